@@ -1,0 +1,218 @@
+"""The data: found and prepared once by the parent, mapped into memory by every child.
+
+Prepared data are ``.npy`` files in the user's cache, one folder for each data set: the images
+float32 (samples, features) in [0, 1], the labels int32 (samples,), and the split. ``find`` is the
+parent's; what reads is the child's and needs NumPy only.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import mmap
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import cache, idx, sources
+from bench.contract import Textbook
+from bench.idx import DataError, Raw
+
+__all__ = ["DataError", "Dataset", "find", "read", "read_samples", "read_textbook", "touch"]
+
+Part = Literal["train", "validation", "test"]
+
+_FORMAT = 1  # of the prepared files; part of the cache's key
+_GIVEN = "the folder given"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set that is ready to be read.
+
+    name: "fashion-mnist", "digits" or the folder's name; folder: where the prepared files are;
+    source: where the data first came from, for people; sha256: of the uncompressed IDX bytes by
+    file name (of the data file itself for digits); class_names: by label.
+    """
+
+    name: str
+    folder: Path
+    source: str
+    sha256: dict[str, str]
+    class_names: tuple[str, ...]
+    classes: int
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a record keeps of it: no path of this machine."""
+        return {"name": self.name, "source": self.source, "sha256": self.sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """What the prepared files are made of; split has the validation's indices first."""
+
+    name: str
+    source: str
+    raw: Raw
+    white: int  # the pixel that becomes 1.0
+    split: NDArray[np.int64]
+    held_out: int
+
+
+def find(data: str | None = None) -> Dataset:
+    """Find a data set and prepare it, if it is not prepared yet.
+
+    data: None is Fashion-MNIST, from FASHION_MNIST_DIR, the user's cache, the system's package, a
+    mirror, or the Debian archive, whichever has it first; "digits" is what scikit-learn bundles;
+    anything else is a folder of four IDX files.
+    Raises DataError, one line that says what to do.
+    """
+    if data == "digits":
+        return _find_digits()
+    if data is None or (data == "fashion-mnist" and not Path(data).exists()):
+        return _find_fashion_mnist()
+    return _find_folder(idx.expanded(data))
+
+
+def read(folder: Path, part: Part) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Map one part's images (samples, features) and load its labels (samples,).
+
+    The map is copy-on-write: a framework that takes only writable arrays is content, and nobody
+    can alter the file. Every page has been read once, so that no page fault is timed.
+    Raises DataError if the folder does not hold prepared data.
+    """
+    images: NDArray[np.float32] = np.asarray(_load(folder, f"{part}_images", "c"))
+    touch(images)
+    return images, _load(folder, f"{part}_labels")
+
+
+def read_samples(folder: Path, samples: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return the first ``samples`` training images and labels; beyond the end it begins again.
+
+    Up to the set's end the images are a map as ``read`` gives it, beyond it they are a copy.
+    """
+    images, labels = read(folder, "train")
+    if samples <= len(labels):
+        return images[:samples], labels[:samples]
+    again = np.arange(samples) % len(labels)
+    return images[again], labels[again]
+
+
+def touch(array: NDArray[Any]) -> None:
+    """Read one byte of every page of a contiguous array, so that all of it is in memory."""
+    flat = array.reshape(-1).view(np.uint8)
+    flat[:: mmap.PAGESIZE].max(initial=0)
+    flat[-1:].max(initial=0)  # the last page may begin after the last step
+
+
+def read_textbook(folder: Path) -> Textbook:
+    """Rebuild the whole training set in the data set's own order, training and validation.
+
+    Raises DataError if the folder does not hold prepared data.
+    """
+    split = _load(folder, "split")
+    parts = [read(folder, "validation"), read(folder, "train")]
+    validation, training = np.split(split, [len(parts[0][1])])
+    images = np.empty((len(split), parts[0][0].shape[1]), np.float32)
+    labels = np.empty(len(split), np.int32)
+    for indices, (part_images, part_labels) in zip((validation, training), parts, strict=True):
+        images[indices], labels[indices] = part_images, part_labels
+    return Textbook(images, labels, training=training, validation=validation)
+
+
+def _load(folder: Path, name: str, mmap_mode: Literal["c"] | None = None) -> NDArray[Any]:
+    path = folder / f"{name}.npy"
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        why = "no such file" if isinstance(error, FileNotFoundError) else error
+        raise DataError(f"{path}: expected prepared data ({why}); start again to remake") from error
+    return array
+
+
+def _find_fashion_mnist() -> Dataset:
+    given = os.environ.get("FASHION_MNIST_DIR")
+    if not given:
+        return _prepared(
+            sources.FASHION_MNIST, lambda scratch: _recipe(*sources.fashion_mnist(scratch))
+        )
+    try:
+        raw = idx.read_folder(idx.expanded(given), sources.FASHION_MNIST)
+    except DataError as error:
+        raise DataError(f"FASHION_MNIST_DIR: {error}; correct it, or unset it") from error
+    found = _prepared(raw.sha256, lambda _: _recipe(raw, _GIVEN))
+    return dataclasses.replace(found, source=_GIVEN)
+
+
+def _find_folder(folder: Path) -> Dataset:
+    try:
+        raw = idx.read_folder(folder)
+    except DataError as error:
+        raise DataError(f"{error}; give a folder of four whole IDX files") from error
+    if len(raw.labels) < 2:
+        raise DataError(f"{folder}: one training image cannot be split; give a larger data set")
+    found = _prepared(raw.sha256, lambda _: _recipe(raw, _GIVEN))
+    name = _name(raw) or folder.resolve().name
+    if name != _name(raw) and name in {"fashion-mnist", "digits"}:
+        name += "-folder"  # it is called like a data set that it is not
+    return dataclasses.replace(found, name=name, source=_GIVEN)
+
+
+def _find_digits() -> Dataset:
+    raw = sources.digits()
+    split = np.roll(np.arange(1797), 357)
+    recipe = _Recipe("digits", "bundled with scikit-learn", raw, 16, split, 357)
+    return _prepared(raw.sha256, lambda _: recipe)
+
+
+def _name(raw: Raw) -> str | None:
+    return "fashion-mnist" if raw.sha256 == sources.FASHION_MNIST else None
+
+
+def _recipe(raw: Raw, source: str) -> _Recipe:
+    """Prepare as scikit-learn's ``train_test_split(test_size=0.2, random_state=42)`` splits."""
+    samples = len(raw.labels)
+    split = np.random.RandomState(42).permutation(samples).astype(np.int64)
+    return _Recipe(_name(raw) or "folder", source, raw, 255, split, math.ceil(samples / 5))
+
+
+def _arrays(recipe: _Recipe) -> dict[str, NDArray[Any]]:
+    """Every prepared array by its file's name."""
+    raw = recipe.raw
+    held_out, training = recipe.split[: recipe.held_out], recipe.split[recipe.held_out :]
+    parts = {
+        "train": (raw.images[training], raw.labels[training]),
+        "validation": (raw.images[held_out], raw.labels[held_out]),
+        "test": (raw.test_images, raw.test_labels),
+    }
+    arrays: dict[str, NDArray[Any]] = {"split.npy": recipe.split}
+    for part, (images, labels) in parts.items():
+        arrays[f"{part}_images.npy"] = images.astype(np.float32) / np.float32(recipe.white)
+        arrays[f"{part}_labels.npy"] = labels.astype(np.int32)
+    return arrays
+
+
+def _prepared(sha256: dict[str, str], obtain: Callable[[Path], _Recipe]) -> Dataset:
+    """Take from the cache what has these hashes, or obtain it and put it there."""
+    key = hashlib.sha256(json.dumps([_FORMAT, sha256], sort_keys=True).encode()).hexdigest()[:16]
+
+    def make(scratch: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        recipe = obtain(scratch)
+        names = sources.CLASS_NAMES if recipe.name == "fashion-mnist" else sources.DIGIT_NAMES
+        facts = {"name": recipe.name, "source": recipe.source, "class_names": names}
+        return facts | {"sha256": recipe.raw.sha256}, _arrays(recipe)
+
+    folder, facts = cache.keep(key, make)
+    return Dataset(
+        name=facts["name"],
+        folder=folder,
+        source=facts["source"],
+        sha256=facts["sha256"],
+        class_names=tuple(facts["class_names"]),
+        classes=len(facts["class_names"]),
+    )

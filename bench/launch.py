@@ -1,0 +1,244 @@
+"""The parent's side of a child: its environment and affinity, its time limit, how it ended."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import machine
+from bench.contract import Device
+from bench.measure import now
+
+# The names of the parent's variables that a child gets, if set; nothing else gets through, so
+# that a forgotten setting in someone's shell cannot decide a benchmark.
+PASSED_ON = (
+    "PATH",  # torch.compile looks for a C++ compiler there
+    "LD_LIBRARY_PATH",  # site installations of CUDA
+    "LANG",
+    "LC_ALL",
+    "COVERAGE_PROCESS_CONFIG",  # only the test suite sets it, to see the children's lines
+)
+STDERR_TAIL = 2000
+# What starting and ending Python may take; beyond it, the child's clocks don't add up.
+UNSEEN_SECONDS = 2.0
+UNSEEN_SHARE = 0.05
+
+_PHASES = {
+    *("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds", "epoch_seconds"),
+    *("first_predict_seconds", "predict_seconds", "figure_seconds"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """Where and how a child runs: interpreter, threads, device, its own variables, time limit."""
+
+    python: str = sys.executable
+    threads: int | None = None
+    device: Device = "cpu"
+    variables: Mapping[str, str] | None = None
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a child ended. ``document`` is what it wrote, unvalidated; empty when it wrote none."""
+
+    status: str
+    reason: str | None
+    document: dict[str, Any]
+    stderr_tail: str
+    printed: bool
+    wall_seconds: float
+
+
+def settings(child: Child, scratch: Path) -> dict[str, str]:
+    """Return the variables that the harness sets: threads, precision, device, empty caches."""
+    threads = str(child.threads or len(machine.usable_cores()))
+    pools = ("OMP", "OPENBLAS", "MKL")
+    return {
+        **{f"{pool}_NUM_THREADS": threads for pool in pools},
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_NUM_INTEROP_THREADS": threads,
+        "NPROC": threads,  # XLA's thread pool
+        "NVIDIA_TF32_OVERRIDE": "0",
+        "JAX_DEFAULT_MATMUL_PRECISION": "highest",
+        **({"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"} if child.device == "cpu" else {}),
+        **{name: str(scratch / folder) for name, folder in _CACHES.items()},
+        "PYTHONPATH": str(scratch / "path"),
+        "PYTHONNOUSERSITE": "1",
+        **(child.variables or {}),
+    }
+
+
+_CACHES = {
+    "HOME": "home",
+    "KERAS_HOME": "keras",
+    "TMPDIR": "tmp",
+    "TORCHINDUCTOR_CACHE_DIR": "inductor",
+    "TRITON_CACHE_DIR": "triton",
+    "CUDA_CACHE_PATH": "cuda",
+    "NUMBA_CACHE_DIR": "numba",
+    "XDG_CACHE_HOME": "xdg",
+}
+
+
+def recorded(child: Child) -> dict[str, str]:
+    """Return the child's variables as the record keeps them: no path of this machine in them."""
+    own = settings(child, Path("<scratch>"))
+    return {**{name: "<passed on>" for name in PASSED_ON if name in os.environ}, **own}
+
+
+def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
+    """Run the worker on a request in an empty folder of its own, and wait, asleep, for its end.
+
+    Whatever happens, no process of its group is left. KeyboardInterrupt passes through.
+    """
+    _furnish(scratch, request)
+    start = now()
+    with _spawned(child, scratch) as process:
+        ended = _wait(process, child.timeout)
+    wall = now() - start
+    tail = _tail(scratch / "stderr")
+    printed = (scratch / "stdout").stat().st_size > 0
+    status, reason, document = _ending(
+        scratch, process.returncode, None if ended else child.timeout
+    )
+    if status == "ok" and (fault := _clock_fault(document, wall)):
+        status, reason = "failed", fault
+    return Outcome(status, reason, document, tail, printed, wall)
+
+
+def _furnish(scratch: Path, request: Mapping[str, Any]) -> None:
+    """Lay out the child's folder; it sees this suite through links, whichever Python it is."""
+    for folder in ("path", *_CACHES.values()):
+        (scratch / folder).mkdir()
+    for package in ("bench", "implementations"):
+        (scratch / "path" / package).symlink_to(machine.ROOT / package)
+    (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
+
+
+@contextmanager
+def _spawned(child: Child, scratch: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the worker in a process group of its own; afterwards end all that is left of it."""
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    with (scratch / "stdout").open("wb") as out, (scratch / "stderr").open("wb") as err:
+        with _affinity(child.threads):
+            process = subprocess.Popen(
+                [child.python, "-m", "bench.worker", str(scratch)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd=scratch,
+                env={**passed, **settings(child, scratch)},
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            # The group is killed before its leader is reaped: until then its number is its own.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def _affinity(threads: int | None) -> Iterator[None]:
+    """Let what is started meanwhile inherit so many cores: libraries count them as they load."""
+    if threads is None or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, machine.usable_cores()[:threads])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, own)
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float) -> bool:
+    """Sleep until the process ended (True) or the time is up (False).
+
+    Popen.wait with a timeout polls, on the cores that are being measured; a pidfd lets the kernel
+    wake us. Where there is none (macOS), poll twice a second.
+    """
+    if hasattr(os, "pidfd_open"):
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            return bool(select.select([descriptor], [], [], timeout)[0])
+        finally:
+            os.close(descriptor)
+    end = now() + timeout
+    while process.poll() is None and now() < end:
+        select.select([], [], [], 0.5)
+    return process.poll() is not None
+
+
+def _ending(
+    scratch: Path, code: int, overran: float | None
+) -> tuple[str, str | None, dict[str, Any]]:
+    """Turn exit status and document into an outcome; a document alone proves nothing."""
+    if overran is not None:
+        return "timeout", f"still running after {overran:g} s; raise --timeout", {}
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = "; often the kernel, out of memory" if name == "SIGKILL" else ""
+        return "failed", f"the process was ended by {name}{hint}", {}
+    if code > 0:
+        return "failed", f"the process ended with exit status {code}", {}
+    try:
+        document = _document(scratch / "document.json")
+    except FileNotFoundError:
+        return "failed", "the process left no result", {}
+    except (ValueError, RecursionError) as error:
+        return "failed", f"the process left a result that cannot be read: {error}", {}
+    return document["status"], document.get("reason"), document
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """Read what a child wrote; raises ValueError where it lacks a status or has a time in words."""
+    document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    if not isinstance(document, dict) or not isinstance(document.get("status"), str):
+        raise ValueError("it has no status")
+    times = (document[name] for name in _PHASES if name in document)
+    for value in (
+        number for time in times for number in (time if isinstance(time, list) else [time])
+    ):
+        if not isinstance(value, float) or value < 0:
+            raise ValueError("one of its times is not a number of seconds")
+    return document
+
+
+def _refuse(constant: str) -> None:
+    """JSON has no NaN and no infinity, though Python's reader takes them unless told."""
+    raise ValueError(constant)
+
+
+def _clock_fault(document: Mapping[str, Any], wall: float) -> str | None:
+    """Hold the child's clock against the parent's: its phases fit into the time seen here."""
+    seen = document.get("worker_seconds", 0.0)
+    phases = sum(_seconds(document[name]) for name in document if name in _PHASES)
+    if phases <= seen and -0.01 <= wall - seen <= UNSEEN_SECONDS + UNSEEN_SHARE * wall:
+        return None
+    return (
+        "the child's clock does not add up: "
+        f"its phases {phases:.2f} s, all it saw {seen:.2f} s, the parent {wall:.2f} s"
+    )
+
+
+def _seconds(value: float | list[float]) -> float:
+    return sum(value) if isinstance(value, list) else value
+
+
+def _tail(path: Path) -> str:
+    """Return the end of what a child wrote, however much that was."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - STDERR_TAIL))
+        return stream.read().decode("utf-8", errors="replace")

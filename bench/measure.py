@@ -1,0 +1,171 @@
+"""The only clock: one trial of one case, inside the child process.
+
+Needs the standard library, NumPy and the implementation, nothing else.
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter_ns, process_time_ns
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import machine
+from bench.contract import Device, Params, Problem, Trainer
+from bench.workload import FIRST_EPOCH, order
+
+# A trial times at least so many seconds of epochs: short epochs are noisy one by one.
+TIMED_SECONDS: dict[Device, float] = {"cpu": 0.5, "gpu": 2.0}
+PREDICT_SECONDS = 0.1
+PREDICTIONS = 5
+MOST_REPEATS = 200
+
+
+class FaultError(Exception):
+    """The implementation broke the contract; the message says how."""
+
+
+def now() -> float:
+    """Seconds on the monotonic clock, which parent and child share on Linux and macOS."""
+    return perf_counter_ns() / 1e9
+
+
+def timed(call: Callable[..., Any], *args: Any) -> tuple[Any, float]:
+    """Call once between two reads of the clock; return the result and the seconds."""
+    start = perf_counter_ns()
+    result = call(*args)
+    end = perf_counter_ns()
+    return result, (end - start) / 1e9
+
+
+@dataclass(slots=True)
+class Measurement:
+    """The raw values of one trial, in seconds unless the name says bytes or joules."""
+
+    setup_seconds: float = 0.0
+    reset_seconds: float = 0.0
+    first_epoch_seconds: float = 0.0
+    epoch_seconds: list[float] = field(default_factory=list)
+    epoch_cpu_seconds: list[float] = field(default_factory=list)
+    first_predict_seconds: float = 0.0
+    predict_seconds: list[float] = field(default_factory=list)
+    peak_rss_bytes: int | None = None
+    energy_joules: float | None = None
+    energy_absent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one trial is asked to do, beside its problem and device."""
+
+    initial: Params
+    seed: int
+    epochs: int
+    test_images: NDArray[np.float32]
+
+
+def measure(
+    implementation: Callable[[Problem, Device], Trainer],
+    problem: Problem,
+    device: Device,
+    request: Request,
+) -> tuple[Measurement, NDArray[np.float32], NDArray[np.int64]]:
+    """Measure set-up, reset, first epoch, epochs and predictions, each on its own clock.
+
+    Returns the measurement, the params of the first and of every timed epoch as float32
+    (1 + epochs, features + 1, classes) with the bias as the last row, and the labels (n,) int64
+    that the last weights predicted.
+    Raises Unavailable as the implementation does, FaultError where it breaks the contract.
+    """
+    found = Measurement()
+    trainer, found.setup_seconds = timed(implementation, problem, device)
+    handed = Handed(problem)
+    given = Params(request.initial.weight.copy(), request.initial.bias.copy())
+    _, found.reset_seconds = timed(trainer.reset, given)
+    first = order(request.seed, FIRST_EPOCH, problem.samples)
+    params, found.first_epoch_seconds = timed(trainer.train_epoch, first)
+    handed.take(params)
+    trainer.reset(given)
+    before = machine.energy()
+    for epoch in _epochs(found, TIMED_SECONDS[device], request.epochs):
+        handed.take(_epoch(trainer, order(request.seed, epoch, problem.samples), found))
+    found.energy_joules, found.energy_absent = machine.energy_since(before)
+    found.peak_rss_bytes = machine.peak_rss_bytes()
+    labels = _predict(trainer, request.test_images, found)
+    _same("the initial params it was given", request.initial, given)
+    return found, handed.stack(), labels
+
+
+def _epochs(found: Measurement, seconds: float, least: int) -> Iterator[int]:
+    """Number the timed epochs from 1, until enough of them and enough time are measured."""
+    for epoch in range(1, max(least, MOST_REPEATS) + 1):
+        if epoch > least and sum(found.epoch_seconds) >= seconds:
+            return
+        yield epoch
+
+
+def _epoch(trainer: Trainer, samples: NDArray[np.int64], found: Measurement) -> Any:
+    """Time one epoch, wall and CPU; what the collector has to do is done before it."""
+    given = samples.copy()
+    gc.collect()
+    cpu = process_time_ns()
+    params, seconds = timed(trainer.train_epoch, given)
+    found.epoch_cpu_seconds.append((process_time_ns() - cpu) / 1e9)
+    found.epoch_seconds.append(seconds)
+    if not np.array_equal(given, samples):
+        raise FaultError("train_epoch changed the order it was given; copy it before changing it")
+    return params
+
+
+def _predict(
+    trainer: Trainer, images: NDArray[np.float32], found: Measurement
+) -> NDArray[np.int64]:
+    """Time the predictions of all test images in one batch, host to host."""
+    labels, found.first_predict_seconds = timed(trainer.predict, images)
+    while len(found.predict_seconds) < MOST_REPEATS:
+        enough = sum(found.predict_seconds) >= PREDICT_SECONDS
+        if enough and len(found.predict_seconds) >= PREDICTIONS:
+            break
+        gc.collect()
+        labels, seconds = timed(trainer.predict, images)
+        found.predict_seconds.append(seconds)
+    if not isinstance(labels, np.ndarray) or labels.shape != (len(images),):
+        raise FaultError(f"predict must return an array of {len(images)} labels")
+    if labels.dtype != np.int64:
+        raise FaultError(f"predict must return int64 labels, not {labels.dtype}")
+    return labels
+
+
+class Handed:
+    """The params that train_epoch handed back, copied at once, beside the very objects."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._shapes = ((problem.features, problem.classes), (problem.classes,))
+        self._objects: list[Params] = []
+        self._copies: list[Params] = []
+
+    def take(self, params: Any) -> None:
+        """Check shape and type, and keep params; raises FaultError."""
+        if not isinstance(params, Params):
+            raise FaultError(f"train_epoch must return Params, not {type(params).__name__}")
+        for name, array, shape in zip(Params._fields, params, self._shapes, strict=True):
+            if not isinstance(array, np.ndarray) or array.dtype != np.float32:
+                raise FaultError(f"train_epoch must return the {name} as a float32 NumPy array")
+            if array.shape != shape:
+                raise FaultError(f"train_epoch returned a {name} of {array.shape}, not {shape}")
+        self._objects.append(params)
+        self._copies.append(Params(params.weight.copy(), params.bias.copy()))
+
+    def stack(self) -> NDArray[np.float32]:
+        """All params, (epochs, features + 1, classes); raises FaultError if any changed since."""
+        for taken, copy in zip(self._objects, self._copies, strict=True):
+            _same("params it had handed back (a view of live weights?)", copy, taken)
+        return np.stack([np.vstack([copy.weight, copy.bias]) for copy in self._copies])
+
+
+def _same(what: str, expected: Params, found: Params) -> None:
+    equal = (np.array_equal(a, b, equal_nan=True) for a, b in zip(expected, found, strict=True))
+    if not all(equal):
+        raise FaultError(f"the implementation changed {what}; hand over and keep copies")

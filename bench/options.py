@@ -1,0 +1,117 @@
+"""What the command line asked for, checked against what there is, as the plan of a run."""
+
+import datetime as dt
+import importlib.metadata
+import os
+import secrets
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import get_args
+
+from bench import dataset, plan, result, run
+from bench.contract import Device
+from bench.error import UserError
+from bench.machine import usable_cores
+from bench.result import FORMAT, Run
+from bench.workload import WORKLOADS
+from implementations import Implementation
+
+RESULTS = Path("results")
+# A data set larger than this share of the memory would be measured swapping.
+MEMORY_SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The flags of ``bench run`` as given; defaults mean that a flag was not given."""
+
+    implementations: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
+    device: str = "cpu"
+    batch_size: int | None = None
+    threads: int | None = None
+    samples: int | None = None
+    epochs: int | None = None
+    rounds: int | None = None
+    timeout: float = 600.0
+    seed: int = 42
+    quick: bool = False
+    data: str | None = None
+
+
+def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]:
+    """Return the folder and the plan of a new run; raises UserError, and writes nothing."""
+    selection = _selection(given)
+    cases = plan.cases(selection, run.probe_file)
+    now = dt.datetime.now(dt.UTC)
+    name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    folder = output or RESULTS / name
+    _writable(folder)
+    figures = plan.figures() if selection.with_figures() and given.data is None else ()
+    return folder, Run(
+        format=FORMAT, run=name, command=command, created=now.isoformat(timespec="seconds"),
+        seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=figures,
+        timeout=given.timeout, data=given.data,
+    )  # fmt: skip
+
+
+def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
+    """Return the folder and the plan of an earlier run, the newest where none is named."""
+    changed = [field.name for field in fields(Given) if getattr(given, field.name) != field.default]
+    if changed:
+        flags = " and ".join("--" + name.rstrip("s").replace("_", "-") for name in changed)
+        raise UserError(f"--resume goes on with the plan of the run; leave out {flags}")
+    if output is not None:
+        return output, result.read_run(output)
+    runs = sorted(RESULTS.glob("*/run.json"), key=lambda path: result.read_run(path.parent).created)
+    if not runs:
+        raise UserError(f"there is no run in {RESULTS}/ to resume; name its folder with --output")
+    return runs[-1].parent, result.read_run(runs[-1].parent)
+
+
+def _selection(given: Given) -> plan.Selection:
+    for name in given.workloads:
+        if name not in WORKLOADS:
+            raise plan.unknown("workload", name, list(WORKLOADS))
+    if given.device not in get_args(Device):
+        raise plan.unknown("device", given.device, get_args(Device))
+    cores = len(usable_cores())
+    if given.threads is not None and given.threads > cores:
+        raise UserError(f"--threads {given.threads}: this machine lets us use {cores} at most")
+    images, labels = dataset.read(dataset.find(given.data).folder, "train")
+    _fits(given.samples or 0, images.shape[1])
+    return plan.Selection(
+        given.implementations, tuple(dict.fromkeys(given.workloads)), _devices(given.device),
+        given.batch_size, given.threads, given.samples, given.epochs, given.rounds, given.quick,
+        available=len(labels),
+    )  # fmt: skip
+
+
+def _devices(name: str) -> tuple[Device, ...]:
+    return ("gpu",) if name == "gpu" else ("cpu",)
+
+
+def _fits(samples: int, features: int) -> None:
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    most = int(MEMORY_SHARE * memory / (4 * features))
+    if samples > most:
+        raise UserError(f"--samples {samples}: {most} are as many as this machine's memory holds")
+
+
+def _writable(folder: Path) -> None:
+    """Refuse a folder that holds a run or cannot be written, before anything is measured."""
+    result.refuse_another_run(folder)
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write to {folder}; choose another --output")
+
+
+def installed(entry: Implementation) -> str:
+    """Name the installed version of an implementation's framework, or how to install it."""
+    names = [entry.framework, entry.variables.get("KERAS_BACKEND", "")]
+    try:
+        return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names if name)
+    except importlib.metadata.PackageNotFoundError:
+        return f"not installed: pip install 'softmax-bench[{entry.extra}]'"

@@ -1,0 +1,175 @@
+"""What is measured: cases from a selection, and their trials in randomised blocks."""
+
+import difflib
+import hashlib
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.contract import Device, Objective
+from bench.error import UserError
+from bench.machine import usable_cores
+from bench.result import Case, Run, Trial
+from bench.workload import WORKLOADS
+from implementations import FIGURES, IMPLEMENTATIONS, Figure, Implementation
+
+# Five processes give an interval that is of use; the second workload shows that the order holds.
+ROUNDS = {"sgd": 5, "textbook": 1}
+MOST_EPOCHS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the command line chose; None means the default of the workload or the machine."""
+
+    implementations: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ("cpu",)
+    batch_size: int | None = None
+    threads: int | None = None
+    samples: int | None = None
+    epochs: int | None = None
+    rounds: int | None = None
+    quick: bool = False
+    # Of the data: how many images there are to train on, and how many bytes one takes.
+    available: int = field(kw_only=True)
+
+    def rounds_of(self) -> dict[str, int]:
+        """Rounds of each chosen workload; ``--quick`` is one round of ``sgd``."""
+        names = self.workloads or (("sgd",) if self.quick else tuple(WORKLOADS))
+        default = dict.fromkeys(WORKLOADS, 1) if self.quick else ROUNDS
+        return {name: self.rounds or default[name] for name in names}
+
+    def with_figures(self) -> bool:
+        """Tell whether this is the whole suite, which the textbook's figures belong to."""
+        return not (self.quick or self.implementations or self.workloads)
+
+
+def cases(selection: Selection, probe: Callable[[Path], Objective]) -> tuple[Case, ...]:
+    """Return every case of a selection, in the registry's order; raises UserError.
+
+    ``probe`` imports somebody's own implementation file in a child and returns its objective.
+    """
+    chosen = [_implementation(name, probe) for name in selection.implementations]
+    names = [case.implementation for case in chosen]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"implementation {name} is chosen twice; name it once")
+    return _product(selection, chosen or _registered())
+
+
+def _registered() -> list[Case]:
+    return [_case(implementation) for implementation in IMPLEMENTATIONS]
+
+
+def _product(selection: Selection, chosen: Iterable[Case]) -> tuple[Case, ...]:
+    return tuple(
+        _fill(case, selection, workload, device)
+        for workload in selection.rounds_of()
+        for device in selection.devices
+        for case in chosen
+    )
+
+
+def _case(implementation: Implementation) -> Case:
+    """Begin a case from a registry entry; the workload's part is filled in later."""
+    return Case(
+        implementation=implementation.name,
+        module=implementation.module,
+        framework=implementation.framework,
+        extra=implementation.extra,
+        objective=implementation.objective,
+        style=implementation.style,
+        data=implementation.data,
+        devices=implementation.devices,
+        variables=dict(implementation.variables),
+        **_UNFILLED,
+    )
+
+
+_UNFILLED: dict = {  # type: ignore[type-arg]  # of mixed values, unpacked into Case
+    "workload": "", "device": "cpu", "batch_size": 0, "threads": 0, "samples": 0, "epochs": 0,
+}  # fmt: skip
+
+
+def _implementation(name: str, probe: Callable[[Path], Objective]) -> Case:
+    """Look a name up in the registry, or take it as somebody's own file."""
+    for implementation in IMPLEMENTATIONS:
+        if implementation.name == name:
+            return _case(implementation)
+    if name.endswith(".py") or "/" in name:
+        return _own_file(Path(name), probe)
+    raise unknown("implementation", name, [known.name for known in IMPLEMENTATIONS])
+
+
+def _own_file(path: Path, probe: Callable[[Path], Objective]) -> Case:
+    if not path.is_file():
+        raise UserError(f"there is no implementation file {path}; give a name or a .py file")
+    if path.stem in {known.name for known in IMPLEMENTATIONS} or not path.stem.isidentifier():
+        raise UserError(f"{path.name}: name the file like a Python module, and not like a built-in")
+    return Case(
+        implementation=path.stem, module=path.stem, framework="", extra="",
+        objective=probe(path), style="own", data="own", devices=("cpu", "gpu"),
+        file=str(path), sha256=hashlib.sha256(path.read_bytes()).hexdigest(), **_UNFILLED,
+    )  # fmt: skip
+
+
+def _fill(case: Case, selection: Selection, workload: str, device: Device) -> Case:
+    defaults = WORKLOADS[workload]
+    samples = selection.samples or selection.available
+    batch_size = selection.batch_size or defaults.batch_size
+    if samples % batch_size:
+        raise UserError(
+            f"--batch-size {batch_size} does not divide {samples} samples; "
+            f"{_divisors_near(samples, batch_size)} would"
+        )
+    values = {
+        "workload": workload, "device": device, "batch_size": batch_size, "samples": samples,
+        "threads": selection.threads or len(usable_cores()),
+        "epochs": selection.epochs or defaults.epochs,
+    }  # fmt: skip
+    return Case(**{**{name: getattr(case, name) for name in Case.__struct_fields__}, **values})
+
+
+def _divisors_near(samples: int, batch_size: int) -> str:
+    """Name the nearest divisor on either side."""
+    divisors = [size for size in range(1, samples + 1) if samples % size == 0]
+    below = [str(size) for size in divisors if size < batch_size][-1:]
+    return " or ".join(below + [str(size) for size in divisors if size > batch_size][:1])
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
+    """Say what is not known, and name what is near it, or else everything there is."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    near = near or [candidate for candidate in known if name and name in candidate]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(known)}"
+    return UserError(f"unknown {what} {name!r}; {hint}")
+
+
+def figures() -> tuple[Case, ...]:
+    """Return the textbook's programs as cases; they have no workload of ours."""
+    return tuple(_figure_case(figure) for figure in FIGURES)
+
+
+def _figure_case(figure: Figure) -> Case:
+    return Case(
+        implementation=figure.name, module=figure.module, framework=figure.framework,
+        extra=figure.extra, objective=figure.objective, style="idiomatic", data="resident",
+        devices=("cpu",), variables=dict(figure.variables),
+        **{**_UNFILLED, "workload": "figure", "threads": len(usable_cores())},
+    )  # fmt: skip
+
+
+def trials(run: Run) -> list[Trial]:
+    """Return all trials of a run in the order in which they are measured.
+
+    Randomised blocks: each round measures every case once, in a random order of its own that
+    follows from the seed, so that drift of the machine hits all alike. The figures come last.
+    """
+    planned = []
+    for number in range(1, max(run.rounds.values(), default=0) + 1):
+        block = [case for case in run.cases if number <= run.rounds[case.workload]]
+        random.Random(f"{run.seed}/{number}").shuffle(block)  # noqa: S311 - an order, not a secret
+        planned += [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
+    return planned + [Trial(f"r1-{case.implementation}", "figure", 1, case) for case in run.figures]

@@ -1,0 +1,156 @@
+"""The oracle: the mathematics of the contract in NumPy float64, clear before fast.
+
+Written from the formulas, not from any implementation, because every implementation is judged by
+what stands here. Functions that read parameters take them in float32 (``Params``) or float64
+(``Solution``) and always compute in float64.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contract import SGD, Objective, Optimizer, Params, Problem, RMSprop
+
+
+class Solution(NamedTuple):
+    """Parameters as the oracle keeps them: weight (features, classes), bias (classes,), float64."""
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+
+def train(
+    problem: Problem,
+    params: Params,
+    orders: Iterable[NDArray[np.int64]],
+    objective: Objective = "softmax",
+) -> list[Solution]:
+    """Train from ``params``, once over the samples in each of ``orders``.
+
+    Returns the parameters after each epoch. Raises ValueError where one-vs-rest is asked for with
+    RMSprop, which no implementation offers.
+    """
+    solution = Solution(params.weight.astype(np.float64), params.bias.astype(np.float64))
+    if objective == "one-vs-rest":
+        return _train_one_vs_rest(problem, solution, orders)
+    return _train_softmax(problem, solution, orders)
+
+
+def forward(params: Params | Solution, images: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Logits (n, classes) of the images (n, features)."""
+    weight, bias = (np.asarray(part, np.float64) for part in params)
+    logits: NDArray[np.float64] = images.astype(np.float64) @ weight + bias
+    return logits
+
+
+def log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logarithm of the softmax of each row; the largest logit is taken off, so none overflows."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return result
+
+
+def cross_entropy(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
+    """Mean over the samples of ``-log softmax(logits)[label]``, in nats."""
+    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
+
+
+def accuracy(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
+    """Share of the samples whose largest logit is their label's."""
+    return float((logits.argmax(axis=1) == labels).mean())
+
+
+def gradient(
+    solution: Solution, images: NDArray[np.float32], labels: NDArray[np.int32]
+) -> Solution:
+    """Gradient of the mean cross-entropy of one batch, in the shape of the parameters.
+
+    With p the softmax of the logits and y the one-hot label, each sample's gradient by its logits
+    is p - y: https://scikit-learn.org/stable/modules/linear_model.html#multinomial-case
+    """
+    residual = np.exp(log_softmax(forward(solution, images)))
+    residual[np.arange(len(labels)), labels] -= 1
+    residual /= len(labels)
+    return Solution(images.T.astype(np.float64) @ residual, residual.sum(axis=0))
+
+
+def parity_error(found: Params, oracle: Solution, initial: Params) -> float:
+    """Largest deviation from the oracle, as a share of the longest way that it has moved.
+
+    max|found - oracle| / max|oracle - initial|, weight and bias together. Infinite where ``found``
+    is not finite, so that a comparison with any tolerance fails.
+    """
+    deviation = np.abs(_flat(found) - _flat(oracle)).max()
+    way = np.abs(_flat(oracle) - _flat(initial)).max()
+    return float(deviation / way) if np.isfinite(deviation) else float("inf")
+
+
+def _flat(params: Params | Solution) -> NDArray[np.float64]:
+    """Weight and bias as one vector."""
+    return np.concatenate([np.asarray(part, np.float64).ravel() for part in params])
+
+
+def _train_softmax(
+    problem: Problem, solution: Solution, orders: Iterable[NDArray[np.int64]]
+) -> list[Solution]:
+    """Update once a batch, by the optimizer's formula in ``bench.contract``."""
+    epochs = []
+    squares = Solution(np.zeros_like(solution.weight), np.zeros_like(solution.bias))
+    for order in orders:
+        for batch in order.reshape(problem.steps, problem.batch_size):
+            slope = gradient(solution, problem.images[batch], problem.labels[batch])
+            updated = [
+                _update(problem.optimizer, w, g, v)
+                for w, g, v in zip(solution, slope, squares, strict=True)
+            ]
+            solution, squares = (Solution(*parts) for parts in zip(*updated, strict=True))
+        epochs.append(solution)
+    return epochs
+
+
+def _update(
+    optimizer: Optimizer, w: NDArray[np.float64], g: NDArray[np.float64], v: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Parameters and mean square of the gradient after one step; SGD has no use for the latter."""
+    match optimizer:
+        case SGD(learning_rate):
+            return w - learning_rate * g, v
+        case RMSprop(learning_rate, rho, epsilon):
+            v = rho * v + (1 - rho) * g * g
+            return w - learning_rate * g / np.sqrt(v + epsilon), v
+
+
+def _train_one_vs_rest(
+    problem: Problem, solution: Solution, orders: Iterable[NDArray[np.int64]]
+) -> list[Solution]:
+    """Ten logistic regressions side by side, updated once a sample, as SGDClassifier does it.
+
+    ``w -= eta * (sigmoid(x @ w + b) - y) * x`` and ``b -= eta * (sigmoid(x @ w + b) - y)``, where y
+    is 1 for the sample's own class and 0 for the others, and eta = learning_rate / batch_size.
+    SGDClassifier also clips the derivative of its loss to ±1e12, which |sigmoid - y| <= 1 never
+    reaches. Source: https://scikit-learn.org/stable/modules/sgd.html#mathematical-formulation
+    """
+    if not isinstance(problem.optimizer, SGD):
+        raise ValueError("one-vs-rest is defined for SGD only")  # noqa: TRY004 - a choice, no type
+    eta = problem.optimizer.learning_rate / problem.batch_size
+    # One row a class: x @ w is then a product with contiguous rows, twice as fast.
+    weight, bias = np.ascontiguousarray(solution.weight.T), solution.bias.copy()
+    epochs = []
+    for order in orders:
+        for sample in order:
+            x = problem.images[sample].astype(np.float64)
+            residual = _sigmoid(weight @ x + bias)
+            residual[problem.labels[sample]] -= 1
+            weight -= np.outer(eta * residual, x)
+            bias -= eta * residual
+        epochs.append(Solution(weight.T.copy(), bias.copy()))
+    return epochs
+
+
+def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 / (1 + exp(-logits)), written so that exp never overflows."""
+    small = np.exp(-np.abs(logits))
+    result: NDArray[np.float64] = np.where(logits >= 0, 1, small) / (1 + small)
+    return result

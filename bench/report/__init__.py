@@ -1,0 +1,94 @@
+"""Reports of a run: Markdown, CSV and charts, all from the numbers of bench/summary.py."""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import plan, summary
+from bench.error import UserError
+from bench.report import charts, markdown, tables
+from bench.result import read_environments, read_records, read_run
+from bench.summary import FigureRow, Row
+
+START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
+
+
+def load(folder: Path) -> tuple[list[Row], list[FigureRow]]:
+    """Return the rows and the figures of a run; raises UserError where it cannot be read."""
+    records, environments = read_records(folder), read_environments(folder)
+    return summary.rows(records, environments), summary.figure_rows(records, environments)
+
+
+def write(folder: Path) -> Path:
+    """Write report.md, summary.csv and the charts into the run's folder; return report.md.
+
+    Raises UserError where the folder holds no run or cannot be written.
+    """
+    run, (rows, figures) = read_run(folder), load(folder)
+    tried = {record.trial for record in read_records(folder) if record.status != "interrupted"}
+    missing = sum(trial.id not in tried for trial in plan.trials(run))
+    try:
+        drawn = draw(folder, rows)
+        contents = markdown.Contents(run, rows, figures, read_environments(folder), drawn, missing)
+        (folder / "report.md").write_text(markdown.report(contents), encoding="utf-8")
+        summary.frame(rows).to_csv(folder / "summary.csv", index=False)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+    return folder / "report.md"
+
+
+def draw(folder: Path, rows: Sequence[Row]) -> dict[str, list[tuple[str, str]]]:
+    """Write the charts of each workload; none without the extra ``report``."""
+    if importlib.util.find_spec("altair") is None or importlib.util.find_spec("vl_convert") is None:
+        return {}
+    drawn: dict[str, list[tuple[str, str]]] = {}
+    for name in tables.workloads(rows):
+        if shown := tables.measured(rows, name):
+            by_start = sorted(shown, key=charts.cold_seconds)
+            pictures = {
+                f"epoch-{name}.svg": charts.epochs(shown, f"Epoch time, workload {name}"),
+                f"cold-start-{name}.svg": charts.cold_start(
+                    by_start, f"Cold start, workload {name}"
+                ),
+            }
+            for file, chart in pictures.items():
+                (folder / file).write_text(charts.svg(chart) + "\n", encoding="utf-8")
+            drawn[name] = [
+                (file, f"{file.removesuffix('.svg')}: see the table") for file in pictures
+            ]
+    return drawn
+
+
+def readme_part(folder: Path, root: Path) -> str:
+    """Return what the README shows of a run: a table of the first workload and its chart."""
+    rows, _ = load(folder)
+    shown = tables.measured(rows, next(iter(tables.workloads(rows)), ""))
+    if not shown:
+        raise UserError(f"{folder} has no row to show")
+    machine = next(iter(read_environments(folder).values())).machine
+    place = folder.resolve().relative_to(root.resolve()).as_posix()
+    where = markdown.escape(machine.get("name"))
+    report = (
+        f"The [whole report]({place}/report.md) has the other workload, the textbook's figures "
+        "and how everything was measured."
+    )
+    chosen = [column for column in tables.COLUMNS if column.priority <= 8]
+    return "\n".join(
+        [
+            f"On a {where}, batch size {shown[0].case.batch_size}: {markdown.finding(shown)}\n",
+            markdown.comparison(rows, shown, chosen),
+            f"![Epoch time of every implementation]({place}/epoch-{shown[0].case.workload}.svg)\n",
+            report,
+        ]
+    )
+
+
+def update_readme(readme: Path, folder: Path) -> None:
+    """Put the part between the README's two marks; raises UserError where it has none."""
+    text = readme.read_text(encoding="utf-8")
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not start or not end:
+        raise UserError(f"{readme} lacks the marks {START} and {END}")
+    new = f"{before}{START}\n{readme_part(folder, readme.parent)}\n{END}{after}"
+    readme.write_text(new, encoding="utf-8")

@@ -1,0 +1,127 @@
+"""Charts as Altair specifications, and their SVG; needs the extra ``report``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.summary import Row
+
+# Two of Okabe and Ito's colours, which colour-blind readers can tell apart, and shapes beside them.
+COLOURS = {"idiomatic": "#0072B2", "tuned": "#D55E00", "own": "#009E73"}
+PHASES = {
+    "import": "#56B4E9",
+    "set-up": "#009E73",
+    "first epoch": "#E69F00",
+    "next four epochs": "#999999",
+}
+_WIDTH = 620
+
+
+def epochs(rows: Sequence[Row], title: str) -> Any:
+    """Epoch time of each row as a dot with its interval, on a logarithmic axis."""
+    import altair as alt
+
+    data = alt.Data(values=[_epoch_point(row) for row in rows])
+    order = [row.case.implementation for row in rows]
+    x = alt.Scale(type="log", nice=False, padding=20)
+    base = alt.Chart(data).encode(y=alt.Y("name:N", sort=order, title=None, axis=_labels()))
+    rule = base.mark_rule(strokeWidth=2).encode(
+        x=alt.X("low:Q", scale=x, title="epoch time, ms (log scale; bars: 95 % interval)"),
+        x2="high:Q",
+        color=_style_colour(),
+    )
+    dot = base.mark_point(size=70, filled=True, opacity=1).encode(
+        x=alt.X("mean:Q", scale=x), color=_style_colour(), shape=_style_shape(),
+        tooltip=["name:N", "style:N", "objective:N", "mean:Q", "low:Q", "high:Q"],
+    )  # fmt: skip
+    text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(
+        x=alt.X("mean:Q", scale=x), text="label:N"
+    )
+    return _dressed(rule + dot + text, title, len(rows))
+
+
+def _epoch_point(row: Row) -> dict[str, object]:
+    from bench.report.numbers import significant
+
+    found = row.epoch
+    assert found is not None
+    mean = found.mean * 1e3
+    name = row.case.implementation
+    return {
+        "name": name if row.case.objective == "softmax" else f"{name} ({row.case.objective})",
+        "style": row.case.style, "objective": row.case.objective, "mean": mean,
+        "low": found.low * 1e3 if found.low else mean,
+        "high": found.high * 1e3 if found.high else mean,
+        "label": significant(mean),
+    }  # fmt: skip
+
+
+def cold_start(rows: Sequence[Row], title: str) -> Any:
+    """Where the time of a cold run of five epochs goes: stacked bars, seconds."""
+    import altair as alt
+
+    points = [point for row in rows for point in _phases(row)]
+    order = list(dict.fromkeys(str(point["name"]) for point in points))
+    chart = (
+        alt.Chart(alt.Data(values=points))
+        .mark_bar()
+        .encode(
+            y=alt.Y("name:N", sort=order, title=None, axis=_labels()),
+            x=alt.X("seconds:Q", title="seconds from start to five epochs trained"),
+            color=alt.Color(
+                "phase:N", title=None, legend=alt.Legend(orient="top"),
+                scale=alt.Scale(domain=list(PHASES), range=list(PHASES.values())),
+            ),
+            order=alt.Order("number:Q"),
+            tooltip=["name:N", "phase:N", "seconds:Q"],
+        )
+    )  # fmt: skip
+    return _dressed(chart, title, len(order))
+
+
+def _phases(row: Row) -> list[dict[str, object]]:
+    assert row.epoch is not None
+    times = (row.imports or 0, row.setup or 0, row.first_epoch or 0, 4 * row.epoch.mean)
+    return [
+        {"name": row.case.implementation, "phase": phase, "number": number, "seconds": seconds}
+        for number, (phase, seconds) in enumerate(zip(PHASES, times, strict=True))
+    ]
+
+
+def cold_seconds(row: Row) -> float:
+    """Seconds from the start of the import to five trained epochs."""
+    return sum(float(str(point["seconds"])) for point in _phases(row))
+
+
+def svg(chart: Any) -> str:
+    """Render a chart."""
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(chart.to_json()))
+
+
+def _style_colour() -> Any:
+    import altair as alt
+
+    scale = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
+    return alt.Color("style:N", scale=scale, title=None, legend=alt.Legend(orient="top"))
+
+
+def _style_shape() -> Any:
+    import altair as alt
+
+    scale = alt.Scale(domain=list(COLOURS), range=["circle", "diamond", "square"])
+    return alt.Shape("style:N", scale=scale, title=None)
+
+
+def _labels() -> Any:
+    import altair as alt
+
+    return alt.Axis(labelLimit=260, labelFontSize=12, ticks=False, domain=False, grid=True)
+
+
+def _dressed(chart: Any, title: str, rows: int) -> Any:
+    return (
+        chart.properties(title=title, width=_WIDTH, height=26 * rows, background="white")
+        .configure_view(stroke=None)
+        .configure_title(anchor="start", fontSize=14, offset=12)
+    )

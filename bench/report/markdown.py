@@ -1,0 +1,175 @@
+"""The report in Markdown; whatever comes from a record is untrusted text and is escaped."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.report import numbers, tables
+from bench.result import Environment, Run
+from bench.summary import FigureRow, Row, comparable, leaders
+from bench.workload import WORKLOADS
+
+INCLUDED = """\
+- **Epoch**: one call of `train_epoch`: the framework's own loop over 48,000 images by default, its
+  gathering of the batches in the given order, and the copy of the weights to the host, which
+  cannot be made before the last step is done. The value is the geometric mean, over processes, of
+  each process's median epoch; in brackets, the 95 % t interval on the logarithms.
+- **First epoch**: the first call in a fresh process with empty compile caches, so that compilation
+  is included. It is not part of *epoch*.
+- **Import**: importing the framework in a fresh process, its files already in the page cache.
+- Not included anywhere: starting Python, reading the data (every page was touched before), drawing
+  the order, the initial weights, judging.
+- **Data**: *resident* data lies on the device from set-up on; *streamed* data is fed by the
+  framework's own loader, which is part of its epoch.
+- **Validation and test accuracy**: after the workload's last epoch, computed from the weights by
+  the suite, not by the framework. The standard error of an accuracy on 10,000 images is 0.37
+  points: accuracies are not ranked.
+- **Parity error**: largest difference to the float64 oracle over the first five epochs, as a share
+  of the way that training moved the weights. Above 1e-5 a row fails and is not ranked.
+- **One-vs-rest** rows train ten logistic regressions, one update a sample: another problem than
+  the softmax rows', with an oracle of its own.
+- **Peak memory**: resident set (VmHWM) after the last timed epoch, mapped data included.
+"""
+
+
+def escape(text: object) -> str:
+    """Make any text harmless in a Markdown table: one line, no markup, no cell separator."""
+    line = " ".join(str(text).split())
+    for character in "\\`*_{}[]<>|#":
+        line = line.replace(character, "\\" + character)
+    return line.replace("\\<", "&lt;").replace("\\>", "&gt;")
+
+
+def table(headings: Sequence[str], lines: Iterable[Sequence[str]], *, numeric: set[int]) -> str:
+    """Lay out a table; numeric columns are set flush right."""
+    ruler = ["---:" if number in numeric else "---" for number in range(len(headings))]
+    body = [headings, ruler, *([escape(cell) for cell in line] for line in lines)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in body) + "\n"
+
+
+def comparison(rows: Sequence[Row], shown: Sequence[Row], chosen: Sequence[tables.Column]) -> str:
+    """Lay out the comparison table of some rows."""
+    numeric = {number for number, column in enumerate(chosen) if column.numeric}
+    headings = [column.heading for column in chosen]
+    return table(headings, tables.cells(rows, shown, chosen), numeric=numeric)
+
+
+def finding(rows: Sequence[Row]) -> str:
+    """Say what is fastest, only as strongly as the intervals allow."""
+    first = next((row for row in rows if row.ranked and row.case.objective == "softmax"), None)
+    if first is None:
+        return "Nothing was measured that could be ranked."
+    group = comparable(rows, first)
+    best = leaders(group)
+    names = " and ".join(f"**{escape(row.case.implementation)}**" for row in best)
+    time = numbers.duration_interval(best[0].epoch)
+    if len(best) == 1:
+        return f"{names} trains fastest: {time} an epoch."
+    if best[0].epoch is not None and best[0].epoch.low is None:
+        return (
+            f"**{escape(best[0].case.implementation)}** had the shortest epoch, {time}, "
+            "but one round gives no interval: nothing is ranked."
+        )
+    return f"{names} are the fastest and cannot be told apart: {time} an epoch for the first."
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a report is written from.
+
+    charts: for each workload, pairs of file name and description. missing: planned trials without
+    a record.
+    """
+
+    run: Run
+    rows: Sequence[Row]
+    figures: Sequence[FigureRow]
+    environments: Mapping[str, Environment]
+    charts: Mapping[str, Sequence[tuple[str, str]]]
+    missing: int
+
+
+def report(of: Contents) -> str:
+    """Write the whole report."""
+    names = tables.workloads(of.rows)
+    parts = [
+        "# Softmax classifier: the frameworks compared\n",
+        _opening(of.run, of.environments, of.missing),
+        *(_workload(of.rows, name, of.charts.get(name, ())) for name in names),
+        "## The textbook's figures and ours\n",
+        _figures(of.figures),
+        "## What is included in the measurements?\n",
+        INCLUDED,
+        "## Failed and unavailable\n",
+        _faults(of.rows),
+        "## Machine and software\n",
+        _machine(of.run, of.environments),
+    ]
+    return "\n".join(parts)
+
+
+def _opening(run: Run, environments: Mapping[str, Environment], missing: int) -> str:
+    machines = {escape(found.machine.get("name", "unknown")) for found in environments.values()}
+    where = " and ".join(sorted(machines)) or "no machine yet"
+    # Indented, not fenced: no command can end the block.
+    command = f"    {' '.join(run.command.split())}\n"
+    lines = [f"Measured on {where}, started {escape(run.created)}, by\n", command]
+    if missing:
+        lines.append(f"**{missing} planned trials are missing**: go on with `--resume`.\n")
+    return "\n".join(lines)
+
+
+def _workload(rows: Sequence[Row], name: str, charts: Sequence[tuple[str, str]]) -> str:
+    workload = WORKLOADS.get(name)
+    shown = tables.measured(rows, name)
+    title = f"{escape(name)}: {workload.optimizer}" if workload else escape(name)
+    parts = [f"## Workload {title}\n"]
+    if shown:
+        problems = list(dict.fromkeys(tables.problem(row) for row in shown))
+        parts.append(f"{finding(shown)} ({'; '.join(problems)}; {_rounds(shown)}.)\n")
+        parts.append(comparison(rows, shown, tables.columns()))
+        parts += [f"![{escape(text)}]({file})\n" for file, text in charts]
+    else:
+        parts.append("No trial of this workload went well; see below.\n")
+    return "\n".join(parts)
+
+
+def _rounds(rows: Sequence[Row]) -> str:
+    counts = sorted({len(row.epochs_by_round) for row in rows})
+    return f"{' or '.join(map(str, counts))} process{'es' if counts != [1] else ''} a row"
+
+
+def _figures(figures: Sequence[FigureRow]) -> str:
+    if not figures:
+        return "Not part of this run; `python -m bench run` without a selection measures them.\n"
+    return table(tables.FIGURE_HEADINGS, tables.figures(figures), numeric={2, 3, 5})
+
+
+def _faults(rows: Sequence[Row]) -> str:
+    lines = tables.faults(rows)
+    if not lines:
+        return "None: every trial went well.\n"
+    return table(tables.FAULT_HEADINGS, lines, numeric=set())
+
+
+def _machine(run: Run, environments: Mapping[str, Environment]) -> str:
+    lines = [f"- Run {escape(run.run)}, seed {run.seed}, at most {run.timeout:g} s a trial."]
+    for found in {str(e.machine): e for e in environments.values()}.values():
+        facts = {**found.machine, "id": found.machine.get("id")}
+        lines += [f"- {escape(key)}: {escape(value)}" for key, value in facts.items() if value]
+    for found in list(environments.values())[:1]:
+        lines += _software(found)
+    return "\n".join(lines) + "\n"
+
+
+def _software(found: Environment) -> list[str]:
+    known = found.software.get("distributions", {})
+    names = ("numpy", "scikit-learn", "torch", "jax", "jaxlib", "tensorflow", "keras")
+    versions = ", ".join(f"{name} {known[name]}" for name in names if name in known)
+    commit = found.suite.get("commit", "unknown")
+    changed = ", with changes" if found.suite.get("dirty") else ""
+    return [
+        f"- Python {escape(found.software.get('python'))}, {escape(versions)}",
+        f"- NumPy's BLAS: {escape(found.software.get('blas'))}",
+        f"- softmax-bench {escape(found.suite.get('version'))}, commit {escape(commit)}{changed}",
+        f"- data: {escape(found.data.get('name'))} ({escape(found.data.get('source'))})",
+    ]

@@ -1,0 +1,78 @@
+"""The same tables for the terminal, and a line for each trial; nothing here prints."""
+
+from collections.abc import Sequence
+
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from bench.report import numbers, tables
+from bench.result import Record, Trial
+from bench.summary import FigureRow, Row
+
+
+def comparison(console: Console, rows: Sequence[Row], workload: str) -> Table:
+    """Return the table of a workload with as many columns as fit into the console."""
+    for most in range(len(tables.COLUMNS), 1, -1):
+        table = _comparison(rows, workload, tables.columns(most))
+        if console.measure(table).maximum <= console.width:
+            return table
+    return _comparison(rows, workload, tables.columns(1))
+
+
+def _comparison(rows: Sequence[Row], workload: str, chosen: Sequence[tables.Column]) -> Table:
+    table = Table(title=f"workload {workload}", title_justify="left", box=None, pad_edge=False)
+    for column in chosen:
+        justify: JustifyMethod = "right" if column.numeric else "left"
+        table.add_column(column.heading, justify=justify, no_wrap=True)
+    for line in tables.cells(rows, tables.measured(rows, workload), chosen):
+        table.add_row(*(Text(cell) for cell in line))
+    return table
+
+
+def figures(rows: Sequence[FigureRow]) -> Table:
+    """Return the textbook's figures beside ours."""
+    return _plain("the textbook's figures", tables.FIGURE_HEADINGS[:5], tables.figures(rows))
+
+
+def faults(rows: Sequence[Row]) -> Table:
+    """Return what was not measured, and why."""
+    return _plain("failed and unavailable", tables.FAULT_HEADINGS, tables.faults(rows))
+
+
+def _plain(title: str, headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
+    table = Table(*headings, title=title, title_justify="left", box=None, pad_edge=False)
+    for line in lines:
+        table.add_row(*(Text(cell) for cell in line[: len(headings)]))
+    return table
+
+
+def running(trial: Trial, number: int, total: int, left: float | None) -> Text:
+    """Say what is being measured, and how long all the rest will take."""
+    time = "time left unknown" if left is None else f"about {numbers.clock(left)} left"
+    return Text(f"trial {number} of {total}: {_what(trial.case.workload, trial)}, {time}")
+
+
+def _what(workload: str, trial: Trial) -> str:
+    name = trial.case.implementation
+    return name if trial.kind == "figure" else f"{name} ({workload}, round {trial.round})"
+
+
+def ended(record: Record, number: int, total: int) -> Text:
+    """Say in a line how a trial ended."""
+    case = record.case
+    width = len(str(total))
+    line = f"{number:>{width}}/{total}  {case.workload:<8}  {case.implementation:<22}  "
+    return Text(line + _how(record))
+
+
+def _how(record: Record) -> str:
+    if record.status != "ok":
+        return f"{record.status}: {' '.join((record.reason or '').split())}"
+    took = f"took {numbers.clock(record.wall_seconds or 0)}"
+    if record.kind == "figure":
+        values = (f"{name.replace('_', ' ')} {value:.4f}" for name, value in record.figure.items())
+        return f"{', '.join(values)}  {took}"
+    middle = sorted(record.epoch_seconds)[len(record.epoch_seconds) // 2]
+    parity = numbers.error(record.parity.error if record.parity else None)
+    return f"epoch {numbers.duration(middle):>8}  parity error {parity}  {took}"

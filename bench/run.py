@@ -1,0 +1,259 @@
+"""The parent's loop: every trial of a plan in a child of its own, judged and kept."""
+
+import datetime as dt
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench import lock, machine, plan
+from bench.contract import Objective
+from bench.dataset import Dataset
+from bench.error import UserError
+from bench.judge import Judge, figure_fault
+from bench.launch import Child, Outcome, launch, recorded
+from bench.result import (
+    FORMAT,
+    Case,
+    Environment,
+    Record,
+    Run,
+    Trial,
+    add_environment,
+    append,
+    keep_params,
+    mend,
+    read_records,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Another run has the host; this one waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Importing:
+    """The frameworks are imported once, unrecorded, so that the first trial reads no cold disk."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Trial ``number`` of ``total`` begins."""
+
+    trial: Trial
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A trial ended and its record is on disk."""
+
+    record: Record
+    number: int
+    total: int
+
+
+Event = Waiting | Importing | Started | Ended
+
+# What a child may say of itself, and nothing else: the rest of a record is the parent's.
+_REPORTED = (
+    "worker_seconds", "import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds",
+    "epoch_seconds", "epoch_cpu_seconds", "first_predict_seconds", "predict_seconds",
+    "peak_rss_bytes", "energy_joules", "energy_absent", "figure_seconds", "figure",
+)  # fmt: skip
+
+
+def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
+    """Measure all trials of the run that have no record yet; an event before and after each."""
+    mend(folder)
+    done = {record.trial for record in read_records(folder) if record.status != "interrupted"}
+    planned = plan.trials(run)
+    missing = [trial for trial in planned if trial.id not in done]
+    waited: list[Event] = []
+    with lock.held(lambda: waited.append(Waiting())):
+        yield from waited
+        yield from _imports(missing)
+        runner = _Runner(folder, run, data)
+        for number, trial in enumerate(planned, 1):
+            if trial.id in done:
+                continue
+            yield Started(trial, number, len(planned))
+            yield Ended(runner.measure(trial), number, len(planned))
+
+
+def _imports(trials: list[Trial]) -> Iterator[Event]:
+    seen = set()
+    for case in (trial.case for trial in trials):
+        key = (case.file or case.module, *sorted(case.variables.items()))
+        if key not in seen:
+            seen.add(key)
+            yield Importing(case.implementation)
+            probe(case, 600)
+
+
+def probe(case: Case, timeout: float) -> Outcome:
+    """Import a case's implementation in a child, unmeasured."""
+    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
+        child = Child(variables=case.variables, timeout=timeout)
+        return launch({"mode": "probe", **_source(case)}, child, Path(scratch))
+
+
+def probe_file(path: Path) -> Objective:
+    """Import somebody's own file in a child and return its objective; raises UserError."""
+    request = {"mode": "probe", "file": str(path.resolve())}
+    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
+        outcome = launch(request, Child(timeout=120), Path(scratch))
+    if outcome.status != "ok":
+        raise UserError(f"{path} does not import: {outcome.reason}; mend the file")
+    if not outcome.document.get("trainer"):
+        raise UserError(f"{path} has no class Trainer; see docs/adding-an-implementation.md")
+    objective = outcome.document.get("objective")
+    if objective not in {"softmax", "one-vs-rest"}:
+        raise UserError(f"{path}: OBJECTIVE must be 'softmax' or 'one-vs-rest', not {objective!r}")
+    return "softmax" if objective == "softmax" else "one-vs-rest"
+
+
+class _Runner:
+    """Measures trials of one run: what they share is found out once."""
+
+    def __init__(self, folder: Path, run: Run, data: Dataset) -> None:
+        self._folder = folder
+        self._run = run
+        self._data = data
+        self._judge = Judge(data.folder, data.classes, run.seed)
+        self._machine = machine.describe()
+        self._software = machine.software()
+        self._suite = machine.suite()
+
+    def measure(self, trial: Trial) -> Record:
+        """Run one trial to its end, whatever that is, and append its record."""
+        started = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+        before = machine.conditions()
+        try:
+            values = self._values(trial)
+        except KeyboardInterrupt:
+            self._keep(trial, {"started": started, "status": "interrupted"})
+            raise
+        values["conditions"] = _changed(before, machine.conditions())
+        return self._keep(trial, {"started": started, **values})
+
+    def _values(self, trial: Trial) -> dict[str, Any]:
+        case = trial.case
+        if case.device not in case.devices:
+            reason = f"{case.implementation} runs on {' and '.join(case.devices)} only"
+            return {"status": "unavailable", "reason": reason}
+        with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
+            scratch = Path(name)
+            outcome = launch(self._request(trial), _child(case, self._run.timeout), scratch)
+            values = _reported(outcome)
+            if values["status"] == "ok":
+                values |= self._judged(trial, values, scratch)
+            if values["status"] != "ok":
+                values["stderr_tail"] = outcome.stderr_tail or None
+            return values
+
+    def _request(self, trial: Trial) -> dict[str, Any]:
+        case = trial.case
+        return {
+            "mode": trial.kind, **_source(case), "data": str(self._data.folder),
+            "classes": self._data.classes, "workload": case.workload, "device": case.device,
+            "batch_size": case.batch_size, "samples": case.samples, "epochs": case.epochs,
+            "seed": self._run.seed,
+        }  # fmt: skip
+
+    def _judged(self, trial: Trial, values: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
+        """Judge a trial that says it went well, and keep its params."""
+        if trial.kind == "figure":
+            fault = figure_fault(trial.case.implementation, values.get("figure", {}))
+            return {"status": "failed" if fault else "ok", "reason": fault}
+        try:
+            kept = keep_params(self._folder, trial.id, scratch / "params.npy")
+        except FileNotFoundError:
+            return {"status": "failed", "reason": "the process handed over no params"}
+        judgement = self._judge.judge(trial.case, kept, scratch / "labels.npy")
+        in_force = sum(values["epoch_cpu_seconds"]) / sum(values["epoch_seconds"])
+        fault = judgement.fault or _threads_fault(trial.case, in_force)
+        return {
+            "status": "failed" if fault else "ok",
+            "reason": fault,
+            "threads_in_force": in_force,
+            "parity": judgement.parity,
+            "validation_accuracy": judgement.validation_accuracy,
+            "validation_loss": judgement.validation_loss,
+            "test_accuracy": judgement.test_accuracy,
+        }
+
+    def _keep(self, trial: Trial, values: dict[str, Any]) -> Record:
+        environment = self._environment(trial.case)
+        add_environment(self._folder, environment)
+        record = _record(self._run.run, trial, environment.id, values)
+        append(self._folder, record)
+        return record
+
+    def _environment(self, case: Case) -> Environment:
+        facts = {
+            "machine": self._machine,
+            "software": self._software,
+            "suite": self._suite,
+            "variables": recorded(_child(case, self._run.timeout)),
+            "data": self._data.describe(),
+        }
+        return Environment(id=machine.fingerprint(facts), **facts)
+
+
+def _source(case: Case) -> dict[str, Any]:
+    file = None if case.file is None else str(Path(case.file).resolve())
+    return {"module": case.module, "file": file, "extra": case.extra}
+
+
+def _child(case: Case, timeout: float) -> Child:
+    return Child(
+        threads=case.threads, device=case.device, variables=case.variables, timeout=timeout
+    )
+
+
+def _reported(outcome: Outcome) -> dict[str, Any]:
+    """Take from the child's document what it may say; printing is a fault of the contract."""
+    values = {name: outcome.document[name] for name in _REPORTED if name in outcome.document}
+    values |= {"status": outcome.status, "reason": outcome.reason}
+    values["wall_seconds"] = outcome.wall_seconds
+    if outcome.status == "ok" and outcome.printed:
+        values |= {
+            "status": "failed",
+            "reason": "it printed on stdout; an implementation is silent",
+        }
+    return values
+
+
+def _threads_fault(case: Case, in_force: float) -> str | None:
+    if in_force <= case.threads + 0.1:
+        return None
+    return f"it used {in_force:.2f} threads where {case.threads} were allowed"
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, float | None]:
+    pairs = {f"{name}_{when}": side[name] for when, side in (("before", before), ("after", after))
+             for name in ("load", "mhz")}  # fmt: skip
+    stolen = (before["steal_seconds"], after["steal_seconds"])
+    return {**pairs, "steal_seconds": None if None in stolen else stolen[1] - stolen[0]}
+
+
+def _record(run: str, trial: Trial, environment: str, values: dict[str, Any]) -> Record:
+    """Put the record together; what a child said in the wrong type makes the trial a failed one."""
+    own = {
+        "format": FORMAT, "kind": trial.kind, "run": run, "trial": trial.id,
+        "round": trial.round, "case": trial.case, "environment": environment,
+    }  # fmt: skip
+    try:
+        return msgspec.convert({**own, **values}, Record)
+    except msgspec.ValidationError as error:
+        reason = f"the process left a result that is wrong: {error}"
+        kept = {"started": values["started"], "status": "failed", "reason": reason}
+        return msgspec.convert({**own, **kept}, Record)

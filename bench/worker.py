@@ -1,0 +1,129 @@
+"""The child process: import one implementation, measure it, write one JSON document.
+
+Usage: ``python -m bench.worker FOLDER``. FOLDER holds ``request.json``; the worker leaves
+``document.json`` there and, for a trial, ``params.npy`` and ``labels.npy``. Needs the standard
+library, NumPy and the framework; any interpreter that has these can be a worker.
+"""
+
+import importlib
+import importlib.util
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bench import dataset
+from bench.contract import Problem, Unavailable
+from bench.measure import FaultError, Request, measure, now, timed
+from bench.workload import WORKLOADS, initial_params
+
+Document = dict[str, Any]
+
+
+def main() -> None:
+    """Answer the request in the folder named on the command line."""
+    started = now()
+    folder = Path(sys.argv[1])
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    document = answer(MODES[request["mode"]], request, folder)
+    document["worker_seconds"] = now() - started
+    write(folder / "document.json", document)
+
+
+def answer(mode: Callable[[Document, Path], Document], request: Document, folder: Path) -> Document:
+    """Do what is asked; whatever is raised becomes a status and a reason of one line."""
+    try:
+        return {"status": "ok", **mode(request, folder)}
+    except Unavailable as reason:
+        return {"status": "unavailable", "reason": str(reason)}
+    except ModuleNotFoundError as error:
+        return _not_installed(error, request)
+    except FaultError as fault:
+        return {"status": "failed", "reason": str(fault)}
+    except MemoryError:
+        return {"status": "out-of-memory", "reason": "the process ran out of memory"}
+    except Exception as error:  # noqa: BLE001 - any failure of somebody's code becomes a row
+        traceback.print_exc()
+        return {"status": "failed", "reason": _one_line(error)}
+
+
+def trial(request: Document, folder: Path) -> Document:
+    """Measure one case, and leave its params and predicted labels beside the document."""
+    module, import_seconds = timed(load, request)
+    images, labels = dataset.read_samples(Path(request["data"]), request["samples"])
+    test_images, _ = dataset.read(Path(request["data"]), "test")
+    workload = WORKLOADS[request["workload"]]
+    classes = request["classes"]
+    problem = Problem(images, labels, classes, request["batch_size"], workload.optimizer)
+    initial = initial_params(workload, problem.features, classes, request["seed"])
+    asked = Request(initial, request["seed"], request["epochs"], test_images)
+    found, params, predicted = measure(module.Trainer, problem, request["device"], asked)
+    np.save(folder / "params.npy", params)
+    np.save(folder / "labels.npy", predicted)
+    return {"import_seconds": import_seconds, **asdict(found)}
+
+
+def figure(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
+    """Run one of the textbook's programs; its quantities by name."""
+    module, import_seconds = timed(load, request)
+    textbook = dataset.read_textbook(Path(request["data"]))
+    values, seconds = timed(module.run, textbook)
+    return {"import_seconds": import_seconds, "figure_seconds": seconds, "figure": values}
+
+
+def probe(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
+    """Import an implementation once, unmeasured, and say what it is."""
+    module = load(request)
+    return {
+        "trainer": callable(getattr(module, "Trainer", None)),
+        "objective": getattr(module, "OBJECTIVE", "softmax"),
+    }
+
+
+MODES = {"trial": trial, "figure": figure, "probe": probe}
+
+
+def load(request: Document) -> ModuleType:
+    """Import the implementation, and its framework with it: a module's name or a file's path."""
+    if request.get("file") is None:
+        return importlib.import_module(f"implementations.{request['module']}")
+    path = Path(request["file"])
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def write(path: Path, document: Document) -> None:
+    """Write the whole document or nothing: a temporary name, then a rename."""
+    temporary = path.with_suffix(".part")
+    temporary.write_text(json.dumps(document), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _not_installed(error: ModuleNotFoundError, request: Document) -> Document:
+    """Tell an absent framework, which is a row's reason, from a module that our own code lacks."""
+    absent = (error.name or "").partition(".")[0]
+    if absent in {"", "bench", "implementations"} or not request.get("extra"):
+        traceback.print_exc()
+        return {"status": "failed", "reason": _one_line(error)}
+    reason = f"{absent} is not installed: pip install 'softmax-bench[{request['extra']}]'"
+    return {"status": "unavailable", "reason": reason}
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:500]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The registry: every implementation and figure of the suite, without importing a framework."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bench.contract import Device, Objective
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """One contestant.
+
+    framework: the distribution whose version is recorded.
+    extra: the extras of this project that install it, as pip takes them ("keras,jax").
+    style: "idiomatic" follows a named page of the framework's documentation; "tuned" is the same
+        mathematics as fast as this framework can do it.
+    data: "resident" data lies on the device; "streamed" data is fed batch by batch by the
+        framework's own loader.
+    variables: of its process, beside those that the harness sets.
+    """
+
+    name: str
+    module: str
+    framework: str
+    extra: str
+    objective: Objective = "softmax"
+    style: Literal["idiomatic", "tuned"] = "idiomatic"
+    data: Literal["resident", "streamed"] = "resident"
+    devices: tuple[Device, ...] = ("cpu", "gpu")
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A program of the textbook, and what it printed there.
+
+    published: quantity -> (published value, tolerance within which ours must come out, or None
+        where the textbook's value depends on a seed that it does not give).
+    """
+
+    name: str
+    module: str
+    framework: str
+    extra: str
+    published: dict[str, tuple[float, float | None]]
+    objective: Objective = "softmax"
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+IMPLEMENTATIONS = (
+    Implementation("numpy", "softmax_numpy", "numpy", "", devices=("cpu",)),
+    Implementation("pytorch", "softmax_pytorch", "torch", "pytorch"),
+    Implementation(
+        "pytorch-dataloader", "softmax_pytorch_dataloader", "torch", "pytorch", data="streamed"
+    ),
+    Implementation(
+        "pytorch-compiled", "softmax_pytorch_compiled", "torch", "pytorch", style="tuned"
+    ),
+    Implementation("jax", "softmax_jax", "jax", "jax"),
+    Implementation("jax-scan", "softmax_jax_scan", "jax", "jax", style="tuned"),
+    Implementation(
+        "keras-tensorflow",
+        "softmax_keras",
+        "keras",
+        "tensorflow",
+        data="streamed",
+        variables={"KERAS_BACKEND": "tensorflow"},
+    ),
+    Implementation(
+        "keras-jax",
+        "softmax_keras",
+        "keras",
+        "keras,jax",
+        data="streamed",
+        variables={"KERAS_BACKEND": "jax"},
+    ),
+    Implementation(
+        "keras-torch",
+        "softmax_keras",
+        "keras",
+        "keras,pytorch",
+        data="streamed",
+        variables={"KERAS_BACKEND": "torch"},
+    ),
+    Implementation(
+        "keras-tensorflow-fused",
+        "softmax_keras_fused",
+        "keras",
+        "tensorflow",
+        style="tuned",
+        data="streamed",
+        variables={"KERAS_BACKEND": "tensorflow"},
+    ),
+    Implementation(
+        "tensorflow-loop", "softmax_tensorflow_loop", "tensorflow", "tensorflow", style="tuned"
+    ),
+    Implementation(
+        "sklearn-softmax", "softmax_sklearn", "scikit-learn", "sklearn", devices=("cpu",)
+    ),
+    Implementation(
+        "sklearn-sgd",
+        "ovr_sklearn",
+        "scikit-learn",
+        "sklearn",
+        objective="one-vs-rest",
+        devices=("cpu",),
+    ),
+)
+
+FIGURES = (
+    Figure(
+        "figure-keras",
+        "figure_keras",
+        "keras",
+        "tensorflow",
+        # Validation loss moves more than accuracy from seed to seed; it is shown, not judged.
+        published={"validation_accuracy": (0.8463, 0.01), "validation_loss": (0.4530, None)},
+        variables={"KERAS_BACKEND": "tensorflow"},
+    ),
+    Figure(
+        "figure-sklearn",
+        "figure_sklearn",
+        "scikit-learn",
+        "sklearn",
+        published={"cross_validation_accuracy": (0.8196, 0.003)},
+        objective="one-vs-rest",
+    ),
+)

@@ -1,0 +1,96 @@
+"""Softmax regression in JAX, the whole epoch one compiled scan over the batches.
+
+Follows https://docs.jax.dev/en/latest/_autosummary/jax.lax.scan.html: the loop runs on the device,
+so that Python is entered once an epoch.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
+
+
+class Trainer:
+    def __init__(self, problem: Problem, device: Device) -> None:
+        self.problem = problem
+        self.device = find(device)
+        self.data = jax.device_put((problem.images, problem.labels), self.device)
+        # Donating the state lets each epoch write the new parameters over the old.
+        self.epoch = jax.jit(partial(epoch, problem.optimizer), donate_argnums=0)
+        self.label = jax.jit(label)
+
+    def reset(self, params: Params) -> None:
+        # No alias, because a CPU device may borrow NumPy's memory, and the epoch overwrites it.
+        state = (params, Params(*map(np.zeros_like, params)))
+        self.state = jax.device_put(state, self.device, may_alias=False)
+
+    def train_epoch(self, order: NDArray[np.int64]) -> Params:
+        # JAX indexes in 32 bits unless told otherwise.
+        batches = order.astype(np.int32).reshape(self.problem.steps, self.problem.batch_size)
+        self.state = self.epoch(self.state, self.data, batches)
+        params, _ = self.state
+        return Params(*(np.array(part, copy=True) for part in params))
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+        params, _ = self.state
+        return np.array(self.label(params, jax.device_put(images, self.device)), np.int64)
+
+
+State = tuple[Params, Params]  # the parameters, and the mean squares of their gradients
+
+
+def find(device: Device) -> jax.Device:
+    """The first device of this kind."""
+    try:
+        return jax.devices(device)[0]
+    except RuntimeError as error:
+        raise Unavailable(f"JAX finds no {device.upper()}: {error}") from error
+
+
+def epoch(
+    optimizer: Optimizer, state: State, data: tuple[jax.Array, jax.Array], batches: jax.Array
+) -> State:
+    """One update for each row of ``batches``."""
+
+    def body(state: State, batch: jax.Array) -> tuple[State, None]:
+        return step(optimizer, state, data, batch), None
+
+    state, _ = jax.lax.scan(body, state, batches)
+    return state
+
+
+def step(
+    optimizer: Optimizer, state: State, data: tuple[jax.Array, jax.Array], batch: jax.Array
+) -> State:
+    """One update, by the samples of ``batch``."""
+    images, labels = data
+    params, squares = state
+    gradient = jax.grad(loss)(params, images[batch], labels[batch])
+    if isinstance(optimizer, SGD):
+        return jax.tree.map(lambda w, g: w - optimizer.learning_rate * g, params, gradient), squares
+    rate, rho, epsilon = optimizer.learning_rate, optimizer.rho, optimizer.epsilon
+    squares = jax.tree.map(lambda v, g: rho * v + (1 - rho) * g * g, squares, gradient)
+    params = jax.tree.map(
+        lambda w, g, v: w - rate * g / jnp.sqrt(v + epsilon), params, gradient, squares
+    )
+    return params, squares
+
+
+def loss(params: Params, images: jax.Array, labels: jax.Array) -> jax.Array:
+    """Mean cross-entropy of a batch."""
+    log_probabilities = jax.nn.log_softmax(forward(params, images))
+    return -jnp.take_along_axis(log_probabilities, labels[:, None], axis=1).mean()
+
+
+def forward(params: Params, images: jax.Array) -> jax.Array:
+    """Logits of the images."""
+    return images @ params.weight + params.bias
+
+
+def label(params: Params, images: jax.Array) -> jax.Array:
+    """The class with the largest logit."""
+    return forward(params, images).argmax(axis=1)

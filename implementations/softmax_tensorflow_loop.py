@@ -1,0 +1,72 @@
+"""Softmax regression in TensorFlow, the whole epoch one function compiled by XLA.
+
+Follows https://www.tensorflow.org/guide/function#loops: the loop runs on the device, so that Python
+is entered once an epoch.
+"""
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from bench.contract import SGD, Device, Params, Problem, Unavailable
+
+
+class Trainer:
+    def __init__(self, problem: Problem, device: Device) -> None:
+        self.problem = problem
+        self.device = find(device)
+        with tf.device(self.device):
+            self.images = tf.constant(problem.images)
+            self.labels = tf.constant(problem.labels)
+            shapes = ((problem.features, problem.classes), (problem.classes,))
+            self.params = [tf.Variable(tf.zeros(shape)) for shape in shapes]
+            self.squares = [tf.Variable(tf.zeros(shape)) for shape in shapes]
+
+    def reset(self, params: Params) -> None:
+        for ours, theirs in zip(self.params, params, strict=True):
+            ours.assign(theirs)
+        for square in self.squares:
+            square.assign(tf.zeros_like(square))
+
+    def train_epoch(self, order: NDArray[np.int64]) -> Params:
+        with tf.device(self.device):
+            self.epoch(tf.constant(order.reshape(self.problem.steps, self.problem.batch_size)))
+        return Params(*(np.array(part.numpy(), copy=True) for part in self.params))
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+        with tf.device(self.device):
+            return self.label(tf.constant(images)).numpy()
+
+    @tf.function(jit_compile=True)
+    def epoch(self, batches: tf.Tensor) -> None:
+        for step in tf.range(self.problem.steps):
+            batch = batches[step]
+            self.update(tf.gather(self.images, batch), tf.gather(self.labels, batch))
+
+    @tf.function(jit_compile=True)
+    def label(self, images: tf.Tensor) -> tf.Tensor:
+        return tf.argmax(self.forward(images), axis=1)
+
+    def forward(self, images: tf.Tensor) -> tf.Tensor:
+        weight, bias = self.params
+        return images @ weight + bias
+
+    def update(self, images: tf.Tensor, labels: tf.Tensor) -> None:
+        with tf.GradientTape() as tape:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, self.forward(images))
+            loss = tf.reduce_mean(losses)
+        optimizer = self.problem.optimizer
+        gradient = tape.gradient(loss, self.params)
+        for w, g, v in zip(self.params, gradient, self.squares, strict=True):
+            if isinstance(optimizer, SGD):
+                w.assign_sub(optimizer.learning_rate * g)
+            else:
+                v.assign(optimizer.rho * v + (1 - optimizer.rho) * g * g)
+                w.assign_sub(optimizer.learning_rate * g / tf.sqrt(v + optimizer.epsilon))
+
+
+def find(device: Device) -> str:
+    """TensorFlow's name of the device; asked for in vain, it would fall back in silence."""
+    if not tf.config.list_physical_devices(device.upper()):
+        raise Unavailable(f"TensorFlow finds no {device.upper()}")
+    return f"/{device.upper()}:0"

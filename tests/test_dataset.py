@@ -1,0 +1,249 @@
+"""What is found is prepared, and reads as it should."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures_data import idx_files, write_idx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import cache, dataset, idx, sources
+from bench.dataset import DataError
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """An empty cache, and no Fashion-MNIST in the environment."""
+    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("FASHION_MNIST_DIR", raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def files():
+    return idx_files(samples=50, tests=10, side=4)
+
+
+@pytest.fixture
+def folder(own_cache, tmp_path, files):
+    write_idx(tmp_path / "clothes", files)
+    return tmp_path / "clothes"
+
+
+@pytest.fixture
+def fashion(folder, files, monkeypatch, tmp_path):
+    """The small data set plays Fashion-MNIST, and is installed as the system's package."""
+    monkeypatch.setattr(sources, "FASHION_MNIST", write_idx(folder, files))
+    monkeypatch.setattr(sources, "SYSTEM", folder)
+    return folder
+
+
+def unreachable(_scratch):
+    pytest.fail("prepared data need no source")
+
+
+def test_a_folder_is_split_scaled_and_recorded(folder, own_cache, files):
+    found = dataset.find(str(folder))
+    assert (found.name, found.source, found.classes) == ("clothes", "the folder given", 10)
+    assert found.class_names == tuple("0123456789")
+    assert found.sha256 == write_idx(folder, files)
+    assert found.folder.parent == own_cache
+    images, labels = dataset.read(found.folder, "test")
+    assert np.array_equal(images, files[idx.TEST_IMAGES].reshape(10, 16) / np.float32(255))
+    assert np.array_equal(labels, files[idx.TEST_LABELS])
+    assert (images.dtype, labels.dtype) == (np.float32, np.int32)
+
+
+def test_the_split_is_that_of_scikit_learn(folder, files):
+    from sklearn.model_selection import train_test_split
+
+    images = files[idx.TRAIN_IMAGES].reshape(50, 16).astype(np.float32) / np.float32(255)
+    labels = files[idx.TRAIN_LABELS].astype(np.int32)
+    expected = train_test_split(images, labels, test_size=0.2, random_state=42)
+    found = dataset.find(str(folder)).folder
+    (train_images, train_labels), (validation_images, validation_labels) = (
+        dataset.read(found, "train"),
+        dataset.read(found, "validation"),
+    )
+    actual = (train_images, validation_images, train_labels, validation_labels)
+    assert all(np.array_equal(mine, its) for mine, its in zip(actual, expected, strict=True))
+
+
+@given(samples=st.integers(2, 5000))
+def test_every_number_of_samples_is_split_as_scikit_learn_does(samples):
+    from sklearn.model_selection import train_test_split
+
+    nothing = np.zeros((samples, 1), np.uint8)
+    raw = idx.Raw(nothing, nothing[:, 0], nothing, nothing[:, 0], {})
+    recipe = dataset._recipe(raw, "a test")
+    training, validation = train_test_split(np.arange(samples), test_size=0.2, random_state=42)
+    assert np.array_equal(recipe.split[: recipe.held_out], validation)
+    assert np.array_equal(recipe.split[recipe.held_out :], training)
+
+
+def test_the_textbook_has_the_data_sets_own_order(folder, files):
+    textbook = dataset.read_textbook(dataset.find(str(folder)).folder)
+    expected = files[idx.TRAIN_IMAGES].reshape(50, 16) / np.float32(255)
+    assert np.array_equal(textbook.images, expected)
+    assert np.array_equal(textbook.labels, files[idx.TRAIN_LABELS])
+    order = np.random.RandomState(42).permutation(50)
+    assert np.array_equal(textbook.validation, order[:10])
+    assert np.array_equal(textbook.training, order[10:])
+    types = (textbook.images.dtype, textbook.labels.dtype, textbook.training.dtype)
+    assert types == (np.float32, np.int32, np.int64)
+
+
+def test_more_samples_than_there_are_begin_again(folder):
+    found = dataset.find(str(folder)).folder
+    images, labels = dataset.read(found, "train")
+    few_images, few_labels = dataset.read_samples(found, 7)
+    assert np.array_equal(few_images, images[:7])
+    assert np.array_equal(few_labels, labels[:7])
+    many_images, many_labels = dataset.read_samples(found, 90)
+    assert np.array_equal(many_images, np.concatenate([images, images, images[:10]]))
+    assert np.array_equal(many_labels, np.concatenate([labels, labels, labels[:10]]))
+
+
+def test_writing_to_a_map_alters_no_file(folder):
+    found = dataset.find(str(folder)).folder
+    images, _ = dataset.read(found, "train")
+    before = images.copy()
+    images[:] = 7  # refused if the map were read-only
+    assert np.array_equal(dataset.read(found, "train")[0], before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resident pages are read from Linux's /proc")
+@pytest.mark.parametrize("samples", [2560, 2561])  # the last page is nearly full, or nearly empty
+def test_every_page_is_resident_before_anything_is_timed(own_cache, tmp_path, samples):
+    write_idx(tmp_path / "large", idx_files(samples=samples, side=32))
+    found = dataset.find(str(tmp_path / "large")).folder
+    images, _ = dataset.read(found, "train")
+    maps = Path("/proc/self/smaps").read_text(encoding="utf-8")
+    lines = maps.partition(f"{found}/train_images.npy\n")[2].splitlines()
+    kilobytes = {line.split()[0]: line.split()[1] for line in lines[:6]}
+    assert kilobytes["Rss:"] == kilobytes["Size:"]
+    assert int(kilobytes["Size:"]) >= images.nbytes // 1024
+
+
+@pytest.mark.parametrize("array", [np.zeros(0), np.zeros(1), np.zeros((3, 5000), np.int32)])
+def test_an_array_of_any_size_can_be_touched(array):
+    dataset.touch(array)
+
+
+def test_a_folder_that_is_not_prepared_is_an_error_of_one_line(folder):
+    with pytest.raises(DataError, match=r"train_images\.npy: expected prepared data \(no such"):
+        dataset.read(folder, "train")
+    (folder / "split.npy").write_bytes(b"no array")
+    with pytest.raises(DataError, match=r"split\.npy: expected prepared data \(") as error:
+        dataset.read_textbook(folder)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_the_second_find_needs_no_source_and_remembers_the_first(fashion, monkeypatch):
+    found = dataset.find()
+    assert (found.name, found.source) == ("fashion-mnist", "system package")
+    assert found.class_names[:2] == ("T-shirt/top", "Trouser")
+    monkeypatch.setattr(sources, "fashion_mnist", unreachable)
+    assert dataset.find() == found
+    assert dataset.find("fashion-mnist") == found
+
+
+def test_damaged_prepared_data_are_made_again(fashion):
+    found = dataset.find()
+    before = dataset.read(found.folder, "train")[0].copy()
+    os.truncate(found.folder / "train_images.npy", 1000)
+    assert dataset.find() == found
+    assert np.array_equal(dataset.read(found.folder, "train")[0], before)
+
+
+def test_fashion_mnist_in_any_folder_is_known_by_its_hashes(fashion, monkeypatch):
+    given = dataset.find(str(fashion))
+    assert (given.name, given.source) == ("fashion-mnist", "the folder given")
+    assert given.class_names[-1] == "Ankle boot"
+    monkeypatch.setenv("FASHION_MNIST_DIR", str(fashion))
+    assert dataset.find() == given
+
+
+def test_what_only_is_called_like_a_known_data_set_gets_another_name(own_cache, tmp_path):
+    for name in ("digits", "fashion-mnist"):
+        write_idx(tmp_path / name, idx_files(seed=3))
+        assert dataset.find(str(tmp_path / name)).name == f"{name}-folder"
+
+
+def test_renamed_folders_share_prepared_data_under_their_own_names(folder, tmp_path):
+    first = dataset.find(str(folder))
+    shutil.copytree(folder, tmp_path / "copy")
+    second = dataset.find(str(tmp_path / "copy"))
+    assert (first.name, second.name) == ("clothes", "copy")
+    assert first.folder == second.folder
+
+
+def test_fashion_mnist_dir_is_verified_and_never_passed_over(fashion, monkeypatch, tmp_path):
+    write_idx(tmp_path / "other", idx_files(seed=1))
+    monkeypatch.setenv("FASHION_MNIST_DIR", str(tmp_path / "other"))
+    with pytest.raises(
+        DataError, match=r"FASHION_MNIST_DIR: .*train-images.*: expected SHA-256.*; correct it, or"
+    ):
+        dataset.find()
+
+
+def test_a_bad_folder_is_an_error_of_one_line_that_says_what_to_do(own_cache, tmp_path):
+    with pytest.raises(DataError, match=r"no such folder; give a folder of four whole IDX files"):
+        dataset.find(str(tmp_path / "nowhere"))
+    write_idx(tmp_path / "tiny", idx_files(samples=1))
+    with pytest.raises(DataError, match="one training image cannot be split; give a larger"):
+        dataset.find(str(tmp_path / "tiny"))
+    assert not own_cache.exists()
+
+
+def test_digits_are_split_as_the_fast_tests_expect(own_cache):
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    images = (images / 16).astype(np.float32)
+    found = dataset.find("digits")
+    assert (found.name, found.source, found.classes) == ("digits", "bundled with scikit-learn", 10)
+    parts = {"train": slice(0, 1440), "validation": slice(1440, None), "test": slice(1440, None)}
+    for part, where in parts.items():
+        part_images, part_labels = dataset.read(found.folder, part)
+        assert np.array_equal(part_images, images[where])
+        assert np.array_equal(part_labels, labels[where])
+    textbook = dataset.read_textbook(found.folder)
+    assert np.array_equal(textbook.images, images)
+    assert np.array_equal(textbook.validation, np.arange(1440, 1797))
+
+
+QUIET = """
+import sys
+from bench import dataset
+dataset.find("digits")
+loaded = {name.partition(".")[0] for name in sys.modules}
+print(sorted(loaded & {"pooch", "requests", "urllib3", "sklearn", "scipy", "pandas", "msgspec"}))
+"""
+
+
+def test_neither_importing_nor_finding_prepared_data_loads_what_children_lack(own_cache):
+    repository = Path(dataset.__file__).parents[1]
+    command = [sys.executable, "-c", QUIET]
+    done = subprocess.run(command, cwd=repository, stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b"[]\n"
+
+
+def test_the_real_fashion_mnist_is_the_one_of_the_textbook():
+    found = dataset.find()
+    assert found.name == "fashion-mnist"
+    assert found.sha256 == sources.FASHION_MNIST
+    images, labels = dataset.read(found.folder, "train")
+    assert (images.shape, images.min(), images.max()) == ((48000, 784), 0, 1)
+    assert labels[:10].tolist() == [7, 3, 5, 8, 6, 9, 3, 3, 9, 9]
+    assert dataset.read(found.folder, "validation")[0].shape == (12000, 784)
+    assert np.bincount(dataset.read(found.folder, "test")[1]).tolist() == [1000] * 10
+    textbook = dataset.read_textbook(found.folder)
+    assert textbook.labels[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
+    assert np.array_equal(textbook.images[textbook.training[:100]], images[:100])
+    assert cache.keep(found.folder.name, unreachable)[0] == found.folder
