@@ -71,8 +71,9 @@ def settings(child: Child, scratch: Path) -> dict[str, str]:
         "NVIDIA_TF32_OVERRIDE": "0",
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
         **({"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"} if child.device == "cpu" else {}),
-        **{name: str(scratch / folder) for name, folder in _CACHES.items()},
+        **{name: str(scratch / "cache" / folder) for name, folder in _CACHES.items()},
         "PYTHONPATH": str(scratch / "path"),
+        "PYTHONSAFEPATH": "1",  # what lies in the current folder is never imported
         "PYTHONNOUSERSITE": "1",
         **(child.variables or {}),
     }
@@ -118,8 +119,8 @@ def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
 
 def _furnish(scratch: Path, request: Mapping[str, Any]) -> None:
     """Lay out the child's folder; it sees this suite through links, whichever Python it is."""
-    for folder in ("path", *_CACHES.values()):
-        (scratch / folder).mkdir()
+    for folder in ("path", *(f"cache/{name}" for name in _CACHES.values())):
+        (scratch / folder).mkdir(parents=True)
     for package in ("bench", "implementations"):
         (scratch / "path" / package).symlink_to(machine.ROOT / package)
     (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
@@ -206,7 +207,7 @@ def _document(path: Path) -> dict[str, Any]:
     """Read what a child wrote; raises ValueError where it lacks a status or has a time in words."""
     document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     if not isinstance(document, dict) or not isinstance(document.get("status"), str):
-        raise ValueError("it has no status")
+        raise ValueError("it has no status")  # noqa: TRY004 - wrong input, not a wrong call
     times = (document[name] for name in _PHASES if name in document)
     for value in (
         number for time in times for number in (time if isinstance(time, list) else [time])

@@ -30,7 +30,7 @@ class Trainer:
             self.model.set_weights(params)
             for variable in self.model.optimizer.variables:
                 if variable is not self.model.optimizer.learning_rate:
-                    variable.assign(keras.ops.zeros_like(variable))
+                    variable.assign(np.zeros(variable.shape))
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
         with keras.device(self.device):
@@ -59,14 +59,14 @@ def make_optimizer(optimizer: Optimizer) -> keras.optimizers.Optimizer:
 
 
 def find(device: Device) -> str:
-    """Keras's name of the device; where a tensor lies tells, as TensorFlow falls back in silence."""
+    """Keras's name of the device; a tensor shows that it is there, as TensorFlow never objects."""
     missing = Unavailable(f"Keras finds no {device.upper()} with {keras.backend.backend()}")
-    name = f"{device}:0"
     try:
-        with keras.device(name):
+        with keras.device(device):
             place = str(keras.ops.zeros(1).device).lower()
     except (AssertionError, RuntimeError) as error:
         raise missing from error
     if device == "gpu" and "cpu" in place:
         raise missing
-    return name
+    # Without ":0", which PyTorch takes for another device than its tensors', losing the gradients.
+    return device

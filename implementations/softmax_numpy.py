@@ -1,7 +1,7 @@
 """Softmax regression in NumPy, the gradient written out.
 
-Follows https://numpy.org/numpy-tutorials/tutorial-deep-learning-on-mnist/, with a softmax on top
-and the optimizer of the contract.
+Follows https://numpy.org/numpy-tutorials/content/tutorial-deep-learning-on-mnist.html, with a softmax
+on top and the optimizer of the contract.
 """
 
 import numpy as np

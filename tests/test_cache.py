@@ -50,19 +50,31 @@ def alter(path: Path) -> None:
     path.write_bytes(content)
 
 
+def truncate_unseen(path: Path) -> None:
+    """Truncate a file and put back the time of its last change."""
+    facts = path.stat()
+    os.truncate(path, 500)
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+def alter_facts(path: Path) -> None:
+    path.write_text(path.read_text().replace("a test", "a lie"))
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         lambda folder: (folder / "a.npy").unlink(),
         lambda folder: os.truncate(folder / "a.npy", 500),
         lambda folder: alter(folder / "b.npy"),
-        lambda folder: alter(folder / "manifest.json"),
+        lambda folder: truncate_unseen(folder / "a.npy"),
+        lambda folder: alter_facts(folder / "manifest.json"),
         lambda folder: (folder / "manifest.json").unlink(),
         lambda folder: (folder / "manifest.json").write_text("one line"),
         lambda folder: (folder / "manifest.json").write_bytes(b"\xff\n{}"),
         lambda folder: (shutil.rmtree(folder), folder.touch()),
     ],
-    ids=["missing", "truncated", "altered", "manifest", "none", "short", "binary", "a file"],
+    ids=["missing", "truncated", "altered", "unseen", "facts", "none", "short", "binary", "a file"],
 )
 def test_a_damaged_folder_is_made_again(root, damage):
     folder, _ = cache.keep("key", make)
@@ -79,6 +91,13 @@ def test_a_copied_cache_is_hashed_once_and_used(root):
     assert cache.keep("key", never) == (folder, FACTS)
     changed_ns = (folder / "a.npy").stat().st_mtime_ns
     assert changed_ns == marked["files"]["a.npy"]["changed_ns"]
+
+
+def test_a_whole_cache_is_used_where_nothing_can_be_written(root):
+    cache.keep("key", make)
+    (root / "key.lock").unlink()
+    (root / "key.lock").mkdir()
+    assert cache.keep("key", never) == (root / "key", FACTS)
 
 
 def test_what_cannot_be_made_leaves_nothing(root):
@@ -136,7 +155,7 @@ def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
 
 
 CHILD = """
-import os, signal, sys
+import os, signal, sys, time
 import numpy as np
 from bench import cache
 
@@ -146,8 +165,11 @@ def make(scratch):
     (scratch / "half").write_text("half")
     if sys.argv[2:]:
         os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.2)  # all the others come meanwhile
     return {"source": "a test"}, {"a.npy": np.arange(1000.0), "b.npy": np.arange(5)}
 
+print("ready", flush=True)
+sys.stdin.readline()
 folder, facts = cache.keep("key", make)
 print(folder, np.load(folder / "a.npy").sum())
 """
@@ -156,11 +178,17 @@ print(folder, np.load(folder / "a.npy").sum())
 def start(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", CHILD, *arguments]
     repository = Path(cache.__file__).parents[1]
-    return subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, text=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    child = subprocess.Popen(command, cwd=repository, text=True, **pipes)
+    assert child.stdout.readline() == "ready\n"
+    return child
 
 
 def test_four_processes_at_once_make_it_once_and_all_use_it(root, tmp_path):
     children = [start(str(tmp_path / "log")) for _ in range(4)]
+    for child in children:
+        child.stdin.write("go\n")
+        child.stdin.flush()
     said = {child.communicate()[0] for child in children}
     assert [child.returncode for child in children] == [0, 0, 0, 0]
     assert said == {f"{root / 'key'} 499500.0\n"}
@@ -169,7 +197,7 @@ def test_four_processes_at_once_make_it_once_and_all_use_it(root, tmp_path):
 
 def test_what_a_killed_process_left_is_never_used_and_swept_away(root, tmp_path):
     killed = start(str(tmp_path / "log"), "kill")
-    assert killed.communicate()[0] == ""
+    assert killed.communicate("go\n")[0] == ""
     assert killed.returncode == -signal.SIGKILL
     assert len(list(root.glob("key.*.part"))) == 1
     folder, _ = cache.keep("key", make)

@@ -162,6 +162,7 @@ def test_damaged_prepared_data_are_made_again(fashion):
 
 
 def test_fashion_mnist_in_any_folder_is_known_by_its_hashes(fashion, monkeypatch):
+    assert dataset.find().source == "system package"
     given = dataset.find(str(fashion))
     assert (given.name, given.source) == ("fashion-mnist", "the folder given")
     assert given.class_names[-1] == "Ankle boot"

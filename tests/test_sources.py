@@ -244,6 +244,7 @@ def test_digits_without_scikit_learn_say_what_to_install(monkeypatch):
         (gzip.compress(b"1,2")[:-9], "cannot be read"),
         (None, r"cannot be read \(.*No such file"),
     ],
+    ids=["not gzip", "small", "ragged", "cut", "missing"],
 )
 def test_damaged_digits_say_what_to_do(tmp_path, monkeypatch, content, says):
     path = tmp_path / "digits.csv.gz"

@@ -1,0 +1,71 @@
+"""Sessions: ``nox -s bench`` measures, ``nox -s tests`` tests; ``nox --list`` shows the rest."""
+
+import hashlib
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+# One mechanism: pip takes a machine's own PyTorch build where it has one, other tools would not.
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests", "lint", "typecheck"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *requirements: str, groups: tuple[str, ...] = ()) -> None:
+    """Install once: as long as pyproject.toml is the same, a second run starts at once."""
+    wanted = [*requirements, *nox.project.dependency_groups(PROJECT, *groups)]
+    key = hashlib.sha256(Path("pyproject.toml").read_bytes() + repr(wanted).encode()).hexdigest()
+    stamp = Path(session.virtualenv.location) / "installed"
+    if not stamp.exists() or stamp.read_text() != key:
+        session.install(*wanted)
+        stamp.write_text(key)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure every framework and write the report: nox -s bench -- --quick."""
+    install(session, "-e", ".[all]")
+    session.run("python", "-m", "bench", "run", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, with the coverage of bench/ and its children."""
+    install(session, "-e", ".[all]", groups=("tests",))
+    chosen = session.posargs or ["-m", "not full"]
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *chosen)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--include=bench/*", "--skip-covered", "--fail-under=90")
+
+
+@nox.session(default=False)
+def tests_full(session: nox.Session) -> None:
+    """Run the tests that take longer: every implementation on the full data, both workloads."""
+    install(session, "-e", ".[all]", groups=("tests",))
+    session.run("pytest", "-m", "full", *session.posargs)
+
+
+@nox.session(default=False)
+def perf(session: nox.Session) -> None:
+    """Time the suite's own parts with pytest-benchmark."""
+    install(session, "-e", ".[all]", groups=("tests",))
+    session.run("pytest", "tests/performance", "--benchmark-only", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and the import rules of the house."""
+    install(session, groups=("lint",))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Check the types of bench/ and implementations/, strictly."""
+    install(session, "-e", ".", groups=("typecheck",))
+    session.run("mypy")
