@@ -20,6 +20,7 @@ from bench.measure import now
 # that a forgotten setting in someone's shell cannot decide a benchmark.
 PASSED_ON = (
     "PATH",  # torch.compile looks for a C++ compiler there
+    "CXX",  # or takes this one
     "LD_LIBRARY_PATH",  # site installations of CUDA
     "LANG",
     "LC_ALL",

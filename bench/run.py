@@ -91,7 +91,7 @@ def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
 def _imports(trials: list[Trial]) -> Iterator[Event]:
     seen = set()
     for case in (trial.case for trial in trials):
-        key = (case.file or case.module, *sorted(case.variables.items()))
+        key = (case.framework or case.file, *case.variables.values())
         if key not in seen:
             seen.add(key)
             yield Importing(case.implementation)

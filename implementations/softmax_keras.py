@@ -30,7 +30,7 @@ class Trainer:
             self.model.set_weights(params)
             for variable in self.model.optimizer.variables:
                 if variable is not self.model.optimizer.learning_rate:
-                    variable.assign(np.zeros(variable.shape))
+                    variable.assign(np.zeros(variable.shape, variable.dtype))
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
         with keras.device(self.device):

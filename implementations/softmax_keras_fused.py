@@ -50,7 +50,7 @@ class Trainer:
             self.model.set_weights(params)
             for variable in self.model.optimizer.variables:
                 if variable is not self.model.optimizer.learning_rate:
-                    variable.assign(np.zeros(variable.shape))
+                    variable.assign(np.zeros(variable.shape, variable.dtype))
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
         self.order.assign(order.reshape(self.order.shape))

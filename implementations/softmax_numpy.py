@@ -1,7 +1,7 @@
 """Softmax regression in NumPy, the gradient written out.
 
-Follows https://numpy.org/numpy-tutorials/content/tutorial-deep-learning-on-mnist.html, with a softmax
-on top and the optimizer of the contract.
+Follows https://numpy.org/numpy-tutorials/content/tutorial-deep-learning-on-mnist.html, with a
+softmax on top and the optimizer of the contract.
 """
 
 import numpy as np
@@ -42,8 +42,10 @@ class Trainer:
         np.exp(residual, out=residual)
         residual /= residual.sum(axis=1, keepdims=True)
         residual[np.arange(len(labels)), labels] -= 1
-        residual /= len(labels)
-        return [images.T @ residual, residual.sum(axis=0)]
+        # A product, because a sum over rows adds them up one by one, and a large batch drifts.
+        ones = np.ones(len(labels), np.float32)
+        share = np.float32(1 / len(labels))
+        return [share * (images.T @ residual), share * (ones @ residual)]
 
     def update(self, gradient: list[NDArray[np.float32]]) -> None:
         optimizer = self.problem.optimizer
