@@ -42,8 +42,13 @@ def timed(call: Callable[..., Any], *args: Any) -> tuple[Any, float]:
 
 @dataclass(slots=True)
 class Measurement:
-    """The raw values of one trial, in seconds unless the name says bytes or joules."""
+    """The raw values of one trial, in seconds unless the name says bytes or joules.
 
+    ``between_seconds`` is everything that is not a phase, timed as they are: phases and what lies
+    between them must add up to the time that the parent saw.
+    """
+
+    between_seconds: float = 0.0
     setup_seconds: float = 0.0
     reset_seconds: float = 0.0
     first_epoch_seconds: float = 0.0
@@ -84,18 +89,26 @@ def measure(
     handed = Handed(problem)
     given = Params(request.initial.weight.copy(), request.initial.bias.copy())
     _, found.reset_seconds = timed(trainer.reset, given)
-    first = order(request.seed, FIRST_EPOCH, problem.samples)
+    first = _between(found, order, request.seed, FIRST_EPOCH, problem.samples)
     params, found.first_epoch_seconds = timed(trainer.train_epoch, first)
-    handed.take(params)
-    trainer.reset(given)
-    before = machine.energy()
+    _between(found, handed.take, params)
+    _between(found, trainer.reset, given)
+    before = _between(found, machine.energy)
     for epoch in _epochs(found, TIMED_SECONDS[device], request.epochs):
-        handed.take(_epoch(trainer, order(request.seed, epoch, problem.samples), found))
-    found.energy_joules, found.energy_absent = machine.energy_since(before)
-    found.peak_rss_bytes = machine.peak_rss_bytes()
+        samples = _between(found, order, request.seed, epoch, problem.samples)
+        _between(found, handed.take, _epoch(trainer, samples, found))
+    found.energy_joules, found.energy_absent = _between(found, machine.energy_since, before)
+    found.peak_rss_bytes = _between(found, machine.peak_rss_bytes)
     labels = _predict(trainer, request.test_images, found)
     _same("the initial params it was given", request.initial, given)
-    return found, handed.stack(), labels
+    return found, _between(found, handed.stack), labels
+
+
+def _between(found: Measurement, call: Callable[..., Any], *args: Any) -> Any:
+    """Do what is no phase; its time is kept all the same."""
+    result, seconds = timed(call, *args)
+    found.between_seconds += seconds
+    return result
 
 
 def _epochs(found: Measurement, seconds: float, least: int) -> Iterator[int]:
@@ -109,7 +122,7 @@ def _epochs(found: Measurement, seconds: float, least: int) -> Iterator[int]:
 def _epoch(trainer: Trainer, samples: NDArray[np.int64], found: Measurement) -> Any:
     """Time one epoch, wall and CPU; what the collector has to do is done before it."""
     given = samples.copy()
-    gc.collect()
+    _between(found, gc.collect)
     cpu = process_time_ns()
     params, seconds = timed(trainer.train_epoch, given)
     found.epoch_cpu_seconds.append((process_time_ns() - cpu) / 1e9)
@@ -123,7 +136,7 @@ def _predict(
     trainer: Trainer, images: NDArray[np.float32], found: Measurement
 ) -> NDArray[np.int64]:
     """Time the predictions of all test images in one batch, host to host."""
-    gc.collect()
+    _between(found, gc.collect)
     labels, found.first_predict_seconds = timed(trainer.predict, images)
     while len(found.predict_seconds) < MOST_REPEATS:
         enough = sum(found.predict_seconds) >= PREDICT_SECONDS

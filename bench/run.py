@@ -89,11 +89,11 @@ def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
 
 
 def _imports(trials: list[Trial]) -> Iterator[Event]:
-    seen = set()
+    seen: set[str] = set()
     for case in (trial.case for trial in trials):
-        key = (case.framework or case.file, *case.variables.values())
-        if key not in seen:
-            seen.add(key)
+        used = {case.framework or case.module, *case.variables.values()}
+        if not used <= seen:
+            seen |= used
             yield Importing(case.implementation)
             probe(case, 600)
 
