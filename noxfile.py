@@ -53,7 +53,9 @@ def tests_full(session: nox.Session) -> None:
 def perf(session: nox.Session) -> None:
     """Time the suite's own parts with pytest-benchmark."""
     install(session, "-e", ".[all]", groups=("tests",))
-    session.run("pytest", "tests/performance", "--benchmark-only", *session.posargs)
+    session.run(
+        "pytest", "tests/performance", "-o", "addopts=", "--benchmark-only", *session.posargs
+    )
 
 
 @nox.session

@@ -26,6 +26,8 @@ JUDGED_EPOCHS = 5
 # Two labels may differ where the two best logits are this close: rounding decides.
 TIE = 1e-4
 
+LOSSES = {"softmax": reference.cross_entropy, "one-vs-rest": reference.logistic_loss}
+
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
@@ -56,21 +58,20 @@ class Judge:
         try:
             stack = _load(params, np.float32)
             labels = _load(predicted, np.int64)
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
             return Judgement(fault=f"what it handed over cannot be read: {error}")
         if fault := self._shape_fault(case, stack):
             return Judgement(fault=fault)
         epochs = [Params(params[:-1], params[-1]) for params in stack]
         parity = self._parity(case, epochs)
         fault = self._label_fault(epochs[-1], labels) or parity_fault(parity)
+        loss = LOSSES[case.objective]
         validation = [reference.forward(params, self._validation[0]) for params in epochs[1:]]
         test = [reference.forward(params, self._test[0]) for params in epochs[1:]]
         return Judgement(
             parity=parity,
             validation_accuracy=_accuracies(validation, self._validation[1]),
-            validation_loss=tuple(
-                reference.cross_entropy(logits, self._validation[1]) for logits in validation
-            ),
+            validation_loss=tuple(loss(logits, self._validation[1]) for logits in validation),
             test_accuracy=_accuracies(test, self._test[1]),
             fault=fault,
         )

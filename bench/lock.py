@@ -36,4 +36,6 @@ def _open(lock: Path) -> int:
     try:
         return os.open(lock, os.O_RDONLY)
     except FileNotFoundError:
-        return os.open(lock, os.O_RDONLY | os.O_CREAT, 0o644)
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CREAT, 0o644)
+        os.fchmod(descriptor, 0o644)  # whatever the umask: the next user has to read it
+        return descriptor

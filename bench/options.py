@@ -57,9 +57,9 @@ def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]
 
 def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
     """Return the folder and the plan of an earlier run, the newest where none is named."""
-    changed = [field.name for field in fields(Given) if getattr(given, field.name) != field.default]
+    changed = [field for field in fields(Given) if getattr(given, field.name) != field.default]
     if changed:
-        flags = " and ".join("--" + name.rstrip("s").replace("_", "-") for name in changed)
+        flags = " and ".join(_flag(field.name, field.default) for field in changed)
         raise UserError(f"--resume goes on with the plan of the run; leave out {flags}")
     if output is not None:
         return output, result.read_run(output)
@@ -67,6 +67,11 @@ def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
     if not runs:
         raise UserError(f"there is no run in {RESULTS}/ to resume; name its folder with --output")
     return runs[-1].parent, result.read_run(runs[-1].parent)
+
+
+def _flag(name: str, default: object) -> str:
+    """Name a flag; one that can be repeated is in the singular."""
+    return "--" + (name.removesuffix("s") if default == () else name).replace("_", "-")
 
 
 def _selection(given: Given) -> plan.Selection:

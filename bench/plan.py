@@ -3,8 +3,10 @@
 import difflib
 import hashlib
 import random
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from math import isqrt
 from pathlib import Path
 
 from bench.contract import Device, Objective
@@ -32,7 +34,7 @@ class Selection:
     epochs: int | None = None
     rounds: int | None = None
     quick: bool = False
-    # Of the data: how many images there are to train on, and how many bytes one takes.
+    # Of the data: how many images there are to train on.
     available: int = field(kw_only=True)
 
     def rounds_of(self) -> dict[str, int]:
@@ -106,7 +108,8 @@ def _implementation(name: str, probe: Callable[[Path], Objective]) -> Case:
 def _own_file(path: Path, probe: Callable[[Path], Objective]) -> Case:
     if not path.is_file():
         raise UserError(f"there is no implementation file {path}; give a name or a .py file")
-    if path.stem in {known.name for known in IMPLEMENTATIONS} or not path.stem.isidentifier():
+    taken = {name for known in IMPLEMENTATIONS for name in (known.name, known.framework)}
+    if path.stem in taken | sys.stdlib_module_names or not path.stem.isidentifier():
         raise UserError(f"{path.name}: name the file like a Python module, and not like a built-in")
     return Case(
         implementation=path.stem, module=path.stem, framework="", extra="",
@@ -134,7 +137,8 @@ def _fill(case: Case, selection: Selection, workload: str, device: Device) -> Ca
 
 def _divisors_near(samples: int, batch_size: int) -> str:
     """Name the nearest divisor on either side."""
-    divisors = [size for size in range(1, samples + 1) if samples % size == 0]
+    small = [size for size in range(1, isqrt(samples) + 1) if samples % size == 0]
+    divisors = sorted({*small, *(samples // size for size in small)})
     below = [str(size) for size in divisors if size < batch_size][-1:]
     return " or ".join(below + [str(size) for size in divisors if size > batch_size][:1])
 

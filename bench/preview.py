@@ -1,5 +1,7 @@
 """The data as a terminal can show them: facts, class counts, the first ten images."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
@@ -35,7 +37,9 @@ def counts(found: Dataset) -> Table:
 def images(found: Dataset, width: int) -> Text:
     """Draw the first ten images of the data set's own order, as many beside each other as fit."""
     textbook = dataset.read_textbook(found.folder)
-    side = int(np.sqrt(textbook.images.shape[1]))
+    side = math.isqrt(textbook.images.shape[1])
+    if side * side != textbook.images.shape[1]:
+        return Text("the images are not square and cannot be drawn")
     drawn = [_drawing(image.reshape(side, side)) for image in textbook.images[:10]]
     names = [found.class_names[label][:side].ljust(side) for label in textbook.labels[:10]]
     abreast = max(1, min(10, width // (side + 1)))

@@ -57,6 +57,17 @@ def cross_entropy(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> flo
     return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
 
 
+def logistic_loss(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
+    """Mean over the samples of the sum of their classes' logistic losses, in nats.
+
+    Each class is a question of its own, answered yes for the label's and no for the others:
+    ``log(1 + exp(-logit))`` and ``log(1 + exp(logit))``.
+    """
+    signed = logits.copy()
+    signed[np.arange(len(labels)), labels] *= -1
+    return float(np.logaddexp(0, signed).sum(axis=1).mean())
+
+
 def accuracy(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
     """Share of the samples whose largest logit is their label's."""
     return float((logits.argmax(axis=1) == labels).mean())

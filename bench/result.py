@@ -7,7 +7,8 @@ Format 1: the first.
 """
 
 import os
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -113,7 +114,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     energy_joules: float | None = None
     energy_absent: str | None = None
     figure_seconds: float | None = None
-    figure: dict[str, float] = {}
+    figure: dict[str, float | None] = {}
     conditions: dict[str, float | None] = {}
 
 
@@ -149,12 +150,10 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def create(folder: Path, run: Run) -> None:
     """Make the run's folder; raises UserError where it cannot be, or holds another run."""
     refuse_another_run(folder)
-    try:
+    with _writing(folder):
         (folder / "params").mkdir(parents=True, exist_ok=True)
         (folder / "environments").mkdir(exist_ok=True)
-        _write(folder / "run.json", msgspec.json.format(msgspec.json.encode(run)))
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; choose --output") from error
+    _write(folder / "run.json", msgspec.json.format(msgspec.json.encode(run)) + b"\n")
 
 
 def refuse_another_run(folder: Path) -> None:
@@ -165,37 +164,32 @@ def refuse_another_run(folder: Path) -> None:
 
 def append(folder: Path, record: Record) -> None:
     """Add one record at the end, in one write, and have it on disk before returning."""
-    with (folder / "trials.jsonl").open("ab") as stream:
+    with _writing(folder), (folder / "trials.jsonl").open("ab") as stream:
         stream.write(msgspec.json.encode(record) + b"\n")
         stream.flush()
         os.fsync(stream.fileno())
 
 
 def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
-    """Copy a trial's params into the run, whole or not at all; return where they are."""
-    kept = folder / "params" / f"{trial}.npy"
-    temporary = kept.with_suffix(".part")
-    shutil.copyfile(handed_over, temporary)
-    return temporary.replace(kept)
+    """Copy a trial's params into the run; raises FileNotFoundError where there are none."""
+    return _write(folder / "params" / f"{trial}.npy", handed_over.read_bytes())
 
 
 def add_environment(folder: Path, environment: Environment) -> None:
     """Keep an environment under its id; must come before the first record that names it."""
     path = folder / "environments" / f"{environment.id}.json"
     if not path.exists():
-        _write(path, msgspec.json.format(msgspec.json.encode(environment)))
+        _write(path, msgspec.json.format(msgspec.json.encode(environment)) + b"\n")
 
 
 def read_run(folder: Path) -> Run:
     """Read what a run set out to do; raises UserError."""
-    return _decode(folder / "run.json", Run)
+    return _read(folder / "run.json", Run)
 
 
 def read_environments(folder: Path) -> dict[str, Environment]:
     """Read all environments of a run, by id; raises UserError."""
-    found = [
-        _decode(path, Environment) for path in sorted((folder / "environments").glob("*.json"))
-    ]
+    found = [_read(path, Environment) for path in sorted((folder / "environments").glob("*.json"))]
     return {environment.id: environment for environment in found}
 
 
@@ -205,48 +199,62 @@ def read_records(folder: Path) -> list[Record]:
     A last line without its end was being written when the run was killed: it is not a record.
     """
     path = folder / "trials.jsonl"
-    if not path.exists():
-        return []
-    *lines, _unfinished = path.read_bytes().split(b"\n")
-    return [_record(path, number, line) for number, line in enumerate(lines, 1) if line]
+    data = path.read_bytes() if path.exists() else b""
+    *lines, _unfinished = data.split(b"\n")
+    return [_record(f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line]
 
 
 def mend(folder: Path) -> None:
     """Cut off a last line that was never finished, so that the next record has its own line."""
     path = folder / "trials.jsonl"
     if path.exists():
-        data = path.read_bytes()
-        with path.open("r+b") as stream:
-            stream.truncate(data.rfind(b"\n") + 1)
+        with _writing(folder), path.open("r+b") as stream:
+            stream.truncate(stream.read().rfind(b"\n") + 1)
 
 
-def _record(path: Path, number: int, line: bytes) -> Record:
+def _record(where: str, line: bytes) -> Record:
+    record = _decode(where, line, Record)
+    judged = min(len(record.validation_accuracy), len(record.test_accuracy))
+    whole = min(record.epoch_seconds, default=0) > 0 and 0 < record.case.epochs <= judged
+    if record.kind == "trial" and record.status == "ok" and not whole:
+        raise UserError(f"{where}: an ok trial without all times and accuracies; delete it")
+    return record
+
+
+def _read(path: Path, kind: type[Read]) -> Read:
     try:
-        format_ = msgspec.json.decode(line, type=_Versioned).format
-        if format_ > FORMAT:
-            raise UserError(
-                f"{path}:{number}: format {format_} is newer than this suite; update it"
-            )
-        return msgspec.json.decode(line, type=Record)
+        return _decode(str(path), path.read_bytes(), kind)
+    except FileNotFoundError:
+        raise UserError(f"{path.parent} holds no run: there is no {path.name}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _decode(where: str, data: bytes, kind: type[Read]) -> Read:
+    try:
+        if (found := msgspec.json.decode(data, type=_Versioned).format) > FORMAT:
+            raise UserError(f"{where}: format {found} is newer than this suite; update it")
+        return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}:{number}: not a record: {error}; delete the line") from error
+        raise UserError(f"{where}: not a {kind.__name__}: {error}; delete it") from error
 
 
 class _Versioned(msgspec.Struct):
-    format: int
+    format: int = 0  # environments have none, their records do
 
 
-def _decode(path: Path, kind: type[Read]) -> Read:
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turn a full disk, or a folder that is nobody's to write, into one line."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except FileNotFoundError:
-        raise UserError(f"{path.parent} holds no run: there is no {path.name}") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; choose --output") from error
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes) -> Path:
     """Write the whole file or nothing: a temporary name, then a rename."""
     temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(data + b"\n")
-    temporary.replace(path)
+    with _writing(path.parent):
+        temporary.write_bytes(data)
+        return temporary.replace(path)

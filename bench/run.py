@@ -1,11 +1,12 @@
 """The parent's loop: every trial of a plan in a child of its own, judged and kept."""
 
 import datetime as dt
+import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import msgspec
 
@@ -115,9 +116,9 @@ def probe_file(path: Path) -> Objective:
     if not outcome.document.get("trainer"):
         raise UserError(f"{path} has no class Trainer; see docs/adding-an-implementation.md")
     objective = outcome.document.get("objective")
-    if objective not in {"softmax", "one-vs-rest"}:
+    if objective not in get_args(Objective):
         raise UserError(f"{path}: OBJECTIVE must be 'softmax' or 'one-vs-rest', not {objective!r}")
-    return "softmax" if objective == "softmax" else "one-vs-rest"
+    return cast("Objective", objective)
 
 
 class _Runner:
@@ -149,6 +150,8 @@ class _Runner:
         if case.device not in case.devices:
             reason = f"{case.implementation} runs on {' and '.join(case.devices)} only"
             return {"status": "unavailable", "reason": reason}
+        if fault := _file_fault(case):
+            return {"status": "failed", "reason": fault}
         with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
             scratch = Path(name)
             outcome = launch(self._request(trial), _child(case, self._run.timeout), scratch)
@@ -178,7 +181,10 @@ class _Runner:
         except FileNotFoundError:
             return {"status": "failed", "reason": "the process handed over no params"}
         judgement = self._judge.judge(trial.case, kept, scratch / "labels.npy")
-        in_force = sum(values["epoch_cpu_seconds"]) / sum(values["epoch_seconds"])
+        try:
+            in_force = sum(values["epoch_cpu_seconds"]) / sum(values["epoch_seconds"])
+        except (KeyError, TypeError, ZeroDivisionError):
+            return {"status": "failed", "reason": "the process left a result without its epochs"}
         fault = judgement.fault or _threads_fault(trial.case, in_force)
         return {
             "status": "failed" if fault else "ok",
@@ -211,6 +217,17 @@ class _Runner:
 def _source(case: Case) -> dict[str, Any]:
     file = None if case.file is None else str(Path(case.file).resolve())
     return {"module": case.module, "file": file, "extra": case.extra}
+
+
+def _file_fault(case: Case) -> str | None:
+    """Say that somebody's own file is not the one that the plan was made with."""
+    if case.file is None:
+        return None
+    try:
+        same = hashlib.sha256(Path(case.file).read_bytes()).hexdigest() == case.sha256
+    except OSError as error:
+        return f"{case.file} cannot be read any more: {error.strerror}"
+    return None if same else f"{case.file} has changed since the run was planned"
 
 
 def _child(case: Case, timeout: float) -> Child:

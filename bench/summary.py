@@ -83,10 +83,13 @@ class Row:
 
 
 def rows(records: Iterable[Record], environments: Mapping[str, Environment]) -> list[Row]:
-    """Return one row for each case that was tried, the fastest of each workload first."""
+    """Return one row for each case that was tried, the fastest of each workload first.
+
+    An interrupted trial is one still to be made, not a fault of its case.
+    """
     by_case: dict[bytes, list[Record]] = defaultdict(list)
     for record in records:
-        if record.kind == "trial":
+        if record.kind == "trial" and record.status != "interrupted":
             by_case[msgspec.json.encode(record.case)].append(record)
     found = [_row(trials, environments) for trials in by_case.values()]
     return sorted(found, key=_place)
@@ -137,9 +140,9 @@ def _average(values: Iterable[float | None]) -> float | None:
 
 def version(case: Case, environment: Environment | None) -> str:
     """Name the framework's version, and for Keras its backend's too."""
-    if environment is None or not case.framework:
+    if not case.framework:
         return "own file"
-    known = environment.software.get("distributions", {})
+    known = environment.software.get("distributions", {}) if environment else {}
     names = [case.framework, case.variables.get("KERAS_BACKEND", "")]
     return ", ".join(f"{name} {known.get(name, '(absent)')}" for name in names if name)
 
@@ -227,52 +230,3 @@ def _flat(all_rows: Sequence[Row], row: Row) -> dict[str, object]:
         "parity_error": row.parity_error,
         "reasons": "; ".join(sorted({f"{status}: {reason}" for status, reason in row.faults})),
     }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class FigureRow:
-    """One quantity of the textbook beside ours; ``tolerance`` None means shown, not judged."""
-
-    name: str
-    quantity: str
-    version: str
-    published: float
-    tolerance: float | None
-    found: float | None
-    seconds: float | None
-    reason: str | None
-
-    @property
-    def verdict(self) -> str:
-        """Whether ours came out within the tolerance."""
-        if self.found is None:
-            return self.reason or "not measured"
-        difference = abs(self.found - self.published)
-        if self.tolerance is None:
-            return f"differs by {difference:.4f}; depends on the seed, not judged"
-        verdict = "within" if difference <= self.tolerance else "OUTSIDE"
-        return f"differs by {difference:.4f}: {verdict} {self.tolerance:g}"
-
-
-def figure_rows(
-    records: Iterable[Record], environments: Mapping[str, Environment]
-) -> list[FigureRow]:
-    """Return every published quantity whose program ran, beside what came out here."""
-    from implementations import FIGURES
-
-    published = {figure.name: figure.published for figure in FIGURES}
-    return [
-        FigureRow(
-            name=record.case.implementation,
-            quantity=quantity,
-            version=version(record.case, environments.get(record.environment)),
-            published=value,
-            tolerance=tolerance,
-            found=record.figure.get(quantity),
-            seconds=record.figure_seconds,
-            reason=None if record.status == "ok" else f"{record.status}: {record.reason}",
-        )
-        for record in records
-        if record.kind == "figure" and record.status != "interrupted"
-        for quantity, (value, tolerance) in published.get(record.case.implementation, {}).items()
-    ]

@@ -206,3 +206,18 @@ def test_parity_error_is_the_largest_deviation_as_a_share_of_the_longest_way(
 def test_parity_error_of_what_is_not_finite_fails_any_tolerance(value):
     assert parity(value, 9) == float("inf")
     assert parity(3, value) == float("inf")
+
+
+def test_logistic_loss_is_the_mean_of_the_sums_over_the_classes():
+    # exp(logit) is 1/2, 3 and 1, label 1: log(1 + 1/2) + log(1 + 1/3) + log(1 + 1) = log 4;
+    # three times log 2 where all logits are zero.
+    logits = np.array([[-log(2), log(3), 0], [0, 0, 0]])
+    found = reference.logistic_loss(logits, np.array([1, 0], np.int32))
+    assert found == pytest.approx((log(4) + 3 * log(2)) / 2, rel=ROUNDING)
+
+
+def test_logistic_loss_of_huge_logits_does_not_overflow_and_the_logits_stay():
+    logits = np.array([[1000.0, -1000.0], [1000.0, -1000.0]])
+    # Right twice and wrong twice.
+    assert reference.logistic_loss(logits, np.array([0, 1], np.int32)) == 1000
+    assert logits.tolist() == [[1000, -1000]] * 2

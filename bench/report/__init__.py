@@ -1,14 +1,16 @@
 """Reports of a run: Markdown, CSV and charts, all from the numbers of bench/summary.py."""
 
 import importlib.util
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import plan, summary
+from bench import figures, plan, summary
 from bench.error import UserError
+from bench.figures import FigureRow
 from bench.report import charts, markdown, tables
 from bench.result import read_environments, read_records, read_run
-from bench.summary import FigureRow, Row
+from bench.summary import Row
 
 START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
 
@@ -16,7 +18,7 @@ START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of 
 def load(folder: Path) -> tuple[list[Row], list[FigureRow]]:
     """Return the rows and the figures of a run; raises UserError where it cannot be read."""
     records, environments = read_records(folder), read_environments(folder)
-    return summary.rows(records, environments), summary.figure_rows(records, environments)
+    return summary.rows(records, environments), figures.rows(records, environments)
 
 
 def write(folder: Path) -> Path:
@@ -24,12 +26,12 @@ def write(folder: Path) -> Path:
 
     Raises UserError where the folder holds no run or cannot be written.
     """
-    run, (rows, figures) = read_run(folder), load(folder)
+    run, (rows, found) = read_run(folder), load(folder)
     tried = {record.trial for record in read_records(folder) if record.status != "interrupted"}
     missing = sum(trial.id not in tried for trial in plan.trials(run))
     try:
         drawn = draw(folder, rows)
-        contents = markdown.Contents(run, rows, figures, read_environments(folder), drawn, missing)
+        contents = markdown.Contents(run, rows, found, read_environments(folder), drawn, missing)
         (folder / "report.md").write_text(markdown.report(contents), encoding="utf-8")
         summary.frame(rows).to_csv(folder / "summary.csv", index=False)
     except OSError as error:
@@ -46,8 +48,8 @@ def draw(folder: Path, rows: Sequence[Row]) -> dict[str, list[tuple[str, str]]]:
         if shown := tables.measured(rows, name):
             by_start = sorted(shown, key=charts.cold_seconds)
             pictures = {
-                f"epoch-{name}.svg": charts.epochs(shown, f"Epoch time, workload {name}"),
-                f"cold-start-{name}.svg": charts.cold_start(
+                _file("epoch", name): charts.epochs(shown, f"Epoch time, workload {name}"),
+                _file("cold-start", name): charts.cold_start(
                     by_start, f"Cold start, workload {name}"
                 ),
             }
@@ -59,8 +61,18 @@ def draw(folder: Path, rows: Sequence[Row]) -> dict[str, list[tuple[str, str]]]:
     return drawn
 
 
+def _file(what: str, workload: str) -> str:
+    """Name a chart's file; a record's text must neither leave the folder nor end a link."""
+    return f"{what}-{re.sub(r'[^A-Za-z0-9-]', '-', workload)}.svg"
+
+
 def readme_part(folder: Path, root: Path) -> str:
-    """Return what the README shows of a run: a table of the first workload and its chart."""
+    """Return what the README shows of a run: a table of the first workload and its chart.
+
+    Raises UserError where there is nothing to show, or nothing that the README can link to.
+    """
+    if not folder.resolve().is_relative_to(root.resolve()):
+        raise UserError(f"{folder} is outside {root}: the README cannot link to it; move it there")
     rows, _ = load(folder)
     shown = tables.measured(rows, next(iter(tables.workloads(rows)), ""))
     if not shown:
@@ -73,11 +85,12 @@ def readme_part(folder: Path, root: Path) -> str:
         "and how everything was measured."
     )
     chosen = [column for column in tables.COLUMNS if column.priority <= 8]
+    picture = _file("epoch", shown[0].case.workload)
     return "\n".join(
         [
             f"On a {where}, batch size {shown[0].case.batch_size}: {markdown.finding(shown)}\n",
             markdown.comparison(rows, shown, chosen),
-            f"![Epoch time of every implementation]({place}/epoch-{shown[0].case.workload}.svg)\n",
+            f"![Epoch time of every implementation]({place}/{picture})\n",
             report,
         ]
     )
@@ -85,10 +98,16 @@ def readme_part(folder: Path, root: Path) -> str:
 
 def update_readme(readme: Path, folder: Path) -> None:
     """Put the part between the README's two marks; raises UserError where it has none."""
-    text = readme.read_text(encoding="utf-8")
+    try:
+        text = readme.read_text(encoding="utf-8")
+        readme.write_text(_renewed(text, readme, folder), encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot renew {readme}: {error}") from error
+
+
+def _renewed(text: str, readme: Path, folder: Path) -> str:
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not start or not end:
         raise UserError(f"{readme} lacks the marks {START} and {END}")
-    new = f"{before}{START}\n{readme_part(folder, readme.parent)}\n{END}{after}"
-    readme.write_text(new, encoding="utf-8")
+    return f"{before}{START}\n{readme_part(folder, readme.parent)}\n{END}{after}"

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bench.report.numbers import significant
 from bench.summary import Row
 
-# Two of Okabe and Ito's colours, which colour-blind readers can tell apart, and shapes beside them.
+# Okabe and Ito's colours, which colour-blind readers can tell apart, and shapes beside them.
 COLOURS = {"idiomatic": "#0072B2", "tuned": "#D55E00", "own": "#009E73"}
 PHASES = {
     "import": "#56B4E9",
@@ -21,7 +22,7 @@ def epochs(rows: Sequence[Row], title: str) -> Any:
     import altair as alt
 
     data = alt.Data(values=[_epoch_point(row) for row in rows])
-    order = [row.case.implementation for row in rows]
+    order = [_name(row) for row in rows]
     x = alt.Scale(type="log", nice=False, padding=20)
     base = alt.Chart(data).encode(y=alt.Y("name:N", sort=order, title=None, axis=_labels()))
     rule = base.mark_rule(strokeWidth=2).encode(
@@ -40,19 +41,22 @@ def epochs(rows: Sequence[Row], title: str) -> Any:
 
 
 def _epoch_point(row: Row) -> dict[str, object]:
-    from bench.report.numbers import significant
-
     found = row.epoch
     assert found is not None
     mean = found.mean * 1e3
-    name = row.case.implementation
     return {
-        "name": name if row.case.objective == "softmax" else f"{name} ({row.case.objective})",
+        "name": _name(row),
         "style": row.case.style, "objective": row.case.objective, "mean": mean,
         "low": found.low * 1e3 if found.low else mean,
         "high": found.high * 1e3 if found.high else mean,
         "label": significant(mean),
     }  # fmt: skip
+
+
+def _name(row: Row) -> str:
+    """Name a row, and its objective where it trains something else."""
+    name = row.case.implementation
+    return name if row.case.objective == "softmax" else f"{name} ({row.case.objective})"
 
 
 def cold_start(rows: Sequence[Row], title: str) -> Any:
@@ -82,7 +86,7 @@ def _phases(row: Row) -> list[dict[str, object]]:
     assert row.epoch is not None
     times = (row.imports or 0, row.setup or 0, row.first_epoch or 0, 4 * row.epoch.mean)
     return [
-        {"name": row.case.implementation, "phase": phase, "number": number, "seconds": seconds}
+        {"name": _name(row), "phase": phase, "number": number, "seconds": seconds}
         for number, (phase, seconds) in enumerate(zip(PHASES, times, strict=True))
     ]
 

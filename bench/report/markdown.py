@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.figures import FigureRow
 from bench.report import numbers, tables
 from bench.result import Environment, Run
-from bench.summary import FigureRow, Row, comparable, leaders
+from bench.summary import Row, comparable, leaders
 from bench.workload import WORKLOADS
 
 INCLUDED = """\
@@ -33,8 +34,8 @@ INCLUDED = """\
 
 def escape(text: object) -> str:
     """Make any text harmless in a Markdown table: one line, no markup, no cell separator."""
-    line = " ".join(str(text).split())
-    for character in "\\`*_{}[]<>|#":
+    line = " ".join(str(text).split()).replace("&", "&amp;")
+    for character in "\\`*_{}[]<>|#~":
         line = line.replace(character, "\\" + character)
     return line.replace("\\<", "&lt;").replace("\\>", "&gt;")
 
@@ -62,6 +63,8 @@ def finding(rows: Sequence[Row]) -> str:
     best = leaders(group)
     names = " and ".join(f"**{escape(row.case.implementation)}**" for row in best)
     time = numbers.duration_interval(best[0].epoch)
+    if len(group) == 1:
+        return f"Only {names} was measured and can be ranked: {time} an epoch."
     if len(best) == 1:
         return f"{names} trains fastest: {time} an epoch."
     if best[0].epoch is not None and best[0].epoch.low is None:
@@ -154,9 +157,8 @@ def _faults(rows: Sequence[Row]) -> str:
 def _machine(run: Run, environments: Mapping[str, Environment]) -> str:
     lines = [f"- Run {escape(run.run)}, seed {run.seed}, at most {run.timeout:g} s a trial."]
     for found in {str(e.machine): e for e in environments.values()}.values():
-        facts = {**found.machine, "id": found.machine.get("id")}
-        lines += [f"- {escape(key)}: {escape(value)}" for key, value in facts.items() if value]
-    for found in list(environments.values())[:1]:
+        lines += [f"- {escape(key)}: {escape(fact)}" for key, fact in found.machine.items() if fact]
+    for found in {str((e.software, e.suite, e.data)): e for e in environments.values()}.values():
         lines += _software(found)
     return "\n".join(lines) + "\n"
 

@@ -19,9 +19,11 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def _unit(seconds: float) -> tuple[float, str]:
-    if seconds >= 1:
+    """Choose the unit after rounding: 999.6 µs is 1.00 ms, not 1,000 µs."""
+    rounded = float(f"{seconds:.3g}")
+    if rounded >= 1:
         return 1.0, "s"
-    return (1e3, "ms") if seconds >= 1e-3 else (1e6, "µs")
+    return (1e3, "ms") if rounded >= 1e-3 else (1e6, "µs")
 
 
 def duration(seconds: float | None) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.figures import FigureRow
 from bench.report import numbers
-from bench.summary import FigureRow, Row, times_fastest
+from bench.summary import Row, times_fastest
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,25 @@
 """The same tables for the terminal, and a line for each trial; nothing here prints."""
 
 from collections.abc import Sequence
+from statistics import median
 
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from bench.figures import FigureRow
 from bench.report import numbers, tables
 from bench.result import Record, Trial
-from bench.summary import FigureRow, Row
+from bench.summary import Row
 
 
 def comparison(console: Console, rows: Sequence[Row], workload: str) -> Table:
     """Return the table of a workload with as many columns as fit into the console."""
+    # Within the console's own width a table measures itself as squeezed already.
+    unlimited = console.options.update_width(10_000)
     for most in range(len(tables.COLUMNS), 1, -1):
         table = _comparison(rows, workload, tables.columns(most))
-        if console.measure(table).maximum <= console.width:
+        if console.measure(table, options=unlimited).maximum <= console.width:
             return table
     return _comparison(rows, workload, tables.columns(1))
 
@@ -71,8 +75,11 @@ def _how(record: Record) -> str:
         return f"{record.status}: {' '.join((record.reason or '').split())}"
     took = f"took {numbers.clock(record.wall_seconds or 0)}"
     if record.kind == "figure":
-        values = (f"{name.replace('_', ' ')} {value:.4f}" for name, value in record.figure.items())
+        values = (
+            f"{name.replace('_', ' ')} {numbers.share(value)}"
+            for name, value in record.figure.items()
+        )
         return f"{', '.join(values)}  {took}"
-    middle = sorted(record.epoch_seconds)[len(record.epoch_seconds) // 2]
     parity = numbers.error(record.parity.error if record.parity else None)
-    return f"epoch {numbers.duration(middle):>8}  parity error {parity}  {took}"
+    epoch = numbers.duration(median(record.epoch_seconds))
+    return f"epoch {epoch:>8}  parity error {parity}  {took}"

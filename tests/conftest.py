@@ -1,0 +1,124 @@
+"""What the tests share: small data, requests, and the command line in a fresh process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import __main__ as command_line
+from bench import dataset, launch
+from bench.result import Case
+
+SABOTEURS = Path(__file__).parent / "saboteurs"
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The small data set: 1,440 images of 64 pixels to train on, 357 to validate."""
+    return dataset.find("digits")
+
+
+@pytest.fixture
+def make_case():
+    """Cases of NumPy on digits, altered by keyword."""
+
+    def make(**changes):
+        values = {
+            "implementation": "numpy", "module": "softmax_numpy", "framework": "numpy",
+            "extra": "", "objective": "softmax", "style": "idiomatic", "data": "resident",
+            "devices": ("cpu",), "workload": "sgd", "device": "cpu", "batch_size": 32,
+            "threads": 1, "samples": 1440, "epochs": 2,
+        }  # fmt: skip
+        return Case(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def make_request(digits):
+    """Requests to train NumPy on digits as the parent writes them, altered by keyword."""
+
+    def make(**changes):
+        return {
+            "mode": "trial", "module": "softmax_numpy", "file": None, "extra": "",
+            "data": str(digits.folder), "classes": 10, "workload": "sgd", "device": "cpu",
+            "batch_size": 32, "samples": 1440, "epochs": 2, "seed": 42, **changes,
+        }  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def launched(tmp_path, make_request):
+    """Launch a worker on somebody's own code or on a request; its folder is ``child``."""
+
+    def run(code=None, child=None, **changes):
+        if code is not None:
+            (tmp_path / "own_file.py").write_text(code)
+            changes["file"] = str(tmp_path / "own_file.py")
+        child = child or launch.Child(timeout=60)
+        return launch.launch(make_request(**changes), child, tmp_path / "child")
+
+    return run
+
+
+@pytest.fixture
+def saboteur():
+    """Paths of the implementation files that go wrong, by name."""
+    return lambda name: str(SABOTEURS / f"{name}.py")
+
+
+@pytest.fixture(scope="session")
+def surroundings(tmp_path_factory):
+    """The environment of the command line: the lock and the scratch folders are the tests' own."""
+    return {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("tmp"))}
+
+
+@pytest.fixture(scope="session")
+def command(surroundings):
+    """Run the command line to its end in a fresh process, in a folder of one's choice."""
+
+    def run(folder, *arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "bench", *map(str, arguments)],
+            cwd=folder, env=surroundings, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def bench(command, tmp_path):
+    """Run the command line to its end in a fresh process, in the test's folder."""
+    return lambda *arguments: command(tmp_path, *arguments)
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    """Give the command line what it must refuse: one line, exit status 2, and nothing written."""
+    monkeypatch.chdir(tmp_path)
+
+    def refuse(*arguments):
+        before = _contents(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            command_line.main()
+        out, err = capsys.readouterr()
+        assert ended.value.code == 2
+        assert out == ""
+        assert _contents(tmp_path) == before
+        assert err.startswith("bench: ")
+        assert err.count("\n") == 1
+        assert err.endswith("\n")
+        return err
+
+    return refuse
+
+
+def _contents(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }

@@ -1,0 +1,3 @@
+"""Stops at its first line."""
+
+raise OSError("libabacus.so: cannot open shared object file")

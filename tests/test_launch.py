@@ -1,0 +1,332 @@
+"""A child's surroundings, and every way in which it can end; all with real processes."""
+
+import json
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import launch, machine
+from bench.launch import Child
+
+# A trainer that tells where it is instead of training; the worker's reason brings it back.
+TELLS = """
+import json, os, sys
+class Trainer:
+    def __init__(self, problem, device):
+        raise RuntimeError(json.dumps({}))
+"""
+
+
+@pytest.fixture
+def told(launched):
+    """What an expression is in a child, seen by the child itself."""
+
+    def tell(expression, **child):
+        outcome = launched(TELLS.format(expression), Child(timeout=60, **child))
+        return json.loads(outcome.reason.removeprefix("RuntimeError: "))
+
+    return tell
+
+
+def test_a_trial_that_goes_well_hands_over_times_params_and_labels(launched, tmp_path):
+    outcome = launched()
+    assert (outcome.status, outcome.reason, outcome.printed) == ("ok", None, False)
+    assert outcome.stderr_tail == ""
+    assert 0 < outcome.document["worker_seconds"] < outcome.wall_seconds
+    assert len(outcome.document["epoch_seconds"]) >= 2
+    for name in ("params.npy", "labels.npy"):
+        assert (tmp_path / "child" / name).stat().st_size > 0
+
+
+def test_nothing_of_the_parents_environment_gets_through_but_what_is_named(told, monkeypatch):
+    monkeypatch.setenv("OMP_PROC_BIND", "true")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_nothing")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    found = told("dict(os.environ)", threads=1, variables={"OWN": "yes"})
+    assert found["LANG"] == "C.UTF-8"
+    assert found["OWN"] == "yes"
+    known = {*launch.PASSED_ON, *launch.settings(Child(), Path("/"))}
+    # Coverage and the C library add some of their own.
+    extra = {name for name in found.keys() - known if "COV" not in name}
+    assert extra <= {"OWN", "LC_CTYPE"}
+
+
+def test_a_child_runs_with_so_many_threads_and_cores_and_the_parent_keeps_its_own(told):
+    before = os.sched_getaffinity(0)
+    found = told("[dict(os.environ), sorted(os.sched_getaffinity(0))]", threads=1)
+    variables, cores = found
+    assert cores == machine.usable_cores()[:1]
+    assert os.sched_getaffinity(0) == before
+    pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC",
+             "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")  # fmt: skip
+    assert {variables[pool] for pool in pools} == {"1"}
+
+
+def test_a_child_without_a_number_of_threads_has_all_cores(told):
+    found = told("[os.environ['OMP_NUM_THREADS'], sorted(os.sched_getaffinity(0))]")
+    assert found == [str(len(machine.usable_cores())), sorted(os.sched_getaffinity(0))]
+
+
+def test_a_child_on_the_cpu_sees_no_gpu_and_computes_in_full_precision(told):
+    found = told("dict(os.environ)")
+    assert found["CUDA_VISIBLE_DEVICES"] == ""
+    assert found["JAX_PLATFORMS"] == "cpu"
+    assert found["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert found["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
+
+
+def test_a_child_on_the_gpu_may_see_it():
+    found = launch.settings(Child(device="gpu"), Path("/scratch"))
+    assert not found.keys() & {"CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"}
+    assert found["NVIDIA_TF32_OVERRIDE"] == "0"
+
+
+def test_every_cache_of_a_child_is_an_empty_folder_of_its_own(told, tmp_path):
+    names = [
+        "HOME", "KERAS_HOME", "TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR",
+        "CUDA_CACHE_PATH", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME",
+    ]  # fmt: skip
+    found = told(f"{{n: [os.environ[n], os.listdir(os.environ[n])] for n in {names}}}")
+    folders = [Path(folder) for folder, _ in found.values()]
+    assert len(set(folders)) == len(names)
+    assert {folder.parent for folder in folders} == {tmp_path / "child" / "cache"}
+    assert all(contents == [] for _, contents in found.values())
+
+
+def test_what_lies_in_the_current_folder_is_not_imported(launched, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
+    (tmp_path / "bench.py").write_text("raise RuntimeError('the wrong bench')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert launched(mode="probe").status == "ok"
+
+
+def test_the_recorded_variables_have_no_path_of_this_machine(monkeypatch):
+    monkeypatch.setenv("CXX", "/opt/private/g++")
+    found = launch.recorded(Child(variables={"KERAS_BACKEND": "jax"}))
+    assert found["CXX"] == "<passed on>"
+    assert found["KERAS_BACKEND"] == "jax"
+    assert found["HOME"] == "<scratch>/cache/home"
+    assert not [value for value in found.values() if value.startswith("/")]
+
+
+def test_the_parent_sleeps_while_a_child_measures(launched):
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    outcome = launched("import threading\nthreading.Event().wait(1)", mode="probe")
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    assert outcome.wall_seconds >= 1
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.02
+
+
+@pytest.fixture
+def sabotaged(launched, saboteur):
+    def run(name, **child):
+        return launched(file=saboteur(name), child=Child(timeout=60, threads=1, **child))
+
+    return run
+
+
+def test_an_honest_file_of_ones_own_goes_well(sabotaged):
+    assert sabotaged("honest").status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "reason"),
+    [
+        ("live_view", "failed", "handed back (a view of live weights?)"),
+        ("changes_order", "failed", "changed the order it was given"),
+        ("changes_params", "failed", "changed the initial params it was given"),
+        ("wrong_shape", "failed", "a weight of (10, 64), not (64, 10)"),
+        ("wrong_dtype", "failed", "the weight as a float32 NumPy array"),
+        ("wrong_labels", "failed", "int64 labels, not float64"),
+        ("segfaults", "failed", "ended by a signal: Segmentation fault"),
+        ("leaves_silently", "failed", "the process left no result"),
+        ("exits_with_three", "failed", "ended with exit status 3"),
+        ("raises", "failed", "RuntimeError: the gradient is gone"),
+        ("says_unavailable", "unavailable", "no abacus in this machine"),
+        ("takes_all_memory", "out-of-memory", "the process ran out of memory"),
+        ("slow_clock", "failed", "its clock does not add up"),
+        ("short_epochs", "failed", "its clock does not add up"),
+        ("no_trainer", "failed", "AttributeError"),
+        ("does_not_import", "failed", "OSError: libabacus.so"),
+    ],
+)
+def test_a_saboteur_has_its_status_and_one_line_that_names_the_fault(
+    sabotaged, name, status, reason
+):
+    outcome = sabotaged(name)
+    assert outcome.status == status
+    assert reason in outcome.reason
+    assert "\n" not in outcome.reason
+
+
+def test_printing_is_noticed(sabotaged):
+    assert sabotaged("prints").printed
+
+
+def test_of_a_huge_stderr_the_end_is_kept(sabotaged):
+    outcome = sabotaged("floods_stderr")
+    assert outcome.reason == "RuntimeError: and now this"
+    assert len(outcome.stderr_tail) <= launch.STDERR_TAIL
+    assert outcome.stderr_tail.endswith("RuntimeError: and now this\n")
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_child_that_hangs_is_killed_with_its_group_when_its_time_is_up(launched, tmp_path):
+    code = """
+import os, signal
+from pathlib import Path
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = os.fork()
+if child:
+    Path("pids").write_text(f"{os.getpid()} {child}")
+while True:
+    signal.pause()
+"""
+    outcome = launched(code, Child(timeout=1.5))
+    assert (outcome.status, outcome.document) == ("timeout", {})
+    assert outcome.reason == "still running after 1.5 s; raise --timeout"
+    assert 1.5 <= outcome.wall_seconds < 20
+    pids = (tmp_path / "child" / "pids").read_text().split()
+    assert len(pids) == 2
+    assert not [pid for pid in pids if is_running(pid)]
+
+
+def test_what_a_child_leaves_running_is_killed(sabotaged, tmp_path):
+    outcome = sabotaged("leaves_a_child")
+    assert outcome.status == "ok"
+    assert outcome.wall_seconds < 50
+    assert not is_running((tmp_path / "child" / "child").read_text())
+
+
+def test_an_interrupted_parent_kills_its_child_and_passes_the_interrupt_on(launched, tmp_path):
+    code = f"""
+import os, signal
+from pathlib import Path
+Path("pid").write_text(str(os.getpid()))
+os.kill({os.getpid()}, signal.SIGINT)
+signal.pause()
+"""
+    with pytest.raises(KeyboardInterrupt):
+        launched(code)
+    assert not is_running((tmp_path / "child" / "pid").read_text())
+
+
+def test_a_child_dies_with_its_parent(launched, saboteur, tmp_path):
+    # The parent of the worker is a process of ours that ends as soon as the worker has begun.
+    code = f"""
+import signal, subprocess, sys
+from pathlib import Path
+child = subprocess.Popen([sys.executable, "-m", "bench.worker", {str(tmp_path)!r}])
+while not Path({str(tmp_path / "pid")!r}).exists():
+    signal.sigtimedwait([], 0.05)
+"""
+    own = tmp_path / "own.py"
+    own.write_text(f"""
+import os, signal
+from pathlib import Path
+Path({str(tmp_path / "part")!r}).write_text(str(os.getpid()))
+Path({str(tmp_path / "part")!r}).rename({str(tmp_path / "pid")!r})
+signal.pause()
+""")
+    request = {"mode": "probe", "file": str(own)}
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    import subprocess
+
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    pid = (tmp_path / "pid").read_text()
+    for _ in range(100):
+        if not is_running(pid):
+            return
+        signal.sigtimedwait([], 0.05)
+    os.kill(int(pid), signal.SIGKILL)
+    pytest.fail("the worker outlived its parent")
+
+
+WRITES = """
+import os
+from pathlib import Path
+Path("document.json").write_text({!r})
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ("", "cannot be read"),
+        ('{"status": "ok"', "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        ("[]", "it has no status"),
+        ('{"status": 0}', "it has no status"),
+        ('{"status": "ok", "import_seconds": NaN}', "cannot be read: NaN"),
+        ('{"status": "ok", "epoch_seconds": [0.5, Infinity]}', "cannot be read: Infinity"),
+        ('{"status": "ok", "epoch_seconds": [0.5, -1.0]}', "its epoch_seconds are not"),
+        ('{"status": "ok", "epoch_seconds": ["fast"]}', "its epoch_seconds are not"),
+        ('{"status": "ok", "setup_seconds": "none"}', "its setup_seconds are not"),
+        ('{"status": "ok", "worker_seconds": null}', "its worker_seconds are not"),
+        ('{"status": "ok", "worker_seconds": 5.0}', "its clock does not add up"),
+        ('{"status": "ok", "import_seconds": 5.0}', "its clock does not add up"),
+    ],
+)
+def test_a_document_that_is_wrong_proves_nothing(launched, document, reason):
+    outcome = launched(WRITES.format(document))
+    assert outcome.status == "failed"
+    assert reason in outcome.reason
+    assert "\n" not in outcome.reason
+
+
+def test_a_folder_for_a_child_must_be_new(launched):
+    launched(mode="probe")
+    with pytest.raises(FileExistsError):
+        launched(mode="probe")
+
+
+def test_without_a_pidfd_the_end_is_seen_all_the_same(launched, monkeypatch):
+    monkeypatch.delattr(os, "pidfd_open")
+    assert launched(mode="probe").status == "ok"
+
+
+def test_without_a_pidfd_the_time_limit_holds_all_the_same(launched, monkeypatch):
+    monkeypatch.delattr(os, "pidfd_open")
+    outcome = launched("import signal\nsignal.pause()", Child(timeout=1))
+    assert outcome.status == "timeout"
+
+
+@pytest.fixture
+def dated(tmp_path):
+    """A child's folder, whose worker ran for ten seconds by the kernel's clock."""
+    for name, when in (("started", 1000.0), ("document.json", 1010.0)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (when, when))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("parts", "seen", "honest"),
+    [
+        (9.99, 10.0, True),
+        (9.75, 10.0, True),  # 0.1 s and 2 % are allowed
+        (9.65, 10.0, False),
+        (10.35, 10.0, False),
+        (9.65, 9.75, True),
+        (9.6, 9.6, False),
+        (10.4, 10.4, False),
+        (0.0, 0.0, False),
+    ],
+)
+def test_parts_worker_and_kernel_must_agree_on_the_time(dated, parts, seen, honest):
+    document = {"epoch_seconds": [parts / 2, parts / 4], "between_seconds": parts / 4}
+    fault = launch._clock_fault(dated, {**document, "worker_seconds": seen})
+    assert (fault is None) == honest

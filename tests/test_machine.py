@@ -1,0 +1,192 @@
+"""Facts of a machine, from files as several machines have them."""
+
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from bench import machine
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [
+        ("max 100000\n", None),
+        ("150000 100000\n", 1.5),
+        ("400000 100000\n", 4.0),
+        ("", None),
+        ("nonsense\n", None),
+    ],
+)
+def test_the_quota_of_the_cgroup_is_in_cores(tmp_path, text, cores):
+    (tmp_path / "cpu.max").write_text(text)
+    assert machine._cgroup_quota(tmp_path / "cpu.max") == cores
+
+
+def test_without_a_cgroup_there_is_no_quota(tmp_path):
+    assert machine._cgroup_quota(tmp_path / "cpu.max") is None
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [(None, [1, 3, 5]), (2.9, [1, 3]), (0.5, [1]), (8.0, [1, 3, 5])]
+)
+def test_usable_cores_are_the_affinity_cut_to_whole_cores_of_the_quota(monkeypatch, quota, cores):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 1, 3})
+    monkeypatch.setattr(machine, "_cgroup_quota", lambda _: quota)
+    assert machine.usable_cores() == cores
+
+
+def test_without_affinity_all_cores_are_usable(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(machine, "_cgroup_quota", lambda _: None)
+    assert machine.usable_cores() == [0, 1, 2, 3]
+
+
+def test_a_machine_is_described_in_json_with_its_name():
+    found = machine.describe()
+    assert json.loads(json.dumps(found)) == found
+    assert re.fullmatch("[0-9a-f]{12}", found["id"])
+    name = f"{found['cores']}-core {found['cpu']}, {found['memory_gib']} GiB"
+    assert found["name"] == name
+    assert found["cpu"]
+    assert found["memory_gib"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "same"),
+    [
+        ("cpu_model", lambda: "Abacus 3", False),
+        ("usable_cores", lambda: list(range(99)), False),
+        ("_memory_gib", lambda: 77, False),
+        ("_distribution", lambda: "Another Linux", True),
+    ],
+)
+def test_the_id_is_of_cpu_cores_and_memory_only(monkeypatch, name, value, same):
+    before = machine.describe()
+    monkeypatch.setattr(machine, name, value)
+    after = machine.describe()
+    assert before != after
+    assert (before["id"] == after["id"]) == same
+
+
+def test_a_fingerprint_depends_on_the_values_and_not_on_their_order():
+    assert machine.fingerprint({"a": 1, "b": 2}) == machine.fingerprint({"b": 2, "a": 1})
+    assert machine.fingerprint({"a": 1}) != machine.fingerprint({"a": 2})
+
+
+@pytest.mark.parametrize(
+    ("maker", "name"),
+    [
+        ("Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz", "Intel Xeon CPU E5-2680 v4"),
+        ("Intel(R) Core(TM)  i7-1185G7", "Intel Core i7-1185G7"),
+        ("AMD EPYC 7763 64-Core Processor", "AMD EPYC 7763 64-Core Processor"),
+    ],
+)
+def test_a_cpu_is_called_as_its_maker_does_without_signs_and_clock_rate(monkeypatch, maker, name):
+    monkeypatch.setattr(machine, "_cpuinfo", lambda key: maker if key == "model name" else "")
+    assert machine.cpu_model() == name
+
+
+def test_a_cpu_without_a_name_is_called_by_its_architecture(monkeypatch):
+    monkeypatch.setattr(machine, "_cpuinfo", lambda _: "")
+    monkeypatch.setattr(machine.platform, "processor", lambda: "")
+    monkeypatch.setattr(machine.platform, "machine", lambda: "riscv64")
+    assert machine.cpu_model() == "riscv64"
+
+
+def test_the_software_names_python_numpy_and_its_blas():
+    found = machine.software()
+    assert found["distributions"]["numpy"] == importlib.metadata.version("numpy")
+    assert list(found["distributions"]) == sorted(found["distributions"])
+    assert found["python"].startswith("3.")
+    assert found["interpreter"] == "CPython"
+    assert "None" not in found["blas"]
+    assert json.loads(json.dumps(found)) == found
+
+
+class Distribution:
+    def __init__(self, name, version):
+        self.metadata = {"Name": name}
+        self.version = version
+
+
+def test_of_a_distribution_that_is_there_twice_the_first_on_the_path_counts():
+    found = [Distribution("Torch", "2"), Distribution("torch", "1"), Distribution(None, "0")]
+    assert machine._distributions(found) == {"torch": "2"}
+
+
+def test_the_suite_knows_its_commit_and_whether_files_differ_from_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    assert machine.suite() == {"version": importlib.metadata.version("softmax-bench")}
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "First"]):
+        subprocess.run([*git, *arguments], check=True)
+    clean = machine.suite()
+    assert re.fullmatch("[0-9a-f]{40}", clean["commit"])
+    assert clean["dirty"] is False
+    (tmp_path / "new").touch()
+    assert machine.suite() == {**clean, "dirty": True}
+
+
+def test_a_program_that_is_absent_or_fails_prints_nothing():
+    assert machine._output(["/no/such/program"]) == ""
+    assert machine._output(["false"]) == ""
+    assert machine._output(["echo", "yes"]) == "yes"
+
+
+def test_peak_memory_follows_what_is_used():
+    before = machine.peak_rss_bytes()
+    assert before > 2**20
+    block = bytearray(before + 2**26)
+    assert machine.peak_rss_bytes() >= len(block)
+
+
+def test_conditions_are_load_clock_and_stolen_time():
+    found = machine.conditions()
+    assert found.keys() == {"load", "mhz", "steal_seconds"}
+    assert found["load"] >= 0
+    assert found["mhz"] is None or found["mhz"] > 0
+    assert found["steal_seconds"] >= 0
+
+
+@pytest.fixture
+def counter(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "_ENERGY", tmp_path)
+    (tmp_path / "max_energy_range_uj").write_text("1000000\n")
+    return lambda value: (tmp_path / "energy_uj").write_text(f"{value}\n")
+
+
+def test_energy_is_the_difference_of_the_counter_in_joules(counter):
+    counter(100_000)
+    before = machine.energy()
+    counter(350_000)
+    assert machine.energy_since(before) == (0.25, None)
+
+
+def test_the_energy_counter_may_wrap(counter):
+    counter(900_000)
+    before = machine.energy()
+    counter(50_000)
+    assert machine.energy_since(before) == (0.15, None)
+
+
+def test_without_a_counter_the_energy_is_absent_and_says_why(counter):
+    assert machine.energy() == "no RAPL energy counter"
+    assert machine.energy_since(machine.energy()) == (None, "no RAPL energy counter")
+    before = 5
+    assert machine.energy_since(before) == (None, "no RAPL energy counter")
+
+
+def test_a_counter_that_cannot_be_read_says_why(counter, monkeypatch):
+    counter("nonsense")
+    assert machine.energy() == "the RAPL energy counter cannot be read"
+
+    def refuse(_self):
+        raise PermissionError
+
+    monkeypatch.setattr(machine.Path, "read_text", refuse)
+    assert machine.energy() == "the RAPL energy counter is readable by root only"

@@ -1,0 +1,184 @@
+"""What the command line asked for becomes a plan, or an error before anything is measured."""
+
+import importlib.metadata
+import os
+import re
+from pathlib import Path
+
+import pytest
+from fixtures_data import idx_files, write_idx
+from fixtures_records import case, run, write
+
+from bench import options, result
+from bench.error import UserError
+from bench.machine import usable_cores
+from bench.options import Given
+from implementations import IMPLEMENTATIONS
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """An empty folder to stand in, and an empty cache."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
+def small(here):
+    """Fifty images of sixteen pixels, of which forty are there to train on."""
+    write_idx(here / "small", idx_files())
+    return str(here / "small")
+
+
+def planned(small, output=None, **flags):
+    return options.planned(output, Given(**{"data": small, "batch_size": 8, **flags}), "a command")
+
+
+def test_a_new_run_has_a_name_a_folder_and_everything_that_was_asked_for(small, here):
+    folder, made = planned(small, timeout=30.0, seed=7, quick=True)
+    assert folder == Path("results") / made.run
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", made.run)
+    assert made.created.endswith("+00:00")
+    assert (made.command, made.seed, made.timeout, made.data) == ("a command", 7, 30.0, small)
+    assert made.rounds == {"sgd": 1}
+    assert [one.implementation for one in made.cases] == [one.name for one in IMPLEMENTATIONS]
+    assert {(one.samples, one.batch_size, one.device) for one in made.cases} == {(40, 8, "cpu")}
+    assert not (here / "results").exists()
+
+
+def test_two_runs_of_one_second_have_different_folders(small):
+    assert planned(small)[0] != planned(small)[0]
+
+
+def test_the_folder_can_be_chosen(small, here):
+    assert planned(small, here / "new" / "run")[0] == here / "new" / "run"
+
+
+def test_a_workload_that_is_named_twice_is_measured_once(small):
+    _, made = planned(small, workloads=("textbook", "sgd", "textbook"), rounds=2)
+    assert made.rounds == {"textbook": 2, "sgd": 2}
+
+
+def test_every_flag_reaches_the_cases(small):
+    _, made = planned(
+        small, implementations=("jax",), workloads=("sgd",), device="gpu", threads=1, samples=24,
+        epochs=9, rounds=4,
+    )  # fmt: skip
+    (one,) = made.cases
+    found = (one.implementation, one.device, one.threads, one.samples, one.epochs)
+    assert found == ("jax", "gpu", 1, 24, 9)
+    assert made.rounds == {"sgd": 4}
+
+
+def test_the_figures_are_programs_for_the_textbooks_data_only(small, monkeypatch):
+    assert planned(small)[1].figures == ()
+    found = options.dataset.find(small)
+    monkeypatch.setattr(options.dataset, "find", lambda _: found)
+    whole = options.planned(None, Given(batch_size=8), "")[1].figures
+    assert [one.implementation for one in whole] == ["figure-keras", "figure-sklearn"]
+    assert options.planned(None, Given(batch_size=8, quick=True), "")[1].figures == ()
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ({"workloads": ("sdg",)}, "unknown workload 'sdg'; did you mean sgd"),
+        ({"device": "tpu"}, "unknown device 'tpu'; did you mean (cpu|gpu)"),
+        ({"device": "quantum"}, "unknown device 'quantum'; choose from cpu, gpu"),
+        ({"threads": 10**6}, f"--threads 1000000: this machine lets us use {len(usable_cores())}"),
+        ({"samples": 2**31 - 1}, r"--samples 2147483647: \d+ are as many as this machine's memory"),
+        ({"implementations": ("nothing",)}, "unknown implementation 'nothing'"),
+        ({"batch_size": 7}, "--batch-size 7 does not divide 40 samples; 5 or 8 would"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(small, monkeypatch, flags, says):
+    memory = {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", memory.__getitem__)
+    with pytest.raises(UserError, match=says):
+        planned(small, **flags)
+
+
+def test_as_many_samples_as_fit_into_memory_are_allowed(monkeypatch):
+    # 60 % of 1,000 pages of 4,096 bytes hold 38,400 images of 16 float32 pixels.
+    memory = {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", memory.__getitem__)
+    options._fits(38400, 16)
+    with pytest.raises(UserError, match="--samples 38401: 38400 are as many"):
+        options._fits(38401, 16)
+
+
+@pytest.mark.parametrize("folder", ["file", "file/run", "taken", "locked/run"])
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(
+    small, here, monkeypatch, folder
+):
+    (here / "file").touch()
+    write(here / "taken", run())
+    (here / "locked").mkdir()
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path).name != "locked" and access(path, mode)
+    )
+    says = "holds another run" if folder == "taken" else "cannot write to .*; choose another --out"
+    with pytest.raises(UserError, match=says):
+        planned(small, here / folder)
+
+
+def test_a_run_is_resumed_as_it_was_planned(here):
+    made = run(case(), seed=3)
+    folder = write(here / "somewhere", made)
+    assert options.resumed(folder, Given()) == (folder, made)
+    with pytest.raises(UserError, match=r"nowhere holds no run: there is no run\.json"):
+        options.resumed(here / "nowhere", Given())
+
+
+def test_the_newest_run_is_resumed_where_none_is_named(here):
+    for name, hour in (("b", 1), ("a", 3), ("c", 2)):
+        write(here / "results" / name, run(run=name, created=f"2025-01-01T0{hour}:00:00+00:00"))
+    write(here / "results" / "reference" / "d", run(created="2026-01-01T00:00:00+00:00"))
+    folder, made = options.resumed(None, Given())
+    assert (folder, made.run) == (Path("results/a"), "a")
+
+
+def test_nothing_to_resume_is_said():
+    with pytest.raises(UserError, match="no run in results/ to resume; name its folder with --out"):
+        options.resumed(None, Given())
+
+
+@pytest.mark.parametrize(
+    ("given", "flags"),
+    [
+        ({"implementations": ("jax",), "workloads": ("sgd",)}, "--implementation and --workload"),
+        ({"batch_size": 8, "threads": 1, "samples": 8}, "--batch-size and --threads and --samples"),
+        ({"epochs": 5, "rounds": 5, "seed": 1}, "--epochs and --rounds and --seed"),
+        ({"device": "gpu", "timeout": 5.0}, "--device and --timeout"),
+        ({"quick": True, "data": "digits"}, "--quick and --data"),
+    ],
+)
+def test_a_run_that_is_resumed_cannot_be_changed(here, given, flags):
+    folder = write(here / "somewhere", run())
+    with pytest.raises(UserError, match=f"goes on with the plan of the run; leave out {flags}$"):
+        options.resumed(folder, Given(**given))
+
+
+def test_the_installed_version_is_named_with_its_backends(monkeypatch):
+    entry = next(entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax")
+    versions = {"keras": "3.12", "jax": "0.8"}
+    monkeypatch.setattr(importlib.metadata, "version", versions.__getitem__)
+    assert options.installed(entry) == "keras 3.12, jax 0.8"
+
+
+def test_an_absent_framework_is_named_with_what_installs_it(monkeypatch):
+    def absent(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", absent)
+    entry = next(entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax")
+    expected = "not installed: pip install 'softmax-bench[keras,jax]'"
+    assert options.installed(entry) == expected
+
+
+def test_a_plan_can_be_written_and_read_again(small, here):
+    folder, made = planned(small, here / "run")
+    result.create(folder, made)
+    assert result.read_run(folder) == made
