@@ -3,7 +3,7 @@
 import fcntl
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,20 +13,31 @@ def path() -> Path:
     return Path(tempfile.gettempdir()) / "softmax-bench.lock"
 
 
-@contextmanager
-def held(waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the host's lock; call ``waiting`` once if another run has it, then wait for it.
+class Lock:
+    """The host's lock; the kernel gives it back when its holder ends, however it ends."""
 
-    The kernel gives the lock back when its holder dies, however it dies.
-    """
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def take(self) -> bool:
+        """Take the lock if nobody has it, and tell whether it is ours."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def wait(self) -> None:
+        """Take the lock as soon as nobody has it."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+
+@contextmanager
+def opened() -> Iterator[Lock]:
+    """Open the host's lock, which is to be taken; it is given back at the end."""
     descriptor = _open(path())
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield Lock(descriptor)
     finally:
         os.close(descriptor)
 

@@ -18,7 +18,6 @@ from implementations import FIGURES, IMPLEMENTATIONS, Figure, Implementation
 
 # Five processes give an interval that is of use; the second workload shows that the order holds.
 ROUNDS = {"sgd": 5, "textbook": 1}
-MOST_EPOCHS = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,20 +73,20 @@ _REPORTED = (
 
 def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
     """Measure all trials of the run that have no record yet; an event before and after each."""
-    mend(folder)
-    done = {record.trial for record in read_records(folder) if record.status != "interrupted"}
-    planned = plan.trials(run)
-    missing = [trial for trial in planned if trial.id not in done]
-    waited: list[Event] = []
-    with lock.held(lambda: waited.append(Waiting())):
-        yield from waited
-        yield from _imports(missing)
+    with lock.opened() as host:
+        if not host.take():
+            yield Waiting()
+            host.wait()
+        # What is done is read only now: the run that had the host may have been this very one.
+        mend(folder)
+        done = {record.trial for record in read_records(folder) if record.status != "interrupted"}
+        planned = plan.trials(run)
+        yield from _imports([trial for trial in planned if trial.id not in done])
         runner = _Runner(folder, run, data)
         for number, trial in enumerate(planned, 1):
-            if trial.id in done:
-                continue
-            yield Started(trial, number, len(planned))
-            yield Ended(runner.measure(trial), number, len(planned))
+            if trial.id not in done:
+                yield Started(trial, number, len(planned))
+                yield Ended(runner.measure(trial), number, len(planned))
 
 
 def _imports(trials: list[Trial]) -> Iterator[Event]:

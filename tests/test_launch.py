@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,22 +13,20 @@ import pytest
 from bench import launch, machine
 from bench.launch import Child
 
-# A trainer that tells where it is instead of training; the worker's reason brings it back.
 TELLS = """
-import json, os, sys
-class Trainer:
-    def __init__(self, problem, device):
-        raise RuntimeError(json.dumps({}))
+import json, os
+from pathlib import Path
+Path("told").write_text(json.dumps({}))
 """
 
 
 @pytest.fixture
-def told(launched):
+def told(launched, tmp_path):
     """What an expression is in a child, seen by the child itself."""
 
     def tell(expression, **child):
-        outcome = launched(TELLS.format(expression), Child(timeout=60, **child))
-        return json.loads(outcome.reason.removeprefix("RuntimeError: "))
+        launched(TELLS.format(expression), Child(timeout=60, **child), mode="probe")
+        return json.loads((tmp_path / "child" / "told").read_text())
 
     return tell
 
@@ -60,6 +59,7 @@ def test_a_child_runs_with_so_many_threads_and_cores_and_the_parent_keeps_its_ow
     before = os.sched_getaffinity(0)
     found = told("[dict(os.environ), sorted(os.sched_getaffinity(0))]", threads=1)
     variables, cores = found
+    assert len(cores) == 1
     assert cores == machine.usable_cores()[:1]
     assert os.sched_getaffinity(0) == before
     pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC",
@@ -125,8 +125,8 @@ def test_the_parent_sleeps_while_a_child_measures(launched):
 
 @pytest.fixture
 def sabotaged(launched, saboteur):
-    def run(name, **child):
-        return launched(file=saboteur(name), child=Child(timeout=60, threads=1, **child))
+    def run(name, **changes):
+        return launched(file=saboteur(name), child=Child(timeout=60, threads=1), **changes)
 
     return run
 
@@ -159,7 +159,7 @@ def test_an_honest_file_of_ones_own_goes_well(sabotaged):
 def test_a_saboteur_has_its_status_and_one_line_that_names_the_fault(
     sabotaged, name, status, reason
 ):
-    outcome = sabotaged(name)
+    outcome = sabotaged(name, batch_size=8)
     assert outcome.status == status
     assert reason in outcome.reason
     assert "\n" not in outcome.reason
@@ -177,10 +177,16 @@ def test_of_a_huge_stderr_the_end_is_kept(sabotaged):
 
 
 def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    """Tell whether a process is still there a while after it was killed; init may reap it late."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        if state in "ZX":
+            return False
+        signal.sigtimedwait([], 0.05)
+    return True
 
 
 def test_a_child_that_hangs_is_killed_with_its_group_when_its_time_is_up(launched, tmp_path):
@@ -242,16 +248,8 @@ signal.pause()
 """)
     request = {"mode": "probe", "file": str(own)}
     (tmp_path / "request.json").write_text(json.dumps(request))
-    import subprocess
-
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-    pid = (tmp_path / "pid").read_text()
-    for _ in range(100):
-        if not is_running(pid):
-            return
-        signal.sigtimedwait([], 0.05)
-    os.kill(int(pid), signal.SIGKILL)
-    pytest.fail("the worker outlived its parent")
+    assert not is_running((tmp_path / "pid").read_text())
 
 
 WRITES = """

@@ -14,7 +14,10 @@ from bench import lock
 HOLDS = """
 import sys
 from bench import lock
-with lock.held(lambda: print("waiting", flush=True)):
+with lock.opened() as host:
+    if not host.take():
+        print("waiting", flush=True)
+        host.wait()
     print("held", flush=True)
     sys.stdin.read(1)
 """
@@ -36,7 +39,9 @@ def holder(folder):
     def start():
         started.append(
             subprocess.Popen(
-                [sys.executable, "-c", HOLDS], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                [sys.executable, "-c", HOLDS],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 text=True,
             )  # fmt: skip
         )
@@ -53,11 +58,9 @@ def test_the_lock_lies_in_the_folder_for_temporary_files(folder):
 
 
 def test_a_free_lock_is_had_at_once(folder):
-    told = []
     for _ in range(2):
-        with lock.held(lambda: told.append(1)):
-            pass
-    assert told == []
+        with lock.opened() as host:
+            assert host.take()
 
 
 def test_the_second_is_told_once_and_has_the_lock_when_the_first_ends(holder):
@@ -74,23 +77,23 @@ def test_a_lock_is_free_when_its_holder_was_killed(holder):
     assert first.stdout.readline() == "held\n"
     first.kill()
     first.wait()
-    told = []
-    with lock.held(lambda: told.append(1)):
-        assert told == []
+    with lock.opened() as host:
+        assert host.take()
 
 
 def test_a_lock_is_free_after_an_error(folder):
-    with pytest.raises(RuntimeError), lock.held(lambda: None):
+    with pytest.raises(RuntimeError), lock.opened() as host:
+        host.take()
         raise RuntimeError
-    with lock.held(lambda: pytest.fail("it is still held")):
-        pass
+    with lock.opened() as host:
+        assert host.take()
 
 
 def test_every_user_can_read_the_lock_whatever_the_umask(folder):
     before = os.umask(0o077)
     try:
-        with lock.held(lambda: None):
-            pass
+        with lock.opened() as host:
+            assert host.take()
     finally:
         os.umask(before)
     assert stat.S_IMODE(Path(lock.path()).stat().st_mode) == 0o644

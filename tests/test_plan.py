@@ -145,6 +145,9 @@ def test_figures_are_cases_of_no_workload_of_ours():
     assert [one.module for one in cases] == [figure.module for figure in FIGURES]
     assert [one.objective for one in cases] == ["softmax", "one-vs-rest"]
     assert cases[0].variables == {"KERAS_BACKEND": "tensorflow"}
+    assert {(one.style, one.data, one.devices) for one in cases} == {
+        ("idiomatic", "resident", ("cpu",))
+    }
     assert cases[0].threads == len(usable_cores())
 
 

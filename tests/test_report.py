@@ -289,7 +289,8 @@ def test_a_report_shows_what_is_ranked_with_its_correctness_in_the_row(text):
         "implementation": "slow", "framework": "torch 2.9.1", "objective": "softmax",
         "style": "tuned", "data": "resident", "validation accuracy": "0.8396",
         "test accuracy": "0.8321", "epoch": "1.00 s [1.00, 1.00]", "samples/s": "48,000",
-        "times the fastest": "2.00 [2.00, 2.00]", "first epoch": "3.00 s", "import": "2.00 s",
+        "times the fastest": "2.00 [2.00, 2.00]", "first epoch": "3.00 s", "set-up": "250 ms",
+        "import": "2.00 s",
         "peak memory": "512 MiB", "parity error": "1.5e-06",
     }  # fmt: skip
     assert shown[0]["times the fastest"] == "0.500"

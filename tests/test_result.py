@@ -116,6 +116,26 @@ def test_a_line_that_is_no_record_is_named_with_its_number(folder, line, says):
         result.read_records(folder)
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [case(), result.Trial("r1-x", "trial", 1, case()), result.Parity(0.0, 1e-5, passed=True),
+     bare(case()), environment(), run()],
+    ids=lambda kept: type(kept).__name__,
+)  # fmt: skip
+def test_what_is_kept_cannot_be_changed_nor_misspelt(kept):
+    for name in kept.__struct_fields__:
+        with pytest.raises(AttributeError, match="immutable"):
+            setattr(kept, name, None)
+    assert msgspec.convert(msgspec.to_builtins(kept), type(kept)) == kept
+    if type(kept) is not result.Trial:  # the only one that is not written to a file
+        with pytest.raises(msgspec.ValidationError, match="unknown field `speed`"):
+            msgspec.convert({**msgspec.to_builtins(kept), "speed": 1}, type(kept))
+
+
+def test_a_case_is_written_without_what_it_has_by_default():
+    assert "interpreter" not in msgspec.to_builtins(case())
+
+
 def test_a_record_with_a_field_too_many_is_refused(folder):
     line = {**msgspec.to_builtins(bare(case())), "speed": 1}
     (folder / "trials.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from bench.summary import Row
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart, and shapes beside them.
 COLOURS = {"idiomatic": "#0072B2", "tuned": "#D55E00", "own": "#009E73"}
+SHAPES = {"idiomatic": "circle", "tuned": "diamond", "own": "square"}
 PHASES = {
     "import": "#56B4E9",
     "set-up": "#009E73",
@@ -23,15 +24,16 @@ def epochs(rows: Sequence[Row], title: str) -> Any:
 
     data = alt.Data(values=[_epoch_point(row) for row in rows])
     order = [_name(row) for row in rows]
+    styles = [style for style in COLOURS if style in {row.case.style for row in rows}]
     x = alt.Scale(type="log", nice=False, padding=20)
     base = alt.Chart(data).encode(y=alt.Y("name:N", sort=order, title=None, axis=_labels()))
     rule = base.mark_rule(strokeWidth=2).encode(
         x=alt.X("low:Q", scale=x, title="epoch time, ms (log scale; bars: 95 % interval)"),
         x2="high:Q",
-        color=_style_colour(),
+        color=_style_colour(styles),
     )
     dot = base.mark_point(size=70, filled=True, opacity=1).encode(
-        x=alt.X("mean:Q", scale=x), color=_style_colour(), shape=_style_shape(),
+        x=alt.X("mean:Q", scale=x), color=_style_colour(styles), shape=_style_shape(styles),
         tooltip=["name:N", "style:N", "objective:N", "mean:Q", "low:Q", "high:Q"],
     )  # fmt: skip
     text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(
@@ -103,17 +105,17 @@ def svg(chart: Any) -> str:
     return str(vl_convert.vegalite_to_svg(chart.to_json()))
 
 
-def _style_colour() -> Any:
+def _style_colour(styles: Sequence[str]) -> Any:
     import altair as alt
 
-    scale = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
+    scale = alt.Scale(domain=styles, range=[COLOURS[style] for style in styles])
     return alt.Color("style:N", scale=scale, title=None, legend=alt.Legend(orient="top"))
 
 
-def _style_shape() -> Any:
+def _style_shape(styles: Sequence[str]) -> Any:
     import altair as alt
 
-    scale = alt.Scale(domain=list(COLOURS), range=["circle", "diamond", "square"])
+    scale = alt.Scale(domain=styles, range=[SHAPES[style] for style in styles])
     return alt.Shape("style:N", scale=scale, title=None)
 
 

@@ -16,6 +16,7 @@ INCLUDED = """\
   each process's median epoch; in brackets, the 95 % t interval on the logarithms.
 - **First epoch**: the first call in a fresh process with empty compile caches, so that compilation
   is included. It is not part of *epoch*.
+- **Set-up**: moving the data to the device, building, and whatever the framework compiles ahead.
 - **Import**: importing the framework in a fresh process, its files already in the page cache.
 - Not included anywhere: starting Python, reading the data (every page was touched before), drawing
   the order, the initial weights, judging.

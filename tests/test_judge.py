@@ -1,0 +1,278 @@
+"""The parent's judgement: what is honest passes, what is a little off does not."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import dataset, judge, reference
+from bench.contract import Params, Problem
+from bench.judge import Judge
+from bench.result import Parity
+from bench.workload import WORKLOADS, initial_params, order
+from implementations import FIGURES, ovr_sklearn, softmax_numpy
+
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def images(digits):
+    return {part: dataset.read(digits.folder, part) for part in ("train", "validation", "test")}
+
+
+@pytest.fixture
+def judged(digits, images, make_case, tmp_path):
+    """Judge what a trainer hands over after the first epoch and three timed ones."""
+
+    def run(
+        trainer=softmax_numpy.Trainer, workload="sgd", batch_size=32, objective="softmax",
+        alter=lambda problem: problem, reorder=lambda order: order, finish=lambda stack: stack,
+        relabel=lambda labels: labels, epochs=EPOCHS,
+    ):  # fmt: skip
+        chosen = WORKLOADS[workload]
+        problem = Problem(*images["train"], 10, batch_size, chosen.optimizer)
+        program = trainer(alter(problem), "cpu")
+        stack = []
+        for epoch in range(1 + epochs):
+            if epoch in (0, 1):
+                program.reset(initial_params(chosen, 64, 10, 42))
+            stack.append(np.vstack(program.train_epoch(reorder(order(42, epoch, 1440)))))
+        np.save(tmp_path / "params.npy", finish(np.stack(stack)))
+        np.save(tmp_path / "labels.npy", relabel(program.predict(images["test"][0])))
+        case = make_case(
+            workload=workload, batch_size=batch_size, objective=objective, epochs=epochs
+        )
+        chair = Judge(digits.folder, 10, 42)
+        return chair.judge(case, tmp_path / "params.npy", tmp_path / "labels.npy")
+
+    return run
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("batch_size", [8, 32, 1440])
+def test_honest_params_pass(judged, workload, batch_size):
+    found = judged(workload=workload, batch_size=batch_size)
+    assert found.fault is None
+    assert found.parity.passed
+    assert 0 < found.parity.error < judge.TOLERANCE == found.parity.tolerance == 1e-5
+
+
+def test_accuracy_and_loss_are_of_every_timed_epoch(judged, images):
+    found = judged()
+    problem = Problem(*images["train"], 10, 32, WORKLOADS["sgd"].optimizer)
+    orders = [order(42, epoch, 1440) for epoch in range(1, EPOCHS + 1)]
+    truth = reference.train(problem, initial_params(WORKLOADS["sgd"], 64, 10, 42), orders)
+    logits = [reference.forward(solution, images["validation"][0]) for solution in truth]
+    labels = images["validation"][1]
+    accuracies = [float((each.argmax(axis=1) == labels).mean()) for each in logits]
+    assert found.validation_accuracy == pytest.approx(accuracies)
+    losses = [reference.cross_entropy(each, labels) for each in logits]
+    assert found.validation_loss == pytest.approx(losses, rel=1e-5)
+    test = [reference.forward(solution, images["test"][0]) for solution in truth]
+    expected = [reference.accuracy(each, images["test"][1]) for each in test]
+    assert found.test_accuracy == pytest.approx(expected)
+    assert 0.7 < accuracies[0] < accuracies[-1] < 1
+
+
+def test_one_vs_rest_has_its_own_oracle_and_its_own_loss(judged, images):
+    pytest.importorskip("sklearn")
+    found = judged(ovr_sklearn.Trainer, objective="one-vs-rest")
+    assert found.fault is None
+    problem = Problem(*images["train"], 10, 32, WORKLOADS["sgd"].optimizer)
+    orders = [order(42, epoch, 1440) for epoch in range(1, EPOCHS + 1)]
+    initial = initial_params(WORKLOADS["sgd"], 64, 10, 42)
+    truth = reference.train(problem, initial, orders, "one-vs-rest")
+    logits = [reference.forward(solution, images["validation"][0]) for solution in truth]
+    losses = [reference.logistic_loss(each, images["validation"][1]) for each in logits]
+    assert found.validation_loss == pytest.approx(losses, rel=1e-5)
+
+
+def test_one_objective_does_not_pass_for_the_other(judged):
+    pytest.importorskip("sklearn")
+    assert "other mathematics" in judged(objective="one-vs-rest").fault
+    assert "other mathematics" in judged(ovr_sklearn.Trainer).fault
+
+
+class Decays(softmax_numpy.Trainer):
+    def update(self, gradient):
+        shrunk = [g + np.float32(1e-6) * w for g, w in zip(gradient, self.params, strict=True)]
+        super().update(shrunk)
+
+
+def faster(problem):
+    rate = problem.optimizer.learning_rate * (1 + 1e-4)
+    optimizer = dataclasses.replace(problem.optimizer, learning_rate=rate)
+    return dataclasses.replace(problem, optimizer=optimizer)
+
+
+def swapped(order):
+    return np.concatenate([order[32:64], order[:32], order[64:]])
+
+
+def rounded(stack):
+    return stack.astype(np.float16).astype(np.float32)
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"trainer": Decays, "batch_size": 8},
+        {"alter": faster},
+        {"reorder": swapped},
+        {"finish": rounded},
+    ],
+    ids=["weight decay 1e-6", "learning rate 1e-4 off", "swapped batches", "float16"],
+)
+def test_what_is_a_little_off_fails(judged, workload, fault):
+    found = judged(workload=workload, **fault)
+    assert not found.parity.passed
+    assert found.parity.error > judge.TOLERANCE
+    assert found.fault
+
+
+def test_the_fault_of_parity_names_the_error(judged):
+    found = judged(reorder=swapped)
+    expected = f"parity error {found.parity.error:.1e} is above 1e-05: other mathematics"
+    assert found.fault == expected
+
+
+@pytest.mark.parametrize("epoch", range(EPOCHS + 1))
+def test_the_first_epoch_and_each_timed_one_are_compared(judged, epoch):
+    def spoil(stack):
+        stack[epoch, 5, 5] += 1e-3
+        return stack
+
+    assert not judged(finish=spoil).parity.passed
+
+
+@pytest.mark.parametrize(("epoch", "passed"), [(5, False), (6, True)])
+def test_of_a_longer_run_the_first_five_timed_epochs_are_compared(judged, epoch, passed):
+    def spoil(stack):
+        stack[epoch, 5, 5] += 1e-4
+        return stack
+
+    assert judged(finish=spoil, epochs=7).parity.passed == passed
+
+
+@pytest.mark.parametrize(
+    ("finish", "fault"),
+    [
+        (lambda stack: stack * np.float32("nan"), "not finite"),
+        (lambda stack: stack * np.float32("inf"), "not finite"),
+        (lambda stack: stack[:EPOCHS], r"params of shape \(3, 65, 10\)"),
+        (lambda stack: stack[:, :-1], r"params of shape \(4, 64, 10\)"),
+        (lambda stack: stack[0], r"params of shape \(65, 10\)"),
+        (lambda stack: stack.astype(float), "params.npy is float64, not float32"),
+    ],
+)
+def test_params_that_cannot_be_judged_are_a_fault(judged, finish, fault):
+    with np.errstate(invalid="ignore"):
+        found = judged(finish=finish)
+    assert found.parity is None
+    assert re.search(fault, found.fault)
+
+
+def test_labels_that_differ_from_the_params_are_a_fault(judged):
+    def change(labels):
+        labels[:3] = (labels[:3] + 1) % 10
+        return labels
+
+    found = judged(relabel=change)
+    assert found.fault == "predict disagrees with argmax(images @ weight + bias) on 3 images"
+
+
+@pytest.mark.parametrize(
+    "relabel",
+    [
+        lambda labels: labels[:-1],
+        lambda labels: labels + 10,
+        lambda labels: labels - 10,
+        lambda labels: labels[:, None],
+    ],
+)
+def test_labels_of_a_wrong_shape_or_out_of_range_are_a_fault(judged, relabel):
+    assert "wrong shape or out of range" in judged(relabel=relabel).fault
+
+
+@pytest.fixture
+def one_image(tmp_path):
+    """A data set of one image of one bright pixel, whose logits are the weight's only row."""
+    for part in ("train", "validation", "test"):
+        np.save(tmp_path / f"{part}_images.npy", np.ones((1, 1), np.float32))
+        np.save(tmp_path / f"{part}_labels.npy", np.zeros(1, np.int32))
+    return Judge(tmp_path, 3, 42)
+
+
+@pytest.mark.parametrize(
+    ("label", "allowed"), [(0, True), (1, True), (2, False)], ids=["best", "tie", "beaten"]
+)
+def test_labels_may_differ_only_where_the_best_logits_are_all_but_equal(one_image, label, allowed):
+    params = Params(np.array([[1, 1 - 0.9e-4, 1 - 1.1e-4]], np.float32), np.zeros(3, np.float32))
+    fault = one_image._label_fault(params, np.array([label]))
+    assert (fault is None) == allowed
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x93NUMPY\x01\x00"])
+def test_what_cannot_be_read_is_a_fault(digits, make_case, tmp_path, content):
+    path = tmp_path / "params.npy"
+    path.write_bytes(content)
+    found = Judge(digits.folder, 10, 42).judge(make_case(), path, path)
+    assert found.fault.startswith("what it handed over cannot be read: ")
+
+
+def test_what_is_absent_is_a_fault(digits, make_case):
+    absent = Path("/no/such/params.npy")
+    found = Judge(digits.folder, 10, 42).judge(make_case(), absent, absent)
+    assert found.fault.startswith("what it handed over cannot be read: ")
+
+
+def test_an_oracle_is_computed_once_for_all_trials_of_its_problem(digits, make_case, monkeypatch):
+    computed = []
+    real = reference.train
+
+    def train(problem, *arguments):
+        computed.append(problem.batch_size)
+        return real(problem, *arguments)
+
+    monkeypatch.setattr(judge.reference, "train", train)
+    chair = Judge(digits.folder, 10, 42)
+    first = chair._oracle(make_case(implementation="numpy"))
+    assert chair._oracle(make_case(implementation="pytorch")) is first
+    assert len(computed) == 2  # the first epoch, and the timed ones
+    chair._oracle(make_case(batch_size=96))
+    assert computed == [32, 32, 96, 96]
+
+
+@pytest.mark.parametrize(("error", "passed"), [(9e-6, True), (1.1e-5, False)])
+def test_parity_speaks_only_where_it_failed(error, passed):
+    fault = judge.parity_fault(Parity(error=error, tolerance=1e-5, passed=passed))
+    assert (fault is None) == passed
+
+
+PUBLISHED = {figure.name: figure.published for figure in FIGURES}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_figure_that_comes_out_as_published_has_no_fault(name):
+    values = {quantity: value for quantity, (value, _) in PUBLISHED[name].items()}
+    assert judge.figure_fault(name, values) is None
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_figure_must_be_within_its_tolerance_where_it_has_one(name):
+    for quantity, (value, tolerance) in PUBLISHED[name].items():
+        values = {other: published for other, (published, _) in PUBLISHED[name].items()}
+        for off in (-1.1, 1.1, -0.9, 0.9):
+            values[quantity] = value + off * (tolerance or 1)
+            fault = judge.figure_fault(name, values)
+            assert (fault is not None) == (tolerance is not None and abs(off) > 1)
+        values[quantity] = float("nan")
+        assert (judge.figure_fault(name, values) is None) == (tolerance is None)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_figure_that_lacks_a_quantity_is_a_fault(name):
+    assert judge.figure_fault(name, {}).startswith("it returned no ")

@@ -1,0 +1,445 @@
+"""The parent's loop: whatever a trial does, it becomes a record, and the run goes on."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from bench import plan, result, run
+from bench.launch import Outcome
+from bench.result import FORMAT, Run
+
+SABOTEURS = {
+    "live_view": ("failed", "handed back (a view of live weights?)"),
+    "changes_order": ("failed", "changed the order it was given"),
+    "changes_params": ("failed", "changed the initial params it was given"),
+    "not_a_number": ("failed", "its params are not finite"),
+    "wrong_shape": ("failed", "returned a weight of (10, 64)"),
+    "wrong_dtype": ("failed", "the weight as a float32 NumPy array"),
+    "wrong_labels": ("failed", "int64 labels, not float64"),
+    "prints": ("failed", "it printed on stdout"),
+    "hangs": ("timeout", "still running after 6 s; raise --timeout"),
+    "segfaults": ("failed", "Segmentation fault"),
+    "leaves_silently": ("failed", "the process left no result"),
+    "exits_with_three": ("failed", "ended with exit status 3"),
+    "raises": ("failed", "RuntimeError: the gradient is gone"),
+    "says_unavailable": ("unavailable", "no abacus in this machine"),
+    "momentum": ("failed", "other mathematics"),
+    "predicts_wrongly": ("failed", "predict disagrees with argmax"),
+    "leaves_a_child": ("ok", None),
+    "floods_stderr": ("failed", "RuntimeError: and now this"),
+    "takes_all_memory": ("out-of-memory", "ran out of memory"),
+    "slow_clock": ("failed", "its clock does not add up"),
+    "short_epochs": ("failed", "its clock does not add up"),
+    "many_threads": ("failed", "threads where 1 were allowed"),
+    "honest": ("ok", None),
+}
+
+
+@pytest.fixture(scope="module")
+def sabotaged(tmp_path_factory, command):
+    """A run of all saboteurs and an honest file among them; the process and its records by name."""
+    folder = tmp_path_factory.mktemp("sabotaged")
+    files = Path(__file__).parent / "saboteurs"
+    chosen = [f"--implementation={files / name}.py" for name in SABOTEURS]
+    ended = command(
+        folder, "run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
+        "--batch-size=8", "--epochs=2", "--timeout=6", "--output=out", *chosen,
+    )  # fmt: skip
+    records = {each.case.implementation: each for each in result.read_records(folder / "out")}
+    return ended, records
+
+
+@pytest.mark.parametrize("name", SABOTEURS)
+def test_every_saboteur_becomes_a_row_with_its_status_and_a_reason_of_one_line(sabotaged, name):
+    status, reason = SABOTEURS[name]
+    record = sabotaged[1][name]
+    assert record.status == status
+    assert (record.reason is None) == (reason is None)
+    assert (reason or "") in (record.reason or "")
+    assert "\n" not in (record.reason or "")
+
+
+def test_a_run_with_failed_trials_goes_on_and_ends_with_three(sabotaged):
+    ended, records = sabotaged
+    assert records.keys() == SABOTEURS.keys()
+    assert ended.returncode == 3
+    assert ended.stderr == ""
+    for status, reason in SABOTEURS.values():
+        assert status == "ok" or reason in ended.stdout
+
+
+def test_only_what_failed_keeps_the_end_of_its_stderr(sabotaged):
+    _, records = sabotaged
+    assert records["raises"].stderr_tail.endswith("RuntimeError: the gradient\n  is gone\n")
+    assert len(records["floods_stderr"].stderr_tail) <= 2000
+    assert records["honest"].stderr_tail is None
+
+
+def test_an_honest_record_holds_all_that_was_measured(sabotaged):
+    record = sabotaged[1]["honest"]
+    assert record.parity.passed
+    epochs = len(record.epoch_seconds)
+    assert epochs >= 2
+    for values in (record.epoch_cpu_seconds, record.validation_accuracy, record.test_accuracy):
+        assert len(values) == epochs
+    expected = sum(record.epoch_cpu_seconds) / sum(record.epoch_seconds)
+    assert record.threads_in_force == pytest.approx(expected)
+    assert record.threads_in_force <= 1.1
+    assert record.worker_seconds < record.wall_seconds
+    assert record.peak_rss_bytes > 2**20
+    assert record.conditions.keys() == {
+        "load_before", "load_after", "mhz_before", "mhz_after", "steal_seconds",
+    }  # fmt: skip
+
+
+def test_nothing_is_left_in_the_folder_for_temporary_files(sabotaged, surroundings):
+    assert [path.name for path in Path(surroundings["TMPDIR"]).iterdir()] == ["softmax-bench.lock"]
+
+
+@pytest.fixture
+def own_case(make_case, tmp_path):
+    def make(code, name="own_file", **changes):
+        path = tmp_path / f"{name}.py"
+        path.write_text(code)
+        return make_case(
+            implementation=name, module=name, framework="", style="own", data="own",
+            devices=("cpu", "gpu"), file=str(path),
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(), **changes,
+        )  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def performed(tmp_path, digits, monkeypatch):
+    """Perform a run of some cases in this process; its events."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = tmp_path / "out"
+
+    def perform(*cases, figures=(), rounds=1):
+        planned = Run(
+            format=FORMAT, run="a-run", command="bench run", created="2026-01-01T00:00:00+00:00",
+            seed=42, rounds={"sgd": rounds, "textbook": rounds}, cases=cases, figures=figures,
+            timeout=60, data="digits",
+        )  # fmt: skip
+        if not folder.exists():
+            result.create(folder, planned)
+        return list(run.perform(folder, planned, digits))
+
+    return perform
+
+
+def records_of(events):
+    return [event.record for event in events if isinstance(event, run.Ended)]
+
+
+def test_events_come_before_and_after_every_trial(performed, make_case):
+    events = performed(make_case(), make_case(batch_size=96), rounds=2)
+    assert events[0] == run.Importing("numpy")
+    assert [type(event) for event in events[1:]] == [run.Started, run.Ended] * 4
+    assert [event.number for event in events[1:]] == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert {event.total for event in events[1:]} == {4}
+    for started, ended in zip(events[1::2], events[2::2], strict=True):
+        assert ended.record.trial == started.trial.id
+        assert ended.record.status == "ok"
+
+
+def test_what_has_a_record_is_not_measured_again(performed, make_case):
+    assert len(records_of(performed(make_case()))) == 1
+    assert performed(make_case()) == []
+
+
+def test_a_framework_that_is_not_installed_is_unavailable_and_says_how_to_install_it(
+    performed, own_case
+):
+    (record,) = records_of(performed(own_case("import abacus_learn.nn", extra="abacus")))
+    assert record.status == "unavailable"
+    assert record.reason == ("abacus_learn is not installed: pip install 'softmax-bench[abacus]'")
+
+
+def test_a_device_that_an_implementation_does_not_know_needs_no_child(
+    performed, make_case, monkeypatch
+):
+    monkeypatch.setattr(run, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(run, "_imports", lambda _: iter(()))
+    (record,) = records_of(performed(make_case(device="gpu")))
+    assert (record.status, record.reason) == ("unavailable", "numpy runs on cpu only")
+
+
+def test_an_own_file_that_has_changed_since_the_plan_is_not_measured(performed, own_case, tmp_path):
+    case = own_case("from implementations.softmax_numpy import Trainer")
+    (tmp_path / "own_file.py").write_text("from implementations.softmax_numpy import Trainer\n\n")
+    (record,) = records_of(performed(case))
+    assert record.status == "failed"
+    assert record.reason.endswith("own_file.py has changed since the run was planned")
+
+
+def test_an_own_file_that_is_gone_is_a_failure(performed, own_case, tmp_path):
+    case = own_case("from implementations.softmax_numpy import Trainer")
+    (tmp_path / "own_file.py").unlink()
+    (record,) = records_of(performed(case))
+    assert record.status == "failed"
+    assert "cannot be read any more" in record.reason
+
+
+FORGES = """
+import json, os, sys
+import numpy as np
+for name, array in (("params", np.zeros((3, 65, 10), "f4")), ("labels", np.zeros(357, "i8"))):
+    np.save(name, array)
+open("document.json", "w").write(json.dumps({}))
+request = json.load(open("request.json"))
+if request["mode"] == "trial":
+    os._exit(0)
+Trainer = None
+"""
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({"status": "ok"}, "left a result without its epochs"),
+        ({"status": "ok", "epoch_seconds": [0.0], "epoch_cpu_seconds": [0.1]}, "without its epochs"),
+        ({"status": "ok", "epoch_seconds": [0.01], "epoch_cpu_seconds": ["x"]}, "a result that is wrong"),
+        ({"status": "splendid"}, "a result that is wrong: Invalid enum value 'splendid'"),
+        ({"status": "failed", "reason": 7}, "a result that is wrong: Expected `str | null`"),
+        ({"status": "failed", "peak_rss_bytes": "much"}, "a result that is wrong"),
+    ],
+)  # fmt: skip
+def test_a_forged_result_is_a_failure_of_its_trial(performed, own_case, document, reason):
+    (record,) = records_of(performed(own_case(FORGES.format(document))))
+    assert record.status == "failed"
+    assert reason in record.reason
+
+
+def test_a_trial_without_params_is_a_failure(performed, own_case):
+    code = FORGES.replace("np.save(name, array)", "pass").format({"status": "ok"})
+    (record,) = records_of(performed(own_case(code)))
+    assert record.reason == "the process handed over no params"
+
+
+def test_a_child_may_not_judge_itself():
+    document = {"import_seconds": 1.0, "parity": {"error": 0}, "validation_accuracy": [1.0]}
+    found = run._reported(Outcome("ok", None, document, "", printed=False, wall_seconds=2))
+    assert found == {"status": "ok", "reason": None, "import_seconds": 1.0, "wall_seconds": 2}
+
+
+FIGURE = "def run(textbook): return {'cross_validation_accuracy': %s}"
+
+
+@pytest.mark.parametrize(("value", "status"), [(0.8196, "ok"), (0.8, "failed")])
+def test_a_figure_is_judged_by_what_was_published(performed, own_case, value, status):
+    case = own_case(FIGURE % value, name="own_figure")
+    case = result.msgspec.structs.replace(
+        case, implementation="figure-sklearn", workload="figure", batch_size=0, samples=0
+    )
+    (record,) = records_of(performed(figures=(case,)))
+    assert (record.kind, record.status) == ("figure", status)
+    assert record.figure == {"cross_validation_accuracy": value}
+    assert record.figure_seconds >= 0
+
+
+def test_the_environment_is_kept_under_its_id_without_a_path(performed, make_case, tmp_path):
+    (record,) = records_of(performed(make_case()))
+    environments = result.read_environments(tmp_path / "out")
+    assert environments.keys() == {record.environment}
+    text = (tmp_path / "out" / "environments" / f"{record.environment}.json").read_text()
+    assert str(Path.home()) not in text
+    assert str(tmp_path) not in text
+    assert environments[record.environment].data["name"] == "digits"
+
+
+@pytest.mark.parametrize(
+    ("in_force", "fine"), [(1.9, True), (2.1, True), (2.11, False)], ids=["less", "edge", "more"]
+)
+def test_more_threads_in_force_than_allowed_are_a_fault(make_case, in_force, fine):
+    assert (run._threads_fault(make_case(threads=2), in_force) is None) == fine
+
+
+# Trains as NumPy does, but waits for ever as long as there is a file named "hang" beside it.
+WAITS = """
+import signal
+from pathlib import Path
+from implementations import softmax_numpy
+HERE = Path(__file__).parent
+class Trainer(softmax_numpy.Trainer):
+    def train_epoch(self, order):
+        if (HERE / "hang").exists():
+            (HERE / "hangs").touch()
+            signal.pause()
+        return super().train_epoch(order)
+"""
+
+
+def until(condition):
+    for _ in range(1200):
+        if condition():
+            return
+        signal.sigtimedwait([], 0.05)
+    pytest.fail("it did not happen within a minute")
+
+
+@pytest.fixture
+def started(tmp_path, surroundings):
+    """Start the command line in the test's folder; what is still running at the end is killed."""
+    processes = []
+
+    def start(*arguments):
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "bench", *arguments],
+                cwd=tmp_path,
+                env=surroundings,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )  # fmt: skip
+        )
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def hanging(tmp_path, started):
+    """A run of six trials, two or more of them done, that hangs in the middle of one."""
+    (tmp_path / "waits.py").write_text(WAITS)
+    process = started(
+        "run", "--data=digits", "--workload=sgd", "--rounds=3", "--threads=1", "--epochs=2",
+        "--implementation=numpy", "--implementation=./waits.py", "--output=out",
+    )  # fmt: skip
+    until(lambda: len(lines_of(tmp_path)) >= 2 or process.poll() is not None)
+    (tmp_path / "hang").touch()
+    until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
+    return process
+
+
+def lines_of(folder):
+    path = folder / "out" / "trials.jsonl"
+    return path.read_bytes().splitlines(keepends=True) if path.exists() else []
+
+
+def workers():
+    """Numbers of the processes that measure for the tests' own runs."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            arguments = path.read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if b"bench.worker" in arguments and b"pytest" in arguments:
+            found.append(path.parent.name)
+    return found
+
+
+def assert_whole(folder, before):
+    """Every planned trial has exactly one result, and what was there before is still there."""
+    assert lines_of(folder)[: len(before)] == before
+    finished = [
+        record for record in result.read_records(folder / "out") if record.status != "interrupted"
+    ]
+    planned = plan.trials(result.read_run(folder / "out"))
+    assert [record.trial for record in finished] == [trial.id for trial in planned]
+    assert {record.status for record in finished} == {"ok"}
+    kept = {path.stem for path in (folder / "out" / "params").iterdir()}
+    assert kept == {trial.id for trial in planned}
+
+
+def test_a_run_that_was_killed_goes_on_and_loses_and_doubles_nothing(hanging, bench, tmp_path):
+    hanging.kill()
+    hanging.wait()
+    until(lambda: not workers())  # what was being measured has died with the run
+    before = lines_of(tmp_path)
+    assert 2 <= len(before) < 6
+    with (tmp_path / "out" / "trials.jsonl").open("ab") as stream:
+        stream.write(before[0][:50])  # a record that was being written
+    (tmp_path / "hang").unlink()
+    ended = bench("run", "--resume", "--output=out")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert_whole(tmp_path, before)
+
+
+def test_an_interrupted_run_writes_its_report_and_goes_on(hanging, bench, tmp_path):
+    before = lines_of(tmp_path)
+    hanging.send_signal(signal.SIGINT)
+    out, err = hanging.communicate(timeout=60)
+    assert (hanging.returncode, err) == (130, "")
+    assert "interrupted; go on with --resume --output out" in out
+    assert not workers()
+    assert (tmp_path / "out" / "report.md").exists()
+    (last,) = [json.loads(line) for line in lines_of(tmp_path)[len(before) :]]
+    assert last["status"] == "interrupted"
+    assert last["case"]["implementation"] == "waits"
+    before = lines_of(tmp_path)
+    planned = (tmp_path / "out" / "run.json").read_bytes()
+    (tmp_path / "hang").unlink()
+    ended = bench("run", "--resume", "--output=out")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (tmp_path / "out" / "run.json").read_bytes() == planned
+    assert_whole(tmp_path, before)
+
+
+def test_an_interrupt_before_the_first_trial_is_no_traceback(started, bench, tmp_path):
+    (tmp_path / "waits.py").write_text(f"""
+import json, signal
+from pathlib import Path
+from implementations.softmax_numpy import Trainer
+if Path({str(tmp_path / "out")!r}).exists() and not Path({str(tmp_path / "free")!r}).exists():
+    Path({str(tmp_path / "hangs")!r}).touch()
+    signal.pause()
+""")
+    process = started("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
+                      "--implementation=./waits.py", "--output=out")  # fmt: skip
+    until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+    (tmp_path / "free").touch()
+    assert bench("run", "--resume", "--output=out").returncode == 0
+    assert_whole(tmp_path, [])
+
+
+def test_a_second_run_on_the_host_says_that_it_waits_and_measures_nothing_until_then(
+    started, surroundings, tmp_path
+):
+    lock = os.open(Path(surroundings["TMPDIR"]) / "softmax-bench.lock", os.O_RDONLY | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    process = started("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
+                      "--implementation=numpy", "--output=out")  # fmt: skip
+    line = process.stdout.readline().rstrip()
+    assert line == "another run is measuring on this machine; waiting for it"
+    assert not (tmp_path / "out" / "trials.jsonl").exists()
+    os.close(lock)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert len(lines_of(tmp_path)) == 1
+
+
+def test_what_another_process_finished_while_this_one_waited_is_not_measured_again(
+    performed, make_case, monkeypatch, tmp_path
+):
+    performed(make_case())
+    (finished,) = lines_of(tmp_path)
+    (tmp_path / "out" / "trials.jsonl").unlink()
+
+    class Busy:
+        def take(self):
+            return False
+
+        def wait(self):
+            (tmp_path / "out" / "trials.jsonl").write_bytes(finished)
+
+    monkeypatch.setattr(run.lock, "opened", lambda: contextlib.nullcontext(Busy()))
+    assert performed(make_case()) == [run.Waiting()]
