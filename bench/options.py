@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import get_args
 
-from bench import dataset, plan, result, run
+from bench import dataset, plan, probe, result
 from bench.contract import Device
 from bench.error import UserError
 from bench.machine import usable_cores
@@ -42,7 +42,7 @@ class Given:
 def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]:
     """Return the folder and the plan of a new run; raises UserError, and writes nothing."""
     selection = _selection(given)
-    cases = plan.cases(selection, run.probe_file)
+    cases = plan.cases(selection, probe.file)
     now = dt.datetime.now(dt.UTC)
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = output or RESULTS / name

@@ -6,14 +6,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
 import msgspec
 
-from bench import lock, machine, plan
-from bench.contract import Objective
+from bench import lock, machine, plan, probe
 from bench.dataset import Dataset
-from bench.error import UserError
 from bench.judge import Judge, figure_fault
 from bench.launch import Child, Outcome, launch, recorded
 from bench.result import (
@@ -96,29 +94,7 @@ def _imports(trials: list[Trial]) -> Iterator[Event]:
         if not used <= seen:
             seen |= used
             yield Importing(case.implementation)
-            probe(case, 600)
-
-
-def probe(case: Case, timeout: float) -> Outcome:
-    """Import a case's implementation in a child, unmeasured."""
-    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
-        child = Child(variables=case.variables, timeout=timeout)
-        return launch({"mode": "probe", **_source(case)}, child, Path(scratch))
-
-
-def probe_file(path: Path) -> Objective:
-    """Import somebody's own file in a child and return its objective; raises UserError."""
-    request = {"mode": "probe", "file": str(path.resolve())}
-    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
-        outcome = launch(request, Child(timeout=120), Path(scratch))
-    if outcome.status != "ok":
-        raise UserError(f"{path} does not import: {outcome.reason}; mend the file")
-    if not outcome.document.get("trainer"):
-        raise UserError(f"{path} has no class Trainer; see docs/adding-an-implementation.md")
-    objective = outcome.document.get("objective")
-    if objective not in get_args(Objective):
-        raise UserError(f"{path}: OBJECTIVE must be 'softmax' or 'one-vs-rest', not {objective!r}")
-    return cast("Objective", objective)
+            probe.framework(case)
 
 
 class _Runner:
@@ -165,7 +141,7 @@ class _Runner:
     def _request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
         return {
-            "mode": trial.kind, **_source(case), "data": str(self._data.folder),
+            "mode": trial.kind, **probe.source(case), "data": str(self._data.folder),
             "classes": self._data.classes, "workload": case.workload, "device": case.device,
             "batch_size": case.batch_size, "samples": case.samples, "epochs": case.epochs,
             "seed": self._run.seed,
@@ -212,11 +188,6 @@ class _Runner:
             "data": self._data.describe(),
         }
         return Environment(id=machine.fingerprint(facts), **facts)
-
-
-def _source(case: Case) -> dict[str, Any]:
-    file = None if case.file is None else str(Path(case.file).resolve())
-    return {"module": case.module, "file": file, "extra": case.extra}
 
 
 def _file_fault(case: Case) -> str | None:

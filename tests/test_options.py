@@ -1,6 +1,8 @@
 """What the command line asked for becomes a plan, or an error before anything is measured."""
 
+import dataclasses
 import importlib.metadata
+import inspect
 import os
 import re
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from fixtures_data import idx_files, write_idx
 from fixtures_records import case, run, write
 
+from bench import __main__ as command_line
 from bench import options, result
 from bench.error import UserError
 from bench.machine import usable_cores
@@ -132,12 +135,14 @@ def test_a_run_is_resumed_as_it_was_planned(here):
         options.resumed(here / "nowhere", Given())
 
 
-def test_the_newest_run_is_resumed_where_none_is_named(here):
-    for name, hour in (("b", 1), ("a", 3), ("c", 2)):
+@pytest.mark.parametrize("newest", ["a", "b", "c", "d"])
+def test_the_newest_run_is_resumed_where_none_is_named(here, newest):
+    for name in ("b", "a", "d", "c"):
+        hour = 9 if name == newest else ord(name) - ord("a")
         write(here / "results" / name, run(run=name, created=f"2025-01-01T0{hour}:00:00+00:00"))
-    write(here / "results" / "reference" / "d", run(created="2026-01-01T00:00:00+00:00"))
+    write(here / "results" / "reference" / "z", run(created="2026-01-01T00:00:00+00:00"))
     folder, made = options.resumed(None, Given())
-    assert (folder, made.run) == (Path("results/a"), "a")
+    assert (folder, made.run) == (Path("results") / newest, newest)
 
 
 def test_nothing_to_resume_is_said():
@@ -161,11 +166,20 @@ def test_a_run_that_is_resumed_cannot_be_changed(here, given, flags):
         options.resumed(folder, Given(**given))
 
 
+def test_a_flag_that_is_not_given_is_the_same_to_the_command_line_and_to_a_run_that_is_resumed():
+    flags = inspect.signature(command_line.run).parameters
+    singular = {"implementations": "implementation", "workloads": "workload"}
+    for field in dataclasses.fields(Given):
+        assert (flags[singular.get(field.name, field.name)].default or ()) == (field.default or ())
+
+
 def test_the_installed_version_is_named_with_its_backends(monkeypatch):
     entry = next(entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax")
-    versions = {"keras": "3.12", "jax": "0.8"}
+    other = next(entry for entry in IMPLEMENTATIONS if entry.name == "pytorch")
+    versions = {"keras": "3.12", "jax": "0.8", "torch": "2.9.1"}
     monkeypatch.setattr(importlib.metadata, "version", versions.__getitem__)
     assert options.installed(entry) == "keras 3.12, jax 0.8"
+    assert options.installed(other) == "torch 2.9.1"
 
 
 def test_an_absent_framework_is_named_with_what_installs_it(monkeypatch):

@@ -298,6 +298,17 @@ def test_a_report_shows_what_is_ranked_with_its_correctness_in_the_row(text):
     assert shown[1]["times the fastest"] == "1"
 
 
+def test_words_are_set_flush_left_and_numbers_flush_right(text):
+    def words(heading):
+        lines = [cells(line) for line in section(text, heading).splitlines() if line[:1] == "|"]
+        return [name for name, rule in zip(*lines[:2], strict=True) if rule == "---"]
+
+    first = ["implementation", "framework", "objective", "style", "data"]
+    assert words("Workload sgd") == first
+    assert words("The textbook's figures") == ["program", "quantity", "verdict", "framework"]
+    assert words("Failed") == list(tables.FAULT_HEADINGS)
+
+
 def test_a_workload_of_which_nothing_went_well_says_so(text):
     textbook = section(text, "Workload textbook: RMSprop(")
     assert "No trial of this workload went well; see below." in textbook
@@ -390,6 +401,7 @@ def test_the_csv_has_the_numbers_of_the_table(complete, text):
     with (complete / "summary.csv").open(encoding="utf-8", newline="") as stream:
         lines = list(csv.DictReader(stream))
     every = {(line["workload"], line["implementation"]): line for line in lines}
+    assert next(iter(lines[0])) == "implementation"
     assert len(every) == len(lines) == 7
     assert every["sgd", "wrong"]["ranked"] == "False"
     shown = table_of(section(text, "Workload sgd"))
@@ -520,7 +532,10 @@ def test_the_readme_shows_the_first_workload_and_links_to_the_rest(complete, rea
     ]  # fmt: skip
     assert [row["implementation"] for row in shown][:3] == ["ovr", "fast", "slow"]
     assert "](results/run/epoch-sgd.svg)" in part
-    assert "[whole report](results/run/report.md)" in part
+    assert part.splitlines()[-1] == (
+        "The [whole report](results/run/report.md) has the other workload, the textbook's figures "
+        "and how everything was measured."
+    )
 
 
 @pytest.mark.parametrize("content", ["no marks", report.START, report.END,

@@ -303,3 +303,10 @@ def test_the_frame_has_every_number_unrounded():
     assert (absent["rounds"], absent["rounds_ok"], absent["ranked"]) == (2, 0, False)
     assert absent["reasons"] == "unavailable: no GPU"
     assert absent[["epoch_seconds", "times_fastest", "parity_error"]].isna().all()
+
+
+def test_every_reason_is_said_once_and_in_order():
+    reasons = ["d", "b", "a", "c", "b", "e"]
+    records = [bare(case(), n, status="timeout", reason=one) for n, one in enumerate(reasons)]
+    (said,) = summary.frame(rows(records, HERE))["reasons"]
+    assert said == "timeout: a; timeout: b; timeout: c; timeout: d; timeout: e"

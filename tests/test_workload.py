@@ -65,5 +65,9 @@ def test_no_two_epochs_and_no_two_seeds_share_an_order(seed, other):
     assert len(set(orders.values())) == len(orders)
 
 
+def test_the_first_epoch_has_an_order_that_no_timed_one_has():
+    assert FIRST_EPOCH < 1  # the timed ones count from 1
+
+
 def test_the_order_of_a_seed_is_what_published_runs_used():
     assert order(42, 1, 10).tolist() == [0, 8, 7, 4, 3, 1, 2, 9, 6, 5]

@@ -1,0 +1,40 @@
+"""An implementation imported once in a child, unmeasured: is it one, and are its files read?"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from bench.contract import Objective
+from bench.error import UserError
+from bench.launch import Child, Outcome, launch
+from bench.result import Case
+
+
+def framework(case: Case) -> Outcome:
+    """Import a case's implementation, and its framework with it."""
+    return _import(source(case), Child(variables=case.variables))
+
+
+def file(path: Path) -> Objective:
+    """Import somebody's own file in a child and return its objective; raises UserError."""
+    outcome = _import({"file": str(path.resolve())}, Child(timeout=120))
+    if outcome.status != "ok":
+        raise UserError(f"{path} does not import: {outcome.reason}; mend the file")
+    if not outcome.document.get("trainer"):
+        raise UserError(f"{path} has no class Trainer; see docs/adding-an-implementation.md")
+    objective = outcome.document.get("objective")
+    if objective not in get_args(Objective):
+        raise UserError(f"{path}: OBJECTIVE must be 'softmax' or 'one-vs-rest', not {objective!r}")
+    return cast("Objective", objective)
+
+
+def source(case: Case) -> dict[str, Any]:
+    """Return the part of a request that says what to import."""
+    file = None if case.file is None else str(Path(case.file).resolve())
+    return {"module": case.module, "file": file, "extra": case.extra}
+
+
+def _import(request: Mapping[str, Any], child: Child) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
+        return launch({"mode": "probe", **request}, child, Path(scratch))
