@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from bench import dataset, plan, result, run
+from bench import dataset, plan, probe, result
 from bench.dataset import DataError
 from bench.judge import TOLERANCE, Judge
 from bench.launch import Child, launch
@@ -53,7 +53,7 @@ def conforms(judge_of, tmp_path):
             plan._case(entry), samples=samples, threads=THREADS, **chosen
         )
         request = {
-            "mode": "trial", **run._source(case), "data": str(data.folder),
+            "mode": "trial", **probe.source(case), "data": str(data.folder),
             "classes": data.classes, "device": "cpu", "samples": samples, "seed": 42, **chosen,
         }  # fmt: skip
         child = Child(threads=THREADS, variables=case.variables, timeout=240)
