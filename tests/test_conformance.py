@@ -2,10 +2,11 @@
 
 import importlib.util
 
+import msgspec
 import numpy as np
 import pytest
 
-from bench import dataset, plan, probe, result
+from bench import dataset, plan, probe
 from bench.dataset import DataError
 from bench.judge import TOLERANCE, Judge
 from bench.launch import Child, launch
@@ -14,9 +15,13 @@ from implementations import FIGURES, IMPLEMENTATIONS
 
 # The design's only gaps: estimators of scikit-learn that have no RMSprop.
 GAPS = {("textbook", "sklearn-softmax"), ("textbook", "sklearn-sgd")}
-THREADS = len(usable_cores())
-ENTRIES = [pytest.param(entry, id=entry.name) for entry in IMPLEMENTATIONS]
 IMPORTED_AS = {"scikit-learn": "sklearn"}
+ENTRIES = [pytest.param(entry, id=entry.name) for entry in IMPLEMENTATIONS]
+# The compiler of pytorch-compiled takes longer than all the rest; every day it has to run once.
+ONCE = [
+    pytest.param(entry, id=entry.name, marks=[pytest.mark.full] * entry.name.endswith("-compiled"))
+    for entry in IMPLEMENTATIONS
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,26 +48,23 @@ def judge_of():
 
 @pytest.fixture
 def conforms(judge_of, tmp_path):
-    """Measure and judge one implementation; returns its outcome and the judgement."""
+    """Measure and judge one implementation; returns the child's outcome and the judgement."""
 
     def check(entry, data, **changes):
         needs_framework(entry)
         samples = len(dataset.read(data.folder, "train")[1])
-        chosen = {"workload": "sgd", "batch_size": 32, "epochs": 5, **changes}
-        case = result.msgspec.structs.replace(
-            plan._case(entry), samples=samples, threads=THREADS, **chosen
-        )
-        request = {
-            "mode": "trial", **probe.source(case), "data": str(data.folder),
-            "classes": data.classes, "device": "cpu", "samples": samples, "seed": 42, **chosen,
-        }  # fmt: skip
-        child = Child(threads=THREADS, variables=case.variables, timeout=240)
-        scratch = tmp_path / f"{case.slug}"
-        outcome = launch(request, child, scratch)
+        # One thread, because two of them wait for each other where the machine is busy.
+        chosen = {"workload": "sgd", "batch_size": 32, "samples": samples, "epochs": 5}
+        chosen |= {"threads": 1, **changes}
+        case = msgspec.structs.replace(plan._case(entry), **chosen)
+        request = {"mode": "trial", "device": "cpu", "seed": 42, **chosen, **probe.source(case)}
+        request |= {"data": str(data.folder), "classes": data.classes}
+        child = Child(threads=case.threads, variables=case.variables, timeout=240)
+        outcome = launch(request, child, tmp_path / "child")
         if outcome.status != "ok":
             return outcome, None
-        judged = judge_of(data).judge(case, scratch / "params.npy", scratch / "labels.npy")
-        return outcome, judged
+        left = (tmp_path / "child" / name for name in ("params.npy", "labels.npy"))
+        return outcome, judge_of(data).judge(case, *left)
 
     return check
 
@@ -74,25 +76,27 @@ def needs_framework(entry):
             pytest.skip(f"{name} is not installed")
 
 
-def assert_conforms(outcome, judged):
+def assert_conforms(outcome, judged, threads=1):
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
     assert not outcome.printed
     assert judged.fault is None
     assert judged.parity.error <= TOLERANCE == 1e-5
     times = outcome.document
-    cores = np.sum(times["epoch_cpu_seconds"]) / np.sum(times["epoch_seconds"])
-    assert cores <= THREADS + 0.1
+    assert sum(times["epoch_cpu_seconds"]) / sum(times["epoch_seconds"]) <= threads + 0.1
 
 
-@pytest.mark.parametrize(
-    ("workload", "batch_size"), [("sgd", 32), ("textbook", 96)], ids=["sgd-32", "textbook-96"]
-)
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_on_digits_every_implementation_agrees_with_the_oracle(
-    conforms, digits, entry, workload, batch_size
-):
-    outcome, judged = conforms(entry, digits, workload=workload, batch_size=batch_size)
-    if (workload, entry.name) in GAPS:
+def test_on_digits_every_implementation_agrees_with_the_oracle(conforms, digits, entry):
+    # Ten times the digits: longer epochs are fewer, and the first five are compared.
+    outcome, judged = conforms(entry, digits, samples=14_400)
+    assert_conforms(outcome, judged)
+    assert judged.validation_accuracy[4] > 0.8
+
+
+@pytest.mark.parametrize("entry", ONCE)
+def test_trained_as_the_textbook_does_and_in_larger_batches_it_agrees_too(conforms, digits, entry):
+    outcome, judged = conforms(entry, digits, workload="textbook", batch_size=96, samples=14_400)
+    if ("textbook", entry.name) in GAPS:
         assert outcome.status == "unavailable"
         assert outcome.reason.endswith("has no RMSprop")
     else:
@@ -100,16 +104,21 @@ def test_on_digits_every_implementation_agrees_with_the_oracle(
         assert judged.validation_accuracy[4] > 0.8
 
 
-# The compiler of pytorch-compiled takes longer than all the rest, and its shapes are those above.
-@pytest.mark.parametrize(
-    "entry",
-    [pytest.param(entry, id=entry.name, marks=[pytest.mark.full] if "compiled" in entry.name else [])
-     for entry in IMPLEMENTATIONS],
-)  # fmt: skip
+@pytest.mark.parametrize("entry", ONCE)
 def test_on_fashion_mnist_every_implementation_agrees_after_an_epoch(conforms, fashion, entry):
     outcome, judged = conforms(entry, fashion, epochs=1)
     assert_conforms(outcome, judged)
     assert judged.validation_accuracy[0] > 0.75
+
+
+def test_parity_fails_where_keras_on_jax_is_given_probabilities(conforms, fashion, saboteur):
+    (entry,) = [entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax"]
+    path = saboteur("keras_jax_probabilities")
+    outcome, judged = conforms(entry, fashion, epochs=1, file=path)
+    assert outcome.status == "ok"
+    assert not judged.parity.passed
+    assert judged.parity.error > 100 * TOLERANCE
+    assert judged.fault.endswith("is above 1e-05: other mathematics")
 
 
 @pytest.mark.full
@@ -118,23 +127,22 @@ def test_on_fashion_mnist_every_implementation_agrees_after_an_epoch(conforms, f
 def test_on_fashion_mnist_every_implementation_agrees_after_each_of_five_epochs(
     conforms, fashion, entry, workload
 ):
-    outcome, judged = conforms(entry, fashion, workload=workload)
+    threads = len(usable_cores())
+    outcome, judged = conforms(entry, fashion, workload=workload, threads=threads)
     if (workload, entry.name) in GAPS:
         assert outcome.status == "unavailable"
     else:
-        assert_conforms(outcome, judged)
-        assert max(judged.validation_accuracy[:5]) > 0.83
+        assert_conforms(outcome, judged, threads)
+        assert np.max(judged.validation_accuracy[:5]) > 0.83
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("figure", [pytest.param(each, id=each.name) for each in FIGURES])
 def test_the_figures_of_the_textbook_come_out_as_published(fashion, figure, tmp_path):
     needs_framework(figure)
-    request = {
-        "mode": "figure", "module": figure.module, "file": None, "extra": figure.extra,
-        "data": str(fashion.folder),
-    }  # fmt: skip
-    child = Child(threads=THREADS, variables=figure.variables, timeout=280)
+    request = {"mode": "figure", "module": figure.module, "file": None, "extra": figure.extra}
+    request["data"] = str(fashion.folder)
+    child = Child(threads=len(usable_cores()), variables=figure.variables, timeout=280)
     outcome = launch(request, child, tmp_path / "child")
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
     values = outcome.document["figure"]
@@ -142,16 +150,3 @@ def test_the_figures_of_the_textbook_come_out_as_published(fashion, figure, tmp_
         assert values["validation_accuracy"] == pytest.approx(0.8463, abs=0.01)
     else:
         assert values["cross_validation_accuracy"] == pytest.approx(0.8196, abs=0.003)
-
-
-def test_parity_fails_where_keras_on_jax_is_given_probabilities(
-    digits, launched, make_case, saboteur, judge_of, tmp_path
-):
-    pytest.importorskip("keras")
-    pytest.importorskip("jax")
-    outcome = launched(file=saboteur("keras_jax_probabilities"), epochs=2)
-    assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
-    folder = tmp_path / "child"
-    judged = judge_of(digits).judge(make_case(), folder / "params.npy", folder / "labels.npy")
-    assert not judged.parity.passed
-    assert judged.parity.error > 10 * TOLERANCE

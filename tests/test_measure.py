@@ -47,9 +47,6 @@ def make_trainer(clock, seconds=1.0, **replaced):
     """Make a Trainer class that writes down its calls; each kind of call takes its own time."""
 
     class Trainer:
-        calls = []
-        orders = []
-
         def __init__(self, problem, device):
             self.calls.append(("setup", device))
             clock.spend(1000)
@@ -72,6 +69,7 @@ def make_trainer(clock, seconds=1.0, **replaced):
             clock.spend(0.05)
             return np.arange(len(images))
 
+    Trainer.calls, Trainer.orders = [], []
     for name, function in replaced.items():
         setattr(Trainer, name, function)
     return Trainer
@@ -79,7 +77,7 @@ def make_trainer(clock, seconds=1.0, **replaced):
 
 def test_the_phases_come_in_their_order_each_with_its_own_time(clock, problem):
     trainer = make_trainer(clock, seconds=3)
-    found, params, labels = measure.measure(trainer, problem, "cpu", make_request(epochs=2))
+    found, _, labels = measure.measure(trainer, problem, "cpu", make_request(epochs=2))
     assert trainer.calls == [
         ("setup", "cpu"), ("reset", 7), ("epoch",), ("reset", 7), ("epoch",), ("epoch",),
         *[("predict", (5, 3))] * 6,

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench import plan, result, run
@@ -239,7 +240,7 @@ FIGURE = "def run(textbook): return {'cross_validation_accuracy': %s}"
 @pytest.mark.parametrize(("value", "status"), [(0.8196, "ok"), (0.8, "failed")])
 def test_a_figure_is_judged_by_what_was_published(performed, own_case, value, status):
     case = own_case(FIGURE % value, name="own_figure")
-    case = result.msgspec.structs.replace(
+    case = msgspec.structs.replace(
         case, implementation="figure-sklearn", workload="figure", batch_size=0, samples=0
     )
     (record,) = records_of(performed(figures=(case,)))
