@@ -49,8 +49,8 @@ class Judge:
         self._folder = folder
         self._classes = classes
         self._seed = seed
-        self._validation = dataset.read(folder, "validation")
-        self._test = dataset.read(folder, "test")
+        self._validation = _double(*dataset.read(folder, "validation"))
+        self._test = _double(*dataset.read(folder, "test"))
         self._oracles: dict[tuple[object, ...], list[reference.Solution]] = {}
 
     def judge(self, case: Case, params: Path, predicted: Path) -> Judgement:
@@ -141,6 +141,13 @@ def figure_fault(name: str, values: Mapping[str, float]) -> str | None:
         if tolerance is not None and not abs(values[quantity] - value) <= tolerance:
             return f"{quantity} {values[quantity]:.4f} is not within {tolerance} of {value}"
     return None
+
+
+def _double(
+    images: NDArray[np.float32], labels: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Convert the images once: every epoch of every trial is judged on them, in float64."""
+    return images.astype(np.float64), labels
 
 
 def _accuracies(epochs: list[NDArray[np.float64]], labels: NDArray[np.int32]) -> tuple[float, ...]:

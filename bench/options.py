@@ -115,8 +115,8 @@ def _writable(folder: Path) -> None:
 
 def installed(entry: Implementation) -> str:
     """Name the installed version of an implementation's framework, or how to install it."""
-    names = [entry.framework, entry.variables.get("KERAS_BACKEND", "")]
+    names = plan.distributions(entry)
     try:
-        return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names if name)
+        return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     except importlib.metadata.PackageNotFoundError:
         return f"not installed: pip install 'softmax-bench[{entry.extra}]'"

@@ -142,6 +142,11 @@ def _divisors_near(samples: int, batch_size: int) -> str:
     return " or ".join(below + [str(size) for size in divisors if size > batch_size][:1])
 
 
+def distributions(of: Case | Implementation) -> list[str]:
+    """Name the framework's distribution and, for Keras, its backend's; none of an own file."""
+    return [name for name in (of.framework, of.variables.get("KERAS_BACKEND")) if name]
+
+
 def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
     """Say what is not known, and name what is near it, or else everything there is."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)

@@ -38,10 +38,12 @@ def train(
     return _train_softmax(problem, solution, orders)
 
 
-def forward(params: Params | Solution, images: NDArray[np.float32]) -> NDArray[np.float64]:
+def forward(
+    params: Params | Solution, images: NDArray[np.float32] | NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Logits (n, classes) of the images (n, features)."""
     weight, bias = (np.asarray(part, np.float64) for part in params)
-    logits: NDArray[np.float64] = images.astype(np.float64) @ weight + bias
+    logits: NDArray[np.float64] = np.asarray(images, np.float64) @ weight + bias
     return logits
 
 

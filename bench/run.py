@@ -90,7 +90,7 @@ def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
 def _imports(trials: list[Trial]) -> Iterator[Event]:
     seen: set[str] = set()
     for case in (trial.case for trial in trials):
-        used = {case.framework or case.module, *case.variables.values()}
+        used = set(plan.distributions(case) or [case.module])
         if not used <= seen:
             seen |= used
             yield Importing(case.implementation)

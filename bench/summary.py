@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bench.plan import distributions
 from bench.result import Case, Environment, Record
 
 if TYPE_CHECKING:
@@ -143,8 +144,7 @@ def version(case: Case, environment: Environment | None) -> str:
     if not case.framework:
         return "own file"
     known = environment.software.get("distributions", {}) if environment else {}
-    names = [case.framework, case.variables.get("KERAS_BACKEND", "")]
-    return ", ".join(f"{name} {known.get(name, '(absent)')}" for name in names if name)
+    return ", ".join(f"{name} {known.get(name, '(absent)')}" for name in distributions(case))
 
 
 def ratio(slower: Row, faster: Row) -> Interval | None:

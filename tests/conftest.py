@@ -1,5 +1,6 @@
 """What the tests share: small data, requests, and the command line in a fresh process."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -62,6 +63,15 @@ def launched(tmp_path, make_request):
         return launch.launch(make_request(**changes), child, tmp_path / "child")
 
     return run
+
+
+@pytest.fixture
+def quick_collector():
+    """Hide the tests' own objects from the collector, which is called before every epoch."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def holder(folder):
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-            )  # fmt: skip
+            )
         )
         return started[-1]
 
@@ -81,10 +81,15 @@ def test_a_lock_is_free_when_its_holder_was_killed(holder):
         assert host.take()
 
 
-def test_a_lock_is_free_after_an_error(folder):
-    with pytest.raises(RuntimeError), lock.opened() as host:
-        host.take()
+def fail_with_the_lock():
+    with lock.opened() as host:
+        assert host.take()
         raise RuntimeError
+
+
+def test_a_lock_is_free_after_an_error(folder):
+    with pytest.raises(RuntimeError):
+        fail_with_the_lock()
     with lock.opened() as host:
         assert host.take()
 

@@ -205,17 +205,20 @@ Trainer = None
 """
 
 
+EPOCHS = {"status": "ok", "epoch_seconds": [0.01], "epoch_cpu_seconds": [0.01]}
+
+
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
         ({"status": "ok"}, "left a result without its epochs"),
-        ({"status": "ok", "epoch_seconds": [0.0], "epoch_cpu_seconds": [0.1]}, "without its epochs"),
-        ({"status": "ok", "epoch_seconds": [0.01], "epoch_cpu_seconds": ["x"]}, "a result that is wrong"),
+        ({**EPOCHS, "epoch_seconds": [0.0]}, "left a result without its epochs"),
+        ({**EPOCHS, "epoch_cpu_seconds": ["x"]}, "a result that is wrong"),
         ({"status": "splendid"}, "a result that is wrong: Invalid enum value 'splendid'"),
         ({"status": "failed", "reason": 7}, "a result that is wrong: Expected `str | null`"),
         ({"status": "failed", "peak_rss_bytes": "much"}, "a result that is wrong"),
     ],
-)  # fmt: skip
+)
 def test_a_forged_result_is_a_failure_of_its_trial(performed, own_case, document, reason):
     (record,) = records_of(performed(own_case(FORGES.format(document))))
     assert record.status == "failed"
@@ -303,7 +306,7 @@ def started(tmp_path, surroundings):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-            )  # fmt: skip
+            )
         )
         return processes[-1]
 

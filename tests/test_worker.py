@@ -113,7 +113,7 @@ def test_a_module_of_the_suite_is_imported_by_its_name():
     assert worker.load({"module": "softmax_numpy"}).__name__ == "implementations.softmax_numpy"
 
 
-def test_a_trial_leaves_params_labels_and_times(make_request, tmp_path):
+def test_a_trial_leaves_params_labels_and_times(make_request, quick_collector, tmp_path):
     found = worker.trial(make_request(samples=320, epochs=3), tmp_path)
     params = np.load(tmp_path / "params.npy")
     assert params.shape == (1 + len(found["epoch_seconds"]), 65, 10)
@@ -124,7 +124,9 @@ def test_a_trial_leaves_params_labels_and_times(make_request, tmp_path):
     assert all(found[name] > 0 for name in times)
 
 
-def test_a_trial_trains_on_the_first_samples_with_the_orders_of_its_seed(make_request, tmp_path):
+def test_a_trial_trains_on_the_first_samples_with_the_orders_of_its_seed(
+    make_request, quick_collector, tmp_path
+):
     def params(**changes):
         worker.trial(make_request(samples=320, epochs=2, **changes), tmp_path)
         return np.load(tmp_path / "params.npy")[:3]
