@@ -127,11 +127,12 @@ def _distributions(found: Iterable[importlib.metadata.Distribution]) -> dict[str
 
 
 def suite() -> dict[str, Any]:
-    """Return the suite's own version, its git commit, and whether files differ from it."""
+    """Return the suite's own version, its git commit, and whether the code differs from it."""
     facts: dict[str, Any] = {"version": importlib.metadata.version("softmax-bench")}
     if (ROOT / ".git").exists():
         facts["commit"] = _output(["git", "-C", str(ROOT), "rev-parse", "HEAD"])
-        facts["dirty"] = bool(_output(["git", "-C", str(ROOT), "status", "--porcelain"]))
+        changed = ["status", "--porcelain", "--", "bench", "implementations"]
+        facts["dirty"] = bool(_output(["git", "-C", str(ROOT), *changed]))
     return facts
 
 
