@@ -1,6 +1,8 @@
 """Every implementation of the registry, in a real child, against the oracle."""
 
 import importlib.util
+import re
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -150,3 +152,16 @@ def test_the_figures_of_the_textbook_come_out_as_published(fashion, figure, tmp_
         assert values["validation_accuracy"] == pytest.approx(0.8463, abs=0.01)
     else:
         assert values["cross_validation_accuracy"] == pytest.approx(0.8196, abs=0.003)
+
+
+def test_the_example_of_the_documentation_conforms(
+    digits, launched, make_case, judge_of, tmp_path
+):
+    page = Path(__file__).parent.parent / "docs" / "adding-an-implementation.md"
+    example = re.search(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    outcome = launched(example[1])
+    assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
+    folder = tmp_path / "child"
+    judged = judge_of(digits).judge(make_case(), folder / "params.npy", folder / "labels.npy")
+    assert judged.fault is None
+    assert judged.parity.passed

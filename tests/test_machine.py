@@ -119,7 +119,7 @@ def test_of_a_distribution_that_is_there_twice_the_first_on_the_path_counts():
     assert machine._distributions(found) == {"torch": "2"}
 
 
-def test_the_suite_knows_its_commit_and_whether_files_differ_from_it(tmp_path, monkeypatch):
+def test_the_suite_knows_its_commit_and_whether_its_code_differs_from_it(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "ROOT", tmp_path)
     assert machine.suite() == {"version": importlib.metadata.version("softmax-bench")}
     git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@example.org"]
@@ -128,7 +128,10 @@ def test_the_suite_knows_its_commit_and_whether_files_differ_from_it(tmp_path, m
     clean = machine.suite()
     assert re.fullmatch("[0-9a-f]{40}", clean["commit"])
     assert clean["dirty"] is False
-    (tmp_path / "new").touch()
+    (tmp_path / "report.md").touch()
+    assert machine.suite() == clean
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "new.py").touch()
     assert machine.suite() == {**clean, "dirty": True}
 
 
