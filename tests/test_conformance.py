@@ -154,9 +154,7 @@ def test_the_figures_of_the_textbook_come_out_as_published(fashion, figure, tmp_
         assert values["cross_validation_accuracy"] == pytest.approx(0.8196, abs=0.003)
 
 
-def test_the_example_of_the_documentation_conforms(
-    digits, launched, make_case, judge_of, tmp_path
-):
+def test_the_example_of_the_documentation_conforms(digits, launched, make_case, judge_of, tmp_path):
     page = Path(__file__).parent.parent / "docs" / "adding-an-implementation.md"
     example = re.search(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     outcome = launched(example[1])

@@ -48,15 +48,17 @@ def draw(folder: Path, rows: Sequence[Row]) -> dict[str, list[tuple[str, str]]]:
         if shown := tables.measured(rows, name):
             by_start = sorted(shown, key=charts.cold_seconds)
             pictures = {
-                _file("epoch", name): charts.epochs(shown, f"Epoch time, workload {name}"),
-                _file("cold-start", name): charts.cold_start(
-                    by_start, f"Cold start, workload {name}"
+                "epoch": ("Epoch time", charts.epochs(shown, f"Epoch time, workload {name}")),
+                "cold-start": (
+                    "Time from a cold start to five epochs",
+                    charts.cold_start(by_start, f"Cold start, workload {name}"),
                 ),
             }
-            for file, chart in pictures.items():
-                (folder / file).write_text(charts.svg(chart) + "\n", encoding="utf-8")
+            for what, (_, chart) in pictures.items():
+                (folder / _file(what, name)).write_text(charts.svg(chart) + "\n", encoding="utf-8")
             drawn[name] = [
-                (file, f"{file.removesuffix('.svg')}: see the table") for file in pictures
+                (_file(what, name), f"{title} of each implementation, workload {name}")
+                for what, (title, _) in pictures.items()
             ]
     return drawn
 
