@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,12 @@ from bench import dataset, launch
 from bench.result import Case
 
 SABOTEURS = Path(__file__).parent / "saboteurs"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible():
+    """Take Ctrl-C even where the tests run in the background, whose shell has it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
