@@ -12,6 +12,7 @@ from rich.text import Text
 from bench.error import UserError
 
 if TYPE_CHECKING:
+    from bench.dataset import Dataset
     from bench.result import Run
 
 app = typer.Typer(
@@ -122,7 +123,7 @@ def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
     raise typer.Exit(3 if ended & failed else 0)
 
 
-def _follow(folder: Path, planned: "Run", data: object) -> None:
+def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
     """Show what is running.
 
     The screen changes only when a trial starts or ends: between the two, nothing of this process
@@ -132,10 +133,8 @@ def _follow(folder: Path, planned: "Run", data: object) -> None:
 
     from bench import estimate, plan
     from bench import run as runner
-    from bench.dataset import Dataset
     from bench.report import terminal
 
-    assert isinstance(data, Dataset)
     left = plan.trials(planned)
     times = estimate.Estimate(estimate.earlier(folder.parent))
     with Live(console=console, auto_refresh=False, transient=True) as live:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from math import isqrt
 from pathlib import Path
 
+import msgspec
+
 from bench.contract import Device, Objective
 from bench.error import UserError
 from bench.machine import usable_cores
@@ -131,7 +133,7 @@ def _fill(case: Case, selection: Selection, workload: str, device: Device) -> Ca
         "threads": selection.threads or len(usable_cores()),
         "epochs": selection.epochs or defaults.epochs,
     }  # fmt: skip
-    return Case(**{**{name: getattr(case, name) for name in Case.__struct_fields__}, **values})
+    return msgspec.structs.replace(case, **values)
 
 
 def _divisors_near(samples: int, batch_size: int) -> str:
