@@ -104,11 +104,11 @@ def _dry_run(planned: "Run") -> None:
 
 
 def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
-    from bench import dataset, result
+    from bench import dataset, store
 
     data = dataset.find(planned.data)
     if new:
-        result.create(folder, planned)
+        store.create(folder, planned)
     interrupted = False
     try:
         _follow(folder, planned, data)
@@ -119,7 +119,7 @@ def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
     if interrupted:
         console.print(f"interrupted; go on with --resume --output {folder}")
         raise typer.Exit(130)
-    ended = {record.status for record in result.read_records(folder)}
+    ended = {record.status for record in store.read_records(folder)}
     raise typer.Exit(3 if ended & failed else 0)
 
 

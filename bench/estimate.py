@@ -6,7 +6,8 @@ from pathlib import Path
 from statistics import fmean
 
 from bench.error import UserError
-from bench.result import Case, Record, Trial, read_records
+from bench.result import Case, Record, Trial
+from bench.store import read_records
 
 # Older runs say little about today's software.
 RUNS = 5

@@ -27,8 +27,8 @@ PASSED_ON = (
     "COVERAGE_PROCESS_CONFIG",  # only the test suite sets it, to see the children's lines
 )
 STDERR_TAIL = 2000
-# Honest trials miss their sum by up to 0.03 s (two shared cores, every implementation), and the
-# kernel's clock by 0.004 s.
+# Room for what the scheduler does between two reads, and for the kernel's tick, by which it dates
+# files; the share is for clocks of one machine that are steered apart.
 SLACK_SECONDS = 0.1
 SLACK_SHARE = 0.02
 

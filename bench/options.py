@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import get_args
 
-from bench import dataset, plan, probe, result
+from bench import dataset, plan, probe, store
 from bench.contract import Device
 from bench.error import UserError
 from bench.machine import usable_cores
@@ -62,11 +62,11 @@ def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
         flags = " and ".join(_flag(field.name, field.default) for field in changed)
         raise UserError(f"--resume goes on with the plan of the run; leave out {flags}")
     if output is not None:
-        return output, result.read_run(output)
-    runs = sorted(RESULTS.glob("*/run.json"), key=lambda path: result.read_run(path.parent).created)
+        return output, store.read_run(output)
+    runs = sorted(RESULTS.glob("*/run.json"), key=lambda path: store.read_run(path.parent).created)
     if not runs:
         raise UserError(f"there is no run in {RESULTS}/ to resume; name its folder with --output")
-    return runs[-1].parent, result.read_run(runs[-1].parent)
+    return runs[-1].parent, store.read_run(runs[-1].parent)
 
 
 def _flag(name: str, default: object) -> str:
@@ -105,7 +105,7 @@ def _fits(samples: int, features: int) -> None:
 
 def _writable(folder: Path) -> None:
     """Refuse a folder that holds a run or cannot be written, before anything is measured."""
-    result.refuse_another_run(folder)
+    store.refuse_another_run(folder)
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent

@@ -1,27 +1,18 @@
-"""Frozen records of what was measured: one JSON object a line, raw values only.
-
-A run is a folder: ``run.json`` (what was planned), ``environments/<id>.json``, ``trials.jsonl``
-and ``params/<trial>.npy``. What is derived is derived on reading, in bench/summary.py.
+"""Frozen records of what was measured: raw values only; bench/summary.py derives the rest.
 
 Format 1: the first.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
 from bench.contract import Device, Objective
-from bench.error import UserError
 
 FORMAT = 1
 
 Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
 Kind = Literal["trial", "figure", "ceiling"]
-Read = TypeVar("Read", bound=msgspec.Struct)
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -145,116 +136,3 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     figures: tuple[Case, ...]
     timeout: float
     data: str | None = None
-
-
-def create(folder: Path, run: Run) -> None:
-    """Make the run's folder; raises UserError where it cannot be, or holds another run."""
-    refuse_another_run(folder)
-    with _writing(folder):
-        (folder / "params").mkdir(parents=True, exist_ok=True)
-        (folder / "environments").mkdir(exist_ok=True)
-    _write(folder / "run.json", msgspec.json.format(msgspec.json.encode(run)) + b"\n")
-
-
-def refuse_another_run(folder: Path) -> None:
-    """Raise UserError where a folder holds a run already: nothing finished is ever lost."""
-    if (folder / "run.json").exists() or (folder / "trials.jsonl").exists():
-        raise UserError(f"{folder} holds another run; choose another --output, or add --resume")
-
-
-def append(folder: Path, record: Record) -> None:
-    """Add one record at the end, in one write, and have it on disk before returning."""
-    with _writing(folder), (folder / "trials.jsonl").open("ab") as stream:
-        stream.write(msgspec.json.encode(record) + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
-    """Copy a trial's params into the run; raises FileNotFoundError where there are none."""
-    return _write(folder / "params" / f"{trial}.npy", handed_over.read_bytes())
-
-
-def add_environment(folder: Path, environment: Environment) -> None:
-    """Keep an environment under its id; must come before the first record that names it."""
-    path = folder / "environments" / f"{environment.id}.json"
-    if not path.exists():
-        _write(path, msgspec.json.format(msgspec.json.encode(environment)) + b"\n")
-
-
-def read_run(folder: Path) -> Run:
-    """Read what a run set out to do; raises UserError."""
-    return _read(folder / "run.json", Run)
-
-
-def read_environments(folder: Path) -> dict[str, Environment]:
-    """Read all environments of a run, by id; raises UserError."""
-    found = [_read(path, Environment) for path in sorted((folder / "environments").glob("*.json"))]
-    return {environment.id: environment for environment in found}
-
-
-def read_records(folder: Path) -> list[Record]:
-    """Read all records of a run in the order in which they were measured; raises UserError.
-
-    A last line without its end was being written when the run was killed: it is not a record.
-    """
-    path = folder / "trials.jsonl"
-    data = path.read_bytes() if path.exists() else b""
-    *lines, _unfinished = data.split(b"\n")
-    return [_record(f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line]
-
-
-def mend(folder: Path) -> None:
-    """Cut off a last line that was never finished, so that the next record has its own line."""
-    path = folder / "trials.jsonl"
-    if path.exists():
-        with _writing(folder), path.open("r+b") as stream:
-            stream.truncate(stream.read().rfind(b"\n") + 1)
-
-
-def _record(where: str, line: bytes) -> Record:
-    record = _decode(where, line, Record)
-    judged = min(len(record.validation_accuracy), len(record.test_accuracy))
-    whole = min(record.epoch_seconds, default=0) > 0 and 0 < record.case.epochs <= judged
-    if record.kind == "trial" and record.status == "ok" and not whole:
-        raise UserError(f"{where}: an ok trial without all times and accuracies; delete it")
-    return record
-
-
-def _read(path: Path, kind: type[Read]) -> Read:
-    try:
-        return _decode(str(path), path.read_bytes(), kind)
-    except FileNotFoundError:
-        raise UserError(f"{path.parent} holds no run: there is no {path.name}") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _decode(where: str, data: bytes, kind: type[Read]) -> Read:
-    try:
-        if (found := msgspec.json.decode(data, type=_Versioned).format) > FORMAT:
-            raise UserError(f"{where}: format {found} is newer than this suite; update it")
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UserError(f"{where}: not a {kind.__name__}: {error}; delete it") from error
-
-
-class _Versioned(msgspec.Struct):
-    format: int = 0  # environments have none, their records do
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Turn a full disk, or a folder that is nobody's to write, into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; choose --output") from error
-
-
-def _write(path: Path, data: bytes) -> Path:
-    """Write the whole file or nothing: a temporary name, then a rename."""
-    temporary = path.with_name(path.name + ".part")
-    with _writing(path.parent):
-        temporary.write_bytes(data)
-        return temporary.replace(path)

@@ -14,19 +14,8 @@ from bench import lock, machine, plan, probe
 from bench.dataset import Dataset
 from bench.judge import Judge, figure_fault
 from bench.launch import Child, Outcome, launch, recorded
-from bench.result import (
-    FORMAT,
-    Case,
-    Environment,
-    Record,
-    Run,
-    Trial,
-    add_environment,
-    append,
-    keep_params,
-    mend,
-    read_records,
-)
+from bench.result import FORMAT, Case, Environment, Record, Run, Trial
+from bench.store import add_environment, append, keep_params, mend, read_records
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ IMPLEMENTATIONS = (
         "pytorch",
         style="tuned",
         # Without these, a cold start also compiles a test program for each instruction set and a
-        # header that a single kernel never gets back: 17 s of set-up instead of 9 on two cores.
+        # header, whose time a single kernel never gets back.
         variables={
             "TORCHINDUCTOR_VEC_ISA_OK": "1",
             "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from bench import result
+from bench import store
 from bench.result import FORMAT, Case, Environment, Parity, Record, Run
 
 MACHINE = {"id": "0123456789ab", "name": "2-core Test CPU, 8 GiB", "cores": 2, "gpus": []}
@@ -73,8 +73,8 @@ def run(*cases: Case, **changes: Any) -> Run:
 
 def write(folder: Path, plan: Run, *records: Record, **changes: Any) -> Path:
     """Write a run's folder as a run would have left it; ``changes`` are the environment's."""
-    result.create(folder, plan)
-    result.add_environment(folder, environment(**changes))
+    store.create(folder, plan)
+    store.add_environment(folder, environment(**changes))
     for record in records:
-        result.append(folder, record)
+        store.append(folder, record)
     return folder

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fixtures_data import idx_files, write_idx
 
-from bench import idx, machine, result
+from bench import idx, machine, store
 from implementations import IMPLEMENTATIONS
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")
@@ -32,7 +32,7 @@ def measured(tmp_path_factory, command):
 @pytest.fixture(scope="module")
 def records(measured):
     folder, _ = measured
-    found = result.read_records(folder)
+    found = store.read_records(folder)
     return {(record.case.workload, record.case.implementation): record for record in found}
 
 
@@ -69,7 +69,7 @@ def test_the_folder_of_a_run_holds_plan_records_params_report_and_charts(measure
     assert not list(folder.rglob("*.part"))
     kept = {path.stem for path in (folder / "params").iterdir()}
     assert kept == {record.trial for record in records.values() if record.status == "ok"}
-    (environment,) = result.read_environments(folder)
+    (environment,) = store.read_environments(folder)
     assert {record.environment for record in records.values()} == {environment}
 
 
@@ -104,7 +104,7 @@ def test_the_same_command_with_the_same_seed_gives_the_same_accuracies(
     for name, seed in (("same", 42), ("other", 43)):
         ended = command(tmp_path, *arguments, f"--seed={seed}", f"--output={name}")
         assert ended.returncode == 0
-    (same,), (other,) = (result.read_records(tmp_path / name) for name in ("same", "other"))
+    (same,), (other,) = (store.read_records(tmp_path / name) for name in ("same", "other"))
     assert accuracies(same) == accuracies(records["sgd", "numpy"])
     assert accuracies(other) != accuracies(same)
 
@@ -121,12 +121,12 @@ def test_without_an_output_a_run_lies_in_results_and_the_newest_is_resumed(bench
     ended = bench("run", "--data=digits", "--quick", "--threads=1", "--implementation=numpy")
     assert ended.returncode == 0
     (folder,) = (tmp_path / "results").iterdir()
-    assert len(result.read_records(folder)) == 1
+    assert len(store.read_records(folder)) == 1
     assert f"results/{folder.name}/report.md" in ended.stdout
     again = bench("run", "--resume")
     assert again.returncode == 0
     assert f"results/{folder.name}/report.md" in again.stdout
-    assert len(result.read_records(folder)) == 1
+    assert len(store.read_records(folder)) == 1
 
 
 def test_a_run_of_nothing_but_what_is_unavailable_ends_with_zero(bench, saboteur):

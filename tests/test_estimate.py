@@ -5,7 +5,7 @@ import os
 import pytest
 from fixtures_records import bare, case, ok, run, write
 
-from bench import estimate, result
+from bench import estimate, store
 from bench.estimate import Estimate
 from bench.result import Trial
 
@@ -82,7 +82,7 @@ def test_an_own_run_without_a_record_is_none(tmp_path):
 def test_a_damaged_run_is_passed_over(tmp_path):
     runs(tmp_path, "damaged", "whole")
     (tmp_path / "damaged" / "trials.jsonl").write_bytes(b"no record\n")
-    assert estimate.earlier(tmp_path) == result.read_records(tmp_path / "whole")
+    assert estimate.earlier(tmp_path) == store.read_records(tmp_path / "whole")
 
 
 def test_a_folder_without_runs_has_nothing_to_say(tmp_path):

@@ -12,7 +12,7 @@ from fixtures_data import idx_files, write_idx
 from fixtures_records import case, run, write
 
 from bench import __main__ as command_line
-from bench import options, result
+from bench import options, store
 from bench.error import UserError
 from bench.machine import usable_cores
 from bench.options import Given
@@ -194,5 +194,5 @@ def test_an_absent_framework_is_named_with_what_installs_it(monkeypatch):
 
 def test_a_plan_can_be_written_and_read_again(small, here):
     folder, made = planned(small, here / "run")
-    result.create(folder, made)
-    assert result.read_run(folder) == made
+    store.create(folder, made)
+    assert store.read_run(folder) == made

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench import report, result, summary
+from bench import report, store, summary
 from bench.error import UserError
 from bench.report import charts, markdown, numbers, tables, terminal
 from bench.result import Parity, Trial
@@ -363,7 +363,7 @@ def test_machines_and_software_of_all_environments_are_listed(complete):
         environment(id="moved", machine={"name": "another machine"}),
     ]
     for other in others:
-        result.add_environment(complete, other)
+        store.add_environment(complete, other)
     text = report.write(complete).read_text(encoding="utf-8")
     assert "Measured on 2-core Test CPU, 8 GiB and another machine, started" in text
     assert (text.count("- Python 3.11.9"), text.count("- Python 3.12.1")) == (1, 1)
@@ -382,7 +382,7 @@ def test_a_run_in_which_all_went_well_says_so(tmp_path):
 
 
 def test_a_run_without_a_trial_has_a_report_too(tmp_path):
-    folder = result.create(tmp_path / "run", run(case()))
+    folder = store.create(tmp_path / "run", run(case()))
     text = report.write(tmp_path / "run").read_text(encoding="utf-8")
     assert folder is None
     assert "Measured on no machine yet" in text

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import plan, result, run
+from bench import plan, run, store
 from bench.launch import Outcome
 from bench.result import FORMAT, Run
 
@@ -55,7 +55,7 @@ def sabotaged(tmp_path_factory, command):
         folder, "run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
         "--batch-size=8", "--epochs=2", "--timeout=6", "--output=out", *chosen,
     )  # fmt: skip
-    records = {each.case.implementation: each for each in result.read_records(folder / "out")}
+    records = {each.case.implementation: each for each in store.read_records(folder / "out")}
     return ended, records
 
 
@@ -133,7 +133,7 @@ def performed(tmp_path, digits, monkeypatch):
             timeout=60, data="digits",
         )  # fmt: skip
         if not folder.exists():
-            result.create(folder, planned)
+            store.create(folder, planned)
         return list(run.perform(folder, planned, digits))
 
     return perform
@@ -254,7 +254,7 @@ def test_a_figure_is_judged_by_what_was_published(performed, own_case, value, st
 
 def test_the_environment_is_kept_under_its_id_without_a_path(performed, make_case, tmp_path):
     (record,) = records_of(performed(make_case()))
-    environments = result.read_environments(tmp_path / "out")
+    environments = store.read_environments(tmp_path / "out")
     assert environments.keys() == {record.environment}
     text = (tmp_path / "out" / "environments" / f"{record.environment}.json").read_text()
     assert str(Path.home()) not in text
@@ -352,9 +352,9 @@ def assert_whole(folder, before):
     """Every planned trial has exactly one result, and what was there before is still there."""
     assert lines_of(folder)[: len(before)] == before
     finished = [
-        record for record in result.read_records(folder / "out") if record.status != "interrupted"
+        record for record in store.read_records(folder / "out") if record.status != "interrupted"
     ]
-    planned = plan.trials(result.read_run(folder / "out"))
+    planned = plan.trials(store.read_run(folder / "out"))
     assert [record.trial for record in finished] == [trial.id for trial in planned]
     assert {record.status for record in finished} == {"ok"}
     kept = {path.stem for path in (folder / "out" / "params").iterdir()}

@@ -9,7 +9,7 @@ from bench import figures, plan, summary
 from bench.error import UserError
 from bench.figures import FigureRow
 from bench.report import charts, markdown, tables
-from bench.result import read_environments, read_records, read_run
+from bench.store import read_environments, read_records, read_run
 from bench.summary import Row
 
 START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"

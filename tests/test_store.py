@@ -1,0 +1,243 @@
+"""What was measured is kept whole, and read as it was kept."""
+
+import errno
+import json
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+import pytest
+from fixtures_records import bare, case, environment, ok, run, write
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import store
+from bench.error import UserError
+from bench.result import Parity
+
+seconds = st.floats(1e-9, 1e9)
+shares = st.floats(0, 1)
+records = st.builds(
+    ok,
+    st.builds(
+        case,
+        st.text(),
+        workload=st.sampled_from(["sgd", "textbook"]),
+        variables=st.dictionaries(st.text(), st.text(), max_size=2),
+        file=st.none() | st.text(),
+    ),
+    st.integers(1, 1000),
+    status=st.sampled_from(["ok", "unavailable", "failed", "timeout", "out-of-memory"]),
+    reason=st.none() | st.text(),
+    stderr_tail=st.none() | st.text(),
+    epoch_seconds=st.lists(seconds, min_size=1, max_size=8),
+    validation_loss=st.lists(seconds, max_size=3),
+    test_accuracy=st.lists(shares, min_size=5, max_size=6),
+    parity=st.none() | st.builds(Parity, shares, shares, st.booleans()),
+    peak_rss_bytes=st.none() | st.integers(0, 2**62),
+    conditions=st.dictionaries(st.text(), st.none() | seconds, max_size=2),
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write(tmp_path / "run", run(case()))
+
+
+@given(st.lists(records, max_size=4))
+def test_records_are_read_as_they_were_appended(appended):
+    with TemporaryDirectory() as name:
+        for record in appended:
+            store.append(Path(name), record)
+        assert store.read_records(Path(name)) == appended
+
+
+def test_a_file_cut_at_any_byte_gives_the_records_before_the_cut_and_can_be_gone_on_with(folder):
+    kept = [ok(case("naïve", file="ü\n"), 1), bare(case(), 1, reason="a\nb"), ok(case("jax"), 1)]
+    for record in kept:
+        store.append(folder, record)
+    path = folder / "trials.jsonl"
+    whole = path.read_bytes()
+    ends = [place + 1 for place, byte in enumerate(whole) if byte == 10]
+    assert len(ends) == len(kept)
+    last = bare(case("last"))
+    for cut in range(len(whole) + 1):
+        path.write_bytes(whole[:cut])
+        before = kept[: sum(end <= cut for end in ends)]
+        assert store.read_records(folder) == before
+        store.mend(folder)
+        assert path.read_bytes() == whole[: ([0, *ends])[len(before)]]
+        store.append(folder, last)
+        assert store.read_records(folder) == [*before, last]
+
+
+def test_a_run_without_a_trial_has_no_records_and_nothing_to_mend(folder):
+    store.mend(folder)
+    assert not (folder / "trials.jsonl").exists()
+    assert store.read_records(folder) == []
+
+
+def test_a_record_holds_what_was_measured_and_nothing_else(folder):
+    store.append(folder, bare(case()))
+    line = (folder / "trials.jsonl").read_text(encoding="utf-8")
+    assert line.endswith("}\n")
+    keys = "format kind run trial round started status case environment"
+    assert list(json.loads(line)) == keys.split()
+
+
+def test_what_is_appended_is_on_disk_before_anything_goes_on(folder, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(os, "fsync", lambda number: sizes.append(os.fstat(number).st_size))
+    store.append(folder, bare(case()))
+    assert sizes == [(folder / "trials.jsonl").stat().st_size]
+
+
+def test_a_loss_that_is_not_a_number_leaves_the_run_readable(folder):
+    figure = bare(case("figure-keras"), kind="figure", figure={"validation_loss": float("nan")})
+    store.append(folder, figure)
+    assert store.read_records(folder)[0].figure == {"validation_loss": None}
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b"{", "not a Record: .*; delete it"),
+        (b"[]", "not a Record: .*; delete it"),
+        (b'{"format": 1, "\xff": 1}', "not a Record: .*; delete it"),
+        (b'{"format": 1}', "not a Record: .*missing required field"),
+        (b'{"format": 2, "new": 1}', "format 2 is newer than this suite; update it"),
+    ],
+)
+def test_a_line_that_is_no_record_is_named_with_its_number(folder, line, says):
+    store.append(folder, bare(case()))
+    with (folder / "trials.jsonl").open("ab") as stream:
+        stream.write(line + b"\n")
+    with pytest.raises(UserError, match=rf"trials\.jsonl:2: {says}"):
+        store.read_records(folder)
+
+
+def test_a_record_with_a_field_too_many_is_refused(folder):
+    line = {**msgspec.to_builtins(bare(case())), "speed": 1}
+    (folder / "trials.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    with pytest.raises(UserError, match="unknown field `speed`"):
+        store.read_records(folder)
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        {"epoch_seconds": []},
+        {"epoch_seconds": [0.5, 0.0]},
+        {"validation_accuracy": [0.8] * 4},
+        {"test_accuracy": []},
+        {"case": case(epochs=0)},
+    ],
+)
+def test_a_good_trial_must_have_what_the_tables_show(folder, lacking):
+    store.append(folder, msgspec.structs.replace(ok(case()), status="failed", **lacking))
+    assert len(store.read_records(folder)) == 1
+    store.append(folder, msgspec.structs.replace(ok(case()), **lacking))
+    with pytest.raises(UserError, match=r":2: an ok trial without all times and accuracies"):
+        store.read_records(folder)
+
+
+def test_figures_need_no_epochs(folder):
+    figure = bare(case("figure-keras"), kind="figure", status="ok", figure={"accuracy": 0.84})
+    store.append(folder, figure)
+    assert store.read_records(folder) == [figure]
+
+
+def test_a_run_and_its_environments_are_read_as_they_were_written(tmp_path):
+    planned = run(case(variables={"KERAS_BACKEND": "jax"}), figures=(case("figure"),), data="x")
+    folder = write(tmp_path / "a" / "b", planned)
+    store.add_environment(folder, environment(id="there", variables={"A": "1"}))
+    assert store.read_run(folder) == planned
+    assert store.read_environments(folder) == {
+        "here": environment(),
+        "there": environment(id="there", variables={"A": "1"}),
+    }
+    assert sorted(path.name for path in folder.iterdir()) == ["environments", "params", "run.json"]
+
+
+def test_an_environment_is_never_written_twice(folder):
+    path = folder / "environments" / "here.json"
+    before = path.read_bytes()
+    store.add_environment(folder, environment(machine={}))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["run.json", "trials.jsonl"])
+def test_a_folder_that_holds_a_run_is_not_written_to(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match="holds another run; choose another --output, or add --res"):
+        store.create(tmp_path, run())
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        UserError, match=r"cannot write to .*file/run: Not a dir.*; choose --output"
+    ):
+        store.create(tmp_path / "file" / "run", run())
+
+
+@pytest.mark.parametrize("action", ["append", "keep_params", "add_environment", "mend"])
+def test_a_full_disk_is_an_error_of_one_line(folder, tmp_path, monkeypatch, action):
+    def full(*_args, **_kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store.append(folder, bare(case()))
+    (tmp_path / "params.npy").write_bytes(b"params")
+    monkeypatch.setattr(Path, "open", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    arguments = {
+        "append": (bare(case()),),
+        "keep_params": ("r1-x", tmp_path / "params.npy"),
+        "add_environment": (environment(id="other"),),
+        "mend": (),
+    }
+    monkeypatch.setattr(Path, "read_bytes", lambda _: b"params")
+    with pytest.raises(UserError, match=r"cannot write to .*run.*: No space left on device"):
+        getattr(store, action)(folder, *arguments[action])
+
+
+def test_params_are_copied_whole_or_not_at_all(folder, tmp_path, monkeypatch):
+    (tmp_path / "params.npy").write_bytes(b"params")
+    kept = store.keep_params(folder, "r1-x", tmp_path / "params.npy")
+    assert kept == folder / "params" / "r1-x.npy"
+    assert kept.read_bytes() == b"params"
+    assert list((folder / "params").iterdir()) == [kept]
+    monkeypatch.setattr(Path, "replace", lambda *_: pytest.fail("killed before the rename"))
+    with pytest.raises(pytest.fail.Exception):
+        store.keep_params(folder, "r2-x", tmp_path / "params.npy")
+    assert list((folder / "params").glob("*.npy")) == [kept]
+
+
+def test_params_that_were_not_handed_over_are_told_from_a_disk_that_cannot_keep_them(folder):
+    with pytest.raises(FileNotFoundError):
+        store.keep_params(folder, "r1-x", folder / "nothing.npy")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, r"run holds no run: there is no run\.json"),
+        ("{", r"run\.json: not a Run: .*; delete it"),
+        ('{"format": 2, "new": 1}', r"run\.json: format 2 is newer than this suite; update it"),
+        ('{"format": 1}', r"run\.json: not a Run: .*missing required field"),
+    ],
+)
+def test_a_run_that_cannot_be_read_is_an_error_of_one_line(folder, text, says):
+    (folder / "run.json").unlink()
+    if text is not None:
+        (folder / "run.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=says):
+        store.read_run(folder)
+
+
+def test_a_folder_in_the_place_of_a_file_is_an_error_of_one_line(folder):
+    (folder / "environments" / "odd.json").mkdir()
+    with pytest.raises(UserError, match=r"odd\.json: cannot be read: Is a directory"):
+        store.read_environments(folder)
