@@ -4,25 +4,24 @@ A child cannot vouch for itself: parity, accuracy and loss are computed here, ag
 that is computed once for all trials of the same problem.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench import dataset, reference
 from bench.contract import Params, Problem
+from bench.examine import predictions
 from bench.result import Case, Parity
-from bench.workload import FIRST_EPOCH, WORKLOADS, initial_params, order
+from bench.workload import EXAMINATION, TRIAL, WORKLOADS, Stretch, order, start_params
 from implementations import FIGURES
 
 # Float32 in another order of summation stays below it; a weight decay of 1e-6, a learning rate off
 # by 1e-4, swapped batches and half precision do not (tests/test_judge.py).
 TOLERANCE = 1e-5
-# Longer runs are not compared: rounding grows with the epochs, and five show a fault.
-JUDGED_EPOCHS = 5
 # Two labels may differ where the two best logits are this close: rounding decides.
 TIE = 1e-4
 
@@ -31,11 +30,18 @@ LOSSES = {"softmax": reference.cross_entropy, "one-vs-rest": reference.logistic_
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
+Script = tuple[Stretch, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Parity and, for every timed epoch, accuracy and loss; ``fault`` says what is wrong."""
+    """Parity and, for every timed epoch, accuracy and loss; ``fault`` says what is wrong.
+
+    errors: the parity error after each epoch that was compared, in the order of the script.
+    """
 
     parity: Parity | None = None
+    errors: tuple[float, ...] = ()
     validation_accuracy: tuple[float, ...] = ()
     validation_loss: tuple[float, ...] = ()
     test_accuracy: tuple[float, ...] = ()
@@ -48,81 +54,119 @@ class Judge:
     def __init__(self, folder: Path, classes: int, seed: int) -> None:
         self._folder = folder
         self._classes = classes
-        self._seed = seed
+        self.seed = seed
         self._validation = _double(*dataset.read(folder, "validation"))
         self._test = _double(*dataset.read(folder, "test"))
         self._oracles: dict[tuple[object, ...], list[reference.Solution]] = {}
 
     def judge(self, case: Case, params: Path, predicted: Path) -> Judgement:
         """Judge the params and the predicted labels that a trial of this case left."""
+        first, timed = TRIAL
+        script = (first, Stretch(timed.start, timed.epochs[: case.epochs]))
+        found = self._read(params, predicted, 1 + case.epochs)
+        if isinstance(found, Judgement):
+            return found
+        epochs, labels = found
+        judgement = self._scored(case, epochs[1:], self._compared(case, script, epochs))
+        fault = label_fault(epochs[-1], self._test[0], labels) or judgement.fault
+        return replace(judgement, fault=fault)
+
+    def examine(self, case: Case, params: Path, predicted: Path) -> Judgement:
+        """Judge what the script of ``bench check`` left: every epoch, every prediction."""
+        found = self._read(params, predicted, sum(len(each.epochs) for each in EXAMINATION))
+        if isinstance(found, Judgement):
+            return found
+        epochs, labels = found
+        judgement = self._compared(case, EXAMINATION, epochs)
+        if judgement.fault:
+            return judgement
+        shown = predictions(epochs, self.start(case, EXAMINATION[-1]), self._test[0])
+        for (what, weights, images), part in zip(shown, _parts(labels, shown), strict=True):
+            if fault := label_fault(weights, images, part):
+                return replace(judgement, fault=f"{fault}, {what}")
+        return judgement
+
+    def _read(
+        self, params: Path, predicted: Path, least: int
+    ) -> tuple[list[Params], NDArray[np.int64]] | Judgement:
+        """Read what a child handed over, or say what is wrong with it."""
         try:
             stack = _load(params, np.float32)
             labels = _load(predicted, np.int64)
         except (OSError, EOFError, ValueError) as error:
             return Judgement(fault=f"what it handed over cannot be read: {error}")
-        if fault := self._shape_fault(case, stack):
+        if fault := self._shape_fault(stack, least):
             return Judgement(fault=fault)
-        epochs = [Params(params[:-1], params[-1]) for params in stack]
-        parity = self._parity(case, epochs)
-        fault = self._label_fault(epochs[-1], labels) or parity_fault(parity)
+        return [Params(each[:-1], each[-1]) for each in stack], labels
+
+    def _scored(self, case: Case, epochs: list[Params], judgement: Judgement) -> Judgement:
+        """Add accuracy and loss after each of these epochs, in float64."""
         loss = LOSSES[case.objective]
-        validation = [reference.forward(params, self._validation[0]) for params in epochs[1:]]
-        test = [reference.forward(params, self._test[0]) for params in epochs[1:]]
-        return Judgement(
-            parity=parity,
+        validation = [reference.forward(params, self._validation[0]) for params in epochs]
+        test = [reference.forward(params, self._test[0]) for params in epochs]
+        return replace(
+            judgement,
             validation_accuracy=_accuracies(validation, self._validation[1]),
             validation_loss=tuple(loss(logits, self._validation[1]) for logits in validation),
             test_accuracy=_accuracies(test, self._test[1]),
-            fault=fault,
         )
 
-    def _shape_fault(self, case: Case, stack: NDArray[np.float32]) -> str | None:
+    def _shape_fault(self, stack: NDArray[np.float32], least: int) -> str | None:
         expected = (self._validation[0].shape[1] + 1, self._classes)
-        if stack.ndim != 3 or stack.shape[1:] != expected or len(stack) < 1 + case.epochs:
+        if stack.ndim != 3 or stack.shape[1:] != expected or len(stack) < least:
             return f"it handed over params of shape {stack.shape}, not (epochs, {expected})"
         if not np.isfinite(stack).all():
             return "its params are not finite: NaN or infinity after an epoch"
         return None
 
-    def _parity(self, case: Case, epochs: list[Params]) -> Parity:
-        """Compare the first epoch and the first five timed ones; the largest error counts."""
-        first, *timed = self._oracle(case)
-        initial = self._initial(case)
-        compared = zip(epochs, [first, *timed], strict=False)
-        error = max(reference.parity_error(found, truth, initial) for found, truth in compared)
-        return Parity(error=error, tolerance=TOLERANCE, passed=bool(error <= TOLERANCE))
+    def _compared(self, case: Case, script: Script, epochs: list[Params]) -> Judgement:
+        """Compare the params after each epoch of a script with the oracle; the worst counts."""
+        truths = self._solutions(case, script)
+        starts = [self.start(case, stretch) for stretch in script for _ in stretch.epochs]
+        compared = zip(epochs, truths, starts, strict=False)  # a trial has more than is compared
+        errors = tuple(reference.parity_error(*each) for each in compared)
+        error = max(errors)
+        parity = Parity(error=error, tolerance=TOLERANCE, passed=bool(error <= TOLERANCE))
+        return Judgement(parity=parity, errors=errors, fault=parity_fault(parity))
 
-    def _initial(self, case: Case) -> Params:
+    def start(self, case: Case, stretch: Stretch) -> Params:
+        """Return the weights that a stretch of this case begins with."""
         features = self._validation[0].shape[1]
-        return initial_params(WORKLOADS[case.workload], features, self._classes, self._seed)
+        workload = WORKLOADS[case.workload]
+        return start_params(stretch, workload, features, self._classes, self.seed)
 
-    def _oracle(self, case: Case) -> list[reference.Solution]:
-        """Solutions after the first epoch and after each judged one, as the trial trains them."""
-        epochs = min(case.epochs, JUDGED_EPOCHS)
-        key = (case.workload, case.objective, case.batch_size, case.samples, epochs)
+    def problem(self, case: Case) -> Problem:
+        """Return the problem that a case trains."""
+        images, labels = dataset.read_samples(self._folder, case.samples)
+        optimizer = WORKLOADS[case.workload].optimizer
+        return Problem(images, labels, self._classes, case.batch_size, optimizer)
+
+    def _solutions(self, case: Case, script: Script) -> list[reference.Solution]:
+        """Solutions after each epoch of a script."""
+        return [each for stretch in script for each in self._oracle(case, stretch)]
+
+    def _oracle(self, case: Case, stretch: Stretch) -> list[reference.Solution]:
+        key = (case.workload, case.objective, case.batch_size, case.samples, stretch)
         if key not in self._oracles:
-            images, labels = dataset.read_samples(self._folder, case.samples)
-            optimizer = WORKLOADS[case.workload].optimizer
-            problem = Problem(images, labels, self._classes, case.batch_size, optimizer)
-            initial = self._initial(case)
-            orders = [order(self._seed, epoch, case.samples) for epoch in range(1 + epochs)]
-            first = orders.pop(FIRST_EPOCH)
-            self._oracles[key] = [
-                *reference.train(problem, initial, [first], case.objective),
-                *reference.train(problem, initial, orders, case.objective),
-            ]
+            orders = [order(self.seed, epoch, case.samples) for epoch in stretch.epochs]
+            self._oracles[key] = reference.train(
+                self.problem(case), self.start(case, stretch), orders, case.objective
+            )
         return self._oracles[key]
 
-    def _label_fault(self, params: Params, labels: NDArray[np.int64]) -> str | None:
-        """Hold the predicted labels against the params of the last epoch."""
-        logits = reference.forward(params, self._test[0])
-        if labels.shape != (len(logits),) or labels.min() < 0 or labels.max() >= self._classes:
-            return "predict returned labels of the wrong shape or out of range"
-        chosen = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
-        wrong = int((logits.max(axis=1) - chosen > TIE).sum())
-        if wrong:
-            return f"predict disagrees with argmax(images @ weight + bias) on {wrong} images"
-        return None
+
+def label_fault(
+    params: Params, images: NDArray[np.float64], labels: NDArray[np.int64]
+) -> str | None:
+    """Hold predicted labels against the params that they were predicted with."""
+    logits = reference.forward(params, images)
+    classes = logits.shape[1]
+    if labels.shape != (len(logits),) or labels.min() < 0 or labels.max() >= classes:
+        return "predict returned labels of the wrong shape or out of range"
+    chosen = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+    if wrong := int((logits.max(axis=1) - chosen > TIE).sum()):
+        return f"predict disagrees with argmax(images @ weight + bias) on {wrong} images"
+    return None
 
 
 def parity_fault(parity: Parity) -> str | None:
@@ -130,6 +174,21 @@ def parity_fault(parity: Parity) -> str | None:
     if parity.passed:
         return None
     return f"parity error {parity.error:.1e} is above {parity.tolerance:.0e}: other mathematics"
+
+
+def threads_in_force(document: Mapping[str, Any]) -> float | None:
+    """CPU seconds over wall seconds of all timed epochs; None where they are not there."""
+    try:
+        return float(sum(document["epoch_cpu_seconds"]) / sum(document["epoch_seconds"]))
+    except (KeyError, TypeError, ZeroDivisionError):
+        return None
+
+
+def threads_fault(case: Case, in_force: float) -> str | None:
+    """Say in a sentence that more cores were used than the case has threads."""
+    if in_force <= case.threads + 0.1:
+        return None
+    return f"it used {in_force:.2f} threads where {case.threads} were allowed"
 
 
 def figure_fault(name: str, values: Mapping[str, float]) -> str | None:
@@ -141,6 +200,11 @@ def figure_fault(name: str, values: Mapping[str, float]) -> str | None:
         if tolerance is not None and not abs(values[quantity] - value) <= tolerance:
             return f"{quantity} {values[quantity]:.4f} is not within {tolerance} of {value}"
     return None
+
+
+def _parts(labels: NDArray[np.int64], shown: Sequence[tuple[str, Params, Any]]) -> list[Any]:
+    """Cut what was predicted, one prediction after the other, at their sizes."""
+    return np.split(labels, np.cumsum([len(images) for *_, images in shown])[:-1])
 
 
 def _double(

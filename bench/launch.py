@@ -6,13 +6,13 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import machine
+from bench import leftovers, machine
 from bench.contract import Device
 from bench.measure import now
 
@@ -58,7 +58,6 @@ class Outcome:
     reason: str | None
     document: dict[str, Any]
     stderr_tail: str
-    printed: bool
     wall_seconds: float
 
 
@@ -109,16 +108,16 @@ def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
     start = now()
     with _spawned(child, scratch) as process:
         ended = _wait(process, child.timeout)
-    wall = now() - start
+        wall = now() - start
+        left = leftovers.ended(process.pid, scratch) if ended else []
     tail = _tail(scratch / "stderr")
-    printed = (scratch / "stdout").stat().st_size > 0
     status, reason, document = _ending(
         scratch, process.returncode, None if ended else child.timeout
     )
     trained = status == "ok" and request["mode"] != "probe"
-    if trained and (fault := _clock_fault(scratch, document)):
+    if trained and (fault := _conduct(scratch, left) or _clock_fault(scratch, document)):
         status, reason = "failed", fault
-    return Outcome(status, reason, document, tail, printed, wall)
+    return Outcome(status, reason, document, tail, wall)
 
 
 def _furnish(scratch: Path, request: Mapping[str, Any]) -> None:
@@ -222,6 +221,13 @@ def _document(path: Path) -> dict[str, Any]:
 def _refuse(constant: str) -> None:
     """JSON has no NaN and no infinity, though Python's reader takes them unless told."""
     raise ValueError(constant)
+
+
+def _conduct(scratch: Path, left: Sequence[str]) -> str | None:
+    """Say what an implementation may not do to its surroundings, and did."""
+    if (scratch / "stdout").stat().st_size > 0:
+        return "it printed on stdout; an implementation is silent"
+    return f"it left processes running: {', '.join(left)}; end what you start" if left else None
 
 
 def _clock_fault(scratch: Path, document: Mapping[str, Any]) -> str | None:

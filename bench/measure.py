@@ -6,13 +6,13 @@ Needs the standard library, NumPy and the implementation, nothing else.
 import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from time import perf_counter_ns, process_time_ns
+from time import perf_counter_ns, process_time_ns, sleep
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import machine
+from bench import guard, machine
 from bench.contract import Device, Params, Problem, Trainer
 from bench.workload import FIRST_EPOCH, order
 
@@ -21,10 +21,10 @@ TIMED_SECONDS: dict[Device, float] = {"cpu": 0.5, "gpu": 2.0}
 PREDICT_SECONDS = 0.1
 PREDICTIONS = 5
 MOST_REPEATS = 200
-
-
-class FaultError(Exception):
-    """The implementation broke the contract; the message says how."""
+# The threads of a BLAS spin for 0.1 to 0.2 s after their last product before they sleep.
+SETTLE_SECONDS = 0.3
+WATCH_SECONDS = 1.0
+IDLE_SHARE = 0.05
 
 
 def now() -> float:
@@ -63,12 +63,16 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one trial is asked to do, beside its problem and device."""
+    """What one trial is asked to do, beside its problem and device.
+
+    untouched: the suite as it was before the implementation was loaded.
+    """
 
     initial: Params
     seed: int
     epochs: int
     test_images: NDArray[np.float32]
+    untouched: guard.Untouched
 
 
 def measure(
@@ -86,7 +90,7 @@ def measure(
     """
     found = Measurement()
     trainer, found.setup_seconds = timed(implementation, problem, device)
-    handed = Handed(problem)
+    handed = guard.Handed(problem)
     given = Params(request.initial.weight.copy(), request.initial.bias.copy())
     _, found.reset_seconds = timed(trainer.reset, given)
     first = _between(found, order, request.seed, FIRST_EPOCH, problem.samples)
@@ -96,11 +100,13 @@ def measure(
     before = _between(found, machine.energy)
     for epoch in _epochs(found, TIMED_SECONDS[device], request.epochs):
         samples = _between(found, order, request.seed, epoch, problem.samples)
-        _between(found, handed.take, _epoch(trainer, samples, found))
+        _between(found, handed.take, timed_epoch(trainer, samples, found))
+        # Between any two epochs, or a clock could be slow in one and be put right in another.
+        _between(found, request.untouched.check)
     found.energy_joules, found.energy_absent = _between(found, machine.energy_since, before)
     found.peak_rss_bytes = _between(found, machine.peak_rss_bytes)
     labels = _predict(trainer, request.test_images, found)
-    _same("the initial params it was given", request.initial, given)
+    guard.same("the initial params it was given", request.initial, given)
     return found, _between(found, handed.stack), labels
 
 
@@ -119,16 +125,18 @@ def _epochs(found: Measurement, seconds: float, least: int) -> Iterator[int]:
         yield epoch
 
 
-def _epoch(trainer: Trainer, samples: NDArray[np.int64], found: Measurement) -> Any:
-    """Time one epoch, wall and CPU; what the collector has to do is done before it."""
+def timed_epoch(trainer: Trainer, samples: NDArray[np.int64], found: Measurement) -> Any:
+    """Time one epoch, wall and CPU; what the collector has to do is done before it.
+
+    Returns what train_epoch returned; raises FaultError where it changed the order.
+    """
     given = samples.copy()
     _between(found, gc.collect)
     cpu = process_time_ns()
     params, seconds = timed(trainer.train_epoch, given)
     found.epoch_cpu_seconds.append((process_time_ns() - cpu) / 1e9)
     found.epoch_seconds.append(seconds)
-    if not np.array_equal(given, samples):
-        raise FaultError("train_epoch changed the order it was given; copy it before changing it")
+    guard.same("the order it was given", [samples], [given])
     return params
 
 
@@ -144,41 +152,17 @@ def _predict(
             break
         labels, seconds = timed(trainer.predict, images)
         found.predict_seconds.append(seconds)
-    if not isinstance(labels, np.ndarray) or labels.shape != (len(images),):
-        raise FaultError(f"predict must return an array of {len(images)} labels")
-    if labels.dtype != np.int64:
-        raise FaultError(f"predict must return int64 labels, not {labels.dtype}")
-    return labels
+    return guard.labels(labels, images)
 
 
-class Handed:
-    """The params that train_epoch handed back, copied at once, beside the very objects."""
-
-    def __init__(self, problem: Problem) -> None:
-        self._shapes = ((problem.features, problem.classes), (problem.classes,))
-        self._objects: list[Params] = []
-        self._copies: list[Params] = []
-
-    def take(self, params: Any) -> None:
-        """Check shape and type, and keep params; raises FaultError."""
-        if not isinstance(params, Params):
-            raise FaultError(f"train_epoch must return Params, not {type(params).__name__}")
-        for name, array, shape in zip(Params._fields, params, self._shapes, strict=True):
-            if not isinstance(array, np.ndarray) or array.dtype != np.float32:
-                raise FaultError(f"train_epoch must return the {name} as a float32 NumPy array")
-            if array.shape != shape:
-                raise FaultError(f"train_epoch returned a {name} of {array.shape}, not {shape}")
-        self._objects.append(params)
-        self._copies.append(Params(params.weight.copy(), params.bias.copy()))
-
-    def stack(self) -> NDArray[np.float32]:
-        """All params, (epochs, features + 1, classes); raises FaultError if any changed since."""
-        for taken, copy in zip(self._objects, self._copies, strict=True):
-            _same("params it had handed back (a view of live weights?)", copy, taken)
-        return np.stack([np.vstack([copy.weight, copy.bias]) for copy in self._copies])
-
-
-def _same(what: str, expected: Params, found: Params) -> None:
-    equal = (np.array_equal(a, b, equal_nan=True) for a, b in zip(expected, found, strict=True))
-    if not all(equal):
-        raise FaultError(f"the implementation changed {what}; hand over and keep copies")
+def idle() -> None:
+    """Sleep, and raise FaultError where this process computes on, though nothing was asked."""
+    sleep(SETTLE_SECONDS)
+    before = process_time_ns()
+    sleep(WATCH_SECONDS)
+    share = (process_time_ns() - before) / 1e9 / WATCH_SECONDS
+    if share > IDLE_SHARE:
+        raise guard.FaultError(
+            f"it keeps the CPU busy after an epoch has returned: {share:.0%} of a core "
+            f"between {SETTLE_SECONDS:g} and {SETTLE_SECONDS + WATCH_SECONDS:g} s later"
+        )

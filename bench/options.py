@@ -6,15 +6,16 @@ import os
 import secrets
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 from bench import dataset, plan, probe, store
+from bench.check import Examiner
 from bench.contract import Device
 from bench.error import UserError
 from bench.machine import usable_cores
-from bench.result import FORMAT, Run
+from bench.result import FORMAT, Case, Run
 from bench.workload import WORKLOADS
-from implementations import Implementation
+from implementations import IMPLEMENTATIONS, Implementation
 
 RESULTS = Path("results")
 # A data set larger than this share of the memory would be measured swapping.
@@ -78,22 +79,41 @@ def _selection(given: Given) -> plan.Selection:
     for name in given.workloads:
         if name not in WORKLOADS:
             raise plan.unknown("workload", name, list(WORKLOADS))
-    if given.device not in get_args(Device):
-        raise plan.unknown("device", given.device, get_args(Device))
-    cores = len(usable_cores())
-    if given.threads is not None and given.threads > cores:
-        raise UserError(f"--threads {given.threads}: this machine lets us use {cores} at most")
+    device = _device(given.device)
+    _threads(given.threads)
     images, labels = dataset.read(dataset.find(given.data).folder, "train")
     _fits(given.samples or 0, images.shape[1])
     return plan.Selection(
-        given.implementations, tuple(dict.fromkeys(given.workloads)), _devices(given.device),
+        given.implementations, tuple(dict.fromkeys(given.workloads)), (device,),
         given.batch_size, given.threads, given.samples, given.epochs, given.rounds, given.quick,
         available=len(labels),
     )  # fmt: skip
 
 
-def _devices(name: str) -> tuple[Device, ...]:
-    return ("gpu",) if name == "gpu" else ("cpu",)
+def examination(given: Given) -> tuple[list[Case], Examiner]:
+    """Return what ``bench check`` examines, and who does it; raises UserError."""
+    device, threads = _device(given.device), _threads(given.threads)
+    names = given.implementations or tuple(entry.name for entry in IMPLEMENTATIONS)
+    cases = [plan.implementation(name, probe.file) for name in dict.fromkeys(names)]
+    data = [dataset.find(name) for name in dict.fromkeys(("digits", given.data))]
+    return cases, Examiner(
+        data, seed=given.seed, threads=threads, timeout=given.timeout, device=device
+    )
+
+
+def _device(name: str) -> Device:
+    for known in get_args(Device):
+        if known == name:
+            return cast("Device", known)
+    raise plan.unknown("device", name, get_args(Device))
+
+
+def _threads(given: int | None) -> int:
+    """Return how many threads there will be; raises UserError where the machine has fewer."""
+    cores = len(usable_cores())
+    if given is not None and given > cores:
+        raise UserError(f"--threads {given}: this machine lets us use {cores} at most")
+    return given or cores
 
 
 def _fits(samples: int, features: int) -> None:

@@ -54,7 +54,7 @@ def cases(selection: Selection, probe: Callable[[Path], Objective]) -> tuple[Cas
 
     ``probe`` imports somebody's own implementation file in a child and returns its objective.
     """
-    chosen = [_implementation(name, probe) for name in selection.implementations]
+    chosen = [implementation(name, probe) for name in selection.implementations]
     names = [case.implementation for case in chosen]
     for name in names:
         if names.count(name) > 1:
@@ -63,32 +63,25 @@ def cases(selection: Selection, probe: Callable[[Path], Objective]) -> tuple[Cas
 
 
 def _registered() -> list[Case]:
-    return [_case(implementation) for implementation in IMPLEMENTATIONS]
+    return [_case(entry) for entry in IMPLEMENTATIONS]
 
 
 def _product(selection: Selection, chosen: Iterable[Case]) -> tuple[Case, ...]:
     return tuple(
-        _fill(case, selection, workload, device)
+        fill(case, selection, workload, device)
         for workload in selection.rounds_of()
         for device in selection.devices
         for case in chosen
     )
 
 
-def _case(implementation: Implementation) -> Case:
+def _case(entry: Implementation) -> Case:
     """Begin a case from a registry entry; the workload's part is filled in later."""
     return Case(
-        implementation=implementation.name,
-        module=implementation.module,
-        framework=implementation.framework,
-        extra=implementation.extra,
-        objective=implementation.objective,
-        style=implementation.style,
-        data=implementation.data,
-        devices=implementation.devices,
-        variables=dict(implementation.variables),
-        **_UNFILLED,
-    )
+        implementation=entry.name, module=entry.module, framework=entry.framework,
+        extra=entry.extra, objective=entry.objective, style=entry.style, data=entry.data,
+        devices=entry.devices, variables=dict(entry.variables), **_UNFILLED,
+    )  # fmt: skip
 
 
 _UNFILLED: dict = {  # type: ignore[type-arg]  # of mixed values, unpacked into Case
@@ -96,11 +89,11 @@ _UNFILLED: dict = {  # type: ignore[type-arg]  # of mixed values, unpacked into 
 }  # fmt: skip
 
 
-def _implementation(name: str, probe: Callable[[Path], Objective]) -> Case:
-    """Look a name up in the registry, or take it as somebody's own file."""
-    for implementation in IMPLEMENTATIONS:
-        if implementation.name == name:
-            return _case(implementation)
+def implementation(name: str, probe: Callable[[Path], Objective]) -> Case:
+    """Begin a case from a name of the registry or from somebody's own file; raises UserError."""
+    for known in IMPLEMENTATIONS:
+        if known.name == name:
+            return _case(known)
     if name.endswith(".py") or "/" in name:
         return _own_file(Path(name), probe)
     raise unknown("implementation", name, [known.name for known in IMPLEMENTATIONS])
@@ -119,7 +112,8 @@ def _own_file(path: Path, probe: Callable[[Path], Objective]) -> Case:
     )  # fmt: skip
 
 
-def _fill(case: Case, selection: Selection, workload: str, device: Device) -> Case:
+def fill(case: Case, selection: Selection, workload: str, device: Device) -> Case:
+    """Say what a case trains: the selection's choice, or the workload's default."""
     defaults = WORKLOADS[workload]
     samples = selection.samples or selection.available
     batch_size = selection.batch_size or defaults.batch_size

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from bench import request
 from bench.contract import Objective
 from bench.error import UserError
 from bench.launch import Child, Outcome, launch
@@ -13,7 +14,7 @@ from bench.result import Case
 
 def framework(case: Case) -> Outcome:
     """Import a case's implementation, and its framework with it."""
-    return _import(source(case), Child(variables=case.variables))
+    return _import(request.source(case), Child(variables=case.variables))
 
 
 def file(path: Path) -> Objective:
@@ -29,12 +30,6 @@ def file(path: Path) -> Objective:
     return cast("Objective", objective)
 
 
-def source(case: Case) -> dict[str, Any]:
-    """Return the part of a request that says what to import."""
-    file = None if case.file is None else str(Path(case.file).resolve())
-    return {"module": case.module, "file": file, "extra": case.extra}
-
-
-def _import(request: Mapping[str, Any], child: Child) -> Outcome:
+def _import(what: Mapping[str, Any], child: Child) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
-        return launch({"mode": "probe", **request}, child, Path(scratch))
+        return launch({"mode": "probe", **what}, child, Path(scratch))

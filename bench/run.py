@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from bench import lock, machine, plan, probe
+from bench import lock, machine, plan, probe, request
 from bench.dataset import Dataset
-from bench.judge import Judge, figure_fault
+from bench.judge import Judge, figure_fault, threads_fault, threads_in_force
 from bench.launch import Child, Outcome, launch, recorded
 from bench.result import FORMAT, Case, Environment, Record, Run, Trial
 from bench.store import add_environment, append, keep_params, mend, read_records
@@ -119,22 +119,14 @@ class _Runner:
             return {"status": "failed", "reason": fault}
         with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
             scratch = Path(name)
-            outcome = launch(self._request(trial), _child(case, self._run.timeout), scratch)
+            asked = request.training(trial.kind, case, self._data, self._run.seed)
+            outcome = launch(asked, _child(case, self._run.timeout), scratch)
             values = _reported(outcome)
             if values["status"] == "ok":
                 values |= self._judged(trial, values, scratch)
             if values["status"] != "ok":
                 values["stderr_tail"] = outcome.stderr_tail or None
             return values
-
-    def _request(self, trial: Trial) -> dict[str, Any]:
-        case = trial.case
-        return {
-            "mode": trial.kind, **probe.source(case), "data": str(self._data.folder),
-            "classes": self._data.classes, "workload": case.workload, "device": case.device,
-            "batch_size": case.batch_size, "samples": case.samples, "epochs": case.epochs,
-            "seed": self._run.seed,
-        }  # fmt: skip
 
     def _judged(self, trial: Trial, values: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
         """Judge a trial that says it went well, and keep its params."""
@@ -146,11 +138,10 @@ class _Runner:
         except FileNotFoundError:
             return {"status": "failed", "reason": "the process handed over no params"}
         judgement = self._judge.judge(trial.case, kept, scratch / "labels.npy")
-        try:
-            in_force = sum(values["epoch_cpu_seconds"]) / sum(values["epoch_seconds"])
-        except (KeyError, TypeError, ZeroDivisionError):
+        in_force = threads_in_force(values)
+        if in_force is None:
             return {"status": "failed", "reason": "the process left a result without its epochs"}
-        fault = judgement.fault or _threads_fault(trial.case, in_force)
+        fault = judgement.fault or threads_fault(trial.case, in_force)
         return {
             "status": "failed" if fault else "ok",
             "reason": fault,
@@ -197,22 +188,10 @@ def _child(case: Case, timeout: float) -> Child:
 
 
 def _reported(outcome: Outcome) -> dict[str, Any]:
-    """Take from the child's document what it may say; printing is a fault of the contract."""
+    """Take from the child's document what it may say, and nothing else."""
     values = {name: outcome.document[name] for name in _REPORTED if name in outcome.document}
-    values |= {"status": outcome.status, "reason": outcome.reason}
-    values["wall_seconds"] = outcome.wall_seconds
-    if outcome.status == "ok" and outcome.printed:
-        values |= {
-            "status": "failed",
-            "reason": "it printed on stdout; an implementation is silent",
-        }
-    return values
-
-
-def _threads_fault(case: Case, in_force: float) -> str | None:
-    if in_force <= case.threads + 0.1:
-        return None
-    return f"it used {in_force:.2f} threads where {case.threads} were allowed"
+    own = {"status": outcome.status, "reason": outcome.reason, "wall_seconds": outcome.wall_seconds}
+    return values | own
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, float | None]:

@@ -22,10 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import dataset
+from bench import dataset, guard
 from bench.contract import Problem, Unavailable
-from bench.measure import FaultError, Request, measure, now, timed
-from bench.workload import WORKLOADS, initial_params
+from bench.examine import Asked, examine
+from bench.guard import FaultError
+from bench.measure import Measurement, Request, measure, now, timed
+from bench.workload import EXAMINATION, WORKLOADS, initial_params, start_params
 
 Document = dict[str, Any]
 
@@ -63,15 +65,54 @@ def answer(mode: Callable[[Document, Path], Document], request: Document, folder
 
 def trial(request: Document, folder: Path) -> Document:
     """Measure one case, and leave its params and predicted labels beside the document."""
+    untouched, first = timed(guard.Untouched)
     module, import_seconds = timed(load, request)
-    (problem, asked), before = timed(prepare, request)
+    _, second = timed(untouched.check)
+    (problem, asked), before = timed(prepare, request, untouched)
     found, params, predicted = measure(module.Trainer, problem, request["device"], asked)
     _, after = timed(leave, folder, params, predicted)
-    found.between_seconds += before + after
+    _, last = timed(unchanged, untouched, problem, request)
+    found.between_seconds += first + second + before + after + last
     return {"import_seconds": import_seconds, **asdict(found)}
 
 
-def prepare(request: Document) -> tuple[Problem, Request]:
+def check(request: Document, folder: Path) -> Document:
+    """Put an implementation through the script of ``bench check``; no time of it is reported."""
+    untouched = guard.Untouched()
+    module, import_seconds = timed(load, request)
+    untouched.check()
+    (found, params, predicted), seconds = timed(examined, module, request, untouched)
+    leave(folder, params, predicted)
+    return {
+        "import_seconds": import_seconds,
+        "epoch_seconds": found.epoch_seconds,
+        "epoch_cpu_seconds": found.epoch_cpu_seconds,
+        "between_seconds": seconds - sum(found.epoch_seconds),
+    }
+
+
+def examined(
+    module: ModuleType, request: Document, untouched: guard.Untouched
+) -> tuple[Measurement, NDArray[np.float32], NDArray[np.int64]]:
+    """Examine a module's Trainer; return times, params and the labels that it predicted."""
+    problem, given = prepare(request, untouched)
+    workload = WORKLOADS[request["workload"]]
+    sizes = (problem.features, problem.classes, request["seed"])
+    starts = {stretch: start_params(stretch, workload, *sizes) for stretch in EXAMINATION}
+    asked = Asked(starts, given.seed, given.test_images, request["watch"], untouched)
+    left = examine(module.Trainer, problem, request["device"], asked)
+    unchanged(untouched, problem, request)
+    return left
+
+
+def unchanged(untouched: guard.Untouched, problem: Problem, request: Document) -> None:
+    """Raise FaultError where the suite or the data are not as they were."""
+    untouched.check()
+    data = dataset.read_samples(Path(request["data"]), request["samples"])
+    guard.same("the training data it was given", data, (problem.images, problem.labels))
+
+
+def prepare(request: Document, untouched: guard.Untouched) -> tuple[Problem, Request]:
     """Read the data, every page of them, and make the initial weights."""
     images, labels = dataset.read_samples(Path(request["data"]), request["samples"])
     test_images, _ = dataset.read(Path(request["data"]), "test")
@@ -79,7 +120,7 @@ def prepare(request: Document) -> tuple[Problem, Request]:
     classes = request["classes"]
     problem = Problem(images, labels, classes, request["batch_size"], workload.optimizer)
     initial = initial_params(workload, problem.features, classes, request["seed"])
-    return problem, Request(initial, request["seed"], request["epochs"], test_images)
+    return problem, Request(initial, request["seed"], request["epochs"], test_images, untouched)
 
 
 def leave(folder: Path, params: NDArray[np.float32], predicted: NDArray[np.int64]) -> None:
@@ -110,7 +151,7 @@ def probe(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode
     }
 
 
-MODES = {"trial": trial, "figure": figure, "probe": probe}
+MODES = {"trial": trial, "check": check, "figure": figure, "probe": probe}
 
 
 def load(request: Document) -> ModuleType:

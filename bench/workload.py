@@ -1,7 +1,7 @@
 """The fixed experiments: optimizer, epochs, initial weights, and the orders of the samples."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,33 @@ def initial_params(workload: Workload, features: int, classes: int, seed: int) -
     limit = np.sqrt(6 / (features + classes))
     uniform = np.random.default_rng(seed).uniform(-limit, limit, (features, classes))
     return Params(uniform.astype(np.float32), bias)
+
+
+class Stretch(NamedTuple):
+    """What follows one reset: from which weights, and which epochs, by the number of their order.
+
+    start: "initial" is the workload's own weights, "other" is Glorot uniform from another seed.
+    """
+
+    start: Literal["initial", "other"]
+    epochs: tuple[int, ...]
+
+
+# A trial is judged on its first epoch and on the first five that are timed: longer runs are not
+# compared, because rounding grows with the epochs, and five show a fault.
+TRIAL = (Stretch("initial", (FIRST_EPOCH,)), Stretch("initial", (1, 2, 3, 4, 5)))
+# ``bench check`` goes on, from other weights and over an order that was there before, so that
+# neither what a reset leaves behind nor what is remembered by the order stays unseen.
+EXAMINATION = (*TRIAL, Stretch("other", (1,)))
+
+
+def start_params(
+    stretch: Stretch, workload: Workload, features: int, classes: int, seed: int
+) -> Params:
+    """Return the weights that a stretch begins with."""
+    if stretch.start == "initial":
+        return initial_params(workload, features, classes, seed)
+    return initial_params(WORKLOADS["textbook"], features, classes, seed + 1)
 
 
 def order(seed: int, epoch: int, samples: int) -> NDArray[np.int64]:

@@ -52,7 +52,7 @@ def make_request(digits):
         return {
             "mode": "trial", "module": "softmax_numpy", "file": None, "extra": "",
             "data": str(digits.folder), "classes": 10, "workload": "sgd", "device": "cpu",
-            "batch_size": 32, "samples": 1440, "epochs": 2, "seed": 42, **changes,
+            "batch_size": 32, "samples": 1440, "epochs": 2, "seed": 42, "watch": False, **changes,
         }  # fmt: skip
 
     return make

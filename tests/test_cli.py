@@ -196,7 +196,7 @@ finally:
 
 def test_every_verb_and_flag_is_explained(bench):
     text = bench("--help").stdout
-    for verb in ("run", "report", "list", "machine", "data"):
+    for verb in ("run", "check", "report", "list", "machine", "data"):
         assert f" {verb} " in text
     text = bench("run", "--help").stdout
     for flag in ("implementation", "workload", "device", "batch-size", "threads", "samples",
@@ -224,6 +224,30 @@ def test_in_a_fresh_process_a_refusal_is_one_line_and_two(bench, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_check_tells_the_right_from_the_wrong_and_says_what_it_was_seen_to_reject(bench, saboteur):
+    ended = bench("check", "--data=digits", "--threads=1", "numpy", saboteur("sums_the_loss"))
+    assert (ended.returncode, ended.stderr) == (1, "")
+    lines = ended.stdout.splitlines()
+    assert len([line for line in lines if line.startswith("numpy ") and " ok " in line]) == 5
+    wrong = [line for line in lines if line.startswith("sums_the_loss ")]
+    assert "it looks as if it adds up the loss of a batch" in wrong[0]
+    assert {"passes: numpy", "FAILS: sums_the_loss"} <= set(lines)
+    assert "; switches the garbage collector off." in lines[-1]
+
+
+def test_check_of_what_is_right_ends_with_nought(bench, saboteur):
+    ended = bench("check", "--data=digits", "--threads=1", saboteur("honest"))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "passes: honest" in ended.stdout
+    assert "FAILS" not in ended.stdout
+
+
+def test_check_of_what_cannot_be_examined_has_not_passed(bench, saboteur):
+    ended = bench("check", "--data=digits", "--threads=1", saboteur("says_unavailable"))
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "no abacus in this machine" in ended.stdout
+
+
 RUN = ("run", "--data=digits", "--implementation=numpy")
 
 
@@ -241,6 +265,10 @@ RUN = ("run", "--data=digits", "--implementation=numpy")
         ((*RUN, "--implementation=numpy"), ["numpy is chosen twice"]),
         ((*RUN, "--workload=sdg"), ["unknown workload 'sdg'", "did you mean sgd"]),
         ((*RUN, "--device=tpu"), ["unknown device 'tpu'", "cpu"]),
+        (("check", "nmupy"), ["'nmupy'", "did you mean numpy"]),
+        (("check", "no/such.py"), ["there is no implementation file no/such.py"]),
+        (("check", "--device=tpu"), ["unknown device 'tpu'", "cpu"]),
+        (("check", "--threads=4096"), ["--threads 4096", "at most"]),
         ((*RUN, "--batch-size=33"), ["33 does not divide 1440", "32 or 36 would"]),
         ((*RUN, "--batch-size=1441"), ["1441 does not divide 1440", "1440 would"]),
         ((*RUN, "--samples=100"), ["32 does not divide 100", "25 or 50 would"]),

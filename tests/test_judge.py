@@ -11,7 +11,7 @@ from bench import dataset, judge, reference
 from bench.contract import Params, Problem
 from bench.judge import Judge
 from bench.result import Parity
-from bench.workload import WORKLOADS, initial_params, order
+from bench.workload import TRIAL, WORKLOADS, initial_params, order
 from implementations import FIGURES, ovr_sklearn, softmax_numpy
 
 EPOCHS = 3
@@ -211,7 +211,7 @@ def one_image(tmp_path):
 )
 def test_labels_may_differ_only_where_the_best_logits_are_all_but_equal(one_image, label, allowed):
     params = Params(np.array([[1, 1 - 0.9e-4, 1 - 1.1e-4]], np.float32), np.zeros(3, np.float32))
-    fault = one_image._label_fault(params, np.array([label]))
+    fault = judge.label_fault(params, one_image._test[0], np.array([label]))
     assert (fault is None) == allowed
 
 
@@ -239,11 +239,12 @@ def test_an_oracle_is_computed_once_for_all_trials_of_its_problem(digits, make_c
 
     monkeypatch.setattr(judge.reference, "train", train)
     chair = Judge(digits.folder, 10, 42)
-    first = chair._oracle(make_case(implementation="numpy"))
-    assert chair._oracle(make_case(implementation="pytorch")) is first
+    for stretch in TRIAL:
+        first = chair._oracle(make_case(implementation="numpy"), stretch)
+        assert chair._oracle(make_case(implementation="pytorch"), stretch) is first
     assert len(computed) == 2  # the first epoch, and the timed ones
-    chair._oracle(make_case(batch_size=96))
-    assert computed == [32, 32, 96, 96]
+    chair._oracle(make_case(batch_size=96), TRIAL[0])
+    assert computed == [32, 32, 96]
 
 
 @pytest.mark.parametrize(("error", "passed"), [(9e-6, True), (1.1e-5, False)])
@@ -276,3 +277,10 @@ def test_a_figure_must_be_within_its_tolerance_where_it_has_one(name):
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_figure_that_lacks_a_quantity_is_a_fault(name):
     assert judge.figure_fault(name, {}).startswith("it returned no ")
+
+
+@pytest.mark.parametrize(
+    ("in_force", "fine"), [(1.9, True), (2.1, True), (2.11, False)], ids=["less", "edge", "more"]
+)
+def test_more_threads_in_force_than_allowed_are_a_fault(make_case, in_force, fine):
+    assert (judge.threads_fault(make_case(threads=2), in_force) is None) == fine

@@ -7,7 +7,8 @@ import pytest
 
 from bench import measure, workload
 from bench.contract import SGD, Params, Problem
-from bench.measure import FaultError, Measurement, Request
+from bench.guard import FaultError, Untouched
+from bench.measure import Measurement, Request
 
 SAMPLES = 8
 
@@ -41,7 +42,7 @@ def problem():
 
 def make_request(epochs=2):
     initial = Params(np.full((3, 2), 7, np.float32), np.full(2, 7, np.float32))
-    return Request(initial, 42, epochs, np.zeros((5, 3), np.float32))
+    return Request(initial, 42, epochs, np.zeros((5, 3), np.float32), Untouched())
 
 
 def make_trainer(clock, seconds=1.0, **replaced):

@@ -11,11 +11,11 @@ import pytest
 from fixtures_data import idx_files, write_idx
 from fixtures_records import case, run, write
 
-from bench import __main__ as command_line
 from bench import options, store
 from bench.error import UserError
 from bench.machine import usable_cores
 from bench.options import Given
+from bench.verbs import run as verb
 from implementations import IMPLEMENTATIONS
 
 
@@ -167,7 +167,7 @@ def test_a_run_that_is_resumed_cannot_be_changed(here, given, flags):
 
 
 def test_a_flag_that_is_not_given_is_the_same_to_the_command_line_and_to_a_run_that_is_resumed():
-    flags = inspect.signature(command_line.run).parameters
+    flags = inspect.signature(verb.run).parameters
     singular = {"implementations": "implementation", "workloads": "workload"}
     for field in dataclasses.fields(Given):
         assert (flags[singular.get(field.name, field.name)].default or ()) == (field.default or ())

@@ -9,7 +9,7 @@ import pytest
 
 from bench import worker
 from bench.contract import Unavailable
-from bench.measure import FaultError
+from bench.guard import FaultError
 
 
 def answer(error, **request):

@@ -1,16 +1,32 @@
 """The same tables for the terminal, and a line for each trial; nothing here prints."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from bench import options
+from bench.check import REJECTED, Finding
 from bench.figures import FigureRow
 from bench.report import numbers, tables
-from bench.result import Record, Trial
+from bench.result import Case, Record, Run, Trial
 from bench.summary import Row
+from implementations import IMPLEMENTATIONS
+
+
+def tables_of(
+    console: Console, rows: Sequence[Row], quoted: Sequence[FigureRow]
+) -> Iterator[Table]:
+    """Return every table that a run has something for."""
+    for name in tables.workloads(rows):
+        if tables.measured(rows, name):
+            yield comparison(console, rows, name)
+    if quoted:
+        yield figures(quoted)
+    if tables.faults(rows):
+        yield faults(rows)
 
 
 def comparison(console: Console, rows: Sequence[Row], workload: str) -> Table:
@@ -83,3 +99,53 @@ def _how(record: Record) -> str:
     parity = numbers.error(record.parity.error if record.parity else None)
     epoch = numbers.duration(median(record.epoch_seconds))
     return f"epoch {epoch:>8}  parity error {parity}  {took}"
+
+
+def plan(run: Run) -> Table:
+    """Return the cases of a run, and how often each is measured."""
+    table = _table("workload", "implementation", "device", "batch size", "threads", "samples",
+                   "epochs", "rounds")  # fmt: skip
+    for case in run.cases:
+        table.add_row(case.workload, case.implementation, case.device, str(case.batch_size),
+                      str(case.threads), f"{case.samples:,}", str(case.epochs),
+                      str(run.rounds[case.workload]))  # fmt: skip
+    for case in run.figures:
+        table.add_row(case.workload, case.implementation, *["—"] * 5, "1")
+    return table
+
+
+def outlook(trials: int, seconds: float | None) -> str:
+    """Say how many trials there are, and how long they will take."""
+    time = "unknown: no earlier run to judge by" if seconds is None else numbers.clock(seconds)
+    return f"{trials} trials, estimated time {time}"
+
+
+def implementations() -> Table:
+    """Return the registry, and whether the frameworks are installed."""
+    table = _table("name", "framework", "objective", "style", "data", "devices")
+    for entry in IMPLEMENTATIONS:
+        table.add_row(entry.name, Text(options.installed(entry)), entry.objective, entry.style,
+                      entry.data, ", ".join(entry.devices))  # fmt: skip
+    return table
+
+
+def finding(case: Case, found: Finding) -> Text:
+    """Say in a line what one examination found."""
+    place = f"{found.data:<13}  {found.workload:<8}  {found.device}  batch {found.batch_size:>6,}"
+    result = {"ok": f"ok           parity error {numbers.error(found.error)}"}.get(
+        found.status, f"{found.status:<11}  {found.reason}"
+    )
+    return Text(f"{case.implementation:<22}  {place}  {result}")
+
+
+def verdict(cases: Sequence[Case], failed: Sequence[str]) -> Text:
+    """Say who passed, and what passing means."""
+    good = [case.implementation for case in cases if case.implementation not in failed]
+    lines = [f"passes: {', '.join(good)}"] if good else []
+    lines += [f"FAILS: {', '.join(failed)}"] if failed else []
+    rejected = "; ".join(REJECTED.values())
+    return Text("\n".join(["", *lines, "", f"Seen to be rejected, one that {rejected}."]))
+
+
+def _table(*headings: str) -> Table:
+    return Table(*headings, box=None, pad_edge=False)

@@ -1,0 +1,221 @@
+"""Conformance of an implementation: the contract's rules, parity, and good behaviour.
+
+An implementation is put through the script of bench/examine.py in a fresh process for every
+examination; what it hands over is judged here, in the parent.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from bench import mistakes, plan, request
+from bench.contract import Device, Params
+from bench.dataset import Dataset, read
+from bench.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
+from bench.launch import Child, Outcome, launch
+from bench.result import Case
+from bench.workload import EXAMINATION, order
+
+# Under sgd and in batches of this size, it is watched for a while after its last epoch.
+WATCHED = 32
+# None is the whole set in one batch. Small batches show a small fault (a weight decay of 1e-6
+# needs many updates), large ones show what is taken for granted about a batch's size. From zero
+# weights the 48,000 are too many: the classes are balanced, so the bias's first gradient is a sum
+# that all but cancels, and adding it up in float32 row by row, as some libraries do, is an error
+# above the tolerance though the mathematics are the same (docs/methodology.md).
+SIZES: dict[str, dict[str, tuple[int | None, ...]]] = {
+    "digits": {"sgd": (8, WATCHED, None), "textbook": (WATCHED, None)},
+    "fashion-mnist": {"sgd": (480, WATCHED, 9600), "textbook": (WATCHED, None)},
+}
+# Nothing of these may be seen by a process that asks for a GPU where there is none.
+HIDDEN = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+
+WHEN = (
+    "in the first epoch",
+    *(f"in epoch {epoch} after a second reset" for epoch in EXAMINATION[1].epochs),
+    "from other weights, over an order that was there before",
+)
+
+# What an implementation was seen to be rejected for: the file in tests/saboteurs/ that does it.
+REJECTED = {
+    "skips_a_batch": "skips a batch",
+    "repeats_a_batch": "repeats a batch",
+    "swaps_batches": "swaps two batches",
+    "ignores_the_order": "ignores the order it is given",
+    "shuffles": "shuffles on its own",
+    "sums_the_loss": "adds up the loss of a batch instead of averaging it",
+    "momentum": "has momentum in it",
+    "decays_its_weights": "has a weight decay of 1e-6",
+    "learns_too_fast": "has a learning rate that is off by 1e-4",
+    "epsilon_outside": "has RMSprop's epsilon outside the root",
+    "keras_jax_probabilities": "trains Keras on JAX with a loss on probabilities",
+    "leaves_out_the_bias": "leaves out the bias",
+    "float16": "multiplies in float16",
+    "bfloat16": "multiplies in bfloat16",
+    "tf32": "multiplies in TF32",
+    "live_view": "hands back a view of live weights",
+    "window": "hands back a window on its framework's memory",
+    "changes_params": "changes the initial params it was given",
+    "changes_order": "changes the order it was given",
+    "changes_images": "changes the images it was given",
+    "one_epoch_late": "returns the weights of the epoch before",
+    "works_on": "returns at once and goes on training in a thread",
+    "remembers_orders": "remembers results by their order",
+    "keeps_its_optimizer": "carries the optimizer's state through a reset",
+    "ignores_reset": "ignores a reset",
+    "not_repeatable": "comes out differently every time",
+    "predicts_wrongly": "predicts something else than argmax(images @ weight + bias)",
+    "remembers_predictions": "remembers predictions by their array",
+    "predicts_with_old_weights": "predicts with the weights from before a reset",
+    "claims_a_gpu": "claims a GPU that it does not use",
+    "keeps_busy": "keeps the CPU busy after an epoch has returned",
+    "many_threads": "computes on more cores than it may",
+    "leaves_a_child": "leaves a child process",
+    "leaves_a_daemon": "leaves a daemon",
+    "wrong_shape": "returns params of another shape",
+    "wrong_dtype": "returns params of another type",
+    "wrong_labels": "returns labels of another type",
+    "not_a_number": "returns NaN",
+    "prints": "prints on stdout",
+    "exits_with_three": "exits",
+    "leaves_silently": "exits without a result, as if all were well",
+    "segfaults": "crashes",
+    "raises": "raises an error",
+    "hangs": "hangs",
+    "takes_all_memory": "runs out of memory",
+    "slow_clock": "replaces the clock",
+    "mends_the_clock": "slows the clock down and puts it right again",
+    "disarms_the_guard": "disarms what looks after the clock, and replaces it",
+    "short_epochs": "replaces a function of the harness",
+    "replaces_code": "replaces the code of a function of the harness",
+    "times_fewer_epochs": "changes a setting of the harness",
+    "stops_the_collector": "switches the garbage collector off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One examination and what came out; ``error`` is the parity error, where there is one.
+
+    status: as a trial's. A fault is ``failed``, ``timeout`` or ``out-of-memory`` with its reason.
+    """
+
+    data: str
+    workload: str
+    device: Device
+    batch_size: int
+    status: str
+    reason: str | None = None
+    error: float | None = None
+
+
+class Examiner:
+    """Examines implementations on some data sets; the oracles are computed once for all of them.
+
+    threads, timeout (seconds): of one examination; device: where it trains.
+    """
+
+    def __init__(
+        self, data: Sequence[Dataset], *, seed: int, threads: int, timeout: float, device: Device
+    ) -> None:
+        self._judges = [(each, Judge(each.folder, each.classes, seed)) for each in data]
+        self._seed = seed
+        self._threads = threads
+        self._timeout = timeout
+        self._device = device
+
+    def findings(self, case: Case) -> Iterator[Finding]:
+        """Examine an implementation; ends early where it exceeds the time limit once.
+
+        ``case`` is as ``plan.implementation`` begins it.
+        """
+        for data, judge in self._judges:
+            for workload, sizes in SIZES.get(data.name, SIZES["fashion-mnist"]).items():
+                for size in sizes:
+                    finding = self._examined(self._filled(case, data, workload, size), data, judge)
+                    yield finding
+                    if finding.status == "timeout":
+                        return
+            if data is self._judges[0][0] and "gpu" in case.devices and sys.platform == "linux":
+                yield self._without_gpu(case)
+
+    def _filled(self, case: Case, data: Dataset, workload: str, size: int | None) -> Case:
+        available = len(read(data.folder, "train")[1])
+        if size is not None:  # the largest divisor of somebody's own data set that is no larger
+            size = next(each for each in range(size, 0, -1) if available % each == 0)
+        selection = plan.Selection(
+            batch_size=size or available, threads=self._threads, available=available
+        )
+        return plan.fill(case, selection, workload, self._device)
+
+    def _examined(self, case: Case, data: Dataset, judge: Judge) -> Finding:
+        with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
+            scratch = Path(name)
+            outcome = self._run(case, data, scratch, {})
+            if outcome.status != "ok":
+                return _finding(case, data, outcome.status, outcome.reason)
+            judgement = judge.examine(case, scratch / "params.npy", scratch / "labels.npy")
+            reason = self._reason(judgement, case, judge, scratch)
+            in_force = threads_in_force(outcome.document)
+            reason = reason or threads_fault(case, inf if in_force is None else in_force)
+        error = judgement.parity.error if judgement.parity else None
+        return _finding(case, data, "failed" if reason else "ok", reason, error)
+
+    def _run(self, case: Case, data: Dataset, scratch: Path, hidden: Mapping[str, str]) -> Outcome:
+        child = Child(
+            threads=case.threads, device=case.device, variables={**case.variables, **hidden},
+            timeout=self._timeout,
+        )  # fmt: skip
+        asked = request.training("check", case, data, self._seed)
+        asked["watch"] = (case.workload, case.batch_size) == ("sgd", WATCHED)
+        return launch(asked, child, scratch)
+
+    def _reason(self, judgement: Judgement, case: Case, judge: Judge, scratch: Path) -> str | None:
+        """Say when the fault began and, if it is a common one, what it is."""
+        wrong = [number for number, error in enumerate(judgement.errors) if not error <= TOLERANCE]
+        if not wrong:
+            return judgement.fault
+        fault = f"{judgement.fault}, {WHEN[wrong[0]]}"
+        if wrong[0] > 0:
+            return fault
+        first, *_ = np.load(scratch / "params.npy")
+        stretch = EXAMINATION[0]
+        known = mistakes.name(
+            Params(first[:-1], first[-1]),
+            judge.problem(case),
+            judge.start(case, stretch),
+            order(self._seed, stretch.epochs[0], case.samples),
+            case.objective,
+        )
+        return f"{fault}; it looks as if {known}" if known else fault
+
+    def _without_gpu(self, case: Case) -> Finding:
+        """Ask for a GPU where none can be seen: an honest implementation is unavailable."""
+        data, _ = self._judges[0]
+        asked = msgspec.structs.replace(self._filled(case, data, "sgd", 32), device="gpu")
+        with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
+            outcome = self._run(asked, data, Path(scratch), HIDDEN)
+        if outcome.status == "unavailable":
+            return _finding(asked, data, "unavailable", outcome.reason)
+        what = outcome.reason or "it trained, so it claims a GPU that it does not use"
+        return _finding(
+            asked, data, "failed", f"where no GPU can be seen it must raise Unavailable: {what}"
+        )
+
+
+def passed(found: Sequence[Finding]) -> bool:
+    """Tell whether at least one examination went well and none found a fault."""
+    return {finding.status for finding in found} - {"unavailable"} == {"ok"}
+
+
+def _finding(
+    case: Case, data: Dataset, status: str, reason: str | None, error: float | None = None
+) -> Finding:
+    place = (data.name, case.workload, case.device, case.batch_size)
+    return Finding(*place, status, reason, error)

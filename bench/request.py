@@ -1,0 +1,22 @@
+"""What a child is asked: one JSON object, which the parent writes and the worker reads."""
+
+from pathlib import Path
+from typing import Any
+
+from bench.dataset import Dataset
+from bench.result import Case
+
+
+def training(mode: str, case: Case, data: Dataset, seed: int) -> dict[str, Any]:
+    """Ask for a case to be trained, in the worker's mode of that name."""
+    return {
+        "mode": mode, **source(case), "data": str(data.folder), "classes": data.classes,
+        "workload": case.workload, "device": case.device, "batch_size": case.batch_size,
+        "samples": case.samples, "epochs": case.epochs, "seed": seed,
+    }  # fmt: skip
+
+
+def source(case: Case) -> dict[str, Any]:
+    """Return the part of a request that says what to import."""
+    file = None if case.file is None else str(Path(case.file).resolve())
+    return {"module": case.module, "file": file, "extra": case.extra}

@@ -1,0 +1,48 @@
+"""The verbs of the command line, a file for each; with bench/__main__.py all that prints."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+# Without a terminal there is no width to keep to: every column is printed.
+console = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
+
+MOST = 2**31 - 1
+WAITING = "another run is measuring on this machine; waiting for it"
+
+Device = Annotated[str, typer.Option("--device", help="cpu or gpu.")]
+Data = Annotated[
+    str | None,
+    typer.Option("--data", metavar="DIR", help="A folder of four IDX files, or 'digits'."),
+]
+Threads = Annotated[int | None, typer.Option(min=1, max=MOST, help="Default: all.")]
+Timeout = Annotated[float, typer.Option(min=1, max=86400, help="Seconds a process.")]
+Seed = Annotated[int, typer.Option(min=0, max=MOST, help="Of orders and weights.")]
+
+
+@contextmanager
+def host() -> Iterator[None]:
+    """Have the machine for ourselves; where another run has it, say so and wait."""
+    from bench import lock
+
+    with lock.opened() as taken:
+        if not taken.take():
+            console.print(WAITING)
+            taken.wait()
+        yield
+
+
+def show_report(folder: Path) -> None:
+    """Write a run's report and print its tables."""
+    from bench import report as reports
+    from bench.report import terminal
+
+    written = reports.write(folder)
+    for table in terminal.tables_of(console, *reports.load(folder)):
+        console.print("\n", table, sep="")
+    console.print(f"\n{written}", soft_wrap=True)

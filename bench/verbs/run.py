@@ -1,0 +1,131 @@
+"""``bench run``: measure, then write the report."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.text import Text
+
+from bench.verbs import MOST, WAITING, Data, Device, Seed, Threads, Timeout, console, show_report
+
+if TYPE_CHECKING:
+    from bench.dataset import Dataset
+    from bench.result import Run
+
+Names = Annotated[
+    list[str] | None,
+    typer.Option("--implementation", metavar="NAME|FILE", help="Measure this one (repeatable)."),
+]
+Workloads = Annotated[
+    list[str] | None, typer.Option("--workload", help="sgd or textbook (repeatable).")
+]
+
+
+def run(
+    implementation: Names = None,
+    workload: Workloads = None,
+    device: Device = "cpu",
+    batch_size: Annotated[int | None, typer.Option(min=1, max=MOST)] = None,
+    threads: Threads = None,
+    samples: Annotated[int | None, typer.Option(min=1, max=MOST, help="In an epoch.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, max=200, help="At least, timed.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, max=1000, help="Processes a case.")] = None,
+    timeout: Timeout = 600,
+    seed: Seed = 42,
+    quick: Annotated[bool, typer.Option("--quick", help="One round of sgd, no figures.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List cases and time only.")] = False,
+    data: Data = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's folder.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with --output, or with the newest run.")
+    ] = False,
+) -> None:
+    """Measure, then write the report."""
+    from bench import options
+
+    given = options.Given(
+        tuple(implementation or ()), tuple(workload or ()), device, batch_size, threads, samples,
+        epochs, rounds, timeout, seed, quick, data,
+    )  # fmt: skip
+    if resume:
+        folder, planned = options.resumed(output, given)
+    else:
+        command = f"python -m bench {shlex.join(sys.argv[1:])}"
+        folder, planned = options.planned(output, given, command)
+    if dry_run:
+        _dry_run(planned)
+    else:
+        _measure(folder, planned, new=not resume)
+
+
+def _dry_run(planned: "Run") -> None:
+    from bench import estimate, plan
+    from bench.report import terminal
+
+    trials = plan.trials(planned)
+    seconds = estimate.Estimate(estimate.earlier(Path("results"))).seconds(trials)
+    console.print(terminal.plan(planned))
+    console.print(terminal.outlook(len(trials), seconds))
+
+
+def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
+    from bench import dataset, store
+
+    data = dataset.find(planned.data)
+    if new:
+        store.create(folder, planned)
+    interrupted = False
+    try:
+        _follow(folder, planned, data)
+    except KeyboardInterrupt:
+        interrupted = True
+    show_report(folder)
+    failed = {"failed", "timeout", "out-of-memory"}
+    if interrupted:
+        console.print(f"interrupted; go on with --resume --output {folder}")
+        raise typer.Exit(130)
+    ended = {record.status for record in store.read_records(folder)}
+    raise typer.Exit(3 if ended & failed else 0)
+
+
+def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
+    """Show what is running.
+
+    The screen changes only when a trial starts or ends: between the two, nothing of this process
+    may disturb what is measured.
+    """
+    from rich.live import Live
+
+    from bench import estimate, plan
+    from bench import run as runner
+    from bench.report import terminal
+
+    left = plan.trials(planned)
+    times = estimate.Estimate(estimate.earlier(folder.parent))
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        for event in runner.perform(folder, planned, data):
+            match event:
+                case runner.Waiting():
+                    console.print(WAITING)
+                case runner.Importing(name):
+                    live.update(Text(f"importing {name} once, unmeasured"), refresh=True)
+                case runner.Started(trial, number, total):
+                    left = left[left.index(trial) :]
+                    shown = terminal.running(trial, number, total, times.seconds(left))
+                    live.update(shown, refresh=console.is_terminal)
+                case runner.Ended(record, number, total):
+                    times.add(record)
+                    console.print(terminal.ended(record, number, total))
+
+
+def _report(folder: Path) -> None:
+    """Write the report and print its tables."""
+    from bench import report as reports
+    from bench.report import terminal
+
+    written = reports.write(folder)
+    for table in terminal.tables_of(console, *reports.load(folder)):
+        console.print("\n", table, sep="")
+    console.print(f"\n{written}", soft_wrap=True)

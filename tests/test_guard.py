@@ -1,0 +1,123 @@
+"""What an implementation may not do, looked at without a process of its own."""
+
+import gc
+import json
+
+import numpy as np
+import pytest
+
+from bench import guard, measure
+from bench.contract import SGD, Params, Problem
+from bench.guard import FaultError, Handed, Untouched
+
+WEIGHT, BIAS = np.zeros((3, 2), np.float32), np.zeros(2, np.float32)
+
+
+@pytest.fixture
+def handed():
+    images = np.zeros((4, 3), np.float32)
+    return Handed(Problem(images, np.zeros(4, np.int32), 2, 4, SGD(0.1)))
+
+
+class Window:
+    """Somebody else's memory, as the array interface shows it."""
+
+    def __init__(self, array):
+        self.__array_interface__ = array.__array_interface__
+
+
+class Lazy(np.ndarray):
+    """An array that might compute itself when it is looked at."""
+
+
+def test_a_copy_is_taken_and_so_is_a_view_of_one(handed):
+    handed.take(Params(WEIGHT.copy(), BIAS.copy()))
+    handed.take(Params(WEIGHT.T.copy().T, np.zeros(4, np.float32)[:2]))
+    assert handed.stack().shape == (2, 4, 2)
+
+
+@pytest.mark.parametrize("array", [Window(WEIGHT), memoryview(WEIGHT)])
+def test_memory_that_is_not_numpys_is_a_fault(handed, array):
+    with pytest.raises(FaultError, match="a weight that is a view of its framework's memory"):
+        handed.take(Params(np.asarray(array)[:, :], BIAS.copy()))
+
+
+def test_a_kind_of_array_that_is_not_numpys_own_is_a_fault(handed):
+    with pytest.raises(FaultError, match="the bias as a float32 NumPy array"):
+        handed.take(Params(WEIGHT.copy(), BIAS.copy().view(Lazy)))
+
+
+def test_what_is_the_same_bit_for_bit_is_the_same_whatever_it_means():
+    nan = np.array([np.nan, 1], np.float32)
+    guard.same("it", [nan, np.arange(3)], [nan.copy(), np.arange(3)])
+    for other in ([np.nan, 2], [0.0, 1]):
+        with pytest.raises(FaultError, match="the implementation changed it; hand over and keep"):
+            guard.same("it", [nan], [np.array(other, np.float32)])
+    with pytest.raises(FaultError):
+        guard.same("it", [np.array([0.0])], [np.array([-0.0])])
+
+
+def test_labels_are_copied(handed):
+    found = np.arange(4)
+    taken = guard.labels(found, np.zeros((4, 3)))
+    found[0] = 9
+    assert taken.tolist() == [0, 1, 2, 3]
+
+
+def test_a_harness_that_nobody_touched_is_untouched():
+    before = Untouched()
+    before.check()
+    json.scanner = json.scanner  # what only looks changed is not
+    before.check()
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "says"),
+    [
+        (measure, "perf_counter_ns", "bench.measure.perf_counter_ns"),
+        (measure, "timed", "bench.measure.timed"),
+        (measure, "MOST_REPEATS", "bench.measure.MOST_REPEATS"),
+        (guard.Handed, "take", "the code of bench.guard.Handed.take"),
+        (json, "dumps", "json.dumps"),
+        (gc, "collect", "gc.collect"),
+        (np, "array_equal", "numpy.array_equal"),
+    ],
+)
+def test_what_is_replaced_is_named(monkeypatch, owner, name, says):
+    before = Untouched()
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, lambda *_: 0)
+        with pytest.raises(FaultError) as fault:
+            before.check()
+    assert str(fault.value) == f"it replaced {says}; an implementation leaves the suite alone"
+    before.check()
+
+
+def test_what_is_taken_away_is_named(monkeypatch):
+    before = Untouched()
+    monkeypatch.delattr(measure, "timed")
+    with pytest.raises(FaultError, match=r"it replaced bench\.measure\.timed;"):
+        before.check()
+
+
+def test_other_code_and_other_contents_in_the_same_object_are_seen(monkeypatch):
+    before = Untouched()
+    with monkeypatch.context() as patched:
+        patched.setattr(guard.labels, "__code__", (lambda found, images: found).__code__)
+        with pytest.raises(FaultError, match=r"the code of bench\.guard\.labels"):
+            before.check()
+    with monkeypatch.context() as patched:
+        patched.setitem(measure.TIMED_SECONDS, "cpu", 0.0)
+        with pytest.raises(FaultError, match=r"the contents of bench\.measure\.TIMED_SECONDS"):
+            before.check()
+    before.check()
+
+
+def test_the_collector_stays_on():
+    before = Untouched()
+    gc.disable()
+    try:
+        with pytest.raises(FaultError, match="switched the garbage collector off; leave it on"):
+            before.check()
+    finally:
+        gc.enable()

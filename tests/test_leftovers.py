@@ -1,0 +1,63 @@
+"""What a child leaves running is found, named and ended; nobody else is touched."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from bench import leftovers
+
+
+@pytest.fixture
+def started():
+    """Start processes that are ended with the test, whatever it says."""
+    processes = []
+
+    def start(command, **options):
+        processes.append(subprocess.Popen(command, **options))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def leader(started, code, **options):
+    """Start a session whose leader ends at once; it stays a zombie until it is waited for."""
+    process = started([sys.executable, "-c", code], start_new_session=True, **options)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    return process.pid
+
+
+def test_a_child_that_ended_with_all_it_started_left_nothing(started, tmp_path):
+    bystander = started(["sleep", "60"])
+    assert leftovers.ended(leader(started, "pass"), tmp_path) == []
+    assert bystander.poll() is None
+
+
+def test_what_is_left_of_the_session_is_named_and_ended(started, tmp_path):
+    code = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True)"
+    with (tmp_path / "out").open("w") as out:
+        number = leader(started, code, stdout=out)
+    assert leftovers.ended(number, tmp_path) == ["sleep"]
+    assert leftovers.ended(number, tmp_path) == []
+
+
+def test_what_left_the_session_is_known_by_its_variables(started, tmp_path):
+    daemon = started(["sleep", "60"], start_new_session=True,
+                     env={**os.environ, "TMPDIR": str(tmp_path / "cache" / "tmp")})  # fmt: skip
+    assert leftovers.ended(leader(started, "pass"), tmp_path) == ["sleep"]
+    assert daemon.wait() == -signal.SIGKILL
+
+
+def test_what_is_about_to_end_has_a_moment_to_do_so(started, tmp_path):
+    code = "import subprocess; subprocess.Popen(['sleep', '0.2'])"
+    assert leftovers.ended(leader(started, code), tmp_path) == []
+
+
+def test_where_processes_cannot_be_listed_none_is_found(monkeypatch, started, tmp_path):
+    monkeypatch.setattr(leftovers, "_PROC", tmp_path)
+    assert leftovers.ended(leader(started, "pass"), tmp_path) == []

@@ -1,0 +1,19 @@
+"""What a child is asked is all it needs, in words that JSON has."""
+
+import json
+
+from bench import request
+
+
+def test_a_case_is_asked_for_with_all_that_decides_what_is_trained(make_case, digits):
+    asked = request.training("trial", make_case(batch_size=8, epochs=3), digits, 7)
+    assert json.loads(json.dumps(asked)) == {
+        "mode": "trial", "module": "softmax_numpy", "file": None, "extra": "",
+        "data": str(digits.folder), "classes": 10, "workload": "sgd", "device": "cpu",
+        "batch_size": 8, "samples": 1440, "epochs": 3, "seed": 7,
+    }  # fmt: skip
+
+
+def test_somebodys_own_file_is_named_wherever_the_child_stands(make_case, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert request.source(make_case(file="own.py"))["file"] == str(tmp_path / "own.py")
