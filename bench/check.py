@@ -136,7 +136,8 @@ class Examiner:
         ``case`` is as ``plan.implementation`` begins it.
         """
         for data, judge in self._judges:
-            for workload, sizes in SIZES.get(data.name, SIZES["fashion-mnist"]).items():
+            known = data.name if data.name in SIZES else "fashion-mnist"
+            for workload, sizes in SIZES[known].items():
                 for size in sizes:
                     finding = self._examined(self._filled(case, data, workload, size), data, judge)
                     yield finding
