@@ -8,14 +8,16 @@ what decides a ranking (parity, accuracy, the sum of the times) is judged by the
 import gc
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from types import FunctionType
+from collections.abc import Iterable, Iterator, Mapping
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Params, Problem
+
+CLOCK = {"bench.measure", "time"}
 
 
 class FaultError(Exception):
@@ -86,28 +88,42 @@ class Untouched:
     """The harness, the clock and the collector as they were before an implementation came."""
 
     def __init__(self) -> None:
-        self._before = dict(_state())
+        self._before = dict(_state(_modules()))
+        self._clock = {name: module for name, module in sys.modules.items() if name in CLOCK}
+        self._clock_before = dict(_state(self._clock.values()))
 
     def check(self) -> None:
         """Raise FaultError where any of it was replaced, or the collector switched off."""
-        now = dict(_state())
-        for name, value in self._before.items():
-            if name not in now or not _equal(value, now[name]):
-                raise FaultError(f"it replaced {name}; an implementation leaves the suite alone")
+        _compare(self._before, dict(_state(_modules())))
         if not gc.isenabled():
             raise FaultError("it switched the garbage collector off; leave it on")
 
+    def check_clock(self) -> None:
+        """Look at the clock only: little enough to be done before every epoch, in its caches."""
+        _compare(self._clock_before, dict(_state(self._clock.values())))
 
-def _state() -> Iterator[tuple[str, Any]]:
-    """Everything that measures or judges in this process, by name; what is called, by its code."""
+
+def _compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for name, value in before.items():
+        if name not in now or not _equal(value, now[name]):
+            raise FaultError(f"it replaced {name}; an implementation leaves the suite alone")
+
+
+def _modules() -> list[ModuleType]:
     own = [module for name, module in sys.modules.items() if name.partition(".")[0] == "bench"]
-    own.append(sys.modules["__main__"])  # the worker itself, whose name is not bench.worker
-    for module in (*own, sys.modules["time"], gc, json, np):
+    main = sys.modules["__main__"]  # the worker itself, whose name is not bench.worker
+    return [*own, main, sys.modules["time"], gc, json, np]
+
+
+def _state(modules: Iterable[ModuleType]) -> Iterator[tuple[str, Any]]:
+    """Everything that measures or judges, by name; what is called, by its code."""
+    for module in modules:
+        own = module.__name__.partition(".")[0] in {"bench", "__main__"}
         for name, value in list(vars(module).items()):
             where = f"{module.__name__}.{name}"
-            if module in own or callable(value):  # time.tzname is any library's to set
+            if own or callable(value):  # time.tzname is any library's to set
                 yield where, value
-            if module in own:
+            if own:
                 yield from _inside(where, value)
                 if isinstance(value, type) and value.__module__ == module.__name__:
                     for part, inner in vars(value).items():

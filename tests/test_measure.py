@@ -30,7 +30,9 @@ def clock(monkeypatch, quick_collector):
     clock = Clock()
     monkeypatch.setattr(measure, "perf_counter_ns", lambda: clock.nanoseconds)
     monkeypatch.setattr(measure, "process_time_ns", lambda: clock.cpu)
-    monkeypatch.setattr(gc, "collect", lambda: 0)  # takes its time where a suite has much in memory
+    monkeypatch.setattr(
+        gc, "collect", lambda *_: 0
+    )  # takes its time where a suite has much in memory
     return clock
 
 
@@ -141,23 +143,24 @@ def test_predictions_go_on_until_enough_of_them_and_enough_time_are_measured(
     assert len(found.predict_seconds) == predictions
 
 
-def test_garbage_is_collected_before_every_timed_epoch_and_once_before_predictions(
+def test_what_an_epoch_left_is_collected_before_the_next_and_everything_before_all(
     clock, problem, monkeypatch
 ):
     trainer = make_trainer(clock)
-    monkeypatch.setattr(gc, "collect", lambda: trainer.calls.append("collect"))
+    monkeypatch.setattr(gc, "collect", lambda *young: trainer.calls.append(("collect", *young)))
     measure.measure(trainer, problem, "cpu", make_request(epochs=2))
-    order = [call if call == "collect" else call[0] for call in trainer.calls]
-    timed = ["collect", "epoch", "collect", "epoch", "collect", *["predict"] * 6]
+    order = [call if call[0] == "collect" else call[0] for call in trainer.calls]
+    whole, young = ("collect",), ("collect", 1)
+    timed = [whole, young, "epoch", young, "epoch", whole, *["predict"] * 6]
     assert order == ["setup", "reset", "epoch", "reset", *timed]
     assert gc.isenabled()
 
 
 def test_what_lies_between_the_phases_is_timed_too(clock, problem, monkeypatch):
-    monkeypatch.setattr(gc, "collect", lambda: clock.spend(10))
+    monkeypatch.setattr(gc, "collect", lambda *_: clock.spend(10))
     found, _, _ = measure.measure(make_trainer(clock), problem, "cpu", make_request(epochs=2))
-    # The second reset; then the collector before both epochs and before the predictions.
-    assert found.between_seconds == 100 + 3 * 10
+    # The second reset; then the collector after it, before both epochs and before the predictions.
+    assert found.between_seconds == 100 + 4 * 10
     assert found.epoch_seconds == [1, 1]
 
 
