@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 
 from bench.error import UserError
-from bench.verbs import check, run, show
+from bench.verbs import check, intervals, run, show
 
 app = typer.Typer(
     name="bench",
@@ -18,6 +18,8 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(check.check)
 app.command()(show.report)
+app.command()(intervals.intervals)
+app.command()(show.agree)
 app.command("list")(show.implementations)
 app.command()(show.machine)
 app.command()(show.data)

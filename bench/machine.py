@@ -30,11 +30,11 @@ def usable_cores() -> list[int]:
         cores = sorted(os.sched_getaffinity(0))
     else:
         cores = list(range(os.cpu_count() or 1))
-    quota = _cgroup_quota(Path("/sys/fs/cgroup/cpu.max"))
+    quota = cgroup_quota(Path("/sys/fs/cgroup/cpu.max"))
     return cores if quota is None else cores[: max(1, floor(quota))]
 
 
-def _cgroup_quota(path: Path) -> float | None:
+def cgroup_quota(path: Path) -> float | None:
     """Cores' worth of time that cgroup v2 grants, or None: "max 100000" means no limit."""
     try:
         quota, period = path.read_text().split()
@@ -64,6 +64,7 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "distribution": _distribution(),
         "virtual": "hypervisor" in _cpuinfo("flags").split(),
+        "processors": os.cpu_count(),
         "affinity": hasattr(os, "sched_setaffinity"),
     }
 
@@ -155,22 +156,6 @@ def peak_rss_bytes() -> int | None:
         return None
     found = re.search(r"^VmHWM:\s*(\d+) kB$", text, re.MULTILINE)
     return int(found[1]) * 1024 if found else None
-
-
-def conditions() -> dict[str, float | None]:
-    """Return what may disturb: load over a minute, mean clock in MHz, stolen CPU seconds so far."""
-    try:
-        clocks = re.findall(
-            r"^cpu MHz\s*:\s*([\d.]+)", Path("/proc/cpuinfo").read_text(), re.MULTILINE
-        )
-        steal = int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8])
-    except (OSError, IndexError, ValueError):
-        clocks, steal = [], None
-    return {
-        "load": os.getloadavg()[0],
-        "mhz": sum(map(float, clocks)) / len(clocks) if clocks else None,
-        "steal_seconds": None if steal is None else steal / os.sysconf("SC_CLK_TCK"),
-    }
 
 
 def energy() -> int | str:

@@ -3,6 +3,7 @@
 import datetime as dt
 import importlib.metadata
 import os
+import re
 import secrets
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -38,11 +39,14 @@ class Given:
     seed: int = 42
     quick: bool = False
     data: str | None = None
+    precision: str | None = None
+    budget: str | None = None
 
 
 def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]:
     """Return the folder and the plan of a new run; raises UserError, and writes nothing."""
-    selection = _selection(given)
+    precision, budget = share(given.precision), seconds(given.budget)
+    selection = _selection(given, precision)
     cases = plan.cases(selection, probe.file)
     now = dt.datetime.now(dt.UTC)
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -52,7 +56,7 @@ def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]
     return folder, Run(
         format=FORMAT, run=name, command=command, created=now.isoformat(timespec="seconds"),
         seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=figures,
-        timeout=given.timeout, data=given.data,
+        timeout=given.timeout, data=given.data, precision=precision, budget=budget,
     )  # fmt: skip
 
 
@@ -75,7 +79,29 @@ def _flag(name: str, default: object) -> str:
     return "--" + (name.removesuffix("s") if default == () else name).replace("_", "-")
 
 
-def _selection(given: Given) -> plan.Selection:
+def share(text: str | None) -> float | None:
+    """Read a share such as 2% or 0.02; raises UserError unless it lies between 0.1 and 50 %."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(%?)", text.strip())
+    value = float(found[1]) / (100 if found[2] else 1) if found else 0.0
+    if not 0.001 <= value <= 0.5:
+        raise UserError(f"--precision {text}: give a share from 0.1% to 50%, such as 2%")
+    return value
+
+
+def seconds(text: str | None) -> float | None:
+    """Read a time such as 90s, 10m or 1.5h; raises UserError."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d*)?)([smh])", text.strip())
+    value = float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
+    if not value >= 1:
+        raise UserError(f"--budget {text}: give a time of a second or more, such as 90s, 10m or 2h")
+    return value
+
+
+def _selection(given: Given, precision: float | None) -> plan.Selection:
     for name in given.workloads:
         if name not in WORKLOADS:
             raise plan.unknown("workload", name, list(WORKLOADS))
@@ -85,8 +111,8 @@ def _selection(given: Given) -> plan.Selection:
     _fits(given.samples or 0, images.shape[1])
     return plan.Selection(
         given.implementations, tuple(dict.fromkeys(given.workloads)), (device,),
-        given.batch_size, given.threads, given.samples, given.epochs, given.rounds, given.quick,
-        available=len(labels),
+        given.batch_size, given.threads, given.samples, given.epochs, _rounds(given, precision),
+        given.quick, available=len(labels),
     )  # fmt: skip
 
 
@@ -114,6 +140,15 @@ def _threads(given: int | None) -> int:
     if given is not None and given > cores:
         raise UserError(f"--threads {given}: this machine lets us use {cores} at most")
     return given or cores
+
+
+def _rounds(given: Given, precision: float | None) -> int | None:
+    """Rounds that were asked for; a precision is known after a first stage of more than one."""
+    if precision is None:
+        return given.rounds
+    if given.quick or given.rounds == 1:
+        raise UserError("--precision needs the spread of two rounds or more; raise --rounds")
+    return given.rounds or plan.FIRST_STAGE
 
 
 def _fits(samples: int, features: int) -> None:

@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import random
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
 from pathlib import Path
@@ -20,6 +20,8 @@ from implementations import FIGURES, IMPLEMENTATIONS, Figure, Implementation
 
 # Five processes give an interval that is of use; the second workload shows that the order holds.
 ROUNDS = {"sgd": 5, "textbook": 1}
+# With a precision to reach, so many fix the number of all: fewer make their spread a guess.
+FIRST_STAGE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +167,27 @@ def _figure_case(figure: Figure) -> Case:
     )  # fmt: skip
 
 
-def trials(run: Run) -> list[Trial]:
+def trials(run: Run, wanted: Mapping[str, int] | None = None) -> list[Trial]:
     """Return all trials of a run in the order in which they are measured.
 
     Randomised blocks: each round measures every case once, in a random order of its own that
-    follows from the seed, so that drift of the machine hits all alike. The figures come last.
+    follows from the seed, so that drift of the machine hits all alike. The figures come after
+    them, and last the rounds that a precision takes beyond: ``wanted`` has their number by the
+    case's slug.
     """
+    rounds = {case.slug: run.rounds[case.workload] for case in run.cases}
+    figures = [Trial(f"r1-{case.implementation}", "figure", 1, case) for case in run.figures]
+    return _blocks(run, {}, rounds) + figures + _blocks(run, rounds, wanted or {})
+
+
+def _blocks(run: Run, done: Mapping[str, int], wanted: Mapping[str, int]) -> list[Trial]:
+    """Return the rounds after those that are done, up to those that are wanted of each case."""
     planned = []
-    for number in range(1, max(run.rounds.values(), default=0) + 1):
-        block = [case for case in run.cases if number <= run.rounds[case.workload]]
+    for number in range(1, max(wanted.values(), default=0) + 1):
+        block = [
+            case for case in run.cases
+            if done.get(case.slug, 0) < number <= wanted.get(case.slug, 0)
+        ]  # fmt: skip
         random.Random(f"{run.seed}/{number}").shuffle(block)  # noqa: S311 - an order, not a secret
         planned += [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
-    return planned + [Trial(f"r1-{case.implementation}", "figure", 1, case) for case in run.figures]
+    return planned

@@ -120,10 +120,12 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: dict[str, Any]
 
 
-class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a run set out to do: enough to go on with it after it was killed.
 
-    rounds: of each workload. data: what ``--data`` said, or None. timeout: seconds a trial.
+    rounds: of each workload, or with a precision of its first stage. precision: largest relative
+    half-width of the epochs' intervals, or None. budget: seconds that measuring may take, or None.
+    data: what ``--data`` said, or None. timeout: seconds a trial.
     """
 
     format: int
@@ -136,3 +138,5 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     figures: tuple[Case, ...]
     timeout: float
     data: str | None = None
+    precision: float | None = None
+    budget: float | None = None

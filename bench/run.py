@@ -3,17 +3,18 @@
 import datetime as dt
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from bench import lock, machine, plan, probe, request
+from bench import conditions, lock, machine, plan, probe, request, summary
 from bench.dataset import Dataset
 from bench.judge import Judge, figure_fault, threads_fault, threads_in_force
 from bench.launch import Child, Outcome, launch, recorded
+from bench.measure import now
 from bench.result import FORMAT, Case, Environment, Record, Run, Trial
 from bench.store import add_environment, append, keep_params, mend, read_records
 
@@ -32,11 +33,12 @@ class Importing:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Trial ``number`` of ``total`` begins."""
+    """Trial ``number`` of ``total`` begins; ``left`` are all that are still to be made, with it."""
 
     trial: Trial
     number: int
     total: int
+    left: tuple[Trial, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,14 @@ class Ended:
     total: int
 
 
-Event = Waiting | Importing | Started | Ended
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The budget would not last for the next trial; so many are left."""
+
+    left: int
+
+
+Event = Waiting | Importing | Started | Ended | Spent
 
 # What a child may say of itself, and nothing else: the rest of a record is the parent's.
 _REPORTED = (
@@ -59,21 +68,44 @@ _REPORTED = (
 
 
 def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
-    """Measure all trials of the run that have no record yet; an event before and after each."""
+    """Measure all trials of the run that have no record yet; an event before and after each.
+
+    The rounds that a precision takes are known only when the first stage is measured, so that
+    what is missing is asked for again when all of it has been made.
+    """
     with lock.opened() as host:
         if not host.take():
             yield Waiting()
             host.wait()
         # What is done is read only now: the run that had the host may have been this very one.
         mend(folder)
-        done = {record.trial for record in read_records(folder) if record.status != "interrupted"}
-        planned = plan.trials(run)
-        yield from _imports([trial for trial in planned if trial.id not in done])
+        begun, records = now(), read_records(folder)
+        yield from _imports(missing(run, records))
         runner = _Runner(folder, run, data)
-        for number, trial in enumerate(planned, 1):
-            if trial.id not in done:
-                yield Started(trial, number, len(planned))
-                yield Ended(runner.measure(trial), number, len(planned))
+        while left := missing(run, records):
+            total = len(plan.trials(run, summary.wanted(records, run)))
+            for place, trial in enumerate(left):
+                if run.budget is not None and now() - begun + _last(trial, records) > run.budget:
+                    yield Spent(len(left) - place)
+                    return
+                number = total - len(left) + place + 1
+                yield Started(trial, number, total, tuple(left[place:]))
+                records.append(runner.measure(trial))
+                yield Ended(records[-1], number, total)
+
+
+def missing(run: Run, records: Iterable[Record]) -> list[Trial]:
+    """Return the trials that have no record, as far as they are known, in their order."""
+    kept = [record for record in records if record.status != "interrupted"]
+    done = {record.trial for record in kept}
+    planned = plan.trials(run, summary.wanted(kept, run))
+    return [trial for trial in planned if trial.id not in done]
+
+
+def _last(trial: Trial, records: Iterable[Record]) -> float:
+    """Seconds that the longest trial of the same case has taken, nought where there was none."""
+    same = (record for record in records if record.case == trial.case)
+    return max((record.wall_seconds or 0.0 for record in same), default=0.0)
 
 
 def _imports(trials: list[Trial]) -> Iterator[Event]:
@@ -101,13 +133,13 @@ class _Runner:
     def measure(self, trial: Trial) -> Record:
         """Run one trial to its end, whatever that is, and append its record."""
         started = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-        before = machine.conditions()
+        before = conditions.read()
         try:
             values = self._values(trial)
         except KeyboardInterrupt:
             self._keep(trial, {"started": started, "status": "interrupted"})
             raise
-        values["conditions"] = _changed(before, machine.conditions())
+        values["conditions"] = conditions.between(before, conditions.read())
         return self._keep(trial, {"started": started, **values})
 
     def _values(self, trial: Trial) -> dict[str, Any]:
@@ -192,13 +224,6 @@ def _reported(outcome: Outcome) -> dict[str, Any]:
     values = {name: outcome.document[name] for name in _REPORTED if name in outcome.document}
     own = {"status": outcome.status, "reason": outcome.reason, "wall_seconds": outcome.wall_seconds}
     return values | own
-
-
-def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, float | None]:
-    pairs = {f"{name}_{when}": side[name] for when, side in (("before", before), ("after", after))
-             for name in ("load", "mhz")}  # fmt: skip
-    stolen = (before["steal_seconds"], after["steal_seconds"])
-    return {**pairs, "steal_seconds": None if None in stolen else stolen[1] - stolen[0]}
 
 
 def _record(run: str, trial: Trial, environment: str, values: dict[str, Any]) -> Record:

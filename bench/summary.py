@@ -9,45 +9,17 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from bench.intervals import Interval, interval, rounds_needed
 from bench.plan import distributions
-from bench.result import Case, Environment, Record
+from bench.result import Case, Environment, Record, Run
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A geometric mean and its interval; low and high are None where one value gives none."""
-
-    mean: float
-    low: float | None = None
-    high: float | None = None
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """Geometric mean of positive values, with the t interval of their logarithms at 95 %.
-
-    Raises ValueError where there is no value, or one that is not positive.
-    """
-    if not values:
-        raise ValueError("no values, no interval")
-    logs = [math.log(value) for value in values]
-    centre = fmean(logs)
-    if len(logs) == 1:
-        return Interval(math.exp(centre))
-    from scipy import stats
-
-    t = float(stats.t.ppf((1 + CONFIDENCE) / 2, df=len(logs) - 1))
-    half = t * stdev(logs) / math.sqrt(len(logs))
-    return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +27,7 @@ class Row:
     """One case in a table. Seconds, bytes; accuracies after the workload's own epochs.
 
     epochs_by_round: the median epoch of each trial that went well.
+    wanted: how many rounds the precision that was asked for takes, or None where none was.
     faults: the reason of every trial that did not; a case with a ``failed`` one is not ranked.
     """
 
@@ -63,6 +36,7 @@ class Row:
     rounds: int
     epochs_by_round: Mapping[int, float]
     epoch: Interval | None
+    wanted: int | None
     first_epoch: float | None
     imports: float | None
     setup: float | None
@@ -83,16 +57,19 @@ class Row:
         return None if self.epoch is None else self.case.samples / self.epoch.mean
 
 
-def rows(records: Iterable[Record], environments: Mapping[str, Environment]) -> list[Row]:
+def rows(
+    records: Iterable[Record], environments: Mapping[str, Environment], run: Run | None = None
+) -> list[Row]:
     """Return one row for each case that was tried, the fastest of each workload first.
 
-    An interrupted trial is one still to be made, not a fault of its case.
+    An interrupted trial is one still to be made, not a fault of its case. ``run`` says whether a
+    precision was asked for, which decides how intervals are computed.
     """
     by_case: dict[bytes, list[Record]] = defaultdict(list)
     for record in records:
         if record.kind == "trial" and record.status != "interrupted":
             by_case[msgspec.json.encode(record.case)].append(record)
-    found = [_row(trials, environments) for trials in by_case.values()]
+    found = [_row(trials, environments, run) for trials in by_case.values()]
     return sorted(found, key=_place)
 
 
@@ -101,17 +78,19 @@ def _place(row: Row) -> tuple[str, str, bool, float, str]:
     return (row.case.workload, row.case.device, not row.ranked, time, row.case.implementation)
 
 
-def _row(trials: Sequence[Record], environments: Mapping[str, Environment]) -> Row:
+def _row(trials: Sequence[Record], environments: Mapping[str, Environment], run: Run | None) -> Row:
     case = trials[0].case
-    good = [trial for trial in trials if trial.status == "ok"]
+    good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda one: one.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
+    first = first_stage(medians, case, run)
     last = case.epochs - 1
     return Row(
         case=case,
         version=version(case, environments.get(trials[0].environment)),
         rounds=len(trials),
         epochs_by_round=medians,
-        epoch=interval(list(medians.values())) if medians else None,
+        epoch=interval(list(medians.values()), len(first) if first else None) if medians else None,
+        wanted=rounds_needed(first, run.precision) if run and run.precision and first else None,
         first_epoch=_mean(trial.first_epoch_seconds for trial in good),
         imports=_mean(trial.import_seconds for trial in good),
         setup=_mean(trial.setup_seconds for trial in good),
@@ -125,6 +104,27 @@ def _row(trials: Sequence[Record], environments: Mapping[str, Environment]) -> R
             if trial.status != "ok"
         ),
     )
+
+
+def first_stage(epochs: Mapping[int, float], case: Case, run: Run | None) -> list[float] | None:
+    """Return the epochs of the rounds that fix how many there will be; None where nothing does."""
+    if run is None or run.precision is None:
+        return None
+    found = [epochs[number] for number in sorted(epochs) if number <= run.rounds[case.workload]]
+    return found if len(found) > 1 else None
+
+
+def wanted(records: Iterable[Record], run: Run) -> dict[str, int]:
+    """Return how many rounds the precision takes, by the slug of each case that can be told.
+
+    That is where every round of the first stage went well.
+    """
+    found = {}
+    for row in rows(records, {}, run):
+        stage = first_stage(row.epochs_by_round, row.case, run) or ()
+        if row.wanted is not None and row.ranked and len(stage) == run.rounds[row.case.workload]:
+            found[row.case.slug] = row.wanted
+    return found
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

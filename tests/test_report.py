@@ -13,9 +13,9 @@ from rich.console import Console
 
 from bench import report, store, summary
 from bench.error import UserError
+from bench.intervals import Interval
 from bench.report import charts, markdown, numbers, tables, terminal
 from bench.result import Parity, Trial
-from bench.summary import Interval
 
 HERE = {"here": environment()}
 # Raw newlines, cell separators, code, HTML and emphasis, as a hostile record may have them.

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import summary
+from bench.intervals import Interval, interval
 from bench.result import Parity
-from bench.summary import Interval, interval, leaders, ratio, rows, times_fastest
+from bench.summary import leaders, ratio, rows, times_fastest
 
 HERE = {"here": environment()}
 

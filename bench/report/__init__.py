@@ -5,7 +5,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import figures, plan, summary
+from bench import figures, summary
+from bench import noise as noises
+from bench import run as runner
 from bench.error import UserError
 from bench.figures import FigureRow
 from bench.report import charts, markdown, tables
@@ -18,7 +20,9 @@ START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of 
 def load(folder: Path) -> tuple[list[Row], list[FigureRow]]:
     """Return the rows and the figures of a run; raises UserError where it cannot be read."""
     records, environments = read_records(folder), read_environments(folder)
-    return summary.rows(records, environments), figures.rows(records, environments)
+    return summary.rows(records, environments, read_run(folder)), figures.rows(
+        records, environments
+    )
 
 
 def write(folder: Path) -> Path:
@@ -27,11 +31,12 @@ def write(folder: Path) -> Path:
     Raises UserError where the folder holds no run or cannot be written.
     """
     run, (rows, found) = read_run(folder), load(folder)
-    tried = {record.trial for record in read_records(folder) if record.status != "interrupted"}
-    missing = sum(trial.id not in tried for trial in plan.trials(run))
+    missing = len(runner.missing(run, read_records(folder)))
     try:
         drawn = draw(folder, rows)
-        contents = markdown.Contents(run, rows, found, read_environments(folder), drawn, missing)
+        environments = read_environments(folder)
+        noise = noises.noise(read_records(folder), environments)
+        contents = markdown.Contents(run, rows, found, environments, drawn, missing, noise)
         (folder / "report.md").write_text(markdown.report(contents), encoding="utf-8")
         summary.frame(rows).to_csv(folder / "summary.csv", index=False)
     except OSError as error:

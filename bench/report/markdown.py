@@ -1,9 +1,11 @@
 """The report in Markdown; whatever comes from a record is untrusted text and is escaped."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.figures import FigureRow
+from bench.noise import Noise, untold
 from bench.report import numbers, tables
 from bench.result import Environment, Run
 from bench.summary import Row, comparable, leaders
@@ -90,6 +92,7 @@ class Contents:
     environments: Mapping[str, Environment]
     charts: Mapping[str, Sequence[tuple[str, str]]]
     missing: int
+    noise: Noise
 
 
 def report(of: Contents) -> str:
@@ -98,13 +101,15 @@ def report(of: Contents) -> str:
     parts = [
         "# Softmax classifier: the frameworks compared\n",
         _opening(of.run, of.environments, of.missing),
-        *(_workload(of.rows, name, of.charts.get(name, ())) for name in names),
+        *(_workload(of, name) for name in names),
         "## The textbook's figures and ours\n",
         _figures(of.figures),
         "## What is included in the measurements?\n",
         INCLUDED,
         "## Failed and unavailable\n",
         _faults(of.rows),
+        "## Noise\n",
+        _noise(of.noise),
         "## Machine and software\n",
         _machine(of.run, of.environments),
     ]
@@ -122,19 +127,72 @@ def _opening(run: Run, environments: Mapping[str, Environment], missing: int) ->
     return "\n".join(lines)
 
 
-def _workload(rows: Sequence[Row], name: str, charts: Sequence[tuple[str, str]]) -> str:
-    workload = WORKLOADS.get(name)
+def _workload(of: Contents, name: str) -> str:
+    rows, workload = of.rows, WORKLOADS.get(name)
     shown = tables.measured(rows, name)
     title = f"{escape(name)}: {workload.optimizer}" if workload else escape(name)
     parts = [f"## Workload {title}\n"]
     if shown:
         problems = list(dict.fromkeys(tables.problem(row) for row in shown))
         parts.append(f"{finding(shown)} ({'; '.join(problems)}; {_rounds(shown)}.)\n")
+        parts += [f"{line}\n" for line in too_noisy(shown, of.noise)]
         parts.append(comparison(rows, shown, tables.columns()))
-        parts += [f"![{escape(text)}]({file})\n" for file, text in charts]
+        parts += [f"![{escape(text)}]({file})\n" for file, text in of.charts.get(name, ())]
+        parts += [precision(shown, of.run.precision)] * (of.run.precision is not None)
     else:
         parts.append("No trial of this workload went well; see below.\n")
     return "\n".join(parts)
+
+
+def precision(rows: Sequence[Row], asked: float | None) -> str:
+    """Say which rows got the precision that was asked for, and how far the others came."""
+    short = [row for row in rows if len(row.epochs_by_round) < (row.wanted or math.inf)]
+    sentence = f"Precision asked for: ± {100 * (asked or 0):g} %"
+    if not short:
+        return f"{sentence}: every row has the rounds that it takes.\n"
+    lines = [
+        f"{escape(row.case.implementation)} ({len(row.epochs_by_round)} of "
+        f"{row.wanted or 'an unknown number of'} rounds)"
+        for row in short
+    ]
+    return f"{sentence}. **Not reached** by {', '.join(lines)}.\n"
+
+
+def too_noisy(rows: Sequence[Row], noise: Noise) -> list[str]:
+    """Say in one line which neighbours cannot be told apart, and what disturbed the run."""
+    pairs = untold([row for row in rows if row.epoch and row.epoch.low is not None])
+    if not pairs:
+        return []
+    names = ", ".join(
+        f"{escape(faster.case.implementation)} and {escape(slower.case.implementation)}"
+        for faster, slower in pairs
+    )
+    if noise.causes:
+        return [
+            "**The machine was too noisy for some of these differences** "
+            f"({', '.join(noise.causes)}): {names} cannot be told apart."
+        ]
+    return [f"Not told apart by so many processes: {names}."]
+
+
+def _noise(found: Noise) -> str:
+    """Say aloud how noisy the run was."""
+    drift = "unknown" if found.drift is None else numbers.factor(found.drift)
+    lines = [
+        ("spread within a process (standard deviation of epochs)", numbers.percent(found.within)),
+        ("spread between processes of a case, drift taken out", numbers.percent(found.between)),
+        ("drift from the first round to the last, as a factor", drift),
+        ("other processes, of all cores' time", numbers.percent(found.others)),
+        ("stolen by the hypervisor", numbers.percent(found.steal)),
+        ("variation of the clock", numbers.percent(found.clock)),
+        ("times a core was throttled", numbers.count(found.throttled)),
+    ]
+    said = (
+        f"Disturbed: {', '.join(found.causes)}.\n"
+        if found.causes
+        else "Nothing that was recorded disturbed it.\n"
+    )
+    return said + "\n" + table(("what", "here"), lines, numeric={1})
 
 
 def _rounds(rows: Sequence[Row]) -> str:

@@ -2,7 +2,7 @@
 
 from math import floor, isfinite, log10
 
-from bench.summary import Interval
+from bench.intervals import Interval
 
 ABSENT = "—"
 
@@ -69,6 +69,11 @@ def mebibytes(value: float | None) -> str:
 def share(value: float | None) -> str:
     """Show an accuracy to four decimals: one image in 10,000."""
     return ABSENT if value is None else f"{value:.4f}"
+
+
+def percent(value: float | None) -> str:
+    """Show a share in percent; what was not measured is a dash."""
+    return ABSENT if value is None else f"{significant(100 * value, 2)} %"
 
 
 def error(value: float | None) -> str:

@@ -36,6 +36,12 @@ def run(
     seed: Seed = 42,
     quick: Annotated[bool, typer.Option("--quick", help="One round of sgd, no figures.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List cases and time only.")] = False,
+    precision: Annotated[
+        str | None, typer.Option(metavar="SHARE", help="Rounds until so precise: 2%.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="End after so long: 90s, 10m, 2h.")
+    ] = None,
     data: Data = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's folder.")] = None,
     resume: Annotated[
@@ -47,7 +53,7 @@ def run(
 
     given = options.Given(
         tuple(implementation or ()), tuple(workload or ()), device, batch_size, threads, samples,
-        epochs, rounds, timeout, seed, quick, data,
+        epochs, rounds, timeout, seed, quick, data, precision, budget,
     )  # fmt: skip
     if resume:
         folder, planned = options.resumed(output, given)
@@ -98,11 +104,10 @@ def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
     """
     from rich.live import Live
 
-    from bench import estimate, plan
+    from bench import estimate
     from bench import run as runner
     from bench.report import terminal
 
-    left = plan.trials(planned)
     times = estimate.Estimate(estimate.earlier(folder.parent))
     with Live(console=console, auto_refresh=False, transient=True) as live:
         for event in runner.perform(folder, planned, data):
@@ -111,13 +116,14 @@ def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
                     console.print(WAITING)
                 case runner.Importing(name):
                     live.update(Text(f"importing {name} once, unmeasured"), refresh=True)
-                case runner.Started(trial, number, total):
-                    left = left[left.index(trial) :]
+                case runner.Started(trial, number, total, left):
                     shown = terminal.running(trial, number, total, times.seconds(left))
                     live.update(shown, refresh=console.is_terminal)
                 case runner.Ended(record, number, total):
                     times.add(record)
                     console.print(terminal.ended(record, number, total))
+                case runner.Spent(count):
+                    console.print(f"the budget is spent: {count} trials were not made")
 
 
 def _report(folder: Path) -> None:

@@ -22,6 +22,25 @@ def report(
         reports.update_readme(readme, folder)
 
 
+def agree(
+    first: Annotated[Path, typer.Argument(metavar="RUN")],
+    second: Annotated[Path, typer.Argument(metavar="RUN")],
+) -> None:
+    """Tell whether two runs of one machine put their rows in the same order."""
+    from bench import agreement
+    from bench import report as reports
+    from bench.report import terminal
+
+    if agreement.machines(first) != agreement.machines(second):
+        console.print("the runs are of different machines: there is nothing to compare")
+        raise typer.Exit(4)
+    (one, _), (other, _) = reports.load(first), reports.load(second)
+    console.print(terminal.twice(one, other))
+    found = agreement.agreements(one, other)
+    console.print("\n", terminal.agreements(found), sep="")
+    raise typer.Exit(1 if any(each.broken for each in found) else 0)
+
+
 def implementations() -> None:
     """List the implementations, and whether their frameworks are installed."""
     from bench.report import terminal
@@ -29,13 +48,22 @@ def implementations() -> None:
     console.print(terminal.implementations())
 
 
-def machine() -> None:
+def machine(
+    check: Annotated[bool, typer.Option("--check", help="Name what would disturb a run.")] = False,
+) -> None:
     """Say what machine this is, as the records will."""
     from bench import machine as here
 
     for key, value in here.describe().items():
         shown = value if isinstance(value, bool | int) else value or "none"
         console.print(f"{key:<14}{shown}", soft_wrap=True, markup=False)
+    if check:
+        from bench import conditions
+
+        found = conditions.disturbances()
+        for line in found or ["nothing found that would disturb a run"]:
+            console.print(line, soft_wrap=True, markup=False)
+        raise typer.Exit(1 if found else 0)
 
 
 def data(data: Data = None) -> None:

@@ -11,8 +11,8 @@ from statistics import median
 import pytest
 
 from bench import dataset, launch, machine, plan, request
+from bench.intervals import interval
 from bench.launch import Child
-from bench.summary import interval
 from bench.workload import WORKLOADS
 
 BARE = Path(__file__).with_name("bare_loop.py")

@@ -1,0 +1,117 @@
+"""Our intervals put to the test: simulated processes whose true mean is known."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.intervals import Interval, interval, rounds_needed
+
+EPOCHS = 5
+# As measured on two shared cores, of the logarithms of epoch times.
+WITHIN, BETWEEN = 0.035, 0.038
+# Of the whole run, from the first block to the last.
+DRIFT = 0.10
+# More than any first stage of five asks for at these spreads and a precision of 2 %.
+MOST_ROUNDS = 400
+MOST_ROUNDS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Standard deviations of log epoch times within and between processes, and drift in a run."""
+
+    within: float = WITHIN
+    between: float = BETWEEN
+    drift: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How often an interval held the true value: of one row's epoch, and of a ratio of two rows.
+
+    rounds: mean number of processes a row. narrow: share of the rows' intervals that are as narrow
+    as was asked for, where a precision was.
+    """
+
+    row: float
+    ratio: float
+    rounds: float
+    narrow: float | None = None
+
+
+def medians(
+    spread: Spread, rounds: int, draw: np.random.Generator, cases: int = 2
+) -> NDArray[np.float64]:
+    """Median epoch of every process, (cases, rounds); the true mean of each case is 1.
+
+    A block has one process of every case, and drift is that of the block: it is linear over the
+    run and its mean is nought.
+    """
+    process = draw.normal(0, spread.between, (cases, rounds))
+    epochs = draw.normal(0, spread.within, (cases, rounds, EPOCHS))
+    block = spread.drift * (np.arange(rounds) / max(1, rounds - 1) - 0.5)
+    return np.exp(np.median(process[..., None] + epochs, axis=-1) + block)
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """So many runs of two equal cases, with a seed; how often do our intervals hold?"""
+
+    spread: Spread
+    repeats: int
+    seed: int = 42
+
+    def fixed(self, rounds: int) -> Coverage:
+        """Use a number of rounds that is fixed beforehand."""
+        draw = np.random.default_rng(self.seed)
+        rows, ratios = [], []
+        for _ in range(self.repeats):
+            one, other = medians(self.spread, rounds, draw)
+            rows.append(_holds(interval(list(one))))
+            ratios.append(_holds(interval(list(one / other))))
+        return Coverage(fmean(rows), fmean(ratios), rounds)
+
+    def two_stages(self, first: int, precision: float) -> Coverage:
+        """Use the number of rounds that Stein's first stage fixes."""
+
+        def enough(values: Sequence[float]) -> int:
+            return rounds_needed(values[:first], precision)
+
+        return self._stopped(enough, first, precision)
+
+    def until_narrow(self, first: int, precision: float) -> Coverage:
+        """Go on round by round until the interval looks narrow enough: not to be imitated."""
+
+        def enough(values: Sequence[float]) -> int:
+            count = first
+            while count < len(values) and not _narrow(interval(values[:count]), precision):
+                count += 1
+            return count
+
+        return self._stopped(enough, None, precision)
+
+    def _stopped(
+        self, enough: Callable[[Sequence[float]], int], first: int | None, precision: float
+    ) -> Coverage:
+        draw = np.random.default_rng(self.seed)
+        rows, ratios, counts, narrow = [], [], [], []
+        for _ in range(self.repeats):
+            both = medians(self.spread, MOST_ROUNDS, draw)
+            one, other = (list(case[: enough(list(case))]) for case in both)
+            found = interval(one, first)
+            rows.append(_holds(found))
+            narrow.append(_narrow(found, precision))
+            ratios.append(_holds(interval([a / b for a, b in zip(one, other, strict=False)])))
+            counts.append(len(one))
+        return Coverage(fmean(rows), fmean(ratios), fmean(counts), fmean(narrow))
+
+
+def _holds(found: Interval) -> bool:
+    return found.low is not None and found.high is not None and found.low <= 1 <= found.high
+
+
+def _narrow(found: Interval, precision: float) -> bool:
+    return found.high is not None and found.high <= found.mean * (1 + precision) * (1 + 1e-12)
