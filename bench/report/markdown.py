@@ -168,10 +168,8 @@ def too_noisy(rows: Sequence[Row], noise: Noise) -> list[str]:
         for faster, slower in pairs
     )
     if noise.causes:
-        return [
-            "**The machine was too noisy for some of these differences** "
-            f"({', '.join(noise.causes)}): {names} cannot be told apart."
-        ]
+        what = "The machine was too noisy for some of these differences"
+        return [f"**{what}** ({', '.join(noise.causes)}): {names} cannot be told apart."]
     return [f"Not told apart by so many processes: {names}."]
 
 
@@ -187,11 +185,8 @@ def _noise(found: Noise) -> str:
         ("variation of the clock", numbers.percent(found.clock)),
         ("times a core was throttled", numbers.count(found.throttled)),
     ]
-    said = (
-        f"Disturbed: {', '.join(found.causes)}.\n"
-        if found.causes
-        else "Nothing that was recorded disturbed it.\n"
-    )
+    causes = ", ".join(found.causes)
+    said = f"Disturbed: {causes}.\n" if causes else "No disturbance was recorded.\n"
     return said + "\n" + table(("what", "here"), lines, numeric={1})
 
 

@@ -167,8 +167,8 @@ def twice(first: Sequence[Row], second: Sequence[Row]) -> Table:
 
 def agreements(lines: Iterable[Agreement]) -> Table:
     """Return how many pairs of rows kept their order from one run to the next."""
-    table = _table("workload", "pairs", "intervals parted", "of these kept", "of these changed order",
-                   "overlapping, changed order")  # fmt: skip
+    table = _table("workload", "pairs", "intervals parted", "order kept", "order changed",
+                   "overlapping, order changed")  # fmt: skip
     for each in lines:
         broken = ", ".join(f"{a} and {b}" for a, b in each.broken) or "none"
         counts = (str(each.pairs), str(each.parted), str(each.kept))
