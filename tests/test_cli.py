@@ -196,12 +196,12 @@ finally:
 
 def test_every_verb_and_flag_is_explained(bench):
     text = bench("--help").stdout
-    for verb in ("run", "check", "report", "list", "machine", "data"):
+    for verb in ("run", "check", "report", "intervals", "agree", "list", "machine", "data"):
         assert f" {verb} " in text
     text = bench("run", "--help").stdout
     for flag in ("implementation", "workload", "device", "batch-size", "threads", "samples",
                  "epochs", "rounds", "timeout", "seed", "quick", "dry-run", "data", "output",
-                 "resume"):  # fmt: skip
+                 "resume", "precision", "budget"):  # fmt: skip
         assert f"--{flag} " in text
 
 
@@ -269,6 +269,13 @@ RUN = ("run", "--data=digits", "--implementation=numpy")
         (("check", "no/such.py"), ["there is no implementation file no/such.py"]),
         (("check", "--device=tpu"), ["unknown device 'tpu'", "cpu"]),
         (("check", "--threads=4096"), ["--threads 4096", "at most"]),
+        ((*RUN, "--precision=2"), ["--precision 2", "such as 2%"]),
+        ((*RUN, "--precision=2%", "--rounds=1"), ["--precision needs", "raise --rounds"]),
+        ((*RUN, "--budget=10"), ["--budget 10", "10m"]),
+        (("intervals", "--precision=x"), ["--precision x"]),
+        (("intervals", "--repeats=1"), ["--repeats"]),
+        (("agree", "one"), ["RUN"]),
+        (("agree", "one", "two"), ["one holds no run"]),
         ((*RUN, "--batch-size=33"), ["33 does not divide 1440", "32 or 36 would"]),
         ((*RUN, "--batch-size=1441"), ["1441 does not divide 1440", "1440 would"]),
         ((*RUN, "--samples=100"), ["32 does not divide 100", "25 or 50 would"]),

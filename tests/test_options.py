@@ -84,6 +84,46 @@ def test_the_figures_are_programs_for_the_textbooks_data_only(small, monkeypatch
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [("2%", 0.02), ("0.02", 0.02), (" 1.5% ", 0.015), (".1", 0.1), ("50%", 0.5), (None, None)],
+)
+def test_a_precision_is_a_share(text, value):
+    assert options.share(text) == (value if value is None else pytest.approx(value))
+
+
+@pytest.mark.parametrize("text", ["", "2", "-2%", "0", "0.09%", "51%", "two", "nan", "2%%", "1e-2"])
+def test_what_is_no_precision_is_refused(text):
+    with pytest.raises(UserError, match=r"--precision .*: give a share from 0.1% to 50%"):
+        options.share(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("90s", 90), ("10m", 600), ("1.5h", 5400), (" 2m ", 120), (None, None)]
+)
+def test_a_budget_is_a_time(text, value):
+    assert options.seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "10", "0s", "0.5s", "-1m", "1d", "h", "9999999s", "nanm"])
+def test_what_is_no_budget_is_refused(text):
+    with pytest.raises(UserError, match=r"--budget .*: give a time of a second or more"):
+        options.seconds(text)
+
+
+def test_a_precision_has_a_first_stage_of_five_rounds_in_every_workload(small):
+    _, made = planned(small, precision="2%", budget="10m")
+    assert made.rounds == {"sgd": 5, "textbook": 5}
+    assert (made.precision, made.budget) == (0.02, 600.0)
+    assert planned(small, precision="2%", rounds=3)[1].rounds == {"sgd": 3, "textbook": 3}
+
+
+@pytest.mark.parametrize("flags", [{"quick": True}, {"rounds": 1}])
+def test_a_precision_needs_a_spread(small, flags):
+    with pytest.raises(UserError, match="--precision needs the spread of two rounds or more"):
+        planned(small, precision="2%", **flags)
+
+
+@pytest.mark.parametrize(
     ("flags", "says"),
     [
         ({"workloads": ("sdg",)}, "unknown workload 'sdg'; did you mean sgd"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from fixtures_records import ok
 
 from bench import plan, run, store
 from bench.launch import Outcome
@@ -102,8 +103,11 @@ def test_an_honest_record_holds_all_that_was_measured(sabotaged):
     assert record.worker_seconds < record.wall_seconds
     assert record.peak_rss_bytes > 2**20
     assert record.conditions.keys() == {
-        "load_before", "load_after", "mhz_before", "mhz_after", "steal_seconds",
+        "load_before", "load_after", "mhz_before", "mhz_after", "steal_seconds", "seconds",
+        "others_seconds", "throttled",
     }  # fmt: skip
+    assert record.conditions["seconds"] >= record.wall_seconds
+    assert record.conditions["others_seconds"] >= 0
 
 
 def test_nothing_is_left_in_the_folder_for_temporary_files(sabotaged, surroundings):
@@ -130,11 +134,11 @@ def performed(tmp_path, digits, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     folder = tmp_path / "out"
 
-    def perform(*cases, figures=(), rounds=1):
+    def perform(*cases, figures=(), rounds=1, **changes):
         planned = Run(
             format=FORMAT, run="a-run", command="bench run", created="2026-01-01T00:00:00+00:00",
             seed=42, rounds={"sgd": rounds, "textbook": rounds}, cases=cases, figures=figures,
-            timeout=60, data="digits",
+            timeout=60, data="digits", **changes,
         )  # fmt: skip
         if not folder.exists():
             store.create(folder, planned)
@@ -194,6 +198,116 @@ def test_an_own_file_that_is_gone_is_a_failure(performed, own_case, tmp_path):
     (record,) = records_of(performed(case))
     assert record.status == "failed"
     assert "cannot be read any more" in record.reason
+
+
+@pytest.fixture
+def pretended(monkeypatch):
+    """Pretend to measure: every round has the epoch that was given for it, every trial 12 s."""
+    clock = [0.0]
+
+    def pretend(*epochs):
+        def measure(self, trial):
+            record = ok(trial.case, trial.round, epochs[trial.round - 1], trial=trial.id)
+            clock[0] += record.wall_seconds
+            store.append(self._folder, record)
+            return record
+
+        monkeypatch.setattr(run._Runner, "measure", measure)
+        monkeypatch.setattr(run, "_imports", lambda _: iter(()))
+        monkeypatch.setattr(run, "now", lambda: clock[0])
+
+    return pretend
+
+
+def trials_of(events):
+    return [(event.trial.id[:2], event.number, event.total, len(event.left)) for event in events
+            if isinstance(event, run.Started)]  # fmt: skip
+
+
+def test_a_precision_takes_the_rounds_that_the_first_stage_fixes(performed, pretended, make_case):
+    # Logarithms 0, 0.0198, 0.0392: s = 0.0196, t = 4.303: (4.303 * 0.0196 / ln 1.04)^2 = 4.63.
+    pretended(1.0, 1.02, 1.04, 2.0, 0.5)
+    events = performed(make_case(), rounds=3, precision=0.04)
+    expected = [("r1", 1, 3, 3), ("r2", 2, 3, 2), ("r3", 3, 3, 1), ("r4", 4, 5, 2), ("r5", 5, 5, 1)]
+    assert trials_of(events) == expected
+    assert performed(make_case(), rounds=3, precision=0.04) == []
+
+
+def test_a_run_that_stopped_in_its_second_stage_goes_on_with_it(
+    performed, pretended, make_case, tmp_path
+):
+    pretended(1.0, 1.02, 1.04, 2.0, 0.5)
+    performed(make_case(), rounds=3, precision=0.04)
+    path = tmp_path / "out" / "trials.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:4]))
+    events = performed(make_case(), rounds=3, precision=0.04)
+    assert trials_of(events) == [("r5", 5, 5, 1)]
+
+
+def test_without_a_precision_there_is_one_stage(performed, pretended, make_case):
+    pretended(1.0, 1.5, 2.0)
+    assert len(trials_of(performed(make_case(), rounds=3))) == 3
+
+
+def test_a_budget_ends_a_run_before_a_trial_that_would_exceed_it(performed, pretended, make_case):
+    pretended(1.0, 1.0, 1.0, 1.0)
+    # Of 12 s each: after two 24 s are gone, and the third would end at 36.
+    events = performed(make_case(), rounds=4, budget=35.0)
+    assert len(trials_of(events)) == 2
+    assert events[-1] == run.Spent(2)
+    # Going on has the budget anew.
+    assert len(trials_of(performed(make_case(), rounds=4, budget=36.0))) == 2
+
+
+def test_a_budget_that_lasts_changes_nothing(performed, pretended, make_case):
+    pretended(1.0, 1.0)
+    events = performed(make_case(), rounds=2, budget=24.0)
+    assert len(trials_of(events)) == 2
+    assert not [event for event in events if isinstance(event, run.Spent)]
+
+
+WATCHES = """
+import json, os
+from pathlib import Path
+from implementations import softmax_numpy
+
+seen = []
+
+
+def look(when):
+    parent = Path(f"/proc/{os.getppid()}")
+    written = (parent / "io").read_text().split()[3]
+    ticks = (parent / "stat").read_text().rpartition(")")[2].split()[11:13]
+    here = sorted(path.name for path in Path().iterdir())
+    seen.append([when, written, ticks, here])
+
+
+class Trainer(softmax_numpy.Trainer):
+    def train_epoch(self, order):
+        look("before")
+        params = super().train_epoch(order)
+        look("after")
+        return params
+
+    def predict(self, images):
+        Path(os.environ["WATCHED"]).write_text(json.dumps(seen))
+        return super().predict(images)
+"""
+
+
+def test_while_epochs_are_timed_the_parent_sleeps_and_nobody_writes(performed, own_case, tmp_path):
+    watched = tmp_path / "watched"
+    case = own_case(WATCHES, variables={"WATCHED": str(watched)}, epochs=20)
+    (record,) = records_of(performed(case))
+    assert (record.status, record.reason) == ("ok", None)
+    seen = json.loads(watched.read_text())
+    assert len(seen) >= 2 * 21
+    # Params, records and the screen are written before the first epoch or after the last.
+    assert len({written for _, written, *_ in seen}) == 1
+    assert len({tuple(here) for *_, here in seen}) == 1
+    assert not {"params.npy", "labels.npy", "document.json"} & set(seen[-1][3])
+    first, last = (sum(map(int, ticks)) for _, _, ticks, _ in (seen[0], seen[-1]))
+    assert last - first <= 1
 
 
 FORGES = """

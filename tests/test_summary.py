@@ -3,12 +3,10 @@
 import math
 
 import pytest
-from fixtures_records import bare, case, environment, ok, trials
-from hypothesis import given
-from hypothesis import strategies as st
+from fixtures_records import bare, case, environment, ok, run, trials
 
 from bench import summary
-from bench.intervals import Interval, interval
+from bench.intervals import Interval
 from bench.result import Parity
 from bench.summary import leaders, ratio, rows, times_fastest
 
@@ -22,54 +20,6 @@ def one(*records):
 
 def names(found):
     return [row.case.implementation for row in found]
-
-
-# Student's t, the quantile 0.975, as every printed table has it: 12.706, 4.303 and 2.776 with one,
-# two and four degrees of freedom. The standard deviation of k numbers evenly spaced by ln 2 is
-# ln 2 / sqrt(2), ln 2 and ln 2 * sqrt(2.5) for k = 2, 3 and 5.
-@pytest.mark.parametrize(
-    ("values", "mean", "half"),
-    [
-        ([1, 2], math.sqrt(2), 12.706 * math.log(2) / math.sqrt(2) / math.sqrt(2)),
-        ([4, 1, 2], 2, 4.303 * math.log(2) / math.sqrt(3)),  # 1.7220: from 0.3574 to 11.19
-        ([1, 2, 4, 8, 16], 4, 2.776 * math.log(2) * math.sqrt(2.5) / math.sqrt(5)),  # 1.3606
-    ],
-)
-def test_the_interval_is_the_t_interval_of_the_logarithms(values, mean, half):
-    found = interval(values)
-    assert found.mean == pytest.approx(mean)
-    assert found.low == pytest.approx(mean / math.exp(half), rel=1e-3)
-    assert found.high == pytest.approx(mean * math.exp(half), rel=1e-3)
-
-
-def test_three_values_worked_out():
-    found = interval([1, 2, 4])
-    assert (round(found.low, 3), round(found.mean, 3), round(found.high, 2)) == (0.357, 2.0, 11.19)
-
-
-def test_one_value_has_no_interval():
-    found = interval([3.0])
-    assert (found.mean, found.low, found.high) == (pytest.approx(3.0), None, None)
-
-
-def test_values_that_are_all_the_same_leave_no_doubt():
-    assert interval([1.0] * 5) == Interval(1.0, 1.0, 1.0)
-
-
-@pytest.mark.parametrize("values", [[], [1.0, 0.0], [1.0, -2.0]])
-def test_what_has_no_geometric_mean_is_an_error(values):
-    with pytest.raises(ValueError):  # noqa: PT011 - the mathematics' own word, or ours
-        interval(values)
-
-
-@given(st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=9), st.floats(1e-3, 1e3))
-def test_the_unit_of_time_changes_nothing(values, unit):
-    found, scaled = interval(values), interval([value * unit for value in values])
-    assert scaled.mean == pytest.approx(found.mean * unit)
-    assert scaled.low == pytest.approx(found.low * unit)
-    assert scaled.high == pytest.approx(found.high * unit)
-    assert found.low <= found.mean * (1 + 1e-12)
-    assert found.mean <= found.high * (1 + 1e-12)
 
 
 def test_a_process_gives_its_median_epoch_and_processes_their_geometric_mean():
@@ -311,3 +261,38 @@ def test_every_reason_is_said_once_and_in_order():
     records = [bare(case(), n, status="timeout", reason=one) for n, one in enumerate(reasons)]
     (said,) = summary.frame(rows(records, HERE))["reasons"]
     assert said == "timeout: a; timeout: b; timeout: c; timeout: d; timeout: e"
+
+
+def stages(*epochs, precision=0.1, rounds=2):
+    """Rows of a run whose first stage has two rounds, and which asks for a precision."""
+    asked = run(case(), precision=precision, rounds={"sgd": rounds, "textbook": 1})
+    return rows(trials(case(), *epochs), HERE, asked), asked
+
+
+def test_with_a_precision_the_spread_is_that_of_the_first_stage():
+    # Logarithms of 1 and 1.1: s = 0.09531 / sqrt(2) = 0.06739, t = 12.706, of four values half is
+    # 12.706 * 0.06739 / 2 = 0.4282, whatever the spread of the last two.
+    (row,), _ = stages(1.0, 1.1, 1.0, 1.1)
+    assert row.epoch.high / row.epoch.mean == pytest.approx(math.exp(0.4282), rel=1e-3)
+    (plain,) = rows(trials(case(), 1.0, 1.1, 1.0, 1.1), HERE)
+    assert plain.epoch.high < row.epoch.high
+    assert plain.wanted is None
+    # (12.706 * 0.06739 / ln 1.1)^2 = 80.7
+    assert row.wanted == 81
+
+
+def test_the_order_of_the_records_does_not_choose_the_first_stage():
+    _, asked = stages(1.0)
+    shuffled = [trials(case(), 1.0, 1.1, 5.0)[place] for place in (2, 0, 1)]
+    (row,) = rows(shuffled, HERE, asked)
+    assert row.wanted == 81
+
+
+def test_more_rounds_are_wanted_only_of_what_went_well_in_the_whole_first_stage():
+    _, asked = stages(1.0)
+    assert summary.wanted(trials(case(), 1.0, 1.1), asked) == {case().slug: 81}
+    assert summary.wanted(trials(case(), 1.0), asked) == {}
+    failed = bare(case(), 2, reason="it did not")
+    assert summary.wanted([*trials(case(), 1.0), failed], asked) == {}
+    assert summary.wanted([*trials(case(), 1.0, 1.1), bare(case(), 3)], asked) == {}
+    assert summary.wanted(trials(case(), 1.0, 1.1), run(case())) == {}

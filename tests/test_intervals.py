@@ -1,0 +1,97 @@
+"""Intervals, with numbers that are worked out by hand."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.intervals import Interval, interval, rounds_needed, student
+
+
+# Student's t, the quantile 0.975, as every printed table has it: 12.706, 4.303 and 2.776 with one,
+# two and four degrees of freedom. The standard deviation of k numbers evenly spaced by ln 2 is
+# ln 2 / sqrt(2), ln 2 and ln 2 * sqrt(2.5) for k = 2, 3 and 5.
+@pytest.mark.parametrize(
+    ("values", "mean", "half"),
+    [
+        ([1, 2], math.sqrt(2), 12.706 * math.log(2) / math.sqrt(2) / math.sqrt(2)),
+        ([4, 1, 2], 2, 4.303 * math.log(2) / math.sqrt(3)),  # 1.7220: from 0.3574 to 11.19
+        ([1, 2, 4, 8, 16], 4, 2.776 * math.log(2) * math.sqrt(2.5) / math.sqrt(5)),  # 1.3606
+    ],
+)
+def test_the_interval_is_the_t_interval_of_the_logarithms(values, mean, half):
+    found = interval(values)
+    assert found.mean == pytest.approx(mean)
+    assert found.low == pytest.approx(mean / math.exp(half), rel=1e-3)
+    assert found.high == pytest.approx(mean * math.exp(half), rel=1e-3)
+
+
+def test_three_values_worked_out():
+    found = interval([1, 2, 4])
+    assert (round(found.low, 3), round(found.mean, 3), round(found.high, 2)) == (0.357, 2.0, 11.19)
+
+
+def test_one_value_has_no_interval():
+    found = interval([3.0])
+    assert (found.mean, found.low, found.high) == (pytest.approx(3.0), None, None)
+
+
+def test_values_that_are_all_the_same_leave_no_doubt():
+    assert interval([1.0] * 5) == Interval(1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, 0.0], [1.0, -2.0]])
+def test_what_has_no_geometric_mean_is_an_error(values):
+    with pytest.raises(ValueError):  # noqa: PT011 - the mathematics' own word, or ours
+        interval(values)
+
+
+@given(st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=9), st.floats(1e-3, 1e3))
+def test_the_unit_of_time_changes_nothing(values, unit):
+    found, scaled = interval(values), interval([value * unit for value in values])
+    assert scaled.mean == pytest.approx(found.mean * unit)
+    assert scaled.low == pytest.approx(found.low * unit)
+    assert scaled.high == pytest.approx(found.high * unit)
+    assert found.low <= found.mean * (1 + 1e-12)
+    assert found.mean <= found.high * (1 + 1e-12)
+
+
+def test_the_quantile_is_that_of_printed_tables():
+    printed = {1: 12.706, 4: 2.776, 9: 2.262, 30: 2.042}
+    assert {freedom: round(student(freedom), 3) for freedom in printed} == printed
+
+
+def test_in_two_stages_the_first_gives_the_spread_and_all_give_the_mean():
+    # Logarithms 0, ln 2 | 0, 0: s = ln 2 / sqrt(2) = 0.4901, t = 12.706, four values:
+    # half = 12.706 * 0.4901 / 2 = 3.1138, mean = 2 ** 0.25.
+    found = interval([1, 2, 1, 1], first=2)
+    assert found.mean == pytest.approx(2**0.25)
+    assert math.log(found.high / found.mean) == pytest.approx(3.1138, rel=1e-3)
+    assert math.log(found.mean / found.low) == pytest.approx(3.1138, rel=1e-3)
+
+
+def test_the_number_of_rounds_is_what_the_first_stage_asks_for():
+    # s = 0.01 * sqrt(2.5) of the logarithms, t = 2.776: (2.776 * 0.015811 / ln 1.02)^2 = 4.91.
+    first = [math.exp(0.01 * step) for step in range(5)]
+    assert rounds_needed(first, 0.02) == 5
+    # (0.043893 / ln 1.01)^2 = 19.46, and a quarter of the precision takes sixteen times as many.
+    assert rounds_needed(first, 0.01) == 20
+    assert rounds_needed([1.0] * 5, 0.001) == 5
+
+
+@given(st.lists(st.floats(0.5, 2), min_size=2, max_size=6), st.floats(0.01, 0.5))
+def test_so_many_rounds_are_as_precise_as_was_asked_for_and_one_less_is_not(first, precision):
+    needed = rounds_needed(first, precision)
+    if needed > 10_000:
+        return
+    found = interval([*first, *[1.0] * (needed - len(first))], len(first))
+    assert found.high <= found.mean * (1 + precision) * (1 + 1e-9)
+    if needed > len(first):
+        fewer = interval([*first, *[1.0] * (needed - 1 - len(first))], len(first))
+        assert fewer.high > fewer.mean * (1 + precision) * (1 - 1e-9)
+
+
+def test_one_value_fixes_no_number():
+    with pytest.raises(ValueError, match="one value has no spread"):
+        rounds_needed([1.0], 0.02)

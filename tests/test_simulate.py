@@ -1,0 +1,63 @@
+"""Simulated runs, whose true mean is known: our intervals hold as often as they say."""
+
+import numpy as np
+import pytest
+
+from bench import simulate
+from bench.intervals import Interval
+from bench.simulate import Simulation, Spread
+
+REPEATS = 6000  # 95 % of them are seen to half a point, twice the standard error
+
+
+@pytest.mark.parametrize("rounds", [3, 5, 10])
+def test_intervals_hold_as_often_as_they_say(rounds):
+    found = Simulation(Spread(), REPEATS).fixed(rounds)
+    assert 0.94 <= found.row <= 0.96
+    assert 0.94 <= found.ratio <= 0.96
+    assert (found.rounds, found.narrow) == (rounds, None)
+
+
+def test_drift_makes_a_row_uncertain_and_leaves_the_ratio_of_neighbours_alone():
+    found = Simulation(Spread(drift=0.1), REPEATS).fixed(5)
+    assert found.row > 0.97
+    assert 0.94 <= found.ratio <= 0.96
+
+
+def test_two_stages_hold_and_are_as_narrow_as_was_asked_for():
+    found = Simulation(Spread(), 2000).two_stages(5, 0.05)
+    assert 0.94 <= found.row <= 0.965
+    assert found.narrow == 1
+    assert 5 < found.rounds < 12
+
+
+def test_going_on_until_it_looks_narrow_does_not_hold():
+    found = Simulation(Spread(), 2000).until_narrow(3, 0.05)
+    assert found.row < 0.94
+    assert found.narrow == 1
+
+
+def test_the_simulated_processes_have_the_spread_that_was_asked_for():
+    draw = np.random.default_rng(1)
+    still = np.log(simulate.medians(Spread(0.0, 0.038), 20_000, draw))
+    assert still.std() == pytest.approx(0.038, rel=0.02)
+    # The median of five normal values has a standard deviation of 0.536 of theirs.
+    within = np.log(simulate.medians(Spread(0.035, 0.0), 20_000, draw))
+    assert within.std() == pytest.approx(0.536 * 0.035, rel=0.02)
+    drift = np.log(simulate.medians(Spread(0.0, 0.0, 0.1), 5, draw))
+    assert drift == pytest.approx(np.array([[-0.05, -0.025, 0, 0.025, 0.05]] * 2))
+
+
+@pytest.mark.parametrize(
+    ("found", "holds"),
+    [(Interval(1.1, 0.9, 1.2), True), (Interval(1.1, 1.05, 1.2), False),
+     (Interval(0.9, 0.8, 0.95), False), (Interval(1.0), False)],
+)  # fmt: skip
+def test_an_interval_holds_where_the_truth_is_in_it(found, holds):
+    assert simulate._holds(found) == holds
+
+
+def test_the_same_seed_gives_the_same_coverage():
+    one, other, same = (Simulation(Spread(), 200, seed).fixed(3) for seed in (1, 2, 1))
+    assert one == same
+    assert one != other
