@@ -23,11 +23,11 @@ from bench import machine
 )
 def test_the_quota_of_the_cgroup_is_in_cores(tmp_path, text, cores):
     (tmp_path / "cpu.max").write_text(text)
-    assert machine._cgroup_quota(tmp_path / "cpu.max") == cores
+    assert machine.cgroup_quota(tmp_path / "cpu.max") == cores
 
 
 def test_without_a_cgroup_there_is_no_quota(tmp_path):
-    assert machine._cgroup_quota(tmp_path / "cpu.max") is None
+    assert machine.cgroup_quota(tmp_path / "cpu.max") is None
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,14 @@ def test_without_a_cgroup_there_is_no_quota(tmp_path):
 )
 def test_usable_cores_are_the_affinity_cut_to_whole_cores_of_the_quota(monkeypatch, quota, cores):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 1, 3})
-    monkeypatch.setattr(machine, "_cgroup_quota", lambda _: quota)
+    monkeypatch.setattr(machine, "cgroup_quota", lambda _: quota)
     assert machine.usable_cores() == cores
 
 
 def test_without_affinity_all_cores_are_usable(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    monkeypatch.setattr(machine, "_cgroup_quota", lambda _: None)
+    monkeypatch.setattr(machine, "cgroup_quota", lambda _: None)
     assert machine.usable_cores() == [0, 1, 2, 3]
 
 
@@ -146,14 +146,6 @@ def test_peak_memory_follows_what_is_used():
     assert before > 2**20
     block = bytearray(before + 2**26)
     assert machine.peak_rss_bytes() >= len(block)
-
-
-def test_conditions_are_load_clock_and_stolen_time():
-    found = machine.conditions()
-    assert found.keys() == {"load", "mhz", "steal_seconds"}
-    assert found["load"] >= 0
-    assert found["mhz"] is None or found["mhz"] > 0
-    assert found["steal_seconds"] >= 0
 
 
 @pytest.fixture
