@@ -369,7 +369,7 @@ def test_each_workload_has_its_own_neighbours():
 
 def test_neighbours_that_cannot_be_told_apart_are_named_with_what_disturbed_the_run():
     (line,) = markdown.too_noisy(rows_of(a=A, b=B, c=C, d=D), replace(QUIET, others=0.25))
-    assert "too noisy" in line
+    assert "noisy" in line
     assert "other processes took 25.0% of the cores" in line
     assert "a and b, b and c" in line
     assert "d" not in line.partition("a and b, b and c")[2].replace("cannot be told apart", "")
@@ -420,4 +420,4 @@ def test_the_report_says_what_is_unknown_and_that_nothing_disturbed():
     cells = [line.split("|")[2].strip() for line in text.splitlines() if line.startswith("|")]
     assert cells[2:] == ["—", "—", "unknown", "—", "—", "—", "—"]
     assert "Disturbed:" not in text
-    assert text.startswith("Nothing")
+    assert "disturb" in text.splitlines()[0]

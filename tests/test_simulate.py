@@ -1,5 +1,7 @@
 """Simulated runs, whose true mean is known: our intervals hold as often as they say."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from bench import simulate
 from bench.intervals import Interval
 from bench.simulate import Simulation, Spread
 
+ROOT = Path(__file__).parents[1]
 REPEATS = 6000  # 95 % of them are seen to half a point, twice the standard error
 
 
@@ -61,3 +64,26 @@ def test_the_same_seed_gives_the_same_coverage():
     one, other, same = (Simulation(Spread(), 200, seed).fixed(3) for seed in (1, 2, 1))
     assert one == same
     assert one != other
+
+
+@pytest.mark.full
+def test_the_documentation_has_the_coverage_that_the_command_prints(bench):
+    page = (ROOT / "docs" / "methodology.md").read_text(encoding="utf-8")
+    ended = bench("intervals")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    start = page.index("| intervals of 95 %")
+    heading, _ruler, *rows = page[start : page.index("\n\n", start)].splitlines()
+    assert len(rows) == 8
+    printed = [" ".join(line.split()) for line in ended.stdout.splitlines()]
+    assert [" ".join(line.replace("|", " ").split()) for line in (heading, *rows)] == printed
+
+
+def test_the_command_prints_a_line_for_every_way(bench):
+    ended = bench("intervals", "--repeats=100", "--precision=10%", "--drift=0.05")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    lines = ended.stdout.splitlines()
+    assert len(lines) == 9
+    assert [line.split("  ")[0] for line in lines[5:]] == [
+        "5 rounds, drift 5%", "10 rounds, drift 5%", "5, then as many as ± 10 % takes",
+        "until it looks like ± 10 %",
+    ]  # fmt: skip

@@ -28,6 +28,6 @@ def intervals(
     lines += [
         (f"{rounds} rounds, drift {drift:.0%}", drifting.fixed(rounds)) for rounds in (3, 5, 10)
     ]
-    lines.append((f"5, then as many as ± {share:.2g} takes", still.two_stages(5, share)))
-    lines.append((f"until it looks like ± {share:.2g}", still.until_narrow(5, share)))
+    lines.append((f"5, then as many as ± {100 * share:g} % takes", still.two_stages(5, share)))
+    lines.append((f"until it looks like ± {100 * share:g} %", still.until_narrow(5, share)))
     console.print(terminal.coverage(lines))
