@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from statistics import fmean, stdev
+from statistics import fmean
 
 CONFIDENCE = 0.95
 
@@ -54,7 +54,10 @@ def _half_width(spread: Sequence[float], count: int) -> float:
     """Half the t interval of a mean of ``count`` values whose spread is that of some of them."""
     if len(spread) < 2:
         raise ValueError("one value has no spread")
-    return student(len(spread) - 1) * stdev(spread) / math.sqrt(count)
+    centre, freedom = fmean(spread), len(spread) - 1
+    # Not statistics.stdev, whose exact fractions take a report of many trials most of its time.
+    variance = math.fsum((value - centre) ** 2 for value in spread) / freedom
+    return student(freedom) * math.sqrt(variance / count)
 
 
 @cache

@@ -53,6 +53,11 @@ def test_the_spread_within_is_pooled_over_processes_by_their_degrees_of_freedom(
     assert found.within == pytest.approx(math.sqrt(2.5 / 3))
 
 
+def test_two_epochs_of_one_process_have_a_spread():
+    found = noise([ok(case(), epoch_seconds=[1.0, math.e])], HERE)
+    assert found.within == pytest.approx(math.sqrt(0.5))
+
+
 def test_processes_of_one_epoch_and_cases_of_one_round_have_no_spread():
     found = noise([ok(case("a"), epoch_seconds=[1.0]), ok(case("b"), epoch_seconds=[9.0])], HERE)
     assert (found.within, found.between) == (None, None)
@@ -156,6 +161,14 @@ def test_a_case_of_one_round_says_nothing_of_drift():
     once = timed(case("b", workload="textbook"), {1: 3.0})
     found = noise([*timed(case("a"), numbered(0, 0.1, 0.2)), *once], HERE).drift
     assert (found.mean, found.low) == pytest.approx((math.exp(0.2),) * 2)
+
+
+def test_an_implementation_has_a_case_in_each_workload():
+    records = [
+        *timed(case("a"), numbered(0, 0.1, 0.2)),
+        *timed(case("a", workload="textbook"), numbered(5, 5, 5)),
+    ]
+    assert noise(records, HERE).drift.mean == pytest.approx(math.exp(0.1))
 
 
 def test_two_rounds_show_no_drift():
@@ -337,6 +350,7 @@ def test_a_row_alone_and_a_row_that_failed_have_no_neighbour():
     assert untold([]) == []
     failed = trials(case("b"), *B, status="failed")
     assert untold(rows([*trials(case("a"), *A), *failed], HERE)) == []
+    assert untold(rows(failed, HERE)) == []
 
 
 def test_a_row_that_failed_does_not_part_its_neighbours():

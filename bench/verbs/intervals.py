@@ -14,7 +14,7 @@ def intervals(
     between: Deviation = 0.038,
     drift: Annotated[float, typer.Option(min=-1, max=1, help="From first to last block.")] = 0.1,
     precision: Annotated[str, typer.Option(metavar="SHARE", help="Asked for, such as 2%.")] = "2%",
-    repeats: Annotated[int, typer.Option(min=100, max=1_000_000)] = 10_000,
+    repeats: Annotated[int, typer.Option(min=100, max=1_000_000)] = 20_000,
     seed: Seed = 42,
 ) -> None:
     """Simulate how often our intervals hold the true value, at given spreads."""
