@@ -1,5 +1,7 @@
 """What is wrong cannot pass, and is called by its name; what is honest passes."""
 
+import dataclasses
+
 import msgspec
 import pytest
 from conftest import SABOTEURS
@@ -7,6 +9,8 @@ from conftest import SABOTEURS
 from bench import check, dataset, plan
 from bench.check import REJECTED, Examiner, Finding, passed
 from bench.dataset import DataError
+from bench.judge import Judgement
+from bench.launch import Outcome
 from bench.machine import usable_cores
 from implementations import IMPLEMENTATIONS
 
@@ -174,3 +178,60 @@ def test_a_size_that_does_not_divide_gives_way_to_the_next_that_does(monkeypatch
     alone = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
     case = msgspec.structs.replace(case_of("honest"), devices=("cpu",))
     assert [finding.batch_size for finding in alone.findings(case)] == [6, 720, 1440]
+
+
+@pytest.fixture
+def answered(monkeypatch):
+    """Answer every examination without a process, and keep what was asked of which child."""
+
+    def answer(*statuses):
+        left, asked = iter(statuses), []
+
+        def launch(request, child, scratch):
+            asked.append((request, child))
+            return Outcome(next(left, statuses[-1]), "so it is", {}, "", 1.0)
+
+        monkeypatch.setattr(check, "launch", launch)
+        return asked
+
+    return answer
+
+
+def test_what_is_asked_of_whom_one_is_watched_and_the_gpu_is_asked_for_once(digits, answered):
+    asked = answered("unavailable")
+    own = dataclasses.replace(digits, name="own")
+    both = Examiner([digits, own], seed=42, threads=1, timeout=60, device="cpu")
+    case = msgspec.structs.replace(case_of("honest"), variables={"OWN": "yes"})
+    found = list(both.findings(case))
+    places = [(each.data, each.workload, each.device, each.batch_size) for each in found]
+    assert places == [
+        ("digits", "sgd", "cpu", 8), ("digits", "sgd", "cpu", 32), ("digits", "sgd", "cpu", 1440),
+        ("digits", "textbook", "cpu", 32), ("digits", "textbook", "cpu", 1440),
+        ("digits", "sgd", "gpu", 32),
+        # Somebody's own has the sizes of Fashion-MNIST, or the next that divide.
+        ("own", "sgd", "cpu", 480), ("own", "sgd", "cpu", 32), ("own", "sgd", "cpu", 1440),
+        ("own", "textbook", "cpu", 32), ("own", "textbook", "cpu", 1440),
+    ]  # fmt: skip
+    watched = [place[:2] + place[3:] for place, (request, _) in zip(places, asked, strict=True)
+               if request["watch"]]  # fmt: skip
+    assert set(watched) == {("digits", "sgd", 32), ("own", "sgd", 32)}
+    for place, (_, child) in zip(places, asked, strict=True):
+        assert (child.device, child.threads, child.timeout) == (place[2], 1, 60)
+        hidden = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+        assert child.variables == {"OWN": "yes", **(hidden if place[2] == "gpu" else {})}
+
+
+def test_after_a_timeout_nothing_more_is_asked(digits, answered):
+    asked = answered("ok", "timeout", "ok")
+    answered_with = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
+    found = list(answered_with.findings(case_of("honest")))
+    assert len(found) == len(asked) == 2
+    assert found[-1].status == "timeout"
+
+
+def test_an_examination_whose_threads_cannot_be_told_has_not_passed(digits, answered, monkeypatch):
+    answered("ok")
+    monkeypatch.setattr(check.Judge, "examine", lambda *_: Judgement())
+    alone = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
+    first = next(alone.findings(case_of("honest")))
+    assert (first.status, first.reason) == ("failed", "it used inf threads where 1 were allowed")

@@ -111,3 +111,16 @@ def test_changing_weights_that_were_given_is_seen_at_every_reset(problem, nth):
 
     with pytest.raises(FaultError, match="changed the initial params it was given"):
         examine.examine(Changes, problem, "cpu", asked())
+
+
+def test_other_images_are_shown_in_the_array_that_was_there_before(problem):
+    class Sees(Book):
+        places = ()
+
+        def predict(self, images):
+            self.places += (images.__array_interface__["data"][0],)
+            return super().predict(images)
+
+    examine.examine(Sees, problem, "cpu", asked())
+    assert len(Sees.last.places) == 4
+    assert len(set(Sees.last.places)) == 1

@@ -2,6 +2,9 @@
 
 import gc
 import json
+import re
+import sys
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -121,3 +124,68 @@ def test_the_collector_stays_on():
             before.check()
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("base", "owned", "own"), [(None, True, True), (None, False, False), (b"theirs", True, False)]
+)
+def test_memory_is_numpys_own_where_it_has_no_base_and_is_freed_with_the_array(base, owned, own):
+    array = SimpleNamespace(base=base, flags=SimpleNamespace(owndata=owned))
+    assert guard._own_memory(array) == own
+
+
+def test_a_view_of_a_view_of_a_copy_is_taken(handed):
+    weight = WEIGHT.view(Lazy).copy()[:].view(np.ndarray)
+    assert weight.base.base is not None  # NumPy shortens such a chain where the types agree
+    handed.take(Params(weight, BIAS.copy()))
+    assert handed.stack().shape == (1, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "says"),
+    [
+        (measure, "timed", "bench.measure.timed"),
+        (measure, "MOST_REPEATS", "bench.measure.MOST_REPEATS"),
+        (sys.modules["time"], "thread_time_ns", "time.thread_time_ns"),
+    ],
+)
+def test_a_clock_that_is_replaced_is_seen_by_either_check(monkeypatch, owner, name, says):
+    before = Untouched()
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, lambda *_: 0)
+        for check in (before.check_clock, before.check):
+            with pytest.raises(FaultError, match=f"it replaced {re.escape(says)};"):
+                check()
+    before.check_clock()
+
+
+def test_the_worker_is_looked_after_though_its_name_is_main(monkeypatch):
+    main = ModuleType("__main__")
+    main.MODES, main.leave = {"trial": 1}, guard.labels
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    before = Untouched()
+    main.MODES["trial"] = 2
+    with pytest.raises(FaultError, match=r"it replaced the contents of __main__\.MODES"):
+        before.check()
+    main.MODES["trial"], main.leave = 1, guard.same
+    with pytest.raises(FaultError, match=r"it replaced __main__\.leave"):
+        before.check()
+
+
+def test_other_defaults_and_more_contents_in_the_same_object_are_seen(monkeypatch):
+    before = Untouched()
+    with monkeypatch.context() as patched:
+        patched.setattr(guard.labels, "__defaults__", (np.zeros(3),))
+        with pytest.raises(FaultError, match=r"the code of bench\.guard\.labels"):
+            before.check()
+    with monkeypatch.context() as patched:
+        patched.setitem(measure.TIMED_SECONDS, "tpu", 0.0)
+        with pytest.raises(FaultError, match=r"the contents of bench\.measure\.TIMED_SECONDS"):
+            before.check()
+    before.check()
+
+
+def test_what_is_equal_is_not_the_same_and_arrays_are_not_asked():
+    assert guard._equal((WEIGHT, "it"), (WEIGHT, "it"))
+    assert not guard._equal((WEIGHT, "it"), (WEIGHT.copy(), "it"))
+    assert not guard._equal((WEIGHT,), (WEIGHT, "it"))

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import dataset, judge, reference
+from bench import dataset, examine, guard, judge, reference
 from bench.contract import Params, Problem
+from bench.examine import Asked
 from bench.judge import Judge
 from bench.result import Parity
-from bench.workload import TRIAL, WORKLOADS, initial_params, order
+from bench.workload import EXAMINATION, TRIAL, WORKLOADS, initial_params, order
 from implementations import FIGURES, ovr_sklearn, softmax_numpy
 
 EPOCHS = 3
@@ -284,3 +285,100 @@ def test_a_figure_that_lacks_a_quantity_is_a_fault(name):
 )
 def test_more_threads_in_force_than_allowed_are_a_fault(make_case, in_force, fine):
     assert (judge.threads_fault(make_case(threads=2), in_force) is None) == fine
+
+
+def test_what_a_trial_trained_beyond_what_was_asked_for_is_not_compared(judged):
+    found = judged(finish=lambda stack: np.concatenate([stack, stack[-1:]]))
+    assert found.fault is None
+    assert len(found.errors) == 1 + EPOCHS
+    assert len(found.validation_loss) == len(found.test_accuracy) == EPOCHS + 1
+
+
+def test_one_infinite_weight_after_one_epoch_is_a_fault(judged):
+    def spoil(stack):
+        stack[2, 5, 5] = np.inf
+        return stack
+
+    found = judged(finish=spoil)
+    assert found.parity is None
+    assert found.fault == "its params are not finite: NaN or infinity after an epoch"
+
+
+def test_validation_and_test_are_scored_each_on_its_own_images_and_labels(make_case, tmp_path):
+    # The digits have the same images in both; here the first weight answers one, not the other.
+    for part, pixel, label in (("train", 1, 0), ("validation", 1, 0), ("test", 2, 1)):
+        np.save(tmp_path / f"{part}_images.npy", np.full((1, 1), pixel, np.float32))
+        np.save(tmp_path / f"{part}_labels.npy", np.full(1, label, np.int32))
+    params = Params(np.array([[1, 0]], np.float32), np.zeros(2, np.float32))
+    chair = Judge(tmp_path, 2, 42)
+    found = chair._scored(make_case(), [params], judge.Judgement())
+    assert (found.validation_accuracy, found.test_accuracy) == ((1.0,), (0.0,))
+    assert found.validation_loss == pytest.approx([np.log1p(np.exp(-1))])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"workload": "textbook"}, {"objective": "one-vs-rest"}, {"samples": 320}, {"batch_size": 96}],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_problem_has_another_oracle(digits, make_case, change):
+    chair = Judge(digits.folder, 10, 42)
+    (first,) = chair._oracle(make_case(), TRIAL[0])
+    (other,) = chair._oracle(make_case(**change), TRIAL[0])
+    (fresh,) = Judge(digits.folder, 10, 42)._oracle(make_case(**change), TRIAL[0])
+    assert np.array_equal(other.weight, fresh.weight)
+    assert not np.array_equal(other.weight, first.weight)
+
+
+def test_a_label_just_out_of_range_is_a_fault(one_image):
+    params = Params(np.zeros((1, 3), np.float32), np.zeros(3, np.float32))
+    for label in (-1, 3):
+        fault = judge.label_fault(params, one_image._test[0], np.array([label]))
+        assert fault == "predict returned labels of the wrong shape or out of range"
+
+
+@pytest.mark.parametrize(
+    ("document", "in_force"),
+    [
+        ({"epoch_cpu_seconds": [1.0, 2.0], "epoch_seconds": [0.5, 0.75]}, 2.4),
+        ({"epoch_cpu_seconds": [0.0], "epoch_seconds": [0.0]}, None),
+        ({"epoch_cpu_seconds": None, "epoch_seconds": [1.0]}, None),
+        ({"epoch_seconds": [1.0]}, None),
+        ({}, None),
+    ],
+)
+def test_threads_in_force_are_cpu_seconds_over_wall_seconds(document, in_force):
+    assert judge.threads_in_force(document) == in_force
+
+
+@pytest.mark.parametrize(
+    ("first", "when"),
+    [
+        (None, None),
+        (0, "after five epochs"),
+        (357, "after a reset to other weights"),
+        (714, "of other images in the same array"),
+        (1071, "of 7 images"),
+    ],
+)
+def test_every_prediction_of_an_examination_is_judged(
+    digits, images, make_case, tmp_path, first, when
+):
+    chair, case = Judge(digits.folder, 10, 42), make_case()
+    starts = {stretch: chair.start(case, stretch) for stretch in EXAMINATION}
+    asked = Asked(starts, 42, images["test"][0], False, guard.Untouched())
+    _, params, labels = examine.examine(softmax_numpy.Trainer, chair.problem(case), "cpu", asked)
+    if first is not None:
+        labels[first] = (labels[first] + 1) % 10
+    np.save(tmp_path / "params.npy", params)
+    np.save(tmp_path / "labels.npy", labels)
+    found = chair.examine(case, tmp_path / "params.npy", tmp_path / "labels.npy")
+    assert len(found.errors) == 7
+    said = "predict disagrees with argmax(images @ weight + bias) on 1 images"
+    assert found.fault == (when and f"{said}, {when}")
+
+
+@pytest.mark.parametrize("samples", [320, 2000])
+def test_the_problem_of_a_case_has_as_many_samples_as_the_case(digits, make_case, samples):
+    problem = Judge(digits.folder, 10, 42).problem(make_case(samples=samples))
+    assert problem.samples == len(problem.labels) == samples

@@ -327,3 +327,85 @@ def test_parts_worker_and_kernel_must_agree_on_the_time(dated, parts, seen, hone
     document = {"epoch_seconds": [parts / 2, parts / 4], "between_seconds": parts / 4}
     fault = launch._clock_fault(dated, {**document, "worker_seconds": seen})
     assert (fault is None) == honest
+
+
+def test_what_a_child_needs_of_the_parents_environment_is_passed_on_and_no_more(monkeypatch):
+    needed = ("PATH", "CXX", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "COVERAGE_PROCESS_CONFIG")
+    others = ("LD_PRELOAD", "PYTHONHASHSEED", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "MALLOC_ARENA_MAX",
+              "KMP_AFFINITY", "GOMP_CPU_AFFINITY", "CUDA_LAUNCH_BLOCKING")  # fmt: skip
+    for name in (*needed, *others):
+        monkeypatch.setenv(name, "set")
+    found = launch.recorded(Child())
+    assert {name for name, value in found.items() if value == "<passed on>"} == set(needed)
+    assert not found.keys() & set(others)
+
+
+def test_a_child_imports_neither_from_its_folder_nor_from_a_users(told):
+    found = told("[getattr(__import__('sys').flags, n) for n in ('safe_path', 'no_user_site')]")
+    assert found == [True, 1]
+
+
+def test_a_child_reads_nothing_that_was_meant_for_the_parent(told):
+    read, write = os.pipe()
+    os.write(write, b"typed ahead")
+    os.close(write)
+    own = os.dup(0)
+    os.dup2(read, 0)
+    try:
+        assert told("__import__('sys').stdin.read()") == ""
+    finally:
+        os.dup2(own, 0)
+        os.close(own)
+        os.close(read)
+
+
+def test_the_parent_has_its_cores_back_whatever_happens(monkeypatch):
+    chosen = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: chosen.append(set(cores)))
+    monkeypatch.setattr(machine, "usable_cores", lambda: [3, 5, 7])
+    with launch._affinity(2):
+        assert chosen == [{3, 5}]
+    assert chosen == [{3, 5}, {3, 5, 7}]
+    with pytest.raises(OSError, match="no such Python"), launch._affinity(1):
+        raise OSError("no such Python")
+    assert chosen[2:] == [{3}, {3, 5, 7}]
+    with launch._affinity(None):
+        assert len(chosen) == 4
+
+
+def test_a_probe_may_print_for_no_time_of_it_is_reported(launched):
+    assert launched("print('welcome')", mode="probe").status == "ok"
+
+
+def test_every_part_of_a_workers_time_counts(dated):
+    lists = {name: [0.5, 0.5] for name in ("epoch_seconds", "predict_seconds")}
+    names = ("import", "setup", "reset", "first_epoch", "first_predict", "figure")
+    parts = {**lists, **{f"{name}_seconds": 1.0 for name in names}, "between_seconds": 2.0}
+    assert launch._clock_fault(dated, {**parts, "worker_seconds": 10.0}) is None
+    for name in parts:
+        less = {other: value for other, value in parts.items() if other != name}
+        assert launch._clock_fault(dated, {**less, "worker_seconds": 10.0})
+
+
+def test_half_a_line_on_stderr_is_kept_and_nothing_is_done_at_the_exit(launched, tmp_path):
+    outcome = launched("""
+import atexit, sys
+from pathlib import Path
+atexit.register(Path("late").touch)
+sys.stderr.write("half a line")
+""", mode="probe")  # fmt: skip
+    assert (outcome.status, outcome.stderr_tail) == ("ok", "half a line")
+    assert not (tmp_path / "child" / "late").exists()
+
+
+def test_what_is_killed_is_suspected_to_have_run_out_of_memory(launched):
+    outcome = launched("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", mode="probe")
+    assert outcome.status == "failed"
+    expected = "the process was ended by a signal: Killed; often the kernel, out of memory"
+    assert outcome.reason == expected
+
+
+def test_one_character_on_stdout_without_a_line_is_seen(launched):
+    code = "from implementations.softmax_numpy import Trainer\nprint('.', end='')"
+    assert launched(code).reason == "it printed on stdout; an implementation is silent"

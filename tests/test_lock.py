@@ -1,6 +1,8 @@
 """One measurement at a time: who comes second is told, and waits."""
 
+import errno
 import os
+import select
 import stat
 import subprocess
 import sys
@@ -102,3 +104,58 @@ def test_every_user_can_read_the_lock_whatever_the_umask(folder):
     finally:
         os.umask(before)
     assert stat.S_IMODE(Path(lock.path()).stat().st_mode) == 0o644
+
+
+def test_of_those_who_wait_one_has_the_lock_and_not_before_it_is_free(holder):
+    first = holder()
+    assert first.stdout.readline() == "held\n"
+    others = [holder(), holder()]
+    assert [each.stdout.readline() for each in others] == ["waiting\n"] * 2
+    pipes = [each.stdout for each in others]
+    assert select.select(pipes, [], [], 0.3)[0] == []
+    first.communicate("x")
+    (second,), *_ = select.select(pipes, [], [], 30)
+    assert second.readline() == "held\n"
+    pipes.remove(second)
+    assert select.select(pipes, [], [], 0.3)[0] == []
+
+
+def test_another_users_lock_is_opened_as_linux_allows_it(folder, monkeypatch):
+    lock.path().touch()
+    real = os.open
+
+    def strict(path, flags, *mode):
+        if flags != os.O_RDONLY:  # fs.protected_regular refuses O_CREAT, the mode 644 refuses more
+            raise PermissionError
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", strict)
+    with lock.opened() as host:
+        assert host.take()
+
+
+def test_two_may_be_the_first_at_once(folder, monkeypatch):
+    lock.path().touch()
+    real, tried = os.open, []
+
+    def late(path, flags, *mode):
+        tried.append(flags)
+        if len(tried) == 1:  # somebody else creates it between the two calls
+            raise FileNotFoundError
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", late)
+    with lock.opened() as host:
+        assert host.take()
+    assert len(tried) == 2
+
+
+def test_where_there_are_no_locks_that_is_an_error_and_not_a_lock_of_somebody_elses(
+    folder, monkeypatch
+):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock.fcntl, "flock", refuse)
+    with lock.opened() as host, pytest.raises(OSError, match="No locks available"):
+        host.take()

@@ -185,3 +185,95 @@ def test_a_counter_that_cannot_be_read_says_why(counter, monkeypatch):
 
     monkeypatch.setattr(machine.Path, "read_text", refuse)
     assert machine.energy() == "the RAPL energy counter is readable by root only"
+
+
+def test_cores_are_in_order_however_many_there_are(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {8, 1})  # a set has these as 8, 1
+    monkeypatch.setattr(machine, "cgroup_quota", lambda _: None)
+    assert machine.usable_cores() == [1, 8]
+
+
+def test_the_id_is_the_hash_of_four_facts(monkeypatch):
+    hashed = []
+    monkeypatch.setattr(machine, "fingerprint", lambda facts: hashed.append(facts) or "id")
+    found = machine.describe()
+    assert [facts.keys() for facts in hashed] == [{"cpu", "cores", "memory_gib", "gpus"}]
+    assert found["id"] == "id"
+    assert found["cores"] == len(machine.usable_cores())
+
+
+CPUINFO = """processor\t: 0
+model name\t: Abacus(R) 3
+flags\t\t: fpu {}
+
+processor\t: 1
+model name\t: Slide Rule
+flags\t\t: fpu
+"""
+
+
+@pytest.mark.parametrize(("flag", "virtual"), [("hypervisor", True), ("hypervisors", False)])
+def test_the_first_processor_tells_the_cpu_and_whether_it_is_virtual(monkeypatch, flag, virtual):
+    monkeypatch.setattr(machine.Path, "read_text", lambda _: CPUINFO.format(flag))
+    found = machine.describe()
+    assert (found["cpu"], found["virtual"]) == ("Abacus 3", virtual)
+
+
+@pytest.mark.parametrize(("system", "name"), [("Darwin", "Apple M3"), ("Linux", "riscv64")])
+def test_macos_is_asked_for_its_cpu_and_nobody_else(monkeypatch, system, name):
+    monkeypatch.setattr(machine, "_cpuinfo", lambda _: "")
+    monkeypatch.setattr(machine, "_output", lambda _: "Apple M3")
+    monkeypatch.setattr(machine.platform, "system", lambda: system)
+    monkeypatch.setattr(machine.platform, "processor", lambda: "")
+    monkeypatch.setattr(machine.platform, "machine", lambda: "riscv64")
+    assert machine.cpu_model() == name
+
+
+def test_memory_is_in_whole_gib_though_the_kernel_keeps_some(monkeypatch):
+    sizes = {"SC_PHYS_PAGES": 2**22 - 50_000, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", sizes.get)
+    assert machine.describe()["memory_gib"] == 16
+
+
+@pytest.mark.parametrize("folder", ["bench", "implementations"])
+def test_the_code_is_that_of_the_harness_and_of_the_implementations(tmp_path, monkeypatch, folder):
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "First"]):
+        subprocess.run([*git, *arguments], check=True)
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "new.py").touch()
+    assert machine.suite()["dirty"] is True
+
+
+def test_what_a_program_printed_before_it_failed_is_not_taken():
+    assert machine._output(["sh", "-c", "echo half an answer; exit 1"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "peak"),
+    [
+        ("VmPeak:\t    9000 kB\nVmHWM:\t    2048 kB\nVmRSS:\t    1000 kB\n", 2 * 2**20),
+        ("VmRSS:\t    1000 kB\n", None),
+    ],
+)
+def test_peak_memory_is_the_high_water_mark(monkeypatch, status, peak):
+    monkeypatch.setattr(machine.Path, "read_text", lambda _: status)
+    assert machine.peak_rss_bytes() == peak
+
+
+def test_energy_that_nobody_used_is_none_at_all(counter):
+    counter(100_000)
+    assert machine.energy_since(machine.energy()) == (0, None)
+
+
+def test_a_counter_that_could_not_be_read_before_says_why_even_where_it_can_be_now(counter):
+    counter(100_000)
+    assert machine.energy_since("readable by root only") == (None, "readable by root only")
+
+
+def test_a_machine_says_whether_cores_can_be_chosen(monkeypatch):
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None, raising=False)
+    assert machine.describe()["affinity"] is True
+    monkeypatch.delattr(os, "sched_setaffinity")
+    assert machine.describe()["affinity"] is False

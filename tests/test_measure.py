@@ -1,11 +1,12 @@
 """One trial inside the child, with a fake trainer that keeps book and a fake clock."""
 
 import gc
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench import measure, workload
+from bench import guard, measure, workload
 from bench.contract import SGD, Params, Problem
 from bench.guard import FaultError, Untouched
 from bench.measure import Measurement, Request
@@ -289,3 +290,88 @@ def test_changing_the_order_is_a_fault(clock, problem):
 def test_a_measurement_begins_empty():
     assert Measurement().epoch_seconds == []
     assert Measurement().energy_joules is None
+
+
+@pytest.mark.parametrize(
+    ("settling", "watched", "fine"),
+    [(0.3, 0.0, True), (0.0, 0.05, True), (0.0, 0.06, False)],
+    ids=["settles", "edge", "computes on"],
+)
+def test_who_computes_on_though_nothing_is_asked_is_found(
+    clock, monkeypatch, settling, watched, fine
+):
+    cpu, slept = iter([settling, watched]), []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        clock.spend(seconds, cpu=next(cpu))
+
+    monkeypatch.setattr(measure, "sleep", sleep)
+    if fine:
+        measure.idle()
+    else:
+        with pytest.raises(FaultError, match=r"returned: 6% of a core between 0\.3 and 1\.3 s"):
+            measure.idle()
+    assert slept == [0.3, 1.0]
+
+
+def test_now_is_in_seconds(clock):
+    clock.spend(2.5)
+    assert measure.now() == 2.5
+
+
+def test_all_that_the_harness_does_between_the_phases_is_timed(clock, problem, monkeypatch):
+    def slow(owner, name, seconds):
+        real = getattr(owner, name)
+
+        def call(*arguments):
+            clock.spend(seconds)
+            return real(*arguments)
+
+        monkeypatch.setattr(owner, name, call)
+
+    slow(measure, "order", 10**3)
+    slow(guard.Handed, "take", 10**4)
+    slow(guard.Handed, "stack", 10**5)
+    slow(guard.Untouched, "check_clock", 10**6)
+    slow(measure.machine, "energy", 10**7)
+    slow(measure.machine, "energy_since", 10**8)
+    slow(measure.machine, "peak_rss_bytes", 10**9)
+    monkeypatch.setattr(measure.machine, "_ENERGY", Path("/no/such/counter"))
+    found, _, _ = measure.measure(make_trainer(clock), problem, "cpu", make_request(epochs=2))
+    # Each digit says how often; energy_since reads the counter too, and the 100 are the reset.
+    assert found.between_seconds == 1_122_133_100
+    assert found.epoch_seconds == [1, 1]
+
+
+def test_as_many_epochs_as_are_asked_for_are_trained_however_many(clock, problem):
+    trainer = make_trainer(clock)
+    found, _, _ = measure.measure(trainer, problem, "cpu", make_request(epochs=201))
+    assert len(found.epoch_seconds) == 201
+
+
+def test_the_labels_are_those_of_the_last_prediction_that_was_timed(clock, problem):
+    def predict(self, images):
+        clock.spend(1)
+        self.calls.append(("predict",))
+        return np.full(len(images), self.calls.count(("predict",)))
+
+    trainer = make_trainer(clock, predict=predict)
+    found, _, labels = measure.measure(trainer, problem, "cpu", make_request())
+    assert labels.tolist() == [1 + len(found.predict_seconds)] * 5
+
+
+def test_a_clock_that_is_replaced_is_seen_after_the_epoch_in_which_it_was(
+    clock, problem, monkeypatch
+):
+    trainer = make_trainer(clock)
+    real = trainer.train_epoch
+
+    def train_epoch(self, order):
+        monkeypatch.setattr(measure, "MOST_REPEATS", 200 if self.orders[1:] else 1)
+        return real(self, order)
+
+    trainer.train_epoch = train_epoch
+    with pytest.raises(FaultError, match=r"it replaced bench\.measure\.MOST_REPEATS"):
+        measure.measure(trainer, problem, "cpu", make_request())
+    assert len(trainer.orders) == 2

@@ -6,6 +6,7 @@ import pytest
 from bench import dataset, mistakes, reference
 from bench.contract import Params, Problem
 from bench.workload import WORKLOADS, initial_params, order
+from implementations import softmax_numpy
 
 
 @pytest.fixture(params=WORKLOADS)
@@ -48,3 +49,30 @@ def test_without_a_mistake_the_epoch_is_the_oracles(problem):
     found = mistakes._epoch(mistakes.Mistake("none"), problem, initial, first)
     for a, b in zip(found, right, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+
+
+def as_they_are(found):
+    return found
+
+
+@pytest.mark.parametrize(
+    ("says", "batches", "slope"),
+    [
+        ("it hands back the weights", lambda batches: [], as_they_are),
+        ("it adds up the loss", as_they_are, lambda found: [32 * part for part in found]),
+        ("it leaves out the bias", as_they_are, lambda found: [found[0], 0 * found[1]]),
+        ("it ignores the order", lambda _: np.arange(1440).reshape(45, 32), as_they_are),
+        ("it takes the last batch first", lambda batches: batches[::-1], as_they_are),
+        ("it skips the first batch", lambda batches: batches[1:], as_they_are),
+        ("it skips the last batch", lambda batches: batches[:44], as_they_are),
+    ],
+)
+def test_a_program_that_makes_the_mistake_is_told_so(problem, says, batches, slope):
+    initial, first = initial_of(problem), order(42, 0, problem.samples)
+    program = softmax_numpy.Trainer(problem, "cpu")
+    program.reset(initial)
+    for batch in batches(first.reshape(45, 32)):
+        program.update(slope(program.gradient(problem.images[batch], problem.labels[batch])))
+    found = mistakes.name(Params(*program.params), problem, initial, first, "softmax")
+    assert found is not None
+    assert found.startswith(says)

@@ -7,9 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from bench import worker
+from bench import dataset, measure, worker
 from bench.contract import Unavailable
 from bench.guard import FaultError
+from bench.measure import Measurement
+from bench.workload import WORKLOADS, initial_params
 
 
 def answer(error, **request):
@@ -165,3 +167,101 @@ def test_the_worker_imports_neither_a_framework_nor_what_only_the_parent_needs(t
         "msgspec", "typer", "rich", "pooch", "altair",
     }  # fmt: skip
     assert document["worker_seconds"] > 0
+
+
+def test_a_problem_and_what_is_asked_of_it_are_as_the_request_says(
+    make_request, digits, monkeypatch
+):
+    parts, real = [], dataset.read
+    monkeypatch.setattr(
+        dataset, "read", lambda folder, part: parts.append(part) or real(folder, part)
+    )
+    request = make_request(workload="textbook", samples=320, batch_size=16, epochs=7, seed=43)
+    problem, given = worker.prepare(request, None)
+    assert parts == ["train", "test"]
+    assert (problem.samples, problem.batch_size, problem.classes) == (320, 16, 10)
+    assert problem.optimizer == WORKLOADS["textbook"].optimizer
+    expected = initial_params(WORKLOADS["textbook"], 64, 10, 43)
+    assert np.array_equal(given.initial.weight, expected.weight)
+    assert (given.seed, given.epochs) == (43, 7)
+    assert np.array_equal(given.test_images, real(digits.folder, "test")[0])
+
+
+def test_what_a_trial_does_beside_its_phases_is_added_to_what_lies_between_them(
+    make_request, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(worker, "timed", lambda call, *arguments: (call(*arguments), 1.0))
+    left = (Measurement(between_seconds=10.0), np.zeros(1, np.float32), np.zeros(1, np.int64))
+    monkeypatch.setattr(worker, "measure", lambda *_: left)
+    found = worker.trial(make_request(), tmp_path)
+    # The suite before and after the import, the data, what is left behind, and the last look.
+    assert (found["import_seconds"], found["between_seconds"]) == (1, 10 + 5)
+
+
+def test_what_an_examination_does_beside_its_epochs_lies_between_them(
+    make_request, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(worker, "timed", lambda call, *arguments: (call(*arguments), 1.0))
+    left = (Measurement(epoch_seconds=[0.25, 0.5]), np.zeros(1, np.float32), np.zeros(1, np.int64))
+    monkeypatch.setattr(worker, "examined", lambda *_: left)
+    found = worker.check(make_request(), tmp_path)
+    assert (found["import_seconds"], found["between_seconds"]) == (1, 0.25)
+
+
+MODES = pytest.mark.parametrize("mode", [worker.trial, worker.check])
+
+
+@MODES
+def test_what_is_replaced_by_an_import_is_seen_before_it_can_be_put_right(
+    own_file, make_request, monkeypatch, quick_collector, tmp_path, mode
+):
+    monkeypatch.setattr(measure, "WATCH_SECONDS", measure.WATCH_SECONDS)  # undone after the test
+    own = own_file("""
+from bench import measure
+from implementations import softmax_numpy
+real, measure.WATCH_SECONDS = measure.WATCH_SECONDS, 0.0
+class Trainer(softmax_numpy.Trainer):
+    def __init__(self, problem, device):
+        measure.WATCH_SECONDS = real
+        super().__init__(problem, device)
+""")
+    with pytest.raises(FaultError, match=r"it replaced bench\.measure\.WATCH_SECONDS"):
+        mode(make_request(**own), tmp_path)
+
+
+@MODES
+def test_what_is_replaced_by_the_last_call_is_seen(
+    own_file, make_request, monkeypatch, quick_collector, tmp_path, mode
+):
+    monkeypatch.setattr(measure, "WATCH_SECONDS", measure.WATCH_SECONDS)  # undone after the test
+    last = {worker.trial: 357, worker.check: 7}[mode]
+    own = own_file(f"""
+from bench import measure
+from implementations import softmax_numpy
+class Trainer(softmax_numpy.Trainer):
+    def predict(self, images):
+        if len(images) == {last}:
+            measure.WATCH_SECONDS = 0.0
+        return super().predict(images)
+""")
+    with pytest.raises(FaultError, match=r"it replaced bench\.measure\.WATCH_SECONDS"):
+        mode(make_request(**own), tmp_path)
+
+
+@MODES
+def test_training_data_that_was_changed_is_a_fault(
+    saboteur, make_request, quick_collector, tmp_path, mode
+):
+    with pytest.raises(FaultError, match="changed the training data it was given"):
+        mode(make_request(file=saboteur("changes_images")), tmp_path)
+
+
+@pytest.mark.parametrize("watch", [True, False])
+def test_an_examination_is_watched_where_the_request_says_so(
+    make_request, monkeypatch, tmp_path, watch
+):
+    asked = []
+    left = (Measurement(), np.zeros(1, np.float32), np.zeros(1, np.int64))
+    monkeypatch.setattr(worker, "examine", lambda *arguments: asked.append(arguments[-1]) or left)
+    worker.check(make_request(watch=watch), tmp_path)
+    assert [each.watch for each in asked] == [watch]
