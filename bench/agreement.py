@@ -44,11 +44,13 @@ def _agreement(workload: str, first: Sequence[Row], second: Sequence[Row]) -> Ag
     pairs = list(_pairs([row for row in first if row.case.workload == workload], again))
     parted = [(a, b) for a, b in pairs if _parted(a, b)]
     turned = {
-        (a.case.implementation, b.case.implementation)
+        (a.case.slug, b.case.slug)
         for a, b in pairs if _mean(again[a.case.slug]) > _mean(again[b.case.slug])
     }  # fmt: skip
-    names = [(a.case.implementation, b.case.implementation) for a, b in parted]
-    broken = tuple(pair for pair in names if pair in turned)
+    broken = tuple(
+        (a.case.implementation, b.case.implementation)
+        for a, b in parted if (a.case.slug, b.case.slug) in turned
+    )  # fmt: skip
     return Agreement(
         workload, len(pairs), len(parted), len(parted) - len(broken), broken,
         len(turned) - len(broken),

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, median, variance
+from typing import NamedTuple
+
+import numpy as np
 
 from bench.intervals import Interval, student
 from bench.result import Environment, Record
@@ -57,25 +60,31 @@ class Noise:
         return [says.format(value) for value, most, says in shares if (value or 0) > most]
 
 
+class Median(NamedTuple):
+    """The logarithm of a process's median epoch, and which process of which case it was."""
+
+    case: str
+    round: int
+    log: float
+
+
 def noise(records: Iterable[Record], environments: Mapping[str, Environment]) -> Noise:
     """Measure the noise of a run's trials that went well."""
     good = [record for record in records if record.kind == "trial" and record.status == "ok"]
-    by_case: dict[str, dict[int, float]] = defaultdict(dict)
-    for record in good:
-        by_case[record.case.slug][record.round] = math.log(median(record.epoch_seconds))
-    cores = {record.environment: _processors(record, environments) for record in good}
-    whole = sum((record.conditions.get("seconds") or 0) * cores[record.environment]
-                for record in good)  # fmt: skip
+    medians = [Median(record.case.slug, record.round, math.log(median(record.epoch_seconds)))
+               for record in good]  # fmt: skip
     clocks = [value for record in good for name in ("mhz_before", "mhz_after")
               if (value := record.conditions.get(name))]  # fmt: skip
+    throttled = [value for record in good
+                 if (value := record.conditions.get("throttled")) is not None]  # fmt: skip
     return Noise(
         within=_pooled([[math.log(epoch) for epoch in one.epoch_seconds] for one in good]),
-        between=_pooled(_without_drift(by_case)),
-        drift=_drift(by_case),
-        others=_share(good, "others_seconds", whole),
-        steal=_share(good, "steal_seconds", whole),
+        between=_between(medians),
+        drift=_drift(medians),
+        others=_share(good, environments, "others_seconds"),
+        steal=_share(good, environments, "steal_seconds"),
         clock=max(clocks) / min(clocks) - 1 if clocks else None,
-        throttled=_sum(good, "throttled"),
+        throttled=sum(throttled) if throttled else None,
     )
 
 
@@ -109,44 +118,62 @@ def _pooled(groups: Iterable[Sequence[float]]) -> float | None:
     return math.sqrt(sum(variance(group) * (len(group) - 1) for group in known) / freedom)
 
 
-def _blocks(by_case: Mapping[str, Mapping[int, float]]) -> dict[int, list[float]]:
-    """Deviations of each round from the mean of their case, for cases of several rounds."""
-    found: dict[int, list[float]] = defaultdict(list)
-    for rounds in by_case.values():
-        if len(rounds) > 1:
-            centre = fmean(rounds.values())
-            for number, value in rounds.items():
-                found[number].append(value - centre)
-    return found
+def _between(medians: Sequence[Median]) -> float | None:
+    """Fit case and round, and return the standard deviation of what is left; None without freedom.
 
-
-def _without_drift(by_case: Mapping[str, Mapping[int, float]]) -> list[list[float]]:
-    moved = {number: fmean(values) for number, values in _blocks(by_case).items()}
-    return [[value - moved.get(number, 0.0) for number, value in rounds.items()]
-            for rounds in by_case.values()]  # fmt: skip
-
-
-def _drift(by_case: Mapping[str, Mapping[int, float]]) -> Interval | None:
-    """Fit a line to the rounds' mean deviations; how far it goes from the first to the last."""
-    means = {number: fmean(values) for number, values in _blocks(by_case).items()}
-    if len(means) < 3:
+    Least squares, because with a precision some cases have more rounds than others.
+    """
+    cases = sorted({each.case for each in medians})
+    rounds = sorted({each.round for each in medians})
+    design = np.zeros((len(medians), len(cases) + len(rounds)))
+    for number, each in enumerate(medians):
+        design[number, cases.index(each.case)] = 1
+        design[number, len(cases) + rounds.index(each.round)] = 1
+    logs = np.array([each.log for each in medians])
+    freedom = len(medians) - (int(np.linalg.matrix_rank(design)) if medians else 0)
+    if freedom <= 0:
         return None
-    x, y = list(means), list(means.values())
-    spread = sum((each - fmean(x)) ** 2 for each in x)
-    slope = sum((a - fmean(x)) * (b - fmean(y)) for a, b in zip(x, y, strict=True)) / spread
-    rest = [b - fmean(y) - slope * (a - fmean(x)) for a, b in zip(x, y, strict=True)]
-    freedom = len(x) - 2
-    error = math.sqrt(sum(each**2 for each in rest) / freedom / spread)
-    length, half = max(x) - min(x), student(freedom) * error
+    fitted = design @ np.linalg.lstsq(design, logs, rcond=None)[0]
+    return math.sqrt(float(((logs - fitted) ** 2).sum()) / freedom)
+
+
+def _drift(medians: Sequence[Median]) -> Interval | None:
+    """Fit each case's level and one slope; how far it goes from the first round to the last.
+
+    The error is that of the rounds' mean residuals: what moves a round moves all of its cases.
+    """
+    by_case: dict[str, list[Median]] = defaultdict(list)
+    for each in medians:
+        by_case[each.case].append(each)
+    x, y, rounds = [], [], []
+    for group in by_case.values():
+        middle, level = fmean(one.round for one in group), fmean(one.log for one in group)
+        x += [one.round - middle for one in group]
+        y += [one.log - level for one in group]
+        rounds += [one.round for one in group]
+    spread, numbers = sum(each**2 for each in x), sorted(set(rounds))
+    freedom = len(numbers) - 2
+    if freedom < 1 or not spread:
+        return None
+    slope = sum(a * b for a, b in zip(x, y, strict=True)) / spread
+    left: dict[int, list[float]] = defaultdict(list)
+    for number, a, b in zip(rounds, x, y, strict=True):
+        left[number].append(b - slope * a)
+    square = sum(len(each) * fmean(each) ** 2 for each in left.values()) / freedom
+    half = student(freedom) * math.sqrt(square / spread)
+    length = numbers[-1] - numbers[0]
     low, high = ((slope + sign * half) * length for sign in (-1, 1))
     return Interval(math.exp(slope * length), math.exp(low), math.exp(high))
 
 
-def _share(records: Iterable[Record], name: str, whole: float) -> float | None:
-    total = _sum(records, name)
-    return total / whole if total is not None and whole else None
-
-
-def _sum(records: Iterable[Record], name: str) -> float | None:
-    known = [value for each in records if (value := each.conditions.get(name)) is not None]
-    return sum(known) if known else None
+def _share(
+    records: Iterable[Record], environments: Mapping[str, Environment], name: str
+) -> float | None:
+    """Seconds of all cores' seconds, over the trials that know both."""
+    part = whole = 0.0
+    for record in records:
+        found, seconds = record.conditions.get(name), record.conditions.get("seconds")
+        if found is not None and seconds:
+            part += found
+            whole += seconds * _processors(record, environments)
+    return part / whole if whole else None

@@ -192,6 +192,19 @@ def test_a_changed_order_is_an_error_and_named(saved, capsys):
     assert last.split() == ["sgd", "1", "1", "0", "a", "and", "b", "0"]
 
 
+def test_a_changed_order_in_one_workload_is_an_error_whatever_the_other_kept(tmp_path):
+    def save(name, *epochs):
+        cases = [case(of, workload=workload) for workload in ("sgd", "textbook") for of in "ab"]
+        records = [
+            record
+            for each, epoch in zip(cases, epochs, strict=True)
+            for record in trials(each, epoch, epoch)
+        ]
+        return write(tmp_path / name, run(*cases), *records)
+
+    assert agreed(save("first", 1, 2, 1, 2), save("second", 1, 2, 2, 1)) == 1
+
+
 def test_overlapping_rows_that_changed_places_are_no_error(saved, capsys):
     assert agreed(saved("first", 1.0, 1.0), saved("second", 2.0, 1.0)) == 0
     last = capsys.readouterr().out.splitlines()[-1]
@@ -216,3 +229,13 @@ def test_the_machines_of_a_run_are_those_of_all_its_environments(saved):
     assert agreement.machines(folder) == {MACHINE["id"]}
     store.add_environment(folder, environment(id="there", machine={"id": "another"}))
     assert agreement.machines(folder) == {MACHINE["id"], "another"}
+
+
+def test_names_from_somebody_elses_records_are_text_and_no_markup():
+    odd = rows(trials(case("x[/b]"), 1.0), HERE)
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(terminal.twice(odd, odd))
+        console.print(terminal.agreements([Agreement("[red]", 1, 1, 0, (("x[/b]", "y"),), 0)]))
+    for name in ("x[/b]", "[red]"):
+        assert name in shown.get()

@@ -92,7 +92,6 @@ def test_the_spread_between_takes_the_median_epoch_of_a_process():
     assert noise(records, HERE).between == pytest.approx(0, abs=1e-9)
 
 
-@pytest.mark.xfail(reason="the rounds' means that are taken out cost degrees of freedom")
 def test_taking_the_drift_out_costs_degrees_of_freedom():
     # Deviations after cases and rounds are 1/2, -1/2, -1/2 and 1/2; of four numbers two cases and
     # one difference of rounds are spent, so that 4 * 1/4 is the variance, not half of it.
@@ -100,7 +99,6 @@ def test_taking_the_drift_out_costs_degrees_of_freedom():
     assert noise(records, HERE).between == pytest.approx(1.0)
 
 
-@pytest.mark.xfail(reason="one case's own deviations are taken for drift: 0 instead of unknown")
 def test_one_case_alone_cannot_tell_its_spread_from_drift():
     assert noise(timed(case(), numbered(0.0, 1.0, 0.0)), HERE).between is None
 
@@ -175,7 +173,6 @@ def test_two_rounds_show_no_drift():
     assert noise(timed(case(), numbered(0.0, 1.0)), HERE).drift is None
 
 
-@pytest.mark.xfail(reason="a case with more rounds has another mean, which bends the rounds' means")
 def test_drift_is_the_same_where_some_cases_have_more_rounds():
     # Both get slower by 0.01 a round; a precision gave nine rounds to one and three to the other.
     few = timed(case("a"), {number: 0.01 * number for number in range(1, 4)})
@@ -257,7 +254,6 @@ def test_older_records_and_other_systems_leave_shares_clock_and_heat_unknown(con
     assert found.causes == []
 
 
-@pytest.mark.xfail(reason="stolen seconds of records without their seconds are shared all the same")
 def test_a_share_is_of_the_trials_that_know_their_seconds():
     # A run of an older version that was resumed: only the second of its trials has its seconds.
     records = [watched(steal_seconds=10.0), watched(seconds=10.0, steal_seconds=0.2)]

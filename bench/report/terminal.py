@@ -157,7 +157,7 @@ def twice(first: Sequence[Row], second: Sequence[Row]) -> Table:
         other = again.get(row.case.slug)
         if row.epoch and other and other.epoch:
             table.add_row(
-                row.case.workload, row.case.implementation,
+                Text(row.case.workload), Text(row.case.implementation),
                 Text(numbers.duration_interval(row.epoch)),
                 Text(numbers.duration_interval(other.epoch)),
                 f"{other.epoch.mean / row.epoch.mean:.3f}",
@@ -172,7 +172,7 @@ def agreements(lines: Iterable[Agreement]) -> Table:
     for each in lines:
         broken = ", ".join(f"{a} and {b}" for a, b in each.broken) or "none"
         counts = (str(each.pairs), str(each.parted), str(each.kept))
-        table.add_row(each.workload, *counts, broken, str(each.swapped))
+        table.add_row(Text(each.workload), *counts, Text(broken), str(each.swapped))
     return table
 
 
