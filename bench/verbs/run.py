@@ -124,14 +124,3 @@ def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
                     console.print(terminal.ended(record, number, total))
                 case runner.Spent(count):
                     console.print(f"the budget is spent: {count} trials were not made")
-
-
-def _report(folder: Path) -> None:
-    """Write the report and print its tables."""
-    from bench import report as reports
-    from bench.report import terminal
-
-    written = reports.write(folder)
-    for table in terminal.tables_of(console, *reports.load(folder)):
-        console.print("\n", table, sep="")
-    console.print(f"\n{written}", soft_wrap=True)
