@@ -7,6 +7,7 @@ what decides a ranking (parity, accuracy, the sum of the times) is judged by the
 
 import gc
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType, ModuleType
@@ -85,22 +86,30 @@ def labels(found: Any, images: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 class Untouched:
-    """The harness, the clock and the collector as they were before an implementation came."""
+    """Harness, clock, collector and cores as they were before an implementation came."""
 
     def __init__(self) -> None:
+        self._cores = _cores()
         self._before = dict(_state(_modules()))
         self._clock = {name: module for name, module in sys.modules.items() if name in CLOCK}
         self._clock_before = dict(_state(self._clock.values()))
 
     def check(self) -> None:
-        """Raise FaultError where any of it was replaced, or the collector switched off."""
+        """Raise FaultError where any of it was replaced, switched off or left."""
         _compare(self._before, dict(_state(_modules())))
+        if _cores() != self._cores:
+            raise FaultError("it left the cores it was given; compute on those")
         if not gc.isenabled():
             raise FaultError("it switched the garbage collector off; leave it on")
 
     def check_clock(self) -> None:
         """Look at the clock only: little enough to be done before every epoch, in its caches."""
         _compare(self._clock_before, dict(_state(self._clock.values())))
+
+
+def _cores() -> set[int] | None:
+    """Return the cores that this thread may use; None where there is no affinity (macOS)."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
 
 
 def _compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -48,7 +48,7 @@ SAYS = {
     "predicts_with_old_weights": "images, after five epochs",
     "claims_a_gpu": "where no GPU can be seen it must raise Unavailable: it trained",
     "keeps_busy": "keeps the CPU busy after an epoch has returned",
-    "many_threads": "threads where 1 were allowed",
+    "many_threads": "it left the cores it was given",
     "leaves_a_child": "it left processes running: sleep",
     "leaves_a_daemon": "it left processes running: sleep",
     "wrong_shape": "returned a weight of (10, 64), not (64, 10)",
@@ -64,7 +64,7 @@ SAYS = {
     "takes_all_memory": "the process ran out of memory",
     "slow_clock": "it replaced bench.measure.perf_counter_ns",
     "mends_the_clock": "it replaced bench.measure.perf_counter_ns",
-    "disarms_the_guard": "threads where 1 were allowed",
+    "disarms_the_guard": "it left the cores it was given",
     "short_epochs": "it replaced bench.measure.timed",
     "replaces_code": "it replaced the code of bench.guard.same",
     "times_fewer_epochs": "it replaced the contents of bench.measure.TIMED_SECONDS",
@@ -234,4 +234,4 @@ def test_an_examination_whose_threads_cannot_be_told_has_not_passed(digits, answ
     monkeypatch.setattr(check.Judge, "examine", lambda *_: Judgement())
     alone = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
     first = next(alone.findings(case_of("honest")))
-    assert (first.status, first.reason) == ("failed", "it used inf threads where 1 were allowed")
+    assert (first.status, first.reason) == ("failed", "it used inf it left the cores it was given")

@@ -45,7 +45,7 @@ SABOTEURS = {
     "mends_the_clock": ("failed", "it replaced bench.measure.perf_counter_ns"),
     "disarms_the_guard": ("failed", "its clock does not add up"),
     "short_epochs": ("failed", "it replaced bench.measure.timed"),
-    "many_threads": ("failed", "threads where 1 were allowed"),
+    "many_threads": ("failed", "it left the cores it was given"),
     "honest": ("ok", None),
 }
 
