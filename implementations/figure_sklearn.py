@@ -7,6 +7,7 @@ https://scikit-learn.org/stable/modules/cross_validation.html.
 import warnings
 
 import numpy as np
+from joblib.externals.loky import get_reusable_executor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import cross_validate
@@ -24,4 +25,6 @@ def run(textbook: Textbook) -> dict[str, float]:
         # Five epochs, as the textbook has it, are too few to converge; scikit-learn says so.
         warnings.simplefilter("ignore", ConvergenceWarning)
         scores = cross_validate(classifier, images, textbook.labels, n_jobs=-1)
+    # The workers of the pool would wait for more: whoever starts a process ends it.
+    get_reusable_executor().shutdown(wait=True)
     return {"cross_validation_accuracy": float(scores["test_score"].mean())}
