@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from bench.ranking import comparable
 from bench.store import read_environments
-from bench.summary import Row, comparable
+from bench.summary import Row
 
 
 @dataclass(frozen=True, slots=True)

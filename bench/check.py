@@ -20,6 +20,7 @@ from bench.dataset import Dataset, read
 from bench.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
 from bench.launch import Child, Outcome, launch
 from bench.result import Case
+from bench.sizes import Size
 from bench.workload import EXAMINATION, order
 
 # Under sgd and in batches of this size, it is watched for a while after its last epoch.
@@ -150,10 +151,8 @@ class Examiner:
         available = len(read(data.folder, "train")[1])
         if size is not None:  # the largest divisor of somebody's own data set that is no larger
             size = next(each for each in range(size, 0, -1) if available % each == 0)
-        selection = plan.Selection(
-            batch_size=size or available, threads=self._threads, available=available
-        )
-        return plan.fill(case, selection, workload, self._device)
+        chosen = Size(size or available, self._threads, available)
+        return plan.fill(case, workload, self._device, chosen)
 
     def _examined(self, case: Case, data: Dataset, judge: Judge) -> Finding:
         with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:

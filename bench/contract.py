@@ -137,3 +137,22 @@ class Textbook:
     labels: NDArray[np.int32]
     training: NDArray[np.int64]
     validation: NDArray[np.int64]
+
+
+class Probe(Protocol):
+    """What a framework can do at all on a device, for the ceiling; every result is on the host."""
+
+    def __init__(self, matrix: NDArray[np.float32], device: Device) -> None:
+        """Put a square matrix on the device; raise Unavailable if need be."""
+
+    def multiply(self) -> float:
+        """Multiply the matrix by itself in full float32; return the first element of the result."""
+
+    def place(self, images: NDArray[np.float32]) -> None:
+        """Put the images (samples, features) on the device, in place of others."""
+
+    def read(self) -> float:
+        """Read all images once, as a sum or as a sum of squares, which are one for ones."""
+
+    def steps(self, count: int) -> float:
+        """Update ten numbers on the device so many times, each from the last; return one."""

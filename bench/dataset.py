@@ -37,7 +37,8 @@ class Dataset:
 
     name: "fashion-mnist", "digits" or the folder's name; folder: where the prepared files are;
     source: where the data first came from, for people; sha256: of the uncompressed IDX bytes by
-    file name (of the data file itself for digits); class_names: by label.
+    file name (of the data file itself for digits); class_names: by label; features: pixels of an
+    image.
     """
 
     name: str
@@ -46,10 +47,14 @@ class Dataset:
     sha256: dict[str, str]
     class_names: tuple[str, ...]
     classes: int
+    features: int
 
     def describe(self) -> dict[str, Any]:
         """Return what a record keeps of it: no path of this machine."""
-        return {"name": self.name, "source": self.source, "sha256": self.sha256}
+        return {
+            "name": self.name, "source": self.source, "sha256": self.sha256,
+            "features": self.features, "classes": self.classes,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,4 +220,5 @@ def _prepared(sha256: dict[str, str], obtain: Callable[[Path], _Recipe]) -> Data
         sha256=facts["sha256"],
         class_names=tuple(facts["class_names"]),
         classes=len(facts["class_names"]),
+        features=int(_load(folder, "test_images", "c").shape[1]),
     )

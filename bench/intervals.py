@@ -11,7 +11,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A geometric mean and its interval; low and high are None where one value gives none."""
+    """A mean, or what a fit found, and its interval; low and high are None where there is none."""
 
     mean: float
     low: float | None = None

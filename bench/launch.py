@@ -36,6 +36,7 @@ SLACK_SHARE = 0.02
 _PARTS = {
     *("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds", "epoch_seconds"),
     *("first_predict_seconds", "predict_seconds", "figure_seconds", "between_seconds"),
+    *("product_seconds", "read_seconds", "chain_seconds"),
 }
 
 

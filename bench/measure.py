@@ -58,8 +58,13 @@ class Measurement:
     first_predict_seconds: float = 0.0
     predict_seconds: list[float] = field(default_factory=list)
     peak_rss_bytes: int | None = None
+    phase_rss_bytes: dict[str, int | None] = field(default_factory=dict)
     energy_joules: float | None = None
     energy_absent: str | None = None
+
+    def mark(self, phase: str) -> None:
+        """Note the peak of the resident memory at the end of a phase."""
+        self.phase_rss_bytes[phase] = machine.peak_rss_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +96,14 @@ def measure(
     """
     found = Measurement()
     trainer, found.setup_seconds = timed(implementation, problem, device)
+    _between(found, found.mark, "set-up")
     handed = guard.Handed(problem)
     given = Params(request.initial.weight.copy(), request.initial.bias.copy())
     _, found.reset_seconds = timed(trainer.reset, given)
     first = _between(found, order, request.seed, FIRST_EPOCH, problem.samples)
     params, found.first_epoch_seconds = timed(trainer.train_epoch, first)
     _between(found, handed.take, params)
+    _between(found, found.mark, "first epoch")
     _between(found, trainer.reset, given)
     _between(found, gc.collect)
     before = _between(found, machine.energy)
@@ -106,8 +113,10 @@ def measure(
         # Between any two epochs, or a clock could be slow in one and be put right in another.
         _between(found, request.untouched.check_clock)
     found.energy_joules, found.energy_absent = _between(found, machine.energy_since, before)
-    found.peak_rss_bytes = _between(found, machine.peak_rss_bytes)
+    _between(found, found.mark, "epochs")
+    found.peak_rss_bytes = found.phase_rss_bytes["epochs"]
     labels = _predict(trainer, request.test_images, found)
+    _between(found, found.mark, "predictions")
     guard.same("the initial params it was given", request.initial, given)
     return found, _between(found, handed.stack), labels
 

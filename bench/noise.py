@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.intervals import Interval, student
+from bench.ranking import comparable, told
 from bench.result import Environment, Record
-from bench.summary import Row, comparable, ratio
+from bench.summary import Row
 
 # Above these a run was disturbed. Two shared cores when nothing else runs: others take 1 to 2 %,
 # nothing is stolen, and the processes of one case differ by 4 % (docs/methodology.md).
@@ -94,13 +95,8 @@ def untold(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     for row in rows:
         group = comparable(rows, row)
         if group and group[0] is row:
-            pairs += [pair for pair in pairwise(group) if not _told(*pair)]
+            pairs += [pair for pair in pairwise(group) if not told(pair[1], pair[0])]
     return pairs
-
-
-def _told(faster: Row, slower: Row) -> bool:
-    found = ratio(slower, faster)
-    return found is not None and found.low is not None and found.low > 1
 
 
 def _processors(record: Record, environments: Mapping[str, Environment]) -> float:

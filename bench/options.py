@@ -15,12 +15,12 @@ from bench.contract import Device
 from bench.error import UserError
 from bench.machine import usable_cores
 from bench.result import FORMAT, Case, Run
+from bench.sizes import most_samples
 from bench.workload import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 
 RESULTS = Path("results")
-# A data set larger than this share of the memory would be measured swapping.
-MEMORY_SHARE = 0.6
+MOST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,16 @@ class Given:
     implementations: tuple[str, ...] = ()
     workloads: tuple[str, ...] = ()
     device: str = "cpu"
-    batch_size: int | None = None
-    threads: int | None = None
-    samples: int | None = None
+    batch_size: str | None = None
+    threads: str | None = None
+    samples: str | None = None
     epochs: int | None = None
     rounds: int | None = None
     timeout: float = 600.0
     seed: int = 42
     quick: bool = False
+    sweep: bool = False
+    ceiling: bool = True
     data: str | None = None
     precision: str | None = None
     budget: str | None = None
@@ -48,6 +50,7 @@ def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]
     precision, budget = share(given.precision), seconds(given.budget)
     selection = _selection(given, precision)
     cases = plan.cases(selection, probe.file)
+    sweep = plan.swept(cases) if given.sweep else ()
     now = dt.datetime.now(dt.UTC)
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = output or RESULTS / name
@@ -56,7 +59,9 @@ def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]
     return folder, Run(
         format=FORMAT, run=name, command=command, created=now.isoformat(timespec="seconds"),
         seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=figures,
-        timeout=given.timeout, data=given.data, precision=precision, budget=budget,
+        timeout=given.timeout, data=given.data, precision=precision, budget=budget, sweep=sweep,
+        skipped=plan.skipped(selection, sweep),
+        ceilings=plan.ceilings((*cases, *sweep)) if given.ceiling else (),
     )  # fmt: skip
 
 
@@ -75,7 +80,9 @@ def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
 
 
 def _flag(name: str, default: object) -> str:
-    """Name a flag; one that can be repeated is in the singular."""
+    """Name a flag; one that can be repeated is in the singular, one that is on is switched off."""
+    if default is True:
+        return f"--no-{name}"
     return "--" + (name.removesuffix("s") if default == () else name).replace("_", "-")
 
 
@@ -106,24 +113,46 @@ def _selection(given: Given, precision: float | None) -> plan.Selection:
         if name not in WORKLOADS:
             raise plan.unknown("workload", name, list(WORKLOADS))
     device = _device(given.device)
-    _threads(given.threads)
+    if given.sweep and (given.batch_size or given.threads or given.samples):
+        raise UserError("--sweep chooses --batch-size, --threads and --samples; leave those out")
+    batch_sizes, samples = (
+        _sizes("--batch-size", given.batch_size),
+        _sizes("--samples", given.samples),
+    )
+    threads = _threads(given.threads)
     images, labels = dataset.read(dataset.find(given.data).folder, "train")
-    _fits(given.samples or 0, images.shape[1])
+    _fits(min(samples, default=0), images.shape[1])
     return plan.Selection(
         given.implementations, tuple(dict.fromkeys(given.workloads)), (device,),
-        given.batch_size, given.threads, given.samples, given.epochs, _rounds(given, precision),
-        given.quick, available=len(labels),
+        batch_sizes, threads, samples, given.epochs, _rounds(given, precision), given.quick,
+        available=len(labels),
     )  # fmt: skip
+
+
+def _sizes(flag: str, text: str | None) -> tuple[int, ...]:
+    """Read whole numbers such as 32 or 8,32,128; raises UserError."""
+    found = () if text is None else tuple(text.replace(" ", "").split(","))
+    if not all(re.fullmatch(r"[0-9]{1,10}", each) and 0 < int(each) <= MOST for each in found):
+        raise UserError(
+            f"{flag} {text}: give a whole number from 1 to {MOST}, or several: 8,32,128"
+        )
+    return tuple(dict.fromkeys(map(int, found)))
 
 
 def examination(given: Given) -> tuple[list[Case], Examiner]:
     """Return what ``bench check`` examines, and who does it; raises UserError."""
     device, threads = _device(given.device), _threads(given.threads)
+    if len(threads) > 1:
+        raise UserError(f"--threads {given.threads}: an examination has one number of threads")
     names = given.implementations or tuple(entry.name for entry in IMPLEMENTATIONS)
     cases = [plan.implementation(name, probe.file) for name in dict.fromkeys(names)]
     data = [dataset.find(name) for name in dict.fromkeys(("digits", given.data))]
     return cases, Examiner(
-        data, seed=given.seed, threads=threads, timeout=given.timeout, device=device
+        data,
+        seed=given.seed,
+        threads=threads[0] if threads else len(usable_cores()),
+        timeout=given.timeout,
+        device=device,
     )
 
 
@@ -134,12 +163,13 @@ def _device(name: str) -> Device:
     raise plan.unknown("device", name, get_args(Device))
 
 
-def _threads(given: int | None) -> int:
-    """Return how many threads there will be; raises UserError where the machine has fewer."""
+def _threads(text: str | None) -> tuple[int, ...]:
+    """Return the numbers of threads, "all" as the cores; raises UserError for too many."""
     cores = len(usable_cores())
-    if given is not None and given > cores:
-        raise UserError(f"--threads {given}: this machine lets us use {cores} at most")
-    return given or cores
+    found = _sizes("--threads", None if text is None else re.sub(r"\ball\b", str(cores), text))
+    if max(found, default=0) > cores:
+        raise UserError(f"--threads {text}: this machine lets us use {cores} at most")
+    return found
 
 
 def _rounds(given: Given, precision: float | None) -> int | None:
@@ -152,9 +182,8 @@ def _rounds(given: Given, precision: float | None) -> int | None:
 
 
 def _fits(samples: int, features: int) -> None:
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    most = int(MEMORY_SHARE * memory / (4 * features))
-    if samples > most:
+    """Refuse what fits at no size; where one fits, a larger one is a row with its reason."""
+    if samples > (most := most_samples(features)):
         raise UserError(f"--samples {samples}: {most} are as many as this machine's memory holds")
 
 

@@ -6,17 +6,18 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isqrt
 from pathlib import Path
 
 import msgspec
 
+from bench import sizes
 from bench.contract import Device, Objective
 from bench.error import UserError
 from bench.machine import usable_cores
-from bench.result import Case, Run, Trial
+from bench.result import Case, Run, Skipped, Trial
+from bench.sizes import Size
 from bench.workload import WORKLOADS
-from implementations import FIGURES, IMPLEMENTATIONS, Figure, Implementation
+from implementations import FIGURES, IMPLEMENTATIONS, PROBES, Figure, Implementation
 
 # Five processes give an interval that is of use; the second workload shows that the order holds.
 ROUNDS = {"sgd": 5, "textbook": 1}
@@ -31,9 +32,9 @@ class Selection:
     implementations: tuple[str, ...] = ()
     workloads: tuple[str, ...] = ()
     devices: tuple[Device, ...] = ("cpu",)
-    batch_size: int | None = None
-    threads: int | None = None
-    samples: int | None = None
+    batch_sizes: tuple[int, ...] = ()
+    threads: tuple[int, ...] = ()
+    samples: tuple[int, ...] = ()
     epochs: int | None = None
     rounds: int | None = None
     quick: bool = False
@@ -45,6 +46,14 @@ class Selection:
         names = self.workloads or (("sgd",) if self.quick else tuple(WORKLOADS))
         default = dict.fromkeys(WORKLOADS, 1) if self.quick else ROUNDS
         return {name: self.rounds or default[name] for name in names}
+
+    def sizes(self, workload: str) -> list[Size]:
+        """Every size that was chosen, and the workload's own where none was."""
+        return sizes.product(
+            self.batch_sizes or (WORKLOADS[workload].batch_size,),
+            self.threads or (len(usable_cores()),),
+            self.samples or (self.available,),
+        )
 
     def with_figures(self) -> bool:
         """Tell whether this is the whole suite, which the textbook's figures belong to."""
@@ -68,13 +77,43 @@ def _registered() -> list[Case]:
     return [_case(entry) for entry in IMPLEMENTATIONS]
 
 
-def _product(selection: Selection, chosen: Iterable[Case]) -> tuple[Case, ...]:
+def _product(selection: Selection, chosen: Sequence[Case]) -> tuple[Case, ...]:
+    """Every case at every size that divides; raises UserError where none does."""
+    wanted = {name: selection.sizes(name) for name in selection.rounds_of()}
+    faults = [size.fault for every in wanted.values() for size in every]
+    if None not in faults:
+        raise UserError(str(faults[0]))
     return tuple(
-        fill(case, selection, workload, device)
-        for workload in selection.rounds_of()
+        fill(case, workload, device, size, selection.epochs)
+        for workload, every in wanted.items()
+        for size in every if size.fault is None
         for device in selection.devices
         for case in chosen
-    )
+    )  # fmt: skip
+
+
+def swept(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Return the cases of a sweep about those of the first workload, which have one size."""
+    base = size_of(cases[0])
+    return tuple(
+        msgspec.structs.replace(case, **size._asdict())
+        for size in sizes.sweep(base) if size.fault is None
+        for case in cases
+        if case.workload == cases[0].workload and sizes.belongs(case.objective, size, base)
+    )  # fmt: skip
+
+
+def size_of(case: Case) -> Size:
+    """Return the size of a case."""
+    return Size(case.batch_size, case.threads, case.samples)
+
+
+def skipped(selection: Selection, sweep: Sequence[Case]) -> tuple[Skipped, ...]:
+    """Return the sizes that were asked for and at which nothing is measured, with the reason."""
+    wanted = [size for name in selection.rounds_of() for size in selection.sizes(name)]
+    wanted += sizes.sweep(wanted[0]) if sweep else []
+    left = {(size.batch_size, size.samples): size.fault for size in wanted if size.fault}
+    return tuple(Skipped(*pair, reason) for pair, reason in left.items())
 
 
 def _case(entry: Implementation) -> Case:
@@ -114,30 +153,13 @@ def _own_file(path: Path, probe: Callable[[Path], Objective]) -> Case:
     )  # fmt: skip
 
 
-def fill(case: Case, selection: Selection, workload: str, device: Device) -> Case:
-    """Say what a case trains: the selection's choice, or the workload's default."""
-    defaults = WORKLOADS[workload]
-    samples = selection.samples or selection.available
-    batch_size = selection.batch_size or defaults.batch_size
-    if samples % batch_size:
-        raise UserError(
-            f"--batch-size {batch_size} does not divide {samples} samples; "
-            f"{_divisors_near(samples, batch_size)} would"
-        )
+def fill(case: Case, workload: str, device: Device, size: Size, epochs: int | None = None) -> Case:
+    """Say what a case trains, where and at which size."""
     values = {
-        "workload": workload, "device": device, "batch_size": batch_size, "samples": samples,
-        "threads": selection.threads or len(usable_cores()),
-        "epochs": selection.epochs or defaults.epochs,
+        "workload": workload, "device": device, **size._asdict(),
+        "epochs": epochs or WORKLOADS[workload].epochs,
     }  # fmt: skip
     return msgspec.structs.replace(case, **values)
-
-
-def _divisors_near(samples: int, batch_size: int) -> str:
-    """Name the nearest divisor on either side."""
-    small = [size for size in range(1, isqrt(samples) + 1) if samples % size == 0]
-    divisors = sorted({*small, *(samples // size for size in small)})
-    below = [str(size) for size in divisors if size < batch_size][-1:]
-    return " or ".join(below + [str(size) for size in divisors if size > batch_size][:1])
 
 
 def distributions(of: Case | Implementation) -> list[str]:
@@ -167,25 +189,56 @@ def _figure_case(figure: Figure) -> Case:
     )  # fmt: skip
 
 
+def ceilings(cases: Iterable[Case]) -> tuple[Case, ...]:
+    """Return the probes of what the machine can do, on every device and number of cores."""
+    places = dict.fromkeys((case.device, case.threads) for case in cases)
+    return tuple(
+        Case(
+            implementation=probe.name, module=probe.module, framework=probe.framework,
+            extra=probe.extra, objective="softmax", style="tuned", data="resident",
+            devices=probe.devices,
+            **{**_UNFILLED, "workload": "ceiling", "device": device, "threads": threads},
+        )
+        for device, threads in places
+        for probe in PROBES
+    )  # fmt: skip
+
+
 def trials(run: Run, wanted: Mapping[str, int] | None = None) -> list[Trial]:
     """Return all trials of a run in the order in which they are measured.
 
     Randomised blocks: each round measures every case once, in a random order of its own that
-    follows from the seed, so that drift of the machine hits all alike. The figures come after
-    them, and last the rounds that a precision takes beyond: ``wanted`` has their number by the
-    case's slug.
+    follows from the seed, so that drift of the machine hits all alike. The ceilings are probed
+    before the first round and, where there are several, after the last; then come the figures, the
+    rounds that a precision takes beyond (``wanted`` has their number by the case's slug), and last
+    a sweep, whose blocks are its own.
     """
     rounds = {case.slug: run.rounds[case.workload] for case in run.cases}
-    figures = [Trial(f"r1-{case.implementation}", "figure", 1, case) for case in run.figures]
-    return _blocks(run, {}, rounds) + figures + _blocks(run, rounds, wanted or {})
+    last = 2 if max(rounds.values(), default=0) > 1 else 1
+    probes = [[_probe(number, case) for case in run.ceilings] for number in range(1, last + 1)]
+    return [
+        *probes[0],
+        *_blocks(run, run.cases, {}, rounds),
+        *(probe for later in probes[1:] for probe in later),
+        *(Trial(f"r1-{case.implementation}", "figure", 1, case) for case in run.figures),
+        *_blocks(run, run.cases, rounds, wanted or {}),
+        *_blocks(run, run.sweep, {}, {case.slug: run.sweep_rounds for case in run.sweep}),
+    ]
 
 
-def _blocks(run: Run, done: Mapping[str, int], wanted: Mapping[str, int]) -> list[Trial]:
+def _probe(number: int, case: Case) -> Trial:
+    return Trial(f"r{number}-{case.implementation}-{case.device}-t{case.threads}", "ceiling",
+                 number, case)  # fmt: skip
+
+
+def _blocks(
+    run: Run, cases: Iterable[Case], done: Mapping[str, int], wanted: Mapping[str, int]
+) -> list[Trial]:
     """Return the rounds after those that are done, up to those that are wanted of each case."""
     planned = []
     for number in range(1, max(wanted.values(), default=0) + 1):
         block = [
-            case for case in run.cases
+            case for case in cases
             if done.get(case.slug, 0) < number <= wanted.get(case.slug, 0)
         ]  # fmt: skip
         random.Random(f"{run.seed}/{number}").shuffle(block)  # noqa: S311 - an order, not a secret

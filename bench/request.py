@@ -1,5 +1,6 @@
 """What a child is asked: one JSON object, which the parent writes and the worker reads."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,3 +21,11 @@ def source(case: Case) -> dict[str, Any]:
     """Return the part of a request that says what to import."""
     file = None if case.file is None else str(Path(case.file).resolve())
     return {"module": case.module, "file": file, "extra": case.extra}
+
+
+def ceiling(case: Case, features: int, samples: Iterable[int]) -> dict[str, Any]:
+    """Ask what the machine can do: products of matrices, and sums over so many images."""
+    return {
+        "mode": "ceiling", **source(case), "device": case.device, "features": features,
+        "samples": sorted(set(samples)),
+    }  # fmt: skip

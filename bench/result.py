@@ -1,6 +1,6 @@
 """Frozen records of what was measured: raw values only; bench/summary.py derives the rest.
 
-Format 1: the first.
+Format 2: sweeps, ceilings, peak memory by phase. Format 1, the first, is read as well.
 """
 
 from typing import Any, Literal
@@ -9,7 +9,7 @@ import msgspec
 
 from bench.contract import Device, Objective
 
-FORMAT = 1
+FORMAT = 2
 
 Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
 Kind = Literal["trial", "figure", "ceiling"]
@@ -71,7 +71,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """One trial and how it ended; seconds, bytes and joules as measured, in the order measured.
 
     ``started`` is UTC, ISO 8601. ``wall_seconds`` is what the parent saw of the child. Accuracies
-    and losses have one value for each timed epoch, computed by the parent.
+    and losses have one value for each timed epoch, computed by the parent. What a ceiling's probe
+    says is described in bench/utmost.py.
     """
 
     format: int
@@ -101,11 +102,18 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     parity: Parity | None = None
     threads_in_force: float | None = None
     peak_rss_bytes: int | None = None
+    phase_rss_bytes: dict[str, int | None] = {}
     peak_device_bytes: int | None = None
     energy_joules: float | None = None
     energy_absent: str | None = None
     figure_seconds: float | None = None
     figure: dict[str, float | None] = {}
+    product_operations: int | None = None
+    product_seconds: list[float] = []
+    read_bytes: list[int] = []
+    read_seconds: list[float] = []
+    chain_steps: int | None = None
+    chain_seconds: list[float] = []
     conditions: dict[str, float | None] = {}
 
 
@@ -120,12 +128,21 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: dict[str, Any]
 
 
+class Skipped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A size at which nothing is measured, and why."""
+
+    batch_size: int
+    samples: int
+    reason: str
+
+
 class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a run set out to do: enough to go on with it after it was killed.
 
     rounds: of each workload, or with a precision of its first stage. precision: largest relative
     half-width of the epochs' intervals, or None. budget: seconds that measuring may take, or None.
-    data: what ``--data`` said, or None. timeout: seconds a trial.
+    data: what ``--data`` said, or None. timeout: seconds a trial. sweep: cases at other sizes,
+    measured ``sweep_rounds`` times. ceilings: what the machine can do, probed by each framework.
     """
 
     format: int
@@ -140,3 +157,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     data: str | None = None
     precision: float | None = None
     budget: float | None = None
+    sweep: tuple[Case, ...] = ()
+    sweep_rounds: int = 1
+    skipped: tuple[Skipped, ...] = ()
+    ceilings: tuple[Case, ...] = ()

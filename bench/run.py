@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from bench import conditions, lock, machine, plan, probe, request, summary
+from bench import conditions, lock, machine, plan, probe, request, sizes, summary
 from bench.dataset import Dataset
 from bench.judge import Judge, figure_fault, threads_fault, threads_in_force
 from bench.launch import Child, Outcome, launch, recorded
@@ -63,7 +63,9 @@ Event = Waiting | Importing | Started | Ended | Spent
 _REPORTED = (
     "worker_seconds", "import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds",
     "epoch_seconds", "epoch_cpu_seconds", "first_predict_seconds", "predict_seconds",
-    "peak_rss_bytes", "energy_joules", "energy_absent", "figure_seconds", "figure",
+    "peak_rss_bytes", "phase_rss_bytes", "energy_joules", "energy_absent", "figure_seconds",
+    "figure", "product_operations", "product_seconds", "read_bytes", "read_seconds", "chain_steps",
+    "chain_seconds",
 )  # fmt: skip
 
 
@@ -147,11 +149,14 @@ class _Runner:
         if case.device not in case.devices:
             reason = f"{case.implementation} runs on {' and '.join(case.devices)} only"
             return {"status": "unavailable", "reason": reason}
+        if case.samples > (most := sizes.most_samples(self._data.features)):
+            reason = f"{case.samples} samples: {most} are as many as this machine's memory holds"
+            return {"status": "unavailable", "reason": reason}
         if fault := _file_fault(case):
             return {"status": "failed", "reason": fault}
         with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
             scratch = Path(name)
-            asked = request.training(trial.kind, case, self._data, self._run.seed)
+            asked = self._request(trial)
             outcome = launch(asked, _child(case, self._run.timeout), scratch)
             values = _reported(outcome)
             if values["status"] == "ok":
@@ -160,8 +165,19 @@ class _Runner:
                 values["stderr_tail"] = outcome.stderr_tail or None
             return values
 
+    def _request(self, trial: Trial) -> dict[str, Any]:
+        case = trial.case
+        if trial.kind != "ceiling":
+            return request.training(trial.kind, case, self._data, self._run.seed)
+        peers = (*self._run.cases, *self._run.sweep)
+        same = (one.samples for one in peers
+                if (one.device, one.threads) == (case.device, case.threads))  # fmt: skip
+        return request.ceiling(case, self._data.features, same)
+
     def _judged(self, trial: Trial, values: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
         """Judge a trial that says it went well, and keep its params."""
+        if trial.kind == "ceiling":
+            return {}
         if trial.kind == "figure":
             fault = figure_fault(trial.case.implementation, values.get("figure", {}))
             return {"status": "failed" if fault else "ok", "reason": fault}

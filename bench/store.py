@@ -89,6 +89,10 @@ def _record(where: str, line: bytes) -> Record:
     whole = min(record.epoch_seconds, default=0) > 0 and 0 < record.case.epochs <= judged
     if record.kind == "trial" and record.status == "ok" and not whole:
         raise UserError(f"{where}: an ok trial without all times and accuracies; delete it")
+    probed = min(record.product_seconds, default=0) > 0 and min(record.read_seconds, default=0) > 0
+    paired = len(record.read_bytes) == len(record.read_seconds)
+    if record.kind == "ceiling" and record.status == "ok" and not (probed and paired):
+        raise UserError(f"{where}: an ok ceiling without all its times; delete it")
     return record
 
 

@@ -8,35 +8,38 @@ luck, and treating them as independent makes intervals far too narrow.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from bench.ceiling import Ceiling, Place, ceilings
 from bench.intervals import Interval, interval, rounds_needed
-from bench.plan import distributions
+from bench.plan import distributions, size_of
 from bench.result import Case, Environment, Record, Run
-
-if TYPE_CHECKING:
-    import pandas as pd
+from bench.sizes import Size
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One case in a table. Seconds, bytes; accuracies after the workload's own epochs.
 
+    swept: measured at another size than the first that the workload was measured at.
     epochs_by_round: the median epoch of each trial that went well.
     wanted: how many rounds the precision that was asked for takes, or None where none was.
+    least_epoch: the least time that an epoch could take on this machine; None where no probe of
+    the run tells.
     faults: the reason of every trial that did not; a case with a ``failed`` one is not ranked.
     """
 
     case: Case
+    swept: bool
     version: str
     rounds: int
     epochs_by_round: Mapping[int, float]
     epoch: Interval | None
     wanted: int | None
+    least_epoch: float | None
     first_epoch: float | None
     imports: float | None
     setup: float | None
@@ -56,6 +59,13 @@ class Row:
         """Images trained in a second of a steady epoch."""
         return None if self.epoch is None else self.case.samples / self.epoch.mean
 
+    @property
+    def share_of_ceiling(self) -> float | None:
+        """The least time of an epoch as a share of the time it took: 1 is what can be had."""
+        if self.epoch is None or self.least_epoch is None:
+            return None
+        return self.least_epoch / self.epoch.mean
+
 
 def rows(
     records: Iterable[Record], environments: Mapping[str, Environment], run: Run | None = None
@@ -65,32 +75,58 @@ def rows(
     An interrupted trial is one still to be made, not a fault of its case. ``run`` says whether a
     precision was asked for, which decides how intervals are computed.
     """
-    by_case: dict[bytes, list[Record]] = defaultdict(list)
+    records, by_case = list(records), defaultdict(list)
     for record in records:
         if record.kind == "trial" and record.status != "interrupted":
             by_case[msgspec.json.encode(record.case)].append(record)
-    found = [_row(trials, environments, run) for trials in by_case.values()]
-    return sorted(found, key=_place)
+    known = ceilings(records)
+    tried = [trials[0].case for trials in by_case.values()]
+    firsts = _firsts((*run.cases, *tried) if run else tried)
+    found = [_row(trials, environments, run, known) for trials in by_case.values()]
+    found = [replace(row, swept=size_of(row.case) != firsts[row.case.workload]) for row in found]
+    return sorted(found, key=place)
 
 
-def _place(row: Row) -> tuple[str, str, bool, float, str]:
+def _firsts(cases: Iterable[Case]) -> dict[str, Size]:
+    """Return the size of each workload's first case: what a sweep goes out from."""
+    firsts: dict[str, Size] = {}
+    for case in cases:
+        firsts.setdefault(case.workload, size_of(case))
+    return firsts
+
+
+def place(row: Row) -> tuple[object, ...]:
+    """Sort by workload, device and size, and then the ranked rows first, the fastest first."""
     time = row.epoch.mean if row.epoch else math.inf
-    return (row.case.workload, row.case.device, not row.ranked, time, row.case.implementation)
+    size = size_of(row.case) if row.swept else ()
+    return (row.case.workload, row.case.device, row.swept, size, not row.ranked, time,
+            row.case.implementation)  # fmt: skip
 
 
-def _row(trials: Sequence[Record], environments: Mapping[str, Environment], run: Run | None) -> Row:
-    case = trials[0].case
+def _row(
+    trials: Sequence[Record],
+    environments: Mapping[str, Environment],
+    run: Run | None,
+    known: Mapping[Place, Ceiling],
+) -> Row:
+    case, environment = trials[0].case, environments.get(trials[0].environment)
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda one: one.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
     first = first_stage(medians, case, run)
+    epoch = interval(list(medians.values()), len(first) if first else None) if medians else None
+    least = _least(case, environment, known)
     last = case.epochs - 1
+    faults = [(trial.status, trial.reason or "no reason was given")
+              for trial in trials if trial.status != "ok"]  # fmt: skip
     return Row(
         case=case,
-        version=version(case, environments.get(trials[0].environment)),
+        swept=False,  # until all cases are known
+        version=version(case, environment),
         rounds=len(trials),
         epochs_by_round=medians,
-        epoch=interval(list(medians.values()), len(first) if first else None) if medians else None,
+        epoch=epoch,
         wanted=rounds_needed(first, run.precision) if run and run.precision and first else None,
+        least_epoch=least,
         first_epoch=_mean(trial.first_epoch_seconds for trial in good),
         imports=_mean(trial.import_seconds for trial in good),
         setup=_mean(trial.setup_seconds for trial in good),
@@ -98,12 +134,29 @@ def _row(trials: Sequence[Record], environments: Mapping[str, Environment], run:
         test_accuracy=_average(trial.test_accuracy[last] for trial in good),
         peak_rss_bytes=_average(trial.peak_rss_bytes for trial in good),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
-        faults=tuple(
-            (trial.status, trial.reason or "no reason was given")
-            for trial in trials
-            if trial.status != "ok"
-        ),
+        faults=(*faults, *_impossible(epoch, least)),
     )
+
+
+def _least(
+    case: Case, environment: Environment | None, known: Mapping[Place, Ceiling]
+) -> float | None:
+    """Return the least time of an epoch, where the run's probes and the data's shape tell it."""
+    data = environment.data if environment else {}
+    features, classes = data.get("features"), data.get("classes")
+    ceiling = known.get((case.device, case.threads))
+    if ceiling is None or not isinstance(features, int) or not isinstance(classes, int):
+        return None
+    return ceiling.least_seconds(case, features, classes)
+
+
+def _impossible(epoch: Interval | None, least: float | None) -> list[tuple[str, str]]:
+    """Find the fault in an epoch that is faster than the machine: it is no triumph."""
+    if epoch is None or least is None or epoch.mean >= least:
+        return []
+    share = f"{epoch.mean / least:.0%}"
+    reason = f"an epoch took {share} of the least time: it or the ceiling is wrong; measure again"
+    return [("failed", reason)]
 
 
 def first_stage(epochs: Mapping[int, float], case: Case, run: Run | None) -> list[float] | None:
@@ -120,7 +173,7 @@ def wanted(records: Iterable[Record], run: Run) -> dict[str, int]:
     That is where every round of the first stage went well.
     """
     found = {}
-    for row in rows(records, {}, run):
+    for row in rows((record for record in records if record.case in run.cases), {}, run):
         stage = first_stage(row.epochs_by_round, row.case, run) or ()
         if row.wanted is not None and row.ranked and len(stage) == run.rounds[row.case.workload]:
             found[row.case.slug] = row.wanted
@@ -145,88 +198,3 @@ def version(case: Case, environment: Environment | None) -> str:
         return "own file"
     known = environment.software.get("distributions", {}) if environment else {}
     return ", ".join(f"{name} {known.get(name, '(absent)')}" for name in distributions(case))
-
-
-def ratio(slower: Row, faster: Row) -> Interval | None:
-    """How many times longer an epoch of one row takes than of another, round by round.
-
-    Trials of one round were neighbours in time, so that their ratio is free of the machine's
-    drift. None where no round has both.
-    """
-    both = sorted(set(slower.epochs_by_round) & set(faster.epochs_by_round))
-    if not both:
-        return None
-    return interval([slower.epochs_by_round[n] / faster.epochs_by_round[n] for n in both])
-
-
-def comparable(all_rows: Iterable[Row], row: Row) -> list[Row]:
-    """Return the ranked rows with the same objective, workload, device, batch size and so on."""
-    return [other for other in all_rows if other.ranked and _group(other) == _group(row)]
-
-
-def _group(row: Row) -> tuple[object, ...]:
-    case = row.case
-    return (
-        case.objective, case.workload, case.device, case.batch_size, case.threads, case.samples
-    )  # fmt: skip
-
-
-def leaders(group: Sequence[Row]) -> list[Row]:
-    """Return the fastest row, and with it every one that the data do not tell from it.
-
-    A row is told from the fastest where the interval of their ratio lies above 1; one round gives
-    no interval, and then nothing is told.
-    """
-    ranked = sorted((row for row in group if row.ranked), key=_place)
-    if not ranked:
-        return []
-    return [row for row in ranked if row is ranked[0] or not _apart(row, ranked[0])]
-
-
-def _apart(row: Row, fastest: Row) -> bool:
-    found = ratio(row, fastest)
-    return found is not None and found.low is not None and found.low > 1
-
-
-def times_fastest(all_rows: Sequence[Row], row: Row) -> Interval | None:
-    """Ratio to the fastest softmax row of the same problem, whatever the row's own objective.
-
-    A one-vs-rest row solves another problem; wherever this number is shown, the objective is too.
-    """
-    peers = [
-        other for other in all_rows
-        if other.ranked
-        and other.case.objective == "softmax"
-        and _group(other)[1:] == _group(row)[1:]
-    ]  # fmt: skip
-    if not row.ranked or not peers:
-        return None
-    return ratio(row, min(peers, key=_place))
-
-
-def frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
-    """Every number of the table, unrounded, one row a case: what summary.csv holds."""
-    import pandas as pd
-
-    return pd.DataFrame([_flat(all_rows, row) for row in all_rows])
-
-
-def _flat(all_rows: Sequence[Row], row: Row) -> dict[str, object]:
-    case, times = row.case, times_fastest(all_rows, row)
-    return {
-        "implementation": case.implementation, "version": row.version,
-        "objective": case.objective, "style": case.style, "data": case.data,
-        "workload": case.workload, "device": case.device, "batch_size": case.batch_size,
-        "threads": case.threads, "samples": case.samples, "rounds": row.rounds,
-        "rounds_ok": len(row.epochs_by_round), "ranked": row.ranked,
-        "validation_accuracy": row.validation_accuracy, "test_accuracy": row.test_accuracy,
-        "epoch_seconds": row.epoch and row.epoch.mean,
-        "epoch_seconds_low": row.epoch and row.epoch.low,
-        "epoch_seconds_high": row.epoch and row.epoch.high,
-        "samples_per_second": row.samples_per_second,
-        "times_fastest": times and times.mean,
-        "first_epoch_seconds": row.first_epoch, "import_seconds": row.imports,
-        "setup_seconds": row.setup, "peak_rss_bytes": row.peak_rss_bytes,
-        "parity_error": row.parity_error,
-        "reasons": "; ".join(sorted({f"{status}: {reason}" for status, reason in row.faults})),
-    }  # fmt: skip

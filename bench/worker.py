@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import dataset, guard
+from bench import dataset, guard, machine
 from bench.contract import Problem, Unavailable
 from bench.examine import Asked, examine
 from bench.guard import FaultError
 from bench.measure import Measurement, Request, measure, now, timed
+from bench.utmost import utmost
 from bench.workload import EXAMINATION, WORKLOADS, initial_params, start_params
 
 Document = dict[str, Any]
@@ -66,10 +67,14 @@ def answer(mode: Callable[[Document, Path], Document], request: Document, folder
 def trial(request: Document, folder: Path) -> Document:
     """Measure one case, and leave its params and predicted labels beside the document."""
     untouched, first = timed(guard.Untouched)
+    memory = {"start": machine.peak_rss_bytes()}
     module, import_seconds = timed(load, request)
+    memory["import"] = machine.peak_rss_bytes()
     _, second = timed(untouched.check)
     (problem, asked), before = timed(prepare, request, untouched)
+    memory["data"] = machine.peak_rss_bytes()
     found, params, predicted = measure(module.Trainer, problem, request["device"], asked)
+    found.phase_rss_bytes = {**memory, **found.phase_rss_bytes}
     _, after = timed(leave, folder, params, predicted)
     _, last = timed(unchanged, untouched, problem, request)
     found.between_seconds += first + second + before + after + last
@@ -129,6 +134,13 @@ def leave(folder: Path, params: NDArray[np.float32], predicted: NDArray[np.int64
     np.save(folder / "labels.npy", predicted)
 
 
+def ceiling(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
+    """Find out what a framework can do at all on this machine."""
+    module, import_seconds = timed(load, request)
+    found = utmost(module.Probe, request["device"], request["features"], request["samples"])
+    return {"import_seconds": import_seconds, **asdict(found)}
+
+
 def figure(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
     """Run one of the textbook's programs; its quantities by name."""
     module, import_seconds = timed(load, request)
@@ -151,7 +163,7 @@ def probe(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode
     }
 
 
-MODES = {"trial": trial, "check": check, "figure": figure, "probe": probe}
+MODES = {"trial": trial, "check": check, "ceiling": ceiling, "figure": figure, "probe": probe}
 
 
 def load(request: Document) -> ModuleType:

@@ -47,6 +47,17 @@ class Figure:
     variables: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """A framework that is asked what the machine can do at all; a class ``Probe`` in its module."""
+
+    name: str
+    module: str
+    framework: str
+    extra: str
+    devices: tuple[Device, ...] = ("cpu", "gpu")
+
+
 IMPLEMENTATIONS = (
     Implementation("numpy", "softmax_numpy", "numpy", "", devices=("cpu",)),
     Implementation("pytorch", "softmax_pytorch", "torch", "pytorch"),
@@ -135,4 +146,11 @@ FIGURES = (
         published={"cross_validation_accuracy": (0.8196, 0.003)},
         objective="one-vs-rest",
     ),
+)
+
+PROBES = (
+    Ceiling("ceiling-numpy", "ceiling_numpy", "numpy", "", devices=("cpu",)),
+    Ceiling("ceiling-pytorch", "ceiling_pytorch", "torch", "pytorch"),
+    Ceiling("ceiling-jax", "ceiling_jax", "jax", "jax"),
+    Ceiling("ceiling-tensorflow", "ceiling_tensorflow", "tensorflow", "tensorflow"),
 )

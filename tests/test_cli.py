@@ -23,6 +23,7 @@ def measured(tmp_path_factory, command):
     honest = Path(__file__).parent / "saboteurs" / "honest.py"
     ended = command(
         folder, "run", "--data=digits", "--rounds=1", "--threads=1", "--epochs=3", "--output=out",
+        "--no-ceiling",
         "--implementation=numpy", "--implementation=sklearn-softmax",
         f"--implementation={honest}",
     )  # fmt: skip
@@ -100,7 +101,7 @@ def test_the_same_command_with_the_same_seed_gives_the_same_accuracies(
     measured, records, command, tmp_path
 ):
     arguments = ("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
-                 "--epochs=3", "--implementation=numpy")  # fmt: skip
+                 "--epochs=3", "--no-ceiling", "--implementation=numpy")  # fmt: skip
     for name, seed in (("same", 42), ("other", 43)):
         ended = command(tmp_path, *arguments, f"--seed={seed}", f"--output={name}")
         assert ended.returncode == 0
@@ -118,7 +119,8 @@ def test_a_finished_run_is_resumed_without_measuring_anything(measured, command)
 
 
 def test_without_an_output_a_run_lies_in_results_and_the_newest_is_resumed(bench, tmp_path):
-    ended = bench("run", "--data=digits", "--quick", "--threads=1", "--implementation=numpy")
+    ended = bench("run", "--data=digits", "--quick", "--threads=1", "--implementation=numpy",
+                  "--no-ceiling")  # fmt: skip
     assert ended.returncode == 0
     (folder,) = (tmp_path / "results").iterdir()
     assert len(store.read_records(folder)) == 1
@@ -131,14 +133,15 @@ def test_without_an_output_a_run_lies_in_results_and_the_newest_is_resumed(bench
 
 def test_a_run_of_nothing_but_what_is_unavailable_ends_with_zero(bench, saboteur):
     ended = bench("run", "--data=digits", "--quick", "--implementation",
-                  saboteur("says_unavailable"), "--output=out")  # fmt: skip
+                  saboteur("says_unavailable"), "--no-ceiling", "--output=out")  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "no abacus in this machine" in ended.stdout
 
 
 def test_a_dry_run_lists_its_cases_and_writes_nothing(bench, tmp_path, saboteur):
     ended = bench("run", "--data=digits", "--dry-run", "--threads=1", "--output=out",
-                  "--implementation=numpy", "--implementation", saboteur("honest"))  # fmt: skip
+                  "--no-ceiling", "--implementation=numpy",
+                  "--implementation", saboteur("honest"))  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
     for workload in ("sgd", "textbook"):
@@ -194,6 +197,26 @@ finally:
         }  # fmt: skip
 
 
+@pytest.mark.full
+def test_a_sweep_probes_the_machine_and_fills_the_sections_on_growth(bench, tmp_path):
+    ended = bench("run", "--data=digits", "--quick", "--sweep", "--implementation=numpy",
+                  "--output=out")  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    found = store.read_records(tmp_path / "out")
+    assert {record.status for record in found if record.kind == "trial"} == {"ok"}
+    assert {record.case.samples for record in found} >= {9600, 480000}
+    probes = [record for record in found if record.kind == "ceiling"]
+    assert {record.status for record in probes} <= {"ok", "unavailable"}
+    assert any(record.status == "ok" for record in probes)
+    (text, *_) = (path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.md"))
+    for title in ("The ceiling", "Epoch time by batch size", "What an epoch, a step and a sample",
+                  "Epoch time by samples", "Peak memory by phase"):  # fmt: skip
+        assert f"### {title}" in text
+    assert "batch size 1,920 at 1,440 samples: --batch-size 1920 does not divide" in text
+    assert "growth-batch-size.svg" in text
+    assert (tmp_path / "out" / "growth-samples.svg").exists()
+
+
 def test_every_verb_and_flag_is_explained(bench):
     text = bench("--help").stdout
     for verb in ("run", "check", "report", "intervals", "agree", "list", "machine", "data"):
@@ -201,7 +224,7 @@ def test_every_verb_and_flag_is_explained(bench):
     text = bench("run", "--help").stdout
     for flag in ("implementation", "workload", "device", "batch-size", "threads", "samples",
                  "epochs", "rounds", "timeout", "seed", "quick", "dry-run", "data", "output",
-                 "resume", "precision", "budget"):  # fmt: skip
+                 "resume", "precision", "budget", "sweep", "no-ceiling"):  # fmt: skip
         assert f"--{flag} " in text
 
 
@@ -278,6 +301,9 @@ RUN = ("run", "--data=digits", "--implementation=numpy")
         (("agree", "one", "two"), ["one holds no run"]),
         ((*RUN, "--batch-size=33"), ["33 does not divide 1440", "32 or 36 would"]),
         ((*RUN, "--batch-size=1441"), ["1441 does not divide 1440", "1440 would"]),
+        ((*RUN, "--sweep", "--threads=1"), ["--sweep chooses", "leave those out"]),
+        ((*RUN, "--batch-size=33,34"), ["33 does not divide 1440"]),
+        (("check", "--threads=1,2", "numpy"), ["--threads 1,2"]),
         ((*RUN, "--samples=100"), ["32 does not divide 100", "25 or 50 would"]),
         ((*RUN, "--samples=2147483647"), ["as many as this machine's memory holds"]),
         ((*RUN, "--threads=4096"), ["--threads 4096", "at most"]),

@@ -15,7 +15,7 @@ import pytest
 import bench
 from bench import report
 from bench.check import REJECTED
-from implementations import FIGURES, IMPLEMENTATIONS
+from implementations import FIGURES, IMPLEMENTATIONS, PROBES
 
 ROOT = Path(bench.__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -126,27 +126,30 @@ def test_a_file_is_short_enough_to_be_read(path):
 
 
 def test_names_of_the_registry_are_unique_and_say_what_is_meant():
-    entries = [*IMPLEMENTATIONS, *FIGURES]
+    entries = [*IMPLEMENTATIONS, *FIGURES, *PROBES]
     names = [entry.name for entry in entries]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", one) for one in names)
-    pairs = [(entry.module, *sorted(entry.variables.items())) for entry in entries]
+    pairs = [(entry.module, *sorted(getattr(entry, "variables", {}).items())) for entry in entries]
     assert len(set(pairs)) == len(pairs)
 
 
 def test_the_registry_has_every_file_and_every_file_is_registered():
-    registered = {entry.module for entry in [*IMPLEMENTATIONS, *FIGURES]}
+    registered = {entry.module for entry in [*IMPLEMENTATIONS, *FIGURES, *PROBES]}
     files = {path.stem for path in CONTESTANTS} - {"__init__"}
     assert registered == files
 
 
-@pytest.mark.parametrize("entry", [*IMPLEMENTATIONS, *FIGURES], ids=lambda entry: entry.name)
+@pytest.mark.parametrize(
+    "entry", [*IMPLEMENTATIONS, *FIGURES, *PROBES], ids=lambda entry: entry.name
+)
 def test_what_an_implementation_needs_is_installed_by_its_extra(entry):
     required = list(PROJECT["dependencies"])
     for extra in filter(None, entry.extra.split(",")):
         required += EXTRAS[extra]
     installed = {re.split(r"[<>=!~\[; ]", one)[0] for one in required}
-    needed = {entry.framework, entry.variables.get("KERAS_BACKEND", entry.framework)}
+    backend = getattr(entry, "variables", {}).get("KERAS_BACKEND", entry.framework)
+    needed = {entry.framework, backend}
     assert needed <= installed
 
 

@@ -16,7 +16,7 @@ from bench.error import UserError
 from bench.machine import usable_cores
 from bench.options import Given
 from bench.verbs import run as verb
-from implementations import IMPLEMENTATIONS
+from implementations import IMPLEMENTATIONS, PROBES
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,9 @@ def small(here):
 
 
 def planned(small, output=None, **flags):
-    return options.planned(output, Given(**{"data": small, "batch_size": 8, **flags}), "a command")
+    return options.planned(
+        output, Given(**{"data": small, "batch_size": "8", **flags}), "a command"
+    )
 
 
 def test_a_new_run_has_a_name_a_folder_and_everything_that_was_asked_for(small, here):
@@ -65,8 +67,8 @@ def test_a_workload_that_is_named_twice_is_measured_once(small):
 
 def test_every_flag_reaches_the_cases(small):
     _, made = planned(
-        small, implementations=("jax",), workloads=("sgd",), device="gpu", threads=1, samples=24,
-        epochs=9, rounds=4,
+        small, implementations=("jax",), workloads=("sgd",), device="gpu", threads="1",
+        samples="24", epochs=9, rounds=4,
     )  # fmt: skip
     (one,) = made.cases
     found = (one.implementation, one.device, one.threads, one.samples, one.epochs)
@@ -74,13 +76,54 @@ def test_every_flag_reaches_the_cases(small):
     assert made.rounds == {"sgd": 4}
 
 
+def test_several_sizes_make_every_pair_that_divides_and_the_others_are_kept_with_their_reason(
+    small,
+):
+    _, made = planned(
+        small, implementations=("jax",), workloads=("sgd",), batch_size="8, 5,16", samples="40,80",
+        threads="1",
+    )  # fmt: skip
+    assert [(one.batch_size, one.samples) for one in made.cases] == [
+        (8, 40), (5, 40), (8, 80), (5, 80), (16, 80),
+    ]  # fmt: skip
+    (left,) = made.skipped
+    assert (left.batch_size, left.samples) == (16, 40)
+    assert left.reason == "--batch-size 16 does not divide 40 samples; 10 or 20 would"
+    assert made.sweep == ()
+
+
+def test_all_threads_are_as_many_as_the_cores(small):
+    _, made = planned(small, implementations=("jax",), workloads=("sgd",), threads="1,all")
+    assert [one.threads for one in made.cases] == sorted({1, len(usable_cores())})
+
+
+def test_a_sweep_adds_other_sizes_of_the_first_workload():
+    given = Given(data="digits", sweep=True, implementations=("numpy",))
+    _, made = options.planned(None, given, "")
+    assert {one.workload for one in made.sweep} == {"sgd"}
+    assert {one.workload for one in made.cases} == {"sgd", "textbook"}
+    assert all(one.samples % one.batch_size == 0 for one in made.sweep)
+    assert {one.slug for one in made.sweep}.isdisjoint({one.slug for one in made.cases})
+    assert (1920, 1440) in {(one.batch_size, one.samples) for one in made.skipped}
+    assert made.sweep_rounds == 1
+
+
+def test_ceilings_are_probed_on_every_number_of_threads_unless_they_are_not_wanted(small):
+    names = [probe.name for probe in PROBES]
+    _, made = planned(small, implementations=("jax",), workloads=("sgd",), threads="1,all")
+    threads = sorted({1, len(usable_cores())})
+    found = [(one.implementation, one.threads) for one in made.ceilings]
+    assert found == [(name, each) for each in threads for name in names]
+    assert planned(small, ceiling=False)[1].ceilings == ()
+
+
 def test_the_figures_are_programs_for_the_textbooks_data_only(small, monkeypatch):
     assert planned(small)[1].figures == ()
     found = options.dataset.find(small)
     monkeypatch.setattr(options.dataset, "find", lambda _: found)
-    whole = options.planned(None, Given(batch_size=8), "")[1].figures
+    whole = options.planned(None, Given(batch_size="8"), "")[1].figures
     assert [one.implementation for one in whole] == ["figure-keras", "figure-sklearn"]
-    assert options.planned(None, Given(batch_size=8, quick=True), "")[1].figures == ()
+    assert options.planned(None, Given(batch_size="8", quick=True), "")[1].figures == ()
 
 
 @pytest.mark.parametrize(
@@ -129,10 +172,22 @@ def test_a_precision_needs_a_spread(small, flags):
         ({"workloads": ("sdg",)}, "unknown workload 'sdg'; did you mean sgd"),
         ({"device": "tpu"}, "unknown device 'tpu'; did you mean (cpu|gpu)"),
         ({"device": "quantum"}, "unknown device 'quantum'; choose from cpu, gpu"),
-        ({"threads": 10**6}, f"--threads 1000000: this machine lets us use {len(usable_cores())}"),
-        ({"samples": 2**31 - 1}, r"--samples 2147483647: \d+ are as many as this machine's memory"),
+        (
+            {"threads": "1000000"},
+            f"--threads 1000000: this machine lets us use {len(usable_cores())}",
+        ),
+        (
+            {"samples": "2147483647"},
+            r"--samples 2147483647: \d+ are as many as this machine's memory",
+        ),
+        ({"threads": "1,1000000"}, "--threads 1,1000000: this machine lets us use"),
+        ({"threads": "0"}, "--threads 0: give a whole number from 1"),
+        ({"batch_size": "8,,5"}, "--batch-size 8,,5: give a whole number from 1"),
+        ({"samples": "8,1e3"}, "--samples 8,1e3: give a whole number from 1"),
+        ({"batch_size": "7,9"}, "--batch-size 7 does not divide 40 samples; 5 or 8 would"),
+        ({"sweep": True}, "--sweep chooses --batch-size, --threads and --samples; leave those out"),
         ({"implementations": ("nothing",)}, "unknown implementation 'nothing'"),
-        ({"batch_size": 7}, "--batch-size 7 does not divide 40 samples; 5 or 8 would"),
+        ({"batch_size": "7"}, "--batch-size 7 does not divide 40 samples; 5 or 8 would"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(small, monkeypatch, flags, says):
@@ -143,12 +198,12 @@ def test_what_cannot_be_measured_is_refused(small, monkeypatch, flags, says):
 
 
 def test_as_many_samples_as_fit_into_memory_are_allowed(monkeypatch):
-    # 60 % of 1,000 pages of 4,096 bytes hold 38,400 images of 16 float32 pixels.
+    # 60 % of 1,000 pages of 4,096 bytes hold 38,400 images of 16 float32 pixels, five times 7,680.
     memory = {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}
     monkeypatch.setattr(os, "sysconf", memory.__getitem__)
-    options._fits(38400, 16)
-    with pytest.raises(UserError, match="--samples 38401: 38400 are as many"):
-        options._fits(38401, 16)
+    options._fits(7680, 16)
+    with pytest.raises(UserError, match="--samples 7681: 7680 are as many"):
+        options._fits(7681, 16)
 
 
 @pytest.mark.parametrize("folder", ["file", "file/run", "taken", "locked/run"])
@@ -194,7 +249,11 @@ def test_nothing_to_resume_is_said():
     ("given", "flags"),
     [
         ({"implementations": ("jax",), "workloads": ("sgd",)}, "--implementation and --workload"),
-        ({"batch_size": 8, "threads": 1, "samples": 8}, "--batch-size and --threads and --samples"),
+        (
+            {"batch_size": "8", "threads": "1", "samples": "8"},
+            "--batch-size and --threads and --samples",
+        ),
+        ({"sweep": True, "ceiling": False}, "--sweep and --no-ceiling"),
         ({"epochs": 5, "rounds": 5, "seed": 1}, "--epochs and --rounds and --seed"),
         ({"device": "gpu", "timeout": 5.0}, "--device and --timeout"),
         ({"quick": True, "data": "digits"}, "--quick and --data"),

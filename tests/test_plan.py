@@ -5,14 +5,14 @@ from collections import Counter
 
 import pytest
 from fixtures_records import case, run
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import plan
 from bench.error import UserError
 from bench.machine import usable_cores
 from bench.plan import Selection
-from implementations import FIGURES, IMPLEMENTATIONS
+from implementations import FIGURES, IMPLEMENTATIONS, PROBES
 
 NAMES = [implementation.name for implementation in IMPLEMENTATIONS]
 SEEDS = st.integers(0, 2**31 - 1)
@@ -102,8 +102,8 @@ def test_a_case_has_all_that_the_registry_says():
 
 def test_flags_take_the_place_of_defaults():
     (one,) = chosen(
-        "jax", workloads=("textbook",), devices=("gpu",), batch_size=50, threads=1, samples=100,
-        epochs=7,
+        "jax", workloads=("textbook",), devices=("gpu",), batch_sizes=(50,), threads=(1,),
+        samples=(100,), epochs=7,
     )  # fmt: skip
     found = (one.workload, one.device, one.batch_size, one.threads, one.samples, one.epochs)
     assert found == ("textbook", "gpu", 50, 1, 100, 7)
@@ -151,31 +151,62 @@ def test_figures_are_cases_of_no_workload_of_ours():
     assert cases[0].threads == len(usable_cores())
 
 
-@pytest.mark.parametrize(
-    ("batch_size", "samples", "hint"),
-    [
-        (7, 100, "5 or 10 would"),
-        (101, 100, "100 would"),
-        (49, 97, "1 or 97 would"),
-        (6, 36 * 36 + 1, "1 or 1297 would"),
-        (37, 1296, "36 or 48 would"),
-        (65537, 2**31 - 2, "65534 or 65538 would"),
-    ],
-)
-def test_a_batch_size_that_does_not_divide_is_refused_with_the_nearest_that_do(
-    batch_size, samples, hint
-):
-    with pytest.raises(UserError, match=f"{batch_size} does not divide {samples} .*; {hint}$"):
-        chosen("numpy", batch_size=batch_size, samples=samples)
+def test_a_size_that_does_not_divide_is_refused_where_it_is_the_only_one():
+    with pytest.raises(UserError, match=r"7 does not divide 100 samples; 5 or 10 would$"):
+        chosen("numpy", batch_sizes=(7,), samples=(100,))
+    (one,) = chosen("numpy", workloads=("sgd",), batch_sizes=(7, 50), samples=(100,))
+    assert (one.batch_size, one.samples) == (50, 100)
 
 
-@given(samples=st.integers(1, 2000), batch_size=st.integers(1, 2100))
-def test_what_is_named_instead_divides_and_nothing_nearer_does(samples, batch_size):
-    assume(samples % batch_size)
-    named = [int(size) for size in plan._divisors_near(samples, batch_size).split(" or ")]
-    divisors = [size for size in range(1, samples + 1) if samples % size == 0]
-    below = [size for size in divisors if size < batch_size]
-    assert named == below[-1:] + [size for size in divisors if size > batch_size][:1]
+def test_sizes_that_do_not_divide_are_skipped_once_whatever_the_threads():
+    one = selection(batch_sizes=(7, 50), threads=(1, 2), samples=(100, 140))
+    left = [(each.batch_size, each.samples, each.reason) for each in plan.skipped(one, ())]
+    assert left == [
+        (7, 100, "--batch-size 7 does not divide 100 samples; 5 or 10 would"),
+        (50, 140, "--batch-size 50 does not divide 140 samples; 35 or 70 would"),
+    ]
+
+
+def test_a_sweep_goes_out_from_the_first_workloads_size():
+    cases = chosen("numpy", "sklearn-sgd", threads=(2,))
+    swept = plan.swept(cases)
+    sizes = {name: {plan.size_of(one) for one in swept if one.implementation == name}
+             for name in ("numpy", "sklearn-sgd")}  # fmt: skip
+    assert {one.workload for one in swept} == {"sgd"}
+    assert sizes["numpy"] == set(plan.sizes.sweep(plan.size_of(cases[0])))
+    assert sizes["sklearn-sgd"] < sizes["numpy"]
+    assert plan.skipped(selection(threads=(2,)), swept) == ()
+
+
+def test_ceilings_come_before_the_first_round_and_after_the_last_and_a_sweep_at_the_end():
+    probe = case("ceiling-numpy", workload="ceiling")
+    planned = run(case("a"), rounds={"sgd": 2}, ceilings=(probe,), sweep_rounds=2,
+                  sweep=(case("a", batch_size=8),), figures=(case("figure-keras"),))  # fmt: skip
+    ids = [trial.id for trial in plan.trials(planned)]
+    assert ids == [
+        "r1-ceiling-numpy-cpu-t2", "r1-sgd-a-cpu-b32-t2-n48000", "r2-sgd-a-cpu-b32-t2-n48000",
+        "r2-ceiling-numpy-cpu-t2", "r1-figure-keras",
+        "r1-sgd-a-cpu-b8-t2-n48000", "r2-sgd-a-cpu-b8-t2-n48000",
+    ]  # fmt: skip
+    kinds = [trial.kind for trial in plan.trials(planned)]
+    assert kinds == ["ceiling", "trial", "trial", "ceiling", "figure", "trial", "trial"]
+
+
+def test_one_round_is_probed_once():
+    probe = case("ceiling-numpy", workload="ceiling")
+    planned = run(case("a"), rounds={"sgd": 1}, ceilings=(probe,))
+    assert [trial.kind for trial in plan.trials(planned)] == ["ceiling", "trial"]
+
+
+def test_a_probe_knows_where_it_probes():
+    cases = [case("a", threads=2), case("b", threads=2), case("a", threads=1)]
+    found = plan.ceilings(cases)
+    names = [probe.name for probe in PROBES]
+    assert [(one.implementation, one.threads) for one in found] == [
+        (name, threads) for threads in (2, 1) for name in names
+    ]
+    assert {(one.device, one.workload) for one in found} == {("cpu", "ceiling")}
+    assert [one.module for one in found[: len(names)]] == [probe.module for probe in PROBES]
 
 
 @pytest.mark.parametrize(

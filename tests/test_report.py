@@ -14,7 +14,7 @@ from rich.console import Console
 from bench import report, store, summary
 from bench.error import UserError
 from bench.intervals import Interval
-from bench.report import charts, markdown, numbers, tables, terminal
+from bench.report import charts, loaded, markdown, numbers, tables, terminal
 from bench.result import Parity, Trial
 
 HERE = {"here": environment()}
@@ -291,7 +291,7 @@ def test_a_report_shows_what_is_ranked_with_its_correctness_in_the_row(text):
         "test accuracy": "0.8321", "epoch": "1.00 s [1.00, 1.00]", "samples/s": "48,000",
         "times the fastest": "2.00 [2.00, 2.00]", "first epoch": "3.00 s", "set-up": "250 ms",
         "import": "2.00 s",
-        "peak memory": "512 MiB", "parity error": "1.5e-06",
+        "share of the ceiling": "—", "peak memory": "512 MiB", "parity error": "1.5e-06",
     }  # fmt: skip
     assert shown[0]["times the fastest"] == "0.500"
     assert shown[0]["objective"] == "one-vs-rest"
@@ -528,7 +528,7 @@ def test_the_readme_shows_the_first_workload_and_links_to_the_rest(complete, rea
     shown = table_of(part)
     assert list(shown[0]) == [
         "implementation", "framework", "objective", "validation accuracy", "epoch", "samples/s",
-        "times the fastest", "first epoch", "parity error",
+        "times the fastest", "share of the ceiling", "first epoch", "parity error",
     ]  # fmt: skip
     assert [row["implementation"] for row in shown][:3] == ["ovr", "fast", "slow"]
     assert "](results/run/epoch-sgd.svg)" in part
@@ -623,10 +623,10 @@ def test_a_terminal_table_has_the_rows_of_its_workload_and_their_words_as_they_a
 
 
 def test_the_terminal_shows_figures_and_faults(complete):
-    rows, figures = report.load(complete)
-    text = printed(terminal.figures(figures), 240)
+    found = loaded.load(complete)
+    text = printed(terminal.figures(found.figures), 240)
     assert re.search(r"figure-keras +validation accuracy +0\.8463 +0\.8495 +differs by 0", text)
-    text = printed(terminal.faults(rows), 240)
+    text = printed(terminal.faults(found.rows), 240)
     assert re.search(r"sgd +absent +unavailable +2 of 2 +torch is not installed", text)
     assert "<script>x</script> [e](f)" in text
 

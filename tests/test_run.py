@@ -58,7 +58,7 @@ def sabotaged(tmp_path_factory, command):
     chosen = [f"--implementation={files / name}.py" for name in SABOTEURS]
     ended = command(
         folder, "run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
-        "--batch-size=8", "--epochs=2", "--timeout=6", "--output=out", *chosen,
+        "--no-ceiling", "--batch-size=8", "--epochs=2", "--timeout=6", "--output=out", *chosen,
     )  # fmt: skip
     records = {each.case.implementation: each for each in store.read_records(folder / "out")}
     return ended, records
@@ -433,7 +433,7 @@ def hanging(tmp_path, started):
     (tmp_path / "waits.py").write_text(WAITS)
     process = started(
         "run", "--data=digits", "--workload=sgd", "--rounds=3", "--threads=1", "--epochs=2",
-        "--implementation=numpy", "--implementation=./waits.py", "--output=out",
+        "--no-ceiling", "--implementation=numpy", "--implementation=./waits.py", "--output=out",
     )  # fmt: skip
     until(lambda: len(lines_of(tmp_path)) >= 2 or process.poll() is not None)
     (tmp_path / "hang").touch()
@@ -516,7 +516,7 @@ if Path({str(tmp_path / "out")!r}).exists() and not Path({str(tmp_path / "free")
     signal.pause()
 """)
     process = started("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
-                      "--implementation=./waits.py", "--output=out")  # fmt: skip
+                      "--no-ceiling", "--implementation=./waits.py", "--output=out")  # fmt: skip
     until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
@@ -532,7 +532,7 @@ def test_a_second_run_on_the_host_says_that_it_waits_and_measures_nothing_until_
     lock = os.open(Path(surroundings["TMPDIR"]) / "softmax-bench.lock", os.O_RDONLY | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
     process = started("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
-                      "--implementation=numpy", "--output=out")  # fmt: skip
+                      "--no-ceiling", "--implementation=numpy", "--output=out")  # fmt: skip
     line = process.stdout.readline().rstrip()
     assert line == "another run is measuring on this machine; waiting for it"
     assert not (tmp_path / "out" / "trials.jsonl").exists()

@@ -5,24 +5,16 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import figures, summary
 from bench import noise as noises
 from bench import run as runner
 from bench.error import UserError
-from bench.figures import FigureRow
-from bench.report import charts, markdown, tables
-from bench.store import read_environments, read_records, read_run
+from bench.report import charts, frame, markdown, sections, tables
+from bench.report.loaded import load
+from bench.report.sections import Picture, Section
+from bench.store import read_environments
 from bench.summary import Row
 
 START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
-
-
-def load(folder: Path) -> tuple[list[Row], list[FigureRow]]:
-    """Return the rows and the figures of a run; raises UserError where it cannot be read."""
-    records, environments = read_records(folder), read_environments(folder)
-    return summary.rows(records, environments, read_run(folder)), figures.rows(
-        records, environments
-    )
 
 
 def write(folder: Path) -> Path:
@@ -30,47 +22,64 @@ def write(folder: Path) -> Path:
 
     Raises UserError where the folder holds no run or cannot be written.
     """
-    run, (rows, found) = read_run(folder), load(folder)
-    missing = len(runner.missing(run, read_records(folder)))
+    found = load(folder)
+    following = sections.sections(found)
     try:
-        drawn = draw(folder, rows)
-        environments = read_environments(folder)
-        noise = noises.noise(read_records(folder), environments)
-        contents = markdown.Contents(run, rows, found, environments, drawn, missing, noise)
+        drawn = draw(folder, found.rows, following)
+        contents = markdown.Contents(
+            found, following, drawn, missing=len(runner.missing(found.run, found.records)),
+            noise=noises.noise(found.main_records, found.environments),
+        )  # fmt: skip
         (folder / "report.md").write_text(markdown.report(contents), encoding="utf-8")
-        summary.frame(rows).to_csv(folder / "summary.csv", index=False)
+        frame.frame(found.rows).to_csv(folder / "summary.csv", index=False)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     return folder / "report.md"
 
 
-def draw(folder: Path, rows: Sequence[Row]) -> dict[str, list[tuple[str, str]]]:
-    """Write the charts of each workload; none without the extra ``report``."""
+def draw(
+    folder: Path, rows: Sequence[Row], following: Sequence[Section] = ()
+) -> dict[str, list[tuple[str, str]]]:
+    """Write the charts of each workload and section; none without the extra ``report``.
+
+    Returns pairs of file name and description, by workload and by the section's title.
+    """
     if importlib.util.find_spec("altair") is None or importlib.util.find_spec("vl_convert") is None:
         return {}
-    drawn: dict[str, list[tuple[str, str]]] = {}
-    for name in tables.workloads(rows):
-        if shown := tables.measured(rows, name):
-            by_start = sorted(shown, key=charts.cold_seconds)
-            pictures = {
-                "epoch": ("Epoch time", charts.epochs(shown, f"Epoch time, workload {name}")),
-                "cold-start": (
-                    "Time from a cold start to five epochs",
-                    charts.cold_start(by_start, f"Cold start, workload {name}"),
-                ),
-            }
-            for what, (_, chart) in pictures.items():
-                (folder / _file(what, name)).write_text(charts.svg(chart) + "\n", encoding="utf-8")
-            drawn[name] = [
-                (_file(what, name), f"{title} of each implementation, workload {name}")
-                for what, (title, _) in pictures.items()
-            ]
-    return drawn
+    shown: dict[str, Sequence[Picture]] = {
+        name: _workload(rows, name) for name in tables.workloads(rows)
+    }
+    shown |= {section.title: section.pictures for section in following}
+    return {
+        name: [_written(folder, picture) for picture in pictures]
+        for name, pictures in shown.items() if pictures
+    }  # fmt: skip
 
 
-def _file(what: str, workload: str) -> str:
+def _workload(rows: Sequence[Row], name: str) -> list[Picture]:
+    """Return the charts of a workload's comparison."""
+    shown = tables.measured(rows, name)
+    if not shown:
+        return []
+    by_start = sorted(shown, key=charts.cold_seconds)
+    return [
+        Picture(f"epoch-{name}", f"Epoch time of each implementation, workload {name}",
+                lambda: charts.epochs(shown, f"Epoch time, workload {name}")),
+        Picture(f"cold-start-{name}",
+                f"Time from a cold start to five epochs of each implementation, workload {name}",
+                lambda: charts.cold_start(by_start, f"Cold start, workload {name}")),
+    ]  # fmt: skip
+
+
+def _written(folder: Path, picture: Picture) -> tuple[str, str]:
+    file = _file(picture.name)
+    (folder / file).write_text(charts.svg(picture.chart()) + "\n", encoding="utf-8")
+    return file, picture.title
+
+
+def _file(name: str) -> str:
     """Name a chart's file; a record's text must neither leave the folder nor end a link."""
-    return f"{what}-{re.sub(r'[^A-Za-z0-9-]', '-', workload)}.svg"
+    return f"{re.sub(r'[^A-Za-z0-9-]', '-', name)}.svg"
 
 
 def readme_part(folder: Path, root: Path) -> str:
@@ -80,7 +89,7 @@ def readme_part(folder: Path, root: Path) -> str:
     """
     if not folder.resolve().is_relative_to(root.resolve()):
         raise UserError(f"{folder} is outside {root}: the README cannot link to it; move it there")
-    rows, _ = load(folder)
+    rows = load(folder).rows
     shown = tables.measured(rows, next(iter(tables.workloads(rows)), ""))
     if not shown:
         raise UserError(f"{folder} has no row to show")
@@ -91,8 +100,8 @@ def readme_part(folder: Path, root: Path) -> str:
         f"The [whole report]({place}/report.md) has the other workload, the textbook's figures "
         "and how everything was measured."
     )
-    chosen = [column for column in tables.COLUMNS if column.priority <= 8]
-    picture = _file("epoch", shown[0].case.workload)
+    chosen = [column for column in tables.COLUMNS if column.priority <= 9]
+    picture = _file(f"epoch-{shown[0].case.workload}")
     return "\n".join(
         [
             f"On a {where}, batch size {shown[0].case.batch_size}: {markdown.finding(shown)}\n",

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from bench.figures import FigureRow
 from bench.noise import Noise, untold
+from bench.ranking import comparable, leaders
 from bench.report import numbers, tables
+from bench.report.loaded import Loaded
+from bench.report.sections import Section
 from bench.result import Environment, Run
-from bench.summary import Row, comparable, leaders
+from bench.summary import Row
 from bench.workload import WORKLOADS
 
 INCLUDED = """\
@@ -31,6 +34,8 @@ INCLUDED = """\
   of the way that training moved the weights. Above 1e-5 a row fails and is not ranked.
 - **One-vs-rest** rows train ten logistic regressions, one update a sample: another problem than
   the softmax rows', with an oracle of its own.
+- **Share of the ceiling**: the least time that an epoch could take on this machine, as its probes
+  found it in the same run, over the time it took. Above 100 % a row fails.
 - **Peak memory**: resident set (VmHWM) after the last timed epoch, mapped data included.
 """
 
@@ -82,14 +87,12 @@ def finding(rows: Sequence[Row]) -> str:
 class Contents:
     """What a report is written from.
 
-    charts: for each workload, pairs of file name and description. missing: planned trials without
-    a record.
+    charts: pairs of file name and description, by workload and by section. missing: planned trials
+    without a record.
     """
 
-    run: Run
-    rows: Sequence[Row]
-    figures: Sequence[FigureRow]
-    environments: Mapping[str, Environment]
+    run: Loaded
+    sections: Sequence[Section]
     charts: Mapping[str, Sequence[tuple[str, str]]]
     missing: int
     noise: Noise
@@ -97,23 +100,40 @@ class Contents:
 
 def report(of: Contents) -> str:
     """Write the whole report."""
-    names = tables.workloads(of.rows)
+    found = of.run
     parts = [
         "# Softmax classifier: the frameworks compared\n",
-        _opening(of.run, of.environments, of.missing),
-        *(_workload(of, name) for name in names),
+        _opening(found.run, found.environments, of.missing),
+        *(_workload(of, name) for name in tables.workloads(found.rows)),
         "## The textbook's figures and ours\n",
-        _figures(of.figures),
+        _figures(found.figures),
+        *(_section(section, of.charts.get(section.title, ())) for section in of.sections),
         "## What is included in the measurements?\n",
         INCLUDED,
         "## Failed and unavailable\n",
-        _faults(of.rows),
+        _faults(found.rows),
         "## Noise\n",
         _noise(of.noise),
         "## Machine and software\n",
-        _machine(of.run, of.environments),
+        _machine(found.run, found.environments),
     ]
     return "\n".join(parts)
+
+
+def _section(section: Section, charts: Sequence[tuple[str, str]]) -> str:
+    """Lay out a section: tables with their notes, charts, remarks; or how to fill it."""
+    parts = [f"## {section.title}\n"]
+    for each in section.tables:
+        headings = [escape(heading) for heading in each.headings]
+        parts += [f"### {escape(each.title)}\n", table(headings, each.lines, numeric=each.numeric)]
+        parts += [f"{each.note}\n"] * bool(each.note)
+    parts += [_chart(*chart) for chart in charts]
+    parts += [f"- {escape(remark)}\n" for remark in section.remarks]
+    return "\n".join(parts if section.tables else [*parts, f"{section.nothing}\n"])
+
+
+def _chart(file: str, text: str) -> str:
+    return f"![{escape(text)}]({file})\n"
 
 
 def _opening(run: Run, environments: Mapping[str, Environment], missing: int) -> str:
@@ -128,7 +148,7 @@ def _opening(run: Run, environments: Mapping[str, Environment], missing: int) ->
 
 
 def _workload(of: Contents, name: str) -> str:
-    rows, workload = of.rows, WORKLOADS.get(name)
+    rows, workload = of.run.rows, WORKLOADS.get(name)
     shown = tables.measured(rows, name)
     title = f"{escape(name)}: {workload.optimizer}" if workload else escape(name)
     parts = [f"## Workload {title}\n"]
@@ -137,8 +157,9 @@ def _workload(of: Contents, name: str) -> str:
         parts.append(f"{finding(shown)} ({'; '.join(problems)}; {_rounds(shown)}.)\n")
         parts += [f"{line}\n" for line in too_noisy(shown, of.noise)]
         parts.append(comparison(rows, shown, tables.columns()))
-        parts += [f"![{escape(text)}]({file})\n" for file, text in of.charts.get(name, ())]
-        parts += [precision(shown, of.run.precision)] * (of.run.precision is not None)
+        parts += [_chart(*chart) for chart in of.charts.get(name, ())]
+        asked = of.run.run.precision
+        parts += [precision(shown, asked)] * (asked is not None)
     else:
         parts.append("No trial of this workload went well; see below.\n")
     return "\n".join(parts)

@@ -4,8 +4,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.figures import FigureRow
+from bench.ranking import times_fastest
 from bench.report import numbers
-from bench.summary import Row, times_fastest
+from bench.summary import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of text; ``words`` columns come before those with numbers.
+
+    Names are those of the records, in headings too: whoever lays it out escapes both.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    lines: list[list[str]]
+    words: int
+    note: str = ""
+
+    @property
+    def numeric(self) -> set[int]:
+        """Columns that are set flush right."""
+        return set(range(self.words, len(self.headings)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +40,20 @@ class Column:
 
 COLUMNS = (
     Column("implementation", lambda _, row: row.case.implementation, 1, numeric=False),
-    Column("framework", lambda _, row: row.version, 7, numeric=False),
+    Column("framework", lambda _, row: row.version, 8, numeric=False),
     Column("objective", lambda _, row: row.case.objective, 3, numeric=False),
-    Column("style", lambda _, row: row.case.style, 9, numeric=False),
-    Column("data", lambda _, row: row.case.data, 14, numeric=False),
+    Column("style", lambda _, row: row.case.style, 10, numeric=False),
+    Column("data", lambda _, row: row.case.data, 15, numeric=False),
     Column("validation accuracy", lambda _, row: numbers.share(row.validation_accuracy), 4),
-    Column("test accuracy", lambda _, row: numbers.share(row.test_accuracy), 13),
+    Column("test accuracy", lambda _, row: numbers.share(row.test_accuracy), 14),
     Column("epoch", lambda _, row: numbers.duration_interval(row.epoch), 1),
-    Column("samples/s", lambda _, row: numbers.count(row.samples_per_second), 8),
+    Column("samples/s", lambda _, row: numbers.count(row.samples_per_second), 9),
     Column("times the fastest", lambda rows, row: numbers.factor(times_fastest(rows, row)), 5),
-    Column("first epoch", lambda _, row: numbers.duration(row.first_epoch), 6),
-    Column("set-up", lambda _, row: numbers.duration(row.setup), 10),
-    Column("import", lambda _, row: numbers.duration(row.imports), 11),
-    Column("peak memory", lambda _, row: numbers.mebibytes(row.peak_rss_bytes), 12),
+    Column("share of the ceiling", lambda _, row: numbers.percent(row.share_of_ceiling), 6),
+    Column("first epoch", lambda _, row: numbers.duration(row.first_epoch), 7),
+    Column("set-up", lambda _, row: numbers.duration(row.setup), 11),
+    Column("import", lambda _, row: numbers.duration(row.imports), 12),
+    Column("peak memory", lambda _, row: numbers.mebibytes(row.peak_rss_bytes), 13),
     Column("parity error", lambda _, row: numbers.error(row.parity_error), 2),
 )
 
@@ -43,8 +64,8 @@ def columns(most_priority: int = 99) -> list[Column]:
 
 
 def measured(rows: Sequence[Row], workload: str) -> list[Row]:
-    """Return a workload's rows that have a time and nothing wrong in them."""
-    return [row for row in rows if row.case.workload == workload and row.ranked]
+    """Return a workload's rows at its first size that have a time and nothing wrong in them."""
+    return [row for row in rows if row.case.workload == workload and row.ranked and not row.swept]
 
 
 def workloads(rows: Sequence[Row]) -> list[str]:

@@ -77,7 +77,7 @@ def running(trial: Trial, number: int, total: int, left: float | None) -> Text:
 
 def _what(workload: str, trial: Trial) -> str:
     name = trial.case.implementation
-    return name if trial.kind == "figure" else f"{name} ({workload}, round {trial.round})"
+    return f"{name} ({workload}, round {trial.round})" if trial.kind == "trial" else name
 
 
 def ended(record: Record, number: int, total: int) -> Text:
@@ -92,6 +92,9 @@ def _how(record: Record) -> str:
     if record.status != "ok":
         return f"{record.status}: {' '.join((record.reason or '').split())}"
     took = f"took {numbers.clock(record.wall_seconds or 0)}"
+    if record.kind == "ceiling":
+        rate = (record.product_operations or 0) / min(record.product_seconds) / 1e9
+        return f"{numbers.significant(rate)} GFLOP/s  {took}"
     if record.kind == "figure":
         values = (
             f"{name.replace('_', ' ')} {numbers.share(value)}"
@@ -107,11 +110,12 @@ def plan(run: Run) -> Table:
     """Return the cases of a run, and how often each is measured."""
     table = _table("workload", "implementation", "device", "batch size", "threads", "samples",
                    "epochs", "rounds")  # fmt: skip
-    for case in run.cases:
-        table.add_row(case.workload, case.implementation, case.device, str(case.batch_size),
+    rounds = [run.rounds[case.workload] for case in run.cases] + [run.sweep_rounds] * len(run.sweep)
+    for case, number in zip((*run.cases, *run.sweep), rounds, strict=True):
+        table.add_row(case.workload, case.implementation, case.device, f"{case.batch_size:,}",
                       str(case.threads), f"{case.samples:,}", str(case.epochs),
-                      str(run.rounds[case.workload]))  # fmt: skip
-    for case in run.figures:
+                      str(number))  # fmt: skip
+    for case in (*run.ceilings, *run.figures):
         table.add_row(case.workload, case.implementation, *["—"] * 5, "1")
     return table
 

@@ -20,7 +20,9 @@ Data = Annotated[
     str | None,
     typer.Option("--data", metavar="DIR", help="A folder of four IDX files, or 'digits'."),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, max=MOST, help="Default: all.")]
+Threads = Annotated[
+    str | None, typer.Option(metavar="N|all[,…]", help="Cores: 1, all, or 1,all. Default: all.")
+]
 Timeout = Annotated[float, typer.Option(min=1, max=86400, help="Seconds a process.")]
 Seed = Annotated[int, typer.Option(min=0, max=MOST, help="Of orders and weights.")]
 
@@ -40,9 +42,10 @@ def host() -> Iterator[None]:
 def show_report(folder: Path) -> None:
     """Write a run's report and print its tables."""
     from bench import report as reports
-    from bench.report import terminal
+    from bench.report import loaded, terminal
 
     written = reports.write(folder)
-    for table in terminal.tables_of(console, *reports.load(folder)):
+    found = loaded.load(folder)
+    for table in terminal.tables_of(console, found.rows, found.figures):
         console.print("\n", table, sep="")
     console.print(f"\n{written}", soft_wrap=True)

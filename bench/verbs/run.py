@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.text import Text
 
-from bench.verbs import MOST, WAITING, Data, Device, Seed, Threads, Timeout, console, show_report
+from bench.verbs import WAITING, Data, Device, Seed, Threads, Timeout, console, show_report
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
@@ -27,14 +27,24 @@ def run(
     implementation: Names = None,
     workload: Workloads = None,
     device: Device = "cpu",
-    batch_size: Annotated[int | None, typer.Option(min=1, max=MOST)] = None,
+    batch_size: Annotated[
+        str | None, typer.Option(metavar="N[,N…]", help="Images a step: 32, or 8,32,128.")
+    ] = None,
     threads: Threads = None,
-    samples: Annotated[int | None, typer.Option(min=1, max=MOST, help="In an epoch.")] = None,
+    samples: Annotated[
+        str | None, typer.Option(metavar="N[,N…]", help="Images in an epoch; again from the first.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, max=200, help="At least, timed.")] = None,
     rounds: Annotated[int | None, typer.Option(min=1, max=1000, help="Processes a case.")] = None,
     timeout: Timeout = 600,
     seed: Seed = 42,
     quick: Annotated[bool, typer.Option("--quick", help="One round of sgd, no figures.")] = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Also other batch sizes, threads and samples.")
+    ] = False,
+    ceiling: Annotated[
+        bool, typer.Option("--ceiling/--no-ceiling", help="Probe what the machine can do.")
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List cases and time only.")] = False,
     precision: Annotated[
         str | None, typer.Option(metavar="SHARE", help="Rounds until so precise: 2%.")
@@ -53,7 +63,7 @@ def run(
 
     given = options.Given(
         tuple(implementation or ()), tuple(workload or ()), device, batch_size, threads, samples,
-        epochs, rounds, timeout, seed, quick, data, precision, budget,
+        epochs, rounds, timeout, seed, quick, sweep, ceiling, data, precision, budget,
     )  # fmt: skip
     if resume:
         folder, planned = options.resumed(output, given)

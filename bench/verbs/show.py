@@ -28,13 +28,12 @@ def agree(
 ) -> None:
     """Tell whether two runs of one machine put their rows in the same order."""
     from bench import agreement
-    from bench import report as reports
-    from bench.report import terminal
+    from bench.report import loaded, terminal
 
     if agreement.machines(first) != agreement.machines(second):
         console.print("the runs are of different machines: there is nothing to compare")
         raise typer.Exit(4)
-    (one, _), (other, _) = reports.load(first), reports.load(second)
+    one, other = loaded.load(first).rows, loaded.load(second).rows
     console.print(terminal.twice(one, other))
     found = agreement.agreements(one, other)
     console.print("\n", terminal.agreements(found), sep="")

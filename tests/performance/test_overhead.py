@@ -13,6 +13,7 @@ import pytest
 from bench import dataset, launch, machine, plan, request
 from bench.intervals import interval
 from bench.launch import Child
+from bench.sizes import Size
 from bench.workload import WORKLOADS
 
 BARE = Path(__file__).with_name("bare_loop.py")
@@ -24,10 +25,8 @@ EPOCHS = {"digits": 200, None: 6}
 
 
 def case_of(name, data, samples):
-    selection = plan.Selection(epochs=EPOCHS[data], available=samples)
-    case = plan.fill(plan.implementation(name, None), selection, "sgd", "cpu")
-    assert case.batch_size == WORKLOADS["sgd"].batch_size == 32
-    return case
+    size = Size(WORKLOADS["sgd"].batch_size, THREADS, samples)
+    return plan.fill(plan.implementation(name, None), "sgd", "cpu", size, EPOCHS[data])
 
 
 def under_the_harness(case, found, scratch):

@@ -1,0 +1,64 @@
+"""Which row is faster, and whether the data tell: rows of one problem, compared round by round."""
+
+from collections.abc import Iterable, Sequence
+
+from bench.intervals import Interval, interval
+from bench.summary import Row, place
+
+
+def ratio(slower: Row, faster: Row) -> Interval | None:
+    """How many times longer an epoch of one row takes than of another, round by round.
+
+    Trials of one round were neighbours in time, so that their ratio is free of the machine's
+    drift. None where no round has both.
+    """
+    both = sorted(set(slower.epochs_by_round) & set(faster.epochs_by_round))
+    if not both:
+        return None
+    return interval([slower.epochs_by_round[n] / faster.epochs_by_round[n] for n in both])
+
+
+def comparable(all_rows: Iterable[Row], row: Row) -> list[Row]:
+    """Return the ranked rows with the same objective, workload, device, batch size and so on."""
+    return [other for other in all_rows if other.ranked and _group(other) == _group(row)]
+
+
+def _group(row: Row) -> tuple[object, ...]:
+    case = row.case
+    return (
+        case.objective, case.workload, case.device, case.batch_size, case.threads, case.samples
+    )  # fmt: skip
+
+
+def leaders(group: Sequence[Row]) -> list[Row]:
+    """Return the fastest row, and with it every one that the data do not tell from it.
+
+    A row is told from the fastest where the interval of their ratio lies above 1; one round gives
+    no interval, and then nothing is told.
+    """
+    ranked = sorted((row for row in group if row.ranked), key=place)
+    if not ranked:
+        return []
+    return [row for row in ranked if row is ranked[0] or not told(row, ranked[0])]
+
+
+def told(row: Row, faster: Row) -> bool:
+    """Tell whether the interval of a row's ratio to a faster one lies above 1."""
+    found = ratio(row, faster)
+    return found is not None and found.low is not None and found.low > 1
+
+
+def times_fastest(all_rows: Sequence[Row], row: Row) -> Interval | None:
+    """Ratio to the fastest softmax row of the same problem, whatever the row's own objective.
+
+    A one-vs-rest row solves another problem; wherever this number is shown, the objective is too.
+    """
+    peers = [
+        other for other in all_rows
+        if other.ranked
+        and other.case.objective == "softmax"
+        and _group(other)[1:] == _group(row)[1:]
+    ]  # fmt: skip
+    if not row.ranked or not peers:
+        return None
+    return ratio(row, min(peers, key=place))

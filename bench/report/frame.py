@@ -1,0 +1,39 @@
+"""Every number of the tables, unrounded: what summary.csv holds."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench.ranking import times_fastest
+from bench.summary import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
+    """Return one row a case, at every size."""
+    import pandas as pd
+
+    return pd.DataFrame([_flat(all_rows, row) for row in all_rows])
+
+
+def _flat(all_rows: Sequence[Row], row: Row) -> dict[str, object]:
+    case, times = row.case, times_fastest(all_rows, row)
+    return {
+        "implementation": case.implementation, "version": row.version,
+        "objective": case.objective, "style": case.style, "data": case.data,
+        "workload": case.workload, "device": case.device, "batch_size": case.batch_size,
+        "threads": case.threads, "samples": case.samples, "rounds": row.rounds,
+        "rounds_ok": len(row.epochs_by_round), "ranked": row.ranked,
+        "validation_accuracy": row.validation_accuracy, "test_accuracy": row.test_accuracy,
+        "epoch_seconds": row.epoch and row.epoch.mean,
+        "epoch_seconds_low": row.epoch and row.epoch.low,
+        "epoch_seconds_high": row.epoch and row.epoch.high,
+        "samples_per_second": row.samples_per_second,
+        "least_epoch_seconds": row.least_epoch, "share_of_ceiling": row.share_of_ceiling,
+        "times_fastest": times and times.mean,
+        "first_epoch_seconds": row.first_epoch, "import_seconds": row.imports,
+        "setup_seconds": row.setup, "peak_rss_bytes": row.peak_rss_bytes,
+        "parity_error": row.parity_error,
+        "reasons": "; ".join(sorted({f"{status}: {reason}" for status, reason in row.faults})),
+    }  # fmt: skip

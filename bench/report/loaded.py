@@ -1,0 +1,38 @@
+"""A run as a report reads it: once, with all that follows from its records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import figures, summary
+from bench.figures import FigureRow
+from bench.result import Environment, Record, Run
+from bench.store import read_environments, read_records, read_run
+from bench.summary import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A run's plan, records and environments, and the rows and figures that they give."""
+
+    run: Run
+    records: Sequence[Record]
+    environments: Mapping[str, Environment]
+    rows: Sequence[Row]
+    figures: Sequence[FigureRow]
+
+    @property
+    def main_records(self) -> list[Record]:
+        """Records of the cases that the tables compare, without those of a sweep."""
+        main = {case.slug for case in self.run.cases}
+        return [record for record in self.records if record.case.slug in main]
+
+
+def load(folder: Path) -> Loaded:
+    """Read a run; raises UserError where it cannot be read."""
+    run, records, environments = read_run(folder), read_records(folder), read_environments(folder)
+    return Loaded(
+        run, records, environments,
+        rows=summary.rows(records, environments, run),
+        figures=figures.rows(records, environments),
+    )  # fmt: skip

@@ -1,0 +1,84 @@
+"""The sections of a report that follow its comparisons, each with its tables and charts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.ceiling import ceilings
+from bench.memory import memories
+from bench.report import growth, growth_charts, limits
+from bench.report.loaded import Loaded
+from bench.report.tables import Table
+from bench.scaling import Scaling, scalings
+
+SWEEP = (
+    "Not part of this run: `python -m bench run --sweep` varies batch size, threads and samples."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart: the name of its file, what it shows, and its Altair specification when drawn."""
+
+    name: str
+    title: str
+    chart: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and what stands below it; ``nothing`` says instead how to fill it."""
+
+    title: str
+    tables: Sequence[Table]
+    nothing: str
+    pictures: Sequence[Picture] = ()
+    remarks: Sequence[str] = ()
+
+
+def sections(found: Loaded) -> list[Section]:
+    """Return the sections of a report in their order, empty ones too."""
+    return [_limits(found), _growth(found), _memory(found)]
+
+
+def _limits(found: Loaded) -> Section:
+    least = {
+        (row.case.device, row.case.threads): row.least_epoch
+        for row in reversed(found.rows) if row.least_epoch is not None and not row.swept
+    }  # fmt: skip
+    return Section(
+        "How far from what the machine can do?",
+        limits.ceilings(ceilings(found.records), least),
+        "The machine was not probed: leave out `--no-ceiling`.",
+    )
+
+
+def _growth(found: Loaded) -> Section:
+    grown = scalings(found.rows, found.rows[0].case.workload) if found.rows else []
+    return Section(
+        "How the cost grows", growth.tables(grown), SWEEP, _pictures(grown),
+        growth.skipped(found.run.skipped),
+    )  # fmt: skip
+
+
+def _pictures(grown: Sequence[Scaling]) -> list[Picture]:
+    """Return a chart for each size that was varied."""
+    if not grown:
+        return []
+    samples, batch_size = growth.usual_samples(grown), growth.usual_batch_size(grown)
+    titles = (
+        f"Epoch time over the batch size, {samples:,} samples",
+        f"Epoch time over the samples, batch size {batch_size:,}",
+    )
+    drawn = (
+        Picture("growth-batch-size", titles[0],
+                lambda: growth_charts.by_batch_size(grown, samples, titles[0])),
+        Picture("growth-samples", titles[1],
+                lambda: growth_charts.by_samples(grown, batch_size, titles[1])),
+    )  # fmt: skip
+    varied = (growth.varied(grown, "batch_size"), growth.varied(grown, "samples"))
+    return [picture for picture, shown in zip(drawn, varied, strict=True) if shown]
+
+
+def _memory(found: Loaded) -> Section:
+    return Section("Memory", limits.memory(memories(found.records)), "No record tells it.")

@@ -1,0 +1,43 @@
+"""The spreadsheet has every number, and every reason."""
+
+import pytest
+from fixtures_records import bare, case, environment, trials
+
+from bench.report.frame import frame
+from bench.summary import rows
+
+HERE = {"here": environment()}
+
+
+def test_the_frame_has_every_number_unrounded():
+    records = [
+        *trials(case("fast"), 0.123456789, 0.123456789), *trials(case("slow"), 0.5, 0.5),
+        bare(case("absent"), 1, status="unavailable", reason="no GPU"),
+        bare(case("absent"), 2, status="unavailable", reason="no GPU"),
+    ]  # fmt: skip
+    found = rows(records, HERE)
+    table = frame(found).set_index("implementation")
+    assert list(table.index) == ["fast", "slow", "absent"]
+    fast, slow, absent = (table.loc[name] for name in table.index)
+    assert fast["epoch_seconds"] == fast["epoch_seconds_low"] == fast["epoch_seconds_high"]
+    assert fast["epoch_seconds"] == pytest.approx(0.123456789, rel=1e-12)
+    assert slow["times_fastest"] == pytest.approx(0.5 / 0.123456789)
+    assert slow["samples_per_second"] == pytest.approx(96000)
+    assert (slow["rounds"], slow["rounds_ok"], slow["ranked"]) == (2, 2, True)
+    assert (slow["validation_accuracy"], slow["test_accuracy"]) == (0.8396, 0.8321)
+    assert (slow["first_epoch_seconds"], slow["import_seconds"]) == pytest.approx((3.0, 2.0))
+    assert (slow["setup_seconds"], slow["peak_rss_bytes"]) == pytest.approx((0.25, 2**29))
+    assert (slow["parity_error"], slow["version"], slow["reasons"]) == (1.5e-6, "torch 2.9.1", "")
+    keys = ("objective", "style", "data", "workload", "device", "batch_size", "threads", "samples")
+    shown = ("softmax", "idiomatic", "resident", "sgd", "cpu", 32, 2, 48000)
+    assert tuple(slow[key] for key in keys) == shown
+    assert (absent["rounds"], absent["rounds_ok"], absent["ranked"]) == (2, 0, False)
+    assert absent["reasons"] == "unavailable: no GPU"
+    assert absent[["epoch_seconds", "times_fastest", "parity_error"]].isna().all()
+
+
+def test_every_reason_is_said_once_and_in_order():
+    reasons = ["d", "b", "a", "c", "b", "e"]
+    records = [bare(case(), n, status="timeout", reason=one) for n, one in enumerate(reasons)]
+    (said,) = frame(rows(records, HERE))["reasons"]
+    assert said == "timeout: a; timeout: b; timeout: c; timeout: d; timeout: e"

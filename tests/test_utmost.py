@@ -1,0 +1,85 @@
+"""A probe is timed as often as it takes, and a result that is wrong is a fault."""
+
+import numpy as np
+import pytest
+
+from bench import utmost
+from bench.guard import FaultError
+from implementations.ceiling_numpy import Probe
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(utmost, "MATRIX", 64)
+    monkeypatch.setattr(utmost, "SECONDS", 0.0)
+
+
+class Watched(Probe):
+    """NumPy's probe, which also writes down what it is asked."""
+
+    asked: list
+
+    def __init__(self, matrix, device):
+        super().__init__(matrix, "cpu")
+        type(self).asked = []
+
+    def multiply(self):
+        self.asked.append("multiply")
+        return super().multiply()
+
+    def place(self, images):
+        self.asked.append(("place", images.shape, images.dtype, float(images.min())))
+        super().place(images)
+
+    def read(self):
+        self.asked.append("read")
+        return super().read()
+
+    def steps(self, count):
+        self.asked.append(("steps", count))
+        return super().steps(count)
+
+
+def test_products_and_reads_are_timed_after_one_for_nothing():
+    found = utmost.utmost(Watched, "cpu", 8, [100, 50])
+    assert found.product_operations == 2 * 2048**3
+    assert len(found.product_seconds) == utmost.LEAST
+    assert found.read_bytes == [3200] * utmost.LEAST + [1600] * utmost.LEAST
+    assert len(found.read_seconds) == 2 * utmost.LEAST
+    assert min(found.product_seconds + found.read_seconds) > 0
+    assert found.chain_seconds == []
+    more = utmost.LEAST + 1
+    placed = [("place", (count, 8), np.float32, 1.0) for count in (100, 50)]
+    assert Watched.asked == [
+        *["multiply"] * more, placed[0], *["read"] * more, placed[1], *["read"] * more,
+    ]  # fmt: skip
+
+
+def test_what_is_quick_is_repeated_for_a_while_but_not_for_ever(monkeypatch):
+    monkeypatch.setattr(utmost, "SECONDS", 60.0)
+    found = utmost.utmost(Watched, "cpu", 8, [100])
+    assert len(found.product_seconds) == len(found.read_seconds) == utmost.MOST
+
+
+def test_steps_that_depend_on_each_other_are_timed_on_a_gpu():
+    found = utmost.utmost(Watched, "gpu", 8, [100])
+    assert len(found.chain_seconds) == utmost.LEAST
+    assert Watched.asked[-1] == ("steps", found.chain_steps)
+
+
+@pytest.mark.parametrize(
+    ("method", "result"), [("multiply", 0.0), ("read", 799.0), ("read", float("nan"))]
+)
+def test_a_wrong_result_was_not_computed(method, result):
+    lazy = type("Lazy", (Probe,), {method: lambda self: result})
+    with pytest.raises(FaultError, match="a probe returned"):
+        utmost.utmost(lazy, "cpu", 8, [100])
+
+
+def test_half_precision_is_a_wrong_result():
+    class Half(Probe):
+        def multiply(self):
+            return float((self.matrix.astype(np.float16) @ self.matrix.astype(np.float16))[0, 0])
+
+    with pytest.raises(FaultError, match="a probe returned"):
+        utmost.utmost(Half, "cpu", 8, [100])
