@@ -102,7 +102,7 @@ def exponent(sizes: Sequence[tuple[int, float]]) -> Interval | None:
     if len({samples for samples, _ in sizes}) < 2:
         return None
     logs = np.log(sorted(sizes))
-    rows = np.column_stack([np.ones(len(logs)), logs[:, 0] - logs[:, 0].mean()])
+    rows = np.column_stack([np.ones(len(logs)), logs[:, 0]])
     fitted = np.linalg.lstsq(rows, logs[:, 1], rcond=None)[0]
     slope, half = float(fitted[1]), _half_widths(rows, logs[:, 1] - rows @ fitted)
     return Interval(slope) if half is None else Interval(slope, slope - half[1], slope + half[1])

@@ -1,21 +1,24 @@
 """Which row is faster, and whether the data tell: rows of one problem, compared round by round."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bench.intervals import Interval, interval
 from bench.summary import Row, place
 
 
 def ratio(slower: Row, faster: Row) -> Interval | None:
-    """How many times longer an epoch of one row takes than of another, round by round.
+    """How many times longer an epoch of one row takes than of another, round by round."""
+    return quotient(slower.epochs_by_round, faster.epochs_by_round)
+
+
+def quotient(slower: Mapping[int, float], faster: Mapping[int, float]) -> Interval | None:
+    """Ratio of two cases' times, each by its round.
 
     Trials of one round were neighbours in time, so that their ratio is free of the machine's
     drift. None where no round has both.
     """
-    both = sorted(set(slower.epochs_by_round) & set(faster.epochs_by_round))
-    if not both:
-        return None
-    return interval([slower.epochs_by_round[n] / faster.epochs_by_round[n] for n in both])
+    both = sorted(set(slower) & set(faster))
+    return interval([slower[number] / faster[number] for number in both]) if both else None
 
 
 def comparable(all_rows: Iterable[Row], row: Row) -> list[Row]:

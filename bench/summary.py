@@ -172,8 +172,8 @@ def wanted(records: Iterable[Record], run: Run) -> dict[str, int]:
 
     That is where every round of the first stage went well.
     """
-    found = {}
-    for row in rows((record for record in records if record.case in run.cases), {}, run):
+    found, main = {}, {case.slug for case in run.cases}
+    for row in rows((record for record in records if record.case.slug in main), {}, run):
         stage = first_stage(row.epochs_by_round, row.case, run) or ()
         if row.wanted is not None and row.ranked and len(stage) == run.rounds[row.case.workload]:
             found[row.case.slug] = row.wanted

@@ -11,19 +11,21 @@ from bench.error import UserError
 from bench.report import charts, frame, markdown, sections, tables
 from bench.report.loaded import load
 from bench.report.sections import Picture, Section
+from bench.startup import TARGET
 from bench.store import read_environments
 from bench.summary import Row
 
 START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
 
 
-def write(folder: Path) -> Path:
+def write(folder: Path, target: float | None = None) -> Path:
     """Write report.md, summary.csv and the charts into the run's folder; return report.md.
 
+    target: the validation accuracy that training is timed up to.
     Raises UserError where the folder holds no run or cannot be written.
     """
     found = load(folder)
-    following = sections.sections(found)
+    following = sections.sections(found, TARGET if target is None else target)
     try:
         drawn = draw(folder, found.rows, following)
         contents = markdown.Contents(

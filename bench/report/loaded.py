@@ -22,6 +22,11 @@ class Loaded:
     figures: Sequence[FigureRow]
 
     @property
+    def workload(self) -> str:
+        """The workload that was chosen first, which has most rounds and the sweep."""
+        return self.run.cases[0].workload if self.run.cases else ""
+
+    @property
     def main_records(self) -> list[Record]:
         """Records of the cases that the tables compare, without those of a sweep."""
         main = {case.slug for case in self.run.cases}

@@ -61,6 +61,11 @@ def count(value: float | None) -> str:
     return ABSENT if value is None else significant(value)
 
 
+def whole(value: int) -> str:
+    """Show a number of things one by one below a thousand, and to three digits from there on."""
+    return f"{value}" if value < 1000 else significant(value)
+
+
 def mebibytes(value: float | None) -> str:
     """Show bytes in MiB."""
     return ABSENT if value is None else f"{significant(value / 2**20)} MiB"

@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench import startup
 from bench.ceiling import ceilings
 from bench.memory import memories
-from bench.report import growth, growth_charts, limits
+from bench.report import growth, growth_charts, limits, starts
 from bench.report.loaded import Loaded
 from bench.report.tables import Table
 from bench.scaling import Scaling, scalings
+from bench.startup import TARGET
 
 SWEEP = (
     "Not part of this run: `python -m bench run --sweep` varies batch size, threads and samples."
@@ -36,9 +38,12 @@ class Section:
     remarks: Sequence[str] = ()
 
 
-def sections(found: Loaded) -> list[Section]:
-    """Return the sections of a report in their order, empty ones too."""
-    return [_limits(found), _growth(found), _memory(found)]
+def sections(found: Loaded, target: float = TARGET) -> list[Section]:
+    """Return the sections of a report in their order, empty ones too.
+
+    target: the validation accuracy that training is timed up to.
+    """
+    return [_limits(found), _starts(found, target), _growth(found), _memory(found)]
 
 
 def _limits(found: Loaded) -> Section:
@@ -53,8 +58,24 @@ def _limits(found: Loaded) -> Section:
     )
 
 
+def _starts(found: Loaded, target: float) -> Section:
+    # The first workload has the rounds; with one of them nothing could be told.
+    rows = [row for row in found.rows if not row.swept and row.case.workload == found.workload]
+    records = [one for one in found.main_records if one.case.workload == found.workload]
+    begun, run = startup.starts(records, found.run), found.run
+    return Section(
+        "What it costs to start, and when it pays",
+        [
+            *starts.costs(begun),
+            *starts.reached(startup.reaches(records, target, run)),
+            *starts.overtaken(startup.overtakings(rows, begun)),
+        ],
+        "No trial went well.",
+    )
+
+
 def _growth(found: Loaded) -> Section:
-    grown = scalings(found.rows, found.rows[0].case.workload) if found.rows else []
+    grown = scalings(found.rows, found.workload)
     return Section(
         "How the cost grows", growth.tables(grown), SWEEP, _pictures(grown),
         growth.skipped(found.run.skipped),

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from bench.figures import FigureRow
 from bench.ranking import times_fastest
 from bench.report import numbers
+from bench.result import Case
 from bench.summary import Row
 
 
@@ -26,6 +28,14 @@ class Table:
     def numeric(self) -> set[int]:
         """Columns that are set flush right."""
         return set(range(self.words, len(self.headings)))
+
+
+class OfCase(Protocol):
+    """Whatever was found out about one case."""
+
+    @property
+    def case(self) -> Case:
+        """The case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +88,9 @@ def cells(rows: Sequence[Row], shown: Sequence[Row], chosen: Sequence[Column]) -
     return [[column.cell(rows, row) for column in chosen] for row in shown]
 
 
-def problem(row: Row) -> str:
-    """Say which problem a row solved, where several stand in one table."""
-    case = row.case
+def problem(found: OfCase) -> str:
+    """Say which problem was solved, where several stand in one report."""
+    case = found.case
     return (
         f"{case.device}, batch size {case.batch_size}, {case.threads} thread"
         f"{'s' if case.threads > 1 else ''}, {case.samples:,} samples"

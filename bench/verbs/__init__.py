@@ -39,12 +39,12 @@ def host() -> Iterator[None]:
         yield
 
 
-def show_report(folder: Path) -> None:
+def show_report(folder: Path, target: float | None = None) -> None:
     """Write a run's report and print its tables."""
     from bench import report as reports
     from bench.report import loaded, terminal
 
-    written = reports.write(folder)
+    written = reports.write(folder, target)
     found = loaded.load(folder)
     for table in terminal.tables_of(console, found.rows, found.figures):
         console.print("\n", table, sep="")

@@ -13,11 +13,15 @@ def report(
     readme: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Renew the part between its two marks.")
     ] = None,
+    target: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Validation accuracy to train up to: 0.84."),
+    ] = None,
 ) -> None:
     """Write a run's report.md, summary.csv and charts again, and print its tables."""
     from bench import report as reports
 
-    show_report(folder)
+    show_report(folder, target)
     if readme is not None:
         reports.update_readme(readme, folder)
 
