@@ -49,10 +49,37 @@ def test_products_and_reads_are_timed_after_one_for_nothing():
     assert min(found.product_seconds + found.read_seconds) > 0
     assert found.chain_seconds == []
     more = utmost.LEAST + 1
-    placed = [("place", (count, 8), np.float32, 1.0) for count in (100, 50)]
+    placed = [("place", (count, 8), np.float32, 1.0) for count in (100, 50, 1)]
     assert Watched.asked == [
-        *["multiply"] * more, placed[0], *["read"] * more, placed[1], *["read"] * more,
+        *["multiply"] * more, placed[0], *["read"] * more, placed[1], *["read"] * more, placed[2],
     ]  # fmt: skip
+
+
+class Clock:
+    """A clock on which giving images back takes as many seconds as there were of them."""
+
+    def __init__(self, monkeypatch):
+        self.seconds = 0.0
+        monkeypatch.setattr(utmost, "timed", self.timed)
+
+    def timed(self, call, *args):
+        begun = self.seconds
+        return call(*args), self.seconds - begun
+
+
+def test_giving_the_images_back_is_seen_by_the_clock(monkeypatch):
+    clock = Clock(monkeypatch)
+
+    class Holds(Probe):
+        count = 0
+
+        def place(self, images):
+            clock.seconds += self.count
+            self.count = len(images)
+            super().place(images)
+
+    found = utmost.utmost(Holds, "cpu", 8, [50, 100])
+    assert found.between_seconds == 50 + 100
 
 
 def test_what_is_quick_is_repeated_for_a_while_but_not_for_ever(monkeypatch):
