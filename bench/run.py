@@ -170,8 +170,9 @@ class _Runner:
         if trial.kind != "ceiling":
             return request.training(trial.kind, case, self._data, self._run.seed)
         peers = (*self._run.cases, *self._run.sweep)
-        same = (one.samples for one in peers
-                if (one.device, one.threads) == (case.device, case.threads))  # fmt: skip
+        most = sizes.most_samples(self._data.features)  # more are no trial either
+        same = (one.samples for one in peers if one.samples <= most
+                and (one.device, one.threads) == (case.device, case.threads))  # fmt: skip
         return request.ceiling(case, self._data.features, same)
 
     def _judged(self, trial: Trial, values: Mapping[str, Any], scratch: Path) -> dict[str, Any]:

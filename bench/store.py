@@ -5,7 +5,7 @@ appended) and ``params/<trial>.npy``.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from bench.error import UserError
-from bench.result import FORMAT, Environment, Record, Run
+from bench.result import FORMAT, Environment, Kind, Record, Run
 
 Read = TypeVar("Read", bound=msgspec.Struct)
 
@@ -85,15 +85,34 @@ def mend(folder: Path) -> None:
 
 def _record(where: str, line: bytes) -> Record:
     record = _decode(where, line, Record)
-    judged = min(len(record.validation_accuracy), len(record.test_accuracy))
-    whole = min(record.epoch_seconds, default=0) > 0 and 0 < record.case.epochs <= judged
-    if record.kind == "trial" and record.status == "ok" and not whole:
-        raise UserError(f"{where}: an ok trial without all times and accuracies; delete it")
-    probed = min(record.product_seconds, default=0) > 0 and min(record.read_seconds, default=0) > 0
-    paired = len(record.read_bytes) == len(record.read_seconds)
-    if record.kind == "ceiling" and record.status == "ok" and not (probed and paired):
-        raise UserError(f"{where}: an ok ceiling without all its times; delete it")
+    if record.status == "ok" and not _WHOLE[record.kind](record):
+        raise UserError(f"{where}: an ok {record.kind} without all its numbers; delete it")
     return record
+
+
+def _trained(record: Record) -> bool:
+    """Tell whether a trial has the times and accuracies that a table shows, at a size there is."""
+    case = record.case
+    judged = min(len(record.validation_accuracy), len(record.test_accuracy))
+    sized = 0 < case.batch_size <= case.samples and case.threads > 0
+    return sized and min(record.epoch_seconds, default=0) > 0 and 0 < case.epochs <= judged
+
+
+def _probed(record: Record) -> bool:
+    """Tell whether a probe has its times, and what they are divided by.
+
+    It read nothing where no number of samples fits into the memory.
+    """
+    times = (*record.product_seconds, *record.read_seconds, *record.chain_seconds)
+    counts = (record.product_operations or 0, *record.read_bytes)
+    stepped = not record.chain_seconds or (record.chain_steps or 0) > 0
+    paired = len(record.read_bytes) == len(record.read_seconds)
+    return bool(record.product_seconds) and min(times + counts) > 0 and stepped and paired
+
+
+_WHOLE: dict[Kind, Callable[[Record], bool]] = {
+    "trial": _trained, "ceiling": _probed, "figure": lambda _: True,
+}  # fmt: skip
 
 
 def _read(path: Path, kind: type[Read]) -> Read:

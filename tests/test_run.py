@@ -132,9 +132,9 @@ def own_case(make_case, tmp_path):
 def performed(tmp_path, digits, monkeypatch):
     """Perform a run of some cases in this process; its events."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    folder = tmp_path / "out"
 
-    def perform(*cases, figures=(), rounds=1, **changes):
+    def perform(*cases, figures=(), rounds=1, run_folder="out", **changes):
+        folder = tmp_path / run_folder
         planned = Run(
             format=FORMAT, run="a-run", command="bench run", created="2026-01-01T00:00:00+00:00",
             seed=42, rounds={"sgd": rounds, "textbook": rounds}, cases=cases, figures=figures,
@@ -264,6 +264,49 @@ def test_a_budget_that_lasts_changes_nothing(performed, pretended, make_case):
     events = performed(make_case(), rounds=2, budget=24.0)
     assert len(trials_of(events)) == 2
     assert not [event for event in events if isinstance(event, run.Spent)]
+
+
+def test_a_precision_measures_the_sweep_once_and_more_rounds_of_the_cases_only(
+    performed, pretended, make_case
+):
+    pretended(1.0, 1.02, 1.04, 2.0, 0.5)
+    swept = make_case(batch_size=96)
+    events = performed(make_case(), rounds=3, precision=0.04, sweep=(swept,))
+    measured = [(event.trial.round, event.trial.case.batch_size) for event in events
+                if isinstance(event, run.Started)]  # fmt: skip
+    assert sorted(measured) == [(1, 32), (1, 96), (2, 32), (3, 32), (4, 32), (5, 32)]
+    assert performed(make_case(), rounds=3, precision=0.04, sweep=(swept,)) == []
+
+
+def test_a_sweep_that_was_stopped_goes_on_where_it_was(performed, pretended, make_case):
+    pretended(1.0)
+    swept = tuple(make_case(batch_size=size) for size in (8, 96, 480))
+    first = performed(make_case(), sweep=swept, budget=25.0)
+    assert first[-1] == run.Spent(1)
+    again = performed(make_case(), sweep=swept, budget=25.0)
+    assert trials_of(again) == [("r1", 4, 4, 1)]
+
+
+def test_probes_read_what_is_measured_on_their_cores_and_fits_into_the_memory(
+    performed, make_case, monkeypatch
+):
+    asked = []
+
+    def launch(request, child, scratch):
+        asked.append(request)
+        return Outcome("failed", "not launched", {}, "", wall_seconds=1)
+
+    monkeypatch.setattr(run, "launch", launch)
+    monkeypatch.setattr(run, "_imports", lambda _: iter(()))
+    monkeypatch.setattr(run.sizes, "most_samples", lambda features: 30 * features)
+    cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
+    performed(*cases, ceilings=plan.ceilings(cases), sweep=(make_case(samples=480),))
+    probes = [one for one in asked if one["mode"] == "ceiling" and one["module"] == "ceiling_numpy"]
+    assert [one["samples"] for one in probes] == [[480, 960, 1920], [96]]
+    asked.clear()
+    large = make_case(samples=1952)
+    performed(large, ceilings=plan.ceilings([large]), run_folder="other")
+    assert {tuple(one["samples"]) for one in asked} == {()}
 
 
 WATCHES = """

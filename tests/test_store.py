@@ -132,14 +132,54 @@ def test_a_record_with_a_field_too_many_is_refused(folder):
         {"validation_accuracy": [0.8] * 4},
         {"test_accuracy": []},
         {"case": case(epochs=0)},
+        {"case": case(batch_size=0)},
+        {"case": case(batch_size=64, samples=32)},
+        {"case": case(threads=0)},
     ],
 )
 def test_a_good_trial_must_have_what_the_tables_show(folder, lacking):
     store.append(folder, msgspec.structs.replace(ok(case()), status="failed", **lacking))
     assert len(store.read_records(folder)) == 1
     store.append(folder, msgspec.structs.replace(ok(case()), **lacking))
-    with pytest.raises(UserError, match=r":2: an ok trial without all times and accuracies"):
+    with pytest.raises(UserError, match=r":2: an ok trial without all its numbers; delete it"):
         store.read_records(folder)
+
+
+PROBED = {"kind": "ceiling", "product_operations": 10, "product_seconds": [0.1],
+          "read_bytes": [8], "read_seconds": [0.1]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        {"product_seconds": []},
+        {"product_seconds": [0.1, 0.0]},
+        {"product_operations": None},
+        {"product_operations": 0},
+        {"read_seconds": [0.0]},
+        {"read_seconds": [0.1, 0.1]},
+        {"read_bytes": [0]},
+        {"read_bytes": [], "read_seconds": [0.1]},
+        {"chain_seconds": [0.1]},
+        {"chain_seconds": [0.1], "chain_steps": 0},
+        {"chain_seconds": [0.0], "chain_steps": 10},
+    ],
+)
+def test_a_good_probe_must_have_what_a_ceiling_is_computed_from(folder, lacking):
+    store.append(folder, bare(case(), **PROBED | lacking))
+    assert len(store.read_records(folder)) == 1
+    store.append(folder, bare(case(), status="ok", **PROBED | lacking))
+    with pytest.raises(UserError, match=r":2: an ok ceiling without all its numbers; delete it"):
+        store.read_records(folder)
+
+
+def test_a_probe_that_read_nothing_and_one_with_chains_are_whole(folder):
+    store.append(
+        folder, bare(case(), status="ok", **PROBED | {"read_bytes": [], "read_seconds": []})
+    )
+    chains = {"chain_seconds": [0.1], "chain_steps": 10}
+    store.append(folder, bare(case(), status="ok", **PROBED | chains))
+    assert len(store.read_records(folder)) == 2
 
 
 def test_figures_need_no_epochs(folder):
