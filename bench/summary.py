@@ -29,7 +29,8 @@ class Row:
     wanted: how many rounds the precision that was asked for takes, or None where none was.
     least_epoch: the least time that an epoch could take on this machine; None where no probe of
     the run tells.
-    faults: the reason of every trial that did not; a case with a ``failed`` one is not ranked.
+    faults: the reason of every trial that did not, and of all where together they are faster than
+    the machine; a case with a ``failed`` one is not ranked.
     """
 
     case: Case
@@ -134,7 +135,7 @@ def _row(
         test_accuracy=_average(trial.test_accuracy[last] for trial in good),
         peak_rss_bytes=_average(trial.peak_rss_bytes for trial in good),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
-        faults=(*faults, *_impossible(epoch, least)),
+        faults=(*faults, *_impossible(epoch, least, len(good))),
     )
 
 
@@ -150,13 +151,13 @@ def _least(
     return ceiling.least_seconds(case, features, classes)
 
 
-def _impossible(epoch: Interval | None, least: float | None) -> list[tuple[str, str]]:
-    """Find the fault in an epoch that is faster than the machine: it is no triumph."""
+def _impossible(epoch: Interval | None, least: float | None, trials: int) -> list[tuple[str, str]]:
+    """Find the fault in epochs that are faster than the machine, which is no triumph of any trial."""
     if epoch is None or least is None or epoch.mean >= least:
         return []
-    share = f"{epoch.mean / least:.0%}"
+    share = f"{math.floor(100 * epoch.mean / least)}%"  # rounded it could say 100%
     reason = f"an epoch took {share} of the least time: it or the ceiling is wrong; measure again"
-    return [("failed", reason)]
+    return [("failed", reason)] * trials
 
 
 def first_stage(epochs: Mapping[int, float], case: Case, run: Run | None) -> list[float] | None:

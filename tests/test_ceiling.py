@@ -5,6 +5,7 @@ from fixtures_records import bare, case, environment, ok, trials
 
 from bench import ceiling, summary
 from bench.ceiling import Ceiling
+from bench.report import tables
 
 HERE = {"here": environment(data={"features": 784, "classes": 10})}
 
@@ -91,5 +92,12 @@ def test_an_epoch_faster_than_the_machine_is_a_failed_row_and_no_triumph():
     assert not found.ranked
     ((status, reason),) = found.faults
     assert status == "failed"
-    assert reason.startswith("an epoch took 100% of the least time: it or")
+    assert reason.startswith("an epoch took 99% of the least time: it or")
     assert row(probe(), ok(case(), epoch=0.0150529)).ranked
+
+
+def test_it_is_the_fault_of_every_trial_that_went_well():
+    late = bare(case(), 3, status="timeout", reason="late")
+    found = row(probe(), *trials(case(), 0.01, 0.01), late)
+    assert [status for status, _ in found.faults] == ["timeout", "failed", "failed"]
+    assert [line[-2] for line in tables.faults([found])] == ["1 of 3", "2 of 3"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fixtures_data import idx_files, write_idx
+from fixtures_records import bare, case, ok, run, write
 
 from bench import idx, machine, store
 from implementations import IMPLEMENTATIONS
@@ -136,6 +137,22 @@ def test_a_run_of_nothing_but_what_is_unavailable_ends_with_zero(bench, saboteur
                   saboteur("says_unavailable"), "--no-ceiling", "--output=out")  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "no abacus in this machine" in ended.stdout
+
+
+@pytest.mark.parametrize(("epoch", "status"), [(0.1506, 0), (0.1505, 3)])
+def test_a_run_whose_epoch_is_faster_than_the_machine_ends_with_three(
+    bench, tmp_path, epoch, status
+):
+    # 1,505,280,000 operations at 1e10 a second: no epoch of 48,000 samples is below 150.528 ms.
+    of, limit = case(), case("ceiling-numpy", workload="ceiling")
+    probe = bare(limit, kind="ceiling", status="ok", product_operations=10**9,
+                 product_seconds=[0.1], trial="r1-ceiling-numpy-cpu-t2")  # fmt: skip
+    planned = run(of, rounds={"sgd": 1}, ceilings=(limit,), data="digits")
+    write(tmp_path / "out", planned, probe, ok(of, epoch=epoch),
+          data={"features": 784, "classes": 10})  # fmt: skip
+    ended = bench("run", "--resume", "--output=out")
+    assert (ended.returncode, ended.stderr) == (status, "")
+    assert ("it or the ceiling is wrong; measure again" in ended.stdout) is (status == 3)
 
 
 def test_a_dry_run_lists_its_cases_and_writes_nothing(bench, tmp_path, saboteur):

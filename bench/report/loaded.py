@@ -32,6 +32,13 @@ class Loaded:
         main = {case.slug for case in self.run.cases}
         return [record for record in self.records if record.case.slug in main]
 
+    @property
+    def failed(self) -> bool:
+        """Tell whether a trial failed, or a row by the ceiling though its trials went well."""
+        ended = {record.status for record in self.records}
+        faults = {status for row in self.rows for status, _ in row.faults}
+        return bool((ended | faults) & {"failed", "timeout", "out-of-memory"})
+
 
 def load(folder: Path) -> Loaded:
     """Read a run; raises UserError where it cannot be read."""

@@ -88,6 +88,7 @@ def _dry_run(planned: "Run") -> None:
 
 def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
     from bench import dataset, store
+    from bench.report import loaded
 
     data = dataset.find(planned.data)
     if new:
@@ -98,12 +99,10 @@ def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
     except KeyboardInterrupt:
         interrupted = True
     show_report(folder)
-    failed = {"failed", "timeout", "out-of-memory"}
     if interrupted:
         console.print(f"interrupted; go on with --resume --output {folder}")
         raise typer.Exit(130)
-    ended = {record.status for record in store.read_records(folder)}
-    raise typer.Exit(3 if ended & failed else 0)
+    raise typer.Exit(3 if loaded.load(folder).failed else 0)
 
 
 def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
