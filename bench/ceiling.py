@@ -19,14 +19,14 @@ class Ceiling:
     """The best of all probes on one device with so many threads.
 
     rate: float32 operations a second of a matrix product; rate_by: who reached it.
-    bandwidth: bytes a second, by the bytes that were read; bandwidth_by: who reached the last.
+    bandwidth: bytes a second, by the bytes that were read; bandwidth_by: who reached each.
     step: seconds of the shortest update that depends on the one before; a GPU's only.
     """
 
     rate: float
     rate_by: str
     bandwidth: Mapping[int, float]
-    bandwidth_by: str
+    bandwidth_by: Mapping[int, str]
     step: float | None = None
 
     def least_seconds(self, case: Case, features: int, classes: int) -> float:
@@ -63,20 +63,17 @@ def ceilings(records: Iterable[Record]) -> dict[Place, Ceiling]:
 
 
 def _best(probes: Iterable[Record]) -> Ceiling:
-    rates, reads, steps = [], [], []
+    rates, steps = [], []
+    reads: dict[int, tuple[float, str]] = {}
     for probe in probes:
         rates.append((_rate(probe), probe.case.framework))
-        reads += [
-            (size, size / seconds, probe.case.framework)
-            for size, seconds in zip(probe.read_bytes, probe.read_seconds, strict=True)
-        ]
+        for size, seconds in zip(probe.read_bytes, probe.read_seconds, strict=True):
+            speed = (size / seconds, probe.case.framework)
+            reads[size] = max(speed, reads.get(size, speed))
         steps += [seconds / (probe.chain_steps or 1) for seconds in probe.chain_seconds]
-    rate, rate_by = max(rates)
-    last = max((read for read in reads), default=(0, 0.0, "nobody"))
-    bandwidth: dict[int, float] = {}
-    for size, speed, _ in reads:
-        bandwidth[size] = max(speed, bandwidth.get(size, 0.0))
-    return Ceiling(rate, rate_by, bandwidth, last[2], min(steps, default=None))
+    bandwidth = {size: speed for size, (speed, _) in reads.items()}
+    bandwidth_by = {size: name for size, (_, name) in reads.items()}
+    return Ceiling(*max(rates), bandwidth, bandwidth_by, min(steps, default=None))
 
 
 def _rate(probe: Record) -> float:

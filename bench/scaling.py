@@ -23,8 +23,8 @@ class Scaling:
     """One implementation, workload and device, measured at several sizes.
 
     rows: every ranked row, in the order of the tables. cost: of the sizes with the most threads.
-    exponent: by which the epoch grows with the samples, at the batch size measured with the most
-    numbers of samples; 1 where it is proportional. threading: of each size with one thread.
+    exponent: by which the epoch grows with the samples, at the batch size that most numbers of
+    samples were measured at; 1 where it is proportional. threading: of each size with one thread.
     """
 
     name: str
@@ -41,33 +41,58 @@ class Scaling:
 
 
 def scalings(rows: Iterable[Row], workload: str) -> list[Scaling]:
-    """Return how each implementation scales that was measured at more than one size."""
+    """Return how each implementation scales that was measured at more than one size.
+
+    Costs and exponents of all of them are of the same threads, and exponents of the same batch
+    size, or they could not stand in one table.
+    """
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         if row.case.workload == workload and row.ranked:
             groups[row.case.device, row.case.implementation].append(row)
-    return [_scaling(name, group) for (_, name), group in groups.items() if len(group) > 1]
+    several = [(name, group) for (_, name), group in groups.items() if len(group) > 1]
+    every = [row for _, group in several for row in group]
+    if not every:
+        return []
+    threads, batch_size = most_threads(every), usual_batch_size(every)
+    return [_scaling(name, group, threads, batch_size) for name, group in several]
 
 
-def _scaling(name: str, group: Sequence[Row]) -> Scaling:
-    threads = max(row.case.threads for row in group)
+def most_threads(rows: Iterable[Row]) -> int:
+    """Return the most threads that any row was measured with."""
+    return max(row.case.threads for row in rows)
+
+
+def usual_samples(rows: Iterable[Row]) -> int:
+    """Return the samples at which most batch sizes were measured, the fewest of several."""
+    pairs = {(row.case.samples, row.case.batch_size) for row in _whole(rows)}
+    samples = sorted(size for size, _ in pairs)
+    return max(samples, key=samples.count)
+
+
+def usual_batch_size(rows: Iterable[Row]) -> int:
+    """Return the batch size at which most numbers of samples were, the smallest of several."""
+    pairs = {(row.case.batch_size, row.case.samples) for row in _whole(rows)}
+    sizes = sorted(size for size, _ in pairs)
+    return max(sizes, key=sizes.count)
+
+
+def _whole(rows: Iterable[Row]) -> list[Row]:
+    rows = list(rows)
+    return [row for row in rows if row.case.threads == most_threads(rows)]
+
+
+def _scaling(name: str, group: Sequence[Row], threads: int, batch_size: int) -> Scaling:
     whole = [row for row in group if row.case.threads == threads]
     return Scaling(
         name=name,
         rows=tuple(group),
         cost=cost([Point(row.case.samples // row.case.batch_size, row.case.samples, _seconds(row))
                    for row in whole]),
-        exponent=exponent([(row.case.samples, _seconds(row)) for row in _longest(whole)]),
+        exponent=exponent([(row.case.samples, _seconds(row)) for row in whole
+                           if row.case.batch_size == batch_size]),
         threading=tuple(_threading(group, whole)),
     )  # fmt: skip
-
-
-def _longest(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows of the batch size at which most numbers of samples were measured."""
-    by_size: dict[int, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_size[row.case.batch_size].append(row)
-    return max(by_size.values(), key=len)
 
 
 def _threading(group: Sequence[Row], whole: Sequence[Row]) -> Iterable[Threading]:

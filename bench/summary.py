@@ -152,7 +152,7 @@ def _least(
 
 
 def _impossible(epoch: Interval | None, least: float | None, trials: int) -> list[tuple[str, str]]:
-    """Find the fault in epochs that are faster than the machine, which is no triumph of any trial."""
+    """Find the fault in epochs that are faster than the machine: no trial of them is a triumph."""
     if epoch is None or least is None or epoch.mean >= least:
         return []
     share = f"{math.floor(100 * epoch.mean / least)}%"  # rounded it could say 100%

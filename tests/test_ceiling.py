@@ -25,11 +25,12 @@ def test_a_ceiling_is_the_fastest_repetition_of_the_best_probe():
         probe(),
         probe("jax", product_seconds=[0.01], read_bytes=[150], read_seconds=[0.2]),
         probe("torch", product_seconds=[0.04], read_bytes=[40, 150], read_seconds=[0.008, 0.05]),
+        probe("keras", read_bytes=[7], read_seconds=[0.001]),
     ])  # fmt: skip
     best = found["cpu", 2]
     assert (best.rate, best.rate_by) == (pytest.approx(2e11), "jax")
-    assert best.bandwidth == pytest.approx({150: 3000, 40: 5000})
-    assert best.bandwidth_by == "torch"
+    assert best.bandwidth == pytest.approx({150: 3000, 40: 5000, 7: 7000})
+    assert best.bandwidth_by == {150: "torch", 40: "torch", 7: "keras"}
     assert best.step is None
 
 
@@ -53,17 +54,17 @@ def test_what_failed_and_what_is_no_probe_gives_no_ceiling():
 def test_an_epoch_takes_its_operations_or_its_bytes_or_its_steps_whichever_takes_longest():
     # 4 * 48,000 * 784 * 10 = 1,505,280,000 operations; 4 * 48,000 * 784 = 150,528,000 bytes.
     assert ceiling.operations(48000, 784, 10) == 1_505_280_000
-    by_rate = Ceiling(1e11, "", {150_528_000: 2e10}, "")
+    by_rate = Ceiling(1e11, "", {150_528_000: 2e10}, {})
     assert by_rate.least_seconds(case(), 784, 10) == pytest.approx(0.0150528)
-    by_bytes = Ceiling(1e12, "", {150_528_000: 1e10}, "")
+    by_bytes = Ceiling(1e12, "", {150_528_000: 1e10}, {})
     assert by_bytes.least_seconds(case(), 784, 10) == pytest.approx(0.0150528)
-    by_steps = Ceiling(1e12, "", {150_528_000: 1e12}, "", step=4e-5)
+    by_steps = Ceiling(1e12, "", {150_528_000: 1e12}, {}, step=4e-5)
     assert by_steps.least_seconds(case(), 784, 10) == pytest.approx(1500 * 4e-5)
     assert by_steps.least_seconds(case(batch_size=480), 784, 10) == pytest.approx(100 * 4e-5)
 
 
 def test_a_bandwidth_at_another_size_says_nothing():
-    found = Ceiling(1e11, "", {40: 1.0}, "")
+    found = Ceiling(1e11, "", {40: 1.0}, {})
     assert found.least_seconds(case(), 784, 10) == pytest.approx(0.0150528)
 
 

@@ -1,4 +1,4 @@
-"""A run is read once; what is its first workload, what its tables compare, and whether it failed."""
+"""A run is read once: its first workload, what its tables compare, and whether it failed."""
 
 import pytest
 from fixtures_records import bare, case, environment, ok, run, trials, write

@@ -1,12 +1,13 @@
 """How epochs grow with batch size, samples and threads, as tables of text."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from bench.growth import Cliff, Cost
+from bench.growth import Cliff
 from bench.report import numbers
 from bench.report.tables import Table
-from bench.result import Case, Skipped
-from bench.scaling import Scaling
+from bench.result import Skipped
+from bench.scaling import Scaling, most_threads, usual_batch_size, usual_samples
+from bench.summary import Row
 
 COST_NOTE = (
     "An epoch takes what every epoch costs, what every step costs times the steps, and what every "
@@ -31,34 +32,63 @@ def tables(scalings: Sequence[Scaling]) -> list[Table]:
 
 def skipped(sizes: Iterable[Skipped]) -> list[str]:
     """Say in a line each which sizes were not measured, and why."""
-    return [f"batch size {each.batch_size:,} at {each.samples:,} samples: {each.reason}"
-            for each in sizes]  # fmt: skip
+    return [f"not measured: {each.reason}" for each in sizes]
+
+
+def batch_sizes(scalings: Sequence[Scaling]) -> list[int]:
+    """Return the batch sizes that were measured with the usual samples and the most threads."""
+    rows = rows_of(scalings)
+    same = (most_threads(rows), usual_samples(rows))
+    return sorted({row.case.batch_size for row in rows
+                   if (row.case.threads, row.case.samples) == same})  # fmt: skip
+
+
+def sample_sizes(scalings: Sequence[Scaling]) -> list[int]:
+    """Return the samples that were measured at the usual batch size with the most threads."""
+    rows = rows_of(scalings)
+    same = (most_threads(rows), usual_batch_size(rows))
+    return sorted({row.case.samples for row in rows
+                   if (row.case.threads, row.case.batch_size) == same})  # fmt: skip
+
+
+def rows_of(scalings: Iterable[Scaling]) -> list[Row]:
+    """Return every row of them all."""
+    return [row for each in scalings for row in each.rows]
 
 
 def _batch_sizes(scalings: Sequence[Scaling]) -> Table | None:
-    threads, samples = _most(scalings, "threads"), usual_samples(scalings)
-    sizes = _values(scalings, "batch_size", lambda case: (case.threads, case.samples)
-                    == (threads, samples))  # fmt: skip
+    rows, sizes = rows_of(scalings), batch_sizes(scalings)
+    threads, samples = most_threads(rows), usual_samples(rows)
     lines = [
         [each.name, *(_epoch(each, size, threads, samples) for size in sizes)] for each in scalings
     ]
-    title = f"Epoch time by batch size: {samples:,} samples, {threads} thread{'s' * (threads > 1)}"
+    title = f"Epoch time by batch size: {samples:,} samples, {_threaded(threads)}"
     headings = ("implementation", *(f"{size:,}" for size in sizes))
     return Table(title, headings, _filled(lines), 1) if len(sizes) > 1 else None
 
 
+def _threaded(threads: int) -> str:
+    return f"{threads} thread{'s' * (threads > 1)}"
+
+
 def _costs(scalings: Sequence[Scaling]) -> Table | None:
-    lines = [_cost(each.name, each.cost) for each in scalings if each.cost]
+    threads = most_threads(rows_of(scalings))
+    lines = [_cost(each, threads) for each in scalings]
     headings = ("implementation", "cliffs", "an epoch", "a step", "a sample", "sizes")
-    title = "What an epoch, a step and a sample cost"
-    return Table(title, headings, lines, 2, COST_NOTE) if lines else None
+    title = f"What an epoch, a step and a sample cost, {_threaded(threads)}"
+    told = any(each.cost for each in scalings)
+    return Table(title, headings, lines, 2, COST_NOTE) if told else None
 
 
-def _cost(name: str, found: Cost) -> list[str]:
+def _cost(of: Scaling, threads: int) -> list[str]:
+    found = of.cost
+    if found is None:
+        sizes = sum(row.case.threads == threads for row in of.rows)
+        return [of.name, "no model fits", *[numbers.ABSENT] * 3, str(sizes)]
     parts = (found.epoch, found.step, found.sample)
     cliffs = "; ".join(map(_cliff, found.cliffs)) or "none"
-    times = [numbers.duration_interval(part) if part else numbers.ABSENT for part in parts]
-    return [name, cliffs, *times, str(found.points)]
+    times = [numbers.duration_interval(part) for part in parts]
+    return [of.name, cliffs, *times, str(found.points)]
 
 
 def _cliff(found: Cliff) -> str:
@@ -70,30 +100,27 @@ def _cliff(found: Cliff) -> str:
 
 
 def _samples(scalings: Sequence[Scaling]) -> Table | None:
-    grown = [each for each in scalings if each.exponent]
-    if not grown:
-        return None
-    threads, batch_size = _most(grown, "threads"), usual_batch_size(grown)
-    sizes = _values(grown, "samples", lambda case: (case.threads, case.batch_size)
-                    == (threads, batch_size))  # fmt: skip
+    rows, sizes = rows_of(scalings), sample_sizes(scalings)
+    threads, batch_size = most_threads(rows), usual_batch_size(rows)
     lines = [
         [each.name, *(_epoch(each, batch_size, threads, size) for size in sizes),
          numbers.factor(each.exponent)]
-        for each in grown
+        for each in scalings
     ]  # fmt: skip
     headings = ("implementation", *(f"{size:,}" for size in sizes), "exponent")
-    title = f"Epoch time by samples: batch size {batch_size:,}"
-    return Table(title, headings, lines, 1, SAMPLES_NOTE)
+    title = f"Epoch time by samples: batch size {batch_size:,}, {_threaded(threads)}"
+    return Table(title, headings, _filled(lines), 1, SAMPLES_NOTE) if len(sizes) > 1 else None
 
 
 def _threads(scalings: Sequence[Scaling]) -> Table | None:
     lines = [
-        [each.name, f"{pair.one.case.batch_size:,}", str(pair.many.case.threads),
+        [each.name, f"{pair.one.case.batch_size:,}", f"{pair.one.case.samples:,}",
+         str(pair.many.case.threads),
          numbers.duration_interval(pair.one.epoch), numbers.duration_interval(pair.many.epoch),
          numbers.percent_interval(pair.efficiency)]
         for each in scalings for pair in each.threading
     ]  # fmt: skip
-    headings = ("implementation", "batch size", "threads", "one thread", "all threads",
+    headings = ("implementation", "batch size", "samples", "threads", "one thread", "all threads",
                 "efficiency")  # fmt: skip
     return Table("Threading efficiency", headings, lines, 1, THREADS_NOTE) if lines else None
 
@@ -101,34 +128,6 @@ def _threads(scalings: Sequence[Scaling]) -> Table | None:
 def _epoch(scaling: Scaling, batch_size: int, threads: int, samples: int) -> str:
     row = scaling.at(batch_size, threads, samples)
     return numbers.duration(row.epoch.mean if row and row.epoch else None)
-
-
-def varied(scalings: Sequence[Scaling], name: str) -> bool:
-    """Tell whether batch size or samples, by its name, has more than one value."""
-    return len(_values(scalings, name, lambda _: True)) > 1
-
-
-def _most(scalings: Sequence[Scaling], name: str) -> int:
-    return max(int(getattr(row.case, name)) for each in scalings for row in each.rows)
-
-
-def usual_samples(scalings: Sequence[Scaling]) -> int:
-    """Return the number of samples that was measured at most batch sizes."""
-    pairs = {(row.case.samples, row.case.batch_size) for each in scalings for row in each.rows}
-    samples = sorted(size for size, _ in pairs)
-    return max(samples, key=samples.count)
-
-
-def usual_batch_size(scalings: Sequence[Scaling]) -> int:
-    """Return the batch size that was measured with most numbers of samples."""
-    pairs = {(row.case.batch_size, row.case.samples) for each in scalings for row in each.rows}
-    sizes = sorted(size for size, _ in pairs)
-    return max(sizes, key=sizes.count)
-
-
-def _values(scalings: Sequence[Scaling], name: str, chosen: Callable[[Case], bool]) -> list[int]:
-    return sorted({int(getattr(row.case, name)) for each in scalings for row in each.rows
-                   if chosen(row.case)})  # fmt: skip
 
 
 def _filled(lines: Iterable[list[str]]) -> list[list[str]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.report.charts import COLOURS
 from bench.result import Case
-from bench.scaling import Scaling
+from bench.scaling import Scaling, most_threads
 from bench.summary import Row
 
 _SIDE = 150
@@ -31,11 +31,12 @@ def _points(
     scalings: Sequence[Scaling], chosen: Callable[[Case], bool], place: Callable[[Case], int]
 ) -> Points:
     """Return a point for each size with the most threads; times in milliseconds."""
+    threads = most_threads(row for each in scalings for row in each.rows)
     return [
         _point(each, row, place(row.case))
         for each in scalings
         for row in each.rows
-        if chosen(row.case) and row.case.threads == max(one.case.threads for one in each.rows)
+        if chosen(row.case) and row.case.threads == threads
     ]
 
 
@@ -43,9 +44,8 @@ def _point(scaling: Scaling, row: Row, x: int) -> dict[str, object]:
     assert row.epoch is not None  # it is ranked
     case, steps = row.case, row.case.samples // row.case.batch_size
     modelled = scaling.cost.seconds(steps, case.samples) if scaling.cost else None
-    off = {(one.point.steps, one.point.samples) for one in scaling.cost.cliffs} if (
-        scaling.cost
-    ) else set()  # fmt: skip
+    cliffs = scaling.cost.cliffs if scaling.cost else ()
+    off = {(one.point.steps, one.point.samples) for one in cliffs}
     return {
         "name": scaling.name, "x": x, "ms": row.epoch.mean * 1e3,
         "modelled": None if modelled is None else modelled * 1e3,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench import figures, summary
 from bench.figures import FigureRow
+from bench.plan import size_of
 from bench.result import Environment, Record, Run
 from bench.store import read_environments, read_records, read_run
 from bench.summary import Row
@@ -25,6 +26,15 @@ class Loaded:
     def workload(self) -> str:
         """The workload that was chosen first, which has most rounds and the sweep."""
         return self.run.cases[0].workload if self.run.cases else ""
+
+    @property
+    def base(self) -> list[Row]:
+        """Rows of the first workload at its first batch size and samples, whatever the threads."""
+        if not self.run.cases:
+            return []
+        first = size_of(self.run.cases[0])._replace(threads=0)
+        return [row for row in self.rows if row.case.workload == self.workload
+                and size_of(row.case)._replace(threads=0) == first]  # fmt: skip
 
     @property
     def main_records(self) -> list[Record]:

@@ -10,9 +10,10 @@ from bench.memory import memories
 from bench.report import growth, growth_charts, limits, starts
 from bench.report.loaded import Loaded
 from bench.report.tables import Table
-from bench.scaling import Scaling, scalings
+from bench.scaling import Scaling, scalings, usual_batch_size, usual_samples
 from bench.startup import TARGET
 
+NO_CEILING = "The machine was not probed: leave out `--no-ceiling`."
 SWEEP = (
     "Not part of this run: `python -m bench run --sweep` varies batch size, threads and samples."
 )
@@ -47,21 +48,22 @@ def sections(found: Loaded, target: float = TARGET) -> list[Section]:
 
 
 def _limits(found: Loaded) -> Section:
-    least = {
-        (row.case.device, row.case.threads): row.least_epoch
-        for row in reversed(found.rows) if row.least_epoch is not None and not row.swept
-    }  # fmt: skip
+    features = {one.data.get("features") for one in found.environments.values()}
+    known = [each for each in features if isinstance(each, int)]
     return Section(
         "How far from what the machine can do?",
-        limits.ceilings(ceilings(found.records), least),
-        "The machine was not probed: leave out `--no-ceiling`.",
+        limits.ceilings(ceilings(found.records), found.base, next(iter(known), None)),
+        "No probe went well." if found.run.ceilings else NO_CEILING,
+        remarks=limits.absent(found.records),
     )
 
 
 def _starts(found: Loaded, target: float) -> Section:
-    # The first workload has the rounds; with one of them nothing could be told.
+    # The first workload has the rounds; with one of them nothing could be told. What no table ranks
+    # has no place here either, were it only too fast for the machine.
     rows = [row for row in found.rows if not row.swept and row.case.workload == found.workload]
-    records = [one for one in found.main_records if one.case.workload == found.workload]
+    ranked = {row.case.slug for row in rows if row.ranked}
+    records = [one for one in found.records if one.case.slug in ranked]
     begun, run = startup.starts(records, found.run), found.run
     return Section(
         "What it costs to start, and when it pays",
@@ -86,7 +88,8 @@ def _pictures(grown: Sequence[Scaling]) -> list[Picture]:
     """Return a chart for each size that was varied."""
     if not grown:
         return []
-    samples, batch_size = growth.usual_samples(grown), growth.usual_batch_size(grown)
+    rows = growth.rows_of(grown)
+    samples, batch_size = usual_samples(rows), usual_batch_size(rows)
     titles = (
         f"Epoch time over the batch size, {samples:,} samples",
         f"Epoch time over the samples, batch size {batch_size:,}",
@@ -97,9 +100,14 @@ def _pictures(grown: Sequence[Scaling]) -> list[Picture]:
         Picture("growth-samples", titles[1],
                 lambda: growth_charts.by_samples(grown, batch_size, titles[1])),
     )  # fmt: skip
-    varied = (growth.varied(grown, "batch_size"), growth.varied(grown, "samples"))
-    return [picture for picture, shown in zip(drawn, varied, strict=True) if shown]
+    varied = (growth.batch_sizes(grown), growth.sample_sizes(grown))
+    return [picture for picture, sizes in zip(drawn, varied, strict=True) if len(sizes) > 1]
 
 
 def _memory(found: Loaded) -> Section:
-    return Section("Memory", limits.memory(memories(found.records)), "No record tells it.")
+    """Show the memory of what the tables compare, and how it grows from there."""
+    ranked = {row.case.slug for row in found.rows if row.ranked}
+    records = [one for one in found.records
+               if one.case.slug in ranked and one.case.workload == found.workload]  # fmt: skip
+    base = [row.case for row in found.base if not row.swept]
+    return Section("Memory", limits.memory(memories(records), base), "No record tells it.")
