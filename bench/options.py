@@ -131,7 +131,7 @@ def _selection(given: Given, precision: float | None) -> plan.Selection:
 
 def _sizes(flag: str, text: str | None) -> tuple[int, ...]:
     """Read whole numbers such as 32 or 8,32,128; raises UserError."""
-    found = () if text is None else tuple(text.replace(" ", "").split(","))
+    found = () if text is None else tuple(each.strip() for each in text.split(","))
     if not all(re.fullmatch(r"[0-9]{1,10}", each) and 0 < int(each) <= MOST for each in found):
         raise UserError(
             f"{flag} {text}: give a whole number from 1 to {MOST}, or several: 8,32,128"

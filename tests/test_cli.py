@@ -170,6 +170,14 @@ def test_a_dry_run_lists_its_cases_and_writes_nothing(bench, tmp_path, saboteur)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_says_which_sizes_are_not_measured_and_why(bench):
+    ended = bench("run", "--data=digits", "--dry-run", "--implementation=numpy", "--no-ceiling",
+                  "--batch-size=32,33")  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    line = "not measured: --batch-size 33 does not divide 1440 samples; 32 or 36 would"
+    assert ended.stdout.splitlines().count(line) == 1
+
+
 def test_list_names_every_implementation_and_how_to_install_it(bench):
     ended = bench("list")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -229,7 +237,7 @@ def test_a_sweep_probes_the_machine_and_fills_the_sections_on_growth(bench, tmp_
     for title in ("The ceiling", "Epoch time by batch size", "What an epoch, a step and a sample",
                   "Epoch time by samples", "Peak memory by phase"):  # fmt: skip
         assert f"### {title}" in text
-    assert "batch size 1,920 at 1,440 samples: --batch-size 1920 does not divide" in text
+    assert "- not measured: --batch-size 1920 does not divide 1440 samples; 1440 would" in text
     assert "growth-batch-size.svg" in text
     assert (tmp_path / "out" / "growth-samples.svg").exists()
 

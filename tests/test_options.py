@@ -183,6 +183,7 @@ def test_a_precision_needs_a_spread(small, flags):
         ({"threads": "1,1000000"}, "--threads 1,1000000: this machine lets us use"),
         ({"threads": "0"}, "--threads 0: give a whole number from 1"),
         ({"batch_size": "8,,5"}, "--batch-size 8,,5: give a whole number from 1"),
+        ({"batch_size": "8 5"}, "--batch-size 8 5: give a whole number from 1"),
         ({"samples": "8,1e3"}, "--samples 8,1e3: give a whole number from 1"),
         ({"batch_size": "7,9"}, "--batch-size 7 does not divide 40 samples; 5 or 8 would"),
         ({"sweep": True}, "--sweep chooses --batch-size, --threads and --samples; leave those out"),

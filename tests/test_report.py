@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench import report, store, summary
+from bench import plan, report, store, summary
 from bench.error import UserError
 from bench.intervals import Interval
 from bench.report import charts, loaded, markdown, numbers, tables, terminal
@@ -335,6 +335,7 @@ def test_every_trial_that_did_not_go_well_has_its_reason(text):
     assert found[0]["reason"] == "torch is not installed"
     assert found[1]["reason"] == " ".join(HOSTILE.split())
     assert found[2]["workload"] == "textbook"
+    assert found[0]["problem"] == "cpu, batch size 32, 2 threads, 48,000 samples"
 
 
 def test_a_report_says_what_machine_and_software_it_was(text):
@@ -627,30 +628,67 @@ def test_the_terminal_shows_figures_and_faults(complete):
     text = printed(terminal.figures(found.figures), 240)
     assert re.search(r"figure-keras +validation accuracy +0\.8463 +0\.8495 +differs by 0", text)
     text = printed(terminal.faults(found.rows), 240)
-    assert re.search(r"sgd +absent +unavailable +2 of 2 +torch is not installed", text)
+    assert re.search(r"sgd +absent +cpu, batch size 32, .* +unavailable +2 of 2 +torch is", text)
     assert "<script>x</script> [e](f)" in text
 
 
 def test_a_line_says_what_is_being_measured():
     trial = Trial("r2-x", "trial", 2, case("jax"))
-    expected = "trial 3 of 70: jax (sgd, round 2), about 3 min 05 s left"
+    expected = "trial 3 of 70: jax (sgd, b32 t2 n48000, round 2), about 3 min 05 s left"
     assert terminal.running(trial, 3, 70, 185).plain == expected
+    of = case("ceiling-jax", threads=1, batch_size=0, samples=0)
+    probe = Trial("r2-x", "ceiling", 2, of)
+    expected = "trial 3 of 70: ceiling-jax (cpu, t1), about 3 min 05 s left"
+    assert terminal.running(probe, 3, 70, 185).plain == expected
     figure = Trial("r1-x", "figure", 1, case("figure-keras"))
     expected = "trial 70 of 70: figure-keras, time left unknown"
     assert terminal.running(figure, 70, 70, None).plain == expected
+
+
+def test_a_line_says_what_a_probe_reached_and_on_how_many_threads():
+    of = case("ceiling-numpy", workload="ceiling", threads=1, batch_size=0, samples=0)
+    probe = bare(of, kind="ceiling", status="ok", wall_seconds=3.0, product_operations=2 * 10**9,
+                 product_seconds=[0.5, 0.02])  # fmt: skip
+    assert terminal.ended(probe, 3, 7).plain == (
+        "3/7  ceiling   ceiling-numpy           t1                100 GFLOP/s  took 3 s"
+    )
+
+
+def test_a_plan_lists_cases_sweep_probes_and_figures_as_often_as_each_is_measured():
+    of = {"workload": "ceiling", "batch_size": 0, "samples": 0, "epochs": 0}
+    probes = (case("ceiling-jax", threads=2, **of), case("ceiling-jax", threads=1, **of))
+    figure = case("figure-keras", **of | {"workload": "figure"})
+    planned = run(case("a"), sweep=(case("a", batch_size=9600),), ceilings=probes,
+                  figures=(figure,), rounds={"sgd": 3})  # fmt: skip
+    lines = [line.split() for line in printed(terminal.plan(planned), 240).splitlines()[1:]]
+    assert lines == [
+        ["sgd", "a", "cpu", "32", "2", "48,000", "5", "3"],
+        ["sgd", "a", "cpu", "9,600", "2", "48,000", "5", "1"],
+        ["ceiling", "ceiling-jax", "cpu", "—", "2", "—", "—", "2"],
+        ["ceiling", "ceiling-jax", "cpu", "—", "1", "—", "—", "2"],
+        ["figure", "figure-keras", "cpu", "—", "2", "—", "—", "1"],
+    ]
+    assert sum(int(line[-1]) for line in lines) == len(plan.trials(planned))
+    once = run(case("a"), ceilings=probes, rounds={"sgd": 1})
+    lines = [line.split() for line in printed(terminal.plan(once), 240).splitlines()[1:]]
+    assert [line[-1] for line in lines] == ["1", "1", "1"]
 
 
 def test_a_line_says_how_a_trial_ended():
     # The median of four: 0.4, 0.6, 0.2, 0.9 has 0.5 in its middle, as the table has it.
     good = ok(case("jax"), epoch_seconds=[0.4, 0.6, 0.2, 0.9])
     assert terminal.ended(good, 3, 70).plain == (
-        " 3/70  sgd       jax                     epoch   500 ms  parity error 1.5e-06  took 12 s"
+        " 3/70  sgd       jax                     b32 t2 n48000     "
+        "epoch   500 ms  parity error 1.5e-06  took 12 s"
     )
     wrong = bare(case("jax"), reason="one\nline")
-    assert terminal.ended(wrong, 3, 7).plain.endswith("jax                     failed: one line")
+    assert terminal.ended(wrong, 3, 7).plain.endswith(
+        "jax                     b32 t2 n48000     failed: one line"
+    )
     assert terminal.ended(bare(case()), 3, 7).plain.endswith("failed: ")
     figure = bare(case("figure-keras"), kind="figure", status="ok", wall_seconds=70.4,
                   figure={"validation_accuracy": 0.8495, "validation_loss": None})  # fmt: skip
     assert terminal.ended(figure, 7, 7).plain.endswith(
-        "figure-keras            validation accuracy 0.8495, validation loss —  took 1 min 10 s"
+        "figure-keras                              "
+        "validation accuracy 0.8495, validation loss —  took 1 min 10 s"
     )

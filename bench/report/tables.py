@@ -100,14 +100,15 @@ def problem(found: OfCase) -> str:
 def faults(rows: Sequence[Row]) -> list[list[str]]:
     """Return what was not measured, or wrongly, and why: one line a case and reason."""
     return [
-        [row.case.workload, row.case.implementation, status, f"{times} of {row.rounds}", reason]
+        [row.case.workload, row.case.implementation, problem(row), status,
+         f"{times} of {row.rounds}", reason]
         for row in rows
         for status, reason in dict.fromkeys(row.faults)
         for times in [row.faults.count((status, reason))]
-    ]
+    ]  # fmt: skip
 
 
-FAULT_HEADINGS = ("workload", "implementation", "status", "trials", "reason")
+FAULT_HEADINGS = ("workload", "implementation", "problem", "status", "trials", "reason")
 FIGURE_HEADINGS = ("program", "quantity", "textbook", "ours", "verdict", "took", "framework")
 
 

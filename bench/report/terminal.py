@@ -1,5 +1,6 @@
 """The same tables for the terminal, and a line for each trial; nothing here prints."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
@@ -8,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import options
+from bench import plan as plans
 from bench.agreement import Agreement
 from bench.check import REJECTED, Finding
 from bench.figures import FigureRow
@@ -77,15 +79,26 @@ def running(trial: Trial, number: int, total: int, left: float | None) -> Text:
 
 def _what(workload: str, trial: Trial) -> str:
     name = trial.case.implementation
-    return f"{name} ({workload}, round {trial.round})" if trial.kind == "trial" else name
+    if trial.kind == "ceiling":
+        return f"{name} ({trial.case.device}, {_size(trial.case)})"
+    if trial.kind == "figure":
+        return name
+    return f"{name} ({workload}, {_size(trial.case)}, round {trial.round})"
 
 
 def ended(record: Record, number: int, total: int) -> Text:
     """Say in a line how a trial ended."""
     case = record.case
     width = len(str(total))
-    line = f"{number:>{width}}/{total}  {case.workload:<8}  {case.implementation:<22}  "
+    size = "" if record.kind == "figure" else _size(case)
+    line = f"{number:>{width}}/{total}  {case.workload:<8}  {case.implementation:<22}  {size:<16}  "
     return Text(line + _how(record))
+
+
+def _size(case: Case) -> str:
+    """Say a size as a trial's name does; a probe has only threads."""
+    parts = (("b", case.batch_size), ("t", case.threads), ("n", case.samples))
+    return " ".join(f"{letter}{number}" for letter, number in parts if number)
 
 
 def _how(record: Record) -> str:
@@ -110,13 +123,12 @@ def plan(run: Run) -> Table:
     """Return the cases of a run, and how often each is measured."""
     table = _table("workload", "implementation", "device", "batch size", "threads", "samples",
                    "epochs", "rounds")  # fmt: skip
-    rounds = [run.rounds[case.workload] for case in run.cases] + [run.sweep_rounds] * len(run.sweep)
-    for case, number in zip((*run.cases, *run.sweep), rounds, strict=True):
-        table.add_row(case.workload, case.implementation, case.device, f"{case.batch_size:,}",
-                      str(case.threads), f"{case.samples:,}", str(case.epochs),
-                      str(number))  # fmt: skip
-    for case in (*run.ceilings, *run.figures):
-        table.add_row(case.workload, case.implementation, *["—"] * 5, "1")
+    trials = Counter(trial.case.slug for trial in plans.trials(run))
+    for case in (*run.cases, *run.sweep, *run.ceilings, *run.figures):
+        sizes = (case.batch_size, case.threads, case.samples, case.epochs)
+        cells = (f"{number:,}" if number else numbers.ABSENT for number in sizes)
+        table.add_row(case.workload, case.implementation, case.device, *cells,
+                      str(trials[case.slug]))  # fmt: skip
     return table
 
 

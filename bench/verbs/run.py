@@ -83,6 +83,8 @@ def _dry_run(planned: "Run") -> None:
     trials = plan.trials(planned)
     seconds = estimate.Estimate(estimate.earlier(Path("results"))).seconds(trials)
     console.print(terminal.plan(planned))
+    for each in planned.skipped:
+        console.print(f"not measured: {each.reason}", soft_wrap=True, markup=False)
     console.print(terminal.outlook(len(trials), seconds))
 
 
