@@ -1,40 +1,59 @@
 """How long a plan will take, from what earlier trials took: never a guess typed in by hand."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
 from bench.error import UserError
+from bench.plan import size_of
 from bench.result import Case, Record, Trial
+from bench.sizes import Size
 from bench.store import read_records
 
 # Older runs say little about today's software.
 RUNS = 5
 
+Kind = tuple[str, str, str]  # workload, implementation, device
+
 
 class Estimate:
-    """Seconds a trial takes: the mean of its own kind, else of all trials, else unknown."""
+    """Seconds a trial takes: the mean of its own kind and size, else of its kind, else of all.
+
+    A kind is an implementation, a workload and a device; a size batch size, threads and samples.
+    Every size counts once in the mean of a kind, every kind once in the mean of all.
+    """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
-        self._seconds: dict[tuple[str, ...], list[float]] = defaultdict(list)
+        self._seconds: dict[Kind, dict[Size, list[float]]] = {}
         for record in records:
             self.add(record)
 
     def add(self, record: Record) -> None:
         """Learn from one more trial."""
         if record.wall_seconds is not None:
-            self._seconds[_kind(record.case)].append(record.wall_seconds)
+            sizes = self._seconds.setdefault(_kind(record.case), {})
+            sizes.setdefault(size_of(record.case), []).append(record.wall_seconds)
 
     def seconds(self, trials: Iterable[Trial]) -> float | None:
         """Return the time of some trials together, or None where nothing is known."""
         if not self._seconds:
             return None
-        overall = fmean(fmean(known) for known in self._seconds.values())
-        return sum(fmean(self._seconds.get(_kind(trial.case)) or [overall]) for trial in trials)
+        overall = fmean(_mean(sizes) for sizes in self._seconds.values())
+        return sum(self._of(trial.case, overall) for trial in trials)
+
+    def _of(self, case: Case, overall: float) -> float:
+        sizes = self._seconds.get(_kind(case))
+        if sizes is None:
+            return overall
+        same = sizes.get(size_of(case))
+        return fmean(same) if same else _mean(sizes)
 
 
-def _kind(case: Case) -> tuple[str, ...]:
+def _mean(sizes: Mapping[Size, Sequence[float]]) -> float:
+    return fmean(fmean(known) for known in sizes.values())
+
+
+def _kind(case: Case) -> Kind:
     return case.workload, case.implementation, case.device
 
 

@@ -37,8 +37,26 @@ def test_workload_and_device_make_another_kind(change):
     assert known.seconds([trial(**change)]) == 50
 
 
-def test_batch_size_and_samples_do_not():
-    assert Estimate([took(10)]).seconds([trial(batch_size=8, samples=96)]) == 10
+SIZES = [{"batch_size": 8}, {"threads": 1}, {"samples": 96}]
+
+
+@pytest.mark.parametrize("change", SIZES)
+def test_a_sweep_does_not_spoil_the_estimate_of_ordinary_trials_nor_they_its_own(change):
+    known = Estimate([took(10), took(500, **change), took(14)])
+    assert known.seconds([trial()]) == 12
+    assert known.seconds([trial(**change)]) == 500
+
+
+@pytest.mark.parametrize("change", SIZES)
+def test_a_size_that_is_not_known_takes_the_mean_of_the_same_implementations_sizes(change):
+    others = [took(888, workload="textbook", **change), took(777, device="gpu", **change)]
+    known = Estimate([took(10), took(10), took(40, batch_size=64), took(999, "jax"), *others])
+    assert known.seconds([trial(**change)]) == 25  # of the sizes, not of the trials
+
+
+def test_an_implementation_that_is_not_known_takes_the_mean_of_all_whatever_their_sizes():
+    known = Estimate([took(10), took(30, batch_size=8), took(40, "jax"), took(40, "jax")])
+    assert known.seconds([trial(implementation="numpy")]) == 30  # (20 + 40) / 2
 
 
 def test_an_unknown_kind_takes_the_mean_of_the_kinds_not_of_the_trials():
