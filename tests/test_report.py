@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
@@ -460,6 +461,38 @@ def test_the_chart_of_epochs_has_the_numbers_of_the_table():
         pytest.approx((500, 500, 500)),
         pytest.approx((2000, slow.epoch.low * 1e3, slow.epoch.high * 1e3)),
     ]
+
+
+def layers_of(chart):
+    """Layers by their mark, each with the points that it draws."""
+    found = chart.to_dict()
+    return [
+        (layer["mark"], layer.get("data", found.get("data", {}))["values"])
+        for layer in found["layer"]
+    ]
+
+
+def test_the_least_epoch_is_one_dashed_line_for_each_problem_with_its_label():
+    plain, same = rows_of(*trials(case("a"), 0.5), *trials(case("b"), 1.0))
+    known = [replace(plain, least_epoch=0.0150528), replace(same, least_epoch=0.0150528)]
+    lines = [
+        (mark, points) for mark, points in layers_of(charts.epochs(known, "a title"))
+        if points == [{"least": pytest.approx(15.0528), "said": "least: 15.1"}]
+    ]  # fmt: skip
+    assert [mark["type"] for mark, _ in lines] == ["rule", "text"]
+    assert lines[0][0]["strokeDash"] == [4, 3]
+    other = [known[0], replace(same, least_epoch=0.004)]
+    (points, _) = (points for _, points in layers_of(charts.epochs(other, "a title"))
+                   if "least" in points[0])  # fmt: skip
+    assert [point["said"] for point in points] == ["least: 4.00", "least: 15.1"]
+    svg = charts.svg(charts.epochs(known, "a title"))
+    assert svg.count(">least: 15.1<") == 1
+
+
+def test_without_a_ceiling_a_chart_has_no_line_of_it():
+    chart = charts.epochs(rows_of(*trials(case("a"), 0.5)), "a title")
+    assert not [points for _, points in layers_of(chart) if "least" in points[0]]
+    assert len(layers_of(chart)) == 3
 
 
 def test_a_cold_start_is_all_its_phases():

@@ -15,11 +15,17 @@ PHASES = {
     "first epoch": "#E69F00",
     "next four epochs": "#999999",
 }
+# The least time that the machine allows, dashed in every chart.
+LEAST = "#CC79A7"
 _WIDTH = 620
 
 
 def epochs(rows: Sequence[Row], title: str) -> Any:
-    """Epoch time of each row as a dot with its interval, on a logarithmic axis."""
+    """Epoch time of each row as a dot with its interval, on a logarithmic axis.
+
+    A dashed line is the least time that an epoch could take, where it is known: one for each
+    problem that the rows solve.
+    """
     import altair as alt
 
     data = alt.Data(values=[_epoch_point(row) for row in rows])
@@ -39,7 +45,24 @@ def epochs(rows: Sequence[Row], title: str) -> Any:
     text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(
         x=alt.X("mean:Q", scale=x), text="label:N"
     )
-    return _dressed(rule + dot + text, title, len(rows))
+    layers = [*_least(rows, x), rule, dot, text]
+    return _dressed(alt.layer(*layers), title, len(rows))
+
+
+def _least(rows: Sequence[Row], scale: Any) -> list[Any]:
+    """Return the line of the least epoch and its label; nothing where no probe told it."""
+    import altair as alt
+
+    times = sorted({row.least_epoch * 1e3 for row in rows if row.least_epoch is not None})
+    if not times:
+        return []
+    points = [{"least": time, "said": f"least: {significant(time)}"} for time in times]
+    base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("least:Q", scale=scale))
+    label = base.mark_text(align="left", dx=4, dy=9, fontSize=10, color=LEAST)
+    return [
+        base.mark_rule(strokeDash=[4, 3], color=LEAST).encode(tooltip=["said:N"]),
+        label.encode(y=alt.value(0), text="said:N"),
+    ]
 
 
 def _epoch_point(row: Row) -> dict[str, object]:

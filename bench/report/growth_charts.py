@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench.report.charts import COLOURS
+from bench.report.charts import COLOURS, LEAST
 from bench.result import Case
 from bench.scaling import Scaling, most_threads
 from bench.summary import Row
@@ -62,7 +62,7 @@ def _small_charts(points: Points, axis: str, title: str) -> Any:
     base = alt.Chart().encode(x=alt.X("x:Q", scale=across, title=axis, axis=ticks))
     y = alt.Scale(type="log", nice=False, padding=8)
     modelled = base.mark_line(color="#999999").encode(y=alt.Y("modelled:Q", scale=y))
-    least = base.mark_line(color="#CC79A7", strokeDash=[4, 3]).encode(y=alt.Y("least:Q", scale=y))
+    least = base.mark_line(color=LEAST, strokeDash=[4, 3]).encode(y=alt.Y("least:Q", scale=y))
     colour = alt.Scale(domain=["measured", "cliff"], range=[COLOURS["idiomatic"], "#D55E00"])
     shape = alt.Scale(domain=["measured", "cliff"], range=["circle", "triangle-up"])
     measured = base.mark_point(size=36, filled=True, opacity=1).encode(
