@@ -1,0 +1,81 @@
+"""Charts of growth hold every point of a sweep, what the model says of it, and the least."""
+
+from dataclasses import replace
+
+import pytest
+from fixtures_records import case, environment, run
+from fixtures_sweep import BATCHES, SAMPLES, swept
+
+from bench.report import charts, growth_charts
+from bench.scaling import scalings
+from bench.summary import rows
+
+HERE = {"here": environment()}
+
+
+@pytest.fixture(scope="module")
+def grown():
+    return scalings(rows(swept(), HERE, run(case())), "sgd")
+
+
+def points(chart, name):
+    found = {one["x"]: one for one in chart.to_dict()["data"]["values"] if one["name"] == name}
+    return dict(sorted(found.items()))
+
+
+def test_every_batch_size_of_the_usual_samples_is_a_point_with_what_the_model_says(grown):
+    found = points(growth_charts.by_batch_size(grown, 48000, "a title"), "a")
+    assert tuple(found) == BATCHES
+    times = [154, 64, 41.5, 36.5, 34.5, 34.1]
+    assert [one["ms"] for one in found.values()] == pytest.approx(times)
+    assert [one["modelled"] for one in found.values()] == pytest.approx(times)
+    assert {one["what"] for one in found.values()} == {"measured"}
+
+
+def test_every_number_of_samples_of_a_batch_size_is_a_point(grown):
+    found = points(growth_charts.by_samples(grown, 384, "a title"), "b")
+    assert tuple(found) == tuple(sorted([*SAMPLES, 48000]))
+    assert [one["ms"] for one in found.values()] == pytest.approx([30.6, 41.2, 73, 126, 550])
+
+
+def test_a_cliff_has_a_mark_of_its_own_and_stands_off_the_model(grown):
+    found = points(growth_charts.by_batch_size(grown, 48000, "a title"), "b")
+    assert [size for size, one in found.items() if one["what"] == "cliff"] == [9600]
+    assert (found[9600]["ms"], found[9600]["modelled"]) == pytest.approx((682, 68.2))
+
+
+def test_without_a_model_or_a_ceiling_a_point_has_only_its_time(grown):
+    found = points(growth_charts.by_samples(grown, 384, "a title"), "c")
+    assert {(one["modelled"], one["least"]) for one in found.values()} == {(None, None)}
+    assert {one["what"] for one in found.values()} == {"measured"}
+    assert found[9600]["ms"] == pytest.approx(92.16)
+
+
+def test_fewer_threads_are_no_points(grown):
+    assert any(row.case.threads == 1 for each in grown for row in each.rows)
+    chart = growth_charts.by_batch_size(grown, 48000, "a title").to_dict()
+    assert len(chart["data"]["values"]) == 3 * len(BATCHES)
+
+
+def test_the_least_epoch_is_drawn_where_it_is_known(grown):
+    known = [
+        replace(each, rows=tuple(replace(row, least_epoch=0.004) for row in each.rows))
+        for each in grown
+    ]
+    found = points(growth_charts.by_batch_size(known, 48000, "a title"), "a")
+    assert {one["least"] for one in found.values()} == {4.0}
+
+
+def test_every_implementation_is_drawn_in_the_order_of_the_table(grown):
+    hostile = scalings(rows(swept("<b>a</b>"), HERE), "sgd")
+    for chart in (
+        growth_charts.by_batch_size([*grown, *hostile], 48000, "a title"),
+        growth_charts.by_samples([*grown, *hostile], 384, "a title"),
+    ):
+        assert chart.to_dict()["facet"]["sort"] == ["a", "b", "c", "<b>a</b>"]
+        svg = charts.svg(chart)
+        for text in ("a", "b", "c", "a title", "cliff", "&lt;b&gt;a&lt;/b&gt;"):
+            assert f">{text}<" in svg
+        assert "<b>" not in svg
+        # Four charts of six points or five, one of which is a cliff where batches are varied.
+        assert svg.count('aria-roledescription="point"') == 4 * len(points(chart, "a"))
