@@ -1,0 +1,148 @@
+"""Sections hold what a run has, say how to be filled where empty, and escape every name."""
+
+import re
+
+import pytest
+from fixtures_records import bare, case, ok, run, trials, write
+from fixtures_sweep import swept
+
+from bench import report
+from bench.report.loaded import load
+from bench.report.sections import sections
+from bench.result import Skipped
+
+# Raw newlines, cell separators, code, HTML, links and emphasis, as a hostile record may have them.
+HOSTILE = "a | b\n## c `d` <script>x</script> [e](f) *g* ![j](k)"
+DATA = {"features": 784, "classes": 10}
+PEAKS = {"start": 2**20, "epochs": 2**30}
+
+
+def of(tmp_path, plan, *records):
+    found = load(write(tmp_path / "run", plan, *records, data=DATA))
+    return {section.title: section for section in sections(found)}
+
+
+def probe(by="numpy", **changes):
+    values = {"kind": "ceiling", "status": "ok", "product_operations": 10**9,
+              "product_seconds": [0.01], "read_bytes": [4 * 48000 * 784],
+              "read_seconds": [0.01]}  # fmt: skip
+    values |= changes
+    limit = case(f"ceiling-{by}", workload="ceiling", framework=by, threads=values.pop("on", 2))
+    return bare(limit, **values)
+
+
+TITLES = [
+    "How far from what the machine can do?", "What it costs to start, and when it pays",
+    "How the cost grows", "Memory",
+]  # fmt: skip
+LIMITS, STARTS, GROWTH, MEMORY = TITLES
+
+
+@pytest.mark.parametrize("plan", [run(), run(case())])
+def test_a_run_of_nothing_has_every_section_which_says_how_to_fill_it(tmp_path, plan):
+    found = of(tmp_path, plan)
+    assert list(found) == TITLES
+    for section in found.values():
+        assert (list(section.tables), list(section.pictures)) == ([], [])
+        assert section.nothing.endswith(".")
+    assert found[LIMITS].nothing == "The machine was not probed: leave out `--no-ceiling`."
+    assert "`python -m bench run --sweep`" in found[GROWTH].nothing
+    text = report.write(tmp_path / "run").read_text(encoding="utf-8")
+    for section in found.values():
+        assert f"## {section.title}\n\n{section.nothing}\n" in text
+
+
+def test_a_whole_sweep_fills_every_section(tmp_path):
+    records = [*swept(phase_rss_bytes=PEAKS), probe(), probe(on=1, product_seconds=[0.02])]
+    found = of(tmp_path, run(*(case(name) for name in "abc")), *records)
+    assert [table.title for table in found[LIMITS].tables] == ["The ceiling"]
+    # 1,505,280,000 operations at 1e11 a second take 15.1 ms, at half of that twice as long.
+    assert found[LIMITS].tables[0].lines == [
+        ["cpu", "1", "50.0 GFLOP/s", "numpy", "15.1 GB/s", "numpy", "—", "30.1 ms"],
+        ["cpu", "2", "100 GFLOP/s", "numpy", "15.1 GB/s", "numpy", "—", "15.1 ms"],
+    ]
+    assert len(found[GROWTH].tables) == 4
+    assert [picture.name for picture in found[GROWTH].pictures] == [
+        "growth-batch-size", "growth-samples",
+    ]  # fmt: skip
+    (memory,) = found[MEMORY].tables
+    assert [line[0] for line in memory.lines] == ["a", "b", "c"]
+    assert {line[-1] for line in memory.lines} == {"0 KiB [0, 0]"}
+    report.write(tmp_path / "run")
+    assert (tmp_path / "run" / "growth-batch-size.svg").read_text().startswith("<svg")
+    assert (tmp_path / "run" / "growth-samples.svg").exists()
+
+
+def test_only_what_was_varied_is_drawn(tmp_path):
+    batches = swept("a", sizes=[(32, 48000, 2), (8, 48000, 2), (8, 48000, 1)])
+    found = of(tmp_path / "batches", run(case("a")), *batches)
+    assert [picture.name for picture in found[GROWTH].pictures] == ["growth-batch-size"]
+    samples = swept("a", sizes=[(32, 48000, 2), (32, 9600, 2)])
+    found = of(tmp_path / "samples", run(case("a")), *samples)
+    assert [picture.name for picture in found[GROWTH].pictures] == ["growth-samples"]
+    threads = swept("a", sizes=[(32, 48000, 2), (32, 48000, 1)])
+    found = of(tmp_path / "threads", run(case("a")), *threads)
+    assert list(found[GROWTH].pictures) == []
+
+
+def test_probes_that_told_nothing_are_named(tmp_path):
+    wrong = probe("jax", status="failed", reason="it returned 7", product_seconds=[])
+    planned = run(case(), ceilings=(wrong.case,))
+    found = of(tmp_path, planned, ok(case()), wrong)
+    assert found[LIMITS].nothing == "No probe went well."
+    assert found[LIMITS].remarks == ["ceiling-jax, cpu, 2 threads: failed, it returned 7"]
+
+
+def test_sizes_that_were_skipped_are_said_with_or_without_a_table(tmp_path):
+    left = Skipped(7, 48000, "7 does not divide 48000")
+    found = of(tmp_path, run(case(), skipped=(left,)), ok(case()))
+    assert found[GROWTH].remarks == ["not measured: 7 does not divide 48000"]
+    text = report.write(tmp_path / "run").read_text(encoding="utf-8")
+    assert "\n- not measured: 7 does not divide 48000\n" in text
+
+
+def test_a_row_that_is_faster_than_the_machine_is_in_no_section(tmp_path):
+    fast = trials(case("too-fast"), 0.001, phase_rss_bytes=PEAKS)
+    good = trials(case("good"), 0.5, phase_rss_bytes=PEAKS)
+    found = of(tmp_path, run(case("too-fast"), case("good")), *fast, *good, probe())
+    names = {line[0] for title in (STARTS, MEMORY) for table in found[title].tables
+             for line in table.lines}  # fmt: skip
+    assert names == {"good"}
+
+
+def test_memory_is_of_the_first_workload_at_its_first_size_whatever_was_measured_first(tmp_path):
+    cases = [case(), case(batch_size=9600), case(workload="textbook")]
+    peaks = [300, 500, 700]
+    records = [ok(each, phase_rss_bytes={"epochs": peak * 2**20})
+               for each, peak in zip(cases, peaks, strict=True)]  # fmt: skip
+    found = of(tmp_path, run(*cases), *records[::-1])
+    (table,) = found[MEMORY].tables
+    assert table.title.endswith("batch size 32, 2 threads, 48,000 samples")
+    assert table.lines == [["pytorch", "300 MiB", "—"]]
+
+
+def test_starts_are_those_of_the_first_size(tmp_path):
+    cases = [case(), case(batch_size=8)]
+    found = of(tmp_path, run(*cases), *(ok(each) for each in cases))
+    titles = [table.title for table in found[STARTS].tables]
+    assert len(titles) == 2
+    assert all("batch size 32," in title for title in titles)
+
+
+def test_no_name_of_a_record_becomes_markup_in_a_section(tmp_path):
+    names = (HOSTILE, HOSTILE + "2")
+    planned = run(case(names[0]), case(names[1], style="tuned"),
+                  skipped=(Skipped(7, 100, HOSTILE),))  # fmt: skip
+    tuned = trials(case(names[1], style="tuned"), 0.5, 0.5, phase_rss_bytes=PEAKS)
+    records = [*swept(names[0], phase_rss_bytes=PEAKS), *tuned, probe(HOSTILE),
+               probe("jax", status="failed", reason=HOSTILE, product_seconds=[])]  # fmt: skip
+    of(tmp_path, planned, *records)
+    text = report.write(tmp_path / "run").read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert not re.search(r"(?<!\\)\[e\]|(?<!\\)`d|(?<!\\)\*g", text)
+    assert not re.search(r"^## c", text, re.MULTILINE)
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert [title for title in headings if title in TITLES] == TITLES
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        columns = {len(re.split(r"(?<!\\)\|", line)) for line in block.splitlines()}
+        assert len(columns) == 1
