@@ -274,7 +274,10 @@ def test_a_precision_measures_the_sweep_once_and_more_rounds_of_the_cases_only(
     events = performed(make_case(), rounds=3, precision=0.04, sweep=(swept,))
     measured = [(event.trial.round, event.trial.case.batch_size) for event in events
                 if isinstance(event, run.Started)]  # fmt: skip
-    assert sorted(measured) == [(1, 32), (1, 96), (2, 32), (3, 32), (4, 32), (5, 32)]
+    assert measured == [(1, 32), (2, 32), (3, 32), (4, 32), (5, 32), (1, 96)]
+    assert [(number, total, left) for _, number, total, left in trials_of(events)] == [
+        (1, 4, 4), (2, 4, 3), (3, 4, 2), (4, 6, 3), (5, 6, 2), (6, 6, 1),
+    ]  # fmt: skip
     assert performed(make_case(), rounds=3, precision=0.04, sweep=(swept,)) == []
 
 
