@@ -96,6 +96,21 @@ def _sysctl(key: str) -> str:
     return _output(["/usr/sbin/sysctl", "-n", key]) if platform.system() == "Darwin" else ""
 
 
+def usable_memory() -> int:
+    """Return the bytes of memory that there are, cut to the cgroup's limit."""
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = cgroup_memory(Path("/sys/fs/cgroup/memory.max"))
+    return there if limit is None else min(there, limit)
+
+
+def cgroup_memory(path: Path) -> int | None:
+    """Bytes that cgroup v2 grants, or None: "max" means no limit."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def _memory_gib() -> int:
     return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30)
 

@@ -1,11 +1,11 @@
 """The sizes at which cases are measured: a cross product of what was asked for, or a sweep."""
 
-import os
 from collections.abc import Iterable
 from math import isqrt
 from typing import NamedTuple
 
 from bench.contract import Objective
+from bench.machine import usable_memory
 
 # A sweep varies one thing at a time about the workload's own size. From 8 images a step to a fifth
 # of the data; all of them in one step is asked for by hand, because from zero weights the rounding
@@ -80,5 +80,4 @@ def divisors_near(samples: int, batch_size: int) -> str:
 
 def most_samples(features: int) -> int:
     """Return how many images a process of this machine may be given."""
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return int(MEMORY_SHARE * memory / (4 * features * COPIES))
+    return int(MEMORY_SHARE * usable_memory() / (4 * features * COPIES))

@@ -39,6 +39,21 @@ def test_usable_cores_are_the_affinity_cut_to_whole_cores_of_the_quota(monkeypat
     assert machine.usable_cores() == cores
 
 
+@pytest.mark.parametrize(("text", "granted"), [("max\n", None), ("4096\n", 4096), ("", None)])
+def test_the_memory_of_the_cgroup_is_in_bytes(tmp_path, text, granted):
+    assert machine.cgroup_memory(tmp_path / "memory.max") is None
+    (tmp_path / "memory.max").write_text(text)
+    assert machine.cgroup_memory(tmp_path / "memory.max") == granted
+
+
+@pytest.mark.parametrize(("limit", "bytes_"), [(None, 4096), (1000, 1000), (2**60, 4096)])
+def test_usable_memory_is_what_there_is_cut_to_the_limit(monkeypatch, limit, bytes_):
+    pages = {"SC_PHYS_PAGES": 2, "SC_PAGE_SIZE": 2048}
+    monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    monkeypatch.setattr(machine, "cgroup_memory", lambda _: limit)
+    assert machine.usable_memory() == bytes_
+
+
 def test_without_affinity_all_cores_are_usable(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 4)

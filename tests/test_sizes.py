@@ -80,7 +80,6 @@ def test_one_vs_rest_is_left_out_where_only_the_batch_varies_and_where_its_oracl
 
 
 def test_so_many_samples_fit_as_leave_two_fifths_of_the_memory(monkeypatch):
-    pages = {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}
-    monkeypatch.setattr(sizes.os, "sysconf", pages.__getitem__)
+    monkeypatch.setattr(sizes, "usable_memory", lambda: 4_096_000)
     # 0.6 * 4,096,000 bytes over 64 features of 4 bytes, five times: 1,920.
     assert sizes.most_samples(64) == 1920
