@@ -47,8 +47,10 @@ def test_threads_and_devices_have_ceilings_of_their_own():
 
 
 def test_what_failed_and_what_is_no_probe_gives_no_ceiling():
-    failed = probe(status="unavailable", product_seconds=[], read_bytes=[], read_seconds=[])
-    assert ceiling.ceilings([failed, *trials(case(), 0.5)]) == {}
+    absent = probe(status="unavailable", product_seconds=[], read_bytes=[], read_seconds=[])
+    late = probe(status="failed", reason="its clock does not add up")
+    trial = probe(kind="trial")
+    assert ceiling.ceilings([absent, late, trial, *trials(case(), 0.5)]) == {}
 
 
 def test_an_epoch_takes_its_operations_or_its_bytes_or_its_steps_whichever_takes_longest():

@@ -67,6 +67,27 @@ class Clock:
         return call(*args), self.seconds - begun
 
 
+def test_each_is_repeated_until_it_was_timed_for_so_long_and_the_call_for_nothing_lies_between(
+    monkeypatch,
+):
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr(utmost, "SECONDS", 1.0)
+
+    class Slow(Probe):
+        def multiply(self):
+            clock.seconds += 0.25
+            return super().multiply()
+
+        def read(self):
+            clock.seconds += 0.125
+            return super().read()
+
+    found = utmost.utmost(Slow, "cpu", 8, [50])
+    assert found.product_seconds == [0.25] * 4
+    assert found.read_seconds == [0.125] * 8
+    assert found.between_seconds == 0.25 + 0.125
+
+
 def test_giving_the_images_back_is_seen_by_the_clock(monkeypatch):
     clock = Clock(monkeypatch)
 
@@ -84,8 +105,9 @@ def test_giving_the_images_back_is_seen_by_the_clock(monkeypatch):
 
 def test_what_is_quick_is_repeated_for_a_while_but_not_for_ever(monkeypatch):
     monkeypatch.setattr(utmost, "SECONDS", 60.0)
-    found = utmost.utmost(Watched, "cpu", 8, [100])
-    assert len(found.product_seconds) == len(found.read_seconds) == utmost.MOST
+    found = utmost.utmost(Watched, "cpu", 8, [50, 100])
+    assert len(found.product_seconds) == utmost.MOST
+    assert found.read_bytes == [1600] * utmost.MOST + [3200] * utmost.MOST
 
 
 def test_steps_that_depend_on_each_other_are_timed_on_a_gpu():
