@@ -22,7 +22,8 @@ def test_peaks_are_means_over_the_processes_that_tell_them():
 
 def test_older_records_and_failed_trials_tell_nothing():
     failed = bare(case(), phase_rss_bytes={"start": 1})
-    assert memory.memories([ok(case()), failed]) == []
+    figure = ok(case("figure-keras"), kind="figure", phase_rss_bytes={"start": 1})
+    assert memory.memories([ok(case()), failed, figure]) == []
 
 
 def test_growth_is_the_slope_over_the_samples():
@@ -51,3 +52,15 @@ def test_growth_is_taken_at_the_batch_size_with_most_numbers_of_samples():
     assert {name: one.mean for name, one in found.items()} == pytest.approx(
         {"numpy": 100, "jax": 1}
     )
+
+
+def test_growth_is_that_of_training_and_of_the_same_threads():
+    # What predictions take, and what one thread takes, grows otherwise.
+    records = [of(n, epochs=100 * n, predictions=10**9 - n) for n in (10, 20, 30)]
+    alone = [case("numpy", samples=n, batch_size=384, threads=1) for n in (10, 20)]
+    records += [ok(one, phase_rss_bytes={"epochs": 5}) for one in alone]
+    assert memory.growth(memory.memories(records))["numpy"].mean == pytest.approx(100)
+
+
+def test_what_tells_no_peak_of_its_epochs_does_not_grow():
+    assert memory.growth(memory.memories([of(n, start=n) for n in (10, 20)])) == {}
