@@ -60,6 +60,7 @@ class Ceiling:
 
 IMPLEMENTATIONS = (
     Implementation("numpy", "softmax_numpy", "numpy", "", devices=("cpu",)),
+    Implementation("numba", "softmax_numba", "numba", "numba", style="tuned", devices=("cpu",)),
     Implementation("pytorch", "softmax_pytorch", "torch", "pytorch"),
     Implementation(
         "pytorch-dataloader", "softmax_pytorch_dataloader", "torch", "pytorch", data="streamed"

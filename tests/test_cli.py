@@ -218,7 +218,8 @@ finally:
         imported = set(ended.stderr.split())
         assert "bench" in imported
         assert not imported & {
-            "torch", "jax", "keras", "tensorflow", "sklearn", "scipy", "pandas", "altair", "pooch",
+            "torch", "jax", "keras", "tensorflow", "sklearn", "numba", "scipy", "pandas", "altair",
+            "pooch",
         }  # fmt: skip
 
 

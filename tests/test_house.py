@@ -22,7 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 SUITE = sorted((ROOT / "bench").rglob("*.py"))
 CONTESTANTS = sorted((ROOT / "implementations").glob("*.py"))
-FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn"}
+FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
 SLOW = {"scipy", "pandas", "altair", "vl_convert", "pooch"}
 CLOCKS = {
     "time", "timeit", "datetime", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns",

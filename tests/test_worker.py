@@ -163,7 +163,7 @@ def test_the_worker_imports_neither_a_framework_nor_what_only_the_parent_needs(t
     imported = {name.partition(".")[0] for name in document["objective"]}
     assert "numpy" in imported
     assert not imported & {
-        "torch", "jax", "keras", "tensorflow", "sklearn", "scipy", "pandas",
+        "torch", "jax", "keras", "tensorflow", "sklearn", "numba", "scipy", "pandas",
         "msgspec", "typer", "rich", "pooch", "altair",
     }  # fmt: skip
     assert document["worker_seconds"] > 0
