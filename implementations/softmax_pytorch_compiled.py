@@ -1,7 +1,9 @@
-"""Softmax regression in PyTorch, each step compiled as one graph.
+"""Softmax regression in PyTorch, several steps compiled as one graph.
 
-Follows https://docs.pytorch.org/tutorials/intermediate/torch_compile_tutorial.html: the gradient
-comes from torch.func, so that forward, backward and update compile together.
+Follows https://docs.pytorch.org/tutorials/intermediate/torch_compile_tutorial.html and, for the C++
+that calls the kernels, https://docs.pytorch.org/tutorials/unstable/inductor_cpp_wrapper_tutorial.html.
+The gradient comes from torch.func, so that forward, backward and update compile together. The
+weight is kept with a row for each class: both products then run along the pixels.
 """
 
 import os
@@ -12,9 +14,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F  # noqa: N812 - the name that PyTorch's own pages use
 
 from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
+
+MOST = 10  # steps that are compiled at once: set-up grows with them, what a call costs shrinks
 
 Tensors = tuple[torch.Tensor, torch.Tensor]
 
@@ -23,63 +26,93 @@ class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
         self.device = find(device)
-        self.images = torch.from_numpy(problem.images).to(self.device)
+        self.images = pack(torch.from_numpy(problem.images).to(self.device))
         self.labels = torch.from_numpy(problem.labels).to(self.device, torch.int64)
-        shapes = ((problem.features, problem.classes), (problem.classes,))
+        shapes = ((problem.classes, problem.features), (problem.classes,))
         self.params = tuple(torch.zeros(shape, device=self.device) for shape in shapes)
         self.squares = tuple(torch.zeros(shape, device=self.device) for shape in shapes)
-        self.step = torch.compile(make_step(problem.optimizer), fullgraph=True, dynamic=False)
+        # Where the kernels are C++, so are the calls of them; where not, Triton launches them.
+        options = {"cpp_wrapper": self.device.type == "cpu"}
+        self.steps = torch.compile(
+            make_steps(problem.optimizer), fullgraph=True, dynamic=False, options=options
+        )
+        self.together = max(n for n in range(1, MOST + 1) if problem.steps % n == 0)
         # The first call compiles; reset() puts right what it does to the parameters.
-        batch = torch.arange(problem.batch_size, device=self.device)
-        self.step(self.params, self.squares, self.images, self.labels, batch)
+        self.run(torch.arange(self.together * problem.batch_size, device=self.device))
 
     @torch.no_grad()
     def reset(self, params: Params) -> None:
         for ours, theirs in zip(self.params, params, strict=True):
-            ours.copy_(torch.from_numpy(theirs))
+            ours.copy_(torch.from_numpy(theirs.T))
         for square in self.squares:
             square.zero_()
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
-        for batch in torch.from_numpy(order).to(self.device).split(self.problem.batch_size):
-            self.step(self.params, self.squares, self.images, self.labels, batch)
-        return Params(*(np.array(part.cpu().numpy()) for part in self.params))
+        self.run(torch.from_numpy(order).to(self.device))
+        return Params(*(np.array(part.cpu().numpy().T, order="C") for part in self.params))
 
     def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
         logits = forward(self.params, torch.from_numpy(images).to(self.device))
-        return logits.argmax(dim=1).cpu().numpy()
+        return logits.argmax(dim=0).cpu().numpy()
+
+    def run(self, order: torch.Tensor) -> None:
+        # Each batch a tensor of its own: the kernels of all steps are then the same few.
+        batches = order.split(self.problem.batch_size)
+        for first in range(0, len(batches), self.together):
+            some = batches[first : first + self.together]
+            self.steps(self.params, self.squares, self.images, self.labels, some)
+
+
+def pack(images: torch.Tensor) -> torch.Tensor:
+    """The images as bytes where these give back every float32 exactly, else as they are.
+
+    On the CPU only: there a compiled division is rounded as any other, on a GPU it is not.
+    """
+    pixels = (images * 255 + 0.5).to(torch.uint8)
+    exact = images.device.type == "cpu" and torch.equal(unpack(pixels), images)
+    return pixels if exact else images
+
+
+def unpack(rows: torch.Tensor) -> torch.Tensor:
+    """The images, float32, of rows that may be bytes."""
+    return rows / 255 if rows.dtype == torch.uint8 else rows
 
 
 def forward(params: Tensors, images: torch.Tensor) -> torch.Tensor:
-    """Logits of the images."""
+    """Logits (classes, samples) of the images."""
     weight, bias = params
-    return images @ weight + bias
+    return weight @ images.T + bias[:, None]
 
 
 def loss(params: Tensors, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy of a batch."""
-    return F.cross_entropy(forward(params, images), labels)
+    logits = forward(params, images)
+    # Where, not an index: the gradient of an index is a scatter, a kernel of its own.
+    classes = torch.arange(len(logits), device=labels.device)[:, None]
+    chosen = torch.where(labels == classes, logits, 0).sum(dim=0)
+    return (torch.logsumexp(logits, dim=0) - chosen).mean()
 
 
-def make_step(optimizer: Optimizer) -> Callable[..., None]:
-    """One update in place, by the samples of a batch."""
+def make_steps(optimizer: Optimizer) -> Callable[..., None]:
+    """One update in place for each of some batches."""
 
-    def step(
+    def steps(
         params: Tensors,
         squares: Tensors,
         images: torch.Tensor,
         labels: torch.Tensor,
-        batch: torch.Tensor,
+        batches: tuple[torch.Tensor, ...],
     ) -> None:
-        gradient = torch.func.grad(loss)(params, images[batch], labels[batch])
-        for w, g, v in zip(params, gradient, squares, strict=True):
-            if isinstance(optimizer, SGD):
-                w.sub_(optimizer.learning_rate * g)
-            else:
-                v.copy_(optimizer.rho * v + (1 - optimizer.rho) * g * g)
-                w.sub_(optimizer.learning_rate * g / torch.sqrt(v + optimizer.epsilon))
+        for batch in batches:
+            gradient = torch.func.grad(loss)(params, unpack(images[batch]), labels[batch])
+            for w, g, v in zip(params, gradient, squares, strict=True):
+                if isinstance(optimizer, SGD):
+                    w.sub_(optimizer.learning_rate * g)
+                else:
+                    v.copy_(optimizer.rho * v + (1 - optimizer.rho) * g * g)
+                    w.sub_(optimizer.learning_rate * g / torch.sqrt(v + optimizer.epsilon))
 
-    return step
+    return steps
 
 
 def find(device: Device) -> torch.device:
