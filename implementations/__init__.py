@@ -110,7 +110,6 @@ IMPLEMENTATIONS = (
         "keras",
         "tensorflow",
         style="tuned",
-        data="streamed",
         variables={"KERAS_BACKEND": "tensorflow"},
     ),
     Implementation(
