@@ -42,7 +42,7 @@ def leaders(group: Sequence[Row]) -> list[Row]:
     ranked = sorted((row for row in group if row.ranked), key=place)
     if not ranked:
         return []
-    return [row for row in ranked if row is ranked[0] or not told(row, ranked[0])]
+    return [row for row in ranked if not told(row, ranked[0])]
 
 
 def told(row: Row, faster: Row) -> bool:

@@ -109,3 +109,16 @@ def test_nothing_is_so_many_times_the_fastest_where_nothing_may_be_compared():
     assert times_fastest(every, found["a"]).mean == 1
     assert times_fastest(every, found["b"]) is None
     assert times_fastest(every, found["c"]) is None
+
+
+def test_the_fastest_is_one_of_the_same_problem_and_what_failed_once_is_no_times_of_it():
+    mixed = [ok(case("mixed"), 1, 0.25), ok(case("mixed"), 2, status="failed")]
+    records = [*trials(case("a"), 0.5), *mixed]
+    changes = [{"workload": "another"}, {"device": "gpu"}, {"batch_size": 64}, {"threads": 1},
+               {"samples": 96}]  # fmt: skip
+    records += [record for change in changes for record in trials(case("b", **change), 0.1)]
+    found = rows(records, HERE)
+    named = {row.case.implementation: row for row in found if row.case.implementation != "b"}
+    assert times_fastest(found, named["a"]).mean == 1
+    assert named["mixed"].epochs_by_round == {1: 0.25}
+    assert times_fastest(found, named["mixed"]) is None

@@ -3,7 +3,7 @@
 import pytest
 from fixtures_records import case, environment, trials
 
-from bench.scaling import scalings
+from bench.scaling import most_threads, scalings, usual_batch_size, usual_samples
 from bench.summary import rows
 
 HERE = {"here": environment()}
@@ -83,3 +83,29 @@ def test_a_row_is_found_by_its_size():
     (one,) = scalings(rows(measured("a", *SIZES), HERE), "sgd")
     assert one.at(384, 2, 96000).case.samples == 96000
     assert one.at(384, 1, 96000) is None
+
+
+def test_devices_scale_each_for_itself():
+    records = measured("a", *SIZES) + measured("a", *SIZES[:3], device="gpu")
+    assert [len(one.rows) for one in scalings(rows(records, HERE), "sgd")] == [6, 3]
+
+
+def test_usual_are_the_samples_and_batch_size_with_most_partners_and_the_least_of_several():
+    found = rows(measured("a", *SIZES), HERE)
+    assert (usual_samples(found), usual_batch_size(found)) == (48000, 384)
+    square = [(batch_size, samples, 2) for batch_size in (128, 32) for samples in (96000, 9600)]
+    found = rows(measured("a", *square), HERE)
+    assert (usual_samples(found), usual_batch_size(found)) == (9600, 32)
+    # What one thread was measured at does not choose what stands in tables of two.
+    alone = [(batch_size, 19200, 1) for batch_size in (8, 16, 32, 64, 128, 384, 960)]
+    alone += [(8, samples, 1) for samples in (960, 9600, 48000, 96000, 192_000)]
+    found = rows(measured("a", *SIZES, *alone), HERE)
+    assert (most_threads(found), usual_samples(found), usual_batch_size(found)) == (2, 48000, 384)
+
+
+def test_costs_and_exponents_are_all_of_the_most_threads():
+    records = measured("a", *SIZES) + measured("b", *((b, n, 1) for b, n, _ in SIZES))
+    one, other = scalings(rows(records, HERE), "sgd")
+    assert one.cost.points == 6
+    assert one.exponent is not None
+    assert (other.cost, other.exponent, other.threading) == (None, None, ())
