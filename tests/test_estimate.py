@@ -55,7 +55,7 @@ def test_a_size_that_is_not_known_takes_the_mean_of_the_same_implementations_siz
 
 
 def test_an_implementation_that_is_not_known_takes_the_mean_of_all_whatever_their_sizes():
-    known = Estimate([took(10), took(30, batch_size=8), took(40, "jax"), took(40, "jax")])
+    known = Estimate([took(10), took(10), took(30, batch_size=8), took(40, "jax"), took(40, "jax")])
     assert known.seconds([trial(implementation="numpy")]) == 30  # (20 + 40) / 2
 
 

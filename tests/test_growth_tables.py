@@ -122,6 +122,21 @@ def test_what_was_not_measured_at_a_size_is_a_dash_and_at_none_no_line():
     assert [line[0] for line in by_samples.lines] == ["a"]
 
 
+def test_a_size_that_varies_with_another_has_no_column():
+    # Batch size 64 was measured at 9,600 samples only, and 4,800 samples at batch size 32 only.
+    found = tables(swept("a", sizes=[*SWEEP, (64, 9600, 2), (32, 4800, 2)]))
+    by_batch = found["Epoch time by batch size: 48,000 samples, 2 threads"]
+    assert by_batch.headings[1:] == ("8", "32", "128", "384", "1,920", "9,600")
+    by_samples = found["Epoch time by samples: batch size 384, 2 threads"]
+    assert by_samples.headings[1:-1] == ("9,600", "19,200", "48,000", "96,000", "480,000")
+
+
+def test_threads_at_several_samples_are_told_apart():
+    sizes = [(32, samples, threads) for samples in (9600, 48000) for threads in (1, 2)]
+    table = tables(swept("a", sizes=sizes))["Threading efficiency"]
+    assert sorted(line[2] for line in table.lines) == ["48,000", "9,600"]
+
+
 def test_where_nothing_was_varied_there_is_no_table():
     assert tables([]) == {}
     assert tables(trials(case("a"), 0.5) + trials(case("b"), 0.6)) == {}
@@ -142,8 +157,11 @@ def test_what_was_varied_alone_has_the_only_tables():
 
 def test_one_thread_is_in_the_singular():
     sizes = [(batch_size, samples, 1) for batch_size, samples, _ in SWEEP]
-    titles = list(tables(swept("a", sizes=sizes)))
-    assert [title.rpartition(", ")[2] for title in titles] == ["1 thread"] * 3
+    found = tables(swept("a", sizes=sizes))
+    assert [title.rpartition(", ")[2] for title in found] == ["1 thread"] * 3
+    by_batch = found["Epoch time by batch size: 48,000 samples, 1 thread"]
+    # One and a half times as long as with two.
+    assert by_batch.lines[0][1:4] == ["231 ms", "96.0 ms", "62.2 ms"]
 
 
 def test_a_name_is_kept_as_it_is_for_whoever_lays_it_out():

@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from fixtures_records import bare, case, ok, run, trials, write
+from fixtures_records import bare, case, environment, ok, run, trials, write
 from fixtures_sweep import swept
 
-from bench import report
+from bench import report, store
 from bench.report.loaded import load
 from bench.report.sections import sections
 from bench.result import Skipped
@@ -119,6 +119,33 @@ def test_memory_is_of_the_first_workload_at_its_first_size_whatever_was_measured
     (table,) = found[MEMORY].tables
     assert table.title.endswith("batch size 32, 2 threads, 48,000 samples")
     assert table.lines == [["pytorch", "300 MiB", "—"]]
+
+
+def test_memory_grows_as_in_the_first_workload(tmp_path):
+    cases = [case(samples=samples) for samples in (48000, 9600)]
+    other = [case(samples=samples, workload="textbook") for samples in (48000, 9600)]
+    records = [ok(each, phase_rss_bytes={"epochs": 2**20 + 1024 * each.samples}) for each in cases]
+    records += [ok(each, phase_rss_bytes={"epochs": 2**30}) for each in other]
+    found = of(tmp_path, run(*cases, *other), *records)
+    (line,) = found[MEMORY].tables[0].lines
+    assert line[-1] == "1.00 KiB"
+
+
+@pytest.mark.parametrize("features", [None, "many", 7.5])
+def test_data_without_a_shape_have_a_rate_and_no_bandwidth(tmp_path, features):
+    data = {"features": features, "classes": 10}
+    found = load(write(tmp_path / "run", run(case()), ok(case()), probe(), data=data))
+    (table,) = sections(found)[0].tables
+    assert table.lines == [["cpu", "2", "100 GFLOP/s", "numpy", "—", "—", "—", "—"]]
+
+
+def test_an_older_environment_without_the_shape_does_not_hide_it(tmp_path):
+    folder = write(tmp_path / "run", run(case()), ok(case()), probe(), data=DATA)
+    store.add_environment(folder, environment(id="before"))
+    (table,) = sections(load(folder))[0].tables
+    assert table.lines == [
+        ["cpu", "2", "100 GFLOP/s", "numpy", "15.1 GB/s", "numpy", "—", "15.1 ms"]
+    ]
 
 
 def test_starts_are_those_of_the_first_size(tmp_path):

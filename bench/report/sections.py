@@ -48,8 +48,8 @@ def sections(found: Loaded, target: float = TARGET) -> list[Section]:
 
 
 def _limits(found: Loaded) -> Section:
-    features = {one.data.get("features") for one in found.environments.values()}
-    known = [each for each in features if isinstance(each, int)]
+    told = [one.data.get("features") for one in found.environments.values()]
+    known = [each for each in told if isinstance(each, int)]  # older environments do not tell it
     return Section(
         "How far from what the machine can do?",
         limits.ceilings(ceilings(found.records), found.base, next(iter(known), None)),
