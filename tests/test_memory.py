@@ -4,6 +4,7 @@ import pytest
 from fixtures_records import bare, case, ok
 
 from bench import memory
+from bench.report import charts
 
 
 def of(samples=48000, number=1, name="numpy", batch_size=384, **peaks):
@@ -64,3 +65,15 @@ def test_growth_is_that_of_training_and_of_the_same_threads():
 
 def test_what_tells_no_peak_of_its_epochs_does_not_grow():
     assert memory.growth(memory.memories([of(n, start=n) for n in (10, 20)])) == {}
+
+
+def test_the_chart_stacks_what_each_phase_adds():
+    mib = 2**20
+    found = memory.memories([of(start=10 * mib, **{"import": 30 * mib}, epochs=45 * mib)])
+    (values,) = (charts.memory(found, "a title").to_dict()["data"]["values"],)
+    assert {point["phase"]: point["added"] for point in values} == pytest.approx({
+        "start": 10, "import": 20, "data": 0, "set-up": 0, "first epoch": 0, "epochs": 15,
+        "predictions": 0,
+    })  # fmt: skip
+    assert [point["number"] for point in values] == list(range(len(memory.PHASES)))
+    assert charts.svg(charts.memory(found, "a title")).startswith("<svg")

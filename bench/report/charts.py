@@ -1,8 +1,10 @@
 """Charts as Altair specifications, and their SVG; needs the extra ``report``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench.memory import PHASES as PEAKS
+from bench.memory import Memory
 from bench.report.numbers import significant
 from bench.summary import Row
 
@@ -17,6 +19,14 @@ PHASES = {
 }
 # The least time that the machine allows, dashed in every chart.
 LEAST = "#CC79A7"
+# As bench/memory.py has them, in colours of Okabe and Ito.
+MEMORY_PHASES = dict(
+    zip(
+        PEAKS,
+        ("#000000", "#56B4E9", "#F0E442", "#009E73", "#E69F00", "#999999", "#CC79A7"),
+        strict=True,
+    )
+)
 _WIDTH = 620
 
 
@@ -119,6 +129,41 @@ def _phases(row: Row) -> list[dict[str, object]]:
 def cold_seconds(row: Row) -> float:
     """Seconds from the start of the import to five trained epochs."""
     return sum(float(str(point["seconds"])) for point in _phases(row))
+
+
+def memory(found: Sequence[Memory], title: str) -> Any:
+    """What each phase adds to the peak of the resident memory: stacked bars, MiB."""
+    import altair as alt
+
+    points = [point for each in found for point in _added(each)]
+    names = list(dict.fromkeys(str(point["name"]) for point in points))
+    chart = (
+        alt.Chart(alt.Data(values=points))
+        .mark_bar()
+        .encode(
+            y=alt.Y("name:N", sort=names, title=None, axis=_labels()),
+            x=alt.X("added:Q", title="peak resident memory, MiB"),
+            color=alt.Color(
+                "phase:N", title=None, legend=alt.Legend(orient="top"),
+                scale=alt.Scale(domain=list(MEMORY_PHASES), range=list(MEMORY_PHASES.values())),
+            ),
+            order=alt.Order("number:Q"),
+            tooltip=["name:N", "phase:N", "added:Q", "peak:Q"],
+        )
+    )  # fmt: skip
+    return _dressed(chart, title, len(names))
+
+
+def _added(found: Memory) -> Iterator[dict[str, object]]:
+    """Yield what each phase adds to the peak before it, MiB."""
+    before = 0.0
+    for number, phase in enumerate(MEMORY_PHASES):
+        peak = found.peaks.get(phase, before)
+        yield {
+            "name": found.case.implementation, "phase": phase, "number": number,
+            "added": (peak - before) / 2**20, "peak": peak / 2**20,
+        }  # fmt: skip
+        before = peak
 
 
 def svg(chart: Any) -> str:

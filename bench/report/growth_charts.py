@@ -8,6 +8,7 @@ from bench.result import Case
 from bench.scaling import Scaling, most_threads
 from bench.summary import Row
 
+SUBTITLE = "grey line: what the model says; dashed: the least time that this machine needs"
 _SIDE = 150
 _COLUMNS = 4
 Points = list[dict[str, object]]
@@ -76,6 +77,7 @@ def _small_charts(points: Points, axis: str, title: str) -> Any:
     return (
         layers.facet(facet=alt.Facet("name:N", sort=names, title=None), columns=_COLUMNS,
                      data=alt.Data(values=points))
-        .properties(title=title, background="white")
-        .configure_title(anchor="start", fontSize=14, offset=12)
+        .properties(title=alt.TitleParams(title, subtitle=SUBTITLE), background="white")
+        .configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
+        .configure_axis(gridOpacity=0.5)
     )  # fmt: skip

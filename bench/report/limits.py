@@ -70,8 +70,7 @@ def absent(records: Iterable[Record]) -> list[str]:
 
 def memory(found: Sequence[Memory], cases: Iterable[Case]) -> list[Table]:
     """Return the peaks of some cases by phase, and how they grow with the samples."""
-    slugs, slopes = {case.slug for case in cases}, growth(found)
-    shown = sorted((each for each in found if each.case.slug in slugs), key=_peak)
+    shown, slopes = of_cases(found, cases), growth(found)
     phases = [phase for phase in PHASES if any(phase in each.peaks for each in shown)]
     lines = [
         [each.case.implementation, *(numbers.mebibytes(each.peaks.get(phase)) for phase in phases),
@@ -81,6 +80,12 @@ def memory(found: Sequence[Memory], cases: Iterable[Case]) -> list[Table]:
     headings = ("implementation", *phases, "a sample more")
     title = f"Peak memory by phase: {problem(shown[0])}" if shown else ""
     return [Table(title, headings, lines, 1, MEMORY_NOTE)] if lines else []
+
+
+def of_cases(found: Iterable[Memory], cases: Iterable[Case]) -> list[Memory]:
+    """Return the memory of some cases, the least first."""
+    slugs = {case.slug for case in cases}
+    return sorted((each for each in found if each.case.slug in slugs), key=_peak)
 
 
 def _peak(found: Memory) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 from bench import startup
 from bench.ceiling import ceilings
 from bench.memory import memories
-from bench.report import growth, growth_charts, limits, starts
+from bench.report import charts, growth, growth_charts, limits, starts
 from bench.report.loaded import Loaded
 from bench.report.tables import Table
 from bench.scaling import Scaling, scalings, usual_batch_size, usual_samples
@@ -110,4 +110,8 @@ def _memory(found: Loaded) -> Section:
     records = [one for one in found.records
                if one.case.slug in ranked and one.case.workload == found.workload]  # fmt: skip
     base = [row.case for row in found.base if not row.swept]
-    return Section("Memory", limits.memory(memories(records), base), "No record tells it.")
+    known, title = memories(records), "Peak memory by phase"
+    shown = limits.of_cases(known, base)
+    picture = Picture("memory", title, lambda: charts.memory(shown, title))
+    tables = limits.memory(known, base)
+    return Section("Memory", tables, "No record tells it.", [picture] if shown else [])
