@@ -226,6 +226,12 @@ def trials(run: Run, wanted: Mapping[str, int] | None = None) -> list[Trial]:
     ]
 
 
+def before_the_sweep(run: Run, left: list[Trial]) -> list[Trial]:
+    """Leave the sweep until nothing else is left: a precision may yet take more rounds."""
+    slugs = {case.slug for case in run.sweep}
+    return [trial for trial in left if trial.case.slug not in slugs] or left
+
+
 def _probe(number: int, case: Case) -> Trial:
     return Trial(f"r{number}-{case.implementation}-{case.device}-t{case.threads}", "ceiling",
                  number, case)  # fmt: skip

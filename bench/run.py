@@ -86,7 +86,7 @@ def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
         runner = _Runner(folder, run, data)
         while left := missing(run, records):
             total = len(plan.trials(run, summary.wanted(records, run)))
-            for place, trial in enumerate(_before_the_sweep(run, left)):
+            for place, trial in enumerate(plan.before_the_sweep(run, left)):
                 if run.budget is not None and now() - begun + _last(trial, records) > run.budget:
                     yield Spent(len(left) - place)
                     return
@@ -94,12 +94,6 @@ def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
                 yield Started(trial, number, total, tuple(left[place:]))
                 records.append(runner.measure(trial))
                 yield Ended(records[-1], number, total)
-
-
-def _before_the_sweep(run: Run, left: list[Trial]) -> list[Trial]:
-    """Leave the sweep until nothing else is left: more rounds of the cases come before it."""
-    slugs = {case.slug for case in run.sweep}
-    return [trial for trial in left if trial.case.slug not in slugs] or left
 
 
 def missing(run: Run, records: Iterable[Record]) -> list[Trial]:

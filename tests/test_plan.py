@@ -209,6 +209,14 @@ def test_a_probe_knows_where_it_probes():
     assert [one.module for one in found[: len(names)]] == [probe.module for probe in PROBES]
 
 
+def test_a_sweep_waits_until_nothing_else_is_left():
+    planned = run(case("a"), rounds={"sgd": 1}, sweep=(case("a", batch_size=8),))
+    first, last = plan.trials(planned)
+    assert plan.before_the_sweep(planned, [last, first]) == [first]
+    assert plan.before_the_sweep(planned, [last]) == [last]
+    assert plan.before_the_sweep(planned, []) == []
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
