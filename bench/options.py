@@ -60,6 +60,7 @@ def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]
         format=FORMAT, run=name, command=command, created=now.isoformat(timespec="seconds"),
         seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=figures,
         timeout=given.timeout, data=given.data, precision=precision, budget=budget, sweep=sweep,
+        sweep_rounds=given.rounds or 1,
         skipped=plan.skipped(selection, sweep),
         ceilings=plan.ceilings((*cases, *sweep)) if given.ceiling else (),
     )  # fmt: skip

@@ -106,6 +106,7 @@ def test_a_sweep_adds_other_sizes_of_the_first_workload():
     assert {one.slug for one in made.sweep}.isdisjoint({one.slug for one in made.cases})
     assert (1920, 1440) in {(one.batch_size, one.samples) for one in made.skipped}
     assert made.sweep_rounds == 1
+    assert options.planned(None, dataclasses.replace(given, rounds=3), "")[1].sweep_rounds == 3
 
 
 def test_ceilings_are_probed_on_every_number_of_threads_unless_they_are_not_wanted(small):
