@@ -13,8 +13,8 @@ from time import perf_counter  # noqa: TID251 - of the command line, not of a fr
 import pytest
 
 import bench
-from bench import report
 from bench.check import REJECTED
+from bench.report import files
 from implementations import FIGURES, IMPLEMENTATIONS, PROBES
 
 ROOT = Path(bench.__file__).parents[1]
@@ -136,8 +136,8 @@ def test_names_of_the_registry_are_unique_and_say_what_is_meant():
 
 def test_the_registry_has_every_file_and_every_file_is_registered():
     registered = {entry.module for entry in [*IMPLEMENTATIONS, *FIGURES, *PROBES]}
-    files = {path.stem for path in CONTESTANTS} - {"__init__"}
-    assert registered == files
+    there = {path.stem for path in CONTESTANTS} - {"__init__"}
+    assert registered == there
 
 
 @pytest.mark.parametrize(
@@ -194,16 +194,16 @@ def published() -> list[Path]:
 
 def test_the_readme_shows_what_a_published_run_gives():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    _, start, rest = readme.partition(f"{report.START}\n")
-    part, end, _ = rest.partition(f"\n{report.END}")
+    _, start, rest = readme.partition(f"{files.START}\n")
+    part, end, _ = rest.partition(f"\n{files.END}")
     assert start
     assert end
-    assert part in [report.readme_part(folder, ROOT) for folder in published()]
+    assert part in [files.readme_part(folder, ROOT) for folder in published()]
 
 
 def test_published_reports_are_what_their_records_give(tmp_path):
     for folder in published():
         copy = shutil.copytree(folder, tmp_path / folder.name, ignore=lambda *_: ["params"])
-        report.write(copy)
+        files.write(copy)
         for file in ("report.md", "summary.csv"):
             assert (copy / file).read_bytes() == (folder / file).read_bytes()

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench import plan, report, store, summary
+from bench import plan, store, summary
 from bench.error import UserError
 from bench.intervals import Interval
-from bench.report import charts, loaded, markdown, numbers, tables, terminal
+from bench.report import charts, files, loaded, markdown, numbers, tables, terminal
 from bench.result import Parity, Trial
 
 HERE = {"here": environment()}
@@ -268,7 +268,7 @@ def table_of(text):
 
 @pytest.fixture
 def text(complete):
-    return report.write(complete).read_text(encoding="utf-8")
+    return files.write(complete).read_text(encoding="utf-8")
 
 
 def test_a_report_opens_with_the_machine_the_command_and_what_is_missing(text):
@@ -366,7 +366,7 @@ def test_machines_and_software_of_all_environments_are_listed(complete):
     ]
     for other in others:
         store.add_environment(complete, other)
-    text = report.write(complete).read_text(encoding="utf-8")
+    text = files.write(complete).read_text(encoding="utf-8")
     assert "Measured on 2-core Test CPU, 8 GiB and another machine, started" in text
     assert (text.count("- Python 3.11.9"), text.count("- Python 3.12.1")) == (1, 1)
     assert (text.count("- softmax-bench 0.1.0"), text.count("- softmax-bench 0.2.0")) == (1, 1)
@@ -376,7 +376,7 @@ def test_machines_and_software_of_all_environments_are_listed(complete):
 def test_a_run_in_which_all_went_well_says_so(tmp_path):
     one = case("only", workload="textbook", threads=1)
     folder = write(tmp_path / "run", run(one), *trials(one, 0.5))
-    text = report.write(folder).read_text(encoding="utf-8")
+    text = files.write(folder).read_text(encoding="utf-8")
     assert "None: every trial went well." in section(text, "Failed and unavailable")
     assert "Not part of this run; `python -m bench run`" in section(text, "The textbook's figures")
     assert "1 thread, 48,000 samples; 1 process a row.)" in text
@@ -385,7 +385,7 @@ def test_a_run_in_which_all_went_well_says_so(tmp_path):
 
 def test_a_run_without_a_trial_has_a_report_too(tmp_path):
     folder = store.create(tmp_path / "run", run(case()))
-    text = report.write(tmp_path / "run").read_text(encoding="utf-8")
+    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
     assert folder is None
     assert "Measured on no machine yet" in text
     assert "**2 planned trials are missing**" in text
@@ -394,9 +394,9 @@ def test_a_run_without_a_trial_has_a_report_too(tmp_path):
 def test_a_report_that_cannot_be_written_is_an_error_of_one_line(complete):
     (complete / "report.md").mkdir()
     with pytest.raises(UserError, match=r"cannot write to .*run: Is a directory"):
-        report.write(complete)
+        files.write(complete)
     with pytest.raises(UserError, match="holds no run"):
-        report.write(complete.parent)
+        files.write(complete.parent)
 
 
 def test_the_csv_has_the_numbers_of_the_table(complete, text):
@@ -511,16 +511,16 @@ def test_the_cold_start_chart_begins_with_the_quickest(complete):
     found = rows_of(
         *trials(case("late"), 0.1, import_seconds=60.0), *trials(case("early"), 0.5, 0.5)
     )
-    drawn = report.draw(complete, found)
+    drawn = files.draw(complete, found)
     assert list(drawn) == ["sgd"]
     svg = (complete / "cold-start-sgd.svg").read_text(encoding="utf-8")
     assert svg.index(">early<") < svg.index(">late<")
 
 
 def test_a_workload_of_any_name_stays_in_the_folder_and_in_its_link(tmp_path):
-    drawn = report.draw(tmp_path, rows_of(*trials(case(workload="../a) <b>"), 0.5)))
-    ((_, files),) = drawn.items()
-    assert [file for file, _ in files] == ["epoch----a---b-.svg", "cold-start----a---b-.svg"]
+    drawn = files.draw(tmp_path, rows_of(*trials(case(workload="../a) <b>"), 0.5)))
+    ((_, pictures),) = drawn.items()
+    assert [file for file, _ in pictures] == ["epoch----a---b-.svg", "cold-start----a---b-.svg"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(file for file, _ in files)
 
 
@@ -530,7 +530,7 @@ def test_without_the_extra_there_are_no_charts(complete, monkeypatch, absent):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == absent else find(name)
     )
-    text = report.write(complete).read_text(encoding="utf-8")
+    text = files.write(complete).read_text(encoding="utf-8")
     assert not list(complete.glob("*.svg"))
     assert "](epoch" not in text
 
@@ -541,23 +541,23 @@ def test_without_the_extra_there_are_no_charts(complete, monkeypatch, absent):
 @pytest.fixture
 def readme(complete):
     path = complete.parents[1] / "README.md"
-    path.write_text(f"before\n{report.START}\nold\n{report.END}\nafter ü\n", encoding="utf-8")
+    path.write_text(f"before\n{files.START}\nold\n{files.END}\nafter ü\n", encoding="utf-8")
     return path
 
 
 def test_the_part_between_the_two_marks_is_replaced_and_nothing_else(complete, readme):
-    report.update_readme(readme, complete)
+    files.update_readme(readme, complete)
     once = readme.read_text(encoding="utf-8")
-    before, rest = once.split(f"{report.START}\n")
-    part, after = rest.split(f"\n{report.END}")
+    before, rest = once.split(f"{files.START}\n")
+    part, after = rest.split(f"\n{files.END}")
     assert (before, after) == ("before\n", "\nafter ü\n")
-    assert part == report.readme_part(complete, readme.parent)
-    report.update_readme(readme, complete)
+    assert part == files.readme_part(complete, readme.parent)
+    files.update_readme(readme, complete)
     assert readme.read_text(encoding="utf-8") == once
 
 
 def test_the_readme_shows_the_first_workload_and_links_to_the_rest(complete, readme):
-    part = report.readme_part(complete, readme.parent)
+    part = files.readme_part(complete, readme.parent)
     assert part.startswith("On a 2-core Test CPU, 8 GiB, batch size 32: **fast** trains fastest:")
     shown = table_of(part)
     assert list(shown[0]) == [
@@ -572,22 +572,22 @@ def test_the_readme_shows_the_first_workload_and_links_to_the_rest(complete, rea
     )
 
 
-@pytest.mark.parametrize("content", ["no marks", report.START, report.END,
-                                     f"{report.END}\n{report.START}"])  # fmt: skip
+@pytest.mark.parametrize("content", ["no marks", files.START, files.END,
+                                     f"{files.END}\n{files.START}"])  # fmt: skip
 def test_a_readme_without_its_marks_is_left_alone(complete, readme, content):
     readme.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=r"README.md lacks the marks <!-- results.* and <!-- end"):
-        report.update_readme(readme, complete)
+        files.update_readme(readme, complete)
     assert readme.read_text(encoding="utf-8") == content
 
 
 def test_a_readme_that_cannot_be_read_is_an_error_of_one_line(complete, readme):
     readme.write_bytes(b"\xff")
     with pytest.raises(UserError, match=r"cannot renew .*README.md: .*can't decode"):
-        report.update_readme(readme, complete)
+        files.update_readme(readme, complete)
     readme.unlink()
     with pytest.raises(UserError, match=r"cannot renew .*README.md: .*No such file"):
-        report.update_readme(readme, complete)
+        files.update_readme(readme, complete)
 
 
 def test_a_run_that_the_readme_cannot_link_to_is_refused(complete, readme, tmp_path):
@@ -595,13 +595,13 @@ def test_a_run_that_the_readme_cannot_link_to_is_refused(complete, readme, tmp_p
     with pytest.raises(
         UserError, match=r"run is outside .*elsewhere: the README cannot link to it"
     ):
-        report.readme_part(complete, tmp_path / "elsewhere")
+        files.readme_part(complete, tmp_path / "elsewhere")
 
 
 def test_a_run_without_a_row_cannot_be_shown(tmp_path):
     folder = write(tmp_path / "run", run(case()), bare(case()))
     with pytest.raises(UserError, match="run has no row to show"):
-        report.readme_part(folder, tmp_path)
+        files.readme_part(folder, tmp_path)
 
 
 # ----- the terminal

@@ -6,7 +6,8 @@ import pytest
 from fixtures_records import bare, case, environment, ok, run, trials, write
 from fixtures_sweep import swept
 
-from bench import report, store
+from bench import store
+from bench.report import files
 from bench.report.loaded import load
 from bench.report.sections import sections
 from bench.result import Skipped
@@ -47,7 +48,7 @@ def test_a_run_of_nothing_has_every_section_which_says_how_to_fill_it(tmp_path, 
         assert section.nothing.endswith(".")
     assert found[LIMITS].nothing == "The machine was not probed: leave out `--no-ceiling`."
     assert "`python -m bench run --sweep`" in found[GROWTH].nothing
-    text = report.write(tmp_path / "run").read_text(encoding="utf-8")
+    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
     for section in found.values():
         assert f"## {section.title}\n\n{section.nothing}\n" in text
 
@@ -68,7 +69,7 @@ def test_a_whole_sweep_fills_every_section(tmp_path):
     (memory,) = found[MEMORY].tables
     assert [line[0] for line in memory.lines] == ["a", "b", "c"]
     assert {line[-1] for line in memory.lines} == {"0 KiB [0, 0]"}
-    report.write(tmp_path / "run")
+    files.write(tmp_path / "run")
     assert (tmp_path / "run" / "growth-batch-size.svg").read_text().startswith("<svg")
     assert (tmp_path / "run" / "growth-samples.svg").exists()
 
@@ -97,7 +98,7 @@ def test_sizes_that_were_skipped_are_said_with_or_without_a_table(tmp_path):
     left = Skipped(7, 48000, "7 does not divide 48000")
     found = of(tmp_path, run(case(), skipped=(left,)), ok(case()))
     assert found[GROWTH].remarks == ["not measured: 7 does not divide 48000"]
-    text = report.write(tmp_path / "run").read_text(encoding="utf-8")
+    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
     assert "\n- not measured: 7 does not divide 48000\n" in text
 
 
@@ -164,7 +165,7 @@ def test_no_name_of_a_record_becomes_markup_in_a_section(tmp_path):
     records = [*swept(names[0], phase_rss_bytes=PEAKS), *tuned, probe(HOSTILE),
                probe("jax", status="failed", reason=HOSTILE, product_seconds=[])]  # fmt: skip
     of(tmp_path, planned, *records)
-    text = report.write(tmp_path / "run").read_text(encoding="utf-8")
+    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
     assert "<script" not in text
     assert not re.search(r"(?<!\\)\[e\]|(?<!\\)`d|(?<!\\)\*g", text)
     assert not re.search(r"^## c", text, re.MULTILINE)

@@ -41,10 +41,9 @@ def host() -> Iterator[None]:
 
 def show_report(folder: Path, target: float | None = None) -> None:
     """Write a run's report and print its tables."""
-    from bench import report as reports
-    from bench.report import loaded, terminal
+    from bench.report import files, loaded, terminal
 
-    written = reports.write(folder, target)
+    written = files.write(folder, target)
     found = loaded.load(folder)
     for table in terminal.tables_of(console, found.rows, found.figures):
         console.print("\n", table, sep="")

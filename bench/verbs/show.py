@@ -19,11 +19,11 @@ def report(
     ] = None,
 ) -> None:
     """Write a run's report.md, summary.csv and charts again, and print its tables."""
-    from bench import report as reports
+    from bench.report import files
 
     show_report(folder, target)
     if readme is not None:
-        reports.update_readme(readme, folder)
+        files.update_readme(readme, folder)
 
 
 def agree(

@@ -1,0 +1,131 @@
+"""The files of a report: Markdown, CSV and charts in the folder of the run, a part of the README."""
+
+import importlib.util
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import noise as noises
+from bench import run as runner
+from bench.error import UserError
+from bench.report import charts, frame, markdown, sections, tables
+from bench.report.loaded import load
+from bench.report.sections import Picture, Section
+from bench.startup import TARGET
+from bench.store import read_environments
+from bench.summary import Row
+
+START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
+
+
+def write(folder: Path, target: float | None = None) -> Path:
+    """Write report.md, summary.csv and the charts into the run's folder; return report.md.
+
+    target: the validation accuracy that training is timed up to.
+    Raises UserError where the folder holds no run or cannot be written.
+    """
+    found = load(folder)
+    following = sections.sections(found, TARGET if target is None else target)
+    try:
+        drawn = draw(folder, found.rows, following)
+        contents = markdown.Contents(
+            found, following, drawn, missing=len(runner.missing(found.run, found.records)),
+            noise=noises.noise(found.main_records, found.environments),
+        )  # fmt: skip
+        (folder / "report.md").write_text(markdown.report(contents), encoding="utf-8")
+        frame.frame(found.rows).to_csv(folder / "summary.csv", index=False)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+    return folder / "report.md"
+
+
+def draw(
+    folder: Path, rows: Sequence[Row], following: Sequence[Section] = ()
+) -> dict[str, list[tuple[str, str]]]:
+    """Write the charts of each workload and section; none without the extra ``report``.
+
+    Returns pairs of file name and description, by workload and by the section's title.
+    """
+    if importlib.util.find_spec("altair") is None or importlib.util.find_spec("vl_convert") is None:
+        return {}
+    shown: dict[str, Sequence[Picture]] = {
+        name: _workload(rows, name) for name in tables.workloads(rows)
+    }
+    shown |= {section.title: section.pictures for section in following}
+    return {
+        name: [_written(folder, picture) for picture in pictures]
+        for name, pictures in shown.items() if pictures
+    }  # fmt: skip
+
+
+def _workload(rows: Sequence[Row], name: str) -> list[Picture]:
+    """Return the charts of a workload's comparison."""
+    shown = tables.measured(rows, name)
+    if not shown:
+        return []
+    by_start = sorted(shown, key=charts.cold_seconds)
+    return [
+        Picture(f"epoch-{name}", f"Epoch time of each implementation, workload {name}",
+                lambda: charts.epochs(shown, f"Epoch time, workload {name}")),
+        Picture(f"cold-start-{name}",
+                f"Time from a cold start to five epochs of each implementation, workload {name}",
+                lambda: charts.cold_start(by_start, f"Cold start, workload {name}")),
+    ]  # fmt: skip
+
+
+def _written(folder: Path, picture: Picture) -> tuple[str, str]:
+    file = _file(picture.name)
+    (folder / file).write_text(charts.svg(picture.chart()) + "\n", encoding="utf-8")
+    return file, picture.title
+
+
+def _file(name: str) -> str:
+    """Name a chart's file; a record's text must neither leave the folder nor end a link."""
+    return f"{re.sub(r'[^A-Za-z0-9-]', '-', name)}.svg"
+
+
+def readme_part(folder: Path, root: Path) -> str:
+    """Return what the README shows of a run: a table of the first workload and its chart.
+
+    Raises UserError where there is nothing to show, or nothing that the README can link to.
+    """
+    if not folder.resolve().is_relative_to(root.resolve()):
+        raise UserError(f"{folder} is outside {root}: the README cannot link to it; move it there")
+    rows = load(folder).rows
+    shown = tables.measured(rows, next(iter(tables.workloads(rows)), ""))
+    if not shown:
+        raise UserError(f"{folder} has no row to show")
+    machine = next(iter(read_environments(folder).values())).machine
+    place = folder.resolve().relative_to(root.resolve()).as_posix()
+    where = markdown.escape(machine.get("name"))
+    report = (
+        f"The [whole report]({place}/report.md) has the other workload, the textbook's figures "
+        "and how everything was measured."
+    )
+    chosen = [column for column in tables.COLUMNS if column.priority <= 9]
+    picture = _file(f"epoch-{shown[0].case.workload}")
+    return "\n".join(
+        [
+            f"On a {where}, batch size {shown[0].case.batch_size}: {markdown.finding(shown)}\n",
+            markdown.comparison(rows, shown, chosen),
+            f"![Epoch time of every implementation]({place}/{picture})\n",
+            report,
+        ]
+    )
+
+
+def update_readme(readme: Path, folder: Path) -> None:
+    """Put the part between the README's two marks; raises UserError where it has none."""
+    try:
+        text = readme.read_text(encoding="utf-8")
+        readme.write_text(_renewed(text, readme, folder), encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot renew {readme}: {error}") from error
+
+
+def _renewed(text: str, readme: Path, folder: Path) -> str:
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not start or not end:
+        raise UserError(f"{readme} lacks the marks {START} and {END}")
+    return f"{before}{START}\n{readme_part(folder, readme.parent)}\n{END}{after}"
