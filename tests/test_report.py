@@ -521,7 +521,7 @@ def test_a_workload_of_any_name_stays_in_the_folder_and_in_its_link(tmp_path):
     drawn = files.draw(tmp_path, rows_of(*trials(case(workload="../a) <b>"), 0.5)))
     ((_, pictures),) = drawn.items()
     assert [file for file, _ in pictures] == ["epoch----a---b-.svg", "cold-start----a---b-.svg"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(file for file, _ in files)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(file for file, _ in pictures)
 
 
 @pytest.mark.parametrize("absent", ["altair", "vl_convert"])
