@@ -1,4 +1,4 @@
-"""The files of a report: Markdown, CSV and charts in the folder of the run, a part of the README."""
+"""The files of a report: Markdown, CSV and charts beside the records, a part of the README."""
 
 import importlib.util
 import re
