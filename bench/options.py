@@ -62,7 +62,7 @@ def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]
         timeout=given.timeout, data=given.data, precision=precision, budget=budget, sweep=sweep,
         sweep_rounds=given.rounds or 1,
         skipped=plan.skipped(selection, sweep),
-        ceilings=plan.ceilings((*cases, *sweep)) if given.ceiling else (),
+        ceilings=plan.ceilings((*cases, *sweep), quick=given.quick) if given.ceiling else (),
     )  # fmt: skip
 
 

@@ -189,8 +189,11 @@ def _figure_case(figure: Figure) -> Case:
     )  # fmt: skip
 
 
-def ceilings(cases: Iterable[Case]) -> tuple[Case, ...]:
-    """Return the probes of what the machine can do, on every device and number of cores."""
+def ceilings(cases: Iterable[Case], *, quick: bool = False) -> tuple[Case, ...]:
+    """Return the probes of what the machine can do, on every device and number of cores.
+
+    quick: one probe a place, the first that runs there; all of them take a quarter of a minute.
+    """
     places = dict.fromkeys((case.device, case.threads) for case in cases)
     return tuple(
         Case(
@@ -200,7 +203,7 @@ def ceilings(cases: Iterable[Case]) -> tuple[Case, ...]:
             **{**_UNFILLED, "workload": "ceiling", "device": device, "threads": threads},
         )
         for device, threads in places
-        for probe in PROBES
+        for probe in [one for one in PROBES if device in one.devices][: 1 if quick else None]
     )  # fmt: skip
 
 
@@ -209,17 +212,13 @@ def trials(run: Run, wanted: Mapping[str, int] | None = None) -> list[Trial]:
 
     Randomised blocks: each round measures every case once, in a random order of its own that
     follows from the seed, so that drift of the machine hits all alike. The ceilings are probed
-    before the first round and, where there are several, after the last; then come the figures, the
-    rounds that a precision takes beyond (``wanted`` has their number by the case's slug), and last
-    a sweep, whose blocks are its own.
+    before the first round; after the last come the figures, the rounds that a precision takes
+    beyond (``wanted`` has their number by the case's slug), and a sweep, whose blocks are its own.
     """
     rounds = {case.slug: run.rounds[case.workload] for case in run.cases}
-    last = 2 if max(rounds.values(), default=0) > 1 else 1
-    probes = [[_probe(number, case) for case in run.ceilings] for number in range(1, last + 1)]
     return [
-        *probes[0],
+        *map(_probe, run.ceilings),
         *_blocks(run, run.cases, {}, rounds),
-        *(probe for later in probes[1:] for probe in later),
         *(Trial(f"r1-{case.implementation}", "figure", 1, case) for case in run.figures),
         *_blocks(run, run.cases, rounds, wanted or {}),
         *_blocks(run, run.sweep, {}, {case.slug: run.sweep_rounds for case in run.sweep}),
@@ -232,9 +231,8 @@ def before_the_sweep(run: Run, left: list[Trial]) -> list[Trial]:
     return [trial for trial in left if trial.case.slug not in slugs] or left
 
 
-def _probe(number: int, case: Case) -> Trial:
-    return Trial(f"r{number}-{case.implementation}-{case.device}-t{case.threads}", "ceiling",
-                 number, case)  # fmt: skip
+def _probe(case: Case) -> Trial:
+    return Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "ceiling", 1, case)
 
 
 def _blocks(

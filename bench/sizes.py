@@ -22,9 +22,8 @@ MOST_ONE_VS_REST = 100_000
 
 # A process that takes more than this share of the memory would be measured swapping.
 MEMORY_SHARE = 0.6
-# The images and what is made of them: sklearn-sgd, the greediest, keeps them in float64 and gathers
-# them once more in the order of the epoch, which is four times the float32 images beside the images
-# themselves (docs/methodology.md, growth of the memory).
+# The images and what is made of them. TensorFlow's loops, the greediest, take five images of memory
+# for a sample more (15.3 KiB: the table of the memory in results/reference/amd-epyc-2-cores).
 COPIES = 5
 
 

@@ -178,24 +178,31 @@ def test_a_sweep_goes_out_from_the_first_workloads_size():
     assert plan.skipped(selection(threads=(2,)), swept) == ()
 
 
-def test_ceilings_come_before_the_first_round_and_after_the_last_and_a_sweep_at_the_end():
+def test_ceilings_come_before_the_first_round_and_a_sweep_at_the_end():
     probe = case("ceiling-numpy", workload="ceiling")
     planned = run(case("a"), rounds={"sgd": 2}, ceilings=(probe,), sweep_rounds=2,
                   sweep=(case("a", batch_size=8),), figures=(case("figure-keras"),))  # fmt: skip
     ids = [trial.id for trial in plan.trials(planned)]
     assert ids == [
         "r1-ceiling-numpy-cpu-t2", "r1-sgd-a-cpu-b32-t2-n48000", "r2-sgd-a-cpu-b32-t2-n48000",
-        "r2-ceiling-numpy-cpu-t2", "r1-figure-keras",
+        "r1-figure-keras",
         "r1-sgd-a-cpu-b8-t2-n48000", "r2-sgd-a-cpu-b8-t2-n48000",
     ]  # fmt: skip
     kinds = [trial.kind for trial in plan.trials(planned)]
-    assert kinds == ["ceiling", "trial", "trial", "ceiling", "figure", "trial", "trial"]
+    assert kinds == ["ceiling", "trial", "trial", "figure", "trial", "trial"]
 
 
-def test_one_round_is_probed_once():
-    probe = case("ceiling-numpy", workload="ceiling")
-    planned = run(case("a"), rounds={"sgd": 1}, ceilings=(probe,))
-    assert [trial.kind for trial in plan.trials(planned)] == ["ceiling", "trial"]
+def test_a_quick_run_probes_each_place_once_with_what_runs_there():
+    found = plan.ceilings([case("a", threads=2), case("a", device="gpu")], quick=True)
+    assert [(one.implementation, one.device) for one in found] == [
+        ("ceiling-numpy", "cpu"), ("ceiling-pytorch", "gpu"),
+    ]  # fmt: skip
+
+
+def test_what_cannot_run_on_a_device_does_not_probe_it():
+    found = plan.ceilings([case("a", device="gpu")])
+    assert "ceiling-numpy" not in [one.implementation for one in found]
+    assert len(found) == len(PROBES) - 1
 
 
 def test_a_probe_knows_where_it_probes():
