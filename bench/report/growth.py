@@ -13,7 +13,7 @@ COST_NOTE = (
     "An epoch takes what every epoch costs, what every step costs times the steps, and what every "
     "sample costs times the samples; in brackets 95 % t intervals of the fit. A cliff is a size "
     "whose epoch is more than 1.2 times off the model; it is left out of the fit. "
-    "A size that one process measured may be off by the luck of that process. docs/methodology.md "
+    "A size that one process measured may be off by the luck of that process. docs/cliffs.md "
     "explains those that are known."
 )
 SAMPLES_NOTE = "Exponent: 1 where twice the samples take twice as long; with its 95 % interval."
