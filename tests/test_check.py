@@ -64,7 +64,7 @@ SAYS = {
     "takes_all_memory": "the process ran out of memory",
     "slow_clock": "it replaced bench.measure.perf_counter_ns",
     "mends_the_clock": "it replaced bench.measure.perf_counter_ns",
-    "disarms_the_guard": "it left the cores it was given",
+    "disarms_the_guard": "threads where 1 were allowed",
     "short_epochs": "it replaced bench.measure.timed",
     "replaces_code": "it replaced the code of bench.guard.same",
     "times_fewer_epochs": "it replaced the contents of bench.measure.TIMED_SECONDS",
@@ -234,4 +234,4 @@ def test_an_examination_whose_threads_cannot_be_told_has_not_passed(digits, answ
     monkeypatch.setattr(check.Judge, "examine", lambda *_: Judgement())
     alone = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
     first = next(alone.findings(case_of("honest")))
-    assert (first.status, first.reason) == ("failed", "it used inf it left the cores it was given")
+    assert (first.status, first.reason) == ("failed", "it used inf threads where 1 were allowed")

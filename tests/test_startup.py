@@ -204,7 +204,8 @@ def test_an_accuracy_after_the_last_timed_epoch_is_no_time():
 def test_published_softmax_rows_reach_the_target_after_the_first_and_within_their_epochs():
     folders = [path.parent for path in PUBLISHED.glob("*/trials.jsonl")]
     found = [reach for folder in folders for reach in reaches(store.read_records(folder))
-             if reach.case.objective == "softmax"]  # fmt: skip
+             if reach.case.objective == "softmax"
+             and (reach.case.batch_size, reach.case.samples) == (32, 48000)]  # fmt: skip
     assert {reach.case.workload for reach in found} == {"sgd", "textbook"}
     assert all(1 < reach.epoch <= reach.case.epochs for reach in found)
     two_errors = 2 * math.sqrt(TARGET * (1 - TARGET) / 12_000)
