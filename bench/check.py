@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -162,8 +163,7 @@ class Examiner:
                 return _finding(case, data, outcome.status, outcome.reason)
             judgement = judge.examine(case, scratch / "params.npy", scratch / "labels.npy")
             reason = self._reason(judgement, case, judge, scratch)
-            in_force = threads_in_force(outcome.document)
-            reason = reason or threads_fault(case, inf if in_force is None else in_force)
+            reason = reason or _threads(case, outcome.document)
         error = judgement.parity.error if judgement.parity else None
         return _finding(case, data, "failed" if reason else "ok", reason, error)
 
@@ -207,6 +207,14 @@ class Examiner:
         return _finding(
             asked, data, "failed", f"where no GPU can be seen it must raise Unavailable: {what}"
         )
+
+
+def _threads(case: Case, document: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with the cores that were used; what cannot be told has not passed."""
+    in_force = threads_in_force(document)
+    if in_force is None:
+        return threads_fault(case, inf, inf)
+    return threads_fault(case, in_force, sum(document["epoch_seconds"]))
 
 
 def passed(found: Sequence[Finding]) -> bool:

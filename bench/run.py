@@ -190,7 +190,7 @@ class _Runner:
         in_force = threads_in_force(values)
         if in_force is None:
             return {"status": "failed", "reason": "the process left a result without its epochs"}
-        fault = judgement.fault or threads_fault(trial.case, in_force)
+        fault = judgement.fault or threads_fault(trial.case, in_force, sum(values["epoch_seconds"]))
         return {
             "status": "failed" if fault else "ok",
             "reason": fault,

@@ -64,7 +64,7 @@ SAYS = {
     "takes_all_memory": "the process ran out of memory",
     "slow_clock": "it replaced bench.measure.perf_counter_ns",
     "mends_the_clock": "it replaced bench.measure.perf_counter_ns",
-    "disarms_the_guard": "threads where 1 were allowed",
+    "disarms_the_guard": "its clock does not add up",
     "short_epochs": "it replaced bench.measure.timed",
     "replaces_code": "it replaced the code of bench.guard.same",
     "times_fewer_epochs": "it replaced the contents of bench.measure.TIMED_SECONDS",

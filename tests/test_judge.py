@@ -284,7 +284,12 @@ def test_a_figure_that_lacks_a_quantity_is_a_fault(name):
     ("in_force", "fine"), [(1.9, True), (2.1, True), (2.11, False)], ids=["less", "edge", "more"]
 )
 def test_more_threads_in_force_than_allowed_are_a_fault(make_case, in_force, fine):
-    assert (judge.threads_fault(make_case(threads=2), in_force) is None) == fine
+    assert (judge.threads_fault(make_case(threads=2), in_force, 0.1) is None) == fine
+
+
+def test_a_few_milliseconds_do_not_tell_how_many_threads_were_used(make_case):
+    assert judge.threads_fault(make_case(threads=2), 2.47, 0.099) is None
+    assert judge.threads_fault(make_case(threads=2), 2.47, 0.1) is not None
 
 
 def test_what_a_trial_trained_beyond_what_was_asked_for_is_not_compared(judged):
