@@ -105,8 +105,8 @@ class Judge:
     def _scored(self, case: Case, epochs: list[Params], judgement: Judgement) -> Judgement:
         """Add accuracy and loss after each of these epochs, in float64."""
         loss = LOSSES[case.objective]
-        validation = [reference.forward(params, self._validation[0]) for params in epochs]
-        test = [reference.forward(params, self._test[0]) for params in epochs]
+        validation = reference.forward_each(epochs, self._validation[0])
+        test = reference.forward_each(epochs, self._test[0])
         return replace(
             judgement,
             validation_accuracy=_accuracies(validation, self._validation[1]),

@@ -1,11 +1,10 @@
-"""The parent's side of a child: its environment and affinity, its time limit, how it ended."""
+"""The parent's side of a child: its affinity, its time limit, how it ended."""
 
 import json
 import os
 import select
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,19 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import leftovers, machine
-from bench.contract import Device
+from bench.child import CACHES, PASSED_ON, Child, Place, settings
 from bench.measure import now
 
-# The names of the parent's variables that a child gets, if set; nothing else gets through, so
-# that a forgotten setting in someone's shell cannot decide a benchmark.
-PASSED_ON = (
-    "PATH",  # torch.compile looks for a C++ compiler there
-    "CXX",  # or takes this one
-    "LD_LIBRARY_PATH",  # site installations of CUDA
-    "LANG",
-    "LC_ALL",
-    "COVERAGE_PROCESS_CONFIG",  # only the test suite sets it, to see the children's lines
-)
 STDERR_TAIL = 2000
 # Room for what the scheduler does between two reads, and for the kernel's tick, by which it dates
 # files; the share is for clocks of one machine that are steered apart.
@@ -41,17 +30,6 @@ _PARTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
-    """Where and how a child runs: interpreter, threads, device, its own variables, time limit."""
-
-    python: str = sys.executable
-    threads: int | None = None
-    device: Device = "cpu"
-    variables: Mapping[str, str] | None = None
-    timeout: float = 600.0
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a child ended. ``document`` is what it wrote, unvalidated; empty when it wrote none."""
 
@@ -62,50 +40,12 @@ class Outcome:
     wall_seconds: float
 
 
-def settings(child: Child, scratch: Path) -> dict[str, str]:
-    """Return the variables that the harness sets: threads, precision, device, empty caches."""
-    threads = str(child.threads or len(machine.usable_cores()))
-    pools = ("OMP", "OPENBLAS", "MKL")
-    return {
-        **{f"{pool}_NUM_THREADS": threads for pool in pools},
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": threads,
-        "NPROC": threads,  # XLA's thread pool
-        "NVIDIA_TF32_OVERRIDE": "0",
-        "JAX_DEFAULT_MATMUL_PRECISION": "highest",
-        **({"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"} if child.device == "cpu" else {}),
-        **{name: str(scratch / "cache" / folder) for name, folder in _CACHES.items()},
-        "PYTHONPATH": str(scratch / "path"),
-        "PYTHONSAFEPATH": "1",  # what lies in the current folder is never imported
-        "PYTHONNOUSERSITE": "1",
-        **(child.variables or {}),
-    }
-
-
-_CACHES = {
-    "HOME": "home",
-    "KERAS_HOME": "keras",
-    "TMPDIR": "tmp",
-    "TORCHINDUCTOR_CACHE_DIR": "inductor",
-    "TRITON_CACHE_DIR": "triton",
-    "CUDA_CACHE_PATH": "cuda",
-    "NUMBA_CACHE_DIR": "numba",
-    "XDG_CACHE_HOME": "xdg",
-}
-
-
-def recorded(child: Child) -> dict[str, str]:
-    """Return the child's variables as the record keeps them: no path of this machine in them."""
-    own = settings(child, Path("<scratch>"))
-    return {**{name: "<passed on>" for name in PASSED_ON if name in os.environ}, **own}
-
-
 def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
     """Run the worker on a request in an empty folder of its own, and wait, asleep, for its end.
 
     Whatever happens, no process of its group is left. KeyboardInterrupt passes through.
     """
-    _furnish(scratch, request)
+    _furnish(scratch, request, child.place)
     start = now()
     with _spawned(child, scratch) as process:
         ended = _wait(process, child.timeout)
@@ -121,12 +61,12 @@ def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
     return Outcome(status, reason, document, tail, wall)
 
 
-def _furnish(scratch: Path, request: Mapping[str, Any]) -> None:
+def _furnish(scratch: Path, request: Mapping[str, Any], place: Place) -> None:
     """Lay out the child's folder; it sees this suite through links, whichever Python it is."""
-    for folder in ("path", *(f"cache/{name}" for name in _CACHES.values())):
+    for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
         (scratch / folder).mkdir(parents=True)
-    for package in ("bench", "implementations"):
-        (scratch / "path" / package).symlink_to(machine.ROOT / package)
+    (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")
+    (scratch / "path" / "implementations").symlink_to(place.implementations)
     (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
 
 
@@ -137,7 +77,7 @@ def _spawned(child: Child, scratch: Path) -> Iterator[subprocess.Popen[bytes]]:
     with (scratch / "stdout").open("wb") as out, (scratch / "stderr").open("wb") as err:
         with _affinity(child.threads):
             process = subprocess.Popen(
-                [child.python, "-m", "bench.worker", str(scratch)],
+                [child.place.python, "-m", "bench.worker", str(scratch)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -156,12 +96,15 @@ def _spawned(child: Child, scratch: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def _affinity(threads: int | None) -> Iterator[None]:
-    """Let what is started meanwhile inherit so many cores: libraries count them as they load."""
+    """Let what is started meanwhile inherit so many cores: libraries count them as they load.
+
+    The last ones: where interrupts are not spread, it is the first that serves them.
+    """
     if threads is None or not hasattr(os, "sched_setaffinity"):
         yield
         return
     own = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, machine.usable_cores()[:threads])
+    os.sched_setaffinity(0, machine.usable_cores()[-threads:])
     try:
         yield
     finally:

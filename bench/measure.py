@@ -72,6 +72,8 @@ class Request:
     """What one trial is asked to do, beside its problem and device.
 
     untouched: the suite as it was before the implementation was loaded.
+    brief: exactly so many epochs, and one prediction: of two versions in turn, the more processes
+    the better, and both must have as many epochs, or the lesser of more would be the less.
     """
 
     initial: Params
@@ -79,6 +81,7 @@ class Request:
     epochs: int
     test_images: NDArray[np.float32]
     untouched: guard.Untouched
+    brief: bool = False
 
 
 def measure(
@@ -107,7 +110,8 @@ def measure(
     _between(found, trainer.reset, given)
     _between(found, gc.collect)
     before = _between(found, machine.energy)
-    for epoch in _epochs(found, TIMED_SECONDS[device], request.epochs):
+    least_seconds = 0.0 if request.brief else TIMED_SECONDS[device]
+    for epoch in _epochs(found, least_seconds, request.epochs):
         samples = _between(found, order, request.seed, epoch, problem.samples)
         _between(found, handed.take, timed_epoch(trainer, samples, found))
         # Between any two epochs, or a clock could be slow in one and be put right in another.
@@ -115,7 +119,7 @@ def measure(
     found.energy_joules, found.energy_absent = _between(found, machine.energy_since, before)
     _between(found, found.mark, "epochs")
     found.peak_rss_bytes = found.phase_rss_bytes["epochs"]
-    labels = _predict(trainer, request.test_images, found)
+    labels = _predict(trainer, request, found)
     _between(found, found.mark, "predictions")
     guard.same("the initial params it was given", request.initial, given)
     return found, _between(found, handed.stack), labels
@@ -153,13 +157,12 @@ def timed_epoch(trainer: Trainer, samples: NDArray[np.int64], found: Measurement
     return params
 
 
-def _predict(
-    trainer: Trainer, images: NDArray[np.float32], found: Measurement
-) -> NDArray[np.int64]:
+def _predict(trainer: Trainer, request: Request, found: Measurement) -> NDArray[np.int64]:
     """Time the predictions of all test images in one batch, host to host."""
+    images = request.test_images
     _between(found, gc.collect)
     labels, found.first_predict_seconds = timed(trainer.predict, images)
-    while len(found.predict_seconds) < MOST_REPEATS:
+    while len(found.predict_seconds) < MOST_REPEATS and not request.brief:
         enough = sum(found.predict_seconds) >= PREDICT_SECONDS
         if enough and len(found.predict_seconds) >= PREDICTIONS:
             break

@@ -6,15 +6,28 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from bench import request
+from bench.child import Child, Place
 from bench.contract import Objective
 from bench.error import UserError
-from bench.launch import Child, Outcome, launch
+from bench.launch import Outcome, launch
 from bench.result import Case
 
 
 def framework(case: Case) -> Outcome:
     """Import a case's implementation, and its framework with it."""
     return _import(request.source(case), Child(variables=case.variables))
+
+
+def software(place: Place) -> dict[str, Any]:
+    """Return what is installed for another interpreter; raises UserError where it cannot tell."""
+    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
+        outcome = launch({"mode": "software"}, Child(place=place, timeout=120), Path(scratch))
+    if outcome.status != "ok":
+        raise UserError(
+            f"{place.python} does not run the suite: {outcome.reason}; give a Python 3.11 or newer "
+            "that has NumPy"
+        )
+    return dict(outcome.document["software"])
 
 
 def file(path: Path) -> Objective:

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench.dataset import Dataset
-from bench.result import Case
+from bench.result import Case, Slowdown
 
 
 def training(mode: str, case: Case, data: Dataset, seed: int) -> dict[str, Any]:
@@ -15,6 +17,12 @@ def training(mode: str, case: Case, data: Dataset, seed: int) -> dict[str, Any]:
         "workload": case.workload, "device": case.device, "batch_size": case.batch_size,
         "samples": case.samples, "epochs": case.epochs, "seed": seed,
     }  # fmt: skip
+
+
+def brief(slowdown: Slowdown | None) -> dict[str, Any]:
+    """Ask for a trial of one side of a pair: so many epochs, no more, and one prediction."""
+    injected = None if slowdown is None else msgspec.to_builtins(slowdown)
+    return {"brief": True, "slowdown": injected}
 
 
 def source(case: Case) -> dict[str, Any]:

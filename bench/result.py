@@ -1,6 +1,7 @@
 """Frozen records of what was measured: raw values only; bench/summary.py derives the rest.
 
-Format 2: sweeps, ceilings, peak memory by phase. Format 1, the first, is read as well.
+Format 3: versions in pairs. Format 2: sweeps, ceilings, peak memory by phase. Both are read, and
+format 1, the first.
 """
 
 from typing import Any, Literal
@@ -9,7 +10,7 @@ import msgspec
 
 from bench.contract import Device, Objective
 
-FORMAT = 2
+FORMAT = 3
 
 Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
 Kind = Literal["trial", "figure", "ceiling"]
@@ -50,13 +51,25 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         )
 
 
+class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was injected to be found: every so many epochs, so large a share of them more CPU."""
+
+    share: float
+    every: int = 1
+
+
 class Trial(msgspec.Struct, frozen=True):
-    """One case, once (or one figure of the textbook); the id is its own within the run."""
+    """One case, once (or one figure of the textbook); the id is its own within the run.
+
+    version: which side of a comparison in pairs this is; the round is the pair's number there.
+    """
 
     id: str
     kind: Kind
     round: int
     case: Case
+    version: str = ""
+    slowdown: Slowdown | None = None
 
 
 class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,6 +128,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     chain_steps: int | None = None
     chain_seconds: list[float] = []
     conditions: dict[str, float | None] = {}
+    version: str = ""
+    slowdown: Slowdown | None = None
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

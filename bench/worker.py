@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import dataset, guard, machine
+from bench import dataset, guard, machine, slower
 from bench.contract import Problem, Unavailable
 from bench.examine import Asked, examine
 from bench.guard import FaultError
@@ -73,7 +73,8 @@ def trial(request: Document, folder: Path) -> Document:
     _, second = timed(untouched.check)
     (problem, asked), before = timed(prepare, request, untouched)
     memory["data"] = machine.peak_rss_bytes()
-    found, params, predicted = measure(module.Trainer, problem, request["device"], asked)
+    trainer = slower.slowed(module.Trainer, request.get("slowdown"))
+    found, params, predicted = measure(trainer, problem, request["device"], asked)
     found.phase_rss_bytes = {**memory, **found.phase_rss_bytes}
     _, after = timed(leave, folder, params, predicted)
     _, last = timed(unchanged, untouched, problem, request)
@@ -125,7 +126,10 @@ def prepare(request: Document, untouched: guard.Untouched) -> tuple[Problem, Req
     classes = request["classes"]
     problem = Problem(images, labels, classes, request["batch_size"], workload.optimizer)
     initial = initial_params(workload, problem.features, classes, request["seed"])
-    return problem, Request(initial, request["seed"], request["epochs"], test_images, untouched)
+    brief = request.get("brief", False)
+    return problem, Request(
+        initial, request["seed"], request["epochs"], test_images, untouched, brief=brief
+    )
 
 
 def leave(folder: Path, params: NDArray[np.float32], predicted: NDArray[np.int64]) -> None:
@@ -163,7 +167,15 @@ def probe(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode
     }
 
 
-MODES = {"trial": trial, "check": check, "ceiling": ceiling, "figure": figure, "probe": probe}
+def software(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
+    """Say what is installed for this interpreter."""
+    return {"software": machine.software()}
+
+
+MODES = {
+    "trial": trial, "check": check, "ceiling": ceiling, "figure": figure, "probe": probe,
+    "software": software,
+}  # fmt: skip
 
 
 def load(request: Document) -> ModuleType:

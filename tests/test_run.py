@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from fixtures_records import ok
 
-from bench import plan, run, store
+from bench import plan, run, runner, store
 from bench.launch import Outcome
 from bench.result import FORMAT, Run
 
@@ -212,7 +212,7 @@ def pretended(monkeypatch):
             store.append(self._folder, record)
             return record
 
-        monkeypatch.setattr(run._Runner, "measure", measure)
+        monkeypatch.setattr(run.Runner, "measure", measure)
         monkeypatch.setattr(run, "_imports", lambda _: iter(()))
         monkeypatch.setattr(run, "now", lambda: clock[0])
 
@@ -397,7 +397,7 @@ def test_a_trial_without_params_is_a_failure(performed, own_case):
 
 def test_a_child_may_not_judge_itself():
     document = {"import_seconds": 1.0, "parity": {"error": 0}, "validation_accuracy": [1.0]}
-    found = run._reported(Outcome("ok", None, document, "", wall_seconds=2))
+    found = runner._reported(Outcome("ok", None, document, "", wall_seconds=2))
     assert found == {"status": "ok", "reason": None, "import_seconds": 1.0, "wall_seconds": 2}
 
 

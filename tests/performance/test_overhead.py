@@ -11,8 +11,8 @@ from statistics import median
 import pytest
 
 from bench import dataset, launch, machine, plan, request
+from bench.child import Child, settings
 from bench.intervals import interval
-from bench.launch import Child
 from bench.sizes import Size
 from bench.workload import WORKLOADS
 
@@ -38,10 +38,11 @@ def under_the_harness(case, found, scratch):
 
 def bare(case, found, scratch):
     child = Child(threads=THREADS, variables=case.variables)
-    launch._furnish(scratch, {})  # the same empty caches, and the same suite to import from
+    # The same empty caches, and the same suite to import from.
+    launch._furnish(scratch, {}, child.place)
     done = subprocess.run(
         [sys.executable, str(BARE), case.module, str(found.folder), str(case.epochs)],
-        env={"PATH": os.environ["PATH"], **launch.settings(child, scratch)},
+        env={"PATH": os.environ["PATH"], **settings(child, scratch)},
         cwd=scratch, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return json.loads(done.stdout)
