@@ -5,7 +5,7 @@ appended) and ``params/<trial>.npy``.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -18,13 +18,16 @@ from bench.result import FORMAT, Environment, Kind, Record, Run
 Read = TypeVar("Read", bound=msgspec.Struct)
 
 
-def create(folder: Path, run: Run) -> None:
-    """Make the run's folder; raises UserError where it cannot be, or holds another run."""
+def create(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
+    """Make the folder of a run, or of what else is planned in a file of another name.
+
+    Raises UserError where it cannot be, or holds another run.
+    """
     refuse_another_run(folder)
     with _writing(folder):
-        (folder / "params").mkdir(parents=True, exist_ok=True)
-        (folder / "environments").mkdir(exist_ok=True)
-    _write(folder / "run.json", msgspec.json.format(msgspec.json.encode(run)) + b"\n")
+        for each in ("params", "environments") if name == "run.json" else ("environments",):
+            (folder / each).mkdir(parents=True, exist_ok=True)
+    _write(folder / name, msgspec.json.format(msgspec.json.encode(plan)) + b"\n")
 
 
 def refuse_another_run(folder: Path) -> None:
@@ -53,9 +56,19 @@ def add_environment(folder: Path, environment: Environment) -> None:
         _write(path, msgspec.json.format(msgspec.json.encode(environment)) + b"\n")
 
 
+def keep_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
+    """Keep after how many pairs each case of a comparison is looked at: planned as it begins."""
+    _write(folder / "looks.json", msgspec.json.format(msgspec.json.encode(looks)) + b"\n")
+
+
 def read_run(folder: Path) -> Run:
     """Read what a run set out to do; raises UserError."""
-    return _read(folder / "run.json", Run)
+    return read_plan(folder / "run.json", Run)
+
+
+def read_plan(path: Path, kind: type[Read]) -> Read:
+    """Read what was planned, of the kind that this file holds; raises UserError."""
+    return _read(path, kind)
 
 
 def read_environments(folder: Path) -> dict[str, Environment]:

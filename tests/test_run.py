@@ -178,7 +178,7 @@ def test_a_framework_that_is_not_installed_is_unavailable_and_says_how_to_instal
 def test_a_device_that_an_implementation_does_not_know_needs_no_child(
     performed, make_case, monkeypatch
 ):
-    monkeypatch.setattr(run, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(runner, "launch", lambda *_: pytest.fail("a child was launched"))
     monkeypatch.setattr(run, "_imports", lambda _: iter(()))
     (record,) = records_of(performed(make_case(device="gpu")))
     assert (record.status, record.reason) == ("unavailable", "numpy runs on cpu only")
@@ -299,9 +299,9 @@ def test_probes_read_what_is_measured_on_their_cores_and_fits_into_the_memory(
         asked.append(request)
         return Outcome("failed", "not launched", {}, "", wall_seconds=1)
 
-    monkeypatch.setattr(run, "launch", launch)
+    monkeypatch.setattr(runner, "launch", launch)
     monkeypatch.setattr(run, "_imports", lambda _: iter(()))
-    monkeypatch.setattr(run.sizes, "most_samples", lambda features: 30 * features)
+    monkeypatch.setattr(runner.sizes, "most_samples", lambda features: 30 * features)
     cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
     performed(*cases, ceilings=plan.ceilings(cases), sweep=(make_case(samples=480),))
     probes = [one for one in asked if one["mode"] == "ceiling" and one["module"] == "ceiling_numpy"]
