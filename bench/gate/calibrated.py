@@ -99,8 +99,8 @@ def spread(blocks: Sequence[Block]) -> Spread | None:
     between = variance(fmean(group) for group in groups) - inside / size
     epochs = [variance(map(math.log, record.epoch_seconds))
               for block in blocks for two in block.pairs for record in two]  # fmt: skip
-    deviations = (fmean(epochs), inside, max(0.0, between))
-    return Spread(*map(math.sqrt, deviations), count=len(groups))
+    within, processes, runs = map(math.sqrt, (fmean(epochs), inside, max(0.0, between)))
+    return Spread(within, processes, runs, len(groups))
 
 
 def folder(machine: str) -> Path:

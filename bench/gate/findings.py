@@ -122,8 +122,10 @@ def _measured(
         if each := told.get((name, quantity.name)):
             verdict = judged.get((name, quantity.name))
             more = more_pairs(each, plan.rule) if verdict == "undecided" else None
-            sides = [[quantity.value(two[side]) or 0.0 for two in pairs[name]] for side in (0, 1)]
-            found.append(Measured(quantity, *map(median, sides), each, verdict, more))
+            base, candidate = (
+                median(quantity.value(two[side]) or 0.0 for two in pairs[name]) for side in (0, 1)
+            )
+            found.append(Measured(quantity, base, candidate, each, verdict, more))
     return tuple(found)
 
 

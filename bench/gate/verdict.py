@@ -1,9 +1,9 @@
 """Slower, faster, no change, or undecided: one rule for pairs and for stored runs."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from bench.gate.paired import Difference
 
@@ -13,6 +13,7 @@ ALPHA = 0.01
 TOLERANCE = 0.02
 
 Verdict = Literal["slower", "faster", "no change", "undecided"]
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +50,22 @@ def verdict(found: Difference, rule: Rule, slower: float, faster: float) -> Verd
     return "undecided"
 
 
-def verdicts(found: Mapping[str, Difference], rule: Rule) -> dict[str, Verdict]:
+def verdicts(found: Mapping[Key, Difference], rule: Rule) -> dict[Key, Verdict]:
     """Judge all quantities of a comparison together."""
     slower = holm({name: each.slower for name, each in found.items()}, rule.family)
     faster = holm({name: each.faster for name, each in found.items()}, rule.family)
     return {name: verdict(each, rule, slower[name], faster[name]) for name, each in found.items()}
 
 
-def holm(values: Mapping[str, float], family: int) -> dict[str, float]:
+def holm(values: Mapping[Key, float], family: int) -> dict[Key, float]:
     """Adjust p so that each may be held against the rate of the whole family.
 
     family: how many there are with those that are not known yet, which count as 1.
     Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal
     of Statistics 6 (1979), pp. 65-70.
     """
-    adjusted, largest = {}, 0.0
+    adjusted: dict[Key, float] = {}
+    largest = 0.0
     for place, name in enumerate(sorted(values, key=values.__getitem__)):
         largest = max(largest, min(1.0, (family - place) * values[name]))
         adjusted[name] = largest
