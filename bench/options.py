@@ -54,7 +54,7 @@ def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]
     now = dt.datetime.now(dt.UTC)
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = output or RESULTS / name
-    _writable(folder)
+    writable(folder)
     figures = plan.figures() if selection.with_figures() and given.data is None else ()
     return folder, Run(
         format=FORMAT, run=name, command=command, created=now.isoformat(timespec="seconds"),
@@ -87,14 +87,14 @@ def _flag(name: str, default: object) -> str:
     return "--" + (name.removesuffix("s") if default == () else name).replace("_", "-")
 
 
-def share(text: str | None) -> float | None:
-    """Read a share such as 2% or 0.02; raises UserError unless it lies between 0.1 and 50 %."""
+def share(text: str | None, flag: str = "--precision", least: float = 0.001) -> float | None:
+    """Read a share such as 2% or 0.02; raises UserError unless it lies between least and 50 %."""
     if text is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(%?)", text.strip())
     value = float(found[1]) / (100 if found[2] else 1) if found else 0.0
-    if not 0.001 <= value <= 0.5:
-        raise UserError(f"--precision {text}: give a share from 0.1% to 50%, such as 2%")
+    if found is None or not least <= value <= 0.5:
+        raise UserError(f"{flag} {text}: give a share from {100 * least:g}% to 50%, such as 2%")
     return value
 
 
@@ -113,14 +113,14 @@ def _selection(given: Given, precision: float | None) -> plan.Selection:
     for name in given.workloads:
         if name not in WORKLOADS:
             raise plan.unknown("workload", name, list(WORKLOADS))
-    device = _device(given.device)
+    device = known_device(given.device)
     if given.sweep and (given.batch_size or given.threads or given.samples):
         raise UserError("--sweep chooses --batch-size, --threads and --samples; leave those out")
     batch_sizes, samples = (
-        _sizes("--batch-size", given.batch_size),
-        _sizes("--samples", given.samples),
+        whole_numbers("--batch-size", given.batch_size),
+        whole_numbers("--samples", given.samples),
     )
-    threads = _threads(given.threads)
+    threads = known_threads(given.threads)
     images, labels = dataset.read(dataset.find(given.data).folder, "train")
     _fits(min(samples, default=0), images.shape[1])
     return plan.Selection(
@@ -130,7 +130,7 @@ def _selection(given: Given, precision: float | None) -> plan.Selection:
     )  # fmt: skip
 
 
-def _sizes(flag: str, text: str | None) -> tuple[int, ...]:
+def whole_numbers(flag: str, text: str | None) -> tuple[int, ...]:
     """Read whole numbers such as 32 or 8,32,128; raises UserError."""
     found = () if text is None else tuple(each.strip() for each in text.split(","))
     if not all(re.fullmatch(r"[0-9]{1,10}", each) and 0 < int(each) <= MOST for each in found):
@@ -142,7 +142,7 @@ def _sizes(flag: str, text: str | None) -> tuple[int, ...]:
 
 def examination(given: Given) -> tuple[list[Case], Examiner]:
     """Return what ``bench check`` examines, and who does it; raises UserError."""
-    device, threads = _device(given.device), _threads(given.threads)
+    device, threads = known_device(given.device), known_threads(given.threads)
     if len(threads) > 1:
         raise UserError(f"--threads {given.threads}: an examination has one number of threads")
     names = given.implementations or tuple(entry.name for entry in IMPLEMENTATIONS)
@@ -157,17 +157,18 @@ def examination(given: Given) -> tuple[list[Case], Examiner]:
     )
 
 
-def _device(name: str) -> Device:
+def known_device(name: str) -> Device:
+    """Return a device; raises UserError where there is none of that name."""
     for known in get_args(Device):
         if known == name:
             return cast("Device", known)
     raise plan.unknown("device", name, get_args(Device))
 
 
-def _threads(text: str | None) -> tuple[int, ...]:
+def known_threads(text: str | None) -> tuple[int, ...]:
     """Return the numbers of threads, "all" as the cores; raises UserError for too many."""
     cores = len(usable_cores())
-    found = _sizes("--threads", None if text is None else re.sub(r"\ball\b", str(cores), text))
+    found = whole_numbers("--threads", None if text is None else re.sub(r"\ball\b", str(cores), text))
     if max(found, default=0) > cores:
         raise UserError(f"--threads {text}: this machine lets us use {cores} at most")
     return found
@@ -188,7 +189,7 @@ def _fits(samples: int, features: int) -> None:
         raise UserError(f"--samples {samples}: {most} are as many as this machine's memory holds")
 
 
-def _writable(folder: Path) -> None:
+def writable(folder: Path) -> None:
     """Refuse a folder that holds a run or cannot be written, before anything is measured."""
     store.refuse_another_run(folder)
     there = folder

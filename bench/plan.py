@@ -74,7 +74,7 @@ def cases(selection: Selection, probe: Callable[[Path], Objective]) -> tuple[Cas
 
 
 def _registered() -> list[Case]:
-    return [_case(entry) for entry in IMPLEMENTATIONS]
+    return [begin(entry) for entry in IMPLEMENTATIONS]
 
 
 def _product(selection: Selection, chosen: Sequence[Case]) -> tuple[Case, ...]:
@@ -116,7 +116,7 @@ def skipped(selection: Selection, sweep: Sequence[Case]) -> tuple[Skipped, ...]:
     return tuple(Skipped(*pair, reason) for pair, reason in left.items())
 
 
-def _case(entry: Implementation) -> Case:
+def begin(entry: Implementation) -> Case:
     """Begin a case from a registry entry; the workload's part is filled in later."""
     return Case(
         implementation=entry.name, module=entry.module, framework=entry.framework,
@@ -134,7 +134,7 @@ def implementation(name: str, probe: Callable[[Path], Objective]) -> Case:
     """Begin a case from a name of the registry or from somebody's own file; raises UserError."""
     for known in IMPLEMENTATIONS:
         if known.name == name:
-            return _case(known)
+            return begin(known)
     if name.endswith(".py") or "/" in name:
         return _own_file(Path(name), probe)
     raise unknown("implementation", name, [known.name for known in IMPLEMENTATIONS])
