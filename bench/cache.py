@@ -33,7 +33,7 @@ def keep(key: str, make: Make) -> tuple[Path, Facts]:
     one process makes a key at a time; the others wait and use what it made.
     Raises DataError if the cache cannot be written, and what make raises.
     """
-    folder = _root() / key
+    folder = root() / key
     facts = _whole(folder)
     if facts is None:
         try:
@@ -46,8 +46,11 @@ def keep(key: str, make: Make) -> tuple[Path, Facts]:
     return folder, facts
 
 
-def _root() -> Path:
-    """SOFTMAX_BENCH_CACHE, else our folder in the user's cache by the XDG base directories."""
+def root() -> Path:
+    """SOFTMAX_BENCH_CACHE, else our folder in the user's cache by the XDG base directories.
+
+    Raises DataError where there is no home folder.
+    """
     own, user = os.environ.get("SOFTMAX_BENCH_CACHE"), os.environ.get("XDG_CACHE_HOME", "")
     if own:
         return expanded(own).resolve()

@@ -1,16 +1,200 @@
-"""What is compared: a git revision, packages, an interpreter, a file, or the tree as it is."""
+"""What the command line means by a version: one side of a comparison."""
 
-from typing import Literal
+import ast
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import warnings
+from pathlib import Path
+from typing import Literal, cast
 
 import msgspec
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from bench.error import UserError
+from bench.gate import revision
+from bench.idx import expanded
+from implementations import IMPLEMENTATIONS
+
+Kind = Literal["revision", "tree", "packages", "interpreter", "file"]
+
+_WORDS: dict[Kind, str] = {
+    "revision": "a git revision", "tree": "the working tree", "packages": "a set of packages",
+    "interpreter": "a Python", "file": "a file",
+}  # fmt: skip
+# What each kind is measured against; the working tree is also what runs now: its packages and its
+# Python.
+_AGAINST: dict[Kind, set[Kind]] = {
+    "revision": {"revision", "tree"},
+    "packages": {"packages", "tree"},
+    "interpreter": {"interpreter", "tree"},
+    "file": {"file"},
+}
+
+# Between two requirements, not within one: no operator stands before it, no bracket is open.
+_BETWEEN = re.compile(r"(?<=[^\s,<>=!~])[\s,]+(?=[A-Za-z])(?![^\[]*\])")
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(?:\s*\[[^\]]*\])?(\s*(?:[<>=]|[!~]=).*)?")
+
+_ASK = (
+    "import importlib.util, sys;"
+    "print('Python', sys.version_info >= (3, 11), importlib.util.find_spec('numpy') is not None)"
+)
+_ANSWER_SECONDS = 60.0
 
 
 class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One side of a comparison, as the command line named it."""
+    """One side of a comparison, as far as its name tells.
+
+    name: as given. commit: full, of a revision. requirements: of packages, canonical and sorted.
+    path: of a file or a Python, as given. sha256: of a file.
+    """
 
     name: str
-    kind: Literal["revision", "tree", "packages", "interpreter", "file"]
+    kind: Kind
     commit: str | None = None
     requirements: tuple[str, ...] = ()
     sha256: str | None = None
     path: str | None = None
+
+
+def read(text: str) -> Version:
+    """Find out what a text means; raises UserError where it means nothing that is here.
+
+    The first that fits, in this order: what ends with ``.py`` is a file; ``.`` the working tree;
+    what has an operator, or several names, is packages; then an executable; then a git revision.
+    On PATH only what is called python or pypy is tried: other programs are not run to be asked.
+    """
+    text = text.strip()
+    if text.endswith(".py"):
+        return Version(text, "file", sha256=_sha256(text), path=text)
+    if text == ".":
+        return Version(text, "tree")
+    if parts := _parts(text):
+        return Version(text, "packages", requirements=_requirements(parts))
+    if python := executable(text):
+        _ask(text, python)
+        return Version(text, "interpreter", path=text)
+    if commit := revision.find(text):
+        return Version(text, "revision", commit=commit)
+    raise _unknown(text)
+
+
+def fault(base: Version, candidate: Version) -> str | None:
+    """Say why two versions cannot be compared, and what can; None where they can."""
+    kinds = (base.kind, candidate.kind)
+    if kinds == ("tree", "tree") or any(
+        one in _AGAINST and other in _AGAINST[one] for one, other in (kinds, kinds[::-1])
+    ):
+        return None
+    remedy = "a file with a file" if "file" in kinds else "two of a kind, or either with ."
+    return (
+        f"{base.name} is {_WORDS[base.kind]} and {candidate.name} is {_WORDS[candidate.kind]}; "
+        f"compare {remedy}"
+    )
+
+
+def _sha256(text: str) -> str:
+    """Hash an implementation file that is Python; raises UserError."""
+    try:
+        source = Path(text).read_bytes()
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        raise UserError(f"{text}: {reason}; name a .py file that is there") from error
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of its escapes, say: its own affair
+            ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise UserError(f"{text} is not Python: {reason}{line}; mend the file") from error
+    return hashlib.sha256(source).hexdigest()
+
+
+def _parts(text: str) -> list[str]:
+    """Take requirements apart; empty where the text is none: one name alone is not."""
+    parts = _BETWEEN.split(text.strip(", "))
+    found = [_REQUIREMENT.fullmatch(part) for part in parts]
+    return parts if all(found) and (len(parts) > 1 or cast("re.Match[str]", found[0])[1]) else []
+
+
+def _requirements(parts: list[str]) -> tuple[str, ...]:
+    """Normalise requirements; raises UserError for one that is malformed, or there twice."""
+    found: dict[str, str] = {}
+    for part in parts:
+        requirement = _requirement(part)
+        name = canonicalize_name(requirement.name)
+        if name in found:
+            raise UserError(f"{name} is named twice; name one release of it")
+        extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+        found[name] = f"{name}{extras}{requirement.specifier}"
+    return tuple(found[name] for name in sorted(found))
+
+
+def _requirement(part: str) -> Requirement:
+    try:
+        requirement = Requirement(part)
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{part!r} is no requirement ({reason}); write it as in scikit-learn==1.8.0"
+        ) from error
+    if not requirement.specifier:
+        raise _which(part)
+    if requirement.marker or requirement.url:
+        raise UserError(f"{part!r}: give a name and a release only, such as scikit-learn==1.8.0")
+    return requirement
+
+
+def _which(name: str) -> UserError:
+    """Ask for a release, with the installed one as the example."""
+    try:
+        release = importlib.metadata.version(name)
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return UserError(f"{name}: say which release, as in scikit-learn==1.8.0")
+    return UserError(f"{name}: say which release, e.g. {name}=={release.partition('+')[0]}")
+
+
+def executable(text: str) -> str | None:
+    """Return the absolute path of a Python that is named by its path, or called so on PATH.
+
+    Links are kept: a virtual environment is known by the place of its own.
+    """
+    if "/" not in text and not text.startswith(("python", "pypy")):
+        return None
+    found = shutil.which(expanded(text))
+    return None if found is None else os.path.abspath(found)  # noqa: PTH100 - resolve() follows links
+
+
+def _ask(text: str, python: str) -> None:
+    """Raise UserError unless it answers as a Python that can be a child of this suite."""
+    try:
+        done = subprocess.run(
+            [python, "-I", "-c", _ASK], capture_output=True, text=True, errors="replace",
+            stdin=subprocess.DEVNULL, timeout=_ANSWER_SECONDS, check=False,
+        )  # fmt: skip
+        answer = done.stdout.split() if done.returncode == 0 else []
+    except (OSError, subprocess.TimeoutExpired):
+        answer = []
+    if answer[:2] != ["Python", "True"]:
+        raise UserError(f"{text} does not answer as Python 3.11 or later; name one that does")
+    if answer[2:] != ["True"]:
+        raise UserError(f"{text} has no NumPy; install NumPy and the framework there")
+
+
+def _unknown(text: str) -> UserError:
+    """Say what a text might have meant: a path, a package, a revision of a similar name."""
+    if text.startswith(("/", "./", "../", "~")):
+        return UserError(f"{text} is no executable; name a Python, such as env/bin/python")
+    if canonicalize_name(text) in _packages():
+        return _which(text)
+    return revision.unknown(text)
+
+
+def _packages() -> set[str]:
+    """Name the distributions that are here, and those that the implementations are made with."""
+    here = {found.metadata["Name"] or "" for found in importlib.metadata.distributions()}
+    return {canonicalize_name(name) for name in here | {one.framework for one in IMPLEMENTATIONS}}
