@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 
 from bench.error import UserError
-from bench.verbs import check, intervals, run, show
+from bench.verbs import ab, check, intervals, run, show
 
 app = typer.Typer(
     name="bench",
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(check.check)
+app.command()(ab.ab)
 app.command()(show.report)
 app.command()(intervals.intervals)
 app.command()(show.agree)

@@ -168,7 +168,9 @@ def known_device(name: str) -> Device:
 def known_threads(text: str | None) -> tuple[int, ...]:
     """Return the numbers of threads, "all" as the cores; raises UserError for too many."""
     cores = len(usable_cores())
-    found = whole_numbers("--threads", None if text is None else re.sub(r"\ball\b", str(cores), text))
+    found = whole_numbers(
+        "--threads", None if text is None else re.sub(r"\ball\b", str(cores), text)
+    )
     if max(found, default=0) > cores:
         raise UserError(f"--threads {text}: this machine lets us use {cores} at most")
     return found

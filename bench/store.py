@@ -61,6 +61,17 @@ def keep_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
     _write(folder / "looks.json", msgspec.json.format(msgspec.json.encode(looks)) + b"\n")
 
 
+def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Read after how many pairs each case was to be looked at; raises UserError."""
+    path = folder / "looks.json"
+    if not path.exists():
+        return {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, tuple[int, ...]])
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{path}: not the looks of a comparison: {error}; delete it") from error
+
+
 def read_run(folder: Path) -> Run:
     """Read what a run set out to do; raises UserError."""
     return read_plan(folder / "run.json", Run)

@@ -58,7 +58,7 @@ def conforms(judge_of, tmp_path):
         # One thread, because two of them wait for each other where the machine is busy.
         chosen = {"workload": "sgd", "device": "cpu", "batch_size": 32, "samples": samples}
         chosen |= {"epochs": 5, "threads": 1, **changes}
-        case = msgspec.structs.replace(plan._case(entry), **chosen)
+        case = msgspec.structs.replace(plan.begin(entry), **chosen)
         asked = request.training("trial", case, data, 42)
         child = Child(threads=case.threads, variables=case.variables, timeout=240)
         outcome = launch(asked, child, tmp_path / "child")

@@ -1,11 +1,10 @@
-"""What ``bench ab`` was asked for, checked against what there is, as a comparison with its places."""
+"""What ``bench ab`` was asked for, checked against what there is, and where its versions are."""
 
 import datetime as dt
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench import dataset, options, plan, probe
 from bench.child import Place
@@ -63,13 +62,16 @@ class Asked:
 
 @contextmanager
 def comparison(
-    sides: tuple[str, str], given: Given, terms: Terms, command: str,
+    sides: tuple[str, str],
+    given: Given,
+    terms: Terms,
+    command: str,
     progress: Callable[[str], None],
 ) -> Iterator[Asked]:
     """Prepare both versions and have them until the end; raises UserError.
 
     progress: is told what takes long.
-    """  # fmt: skip
+    """
     base, candidate = map(version.read, sides)
     if fault := version.fault(base, candidate):
         raise UserError(fault)
@@ -125,7 +127,7 @@ def sized(given: Given) -> Callable[[Case], Case]:
 
 
 def _chosen(base: Version, candidate: Version, given: Given) -> list[Implementation]:
-    """Return what was named, or of packages what uses them; of revisions it is known only later."""
+    """Return what was named, or what uses the packages; of revisions it is known only later."""
     if given.implementations or base.kind == "file":
         return [entry for entry in IMPLEMENTATIONS if entry.name in given.implementations]
     kinds = {base.kind, candidate.kind}
@@ -140,7 +142,9 @@ def _chosen(base: Version, candidate: Version, given: Given) -> list[Implementat
 
 
 def _pairings(
-    base: tuple[Version, Site], candidate: tuple[Version, Site], given: Given,
+    base: tuple[Version, Site],
+    candidate: tuple[Version, Site],
+    given: Given,
     chosen: list[Implementation],
 ) -> tuple[list[Pairing], list[Absent]]:
     """Pair what both versions have, and say of the rest why there is nothing to compare with."""
@@ -159,7 +163,8 @@ def _pairings(
     both = [name for name in dict.fromkeys(names) if name in ours and name in theirs]
     absent = [
         Absent(name, f"not in {(base if name in theirs else candidate)[0].name}")
-        for name in dict.fromkeys(names) if name not in both
+        for name in dict.fromkeys(names)
+        if name not in both
     ]
     return [Pairing(plan.begin(ours[name]), plan.begin(theirs[name])) for name in both], absent
 

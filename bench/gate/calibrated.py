@@ -9,9 +9,12 @@ from pathlib import Path
 from statistics import fmean, variance
 
 from bench.error import UserError
+from bench.gate import power
 from bench.gate.calibration import Calibration
 from bench.gate.findings import Pair, good_pairs
+from bench.gate.looks import LEAST
 from bench.gate.quantities import EPOCH, log_ratio
+from bench.gate.verdict import Rule
 from bench.result import Slowdown
 from bench.store import read_plan, read_records
 
@@ -86,6 +89,15 @@ class Calibrated:
     def spread(self, slug: str) -> Spread | None:
         """Return the spread of a case; None where two blocks or more do not tell it."""
         return spread(self.blocks(slug))
+
+    def sees(self, slug: str, pairs: int, rule: Rule) -> float | None:
+        """Return the slowdown that so many pairs of a case find 95 % of the time on this machine.
+
+        None where it was not calibrated, or with less than two blocks.
+        """
+        if len(self.blocks(slug)) < 2 or pairs < LEAST:
+            return None
+        return power.smallest(self.logs(slug), pairs, rule, draws=200)
 
 
 def spread(blocks: Sequence[Block]) -> Spread | None:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean, median
 from typing import Literal
 
@@ -13,6 +14,7 @@ from bench.gate.paired import Difference, difference
 from bench.gate.quantities import EPOCH, QUANTITIES, Quantity, log_ratio
 from bench.gate.verdict import Verdict, more_pairs, verdicts
 from bench.result import Record
+from bench.store import read_looks, read_plan, read_records
 
 # Twelve of 12,000 images. What keeps within the parity's tolerance differs by none or one.
 ACCURACY = 0.001
@@ -49,6 +51,12 @@ class Finding:
     accuracy: tuple[float | None, float | None]
     parity: tuple[float | None, float | None]
     reasons: tuple[str, ...] = ()
+
+
+def read(folder: Path) -> list[Finding]:
+    """Return what the comparison in a folder found; raises UserError where it holds none."""
+    plan = read_plan(folder / "comparison.json", Comparison)
+    return findings(plan, read_records(folder), read_looks(folder))
 
 
 def findings(

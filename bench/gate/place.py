@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import machine
+from bench.child import Place
 from bench.error import UserError
 from bench.gate import environment, revision
 from bench.gate.version import Version, executable
@@ -16,7 +17,7 @@ from implementations import IMPLEMENTATIONS, Implementation
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Site:
     """Where a version runs.
 
     python: an executable, absolute. implementations: the folder that is imported by that name.
@@ -26,6 +27,11 @@ class Place:
     python: str
     implementations: Path
     registry: tuple[Implementation, ...]
+
+    @property
+    def place(self) -> Place:
+        """What a child is made of here."""
+        return Place(self.python, self.implementations)
 
 
 class Changes(NamedTuple):
@@ -39,7 +45,7 @@ class Changes(NamedTuple):
 @contextmanager
 def prepared(
     version: Version, chosen: Sequence[Implementation], progress: Callable[[str], None]
-) -> Iterator[Place]:
+) -> Iterator[Site]:
     """Make ready what a version needs to run and have it until the end; raises UserError.
 
     The harness is always the running one: a revision brings its implementations only.
@@ -51,10 +57,10 @@ def prepared(
             yield _unpacked(version, Path(scratch), progress)
     else:
         python = _python(version, chosen, progress)
-        yield Place(python, machine.ROOT / "implementations", IMPLEMENTATIONS)
+        yield Site(python, machine.ROOT / "implementations", IMPLEMENTATIONS)
 
 
-def changed(base: Place, candidate: Place) -> Changes:
+def changed(base: Site, candidate: Site) -> Changes:
     """Tell which implementations differ between two places, in their file or their entry."""
     ours = {entry.name: entry for entry in base.registry}
     theirs = {entry.name: entry for entry in candidate.registry}
@@ -69,10 +75,10 @@ def changed(base: Place, candidate: Place) -> Changes:
     )  # fmt: skip
 
 
-def _unpacked(version: Version, scratch: Path, progress: Callable[[str], None]) -> Place:
+def _unpacked(version: Version, scratch: Path, progress: Callable[[str], None]) -> Site:
     folder = revision.unpack(str(version.commit), version.name, scratch)
     registry = revision.registry(folder, version.name, scratch, progress)
-    return Place(sys.executable, folder, registry)
+    return Site(sys.executable, folder, registry)
 
 
 def _python(
@@ -87,7 +93,7 @@ def _python(
     raise UserError(f"{version.path} is not there any more; name another Python")
 
 
-def _source(place: Place, entry: Implementation) -> bytes | None:
+def _source(place: Site, entry: Implementation) -> bytes | None:
     try:
         return (place.implementations / f"{entry.module}.py").read_bytes()
     except FileNotFoundError:

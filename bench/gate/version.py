@@ -60,6 +60,11 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     sha256: str | None = None
     path: str | None = None
 
+    @property
+    def packages(self) -> set[str]:
+        """Canonical names of the packages that were named."""
+        return {canonicalize_name(Requirement(one).name) for one in self.requirements}
+
 
 def read(text: str) -> Version:
     """Find out what a text means; raises UserError where it means nothing that is here.

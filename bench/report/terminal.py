@@ -202,5 +202,15 @@ def coverage(lines: Iterable[tuple[str, Coverage]]) -> Table:
     return table
 
 
+def laid_out(found: tables.Table) -> Table:
+    """Return a table of text as the terminal shows it."""
+    table = Table(title=found.title, title_justify="left", box=None, pad_edge=False)
+    for number, heading in enumerate(found.headings):
+        table.add_column(heading, justify="right" if number in found.numeric else "left")
+    for line in found.lines:
+        table.add_row(*map(Text, line))
+    return table
+
+
 def _table(*headings: str) -> Table:
     return Table(*headings, box=None, pad_edge=False)

@@ -4,15 +4,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from bench.report.shown import Shown
 
 # Without a terminal there is no width to keep to: every column is printed.
 console = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
 
 MOST = 2**31 - 1
+FAIL_ON = ("slower", "undecided")
 WAITING = "another run is measuring on this machine; waiting for it"
 
 Device = Annotated[str, typer.Option("--device", help="cpu or gpu.")]
@@ -48,3 +52,29 @@ def show_report(folder: Path, target: float | None = None) -> None:
     for table in terminal.tables_of(console, found.rows, found.figures):
         console.print("\n", table, sep="")
     console.print(f"\n{written}", soft_wrap=True)
+
+
+def chosen(style: str, fail_on: str) -> None:
+    """Refuse a format, or what to fail on, that there is none of; raises UserError."""
+    from bench.plan import unknown
+    from bench.report.shown import FORMATS
+
+    if style not in FORMATS:
+        raise unknown("format", style, FORMATS)
+    if fail_on not in FAIL_ON:
+        raise unknown("--fail-on", fail_on, FAIL_ON)
+
+
+def show_comparison(found: "Shown", style: str) -> None:
+    """Print what a comparison found; its tables as wide as the terminal where that was asked."""
+    from bench.report import shown, terminal
+
+    if style != "table":
+        print(shown.text(found, style))
+        return
+    for table in found.tables:
+        if table.lines:
+            console.print("\n", terminal.laid_out(table), sep="")
+            console.print(table.note, soft_wrap=True, markup=False)
+    for line in found.remarks:
+        console.print(line, soft_wrap=True, markup=False)

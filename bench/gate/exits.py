@@ -1,0 +1,21 @@
+"""How a comparison of two versions ends: the exit status."""
+
+from collections.abc import Sequence
+
+from bench.gate.comparison import Comparison
+from bench.gate.findings import Finding
+
+
+def status(plan: Comparison, found: Sequence[Finding], failing: str, *, named: bool) -> int:
+    """Return the exit status of a comparison: the first of these that holds.
+
+    1 for a candidate that is slower or wrong, and for an undecided one where ``failing`` says so;
+    3 for a trial that failed; 4 where an implementation that was named has nothing to be compared
+    with; else 0.
+    """
+    outcomes = {each.outcome for each in found}
+    if outcomes & {"slower", "wrong", *({"undecided"} if failing == "undecided" else ())}:
+        return 1
+    if "failed" in outcomes:
+        return 3
+    return 4 if plan.absent and named else 0

@@ -1,0 +1,131 @@
+"""``bench ab``: two versions measured against each other."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from bench.verbs import WAITING, Data, Device, Seed, Timeout, chosen, show_comparison
+
+if TYPE_CHECKING:
+    from bench.gate.asked import Asked
+    from bench.gate.comparison import Comparison
+    from bench.gate.findings import Finding
+
+Names = Annotated[
+    list[str] | None,
+    typer.Option("--implementation", metavar="NAME", help="Measure this one (repeatable)."),
+]
+Version = "REV|PACKAGES|PYTHON|FILE"
+
+
+def ab(
+    base: Annotated[str, typer.Option(metavar=Version, help="main, scikit-learn==1.8.0, a.py …")],
+    candidate: Annotated[
+        str, typer.Option(metavar=Version, help="Likewise; . is the tree as it is.")
+    ] = ".",
+    implementation: Names = None,
+    workload: Annotated[str, typer.Option(help="sgd or textbook.")] = "sgd",
+    device: Device = "cpu",
+    batch_size: Annotated[str | None, typer.Option(metavar="N", help="Images a step.")] = None,
+    threads: Annotated[str, typer.Option(metavar="N|all", help="Cores.")] = "1",
+    samples: Annotated[str | None, typer.Option(metavar="N", help="Images in an epoch.")] = None,
+    tolerance: Annotated[
+        str, typer.Option(metavar="SHARE", help="What is smaller is no matter.")
+    ] = "2%",
+    budget: Annotated[str, typer.Option(metavar="TIME", help="Of measuring: 90s, 3m.")] = "3m",
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[,NAME…]", help="Judge also import, memory, first-epoch, set-up."
+        ),
+    ] = None,
+    fail_on: Annotated[
+        str, typer.Option(metavar="slower|undecided", help="What ends with exit status 1.")
+    ] = "slower",
+    style: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="table, markdown, json or github.")
+    ] = "table",
+    timeout: Timeout = 600,
+    seed: Seed = 42,
+    data: Data = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="The records' folder.")] = None,
+) -> None:
+    """Measure two versions in pairs of fresh processes, and say whether one is slower."""
+    from bench.gate import asked, exits
+
+    chosen(style, fail_on)
+    given = asked.Given(
+        tuple(implementation or ()), workload, device, batch_size, threads, samples, data
+    )
+    terms = asked.Terms(tolerance, budget, tuple(gate or ()), timeout, seed)
+    command = f"python -m bench {shlex.join(sys.argv[1:])}"
+    with asked.comparison((base, candidate), given, terms, command, _say) as comparison:
+        folder = output or Path("results") / comparison.plan.run
+        found, interrupted = _measured(folder, comparison)
+    _show(folder, comparison.plan, found, style)
+    code = exits.status(comparison.plan, found, fail_on, named=bool(implementation))
+    raise typer.Exit(130 if interrupted else code)
+
+
+def _show(folder: Path, plan: "Comparison", found: list["Finding"], style: str) -> None:
+    from bench import machine
+    from bench.gate import calibrated, differences
+    from bench.report import versions
+
+    here = calibrated.Calibrated(calibrated.folder(machine.describe()["id"]))
+    sees = {
+        each.pairing.name: here.sees(each.pairing.base.slug, each.pairs, plan.rule)
+        for each in found
+    }
+    show_comparison(versions.shown(plan, found, sees, differences.between(folder)), style)
+
+
+def _say(line: str) -> None:
+    """Progress goes to stderr: what a program reads on stdout is the result alone."""
+    print(line, file=sys.stderr)
+
+
+def _measured(folder: Path, comparison: "Asked") -> tuple[list["Finding"], bool]:
+    from bench import options, store
+    from bench.gate import findings
+
+    if not comparison.plan.pairings:
+        return [], False
+    options.writable(folder)
+    store.create(folder, comparison.plan, "comparison.json")
+    interrupted = False
+    try:
+        _follow(folder, comparison)
+    except KeyboardInterrupt:
+        interrupted = True
+    return findings.read(folder), interrupted
+
+
+def _follow(folder: Path, comparison: "Asked") -> None:
+    """Show what is running; the screen changes only between two processes."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from bench.gate import ab as measuring
+    from bench.report import versions
+    from bench.run import Waiting
+
+    screen = Console(stderr=True, highlight=False)
+    plan = comparison.plan
+    with Live(console=screen, auto_refresh=False, transient=True) as live:
+        for event in measuring.perform(folder, plan, comparison.data, comparison.places):
+            match event:
+                case Waiting():
+                    screen.print(WAITING)
+                case measuring.Begun(pairing, number, total):
+                    shown = Text(f"{pairing.name} ({number} of {total}): a first pair")
+                    live.update(shown, refresh=screen.is_terminal)
+                case measuring.Paired(pairing, number, pairs, _):
+                    shown = Text(f"{pairing.name}: pair {number} of {pairs} at most")
+                    live.update(shown, refresh=screen.is_terminal)
+                case measuring.Looked(finding):
+                    screen.print(versions.line(finding), soft_wrap=True, markup=False)
