@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from fixtures_versions import REGISTRY, Repository, wheel
 
 from bench import __main__ as command_line
-from bench import dataset, launch
+from bench import dataset, launch, machine
 from bench.result import Case
 
 SABOTEURS = Path(__file__).parent / "saboteurs"
@@ -85,6 +86,37 @@ def quick_collector():
 def saboteur():
     """Paths of the implementation files that go wrong, by name."""
     return lambda name: str(SABOTEURS / f"{name}.py")
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository that the suite takes for its own, with one commit on ``main``."""
+    variables = {
+        **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "A test"),
+        **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "test@example.org"),
+        **dict.fromkeys(("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"), "/dev/null"),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    made = Repository(tmp_path / "repository")
+    made.commit(__init__=REGISTRY, softmax_numpy="one = 1", softmax_old="one = 1")
+    monkeypatch.setattr(machine, "ROOT", made.folder)
+    return made
+
+
+@pytest.fixture
+def wheels(tmp_path, monkeypatch):
+    """Write tiny wheels for pip, which has no other place to look: (name, version, *requires)."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+
+    def write(name, version, *requires):
+        wheel(folder, name, version, requires)
+
+    return write
 
 
 @pytest.fixture(scope="session")

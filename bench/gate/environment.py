@@ -88,8 +88,8 @@ def constraint(name: str, version: str) -> str | None:
     except InvalidVersion:
         return None
     if found.local is None:
-        return f"{name}=={found}"
-    return f"{name}>={found.public},<={found.public}"
+        return f"{canonicalize_name(name)}=={found}"
+    return f"{canonicalize_name(name)}>={found.public},<={found.public}"
 
 
 def _name(requirement: str) -> str:
@@ -174,16 +174,18 @@ def _call(command: list[str], log: Path, lock: int) -> int:
 
 
 def _conflict(log: Path) -> str | None:
-    """Name what stands against what was asked for: the versions that are held as they are here."""
+    """Name what stands against what was asked for; None where pip failed otherwise."""
     said = log.read_text(encoding="utf-8", errors="replace")
-    held = re.findall(r"The user requested \(constraint\) (\S+)", said)
-    if not held:
+    found = re.search(r"^The conflict is caused by:\n((?: +.+\n)+)", said, re.MULTILINE)
+    if found is None:
         return None
-    names = " ".join(dict.fromkeys(re.split(r"[<>=]", one)[0] for one in held))
-    return (
-        f"does not go with {', '.join(dict.fromkeys(held))}, at which everything else is held; "
-        f"name a release of {names} too"
-    )
+    lines = [line.strip() for line in found[1].splitlines()]
+    held = [line.partition("(constraint) ")[2] for line in lines if "(constraint) " in line]
+    if not held:
+        return f"{'; '.join(lines)}; name releases that go together"
+    name = _name(held[0].partition(" and ")[0])
+    why = next((line for line in lines if f"depends on {name}" in line), "that is another")
+    return f"{why}, but {held[0]} is held as it is here; name a release of {name} too"
 
 
 def _remedy(log: Path) -> str:
@@ -191,8 +193,8 @@ def _remedy(log: Path) -> str:
 
 
 def _reason(log: Path) -> str:
-    """Return the last line that begins with ERROR, else the last line."""
+    """Return the last line that begins with ERROR (or error, as some do), else the last line."""
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     said = [line.strip() for line in lines if line.strip()] or ["no reason given"]
-    errors = [line for line in said if line.startswith("ERROR")]
-    return (errors or said)[-1].removeprefix("ERROR:").strip()
+    errors = [line for line in said if line.lower().startswith("error:")]
+    return (errors or said)[-1].removeprefix("ERROR:").removeprefix("error:").strip()

@@ -168,10 +168,11 @@ def executable(text: str) -> str | None:
 
     Links are kept: a virtual environment is known by the place of its own.
     """
-    if "/" not in text and not text.startswith(("python", "pypy")):
-        return None
-    found = shutil.which(expanded(text))
-    return None if found is None else os.path.abspath(found)  # noqa: PTH100 - resolve() follows links
+    if "/" in text:
+        # Not Path.resolve(), which follows links. A bare name would be looked for on PATH.
+        return shutil.which(os.path.abspath(expanded(text)))  # noqa: PTH100
+    found = shutil.which(text) if text.startswith(("python", "pypy")) else None
+    return None if found is None else os.path.abspath(found)  # noqa: PTH100 - as above
 
 
 def _ask(text: str, python: str) -> None:
