@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 
 from bench.error import UserError
-from bench.verbs import ab, check, intervals, run, show
+from bench.verbs import ab, calibrate, check, intervals, run, show
 
 app = typer.Typer(
     name="bench",
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(check.check)
 app.command()(ab.ab)
+app.command()(calibrate.calibrate)
 app.command()(show.report)
 app.command()(intervals.intervals)
 app.command()(show.agree)

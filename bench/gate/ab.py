@@ -104,7 +104,7 @@ class _Gate:
         yield Looked(self._finding(pairing))
 
     def _pair(self, pairing: Pairing, number: int) -> tuple[Record, ...]:
-        two = pair.trials(number, pairing.base, pairing.candidate, self._plan.seed)
+        two = pair.trials(number, (pairing.base, pairing.candidate), self._plan)
         found = []
         for record in pair.measured(self._runner, two):
             self._records.append(record)

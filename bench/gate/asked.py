@@ -1,6 +1,7 @@
 """What ``bench ab`` was asked for, checked against what there is, and where its versions are."""
 
 import datetime as dt
+import importlib.metadata
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from bench import dataset, options, plan, probe
 from bench.child import Place
 from bench.dataset import Dataset
 from bench.error import UserError
-from bench.gate import pair, version
+from bench.gate import environment, pair, version
 from bench.gate.comparison import Absent, Comparison, Pairing
 from bench.gate.place import Site, changed, prepared
 from bench.gate.quantities import ON_REQUEST
@@ -75,6 +76,7 @@ def comparison(
     base, candidate = map(version.read, sides)
     if fault := version.fault(base, candidate):
         raise UserError(fault)
+    base, candidate = alike(base, candidate), alike(candidate, base)
     tolerance = options.share(terms.tolerance, "--tolerance", least=0.0)
     budget, gates = options.seconds(terms.budget), known_gates(terms.gates)
     size, data = sized(given), dataset.find(given.data)
@@ -94,6 +96,29 @@ def comparison(
             {pair.BASE: one.place, pair.CANDIDATE: other.place},
             data,
         )  # fmt: skip
+
+
+def alike(of: Version, other: Version) -> Version:
+    """Return packages for the tree as it is, where the other side is packages.
+
+    What runs now has more installed than an environment of its own, and a library that finds
+    another may import it: both sides get an environment, with the same packages in other versions.
+    """
+    if of.kind != "tree" or other.kind != "packages":
+        return of
+    here = {name: _installed(name) for name in sorted(other.packages)}
+    held = tuple(filter(None, (environment.constraint(*each) for each in here.items())))
+    name = " ".join(f"{name}=={release}" for name, release in here.items())
+    return Version(name, "packages", requirements=held)
+
+
+def _installed(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError(
+            f"{name} is not installed here; name a release of it on both sides"
+        ) from None
 
 
 def known_gates(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -124,6 +149,13 @@ def sized(given: Given) -> Callable[[Case], Case]:
     if size.fault:
         raise UserError(size.fault)
     return lambda case: plan.fill(case, given.workload, device, size)
+
+
+def cases(given: Given) -> tuple[Case, ...]:
+    """Return the registered implementations that were named, or all, at one size."""
+    names = dict.fromkeys(given.implementations or (entry.name for entry in IMPLEMENTATIONS))
+    size = sized(given)
+    return tuple(size(plan.implementation(name, probe.file)) for name in names)
 
 
 def _chosen(base: Version, candidate: Version, given: Given) -> list[Implementation]:

@@ -10,15 +10,13 @@ from statistics import fmean, variance
 
 from bench.error import UserError
 from bench.gate import power
-from bench.gate.calibration import Calibration
+from bench.gate.calibration import PLAN, Calibration
 from bench.gate.findings import Pair, good_pairs
 from bench.gate.looks import LEAST
 from bench.gate.quantities import EPOCH, log_ratio
 from bench.gate.verdict import Rule
 from bench.result import Slowdown
 from bench.store import read_plan, read_records
-
-PLAN = "calibration.json"
 
 
 @dataclass(frozen=True, slots=True)

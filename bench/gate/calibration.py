@@ -1,6 +1,9 @@
 """A version against itself on this machine: what noise alone does, and what is seen through it."""
 
+import datetime as dt
 import random
+import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -8,16 +11,18 @@ from pathlib import Path
 
 import msgspec
 
-from bench import lock
+from bench import lock, options
 from bench.child import Place
 from bench.dataset import Dataset
+from bench.error import UserError
 from bench.gate import pair
 from bench.measure import now
-from bench.result import Case, Record, Slowdown
+from bench.result import FORMAT, Case, Record, Slowdown
 from bench.runner import Runner
 
 # Of a block: with the first look of a short gate inside, and over in less than a minute.
 PAIRS = 12
+PLAN = "calibration.json"
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -38,6 +43,35 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     timeout: float
     pairs: int = PAIRS
     data: str | None = None
+
+
+def session(
+    cases: tuple[Case, ...],
+    inject: str,
+    budget: str,
+    rest: tuple[float, int, str | None],
+    command: str,
+) -> Calibration:
+    """Plan a session; ``rest`` are timeout, seed and data. Raises UserError."""  # fmt: skip
+    timeout, seed, data = rest
+    now = dt.datetime.now(dt.UTC)
+    return Calibration(
+        format=FORMAT, run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", command=command,
+        created=now.isoformat(timespec="seconds"), seed=seed, cases=cases,
+        slowdowns=slowdowns(inject), budget=options.seconds(budget) or 0.0, timeout=timeout,
+        data=data,
+    )  # fmt: skip
+
+
+def slowdowns(text: str) -> tuple[Slowdown, ...]:
+    """Read what is to be injected, such as 5% or 5%,20%/5, or none; raises UserError."""
+    found = []
+    for part in () if text == "none" else text.split(","):
+        share, _, every = part.strip().partition("/")
+        if every and not re.fullmatch(r"[1-9][0-9]?", every):
+            raise UserError(f"--inject {text}: after / stands every how many epochs, as in 20%/5")
+        found.append(Slowdown(options.share(share, "--inject") or 0.0, int(every or 1)))
+    return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +128,5 @@ def _block(runner: Runner, session: Calibration, block: Block, end: float) -> It
     for number in range(first, first + session.pairs):
         if now() >= end:
             return
-        two = pair.trials(number, block.case, block.case, session.seed, block.slowdown)
+        two = pair.trials(number, (block.case, block.case), session, block.slowdown)
         yield from pair.measured(runner, two)

@@ -1,10 +1,12 @@
 """What differs between the versions that were compared, by what was recorded of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.gate import pair
 from bench.store import read_environments, read_records
+
+FEW = 5
 
 
 def between(folder: Path) -> list[str]:
@@ -21,8 +23,21 @@ def between(folder: Path) -> list[str]:
 
 
 def changes(base: Mapping[str, str], candidate: Mapping[str, str]) -> list[str]:
-    """Name what has another version, or is there on one side only."""
-    return [
-        f"{name} {base.get(name, 'absent')} → {candidate.get(name, 'absent')}"
-        for name in sorted({*base, *candidate}) if base.get(name) != candidate.get(name)
+    """Name what has another version, and count what is there on one side only."""
+    changed = [
+        f"{name} {base[name]} → {candidate[name]}"
+        for name in sorted(base.keys() & candidate.keys()) if base[name] != candidate[name]
     ]  # fmt: skip
+    sides = (
+        ("base", sorted(base.keys() - candidate.keys())),
+        ("candidate", sorted(candidate.keys() - base.keys())),
+    )
+    only = [_only(side, names) for side, names in sides if names]
+    return changed + only
+
+
+def _only(side: str, names: Sequence[str]) -> str:
+    """Name a few, and of more how many there are."""
+    few = f": {', '.join(names)}" if len(names) <= FEW else ""
+    packages = "package" if len(names) == 1 else "packages"
+    return f"{len(names)} {packages} in the {side} only{few}"

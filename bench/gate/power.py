@@ -87,7 +87,7 @@ def smallest(logs: Sequence[float], pairs: int, rule: Rule, draws: int = DRAWS) 
     """
     looks = planned(pairs)
     least = [least_found(each.tolist(), looks, rule) for each in _resampled(logs, pairs, draws)]
-    return math.expm1(float(np.quantile(least, POWER)))
+    return math.expm1(float(np.quantile(least, POWER, method="higher")))
 
 
 def least_found(logs: Sequence[float], looks: Looks, rule: Rule) -> float:

@@ -1,0 +1,143 @@
+"""What a machine's calibration shows, as tables."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.gate.power import Counted
+from bench.gate.sight import BUDGETS, Seen, Sight
+from bench.report import numbers
+from bench.report.tables import Table
+from bench.result import Slowdown
+
+WITHIN = [f"in {seconds:g} s" if seconds else "at the least" for seconds in BUDGETS]
+
+
+def tables(found: Sequence[Sight]) -> list[Table]:
+    """Return the tables that have a line, in the order in which they answer one another."""
+    same = [each for each in found if each.slowdown is None]
+    slowed = [each for each in found if each.slowdown is not None]
+    every = (_noise(same), _smallest(same), _alarms(same), _injected(slowed), _stored(same))
+    return [table for table in every if table.lines]
+
+
+def _noise(found: Sequence[Sight]) -> Table:
+    return Table(
+        "How noisy this machine is",
+        ("case", "pairs", "blocks", "seconds a pair", "epochs of a process", "processes", "blocks"),
+        [
+            [each.slug, f"{each.pairs:,}", str(each.blocks), numbers.significant(each.seconds),
+             *_deviations(each)]
+            for each in found
+        ],
+        words=1,
+        note="Standard deviations, in percent: of epochs within a process, of the least epochs of "
+             "processes within a block, and of blocks beyond what these explain.",
+    )  # fmt: skip
+
+
+def _deviations(found: Sight) -> list[str]:
+    if found.spread is None:
+        return [numbers.ABSENT] * 3
+    parts = (found.spread.epochs, found.spread.processes, found.spread.blocks)
+    return [numbers.percent(part) for part in parts]
+
+
+def _smallest(found: Sequence[Sight]) -> Table:
+    return Table(
+        "The smallest slowdown that is found 95 % of the time",
+        ("case", *WITHIN),
+        [[each.slug, *map(_least, each.seen)] for each in found],
+        words=1,
+        note="With no tolerance, at 1 %; drawn from the pairs of a version with itself. In "
+             "brackets the pairs that fit into the time.",
+    )  # fmt: skip
+
+
+def _least(seen: Seen) -> str:
+    if seen.smallest is None or seen.smallest == float("inf"):
+        return numbers.ABSENT
+    return f"{100 * seen.smallest:.1f} % ({seen.pairs})"
+
+
+def _alarms(found: Sequence[Sight]) -> Table:
+    return Table(
+        "False alarms: a version called slower than itself",
+        ("case", "time", "pairs", "decisions that share no pair", "drawn decisions", "blocks"),
+        [
+            [each.slug, _time(seen), str(seen.pairs), counted(seen.disjoint),
+             counted(seen.drawn), str(seen.drawn.blocks)]
+            for each in found for seen in each.seen if seen.disjoint and seen.drawn
+        ],
+        words=2,
+        note="With no tolerance; asked for is 1 % at most. Drawn decisions take stretches of "
+             "pairs that overlap and swap the two versions by a coin; so many that share no pair, "
+             "blocks, stand behind them. In brackets the 95 % interval of Wilson.",
+    )  # fmt: skip
+
+
+def _time(seen: Seen) -> str:
+    return f"{seen.seconds:g} s" if seen.seconds else "the least"
+
+
+def _injected(found: Sequence[Sight]) -> Table:
+    return Table(
+        "Injected slowdowns, and how often they are found",
+        ("case", "injected", "measured", "pairs", *WITHIN),
+        [
+            [each.slug, injected(each.slowdown), f"{100 * (each.ratio - 1):+.1f} %",
+             f"{each.pairs:,}", *(counted(seen.drawn) for seen in each.seen)]
+            for each in found
+        ],
+        words=2,
+        note="With no tolerance; decisions are drawn from stretches of the measured pairs, which "
+             "overlap. What slows one epoch in five is not in the least of them.",
+    )  # fmt: skip
+
+
+def _stored(found: Sequence[Sight]) -> Table:
+    return Table(
+        "False alarms of comparing stored runs",
+        ("case", "by the spread between runs", "by the spread within the two"),
+        [[each.slug, *map(counted, each.stored)] for each in found if each.stored],
+        words=1,
+        note="Blocks of the later half, each compared once, with one that was measured long after "
+             "it; the spread between them is that of the earlier half. At 1 %, with no tolerance.",
+    )  # fmt: skip
+
+
+def injected(slowdown: Slowdown | None) -> str:
+    """Say what was put into the candidate."""
+    if slowdown is None:
+        return "nothing"
+    share = f"{100 * slowdown.share:g} %"
+    return share if slowdown.every == 1 else f"{share} in one epoch of {slowdown.every}"
+
+
+def counted(found: Counted | None) -> str:
+    """Show how many of how many, with the interval of the share in percent."""
+    if found is None:
+        return numbers.ABSENT
+    _, low, high = found.share
+    return f"{found.count} of {found.of} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def document(found: Sight) -> dict[str, Any]:
+    """Return everything as JSON holds it: deviations of logarithms, ratios as they are."""
+    known = found.spread
+    return {
+        "case": found.slug, "injected": injected(found.slowdown), "blocks": found.blocks,
+        "pairs": found.pairs, "seconds_a_pair": found.seconds, "ratio": found.ratio,
+        "spread": known and {"epochs": known.epochs, "processes": known.processes,
+                             "blocks": known.blocks, "count": known.count},
+        "seen": [
+            {"seconds": seen.seconds, "pairs": seen.pairs, "smallest": seen.smallest,
+             "disjoint": _counts(seen.disjoint), "drawn": _counts(seen.drawn)}
+            for seen in found.seen
+        ],
+        "stored": found.stored and {"between": _counts(found.stored[0]),
+                                    "within": _counts(found.stored[1])},
+    }  # fmt: skip
+
+
+def _counts(found: Counted | None) -> dict[str, int] | None:
+    return None if found is None else {"count": found.count, "of": found.of, "blocks": found.blocks}

@@ -1,0 +1,101 @@
+"""``bench calibrate``: a version against itself, and against a slowdown that is known."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from bench.verbs import Data, Device, Seed, Timeout, chosen, console, show_comparison
+
+if TYPE_CHECKING:
+    from bench.dataset import Dataset
+    from bench.gate.calibration import Calibration
+
+Names = Annotated[
+    list[str] | None,
+    typer.Option("--implementation", metavar="NAME", help="Calibrate this one (repeatable)."),
+]
+
+
+def calibrate(
+    implementation: Names = None,
+    workload: Annotated[str, typer.Option(help="sgd or textbook.")] = "sgd",
+    device: Device = "cpu",
+    batch_size: Annotated[str | None, typer.Option(metavar="N", help="Images a step.")] = None,
+    threads: Annotated[str, typer.Option(metavar="N|all", help="Cores.")] = "1",
+    samples: Annotated[str | None, typer.Option(metavar="N", help="Images in an epoch.")] = None,
+    inject: Annotated[
+        str,
+        typer.Option(metavar="SHARE[/N],…|none", help="Slowdowns: 5%, 20%/5 of each fifth epoch."),
+    ] = "2%,3%,5%,20%/5",
+    budget: Annotated[str, typer.Option(metavar="TIME", help="Of measuring: 10m, 2h.")] = "10m",
+    show: Annotated[
+        bool, typer.Option("--show", help="Measure nothing: show what is known.")
+    ] = False,
+    style: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="table, markdown or json.")
+    ] = "table",
+    timeout: Timeout = 600,
+    seed: Seed = 42,
+    data: Data = None,
+    calibrations: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where they are kept, if not with the user.")
+    ] = None,
+) -> None:
+    """Measure what noise alone does on this machine, and what the gate sees through it."""
+    from bench import dataset, machine
+    from bench.gate import asked, calibrated, calibration
+
+    chosen(style, "slower")
+    folder = calibrations or calibrated.folder(machine.describe()["id"])
+    interrupted = False
+    if not show:
+        given = asked.Given(
+            tuple(implementation or ()), workload, device, batch_size, threads, samples, data
+        )
+        session = calibration.session(
+            asked.cases(given), inject, budget, (timeout, seed, data),
+            f"python -m bench {shlex.join(sys.argv[1:])}",
+        )  # fmt: skip
+        interrupted = not _measured(folder / session.run, session, dataset.find(data))
+    _show(folder, style)
+    raise typer.Exit(130 if interrupted else 0)
+
+
+def _measured(folder: Path, session: "Calibration", data: "Dataset") -> bool:
+    """Tell whether it was measured to its end; what was, is kept."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from bench import store
+    from bench.gate import calibration
+    from bench.report import numbers
+    from bench.report.calibration import injected
+
+    store.create(folder, session, calibration.PLAN)
+    screen = Console(stderr=True, highlight=False)
+    try:
+        with Live(console=screen, auto_refresh=False, transient=True) as live:
+            for event in calibration.perform(folder, session, data):
+                block, left = event.block, numbers.clock(max(0.0, event.left))
+                what = f"{block.case.implementation}, {injected(block.slowdown)} injected"
+                line = Text(f"block {block.number}: {what}; {left} left")
+                live.update(line, refresh=screen.is_terminal)
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _show(folder: Path, style: str) -> None:
+    from bench.gate import calibrated, sight
+    from bench.report import calibration
+    from bench.report.shown import Shown
+
+    found = sight.sights(calibrated.Calibrated(folder))
+    remarks = [] if found else [f"nothing is known yet: there is no calibration in {folder}"]
+    document = {"cases": [calibration.document(each) for each in found]}
+    show_comparison(Shown(calibration.tables(found), remarks, (), document), style)
+    console.print()
