@@ -31,6 +31,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "bench", "run", *session.posargs)
 
 
+@nox.session(default=False)
+def ab(session: nox.Session) -> None:
+    """Measure two versions against each other: nox -s ab -- --base main."""
+    install(session, "-e", ".[all]")
+    session.run("python", "-m", "bench", "ab", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, with the coverage of bench/ and its children."""

@@ -15,8 +15,7 @@ from bench.gate.power import Counted
 from bench.gate.verdict import Rule
 from bench.result import Slowdown
 
-# Seconds: the shortest gate there is, the first two looks of one that has the usual time, and all of
-# it.
+# Seconds: the shortest gate there is, the first two looks of the usual one, and all of that.
 BUDGETS = (0.0, 30.0, 60.0, 180.0)
 # The rate of false alarms is counted where nothing hides one.
 STRICT = Rule(tolerance=0.0)
@@ -79,7 +78,7 @@ def _sight(slug: str, slowdown: Slowdown | None, blocks: Sequence[Block], draws:
 
 
 def _seen(logs: Sequence[float], budget: float, seconds: float, draws: int, *, same: bool) -> Seen:
-    pairs = max(LEAST, int(budget / seconds))
+    pairs = pairs_in(budget, seconds)
     enough = len(logs) >= pairs
     return Seen(
         budget, pairs,
@@ -87,6 +86,11 @@ def _seen(logs: Sequence[float], budget: float, seconds: float, draws: int, *, s
         power.drawn(logs, pairs, STRICT, draws, swap=same) if enough else None,
         power.smallest(logs, pairs, STRICT, draws) if same and len(logs) >= LEAST else None,
     )  # fmt: skip
+
+
+def pairs_in(budget: float, seconds: float) -> int:
+    """Pairs that fit into so many seconds, and as many as a decision takes at least."""
+    return max(LEAST, int(budget / seconds))
 
 
 def pair_seconds(blocks: Sequence[Block]) -> float:

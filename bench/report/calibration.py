@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bench.gate.choice import Choice
 from bench.gate.power import Counted
 from bench.gate.sight import BUDGETS, Seen, Sight
 from bench.report import numbers
@@ -102,6 +103,17 @@ def _stored(found: Sequence[Sight]) -> Table:
         words=1,
         note="Blocks of the later half, each compared once, with one that was measured long after "
              "it; the spread between them is that of the earlier half. At 1 %, with no tolerance.",
+    )  # fmt: skip
+
+
+def choice(slug: str, found: Sequence[Choice]) -> Table:
+    """Return which number of a process sees the smallest slowdown."""
+    return Table(
+        f"What sees most of {slug}: the smallest slowdown found 95 % of the time",
+        ("of a process", *WITHIN),
+        [[each.statistic, *(f"{100 * least:.1f} %" for least in each.smallest)] for each in found],
+        words=1,
+        note="By the same rule and from the same pairs. The gate takes the first.",
     )  # fmt: skip
 
 

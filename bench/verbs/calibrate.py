@@ -90,12 +90,17 @@ def _measured(folder: Path, session: "Calibration", data: "Dataset") -> bool:
 
 
 def _show(folder: Path, style: str) -> None:
-    from bench.gate import calibrated, sight
+    from bench.gate import calibrated, choice, sight
     from bench.report import calibration
     from bench.report.shown import Shown
 
-    found = sight.sights(calibrated.Calibrated(folder))
+    known = calibrated.Calibrated(folder)
+    found = sight.sights(known)
+    most = max(known.slugs, key=lambda slug: len(known.logs(slug)), default="")
+    tables = calibration.tables(found)
+    if len(known.logs(most)) >= choice.ENOUGH:
+        tables.append(calibration.choice(most, choice.choices(known.blocks(most))))
     remarks = [] if found else [f"nothing is known yet: there is no calibration in {folder}"]
     document = {"cases": [calibration.document(each) for each in found]}
-    show_comparison(Shown(calibration.tables(found), remarks, (), document), style)
+    show_comparison(Shown(tables, remarks, (), document), style)
     console.print()
