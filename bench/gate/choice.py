@@ -33,6 +33,10 @@ STATISTICS: Mapping[str, Statistic] = {
 }
 
 
+def _lower_quartile(values: Sequence[float]) -> float:
+    return quantiles(values, n=4, method="inclusive")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A statistic, and the slowdown that it finds 95 % of the time in each of ``sight.BUDGETS``."""

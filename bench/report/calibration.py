@@ -109,11 +109,12 @@ def _stored(found: Sequence[Sight]) -> Table:
 def choice(slug: str, found: Sequence[Choice]) -> Table:
     """Return which number of a process sees the smallest slowdown."""
     return Table(
-        f"What sees most of {slug}: the smallest slowdown found 95 % of the time",
+        "Which number of a process sees most",
         ("of a process", *WITHIN),
         [[each.statistic, *(f"{100 * least:.1f} %" for least in each.smallest)] for each in found],
         words=1,
-        note="By the same rule and from the same pairs. The gate takes the first.",
+        note=f"The smallest slowdown that is found 95 % of the time, by the same rule and from the "
+             f"same pairs of {slug}. The gate takes the first.",
     )  # fmt: skip
 
 
