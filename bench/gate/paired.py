@@ -4,7 +4,8 @@ A pair gives one number, the logarithm of the candidate's value over the base's:
 alike, as a busy neighbour or a slow minute does, is not in it. A coin decided which of the two came
 first, so where nothing differs, each number is as likely with the other sign: that is all that the
 signed-rank test asks for, however wild the noise is. Wild it is: on a shared machine one pair in
-thirty is off by a third, and a mean and its deviation are lost in that.
+thirty is off by more than a tenth, and a mean and its deviation are lost in that
+(docs/calibration.md).
 Source: F. Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945), pp.
 80-83; estimate and interval: J. L. Hodges and E. L. Lehmann, "Estimates of location based on rank
 tests", Annals of Mathematical Statistics 34 (1963), pp. 598-611.
