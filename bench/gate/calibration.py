@@ -18,6 +18,7 @@ from bench.error import UserError
 from bench.gate import pair
 from bench.measure import now
 from bench.result import FORMAT, Case, Record, Slowdown
+from bench.run import Waiting
 from bench.runner import Runner
 
 # Of a block: with the first look of a short gate inside, and over in less than a minute.
@@ -108,10 +109,12 @@ class Ended:
     left: float
 
 
-def perform(folder: Path, session: Calibration, data: Dataset) -> Iterator[Ended]:
+def perform(folder: Path, session: Calibration, data: Dataset) -> Iterator[Waiting | Ended]:
     """Measure blocks until the budget is spent; the last one may be cut short."""
     with lock.opened() as host:
-        host.wait()
+        if not host.take():
+            yield Waiting()
+            host.wait()
         begun = now()
         places = {pair.BASE: Place(), pair.CANDIDATE: Place()}
         runner = Runner(folder, session, data, places=places)

@@ -47,6 +47,8 @@ def _outcome(found: Finding) -> str:
     """Say the outcome, and of what is undecided how many more pairs it may take."""
     if found.outcome != "undecided":
         return found.outcome
+    if found.pairs == 0:
+        return "undecided (no pair fits into the time; raise --budget)"
     more = [each.more for each in found.measured if each.more is not None]
     return f"undecided (about {max(more):,} more pairs)" if more else "undecided"
 

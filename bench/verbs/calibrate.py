@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from bench.verbs import Data, Device, Seed, Timeout, chosen, console, show_comparison
+from bench.verbs import WAITING, Data, Device, Seed, Timeout, chosen, console, show_comparison
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
@@ -74,12 +74,16 @@ def _measured(folder: Path, session: "Calibration", data: "Dataset") -> bool:
     from bench.gate import calibration
     from bench.report import numbers
     from bench.report.calibration import injected
+    from bench.run import Waiting
 
     store.create(folder, session, calibration.PLAN)
     screen = Console(stderr=True, highlight=False)
     try:
         with Live(console=screen, auto_refresh=False, transient=True) as live:
             for event in calibration.perform(folder, session, data):
+                if isinstance(event, Waiting):
+                    screen.print(WAITING)
+                    continue
                 block, left = event.block, numbers.clock(max(0.0, event.left))
                 what = f"{block.case.implementation}, {injected(block.slowdown)} injected"
                 line = Text(f"block {block.number}: {what}; {left} left")
