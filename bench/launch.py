@@ -16,6 +16,8 @@ from bench.child import CACHES, PASSED_ON, Child, Place, settings
 from bench.measure import now
 
 STDERR_TAIL = 2000
+# Modes of the worker in which no time is reported that could be held against the clock.
+UNTIMED = {"probe", "software"}
 # Room for what the scheduler does between two reads, and for the kernel's tick, by which it dates
 # files; the share is for clocks of one machine that are steered apart.
 SLACK_SECONDS = 0.1
@@ -55,7 +57,7 @@ def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
     status, reason, document = _ending(
         scratch, process.returncode, None if ended else child.timeout
     )
-    trained = status == "ok" and request["mode"] != "probe"
+    trained = status == "ok" and request["mode"] not in UNTIMED
     if trained and (fault := _conduct(scratch, left) or _clock_fault(scratch, document)):
         status, reason = "failed", fault
     return Outcome(status, reason, document, tail, wall)

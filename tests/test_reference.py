@@ -221,3 +221,13 @@ def test_logistic_loss_of_huge_logits_does_not_overflow_and_the_logits_stay():
     # Right twice and wrong twice.
     assert reference.logistic_loss(logits, np.array([0, 1], np.int32)) == 1000
     assert logits.tolist() == [[1000, -1000]] * 2
+
+
+def test_logits_of_many_weights_are_those_of_each():
+    draw = np.random.default_rng(3)
+    images = draw.random((7, 5))
+    each = [Params(draw.random((5, 3), np.float32), draw.random(3, np.float32)) for _ in range(4)]
+    found = reference.forward_each(each, images)
+    assert len(found) == 4
+    for logits, params in zip(found, each, strict=True):
+        assert np.allclose(logits, reference.forward(params, images), rtol=1e-14, atol=0)

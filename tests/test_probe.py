@@ -1,0 +1,21 @@
+"""What is found out about an interpreter and a file before anything is measured."""
+
+import sys
+
+import pytest
+
+from bench import machine, probe
+from bench.child import Place
+from bench.error import UserError
+
+
+def test_another_interpreter_is_asked_what_it_has():
+    assert probe.software(Place()) == machine.software()
+
+
+def test_an_interpreter_that_cannot_run_the_suite_is_one_line(tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f"#!{sys.executable}\nraise SystemExit(3)\n")
+    python.chmod(0o755)
+    with pytest.raises(UserError, match=r"does not run the suite: .* exit status 3; give a Python"):
+        probe.software(Place(python=str(python)))
