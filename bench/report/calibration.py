@@ -1,6 +1,7 @@
 """What a machine's calibration shows, as tables."""
 
 from collections.abc import Sequence
+from math import isinf
 from typing import Any
 
 from bench.gate.choice import Choice
@@ -47,15 +48,18 @@ def _smallest(found: Sequence[Sight]) -> Table:
     return Table(
         "The smallest slowdown that is found 95 % of the time",
         ("case", *WITHIN),
-        [[each.slug, *map(_least, each.seen)] for each in found],
+        [[each.slug, *(_least(each, seen) for seen in each.seen)] for each in found],
         words=1,
         note="With no tolerance, at 1 %; drawn from the pairs of a version with itself. In "
              "brackets the pairs that fit into the time.",
     )  # fmt: skip
 
 
-def _least(seen: Seen) -> str:
-    if seen.smallest is None or seen.smallest == float("inf"):
+def _least(found: Sight, seen: Seen) -> str:
+    """Show the smallest slowdown, and of too short a time how long the fewest pairs take."""
+    if seen.seconds and seen.pairs * found.seconds > seen.seconds:
+        return f"{seen.pairs} pairs take {numbers.clock(seen.pairs * found.seconds)}"
+    if seen.smallest is None or isinf(seen.smallest):
         return numbers.ABSENT
     return f"{100 * seen.smallest:.1f} % ({seen.pairs})"
 
