@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import re
 import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast, get_args
@@ -87,15 +88,27 @@ def _flag(name: str, default: object) -> str:
     return "--" + (name.removesuffix("s") if default == () else name).replace("_", "-")
 
 
-def share(text: str | None) -> float | None:
-    """Read a share such as 2% or 0.02; raises UserError unless it lies between 0.1 and 50 %."""
+def share(text: str | None, flag: str = "--precision", least: float = 0.001) -> float | None:
+    """Read a share such as 2% or 0.02; raises UserError unless it lies between least and 50 %."""
     if text is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(%?)", text.strip())
     value = float(found[1]) / (100 if found[2] else 1) if found else 0.0
-    if not 0.001 <= value <= 0.5:
-        raise UserError(f"--precision {text}: give a share from 0.1% to 50%, such as 2%")
+    if found is None or not least <= value <= 0.5:
+        raise UserError(f"{flag} {text}: give a share from {100 * least:g}% to 50%, such as 2%")
     return value
+
+
+def several(what: str, texts: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Read a flag that may be given several times, with commas too: all of it counts, each once.
+
+    Raises UserError for what is not known.
+    """
+    found = [each.strip() for text in texts for each in text.split(",")]
+    for each in found:
+        if each not in known:
+            raise plan.unknown(what, each, known)
+    return tuple(dict.fromkeys(found))
 
 
 def seconds(text: str | None) -> float | None:
