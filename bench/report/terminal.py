@@ -204,3 +204,14 @@ def coverage(lines: Iterable[tuple[str, Coverage]]) -> Table:
 
 def _table(*headings: str) -> Table:
     return Table(*headings, box=None, pad_edge=False)
+
+
+def laid_out(found: tables.Table) -> Table:
+    """Return a table of text as it is in a report, its numbers flush right."""
+    table = Table(title=Text(found.title), title_justify="left", box=None, pad_edge=False)
+    for number, heading in enumerate(found.headings):
+        justify: JustifyMethod = "right" if number in found.numeric else "left"
+        table.add_column(Text(heading), justify=justify)
+    for line in found.lines:
+        table.add_row(*(Text(cell) for cell in line))
+    return table
