@@ -287,3 +287,11 @@ def test_in_a_fresh_process_published_runs_are_compared(bench, tmp_path):
     assert found["same_machine"] is True
     other = bench("compare", runs[0], REFERENCE / "intel-xeon-2-cores")
     assert (other.returncode, other.stdout.count("\n")) == (4, 1)
+
+
+def test_every_flag_is_explained(bench):
+    assert " compare " in bench("--help").stdout
+    text = bench("compare", "--help").stdout
+    for flag in ("between-runs", "tolerance", "across-machines", "format", "fail-on",
+                 "calibrations"):  # fmt: skip
+        assert f"--{flag} " in text
