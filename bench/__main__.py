@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 
 from bench.error import UserError
-from bench.verbs import ab, calibrate, check, intervals, run, show
+from bench.verbs import ab, calibrate, check, compare, intervals, run, show
 
 app = typer.Typer(
     name="bench",
@@ -22,6 +22,7 @@ app.command()(calibrate.calibrate)
 app.command()(show.report)
 app.command()(intervals.intervals)
 app.command()(show.agree)
+app.command()(compare.compare)
 app.command("list")(show.implementations)
 app.command()(show.machine)
 app.command()(show.data)

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import re
 import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast, get_args
@@ -96,6 +97,18 @@ def share(text: str | None, flag: str = "--precision", least: float = 0.001) -> 
     if found is None or not least <= value <= 0.5:
         raise UserError(f"{flag} {text}: give a share from {100 * least:g}% to 50%, such as 2%")
     return value
+
+
+def several(what: str, texts: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Read a flag that may be given several times, with commas too: all of it counts, each once.
+
+    Raises UserError for what is not known.
+    """
+    found = [each.strip() for text in texts for each in text.split(",")]
+    for each in found:
+        if each not in known:
+            raise plan.unknown(what, each, known)
+    return tuple(dict.fromkeys(found))
 
 
 def seconds(text: str | None) -> float | None:

@@ -141,6 +141,33 @@ def test_what_is_no_precision_is_refused(text):
         options.share(text)
 
 
+def test_a_share_of_another_flag_is_called_by_it_and_may_be_nought():
+    assert options.share("0", "--tolerance", least=0.0) == 0
+    assert options.share("0%", "--tolerance", least=0.0) == 0
+    for text in ("", "x", "-1%", "51%"):
+        with pytest.raises(UserError, match=r"--tolerance .*: give a share from 0% to 50%"):
+            options.share(text, "--tolerance", least=0.0)
+
+
+def test_a_flag_that_is_given_several_times_or_with_commas_counts_as_a_whole():
+    known = ("slower", "undecided")
+    assert options.several("--fail-on", (), known) == ()
+    assert options.several("--fail-on", ["slower", "undecided"], known) == known
+    assert options.several("--fail-on", ["undecided", "slower"], known) == known[::-1]
+    assert options.several("--fail-on", ["undecided , slower", "slower"], known) == known[::-1]
+
+
+@pytest.mark.parametrize(
+    "texts", [["slower", "undecide"], ["slower,undecide"], ["undecide,slower"]]
+)
+def test_what_a_flag_does_not_know_is_refused_wherever_it_stands(texts):
+    with pytest.raises(UserError, match=r"unknown --fail-on 'undecide'; did you mean undecided\?"):
+        options.several("--fail-on", texts, ("slower", "undecided"))
+    for text in ("", "slower,", ","):
+        with pytest.raises(UserError, match=r"unknown --fail-on ''; choose from slower, undecided"):
+            options.several("--fail-on", [text], ("slower", "undecided"))
+
+
 @pytest.mark.parametrize(
     ("text", "value"), [("90s", 90), ("10m", 600), ("1.5h", 5400), (" 2m ", 120), (None, None)]
 )

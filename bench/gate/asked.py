@@ -78,7 +78,10 @@ def comparison(
         raise UserError(fault)
     base, candidate = alike(base, candidate), alike(candidate, base)
     tolerance = options.share(terms.tolerance, "--tolerance", least=0.0)
-    budget, gates = options.seconds(terms.budget), known_gates(terms.gates)
+    budget, gates = (
+        options.seconds(terms.budget),
+        options.several("--gate", terms.gates, ON_REQUEST),
+    )
     size, data = sized(given), dataset.find(given.data)
     chosen = _chosen(base, candidate, given)
     with prepared(base, chosen, progress) as one, prepared(candidate, chosen, progress) as other:
@@ -119,15 +122,6 @@ def _installed(name: str) -> str:
         raise UserError(
             f"{name} is not installed here; name a release of it on both sides"
         ) from None
-
-
-def known_gates(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the quantities that are judged beside the epoch; raises UserError."""
-    found = [each.strip() for name in names for each in name.split(",") if each.strip()]
-    for each in found:
-        if each not in ON_REQUEST:
-            raise plan.unknown("gate", each, ON_REQUEST)
-    return tuple(dict.fromkeys(found))
 
 
 def sized(given: Given) -> Callable[[Case], Case]:

@@ -5,16 +5,21 @@ from collections.abc import Sequence
 from bench.gate.comparison import Comparison
 from bench.gate.findings import Finding
 
+# Slower always fails: a gate that is asked for fewer failures than that is none.
+FAIL_ON = ("slower", "undecided")
 
-def status(plan: Comparison, found: Sequence[Finding], failing: str, *, named: bool) -> int:
+
+def status(
+    plan: Comparison, found: Sequence[Finding], failing: Sequence[str] = (), *, named: bool
+) -> int:
     """Return the exit status of a comparison: the first of these that holds.
 
-    1 for a candidate that is slower or wrong, and for an undecided one where ``failing`` says so;
+    1 for a candidate that is slower or wrong, and for an undecided one where ``failing`` names it;
     3 for a trial that failed; 4 where an implementation that was named has nothing to be compared
     with; else 0.
     """
     outcomes = {each.outcome for each in found}
-    if outcomes & {"slower", "wrong", *({"undecided"} if failing == "undecided" else ())}:
+    if outcomes & {"slower", "wrong", *failing}:
         return 1
     if "failed" in outcomes:
         return 3

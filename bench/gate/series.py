@@ -3,6 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bench.result import Case, Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What our own runs know of a case beside its times: what it takes to measure it again.
+
+    environment: of the last process that was tried. data: what ``--data`` said, or None.
+    """
+
+    case: Case
+    environment: Environment
+    data: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -14,6 +28,10 @@ class Series:
     tried: how many processes there were, with those that went wrong.
     faults: the reasons of those.
     accuracy: validation accuracy after the workload's epochs; None where nothing tells.
+    wrong: why the result was wrong, however long it took; None where nothing says so.
+    unavailable: whether there was nothing to be tried, as where a framework is not installed; the
+    faults then say why.
+    origin: None of other tools' files.
     """
 
     name: str
@@ -21,6 +39,9 @@ class Series:
     tried: int
     faults: tuple[str, ...] = ()
     accuracy: float | None = None
+    wrong: str | None = None
+    unavailable: bool = False
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +49,12 @@ class Side:
     """What a run's folder or another tool's file holds.
 
     machine: an id that is equal where the machine is; None where the file does not tell.
-    differences are shown: ``software`` has versions by distribution, empty where nothing tells.
+    software: versions by distribution, whose differences are shown; empty where nothing tells.
+    data: an id that is equal where the data are; None where the file does not tell.
     """
 
     name: str
     machine: str | None
     series: Mapping[str, Series]
     software: Mapping[str, str] = field(default_factory=dict)
+    data: str | None = None

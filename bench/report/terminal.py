@@ -202,15 +202,16 @@ def coverage(lines: Iterable[tuple[str, Coverage]]) -> Table:
     return table
 
 
-def laid_out(found: tables.Table) -> Table:
-    """Return a table of text as the terminal shows it."""
-    table = Table(title=found.title, title_justify="left", box=None, pad_edge=False)
-    for number, heading in enumerate(found.headings):
-        table.add_column(heading, justify="right" if number in found.numeric else "left")
-    for line in found.lines:
-        table.add_row(*map(Text, line))
-    return table
-
-
 def _table(*headings: str) -> Table:
     return Table(*headings, box=None, pad_edge=False)
+
+
+def laid_out(found: tables.Table) -> Table:
+    """Return a table of text as it is in a report, its numbers flush right."""
+    table = Table(title=Text(found.title), title_justify="left", box=None, pad_edge=False)
+    for number, heading in enumerate(found.headings):
+        justify: JustifyMethod = "right" if number in found.numeric else "left"
+        table.add_column(Text(heading), justify=justify)
+    for line in found.lines:
+        table.add_row(*(Text(cell) for cell in line))
+    return table

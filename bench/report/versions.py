@@ -8,7 +8,8 @@ from bench.gate.findings import Finding, Measured
 from bench.gate.quantities import EPOCH
 from bench.intervals import Interval
 from bench.report import numbers
-from bench.report.shown import Notice, Shown
+from bench.report.annotations import Annotation
+from bench.report.shown import Shown
 from bench.report.tables import Table
 
 Level = Literal["error", "warning", "notice"]
@@ -117,14 +118,16 @@ def remarks(
     return lines
 
 
-def notices(found: Sequence[Finding]) -> list[Notice]:
+def annotations(found: Sequence[Finding]) -> list[Annotation]:
     """Return what GitHub is to show beside the change."""
     levels: dict[str, Level] = {
         "slower": "error", "wrong": "error", "failed": "error", "undecided": "warning",
         "faster": "notice",
     }  # fmt: skip
     return [
-        Notice(levels[each.outcome], f"{each.pairing.name}: {each.outcome}", _sentence(each))
+        Annotation(
+            levels[each.outcome], f"bench ab: {each.pairing.name}: {each.outcome}", _sentence(each)
+        )
         for each in found if each.outcome in levels
     ]  # fmt: skip
 
@@ -186,4 +189,6 @@ def shown(
             f"No implementation differs between {plan.base.name} and {plan.candidate.name}: "
             "nothing was measured; name one with --implementation to measure it all the same."
         )
-    return Shown([table(plan, found), beside(found)], told, notices(found), document(plan, found))
+    return Shown(
+        [table(plan, found), beside(found)], told, annotations(found), document(plan, found)
+    )

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 console = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
 
 MOST = 2**31 - 1
-FAIL_ON = ("slower", "undecided")
 WAITING = "another run is measuring on this machine; waiting for it"
 
 Device = Annotated[str, typer.Option("--device", help="cpu or gpu.")]
@@ -54,27 +53,36 @@ def show_report(folder: Path, target: float | None = None) -> None:
     console.print(f"\n{written}", soft_wrap=True)
 
 
-def chosen(style: str, fail_on: str) -> None:
-    """Refuse a format, or what to fail on, that there is none of; raises UserError."""
+def chosen(style: str) -> None:
+    """Refuse a format that there is none of; raises UserError."""
     from bench.plan import unknown
     from bench.report.shown import FORMATS
 
     if style not in FORMATS:
         raise unknown("format", style, FORMATS)
-    if fail_on not in FAIL_ON:
-        raise unknown("--fail-on", fail_on, FAIL_ON)
 
 
 def show_comparison(found: "Shown", style: str) -> None:
-    """Print what a comparison found; its tables as wide as the terminal where that was asked."""
+    """Print what a comparison found; nothing but the document itself is JSON."""
+    from bench.report import shown
+
+    if style == "table":
+        _tables(found)
+    else:
+        print(shown.text(found, style), end="" if style == "markdown" else "\n")
+
+
+def _tables(found: "Shown") -> None:
     from bench.report import shown, terminal
 
-    if style != "table":
-        print(shown.text(found, style))
-        return
-    for table in found.tables:
-        if table.lines:
-            console.print("\n", terminal.laid_out(table), sep="")
-            console.print(table.note, soft_wrap=True, markup=False)
+    for line in found.opening:
+        console.print(line, soft_wrap=True, markup=False)
+    for table in (each for each in found.tables if each.lines):
+        console.print("\n", terminal.laid_out(table), sep="")
+        console.print(table.note, soft_wrap=True, markup=False)
     for line in found.remarks:
+        console.print(line, soft_wrap=True, markup=False)
+    if found.commands:
+        console.print(f"\n{shown.COMMANDS}")
+    for line in found.commands:
         console.print(line, soft_wrap=True, markup=False)

@@ -44,8 +44,9 @@ def ab(
         ),
     ] = None,
     fail_on: Annotated[
-        str, typer.Option(metavar="slower|undecided", help="What ends with exit status 1.")
-    ] = "slower",
+        list[str] | None,
+        typer.Option(metavar="VERDICT", help="slower always fails; also undecided."),
+    ] = None,
     style: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="table, markdown, json or github.")
     ] = "table",
@@ -55,9 +56,11 @@ def ab(
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="The records' folder.")] = None,
 ) -> None:
     """Measure two versions in pairs of fresh processes, and say whether one is slower."""
+    from bench import options
     from bench.gate import asked, exits
 
-    chosen(style, fail_on)
+    chosen(style)
+    failing = options.several("--fail-on", fail_on or (), exits.FAIL_ON)
     given = asked.Given(
         tuple(implementation or ()), workload, device, batch_size, threads, samples, data
     )
@@ -67,7 +70,7 @@ def ab(
         folder = output or Path("results") / comparison.plan.run
         found, interrupted = _measured(folder, comparison)
     _show(folder, comparison.plan, found, style)
-    code = exits.status(comparison.plan, found, fail_on, named=bool(implementation))
+    code = exits.status(comparison.plan, found, failing, named=bool(implementation))
     raise typer.Exit(130 if interrupted else code)
 
 

@@ -49,7 +49,7 @@ def calibrate(
     from bench import dataset, machine
     from bench.gate import asked, calibrated, calibration
 
-    chosen(style, "slower")
+    chosen(style)
     folder = calibrations or calibrated.folder(machine.describe()["id"])
     interrupted = False
     if not show:

@@ -1,0 +1,101 @@
+"""What was measured and kept, as the side of a comparison; and what calibrating has shown."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from pathlib import Path
+
+from bench import agreement, machine, summary
+from bench.error import UserError
+from bench.gate.calibrated import Calibrated
+from bench.gate.calibration import PLAN
+from bench.gate.series import Origin, Series, Side
+from bench.result import Environment, Record, Run
+from bench.store import read_environments, read_records, read_run
+from bench.summary import Row
+
+
+def side(path: Path) -> Side:
+    """Read a folder, which is a run of ours, or a file, which is another tool's.
+
+    Raises UserError where it cannot be read, or was measured on more than one machine.
+    """
+    if path.is_dir():
+        return _run(path)
+    if not path.exists():
+        raise UserError(
+            f"there is no {path}; name a run's folder, or a JSON file of pytest-benchmark or pyperf"
+        )
+    found: Side = import_module("bench.formats").read(path)
+    return found
+
+
+def calibrated(folder: Path, of: str | None) -> Calibrated:
+    """Read the calibrations of a machine; a folder that is not there holds none.
+
+    Raises UserError where one is of another machine: its spread says nothing of this one.
+    """
+    for path in sorted(folder.glob(f"*/{PLAN}")):
+        if agreement.machines(path.parent) - {of}:
+            raise UserError(
+                f"{path.parent} was calibrated on another machine than the runs were measured on; "
+                "name its own with --calibrations"
+            )
+    return Calibrated(folder)
+
+
+def _run(folder: Path) -> Side:
+    run, records, environments = read_run(folder), read_records(folder), read_environments(folder)
+    trials = defaultdict(list)
+    for record in records:
+        if record.kind == "trial" and record.status != "interrupted":
+            trials[record.case.slug].append(record)
+    rows = summary.rows(records, environments, run)
+    machines = {str(found.machine.get("id")) for found in environments.values()}
+    if len(machines) > 1:
+        raise UserError(f"{folder} was measured on {len(machines)} machines; name a run of one")
+    return Side(
+        name=str(folder),
+        machine=next(iter(machines), None),
+        series={row.case.slug: _series(row, trials[row.case.slug], environments, run)
+                for row in rows},
+        software=_software(environments.values()),
+        data=_data(environments.values()),
+    )  # fmt: skip
+
+
+def _series(
+    row: Row, trials: Iterable[Record], environments: Mapping[str, Environment], run: Run
+) -> Series:
+    """Take the faults from the table's row: what is faster than the machine is one of them."""
+    trials = list(trials)
+    known = [environments[one.environment] for one in trials if one.environment in environments]
+    statuses = {status for status, _ in row.faults}
+    return Series(
+        name=row.case.slug,
+        processes=tuple(tuple(one.epoch_seconds) for one in trials if one.status == "ok"),
+        tried=row.rounds,
+        faults=tuple(f"{status}: {reason}" for status, reason in row.faults),
+        accuracy=row.validation_accuracy,
+        wrong=next((f"{one.status}: {one.reason}" for one in trials
+                    if one.parity is not None and not one.parity.passed), None),
+        unavailable=statuses == {"unavailable"} and row.epoch is None,
+        origin=Origin(row.case, known[-1], run.data) if known else None,
+    )  # fmt: skip
+
+
+def _software(environments: Iterable[Environment]) -> dict[str, str]:
+    """Return every version that was there, and Python's; several of one are all named."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in environments:
+        for name, version in each.software.get("distributions", {}).items():
+            found[name].add(str(version))
+        found["python"].add(str(each.software.get("python", "unknown")))
+    return {name: " and ".join(sorted(versions)) for name, versions in sorted(found.items())}
+
+
+def _data(environments: Iterable[Environment]) -> str | None:
+    """Hash the data's own hashes: where they came from does not matter."""
+    known = {machine.fingerprint(each.data.get("sha256") or each.data.get("name"))
+             for each in environments}  # fmt: skip
+    return " ".join(sorted(known)) or None

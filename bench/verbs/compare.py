@@ -1,0 +1,73 @@
+"""``bench compare``: is a stored run slower than another one?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.verbs import chosen, show_comparison
+
+if TYPE_CHECKING:
+    from bench.gate.judged import Judged, Terms
+
+
+def compare(
+    baseline: Annotated[Path, typer.Argument(metavar="BASELINE", help="A run, or a JSON file.")],
+    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="Another one.")],
+    between_runs: Annotated[
+        str,
+        typer.Option(metavar="SHARE", help="Slower beyond this where nothing was calibrated."),
+    ] = "20%",
+    tolerance: Annotated[
+        str, typer.Option(metavar="SHARE", help="What is smaller is no matter.")
+    ] = "2%",
+    across_machines: Annotated[
+        bool, typer.Option("--across-machines", help="Compare runs of different machines too.")
+    ] = False,
+    shown: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="table, markdown, json or github.")
+    ] = "table",
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VERDICT", help="slower always fails; also undecided (repeatable, or commas)."
+        ),
+    ] = None,
+    calibrations: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Of this machine. Default: the user's own.")
+    ] = None,
+) -> None:
+    """Tell whether a stored run is slower than another, as far as stored runs can tell.
+
+    BASELINE and CANDIDATE are folders of runs, or JSON files of pytest-benchmark or pyperf.
+    """
+    from bench import options
+    from bench.gate.exits import FAIL_ON
+    from bench.gate.judged import Terms
+    from bench.gate.verdict import Rule
+    from bench.report import gate
+
+    chosen(shown)
+    terms = Terms(
+        Rule(options.share(tolerance, "--tolerance", least=0.0) or 0.0),
+        options.share(between_runs, "--between-runs") or 0.0,
+        across_machines,
+        "undecided" in options.several("--fail-on", fail_on or (), FAIL_ON),
+    )
+    found = _judged(baseline, candidate, terms, calibrations)
+    show_comparison(gate.shown(found), shown)
+    raise typer.Exit(found.status)
+
+
+def _judged(baseline: Path, candidate: Path, terms: "Terms", calibrations: Path | None) -> "Judged":
+    """Read both sides and what was calibrated on their machine; raises UserError."""
+    from bench.error import UserError
+    from bench.gate import calibrated, judged, stored
+
+    if calibrations is not None and not calibrations.is_dir():
+        raise UserError(f"--calibrations {calibrations}: there is no such folder; name another")
+    base, other = stored.side(baseline), stored.side(candidate)
+    if base.machine is None or not judged.alike(base, other):
+        return judged.judged(base, other, lambda _: None, terms)
+    folder = calibrations or calibrated.folder(base.machine)
+    return judged.judged(base, other, stored.calibrated(folder, base.machine).spread, terms)
