@@ -104,8 +104,8 @@ def test_remarks_are_each_cases_own_and_what_differs_in_software(mixed):
         "absent: baseline: unavailable: no x (1 of 1)",
         "absent: candidate: unavailable: no x (1 of 1)",
         (
-            "Differs: torch 2.9 → 2.10, 1 package in the base only: keras, 1 package in the candidate "
-            "only: numba."
+            "Differs: torch 2.9 → 2.10, 1 package in the base only: keras, 1 package in the "
+            "candidate only: numba."
         ),
     ]
 
