@@ -18,8 +18,10 @@ class Interval:
     high: float | None = None
 
 
-def interval(values: Sequence[float], first: int | None = None) -> Interval:
-    """Geometric mean of positive values, with the t interval of their logarithms at 95 %.
+def interval(
+    values: Sequence[float], first: int | None = None, confidence: float = CONFIDENCE
+) -> Interval:
+    """Geometric mean of positive values, with the t interval of their logarithms, at 95 %.
 
     first: how many values the first of Stein's two stages had; the spread is then theirs alone,
     because the number of all values was fixed by it (``rounds_needed``). None: one stage.
@@ -31,7 +33,7 @@ def interval(values: Sequence[float], first: int | None = None) -> Interval:
     centre = fmean(logs)
     if len(logs) == 1:
         return Interval(math.exp(centre))
-    half = _half_width(logs[:first], len(logs))
+    half = _half_width(logs[:first], len(logs), confidence)
     return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
 
 
@@ -50,19 +52,19 @@ def rounds_needed(first: Sequence[float], precision: float) -> int:
     return max(len(logs), math.ceil(wanted**2))
 
 
-def _half_width(spread: Sequence[float], count: int) -> float:
+def _half_width(spread: Sequence[float], count: int, confidence: float = CONFIDENCE) -> float:
     """Half the t interval of a mean of ``count`` values whose spread is that of some of them."""
     if len(spread) < 2:
         raise ValueError("one value has no spread")
     centre, freedom = fmean(spread), len(spread) - 1
     # Not statistics.stdev, whose exact fractions take a report of many trials most of its time.
     variance = math.fsum((value - centre) ** 2 for value in spread) / freedom
-    return student(freedom) * math.sqrt(variance / count)
+    return student(freedom, confidence) * math.sqrt(variance / count)
 
 
 @cache
-def student(freedom: int) -> float:
-    """Quantile 0.975 of Student's t: half the width of a 95 % interval, in standard errors."""
+def student(freedom: int, confidence: float = CONFIDENCE) -> float:
+    """Half the width of an interval in standard errors: of 95 %, Student's t at quantile 0.975."""
     from scipy import stats
 
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, df=freedom))
+    return float(stats.t.ppf((1 + confidence) / 2, df=freedom))

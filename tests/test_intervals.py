@@ -32,6 +32,15 @@ def test_three_values_worked_out():
     assert (round(found.low, 3), round(found.mean, 3), round(found.high, 2)) == (0.357, 2.0, 11.19)
 
 
+# Quantile 0.995 with two degrees of freedom: 9.925.
+def test_an_interval_can_be_as_sure_as_another_tool_wants_it():
+    found = interval([1, 2, 4], confidence=0.99)
+    half = 9.925 * math.log(2) / math.sqrt(3)
+    assert found.mean == pytest.approx(2)
+    assert found.low == pytest.approx(2 / math.exp(half), rel=1e-3)
+    assert found.high == pytest.approx(2 * math.exp(half), rel=1e-3)
+
+
 def test_one_value_has_no_interval():
     found = interval([3.0])
     assert (found.mean, found.low, found.high) == (pytest.approx(3.0), None, None)

@@ -1,0 +1,1 @@
+"""Other people's formats: a run of ours written for their tools."""
