@@ -171,12 +171,6 @@ def test_the_named_package_is_installed_and_all_else_held(copied, packages, fold
     assert "Successfully installed" in log.read_text()
 
 
-def test_what_is_there_is_used_without_a_process_and_without_a_word(copied, packages, monkeypatch):
-    python = environment.python(recipe("tool==1.0"), print)
-    monkeypatch.setattr(subprocess, "run", pytest.fail)
-    assert environment.python(recipe("tool==1.0"), pytest.fail) == python
-
-
 def test_a_conflict_is_named_with_what_to_name_too(copied, packages, folder):
     with pytest.raises(UserError) as error:
         environment.python(recipe("tool==2.0"), print)
@@ -232,6 +226,15 @@ def quick(monkeypatch):
 
     monkeypatch.setattr(environment, "_call", call)
     return codes
+
+
+def test_what_is_there_is_used_without_a_process_and_without_a_word(quick, folder, monkeypatch):
+    python = environment.python(recipe("tool==1.0"), print)
+    (lock,) = folder.glob("*.lock")
+    lock.unlink()
+    lock.mkdir()  # as good as a cache that cannot be written
+    monkeypatch.setattr(subprocess, "run", pytest.fail)
+    assert environment.python(recipe("tool==1.0"), pytest.fail) == python
 
 
 @pytest.mark.parametrize(

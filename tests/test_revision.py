@@ -72,8 +72,14 @@ def test_an_older_registry_has_the_defaults_of_what_it_lacks(repository, tmp_pat
 
 def test_fields_without_a_default_are_as_in_ours(registered):
     ours = next(entry for entry in IMPLEMENTATIONS if entry.name == "jax")
-    found, said = registered(f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m')]")
-    assert found == (Implementation("jax", "m", ours.framework, ours.extra),)
+    found, said = registered(
+        f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m'),"
+        "Entry(name='jax', module='m', framework='own')]"
+    )
+    assert found == (
+        Implementation("jax", "m", ours.framework, ours.extra),
+        Implementation("jax", "m", "own", ours.extra),
+    )
     assert said == []
 
 
@@ -91,6 +97,7 @@ def test_fields_that_we_do_not_know_are_passed_over(registered):
         ("Entry(name='own', module='m')", "entry own is not understood (Object missing required"),
         ("Entry(name='jax')", "entry jax is not understood (Object missing required field `mod"),
         ("Entry(name='jax', module='m', style='fast')", "entry jax is not understood (Invalid"),
+        ("Entry(name='jax', module='m', style=print)", "entry jax is not understood (Invalid"),
         ("Entry(name=['jax'], module='m')", "entry ['jax'] is not understood"),
         ("'jax'", "entry 2 is not understood"),
     ],
@@ -136,6 +143,7 @@ def test_a_registry_sees_our_harness_whatever_else_the_user_has(registered, tmp_
     other = tmp_path / "other"
     (other / "bench").mkdir(parents=True)
     (other / "bench" / "__init__.py").touch()
+    (other / "json.py").write_text("raise ImportError('not this one')")
     monkeypatch.setenv("PYTHONPATH", str(other))
     monkeypatch.chdir(other)
     found, _ = registered(
