@@ -365,6 +365,7 @@ def test_a_killed_builder_leaves_nothing_that_is_used_and_its_pip_keeps_the_lock
 
 
 @pytest.mark.full
+@pytest.mark.timeout(1200)  # pip fetches 60 MB, over whatever network there is
 def test_another_release_of_a_framework_is_really_built(tmp_path):
     running = importlib.metadata.version("scikit-learn")
     release = "1.8.0" if running != "1.8.0" else "1.7.2"
