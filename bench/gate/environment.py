@@ -183,7 +183,7 @@ def _conflict(log: Path) -> str | None:
     held = [line.partition("(constraint) ")[2] for line in lines if "(constraint) " in line]
     if not held:
         return f"{'; '.join(lines)}; name releases that go together"
-    name = _name(held[0].partition(" and ")[0])
+    name = _name(held[0])
     why = next((line for line in lines if f"depends on {name}" in line), "that is another")
     return f"{why}, but {held[0]} is held as it is here; name a release of {name} too"
 

@@ -92,7 +92,7 @@ def registry(
 def _understood(entries: Any, leave: Callable[[str], None]) -> Iterator[Implementation]:
     ours = {entry.name: entry for entry in IMPLEMENTATIONS}
     for number, entry in enumerate(entries, 1):
-        known = ours.get(entry.get("name"))
+        known = ours.get(str(entry.get("name")))
         lent = {field: getattr(known, field) for field in _required() if known is not None}
         try:
             yield msgspec.convert({**lent, **entry}, Implementation)

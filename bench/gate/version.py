@@ -112,16 +112,21 @@ def _sha256(text: str) -> str:
     try:
         with warnings.catch_warnings(action="ignore"):  # of its escapes, say: its own affair
             ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise UserError(f"{text} is not Python: {reason}{line}; mend the file") from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UserError(f"{text} is not Python: {_reason(error)}; mend the file") from error
     return hashlib.sha256(source).hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    """Say why a source was not read; what is nested too deeply is out of memory, without a word."""
+    if isinstance(error, SyntaxError):
+        return f"{error.msg}, line {error.lineno}" if error.lineno else error.msg
+    return str(error) or "nested too deeply"
 
 
 def _parts(text: str) -> list[str]:
     """Take requirements apart; empty where the text is none: one name alone is not."""
-    parts = _BETWEEN.split(text.strip(", "))
+    parts = _BETWEEN.split(text)
     found = [_REQUIREMENT.fullmatch(part) for part in parts]
     return parts if all(found) and (len(parts) > 1 or cast("re.Match[str]", found[0])[1]) else []
 
