@@ -38,7 +38,8 @@ def write(found: Loaded) -> str:
 
     A result is the report's epoch in seconds, its samples are one median a process, its interval is
     the report's at 99 %. A case whose trials all failed has no result, which asv shows as failed;
-    one that is unavailable is left out. asv has the date of the commit, we that of the run.
+    one that is unavailable is left out. The format has no place for a reason, nor for what is not
+    ranked. asv has the date of the commit, we that of the run.
     """
     cases = exported(found)
     here = cases[0].environment
