@@ -1,1 +1,5 @@
-"""Other people's formats: a run of ours written for their tools."""
+"""Other people's formats: our runs written for their tools, their files read."""
+
+from bench.formats.reading import read
+
+__all__ = ["read"]
