@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 from bench import summary
 from bench.error import UserError
-from bench.gate.differences import changes
 from bench.machine import fingerprint
 from bench.plan import distributions
 from bench.result import Case, Environment, Record, Run
-from bench.software import BELOW, versions
+from bench.software import BELOW, changes, versions
 from bench.summary import Row
 
 

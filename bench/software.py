@@ -22,6 +22,14 @@ def versions(environments: Iterable[Environment]) -> dict[str, str]:
     return {name: " and ".join(sorted(found)) for name, found in sorted(seen.items()) if found}
 
 
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Name what has another version than before, or came, or went."""
+    return [
+        f"{name} {before.get(name, 'absent')} → {after.get(name, 'absent')}"
+        for name in sorted({*before, *after}) if before.get(name) != after.get(name)
+    ]  # fmt: skip
+
+
 def _named(environment: Environment) -> dict[str, object]:
     software, machine = environment.software, environment.machine
     return {

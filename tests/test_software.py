@@ -2,7 +2,7 @@
 
 from fixtures_records import MACHINE, environment
 
-from bench.software import versions
+from bench.software import changes, versions
 
 
 def test_versions_have_the_names_of_distributions_and_of_what_is_below_them():
@@ -28,3 +28,10 @@ def test_several_versions_are_all_named_and_what_is_not_stated_is_left_out():
     assert found["torch"] == "2.9.0 and 2.9.1"
     assert found["blas"] == "openblas 0.3"
     assert "system" not in found
+
+
+def test_what_changed_came_or_went_is_named_and_what_stayed_is_not():
+    before, after = {"jax": "0.7", "rich": "14", "torch": "2.9"}, {"jax": "0.8", "torch": "2.9"}
+    assert changes(before, after) == ["jax 0.7 → 0.8", "rich 14 → absent"]
+    assert changes(after, before) == ["jax 0.8 → 0.7", "rich absent → 14"]
+    assert changes(after, dict(after)) == []

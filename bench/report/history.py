@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.error import UserError
-from bench.gate.differences import changes
 from bench.history import Course, Entry, Past, Stored, Track
 from bench.report import files, history_charts, markdown, numbers, tables
 from bench.report.sections import Picture
+from bench.software import changes
 from bench.store import read_environments, read_records, read_run
 
 NOT_JUDGED = "Run-to-run differences are not judged here; use bench ab."
