@@ -62,8 +62,8 @@ def perf(session: nox.Session) -> None:
     install(session, "-e", ".[all]", groups=("tests",))
     chosen = session.posargs or ["tests/performance/test_perf.py"]
     keep = ["--benchmark-only", "--benchmark-autosave", "--benchmark-save-data"]
-    # For information only; without a first there is nothing to show. It stands last because it takes
-    # what follows for the name of a file.
+    # For information only; without a first there is nothing to show. Whatever followed it would be
+    # taken for the name of a stored file.
     beside = ["--benchmark-compare"] if list(Path(".benchmarks").glob("*/*.json")) else []
     session.run("pytest", "-o", "addopts=", *keep, *chosen, *beside)
 
