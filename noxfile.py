@@ -58,11 +58,14 @@ def tests_full(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def perf(session: nox.Session) -> None:
-    """Time the suite's own parts with pytest-benchmark."""
+    """Time the suite's own parts, keep the times in .benchmarks/, and show the last ones beside."""
     install(session, "-e", ".[all]", groups=("tests",))
-    session.run(
-        "pytest", "tests/performance", "-o", "addopts=", "--benchmark-only", *session.posargs
-    )
+    chosen = session.posargs or ["tests/performance/test_perf.py"]
+    keep = ["--benchmark-only", "--benchmark-autosave", "--benchmark-save-data"]
+    # For information only; without a first there is nothing to show. Whatever followed it would be
+    # taken for the name of a stored file.
+    beside = ["--benchmark-compare"] if list(Path(".benchmarks").glob("*/*.json")) else []
+    session.run("pytest", "-o", "addopts=", *keep, *chosen, *beside)
 
 
 @nox.session

@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 
 from bench.error import UserError
-from bench.verbs import ab, calibrate, check, compare, export, intervals, run, show
+from bench.verbs import ab, calibrate, check, compare, export, history, intervals, run, show
 
 app = typer.Typer(
     name="bench",
@@ -21,6 +21,7 @@ app.command()(ab.ab)
 app.command()(calibrate.calibrate)
 app.command()(show.report)
 app.command()(export.export)
+app.command()(history.history)
 app.command()(intervals.intervals)
 app.command()(show.agree)
 app.command()(compare.compare)

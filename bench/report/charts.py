@@ -6,6 +6,7 @@ from typing import Any
 from bench.memory import PHASES as PEAKS
 from bench.memory import Memory
 from bench.report.numbers import significant
+from bench.report.tables import name
 from bench.summary import Row
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart, and shapes beside them.
@@ -39,7 +40,7 @@ def epochs(rows: Sequence[Row], title: str) -> Any:
     import altair as alt
 
     data = alt.Data(values=[_epoch_point(row) for row in rows])
-    order = [_name(row) for row in rows]
+    order = [name(row.case) for row in rows]
     styles = [style for style in COLOURS if style in {row.case.style for row in rows}]
     x = alt.Scale(type="log", nice=False, padding=20)
     base = alt.Chart(data).encode(y=alt.Y("name:N", sort=order, title=None, axis=_labels()))
@@ -80,18 +81,12 @@ def _epoch_point(row: Row) -> dict[str, object]:
     assert found is not None
     mean = found.mean * 1e3
     return {
-        "name": _name(row),
+        "name": name(row.case),
         "style": row.case.style, "objective": row.case.objective, "mean": mean,
         "low": found.low * 1e3 if found.low else mean,
         "high": found.high * 1e3 if found.high else mean,
         "label": significant(mean),
     }  # fmt: skip
-
-
-def _name(row: Row) -> str:
-    """Name a row, and its objective where it trains something else."""
-    name = row.case.implementation
-    return name if row.case.objective == "softmax" else f"{name} ({row.case.objective})"
 
 
 def cold_start(rows: Sequence[Row], title: str) -> Any:
@@ -121,7 +116,7 @@ def _phases(row: Row) -> list[dict[str, object]]:
     assert row.epoch is not None
     times = (row.imports or 0, row.setup or 0, row.first_epoch or 0, 4 * row.epoch.mean)
     return [
-        {"name": _name(row), "phase": phase, "number": number, "seconds": seconds}
+        {"name": name(row.case), "phase": phase, "number": number, "seconds": seconds}
         for number, (phase, seconds) in enumerate(zip(PHASES, times, strict=True))
     ]
 

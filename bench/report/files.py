@@ -46,14 +46,14 @@ def draw(
 
     Returns pairs of file name and description, by workload and by the section's title.
     """
-    if importlib.util.find_spec("altair") is None or importlib.util.find_spec("vl_convert") is None:
+    if not can_draw():
         return {}
     shown: dict[str, Sequence[Picture]] = {
         name: _workload(rows, name) for name in tables.workloads(rows)
     }
     shown |= {section.title: section.pictures for section in following}
     return {
-        name: [_written(folder, picture) for picture in pictures]
+        name: [written(folder, picture) for picture in pictures]
         for name, pictures in shown.items() if pictures
     }  # fmt: skip
 
@@ -73,7 +73,13 @@ def _workload(rows: Sequence[Row], name: str) -> list[Picture]:
     ]  # fmt: skip
 
 
-def _written(folder: Path, picture: Picture) -> tuple[str, str]:
+def can_draw() -> bool:
+    """Tell whether the extra ``report`` is installed."""
+    return all(importlib.util.find_spec(name) for name in ("altair", "vl_convert"))
+
+
+def written(folder: Path, picture: Picture) -> tuple[str, str]:
+    """Write a chart; return the name of its file, and what it shows."""
     file = _file(picture.name)
     (folder / file).write_text(charts.svg(picture.chart()) + "\n", encoding="utf-8")
     return file, picture.title

@@ -88,6 +88,13 @@ def cells(rows: Sequence[Row], shown: Sequence[Row], chosen: Sequence[Column]) -
     return [[column.cell(rows, row) for column in chosen] for row in shown]
 
 
+def name(case: Case) -> str:
+    """Name a case, and its objective where it trains something else than the others."""
+    if case.objective == "softmax":
+        return case.implementation
+    return f"{case.implementation} ({case.objective})"
+
+
 def problem(found: OfCase) -> str:
     """Say which problem was solved, where several stand in one report."""
     case = found.case

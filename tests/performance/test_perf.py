@@ -1,18 +1,62 @@
-"""How long the suite's own parts take: run by nox -s perf, skipped by the tests."""
+"""How long the parts take whose cost matters: run by nox -s perf, skipped by the tests."""
 
 import itertools
+import shutil
 
 import numpy as np
 import pytest
 
-from bench import dataset, reference
+from bench import dataset, launch, machine, plan, reference, request, store
+from bench.child import Child
 from bench.contract import SGD, Problem
+from bench.report import files
+from bench.sizes import Size
 from bench.workload import WORKLOADS, initial_params, order
+from implementations import IMPLEMENTATIONS
+
+PUBLISHED = machine.ROOT / "results" / "reference" / "amd-epyc-2-cores"
+EPOCHS = 30
+
+
+class Replay:
+    """A clock that stands where the child's stood, so that pytest-benchmark stores its epochs.
+
+    Frameworks do not share a process, and a process that is not ours is timed by the one clock.
+    """
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+    def pass_by(self, seconds):
+        self.seconds += seconds
+
+
+REPLAY = Replay()
 
 
 @pytest.fixture(scope="module")
 def digits():
     return dataset.find("digits")
+
+
+@pytest.mark.benchmark(group="an epoch of digits", timer=REPLAY)
+@pytest.mark.parametrize("name", [entry.name for entry in IMPLEMENTATIONS])
+def test_an_epoch(benchmark, digits, tmp_path, name):
+    size = Size(WORKLOADS["sgd"].batch_size, 1, len(dataset.read(digits.folder, "train")[1]))
+    case = plan.fill(plan.implementation(name, None), "sgd", "cpu", size, EPOCHS)
+    child = Child(threads=1, variables=case.variables)
+    outcome = launch.launch(request.training("trial", case, digits, 42), child, tmp_path)
+    if outcome.status == "unavailable":
+        pytest.skip(outcome.reason)
+    assert outcome.status == "ok", outcome.reason
+    measured = outcome.document["epoch_seconds"]
+    epochs = iter(measured)
+    benchmark.pedantic(lambda: REPLAY.pass_by(next(epochs)), rounds=len(measured))
+    assert benchmark.stats.stats.data == pytest.approx(measured)
+    assert len(measured) >= EPOCHS
 
 
 def test_reading_the_prepared_data(benchmark):
@@ -37,3 +81,19 @@ def test_an_epoch_of_the_oracle(benchmark, digits):
 def test_drawing_an_order(benchmark):
     epochs = itertools.count(1)
     assert len(benchmark(lambda: order(42, next(epochs), 48000))) == 48000
+
+
+def test_appending_a_record(benchmark, tmp_path):
+    record = store.read_records(PUBLISHED)[0]
+    benchmark.pedantic(store.append, (tmp_path, record), rounds=50)
+    assert len(store.read_records(tmp_path)) == 50
+
+
+def test_reading_the_records_of_a_published_run(benchmark):
+    assert len(benchmark.pedantic(store.read_records, (PUBLISHED,), rounds=10)) > 100
+
+
+def test_building_the_report_of_a_published_run(benchmark, tmp_path):
+    folder = shutil.copytree(PUBLISHED, tmp_path / "run", ignore=lambda *_: ["params"])
+    (folder / "report.md").unlink()
+    assert "Epoch" in benchmark.pedantic(files.write, (folder,), rounds=3).read_text()
