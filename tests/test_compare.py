@@ -199,6 +199,17 @@ def test_a_case_that_failed_is_no_part_of_the_family_though_it_was_calibrated():
     assert (found["b"].outcome, found["b"].spread, found["b"].difference) == ("failed", None, None)
 
 
+def test_a_case_that_is_wrong_is_no_part_of_the_family_though_it_has_times():
+    sides = [
+        side(series("a"), series("b", accuracy=0.9)),
+        side(series("a", 1.9, 1.9), series("b", accuracy=0.8)),
+    ]
+    found = {each.name: each for each in compare(*sides, lambda _: KNOWN, RULE, 0.2)}
+    half = math.log(found["a"].ratio.high / found["a"].ratio.mean)
+    assert half == pytest.approx(student(0.01) * KNOWN.of_two_runs(2, 2))
+    assert (found["b"].outcome, found["b"].spread, found["b"].difference) == ("wrong", None, None)
+
+
 # ----- what is no pass
 
 

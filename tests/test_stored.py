@@ -43,8 +43,8 @@ def test_a_side_is_called_as_its_folder_and_has_every_size_as_a_case(tmp_path):
 
 def test_figures_and_probes_are_no_cases_and_interrupted_trials_are_none(tmp_path):
     records = [
-        ok(case("figure"), kind="figure"),
-        bare(case("ceiling"), kind="ceiling"),
+        ok(PYTORCH, 3, kind="figure"),
+        bare(PYTORCH, 4, kind="ceiling"),
         bare(PYTORCH, 1, status="interrupted"),
         ok(PYTORCH, 2),
     ]

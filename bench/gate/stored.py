@@ -48,7 +48,7 @@ def _run(folder: Path) -> Side:
     run, records, environments = read_run(folder), read_records(folder), read_environments(folder)
     trials = defaultdict(list)
     for record in records:
-        if record.kind == "trial" and record.status != "interrupted":
+        if record.kind == "trial":
             trials[record.case.slug].append(record)
     rows = summary.rows(records, environments, run)
     machines = {str(found.machine.get("id")) for found in environments.values()}

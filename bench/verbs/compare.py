@@ -67,7 +67,7 @@ def _judged(baseline: Path, candidate: Path, terms: "Terms", calibrations: Path 
     if calibrations is not None and not calibrations.is_dir():
         raise UserError(f"--calibrations {calibrations}: there is no such folder; name another")
     base, other = stored.side(baseline), stored.side(candidate)
-    if base.machine is None or not judged.alike(base, other):
+    if base.machine is None:
         return judged.judged(base, other, lambda _: None, terms)
     folder = calibrations or calibrated.folder(base.machine)
     return judged.judged(base, other, stored.calibrated(folder, base.machine).spread, terms)
