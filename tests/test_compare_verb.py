@@ -73,7 +73,7 @@ def test_what_is_undecided_passes_and_says_how_to_decide_it(saved, compared):
     status, out = compared(saved("one", 1.0, 1.0), saved("two", 1.1, 1.0))
     assert status == 0
     assert "2 cases: 2 undecided" in out
-    assert out.splitlines()[-2] == "Undecided, to be measured in pairs:"
+    assert out.splitlines()[-2] == "To decide what is undecided:"
     assert out.splitlines()[-1].startswith("python -m bench ab --base abcdef --candidate . ")
 
 

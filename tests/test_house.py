@@ -166,7 +166,7 @@ def test_a_list_is_there_at_once_and_loads_no_framework():
     assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == [
         entry.name for entry in IMPLEMENTATIONS
     ]
-    assert min(seconds) < 2
+    assert min(seconds) < 5
     traced = subprocess.run(
         [sys.executable, "-X", "importtime", *command[1:]],
         cwd=ROOT, capture_output=True, text=True, check=True,

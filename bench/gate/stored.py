@@ -2,10 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from pathlib import Path
 
-from bench import agreement, machine, summary
+from bench import agreement, formats, machine, summary
 from bench.error import UserError
 from bench.gate.calibrated import Calibrated
 from bench.gate.calibration import PLAN
@@ -26,7 +25,7 @@ def side(path: Path) -> Side:
         raise UserError(
             f"there is no {path}; name a run's folder, or a JSON file of pytest-benchmark or pyperf"
         )
-    found: Side = import_module("bench.formats").read(path)
+    found = formats.read(path)
     return found
 
 

@@ -10,7 +10,7 @@ from bench.report.annotations import Annotation
 from bench.report.tables import Table
 
 FORMATS = ("table", "markdown", "json", "github")
-COMMANDS = "Undecided, to be measured in pairs:"
+COMMANDS = "To decide what is undecided:"
 
 
 @dataclass(frozen=True, slots=True)
