@@ -25,8 +25,7 @@ def side(path: Path) -> Side:
         raise UserError(
             f"there is no {path}; name a run's folder, or a JSON file of pytest-benchmark or pyperf"
         )
-    found = formats.read(path)
-    return found
+    return formats.read(path)
 
 
 def calibrated(folder: Path, of: str | None) -> Calibrated:
