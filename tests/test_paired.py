@@ -118,7 +118,10 @@ def test_a_look_to_come_is_paid_for_already():
     found = difference([0.05] * 10, (10, 20, 60), 0.01)
     assert found.slower == pytest.approx(overall(2**-10, (10, 20, 60)))
     assert 2.5 * 2**-10 < found.slower < 3 * 2**-10
-    assert found.ratio == estimate([0.05] * 10, nominal(0.01, (10, 20, 60)))
+    logs = [0.01 * number for number in range(20)]
+    found = difference(logs, (10, 20, 60), 0.01)
+    assert found.ratio == estimate(logs, nominal(0.01, (10, 20, 60)))
+    assert found.ratio.low < estimate(logs, 0.01).low
 
 
 def test_what_was_seen_at_an_early_look_stays_seen():
