@@ -72,8 +72,8 @@ def test_what_is_shown_of_a_version_is_the_median_of_its_processes():
     records = [*two(1, 0.1, 0.4), *two(2, 0.3, 0.8), *two(3, 0.2, 0.5)]
     epoch = quantities(one(records))["epoch"]
     assert (epoch.base, epoch.candidate) == pytest.approx((0.2, 0.5))
-    # Each pair has a ratio of its own: 4, 8 / 3 and 5 / 2. Of their six averages, of two and of each
-    # with itself, those in the middle are 8 / 3 and that of 4 and 5 / 2, the root of 10.
+    # Each pair has a ratio of its own: 4, 8 / 3 and 5 / 2. Of the averages of each and every two,
+    # those in the middle are 8 / 3 and that of 4 and 5 / 2, the root of 10.
     assert epoch.difference.ratio.mean == pytest.approx(math.sqrt(8 / 3 * math.sqrt(10)))
 
 
@@ -209,8 +209,8 @@ def test_the_last_look_is_at_all_pairs_or_one_that_was_planned(count):
 
 
 def test_two_cases_are_one_family_and_the_surer_helps_the_other():
-    # Of eight pairs the one that is off by least goes the other way: as much as that, or more, show
-    # two of all 2 ** 8 signs. Twice 0.0078 is too much for the first of two, once is not for the last.
+    # Of eight pairs the one that is off by least goes the other way: as much as that, or more, in
+    # two of 2 ** 8 signs. Twice 0.0078 is too much for the first of two, once not for the last.
     numpy, keras = case("numpy"), case("keras")
     plan = comparison("numpy", "keras")
     nearly = [0.1 + number / 1000 for number in range(7)]
