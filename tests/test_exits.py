@@ -4,7 +4,7 @@ import pytest
 from fixtures_gate import comparison
 
 from bench.gate.comparison import Absent
-from bench.gate.exits import status
+from bench.gate.exits import FAIL_ON, status
 from bench.gate.findings import Finding
 
 PLAN = comparison()
@@ -16,22 +16,24 @@ def found(*outcomes):
             for outcome in outcomes]  # fmt: skip
 
 
-def ends(*outcomes, plan=PLAN, failing="slower", named=False):
+def ends(*outcomes, plan=PLAN, failing=(), named=False):
     return status(plan, found(*outcomes), failing, named=named)
 
 
 @pytest.mark.parametrize(
-    ("outcome", "failing", "expected"),
+    ("outcome", "expected", "strictly"),
     [
-        ("no change", "slower", 0), ("faster", "slower", 0), ("undecided", "slower", 0),
-        ("slower", "slower", 1), ("wrong", "slower", 1), ("failed", "slower", 3),
-        ("no change", "undecided", 0), ("faster", "undecided", 0), ("undecided", "undecided", 1),
-        ("slower", "undecided", 1), ("wrong", "undecided", 1), ("failed", "undecided", 3),
+        ("no change", 0, 0), ("faster", 0, 0), ("undecided", 0, 1),
+        ("slower", 1, 1), ("wrong", 1, 1), ("failed", 3, 3),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(("plan", "named"), [(PLAN, False), (PLAN, True), (MISSING, False)])
-def test_every_outcome_has_its_status(outcome, failing, expected, plan, named):
-    assert ends(outcome, plan=plan, failing=failing, named=named) == expected
+def test_every_outcome_has_its_status(outcome, expected, strictly, plan, named):
+    assert ends(outcome, plan=plan, named=named) == expected
+    # Slower always fails, whether it is asked for or not.
+    assert ends(outcome, plan=plan, failing=("slower",), named=named) == expected
+    assert ends(outcome, plan=plan, failing=("undecided",), named=named) == strictly
+    assert ends(outcome, plan=plan, failing=FAIL_ON, named=named) == strictly
 
 
 @pytest.mark.parametrize(
