@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from fixtures_records import bare, case, ok
+from fixtures_records import bare, case, environment, ok
 
+from bench import store
 from bench.gate import pair
+from bench.gate.calibration import PLAN, Calibration
 from bench.gate.comparison import Comparison, Pairing
 from bench.gate.paired import Difference
 from bench.gate.version import Version
@@ -77,3 +80,22 @@ def spread_evenly(count: int, half: float, centre: float = 0.0) -> Sequence[floa
     """Return so many numbers evenly round a centre, so far away from it at most; mixed in order."""
     even = [centre + half * (2 * at / (count - 1) - 1) for at in range(count)]
     return [even[at * 7 % count] for at in range(count)] if count % 7 else even
+
+
+def session(*cases: Case, **changes: Any) -> Calibration:
+    """Return the plan of a session of calibrating these cases, NumPy where none is given."""
+    values: dict[str, Any] = {
+        "format": FORMAT, "run": "a session", "command": "python -m bench calibrate", "seed": 42,
+        "created": "2025-01-02T03:04:05+00:00", "cases": cases or (case("numpy"),),
+        "slowdowns": (), "budget": 100.0, "timeout": 600.0,
+    }  # fmt: skip
+    return Calibration(**{**values, **changes})
+
+
+def calibrated(folder: Path, plan: Calibration, records: Iterable[Record]) -> Path:
+    """Write a session as ``bench calibrate`` would have left it, in its own folder there."""
+    store.create(folder / plan.run, plan, PLAN)
+    store.add_environment(folder / plan.run, environment())
+    for record in records:
+        store.append(folder / plan.run, record)
+    return folder

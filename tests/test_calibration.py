@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import islice
 
 import pytest
+from fixtures_gate import session
 from fixtures_records import bare, case
 
 from bench import lock, store
@@ -18,15 +19,6 @@ from bench.run import Waiting
 
 NUMPY, KERAS = case("numpy"), case("keras")
 FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
-
-
-def session(*cases, **changes):
-    values = {
-        "format": FORMAT, "run": "a session", "command": "python -m bench calibrate", "seed": 42,
-        "created": "2025-01-02T03:04:05+00:00", "cases": cases or (NUMPY,), "slowdowns": (),
-        "budget": 100.0, "timeout": 600.0,
-    }  # fmt: skip
-    return Calibration(**{**values, **changes})
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from fixtures_gate import spread_evenly
 from scipy.stats import binomtest
 
 from bench.gate import power
-from bench.gate.looks import planned
+from bench.gate.looks import nominal, planned
 from bench.gate.power import Counted, disjoint, drawn, least_found, slower, smallest, wilson
 from bench.gate.verdict import Rule
 
@@ -54,7 +54,7 @@ def test_a_decision_is_made_at_the_first_look_that_tells():
     looks = (12, 24)
     assert slower(slow, looks, STRICT)
     assert slower(slow + fast, looks, STRICT)
-    assert not slower(fast + slow, looks, STRICT)
+    assert not slower(fast + slow * 5, (12, 72), STRICT)
     # Told to be no change at the first look, with a tolerance; undecided there without one.
     late = same + [0.1] * 24
     assert slower(late, (12, 36), STRICT)
@@ -71,6 +71,10 @@ def test_a_family_makes_a_slowdown_harder_to_call():
     logs = [0.1] * 10
     assert slower(logs, (10,), Rule(family=10))  # 10 * 2 ** -10 = 0.0098
     assert not slower(logs, (10,), Rule(family=11))
+    # Ten pairs that do not differ are no change for one quantity, and too few to say so for ten.
+    late = [0.0] * 10 + [0.1] * 40
+    assert not slower(late, (10, 50), Rule())
+    assert slower(late, (10, 50), Rule(family=10))
 
 
 def test_decisions_that_share_no_pair_use_each_one_once():
@@ -132,6 +136,14 @@ def test_the_least_that_is_called_is_that_of_trying(rule, pairs):
         logs = (np.random.default_rng(seed).standard_t(3, pairs) * 0.02).tolist()
         found = least_found(logs, looks, rule)
         assert found == pytest.approx(least_by_bisection(logs, looks, rule), abs=1e-12)
+
+
+def test_what_the_first_look_would_call_is_called():
+    logs, looks = [0.001 * at for at in range(12)] + [-0.2, -0.1] * 20, (12, 24, 52)
+    found = least_found(logs, looks, STRICT)
+    assert found == pytest.approx(least_by_bisection(logs, looks, STRICT), abs=1e-12)
+    assert found == least_found(logs[:12], looks[:1], Rule(0.0, nominal(0.01, looks)))
+    assert found < 0.0
 
 
 def test_of_pairs_that_do_not_differ_anything_above_the_tolerance_is_found():
