@@ -55,10 +55,11 @@ def test_every_statistic_is_asked_for_every_time_by_the_gates_test_and_last_by_t
         return len(asked) / 1000
 
     monkeypatch.setattr(power, "smallest", smallest)
-    # A candidate that takes twice as long, but in its third epoch; pairs of twelve seconds twice.
-    base = side("base", 1, case(), 1.0, epoch_seconds=[0.2, 0.3, 0.1], epoch_cpu_seconds=[0.1])
-    slow = side("candidate", 1, case(), 1.0, epoch_seconds=[0.4, 0.6, 0.1], epoch_cpu_seconds=[0.2])
-    found = choices([Block("one", "now", ((base, slow), (slow, base)))])
+    # Of the two one takes twice as long, but in its third epoch; they change sides, in two blocks.
+    quick = side("base", 1, case(), 1.0, epoch_seconds=[0.2, 0.3, 0.1], epoch_cpu_seconds=[0.1])
+    slow = side("base", 1, case(), 1.0, epoch_seconds=[0.4, 0.6, 0.1], epoch_cpu_seconds=[0.2])
+    blocks = [Block("one", "now", (two,)) for two in ((quick, slow), (slow, quick))]
+    found = choices(blocks)
     assert [each.statistic for each in found] == [*STATISTICS, "the least epoch, by a t test"]
     assert found[0].smallest == (0.001, 0.002, 0.003, 0.004)
     assert len(found) * len(BUDGETS) == len(asked) == 36
