@@ -53,7 +53,7 @@ def session(
     rest: tuple[float, int, str | None],
     command: str,
 ) -> Calibration:
-    """Plan a session; ``rest`` are timeout, seed and data. Raises UserError."""  # fmt: skip
+    """Plan a session; ``rest`` are timeout, seed and data. Raises UserError."""
     timeout, seed, data = rest
     now = dt.datetime.now(dt.UTC)
     return Calibration(
@@ -68,8 +68,8 @@ def slowdowns(text: str) -> tuple[Slowdown, ...]:
     """Read what is to be injected, such as 5% or 5%,20%/5, or none; raises UserError."""
     found = []
     for part in () if text == "none" else text.split(","):
-        share, _, every = part.strip().partition("/")
-        if every and not re.fullmatch(r"[1-9][0-9]?", every):
+        share, slash, every = part.strip().partition("/")
+        if slash and not re.fullmatch(r"[1-9][0-9]?", every):
             raise UserError(f"--inject {text}: after / stands every how many epochs, as in 20%/5")
         found.append(Slowdown(options.share(share, "--inject") or 0.0, int(every or 1)))
     return tuple(dict.fromkeys(found))

@@ -21,11 +21,14 @@ Statistic = Callable[[Record], float]
 # Pairs: with fewer, what is drawn from them is the same few again and again.
 ENOUGH = 100
 
+
+def _lower_quartile(values: Sequence[float]) -> float:
+    return quantiles(values, n=4, method="inclusive")[0]
+
+
 STATISTICS: Mapping[str, Statistic] = {
     "the least epoch": lambda record: min(record.epoch_seconds),
-    "the lower quartile": lambda record: quantiles(record.epoch_seconds, n=4, method="inclusive")[
-        0
-    ],
+    "the lower quartile": lambda record: _lower_quartile(record.epoch_seconds),
     "the median": lambda record: median(record.epoch_seconds),
     "the mean": lambda record: fmean(record.epoch_seconds),
     "the least CPU time": lambda record: min(record.epoch_cpu_seconds),
@@ -33,10 +36,6 @@ STATISTICS: Mapping[str, Statistic] = {
     "the least of two": lambda record: min(record.epoch_seconds[:2]),
     "the least of three": lambda record: min(record.epoch_seconds[:3]),
 }
-
-
-def _lower_quartile(values: Sequence[float]) -> float:
-    return quantiles(values, n=4, method="inclusive")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Literal
 
+from bench.error import UserError
 from bench.gate import pair
 from bench.gate.comparison import Comparison, Pairing
 from bench.gate.looks import Looks
 from bench.gate.paired import Difference, difference
-from bench.gate.quantities import EPOCH, QUANTITIES, Quantity, log_ratio
+from bench.gate.quantities import EPOCH, QUANTITIES, Quantity, both, log_ratio
 from bench.gate.verdict import Verdict, more_pairs, verdicts
 from bench.result import Record
 from bench.store import read_looks, read_plan, read_records
@@ -75,7 +76,8 @@ def findings(
     }  # fmt: skip
     judged = verdicts({key: each for key, each in told.items() if gated(plan, key[1])}, plan.rule)
     return [
-        _finding(pairing, by_name[pairing.name], _measured(plan, pairing.name, pairs, told, judged))
+        _finding(plan, pairing, by_name[pairing.name],
+                 _measured(plan, pairing.name, pairs, told, judged))
         for pairing in plan.pairings if pairing.name in by_name
     ]  # fmt: skip
 
@@ -86,12 +88,15 @@ def gated(plan: Comparison, quantity: str) -> bool:
 
 
 def _by_name(plan: Comparison, records: Iterable[Record]) -> dict[str, list[Record]]:
-    """Sort records by the pairing that they belong to."""
+    """Sort records by the pairing that they belong to; raises UserError for one of none."""
     names = {(pair.BASE, one.base.slug): one.name for one in plan.pairings}
     names |= {(pair.CANDIDATE, one.candidate.slug): one.name for one in plan.pairings}
     found = defaultdict(list)
     for record in records:
-        found[names[record.version, record.case.slug]].append(record)
+        key = record.version, record.case.slug
+        if key not in names:
+            raise UserError(f"trial {record.trial} is of no case of this comparison; delete it")
+        found[names[key]].append(record)
     return dict(found)
 
 
@@ -101,8 +106,8 @@ def good_pairs(records: Iterable[Record]) -> list[Pair]:
     for record in records:
         if record.round > 0 and record.status == "ok":
             sides[record.round][record.version] = record
-    both = [sides[number] for number in sorted(sides) if len(sides[number]) == 2]
-    return [(one[pair.BASE], one[pair.CANDIDATE]) for one in both]
+    whole = [sides[number] for number in sorted(sides) if len(sides[number]) == 2]
+    return [(one[pair.BASE], one[pair.CANDIDATE]) for one in whole]
 
 
 def _difference(
@@ -130,15 +135,20 @@ def _measured(
         if each := told.get((name, quantity.name)):
             verdict = judged.get((name, quantity.name))
             more = more_pairs(each, plan.rule) if verdict == "undecided" else None
-            base, candidate = (
-                median(quantity.value(two[side]) or 0.0 for two in pairs[name]) for side in (0, 1)
-            )
+            base, candidate = _medians(quantity, pairs[name])
             found.append(Measured(quantity, base, candidate, each, verdict, more))
     return tuple(found)
 
 
+def _medians(quantity: Quantity, pairs: Sequence[Pair]) -> tuple[float, float]:
+    """Return the median of each version, of the pairs of which both tell the quantity."""
+    found = (both(quantity, *two) for two in pairs)
+    base, candidate = zip(*(each for each in found if each is not None), strict=True)
+    return median(base), median(candidate)
+
+
 def _finding(
-    pairing: Pairing, records: Sequence[Record], measured: tuple[Measured, ...]
+    plan: Comparison, pairing: Pairing, records: Sequence[Record], measured: tuple[Measured, ...]
 ) -> Finding:
     """Put together what is known of a case, and name its outcome by the worst of it."""
     accuracy, parity = _sides(records, _accuracy, fmean), _sides(records, _parity, max)
@@ -147,6 +157,8 @@ def _finding(
         for record in records if record.status not in {"ok", "interrupted"}
     ))  # fmt: skip
     found = {each.verdict for each in measured}
+    # What is judged and was not told, as the memory where none is read, is not known to be well.
+    lacking = {EPOCH.name, *plan.gates} - {each.quantity.name for each in measured}
     if wrong := _wrong(records, accuracy):
         outcome: Outcome = "wrong"
         reasons = (*reasons, wrong) if wrong not in reasons else reasons
@@ -154,7 +166,7 @@ def _finding(
         outcome = "failed"
     elif "slower" in found:
         outcome = "slower"
-    elif "undecided" in found or not measured:
+    elif "undecided" in found or lacking:
         outcome = "undecided"
     else:
         outcome = "faster" if "faster" in found else "no change"

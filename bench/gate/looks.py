@@ -42,6 +42,8 @@ def overall(nominal: float, looks: Looks) -> float:
 
     if nominal >= 0.5:
         return 1.0
+    if nominal == 0:
+        return 0.0  # the least p of 1,075 pairs is less than a float holds
     critical = float(norm.isf(nominal))
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
 

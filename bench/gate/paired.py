@@ -91,6 +91,7 @@ def _upper_tail(count: int) -> NDArray[np.float64]:
     chances = np.zeros(count * (count + 1) // 2 + 1)
     chances[0] = 1.0
     for rank in range(1, count + 1):
-        chances[rank:] = (chances[rank:] + chances[:-rank]) / 2
-        chances[:rank] /= 2
+        sums = chances[: rank * (rank + 1) // 2 + 1]  # the ranks so far add up to no more
+        sums[rank:] = (sums[rank:] + sums[:-rank]) / 2
+        sums[:rank] /= 2
     return np.minimum(1.0, np.cumsum(chances[::-1])[::-1])

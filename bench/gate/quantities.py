@@ -3,7 +3,9 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median, quantiles
+from statistics import median
+
+import numpy as np
 
 from bench.result import Record
 
@@ -24,7 +26,7 @@ class Quantity:
 
 def _tail(record: Record) -> float:
     """90th percentile of a process's epochs; of five it lies between the two longest."""
-    return quantiles(record.epoch_seconds, n=10, method="inclusive")[-1]
+    return float(np.percentile(record.epoch_seconds, 90))
 
 
 # Of five epochs the least sees the smallest slowdown (docs/calibration.md); what slows only some
@@ -42,9 +44,13 @@ QUANTITIES = (
 ON_REQUEST = tuple(each.name for each in QUANTITIES if each.gated == "on request")
 
 
+def both(quantity: Quantity, base: Record, candidate: Record) -> tuple[float, float] | None:
+    """Return a quantity of both versions; None where one is lacking or nought."""
+    values = quantity.value(base) or 0.0, quantity.value(candidate) or 0.0
+    return values if all(values) else None
+
+
 def log_ratio(quantity: Quantity, base: Record, candidate: Record) -> float | None:
     """Logarithm of the candidate's value over the base's; None where one is lacking or nought."""
-    values = quantity.value(base), quantity.value(candidate)
-    if not all(values):
-        return None
-    return math.log((values[1] or 1) / (values[0] or 1))
+    found = both(quantity, base, candidate)
+    return None if found is None else math.log(found[1] / found[0])

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from bench.gate.looks import LEAST
+from bench.gate.looks import LEAST, SHARES
 from bench.gate.paired import Difference
 
 # Of false alarms, in a whole comparison: one in a hundred.
@@ -78,11 +78,12 @@ def more_pairs(found: Difference, rule: Rule) -> int | None:
 
     So many that half an interval is as wide as the estimate is away from the nearer of what has to
     be excluded: 1 where it is beyond the tolerance, the tolerance where it is within. Of too few
-    pairs to refute anything, those that lack at least.
+    pairs to refute anything, those that lack until pairs that all agree can, whatever the looks.
     """
     ratio = found.ratio
     if ratio.high is None:
-        return max(1, LEAST - found.pairs)
+        least = math.ceil(math.log2(len(SHARES) / rule.share))
+        return max(1, max(LEAST, least) - found.pairs)
     centre, margin = abs(math.log(ratio.mean)), math.log1p(rule.tolerance)
     wanted = centre if centre > margin else margin - centre
     half = math.log(ratio.high / ratio.mean)

@@ -25,7 +25,8 @@ def tables(found: Sequence[Sight]) -> list[Table]:
 def _noise(found: Sequence[Sight]) -> Table:
     return Table(
         "How noisy this machine is",
-        ("case", "pairs", "blocks", "seconds a pair", "epochs of a process", "processes", "blocks"),
+        ("case", "pairs", "blocks", "seconds a pair", "epochs of a process", "processes",
+         "between blocks"),
         [
             [each.slug, f"{each.pairs:,}", str(each.blocks), numbers.significant(each.seconds),
              *_deviations(each)]
@@ -147,7 +148,7 @@ def document(found: Sight) -> dict[str, Any]:
         "spread": known and {"epochs": known.epochs, "processes": known.processes,
                              "blocks": known.blocks, "count": known.count},
         "seen": [
-            {"seconds": seen.seconds, "pairs": seen.pairs, "smallest": seen.smallest,
+            {"seconds": seen.seconds, "pairs": seen.pairs, "smallest": _finite(seen.smallest),
              "disjoint": _counts(seen.disjoint), "drawn": _counts(seen.drawn)}
             for seen in found.seen
         ],
@@ -158,3 +159,8 @@ def document(found: Sight) -> dict[str, Any]:
 
 def _counts(found: Counted | None) -> dict[str, int] | None:
     return None if found is None else {"count": found.count, "of": found.of, "blocks": found.blocks}
+
+
+def _finite(value: float | None) -> float | None:
+    """Return what JSON can hold."""
+    return None if value is None or isinf(value) else value

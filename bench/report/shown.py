@@ -55,6 +55,7 @@ def as_markdown(shown: Shown) -> str:
 
 
 def _table(table: Table) -> str:
-    laid_out = markdown.table(table.headings, table.lines, numeric=table.numeric)
+    headings = [markdown.escape(heading) for heading in table.headings]
+    laid_out = markdown.table(headings, table.lines, numeric=table.numeric)
     note = f"\n{markdown.escape(table.note)}\n" if table.note else ""
     return f"## {markdown.escape(table.title)}\n\n{laid_out}{note}"

@@ -1,6 +1,7 @@
 """What two versions of a case differ by: the tables of ``bench ab``."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any, Literal
 
 from bench.gate.comparison import Absent, Comparison
@@ -111,10 +112,9 @@ def remarks(
     lines = [f"Differs: {', '.join(differs)}."] if differs else []
     for each in found:
         lines += [f"{each.pairing.name}: {reason}" for reason in each.reasons]
-        if least := sees.get(each.pairing.name):
-            lines.append(
-                f"{each.pairing.name}: on this machine, {each.pairs} pairs see {100 * least:.1f} %."
-            )
+        if (least := sees.get(each.pairing.name)) is not None:
+            what = f"{100 * least:.1f} %" if isfinite(least) else "no slowdown, however large"
+            lines.append(f"{each.pairing.name}: on this machine, {each.pairs} pairs see {what}.")
     return lines
 
 
