@@ -55,9 +55,12 @@ def ab(
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="The records' folder.")] = None,
 ) -> None:
     """Measure two versions in pairs of fresh processes, and say whether one is slower."""
+    from bench import options
     from bench.gate import asked, exits
 
     chosen(style, fail_on)
+    if output is not None:
+        options.writable(output)
     given = asked.Given(
         tuple(implementation or ()), workload, device, batch_size, threads, samples, data
     )
@@ -90,12 +93,11 @@ def _say(line: str) -> None:
 
 
 def _measured(folder: Path, comparison: "Asked") -> tuple[list["Finding"], bool]:
-    from bench import options, store
+    from bench import store
     from bench.gate import findings
 
     if not comparison.plan.pairings:
         return [], False
-    options.writable(folder)
     store.create(folder, comparison.plan, "comparison.json")
     interrupted = False
     try:
