@@ -121,8 +121,10 @@ def wheels(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def surroundings(tmp_path_factory):
-    """The environment of the command line: the lock and the scratch folders are the tests' own."""
-    return {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("tmp"))}
+    """The environment of the command line: lock, scratch and calibrations are the tests' own."""
+    own = {"TMPDIR": "tmp", "XDG_DATA_HOME": "data"}
+    made = {name: str(tmp_path_factory.mktemp(folder)) for name, folder in own.items()}
+    return {**os.environ, **made}
 
 
 @pytest.fixture(scope="session")
@@ -142,6 +144,30 @@ def command(surroundings):
 def bench(command, tmp_path):
     """Run the command line to its end in a fresh process, in the test's folder."""
     return lambda *arguments: command(tmp_path, *arguments)
+
+
+@pytest.fixture
+def started(tmp_path, surroundings):
+    """Start the command line in the test's folder; what is still running at the end is killed."""
+    processes = []
+
+    def start(*arguments):
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "bench", *arguments],
+                cwd=tmp_path,
+                env=surroundings,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

@@ -41,12 +41,14 @@ def comparison(*pairings: Pairing, **changes: Any) -> Comparison:
 class Pretended:
     """A runner that measures nothing: every process takes its seconds on a clock of its own.
 
-    ratio: the candidate's epoch over the base's by the number of the pair. becomes: a trial that
+    ratio: the candidate's epoch over the base's by the number of the pair. accuracy: after so many
+    epochs. becomes: a trial that
     goes wrong, as (version, pair) and what its record says instead. stop: is interrupted there.
     """
 
     folder: Path | None = None
     ratio: Callable[[int], float] = lambda _: 1.0
+    accuracy: Callable[[int], float] = lambda _: 0.9
     epoch: float = 0.1
     seconds: float = 1.0
     becomes: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
@@ -72,24 +74,26 @@ class Pretended:
         epoch = self.epoch * (self.ratio(trial.round) if trial.version == "candidate" else 1.0)
         of = {"trial": trial.id, "version": trial.version, "slowdown": trial.slowdown}
         wrong = self.becomes.get((trial.version, trial.round))
-        record = bare(trial.case, trial.round, **of, **wrong) if wrong else _well(trial, epoch, of)
+        record = (
+            bare(trial.case, trial.round, **of, **wrong) if wrong else self._well(trial, epoch, of)
+        )
         if self.folder is not None:
             store.append(self.folder, record)
         return record
+
+    def _well(self, trial: Trial, epoch: float, of: dict[str, Any]) -> Record:
+        """Return a record whose least epoch is so long, with an accuracy of every epoch."""
+        count = trial.case.epochs
+        found = [self.accuracy(number) for number in range(1, count + 1)]
+        return ok(
+            trial.case, trial.round, epoch_seconds=[epoch * 1.5, *[epoch] * (count - 1)],
+            validation_accuracy=found, test_accuracy=found, **of,
+        )  # fmt: skip
 
     @property
     def pairs(self) -> list[int]:
         """The numbers of the pairs that were begun, in order."""
         return [number for number, _ in itertools.groupby(each.round for each in self.trials)]
-
-
-def _well(trial: Trial, epoch: float, of: dict[str, Any]) -> Record:
-    """Return a record whose least epoch is so long; its accuracies are as many as its epochs."""
-    count = trial.case.epochs
-    return ok(
-        trial.case, trial.round, epoch_seconds=[epoch * 1.5, *[epoch] * (count - 1)],
-        validation_accuracy=[0.9] * count, test_accuracy=[0.9] * count, **of,
-    )  # fmt: skip
 
 
 def of_kind(events: Iterable[Any], kind: type) -> list[Any]:

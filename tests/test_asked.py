@@ -2,12 +2,13 @@
 
 import importlib.metadata
 import inspect
+import re
 import sys
 from contextlib import contextmanager
 
 import pytest
 
-from bench import machine
+from bench import machine, options
 from bench.child import Place
 from bench.error import UserError
 from bench.gate import asked, environment, place
@@ -113,7 +114,7 @@ def test_the_plan_holds_the_terms_and_the_name_of_a_run_of_its_own(sides):
         assert one.plan.gates == ("memory", "import")
         assert (one.plan.data, one.plan.command) == ("digits", "bench ab")
         assert one.plan.run != other.plan.run  # the coins of a pair hang on it
-        assert "-ab-" in one.plan.run
+        assert re.fullmatch(r"[0-9]{8}-[0-9]{6}-ab-[0-9a-f]{4}", one.plan.run)
 
 
 def test_a_tolerance_of_nought_is_one(sides):
@@ -121,12 +122,13 @@ def test_a_tolerance_of_nought_is_one(sides):
         assert found.plan.tolerance == 0.0
 
 
-def test_everything_that_was_asked_of_the_size_is_in_both_cases(sides):
+def test_everything_that_was_asked_of_the_size_is_in_both_cases(sides, monkeypatch):
+    monkeypatch.setattr(options, "usable_cores", lambda: [0, 1, 2])
     given = {"workload": "textbook", "batch_size": "8", "threads": "all", "samples": "96"}
     with comparison(*sides, **given, device="gpu") as found:
         for case in (found.plan.pairings[0].base, found.plan.pairings[0].candidate):
             assert (case.workload, case.batch_size, case.samples) == ("textbook", 8, 96)
-            assert (case.threads, case.device) == (len(machine.usable_cores()), "gpu")
+            assert (case.threads, case.device) == (3, "gpu")
 
 
 def test_two_files_of_one_name_in_two_folders_are_one_case(tmp_path, monkeypatch):
@@ -314,8 +316,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line(sides, given, words):
 
 
 def test_several_numbers_of_threads_are_no_size(sides, monkeypatch):
-    monkeypatch.setattr(machine, "usable_cores", lambda: [0, 1])
-    monkeypatch.setattr("bench.options.usable_cores", lambda: [0, 1])
+    monkeypatch.setattr(options, "usable_cores", lambda: [0, 1])
     assert "--threads: two versions are compared" in refused(*sides, threads="1,all")
 
 
