@@ -1,12 +1,13 @@
 """Two versions of a case, and a pretended measurement of them, for the tests of what pairs."""
 
+import datetime as dt
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fixtures_records import bare, case, ok
+from fixtures_records import bare, case, environment, ok
 
 from bench import store
 from bench.gate.comparison import Comparison, Pairing
@@ -41,6 +42,8 @@ def comparison(*pairings: Pairing, **changes: Any) -> Comparison:
 class Pretended:
     """A runner that measures nothing: every process takes its seconds on a clock of its own.
 
+    What is injected into every epoch is in the least of them.
+
     ratio: the candidate's epoch over the base's by the number of the pair. accuracy: after so many
     epochs. becomes: a trial that
     goes wrong, as (version, pair) and what its record says instead. stop: is interrupted there.
@@ -63,6 +66,7 @@ class Pretended:
     def begin(self, folder: Path, *_given: Any, **_named: Any) -> "Pretended":
         """Be the runner of a folder."""
         self.folder = folder
+        store.add_environment(folder, environment())
         return self
 
     def measure(self, trial: Trial) -> Record:
@@ -72,7 +76,11 @@ class Pretended:
         if self.stop == (trial.version, trial.round):
             raise KeyboardInterrupt
         epoch = self.epoch * (self.ratio(trial.round) if trial.version == "candidate" else 1.0)
-        of = {"trial": trial.id, "version": trial.version, "slowdown": trial.slowdown}
+        if trial.slowdown is not None and trial.slowdown.every == 1:
+            epoch *= 1 + trial.slowdown.share
+        started = dt.datetime.fromtimestamp(self.clock, dt.UTC).isoformat(timespec="milliseconds")
+        of = {"trial": trial.id, "version": trial.version, "slowdown": trial.slowdown,
+              "started": started}  # fmt: skip
         wrong = self.becomes.get((trial.version, trial.round))
         record = (
             bare(trial.case, trial.round, **of, **wrong) if wrong else self._well(trial, epoch, of)

@@ -3,14 +3,13 @@
 import json
 import shutil
 import signal
-import sys
-import tempfile
+from pathlib import Path
 
 import pytest
 from fixtures_processes import WAITS, until
 
-import bench.__main__
-from bench import machine, store
+import bench
+from bench import store
 from bench.gate.comparison import Comparison
 from bench.gate.quantities import QUANTITIES
 from bench.report import numbers
@@ -65,22 +64,6 @@ def compared(tmp_path_factory, command):
         return known[key]
 
     return compare
-
-
-@pytest.fixture
-def called(tmp_path, monkeypatch, capsys):
-    """Call the command line in this process, so that a test can change what it finds."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            bench.__main__.main()
-        return ended.value.code, *capsys.readouterr()
-
-    return call
 
 
 def cells(text, name):
@@ -201,7 +184,7 @@ def checkout(repository):
     real = bench.__path__[0]
     (repository.folder / "bench").symlink_to(real)
     (repository.folder / ".git" / "info" / "exclude").write_text("bench\n")
-    source = machine.Path(real).parent / "implementations" / "softmax_numpy.py"
+    source = Path(real).parent / "implementations" / "softmax_numpy.py"
     shutil.copy(source, repository.folder / "implementations")
     repository.git("add", "--all")
     repository.git("commit", "--quiet", "--message", "NumPy as the suite has it")
