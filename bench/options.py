@@ -135,7 +135,8 @@ def _selection(given: Given, precision: float | None) -> plan.Selection:
     )
     threads = known_threads(given.threads)
     images, labels = dataset.read(dataset.find(given.data).folder, "train")
-    _fits(min(samples, default=0), images.shape[1])
+    # Where one number fits, a larger one is a row with its reason.
+    fits(min(samples, default=0), images.shape[1])
     return plan.Selection(
         given.implementations, tuple(dict.fromkeys(given.workloads)), (device,),
         batch_sizes, threads, samples, given.epochs, _rounds(given, precision), given.quick,
@@ -198,8 +199,8 @@ def _rounds(given: Given, precision: float | None) -> int | None:
     return given.rounds or plan.FIRST_STAGE
 
 
-def _fits(samples: int, features: int) -> None:
-    """Refuse what fits at no size; where one fits, a larger one is a row with its reason."""
+def fits(samples: int, features: int) -> None:
+    """Raise UserError where this machine's memory does not hold so many samples."""
     if samples > (most := most_samples(features)):
         raise UserError(f"--samples {samples}: {most} are as many as this machine's memory holds")
 

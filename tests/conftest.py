@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -121,8 +122,10 @@ def wheels(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def surroundings(tmp_path_factory):
-    """The environment of the command line: the lock and the scratch folders are the tests' own."""
-    return {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("tmp"))}
+    """The environment of the command line: lock, scratch and calibrations are the tests' own."""
+    own = {"TMPDIR": "tmp", "XDG_DATA_HOME": "data"}
+    made = {name: str(tmp_path_factory.mktemp(folder)) for name, folder in own.items()}
+    return {**os.environ, **made}
 
 
 @pytest.fixture(scope="session")
@@ -142,6 +145,46 @@ def command(surroundings):
 def bench(command, tmp_path):
     """Run the command line to its end in a fresh process, in the test's folder."""
     return lambda *arguments: command(tmp_path, *arguments)
+
+
+@pytest.fixture
+def started(tmp_path, surroundings):
+    """Start the command line in the test's folder; what is still running at the end is killed."""
+    processes = []
+
+    def start(*arguments):
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "bench", *arguments],
+                cwd=tmp_path,
+                env=surroundings,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def called(tmp_path, monkeypatch, capsys):
+    """Call the command line in this process, so that a test can change what it finds."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            command_line.main()
+        return ended.value.code, *capsys.readouterr()
+
+    return call
 
 
 @pytest.fixture

@@ -230,9 +230,9 @@ def test_as_many_samples_as_fit_into_memory_are_allowed(monkeypatch):
     # 60 % of 1,000 pages of 4,096 bytes hold 38,400 images of 16 float32 pixels, five times 7,680.
     memory = {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}
     monkeypatch.setattr(os, "sysconf", memory.__getitem__)
-    options._fits(7680, 16)
+    options.fits(7680, 16)
     with pytest.raises(UserError, match="--samples 7681: 7680 are as many"):
-        options._fits(7681, 16)
+        options.fits(7681, 16)
 
 
 @pytest.mark.parametrize("folder", ["file", "file/run", "taken", "locked/run"])

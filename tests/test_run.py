@@ -6,13 +6,12 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import msgspec
 import pytest
+from fixtures_processes import WAITS, until
 from fixtures_records import ok
 
 from bench import plan, run, runner, store
@@ -424,53 +423,6 @@ def test_the_environment_is_kept_under_its_id_without_a_path(performed, make_cas
     assert str(Path.home()) not in text
     assert str(tmp_path) not in text
     assert environments[record.environment].data["name"] == "digits"
-
-
-# Trains as NumPy does, but waits for ever as long as there is a file named "hang" beside it.
-WAITS = """
-import signal
-from pathlib import Path
-from implementations import softmax_numpy
-HERE = Path(__file__).parent
-class Trainer(softmax_numpy.Trainer):
-    def train_epoch(self, order):
-        if (HERE / "hang").exists():
-            (HERE / "hangs").touch()
-            signal.pause()
-        return super().train_epoch(order)
-"""
-
-
-def until(condition):
-    for _ in range(1200):
-        if condition():
-            return
-        signal.sigtimedwait([], 0.05)
-    pytest.fail("it did not happen within a minute")
-
-
-@pytest.fixture
-def started(tmp_path, surroundings):
-    """Start the command line in the test's folder; what is still running at the end is killed."""
-    processes = []
-
-    def start(*arguments):
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "bench", *arguments],
-                cwd=tmp_path,
-                env=surroundings,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
 
 
 @pytest.fixture

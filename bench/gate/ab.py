@@ -127,7 +127,7 @@ def lengthened(pairing: Pairing, warm: tuple[Record, ...], seconds: float) -> tu
     """
     epoch = max(min(record.epoch_seconds) for record in warm)
     least = pairing.base.epochs
-    epochs = min(MOST_EPOCHS, max(least, math.ceil(EPOCH_SECONDS / epoch)))
+    epochs = max(least, min(MOST_EPOCHS, math.ceil(EPOCH_SECONDS / epoch)))
     sides = (msgspec.structs.replace(case, epochs=epochs)
              for case in (pairing.base, pairing.candidate))  # fmt: skip
     return Pairing(*sides), seconds + 2 * (epochs - least) * epoch

@@ -16,7 +16,7 @@ from bench.gate.comparison import Absent, Comparison, Pairing
 from bench.gate.place import Site, changed, prepared
 from bench.gate.quantities import ON_REQUEST
 from bench.gate.verdict import ALPHA
-from bench.gate.version import Version
+from bench.gate.version import Kind, Version
 from bench.result import FORMAT, Case
 from bench.sizes import Size
 from bench.workload import WORKLOADS
@@ -136,12 +136,13 @@ def sized(given: Given) -> Callable[[Case], Case]:
     for flag, found in (("batch-size", batch_sizes), ("samples", samples), ("threads", threads)):
         if len(found) > 1:
             raise UserError(f"--{flag}: two versions are compared at one size; give one number")
-    _, labels = dataset.read(dataset.find(given.data).folder, "train")
+    images, labels = dataset.read(dataset.find(given.data).folder, "train")
     size = Size(
         next(iter(batch_sizes), workload.batch_size), threads[0], next(iter(samples), len(labels))
     )
     if size.fault:
         raise UserError(size.fault)
+    options.fits(size.samples, images.shape[1])
     return lambda case: plan.fill(case, given.workload, device, size)
 
 
@@ -154,9 +155,11 @@ def cases(given: Given) -> tuple[Case, ...]:
 
 def _chosen(base: Version, candidate: Version, given: Given) -> list[Implementation]:
     """Return what was named, or what uses the packages; of revisions it is known only later."""
-    if given.implementations or base.kind == "file":
-        return [entry for entry in IMPLEMENTATIONS if entry.name in given.implementations]
     kinds = {base.kind, candidate.kind}
+    if given.implementations:
+        return _named(given.implementations, kinds)
+    if "file" in kinds:
+        return []
     if "packages" in kinds:
         named = base.packages | candidate.packages
         found = [one for one in IMPLEMENTATIONS if named & set(plan.distributions(one))]
@@ -167,6 +170,17 @@ def _chosen(base: Version, candidate: Version, given: Given) -> list[Implementat
     raise UserError("nothing tells what is to be measured; name it with --implementation")
 
 
+def _named(names: tuple[str, ...], kinds: set[Kind]) -> list[Implementation]:
+    """Return what was named of ours; only a revision may have what we have not."""
+    if "file" in kinds:
+        raise UserError("two files say what is measured; leave out --implementation")
+    ours = {entry.name: entry for entry in IMPLEMENTATIONS}
+    unknown = [name for name in names if name not in ours]
+    if unknown and "revision" not in kinds:
+        raise plan.unknown("implementation", unknown[0], [*ours])
+    return [entry for name, entry in ours.items() if name in names]
+
+
 def _pairings(
     base: tuple[Version, Site],
     candidate: tuple[Version, Site],
@@ -175,8 +189,6 @@ def _pairings(
 ) -> tuple[list[Pairing], list[Absent]]:
     """Pair what both versions have, and say of the rest why there is nothing to compare with."""
     if base[0].kind == "file":
-        if given.implementations:
-            raise UserError("two files say what is measured; leave out --implementation")
         return [Pairing(_file(base[0]), _file(candidate[0]))], []
     ours, theirs = ({one.name: one for one in side[1].registry} for side in (base, candidate))
     names = given.implementations or tuple(entry.name for entry in chosen)

@@ -61,6 +61,8 @@ def ab(
 
     chosen(style)
     failing = options.several("--fail-on", fail_on or (), exits.FAIL_ON)
+    if output is not None:
+        options.writable(output)
     given = asked.Given(
         tuple(implementation or ()), workload, device, batch_size, threads, samples, data
     )
@@ -93,12 +95,11 @@ def _say(line: str) -> None:
 
 
 def _measured(folder: Path, comparison: "Asked") -> tuple[list["Finding"], bool]:
-    from bench import options, store
+    from bench import store
     from bench.gate import findings
 
     if not comparison.plan.pairings:
         return [], False
-    options.writable(folder)
     store.create(folder, comparison.plan, "comparison.json")
     interrupted = False
     try:

@@ -1,0 +1,90 @@
+"""What a child is made of: its interpreter, its implementations, its variables."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import machine
+from bench.child import CACHES, Child, Place, recorded, settings
+
+SCRATCH = Path("/scratch")
+
+
+def test_a_child_is_made_of_this_python_and_of_the_suites_own_implementations():
+    assert Child().place == Place(sys.executable, machine.ROOT / "implementations")
+
+
+def test_another_folder_of_implementations_is_what_a_child_imports(launched, tmp_path):
+    place = tmp_path / "implementations"
+    place.mkdir()
+    (place / "softmax_old.py").write_text(
+        "from pathlib import Path\nimport bench.contract\n"
+        "Path('seen').write_text(f'{__file__}\\n{bench.contract.__file__}')\n"
+    )
+    child = Child(place=Place(implementations=place), timeout=60)
+    assert launched(child=child, mode="probe", module="softmax_old").status == "ok"
+    ours, suite = (tmp_path / "child" / "seen").read_text().splitlines()
+    assert Path(ours).resolve() == place / "softmax_old.py"
+    # The harness is the running one, whatever the implementations are.
+    assert Path(suite).resolve() == machine.ROOT / "bench" / "contract.py"
+
+
+def test_another_python_is_what_a_child_runs(launched, tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho asked > "$2.asked"\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    assert launched(child=Child(place=Place(str(python)), timeout=60), mode="probe").status == "ok"
+    assert (tmp_path / "child" / "bench.worker.asked").exists()
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(3, "3"), (1, "1")])
+def test_every_pool_of_threads_is_told_its_size(threads, expected):
+    found = settings(Child(threads=threads), SCRATCH)
+    pools = [name for name in found if name.endswith("_THREADS") or name == "NPROC"]
+    assert len(pools) == 6
+    assert {found[name] for name in pools} == {expected}
+
+
+def test_a_child_on_the_gpu_may_see_it_and_computes_in_full_precision():
+    found = settings(Child(device="gpu"), SCRATCH)
+    assert not found.keys() & {"CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"}
+    assert found["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert found["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
+
+
+def test_the_variables_of_an_implementation_come_last():
+    own = {"KERAS_BACKEND": "jax", "NPROC": "7"}
+    found = settings(Child(threads=1, variables=own), SCRATCH)
+    assert found["KERAS_BACKEND"] == "jax"
+    assert found["NPROC"] == "7"
+
+
+def test_caches_lie_in_the_childs_own_folder_each_apart():
+    found = settings(Child(), SCRATCH)
+    folders = [Path(found[name]) for name in CACHES]
+    assert {folder.parent for folder in folders} == {SCRATCH / "cache"}
+    assert len(set(folders)) == len(CACHES)
+
+
+def test_the_recorded_variables_have_no_path_of_this_machine(monkeypatch):
+    monkeypatch.setenv("CXX", "/opt/private/g++")
+    monkeypatch.delenv("LC_ALL", raising=False)
+    python = Place("/opt/private/python", Path("/opt/private/implementations"))
+    found = recorded(Child(place=python, variables={"KERAS_BACKEND": "jax"}))
+    assert found["CXX"] == "<passed on>"
+    assert found["KERAS_BACKEND"] == "jax"
+    assert found["HOME"] == "<scratch>/cache/home"
+    assert "LC_ALL" not in found
+    assert not [value for value in found.values() if value.startswith("/")]
+
+
+def test_what_a_child_needs_of_the_parents_environment_is_passed_on_and_no_more(monkeypatch):
+    needed = ("PATH", "CXX", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "COVERAGE_PROCESS_CONFIG")
+    others = ("LD_PRELOAD", "PYTHONHASHSEED", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "MALLOC_ARENA_MAX",
+              "KMP_AFFINITY", "GOMP_CPU_AFFINITY", "CUDA_LAUNCH_BLOCKING")  # fmt: skip
+    for name in (*needed, *others):
+        monkeypatch.setenv(name, "set")
+    found = recorded(Child())
+    assert {name for name, value in found.items() if value == "<passed on>"} == set(needed)
+    assert not found.keys() & set(others)
