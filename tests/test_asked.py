@@ -347,9 +347,11 @@ def test_what_takes_long_is_told(repository, monkeypatch):
     text = (repository.folder / "implementations" / "__init__.py").read_text()
     repository.commit(__init__=text.replace('"torch"', "7"))
     told = []
-    with comparison("HEAD", "HEAD~1", progress=told.append):
-        with comparison("HEAD~1", "HEAD", progress=told.append):
-            pass
+    with (
+        comparison("HEAD", "HEAD~1", progress=told.append),
+        comparison("HEAD~1", "HEAD", progress=told.append),
+    ):
+        pass
     assert [line.partition(":")[0] for line in told] == ["HEAD", "HEAD"]
     assert "its entry old is not understood" in told[1]
 
