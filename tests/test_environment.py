@@ -201,6 +201,31 @@ def test_a_conflict_of_what_was_named_is_told_in_pips_words(copied, packages):
     )
 
 
+def test_of_all_that_conflicts_the_line_about_what_is_held_is_told(tmp_path):
+    log = tmp_path / "log"
+    log.write_text(
+        "The conflict is caused by:\n"
+        "    The user requested tool==2.0\n"
+        "    tool 2.0 depends on part>=2\n"
+        "    The user requested (constraint) part==1.5\n\nTo fix this\n"
+    )
+    assert environment._conflict(log).startswith("tool 2.0 depends on part>=2, but part==1.5 is")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("ERROR: first\nERROR: last\n  a hint\n", "last"),
+        ("error: metadata-generation-failed\nhint: see above\n", "metadata-generation-failed"),
+        ("nothing that\nbegins so\n\n", "begins so"),
+        ("", "no reason given"),
+    ],
+)
+def test_the_reason_is_the_last_line_that_says_error_or_the_last_one(tmp_path, said, reason):
+    (tmp_path / "log").write_text(said)
+    assert environment._reason(tmp_path / "log") == reason
+
+
 def test_a_release_that_does_not_exist_is_told_in_pips_words(copied, packages, folder):
     with pytest.raises(UserError) as error:
         environment.python(recipe("tool==99"), print)
