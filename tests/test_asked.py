@@ -217,8 +217,8 @@ def test_packages_have_an_environment_each_with_the_frameworks_of_what_is_measur
         assert [one.name for one in found.plan.pairings] == ["numba", "jax"]
         assert [recipe.asked for recipe in built] == [("numba==0.61",), ("numba==0.62",)]
         for recipe in built:
-            assert "jax" in recipe.wanted
-            assert "scikit-learn" not in recipe.wanted
+            names = {re.match(r"[a-z-]+", one)[0] for one in recipe.wanted}
+            assert names == {"jax", "numba", "numpy"}
         assert found.places["base"].python == "/environments/1/bin/python"
         assert found.places["candidate"].python == "/environments/2/bin/python"
         assert found.places["base"].implementations == machine.ROOT / "implementations"
@@ -354,11 +354,6 @@ def test_what_takes_long_is_told(repository, monkeypatch):
         pass
     assert [line.partition(":")[0] for line in told] == ["HEAD", "HEAD"]
     assert "its entry old is not understood" in told[1]
-
-
-def test_a_gate_is_named_once_and_blanks_are_none():
-    assert asked.known_gates(("import, set-up", "", "import,")) == ("import", "set-up")
-    assert asked.known_gates(()) == ()
 
 
 def test_cases_are_what_was_named_or_everything_at_one_size():

@@ -124,7 +124,9 @@ def test_a_candidate_that_trains_something_else_is_wrong_however_fast_it_is(comp
     folder, ended = compared("wrong", "--budget=30s", "--format=github")
     assert ended.returncode == 1
     assert cells(ended.stdout, "fast → wrong")[1] == "wrong"
-    assert ended.stdout.startswith("::error title=fast → wrong%3A wrong::0 pairs; candidate: ")
+    assert ended.stdout.startswith(
+        "::error title=bench ab%3A fast → wrong%3A wrong::0 pairs; candidate: "
+    )
     # The first pair says so: no other is measured.
     assert len(store.read_records(folder / "out")) == 2
 
@@ -164,9 +166,9 @@ def test_github_has_the_tables_in_the_summary_of_the_job(compared, monkeypatch, 
     )  # fmt: skip
     assert code == 3
     notice, page = out.split("\n", maxsplit=1)
-    assert notice.startswith("::error title=fast → crashes%3A failed::")
-    assert (tmp_path / "summary").read_text() == f"before\n{page}"
-    assert "### crashes.py against fast.py" in page
+    assert notice.startswith("::error title=bench ab%3A fast → crashes%3A failed::")
+    assert (tmp_path / "summary").read_text() == f"before\n{page.strip()}\n\n"
+    assert "## crashes.py against fast.py" in page
 
 
 def test_without_an_output_the_records_lie_in_results(called, tmp_path):

@@ -11,7 +11,7 @@ from fixtures_sides import series, side
 
 from bench import __main__ as command_line
 from bench import store
-from bench.gate import calibrated
+from bench.gate import calibrated, stored
 from bench.gate.calibration import Calibration
 from bench.result import FORMAT
 
@@ -226,7 +226,7 @@ def test_files_of_other_tools_are_compared_by_their_names(compared, monkeypatch,
         "two.json": side(series("sort", 1.1), name="two.json"),
     }
     formats = SimpleNamespace(read=lambda path: found[path.name])
-    monkeypatch.setitem(sys.modules, "bench.formats", formats)
+    monkeypatch.setattr(stored, "formats", formats)
     for name in found:
         (tmp_path / name).touch()
     status, out = compared("one.json", "two.json")

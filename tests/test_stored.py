@@ -1,6 +1,5 @@
 """What a run's folder holds, as the side of a comparison."""
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -168,7 +167,7 @@ def test_a_file_is_another_tools_to_read(tmp_path, monkeypatch):
     theirs = side(series("theirs"))
     asked = []
     formats = SimpleNamespace(read=lambda path: asked.append(path) or theirs)
-    monkeypatch.setitem(sys.modules, "bench.formats", formats)
+    monkeypatch.setattr(stored, "formats", formats)
     file = tmp_path / "saved.json"
     file.touch()
     assert stored.side(file) is theirs

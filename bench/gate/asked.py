@@ -80,7 +80,7 @@ def comparison(
     tolerance = options.share(terms.tolerance, "--tolerance", least=0.0)
     budget, gates = (
         options.seconds(terms.budget),
-        options.several("--gate", terms.gates, ON_REQUEST),
+        options.several("gate", terms.gates, ON_REQUEST),
     )
     size, data = sized(given), dataset.find(given.data)
     chosen = _chosen(base, candidate, given)
