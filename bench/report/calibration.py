@@ -4,14 +4,29 @@ from collections.abc import Sequence
 from math import isinf
 from typing import Any
 
-from bench.gate.choice import Choice
+from bench.gate.calibrated import Calibrated
+from bench.gate.choice import ENOUGH, Choice, choices
 from bench.gate.power import Counted
-from bench.gate.sight import BUDGETS, Seen, Sight
+from bench.gate.sight import BUDGETS, Seen, Sight, sights
 from bench.report import numbers
+from bench.report.shown import Shown
 from bench.report.tables import Table
 from bench.result import Slowdown
 
+NOTHING = "nothing is known yet: leave out --show to measure, or name the folder: --calibrations"
 WITHIN = [f"in {seconds:g} s" if seconds else "at the least" for seconds in BUDGETS]
+
+
+def shown(known: Calibrated) -> Shown:
+    """Return all that the calibrations of a machine show, ready to be shown."""
+    found = sights(known)
+    most = max(known.slugs, key=lambda slug: len(known.logs(slug)), default="")
+    made = tables(found)
+    if len(known.logs(most)) >= ENOUGH:
+        made.append(choice(most, choices(known.blocks(most))))
+    return Shown(
+        made, [] if found else [NOTHING], (), {"cases": [document(each) for each in found]}
+    )
 
 
 def tables(found: Sequence[Sight]) -> list[Table]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from bench.verbs import WAITING, Data, Device, Seed, Timeout, chosen, console, show_comparison
+from bench.verbs import WAITING, Data, Device, Seed, Timeout, chosen, show_comparison
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
@@ -94,17 +94,7 @@ def _measured(folder: Path, session: "Calibration", data: "Dataset") -> bool:
 
 
 def _show(folder: Path, style: str) -> None:
-    from bench.gate import calibrated, choice, sight
+    from bench.gate import calibrated
     from bench.report import calibration
-    from bench.report.shown import Shown
 
-    known = calibrated.Calibrated(folder)
-    found = sight.sights(known)
-    most = max(known.slugs, key=lambda slug: len(known.logs(slug)), default="")
-    tables = calibration.tables(found)
-    if len(known.logs(most)) >= choice.ENOUGH:
-        tables.append(calibration.choice(most, choice.choices(known.blocks(most))))
-    remarks = [] if found else [f"nothing is known yet: there is no calibration in {folder}"]
-    document = {"cases": [calibration.document(each) for each in found]}
-    show_comparison(Shown(tables, remarks, (), document), style)
-    console.print()
+    show_comparison(calibration.shown(calibrated.Calibrated(folder)), style)
