@@ -10,6 +10,7 @@ from bench.gate import compare as comparing
 from bench.gate import stored
 from bench.gate.calibrated import Spread
 from bench.gate.compare import compare, difference
+from bench.gate.verdict import Rule
 from bench.intervals import Interval
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
@@ -345,3 +346,12 @@ def test_single_processes_of_published_runs_differ_by_more_and_say_so(published)
     assert {each.name for each in found if each.outcome == "unavailable"} == {
         f"textbook-{name}-cpu-b32-t2-n48000" for name in ("sklearn-softmax", "sklearn-sgd")
     }
+
+
+def test_what_two_runs_see_is_the_level_of_the_test_and_of_the_power_in_deviations():
+    # 2.7638 is Student's quantile 0.99 of ten degrees of freedom, 1.6449 the normal one of 0.95.
+    found = comparing.seen(Spread(0.01, 0.0, 0.05, 11), (5, 5), Rule(alpha=0.01))
+    assert found == pytest.approx(math.expm1((2.7638 + 1.6449) * 0.05 * math.sqrt(2)), rel=1e-3)
+    more = comparing.seen(Spread(0.01, 0.03, 0.05, 11), (5, 5), Rule(alpha=0.01))
+    fewer_alarms = comparing.seen(Spread(0.01, 0.0, 0.05, 11), (5, 5), Rule(alpha=0.01, family=4))
+    assert found < min(more, fewer_alarms)

@@ -99,6 +99,17 @@ def difference(
     )  # fmt: skip
 
 
+def seen(spread: Spread, processes: tuple[int, int], rule: Rule, power: float = 0.95) -> float:
+    """Return the slowdown that two runs of so many processes show so often, as a share.
+
+    By the test of ``difference``, with the normal distribution for what the runs happen to be.
+    """
+    from scipy.stats import norm, t
+
+    level = float(t.isf(rule.share, spread.count - 1)) + float(norm.isf(1 - power))
+    return math.expm1(level * spread.of_two_runs(*processes))
+
+
 def _begun(name: str, base: Series | None, candidate: Series | None) -> Compared:
     """Say what is known of a case without a test: what can be tested is *undecided* until it is."""
     remarks = (*_remarks(base, "baseline"), *_remarks(candidate, "candidate"), *_wrong(candidate))

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from bench.gate import differences
+from bench.gate.calibrated import Spread
 from bench.gate.command import ab_commands
-from bench.gate.compare import Compared, Outcome
+from bench.gate.compare import Compared, Outcome, seen
 from bench.gate.judged import MISSING, TIMED, Judged
+from bench.gate.verdict import Rule
 from bench.report import numbers
 from bench.report.annotations import Annotation
 from bench.report.shown import Shown
@@ -81,9 +84,19 @@ def opening(found: Judged) -> list[str]:
 def remarks(found: Judged) -> list[str]:
     """Say what a table cannot: each case's faults, and in which software the sides differ."""
     lines = [f"{each.name}: {remark}" for each in ordered(found) for remark in each.remarks]
+    tested = [(each, each.spread) for each in ordered(found) if each.spread and each.difference]
+    rule = replace(found.terms.rule, family=max(1, len(tested)))
+    lines += [sees(each, spread, rule) for each, spread in tested]
     one, other = found.baseline.software, found.candidate.software
     changed = differences.changes(one, other) if one and other else []
     return [*lines, *([f"Differs: {', '.join(changed)}."] if changed else [])]
+
+
+def sees(of: Compared, spread: Spread, rule: Rule) -> str:
+    """Say which slowdown two runs like these show 95 % of the time."""
+    base, candidate = of.processes
+    least = numbers.percent(seen(spread, of.processes, rule))
+    return f"{of.name}: on this machine, runs of {base} and {candidate} processes see {least}"
 
 
 def software(found: Judged) -> dict[str, tuple[str | None, str | None]]:
