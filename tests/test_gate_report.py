@@ -103,6 +103,8 @@ def test_remarks_are_each_cases_own_and_what_differs_in_software(mixed):
         "unclear: unequal rounds: 2 in the baseline, 3 in the candidate",
         "absent: baseline: unavailable: no x (1 of 1)",
         "absent: candidate: unavailable: no x (1 of 1)",
+        # (6.965 + 1.645) * 0.0640: Student's quantile of two degrees of freedom, and the power's.
+        "known: on this machine, runs of 2 and 2 processes see 74 %",
         (
             "Differs: torch 2.9 → 2.10, 1 package in the base only: keras, 1 package in the "
             "candidate only: numba."
