@@ -214,7 +214,6 @@ def test_what_is_interrupted_keeps_the_records_that_there_are(performed, folder)
     assert (finding.outcome, finding.pairs) == ("undecided", 2)
 
 
-@pytest.mark.xfail(reason="findings compares accuracies of unequal numbers of epochs")
 def test_what_is_interrupted_between_two_sides_is_not_called_wrong(performed, folder):
     # A first pair has 5 epochs and is less accurate than the others, of 40; the base has one more
     # process than the candidate.

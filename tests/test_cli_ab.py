@@ -233,6 +233,17 @@ def test_where_nothing_differs_nothing_is_measured_and_that_is_said(repository, 
     assert not (tmp_path / "out").exists()
 
 
+def test_what_is_told_on_the_way_is_on_stderr_and_not_in_the_document(repository, called):
+    text = (repository.folder / "implementations" / "__init__.py").read_text()
+    repository.commit(__init__=text.replace('"torch"', "7"))
+    code, out, err = called(
+        "ab", "--base=HEAD", "--candidate=HEAD", *DIGITS, "--format=json"
+    )  # fmt: skip
+    assert code == 0
+    assert json.loads(out)["cases"] == []
+    assert err.startswith("HEAD: its entry old is not understood")
+
+
 def test_an_interrupted_comparison_says_what_it_knows_and_keeps_its_records(started, tmp_path):
     write(tmp_path)
     (tmp_path / "waits.py").write_text(WAITS)

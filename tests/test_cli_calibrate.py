@@ -9,11 +9,12 @@ import pytest
 from fixtures_ab import Pretended
 from fixtures_processes import WAITS, until
 
-from bench import machine, store
+from bench import lock, machine, store
 from bench.gate import ab, calibration
 from bench.gate.calibration import Calibration
 from bench.report import numbers
 from bench.result import Slowdown
+from bench.verbs import WAITING
 
 CASE = "sgd-numpy-cpu-b32-t1-n96"
 NUMPY = ("--implementation=numpy", "--data=digits", "--samples=96")
@@ -137,6 +138,13 @@ def test_every_table_of_a_calibration_is_shown_without_a_blank_cell(called, pret
     ((plan, records),) = sessions(tmp_path / "known")
     assert len(records) == 180
     assert plan.run in pretended.folder.parts
+
+
+def test_who_waits_for_the_machine_says_so_on_stderr(called, pretended, monkeypatch):
+    monkeypatch.setattr(lock.Lock, "take", lambda _: False)
+    code, out, err = called("calibrate", *NUMPY, "--budget=4s", "--inject=none", "--format=json")
+    assert (code, err) == (0, f"{WAITING}\n")
+    assert json.loads(out)["cases"][0]["pairs"] == 2
 
 
 def test_a_second_session_is_added_to_the_first(called, pretended, tmp_path):

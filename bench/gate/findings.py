@@ -16,6 +16,7 @@ from bench.gate.quantities import EPOCH, QUANTITIES, Quantity, both, log_ratio
 from bench.gate.verdict import Verdict, more_pairs, verdicts
 from bench.result import Record
 from bench.store import read_looks, read_plan, read_records
+from bench.workload import WORKLOADS
 
 # Twelve of 12,000 images. What keeps within the parity's tolerance differs by none or one.
 ACCURACY = 0.001
@@ -201,7 +202,12 @@ def _sides(
 
 
 def _accuracy(record: Record) -> float | None:
-    return record.validation_accuracy[-1] if record.validation_accuracy else None
+    """Accuracy after the workload's own epochs: a case may have more, and its first pair has not.
+
+    One side has a process more where measuring was interrupted within a pair.
+    """
+    found = record.validation_accuracy[: WORKLOADS[record.case.workload].epochs]
+    return found[-1] if found else None
 
 
 def _parity(record: Record) -> float | None:
