@@ -33,7 +33,9 @@ def create(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
 def refuse_another_run(folder: Path) -> None:
     """Raise UserError where a folder holds a run already: nothing finished is ever lost."""
     if (folder / "run.json").exists() or (folder / "trials.jsonl").exists():
-        raise UserError(f"{folder} holds another run; choose another --output, or add --resume")
+        raise UserError(
+            f"{folder} holds another run; choose another --output, or add --resume to run"
+        )
 
 
 def append(folder: Path, record: Record) -> None:

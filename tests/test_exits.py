@@ -43,6 +43,7 @@ def test_every_outcome_has_its_status(outcome, expected, strictly, plan, named):
         (["no change", "slower"], 1),
         (["failed", "no change"], 3), (["faster", "undecided", "failed"], 3),
         (["no change", "faster", "undecided"], 0), ([], 0),
+        (["unavailable"], 4), (["unavailable", "no change"], 0), (["unavailable", "failed"], 3),
     ],
 )  # fmt: skip
 def test_the_worst_of_all_cases_decides(outcomes, expected):
@@ -56,3 +57,8 @@ def test_the_worst_of_all_cases_decides(outcomes, expected):
 def test_what_was_named_and_is_missing_decides_where_nothing_is_worse(outcomes, expected):
     assert ends(*outcomes, plan=MISSING, named=True) == expected
     assert ends(*outcomes, plan=MISSING) == (expected if expected != 4 else 0)
+
+
+def test_what_was_named_and_is_unavailable_was_not_compared():
+    assert ends("unavailable", "no change", named=True) == 4
+    assert ends("unavailable", "slower", named=True) == 1

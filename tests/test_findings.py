@@ -283,3 +283,12 @@ def test_a_trial_of_another_comparison_is_a_line(tmp_path):
     with pytest.raises(UserError, match=r"trial p1-base-sgd-keras\S+ is of no case") as error:
         read(folder)
     assert "\n" not in str(error.value)
+
+
+def test_what_neither_version_can_do_here_is_unavailable_and_no_failure():
+    records = [
+        bad(version, 0, status="unavailable", reason="no GPU") for version in ("base", "candidate")
+    ]
+    found = one(records)
+    assert (found.outcome, found.pairs) == ("unavailable", 0)
+    assert found.reasons == ("base: unavailable: no GPU", "candidate: unavailable: no GPU")

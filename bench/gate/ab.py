@@ -21,6 +21,9 @@ from bench.runner import Runner
 
 # The least of more epochs sees a smaller slowdown, and where they are short, more cost little.
 EPOCH_SECONDS, MOST_EPOCHS = 0.4, 40
+# The first pairs tell how many will fit into the time: the very first reads cold files. No look has
+# been made by then, so that nothing that was seen decides how many looks there are.
+TELLING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +90,16 @@ class _Gate:
             yield Looked(self._finding(pairing))
             return
         pairing, seconds = lengthened(pairing, warm, now() - begun)
-        looks = planned(max(LEAST, int((end - now()) / seconds)))
-        self._keep(pairing, looks)
-        for number in range(1, looks[-1] + 1):
-            if now() + seconds > end:
-                break
+        looks, start, number = self._planned(pairing, 0, seconds, end), now(), 0
+        while number < looks[-1] and now() + seconds <= end:
+            number += 1
             records = self._pair(pairing, number)
             yield Paired(pairing, number, looks[-1], records)
             if not _well(records):
                 break
+            if number <= TELLING:
+                seconds = (now() - start) / number
+                looks = self._planned(pairing, number, seconds, end)
             if number in looks[:-1]:
                 finding = self._finding(pairing)
                 yield Looked(finding)
@@ -111,9 +115,12 @@ class _Gate:
             found.append(record)
         return tuple(found)
 
-    def _keep(self, pairing: Pairing, looks: Looks) -> None:
+    def _planned(self, pairing: Pairing, made: int, seconds: float, end: float) -> Looks:
+        """Plan the looks, and keep them, when so many pairs are made and one takes so long."""
+        looks = planned(max(LEAST, made + int((end - now()) / seconds)))
         self._looks[pairing.name] = looks
         store.keep_looks(self._folder, self._looks)
+        return looks
 
     def _finding(self, pairing: Pairing) -> Finding:
         found = findings(self._plan, self._records, self._looks)

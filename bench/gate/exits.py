@@ -16,11 +16,12 @@ def status(
 
     1 for a candidate that is slower or wrong, and for an undecided one where ``failing`` names it;
     3 for a trial that failed; 4 where an implementation that was named has nothing to be compared
-    with; else 0.
+    with, or none is available; else 0.
     """
     outcomes = {each.outcome for each in found}
     if outcomes & {"slower", "wrong", *failing}:
         return 1
     if "failed" in outcomes:
         return 3
-    return 4 if plan.absent and named else 0
+    nothing = bool(outcomes) and outcomes <= {"unavailable"}
+    return 4 if nothing or (named and (plan.absent or "unavailable" in outcomes)) else 0

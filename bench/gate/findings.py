@@ -21,7 +21,9 @@ from bench.workload import WORKLOADS
 # Twelve of 12,000 images. What keeps within the parity's tolerance differs by none or one.
 ACCURACY = 0.001
 
-Outcome = Literal["slower", "faster", "no change", "undecided", "wrong", "failed"]
+Outcome = Literal[
+    "slower", "faster", "no change", "undecided", "wrong", "failed", "unavailable",
+]  # fmt: skip
 Pair = tuple[Record, Record]
 Sides = tuple[float | None, float | None]  # the base's, the candidate's
 
@@ -164,7 +166,8 @@ def _finding(
         outcome: Outcome = "wrong"
         reasons = (*reasons, wrong) if wrong not in reasons else reasons
     elif reasons:
-        outcome = "failed"
+        # What neither version can do here is no fault of either.
+        outcome = "unavailable" if _unavailable(records) else "failed"
     elif "slower" in found:
         outcome = "slower"
     elif "undecided" in found or lacking:
@@ -173,6 +176,10 @@ def _finding(
         outcome = "faster" if "faster" in found else "no change"
     pairs = measured[0].difference.pairs if measured else 0
     return Finding(pairing, outcome, pairs, measured, accuracy, parity, reasons)
+
+
+def _unavailable(records: Iterable[Record]) -> bool:
+    return {record.status for record in records} == {"unavailable"}
 
 
 def _wrong(records: Sequence[Record], accuracy: Sides) -> str | None:

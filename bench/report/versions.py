@@ -122,6 +122,7 @@ def annotations(found: Sequence[Finding]) -> list[Annotation]:
     """Return what GitHub is to show beside the change."""
     levels: dict[str, Level] = {
         "slower": "error", "wrong": "error", "failed": "error", "undecided": "warning",
+        "unavailable": "warning",
         "faster": "notice",
     }  # fmt: skip
     return [
