@@ -90,14 +90,14 @@ def jitter(number):
 
 
 def test_a_slowdown_is_called_at_the_first_look_and_no_pair_follows(performed):
-    # A pair takes 2 s and, with 34 epochs of 12 ms, 0.7 s more: 66 pairs fit in, a sixth are 11.
+    # Of 180 s the first pair takes 2, and every other too: 89 pairs fit in, a sixth are 15.
     pretended = Pretended(ratio=lambda number: 1.2, epoch=0.01)
     events = performed(pretended)
-    assert pretended.pairs == [0, *range(1, 12)]
+    assert pretended.pairs == [0, *range(1, 16)]
     assert type(events[0]) is Begun
-    assert [type(event) for event in events[1:]] == [Paired] * 11 + [Looked]
+    assert [type(event) for event in events[1:]] == [Paired] * 15 + [Looked]
     (finding,) = [event.finding for event in of_kind(events, Looked)]
-    assert (finding.outcome, finding.pairs) == ("slower", 11)
+    assert (finding.outcome, finding.pairs) == ("slower", 15)
 
 
 def test_a_first_pair_counts_for_nothing_but_the_time_of_one(performed, folder):
@@ -160,8 +160,8 @@ def test_of_a_budget_too_short_for_a_pair_the_case_is_undecided(performed):
 def test_a_longer_case_is_what_is_measured_after_the_first_pair(performed):
     pretended = Pretended(epoch=0.02, ratio=lambda number: 1.2)
     performed(pretended)
-    # 0.4 s / 0.024 s are 17 epochs. Of 69 pairs the first look is after 12.
-    assert [trial.case.epochs for trial in pretended.trials] == [5, 5, *[17] * 24]
+    # 0.4 s / 0.024 s are 17 epochs. Of 89 pairs the first look is after 15.
+    assert [trial.case.epochs for trial in pretended.trials] == [5, 5, *[17] * 30]
 
 
 def test_every_case_has_its_share_of_the_time_and_what_one_leaves_the_others_have(

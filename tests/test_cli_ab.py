@@ -67,8 +67,8 @@ def compared(tmp_path_factory, command):
 
 
 def cells(text, name):
-    """Return the cells of a Markdown table's line."""
-    (line,) = [each for each in text.splitlines() if each.startswith(f"| {name} ")]
+    """Return the cells of a line of the first Markdown table that has it."""
+    line = next(each for each in text.splitlines() if each.startswith(f"| {name} "))
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
