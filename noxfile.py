@@ -45,7 +45,8 @@ def ab(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, with the coverage of bench/ and its children."""
     install(session, "-e", ".[all]", groups=("tests",))
-    chosen = session.posargs or ["-m", "not full"]
+    # A worker a core; a file's tests share what is costly to set up.
+    chosen = session.posargs or ["-m", "not full", "-n", "auto", "--dist", "loadfile"]
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *chosen)
     session.run("coverage", "combine", "--quiet")

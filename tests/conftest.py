@@ -18,6 +18,19 @@ from bench.result import Case
 SABOTEURS = Path(__file__).parent / "saboteurs"
 
 
+def pytest_configure(config):
+    """Give each of several workers a core, and a temporary folder and so a lock, of its own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    if not worker:
+        return
+    cores = machine.usable_cores()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {cores[int(worker) % len(cores)]})
+    folder = tempfile.TemporaryDirectory(prefix=f"worker-{worker}-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder.name
+
+
 @pytest.fixture(scope="session", autouse=True)
 def interruptible():
     """Take Ctrl-C even where the tests run in the background, whose shell has it ignored."""
