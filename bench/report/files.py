@@ -9,6 +9,7 @@ from bench import noise as noises
 from bench import run as runner
 from bench.error import UserError
 from bench.report import charts, frame, markdown, sections, tables
+from bench.report.finding import finding, machine_of
 from bench.report.loaded import load
 from bench.report.sections import Picture, Section
 from bench.startup import TARGET
@@ -101,9 +102,8 @@ def readme_part(folder: Path, root: Path) -> str:
     shown = tables.measured(rows, next(iter(tables.workloads(rows)), ""))
     if not shown:
         raise UserError(f"{folder} has no row to show")
-    machine = next(iter(read_environments(folder).values())).machine
+    machine = machine_of(read_environments(folder))
     place = folder.resolve().relative_to(root.resolve()).as_posix()
-    where = markdown.escape(machine.get("name"))
     report = (
         f"The [whole report]({place}/report.md) has the other workload, the textbook's figures "
         "and how everything was measured."
@@ -112,7 +112,7 @@ def readme_part(folder: Path, root: Path) -> str:
     picture = _file(f"epoch-{shown[0].case.workload}")
     return "\n".join(
         [
-            f"On a {where}, batch size {shown[0].case.batch_size}: {markdown.finding(shown)}\n",
+            f"{markdown.sentence(finding(shown, machine))} ({tables.problem(shown[0])}.)\n",
             markdown.comparison(rows, shown, chosen),
             f"![Epoch time of every implementation]({place}/{picture})\n",
             report,

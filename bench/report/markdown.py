@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from bench.figures import FigureRow
 from bench.noise import Noise, untold
-from bench.ranking import comparable, leaders
 from bench.report import numbers, tables
+from bench.report.finding import Part, finding, machine_of
 from bench.report.loaded import Loaded
 from bench.report.sections import Section
 from bench.result import Environment, Run
@@ -62,25 +62,10 @@ def comparison(rows: Sequence[Row], shown: Sequence[Row], chosen: Sequence[table
     return table(headings, tables.cells(rows, shown, chosen), numeric=numeric)
 
 
-def finding(rows: Sequence[Row]) -> str:
-    """Say what is fastest, only as strongly as the intervals allow."""
-    first = next((row for row in rows if row.ranked and row.case.objective == "softmax"), None)
-    if first is None:
-        return "Nothing was measured that could be ranked."
-    group = comparable(rows, first)
-    best = leaders(group)
-    names = " and ".join(f"**{escape(row.case.implementation)}**" for row in best)
-    time = numbers.duration_interval(best[0].epoch)
-    if len(group) == 1:
-        return f"Only {names} was measured and can be ranked: {time} an epoch."
-    if len(best) == 1:
-        return f"{names} trains fastest: {time} an epoch."
-    if best[0].epoch is not None and best[0].epoch.low is None:
-        return (
-            f"**{escape(best[0].case.implementation)}** had the shortest epoch, {time}, "
-            "but one round gives no interval: nothing is ranked."
-        )
-    return f"{names} are the fastest and cannot be told apart: {time} an epoch for the first."
+def sentence(parts: Iterable[Part]) -> str:
+    """Lay out a finding: what is of a record escaped, names strong, our own words as they are."""
+    laid = {"ours": str, "record": escape, "name": lambda text: f"**{escape(text)}**"}
+    return "".join(laid[part.kind](part.text) for part in parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +139,8 @@ def _workload(of: Contents, name: str) -> str:
     parts = [f"## Workload {title}\n"]
     if shown:
         problems = list(dict.fromkeys(tables.problem(row) for row in shown))
-        parts.append(f"{finding(shown)} ({'; '.join(problems)}; {_rounds(shown)}.)\n")
+        said = sentence(finding(shown, machine_of(of.run.environments)))
+        parts.append(f"{said} ({'; '.join(problems)}; {_rounds(shown)}.)\n")
         parts += [f"{line}\n" for line in too_noisy(shown, of.noise)]
         parts.append(comparison(rows, shown, tables.columns()))
         parts += [_chart(*chart) for chart in of.charts.get(name, ())]
