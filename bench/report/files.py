@@ -8,7 +8,8 @@ from pathlib import Path
 from bench import noise as noises
 from bench import run as runner
 from bench.error import UserError
-from bench.report import charts, frame, markdown, sections, tables
+from bench.report import charts, frame, markdown, prose, sections, tables
+from bench.report.drawn import Drawn
 from bench.report.finding import finding, machine_of
 from bench.report.loaded import load
 from bench.report.sections import Picture, Section
@@ -29,7 +30,7 @@ def write(folder: Path, target: float | None = None) -> Path:
     following = sections.sections(found, TARGET if target is None else target)
     try:
         drawn = draw(folder, found.rows, following)
-        contents = markdown.Contents(
+        contents = prose.Contents(
             found, following, drawn, missing=len(runner.missing(found.run, found.records)),
             noise=noises.noise(found.main_records, found.environments),
         )  # fmt: skip
@@ -42,10 +43,10 @@ def write(folder: Path, target: float | None = None) -> Path:
 
 def draw(
     folder: Path, rows: Sequence[Row], following: Sequence[Section] = ()
-) -> dict[str, list[tuple[str, str]]]:
+) -> dict[str, list[Drawn]]:
     """Write the charts of each workload and section; none without the extra ``report``.
 
-    Returns pairs of file name and description, by workload and by the section's title.
+    Returns them by workload and by the section's title.
     """
     if not can_draw():
         return {}
@@ -79,11 +80,12 @@ def can_draw() -> bool:
     return all(importlib.util.find_spec(name) for name in ("altair", "vl_convert"))
 
 
-def written(folder: Path, picture: Picture) -> tuple[str, str]:
-    """Write a chart; return the name of its file, and what it shows."""
-    file = _file(picture.name)
-    (folder / file).write_text(charts.svg(picture.chart()) + "\n", encoding="utf-8")
-    return file, picture.title
+def written(folder: Path, picture: Picture) -> Drawn:
+    """Draw a chart and write its file."""
+    chart = picture.chart()
+    drawn = Drawn(_file(picture.name), picture.title, charts.svg(chart), chart.to_dict())
+    (folder / drawn.file).write_text(f"{drawn.svg}\n", encoding="utf-8")
+    return drawn
 
 
 def _file(name: str) -> str:
@@ -112,7 +114,7 @@ def readme_part(folder: Path, root: Path) -> str:
     picture = _file(f"epoch-{shown[0].case.workload}")
     return "\n".join(
         [
-            f"{markdown.sentence(finding(shown, machine))} ({tables.problem(shown[0])}.)\n",
+            f"{prose.sentence(finding(shown, machine))} ({prose.escape(tables.problem(shown[0]))}.)\n",
             markdown.comparison(rows, shown, chosen),
             f"![Epoch time of every implementation]({place}/{picture})\n",
             report,
