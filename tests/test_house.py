@@ -23,7 +23,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 SUITE = sorted((ROOT / "bench").rglob("*.py"))
 CONTESTANTS = sorted((ROOT / "implementations").glob("*.py"))
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
-SLOW = {"scipy", "pandas", "altair", "vl_convert", "pooch"}
+SLOW = {"scipy", "pandas", "altair", "vl_convert", "jinja2", "markdown_it", "pooch"}
 CLOCKS = {
     "time", "timeit", "datetime", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns",
     "process_time", "process_time_ns", "thread_time", "timestamp", "elapsed_time",

@@ -1,4 +1,4 @@
-"""The files of a report: Markdown, CSV and charts beside the records, a part of the README."""
+"""The files of a report: Markdown, page, CSV and charts beside the records; the README's part."""
 
 import importlib.util
 import re
@@ -8,20 +8,23 @@ from pathlib import Path
 from bench import noise as noises
 from bench import run as runner
 from bench.error import UserError
-from bench.report import charts, frame, markdown, prose, sections, tables
+from bench.report import charts, frame, markdown, page, prose, sections, tables
 from bench.report.drawn import Drawn
 from bench.report.finding import finding, machine_of
 from bench.report.loaded import load
+from bench.report.prose import Contents
 from bench.report.sections import Picture, Section
 from bench.startup import TARGET
 from bench.store import read_environments
 from bench.summary import Row
 
+# What the extra `report` installs.
+EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
 START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
 
 
 def write(folder: Path, target: float | None = None) -> Path:
-    """Write report.md, summary.csv and the charts into the run's folder; return report.md.
+    """Write report.md, report.html, summary.csv and the charts; return report.md.
 
     target: the validation accuracy that training is timed up to.
     Raises UserError where the folder holds no run or cannot be written.
@@ -30,15 +33,24 @@ def write(folder: Path, target: float | None = None) -> Path:
     following = sections.sections(found, TARGET if target is None else target)
     try:
         drawn = draw(folder, found.rows, following)
-        contents = prose.Contents(
+        contents = Contents(
             found, following, drawn, missing=len(runner.missing(found.run, found.records)),
             noise=noises.noise(found.main_records, found.environments),
         )  # fmt: skip
         (folder / "report.md").write_text(markdown.report(contents), encoding="utf-8")
+        _write_page(folder / "report.html", contents)
         frame.frame(found.rows).to_csv(folder / "summary.csv", index=False)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     return folder / "report.md"
+
+
+def _write_page(file: Path, contents: Contents) -> None:
+    """Write the page; one of earlier that cannot be written again must not tell other numbers."""
+    if can_draw():
+        file.write_text(page.page(contents), encoding="utf-8")
+    else:
+        file.unlink(missing_ok=True)
 
 
 def draw(
@@ -77,7 +89,7 @@ def _workload(rows: Sequence[Row], name: str) -> list[Picture]:
 
 def can_draw() -> bool:
     """Tell whether the extra ``report`` is installed."""
-    return all(importlib.util.find_spec(name) for name in ("altair", "vl_convert"))
+    return all(importlib.util.find_spec(name) for name in EXTRA)
 
 
 def written(folder: Path, picture: Picture) -> Drawn:
@@ -111,10 +123,10 @@ def readme_part(folder: Path, root: Path) -> str:
         "and how everything was measured."
     )
     chosen = [column for column in tables.COLUMNS if column.priority <= 9]
-    picture = _file(f"epoch-{shown[0].case.workload}")
+    picture, problem = _file(f"epoch-{shown[0].case.workload}"), tables.problem(shown[0])
     return "\n".join(
         [
-            f"{prose.sentence(finding(shown, machine))} ({prose.escape(tables.problem(shown[0]))}.)\n",
+            f"{prose.sentence(finding(shown, machine))} ({prose.escape(problem)}.)\n",
             markdown.comparison(rows, shown, chosen),
             f"![Epoch time of every implementation]({place}/{picture})\n",
             report,

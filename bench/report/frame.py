@@ -9,12 +9,24 @@ from bench.summary import Row
 if TYPE_CHECKING:
     import pandas as pd
 
+# What a spreadsheet takes for the beginning of a formula
+# (https://owasp.org/www-community/attacks/CSV_Injection).
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 
 def frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
     """Return one row a case, at every size."""
     import pandas as pd
 
-    return pd.DataFrame([_flat(all_rows, row) for row in all_rows])
+    lines = [_flat(all_rows, row) for row in all_rows]
+    return pd.DataFrame(
+        [{name: _harmless(value) for name, value in line.items()} for line in lines]
+    )
+
+
+def _harmless(value: object) -> object:
+    """Put an apostrophe before a text that a spreadsheet would compute; numbers are numbers."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _flat(all_rows: Sequence[Row], row: Row) -> dict[str, object]:

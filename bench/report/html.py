@@ -2,17 +2,12 @@
 
 import base64
 import hashlib
-import importlib.util
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 TEMPLATES = Path(__file__).with_name("templates")
-
-
-def can_write() -> bool:
-    """Tell whether what a page is made with is installed."""
-    return all(importlib.util.find_spec(name) for name in ("jinja2", "markdown_it"))
 
 
 def page(template: str, *, scripts: Sequence[str] = (), **values: Any) -> str:
@@ -27,7 +22,7 @@ def page(template: str, *, scripts: Sequence[str] = (), **values: Any) -> str:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined,
     )  # fmt: skip
-    loaded.filters["prose"] = prose
+    loaded.filters |= {"prose": prose, "anchor": anchor, "data_uri": data_uri}
     style = part("style.css")
     programs = [_enclosed(script) for script in (part("colours.js"), *scripts)]
     return loaded.get_template(template).render(
@@ -80,3 +75,13 @@ def prose(text: str) -> Any:
     reader = MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])
     inline = "\n" not in text
     return Markup(reader.renderInline(text) if inline else reader.render(text))  # noqa: S704
+
+
+def anchor(title: str) -> str:
+    """Return what a link names a part of a page by."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def data_uri(svg: str) -> str:
+    """Return a picture as an address that carries it."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

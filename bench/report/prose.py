@@ -18,6 +18,11 @@ from bench.summary import Row
 from bench.workload import WORKLOADS
 
 TITLE = "Softmax classifier: the frameworks compared"
+FIGURES = "The textbook's figures and ours"
+MEASURED = "What is included in the measurements?"
+FAULTS = "Failed and unavailable"
+NOISE = "Noise"
+MACHINE = "Machine and software"
 NOTHING_WELL = "No trial of this workload went well; see below."
 NO_FIGURES = "Not part of this run; `python -m bench run` without a selection measures them."
 NO_FAULTS = "None: every trial went well."
