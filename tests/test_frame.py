@@ -1,5 +1,9 @@
 """The spreadsheet has every number, and every reason."""
 
+import csv
+import io
+from dataclasses import replace
+
 import pytest
 from fixtures_records import bare, case, environment, trials
 
@@ -41,3 +45,16 @@ def test_every_reason_is_said_once_and_in_order():
     records = [bare(case(), n, status="timeout", reason=one) for n, one in enumerate(reasons)]
     (said,) = frame(rows(records, HERE))["reasons"]
     assert said == "timeout: a; timeout: b; timeout: c; timeout: d; timeout: e"
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_text_is_a_formula_for_a_spreadsheet_and_numbers_are_numbers(first):
+    formula = f"{first}HYPERLINK(1)"
+    of = case(formula, framework="torch")
+    found = rows([*trials(of, 0.5, 0.5), bare(of, 3, reason="x")], HERE)
+    found = [replace(found[0], version=formula, parity_error=-1.5e-6)]
+    text = frame(found).to_csv(index=False)
+    (line,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert line["implementation"] == line["version"] == f"'{formula}"
+    assert line["objective"] == "softmax"
+    assert line["parity_error"] == "-1.5e-06"

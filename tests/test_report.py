@@ -15,7 +15,7 @@ from rich.console import Console
 from bench import plan, store, summary
 from bench.error import UserError
 from bench.intervals import Interval
-from bench.report import charts, files, loaded, markdown, numbers, tables, terminal
+from bench.report import charts, files, loaded, markdown, numbers, prose, tables, terminal
 from bench.report.finding import Part
 from bench.result import Parity, Trial
 
@@ -159,7 +159,7 @@ def test_a_wait_is_said_as_people_say_it(seconds, shown):
     ],
 )
 def test_text_of_a_record_is_harmless(text, escaped):
-    assert markdown.escape(text) == escaped
+    assert prose.escape(text) == escaped
 
 
 def unescaped(text):
@@ -170,7 +170,7 @@ def unescaped(text):
 
 @given(st.text())
 def test_any_text_is_one_line_without_markup_and_still_says_the_same(text):
-    line = markdown.escape(text)
+    line = prose.escape(text)
     assert len(line.splitlines()) <= 1
     assert "<" not in line
     assert not re.search(r"(?<!\\)(?:\\\\)*[|`*_\[\]#~]", line)
@@ -185,7 +185,7 @@ def test_a_table_has_a_line_a_row_and_its_numbers_flush_right():
 def test_a_finding_is_escaped_where_it_is_of_a_record_and_nowhere_else():
     parts = [Part("On this "), Part("a|b\n*c*", "record"), Part(", "), Part("d_[e](f)", "name"),
              Part(" trains fastest: 1.00 s [0.900, 1.10].")]  # fmt: skip
-    assert markdown.sentence(parts) == (
+    assert prose.sentence(parts) == (
         "On this a\\|b \\*c\\*, **d\\_\\[e\\](f)** trains fastest: 1.00 s [0.900, 1.10]."
     )
 
@@ -488,18 +488,21 @@ def test_the_cold_start_chart_begins_with_the_quickest(complete):
 def test_a_workload_of_any_name_stays_in_the_folder_and_in_its_link(tmp_path):
     drawn = files.draw(tmp_path, rows_of(*trials(case(workload="../a) <b>"), 0.5)))
     ((_, pictures),) = drawn.items()
-    assert [file for file, _ in pictures] == ["epoch----a---b-.svg", "cold-start----a---b-.svg"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(file for file, _ in pictures)
+    files_of = [drawn.file for drawn in pictures]
+    assert files_of == ["epoch----a---b-.svg", "cold-start----a---b-.svg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files_of)
 
 
-@pytest.mark.parametrize("absent", ["altair", "vl_convert"])
-def test_without_the_extra_there_are_no_charts(complete, monkeypatch, absent):
+@pytest.mark.parametrize("absent", ["altair", "vl_convert", "jinja2", "markdown_it"])
+def test_without_the_extra_there_are_no_charts_and_no_page(complete, monkeypatch, absent):
+    (complete / "report.html").write_text("of earlier, with other numbers")
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == absent else find(name)
     )
     text = files.write(complete).read_text(encoding="utf-8")
     assert not list(complete.glob("*.svg"))
+    assert not (complete / "report.html").exists()
     assert "](epoch" not in text
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.report import numbers
 
@@ -11,6 +11,14 @@ OF_THE_FILE = ("$schema", "title", "background")
 DIGITS = 4
 
 Point = Mapping[str, Any]
+
+
+class Numbers(NamedTuple):
+    """A data set as a table of text; the columns of ``flush`` are set flush right."""
+
+    headings: list[str]
+    lines: list[list[str]]
+    flush: set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +44,8 @@ class Drawn:
         return {key: its for key, its in self.specification.items() if key not in OF_THE_FILE}
 
     @property
-    def numbers(self) -> list[tuple[list[str], list[list[str]]]]:
-        """The numbers behind the chart: headings and lines of text of each of its data sets."""
+    def numbers(self) -> list[Numbers]:
+        """The numbers behind the chart: each of its data sets."""
         return [_table(points) for points in _data(self.specification) if points]
 
 
@@ -62,11 +70,17 @@ def _data(found: object) -> Iterator[list[Point]]:
             yield from _data(each)
 
 
-def _table(points: Sequence[Point]) -> tuple[list[str], list[list[str]]]:
+def _table(points: Sequence[Point]) -> Numbers:
     """Lay out a data set; pictures among it are not numbers and are left out."""
-    headings = list(dict.fromkeys(key for point in points for key in point))
-    headings = [key for key in headings if not any(_is_picture(point.get(key)) for point in points)]
-    return headings, [[_cell(point.get(key)) for key in headings] for point in points]
+    keys = dict.fromkeys(key for point in points for key in point)
+    columns = {key: [point.get(key) for point in points] for key in keys}
+    columns = {key: its for key, its in columns.items() if not any(map(_is_picture, its))}
+    flush = {
+        number for number, its in enumerate(columns.values())
+        if all(one is None or isinstance(one, int | float) for one in its)
+    }  # fmt: skip
+    lines = [[_cell(point.get(key)) for key in columns] for point in points]
+    return Numbers(list(columns), lines, flush)
 
 
 def _is_picture(value: object) -> bool:

@@ -118,6 +118,7 @@ for (const table of document.querySelectorAll("#comparison")) {
       if (mine !== turn) return;
     }
     document.documentElement.dataset.charts = "drawn";
+    performance.mark("charts");
   };
 
   let waiting;
