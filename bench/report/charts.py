@@ -28,6 +28,8 @@ MEMORY_PHASES = dict(
         strict=True,
     )
 )
+# All of the same widths; one of them is on almost every machine.
+FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
 _WIDTH = 620
 
 
@@ -162,10 +164,11 @@ def _added(found: Memory) -> Iterator[dict[str, object]]:
 
 
 def svg(chart: Any) -> str:
-    """Render a chart."""
+    """Render a chart, with room for wider letters than those that it is laid out with."""
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg(chart.to_json()))
+    config = {"font": FONT, "padding": {"left": 20, "top": 5, "right": 5, "bottom": 5}}
+    return str(vl_convert.vegalite_to_svg(chart.to_json(), config=config))
 
 
 def _style_colour(styles: Sequence[str]) -> Any:

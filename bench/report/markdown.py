@@ -69,7 +69,7 @@ def _chart(drawn: Drawn) -> str:
 def _workload(of: Contents, name: str) -> str:
     rows = of.run.rows
     shown = tables.measured(rows, name)
-    parts = [f"## Workload {escape(prose.workload(name))}\n"]
+    parts = [f"## Workload {escape(name)}{prose.optimizer(name)}\n"]
     if shown:
         asked = of.run.run.precision
         parts += [f"{line}\n" for line in prose.found(of, shown)]

@@ -46,7 +46,7 @@ def _library() -> str:
 def _workload(of: Contents, name: str) -> dict[str, Any]:
     shown, asked = tables.measured(of.run.rows, name), of.run.run.precision
     return {
-        "name": name, "title": f"Workload {prose.workload(name)}",
+        "name": name, "title": f"Workload {name}{prose.optimizer(name)}",
         "found": prose.found(of, shown) if shown else [],
         "charts": of.charts.get(name, ()),
         "precision": prose.precision(shown, asked) if shown and asked is not None else "",
@@ -54,9 +54,12 @@ def _workload(of: Contents, name: str) -> dict[str, Any]:
 
 
 def _compared(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the rows of all workloads in one table, with what to sort and to choose them by."""
-    first, *rest = tables.columns()
-    columns = [first, *(_of_case(name) for name in ("workload", "device")), *rest]
+    """Return the rows of all workloads in one table, with what to sort and to choose them by.
+
+    What is needed most comes first: the rest is to be found by moving the table.
+    """
+    first, *rest = sorted(tables.columns(), key=lambda column: column.priority)
+    columns = [first, _of_case("workload"), *rest, _of_case("device")]
     shown = [row for name in tables.workloads(rows) for row in tables.measured(rows, name)]
     chosen = [_choices(row.case) for row in shown]
     return {

@@ -101,10 +101,10 @@ def missing(of: Contents) -> list[str]:
     return [f"**{of.missing} planned trials are missing**: go on with `--resume`."]
 
 
-def workload(name: str) -> str:
-    """Name a workload with its optimizer; plain text."""
-    known = WORKLOADS.get(name)
-    return f"{name}: {known.optimizer}" if known else name
+def optimizer(workload: str) -> str:
+    """Return what is said after a workload's name in a heading; plain text."""
+    known = WORKLOADS.get(workload)
+    return f": {known.optimizer}" if known else ""
 
 
 def found(of: Contents, shown: Sequence[Row]) -> list[str]:

@@ -68,7 +68,9 @@ for (const table of document.querySelectorAll("#comparison")) {
     return specification; // wider than the page, it moves in its own box
   };
 
-  const config = (room) => {
+  // Lays the legend out in as many columns as fit beside the names of the rows, and keeps the
+  // title of an axis from running into the next, or off the chart.
+  const config = (room, title) => {
     const probe = document.body.appendChild(document.createElement("i"));
     const [ink, faint, line] = ["--ink", "--faint", "--line"].map((name) => {
       probe.style.color = `var(${name})`;
@@ -82,9 +84,10 @@ for (const table of document.querySelectorAll("#comparison")) {
       background: "transparent",
       font,
       axis: { labelColor: ink, titleColor: faint, gridColor: line, tickColor: line,
-        domainColor: line, titleFontWeight: "normal" },
+        domainColor: line, titleFontWeight: "normal", titleLimit: title, labelSeparation: 5 },
+      axisX: { titleAnchor: "end" },
       header: { labelColor: ink, titleColor: ink },
-      legend: { labelColor: ink, titleColor: faint, columns: Math.max(2, Math.floor(room / 110)) },
+      legend: { labelColor: ink, titleColor: faint, columns: Math.max(1, Math.floor((room - 150) / 90)) },
       text: { color: ink },
       view: { stroke: line },
       tooltipFormat: { numberFormat: ",.4~r" },
@@ -93,15 +96,16 @@ for (const table of document.querySelectorAll("#comparison")) {
 
   const drawOne = async (one) => {
     const room = one.figure.clientWidth;
+    const specification = fitted(one.specification, room);
     const options = {
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
-      config: config(room), tooltip: { disableDefaultStyle: true },
+      config: config(room, specification.spec?.width ?? room), tooltip: { disableDefaultStyle: true },
     };
     one.view?.finalize();
     one.room = room;
     one.figure.classList.add("drawn");
     try {
-      one.view = await vegaEmbed(one.place, fitted(one.specification, room), options);
+      one.view = await vegaEmbed(one.place, specification, options);
     } catch (error) {
       one.figure.classList.remove("drawn");
       console.error(error);
