@@ -22,9 +22,12 @@ def write(folder):
         *trials(cases[2], 0.1, 0.1, status="failed", reason=HOSTILE),
         *trials(cases[3], 0.75),
     ]
-    planned = run(*cases, command=f"python -m bench run {HOSTILE}", run=HOSTILE)
-    written = write_run(folder, planned, *records, machine={**MACHINE, "name": HOSTILE})
-    store.add_environment(written, environment(id="second", software={"python": HOSTILE}))
+    planned = run(*cases, command=f"python -m bench run {HOSTILE}", run=HOSTILE,
+                  rounds={each.workload: 2 for each in cases})  # fmt: skip
+    machine = {**MACHINE, "name": HOSTILE}
+    written = write_run(folder, planned, *records, machine=machine)
+    other = environment(id="second", machine=machine, software={"python": HOSTILE})
+    store.add_environment(written, other)
     return written
 
 

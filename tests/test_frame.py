@@ -47,14 +47,25 @@ def test_every_reason_is_said_once_and_in_order():
     assert said == "timeout: a; timeout: b; timeout: c; timeout: d; timeout: e"
 
 
-@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_text_is_a_formula_for_a_spreadsheet_and_numbers_are_numbers(first):
-    formula = f"{first}HYPERLINK(1)"
-    of = case(formula, framework="torch")
-    found = rows([*trials(of, 0.5, 0.5), bare(of, 3, reason="x")], HERE)
-    found = [replace(found[0], version=formula, parity_error=-1.5e-6)]
-    text = frame(found).to_csv(index=False)
-    (line,) = csv.DictReader(io.StringIO(text, newline=""))
-    assert line["implementation"] == line["version"] == f"'{formula}"
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'=1"),
+        ("\r=1", "'=1"),
+        ("\rplain", "plain"),
+        ('a\rb\nc\u2028d, "e"', 'a b c d, "e"'),
+        ("a=1", "a=1"),
+    ],
+)
+def test_no_text_is_a_formula_or_a_second_line_and_numbers_are_numbers(text, cell):
+    (found,) = rows(trials(case(text, framework="torch"), 0.5, 0.5), HERE)
+    found = replace(found, version=text, parity_error=-1.5e-6)
+    written = frame([found]).to_csv(index=False)
+    (line,) = csv.DictReader(io.StringIO(written, newline=""))
+    assert (line["implementation"], line["version"]) == (cell, cell)
     assert line["objective"] == "softmax"
     assert line["parity_error"] == "-1.5e-06"

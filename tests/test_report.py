@@ -493,6 +493,13 @@ def test_a_workload_of_any_name_stays_in_the_folder_and_in_its_link(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files_of)
 
 
+def test_a_name_of_any_characters_can_be_drawn():
+    odd = [*map(chr, range(1, 32)), *"\x7f\x85\xa0\u2028\u2029\ufeff\"'\\`", "</script>", "${x}"]
+    found = rows_of(*(one for text in odd for one in trials(case(f"a{text}b"), 0.5)))
+    for chart in (charts.epochs(found, "".join(odd)), charts.cold_start(found, "a title")):
+        assert charts.svg(chart).startswith("<svg")
+
+
 @pytest.mark.parametrize("absent", ["altair", "vl_convert", "jinja2", "markdown_it"])
 def test_without_the_extra_there_are_no_charts_and_no_page(complete, monkeypatch, absent):
     (complete / "report.html").write_text("of earlier, with other numbers")

@@ -1,5 +1,6 @@
 """Charts as Altair specifications, and their SVG; needs the extra ``report``."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ MEMORY_PHASES = dict(
 )
 # All of the same widths; one of them is on almost every machine.
 FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
+# Control characters, ends of lines, and what is not a character at all.
+UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _WIDTH = 620
 
 
@@ -168,7 +171,24 @@ def svg(chart: Any) -> str:
     import vl_convert
 
     config = {"font": FONT, "padding": {"left": 20, "top": 5, "right": 5, "bottom": 5}}
-    return str(vl_convert.vegalite_to_svg(chart.to_json(), config=config))
+    return str(vl_convert.vegalite_to_svg(specification(chart), config=config))
+
+
+def specification(chart: Any) -> dict[str, Any]:
+    """Return a chart's Vega-Lite, its texts without the characters that no chart can show.
+
+    A name of a record may hold them: control characters are not allowed in an SVG and end the
+    process that measures their width, and Vega's reader of expressions stops at U+2028.
+    """
+    return dict(_readable(chart.to_dict()))
+
+
+def _readable(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {key: _readable(its) for key, its in found.items()}
+    if isinstance(found, list):
+        return [_readable(each) for each in found]
+    return UNREADABLE.sub(" ", found) if isinstance(found, str) else found
 
 
 def _style_colour(styles: Sequence[str]) -> Any:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 # What a spreadsheet takes for the beginning of a formula
 # (https://owasp.org/www-community/attacks/CSV_Injection).
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@")
 
 
 def frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
@@ -25,8 +25,14 @@ def frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
 
 
 def _harmless(value: object) -> object:
-    """Put an apostrophe before a text that a spreadsheet would compute; numbers are numbers."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """Make a text one line, with an apostrophe where a spreadsheet would compute it.
+
+    Numbers are numbers.
+    """
+    if not isinstance(value, str):
+        return value
+    line = " ".join(value.split())
+    return f"'{line}" if line.startswith(FORMULA) else line
 
 
 def _flat(all_rows: Sequence[Row], row: Row) -> dict[str, object]:

@@ -39,7 +39,7 @@ def part(name: str) -> str:
 def _enclosed(script: str) -> str:
     """Make a program one that no text in it can end, with the line ends that a browser reads."""
     script = script.replace("\r\n", "\n").replace("\r", "\n")
-    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return re.sub("<(/script|!--)", r"<\\\1", script, flags=re.IGNORECASE)
 
 
 def policy(scripts: Iterable[str], styles: Iterable[str]) -> str:

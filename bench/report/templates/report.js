@@ -80,7 +80,6 @@ for (const table of document.querySelectorAll("#comparison")) {
     const font = getComputedStyle(probe).fontFamily;
     probe.remove();
     return {
-      aria: false, // the chart's place has a text instead, and a table
       background: "transparent",
       font,
       axis: { labelColor: ink, titleColor: faint, gridColor: line, tickColor: line,
@@ -106,6 +105,7 @@ for (const table of document.querySelectorAll("#comparison")) {
     one.figure.classList.add("drawn");
     try {
       one.view = await vegaEmbed(one.place, specification, options);
+      one.place.firstElementChild.ariaHidden = "true"; // its place has a text, and a table below
     } catch (error) {
       one.figure.classList.remove("drawn");
       console.error(error);
