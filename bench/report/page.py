@@ -1,10 +1,10 @@
 """The report as a page: one file that works from a mail attachment; needs the extra ``report``."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from bench.report import html, prose, tables
+from bench.report.library import library
 from bench.report.prose import Contents
 from bench.report.tables import Column
 from bench.result import Case
@@ -24,23 +24,11 @@ def page(of: Contents) -> str:
         prose.FIGURES, prose.FAULTS, prose.MEASURED, prose.NOISE, prose.MACHINE,
     ]  # fmt: skip
     return html.page(
-        "report.html.j2", scripts=[_library(), html.part("report.js")], title=prose.TITLE,
+        "report.html.j2", scripts=[library(), html.part("report.js")], title=prose.TITLE,
         of=of, prose=prose, tables=tables, titles=titles, workloads=workloads,
         compared=_compared(of.run.rows), figures=tables.figures(of.run.figures),
         faults=tables.faults(of.run.rows), noise=tables.noise(of.noise),
     )  # fmt: skip
-
-
-@cache
-def _library() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed in one program, so that no address is asked for them.
-
-    https://vega.github.io/vega/usage/interpreter: expressions are interpreted where a policy
-    forbids that text becomes a program; Vega-Embed carries the interpreter.
-    """
-    import vl_convert
-
-    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 
 
 def _workload(of: Contents, name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Whatever comes from a record is untrusted text and is escaped here; what is plai
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.noise import Noise, untold
@@ -62,7 +62,9 @@ def escape(text: object) -> str:
 
 def sentence(parts: Iterable[Part]) -> str:
     """Write parts as Markdown: what is of a record escaped, names strong."""
-    laid = {"ours": str, "record": escape, "name": lambda text: f"**{escape(text)}**"}
+    laid: dict[str, Callable[[str], str]] = {
+        "ours": str, "record": escape, "name": lambda text: f"**{escape(text)}**",
+    }  # fmt: skip
     return "".join(laid[part.kind](part.text) for part in parts)
 
 
