@@ -1,7 +1,8 @@
 """Charts as Altair specifications, and their SVG; needs the extra ``report``."""
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bench.memory import PHASES as PEAKS
@@ -166,21 +167,26 @@ def _added(found: Memory) -> Iterator[dict[str, object]]:
         before = peak
 
 
+def specification(chart: Callable[[], Any]) -> dict[str, Any]:
+    """Make a chart and return its Vega-Lite, its texts without what no chart can show.
+
+    Without Altair's checks, which take longer than the drawing: the tests have them made. A name of
+    a record may hold control characters, which are not allowed in an SVG and end the process that
+    measures their width, and U+2028, at which Vega's reader of expressions stops.
+    """
+    from altair.utils.schemapi import debug_mode
+
+    with debug_mode(False):
+        return dict(_readable(chart().to_dict(validate=False)))
+
+
 def svg(chart: Any) -> str:
-    """Render a chart, with room for wider letters than those that it is laid out with."""
+    """Render a chart or its specification, with room for wider letters than it is laid out with."""
     import vl_convert
 
+    found = chart if isinstance(chart, dict) else specification(lambda: chart)
     config = {"font": FONT, "padding": {"left": 20, "top": 5, "right": 5, "bottom": 5}}
-    return str(vl_convert.vegalite_to_svg(specification(chart), config=config))
-
-
-def specification(chart: Any) -> dict[str, Any]:
-    """Return a chart's Vega-Lite, its texts without the characters that no chart can show.
-
-    A name of a record may hold them: control characters are not allowed in an SVG and end the
-    process that measures their width, and Vega's reader of expressions stops at U+2028.
-    """
-    return dict(_readable(chart.to_dict()))
+    return str(vl_convert.vegalite_to_svg(json.dumps(found), config=config))
 
 
 def _readable(found: Any) -> Any:

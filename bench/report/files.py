@@ -94,9 +94,8 @@ def can_draw() -> bool:
 
 def written(folder: Path, picture: Picture) -> Drawn:
     """Draw a chart and write its file."""
-    chart = picture.chart()
-    specification = charts.specification(chart)
-    drawn = Drawn(_file(picture.name), picture.title, charts.svg(chart), specification)
+    found = charts.specification(picture.chart)
+    drawn = Drawn(_file(picture.name), picture.title, charts.svg(found), found)
     (folder / drawn.file).write_text(f"{drawn.svg}\n", encoding="utf-8")
     return drawn
 

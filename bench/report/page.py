@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bench.report import html, prose, tables
-from bench.report.library import library
+from bench.report import html, prose, tables, vega
 from bench.report.prose import Contents
 from bench.report.tables import Column
 from bench.result import Case
@@ -24,11 +23,16 @@ def page(of: Contents) -> str:
         prose.FIGURES, prose.FAULTS, prose.MEASURED, prose.NOISE, prose.MACHINE,
     ]  # fmt: skip
     return html.page(
-        "report.html.j2", scripts=[library(), html.part("report.js")], title=prose.TITLE,
+        "report.html.j2", scripts=scripts(), title=prose.TITLE,
         of=of, prose=prose, tables=tables, titles=titles, workloads=workloads,
-        compared=_compared(of.run.rows), figures=tables.figures(of.run.figures),
+        compared=compared(of.run.rows), figures=tables.figures(of.run.figures),
         faults=tables.faults(of.run.rows), noise=tables.noise(of.noise),
     )  # fmt: skip
+
+
+def scripts() -> list[str]:
+    """Return the programs of a page with charts and a table to sort."""
+    return [vega.library(), html.part("report.js")]
 
 
 def _workload(of: Contents, name: str) -> dict[str, Any]:
@@ -41,7 +45,7 @@ def _workload(of: Contents, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _compared(rows: Sequence[Row]) -> dict[str, Any]:
+def compared(rows: Sequence[Row]) -> dict[str, Any]:
     """Return the rows of all workloads in one table, with what to sort and to choose them by.
 
     What is needed most comes first: the rest is to be found by moving the table.
