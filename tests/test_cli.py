@@ -11,6 +11,7 @@ from fixtures_data import idx_files, write_idx
 from fixtures_records import bare, case, ok, run, write
 
 from bench import idx, machine, store
+from bench.report import files
 from implementations import IMPLEMENTATIONS
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")
@@ -64,7 +65,7 @@ def test_the_folder_of_a_run_holds_plan_records_params_report_and_charts(measure
     folder, _ = measured
     names = {path.name for path in folder.iterdir()}
     assert {"run.json", "environments", "trials.jsonl", "params"} <= names
-    assert {"report.md", "summary.csv"} <= names
+    assert {"report.md", "report.html", "summary.csv"} <= names
     for chart in folder.glob("*.svg"):
         assert chart.read_text().startswith("<svg")
     assert len(list(folder.glob("*.svg"))) >= 2
@@ -471,6 +472,17 @@ def test_a_report_needs_a_run(refused, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "empty holds no run" in refused("report", "empty")
     assert "nowhere holds no run" in refused("report", "nowhere")
+
+
+def test_a_report_says_what_its_charts_and_page_need(called, tmp_path, monkeypatch):
+    write(tmp_path / "out", run(case()), ok(case()))
+    code, out, _ = called("report", "out")
+    assert (code, "pip install" in out) == (0, False)
+    assert (tmp_path / "out" / "report.html").exists()
+    monkeypatch.setattr(files, "can_draw", lambda: False)
+    code, out, _ = called("report", "out")
+    assert code == 0
+    assert "\nwithout charts and report.html, which need: pip install 'softmax-bench[rep" in out
 
 
 @pytest.mark.parametrize("name", ["run.json", "trials.jsonl"])

@@ -1,6 +1,8 @@
 """Charts as Altair specifications, and their SVG; needs the extra ``report``."""
 
-from collections.abc import Iterator, Sequence
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bench.memory import PHASES as PEAKS
@@ -28,6 +30,10 @@ MEMORY_PHASES = dict(
         strict=True,
     )
 )
+# All of the same widths; one of them is on almost every machine.
+FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
+# Control characters, ends of lines, and what is not a character at all.
+UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _WIDTH = 620
 
 
@@ -161,11 +167,34 @@ def _added(found: Memory) -> Iterator[dict[str, object]]:
         before = peak
 
 
+def specification(chart: Callable[[], Any]) -> dict[str, Any]:
+    """Make a chart and return its Vega-Lite, its texts without what no chart can show.
+
+    Without Altair's checks, which take longer than the drawing: the tests have them made. A name of
+    a record may hold control characters, which are not allowed in an SVG and end the process that
+    measures their width, and U+2028, at which Vega's reader of expressions stops.
+    """
+    from altair.utils.schemapi import debug_mode
+
+    with debug_mode(False):
+        return dict(_readable(chart().to_dict(validate=False)))
+
+
 def svg(chart: Any) -> str:
-    """Render a chart."""
+    """Render a chart or its specification, with room for wider letters than it is laid out with."""
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg(chart.to_json()))
+    found = chart if isinstance(chart, dict) else specification(lambda: chart)
+    config = {"font": FONT, "padding": {"left": 20, "top": 5, "right": 5, "bottom": 5}}
+    return str(vl_convert.vegalite_to_svg(json.dumps(found), config=config))
+
+
+def _readable(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {key: _readable(its) for key, its in found.items()}
+    if isinstance(found, list):
+        return [_readable(each) for each in found]
+    return UNREADABLE.sub(" ", found) if isinstance(found, str) else found
 
 
 def _style_colour(styles: Sequence[str]) -> Any:

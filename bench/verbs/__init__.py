@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 console = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
 
 MOST = 2**31 - 1
+WITHOUT = "without charts and report.html, which need: pip install 'softmax-bench[report]'"
 WAITING = "another run is measuring on this machine; waiting for it"
 
 Device = Annotated[str, typer.Option("--device", help="cpu or gpu.")]
@@ -50,6 +51,8 @@ def show_report(folder: Path, target: float | None = None) -> None:
     found = loaded.load(folder)
     for table in terminal.tables_of(console, found.rows, found.figures):
         console.print("\n", table, sep="")
+    if not files.can_draw():
+        console.print(f"\n{WITHOUT}", soft_wrap=True, markup=False)
     console.print(f"\n{written}", soft_wrap=True)
 
 
