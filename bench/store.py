@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.error import UserError
 from bench.result import FORMAT, Environment, Kind, Record, Run
@@ -49,6 +51,21 @@ def append(folder: Path, record: Record) -> None:
 def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
     """Copy a trial's params into the run; raises FileNotFoundError where there are none."""
     return _write(folder / "params" / f"{trial}.npy", handed_over.read_bytes())
+
+
+def read_params(folder: Path, trial: str) -> NDArray[np.float32] | None:
+    """Read a trial's params, float32 of three dimensions; None where no such are kept.
+
+    The trial's id comes from a record: one that names a file elsewhere has no params here.
+    """
+    if Path(trial).name != trial:
+        return None
+    try:
+        array = np.load(folder / "params" / f"{trial}.npy", allow_pickle=False)
+    except (OSError, EOFError, ValueError):
+        return None
+    read = isinstance(array, np.ndarray) and array.dtype == np.float32 and array.ndim == 3
+    return array if read else None
 
 
 def add_environment(folder: Path, environment: Environment) -> None:

@@ -18,8 +18,8 @@ COST_NOTE = (
 )
 SAMPLES_NOTE = "Exponent: 1 where twice the samples take twice as long; with its 95 % interval."
 THREADS_NOTE = (
-    "Efficiency: the time with one thread over the threads times the time with all; 100 % where "
-    "two cores halve the time."
+    "Efficiency: the time with one thread over the threads times the time with so many; 100 % "
+    "where two cores halve the time."
 )
 
 
@@ -121,7 +121,7 @@ def _threads(scalings: Sequence[Scaling]) -> Table | None:
          numbers.percent_interval(pair.efficiency)]
         for each in scalings for pair in each.threading
     ]  # fmt: skip
-    headings = ("implementation", "batch size", "samples", "threads", "one thread", "all threads",
+    headings = ("implementation", "batch size", "samples", "threads", "one thread", "so many",
                 "efficiency")  # fmt: skip
     return Table("Threading efficiency", headings, lines, 1, THREADS_NOTE) if lines else None
 
