@@ -36,6 +36,11 @@ class Scaling:
     exponent: Interval | None
     threading: tuple[Threading, ...]
 
+    @property
+    def device(self) -> str:
+        """The device of every row."""
+        return self.rows[0].case.device
+
     def at(self, batch_size: int, threads: int, samples: int) -> Row | None:
         """Return the row of one size."""
         sizes = ((row.case.batch_size, row.case.threads, row.case.samples) for row in self.rows)

@@ -27,27 +27,27 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Curve:
     """The stages of one case, one for each of its workload's epochs, in their order."""
 
     case: Case
     stages: tuple[Stage, ...]
 
 
-def courses(records: Iterable[Record], run: Run | None = None) -> list[Course]:
-    """Return the course of each ranked case, in the order of the table.
+def curves(records: Iterable[Record], run: Run | None = None) -> list[Curve]:
+    """Return the curve of each ranked case, in the order of the table.
 
     A case without one whole start among its records is left out. ``run`` says whether a precision
     was asked for, which decides how intervals are computed.
     """
-    found = (_course(row.case, trials, run) for row, trials in ranked(records))
-    return [course for course in found if course.stages]
+    found = (_curve(row.case, trials, run) for row, trials in ranked(records))
+    return [curve for curve in found if curve.stages]
 
 
-def _course(case: Case, trials: Iterable[Record], run: Run | None) -> Course:
+def _curve(case: Case, trials: Iterable[Record], run: Run | None) -> Curve:
     whole = [(trial, sum(start)) for trial in trials if (start := phases(trial))]
     epochs = min((_epochs(trial) for trial, _ in whole), default=0)
-    return Course(case, tuple(_stage(whole, epoch, run) for epoch in range(1, epochs + 1)))
+    return Curve(case, tuple(_stage(whole, epoch, run) for epoch in range(1, epochs + 1)))
 
 
 def _epochs(trial: Record) -> int:

@@ -1,0 +1,71 @@
+"""The chart of parity errors, as an Altair specification; needs the extra ``report``."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bench.report.charts import COLOURS, LEAST, dressed, labels
+from bench.report.tables import name
+from bench.summary import Row
+
+SIZES = {"first size": "circle", "another size": "stroke", "above the tolerance": "cross"}
+SIZE_COLOURS = {"first size": COLOURS["idiomatic"], "another size": "#999999",
+                "above the tolerance": COLOURS["tuned"]}  # fmt: skip
+
+
+def errors(rows: Sequence[Row], tolerances: Sequence[float], title: str) -> Any:
+    """Parity error of each row as a dot on a logarithmic axis, and the tolerance as a line.
+
+    What is nought or infinite has no place on such an axis, and is in the table only.
+    """
+    import altair as alt
+
+    points = [point for row in rows for point in _point(row, max(tolerances))]
+    order = list(dict.fromkeys(str(one["name"]) for one in sorted(points, key=_size)))
+    x = alt.Scale(type="log", nice=False, padding=20)
+    known = [what for what in SIZES if what in {point["what"] for point in points}]
+    colour = alt.Scale(domain=known, range=[SIZE_COLOURS[what] for what in known])
+    shape = alt.Scale(domain=known, range=[SIZES[what] for what in known])
+    dots = alt.Chart(alt.Data(values=points)).mark_point(size=60, filled=True, opacity=0.9)
+    layer = dots.encode(
+        y=alt.Y("name:N", sort=order, title=None, axis=labels()),
+        x=alt.X("error:Q", scale=x, title="parity error (log scale)",
+                axis=alt.Axis(format=".0e", tickCount=5)),
+        color=alt.Color("what:N", scale=colour, title=None, legend=alt.Legend(orient="top")),
+        shape=alt.Shape("what:N", scale=shape, title=None),
+        tooltip=["name:N", "error:Q", "batch_size:Q", "threads:Q", "samples:Q", "device:N"],
+    )  # fmt: skip
+    return dressed(alt.layer(*_limits(tolerances, x), layer), title, len(order))
+
+
+def _limits(tolerances: Sequence[float], scale: Any) -> list[Any]:
+    """Return the line of each tolerance, and its label."""
+    import altair as alt
+
+    points = [{"limit": limit, "said": f"tolerance {limit:.0e}"} for limit in tolerances]
+    base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("limit:Q", scale=scale))
+    text = base.mark_text(align="right", dx=-4, dy=9, fontSize=10, color=LEAST)
+    return [
+        base.mark_rule(strokeDash=[4, 3], color=LEAST),
+        text.encode(y=alt.value(0), text="said:N"),
+    ]
+
+
+def placed(row: Row) -> bool:
+    """Tell whether an error has a place on a logarithmic axis."""
+    return row.parity_error is not None and 0 < row.parity_error < math.inf
+
+
+def _point(row: Row, tolerance: float) -> Iterator[dict[str, object]]:
+    error, case = row.parity_error, row.case
+    if error is not None and placed(row):
+        what = "another size" if row.swept else "first size"
+        yield {
+            "name": name(case), "error": error, "batch_size": case.batch_size,
+            "threads": case.threads, "samples": case.samples, "device": case.device,
+            "what": what if error <= tolerance else "above the tolerance",
+        }  # fmt: skip
+
+
+def _size(point: dict[str, object]) -> tuple[bool, float]:
+    return point["what"] == "another size", float(str(point["error"]))
