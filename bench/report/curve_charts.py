@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.curve import Curve
+from bench.report import ticks
 from bench.report.charts import COLOURS, SHAPES
 from bench.report.curves import end
 from bench.report.tables import name
@@ -14,7 +15,7 @@ SUBTITLE = (
 _WIDTH, _HEIGHT = 150, 90
 _COLUMNS = 4
 _DATA = "stages"
-Points = list[dict[str, object]]
+Points = list[dict[str, Any]]
 
 
 def over_time(curves: Sequence[Curve], title: str) -> Any:
@@ -38,7 +39,7 @@ def over_time(curves: Sequence[Curve], title: str) -> Any:
     )  # fmt: skip
 
 
-def _points(curve: Curve) -> Iterator[dict[str, object]]:
+def _points(curve: Curve) -> Iterator[dict[str, Any]]:
     for stage in curve.stages:
         mean = stage.seconds.mean
         yield {
@@ -54,7 +55,8 @@ def _layers(points: Points) -> list[Any]:
 
     x = alt.X(
         "seconds:Q", scale=alt.Scale(type="log", nice=False, padding=8),
-        title="seconds (log scale)", axis=alt.Axis(tickCount=4, format="~g"),
+        title="seconds (log scale)",
+        axis=alt.Axis(**ticks.axis(point["seconds"] for point in points), format="~g"),
     )  # fmt: skip
     y = alt.Y(
         "accuracy:Q", scale=alt.Scale(zero=False, padding=8), title="accuracy",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from bench.crossover import Crossover
+from bench.report import ticks
 from bench.report.charts import COLOURS, LEAST
 from bench.scaling import Scaling, most_threads
 from bench.summary import Row
@@ -13,7 +14,7 @@ _COLUMNS = 4
 # The dashes tell the devices apart where colours do not.
 _DEVICES = {"cpu": (COLOURS["idiomatic"], [1, 0]), "gpu": ("#E69F00", [6, 3])}
 _SHAPES = {"measured": "circle", "cliff": "triangle-up"}
-Points = list[dict[str, object]]
+Points = list[dict[str, Any]]
 
 
 class _Axes(NamedTuple):
@@ -67,7 +68,7 @@ def _points(scalings: Sequence[Scaling], same: str, size: int, axes: _Axes) -> P
     ]
 
 
-def _point(scaling: Scaling, row: Row, axes: _Axes) -> dict[str, object]:
+def _point(scaling: Scaling, row: Row, axes: _Axes) -> dict[str, Any]:
     assert row.epoch is not None  # it is ranked
     case, steps = row.case, row.case.samples // row.case.batch_size
     modelled = scaling.cost.seconds(steps, case.samples) if scaling.cost else None
@@ -102,8 +103,10 @@ def _layers(points: Points, axes: _Axes) -> list[Any]:
     import altair as alt
 
     scale = alt.Scale(type="log", nice=False, padding=8)
-    ticks = alt.Axis(tickCount=4, format="~s")
-    across = alt.X(f"{axes.varied}:Q", scale=scale, title=axes.across, axis=ticks)
+    sizes = sorted({point[axes.varied] for point in points})
+    overlap = {"format": "~s", "labelOverlap": "greedy"}
+    across = alt.X(f"{axes.varied}:Q", scale=scale, title=axes.across,
+                   axis=alt.Axis(values=sizes, **overlap))  # fmt: skip
     devices = [device for device in _DEVICES if device in {point["device"] for point in points}]
     colours, dashes = zip(*(_DEVICES[device] for device in devices), strict=True)
     legend = alt.Legend(orient="top") if len(devices) > 1 else None
@@ -115,10 +118,13 @@ def _layers(points: Points, axes: _Axes) -> list[Any]:
     shapes = alt.Scale(domain=list(_SHAPES), range=list(_SHAPES.values()))
     shape = alt.Shape("what:N", title=None, legend=alt.Legend(orient="top"), scale=shapes)
     base = alt.Chart().encode(x=across)
+    fields = ("modelled", "best", axes.shown)
+    counted = ticks.axis(point[field] for point in points for field in fields)
     modelled, best, measured = (
-        alt.Y(f"{field}:Q", scale=scale, title=axes.upright, axis=ticks)
-        for field in ("modelled", "best", axes.shown)
-    )
+        alt.Y(f"{field}:Q", scale=scale, title=axes.upright,
+              axis=alt.Axis(**counted, **overlap))
+        for field in fields
+    )  # fmt: skip
     tooltip = ["name:N", "device:N", f"{axes.varied}:Q", f"{axes.shown}:Q", "modelled:Q", "best:Q"]
     return [
         base.mark_line(color="#999999").encode(y=modelled, detail="device:N"),

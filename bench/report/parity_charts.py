@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench.report import ticks
 from bench.report.charts import COLOURS, LEAST, dressed, labels
 from bench.report.tables import name
 from bench.summary import Row
@@ -23,6 +24,7 @@ def errors(rows: Sequence[Row], tolerances: Sequence[float], title: str) -> Any:
     points = [point for row in rows for point in _point(row, max(tolerances))]
     order = list(dict.fromkeys(str(one["name"]) for one in sorted(points, key=_size)))
     x = alt.Scale(type="log", nice=False, padding=20)
+    shown = [point["error"] for point in points]
     known = [what for what in SIZES if what in {point["what"] for point in points}]
     colour = alt.Scale(domain=known, range=[SIZE_COLOURS[what] for what in known])
     shape = alt.Scale(domain=known, range=[SIZES[what] for what in known])
@@ -30,7 +32,7 @@ def errors(rows: Sequence[Row], tolerances: Sequence[float], title: str) -> Any:
     layer = dots.encode(
         y=alt.Y("name:N", sort=order, title=None, axis=labels()),
         x=alt.X("error:Q", scale=x, title="parity error (log scale)",
-                axis=alt.Axis(format=".0e", tickCount=5)),
+                axis=alt.Axis(**ticks.axis([*shown, *tolerances]), format=".0e")),
         color=alt.Color("what:N", scale=colour, title=None, legend=alt.Legend(orient="top")),
         shape=alt.Shape("what:N", scale=shape, title=None),
         tooltip=["name:N", "error:Q", "batch_size:Q", "threads:Q", "samples:Q", "device:N"],
@@ -56,7 +58,7 @@ def placed(row: Row) -> bool:
     return row.parity_error is not None and 0 < row.parity_error < math.inf
 
 
-def _point(row: Row, tolerance: float) -> Iterator[dict[str, object]]:
+def _point(row: Row, tolerance: float) -> Iterator[dict[str, Any]]:
     error, case = row.parity_error, row.case
     if error is not None and placed(row):
         what = "another size" if row.swept else "first size"
@@ -67,5 +69,5 @@ def _point(row: Row, tolerance: float) -> Iterator[dict[str, object]]:
         }  # fmt: skip
 
 
-def _size(point: dict[str, object]) -> tuple[bool, float]:
+def _size(point: dict[str, Any]) -> tuple[bool, float]:
     return point["what"] == "another size", float(str(point["error"]))
