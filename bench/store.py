@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -61,11 +61,11 @@ def read_params(folder: Path, trial: str) -> NDArray[np.float32] | None:
     if Path(trial).name != trial:
         return None
     try:
-        array = np.load(folder / "params" / f"{trial}.npy", allow_pickle=False)
-    except (OSError, EOFError, ValueError):
+        with (folder / "params" / f"{trial}.npy").open("rb") as stream:
+            array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    except (OSError, ValueError):
         return None
-    read = isinstance(array, np.ndarray) and array.dtype == np.float32 and array.ndim == 3
-    return array if read else None
+    return array if array.dtype == np.float32 and array.ndim == 3 else None
 
 
 def add_environment(folder: Path, environment: Environment) -> None:

@@ -24,10 +24,9 @@ def test_only_the_workloads_own_epochs_are_stages_however_many_were_timed():
     more = ok(case(epochs=3), epoch_seconds=[1.0] * 9, validation_accuracy=[0.5] * 9)
     assert len(curves([more])[0].stages) == 3
     # A record of which nobody knows how it came to be has as many as were timed and judged.
-    timed, judged = [1.0] * 4, [0.5] * 5
-    fewer = ok(case(), epoch_seconds=timed, validation_accuracy=judged)
+    fewer = ok(case(), epoch_seconds=[1.0] * 4)
     assert len(curves([fewer])[0].stages) == 4
-    assert len(curves([fewer, ok(case(), 2, validation_accuracy=[0.5] * 2)])[0].stages) == 2
+    assert len(curves([fewer, ok(case(), 2, epoch_seconds=[1.0] * 2)])[0].stages) == 2
 
 
 def test_processes_give_a_geometric_mean_with_an_interval_and_a_mean_accuracy():

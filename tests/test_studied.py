@@ -49,7 +49,7 @@ def folder(tmp_path, data):
 
 def test_the_data_have_a_picture_and_the_count_of_every_class(folder, data):
     found = of(folder)[SHOWN]
-    assert [picture.title for picture in found.pictures] == ["The first 10 images of pixels"]
+    assert [picture.title for picture in found.pictures] == ["The first 10 images"]
     (table,) = found.tables
     assert table.headings == ("label", "class", "train", "validation", "test")
     assert sum(int(line[4]) for line in table.lines) == 20

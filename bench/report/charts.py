@@ -1,5 +1,6 @@
 """Charts as Altair specifications, and their SVG; needs the extra ``report``."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -165,7 +166,9 @@ def svg(chart: Any) -> str:
     """Render a chart."""
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg(chart.to_json()))
+    drawn = str(vl_convert.vegalite_to_svg(chart.to_json()))
+    # A picture is in it twice, once for readers of the first SVG, and is most of the file.
+    return re.sub(r' xlink:href="data:[^"]*"', "", drawn)
 
 
 def _style_colour(styles: Sequence[str]) -> Any:

@@ -80,7 +80,7 @@ def _layers(points: Points) -> list[Any]:
         grey.encode(x=x, y=y, detail="name:N"),
         base.mark_line(strokeWidth=2, interpolate="step-after").encode(color=colour),
         base.mark_rule(strokeWidth=1).encode(
-            x=alt.X("low:Q", title=x.title), x2="high:Q", color=colour
+            x="low:Q", x2="high:Q", color=colour
         ),
         base.mark_point(size=30, filled=True, opacity=1).encode(
             color=colour, shape=shape,

@@ -64,8 +64,13 @@ def comparison(rows: Sequence[Row], shown: Sequence[Row], chosen: Sequence[table
 
 def sentence(parts: Iterable[Part]) -> str:
     """Lay out a finding: what is of a record escaped, names strong, our own words as they are."""
-    laid = {"ours": str, "record": escape, "name": lambda text: f"**{escape(text)}**"}
-    return "".join(laid[part.kind](part.text) for part in parts)
+    return "".join(map(_piece, parts))
+
+
+def _piece(part: Part) -> str:
+    if part.kind == "ours":
+        return part.text
+    return f"**{escape(part.text)}**" if part.kind == "name" else escape(part.text)
 
 
 @dataclass(frozen=True, slots=True)
