@@ -55,12 +55,12 @@ def _layers(points: Points) -> list[Any]:
 
     x = alt.X(
         "seconds:Q", scale=alt.Scale(type="log", nice=False, padding=8),
-        title="seconds (log scale)",
+        title="seconds since the start (log)",
         axis=alt.Axis(**ticks.axis(point["seconds"] for point in points), format="~g"),
     )  # fmt: skip
     y = alt.Y(
         "accuracy:Q", scale=alt.Scale(zero=False, padding=8), title="accuracy",
-        axis=alt.Axis(tickCount=4, format=".2f"),
+        axis=alt.Axis(tickCount=4, format="~f"),
     )  # fmt: skip
     styles = [style for style in COLOURS if style in {point["style"] for point in points}]
     colour = alt.Color(
@@ -73,13 +73,13 @@ def _layers(points: Points) -> list[Any]:
     )  # fmt: skip
     # Whatever names its data itself is drawn whole in every panel.
     grey = alt.Chart(alt.NamedData(_DATA)).mark_line(
-        color="#CCCCCC", strokeWidth=1, interpolate="step-after"
+        color="#CCCCCC", strokeWidth=1, interpolate="step-after", aria=False
     )
     base = alt.Chart().encode(x=x, y=y)
     return [
         grey.encode(x=x, y=y, detail="name:N"),
         base.mark_line(strokeWidth=2, interpolate="step-after").encode(color=colour),
-        base.mark_rule(strokeWidth=1).encode(
+        base.mark_rule(strokeWidth=1, aria=False).encode(
             x="low:Q", x2="high:Q", color=colour
         ),
         base.mark_point(size=30, filled=True, opacity=1).encode(

@@ -33,8 +33,10 @@ def first_images(images: NDArray[np.float32], names: Sequence[str], title: str) 
     # Unsmoothed: a pixel is a square, as it is for the classifier.
     picture = base.mark_image(width=_SIDE, height=_SIDE, smooth=False)
     text = base.mark_text(fontSize=11, limit=_STEP).encode(y=alt.value(_SIDE + 12), text="name:N")
+    # Described by its class, or else by every channel: by the picture once more.
+    shown = picture.encode(url="image:N", y=alt.value(_SIDE / 2), description="name:N")
     return (
-        alt.layer(picture.encode(url="image:N", y=alt.value(_SIDE / 2)), text)
+        alt.layer(shown, text)
         .properties(title=title, width=_STEP * len(points), height=_SIDE + 20, background="white")
         .configure_view(stroke=None)
         .configure_title(anchor="start", fontSize=14, offset=12)

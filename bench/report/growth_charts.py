@@ -1,5 +1,6 @@
 """Charts of how epochs grow, as Altair specifications; needs the extra ``report``."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -26,15 +27,16 @@ class _Axes(NamedTuple):
     upright: str
     best: str
     of: Callable[[float, int], float]
+    format: str
 
 
 _BATCH_SIZES = _Axes(
     "batch_size", "batch size (log scale)", "samples_per_second", "samples/s (log scale)",
-    "the most", lambda seconds, samples: samples / seconds,
+    "the most", lambda seconds, samples: samples / seconds, ",",
 )  # fmt: skip
 _SAMPLES = _Axes(
-    "samples", "samples in an epoch (log scale)", "epoch_ms", "epoch, ms (log scale)",
-    "the least time", lambda seconds, _: seconds * 1e3,
+    "samples", "samples (log scale)", "epoch_ms", "epoch, ms (log scale)",
+    "the least time", lambda seconds, _: seconds * 1e3, "~s",
 )  # fmt: skip
 
 
@@ -104,9 +106,8 @@ def _layers(points: Points, axes: _Axes) -> list[Any]:
 
     scale = alt.Scale(type="log", nice=False, padding=8)
     sizes = sorted({point[axes.varied] for point in points})
-    overlap = {"format": "~s", "labelOverlap": "greedy"}
-    across = alt.X(f"{axes.varied}:Q", scale=scale, title=axes.across,
-                   axis=alt.Axis(values=sizes, **overlap))  # fmt: skip
+    at = alt.Axis(values=sizes, format=axes.format, labelOverlap="greedy")
+    across = alt.X(f"{axes.varied}:Q", scale=scale, title=axes.across, axis=at)
     devices = [device for device in _DEVICES if device in {point["device"] for point in points}]
     colours, dashes = zip(*(_DEVICES[device] for device in devices), strict=True)
     legend = alt.Legend(orient="top") if len(devices) > 1 else None
@@ -122,22 +123,24 @@ def _layers(points: Points, axes: _Axes) -> list[Any]:
     counted = ticks.axis(point[field] for point in points for field in fields)
     modelled, best, measured = (
         alt.Y(f"{field}:Q", scale=scale, title=axes.upright,
-              axis=alt.Axis(**counted, **overlap))
+              axis=alt.Axis(**counted, format="~s"))
         for field in fields
     )  # fmt: skip
     tooltip = ["name:N", "device:N", f"{axes.varied}:Q", f"{axes.shown}:Q", "modelled:Q", "best:Q"]
     return [
         base.mark_line(color="#999999").encode(y=modelled, detail="device:N"),
-        base.mark_line(color=LEAST, strokeDash=[1, 3]).encode(y=best, detail="device:N"),
+        base.mark_line(strokeDash=[1, 3]).encode(
+            y=best, color=colour if len(devices) > 1 else alt.value(LEAST)
+        ),
         base.mark_line(strokeWidth=1).encode(y=measured, color=colour, strokeDash=dash),
         base.mark_point(size=36, filled=True, opacity=1).encode(
             y=measured, color=colour, shape=shape, tooltip=tooltip
         ),
-        *(_crossed(scale) if any(point.get("gpu_from") for point in points) else []),
+        *(_crossed(scale, sizes) if any(point.get("gpu_from") for point in points) else []),
     ]
 
 
-def _crossed(scale: Any) -> list[Any]:
+def _crossed(scale: Any, sizes: Sequence[int]) -> list[Any]:
     """Return the upright line from which on the GPU is the faster, and what it says."""
     import altair as alt
 
@@ -149,5 +152,10 @@ def _crossed(scale: Any) -> list[Any]:
         .transform_calculate(said="'GPU from ' + format(datum.gpu_from, ',')")
         .encode(x=alt.X("gpu_from:Q", scale=scale))
     )
-    text = base.mark_text(align="left", dx=4, fontSize=10, fontWeight="bold")
-    return [base.mark_rule(strokeWidth=1.5), text.encode(y=alt.value(8), text="said:N")]
+    # On the side where there is room for it.
+    late = f"datum.gpu_from > {math.sqrt(sizes[0] * sizes[-1])}"
+    text = base.mark_text(
+        align=alt.expr(f"{late} ? 'right' : 'left'"), dx=alt.expr(f"{late} ? -4 : 4"),
+        fontSize=10, fontWeight="bold",
+    )  # fmt: skip
+    return [base.mark_rule(strokeWidth=1.5), text.encode(y=alt.value(_SIDE - 8), text="said:N")]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.dataset import Part
 from bench.learned import Learned, differing
 from bench.report import numbers
 from bench.report.tables import Table, name
@@ -16,7 +17,7 @@ DIFFERING_NOTE = (
 )
 
 
-def counts(labels: Mapping[str, NDArray[np.int32]], class_names: Sequence[str]) -> Table:
+def counts(labels: Mapping[Part, NDArray[np.int32]], class_names: Sequence[str]) -> Table:
     """Return how many images of each class each part has; labels: by the part's name."""
     found = [np.bincount(each, minlength=len(class_names)) for each in labels.values()]
     lines = [

@@ -14,7 +14,6 @@ from bench.report.tables import name
 
 # Numbers of a palette's colours: 127 is nought.
 _MIDDLE = 127
-_SIDE, _GAP = 42, 2  # of a picture as it is drawn, and pixels around it
 _CELL = 46
 
 
@@ -30,11 +29,9 @@ def weights(found: Sequence[Learned], class_names: Sequence[str], title: str) ->
     order = [point["name"] for point in points]
     columns = [{"place": number, "name": each} for number, each in enumerate(class_names)]
     width = _CELL * len(class_names)
-    rows = alt.Chart(alt.Data(values=points)).mark_image(
-        width=width, height=_CELL, smooth=False
-    )  # fmt: skip
+    rows = alt.Chart(alt.Data(values=points)).mark_image(width=width, height=_CELL, smooth=False)
     heads = alt.Chart(alt.Data(values=columns)).mark_text(
-        angle=315, align="left", fontSize=11, dx=4, dy=0
+        angle=315, align="left", fontSize=11, dx=4
     )
     subtitle = (
         f"from {-limit:.2g}, blue, through nought, white, to {limit:.2g}, orange: "
@@ -43,13 +40,13 @@ def weights(found: Sequence[Learned], class_names: Sequence[str], title: str) ->
     return (
         alt.layer(
             rows.encode(
-                url="image:N", x=alt.value(width / 2),
+                url="image:N", x=alt.value(width / 2), description="name:N",
                 y=alt.Y("name:N", sort=order, title=None, axis=labels()),
             ),
             heads.encode(x=alt.X("place:O", axis=None), y=alt.value(-4), text="name:N"),
         )
         .properties(
-            title=alt.TitleParams(title, subtitle=subtitle, offset=60), width=width,
+            title=alt.TitleParams(title, subtitle=subtitle, offset=12), width=width,
             height=_CELL * len(points), background="white",
         )
         .configure_view(stroke=None)
@@ -102,7 +99,7 @@ def confusion(counts: NDArray[np.int64], class_names: Sequence[str], title: str)
     )  # fmt: skip
     shade = alt.Color(
         "share:Q", legend=None,
-        scale=alt.Scale(domain=[0, 1], range=["#FFFFFF", COLOURS["idiomatic"]]),
+        scale=alt.Scale(domain=[0, 1], range=["#FFFFFF", COLOURS["idiomatic"]], interpolate="rgb"),
     )  # fmt: skip
     dark = alt.condition("datum.share > 0.5", alt.value("white"), alt.value("black"))
     text = base.transform_filter("datum.images > 0").mark_text(fontSize=11)

@@ -9,9 +9,12 @@ from bench.report.charts import COLOURS, LEAST, dressed, labels
 from bench.report.tables import name
 from bench.summary import Row
 
-SIZES = {"first size": "circle", "another size": "stroke", "above the tolerance": "cross"}
-SIZE_COLOURS = {"first size": COLOURS["idiomatic"], "another size": "#999999",
-                "above the tolerance": COLOURS["tuned"]}  # fmt: skip
+# In the order in which they are drawn: the last is on top.
+_KINDS = {
+    "another size": ("square", "#999999", 20),
+    "first size": ("circle", COLOURS["idiomatic"], 70),
+    "above the tolerance": ("cross", COLOURS["tuned"], 70),
+}
 
 
 def errors(rows: Sequence[Row], tolerances: Sequence[float], title: str) -> Any:
@@ -21,20 +24,24 @@ def errors(rows: Sequence[Row], tolerances: Sequence[float], title: str) -> Any:
     """
     import altair as alt
 
-    points = [point for row in rows for point in _point(row, max(tolerances))]
+    unordered = [point for row in rows for point in _point(row, max(tolerances))]
+    points = sorted(unordered, key=lambda one: list(_KINDS).index(one["what"]))
     order = list(dict.fromkeys(str(one["name"]) for one in sorted(points, key=_size)))
     x = alt.Scale(type="log", nice=False, padding=20)
     shown = [point["error"] for point in points]
-    known = [what for what in SIZES if what in {point["what"] for point in points}]
-    colour = alt.Scale(domain=known, range=[SIZE_COLOURS[what] for what in known])
-    shape = alt.Scale(domain=known, range=[SIZES[what] for what in known])
-    dots = alt.Chart(alt.Data(values=points)).mark_point(size=60, filled=True, opacity=0.9)
+    known = list(dict.fromkeys(point["what"] for point in points))
+    shape, colour, area = (
+        alt.Scale(domain=known, range=list(each))
+        for each in zip(*(_KINDS[what] for what in known), strict=True)
+    )
+    dots = alt.Chart(alt.Data(values=points)).mark_point(filled=True, opacity=1)
     layer = dots.encode(
         y=alt.Y("name:N", sort=order, title=None, axis=labels()),
         x=alt.X("error:Q", scale=x, title="parity error (log scale)",
                 axis=alt.Axis(**ticks.axis([*shown, *tolerances]), format=".0e")),
         color=alt.Color("what:N", scale=colour, title=None, legend=alt.Legend(orient="top")),
         shape=alt.Shape("what:N", scale=shape, title=None),
+        size=alt.Size("what:N", scale=area, title=None),
         tooltip=["name:N", "error:Q", "batch_size:Q", "threads:Q", "samples:Q", "device:N"],
     )  # fmt: skip
     return dressed(alt.layer(*_limits(tolerances, x), layer), title, len(order))
@@ -46,7 +53,7 @@ def _limits(tolerances: Sequence[float], scale: Any) -> list[Any]:
 
     points = [{"limit": limit, "said": f"tolerance {limit:.0e}"} for limit in tolerances]
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("limit:Q", scale=scale))
-    text = base.mark_text(align="right", dx=-4, dy=9, fontSize=10, color=LEAST)
+    text = base.mark_text(dy=-7, fontSize=10, color=LEAST)
     return [
         base.mark_rule(strokeDash=[4, 3], color=LEAST),
         text.encode(y=alt.value(0), text="said:N"),

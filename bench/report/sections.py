@@ -4,9 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bench import dataset, startup
 from bench.ceiling import ceilings
 from bench.crossover import Crossover, crossovers
@@ -220,9 +217,7 @@ def _data(found: Loaded) -> Dataset | str:
 
 def _shown(data: Dataset, title: str) -> Section:
     parts: tuple[dataset.Part, ...] = ("train", "validation", "test")
-    labels: dict[str, NDArray[np.int32]] = {
-        part: dataset.read_labels(data.folder, part) for part in parts
-    }
+    labels = {part: dataset.read_labels(data.folder, part) for part in parts}
     images, first = dataset.read_first(data.folder, 10)
     picture = _picture(
         "data", f"The first {len(images)} images",

@@ -6,6 +6,9 @@ from typing import Any
 from bench.report.charts import LEAST, labels
 from bench.scaling import Scaling
 
+SUBTITLE = (
+    "grey: one thread; dashed: as many times as fast as there are threads; bars: 95 % intervals"
+)
 # One colour and shape for each size in the order of their appearance; more sizes share the last.
 _SIZES = (("#0072B2", "circle"), ("#D55E00", "diamond"), ("#009E73", "square"),
           ("#CC79A7", "triangle-up"), ("#999999", "cross"))  # fmt: skip
@@ -14,7 +17,8 @@ _SIZES = (("#0072B2", "circle"), ("#D55E00", "diamond"), ("#009E73", "square"),
 def by_threads(scalings: Sequence[Scaling], title: str) -> Any:
     """How many times as fast so many threads are as one: a dot a size, with its interval.
 
-    A panel for each number of threads; its dashed line is all that so many can give.
+    A panel for each number of threads; its solid line is one thread, its dashed line so many times
+    as fast.
     """
     import altair as alt
 
@@ -29,9 +33,15 @@ def by_threads(scalings: Sequence[Scaling], title: str) -> Any:
     colour = alt.Color("size:N", title=None, legend=legend, scale=colours)
     shape = alt.Shape("size:N", title=None, scale=shapes)
     x = alt.Scale(zero=True, nice=False, padding=10)
-    base = alt.Chart().encode(y=alt.Y("name:N", sort=names, title=None, axis=labels()))
+    base = alt.Chart().encode(
+        y=alt.Y("name:N", sort=names, title=None, axis=labels()),
+        yOffset=alt.YOffset("size:N", sort=sizes),
+    )
+    # Once a panel, not once a point.
+    panel = alt.Chart().transform_aggregate(groupby=["threads"]).transform_calculate(one="1")
     many = alt.layer(
-        alt.Chart().mark_rule(strokeDash=[4, 3], color=LEAST).encode(x="threads:Q"),
+        panel.mark_rule(color="#999999", strokeWidth=1.5).encode(x="one:Q"),
+        panel.mark_rule(strokeDash=[4, 3], color=LEAST).encode(x="threads:Q"),
         base.mark_rule(strokeWidth=2).encode(
             x=alt.X("low:Q", scale=x, title="times as fast as one thread"), x2="high:Q",
             color=colour,
@@ -48,9 +58,9 @@ def by_threads(scalings: Sequence[Scaling], title: str) -> Any:
     )
     return (
         faceted.resolve_scale(x="independent")
-        .properties(title=title, background="white")
+        .properties(title=alt.TitleParams(title, subtitle=SUBTITLE), background="white")
         .configure_view(stroke=None)
-        .configure_title(anchor="start", fontSize=14, offset=12)
+        .configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
     )
 
 
