@@ -37,3 +37,16 @@ def test_the_worst_confusions_are_named_with_their_share_of_the_class():
                            ["cat", "<b>", "1", "10 %"]]  # fmt: skip
     assert [line[2] for line in tables.confusions(counted, NAMES, most=1).lines] == ["5"]
     assert tables.confusions(np.diag([1, 2, 3]), NAMES).lines == []
+
+
+def test_it_is_said_on_how_many_images_all_of_one_problem_agree():
+    same = [of("a", 0, 1, 2, 2), of("b", 0, 1, 2, 2)]
+    other = of("c", 1, 0, 0, 0, objective="one-vs-rest")
+    assert tables.agreement([*same, other]) == [
+        "All 2 softmax classifiers put every one of the 4 test images into the same class."
+    ]
+    torn = [of("d", 1, 1, 2, 2), of("e", 0, 0, 2, 2)]
+    assert tables.agreement([*same, *torn]) == [
+        "All 4 softmax classifiers put all but 2 of the 4 test images into the same class."
+    ]
+    assert tables.agreement([same[0], other]) == []

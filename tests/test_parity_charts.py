@@ -1,6 +1,7 @@
 """The chart of parity errors has a dot a size, and marks what is above the tolerance."""
 
 import math
+import re
 
 import pytest
 from fixtures_records import case, environment, trials
@@ -45,6 +46,15 @@ def test_the_tolerance_is_a_dashed_line():
     assert rule["mark"]["strokeDash"] == [4, 3]
     assert rule["data"]["values"] == text["data"]["values"]
     assert [one["limit"] for one in rule["data"]["values"]] == [1e-5]
+
+
+@pytest.mark.parametrize("errors", [{"a": 2e-6, "b": 3e-6}, {"a": 2e-6, "wrong": 1e-3}])
+def test_dots_of_one_kind_or_two_can_be_seen(errors):
+    svg = charts.svg(parity_charts.errors(rows(**errors), [1e-5], "a title"))
+    drawn = re.findall(r'<path aria-label="parity error[^>]* d="(M[^"]*)"', svg)
+    assert len(drawn) == 2
+    assert not [path for path in drawn if path.startswith("M0,0")]
+    assert (">another size<" in svg, ">first size<" in svg) == (False, True)
 
 
 @pytest.mark.parametrize("error", [0.0, math.inf, math.nan])

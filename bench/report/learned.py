@@ -40,6 +40,18 @@ def differences(found: Sequence[Learned], labels: NDArray[np.int32]) -> Table:
     )  # fmt: skip
 
 
+def agreement(found: Sequence[Learned]) -> list[str]:
+    """Say on how many test images all that solve the first one's problem are of one mind."""
+    same = [each for each in found if each.case.objective == found[0].case.objective]
+    if len(same) < 2:
+        return []
+    predicted = np.stack([each.predicted for each in same])
+    split = int((predicted != predicted[0]).any(axis=0).sum())
+    which = f"all but {split:,} of the" if split else "every one of the"
+    who = f"All {len(same)} {same[0].case.objective} classifiers"
+    return [f"{who} put {which} {predicted.shape[1]:,} test images into the same class."]
+
+
 def confusions(counted: NDArray[np.int64], class_names: Sequence[str], most: int = 5) -> Table:
     """Return the pairs of classes that are confused most often, the worst first."""
     wrong = [(int(counted[at]), at) for at in np.ndindex(counted.shape) if at[0] != at[1]]

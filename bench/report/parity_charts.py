@@ -30,18 +30,20 @@ def errors(rows: Sequence[Row], tolerances: Sequence[float], title: str) -> Any:
     x = alt.Scale(type="log", nice=False, padding=20)
     shown = [point["error"] for point in points]
     known = list(dict.fromkeys(point["what"] for point in points))
+    legend = alt.Legend(orient="top", values=known)
+    # Of all kinds, because sizes of one kind alone would come to nothing.
     shape, colour, area = (
-        alt.Scale(domain=known, range=list(each))
-        for each in zip(*(_KINDS[what] for what in known), strict=True)
+        alt.Scale(domain=list(_KINDS), range=list(each))
+        for each in zip(*_KINDS.values(), strict=True)
     )
     dots = alt.Chart(alt.Data(values=points)).mark_point(filled=True, opacity=1)
     layer = dots.encode(
         y=alt.Y("name:N", sort=order, title=None, axis=labels()),
         x=alt.X("error:Q", scale=x, title="parity error (log scale)",
                 axis=alt.Axis(**ticks.axis([*shown, *tolerances]), format=".0e")),
-        color=alt.Color("what:N", scale=colour, title=None, legend=alt.Legend(orient="top")),
-        shape=alt.Shape("what:N", scale=shape, title=None),
-        size=alt.Size("what:N", scale=area, title=None),
+        color=alt.Color("what:N", scale=colour, title=None, legend=legend),
+        shape=alt.Shape("what:N", scale=shape, title=None, legend=legend),
+        size=alt.Size("what:N", scale=area, title=None, legend=legend),
         tooltip=["name:N", "error:Q", "batch_size:Q", "threads:Q", "samples:Q", "device:N"],
     )  # fmt: skip
     return dressed(alt.layer(*_limits(tolerances, x), layer), title, len(order))

@@ -241,4 +241,5 @@ def _learned(kept: Sequence[Learned], data: Dataset, title: str) -> Section:
     ]  # fmt: skip
     tables = [learned_tables.differences(kept, labels),
               learned_tables.confusions(counted, data.class_names)]  # fmt: skip
-    return Section(title, tables, "", pictures[not data_charts.side(data.features) :])
+    drawn = pictures[not data_charts.side(data.features) :]
+    return Section(title, tables, "", drawn, learned_tables.agreement(kept))
