@@ -8,9 +8,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.error import UserError
 from bench.result import FORMAT, Environment, Kind, Record, Run
@@ -49,6 +51,21 @@ def append(folder: Path, record: Record) -> None:
 def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
     """Copy a trial's params into the run; raises FileNotFoundError where there are none."""
     return _write(folder / "params" / f"{trial}.npy", handed_over.read_bytes())
+
+
+def read_params(folder: Path, trial: str) -> NDArray[np.float32] | None:
+    """Read a trial's params, float32 of three dimensions; None where no such are kept.
+
+    The trial's id comes from a record: one that names a file elsewhere has no params here.
+    """
+    if Path(trial).name != trial:
+        return None
+    try:
+        with (folder / "params" / f"{trial}.npy").open("rb") as stream:
+            array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return array if array.dtype == np.float32 and array.ndim == 3 else None
 
 
 def add_environment(folder: Path, environment: Environment) -> None:

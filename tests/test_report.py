@@ -457,6 +457,14 @@ def test_the_least_epoch_is_one_dashed_line_for_each_problem_with_its_label():
     assert svg.count(">least: 15.1<") == 1
 
 
+def test_what_nobody_can_see_is_not_in_a_file():
+    (row,) = rows_of(*trials(case("a"), 0.5))
+    svg = charts.svg(charts.cold_start([row], "a title"))
+    paths = re.findall(r"<path[^>]*>", svg)
+    assert paths
+    assert not [path for path in paths if ' d=""' in path or "h0v0h0Z" in path]
+
+
 def test_without_a_ceiling_a_chart_has_no_line_of_it():
     chart = charts.epochs(rows_of(*trials(case("a"), 0.5)), "a title")
     assert not [points for _, points in layers_of(chart) if "least" in points[0]]
