@@ -171,8 +171,10 @@ def first_stage(epochs: Mapping[int, float], case: Case, run: Run | None) -> lis
 def wanted(records: Iterable[Record], run: Run) -> dict[str, int]:
     """Return how many rounds the precision takes, by the slug of each case that can be told.
 
-    That is where every round of the first stage went well.
+    That is where every round of the first stage went well. Of a run that asked for none, nothing.
     """
+    if run.precision is None:
+        return {}
     found, main = {}, {case.slug for case in run.cases}
     for row in rows((record for record in records if record.case.slug in main), {}, run):
         stage = first_stage(row.epochs_by_round, row.case, run) or ()
