@@ -69,7 +69,7 @@ def test_what_is_missing_or_went_wrong_is_the_state(results):
                    for name in ("a", "b") for number in (1, 2)]  # fmt: skip
     write(results / "whole", plan, *unavailable)
     assert [(each.place, each.state) for each in entries(results)] == [
-        ("none", "4 of 4 trials missing"), ("some", "3 of 4 trials missing, 1 trials failed"),
+        ("none", "4 of 4 trials missing"), ("some", "3 of 4 trials missing, 1 failed"),
         ("whole", "complete"),
     ]  # fmt: skip
     assert said(entries(results)[0]) == "Nothing was measured that could be ranked."
@@ -212,5 +212,5 @@ def test_text_of_a_record_is_marked_as_such(results):
 
 
 def test_without_such_a_folder_there_is_no_index(tmp_path):
-    with pytest.raises(UserError, match="there is no folder .*results; measure something first"):
+    with pytest.raises(UserError, match=r"there is no folder .*results; measure something first"):
         entries(tmp_path / "results")

@@ -107,7 +107,7 @@ def _run(folder: Path, place: str, page: str | None) -> Entry:
     ended = Counter(record.status for record in found.records)
     bad = sum(ended[status] for status in ("failed", "timeout", "out-of-memory"))
     told = [f"{numbers.whole(missing)} of {numbers.whole(_total(found, missing))} trials missing"]
-    state = told * bool(missing) + [f"{numbers.whole(bad)} trials failed"] * bool(bad)
+    state = told * bool(missing) + [f"{numbers.whole(bad)} failed"] * bool(bad)
     return Entry(
         place, "run", _time(found.run.created), _machines(found.environments),
         finding(shown), ", ".join(state) or "complete", page,
