@@ -13,7 +13,7 @@ from bench.gate import calibration, findings
 from bench.gate.calibration import Calibration
 from bench.gate.comparison import Comparison
 from bench.gate.findings import Finding
-from bench.report import loaded, numbers, tables
+from bench.report import html, loaded, numbers, prose, tables
 from bench.report.calibration import injected
 from bench.report.finding import Part, finding
 from bench.result import Environment
@@ -21,6 +21,7 @@ from bench.store import read_environments, read_looks, read_plan, read_records
 
 # The file that says what was planned, by the kind of what was measured.
 PLANS = {"run": "run.json", "comparison": "comparison.json", "calibration": calibration.PLAN}
+TITLE = "Softmax classifier: what was measured"
 # What is shown of a folder, the first that is there.
 PAGES = ("report.html", "report.md")
 
@@ -41,6 +42,28 @@ class Entry:
     finding: Sequence[Part]
     state: str
     page: str | None
+
+
+def write(root: Path) -> Path:
+    """Write index.html into a folder of runs, a row an entry, and return it; raises UserError."""
+    if not html.can_write():
+        raise UserError("an index is a page, which takes: pip install 'softmax-bench[report]'")
+    found = entries(root)
+    page = html.page("index.html.j2", title=TITLE, opening=_opening(found), entries=found,
+                     prose=prose)  # fmt: skip
+    try:
+        (root / "index.html").write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write to {root}: {error.strerror}") from error
+    return root / "index.html"
+
+
+def _opening(found: Sequence[Entry]) -> str:
+    """Count what there is, by its kind."""
+    counts = Counter(each.kind for each in found)
+    listed = ", ".join(f"{number} {kind}{'s' * (number > 1 and kind in PLANS)}"
+                       for kind, number in counts.items())  # fmt: skip
+    return f"{listed}; the newest first." if listed else "Nothing was measured yet."
 
 
 def entries(root: Path) -> list[Entry]:

@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from bench.error import UserError
 from bench.verbs import Data, console, show_report
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder in results/.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="A folder in results/.")
+    ] = None,
     readme: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Renew the part between its two marks.")
     ] = None,
@@ -17,13 +20,23 @@ def report(
         float | None,
         typer.Option(min=0.0, max=1.0, help="Validation accuracy to train up to: 0.84."),
     ] = None,
+    index: Annotated[
+        bool, typer.Option("--index", help="Write results/index.html: all that was measured.")
+    ] = False,
 ) -> None:
-    """Write a run's report.md, summary.csv and charts again, and print its tables."""
+    """Write a run's report, summary.csv and charts again, and print its tables."""
+    from bench.options import RESULTS
     from bench.report import files
+    from bench.report import index as listed
 
-    show_report(folder, target)
-    if readme is not None:
-        files.update_readme(readme, folder)
+    if folder is not None:
+        show_report(folder, target)
+        if readme is not None:
+            files.update_readme(readme, folder)
+    elif not index:
+        raise UserError("name the RUN to report, or add --index for a page of all of them")
+    if index:
+        console.print(f"{listed.write(RESULTS)}", soft_wrap=True)
 
 
 def agree(
