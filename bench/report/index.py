@@ -48,14 +48,17 @@ def write(root: Path) -> Path:
     """Write index.html into a folder of runs, a row an entry, and return it; raises UserError."""
     if not html.can_write():
         raise UserError("an index is a page, which takes: pip install 'softmax-bench[report]'")
-    found = entries(root)
-    page = html.page("index.html.j2", title=TITLE, opening=_opening(found), entries=found,
-                     prose=prose)  # fmt: skip
     try:
-        (root / "index.html").write_text(page, encoding="utf-8")
+        (root / "index.html").write_text(page(entries(root)), encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write to {root}: {error.strerror}") from error
     return root / "index.html"
+
+
+def page(found: Sequence[Entry]) -> str:
+    """Return the page of some entries."""
+    return html.page("index.html.j2", title=TITLE, opening=_opening(found), entries=found,
+                     prose=prose)  # fmt: skip
 
 
 def _opening(found: Sequence[Entry]) -> str:
