@@ -22,14 +22,15 @@ def quotient(slower: Mapping[int, float], faster: Mapping[int, float]) -> Interv
 
 
 def comparable(all_rows: Iterable[Row], row: Row) -> list[Row]:
-    """Return the ranked rows with the same objective, workload, device, batch size and so on."""
+    """Return the ranked rows of the same machine, objective, workload, device, size and so on."""
     return [other for other in all_rows if other.ranked and _group(other) == _group(row)]
 
 
 def _group(row: Row) -> tuple[object, ...]:
     case = row.case
     return (
-        case.objective, case.workload, case.device, case.batch_size, case.threads, case.samples
+        case.objective, case.workload, case.device, case.batch_size, case.threads, case.samples,
+        row.where,
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ class Row:
     the run tells.
     faults: the reason of every trial that did not, and of all where together they are faster than
     the machine; a case with a ``failed`` one is not ranked.
+    where: the machine, where rows of several runs stand together: no two of them are comparable.
     """
 
     case: Case
@@ -49,6 +50,7 @@ class Row:
     peak_rss_bytes: float | None
     parity_error: float | None
     faults: tuple[tuple[str, str], ...]
+    where: str = ""
 
     @property
     def ranked(self) -> bool:

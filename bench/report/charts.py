@@ -49,7 +49,7 @@ def epochs(rows: Sequence[Row], title: str) -> Any:
     order = [name(row.case) for row in rows]
     styles = [style for style in COLOURS if style in {row.case.style for row in rows}]
     x = alt.Scale(type="log", nice=False, padding=20)
-    base = alt.Chart(data).encode(y=alt.Y("name:N", sort=order, title=None, axis=_labels()))
+    base = alt.Chart(data).encode(y=alt.Y("name:N", sort=order, title=None, axis=labels()))
     rule = base.mark_rule(strokeWidth=2).encode(
         x=alt.X("low:Q", scale=x, title="epoch time, ms (log scale; bars: 95 % interval)"),
         x2="high:Q",
@@ -63,7 +63,7 @@ def epochs(rows: Sequence[Row], title: str) -> Any:
         x=alt.X("mean:Q", scale=x), text="label:N"
     )
     layers = [*_least(rows, x), rule, dot, text]
-    return _dressed(alt.layer(*layers), title, len(rows))
+    return dressed(alt.layer(*layers), title, len(rows))
 
 
 def _least(rows: Sequence[Row], scale: Any) -> list[Any]:
@@ -105,7 +105,7 @@ def cold_start(rows: Sequence[Row], title: str) -> Any:
         alt.Chart(alt.Data(values=points))
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", sort=order, title=None, axis=_labels()),
+            y=alt.Y("name:N", sort=order, title=None, axis=labels()),
             x=alt.X("seconds:Q", title="seconds from start to five epochs trained"),
             color=alt.Color(
                 "phase:N", title=None, legend=alt.Legend(orient="top"),
@@ -115,7 +115,7 @@ def cold_start(rows: Sequence[Row], title: str) -> Any:
             tooltip=["name:N", "phase:N", "seconds:Q"],
         )
     )  # fmt: skip
-    return _dressed(chart, title, len(order))
+    return dressed(chart, title, len(order))
 
 
 def _phases(row: Row) -> list[dict[str, object]]:
@@ -142,7 +142,7 @@ def memory(found: Sequence[Memory], title: str) -> Any:
         alt.Chart(alt.Data(values=points))
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", sort=names, title=None, axis=_labels()),
+            y=alt.Y("name:N", sort=names, title=None, axis=labels()),
             x=alt.X("added:Q", title="peak resident memory, MiB"),
             color=alt.Color(
                 "phase:N", title=None, legend=alt.Legend(orient="top"),
@@ -152,7 +152,7 @@ def memory(found: Sequence[Memory], title: str) -> Any:
             tooltip=["name:N", "phase:N", "added:Q", "peak:Q"],
         )
     )  # fmt: skip
-    return _dressed(chart, title, len(names))
+    return dressed(chart, title, len(names))
 
 
 def _added(found: Memory) -> Iterator[dict[str, object]]:
@@ -211,13 +211,15 @@ def _style_shape(styles: Sequence[str]) -> Any:
     return alt.Shape("style:N", scale=scale, title=None)
 
 
-def _labels() -> Any:
+def labels() -> Any:
+    """Return the axis of a chart with a line for each implementation."""
     import altair as alt
 
     return alt.Axis(labelLimit=260, labelFontSize=12, ticks=False, domain=False, grid=True)
 
 
-def _dressed(chart: Any, title: str, rows: int) -> Any:
+def dressed(chart: Any, title: str, rows: int) -> Any:
+    """Give a chart of so many lines its title and its size."""
     return (
         chart.properties(title=title, width=_WIDTH, height=26 * rows, background="white")
         .configure_view(stroke=None)

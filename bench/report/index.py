@@ -15,6 +15,7 @@ from bench.gate.comparison import Comparison
 from bench.gate.findings import Finding
 from bench.report import html, loaded, numbers, prose, tables
 from bench.report.calibration import injected
+from bench.report.files import can_draw
 from bench.report.finding import Part, finding
 from bench.result import Environment
 from bench.store import read_environments, read_looks, read_plan, read_records
@@ -46,7 +47,7 @@ class Entry:
 
 def write(root: Path) -> Path:
     """Write index.html into a folder of runs, a row an entry, and return it; raises UserError."""
-    if not html.can_write():
+    if not can_draw():
         raise UserError("an index is a page, which takes: pip install 'softmax-bench[report]'")
     try:
         (root / "index.html").write_text(page(entries(root)), encoding="utf-8")
@@ -123,7 +124,8 @@ def _entry(root: Path, folder: Path) -> Entry:
 
 def _nothing(_: Path, place: str, page: str | None) -> Entry:
     lacking = f"It holds none of {', '.join(PLANS.values())}."
-    return Entry(place, "no run", None, (), [Part(lacking)], "not measured", page)
+    said = "A report of what is kept elsewhere." if page else lacking
+    return Entry(place, "no run", None, (), [Part(said)], "not measured", page)
 
 
 def _run(folder: Path, place: str, page: str | None) -> Entry:
