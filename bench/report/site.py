@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 from bench.error import UserError
 from bench.machine import ROOT
 from bench.report import html, index
-from bench.report.document import document
+from bench.report.markup import document
 
 WRITTEN = ("*.md", "docs/*.md", "results/*.md", "results/reference/*/*.md")
 RUNS = "results/reference"
