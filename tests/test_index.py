@@ -2,7 +2,9 @@
 
 import datetime as dt
 import json
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 from fixtures_gate import bad, calibrated, comparison, pairs, session, two
@@ -11,7 +13,9 @@ from fixtures_records import MACHINE, bare, case, environment, run, trials, writ
 from bench import store
 from bench.error import UserError
 from bench.gate.comparison import Absent
+from bench.report import index
 from bench.report.index import entries
+from bench.report.index import write as write_index
 from bench.result import Slowdown
 
 HOSTILE = "<script>x</script> | `c`\n"
@@ -116,6 +120,22 @@ def test_a_link_that_leads_in_a_circle_is_followed_no_further(results):
     assert one(results).kind == "run"
 
 
+def test_a_folder_that_is_not_ours_to_read_is_an_entry(results, monkeypatch):
+    (results / "theirs").mkdir()
+    write(results / "ours", run(case()))
+    exists, iterdir = Path.exists, Path.iterdir
+
+    def refused(path):
+        if "theirs" in path.parts:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", lambda path: refused(path) or exists(path))
+    monkeypatch.setattr(Path, "iterdir", lambda path: refused(path) or iterdir(path))
+    assert [(each.place, each.kind) for each in entries(results)] == [
+        ("ours", "run"), ("theirs", "no run"),
+    ]  # fmt: skip
+
+
 def broken(folder):
     """Return ways in which a run's folder may be damaged, each with what is to be said of it."""
     plan = folder / "run.json"
@@ -214,3 +234,37 @@ def test_text_of_a_record_is_marked_as_such(results):
 def test_without_such_a_folder_there_is_no_index(tmp_path):
     with pytest.raises(UserError, match=r"there is no folder .*results; measure something first"):
         entries(tmp_path / "results")
+
+
+# ----- the page
+
+
+def test_the_page_leads_to_every_report_and_escapes_what_is_of_a_record(results):
+    hostile = {**MACHINE, "name": "<script>m</script>"}
+    folder = write(results / "a & b", run(case(HOSTILE)), *trials(case(HOSTILE), 0.5),
+                   machine=hostile)  # fmt: skip
+    (folder / "report.html").write_text("")
+    bad = write(results / "javascript:x", run(case()))
+    (bad / "report.md").write_text("")
+    (bad / "run.json").write_text('{"format": 1, "<script>y</script>": 1}')
+    page = write_index(results).read_text(encoding="utf-8")
+    assert "<title>Softmax classifier: what was measured</title>" in page
+    assert '<a href="a%20%26%20b/report.html">a &amp; b</a>' in page
+    assert '<a href="javascript%3Ax/report.md">javascript:x</a>' in page
+    assert '<time datetime="2025-01-02T03:04:05+00:00">2025-01-02 03:04</time>' in page
+    assert not re.search(r"<script>[xym]", page)
+    assert "&lt;script&gt;m&lt;/script&gt;" in page
+    assert "1 run, 1 unreadable; the newest first." in page
+
+
+def test_an_empty_folder_has_a_page_that_says_so(results):
+    assert "Nothing was measured yet." in write_index(results).read_text(encoding="utf-8")
+
+
+def test_an_index_that_cannot_be_written_is_an_error_of_one_line(results, monkeypatch):
+    (results / "index.html").mkdir()
+    with pytest.raises(UserError, match=r"cannot write to .*results: Is a directory"):
+        write_index(results)
+    monkeypatch.setattr(index, "can_draw", lambda: False)
+    with pytest.raises(UserError, match=r"pip install 'softmax-bench\[report\]'"):
+        write_index(results)

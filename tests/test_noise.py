@@ -104,8 +104,8 @@ def test_taking_the_drift_out_costs_degrees_of_freedom():
 
 def of_the_whole_design(trials):
     """Fit case and round with a row a trial: what noise() must come to in another way."""
-    cases, rounds = ({trial[place] for trial in trials} for place in (0, 1))
-    design = np.array([[float(each in trial[:2]) for each in (*cases, *rounds)] for trial in trials])
+    named = {each for trial in trials for each in trial[:2]}  # letters and numbers
+    design = np.array([[float(each in trial[:2]) for each in named] for trial in trials])
     logs = np.array([log for *_, log in trials])
     freedom = len(trials) - np.linalg.matrix_rank(design)
     left = logs - design @ np.linalg.lstsq(design, logs, rcond=None)[0]

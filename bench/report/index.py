@@ -100,18 +100,26 @@ def _folders(root: Path) -> list[Path]:
 def _below(folder: Path) -> list[Path]:
     try:
         return _folders(folder)
-    except OSError:  # it is not ours to read, and its entry will say so
+    except OSError:  # what we may not read holds nothing for us
         return []
 
 
 def _plan(folder: Path) -> str | None:
     """Return the kind of what was measured in a folder, None where nothing was."""
-    return next((kind for kind, name in PLANS.items() if (folder / name).exists()), None)
+    return next((kind for kind, name in PLANS.items() if _there(folder / name)), None)
+
+
+def _there(path: Path) -> bool:
+    """Tell whether there is such a file, as far as we may look."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _entry(root: Path, folder: Path) -> Entry:
     place = folder.relative_to(root).as_posix()
-    page = next((f"{place}/{name}" for name in PAGES if (folder / name).is_file()), None)
+    page = next((f"{place}/{name}" for name in PAGES if _there(folder / name)), None)
     try:
         return _READERS[_plan(folder)](folder, place, page)
     except UserError as error:
