@@ -36,7 +36,7 @@ def report(of: Contents) -> str:
         *(_workload(of, name) for name in tables.workloads(found.rows)),
         f"## {prose.FIGURES}\n",
         _figures(found.figures),
-        *(section(section, of.charts.get(section.title, ())) for section in of.sections),
+        *(section(each, of.charts.get(each.title, ())) for each in of.sections),
         f"## {prose.MEASURED}\n",
         prose.INCLUDED,
         f"## {prose.FAULTS}\n",
