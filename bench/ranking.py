@@ -23,7 +23,8 @@ def quotient(slower: Mapping[int, float], faster: Mapping[int, float]) -> Interv
 
 def comparable(all_rows: Iterable[Row], row: Row) -> list[Row]:
     """Return the ranked rows of the same machine, objective, workload, device, size and so on."""
-    return [other for other in all_rows if other.ranked and _group(other) == _group(row)]
+    group = _group(row)
+    return [other for other in all_rows if other.ranked and _group(other) == group]
 
 
 def _group(row: Row) -> tuple[object, ...]:
@@ -57,12 +58,8 @@ def times_fastest(all_rows: Sequence[Row], row: Row) -> Interval | None:
 
     A one-vs-rest row solves another problem; wherever this number is shown, the objective is too.
     """
-    peers = [
-        other for other in all_rows
-        if other.ranked
-        and other.case.objective == "softmax"
-        and _group(other)[1:] == _group(row)[1:]
-    ]  # fmt: skip
+    group = ("softmax", *_group(row)[1:])
+    peers = [other for other in all_rows if other.ranked and _group(other) == group]
     if not row.ranked or not peers:
         return None
     return ratio(row, min(peers, key=place))
