@@ -23,8 +23,8 @@ CLIFF = 0.20
 # So many points give an interval, and so many are left where cliffs are left out: three
 # coefficients go through any three points.
 FEWEST = 4
-# So many models are tried: all that go through 26 points by threes. Of more points as many by lot, of
-# which one in eight goes through no cliff as long as half the points are none.
+# So many models are tried: all that go through 26 points by threes. Of more points as many by lot,
+# of which one in eight goes through no cliff as long as half the points are none.
 MODELS = 2600
 
 Array = NDArray[np.float64]

@@ -176,7 +176,7 @@ def test_the_chart_has_a_dot_for_each_machine_and_the_numbers_of_the_table(two):
 
 
 def section(text, title):
-    return text.split(f"## {title}\n")[1].split("\n## ")[0]
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
 def test_the_files_hold_every_row_with_its_machine(two, tmp_path):

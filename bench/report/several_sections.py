@@ -52,14 +52,14 @@ def _figures(found: Sequence[Measured]) -> Iterator[Table]:
     ]  # fmt: skip
     first, *rest = tables.FIGURE_HEADINGS
     if lines:
-        yield Table(prose.FIGURES, (first, "machine", *rest), lines, len(rest) + 2)
+        yield Table("On each machine", (first, "machine", *rest), lines, len(rest) + 2)
 
 
 def _faults(found: Sequence[Measured]) -> Iterator[Table]:
     lines = [[each.name, *line] for each in found for line in tables.faults(each.rows)]
     if lines:
         headings = ("machine", *tables.FAULT_HEADINGS)
-        yield Table(prose.FAULTS, headings, lines, len(headings))
+        yield Table("What was not measured, and why", headings, lines, len(headings))
 
 
 def _noise(found: Sequence[Measured]) -> Table:
@@ -67,7 +67,7 @@ def _noise(found: Sequence[Measured]) -> Table:
     each = [tables.noise(one.of.noise) for one in found]
     lines = [[its[0][0], *(line[1] for line in its)]
              for its in zip(*(table.lines for table in each), strict=True)]  # fmt: skip
-    return Table(prose.NOISE, ("what", *(one.name for one in found)), lines, 1)
+    return Table("What moved in each run", ("what", *(one.name for one in found)), lines, 1)
 
 
 def _machine(found: Measured) -> Table:
