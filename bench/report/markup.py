@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-BOX = '<div class="box" tabindex="0" role="group" aria-label="{}"><table>\n'
+# What stands for a token of the Markdown: no HTML for HTML, and a box that a wide table moves in.
+_INSTEAD = {
+    "html_block": "", "html_inline": "", "table_close": "</table></div>\n",
+    "table_open": '<div class="box" tabindex="0" role="group" aria-label="Table"><table>\n',
+}  # fmt: skip
 
 
 class Document(NamedTuple):
@@ -33,10 +37,8 @@ def document(text: str, link: Callable[[str], str], picture: Callable[[str], str
             if token.type == kind:
                 token.attrSet(name, leads(str(token.attrGet(name))))
     title = _name_headings(tokens)
-    rules = reader.renderer.rules
-    rules["html_block"] = rules["html_inline"] = lambda *_: ""
-    rules["table_open"] = lambda *_: BOX.format("Table")
-    rules["table_close"] = lambda *_: "</table></div>\n"
+    for name, said in _INSTEAD.items():
+        reader.add_render_rule(name, lambda *_, said=said: said)
     return Document(title, Markup(reader.renderer.render(tokens, reader.options, {})))  # noqa: S704
 
 
