@@ -182,7 +182,7 @@ def section(text, title):
 def test_the_files_hold_every_row_with_its_machine(two, tmp_path):
     output = tmp_path / "both"
     text = several_files.write(two, output).read_text(encoding="utf-8")
-    workload = section(text, "Workload sgd: SGD(learning\\_rate=0.05)")
+    workload = section(text, "Workload sgd: SGD(learning_rate=0.05)")
     lines = [line.split(" | ") for line in workload.splitlines() if line.startswith("| ")]
     assert lines[0][:2] == ["| implementation", "machine"]
     assert [(line[0], line[1]) for line in lines[2:]] == [

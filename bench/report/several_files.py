@@ -66,7 +66,7 @@ def _markdown(
     parts = [f"# {prose.TITLE}\n", f"{_opening(found)}\n"]
     for name in tables.workloads(rows):
         shown = tables.measured(rows, name)
-        parts += [f"## Workload {escape(prose.workload(name))}\n"]
+        parts += [f"## Workload {escape(name)}{prose.optimizer(name)}\n"]
         parts += [f"{line}\n" for line in _findings(found, name)]
         chosen = tables.columns_of(rows)
         parts += [markdown.comparison(rows, shown, chosen) if shown else f"{prose.NOTHING_WELL}\n"]
