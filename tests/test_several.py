@@ -208,6 +208,13 @@ def test_the_files_hold_every_row_with_its_machine(two, tmp_path):
         assert page.count(f">{each}</td>") == 2  # of all rows, and of the machines side by side
 
 
+def test_runs_of_one_machine_are_named_beside_what_was_found(tmp_path):
+    folders = [measured(tmp_path / name, SLOW, *trials(case("a"), 0.1, 0.1)) for name in ("x", "y")]
+    text = several_files.write(folders, tmp_path / "both").read_text(encoding="utf-8")
+    for name in ("x", "y"):
+        assert f"\n2-core Slow CPU ({name}): On this 2-core Slow CPU, **a** alone was" in text
+
+
 def test_each_run_is_named_with_the_way_to_its_own_report(two, tmp_path):
     (two[0] / "report.html").write_text("")
     text = several_files.write(two, tmp_path / "results" / "both").read_text(encoding="utf-8")

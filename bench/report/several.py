@@ -191,10 +191,11 @@ def overview(found: Sequence[Measured]) -> Table:
         for each in found
     ]  # fmt: skip
     headings = ("machine", "run", "started", "suite", "trials missing", "disturbances")
-    return Table("The runs", headings, lines, len(headings))
+    return Table("Where and when", headings, lines, len(headings))
 
 
 def _versions(run: Loaded) -> str:
     """Name the versions of the suite that measured."""
     told = [each.suite for each in run.environments.values()]
-    return ", ".join(dict.fromkeys(f"{its.get('version')} {its.get('commit')}" for its in told))
+    named = (f"{its.get('version')}, commit {str(its.get('commit'))[:12]}" for its in told)
+    return "; ".join(dict.fromkeys(named))

@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.error import UserError
 from bench.report import files, frame, html, index, markdown, page, prose, several, tables
 from bench.report.drawn import Drawn
+from bench.report.finding import machine_of
 from bench.report.prose import escape
 from bench.report.sections import Section
 from bench.report.several import Measured
@@ -52,11 +53,17 @@ def _way(folder: Path, output: Path) -> str:
 
 
 def _findings(found: Sequence[Measured], workload: str) -> list[str]:
-    """Say what was found on each machine."""
+    """Say what was found on each machine, in a paragraph each."""
     return [
-        line for each in found if (shown := tables.measured(each.rows, workload))
-        for line in prose.found(each.of, shown)
+        " ".join([*_lead(each), *prose.found(each.of, shown)])
+        for each in found if (shown := tables.measured(each.rows, workload))
     ]  # fmt: skip
+
+
+def _lead(found: Measured) -> list[str]:
+    """Name the run, where its machine does not: the finding itself names that."""
+    alone = found.name == machine_of(found.of.run.environments)
+    return [] if alone else [f"{escape(found.name)}:"]
 
 
 def _markdown(
