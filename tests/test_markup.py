@@ -64,4 +64,5 @@ def test_a_wide_table_moves_in_its_own_box():
     body = rendered("| a | b |\n|---|--:|\n| 1 | 2 |\n").body
     assert body.startswith('<div class="box" tabindex="0" role="group" aria-label="Table"><table>')
     assert body.rstrip().endswith("</table></div>")
-    assert '<td style="text-align:right">2</td>' in body
+    assert '<td class="n">2</td>' in body
+    assert "style=" not in rendered("| a | b | c |\n|:--|--:|:-:|\n| 1 | 2 | 3 |\n").body

@@ -36,6 +36,8 @@ def document(text: str, link: Callable[[str], str], picture: Callable[[str], str
         for kind, name, leads in (("link_open", "href", link), ("image", "src", picture)):
             if token.type == kind:
                 token.attrSet(name, leads(str(token.attrGet(name))))
+        if token.attrs.pop("style", None) == "text-align:right":  # no page has styles but its own
+            token.attrSet("class", "n")
     title = _name_headings(tokens)
     for name, said in _INSTEAD.items():
         reader.add_render_rule(name, lambda *_, said=said: said)
