@@ -100,6 +100,14 @@ def perf(session: nox.Session) -> None:
     session.run("pytest", "-o", "addopts=", *keep, *chosen, *beside)
 
 
+@nox.session(default=False)
+def site(session: nox.Session) -> None:
+    """Build the documentation and the published reports as a site in site/."""
+    install(session, "-e", ".[report]")
+    shutil.rmtree("site", ignore_errors=True)
+    session.run("python", "-m", "bench.report.site", "site")
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, the import rules of the house, and the workflows."""

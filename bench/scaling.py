@@ -87,7 +87,8 @@ def usual_batch_size(rows: Iterable[Row]) -> int:
 
 def _whole(rows: Iterable[Row]) -> list[Row]:
     rows = list(rows)
-    return [row for row in rows if row.case.threads == most_threads(rows)]
+    threads = most_threads(rows)
+    return [row for row in rows if row.case.threads == threads]
 
 
 def _scaling(name: str, group: Sequence[Row], threads: int, batch_size: int) -> Scaling:

@@ -113,9 +113,14 @@ def read_records(folder: Path) -> list[Record]:
     A last line without its end was being written when the run was killed: it is not a record.
     """
     path = folder / "trials.jsonl"
-    data = path.read_bytes() if path.exists() else b""
-    *lines, _unfinished = data.split(b"\n")
-    return [_record(f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line]
+    try:
+        with path.open("rb") as lines:
+            return [_record(f"{path}:{number}", line) for number, line in enumerate(lines, 1)
+                    if line.endswith(b"\n") and line != b"\n"]  # fmt: skip
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def mend(folder: Path) -> None:
@@ -169,11 +174,25 @@ def _read(path: Path, kind: type[Read]) -> Read:
 
 def _decode(where: str, data: bytes, kind: type[Read]) -> Read:
     try:
-        if (found := msgspec.json.decode(data, type=_Versioned).format) > FORMAT:
-            raise UserError(f"{where}: format {found} is newer than this suite; update it")
-        return msgspec.json.decode(data, type=kind)
+        found = msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        _refuse_newer(where, _format(data))
         raise UserError(f"{where}: not a {kind.__name__}: {error}; delete it") from error
+    _refuse_newer(where, getattr(found, "format", 0))
+    return found
+
+
+def _refuse_newer(where: str, version: int) -> None:
+    if version > FORMAT:
+        raise UserError(f"{where}: format {version} is newer than this suite; update it")
+
+
+def _format(data: bytes) -> int:
+    """Return the format of what cannot be read otherwise; nought where it tells none."""
+    try:
+        return msgspec.json.decode(data, type=_Versioned).format
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return 0
 
 
 class _Versioned(msgspec.Struct):

@@ -14,7 +14,7 @@ import pytest
 from fixtures_records import case, run, trials, write
 
 import bench
-from bench.report import files
+from bench.report import files, index, several_files, site
 
 pytestmark = pytest.mark.browser
 
@@ -80,7 +80,7 @@ class Opened:
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(file.as_uri())
-        if options.get("java_script_enabled", True):
+        if options.get("java_script_enabled", True) and self.page.locator("figure").count():
             self.page.wait_for_selector(DRAWN, state="attached")
 
     def texts(self, selector):
@@ -275,17 +275,20 @@ def test_a_point_of_a_chart_tells_its_numbers(opened, reference):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing_serious(opened, reference, scheme):
-    rules = Path(os.environ["AXE"]).read_text(encoding="utf-8")
     page = opened(reference, color_scheme=scheme).page
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    page.evaluate(rules)
+    assert serious(page) == []
+
+
+def serious(page):
+    """Return what axe finds that keeps people from reading a page, each with where it is."""
+    page.evaluate(Path(os.environ["AXE"]).read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     assert len(found["passes"]) > 10
-    serious = [
+    return [
         (each["id"], each["nodes"][0]["html"][:200])
         for each in found["violations"] if each["impact"] in {"serious", "critical"}
     ]  # fmt: skip
-    assert serious == []
 
 
 def test_without_programs_everything_can_be_read(opened, reference):
@@ -335,3 +338,59 @@ def test_a_page_is_usable_at_once(opened, reference):
     print(f"\n{said}")  # noqa: T201 - a figure for whoever runs it
     assert drawn < 1000 * MOST_SECONDS
     assert reference.stat().st_size < 4e6
+
+
+# ----- the other pages
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """An index, a report of two runs, and a page of the site, by what they are."""
+    folder = tmp_path_factory.mktemp("others")
+    shutil.copytree(REFERENCE.parent, folder / "reference", ignore=lambda *_: ["params"])
+    runs = ("amd-epyc-2-cores-first", "intel-xeon-2-cores")
+    several_files.write([folder / "reference" / name for name in runs], folder / "both")
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "run.json").write_text("{")
+    site.build(REFERENCE.parents[2], folder / "site")
+    return {
+        "index": index.write(folder),
+        "several": folder / "both" / "report.html",
+        "site": folder / "site" / "index.html",
+        "document": folder / "site" / "docs" / "design.html",
+    }
+
+
+OTHERS = pytest.mark.parametrize("name", ["index", "several", "document", "site"])
+
+
+@OTHERS
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_other_page_moves_sideways(opened, others, name, width):
+    assert opened(others[name], width).sideways == 0
+
+
+@OTHERS
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_serious_in_the_other_pages(opened, others, name, scheme):
+    assert serious(opened(others[name], color_scheme=scheme).page) == []
+
+
+def test_rows_are_cut_down_to_one_machine(opened, others):
+    found = opened(others["several"])
+    choice = found.page.get_by_label("machine", exact=True)
+    machines = choice.locator("option").all_inner_texts()[1:]
+    assert len(machines) == 2
+    for machine in machines:
+        choice.select_option(machine)
+        assert set(column(found, "machine")) == {machine}
+
+
+def test_the_index_and_the_site_lead_to_what_they_name(opened, others):
+    page = opened(others["index"]).page
+    page.get_by_role("link", name="both").click()
+    assert page.title() == "Softmax classifier: the frameworks compared"
+    page = opened(others["site"]).page
+    page.get_by_role("link", name="Published runs").click()
+    page.get_by_role("link", name="intel-xeon-2-cores").click()
+    assert page.locator("h1").inner_text() == "Softmax classifier: the frameworks compared"

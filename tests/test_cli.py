@@ -485,6 +485,31 @@ def test_a_report_says_what_its_charts_and_page_need(called, tmp_path, monkeypat
     assert "\nwithout charts and report.html, which need: pip install 'softmax-bench[rep" in out
 
 
+def test_several_runs_make_one_report_in_a_folder_of_their_own(bench, refused, tmp_path):
+    for name in ("one", "two"):
+        write(tmp_path / name, run(case(), run=name), ok(case()))
+    ended = bench("report", "one", "two", "--output=both")
+    assert (ended.returncode, ended.stdout) == (0, "both/report.md\n")
+    assert {"report.md", "report.html", "summary.csv"} <= {
+        path.name for path in (tmp_path / "both").iterdir()
+    }
+    assert "name its folder with --output" in refused("report", "one", "two")
+    assert "--output is for several runs" in refused("report", "one", "--output=both")
+    assert "one holds what was measured" in refused("report", "one", "two", "--output=one")
+    for flag in ("--readme=README.md", "--target=0.8"):
+        assert "are of one run" in refused("report", "one", "two", "--output=both", flag)
+
+
+def test_an_index_leads_to_every_run(bench, refused, tmp_path):
+    assert "there is no folder results" in refused("report", "--index")
+    write(tmp_path / "results" / "one", run(case()), ok(case()))
+    ended = bench("report", "results/one", "--index")
+    assert ended.returncode == 0
+    assert ended.stdout.endswith("results/index.html\n")
+    page = (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
+    assert '<a href="one/report.html">one</a>' in page
+
+
 @pytest.mark.parametrize("name", ["run.json", "trials.jsonl"])
 @pytest.mark.parametrize("verb", [("report", "out"), ("run", "--resume", "--output=out")])
 def test_a_damaged_run_is_refused(refused, measured, tmp_path, name, verb):

@@ -3,8 +3,11 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fixtures_records import MACHINE, case, environment, ok, trials
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.intervals import Interval
 from bench.noise import Noise, noise, untold
@@ -97,6 +100,27 @@ def test_taking_the_drift_out_costs_degrees_of_freedom():
     # one difference of rounds are spent, so that 4 * 1/4 is the variance, not half of it.
     records = timed(case("a"), numbered(0, 2)) + timed(case("b"), numbered(0, 0))
     assert noise(records, HERE).between == pytest.approx(1.0)
+
+
+def of_the_whole_design(trials):
+    """Fit case and round with a row a trial: what noise() must come to in another way."""
+    named = {each for trial in trials for each in trial[:2]}  # letters and numbers
+    design = np.array([[float(each in trial[:2]) for each in named] for trial in trials])
+    logs = np.array([log for *_, log in trials])
+    freedom = len(trials) - np.linalg.matrix_rank(design)
+    left = logs - design @ np.linalg.lstsq(design, logs, rcond=None)[0]
+    return math.sqrt((left**2).sum() / freedom) if freedom else None
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 5), st.floats(-1, 1)), min_size=1,
+                max_size=20))  # fmt: skip
+def test_the_spread_between_is_that_of_the_whole_design_whatever_is_missing(trials):
+    records = [ok(case(name), number, epoch_seconds=[math.exp(log)])
+               for name, number, log in trials]  # fmt: skip
+    expected = of_the_whole_design(trials)
+    found = noise(records, HERE).between
+    assert (found is None) == (expected is None)
+    assert expected is None or found == pytest.approx(expected, rel=1e-6, abs=1e-7)
 
 
 def test_one_case_alone_cannot_tell_its_spread_from_drift():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bench import store
 from bench.error import UserError
-from bench.result import Parity
+from bench.result import FORMAT, Parity
 
 seconds = st.floats(1e-9, 1e9)
 shares = st.floats(0, 1)
@@ -115,6 +115,18 @@ def test_a_line_that_is_no_record_is_named_with_its_number(folder, line, says):
     with (folder / "trials.jsonl").open("ab") as stream:
         stream.write(line + b"\n")
     with pytest.raises(UserError, match=rf"trials\.jsonl:2: {says}"):
+        store.read_records(folder)
+
+
+def test_a_record_of_a_newer_format_is_refused_though_it_could_be_read(folder):
+    store.append(folder, bare(case(), format=FORMAT + 1))
+    with pytest.raises(UserError, match=r"trials\.jsonl:1: format \d+ is newer than this suite"):
+        store.read_records(folder)
+
+
+def test_records_that_cannot_be_read_are_an_error_of_one_line(folder):
+    (folder / "trials.jsonl").mkdir()
+    with pytest.raises(UserError, match=r"trials\.jsonl: cannot be read: Is a directory"):
         store.read_records(folder)
 
 

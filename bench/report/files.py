@@ -11,7 +11,7 @@ from bench.error import UserError
 from bench.report import charts, frame, markdown, page, prose, sections, tables
 from bench.report.drawn import Drawn
 from bench.report.finding import finding, machine_of
-from bench.report.loaded import load
+from bench.report.loaded import Loaded, load
 from bench.report.prose import Contents
 from bench.report.sections import Picture, Section
 from bench.startup import TARGET
@@ -23,13 +23,13 @@ EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
 START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
 
 
-def write(folder: Path, target: float | None = None) -> Path:
+def write(folder: Path, target: float | None = None, found: Loaded | None = None) -> Path:
     """Write report.md, report.html, summary.csv and the charts; return report.md.
 
-    target: the validation accuracy that training is timed up to.
+    target: the validation accuracy that training is timed up to. found: the run, if it was read.
     Raises UserError where the folder holds no run or cannot be written.
     """
-    found = load(folder)
+    found = found or load(folder)
     following = sections.sections(found, TARGET if target is None else target)
     try:
         drawn = draw(folder, found.rows, following)

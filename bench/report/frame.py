@@ -15,7 +15,7 @@ FORMULA = ("=", "+", "-", "@")
 
 
 def frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
-    """Return one row a case, at every size."""
+    """Return one row a case, at every size; with its machine, where they are of several."""
     import pandas as pd
 
     lines = [_flat(all_rows, row) for row in all_rows]
@@ -37,7 +37,8 @@ def _harmless(value: object) -> object:
 
 def _flat(all_rows: Sequence[Row], row: Row) -> dict[str, object]:
     case, times = row.case, times_fastest(all_rows, row)
-    return {
+    where = {"machine": row.where} if row.where else {}
+    return where | {
         "implementation": case.implementation, "version": row.version,
         "objective": case.objective, "style": case.style, "data": case.data,
         "workload": case.workload, "device": case.device, "batch_size": case.batch_size,

@@ -36,7 +36,7 @@ def report(of: Contents) -> str:
         *(_workload(of, name) for name in tables.workloads(found.rows)),
         f"## {prose.FIGURES}\n",
         _figures(found.figures),
-        *(_section(section, of.charts.get(section.title, ())) for section in of.sections),
+        *(section(each, of.charts.get(each.title, ())) for each in of.sections),
         f"## {prose.MEASURED}\n",
         prose.INCLUDED,
         f"## {prose.FAULTS}\n",
@@ -50,7 +50,7 @@ def report(of: Contents) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _section(section: Section, charts: Sequence[Drawn]) -> str:
+def section(section: Section, charts: Sequence[Drawn]) -> str:
     """Lay out a section: tables with their notes, charts, remarks; or how to fill it."""
     parts = [f"## {section.title}\n"]
     for each in section.tables:

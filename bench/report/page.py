@@ -6,7 +6,6 @@ from typing import Any
 from bench.report import html, prose, tables, vega
 from bench.report.prose import Contents
 from bench.report.tables import Column
-from bench.result import Case
 from bench.summary import Row
 
 COMPARED = "The frameworks compared"
@@ -50,13 +49,14 @@ def compared(rows: Sequence[Row]) -> dict[str, Any]:
 
     What is needed most comes first: the rest is to be found by moving the table.
     """
-    first, *rest = sorted(tables.columns(), key=lambda column: column.priority)
+    first, *rest = sorted(tables.columns_of(rows), key=lambda column: column.priority)
     columns = [first, _of_case("workload"), *rest, _of_case("device")]
     shown = [row for name in tables.workloads(rows) for row in tables.measured(rows, name)]
-    chosen = [_choices(row.case) for row in shown]
+    chosen = [_choices(row) for row in shown]
+    names = dict.fromkeys(name for each in chosen for name in each)
     return {
         "columns": columns,
-        "choices": {name: sorted({each[name] for each in chosen}) for name in CHOICES},
+        "choices": {name: sorted({each[name] for each in chosen}) for name in names},
         "lines": [
             {"choices": choices, "cells": [_cell(column, rows, row) for column in columns]}
             for row, choices in zip(shown, chosen, strict=True)
@@ -68,8 +68,9 @@ def _of_case(name: str) -> Column:
     return Column(name, lambda _, row: str(getattr(row.case, name)), 1, numeric=False)
 
 
-def _choices(case: Case) -> dict[str, str]:
-    return {name: str(getattr(case, name)) for name in CHOICES}
+def _choices(row: Row) -> dict[str, str]:
+    where = {"machine": row.where} if row.where else {}
+    return where | {name: str(getattr(row.case, name)) for name in CHOICES}
 
 
 def _cell(column: Column, rows: Sequence[Row], row: Row) -> dict[str, Any]:

@@ -90,9 +90,18 @@ COLUMNS = (
 )
 
 
+WHERE = _words("machine", lambda row: row.where, 1)
+
+
 def columns(most_priority: int = 99) -> list[Column]:
     """Return the columns that stay when only so many fit."""
     return [column for column in COLUMNS if column.priority <= most_priority]
+
+
+def columns_of(rows: Sequence[Row]) -> list[Column]:
+    """Return all columns of some rows: with their machine, where they are of several."""
+    first, *rest = columns()
+    return [first, WHERE, *rest] if any(row.where for row in rows) else [first, *rest]
 
 
 def measured(rows: Sequence[Row], workload: str) -> list[Row]:
