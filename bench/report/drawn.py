@@ -46,7 +46,7 @@ class Drawn:
     @property
     def numbers(self) -> list[Numbers]:
         """The numbers behind the chart: each of its data sets."""
-        return [_table(points) for points in _data(self.specification) if points]
+        return [_table(points) for points in data(self.specification) if points]
 
 
 def _lines(said: object) -> list[str]:
@@ -55,7 +55,7 @@ def _lines(said: object) -> list[str]:
     return [str(said)] if said else []
 
 
-def _data(found: object) -> Iterator[list[Point]]:
+def data(found: object) -> Iterator[list[Point]]:
     """Yield the data sets of a specification wherever they stand in it, each once."""
     if isinstance(found, Mapping):
         for key, its in found.items():
@@ -64,10 +64,10 @@ def _data(found: object) -> Iterator[list[Point]]:
             elif key == "data" and isinstance(its, Mapping) and "values" in its:
                 yield its["values"]
             else:
-                yield from _data(its)
+                yield from data(its)
     elif isinstance(found, list):
         for each in found:
-            yield from _data(each)
+            yield from data(each)
 
 
 def _table(points: Sequence[Point]) -> Numbers:

@@ -31,7 +31,8 @@ def errors(rows: Sequence[Row], tolerances: Sequence[float], title: str) -> Any:
     shown = [point["error"] for point in points]
     known = list(dict.fromkeys(point["what"] for point in points))
     legend = alt.Legend(orient="top", values=known)
-    shape, colour, _ = (
+    # Of all kinds, because sizes of one kind alone would come to nothing.
+    shape, colour, area = (
         alt.Scale(domain=list(_KINDS), range=list(each))
         for each in zip(*_KINDS.values(), strict=True)
     )
@@ -42,7 +43,7 @@ def errors(rows: Sequence[Row], tolerances: Sequence[float], title: str) -> Any:
                 axis=alt.Axis(**ticks.axis([*shown, *tolerances]), format=".0e")),
         color=alt.Color("what:N", scale=colour, title=None, legend=legend),
         shape=alt.Shape("what:N", scale=shape, title=None, legend=legend),
-        size=alt.Size("area:Q", scale=None, legend=None),
+        size=alt.Size("what:N", scale=area, title=None, legend=legend, sort=list(_KINDS)),
         tooltip=["name:N", "error:Q", "batch_size:Q", "threads:Q", "samples:Q", "device:N"],
     )  # fmt: skip
     return dressed(alt.layer(*_limits(tolerances, x), layer), title, len(order))
@@ -69,12 +70,11 @@ def placed(row: Row) -> bool:
 def _point(row: Row, tolerance: float) -> Iterator[dict[str, Any]]:
     error, case = row.parity_error, row.case
     if error is not None and placed(row):
-        known = "another size" if row.swept else "first size"
-        what = known if error <= tolerance else "above the tolerance"
+        what = "another size" if row.swept else "first size"
         yield {
             "name": name(case), "error": error, "batch_size": case.batch_size,
             "threads": case.threads, "samples": case.samples, "device": case.device,
-            "what": what, "area": _KINDS[what][2],
+            "what": what if error <= tolerance else "above the tolerance",
         }  # fmt: skip
 
 
