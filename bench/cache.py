@@ -46,6 +46,16 @@ def keep(key: str, make: Make) -> tuple[Path, Facts]:
     return folder, facts
 
 
+def kept(key: str) -> tuple[Path, Facts] | None:
+    """Return the folder of this key and the facts in its manifest; None if it is not whole.
+
+    Raises DataError where there is no home folder.
+    """
+    folder = root() / key
+    facts = _whole(folder)
+    return None if facts is None else (folder, facts)
+
+
 def root() -> Path:
     """SOFTMAX_BENCH_CACHE, else our folder in the user's cache by the XDG base directories.
 

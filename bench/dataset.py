@@ -11,7 +11,7 @@ import json
 import math
 import mmap
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,10 @@ from bench import cache, idx, sources
 from bench.contract import Textbook
 from bench.idx import DataError, Raw
 
-__all__ = ["DataError", "Dataset", "find", "read", "read_samples", "read_textbook", "touch"]
+__all__ = [
+    "DataError", "Dataset", "find", "prepared", "read", "read_first", "read_labels",
+    "read_samples", "read_textbook", "touch",
+]  # fmt: skip
 
 Part = Literal["train", "validation", "test"]
 
@@ -84,6 +87,15 @@ def find(data: str | None = None) -> Dataset:
     return _find_folder(idx.expanded(data))
 
 
+def prepared(sha256: Mapping[str, str]) -> Dataset | None:
+    """Return the data with these hashes if they are prepared already; looks nowhere else for them.
+
+    Raises DataError where there is no folder to look in.
+    """
+    found = cache.kept(_key(sha256))
+    return None if found is None else _described(*found)
+
+
 def read(folder: Path, part: Part) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Map one part's images (samples, features) and load its labels (samples,).
 
@@ -106,6 +118,26 @@ def read_samples(folder: Path, samples: int) -> tuple[NDArray[np.float32], NDArr
         return images[:samples], labels[:samples]
     again = np.arange(samples) % len(labels)
     return images[again], labels[again]
+
+
+def read_labels(folder: Path, part: Part) -> NDArray[np.int32]:
+    """Load one part's labels (samples,) alone; raises DataError."""
+    return _load(folder, f"{part}_labels")
+
+
+def read_first(folder: Path, count: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return the first images (count, features) and labels of the data set's own order.
+
+    Where there are fewer to train on and validate, all of them. Raises DataError.
+    """
+    split = _load(folder, "split")
+    places = np.argsort(split)[:count]  # in the validation's images and the training's after them
+    held_out = len(read_labels(folder, "validation"))
+    kinds: tuple[Part, Part] = ("validation", "train")
+    images = [_load(folder, f"{part}_images", "c") for part in kinds]
+    labels = np.concatenate([read_labels(folder, part) for part in kinds])
+    chosen = [images[0][at] if at < held_out else images[1][at - held_out] for at in places]
+    return np.array(chosen, np.float32), labels[places]
 
 
 def touch(array: NDArray[Any]) -> None:
@@ -204,7 +236,6 @@ def _arrays(recipe: _Recipe) -> dict[str, NDArray[Any]]:
 
 def _prepared(sha256: dict[str, str], obtain: Callable[[Path], _Recipe]) -> Dataset:
     """Take from the cache what has these hashes, or obtain it and put it there."""
-    key = hashlib.sha256(json.dumps([_FORMAT, sha256], sort_keys=True).encode()).hexdigest()[:16]
 
     def make(scratch: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         recipe = obtain(scratch)
@@ -212,13 +243,17 @@ def _prepared(sha256: dict[str, str], obtain: Callable[[Path], _Recipe]) -> Data
         facts = {"name": recipe.name, "source": recipe.source, "class_names": names}
         return facts | {"sha256": recipe.raw.sha256}, _arrays(recipe)
 
-    folder, facts = cache.keep(key, make)
+    return _described(*cache.keep(_key(sha256), make))
+
+
+def _key(sha256: Mapping[str, str]) -> str:
+    """Name a data set in the cache."""
+    return hashlib.sha256(json.dumps([_FORMAT, sha256], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _described(folder: Path, facts: Mapping[str, Any]) -> Dataset:
+    names = tuple(facts["class_names"])
+    features = int(_load(folder, "test_images", "c").shape[1])
     return Dataset(
-        name=facts["name"],
-        folder=folder,
-        source=facts["source"],
-        sha256=facts["sha256"],
-        class_names=tuple(facts["class_names"]),
-        classes=len(facts["class_names"]),
-        features=int(_load(folder, "test_images", "c").shape[1]),
+        facts["name"], folder, facts["source"], facts["sha256"], names, len(names), features
     )

@@ -2,13 +2,14 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean, median, variance
+from statistics import fmean, median
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.intervals import Interval, student
 from bench.ranking import comparable, told
@@ -111,26 +112,45 @@ def _pooled(groups: Iterable[Sequence[float]]) -> float | None:
     freedom = sum(len(group) - 1 for group in known)
     if not freedom:
         return None
-    return math.sqrt(sum(variance(group) * (len(group) - 1) for group in known) / freedom)
+    # Not statistics.variance, whose exact fractions take a report of many trials most of its time.
+    return math.sqrt(math.fsum(_squares(group) for group in known) / freedom)
+
+
+def _squares(values: Sequence[float]) -> float:
+    """Sum of the squared differences to the mean."""
+    centre = fmean(values)
+    return math.fsum((value - centre) ** 2 for value in values)
 
 
 def _between(medians: Sequence[Median]) -> float | None:
     """Fit case and round, and return the standard deviation of what is left; None without freedom.
 
-    Least squares, because with a precision some cases have more rounds than others.
+    Least squares, because with a precision some cases have more rounds than others. Of cases and
+    rounds, whichever are more follow from the others, whose normal equations are all that is
+    solved: a matrix with a row for every trial would fill the memory.
     """
-    cases = sorted({each.case for each in medians})
-    rounds = sorted({each.round for each in medians})
-    design = np.zeros((len(medians), len(cases) + len(rounds)))
-    for number, each in enumerate(medians):
-        design[number, cases.index(each.case)] = 1
-        design[number, len(cases) + rounds.index(each.round)] = 1
+    if not medians:
+        return None
     logs = np.array([each.log for each in medians])
-    freedom = len(medians) - (int(np.linalg.matrix_rank(design)) if medians else 0)
+    named = [_numbered(each.case for each in medians), _numbered(each.round for each in medians)]
+    few, many = sorted(named, key=np.max)
+    made = np.zeros((many.max() + 1, few.max() + 1))  # how many trials of a case a round has
+    np.add.at(made, (many, few), 1)
+    trials = made.sum(axis=1)
+    logs -= (np.bincount(many, logs) / trials)[many]
+    normal = np.diag(made.sum(axis=0)) - made.T @ (made / trials[:, None])
+    freedom = len(medians) - len(trials) - int(np.linalg.matrix_rank(normal, hermitian=True))
     if freedom <= 0:
         return None
-    fitted = design @ np.linalg.lstsq(design, logs, rcond=None)[0]
-    return math.sqrt(float(((logs - fitted) ** 2).sum()) / freedom)
+    moved = np.linalg.lstsq(normal, np.bincount(few, logs), rcond=None)[0]
+    left = logs - moved[few] + (made @ moved / trials)[many]
+    return math.sqrt(float((left**2).sum()) / freedom)
+
+
+def _numbered(values: Iterable[Hashable]) -> NDArray[np.intp]:
+    """Number values from nought, equal ones alike."""
+    seen: dict[Hashable, int] = {}
+    return np.array([seen.setdefault(value, len(seen)) for value in values], dtype=np.intp)
 
 
 def _drift(medians: Sequence[Median]) -> Interval | None:

@@ -26,7 +26,7 @@ def facts(found: Dataset) -> Text:
 
 def counts(found: Dataset) -> Table:
     """Count each class in each part."""
-    labels = [dataset.read(found.folder, part)[1] for part in PARTS]
+    labels = [dataset.read_labels(found.folder, part) for part in PARTS]
     table = Table("label", "class", *PARTS, box=None, pad_edge=False)
     for label, name in enumerate(found.class_names):
         numbers = [str(int((part == label).sum())) for part in labels]
@@ -36,12 +36,12 @@ def counts(found: Dataset) -> Table:
 
 def images(found: Dataset, width: int) -> Text:
     """Draw the first ten images of the data set's own order, as many beside each other as fit."""
-    textbook = dataset.read_textbook(found.folder)
-    side = math.isqrt(textbook.images.shape[1])
-    if side * side != textbook.images.shape[1]:
+    side = math.isqrt(found.features)
+    if side * side != found.features:
         return Text("the images are not square and cannot be drawn")
-    drawn = [_drawing(image.reshape(side, side)) for image in textbook.images[:10]]
-    names = [found.class_names[label][:side].ljust(side) for label in textbook.labels[:10]]
+    first, labels = dataset.read_first(found.folder, 10)
+    drawn = [_drawing(image.reshape(side, side)) for image in first]
+    names = [found.class_names[label][:side].ljust(side) for label in labels]
     abreast = max(1, min(10, width // (side + 1)))
     lines: list[str] = []
     for start in range(0, 10, abreast):

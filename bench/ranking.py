@@ -22,14 +22,16 @@ def quotient(slower: Mapping[int, float], faster: Mapping[int, float]) -> Interv
 
 
 def comparable(all_rows: Iterable[Row], row: Row) -> list[Row]:
-    """Return the ranked rows with the same objective, workload, device, batch size and so on."""
-    return [other for other in all_rows if other.ranked and _group(other) == _group(row)]
+    """Return the ranked rows of the same machine, objective, workload, device, size and so on."""
+    group = _group(row)
+    return [other for other in all_rows if other.ranked and _group(other) == group]
 
 
 def _group(row: Row) -> tuple[object, ...]:
     case = row.case
     return (
-        case.objective, case.workload, case.device, case.batch_size, case.threads, case.samples
+        case.objective, case.workload, case.device, case.batch_size, case.threads, case.samples,
+        row.where,
     )  # fmt: skip
 
 
@@ -56,12 +58,8 @@ def times_fastest(all_rows: Sequence[Row], row: Row) -> Interval | None:
 
     A one-vs-rest row solves another problem; wherever this number is shown, the objective is too.
     """
-    peers = [
-        other for other in all_rows
-        if other.ranked
-        and other.case.objective == "softmax"
-        and _group(other)[1:] == _group(row)[1:]
-    ]  # fmt: skip
+    group = ("softmax", *_group(row)[1:])
+    peers = [other for other in all_rows if other.ranked and _group(other) == group]
     if not row.ranked or not peers:
         return None
     return ratio(row, min(peers, key=place))

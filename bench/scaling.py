@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from bench.growth import Cost, Point, cost, efficiency, exponent
 from bench.intervals import Interval
+from bench.plan import size_of
 from bench.summary import Row
 
 
@@ -24,7 +26,8 @@ class Scaling:
 
     rows: every ranked row, in the order of the tables. cost: of the sizes with the most threads.
     exponent: by which the epoch grows with the samples, at the batch size that most numbers of
-    samples were measured at; 1 where it is proportional. threading: of each size with one thread.
+    samples were measured at; 1 where it is proportional. threading: of each size that was measured
+    with one thread and with more.
     """
 
     name: str
@@ -32,6 +35,11 @@ class Scaling:
     cost: Cost | None
     exponent: Interval | None
     threading: tuple[Threading, ...]
+
+    @property
+    def device(self) -> str:
+        """The device of every row."""
+        return self.rows[0].case.device
 
     def at(self, batch_size: int, threads: int, samples: int) -> Row | None:
         """Return the row of one size."""
@@ -79,7 +87,8 @@ def usual_batch_size(rows: Iterable[Row]) -> int:
 
 def _whole(rows: Iterable[Row]) -> list[Row]:
     rows = list(rows)
-    return [row for row in rows if row.case.threads == most_threads(rows)]
+    threads = most_threads(rows)
+    return [row for row in rows if row.case.threads == threads]
 
 
 def _scaling(name: str, group: Sequence[Row], threads: int, batch_size: int) -> Scaling:
@@ -91,19 +100,16 @@ def _scaling(name: str, group: Sequence[Row], threads: int, batch_size: int) -> 
                    for row in whole]),
         exponent=exponent([(row.case.samples, _seconds(row)) for row in whole
                            if row.case.batch_size == batch_size]),
-        threading=tuple(_threading(group, whole)),
+        threading=tuple(_threading(group)),
     )  # fmt: skip
 
 
-def _threading(group: Sequence[Row], whole: Sequence[Row]) -> Iterable[Threading]:
-    for one in group:
-        for many in whole:
-            same = (one.case.batch_size, one.case.samples) == (
-                many.case.batch_size, many.case.samples
-            )  # fmt: skip
-            if same and one.case.threads == 1 < many.case.threads:
-                found = efficiency(one.epochs_by_round, many.epochs_by_round, many.case.threads)
-                yield Threading(one, many, found)
+def _threading(group: Sequence[Row]) -> Iterable[Threading]:
+    for one, many in product(group, group):
+        same = size_of(one.case)._replace(threads=0) == size_of(many.case)._replace(threads=0)
+        if same and one.case.threads == 1 < many.case.threads:
+            found = efficiency(one.epochs_by_round, many.epochs_by_round, many.case.threads)
+            yield Threading(one, many, found)
 
 
 def _seconds(row: Row) -> float:

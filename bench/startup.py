@@ -88,17 +88,17 @@ def starts(records: Iterable[Record], run: Run | None = None) -> list[Start]:
     A case without one whole start among its records is left out. ``run`` says whether a precision
     was asked for, which decides how intervals are computed.
     """
-    found = (_start(row, trials, run) for row, trials in _ranked(records))
+    found = (_start(row, trials, run) for row, trials in ranked(records))
     return [start for start in found if start is not None]
 
 
 def _start(row: Row, trials: Sequence[Record], run: Run | None) -> Start | None:
-    parts = {trial.round: found for trial in trials if (found := _parts(trial))}
+    parts = {trial.round: found for trial in trials if (found := phases(trial))}
     if not parts:
         return None
     totals = {number: sum(each) for number, each in parts.items()}
     imports, setup, reset, first_epoch = map(_mean, zip(*parts.values(), strict=True))
-    total = _interval(totals, row.case, run)
+    total = over_rounds(totals, row.case, run)
     return Start(
         row.case, totals, total, imports, setup, reset, first_epoch, row.parity_error
     )  # fmt: skip
@@ -111,7 +111,7 @@ def reaches(
 
     target: a share of the validation images, 0 to 1.
     """
-    return [_reach(row, trials, target, run) for row, trials in _ranked(records)]
+    return [_reach(row, trials, target, run) for row, trials in ranked(records)]
 
 
 def _reach(row: Row, trials: Sequence[Record], target: float, run: Run | None) -> Reach:
@@ -123,12 +123,12 @@ def _reach(row: Row, trials: Sequence[Record], target: float, run: Run | None) -
     warm = {trial.round: sum(trial.epoch_seconds[:epoch]) for trial, epoch in there}
     cold = {
         trial.round: sum(parts) + sum(trial.epoch_seconds[1:epoch])
-        for trial, epoch in there if (parts := _parts(trial))
+        for trial, epoch in there if (parts := phases(trial))
     }  # fmt: skip
     return Reach(
         row.case, target, max(epoch for _, epoch in there),
-        cold=_interval(cold, row.case, run) if cold else None,
-        warm=_interval(warm, row.case, run),
+        cold=over_rounds(cold, row.case, run) if cold else None,
+        warm=over_rounds(warm, row.case, run),
         parity_error=row.parity_error,
         reason=None if cold else NO_START,
     )  # fmt: skip
@@ -200,7 +200,7 @@ def _apart(found: Interval | None) -> bool:
     return found.low > 1 or found.high < 1
 
 
-def _ranked(records: Iterable[Record]) -> Iterator[tuple[Row, list[Record]]]:
+def ranked(records: Iterable[Record]) -> Iterator[tuple[Row, list[Record]]]:
     """Return what a table ranks, in its order, with the trials that went well by their round."""
     kept = sorted(records, key=lambda record: record.round)
     good: dict[bytes, list[Record]] = defaultdict(list)
@@ -214,7 +214,7 @@ def _key(case: Case) -> bytes:
     return msgspec.json.encode(case)
 
 
-def _parts(trial: Record) -> list[float] | None:
+def phases(trial: Record) -> list[float] | None:
     """Import, set-up, reset and first epoch; None where they were not all seen by a clock."""
     parts = (
         trial.import_seconds, trial.setup_seconds, trial.reset_seconds, trial.first_epoch_seconds
@@ -228,7 +228,7 @@ def _mean(seconds: Sequence[float]) -> float:
     return interval(seconds).mean if min(seconds) > 0 else 0.0
 
 
-def _interval(by_round: Mapping[int, float], case: Case, run: Run | None) -> Interval:
+def over_rounds(by_round: Mapping[int, float], case: Case, run: Run | None) -> Interval:
     """Interval of trials in the order of their rounds, by Stein's stages where a run had two."""
     first = first_stage(by_round, case, run)
     return interval(list(by_round.values()), len(first) if first else None)

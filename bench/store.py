@@ -8,9 +8,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.error import UserError
 from bench.result import FORMAT, Environment, Kind, Record, Run
@@ -49,6 +51,21 @@ def append(folder: Path, record: Record) -> None:
 def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
     """Copy a trial's params into the run; raises FileNotFoundError where there are none."""
     return _write(folder / "params" / f"{trial}.npy", handed_over.read_bytes())
+
+
+def read_params(folder: Path, trial: str) -> NDArray[np.float32] | None:
+    """Read a trial's params, float32 of three dimensions; None where no such are kept.
+
+    The trial's id comes from a record: one that names a file elsewhere has no params here.
+    """
+    if Path(trial).name != trial:
+        return None
+    try:
+        with (folder / "params" / f"{trial}.npy").open("rb") as stream:
+            array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return array if array.dtype == np.float32 and array.ndim == 3 else None
 
 
 def add_environment(folder: Path, environment: Environment) -> None:
@@ -96,9 +113,14 @@ def read_records(folder: Path) -> list[Record]:
     A last line without its end was being written when the run was killed: it is not a record.
     """
     path = folder / "trials.jsonl"
-    data = path.read_bytes() if path.exists() else b""
-    *lines, _unfinished = data.split(b"\n")
-    return [_record(f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line]
+    try:
+        with path.open("rb") as lines:
+            return [_record(f"{path}:{number}", line) for number, line in enumerate(lines, 1)
+                    if line.endswith(b"\n") and line != b"\n"]  # fmt: skip
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def mend(folder: Path) -> None:
@@ -152,11 +174,25 @@ def _read(path: Path, kind: type[Read]) -> Read:
 
 def _decode(where: str, data: bytes, kind: type[Read]) -> Read:
     try:
-        if (found := msgspec.json.decode(data, type=_Versioned).format) > FORMAT:
-            raise UserError(f"{where}: format {found} is newer than this suite; update it")
-        return msgspec.json.decode(data, type=kind)
+        found = msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        _refuse_newer(where, _format(data))
         raise UserError(f"{where}: not a {kind.__name__}: {error}; delete it") from error
+    _refuse_newer(where, getattr(found, "format", 0))
+    return found
+
+
+def _refuse_newer(where: str, version: int) -> None:
+    if version > FORMAT:
+        raise UserError(f"{where}: format {version} is newer than this suite; update it")
+
+
+def _format(data: bytes) -> int:
+    """Return the format of what cannot be read otherwise; nought where it tells none."""
+    try:
+        return msgspec.json.decode(data, type=_Versioned).format
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return 0
 
 
 class _Versioned(msgspec.Struct):

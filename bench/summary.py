@@ -31,6 +31,7 @@ class Row:
     the run tells.
     faults: the reason of every trial that did not, and of all where together they are faster than
     the machine; a case with a ``failed`` one is not ranked.
+    where: the machine, where rows of several runs stand together: no two of them are comparable.
     """
 
     case: Case
@@ -49,6 +50,7 @@ class Row:
     peak_rss_bytes: float | None
     parity_error: float | None
     faults: tuple[tuple[str, str], ...]
+    where: str = ""
 
     @property
     def ranked(self) -> bool:
@@ -171,8 +173,10 @@ def first_stage(epochs: Mapping[int, float], case: Case, run: Run | None) -> lis
 def wanted(records: Iterable[Record], run: Run) -> dict[str, int]:
     """Return how many rounds the precision takes, by the slug of each case that can be told.
 
-    That is where every round of the first stage went well.
+    That is where every round of the first stage went well. Of a run that asked for none, nothing.
     """
+    if run.precision is None:
+        return {}
     found, main = {}, {case.slug for case in run.cases}
     for row in rows((record for record in records if record.case.slug in main), {}, run):
         stage = first_stage(row.epochs_by_round, row.case, run) or ()

@@ -11,6 +11,7 @@ from fixtures_data import idx_files, write_idx
 from fixtures_records import bare, case, ok, run, write
 
 from bench import idx, machine, store
+from bench.report import files
 from implementations import IMPLEMENTATIONS
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")
@@ -64,7 +65,7 @@ def test_the_folder_of_a_run_holds_plan_records_params_report_and_charts(measure
     folder, _ = measured
     names = {path.name for path in folder.iterdir()}
     assert {"run.json", "environments", "trials.jsonl", "params"} <= names
-    assert {"report.md", "summary.csv"} <= names
+    assert {"report.md", "report.html", "summary.csv"} <= names
     for chart in folder.glob("*.svg"):
         assert chart.read_text().startswith("<svg")
     assert len(list(folder.glob("*.svg"))) >= 2
@@ -471,6 +472,42 @@ def test_a_report_needs_a_run(refused, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "empty holds no run" in refused("report", "empty")
     assert "nowhere holds no run" in refused("report", "nowhere")
+
+
+def test_a_report_says_what_its_charts_and_page_need(called, tmp_path, monkeypatch):
+    write(tmp_path / "out", run(case()), ok(case()))
+    code, out, _ = called("report", "out")
+    assert (code, "pip install" in out) == (0, False)
+    assert (tmp_path / "out" / "report.html").exists()
+    monkeypatch.setattr(files, "can_draw", lambda: False)
+    code, out, _ = called("report", "out")
+    assert code == 0
+    assert "\nwithout charts and report.html, which need: pip install 'softmax-bench[rep" in out
+
+
+def test_several_runs_make_one_report_in_a_folder_of_their_own(bench, refused, tmp_path):
+    for name in ("one", "two"):
+        write(tmp_path / name, run(case(), run=name), ok(case()))
+    ended = bench("report", "one", "two", "--output=both")
+    assert (ended.returncode, ended.stdout) == (0, "both/report.md\n")
+    assert {"report.md", "report.html", "summary.csv"} <= {
+        path.name for path in (tmp_path / "both").iterdir()
+    }
+    assert "name its folder with --output" in refused("report", "one", "two")
+    assert "--output is for several runs" in refused("report", "one", "--output=both")
+    assert "one holds what was measured" in refused("report", "one", "two", "--output=one")
+    for flag in ("--readme=README.md", "--target=0.8"):
+        assert "are of one run" in refused("report", "one", "two", "--output=both", flag)
+
+
+def test_an_index_leads_to_every_run(bench, refused, tmp_path):
+    assert "there is no folder results" in refused("report", "--index")
+    write(tmp_path / "results" / "one", run(case()), ok(case()))
+    ended = bench("report", "results/one", "--index")
+    assert ended.returncode == 0
+    assert ended.stdout.endswith("results/index.html\n")
+    page = (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
+    assert '<a href="one/report.html">one</a>' in page
 
 
 @pytest.mark.parametrize("name", ["run.json", "trials.jsonl"])

@@ -248,3 +248,31 @@ def test_the_real_fashion_mnist_is_the_one_of_the_textbook():
     assert textbook.labels[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
     assert np.array_equal(textbook.images[textbook.training[:100]], images[:100])
     assert cache.keep(found.folder.name, unreachable)[0] == found.folder
+
+
+def test_what_is_prepared_is_found_by_its_hashes_and_nothing_else_is(tmp_path, own_cache):
+    sha256 = write_idx(tmp_path / "clothes", idx_files())
+    assert dataset.prepared(sha256) is None
+    found = dataset.find(str(tmp_path / "clothes"))
+    kept = dataset.prepared(sha256)
+    assert (kept.folder, kept.sha256, kept.classes) == (found.folder, sha256, 10)
+    assert (kept.features, kept.class_names) == (found.features, found.class_names)
+    assert dataset.prepared({**sha256, idx.TEST_LABELS: "0"}) is None
+    (found.folder / "split.npy").unlink()
+    assert dataset.prepared(sha256) is None
+
+
+@pytest.mark.parametrize("count", [1, 10, 50, 60])
+def test_the_first_images_are_those_of_the_data_sets_own_order(tmp_path, own_cache, files, count):
+    write_idx(tmp_path / "clothes", files)
+    folder = dataset.find(str(tmp_path / "clothes")).folder
+    images, labels = dataset.read_first(folder, count)
+    assert images.dtype == np.float32
+    assert np.array_equal(np.round(images * 255), files[idx.TRAIN_IMAGES][:count].reshape(-1, 16))
+    assert np.array_equal(labels, files[idx.TRAIN_LABELS][:count])
+
+
+def test_labels_are_read_alone(digits):
+    for part in ("train", "validation", "test"):
+        expected = dataset.read(digits.folder, part)[1]
+        assert np.array_equal(dataset.read_labels(digits.folder, part), expected)

@@ -1,5 +1,9 @@
 """The spreadsheet has every number, and every reason."""
 
+import csv
+import io
+from dataclasses import replace
+
 import pytest
 from fixtures_records import bare, case, environment, trials
 
@@ -41,3 +45,27 @@ def test_every_reason_is_said_once_and_in_order():
     records = [bare(case(), n, status="timeout", reason=one) for n, one in enumerate(reasons)]
     (said,) = frame(rows(records, HERE))["reasons"]
     assert said == "timeout: a; timeout: b; timeout: c; timeout: d; timeout: e"
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'=1"),
+        ("\r=1", "'=1"),
+        ("\rplain", "plain"),
+        ('a\rb\nc\u2028d, "e"', 'a b c d, "e"'),
+        ("a=1", "a=1"),
+    ],
+)
+def test_no_text_is_a_formula_or_a_second_line_and_numbers_are_numbers(text, cell):
+    (found,) = rows(trials(case(text, framework="torch"), 0.5, 0.5), HERE)
+    found = replace(found, version=text, parity_error=-1.5e-6)
+    written = frame([found]).to_csv(index=False)
+    (line,) = csv.DictReader(io.StringIO(written, newline=""))
+    assert (line["implementation"], line["version"]) == (cell, cell)
+    assert line["objective"] == "softmax"
+    assert line["parity_error"] == "-1.5e-06"

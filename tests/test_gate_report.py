@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench.gate.calibrated import Spread
 from bench.gate.judged import Terms, judged
-from bench.report import gate, markdown, shown, terminal
+from bench.report import gate, prose, shown, terminal
 from bench.report.annotations import Annotation
 
 # Of a ratio of two runs of two processes: sqrt(0.03² + 2 · 0.04²) = 6.4 %.
@@ -177,7 +177,7 @@ def test_markdown_has_the_table_the_remarks_and_the_commands(mixed):
     text = shown.as_markdown(gate.shown(mixed))
     assert text.startswith("## new compared with base\n\n| case | verdict |")
     for line in gate.table(mixed).lines:
-        assert f"| {' | '.join(map(markdown.escape, line))} |\n" in text
+        assert f"| {' | '.join(map(prose.escape, line))} |\n" in text
     assert f"\n{gate.counted(mixed)}.\n" in text
     for line in gate.remarks(mixed):
         assert f"\n- {line}\n" in text

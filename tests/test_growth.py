@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bench.growth import CLIFF, FEWEST, Cliff, Cost, Point, cost, efficiency, exponent
+from bench.growth import CLIFF, FEWEST, MODELS, Cliff, Cost, Point, cost, efficiency, exponent
 from bench.intervals import Interval, student
 
 # Steps and samples: 48,000 images in batches of 8 to 9,600, and 9,600 to 480,000 in batches of 384.
@@ -268,6 +268,17 @@ def test_any_two_and_three_of_twelve_do_not_hide_each_other():
         assert {each.point for each in found.cliffs} == {measured[n] for n in where}
         assert [each.point for each in found.cliffs] == sorted(each.point for each in found.cliffs)
         assert coefficients(found) == pytest.approx(TRUTH)
+
+
+def test_cliffs_are_found_among_more_points_than_every_model_can_be_tried_of():
+    sizes = [(samples // size, samples) for samples in (9600, 19_200, 48_000, 96_000, 192_000)
+             for size in (8, 16, 32, 64, 128, 384, 1920)]  # fmt: skip
+    # In the order in which they are tried: the first ones are the cliffs.
+    numbers = sorted(range(len(sizes)), key=lambda number: sizes[number])[:14]
+    found = cost(points(sizes=sizes, factors=dict.fromkeys(numbers, 3.0)))
+    assert math.comb(len(sizes), 3) > MODELS
+    assert off(found) == {sizes[number] for number in numbers}
+    assert coefficients(found) == pytest.approx(TRUTH)
 
 
 def test_cliffs_that_were_measured_are_found_in_noise():

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from fixtures_records import case, environment, run
+from fixtures_records import case, environment, run, trials
 from fixtures_sweep import BATCHES, SAMPLES, swept
 
+from bench.crossover import crossovers
 from bench.report import charts, growth_charts
 from bench.scaling import scalings
 from bench.summary import rows
@@ -18,59 +19,62 @@ def grown():
     return scalings(rows(swept(), HERE, run(case())), "sgd")
 
 
-def points(chart, name):
-    found = {one["x"]: one for one in chart.to_dict()["data"]["values"] if one["name"] == name}
+def points(chart, name, size="batch_size"):
+    found = {one[size]: one for one in chart.to_dict()["data"]["values"] if one["name"] == name}
     return dict(sorted(found.items()))
 
 
 def test_every_batch_size_of_the_usual_samples_is_a_point_with_what_the_model_says(grown):
-    found = points(growth_charts.by_batch_size(grown, 48000, "a title"), "a")
+    found = points(growth_charts.by_batch_size(grown, 48000, [], "a title"), "a")
     assert tuple(found) == BATCHES
-    times = [154, 64, 41.5, 36.5, 34.5, 34.1]
-    assert [one["ms"] for one in found.values()] == pytest.approx(times)
-    assert [one["modelled"] for one in found.values()] == pytest.approx(times)
+    rates = [48000 / seconds for seconds in (0.154, 0.064, 0.0415, 0.0365, 0.0345, 0.0341)]
+    assert [one["samples_per_second"] for one in found.values()] == pytest.approx(rates)
+    assert [one["modelled"] for one in found.values()] == pytest.approx(rates)
     assert {one["what"] for one in found.values()} == {"measured"}
 
 
 def test_every_number_of_samples_of_a_batch_size_is_a_point(grown):
-    found = points(growth_charts.by_samples(grown, 384, "a title"), "b")
+    found = points(growth_charts.by_samples(grown, 384, "a title"), "b", "samples")
     assert tuple(found) == tuple(sorted([*SAMPLES, 48000]))
-    assert [one["ms"] for one in found.values()] == pytest.approx([30.6, 41.2, 73, 126, 550])
+    assert [one["epoch_ms"] for one in found.values()] == pytest.approx([30.6, 41.2, 73, 126, 550])
 
 
 def test_a_cliff_has_a_mark_of_its_own_and_stands_off_the_model(grown):
-    found = points(growth_charts.by_batch_size(grown, 48000, "a title"), "b")
+    found = points(growth_charts.by_batch_size(grown, 48000, [], "a title"), "b")
     assert [size for size, one in found.items() if one["what"] == "cliff"] == [9600]
-    assert (found[9600]["ms"], found[9600]["modelled"]) == pytest.approx((682, 68.2))
+    assert found[9600]["samples_per_second"] == pytest.approx(48000 / 0.682)
+    assert found[9600]["modelled"] == pytest.approx(48000 / 0.0682)
 
 
 def test_without_a_model_or_a_ceiling_a_point_has_only_its_time(grown):
-    found = points(growth_charts.by_samples(grown, 384, "a title"), "c")
-    assert {(one["modelled"], one["least"]) for one in found.values()} == {(None, None)}
+    found = points(growth_charts.by_samples(grown, 384, "a title"), "c", "samples")
+    assert {(one["modelled"], one["best"]) for one in found.values()} == {(None, None)}
     assert {one["what"] for one in found.values()} == {"measured"}
-    assert found[9600]["ms"] == pytest.approx(92.16)
+    assert found[9600]["epoch_ms"] == pytest.approx(92.16)
 
 
 def test_fewer_threads_are_no_points(grown):
     assert any(row.case.threads == 1 for each in grown for row in each.rows)
-    chart = growth_charts.by_batch_size(grown, 48000, "a title").to_dict()
+    chart = growth_charts.by_batch_size(grown, 48000, [], "a title").to_dict()
     assert len(chart["data"]["values"]) == 3 * len(BATCHES)
 
 
-def test_the_least_epoch_is_drawn_where_it_is_known(grown):
+def test_the_best_that_the_machine_allows_is_drawn_where_it_is_known(grown):
     known = [
         replace(each, rows=tuple(replace(row, least_epoch=0.004) for row in each.rows))
         for each in grown
     ]
-    found = points(growth_charts.by_batch_size(known, 48000, "a title"), "a")
-    assert {one["least"] for one in found.values()} == {4.0}
+    found = points(growth_charts.by_batch_size(known, 48000, [], "a title"), "a")
+    assert {one["best"] for one in found.values()} == {12_000_000}
+    found = points(growth_charts.by_samples(known, 384, "a title"), "a", "samples")
+    assert {one["best"] for one in found.values()} == {4.0}
 
 
 def test_every_implementation_is_drawn_in_the_order_of_the_table(grown):
     hostile = scalings(rows(swept("<b>a</b>"), HERE), "sgd")
-    for chart in (
-        growth_charts.by_batch_size([*grown, *hostile], 48000, "a title"),
-        growth_charts.by_samples([*grown, *hostile], 384, "a title"),
+    for chart, size in (
+        (growth_charts.by_batch_size([*grown, *hostile], 48000, [], "a title"), "batch_size"),
+        (growth_charts.by_samples([*grown, *hostile], 384, "a title"), "samples"),
     ):
         assert chart.to_dict()["facet"]["sort"] == ["a", "b", "c", "<b>a</b>"]
         svg = charts.svg(chart)
@@ -78,4 +82,32 @@ def test_every_implementation_is_drawn_in_the_order_of_the_table(grown):
             assert f">{text}<" in svg
         assert "<b>" not in svg
         # Four charts of six points or five, one of which is a cliff where batches are varied.
-        assert svg.count('aria-roledescription="point"') == 4 * len(points(chart, "a"))
+        assert svg.count('aria-roledescription="point"') == 4 * len(points(chart, "a", size))
+        assert ">gpu<" not in svg
+
+
+def both(name, times):
+    """Rows of an implementation by batch size: seconds on the CPU and on the GPU."""
+    records = [
+        record for batch_size, pair in times.items()
+        for device, seconds in zip(("cpu", "gpu"), pair, strict=True)
+        for record in trials(case(name, batch_size=batch_size, device=device), seconds)
+    ]  # fmt: skip
+    return rows(records, HERE)
+
+
+def test_where_a_gpu_was_measured_too_the_devices_cross_at_a_batch_size():
+    pays = both("pays", {8: (4.0, 8.0), 32: (2.0, 2.5), 128: (1.0, 0.5), 384: (1.0, 0.1)})
+    never = both("never", {8: (4.0, 8.0), 384: (1.0, 2.0)})
+    grown = scalings([*pays, *never], "sgd")
+    chart = growth_charts.by_batch_size(grown, 48000, crossovers([*pays, *never], "sgd"), "t")
+    found = chart.to_dict()["data"]["values"]
+    assert {(one["name"], one["gpu_from"]) for one in found} == {("pays", 128), ("never", None)}
+    assert len(found) == 12
+    assert chart.to_dict()["facet"]["sort"] == ["pays", "never"]
+    svg = charts.svg(chart)
+    assert svg.count(">GPU from 128<") == 1
+    assert svg.count(">GPU from") == 1
+    assert ">cpu<" in svg
+    assert ">gpu<" in svg
+    assert 'stroke-dasharray="6,3"' in svg

@@ -3,12 +3,15 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fixtures_records import MACHINE, case, environment, ok, trials
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.intervals import Interval
 from bench.noise import Noise, noise, untold
-from bench.report import markdown
+from bench.report import prose, tables
 from bench.summary import rows
 
 HERE = {"here": environment()}
@@ -97,6 +100,27 @@ def test_taking_the_drift_out_costs_degrees_of_freedom():
     # one difference of rounds are spent, so that 4 * 1/4 is the variance, not half of it.
     records = timed(case("a"), numbered(0, 2)) + timed(case("b"), numbered(0, 0))
     assert noise(records, HERE).between == pytest.approx(1.0)
+
+
+def of_the_whole_design(trials):
+    """Fit case and round with a row a trial: what noise() must come to in another way."""
+    named = {each for trial in trials for each in trial[:2]}  # letters and numbers
+    design = np.array([[float(each in trial[:2]) for each in named] for trial in trials])
+    logs = np.array([log for *_, log in trials])
+    freedom = len(trials) - np.linalg.matrix_rank(design)
+    left = logs - design @ np.linalg.lstsq(design, logs, rcond=None)[0]
+    return math.sqrt((left**2).sum() / freedom) if freedom else None
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 5), st.floats(-1, 1)), min_size=1,
+                max_size=20))  # fmt: skip
+def test_the_spread_between_is_that_of_the_whole_design_whatever_is_missing(trials):
+    records = [ok(case(name), number, epoch_seconds=[math.exp(log)])
+               for name, number, log in trials]  # fmt: skip
+    expected = of_the_whole_design(trials)
+    found = noise(records, HERE).between
+    assert (found is None) == (expected is None)
+    assert expected is None or found == pytest.approx(expected, rel=1e-6, abs=1e-7)
 
 
 def test_one_case_alone_cannot_tell_its_spread_from_drift():
@@ -378,7 +402,7 @@ def test_each_workload_has_its_own_neighbours():
 
 
 def test_neighbours_that_cannot_be_told_apart_are_named_with_what_disturbed_the_run():
-    (line,) = markdown.too_noisy(rows_of(a=A, b=B, c=C, d=D), replace(QUIET, others=0.25))
+    (line,) = prose.too_noisy(rows_of(a=A, b=B, c=C, d=D), replace(QUIET, others=0.25))
     assert "noisy" in line
     assert "other processes took 25.0% of the cores" in line
     assert "a and b, b and c" in line
@@ -386,48 +410,44 @@ def test_neighbours_that_cannot_be_told_apart_are_named_with_what_disturbed_the_
 
 
 def test_a_quiet_machine_is_not_blamed_for_neighbours_that_cannot_be_told_apart():
-    (line,) = markdown.too_noisy(rows_of(a=A, b=B), QUIET)
+    (line,) = prose.too_noisy(rows_of(a=A, b=B), QUIET)
     assert "a and b" in line
     assert "nois" not in line
     assert "disturb" not in line.lower()
 
 
 def test_where_all_are_told_apart_nothing_is_said_however_noisy_the_run_was():
-    assert markdown.too_noisy(rows_of(a=A, c=C), replace(QUIET, others=0.25)) == []
+    assert prose.too_noisy(rows_of(a=A, c=C), replace(QUIET, others=0.25)) == []
 
 
 def test_a_workload_of_one_round_is_not_called_noisy():
-    assert markdown.too_noisy(rows_of(a=[1.0], b=[1.1]), replace(QUIET, others=0.25)) == []
+    assert prose.too_noisy(rows_of(a=[1.0], b=[1.1]), replace(QUIET, others=0.25)) == []
 
 
 def test_a_row_that_has_no_interval_does_not_part_those_that_have():
     found = rows_of(a=A, b=B, o=[1.05])
     assert [row.case.implementation for row in found] == ["a", "o", "b"]
-    (line,) = markdown.too_noisy(found, QUIET)
+    (line,) = prose.too_noisy(found, QUIET)
     assert "a and b" in line
     assert "o" not in line.partition(": ")[2].replace("cannot be told apart", "")
 
 
 def test_names_of_neighbours_are_escaped():
-    (line,) = markdown.too_noisy(rows_of(**{"<a>": A, "b|c": B}), QUIET)
+    (line,) = prose.too_noisy(rows_of(**{"<a>": A, "b|c": B}), QUIET)
     assert "&lt;a&gt; and b\\|c" in line
 
 
 def test_the_report_names_every_measure_of_the_noise():
-    text = markdown._noise(
-        Noise(0.25, 0.125, Interval(1.5, 1.25, 2.0), others=0.0625, steal=0.5, clock=0.75,
-              throttled=3)
-    )  # fmt: skip
-    cells = [line.split("|")[2].strip() for line in text.splitlines() if line.startswith("|")]
-    assert cells[2:] == [
-        "25 %", "12 %", "1.50 \\[1.25, 2.00\\]", "6.2 %", "50 %", "75 %", "3.00",
+    found = Noise(0.25, 0.125, Interval(1.5, 1.25, 2.0), others=0.0625, steal=0.5, clock=0.75,
+                  throttled=3)  # fmt: skip
+    assert [here for _, here in tables.noise(found).lines] == [
+        "25 %", "12 %", "1.50 [1.25, 2.00]", "6.2 %", "50 %", "75 %", "3.00",
     ]  # fmt: skip
-    assert text.startswith("Disturbed: other processes took 6.2% of the cores, the hypervisor")
+    said = prose.noise(found)
+    assert said.startswith("Disturbed: other processes took 6.2% of the cores, the hypervisor")
 
 
 def test_the_report_says_what_is_unknown_and_that_nothing_disturbed():
-    text = markdown._noise(Noise(None, None, None, None, None, None, None))
-    cells = [line.split("|")[2].strip() for line in text.splitlines() if line.startswith("|")]
-    assert cells[2:] == ["—", "—", "unknown", "—", "—", "—", "—"]
-    assert "Disturbed:" not in text
-    assert "disturb" in text.splitlines()[0]
+    found = Noise(None, None, None, None, None, None, None)
+    assert [here for _, here in tables.noise(found).lines] == ["—", "—", "unknown", *["—"] * 4]
+    assert prose.noise(found) == "No disturbance was recorded."

@@ -15,7 +15,8 @@ from rich.console import Console
 from bench import plan, store, summary
 from bench.error import UserError
 from bench.intervals import Interval
-from bench.report import charts, files, loaded, markdown, numbers, tables, terminal
+from bench.report import charts, files, loaded, markdown, numbers, prose, tables, terminal
+from bench.report.finding import Part
 from bench.result import Parity, Trial
 
 HERE = {"here": environment()}
@@ -158,7 +159,7 @@ def test_a_wait_is_said_as_people_say_it(seconds, shown):
     ],
 )
 def test_text_of_a_record_is_harmless(text, escaped):
-    assert markdown.escape(text) == escaped
+    assert prose.escape(text) == escaped
 
 
 def unescaped(text):
@@ -169,7 +170,7 @@ def unescaped(text):
 
 @given(st.text())
 def test_any_text_is_one_line_without_markup_and_still_says_the_same(text):
-    line = markdown.escape(text)
+    line = prose.escape(text)
     assert len(line.splitlines()) <= 1
     assert "<" not in line
     assert not re.search(r"(?<!\\)(?:\\\\)*[|`*_\[\]#~]", line)
@@ -181,46 +182,12 @@ def test_a_table_has_a_line_a_row_and_its_numbers_flush_right():
     assert text == "| name | n |\n| --- | ---: |\n| a\\|b | 1 |\n| c | 2 3 |\n"
 
 
-def test_one_clear_winner_is_named():
-    found = rows_of(*trials(case("fast"), 0.5, 0.5), *trials(case("slow"), 1.0, 1.0))
-    assert markdown.finding(found) == "**fast** trains fastest: 500 ms [500, 500] an epoch."
-
-
-def test_two_that_cannot_be_told_apart_are_both_named():
-    found = rows_of(
-        *trials(case("a_b"), 0.5, 0.5), *trials(case("c"), 0.4, 0.8), *trials(case("d"), 5.0, 5.0)
+def test_a_finding_is_escaped_where_it_is_of_a_record_and_nowhere_else():
+    parts = [Part("On this "), Part("a|b\n*c*", "record"), Part(", "), Part("d_[e](f)", "name"),
+             Part(" trains fastest: 1.00 s [0.900, 1.10].")]  # fmt: skip
+    assert prose.sentence(parts) == (
+        "On this a\\|b \\*c\\*, **d\\_\\[e\\](f)** trains fastest: 1.00 s [0.900, 1.10]."
     )
-    assert markdown.finding(found) == (
-        "**a\\_b** and **c** are the fastest and cannot be told apart: "
-        "500 ms [500, 500] an epoch for the first."
-    )
-
-
-def test_one_round_ranks_nothing():
-    found = rows_of(*trials(case("fast"), 0.5), *trials(case("slow"), 50.0))
-    assert markdown.finding(found) == (
-        "**fast** had the shortest epoch, 500 ms, but one round gives no interval: "
-        "nothing is ranked."
-    )
-
-
-def test_a_row_that_stands_alone_is_the_fastest_of_nothing():
-    found = rows_of(
-        *trials(case("only"), 0.5),
-        *trials(case("other", objective="one-vs-rest"), 0.1),
-        *trials(case("wrong"), 0.1, status="failed"),
-    )
-    assert (
-        markdown.finding(found) == "Only **only** was measured and can be ranked: 500 ms an epoch."
-    )
-
-
-def test_nothing_is_found_where_nothing_is_ranked():
-    nothing = "Nothing was measured that could be ranked."
-    assert markdown.finding([]) == nothing
-    wrong = trials(case("wrong"), 0.5, status="failed")
-    other = trials(case("other", objective="one-vs-rest"), 0.5)
-    assert markdown.finding(rows_of(*wrong, *other)) == nothing
 
 
 # ----- the whole report
@@ -281,7 +248,8 @@ def test_a_report_opens_with_the_machine_the_command_and_what_is_missing(text):
 
 def test_a_report_shows_what_is_ranked_with_its_correctness_in_the_row(text):
     sgd = section(text, "Workload sgd: SGD(learning_rate=0.05)")
-    assert "**fast** trains fastest: 500 ms [500, 500] an epoch. (cpu, batch size 32, 2 thr" in sgd
+    said = "On this 2-core Test CPU, 8 GiB, **fast** trains fastest: 500 ms [500, 500] an epoch, "
+    assert said in sgd
     assert "2 threads, 48,000 samples; 1 or 2 processes a row.)" in sgd
     shown = table_of(sgd)
     assert [row["implementation"] for row in shown][:3] == ["ovr", "fast", "slow"]
@@ -489,6 +457,14 @@ def test_the_least_epoch_is_one_dashed_line_for_each_problem_with_its_label():
     assert svg.count(">least: 15.1<") == 1
 
 
+def test_what_nobody_can_see_is_not_in_a_file():
+    (row,) = rows_of(*trials(case("a"), 0.5))
+    svg = charts.svg(charts.cold_start([row], "a title"))
+    paths = re.findall(r"<path[^>]*>", svg)
+    assert paths
+    assert not [path for path in paths if ' d=""' in path or "h0v0h0Z" in path]
+
+
 def test_without_a_ceiling_a_chart_has_no_line_of_it():
     chart = charts.epochs(rows_of(*trials(case("a"), 0.5)), "a title")
     assert not [points for _, points in layers_of(chart) if "least" in points[0]]
@@ -520,18 +496,28 @@ def test_the_cold_start_chart_begins_with_the_quickest(complete):
 def test_a_workload_of_any_name_stays_in_the_folder_and_in_its_link(tmp_path):
     drawn = files.draw(tmp_path, rows_of(*trials(case(workload="../a) <b>"), 0.5)))
     ((_, pictures),) = drawn.items()
-    assert [file for file, _ in pictures] == ["epoch----a---b-.svg", "cold-start----a---b-.svg"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(file for file, _ in pictures)
+    files_of = [drawn.file for drawn in pictures]
+    assert files_of == ["epoch----a---b-.svg", "cold-start----a---b-.svg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files_of)
 
 
-@pytest.mark.parametrize("absent", ["altair", "vl_convert"])
-def test_without_the_extra_there_are_no_charts(complete, monkeypatch, absent):
+def test_a_name_of_any_characters_can_be_drawn():
+    odd = [*map(chr, range(1, 32)), *"\x7f\x85\xa0\u2028\u2029\ufeff\"'\\`", "</script>", "${x}"]
+    found = rows_of(*(one for text in odd for one in trials(case(f"a{text}b"), 0.5)))
+    for chart in (charts.epochs(found, "".join(odd)), charts.cold_start(found, "a title")):
+        assert charts.svg(chart).startswith("<svg")
+
+
+@pytest.mark.parametrize("absent", ["altair", "vl_convert", "jinja2", "markdown_it"])
+def test_without_the_extra_there_are_no_charts_and_no_page(complete, monkeypatch, absent):
+    (complete / "report.html").write_text("of earlier, with other numbers")
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == absent else find(name)
     )
     text = files.write(complete).read_text(encoding="utf-8")
     assert not list(complete.glob("*.svg"))
+    assert not (complete / "report.html").exists()
     assert "](epoch" not in text
 
 
@@ -558,7 +544,8 @@ def test_the_part_between_the_two_marks_is_replaced_and_nothing_else(complete, r
 
 def test_the_readme_shows_the_first_workload_and_links_to_the_rest(complete, readme):
     part = files.readme_part(complete, readme.parent)
-    assert part.startswith("On a 2-core Test CPU, 8 GiB, batch size 32: **fast** trains fastest:")
+    assert part.startswith("On this 2-core Test CPU, 8 GiB, **fast** trains fastest: 500 ms [500,")
+    assert part.splitlines()[0].endswith(" (cpu, batch size 32, 2 threads, 48,000 samples.)")
     shown = table_of(part)
     assert list(shown[0]) == [
         "implementation", "framework", "objective", "validation accuracy", "epoch", "samples/s",

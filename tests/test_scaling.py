@@ -68,6 +68,15 @@ def test_threads_are_compared_at_the_same_batch_size_and_samples():
     assert pair.efficiency.mean == pytest.approx(1)
 
 
+def test_every_number_of_threads_is_compared_with_one():
+    found = rows(measured("a", *((32, 48000, threads) for threads in (1, 2, 4))), HERE)
+    pairs = scalings(found, "sgd")[0].threading
+    assert sorted((pair.one.case.threads, pair.many.case.threads) for pair in pairs) == [
+        (1, 2), (1, 4),
+    ]  # fmt: skip
+    assert [pair.efficiency.mean for pair in pairs] == pytest.approx([1, 1])
+
+
 def test_what_has_one_size_and_what_is_not_ranked_does_not_scale():
     alone = measured("alone", (32, 48000, 2))
     wrong = [
@@ -87,7 +96,8 @@ def test_a_row_is_found_by_its_size():
 
 def test_devices_scale_each_for_itself():
     records = measured("a", *SIZES) + measured("a", *SIZES[:3], device="gpu")
-    assert [len(one.rows) for one in scalings(rows(records, HERE), "sgd")] == [6, 3]
+    found = scalings(rows(records, HERE), "sgd")
+    assert [(one.device, len(one.rows)) for one in found] == [("cpu", 6), ("gpu", 3)]
 
 
 def test_usual_are_the_samples_and_batch_size_with_most_partners_and_the_least_of_several():

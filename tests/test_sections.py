@@ -9,7 +9,7 @@ from fixtures_sweep import swept
 from bench import store
 from bench.report import files
 from bench.report.loaded import load
-from bench.report.sections import sections
+from bench.report.sections import NO_GPU, sections
 from bench.result import Skipped
 
 # Raw newlines, cell separators, code, HTML, links and emphasis, as a hostile record may have them.
@@ -33,10 +33,11 @@ def probe(by="numpy", **changes):
 
 
 TITLES = [
-    "How far from what the machine can do?", "What it costs to start, and when it pays",
-    "How the cost grows", "Memory",
+    "Accuracy against time", "What it costs to start, and when it pays",
+    "How far from what the machine can do?", "How the cost grows", "Do they compute the same?",
+    "Memory", "The data", "What the classifiers learned",
 ]  # fmt: skip
-LIMITS, STARTS, GROWTH, MEMORY = TITLES
+CURVES, STARTS, LIMITS, GROWTH, PARITY, MEMORY, SHOWN, LEARNED = TITLES
 
 
 @pytest.mark.parametrize("plan", [run(), run(case())])
@@ -64,8 +65,13 @@ def test_a_whole_sweep_fills_every_section(tmp_path):
     ]
     assert len(found[GROWTH].tables) == 4
     assert [picture.name for picture in found[GROWTH].pictures] == [
-        "growth-batch-size", "growth-samples",
+        "growth-batch-size", "growth-samples", "growth-threads",
     ]  # fmt: skip
+    assert found[GROWTH].remarks == [NO_GPU]
+    assert [table.title for table in found[PARITY].tables] == ["Parity errors, sgd"]
+    assert [picture.name for picture in found[PARITY].pictures] == ["parity-sgd"]
+    assert [len(table.lines) for table in found[CURVES].tables] == [3]
+    assert [picture.name for picture in found[CURVES].pictures] == ["accuracy-sgd"]
     (memory,) = found[MEMORY].tables
     assert [line[0] for line in memory.lines] == ["a", "b", "c"]
     assert {line[-1] for line in memory.lines} == {"0 KiB [0, 0]"}
@@ -77,13 +83,15 @@ def test_a_whole_sweep_fills_every_section(tmp_path):
 def test_only_what_was_varied_is_drawn(tmp_path):
     batches = swept("a", sizes=[(32, 48000, 2), (8, 48000, 2), (8, 48000, 1)])
     found = of(tmp_path / "batches", run(case("a")), *batches)
-    assert [picture.name for picture in found[GROWTH].pictures] == ["growth-batch-size"]
+    assert [picture.name for picture in found[GROWTH].pictures] == [
+        "growth-batch-size", "growth-threads",
+    ]  # fmt: skip
     samples = swept("a", sizes=[(32, 48000, 2), (32, 9600, 2)])
     found = of(tmp_path / "samples", run(case("a")), *samples)
     assert [picture.name for picture in found[GROWTH].pictures] == ["growth-samples"]
     threads = swept("a", sizes=[(32, 48000, 2), (32, 48000, 1)])
     found = of(tmp_path / "threads", run(case("a")), *threads)
-    assert list(found[GROWTH].pictures) == []
+    assert [picture.name for picture in found[GROWTH].pictures] == ["growth-threads"]
 
 
 def test_probes_that_told_nothing_are_named(tmp_path):
@@ -136,14 +144,14 @@ def test_memory_grows_as_in_the_first_workload(tmp_path):
 def test_data_without_a_shape_have_a_rate_and_no_bandwidth(tmp_path, features):
     data = {"features": features, "classes": 10}
     found = load(write(tmp_path / "run", run(case()), ok(case()), probe(), data=data))
-    (table,) = sections(found)[0].tables
+    (table,) = sections(found)[2].tables
     assert table.lines == [["cpu", "2", "100 GFLOP/s", "numpy", "—", "—", "—", "—"]]
 
 
 def test_an_older_environment_without_the_shape_does_not_hide_it(tmp_path):
     folder = write(tmp_path / "run", run(case()), ok(case()), probe(), data=DATA)
     store.add_environment(folder, environment(id="before"))
-    (table,) = sections(load(folder))[0].tables
+    (table,) = sections(load(folder))[2].tables
     assert table.lines == [
         ["cpu", "2", "100 GFLOP/s", "numpy", "15.1 GB/s", "numpy", "—", "15.1 ms"]
     ]

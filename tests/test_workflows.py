@@ -17,6 +17,8 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PAGES = [*WORKFLOWS, ROOT / "docs" / "ci.md", ROOT / "CONTRIBUTING.md"]
 # Permissions that a job may ask for; every other one is a reason to look twice.
 ENOUGH = {"contents": "read"}
+# What it takes to publish a site: only of a job that does nothing else.
+PUBLISHING = {"pages": "write", "id-token": "write"}
 PINNED = re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 # What somebody else wrote: never in a script, where it would be run.
 FOREIGN = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
@@ -62,8 +64,14 @@ def greedy(workflow):
     given = [] if found.get("permissions") == {} else ["workflow"]
     return given + [
         job for job, its in found["jobs"].items()
-        if its.get("permissions", {"all": "write"}).items() - ENOUGH.items()
+        if its.get("permissions", {"all": "write"}).items() - allowed(its).items()
     ]  # fmt: skip
+
+
+def allowed(job):
+    """Return the permissions that a job may ask for."""
+    alone = all(step.get("uses", "").startswith("actions/deploy-pages@") for step in job["steps"])
+    return PUBLISHING if alone else ENOUGH
 
 
 def careless(workflow):
@@ -108,6 +116,7 @@ jobs:
         (greedy, "contents: read", "contents: write"),
         (greedy, "contents: read", "contents: read\n      packages: write"),
         (greedy, "    permissions:\n      contents: read\n", ""),
+        (greedy, "contents: read", "pages: write"),
         (careless, "    timeout-minutes: 5\n", ""),
         (careless, "persist-credentials: false", "persist-credentials: true"),
         (careless, "        with:\n          persist-credentials: false\n", ""),
@@ -120,8 +129,17 @@ def test_what_is_wrong_in_a_workflow_is_seen(seen, before, after):
     assert seen(GOOD.replace(before, after))
 
 
-def test_there_are_the_tests_the_gate_and_the_night():
-    assert [path.stem for path in WORKFLOWS] == ["gate", "nightly", "tests"]
+def test_a_job_that_only_publishes_may_publish_and_no_more():
+    before = GOOD[: GOOD.index("    permissions:\n      contents")]
+    publishes = "    steps:\n      - uses: actions/deploy-pages@d6db90164ac5 # v4.0.5\n"
+    given = "    permissions:\n      pages: write\n      id-token: write\n"
+    assert not greedy(before + given + publishes)
+    assert greedy(before + given + "      contents: read\n" + publishes)
+    assert greedy(before + given + publishes + "      - run: make\n")
+
+
+def test_there_are_the_tests_the_gate_the_night_and_the_site():
+    assert [path.stem for path in WORKFLOWS] == ["gate", "nightly", "pages", "tests"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=name)

@@ -1,6 +1,8 @@
 """Charts as Altair specifications, and their SVG; needs the extra ``report``."""
 
-from collections.abc import Iterator, Sequence
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bench.memory import PHASES as PEAKS
@@ -28,7 +30,14 @@ MEMORY_PHASES = dict(
         strict=True,
     )
 )
+# All of the same widths; one of them is on almost every machine.
+FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
+# Control characters, ends of lines, and what is not a character at all.
+UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _WIDTH = 620
+_EMPTY = re.compile(
+    r'<path class="(?:fore|back)ground" aria-hidden="true" d="(?:M0,0h0v0h0Z)?"[^>]*/>'
+)
 
 
 def epochs(rows: Sequence[Row], title: str) -> Any:
@@ -43,7 +52,7 @@ def epochs(rows: Sequence[Row], title: str) -> Any:
     order = [name(row.case) for row in rows]
     styles = [style for style in COLOURS if style in {row.case.style for row in rows}]
     x = alt.Scale(type="log", nice=False, padding=20)
-    base = alt.Chart(data).encode(y=alt.Y("name:N", sort=order, title=None, axis=_labels()))
+    base = alt.Chart(data).encode(y=alt.Y("name:N", sort=order, title=None, axis=labels()))
     rule = base.mark_rule(strokeWidth=2).encode(
         x=alt.X("low:Q", scale=x, title="epoch time, ms (log scale; bars: 95 % interval)"),
         x2="high:Q",
@@ -57,7 +66,7 @@ def epochs(rows: Sequence[Row], title: str) -> Any:
         x=alt.X("mean:Q", scale=x), text="label:N"
     )
     layers = [*_least(rows, x), rule, dot, text]
-    return _dressed(alt.layer(*layers), title, len(rows))
+    return dressed(alt.layer(*layers), title, len(rows))
 
 
 def _least(rows: Sequence[Row], scale: Any) -> list[Any]:
@@ -99,7 +108,7 @@ def cold_start(rows: Sequence[Row], title: str) -> Any:
         alt.Chart(alt.Data(values=points))
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", sort=order, title=None, axis=_labels()),
+            y=alt.Y("name:N", sort=order, title=None, axis=labels()),
             x=alt.X("seconds:Q", title="seconds from start to five epochs trained"),
             color=alt.Color(
                 "phase:N", title=None, legend=alt.Legend(orient="top"),
@@ -109,7 +118,7 @@ def cold_start(rows: Sequence[Row], title: str) -> Any:
             tooltip=["name:N", "phase:N", "seconds:Q"],
         )
     )  # fmt: skip
-    return _dressed(chart, title, len(order))
+    return dressed(chart, title, len(order))
 
 
 def _phases(row: Row) -> list[dict[str, object]]:
@@ -136,7 +145,7 @@ def memory(found: Sequence[Memory], title: str) -> Any:
         alt.Chart(alt.Data(values=points))
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", sort=names, title=None, axis=_labels()),
+            y=alt.Y("name:N", sort=names, title=None, axis=labels()),
             x=alt.X("added:Q", title="peak resident memory, MiB"),
             color=alt.Color(
                 "phase:N", title=None, legend=alt.Legend(orient="top"),
@@ -146,7 +155,7 @@ def memory(found: Sequence[Memory], title: str) -> Any:
             tooltip=["name:N", "phase:N", "added:Q", "peak:Q"],
         )
     )  # fmt: skip
-    return _dressed(chart, title, len(names))
+    return dressed(chart, title, len(names))
 
 
 def _added(found: Memory) -> Iterator[dict[str, object]]:
@@ -161,11 +170,37 @@ def _added(found: Memory) -> Iterator[dict[str, object]]:
         before = peak
 
 
+def specification(chart: Callable[[], Any]) -> dict[str, Any]:
+    """Make a chart and return its Vega-Lite, its texts without what no chart can show.
+
+    Without Altair's checks, which take longer than the drawing: the tests have them made. A name of
+    a record may hold control characters, which are not allowed in an SVG and end the process that
+    measures their width, and U+2028, at which Vega's reader of expressions stops.
+    """
+    from altair.utils.schemapi import debug_mode
+
+    with debug_mode(False):
+        return dict(_readable(chart().to_dict(validate=False)))
+
+
 def svg(chart: Any) -> str:
-    """Render a chart."""
+    """Render a chart or its specification, with room for wider letters than it is laid out with.
+
+    Without the empty paths by which Vega catches what a pointer does.
+    """
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg(chart.to_json()))
+    found = chart if isinstance(chart, dict) else specification(lambda: chart)
+    config = {"font": FONT, "padding": {"left": 20, "top": 5, "right": 5, "bottom": 5}}
+    return _EMPTY.sub("", str(vl_convert.vegalite_to_svg(json.dumps(found), config=config)))
+
+
+def _readable(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {key: _readable(its) for key, its in found.items()}
+    if isinstance(found, list):
+        return [_readable(each) for each in found]
+    return UNREADABLE.sub(" ", found) if isinstance(found, str) else found
 
 
 def _style_colour(styles: Sequence[str]) -> Any:
@@ -182,13 +217,15 @@ def _style_shape(styles: Sequence[str]) -> Any:
     return alt.Shape("style:N", scale=scale, title=None)
 
 
-def _labels() -> Any:
+def labels() -> Any:
+    """Return the axis of a chart with a line for each implementation."""
     import altair as alt
 
     return alt.Axis(labelLimit=260, labelFontSize=12, ticks=False, domain=False, grid=True)
 
 
-def _dressed(chart: Any, title: str, rows: int) -> Any:
+def dressed(chart: Any, title: str, rows: int) -> Any:
+    """Give a chart of so many lines its title and its size."""
     return (
         chart.properties(title=title, width=_WIDTH, height=26 * rows, background="white")
         .configure_view(stroke=None)

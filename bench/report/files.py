@@ -1,4 +1,4 @@
-"""The files of a report: Markdown, CSV and charts beside the records, a part of the README."""
+"""The files of a report: Markdown, page, CSV and charts beside the records; the README's part."""
 
 import importlib.util
 import re
@@ -8,43 +8,57 @@ from pathlib import Path
 from bench import noise as noises
 from bench import run as runner
 from bench.error import UserError
-from bench.report import charts, frame, markdown, sections, tables
-from bench.report.loaded import load
+from bench.report import charts, frame, markdown, page, prose, sections, tables
+from bench.report.drawn import Drawn
+from bench.report.finding import finding, machine_of
+from bench.report.loaded import Loaded, load
+from bench.report.prose import Contents
 from bench.report.sections import Picture, Section
 from bench.startup import TARGET
 from bench.store import read_environments
 from bench.summary import Row
 
+# What the extra `report` installs.
+EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
 START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
 
 
-def write(folder: Path, target: float | None = None) -> Path:
-    """Write report.md, summary.csv and the charts into the run's folder; return report.md.
+def write(folder: Path, target: float | None = None, found: Loaded | None = None) -> Path:
+    """Write report.md, report.html, summary.csv and the charts; return report.md.
 
-    target: the validation accuracy that training is timed up to.
+    target: the validation accuracy that training is timed up to. found: the run, if it was read.
     Raises UserError where the folder holds no run or cannot be written.
     """
-    found = load(folder)
+    found = found or load(folder)
     following = sections.sections(found, TARGET if target is None else target)
     try:
         drawn = draw(folder, found.rows, following)
-        contents = markdown.Contents(
+        contents = Contents(
             found, following, drawn, missing=len(runner.missing(found.run, found.records)),
             noise=noises.noise(found.main_records, found.environments),
         )  # fmt: skip
         (folder / "report.md").write_text(markdown.report(contents), encoding="utf-8")
+        _write_page(folder / "report.html", contents)
         frame.frame(found.rows).to_csv(folder / "summary.csv", index=False)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     return folder / "report.md"
 
 
+def _write_page(file: Path, contents: Contents) -> None:
+    """Write the page; one of earlier that cannot be written again must not tell other numbers."""
+    if can_draw():
+        file.write_text(page.page(contents), encoding="utf-8")
+    else:
+        file.unlink(missing_ok=True)
+
+
 def draw(
     folder: Path, rows: Sequence[Row], following: Sequence[Section] = ()
-) -> dict[str, list[tuple[str, str]]]:
+) -> dict[str, list[Drawn]]:
     """Write the charts of each workload and section; none without the extra ``report``.
 
-    Returns pairs of file name and description, by workload and by the section's title.
+    Returns them by workload and by the section's title.
     """
     if not can_draw():
         return {}
@@ -75,14 +89,15 @@ def _workload(rows: Sequence[Row], name: str) -> list[Picture]:
 
 def can_draw() -> bool:
     """Tell whether the extra ``report`` is installed."""
-    return all(importlib.util.find_spec(name) for name in ("altair", "vl_convert"))
+    return all(importlib.util.find_spec(name) for name in EXTRA)
 
 
-def written(folder: Path, picture: Picture) -> tuple[str, str]:
-    """Write a chart; return the name of its file, and what it shows."""
-    file = _file(picture.name)
-    (folder / file).write_text(charts.svg(picture.chart()) + "\n", encoding="utf-8")
-    return file, picture.title
+def written(folder: Path, picture: Picture) -> Drawn:
+    """Draw a chart and write its file."""
+    found = charts.specification(picture.chart)
+    drawn = Drawn(_file(picture.name), picture.title, charts.svg(found), found)
+    (folder / drawn.file).write_text(f"{drawn.svg}\n", encoding="utf-8")
+    return drawn
 
 
 def _file(name: str) -> str:
@@ -101,18 +116,17 @@ def readme_part(folder: Path, root: Path) -> str:
     shown = tables.measured(rows, next(iter(tables.workloads(rows)), ""))
     if not shown:
         raise UserError(f"{folder} has no row to show")
-    machine = next(iter(read_environments(folder).values())).machine
+    machine = machine_of(read_environments(folder))
     place = folder.resolve().relative_to(root.resolve()).as_posix()
-    where = markdown.escape(machine.get("name"))
     report = (
         f"The [whole report]({place}/report.md) has the other workload, the textbook's figures "
         "and how everything was measured."
     )
     chosen = [column for column in tables.COLUMNS if column.priority <= 9]
-    picture = _file(f"epoch-{shown[0].case.workload}")
+    picture, problem = _file(f"epoch-{shown[0].case.workload}"), tables.problem(shown[0])
     return "\n".join(
         [
-            f"On a {where}, batch size {shown[0].case.batch_size}: {markdown.finding(shown)}\n",
+            f"{prose.sentence(finding(shown, machine))} ({prose.escape(problem)}.)\n",
             markdown.comparison(rows, shown, chosen),
             f"![Epoch time of every implementation]({place}/{picture})\n",
             report,

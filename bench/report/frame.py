@@ -9,17 +9,36 @@ from bench.summary import Row
 if TYPE_CHECKING:
     import pandas as pd
 
+# What a spreadsheet takes for the beginning of a formula
+# (https://owasp.org/www-community/attacks/CSV_Injection).
+FORMULA = ("=", "+", "-", "@")
+
 
 def frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
-    """Return one row a case, at every size."""
+    """Return one row a case, at every size; with its machine, where they are of several."""
     import pandas as pd
 
-    return pd.DataFrame([_flat(all_rows, row) for row in all_rows])
+    lines = [_flat(all_rows, row) for row in all_rows]
+    return pd.DataFrame(
+        [{name: _harmless(value) for name, value in line.items()} for line in lines]
+    )
+
+
+def _harmless(value: object) -> object:
+    """Make a text one line, with an apostrophe where a spreadsheet would compute it.
+
+    Numbers are numbers.
+    """
+    if not isinstance(value, str):
+        return value
+    line = " ".join(value.split())
+    return f"'{line}" if line.startswith(FORMULA) else line
 
 
 def _flat(all_rows: Sequence[Row], row: Row) -> dict[str, object]:
     case, times = row.case, times_fastest(all_rows, row)
-    return {
+    where = {"machine": row.where} if row.where else {}
+    return where | {
         "implementation": case.implementation, "version": row.version,
         "objective": case.objective, "style": case.style, "data": case.data,
         "workload": case.workload, "device": case.device, "batch_size": case.batch_size,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from bench.crossover import Crossover
 from bench.growth import Cliff
 from bench.report import numbers
 from bench.report.tables import Table
@@ -18,16 +19,22 @@ COST_NOTE = (
 )
 SAMPLES_NOTE = "Exponent: 1 where twice the samples take twice as long; with its 95 % interval."
 THREADS_NOTE = (
-    "Efficiency: the time with one thread over the threads times the time with all; 100 % where "
-    "two cores halve the time."
+    "Efficiency: the time with one thread over the threads times the time with so many; 100 % "
+    "where two cores halve the time."
+)
+CROSSOVER_NOTE = (
+    "Time on the CPU over time on the GPU: above 1 the GPU is the faster. From: the smallest batch "
+    "size from which on it is, at every larger one that was measured on both. Not told: an "
+    "interval of the ratios there includes 1, or one process gives none."
 )
 
 
-def tables(scalings: Sequence[Scaling]) -> list[Table]:
+def tables(scalings: Sequence[Scaling], crossovers: Sequence[Crossover] = ()) -> list[Table]:
     """Return every table that these measurements fill; none where nothing was varied."""
     if not scalings:
         return []
-    found = [_batch_sizes(scalings), _costs(scalings), _samples(scalings), _threads(scalings)]
+    found = [_batch_sizes(scalings), _crossed(crossovers), _costs(scalings), _samples(scalings),
+             _threads(scalings)]  # fmt: skip
     return [table for table in found if table is not None]
 
 
@@ -57,15 +64,38 @@ def rows_of(scalings: Iterable[Scaling]) -> list[Row]:
     return [row for each in scalings for row in each.rows]
 
 
+def _named(each: Scaling, scalings: Iterable[Scaling]) -> str:
+    """Name an implementation, and its device where there are several."""
+    several = len({one.device for one in scalings}) > 1
+    return f"{each.name} ({each.device})" if several else each.name
+
+
 def _batch_sizes(scalings: Sequence[Scaling]) -> Table | None:
     rows, sizes = rows_of(scalings), batch_sizes(scalings)
     threads, samples = most_threads(rows), usual_samples(rows)
     lines = [
-        [each.name, *(_epoch(each, size, threads, samples) for size in sizes)] for each in scalings
+        [_named(each, scalings), *(_epoch(each, size, threads, samples) for size in sizes)]
+        for each in scalings
     ]
     title = f"Epoch time by batch size: {samples:,} samples, {_threaded(threads)}"
     headings = ("implementation", *(f"{size:,}" for size in sizes))
     return Table(title, headings, _filled(lines), 1) if len(sizes) > 1 else None
+
+
+def _crossed(crossovers: Sequence[Crossover]) -> Table | None:
+    sizes = sorted({size for each in crossovers for size in each.speedups})
+    lines = [
+        [each.name, _from(each), *(numbers.factor(each.speedups.get(size)) for size in sizes)]
+        for each in crossovers
+    ]
+    headings = ("implementation", "GPU faster from", *(f"{size:,}" for size in sizes))
+    title = "How many times as fast the GPU is, by batch size"
+    return Table(title, headings, lines, 1, CROSSOVER_NOTE) if lines else None
+
+
+def _from(found: Crossover) -> str:
+    said = "never" if found.batch_size is None else f"{found.batch_size:,}"
+    return said if found.told else f"{said}, not told"
 
 
 def _threaded(threads: int) -> str:
@@ -74,7 +104,7 @@ def _threaded(threads: int) -> str:
 
 def _costs(scalings: Sequence[Scaling]) -> Table | None:
     threads = most_threads(rows_of(scalings))
-    lines = [_cost(each, threads) for each in scalings]
+    lines = [[_named(each, scalings), *_cost(each, threads)] for each in scalings]
     headings = ("implementation", "cliffs", "an epoch", "a step", "a sample", "sizes")
     title = f"What an epoch, a step and a sample cost, {_threaded(threads)}"
     told = any(each.cost for each in scalings)
@@ -85,11 +115,11 @@ def _cost(of: Scaling, threads: int) -> list[str]:
     found = of.cost
     if found is None:
         sizes = sum(row.case.threads == threads for row in of.rows)
-        return [of.name, "no model fits", *[numbers.ABSENT] * 3, str(sizes)]
+        return ["no model fits", *[numbers.ABSENT] * 3, str(sizes)]
     parts = (found.epoch, found.step, found.sample)
     cliffs = "; ".join(map(_cliff, found.cliffs)) or "none"
     times = [numbers.duration_interval(part) for part in parts]
-    return [of.name, cliffs, *times, str(found.points)]
+    return [cliffs, *times, str(found.points)]
 
 
 def _cliff(found: Cliff) -> str:
@@ -104,7 +134,7 @@ def _samples(scalings: Sequence[Scaling]) -> Table | None:
     rows, sizes = rows_of(scalings), sample_sizes(scalings)
     threads, batch_size = most_threads(rows), usual_batch_size(rows)
     lines = [
-        [each.name, *(_epoch(each, batch_size, threads, size) for size in sizes),
+        [_named(each, scalings), *(_epoch(each, batch_size, threads, size) for size in sizes),
          numbers.factor(each.exponent)]
         for each in scalings
     ]  # fmt: skip
@@ -115,13 +145,13 @@ def _samples(scalings: Sequence[Scaling]) -> Table | None:
 
 def _threads(scalings: Sequence[Scaling]) -> Table | None:
     lines = [
-        [each.name, f"{pair.one.case.batch_size:,}", f"{pair.one.case.samples:,}",
+        [_named(each, scalings), f"{pair.one.case.batch_size:,}", f"{pair.one.case.samples:,}",
          str(pair.many.case.threads),
          numbers.duration_interval(pair.one.epoch), numbers.duration_interval(pair.many.epoch),
          numbers.percent_interval(pair.efficiency)]
         for each in scalings for pair in each.threading
     ]  # fmt: skip
-    headings = ("implementation", "batch size", "samples", "threads", "one thread", "all threads",
+    headings = ("implementation", "batch size", "samples", "threads", "one thread", "so many",
                 "efficiency")  # fmt: skip
     return Table("Threading efficiency", headings, lines, 1, THREADS_NOTE) if lines else None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.error import UserError
 from bench.history import Course, Entry, Past, Stored, Track
 from bench.report import files, history_charts, markdown, numbers, tables
+from bench.report.prose import escape
 from bench.report.sections import Picture
 from bench.software import changes
 from bench.store import read_environments, read_records, read_run
@@ -124,7 +125,7 @@ def _draw(folder: Path, found: Sequence[Group]) -> dict[str, str]:
     if not files.can_draw():
         return {}
     return {
-        cases(group).title: files.written(folder, _picture(number, group))[0]
+        cases(group).title: files.written(folder, _picture(number, group)).file
         for number, group in enumerate(found, 1)
         if any(entry.timed for course in group.courses for entry in course.entries)
     }
@@ -137,14 +138,14 @@ def _picture(number: int, group: Group) -> Picture:
 
 
 def _page(found: Sequence[Track], said: Sequence[str], charts: Mapping[str, str]) -> str:
-    parts = ["# Epoch times over several runs\n", *(f"{markdown.escape(each)}\n" for each in said)]
+    parts = ["# Epoch times over several runs\n", *(f"{escape(each)}\n" for each in said)]
     for track in found:
-        parts += [f"## {markdown.escape(title(track))}\n", _laid_out(runs(track))]
+        parts += [f"## {escape(title(track))}\n", _laid_out(runs(track))]
         for group in groups(track):
             table = cases(group)
-            parts.append(f"### {markdown.escape(group.title)}\n")
+            parts.append(f"### {escape(group.title)}\n")
             if file := charts.get(table.title):
-                parts.append(f"![{markdown.escape(table.title)}]({file})\n\n{LEGEND}\n")
+                parts.append(f"![{escape(table.title)}]({file})\n\n{LEGEND}\n")
             parts.append(_laid_out(table))
     return "\n".join(parts)
 

@@ -14,13 +14,17 @@ from bench.summary import Row
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A run's plan, records and environments, and the rows and figures that they give."""
+    """A run's plan, records and environments, and the rows and figures that they give.
+
+    folder: where its params lie; None where there are none.
+    """
 
     run: Run
     records: Sequence[Record]
     environments: Mapping[str, Environment]
     rows: Sequence[Row]
     figures: Sequence[FigureRow]
+    folder: Path | None = None
 
     @property
     def workload(self) -> str:
@@ -57,4 +61,5 @@ def load(folder: Path) -> Loaded:
         run, records, environments,
         rows=summary.rows(records, environments, run),
         figures=figures.rows(records, environments),
+        folder=folder,
     )  # fmt: skip

@@ -1,15 +1,34 @@
 """The sections of a report that follow its comparisons, each with its tables and charts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import startup
+from bench import dataset, startup
 from bench.ceiling import ceilings
+from bench.crossover import Crossover, crossovers
+from bench.curve import curves
+from bench.dataset import DataError, Dataset
+from bench.learned import Learned, confusion, learned
 from bench.memory import memories
-from bench.report import charts, growth, growth_charts, limits, starts
+from bench.report import (
+    charts,
+    curve_charts,
+    data_charts,
+    growth,
+    growth_charts,
+    learned_charts,
+    limits,
+    parity,
+    parity_charts,
+    starts,
+    thread_charts,
+)
+from bench.report import curves as curve_tables
+from bench.report import learned as learned_tables
 from bench.report.loaded import Loaded
-from bench.report.tables import Table
+from bench.report.tables import Table, measured, workloads
+from bench.result import Record
 from bench.scaling import Scaling, scalings, usual_batch_size, usual_samples
 from bench.startup import TARGET
 
@@ -17,6 +36,12 @@ NO_CEILING = "The machine was not probed: leave out `--no-ceiling`."
 SWEEP = (
     "Not part of this run: `python -m bench run --sweep` varies batch size, threads and samples."
 )
+NO_GPU = "no GPU was measured; python -m bench run --sweep --device gpu shows from where on it pays"
+NO_DATA = (
+    "The data are not prepared here: `python -m bench data{}` prepares them for the next report."
+)
+NOT_SQUARE = "the images are not square and cannot be drawn"
+NO_PARAMS = "No params of a ranked row are kept in the run's folder, in `params/`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +69,10 @@ def sections(found: Loaded, target: float = TARGET) -> list[Section]:
 
     target: the validation accuracy that training is timed up to.
     """
-    return [_limits(found), _starts(found, target), _growth(found), _memory(found)]
+    return [
+        _curves(found), _starts(found, target), _limits(found), _growth(found), _parity(found),
+        _memory(found), *_studied(found),
+    ]  # fmt: skip
 
 
 def _limits(found: Loaded) -> Section:
@@ -76,32 +104,71 @@ def _starts(found: Loaded, target: float) -> Section:
     )
 
 
+def _curves(found: Loaded) -> Section:
+    tables, pictures = [], []
+    for workload in workloads(found.rows):
+        drawn = curves(_compared(found, workload), found.run)
+        tables += curve_tables.tables(drawn, workload)
+        title = f"Accuracy against time from a cold start, workload {workload}"
+        if drawn:
+            pictures.append(_picture(f"accuracy-{workload}", title, curve_charts.over_time, drawn))
+    return Section("Accuracy against time", tables, "No trial went well.", pictures)
+
+
+def _compared(found: Loaded, workload: str) -> list[Record]:
+    """Return the records of what a workload's table ranks."""
+    ranked = {row.case.slug for row in measured(found.rows, workload)}
+    return [record for record in found.records if record.case.slug in ranked]
+
+
+def _picture(name: str, title: str, chart: Callable[..., Any], *of: object) -> Picture:
+    """Return a chart of these things under its own title."""
+    return Picture(name, title, lambda: chart(*of, title))
+
+
 def _growth(found: Loaded) -> Section:
     grown = scalings(found.rows, found.workload)
+    crossed = crossovers(found.rows, found.workload)
+    remarks = growth.skipped(found.run.skipped)
+    on_gpu = any(row.case.device == "gpu" for row in found.rows)
     return Section(
-        "How the cost grows", growth.tables(grown), SWEEP, _pictures(grown),
-        growth.skipped(found.run.skipped),
+        "How the cost grows", growth.tables(grown, crossed), SWEEP, _pictures(grown, crossed),
+        remarks if on_gpu or not grown else [*remarks, NO_GPU],
     )  # fmt: skip
 
 
-def _pictures(grown: Sequence[Scaling]) -> list[Picture]:
+def _pictures(grown: Sequence[Scaling], crossed: Sequence[Crossover]) -> list[Picture]:
     """Return a chart for each size that was varied."""
     if not grown:
         return []
     rows = growth.rows_of(grown)
     samples, batch_size = usual_samples(rows), usual_batch_size(rows)
-    titles = (
-        f"Epoch time over the batch size, {samples:,} samples",
-        f"Epoch time over the samples, batch size {batch_size:,}",
+    varied = (
+        len(growth.batch_sizes(grown)) > 1,
+        len(growth.sample_sizes(grown)) > 1,
+        any(each.threading for each in grown),
     )
     drawn = (
-        Picture("growth-batch-size", titles[0],
-                lambda: growth_charts.by_batch_size(grown, samples, titles[0])),
-        Picture("growth-samples", titles[1],
-                lambda: growth_charts.by_samples(grown, batch_size, titles[1])),
+        _picture("growth-batch-size", f"Throughput over the batch size, {samples:,} samples",
+                 growth_charts.by_batch_size, grown, samples, crossed),
+        _picture("growth-samples", f"Epoch time over the samples, batch size {batch_size:,}",
+                 growth_charts.by_samples, grown, batch_size),
+        _picture("growth-threads", "What more threads bring", thread_charts.by_threads, grown),
     )  # fmt: skip
-    varied = (growth.batch_sizes(grown), growth.sample_sizes(grown))
-    return [picture for picture, sizes in zip(drawn, varied, strict=True) if len(sizes) > 1]
+    return [picture for picture, there in zip(drawn, varied, strict=True) if there]
+
+
+def _parity(found: Loaded) -> Section:
+    """Show the errors of every row that was judged, those that failed by them too."""
+    limits, tables, pictures = parity.tolerances(found.records), [], []
+    for workload in workloads(found.rows) if limits else ():
+        judged = parity.judged(found.rows, workload)
+        tables += parity.tables(judged, workload, limits[0])
+        title = f"Parity errors, workload {workload}"
+        if any(map(parity_charts.placed, judged)):
+            drawn = _picture(f"parity-{workload}", title, parity_charts.errors, judged, limits)
+            pictures.append(drawn)
+    return Section("Do they compute the same?", tables, "No trial was judged.", pictures)
 
 
 def _memory(found: Loaded) -> Section:
@@ -115,3 +182,64 @@ def _memory(found: Loaded) -> Section:
     picture = Picture("memory", title, lambda: charts.memory(shown, title))
     tables = limits.memory(known, base)
     return Section("Memory", tables, "No record tells it.", [picture] if shown else [])
+
+
+def _studied(found: Loaded) -> Iterator[Section]:
+    """Show the data, and what was learned of them, where they are prepared here."""
+    data = _data(found)
+    titles = ("The data", "What the classifiers learned")
+    if isinstance(data, str):
+        yield from (Section(title, [], data) for title in titles)
+        return
+    yield _shown(data, titles[0])
+    # Those of the same problem first: the first of them is what the others are held against.
+    cases = sorted((row.case for row in measured(found.rows, found.workload)),
+                   key=lambda case: case.objective != "softmax")  # fmt: skip
+    records = _compared(found, found.workload)
+    kept = learned(found.folder, cases, records, data) if found.folder else []
+    yield _learned(kept, data, titles[1]) if kept else Section(titles[1], [], NO_PARAMS)
+
+
+def _data(found: Loaded) -> Dataset | str:
+    """Return the data that a run was measured on, or how to have them here."""
+    known = [one.data for one in found.environments.values() if one.data.get("sha256")]
+    told = {str(data["sha256"]): data for data in known}
+    if len(told) != 1:
+        return "No record tells of one data set."
+    (data,) = told.values()
+    options = {"fashion-mnist": "", "digits": " --data digits"}
+    absent = NO_DATA.format(options.get(str(data.get("name")), " --data DIR"))
+    try:
+        return dataset.prepared(data["sha256"]) or absent
+    except DataError:
+        return absent
+
+
+def _shown(data: Dataset, title: str) -> Section:
+    parts: tuple[dataset.Part, ...] = ("train", "validation", "test")
+    labels = {part: dataset.read_labels(data.folder, part) for part in parts}
+    images, first = dataset.read_first(data.folder, 10)
+    picture = _picture(
+        "data", f"The first {len(images)} images",
+        data_charts.first_images, images, [data.class_names[label] for label in first],
+    )  # fmt: skip
+    return Section(
+        title, [learned_tables.counts(labels, data.class_names)], "",
+        [picture] if data_charts.side(data.features) else [],
+        [] if data_charts.side(data.features) else [NOT_SQUARE],
+    )  # fmt: skip
+
+
+def _learned(kept: Sequence[Learned], data: Dataset, title: str) -> Section:
+    labels, best = dataset.read_labels(data.folder, "test"), kept[0]
+    counted = confusion(labels, best.predicted, data.classes)
+    pictures = [
+        _picture("weights", "The weights of each class", learned_charts.weights, kept,
+                 data.class_names),
+        _picture("confusion", f"Test images by class and prediction of {best.case.implementation}",
+                 learned_charts.confusion, counted, data.class_names),
+    ]  # fmt: skip
+    tables = [learned_tables.differences(kept, labels),
+              learned_tables.confusions(counted, data.class_names)]  # fmt: skip
+    drawn = pictures[not data_charts.side(data.features) :]
+    return Section(title, tables, "", drawn, learned_tables.agreement(kept))

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.report import annotations, markdown
 from bench.report.annotations import Annotation
+from bench.report.prose import escape
 from bench.report.tables import Table
 
 FORMATS = ("table", "markdown", "json", "github")
@@ -45,9 +46,9 @@ def text(shown: Shown, style: str) -> str:
 
 def as_markdown(shown: Shown) -> str:
     """Lay out all that is for people."""
-    parts = [f"**{markdown.escape(line)}**\n" for line in shown.opening]
+    parts = [f"**{escape(line)}**\n" for line in shown.opening]
     parts += [_table(table) for table in shown.tables if table.lines]
-    parts += [f"- {markdown.escape(line)}" for line in shown.remarks]
+    parts += [f"- {escape(line)}" for line in shown.remarks]
     if shown.commands:
         # Indented, not fenced: no name from a record can end the block.
         parts += [f"\n{COMMANDS}\n", *(f"    {' '.join(line.split())}" for line in shown.commands)]
@@ -55,7 +56,7 @@ def as_markdown(shown: Shown) -> str:
 
 
 def _table(table: Table) -> str:
-    headings = [markdown.escape(heading) for heading in table.headings]
+    headings = [escape(heading) for heading in table.headings]
     laid_out = markdown.table(headings, table.lines, numeric=table.numeric)
-    note = f"\n{markdown.escape(table.note)}\n" if table.note else ""
-    return f"## {markdown.escape(table.title)}\n\n{laid_out}{note}"
+    note = f"\n{escape(table.note)}\n" if table.note else ""
+    return f"## {escape(table.title)}\n\n{laid_out}{note}"

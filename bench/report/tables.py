@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from bench.figures import FigureRow
+from bench.intervals import Interval
+from bench.noise import Noise
 from bench.ranking import times_fastest
 from bench.report import numbers
 from bench.result import Case
@@ -38,39 +40,68 @@ class OfCase(Protocol):
         """The case."""
 
 
+Value = Interval | float | str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading, its cell's text, and how soon it goes where there is no room (1 stays longest)."""
+    """A heading, a row's value and its text, and how soon it goes where there is no room.
+
+    priority: 1 stays longest.
+    """
 
     heading: str
-    cell: Callable[[Sequence[Row], Row], str]
+    value: Callable[[Sequence[Row], Row], Value]
     priority: int
+    shown: Callable[[Any], str] = str
     numeric: bool = True
+
+    def cell(self, rows: Sequence[Row], row: Row) -> str:
+        """Return the text of a cell."""
+        return self.shown(self.value(rows, row))
+
+    def key(self, rows: Sequence[Row], row: Row) -> float | str | None:
+        """Return what rows are sorted by: the value itself, of an interval its mean."""
+        value = self.value(rows, row)
+        return value.mean if isinstance(value, Interval) else value
+
+
+def _words(heading: str, value: Callable[[Row], str], priority: int) -> Column:
+    return Column(heading, lambda _, row: value(row), priority, numeric=False)
 
 
 COLUMNS = (
-    Column("implementation", lambda _, row: row.case.implementation, 1, numeric=False),
-    Column("framework", lambda _, row: row.version, 8, numeric=False),
-    Column("objective", lambda _, row: row.case.objective, 3, numeric=False),
-    Column("style", lambda _, row: row.case.style, 10, numeric=False),
-    Column("data", lambda _, row: row.case.data, 15, numeric=False),
-    Column("validation accuracy", lambda _, row: numbers.share(row.validation_accuracy), 4),
-    Column("test accuracy", lambda _, row: numbers.share(row.test_accuracy), 14),
-    Column("epoch", lambda _, row: numbers.duration_interval(row.epoch), 1),
-    Column("samples/s", lambda _, row: numbers.count(row.samples_per_second), 9),
-    Column("times the fastest", lambda rows, row: numbers.factor(times_fastest(rows, row)), 5),
-    Column("share of the ceiling", lambda _, row: numbers.percent(row.share_of_ceiling), 6),
-    Column("first epoch", lambda _, row: numbers.duration(row.first_epoch), 7),
-    Column("set-up", lambda _, row: numbers.duration(row.setup), 11),
-    Column("import", lambda _, row: numbers.duration(row.imports), 12),
-    Column("peak memory", lambda _, row: numbers.mebibytes(row.peak_rss_bytes), 13),
-    Column("parity error", lambda _, row: numbers.error(row.parity_error), 2),
+    _words("implementation", lambda row: row.case.implementation, 1),
+    _words("framework", lambda row: row.version, 8),
+    _words("objective", lambda row: row.case.objective, 3),
+    _words("style", lambda row: row.case.style, 10),
+    _words("data", lambda row: row.case.data, 15),
+    Column("validation accuracy", lambda _, row: row.validation_accuracy, 4, numbers.share),
+    Column("test accuracy", lambda _, row: row.test_accuracy, 14, numbers.share),
+    Column("epoch", lambda _, row: row.epoch, 1, numbers.duration_interval),
+    Column("samples/s", lambda _, row: row.samples_per_second, 9, numbers.count),
+    Column("times the fastest", times_fastest, 5, numbers.factor),
+    Column("share of the ceiling", lambda _, row: row.share_of_ceiling, 6, numbers.percent),
+    Column("first epoch", lambda _, row: row.first_epoch, 7, numbers.duration),
+    Column("set-up", lambda _, row: row.setup, 11, numbers.duration),
+    Column("import", lambda _, row: row.imports, 12, numbers.duration),
+    Column("peak memory", lambda _, row: row.peak_rss_bytes, 13, numbers.mebibytes),
+    Column("parity error", lambda _, row: row.parity_error, 2, numbers.error),
 )
+
+
+WHERE = _words("machine", lambda row: row.where, 1)
 
 
 def columns(most_priority: int = 99) -> list[Column]:
     """Return the columns that stay when only so many fit."""
     return [column for column in COLUMNS if column.priority <= most_priority]
+
+
+def columns_of(rows: Sequence[Row]) -> list[Column]:
+    """Return all columns of some rows: with their machine, where they are of several."""
+    first, *rest = columns()
+    return [first, WHERE, *rest] if any(row.where for row in rows) else [first, *rest]
 
 
 def measured(rows: Sequence[Row], workload: str) -> list[Row]:
@@ -117,6 +148,7 @@ def faults(rows: Sequence[Row]) -> list[list[str]]:
 
 FAULT_HEADINGS = ("workload", "implementation", "problem", "status", "trials", "reason")
 FIGURE_HEADINGS = ("program", "quantity", "textbook", "ours", "verdict", "took", "framework")
+FIGURE_NUMBERS = {2, 3, 5}
 
 
 def figures(rows: Sequence[FigureRow]) -> list[list[str]]:
@@ -133,3 +165,18 @@ def figures(rows: Sequence[FigureRow]) -> list[list[str]]:
         ]
         for row in rows
     ]
+
+
+def noise(found: Noise) -> Table:
+    """Return how noisy a run was, a line a measure."""
+    drift = "unknown" if found.drift is None else numbers.factor(found.drift)
+    lines = [
+        ["spread within a process (standard deviation of epochs)", numbers.percent(found.within)],
+        ["spread between processes of a case, drift taken out", numbers.percent(found.between)],
+        ["drift from the first round to the last, as a factor", drift],
+        ["other processes, of all cores' time", numbers.percent(found.others)],
+        ["stolen by the hypervisor", numbers.percent(found.steal)],
+        ["variation of the clock", numbers.percent(found.clock)],
+        ["times a core was throttled", numbers.count(found.throttled)],
+    ]
+    return Table("Noise", ("what", "here"), lines, 1)

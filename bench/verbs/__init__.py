@@ -10,12 +10,14 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from bench.report.loaded import Loaded
     from bench.report.shown import Shown
 
 # Without a terminal there is no width to keep to: every column is printed.
 console = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
 
 MOST = 2**31 - 1
+WITHOUT = "without charts and report.html, which need: pip install 'softmax-bench[report]'"
 WAITING = "another run is measuring on this machine; waiting for it"
 
 Device = Annotated[str, typer.Option("--device", help="cpu or gpu.")]
@@ -42,15 +44,18 @@ def host() -> Iterator[None]:
         yield
 
 
-def show_report(folder: Path, target: float | None = None) -> None:
-    """Write a run's report and print its tables."""
+def show_report(folder: Path, target: float | None = None) -> "Loaded":
+    """Write a run's report, print its tables, and return the run."""
     from bench.report import files, loaded, terminal
 
-    written = files.write(folder, target)
     found = loaded.load(folder)
+    written = files.write(folder, target, found)
     for table in terminal.tables_of(console, found.rows, found.figures):
         console.print("\n", table, sep="")
+    if not files.can_draw():
+        console.print(f"\n{WITHOUT}", soft_wrap=True, markup=False)
     console.print(f"\n{written}", soft_wrap=True)
+    return found
 
 
 def chosen(style: str) -> None:

@@ -90,7 +90,6 @@ def _dry_run(planned: "Run") -> None:
 
 def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
     from bench import dataset, store
-    from bench.report import loaded
 
     data = dataset.find(planned.data)
     if new:
@@ -100,11 +99,11 @@ def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
         _follow(folder, planned, data)
     except KeyboardInterrupt:
         interrupted = True
-    show_report(folder)
+    found = show_report(folder)
     if interrupted:
         console.print(f"interrupted; go on with --resume --output {folder}")
         raise typer.Exit(130)
-    raise typer.Exit(3 if loaded.load(folder).failed else 0)
+    raise typer.Exit(3 if found.failed else 0)
 
 
 def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:

@@ -5,11 +5,17 @@ from typing import Annotated
 
 import typer
 
+from bench.error import UserError
 from bench.verbs import Data, console, show_report
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder in results/.")],
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="RUN...", help="Folders in results/.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Of one report of several runs.")
+    ] = None,
     readme: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Renew the part between its two marks.")
     ] = None,
@@ -17,13 +23,41 @@ def report(
         float | None,
         typer.Option(min=0.0, max=1.0, help="Validation accuracy to train up to: 0.84."),
     ] = None,
+    index: Annotated[
+        bool, typer.Option("--index", help="Write results/index.html: all that was measured.")
+    ] = False,
 ) -> None:
-    """Write a run's report.md, summary.csv and charts again, and print its tables."""
+    """Write a run's report, summary.csv and charts again, and print its tables; or of several."""
+    from bench.options import RESULTS
     from bench.report import files
+    from bench.report import index as listed
 
-    show_report(folder, target)
-    if readme is not None:
-        files.update_readme(readme, folder)
+    match folders or []:
+        case []:
+            if not index:
+                raise UserError("name the RUN to report, or add --index for a page of all of them")
+        case [folder] if output is None:
+            show_report(folder, target)
+            if readme is not None:
+                files.update_readme(readme, folder)
+        case several:
+            _show_several(several, output, only_of_one=(readme, target))
+    if index:
+        console.print(f"{listed.write(RESULTS)}", soft_wrap=True)
+
+
+def _show_several(
+    folders: list[Path], output: Path | None, only_of_one: tuple[object, ...]
+) -> None:
+    from bench.report import several_files
+
+    if output is None:
+        raise UserError("several runs make a report of their own: name its folder with --output")
+    if len(folders) == 1:
+        raise UserError("--output is for several runs; name another RUN, or leave it out")
+    if any(each is not None for each in only_of_one):
+        raise UserError("--readme and --target are of one run; leave them out")
+    console.print(f"{several_files.write(folders, output)}", soft_wrap=True)
 
 
 def agree(

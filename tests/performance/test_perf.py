@@ -1,8 +1,12 @@
 """How long the parts take whose cost matters: run by nox -s perf, skipped by the tests."""
 
 import itertools
+import os
 import shutil
+import subprocess
+import sys
 
+import fixtures_large
 import numpy as np
 import pytest
 
@@ -97,3 +101,26 @@ def test_building_the_report_of_a_published_run(benchmark, tmp_path):
     folder = shutil.copytree(PUBLISHED, tmp_path / "run", ignore=lambda *_: ["params"])
     (folder / "report.md").unlink()
     assert "Epoch" in benchmark.pedantic(files.write, (folder,), rounds=3).read_text()
+
+
+def peak_of_a_report(folder):
+    """Write the report of a run as a user does, in a process of its own; return its peak memory."""
+    command = [sys.executable, "-m", "bench", "report", str(folder)]
+    with subprocess.Popen(command, cwd=machine.ROOT, stdout=subprocess.DEVNULL) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return used.ru_maxrss * 1024
+
+
+def test_bench_report_of_a_published_run(benchmark, tmp_path):
+    folder = shutil.copytree(PUBLISHED, tmp_path / "run", ignore=lambda *_: ["params"])
+    peak = benchmark.pedantic(peak_of_a_report, (folder,), rounds=3)
+    benchmark.extra_info["peak_mib"] = peak / 2**20
+
+
+def test_bench_report_of_100_000_trials(benchmark, tmp_path):
+    assert fixtures_large.write(tmp_path / "run", rounds=200) == 100_000
+    peak = benchmark.pedantic(peak_of_a_report, (tmp_path / "run",), rounds=1)
+    benchmark.extra_info["peak_mib"] = peak / 2**20
+    assert peak < 2 * 2**30

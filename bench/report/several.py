@@ -1,0 +1,201 @@
+"""Several runs side by side: each row keeps its machine, and no ratio goes across two of them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import figures, summary
+from bench import noise as noises
+from bench import run as runner
+from bench.error import UserError
+from bench.machine import fingerprint
+from bench.report import loaded, numbers, tables
+from bench.report.loaded import Loaded
+from bench.report.prose import Contents
+from bench.report.tables import Table
+from bench.result import Environment, Record
+from bench.summary import Row
+
+NOTE = (
+    "Epochs with their 95 % intervals, a machine a column, and the largest parity error of a row. "
+    "No ratio is taken across machines: the processor differs, but so do the libraries that a "
+    "framework brings for it, and perhaps the versions, which stand in the table of all rows."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one run measured on one machine.
+
+    name: the machine's, and more where two have the same. folder: the run's, as it was given.
+    of: the report of it alone, but for its sections; its rows say where they are from.
+    """
+
+    name: str
+    folder: Path
+    of: Contents
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Its rows."""
+        return self.of.run.rows
+
+
+class _Part(NamedTuple):
+    folder: Path
+    run: Loaded
+    machine: str
+    named: str
+    missing: int
+
+
+def read(folders: Iterable[Path]) -> list[Measured]:
+    """Read runs, each apart by machine; raises UserError, also for a run that is there twice."""
+    seen: dict[str, Path] = {}
+    parts: list[_Part] = []
+    for folder in folders:
+        found = loaded.load(folder)
+        if (before := seen.setdefault(found.run.run, folder)) is not folder:
+            raise UserError(f"{before} and {folder} are one run; name it once")
+        parts += _apart(folder, found)
+    return [_measured(part, name) for part, name in zip(parts, _names(parts), strict=True)]
+
+
+def _apart(folder: Path, whole: Loaded) -> Iterator[_Part]:
+    """Yield what a run measured on each machine: it may have been resumed on another."""
+    missing = len(runner.missing(whole.run, whole.records))
+    environments = {key: _machine(each) for key, each in whole.environments.items()}
+    by_machine: dict[str, list[Record]] = defaultdict(list)
+    for record in whole.records:
+        by_machine[environments.get(record.environment, "")].append(record)
+    for machine, records in (by_machine or {"": []}).items():
+        there = {key: each for key, each in whole.environments.items()
+                 if environments[key] == machine or not by_machine}  # fmt: skip
+        run = whole if len(by_machine) < 2 else replace(
+            whole, records=records, environments=there,
+            rows=summary.rows(records, there, whole.run), figures=figures.rows(records, there),
+        )  # fmt: skip
+        named = next((str(each.machine.get("name")) for each in there.values()), "unknown machine")
+        yield _Part(folder, run, machine, named, missing)
+
+
+def _machine(of: Environment) -> str:
+    return str(of.machine.get("id"))
+
+
+def _names(parts: Sequence[_Part]) -> list[str]:
+    """Name each part by its machine, and by its folder and the machine's id where it takes them."""
+    names = [part.named for part in parts]
+    longer = (
+        [f"{part.named} ({part.folder.name})" for part in parts],
+        [f"{part.named} ({part.folder}, {part.machine})" for part in parts],
+    )
+    for more in longer:
+        counts = Counter(names)
+        names = [long if counts[name] > 1 else name for name, long in zip(names, more, strict=True)]
+    return names
+
+
+def _measured(part: _Part, name: str) -> Measured:
+    run = replace(part.run, rows=[replace(row, where=name) for row in part.run.rows])
+    noise = noises.noise(run.main_records, run.environments)
+    return Measured(name, part.folder, Contents(run, (), {}, part.missing, noise))
+
+
+class Problem(NamedTuple):
+    """What has to be the same for epochs to stand beside each other; data: a digest of the files.
+
+    Not the threads: how many cores there are is what a machine differs in.
+    """
+
+    workload: str
+    device: str
+    batch_size: int
+    samples: int
+    name: str
+    data: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.workload}: {self.device}, batch size {self.batch_size}, {self.samples:,} "
+            f"samples of {self.name}"
+        )
+
+
+Alike = Mapping[str, Mapping[str, Row]]  # rows by what they are called, and by the machine's name
+
+
+def alike(found: Iterable[Measured]) -> dict[Problem, Alike]:
+    """Return the rows of each problem that at least two machines were asked to solve.
+
+    Those of a run's first size alone: a sweep is the business of its own report.
+    """
+    groups: dict[Problem, dict[str, dict[str, Row]]] = defaultdict(lambda: defaultdict(dict))
+    for each in found:
+        data = _data(each.of.run)
+        for row in each.rows:
+            if not row.swept:
+                case = row.case
+                problem = Problem(case.workload, case.device, case.batch_size, case.samples, *data)
+                groups[problem][tables.name(case)][each.name] = row
+    return {problem: rows for problem, rows in groups.items()
+            if len({name for row in rows.values() for name in row}) > 1}  # fmt: skip
+
+
+def _data(run: Loaded) -> tuple[str, str]:
+    """Return the name of a run's data, and a digest of their files."""
+    told = next((each.data for each in run.environments.values()), {})
+    return str(told.get("name")), fingerprint([told.get("name"), told.get("sha256")])
+
+
+def machines(found: Sequence[Measured]) -> list[Table]:
+    """Return a table for each problem: an implementation a line, and its epoch on each machine."""
+    return [_compared(problem, rows, found) for problem, rows in alike(found).items()]
+
+
+def _compared(problem: Problem, rows: Alike, found: Sequence[Measured]) -> Table:
+    there = {name: row for its in rows.values() for name, row in its.items()}
+    names = [each.name for each in found if each.name in there]
+    lines = [
+        [called, *(_epoch(its.get(name)) for name in names), numbers.error(_error(its.values()))]
+        for called, its in rows.items()
+    ]
+    headings = [f"{name}, {_threads(there[name])}" for name in names]
+    return Table(str(problem), ("implementation", *headings, "parity error"), lines, 1, NOTE)
+
+
+def _threads(row: Row) -> str:
+    return f"{row.case.threads} thread{'s' * (row.case.threads > 1)}"
+
+
+def _epoch(row: Row | None) -> str:
+    """Show an epoch, or why there is none."""
+    if row is None:
+        return "not measured"
+    if row.ranked:
+        return numbers.duration_interval(row.epoch)
+    return next((status for status, _ in row.faults if status == "failed"), row.faults[0][0])
+
+
+def _error(rows: Iterable[Row]) -> float | None:
+    return max((row.parity_error for row in rows if row.parity_error is not None), default=None)
+
+
+def overview(found: Sequence[Measured]) -> Table:
+    """Return what the runs are: where, when, with what, and how disturbed."""
+    lines = [
+        [each.name, each.folder.name, each.of.run.run.created, _versions(each.of.run),
+         numbers.whole(each.of.missing), "; ".join(each.of.noise.causes) or "none recorded"]
+        for each in found
+    ]  # fmt: skip
+    headings = ("machine", "run", "started", "suite", "trials missing", "disturbances")
+    return Table("Where and when", headings, lines, len(headings))
+
+
+def _versions(run: Loaded) -> str:
+    """Name the versions of the suite that measured."""
+    told = [each.suite for each in run.environments.values()]
+    named = (f"{its.get('version')}, commit {str(its.get('commit'))[:12]}" for its in told)
+    return "; ".join(dict.fromkeys(named))

@@ -1,0 +1,76 @@
+"""The sections of a report of several runs: every row or column of a table names its machine."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from bench.report import prose, several_charts, tables
+from bench.report.sections import Picture, Section
+from bench.report.several import Alike, Measured, Problem, alike, machines, overview
+from bench.report.tables import Table
+
+COMPARED = "The machines compared"
+NOT_ALIKE = "No problem was given to two of them: their sizes, their devices or their data differ."
+
+
+def sections(found: Sequence[Measured], ways: Sequence[str]) -> list[Section]:
+    """Return the sections in their order; ways: where each run's own report is."""
+    return [
+        Section(COMPARED, machines(found), NOT_ALIKE, list(_pictures(found))),
+        Section("The runs", [overview(found)], "", remarks=_elsewhere(found, ways)),
+        Section(prose.FIGURES, list(_figures(found)), prose.NO_FIGURES),
+        Section(prose.FAULTS, list(_faults(found)), prose.NO_FAULTS),
+        Section(prose.NOISE, [_noise(found)], ""),
+        Section(prose.MACHINE, [_machine(each) for each in found], ""),
+    ]
+
+
+def _pictures(found: Sequence[Measured]) -> Iterator[Picture]:
+    names = [each.name for each in found]
+    for number, (problem, rows) in enumerate(alike(found).items(), 1):
+        if any(row.ranked for its in rows.values() for row in its.values()):
+            yield _picture(f"machines-{number}", problem, rows, names)
+
+
+def _picture(name: str, problem: Problem, rows: Alike, names: Sequence[str]) -> Picture:
+    title = f"Epoch time on each machine, {problem}"
+    return Picture(name, title, partial(several_charts.by_machine, rows, names, title))
+
+
+def _elsewhere(found: Sequence[Measured], ways: Sequence[str]) -> list[str]:
+    """Say where the rest of each run is: what is only about one machine."""
+    lines = dict.fromkeys(
+        f"{each.folder.name}: ceiling, starts, growth and memory are in its own report: {way}"
+        for each, way in zip(found, ways, strict=True)
+    )
+    return list(lines)
+
+
+def _figures(found: Sequence[Measured]) -> Iterator[Table]:
+    lines = [
+        [line[0], each.name, *line[1:]]
+        for each in found for line in tables.figures(each.of.run.figures)
+    ]  # fmt: skip
+    first, *rest = tables.FIGURE_HEADINGS
+    if lines:
+        yield Table("On each machine", (first, "machine", *rest), lines, len(rest) + 2)
+
+
+def _faults(found: Sequence[Measured]) -> Iterator[Table]:
+    lines = [[each.name, *line] for each in found for line in tables.faults(each.rows)]
+    if lines:
+        headings = ("machine", *tables.FAULT_HEADINGS)
+        yield Table("What was not measured, and why", headings, lines, len(headings))
+
+
+def _noise(found: Sequence[Measured]) -> Table:
+    """Put the measures of noise side by side, a machine a column."""
+    each = [tables.noise(one.of.noise) for one in found]
+    lines = [[its[0][0], *(line[1] for line in its)]
+             for its in zip(*(table.lines for table in each), strict=True)]  # fmt: skip
+    return Table("What moved in each run", ("what", *(one.name for one in found)), lines, 1)
+
+
+def _machine(found: Measured) -> Table:
+    run = found.of.run
+    lines = [prose.command(run.run), *prose.machine(run.run, run.environments)]
+    return Table(found.name, ("command, machine and software",), [[line] for line in lines], 1)

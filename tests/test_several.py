@@ -1,0 +1,269 @@
+"""Several runs in one report: every row keeps its machine, and no ratio goes across two."""
+
+import csv
+import re
+
+import pytest
+from fixtures_records import MACHINE, bare, case, environment, run, trials, write
+
+from bench import store
+from bench.error import UserError
+from bench.ranking import comparable, times_fastest
+from bench.report import several, several_charts, several_files
+from bench.report.several_sections import COMPARED, sections
+
+FAST = {**MACHINE, "id": "fast", "name": "4-core Fast CPU"}
+SLOW = {**MACHINE, "id": "slow", "name": "2-core Slow CPU"}
+HOSTILE = "a | b\n## c `d` <script>x</script> [e](f)"
+
+
+def measured(folder, machine, *records, plan=None, **changes):
+    cases = {record.case.slug: record.case for record in records}
+    plan = plan or run(*cases.values(), run=folder.name)
+    return write(folder, plan, *records, machine=machine, **changes)
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two runs of the same two cases: one machine takes a tenth of the other's time."""
+    fast = [*trials(case("a", threads=4), 0.01, 0.01), *trials(case("b", threads=4), 0.03, 0.03)]
+    slow = [*trials(case("a"), 0.1, 0.1), *trials(case("b"), 0.2, 0.2)]
+    return [measured(tmp_path / "fast", FAST, *fast), measured(tmp_path / "slow", SLOW, *slow)]
+
+
+def rows(found):
+    return [row for each in found for row in each.rows]
+
+
+def test_each_row_keeps_its_machine_and_is_held_against_the_fastest_there(two):
+    found = rows(several.read(two))
+    assert [(row.where, row.case.implementation) for row in found] == [
+        ("4-core Fast CPU", "a"), ("4-core Fast CPU", "b"),
+        ("2-core Slow CPU", "a"), ("2-core Slow CPU", "b"),
+    ]  # fmt: skip
+    ratios = [times_fastest(found, row).mean for row in found]
+    assert ratios == pytest.approx([1, 3, 1, 2])
+    assert [len(comparable(found, row)) for row in found] == [2, 2, 2, 2]
+
+
+def test_rows_of_the_same_problem_on_two_machines_are_not_comparable(tmp_path):
+    folders = [measured(tmp_path / name, machine, *trials(case("a"), epoch, epoch))
+               for name, machine, epoch in (("x", FAST, 0.1), ("y", SLOW, 0.2))]  # fmt: skip
+    found = rows(several.read(folders))
+    assert [times_fastest(found, row).mean for row in found] == [1, 1]
+
+
+def test_two_runs_of_one_machine_are_not_held_against_each_other_either(tmp_path):
+    folders = [measured(tmp_path / name, SLOW, *trials(case("a"), epoch, epoch))
+               for name, epoch in (("x", 0.1), ("y", 0.2))]  # fmt: skip
+    found = several.read(folders)
+    assert [each.name for each in found] == ["2-core Slow CPU (x)", "2-core Slow CPU (y)"]
+    assert [times_fastest(rows(found), row).mean for row in rows(found)] == [1, 1]
+
+
+def test_a_run_that_went_on_elsewhere_is_apart_by_machine(tmp_path):
+    folder = measured(tmp_path / "x", FAST, *trials(case("a"), 0.1), *trials(case("b"), 0.2))
+    store.add_environment(folder, environment(id="there", machine=SLOW))
+    (good,) = trials(case("a"), 1.0, environment="there")
+    store.append(folder, good)
+    store.append(folder, bare(case("a"), 2, environment="there", status="failed"))
+    found = several.read([folder])
+    assert [each.name for each in found] == ["4-core Fast CPU", "2-core Slow CPU"]
+    assert [(row.where, row.case.implementation, len(row.faults)) for row in rows(found)] == [
+        ("4-core Fast CPU", "a", 0), ("4-core Fast CPU", "b", 0), ("2-core Slow CPU", "a", 1),
+    ]  # fmt: skip
+    assert set(found[1].of.run.environments) == {"there"}
+
+
+def test_machines_of_one_name_in_one_run_are_told_apart_by_their_id(tmp_path):
+    folder = measured(tmp_path / "x", FAST, *trials(case("a"), 0.1))
+    store.add_environment(folder, environment(id="there", machine={**FAST, "id": "other"}))
+    store.append(folder, bare(case("b"), environment="there"))
+    assert [each.name for each in several.read([folder])] == [
+        f"4-core Fast CPU ({folder}, fast)", f"4-core Fast CPU ({folder}, other)",
+    ]  # fmt: skip
+
+
+def test_a_run_without_a_record_has_its_place(tmp_path):
+    (found,) = several.read([measured(tmp_path / "x", FAST, plan=run(case()))])
+    assert (found.name, list(found.rows), found.of.missing) == ("4-core Fast CPU", [], 2)
+
+
+def test_a_run_that_is_named_twice_is_refused(two, tmp_path):
+    with pytest.raises(UserError, match=r".*fast and .*fast are one run; name it once"):
+        several.read([two[0], tmp_path / "slow" / ".." / "fast"])
+
+
+# ----- the machines compared
+
+
+def test_the_machines_stand_side_by_side_with_intervals_and_without_a_ratio(two):
+    (table,) = several.machines(several.read(two))
+    assert table.title == "sgd: cpu, batch size 32, 48,000 samples of fashion-mnist"
+    assert table.headings == (
+        "implementation", "4-core Fast CPU, 4 threads", "2-core Slow CPU, 2 threads", "parity error"
+    )  # fmt: skip
+    assert table.lines == [
+        ["a", "10.0 ms [10.0, 10.0]", "100 ms [100, 100]", "1.5e-06"],
+        ["b", "30.0 ms [30.0, 30.0]", "200 ms [200, 200]", "1.5e-06"],
+    ]
+
+
+def test_what_one_machine_lacks_is_said(tmp_path):
+    fast = [*trials(case("a"), 0.1), *trials(case("b"), 0.1), bare(case("c"), status="unavailable")]
+    slow = [
+        *trials(case("a"), 0.2),
+        bare(case("c")),
+        *trials(case("d", objective="one-vs-rest"), 1),
+    ]
+    found = several.read(
+        [measured(tmp_path / "x", FAST, *fast), measured(tmp_path / "y", SLOW, *slow)]
+    )
+    (table,) = several.machines(found)
+    assert table.lines == [
+        ["a", "100 ms", "200 ms", "1.5e-06"], ["b", "100 ms", "not measured", "1.5e-06"],
+        ["c", "unavailable", "failed", "—"],
+        ["d (one-vs-rest)", "not measured", "1.00 s", "1.5e-06"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "data"),
+    [
+        ({"workload": "textbook"}, {}),
+        ({"batch_size": 64}, {}),
+        ({"samples": 9600}, {}),
+        ({"device": "gpu"}, {}),
+        ({}, {"sha256": {"train images": "another"}}),
+        ({}, {"name": "digits"}),
+    ],
+)
+def test_other_problems_are_not_put_side_by_side(tmp_path, changes, data):
+    other = {"name": "fashion-mnist", "source": "a mirror", "sha256": {}, **data}
+    fast = measured(tmp_path / "x", FAST, *trials(case("a"), 0.1))
+    slow = measured(tmp_path / "y", SLOW, *trials(case("a", **changes), 0.1), data=other)
+    found = several.read([fast, slow])
+    assert several.machines(found) == []
+    (first, *_) = sections(found, ["x", "y"])
+    assert (first.title, list(first.tables), list(first.pictures)) == (COMPARED, [], [])
+    assert first.nothing.startswith("No problem was given to two of them")
+
+
+def test_a_sweep_is_left_to_the_report_of_its_run(tmp_path):
+    folders = []
+    for name, machine in (("x", FAST), ("y", SLOW)):
+        plan = run(case("a"), sweep=(case("a", batch_size=8),), run=name)
+        records = [*trials(case("a"), 0.1), *trials(case("a", batch_size=8), 0.3)]
+        folders.append(measured(tmp_path / name, machine, *records, plan=plan))
+    (table,) = several.machines(several.read(folders))
+    assert "batch size 32" in table.title
+
+
+def test_the_chart_has_a_dot_for_each_machine_and_the_numbers_of_the_table(two):
+    found = several.read(two)
+    ((problem, alike),) = several.alike(found).items()
+    chart = several_charts.by_machine(alike, [each.name for each in found], str(problem)).to_dict()
+    points = (
+        next(iter(chart["datasets"].values())) if "datasets" in chart else chart["data"]["values"]
+    )
+    assert [(one["name"], one["machine"], round(one["mean"])) for one in points] == [
+        ("a", "4-core Fast CPU", 10), ("a", "2-core Slow CPU", 100),
+        ("b", "4-core Fast CPU", 30), ("b", "2-core Slow CPU", 200),
+    ]  # fmt: skip
+
+
+# ----- the files
+
+
+def section(text, title):
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_the_files_hold_every_row_with_its_machine(two, tmp_path):
+    output = tmp_path / "both"
+    text = several_files.write(two, output).read_text(encoding="utf-8")
+    workload = section(text, "Workload sgd: SGD(learning_rate=0.05)")
+    lines = [line.split(" | ") for line in workload.splitlines() if line.startswith("| ")]
+    assert lines[0][:2] == ["| implementation", "machine"]
+    assert [(line[0], line[1]) for line in lines[2:]] == [
+        ("| a", "4-core Fast CPU"), ("| b", "4-core Fast CPU"),
+        ("| a", "2-core Slow CPU"), ("| b", "2-core Slow CPU"),
+    ]  # fmt: skip
+    assert "On this 4-core Fast CPU, **a** trains fastest" in workload
+    assert "On this 2-core Slow CPU, **a** trains fastest" in workload
+    with (output / "summary.csv").open(encoding="utf-8", newline="") as stream:
+        found = list(csv.DictReader(stream))
+    assert [(line["machine"], line["implementation"]) for line in found] == [
+        ("4-core Fast CPU", "a"), ("4-core Fast CPU", "b"),
+        ("2-core Slow CPU", "a"), ("2-core Slow CPU", "b"),
+    ]  # fmt: skip
+    assert (output / "machines-1.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert "](machines-1.svg)" in section(text, COMPARED)
+    page = (output / "report.html").read_text(encoding="utf-8")
+    chosen = page.split('name="machine">')[1].split("</select>")[0]
+    assert re.findall("<option>(.*?)</option>", chosen) == ["2-core Slow CPU", "4-core Fast CPU"]
+    for each in ("100 ms [100, 100]", "30.0 ms [30.0, 30.0]"):
+        assert page.count(f">{each}</td>") == 2  # of all rows, and of the machines side by side
+
+
+def test_runs_of_one_machine_are_named_beside_what_was_found(tmp_path):
+    folders = [measured(tmp_path / name, SLOW, *trials(case("a"), 0.1, 0.1)) for name in ("x", "y")]
+    text = several_files.write(folders, tmp_path / "both").read_text(encoding="utf-8")
+    for name in ("x", "y"):
+        assert f"\n2-core Slow CPU ({name}): On this 2-core Slow CPU, **a** alone was" in text
+
+
+def test_each_run_is_named_with_the_way_to_its_own_report(two, tmp_path):
+    (two[0] / "report.html").write_text("")
+    text = several_files.write(two, tmp_path / "results" / "both").read_text(encoding="utf-8")
+    assert "report: ../../fast/report.html" in text
+    assert f"report: python -m bench report {two[1]}".replace("_", "\\_") in text
+    machines = section(text, "Machine and software")
+    assert machines.index("### 4-core Fast CPU") < machines.index("### 2-core Slow CPU")
+
+
+def test_faults_and_figures_name_their_machine(tmp_path):
+    figure = bare(case("figure-keras", workload="figure"), kind="figure", status="ok",
+                  figure={"validation_accuracy": 0.85}, figure_seconds=1.0)  # fmt: skip
+    fast = measured(
+        tmp_path / "x", FAST, *trials(case("a"), 0.1), figure, plan=run(case("a"), run="x")
+    )
+    slow = measured(tmp_path / "y", SLOW, bare(case("a"), reason="it stumbled"))
+    text = several_files.write([fast, slow], tmp_path / "both").read_text(encoding="utf-8")
+    assert "| 2-core Slow CPU | sgd | a |" in section(text, "Failed and unavailable")
+    assert "| figure-keras | 4-core Fast CPU |" in section(text, "The textbook's figures and ours")
+
+
+@pytest.mark.parametrize("name", ["run.json", "comparison.json", "calibration.json"])
+def test_what_was_measured_is_not_written_over(two, tmp_path, name):
+    output = tmp_path / "both"
+    several_files.write(two, output)
+    several_files.write(two, output)
+    (output / name).write_text("{}")
+    before = (output / "report.md").read_bytes()
+    with pytest.raises(UserError, match=r"both holds what was measured; choose another --output"):
+        several_files.write(two[:1], output)
+    assert (output / "report.md").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_one_line(two, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot write to .*file"):
+        several_files.write(two, tmp_path / "file")
+
+
+def test_no_name_of_a_record_becomes_markup(tmp_path):
+    folders = []
+    for name, machine in (("x", FAST), ("y", SLOW)):
+        hostile = {**machine, "name": f"{machine['name']} {HOSTILE}"}
+        records = [*trials(case(HOSTILE), 0.1, 0.1), bare(case("b"), reason=HOSTILE)]
+        folders.append(measured(tmp_path / name, hostile, *records))
+    text = several_files.write(folders, tmp_path / "both").read_text(encoding="utf-8")
+    page = (tmp_path / "both" / "report.html").read_text(encoding="utf-8")
+    assert "<script>x" not in text
+    assert "<script>x" not in page
+    assert not re.search(r"^## c", text, re.MULTILINE)
+    assert "[e](f)" not in text.replace("\\[e\\](f)", "")
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        columns = {len(re.split(r"(?<!\\)\|", line)) for line in block.splitlines()}
+        assert len(columns) == 1
