@@ -18,6 +18,7 @@ def test_a_child_is_made_of_this_python_and_of_the_suites_own_implementations():
 def test_another_folder_of_implementations_is_what_a_child_imports(launched, tmp_path):
     place = tmp_path / "implementations"
     place.mkdir()
+    (place / "__init__.py").touch()
     (place / "softmax_old.py").write_text(
         "from pathlib import Path\nimport bench.contract\n"
         "Path('seen').write_text(f'{__file__}\\n{bench.contract.__file__}')\n"
