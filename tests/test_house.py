@@ -13,10 +13,12 @@ from time import perf_counter  # noqa: TID251 - of the command line, not of a fr
 import pytest
 
 import bench
-from bench import dataset
+from bench import dataset, store
 from bench.check import REJECTED
+from bench.gate import findings
 from bench.gate.calibrated import Calibrated
-from bench.report import calibration, files, shown
+from bench.gate.comparison import Comparison
+from bench.report import calibration, files, shown, versions
 from implementations import FIGURES, IMPLEMENTATIONS, PROBES
 
 ROOT = Path(bench.__file__).parents[1]
@@ -218,6 +220,19 @@ def said(page: Path) -> str:
     """Return a page without what another version of Altair or Vega may write otherwise."""
     drawn = r'<script.*?</script>|\b(?:content|src)="[^"]*"'
     return re.sub(drawn, "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def test_the_comparisons_of_releases_are_what_their_records_give():
+    page = (ROOT / "docs" / "releases.md").read_text(encoding="utf-8")
+    folders = [one.parent for one in (ROOT / "results" / "reference").glob("*/comparison.json")]
+    assert len(folders) == 2
+    for folder in folders:
+        assert f"`results/reference/{folder.name}/`" in page
+        plan = store.read_plan(folder / "comparison.json", Comparison)
+        lines = versions.table(plan, findings.read(folder)).lines
+        assert len(lines) == 2
+        for *most, _, error in lines:  # the page leaves the accuracy out
+            assert f"| {' | '.join([*most, error])} |" in page
 
 
 @pytest.mark.full  # many thousands of decisions are drawn once more
