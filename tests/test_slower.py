@@ -1,5 +1,8 @@
 """A slowdown that is known: in the epochs that are meant, as large as it was asked for."""
 
+from operator import truediv
+from statistics import median
+
 import numpy as np
 import pytest
 
@@ -106,12 +109,13 @@ def test_burning_reads_the_clock_until_the_time_is_over_and_sleeps_never(monkeyp
 
 def test_in_a_child_every_second_epoch_takes_twice_as_long(launched):
     outcome = launched(
-        child=Child(timeout=60, threads=1), brief=True, epochs=20, samples=1440, batch_size=8,
+        child=Child(timeout=60, threads=1), brief=True, epochs=20, samples=1440, batch_size=2,
         slowdown={"share": 1.0, "every": 2},
     )  # fmt: skip
     assert outcome.status == "ok", outcome.reason
     seconds, cpu = (outcome.document[name] for name in ("epoch_seconds", "epoch_cpu_seconds"))
     assert len(seconds) == 20
-    # The first of the timed epochs is the first since the reset; the least of ten is a steady one.
-    assert min(seconds[1::2]) / min(seconds[::2]) == pytest.approx(2, rel=0.25)
-    assert min(cpu[1::2]) / min(cpu[::2]) == pytest.approx(2, rel=0.25)
+    # The first of the timed epochs is the first since the reset. A slow moment hits neighbours alike,
+    # or few of the ten pairs.
+    assert median(map(truediv, seconds[1::2], seconds[::2])) == pytest.approx(2, rel=0.2)
+    assert median(map(truediv, cpu[1::2], cpu[::2])) == pytest.approx(2, rel=0.2)
