@@ -115,7 +115,7 @@ def test_in_a_child_every_second_epoch_takes_twice_as_long(launched):
     assert outcome.status == "ok", outcome.reason
     seconds, cpu = (outcome.document[name] for name in ("epoch_seconds", "epoch_cpu_seconds"))
     assert len(seconds) == 20
-    # The first of the timed epochs is the first since the reset. A slow moment hits neighbours alike,
-    # or few of the ten pairs.
+    # The first of the timed epochs is the first since the reset. A slow moment hits two neighbours
+    # alike, or few of the ten pairs.
     assert median(map(truediv, seconds[1::2], seconds[::2])) == pytest.approx(2, rel=0.2)
     assert median(map(truediv, cpu[1::2], cpu[::2])) == pytest.approx(2, rel=0.2)
