@@ -40,3 +40,9 @@ def test_a_picture_is_no_number():
     points = [{"class": "shirt", "image": None}, {"class": "bag", "image": "data:image/png,"}]
     assert drawn(data={"values": points}).numbers == [(["class"], [["shirt"], ["bag"]], set())]
     assert drawn(data={"url": "data.csv"}, mark="bar").numbers == []
+
+
+def test_the_size_is_that_of_the_picture():
+    svg = '<svg xmlns="x" width="775" height="463.5" viewBox="0 0 1 1"><rect width="7"/></svg>'
+    assert Drawn("a.svg", "a", svg, {}).size == ("775", "463.5")
+    assert drawn().size == ("", "")

@@ -1,5 +1,6 @@
 """A chart that was drawn: its file, its SVG, and the specification that the page draws again."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -37,6 +38,13 @@ class Drawn:
         if isinstance(said, str):
             return [said]
         return [line for key in ("text", "subtitle") for line in _lines(said.get(key))]
+
+    @property
+    def size(self) -> tuple[str, str]:
+        """Width and height of the SVG, pixels: a page keeps the place of a picture that is late."""
+        width, height = (re.search(rf'^<svg[^>]* {side}="([0-9.]+)"', self.svg)
+                         for side in ("width", "height"))  # fmt: skip
+        return (width[1] if width else "", height[1] if height else "")
 
     @property
     def inner(self) -> dict[str, Any]:

@@ -30,8 +30,11 @@ def page(of: Contents) -> str:
 
 
 def scripts() -> list[str]:
-    """Return the programs of a page with charts and a table to sort."""
-    return [vega.library(), html.part("report.js")]
+    """Return the programs of a page with charts and a table to sort.
+
+    The table does not wait for the charts, of whose work Vega's beginning is a good part.
+    """
+    return [html.part("table.js"), vega.library(), html.part("charts.js")]
 
 
 def _workload(of: Contents, name: str) -> dict[str, Any]:
