@@ -94,9 +94,7 @@
       config: config(its, room, columns, specification.spec?.width ?? room),
       tooltip: { disableDefaultStyle: true },
     });
-    const svg = one.place.firstElementChild;
-    svg.ariaHidden = "true"; // its place has a text, and a table below
-    return Number(svg.getAttribute("width")) - room;
+    return Number(one.place.firstElementChild.getAttribute("width")) - room;
   };
 
   const drawOne = async (one) => {
