@@ -55,7 +55,7 @@ def _layers(points: Points) -> list[Any]:
 
     x = alt.X(
         "seconds:Q", scale=alt.Scale(type="log", nice=False, padding=8),
-        title="seconds since the start (log)",
+        title="seconds (log scale)",
         axis=alt.Axis(**ticks.axis(point["seconds"] for point in points), format="~g"),
     )  # fmt: skip
     y = alt.Y(
