@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -125,7 +126,7 @@ def begin(entry: Implementation) -> Case:
     )  # fmt: skip
 
 
-_UNFILLED: dict = {  # type: ignore[type-arg]  # of mixed values, unpacked into Case
+_UNFILLED: dict[str, Any] = {
     "workload": "", "device": "cpu", "batch_size": 0, "threads": 0, "samples": 0, "epochs": 0,
 }  # fmt: skip
 

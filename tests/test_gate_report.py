@@ -133,12 +133,15 @@ def test_the_commands_measure_what_is_undecided_and_nothing_else(mixed):
     assert line.count("--implementation") == 2
 
 
+def split(line):
+    return tuple(cell.strip() for cell in line.split("  ") if cell.strip())
+
+
 def test_the_terminal_shows_the_same_cells(mixed):
     stream = io.StringIO()
     Console(file=stream, width=240).print(terminal.laid_out(gate.table(mixed)))
     title, headings, *lines = stream.getvalue().splitlines()
     table = gate.table(mixed)
-    split = lambda line: tuple(cell.strip() for cell in line.split("  ") if cell.strip())  # noqa: E731
     assert title.strip() == table.title
     assert split(headings) == table.headings
     assert [split(line) for line in lines] == [tuple(line) for line in table.lines]

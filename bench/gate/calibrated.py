@@ -3,7 +3,7 @@
 import math
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, variance
@@ -15,7 +15,7 @@ from bench.gate.findings import Pair, good_pairs
 from bench.gate.looks import LEAST
 from bench.gate.quantities import EPOCH, log_ratio
 from bench.gate.verdict import Rule
-from bench.result import Slowdown
+from bench.result import Record, Slowdown
 from bench.store import read_plan, read_records
 
 
@@ -42,9 +42,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Standard deviations of logarithms: of epochs within a process, and of processes' least epochs
-    within a block and, beyond what that explains, between blocks; of so many blocks.
-    """  # noqa: D205 - one sentence
+    """Standard deviations of logarithms, from so many blocks.
+
+    epochs: within a process. processes: of their least epochs, within a block. blocks: beyond what
+    that explains.
+    """
 
     epochs: float
     processes: float
@@ -126,7 +128,7 @@ def folder(machine: str) -> Path:
 
 def _blocks(path: Path) -> Iterable[tuple[tuple[str, Slowdown | None], Block]]:
     plan = read_plan(path, Calibration)
-    by_block: Mapping[tuple[str, int], list] = defaultdict(list)  # type: ignore[type-arg]
+    by_block: defaultdict[tuple[str, int], list[Record]] = defaultdict(list)
     for record in read_records(path.parent):
         by_block[record.case.slug, (record.round - 1) // plan.pairs].append(record)
     for (slug, _), records in by_block.items():

@@ -175,9 +175,9 @@ def executable(text: str) -> str | None:
     """
     if "/" in text:
         # Not Path.resolve(), which follows links. A bare name would be looked for on PATH.
-        return shutil.which(os.path.abspath(expanded(text)))  # noqa: PTH100
+        return shutil.which(os.path.abspath(expanded(text)))  # noqa: PTH100 - see above
     found = shutil.which(text) if text.startswith(("python", "pypy")) else None
-    return None if found is None else os.path.abspath(found)  # noqa: PTH100 - as above
+    return None if found is None else os.path.abspath(found)  # noqa: PTH100 - see above
 
 
 def _ask(text: str, python: str) -> None:

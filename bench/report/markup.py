@@ -41,7 +41,8 @@ def document(text: str, link: Callable[[str], str], picture: Callable[[str], str
     title = _name_headings(tokens)
     for name, said in _INSTEAD.items():
         reader.add_render_rule(name, lambda *_, said=said: said)
-    return Document(title, Markup(reader.renderer.render(tokens, reader.options, {})))  # noqa: S704
+    rendered = reader.renderer.render(tokens, reader.options, {})
+    return Document(title, Markup(rendered))  # noqa: S704 - HTML in the text was left out
 
 
 def _every(tokens: Sequence["Token"]) -> Iterator["Token"]:
