@@ -18,9 +18,10 @@ import numpy as np
 from bench import mistakes, plan, request
 from bench.child import Child
 from bench.contract import Device, Params
-from bench.dataset import Dataset, read
+from bench.dataset import Dataset
 from bench.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
 from bench.launch import Outcome, launch
+from bench.prepared import read
 from bench.result import Case
 from bench.sizes import Size
 from bench.workload import EXAMINATION, order

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import dataset, reference
+from bench import prepared, reference
 from bench.contract import Params, Problem
 from bench.examine import predictions
 from bench.result import Case, Parity
@@ -58,8 +58,8 @@ class Judge:
         self._folder = folder
         self._classes = classes
         self.seed = seed
-        self._validation = _double(*dataset.read(folder, "validation"))
-        self._test = _double(*dataset.read(folder, "test"))
+        self._validation = _double(*prepared.read(folder, "validation"))
+        self._test = _double(*prepared.read(folder, "test"))
         self._oracles: dict[tuple[object, ...], list[reference.Solution]] = {}
 
     def judge(self, case: Case, params: Path, predicted: Path) -> Judgement:
@@ -140,7 +140,7 @@ class Judge:
 
     def problem(self, case: Case) -> Problem:
         """Return the problem that a case trains."""
-        images, labels = dataset.read_samples(self._folder, case.samples)
+        images, labels = prepared.read_samples(self._folder, case.samples)
         optimizer = WORKLOADS[case.workload].optimizer
         return Problem(images, labels, self._classes, case.batch_size, optimizer)
 

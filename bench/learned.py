@@ -8,7 +8,7 @@ from typing import TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import dataset, reference, store
+from bench import prepared, reference, store
 from bench.contract import Params
 from bench.dataset import Dataset
 from bench.result import Case, Record
@@ -39,7 +39,7 @@ def learned(
             if (params := _last(folder, case, records, data)) is not None]  # fmt: skip
     if not kept:
         return []
-    images = dataset.read(data.folder, "test")[0].astype(np.float64)
+    images = prepared.read(data.folder, "test")[0].astype(np.float64)
     logits = reference.forward_each([params for _, params in kept], images)
     return [
         Learned(case, params.weight, each.argmax(axis=1))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast, get_args
 
-from bench import dataset, plan, probe, store
+from bench import dataset, plan, prepared, probe, store
 from bench.check import Examiner
 from bench.contract import Device
 from bench.error import UserError
@@ -134,7 +134,7 @@ def _selection(given: Given, precision: float | None) -> plan.Selection:
         whole_numbers("--samples", given.samples),
     )
     threads = known_threads(given.threads)
-    images, labels = dataset.read(dataset.find(given.data).folder, "train")
+    images, labels = prepared.read(dataset.find(given.data).folder, "train")
     # Where one number fits, a larger one is a row with its reason.
     fits(min(samples, default=0), images.shape[1])
     return plan.Selection(

@@ -7,26 +7,26 @@ from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
-from bench import dataset
+from bench import prepared
 from bench.dataset import Dataset
 
 # From black to white, as dark a terminal as it may be: one character for two rows of pixels.
 SHADES = " .:-=+*#%@"
-PARTS: tuple[dataset.Part, ...] = ("train", "validation", "test")
+PARTS: tuple[prepared.Part, ...] = ("train", "validation", "test")
 
 
 def facts(found: Dataset) -> Text:
     """Say what the data are, where they came from and where they lie, with every shape."""
     lines = [f"{found.name}, {found.source}, prepared in {found.folder}"]
     for part in PARTS:
-        images, labels = dataset.read(found.folder, part)
+        images, labels = prepared.read(found.folder, part)
         lines.append(f"{part:<11}images {images.shape} {images.dtype}, labels {labels.shape}")
     return Text("\n".join(lines))
 
 
 def counts(found: Dataset) -> Table:
     """Count each class in each part."""
-    labels = [dataset.read_labels(found.folder, part) for part in PARTS]
+    labels = [prepared.read_labels(found.folder, part) for part in PARTS]
     table = Table("label", "class", *PARTS, box=None, pad_edge=False)
     for label, name in enumerate(found.class_names):
         numbers = [str(int((part == label).sum())) for part in labels]
@@ -39,7 +39,7 @@ def images(found: Dataset, width: int) -> Text:
     side = math.isqrt(found.features)
     if side * side != found.features:
         return Text("the images are not square and cannot be drawn")
-    first, labels = dataset.read_first(found.folder, 10)
+    first, labels = prepared.read_first(found.folder, 10)
     drawn = [_drawing(image.reshape(side, side)) for image in first]
     names = [found.class_names[label][:side].ljust(side) for label in labels]
     abreast = max(1, min(10, width // (side + 1)))

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import dataset, guard, machine, slower
+from bench import guard, machine, prepared, slower
 from bench.contract import Problem, Unavailable
 from bench.examine import Asked, examine
 from bench.guard import FaultError
@@ -114,14 +114,14 @@ def examined(
 def unchanged(untouched: guard.Untouched, problem: Problem, request: Document) -> None:
     """Raise FaultError where the suite or the data are not as they were."""
     untouched.check()
-    data = dataset.read_samples(Path(request["data"]), request["samples"])
+    data = prepared.read_samples(Path(request["data"]), request["samples"])
     guard.same("the training data it was given", data, (problem.images, problem.labels))
 
 
 def prepare(request: Document, untouched: guard.Untouched) -> tuple[Problem, Request]:
     """Read the data, every page of them, and make the initial weights."""
-    images, labels = dataset.read_samples(Path(request["data"]), request["samples"])
-    test_images, _ = dataset.read(Path(request["data"]), "test")
+    images, labels = prepared.read_samples(Path(request["data"]), request["samples"])
+    test_images, _ = prepared.read(Path(request["data"]), "test")
     workload = WORKLOADS[request["workload"]]
     classes = request["classes"]
     problem = Problem(images, labels, classes, request["batch_size"], workload.optimizer)
@@ -148,7 +148,7 @@ def ceiling(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mo
 def figure(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
     """Run one of the textbook's programs; its quantities by name."""
     module, import_seconds = timed(load, request)
-    textbook, between_seconds = timed(dataset.read_textbook, Path(request["data"]))
+    textbook, between_seconds = timed(prepared.read_textbook, Path(request["data"]))
     values, seconds = timed(module.run, textbook)
     return {
         "import_seconds": import_seconds,

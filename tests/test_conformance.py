@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench import check, dataset, plan, request
+from bench import check, dataset, plan, prepared, request
 from bench.dataset import DataError
 from bench.judge import TOLERANCE, Judge
 from bench.launch import Child, launch
@@ -54,7 +54,7 @@ def conforms(judge_of, tmp_path):
 
     def check(entry, data, **changes):
         needs_framework(entry)
-        samples = len(dataset.read(data.folder, "train")[1])
+        samples = len(prepared.read(data.folder, "train")[1])
         # One thread, because two of them wait for each other where the machine is busy.
         chosen = {"workload": "sgd", "device": "cpu", "batch_size": 32, "samples": samples}
         chosen |= {"epochs": 5, "threads": 1, **changes}

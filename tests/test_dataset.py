@@ -12,7 +12,7 @@ from fixtures_data import idx_files, write_idx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import cache, dataset, idx, sources
+from bench import cache, dataset, idx, prepared, sources
 from bench.dataset import DataError
 
 
@@ -53,7 +53,7 @@ def test_a_folder_is_split_scaled_and_recorded(folder, own_cache, files):
     assert found.class_names == tuple("0123456789")
     assert found.sha256 == write_idx(folder, files)
     assert found.folder.parent == own_cache
-    images, labels = dataset.read(found.folder, "test")
+    images, labels = prepared.read(found.folder, "test")
     assert np.array_equal(images, files[idx.TEST_IMAGES].reshape(10, 16) / np.float32(255))
     assert np.array_equal(labels, files[idx.TEST_LABELS])
     assert (images.dtype, labels.dtype) == (np.float32, np.int32)
@@ -67,8 +67,8 @@ def test_the_split_is_that_of_scikit_learn(folder, files):
     expected = train_test_split(images, labels, test_size=0.2, random_state=42)
     found = dataset.find(str(folder)).folder
     (train_images, train_labels), (validation_images, validation_labels) = (
-        dataset.read(found, "train"),
-        dataset.read(found, "validation"),
+        prepared.read(found, "train"),
+        prepared.read(found, "validation"),
     )
     actual = (train_images, validation_images, train_labels, validation_labels)
     assert all(np.array_equal(mine, its) for mine, its in zip(actual, expected, strict=True))
@@ -87,7 +87,7 @@ def test_every_number_of_samples_is_split_as_scikit_learn_does(samples):
 
 
 def test_the_textbook_has_the_data_sets_own_order(folder, files):
-    textbook = dataset.read_textbook(dataset.find(str(folder)).folder)
+    textbook = prepared.read_textbook(dataset.find(str(folder)).folder)
     expected = files[idx.TRAIN_IMAGES].reshape(50, 16) / np.float32(255)
     assert np.array_equal(textbook.images, expected)
     assert np.array_equal(textbook.labels, files[idx.TRAIN_LABELS])
@@ -100,21 +100,21 @@ def test_the_textbook_has_the_data_sets_own_order(folder, files):
 
 def test_more_samples_than_there_are_begin_again(folder):
     found = dataset.find(str(folder)).folder
-    images, labels = dataset.read(found, "train")
-    few_images, few_labels = dataset.read_samples(found, 7)
+    images, labels = prepared.read(found, "train")
+    few_images, few_labels = prepared.read_samples(found, 7)
     assert np.array_equal(few_images, images[:7])
     assert np.array_equal(few_labels, labels[:7])
-    many_images, many_labels = dataset.read_samples(found, 90)
+    many_images, many_labels = prepared.read_samples(found, 90)
     assert np.array_equal(many_images, np.concatenate([images, images, images[:10]]))
     assert np.array_equal(many_labels, np.concatenate([labels, labels, labels[:10]]))
 
 
 def test_writing_to_a_map_alters_no_file(folder):
     found = dataset.find(str(folder)).folder
-    images, _ = dataset.read(found, "train")
+    images, _ = prepared.read(found, "train")
     before = images.copy()
     images[:] = 7  # refused if the map were read-only
-    assert np.array_equal(dataset.read(found, "train")[0], before)
+    assert np.array_equal(prepared.read(found, "train")[0], before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="resident pages are read from Linux's /proc")
@@ -122,7 +122,7 @@ def test_writing_to_a_map_alters_no_file(folder):
 def test_every_page_is_resident_before_anything_is_timed(own_cache, tmp_path, samples):
     write_idx(tmp_path / "large", idx_files(samples=samples, side=32))
     found = dataset.find(str(tmp_path / "large")).folder
-    images, _ = dataset.read(found, "train")
+    images, _ = prepared.read(found, "train")
     maps = Path("/proc/self/smaps").read_text(encoding="utf-8")
     lines = maps.partition(f"{found}/train_images.npy\n")[2].splitlines()
     kilobytes = {line.split()[0]: line.split()[1] for line in lines[:6]}
@@ -132,15 +132,15 @@ def test_every_page_is_resident_before_anything_is_timed(own_cache, tmp_path, sa
 
 @pytest.mark.parametrize("array", [np.zeros(0), np.zeros(1), np.zeros((3, 5000), np.int32)])
 def test_an_array_of_any_size_can_be_touched(array):
-    dataset.touch(array)
+    prepared.touch(array)
 
 
 def test_a_folder_that_is_not_prepared_is_an_error_of_one_line(folder):
     with pytest.raises(DataError, match=r"train_images\.npy: expected prepared data \(no such"):
-        dataset.read(folder, "train")
+        prepared.read(folder, "train")
     (folder / "split.npy").write_bytes(b"no array")
     with pytest.raises(DataError, match=r"split\.npy: expected prepared data \(") as error:
-        dataset.read_textbook(folder)
+        prepared.read_textbook(folder)
     assert len(str(error.value).splitlines()) == 1
 
 
@@ -155,10 +155,10 @@ def test_the_second_find_needs_no_source_and_remembers_the_first(fashion, monkey
 
 def test_damaged_prepared_data_are_made_again(fashion):
     found = dataset.find()
-    before = dataset.read(found.folder, "train")[0].copy()
+    before = prepared.read(found.folder, "train")[0].copy()
     os.truncate(found.folder / "train_images.npy", 1000)
     assert dataset.find() == found
-    assert np.array_equal(dataset.read(found.folder, "train")[0], before)
+    assert np.array_equal(prepared.read(found.folder, "train")[0], before)
 
 
 def test_fashion_mnist_in_any_folder_is_known_by_its_hashes(fashion, monkeypatch):
@@ -211,10 +211,10 @@ def test_digits_are_split_as_the_fast_tests_expect(own_cache):
     assert (found.name, found.source, found.classes) == ("digits", "bundled with scikit-learn", 10)
     parts = {"train": slice(0, 1440), "validation": slice(1440, None), "test": slice(1440, None)}
     for part, where in parts.items():
-        part_images, part_labels = dataset.read(found.folder, part)
+        part_images, part_labels = prepared.read(found.folder, part)
         assert np.array_equal(part_images, images[where])
         assert np.array_equal(part_labels, labels[where])
-    textbook = dataset.read_textbook(found.folder)
+    textbook = prepared.read_textbook(found.folder)
     assert np.array_equal(textbook.images, images)
     assert np.array_equal(textbook.validation, np.arange(1440, 1797))
 
@@ -239,12 +239,12 @@ def test_the_real_fashion_mnist_is_the_one_of_the_textbook():
     found = dataset.find()
     assert found.name == "fashion-mnist"
     assert found.sha256 == sources.FASHION_MNIST
-    images, labels = dataset.read(found.folder, "train")
+    images, labels = prepared.read(found.folder, "train")
     assert (images.shape, images.min(), images.max()) == ((48000, 784), 0, 1)
     assert labels[:10].tolist() == [7, 3, 5, 8, 6, 9, 3, 3, 9, 9]
-    assert dataset.read(found.folder, "validation")[0].shape == (12000, 784)
-    assert np.bincount(dataset.read(found.folder, "test")[1]).tolist() == [1000] * 10
-    textbook = dataset.read_textbook(found.folder)
+    assert prepared.read(found.folder, "validation")[0].shape == (12000, 784)
+    assert np.bincount(prepared.read(found.folder, "test")[1]).tolist() == [1000] * 10
+    textbook = prepared.read_textbook(found.folder)
     assert textbook.labels[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
     assert np.array_equal(textbook.images[textbook.training[:100]], images[:100])
     assert cache.keep(found.folder.name, unreachable)[0] == found.folder
@@ -266,7 +266,7 @@ def test_what_is_prepared_is_found_by_its_hashes_and_nothing_else_is(tmp_path, o
 def test_the_first_images_are_those_of_the_data_sets_own_order(tmp_path, own_cache, files, count):
     write_idx(tmp_path / "clothes", files)
     folder = dataset.find(str(tmp_path / "clothes")).folder
-    images, labels = dataset.read_first(folder, count)
+    images, labels = prepared.read_first(folder, count)
     assert images.dtype == np.float32
     assert np.array_equal(np.round(images * 255), files[idx.TRAIN_IMAGES][:count].reshape(-1, 16))
     assert np.array_equal(labels, files[idx.TRAIN_LABELS][:count])
@@ -274,5 +274,5 @@ def test_the_first_images_are_those_of_the_data_sets_own_order(tmp_path, own_cac
 
 def test_labels_are_read_alone(digits):
     for part in ("train", "validation", "test"):
-        expected = dataset.read(digits.folder, part)[1]
-        assert np.array_equal(dataset.read_labels(digits.folder, part), expected)
+        expected = prepared.read(digits.folder, part)[1]
+        assert np.array_equal(prepared.read_labels(digits.folder, part), expected)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import dataset, examine, guard, judge, reference
+from bench import examine, guard, judge, prepared, reference
 from bench.contract import Params, Problem
 from bench.examine import Asked
 from bench.judge import Judge
@@ -20,7 +20,7 @@ EPOCHS = 3
 
 @pytest.fixture(scope="module")
 def images(digits):
-    return {part: dataset.read(digits.folder, part) for part in ("train", "validation", "test")}
+    return {part: prepared.read(digits.folder, part) for part in ("train", "validation", "test")}
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench import dataset, mistakes, reference
+from bench import mistakes, prepared, reference
 from bench.contract import Params, Problem
 from bench.workload import WORKLOADS, initial_params, order
 from implementations import softmax_numpy
@@ -11,7 +11,7 @@ from implementations import softmax_numpy
 
 @pytest.fixture(params=WORKLOADS)
 def problem(request, digits):
-    images, labels = dataset.read(digits.folder, "train")
+    images, labels = prepared.read(digits.folder, "train")
     return Problem(images, labels, 10, 32, WORKLOADS[request.param].optimizer)
 
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from bench import dataset, measure, worker
+from bench import measure, prepared, worker
 from bench.contract import Unavailable
 from bench.guard import FaultError
 from bench.measure import Measurement
@@ -172,9 +172,9 @@ def test_the_worker_imports_neither_a_framework_nor_what_only_the_parent_needs(t
 def test_a_problem_and_what_is_asked_of_it_are_as_the_request_says(
     make_request, digits, monkeypatch
 ):
-    parts, real = [], dataset.read
+    parts, real = [], prepared.read
     monkeypatch.setattr(
-        dataset, "read", lambda folder, part: parts.append(part) or real(folder, part)
+        prepared, "read", lambda folder, part: parts.append(part) or real(folder, part)
     )
     request = make_request(workload="textbook", samples=320, batch_size=16, epochs=7, seed=43)
     problem, given = worker.prepare(request, None)

@@ -17,6 +17,7 @@ from bench.gate.place import Site, changed, prepared
 from bench.gate.quantities import ON_REQUEST
 from bench.gate.verdict import ALPHA
 from bench.gate.version import Kind, Version
+from bench.prepared import read
 from bench.result import FORMAT, Case
 from bench.sizes import Size
 from bench.workload import WORKLOADS
@@ -136,7 +137,7 @@ def sized(given: Given) -> Callable[[Case], Case]:
     for flag, found in (("batch-size", batch_sizes), ("samples", samples), ("threads", threads)):
         if len(found) > 1:
             raise UserError(f"--{flag}: two versions are compared at one size; give one number")
-    images, labels = dataset.read(dataset.find(given.data).folder, "train")
+    images, labels = read(dataset.find(given.data).folder, "train")
     size = Size(
         next(iter(batch_sizes), workload.batch_size), threads[0], next(iter(samples), len(labels))
     )

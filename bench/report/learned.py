@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.dataset import Part
 from bench.learned import Learned, differing
+from bench.prepared import Part
 from bench.report import numbers
 from bench.report.tables import Table, name
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import dataset, startup
+from bench import dataset, prepared, startup
 from bench.ceiling import ceilings
 from bench.crossover import Crossover, crossovers
 from bench.curve import curves
@@ -216,9 +216,9 @@ def _data(found: Loaded) -> Dataset | str:
 
 
 def _shown(data: Dataset, title: str) -> Section:
-    parts: tuple[dataset.Part, ...] = ("train", "validation", "test")
-    labels = {part: dataset.read_labels(data.folder, part) for part in parts}
-    images, first = dataset.read_first(data.folder, 10)
+    parts: tuple[prepared.Part, ...] = ("train", "validation", "test")
+    labels = {part: prepared.read_labels(data.folder, part) for part in parts}
+    images, first = prepared.read_first(data.folder, 10)
     picture = _picture(
         "data", f"The first {len(images)} images",
         data_charts.first_images, images, [data.class_names[label] for label in first],
@@ -231,7 +231,7 @@ def _shown(data: Dataset, title: str) -> Section:
 
 
 def _learned(kept: Sequence[Learned], data: Dataset, title: str) -> Section:
-    labels, best = dataset.read_labels(data.folder, "test"), kept[0]
+    labels, best = prepared.read_labels(data.folder, "test"), kept[0]
     counted = confusion(labels, best.predicted, data.classes)
     pictures = [
         _picture("weights", "The weights of each class", learned_charts.weights, kept,

@@ -10,7 +10,7 @@ from statistics import median
 
 import pytest
 
-from bench import dataset, launch, machine, plan, request
+from bench import dataset, launch, machine, plan, prepared, request
 from bench.child import Child, settings
 from bench.intervals import interval
 from bench.sizes import Size
@@ -53,7 +53,7 @@ def test_an_epoch_under_the_harness_takes_as_long_as_in_the_bare_loop(
     benchmark, capsys, tmp_path, name, data
 ):
     found = dataset.find(data)
-    case = case_of(name, data, len(dataset.read(found.folder, "train")[1]))
+    case = case_of(name, data, len(prepared.read(found.folder, "train")[1]))
     draw = random.Random(42)
     pairs = []
 

@@ -10,7 +10,7 @@ import fixtures_large
 import numpy as np
 import pytest
 
-from bench import dataset, launch, machine, plan, reference, request, store
+from bench import dataset, launch, machine, plan, prepared, reference, request, store
 from bench.child import Child
 from bench.contract import SGD, Problem
 from bench.report import files
@@ -49,7 +49,7 @@ def digits():
 @pytest.mark.benchmark(group="an epoch of digits", timer=REPLAY)
 @pytest.mark.parametrize("name", [entry.name for entry in IMPLEMENTATIONS])
 def test_an_epoch(benchmark, digits, tmp_path, name):
-    size = Size(WORKLOADS["sgd"].batch_size, 1, len(dataset.read(digits.folder, "train")[1]))
+    size = Size(WORKLOADS["sgd"].batch_size, 1, len(prepared.read(digits.folder, "train")[1]))
     case = plan.fill(plan.implementation(name, None), "sgd", "cpu", size, EPOCHS)
     child = Child(threads=1, variables=case.variables)
     outcome = launch.launch(request.training("trial", case, digits, 42), child, tmp_path)
@@ -65,7 +65,7 @@ def test_an_epoch(benchmark, digits, tmp_path, name):
 
 def test_reading_the_prepared_data(benchmark):
     found = dataset.find()
-    images, _ = benchmark(dataset.read, found.folder, "train")
+    images, _ = benchmark(prepared.read, found.folder, "train")
     assert images.shape == (48000, 784)
 
 
@@ -75,7 +75,7 @@ def test_finding_prepared_data(benchmark):
 
 
 def test_an_epoch_of_the_oracle(benchmark, digits):
-    images, labels = dataset.read(digits.folder, "train")
+    images, labels = prepared.read(digits.folder, "train")
     problem = Problem(images, labels, 10, 32, SGD(0.05))
     initial = initial_params(WORKLOADS["sgd"], 64, 10, seed=42)
     (found,) = benchmark(reference.train, problem, initial, [order(42, 1, 1440)])
