@@ -126,7 +126,7 @@ def _selection(given: Given, precision: float | None) -> plan.Selection:
     for name in given.workloads:
         if name not in WORKLOADS:
             raise plan.unknown("workload", name, list(WORKLOADS))
-    device = known_device(given.device)
+    devices = cast("tuple[Device, ...]", several("device", [given.device], get_args(Device)))
     if given.sweep and (given.batch_size or given.threads or given.samples):
         raise UserError("--sweep chooses --batch-size, --threads and --samples; leave those out")
     batch_sizes, samples = (
@@ -138,7 +138,7 @@ def _selection(given: Given, precision: float | None) -> plan.Selection:
     # Where one number fits, a larger one is a row with its reason.
     fits(min(samples, default=0), images.shape[1])
     return plan.Selection(
-        given.implementations, tuple(dict.fromkeys(given.workloads)), (device,),
+        given.implementations, tuple(dict.fromkeys(given.workloads)), devices,
         batch_sizes, threads, samples, given.epochs, _rounds(given, precision), given.quick,
         available=len(labels),
     )  # fmt: skip

@@ -76,6 +76,13 @@ def test_every_flag_reaches_the_cases(small):
     assert made.rounds == {"sgd": 4}
 
 
+def test_both_devices_are_measured_in_one_run(small):
+    _, made = planned(small, implementations=("jax",), workloads=("sgd",), device="cpu, gpu")
+    assert [(one.implementation, one.device) for one in made.cases] == [
+        ("jax", "cpu"), ("jax", "gpu"),
+    ]  # fmt: skip
+
+
 def test_several_sizes_make_every_pair_that_divides_and_the_others_are_kept_with_their_reason(
     small,
 ):

@@ -36,7 +36,7 @@ NO_CEILING = "The machine was not probed: leave out `--no-ceiling`."
 SWEEP = (
     "Not part of this run: `python -m bench run --sweep` varies batch size, threads and samples."
 )
-NO_GPU = "no GPU was measured; python -m bench run --sweep --device gpu shows from where on it pays"
+NO_GPU = "no GPU was measured; with --device cpu,gpu a sweep shows from where on it pays"
 NO_DATA = (
     "The data are not prepared here: `python -m bench data{}` prepares them for the next report."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.text import Text
 
-from bench.verbs import WAITING, Data, Device, Seed, Threads, Timeout, console, show_report
+from bench.verbs import WAITING, Data, Seed, Threads, Timeout, console, show_report
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
@@ -26,7 +26,7 @@ Workloads = Annotated[
 def run(
     implementation: Names = None,
     workload: Workloads = None,
-    device: Device = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, gpu, or both: cpu,gpu.")] = "cpu",
     batch_size: Annotated[
         str | None, typer.Option(metavar="N[,N…]", help="Images a step: 32, or 8,32,128.")
     ] = None,
