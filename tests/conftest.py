@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from fixtures_data import idx_files, write_idx
 from fixtures_versions import REGISTRY, Repository, wheel
 
 from bench import __main__ as command_line
@@ -41,6 +42,27 @@ def interruptible():
 def digits():
     """The small data set: 1,440 images of 64 pixels to train on, 357 to validate."""
     return dataset.find("digits")
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """An empty cache, and no Fashion-MNIST in the environment."""
+    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("FASHION_MNIST_DIR", raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def small_files():
+    """Four IDX files of 50 and 10 images of 16 pixels."""
+    return idx_files(samples=50, tests=10, side=4)
+
+
+@pytest.fixture
+def small_folder(own_cache, tmp_path, small_files):
+    """A folder of these files, and an empty cache."""
+    write_idx(tmp_path / "clothes", small_files)
+    return tmp_path / "clothes"
 
 
 @pytest.fixture

@@ -17,55 +17,36 @@ from bench.dataset import DataError
 
 
 @pytest.fixture
-def own_cache(tmp_path, monkeypatch):
-    """An empty cache, and no Fashion-MNIST in the environment."""
-    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("FASHION_MNIST_DIR", raising=False)
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def files():
-    return idx_files(samples=50, tests=10, side=4)
-
-
-@pytest.fixture
-def folder(own_cache, tmp_path, files):
-    write_idx(tmp_path / "clothes", files)
-    return tmp_path / "clothes"
-
-
-@pytest.fixture
-def fashion(folder, files, monkeypatch, tmp_path):
+def fashion(small_folder, small_files, monkeypatch, tmp_path):
     """The small data set plays Fashion-MNIST, and is installed as the system's package."""
-    monkeypatch.setattr(sources, "FASHION_MNIST", write_idx(folder, files))
-    monkeypatch.setattr(sources, "SYSTEM", folder)
-    return folder
+    monkeypatch.setattr(sources, "FASHION_MNIST", write_idx(small_folder, small_files))
+    monkeypatch.setattr(sources, "SYSTEM", small_folder)
+    return small_folder
 
 
 def unreachable(_scratch):
     pytest.fail("prepared data need no source")
 
 
-def test_a_folder_is_split_scaled_and_recorded(folder, own_cache, files):
-    found = dataset.find(str(folder))
+def test_a_folder_is_split_scaled_and_recorded(small_folder, own_cache, small_files):
+    found = dataset.find(str(small_folder))
     assert (found.name, found.source, found.classes) == ("clothes", "the folder given", 10)
     assert found.class_names == tuple("0123456789")
-    assert found.sha256 == write_idx(folder, files)
+    assert found.sha256 == write_idx(small_folder, small_files)
     assert found.folder.parent == own_cache
     images, labels = prepared.read(found.folder, "test")
-    assert np.array_equal(images, files[idx.TEST_IMAGES].reshape(10, 16) / np.float32(255))
-    assert np.array_equal(labels, files[idx.TEST_LABELS])
+    assert np.array_equal(images, small_files[idx.TEST_IMAGES].reshape(10, 16) / np.float32(255))
+    assert np.array_equal(labels, small_files[idx.TEST_LABELS])
     assert (images.dtype, labels.dtype) == (np.float32, np.int32)
 
 
-def test_the_split_is_that_of_scikit_learn(folder, files):
+def test_the_split_is_that_of_scikit_learn(small_folder, small_files):
     from sklearn.model_selection import train_test_split
 
-    images = files[idx.TRAIN_IMAGES].reshape(50, 16).astype(np.float32) / np.float32(255)
-    labels = files[idx.TRAIN_LABELS].astype(np.int32)
+    images = small_files[idx.TRAIN_IMAGES].reshape(50, 16).astype(np.float32) / np.float32(255)
+    labels = small_files[idx.TRAIN_LABELS].astype(np.int32)
     expected = train_test_split(images, labels, test_size=0.2, random_state=42)
-    found = dataset.find(str(folder)).folder
+    found = dataset.find(str(small_folder)).folder
     (train_images, train_labels), (validation_images, validation_labels) = (
         prepared.read(found, "train"),
         prepared.read(found, "validation"),
@@ -84,64 +65,6 @@ def test_every_number_of_samples_is_split_as_scikit_learn_does(samples):
     training, validation = train_test_split(np.arange(samples), test_size=0.2, random_state=42)
     assert np.array_equal(recipe.split[: recipe.held_out], validation)
     assert np.array_equal(recipe.split[recipe.held_out :], training)
-
-
-def test_the_textbook_has_the_data_sets_own_order(folder, files):
-    textbook = prepared.read_textbook(dataset.find(str(folder)).folder)
-    expected = files[idx.TRAIN_IMAGES].reshape(50, 16) / np.float32(255)
-    assert np.array_equal(textbook.images, expected)
-    assert np.array_equal(textbook.labels, files[idx.TRAIN_LABELS])
-    order = np.random.RandomState(42).permutation(50)
-    assert np.array_equal(textbook.validation, order[:10])
-    assert np.array_equal(textbook.training, order[10:])
-    types = (textbook.images.dtype, textbook.labels.dtype, textbook.training.dtype)
-    assert types == (np.float32, np.int32, np.int64)
-
-
-def test_more_samples_than_there_are_begin_again(folder):
-    found = dataset.find(str(folder)).folder
-    images, labels = prepared.read(found, "train")
-    few_images, few_labels = prepared.read_samples(found, 7)
-    assert np.array_equal(few_images, images[:7])
-    assert np.array_equal(few_labels, labels[:7])
-    many_images, many_labels = prepared.read_samples(found, 90)
-    assert np.array_equal(many_images, np.concatenate([images, images, images[:10]]))
-    assert np.array_equal(many_labels, np.concatenate([labels, labels, labels[:10]]))
-
-
-def test_writing_to_a_map_alters_no_file(folder):
-    found = dataset.find(str(folder)).folder
-    images, _ = prepared.read(found, "train")
-    before = images.copy()
-    images[:] = 7  # refused if the map were read-only
-    assert np.array_equal(prepared.read(found, "train")[0], before)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="resident pages are read from Linux's /proc")
-@pytest.mark.parametrize("samples", [2560, 2561])  # the last page is nearly full, or nearly empty
-def test_every_page_is_resident_before_anything_is_timed(own_cache, tmp_path, samples):
-    write_idx(tmp_path / "large", idx_files(samples=samples, side=32))
-    found = dataset.find(str(tmp_path / "large")).folder
-    images, _ = prepared.read(found, "train")
-    maps = Path("/proc/self/smaps").read_text(encoding="utf-8")
-    lines = maps.partition(f"{found}/train_images.npy\n")[2].splitlines()
-    kilobytes = {line.split()[0]: line.split()[1] for line in lines[:6]}
-    assert kilobytes["Rss:"] == kilobytes["Size:"]
-    assert int(kilobytes["Size:"]) >= images.nbytes // 1024
-
-
-@pytest.mark.parametrize("array", [np.zeros(0), np.zeros(1), np.zeros((3, 5000), np.int32)])
-def test_an_array_of_any_size_can_be_touched(array):
-    prepared.touch(array)
-
-
-def test_a_folder_that_is_not_prepared_is_an_error_of_one_line(folder):
-    with pytest.raises(DataError, match=r"train_images\.npy: expected prepared data \(no such"):
-        prepared.read(folder, "train")
-    (folder / "split.npy").write_bytes(b"no array")
-    with pytest.raises(DataError, match=r"split\.npy: expected prepared data \(") as error:
-        prepared.read_textbook(folder)
-    assert len(str(error.value).splitlines()) == 1
 
 
 def test_the_second_find_needs_no_source_and_remembers_the_first(fashion, monkeypatch):
@@ -176,9 +99,9 @@ def test_what_only_is_called_like_a_known_data_set_gets_another_name(own_cache, 
         assert dataset.find(str(tmp_path / name)).name == f"{name}-folder"
 
 
-def test_renamed_folders_share_prepared_data_under_their_own_names(folder, tmp_path):
-    first = dataset.find(str(folder))
-    shutil.copytree(folder, tmp_path / "copy")
+def test_renamed_folders_share_prepared_data_under_their_own_names(small_folder, tmp_path):
+    first = dataset.find(str(small_folder))
+    shutil.copytree(small_folder, tmp_path / "copy")
     second = dataset.find(str(tmp_path / "copy"))
     assert (first.name, second.name) == ("clothes", "copy")
     assert first.folder == second.folder
@@ -260,19 +183,3 @@ def test_what_is_prepared_is_found_by_its_hashes_and_nothing_else_is(tmp_path, o
     assert dataset.prepared({**sha256, idx.TEST_LABELS: "0"}) is None
     (found.folder / "split.npy").unlink()
     assert dataset.prepared(sha256) is None
-
-
-@pytest.mark.parametrize("count", [1, 10, 50, 60])
-def test_the_first_images_are_those_of_the_data_sets_own_order(tmp_path, own_cache, files, count):
-    write_idx(tmp_path / "clothes", files)
-    folder = dataset.find(str(tmp_path / "clothes")).folder
-    images, labels = prepared.read_first(folder, count)
-    assert images.dtype == np.float32
-    assert np.array_equal(np.round(images * 255), files[idx.TRAIN_IMAGES][:count].reshape(-1, 16))
-    assert np.array_equal(labels, files[idx.TRAIN_LABELS][:count])
-
-
-def test_labels_are_read_alone(digits):
-    for part in ("train", "validation", "test"):
-        expected = prepared.read(digits.folder, part)[1]
-        assert np.array_equal(prepared.read_labels(digits.folder, part), expected)
