@@ -70,9 +70,7 @@ def test_a_folder_that_is_not_prepared_is_an_error_of_one_line(small_folder):
 
 
 @pytest.mark.parametrize("count", [1, 10, 50, 60])
-def test_the_first_images_are_those_of_the_data_sets_own_order(
-    small_folder, small_files, count
-):
+def test_the_first_images_are_those_of_the_data_sets_own_order(small_folder, small_files, count):
     folder = dataset.find(str(small_folder)).folder
     images, labels = prepared.read_first(folder, count)
     assert images.dtype == np.float32
