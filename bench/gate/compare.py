@@ -19,9 +19,6 @@ from bench.gate.series import Series, Side
 from bench.gate.verdict import Rule, Verdict, verdicts
 from bench.intervals import Interval
 
-# Two runs of one machine hours apart, with nothing changed, differed by up to 9 % in means of five
-# processes (results/reference/amd-epyc-2-cores-first and -second). Single processes differ by more.
-BETWEEN_RUNS = 0.2
 # Half an interval, as a logarithm: one that reaches to e ** 50 times the ratio tells nothing.
 WIDEST = 50.0
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def compare(
     baseline: Annotated[Path, typer.Argument(metavar="BASELINE", help="A run, or a JSON file.")],
     candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="Another one.")],
+    # Two runs of one machine hours apart, with nothing changed, differed by up to 10 % in means of
+    # five processes (docs/methodology.md). Single processes differ by more.
     between_runs: Annotated[
         str,
         typer.Option(metavar="SHARE", help="Slower beyond this where nothing was calibrated."),
