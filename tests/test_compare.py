@@ -1,17 +1,20 @@
 """Stored runs are held against the spread between runs: worked out by hand."""
 
+import inspect
 import math
 from pathlib import Path
 
 import pytest
 from fixtures_sides import RULE, series, side
 
+from bench import options
 from bench.gate import compare as comparing
 from bench.gate import stored
 from bench.gate.calibrated import Spread
 from bench.gate.compare import compare, difference
 from bench.gate.verdict import Rule
 from bench.intervals import Interval
+from bench.verbs.compare import compare as verb
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
 # Deviation of two runs of two processes each: sqrt(0.03² (1/2 + 1/2) + 2 · 0.04²) = 0.0640312.
@@ -322,6 +325,12 @@ def test_each_case_is_held_against_its_own_calibration():
 # ----- published runs
 
 
+# What the command line takes where nothing is said.
+DEFAULT = options.share(
+    inspect.signature(verb).parameters["between_runs"].default, "--between-runs"
+)
+
+
 @pytest.fixture(scope="module")
 def published():
     """Two runs hours apart on one machine, with nothing changed in between."""
@@ -329,7 +338,7 @@ def published():
 
 
 def test_nothing_that_was_measured_in_five_processes_differs_between_two_published_runs(published):
-    found = compare(*published, lambda _: None, RULE, comparing.BETWEEN_RUNS)
+    found = compare(*published, lambda _: None, RULE, DEFAULT)
     several = [each for each in found if min(each.processes) >= 5]
     assert len(several) == 13
     assert {each.outcome for each in several} == {"undecided"}
@@ -339,7 +348,7 @@ def test_nothing_that_was_measured_in_five_processes_differs_between_two_publish
 
 
 def test_single_processes_of_published_runs_differ_by_more_and_say_so(published):
-    found = compare(*published, lambda _: None, RULE, comparing.BETWEEN_RUNS)
+    found = compare(*published, lambda _: None, RULE, DEFAULT)
     called = [each for each in found if each.outcome in {"slower", "faster"}]
     assert {each.processes for each in called} == {(1, 1)}
     assert all(comparing.SINGLE in each.remarks for each in called)
