@@ -1,7 +1,7 @@
 """Frozen records of what was measured: raw values only; bench/summary.py derives the rest.
 
-Format 3: versions in pairs. Format 2: sweeps, ceilings, peak memory by phase. Both are read, and
-format 1, the first.
+Format 4: what a GPU tells of a trial. Format 3: versions in pairs. Format 2: sweeps, ceilings, peak
+memory by phase. All are read, and format 1, the first.
 """
 
 from typing import Any, Literal
@@ -10,7 +10,7 @@ import msgspec
 
 from bench.contract import Device, Objective
 
-FORMAT = 3
+FORMAT = 4
 
 Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
 Kind = Literal["trial", "figure", "ceiling"]
@@ -85,7 +85,9 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     ``started`` is UTC, ISO 8601. ``wall_seconds`` is what the parent saw of the child. Accuracies
     and losses have one value for each timed epoch, computed by the parent. What a ceiling's probe
-    says is described in bench/utmost.py.
+    says is described in bench/utmost.py. warmup_seconds: untimed epochs between the first and the
+    timed ones, of a GPU. peak_device_bytes, device_conditions: see bench/gpu.py. energy_joules: of
+    all timed epochs together, the GPU's where the case is of a GPU.
     """
 
     format: int
@@ -105,6 +107,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     setup_seconds: float | None = None
     reset_seconds: float | None = None
     first_epoch_seconds: float | None = None
+    warmup_seconds: list[float] = []
     epoch_seconds: list[float] = []
     epoch_cpu_seconds: list[float] = []
     first_predict_seconds: float | None = None
@@ -117,6 +120,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     peak_rss_bytes: int | None = None
     phase_rss_bytes: dict[str, int | None] = {}
     peak_device_bytes: int | None = None
+    device_conditions: dict[str, float | None] = {}
     energy_joules: float | None = None
     energy_absent: str | None = None
     figure_seconds: float | None = None

@@ -107,7 +107,7 @@ def test_a_loss_that_is_not_a_number_leaves_the_run_readable(folder):
         (b"[]", "not a Record: .*; delete it"),
         (b'{"format": 1, "\xff": 1}', "not a Record: .*; delete it"),
         (b'{"format": 1}', "not a Record: .*missing required field"),
-        (b'{"format": 4, "new": 1}', "format 4 is newer than this suite; update it"),
+        (b'{"format": 5, "new": 1}', "format 5 is newer than this suite; update it"),
     ],
 )
 def test_a_line_that_is_no_record_is_named_with_its_number(folder, line, says):
@@ -278,7 +278,7 @@ def test_params_that_were_not_handed_over_are_told_from_a_disk_that_cannot_keep_
     [
         (None, r"run holds no run: there is no run\.json"),
         ("{", r"run\.json: not a Run: .*; delete it"),
-        ('{"format": 4, "new": 1}', r"run\.json: format 4 is newer than this suite; update it"),
+        ('{"format": 5, "new": 1}', r"run\.json: format 5 is newer than this suite; update it"),
         ('{"format": 1}', r"run\.json: not a Run: .*missing required field"),
     ],
 )
