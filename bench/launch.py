@@ -65,6 +65,8 @@ def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
     status, reason, document = _ending(
         scratch, process.returncode, None if ended else child.timeout
     )
+    if (status, child.device) == ("unavailable", "gpu"):
+        reason = gpu.explained(reason)
     trained = status == "ok" and request["mode"] not in UNTIMED
     if trained and (fault := _conduct(scratch, left) or _clock_fault(scratch, document)):
         status, reason = "failed", fault

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from bench import gpu, interpreters, request
+from bench import interpreters, request
 from bench.child import Child, Place
 from bench.contract import Objective
 from bench.error import UserError
@@ -23,9 +23,7 @@ def sees(case: Case) -> str | None:
     """Say why a probe's framework does not see the case's device; None where it does."""
     child = Child(place=interpreters.place(case), device=case.device, timeout=120)
     outcome = _launched(request.sees(case), child)
-    if outcome.status == "ok":
-        return None
-    return gpu.explained(outcome.reason) if case.device == "gpu" else outcome.reason
+    return None if outcome.status == "ok" else outcome.reason
 
 
 def software(place: Place) -> dict[str, Any]:

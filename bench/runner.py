@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from bench import conditions, gpu, interpreters, machine, probe, request, sizes
+from bench import conditions, interpreters, machine, probe, request, sizes
 from bench.child import Child, Place, recorded
 from bench.dataset import Dataset
 from bench.judge import Judge, figure_fault, threads_fault, threads_in_force
@@ -98,8 +98,6 @@ class Runner:
             values = _reported(outcome)
             if values["status"] == "ok":
                 values |= self._judged(trial, values, scratch)
-            if (values["status"], case.device) == ("unavailable", "gpu"):
-                values["reason"] = gpu.explained(values["reason"])
             if values["status"] != "ok":
                 values["stderr_tail"] = outcome.stderr_tail or None
             return values

@@ -125,6 +125,19 @@ def saboteur():
 
 
 @pytest.fixture
+def program(tmp_path):
+    """Write a program that answers in the words given; return its path."""
+
+    def write(name, script):
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    return write
+
+
+@pytest.fixture
 def repository(tmp_path, monkeypatch):
     """A repository that the suite takes for its own, with one commit on ``main``."""
     variables = {

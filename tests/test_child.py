@@ -47,9 +47,30 @@ def test_every_pool_of_threads_is_told_its_size(threads, expected):
     assert {found[name] for name in pools} == {expected}
 
 
-def test_a_child_on_the_gpu_may_see_it_and_computes_in_full_precision():
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(None, "0"), ("1", "1"), ("3,1", "3"), ("", ""), ("-1", "-1")]
+)
+def test_a_child_on_the_gpu_sees_one_the_first_that_is_left_to_us(monkeypatch, ours, theirs):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if ours is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ours)
     found = settings(Child(device="gpu"), SCRATCH)
-    assert not found.keys() & {"CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"}
+    assert found["CUDA_VISIBLE_DEVICES"] == theirs
+    assert found["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert "JAX_PLATFORMS" not in found
+
+
+def test_a_child_on_the_gpu_takes_no_memory_ahead():
+    found = settings(Child(device="gpu"), SCRATCH)
+    assert found["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    assert found["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert not settings(Child(), SCRATCH).keys() & {
+        "XLA_PYTHON_CLIENT_PREALLOCATE", "TF_FORCE_GPU_ALLOW_GROWTH",
+    }  # fmt: skip
+
+
+def test_a_child_on_the_gpu_computes_in_full_precision():
+    found = settings(Child(device="gpu"), SCRATCH)
     assert found["NVIDIA_TF32_OVERRIDE"] == "0"
     assert found["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
 

@@ -103,6 +103,77 @@ def test_each_epoch_has_the_order_of_its_number_and_the_first_has_number_zero(cl
     assert len({tuple(order) for order in trainer.orders}) == 4
 
 
+class Meter:
+    """A watch that counts how often it was asked, and what had been trained by then."""
+
+    other_processes = 1
+
+    def __init__(self, trainer):
+        self.trainer = trainer
+        self.seen = []
+
+    def reading(self):
+        self.seen.append(len(self.trainer.orders))
+        return {"celsius": 40.0 + len(self.seen), "throttle": None}
+
+    def peak_bytes(self):
+        return 1000 * len(self.trainer.orders)
+
+    def energy(self):
+        return len(self.trainer.orders)
+
+    def energy_since(self, before):
+        return float(len(self.trainer.orders) - before), None
+
+
+def make_watched(trainer, epochs=2, *, brief=False):
+    made = make_request(epochs)
+    return Request(made.initial, 42, epochs, made.test_images, made.untouched, brief,
+                   Meter(trainer))  # fmt: skip
+
+
+@pytest.mark.parametrize("brief", [False, True])
+def test_a_gpu_trains_a_second_untimed_before_its_timed_epochs(clock, problem, brief):
+    trainer = make_trainer(clock, seconds=0.3)
+    request = make_watched(trainer, epochs=7, brief=brief)
+    found, params, _ = measure.measure(trainer, problem, "gpu", request)
+    assert found.warmup_seconds == [0.3] * 4  # three were 0.9 s
+    assert (found.first_epoch_seconds, found.epoch_seconds) == (0.3, [0.3] * 7)
+    calls = [("epoch",)] * 5
+    assert trainer.calls[1:9] == [("reset", 7), *calls, ("reset", 7), ("epoch",)]
+    assert len(params) == 1 + 7
+
+
+def test_the_orders_of_the_warm_up_are_those_of_no_other_epoch(clock, problem, monkeypatch):
+    monkeypatch.setattr(workload, "order", None)  # what is asked for is what measure imported
+    asked = []
+    monkeypatch.setattr(
+        measure, "order", lambda _, number, samples: asked.append(number) or np.arange(samples)
+    )
+    trainer = make_trainer(clock, seconds=0.5)
+    measure.measure(trainer, problem, "gpu", make_watched(trainer, epochs=200))
+    assert asked == [0, 1001, 1002, *range(1, 201)]
+
+
+def test_the_cpu_is_not_warmed_up(clock, problem):
+    trainer = make_trainer(clock, seconds=0.1)
+    found, *_ = measure.measure(trainer, problem, "cpu", make_request())
+    assert found.warmup_seconds == []
+
+
+def test_a_gpu_is_looked_at_after_its_warm_up_and_after_its_last_epoch(clock, problem):
+    trainer = make_trainer(clock, seconds=1)
+    request = make_watched(trainer, epochs=3)
+    found, *_ = measure.measure(trainer, problem, "gpu", request)
+    assert request.watch.seen == [2, 5]  # the first epoch and one of warm-up, and three more
+    assert found.device_conditions == {
+        "celsius_before": 41, "throttle_before": None, "celsius_after": 42, "throttle_after": None,
+        "other_processes": 1,
+    }  # fmt: skip
+    assert found.peak_device_bytes == 5000
+    assert (found.energy_joules, found.energy_absent) == (3, None)
+
+
 def test_params_are_stacked_from_the_first_epoch_on_with_the_bias_as_the_last_row(clock, problem):
     _, params, _ = measure.measure(make_trainer(clock), problem, "cpu", make_request(epochs=2))
     assert (params.shape, params.dtype) == ((3, 4, 2), np.float32)

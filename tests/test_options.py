@@ -303,7 +303,9 @@ def test_a_run_that_is_resumed_cannot_be_changed(here, given, flags):
 
 def test_a_flag_that_is_not_given_is_the_same_to_the_command_line_and_to_a_run_that_is_resumed():
     flags = inspect.signature(verb.run).parameters
-    singular = {"implementations": "implementation", "workloads": "workload"}
+    singular = {
+        "implementations": "implementation", "workloads": "workload", "pythons": "python",
+    }  # fmt: skip
     for field in dataclasses.fields(Given):
         assert (flags[singular.get(field.name, field.name)].default or ()) == (field.default or ())
 

@@ -7,7 +7,7 @@ import sys
 import msgspec
 import pytest
 
-from bench import machine
+from bench import interpreters, machine
 from bench.error import UserError
 from bench.gate import version
 from bench.gate.version import Version
@@ -19,19 +19,6 @@ def refused(text):
         version.read(text)
     assert len(str(error.value).splitlines()) == 1
     return str(error.value)
-
-
-@pytest.fixture
-def program(tmp_path):
-    """Write a program that answers in the words given; return its path."""
-
-    def write(name, script):
-        path = tmp_path / name
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-        return path
-
-    return write
 
 
 def test_the_working_tree_is_a_point():
@@ -130,44 +117,6 @@ def test_a_python_is_found_on_path_by_a_name_that_says_so(program, monkeypatch, 
     program("python-of-mine", f'exec {sys.executable} "$@"')
     monkeypatch.setenv("PATH", str(tmp_path))
     assert version.read("python-of-mine").kind == "interpreter"
-    assert version.executable("python-of-mine") == str(tmp_path / "python-of-mine")
-
-
-def test_no_other_program_on_path_is_run_to_see_what_it_is(program, monkeypatch, tmp_path):
-    program("reboot", f"echo run > {tmp_path}/run")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert version.executable("reboot") is None
-
-
-def test_a_virtual_environment_is_not_left_through_its_link(tmp_path, monkeypatch):
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "python").symlink_to(sys.executable)
-    monkeypatch.chdir(tmp_path)
-    assert version.executable("bin/python") == str(tmp_path / "bin" / "python")
-
-
-@pytest.mark.parametrize(
-    ("script", "reason"),
-    [
-        ("exit 1", "does not answer as Python 3.11 or later"),
-        ("echo hello", "does not answer as Python 3.11 or later"),
-        ("echo Python False True", "does not answer as Python 3.11 or later"),
-        ("echo Python True True; exit 3", "does not answer as Python 3.11 or later"),
-        ("sleep 5; echo Python True True", "does not answer as Python 3.11 or later"),
-        ("printf '\\377'", "does not answer as Python 3.11 or later"),
-        ("echo Python True False", "has no NumPy"),
-    ],
-)
-def test_an_executable_that_cannot_be_a_child_is_refused(program, script, reason, monkeypatch):
-    monkeypatch.setattr(version, "_ANSWER_SECONDS", 2)
-    assert reason in refused(str(program("python", script)))
-
-
-def test_what_cannot_be_run_is_refused(tmp_path):
-    path = tmp_path / "python"
-    path.write_bytes(b"\x7fELF nothing")
-    path.chmod(0o755)
-    assert "does not answer" in refused(str(path))
 
 
 @pytest.mark.parametrize("text", ["/nowhere/python", "./python", "../x", "~/nowhere/bin/python"])
@@ -190,7 +139,9 @@ def test_a_branch_comes_before_a_package_of_its_name_and_after_an_executable(
     repository.git("branch", "numpy")
     repository.git("branch", "python")
     assert version.read("numpy").kind == "revision"
-    monkeypatch.setattr(version, "executable", lambda name: name == "python" and sys.executable)
+    monkeypatch.setattr(
+        interpreters, "executable", lambda name: name == "python" and sys.executable
+    )
     assert version.read("python").kind == "interpreter"
 
 

@@ -194,8 +194,9 @@ def test_what_a_trial_does_beside_its_phases_is_added_to_what_lies_between_them(
     left = (Measurement(between_seconds=10.0), np.zeros(1, np.float32), np.zeros(1, np.int64))
     monkeypatch.setattr(worker, "measure", lambda *_: left)
     found = worker.trial(make_request(), tmp_path)
-    # The suite before and after the import, the data, what is left behind, and the last look.
-    assert (found["import_seconds"], found["between_seconds"]) == (1, 10 + 5)
+    # The device, the suite before and after the import, the data, what is left behind, and the
+    # last look.
+    assert (found["import_seconds"], found["between_seconds"]) == (1, 10 + 6)
 
 
 def test_what_an_examination_does_beside_its_epochs_lies_between_them(
