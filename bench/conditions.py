@@ -6,7 +6,7 @@ import select
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bench.gpu import Watch, visible
+from bench.gpu import VISIBLE, Watch, visible
 from bench.machine import cgroup_quota, usable_cores
 from bench.measure import now
 
@@ -135,7 +135,10 @@ def _gpus() -> Iterator[str]:
     """Name what else computes on the GPU that a run would take."""
     others = Watch(visible()).other_processes
     if others:
-        yield f"{others} processes compute on GPU {visible()}; end them, or choose another GPU"
+        yield (
+            f"other processes compute on GPU {visible()}, as many as {others}; end them, or choose "
+            f"another GPU ({VISIBLE})"
+        )
 
 
 def _busy(root: Path) -> Iterator[str]:

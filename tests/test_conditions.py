@@ -29,6 +29,7 @@ class Machine:
         self.own = os.times_result((1.0, 0.5, 0.25, 0.125, 77.0))
         self.cores = [0, 1]
         self.affinity = {0, 1}
+        self.gpus = {"0": SimpleNamespace(other_processes=None)}
         self.meanwhile = lambda: None
         self.stat()
 
@@ -63,6 +64,8 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: made.affinity)
     monkeypatch.setattr(os, "sysconf", lambda name: {"SC_CLK_TCK": 50}[name])
+    monkeypatch.setattr(conditions, "Watch", lambda token: made.gpus[token])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return made
 
 
@@ -364,6 +367,18 @@ def test_a_machine_that_is_checked_and_quiet_ends_well(monkeypatch, capsys):
     *facts, last = capsys.readouterr().out.splitlines()
     assert any(line.startswith("cores ") for line in facts)
     assert last.startswith("nothing")
+
+
+def test_what_else_computes_on_the_gpu_that_a_run_would_take_disturbs(machine, monkeypatch):
+    machine.gpus = {n: SimpleNamespace(other_processes=int(n)) for n in ("0", "2")}
+    assert disturbances(machine.root) == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
+    assert disturbances(machine.root) == [
+        (
+            "other processes compute on GPU 2, as many as 2; end them, or choose another GPU "
+            "(CUDA_VISIBLE_DEVICES)"
+        )
+    ]
 
 
 def test_a_machine_that_would_disturb_a_run_is_an_error_that_names_everything(monkeypatch, capsys):

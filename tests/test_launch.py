@@ -110,8 +110,9 @@ def test_the_parent_sleeps_while_a_child_measures(launched):
 
 @pytest.fixture
 def sabotaged(launched, saboteur):
-    def run(name, **changes):
-        return launched(file=saboteur(name), child=Child(timeout=60, threads=1), **changes)
+    def run(name, on="cpu", **changes):
+        child = Child(timeout=60, threads=1, device=on)
+        return launched(file=saboteur(name), child=child, device=on, **changes)
 
     return run
 
@@ -149,6 +150,22 @@ def test_a_saboteur_has_its_status_and_one_line_that_names_the_fault(
     assert outcome.status == status
     assert reason in outcome.reason
     assert "\n" not in outcome.reason
+
+
+def test_why_there_is_no_gpu_follows_what_the_implementation_says(sabotaged, monkeypatch):
+    monkeypatch.setattr(launch.gpu, "why_none", lambda: "no driver")
+    outcome = sabotaged("says_unavailable", on="gpu")
+    assert outcome.reason == "no abacus in this machine; no driver"
+
+
+def test_on_the_cpu_no_gpu_is_missed(sabotaged, monkeypatch):
+    monkeypatch.setattr(launch.gpu, "why_none", lambda: "no driver")
+    assert sabotaged("says_unavailable").reason == "no abacus in this machine"
+
+
+def test_a_python_that_has_gone_is_a_failure_with_its_reason(launched, tmp_path):
+    outcome = launched(child=Child(Place(str(tmp_path / "python"))))
+    assert (outcome.status, outcome.reason) == ("failed", "its Python is not there any more")
 
 
 def test_of_a_huge_stderr_the_end_is_kept(sabotaged):

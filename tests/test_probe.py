@@ -13,6 +13,16 @@ def test_another_interpreter_is_asked_what_it_has():
     assert probe.software(Place()) == machine.software()
 
 
+def test_a_framework_that_sees_a_device_has_no_reason(make_case):
+    case = make_case(module="ceiling_numpy")
+    assert probe.sees(case) is None
+
+
+def test_a_framework_that_sees_no_gpu_says_why(make_case):
+    case = make_case(module="ceiling_numpy", device="gpu")
+    assert probe.sees(case).startswith("NumPy computes on the CPU only")
+
+
 def test_an_interpreter_that_cannot_run_the_suite_is_one_line(tmp_path):
     python = tmp_path / "python"
     python.write_text(f"#!{sys.executable}\nraise SystemExit(3)\n")

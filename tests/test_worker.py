@@ -187,6 +187,31 @@ def test_a_problem_and_what_is_asked_of_it_are_as_the_request_says(
     assert np.array_equal(given.test_images, real(digits.folder, "test")[0])
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "status"),
+    [
+        ("OutOfMemoryError", "CUDA out of memory.", "out-of-memory"),
+        ("ResourceExhaustedError", "failed to allocate memory", "out-of-memory"),
+        ("XlaRuntimeError", "RESOURCE_EXHAUSTED: Out of memory while trying", "out-of-memory"),
+        ("XlaRuntimeError", "INTERNAL: RESOURCE_EXHAUSTED somewhere", "failed"),
+        ("RuntimeError", "CUDA error: device-side assert triggered", "failed"),
+    ],
+)
+def test_a_full_device_is_known_by_the_words_of_each_framework(name, text, status, tmp_path):
+    def full(request, folder):
+        raise type(name, (RuntimeError,), {})(text)
+
+    found = worker.answer(full, {}, tmp_path)
+    assert found == {"status": status, "reason": f"{name}: {text}"}
+
+
+def test_a_trial_on_a_gpu_watches_the_one_that_it_may_see(monkeypatch):
+    monkeypatch.setattr(worker, "Watch", lambda token: f"watch of {token}")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    assert worker.watched({"device": "gpu"}) == "watch of 3"
+    assert worker.watched({"device": "cpu"}) is None
+
+
 def test_what_a_trial_does_beside_its_phases_is_added_to_what_lies_between_them(
     make_request, monkeypatch, tmp_path
 ):
