@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import launch, machine
-from bench.child import PASSED_ON, Child, settings
+from bench.child import PASSED_ON, Child, Place, settings
 
 TELLS = """
 import json, os
