@@ -60,6 +60,12 @@ def test_a_child_on_the_gpu_sees_one_the_first_that_is_left_to_us(monkeypatch, o
     assert "JAX_PLATFORMS" not in found
 
 
+def test_a_child_on_the_cpu_sees_no_gpu_whatever_is_left_to_us(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    found = settings(Child(), SCRATCH)
+    assert (found["CUDA_VISIBLE_DEVICES"], found["JAX_PLATFORMS"]) == ("", "cpu")
+
+
 def test_a_child_on_the_gpu_takes_no_memory_ahead():
     found = settings(Child(device="gpu"), SCRATCH)
     assert found["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
