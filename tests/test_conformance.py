@@ -21,7 +21,7 @@ GAPS = {("textbook", "sklearn-softmax"), ("textbook", "sklearn-sgd")}
 REASONS = {
     "torch": r"PyTorch \S+ (is a build for the CPU alone|finds no GPU: \w.*)",
     "jax": r"JAX \S+ finds no GPU (as it is installed without a plugin for one|with \w+: \w.*)",
-    "tensorflow": r"TensorFlow \S+ finds no GPU; it is (a build for the CPU alone|built for CUDA .*)",
+    "tensorflow": r"TensorFlow \S+ finds no GPU; it is (a build for the CPU|built for CUDA \d).*",
     # By the backend, whose words they are.
     ("keras", "torch"): r"Keras finds no GPU with torch: (Torch not compiled with CUDA|\w.*).*",
     ("keras", "jax"): r"Keras finds no GPU with jax: .*no platforms that are instances of gpu.*",
