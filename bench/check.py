@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bench import mistakes, plan, request
+from bench import interpreters, mistakes, plan, request
 from bench.child import Child
 from bench.contract import Device, Params
 from bench.dataset import Dataset
@@ -171,8 +171,8 @@ class Examiner:
 
     def _run(self, case: Case, data: Dataset, scratch: Path, hidden: Mapping[str, str]) -> Outcome:
         child = Child(
-            threads=case.threads, device=case.device, variables={**case.variables, **hidden},
-            timeout=self._timeout,
+            place=interpreters.place(case), threads=case.threads, device=case.device,
+            variables={**case.variables, **hidden}, timeout=self._timeout,
         )  # fmt: skip
         asked = request.training("check", case, data, self._seed)
         asked["watch"] = (case.workload, case.batch_size) == ("sgd", WATCHED)

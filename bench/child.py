@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import machine
+from bench import gpu, machine
 from bench.contract import Device
 
 # The names of the parent's variables that a child gets, if set; nothing else gets through, so
@@ -51,7 +51,8 @@ def settings(child: Child, scratch: Path) -> dict[str, str]:
         "NPROC": threads,  # XLA's thread pool
         "NVIDIA_TF32_OVERRIDE": "0",
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
-        **({"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"} if child.device == "cpu" else {}),
+        **DEVICES[child.device],
+        gpu.VISIBLE: gpu.visible() if child.device == "gpu" else "",
         **{name: str(scratch / "cache" / folder) for name, folder in CACHES.items()},
         "PYTHONPATH": str(scratch / "path"),
         "PYTHONSAFEPATH": "1",  # what lies in the current folder is never imported
@@ -60,6 +61,15 @@ def settings(child: Child, scratch: Path) -> dict[str, str]:
     }
 
 
+DEVICES: dict[Device, dict[str, str]] = {
+    "cpu": {"JAX_PLATFORMS": "cpu"},
+    "gpu": {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as NVML numbers them
+        # Memory is taken as it is needed, or nobody could tell how much that was.
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    },
+}
 CACHES = {
     "HOME": "home",
     "KERAS_HOME": "keras",

@@ -6,6 +6,7 @@ import select
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bench.gpu import Watch, visible
 from bench.machine import cgroup_quota, usable_cores
 from bench.measure import now
 
@@ -99,7 +100,7 @@ def _number(path: Path) -> float | None:
 
 def disturbances(root: Path = ROOT) -> list[str]:
     """Say what would disturb a run on this machine now, and what to do about it; takes a second."""
-    return [*_settings(root), *_busy(root)]
+    return [*_settings(root), *_gpus(), *_busy(root)]
 
 
 def _settings(root: Path) -> Iterator[str]:
@@ -128,6 +129,13 @@ def _settings(root: Path) -> Iterator[str]:
             f"a container's quota of {quota:g} cores stops all threads when it is used up; bind "
             "whole cores to it (cpuset) and lift the quota"
         )
+
+
+def _gpus() -> Iterator[str]:
+    """Name what else computes on the GPU that a run would take."""
+    others = Watch(visible()).other_processes
+    if others:
+        yield f"{others} processes compute on GPU {visible()}; end them, or choose another GPU"
 
 
 def _busy(root: Path) -> Iterator[str]:

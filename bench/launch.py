@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import leftovers, machine
-from bench.child import CACHES, PASSED_ON, Child, Place, settings
+from bench import gpu, leftovers, machine
+from bench.child import CACHES, PASSED_ON, Child, settings
 from bench.measure import now
 
 STDERR_TAIL = 2000
 # Modes of the worker in which no time is reported that could be held against the clock.
-UNTIMED = {"probe", "software"}
+UNTIMED = {"probe", "sees", "software"}
 # Room for what the scheduler does between two reads, and for the kernel's tick, by which it dates
 # files; the share is for clocks of one machine that are steered apart.
 SLACK_SECONDS = 0.1
@@ -26,7 +26,13 @@ SLACK_SHARE = 0.02
 # Together these are all that a worker did.
 _PARTS = {
     *("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds", "epoch_seconds"),
-    *("first_predict_seconds", "predict_seconds", "figure_seconds", "between_seconds"),
+    *(
+        "warmup_seconds",
+        "first_predict_seconds",
+        "predict_seconds",
+        "figure_seconds",
+        "between_seconds",
+    ),
     *("product_seconds", "read_seconds", "chain_seconds"),
 }
 
@@ -47,7 +53,9 @@ def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
 
     Whatever happens, no process of its group is left. KeyboardInterrupt passes through.
     """
-    _furnish(scratch, request, child.place)
+    if not os.access(child.place.python, os.X_OK):
+        return Outcome("failed", "its Python is not there any more", {}, "", 0.0)
+    _furnish(scratch, request, child)
     start = now()
     with _spawned(child, scratch) as process:
         ended = _wait(process, child.timeout)
@@ -63,12 +71,14 @@ def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
     return Outcome(status, reason, document, tail, wall)
 
 
-def _furnish(scratch: Path, request: Mapping[str, Any], place: Place) -> None:
+def _furnish(scratch: Path, request: Mapping[str, Any], child: Child) -> None:
     """Lay out the child's folder; it sees this suite through links, whichever Python it is."""
     for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
         (scratch / folder).mkdir(parents=True)
     (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")
-    (scratch / "path" / "implementations").symlink_to(place.implementations)
+    (scratch / "path" / "implementations").symlink_to(child.place.implementations)
+    if child.device == "gpu" and (nvml := gpu.module()) is not None:
+        (scratch / "path" / nvml.name).symlink_to(nvml)
     (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
 
 

@@ -8,7 +8,8 @@ import platform
 import re
 import socket
 import subprocess
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from math import floor
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import bench
+from bench import gpu
 
 ROOT = Path(bench.__file__).resolve().parent.parent
 _ENERGY = Path("/sys/class/powercap/intel-rapl:0")
@@ -49,16 +51,18 @@ def describe() -> dict[str, Any]:
     The id hashes the CPU's model, the usable cores, the memory in whole GiB and the GPUs' models;
     everything else is recorded beside it.
     """
+    found = gpu.found()
     facts = {
         "cpu": cpu_model(),
         "cores": len(usable_cores()),
         "memory_gib": _memory_gib(),
-        "gpus": [],
+        "gpus": [each.name for each in found],
     }
     return {
         "id": fingerprint(facts),
         **facts,
-        "name": f"{facts['cores']}-core {facts['cpu']}, {facts['memory_gib']} GiB",
+        "name": _name(facts),
+        "gpu_driver": found[0].driver if found else gpu.why_none() or "not known",
         "host": socket.gethostname(),
         "architecture": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
@@ -67,6 +71,14 @@ def describe() -> dict[str, Any]:
         "processors": os.cpu_count(),
         "affinity": hasattr(os, "sched_setaffinity"),
     }
+
+
+def _name(facts: Mapping[str, Any]) -> str:
+    """Name a machine for people: its cores, its memory, and what GPUs it has."""
+    several = Counter(facts["gpus"])
+    gpus = [name if count == 1 else f"{count} {name}" for name, count in several.items()]
+    host = f"{facts['cores']}-core {facts['cpu']}, {facts['memory_gib']} GiB"
+    return ", ".join([host, *gpus])
 
 
 def fingerprint(facts: Any) -> str:

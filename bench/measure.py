@@ -7,17 +7,20 @@ import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter_ns, process_time_ns, sleep
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench import guard, machine
 from bench.contract import Device, Params, Problem, Trainer
-from bench.workload import FIRST_EPOCH, order
+from bench.gpu import Watch
+from bench.workload import FIRST_EPOCH, WARM_UP, order
 
 # A trial times at least so many seconds of epochs: short epochs are noisy one by one.
 TIMED_SECONDS: dict[Device, float] = {"cpu": 0.5, "gpu": 2.0}
+# So long a GPU trains untimed before that: idle, it lowers its clocks.
+WARM_SECONDS: dict[Device, float] = {"cpu": 0.0, "gpu": 1.0}
 PREDICT_SECONDS = 0.1
 PREDICTIONS = 5
 MOST_REPEATS = 200
@@ -53,12 +56,15 @@ class Measurement:
     setup_seconds: float = 0.0
     reset_seconds: float = 0.0
     first_epoch_seconds: float = 0.0
+    warmup_seconds: list[float] = field(default_factory=list)
     epoch_seconds: list[float] = field(default_factory=list)
     epoch_cpu_seconds: list[float] = field(default_factory=list)
     first_predict_seconds: float = 0.0
     predict_seconds: list[float] = field(default_factory=list)
     peak_rss_bytes: int | None = None
     phase_rss_bytes: dict[str, int | None] = field(default_factory=dict)
+    peak_device_bytes: int | None = None
+    device_conditions: dict[str, float | None] = field(default_factory=dict)
     energy_joules: float | None = None
     energy_absent: str | None = None
 
@@ -74,6 +80,7 @@ class Request:
     untouched: the suite as it was before the implementation was loaded.
     brief: exactly so many epochs, and one prediction: of two versions in turn, the more processes
     the better, and both must have as many epochs, or the lesser of more would be the less.
+    watch: of the GPU that it trains on; None on the CPU.
     """
 
     initial: Params
@@ -82,6 +89,7 @@ class Request:
     test_images: NDArray[np.float32]
     untouched: guard.Untouched
     brief: bool = False
+    watch: Watch | None = None
 
 
 def measure(
@@ -107,22 +115,55 @@ def measure(
     params, found.first_epoch_seconds = timed(trainer.train_epoch, first)
     _between(found, handed.take, params)
     _between(found, found.mark, "first epoch")
+    _warm_up(trainer, problem.samples, request, WARM_SECONDS[device], found)
     _between(found, trainer.reset, given)
     _between(found, gc.collect)
-    before = _between(found, machine.energy)
+    meter: Meter = request.watch or machine
+    _between(found, _look, request.watch, found, "before")
+    before = _between(found, meter.energy)
     least_seconds = 0.0 if request.brief else TIMED_SECONDS[device]
     for epoch in _epochs(found, least_seconds, request.epochs):
         samples = _between(found, order, request.seed, epoch, problem.samples)
         _between(found, handed.take, timed_epoch(trainer, samples, found))
         # Between any two epochs, or a clock could be slow in one and be put right in another.
         _between(found, request.untouched.check_clock)
-    found.energy_joules, found.energy_absent = _between(found, machine.energy_since, before)
+    found.energy_joules, found.energy_absent = _between(found, meter.energy_since, before)
+    _between(found, _look, request.watch, found, "after")
     _between(found, found.mark, "epochs")
     found.peak_rss_bytes = found.phase_rss_bytes["epochs"]
     labels = _predict(trainer, request, found)
     _between(found, found.mark, "predictions")
     guard.same("the initial params it was given", request.initial, given)
     return found, _between(found, handed.stack), labels
+
+
+class Meter(Protocol):
+    """An energy counter: bench.machine for the CPU's, a watch for a GPU's."""
+
+    def energy(self) -> int | str:
+        """Read the counter, or say why it cannot be read."""
+
+    def energy_since(self, before: int | str) -> tuple[float | None, str | None]:
+        """Return joules since an earlier reading, or None and why."""
+
+
+def _warm_up(
+    trainer: Trainer, samples: int, request: Request, seconds: float, found: Measurement
+) -> None:
+    """Train untimed for so many seconds, over orders of their own; what they took is kept."""
+    while sum(found.warmup_seconds) < seconds and len(found.warmup_seconds) < MOST_REPEATS:
+        number = WARM_UP + len(found.warmup_seconds)
+        given = _between(found, order, request.seed, number, samples)
+        found.warmup_seconds.append(timed(trainer.train_epoch, given)[1])
+
+
+def _look(watch: Watch | None, found: Measurement, when: str) -> None:
+    """Note how the GPU does, and how much of its memory the process has come to hold."""
+    if watch is None:
+        return
+    found.peak_device_bytes = watch.peak_bytes()
+    found.device_conditions |= {f"{name}_{when}": each for name, each in watch.reading().items()}
+    found.device_conditions["other_processes"] = watch.other_processes
 
 
 def _between(found: Measurement, call: Callable[..., Any], *args: Any) -> Any:

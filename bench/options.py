@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast, get_args
 
-from bench import dataset, plan, prepared, probe, store
+from bench import dataset, interpreters, plan, prepared, probe, store
 from bench.check import Examiner
 from bench.contract import Device
 from bench.error import UserError
@@ -44,26 +44,33 @@ class Given:
     data: str | None = None
     precision: str | None = None
     budget: str | None = None
+    pythons: tuple[str, ...] = ()
 
 
 def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]:
     """Return the folder and the plan of a new run; raises UserError, and writes nothing."""
     precision, budget = share(given.precision), seconds(given.budget)
     selection = _selection(given, precision)
-    cases = plan.cases(selection, probe.file)
+    pythons = interpreters.read(given.pythons)
+
+    def placed(cases: Iterable[Case]) -> tuple[Case, ...]:
+        return tuple(interpreters.given(each, pythons) for each in cases)
+
+    cases = placed(plan.cases(selection, probe.file))
     sweep = plan.swept(cases) if given.sweep else ()
     now = dt.datetime.now(dt.UTC)
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = output or RESULTS / name
     writable(folder)
     figures = plan.figures() if selection.with_figures() and given.data is None else ()
+    ceilings = plan.ceilings((*cases, *sweep), quick=given.quick) if given.ceiling else ()
     return folder, Run(
         format=FORMAT, run=name, command=command, created=now.isoformat(timespec="seconds"),
-        seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=figures,
+        seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=placed(figures),
         timeout=given.timeout, data=given.data, precision=precision, budget=budget, sweep=sweep,
         sweep_rounds=given.rounds or 1,
         skipped=plan.skipped(selection, sweep),
-        ceilings=plan.ceilings((*cases, *sweep), quick=given.quick) if given.ceiling else (),
+        ceilings=placed(ceilings),
     )  # fmt: skip
 
 
@@ -161,6 +168,8 @@ def examination(given: Given) -> tuple[list[Case], Examiner]:
         raise UserError(f"--threads {given.threads}: an examination has one number of threads")
     names = given.implementations or tuple(entry.name for entry in IMPLEMENTATIONS)
     cases = [plan.implementation(name, probe.file) for name in dict.fromkeys(names)]
+    pythons = interpreters.read(given.pythons)
+    cases = [interpreters.given(each, pythons) for each in cases]
     data = [dataset.find(name) for name in dict.fromkeys(("digits", given.data))]
     return cases, Examiner(
         data,

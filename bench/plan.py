@@ -196,16 +196,20 @@ def ceilings(cases: Iterable[Case], *, quick: bool = False) -> tuple[Case, ...]:
     quick: one probe a place, the first that runs there; all of them take a quarter of a minute.
     """
     places = dict.fromkeys((case.device, case.threads) for case in cases)
-    return tuple(
+    return tuple(each for place in places for each in probes(*place)[: 1 if quick else None])
+
+
+def probes(device: Device, threads: int) -> list[Case]:
+    """Return the probes that run on a device, as cases."""
+    return [
         Case(
-            implementation=probe.name, module=probe.module, framework=probe.framework,
-            extra=probe.extra, objective="softmax", style="tuned", data="resident",
-            devices=probe.devices,
+            implementation=one.name, module=one.module, framework=one.framework,
+            extra=one.extra, objective="softmax", style="tuned", data="resident",
+            devices=one.devices,
             **{**_UNFILLED, "workload": "ceiling", "device": device, "threads": threads},
         )
-        for device, threads in places
-        for probe in [one for one in PROBES if device in one.devices][: 1 if quick else None]
-    )  # fmt: skip
+        for one in PROBES if device in one.devices
+    ]  # fmt: skip
 
 
 def trials(run: Run, wanted: Mapping[str, int] | None = None) -> list[Trial]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from bench import request
+from bench import gpu, interpreters, request
 from bench.child import Child, Place
 from bench.contract import Objective
 from bench.error import UserError
@@ -14,14 +14,23 @@ from bench.result import Case
 
 
 def framework(case: Case) -> Outcome:
-    """Import a case's implementation, and its framework with it."""
-    return _import(request.source(case), Child(variables=case.variables))
+    """Import a case's implementation, and its framework with it; raises UserError."""
+    child = Child(place=interpreters.place(case), variables=case.variables)
+    return _import(request.source(case), child)
+
+
+def sees(case: Case) -> str | None:
+    """Say why a probe's framework does not see the case's device; None where it does."""
+    child = Child(place=interpreters.place(case), device=case.device, timeout=120)
+    outcome = _launched(request.sees(case), child)
+    if outcome.status == "ok":
+        return None
+    return gpu.explained(outcome.reason) if case.device == "gpu" else outcome.reason
 
 
 def software(place: Place) -> dict[str, Any]:
     """Return what is installed for another interpreter; raises UserError where it cannot tell."""
-    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
-        outcome = launch({"mode": "software"}, Child(place=place, timeout=120), Path(scratch))
+    outcome = _launched({"mode": "software"}, Child(place=place, timeout=120))
     if outcome.status != "ok":
         raise UserError(
             f"{place.python} does not run the suite: {outcome.reason}; give a Python 3.11 or newer "
@@ -44,5 +53,9 @@ def file(path: Path) -> Objective:
 
 
 def _import(what: Mapping[str, Any], child: Child) -> Outcome:
+    return _launched({"mode": "probe", **what}, child)
+
+
+def _launched(asked: Mapping[str, Any], child: Child) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
-        return launch({"mode": "probe", **what}, child, Path(scratch))
+        return launch(asked, child, Path(scratch))

@@ -31,6 +31,11 @@ def source(case: Case) -> dict[str, Any]:
     return {"module": case.module, "file": file, "extra": case.extra}
 
 
+def sees(case: Case) -> dict[str, Any]:
+    """Ask whether a probe's framework sees the case's device."""
+    return {"mode": "sees", **source(case), "device": case.device}
+
+
 def ceiling(case: Case, features: int, samples: Iterable[int]) -> dict[str, Any]:
     """Ask what the machine can do: products of matrices, and sums over so many images."""
     return {

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from bench import conditions, machine, probe, request, sizes
+from bench import conditions, gpu, interpreters, machine, probe, request, sizes
 from bench.child import Child, Place, recorded
 from bench.dataset import Dataset
 from bench.judge import Judge, figure_fault, threads_fault, threads_in_force
@@ -20,9 +20,10 @@ from bench.store import add_environment, append, keep_params
 # What a child may say of itself, and nothing else: the rest of a record is the parent's.
 _REPORTED = (
     "worker_seconds", "import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds",
-    "epoch_seconds", "epoch_cpu_seconds", "first_predict_seconds", "predict_seconds",
-    "peak_rss_bytes", "phase_rss_bytes", "energy_joules", "energy_absent", "figure_seconds",
-    "figure", "product_operations", "product_seconds", "read_bytes", "read_seconds", "chain_steps",
+    "warmup_seconds", "epoch_seconds", "epoch_cpu_seconds", "first_predict_seconds",
+    "predict_seconds", "peak_rss_bytes", "phase_rss_bytes", "peak_device_bytes",
+    "device_conditions", "energy_joules", "energy_absent", "figure_seconds", "figure",
+    "product_operations", "product_seconds", "read_bytes", "read_seconds", "chain_steps",
     "chain_seconds",
 )  # fmt: skip
 
@@ -97,6 +98,8 @@ class Runner:
             values = _reported(outcome)
             if values["status"] == "ok":
                 values |= self._judged(trial, values, scratch)
+            if (values["status"], case.device) == ("unavailable", "gpu"):
+                values["reason"] = gpu.explained(values["reason"])
             if values["status"] != "ok":
                 values["stderr_tail"] = outcome.stderr_tail or None
             return values
@@ -164,7 +167,9 @@ class Runner:
         return self._software[place.python]
 
     def _place(self, trial: Trial) -> Place:
-        return Place() if self._places is None else self._places[trial.version]
+        if self._places is not None:
+            return self._places[trial.version]
+        return interpreters.place(trial.case)
 
     def _child(self, trial: Trial) -> Child:
         case = trial.case

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from bench import guard, machine, prepared, slower
 from bench.contract import Problem, Unavailable
 from bench.examine import Asked, examine
+from bench.gpu import VISIBLE, Watch
 from bench.guard import FaultError
 from bench.measure import Measurement, Request, measure, now, timed
 from bench.utmost import utmost
@@ -61,24 +62,26 @@ def answer(mode: Callable[[Document, Path], Document], request: Document, folder
         return {"status": "out-of-memory", "reason": "the process ran out of memory"}
     except Exception as error:  # noqa: BLE001 - any failure of somebody's code becomes a row
         traceback.print_exc()
-        return {"status": "failed", "reason": _named(error)}
+        status = "out-of-memory" if _out_of_memory(error) else "failed"
+        return {"status": status, "reason": _named(error)}
 
 
 def trial(request: Document, folder: Path) -> Document:
     """Measure one case, and leave its params and predicted labels beside the document."""
+    watch, looking = timed(watched, request)
     untouched, first = timed(guard.Untouched)
     memory = {"start": machine.peak_rss_bytes()}
     module, import_seconds = timed(load, request)
     memory["import"] = machine.peak_rss_bytes()
     _, second = timed(untouched.check)
-    (problem, asked), before = timed(prepare, request, untouched)
+    (problem, asked), before = timed(prepare, request, untouched, watch)
     memory["data"] = machine.peak_rss_bytes()
     trainer = slower.slowed(module.Trainer, request.get("slowdown"))
     found, params, predicted = measure(trainer, problem, request["device"], asked)
     found.phase_rss_bytes = {**memory, **found.phase_rss_bytes}
     _, after = timed(leave, folder, params, predicted)
     _, last = timed(unchanged, untouched, problem, request)
-    found.between_seconds += first + second + before + after + last
+    found.between_seconds += looking + first + second + before + after + last
     return {"import_seconds": import_seconds, **asdict(found)}
 
 
@@ -118,7 +121,14 @@ def unchanged(untouched: guard.Untouched, problem: Problem, request: Document) -
     guard.same("the training data it was given", data, (problem.images, problem.labels))
 
 
-def prepare(request: Document, untouched: guard.Untouched) -> tuple[Problem, Request]:
+def watched(request: Document) -> Watch | None:
+    """Watch the GPU that is trained on, from before a framework takes any of its memory."""
+    return Watch(os.environ.get(VISIBLE, "")) if request["device"] == "gpu" else None
+
+
+def prepare(
+    request: Document, untouched: guard.Untouched, watch: Watch | None = None
+) -> tuple[Problem, Request]:
     """Read the data, every page of them, and make the initial weights."""
     images, labels = prepared.read_samples(Path(request["data"]), request["samples"])
     test_images, _ = prepared.read(Path(request["data"]), "test")
@@ -128,7 +138,7 @@ def prepare(request: Document, untouched: guard.Untouched) -> tuple[Problem, Req
     initial = initial_params(workload, problem.features, classes, request["seed"])
     brief = request.get("brief", False)
     return problem, Request(
-        initial, request["seed"], request["epochs"], test_images, untouched, brief=brief
+        initial, request["seed"], request["epochs"], test_images, untouched, brief, watch
     )
 
 
@@ -167,6 +177,12 @@ def probe(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode
     }
 
 
+def sees(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
+    """Begin a framework's probe on a device: it raises Unavailable where it sees none."""
+    load(request).Probe(np.zeros((1, 1), np.float32), request["device"])
+    return {}
+
+
 def software(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
     """Say what is installed for this interpreter."""
     return {"software": machine.software()}
@@ -174,7 +190,7 @@ def software(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a m
 
 MODES = {
     "trial": trial, "check": check, "ceiling": ceiling, "figure": figure, "probe": probe,
-    "software": software,
+    "sees": sees, "software": software,
 }  # fmt: skip
 
 
@@ -207,6 +223,12 @@ def _not_installed(error: ModuleNotFoundError, request: Document) -> Document:
         return {"status": "failed", "reason": _named(error)}
     reason = f"{absent} is not installed: pip install 'softmax-bench[{request['extra']}]'"
     return {"status": "unavailable", "reason": reason}
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Tell that a device is full; each framework has its own words: PyTorch, TensorFlow, JAX."""
+    by_name = type(error).__name__ in {"OutOfMemoryError", "ResourceExhaustedError"}
+    return by_name or str(error).startswith("RESOURCE_EXHAUSTED")
 
 
 def _named(error: BaseException) -> str:

@@ -11,6 +11,8 @@ from bench.contract import SGD, Optimizer, Params, RMSprop
 # Epoch 0 is the first epoch of a process, whose time includes compilation; the timed ones start
 # again from the initial weights at epoch 1. Each has an order of its own.
 FIRST_EPOCH = 0
+# The untimed epochs that warm a GPU up are numbered from here.
+WARM_UP = 1001
 
 
 @dataclass(frozen=True, slots=True)

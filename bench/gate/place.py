@@ -12,7 +12,8 @@ from bench import machine
 from bench.child import Place
 from bench.error import UserError
 from bench.gate import environment, revision
-from bench.gate.version import Version, executable
+from bench.gate.version import Version
+from bench.interpreters import executable
 from implementations import IMPLEMENTATIONS, Implementation
 
 

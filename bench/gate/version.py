@@ -3,10 +3,7 @@
 import ast
 import hashlib
 import importlib.metadata
-import os
 import re
-import shutil
-import subprocess
 import warnings
 from pathlib import Path
 from typing import Literal, cast
@@ -15,9 +12,9 @@ import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from bench import interpreters
 from bench.error import UserError
 from bench.gate import revision
-from bench.idx import expanded
 from implementations import IMPLEMENTATIONS
 
 Kind = Literal["revision", "tree", "packages", "interpreter", "file"]
@@ -38,12 +35,6 @@ _AGAINST: dict[Kind, set[Kind]] = {
 # Between two requirements, not within one: no operator stands before it, no bracket is open.
 _BETWEEN = re.compile(r"(?<=[^\s,<>=!~])[\s,]+(?=[A-Za-z])(?![^\[]*\])")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(?:\s*\[[^\]]*\])?(\s*(?:[<>=]|[!~]=).*)?")
-
-_ASK = (
-    "import importlib.util, sys;"
-    "print('Python', sys.version_info >= (3, 11), importlib.util.find_spec('numpy') is not None)"
-)
-_ANSWER_SECONDS = 60.0
 
 
 class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -80,8 +71,8 @@ def read(text: str) -> Version:
         return Version(text, "tree")
     if parts := _parts(text):
         return Version(text, "packages", requirements=_requirements(parts))
-    if python := executable(text):
-        _ask(text, python)
+    if python := interpreters.executable(text):
+        interpreters.ask(text, python)
         return Version(text, "interpreter", path=text)
     if commit := revision.find(text):
         return Version(text, "revision", commit=commit)
@@ -166,34 +157,6 @@ def _which(name: str) -> UserError:
     except (importlib.metadata.PackageNotFoundError, ValueError):
         return UserError(f"{name}: say which release, as in scikit-learn==1.8.0")
     return UserError(f"{name}: say which release, e.g. {name}=={release.partition('+')[0]}")
-
-
-def executable(text: str) -> str | None:
-    """Return the absolute path of a Python that is named by its path, or called so on PATH.
-
-    Links are kept: a virtual environment is known by the place of its own.
-    """
-    if "/" in text:
-        # Not Path.resolve(), which follows links. A bare name would be looked for on PATH.
-        return shutil.which(os.path.abspath(expanded(text)))  # noqa: PTH100 - see above
-    found = shutil.which(text) if text.startswith(("python", "pypy")) else None
-    return None if found is None else os.path.abspath(found)  # noqa: PTH100 - see above
-
-
-def _ask(text: str, python: str) -> None:
-    """Raise UserError unless it answers as a Python that can be a child of this suite."""
-    try:
-        done = subprocess.run(
-            [python, "-I", "-c", _ASK], capture_output=True, text=True, errors="replace",
-            stdin=subprocess.DEVNULL, timeout=_ANSWER_SECONDS, check=False,
-        )  # fmt: skip
-        answer = done.stdout.split() if done.returncode == 0 else []
-    except (OSError, subprocess.TimeoutExpired):
-        answer = []
-    if answer[:2] != ["Python", "True"]:
-        raise UserError(f"{text} does not answer as Python 3.11 or later; name one that does")
-    if answer[2:] != ["True"]:
-        raise UserError(f"{text} has no NumPy; install NumPy and the framework there")
 
 
 def _unknown(text: str) -> UserError:

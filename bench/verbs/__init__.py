@@ -28,6 +28,10 @@ Data = Annotated[
 Threads = Annotated[
     str | None, typer.Option(metavar="N|all[,…]", help="Cores: 1, all, or 1,all. Default: all.")
 ]
+Pythons = Annotated[
+    list[str] | None,
+    typer.Option("--python", metavar="FRAMEWORK=EXECUTABLE", help="Its own Python (repeatable)."),
+]
 Timeout = Annotated[float, typer.Option(min=1, max=86400, help="Seconds a process.")]
 Seed = Annotated[int, typer.Option(min=0, max=MOST, help="Of orders and weights.")]
 

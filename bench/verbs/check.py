@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bench.verbs import Data, Device, Seed, Threads, Timeout, console, host
+from bench.verbs import Data, Device, Pythons, Seed, Threads, Timeout, console, host
 
 
 def check(
@@ -14,6 +14,7 @@ def check(
     timeout: Timeout = 300,
     seed: Seed = 42,
     data: Data = None,
+    python: Pythons = None,
 ) -> None:
     """Prove that implementations (all of them, if none is named) do the same mathematics."""
     from bench import check as checks
@@ -21,7 +22,13 @@ def check(
     from bench.report import terminal
 
     given = options.Given(
-        tuple(names or ()), device=device, threads=threads, timeout=timeout, seed=seed, data=data
+        tuple(names or ()),
+        device=device,
+        threads=threads,
+        timeout=timeout,
+        seed=seed,
+        data=data,
+        pythons=tuple(python or ()),
     )
     cases, examiner = options.examination(given)
     failed = []

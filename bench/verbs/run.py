@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.text import Text
 
-from bench.verbs import WAITING, Data, Seed, Threads, Timeout, console, show_report
+from bench.verbs import WAITING, Data, Pythons, Seed, Threads, Timeout, console, show_report
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
@@ -53,6 +53,7 @@ def run(
         str | None, typer.Option(metavar="TIME", help="End after so long: 90s, 10m, 2h.")
     ] = None,
     data: Data = None,
+    python: Pythons = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's folder.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with --output, or with the newest run.")
@@ -64,6 +65,7 @@ def run(
     given = options.Given(
         tuple(implementation or ()), tuple(workload or ()), device, batch_size, threads, samples,
         epochs, rounds, timeout, seed, quick, sweep, ceiling, data, precision, budget,
+        tuple(python or ()),
     )  # fmt: skip
     if resume:
         folder, planned = options.resumed(output, given)

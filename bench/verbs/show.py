@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.error import UserError
-from bench.verbs import Data, console, show_report
+from bench.verbs import Data, Pythons, console, show_report
 
 
 def report(
@@ -87,13 +87,19 @@ def implementations() -> None:
 
 def machine(
     check: Annotated[bool, typer.Option("--check", help="Name what would disturb a run.")] = False,
+    python: Pythons = None,
 ) -> None:
-    """Say what machine this is, as the records will."""
+    """Say what machine this is, as the records will, and which frameworks see its GPUs."""
+    from bench import gpu, interpreters, plan, probe
     from bench import machine as here
+    from bench.report import machine as lines
 
-    for key, value in here.describe().items():
-        shown = value if isinstance(value, bool | int) else value or "none"
-        console.print(f"{key:<14}{shown}", soft_wrap=True, markup=False)
+    pythons = interpreters.read(python or ())
+    for line in [*lines.facts(here.describe()), *lines.gpus(gpu.found())]:
+        console.print(line, soft_wrap=True, markup=False)
+    for case in plan.probes("gpu", len(here.usable_cores())):
+        reason = probe.sees(interpreters.given(case, pythons))
+        console.print(lines.sight(case.framework, reason), soft_wrap=True, markup=False)
     if check:
         from bench import conditions
 
