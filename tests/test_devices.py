@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -122,6 +123,82 @@ def test_tensorflow_multiplies_in_full_float32_on_a_gpu_and_is_left_alone_on_the
     assert module.find("cpu") == "/CPU:0"
     assert asked == []
     assert module.find("gpu") == "/GPU:0"
+    assert asked == [False]
+
+
+class Keras:
+    """As much of Keras as finding a device takes; gpus: what it calls them, by the device asked."""
+
+    def __init__(self, backend, gpus, own="cpu"):
+        self.gpus, self.asked = {"cpu": "cpu", None: own, **gpus}, None
+        self.backend = SimpleNamespace(backend=lambda: backend)
+        self.ops = SimpleNamespace(zeros=self.zeros)
+
+    @contextmanager
+    def device(self, name):
+        self.asked = name
+        yield
+        self.asked = None
+
+    def zeros(self, _):
+        if self.asked not in self.gpus:
+            raise AssertionError("Torch not compiled with CUDA enabled")
+        return SimpleNamespace(device=Place(self.gpus[self.asked]))
+
+
+class Place(str):
+    """A device as PyTorch names it: "mps:0" is of the type mps."""
+
+    __slots__ = ()
+
+    @property
+    def type(self):
+        return self.partition(":")[0]
+
+
+@pytest.fixture
+def on_keras(monkeypatch):
+    """The implementation in Keras, on a Keras of the test's."""
+
+    def put(*given, **own):
+        module = load("keras", "softmax_keras")
+        monkeypatch.setattr(module, "keras", Keras(*given, **own))
+        return module
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("backend", "gpus", "own", "name"),
+    [
+        ("torch", {"cuda": "cuda:0"}, "cuda:0", "cuda"),
+        ("torch", {"mps": "mps:0"}, "mps:0", "mps"),
+        ("jax", {"gpu": "cuda:0"}, "cuda:0", "gpu"),
+    ],
+)
+def test_keras_calls_a_gpu_as_its_backend_does(on_keras, backend, gpus, own, name):
+    module = on_keras(backend, gpus, own=own)
+    assert module.find("gpu") == name
+    assert module.find("cpu") == "cpu"
+
+
+def test_keras_says_what_its_backend_says(on_keras):
+    said = "Keras finds no GPU with torch: Torch not compiled with CUDA enabled"
+    with pytest.raises(Unavailable, match=f"^{said}$"):
+        on_keras("torch", {}).find("gpu")
+
+
+def test_keras_on_tensorflow_is_not_taken_in_by_a_silent_fall_back(on_keras, monkeypatch):
+    tensorflow = pytest.importorskip("tensorflow")
+    asked = []
+    monkeypatch.setattr(
+        tensorflow.config.experimental, "enable_tensor_float_32_execution", asked.append
+    )
+    with pytest.raises(Unavailable, match=r"^TensorFlow \S+ finds no GPU; it is "):
+        on_keras("tensorflow", {"gpu": "/job:localhost/device:CPU:0"}).find("gpu")
+    assert on_keras("tensorflow", {}).find("cpu") == "cpu"
+    assert asked == []
+    assert on_keras("tensorflow", {"gpu": "/job:localhost/device:GPU:0"}).find("gpu") == "gpu"
     assert asked == [False]
 
 
