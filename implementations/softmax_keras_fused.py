@@ -7,6 +7,8 @@ and optimizer are Keras's. The weight is kept with a row for each class: both pr
 along the pixels, which on a CPU are next to each other in memory.
 """
 
+import sys
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -23,8 +25,10 @@ class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
         self.device = find(device)
+        if device == "gpu" and sys.platform == "darwin":
+            raise Unavailable("TensorFlow's XLA compiles nothing for Apple's GPUs")
         with keras.device(self.device):
-            self.model = Model(problem)
+            self.model = Model(problem, tf.int64 if device == "gpu" else tf.int32)
             self.model.compile(
                 optimizer=make_optimizer(problem.optimizer),
                 loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -40,10 +44,13 @@ class Trainer:
                     variable.assign(np.zeros(variable.shape, variable.dtype))
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
-        with keras.device(self.device):
+        # A dataset of one element, because fit takes 40 ms to make one of an array. Datasets are on
+        # the host: made for one on a GPU, the order would go there, back, and there again.
+        with tf.device("CPU"):
             batches = tf.constant(order.reshape(self.problem.steps, self.problem.batch_size))
-            # A dataset of one element, because fit takes 40 ms to make one of an array.
-            self.model.fit(tf.data.Dataset.from_tensors(batches), shuffle=False, verbose=0)
+            dataset = tf.data.Dataset.from_tensors(batches)
+        with keras.device(self.device):
+            self.model.fit(dataset, shuffle=False, verbose=0)
             # Copies, because TensorFlow lends the memory that it trains in.
             weight, bias = self.model.get_weights()
             return Params(np.array(weight.T, order="C", copy=True), np.array(bias, copy=True))
@@ -56,9 +63,11 @@ class Trainer:
 class Model(keras.Model):
     """A dense layer with a row for each class, trained on batches of the problem's images."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, labels: tf.DType) -> None:
         super().__init__()
-        self.images, self.labels = tf.constant(problem.images), tf.constant(problem.labels)
+        self.images = tf.constant(problem.images)
+        # As int64 on a GPU: TensorFlow keeps int32 in the host's memory, whatever the device.
+        self.labels = tf.constant(problem.labels, labels)
         packed = tf.constant(pack(problem.images))
         if gives_back(packed, self.images):
             self.images = packed
@@ -121,5 +130,10 @@ def make_optimizer(optimizer: Optimizer) -> keras.optimizers.Optimizer:
 def find(device: Device) -> str:
     """TensorFlow's name of the device; asked for in vain, it would fall back in silence."""
     if not tf.config.list_physical_devices(device.upper()):
-        raise Unavailable(f"TensorFlow finds no {device.upper()}")
+        cuda = tf.sysconfig.get_build_info().get("cuda_version")
+        built = f"is built for CUDA {cuda}" if cuda else "is a build for the CPU alone"
+        raise Unavailable(f"TensorFlow {tf.__version__} finds no {device.upper()}; it {built}")
+    if device == "gpu":
+        # On by default, and XLA's own kernels do not ask NVIDIA_TF32_OVERRIDE.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
     return f"/{device.upper()}:0"

@@ -5,6 +5,7 @@ contract.
 """
 
 from collections.abc import Iterable
+from textwrap import shorten
 
 import numpy as np
 import torch
@@ -72,9 +73,15 @@ def make_optimizer(optimizer: Optimizer, params: Iterable[torch.Tensor]) -> torc
 
 
 def find(device: Device) -> torch.device:
-    """The CPU, or the accelerator that this build of PyTorch was made for."""
+    """The CPU, or the accelerator that this build of PyTorch was made for; a tensor shows it."""
     if device == "cpu":
         return torch.device("cpu")
-    if not torch.accelerator.is_available():
-        raise Unavailable("PyTorch finds no accelerator (CUDA, ROCm, MPS or XPU)")
-    return torch.accelerator.current_accelerator()
+    accelerator = torch.accelerator.current_accelerator()
+    if accelerator is None:
+        raise Unavailable(f"PyTorch {torch.__version__} is a build for the CPU alone")
+    try:
+        torch.ones(1, device=accelerator)
+    except (AssertionError, RuntimeError) as error:
+        said = shorten(str(error), 150, placeholder=" ...")
+        raise Unavailable(f"PyTorch {torch.__version__} finds no GPU: {said}") from error
+    return accelerator

@@ -2,6 +2,7 @@
 
 Follows https://docs.pytorch.org/tutorials/intermediate/torch_compile_tutorial.html and, for the C++
 that calls the kernels, https://docs.pytorch.org/tutorials/unstable/inductor_cpp_wrapper_tutorial.html.
+On CUDA the kernels of many steps are recorded once and replayed with other samples.
 The gradient comes from torch.func, so that forward, backward and update compile together. The
 weight is kept with a row for each class: both products then run along the pixels.
 """
@@ -10,6 +11,8 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
+from textwrap import shorten
 
 import numpy as np
 import torch
@@ -18,6 +21,8 @@ from numpy.typing import NDArray
 from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
 
 MOST = 10  # steps that are compiled at once: set-up grows with them, what a call costs shrinks
+REPLAYED = 100  # steps that are replayed at once, at most: a replay costs about as much as a kernel
+CAPTURED = ("cuda",)  # the devices whose work can be recorded once and replayed, AMD's included
 
 Tensors = tuple[torch.Tensor, torch.Tensor]
 
@@ -26,6 +31,8 @@ class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
         self.device = find(device)
+        if device == "cpu":
+            needs_compiler()
         self.images = pack(torch.from_numpy(problem.images).to(self.device))
         self.labels = torch.from_numpy(problem.labels).to(self.device, torch.int64)
         shapes = ((problem.classes, problem.features), (problem.classes,))
@@ -39,6 +46,11 @@ class Trainer:
         self.together = max(n for n in range(1, MOST + 1) if problem.steps % n == 0)
         # The first call compiles; reset() puts right what it does to the parameters.
         self.run(torch.arange(self.together * problem.batch_size, device=self.device))
+        self.train: Callable[[torch.Tensor], None] = self.run
+        if self.device.type in CAPTURED:
+            sizes = range(self.together, REPLAYED + 1, self.together)
+            several = max(n for n in sizes if problem.steps % n == 0)
+            self.train = replayed(self.run, several * problem.batch_size, self.device)
 
     @torch.no_grad()
     def reset(self, params: Params) -> None:
@@ -48,7 +60,7 @@ class Trainer:
             square.zero_()
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
-        self.run(torch.from_numpy(order).to(self.device))
+        self.train(torch.from_numpy(order).to(self.device))
         return Params(*(np.array(part.cpu().numpy().T, order="C") for part in self.params))
 
     def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -68,9 +80,10 @@ def pack(images: torch.Tensor) -> torch.Tensor:
 
     On the CPU only: there a compiled division is rounded as any other, on a GPU it is not.
     """
+    if images.device.type != "cpu":
+        return images
     pixels = (images * 255 + 0.5).to(torch.uint8)
-    exact = images.device.type == "cpu" and torch.equal(unpack(pixels), images)
-    return pixels if exact else images
+    return pixels if torch.equal(unpack(pixels), images) else images
 
 
 def unpack(rows: torch.Tensor) -> torch.Tensor:
@@ -115,14 +128,56 @@ def make_steps(optimizer: Optimizer) -> Callable[..., None]:
     return steps
 
 
+def replayed(
+    run: Callable[[torch.Tensor], None], samples: int, device: torch.device
+) -> Callable[[torch.Tensor], None]:
+    """``run``, recorded over so many samples, replayed over an order that is a multiple of them."""
+    some = torch.arange(samples, device=device)  # where the recorded kernels look
+    replay = capture(partial(run, some))
+
+    def train(order: torch.Tensor) -> None:
+        for part in order.split(samples):
+            some.copy_(part)
+            replay()
+
+    return train
+
+
+def capture(run: Callable[[], None]) -> Callable[[], None]:
+    """Record all that ``run`` launches as a CUDA graph; return what launches it again, as one.
+
+    As https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs has it: what happens the
+    first time only (compiling, loading kernels, making handles) happens before, on a side stream.
+    """
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            run()
+    torch.cuda.current_stream().wait_stream(stream)
+    # On the stream of the warm-up, because AMD's library makes a handle for each.
+    with torch.cuda.graph(graph, stream=stream):
+        run()
+    return graph.replay
+
+
+def needs_compiler() -> None:
+    """Raise Unavailable where the compiler is missing that torch.compile itself looks for."""
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if shutil.which(compiler) is None:
+        raise Unavailable(f"torch.compile needs a C++ compiler on the CPU: no {compiler}")
+
+
 def find(device: Device) -> torch.device:
-    """The CPU, or the accelerator that this build of PyTorch was made for."""
+    """The CPU, or the accelerator that this build of PyTorch was made for; a tensor shows it."""
     if device == "cpu":
-        # The compiler that torch.compile itself looks for.
-        compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
-        if shutil.which(compiler) is None:
-            raise Unavailable(f"torch.compile needs a C++ compiler on the CPU: no {compiler}")
         return torch.device("cpu")
-    if not torch.accelerator.is_available():
-        raise Unavailable("PyTorch finds no accelerator (CUDA, ROCm, MPS or XPU)")
-    return torch.accelerator.current_accelerator()
+    accelerator = torch.accelerator.current_accelerator()
+    if accelerator is None:
+        raise Unavailable(f"PyTorch {torch.__version__} is a build for the CPU alone")
+    try:
+        torch.ones(1, device=accelerator)
+    except (AssertionError, RuntimeError) as error:
+        said = shorten(str(error), 150, placeholder=" ...")
+        raise Unavailable(f"PyTorch {torch.__version__} finds no GPU: {said}") from error
+    return accelerator

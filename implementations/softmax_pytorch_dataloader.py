@@ -1,10 +1,12 @@
 """Softmax regression in PyTorch, fed by its DataLoader.
 
 Follows https://docs.pytorch.org/tutorials/beginner/basics/quickstart_tutorial.html, with the order
-of the samples and the optimizer of the contract.
+of the samples and the optimizer of the contract, and on CUDA with pinned memory, as
+https://docs.pytorch.org/docs/stable/data.html#memory-pinning has it.
 """
 
 from collections.abc import Iterable
+from textwrap import shorten
 
 import numpy as np
 import torch
@@ -33,12 +35,16 @@ class Trainer:
                 squares.zero_()
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
+        pinned = self.device.type == "cuda"  # PyTorch pins for no other device that is meant here
         loader = DataLoader(
-            self.dataset, batch_size=self.problem.batch_size, sampler=order.tolist()
+            self.dataset,
+            batch_size=self.problem.batch_size,
+            sampler=order.tolist(),
+            pin_memory=pinned,
         )
         for images, labels in loader:
-            logits = self.model(images.to(self.device))
-            loss = F.cross_entropy(logits, labels.to(self.device))
+            logits = self.model(images.to(self.device, non_blocking=pinned))
+            loss = F.cross_entropy(logits, labels.to(self.device, non_blocking=pinned))
             loss.backward()
             self.optimizer.step()
             self.optimizer.zero_grad()
@@ -77,9 +83,15 @@ def make_optimizer(optimizer: Optimizer, params: Iterable[torch.Tensor]) -> torc
 
 
 def find(device: Device) -> torch.device:
-    """The CPU, or the accelerator that this build of PyTorch was made for."""
+    """The CPU, or the accelerator that this build of PyTorch was made for; a tensor shows it."""
     if device == "cpu":
         return torch.device("cpu")
-    if not torch.accelerator.is_available():
-        raise Unavailable("PyTorch finds no accelerator (CUDA, ROCm, MPS or XPU)")
-    return torch.accelerator.current_accelerator()
+    accelerator = torch.accelerator.current_accelerator()
+    if accelerator is None:
+        raise Unavailable(f"PyTorch {torch.__version__} is a build for the CPU alone")
+    try:
+        torch.ones(1, device=accelerator)
+    except (AssertionError, RuntimeError) as error:
+        said = shorten(str(error), 150, placeholder=" ...")
+        raise Unavailable(f"PyTorch {torch.__version__} finds no GPU: {said}") from error
+    return accelerator

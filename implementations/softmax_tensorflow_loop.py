@@ -5,6 +5,8 @@ is entered once an epoch. The weight is kept with a row for each class: both pro
 the pixels, which on a CPU are next to each other in memory.
 """
 
+import sys
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -20,9 +22,12 @@ class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
         self.device = find(device)
+        if device == "gpu" and sys.platform == "darwin":
+            raise Unavailable("TensorFlow's XLA compiles nothing for Apple's GPUs")
         with tf.device(self.device):
             self.images = tf.constant(problem.images)
-            self.labels = tf.constant(problem.labels)
+            # As int64 on a GPU: TensorFlow keeps int32 in the host's memory, whatever the device.
+            self.labels = tf.constant(problem.labels, tf.int64 if device == "gpu" else tf.int32)
             packed = tf.constant(pack(problem.images))
             if self.gives_back(packed, self.images):
                 self.images = packed
@@ -96,5 +101,10 @@ def unpack(rows: tf.Tensor) -> tf.Tensor:
 def find(device: Device) -> str:
     """TensorFlow's name of the device; asked for in vain, it would fall back in silence."""
     if not tf.config.list_physical_devices(device.upper()):
-        raise Unavailable(f"TensorFlow finds no {device.upper()}")
+        cuda = tf.sysconfig.get_build_info().get("cuda_version")
+        built = f"is built for CUDA {cuda}" if cuda else "is a build for the CPU alone"
+        raise Unavailable(f"TensorFlow {tf.__version__} finds no {device.upper()}; it {built}")
+    if device == "gpu":
+        # On by default, and XLA's own kernels do not ask NVIDIA_TF32_OVERRIDE.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
     return f"/{device.upper()}:0"

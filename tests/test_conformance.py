@@ -17,6 +17,15 @@ from implementations import FIGURES, IMPLEMENTATIONS
 
 # The design's only gaps: estimators of scikit-learn that have no RMSprop.
 GAPS = {("textbook", "sklearn-softmax"), ("textbook", "sklearn-sgd")}
+# What is said where no GPU can be seen: which build it is, or the framework's own words.
+REASONS = {
+    "torch": r"PyTorch \S+ (is a build for the CPU alone|finds no GPU: \w.*)",
+    "jax": r"JAX \S+ finds no GPU (as it is installed without a plugin for one|with \w+: \w.*)",
+    "tensorflow": r"TensorFlow \S+ finds no GPU; it is (a build for the CPU|built for CUDA \d).*",
+    # By the backend, whose words they are.
+    ("keras", "torch"): r"Keras finds no GPU with torch: (Torch not compiled with CUDA|\w.*).*",
+    ("keras", "jax"): r"Keras finds no GPU with jax: .*no platforms that are instances of gpu.*",
+}
 IMPORTED_AS = {"scikit-learn": "sklearn"}
 ENTRIES = [pytest.param(entry, id=entry.name) for entry in IMPLEMENTATIONS]
 # The compiler of pytorch-compiled takes longer than all the rest; every day it has to run once.
@@ -107,6 +116,10 @@ def test_on_digits_every_implementation_passes_the_script_of_check(examiner, ent
         assert textbook.error <= TOLERANCE
     # Whoever may run on a GPU must say where there is none.
     assert [each.status for each in gpu] == ["unavailable"] * ("gpu" in entry.devices)
+    for each in gpu:
+        backend = entry.variables.get("KERAS_BACKEND", entry.framework)
+        words = REASONS.get((entry.framework, backend)) or REASONS[backend]
+        assert re.match(words, each.reason)
 
 
 @pytest.mark.parametrize("entry", ONCE)

@@ -14,7 +14,7 @@ import bench
 
 ROOT = Path(bench.__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-PAGES = [*WORKFLOWS, ROOT / "docs" / "ci.md", ROOT / "CONTRIBUTING.md"]
+PAGES = [*WORKFLOWS, ROOT / "docs" / "ci.md", ROOT / "docs" / "gpu.md", ROOT / "CONTRIBUTING.md"]
 # Permissions that a job may ask for; every other one is a reason to look twice.
 ENOUGH = {"contents": "read"}
 # What it takes to publish a site: only of a job that does nothing else.
@@ -26,7 +26,7 @@ FOREIGN = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
 SESSIONS = re.compile(r"nox -s ((?:[a-z_]+ ?)+)((?:-- [^\n`|;>&]*)?)")
 VERBS = re.compile(r"-m bench ([a-z]+)([^\n`|;>&]*)")
 # Verbs whose sessions take their flags.
-TAKES_FLAGS = {"bench": "run", "ab": "ab"}
+TAKES_FLAGS = {"bench": "run", "bench_gpu": "run", "ab": "ab"}
 
 
 def name(path):
