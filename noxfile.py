@@ -53,7 +53,8 @@ def bench_gpu(session: nox.Session) -> None:
 
 def with_cuda(session: nox.Session, framework: str) -> str:
     """Install a framework with its CUDA, once for as long as its requirements stay the same."""
-    place = Path(session.virtualenv.location) / "cuda" / framework
+    # Relative, because the records name it.
+    place = Path(os.path.relpath(session.virtualenv.location)) / "cuda" / framework
     python, stamp = str(place / "bin" / "python"), place / "installed"
     wanted = PROJECT["project"]["optional-dependencies"][f"cuda-{framework}"]
     if not stamp.exists() or stamp.read_text() != repr(wanted):
