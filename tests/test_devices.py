@@ -314,3 +314,19 @@ def test_what_xla_does_not_compile_for_is_unavailable(monkeypatch, framework, na
     monkeypatch.setattr(module, "find", lambda _: "/GPU:0")
     with pytest.raises(Unavailable, match="compiles nothing for Apple's GPUs"):
         module.Trainer(problem_of(SGD(0.05), 8), "gpu")
+
+
+@pytest.mark.parametrize("name", ["softmax_tensorflow_loop", "softmax_keras_fused"])
+def test_on_a_gpu_tensorflow_is_given_labels_that_it_does_not_keep_on_the_host(monkeypatch, name):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    module = load("tensorflow", name)
+    monkeypatch.setattr(module, "find", lambda _: "/CPU:0")
+    problem = problem_of(SGD(0.05), 24)
+    trainer = module.Trainer(problem, "gpu")
+    labels = trainer.labels if hasattr(trainer, "labels") else trainer.model.labels
+    assert labels.dtype == module.tf.int64
+    start = Params(np.full((12, 3), 0.01, np.float32), np.zeros(3, np.float32))
+    trainer.reset(start)
+    order = np.random.default_rng(0).permutation(24)
+    (right,) = reference.train(problem, start, [order])
+    assert reference.parity_error(trainer.train_epoch(order), right, start) <= TOLERANCE
