@@ -94,13 +94,17 @@ def _product(selection: Selection, chosen: Sequence[Case]) -> tuple[Case, ...]:
 
 
 def swept(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """Return the cases of a sweep about those of the first workload, which have one size."""
+    """Return the cases of a sweep about those of the first workload, which have one size.
+
+    Fewer threads are a question to the CPU only.
+    """
     base = size_of(cases[0])
     return tuple(
         msgspec.structs.replace(case, **size._asdict())
         for size in sizes.sweep(base) if size.fault is None
         for case in cases
         if case.workload == cases[0].workload and sizes.belongs(case.objective, size, base)
+        and (case.device == "cpu" or size.threads == base.threads)
     )  # fmt: skip
 
 

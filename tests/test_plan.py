@@ -178,6 +178,15 @@ def test_a_sweep_goes_out_from_the_first_workloads_size():
     assert plan.skipped(selection(threads=(2,)), swept) == ()
 
 
+def test_a_sweep_asks_for_fewer_threads_on_the_cpu_only():
+    swept = plan.swept(chosen("pytorch", threads=(2,), devices=("cpu", "gpu")))
+    threads = {device: {one.threads for one in swept if one.device == device}
+               for device in ("cpu", "gpu")}  # fmt: skip
+    assert threads == {"cpu": {1, 2}, "gpu": {2}}
+    sizes = {(one.batch_size, one.samples) for one in swept if one.device == "gpu"}
+    assert len(sizes) == len(plan.sizes.BATCH_SIZES) + len(plan.sizes.SAMPLES)
+
+
 def test_ceilings_come_before_the_first_round_and_a_sweep_at_the_end():
     probe = case("ceiling-numpy", workload="ceiling")
     planned = run(case("a"), rounds={"sgd": 2}, ceilings=(probe,), sweep_rounds=2,
