@@ -128,11 +128,22 @@ def name(case: Case) -> str:
 
 def problem(found: OfCase) -> str:
     """Say which problem was solved, where several stand in one report."""
-    case = found.case
+    return f"{found.case.device}, {sizes(found.case)}"
+
+
+def sizes(case: Case) -> str:
+    """Say at which size, whatever the device."""
     return (
-        f"{case.device}, batch size {case.batch_size}, {case.threads} thread"
+        f"batch size {case.batch_size}, {case.threads} thread"
         f"{'s' if case.threads > 1 else ''}, {case.samples:,} samples"
     )
+
+
+def standing(row: Row | None) -> str:
+    """Say in a word or two why a row that has no place among the ranked has none."""
+    if row is None:
+        return "not measured"
+    return next((status for status, _ in row.faults if status == "failed"), row.faults[0][0])
 
 
 def faults(rows: Sequence[Row]) -> list[list[str]]:
