@@ -82,13 +82,9 @@ def _devices(
     found: Loaded, grown: Sequence[Scaling], crossed: Sequence[Crossover]
 ) -> Iterator[Section]:
     """Show the CPU against the GPU, where a GPU was tried."""
-    if _on_gpu(found):
+    if found.on_gpu:
         tables, remarks = device_tables.shown(found, grown, crossed)
         yield Section("CPU against GPU", tables, device_tables.NONE_WELL, remarks=remarks)
-
-
-def _on_gpu(found: Loaded) -> bool:
-    return any(row.case.device == "gpu" for row in found.rows)
 
 
 def _limits(found: Loaded) -> Section:
@@ -146,7 +142,7 @@ def _growth(found: Loaded, grown: Sequence[Scaling], crossed: Sequence[Crossover
     remarks = growth.skipped(found.run.skipped)
     return Section(
         "How the cost grows", growth.tables(grown), SWEEP, _pictures(grown, crossed),
-        remarks if _on_gpu(found) or not grown else [*remarks, NO_GPU],
+        remarks if found.on_gpu or not grown else [*remarks, NO_GPU],
     )  # fmt: skip
 
 
@@ -193,7 +189,8 @@ def _memory(found: Loaded) -> Section:
     known, title = memories(records), "Peak memory by phase"
     shown = limits.of_cases(known, base)
     picture = Picture("memory", title, lambda: charts.memory(shown, title))
-    tables = limits.memory(known, base)
+    by_device = ([one for one in known if one.case.device == each] for each in ("cpu", "gpu"))
+    tables = [table for here in by_device for table in limits.memory(here, base)]
     return Section("Memory", tables, "No record tells it.", [picture] if shown else [])
 
 
