@@ -128,9 +128,9 @@ def test_the_gpu_meanwhile_is_said_in_ranges():
     hot = CONDITIONS | {"celsius_after": 61.4, "sm_mhz_after": 1755.0, "throttle_after": 4.0,
                         "other_processes": 2.0}  # fmt: skip
     records = [*on("gpu"), *on("gpu", "b", device_conditions=hot, warmup_seconds=[2.0])]
-    table = report.trials(gpu_trials(records))
+    table = report.trials(gpu_trials(records), ["One", "Two"])
     assert table.lines == [
-        ["temperature before", "41 °C"], ["temperature after", "55 to 61 °C"],
+        ["GPU", "One, Two"], ["temperature before", "41 °C"], ["temperature after", "55 to 61 °C"],
         ["clock before", "1,980 MHz"], ["clock after", "1,755 to 1,980 MHz"],
         ["memory clock before", "2,619 MHz"], ["memory clock after", "2,619 MHz"],
         ["throttled", "power cap in 2 of 4 trials"],
@@ -140,7 +140,7 @@ def test_the_gpu_meanwhile_is_said_in_ranges():
 
 
 def test_what_nobody_could_read_of_the_gpu_is_a_dash():
-    table = report.trials(gpu_trials([ok(case(device="gpu"))]))
+    table = report.trials(gpu_trials([ok(case(device="gpu"))]), [])
     assert {line[1] for line in table.lines} == {"—"}
-    quiet = report.trials(gpu_trials(on("gpu")))
+    quiet = report.trials(gpu_trials(on("gpu")), [])
     assert dict(quiet.lines)["throttled"] == "0 of 2 trials"

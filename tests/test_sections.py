@@ -4,7 +4,7 @@ import re
 
 import pytest
 from fixtures_devices import on, swept_on, unavailable
-from fixtures_records import bare, case, environment, ok, run, trials, write
+from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
 from fixtures_sweep import swept
 
 from bench import store
@@ -98,6 +98,13 @@ def test_a_gpu_has_its_section_before_all_others(tmp_path):
     assert text.count(f"## {DEVICES}\n") == 1
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert f'<a href="#cpu-against-gpu">{DEVICES}</a>' in page
+
+
+def test_the_gpu_meanwhile_names_the_models_of_the_machine(tmp_path):
+    machine = {**MACHINE, "gpus": ["Large GPU", "Large GPU"]}
+    found = load(write(tmp_path / "run", run(case("a")), *on("gpu"), machine=machine))
+    (*_, meanwhile) = sections(found)[0].tables
+    assert meanwhile.lines[0] == ["GPU", "Large GPU"]
 
 
 def test_a_gpu_without_a_sweep_says_what_one_would_tell_and_why_joules_are_absent(tmp_path):

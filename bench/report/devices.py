@@ -61,7 +61,7 @@ def shown(
         made += tables(compared, crossings)
         remarks += absent_energy(compared)
     meanwhile = gpu_trials(found.records)
-    made += [trials(meanwhile)] if meanwhile else []
+    made += [trials(meanwhile, _gpus(found))] if meanwhile else []
     return made, list(dict.fromkeys(remarks)) if made else []
 
 
@@ -181,10 +181,17 @@ def _speedups(crossed: Sequence[Crossover]) -> Table | None:
     return Table(title, headings, lines, 1, SPEEDUPS_NOTE) if len(sizes) > 1 else None
 
 
-def trials(found: GpuTrials) -> Table:
-    """Return what the GPU was like before and after the epochs of its trials."""
+def _gpus(found: Loaded) -> list[str]:
+    """Name the models of the machine."""
+    known = (each.machine.get("gpus", ()) for each in found.environments.values())
+    return list(dict.fromkeys(str(name) for names in known for name in names))
+
+
+def trials(found: GpuTrials, gpus: Sequence[str]) -> Table:
+    """Return what the GPU was like before and after the epochs of its trials; gpus: models."""
     crowded = found.crowded
     lines = [
+        ["GPU", ", ".join(gpus) or numbers.ABSENT],
         *([f"{what} {when}", _span(found.spans.get(f"{key}_{when}"), unit, "{:,.0f}".format)]
           for what, key, unit in READINGS for when in ("before", "after")),
         ["throttled", _throttled(found)],
