@@ -1,8 +1,10 @@
 """From which batch size on a GPU trains faster than the CPU: a question to the rows of both."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bench.intervals import Interval
 from bench.ranking import ratio
@@ -15,16 +17,16 @@ class Crossover:
     """How one implementation's GPU compares with its CPU.
 
     speedups: CPU time over GPU time by batch size, ascending; it has one at least.
-    batch_size: the smallest from which on the GPU is the faster at every larger one that was
-    measured on both; None where it is slower at the largest.
-    told: whether the intervals of the ratios tell that batch size: above 1 there, and below 1 at
-    the one before it.
+    batch_size: from which on the GPU is the faster, as ``crossing`` interpolates it on the
+    speedups; its interval is from where their upper bounds cross to where their lower bounds do.
+    Each of the three is 0 where the GPU is the faster at every batch size that was measured, and
+    infinite where it is not at the largest. There is no interval where one of the speedups has
+    none: that of one round.
     """
 
     name: str
     speedups: Mapping[int, Interval]
-    batch_size: int | None
-    told: bool
+    batch_size: Interval
 
 
 def crossovers(rows: Iterable[Row], workload: str) -> list[Crossover]:
@@ -39,7 +41,29 @@ def crossovers(rows: Iterable[Row], workload: str) -> list[Crossover]:
     for row in _whole(ranked):
         pairs[row.case.implementation][row.case.batch_size][row.case.device] = row
     found = {name: _speedups(sizes) for name, sizes in pairs.items()}
-    return [_crossover(name, speedups) for name, speedups in found.items() if speedups]
+    return [Crossover(name, speedups, _crossing(speedups))
+            for name, speedups in found.items() if speedups]  # fmt: skip
+
+
+def crossing(speedups: Mapping[int, float]) -> float:
+    """Return the batch size from which on a polyline through speedups, ascending, is above 1.
+
+    Its corners are at the logarithms of batch sizes and speedups. Of the neighbours a and b whose
+    speedups are s(a) <= 1 < s(b) the last ones count, and between them it is nought at
+
+        ln x = ln a + (ln b - ln a) * ln s(a) / (ln s(a) - ln s(b)).
+
+    0 where every speedup is above 1, infinite where the last is not.
+    """
+    sizes = list(speedups)
+    if speedups[sizes[-1]] <= 1:
+        return math.inf
+    below = [(a, b) for a, b in pairwise(sizes) if speedups[a] <= 1 < speedups[b]]
+    if not below:
+        return 0.0
+    a, b = below[-1]
+    low, high = math.log(speedups[a]), math.log(speedups[b])
+    return float(a * (b / a) ** (low / (low - high)))
 
 
 def _whole(ranked: Sequence[Row]) -> list[Row]:
@@ -57,21 +81,10 @@ def _speedups(sizes: Mapping[int, Mapping[str, Row]]) -> dict[int, Interval]:
     return {size: found for size, found in ratios.items() if found is not None}
 
 
-def _crossover(name: str, speedups: Mapping[int, Interval]) -> Crossover:
-    sizes = list(speedups)
-    slower = [number for number, size in enumerate(sizes) if speedups[size].mean <= 1]
-    at = max(slower, default=-1) + 1
-    if at == len(sizes):
-        return Crossover(name, speedups, None, _below(speedups[sizes[-1]]))
-    before = at == 0 or _below(speedups[sizes[at - 1]])
-    return Crossover(name, speedups, sizes[at], before and _above(speedups[sizes[at]]))
-
-
-def _below(found: Interval) -> bool:
-    """Tell whether a ratio is told from 1, below it; that of one round is not."""
-    return found.high is not None and found.high < 1
-
-
-def _above(found: Interval) -> bool:
-    """Tell whether a ratio is told from 1, above it; that of one round is not."""
-    return found.low is not None and found.low > 1
+def _crossing(speedups: Mapping[int, Interval]) -> Interval:
+    mean = crossing({size: each.mean for size, each in speedups.items()})
+    upper = {size: each.high for size, each in speedups.items() if each.high is not None}
+    lower = {size: each.low for size, each in speedups.items() if each.low is not None}
+    if not len(upper) == len(lower) == len(speedups):
+        return Interval(mean)
+    return Interval(mean, crossing(upper), crossing(lower))

@@ -15,6 +15,7 @@ from bench.intervals import Interval, student
 from bench.ranking import comparable, told
 from bench.result import Environment, Record
 from bench.summary import Row
+from bench.throttling import GpuTrials, gpu_trials
 
 # Above these a run was disturbed. Two shared cores when nothing else runs: others take 1 to 2 %,
 # nothing is stolen, and the processes of one case differ by 4 % (docs/methodology.md).
@@ -33,6 +34,7 @@ class Noise:
     taken out. drift: change from the first round to the last, as a factor with its interval.
     others, steal: share of all cores' time that went to other processes and to other guests.
     clock: largest mean clock over the smallest, less 1. throttled: how often cores were too hot.
+    gpu: what its trials tell; None where there was none.
     """
 
     within: float | None
@@ -42,6 +44,7 @@ class Noise:
     steal: float | None
     clock: float | None
     throttled: float | None
+    gpu: GpuTrials | None = None
 
     @property
     def causes(self) -> list[str]:
@@ -59,7 +62,20 @@ class Noise:
             (abs(drift.mean - 1) if drift and moved else None, DRIFT,
              "times drifted by {:.0%} over the rounds"),
         )  # fmt: skip
-        return [says.format(value) for value, most, says in shares if (value or 0) > most]
+        said = [says.format(value) for value, most, says in shares if (value or 0) > most]
+        return said + (_held_back(self.gpu) if self.gpu else [])
+
+
+def _held_back(gpu: GpuTrials) -> list[str]:
+    """Say what disturbed the trials on a GPU."""
+    crowded, clock = gpu.crowded, gpu.clock or 0
+    said = (
+        (bool(gpu.throttled), f"the GPU was throttled by {gpu.slowed}"),
+        (crowded.trials > 0,
+         f"another process was on the GPU in {crowded.trials} of {crowded.of} trials"),
+        (clock > CLOCK, f"the GPU's clock varied by {clock:.0%}"),
+    )  # fmt: skip
+    return [text for so, text in said if so]
 
 
 class Median(NamedTuple):
@@ -87,6 +103,7 @@ def noise(records: Iterable[Record], environments: Mapping[str, Environment]) ->
         steal=_share(good, environments, "steal_seconds"),
         clock=max(clocks) / min(clocks) - 1 if clocks else None,
         throttled=sum(throttled) if throttled else None,
+        gpu=gpu_trials(good),
     )
 
 

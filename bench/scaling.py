@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from bench.contract import Device
 from bench.growth import Cost, Point, cost, efficiency, exponent
 from bench.intervals import Interval
 from bench.plan import size_of
@@ -37,7 +38,7 @@ class Scaling:
     threading: tuple[Threading, ...]
 
     @property
-    def device(self) -> str:
+    def device(self) -> Device:
         """The device of every row."""
         return self.rows[0].case.device
 

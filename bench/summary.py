@@ -27,8 +27,13 @@ class Row:
     swept: measured at another size than the first that the workload was measured at.
     epochs_by_round: the median epoch of each trial that went well.
     wanted: how many rounds the precision that was asked for takes, or None where none was.
+    predicts_by_round: seconds, the median prediction of the test images of each of them that has
+    one.
     least_epoch: the least time that an epoch could take on this machine; None where no probe of
     the run tells.
+    peak_device_bytes: memory of the GPU; None on a CPU, and where no trial tells.
+    epoch_joules: the mean of the trials that know it; None where the counter could not be read.
+    energy_absent: why it could not, where no trial knows it and one says.
     faults: the reason of every trial that did not, and of all where together they are faster than
     the machine; a case with a ``failed`` one is not ranked.
     where: the machine, where rows of several runs stand together: no two of them are comparable.
@@ -39,6 +44,7 @@ class Row:
     version: str
     rounds: int
     epochs_by_round: Mapping[int, float]
+    predicts_by_round: Mapping[int, float]
     epoch: Interval | None
     wanted: int | None
     least_epoch: float | None
@@ -48,6 +54,9 @@ class Row:
     validation_accuracy: float | None
     test_accuracy: float | None
     peak_rss_bytes: float | None
+    peak_device_bytes: float | None
+    epoch_joules: float | None
+    energy_absent: str | None
     parity_error: float | None
     faults: tuple[tuple[str, str], ...]
     where: str = ""
@@ -56,6 +65,12 @@ class Row:
     def ranked(self) -> bool:
         """Tell whether the row may be compared: it has times, and nothing it did was wrong."""
         return self.epoch is not None and all(status != "failed" for status, _ in self.faults)
+
+    @property
+    def predict(self) -> Interval | None:
+        """Seconds of a prediction of the test images; the process is the unit, as of an epoch."""
+        times = list(self.predicts_by_round.values())
+        return interval(times) if times else None
 
     @property
     def samples_per_second(self) -> float | None:
@@ -119,6 +134,7 @@ def _row(
     epoch = interval(list(medians.values()), len(first) if first else None) if medians else None
     least = _least(case, environment, known)
     last = case.epochs - 1
+    joules = _average(map(_joules, good))
     faults = [(trial.status, trial.reason or "no reason was given")
               for trial in trials if trial.status != "ok"]  # fmt: skip
     return Row(
@@ -127,6 +143,8 @@ def _row(
         version=version(case, environment),
         rounds=len(trials),
         epochs_by_round=medians,
+        predicts_by_round={one.round: median(one.predict_seconds) for one in good
+                           if one.predict_seconds},
         epoch=epoch,
         wanted=rounds_needed(first, run.precision) if run and run.precision and first else None,
         least_epoch=least,
@@ -136,9 +154,19 @@ def _row(
         validation_accuracy=_average(trial.validation_accuracy[last] for trial in good),
         test_accuracy=_average(trial.test_accuracy[last] for trial in good),
         peak_rss_bytes=_average(trial.peak_rss_bytes for trial in good),
+        peak_device_bytes=_average(trial.peak_device_bytes for trial in good),
+        epoch_joules=joules,
+        energy_absent=next((trial.energy_absent for trial in good
+                            if trial.energy_absent and joules is None), None),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=(*faults, *_impossible(epoch, least, len(good))),
-    )
+    )  # fmt: skip
+
+
+def _joules(trial: Record) -> float | None:
+    """Joules of an epoch: the counter goes over all that were timed."""
+    known = trial.energy_joules
+    return None if known is None else known / len(trial.epoch_seconds)
 
 
 def _least(

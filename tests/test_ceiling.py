@@ -99,6 +99,22 @@ def test_an_epoch_faster_than_the_machine_is_a_failed_row_and_no_triumph():
     assert row(probe(), ok(case(), epoch=0.0150529)).ranked
 
 
+def test_a_gpu_is_held_to_its_own_ceiling_where_its_steps_take_the_longest():
+    # 1,500 steps of 5 µs take 7.5 ms; 1,505,280,000 operations at 1e13 a second take 0.15 ms.
+    of = {"device": "gpu"}
+    fast = {"product_seconds": [0.0002], "chain_steps": 1000, "chain_seconds": [0.005, 0.006]}
+    probes = [probe(), probe("jax", of=of, **fast)]
+    found = row(*probes, *trials(case(device="gpu"), 0.015))
+    assert found.least_epoch == pytest.approx(0.0075)
+    assert found.share_of_ceiling == pytest.approx(0.5)
+    assert found.ranked
+    late = row(*probes, *trials(case(device="gpu"), 0.0074))
+    assert not late.ranked
+    ((status, reason),) = late.faults
+    assert (status, reason[:43]) == ("failed", "an epoch took 98% of the least time: it or ")
+    assert row(*probes, *trials(case(), 0.0151)).ranked  # the CPU's least epoch is 15.05 ms
+
+
 def test_it_is_the_fault_of_every_trial_that_went_well():
     late = bare(case(), 3, status="timeout", reason="late")
     found = row(probe(), *trials(case(), 0.01, 0.01), late)

@@ -1,9 +1,12 @@
-"""A GPU pays from the batch size on from which it is the faster at every larger one."""
+"""A GPU pays from the batch size on at which its speedup passes 1: worked out by hand."""
+
+import math
 
 import pytest
 from fixtures_records import case, environment, trials
 
-from bench.crossover import crossovers
+from bench.crossover import crossing, crossovers
+from bench.intervals import Interval
 from bench.summary import rows
 
 HERE = {"here": environment()}
@@ -26,35 +29,66 @@ def found(*records, workload="sgd"):
     return crossovers(rows(records, HERE), workload)
 
 
-def test_the_smallest_batch_size_from_which_on_it_is_faster():
-    (one,) = found(*both("a", {8: (4.0, 8.0), 32: (2.0, 2.0), 128: (1.0, 0.5), 384: (1.0, 0.1)}))
+def test_the_speedup_passes_one_on_a_straight_line_between_logarithms():
+    # From 1/2 at 32 to 2 at 128: half the way, at the square root of 32 * 128 = 4,096.
+    (one,) = found(*both("a", {8: (1.0, 4.0), 32: (1.0, 2.0), 128: (1.0, 0.5), 384: (1.0, 0.1)}))
     assert one.name == "a"
     assert {size: each.mean for size, each in one.speedups.items()} == pytest.approx(
-        {8: 0.5, 32: 1.0, 128: 2.0, 384: 10.0}
+        {8: 0.25, 32: 0.5, 128: 2.0, 384: 10.0}
     )
-    assert one.batch_size == 128
+    assert one.batch_size.mean == pytest.approx(64)
+    # From 1/2 at 8 to 8 at 128: a quarter of the way up from there, 8 * 16 ** (1 / 4) = 16.
+    assert crossing({8: 0.5, 128: 8.0}) == pytest.approx(16)
+    # A speedup of exactly 1 is none: the GPU is the faster from there on.
+    assert crossing({8: 0.5, 32: 1.0, 128: 2.0}) == pytest.approx(32)
 
 
-def test_where_it_falls_behind_again_only_what_is_beyond_counts():
-    (one,) = found(*both("a", {8: (4.0, 1.0), 32: (1.0, 2.0), 128: (1.0, 0.5)}))
-    assert one.batch_size == 128
-    (one,) = found(*both("a", {8: (4.0, 1.0), 32: (1.0, 0.5), 128: (1.0, 2.0)}))
-    assert one.batch_size is None
-    (one,) = found(*both("a", {8: (4.0, 1.0), 32: (1.0, 0.5)}))
-    assert one.batch_size == 8
+def test_where_it_falls_behind_again_the_last_passing_counts():
+    assert crossing({8: 4.0, 32: 0.5, 128: 2.0}) == pytest.approx(64)
+    assert crossing({8: 0.5, 32: 2.0, 128: 0.5, 512: 2.0}) == pytest.approx(256)
+    assert crossing({8: 0.5, 32: 2.0, 128: 0.5}) == math.inf
+    assert crossing({8: 2.0, 32: 1.0, 128: 2.0}) == pytest.approx(32)
 
 
-def test_it_is_told_where_the_intervals_on_both_sides_are():
-    clear, below = (2.0, 2.0), {8: ((1.0, 1.0), (2.0, 2.0))}
-    wide = (0.5, 8.0)
-    one_round = both("a", {8: (1.0, 2.0), 32: (2.0, 1.0)})
-    assert [each.told for each in found(*one_round)] == [False]
-    assert found(*both("a", {**below, 32: (clear, (1.0, 1.0))}))[0].told
-    assert not found(*both("a", {**below, 32: (wide, (1.0, 1.0))}))[0].told
-    assert not found(*both("a", {8: ((1.0, 1.0), wide), 32: (clear, (1.0, 1.0))}))[0].told
-    assert found(*both("a", {32: (clear, (1.0, 1.0))}))[0].told  # there is nothing before it
-    never = found(*both("a", below))[0]
-    assert (never.batch_size, never.told) == (None, True)
+def test_it_is_the_faster_at_every_batch_size_or_at_none_that_lasts():
+    assert crossing({8: 4.0, 32: 2.0}) == crossing({32: 1.01}) == 0
+    assert crossing({8: 0.5, 32: 0.9}) == crossing({8: 2.0, 32: 1.0}) == math.inf
+
+
+def bounded(size, speedup, times):
+    """Two rounds at a batch size: their interval is the speedup, over and times so much."""
+    # Logarithms so far apart that 12.706 * |x - y| / 2 is the logarithm of times.
+    half = math.log(times) / 12.7062
+    return both("a", {size: ((speedup * math.exp(half), speedup * math.exp(-half)), (1.0, 1.0))})
+
+
+def test_the_interval_is_from_where_the_upper_bounds_cross_to_where_the_lower_do():
+    # Means 1/4 and 4, upper bounds 1/2 and 8: 8 * 16 ** (1 / 4) = 16; lower ones 1/8 and 2: 64.
+    (one,) = found(*bounded(8, 0.25, 2), *bounded(128, 4.0, 2))
+    at = one.batch_size
+    assert (at.low, at.mean, at.high) == pytest.approx((16, 32, 64), rel=1e-4)
+
+
+def test_the_interval_is_open_where_a_bound_does_not_cross():
+    (below,) = found(*bounded(8, 0.8, 2), *bounded(32, 4.0, 2))
+    assert below.batch_size.low == 0
+    assert 8 < below.batch_size.mean < below.batch_size.high < 32
+    (beyond,) = found(*bounded(8, 0.25, 2), *bounded(32, 1.5, 2))
+    assert 8 < beyond.batch_size.low < beyond.batch_size.mean < 32
+    assert beyond.batch_size.high == math.inf
+    (never,) = found(*bounded(8, 0.25, 2), *bounded(32, 0.25, 2))
+    assert never.batch_size == Interval(math.inf, math.inf, math.inf)
+    (perhaps,) = found(*bounded(8, 0.25, 2), *bounded(32, 0.8, 2))
+    assert 8 < perhaps.batch_size.low < 32
+    assert (perhaps.batch_size.mean, perhaps.batch_size.high) == (math.inf, math.inf)
+    (every,) = found(*bounded(8, 4.0, 2), *bounded(32, 4.0, 2))
+    assert every.batch_size == Interval(0, 0, 0)
+
+
+def test_one_round_at_a_batch_size_gives_no_interval():
+    (one,) = found(*bounded(8, 0.25, 2), *both("a", {128: (4.0, 1.0)}))
+    assert one.batch_size.mean == pytest.approx(32)
+    assert (one.batch_size.low, one.batch_size.high) == (None, None)
 
 
 def test_only_what_both_devices_did_is_compared():

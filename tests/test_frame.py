@@ -5,6 +5,7 @@ import io
 from dataclasses import replace
 
 import pytest
+from fixtures_devices import on
 from fixtures_records import bare, case, environment, trials
 
 from bench.report.frame import frame
@@ -69,3 +70,16 @@ def test_no_text_is_a_formula_or_a_second_line_and_numbers_are_numbers(text, cel
     assert (line["implementation"], line["version"]) == (cell, cell)
     assert line["objective"] == "softmax"
     assert line["parity_error"] == "-1.5e-06"
+
+
+def test_a_gpu_adds_the_numbers_that_only_its_tables_show():
+    plain = frame(rows(on("cpu"), HERE))
+    found = frame(rows([*on("cpu"), *on("gpu", predict=0.005)], HERE)).set_index("device")
+    assert [name for name in found.reset_index() if name not in plain] == [
+        "predict_seconds", "predict_seconds_low", "predict_seconds_high", "peak_device_bytes",
+        "epoch_joules",
+    ]  # fmt: skip
+    gpu = found.loc["gpu"]
+    assert (gpu["predict_seconds"], gpu["predict_seconds_high"]) == pytest.approx((0.005, 0.005))
+    assert (gpu["peak_device_bytes"], gpu["epoch_joules"]) == (600 * 2**20, 10.0)
+    assert found.loc["cpu"][["peak_device_bytes", "epoch_joules"]].isna().all()

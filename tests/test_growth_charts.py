@@ -99,14 +99,18 @@ def both(name, times):
 def test_where_a_gpu_was_measured_too_the_devices_cross_at_a_batch_size():
     pays = both("pays", {8: (4.0, 8.0), 32: (2.0, 2.5), 128: (1.0, 0.5), 384: (1.0, 0.1)})
     never = both("never", {8: (4.0, 8.0), 384: (1.0, 2.0)})
-    grown = scalings([*pays, *never], "sgd")
-    chart = growth_charts.by_batch_size(grown, 48000, crossovers([*pays, *never], "sgd"), "t")
+    every = both("every", {8: (4.0, 1.0), 384: (1.0, 0.1)})
+    grown = scalings([*pays, *never, *every], "sgd")
+    crossed = crossovers([*pays, *never, *every], "sgd")
+    chart = growth_charts.by_batch_size(grown, 48000, crossed, "t")
     found = chart.to_dict()["data"]["values"]
-    assert {(one["name"], one["gpu_from"]) for one in found} == {("pays", 128), ("never", None)}
-    assert len(found) == 12
-    assert chart.to_dict()["facet"]["sort"] == ["pays", "never"]
+    # Between 0.8 and 2: 32 * 4 ** (ln 0.8 / (ln 0.8 - ln 2)) = 32 * 4 ** 0.243529 = 44.85.
+    at = {one["name"]: one["gpu_from"] for one in found}
+    assert at == {"pays": pytest.approx(44.85, abs=0.01), "never": None, "every": None}
+    assert len(found) == 16
+    assert chart.to_dict()["facet"]["sort"] == ["pays", "never", "every"]
     svg = charts.svg(chart)
-    assert svg.count(">GPU from 128<") == 1
+    assert svg.count(">GPU from 45<") == 1
     assert svg.count(">GPU from") == 1
     assert ">cpu<" in svg
     assert ">gpu<" in svg

@@ -4,8 +4,6 @@ import pytest
 from fixtures_records import case, environment, run, trials
 from fixtures_sweep import SAMPLES, SWEEP, swept
 
-from bench.crossover import Crossover, crossovers
-from bench.intervals import Interval
 from bench.report import growth
 from bench.result import Skipped
 from bench.scaling import scalings
@@ -189,7 +187,7 @@ def test_every_number_of_threads_has_a_line():
     assert sorted((line[3], line[-1]) for line in lines) == [("2", "100 %"), ("4", "50 %")]
 
 
-def test_two_devices_are_told_apart_by_name_and_compared_by_batch_size():
+def test_two_devices_are_told_apart_by_name():
     sizes = {8: (1.0, 4.0), 32: (1.0, 0.5)}
     records = [
         record for batch_size, pair in sizes.items()
@@ -197,24 +195,5 @@ def test_two_devices_are_told_apart_by_name_and_compared_by_batch_size():
         for record in trials(case("a", batch_size=batch_size, device=device), seconds)
     ]  # fmt: skip
     found = rows(records, HERE, run(case()))
-    made = growth.tables(scalings(found, "sgd"), crossovers(found, "sgd"))
-    by_title = {table.title: table for table in made}
-    epochs = by_title["Epoch time by batch size: 48,000 samples, 2 threads"]
+    epochs, *_ = growth.tables(scalings(found, "sgd"))
     assert [line[0] for line in epochs.lines] == ["a (cpu)", "a (gpu)"]
-    crossed = by_title["How many times as fast the GPU is, by batch size"]
-    assert crossed.headings == ("implementation", "GPU faster from", "8", "32")
-    assert crossed.lines == [["a", "32, not told", "0.250", "2.00"]]
-    assert crossed.numeric == {1, 2, 3}
-
-
-def test_a_crossing_that_the_intervals_tell_or_that_never_comes_is_said_so():
-    never = {32: Interval(0.5, 0.4, 0.6)}
-    crossed = [
-        Crossover("a", {8: Interval(2.0, 1.5, 2.5)}, 8, told=True),
-        Crossover("b", never, None, told=True),
-        Crossover("c", {32: Interval(0.5)}, None, told=False),
-    ]
-    lines = growth._crossed(crossed).lines
-    assert lines == [["a", "8", "2.00 [1.50, 2.50]", "—"],
-                     ["b", "never", "—", "0.500 [0.400, 0.600]"],
-                     ["c", "never, not told", "—", "0.500"]]  # fmt: skip

@@ -28,6 +28,8 @@ def test_each_row_says_how_many_images_it_puts_elsewhere_than_the_first():
     assert table.title == "Test images, of 4"
     assert table.lines == [["a", "0.7500", "0"], ["b (one-vs-rest)", "0.7500", "2"]]
     assert "into another class than a does" in table.note
+    (on_gpu,) = tables.differences([of("a", 0, device="gpu")], np.array([0], np.int32)).lines
+    assert on_gpu[0] == "a (gpu)"
 
 
 def test_the_worst_confusions_are_named_with_their_share_of_the_class():

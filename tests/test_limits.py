@@ -6,7 +6,7 @@ import pytest
 from fixtures_records import bare, case, environment, ok, trials
 
 from bench import memory
-from bench.ceiling import Ceiling
+from bench.ceiling import Ceiling, ceilings
 from bench.report import limits
 from bench.summary import rows
 
@@ -48,6 +48,20 @@ def test_every_device_and_number_of_threads_has_its_line_in_order():
     assert [line[-1] for line in table.lines] == ["30.0 ms", "15.1 ms", "6.30 ms"]
     assert [line[-2] for line in table.lines] == ["—", "—", "4.20 µs"]
     assert table.lines[0][4:6] == ["—", "—"]
+
+
+def test_made_up_probes_of_a_gpu_fill_its_line():
+    of = case("ceiling-jax", workload="ceiling", framework="jax", device="gpu")
+    probe = bare(of, kind="ceiling", status="ok", product_operations=10**10,
+                 product_seconds=[0.002, 0.001], read_bytes=[LARGE], read_seconds=[LARGE / 2e12],
+                 chain_steps=1000, chain_seconds=[0.006, 0.005])  # fmt: skip
+    here = {"here": environment(data={"features": 784, "classes": 10})}
+    records = [probe, *trials(case(device="gpu"), 0.5), *trials(case(), 0.5)]
+    (table,) = limits.ceilings(ceilings(records), rows(records, here), 784)
+    # Of 1,500 steps of 5 µs each.
+    assert table.lines == [
+        ["gpu", "2", "10,000 GFLOP/s", "jax", "2,000 GB/s", "jax", "5.00 µs", "7.50 ms"],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("every", "features"), [([], 784), ([row(threads=1)], 784)])

@@ -8,6 +8,7 @@ import pytest
 from fixtures_records import MACHINE, case, environment, ok, trials
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bench.intervals import Interval
 from bench.noise import Noise, noise, untold
@@ -325,6 +326,36 @@ def test_a_cause_is_named_above_its_threshold_and_not_at_it(name, most, over, sa
 )
 def test_drift_is_a_cause_where_it_is_both_large_and_certain(drift, causes):
     assert replace(QUIET, drift=drift).causes == causes
+
+
+def on_gpu(**conditions):
+    return [ok(case(device="gpu"), number, device_conditions=conditions) for number in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "says"),
+    [
+        ({"throttle_after": 4.0}, ["the GPU was throttled by power cap in 2 of 2 trials"]),
+        ({"throttle_before": 1.0, "throttle_after": 0.0}, []),
+        ({"other_processes": 1.0}, ["another process was on the GPU in 2 of 2 trials"]),
+        ({"other_processes": 0.0}, []),
+        ({}, []),
+    ],
+)  # fmt: skip
+def test_what_held_a_gpu_back_is_a_cause(conditions, says):
+    assert noise(on_gpu(**conditions), HERE).causes == says
+    cpu = [ok(case(), number, device_conditions=conditions) for number in (1, 2)]
+    assert (noise(cpu, HERE).causes, noise(cpu, HERE).gpu) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("most", "causes"), [(1049.0, []), (1051.0, ["the GPU's clock varied by 5%"])]
+)
+def test_the_clock_of_a_gpu_is_a_cause_where_it_varies(most, causes):
+    first, second = on_gpu()
+    read = [structs.replace(each, device_conditions={"sm_mhz_after": mhz})
+            for each, mhz in ((first, most), (second, 1000.0))]  # fmt: skip
+    assert noise(read, HERE).causes == causes
 
 
 def test_causes_are_named_in_one_order():

@@ -116,8 +116,8 @@ def test_the_comparison_has_its_rows_with_what_they_are_sorted_and_chosen_by(tmp
                       *trials(cases[1], 1.2, 1.2), *odd))  # fmt: skip
     found = rows((tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
     headings = found.texts("th", scope="col")
-    assert headings[:3] == ["implementation", "workload", "epoch"]
-    assert headings[-2:] == ["data", "device"]
+    assert headings[:4] == ["implementation", "workload", "device", "epoch"]
+    assert headings[-1] == "data"
     assert found.texts("th", scope="row") == ["b", "c", "a"]
     cells = found.all("td")
     width = len(headings) - 1
@@ -133,6 +133,11 @@ def test_the_comparison_has_its_rows_with_what_they_are_sorted_and_chosen_by(tmp
     chosen = [{key: one[f"data-{key}"] for key in page.CHOICES} for one in found.all("tr")[1:]]
     assert chosen[2] == {"objective": "softmax", "style": "tuned", "device": "gpu",
                          "workload": "sgd"}  # fmt: skip
+
+
+def test_where_all_rows_are_of_one_device_its_column_is_the_last(small):
+    headings = small.texts("th", scope="col")
+    assert headings[headings.index("device") - 1] == "data"
 
 
 def test_the_choices_are_those_that_the_rows_have(small):

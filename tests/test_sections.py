@@ -3,11 +3,13 @@
 import re
 
 import pytest
-from fixtures_records import bare, case, environment, ok, run, trials, write
+from fixtures_devices import on, swept_on, unavailable
+from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
 from fixtures_sweep import swept
 
 from bench import store
 from bench.report import files
+from bench.report.devices import NO_SWEEP, NONE_WELL
 from bench.report.loaded import load
 from bench.report.sections import NO_GPU, sections
 from bench.result import Skipped
@@ -78,6 +80,47 @@ def test_a_whole_sweep_fills_every_section(tmp_path):
     files.write(tmp_path / "run")
     assert (tmp_path / "run" / "growth-batch-size.svg").read_text().startswith("<svg")
     assert (tmp_path / "run" / "growth-samples.svg").exists()
+
+
+DEVICES = "CPU against GPU"
+
+
+def test_a_gpu_has_its_section_before_all_others(tmp_path):
+    records = [*swept_on("cpu"), *swept_on("gpu"), *on("gpu", "b", workload="textbook")]
+    found = of(tmp_path, run(case("a")), *records)
+    assert list(found) == [DEVICES, *TITLES]
+    assert [table.title.partition(",")[0] for table in found[DEVICES].tables] == [
+        "Training and predicting", "How the GPU is used", "How many times as fast the GPU is",
+        "How the GPU is used", "The GPU meanwhile",
+    ]  # fmt: skip
+    assert (found[DEVICES].remarks, found[GROWTH].remarks) == ([], [])
+    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
+    assert text.count(f"## {DEVICES}\n") == 1
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert f'<a href="#cpu-against-gpu">{DEVICES}</a>' in page
+
+
+def test_the_gpu_meanwhile_names_the_models_of_the_machine(tmp_path):
+    machine = {**MACHINE, "gpus": ["Large GPU", "Large GPU"]}
+    found = load(write(tmp_path / "run", run(case("a")), *on("gpu"), machine=machine))
+    (*_, meanwhile) = sections(found)[0].tables
+    assert meanwhile.lines[0] == ["GPU", "Large GPU"]
+
+
+def test_a_gpu_without_a_sweep_says_what_one_would_tell_and_why_joules_are_absent(tmp_path):
+    silent = on("gpu", energy_joules=None, energy_absent="too old | [x](y)")
+    found = of(tmp_path, run(case("a")), *on("cpu"), *silent)
+    assert found[DEVICES].remarks == [NO_SWEEP, "joules of a: too old | [x](y)"]
+    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
+    assert "- joules of a: too old \\| \\[x\\](y)\n" in text
+
+
+def test_a_gpu_on_which_nothing_went_well_says_where_the_reasons_are(tmp_path):
+    found = of(tmp_path, run(case("a")), *on("cpu"), unavailable("a"))
+    assert (found[DEVICES].tables, found[DEVICES].remarks) == ([], [])
+    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
+    assert f"## {DEVICES}\n\n{NONE_WELL}\n" in text
+    assert text.count("no GPU can be used") == 1
 
 
 def test_only_what_was_varied_is_drawn(tmp_path):

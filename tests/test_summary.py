@@ -171,3 +171,28 @@ def test_more_rounds_are_wanted_only_of_what_went_well_in_the_whole_first_stage(
     assert summary.wanted([*trials(case(), 1.0), failed], asked) == {}
     assert summary.wanted([*trials(case(), 1.0, 1.1), bare(case(), 3)], asked) == {}
     assert summary.wanted(trials(case(), 1.0, 1.1), run(case())) == {}
+
+
+def test_predictions_are_averaged_as_epochs_are():
+    # Medians 0.1 and 0.4: the geometric mean is 0.2; 12.706 * ln(4) / 2 = 8.807.
+    row = one(
+        ok(case(), 1, predict_seconds=[9.0, 0.1, 0.05]),
+        ok(case(), 2, predict_seconds=[0.4, 0.3, 7.0]),
+        ok(case(), 3),
+    )
+    assert row.predicts_by_round == {1: 0.1, 2: 0.4}
+    assert row.predict.mean == pytest.approx(0.2)
+    assert row.predict.high == pytest.approx(0.2 * math.exp(8.807), rel=1e-3)
+    assert one(ok(case())).predict is None
+
+
+def test_joules_are_of_an_epoch_and_absent_with_a_reason():
+    row = one(
+        ok(case(), 1, energy_joules=10.0, epoch_seconds=[1.0] * 5, peak_device_bytes=100),
+        ok(case(), 2, energy_joules=40.0, epoch_seconds=[1.0] * 10, peak_device_bytes=300),
+        ok(case(), 3, energy_absent="too old"),
+    )
+    assert (row.epoch_joules, row.peak_device_bytes, row.energy_absent) == (3.0, 200, None)
+    row = one(ok(case(), 1), ok(case(), 2, energy_absent="too old"))
+    assert (row.epoch_joules, row.peak_device_bytes, row.energy_absent) == (None, None, "too old")
+    assert one(ok(case(), energy_joules=0.0)).epoch_joules == 0

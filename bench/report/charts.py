@@ -8,7 +8,7 @@ from typing import Any
 from bench.memory import PHASES as PEAKS
 from bench.memory import Memory
 from bench.report.numbers import significant
-from bench.report.tables import name
+from bench.report.tables import label, on_device
 from bench.summary import Row
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart, and shapes beside them.
@@ -49,7 +49,7 @@ def epochs(rows: Sequence[Row], title: str) -> Any:
     import altair as alt
 
     data = alt.Data(values=[_epoch_point(row) for row in rows])
-    order = [name(row.case) for row in rows]
+    order = [label(row.case) for row in rows]
     styles = [style for style in COLOURS if style in {row.case.style for row in rows}]
     x = alt.Scale(type="log", nice=False, padding=20)
     base = alt.Chart(data).encode(y=alt.Y("name:N", sort=order, title=None, axis=labels()))
@@ -90,7 +90,7 @@ def _epoch_point(row: Row) -> dict[str, object]:
     assert found is not None
     mean = found.mean * 1e3
     return {
-        "name": name(row.case),
+        "name": label(row.case),
         "style": row.case.style, "objective": row.case.objective, "mean": mean,
         "low": found.low * 1e3 if found.low else mean,
         "high": found.high * 1e3 if found.high else mean,
@@ -125,7 +125,7 @@ def _phases(row: Row) -> list[dict[str, object]]:
     assert row.epoch is not None
     times = (row.imports or 0, row.setup or 0, row.first_epoch or 0, 4 * row.epoch.mean)
     return [
-        {"name": name(row.case), "phase": phase, "number": number, "seconds": seconds}
+        {"name": label(row.case), "phase": phase, "number": number, "seconds": seconds}
         for number, (phase, seconds) in enumerate(zip(PHASES, times, strict=True))
     ]
 
@@ -164,8 +164,8 @@ def _added(found: Memory) -> Iterator[dict[str, object]]:
     for number, phase in enumerate(MEMORY_PHASES):
         peak = found.peaks.get(phase, before)
         yield {
-            "name": found.case.implementation, "phase": phase, "number": number,
-            "added": (peak - before) / 2**20, "peak": peak / 2**20,
+            "name": on_device(found.case.implementation, found.case.device), "phase": phase,
+            "number": number, "added": (peak - before) / 2**20, "peak": peak / 2**20,
         }  # fmt: skip
         before = peak
 

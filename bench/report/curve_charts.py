@@ -7,7 +7,7 @@ from bench.curve import Curve
 from bench.report import ticks
 from bench.report.charts import COLOURS, SHAPES
 from bench.report.curves import end
-from bench.report.tables import name
+from bench.report.tables import label
 
 SUBTITLE = (
     "a point an epoch, its bar the 95 % interval of the time; grey: all the others, for comparison"
@@ -43,7 +43,7 @@ def _points(curve: Curve) -> Iterator[dict[str, Any]]:
     for stage in curve.stages:
         mean = stage.seconds.mean
         yield {
-            "name": name(curve.case), "style": curve.case.style, "epoch": stage.epoch,
+            "name": label(curve.case), "style": curve.case.style, "epoch": stage.epoch,
             "seconds": mean, "accuracy": stage.accuracy,
             "low": stage.seconds.low or mean, "high": stage.seconds.high or mean,
         }  # fmt: skip

@@ -13,15 +13,20 @@ NOTE = (
 
 
 def tables(curves: Sequence[Curve], workload: str) -> list[Table]:
-    """Return a line a case of one workload, the soonest through its last epoch first."""
-    if not curves:
-        return []
+    """Return a table a device of one workload, the soonest through its last epoch first."""
+    by_device: dict[str, list[Curve]] = {}
+    for curve in curves:
+        by_device.setdefault(curve.case.device, []).append(curve)
+    return [_table(found, workload) for found in by_device.values()]
+
+
+def _table(curves: Sequence[Curve], workload: str) -> Table:
     last = max(len(curve.stages) for curve in curves)
     headings = ("implementation", "objective", "style",
                 *(f"epoch {number}" for number in range(1, last + 1)))  # fmt: skip
     lines = [_line(curve, last) for curve in sorted(curves, key=end)]
     title = f"Time and accuracy after each epoch, {workload}: {problem(curves[0])}"
-    return [Table(title, headings, lines, 3, NOTE)]
+    return Table(title, headings, lines, 3, NOTE)
 
 
 def end(curve: Curve) -> float:

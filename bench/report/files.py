@@ -122,7 +122,7 @@ def readme_part(folder: Path, root: Path) -> str:
         f"The [whole report]({place}/report.md) has the other workload, the textbook's figures "
         "and how everything was measured."
     )
-    chosen = [column for column in tables.COLUMNS if column.priority <= 9]
+    chosen = tables.columns_of(shown, 9)
     picture, problem = _file(f"epoch-{shown[0].case.workload}"), tables.problem(shown[0])
     return "\n".join(
         [

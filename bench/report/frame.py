@@ -15,10 +15,14 @@ FORMULA = ("=", "+", "-", "@")
 
 
 def frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
-    """Return one row a case, at every size; with its machine, where they are of several."""
+    """Return one row a case, at every size.
+
+    With its machine, where they are of several, and with what only a GPU has, where one was tried.
+    """
     import pandas as pd
 
-    lines = [_flat(all_rows, row) for row in all_rows]
+    on_gpu = any(row.case.device == "gpu" for row in all_rows)
+    lines = [_flat(all_rows, row) | (_of_devices(row) if on_gpu else {}) for row in all_rows]
     return pd.DataFrame(
         [{name: _harmless(value) for name, value in line.items()} for line in lines]
     )
@@ -55,4 +59,13 @@ def _flat(all_rows: Sequence[Row], row: Row) -> dict[str, object]:
         "setup_seconds": row.setup, "peak_rss_bytes": row.peak_rss_bytes,
         "parity_error": row.parity_error,
         "reasons": "; ".join(sorted({f"{status}: {reason}" for status, reason in row.faults})),
+    }  # fmt: skip
+
+
+def _of_devices(row: Row) -> dict[str, object]:
+    return {
+        "predict_seconds": row.predict and row.predict.mean,
+        "predict_seconds_low": row.predict and row.predict.low,
+        "predict_seconds_high": row.predict and row.predict.high,
+        "peak_device_bytes": row.peak_device_bytes, "epoch_joules": row.epoch_joules,
     }  # fmt: skip

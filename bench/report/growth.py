@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from bench.crossover import Crossover
 from bench.growth import Cliff
 from bench.report import numbers
 from bench.report.tables import Table
@@ -22,19 +21,13 @@ THREADS_NOTE = (
     "Efficiency: the time with one thread over the threads times the time with so many; 100 % "
     "where two cores halve the time."
 )
-CROSSOVER_NOTE = (
-    "Time on the CPU over time on the GPU: above 1 the GPU is the faster. From: the smallest batch "
-    "size from which on it is, at every larger one that was measured on both. Not told: an "
-    "interval of the ratios there includes 1, or one process gives none."
-)
 
 
-def tables(scalings: Sequence[Scaling], crossovers: Sequence[Crossover] = ()) -> list[Table]:
+def tables(scalings: Sequence[Scaling]) -> list[Table]:
     """Return every table that these measurements fill; none where nothing was varied."""
     if not scalings:
         return []
-    found = [_batch_sizes(scalings), _crossed(crossovers), _costs(scalings), _samples(scalings),
-             _threads(scalings)]  # fmt: skip
+    found = [_batch_sizes(scalings), _costs(scalings), _samples(scalings), _threads(scalings)]
     return [table for table in found if table is not None]
 
 
@@ -80,22 +73,6 @@ def _batch_sizes(scalings: Sequence[Scaling]) -> Table | None:
     title = f"Epoch time by batch size: {samples:,} samples, {_threaded(threads)}"
     headings = ("implementation", *(f"{size:,}" for size in sizes))
     return Table(title, headings, _filled(lines), 1) if len(sizes) > 1 else None
-
-
-def _crossed(crossovers: Sequence[Crossover]) -> Table | None:
-    sizes = sorted({size for each in crossovers for size in each.speedups})
-    lines = [
-        [each.name, _from(each), *(numbers.factor(each.speedups.get(size)) for size in sizes)]
-        for each in crossovers
-    ]
-    headings = ("implementation", "GPU faster from", *(f"{size:,}" for size in sizes))
-    title = "How many times as fast the GPU is, by batch size"
-    return Table(title, headings, lines, 1, CROSSOVER_NOTE) if lines else None
-
-
-def _from(found: Crossover) -> str:
-    said = "never" if found.batch_size is None else f"{found.batch_size:,}"
-    return said if found.told else f"{said}, not told"
 
 
 def _threaded(threads: int) -> str:

@@ -45,10 +45,12 @@ def by_batch_size(
 ) -> Any:
     """Throughput over the batch size, a small chart each: measured, modelled, and the most.
 
-    A GPU's line is dashed, and an upright one stands where it begins to be faster than the CPU.
+    A GPU's line is dashed, and an upright one stands where it begins to be faster than the CPU;
+    none where it is at every batch size, or at none.
     """
     points = _points(scalings, "samples", samples, _BATCH_SIZES)
-    crossed = {each.name: each.batch_size for each in crossovers}
+    crossed = {each.name: each.batch_size.mean for each in crossovers
+               if 0 < each.batch_size.mean < math.inf}  # fmt: skip
     for point in points:
         point["gpu_from"] = crossed.get(str(point["name"]))
     return _small_charts(points, _BATCH_SIZES, title)
@@ -149,7 +151,7 @@ def _crossed(scale: Any, sizes: Sequence[int]) -> list[Any]:
         alt.Chart()
         .transform_filter("isValid(datum.gpu_from)")
         .transform_aggregate(gpu_from="min(gpu_from)", groupby=["name"])
-        .transform_calculate(said="'GPU from ' + format(datum.gpu_from, ',')")
+        .transform_calculate(said="'GPU from ' + format(round(datum.gpu_from), ',.3~r')")
         .encode(x=alt.X("gpu_from:Q", scale=scale))
     )
     # On the side where there is room for it.

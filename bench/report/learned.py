@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bench.learned import Learned, differing
 from bench.prepared import Part
 from bench.report import numbers
-from bench.report.tables import Table, name
+from bench.report.tables import Table, label
 
 DIFFERING_NOTE = (
     "After the workload's last epoch, of the first process whose params are kept. Another class: "
@@ -30,13 +30,13 @@ def counts(labels: Mapping[Part, NDArray[np.int32]], class_names: Sequence[str])
 def differences(found: Sequence[Learned], labels: NDArray[np.int32]) -> Table:
     """Return how the rows differ in what they predict, each from the first."""
     lines = [
-        [name(each.case), numbers.share(float((each.predicted == labels).mean())),
+        [label(each.case), numbers.share(float((each.predicted == labels).mean())),
          f"{differing(each, found[0]):,}"]
         for each in found
     ]  # fmt: skip
     return Table(
         f"Test images, of {len(labels):,}", ("implementation", "test accuracy", "another class"),
-        lines, 1, DIFFERING_NOTE.format(first=name(found[0].case)),
+        lines, 1, DIFFERING_NOTE.format(first=label(found[0].case)),
     )  # fmt: skip
 
 

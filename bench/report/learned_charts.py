@@ -10,7 +10,7 @@ from bench.learned import Learned
 from bench.report.charts import COLOURS, labels
 from bench.report.data_charts import side
 from bench.report.pixels import Pixels, address
-from bench.report.tables import name
+from bench.report.tables import label
 
 # Numbers of a palette's colours: 127 is nought.
 _MIDDLE = 127
@@ -25,7 +25,7 @@ def weights(found: Sequence[Learned], class_names: Sequence[str], title: str) ->
     import altair as alt
 
     limit = reach(found)
-    points = [{"name": name(each.case), "image": _strip(each.weight, limit)} for each in found]
+    points = [{"name": label(each.case), "image": _strip(each.weight, limit)} for each in found]
     order = [point["name"] for point in points]
     columns = [{"place": number, "name": each} for number, each in enumerate(class_names)]
     width = _CELL * len(class_names)

@@ -41,6 +41,11 @@ class Loaded:
                 and size_of(row.case)._replace(threads=0) == first]  # fmt: skip
 
     @property
+    def on_gpu(self) -> bool:
+        """Tell whether anything was tried on a GPU."""
+        return any(row.case.device == "gpu" for row in self.rows)
+
+    @property
     def main_records(self) -> list[Record]:
         """Records of the cases that the tables compare, without those of a sweep."""
         main = {case.slug for case in self.run.cases}

@@ -73,7 +73,7 @@ def _workload(of: Contents, name: str) -> str:
     if shown:
         asked = of.run.run.precision
         parts += [f"{line}\n" for line in prose.found(of, shown)]
-        parts.append(comparison(rows, shown, tables.columns()))
+        parts.append(comparison(rows, shown, tables.columns_of(shown)))
         parts += [_chart(chart) for chart in of.charts.get(name, ())]
         parts += [f"{prose.precision(shown, asked)}\n"] * (asked is not None)
     else:

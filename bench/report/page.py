@@ -53,7 +53,8 @@ def compared(rows: Sequence[Row]) -> dict[str, Any]:
     What is needed most comes first: the rest is to be found by moving the table.
     """
     first, *rest = sorted(tables.columns_of(rows), key=lambda column: column.priority)
-    columns = [first, _of_case("workload"), *rest, _of_case("device")]
+    last = [] if tables.DEVICE in rest else [tables.DEVICE]
+    columns = [first, _of_case("workload"), *rest, *last]
     shown = [row for name in tables.workloads(rows) for row in tables.measured(rows, name)]
     chosen = [_choices(row) for row in shown]
     names = dict.fromkeys(name for each in chosen for name in each)

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.report import ticks
 from bench.report.charts import COLOURS, LEAST, dressed, labels
-from bench.report.tables import name
+from bench.report.tables import label
 from bench.summary import Row
 
 # In the order in which they are drawn: the last is on top.
@@ -72,7 +72,7 @@ def _point(row: Row, tolerance: float) -> Iterator[dict[str, Any]]:
     if error is not None and placed(row):
         what = "another size" if row.swept else "first size"
         yield {
-            "name": name(case), "error": error, "batch_size": case.batch_size,
+            "name": label(case), "error": error, "batch_size": case.batch_size,
             "threads": case.threads, "samples": case.samples, "device": case.device,
             "what": what if error <= tolerance else "above the tolerance",
         }  # fmt: skip

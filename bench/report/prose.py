@@ -5,7 +5,7 @@ Whatever comes from a record is untrusted text and is escaped here; what is plai
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.noise import Noise, untold
 from bench.report import tables
@@ -127,13 +127,18 @@ def too_noisy(rows: Sequence[Row], noise: Noise) -> list[str]:
     if not pairs:
         return []
     names = ", ".join(
-        f"{escape(faster.case.implementation)} and {escape(slower.case.implementation)}"
-        for faster, slower in pairs
+        f"{escape(_called(faster))} and {escape(_called(slower))}" for faster, slower in pairs
     )
-    if noise.causes:
+    # What held the GPU back has moved no row of the CPU.
+    on_gpu = any(row.case.device == "gpu" for pair in pairs for row in pair)
+    if causes := (noise if on_gpu else replace(noise, gpu=None)).causes:
         what = "The machine was too noisy for some of these differences"
-        return [f"**{what}** ({', '.join(noise.causes)}): {names} cannot be told apart."]
+        return [f"**{what}** ({', '.join(causes)}): {names} cannot be told apart."]
     return [f"Not told apart by so many processes: {names}."]
+
+
+def _called(row: Row) -> str:
+    return tables.on_device(row.case.implementation, row.case.device)
 
 
 def precision(rows: Sequence[Row], asked: float | None) -> str:
@@ -143,7 +148,7 @@ def precision(rows: Sequence[Row], asked: float | None) -> str:
     if not short:
         return f"{sentence}: every row has the rounds that it takes."
     lines = [
-        f"{escape(row.case.implementation)} ({len(row.epochs_by_round)} of "
+        f"{escape(_called(row))} ({len(row.epochs_by_round)} of "
         f"{row.wanted or 'an unknown number of'} rounds)"
         for row in short
     ]

@@ -25,6 +25,7 @@ from bench.report import (
     thread_charts,
 )
 from bench.report import curves as curve_tables
+from bench.report import devices as device_tables
 from bench.report import learned as learned_tables
 from bench.report.loaded import Loaded
 from bench.report.tables import Table, measured, workloads
@@ -69,10 +70,21 @@ def sections(found: Loaded, target: float = TARGET) -> list[Section]:
 
     target: the validation accuracy that training is timed up to.
     """
+    grown = scalings(found.rows, found.workload)
+    crossed = crossovers(found.rows, found.workload)
     return [
-        _curves(found), _starts(found, target), _limits(found), _growth(found), _parity(found),
-        _memory(found), *_studied(found),
+        *_devices(found, grown, crossed), _curves(found), _starts(found, target), _limits(found),
+        _growth(found, grown, crossed), _parity(found), _memory(found), *_studied(found),
     ]  # fmt: skip
+
+
+def _devices(
+    found: Loaded, grown: Sequence[Scaling], crossed: Sequence[Crossover]
+) -> Iterator[Section]:
+    """Show the CPU against the GPU, where a GPU was tried."""
+    if found.on_gpu:
+        tables, remarks = device_tables.shown(found, grown, crossed)
+        yield Section("CPU against GPU", tables, device_tables.NONE_WELL, remarks=remarks)
 
 
 def _limits(found: Loaded) -> Section:
@@ -126,14 +138,11 @@ def _picture(name: str, title: str, chart: Callable[..., Any], *of: object) -> P
     return Picture(name, title, lambda: chart(*of, title))
 
 
-def _growth(found: Loaded) -> Section:
-    grown = scalings(found.rows, found.workload)
-    crossed = crossovers(found.rows, found.workload)
+def _growth(found: Loaded, grown: Sequence[Scaling], crossed: Sequence[Crossover]) -> Section:
     remarks = growth.skipped(found.run.skipped)
-    on_gpu = any(row.case.device == "gpu" for row in found.rows)
     return Section(
-        "How the cost grows", growth.tables(grown, crossed), SWEEP, _pictures(grown, crossed),
-        remarks if on_gpu or not grown else [*remarks, NO_GPU],
+        "How the cost grows", growth.tables(grown), SWEEP, _pictures(grown, crossed),
+        remarks if found.on_gpu or not grown else [*remarks, NO_GPU],
     )  # fmt: skip
 
 
@@ -180,7 +189,8 @@ def _memory(found: Loaded) -> Section:
     known, title = memories(records), "Peak memory by phase"
     shown = limits.of_cases(known, base)
     picture = Picture("memory", title, lambda: charts.memory(shown, title))
-    tables = limits.memory(known, base)
+    by_device = ([one for one in known if one.case.device == each] for each in ("cpu", "gpu"))
+    tables = [table for here in by_device for table in limits.memory(here, base)]
     return Section("Memory", tables, "No record tells it.", [picture] if shown else [])
 
 

@@ -172,11 +172,9 @@ def _threads(row: Row) -> str:
 
 def _epoch(row: Row | None) -> str:
     """Show an epoch, or why there is none."""
-    if row is None:
-        return "not measured"
-    if row.ranked:
+    if row and row.ranked:
         return numbers.duration_interval(row.epoch)
-    return next((status for status, _ in row.faults if status == "failed"), row.faults[0][0])
+    return tables.standing(row)
 
 
 def _error(rows: Iterable[Row]) -> float | None:

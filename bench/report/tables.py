@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bench.contract import Device
 from bench.figures import FigureRow
 from bench.intervals import Interval
 from bench.noise import Noise
@@ -91,6 +92,7 @@ COLUMNS = (
 
 
 WHERE = _words("machine", lambda row: row.where, 1)
+DEVICE = _words("device", lambda row: row.case.device, 1)
 
 
 def columns(most_priority: int = 99) -> list[Column]:
@@ -98,10 +100,12 @@ def columns(most_priority: int = 99) -> list[Column]:
     return [column for column in COLUMNS if column.priority <= most_priority]
 
 
-def columns_of(rows: Sequence[Row]) -> list[Column]:
-    """Return all columns of some rows: with their machine, where they are of several."""
-    first, *rest = columns()
-    return [first, WHERE, *rest] if any(row.where for row in rows) else [first, *rest]
+def columns_of(rows: Sequence[Row], most_priority: int = 99) -> list[Column]:
+    """Return the columns of some rows: with machine and device, where they are of several."""
+    first, *rest = columns(most_priority)
+    several = [WHERE] * any(row.where for row in rows)
+    several += [DEVICE] * (len({row.case.device for row in rows}) > 1)
+    return [first, *several, *rest]
 
 
 def measured(rows: Sequence[Row], workload: str) -> list[Row]:
@@ -126,13 +130,34 @@ def name(case: Case) -> str:
     return f"{case.implementation} ({case.objective})"
 
 
+def label(case: Case) -> str:
+    """Name a case where both devices may stand together: what is on a GPU says so."""
+    return on_device(name(case), case.device)
+
+
+def on_device(called: str, device: Device) -> str:
+    """Add the device to a name, where it is not the CPU."""
+    return called if device == "cpu" else f"{called} ({device})"
+
+
 def problem(found: OfCase) -> str:
     """Say which problem was solved, where several stand in one report."""
-    case = found.case
+    return f"{found.case.device}, {sizes(found.case)}"
+
+
+def sizes(case: Case) -> str:
+    """Say at which size, whatever the device."""
     return (
-        f"{case.device}, batch size {case.batch_size}, {case.threads} thread"
+        f"batch size {case.batch_size}, {case.threads} thread"
         f"{'s' if case.threads > 1 else ''}, {case.samples:,} samples"
     )
+
+
+def standing(row: Row | None) -> str:
+    """Say in a word or two why a row that has no place among the ranked has none."""
+    if row is None:
+        return "not measured"
+    return next((status for status, _ in row.faults if status == "failed"), row.faults[0][0])
 
 
 def faults(rows: Sequence[Row]) -> list[list[str]]:

@@ -37,11 +37,12 @@ def comparison(console: Console, rows: Sequence[Row], workload: str) -> Table:
     """Return the table of a workload with as many columns as fit into the console."""
     # Within the console's own width a table measures itself as squeezed already.
     unlimited = console.options.update_width(10_000)
+    shown = tables.measured(rows, workload)
     for most in range(len(tables.COLUMNS), 1, -1):
-        table = _comparison(rows, workload, tables.columns(most))
+        table = _comparison(rows, workload, tables.columns_of(shown, most))
         if console.measure(table, options=unlimited).maximum <= console.width:
             return table
-    return _comparison(rows, workload, tables.columns(1))
+    return _comparison(rows, workload, tables.columns_of(shown, 1))
 
 
 def _comparison(rows: Sequence[Row], workload: str, chosen: Sequence[tables.Column]) -> Table:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.report.charts import LEAST, labels
+from bench.report.tables import on_device
 from bench.scaling import Scaling
 
 SUBTITLE = (
@@ -68,7 +69,8 @@ def _speedups(scaling: Scaling) -> list[dict[str, object]]:
     """Return how many times as fast each size is with more threads than one."""
     return [
         {
-            "name": scaling.name, "threads": threads, "panel": f"{threads} threads",
+            "name": on_device(scaling.name, scaling.device), "threads": threads,
+            "panel": f"{threads} threads",
             "size": f"batch size {pair.one.case.batch_size:,}, {pair.one.case.samples:,} samples",
             "times": threads * found.mean, "low": threads * (found.low or found.mean),
             "high": threads * (found.high or found.mean),
