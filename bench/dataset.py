@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bench import cache, idx, sources
 from bench.idx import DataError, Raw
-from bench.prepared import features
+from bench.prepared import features, read_labels
 
 __all__ = ["DataError", "Dataset", "find", "prepared"]
 
@@ -46,6 +46,7 @@ class Dataset:
         return {
             "name": self.name, "source": self.source, "sha256": self.sha256,
             "features": self.features, "classes": self.classes,
+            "test_images": len(read_labels(self.folder, "test")),
         }  # fmt: skip
 
 

@@ -28,7 +28,8 @@ class Row:
     epochs_by_round: the median epoch of each trial that went well.
     wanted: how many rounds the precision that was asked for takes, or None where none was.
     predicts_by_round: seconds, the median prediction of the test images of each of them that has
-    one.
+    one. test_images: how many these are; None where the data's facts do not tell, as before
+    format 4.
     least_epoch: the least time that an epoch could take on this machine; None where no probe of
     the run tells.
     peak_device_bytes: memory of the GPU; None on a CPU, and where no trial tells.
@@ -45,6 +46,7 @@ class Row:
     rounds: int
     epochs_by_round: Mapping[int, float]
     predicts_by_round: Mapping[int, float]
+    test_images: int | None
     epoch: Interval | None
     wanted: int | None
     least_epoch: float | None
@@ -71,6 +73,13 @@ class Row:
         """Seconds of a prediction of the test images; the process is the unit, as of an epoch."""
         times = list(self.predicts_by_round.values())
         return interval(times) if times else None
+
+    @property
+    def predictions_per_second(self) -> float | None:
+        """Test images predicted in a second, host to host."""
+        if self.predict is None or self.test_images is None:
+            return None
+        return self.test_images / self.predict.mean
 
     @property
     def samples_per_second(self) -> float | None:
@@ -145,6 +154,7 @@ def _row(
         epochs_by_round=medians,
         predicts_by_round={one.round: median(one.predict_seconds) for one in good
                            if one.predict_seconds},
+        test_images=environment.data.get("test_images") if environment else None,
         epoch=epoch,
         wanted=rounds_needed(first, run.precision) if run and run.precision and first else None,
         least_epoch=least,

@@ -14,7 +14,7 @@ from bench.scaling import scalings
 from bench.summary import rows
 from bench.throttling import gpu_trials
 
-HERE = {"here": environment(data={"features": 784, "classes": 10})}
+HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images": 10_000})}
 
 
 def made(*records):
@@ -32,11 +32,11 @@ def test_both_devices_stand_side_by_side_at_the_first_size():
     assert compared.title == (
         "Training and predicting, sgd: batch size 32, 2 threads, 48,000 samples"
     )  # fmt: skip
-    # 48,000 images in 64 ms and in 31.24 ms.
+    # 48,000 images in 64 ms and in 31.24 ms; 10,000 in 20 and in 5.
     assert cells(compared) == [{
         "implementation": "a", "samples/s, CPU": "750,000", "samples/s, GPU": "1,540,000",
-        "speedup": "2.05 [2.05, 2.05]", "predict, CPU": "20.0 ms [20.0, 20.0]",
-        "predict, GPU": "5.00 ms [5.00, 5.00]", "speedup of predict": "4.00 [4.00, 4.00]",
+        "speedup": "2.05 [2.05, 2.05]", "predictions/s, CPU": "500,000",
+        "predictions/s, GPU": "2,000,000", "speedup of predicting": "4.00 [4.00, 4.00]",
     }]  # fmt: skip
     assert compared.numeric == set(range(1, 7))
     assert cells(used) == [{
@@ -89,7 +89,7 @@ def test_what_has_no_place_on_a_device_says_so_in_its_cells():
     ]  # fmt: skip
     compared, used = made(*records)
     shown = {line[0]: [line[1], line[2], line[3], line[5]] for line in compared.lines}
-    assert shown["d"] == ["not measured", "768,000", "—", "20.0 ms [20.0, 20.0]"]
+    assert shown["d"] == ["not measured", "768,000", "—", "500,000"]
     assert shown["b"] == shown["e (one-vs-rest)"] == ["750,000", "unavailable", "—", "unavailable"]
     assert shown["c"] == ["750,000", "failed", "—", "failed"]
     assert shown["f"] == ["750,000", "not measured", "—", "not measured"]

@@ -22,9 +22,9 @@ DEVICES: tuple[Device, ...] = ("cpu", "gpu")
 NONE_WELL = "No trial on a GPU went well: *Failed and unavailable* says why."
 NO_SWEEP = "with --sweep: from which batch size on the GPU is the faster, and what a step costs"
 COMPARED_NOTE = (
-    "Speedup: CPU time over GPU time, round by round; above 1 the GPU is the faster. Predict: all "
-    "test images, from the host and back to it. Why a row is unavailable or failed stands under "
-    "*Failed and unavailable*."
+    "Speedup: CPU time over GPU time, round by round; above 1 the GPU is the faster. Predictions: "
+    "of all test images at once, from the host and back to it. Why a row is unavailable or failed "
+    "stands under *Failed and unavailable*."
 )
 CROSSING_NOTE = (
     "GPU faster from: the batch size at which the speedup passes 1 for the last time, interpolated "
@@ -96,7 +96,7 @@ def _compared(found: Sequence[Devices]) -> Table:
     headings = (
         "implementation", "samples/s, CPU", "samples/s, GPU", "speedup",
         *["GPU faster from batch size"] * crossed,
-        "predict, CPU", "predict, GPU", "speedup of predict",
+        "predictions/s, CPU", "predictions/s, GPU", "speedup of predicting",
     )  # fmt: skip
     note = f"{COMPARED_NOTE} {CROSSING_NOTE}" if crossed else COMPARED_NOTE
     return Table(f"Training and predicting, {_of(_case(found[0]))}", headings, lines, 1, note)
@@ -122,7 +122,7 @@ def _rate(row: Row) -> str:
 
 
 def _predict(row: Row) -> str:
-    return numbers.duration_interval(row.predict)
+    return numbers.count(row.predictions_per_second)
 
 
 def _crossing(found: Crossover | None) -> str:
