@@ -652,6 +652,26 @@ def test_the_terminal_shows_figures_and_faults(complete):
     assert "<script>x</script> [e](f)" in text
 
 
+def test_what_is_unavailable_at_several_sizes_for_one_reason_is_one_line():
+    absent = {"status": "unavailable", "reason": "no GPU"}
+    wrong = {"status": "failed", "reason": "wrong"}
+    records = [
+        *(bare(case("a", device="gpu", batch_size=size), number, **absent)
+          for size in (8, 32) for number in (1, 2)),
+        bare(case("a", device="gpu", batch_size=128), status="unavailable", reason="another"),
+        bare(case("a", batch_size=8), **absent),
+        *(bare(case("b", batch_size=size), **wrong) for size in (8, 32)),
+    ]  # fmt: skip
+    alike = "2 threads, 48,000 samples"
+    assert sorted(line[1:] for line in tables.faults(rows_of(*records))) == [
+        ["a", f"cpu, batch size 8, {alike}", "unavailable", "1 of 1", "no GPU"],
+        ["a", "gpu, 2 sizes", "unavailable", "4 of 4", "no GPU"],
+        ["a", f"gpu, batch size 128, {alike}", "unavailable", "1 of 1", "another"],
+        ["b", f"cpu, batch size 32, {alike}", "failed", "1 of 1", "wrong"],
+        ["b", f"cpu, batch size 8, {alike}", "failed", "1 of 1", "wrong"],
+    ]
+
+
 def test_a_line_says_what_is_being_measured():
     trial = Trial("r2-x", "trial", 2, case("jax"))
     expected = "trial 3 of 70: jax (sgd, b32 t2 n48000, round 2), about 3 min 05 s left"

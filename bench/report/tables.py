@@ -1,5 +1,6 @@
 """The comparison table, as text cells: the same for Markdown and for the terminal."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -161,13 +162,22 @@ def standing(row: Row | None) -> str:
 
 
 def faults(rows: Sequence[Row]) -> list[list[str]]:
-    """Return what was not measured, or wrongly, and why: one line a case and reason."""
+    """Return what was not measured, or wrongly, and why: one line a case and reason.
+
+    What is unavailable at several sizes for the same reason is one line.
+    """
+    found: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        of = (row.case.workload, row.case.implementation, row.case.device)
+        for status, reason in dict.fromkeys(row.faults):
+            size = "" if status == "unavailable" else row.case.slug
+            found[*of, size, status, reason].append(row)
     return [
-        [row.case.workload, row.case.implementation, problem(row), status,
-         f"{times} of {row.rounds}", reason]
-        for row in rows
-        for status, reason in dict.fromkeys(row.faults)
-        for times in [row.faults.count((status, reason))]
+        [workload, implementation,
+         problem(its[0]) if len(its) == 1 else f"{device}, {len(its)} sizes", status,
+         f"{sum(row.faults.count((status, reason)) for row in its)} of "
+         f"{sum(row.rounds for row in its)}", reason]
+        for (workload, implementation, device, _, status, reason), its in found.items()
     ]  # fmt: skip
 
 
