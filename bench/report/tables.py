@@ -175,9 +175,9 @@ def faults(rows: Sequence[Row]) -> list[list[str]]:
     return [
         [workload, implementation,
          problem(its[0]) if len(its) == 1 else f"{device}, {len(its)} sizes", status,
-         f"{sum(row.faults.count((status, reason)) for row in its)} of "
-         f"{sum(row.rounds for row in its)}", reason]
+         f"{times} of {sum(row.rounds for row in its)}", reason]
         for (workload, implementation, device, _, status, reason), its in found.items()
+        for times in [sum(row.faults.count((status, reason)) for row in its)]
     ]  # fmt: skip
 
 
