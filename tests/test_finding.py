@@ -9,6 +9,7 @@ from bench.result import Parity
 
 HERE = {"here": environment()}
 SAME = " Its weights are the float64 oracle's to 1.5e-06."
+TIMES = "times as fast as the fastest on the"
 BOTH = " Their weights are the float64 oracle's to 1.5e-06."
 
 
@@ -110,6 +111,20 @@ def test_the_machine_is_said_first_and_the_device_where_there_are_two():
     expected = f"one{alone}500 ms an epoch.{SAME} On the GPU, two{alone}250 ms an epoch.{SAME}"
     assert said(*both, machine="2-core CPU") == f"On the CPU of this 2-core CPU, {expected}"
     assert said(*both) == f"On the CPU, {expected}"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "says"),
+    [
+        ((0.25, 0.25), f"The fastest on the GPU is 2.00 [2.00, 2.00] {TIMES} CPU."),
+        ((2.0, 2.0), f"The fastest on the CPU is 4.00 [4.00, 4.00] {TIMES} GPU."),
+        ((0.4, 0.6), "The fastest on the GPU and on the CPU cannot be told apart."),
+        ((0.25,), "Its weights are the float64 oracle's to 1.5e-06."),
+    ],
+)  # fmt: skip
+def test_the_fastest_on_each_device_are_held_against_each_other(gpu, says):
+    rows = (*trials(case("slow"), 5.0, 5.0), *trials(case("fast"), 0.5, 0.5))
+    assert said(*rows, *trials(case("on", device="gpu"), *gpu)).endswith(f" {says}")
 
 
 def test_what_is_of_a_record_is_marked_so_that_it_can_be_escaped():

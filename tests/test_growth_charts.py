@@ -53,6 +53,25 @@ def test_without_a_model_or_a_ceiling_a_point_has_only_its_time(grown):
     assert found[9600]["epoch_ms"] == pytest.approx(92.16)
 
 
+def drawn(chart):
+    """Return what a chart's lines are of, and the subtitle that explains them."""
+    made = chart.to_dict()
+    fields = [layer["encoding"]["y"].get("field") for layer in made["spec"]["layer"]
+              if layer["mark"]["type"] == "line"]  # fmt: skip
+    return fields, made["title"].get("subtitle")
+
+
+def test_a_line_that_nobody_has_is_neither_drawn_nor_explained(grown):
+    with_model = [each for each in grown if each.cost is not None]
+    without = [each for each in grown if each.cost is None]
+    fields, says = drawn(growth_charts.by_samples(with_model, 384, "a title"))
+    assert fields == ["modelled", "epoch_ms"]
+    assert says == "grey line: what the model says"
+    fields, says = drawn(growth_charts.by_samples(without, 384, "a title"))
+    assert fields == ["epoch_ms"]
+    assert says == ""
+
+
 def test_fewer_threads_are_no_points(grown):
     assert any(row.case.threads == 1 for each in grown for row in each.rows)
     chart = growth_charts.by_batch_size(grown, 48000, [], "a title").to_dict()

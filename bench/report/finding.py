@@ -27,6 +27,8 @@ class Part(NamedTuple):
 def finding(rows: Sequence[Row], machine: str | None = None) -> list[Part]:
     """Say what trains fastest, on each device, by how much, and that it is the same training.
 
+    Where there are two devices, also which of them is worth it.
+
     rows: those of one workload at one size. machine: its name, where all rows are of one.
     """
     firsts: dict[str, Row] = {}
@@ -38,7 +40,7 @@ def finding(rows: Sequence[Row], machine: str | None = None) -> list[Part]:
         parts += [Part(" ")] if parts else []
         parts += _where(machine, device if len(firsts) > 1 else None, first=not parts)
         parts += _found(comparable(rows, first))
-    return parts or [Part(NOTHING)]
+    return [*parts, *_devices(firsts)] or [Part(NOTHING)]
 
 
 def machine_of(environments: Mapping[str, Environment]) -> str | None:
@@ -55,6 +57,21 @@ def _where(machine: str | None, device: str | None, *, first: bool) -> list[Part
     if machine is None or not first:
         return [Part(f"On the {device.upper()}, ")]
     return [Part(f"On the {device.upper()} of this "), Part(machine, "record"), Part(", ")]
+
+
+def _devices(firsts: Mapping[str, Row]) -> list[Part]:
+    """Hold the fastest of both devices against each other; one round tells nothing."""
+    if not {"cpu", "gpu"} <= firsts.keys():
+        return []
+    found = ratio(firsts["cpu"], firsts["gpu"])
+    if found is None or found.low is None or found.high is None:
+        return []
+    if found.low <= 1 <= found.high:
+        return [Part(" The fastest on the GPU and on the CPU cannot be told apart.")]
+    slower, faster = ("cpu", "gpu") if found.low > 1 else ("gpu", "cpu")
+    times = _ratio(firsts[slower], firsts[faster])
+    said = f" The fastest on the {faster.upper()} is {times} times as fast as the fastest on the "
+    return [Part(f"{said}{slower.upper()}.")]
 
 
 def _found(group: Sequence[Row]) -> list[Part]:

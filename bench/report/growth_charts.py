@@ -92,7 +92,11 @@ def _small_charts(points: Points, axes: _Axes, title: str) -> Any:
 
     names = list(dict.fromkeys(str(point["name"]) for point in points))
     layers = alt.layer(*_layers(points, axes)).properties(width=_SIDE, height=_SIDE)
-    subtitle = f"grey line: what the model says; dotted: {axes.best} that this machine allows"
+    lines = {
+        "modelled": "grey line: what the model says",
+        "best": f"dotted: {axes.best} that this machine allows",
+    }
+    subtitle = "; ".join(said for field, said in lines.items() if _any(points, field))
     return (
         layers.facet(facet=alt.Facet("name:N", sort=names, title=None), columns=_COLUMNS,
                      data=alt.Data(values=points))
@@ -129,17 +133,24 @@ def _layers(points: Points, axes: _Axes) -> list[Any]:
         for field in fields
     )  # fmt: skip
     tooltip = ["name:N", "device:N", f"{axes.varied}:Q", f"{axes.shown}:Q", "modelled:Q", "best:Q"]
+    # A line of nothing would have no scale, and Vega would say so in the console.
+    lines = [
+        ("modelled", base.mark_line(color="#999999").encode(y=modelled, detail="device:N")),
+        ("best", base.mark_line(strokeDash=[1, 3]).encode(
+            y=best, color=colour if len(devices) > 1 else alt.value(LEAST))),
+    ]  # fmt: skip
     return [
-        base.mark_line(color="#999999").encode(y=modelled, detail="device:N"),
-        base.mark_line(strokeDash=[1, 3]).encode(
-            y=best, color=colour if len(devices) > 1 else alt.value(LEAST)
-        ),
+        *(line for field, line in lines if _any(points, field)),
         base.mark_line(strokeWidth=1).encode(y=measured, color=colour, strokeDash=dash),
         base.mark_point(size=36, filled=True, opacity=1).encode(
             y=measured, color=colour, shape=shape, tooltip=tooltip
         ),
-        *(_crossed(scale, sizes) if any(point.get("gpu_from") for point in points) else []),
+        *(_crossed(scale, sizes) if _any(points, "gpu_from") else []),
     ]
+
+
+def _any(points: Points, field: str) -> bool:
+    return any(point.get(field) is not None for point in points)
 
 
 def _crossed(scale: Any, sizes: Sequence[int]) -> list[Any]:
