@@ -47,8 +47,9 @@ def bench_gpu(session: nox.Session) -> None:
     """Measure on CPU and GPU, each framework with its own CUDA: nox -s bench_gpu -- --quick."""
     install(session, "-e", ".[sklearn,numba,report,gpu]")
     pythons = [f"--python={framework}={with_cuda(session, framework)}" for framework in CUDA]
-    devices = ["--device", "cpu,gpu"]  # before what was given, which may name one of them
-    session.run("python", "-m", "bench", "run", *devices, *pythons, *session.posargs)
+    # Before what was given, which may name one of the devices; a plan that goes on has its own.
+    chosen = [] if "--resume" in session.posargs else ["--device", "cpu,gpu", *pythons]
+    session.run("python", "-m", "bench", "run", *chosen, *session.posargs)
 
 
 def with_cuda(session: nox.Session, framework: str) -> str:

@@ -50,6 +50,7 @@ def settings(child: Child, scratch: Path) -> dict[str, str]:
         "TF_NUM_INTEROP_THREADS": threads,
         "NPROC": threads,  # XLA's thread pool
         "NVIDIA_TF32_OVERRIDE": "0",
+        "TORCH_WARM_POOL": "0",  # PyTorch with CUDA would start processes that compile
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
         **DEVICES[child.device],
         gpu.VISIBLE: gpu.visible() if child.device == "gpu" else "",
@@ -68,6 +69,7 @@ DEVICES: dict[Device, dict[str, str]] = {
         # Memory is taken as it is needed, or nobody could tell how much that was.
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # in the process itself, not in others
     },
 }
 CACHES = {

@@ -9,13 +9,15 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 MODULE = "pynvml"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+MIG = "MIG-"
+SHARED = "the GPU is divided (MIG), and the driver counts for the whole of it"
 
 
 class NvmlError(Exception):
@@ -24,7 +26,7 @@ class NvmlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU; clocks in MHz now and at most, None where it does not tell.
+    """One GPU; memory, and clocks in MHz now and at most: None where it does not tell.
 
     driver: its version; cuda: the newest CUDA that the driver serves.
     """
@@ -34,7 +36,7 @@ class Gpu:
     uuid: str
     driver: str
     cuda: str
-    memory_bytes: int
+    memory_bytes: int | None
     sm_mhz: float | None
     most_sm_mhz: float | None
     memory_mhz: float | None
@@ -42,13 +44,17 @@ class Gpu:
 
 
 def gpus() -> list[Gpu]:
-    """Return the GPUs in the driver's order, which is that of the PCI bus; raises NvmlError."""
+    """Return the GPUs in the driver's order, which is that of the PCI bus; raises NvmlError.
+
+    One that does not tell its name, because it is lost or is not ours to ask, is left out.
+    """
     nvml = _begun()
     driver = str(_ask(nvml, "nvmlSystemGetDriverVersion"))
     cuda = int(_ask(nvml, "nvmlSystemGetCudaDriverVersion_v2"))  # 13010 is 13.1
     served = f"{cuda // 1000}.{cuda % 1000 // 10}"
     count = _ask(nvml, "nvmlDeviceGetCount")
-    return [_gpu(nvml, index, driver, served) for index in range(count)]
+    every = (_gpu(nvml, index, driver, served) for index in range(count))
+    return [each for each in every if each is not None]
 
 
 def found() -> list[Gpu]:
@@ -59,22 +65,18 @@ def found() -> list[Gpu]:
         return []
 
 
-def _gpu(nvml: Any, index: int, driver: str, cuda: str) -> Gpu:
-    handle = _ask(nvml, "nvmlDeviceGetHandleByIndex", index)
+def _gpu(nvml: Any, index: int, driver: str, cuda: str) -> Gpu | None:
+    try:
+        handle = _ask(nvml, "nvmlDeviceGetHandleByIndex", index)
+        name, uuid = (str(_ask(nvml, f"nvmlDeviceGet{what}", handle)) for what in ("Name", "UUID"))
+    except NvmlError:
+        return None
     clocks = [
         _number(nvml, name, handle, kind)
         for kind in (nvml.NVML_CLOCK_SM, nvml.NVML_CLOCK_MEM)
         for name in ("nvmlDeviceGetClockInfo", "nvmlDeviceGetMaxClockInfo")
     ]
-    return Gpu(
-        index,
-        str(_ask(nvml, "nvmlDeviceGetName", handle)),
-        str(_ask(nvml, "nvmlDeviceGetUUID", handle)),
-        driver,
-        cuda,
-        int(_ask(nvml, "nvmlDeviceGetMemoryInfo", handle).total),
-        *clocks,
-    )
+    return Gpu(index, name, uuid, driver, cuda, _memory(nvml, handle, "total"), *clocks)
 
 
 def visible(variables: Mapping[str, str] = os.environ) -> str:
@@ -89,25 +91,35 @@ def why_none(variables: Mapping[str, str] = os.environ) -> str | None:
     if visible(variables) in {"", "-1"}:
         return f"{VISIBLE} hides every GPU; unset it"
     try:
-        named(visible(variables), gpus())
+        if not visible(variables).startswith(MIG):
+            named(visible(variables), gpus())
     except NvmlError as error:
         return str(error)
     return None
 
 
 def explained(reason: str | None) -> str:
-    """Add to a framework's reason for seeing no GPU what the driver knows of one."""
-    return "; ".join(each for each in (reason, why_none()) if each)
+    """Add to a framework's reason for seeing no GPU why there is none, or what its driver is."""
+    return "; ".join(each for each in (reason, why_none() or _driver()) if each)
+
+
+def _driver() -> str | None:
+    """Say how new the driver is, as a framework may want a newer one; None where none is known."""
+    known = [f"driver {each.driver} serves CUDA up to {each.cuda}" for each in found()]
+    return known[0] if known else None
 
 
 def named(token: str, among: list[Gpu]) -> Gpu:
-    """Return the GPU that CUDA_VISIBLE_DEVICES means: an index, or a UUID's beginning.
+    """Return the GPU that CUDA_VISIBLE_DEVICES means: an index, or the one UUID that begins so.
 
-    Raises NvmlError where it means none.
+    Raises NvmlError where it means none, or several.
     """
-    for each in among:
-        if token == str(each.index) or (token.startswith("GPU-") and each.uuid.startswith(token)):
-            return each
+    if token.startswith(MIG):
+        raise NvmlError(SHARED)
+    meant = [each for each in among if token == str(each.index)
+             or (token.startswith("GPU-") and each.uuid.startswith(token))]  # fmt: skip
+    if len(meant) == 1:
+        return meant[0]
     known = ", ".join(str(each.index) for each in among) or "none"
     raise NvmlError(f"there is no GPU {token} ({VISIBLE}); the driver knows {known}")
 
@@ -132,6 +144,8 @@ class Watch:
             self._nvml = _begun()
             index = named(token, gpus()).index
             self._handle = _ask(self._nvml, "nvmlDeviceGetHandleByIndex", index)
+            if _divided(self._nvml, self._handle):
+                raise NvmlError(SHARED)  # noqa: TRY301 - absent, as for any other reason
         except NvmlError as error:
             self.absent = str(error)
         self.other_processes = self._others()
@@ -143,10 +157,12 @@ class Watch:
         After the last epoch this is the peak of what the process reserved, its context included:
         the frameworks' allocators keep what they have once taken, and nothing is taken ahead
         (bench/child.py). Another process on the GPU would be counted too. None where it is not
-        known.
+        known, and where the memory has not grown: then others have given some back.
         """
         used = self._used()
-        return None if used is None or self._before is None else max(0, used - self._before)
+        if used is None or self._before is None or used <= self._before:
+            return None
+        return used - self._before
 
     def reading(self) -> dict[str, float | None]:
         """Return temperature (degrees Celsius), clocks (MHz), and why the clocks are lowered.
@@ -184,12 +200,7 @@ class Watch:
         return _number(self._nvml, name, self._handle, *given)
 
     def _used(self) -> int | None:
-        if self.absent is not None:
-            return None
-        try:
-            return int(_ask(self._nvml, "nvmlDeviceGetMemoryInfo", self._handle).used)
-        except NvmlError:
-            return None
+        return None if self.absent is not None else _memory(self._nvml, self._handle, "used")
 
     def _others(self) -> int | None:
         """Count the processes that compute on the GPU; this one has not begun to."""
@@ -215,13 +226,28 @@ def _begun() -> Any:
 
 def _ask(nvml: Any, name: str, *given: Any) -> Any:
     """Call a function of NVML; raises NvmlError with what it says."""
-    call: Callable[..., Any] = getattr(nvml, name)
     try:
-        return call(*given)
-    except nvml.NVMLError_LibraryNotFound as error:
-        raise NvmlError("no NVIDIA driver is installed") from error
-    except nvml.NVMLError as error:
+        return getattr(nvml, name)(*given)
+    except Exception as error:  # an old module, a driver that does not fit it: absent, all alike
+        if type(error).__name__ == "NVMLError_LibraryNotFound":
+            raise NvmlError("no NVIDIA driver is installed") from error
         raise NvmlError(f"NVML says: {error}") from error
+
+
+def _divided(nvml: Any, handle: Any) -> bool:
+    """Tell whether a GPU is divided; one that knows no MIG says that it is not supported."""
+    try:
+        return bool(_ask(nvml, "nvmlDeviceGetMigMode", handle)[0])
+    except NvmlError:
+        return False
+
+
+def _memory(nvml: Any, handle: Any, what: str) -> int | None:
+    """Return the bytes that there are in ``total``, or that are ``used``."""
+    try:
+        return int(getattr(_ask(nvml, "nvmlDeviceGetMemoryInfo", handle), what))
+    except NvmlError:
+        return None
 
 
 def _number(nvml: Any, name: str, *given: Any) -> float | None:

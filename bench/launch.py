@@ -53,8 +53,9 @@ def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
 
     Whatever happens, no process of its group is left. KeyboardInterrupt passes through.
     """
+    # Looked for before the run began, so that this one has gone since: the other trials go on.
     if not os.access(child.place.python, os.X_OK):
-        return Outcome("failed", "its Python is not there any more", {}, "", 0.0)
+        return Outcome("failed", "its Python is not there any more; build it again", {}, "", 0.0)
     _furnish(scratch, request, child)
     start = now()
     with _spawned(child, scratch) as process:

@@ -151,14 +151,14 @@ def _warm_up(
     trainer: Trainer, samples: int, request: Request, seconds: float, found: Measurement
 ) -> None:
     """Train untimed for so many seconds, over orders of their own; what they took is kept."""
-    while sum(found.warmup_seconds) < seconds and len(found.warmup_seconds) < MOST_REPEATS:
+    while sum(found.warmup_seconds) < seconds:
         number = WARM_UP + len(found.warmup_seconds)
         given = _between(found, order, request.seed, number, samples)
         found.warmup_seconds.append(timed(trainer.train_epoch, given)[1])
 
 
 def _look(watch: Watch | None, found: Measurement, when: str) -> None:
-    """Note how the GPU does, and how much of its memory the process has come to hold."""
+    """Note how the GPU does, and how much of its memory the process has come to hold by then."""
     if watch is None:
         return
     found.peak_device_bytes = watch.peak_bytes()

@@ -228,7 +228,8 @@ def _not_installed(error: ModuleNotFoundError, request: Document) -> Document:
 def _out_of_memory(error: Exception) -> bool:
     """Tell that a device is full; each framework has its own words: PyTorch, TensorFlow, JAX."""
     by_name = type(error).__name__ in {"OutOfMemoryError", "ResourceExhaustedError"}
-    return by_name or str(error).startswith("RESOURCE_EXHAUSTED")
+    by_words = ("RESOURCE_EXHAUSTED", "CUDA error: out of memory")
+    return by_name or str(error).startswith(by_words)
 
 
 def _named(error: BaseException) -> str:

@@ -68,6 +68,8 @@ def find(device: Device) -> str:
         with keras.device(name):
             place = str(keras.ops.zeros(1).device).lower()
     except (AssertionError, RuntimeError, ValueError) as error:
+        if "out of memory" in str(error):  # there is one, and it is full
+            raise
         said = shorten(str(error), 150, placeholder=" ...")
         raise Unavailable(f"Keras finds no {device.upper()} with {backend}: {said}") from error
     if (device, backend) == ("gpu", "tensorflow"):

@@ -82,6 +82,8 @@ def find(device: Device) -> torch.device:
     try:
         torch.ones(1, device=accelerator)
     except (AssertionError, RuntimeError) as error:
+        if "out of memory" in str(error):  # there is one, and it is full
+            raise
         said = shorten(str(error), 150, placeholder=" ...")
         raise Unavailable(f"PyTorch {torch.__version__} finds no GPU: {said}") from error
     return accelerator

@@ -9,7 +9,7 @@ from time import perf_counter
 
 STATE = json.loads({state!r})
 NVML_TEMPERATURE_GPU, NVML_CLOCK_SM, NVML_CLOCK_MEM = 0, 1, 2
-calls = 0
+lost = False
 
 
 class NVMLError(Exception):
@@ -26,14 +26,14 @@ class Bag:
 
 
 def answer(name, value):
-    global calls
-    calls += 1
+    global lost
     if STATE["no_library"]:
         raise NVMLError_LibraryNotFound("NVML Shared Library Not Found")
-    if STATE["lost_after"] is not None and calls > STATE["lost_after"]:
+    if lost:
         raise NVMLError("GPU is lost")
     if name in STATE["failing"]:
         raise NVMLError(STATE["failing"][name])
+    lost = name == STATE["lost_after"]
     return value
 
 
@@ -62,7 +62,15 @@ def nvmlDeviceGetHandleByIndex(index):
 
 
 def nvmlDeviceGetName(handle):
+    if one(handle, "name") is None:
+        raise NVMLError("GPU is lost")
     return answer("nvmlDeviceGetName", one(handle, "name"))
+
+
+def nvmlDeviceGetMigMode(handle):
+    if one(handle, "divided") is None:
+        raise NVMLError("Not Supported")
+    return answer("nvmlDeviceGetMigMode", [int(one(handle, "divided")), 0])
 
 
 def nvmlDeviceGetUUID(handle):
@@ -102,18 +110,21 @@ def nvmlDeviceGetComputeRunningProcesses(handle):
 
 
 def gpu(**changes):
-    """One GPU as NVML would describe it; ``used`` are the bytes in use, an answer each."""
+    """One GPU as NVML would describe it, lost where it has no name.
+
+    used: the bytes in use, an answer each. divided: by MIG; None where it knows none.
+    """
     return {
         "name": "A GPU", "uuid": "GPU-aaaa", "memory": 8 * 2**30, "used": [2**20],
         "clocks": [0, 900, 2000], "most": [0, 1800, 2000], "celsius": 40, "throttle": 1,
-        "watts": 100, "others": 0, **changes,
+        "watts": 100, "others": 0, "divided": None, **changes,
     }  # fmt: skip
 
 
 def install(monkeypatch, folder, gpus, *, failing=(), lost_after=None, no_library=False):
     """Have NVML say all this, in this process and in the children that it lends its module to.
 
-    failing: functions and what each of them says. lost_after: so many calls the GPU answers.
+    failing: functions and what each of them says. lost_after: the last function that answers.
     """
     state = {
         "gpus": gpus, "failing": dict(failing), "lost_after": lost_after, "no_library": no_library,

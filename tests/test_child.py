@@ -70,7 +70,9 @@ def test_a_child_on_the_gpu_takes_no_memory_ahead():
     found = settings(Child(device="gpu"), SCRATCH)
     assert found["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
     assert found["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert found["TORCHINDUCTOR_COMPILE_THREADS"] == "1"
     assert not settings(Child(), SCRATCH).keys() & {
+        "TORCHINDUCTOR_COMPILE_THREADS",
         "XLA_PYTHON_CLIENT_PREALLOCATE", "TF_FORCE_GPU_ALLOW_GROWTH",
     }  # fmt: skip
 

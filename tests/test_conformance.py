@@ -20,10 +20,13 @@ GAPS = {("textbook", "sklearn-softmax"), ("textbook", "sklearn-sgd")}
 # What is said where no GPU can be seen: which build it is, or the framework's own words.
 REASONS = {
     "torch": r"PyTorch \S+ (is a build for the CPU alone|finds no GPU: \w.*)",
-    "jax": r"JAX \S+ finds no GPU (as it is installed without a plugin for one|with \w+: \w.*)",
+    "jax": r"JAX \S+ finds no GPU (as it is installed without a plugin for one|with [\w, ]+: \w.*)",
     "tensorflow": r"TensorFlow \S+ finds no GPU; it is (a build for the CPU|built for CUDA \d).*",
     # By the backend, whose words they are.
-    ("keras", "torch"): r"Keras finds no GPU with torch: (Torch not compiled with CUDA|\w.*).*",
+    (
+        "keras",
+        "torch",
+    ): r"Keras finds no GPU with torch: (Torch not compiled with CUDA|Found no NVIDIA driver).*",
     ("keras", "jax"): r"Keras finds no GPU with jax: .*no platforms that are instances of gpu.*",
 }
 IMPORTED_AS = {"scikit-learn": "sklearn"}

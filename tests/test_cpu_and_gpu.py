@@ -103,8 +103,18 @@ def test_a_gpu_that_runs_out_of_memory_is_a_row_with_its_reason(measured, nvml, 
     assert "CUDA out of memory" in (tmp_path / "run" / "report.md").read_text()
 
 
+def test_what_nvml_loses_meanwhile_is_absent_and_the_rest_is_kept(measured, nvml):
+    nvml([gpu()], lost_after="nvmlDeviceGetTotalEnergyConsumption")
+    status, out, records = measured("two_speeds", "--rounds", "1", "--batch-size", "288")
+    assert status == 0, out
+    (found,) = on_gpu(records)
+    assert found.energy_absent == "the GPU's energy counter: NVML says: GPU is lost"
+    assert found.device_conditions["sm_mhz_before"] == 900
+    assert found.device_conditions["sm_mhz_after"] is None
+
+
 def test_a_gpu_that_vanishes_fails_its_trial_and_the_run_goes_on(measured, nvml):
-    nvml([gpu()], lost_after=12)
+    nvml([gpu()])
     status, out, records = measured("vanishes", "--rounds", "1", "--batch-size", "8,288")
     assert status == 3, out
     assert [each.status for each in on_gpu(records)] == ["failed"] * 2

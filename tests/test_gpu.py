@@ -73,6 +73,29 @@ def test_what_nvml_says_when_it_fails_is_passed_on(nvml):
         gpu.gpus()
 
 
+def test_a_gpu_that_is_lost_takes_no_other_with_it(nvml):
+    nvml([make(name=None), make(name="Second", uuid="GPU-2", celsius=70)])
+    assert [(each.index, each.name) for each in gpu.gpus()] == [(1, "Second")]
+    assert Watch("1").reading()["celsius"] == 70
+    assert "the driver knows 1" in gpu.why_none({})
+
+
+def test_a_gpu_that_does_not_tell_its_memory_is_watched_all_the_same(nvml):
+    nvml([make()], failing={"nvmlDeviceGetMemoryInfo": "Not Supported"})
+    assert gpu.gpus()[0].memory_bytes is None
+    watch = Watch("0")
+    assert watch.peak_bytes() is None
+    assert watch.reading()["celsius"] == 40
+
+
+def test_a_module_that_lacks_a_function_is_as_if_it_failed(nvml):
+    nvml([make()])
+    watch = Watch("0")
+    del sys.modules["pynvml"].nvmlDeviceGetCurrentClocksEventReasons
+    assert watch.reading()["throttle"] is None
+    assert watch.reading()["celsius"] == 40
+
+
 # ----- which one is used
 
 
@@ -91,14 +114,14 @@ def test_the_first_gpu_that_is_left_to_us_is_the_one_that_is_used(variables, tok
 
 
 @pytest.mark.parametrize(
-    ("token", "name"), [("0", "First"), ("1", "Second"), ("GPU-1c", "Second"), ("GPU-1", "First")]
+    ("token", "name"), [("0", "First"), ("1", "Second"), ("GPU-1c", "Second"), ("GPU-1a", "First")]
 )
 def test_a_gpu_is_named_by_its_index_or_the_beginning_of_its_uuid(nvml, token, name):
     nvml(TWO)
     assert gpu.named(token, gpu.gpus()).name == name
 
 
-@pytest.mark.parametrize("token", ["2", "GPU-9", "-1", "", "1a2b"])
+@pytest.mark.parametrize("token", ["2", "GPU-9", "GPU-1", "-1", "", "1a2b"])
 def test_what_names_no_gpu_is_told_with_those_there_are(nvml, token):
     nvml(TWO)
     with pytest.raises(NvmlError, match=f"there is no GPU {token} .*the driver knows 0, 1"):
@@ -111,7 +134,9 @@ def test_what_names_no_gpu_is_told_with_those_there_are(nvml, token):
 def test_nothing_hinders_a_framework_where_there_is_a_gpu(nvml):
     nvml([make()])
     assert gpu.why_none({}) is None
-    assert gpu.explained("a CPU build") == "a CPU build"
+    assert gpu.explained("too old a driver") == (
+        "too old a driver; driver 580.65.06 serves CUDA up to 13.1"
+    )
 
 
 @pytest.mark.parametrize("hidden", ["", "-1"])
@@ -140,6 +165,17 @@ def test_a_missing_driver_explains_what_the_framework_says(nvml):
     assert gpu.explained(None) == "no NVIDIA driver is installed"
 
 
+def test_a_part_of_a_gpu_is_used_but_the_counters_of_the_whole_are_not(nvml):
+    nvml([make(divided=True)])
+    assert gpu.why_none({"CUDA_VISIBLE_DEVICES": "MIG-1"}) is None
+    for token in ("MIG-1", "0"):
+        watch = Watch(token)
+        assert watch.absent == gpu.SHARED
+        assert (watch.peak_bytes(), watch.other_processes) == (None, None)
+    nvml([make(divided=False)])
+    assert Watch("0").absent is None
+
+
 def test_no_driver_of_nvidia_is_missed_on_a_mac(nvml, monkeypatch):
     nvml([], no_library=True)
     monkeypatch.setattr(sys, "platform", "darwin")
@@ -154,9 +190,10 @@ def test_the_peak_is_what_the_memory_in_use_has_grown_by(nvml):
     assert Watch("0").peak_bytes() == 1000
 
 
-def test_memory_that_others_gave_back_meanwhile_is_no_negative_peak(nvml):
-    nvml([make(used=[300, 300, 200])])
-    assert Watch("0").peak_bytes() == 0
+@pytest.mark.parametrize("after", [200, 300])
+def test_where_others_gave_memory_back_meanwhile_the_peak_is_not_known(nvml, after):
+    nvml([make(used=[300, 300, after])])
+    assert Watch("0").peak_bytes() is None
 
 
 def test_a_reading_has_temperature_clocks_and_what_lowers_them(nvml):
@@ -215,7 +252,7 @@ def test_a_gpu_that_vanishes_leaves_everything_unread_and_says_so(nvml):
     nvml([make()])
     watch = Watch("0")
     before = watch.energy()
-    sys.modules["pynvml"].STATE["lost_after"] = 0
+    sys.modules["pynvml"].lost = True
     assert set(watch.reading().values()) == {None}
     assert watch.peak_bytes() is None
     assert watch.energy_since(before) == (None, "the GPU's energy counter: NVML says: GPU is lost")

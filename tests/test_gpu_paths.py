@@ -77,6 +77,28 @@ def test_pytorch_built_for_a_gpu_says_in_its_own_words_why_it_finds_none(monkeyp
     assert module.find("gpu") == "cuda"
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("OutOfMemoryError", "CUDA out of memory. Tried to allocate 2.00 MiB."),
+     ("AcceleratorError", "CUDA error: out of memory")],
+)  # fmt: skip
+def test_a_gpu_that_is_full_is_no_gpu_that_is_missing(monkeypatch, on_keras, kind, said):
+    error = type(kind, (RuntimeError,), {})
+
+    def refuse(*_, **__):
+        raise error(said)
+
+    module = load("torch", "softmax_pytorch")
+    monkeypatch.setattr(module.torch.accelerator, "current_accelerator", lambda: "cuda")
+    monkeypatch.setattr(module.torch, "ones", refuse)
+    with pytest.raises(error):
+        module.find("gpu")
+    keras = on_keras("jax", {"gpu": "cuda:0"})
+    monkeypatch.setattr(keras.keras.ops, "zeros", refuse)
+    with pytest.raises(error):
+        keras.find("gpu")
+
+
 def test_jax_says_whether_it_has_a_plugin_for_a_gpu(monkeypatch, tmp_path):
     module = load("jax", "softmax_jax")
 

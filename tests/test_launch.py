@@ -165,7 +165,10 @@ def test_on_the_cpu_no_gpu_is_missed(sabotaged, monkeypatch):
 
 def test_a_python_that_has_gone_is_a_failure_with_its_reason(launched, tmp_path):
     outcome = launched(child=Child(Place(str(tmp_path / "python"))))
-    assert (outcome.status, outcome.reason) == ("failed", "its Python is not there any more")
+    assert (outcome.status, outcome.reason) == (
+        "failed",
+        "its Python is not there any more; build it again",
+    )
 
 
 def test_of_a_huge_stderr_the_end_is_kept(sabotaged):

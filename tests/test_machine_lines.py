@@ -32,6 +32,10 @@ def test_a_gpu_is_a_line_with_its_clocks():
     ]
 
 
+def test_a_gpu_may_not_tell_its_memory():
+    assert "A GPU, memory not known; driver" in machine.gpus([make(memory_bytes=None)])[0]
+
+
 def test_clocks_that_are_not_known_are_absent():
     (line,) = machine.gpus([make(sm_mhz=None, most_memory_mhz=None)])
     assert line.endswith("SM clock —, memory clock 2,619 MHz")

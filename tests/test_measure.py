@@ -132,6 +132,13 @@ def make_watched(trainer, epochs=2, *, brief=False):
                    Meter(trainer))  # fmt: skip
 
 
+def test_short_epochs_warm_a_gpu_up_as_long_as_long_ones(clock, problem):
+    trainer = make_trainer(clock, seconds=0.002)
+    found, *_ = measure.measure(trainer, problem, "gpu", make_watched(trainer))
+    assert 500 <= len(found.warmup_seconds) <= 501
+    assert sum(found.warmup_seconds) >= 1
+
+
 @pytest.mark.parametrize("brief", [False, True])
 def test_a_gpu_trains_a_second_untimed_before_its_timed_epochs(clock, problem, brief):
     trainer = make_trainer(clock, seconds=0.3)

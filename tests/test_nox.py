@@ -65,6 +65,12 @@ def test_each_framework_gets_its_own_environment_and_both_devices_are_measured(n
     assert run == ("python", "-m", "bench", "run", "--device", "cpu,gpu", *pythons, "--quick")
 
 
+def test_a_run_that_goes_on_has_its_devices_and_pythons(noxfile, tmp_path):
+    session = Session(tmp_path, ["--resume"])
+    noxfile.bench_gpu(session)
+    assert session.ran[-1] == (("python", "-m", "bench", "run", "--resume"), False)
+
+
 def test_an_environment_is_built_once_and_again_where_its_requirements_change(noxfile, tmp_path):
     noxfile.bench_gpu(Session(tmp_path))
     again = Session(tmp_path)

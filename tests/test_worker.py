@@ -193,6 +193,7 @@ def test_a_problem_and_what_is_asked_of_it_are_as_the_request_says(
         ("OutOfMemoryError", "CUDA out of memory.", "out-of-memory"),
         ("ResourceExhaustedError", "failed to allocate memory", "out-of-memory"),
         ("XlaRuntimeError", "RESOURCE_EXHAUSTED: Out of memory while trying", "out-of-memory"),
+        ("AcceleratorError", "CUDA error: out of memory", "out-of-memory"),
         ("XlaRuntimeError", "INTERNAL: RESOURCE_EXHAUSTED somewhere", "failed"),
         ("RuntimeError", "CUDA error: device-side assert triggered", "failed"),
     ],

@@ -34,7 +34,7 @@ CROSSING_NOTE = (
 USED_NOTE = (
     "Share of the ceiling: the least time that an epoch could take on this GPU, over the time it "
     "took. Memory: what the process reserved on the GPU, the CUDA context included. Joules: by the "
-    "GPU's own counter, over the timed epochs."
+    "GPU's own counter, over the timed epochs and what lies between them."
 )
 STEPS_NOTE = (
     "The steps' share of an epoch: their number times what a step costs whatever its size, by the "
@@ -43,7 +43,9 @@ STEPS_NOTE = (
 SPEEDUPS_NOTE = "CPU time over GPU time of an epoch: above 1 the GPU is the faster."
 TRIALS_NOTE = (
     "Of all trials on the GPU that went well, those of a sweep too. Before: after the warm-up, "
-    "before the first timed epoch; after: after the last one. A dash: it could not be read."
+    "before the first timed epoch; after: after the last one. At both moments the GPU has just "
+    "become idle: what slowed it down in between may not show. Another process: as far as the "
+    "driver tells, which in a container is often nothing. A dash: it could not be read."
 )
 
 

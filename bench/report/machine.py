@@ -19,7 +19,7 @@ def gpus(found: Iterable[Gpu]) -> list[str]:
     return [
         line(
             f"gpu {each.index}",
-            f"{each.name}, {each.memory_bytes / 2**30:.0f} GiB; driver {each.driver}, which serves "
+            f"{each.name}, {_memory(each.memory_bytes)}; driver {each.driver}, which serves "
             f"CUDA up to {each.cuda}; SM clock {_clock(each.sm_mhz, each.most_sm_mhz)}, "
             f"memory clock {_clock(each.memory_mhz, each.most_memory_mhz)}",
         )
@@ -41,6 +41,10 @@ def _value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return str(value) if isinstance(value, bool | int) else value or "none"
+
+
+def _memory(size: int | None) -> str:
+    return "memory not known" if size is None else f"{size / 2**30:.0f} GiB"
 
 
 def _clock(now: float | None, most: float | None) -> str:
