@@ -6,9 +6,10 @@ import select
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bench.gpu import VISIBLE, Watch, visible
+from bench.gpu import VISIBLE, visible
 from bench.machine import cgroup_quota, usable_cores
 from bench.measure import now
+from bench.watch import Watch
 
 ROOT = Path("/")
 # What a quiet machine's own services take stays below; above, an epoch has lost time to others.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import gpu, leftovers, machine
+from bench import gpu, leftovers, machine, nvml
 from bench.child import CACHES, PASSED_ON, Child, settings
 from bench.measure import now
 
@@ -80,8 +80,8 @@ def _furnish(scratch: Path, request: Mapping[str, Any], child: Child) -> None:
         (scratch / folder).mkdir(parents=True)
     (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")
     (scratch / "path" / "implementations").symlink_to(child.place.implementations)
-    if child.device == "gpu" and (nvml := gpu.module()) is not None:
-        (scratch / "path" / nvml.name).symlink_to(nvml)
+    if child.device == "gpu" and (lent := nvml.python_module()) is not None:
+        (scratch / "path" / lent.name).symlink_to(lent)
     (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
 
 

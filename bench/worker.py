@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from bench import guard, machine, prepared, slower
 from bench.contract import Problem, Unavailable
 from bench.examine import Asked, examine
-from bench.gpu import VISIBLE, Watch
+from bench.gpu import VISIBLE
 from bench.guard import FaultError
 from bench.measure import Measurement, Request, measure, now, timed
 from bench.utmost import utmost
+from bench.watch import Watch
 from bench.workload import EXAMINATION, WORKLOADS, initial_params, start_params
 
 Document = dict[str, Any]

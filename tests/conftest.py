@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fixtures_data import idx_files, write_idx
+from fixtures_nvml import install
 from fixtures_versions import REGISTRY, Repository, wheel
 
 from bench import __main__ as command_line
@@ -122,6 +123,21 @@ def quick_collector():
 def saboteur():
     """Paths of the implementation files that go wrong, by name."""
     return lambda name: str(SABOTEURS / f"{name}.py")
+
+
+@pytest.fixture
+def nvml(monkeypatch, tmp_path):
+    """Have NVML tell of these GPUs, in this process and in its children."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delitem(sys.modules, "pynvml", raising=False)  # so that it comes back afterwards
+    yield lambda gpus, **how: install(monkeypatch, tmp_path / "nvml", gpus, **how)
+    sys.modules.pop("pynvml", None)
+
+
+@pytest.fixture
+def no_nvml(monkeypatch):
+    """Have no module of NVML."""
+    monkeypatch.setitem(sys.modules, "pynvml", None)
 
 
 @pytest.fixture

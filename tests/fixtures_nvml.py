@@ -131,6 +131,6 @@ def install(monkeypatch, folder, gpus, *, failing=(), lost_after=None, no_librar
     }  # fmt: skip
     folder.mkdir(exist_ok=True)
     (folder / "pynvml.py").write_text(TEXT.replace("{state!r}", repr(json.dumps(state))))
-    monkeypatch.delitem(sys.modules, "pynvml", raising=False)
+    sys.modules.pop("pynvml", None)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.syspath_prepend(folder)

@@ -5,23 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from fixtures_nvml import gpu, install
+from fixtures_nvml import gpu
 
 from bench.store import read_environments, read_records
 
 DEVICES = Path(__file__).parent / "devices"
-
-
-@pytest.fixture
-def nvml(monkeypatch, tmp_path):
-    """Have NVML tell of GPUs, in this process and in its children."""
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-
-    def tell(gpus, **how):
-        install(monkeypatch, tmp_path / "nvml", gpus, **how)
-
-    yield tell
-    sys.modules.pop("pynvml", None)
 
 
 @pytest.fixture
