@@ -5,6 +5,7 @@ from typing import NoReturn
 
 import typer
 
+from bench import stop
 from bench.error import UserError
 from bench.verbs import ab, calibrate, check, compare, export, history, intervals, run, show
 
@@ -34,13 +35,16 @@ def main() -> NoReturn:
     """Run the command line; whatever a user can cause is one line on stderr."""
     if sys.platform == "win32":
         _refuse("Windows is not supported; use Linux, macOS or WSL")
+    stop.install()
     try:
         code = app(standalone_mode=False)
     except UserError as error:
         _refuse(str(error))
     except typer.TyperException as error:
         _refuse(error.format_message())
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt as stopped:
+        code = stop.status(stopped)
+    except typer.Abort:
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -31,13 +31,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """Where and how a child runs: place, threads, device, its own variables, time limit."""
+    """Where and how a child runs: place, threads, device, its own variables, limits.
+
+    timeout: seconds. memory_limit: bytes that it may allocate, or None.
+    """
 
     place: Place = field(default_factory=Place)
     threads: int | None = None
     device: Device = "cpu"
     variables: Mapping[str, str] | None = None
     timeout: float = 600.0
+    memory_limit: int | None = None
 
 
 def settings(child: Child, scratch: Path) -> dict[str, str]:

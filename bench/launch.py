@@ -1,4 +1,4 @@
-"""The parent's side of a child: its affinity, its time limit, how it ended."""
+"""The parent's side of a child: its folder, its affinity, its time limit, its end."""
 
 import json
 import os
@@ -11,30 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import gpu, leftovers, machine, nvml
+from bench import ending, gpu, leftovers, machine, nvml, stop, streams
 from bench.child import CACHES, PASSED_ON, Child, settings
+from bench.ending import Seen
 from bench.measure import now
+from bench.scratch import writing
+from bench.streams import Stream
 
-STDERR_TAIL = 2000
 # Modes of the worker in which no time is reported that could be held against the clock.
 UNTIMED = {"probe", "sees", "software"}
-# Room for what the scheduler does between two reads, and for the kernel's tick, by which it dates
-# files; the share is for clocks of one machine that are steered apart.
-SLACK_SECONDS = 0.1
-SLACK_SHARE = 0.02
-
-# Together these are all that a worker did.
-_PARTS = {
-    *("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds", "epoch_seconds"),
-    *(
-        "warmup_seconds",
-        "first_predict_seconds",
-        "predict_seconds",
-        "figure_seconds",
-        "between_seconds",
-    ),
-    *("product_seconds", "read_seconds", "chain_seconds"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,62 +36,76 @@ class Outcome:
 def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
     """Run the worker on a request in an empty folder of its own, and wait, asleep, for its end.
 
-    Whatever happens, no process of its group is left. KeyboardInterrupt passes through.
+    Whatever happens, no process of its group is left, nor one that has its folder among its
+    variables. Raises UserError where the folder cannot be written; KeyboardInterrupt passes
+    through.
     """
     # Looked for before the run began, so that this one has gone since: the other trials go on.
     if not os.access(child.place.python, os.X_OK):
         return Outcome("failed", "its Python is not there any more; build it again", {}, "", 0.0)
-    _furnish(scratch, request, child)
-    start = now()
-    with _spawned(child, scratch) as process:
-        ended = _wait(process, child.timeout)
-        wall = now() - start
-        left = leftovers.ended(process.pid, scratch) if ended else []
-    tail = _tail(scratch / "stderr")
-    status, reason, document = _ending(
-        scratch, process.returncode, None if ended else child.timeout
-    )
+    _furnish(scratch, {**request, "memory_limit": child.memory_limit}, child)
+    starved, start = ending.oom_kills(), now()
+    with streams.opened(3) as (out, err, life):
+        with _spawned(child, scratch, (out, err, life)) as process:
+            with stop.allowed():
+                ended = _wait(process, child.timeout, [out, err, life])
+            wall = now() - start
+            left = leftovers.ended(process.pid, scratch) if ended else []
+        for stream in (out, err, life):
+            stream.rest()
+    seen = Seen(
+        process.returncode, None if ended else child.timeout,
+        out.count, err.tail.decode("utf-8", errors="replace"),
+        (life.last or 0.0) - (life.first or 0.0), left,
+        starved=ending.oom_kills() > starved, memory_limit=child.memory_limit,
+    )  # fmt: skip
+    timed = request["mode"] not in UNTIMED
+    status, reason, document = ending.told(scratch, seen, timed=timed)
     if (status, child.device) == ("unavailable", "gpu"):
         reason = gpu.explained(reason)
-    trained = status == "ok" and request["mode"] not in UNTIMED
-    if trained and (fault := _conduct(scratch, left) or _clock_fault(scratch, document)):
-        status, reason = "failed", fault
-    return Outcome(status, reason, document, tail, wall)
+    return Outcome(status, reason, document, seen.stderr_tail, wall)
 
 
 def _furnish(scratch: Path, request: Mapping[str, Any], child: Child) -> None:
     """Lay out the child's folder; it sees this suite through links, whichever Python it is."""
-    for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
-        (scratch / folder).mkdir(parents=True)
-    (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")
-    (scratch / "path" / "implementations").symlink_to(child.place.implementations)
-    if child.device == "gpu" and (lent := nvml.python_module()) is not None:
-        (scratch / "path" / lent.name).symlink_to(lent)
-    (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    with writing():
+        for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
+            (scratch / folder).mkdir(parents=True)
+        (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")
+        (scratch / "path" / "implementations").symlink_to(child.place.implementations)
+        if child.device == "gpu" and (lent := nvml.python_module()) is not None:
+            (scratch / "path" / lent.name).symlink_to(lent)
+        (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
 
 
 @contextmanager
-def _spawned(child: Child, scratch: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _spawned(
+    child: Child, scratch: Path, pipes: tuple[Stream, Stream, Stream]
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start the worker in a process group of its own; afterwards end all that is left of it."""
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    with (scratch / "stdout").open("wb") as out, (scratch / "stderr").open("wb") as err:
-        with _affinity(child.threads):
-            process = subprocess.Popen(
-                [child.place.python, "-m", "bench.worker", str(scratch)],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                cwd=scratch,
-                env={**passed, **settings(child, scratch)},
-                start_new_session=True,
-            )
-        try:
-            yield process
-        finally:
-            # The group is killed before its leader is reaped: until then its number is its own.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    out, err, life = (pipe.writing for pipe in pipes)
+    with _affinity(child.threads):
+        process = subprocess.Popen(
+            [child.place.python, "-m", "bench.worker", str(scratch), str(life)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            pass_fds=[life],
+            cwd=scratch,
+            env={**passed, **settings(child, scratch)},
+            start_new_session=True,
+        )
+    try:
+        for pipe in pipes:
+            pipe.begun()
+        yield process
+    finally:
+        # The group is killed before its leader is reaped: until then its number is its own.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        leftovers.ended(process.pid, scratch, grace=0.0)
+        process.wait()
 
 
 @contextmanager
@@ -126,89 +125,32 @@ def _affinity(threads: int | None) -> Iterator[None]:
         os.sched_setaffinity(0, own)
 
 
-def _wait(process: subprocess.Popen[bytes], timeout: float) -> bool:
-    """Sleep until the process ended (True) or the time is up (False).
+def _wait(process: subprocess.Popen[bytes], timeout: float, pipes: Sequence[Stream]) -> bool:
+    """Sleep until the process ended (True) or the time is up (False); take what it says meanwhile.
 
     Popen.wait with a timeout polls, on the cores that are being measured; a pidfd lets the kernel
     wake us. Where there is none (macOS), poll twice a second.
     """
-    if hasattr(os, "pidfd_open"):
-        descriptor = os.pidfd_open(process.pid)
-        try:
-            return bool(select.select([descriptor], [], [], timeout)[0])
-        finally:
-            os.close(descriptor)
-    end = now() + timeout
-    while process.poll() is None and now() < end:
-        select.select([], [], [], 0.5)
+    end, open_pipes = now() + timeout, list(pipes)
+    with _pidfd(process) as descriptor:
+        while (left := end - now()) > 0:
+            ends = [] if descriptor is None else [descriptor]
+            naps = left if ends else min(left, 0.5)
+            ready = select.select([*ends, *(pipe.reading for pipe in open_pipes)], [], [], naps)[0]
+            open_pipes = [pipe for pipe in open_pipes if pipe.reading not in ready or pipe.take()]
+            if descriptor in ready or (not ends and process.poll() is not None):
+                return True
     return process.poll() is not None
 
 
-def _ending(
-    scratch: Path, code: int, overran: float | None
-) -> tuple[str, str | None, dict[str, Any]]:
-    """Turn exit status and document into an outcome; a document alone proves nothing."""
-    if overran is not None:
-        return "timeout", f"still running after {overran:g} s; raise --timeout", {}
-    if code < 0:
-        name = signal.strsignal(-code) or f"signal {-code}"
-        hint = "; often the kernel, out of memory" if -code == signal.SIGKILL else ""
-        return "failed", f"the process was ended by a signal: {name}{hint}", {}
-    if code > 0:
-        return "failed", f"the process ended with exit status {code}", {}
+@contextmanager
+def _pidfd(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
+    """Open what tells of the process's end, where the system has that."""
+    if not hasattr(os, "pidfd_open"):
+        yield None
+        return
+    descriptor = os.pidfd_open(process.pid)
     try:
-        document = _document(scratch / "document.json")
-    except FileNotFoundError:
-        return "failed", "the process left no result", {}
-    except (ValueError, RecursionError) as error:
-        return "failed", f"the process left a result that cannot be read: {error}", {}
-    return document["status"], document.get("reason"), document
-
-
-def _document(path: Path) -> dict[str, Any]:
-    """Read what a child wrote; raises ValueError where it lacks a status or has a time in words."""
-    document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-    if not isinstance(document, dict) or not isinstance(document.get("status"), str):
-        raise ValueError("it has no status")  # noqa: TRY004 - wrong input, not a wrong call
-    for name in {*_PARTS, "worker_seconds"} & document.keys():
-        values = document[name] if isinstance(document[name], list) else [document[name]]
-        if not all(isinstance(value, float) and value >= 0 for value in values):
-            raise ValueError(f"its {name} are not a number of seconds")
-    return document
-
-
-def _refuse(constant: str) -> None:
-    """JSON has no NaN and no infinity, though Python's reader takes them unless told."""
-    raise ValueError(constant)
-
-
-def _conduct(scratch: Path, left: Sequence[str]) -> str | None:
-    """Say what an implementation may not do to its surroundings, and did."""
-    if (scratch / "stdout").stat().st_size > 0:
-        return "it printed on stdout; an implementation is silent"
-    return f"it left processes running: {', '.join(left)}; end what you start" if left else None
-
-
-def _clock_fault(scratch: Path, document: Mapping[str, Any]) -> str | None:
-    """Hold the child's clock against itself and against the kernel's, which dated its files."""
-    parts = sum(_seconds(document[name]) for name in document if name in _PARTS)
-    seen = document.get("worker_seconds", 0.0)
-    begun, ended = ((scratch / name).stat().st_mtime for name in ("started", "document.json"))
-    slack = SLACK_SECONDS + SLACK_SHARE * seen
-    if abs(seen - parts) <= slack and abs(ended - begun - seen) <= slack:
-        return None
-    return (
-        "its clock does not add up: "
-        f"{parts:.2f} s in parts, {seen:.2f} s in all, {ended - begun:.2f} s by the kernel's clock"
-    )
-
-
-def _seconds(value: float | list[float]) -> float:
-    return sum(value) if isinstance(value, list) else value
-
-
-def _tail(path: Path) -> str:
-    """Return the end of what a child wrote, however much that was."""
-    with path.open("rb") as stream:
-        stream.seek(max(0, path.stat().st_size - STDERR_TAIL))
-        return stream.read().decode("utf-8", errors="replace")
+        yield descriptor
+    finally:
+        os.close(descriptor)

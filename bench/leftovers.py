@@ -14,14 +14,15 @@ GRACE_SECONDS = 0.5
 _PROC = Path("/proc")
 
 
-def ended(leader: int, scratch: Path) -> list[str]:
+def ended(leader: int | None, scratch: Path, grace: float = GRACE_SECONDS) -> list[str]:
     """Kill what is left of a child that has ended but is not reaped; return its names.
 
     Left are the living processes of the leader's session, and those that have the path of its
     scratch folder in their environment: a daemon leaves the session, but not its variables.
+    leader: None where that is not known any more. grace: seconds in which to end by themselves.
     Empty where there is no /proc.
     """
-    end = now() + GRACE_SECONDS
+    end = now() + grace
     while (left := dict(_living(leader, scratch))) and now() < end:
         select.select([], [], [], 0.05)
     for number in left:
@@ -30,7 +31,7 @@ def ended(leader: int, scratch: Path) -> list[str]:
     return sorted(left.values())
 
 
-def _living(leader: int, scratch: Path) -> Iterator[tuple[int, str]]:
+def _living(leader: int | None, scratch: Path) -> Iterator[tuple[int, str]]:
     for entry in _PROC.glob("[0-9]*"):
         if int(entry.name) == leader:
             continue

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench import scratch
+
 
 def path() -> Path:
     """Return the lock's place, the same for every user of the host."""
@@ -14,7 +16,10 @@ def path() -> Path:
 
 
 class Lock:
-    """The host's lock; the kernel gives it back when its holder ends, however it ends."""
+    """The host's lock; the kernel gives it back when its holder ends, however it ends.
+
+    What a holder that was killed has left on the host, the next one clears away.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -25,11 +30,13 @@ class Lock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        scratch.sweep()
         return True
 
     def wait(self) -> None:
         """Take the lock as soon as nobody has it."""
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        scratch.sweep()
 
 
 @contextmanager

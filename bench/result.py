@@ -160,8 +160,9 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
     rounds: of each workload, or with a precision of its first stage. precision: largest relative
     half-width of the epochs' intervals, or None. budget: seconds that measuring may take, or None.
-    data: what ``--data`` said, or None. timeout: seconds a trial. sweep: cases at other sizes,
-    measured ``sweep_rounds`` times. ceilings: what the machine can do, probed by each framework.
+    data: what ``--data`` said, or None. timeout, memory_limit: seconds a trial may take and bytes
+    that it may allocate, or None. sweep: cases at other sizes, measured ``sweep_rounds`` times.
+    ceilings: what the machine can do, probed by each framework.
     """
 
     format: int
@@ -176,6 +177,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     data: str | None = None
     precision: float | None = None
     budget: float | None = None
+    memory_limit: int | None = None
     sweep: tuple[Case, ...] = ()
     sweep_rounds: int = 1
     skipped: tuple[Skipped, ...] = ()

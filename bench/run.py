@@ -67,7 +67,9 @@ def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
         mend(folder)
         begun, records = now(), read_records(folder)
         yield from _imports(missing(run, records))
-        runner = Runner(folder, run, data, peers=(*run.cases, *run.sweep))
+        runner = Runner(
+            folder, run, data, peers=(*run.cases, *run.sweep), memory_limit=run.memory_limit
+        )
         while left := missing(run, records):
             total = len(plan.trials(run, summary.wanted(records, run)))
             for place, trial in enumerate(plan.before_the_sweep(run, left)):

@@ -2,14 +2,13 @@
 
 import datetime as dt
 import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
-from bench import conditions, interpreters, machine, probe, request, sizes
+from bench import conditions, interpreters, machine, probe, request, scratch, sizes, stop
 from bench.child import Child, Place, recorded
 from bench.dataset import Dataset
 from bench.judge import Judge, figure_fault, threads_fault, threads_in_force
@@ -49,9 +48,10 @@ class Runner:
 
     peers: the cases whose ceilings are probed. places: of a comparison in pairs, whose trials are
     as short as they can be and whose params are judged, but not kept: where each version is.
+    memory_limit: bytes that a process may allocate.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what all trials of a run share
         self,
         folder: Path,
         planned: Planned,
@@ -59,19 +59,29 @@ class Runner:
         *,
         peers: Sequence[Case] = (),
         places: Mapping[str, Place] | None = None,
+        memory_limit: int | None = None,
     ) -> None:
         self._folder = folder
         self._planned = planned
         self._data = data
         self._peers = peers
         self._places = places
+        self._memory_limit = memory_limit
         self._judge = Judge(data.folder, data.classes, planned.seed)
         self._machine = machine.describe()
         self._suite = machine.suite()
         self._software: dict[str, dict[str, Any]] = {}
 
     def measure(self, trial: Trial) -> Record:
-        """Run one trial to its end, whatever that is, and append its record."""
+        """Run one trial to its end, whatever that is, and append its record.
+
+        A signal is heard while its process is waited for; what has ended is judged and kept first.
+        Raises UserError where nothing can be written, be it in the run's folder or the child's.
+        """
+        with stop.held():
+            return self._measure(trial)
+
+    def _measure(self, trial: Trial) -> Record:
         started = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         before = conditions.read()
         try:
@@ -92,15 +102,15 @@ class Runner:
             return {"status": "unavailable", "reason": reason}
         if fault := _file_fault(case):
             return {"status": "failed", "reason": fault}
-        with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
-            scratch = Path(name)
-            outcome = launch(self._request(trial), self._child(trial), scratch)
+        with scratch.folder() as folder:
+            outcome = launch(self._request(trial), self._child(trial), folder)
             values = _reported(outcome)
             if values["status"] == "ok":
-                values |= self._judged(trial, values, scratch)
-            if values["status"] != "ok":
-                values["stderr_tail"] = outcome.stderr_tail or None
-            return values
+                values |= self._judged(trial, values, folder)
+        if values["status"] != "ok":
+            scratch.check_room()
+            values["stderr_tail"] = outcome.stderr_tail or None
+        return values
 
     def _request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
@@ -112,19 +122,19 @@ class Runner:
                 and (one.device, one.threads) == (case.device, case.threads))  # fmt: skip
         return request.ceiling(case, self._data.features, same)
 
-    def _judged(self, trial: Trial, values: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
+    def _judged(self, trial: Trial, values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """Judge a trial that says it went well, and keep its params."""
         if trial.kind == "ceiling":
             return {}
         if trial.kind == "figure":
             fault = figure_fault(trial.case.implementation, values.get("figure", {}))
             return {"status": "failed" if fault else "ok", "reason": fault}
-        params = scratch / "params.npy"
+        params = folder / "params.npy"
         if not params.exists():
             return {"status": "failed", "reason": "the process handed over no params"}
         if self._places is None:
             keep_params(self._folder, trial.id, params)
-        judgement = self._judge.judge(trial.case, params, scratch / "labels.npy")
+        judgement = self._judge.judge(trial.case, params, folder / "labels.npy")
         in_force = threads_in_force(values)
         if in_force is None:
             return {"status": "failed", "reason": "the process left a result without its epochs"}
@@ -174,6 +184,7 @@ class Runner:
         return Child(
             place=self._place(trial), threads=case.threads, device=case.device,
             variables=case.variables, timeout=self._planned.timeout,
+            memory_limit=self._memory_limit,
         )  # fmt: skip
 
 

@@ -1,16 +1,15 @@
 """The child process: import one implementation, measure it, write one JSON document.
 
-Usage: ``python -m bench.worker FOLDER``. FOLDER holds ``request.json``; the worker leaves
-``document.json`` there and, for a trial, ``params.npy`` and ``labels.npy``. Needs the standard
-library, NumPy and the framework; any interpreter that has these can be a worker.
+Usage: ``python -m bench.worker FOLDER DESCRIPTOR``. FOLDER holds ``request.json``; the worker
+leaves ``document.json`` there and, for a trial, ``params.npy`` and ``labels.npy``. As it begins and
+as it ends it writes a byte to DESCRIPTOR, by which the parent's clock sees how long it took. Needs
+the standard library, NumPy and the framework; any interpreter that has these can be a worker.
 """
 
-import ctypes
 import importlib
 import importlib.util
 import json
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import guard, machine, prepared, slower
+from bench import guard, machine, prepared, process, slower
 from bench.contract import Problem, Unavailable
 from bench.examine import Asked, examine
 from bench.gpu import VISIBLE
@@ -34,18 +33,20 @@ from bench.workload import EXAMINATION, WORKLOADS, initial_params, start_params
 
 Document = dict[str, Any]
 
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-
 
 def main() -> None:
     """Answer the request in the folder named on the command line."""
     started = now()
-    folder = Path(sys.argv[1])
-    (folder / "started").touch()
-    _end_with_parent()
+    folder, descriptor = Path(sys.argv[1]), int(sys.argv[2])
+    os.write(descriptor, b"\n")
+    os.set_inheritable(descriptor, False)  # not for what it starts
+    process.end_with_parent()
+    process.leave_no_core()
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    process.limit_memory(request.get("memory_limit"))
     document = answer(MODES[request["mode"]], request, folder)
     document["worker_seconds"] = now() - started
+    os.write(descriptor, b"\n")
     write(folder / "document.json", document)
 
 
@@ -239,12 +240,6 @@ def _named(error: BaseException) -> str:
 
 def _line(error: BaseException) -> str:
     return " ".join(str(error).split())[:500]
-
-
-def _end_with_parent() -> None:
-    """Ask Linux to end this process with its parent: nobody measures beside an orphan."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -70,10 +70,10 @@ def ab(
     command = f"python -m bench {shlex.join(sys.argv[1:])}"
     with asked.comparison((base, candidate), given, terms, command, _say) as comparison:
         folder = output or Path("results") / comparison.plan.run
-        found, interrupted = _measured(folder, comparison)
+        found, stopped = _measured(folder, comparison)
     _show(folder, comparison.plan, found, style)
     code = exits.status(comparison.plan, found, failing, named=bool(implementation))
-    raise typer.Exit(130 if interrupted else code)
+    raise typer.Exit(stopped or code)
 
 
 def _show(folder: Path, plan: "Comparison", found: list["Finding"], style: str) -> None:
@@ -94,19 +94,15 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _measured(folder: Path, comparison: "Asked") -> tuple[list["Finding"], bool]:
-    from bench import store
+def _measured(folder: Path, comparison: "Asked") -> tuple[list["Finding"], int]:
+    from bench import stop, store
     from bench.gate import findings
 
     if not comparison.plan.pairings:
-        return [], False
+        return [], 0
     store.create(folder, comparison.plan, "comparison.json")
-    interrupted = False
-    try:
-        _follow(folder, comparison)
-    except KeyboardInterrupt:
-        interrupted = True
-    return findings.read(folder), interrupted
+    stopped = stop.until(_follow, folder, comparison)
+    return findings.read(folder), stopped
 
 
 def _follow(folder: Path, comparison: "Asked") -> None:

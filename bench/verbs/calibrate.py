@@ -51,7 +51,7 @@ def calibrate(
 
     chosen(style)
     folder = calibrations or calibrated.folder(machine.describe()["id"])
-    interrupted = False
+    stopped = 0
     if not show:
         given = asked.Given(
             tuple(implementation or ()), workload, device, batch_size, threads, samples, data
@@ -60,37 +60,40 @@ def calibrate(
             asked.cases(given), inject, budget, (timeout, seed, data),
             f"python -m bench {shlex.join(sys.argv[1:])}",
         )  # fmt: skip
-        interrupted = not _measured(folder / session.run, session, dataset.find(data))
+        stopped = _measured(folder / session.run, session, dataset.find(data))
     _show(folder, style)
-    raise typer.Exit(130 if interrupted else 0)
+    raise typer.Exit(stopped)
 
 
-def _measured(folder: Path, session: "Calibration", data: "Dataset") -> bool:
-    """Tell whether it was measured to its end; what was, is kept."""
+def _measured(folder: Path, session: "Calibration", data: "Dataset") -> int:
+    """Return the exit status of the signal that ended it, or nought; what was measured is kept."""
+    from bench import stop, store
+    from bench.gate import calibration
+
+    store.create(folder, session, calibration.PLAN)
+    return stop.until(_follow, folder, session, data)
+
+
+def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:
+    """Show what is running; the screen changes only between two blocks."""
     from rich.console import Console
     from rich.live import Live
 
-    from bench import store
     from bench.gate import calibration
     from bench.report import numbers
     from bench.report.calibration import injected
     from bench.run import Waiting
 
-    store.create(folder, session, calibration.PLAN)
     screen = Console(stderr=True, highlight=False)
-    try:
-        with Live(console=screen, auto_refresh=False, transient=True) as live:
-            for event in calibration.perform(folder, session, data):
-                if isinstance(event, Waiting):
-                    screen.print(WAITING)
-                    continue
-                block, left = event.block, numbers.clock(max(0.0, event.left))
-                what = f"{block.case.implementation}, {injected(block.slowdown)} injected"
-                line = Text(f"block {block.number}: {what}; {left} left")
-                live.update(line, refresh=screen.is_terminal)
-    except KeyboardInterrupt:
-        return False
-    return True
+    with Live(console=screen, auto_refresh=False, transient=True) as live:
+        for event in calibration.perform(folder, session, data):
+            if isinstance(event, Waiting):
+                screen.print(WAITING)
+                continue
+            block, left = event.block, numbers.clock(max(0.0, event.left))
+            what = f"{block.case.implementation}, {injected(block.slowdown)} injected"
+            line = Text(f"block {block.number}: {what}; {left} left")
+            live.update(line, refresh=screen.is_terminal)
 
 
 def _show(folder: Path, style: str) -> None:

@@ -91,20 +91,16 @@ def _dry_run(planned: "Run") -> None:
 
 
 def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
-    from bench import dataset, store
+    from bench import dataset, stop, store
 
     data = dataset.find(planned.data)
     if new:
         store.create(folder, planned)
-    interrupted = False
-    try:
-        _follow(folder, planned, data)
-    except KeyboardInterrupt:
-        interrupted = True
+    status = stop.until(_follow, folder, planned, data)
     found = show_report(folder)
-    if interrupted:
+    if status:
         console.print(f"interrupted; go on with --resume --output {folder}")
-        raise typer.Exit(130)
+        raise typer.Exit(status)
     raise typer.Exit(3 if found.failed else 0)
 
 
