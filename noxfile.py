@@ -48,8 +48,8 @@ def bench_gpu(session: nox.Session) -> None:
     install(session, "-e", ".[sklearn,numba,report,gpu]")
     pythons = [f"--python={framework}={with_cuda(session, framework)}" for framework in CUDA]
     # Before what was given, which may name one of the devices; a plan that goes on has its own.
-    chosen = [] if "--resume" in session.posargs else ["--device", "cpu,gpu", *pythons]
-    session.run("python", "-m", "bench", "run", *chosen, *session.posargs)
+    devices = [] if "--resume" in session.posargs else ["--device", "cpu,gpu"]
+    session.run("python", "-m", "bench", "run", *devices, *pythons, *session.posargs)
 
 
 def with_cuda(session: nox.Session, framework: str) -> str:

@@ -61,7 +61,7 @@ def told(folder: Path, seen: Seen, *, timed: bool) -> Told:
     """
     status, reason, document = _ended(folder, seen)
     if status == "failed" and (seen.memory_limit is not None or seen.starved):
-        status, reason = _memory(seen, reason)
+        status, reason = _memory(seen, reason, document.get("reason"))
     if timed and status == "ok" and (fault := conduct(seen) or clock_fault(seen, document)):
         return "failed", fault, document
     return status, reason, document
@@ -85,11 +85,14 @@ def _ended(folder: Path, seen: Seen) -> Told:
     return document["status"], document.get("reason"), document
 
 
-def _memory(seen: Seen, reason: str | None) -> tuple[str, str | None]:
-    """Tell a process that had no memory from one that failed for another reason."""
+def _memory(seen: Seen, reason: str | None, own: Any) -> tuple[str, str | None]:
+    """Tell a process that had no memory from one that failed for another reason.
+
+    own: what the process itself said was the reason.
+    """
     if seen.starved and seen.code == -signal.SIGKILL:
         return "out-of-memory", "the kernel ended the process: the machine had no memory left"
-    if _NO_MEMORY.search(f"{seen.stderr_tail}\n{reason}"):
+    if _NO_MEMORY.search(f"{seen.stderr_tail}\n{own}"):
         return "out-of-memory", f"the process ran out of memory: {reason}"
     return "failed", reason
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import scratch
+from bench.error import UserError
 
 
 def path() -> Path:
@@ -45,6 +46,24 @@ def opened() -> Iterator[Lock]:
     descriptor = _open(path())
     try:
         yield Lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def of_folder(folder: Path) -> Iterator[None]:
+    """Have a run's folder for ourselves: hosts may share it, as may those with other locks.
+
+    Raises UserError where another process has it.
+    """
+    descriptor = os.open(folder / "run.json", os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UserError(
+            f"another process is measuring into {folder}; wait for its end, then --resume"
+        ) from None
     finally:
         os.close(descriptor)
 

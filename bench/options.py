@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast, get_args
 
-from bench import dataset, interpreters, plan, prepared, probe, store
+from bench import dataset, interpreters, plan, prepared, probe, store, trusted
 from bench.check import Examiner
 from bench.contract import Device
 from bench.error import UserError
@@ -22,6 +22,7 @@ from implementations import IMPLEMENTATIONS, Implementation
 
 RESULTS = Path("results")
 MOST = 2**31 - 1
+_LEAST_MEMORY = 2**26  # Python and NumPy alone take half of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Given:
     precision: str | None = None
     budget: str | None = None
     pythons: tuple[str, ...] = ()
+    memory_limit: str | None = None
 
 
 def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]:
@@ -67,25 +69,38 @@ def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]
     return folder, Run(
         format=FORMAT, run=name, command=command, created=now.isoformat(timespec="seconds"),
         seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=placed(figures),
-        timeout=given.timeout, data=given.data, precision=precision, budget=budget, sweep=sweep,
-        sweep_rounds=given.rounds or 1,
+        timeout=given.timeout, data=given.data, precision=precision, budget=budget,
+        memory_limit=size(given.memory_limit), sweep=sweep, sweep_rounds=given.rounds or 1,
         skipped=plan.skipped(selection, sweep),
         ceilings=placed(ceilings),
     )  # fmt: skip
 
 
 def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
-    """Return the folder and the plan of an earlier run, the newest where none is named."""
-    changed = [field for field in fields(Given) if getattr(given, field.name) != field.default]
+    """Return the folder and the plan of an earlier run, the newest where none is named.
+
+    The folder may come from somebody else, and going on runs what its plan names: programs that are
+    not the suite's own are named again by whoever lets them run. Raises UserError.
+    """
+    changed = [field for field in fields(Given) if field.name not in _NAMED_AGAIN
+               and getattr(given, field.name) != field.default]  # fmt: skip
     if changed:
         flags = " and ".join(_flag(field.name, field.default) for field in changed)
         raise UserError(f"--resume goes on with the plan of the run; leave out {flags}")
-    if output is not None:
-        return output, store.read_run(output)
+    folder = output or _newest()
+    run = store.read_run(folder)
+    trusted.check(run, given.implementations, given.pythons)
+    return folder, run
+
+
+_NAMED_AGAIN = {"implementations", "pythons"}
+
+
+def _newest() -> Path:
     runs = sorted(RESULTS.glob("*/run.json"), key=lambda path: store.read_run(path.parent).created)
     if not runs:
         raise UserError(f"there is no run in {RESULTS}/ to resume; name its folder with --output")
-    return runs[-1].parent, store.read_run(runs[-1].parent)
+    return runs[-1].parent
 
 
 def _flag(name: str, default: object) -> str:
@@ -126,6 +141,18 @@ def seconds(text: str | None) -> float | None:
     value = float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
     if not value >= 1:
         raise UserError(f"--budget {text}: give a time of a second or more, such as 90s, 10m or 2h")
+    return value
+
+
+def size(text: str | None) -> int | None:
+    """Read a size such as 512MiB, 2GiB or 1.5GB as bytes; raises UserError below 64 MiB."""
+    if text is None:
+        return None
+    units = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) ?([MG]i?B)", text.strip(), re.IGNORECASE)
+    value = int(float(found[1]) * units[found[2].upper()]) if found else 0
+    if value < _LEAST_MEMORY:
+        raise UserError(f"--memory-limit {text}: give 64 MiB or more, such as 512MiB or 2GiB")
     return value
 
 

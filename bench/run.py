@@ -63,23 +63,28 @@ def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
         if not host.take():
             yield Waiting()
             host.wait()
-        # What is done is read only now: the run that had the host may have been this very one.
-        mend(folder)
-        begun, records = now(), read_records(folder)
-        yield from _imports(missing(run, records))
-        runner = Runner(
-            folder, run, data, peers=(*run.cases, *run.sweep), memory_limit=run.memory_limit
-        )
-        while left := missing(run, records):
-            total = len(plan.trials(run, summary.wanted(records, run)))
-            for place, trial in enumerate(plan.before_the_sweep(run, left)):
-                if run.budget is not None and now() - begun + _last(trial, records) > run.budget:
-                    yield Spent(len(left) - place)
-                    return
-                number = total - len(left) + place + 1
-                yield Started(trial, number, total, tuple(left[place:]))
-                records.append(runner.measure(trial))
-                yield Ended(records[-1], number, total)
+        with lock.of_folder(folder):
+            yield from _trials(folder, run, data)
+
+
+def _trials(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
+    # What is done is read only now: the run that had the host may have been this very one.
+    mend(folder)
+    begun, records = now(), read_records(folder)
+    yield from _imports(missing(run, records))
+    runner = Runner(
+        folder, run, data, peers=(*run.cases, *run.sweep), memory_limit=run.memory_limit
+    )
+    while left := missing(run, records):
+        total = len(plan.trials(run, summary.wanted(records, run)))
+        for place, trial in enumerate(plan.before_the_sweep(run, left)):
+            if run.budget is not None and now() - begun + _last(trial, records) > run.budget:
+                yield Spent(len(left) - place)
+                return
+            number = total - len(left) + place + 1
+            yield Started(trial, number, total, tuple(left[place:]))
+            records.append(runner.measure(trial))
+            yield Ended(records[-1], number, total)
 
 
 def missing(run: Run, records: Iterable[Record]) -> list[Trial]:

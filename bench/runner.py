@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -130,11 +131,11 @@ class Runner:
             fault = figure_fault(trial.case.implementation, values.get("figure", {}))
             return {"status": "failed" if fault else "ok", "reason": fault}
         params = folder / "params.npy"
-        if not params.exists():
+        if not os.path.lexists(params):
             return {"status": "failed", "reason": "the process handed over no params"}
-        if self._places is None:
-            keep_params(self._folder, trial.id, params)
         judgement = self._judge.judge(trial.case, params, folder / "labels.npy")
+        if self._places is None and judgement.parity is not None:  # what could be read, is kept
+            keep_params(self._folder, trial.id, params)
         in_force = threads_in_force(values)
         if in_force is None:
             return {"status": "failed", "reason": "the process left a result without its epochs"}

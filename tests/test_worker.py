@@ -158,7 +158,7 @@ def test_the_worker_imports_neither_a_framework_nor_what_only_the_parent_needs(t
     (tmp_path / "own.py").write_text("import sys\nOBJECTIVE = sorted(sys.modules)")
     request = {"mode": "probe", "file": str(tmp_path / "own.py")}
     (tmp_path / "request.json").write_text(json.dumps(request))
-    subprocess.run([sys.executable, "-m", "bench.worker", tmp_path], check=True)
+    subprocess.run([sys.executable, "-m", "bench.worker", tmp_path, "2"], check=True)
     document = json.loads((tmp_path / "document.json").read_text())
     imported = {name.partition(".")[0] for name in document["objective"]}
     assert "numpy" in imported

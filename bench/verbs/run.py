@@ -37,6 +37,9 @@ def run(
     epochs: Annotated[int | None, typer.Option(min=1, max=200, help="At least, timed.")] = None,
     rounds: Annotated[int | None, typer.Option(min=1, max=1000, help="Processes a case.")] = None,
     timeout: Timeout = 600,
+    memory_limit: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="A process may allocate: 512MiB, 2GiB.")
+    ] = None,
     seed: Seed = 42,
     quick: Annotated[bool, typer.Option("--quick", help="One round of sgd, no figures.")] = False,
     sweep: Annotated[
@@ -65,7 +68,7 @@ def run(
     given = options.Given(
         tuple(implementation or ()), tuple(workload or ()), device, batch_size, threads, samples,
         epochs, rounds, timeout, seed, quick, sweep, ceiling, data, precision, budget,
-        tuple(python or ()),
+        tuple(python or ()), memory_limit,
     )  # fmt: skip
     if resume:
         folder, planned = options.resumed(output, given)
@@ -91,7 +94,7 @@ def _dry_run(planned: "Run") -> None:
 
 
 def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
-    from bench import dataset, stop, store
+    from bench import dataset, stop, store, trusted
 
     data = dataset.find(planned.data)
     if new:
@@ -99,7 +102,8 @@ def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
     status = stop.until(_follow, folder, planned, data)
     found = show_report(folder)
     if status:
-        console.print(f"interrupted; go on with --resume --output {folder}")
+        named = shlex.join(["--resume", "--output", str(folder), *trusted.flags(planned)])
+        console.print(f"interrupted; go on with {named}", soft_wrap=True, markup=False)
         raise typer.Exit(status)
     raise typer.Exit(3 if found.failed else 0)
 

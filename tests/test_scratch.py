@@ -1,0 +1,104 @@
+"""The folder of a trial: gone afterwards, be it because the next run on the host clears it away."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from bench import lock, scratch
+from bench.error import UserError
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def dead(temporary):
+    """What a run that was killed has left: a folder with files, and a process that works in it."""
+    folder = temporary / f"{scratch.PREFIX}dead"
+    (folder / "cache").mkdir(parents=True)
+    (folder / "params.npy").write_bytes(b"half")
+    left = subprocess.Popen(["sleep", "600"], env={"TMPDIR": str(folder / "cache")})
+    yield folder, left
+    left.kill()
+    left.wait()
+
+
+def test_the_folder_is_there_within_and_gone_with_all_in_it_afterwards(temporary):
+    with scratch.folder() as folder:
+        (folder / "params.npy").write_bytes(b"whole")
+        assert folder.parent == temporary
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_child_may_have_removed_it_itself(temporary):
+    with scratch.folder() as folder:
+        folder.rmdir()
+    assert list(temporary.iterdir()) == []
+
+
+def test_who_gets_the_hosts_lock_clears_away_what_was_left(temporary, dead):
+    folder, left = dead
+    with lock.opened() as host:
+        assert host.take()
+    assert not folder.exists()
+    assert left.wait(timeout=20) == -9
+
+
+def test_who_waited_for_it_does_so_too(temporary, dead):
+    folder, left = dead
+    with lock.opened() as host:
+        host.wait()
+    assert not folder.exists()
+    assert left.wait(timeout=20) == -9
+
+
+def test_who_does_not_get_it_touches_nothing(temporary, dead):
+    folder, left = dead
+    with lock.opened() as other:
+        folder.rename(aside := temporary / "aside")
+        assert other.take()
+        aside.rename(folder)
+        with lock.opened() as host:
+            assert not host.take()
+    assert (folder / "params.npy").exists()
+    assert left.poll() is None
+
+
+def test_links_files_and_other_folders_are_left_alone(temporary):
+    (temporary / "elsewhere").mkdir()
+    (temporary / f"{scratch.PREFIX}link").symlink_to("elsewhere")
+    (temporary / f"{scratch.PREFIX}file").touch()
+    (temporary / "softmax-bench-asked").mkdir()
+    before = sorted(temporary.iterdir())
+    scratch.sweep()
+    assert sorted(temporary.iterdir()) == before
+
+
+def test_another_users_folder_is_left_alone(temporary, dead, monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    scratch.sweep()
+    assert dead[0].exists()
+
+
+def test_where_nothing_can_be_written_one_line_names_the_folder(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
+    with pytest.raises(UserError, match=r"cannot write to /proc/nowhere: .*; .* set TMPDIR"):
+        scratch.check_room()
+    with pytest.raises(UserError, match="set TMPDIR"), scratch.folder():
+        pytest.fail("there was no folder")
+
+
+def test_what_goes_wrong_within_is_not_taken_for_a_full_disk():
+    with pytest.raises(FileNotFoundError), scratch.folder() as folder:
+        Path(folder / "absent").read_bytes()
+
+
+def test_where_there_is_room_nothing_is_said(temporary):
+    scratch.check_room()
+    assert list(temporary.iterdir()) == []
