@@ -94,6 +94,8 @@ def _memory(seen: Seen, reason: str | None, own: Any) -> tuple[str, str | None]:
         return "out-of-memory", "the kernel ended the process: the machine had no memory left"
     if _NO_MEMORY.search(f"{seen.stderr_tail}\n{own}"):
         return "out-of-memory", f"the process ran out of memory: {reason}"
+    if seen.memory_limit is not None and seen.code != 0:  # some libraries say it in their own way
+        reason = f"{reason}; it was allowed {seen.memory_limit / 2**20:.0f} MiB"
     return "failed", reason
 
 

@@ -27,12 +27,10 @@ class Lock:
 
     def take(self) -> bool:
         """Take the lock if nobody has it, and tell whether it is ours."""
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        scratch.sweep()
-        return True
+        taken = _taken(self._descriptor)
+        if taken:
+            scratch.sweep()
+        return taken
 
     def wait(self) -> None:
         """Take the lock as soon as nobody has it."""
@@ -58,14 +56,22 @@ def of_folder(folder: Path) -> Iterator[None]:
     """
     descriptor = os.open(folder / "run.json", os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _taken(descriptor):
+            raise UserError(
+                f"another process is measuring into {folder}; wait for its end, then --resume"
+            )
         yield
-    except BlockingIOError:
-        raise UserError(
-            f"another process is measuring into {folder}; wait for its end, then --resume"
-        ) from None
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    """Take a lock if nobody has it, and tell whether it is ours."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _open(lock: Path) -> int:

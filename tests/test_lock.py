@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from bench import lock
+from bench.error import UserError
 
 HOLDS = """
 import sys
 from bench import lock
+from bench.error import UserError
 with lock.opened() as host:
     if not host.take():
         print("waiting", flush=True)
@@ -159,3 +161,18 @@ def test_where_there_are_no_locks_that_is_an_error_and_not_a_lock_of_somebody_el
     monkeypatch.setattr(lock.fcntl, "flock", refuse)
     with lock.opened() as host, pytest.raises(OSError, match="No locks available"):
         host.take()
+
+
+def test_a_runs_folder_has_one_process_at_a_time_whatever_lock_the_host_has(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    says = pytest.raises(UserError, match=f"another process is measuring into {tmp_path}; wait")
+    with lock.of_folder(tmp_path), says, lock.of_folder(tmp_path):
+        pytest.fail("there were two")
+    with lock.of_folder(tmp_path):
+        assert (tmp_path / "run.json").read_text() == "{}"
+
+
+def test_what_goes_wrong_within_a_folder_is_not_taken_for_another_process(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(BlockingIOError), lock.of_folder(tmp_path):
+        raise BlockingIOError

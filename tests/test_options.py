@@ -258,6 +258,28 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(
         planned(small, here / folder)
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("512MiB", 2**29), ("2GiB", 2**31), ("1.5 GiB", 3 * 2**29), ("64MiB", 2**26),
+        ("100MB", 10**8), ("2gb", 2 * 10**9), (None, None),
+    ],
+)  # fmt: skip
+def test_a_size_is_read_in_either_unit(text, size):
+    assert options.size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "2", "63MiB", "2 TiB", "-1GiB", "1e3MiB", "nanGiB", "0GiB"])
+def test_what_is_no_size_or_too_small_for_any_process_is_refused(text):
+    with pytest.raises(UserError, match=r"--memory-limit .*: give 64 MiB or more, such as 512MiB"):
+        options.size(text)
+
+
+def test_a_memory_limit_is_a_part_of_the_plan(small):
+    assert planned(small, memory_limit="1GiB")[1].memory_limit == 2**30
+    assert planned(small)[1].memory_limit is None
+
+
 def test_a_run_is_resumed_as_it_was_planned(here):
     made = run(case(), seed=3)
     folder = write(here / "somewhere", made)
@@ -284,7 +306,7 @@ def test_nothing_to_resume_is_said():
 @pytest.mark.parametrize(
     ("given", "flags"),
     [
-        ({"implementations": ("jax",), "workloads": ("sgd",)}, "--implementation and --workload"),
+        ({"workloads": ("sgd",), "budget": "10m"}, "--workload and --budget"),
         (
             {"batch_size": "8", "threads": "1", "samples": "8"},
             "--batch-size and --threads and --samples",
