@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bench import interpreters, mistakes, plan, request
+from bench import arrays, interpreters, mistakes, plan, request
 from bench.child import Child
 from bench.contract import Device, Params
 from bench.dataset import Dataset
@@ -186,7 +186,7 @@ class Examiner:
         fault = f"{judgement.fault}, {WHEN[wrong[0]]}"
         if wrong[0] > 0:
             return fault
-        first, *_ = np.load(scratch / "params.npy")
+        first, *_ = arrays.read(scratch / "params.npy", np.float32, 3)
         stretch = EXAMINATION[0]
         known = mistakes.name(
             Params(first[:-1], first[-1]),

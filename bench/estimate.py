@@ -8,7 +8,7 @@ from bench.error import UserError
 from bench.plan import size_of
 from bench.result import Case, Record, Trial
 from bench.sizes import Size
-from bench.store import read_records
+from bench.store import salvaged
 
 # Older runs say little about today's software.
 RUNS = 5
@@ -66,9 +66,9 @@ def earlier(results: Path) -> list[Record]:
     return []
 
 
-def _readable(folder: Path) -> list[Record]:
+def _readable(folder: Path) -> Sequence[Record]:
     """Read what can be read: an estimate is no reason to stop at somebody's damaged run."""
     try:
-        return read_records(folder)
+        return salvaged(folder).records
     except UserError:
         return []

@@ -97,12 +97,13 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A run as it was read from its folder, whose name is ``folder``."""
+    """A run as it was read from its folder, whose name is ``folder``; faults: what is left out."""
 
     folder: str
     run: Run
     records: Sequence[Record]
     environments: Mapping[str, Environment]
+    faults: Sequence[str] = ()
 
 
 def tracks(stored: Iterable[Stored]) -> list[Track]:

@@ -7,12 +7,12 @@ that is computed once for all trials of the same problem.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import prepared, reference
+from bench import arrays, prepared, reference
 from bench.contract import Params, Problem
 from bench.examine import predictions
 from bench.result import Case, Parity
@@ -29,9 +29,6 @@ TIE = 1e-4
 TOLD_SECONDS = 0.1
 
 LOSSES = {"softmax": reference.cross_entropy, "one-vs-rest": reference.logistic_loss}
-
-Scalar = TypeVar("Scalar", bound=np.generic)
-
 
 Script = tuple[Stretch, ...]
 
@@ -94,9 +91,9 @@ class Judge:
     ) -> tuple[list[Params], NDArray[np.int64]] | Judgement:
         """Read what a child handed over, or say what is wrong with it."""
         try:
-            stack = _load(params, np.float32)
-            labels = _load(predicted, np.int64)
-        except (OSError, EOFError, ValueError) as error:
+            stack = arrays.read(params, np.float32, 3)
+            labels = arrays.read(predicted, np.int64, 1)
+        except (OSError, ValueError) as error:
             return Judgement(fault=f"what it handed over cannot be read: {error}")
         if fault := self._shape_fault(stack, least):
             return Judgement(fault=fault)
@@ -116,7 +113,7 @@ class Judge:
 
     def _shape_fault(self, stack: NDArray[np.float32], least: int) -> str | None:
         expected = (self._validation[0].shape[1] + 1, self._classes)
-        if stack.ndim != 3 or stack.shape[1:] != expected or len(stack) < least:
+        if stack.shape[1:] != expected or len(stack) < least:
             return f"it handed over params of shape {stack.shape}, not (epochs, {expected})"
         if not np.isfinite(stack).all():
             return "its params are not finite: NaN or infinity after an epoch"
@@ -223,10 +220,3 @@ def _double(
 
 def _accuracies(epochs: list[NDArray[np.float64]], labels: NDArray[np.int32]) -> tuple[float, ...]:
     return tuple(reference.accuracy(logits, labels) for logits in epochs)
-
-
-def _load(path: Path, dtype: type[Scalar]) -> NDArray[Scalar]:
-    array: NDArray[Scalar] = np.load(path, allow_pickle=False)
-    if array.dtype != dtype:
-        raise ValueError(f"{path.name} is {array.dtype}, not {np.dtype(dtype).name}")
-    return array

@@ -1,19 +1,31 @@
 """Frozen records of what was measured: raw values only; bench/summary.py derives the rest.
 
-Format 4: what a GPU tells of a trial. Format 3: versions in pairs. Format 2: sweeps, ceilings, peak
-memory by phase. All are read, and format 1, the first.
+Format 5: a line ends with its check (bench/lines.py). Format 4: what a GPU tells of a trial. Format
+3: versions in pairs. Format 2: sweeps, ceilings, peak memory by phase. All are read, and format 1,
+the first.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from bench.contract import Device, Objective
 
-FORMAT = 4
+FORMAT = 5
 
 Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
 Kind = Literal["trial", "figure", "ceiling"]
+
+# What a number may be, far beyond all that is measured and far within what can be computed with:
+# what is not is refused where a record is read, and where it is made of what a child says.
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # exact as a float
+Value = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+Deviation = Annotated[float, msgspec.Meta(ge=0, le=1e100)]
+Rounds = Annotated[int, msgspec.Meta(ge=0, le=10_000)]  # the command line allows a tenth
+Precision = Annotated[float, msgspec.Meta(ge=1e-6, le=1)]
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -33,10 +45,10 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     devices: tuple[Device, ...]
     workload: str
     device: Device
-    batch_size: int
-    threads: int
-    samples: int
-    epochs: int
+    batch_size: Count
+    threads: Count
+    samples: Count
+    epochs: Count
     variables: dict[str, str] = {}
     interpreter: str | None = None
     file: str | None = None
@@ -54,8 +66,8 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was injected to be found: every so many epochs, so large a share of them more CPU."""
 
-    share: float
-    every: int = 1
+    share: Amount
+    every: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -75,8 +87,8 @@ class Trial(msgspec.Struct, frozen=True):
 class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far the params were from the oracle's, relative to how far training moved them."""
 
-    error: float
-    tolerance: float
+    error: Deviation
+    tolerance: Deviation
     passed: bool
 
 
@@ -90,48 +102,48 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     of all timed epochs together, the GPU's where the case is of a GPU.
     """
 
-    format: int
+    format: Count
     kind: Kind
     run: str
     trial: str
-    round: int
+    round: Count
     started: str
     status: Status
     case: Case
     environment: str
     reason: str | None = None
     stderr_tail: str | None = None
-    wall_seconds: float | None = None
-    worker_seconds: float | None = None
-    import_seconds: float | None = None
-    setup_seconds: float | None = None
-    reset_seconds: float | None = None
-    first_epoch_seconds: float | None = None
-    warmup_seconds: list[float] = []
-    epoch_seconds: list[float] = []
-    epoch_cpu_seconds: list[float] = []
-    first_predict_seconds: float | None = None
-    predict_seconds: list[float] = []
-    validation_accuracy: list[float] = []
-    validation_loss: list[float] = []
-    test_accuracy: list[float] = []
+    wall_seconds: Seconds | None = None
+    worker_seconds: Seconds | None = None
+    import_seconds: Seconds | None = None
+    setup_seconds: Seconds | None = None
+    reset_seconds: Seconds | None = None
+    first_epoch_seconds: Seconds | None = None
+    warmup_seconds: list[Seconds] = []
+    epoch_seconds: list[Seconds] = []
+    epoch_cpu_seconds: list[Seconds] = []
+    first_predict_seconds: Seconds | None = None
+    predict_seconds: list[Seconds] = []
+    validation_accuracy: list[Share] = []
+    validation_loss: list[Deviation] = []
+    test_accuracy: list[Share] = []
     parity: Parity | None = None
-    threads_in_force: float | None = None
-    peak_rss_bytes: int | None = None
-    phase_rss_bytes: dict[str, int | None] = {}
-    peak_device_bytes: int | None = None
-    device_conditions: dict[str, float | None] = {}
-    energy_joules: float | None = None
+    threads_in_force: Amount | None = None
+    peak_rss_bytes: Count | None = None
+    phase_rss_bytes: dict[str, Count | None] = {}
+    peak_device_bytes: Count | None = None
+    device_conditions: dict[str, Value | None] = {}
+    energy_joules: Amount | None = None
     energy_absent: str | None = None
-    figure_seconds: float | None = None
-    figure: dict[str, float | None] = {}
-    product_operations: int | None = None
-    product_seconds: list[float] = []
-    read_bytes: list[int] = []
-    read_seconds: list[float] = []
-    chain_steps: int | None = None
-    chain_seconds: list[float] = []
-    conditions: dict[str, float | None] = {}
+    figure_seconds: Seconds | None = None
+    figure: dict[str, Value | None] = {}
+    product_operations: Count | None = None
+    product_seconds: list[Seconds] = []
+    read_bytes: list[Count] = []
+    read_seconds: list[Seconds] = []
+    chain_steps: Count | None = None
+    chain_seconds: list[Seconds] = []
+    conditions: dict[str, Value | None] = {}
     version: str = ""
     slowdown: Slowdown | None = None
 
@@ -150,8 +162,8 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Skipped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A size at which nothing is measured, and why."""
 
-    batch_size: int
-    samples: int
+    batch_size: Count
+    samples: Count
     reason: str
 
 
@@ -164,19 +176,19 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     measured ``sweep_rounds`` times. ceilings: what the machine can do, probed by each framework.
     """
 
-    format: int
+    format: Count
     run: str
     command: str
     created: str
     seed: int
-    rounds: dict[str, int]
+    rounds: dict[str, Rounds]
     cases: tuple[Case, ...]
     figures: tuple[Case, ...]
-    timeout: float
+    timeout: Amount
     data: str | None = None
-    precision: float | None = None
-    budget: float | None = None
+    precision: Precision | None = None
+    budget: Amount | None = None
     sweep: tuple[Case, ...] = ()
-    sweep_rounds: int = 1
+    sweep_rounds: Rounds = 1
     skipped: tuple[Skipped, ...] = ()
     ceilings: tuple[Case, ...] = ()

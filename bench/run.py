@@ -9,7 +9,7 @@ from bench.dataset import Dataset
 from bench.measure import now
 from bench.result import Record, Run, Trial
 from bench.runner import Runner
-from bench.store import mend, read_records
+from bench.store import mend, salvaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
             host.wait()
         # What is done is read only now: the run that had the host may have been this very one.
         mend(folder)
-        begun, records = now(), read_records(folder)
+        begun, records = now(), list(salvaged(folder).records)
         yield from _imports(missing(run, records))
         runner = Runner(folder, run, data, peers=(*run.cases, *run.sweep))
         while left := missing(run, records):

@@ -1,12 +1,14 @@
 """A run's folder: what is written as it is measured, and read again; nothing finished is lost.
 
 ``run.json`` (what was planned), ``environments/<id>.json``, ``trials.jsonl`` (one record a line,
-appended) and ``params/<trial>.npy``.
+appended) and ``params/<trial>.npy``. What is damaged is left out and said, or refused; before a run
+goes on it is set aside, into ``damaged.jsonl``.
 """
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import errno
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,43 +16,72 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import arrays, durable, environments, lines, strict, trials
+from bench.environments import plain
 from bench.error import UserError
-from bench.result import FORMAT, Environment, Kind, Record, Run
+from bench.result import Environment, Record, Run
+from bench.strict import DamagedError
+
+# Of a plan.
+MOST_TRIALS = 1_000_000
 
 Read = TypeVar("Read", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What is whole of a run: its records in the order measured, its environments by their ids.
+
+    faults: of everything that is left out the file and the reason, a line each.
+    """
+
+    records: Sequence[Record]
+    environments: Mapping[str, Environment]
+    faults: Sequence[str]
 
 
 def create(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
     """Make the folder of a run, or of what else is planned in a file of another name.
 
-    Raises UserError where it cannot be, or holds another run.
+    Raises UserError where it cannot be, or holds another run: one of two that begin at once.
     """
     refuse_another_run(folder)
     with _writing(folder):
         for each in ("params", "environments") if name == "run.json" else ("environments",):
             (folder / each).mkdir(parents=True, exist_ok=True)
-    _write(folder / name, msgspec.json.format(msgspec.json.encode(plan)) + b"\n")
+        try:
+            durable.new(folder / name, _document(plan))
+        except FileExistsError:
+            raise _another(folder) from None
+        durable.settle(folder.parent)
 
 
 def refuse_another_run(folder: Path) -> None:
     """Raise UserError where a folder holds a run already: nothing finished is ever lost."""
     if (folder / "run.json").exists() or (folder / "trials.jsonl").exists():
-        raise UserError(
-            f"{folder} holds another run; choose another --output, or add --resume to run"
-        )
+        raise _another(folder)
+
+
+def _another(folder: Path) -> UserError:
+    return UserError(f"{folder} holds another run; choose another --output, or add --resume to run")
 
 
 def append(folder: Path, record: Record) -> None:
-    """Add one record at the end, in one write, and have it on disk before returning."""
-    with _writing(folder), (folder / "trials.jsonl").open("ab") as stream:
-        stream.write(msgspec.json.encode(record) + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    """Add one record at the end, and have all of it on disk before returning, or nothing."""
+    _named("trial", record.trial)
+    with _writing(folder):
+        durable.append(folder / "trials.jsonl", lines.encoded(record))
 
 
 def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
-    """Copy a trial's params into the run; raises FileNotFoundError where there are none."""
-    return _write(folder / "params" / f"{trial}.npy", handed_over.read_bytes())
+    """Copy a trial's params into the run.
+
+    Raises FileNotFoundError where there are none, and OSError where what was handed over is no
+    regular file or is larger than any params; UserError where they cannot be written.
+    """
+    data = strict.read(handed_over, arrays.MOST, follow=False)
+    with _writing(folder):
+        return durable.write(folder / "params" / f"{_named('trial', trial)}.npy", [data])
 
 
 def read_params(folder: Path, trial: str) -> NDArray[np.float32] | None:
@@ -58,26 +89,26 @@ def read_params(folder: Path, trial: str) -> NDArray[np.float32] | None:
 
     The trial's id comes from a record: one that names a file elsewhere has no params here.
     """
-    if Path(trial).name != trial:
+    if not plain(trial):
         return None
     try:
-        with (folder / "params" / f"{trial}.npy").open("rb") as stream:
-            array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+        return arrays.read(folder / "params" / f"{trial}.npy", np.float32, 3)
     except (OSError, ValueError):
         return None
-    return array if array.dtype == np.float32 and array.ndim == 3 else None
 
 
 def add_environment(folder: Path, environment: Environment) -> None:
     """Keep an environment under its id; must come before the first record that names it."""
-    path = folder / "environments" / f"{environment.id}.json"
+    path = folder / "environments" / f"{_named('environment', environment.id)}.json"
     if not path.exists():
-        _write(path, msgspec.json.format(msgspec.json.encode(environment)) + b"\n")
+        with _writing(folder):
+            durable.write(path, [_document(environment)])
 
 
 def keep_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
     """Keep after how many pairs each case of a comparison is looked at: planned as it begins."""
-    _write(folder / "looks.json", msgspec.json.format(msgspec.json.encode(looks)) + b"\n")
+    with _writing(folder):
+        durable.write(folder / "looks.json", [_document(looks)])
 
 
 def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -86,117 +117,99 @@ def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
     if not path.exists():
         return {}
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, tuple[int, ...]])
-    except msgspec.MsgspecError as error:
+        return strict.decoded(_bytes(path), dict[str, tuple[int, ...]], str(path))
+    except DamagedError as error:
         raise UserError(f"{path}: not the looks of a comparison: {error}; delete it") from error
 
 
 def read_run(folder: Path) -> Run:
     """Read what a run set out to do; raises UserError."""
-    return read_plan(folder / "run.json", Run)
+    found, path = read_plan(folder / "run.json", Run), folder / "run.json"
+    lacking = {case.workload for case in found.cases} - found.rounds.keys()
+    if lacking:
+        raise UserError(f"{path}: it has no rounds of {' or '.join(sorted(lacking))}; delete it")
+    planned = sum(found.rounds[case.workload] for case in found.cases)
+    if planned + found.sweep_rounds * len(found.sweep) > MOST_TRIALS:
+        raise UserError(f"{path}: it plans more than {MOST_TRIALS:,} trials; delete it")
+    return found
 
 
 def read_plan(path: Path, kind: type[Read]) -> Read:
     """Read what was planned, of the kind that this file holds; raises UserError."""
-    return _read(path, kind)
+    try:
+        return strict.decoded(_bytes(path), kind, str(path))
+    except DamagedError as error:
+        raise UserError(f"{path}: {error}; delete it") from error
 
 
 def read_environments(folder: Path) -> dict[str, Environment]:
     """Read all environments of a run, by id; raises UserError."""
-    found = [_read(path, Environment) for path in sorted((folder / "environments").glob("*.json"))]
-    return {environment.id: environment for environment in found}
+    found, faults = environments.read(folder)
+    if faults:
+        raise UserError(f"{folder}/{faults[0]}; delete it")
+    return found
 
 
 def read_records(folder: Path) -> list[Record]:
-    """Read all records of a run in the order in which they were measured; raises UserError.
+    """Read all records of a run in the order in which they were measured.
 
     A last line without its end was being written when the run was killed: it is not a record.
+    Raises UserError where anything is damaged: for what must be whole, as a comparison.
     """
-    path = folder / "trials.jsonl"
-    try:
-        with path.open("rb") as lines:
-            return [_record(f"{path}:{number}", line) for number, line in enumerate(lines, 1)
-                    if line.endswith(b"\n") and line != b"\n"]  # fmt: skip
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    found = salvaged(folder)
+    if found.faults:
+        raise UserError(f"{folder}/{found.faults[0]}; delete it")
+    return list(found.records)
+
+
+def salvaged(folder: Path) -> Salvaged:
+    """Read what is whole of a run, and say what is not.
+
+    Raises UserError where a file cannot be read, is larger than it may be or of a newer format.
+    """
+    known, faults = environments.read(folder)
+    records = []
+    for line, found in trials.read(folder, known):
+        if isinstance(found, Record):
+            records.append(found)
+        else:
+            faults.append(f"{trials.FILE}:{line.number}: {found}")
+    return Salvaged(records, known, faults)
 
 
 def mend(folder: Path) -> None:
-    """Cut off a last line that was never finished, so that the next record has its own line."""
-    path = folder / "trials.jsonl"
-    if path.exists():
-        with _writing(folder), path.open("r+b") as stream:
-            stream.truncate(stream.read().rfind(b"\n") + 1)
+    """Make a run ready to go on, where no other process writes; raises UserError.
 
-
-def _record(where: str, line: bytes) -> Record:
-    record = _decode(where, line, Record)
-    if record.status == "ok" and not _WHOLE[record.kind](record):
-        raise UserError(f"{where}: an ok {record.kind} without all its numbers; delete it")
-    return record
-
-
-def _trained(record: Record) -> bool:
-    """Tell whether a trial has the times and accuracies that a table shows, at a size there is."""
-    case = record.case
-    judged = min(len(record.validation_accuracy), len(record.test_accuracy))
-    sized = 0 < case.batch_size <= case.samples and case.threads > 0
-    return sized and min(record.epoch_seconds, default=0) > 0 and 0 < case.epochs <= judged
-
-
-def _probed(record: Record) -> bool:
-    """Tell whether a probe has its times, and what they are divided by.
-
-    It read nothing where no number of samples fits into the memory.
+    What was never finished is cut off or deleted; damaged lines go to damaged.jsonl.
     """
-    times = (*record.product_seconds, *record.read_seconds, *record.chain_seconds)
-    counts = (record.product_operations or 0, *record.read_bytes)
-    stepped = not record.chain_seconds or (record.chain_steps or 0) > 0
-    paired = len(record.read_bytes) == len(record.read_seconds)
-    return bool(record.product_seconds) and min(times + counts) > 0 and stepped and paired
+    with _writing(folder):
+        for stale in folder.glob("**/*.part"):
+            stale.unlink()
+        trials.mend(folder)
 
 
-_WHOLE: dict[Kind, Callable[[Record], bool]] = {
-    "trial": _trained, "ceiling": _probed, "figure": lambda _: True,
-}  # fmt: skip
-
-
-def _read(path: Path, kind: type[Read]) -> Read:
+def _bytes(path: Path) -> bytes:
     try:
-        return _decode(str(path), path.read_bytes(), kind)
+        return strict.read(path)
     except FileNotFoundError:
         raise UserError(f"{path.parent} holds no run: there is no {path.name}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _decode(where: str, data: bytes, kind: type[Read]) -> Read:
+def _document(found: Any) -> bytes:
+    """Return the JSON of a file; raises UserError for half a character, as a path may have."""
     try:
-        found = msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        _refuse_newer(where, _format(data))
-        raise UserError(f"{where}: not a {kind.__name__}: {error}; delete it") from error
-    _refuse_newer(where, getattr(found, "format", 0))
-    return found
+        return msgspec.json.format(msgspec.json.encode(found)) + b"\n"
+    except UnicodeEncodeError as error:
+        raise UserError(f"{error.object!r} is no Unicode; rename it") from error
 
 
-def _refuse_newer(where: str, version: int) -> None:
-    if version > FORMAT:
-        raise UserError(f"{where}: format {version} is newer than this suite; update it")
-
-
-def _format(data: bytes) -> int:
-    """Return the format of what cannot be read otherwise; nought where it tells none."""
-    try:
-        return msgspec.json.decode(data, type=_Versioned).format
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return 0
-
-
-class _Versioned(msgspec.Struct):
-    format: int = 0  # environments have none, their records do
+def _named(what: str, name: str) -> str:
+    """Return a name that is made a file's; raises UserError where it would be another's."""
+    if plain(name):
+        return name
+    raise UserError(f"{what} {name[:80]!r} cannot be a file's name; choose a shorter, plain one")
 
 
 @contextmanager
@@ -205,12 +218,10 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; choose --output") from error
+        begun = (folder / "run.json").exists()
+        what = "free some and go on" if error.errno in _FULL else "mend that and go on"
+        hint = f"{what} with --resume --output {folder}" if begun else "choose --output"
+        raise UserError(f"cannot write to {folder}: {error.strerror}; {hint}") from error
 
 
-def _write(path: Path, data: bytes) -> Path:
-    """Write the whole file or nothing: a temporary name, then a rename."""
-    temporary = path.with_name(path.name + ".part")
-    with _writing(path.parent):
-        temporary.write_bytes(data)
-        return temporary.replace(path)
+_FULL = {errno.ENOSPC, errno.EDQUOT}

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import noise as noises
-from bench import run as runner
 from bench.error import UserError
 from bench.report import charts, frame, markdown, page, prose, sections, tables
 from bench.report.drawn import Drawn
@@ -15,7 +14,6 @@ from bench.report.loaded import Loaded, load
 from bench.report.prose import Contents
 from bench.report.sections import Picture, Section
 from bench.startup import TARGET
-from bench.store import read_environments
 from bench.summary import Row
 
 # What the extra `report` installs.
@@ -34,7 +32,7 @@ def write(folder: Path, target: float | None = None, found: Loaded | None = None
     try:
         drawn = draw(folder, found.rows, following)
         contents = Contents(
-            found, following, drawn, missing=len(runner.missing(found.run, found.records)),
+            found, following, drawn, missing=found.missing,
             noise=noises.noise(found.main_records, found.environments),
         )  # fmt: skip
         (folder / "report.md").write_text(markdown.report(contents), encoding="utf-8")
@@ -112,11 +110,12 @@ def readme_part(folder: Path, root: Path) -> str:
     """
     if not folder.resolve().is_relative_to(root.resolve()):
         raise UserError(f"{folder} is outside {root}: the README cannot link to it; move it there")
-    rows = load(folder).rows
+    found = load(folder)
+    rows = found.rows
     shown = tables.measured(rows, next(iter(tables.workloads(rows)), ""))
     if not shown:
         raise UserError(f"{folder} has no row to show")
-    machine = machine_of(read_environments(folder))
+    machine = machine_of(found.environments)
     place = folder.resolve().relative_to(root.resolve()).as_posix()
     report = (
         f"The [whole report]({place}/report.md) has the other workload, the textbook's figures "

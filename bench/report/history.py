@@ -10,7 +10,7 @@ from bench.report import files, history_charts, markdown, numbers, tables
 from bench.report.prose import escape
 from bench.report.sections import Picture
 from bench.software import changes
-from bench.store import read_environments, read_records, read_run
+from bench.store import read_run, salvaged
 
 NOT_JUDGED = "Run-to-run differences are not judged here; use bench ab."
 APART = (
@@ -33,15 +33,18 @@ class Group:
 
 
 def read(folder: Path) -> Stored:
-    """Read a run; raises UserError where the folder holds none."""
-    run, records = read_run(folder), read_records(folder)
-    return Stored(folder.resolve().name, run, records, read_environments(folder))
+    """Read what is whole of a run; raises UserError where the folder holds none."""
+    run, found = read_run(folder), salvaged(folder)
+    name = folder.resolve().name
+    return Stored(name, run, found.records, found.environments, found.faults)
 
 
 def remarks(stored: Sequence[Stored], found: Sequence[Track]) -> list[str]:
     """Say what is not in the tables, and what they must not be read as."""
     empty = [f"{one.folder} has no record: left out." for one in stored if not one.records]
-    return [*empty, *[APART] * (len(found) > 1), NOT_JUDGED]
+    damaged = [f"{one.folder}: {len(one.faults)} left out, as {one.faults[0]}."
+               for one in stored if one.faults]  # fmt: skip
+    return [*empty, *damaged, *[APART] * (len(found) > 1), NOT_JUDGED]
 
 
 def title(track: Track) -> str:

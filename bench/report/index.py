@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import run as runner
 from bench.error import UserError
 from bench.gate import calibration, findings
 from bench.gate.calibration import Calibration
@@ -137,23 +136,20 @@ def _nothing(_: Path, place: str, page: str | None) -> Entry:
 
 
 def _run(folder: Path, place: str, page: str | None) -> Entry:
-    found = loaded.load(folder)
+    parts = loaded.apart(folder)
+    found, records = parts[0], [record for part in parts for record in part.records]
     shown = tables.measured(found.rows, found.workload)
-    missing = len(runner.missing(found.run, found.records))
-    ended = Counter(record.status for record in found.records)
+    ended = Counter(record.status for record in records)
     bad = sum(ended[status] for status in ("failed", "timeout", "out-of-memory"))
-    told = [f"{numbers.whole(missing)} of {numbers.whole(_total(found, missing))} trials missing"]
-    state = told * bool(missing) + [f"{numbers.whole(bad)} failed"] * bool(bad)
+    total = numbers.whole(len(records) - ended["interrupted"] + found.missing)
+    told = [f"{numbers.whole(found.missing)} of {total} trials missing"]
+    state = told * bool(found.missing) + [f"{numbers.whole(bad)} failed"] * bool(bad)
+    state += [f"{numbers.whole(len(found.faults))} damaged"] * bool(found.faults)
+    environments = {key: each for part in parts for key, each in part.environments.items()}
     return Entry(
-        place, "run", _time(found.run.created), _machines(found.environments),
+        place, "run", _time(found.run.created), _machines(environments),
         finding(shown), ", ".join(state) or "complete", page,
     )  # fmt: skip
-
-
-def _total(found: loaded.Loaded, missing: int) -> int:
-    """Return how many trials a run will have: those with a record, and those without."""
-    done = {record.trial for record in found.records if record.status != "interrupted"}
-    return len(done) + missing
 
 
 def _comparison(folder: Path, place: str, page: str | None) -> Entry:

@@ -1,14 +1,17 @@
 """A run as a report reads it: once, with all that follows from its records."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import figures, summary
+from bench import run as runner
+from bench.error import UserError
 from bench.figures import FigureRow
 from bench.plan import size_of
 from bench.result import Environment, Record, Run
-from bench.store import read_environments, read_records, read_run
+from bench.store import Salvaged, read_run, salvaged
 from bench.summary import Row
 
 
@@ -16,7 +19,8 @@ from bench.summary import Row
 class Loaded:
     """A run's plan, records and environments, and the rows and figures that they give.
 
-    folder: where its params lie; None where there are none.
+    folder: where its params lie; None where there are none. missing: planned trials that no machine
+    has made. faults: what is left out, and why, a line each.
     """
 
     run: Run
@@ -25,6 +29,8 @@ class Loaded:
     rows: Sequence[Row]
     figures: Sequence[FigureRow]
     folder: Path | None = None
+    missing: int = 0
+    faults: Sequence[str] = ()
 
     @property
     def workload(self) -> str:
@@ -60,11 +66,56 @@ class Loaded:
 
 
 def load(folder: Path) -> Loaded:
-    """Read a run; raises UserError where it cannot be read."""
-    run, records, environments = read_run(folder), read_records(folder), read_environments(folder)
+    """Read what is whole of a run, of the machine that measured most of it; raises UserError."""
+    found, *others = apart(folder)
+    elsewhere = [
+        f"{len(each.records)} trials were measured on another machine, {machine(each)}; "
+        "a report of several runs shows each apart" for each in others
+    ]  # fmt: skip
+    return replace(found, faults=[*found.faults, *elsewhere])
+
+
+def whole(folder: Path) -> Loaded:
+    """Read a run that is to be compared or exported; raises UserError where any of it is damaged."""
+    read = salvaged(folder)
+    if read.faults:
+        raise UserError(f"{folder}/{read.faults[0]}; delete it, or measure again")
+    return _loaded(folder, read_run(folder), read)
+
+
+def apart(folder: Path) -> list[Loaded]:
+    """Read what is whole of a run, apart by machine, on which it may have been gone on with.
+
+    The machine with most records comes first; a run without any is one. Raises UserError.
+    """
+    run, read = read_run(folder), salvaged(folder)
+    machines = {key: str(each.machine.get("id")) for key, each in read.environments.items()}
+    by_machine: dict[str, list[Record]] = defaultdict(list)
+    for record in read.records:
+        by_machine[machines[record.environment]].append(record)
+    if len(by_machine) < 2:
+        return [_loaded(folder, run, read)]
+    missing = len(runner.missing(run, read.records))
+    parts = [
+        Salvaged(records, {key: each for key, each in read.environments.items()
+                           if machines[key] == name}, read.faults)
+        for name, records in sorted(by_machine.items(), key=lambda each: -len(each[1]))
+    ]  # fmt: skip
+    return [replace(_loaded(folder, run, part), missing=missing) for part in parts]
+
+
+def machine(of: Loaded) -> str:
+    """Name the machine of a run that was measured on one."""
+    return next((str(each.machine.get("name")) for each in of.environments.values()),
+                "unknown machine")  # fmt: skip
+
+
+def _loaded(folder: Path, run: Run, read: Salvaged) -> Loaded:
     return Loaded(
-        run, records, environments,
-        rows=summary.rows(records, environments, run),
-        figures=figures.rows(records, environments),
+        run, read.records, read.environments,
+        rows=summary.rows(read.records, read.environments, run),
+        figures=figures.rows(read.records, read.environments),
         folder=folder,
+        missing=len(runner.missing(run, read.records)),
+        faults=read.faults,
     )  # fmt: skip

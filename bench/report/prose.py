@@ -97,10 +97,21 @@ def command(run: Run) -> str:
 
 
 def missing(of: Contents) -> list[str]:
-    """Say how many trials are still to be made, where there are any."""
-    if not of.missing:
-        return []
-    return [f"**{of.missing} planned trials are missing**: go on with `--resume`."]
+    """Say how many trials are still to be made, and what is left out, where there are any."""
+    to_make = f"**{of.missing} planned trials are missing**: go on with `--resume`."
+    return [to_make] * bool(of.missing) + [
+        f"**Left out**: {escape(line)}." for line in left_out(of.run)
+    ]
+
+
+def left_out(run: Loaded) -> list[str]:
+    """Say what is damaged or of another machine, of much of it how much; plain text."""
+    more = len(run.faults) - _FEW
+    return [*run.faults[:_FEW], *[f"{more} other lines or files, damaged too"] * (more > 0)]
+
+
+# So many faults are told.
+_FEW = 5
 
 
 def optimizer(workload: str) -> str:

@@ -1,21 +1,18 @@
 """Several runs side by side: each row keeps its machine, and no ratio goes across two of them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import figures, summary
 from bench import noise as noises
-from bench import run as runner
 from bench.error import UserError
 from bench.machine import fingerprint
 from bench.report import loaded, numbers, tables
 from bench.report.loaded import Loaded
 from bench.report.prose import Contents
 from bench.report.tables import Table
-from bench.result import Environment, Record
 from bench.summary import Row
 
 NOTE = (
@@ -46,9 +43,14 @@ class Measured:
 class _Part(NamedTuple):
     folder: Path
     run: Loaded
-    machine: str
-    named: str
-    missing: int
+
+    @property
+    def machine(self) -> str:
+        return next((str(each.machine.get("id")) for each in self.run.environments.values()), "")
+
+    @property
+    def named(self) -> str:
+        return loaded.machine(self.run)
 
 
 def read(folders: Iterable[Path]) -> list[Measured]:
@@ -56,33 +58,11 @@ def read(folders: Iterable[Path]) -> list[Measured]:
     seen: dict[str, Path] = {}
     parts: list[_Part] = []
     for folder in folders:
-        found = loaded.load(folder)
-        if (before := seen.setdefault(found.run.run, folder)) is not folder:
+        found = loaded.apart(folder)
+        if (before := seen.setdefault(found[0].run.run, folder)) is not folder:
             raise UserError(f"{before} and {folder} are one run; name it once")
-        parts += _apart(folder, found)
+        parts += [_Part(folder, each) for each in found]
     return [_measured(part, name) for part, name in zip(parts, _names(parts), strict=True)]
-
-
-def _apart(folder: Path, whole: Loaded) -> Iterator[_Part]:
-    """Yield what a run measured on each machine: it may have been resumed on another."""
-    missing = len(runner.missing(whole.run, whole.records))
-    environments = {key: _machine(each) for key, each in whole.environments.items()}
-    by_machine: dict[str, list[Record]] = defaultdict(list)
-    for record in whole.records:
-        by_machine[environments.get(record.environment, "")].append(record)
-    for machine, records in (by_machine or {"": []}).items():
-        there = {key: each for key, each in whole.environments.items()
-                 if environments[key] == machine or not by_machine}  # fmt: skip
-        run = whole if len(by_machine) < 2 else replace(
-            whole, records=records, environments=there,
-            rows=summary.rows(records, there, whole.run), figures=figures.rows(records, there),
-        )  # fmt: skip
-        named = next((str(each.machine.get("name")) for each in there.values()), "unknown machine")
-        yield _Part(folder, run, machine, named, missing)
-
-
-def _machine(of: Environment) -> str:
-    return str(of.machine.get("id"))
 
 
 def _names(parts: Sequence[_Part]) -> list[str]:
@@ -101,7 +81,7 @@ def _names(parts: Sequence[_Part]) -> list[str]:
 def _measured(part: _Part, name: str) -> Measured:
     run = replace(part.run, rows=[replace(row, where=name) for row in part.run.rows])
     noise = noises.noise(run.main_records, run.environments)
-    return Measured(name, part.folder, Contents(run, (), {}, part.missing, noise))
+    return Measured(name, part.folder, Contents(run, (), {}, run.missing, noise))
 
 
 class Problem(NamedTuple):

@@ -42,6 +42,8 @@ def _elsewhere(found: Sequence[Measured], ways: Sequence[str]) -> list[str]:
         f"{each.folder.name}: ceiling, starts, growth and memory are in its own report: {way}"
         for each, way in zip(found, ways, strict=True)
     )
+    lines |= dict.fromkeys(f"{each.folder.name}: left out: {line}"
+                           for each in found for line in prose.left_out(each.of.run))  # fmt: skip
     return list(lines)
 
 

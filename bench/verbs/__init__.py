@@ -50,10 +50,12 @@ def host() -> Iterator[None]:
 
 def show_report(folder: Path, target: float | None = None) -> "Loaded":
     """Write a run's report, print its tables, and return the run."""
-    from bench.report import files, loaded, terminal
+    from bench.report import files, loaded, prose, terminal
 
     found = loaded.load(folder)
     written = files.write(folder, target, found)
+    for line in prose.left_out(found):
+        console.print(f"left out: {line}", soft_wrap=True, markup=False)
     for table in terminal.tables_of(console, found.rows, found.figures):
         console.print("\n", table, sep="")
     if not files.can_draw():

@@ -33,7 +33,7 @@ def export(
 
     if style not in WRITERS:
         raise unknown("format", style, list(WRITERS))
-    found = loaded.load(folder)
+    found = loaded.whole(folder)
     text = WRITERS[style](found)
     if output is None:
         print(text, end="")

@@ -68,10 +68,10 @@ def agree(
     from bench import agreement
     from bench.report import loaded, terminal
 
-    if agreement.machines(first) != agreement.machines(second):
+    if len(agreement.machines(first) | agreement.machines(second)) > 1:
         console.print("the runs are of different machines: there is nothing to compare")
         raise typer.Exit(4)
-    one, other = loaded.load(first).rows, loaded.load(second).rows
+    one, other = loaded.whole(first).rows, loaded.whole(second).rows
     console.print(terminal.twice(one, other))
     found = agreement.agreements(one, other)
     console.print("\n", terminal.agreements(found), sep="")

@@ -1,0 +1,101 @@
+"""Files that are on the disk, whole, when a function returns; raises OSError where they are not."""
+
+import errno
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+# File systems without links answer with one of these.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
+
+
+def write(path: Path, parts: Iterable[bytes]) -> Path:
+    """Write the whole file or nothing: a temporary name, then a rename."""
+    _written(path, parts).replace(path)
+    settle(path.parent)
+    return path
+
+
+def new(path: Path, data: bytes) -> None:
+    """Write a file that is not there: of several that try, all but one get FileExistsError."""
+    temporary = _written(path, [data])
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    settle(path.parent)
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add all of it at the end, in one write, or nothing."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        before = os.fstat(descriptor).st_size
+        _add(descriptor, data, before)
+    finally:
+        os.close(descriptor)
+    if not before:
+        settle(path.parent)
+
+
+def _add(descriptor: int, data: bytes, before: int) -> None:
+    try:
+        written = os.write(descriptor, data)
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, before)
+        raise
+    if written < len(data):  # as much as there was room for
+        os.ftruncate(descriptor, before)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def extend(path: Path, parts: Iterable[bytes]) -> None:
+    """Add parts of any length at the end; on a full disk some of them may be there."""
+    with path.open("ab") as stream:
+        _flushed(stream, parts)
+    settle(path.parent)
+
+
+def cut(path: Path, size: int) -> None:
+    """Cut a file to so many bytes."""
+    with path.open("r+b") as stream:
+        if os.fstat(stream.fileno()).st_size > size:
+            stream.truncate(size)
+            os.fsync(stream.fileno())
+
+
+def settle(folder: Path) -> None:
+    """Have the names in a folder on disk, where its file system can."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _written(path: Path, parts: Iterable[bytes]) -> Path:
+    """Write a file beside its place, under a name that no other process takes."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as stream:
+            _flushed(stream, parts)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _flushed(stream: BinaryIO, parts: Iterable[bytes]) -> None:
+    stream.writelines(parts)
+    stream.flush()
+    os.fsync(stream.fileno())

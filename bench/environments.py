@@ -1,0 +1,81 @@
+"""The environments of a run, a file each: written once, before the first record that names it."""
+
+from pathlib import Path
+from typing import TypedDict
+
+import msgspec
+
+from bench import strict
+from bench.error import UserError
+from bench.result import Count, Environment
+from bench.strict import DamagedError
+
+# What a file's name may have, less what is put behind it.
+LONGEST = 200
+
+
+class _Machine(TypedDict, total=False):
+    id: str
+    name: str | None
+    gpus: list[str]
+
+
+class _Software(TypedDict, total=False):
+    python: str | None
+    blas: str | None
+    distributions: dict[str, str | None]
+
+
+class _Data(TypedDict, total=False):
+    name: str | None
+    sha256: dict[str, str]
+    features: Count
+    classes: Count
+    test_images: Count
+
+
+class _Told(msgspec.Struct):
+    """What is computed with, or looked into, of the facts; the others are only shown."""
+
+    machine: _Machine
+    software: _Software
+    data: _Data
+
+
+def plain(name: str) -> bool:
+    """Tell whether a record's text can be the name of a file in its folder, and nothing else."""
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return False
+    return 0 < size <= LONGEST and name[0] != "." and not {"/", "\0"} & set(name)
+
+
+def read(folder: Path) -> tuple[dict[str, Environment], list[str]]:
+    """Return the environments of a run by their ids, and of each that is damaged why, in a line.
+
+    Raises UserError where one that is there cannot be read.
+    """
+    found, faults = {}, []
+    for path in sorted((folder / "environments").glob("*.json")):
+        try:
+            environment = _read(path)
+            found[environment.id] = environment
+        except DamagedError as fault:
+            faults.append(f"environments/{path.name}: {fault}")
+    return found, faults
+
+
+def _read(path: Path) -> Environment:
+    try:
+        data = strict.read(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    found = strict.decoded(data, Environment, str(path))
+    try:
+        msgspec.convert(found, _Told, from_attributes=True)
+    except msgspec.ValidationError as error:
+        raise DamagedError(f"not an Environment: {error}") from error
+    if not plain(found.id) or path.name != f"{found.id}.json":
+        raise DamagedError(f"it is of environment {found.id!r}")
+    return found
