@@ -40,7 +40,7 @@ def read(path: Path, dtype: type[Scalar], ndim: int, most_bytes: int = MOST) -> 
         told = _NAMES.get(header["dtype"].decode(), "of another type")
         raise ValueError(f"{path.name} is {told}, not {np.dtype(dtype).name}")
     if len(shape) != ndim:
-        raise ValueError(f"{path.name} has shape {shape}, not {ndim} dimensions")
+        raise ValueError(f"{path.name} is of the wrong shape {shape}, not of {ndim} dimensions")
     if prod(shape) * np.dtype(dtype).itemsize != len(data) - header.end():
         raise ValueError(f"{path.name} promises shape {shape}, but has {len(data)} bytes")
     return np.frombuffer(data, dtype, offset=header.end()).reshape(shape).copy()

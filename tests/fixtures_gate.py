@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from fixtures_records import bare, case, environment, ok
 
 from bench import store
@@ -24,7 +25,7 @@ def comparison(*names: str, **changes: Any) -> Comparison:
     """
     pairings = tuple(Pairing(case(name), case(name)) for name in names or ("numpy",))
     values: dict[str, Any] = {
-        "format": FORMAT, "run": "a comparison", "command": "python -m bench ab main .",
+        "format": FORMAT, "run": "a run", "command": "python -m bench ab main .",
         "created": "2025-01-02T03:04:05+00:00", "seed": 42,
         "base": Version("main", "revision", commit="0" * 40), "candidate": Version(".", "tree"),
         "pairings": pairings, "tolerance": 0.02, "alpha": 0.01, "budget": 180.0, "timeout": 600.0,
@@ -35,7 +36,7 @@ def comparison(*names: str, **changes: Any) -> Comparison:
 def side(version: str, number: int, of: Case, epoch: float, **changes: Any) -> Record:
     """Return a good trial of one version whose least epoch took so many seconds."""
     # The least of the epochs of ``ok`` is half of what it is given.
-    trial = f"p{number}-{version}-{of.slug}"
+    trial = f"p{number}-{version}-{of.slug}".replace("/", "-")
     return ok(of, number, 2 * epoch, trial=trial, version=version, **changes)
 
 
@@ -65,7 +66,8 @@ def bad(version: str, number: int, of: Case | None = None, **changes: Any) -> Re
     """Return a trial of one version that went wrong."""
     of = of or case("numpy")
     values = {"status": "failed", "reason": "it stumbled", **changes}
-    return bare(of, number, trial=f"p{number}-{version}-{of.slug}", version=version, **values)
+    trial = f"p{number}-{version}-{of.slug}".replace("/", "-")
+    return bare(of, number, trial=trial, version=version, **values)
 
 
 def told(
@@ -97,5 +99,5 @@ def calibrated(folder: Path, plan: Calibration, records: Iterable[Record]) -> Pa
     store.create(folder / plan.run, plan, PLAN)
     store.add_environment(folder / plan.run, environment())
     for record in records:
-        store.append(folder / plan.run, record)
+        store.append(folder / plan.run, msgspec.structs.replace(record, run=plan.run))
     return folder

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench import store
 from bench.result import FORMAT, Case, Environment, Parity, Record, Run
 
@@ -23,7 +25,8 @@ def case(implementation: str = "pytorch", **changes: Any) -> Case:
 def bare(of: Case, number: int = 1, **changes: Any) -> Record:
     """Return the record of a trial that says nothing yet, but which trial it is."""
     values: dict[str, Any] = {
-        "format": FORMAT, "kind": "trial", "run": "a run", "trial": f"r{number}-{of.slug}",
+        "format": FORMAT, "kind": "trial", "run": "a run",
+        "trial": f"r{number}-{of.slug}".replace("/", "-"),
         "round": number, "started": "2025-01-02T03:04:05.678+00:00", "status": "failed",
         "case": of, "environment": "here",
     }  # fmt: skip
@@ -76,5 +79,5 @@ def write(folder: Path, plan: Run, *records: Record, **changes: Any) -> Path:
     store.create(folder, plan)
     store.add_environment(folder, environment(**changes))
     for record in records:
-        store.append(folder, record)
+        store.append(folder, msgspec.structs.replace(record, run=plan.run))
     return folder

@@ -63,7 +63,8 @@ def calibrate(folder, of=A, machine=MACHINE["id"]):
     for number in range(1, 21):
         for at, version in enumerate(("base", "candidate")):
             epoch = 1 + ((number + at) % 3) / 1000
-            store.append(folder / "session", ok(of, number, epoch, version=version))
+            of_pair = {"version": version, "trial": f"p{number}-{version}", "run": plan.run}
+            store.append(folder / "session", ok(of, number, epoch, **of_pair))
 
 
 # ----- the exit status

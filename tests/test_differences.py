@@ -71,6 +71,6 @@ def test_where_nothing_was_measured_nothing_differs(tmp_path):
 def test_an_environment_that_is_missing_is_a_line(tmp_path):
     where = folder(tmp_path, environment(id="old"), environment(id="new"))
     (where / "environments" / "new.json").unlink()
-    with pytest.raises(UserError, match=r"new\.json") as error:
+    with pytest.raises(UserError, match="environment 'new' is missing") as error:
         between(where)
     assert "\n" not in str(error.value)

@@ -19,7 +19,7 @@ from fixtures_records import bare, case, environment, ok, run, write
 from bench import store
 from bench.error import UserError
 from bench.formats.exported import commits, exported, faults, name_of, remarks
-from bench.report.loaded import load
+from bench.report.loaded import load, whole
 
 
 def test_every_case_that_has_times_is_exported_under_its_own_name_ranked_or_not(tmp_path):
@@ -108,15 +108,14 @@ def test_a_run_of_two_machines_is_refused(tmp_path):
     folder = write(tmp_path / "run", run(one, other), ok(one), ok(other, environment="there"))
     store.add_environment(folder, environment(id="there", machine={"id": "another"}))
     with pytest.raises(UserError, match="2 machines"):
-        exported(load(folder))
+        exported(whole(folder))
 
 
-def test_a_lost_environment_tells_nothing_and_hides_nothing(tmp_path):
+def test_what_is_damaged_is_not_exported(tmp_path):
     folder = write(tmp_path / "run", run(case()), ok(case()))
     (folder / "environments" / "here.json").unlink()
-    (found,) = exported(load(folder))
-    assert (found.environment.machine, commits([found])) == ({}, [])
-    assert found.medians == [0.5]
+    with pytest.raises(UserError, match="its environment 'here' is missing or damaged; delete it"):
+        whole(folder)
 
 
 def test_the_commits_are_those_of_the_cases(tmp_path):

@@ -165,7 +165,7 @@ def test_of_a_longer_run_the_first_five_timed_epochs_are_compared(judged, epoch,
         (lambda stack: stack * np.float32("inf"), "not finite"),
         (lambda stack: stack[:EPOCHS], r"params of shape \(3, 65, 10\)"),
         (lambda stack: stack[:, :-1], r"params of shape \(4, 64, 10\)"),
-        (lambda stack: stack[0], r"params of shape \(65, 10\)"),
+        (lambda stack: stack[0], r"wrong shape \(65, 10\), not of 3"),
         (lambda stack: stack.astype(float), "params.npy is float64, not float32"),
     ],
 )
@@ -186,16 +186,16 @@ def test_labels_that_differ_from_the_params_are_a_fault(judged):
 
 
 @pytest.mark.parametrize(
-    "relabel",
+    ("relabel", "says"),
     [
-        lambda labels: labels[:-1],
-        lambda labels: labels + 10,
-        lambda labels: labels - 10,
-        lambda labels: labels[:, None],
+        (lambda labels: labels[:-1], "of the wrong shape or out of range"),
+        (lambda labels: labels + 10, "of the wrong shape or out of range"),
+        (lambda labels: labels - 10, "of the wrong shape or out of range"),
+        (lambda labels: labels[:, None], "of the wrong shape"),
     ],
 )
-def test_labels_of_a_wrong_shape_or_out_of_range_are_a_fault(judged, relabel):
-    assert "wrong shape or out of range" in judged(relabel=relabel).fault
+def test_labels_of_a_wrong_shape_or_out_of_range_are_a_fault(judged, relabel, says):
+    assert says in judged(relabel=relabel).fault
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import csv
 import re
 
 import pytest
-from fixtures_records import MACHINE, bare, case, environment, run, trials, write
+from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
 
 from bench import store
 from bench.error import UserError
@@ -64,9 +64,9 @@ def test_two_runs_of_one_machine_are_not_held_against_each_other_either(tmp_path
 def test_a_run_that_went_on_elsewhere_is_apart_by_machine(tmp_path):
     folder = measured(tmp_path / "x", FAST, *trials(case("a"), 0.1), *trials(case("b"), 0.2))
     store.add_environment(folder, environment(id="there", machine=SLOW))
-    (good,) = trials(case("a"), 1.0, environment="there")
-    store.append(folder, good)
-    store.append(folder, bare(case("a"), 2, environment="there", status="failed"))
+    plan = store.read_run(folder).run
+    store.append(folder, ok(case("a"), 2, 1.0, environment="there", run=plan))
+    store.append(folder, bare(case("a"), 3, environment="there", status="failed", run=plan))
     found = several.read([folder])
     assert [each.name for each in found] == ["4-core Fast CPU", "2-core Slow CPU"]
     assert [(row.where, row.case.implementation, len(row.faults)) for row in rows(found)] == [
@@ -78,7 +78,8 @@ def test_a_run_that_went_on_elsewhere_is_apart_by_machine(tmp_path):
 def test_machines_of_one_name_in_one_run_are_told_apart_by_their_id(tmp_path):
     folder = measured(tmp_path / "x", FAST, *trials(case("a"), 0.1))
     store.add_environment(folder, environment(id="there", machine={**FAST, "id": "other"}))
-    store.append(folder, bare(case("b"), environment="there"))
+    plan = store.read_run(folder).run
+    store.append(folder, bare(case("b"), environment="there", run=plan))
     assert [each.name for each in several.read([folder])] == [
         f"4-core Fast CPU ({folder}, fast)", f"4-core Fast CPU ({folder}, other)",
     ]  # fmt: skip

@@ -17,6 +17,8 @@ from bench import store
 from bench.error import UserError
 from bench.result import FORMAT, Parity
 
+replace = msgspec.structs.replace
+
 seconds = st.floats(1e-9, 1e9)
 shares = st.floats(0, 1)
 records = st.builds(
@@ -35,8 +37,8 @@ records = st.builds(
     epoch_seconds=st.lists(seconds, min_size=1, max_size=8),
     validation_loss=st.lists(seconds, max_size=3),
     test_accuracy=st.lists(shares, min_size=5, max_size=6),
-    parity=st.none() | st.builds(Parity, shares, shares, st.booleans()),
-    peak_rss_bytes=st.none() | st.integers(0, 2**62),
+    parity=st.none() | st.builds(lambda error: Parity(error / 2, error, passed=True), shares),
+    peak_rss_bytes=st.none() | st.integers(0, 2**53),
     conditions=st.dictionaries(st.text(), st.none() | seconds, max_size=2),
 )
 
@@ -46,12 +48,17 @@ def folder(tmp_path):
     return write(tmp_path / "run", run(case()))
 
 
+PLANNED = msgspec.json.format(msgspec.json.encode(run(case()))).decode()
+
+
 @given(st.lists(records, max_size=4))
 def test_records_are_read_as_they_were_appended(appended):
     with TemporaryDirectory() as name:
-        for record in appended:
-            store.append(Path(name), record)
-        assert store.read_records(Path(name)) == appended
+        folder = write(Path(name) / "run", run())
+        numbered = [replace(record, trial=f"r{at}") for at, record in enumerate(appended)]
+        for record in numbered:
+            store.append(folder, record)
+        assert store.read_records(folder) == numbered
 
 
 def test_a_file_cut_at_any_byte_gives_the_records_before_the_cut_and_can_be_gone_on_with(folder):
@@ -83,14 +90,15 @@ def test_a_record_holds_what_was_measured_and_nothing_else(folder):
     store.append(folder, bare(case()))
     line = (folder / "trials.jsonl").read_text(encoding="utf-8")
     assert line.endswith("}\n")
-    keys = "format kind run trial round started status case environment"
+    keys = "format kind run trial round started status case environment check"
     assert list(json.loads(line)) == keys.split()
 
 
 def test_what_is_appended_is_on_disk_before_anything_goes_on(folder, monkeypatch):
+    store.append(folder, bare(case(), 1))
     sizes = []
     monkeypatch.setattr(os, "fsync", lambda number: sizes.append(os.fstat(number).st_size))
-    store.append(folder, bare(case()))
+    store.append(folder, bare(case(), 2))
     assert sizes == [(folder / "trials.jsonl").stat().st_size]
 
 
@@ -107,7 +115,12 @@ def test_a_loss_that_is_not_a_number_leaves_the_run_readable(folder):
         (b"[]", "not a Record: .*; delete it"),
         (b'{"format": 1, "\xff": 1}', "not a Record: .*; delete it"),
         (b'{"format": 1}', "not a Record: .*missing required field"),
-        (b'{"format": 5, "new": 1}', "format 5 is newer than this suite; update it"),
+        (b'{"format": 6, "new": 1}', "format 6 is newer than this suite; update it"),
+        (b'{"format": 4, "a": {' + b'"a": {' * 10**5, "not a Record: .*; delete it"),
+        (b"[" * 10**5, "not a Record: .*; delete it"),
+        (b'{"format": 1e999}', "not a Record: .*; delete it"),
+        (b'{"run": "\\ud800"}', "not a Record: .*; delete it"),
+        (b"", "not a Record: .*; delete it"),
     ],
 )
 def test_a_line_that_is_no_record_is_named_with_its_number(folder, line, says):
@@ -142,6 +155,7 @@ def test_a_record_with_a_field_too_many_is_refused(folder):
     [
         {"epoch_seconds": []},
         {"epoch_seconds": [0.5, 0.0]},
+        {"epoch_seconds": [0.5, 5e-324]},
         {"validation_accuracy": [0.8] * 4},
         {"test_accuracy": []},
         {"case": case(epochs=0)},
@@ -151,9 +165,9 @@ def test_a_record_with_a_field_too_many_is_refused(folder):
     ],
 )
 def test_a_good_trial_must_have_what_the_tables_show(folder, lacking):
-    store.append(folder, msgspec.structs.replace(ok(case()), status="failed", **lacking))
+    store.append(folder, replace(ok(case()), status="failed", **lacking))
     assert len(store.read_records(folder)) == 1
-    store.append(folder, msgspec.structs.replace(ok(case()), **lacking))
+    store.append(folder, replace(ok(case()), **lacking))
     with pytest.raises(UserError, match=r":2: an ok trial without all its numbers; delete it"):
         store.read_records(folder)
 
@@ -191,7 +205,7 @@ def test_a_probe_that_read_nothing_and_one_with_chains_are_whole(folder):
         folder, bare(case(), status="ok", **PROBED | {"read_bytes": [], "read_seconds": []})
     )
     chains = {"chain_seconds": [0.1], "chain_steps": 10}
-    store.append(folder, bare(case(), status="ok", **PROBED | chains))
+    store.append(folder, bare(case(), 2, status="ok", **PROBED | chains))
     assert len(store.read_records(folder)) == 2
 
 
@@ -238,22 +252,27 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path):
 
 @pytest.mark.parametrize("action", ["append", "keep_params", "add_environment", "mend"])
 def test_a_full_disk_is_an_error_of_one_line(folder, tmp_path, monkeypatch, action):
-    def full(*_args, **_kwargs):
+    def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     store.append(folder, bare(case()))
+    with (folder / "trials.jsonl").open("ab") as stream:
+        stream.write(b'{"format"')
+    before = sorted(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     (tmp_path / "params.npy").write_bytes(b"params")
-    monkeypatch.setattr(Path, "open", full)
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     arguments = {
         "append": (bare(case()),),
         "keep_params": ("r1-x", tmp_path / "params.npy"),
         "add_environment": (environment(id="other"),),
         "mend": (),
     }
-    monkeypatch.setattr(Path, "read_bytes", lambda _: b"params")
-    with pytest.raises(UserError, match=r"cannot write to .*run.*: No space left on device"):
+    says = rf"cannot write to {folder}: No space left on device; free some and go on with --resume"
+    with pytest.raises(UserError, match=f"{says} --output {folder}$"):
         getattr(store, action)(folder, *arguments[action])
+    if action != "mend":
+        after = sorted(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+        assert after == before
 
 
 def test_params_are_copied_whole_or_not_at_all(folder, tmp_path, monkeypatch):
@@ -278,7 +297,16 @@ def test_params_that_were_not_handed_over_are_told_from_a_disk_that_cannot_keep_
     [
         (None, r"run holds no run: there is no run\.json"),
         ("{", r"run\.json: not a Run: .*; delete it"),
-        ('{"format": 5, "new": 1}', r"run\.json: format 5 is newer than this suite; update it"),
+        ('{"format": 6, "new": 1}', r"run\.json: format 6 is newer than this suite; update it"),
+        ("[" * 10**5, r"run\.json: not a Run: .*; delete it"),
+        (f'{PLANNED[:-1]}, "seed": 43}}', r"run\.json: it says 'seed' twice; delete it"),
+        (PLANNED.replace('"textbook"', '"sgd"'), r"run\.json: it says 'sgd' twice; delete it"),
+        (PLANNED.replace('"sgd": 2', '"s": 2'), r"run\.json: it has no rounds of sgd; delete it"),
+        (
+            PLANNED.replace('"sgd": 2', '"sgd": 10001'),
+            r"run\.json: not a Run: .*10000.*; delete it",
+        ),
+        (PLANNED.replace("600.0", "-1"), r"run\.json: not a Run: .*0\.0.*; delete it"),
         ('{"format": 1}', r"run\.json: not a Run: .*missing required field"),
     ],
 )

@@ -117,9 +117,10 @@ def test_where_a_case_came_from_is_what_its_last_process_had(tmp_path):
     assert (found.case, found.environment, found.data) == (PYTORCH, later, "digits")
 
 
-def test_a_record_without_its_environment_tells_no_origin(tmp_path):
+def test_a_record_without_its_environment_is_compared_with_nothing(tmp_path):
     folder = write(tmp_path / "run", run(PYTORCH), ok(PYTORCH, environment="gone"))
-    assert only(folder).origin is None
+    with pytest.raises(UserError, match="its environment 'gone' is missing or damaged"):
+        stored.side(folder)
 
 
 def test_the_software_is_every_version_that_was_there(tmp_path):
@@ -199,7 +200,8 @@ def session(tmp_path):
         for number in range(1, 5):
             for version in ("base", "candidate"):
                 time = 1 + number / 10 + (version == "base") / 100
-                store.append(folder, ok(PYTORCH, number, time, version=version))
+                of_pair = {"version": version, "trial": f"p{number}-{version}", "run": name}
+                store.append(folder, ok(PYTORCH, number, time, **of_pair))
         return folder.parent
 
     return save

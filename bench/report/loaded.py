@@ -76,7 +76,7 @@ def load(folder: Path) -> Loaded:
 
 
 def whole(folder: Path) -> Loaded:
-    """Read a run that is to be compared or exported; raises UserError where any of it is damaged."""
+    """Read a run that is compared or exported; raises UserError where any of it is damaged."""
     read = salvaged(folder)
     if read.faults:
         raise UserError(f"{folder}/{read.faults[0]}; delete it, or measure again")
