@@ -353,3 +353,100 @@ def test_what_are_no_params_is_not_read(tmp_path, content):
     else:
         np.save(path, content)
     assert store.read_params(tmp_path / "run", "r1-a") is None
+
+
+@pytest.mark.parametrize("made", ["fifo", "folder", "link", "sparse"])
+def test_what_is_handed_over_as_params_is_a_small_regular_file(folder, tmp_path, made):
+    handed = tmp_path / "handed.npy"
+    match made:
+        case "fifo":
+            os.mkfifo(handed)
+        case "folder":
+            handed.mkdir()
+        case "link":
+            handed.symlink_to(folder / "run.json")
+        case _:
+            with handed.open("wb") as stream:
+                stream.truncate(2**40)
+    with pytest.raises(OSError, match=r"regular|directory|symbolic|it may have"):
+        store.keep_params(folder, "r1-x", handed)
+    assert list((folder / "params").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".x", "x" * 201, "a\0b"])
+def test_no_name_of_a_record_leads_out_of_its_folder(folder, tmp_path, name):
+    (tmp_path / "params.npy").write_bytes(b"params")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match="cannot be a file's name"):
+        store.append(folder, bare(case(), trial=name))
+    with pytest.raises(UserError, match="cannot be a file's name"):
+        store.keep_params(folder, name, tmp_path / "params.npy")
+    with pytest.raises(UserError, match="cannot be a file's name"):
+        store.add_environment(folder, environment(id=name))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_of_two_that_make_a_run_at_once_one_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(store, "refuse_another_run", lambda _: None)  # both have looked by then
+    store.create(tmp_path / "run", run(case("first")))
+    with pytest.raises(UserError, match="holds another run; choose another --output"):
+        store.create(tmp_path / "run", run(case("second")))
+    assert store.read_run(tmp_path / "run") == run(case("first"))
+
+
+def test_half_a_character_in_a_plan_is_an_error_of_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"^'\\udcff.py' is no Unicode; rename it$"):
+        store.create(tmp_path / "run", run(case(file="\udcff.py")))
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_looks_are_read_strictly(folder):
+    store.keep_looks(folder, {"numpy": (10, 20)})
+    assert store.read_looks(folder) == {"numpy": (10, 20)}
+    (folder / "looks.json").write_text('{"numpy": [10], "numpy": [20]}')
+    with pytest.raises(UserError, match="not the looks of a comparison: it says 'numpy' twice"):
+        store.read_looks(folder)
+
+
+@pytest.mark.parametrize("name", ["run.json", "trials.jsonl", "environments/here.json"])
+@pytest.mark.parametrize("made", ["fifo", "device", "sparse"])
+def test_no_file_of_a_run_is_waited_for_or_too_large(folder, name, made):
+    path = folder / name
+    path.unlink(missing_ok=True)
+    if made == "fifo":
+        os.mkfifo(path)
+    elif made == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as stream:
+            stream.truncate(2**40)
+    read = store.read_run if name == "run.json" else store.salvaged
+    with pytest.raises(UserError, match=rf"{path}: cannot be read: (it is no regular file|of \d+)"):
+        read(folder)
+
+
+def test_a_plan_of_more_trials_than_can_be_listed_is_refused(tmp_path):
+    cases = [case(f"x{number}") for number in range(101)]
+    folder = write(tmp_path / "run", run(*cases, rounds={"sgd": 10_000}))
+    with pytest.raises(UserError, match="it plans more than 1,000,000 trials; delete it"):
+        store.read_run(folder)
+
+
+def test_appending_takes_as_long_at_the_end_as_at_the_beginning(folder, monkeypatch):
+    """A hundred records cost the same calls in a file of ten lines as in one of ten thousand."""
+    calls = []
+    for name in ("open", "write", "fsync", "fstat"):
+        true = getattr(os, name)
+        monkeypatch.setattr(
+            os, name, lambda *given, name=name, true=true: calls.append(name) or true(*given)
+        )
+    store.append(folder, bare(case()))
+    with (folder / "trials.jsonl").open("ab") as stream:
+        stream.write((folder / "trials.jsonl").read_bytes() * 10_000)
+    counts = set()
+    for number in range(100):
+        calls.clear()
+        store.append(folder, bare(case(), number))
+        counts.add(tuple(calls))
+    assert counts == {("open", "fstat", "write", "fsync")}

@@ -1,0 +1,109 @@
+"""What is written is on the disk, whole, or not there at all."""
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from bench import durable
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "a"
+
+
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_file_is_replaced_whole_and_is_on_disk_before_it_has_its_name(path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda number: synced.append(os.readlink(f"/proc/self/fd/{number}"))
+    )
+    path.write_bytes(b"old")
+    assert durable.write(path, [b"ne", b"w"]) == path
+    assert path.read_bytes() == b"new"
+    assert synced == [Path(f"{path}.{os.getpid()}.part"), path.parent]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_on_a_full_disk_the_old_file_stays_and_nothing_else(path, monkeypatch):
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        durable.write(path, [b"new"])
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_of_many_that_make_a_file_one_does(path):
+    made, refused, ready = [], [], threading.Barrier(8)
+
+    def make(number):
+        ready.wait()
+        try:
+            durable.new(path, b"%d" % number)
+            made.append(number)
+        except FileExistsError:
+            refused.append(number)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "getpid", threading.get_ident)
+        threads = [threading.Thread(target=make, args=(number,)) for number in range(8)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+    assert (len(made), len(refused)) == (1, 7)
+    assert path.read_bytes() == b"%d" % made[0]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_without_links_a_file_is_renamed(path, monkeypatch):
+    def none(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", none)
+    durable.new(path, b"1")
+    assert path.read_bytes() == b"1"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_is_appended_comes_in_one_write(path, monkeypatch):
+    written, write = [], os.write
+    monkeypatch.setattr(os, "write", lambda *given: written.append(given[1]) or write(*given))
+    durable.append(path, b"1\n")
+    durable.append(path, b"2\n")
+    assert written == [b"1\n", b"2\n"]
+    assert path.read_bytes() == b"1\n2\n"
+
+
+@pytest.mark.parametrize("fault", ["half", "none", "fsync"])
+def test_what_cannot_be_appended_whole_is_not_there_at_all(path, monkeypatch, fault):
+    durable.append(path, b"1\n")
+    if fault == "half":
+        write = os.write
+        monkeypatch.setattr(os, "write", lambda to, data: write(to, data[: len(data) // 2]))
+    else:
+        monkeypatch.setattr(os, "write" if fault == "none" else "fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        durable.append(path, b"2222\n")
+    assert path.read_bytes() == b"1\n"
+
+
+def test_a_file_is_cut_only_where_it_is_longer(path):
+    path.write_bytes(b"12345")
+    durable.cut(path, 3)
+    assert path.read_bytes() == b"123"
+    durable.cut(path, 4)
+    assert path.read_bytes() == b"123"
+
+
+def test_parts_are_added_at_the_end(path):
+    durable.extend(path, [b"1", b"2"])
+    durable.extend(path, [b"3"])
+    assert path.read_bytes() == b"123"
