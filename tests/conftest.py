@@ -39,6 +39,15 @@ def interruptible():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unhurried_disk(request):
+    """Wait for no disk, as nobody cuts the power; but where appending is timed."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.config.getoption("benchmark_skip"):
+            patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def digits():
     """The small data set: 1,440 images of 64 pixels to train on, 357 to validate."""

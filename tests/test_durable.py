@@ -20,10 +20,8 @@ def full(*_):
 
 
 def test_a_file_is_replaced_whole_and_is_on_disk_before_it_has_its_name(path, monkeypatch):
-    synced = []
-    monkeypatch.setattr(
-        os, "fsync", lambda number: synced.append(os.readlink(f"/proc/self/fd/{number}"))
-    )
+    synced, opened = [], Path("/proc/self/fd")
+    monkeypatch.setattr(os, "fsync", lambda to: synced.append((opened / str(to)).readlink()))
     path.write_bytes(b"old")
     assert durable.write(path, [b"ne", b"w"]) == path
     assert path.read_bytes() == b"new"

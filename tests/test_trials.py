@@ -86,9 +86,10 @@ def test_a_newline_that_was_flipped_at_the_end_is_damage_and_nothing_is_lost(fol
     assert store.read_records(folder) == RECORDS[:1]
 
 
-def test_every_flipped_bit_is_refused_or_changes_nothing(folder):
+@pytest.mark.parametrize("step", [41, pytest.param(1, marks=pytest.mark.soak)])
+def test_every_flipped_bit_is_refused_or_changes_nothing(folder, step):
     path, whole = folder / "trials.jsonl", FIRST + SECOND
-    for place in range(0, len(whole), 7):
+    for place in range(0, len(whole), step):
         for bit in range(8):
             data = bytearray(whole)
             data[place] ^= 1 << bit
