@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import strict
+from bench import regular
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -31,7 +31,7 @@ def read(path: Path, dtype: type[Scalar], ndim: int, most_bytes: int = MOST) -> 
     Raises OSError, also where it has more than ``most_bytes``, FileNotFoundError where there is
     none, and ValueError. A header that promises more than the file holds takes no memory.
     """
-    data = strict.read(path, most_bytes, follow=False)
+    data = regular.read(path, most_bytes, follow=False)
     header = _HEADER.match(data, 0, 256)
     if header is None or header.end() != 10 + int.from_bytes(header["length"], "little"):
         raise ValueError(f"{path.name} is no array of numbers in C order, as numpy.save writes it")

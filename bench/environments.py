@@ -5,7 +5,7 @@ from typing import TypedDict
 
 import msgspec
 
-from bench import strict
+from bench import regular, strict
 from bench.error import UserError
 from bench.result import Count, Environment
 from bench.strict import DamagedError
@@ -68,7 +68,7 @@ def read(folder: Path) -> tuple[dict[str, Environment], list[str]]:
 
 def _read(path: Path) -> Environment:
     try:
-        data = strict.read(path)
+        data = regular.read(path, strict.MOST)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     found = strict.decoded(data, Environment, str(path))

@@ -5,6 +5,7 @@ of the JSON without it. Whatever flips a bit of it, or cuts it, is found. Before
 none; a later format keeps it, so that a changed line is not taken for a newer one.
 """
 
+import datetime as dt
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -85,12 +86,19 @@ def decoded(line: Line, where: str) -> Record:
 
 
 def fault(record: Record) -> str | None:
-    """Say what a record lacks that a table would show, or nothing."""
+    """Say what a record lacks that a table or an export would show, or nothing."""
     if record.status == "ok" and not _WHOLE[record.kind](record):
         return f"an ok {record.kind} without all its numbers"
     if record.parity and record.parity.passed != (record.parity.error <= record.parity.tolerance):
         return "its parity contradicts itself"
-    return None
+    return None if _is_time(record.started) else "began at no time"
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return 1970 <= dt.datetime.fromisoformat(text).year < 9999
+    except ValueError:
+        return False
 
 
 def _trained(record: Record) -> bool:

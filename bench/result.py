@@ -60,7 +60,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return (
             f"{self.workload}-{self.implementation}-{self.device}"
             f"-b{self.batch_size}-t{self.threads}-n{self.samples}"
-        )
+        ).replace("/", "-")
 
 
 class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

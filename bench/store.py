@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import arrays, durable, environments, lines, strict, trials
+from bench import arrays, durable, environments, lines, regular, strict, trials
 from bench.environments import plain
 from bench.error import UserError
 from bench.result import Environment, Record, Run
@@ -79,7 +79,7 @@ def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
     Raises FileNotFoundError where there are none, and OSError where what was handed over is no
     regular file or is larger than any params; UserError where they cannot be written.
     """
-    data = strict.read(handed_over, arrays.MOST, follow=False)
+    data = regular.read(handed_over, arrays.MOST, follow=False)
     with _writing(folder):
         return durable.write(folder / "params" / f"{_named('trial', trial)}.npy", [data])
 
@@ -190,7 +190,7 @@ def mend(folder: Path) -> None:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return strict.read(path)
+        return regular.read(path, strict.MOST)
     except FileNotFoundError:
         raise UserError(f"{path.parent} holds no run: there is no {path.name}") from None
     except OSError as error:

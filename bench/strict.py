@@ -1,23 +1,16 @@
-"""Files that somebody else may have made, read strictly: regular, bounded, no key twice.
+"""JSON that somebody else may have made, read strictly: its own kind, whole, no key twice."""
 
-Whatever is wrong with one is an OSError or DamagedError, before memory is taken for it.
-"""
-
-import errno
 import json
-import os
-import stat
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from bench.error import UserError
 from bench.result import FORMAT
 
-# Of a file that is read as a whole; the largest plan of a published run has a 200th of it.
+# Bytes of a file; the largest plan of a published run has a 200th of it.
 MOST = 16 * 2**20
 
 Read = TypeVar("Read")
@@ -27,31 +20,6 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 class DamagedError(ValueError):
     """What a file holds is not what the suite writes; the text says why."""
-
-
-def opened(path: Path, most: int, *, follow: bool = True) -> BinaryIO:
-    """Open a regular file of at most so many bytes; raises OSError, and waits for nobody.
-
-    follow: whether a link is what it leads to; else it is refused.
-    """
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    stream = os.fdopen(os.open(path, flags), "rb")
-    found = os.fstat(stream.fileno())
-    if stat.S_ISREG(found.st_mode) and found.st_size <= most:
-        return stream
-    stream.close()
-    if stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EFBIG, f"of {found.st_size} bytes it may have {most}", str(path))
-    raise OSError(errno.EINVAL, "it is no regular file", str(path))
-
-
-def read(path: Path, most: int = MOST, *, follow: bool = True) -> bytes:
-    """Return what such a file holds; raises OSError, also where it grows meanwhile."""
-    with opened(path, most, follow=follow) as stream:
-        data = stream.read(most + 1)
-    if len(data) > most:
-        raise OSError(errno.EFBIG, f"it has more than {most} bytes", str(path))
-    return data
 
 
 def decoded(data: bytes, kind: type[Read], where: str) -> Read:

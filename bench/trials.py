@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from bench import durable, environments, lines, strict
+from bench import durable, environments, lines, regular, strict
 from bench.error import UserError
 from bench.lines import Line
 from bench.result import Environment, Record
@@ -30,7 +30,7 @@ def read(folder: Path, known: Mapping[str, Environment]) -> Iterator[tuple[Line,
     """
     path, run, seen, faults = folder / FILE, _run_of(folder), set[str](), 0
     try:
-        with strict.opened(path, MOST) as stream:
+        with regular.opened(path, MOST) as stream:
             for line in lines.read(stream):
                 if line.cut:
                     return
@@ -76,7 +76,7 @@ def _run_of(folder: Path) -> str | None:
     """Return the name of what was planned; None where no plan tells, which others refuse."""
     for name in PLANS:
         try:
-            return msgspec.json.decode(strict.read(folder / name), type=_Named).run
+            return msgspec.json.decode(regular.read(folder / name, strict.MOST), type=_Named).run
         except (OSError, *strict.UNREADABLE):
             continue
     return None
@@ -95,7 +95,7 @@ def mend(folder: Path) -> None:
         if path.exists():
             durable.cut(path, whole[-1][1] if whole else 0)
         return
-    with strict.opened(path, MOST) as stream:
+    with regular.opened(path, MOST) as stream:
         aside = _parts(stream, [(line.start, line.end) for line in damaged])
         durable.extend(folder / ASIDE, chain(aside, [b"\n"] * (not damaged[-1].finished)))
         durable.write(path, _parts(stream, whole))

@@ -36,7 +36,7 @@ def comparison(*names: str, **changes: Any) -> Comparison:
 def side(version: str, number: int, of: Case, epoch: float, **changes: Any) -> Record:
     """Return a good trial of one version whose least epoch took so many seconds."""
     # The least of the epochs of ``ok`` is half of what it is given.
-    trial = f"p{number}-{version}-{of.slug}".replace("/", "-")
+    trial = f"p{number}-{version}-{of.slug}"
     return ok(of, number, 2 * epoch, trial=trial, version=version, **changes)
 
 
@@ -66,7 +66,7 @@ def bad(version: str, number: int, of: Case | None = None, **changes: Any) -> Re
     """Return a trial of one version that went wrong."""
     of = of or case("numpy")
     values = {"status": "failed", "reason": "it stumbled", **changes}
-    trial = f"p{number}-{version}-{of.slug}".replace("/", "-")
+    trial = f"p{number}-{version}-{of.slug}"
     return bare(of, number, trial=trial, version=version, **values)
 
 

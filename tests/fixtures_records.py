@@ -26,7 +26,7 @@ def bare(of: Case, number: int = 1, **changes: Any) -> Record:
     """Return the record of a trial that says nothing yet, but which trial it is."""
     values: dict[str, Any] = {
         "format": FORMAT, "kind": "trial", "run": "a run",
-        "trial": f"r{number}-{of.slug}".replace("/", "-"),
+        "trial": f"r{number}-{of.slug}",
         "round": number, "started": "2025-01-02T03:04:05.678+00:00", "status": "failed",
         "case": of, "environment": "here",
     }  # fmt: skip

@@ -60,7 +60,7 @@ def test_a_key_that_is_there_twice_is_damage(folder):
 
 def test_one_that_cannot_be_read_is_an_error_of_one_line(folder):
     os.mkfifo(folder / "environments" / "pipe.json")
-    with pytest.raises(UserError, match=r"pipe\.json: cannot be read: it is no regular file"):
+    with pytest.raises(UserError, match=r"pipe\.json: cannot be read: it is not a regular file"):
         environments.read(folder)
 
 

@@ -141,6 +141,12 @@ def test_a_number_that_json_has_not_is_damage(number):
         decoded(data.replace(b"0.5", number))
 
 
+@pytest.mark.parametrize("text", ["", "now", "2025-13-01", "0001-01-01", "9999-12-31"])
+def test_a_trial_that_began_at_no_time_is_damage(text):
+    with pytest.raises(DamagedError, match="began at no time"):
+        decoded(lines.encoded(bare(case(), started=text)))
+
+
 def test_a_good_trial_that_failed_its_parity_is_damage():
     wrong = Parity(1e-4, 1e-5, passed=False)
     assert decoded(lines.encoded(ok(case(), status="failed", parity=wrong))).parity == wrong

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench import plan, store, summary
+from bench import plan, store, summary, verbs
 from bench.error import UserError
 from bench.intervals import Interval
 from bench.report import charts, files, loaded, markdown, numbers, prose, tables, terminal
@@ -244,6 +244,28 @@ def test_a_report_opens_with_the_machine_the_command_and_what_is_missing(text):
     assert "Measured on 2-core Test CPU, 8 GiB, started 2025-01-02T03:04:05+00:00, by" in opening
     assert "\n    python -m bench run ``` <script>\n" in opening
     assert "**1 planned trials are missing**: go on with `--resume`." in opening
+
+
+def test_what_is_left_out_is_said_in_every_form_a_few_of_it(complete, capsys):
+    path = complete / "trials.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"round":1', b'"round":3', 1) + b"<b>\n" * 7)
+    verbs.show_report(complete)
+    opening = (complete / "report.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    page = (complete / "report.html").read_text(encoding="utf-8")
+    changed = "trials.jsonl:1: was changed after it was written"
+    assert f"**Left out**: {changed}." in opening
+    assert f"<strong>Left out</strong>: {changed}." in page
+    out = capsys.readouterr().out
+    assert f"left out: {changed}\n" in out
+    assert opening.count("**Left out**") == out.count("left out: ") == 6
+    assert "3 other lines or files, damaged too" in opening
+
+
+def test_of_a_whole_run_nothing_is_left_out(complete, capsys):
+    verbs.show_report(complete)
+    assert "left out" not in capsys.readouterr().out
+    for name in ("report.md", "report.html"):
+        assert "Left out" not in (complete / name).read_text(encoding="utf-8")
 
 
 def test_a_report_shows_what_is_ranked_with_its_correctness_in_the_row(text):
