@@ -85,7 +85,7 @@ def test_a_damaged_file_is_refused_by_name_with_what_was_found(tmp_path, content
     ("shape", "says"),
     [
         ((2**20, 2**10, 2**10), "its header promises 1099511627776"),
-        ((2**12, 2**10, 2**10), "expected 4294967296 bytes after its header, found 100"),
+        ((2**10, 2**10, 2**10), "expected 1073741824 bytes after its header, found 100"),
     ],
 )
 def test_what_a_header_promises_is_not_allocated_on_its_word(tmp_path, shape, says, compress):
