@@ -37,7 +37,7 @@ def read(path: Path) -> Side:
         raise _neither(path)
     try:
         found = side(str(path), document)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, UnicodeEncodeError, RecursionError) as error:
         raise UserError(
             f"{path}: not as {tool} writes it: {error}; measure again, or name another file"
         ) from error
