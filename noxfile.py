@@ -106,7 +106,7 @@ def soak(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Give the readers of other people's files a million inputs, and print how many were read."""
     install(session, "-e", ".[all]", groups=("tests",))
-    session.run("pytest", "-m", "fuzz", "-n", "auto", *session.posargs)
+    session.run("pytest", "-m", "fuzz", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(default=False)

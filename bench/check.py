@@ -186,7 +186,7 @@ class Examiner:
         fault = f"{judgement.fault}, {WHEN[wrong[0]]}"
         if wrong[0] > 0:
             return fault
-        first, *_ = np.load(scratch / "params.npy")
+        first, *_ = np.load(scratch / "params.npy", allow_pickle=False)
         stretch = EXAMINATION[0]
         known = mistakes.name(
             Params(first[:-1], first[-1]),

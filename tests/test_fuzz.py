@@ -11,7 +11,6 @@ import os
 import tempfile
 import unicodedata
 from collections import Counter
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
