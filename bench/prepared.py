@@ -6,6 +6,7 @@ float32 (samples, features) in [0, 1], the labels int32 (samples,), and the spli
 
 import mmap
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 
 from bench.contract import Textbook
 from bench.idx import DataError
+
+# What NumPy raises where a file is none of its own: a header is read as an expression of Python.
+_UNREADABLE = (OSError, EOFError, ValueError, SyntaxError, OverflowError, MemoryError, TokenError)
 
 Part = Literal["train", "validation", "test"]
 
@@ -92,7 +96,7 @@ def _load(folder: Path, name: str, mmap_mode: Literal["c"] | None = None) -> NDA
     path = folder / f"{name}.npy"
     try:
         array: NDArray[Any] = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
+    except _UNREADABLE as error:
         why = "no such file" if isinstance(error, FileNotFoundError) else error
         raise DataError(f"{path}: expected prepared data ({why}); start again to remake") from error
     return array

@@ -7,12 +7,14 @@ SHA-256 of its uncompressed bytes, so that any place serves.
 import gzip
 import hashlib
 import importlib.metadata
+import io
 import os
 import shutil
 import subprocess
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +56,7 @@ REMEDY = (
 _CONNECT_SECONDS = 5
 _SILENCE_SECONDS = 30  # without a byte from a mirror that did answer
 _APT_SECONDS = 120
+_LARGEST = 2**26  # bytes of a file from a mirror; unpacked the largest has 47 million
 
 
 def fashion_mnist(scratch: Path) -> tuple[Raw, str]:
@@ -133,12 +136,29 @@ def _download(mirror: str, path: Path) -> None:
     arrived = path.with_name(f"unverified-{path.name}")
     try:
         _transfer(mirror + path.name, arrived)
-        idx.read_file(arrived, FASHION_MNIST[path.stem])
+        _verify(arrived, FASHION_MNIST[path.stem])
+        arrived.rename(path)
     except DataError as error:
+        raise DataError(f"{mirror}{path.name}: {error}") from error
+    finally:
         arrived.unlink(missing_ok=True)
+
+
+def _verify(arrived: Path, expected: str) -> None:
+    try:
+        idx.read_file(arrived, expected)
+    except DataError as error:
         why = str(error).removeprefix(f"{arrived}: ")
-        raise DataError(f"{mirror}{path.name}: {why}") from error
-    arrived.rename(path)
+        raise DataError(f"{why}; what arrived was deleted") from error
+
+
+class _Bounded(io.FileIO):
+    """A new file of so many bytes at most: the answer of a mirror may have no end."""
+
+    def write(self, data: Any, /) -> int:
+        if self.tell() + len(data) > _LARGEST:
+            raise DataError(f"more than {_LARGEST} bytes arrived")
+        return super().write(data)
 
 
 def _transfer(url: str, path: Path) -> None:
@@ -147,7 +167,8 @@ def _transfer(url: str, path: Path) -> None:
 
     download = pooch.HTTPDownloader(timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS), chunk_size=2**16)
     try:
-        download(url, str(path), None)
+        with _Bounded(path, "wb") as file:
+            download(url, file, None)
     except requests.HTTPError as error:
         status = "an error" if error.response is None else error.response.status_code
         raise DataError(f"the server answered {status}") from error

@@ -1,5 +1,6 @@
 """The cache: whole or not there, whatever happens to it."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -61,6 +62,18 @@ def alter_facts(path: Path) -> None:
     path.write_text(path.read_text().replace("a test", "a lie"))
 
 
+def rewrite(folder: Path, change) -> None:
+    """Give the manifest another body, and the hash that goes with it."""
+    path = folder / "manifest.json"
+    body = change(path.read_text().split("\n", 1)[1])
+    path.write_text(f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}")
+
+
+def point_elsewhere(folder: Path) -> None:
+    shutil.copy2(folder / "a.npy", folder.parent / "outside.npy")
+    rewrite(folder, lambda body: body.replace('"a.npy"', '"../outside.npy"'))
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -73,15 +86,24 @@ def alter_facts(path: Path) -> None:
         lambda folder: (folder / "manifest.json").write_text("one line"),
         lambda folder: (folder / "manifest.json").write_bytes(b"\xff\n{}"),
         lambda folder: (shutil.rmtree(folder), folder.touch()),
+        lambda folder: rewrite(folder, lambda _: "[]"),
+        lambda folder: rewrite(folder, lambda _: "{}"),
+        lambda folder: rewrite(folder, lambda _: '{"facts": {}, "files": [1]}'),
+        lambda folder: rewrite(folder, lambda _: '{"facts": {}, "files": {"a.npy": {}}}'),
+        lambda folder: rewrite(folder, lambda _: "[" * 100_000),
+        point_elsewhere,
     ],
-    ids=["missing", "truncated", "altered", "unseen", "facts", "none", "short", "binary", "a file"],
-)
+    ids=["missing", "truncated", "altered", "unseen", "facts", "none", "short", "binary", "a file",
+         "list", "empty", "no files", "no marks", "deep", "outside"],
+)  # fmt: skip
 def test_a_damaged_folder_is_made_again(root, damage):
     folder, _ = cache.keep("key", make)
     damage(folder)
     assert cache.keep("key", make) == (folder, FACTS)
     assert is_whole(folder)
-    assert sorted(path.name for path in root.iterdir()) == ["key", "key.lock"]
+    body = (folder / "manifest.json").read_text().split("\n", 1)[1]
+    assert set(json.loads(body)["files"]) == set(ARRAYS)
+    assert {path.name for path in root.iterdir()} - {"outside.npy"} == {"key", "key.lock"}
 
 
 def test_a_copied_cache_is_hashed_once_and_used(root):

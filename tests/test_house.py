@@ -126,6 +126,36 @@ def test_a_file_is_short_enough_to_be_read(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 260
 
 
+EVALUATES = {"eval", "exec", "compile", "__import__"}
+PICKLES = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "yaml"}
+
+
+def evaluated(tree: ast.AST) -> list[str]:
+    """Return what makes a program of a text or of a file: eval, pickle, an array of objects."""
+    found = [one for one in imported(tree) if one.split(".")[0] in PICKLES]
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called, keywords = ast.unparse(node.func), {ast.unparse(each) for each in node.keywords}
+        loads = called.endswith(("np.load", "read_array"))
+        if called in EVALUATES or (loads and "allow_pickle=False" not in keywords):
+            found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize(
+    "code", ["import pickle", "from pickle import loads", "import yaml", "eval('1')", "exec(code)",
+             "np.load(path)", "np.load(path, allow_pickle=True)", "np.lib.format.read_array(path)"],
+)  # fmt: skip
+def test_what_makes_a_program_of_a_file_is_seen(code):
+    assert len(evaluated(ast.parse(code))) == 1
+
+
+@pytest.mark.parametrize("path", SUITE + CONTESTANTS, ids=name)
+def test_no_file_makes_a_program_of_another(path):
+    assert evaluated(parsed(path)) == []
+
+
 def test_names_of_the_registry_are_unique_and_say_what_is_meant():
     entries = [*IMPLEMENTATIONS, *FIGURES, *PROBES]
     names = [entry.name for entry in entries]

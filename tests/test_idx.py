@@ -1,6 +1,7 @@
 """IDX files: whole ones are read, all others refused in one line."""
 
 import gzip
+import os
 import struct
 import tracemalloc
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_a_damaged_file_is_refused_by_name_with_what_was_found(tmp_path, content
     ("shape", "says"),
     [
         ((2**20, 2**10, 2**10), "its header promises 1099511627776"),
-        ((2**12, 2**10, 2**10), "expected 4294967296 bytes after its header, found 100"),
+        ((2**10, 2**10, 2**10), "expected 1073741824 bytes after its header, found 100"),
     ],
 )
 def test_what_a_header_promises_is_not_allocated_on_its_word(tmp_path, shape, says, compress):
@@ -98,6 +99,58 @@ def test_what_a_header_promises_is_not_allocated_on_its_word(tmp_path, shape, sa
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**22
+
+
+def test_a_bomb_of_gzip_is_read_no_further_than_its_header_promises(tmp_path):
+    path = tmp_path / idx.TRAIN_IMAGES
+    with gzip.open(path, "wb", 1) as stream:
+        stream.write(bytes((0, 0, 8, 3)) + struct.pack(">3I", 2, 2, 2))
+        for _ in range(64):
+            stream.write(bytes(2**20))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="expected 8 bytes after its header, found more"):
+        idx.read_file(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22
+
+
+def test_a_file_beyond_any_size_is_not_begun(tmp_path):
+    path = tmp_path / idx.TRAIN_IMAGES
+    with path.open("wb") as stream:
+        stream.write(b"\x1f\x8b")
+        stream.truncate(2**40)  # sparse
+    with pytest.raises(DataError, match=r"cannot be read \(it is larger than 1074790400 bytes\)"):
+        idx.read_file(path)
+
+
+def test_the_largest_mnist_there_is_may_be_read():
+    assert idx._LARGEST > 814_255 * 28 * 28  # EMNIST's images
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_file_is_neither_waited_for_nor_read(tmp_path, kind):
+    write_idx(tmp_path, idx_files())
+    path = tmp_path / idx.TEST_LABELS
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    with pytest.raises(DataError, match="expected the file t10k-labels"):
+        idx.read_folder(tmp_path)
+    with pytest.raises(DataError, match="cannot be read"):
+        idx.read_file(path)
+
+
+def test_links_to_files_are_followed(tmp_path):
+    write_idx(tmp_path / "kept", idx_files())
+    (tmp_path / "given").mkdir()
+    for name in idx.FILES:
+        (tmp_path / "given" / name).symlink_to(tmp_path / "kept" / name)
+    assert len(idx.read_folder(tmp_path / "given").labels) == 50
 
 
 def test_another_hash_than_expected_is_refused(tmp_path):

@@ -34,6 +34,26 @@ def test_more_samples_than_there_are_begin_again(small_folder):
     assert np.array_equal(many_labels, np.concatenate([labels, labels, labels[:10]]))
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': ',f4', 'fortran_order': False, 'shape': (4,), }",
+        "{'descr': '<f4', 'fortran_order': False, #shape': (4,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1180591620717411303424,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (9007199254740993,), }",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (4,), }",
+    ],
+    ids=["no type", "no expression", "beyond a number", "beyond all memory", "pickled"],
+)
+def test_a_damaged_file_is_one_line(tmp_path, header):
+    text = f"{header:<117}\n".encode()
+    begun = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little")
+    (tmp_path / "test_labels.npy").write_bytes(begun + text + bytes(16))
+    with pytest.raises(DataError, match=r"test_labels\.npy: expected prepared data") as error:
+        prepared.read_labels(tmp_path, "test")
+    assert len(str(error.value).splitlines()) == 1
+
+
 def test_writing_to_a_map_alters_no_file(small_folder):
     found = dataset.find(str(small_folder)).folder
     images, _ = prepared.read(found, "train")

@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -424,6 +425,70 @@ def test_an_empty_file_is_refused(refused, content):
 def test_what_is_no_file_is_refused(tmp_path):
     assert "No such file" in line(tmp_path / "none.json")
     assert "directory" in line(tmp_path)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "unpacked"])
+def test_a_file_beyond_any_size_is_refused_in_little_memory(tmp_path, packed):
+    path = tmp_path / "large.json"
+    with gzip.open(path, "wb", 1) if packed else path.open("wb") as stream:
+        for _ in range(65 if packed else 1):
+            stream.write(bytes(2**20))
+        if not packed:
+            stream.truncate(2**40)  # sparse
+    tracemalloc.start()
+    said = line(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert ("unpacks to more than 67108864 bytes" if packed else "larger than 67108864") in said
+    assert peak < 2**28
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    assert "not a regular file" in line(tmp_path / "pipe.json")
+
+
+def test_millions_of_empty_lists_are_refused_before_they_fill_the_memory(refused):
+    assert "more than 1000000 lists" in refused(b"[" + b"[]," * 1_000_001 + b"0]")
+
+
+@pytest.mark.parametrize(
+    ("document", "there"),
+    [(SAVED, '"fullname": "test_a.py::one"'), (SAVED, '"data": [2.0, 1.0]'),
+     (KEPT, '"name": "one"'), (KEPT, '"values": [2.0, 1.0]'), (KEPT, '"version": "1.0"')],
+)  # fmt: skip
+def test_a_member_that_is_there_twice_is_refused(refused, document, there):
+    content = json.dumps(document)
+    assert there in content
+    assert "is there twice" in refused(content.replace(there, f"{there}, {there}").encode())
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "\ud800", "\u2028", "x" * 1_001])
+def test_a_name_that_is_no_line_of_text_is_refused(refused, name):
+    for document in (
+        changed(SAVED, "benchmarks", 0, "fullname", to=name),
+        changed(SAVED, "version", to=name),
+        changed(KEPT, "benchmarks", 0, "metadata", "name", to=name),
+        changed(KEPT, "metadata", "perf_version", to=name),
+    ):
+        said = refused(document)
+        assert "no line of text" in said or "surrogates" in said
+        assert said.isprintable()
+        assert len(said) < 500
+
+
+def test_half_a_character_as_a_key_is_refused(refused):
+    for document in (SAVED, KEPT):
+        assert "not as " in refused({**document, "\ud800": 1})
+
+
+def test_whatever_is_told_of_a_file_is_short(refused):
+    long = "x" * 100_000
+    for document in (
+        changed(KEPT, "version", to=long),
+        changed(KEPT, "benchmarks", 0, "metadata", "unit", to=[long]),
+    ):
+        assert len(refused(document)) < 500
 
 
 def places(value, at=()):

@@ -32,6 +32,8 @@ class Mirror(http.server.BaseHTTPRequestHandler):
         if wrong == "gone":
             self.send_error(404)
             return
+        if wrong == "endless":
+            content = bytes(2**20)
         if wrong == "other":
             content = gzip.compress(gzip.decompress(content)[:-1] + b"\7")
         self.send_response(200)
@@ -87,12 +89,14 @@ def test_a_good_mirror_gives_the_verified_data(host, scratch, monkeypatch):
     [
         ("gone", "the server answered 404"),
         ("cut", "the connection was cut"),
-        ("other", r"expected SHA-256 \w{12}…, found \w{12}…"),
+        ("other", r"expected SHA-256 \w{12}…, found \w{12}…; what arrived was deleted"),
+        ("endless", "more than 1000 bytes arrived"),
     ],
 )
 def test_a_bad_mirror_is_named_with_the_reason_and_leaves_nothing(
     host, scratch, monkeypatch, wrong, says
 ):
+    monkeypatch.setattr(sources, "_LARGEST", 1000)
     mirrors(monkeypatch, f"{host.address}/{wrong}/")
     url = f"{host.address}/{wrong}/train-images-idx3-ubyte.gz"
     with pytest.raises(DataError, match=rf"{url}: {says}[;)]") as error:

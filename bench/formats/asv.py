@@ -8,13 +8,12 @@ Source: asv/results.py, asv/machine.py and asv/benchmarks.py.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench import machine
+from bench import machine, moment
 from bench.error import UserError
 from bench.formats import document
 from bench.formats.exported import Exported, commits, exported, name_of, tried
@@ -158,6 +157,6 @@ def _benchmarks(found: Loaded) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-def _milliseconds(moment: str) -> int:
+def _milliseconds(told: str) -> int:
     """Return a time of our records as asv has it, in milliseconds since 1970."""
-    return round(1000 * datetime.fromisoformat(moment).timestamp())
+    return round(1000 * moment.read(told).timestamp())

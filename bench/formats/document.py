@@ -6,9 +6,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from bench import regular
 from bench.error import UserError
 
 Kind = TypeVar("Kind")
+
+_MOST = 2**26  # bytes
 
 
 def text(document: Any) -> str:
@@ -19,7 +22,7 @@ def text(document: Any) -> str:
 def read(path: Path, kind: type[Kind], tool: str) -> Kind:
     """Read a file of a tool; raises UserError in one line where it cannot be, or is none."""
     try:
-        content = path.read_bytes()
+        content = regular.read(path, _MOST)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}; name a JSON file") from error
     if not content.strip():

@@ -3,9 +3,9 @@
 Source: pyperf/_bench.py, which has the format's history.
 """
 
-from datetime import datetime
 from typing import Any
 
+from bench import moment
 from bench.formats import document
 from bench.formats.exported import Exported, exported
 from bench.report.loaded import Loaded
@@ -59,7 +59,7 @@ def _line(value: Any) -> str | int | float:
 
 
 def _run(trial: Record) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"date": str(datetime.fromisoformat(trial.started))}
+    metadata: dict[str, Any] = {"date": str(moment.read(trial.started))}
     metadata |= {} if trial.wall_seconds is None else {"duration": trial.wall_seconds}
     metadata |= {} if trial.peak_rss_bytes is None else {"mem_max_rss": trial.peak_rss_bytes}
     first = trial.first_epoch_seconds

@@ -60,7 +60,7 @@ def side(name: str, document: Mapping[str, Any]) -> Side:
     """
     if document["version"] not in _VERSIONS:
         raise UserError(
-            f"{name} has version {document['version']!r} of pyperf's format, not 1.0; "
+            f"{name} has version {document['version']!r:.80} of pyperf's format, not 1.0; "
             f"`python -m pyperf convert {name} --output NEW` brings an older one up to date"
         )
     file = msgspec.convert(document, _File)
@@ -90,12 +90,12 @@ def _refuse(name: str, benchmarks: Sequence[_Benchmark]) -> None:
         raise UserError(f"{name} holds no benchmark; measure again, or name another file")
     ((most, times),) = Counter(each.name for each in benchmarks).most_common(1)
     if times > 1:
-        raise UserError(f"{name} holds {most!r} {times} times; name a file that holds it once")
+        raise UserError(f"{name} holds {most!r:.80} {times} times; name a file that holds it once")
     for each in benchmarks:
         if (unit := each.metadata.get("unit", "second")) != "second":
             raise UserError(
-                f"{name}: {each.name!r} is in the unit {unit!r}, and only seconds are compared; "
-                "leave it out with pyperf convert --exclude-benchmark"
+                f"{name}: {each.name!r:.80} is in the unit {unit!r:.80}, and only seconds are "
+                "compared; leave it out with pyperf convert --exclude-benchmark"
             )
 
 

@@ -74,7 +74,7 @@ def _refuse(name: str, file: _File) -> None:
         )
     ((most, times),) = Counter(each.fullname for each in file.benchmarks).most_common(1)
     if times > 1:
-        raise UserError(f"{name} holds {most!r} {times} times; name the file of one session")
+        raise UserError(f"{name} holds {most!r:.80} {times} times; name the file of one session")
 
 
 def _series(benchmark: _Benchmark) -> Series:

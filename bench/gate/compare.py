@@ -19,6 +19,10 @@ from bench.gate.series import Series, Side
 from bench.gate.verdict import Rule, Verdict, verdicts
 from bench.intervals import Interval
 
+# Seconds that can be a time: a thousandth of a clock's tick, thirty years. Ratios of what is beyond
+# may be no numbers.
+SHORTEST, LONGEST = 1e-12, 1e9
+
 # Half an interval, as a logarithm: one that reaches to e ** 50 times the ratio tells nothing.
 WIDEST = 50.0
 
@@ -153,7 +157,7 @@ def _faults(of: Series) -> tuple[str, ...]:
         return of.faults
     if not of.processes:
         return ("no process went well",)
-    good = all(process and min(process) > 0 and math.isfinite(sum(process))
+    good = all(process and all(SHORTEST <= each <= LONGEST for each in process)
                for process in of.processes)  # fmt: skip
     return () if good else ("failed: a process has no times, or one that is none",)
 

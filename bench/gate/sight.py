@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from statistics import fmean, median, variance
 
+from bench import moment
 from bench.gate import power
 from bench.gate.calibrated import Block, Calibrated, Spread, spread
 from bench.gate.findings import Pair
@@ -103,7 +103,7 @@ def pair_seconds(blocks: Sequence[Block]) -> float:
 
 
 def _started(two: Pair) -> float:
-    return min(datetime.fromisoformat(record.started).timestamp() for record in two)
+    return min(moment.read(record.started).timestamp() for record in two)
 
 
 def stored(blocks: Sequence[Block]) -> tuple[Counted, Counted] | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import moment
 from bench.error import UserError
 from bench.gate import calibration, findings
 from bench.gate.calibration import Calibration
@@ -222,7 +223,6 @@ def _machines(environments: Mapping[str, Environment]) -> tuple[str, ...]:
 def _time(text: str) -> dt.datetime | None:
     """Read when something was begun; None where that is no time."""
     try:
-        found = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return moment.read(text)
+    except UserError:
         return None
-    return found.replace(tzinfo=found.tzinfo or dt.UTC).astimezone(dt.UTC)

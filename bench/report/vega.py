@@ -27,7 +27,7 @@ def library() -> str:
         folder, _ = cache.keep(key, lambda _: ({}, {"program.npy": _bytes(_made())}))
     except DataError:  # nobody's to write
         return _made()
-    return str(np.load(folder / "program.npy").tobytes().decode())
+    return str(np.load(folder / "program.npy", allow_pickle=False).tobytes().decode())
 
 
 def _bytes(text: str) -> NDArray[np.uint8]:

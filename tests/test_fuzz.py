@@ -1,0 +1,281 @@
+"""The readers of other people's files, given a million that nobody wrote.
+
+Each reads what is right or refuses in one line, and does nothing else, whatever it is given.
+"""
+
+import gzip
+import hashlib
+import json
+import math
+import os
+import tempfile
+import unicodedata
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures_data import packed_idx
+from fixtures_fuzz import BINARY, INPUTS, TEXT, damaged, noise, odd, text
+from fixtures_records import case, environment, run, trials, write
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_reading import KEPT, SAVED
+
+from bench import formats, idx, store, summary
+from bench.error import UserError
+from bench.gate.judged import Terms, judged
+from bench.gate.verdict import Rule
+from bench.report import gate, shown
+from bench.result import FORMAT
+
+# Sixteen parts of each of six, so that several workers share them: 1,152,000 in all.
+PARTS = [pytest.param(12_000, marks=[pytest.mark.fuzz, pytest.mark.timeout(3600)], id=f"part {n}")
+         for n in range(16)]  # fmt: skip
+MEMORY = "/dev/shm"  # a file there is written in a tenth of the time
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+checked = pytest.mark.skipif(FORMAT < 5, reason="records and params have no check yet")
+counts = pytest.mark.parametrize("count", [304, *PARTS])
+
+
+@pytest.fixture
+def folder():
+    """A folder, in memory where there is such a place."""
+    place = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def fuzz(request, record_property):
+    """Give a reader inputs; it returns what it made of one, None where it refused it."""
+
+    def run_all(count, inputs, read):
+        found = Counter()
+
+        @settings(max_examples=count // INPUTS, deadline=None, database=None,
+                  suppress_health_check=list(HealthCheck))  # fmt: skip
+        @given(inputs)
+        def once(several):
+            for data in several:
+                found["refused" if read(data) is None else "read"] += 1
+
+        once()
+        name = request.node.originalname.removeprefix("test_").replace("_", " ")
+        record_property("fuzzed", [name, found["read"], found["refused"]])
+
+    return run_all
+
+
+def calm(said):
+    """Tell whether a text is one line that a terminal only shows, and that a file can hold."""
+    return not {"Cc", "Cs", "Zl", "Zp"} & set(map(unicodedata.category, said))
+
+
+def tried(read, *arguments):
+    """Return what is read; None where it is refused in one line."""
+    try:
+        return read(*arguments)
+    except UserError as error:
+        said = str(error)
+        assert calm(said)
+        assert len(said) < 1_000
+        return None
+
+
+IMAGES = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)
+LABELS = np.arange(50, dtype=np.uint8) % 10
+PLAIN = {idx.TRAIN_IMAGES: packed_idx(IMAGES), idx.TRAIN_LABELS: packed_idx(LABELS)}
+
+
+def packed(several):
+    return [gzip.compress(each, 1, mtime=0) for each in several]
+
+
+def offered_idx(name):
+    """Draw IDX files of a name: also such as were damaged before they were compressed.
+
+    Of those no checksum of gzip's tells.
+    """
+    plain = PLAIN[name]
+    damage = damaged([plain], BINARY)
+    files = damage | damage.map(packed) | damaged(packed([plain]), BINARY) | noise(plain)
+    return files.map(lambda several: [(name, each) for each in several])
+
+
+@counts
+def test_idx_files_are_read_as_they_are_or_refused(folder, fuzz, count):
+    def read(given):
+        name, data = given
+        path = folder / name
+        path.write_bytes(data)
+        whole = tried(idx.read_file, path)
+        expected = hashlib.sha256(PLAIN[name]).hexdigest()
+        verified = tried(idx.read_file, path, expected)
+        if whole is not None:
+            array, sha256 = whole
+            plain = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+            assert packed_idx(array) == plain
+            assert sha256 == hashlib.sha256(plain).hexdigest()
+        assert (verified is not None) == (whole is not None and whole[1] == expected)
+        return whole
+
+    fuzz(count, st.one_of(map(offered_idx, PLAIN)), read)
+
+
+TRIAL = "r1-a"
+PARAMS = np.linspace(-1, 1, 2 * 5 * 3, dtype=np.float32).reshape(2, 5, 3)
+
+
+@checked
+@counts
+def test_params_are_an_array_of_three_dimensions_or_none(folder, fuzz, count):
+    path = folder / "params" / f"{TRIAL}.npy"
+    path.parent.mkdir()
+    np.save(path, PARAMS)
+    whole = path.read_bytes()
+
+    def read(data):
+        path.write_bytes(data)
+        array = store.read_params(folder, TRIAL)
+        if array is not None:
+            assert (array.dtype, array.ndim) == (np.float32, 3)
+            assert array.tobytes("A") in data
+        return array
+
+    fuzz(count, damaged([whole], BINARY) | damaged([whole], TEXT) | noise(whole), read)
+
+
+def lines(folder, format_=FORMAT):
+    """Return three records of a run as its file has them, and the run's folder."""
+    records = [*trials(case(), 0.5, 0.25), *trials(case("jax"), 0.125)]
+    write(folder, run(case(), case("jax")), *records)
+    path = folder / "trials.jsonl"
+    if format_ < FORMAT:
+        written = [json.loads(line) for line in path.read_bytes().splitlines()]
+        for each in written:
+            each.pop("check", None)
+        path.write_bytes(b"".join(text(each | {"format": format_}) + b"\n" for each in written))
+    return path
+
+
+def offered_lines(whole):
+    """Draw a run's records, damaged or one of them odd, or something else altogether."""
+    documents = [json.loads(line) for line in whole.splitlines()]
+    lines = odd(documents).map(lambda several: [each + b"\n" for each in several])
+    return damaged([whole], TEXT) | lines | noise(whole)
+
+
+def records_in(path):
+    """Return the function that reads what a run's file of trials holds now."""
+
+    def read(data):
+        path.write_bytes(data)
+        return tried(store.read_records, path.parent)
+
+    return read
+
+
+@checked
+@counts
+def test_records_are_those_that_were_written_or_refused(folder, fuzz, count):
+    path = lines(folder / "run")
+    whole = path.read_bytes()
+    original = store.read_records(path.parent)
+    reader = records_in(path)
+
+    def read(data):
+        found = reader(data)
+        if found is not None:
+            assert all(each in original for each in found)
+            assert len({each.trial for each in found}) == len(found)
+        return found
+
+    fuzz(count, offered_lines(whole), read)
+
+
+@checked
+@counts
+def test_older_records_give_numbers_or_are_refused(folder, fuzz, count):
+    path = lines(folder / "run", 4)
+    whole = path.read_bytes()
+    plan, reader = store.read_run(path.parent), records_in(path)
+    there = {"here": environment()}
+
+    def read(data):
+        found = reader(data)
+        if found is not None:
+            for row in summary.rows(found, there, plan):
+                assert row.epoch is None or good(row.epoch.mean)
+        return found
+
+    fuzz(count, offered_lines(whole), read)
+
+
+def good(value):
+    return value is None or (math.isfinite(value) and value > 0)
+
+
+TERMS = Terms(Rule(0.02), 0.2, across_machines=True)
+
+
+def compared(path, document, times):
+    """Return the function that reads a tool's file and compares it with the one it was made of."""
+    path.write_bytes(text(document))
+    original = formats.read(path)
+
+    def read(data):
+        path.write_bytes(data)
+        side = tried(formats.read, path)
+        if side is not None:
+            plain = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+            expected = times(json.loads(plain))
+            assert repr({name: each.processes for name, each in side.series.items()}) == repr(
+                expected
+            )
+            shows(judged(original, side, lambda _: None, TERMS))
+        return side
+
+    return read
+
+
+def shows(found):
+    """See that a comparison has numbers or none, and can be shown wherever it may be."""
+    for each in found.cases:
+        assert all(map(good, [*each.seconds, each.ratio and each.ratio.mean]))
+    for style in ("json", "markdown", "github"):
+        said = shown.text(gate.shown(found), style)
+        assert calm(said.replace("\n", ""))
+
+
+def of_pytest_benchmark(document):
+    return {each["fullname"]: (tuple(map(float, each["stats"]["data"])),)
+            for each in document["benchmarks"]}  # fmt: skip
+
+
+def of_pyperf(document):
+    found = {}
+    for each in document["benchmarks"]:
+        first, shared = each["runs"][0].get("metadata", {}), document.get("metadata") or {}
+        name = {**shared, **each.get("metadata", {}), **first}["name"]
+        found[name] = tuple(tuple(map(float, run["values"]))
+                            for run in each["runs"] if run.get("values"))  # fmt: skip
+    return found
+
+
+def offered(document):
+    """Draw a tool's document, damaged or odd, or something else altogether."""
+    whole = [text(document), gzip.compress(text(document), mtime=0)]
+    damage = damaged(whole[:1], TEXT) | damaged(whole, BINARY)
+    return damage | odd([document]) | noise(whole[0])
+
+
+@counts
+def test_files_of_pytest_benchmark_are_compared_or_refused(folder, fuzz, count):
+    read = compared(folder / "file.json", SAVED, of_pytest_benchmark)
+    fuzz(count, offered(SAVED), read)
+
+
+@counts
+def test_files_of_pyperf_are_compared_or_refused(folder, fuzz, count):
+    fuzz(count, offered(KEPT), compared(folder / "file.json", KEPT, of_pyperf))
