@@ -1,11 +1,11 @@
 """Several runs as text: a table of the runs, tables of their cases, the page with its charts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.error import UserError
-from bench.history import Course, Entry, Past, Stored, Track
+from bench.history import Course, Entry, Kept, Past, Stored, Track, keep
 from bench.report import files, history_charts, markdown, numbers, tables
 from bench.report.prose import escape
 from bench.report.sections import Picture
@@ -32,15 +32,15 @@ class Group:
     courses: tuple[Course, ...]
 
 
-def read(folder: Path) -> Stored:
-    """Read a run; raises UserError where the folder holds none."""
+def read(folder: Path) -> Kept:
+    """Read a run, of which no record is kept; raises UserError where the folder holds none."""
     run, records = read_run(folder), read_records(folder)
-    return Stored(folder.resolve().name, run, records, read_environments(folder))
+    return keep(Stored(folder.resolve().name, run, records, read_environments(folder)))
 
 
-def remarks(stored: Sequence[Stored], found: Sequence[Track]) -> list[str]:
+def remarks(kept: Iterable[Kept], found: Sequence[Track]) -> list[str]:
     """Say what is not in the tables, and what they must not be read as."""
-    empty = [f"{one.folder} has no record: left out." for one in stored if not one.records]
+    empty = [f"{one.folder} has no record: left out." for one in kept if one.empty]
     return [*empty, *[APART] * (len(found) > 1), NOT_JUDGED]
 
 

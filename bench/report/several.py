@@ -11,6 +11,7 @@ from bench import noise as noises
 from bench import run as runner
 from bench.error import UserError
 from bench.machine import fingerprint
+from bench.noise import Noise
 from bench.report import loaded, numbers, tables
 from bench.report.loaded import Loaded
 from bench.report.prose import Contents
@@ -18,6 +19,8 @@ from bench.report.tables import Table
 from bench.result import Environment, Record
 from bench.summary import Row
 
+# So many machines, or runs of one, can be read side by side: a column, a colour, a paragraph each.
+BESIDE = 20
 NOTE = (
     "Epochs with their 95 % intervals, a machine a column, and the largest parity error of a row. "
     "No ratio is taken across machines: the processor differs, but so do the libraries that a "
@@ -49,6 +52,7 @@ class _Part(NamedTuple):
     machine: str
     named: str
     missing: int
+    noise: Noise
 
 
 def read(folders: Iterable[Path]) -> list[Measured]:
@@ -78,7 +82,9 @@ def _apart(folder: Path, whole: Loaded) -> Iterator[_Part]:
             rows=summary.rows(records, there, whole.run), figures=figures.rows(records, there),
         )  # fmt: skip
         named = next((str(each.machine.get("name")) for each in there.values()), "unknown machine")
-        yield _Part(folder, run, machine, named, missing)
+        noise = noises.noise(run.main_records, there)
+        # Without its records: of many runs they would fill the memory.
+        yield _Part(folder, replace(run, records=()), machine, named, missing, noise)
 
 
 def _machine(of: Environment) -> str:
@@ -100,8 +106,7 @@ def _names(parts: Sequence[_Part]) -> list[str]:
 
 def _measured(part: _Part, name: str) -> Measured:
     run = replace(part.run, rows=[replace(row, where=name) for row in part.run.rows])
-    noise = noises.noise(run.main_records, run.environments)
-    return Measured(name, part.folder, Contents(run, (), {}, part.missing, noise))
+    return Measured(name, part.folder, Contents(run, (), {}, part.missing, part.noise))
 
 
 class Problem(NamedTuple):
