@@ -1,6 +1,8 @@
 """How long a plan will take, from what earlier trials took: never a guess typed in by hand."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
@@ -16,6 +18,24 @@ RUNS = 5
 Kind = tuple[str, str, str]  # workload, implementation, device
 
 
+@dataclass(slots=True)
+class Mean:
+    """Of numbers that come one by one: what it takes does not grow with how many there were."""
+
+    total: float = 0.0
+    count: int = 0
+
+    def add(self, value: float) -> None:
+        """Take one more."""
+        self.total += value
+        self.count += 1
+
+    @property
+    def value(self) -> float:
+        """The mean of one number at least."""
+        return self.total / self.count
+
+
 class Estimate:
     """Seconds a trial takes: the mean of its own kind and size, else of its kind, else of all.
 
@@ -24,7 +44,7 @@ class Estimate:
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
-        self._seconds: dict[Kind, dict[Size, list[float]]] = {}
+        self._seconds: dict[Kind, dict[Size, Mean]] = {}
         for record in records:
             self.add(record)
 
@@ -32,25 +52,28 @@ class Estimate:
         """Learn from one more trial."""
         if record.wall_seconds is not None:
             sizes = self._seconds.setdefault(_kind(record.case), {})
-            sizes.setdefault(size_of(record.case), []).append(record.wall_seconds)
+            sizes.setdefault(size_of(record.case), Mean()).add(record.wall_seconds)
 
     def seconds(self, trials: Iterable[Trial]) -> float | None:
         """Return the time of some trials together, or None where nothing is known."""
         if not self._seconds:
             return None
         overall = fmean(_mean(sizes) for sizes in self._seconds.values())
-        return sum(self._of(trial.case, overall) for trial in trials)
+        cases = [trial.case for trial in trials]
+        # A case is one object in all rounds of a plan: asked for once, however many they are.
+        counts, each = Counter(map(id, cases)), {id(case): case for case in cases}
+        return sum(count * self._of(each[key], overall) for key, count in counts.items())
 
     def _of(self, case: Case, overall: float) -> float:
         sizes = self._seconds.get(_kind(case))
         if sizes is None:
             return overall
         same = sizes.get(size_of(case))
-        return fmean(same) if same else _mean(sizes)
+        return same.value if same else _mean(sizes)
 
 
-def _mean(sizes: Mapping[Size, Sequence[float]]) -> float:
-    return fmean(fmean(known) for known in sizes.values())
+def _mean(sizes: Mapping[Size, Mean]) -> float:
+    return fmean(known.value for known in sizes.values())
 
 
 def _kind(case: Case) -> Kind:

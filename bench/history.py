@@ -7,7 +7,7 @@ them: that two intervals of different nights part does not show that anything go
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench import moment, summary
 from bench.error import UserError
@@ -44,9 +44,9 @@ class Same:
 class Past:
     """What one run measured at one origin.
 
-    number: its place among all runs, from 1. folder: its name. created: UTC. rows: by case, those
-    of a sweep's other sizes left out. software: versions by name. beneath: the same of what each
-    case runs on.
+    number: its place among all runs, from 1; 0 until all are known. folder: its name. created: UTC.
+    rows: by case, those of a sweep's other sizes left out. software: versions by name. beneath: the
+    same of what each case runs on.
     """
 
     number: int
@@ -106,23 +106,45 @@ class Stored:
     faults: Sequence[str] = ()
 
 
-def tracks(stored: Iterable[Stored]) -> list[Track]:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a run: not its records, which of many runs would fill the memory.
+
+    run: its own name. empty: whether it has no record. pasts: not numbered yet. faults: what is
+    left out of it, and why, a line each.
+    """
+
+    folder: str
+    run: str
+    created: dt.datetime
+    empty: bool
+    pasts: Sequence[Past]
+    faults: Sequence[str]
+
+
+def keep(one: Stored) -> Kept:
+    """Derive all that is shown of a run; raises UserError."""
+    return Kept(one.folder, one.run.run, _created(one), not one.records, _pasts(one), one.faults)
+
+
+def tracks(kept: Iterable[Kept]) -> list[Track]:
     """Return a track for each origin, in the order of their first runs; raises UserError."""
     by_origin: defaultdict[tuple[str, str], list[Past]] = defaultdict(list)
-    for number, one in enumerate(_sorted(stored), 1):
-        for past in _pasts(number, one):
-            by_origin[past.origin.machine, past.origin.digest].append(past)
+    for number, one in enumerate(_sorted(kept), 1):
+        for past in one.pasts:
+            origin = past.origin.machine, past.origin.digest
+            by_origin[origin].append(replace(past, number=number))
     return [Track(pasts[0].origin, tuple(pasts), _courses(pasts)) for pasts in by_origin.values()]
 
 
-def _sorted(stored: Iterable[Stored]) -> list[Stored]:
+def _sorted(kept: Iterable[Kept]) -> list[Kept]:
     """Sort by creation; refuse a run that is there twice, which would be its own predecessor."""
-    found = sorted(stored, key=lambda one: (_created(one), one.folder))
+    found = sorted(kept, key=lambda one: (one.created, one.folder))
     seen: dict[str, str] = {}
     for one in found:
-        if one.run.run in seen:
-            raise UserError(f"{seen[one.run.run]} and {one.folder} are one run; name it once")
-        seen[one.run.run] = one.folder
+        if one.run in seen:
+            raise UserError(f"{seen[one.run]} and {one.folder} are one run; name it once")
+        seen[one.run] = one.folder
     return found
 
 
@@ -135,23 +157,23 @@ def _created(one: Stored) -> dt.datetime:
         ) from None
 
 
-def _pasts(number: int, one: Stored) -> list[Past]:
+def _pasts(one: Stored) -> list[Past]:
     """Return what a run measured, apart by origin: it may have been resumed on another machine."""
     apart: defaultdict[Origin, list[Record]] = defaultdict(list)
     for record in one.records:
         if (environment := one.environments.get(record.environment)) is not None:
             apart[_origin(environment)].append(record)
-    return [_past(number, one, origin, records) for origin, records in apart.items()]
+    return [_past(one, origin, records) for origin, records in apart.items()]
 
 
-def _past(number: int, one: Stored, origin: Origin, records: Sequence[Record]) -> Past:
+def _past(one: Stored, origin: Origin, records: Sequence[Record]) -> Past:
     rows = [row for row in summary.rows(records, one.environments, one.run) if not row.swept]
     where: defaultdict[Same, dict[str, Environment]] = defaultdict(dict)
     for record in records:
         where[_same(record.case)][record.environment] = one.environments[record.environment]
     everywhere = {id_: each for found in where.values() for id_, each in found.items()}
     return Past(
-        number, one.folder, _created(one), origin,
+        0, one.folder, _created(one), origin,
         rows={_same(row.case): row for row in rows},
         software=versions(everywhere.values()),
         beneath={

@@ -21,6 +21,14 @@ def quotient(slower: Mapping[int, float], faster: Mapping[int, float]) -> Interv
     return interval([slower[number] / faster[number] for number in both]) if both else None
 
 
+def apart(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return rows by where they are from: of two places no two are compared."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.where, []).append(row)
+    return found
+
+
 def comparable(all_rows: Iterable[Row], row: Row) -> list[Row]:
     """Return the ranked rows of the same machine, objective, workload, device, size and so on."""
     group = _group(row)

@@ -1,9 +1,10 @@
-"""A made-up run as large as anybody may want: a published one's records, at many sizes and rounds.
+"""Made-up runs as large as anybody may want: a published one's records, at many sizes and rounds.
 
 Times are the published ones, times what a size costs, times a spread that a round's number decides
 and that comes round again: a run of twice the rounds has the same means, and narrower intervals.
 """
 
+import datetime as dt
 import random
 import shutil
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from bench import machine, store
-from bench.result import Case, Record
+from bench.result import Case, Record, Run
 
 PUBLISHED = machine.ROOT / "results" / "reference" / "amd-epyc-2-cores"
 IMPLEMENTATIONS = 10
@@ -21,6 +22,7 @@ BATCH_SIZES = (32, 64, 128, 384, 1920)
 SAMPLES = (9600, 19200, 48000, 96000, 192000)
 THREADS = (2, 1)
 PERIOD = 4
+FIRST = dt.datetime(2025, 1, 1, 2, 17, tzinfo=dt.UTC)
 
 
 def write(
@@ -34,10 +36,7 @@ def write(
     published = store.read_records(PUBLISHED)
     plan = store.read_run(PUBLISHED)
     first = plan.cases[0].workload
-    every = [one for one in published if one.kind == "trial" and one.round == 1
-             and one.case in plan.cases and one.case.workload == first
-             and one.case.objective == "softmax"]  # fmt: skip
-    kept = every[:implementations]
+    kept = _templates(published, plan)[:implementations]
     sizes = list(product(samples, batch_sizes, THREADS))
     # The first size is the one that the tables compare.
     sizes.sort(key=lambda size: size != (48000, 32, 2))
@@ -53,6 +52,35 @@ def write(
         for one in (*probes, *_trials(cases, templates, rounds)):
             stream.write(encoder.encode(one) + b"\n")
     return len(cases) * rounds
+
+
+def write_several(folder: Path, runs: int, rounds: int = 10) -> list[Path]:
+    """Write so many nights' runs on one machine, ten trials a round; return their folders."""
+    plan, published = store.read_run(PUBLISHED), store.read_records(PUBLISHED)
+    kept = _templates(published, plan)[:IMPLEMENTATIONS]
+    cases = [one.case for one in kept]
+    templates = {one.case.implementation: one for one in kept}
+    folders = [folder / f"night-{number:04}" for number in range(1, runs + 1)]
+    for number, each in enumerate(folders):
+        name = f"night-{number}"
+        store.create(each, msgspec.structs.replace(
+            plan, cases=tuple(cases), sweep=(), skipped=(), figures=(), ceilings=(), run=name,
+            rounds={cases[0].workload: rounds}, created=str(FIRST + dt.timedelta(days=number)),
+        ))  # fmt: skip
+        shutil.copytree(PUBLISHED / "environments", each / "environments", dirs_exist_ok=True)
+        with (each / "trials.jsonl").open("wb") as stream:
+            for one in _trials(cases, templates, rounds):
+                record = msgspec.structs.replace(one, run=name)
+                stream.write(msgspec.json.encode(record) + b"\n")
+    return folders
+
+
+def _templates(published: list[Record], plan: Run) -> list[Record]:
+    """Return a published trial of each implementation, of those that solve one problem."""
+    first = plan.cases[0].workload
+    return [one for one in published if one.kind == "trial" and one.round == 1
+            and one.case in plan.cases and one.case.workload == first
+            and one.case.objective == "softmax"]  # fmt: skip
 
 
 def _case(of: Case, size: tuple[int, int, int]) -> Case:

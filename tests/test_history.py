@@ -1,11 +1,13 @@
 """Runs in the order of their creation: what is compared with what, and what never is."""
 
+from dataclasses import replace
+
 import pytest
 from fixtures_records import MACHINE, bare, case, environment, run, trials
 
 from bench import history
 from bench.error import UserError
-from bench.history import Stored, tracks
+from bench.history import Stored, keep, tracks
 
 NUMPY = case("numpy", framework="numpy", extra="", devices=("cpu",))
 OTHER = {**MACHINE, "id": "fedcba987654", "name": "8-core Other CPU, 32 GiB"}
@@ -19,7 +21,7 @@ def stored(day, *records, cases=(), where=None, **changes):
     known = {record.case.slug: record.case for record in records}
     plan = run(*(known[slug] for slug in cases), run=f"of day {day}", created=created)
     here = where or {"here": environment(**changes)}
-    return Stored(f"day-{day}", plan, records, here)
+    return keep(Stored(f"day-{day}", plan, records, here))
 
 
 def entries(track, name):
@@ -40,12 +42,11 @@ def test_runs_stand_in_the_order_of_their_creation_however_they_are_named():
 
 
 def test_the_order_is_that_of_instants_not_of_texts():
-    early, late = stored(1, *trials(NUMPY, 0.5)), stored(2, *trials(NUMPY, 0.5))
-    early = Stored("east", run(NUMPY, run="e", created="2025-01-02T01:00:00+03:00"),
-                   early.records, early.environments)  # fmt: skip
-    late = Stored("utc", run(NUMPY, run="u", created="2025-01-01T23:00:00"),
-                  late.records, late.environments)  # fmt: skip
-    (track,) = tracks([late, early])
+    here, records = {"here": environment()}, trials(NUMPY, 0.5)
+    early = run(NUMPY, run="e", created="2025-01-02T01:00:00+03:00")
+    late = run(NUMPY, run="u", created="2025-01-01T23:00:00")
+    found = (Stored("utc", late, records, here), Stored("east", early, records, here))
+    (track,) = tracks(map(keep, found))
     assert [past.folder for past in track.pasts] == ["east", "utc"]
     assert track.pasts[0].created.isoformat() == "2025-01-01T22:00:00+00:00"
 
@@ -217,7 +218,7 @@ def test_the_case_shown_is_the_newest_runs():
 
 def test_a_run_that_is_named_twice_is_refused():
     one = stored(1, *trials(NUMPY, 0.4))
-    again = Stored("a copy", one.run, one.records, one.environments)
+    again = replace(one, folder="a copy")
     with pytest.raises(UserError, match="a copy and day-1 are one run; name it once"):
         tracks([one, again])
 
@@ -225,11 +226,11 @@ def test_a_run_that_is_named_twice_is_refused():
 def test_a_run_that_was_created_at_no_time_is_refused():
     plan = run(NUMPY, created="yesterday")
     with pytest.raises(UserError, match=r"broken/run\.json: created 'yesterday' is no time"):
-        tracks([Stored("broken", plan, [], {})])
+        keep(Stored("broken", plan, [], {}))
 
 
 def test_a_run_without_a_record_is_no_track_but_has_its_number():
-    empty = Stored("empty", run(NUMPY, run="empty"), [], {})
+    empty = keep(Stored("empty", run(NUMPY, run="empty"), [], {}))
     (track,) = tracks([empty, stored(3, *trials(NUMPY, 0.4))])
     assert [past.number for past in track.pasts] == [2]
     assert history.tracks([]) == []

@@ -1,18 +1,21 @@
 """The chart of a history: every time a point, and lines between neighbours only."""
 
+import datetime as dt
+
 import pytest
 from fixtures_records import MACHINE, bare, case, environment, run, trials
 
-from bench.history import Stored, tracks
+from bench.history import Stored, keep, tracks
 from bench.report import charts, history, history_charts
 
 NUMPY = case("numpy", framework="numpy")
 OTHER = {**MACHINE, "id": "fedcba987654"}
+BEFORE = dt.datetime(2024, 12, 31, 3, 4, 5, tzinfo=dt.UTC)
 
 
 def stored(day, *records, **changes):
-    plan = run(NUMPY, run=f"of day {day}", created=f"2025-01-{day:02}T03:04:05+00:00")
-    return Stored(f"day-{day}", plan, records, {"here": environment(**changes)})
+    plan = run(NUMPY, run=f"of day {day}", created=str(BEFORE + dt.timedelta(days=day)))
+    return keep(Stored(f"day-{day}", plan, records, {"here": environment(**changes)}))
 
 
 def drawn(*found):
@@ -77,14 +80,23 @@ def test_a_run_with_other_versions_has_a_mark_of_its_own_but_not_for_the_suites_
 def test_a_panel_spans_half_as_much_again_at_least_and_has_its_own_scale():
     chart = drawn(stored(1, *trials(NUMPY, 0.4), *trials(case("pytorch"), 3.0)),
                   stored(2, *trials(NUMPY, 0.401)))  # fmt: skip
-    for one in points(chart).values():
-        assert one["least"] < 400
-        assert one["most"] / one["least"] == pytest.approx(1.5)
+    first, second = points(chart).values()
+    assert first["least"] < 400
+    assert first["most"] / first["least"] == pytest.approx(1.5)
+    assert second.keys() == first.keys() - {"least", "most"}  # once is enough
     assert points(chart, "pytorch")[1]["least"] > 2000
     assert chart["resolve"]["scale"]["y"] == "independent"
     unseen = [one["encoding"]["y"]["field"] for one in chart["spec"]["layer"]
               if one["mark"].get("opacity") == 0]  # fmt: skip
     assert unseen == ["least", "most"]
+
+
+def test_of_many_runs_some_are_named_and_the_dots_are_small():
+    for count, named, size in ((10, 10, 45), (31, 8, 8), (100, 10, 8)):
+        layers = drawn(*(stored(day, *trials(NUMPY, 0.4)) for day in range(1, count + 1)))
+        axis = layers["spec"]["layer"][-1]["encoding"]["x"]["axis"]["values"]
+        assert (len(axis), axis[0]) == (named, 1)
+        assert layers["spec"]["layer"][-1]["mark"]["size"] == size
 
 
 def test_the_picture_has_a_panel_for_each_case_in_the_order_of_the_table():

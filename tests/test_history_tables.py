@@ -3,7 +3,7 @@
 import pytest
 from fixtures_records import MACHINE, bare, case, environment, run, trials, write
 
-from bench.history import Stored, tracks
+from bench.history import Stored, keep, tracks
 from bench.report import files, history
 
 NUMPY = case("numpy", framework="numpy")
@@ -13,7 +13,7 @@ OTHER = {**MACHINE, "id": "fedcba987654", "name": "8-core Other CPU, 32 GiB"}
 def stored(day, *records, **changes):
     plan = run(*{one.case.slug: one.case for one in records}.values(), run=f"of day {day}",
                created=f"2025-01-{day:02}T03:04:05+00:00")  # fmt: skip
-    return Stored(f"day-{day}", plan, records, {"here": environment(**changes)})
+    return keep(Stored(f"day-{day}", plan, records, {"here": environment(**changes)}))
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_it_says_that_nothing_is_judged_and_that_machines_are_apart():
 
 
 def test_a_run_without_a_record_is_named():
-    said = history.remarks([Stored("empty", run(NUMPY), [], {})], [])
+    said = history.remarks([keep(Stored("empty", run(NUMPY), [], {}))], [])
     assert said == ["empty has no record: left out.", history.NOT_JUDGED]
 
 
@@ -134,8 +134,9 @@ def test_without_the_extra_for_charts_the_page_is_written_all_the_same(
 
 def test_what_a_record_says_is_escaped(tmp_path):
     hostile = "<script>`a` | b"
-    found = stored(1, *trials(case(hostile), 0.5), machine={**MACHINE, "name": hostile})
-    text = page(tmp_path, [Stored(hostile, found.run, found.records, found.environments)])
+    named = environment(machine={**MACHINE, "name": hostile})
+    found = Stored(hostile, run(case(hostile)), trials(case(hostile), 0.5), {"here": named})
+    text = page(tmp_path, [keep(found)])
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
     (chart,) = tmp_path.glob("*.svg")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.ranking import times_fastest
+from bench.ranking import apart, times_fastest
 from bench.summary import Row
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ def frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
     import pandas as pd
 
     on_gpu = any(row.case.device == "gpu" for row in all_rows)
-    lines = [_flat(all_rows, row) | (_of_devices(row) if on_gpu else {}) for row in all_rows]
+    there = apart(all_rows)
+    lines = [
+        _flat(there[row.where], row) | (_of_devices(row) if on_gpu else {}) for row in all_rows
+    ]
     return pd.DataFrame(
         [{name: _harmless(value) for name, value in line.items()} for line in lines]
     )

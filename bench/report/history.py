@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.error import UserError
-from bench.history import Course, Entry, Past, Stored, Track
+from bench.history import Course, Entry, Kept, Past, Stored, Track, keep
 from bench.report import files, history_charts, markdown, numbers, tables
 from bench.report.prose import escape
 from bench.report.sections import Picture
@@ -32,18 +32,21 @@ class Group:
     courses: tuple[Course, ...]
 
 
-def read(folder: Path) -> Stored:
-    """Read what is whole of a run; raises UserError where the folder holds none."""
+def read(folder: Path) -> Kept:
+    """Read what is whole of a run, of which no record is kept.
+
+    Raises UserError where the folder holds none.
+    """
     run, found = read_run(folder), salvaged(folder)
     name = folder.resolve().name
-    return Stored(name, run, found.records, found.environments, found.faults)
+    return keep(Stored(name, run, found.records, found.environments, found.faults))
 
 
-def remarks(stored: Sequence[Stored], found: Sequence[Track]) -> list[str]:
+def remarks(kept: Sequence[Kept], found: Sequence[Track]) -> list[str]:
     """Say what is not in the tables, and what they must not be read as."""
-    empty = [f"{one.folder} has no record: left out." for one in stored if not one.records]
+    empty = [f"{one.folder} has no record: left out." for one in kept if one.empty]
     damaged = [f"{one.folder}: {len(one.faults)} left out, as {one.faults[0]}."
-               for one in stored if one.faults]  # fmt: skip
+               for one in kept if one.faults]  # fmt: skip
     return [*empty, *damaged, *[APART] * (len(found) > 1), NOT_JUDGED]
 
 

@@ -1,5 +1,6 @@
 """The chart of a case over several runs, as an Altair specification; needs the extra ``report``."""
 
+import math
 from collections.abc import Iterator, Sequence
 from statistics import geometric_mean
 from typing import Any
@@ -15,6 +16,8 @@ SUBTITLE = (
 # What a panel spans at least, as shares of the mean: noise is not blown up to its whole height.
 SPAN = (0.82, 1.23)
 KINDS = {"measured": "circle", "measured, with other versions than before": "triangle-up"}
+# So many runs can be named below a panel, and so many dots stand side by side in it.
+NAMED, BESIDE = 10, 30
 _WIDTH, _HEIGHT = 190, 130
 _COLUMNS = 3
 Points = list[dict[str, object]]
@@ -51,8 +54,9 @@ def _layers(runs: Sequence[int]) -> list[Any]:
 
     y = alt.Scale(type="log", nice=False, padding=8)
     axis = alt.Axis(tickCount=4, format="~r")
+    below = alt.Axis(labelAngle=0, values=runs[:: math.ceil(len(runs) / NAMED)])
     base = alt.Chart().encode(
-        x=alt.X("run:O", scale=alt.Scale(domain=runs), title="run", axis=alt.Axis(labelAngle=0))
+        x=alt.X("run:O", scale=alt.Scale(domain=runs), title="run", axis=below)
     )
     colour = alt.value(COLOURS["idiomatic"])
     shape = alt.Scale(domain=list(KINDS), range=list(KINDS.values()))
@@ -62,7 +66,8 @@ def _layers(runs: Sequence[int]) -> list[Any]:
         detail="segment:N", color=colour,
     )  # fmt: skip
     bar = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", scale=y), y2="high:Q", color=colour)
-    dot = base.mark_point(size=45, filled=True, opacity=1).encode(
+    size = 45 if len(runs) <= BESIDE else 8
+    dot = base.mark_point(size=size, filled=True, opacity=1).encode(
         y=alt.Y("ms:Q", scale=y), color=colour,
         shape=alt.Shape("what:N", scale=shape, title=None, legend=legend),
         tooltip=["name:N", "run:O", "created:N", "ms:Q", "low:Q", "high:Q", "changed:N"],
@@ -78,16 +83,19 @@ def _span(base: Any, scale: Any, end: str) -> Any:
 
 
 def _points(course: Course) -> Iterator[dict[str, object]]:
-    """Yield a point for each run with a time; those between two gaps are one segment."""
+    """Yield a point for each run with a time; those between two gaps are one segment.
+
+    The first has the ends of what the panel spans.
+    """
     times = [entry.row.epoch.mean for entry in course.entries
              if entry.timed and entry.row and entry.row.epoch]  # fmt: skip
-    segment = 0
+    segment, mean = 0, 1e3 * geometric_mean(times or (1,))
+    ends = {"least": mean * SPAN[0], "most": mean * SPAN[1]}
     for entry in course.entries:
         segment += not entry.timed
         if entry.timed:
-            mean = 1e3 * geometric_mean(times)
-            ends = {"least": mean * SPAN[0], "most": mean * SPAN[1]}
             yield {"name": tables.name(course.case), "segment": segment, **_point(entry), **ends}
+            ends = {}
 
 
 def _point(entry: Entry) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bench.ranking import apart
 from bench.report import html, prose, tables, vega
 from bench.report.prose import Contents
 from bench.report.tables import Column
@@ -58,11 +59,12 @@ def compared(rows: Sequence[Row]) -> dict[str, Any]:
     shown = [row for name in tables.workloads(rows) for row in tables.measured(rows, name)]
     chosen = [_choices(row) for row in shown]
     names = dict.fromkeys(name for each in chosen for name in each)
+    there = apart(rows)
     return {
         "columns": columns,
         "choices": {name: sorted({each[name] for each in chosen}) for name in names},
         "lines": [
-            {"choices": choices, "cells": [_cell(column, rows, row) for column in columns]}
+            {"choices": choices, "cells": [_cell(each, there[row.where], row) for each in columns]}
             for row, choices in zip(shown, chosen, strict=True)
         ],
     }

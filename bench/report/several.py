@@ -9,12 +9,15 @@ from typing import NamedTuple
 from bench import noise as noises
 from bench.error import UserError
 from bench.machine import fingerprint
+from bench.noise import Noise
 from bench.report import loaded, numbers, tables
 from bench.report.loaded import Loaded
 from bench.report.prose import Contents
 from bench.report.tables import Table
 from bench.summary import Row
 
+# So many machines, or runs of one, can be read side by side: a column, a colour, a paragraph each.
+BESIDE = 20
 NOTE = (
     "Epochs with their 95 % intervals, a machine a column, and the largest parity error of a row. "
     "No ratio is taken across machines: the processor differs, but so do the libraries that a "
@@ -43,6 +46,7 @@ class Measured:
 class _Part(NamedTuple):
     folder: Path
     run: Loaded
+    noise: Noise
 
     @property
     def machine(self) -> str:
@@ -61,8 +65,14 @@ def read(folders: Iterable[Path]) -> list[Measured]:
         found = loaded.apart(folder)
         if (before := seen.setdefault(found[0].run.run, folder)) is not folder:
             raise UserError(f"{before} and {folder} are one run; name it once")
-        parts += [_Part(folder, each) for each in found]
+        parts += [_part(folder, each) for each in found]
     return [_measured(part, name) for part, name in zip(parts, _names(parts), strict=True)]
+
+
+def _part(folder: Path, run: Loaded) -> _Part:
+    """Keep of a run what is shown: its records, of many runs, would fill the memory."""
+    noise = noises.noise(run.main_records, run.environments)
+    return _Part(folder, replace(run, records=()), noise)
 
 
 def _names(parts: Sequence[_Part]) -> list[str]:
@@ -80,8 +90,7 @@ def _names(parts: Sequence[_Part]) -> list[str]:
 
 def _measured(part: _Part, name: str) -> Measured:
     run = replace(part.run, rows=[replace(row, where=name) for row in part.run.rows])
-    noise = noises.noise(run.main_records, run.environments)
-    return Measured(name, part.folder, Contents(run, (), {}, run.missing, noise))
+    return Measured(name, part.folder, Contents(run, (), {}, run.missing, part.noise))
 
 
 class Problem(NamedTuple):

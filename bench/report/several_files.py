@@ -11,7 +11,7 @@ from bench.report.finding import machine_of
 from bench.report.prose import escape
 from bench.report.sections import Section
 from bench.report.several import Measured
-from bench.report.several_sections import sections
+from bench.report.several_sections import CROWDED, sections
 from bench.summary import Row
 
 
@@ -54,6 +54,8 @@ def _way(folder: Path, output: Path) -> str:
 
 def _findings(found: Sequence[Measured], workload: str) -> list[str]:
     """Say what was found on each machine, in a paragraph each."""
+    if len(found) > several.BESIDE:
+        return [CROWDED]
     return [
         " ".join([*_lead(each), *prose.found(each.of, shown)])
         for each in found if (shown := tables.measured(each.rows, workload))

@@ -5,22 +5,30 @@ from functools import partial
 
 from bench.report import prose, several_charts, tables
 from bench.report.sections import Picture, Section
-from bench.report.several import Alike, Measured, Problem, alike, machines, overview
+from bench.report.several import BESIDE, Alike, Measured, Problem, alike, machines, overview
 from bench.report.tables import Table
 
 COMPARED = "The machines compared"
+REST = "ceiling, starts, growth and memory are"
+CROWDED = (
+    f"More than {BESIDE} cannot be read side by side: the table of all rows has them, and "
+    "`python -m bench history` puts the runs of each machine in their order."
+)
 NOT_ALIKE = "No problem was given to two of them: their sizes, their devices or their data differ."
 
 
 def sections(found: Sequence[Measured], ways: Sequence[str]) -> list[Section]:
     """Return the sections in their order; ways: where each run's own report is."""
+    compared = Section(COMPARED, [], CROWDED)
+    if len(found) <= BESIDE:
+        compared = Section(COMPARED, machines(found), NOT_ALIKE, list(_pictures(found)))
     return [
-        Section(COMPARED, machines(found), NOT_ALIKE, list(_pictures(found))),
+        compared,
         Section("The runs", [overview(found)], "", remarks=_elsewhere(found, ways)),
         Section(prose.FIGURES, list(_figures(found)), prose.NO_FIGURES),
         Section(prose.FAULTS, list(_faults(found)), prose.NO_FAULTS),
         Section(prose.NOISE, [_noise(found)], ""),
-        Section(prose.MACHINE, [_machine(each) for each in found], ""),
+        Section(prose.MACHINE, list(_machines(found)), ""),
     ]
 
 
@@ -38,8 +46,10 @@ def _picture(name: str, problem: Problem, rows: Alike, names: Sequence[str]) -> 
 
 def _elsewhere(found: Sequence[Measured], ways: Sequence[str]) -> list[str]:
     """Say where the rest of each run is: what is only about one machine."""
+    if len(found) > BESIDE:
+        return [f"{REST} in the report of a run alone: python -m bench report RUN"]
     lines = dict.fromkeys(
-        f"{each.folder.name}: ceiling, starts, growth and memory are in its own report: {way}"
+        f"{each.folder.name}: {REST} in its own report: {way}"
         for each, way in zip(found, ways, strict=True)
     )
     lines |= dict.fromkeys(f"{each.folder.name}: left out: {line}"
@@ -65,14 +75,35 @@ def _faults(found: Sequence[Measured]) -> Iterator[Table]:
 
 
 def _noise(found: Sequence[Measured]) -> Table:
-    """Put the measures of noise side by side, a machine a column."""
+    """Put the measures of noise side by side, a machine a column; a line where they are many."""
     each = [tables.noise(one.of.noise) for one in found]
+    if len(found) > BESIDE:
+        measures = (line[0] for line in each[0].lines)
+        lines = [[one.name, *(line[1] for line in its.lines)]
+                 for one, its in zip(found, each, strict=True)]  # fmt: skip
+        return Table("What moved in each run", ("machine", *measures), lines, 1)
     lines = [[its[0][0], *(line[1] for line in its)]
              for its in zip(*(table.lines for table in each), strict=True)]  # fmt: skip
     return Table("What moved in each run", ("what", *(one.name for one in found)), lines, 1)
 
 
-def _machine(found: Measured) -> Table:
+def _machines(found: Sequence[Measured]) -> Iterator[Table]:
+    """Yield a table for each machine and software; runs that had the same share it."""
+    same: dict[tuple[str, ...], list[Measured]] = {}
+    for each in found:
+        same.setdefault(_facts(each), []).append(each)
+    for facts, its in same.items():
+        runs = (line for each in its for line in _run(each))
+        more = f" and {len(its) - 1} more" * (len(its) > 1)
+        lines = [[line] for line in dict.fromkeys((*runs, *facts))]
+        yield Table(its[0].name + more, ("command, machine and software",), lines, 1)
+
+
+def _run(found: Measured) -> list[str]:
+    run = found.of.run.run
+    return [prose.command(run), prose.machine(run, {})[0]]
+
+
+def _facts(found: Measured) -> tuple[str, ...]:
     run = found.of.run
-    lines = [prose.command(run.run), *prose.machine(run.run, run.environments)]
-    return Table(found.name, ("command, machine and software",), [[line] for line in lines], 1)
+    return tuple(prose.machine(run.run, run.environments)[1:])

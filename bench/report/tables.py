@@ -9,7 +9,7 @@ from bench.contract import Device
 from bench.figures import FigureRow
 from bench.intervals import Interval
 from bench.noise import Noise
-from bench.ranking import times_fastest
+from bench.ranking import apart, times_fastest
 from bench.report import numbers
 from bench.result import Case
 from bench.summary import Row
@@ -121,7 +121,8 @@ def workloads(rows: Sequence[Row]) -> list[str]:
 
 def cells(rows: Sequence[Row], shown: Sequence[Row], chosen: Sequence[Column]) -> list[list[str]]:
     """Return the text of every cell, a list a row."""
-    return [[column.cell(rows, row) for column in chosen] for row in shown]
+    there = apart(rows)
+    return [[column.cell(there[row.where], row) for column in chosen] for row in shown]
 
 
 def name(case: Case) -> str:

@@ -19,13 +19,13 @@ def history(
     from bench.report import history as page
     from bench.report import terminal
 
-    stored = [page.read(folder) for folder in folders]
-    found = past.tracks(stored)
+    kept = [page.read(folder) for folder in folders]
+    found = past.tracks(kept)
     for track in found:
         for table in (page.runs(track), *map(page.cases, page.groups(track))):
             console.print("\n", terminal.laid_out(table), sep="")
     console.print("\n", end="")
-    said = page.remarks(stored, found)
+    said = page.remarks(kept, found)
     for remark in said:
         console.print(remark, soft_wrap=True, markup=False)
     if output is not None:
