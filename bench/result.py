@@ -24,7 +24,9 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # exact as a float
 Value = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 Deviation = Annotated[float, msgspec.Meta(ge=0, le=1e100)]
-Rounds = Annotated[int, msgspec.Meta(ge=0, le=10_000)]  # the command line allows a tenth
+Rounds = Annotated[int, msgspec.Meta(ge=0, le=10_000)]  # a plan's; --rounds allows a tenth
+# A precision takes no more: a spread so large is not measured away.
+MOST_ROUNDS = 1000
 Precision = Annotated[float, msgspec.Meta(ge=1e-6, le=1)]
 
 

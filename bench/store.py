@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bench import arrays, durable, environments, lines, regular, strict, trials
 from bench.environments import plain
 from bench.error import UserError
-from bench.result import Environment, Record, Run
+from bench.result import MOST_ROUNDS, Environment, Record, Run
 from bench.strict import DamagedError
 
 # Of a plan.
@@ -128,7 +128,8 @@ def read_run(folder: Path) -> Run:
     lacking = {case.workload for case in found.cases} - found.rounds.keys()
     if lacking:
         raise UserError(f"{path}: it has no rounds of {' or '.join(sorted(lacking))}; delete it")
-    planned = sum(found.rounds[case.workload] for case in found.cases)
+    most = MOST_ROUNDS if found.precision else 0
+    planned = sum(max(most, found.rounds[case.workload]) for case in found.cases)
     if planned + found.sweep_rounds * len(found.sweep) > MOST_TRIALS:
         raise UserError(f"{path}: it plans more than {MOST_TRIALS:,} trials; delete it")
     return found

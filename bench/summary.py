@@ -16,11 +16,8 @@ import msgspec
 from bench.ceiling import Ceiling, Place, ceilings
 from bench.intervals import Interval, interval, rounds_needed
 from bench.plan import distributions, size_of
-from bench.result import Case, Environment, Record, Run
+from bench.result import MOST_ROUNDS, Case, Environment, Record, Run
 from bench.sizes import Size
-
-# What no run comes to: a spread that would take more is none of these measurements'.
-MOST_ROUNDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)

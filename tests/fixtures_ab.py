@@ -13,6 +13,7 @@ from bench import store
 from bench.gate.comparison import Comparison, Pairing
 from bench.gate.version import Version
 from bench.result import FORMAT, Record, Trial
+from bench.runner import Planned
 
 NUMPY = {
     "module": "softmax_numpy", "framework": "numpy", "extra": "", "devices": ("cpu",),
@@ -58,14 +59,15 @@ class Pretended:
     stop: tuple[str, int] | None = None
     trials: list[Trial] = field(default_factory=list)
     clock: float = 1000.0
+    run: str = "a run"
 
     def now(self) -> float:
         """Seconds of a clock that only measuring moves."""
         return self.clock
 
-    def begin(self, folder: Path, *_given: Any, **_named: Any) -> "Pretended":
+    def begin(self, folder: Path, planned: Planned, *_given: Any, **_named: Any) -> "Pretended":
         """Be the runner of a folder."""
-        self.folder = folder
+        self.folder, self.run = folder, planned.run
         store.add_environment(folder, environment())
         return self
 
@@ -79,8 +81,8 @@ class Pretended:
         if trial.slowdown is not None and trial.slowdown.every == 1:
             epoch *= 1 + trial.slowdown.share
         started = dt.datetime.fromtimestamp(self.clock, dt.UTC).isoformat(timespec="milliseconds")
-        of = {"trial": trial.id, "version": trial.version, "slowdown": trial.slowdown,
-              "started": started}  # fmt: skip
+        of = {"run": self.run, "trial": trial.id, "version": trial.version,
+              "slowdown": trial.slowdown, "started": started}  # fmt: skip
         wrong = self.becomes.get((trial.version, trial.round))
         record = (
             bare(trial.case, trial.round, **of, **wrong) if wrong else self._well(trial, epoch, of)

@@ -2,6 +2,7 @@
 
 from fixtures_records import MACHINE, case, environment, run, trials
 from fixtures_records import write as write_run
+from msgspec.structs import replace
 
 from bench import store
 
@@ -24,6 +25,8 @@ def write(folder):
     ]
     planned = run(*cases, command=f"python -m bench run {HOSTILE}", run=HOSTILE,
                   rounds={each.workload: 2 for each in cases})  # fmt: skip
+    # What is written in a file's name may not be so long.
+    records = [replace(each, trial=f"r{at}") for at, each in enumerate(records)]
     machine = {**MACHINE, "name": HOSTILE}
     written = write_run(folder, planned, *records, machine=machine)
     other = environment(id="second", machine=machine, software={"python": HOSTILE})

@@ -219,6 +219,14 @@ def test_runs_of_different_machines_are_not_compared(saved, capsys):
     assert "different machines" in out
 
 
+def test_a_run_of_two_machines_agrees_with_none(saved, capsys):
+    folders = [saved(name, 1.0, 2.0) for name in ("first", "second")]
+    for folder in folders:
+        store.add_environment(folder, environment(id="there", machine={"id": "another"}))
+    assert agreed(*folders) == 4
+    assert "different machines" in capsys.readouterr().out
+
+
 def test_the_name_of_a_machine_does_not_tell_it_from_another(saved):
     second = saved("second", 1.0, 2.0, machine={**MACHINE, "name": "a new name"})
     assert agreed(saved("first", 1.0, 2.0), second) == 0

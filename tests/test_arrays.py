@@ -64,6 +64,7 @@ def test_a_made_up_header_that_is_true_is_read(path):
         (promising("exit()"), "no array of numbers"),
         (promising("(" * 9000), "no array of numbers"),
         (saved(STACK)[:20], "no array of numbers"),
+        (saved(STACK).replace(b"\x76\x00{", b"\x36\x00{"), "no array of numbers"),
         (saved(STACK).replace(b"NUMPY\x01", b"NUMPY\x02"), "no array of numbers"),
         (b"PK\x03\x04", "no array of numbers"),
         (b"", "no array of numbers"),

@@ -97,6 +97,13 @@ def test_an_own_run_without_a_record_is_none(tmp_path):
     assert len(estimate.earlier(tmp_path)) == 1
 
 
+def test_what_is_whole_of_a_damaged_run_counts(tmp_path):
+    runs(tmp_path, "damaged")
+    with (tmp_path / "damaged" / "trials.jsonl").open("ab") as stream:
+        stream.write(b"no record\n")
+    assert [record.wall_seconds for record in estimate.earlier(tmp_path)] == [1]
+
+
 def test_a_damaged_run_is_passed_over(tmp_path):
     runs(tmp_path, "damaged", "whole")
     (tmp_path / "damaged" / "trials.jsonl").write_bytes(b"no record\n")

@@ -98,6 +98,20 @@ def test_a_run_without_a_record_is_named():
     assert said == ["empty has no record: left out.", history.NOT_JUDGED]
 
 
+def test_a_damaged_run_is_read_as_far_as_it_is_whole_and_that_is_said(tmp_path):
+    runs_on_disk(tmp_path)
+    folder = sorted(tmp_path.iterdir())[0]
+    whole = history.read(folder)
+    with (folder / "trials.jsonl").open("ab") as stream:
+        stream.write(b"{}\n" * 2)
+    found = history.read(folder)
+    assert found.records == whole.records
+    at = len(whole.records) + 1
+    assert history.remarks([found], tracks([found]))[0].startswith(
+        f"{folder.name}: 2 left out, as trials.jsonl:{at}: not a Record: "
+    )
+
+
 def page(folder, found):
     tracked = tracks(found)
     return history.write(folder, tracked, history.remarks(found, tracked)).read_text()

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from fixtures_processes import WAITS, until
-from fixtures_records import ok
+from fixtures_records import environment, ok
 
 from bench import plan, run, runner, store
 from bench.launch import Outcome
@@ -206,7 +206,9 @@ def pretended(monkeypatch):
 
     def pretend(*epochs):
         def measure(self, trial):
-            record = ok(trial.case, trial.round, epochs[trial.round - 1], trial=trial.id)
+            store.add_environment(self._folder, environment())
+            of = {"trial": trial.id, "run": self._planned.run}
+            record = ok(trial.case, trial.round, epochs[trial.round - 1], **of)
             clock[0] += record.wall_seconds
             store.append(self._folder, record)
             return record

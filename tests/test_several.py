@@ -214,6 +214,15 @@ def test_runs_of_one_machine_are_named_beside_what_was_found(tmp_path):
         assert f"\n2-core Slow CPU ({name}): On this 2-core Slow CPU, **a** alone was" in text
 
 
+def test_what_is_left_out_of_a_run_is_said_with_its_name(tmp_path):
+    folders = [measured(tmp_path / name, SLOW, *trials(case("a"), 0.1, 0.1)) for name in ("x", "y")]
+    with (folders[1] / "trials.jsonl").open("ab") as stream:
+        stream.write(b"{}\n")
+    text = several_files.write(folders, tmp_path / "both").read_text(encoding="utf-8")
+    assert text.count("left out") == 1
+    assert "\n- y: left out: trials.jsonl:3: not a Record: " in text
+
+
 def test_each_run_is_named_with_the_way_to_its_own_report(two, tmp_path):
     (two[0] / "report.html").write_text("")
     text = several_files.write(two, tmp_path / "results" / "both").read_text(encoding="utf-8")

@@ -428,9 +428,14 @@ def test_no_file_of_a_run_is_waited_for_or_too_large(folder, name, made):
         read(folder)
 
 
-def test_a_plan_of_more_trials_than_can_be_listed_is_refused(tmp_path):
-    cases = [case(f"x{number}") for number in range(101)]
-    folder = write(tmp_path / "run", run(*cases, rounds={"sgd": 10_000}))
+@pytest.mark.parametrize(
+    "changes",
+    [{"rounds": {"sgd": 1000}}, {"precision": 0.02}, {"sweep": (case(),), "sweep_rounds": 10_000}],
+)
+def test_a_plan_of_more_trials_than_can_be_listed_is_refused(tmp_path, changes):
+    cases = [case(f"x{number}") for number in range(1001)]
+    sweep = changes.pop("sweep", ()) * 1000
+    folder = write(tmp_path / "run", run(*cases, **{"sweep": sweep, **changes}))
     with pytest.raises(UserError, match="it plans more than 1,000,000 trials; delete it"):
         store.read_run(folder)
 

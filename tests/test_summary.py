@@ -171,6 +171,7 @@ def test_more_rounds_are_wanted_only_of_what_went_well_in_the_whole_first_stage(
     assert summary.wanted([*trials(case(), 1.0), failed], asked) == {}
     assert summary.wanted([*trials(case(), 1.0, 1.1), bare(case(), 3)], asked) == {}
     assert summary.wanted(trials(case(), 1.0, 1.1), run(case())) == {}
+    assert summary.wanted(trials(case(), 1e-9, 1e9), asked) == {case().slug: 1000}
 
 
 def test_predictions_are_averaged_as_epochs_are():
