@@ -10,7 +10,8 @@ from bench import store
 from bench.error import UserError
 from bench.ranking import comparable, times_fastest
 from bench.report import several, several_charts, several_files
-from bench.report.several_sections import COMPARED, sections
+from bench.report.several import BESIDE
+from bench.report.several_sections import COMPARED, CROWDED, sections
 
 FAST = {**MACHINE, "id": "fast", "name": "4-core Fast CPU"}
 SLOW = {**MACHINE, "id": "slow", "name": "2-core Slow CPU"}
@@ -277,3 +278,48 @@ def test_no_name_of_a_record_becomes_markup(tmp_path):
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         columns = {len(re.split(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(columns) == 1
+
+
+# ----- many runs
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory):
+    """The report of 21 runs of two machines: its folder."""
+    folder = tmp_path_factory.mktemp("crowd")
+    where = [FAST, *[SLOW] * BESIDE]
+    folders = [measured(folder / f"n{number}", machine, *trials(case("a"), 0.1, 0.1))
+               for number, machine in enumerate(where)]  # fmt: skip
+    several_files.write(folders, folder / "all")
+    return folder / "all"
+
+
+def test_more_than_can_be_read_side_by_side_are_in_the_table_of_all_rows_alone(crowd):
+    text = (crowd / "report.md").read_text(encoding="utf-8")
+    assert section(text, COMPARED) == f"\n{CROWDED}\n"
+    assert not list(crowd.glob("*.svg"))
+    workload = section(text, "Workload sgd: SGD(learning_rate=0.05)")
+    assert workload.startswith(f"\n{CROWDED}\n")
+    assert workload.count("\n| a | ") == BESIDE + 1
+    assert CROWDED.split("`")[0] in (crowd / "report.html").read_text(encoding="utf-8")
+
+
+def test_of_many_runs_each_has_a_line_of_noise_and_those_of_one_machine_share_its_facts(crowd):
+    text = (crowd / "report.md").read_text(encoding="utf-8")
+    heading, _, *lines = section(text, "Noise").strip().splitlines()[2:]
+    assert heading.startswith("| machine | spread within a process")
+    assert len(lines) == BESIDE + 1
+    machines = section(text, "Machine and software")
+    assert re.findall("### (.*)", machines) == [
+        "4-core Fast CPU", f"2-core Slow CPU (n1) and {BESIDE - 1} more"
+    ]  # fmt: skip
+    assert machines.count("| Run n") == BESIDE + 1
+    assert machines.count("| python -m bench run |") == 2
+    assert section(text, "The runs").count("python -m bench report RUN") == 1
+
+
+def test_as_many_as_can_be_read_side_by_side_are(tmp_path):
+    folders = [measured(tmp_path / f"n{number}", SLOW, *trials(case("a"), 0.1))
+               for number in range(BESIDE)]  # fmt: skip
+    (table,) = sections(several.read(folders), ["x"] * BESIDE)[0].tables
+    assert len(table.headings) == BESIDE + 2
