@@ -108,10 +108,10 @@ class Runner:
             values = _reported(outcome)
             if values["status"] == "ok":
                 values |= self._judged(trial, values, folder)
-        if values["status"] != "ok":
-            scratch.check_room()
-            values["stderr_tail"] = outcome.stderr_tail or None
-        return values
+            if values["status"] != "ok":
+                scratch.check_room()  # as long as what the child wrote is there
+                values["stderr_tail"] = outcome.stderr_tail or None
+            return values
 
     def _request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
