@@ -46,7 +46,8 @@ def main() -> NoReturn:
         code = stop.status(stopped)
     except typer.Abort:
         code = 130
-    sys.exit(code if isinstance(code, int) else 0)
+    # Whatever the signal and whichever it was that ended us, typer makes 130 of it.
+    sys.exit(stop.first_status() or (code if isinstance(code, int) else 0))
 
 
 def _refuse(message: str) -> NoReturn:

@@ -1,11 +1,10 @@
 """An implementation imported once in a child, unmeasured: is it one, and are its files read?"""
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from bench import interpreters, request
+from bench import interpreters, request, scratch
 from bench.child import Child, Place
 from bench.contract import Objective
 from bench.error import UserError
@@ -55,5 +54,5 @@ def _import(what: Mapping[str, Any], child: Child) -> Outcome:
 
 
 def _launched(asked: Mapping[str, Any], child: Child) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
-        return launch(asked, child, Path(scratch))
+    with scratch.folder() as folder:
+        return launch(asked, child, folder)

@@ -109,7 +109,7 @@ class Runner:
             if values["status"] == "ok":
                 values |= self._judged(trial, values, folder)
         if values["status"] != "ok":
-            scratch.check_room()
+            scratch.check_room()  # without what the child wrote: a disk that it filled is its fault
             values["stderr_tail"] = outcome.stderr_tail or None
         return values
 

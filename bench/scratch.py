@@ -1,5 +1,6 @@
 """The folder that a child works in: gone afterwards, be it after a run that was killed."""
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -10,29 +11,60 @@ from pathlib import Path
 from bench import leftovers
 from bench.error import UserError
 
-# Under the host's lock there is one of these at most: any other is of a run that is dead.
+# Whoever works in one of these holds a lock on it: one that nobody holds is of a run that is dead.
 PREFIX = "softmax-bench-trial-"
-_PROBED = 2**18  # more than a trial of ours hands over
+_PROBED = 2**24  # more than any trial of ours leaves there
 
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """Make the folder of a trial that is measured, under the host's lock; raises UserError."""
+    """Make the folder of a child, and hold it; raises UserError."""
     with writing():
+        made, held = _made()
+    try:
+        with made as name:
+            yield Path(name)
+    finally:
+        os.close(held)
+
+
+def _made() -> tuple[tempfile.TemporaryDirectory[str], int]:
+    """Make a folder and hold it; before it is held, somebody may sweep it away."""
+    while True:
         made = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
-    with made as name:
-        yield Path(name)
+        if (held := _hold(Path(made.name), fcntl.LOCK_EX)) is not None:
+            if Path(made.name).exists():
+                return made, held
+            os.close(held)
+        made.cleanup()
+
+
+def _hold(folder: Path, how: int) -> int | None:
+    """Lock a folder; None where it is not there, or held by somebody who is not waited for."""
+    try:
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(held, how)
+    except BlockingIOError:
+        os.close(held)
+        return None
+    return held
 
 
 def sweep() -> None:
     """Remove the folders that runs on this host were killed over, and what still runs there.
 
-    Nobody but who holds the host's lock may call it. What belongs to another user stays.
+    What somebody works in stays, and what belongs to another user.
     """
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if left.is_dir() and not left.is_symlink() and left.stat().st_uid == os.getuid():
+        if left.is_symlink() or not left.is_dir() or left.stat().st_uid != os.getuid():
+            continue
+        if (held := _hold(left, fcntl.LOCK_EX | fcntl.LOCK_NB)) is not None:
             leftovers.ended(None, left, grace=0.0)
             shutil.rmtree(left, ignore_errors=True)
+            os.close(held)
 
 
 def check_room() -> None:

@@ -52,6 +52,11 @@ def status(stopped: KeyboardInterrupt) -> int:
     return 128 + (stopped.number if isinstance(stopped, Stopped) else signal.SIGINT)
 
 
+def first_status() -> int:
+    """Return the exit status that is due to the first signal that came, nought where none did."""
+    return 128 + _STATE.first if _STATE.first else 0
+
+
 def until(call: Callable[..., None], *args: Any) -> int:
     """Call; return the exit status where the first signal ended that, else nought.
 

@@ -187,6 +187,7 @@ def mend(folder: Path) -> None:
         for stale in folder.glob("**/*.part"):
             stale.unlink()
         trials.mend(folder)
+        (folder / trials.FILE).touch()  # or nothing that is measured could be kept
 
 
 def _bytes(path: Path) -> bytes:

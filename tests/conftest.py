@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fixtures_data import idx_files, write_idx
 from fixtures_nvml import install
+from fixtures_processes import NO_CHARTS, RUN, WAITS, beginning_with, lines_of, living, until
 from fixtures_versions import REGISTRY, Repository, wheel
 
 from bench import __main__ as command_line
@@ -50,6 +51,7 @@ def pytest_terminal_summary(terminalreporter):
 def interruptible():
     """Take Ctrl-C even where the tests run in the background, whose shell has it ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has this one ignored
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -235,15 +237,18 @@ def bench(command, tmp_path):
 
 @pytest.fixture
 def started(tmp_path, surroundings):
-    """Start the command line in the test's folder; what is still running at the end is killed."""
+    """Start the command line in the test's folder; what is still running at the end is killed.
+
+    within: a program that is to start it. By keyword: variables.
+    """
     processes = []
 
-    def start(*arguments):
+    def start(*arguments, within=(), **variables):
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-m", "bench", *arguments],
+                [*within, sys.executable, "-m", "bench", *arguments],
                 cwd=tmp_path,
-                env=surroundings,
+                env={**surroundings, **variables},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -255,6 +260,31 @@ def started(tmp_path, surroundings):
     for process in processes:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """Variables of runs that have a temporary folder, and so a lock, of their own; no charts."""
+    (tmp_path / "tmp").mkdir()
+    return {"TMPDIR": str(tmp_path / "tmp"), **beginning_with(tmp_path, NO_CHARTS)}
+
+
+@pytest.fixture
+def hanging(tmp_path, started, alone):
+    """Start a run of three trials of somebody's code, which hangs in the middle of the second."""
+
+    def start(code=WAITS, **variables):
+        (tmp_path / "waits.py").write_text(code)
+        command = (*RUN, "--rounds=3", "--implementation=./waits.py", "--output=out")
+        process = started(*command, **alone, **variables)
+        until(lambda: lines_of(tmp_path / "out") or process.poll() is not None)
+        (tmp_path / "hang").touch()
+        until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
+        return process
+
+    yield start
+    for left in living(tmp_path / "tmp"):
+        os.kill(left, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -1,18 +1,20 @@
 """The parent's loop: whatever a trial does, it becomes a record, and the run goes on."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
-import signal
 import tempfile
 from pathlib import Path
 
 import msgspec
 import pytest
+<<<<<<< HEAD
 from fixtures_processes import WAITS, until
 from fixtures_records import environment, ok
+=======
+from fixtures_processes import lines_of
+from fixtures_records import ok
+>>>>>>> crash
 
 from bench import plan, run, runner, store
 from bench.launch import Outcome
@@ -427,126 +429,11 @@ def test_the_environment_is_kept_under_its_id_without_a_path(performed, make_cas
     assert environments[record.environment].data["name"] == "digits"
 
 
-@pytest.fixture
-def hanging(tmp_path, started):
-    """A run of six trials, two or more of them done, that hangs in the middle of one."""
-    (tmp_path / "waits.py").write_text(WAITS)
-    process = started(
-        "run", "--data=digits", "--workload=sgd", "--rounds=3", "--threads=1", "--epochs=2",
-        "--no-ceiling", "--implementation=numpy", "--implementation=./waits.py", "--output=out",
-    )  # fmt: skip
-    until(lambda: len(lines_of(tmp_path)) >= 2 or process.poll() is not None)
-    (tmp_path / "hang").touch()
-    until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
-    return process
-
-
-def lines_of(folder):
-    path = folder / "out" / "trials.jsonl"
-    return path.read_bytes().splitlines(keepends=True) if path.exists() else []
-
-
-def workers():
-    """Numbers of the processes that measure for the tests' own runs."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            arguments = path.read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if b"bench.worker" in arguments and b"pytest" in arguments:
-            found.append(path.parent.name)
-    return found
-
-
-def assert_whole(folder, before):
-    """Every planned trial has exactly one result, and what was there before is still there."""
-    assert lines_of(folder)[: len(before)] == before
-    finished = [
-        record for record in store.read_records(folder / "out") if record.status != "interrupted"
-    ]
-    planned = plan.trials(store.read_run(folder / "out"))
-    assert [record.trial for record in finished] == [trial.id for trial in planned]
-    assert {record.status for record in finished} == {"ok"}
-    kept = {path.stem for path in (folder / "out" / "params").iterdir()}
-    assert kept == {trial.id for trial in planned}
-
-
-def test_a_run_that_was_killed_goes_on_and_loses_and_doubles_nothing(hanging, bench, tmp_path):
-    hanging.kill()
-    hanging.wait()
-    until(lambda: not workers())  # what was being measured has died with the run
-    before = lines_of(tmp_path)
-    assert 2 <= len(before) < 6
-    with (tmp_path / "out" / "trials.jsonl").open("ab") as stream:
-        stream.write(before[0][:50])  # a record that was being written
-    (tmp_path / "hang").unlink()
-    ended = bench("run", "--resume", "--output=out")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert_whole(tmp_path, before)
-
-
-def test_an_interrupted_run_writes_its_report_and_goes_on(hanging, bench, tmp_path):
-    before = lines_of(tmp_path)
-    hanging.send_signal(signal.SIGINT)
-    out, err = hanging.communicate(timeout=60)
-    assert (hanging.returncode, err) == (130, "")
-    assert "interrupted; go on with --resume --output out" in out
-    assert not workers()
-    assert (tmp_path / "out" / "report.md").exists()
-    (last,) = [json.loads(line) for line in lines_of(tmp_path)[len(before) :]]
-    assert last["status"] == "interrupted"
-    assert last["case"]["implementation"] == "waits"
-    before = lines_of(tmp_path)
-    planned = (tmp_path / "out" / "run.json").read_bytes()
-    (tmp_path / "hang").unlink()
-    ended = bench("run", "--resume", "--output=out")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert (tmp_path / "out" / "run.json").read_bytes() == planned
-    assert_whole(tmp_path, before)
-
-
-def test_an_interrupt_before_the_first_trial_is_no_traceback(started, bench, tmp_path):
-    (tmp_path / "waits.py").write_text(f"""
-import json, signal
-from pathlib import Path
-from implementations.softmax_numpy import Trainer
-if Path({str(tmp_path / "out")!r}).exists() and not Path({str(tmp_path / "free")!r}).exists():
-    Path({str(tmp_path / "hangs")!r}).touch()
-    signal.pause()
-""")
-    process = started("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
-                      "--no-ceiling", "--implementation=./waits.py", "--output=out")  # fmt: skip
-    until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "")
-    (tmp_path / "free").touch()
-    assert bench("run", "--resume", "--output=out").returncode == 0
-    assert_whole(tmp_path, [])
-
-
-def test_a_second_run_on_the_host_says_that_it_waits_and_measures_nothing_until_then(
-    started, surroundings, tmp_path
-):
-    lock = os.open(Path(surroundings["TMPDIR"]) / "softmax-bench.lock", os.O_RDONLY | os.O_CREAT)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    process = started("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
-                      "--no-ceiling", "--implementation=numpy", "--output=out")  # fmt: skip
-    line = process.stdout.readline().rstrip()
-    assert line == "another run is measuring on this machine; waiting for it"
-    assert not (tmp_path / "out" / "trials.jsonl").exists()
-    os.close(lock)
-    process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert len(lines_of(tmp_path)) == 1
-
-
 def test_what_another_process_finished_while_this_one_waited_is_not_measured_again(
     performed, make_case, monkeypatch, tmp_path
 ):
     performed(make_case())
-    (finished,) = lines_of(tmp_path)
+    (finished,) = lines_of(tmp_path / "out")
     (tmp_path / "out" / "trials.jsonl").unlink()
 
     class Busy:

@@ -70,6 +70,31 @@ def test_who_does_not_get_it_touches_nothing(temporary, dead):
     assert left.poll() is None
 
 
+def test_what_somebody_works_in_is_left_alone(temporary):
+    with scratch.folder() as folder:
+        scratch.sweep()
+        assert folder.exists()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_was_swept_away_before_it_was_held_is_made_again(temporary, monkeypatch, late):
+    real, folders = scratch._hold, []
+
+    def hold(folder, how):
+        folders.append(folder)
+        if len(folders) == 1 and not late:
+            folder.rmdir()
+        held = real(folder, how)
+        if len(folders) == 1 and late:  # who swept it held it until then
+            folder.rmdir()
+        return held
+
+    monkeypatch.setattr(scratch, "_hold", hold)
+    with scratch.folder() as folder:
+        assert folder.exists()
+    assert len(folders) == 2
+
+
 def test_links_files_and_other_folders_are_left_alone(temporary):
     (temporary / "elsewhere").mkdir()
     (temporary / f"{scratch.PREFIX}link").symlink_to("elsewhere")
