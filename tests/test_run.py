@@ -8,13 +8,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-<<<<<<< HEAD
-from fixtures_processes import WAITS, until
-from fixtures_records import environment, ok
-=======
 from fixtures_processes import lines_of
-from fixtures_records import ok
->>>>>>> crash
+from fixtures_records import environment, ok
 
 from bench import plan, run, runner, store
 from bench.launch import Outcome
