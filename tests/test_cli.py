@@ -10,7 +10,7 @@ import pytest
 from fixtures_data import idx_files, write_idx
 from fixtures_records import bare, case, ok, run, write
 
-from bench import idx, machine, store
+from bench import idx, machine, plan, store
 from bench.report import files
 from implementations import IMPLEMENTATIONS, PROBES
 
@@ -115,9 +115,18 @@ def test_the_same_command_with_the_same_seed_gives_the_same_accuracies(
 def test_a_finished_run_is_resumed_without_measuring_anything(measured, command):
     folder, _ = measured
     before = (folder / "trials.jsonl").read_bytes()
-    ended = command(folder.parent, "run", "--resume", "--output=out")
+    named = store.read_run(folder).cases[-1].file
+    ended = command(folder.parent, "run", "--resume", "--output=out", "--implementation", named)
     assert ended.returncode == 0
     assert (folder / "trials.jsonl").read_bytes() == before
+
+
+def test_to_go_on_runs_nobodys_code_that_was_not_named(measured, command):
+    folder, _ = measured
+    ended = command(folder.parent, "run", "--resume", "--output=out")
+    assert ended.returncode == 2
+    assert "bench: to go on runs the code of " in ended.stderr
+    assert ended.stderr.count("\n") == 1
 
 
 def test_without_an_output_a_run_lies_in_results_and_the_newest_is_resumed(bench, tmp_path):
@@ -145,9 +154,9 @@ def test_a_run_whose_epoch_is_faster_than_the_machine_ends_with_three(
     bench, tmp_path, epoch, status
 ):
     # 1,505,280,000 operations at 1e10 a second: no epoch of 48,000 samples is below 150.528 ms.
-    of, limit = case(), case("ceiling-numpy", workload="ceiling")
+    of, (limit, *_) = case(), plan.probes("cpu", 2)
     probe = bare(limit, kind="ceiling", status="ok", product_operations=10**9,
-                 product_seconds=[0.1], trial="r1-ceiling-numpy-cpu-t2")  # fmt: skip
+                 product_seconds=[0.1], trial=f"r1-{limit.implementation}-cpu-t2")  # fmt: skip
     planned = run(of, rounds={"sgd": 1}, ceilings=(limit,), data="digits")
     write(tmp_path / "out", planned, probe, ok(of, epoch=epoch),
           data={"features": 784, "classes": 10})  # fmt: skip
@@ -452,9 +461,9 @@ def test_an_implementation_file_must_have_a_name_of_its_own(refused, tmp_path, n
 
 @pytest.mark.parametrize(
     "flag",
-    ["--data=digits", "--implementation=numpy", "--workload=sgd", "--device=gpu", "--batch-size=8",
-     "--threads=1", "--samples=32", "--epochs=2", "--rounds=2", "--timeout=5", "--seed=1",
-     "--quick"],
+    ["--data=digits", "--workload=sgd", "--device=gpu", "--batch-size=8", "--threads=1",
+     "--samples=32", "--epochs=2", "--rounds=2", "--timeout=5", "--seed=1", "--quick",
+     "--memory-limit=1GiB"],
 )  # fmt: skip
 def test_resume_takes_the_plan_of_the_run_and_no_other_flag(refused, flag):
     line = refused("run", "--resume", flag)
@@ -511,14 +520,31 @@ def test_an_index_leads_to_every_run(bench, refused, tmp_path):
     assert '<a href="one/report.html">one</a>' in page
 
 
-@pytest.mark.parametrize("name", ["run.json", "trials.jsonl"])
 @pytest.mark.parametrize("verb", [("report", "out"), ("run", "--resume", "--output=out")])
-def test_a_damaged_run_is_refused(refused, measured, tmp_path, name, verb):
+def test_a_damaged_plan_is_refused(refused, measured, tmp_path, verb):
     (tmp_path / "out").mkdir()
-    for file in ("run.json", "trials.jsonl"):
-        (tmp_path / "out" / file).write_bytes((measured[0] / file).read_bytes())
-    (tmp_path / "out" / name).write_text('{"format": "one"}\n')
-    assert f"out/{name}" in refused(*verb)
+    (tmp_path / "out" / "run.json").write_text('{"format": "one"}\n')
+    assert "out/run.json" in refused(*verb)
+
+
+def test_a_damaged_record_is_left_out_said_and_measured_again(bench, tmp_path):
+    ended = bench("run", "--data=digits", "--workload=sgd", "--rounds=2", "--threads=1",
+                  "--no-ceiling", "--implementation=numpy", "--output=out")  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    trials = tmp_path / "out" / "trials.jsonl"
+    first, second = trials.read_bytes().splitlines(keepends=True)
+    trials.write_bytes(first.replace(b"2", b"3", 1) + second)
+    said = "trials.jsonl:1: was changed after it was written"
+    report = bench("report", "out")
+    assert report.returncode == 0
+    assert said in report.stdout
+    assert said in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    ended = bench("run", "--resume", "--output=out")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert said not in ended.stdout
+    assert trials.read_bytes().startswith(second)
+    assert len(store.read_records(tmp_path / "out")) == 2
+    assert (tmp_path / "out" / "damaged.jsonl").read_bytes() == first.replace(b"2", b"3", 1)
 
 
 def test_windows_is_refused(refused, monkeypatch):
