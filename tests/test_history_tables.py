@@ -100,7 +100,7 @@ def test_a_run_without_a_record_is_named():
 
 def test_a_damaged_run_is_read_as_far_as_it_is_whole_and_that_is_said(tmp_path):
     runs_on_disk(tmp_path)
-    folder = sorted(tmp_path.iterdir())[0]
+    folder = min(tmp_path.iterdir())
     whole = history.read(folder)
     with (folder / "trials.jsonl").open("ab") as stream:
         stream.write(b"{}\n" * 2)
