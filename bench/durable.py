@@ -1,4 +1,7 @@
-"""Files that are on the disk, whole, when a function returns; raises OSError where they are not."""
+"""Files that are on the disk, whole, when a function returns; raises OSError where they are not.
+
+None is written through a link: the folder may be somebody's, and a link lead out of it.
+"""
 
 import errno
 import os
@@ -7,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+_OWN = os.O_NOFOLLOW | os.O_CLOEXEC
+_ADDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _OWN
 # File systems without links answer with one of these.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 
@@ -34,8 +39,7 @@ def new(path: Path, data: bytes) -> None:
 
 def append(path: Path, data: bytes) -> None:
     """Add all of it at the end, in one write, or nothing."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o666)
+    descriptor = os.open(path, _ADDING, 0o666)
     try:
         before = os.fstat(descriptor).st_size
         _add(descriptor, data, before)
@@ -59,14 +63,14 @@ def _add(descriptor: int, data: bytes, before: int) -> None:
 
 def extend(path: Path, parts: Iterable[bytes]) -> None:
     """Add parts of any length at the end; on a full disk some of them may be there."""
-    with path.open("ab") as stream:
+    with os.fdopen(os.open(path, _ADDING, 0o666), "ab") as stream:
         _flushed(stream, parts)
     settle(path.parent)
 
 
 def cut(path: Path, size: int) -> None:
     """Cut a file to so many bytes."""
-    with path.open("r+b") as stream:
+    with os.fdopen(os.open(path, os.O_RDWR | _OWN), "r+b") as stream:
         if os.fstat(stream.fileno()).st_size > size:
             stream.truncate(size)
             os.fsync(stream.fileno())
@@ -86,7 +90,9 @@ def _written(path: Path, parts: Iterable[bytes]) -> Path:
     """Write a file beside its place, under a name that no other process takes."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as stream:
+        temporary.unlink(missing_ok=True)  # of another process that had this number
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OWN, 0o666)
+        with os.fdopen(descriptor, "wb") as stream:
             _flushed(stream, parts)
     except OSError:
         with suppress(OSError):

@@ -183,6 +183,9 @@ def mend(folder: Path) -> None:
 
     What was never finished is cut off or deleted; damaged lines go to damaged.jsonl.
     """
+    for each in ("params", "environments"):
+        if (folder / each).is_symlink():
+            raise UserError(f"{folder / each} is a link, which may lead elsewhere; copy the folder")
     with _writing(folder):
         for stale in folder.glob("**/*.part"):
             stale.unlink()

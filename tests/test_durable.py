@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,18 @@ def test_what_cannot_be_appended_whole_is_not_there_at_all(path, monkeypatch, fa
     with pytest.raises(OSError, match="No space left on device"):
         durable.append(path, b"2222\n")
     assert path.read_bytes() == b"1\n"
+
+
+@pytest.mark.parametrize("action", ["append", "extend", "cut", "write", "new"])
+def test_nothing_is_written_through_a_link(path, action):
+    other = path.with_name("other")
+    other.write_bytes(b"12345")
+    for name in (path, f"{path}.{os.getpid()}.part"):
+        Path(name).symlink_to(other)
+    given = {"append": b"1", "extend": [b"1"], "cut": 2, "write": [b"1"], "new": b"1"}[action]
+    with suppress(OSError):
+        getattr(durable, action)(path, given)
+    assert other.read_bytes() == b"12345"
 
 
 def test_a_file_is_cut_only_where_it_is_longer(path):

@@ -261,6 +261,19 @@ def test_what_is_left_out_is_said_in_every_form_a_few_of_it(complete, capsys):
     assert "3 other lines or files, damaged too" in opening
 
 
+def test_a_report_is_written_through_no_link(complete, tmp_path):
+    files.write(complete)
+    names = [path.name for path in complete.iterdir() if path.is_file()]
+    written = [name for name in names if name.endswith((".md", ".html", ".csv", ".svg"))]
+    assert len(written) > 4
+    for name in written:
+        (complete / name).unlink()
+        (complete / name).symlink_to(tmp_path / "other")
+    files.write(complete)
+    assert not (tmp_path / "other").exists()
+    assert all((complete / name).read_bytes() for name in written)
+
+
 def test_of_a_whole_run_nothing_is_left_out(complete, capsys):
     verbs.show_report(complete)
     assert "left out" not in capsys.readouterr().out

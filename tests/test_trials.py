@@ -126,6 +126,24 @@ def test_mending_deletes_what_was_being_written_and_nothing_else(folder):
     assert not (folder / "damaged.jsonl").exists()
 
 
+@pytest.mark.parametrize("name", ["params", "environments"])
+def test_a_folder_that_is_a_link_is_not_gone_on_with(folder, tmp_path, name):
+    (folder / name).rename(tmp_path / "elsewhere")
+    (folder / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=f"{name} is a link, which may lead elsewhere; copy the"):
+        store.mend(folder)
+
+
+def test_what_is_set_aside_goes_through_no_link(folder, tmp_path):
+    (tmp_path / "other").touch()
+    (folder / "damaged.jsonl").symlink_to(tmp_path / "other")
+    with (folder / "trials.jsonl").open("ab") as stream:
+        stream.write(b"{}\n")
+    with pytest.raises(UserError, match=r"cannot write to .*symbolic links"):
+        store.mend(folder)
+    assert (tmp_path / "other").read_bytes() == b""
+
+
 def test_a_file_that_is_damaged_all_over_is_refused(folder):
     (folder / "trials.jsonl").write_bytes(b"\n" * 10**6)
     with pytest.raises(UserError, match="more than 1,000 of its lines are damaged: leave it out"):

@@ -35,18 +35,25 @@ def write(folder: Path, target: float | None = None, found: Loaded | None = None
             found, following, drawn, missing=found.missing,
             noise=noises.noise(found.main_records, found.environments),
         )  # fmt: skip
-        (folder / "report.md").write_text(markdown.report(contents), encoding="utf-8")
+        _own(folder / "report.md").write_text(markdown.report(contents), encoding="utf-8")
         _write_page(folder / "report.html", contents)
-        frame.frame(found.rows).to_csv(folder / "summary.csv", index=False)
+        frame.frame(found.rows).to_csv(_own(folder / "summary.csv"), index=False)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     return folder / "report.md"
 
 
+def _own(file: Path) -> Path:
+    """Return a file of ours, to be written: a link in somebody's folder may lead out of it."""
+    if file.is_symlink():
+        file.unlink()
+    return file
+
+
 def _write_page(file: Path, contents: Contents) -> None:
     """Write the page; one of earlier that cannot be written again must not tell other numbers."""
     if can_draw():
-        file.write_text(page.page(contents), encoding="utf-8")
+        _own(file).write_text(page.page(contents), encoding="utf-8")
     else:
         file.unlink(missing_ok=True)
 
@@ -94,7 +101,7 @@ def written(folder: Path, picture: Picture) -> Drawn:
     """Draw a chart and write its file."""
     found = charts.specification(picture.chart)
     drawn = Drawn(_file(picture.name), picture.title, charts.svg(found), found)
-    (folder / drawn.file).write_text(f"{drawn.svg}\n", encoding="utf-8")
+    _own(folder / drawn.file).write_text(f"{drawn.svg}\n", encoding="utf-8")
     return drawn
 
 
