@@ -101,6 +101,8 @@ def test_a_damaged_folder_is_made_again(root, damage):
     damage(folder)
     assert cache.keep("key", make) == (folder, FACTS)
     assert is_whole(folder)
+    body = (folder / "manifest.json").read_text().split("\n", 1)[1]
+    assert set(json.loads(body)["files"]) == set(ARRAYS)
     assert {path.name for path in root.iterdir()} - {"outside.npy"} == {"key", "key.lock"}
 
 

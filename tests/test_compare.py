@@ -239,8 +239,10 @@ def test_one_process_that_failed_on_either_side_makes_the_case_a_failed_one(spre
 
 
 @pytest.mark.parametrize(
-    "times", [(), ((),), ((1.0,), ()), ((0.0,),), ((-1.0,),), ((math.nan,),), ((math.inf,),)]
-)
+    "times",
+    [(), ((),), ((1.0,), ()), ((0.0,),), ((-1.0,),), ((math.nan,),), ((math.inf,),),
+     ((1.0, math.nan),), ((5e-324,),), ((1e308,),), ((1.0,), (9e-13,))],
+)  # fmt: skip
 def test_what_has_no_time_or_what_is_none_has_failed(times):
     odd = series("a", processes=times)
     for found in (compared(series(), odd, STILL), compared(odd, series(), STILL)):
