@@ -37,9 +37,6 @@ _CHUNK = 2**20
 class DataError(UserError):
     """The data cannot be had: one line that says what is wrong and, to the user, what to do."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.splitlines()))
-
 
 class Raw(NamedTuple):
     """A data set as its files hold it.

@@ -79,7 +79,7 @@ def tried(read, *arguments):
     except UserError as error:
         said = str(error)
         assert calm(said)
-        assert len(said) < 1_000
+        assert len(said) < 2_000
         return None
 
 
