@@ -10,13 +10,19 @@ _BEGINNING, _END = 1000, 500
 class UserError(Exception):
     """A wrong command line or input file: one line that says what is wrong and what to do.
 
-    The command line prints it on stderr and exits with 2; nothing has been written by then. It may
-    quote what somebody else wrote, so that its lines are joined, and what no line of text can hold
-    is a question mark. Of one that is very long the middle is left out.
+    The command line prints it on stderr and exits with 2; nothing has been written by then.
     """
 
     def __init__(self, message: str) -> None:
-        line = _NO_TEXT.sub("?", " ".join(message.splitlines()))
-        if len(line) > _BEGINNING + _END:
-            line = f"{line[:_BEGINNING]} … {line[-_END:]}"
-        super().__init__(line)
+        super().__init__(line(message))
+
+
+def line(text: str) -> str:
+    """Make one line of a text that may quote what somebody else wrote.
+
+    What no line can hold is a question mark; of what is very long the middle is left out.
+    """
+    found = _NO_TEXT.sub("?", " ".join(text.splitlines()))
+    if len(found) <= _BEGINNING + _END:
+        return found
+    return f"{found[:_BEGINNING]} … {found[-_END:]}"
