@@ -1,6 +1,7 @@
 """What is found is prepared, and reads as it should."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -183,3 +184,9 @@ def test_what_is_prepared_is_found_by_its_hashes_and_nothing_else_is(tmp_path, o
     assert dataset.prepared({**sha256, idx.TEST_LABELS: "0"}) is None
     (found.folder / "split.npy").unlink()
     assert dataset.prepared(sha256) is None
+
+
+@pytest.mark.parametrize("told", [{"../../x": "../../y"}, {}, [], "../../x", None, [[[1]]]])
+def test_no_hashes_that_a_record_tells_lead_out_of_the_cache(told, own_cache):
+    assert re.fullmatch(r"[0-9a-f]{16}", dataset._key(told))
+    assert dataset.prepared(told) is None

@@ -1,6 +1,8 @@
 """JSON documents as files hold them."""
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +40,13 @@ def test_a_file_that_is_none_of_the_tool_is_one_line(tmp_path, content, said):
     with pytest.raises(UserError, match=said) as found:
         document.read(path, dict[str, Any], "asv")
     assert "\n" not in str(found.value)
+
+
+def test_neither_a_pipe_nor_what_has_no_end_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(UserError, match="not a regular file; name a JSON file"):
+            document.read(path, dict[str, Any], "asv")
 
 
 @pytest.mark.parametrize("taken", ["", "found.json/below"])
