@@ -175,7 +175,7 @@ def offered_lines(whole):
 
 
 def records_in(path, right):
-    """Return the function that reads what a run's file of trials holds; all of it must be right.
+    """Return the function that reads what a run's file of trials holds now, if it is right.
 
     What is damaged is said in a line each. Only what is whole is read strictly.
     """
