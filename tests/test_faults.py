@@ -89,7 +89,7 @@ FAULTS = {
         "shutil.rmtree(Path.cwd(), ignore_errors=True)\nreturn super().train_epoch(order)",
         "failed", "exit status 1",
     ),
-    "deletes_its_params": (
+    "links_its_params_to_a_device": (
         "Path('params.npy').symlink_to('/dev/zero')\nwell()", "failed", "cannot be read",
     ),
     "leaves_a_pipe_as_its_result": (
