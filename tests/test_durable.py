@@ -94,6 +94,13 @@ def test_what_cannot_be_appended_whole_is_not_there_at_all(path, monkeypatch, fa
     assert path.read_bytes() == b"1\n"
 
 
+def test_what_another_process_of_this_number_left_is_in_nobodys_way(path):
+    path.with_name(f"a.{os.getpid()}.part").write_bytes(b"12345")
+    durable.new(path, b"1")
+    assert path.read_bytes() == b"1"
+    assert list(path.parent.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("action", ["append", "extend", "cut", "write", "new"])
 def test_nothing_is_written_through_a_link(path, action):
     other = path.with_name("other")

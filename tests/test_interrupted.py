@@ -24,6 +24,8 @@ from fixtures_processes import (
     until,
 )
 
+from bench.measure import now
+
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
@@ -184,14 +186,16 @@ def struck(process, random, seconds):
 def test_signals_at_random_moments_lose_and_double_nothing(started, alone, tmp_path, count):
     seed = secrets.randbits(32)
     print(f"seed {seed}")  # noqa: T201 - shown where it fails
-    random, times, runs, lines = Random(seed), 0, 0, []
+    command = (*RUN, "--rounds=4", "--implementation=numpy")
+    begun = now()
+    assert started(*command, "--output=calm", **alone).wait(timeout=60) == 0
+    random, seconds, times, runs, lines = Random(seed), now() - begun, 0, 0, []
     while times < count:
         folder = tmp_path / f"run-{runs}"
-        command = (*RUN, "--rounds=4", "--implementation=numpy", f"--output={folder.name}")
-        if (folder / "run.json").exists():
-            command = going_on(folder)
-        process = started(*command, **alone)
-        sent, out, err = struck(process, random, 4.0)
+        there = (folder / "run.json").exists()
+        asked = going_on(folder) if there else (*command, f"--output={folder.name}")
+        process = started(*asked, **alone)
+        sent, out, err = struck(process, random, seconds)
         times += len(sent) > 0
         if not (folder / "run.json").exists():
             continue
@@ -201,11 +205,8 @@ def test_signals_at_random_moments_lose_and_double_nothing(started, alone, tmp_p
             continue
         # Of two that come together either may be the first. It may have ended by itself; a signal
         # as late as that is the interpreter's to answer.
-        assert process.returncode in {
-            0,
-            *(STATUS[each] for each in sent),
-            *(-each for each in sent),
-        }
+        statuses = {0, *(STATUS[each] for each in sent), *(-each for each in sent)}
+        assert process.returncode in statuses
         assert lines_of(folder)[: len(lines)] == lines
         finished = assert_readable(folder)
         assert announced(out) <= len(finished)
@@ -215,4 +216,5 @@ def test_signals_at_random_moments_lose_and_double_nothing(started, alone, tmp_p
             assert_whole(folder)
             assert_nothing_left(tmp_path / "tmp")
             runs, lines = runs + 1, []
-    print(f"{times} times signals, {runs} runs completed, no trial lost, none doubled")  # noqa: T201 - the figures
+    found = f"signals {times} times, {runs} runs completed, no trial lost, none doubled"
+    print(found)  # noqa: T201 - the figures
