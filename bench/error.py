@@ -8,9 +8,9 @@ _BEGINNING, _END = 1000, 500
 
 
 class UserError(Exception):
-    """A wrong command line or input file: one line that says what is wrong and what to do.
+    """A wrong command line, input file or disk: one line that says what is wrong and what to do.
 
-    The command line prints it on stderr and exits with 2; nothing has been written by then.
+    The command line prints it on stderr and exits with 2. What was finished by then is kept.
     """
 
     def __init__(self, message: str) -> None:
