@@ -5,7 +5,6 @@ examination; what it hands over is judged here, in the parent.
 """
 
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -15,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bench import arrays, interpreters, mistakes, plan, request
+from bench import arrays, interpreters, mistakes, plan, request, scratch
 from bench.child import Child
 from bench.contract import Device, Params
 from bench.dataset import Dataset
@@ -158,27 +157,26 @@ class Examiner:
         return plan.fill(case, workload, self._device, chosen)
 
     def _examined(self, case: Case, data: Dataset, judge: Judge) -> Finding:
-        with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
-            scratch = Path(name)
-            outcome = self._run(case, data, scratch, {})
+        with scratch.folder() as folder:
+            outcome = self._run(case, data, folder, {})
             if outcome.status != "ok":
                 return _finding(case, data, outcome.status, outcome.reason)
-            judgement = judge.examine(case, scratch / "params.npy", scratch / "labels.npy")
-            reason = self._reason(judgement, case, judge, scratch)
+            judgement = judge.examine(case, folder / "params.npy", folder / "labels.npy")
+            reason = self._reason(judgement, case, judge, folder)
             reason = reason or _threads(case, outcome.document)
         error = judgement.parity.error if judgement.parity else None
         return _finding(case, data, "failed" if reason else "ok", reason, error)
 
-    def _run(self, case: Case, data: Dataset, scratch: Path, hidden: Mapping[str, str]) -> Outcome:
+    def _run(self, case: Case, data: Dataset, folder: Path, hidden: Mapping[str, str]) -> Outcome:
         child = Child(
             place=interpreters.place(case), threads=case.threads, device=case.device,
             variables={**case.variables, **hidden}, timeout=self._timeout,
         )  # fmt: skip
         asked = request.training("check", case, data, self._seed)
         asked["watch"] = (case.workload, case.batch_size) == ("sgd", WATCHED)
-        return launch(asked, child, scratch)
+        return launch(asked, child, folder)
 
-    def _reason(self, judgement: Judgement, case: Case, judge: Judge, scratch: Path) -> str | None:
+    def _reason(self, judgement: Judgement, case: Case, judge: Judge, folder: Path) -> str | None:
         """Say when the fault began and, if it is a common one, what it is."""
         wrong = [number for number, error in enumerate(judgement.errors) if not error <= TOLERANCE]
         if not wrong:
@@ -186,7 +184,7 @@ class Examiner:
         fault = f"{judgement.fault}, {WHEN[wrong[0]]}"
         if wrong[0] > 0:
             return fault
-        first, *_ = arrays.read(scratch / "params.npy", np.float32, 3)
+        first, *_ = arrays.read(folder / "params.npy", np.float32, 3)
         stretch = EXAMINATION[0]
         known = mistakes.name(
             Params(first[:-1], first[-1]),
@@ -201,8 +199,8 @@ class Examiner:
         """Ask for a GPU where none can be seen: an honest implementation is unavailable."""
         data, _ = self._judges[0]
         asked = msgspec.structs.replace(self._filled(case, data, "sgd", 32), device="gpu")
-        with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
-            outcome = self._run(asked, data, Path(scratch), HIDDEN)
+        with scratch.folder() as folder:
+            outcome = self._run(asked, data, folder, HIDDEN)
         if outcome.status == "unavailable":
             return _finding(asked, data, "unavailable", outcome.reason)
         what = outcome.reason or "it trained, so it claims a GPU that it does not use"
