@@ -29,8 +29,8 @@ class _Software(TypedDict, total=False):
 class _Data(TypedDict, total=False):
     name: str | None
     sha256: dict[str, str]
-    features: Count
-    classes: Count
+    features: Count | float | str | None  # what is no whole number tells nothing
+    classes: Count | float | str | None
     test_images: Count
 
 

@@ -34,7 +34,15 @@ def interval(
     if len(logs) == 1:
         return Interval(math.exp(centre))
     half = _half_width(logs[:first], len(logs), confidence)
-    return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
+    return Interval(math.exp(centre), math.exp(centre - half), _exp(centre + half))
+
+
+def _exp(value: float) -> float:
+    """Return e to a power; infinity where no number is so large."""
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return math.inf
 
 
 def rounds_needed(first: Sequence[float], precision: float) -> int:
