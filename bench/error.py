@@ -14,10 +14,10 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(line(message))
+        super().__init__(one_line(message))
 
 
-def line(text: str) -> str:
+def one_line(text: str) -> str:
     """Make one line of a text that may quote what somebody else wrote.
 
     What no line can hold is a question mark; of what is very long the middle is left out.

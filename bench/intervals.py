@@ -7,6 +7,7 @@ from functools import cache
 from statistics import fmean
 
 CONFIDENCE = 0.95
+_LARGEST = 700.0  # the logarithm of a number, nearly; of its inverse as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ def interval(
 
     first: how many values the first of Stein's two stages had; the spread is then theirs alone,
     because the number of all values was fixed by it (``rounds_needed``). None: one stage.
-    Raises ValueError where there is no value, or one that is not positive.
+    It has no bounds where they would be no numbers. Raises ValueError where there is no value, or
+    one that is not positive.
     """
     if not values:
         raise ValueError("no values, no interval")
@@ -34,15 +36,9 @@ def interval(
     if len(logs) == 1:
         return Interval(math.exp(centre))
     half = _half_width(logs[:first], len(logs), confidence)
-    return Interval(math.exp(centre), math.exp(centre - half), _exp(centre + half))
-
-
-def _exp(value: float) -> float:
-    """Return e to a power; infinity where no number is so large."""
-    try:
-        return math.exp(value)
-    except OverflowError:
-        return math.inf
+    if abs(centre) + half > _LARGEST:
+        return Interval(math.exp(centre))
+    return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
 
 
 def rounds_needed(first: Sequence[float], precision: float) -> int:

@@ -41,6 +41,14 @@ def test_an_interval_can_be_as_sure_as_another_tool_wants_it():
     assert found.high == pytest.approx(2 * math.exp(half), rel=1e-3)
 
 
+@pytest.mark.parametrize("confidence", [0.95, 0.99])
+@pytest.mark.parametrize("values", [[5e-324, 1e9], [5e-324, 1e308], [1e300, 1e308]])
+def test_an_interval_that_reaches_beyond_all_numbers_has_no_bounds(values, confidence):
+    found = interval(values, confidence=confidence)
+    assert found.mean == pytest.approx(math.exp(sum(map(math.log, values)) / len(values)))
+    assert (found.low, found.high) == (None, None)
+
+
 def test_one_value_has_no_interval():
     found = interval([3.0])
     assert (found.mean, found.low, found.high) == (pytest.approx(3.0), None, None)
