@@ -212,6 +212,18 @@ def test_data_says_what_it_is_and_shows_it(bench):
         assert text in ended.stdout
 
 
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        ("run", "The code of a FILE runs, with your rights."), ("run", "Python, which runs"),
+        ("check", "The code of a FILE runs, with your rights."), ("check", "Python, which runs"),
+        ("machine", "Python, which runs"), ("ab", "a.py …: its code runs."),
+    ],
+)  # fmt: skip
+def test_where_somebody_elses_code_is_asked_for_the_help_says_that_it_runs(bench, verb, said):
+    assert said in " ".join(bench(verb, "--help").stdout.split())
+
+
 def test_help_and_list_import_no_framework_and_nothing_that_is_slow():
     code = """
 import sys

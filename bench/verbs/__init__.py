@@ -20,6 +20,8 @@ MOST = 2**31 - 1
 WITHOUT = "without charts and report.html, which need: pip install 'softmax-bench[report]'"
 WAITING = "another run is measuring on this machine; waiting for it"
 
+RUNS = "The code of a FILE runs, with your rights."
+
 Device = Annotated[str, typer.Option("--device", help="cpu or gpu.")]
 Data = Annotated[
     str | None,
@@ -30,7 +32,9 @@ Threads = Annotated[
 ]
 Pythons = Annotated[
     list[str] | None,
-    typer.Option("--python", metavar="FRAMEWORK=EXECUTABLE", help="Its own Python (repeatable)."),
+    typer.Option(
+        "--python", metavar="FRAMEWORK=EXECUTABLE", help="Its own Python, which runs (repeatable)."
+    ),
 ]
 Timeout = Annotated[float, typer.Option(min=1, max=86400, help="Seconds a process.")]
 Seed = Annotated[int, typer.Option(min=0, max=MOST, help="Of orders and weights.")]

@@ -23,7 +23,9 @@ Version = "REV|PACKAGES|PYTHON|FILE"
 
 
 def ab(
-    base: Annotated[str, typer.Option(metavar=Version, help="main, scikit-learn==1.8.0, a.py …")],
+    base: Annotated[
+        str, typer.Option(metavar=Version, help="main, scikit-learn==1.8.0, a.py …: its code runs.")
+    ],
     candidate: Annotated[
         str, typer.Option(metavar=Version, help="Likewise; . is the tree as it is.")
     ] = ".",

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from bench.verbs import Data, Device, Pythons, Seed, Threads, Timeout, console, host
+from bench.verbs import RUNS, Data, Device, Pythons, Seed, Threads, Timeout, console, host
 
 
 def check(
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME|FILE")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME|FILE", help=RUNS)] = None,
     device: Device = "cpu",
     threads: Threads = None,
     timeout: Timeout = 300,

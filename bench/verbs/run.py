@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.text import Text
 
-from bench.verbs import WAITING, Data, Pythons, Seed, Threads, Timeout, console, show_report
+from bench.verbs import RUNS, WAITING, Data, Pythons, Seed, Threads, Timeout, console, show_report
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 Names = Annotated[
     list[str] | None,
-    typer.Option("--implementation", metavar="NAME|FILE", help="Measure this one (repeatable)."),
+    typer.Option(
+        "--implementation", metavar="NAME|FILE", help=f"Measure this one (repeatable). {RUNS}"
+    ),
 ]
 Workloads = Annotated[
     list[str] | None, typer.Option("--workload", help="sgd or textbook (repeatable).")
