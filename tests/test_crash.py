@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from fixtures_processes import (
+    NO_CHARTS,
     RUN,
     WAITS_WITH_A_DAEMON,
     announced,
@@ -21,12 +22,11 @@ from fixtures_processes import (
     until,
 )
 
-from bench import store
+from bench import plan, store
 from bench.measure import now
 
 HONEST = "from implementations.softmax_numpy import Trainer\n"
-PLAN = (*RUN, "--rounds=2", "--implementation=numpy", "--implementation=./honest.py")
-TRIALS = 4
+PLAN = (*RUN, "--implementation=numpy", "--implementation=./honest.py")
 
 
 def test_a_run_that_was_killed_goes_on_and_loses_and_doubles_nothing(
@@ -60,6 +60,54 @@ def test_the_next_run_on_the_host_ends_and_removes_what_a_killed_one_left(
     other = started(*RUN, "--rounds=1", "--implementation=numpy", "--output=other", **alone)
     _, err = other.communicate(timeout=60)
     assert (other.returncode, err) == (0, "")
+    assert_nothing_left(tmp_path / "tmp")
+
+
+# The run is killed when a file beside the last one is written; when half of a record is; when all.
+WHILE_WRITING = """
+import os, signal
+from bench import durable
+real = {{"written": durable._written, "write": os.write, "append": durable.append}}
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+def written(path, parts):
+    found = real["written"](path, parts)
+    return die() if path.suffix == ".npy" else found
+def write(descriptor, data):
+    if not os.readlink(f"/proc/self/fd/{{descriptor}}").endswith("trials.jsonl"):
+        return real["write"](descriptor, data)
+    real["write"](descriptor, data[: len(data) // 2])
+    die()
+def append(path, data):
+    real["append"](path, data)
+    die()
+{0} = {1}
+"""
+
+
+def test_a_run_killed_while_it_writes_keeps_what_was_whole(started, alone, tmp_path):
+    command = (*RUN, "--rounds=2", "--implementation=numpy", "--output=out")
+    # Where it is killed; whether the last line has its end; the params that are left.
+    for place, call, ended, kept in (
+        ("durable._written", "written", None, ".part"),
+        ("os.write", "write", False, ".npy"),
+        ("durable.append", "append", True, ".npy"),
+    ):
+        beginning_with(tmp_path, NO_CHARTS + WHILE_WRITING.format(place, call))
+        process = started(*command, **alone)
+        process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL
+        ends = [line.endswith(b"\n") for line in lines_of(tmp_path / "out")]
+        assert ends == ([] if ended is None else [ended]), call
+        assert [path.suffix for path in (tmp_path / "out" / "params").iterdir()] == [kept], call
+        assert_readable(tmp_path / "out")
+        command = going_on(tmp_path / "out")
+    before = lines_of(tmp_path / "out")
+    beginning_with(tmp_path, NO_CHARTS)
+    process = started(*command, **alone)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert_whole(tmp_path / "out", before)
     assert_nothing_left(tmp_path / "tmp")
 
 
@@ -107,7 +155,7 @@ def phase(folder, temporary, told):
     asked = [path.read_text() for path in temporary.glob("softmax-bench-*/request.json")]
     if not (folder / "run.json").exists():
         return "starting"
-    if told == TRIALS:
+    if told == len(plan.trials(store.read_run(folder))):
         return "reporting"
     if list(folder.rglob("*.part")) or len(lines) > told:
         return "writing"
@@ -118,13 +166,13 @@ def phase(folder, temporary, told):
     return "importing" if asked else "between trials"
 
 
-def until_complete(start, folder, temporary, moments):
+def until_complete(start, command, folder, temporary, moments):
     """Kill a run and go on with it until it is complete; the phases in which it was killed."""
     random, seconds = moments
     lines, planned = [], b""
     while True:
         there = (folder / "run.json").exists()
-        process = start(*(going_on(folder) if there else (*PLAN, f"--output={folder.name}")))
+        process = start(*(going_on(folder) if there else (*command, f"--output={folder.name}")))
         out, crashed = killed(process, random, seconds)
         told = max(announced(out), len(lines))
         if crashed:
@@ -142,25 +190,30 @@ def until_complete(start, folder, temporary, moments):
 
 
 @pytest.mark.parametrize(
-    "count", [3, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])]
+    ("count", "rounds"),
+    [(3, 2), pytest.param(200, 6, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])],
 )
-def test_a_run_killed_at_random_moments_loses_and_doubles_nothing(started, alone, tmp_path, count):
+def test_a_run_killed_at_random_moments_loses_and_doubles_nothing(
+    started, alone, tmp_path, count, rounds
+):
     (tmp_path / "honest.py").write_text(HONEST)
     if count > 100:
-        beginning_with(tmp_path, "")  # a report with its charts takes as long as measuring does
+        beginning_with(tmp_path, "")  # its report has charts
     seed = secrets.randbits(32)
     print(f"seed {seed}")  # noqa: T201 - shown where it fails
+    command = (*PLAN, f"--rounds={rounds}")
 
     def start(*arguments):
         return started(*arguments, **alone)
 
     begun = now()
-    assert start(*PLAN, "--output=calm").wait(timeout=60) == 0
-    moments, phases, trials = (Random(seed), now() - begun), Counter(), 0
+    assert start(*command, "--output=calm").wait(timeout=60) == 0
+    moments, phases, runs = (Random(seed), now() - begun), Counter(), 0
     while phases.total() < count:
-        folder = tmp_path / f"run-{trials // TRIALS}"
-        phases.update(until_complete(start, folder, tmp_path / "tmp", moments))
+        folder = tmp_path / f"run-{runs}"
+        phases.update(until_complete(start, command, folder, tmp_path / "tmp", moments))
         assert_nothing_left(tmp_path / "tmp")
-        trials += len(store.read_records(folder))
+        runs += 1
+    trials = runs * rounds * 2
     found = f"{phases.total()} crashes: {dict(phases)}; {trials} trials, none lost, none doubled"
     print(found)  # noqa: T201 - the figures
