@@ -31,7 +31,8 @@ def test_environments_are_read_by_their_ids(folder):
     [
         {"id": "there"}, {"id": "../here"}, {"machine": []}, {"machine": {"id": 1}},
         {"machine": {"gpus": "a"}}, {"software": {"distributions": []}},
-        {"software": {"distributions": {"torch": {}}}}, {"data": {"features": -1}}, {"data": {"classes": [10]}},
+        {"software": {"distributions": {"torch": {}}}}, {"data": {"features": -1}},
+        {"data": {"classes": [10]}},
         {"data": {"test_images": -1}}, {"data": {"sha256": "abc"}}, {"variables": {"A": 1}},
         {"more": 1},
     ],

@@ -112,9 +112,3 @@ def test_so_many_rounds_are_as_precise_as_was_asked_for_and_one_less_is_not(firs
 def test_one_value_fixes_no_number():
     with pytest.raises(ValueError, match="one value has no spread"):
         rounds_needed([1.0], 0.02)
-
-
-def test_an_interval_that_no_number_ends_is_open_above():
-    found = interval([5e-324, 1e9])
-    assert (found.low, found.high) == (0, math.inf)
-    assert 0 < found.mean < 1
