@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+
+import msgspec
 
 from bench import lock, plan, probe, summary
 from bench.dataset import Dataset
@@ -70,7 +73,10 @@ def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
 def _trials(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
     # What is done is read only now: the run that had the host may have been this very one.
     mend(folder)
-    begun, records = now(), list(salvaged(folder).records)
+    begun, records = now(), [_kept(record) for record in salvaged(folder).records]
+    longest: dict[str, float] = {}
+    for record in records:
+        _learn(longest, record)
     yield from _imports(missing(run, records))
     runner = Runner(
         folder, run, data, peers=(*run.cases, *run.sweep), memory_limit=run.memory_limit
@@ -78,13 +84,16 @@ def _trials(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
     while left := missing(run, records):
         total = len(plan.trials(run, summary.wanted(records, run)))
         for place, trial in enumerate(plan.before_the_sweep(run, left)):
-            if run.budget is not None and now() - begun + _last(trial, records) > run.budget:
+            last = longest.get(trial.case.slug, 0.0)
+            if run.budget is not None and now() - begun + last > run.budget:
                 yield Spent(len(left) - place)
                 return
             number = total - len(left) + place + 1
             yield Started(trial, number, total, tuple(left[place:]))
-            records.append(runner.measure(trial))
-            yield Ended(records[-1], number, total)
+            record = runner.measure(trial)
+            records.append(_kept(record))
+            _learn(longest, record)
+            yield Ended(record, number, total)
 
 
 def missing(run: Run, records: Iterable[Record]) -> list[Trial]:
@@ -95,10 +104,23 @@ def missing(run: Run, records: Iterable[Record]) -> list[Trial]:
     return [trial for trial in planned if trial.id not in done]
 
 
-def _last(trial: Trial, records: Iterable[Record]) -> float:
-    """Seconds that the longest trial of the same case has taken, nought where there was none."""
-    same = (record for record in records if record.case == trial.case)
-    return max((record.wall_seconds or 0.0 for record in same), default=0.0)
+def _kept(record: Record) -> Record:
+    """Keep of a record what the missing trials follow from: all of thousands fill the memory."""
+    if record.kind != "trial" or not record.epoch_seconds:
+        return record
+    epochs = record.case.epochs
+    return msgspec.structs.replace(
+        record, epoch_seconds=[median(record.epoch_seconds)], epoch_cpu_seconds=[],
+        predict_seconds=[], validation_loss=[], warmup_seconds=[],
+        validation_accuracy=record.validation_accuracy[:epochs],
+        test_accuracy=record.test_accuracy[:epochs],
+    )  # fmt: skip
+
+
+def _learn(longest: dict[str, float], record: Record) -> None:
+    """Keep the longest seconds of each case; to look for them in all records takes ever longer."""
+    slug = record.case.slug
+    longest[slug] = max(longest.get(slug, 0.0), record.wall_seconds or 0.0)
 
 
 def _imports(trials: list[Trial]) -> Iterator[Event]:

@@ -7,6 +7,7 @@ import gc
 import os
 import subprocess
 import sys
+import tracemalloc
 from statistics import median
 from time import perf_counter  # noqa: TID251 - of the suite's own steps, not of a framework
 
@@ -16,7 +17,7 @@ import pytest
 from fixtures_records import case, ok
 from fixtures_records import run as a_run
 
-from bench import estimate, machine, run, store
+from bench import estimate, machine, measure, run, store
 from bench.history import tracks
 from bench.report import frame, history, page, several, tables
 from bench.result import Record, Trial
@@ -134,13 +135,17 @@ def test_a_record_is_appended_to_100_000_in_the_time_that_it_takes_to_append_to_
 
 
 class Fake:
-    """A runner whose trials take no time, and go well."""
+    """A runner whose trials take no time, and have as many epochs as there can be."""
 
     def __init__(self, folder, planned, data, **how):
         pass
 
     def measure(self, trial):
-        return ok(trial.case, trial.round, trial=trial.id)
+        told = [0.5 + trial.round * 1e-9 * number for number in range(measure.MOST_REPEATS)]
+        lists = ("epoch_seconds", "epoch_cpu_seconds", "validation_accuracy", "validation_loss",
+                 "test_accuracy", "predict_seconds")  # fmt: skip
+        values = {name: [each + 0.0 for each in told] for name in lists}
+        return ok(trial.case, trial.round, trial=trial.id, **values)
 
 
 @pytest.mark.parametrize("count", [3000, pytest.param(10_000, marks=SOAK)])
@@ -150,7 +155,7 @@ def test_what_is_done_between_two_trials_does_not_grow_with_those_that_were_made
     monkeypatch.setattr(run, "Runner", Fake)
     monkeypatch.setattr(run, "_imports", lambda _: ())
     cases = [case(f"case-{number}") for number in range(10)]
-    planned = a_run(*cases, rounds={"sgd": count // 10})
+    planned = a_run(*cases, rounds={"sgd": count // 10}, budget=1e9)
     store.create(tmp_path / "run", planned)
     times, begun = [], perf_counter()
     for event in run.perform(tmp_path / "run", planned, None):
@@ -160,6 +165,18 @@ def test_what_is_done_between_two_trials_does_not_grow_with_those_that_were_made
     assert len(times) == count
     tenths = [median(times[first : first + count // 10]) for first in range(0, count, count // 10)]
     assert max(tenths) < 0.005
+
+
+def test_little_is_kept_of_a_trial_that_is_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "Runner", Fake)
+    monkeypatch.setattr(run, "_imports", lambda _: ())
+    planned = a_run(case("pytorch"), rounds={"sgd": 300})
+    store.create(tmp_path / "run", planned)
+    tracemalloc.start()
+    events = run.perform(tmp_path / "run", planned, None)
+    sizes = [tracemalloc.get_traced_memory()[0] for event in events if isinstance(event, run.Ended)]
+    tracemalloc.stop()
+    assert (sizes[-1] - sizes[0]) / len(sizes) < 4096
 
 
 def test_what_is_left_is_estimated_from_100_000_trials_in_the_time_that_it_takes_from_10():
