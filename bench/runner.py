@@ -14,6 +14,7 @@ from bench.child import Child, Place, recorded
 from bench.dataset import Dataset
 from bench.judge import Judge, figure_fault, threads_fault, threads_in_force
 from bench.launch import Outcome, launch
+from bench.lines import fault
 from bench.result import FORMAT, Case, Environment, Record, Trial
 from bench.store import add_environment, append, keep_params
 
@@ -208,15 +209,19 @@ def _reported(outcome: Outcome) -> dict[str, Any]:
 
 
 def _record(run: str, trial: Trial, environment: str, values: dict[str, Any]) -> Record:
-    """Put the record together; what a child said in the wrong type makes the trial a failed one."""
+    """Put the record together; what no record may hold makes the trial a failed one."""
     own = {
         "format": FORMAT, "kind": trial.kind, "run": run, "trial": trial.id,
         "round": trial.round, "case": trial.case, "environment": environment,
         "version": trial.version, "slowdown": trial.slowdown,
     }  # fmt: skip
     try:
-        return msgspec.convert({**own, **values}, Record)
+        record = msgspec.convert({**own, **values}, Record)
+        reason = fault(record)
     except msgspec.ValidationError as error:
-        reason = f"the process left a result that is wrong: {error}"
-        kept = {"started": values["started"], "status": "failed", "reason": reason}
-        return msgspec.convert({**own, **kept}, Record)
+        reason = str(error)
+    if reason is None:
+        return record
+    reason = f"the process left a result that is wrong: {reason}"
+    kept = {"started": values["started"], "status": "failed", "reason": reason}
+    return msgspec.convert({**own, **kept}, Record)

@@ -190,7 +190,7 @@ def mend(folder: Path) -> None:
         for stale in folder.glob("**/*.part"):
             stale.unlink()
         trials.mend(folder)
-        (folder / trials.FILE).touch()  # or nothing that is measured could be kept
+        durable.append(folder / trials.FILE, b"")  # or nothing that is measured could be kept
 
 
 def _bytes(path: Path) -> bytes:

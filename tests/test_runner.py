@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from fixtures_ab import comparison, pairing
+from fixtures_records import case, ok
 
 from bench import machine, probe, runner, store
 from bench.child import Place
@@ -159,6 +160,23 @@ def test_a_side_that_says_nonsense_is_a_failed_record_of_that_side(runs, folder,
     assert (record.status, record.version) == ("failed", "candidate")
     assert record.slowdown == SLOWDOWN
     assert "left a result that is wrong" in record.reason
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [({"epoch_seconds": [0.5, 0.0]}, "an ok trial without all its numbers"),
+     ({"epoch_seconds": [1e308]}, "Expected `float` <= 1000000000.0"),
+     ({"peak_rss_bytes": -1}, "Expected `int` >= 0")],
+)  # fmt: skip
+def test_a_result_that_no_record_may_hold_is_a_failed_one(said, reason):
+    whole = msgspec.to_builtins(ok(case()))
+    names = [name for name in whole if name.endswith(("_seconds", "_accuracy"))]
+    good = {name: whole[name] for name in (*names, "status", "started")}
+    trial = Trial("r1-x", "trial", 1, case())
+    assert runner._record("a run", trial, "here", good).status == "ok"
+    found = runner._record("a run", trial, "here", good | said)
+    assert (found.status, found.epoch_seconds) == ("failed", [])
+    assert found.reason.startswith(f"the process left a result that is wrong: {reason}")
 
 
 def test_a_child_cannot_say_which_side_it_is(runs, monkeypatch):
