@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bench import arrays, durable, environments, lines, regular, strict, trials
 from bench.environments import plain
-from bench.error import UserError
+from bench.error import UserError, one_line
 from bench.result import MOST_ROUNDS, Environment, Record, Run
 from bench.strict import DamagedError
 
@@ -175,7 +175,7 @@ def salvaged(folder: Path) -> Salvaged:
             records.append(found)
         else:
             faults.append(f"{trials.FILE}:{line.number}: {found}")
-    return Salvaged(records, known, faults)
+    return Salvaged(records, known, [*map(one_line, faults)])
 
 
 def mend(folder: Path) -> None:

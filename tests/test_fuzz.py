@@ -35,7 +35,6 @@ PARTS = [pytest.param(11_000, marks=[pytest.mark.fuzz, pytest.mark.timeout(3600)
          for n in range(16)]  # fmt: skip
 MEMORY = "/dev/shm"  # a file there is written in a tenth of the time
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
-checked = pytest.mark.skipif(FORMAT < 5, reason="records and params have no check yet")
 counts = pytest.mark.parametrize("count", [304, *PARTS])
 
 
@@ -134,7 +133,6 @@ PARAMS = np.linspace(-1, 1, 2 * 5 * 3, dtype=np.float32).reshape(2, 5, 3)
 TOLD = re.compile(rb"'[<>|=]\w+'|\([\d, ]*\)")  # of a header: the type and the shape
 
 
-@checked
 @counts
 def test_params_are_an_array_of_three_dimensions_or_none(folder, fuzz, count):
     path = folder / "params" / f"{TRIAL}.npy"
@@ -193,7 +191,6 @@ def records_in(path, right):
     return read
 
 
-@checked
 @counts
 def test_records_are_those_that_were_written_or_refused(folder, fuzz, count):
     path = lines(folder / "run")
@@ -207,7 +204,6 @@ def test_records_are_those_that_were_written_or_refused(folder, fuzz, count):
     fuzz(count, offered_lines(whole), records_in(path, right))
 
 
-@checked
 @counts
 def test_older_records_give_numbers_or_are_refused(folder, fuzz, count):
     path = lines(folder / "run", 4)

@@ -57,6 +57,15 @@ def test_a_damaged_line_is_left_out_named_and_set_aside(folder, line, says):
     assert (folder / "damaged.jsonl").read_bytes() == line
 
 
+@pytest.mark.parametrize("text", ["\x1b[2J", "a\nb", "x" * 100_000])
+def test_what_is_said_of_a_damaged_line_is_a_line_that_a_terminal_only_shows(folder, text):
+    several = [lines.encoded(replace(RECORDS[1], **{name: text}))
+               for name in ("run", "environment")]  # fmt: skip
+    found = rewritten(folder, FIRST, *several, b'{"%s": 1}\n' % msgspec.json.encode(text)[1:-1])
+    assert len(found.faults) == 3
+    assert all(fault.isprintable() and len(fault) < 2_000 for fault in found.faults)
+
+
 def test_of_a_trial_that_is_there_twice_the_first_counts_but_for_interrupted_ones(folder):
     interrupted = lines.encoded(replace(bare(case(), 2), status="interrupted"))
     again = lines.encoded(replace(RECORDS[0], epoch_seconds=[0.1] * 5))
