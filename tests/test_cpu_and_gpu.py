@@ -163,7 +163,9 @@ def test_a_python_that_has_gone_since_is_one_line_and_loses_nothing(called, tmp_
     )  # fmt: skip
     (tmp_path / "python").unlink()
     (tmp_path / "run" / "trials.jsonl").write_text("")
-    status, out, err = called("run", "--resume", "--output", "run")
+    status, out, err = called(
+        "run", "--resume", "--output", "run", "--python", f"numpy={tmp_path}/python"
+    )
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
     assert "is no executable" in err
