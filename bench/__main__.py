@@ -1,5 +1,6 @@
 """The command line: its verbs, and the one line that an error a user can cause becomes."""
 
+import signal
 import sys
 from typing import NoReturn
 
@@ -46,6 +47,8 @@ def main() -> NoReturn:
         code = stop.status(stopped)
     except typer.Abort:
         code = 130
+    except SystemExit:  # typer's own, where whoever reads our output has gone: no regression
+        code = 128 + signal.SIGPIPE
     # Whatever the signal and whichever it was that ended us, typer makes 130 of it.
     sys.exit(stop.first_status() or (code if isinstance(code, int) else 0))
 

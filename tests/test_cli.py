@@ -559,6 +559,19 @@ def test_a_damaged_record_is_left_out_said_and_measured_again(bench, tmp_path):
     assert (tmp_path / "out" / "damaged.jsonl").read_bytes() == first.replace(b"2", b"3", 1)
 
 
+def test_a_reader_who_has_gone_is_no_regression_and_loses_nothing(tmp_path, surroundings):
+    chosen = ("--data=digits", "--quick", "--threads=1", "--implementation=numpy", "--no-ceiling")
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench", "run", *chosen, "--output=out"], cwd=tmp_path,
+        env=surroundings, stdout=write, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+    assert len(store.read_records(tmp_path / "out")) == 1
+
+
 def test_windows_is_refused(refused, monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     assert refused("list") == "bench: Windows is not supported; use Linux, macOS or WSL\n"
