@@ -159,7 +159,9 @@ def read_records(folder: Path) -> list[Record]:
     """
     found = salvaged(folder)
     if found.faults:
-        raise UserError(f"{folder}/{found.faults[0]}; delete it")
+        raise UserError(
+            f"{folder}/{found.faults[0]}; delete it, or have run --resume measure it again"
+        )
     return list(found.records)
 
 

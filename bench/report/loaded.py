@@ -79,7 +79,9 @@ def whole(folder: Path) -> Loaded:
     """Read a run that is compared or exported; raises UserError where any of it is damaged."""
     read = salvaged(folder)
     if read.faults:
-        raise UserError(f"{folder}/{read.faults[0]}; delete it, or measure again")
+        raise UserError(
+            f"{folder}/{read.faults[0]}; delete it, or have run --resume measure it again"
+        )
     return _loaded(folder, read_run(folder), read)
 
 
