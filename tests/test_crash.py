@@ -74,13 +74,14 @@ def written(path, parts):
     found = real["written"](path, parts)
     return die() if path.suffix == ".npy" else found
 def write(descriptor, data):
-    if not os.readlink(f"/proc/self/fd/{{descriptor}}").endswith("trials.jsonl"):
+    if not data or not os.readlink(f"/proc/self/fd/{{descriptor}}").endswith("trials.jsonl"):
         return real["write"](descriptor, data)
     real["write"](descriptor, data[: len(data) // 2])
     die()
 def append(path, data):
     real["append"](path, data)
-    die()
+    if data:
+        die()
 {0} = {1}
 """
 
@@ -191,7 +192,7 @@ def until_complete(start, command, folder, temporary, moments):
 
 @pytest.mark.parametrize(
     ("count", "rounds"),
-    [(3, 2), pytest.param(200, 6, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])],
+    [(2, 1), pytest.param(200, 6, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])],
 )
 def test_a_run_killed_at_random_moments_loses_and_doubles_nothing(
     started, alone, tmp_path, count, rounds

@@ -53,7 +53,7 @@ def one_line(err):
     return err.removeprefix("bench: ").rstrip()
 
 
-@pytest.mark.parametrize("file", ["params", "trials.jsonl"])
+@pytest.mark.parametrize("file", [pytest.param("params", marks=pytest.mark.soak), "trials.jsonl"])
 def test_a_write_that_fails_in_its_middle_is_one_line_and_the_run_goes_on(
     started, alone, tmp_path, file
 ):

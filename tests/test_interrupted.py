@@ -73,10 +73,12 @@ files.write = write
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGINT),
-     (signal.SIGHUP, signal.SIGTERM)],
-    ids=["INT-INT", "TERM-INT", "HUP-TERM"],
-)  # fmt: skip
+    [
+        (signal.SIGINT, signal.SIGINT),
+        (signal.SIGTERM, signal.SIGINT),
+        pytest.param(signal.SIGHUP, signal.SIGTERM, marks=pytest.mark.soak),
+    ],
+)
 def test_a_second_signal_ends_the_run_at_once(hanging, tmp_path, first, second):
     beginning_with(tmp_path, NO_CHARTS + REPORT_HANGS)
     process = hanging()
@@ -94,7 +96,7 @@ def test_a_second_signal_ends_the_run_at_once(hanging, tmp_path, first, second):
 # one has ended, and is being judged and written.
 STRUCK = """
 import os, signal
-from bench import judge, runner
+from bench import durable, judge, runner
 real = {owner}.{name}
 def struck(*given, **named):
     {owner}.{name} = real  # once
@@ -111,7 +113,7 @@ POINTS = (
     ("judge.Judge", "judge", True),
     ("runner", "keep_params", True),
     ("runner", "append", True),
-    ("os", "fsync", True),
+    ("durable", "_flushed", False),
     ("runner", "append", False),
 )
 
@@ -186,7 +188,7 @@ def struck(process, random, seconds):
 def test_signals_at_random_moments_lose_and_double_nothing(started, alone, tmp_path, count):
     seed = secrets.randbits(32)
     print(f"seed {seed}")  # noqa: T201 - shown where it fails
-    command = (*RUN, "--rounds=4", "--implementation=numpy")
+    command = (*RUN, "--rounds=2", "--implementation=numpy")
     begun = now()
     assert started(*command, "--output=calm", **alone).wait(timeout=60) == 0
     random, seconds, times, runs, lines = Random(seed), now() - begun, 0, 0, []
