@@ -43,6 +43,8 @@ def main() -> NoReturn:
         _refuse(str(error))
     except typer.TyperException as error:
         _refuse(error.format_message())
+    except OSError as error:
+        _refuse(f"{error.filename or 'the system'}: {error.strerror}; name another, or mend that")
     except KeyboardInterrupt as stopped:
         code = stop.status(stopped)
     except typer.Abort:

@@ -25,6 +25,8 @@ _NO_MEMORY = re.compile(
     r"out of memory|MemoryError|RESOURCE_EXHAUSTED",
     re.IGNORECASE,
 )
+# What a worker says of itself; the others only its parent can tell.
+_STATUSES = ("ok", "unavailable", "failed", "out-of-memory")
 # Together these are all that a worker did.
 _PARTS = {
     *("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds", "epoch_seconds"),
@@ -107,9 +109,9 @@ def _document(path: Path) -> Document:
     """
     text = regular.read(path, _MOST_BYTES, follow=False).decode()
     document = json.loads(text, parse_constant=_refuse)
-    if not isinstance(document, dict) or not isinstance(document.get("status"), str):
-        raise ValueError("it has no status")  # noqa: TRY004 - wrong input, not a wrong call
-    for name in {*_PARTS, "worker_seconds"} & document.keys():
+    if not isinstance(document, dict) or document.get("status") not in _STATUSES:
+        raise ValueError("it has no status")
+    for name in {*_PARTS, "worker_seconds", "epoch_cpu_seconds"} & document.keys():
         values = document[name] if isinstance(document[name], list) else [document[name]]
         if not all(isinstance(value, float) and value >= 0 for value in values):
             raise ValueError(f"its {name} are not a number of seconds")

@@ -14,6 +14,7 @@ from typing import Any
 from bench import ending, gpu, leftovers, machine, nvml, stop, streams
 from bench.child import CACHES, PASSED_ON, Child, settings
 from bench.ending import Seen
+from bench.error import UserError
 from bench.measure import now
 from bench.scratch import writing
 from bench.streams import Stream
@@ -85,7 +86,7 @@ def _spawned(
     """Start the worker in a process group of its own; afterwards end all that is left of it."""
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     out, err, life = (pipe.writing for pipe in pipes)
-    with _affinity(child.threads):
+    with _affinity(child.threads), _starting():
         process = subprocess.Popen(
             [child.place.python, "-m", "bench.worker", str(scratch), str(life)],
             stdin=subprocess.DEVNULL,
@@ -106,6 +107,16 @@ def _spawned(
             os.killpg(process.pid, signal.SIGKILL)
         leftovers.ended(process.pid, scratch, grace=0.0)
         process.wait()
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # so many processes, or so much memory, as the system gives
+        raise UserError(
+            f"cannot start a process: {error.strerror}; end others, and go on with --resume"
+        ) from error
 
 
 @contextmanager

@@ -85,6 +85,16 @@ def decoded(line: Line, where: str) -> Record:
     return record
 
 
+def refused(record: Record) -> str | None:
+    """Say why no reader would take a record if it were written, or nothing."""
+    data = encoded(record)
+    try:
+        decoded(Line(1, 0, len(data), data[:-1], finished=True), "a record")
+    except DamagedError as error:
+        return str(error)
+    return None
+
+
 def fault(record: Record) -> str | None:
     """Say what a record lacks that a table or an export would show, or nothing."""
     if record.status == "ok" and not _WHOLE[record.kind](record):

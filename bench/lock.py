@@ -52,11 +52,19 @@ def opened() -> Iterator[Lock]:
 def of_folder(folder: Path) -> Iterator[None]:
     """Have a run's folder for ourselves: hosts may share it, as may those with other locks.
 
-    Raises UserError where another process has it.
+    Raises UserError where another process has it, or where it cannot be had.
     """
-    descriptor = os.open(folder / "run.json", os.O_RDONLY)
+    descriptor = None
     try:
-        if not _taken(descriptor):
+        # For writing, though nothing is: over NFS it is a lock of bytes, which asks for that.
+        descriptor = os.open(folder / "run.json", os.O_RDWR | os.O_NOFOLLOW)
+        taken = _taken(descriptor)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {folder}: {error.strerror}; mend that and go on with --resume"
+        ) from error
+    try:
+        if not taken:
             raise UserError(
                 f"another process is measuring into {folder}; wait for its end, then --resume"
             )

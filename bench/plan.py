@@ -1,7 +1,6 @@
 """What is measured: cases from a selection, and their trials in randomised blocks."""
 
 import difflib
-import hashlib
 import random
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from bench import sizes
+from bench import regular, sizes
 from bench.contract import Device, Objective
 from bench.error import UserError
 from bench.machine import usable_cores
@@ -154,7 +153,7 @@ def _own_file(path: Path, probe: Callable[[Path], Objective]) -> Case:
     return Case(
         implementation=path.stem, module=path.stem, framework="", extra="",
         objective=probe(path), style="own", data="own", devices=("cpu", "gpu"),
-        file=str(path), sha256=hashlib.sha256(path.read_bytes()).hexdigest(), **_UNFILLED,
+        file=str(path), sha256=regular.sha256(path), **_UNFILLED,
     )  # fmt: skip
 
 

@@ -1,10 +1,13 @@
 """Files that somebody else wrote: regular ones of no more than was expected, or an error."""
 
 import errno
+import hashlib
 import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
+
+MOST_OF_A_PROGRAM = 2**24
 
 
 def opened(path: Path, most: int, *, follow: bool = True) -> BinaryIO:
@@ -28,6 +31,11 @@ def read(path: Path, most: int, *, follow: bool = True) -> bytes:
     """Read such a file; raises OSError. One that grows meanwhile is cut at ``most`` bytes."""
     with opened(path, most, follow=follow) as stream:
         return stream.read(most)
+
+
+def sha256(path: Path) -> str:
+    """Hash a program in such a file; raises OSError."""
+    return hashlib.sha256(read(path, MOST_OF_A_PROGRAM)).hexdigest()
 
 
 def _refuse(facts: os.stat_result, most: int) -> None:

@@ -187,7 +187,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     rounds: dict[str, Rounds]
     cases: tuple[Case, ...]
     figures: tuple[Case, ...]
-    timeout: Amount
+    timeout: Seconds
     data: str | None = None
     precision: Precision | None = None
     budget: Amount | None = None

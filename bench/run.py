@@ -11,7 +11,7 @@ from bench import lock, plan, probe, summary
 from bench.dataset import Dataset
 from bench.measure import now
 from bench.result import Record, Run, Trial
-from bench.runner import Runner
+from bench.runner import Runner, file_fault
 from bench.store import mend, salvaged
 
 
@@ -125,7 +125,7 @@ def _learn(longest: dict[str, float], record: Record) -> None:
 
 def _imports(trials: list[Trial]) -> Iterator[Event]:
     seen: set[str] = set()
-    for case in (trial.case for trial in trials):
+    for case in (trial.case for trial in trials if file_fault(trial.case) is None):
         used = set(plan.distributions(case) or [case.module])
         if not used <= seen:
             seen |= used

@@ -1,7 +1,6 @@
 """One trial from its request to its record: in a child of its own, judged and kept."""
 
 import datetime as dt
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,12 +8,22 @@ from typing import Any, Protocol
 
 import msgspec
 
-from bench import conditions, interpreters, machine, probe, request, scratch, sizes, stop
+from bench import (
+    conditions,
+    interpreters,
+    machine,
+    probe,
+    regular,
+    request,
+    scratch,
+    sizes,
+    stop,
+)
 from bench.child import Child, Place, recorded
 from bench.dataset import Dataset
 from bench.judge import Judge, figure_fault, threads_fault, threads_in_force
 from bench.launch import Outcome, launch
-from bench.lines import fault
+from bench.lines import refused
 from bench.result import FORMAT, Case, Environment, Record, Trial
 from bench.store import add_environment, append, keep_params
 
@@ -84,15 +93,17 @@ class Runner:
             return self._measure(trial)
 
     def _measure(self, trial: Trial) -> Record:
+        # Asked now: another Python may take its time to answer, which is no time to lose a trial.
+        environment = self._environment(trial)
         started = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         before = conditions.read()
         try:
             values = self._values(trial)
         except KeyboardInterrupt:
-            self._keep(trial, {"started": started, "status": "interrupted"})
+            self._keep(trial, environment, {"started": started, "status": "interrupted"})
             raise
         values["conditions"] = conditions.between(before, conditions.read())
-        return self._keep(trial, {"started": started, **values})
+        return self._keep(trial, environment, {"started": started, **values})
 
     def _values(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
@@ -102,7 +113,10 @@ class Runner:
         if case.samples > (most := sizes.most_samples(self._data.features)):
             reason = f"{case.samples} samples: {most} are as many as this machine's memory holds"
             return {"status": "unavailable", "reason": reason}
-        if fault := _file_fault(case):
+        if case.threads > (cores := len(machine.usable_cores())):
+            reason = f"{case.threads} threads: this machine lets us use {cores}"
+            return {"status": "unavailable", "reason": reason}
+        if fault := file_fault(case):
             return {"status": "failed", "reason": fault}
         with scratch.folder() as folder:
             outcome = launch(self._request(trial), self._child(trial), folder)
@@ -151,8 +165,7 @@ class Runner:
             "test_accuracy": judgement.test_accuracy,
         }
 
-    def _keep(self, trial: Trial, values: dict[str, Any]) -> Record:
-        environment = self._environment(trial)
+    def _keep(self, trial: Trial, environment: Environment, values: dict[str, Any]) -> Record:
         add_environment(self._folder, environment)
         record = _record(self._planned.run, trial, environment.id, values)
         append(self._folder, record)
@@ -190,12 +203,12 @@ class Runner:
         )  # fmt: skip
 
 
-def _file_fault(case: Case) -> str | None:
+def file_fault(case: Case) -> str | None:
     """Say that somebody's own file is not the one that the plan was made with."""
     if case.file is None:
         return None
     try:
-        same = hashlib.sha256(Path(case.file).read_bytes()).hexdigest() == case.sha256
+        same = regular.sha256(Path(case.file)) == case.sha256
     except OSError as error:
         return f"{case.file} cannot be read any more: {error.strerror}"
     return None if same else f"{case.file} has changed since the run was planned"
@@ -217,7 +230,7 @@ def _record(run: str, trial: Trial, environment: str, values: dict[str, Any]) ->
     }  # fmt: skip
     try:
         record = msgspec.convert({**own, **values}, Record)
-        reason = fault(record)
+        reason = refused(record)
     except msgspec.ValidationError as error:
         reason = str(error)
     if reason is None:

@@ -87,8 +87,9 @@ def allowed() -> Iterator[None]:
 
 @contextmanager
 def _set(*, held: bool) -> Iterator[None]:
-    before, _STATE.held = _STATE.held, held
+    before = _STATE.held
     try:
+        _STATE.held = held
         _raise()
         yield
     finally:

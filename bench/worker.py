@@ -38,9 +38,9 @@ def main() -> None:
     """Answer the request in the folder named on the command line."""
     started = now()
     folder, descriptor = Path(sys.argv[1]), int(sys.argv[2])
-    os.write(descriptor, b"\n")
-    os.set_inheritable(descriptor, False)  # not for what it starts
     process.end_with_parent()
+    os.write(descriptor, b"\n")  # to nobody where the parent has died before that was asked
+    os.set_inheritable(descriptor, False)  # not for what it starts
     process.leave_no_core()
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     process.limit_memory(request.get("memory_limit"))

@@ -575,3 +575,8 @@ def test_a_reader_who_has_gone_is_no_regression_and_loses_nothing(tmp_path, surr
 def test_windows_is_refused(refused, monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     assert refused("list") == "bench: Windows is not supported; use Linux, macOS or WSL\n"
+
+
+@pytest.mark.parametrize("verb", [("run", "--output"), ("compare", "out"), ("report",)])
+def test_a_path_that_no_file_system_takes_is_one_line(refused, verb):
+    assert "File name too long" in refused(*verb, "x" * 300)

@@ -107,3 +107,14 @@ def test_the_kernels_count_is_read_and_is_nought_where_there_is_none(tmp_path):
     assert ending.oom_kills(tmp_path / "absent") == 0
     (tmp_path / "vmstat").write_text("nr_free_pages 7\n")
     assert ending.oom_kills(tmp_path / "vmstat") == 0
+
+
+@pytest.mark.parametrize("status", ["interrupted", "timeout", "fine", "", None, 0])
+def test_of_itself_a_child_says_only_what_it_can_know(ended, status):
+    told, reason, _ = ended({"status": status, "reason": "so"})
+    assert (told, "it has no status" in reason) == ("failed", True)
+
+
+def test_a_number_beyond_all_floats_is_no_number_of_seconds(ended):
+    status, reason, _ = ended({"status": "ok", "epoch_cpu_seconds": [10**400]})
+    assert (status, "epoch_cpu_seconds are not" in reason) == ("failed", True)

@@ -122,6 +122,15 @@ FAULTS = {
     "nests_without_end": (
         "Path('document.json').write_text('[' * 10**6)\nos._exit(0)", "failed", "cannot be read",
     ),
+    "says_it_was_interrupted": (
+        "Path('document.json').write_text('{\"status\": \"interrupted\"}')\nos._exit(0)",
+        "failed", "it has no status",
+    ),
+    "says_more_than_a_line_holds": (
+        ("Path('document.json').write_text(json.dumps({'status': 'unavailable',"
+        " 'phase_rss_bytes': {str(n): n for n in range(150_000)}}))\nos._exit(0)"),
+        "failed", "a result that is wrong",
+    ),
     "well_behaved": ("return super().train_epoch(order)", "ok", None),
 }  # fmt: skip
 

@@ -366,3 +366,12 @@ def test_what_is_killed_is_suspected_to_have_run_out_of_memory(launched):
 def test_one_character_on_stdout_without_a_line_is_seen(launched):
     code = "from implementations.softmax_numpy import Trainer\nprint('.', end='')"
     assert launched(code).reason == "it printed on stdout; an implementation is silent"
+
+
+def test_a_process_that_cannot_be_started_is_one_line(launched, monkeypatch):
+    def refuses(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuses)
+    with pytest.raises(UserError, match="cannot start a process: Resource temporarily unavailable"):
+        launched(mode="probe")

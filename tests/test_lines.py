@@ -178,3 +178,10 @@ def test_a_line_that_is_too_long_is_damage_by_its_length():
     (found,) = lines.read(io.BytesIO(lines.encoded(bare(case(), reason=reason))))
     with pytest.raises(DamagedError, match=r"of 104\d{4} bytes, where a line has 1048576 at most"):
         lines.decoded(found, "here")
+
+
+def test_what_no_reader_would_take_is_known_before_it_is_written():
+    assert lines.refused(ok(case())) is None
+    assert "where a line has" in lines.refused(
+        ok(case(), phase_rss_bytes={str(n): n for n in range(150_000)})
+    )

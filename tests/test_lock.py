@@ -176,3 +176,14 @@ def test_what_goes_wrong_within_a_folder_is_not_taken_for_another_process(tmp_pa
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(BlockingIOError), lock.of_folder(tmp_path):
         raise BlockingIOError
+
+
+def test_a_folder_that_cannot_be_locked_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "run.json").write_text("{}")
+
+    def refuses(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(lock.fcntl, "flock", refuses)
+    with pytest.raises(UserError, match="No locks available"), lock.of_folder(tmp_path):
+        pytest.fail("it was locked")

@@ -440,3 +440,30 @@ def test_what_another_process_finished_while_this_one_waited_is_not_measured_aga
 
     monkeypatch.setattr(run.lock, "opened", lambda: contextlib.nullcontext(Busy()))
     assert performed(make_case()) == [run.Waiting()]
+
+
+def test_a_file_that_has_changed_is_not_even_imported(make_case, digits, tmp_path):
+    own = tmp_path / "mine.py"
+    mark = tmp_path / "mark"
+    own.write_text(f"from pathlib import Path\nPath({str(mark)!r}).touch()\nclass Trainer: ...\n")
+    case = make_case(implementation="mine", module="mine", framework="", file=str(own),
+                     sha256="0" * 64)  # fmt: skip
+    planned = Run(
+        format=FORMAT, run="a", command="", created="", seed=1, rounds={"sgd": 1}, cases=(case,),
+        figures=(), timeout=60.0,
+    )  # fmt: skip
+    store.create(tmp_path / "out", planned)
+    *_, ended = run.perform(tmp_path / "out", planned, digits)
+    assert "has changed since the run was planned" in ended.record.reason
+    assert not mark.exists()
+
+
+def test_more_threads_than_there_are_cores_is_unavailable(make_case, digits, tmp_path):
+    planned = Run(
+        format=FORMAT, run="a", command="", created="", seed=1, rounds={"sgd": 1},
+        cases=(make_case(threads=2**40),), figures=(), timeout=60.0,
+    )  # fmt: skip
+    store.create(tmp_path / "out", planned)
+    *_, ended = run.perform(tmp_path / "out", planned, digits)
+    assert ended.record.status == "unavailable"
+    assert "1099511627776 threads: this machine lets us use " in ended.record.reason

@@ -8,8 +8,9 @@ from fixtures_records import case, ok
 from bench import machine, probe, runner, store
 from bench.child import Place
 from bench.gate import pair
+from bench.judge import Judgement
 from bench.launch import Outcome
-from bench.result import Slowdown, Trial
+from bench.result import Parity, Slowdown, Trial
 from bench.runner import Runner
 
 SLOWDOWN = Slowdown(0.5, 2)
@@ -194,3 +195,28 @@ def test_a_record_of_a_side_is_read_again_as_it_was(runs, launches, folder):
     assert msgspec.json.decode(msgspec.json.encode(record))["slowdown"] == {
         "share": 0.5, "every": 2,
     }  # fmt: skip
+
+
+def test_what_is_installed_elsewhere_is_asked_before_there_is_a_trial_to_lose(
+    runs, launches, folder, monkeypatch
+):
+    def stopped(place):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(probe, "software", stopped)
+    made = runs({"base": Place("/b/python", OURS), "candidate": Place("/b/python", OURS)})
+    with pytest.raises(KeyboardInterrupt):
+        made.measure(sides()["base"])
+    assert launches == []
+    assert store.read_records(folder) == []
+
+
+def test_a_parity_that_is_no_number_is_a_failed_trial_before_it_is_written(
+    runs, folder, monkeypatch
+):
+    made = runs()
+    nan = Judgement(parity=Parity(float("nan"), 1e-5, passed=False), fault="other mathematics")
+    monkeypatch.setattr(made._judge, "judge", lambda *_: nan)
+    record = made.measure(Trial("r1-mine", "trial", 1, pairing(batch_size=96).base))
+    assert (record.status, "a result that is wrong" in record.reason) == ("failed", True)
+    assert store.read_records(folder) == [record]
