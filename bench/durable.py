@@ -1,6 +1,8 @@
 """Files that are on the disk, whole, when a function returns; raises OSError where they are not.
 
-None is written through a link: the folder may be somebody's, and a link lead out of it.
+What a file holds is on the disk; its name is, where the file system can do that for a folder:
+where it cannot, or fails at it, nothing is said. None is written through a link: the folder may be
+somebody's, and a link lead out of it.
 """
 
 import errno
@@ -77,7 +79,7 @@ def cut(path: Path, size: int) -> None:
 
 
 def settle(folder: Path) -> None:
-    """Have the names in a folder on disk, where its file system can."""
+    """Have the names in a folder on disk, where its file system can; that it failed is not said."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with suppress(OSError):
