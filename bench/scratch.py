@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench import leftovers
@@ -40,9 +40,12 @@ def _made() -> tuple[tempfile.TemporaryDirectory[str], int]:
 
 
 def _hold(folder: Path, how: int) -> int | None:
-    """Lock a folder; None where it is not there, or held by somebody who is not waited for."""
+    """Lock a folder; None where it is not there, or held by somebody who is not waited for.
+
+    Raises OSError where it is a link, no folder, or not ours to open.
+    """
     try:
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
@@ -59,12 +62,20 @@ def sweep() -> None:
     What somebody works in stays, and what belongs to another user.
     """
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if left.is_symlink() or not left.is_dir() or left.stat().st_uid != os.getuid():
-            continue
-        if (held := _hold(left, fcntl.LOCK_EX | fcntl.LOCK_NB)) is not None:
+        with suppress(OSError):  # it is no folder, another user's, or gone by now
+            _sweep(left)
+
+
+def _sweep(left: Path) -> None:
+    """Remove one; what it is and whose is asked of what is held, as others may remove it too."""
+    if (held := _hold(left, fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
+        return
+    try:
+        if os.fstat(held).st_uid == os.getuid():
             leftovers.ended(None, left, grace=0.0)
             shutil.rmtree(left, ignore_errors=True)
-            os.close(held)
+    finally:
+        os.close(held)
 
 
 def check_room() -> None:

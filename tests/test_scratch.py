@@ -127,3 +127,19 @@ def test_what_goes_wrong_within_is_not_taken_for_a_full_disk():
 def test_where_there_is_room_nothing_is_said(temporary):
     scratch.check_room()
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("whose", [(Path, "is_dir"), (os, "open")])
+def test_what_another_run_removes_meanwhile_is_nobodys_trouble(temporary, monkeypatch, whose):
+    left, real = temporary / f"{scratch.PREFIX}dead", getattr(*whose)
+    left.mkdir()
+
+    def looked(path, *how):
+        found = real(path, *how)
+        if path == left:
+            left.rmdir()
+        return found
+
+    monkeypatch.setattr(*whose, looked)
+    scratch.sweep()
+    assert list(temporary.glob(f"{scratch.PREFIX}*")) in ([], [left])
