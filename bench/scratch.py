@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,21 +23,20 @@ def folder() -> Iterator[Path]:
     with writing():
         made, held = _made()
     try:
-        with made as name:
-            yield Path(name)
+        yield made
     finally:
+        _remove(made)
         os.close(held)
 
 
-def _made() -> tuple[tempfile.TemporaryDirectory[str], int]:
+def _made() -> tuple[Path, int]:
     """Make a folder and hold it; before it is held, somebody may sweep it away."""
     while True:
-        made = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
-        if (held := _hold(Path(made.name), fcntl.LOCK_EX)) is not None:
-            if Path(made.name).exists():
+        made = Path(tempfile.mkdtemp(prefix=PREFIX))
+        if (held := _hold(made, fcntl.LOCK_EX)) is not None:
+            if made.exists():
                 return made, held
             os.close(held)
-        made.cleanup()
 
 
 def _hold(folder: Path, how: int) -> int | None:
@@ -73,9 +73,23 @@ def _sweep(left: Path) -> None:
     try:
         if os.fstat(held).st_uid == os.getuid():
             leftovers.ended(None, left, grace=0.0)
-            shutil.rmtree(left, ignore_errors=True)
+            _remove(left)
     finally:
         os.close(held)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder with all in it; what cannot be removed stays, and nothing is raised.
+
+    Python's own way opens a file and calls a function a level: rm goes down however deep it is.
+    """
+    with suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+            with suppress(OSError):
+                subprocess.run([*command, folder], check=False, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)  # fmt: skip
 
 
 def check_room() -> None:
