@@ -7,6 +7,7 @@ somebody's, and a link lead out of it.
 
 import errno
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,8 @@ _OWN = os.O_NOFOLLOW | os.O_CLOEXEC
 _ADDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _OWN
 # File systems without links answer with one of these.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
+# What _written calls a file until it is whole.
+_TEMPORARY = re.compile(r".+\.\d+\.part", re.DOTALL)
 
 
 def write(path: Path, parts: Iterable[bytes]) -> Path:
@@ -76,6 +79,13 @@ def cut(path: Path, size: int) -> None:
         if os.fstat(stream.fileno()).st_size > size:
             stream.truncate(size)
             os.fsync(stream.fileno())
+
+
+def clear(folder: Path) -> None:
+    """Delete what was being written into a folder by a process that is dead, and nothing else."""
+    for path in folder.glob("*.part"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def settle(folder: Path) -> None:

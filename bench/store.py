@@ -189,8 +189,8 @@ def mend(folder: Path) -> None:
         if (folder / each).is_symlink():
             raise UserError(f"{folder / each} is a link, which may lead elsewhere; copy the folder")
     with _writing(folder):
-        for stale in folder.glob("**/*.part"):
-            stale.unlink()
+        for name in (".", "params", "environments"):
+            durable.clear(folder / name)
         trials.mend(folder)
         durable.append(folder / trials.FILE, b"")  # or nothing that is measured could be kept
 

@@ -125,11 +125,27 @@ def test_mending_copies_what_is_damaged_again_rather_than_losing_it(folder, monk
 
 
 def test_mending_deletes_what_was_being_written_and_nothing_else(folder):
-    for name in ("run.json.7.part", "params/r1.npy.7.part", "environments/a.json.part"):
+    for name in ("run.json.7.part", "params/r1.npy.7.part", "environments/a.json.17.part"):
         (folder / name).touch()
+    others = {
+        folder / name
+        for name in (
+            "a.part",
+            ".7.part",
+            "b.7x.part",
+            "my/run.json.7.part",
+            "environments/a.json.part",
+            "params/my/a.npy.7.part",
+        )
+    }
+    (folder / "my").mkdir()
+    (folder / "params" / "my").mkdir()
+    for path in others:
+        path.touch()
+    (folder / "folder.7.part").mkdir()
     before = (folder / "trials.jsonl").stat().st_ino
     store.mend(folder)
-    assert list(folder.rglob("*.part")) == []
+    assert set(folder.rglob("*.part")) == {*others, folder / "folder.7.part"}
     assert store.read_records(folder) == RECORDS
     assert (folder / "trials.jsonl").stat().st_ino == before
     assert not (folder / "damaged.jsonl").exists()
