@@ -1,11 +1,14 @@
 """The environments of a run, a file each: written once, before the first record that names it."""
 
+import os
+from collections.abc import Iterator
+from itertools import chain, count
 from pathlib import Path
 from typing import TypedDict
 
 import msgspec
 
-from bench import regular, strict
+from bench import durable, regular, strict
 from bench.error import UserError
 from bench.result import Count, Environment
 from bench.strict import DamagedError
@@ -57,13 +60,39 @@ def read(folder: Path) -> tuple[dict[str, Environment], list[str]]:
     Raises UserError where one that is there cannot be read.
     """
     found, faults = {}, []
+    for path, environment in _judged(folder):
+        if isinstance(environment, Environment):
+            found[environment.id] = environment
+        else:
+            faults.append(f"environments/{path.name}: {environment}")
+    return found, faults
+
+
+def mend(folder: Path) -> None:
+    """Set damaged ones aside, so that they are written anew; nothing is deleted.
+
+    Raises OSError where that cannot be, and what reading raises.
+    """
+    for path, environment in _judged(folder):
+        if not isinstance(environment, Environment):
+            path.rename(_aside(path))
+            durable.settle(path.parent)
+
+
+def _aside(path: Path) -> Path:
+    """Return a name for what is damaged that nothing has yet."""
+    found = path.with_name(f"{path.name}.damaged")
+    names = (found.with_name(f"{found.name}.{number}") for number in count(2))
+    return next(name for name in chain([found], names) if not os.path.lexists(name))
+
+
+def _judged(folder: Path) -> Iterator[tuple[Path, Environment | str]]:
+    """Yield each file with its environment, or with the reason why it is damaged."""
     for path in sorted((folder / "environments").glob("*.json")):
         try:
-            environment = _read(path)
-            found[environment.id] = environment
+            yield path, _read(path)
         except DamagedError as fault:
-            faults.append(f"environments/{path.name}: {fault}")
-    return found, faults
+            yield path, str(fault)
 
 
 def _read(path: Path) -> Environment:

@@ -2,7 +2,7 @@
 
 ``run.json`` (what was planned), ``environments/<id>.json``, ``trials.jsonl`` (one record a line,
 appended) and ``params/<trial>.npy``. What is damaged is left out and said, or refused; before a run
-goes on it is set aside, into ``damaged.jsonl``.
+goes on it is set aside, into ``damaged.jsonl`` or under ``environments/<id>.json.damaged``.
 """
 
 import errno
@@ -183,7 +183,8 @@ def salvaged(folder: Path) -> Salvaged:
 def mend(folder: Path) -> None:
     """Make a run ready to go on, where no other process writes; raises UserError.
 
-    What was never finished is cut off or deleted; damaged lines go to damaged.jsonl.
+    What was never finished is cut off or deleted; damaged lines go to damaged.jsonl, and damaged
+    environments are set aside beside their places.
     """
     for each in ("params", "environments"):
         if (folder / each).is_symlink():
@@ -191,7 +192,8 @@ def mend(folder: Path) -> None:
     with _writing(folder):
         for name in (".", "params", "environments"):
             durable.clear(folder / name)
-        trials.mend(folder)
+        trials.mend(folder)  # first: what names a damaged environment is damaged with it
+        environments.mend(folder)
         durable.append(folder / trials.FILE, b"")  # or nothing that is measured could be kept
 
 

@@ -5,7 +5,7 @@ import sys
 
 import msgspec
 import pytest
-from fixtures_records import bare, case, ok, run, write
+from fixtures_records import bare, case, environment, ok, run, write
 
 from bench import lines, store, trials
 from bench.error import UserError
@@ -173,6 +173,24 @@ def test_a_file_that_is_damaged_all_over_is_refused(folder):
     (folder / "trials.jsonl").write_bytes(b"\n" * 10**6)
     with pytest.raises(UserError, match="more than 1,000 of its lines are damaged: leave it out"):
         store.salvaged(folder)
+
+
+def test_a_damaged_environment_is_written_anew_and_loses_no_further_trial(folder):
+    path = folder / "environments" / "here.json"
+    whole, kept = path.read_bytes(), folder / "environments" / "here.json.damaged"
+    flipped = bytes([whole[0] ^ 1]) + whole[1:]
+    for count in (1, 2):
+        path.write_bytes(flipped)
+        store.mend(folder)
+        assert store.read_records(folder) == []
+        store.add_environment(folder, environment())
+        for record in RECORDS:
+            store.append(folder, record)
+        store.mend(folder)
+        assert store.read_records(folder) == RECORDS
+        assert path.read_bytes() == whole
+        assert (folder / "damaged.jsonl").read_bytes() == (FIRST + SECOND + THIRD) * count
+    assert kept.read_bytes() == kept.with_name("here.json.damaged.2").read_bytes() == flipped
 
 
 HUGE = """
