@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from itertools import chain, count
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import TypedDict
 
@@ -15,6 +15,8 @@ from bench.strict import DamagedError
 
 # What a file's name may have, less what is put behind it.
 LONGEST = 200
+# Bytes of a file, of all, and how many: a published one has some 6,000, a run few of them.
+MOST, MOST_BYTES, MOST_FILES = 2**20, 16 * 2**20, 1000
 
 
 class _Machine(TypedDict, total=False):
@@ -57,7 +59,7 @@ def plain(name: str) -> bool:
 def read(folder: Path) -> tuple[dict[str, Environment], list[str]]:
     """Return the environments of a run by their ids, and of each that is damaged why, in a line.
 
-    Raises UserError where one that is there cannot be read.
+    Raises UserError where one that is there cannot be read, or there is more than any run has.
     """
     found, faults = {}, []
     for path, environment in _judged(folder):
@@ -88,18 +90,32 @@ def _aside(path: Path) -> Path:
 
 def _judged(folder: Path) -> Iterator[tuple[Path, Environment | str]]:
     """Yield each file with its environment, or with the reason why it is damaged."""
-    for path in sorted((folder / "environments").glob("*.json")):
+    size, place = 0, folder / "environments"
+    for path in _files(place):
+        data = _bytes(path)
+        if (size := size + len(data)) > MOST_BYTES:
+            raise UserError(f"{place}: more than {MOST_BYTES // 2**20} MiB of files; leave it out")
         try:
-            yield path, _read(path)
+            yield path, _decoded(data, path)
         except DamagedError as fault:
             yield path, str(fault)
 
 
-def _read(path: Path) -> Environment:
+def _files(place: Path) -> list[Path]:
+    found = sorted(islice(place.glob("*.json"), MOST_FILES + 1))
+    if len(found) > MOST_FILES:
+        raise UserError(f"{place}: more than {MOST_FILES:,} files; leave it out")
+    return found
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        data = regular.read(path, strict.MOST)
+        return regular.read(path, MOST)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _decoded(data: bytes, path: Path) -> Environment:
     found = strict.decoded(data, Environment, str(path))
     try:
         msgspec.convert(found, _Told, from_attributes=True)
