@@ -1,10 +1,13 @@
 """Files that are on the disk, whole, when a function returns; raises OSError where they are not.
 
-None is written through a link: the folder may be somebody's, and a link lead out of it.
+What a file holds is on the disk; its name is, where the file system can do that for a folder:
+where it cannot, or fails at it, nothing is said. None is written through a link: the folder may be
+somebody's, and a link lead out of it.
 """
 
 import errno
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +17,8 @@ _OWN = os.O_NOFOLLOW | os.O_CLOEXEC
 _ADDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _OWN
 # File systems without links answer with one of these.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
+# What _written calls a file until it is whole.
+_TEMPORARY = re.compile(r".+\.\d+\.part", re.DOTALL)
 
 
 def write(path: Path, parts: Iterable[bytes]) -> Path:
@@ -76,8 +81,15 @@ def cut(path: Path, size: int) -> None:
             os.fsync(stream.fileno())
 
 
+def clear(folder: Path) -> None:
+    """Delete what was being written into a folder by a process that is dead, and nothing else."""
+    for path in folder.glob("*.part"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink()
+
+
 def settle(folder: Path) -> None:
-    """Have the names in a folder on disk, where its file system can."""
+    """Have the names in a folder on disk, where its file system can; that it failed is not said."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with suppress(OSError):

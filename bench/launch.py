@@ -37,8 +37,8 @@ class Outcome:
 def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
     """Run the worker on a request in an empty folder of its own, and wait, asleep, for its end.
 
-    Whatever happens, no process of its group is left, nor one that has its folder among its
-    variables. Raises UserError where the folder cannot be written; KeyboardInterrupt passes
+    Whatever happens, no process of its group is left, nor one that has a variable which the child
+    was given. Raises UserError where the folder cannot be written; KeyboardInterrupt passes
     through.
     """
     # Looked for before the run began, so that this one has gone since: the other trials go on.

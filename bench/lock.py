@@ -1,4 +1,4 @@
-"""One measurement at a time on a host: whoever comes second waits."""
+"""One measurement at a time: on a host whoever comes second waits, in a run's folder it ends."""
 
 import fcntl
 import os

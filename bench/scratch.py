@@ -3,9 +3,10 @@
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench import leftovers
@@ -22,27 +23,29 @@ def folder() -> Iterator[Path]:
     with writing():
         made, held = _made()
     try:
-        with made as name:
-            yield Path(name)
+        yield made
     finally:
+        _remove(made)
         os.close(held)
 
 
-def _made() -> tuple[tempfile.TemporaryDirectory[str], int]:
+def _made() -> tuple[Path, int]:
     """Make a folder and hold it; before it is held, somebody may sweep it away."""
     while True:
-        made = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
-        if (held := _hold(Path(made.name), fcntl.LOCK_EX)) is not None:
-            if Path(made.name).exists():
+        made = Path(tempfile.mkdtemp(prefix=PREFIX))
+        if (held := _hold(made, fcntl.LOCK_EX)) is not None:
+            if made.exists():
                 return made, held
             os.close(held)
-        made.cleanup()
 
 
 def _hold(folder: Path, how: int) -> int | None:
-    """Lock a folder; None where it is not there, or held by somebody who is not waited for."""
+    """Lock a folder; None where it is not there, or held by somebody who is not waited for.
+
+    Raises OSError where it is a link, no folder, or not ours to open.
+    """
     try:
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
@@ -59,12 +62,34 @@ def sweep() -> None:
     What somebody works in stays, and what belongs to another user.
     """
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if left.is_symlink() or not left.is_dir() or left.stat().st_uid != os.getuid():
-            continue
-        if (held := _hold(left, fcntl.LOCK_EX | fcntl.LOCK_NB)) is not None:
+        with suppress(OSError):  # it is no folder, another user's, or gone by now
+            _sweep(left)
+
+
+def _sweep(left: Path) -> None:
+    """Remove one; what it is and whose is asked of what is held, as others may remove it too."""
+    if (held := _hold(left, fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
+        return
+    try:
+        if os.fstat(held).st_uid == os.getuid():
             leftovers.ended(None, left, grace=0.0)
-            shutil.rmtree(left, ignore_errors=True)
-            os.close(held)
+            _remove(left)
+    finally:
+        os.close(held)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder with all in it; what cannot be removed stays, and nothing is raised.
+
+    Python's own way opens a file and calls a function a level: rm goes down however deep it is.
+    """
+    with suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+            with suppress(OSError):
+                subprocess.run([*command, folder], check=False, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)  # fmt: skip
 
 
 def check_room() -> None:

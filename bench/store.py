@@ -2,7 +2,7 @@
 
 ``run.json`` (what was planned), ``environments/<id>.json``, ``trials.jsonl`` (one record a line,
 appended) and ``params/<trial>.npy``. What is damaged is left out and said, or refused; before a run
-goes on it is set aside, into ``damaged.jsonl``.
+goes on it is set aside, into ``damaged.jsonl`` or under ``environments/<id>.json.damaged``.
 """
 
 import errno
@@ -22,8 +22,8 @@ from bench.error import UserError, one_line
 from bench.result import MOST_ROUNDS, Environment, Record, Run
 from bench.strict import DamagedError
 
-# Of a plan.
-MOST_TRIALS = 1_000_000
+# Of a plan: of what published ones say, their records take two fifths of trials.MOST.
+MOST_TRIALS = 100_000
 
 Read = TypeVar("Read", bound=msgspec.Struct)
 
@@ -43,9 +43,12 @@ class Salvaged:
 def create(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
     """Make the folder of a run, or of what else is planned in a file of another name.
 
-    Raises UserError where it cannot be, or holds another run: one of two that begin at once.
+    Raises UserError where it cannot be, or holds another run: one of two that begin at once; and
+    for a plan that could not be read again.
     """
     refuse_another_run(folder)
+    if isinstance(plan, Run) and _trials(plan) > MOST_TRIALS:
+        raise UserError(f"it plans more than {MOST_TRIALS:,} trials; ask for fewer")
     with _writing(folder):
         for each in ("params", "environments") if name == "run.json" else ("environments",):
             (folder / each).mkdir(parents=True, exist_ok=True)
@@ -69,8 +72,12 @@ def _another(folder: Path) -> UserError:
 def append(folder: Path, record: Record) -> None:
     """Add one record at the end, and have all of it on disk before returning, or nothing."""
     _named("trial", record.trial)
+    path, line = folder / trials.FILE, lines.encoded(record)
     with _writing(folder):
-        durable.append(folder / "trials.jsonl", lines.encoded(record))
+        if path.exists() and path.stat().st_size + len(line) > trials.MOST:
+            most = trials.MOST // 2**20
+            raise UserError(f"{path}: it would be larger than {most} MiB; begin another --output")
+        durable.append(path, line)
 
 
 def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
@@ -128,11 +135,16 @@ def read_run(folder: Path) -> Run:
     lacking = {case.workload for case in found.cases} - found.rounds.keys()
     if lacking:
         raise UserError(f"{path}: it has no rounds of {' or '.join(sorted(lacking))}; delete it")
-    most = MOST_ROUNDS if found.precision else 0
-    planned = sum(max(most, found.rounds[case.workload]) for case in found.cases)
-    if planned + found.sweep_rounds * len(found.sweep) > MOST_TRIALS:
+    if _trials(found) > MOST_TRIALS:
         raise UserError(f"{path}: it plans more than {MOST_TRIALS:,} trials; delete it")
     return found
+
+
+def _trials(planned: Run) -> int:
+    """Return how many trials a plan has at most."""
+    most = MOST_ROUNDS if planned.precision else 0
+    cases = sum(max(most, planned.rounds.get(case.workload, 0)) for case in planned.cases)
+    return cases + planned.sweep_rounds * len(planned.sweep)
 
 
 def read_plan(path: Path, kind: type[Read]) -> Read:
@@ -183,15 +195,17 @@ def salvaged(folder: Path) -> Salvaged:
 def mend(folder: Path) -> None:
     """Make a run ready to go on, where no other process writes; raises UserError.
 
-    What was never finished is cut off or deleted; damaged lines go to damaged.jsonl.
+    What was never finished is cut off or deleted; damaged lines go to damaged.jsonl, and damaged
+    environments are set aside beside their places.
     """
     for each in ("params", "environments"):
         if (folder / each).is_symlink():
             raise UserError(f"{folder / each} is a link, which may lead elsewhere; copy the folder")
     with _writing(folder):
-        for stale in folder.glob("**/*.part"):
-            stale.unlink()
-        trials.mend(folder)
+        for name in (".", "params", "environments"):
+            durable.clear(folder / name)
+        trials.mend(folder)  # first: what names a damaged environment is damaged with it
+        environments.mend(folder)
         durable.append(folder / trials.FILE, b"")  # or nothing that is measured could be kept
 
 

@@ -30,8 +30,7 @@ def decoded(data: bytes, kind: type[Read], where: str) -> Read:
         refuse_newer(where, _format(data))
         raise DamagedError(f"not a {getattr(kind, '__name__', kind)}: {error}") from error
     refuse_newer(where, getattr(found, "format", 0))
-    # What is written again as it was has no key twice; its layout another version may change.
-    if msgspec.json.encode(found) != data and (twice := _twice(data)):
+    if twice := _twice(found, data):
         raise DamagedError(f"it says {twice!r} twice")
     return found
 
@@ -54,8 +53,19 @@ class _Versioned(msgspec.Struct):
     format: int = 0  # environments have none, their records do
 
 
-def _twice(data: bytes) -> str | None:
-    """Return a key that an object has twice, of which each reader may take another."""
+def _twice(decoded: Any, data: bytes) -> str | None:
+    """Return a key that an object has twice, of which each reader may take another.
+
+    Raises DamagedError where it is nested too deep to tell.
+    """
+    try:
+        # What is written again as it was has none; its layout another version may change.
+        return None if msgspec.json.encode(decoded) == data else _repeated(data)
+    except RecursionError as error:
+        raise DamagedError(f"it is nested too deep: {error}") from error
+
+
+def _repeated(data: bytes) -> str | None:
     found: list[str] = []
 
     def seen(pairs: Sequence[tuple[str, Any]]) -> None:

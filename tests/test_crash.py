@@ -40,7 +40,7 @@ def test_a_run_that_was_killed_goes_on_and_loses_and_doubles_nothing(
     assert len(before) == 1
     with (tmp_path / "out" / "trials.jsonl").open("ab") as stream:
         stream.write(before[0][:50])  # a record that was being written
-    (tmp_path / "out" / "params" / "cut.npy.part").write_bytes(b"\x93NUMPY")
+    (tmp_path / "out" / "params" / "cut.npy.7.part").write_bytes(b"\x93NUMPY")
     (tmp_path / "hang").unlink()
     again = started(*going_on(tmp_path / "out"), **alone)
     _, err = again.communicate(timeout=60)

@@ -73,3 +73,32 @@ def test_one_that_cannot_be_read_is_an_error_of_one_line(folder):
 )  # fmt: skip
 def test_a_name_is_a_files_in_its_folder_or_is_refused(name, is_plain):
     assert environments.plain(name) is is_plain
+
+
+def test_no_more_of_them_are_read_than_any_run_has(folder):
+    others = folder / "environments"
+    for number in range(environments.MOST_FILES):
+        (others / f"x{number}.json").touch()
+    with pytest.raises(UserError, match=r"environments: more than 1,000 files; leave it out"):
+        environments.read(folder)
+    (others / "x0.json").unlink()
+    assert len(environments.read(folder)[1]) == environments.MOST_FILES - 1
+
+
+def test_one_is_no_larger_than_any_run_has(folder):
+    path = folder / "environments" / "here.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole.ljust(environments.MOST))
+    assert environments.read(folder) == ({"here": environment()}, [])
+    path.write_bytes(whole.ljust(environments.MOST + 1))
+    with pytest.raises(UserError, match=r"here\.json: cannot be read: it is larger than 1048576"):
+        environments.read(folder)
+
+
+def test_nor_are_all_together(folder):
+    for number in range(15):
+        (folder / "environments" / f"x{number}.json").write_bytes(bytes(environments.MOST))
+    assert len(environments.read(folder)[1]) == 15
+    (folder / "environments" / "y.json").write_bytes(bytes(environments.MOST))
+    with pytest.raises(UserError, match=r"environments: more than 16 MiB of files; leave it out"):
+        environments.read(folder)

@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from bench import leftovers
+from bench import child, leftovers
 
 
 @pytest.fixture
@@ -83,3 +84,21 @@ def test_names_are_read_whole_and_only_the_living_of_the_session_are_ended(monke
     monkeypatch.setattr(leftovers.os, "kill", kill)
     assert leftovers.ended(77, tmp_path / "scratch") == ["(sd-pam)", "a b) c"]
     assert sorted(killed) == [(101, signal.SIGKILL), (102, signal.SIGKILL)]
+
+
+def test_whoever_was_only_there_once_is_left_alone(started, tmp_path):
+    variables = {"PWD": str(tmp_path), "OLDPWD": f"{tmp_path}/cache", "NOTE": f"TMPDIR={tmp_path}/",
+                 "TMPDIR": f"{tmp_path}-other/tmp", "PYTHONPATH": f"/a:{tmp_path}/"}  # fmt: skip
+    bystander = started(["sleep", "60"], start_new_session=True, env={**os.environ, **variables})
+    assert leftovers.ended(leader(started, "pass"), tmp_path) == []
+    assert bystander.poll() is None
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", *child.CACHES])
+def test_each_folder_that_a_child_was_given_tells_its_processes(started, tmp_path, name):
+    given = child.settings(child.Child(), tmp_path)[name]
+    daemon = started(["sleep", "60"], start_new_session=True, env={name: given})
+    while not Path(f"/proc/{daemon.pid}/environ").read_bytes():
+        pass  # it is about to have them
+    assert leftovers.ended(None, tmp_path, grace=0.0) == ["sleep"]
+    assert daemon.wait() == -signal.SIGKILL

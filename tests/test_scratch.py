@@ -1,6 +1,7 @@
 """The folder of a trial: gone afterwards, be it because the next run on the host clears it away."""
 
 import os
+import resource
 import subprocess
 import tempfile
 from pathlib import Path
@@ -126,4 +127,64 @@ def test_what_goes_wrong_within_is_not_taken_for_a_full_disk():
 
 def test_where_there_is_room_nothing_is_said(temporary):
     scratch.check_room()
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("whose", [(Path, "is_dir"), (os, "open")])
+def test_what_another_run_removes_meanwhile_is_nobodys_trouble(temporary, monkeypatch, whose):
+    left, real = temporary / f"{scratch.PREFIX}dead", getattr(*whose)
+    left.mkdir()
+
+    def looked(path, *how):
+        found = real(path, *how)
+        if path == left:
+            left.rmdir()
+        return found
+
+    monkeypatch.setattr(*whose, looked)
+    scratch.sweep()
+    assert list(temporary.glob(f"{scratch.PREFIX}*")) in ([], [left])
+
+
+def nested(folder, depth):
+    """Nest so many folders in one, with a file in the last, whose path no call would take."""
+    held = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("a-folder", dir_fd=held)
+        inner = os.open("a-folder", os.O_RDONLY, dir_fd=held)
+        os.close(held)
+        held = inner
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=held))
+    os.close(held)
+
+
+@pytest.mark.parametrize("files", [1024, 8192])
+def test_folders_nested_very_deep_are_removed_too(temporary, files):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, before[1]), before[1]))
+    try:
+        with scratch.folder() as folder:
+            nested(folder, 1500)
+        assert list(temporary.iterdir()) == []
+        (left := temporary / f"{scratch.PREFIX}dead").mkdir()
+        nested(left, 1500)
+        scratch.sweep()
+        assert list(temporary.iterdir()) == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        subprocess.run(["rm", "-rf", *temporary.iterdir()], check=True)
+
+
+def test_what_cannot_be_removed_stays_and_nothing_is_raised(temporary, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(scratch.shutil, "rmtree", lambda *_, **__: None)
+    with scratch.folder() as folder:
+        pass
+    assert folder.exists()
+
+
+def test_a_folder_that_a_child_shut_is_removed_too(temporary, monkeypatch):
+    monkeypatch.setattr(scratch.shutil, "rmtree", lambda *_, **__: None)  # nothing stops root's
+    with scratch.folder() as folder:
+        (folder / "shut").mkdir(mode=0)
     assert list(temporary.iterdir()) == []

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bench import arrays, lines, strict, trials
+from bench import arrays, environments, lines, strict, trials
 from bench.formats import document
 from bench.machine import ROOT
 
@@ -15,6 +15,7 @@ SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     ("what", "most"),
     [
         ("a record's line", lines.MOST), ("`trials.jsonl`", trials.MOST), ("a plan", strict.MOST),
+        ("an environment", environments.MOST), ("all of a run", environments.MOST_BYTES),
         ("params", arrays.MOST), ("a baseline", document._MOST),
     ],
 )  # fmt: skip

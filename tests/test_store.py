@@ -13,7 +13,7 @@ from fixtures_records import bare, case, environment, ok, run, write
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import store
+from bench import lines, store, trials
 from bench.error import UserError
 from bench.result import FORMAT, Parity
 
@@ -433,11 +433,25 @@ def test_no_file_of_a_run_is_waited_for_or_too_large(folder, name, made):
     [{"rounds": {"sgd": 1000}}, {"precision": 0.02}, {"sweep": (case(),), "sweep_rounds": 10_000}],
 )
 def test_a_plan_of_more_trials_than_can_be_listed_is_refused(tmp_path, changes):
-    cases = [case(f"x{number}") for number in range(1001)]
-    sweep = changes.pop("sweep", ()) * 1000
-    folder = write(tmp_path / "run", run(*cases, **{"sweep": sweep, **changes}))
-    with pytest.raises(UserError, match="it plans more than 1,000,000 trials; delete it"):
+    cases = [case(f"x{number}") for number in range(101)]
+    planned = run(*cases, sweep=changes.pop("sweep", ()) * 100, **changes)
+    with pytest.raises(UserError, match="it plans more than 100,000 trials; ask for fewer"):
+        store.create(tmp_path / "new", planned)
+    assert not (tmp_path / "new").exists()
+    folder = write(tmp_path / "run", run(cases[0]))
+    (folder / "run.json").write_bytes(msgspec.json.encode(planned))
+    with pytest.raises(UserError, match="it plans more than 100,000 trials; delete it"):
         store.read_run(folder)
+
+
+def test_no_more_is_appended_than_could_be_read_again(folder):
+    path, line = folder / "trials.jsonl", lines.encoded(bare(case()))
+    path.touch()
+    os.truncate(path, trials.MOST - len(line))
+    store.append(folder, bare(case()))
+    with pytest.raises(UserError, match=r"trials\.jsonl: it would be larger than 512 MiB; begin"):
+        store.append(folder, bare(case()))
+    assert path.stat().st_size == trials.MOST
 
 
 def test_appending_takes_as_long_at_the_end_as_at_the_beginning(folder, monkeypatch):

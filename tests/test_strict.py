@@ -1,5 +1,8 @@
 """JSON is read as its kind, each key once; whatever else it is, is damage in one line."""
 
+from contextlib import suppress
+from typing import Any
+
 import msgspec
 import pytest
 from fixtures_records import case, run
@@ -37,3 +40,10 @@ def test_every_key_is_there_once_however_deep():
 def test_a_plan_that_was_written_is_read():
     planned = run(case())
     assert strict.decoded(msgspec.json.encode(planned), Run, "here") == planned
+
+
+def test_what_is_nested_too_deep_to_be_looked_through_is_damage():
+    for depth in range(900, 1100):
+        data = b'{"a":' * depth + b" 1" + b"}" * depth
+        with suppress(DamagedError):
+            strict.decoded(data, dict[str, Any], "here")

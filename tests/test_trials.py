@@ -5,7 +5,7 @@ import sys
 
 import msgspec
 import pytest
-from fixtures_records import bare, case, ok, run, write
+from fixtures_records import bare, case, environment, ok, run, write
 
 from bench import lines, store, trials
 from bench.error import UserError
@@ -50,7 +50,7 @@ def test_a_damaged_line_is_left_out_named_and_set_aside(folder, line, says):
     assert fault.startswith(f"trials.jsonl:2: {says}")
     with pytest.raises(UserError) as error:
         store.read_records(folder)
-    assert str(error.value) == f"{folder}/{fault}; delete it"
+    assert str(error.value).startswith(f"{folder}/{fault}; delete it, or have run --resume")
     store.mend(folder)
     assert store.read_records(folder) == found.records
     assert (folder / "trials.jsonl").read_bytes() == FIRST + THIRD
@@ -125,11 +125,27 @@ def test_mending_copies_what_is_damaged_again_rather_than_losing_it(folder, monk
 
 
 def test_mending_deletes_what_was_being_written_and_nothing_else(folder):
-    for name in ("run.json.7.part", "params/r1.npy.7.part", "environments/a.json.part"):
+    for name in ("run.json.7.part", "params/r1.npy.7.part", "environments/a.json.17.part"):
         (folder / name).touch()
+    others = {
+        folder / name
+        for name in (
+            "a.part",
+            ".7.part",
+            "b.7x.part",
+            "my/run.json.7.part",
+            "environments/a.json.part",
+            "params/my/a.npy.7.part",
+        )
+    }
+    (folder / "my").mkdir()
+    (folder / "params" / "my").mkdir()
+    for path in others:
+        path.touch()
+    (folder / "folder.7.part").mkdir()
     before = (folder / "trials.jsonl").stat().st_ino
     store.mend(folder)
-    assert list(folder.rglob("*.part")) == []
+    assert set(folder.rglob("*.part")) == {*others, folder / "folder.7.part"}
     assert store.read_records(folder) == RECORDS
     assert (folder / "trials.jsonl").stat().st_ino == before
     assert not (folder / "damaged.jsonl").exists()
@@ -157,6 +173,24 @@ def test_a_file_that_is_damaged_all_over_is_refused(folder):
     (folder / "trials.jsonl").write_bytes(b"\n" * 10**6)
     with pytest.raises(UserError, match="more than 1,000 of its lines are damaged: leave it out"):
         store.salvaged(folder)
+
+
+def test_a_damaged_environment_is_written_anew_and_loses_no_further_trial(folder):
+    path = folder / "environments" / "here.json"
+    whole, kept = path.read_bytes(), folder / "environments" / "here.json.damaged"
+    flipped = bytes([whole[0] ^ 1]) + whole[1:]
+    for count in (1, 2):
+        path.write_bytes(flipped)
+        store.mend(folder)
+        assert store.read_records(folder) == []
+        store.add_environment(folder, environment())
+        for record in RECORDS:
+            store.append(folder, record)
+        store.mend(folder)
+        assert store.read_records(folder) == RECORDS
+        assert path.read_bytes() == whole
+        assert (folder / "damaged.jsonl").read_bytes() == (FIRST + SECOND + THIRD) * count
+    assert kept.read_bytes() == kept.with_name("here.json.damaged.2").read_bytes() == flipped
 
 
 HUGE = """
