@@ -25,6 +25,9 @@ TOLERANCE = 1e-5
 # Two labels may differ where the two best logits are this close: rounding decides.
 TIE = 1e-4
 
+# What a quantity of a figure may be; a float holds it.
+LARGEST = 1e18
+
 # So many seconds of epochs tell how many cores they used.
 TOLD_SECONDS = 0.1
 
@@ -180,7 +183,7 @@ def threads_in_force(document: Mapping[str, Any]) -> float | None:
     """CPU seconds over wall seconds of all timed epochs; None where they are not there."""
     try:
         return float(sum(document["epoch_cpu_seconds"]) / sum(document["epoch_seconds"]))
-    except (KeyError, TypeError, ZeroDivisionError):
+    except (KeyError, TypeError, ArithmeticError):  # integers of JSON have no end
         return None
 
 
@@ -195,14 +198,18 @@ def threads_fault(case: Case, in_force: float, seconds: float) -> str | None:
     return f"it used {in_force:.2f} threads where {case.threads} were allowed"
 
 
-def figure_fault(name: str, values: Mapping[str, float]) -> str | None:
-    """Say in a sentence that a program of the textbook came out otherwise than published."""
+def figure_fault(name: str, values: object) -> str | None:
+    """Say in a sentence that a program of the textbook came out otherwise than published.
+
+    values: what the child says, whatever that is: numbers by their quantity.
+    """
     published = next(figure.published for figure in FIGURES if figure.name == name)
     for quantity, (value, tolerance) in published.items():
-        if quantity not in values:
+        found = values.get(quantity) if isinstance(values, Mapping) else None
+        if not isinstance(found, int | float) or abs(found) > LARGEST:
             return f"it returned no {quantity}"
-        if tolerance is not None and not abs(values[quantity] - value) <= tolerance:
-            return f"{quantity} {values[quantity]:.4f} is not within {tolerance} of {value}"
+        if tolerance is not None and not abs(found - value) <= tolerance:
+            return f"{quantity} {found:.4f} is not within {tolerance} of {value}"
     return None
 
 

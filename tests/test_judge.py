@@ -280,6 +280,15 @@ def test_a_figure_that_lacks_a_quantity_is_a_fault(name):
     assert judge.figure_fault(name, {}).startswith("it returned no ")
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_figure_that_is_no_numbers_by_their_quantity_is_a_fault(name):
+    for values in (None, 0.85, "all", [*PUBLISHED[name]], " ".join(PUBLISHED[name])):
+        assert judge.figure_fault(name, values).startswith("it returned no ")
+    for value in (None, "0.8463", [0.8463], {}, 10**400, -(10**400)):
+        values = dict.fromkeys(PUBLISHED[name], value)
+        assert judge.figure_fault(name, values).startswith("it returned no ")
+
+
 @pytest.mark.parametrize(
     ("in_force", "fine"), [(1.9, True), (2.1, True), (2.11, False)], ids=["less", "edge", "more"]
 )
@@ -350,6 +359,8 @@ def test_a_label_just_out_of_range_is_a_fault(one_image):
         ({"epoch_cpu_seconds": None, "epoch_seconds": [1.0]}, None),
         ({"epoch_seconds": [1.0]}, None),
         ({}, None),
+        ({"epoch_cpu_seconds": [10**400], "epoch_seconds": [0.5]}, None),
+        ({"epoch_cpu_seconds": [0.5], "epoch_seconds": [10**400]}, None),
     ],
 )
 def test_threads_in_force_are_cpu_seconds_over_wall_seconds(document, in_force):
