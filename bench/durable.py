@@ -23,7 +23,12 @@ _TEMPORARY = re.compile(r".+\.\d+\.part", re.DOTALL)
 
 def write(path: Path, parts: Iterable[bytes]) -> Path:
     """Write the whole file or nothing: a temporary name, then a rename."""
-    _written(path, parts).replace(path)
+    temporary = _written(path, parts)
+    try:
+        temporary.replace(path)
+    except OSError:  # a folder has this name
+        temporary.unlink(missing_ok=True)
+        raise
     settle(path.parent)
     return path
 

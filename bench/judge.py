@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bench import arrays, prepared, reference
 from bench.contract import Params, Problem
 from bench.examine import predictions
+from bench.measure import MOST_REPEATS
 from bench.result import Case, Parity
 from bench.workload import EXAMINATION, TRIAL, WORKLOADS, Stretch, order, start_params
 from implementations import FIGURES
@@ -24,6 +25,9 @@ from implementations import FIGURES
 TOLERANCE = 1e-5
 # Two labels may differ where the two best logits are this close: rounding decides.
 TIE = 1e-4
+
+# What a quantity of a figure may be; a float holds it.
+LARGEST = 1e18
 
 # So many seconds of epochs tell how many cores they used.
 TOLD_SECONDS = 0.1
@@ -59,13 +63,20 @@ class Judge:
         self._test = _double(*prepared.read(folder, "test"))
         self._oracles: dict[tuple[object, ...], list[reference.Solution]] = {}
 
-    def judge(self, case: Case, params: Path, predicted: Path) -> Judgement:
-        """Judge the params and the predicted labels that a trial of this case left."""
+    def judge(self, case: Case, params: Path, predicted: Path, seconds: object) -> Judgement:
+        """Judge the params and the predicted labels that a trial of this case left.
+
+        seconds: what the child says of its timed epochs: a list, or there are none.
+        """
         first, timed = TRIAL
         script = (first, Stretch(timed.start, timed.epochs[: case.epochs]))
-        found = self._read(params, predicted, 1 + case.epochs)
+        count = len(seconds) if isinstance(seconds, list) else 0
+        found = self._read(params, predicted, 1 + count)
         if isinstance(found, Judgement):
             return found
+        most = max(case.epochs, MOST_REPEATS)
+        if not case.epochs <= count <= most:
+            return Judgement(fault=f"it timed {count} epochs, not {case.epochs} to {most}")
         epochs, labels = found
         judgement = self._scored(case, epochs[1:], self._compared(case, script, epochs))
         fault = label_fault(epochs[-1], self._test[0], labels) or judgement.fault
@@ -87,7 +98,7 @@ class Judge:
         return judgement
 
     def _read(
-        self, params: Path, predicted: Path, least: int
+        self, params: Path, predicted: Path, count: int
     ) -> tuple[list[Params], NDArray[np.int64]] | Judgement:
         """Read what a child handed over, or say what is wrong with it."""
         try:
@@ -95,7 +106,7 @@ class Judge:
             labels = arrays.read(predicted, np.int64, 1)
         except (OSError, ValueError) as error:
             return Judgement(fault=f"what it handed over cannot be read: {error}")
-        if fault := self._shape_fault(stack, least):
+        if fault := self._shape_fault(stack, count):
             return Judgement(fault=fault)
         return [Params(each[:-1], each[-1]) for each in stack], labels
 
@@ -111,10 +122,12 @@ class Judge:
             test_accuracy=_accuracies(test, self._test[1]),
         )
 
-    def _shape_fault(self, stack: NDArray[np.float32], least: int) -> str | None:
+    def _shape_fault(self, stack: NDArray[np.float32], count: int) -> str | None:
         expected = (self._validation[0].shape[1] + 1, self._classes)
-        if stack.shape[1:] != expected or len(stack) < least:
+        if stack.shape[1:] != expected:
             return f"it handed over params of shape {stack.shape}, not (epochs, {expected})"
+        if len(stack) != count:  # all are judged: of too many, the memory would not do
+            return f"it handed over params of {len(stack)} epochs, not {count}"
         if not np.isfinite(stack).all():
             return "its params are not finite: NaN or infinity after an epoch"
         return None
@@ -180,7 +193,7 @@ def threads_in_force(document: Mapping[str, Any]) -> float | None:
     """CPU seconds over wall seconds of all timed epochs; None where they are not there."""
     try:
         return float(sum(document["epoch_cpu_seconds"]) / sum(document["epoch_seconds"]))
-    except (KeyError, TypeError, ZeroDivisionError):
+    except (KeyError, TypeError, ArithmeticError):  # integers of JSON have no end
         return None
 
 
@@ -195,14 +208,18 @@ def threads_fault(case: Case, in_force: float, seconds: float) -> str | None:
     return f"it used {in_force:.2f} threads where {case.threads} were allowed"
 
 
-def figure_fault(name: str, values: Mapping[str, float]) -> str | None:
-    """Say in a sentence that a program of the textbook came out otherwise than published."""
+def figure_fault(name: str, values: object) -> str | None:
+    """Say in a sentence that a program of the textbook came out otherwise than published.
+
+    values: what the child says, whatever that is: numbers by their quantity.
+    """
     published = next(figure.published for figure in FIGURES if figure.name == name)
     for quantity, (value, tolerance) in published.items():
-        if quantity not in values:
+        found = values.get(quantity) if isinstance(values, Mapping) else None
+        if not isinstance(found, int | float) or abs(found) > LARGEST:
             return f"it returned no {quantity}"
-        if tolerance is not None and not abs(values[quantity] - value) <= tolerance:
-            return f"{quantity} {values[quantity]:.4f} is not within {tolerance} of {value}"
+        if tolerance is not None and not abs(found - value) <= tolerance:
+            return f"{quantity} {found:.4f} is not within {tolerance} of {value}"
     return None
 
 

@@ -148,7 +148,8 @@ class Runner:
         params = folder / "params.npy"
         if not os.path.lexists(params):
             return {"status": "failed", "reason": "the process handed over no params"}
-        judgement = self._judge.judge(trial.case, params, folder / "labels.npy")
+        seconds = values.get("epoch_seconds")
+        judgement = self._judge.judge(trial.case, params, folder / "labels.npy", seconds)
         if self._places is None and judgement.parity is not None:  # what could be read, is kept
             keep_params(self._folder, trial.id, params)
         in_force = threads_in_force(values)

@@ -77,7 +77,7 @@ def conforms(judge_of, tmp_path):
         if outcome.status != "ok":
             return outcome, None
         left = (tmp_path / "child" / name for name in ("params.npy", "labels.npy"))
-        return outcome, judge_of(data).judge(case, *left)
+        return outcome, judge_of(data).judge(case, *left, outcome.document["epoch_seconds"])
 
     return check
 
@@ -179,6 +179,7 @@ def test_the_example_of_the_documentation_conforms(digits, launched, make_case, 
     outcome = launched(example[1])
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
     folder = tmp_path / "child"
-    judged = judge_of(digits).judge(make_case(), folder / "params.npy", folder / "labels.npy")
+    left = (folder / "params.npy", folder / "labels.npy", outcome.document["epoch_seconds"])
+    judged = judge_of(digits).judge(make_case(), *left)
     assert judged.fault is None
     assert judged.parity.passed

@@ -30,7 +30,7 @@ def judged(digits, images, make_case, tmp_path):
     def run(
         trainer=softmax_numpy.Trainer, workload="sgd", batch_size=32, objective="softmax",
         alter=lambda problem: problem, reorder=lambda order: order, finish=lambda stack: stack,
-        relabel=lambda labels: labels, epochs=EPOCHS,
+        relabel=lambda labels: labels, epochs=EPOCHS, timed=None,
     ):  # fmt: skip
         chosen = WORKLOADS[workload]
         problem = Problem(*images["train"], 10, batch_size, chosen.optimizer)
@@ -46,7 +46,8 @@ def judged(digits, images, make_case, tmp_path):
             workload=workload, batch_size=batch_size, objective=objective, epochs=epochs
         )
         chair = Judge(digits.folder, 10, 42)
-        return chair.judge(case, tmp_path / "params.npy", tmp_path / "labels.npy")
+        told = [0.5] * epochs if timed is None else timed
+        return chair.judge(case, tmp_path / "params.npy", tmp_path / "labels.npy", told)
 
     return run
 
@@ -163,7 +164,7 @@ def test_of_a_longer_run_the_first_five_timed_epochs_are_compared(judged, epoch,
     [
         (lambda stack: stack * np.float32("nan"), "not finite"),
         (lambda stack: stack * np.float32("inf"), "not finite"),
-        (lambda stack: stack[:EPOCHS], r"params of shape \(3, 65, 10\)"),
+        (lambda stack: stack[:EPOCHS], "params of 3 epochs, not 4"),
         (lambda stack: stack[:, :-1], r"params of shape \(4, 64, 10\)"),
         (lambda stack: stack[0], r"wrong shape \(65, 10\), not of 3"),
         (lambda stack: stack.astype(float), "params.npy is float64, not float32"),
@@ -220,13 +221,13 @@ def test_labels_may_differ_only_where_the_best_logits_are_all_but_equal(one_imag
 def test_what_cannot_be_read_is_a_fault(digits, make_case, tmp_path, content):
     path = tmp_path / "params.npy"
     path.write_bytes(content)
-    found = Judge(digits.folder, 10, 42).judge(make_case(), path, path)
+    found = Judge(digits.folder, 10, 42).judge(make_case(), path, path, [0.5])
     assert found.fault.startswith("what it handed over cannot be read: ")
 
 
 def test_what_is_absent_is_a_fault(digits, make_case):
     absent = Path("/no/such/params.npy")
-    found = Judge(digits.folder, 10, 42).judge(make_case(), absent, absent)
+    found = Judge(digits.folder, 10, 42).judge(make_case(), absent, absent, [0.5])
     assert found.fault.startswith("what it handed over cannot be read: ")
 
 
@@ -280,6 +281,15 @@ def test_a_figure_that_lacks_a_quantity_is_a_fault(name):
     assert judge.figure_fault(name, {}).startswith("it returned no ")
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_figure_that_is_no_numbers_by_their_quantity_is_a_fault(name):
+    for values in (None, 0.85, "all", [*PUBLISHED[name]], " ".join(PUBLISHED[name])):
+        assert judge.figure_fault(name, values).startswith("it returned no ")
+    for value in (None, "0.8463", [0.8463], {}, 10**400, -(10**400)):
+        values = dict.fromkeys(PUBLISHED[name], value)
+        assert judge.figure_fault(name, values).startswith("it returned no ")
+
+
 @pytest.mark.parametrize(
     ("in_force", "fine"), [(1.9, True), (2.1, True), (2.11, False)], ids=["less", "edge", "more"]
 )
@@ -293,10 +303,43 @@ def test_a_few_milliseconds_do_not_tell_how_many_threads_were_used(make_case):
 
 
 def test_what_a_trial_trained_beyond_what_was_asked_for_is_not_compared(judged):
-    found = judged(finish=lambda stack: np.concatenate([stack, stack[-1:]]))
+    more = [0.5] * (EPOCHS + 1)
+    found = judged(finish=lambda stack: np.concatenate([stack, stack[-1:]]), timed=more)
     assert found.fault is None
     assert len(found.errors) == 1 + EPOCHS
     assert len(found.validation_loss) == len(found.test_accuracy) == EPOCHS + 1
+
+
+@pytest.mark.parametrize(
+    ("handed", "timed", "fault"),
+    [
+        (5, EPOCHS, "it handed over params of 5 epochs, not 4"),
+        (2000, EPOCHS, "it handed over params of 2000 epochs, not 4"),
+        (4, EPOCHS + 1, "it handed over params of 4 epochs, not 5"),
+        (3, EPOCHS - 1, "it timed 2 epochs, not 3 to 200"),
+        (202, 201, "it timed 201 epochs, not 3 to 200"),
+        (201, 200, None),
+    ],
+)
+def test_params_are_of_the_first_epoch_and_of_those_that_were_timed(judged, handed, timed, fault):
+    found = judged(
+        finish=lambda stack: stack[np.minimum(np.arange(handed), EPOCHS)], timed=[0.5] * timed
+    )
+    assert found.fault == fault
+    assert (found.parity is None) == (fault is not None)
+
+
+@pytest.mark.parametrize("timed", [{}, "1234", 3, {"0": 0.5}])
+def test_times_that_are_no_list_are_of_no_epoch(judged, timed):
+    assert judged(timed=timed).fault == "it handed over params of 4 epochs, not 1"
+
+
+def test_an_examination_has_as_many_epochs_as_its_script(digits, make_case, tmp_path):
+    np.save(tmp_path / "params.npy", np.zeros((8, 65, 10), np.float32))
+    np.save(tmp_path / "labels.npy", np.zeros(1, np.int64))
+    chair = Judge(digits.folder, 10, 42)
+    found = chair.examine(make_case(), tmp_path / "params.npy", tmp_path / "labels.npy")
+    assert found.fault == "it handed over params of 8 epochs, not 7"
 
 
 def test_one_infinite_weight_after_one_epoch_is_a_fault(judged):
@@ -350,6 +393,8 @@ def test_a_label_just_out_of_range_is_a_fault(one_image):
         ({"epoch_cpu_seconds": None, "epoch_seconds": [1.0]}, None),
         ({"epoch_seconds": [1.0]}, None),
         ({}, None),
+        ({"epoch_cpu_seconds": [10**400], "epoch_seconds": [0.5]}, None),
+        ({"epoch_cpu_seconds": [0.5], "epoch_seconds": [10**400]}, None),
     ],
 )
 def test_threads_in_force_are_cpu_seconds_over_wall_seconds(document, in_force):

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bench import regular
+from bench import durable, regular
 from bench.error import UserError
 
 Kind = TypeVar("Kind")
@@ -39,7 +39,12 @@ def save(path: Path, document: str) -> Path:
     """Write a document, in place of an earlier one; raises UserError where that cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(document, encoding="utf-8")
+        if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
+            path.write_text(
+                document, encoding="utf-8"
+            )  # a pipe, or a device, is not to be replaced
+        else:
+            durable.write(path, [document.encode()])
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose --output") from error
     return path

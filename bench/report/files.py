@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import durable
 from bench import noise as noises
 from bench.error import UserError
 from bench.report import charts, frame, markdown, page, prose, sections, tables
@@ -35,25 +36,18 @@ def write(folder: Path, target: float | None = None, found: Loaded | None = None
             found, following, drawn, missing=found.missing,
             noise=noises.noise(found.main_records, found.environments),
         )  # fmt: skip
-        _own(folder / "report.md").write_text(markdown.report(contents), encoding="utf-8")
+        durable.write(folder / "report.md", [markdown.report(contents).encode()])
         _write_page(folder / "report.html", contents)
-        frame.frame(found.rows).to_csv(_own(folder / "summary.csv"), index=False)
+        durable.write(folder / "summary.csv", [frame.csv(found.rows)])
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     return folder / "report.md"
 
 
-def _own(file: Path) -> Path:
-    """Return a file of ours, to be written: a link in somebody's folder may lead out of it."""
-    if file.is_symlink():
-        file.unlink()
-    return file
-
-
 def _write_page(file: Path, contents: Contents) -> None:
     """Write the page; one of earlier that cannot be written again must not tell other numbers."""
     if can_draw():
-        _own(file).write_text(page.page(contents), encoding="utf-8")
+        durable.write(file, [page.page(contents).encode()])
     else:
         file.unlink(missing_ok=True)
 
@@ -101,7 +95,7 @@ def written(folder: Path, picture: Picture) -> Drawn:
     """Draw a chart and write its file."""
     found = charts.specification(picture.chart)
     drawn = Drawn(_file(picture.name), picture.title, charts.svg(found), found)
-    _own(folder / drawn.file).write_text(f"{drawn.svg}\n", encoding="utf-8")
+    durable.write(folder / drawn.file, [f"{drawn.svg}\n".encode()])
     return drawn
 
 
@@ -144,7 +138,8 @@ def update_readme(readme: Path, folder: Path) -> None:
     """Put the part between the README's two marks; raises UserError where it has none."""
     try:
         text = readme.read_text(encoding="utf-8")
-        readme.write_text(_renewed(text, readme, folder), encoding="utf-8")
+        renewed = _renewed(text, readme, folder).encode()
+        durable.write(readme.resolve(), [renewed])  # a link that the user names is meant
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot renew {readme}: {error}") from error
 

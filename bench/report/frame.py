@@ -31,6 +31,11 @@ def frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
     )
 
 
+def csv(all_rows: Sequence[Row]) -> bytes:
+    """Return summary.csv."""
+    return frame(all_rows).to_csv(index=False).encode()
+
+
 def _harmless(value: object) -> object:
     """Make a text one line, with an apostrophe where a spreadsheet would compute it.
 

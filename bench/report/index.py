@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import moment
+from bench import durable, moment
 from bench.error import UserError
 from bench.gate import calibration, findings
 from bench.gate.calibration import Calibration
@@ -50,7 +50,7 @@ def write(root: Path) -> Path:
     if not can_draw():
         raise UserError("an index is a page, which takes: pip install 'softmax-bench[report]'")
     try:
-        (root / "index.html").write_text(page(entries(root)), encoding="utf-8")
+        durable.write(root / "index.html", [page(entries(root)).encode()])
     except OSError as error:
         raise UserError(f"cannot write to {root}: {error.strerror}") from error
     return root / "index.html"

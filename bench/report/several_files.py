@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from os.path import relpath
 from pathlib import Path
 
+from bench import durable
 from bench.error import UserError
 from bench.report import files, frame, html, index, markdown, page, prose, several, tables
 from bench.report.drawn import Drawn
@@ -30,10 +31,10 @@ def write(folders: Sequence[Path], output: Path) -> Path:
             section.title: [files.written(output, picture) for picture in section.pictures]
             for section in told if section.pictures and files.can_draw()
         }  # fmt: skip
-        (output / "report.md").write_text(_markdown(found, told, charts), encoding="utf-8")
+        durable.write(output / "report.md", [_markdown(found, told, charts).encode()])
         if files.can_draw():
-            (output / "report.html").write_text(_page(found, told, charts), encoding="utf-8")
-        frame.frame(rows_of(found)).to_csv(output / "summary.csv", index=False)
+            durable.write(output / "report.html", [_page(found, told, charts).encode()])
+        durable.write(output / "summary.csv", [frame.csv(rows_of(found))])
     except OSError as error:
         raise UserError(f"cannot write to {output}: {error.strerror}") from error
     return output / "report.md"

@@ -13,6 +13,7 @@ from posixpath import dirname, join, normpath, relpath
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from bench import durable
 from bench.error import UserError
 from bench.machine import ROOT
 from bench.report import html, index
@@ -54,8 +55,7 @@ def place(name: str) -> str:
 
 def _written(path: Path, page: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-    return path
+    return durable.write(path, [page.encode()])
 
 
 def _title(path: Path) -> str:
