@@ -433,14 +433,14 @@ def test_no_file_of_a_run_is_waited_for_or_too_large(folder, name, made):
     [{"rounds": {"sgd": 1000}}, {"precision": 0.02}, {"sweep": (case(),), "sweep_rounds": 10_000}],
 )
 def test_a_plan_of_more_trials_than_can_be_listed_is_refused(tmp_path, changes):
-    cases = [case(f"x{number}") for number in range(101)]
-    planned = run(*cases, sweep=changes.pop("sweep", ()) * 100, **changes)
-    with pytest.raises(UserError, match="it plans more than 100,000 trials; ask for fewer"):
+    cases = [case(f"x{number}") for number in range(251)]
+    planned = run(*cases, sweep=changes.pop("sweep", ()) * 250, **changes)
+    with pytest.raises(UserError, match="it plans more than 250,000 trials; ask for fewer"):
         store.create(tmp_path / "new", planned)
     assert not (tmp_path / "new").exists()
     folder = write(tmp_path / "run", run(cases[0]))
     (folder / "run.json").write_bytes(msgspec.json.encode(planned))
-    with pytest.raises(UserError, match="it plans more than 100,000 trials; delete it"):
+    with pytest.raises(UserError, match="it plans more than 250,000 trials; delete it"):
         store.read_run(folder)
 
 
