@@ -244,11 +244,12 @@ def started(tmp_path, surroundings):
     processes = []
 
     def start(*arguments, within=(), **variables):
+        given = {**surroundings, **variables}
         processes.append(
             subprocess.Popen(
                 [*within, sys.executable, "-m", "bench", *arguments],
                 cwd=tmp_path,
-                env={**surroundings, **variables},
+                env={name: value for name, value in given.items() if value is not None},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
