@@ -10,7 +10,6 @@ import pytest
 @pytest.fixture
 def said():
     """What a Python that has called these functions prints."""
-
     # Without its lines being counted: who is not root could not write that down.
     own = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
 
