@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import regular
+from bench.error import one_line
 
 Document = dict[str, Any]
 Told = tuple[str, str | None, Document]
@@ -41,7 +42,7 @@ class Seen:
 
     code: as subprocess gives it, a signal's number negated. overran: the seconds that it was
     allowed and had not ended after, or None. stdout_bytes, stderr_tail: what it printed.
-    between_bytes: seconds on the parent's clock from its first sign of life to its last. left:
+    life_seconds: seconds on the parent's clock from its first sign of life to its last. left:
     names of processes that it did not end. starved: the kernel ended a process for its memory
     meanwhile. memory_limit: bytes it was allowed, or None.
     """
@@ -50,7 +51,7 @@ class Seen:
     overran: float | None
     stdout_bytes: int
     stderr_tail: str
-    between_bytes: float
+    life_seconds: float
     left: Sequence[str] = ()
     starved: bool = False
     memory_limit: int | None = None
@@ -83,7 +84,8 @@ def _ended(folder: Path, seen: Seen) -> Told:
     except FileNotFoundError:
         return "failed", "the process left no result", {}
     except (OSError, ValueError, RecursionError) as error:
-        return "failed", f"the process left a result that cannot be read: {_line(error)}", {}
+        reason = f"the process left a result that cannot be read: {error}"
+        return "failed", one_line(reason), {}
     return document["status"], document.get("reason"), document
 
 
@@ -138,20 +140,16 @@ def clock_fault(seen: Seen, document: Mapping[str, Any]) -> str | None:
     parts = sum(_seconds(document[name]) for name in document if name in _PARTS)
     own = document.get("worker_seconds", 0.0)
     slack = SLACK_SECONDS + SLACK_SHARE * own
-    if abs(own - parts) <= slack and abs(seen.between_bytes - own) <= slack:
+    if abs(own - parts) <= slack and abs(seen.life_seconds - own) <= slack:
         return None
     return (
         "its clock does not add up: "
-        f"{parts:.2f} s in parts, {own:.2f} s in all, {seen.between_bytes:.2f} s by the parent's"
+        f"{parts:.2f} s in parts, {own:.2f} s in all, {seen.life_seconds:.2f} s by the parent's"
     )
 
 
 def _seconds(value: float | list[float]) -> float:
     return sum(value) if isinstance(value, list) else value
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:500]
 
 
 def oom_kills(path: Path = Path("/proc/vmstat")) -> int:

@@ -8,7 +8,7 @@ import pytest
 from bench import ending
 from bench.ending import Seen
 
-SEEN = {"code": 0, "overran": None, "stdout_bytes": 0, "stderr_tail": "", "between_bytes": 10.0}
+SEEN = {"code": 0, "overran": None, "stdout_bytes": 0, "stderr_tail": "", "life_seconds": 10.0}
 
 
 @pytest.fixture

@@ -40,9 +40,7 @@ def save(path: Path, document: str) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
-            path.write_text(
-                document, encoding="utf-8"
-            )  # a pipe, or a device, is not to be replaced
+            path.write_text(document, encoding="utf-8")  # a pipe or a device is not replaced
         else:
             durable.write(path, [document.encode()])
     except OSError as error:
