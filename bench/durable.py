@@ -37,11 +37,12 @@ def new(path: Path, data: bytes) -> None:
     """Write a file that is not there: of several that try, all but one get FileExistsError."""
     temporary = _written(path, [data])
     try:
-        os.link(temporary, path)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
+        _name(temporary, path)
+    except FileNotFoundError as error:
+        if not path.exists():
             raise
-        temporary.rename(path)
+        # Whoever was first has cleared the folder meanwhile of what was not whole.
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
     settle(path.parent)
@@ -116,6 +117,16 @@ def _written(path: Path, parts: Iterable[bytes]) -> Path:
             temporary.unlink(missing_ok=True)
         raise
     return temporary
+
+
+def _name(temporary: Path, path: Path) -> None:
+    """Give a file its name where nothing has it; where there are no links, whatever has it."""
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        temporary.rename(path)
 
 
 def _flushed(stream: BinaryIO, parts: Iterable[bytes]) -> None:

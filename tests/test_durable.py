@@ -62,10 +62,37 @@ def test_of_many_that_make_a_file_one_does(path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_without_links_a_file_is_renamed(path, monkeypatch):
-    def none(*_):
-        raise OSError(errno.EPERM, "Operation not permitted")
+@pytest.mark.parametrize("links", [True, False])
+def test_who_comes_second_is_told_so_even_when_the_first_has_cleared_the_folder(
+    path, monkeypatch, links
+):
+    """The first has its file and clears what is not whole, while the second is just writing its."""
+    link = os.link
 
+    def late(*given):
+        path.write_bytes(b"1")
+        durable.clear(path.parent)
+        return link(*given) if links else none()
+
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(FileExistsError):
+        durable.new(path, b"2")
+    assert path.read_bytes() == b"1"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_whose_folder_is_gone_meanwhile_is_not_said_to_be_there(path, monkeypatch):
+    link = os.link
+    monkeypatch.setattr(os, "link", lambda *given: durable.clear(path.parent) or link(*given))
+    with pytest.raises(FileNotFoundError):
+        durable.new(path, b"1")
+
+
+def none(*_):
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+def test_without_links_a_file_is_renamed(path, monkeypatch):
     monkeypatch.setattr(os, "link", none)
     durable.new(path, b"1")
     assert path.read_bytes() == b"1"
