@@ -5,6 +5,11 @@ from datetime import UTC, datetime
 from bench.error import UserError
 
 
+def now() -> str:
+    """Return this moment in UTC, to milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 def read(text: str) -> datetime:
     """Return the moment in UTC; raises UserError where it is none, or before or after all years."""
     try:

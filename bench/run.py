@@ -11,7 +11,8 @@ from bench import lock, plan, probe, summary
 from bench.dataset import Dataset
 from bench.measure import now
 from bench.result import Record, Run, Trial
-from bench.runner import Runner, file_fault
+from bench.runner import Runner
+from bench.station import file_fault
 from bench.store import mend, salvaged
 
 

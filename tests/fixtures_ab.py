@@ -13,7 +13,7 @@ from bench import store
 from bench.gate.comparison import Comparison, Pairing
 from bench.gate.version import Version
 from bench.result import FORMAT, Record, Trial
-from bench.runner import Planned
+from bench.station import Planned
 
 NUMPY = {
     "module": "softmax_numpy", "framework": "numpy", "extra": "", "devices": ("cpu",),

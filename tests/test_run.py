@@ -11,7 +11,7 @@ import pytest
 from fixtures_processes import lines_of
 from fixtures_records import environment, ok
 
-from bench import plan, run, runner, store
+from bench import plan, run, station, store
 from bench.launch import Outcome
 from bench.result import FORMAT, Run
 
@@ -174,7 +174,7 @@ def test_a_framework_that_is_not_installed_is_unavailable_and_says_how_to_instal
 def test_a_device_that_an_implementation_does_not_know_needs_no_child(
     performed, make_case, monkeypatch
 ):
-    monkeypatch.setattr(runner, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(station, "launch", lambda *_: pytest.fail("a child was launched"))
     monkeypatch.setattr(run, "_imports", lambda _: iter(()))
     (record,) = records_of(performed(make_case(device="gpu")))
     assert (record.status, record.reason) == ("unavailable", "numpy runs on cpu only")
@@ -297,10 +297,10 @@ def test_probes_read_what_is_measured_on_their_cores_and_fits_into_the_memory(
         asked.append(request)
         return Outcome("failed", "not launched", {}, "", wall_seconds=1)
 
-    monkeypatch.setattr(runner, "launch", launch)
+    monkeypatch.setattr(station, "launch", launch)
     monkeypatch.setattr(run, "_imports", lambda _: iter(()))
-    monkeypatch.setattr(runner.sizes, "most_samples", lambda features: 30 * features)
-    monkeypatch.setattr(runner.machine, "usable_cores", lambda: [0, 1])
+    monkeypatch.setattr(station.sizes, "most_samples", lambda features: 30 * features)
+    monkeypatch.setattr(station.machine, "usable_cores", lambda: [0, 1])
     cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
     performed(*cases, ceilings=plan.ceilings(cases), sweep=(make_case(samples=480),))
     probes = [one for one in asked if one["mode"] == "ceiling" and one["module"] == "ceiling_numpy"]
@@ -396,7 +396,7 @@ def test_a_trial_without_params_is_a_failure(performed, own_case):
 
 def test_a_child_may_not_judge_itself():
     document = {"import_seconds": 1.0, "parity": {"error": 0}, "validation_accuracy": [1.0]}
-    found = runner._reported(Outcome("ok", None, document, "", wall_seconds=2))
+    found = station._reported(Outcome("ok", None, document, "", wall_seconds=2))
     assert found == {"status": "ok", "reason": None, "import_seconds": 1.0, "wall_seconds": 2}
 
 

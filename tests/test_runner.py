@@ -5,7 +5,7 @@ import pytest
 from fixtures_ab import comparison, pairing
 from fixtures_records import case, ok
 
-from bench import machine, probe, runner, store
+from bench import machine, probe, runner, station, store
 from bench.child import Place
 from bench.gate import pair
 from bench.judge import Judgement
@@ -43,7 +43,7 @@ def launches(monkeypatch):
         found.append((request, child))
         return Outcome("unavailable", "not today", {}, "", 1.0)
 
-    monkeypatch.setattr(runner, "launch", launch)
+    monkeypatch.setattr(station, "launch", launch)
     return found
 
 
@@ -100,7 +100,7 @@ def test_only_a_comparison_asks_for_a_slowdown_and_for_what_is_brief(runs, launc
     assert asked[True]["slowdown"] == {"share": 0.5, "every": 2}
     assert asked[False]["slowdown"] is None
     assert asked[True]["brief"] is asked[False]["brief"] is True
-    Runner(folder, comparison(), made._data).measure(sides(2, SLOWDOWN)["candidate"])
+    Runner(folder, comparison(), made._station._data).measure(sides(2, SLOWDOWN)["candidate"])
     assert launches[-1][0].keys().isdisjoint({"brief", "slowdown"})
     assert launches[-1][1].place == Place()
 
@@ -142,7 +142,7 @@ def test_an_interrupted_side_of_a_pair_is_a_record_of_that_side(runs, folder, mo
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "launch", interrupted)
+    monkeypatch.setattr(station, "launch", interrupted)
     made = runs(PLACES)
     with pytest.raises(KeyboardInterrupt):
         made.measure(sides(4, SLOWDOWN)["candidate"])
@@ -155,7 +155,7 @@ def test_an_interrupted_side_of_a_pair_is_a_record_of_that_side(runs, folder, mo
 def test_a_side_that_says_nonsense_is_a_failed_record_of_that_side(runs, folder, monkeypatch):
     said = {"worker_seconds": "long"}
     monkeypatch.setattr(
-        runner, "launch", lambda *_: Outcome("unavailable", "so", said, "", 1.0)
+        station, "launch", lambda *_: Outcome("unavailable", "so", said, "", 1.0)
     )  # fmt: skip
     record = runs(PLACES).measure(sides(4, SLOWDOWN)["candidate"])
     assert (record.status, record.version) == ("failed", "candidate")
@@ -183,7 +183,7 @@ def test_a_result_that_no_record_may_hold_is_a_failed_one(said, reason):
 def test_a_child_cannot_say_which_side_it_is(runs, monkeypatch):
     said = {"version": "candidate", "slowdown": None, "round": 9, "parity": None}
     monkeypatch.setattr(
-        runner, "launch", lambda *_: Outcome("unavailable", "so", said, "", 1.0)
+        station, "launch", lambda *_: Outcome("unavailable", "so", said, "", 1.0)
     )  # fmt: skip
     record = runs(PLACES).measure(sides(4)["base"])
     assert (record.version, record.round, record.status) == ("base", 4, "unavailable")

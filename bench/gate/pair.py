@@ -4,7 +4,8 @@ import random
 from collections.abc import Iterator
 
 from bench.result import Case, Record, Slowdown, Trial
-from bench.runner import Planned, Runner
+from bench.runner import Runner
+from bench.station import Planned
 
 BASE, CANDIDATE = "base", "candidate"
 
