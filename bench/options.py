@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast, get_args
 
-from bench import dataset, interpreters, plan, prepared, probe, store, trusted
+from bench import amounts, dataset, interpreters, plan, prepared, probe, store, trusted
 from bench.check import Examiner
 from bench.contract import Device
 from bench.error import UserError
@@ -21,8 +21,6 @@ from bench.workload import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 
 RESULTS = Path("results")
-MOST = 2**31 - 1
-_LEAST_MEMORY = 2**26  # Python and NumPy alone take half of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class Given:
 
 def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]:
     """Return the folder and the plan of a new run; raises UserError, and writes nothing."""
-    precision, budget = share(given.precision), seconds(given.budget)
+    precision, budget = amounts.share(given.precision), amounts.seconds(given.budget)
     selection = _selection(given, precision)
     pythons = interpreters.read(given.pythons)
 
@@ -70,7 +68,7 @@ def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]
         format=FORMAT, run=name, command=command, created=now.isoformat(timespec="seconds"),
         seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=placed(figures),
         timeout=given.timeout, data=given.data, precision=precision, budget=budget,
-        memory_limit=size(given.memory_limit), sweep=sweep, sweep_rounds=given.rounds or 1,
+        memory_limit=amounts.size(given.memory_limit), sweep=sweep, sweep_rounds=given.rounds or 1,
         skipped=plan.skipped(selection, sweep),
         ceilings=placed(ceilings),
     )  # fmt: skip
@@ -110,17 +108,6 @@ def _flag(name: str, default: object) -> str:
     return "--" + (name.removesuffix("s") if default == () else name).replace("_", "-")
 
 
-def share(text: str | None, flag: str = "--precision", least: float = 0.001) -> float | None:
-    """Read a share such as 2% or 0.02; raises UserError unless it lies between least and 50 %."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(%?)", text.strip())
-    value = float(found[1]) / (100 if found[2] else 1) if found else 0.0
-    if found is None or not least <= value <= 0.5:
-        raise UserError(f"{flag} {text}: give a share from {100 * least:g}% to 50%, such as 2%")
-    return value
-
-
 def several(what: str, texts: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
     """Read a flag that may be given several times, with commas too: all of it counts, each once.
 
@@ -133,29 +120,6 @@ def several(what: str, texts: Iterable[str], known: Sequence[str]) -> tuple[str,
     return tuple(dict.fromkeys(found))
 
 
-def seconds(text: str | None) -> float | None:
-    """Read a time such as 90s, 10m or 1.5h; raises UserError."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d*)?)([smh])", text.strip())
-    value = float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
-    if not value >= 1:
-        raise UserError(f"--budget {text}: give a time of a second or more, such as 90s, 10m or 2h")
-    return value
-
-
-def size(text: str | None) -> int | None:
-    """Read a size such as 512MiB, 2GiB or 1.5GB as bytes; raises UserError below 64 MiB."""
-    if text is None:
-        return None
-    units = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) ?([MG]i?B)", text.strip(), re.IGNORECASE)
-    value = int(float(found[1]) * units[found[2].upper()]) if found else 0
-    if value < _LEAST_MEMORY:
-        raise UserError(f"--memory-limit {text}: give 64 MiB or more, such as 512MiB or 2GiB")
-    return value
-
-
 def _selection(given: Given, precision: float | None) -> plan.Selection:
     for name in given.workloads:
         if name not in WORKLOADS:
@@ -164,8 +128,8 @@ def _selection(given: Given, precision: float | None) -> plan.Selection:
     if given.sweep and (given.batch_size or given.threads or given.samples):
         raise UserError("--sweep chooses --batch-size, --threads and --samples; leave those out")
     batch_sizes, samples = (
-        whole_numbers("--batch-size", given.batch_size),
-        whole_numbers("--samples", given.samples),
+        amounts.whole_numbers("--batch-size", given.batch_size),
+        amounts.whole_numbers("--samples", given.samples),
     )
     threads = known_threads(given.threads)
     images, labels = prepared.read(dataset.find(given.data).folder, "train")
@@ -176,16 +140,6 @@ def _selection(given: Given, precision: float | None) -> plan.Selection:
         batch_sizes, threads, samples, given.epochs, _rounds(given, precision), given.quick,
         available=len(labels),
     )  # fmt: skip
-
-
-def whole_numbers(flag: str, text: str | None) -> tuple[int, ...]:
-    """Read whole numbers such as 32 or 8,32,128; raises UserError."""
-    found = () if text is None else tuple(each.strip() for each in text.split(","))
-    if not all(re.fullmatch(r"[0-9]{1,10}", each) and 0 < int(each) <= MOST for each in found):
-        raise UserError(
-            f"{flag} {text}: give a whole number from 1 to {MOST}, or several: 8,32,128"
-        )
-    return tuple(dict.fromkeys(map(int, found)))
 
 
 def examination(given: Given) -> tuple[list[Case], Examiner]:
@@ -218,7 +172,7 @@ def known_device(name: str) -> Device:
 def known_threads(text: str | None) -> tuple[int, ...]:
     """Return the numbers of threads, "all" as the cores; raises UserError for too many."""
     cores = len(usable_cores())
-    found = whole_numbers(
+    found = amounts.whole_numbers(
         "--threads", None if text is None else re.sub(r"\ball\b", str(cores), text)
     )
     if max(found, default=0) > cores:

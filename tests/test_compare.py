@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fixtures_sides import RULE, series, side
 
-from bench import options
+from bench import amounts
 from bench.gate import compare as comparing
 from bench.gate import stored
 from bench.gate.calibrated import Spread
@@ -328,7 +328,7 @@ def test_each_case_is_held_against_its_own_calibration():
 
 
 # What the command line takes where nothing is said.
-DEFAULT = options.share(
+DEFAULT = amounts.share(
     inspect.signature(verb).parameters["between_runs"].default, "--between-runs"
 )
 

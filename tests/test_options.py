@@ -134,28 +134,6 @@ def test_the_figures_are_programs_for_the_textbooks_data_only(small, monkeypatch
     assert options.planned(None, Given(batch_size="8", quick=True), "")[1].figures == ()
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("2%", 0.02), ("0.02", 0.02), (" 1.5% ", 0.015), (".1", 0.1), ("50%", 0.5), (None, None)],
-)
-def test_a_precision_is_a_share(text, value):
-    assert options.share(text) == (value if value is None else pytest.approx(value))
-
-
-@pytest.mark.parametrize("text", ["", "2", "-2%", "0", "0.09%", "51%", "two", "nan", "2%%", "1e-2"])
-def test_what_is_no_precision_is_refused(text):
-    with pytest.raises(UserError, match=r"--precision .*: give a share from 0.1% to 50%"):
-        options.share(text)
-
-
-def test_a_share_of_another_flag_is_called_by_it_and_may_be_nought():
-    assert options.share("0", "--tolerance", least=0.0) == 0
-    assert options.share("0%", "--tolerance", least=0.0) == 0
-    for text in ("", "x", "-1%", "51%"):
-        with pytest.raises(UserError, match=r"--tolerance .*: give a share from 0% to 50%"):
-            options.share(text, "--tolerance", least=0.0)
-
-
 def test_a_flag_that_is_given_several_times_or_with_commas_counts_as_a_whole():
     known = ("slower", "undecided")
     assert options.several("--fail-on", (), known) == ()
@@ -173,19 +151,6 @@ def test_what_a_flag_does_not_know_is_refused_wherever_it_stands(texts):
     for text in ("", "slower,", ","):
         with pytest.raises(UserError, match=r"unknown --fail-on ''; choose from slower, undecided"):
             options.several("--fail-on", [text], ("slower", "undecided"))
-
-
-@pytest.mark.parametrize(
-    ("text", "value"), [("90s", 90), ("10m", 600), ("1.5h", 5400), (" 2m ", 120), (None, None)]
-)
-def test_a_budget_is_a_time(text, value):
-    assert options.seconds(text) == value
-
-
-@pytest.mark.parametrize("text", ["", "10", "0s", "0.5s", "-1m", "1d", "h", "9999999s", "nanm"])
-def test_what_is_no_budget_is_refused(text):
-    with pytest.raises(UserError, match=r"--budget .*: give a time of a second or more"):
-        options.seconds(text)
 
 
 def test_a_precision_has_a_first_stage_of_five_rounds_in_every_workload(small):
@@ -256,23 +221,6 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(
     says = "holds another run" if folder == "taken" else "cannot write to .*; choose another --out"
     with pytest.raises(UserError, match=says):
         planned(small, here / folder)
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("512MiB", 2**29), ("2GiB", 2**31), ("1.5 GiB", 3 * 2**29), ("64MiB", 2**26),
-        ("100MB", 10**8), ("2gb", 2 * 10**9), (None, None),
-    ],
-)  # fmt: skip
-def test_a_size_is_read_in_either_unit(text, size):
-    assert options.size(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "2", "63MiB", "2 TiB", "-1GiB", "1e3MiB", "nanGiB", "0GiB"])
-def test_what_is_no_size_or_too_small_for_any_process_is_refused(text):
-    with pytest.raises(UserError, match=r"--memory-limit .*: give 64 MiB or more, such as 512MiB"):
-        options.size(text)
 
 
 def test_a_memory_limit_is_a_part_of_the_plan(small):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench import dataset, options, plan, probe
+from bench import amounts, dataset, options, plan, probe
 from bench.child import Place
 from bench.dataset import Dataset
 from bench.error import UserError
@@ -78,9 +78,9 @@ def comparison(
     if fault := version.fault(base, candidate):
         raise UserError(fault)
     base, candidate = alike(base, candidate), alike(candidate, base)
-    tolerance = options.share(terms.tolerance, "--tolerance", least=0.0)
+    tolerance = amounts.share(terms.tolerance, "--tolerance", least=0.0)
     budget, gates = (
-        options.seconds(terms.budget),
+        amounts.seconds(terms.budget),
         options.several("gate", terms.gates, ON_REQUEST),
     )
     size, data = sized(given), dataset.find(given.data)
@@ -131,8 +131,8 @@ def sized(given: Given) -> Callable[[Case], Case]:
         raise plan.unknown("workload", given.workload, list(WORKLOADS))
     workload = WORKLOADS[given.workload]
     device = options.known_device(given.device)
-    batch_sizes = options.whole_numbers("--batch-size", given.batch_size)
-    samples = options.whole_numbers("--samples", given.samples)
+    batch_sizes = amounts.whole_numbers("--batch-size", given.batch_size)
+    samples = amounts.whole_numbers("--samples", given.samples)
     threads = options.known_threads(given.threads)
     for flag, found in (("batch-size", batch_sizes), ("samples", samples), ("threads", threads)):
         if len(found) > 1:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import lock, options
+from bench import amounts, lock
 from bench.child import Place
 from bench.dataset import Dataset
 from bench.error import UserError
@@ -59,7 +59,7 @@ def session(
     return Calibration(
         format=FORMAT, run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", command=command,
         created=now.isoformat(timespec="seconds"), seed=seed, cases=cases,
-        slowdowns=slowdowns(inject), budget=options.seconds(budget) or 0.0, timeout=timeout,
+        slowdowns=slowdowns(inject), budget=amounts.seconds(budget) or 0.0, timeout=timeout,
         data=data,
     )  # fmt: skip
 
@@ -71,7 +71,7 @@ def slowdowns(text: str) -> tuple[Slowdown, ...]:
         share, slash, every = part.strip().partition("/")
         if slash and not re.fullmatch(r"[1-9][0-9]?", every):
             raise UserError(f"--inject {text}: after / stands every how many epochs, as in 20%/5")
-        found.append(Slowdown(options.share(share, "--inject") or 0.0, int(every or 1)))
+        found.append(Slowdown(amounts.share(share, "--inject") or 0.0, int(every or 1)))
     return tuple(dict.fromkeys(found))
 
 

@@ -43,7 +43,7 @@ def compare(
 
     BASELINE and CANDIDATE are folders of runs, or JSON files of pytest-benchmark or pyperf.
     """
-    from bench import options
+    from bench import amounts, options
     from bench.gate.exits import FAIL_ON
     from bench.gate.judged import Terms
     from bench.gate.verdict import Rule
@@ -51,8 +51,8 @@ def compare(
 
     chosen(shown)
     terms = Terms(
-        Rule(options.share(tolerance, "--tolerance", least=0.0) or 0.0),
-        options.share(between_runs, "--between-runs") or 0.0,
+        Rule(amounts.share(tolerance, "--tolerance", least=0.0) or 0.0),
+        amounts.share(between_runs, "--between-runs") or 0.0,
         across_machines,
         "undecided" in options.several("--fail-on", fail_on or (), FAIL_ON),
     )

@@ -18,10 +18,10 @@ def intervals(
     seed: Seed = 42,
 ) -> None:
     """Simulate how often our intervals hold the true value, at given spreads."""
-    from bench import options, simulate
+    from bench import amounts, simulate
     from bench.report import terminal
 
-    share = options.share(precision) or 0.02
+    share = amounts.share(precision) or 0.02
     still = simulate.Simulation(simulate.Spread(within, between), repeats, seed)
     drifting = simulate.Simulation(simulate.Spread(within, between, drift), repeats, seed)
     lines = [(f"{rounds} rounds", still.fixed(rounds)) for rounds in (3, 5, 10)]
