@@ -11,7 +11,7 @@ import pytest
 from fixtures_processes import lines_of
 from fixtures_records import environment, ok
 
-from bench import plan, run, station, store
+from bench import plan, progress, run, station, store
 from bench.launch import Outcome
 from bench.result import FORMAT, Run
 
@@ -212,7 +212,7 @@ def pretended(monkeypatch):
 
         monkeypatch.setattr(run.Runner, "measure", measure)
         monkeypatch.setattr(run, "_imports", lambda _: iter(()))
-        monkeypatch.setattr(run, "now", lambda: clock[0])
+        monkeypatch.setattr(progress, "now", lambda: clock[0])
 
     return pretend
 

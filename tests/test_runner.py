@@ -216,7 +216,7 @@ def test_a_parity_that_is_no_number_is_a_failed_trial_before_it_is_written(
 ):
     made = runs()
     nan = Judgement(parity=Parity(float("nan"), 1e-5, passed=False), fault="other mathematics")
-    monkeypatch.setattr(made._judge, "judge", lambda *_: nan)
+    monkeypatch.setattr(made._keeper._judge, "judge", lambda *_: nan)
     record = made.measure(Trial("r1-mine", "trial", 1, pairing(batch_size=96).base))
     assert (record.status, "a result that is wrong" in record.reason) == ("failed", True)
     assert store.read_records(folder) == [record]

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import figures, summary
-from bench import run as runner
+from bench import figures, progress, summary
 from bench.error import UserError
 from bench.figures import FigureRow
 from bench.plan import size_of
@@ -97,7 +96,7 @@ def apart(folder: Path) -> list[Loaded]:
         by_machine[machines[record.environment]].append(record)
     if len(by_machine) < 2:
         return [_loaded(folder, run, read)]
-    missing = len(runner.missing(run, read.records))
+    missing = len(progress.missing(run, read.records))
     parts = [
         Salvaged(records, {key: each for key, each in read.environments.items()
                            if machines[key] == name}, read.faults)
@@ -118,6 +117,6 @@ def _loaded(folder: Path, run: Run, read: Salvaged) -> Loaded:
         rows=summary.rows(read.records, read.environments, run),
         figures=figures.rows(read.records, read.environments),
         folder=folder,
-        missing=len(runner.missing(run, read.records)),
+        missing=len(progress.missing(run, read.records)),
         faults=read.faults,
     )  # fmt: skip
