@@ -115,12 +115,17 @@ def _bytes(path: Path) -> bytes:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _decoded(data: bytes, path: Path) -> Environment:
-    found = strict.decoded(data, Environment, str(path))
+def check(found: Environment) -> None:
+    """Raise DamagedError where what is computed with of the facts is not what it should be."""
     try:
         msgspec.convert(found, _Told, from_attributes=True)
     except msgspec.ValidationError as error:
         raise DamagedError(f"not an Environment: {error}") from error
+
+
+def _decoded(data: bytes, path: Path) -> Environment:
+    found = strict.decoded(data, Environment, str(path))
+    check(found)
     if not plain(found.id) or path.name != f"{found.id}.json":
         raise DamagedError(f"it is of environment {found.id!r}")
     return found

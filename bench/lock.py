@@ -49,6 +49,14 @@ def opened() -> Iterator[Lock]:
 
 
 @contextmanager
+def had() -> Iterator[None]:
+    """Have the host for ourselves, however long that has to be waited for."""
+    with opened() as host:
+        host.wait()
+        yield
+
+
+@contextmanager
 def of_folder(folder: Path) -> Iterator[None]:
     """Have a run's folder for ourselves: hosts may share it, as may those with other locks.
 

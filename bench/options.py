@@ -21,6 +21,7 @@ from bench.workload import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 
 RESULTS = Path("results")
+GPU_FLAG = '--resources "bench=1 GPU=1"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,26 @@ class Given:
     memory_limit: str | None = None
 
 
-def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]:
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a plan is measured: here, or on hosts of a cluster that are of one machine.
+
+    cores: those that a process may use there. machine: its id, None for here. gpu: whether the
+    hosts declare one; of cases of the GPU those that declare none measure nothing.
+    """
+
+    cores: int
+    machine: str | None = None
+    gpu: bool = True
+
+
+def planned(
+    output: Path | None, given: Given, command: str, where: Where | None = None
+) -> tuple[Path, Run]:
     """Return the folder and the plan of a new run; raises UserError, and writes nothing."""
+    where = where or Where(len(usable_cores()))
     precision, budget = amounts.share(given.precision), amounts.seconds(given.budget)
-    selection = _selection(given, precision)
+    selection = _selection(given, precision, where)
     pythons = interpreters.read(given.pythons)
 
     def placed(cases: Iterable[Case]) -> tuple[Case, ...]:
@@ -58,20 +75,25 @@ def planned(output: Path | None, given: Given, command: str) -> tuple[Path, Run]
 
     cases = placed(plan.cases(selection, probe.file))
     sweep = plan.swept(cases) if given.sweep else ()
-    now = dt.datetime.now(dt.UTC)
-    name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    name, created = fresh_name()
     folder = output or RESULTS / name
     writable(folder)
-    figures = plan.figures() if selection.with_figures() and given.data is None else ()
+    figures = plan.figures(where.cores) if selection.with_figures() and given.data is None else ()
     ceilings = plan.ceilings((*cases, *sweep), quick=given.quick) if given.ceiling else ()
     return folder, Run(
-        format=FORMAT, run=name, command=command, created=now.isoformat(timespec="seconds"),
+        format=FORMAT, run=name, command=command, created=created,
         seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=placed(figures),
         timeout=given.timeout, data=given.data, precision=precision, budget=budget,
         memory_limit=amounts.size(given.memory_limit), sweep=sweep, sweep_rounds=given.rounds or 1,
         skipped=plan.skipped(selection, sweep),
-        ceilings=placed(ceilings),
+        ceilings=placed(ceilings), machine=where.machine,
     )  # fmt: skip
+
+
+def fresh_name() -> tuple[str, str]:
+    """Return a name that no other run has, and the moment that it was made in."""
+    now = dt.datetime.now(dt.UTC)
+    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", now.isoformat(timespec="seconds")
 
 
 def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
@@ -120,31 +142,41 @@ def several(what: str, texts: Iterable[str], known: Sequence[str]) -> tuple[str,
     return tuple(dict.fromkeys(found))
 
 
-def _selection(given: Given, precision: float | None) -> plan.Selection:
+def _selection(given: Given, precision: float | None, where: Where) -> plan.Selection:
     for name in given.workloads:
         if name not in WORKLOADS:
             raise plan.unknown("workload", name, list(WORKLOADS))
-    devices = cast("tuple[Device, ...]", several("device", [given.device], get_args(Device)))
+    devices = devices_of(given, gpu=where.gpu)
     if given.sweep and (given.batch_size or given.threads or given.samples):
         raise UserError("--sweep chooses --batch-size, --threads and --samples; leave those out")
     batch_sizes, samples = (
         amounts.whole_numbers("--batch-size", given.batch_size),
         amounts.whole_numbers("--samples", given.samples),
     )
-    threads = known_threads(given.threads)
+    threads = known_threads(given.threads, where.cores)
     images, labels = prepared.read(dataset.find(given.data).folder, "train")
-    # Where one number fits, a larger one is a row with its reason.
-    fits(min(samples, default=0), images.shape[1])
+    if where.machine is None:  # where one number fits, a larger one is a row with its reason
+        fits(min(samples, default=0), images.shape[1])
     return plan.Selection(
         given.implementations, tuple(dict.fromkeys(given.workloads)), devices,
         batch_sizes, threads, samples, given.epochs, _rounds(given, precision), given.quick,
-        available=len(labels),
+        available=len(labels), cores=where.cores,
     )  # fmt: skip
+
+
+def devices_of(given: Given, *, gpu: bool) -> tuple[Device, ...]:
+    """Return the devices that were asked for and are there; raises UserError where none is."""
+    asked = cast("tuple[Device, ...]", several("device", [given.device], get_args(Device)))
+    found = tuple(each for each in asked if each == "cpu" or gpu)
+    if not found:
+        raise UserError(f"no host declares a GPU; start its worker with {GPU_FLAG}")
+    return found
 
 
 def examination(given: Given) -> tuple[list[Case], Examiner]:
     """Return what ``bench check`` examines, and who does it; raises UserError."""
-    device, threads = known_device(given.device), known_threads(given.threads)
+    cores = len(usable_cores())
+    device, threads = known_device(given.device), known_threads(given.threads, cores)
     if len(threads) > 1:
         raise UserError(f"--threads {given.threads}: an examination has one number of threads")
     names = given.implementations or tuple(entry.name for entry in IMPLEMENTATIONS)
@@ -155,7 +187,7 @@ def examination(given: Given) -> tuple[list[Case], Examiner]:
     return cases, Examiner(
         data,
         seed=given.seed,
-        threads=threads[0] if threads else len(usable_cores()),
+        threads=threads[0] if threads else cores,
         timeout=given.timeout,
         device=device,
     )
@@ -169,9 +201,8 @@ def known_device(name: str) -> Device:
     raise plan.unknown("device", name, get_args(Device))
 
 
-def known_threads(text: str | None) -> tuple[int, ...]:
+def known_threads(text: str | None, cores: int) -> tuple[int, ...]:
     """Return the numbers of threads, "all" as the cores; raises UserError for too many."""
-    cores = len(usable_cores())
     found = amounts.whole_numbers(
         "--threads", None if text is None else re.sub(r"\ball\b", str(cores), text)
     )

@@ -13,7 +13,6 @@ import msgspec
 from bench import regular, sizes
 from bench.contract import Device, Objective
 from bench.error import UserError
-from bench.machine import usable_cores
 from bench.result import Case, Run, Skipped, Trial
 from bench.sizes import Size
 from bench.workload import WORKLOADS
@@ -38,8 +37,9 @@ class Selection:
     epochs: int | None = None
     rounds: int | None = None
     quick: bool = False
-    # Of the data: how many images there are to train on.
+    # Of the data: how many images there are to train on; of the machine: how many cores.
     available: int = field(kw_only=True)
+    cores: int = field(kw_only=True)
 
     def rounds_of(self) -> dict[str, int]:
         """Rounds of each chosen workload; ``--quick`` is one round of ``sgd``."""
@@ -51,7 +51,7 @@ class Selection:
         """Every size that was chosen, and the workload's own where none was."""
         return sizes.product(
             self.batch_sizes or (WORKLOADS[workload].batch_size,),
-            self.threads or (len(usable_cores()),),
+            self.threads or (self.cores,),
             self.samples or (self.available,),
         )
 
@@ -179,17 +179,17 @@ def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
     return UserError(f"unknown {what} {name!r}; {hint}")
 
 
-def figures() -> tuple[Case, ...]:
+def figures(cores: int) -> tuple[Case, ...]:
     """Return the textbook's programs as cases; they have no workload of ours."""
-    return tuple(_figure_case(figure) for figure in FIGURES)
+    return tuple(_figure_case(figure, cores) for figure in FIGURES)
 
 
-def _figure_case(figure: Figure) -> Case:
+def _figure_case(figure: Figure, cores: int) -> Case:
     return Case(
         implementation=figure.name, module=figure.module, framework=figure.framework,
         extra=figure.extra, objective=figure.objective, style="idiomatic", data="resident",
         devices=("cpu",), variables=dict(figure.variables),
-        **{**_UNFILLED, "workload": "figure", "threads": len(usable_cores())},
+        **{**_UNFILLED, "workload": "figure", "threads": cores},
     )  # fmt: skip
 
 

@@ -176,7 +176,8 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     half-width of the epochs' intervals, or None. budget: seconds that measuring may take, or None.
     data: what ``--data`` said, or None. timeout, memory_limit: seconds a trial may take and bytes
     that it may allocate, or None. sweep: cases at other sizes, measured ``sweep_rounds`` times.
-    ceilings: what the machine can do, probed by each framework.
+    ceilings: what the machine can do, probed by each framework. machine: the id of the machine
+    whose hosts in a cluster measure it, or None: this host does.
     """
 
     format: Count
@@ -196,3 +197,4 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     sweep_rounds: Rounds = 1
     skipped: tuple[Skipped, ...] = ()
     ceilings: tuple[Case, ...] = ()
+    machine: str | None = None

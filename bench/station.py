@@ -19,10 +19,11 @@ from bench import (
 )
 from bench.child import Child, Place, recorded
 from bench.dataset import Dataset
+from bench.error import UserError
 from bench.launch import Outcome, launch
 from bench.result import Case, Environment, Trial
 
-# What a child may say of itself, and nothing else: the rest of a record is the parent's.
+# What a child may say of itself, and nothing else: the rest of a record is its parent's.
 _REPORTED = (
     "worker_seconds", "import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds",
     "warmup_seconds", "epoch_seconds", "epoch_cpu_seconds", "first_predict_seconds",
@@ -60,6 +61,10 @@ class Left:
     values: dict[str, Any]
     stderr_tail: str = ""
     folder: Path | None = None
+
+
+# What the station adds to that; a record has no other values but those of whoever judges.
+_SEEN = ("status", "reason", "wall_seconds", "started", "conditions")
 
 
 class Station:
@@ -178,6 +183,14 @@ def file_fault(case: Case) -> str | None:
     except OSError as error:
         return f"{case.file} cannot be read any more: {error.strerror}"
     return None if same else f"{case.file} has changed since the run was planned"
+
+
+def values_of(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of what somebody says a station left only what one may say; raises UserError."""
+    found = {name: said[name] for name in (*_SEEN, *_REPORTED) if name in said}
+    if not {"status", "started"} <= found.keys():
+        raise UserError("what it sent of a trial has no status, or no beginning")
+    return found
 
 
 def _reported(outcome: Outcome) -> dict[str, Any]:

@@ -27,7 +27,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 SUITE = sorted((ROOT / "bench").rglob("*.py"))
 CONTESTANTS = sorted((ROOT / "implementations").glob("*.py"))
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
-SLOW = {"scipy", "pandas", "altair", "vl_convert", "jinja2", "markdown_it", "pooch"}
+SLOW = {"scipy", "pandas", "altair", "vl_convert", "jinja2", "markdown_it", "pooch", "distributed"}
 TABLES = "<!-- tables: made by `python -m bench calibrate --show --format markdown` -->"
 CLOCKS = {
     "time", "timeit", "datetime", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns",

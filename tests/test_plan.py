@@ -23,7 +23,7 @@ def unprobed(path):
 
 
 def selection(*names, **changes):
-    return Selection(names, **{"available": 48000, **changes})
+    return Selection(names, **{"available": 48000, "cores": 2, **changes})
 
 
 def chosen(*names, **changes):
@@ -135,11 +135,11 @@ def test_rounds_are_as_many_as_were_asked_for(changes, rounds):
     ],
 )
 def test_only_the_whole_suite_has_the_figures(changes, figures):
-    assert Selection(**changes, available=1).with_figures() is figures
+    assert Selection(**changes, available=1, cores=1).with_figures() is figures
 
 
 def test_figures_are_cases_of_no_workload_of_ours():
-    cases = plan.figures()
+    cases = plan.figures(2)
     assert [one.implementation for one in cases] == [figure.name for figure in FIGURES]
     assert {one.workload for one in cases} == {"figure"}
     assert [one.module for one in cases] == [figure.module for figure in FIGURES]

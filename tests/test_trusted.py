@@ -16,7 +16,7 @@ def test_every_implementation_of_the_suite_may_run(entry):
 
 
 def test_its_figures_and_probes_may_run():
-    planned = run(case(), figures=plan.figures(), ceilings=tuple(plan.probes("cpu", 1)))
+    planned = run(case(), figures=plan.figures(2), ceilings=tuple(plan.probes("cpu", 1)))
     trusted.check(planned, (), ())
 
 

@@ -17,6 +17,7 @@ from bench.gate.place import Site, changed, prepared
 from bench.gate.quantities import ON_REQUEST
 from bench.gate.verdict import ALPHA
 from bench.gate.version import Kind, Version
+from bench.machine import usable_cores
 from bench.prepared import read
 from bench.result import FORMAT, Case
 from bench.sizes import Size
@@ -133,7 +134,7 @@ def sized(given: Given) -> Callable[[Case], Case]:
     device = options.known_device(given.device)
     batch_sizes = amounts.whole_numbers("--batch-size", given.batch_size)
     samples = amounts.whole_numbers("--samples", given.samples)
-    threads = options.known_threads(given.threads)
+    threads = options.known_threads(given.threads, len(usable_cores()))
     for flag, found in (("batch-size", batch_sizes), ("samples", samples), ("threads", threads)):
         if len(found) > 1:
             raise UserError(f"--{flag}: two versions are compared at one size; give one number")

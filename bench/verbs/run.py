@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.text import Text
 
-from bench.verbs import RUNS, WAITING, Data, Pythons, Seed, Threads, Timeout, console, show_report
+from bench.error import UserError
+from bench.verbs import (
+    RUNS,
+    WAITING,
+    Data,
+    Pythons,
+    Seed,
+    Threads,
+    Timeout,
+    clustered,
+    console,
+    show_report,
+)
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
@@ -63,19 +75,36 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with --output, or with the newest run.")
     ] = False,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Hosts of this Dask scheduler measure.")
+    ] = None,
+    each_host: Annotated[
+        bool, typer.Option("--each-host", help="All of it on every kind of host there.")
+    ] = False,
+    wait: Annotated[
+        str | None, typer.Option(metavar="TIME", help="For hosts: 30s, 10m. Default: 60s.")
+    ] = None,
 ) -> None:
     """Measure, then write the report."""
-    from bench import options
+    from bench import amounts, options
 
     given = options.Given(
         tuple(implementation or ()), tuple(workload or ()), device, batch_size, threads, samples,
         epochs, rounds, timeout, seed, quick, sweep, ceiling, data, precision, budget,
         tuple(python or ()), memory_limit,
     )  # fmt: skip
+    command = f"python -m bench {shlex.join(sys.argv[1:])}"
+    if cluster is not None:
+        patience = amounts.seconds(wait, "--wait") or 60.0
+        asked = clustered.Asked(cluster, given, command, output, each_host, patience)
+        clustered.run(asked, resume=resume, dry_run=dry_run)
+    if each_host or wait is not None:
+        raise UserError("--each-host and --wait are of --cluster; name its scheduler, or omit them")
     if resume:
         folder, planned = options.resumed(output, given)
+        if planned.machine is not None:
+            raise UserError(f"{folder} is measured by hosts of a cluster; name its --cluster")
     else:
-        command = f"python -m bench {shlex.join(sys.argv[1:])}"
         folder, planned = options.planned(output, given, command)
     if dry_run:
         _dry_run(planned)

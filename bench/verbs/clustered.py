@@ -1,0 +1,176 @@
+"""``bench run --cluster``: the same, measured by the hosts of a Dask cluster."""
+
+import shlex
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from bench.error import UserError
+from bench.verbs import console, show_report
+
+if TYPE_CHECKING:
+    from bench.cluster.client import Client
+    from bench.cluster.hosts import Host, Hosts
+    from bench.cluster.run import Event
+    from bench.dataset import Dataset
+    from bench.options import Given
+    from bench.result import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of a cluster. patience: seconds that hosts are waited for."""
+
+    address: str
+    given: "Given"
+    command: str
+    output: Path | None
+    each_host: bool
+    patience: float
+
+
+@dataclass(slots=True)
+class Runs:
+    """The runs that hosts measure, by machine: one that was chosen, or one for each.
+
+    short: some trials could not be made.
+    """
+
+    asked: Asked
+    base: Path
+    found: dict[str, tuple[Path, "Run"]] = field(default_factory=dict)
+    short: bool = False
+
+    def begin(self, host: "Host") -> "tuple[Path, Run] | None":
+        """Return the run of a host's machine; where each has one, it is planned with the first."""
+        from bench import options, store
+        from bench.cluster import choice
+
+        if self.asked.each_host and host.machine not in self.found:
+            folder, run = options.planned(
+                self.base / host.machine, self.asked.given, self.asked.command,
+                choice.where([host]),
+            )  # fmt: skip
+            store.create(folder, run)
+            self.found[host.machine] = folder, run
+        return self.found.get(host.machine)
+
+    def tell(self, event: "Event") -> None:
+        """Print what happened."""
+        from bench.cluster.run import Over
+        from bench.report import terminal
+
+        self.short |= isinstance(event, Over)
+        console.print(terminal.of_cluster(event), soft_wrap=True)
+
+
+def run(asked: Asked, *, resume: bool, dry_run: bool) -> NoReturn:
+    """Measure on the hosts of a cluster, then write the report."""
+    from bench import dataset, stop
+    from bench.cluster import client
+
+    runs = _resumed(asked) if resume else _new(asked)
+    data = dataset.find(next((run.data for _, run in runs.found.values()), asked.given.data))
+    with client.connected(asked.address) as connection:
+        status = stop.until(_follow, connection, runs, data, dry_run)
+    if dry_run:
+        raise typer.Exit(status)
+    _report(runs, status)
+
+
+def _new(asked: Asked) -> Runs:
+    """Begin with no run; raises UserError where the folder for them holds some already."""
+    from bench import collection, options
+
+    base = asked.output or options.RESULTS / options.fresh_name()[0]
+    options.writable(base)
+    if collection.is_collection(base):
+        raise UserError(f"{base} holds runs; choose another --output, or add --resume")
+    return Runs(asked, base)
+
+
+def _resumed(asked: Asked) -> Runs:
+    """Go on with a run, or with all that a folder holds; raises UserError."""
+    from bench import collection, options
+
+    several = asked.output is not None and collection.is_collection(asked.output)
+    folders = collection.runs(asked.output) if several and asked.output else [asked.output]
+    found = {}
+    for each in folders:
+        folder, run = options.resumed(each, asked.given)
+        if run.machine is None:
+            raise UserError(f"{folder} was begun without --cluster; leave that out")
+        found[run.machine] = folder, run
+    base = asked.output if several and asked.output else folder
+    return Runs(replace(asked, each_host=False), base, found)
+
+
+def _follow(connection: "Client", runs: Runs, data: "Dataset", dry_run: bool) -> None:  # noqa: FBT001 - stop.until passes what it is given
+    """Have hosts measure, and tell of all that happens."""
+    from bench.cluster import there
+    from bench.cluster.client import LostError
+    from bench.cluster.errand import Data, Question
+    from bench.cluster.hosts import Hosts
+    from bench.cluster.run import meet, perform
+
+    asked = runs.asked
+    hosts = Hosts(connection, Question(there.suite(), Data(asked.given.data, data.sha256)))
+    try:
+        if not runs.found:
+            for event in meet(connection, hosts, asked.patience):
+                runs.tell(event)
+            _plan(runs, hosts, dry_run=dry_run)
+    except LostError:
+        raise UserError(f"the scheduler at {asked.address} is gone; start it again") from None
+    if not dry_run:
+        for happened in perform(connection, hosts, runs.begin, data, asked.patience):
+            runs.tell(happened)
+        if not runs.found:
+            raise UserError("no host can measure that; see above why, and ask for something else")
+
+
+def _plan(runs: Runs, hosts: "Hosts", *, dry_run: bool) -> None:
+    """Plan what hosts measure now that they are known; with dry_run show it, and no more."""
+    from bench import options, store
+    from bench.cluster import choice
+    from bench.report import terminal
+
+    asked, there = runs.asked, hosts.there.values()
+    if asked.each_host and not dry_run:
+        return  # each with its first host
+    every = choice.machines(there).values() if asked.each_host else [there]
+    for each in every:
+        where = choice.where(each) if asked.each_host else choice.one(each, asked.given)
+        folder, run = options.planned(runs.base, asked.given, asked.command, where)
+        if dry_run:
+            console.print(terminal.plan(run))
+        else:
+            store.create(folder, run)
+            runs.found[run.machine or ""] = folder, run
+
+
+def _report(runs: Runs, status: int) -> NoReturn:
+    """Write the report of each run and, of several, the one that has them side by side."""
+    from bench.report import files, loaded, several_files
+
+    folders = [folder for folder, _ in runs.found.values()]
+    if folders == [runs.base]:
+        found = [show_report(runs.base)]
+    else:
+        found = [loaded.load(folder) for folder in folders]
+        for folder in folders:
+            files.write(folder)
+        console.print(f"\n{several_files.write(folders, runs.base)}", soft_wrap=True)
+    if status or runs.short:
+        console.print(_how_to_go_on(runs), soft_wrap=True, markup=False)
+    raise typer.Exit(status or (3 if runs.short or any(each.failed for each in found) else 0))
+
+
+def _how_to_go_on(runs: Runs) -> str:
+    from bench import trusted
+
+    flags = next((trusted.flags(run) for _, run in runs.found.values()), [])
+    named = ["--resume", "--output", str(runs.base), "--cluster", runs.asked.address, *flags]
+    return f"not all was measured; go on with {shlex.join(named)}"
