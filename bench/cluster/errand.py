@@ -1,10 +1,13 @@
 """What goes to a host and comes back, as bytes: Dask carries it and knows nothing of it."""
 
+import os
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from bench import environments, machine
+from bench import environments, idx, machine
+from bench.dataset import Dataset
 from bench.error import UserError
 from bench.result import Case, Count, Environment, Run, Seconds, Trial
 from bench.strict import DamagedError
@@ -88,10 +91,24 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def errand(trial: Trial, run: Run, data: Data) -> bytes:
-    """Make an errand of a trial of a run."""
+    """Make an errand of a trial of a run; what lies in files is named by its whole path."""
     peers = (*run.cases, *run.sweep) if trial.kind == "ceiling" else ()
     shared = Shared(run.run, run.seed, run.timeout, run.memory_limit, data, peers)
-    return encoded(Errand(trial, shared))
+    case = msgspec.structs.replace(
+        trial.case, file=_whole(trial.case.file), interpreter=_whole(trial.case.interpreter)
+    )
+    return encoded(Errand(msgspec.structs.replace(trial, case=case), shared))
+
+
+def _whole(path: str | None) -> str | None:
+    """Return a whole path of one with folders or of a program; a name is looked for on PATH."""
+    if path is None or not ("/" in path or path.endswith(".py")):
+        return path
+    return _absolute(path)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(idx.expanded(path))  # noqa: PTH100 - a link is kept: venvs are known by it
 
 
 def decoded(data: bytes, kind: type[Sent]) -> Sent:
@@ -114,6 +131,12 @@ def _refuse_another_id(environment: Environment) -> None:
     facts = msgspec.to_builtins(environment)
     if facts.pop("id") != machine.fingerprint(facts):
         raise DamagedError("the environment's id is not that of its facts")
+
+
+def data_of(found: Dataset, asked: str | None) -> Data:
+    """Return what hosts are told of the data; asked: what ``--data`` said, or None."""
+    folder = asked is not None and asked != "digits" and Path(asked).exists()
+    return Data(_absolute(asked) if folder and asked else asked, found.sha256)
 
 
 def encoded(found: msgspec.Struct) -> bytes:

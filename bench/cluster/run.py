@@ -1,6 +1,6 @@
 """The loop of who asks: trials go to hosts; what comes back is judged and kept as it comes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import inf
@@ -10,8 +10,8 @@ import msgspec
 
 from bench import lock, moment, stop
 from bench.cluster import there
-from bench.cluster.client import Arrived, Client, LostError
-from bench.cluster.errand import Answer, Data, decoded, errand
+from bench.cluster.client import Arrived, LostError
+from bench.cluster.errand import Answer, data_of, decoded, errand
 from bench.cluster.hosts import Gone, Host, Hosts, Joined, Refused
 from bench.cluster.part import Part, Sent
 from bench.dataset import Dataset
@@ -44,11 +44,12 @@ class Over:
 
 
 Event = Joined | Refused | Gone | Measured | Over
-# Says which run the hosts of a machine measure, in which folder, when the first of them is there.
-Begin = Callable[[Host], tuple[Path, Run] | None]
+# A run's folder and its plan; what begins one for a machine of which the first host has joined.
+Begun = tuple[Path, Run]
+Begin = Callable[[Host], Begun | None]
 
 
-def meet(client: Client, hosts: Hosts, patience: float) -> Iterator[Joined | Refused | Gone]:
+def meet(hosts: Hosts, patience: float) -> Iterator[Joined | Refused | Gone]:
     """Wait until a host has joined and nobody has yet to say who it is, so many seconds at most.
 
     Raises UserError where none has joined by then, LostError where the scheduler is gone.
@@ -58,7 +59,7 @@ def meet(client: Client, hosts: Hosts, patience: float) -> Iterator[Joined | Ref
         yield from hosts.look()
         if now() > end:
             break
-        if arrived := client.arrived(min(_LOOK_SECONDS, patience)):
+        if arrived := hosts.client.arrived(min(_LOOK_SECONDS, patience)):
             yield from filter(None, [hosts.introduced(arrived)])
     if not hosts.there:
         raise UserError(
@@ -67,26 +68,33 @@ def meet(client: Client, hosts: Hosts, patience: float) -> Iterator[Joined | Ref
 
 
 def perform(
-    client: Client, hosts: Hosts, begin: Begin, data: Dataset, patience: float
+    hosts: Hosts, begun: Iterable[Begun], begin: Begin, data: Dataset, patience: float
 ) -> Iterator[Event]:
     """Have all trials measured that have no record yet; an event for all that happens.
 
-    patience: seconds without any host that could measure what is left, after which it is over.
+    begun: runs that are there, one a machine. patience: seconds without any host that could measure
+    what is left, after which it is over.
     """
     with ExitStack() as folders, stop.held():
-        yield from _Loop(client, hosts, begin, data, folders).events(patience)
+        loop = _Loop(hosts, begin, data, folders)
+        for folder, run in begun:
+            loop.add(folder, run)
+        yield from loop.events(patience)
 
 
 class _Loop:
     """What was sent and has not come back, and the run of each machine's hosts."""
 
-    def __init__(
-        self, client: Client, hosts: Hosts, begin: Begin, data: Dataset, folders: ExitStack
-    ) -> None:
-        self._client, self._hosts, self._begin, self._folders = client, hosts, begin, folders
-        self._data = data
+    def __init__(self, hosts: Hosts, begin: Begin, data: Dataset, folders: ExitStack) -> None:
+        self._client, self._hosts, self._begin = hosts.client, hosts, begin
+        self._data, self._folders = data, folders
         self._parts: dict[str, Part | None] = {}
         self._sent: dict[str, tuple[Part, Sent]] = {}
+
+    def add(self, folder: Path, run: Run) -> None:
+        """Take in a run, and have its folder for ourselves; raises UserError."""
+        self._folders.enter_context(lock.of_folder(folder))
+        self._parts[run.machine or ""] = Part(folder, run, self._data)
 
     def events(self, patience: float) -> Iterator[Event]:
         try:
@@ -140,11 +148,9 @@ class _Loop:
         except UserError as error:
             begun = None
             yield Refused(host.address, str(error))
-        part = None
+        self._parts[host.machine] = None
         if begun is not None:
-            self._folders.enter_context(lock.of_folder(begun[0]))
-            part = Part(*begun, self._data)
-        self._parts[host.machine] = part
+            self.add(*begun)
 
     def _send(self) -> None:
         """Give every host that is free its next trial."""
@@ -159,7 +165,7 @@ class _Loop:
                 )  # fmt: skip
 
     def _key(self, part: Part, host: Host, trial: Trial) -> str:
-        sent = errand(trial, part.run, Data(part.run.data, self._data.sha256))
+        sent = errand(trial, part.run, data_of(self._data, part.run.data))
         gpu = [host.gpu] if trial.case.device == "gpu" and host.gpu else []
         return self._client.send(there.measure, sent, host.address, gpu)
 

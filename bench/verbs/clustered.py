@@ -29,6 +29,7 @@ class Asked:
     output: Path | None
     each_host: bool
     patience: float
+    dry_run: bool
 
 
 @dataclass(slots=True)
@@ -42,6 +43,11 @@ class Runs:
     base: Path
     found: dict[str, tuple[Path, "Run"]] = field(default_factory=dict)
     short: bool = False
+
+    @property
+    def data(self) -> str | None:
+        """What ``--data`` said, or the plan of those that are gone on with."""
+        return next((run.data for _, run in self.found.values()), self.asked.given.data)
 
     def begin(self, host: "Host") -> "tuple[Path, Run] | None":
         """Return the run of a host's machine; where each has one, it is planned with the first."""
@@ -66,16 +72,16 @@ class Runs:
         console.print(terminal.of_cluster(event), soft_wrap=True)
 
 
-def run(asked: Asked, *, resume: bool, dry_run: bool) -> NoReturn:
+def run(asked: Asked, *, resume: bool) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
     from bench import dataset, stop
     from bench.cluster import client
 
     runs = _resumed(asked) if resume else _new(asked)
-    data = dataset.find(next((run.data for _, run in runs.found.values()), asked.given.data))
+    data = dataset.find(runs.data)
     with client.connected(asked.address) as connection:
-        status = stop.until(_follow, connection, runs, data, dry_run)
-    if dry_run:
+        status = stop.until(_follow, connection, runs, data)
+    if asked.dry_run:
         raise typer.Exit(status)
     _report(runs, status)
 
@@ -107,44 +113,44 @@ def _resumed(asked: Asked) -> Runs:
     return Runs(replace(asked, each_host=False), base, found)
 
 
-def _follow(connection: "Client", runs: Runs, data: "Dataset", dry_run: bool) -> None:  # noqa: FBT001 - stop.until passes what it is given
+def _follow(connection: "Client", runs: Runs, data: "Dataset") -> None:
     """Have hosts measure, and tell of all that happens."""
     from bench.cluster import there
     from bench.cluster.client import LostError
-    from bench.cluster.errand import Data, Question
+    from bench.cluster.errand import Question, data_of
     from bench.cluster.hosts import Hosts
     from bench.cluster.run import meet, perform
 
     asked = runs.asked
-    hosts = Hosts(connection, Question(there.suite(), Data(asked.given.data, data.sha256)))
+    hosts = Hosts(connection, Question(there.suite(), data_of(data, runs.data)))
     try:
         if not runs.found:
-            for event in meet(connection, hosts, asked.patience):
+            for event in meet(hosts, asked.patience):
                 runs.tell(event)
-            _plan(runs, hosts, dry_run=dry_run)
+            _plan(runs, hosts)
     except LostError:
         raise UserError(f"the scheduler at {asked.address} is gone; start it again") from None
-    if not dry_run:
-        for happened in perform(connection, hosts, runs.begin, data, asked.patience):
+    if not asked.dry_run:
+        for happened in perform(hosts, list(runs.found.values()), runs.begin, data, asked.patience):
             runs.tell(happened)
         if not runs.found:
             raise UserError("no host can measure that; see above why, and ask for something else")
 
 
-def _plan(runs: Runs, hosts: "Hosts", *, dry_run: bool) -> None:
-    """Plan what hosts measure now that they are known; with dry_run show it, and no more."""
+def _plan(runs: Runs, hosts: "Hosts") -> None:
+    """Plan what hosts measure now that they are known; of a dry run show it, and no more."""
     from bench import options, store
     from bench.cluster import choice
     from bench.report import terminal
 
     asked, there = runs.asked, hosts.there.values()
-    if asked.each_host and not dry_run:
+    if asked.each_host and not asked.dry_run:
         return  # each with its first host
     every = choice.machines(there).values() if asked.each_host else [there]
     for each in every:
         where = choice.where(each) if asked.each_host else choice.one(each, asked.given)
         folder, run = options.planned(runs.base, asked.given, asked.command, where)
-        if dry_run:
+        if asked.dry_run:
             console.print(terminal.plan(run))
         else:
             store.create(folder, run)

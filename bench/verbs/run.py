@@ -96,8 +96,8 @@ def run(
     command = f"python -m bench {shlex.join(sys.argv[1:])}"
     if cluster is not None:
         patience = amounts.seconds(wait, "--wait") or 60.0
-        asked = clustered.Asked(cluster, given, command, output, each_host, patience)
-        clustered.run(asked, resume=resume, dry_run=dry_run)
+        asked = clustered.Asked(cluster, given, command, output, each_host, patience, dry_run)
+        clustered.run(asked, resume=resume)
     if each_host or wait is not None:
         raise UserError("--each-host and --wait are of --cluster; name its scheduler, or omit them")
     if resume:

@@ -1,0 +1,295 @@
+"""Runs on a cluster of processes that stand in for hosts: lost, late, refused and stopped."""
+
+import datetime as dt
+import signal
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+import pytest
+from fixtures_cluster import Cluster
+from fixtures_processes import NO_CHARTS, RUN, beginning_with, living, until
+
+from bench import plan, store
+from bench.cluster import there
+from bench.cluster.client import START
+from bench.judge import TOLERANCE
+
+# Trains as NumPy does. Where a file of the host's name lies beside it, it hangs; or it ends the
+# worker that began it.
+SLOW = """
+import os, signal, time
+from pathlib import Path
+from implementations import softmax_numpy
+HERE = Path(__file__).parent
+NAME = next((part for part in Path.cwd().parts if part.startswith("host-")), "")
+class Trainer(softmax_numpy.Trainer):
+    def train_epoch(self, order):
+        while (HERE / f"hang-{NAME}").exists():
+            (HERE / f"hangs-{NAME}").touch()
+            signal.sigtimedwait([], 0.05)
+        if (HERE / "poison").exists():
+            os.kill(os.getppid(), signal.SIGKILL)
+            signal.sigtimedwait([], 60)
+        signal.sigtimedwait([], 0.02)
+        return super().train_epoch(order)
+"""
+TRAINED = (*RUN, "--implementation=numpy", "--implementation=./slow.py")
+
+
+@pytest.fixture
+def cluster(tmp_path, surroundings):
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "site").mkdir()
+    made = Cluster(tmp_path, surroundings)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def asking(started, tmp_path):
+    """Start a run on a cluster; without charts, which take longer than all else."""
+    variables = beginning_with(tmp_path, NO_CHARTS)
+    return lambda *arguments: started(*arguments, **variables)
+
+
+def lines(folder):
+    path = folder / "trials.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def runs_of(folder):
+    return [path.parent for path in folder.glob("**/run.json")]
+
+
+def host_of(record, environments):
+    return environments[record.environment].machine["host"]
+
+
+def spans(folder):
+    """Return when each trial began and ended there, seconds, by its host."""
+    environments, found = store.read_environments(folder), defaultdict(list)
+    for record in store.read_records(folder):
+        if record.wall_seconds is not None:
+            begun = dt.datetime.fromisoformat(record.started).timestamp()
+            host = host_of(record, environments)
+            found[host].append((begun, begun + record.wall_seconds))
+    return found
+
+
+def assert_complete(folder):
+    """Every trial that was planned was measured once, on its machine, and is verified."""
+    run, records = store.read_run(folder), store.read_records(folder)
+    done = [record for record in records if record.status != "interrupted"]
+    assert Counter(record.trial for record in done) == Counter(each.id for each in plan.trials(run))
+    environments = store.read_environments(folder)
+    assert {environments[each.environment].machine["id"] for each in records} == {run.machine}
+    for record in done:
+        assert (record.status, record.reason) == ("ok", None)
+        assert record.parity.error <= TOLERANCE
+        assert store.read_params(folder, record.trial) is not None
+    for each in spans(folder).values():
+        for (_, ended), (begun, _) in pairwise(sorted(each)):
+            assert ended <= begun + 0.002  # a record's start is rounded to milliseconds
+    return records, environments
+
+
+def assert_one_host_a_round(records, environments, *, but=()):
+    hosts = defaultdict(set)
+    for record in records:
+        hosts[record.round].add(host_of(record, environments))
+    assert [number for number, found in hosts.items() if len(found) > 1] == list(but)
+
+
+def test_hosts_are_lost_and_join_late_and_the_scheduler_stops_and_the_run_is_complete(
+    cluster, asking, tmp_path
+):
+    """Three hosts of two machines; one is lost in a trial, one comes late, all stops once."""
+    for name, kind in (("a", "one"), ("b", "one"), ("c", "two")):
+        cluster.join(name, kind)
+    (tmp_path / "hang-host-b").touch()
+    lab = tmp_path / "lab"
+    run = asking(*TRAINED, "--rounds=8", "--each-host", "--output=lab",
+                 f"--cluster={cluster.address}", "--wait=40s")  # fmt: skip
+    until(lambda: (tmp_path / "hangs-host-b").exists() or run.poll() is not None)
+    child = living(tmp_path / "host-b")
+    assert len(child) >= 2  # the worker, and the trial's process
+    cluster.kill("b")
+    until(lambda: not living(tmp_path / "host-b"))  # its trial's process dies with it
+    cluster.join("d", "one")
+    until(lambda: any(host_there(each, "d") for each in runs_of(lab)))
+    cluster.stop()
+    out, err = run.communicate(timeout=60)
+    assert (run.returncode, err) == (3, "")
+    assert "host b left: its worker is gone" in out
+    assert "host d joined" in out
+    assert "were not made: the scheduler is gone" in out
+    assert f"--resume --output lab --cluster {cluster.address} --implementation slow.py" in out
+    before = {folder: (folder / "trials.jsonl").read_bytes() for folder in runs_of(lab)}
+    assert len(before) == 2
+
+    cluster.start()
+    for name, kind in (("a", "one"), ("c", "two")):
+        cluster.join(name, kind)
+    run = asking("run", "--resume", "--output=lab", f"--cluster={cluster.address}",
+                 "--implementation=slow.py")  # fmt: skip
+    out, err = run.communicate(timeout=120)
+    assert (run.returncode, err) == (0, "")
+    assert out.count(" joined: ") == 2
+    for folder, kept in before.items():
+        assert (folder / "trials.jsonl").read_bytes().startswith(kept)
+        records, environments = assert_complete(folder)
+        lost = [each for each in records if each.status == "interrupted"]
+        if len({host_of(each, environments) for each in records}) > 1:
+            (first,) = [each for each in lost if host_of(each, environments) == "b"]
+            assert first.reason == "its worker is gone"
+    assert (lab / "report.md").exists()
+    assert all((folder / "report.md").exists() for folder in before)
+
+
+def host_there(folder, name):
+    environments = store.read_environments(folder)
+    return any(each.machine["host"] == name for each in environments.values())
+
+
+SAME = "install the same on both"
+NO_DATA = """
+def none(data):
+    raise there.UserError("no data here")
+there.found = none
+"""
+ONE = (*RUN, "--implementation=numpy", "--output=out", "--wait=40s")
+
+
+def test_blocks_go_to_one_host_each_and_two_runs_at_once_share_the_hosts(cluster, asking, tmp_path):
+    """Two workers on one of two hosts, and two who ask: a host still measures one at a time."""
+    for name, worker in (("a", None), ("a", "a2"), ("b", None)):
+        cluster.join(name, worker=worker)
+    asked = (*TRAINED, "--rounds=6", f"--cluster={cluster.address}", "--wait=40s")
+    runs = [asking(*asked, f"--output={name}") for name in ("out", "other")]
+    for run in runs:
+        _out, err = run.communicate(timeout=120)
+        assert (run.returncode, err) == (0, "")
+    for name in ("out", "other"):
+        assert_one_host_a_round(*assert_complete(tmp_path / name))
+    both = [spans(tmp_path / name) for name in ("out", "other")]
+    assert {host for each in both for host in each} == {"a", "b"}
+    for host in ("a", "b"):
+        together = sorted(span for each in both for span in each[host])
+        for (_, ended), (begun, _) in pairwise(together):
+            assert ended <= begun + 0.002
+
+
+def test_workers_that_may_not_measure_are_refused_with_the_reason_and_the_others_measure(
+    cluster, asking, tmp_path
+):
+    older = 'there.suite = lambda: there.Suite("0.0.1", "", "0123456789ab")\n'
+    cluster.join("old", code=older)
+    cluster.join("idle", resources=None)
+    cluster.join("bare", code=NO_DATA)
+    cluster.join("a")
+    run = asking(*ONE, "--rounds=3", f"--cluster={cluster.address}")
+    out, err = run.communicate(timeout=60)
+    assert (run.returncode, err) == (0, "")
+    assert_complete(tmp_path / "out")
+    refused = [line for line in out.splitlines() if " is not used: " in line]
+    own = there.suite()
+    assert sorted(line.partition(" is not used: ")[2] for line in refused) == [
+        f"it declares no resource bench=1; start it so: {START}",
+        f"it has softmax-bench 0.0.1 (code 0123456789ab), and here is {own}; {SAME}",
+        "no data here",
+    ]
+
+
+def test_a_trial_over_which_three_workers_are_lost_is_a_failed_one_and_the_others_go_on(
+    cluster, asking, tmp_path
+):
+    """The nanny, Dask's own, starts each worker anew."""
+    (tmp_path / "poison").touch()
+    cluster.join("a", "one", "--nanny")
+    run = asking(
+        *TRAINED, "--rounds=1", "--output=out", f"--cluster={cluster.address}", "--wait=40s"
+    )
+    _out, err = run.communicate(timeout=120)
+    assert (run.returncode, err) == (3, "")
+    records = store.read_records(tmp_path / "out")
+    told = [(each.case.implementation, each.status) for each in records]
+    assert sorted(told) == [
+        ("numpy", "ok"),
+        ("slow", "failed"),
+        ("slow", "interrupted"),
+        ("slow", "interrupted"),
+    ]
+    (failed,) = [each for each in records if each.status == "failed"]
+    assert (
+        failed.reason
+        == "3 times a worker was lost while it ran, the last time so: its worker is gone"
+    )
+
+
+def test_cases_of_the_gpu_go_where_one_is_declared_and_nowhere_else(cluster, asking, tmp_path):
+    cluster.join("a")
+    asked = (*ONE, "--device=cpu,gpu", "--rounds=2", f"--cluster={cluster.address}")
+    run = asking(*asked)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 2
+    assert err.startswith("bench: no host declares a GPU; start its worker with --resources")
+    cluster.join("g", "with a GPU", resources="bench=1 GPU=1")
+    run = asking(*asked)
+    _, err = run.communicate(timeout=60)
+    assert (run.returncode, err) == (0, "")
+    out = tmp_path / "out"
+    environments, records = store.read_environments(out), store.read_records(out)
+    assert {host_of(each, environments) for each in records} == {"g"}
+    told = Counter((each.case.device, each.status) for each in records)
+    assert told == {("cpu", "ok"): 2, ("gpu", "unavailable"): 2}
+    run = asking(*asked[:-1], asked[-1], "--each-host", "--output=lab")
+    _, err = run.communicate(timeout=60)
+    assert (run.returncode, err) == (0, "")
+    devices = {frozenset(case.device for case in store.read_run(each).cases)
+               for each in runs_of(tmp_path / "lab")}  # fmt: skip
+    assert devices == {frozenset({"cpu"}), frozenset({"cpu", "gpu"})}
+
+
+def test_ctrl_c_keeps_what_came_back_and_what_ran_is_made_again(cluster, asking, tmp_path):
+    cluster.join("a")
+    (tmp_path / "hang-host-a").touch()
+    run = asking(
+        *TRAINED, "--rounds=2", "--output=out", f"--cluster={cluster.address}", "--wait=40s"
+    )
+    until(lambda: (tmp_path / "hangs-host-a").exists() or run.poll() is not None)
+    run.send_signal(signal.SIGINT)
+    _out, err = run.communicate(timeout=60)
+    assert (run.returncode, err) == (130, "")
+    last = store.read_records(tmp_path / "out")[-1]
+    assert (last.status, last.case.implementation) == ("interrupted", "slow")
+    (tmp_path / "hang-host-a").unlink()
+    run = asking("run", "--resume", "--output=out", f"--cluster={cluster.address}",
+                 "--implementation=slow.py")  # fmt: skip
+    _, err = run.communicate(timeout=60)
+    assert (run.returncode, err) == (0, "")
+    assert_complete(tmp_path / "out")
+
+
+def test_without_hosts_without_a_scheduler_and_without_dask_one_line_says_what_to_do(
+    cluster, asking, started, tmp_path
+):
+    run = asking(*ONE, "--wait=1s", f"--cluster={cluster.address}")
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 2
+    assert (
+        err == "bench: no host that can measure joined within 1 s; start workers, or raise --wait\n"
+    )
+    cluster.stop()
+    run = asking(*ONE, f"--cluster={cluster.address}")
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 2
+    assert err.startswith(f"bench: --cluster {cluster.address}: no scheduler answers there")
+    assert err.count("\n") == 1
+    none = beginning_with(tmp_path, f"{NO_CHARTS}\nsys.modules['distributed'] = None\n")
+    run = started(*ONE, f"--cluster={cluster.address}", **none)
+    _, err = run.communicate(timeout=60)
+    assert (run.returncode, err) == (2, f"bench: --cluster needs Dask: {NEEDS}\n")
+    assert not (tmp_path / "out").exists()
+
+
+NEEDS = "pip install 'softmax-bench[cluster]', here and on the hosts"
