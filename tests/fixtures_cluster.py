@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 def launch(request, child, scratch):
     for name in ("params.npy", "labels.npy"):
         (scratch / name).write_bytes((Path(os.environ["HANDED_OVER"]) / name).read_bytes())
-    return Outcome("ok", None, json.loads(os.environ["DOCUMENT"]), "", 1.0)
+    return Outcome("ok", None, json.loads(os.environ["DOCUMENT"]), "", 0.0)
 import json
 station.launch = launch
 there.probe.framework = lambda case: None

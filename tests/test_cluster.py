@@ -1,12 +1,16 @@
 """Runs on a cluster of processes that stand in for hosts: lost, late, refused and stopped."""
 
+import contextlib
 import datetime as dt
+import json
 import signal
 from collections import Counter, defaultdict
 from itertools import pairwise
+from pathlib import Path
+from time import perf_counter  # noqa: TID251 - of trials that a cluster gives back, not of a framework
 
 import pytest
-from fixtures_cluster import Cluster
+from fixtures_cluster import NO_PROCESS, Cluster
 from fixtures_processes import NO_CHARTS, RUN, beginning_with, living, until
 
 from bench import plan, store
@@ -293,3 +297,38 @@ def test_without_hosts_without_a_scheduler_and_without_dask_one_line_says_what_t
 
 
 NEEDS = "pip install 'softmax-bench[cluster]', here and on the hosts"
+
+
+TEN = ("numpy", "numba", "pytorch", "pytorch-dataloader", "pytorch-compiled", "jax", "jax-scan",
+           "keras-tensorflow", "keras-torch", "keras-jax")  # fmt: skip
+
+
+@pytest.mark.parametrize("rounds", [20, pytest.param(1000, marks=pytest.mark.soak)])
+@pytest.mark.timeout(1800)
+def test_of_many_trials_that_take_no_time_none_is_lost_and_little_is_kept_in_memory(
+    cluster, asking, tmp_path, launched, rounds
+):
+    """Ten trials a round on three hosts: all is real but the process, whose result is made once."""
+    done = launched(SLOW.replace("0.02", "0.2"), batch_size=288, epochs=1)
+    handed_over = {"HANDED_OVER": str(tmp_path / "child"), "DOCUMENT": json.dumps(done.document)}
+    for name in ("a", "b", "c"):
+        cluster.join(name, code=NO_PROCESS, **handed_over)
+    named = [f"--implementation={name}" for name in TEN]
+    run = asking(*RUN, *named, f"--rounds={rounds}", "--output=out",
+                 f"--cluster={cluster.address}", "--wait=40s")  # fmt: skip
+    peaks, starts = {0: 0}, {}
+    while run.poll() is None:
+        count = lines(tmp_path / "out")
+        starts.setdefault(count > 0, perf_counter())
+        with contextlib.suppress(OSError, IndexError):
+            status = Path(f"/proc/{run.pid}/status").read_text()
+            peaks[count] = int(status.split("VmHWM:")[1].split()[0]) // 1024
+        signal.sigtimedwait([], 0.1)
+    _, err = run.communicate()
+    assert (run.returncode, err) == (0, "")
+    records, _ = assert_complete(tmp_path / "out")
+    assert len(records) == 10 * rounds
+    few, many = peaks[min(count for count in peaks if count > 10)], peaks[max(peaks)]
+    rate = len(records) / (perf_counter() - starts[True])
+    print(f"{len(records)} trials, {rate:.0f} a second, {few} to {many} MiB")  # noqa: T201 - figures
+    assert many - few < 100 + 10 * rounds * 0.02  # MiB: 20 kB of a trial, with the report
