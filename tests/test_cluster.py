@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import json
 import signal
+import threading
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -316,16 +317,17 @@ def test_of_many_trials_that_take_no_time_none_is_lost_and_little_is_kept_in_mem
     named = [f"--implementation={name}" for name in TEN]
     run = asking(*RUN, *named, f"--rounds={rounds}", "--output=out",
                  f"--cluster={cluster.address}", "--wait=40s")  # fmt: skip
-    peaks, starts = {0: 0}, {}
-    while run.poll() is None:
+    peaks, starts, told = {0: 0}, {}, []
+    reader = threading.Thread(target=lambda: told.append(run.communicate()))
+    reader.start()  # or it would wait with a full pipe
+    while reader.is_alive():
         count = lines(tmp_path / "out")
         starts.setdefault(count > 0, perf_counter())
         with contextlib.suppress(OSError, IndexError):
             status = Path(f"/proc/{run.pid}/status").read_text()
             peaks[count] = int(status.split("VmHWM:")[1].split()[0]) // 1024
         signal.sigtimedwait([], 0.1)
-    _, err = run.communicate()
-    assert (run.returncode, err) == (0, "")
+    assert (run.returncode, told[0][1]) == (0, "")
     records, _ = assert_complete(tmp_path / "out")
     assert len(records) == 10 * rounds
     few, many = peaks[min(count for count in peaks if count > 10)], peaks[max(peaks)]
