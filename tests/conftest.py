@@ -15,7 +15,7 @@ from fixtures_processes import NO_CHARTS, RUN, WAITS, beginning_with, lines_of, 
 from fixtures_versions import REGISTRY, Repository, wheel
 
 from bench import __main__ as command_line
-from bench import dataset, launch, machine
+from bench import dataset, launch, machine, stop
 from bench.result import Case
 
 SABOTEURS = Path(__file__).parent / "saboteurs"
@@ -299,6 +299,7 @@ def called(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(stop, "install", lambda: None)  # no later test meets its handlers
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
@@ -313,6 +314,7 @@ def called(tmp_path, monkeypatch, capsys):
 def refused(tmp_path, monkeypatch, capsys):
     """Give the command line what it must refuse: one line, exit status 2, and nothing written."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stop, "install", lambda: None)
 
     def refuse(*arguments):
         before = _contents(tmp_path)
