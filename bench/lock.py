@@ -2,18 +2,27 @@
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench import scratch
 from bench.error import UserError
 
+# Never by TMPDIR, which users, jobs and the workers of a cluster have each their own of.
+PLACE = "/tmp/softmax-bench.lock"  # noqa: S108 - nothing is written to it
+
 
 def path() -> Path:
-    """Return the lock's place, the same for every user of the host."""
-    return Path(tempfile.gettempdir()) / "softmax-bench.lock"
+    """Return the lock's place, the same for every user of the host.
+
+    SOFTMAX_BENCH_LOCK names another: where jobs or containers have each a /tmp of their own, a file
+    on the host's own disk that all of them see. Raises UserError where it depends on the folder.
+    """
+    found = Path(os.environ.get("SOFTMAX_BENCH_LOCK") or PLACE)
+    if not found.is_absolute():
+        raise UserError(f"SOFTMAX_BENCH_LOCK is {found}; give a whole path, such as {PLACE}")
+    return found
 
 
 class Lock:
@@ -40,8 +49,17 @@ class Lock:
 
 @contextmanager
 def opened() -> Iterator[Lock]:
-    """Open the host's lock, which is to be taken; it is given back at the end."""
-    descriptor = _open(path())
+    """Open the host's lock, which is to be taken; it is given back at the end.
+
+    Raises UserError where it cannot be opened.
+    """
+    try:
+        descriptor = _open(place := path())
+    except OSError as error:
+        raise UserError(
+            f"cannot open the host's lock {place}: {error.strerror}; set SOFTMAX_BENCH_LOCK to a "
+            "file that whoever measures on this host can read"
+        ) from error
     try:
         yield Lock(descriptor)
     finally:
@@ -93,8 +111,10 @@ def _taken(descriptor: int) -> bool:
 def _open(lock: Path) -> int:
     """Open the file without creating it first: Linux refuses O_CREAT on another user's in /tmp."""
     try:
-        return os.open(lock, os.O_RDONLY)
+        descriptor = os.open(lock, os.O_RDONLY)
     except FileNotFoundError:
         descriptor = os.open(lock, os.O_RDONLY | os.O_CREAT, 0o644)
         os.fchmod(descriptor, 0o644)  # whatever the umask: the next user has to read it
-        return descriptor
+    with suppress(OSError):  # another user's
+        os.utime(descriptor)  # what is old is cleared out of /tmp, locked or not
+    return descriptor

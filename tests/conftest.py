@@ -15,22 +15,23 @@ from fixtures_processes import NO_CHARTS, RUN, WAITS, beginning_with, lines_of, 
 from fixtures_versions import REGISTRY, Repository, wheel
 
 from bench import __main__ as command_line
-from bench import dataset, launch, machine
+from bench import dataset, launch, machine, stop
 from bench.result import Case
 
 SABOTEURS = Path(__file__).parent / "saboteurs"
 
 
 def pytest_configure(config):
-    """Give each of several workers a core, and a temporary folder and so a lock, of its own."""
+    """Give the tests a lock of their own; of several workers each, and a core and TMPDIR, too."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    folder = tempfile.TemporaryDirectory(prefix="tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    os.environ["SOFTMAX_BENCH_LOCK"] = str(Path(folder.name, "lock"))
     if not worker:
         return
     cores = machine.usable_cores()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {cores[int(worker) % len(cores)]})
-    folder = tempfile.TemporaryDirectory(prefix=f"worker-{worker}-", ignore_cleanup_errors=True)
-    config.add_cleanup(folder.cleanup)
     os.environ["TMPDIR"] = tempfile.tempdir = folder.name
 
 
@@ -213,7 +214,8 @@ def surroundings(tmp_path_factory):
     """The environment of the command line: lock, scratch and calibrations are the tests' own."""
     own = {"TMPDIR": "tmp", "XDG_DATA_HOME": "data"}
     made = {name: str(tmp_path_factory.mktemp(folder)) for name, folder in own.items()}
-    return {**os.environ, **made}
+    lock = tmp_path_factory.mktemp("lock") / "lock"
+    return {**os.environ, **made, "SOFTMAX_BENCH_LOCK": str(lock)}
 
 
 @pytest.fixture(scope="session")
@@ -265,9 +267,11 @@ def started(tmp_path, surroundings):
 
 @pytest.fixture
 def alone(tmp_path):
-    """Variables of runs that have a temporary folder, and so a lock, of their own; no charts."""
+    """Variables of runs that have a temporary folder and a lock of their own; no charts."""
     (tmp_path / "tmp").mkdir()
-    return {"TMPDIR": str(tmp_path / "tmp"), **beginning_with(tmp_path, NO_CHARTS)}
+    own = {"TMPDIR": "tmp", "SOFTMAX_BENCH_LOCK": "lock"}
+    places = {name: str(tmp_path / place) for name, place in own.items()}
+    return {**places, **beginning_with(tmp_path, NO_CHARTS)}
 
 
 @pytest.fixture
@@ -294,6 +298,8 @@ def called(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(stop, "install", lambda: None)  # no later test meets its handlers
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
@@ -308,6 +314,7 @@ def called(tmp_path, monkeypatch, capsys):
 def refused(tmp_path, monkeypatch, capsys):
     """Give the command line what it must refuse: one line, exit status 2, and nothing written."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stop, "install", lambda: None)
 
     def refuse(*arguments):
         before = _contents(tmp_path)

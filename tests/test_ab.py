@@ -2,7 +2,6 @@
 
 import fcntl
 import math
-import tempfile
 
 import pytest
 from fixtures_ab import Pretended, comparison, of_kind, pairing
@@ -66,7 +65,7 @@ def test_what_is_decided_whichever_way_is_clear(outcome, expected):
 @pytest.fixture
 def performed(tmp_path, digits, monkeypatch):
     """Perform a comparison with a pretended runner; its events. The lock is the test's own."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
 
     def perform(pretended, plan=None):
         plan = plan or comparison()
@@ -253,7 +252,7 @@ def test_a_pair_is_the_two_versions_of_one_case_in_the_order_measured(performed,
 
 def test_what_a_run_is_told_goes_to_its_runner(tmp_path, digits, monkeypatch):
     told = []
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
     monkeypatch.setattr(ab, "Runner", lambda *given, **named: told.append((given, named)))
     plan, places = comparison(pairings=()), {"base": "here", "candidate": "there"}
     assert list(ab.perform(tmp_path / "out", plan, digits, places)) == []
@@ -293,7 +292,7 @@ def test_the_lock_is_given_back_at_the_end(performed, tmp_path):
 
 
 def test_while_a_comparison_measures_nobody_else_does(tmp_path, digits, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
     pretended = Pretended()
     monkeypatch.setattr(ab, "Runner", pretended.begin)
     monkeypatch.setattr(ab, "now", pretended.now)

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import tempfile
 from collections import Counter
 from itertools import islice
 
@@ -124,7 +123,7 @@ class Pretended:
 @pytest.fixture
 def performed(tmp_path, monkeypatch):
     """Perform a session with a pretended runner; the lock is the test's own."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
 
     def perform(pretended, plan):
         monkeypatch.setattr(calibration, "Runner", pretended)

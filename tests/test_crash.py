@@ -56,7 +56,7 @@ def test_the_next_run_on_the_host_ends_and_removes_what_a_killed_one_left(
     process.kill()
     process.wait()
     until(lambda: len(living(tmp_path / "tmp")) == 1)  # a daemon does not die with anybody
-    assert len(list((tmp_path / "tmp").iterdir())) > 1
+    assert list((tmp_path / "tmp").iterdir())
     other = started(*RUN, "--rounds=1", "--implementation=numpy", "--output=other", **alone)
     _, err = other.communicate(timeout=60)
     assert (other.returncode, err) == (0, "")

@@ -117,8 +117,8 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost_or_doubled(started, alone, 
 
 @mounting
 @pytest.mark.parametrize(
-    "room", ["size=4k", "size=400k", "nr_inodes=3"],
-    ids=["only the request", "half the params", "only the lock"],
+    "room", ["size=4k", "size=400k", "nr_inodes=2"],
+    ids=["only the request", "half the params", "only a folder"],
 )  # fmt: skip
 def test_a_full_temporary_folder_is_named_and_no_trial_is_blamed(started, alone, tmp_path, room):
     script = f'mount -t tmpfs -o {room} none "$TMPDIR"'

@@ -155,7 +155,7 @@ if Path({str(tmp_path / "out")!r}).exists() and not Path({str(tmp_path / "free")
 
 
 def test_a_signal_ends_a_run_that_waits_for_the_host(started, alone, tmp_path):
-    lock = os.open(tmp_path / "tmp" / "softmax-bench.lock", os.O_RDONLY | os.O_CREAT)
+    lock = os.open(alone["SOFTMAX_BENCH_LOCK"], os.O_RDONLY | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
     process = started(*RUN, "--rounds=1", "--implementation=numpy", "--output=out", **alone)
     assert "waiting for it" in process.stdout.readline()

@@ -14,6 +14,7 @@ import pytest
 from bench import lock
 from bench.error import UserError
 
+OF_THE_SESSION = os.environ["SOFTMAX_BENCH_LOCK"]
 HOLDS = """
 import sys
 from bench import lock
@@ -27,16 +28,15 @@ with lock.opened() as host:
 """
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    yield tmp_path
-    tempfile.tempdir = None
+@pytest.fixture(autouse=True)
+def own_lock(tmp_path, monkeypatch):
+    """A lock of the test's own, not there yet."""
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
+    return tmp_path / "lock"
 
 
 @pytest.fixture
-def holder(folder):
+def holder():
     """Start processes that hold the lock until they are told to end."""
     started = []
 
@@ -57,11 +57,56 @@ def holder(folder):
         process.communicate()
 
 
-def test_the_lock_lies_in_the_folder_for_temporary_files(folder):
-    assert lock.path() == folder / "softmax-bench.lock"
+def test_no_test_takes_the_lock_of_the_host():
+    assert Path(OF_THE_SESSION).is_absolute()
+    assert Path(OF_THE_SESSION) != Path(lock.PLACE)
 
 
-def test_a_free_lock_is_had_at_once(folder):
+@pytest.mark.parametrize("variable", [{}, {"SOFTMAX_BENCH_LOCK": ""}])
+def test_the_lock_lies_in_one_place_whatever_tmpdir_is(tmp_path, monkeypatch, variable):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("SOFTMAX_BENCH_LOCK")
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    assert lock.path() == Path("/tmp/softmax-bench.lock")
+
+
+def test_another_lock_can_be_named(own_lock, tmp_path):
+    with lock.opened() as host:
+        assert host.take()
+    assert list(tmp_path.iterdir()) == [own_lock]
+
+
+@pytest.mark.parametrize("named", ["lock", "~/lock", "./lock"])
+def test_a_lock_that_depends_on_the_folder_is_refused(monkeypatch, named):
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", named)
+    with pytest.raises(UserError, match=r"SOFTMAX_BENCH_LOCK is .*lock; give a whole path"):
+        lock.path()
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("nowhere/lock", "No such file"), ("file/lock", "Not a directory"), ("x" * 300, "too long")],
+)
+def test_a_lock_that_cannot_be_opened_is_one_line_that_says_what_to_do(
+    tmp_path, monkeypatch, place, reason
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / place))
+    says = f"^cannot open the host's lock {tmp_path / place}: .*{reason}.*; set SOFTMAX_BENCH_LOCK"
+    with pytest.raises(UserError, match=says), lock.opened():
+        pytest.fail("it was opened")
+
+
+def test_a_lock_in_use_is_not_old(own_lock):
+    own_lock.touch()
+    os.utime(own_lock, (0, 0))
+    with lock.opened():
+        assert own_lock.stat().st_mtime > 0
+
+
+def test_a_free_lock_is_had_at_once():
     for _ in range(2):
         with lock.opened() as host:
             assert host.take()
@@ -91,21 +136,21 @@ def fail_with_the_lock():
         raise RuntimeError
 
 
-def test_a_lock_is_free_after_an_error(folder):
+def test_a_lock_is_free_after_an_error():
     with pytest.raises(RuntimeError):
         fail_with_the_lock()
     with lock.opened() as host:
         assert host.take()
 
 
-def test_every_user_can_read_the_lock_whatever_the_umask(folder):
+def test_every_user_can_read_the_lock_whatever_the_umask(own_lock):
     before = os.umask(0o077)
     try:
         with lock.opened() as host:
             assert host.take()
     finally:
         os.umask(before)
-    assert stat.S_IMODE(Path(lock.path()).stat().st_mode) == 0o644
+    assert stat.S_IMODE(own_lock.stat().st_mode) == 0o644
 
 
 def test_of_those_who_wait_one_has_the_lock_and_not_before_it_is_free(holder):
@@ -122,8 +167,8 @@ def test_of_those_who_wait_one_has_the_lock_and_not_before_it_is_free(holder):
     assert select.select(pipes, [], [], 0.3)[0] == []
 
 
-def test_another_users_lock_is_opened_as_linux_allows_it(folder, monkeypatch):
-    lock.path().touch()
+def test_another_users_lock_is_opened_as_linux_allows_it(own_lock, monkeypatch):
+    own_lock.touch()
     real = os.open
 
     def strict(path, flags, *mode):
@@ -136,8 +181,8 @@ def test_another_users_lock_is_opened_as_linux_allows_it(folder, monkeypatch):
         assert host.take()
 
 
-def test_two_may_be_the_first_at_once(folder, monkeypatch):
-    lock.path().touch()
+def test_two_may_be_the_first_at_once(own_lock, monkeypatch):
+    own_lock.touch()
     real, tried = os.open, []
 
     def late(path, flags, *mode):
@@ -152,9 +197,7 @@ def test_two_may_be_the_first_at_once(folder, monkeypatch):
     assert len(tried) == 2
 
 
-def test_where_there_are_no_locks_that_is_an_error_and_not_a_lock_of_somebody_elses(
-    folder, monkeypatch
-):
+def test_where_there_are_no_locks_that_is_an_error_and_not_a_lock_of_somebody_elses(monkeypatch):
     def refuse(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 

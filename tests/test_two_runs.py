@@ -68,8 +68,7 @@ def test_a_run_that_another_process_measures_into_under_another_lock_is_not_gone
     hanging, started, alone, tmp_path
 ):
     first = hanging()
-    (tmp_path / "other").mkdir()
-    elsewhere = {**alone, "TMPDIR": str(tmp_path / "other")}
+    elsewhere = {**alone, "SOFTMAX_BENCH_LOCK": str(tmp_path / "other")}
     second = started(*going_on(tmp_path / "out"), **elsewhere)
     out, err = second.communicate(timeout=60)
     assert (second.returncode, out) == (2, "")
@@ -95,7 +94,9 @@ def test_a_second_run_on_the_host_says_that_it_waits_and_measures_nothing_until_
     hanging, started, alone, tmp_path
 ):
     first = hanging()
-    second = started(*NUMPY, "--output=other", **alone)
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = {**alone, "TMPDIR": str(tmp_path / "elsewhere")}
+    second = started(*NUMPY, "--output=other", **elsewhere)
     assert second.stdout.readline() == WAITING
     assert not lines_of(tmp_path / "other")
     (tmp_path / "hang").unlink()
