@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import json
+import re
 import signal
 import threading
 from collections import Counter, defaultdict
@@ -334,3 +335,19 @@ def test_of_many_trials_that_take_no_time_none_is_lost_and_little_is_kept_in_mem
     rate = len(records) / (perf_counter() - starts[True])
     print(f"{len(records)} trials, {rate:.0f} a second, {few} to {many} MiB")  # noqa: T201 - figures
     assert many - few < 100 + 10 * rounds * 0.02  # MiB: 20 kB of a trial, with the report
+
+
+def test_while_a_trial_is_measured_its_worker_sleeps(cluster, asking, tmp_path):
+    """Dask's own statistics would wake it a hundred times a second, on the cores measured."""
+    cluster.join("a")
+    (tmp_path / "hang-host-a").touch()
+    run = asking(*TRAINED, "--output=out", f"--cluster={cluster.address}", "--wait=40s")
+    until(lambda: (tmp_path / "hangs-host-a").exists() or run.poll() is not None)
+    before = wakings(cluster.workers["a"].pid)
+    signal.sigtimedwait([], 3)
+    assert wakings(cluster.workers["a"].pid) - before < 60
+
+
+def wakings(process):
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)$", status, re.MULTILINE)[1])

@@ -1,7 +1,7 @@
 """The loop of who asks: trials go to hosts; what comes back is judged and kept as it comes."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -152,12 +152,12 @@ class _Loop:
         if begun is not None:
             self.add(*begun)
 
-    def _send(self) -> None:
-        """Give every host that is free its next trial."""
+    def _send(self, but: str | None = None) -> None:
+        """Give every host that is free its next trial; but: one that gets none yet."""
         busy = {sent.host.id for _, sent in self._sent.values()}
         for host in self._hosts.there.values():
             part = self._parts.get(host.machine)
-            if part is None or host.id in busy:
+            if part is None or host.id in busy or host.id == but:
                 continue
             if (trial := part.take(host)) is not None:
                 self._sent[self._key(part, host, trial)] = (
@@ -184,8 +184,25 @@ class _Loop:
             return
         del self._sent[arrived.key]
         part.measured(sent)
-        self._send()  # first, so that the host does not wait for our judging
-        yield self._measured(part, sent, part.keep(sent, answer))
+        self._send(but=there.host())  # first, so that no other host waits for our judging
+        with self._undisturbing(part, sent):
+            record = part.keep(sent, answer)
+        yield self._measured(part, sent, record)
+
+    @contextmanager
+    def _undisturbing(self, part: Part, sent: Sent) -> Iterator[None]:
+        """Judge when nothing is measured here, where who asks is one of the hosts as well."""
+        if there.host() not in self._hosts.there:
+            yield
+            return
+        with lock.opened() as ours:
+            try:
+                with stop.allowed():
+                    ours.wait()
+            except KeyboardInterrupt:
+                part.interrupted(sent, None)
+                raise
+            yield
 
     def _failed(self, host: Host, reason: str) -> Iterator[Event]:
         """Send no more to a host that could not do what it was sent, whatever the trial."""
