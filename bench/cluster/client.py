@@ -13,7 +13,7 @@ from bench.error import UserError, one_line
 
 # What a worker declares to be sent anything, and to be sent what needs a GPU.
 RESOURCE, GPU = "bench", "GPU"
-START = 'dask worker SCHEDULER --nthreads 1 --resources "bench=1"'
+START = 'dask worker SCHEDULER --nthreads 1 --no-nanny --resources "bench=1"'
 _CONNECT_SECONDS = 10
 _GATHER_SECONDS = 60
 
