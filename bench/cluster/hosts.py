@@ -80,9 +80,10 @@ class Hosts:
 
     @property
     def there(self) -> dict[str, Host]:
-        """Every host that may be sent trials, by its id: of several workers the first."""
+        """Every host that may be sent trials, by its id: of several workers one with a GPU."""
+        trusted = sorted(filter(None, self._workers.values()), key=lambda each: each.gpu is None)
         found: dict[str, Host] = {}
-        for host in filter(None, self._workers.values()):
+        for host in trusted:
             found.setdefault(host.id, host)
         return found
 

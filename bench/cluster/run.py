@@ -1,6 +1,6 @@
 """The loop of who asks: trials go to hosts; what comes back is judged and kept as it comes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -44,9 +44,9 @@ class Over:
 
 
 Event = Joined | Refused | Gone | Measured | Over
-# A run's folder and its plan; what begins one for a machine of which the first host has joined.
+# A run's folder and its plan; what begins one for a machine, with the hosts of it that are there.
 Begun = tuple[Path, Run]
-Begin = Callable[[Host], Begun | None]
+Begin = Callable[[Sequence[Host]], Begun | None]
 
 
 def meet(hosts: Hosts, patience: float) -> Iterator[Joined | Refused | Gone]:
@@ -143,8 +143,9 @@ class _Loop:
         """Begin the run of a machine with its first host."""
         if host.machine in self._parts:
             return
+        there = [each for each in self._hosts.there.values() if each.machine == host.machine]
         try:
-            begun = self._begin(host)
+            begun = self._begin(there)
         except UserError as error:
             begun = None
             yield Refused(host.address, str(error))

@@ -11,11 +11,13 @@ from bench.error import UserError
 from bench.verbs import console, show_report
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from bench.cluster.client import Client
     from bench.cluster.hosts import Host, Hosts
     from bench.cluster.run import Event
     from bench.dataset import Dataset
-    from bench.options import Given
+    from bench.options import Given, Where
     from bench.result import Run
 
 
@@ -49,19 +51,19 @@ class Runs:
         """What ``--data`` said, or the plan of those that are gone on with."""
         return next((run.data for _, run in self.found.values()), self.asked.given.data)
 
-    def begin(self, host: "Host") -> "tuple[Path, Run] | None":
-        """Return the run of a host's machine; where each has one, it is planned with the first."""
+    def begin(self, hosts: "Sequence[Host]") -> "tuple[Path, Run] | None":
+        """Return the run of some hosts' machine; where each has one, it is planned now."""
         from bench import options, store
         from bench.cluster import choice
 
-        if self.asked.each_host and host.machine not in self.found:
+        machine = hosts[0].machine
+        if self.asked.each_host and machine not in self.found:
             folder, run = options.planned(
-                self.base / host.machine, self.asked.given, self.asked.command,
-                choice.where([host]),
-            )  # fmt: skip
+                self.base / machine, self.asked.given, self.asked.command, choice.where(hosts)
+            )
             store.create(folder, run)
-            self.found[host.machine] = folder, run
-        return self.found.get(host.machine)
+            self.found[machine] = folder, run
+        return self.found.get(machine)
 
     def tell(self, event: "Event") -> None:
         """Print what happened."""
@@ -141,20 +143,34 @@ def _plan(runs: Runs, hosts: "Hosts") -> None:
     """Plan what hosts measure now that they are known; of a dry run show it, and no more."""
     from bench import options, store
     from bench.cluster import choice
+
+    asked, there = runs.asked, list(hosts.there.values())
+    if asked.each_host:
+        if asked.dry_run:
+            _show(runs, map(choice.where, choice.machines(there).values()))
+        return  # each is planned with its first host
+    where = choice.one(there, asked.given)
+    if asked.dry_run:
+        _show(runs, [where])
+        return
+    folder, run = options.planned(runs.base, asked.given, asked.command, where)
+    store.create(folder, run)
+    runs.found[where.machine or ""] = folder, run
+
+
+def _show(runs: Runs, places: "Iterable[Where]") -> None:
+    """Print what would be measured on each machine, or why nothing."""
+    from bench import options
     from bench.report import terminal
 
-    asked, there = runs.asked, hosts.there.values()
-    if asked.each_host and not asked.dry_run:
-        return  # each with its first host
-    every = choice.machines(there).values() if asked.each_host else [there]
-    for each in every:
-        where = choice.where(each) if asked.each_host else choice.one(each, asked.given)
-        folder, run = options.planned(runs.base, asked.given, asked.command, where)
-        if asked.dry_run:
-            console.print(terminal.plan(run))
+    for where in places:
+        console.print(f"machine {where.machine}:")
+        try:
+            _, run = options.planned(runs.base, runs.asked.given, runs.asked.command, where)
+        except UserError as error:
+            console.print(f"nothing: {error}", soft_wrap=True, markup=False)
         else:
-            store.create(folder, run)
-            runs.found[run.machine or ""] = folder, run
+            console.print(terminal.plan(run))
 
 
 def _report(runs: Runs, status: int) -> NoReturn:
