@@ -1,28 +1,42 @@
-"""The chart of epochs on several machines, as an Altair specification; needs ``report``."""
+"""Charts of several machines, as Altair specifications; needs the extra ``report``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench.report import numbers, ticks
 from bench.report.charts import dressed, labels
+from bench.report.hardware import Alike
 from bench.report.numbers import significant
-from bench.report.several import Alike
+from bench.report.tables import standing
 from bench.summary import Row
 
 # Okabe and Ito's colours without black and yellow, which one of the two backgrounds swallows.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")
+# Nine steps of viridis: as far apart for the eye, in grey and for the colour-blind too.
+# Source: N. Smith and S. van der Walt, https://bids.github.io/colormap/
+HEAT = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30",
+        "#fde725")  # fmt: skip
+# From this share of the scale on black letters stand out more than white ones: 4.5 times there.
+LIGHT = 0.435
+# A cell narrower than this, pixels, has its number upright, and its column its name in one line;
+# a wider one than the second has its column's name level.
+NARROW, LEVEL = 40, 180
+_PREFIXES = (("G", 1e9), ("M", 1e6), ("k", 1e3))
 
 
-def by_machine(rows: Alike, machines: Sequence[str], title: str) -> Any:
+def epochs(found: Alike, title: str) -> Any:
     """Epoch time of each implementation as a dot a machine, on a logarithmic axis."""
     import altair as alt
 
     points = [
-        _point(called, name, its[name])
-        for called, its in rows.items() for name in machines if name in its and its[name].ranked
+        _point(called, str(one), its[one])
+        for called, its in found.rows.items()
+        for one in found.hardware if one in its and its[one].ranked
     ]  # fmt: skip
     names = list(dict.fromkeys(str(point["name"]) for point in points))
-    there = [name for name in machines if any(point["machine"] == name for point in points)]
+    measured = {point["machine"] for point in points}
+    there = [name for name in map(str, found.hardware) if name in measured]
     x = alt.Scale(type="log", nice=False, padding=20)
     legend = alt.Legend(orient="top", columns=1, labelLimit=600)
     colours = alt.Scale(domain=there, range=_cycled(COLOURS, len(there)))
@@ -58,3 +72,86 @@ def _point(called: str, machine: str, row: Row) -> dict[str, object]:
 
 def _cycled(values: Sequence[str], count: int) -> list[str]:
     return [values[number % len(values)] for number in range(count)]
+
+
+def throughput(found: Alike, title: str) -> Any:
+    """Samples a second, an implementation a line and a machine a column: lighter is faster.
+
+    The colours are of a logarithmic scale. What has no number says why on grey.
+    """
+    import altair as alt
+
+    points, names = list(_cells(found)), list(map(str, found.hardware))
+    scale = _scale([point["rate"] for point in points if point["rate"] is not None])
+    place = f"width / {len(names)}"
+    narrow = f"{place} < {NARROW}"
+    base = alt.Chart(alt.Data(values=points)).encode(
+        x=alt.X("machine:N", sort=names, title=None, axis=_columns(place)),
+        y=alt.Y("name:N", sort=list(found.rows), title=None, axis=labels(grid=False)),
+        tooltip=["name:N", "machine:N", "said:N"],
+    )
+    legend = alt.Legend(orient="top", values=scale["ticks"], format="~s", gradientLength=200)
+    colour = alt.Color(
+        "rate:Q", title="samples/s (log scale)", legend=legend,
+        scale=alt.Scale(type="log", domain=scale["domain"], range=list(HEAT), interpolate="rgb"),
+    )  # fmt: skip
+    text = base.mark_text(
+        angle=alt.expr(f"{narrow} ? 270 : 0"), fontSize=alt.expr(f"{narrow} ? 9 : 11"),
+        limit=alt.expr(f"{narrow} ? 25 : {place} - 2"),
+    ).encode(text="short:N")  # fmt: skip
+    there, absent = "isValid(datum.rate)", "!isValid(datum.rate)"
+    letters = alt.condition(
+        f"datum.rate > {scale['light']}", alt.value("black"), alt.value("white")
+    )
+    return dressed(
+        alt.layer(
+            base.transform_filter(absent).mark_rect(color="#dddddd"),
+            base.transform_filter(there).mark_rect().encode(color=colour),
+            text.transform_filter(absent).encode(color=alt.value("#000000")),
+            text.transform_filter(there).encode(color=letters),
+        ),
+        title, len(found.rows),
+    )  # fmt: skip
+
+
+def _columns(place: str) -> Any:
+    """Return the axis of the machines: level where there is room for it, upright where not.
+
+    In lines, which Vega begins at the middle of a column: upright ones are set back.
+    """
+    import altair as alt
+
+    level, narrow = f"{place} >= {LEVEL}", f"{place} < {NARROW}"
+    return alt.Axis(
+        ticks=False, domain=False, grid=False, labelLimit=260, labelFontSize=11,
+        labelAngle=alt.expr(f"{level} ? 0 : 270"),
+        labelOffset=alt.expr(f"{level} || {narrow} ? 0 : -14"),
+        labelExpr=f"{narrow} ? datum.label : split(datum.label, ', ')",
+    )  # fmt: skip
+
+
+def _cells(found: Alike) -> Iterator[dict[str, Any]]:
+    for called, its in found.rows.items():
+        for one in found.hardware:
+            row = its.get(one)
+            rate = row.samples_per_second if row and row.ranked else None
+            short = _short(rate) if rate else standing(row) if row else numbers.ABSENT
+            said = f"{significant(rate)} samples/s" if rate else standing(row)
+            yield {"name": called, "machine": str(one), "rate": rate, "said": said, "short": short}
+
+
+def _short(value: float) -> str:
+    """Show a number with the prefix of its thousands: 1.14M."""
+    rounded = float(f"{value:.3g}")
+    prefix, scale = next((each for each in _PREFIXES if rounded >= each[1]), ("", 1.0))
+    return f"{significant(rounded / scale)}{prefix}"
+
+
+def _scale(rates: Sequence[float]) -> dict[str, Any]:
+    """Return where on a logarithmic scale each colour is, its ticks, and where it becomes light."""
+    low, high = min(rates), max(rates)
+    if low == high:
+        low, high = low / 2, high * 2
+    steps = [low * (high / low) ** (number / (len(HEAT) - 1)) for number in range(len(HEAT))]
+    return {"domain": steps, "ticks": ticks.logarithmic(rates) or [low, high],
+            "light": low * (high / low) ** LIGHT}  # fmt: skip
