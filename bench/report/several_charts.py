@@ -90,7 +90,9 @@ def throughput(found: Alike, title: str) -> Any:
         y=alt.Y("name:N", sort=list(found.rows), title=None, axis=labels(grid=False)),
         tooltip=["name:N", "machine:N", "said:N"],
     )
-    legend = alt.Legend(orient="top", values=scale["ticks"], format="~s", gradientLength=200)
+    legend = alt.Legend(
+        orient="top", values=scale["ticks"], format="~s", gradientLength=alt.expr("min(200, width)")
+    )
     colour = alt.Color(
         "rate:Q", title="samples/s (log scale)", legend=legend,
         scale=alt.Scale(type="log", domain=scale["domain"], range=list(HEAT), interpolate="rgb"),
@@ -122,11 +124,14 @@ def _columns(place: str) -> Any:
     import altair as alt
 
     level, narrow = f"{place} >= {LEVEL}", f"{place} < {NARROW}"
+    # Of a long one the end is cut off: which of the machine's devices it is.
+    line = "(length(datum.label) > 40 ? peek(split(datum.label, ', ')) + ', ' : '') + datum.label"
     return alt.Axis(
         ticks=False, domain=False, grid=False, labelLimit=260, labelFontSize=11,
         labelAngle=alt.expr(f"{level} ? 0 : 270"),
+        labelAlign=alt.expr(f"{level} ? 'center' : 'right'"),
         labelOffset=alt.expr(f"{level} || {narrow} ? 0 : -14"),
-        labelExpr=f"{narrow} ? datum.label : split(datum.label, ', ')",
+        labelExpr=f"{narrow} ? {line} : split(datum.label, ', ')",
     )  # fmt: skip
 
 
@@ -141,10 +146,10 @@ def _cells(found: Alike) -> Iterator[dict[str, Any]]:
 
 
 def _short(value: float) -> str:
-    """Show a number with the prefix of its thousands: 1.14M."""
-    rounded = float(f"{value:.3g}")
+    """Show a number in two digits with the prefix of its thousands: 1.1M."""
+    rounded = float(f"{value:.2g}")
     prefix, scale = next((each for each in _PREFIXES if rounded >= each[1]), ("", 1.0))
-    return f"{significant(rounded / scale)}{prefix}"
+    return f"{significant(rounded / scale, 2)}{prefix}"
 
 
 def _scale(rates: Sequence[float]) -> dict[str, Any]:
