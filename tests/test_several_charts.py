@@ -2,7 +2,7 @@
 
 import pytest
 from fixtures_devices import on, unavailable
-from fixtures_records import case, trials
+from fixtures_records import bare, case, trials
 from test_hardware import BOX, GPU, SERVER, read
 
 from bench.report import charts, drawn, several_charts
@@ -14,7 +14,7 @@ from bench.report.several_charts import HEAT, LIGHT
 def found(tmp_path):
     """Rows of a on a box and both devices of a server; b failed on one and is absent elsewhere."""
     server = [*on("cpu", times=0.5), *on("gpu"), unavailable("b")]
-    box = [*on("cpu"), *on("cpu", "b", status="failed", reason="wrong")]
+    box = [*on("cpu"), *on("cpu", "b", epochs=(1.0,)), bare(case("b"), 2, reason="wrong")]
     (each,) = alike(read(tmp_path, box=(BOX, *box), server=(SERVER, *server)))
     return each
 
@@ -49,7 +49,12 @@ def test_every_cell_of_the_throughput_has_its_number_or_why_there_is_none(found)
 def test_one_number_alone_has_a_colour(tmp_path):
     same = read(tmp_path, x=(BOX, *trials(case("a"), 0.1)), y=(SERVER, *trials(case("a"), 0.1)))
     (each,) = alike(same)
-    assert charts.svg(several_charts.throughput(each, "title")).count(">480k</text>") == 2
+    chart = several_charts.throughput(each, "title")
+    assert charts.svg(chart).count(">480k</text>") == 2
+    colour = chart.to_dict()["layer"][1]["encoding"]["color"]
+    steps = colour["scale"]["domain"]
+    assert steps == sorted(set(steps))
+    assert len(steps) == len(HEAT)
 
 
 @pytest.mark.parametrize(
