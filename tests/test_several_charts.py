@@ -1,5 +1,7 @@
 """Charts of several machines: the points that are drawn, and letters that can be read."""
 
+import re
+
 import pytest
 from fixtures_devices import on, unavailable
 from fixtures_records import bare, case, trials
@@ -42,6 +44,8 @@ def test_every_cell_of_the_throughput_has_its_number_or_why_there_is_none(found)
     ]  # fmt: skip
     assert [one["rate"] is None for one in shown] == [False] * 3 + [True] * 3
     svg = charts.svg(several_charts.throughput(found, "title"))
+    grey, coloured = re.findall(r'<g class="mark-rect role-mark .*?</g>', svg)
+    assert (grey.count("<path"), coloured.count("<path")) == (6, 3)
     for text in ("750k", "1.5M", "failed", "unavailable", "—"):
         assert f">{text}</text>" in svg
 
@@ -90,7 +94,7 @@ def test_letters_stand_out_from_every_colour_and_lighter_is_faster():
 
 
 def test_letters_turn_black_where_the_scale_says(found):
-    layers = several_charts.throughput(found, "title").to_dict()["layer"]
-    colours = [each["encoding"].get("color", {}) for each in layers]
-    (turned,) = [each["condition"]["test"] for each in colours if "condition" in each]
-    assert float(turned.split(" > ")[1]) == pytest.approx(750_000 * 2**LIGHT)
+    chart = several_charts.throughput(found, "title").to_dict()
+    turned, white = chart["layer"][2]["encoding"]["color"]["condition"]
+    assert (turned["value"], white["value"]) == ("black", "white")
+    assert float(turned["test"].split(" > ")[1]) == pytest.approx(750_000 * 2**LIGHT)

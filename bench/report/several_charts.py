@@ -1,6 +1,6 @@
 """Charts of several machines, as Altair specifications; needs the extra ``report``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.report import numbers, ticks
@@ -90,29 +90,36 @@ def throughput(found: Alike, title: str) -> Any:
         y=alt.Y("name:N", sort=list(found.rows), title=None, axis=labels(grid=False)),
         tooltip=["name:N", "machine:N", "said:N"],
     )
-    legend = alt.Legend(
-        orient="top", values=scale["ticks"], format="~s", gradientLength=alt.expr("min(200, width)")
-    )
-    colour = alt.Color(
-        "rate:Q", title="samples/s (log scale)", legend=legend,
-        scale=alt.Scale(type="log", domain=scale["domain"], range=list(HEAT), interpolate="rgb"),
-    )  # fmt: skip
     text = base.mark_text(
         angle=alt.expr(f"{narrow} ? 270 : 0"), fontSize=alt.expr(f"{narrow} ? 9 : 11"),
         limit=alt.expr(f"{narrow} ? 25 : {place} - 2"),
-    ).encode(text="short:N")  # fmt: skip
-    there, absent = "isValid(datum.rate)", "!isValid(datum.rate)"
-    letters = alt.condition(
-        f"datum.rate > {scale['light']}", alt.value("black"), alt.value("white")
+    )  # fmt: skip
+    layers = [
+        base.mark_rect(color="#dddddd", aria=False),  # what has no number leaves it as it is
+        base.mark_rect().encode(color=_colour(scale)),
+        text.encode(text="short:N", color=_letters(scale["light"])),
+    ]
+    return dressed(alt.layer(*layers), title, len(found.rows))
+
+
+def _colour(scale: Mapping[str, Any]) -> Any:
+    import altair as alt
+
+    legend = alt.Legend(
+        orient="top", values=scale["ticks"], format="~s", gradientLength=alt.expr("min(200, width)")
     )
-    return dressed(
-        alt.layer(
-            base.transform_filter(absent).mark_rect(color="#dddddd"),
-            base.transform_filter(there).mark_rect().encode(color=colour),
-            text.transform_filter(absent).encode(color=alt.value("#000000")),
-            text.transform_filter(there).encode(color=letters),
-        ),
-        title, len(found.rows),
+    steps = alt.Scale(type="log", domain=scale["domain"], range=list(HEAT), interpolate="rgb")
+    return alt.Color("rate:Q", title="samples/s (log scale)", legend=legend, scale=steps)
+
+
+def _letters(light: float) -> Any:
+    """Return letters that stand out; of those on grey the page knows by their #000000."""
+    import altair as alt
+
+    return (
+        alt.when(f"datum.rate > {light}").then(alt.value("black"))
+        .when("isValid(datum.rate)").then(alt.value("white"))
+        .otherwise(alt.value("#000000"))
     )  # fmt: skip
 
 
