@@ -1,8 +1,7 @@
-"""From which batch size on a GPU trains faster than the CPU: a question to the rows of both."""
+"""From which batch size on a GPU trains faster than the CPU, or one machine than another."""
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,19 +13,24 @@ from bench.summary import Row
 
 @dataclass(frozen=True, slots=True)
 class Crossover:
-    """How one implementation's GPU compares with its CPU.
+    """How one implementation compares on two devices: of one machine, or of two.
 
-    speedups: CPU time over GPU time by batch size, ascending; it has one at least.
-    batch_size: from which on the GPU is the faster, as ``crossing`` interpolates it on the
-    speedups; its interval is from where their upper bounds cross to where their lower bounds do.
-    Each of the three is 0 where the GPU is the faster at every batch size that was measured, and
-    infinite where it is not at the largest. There is no interval where one of the speedups has
-    none: that of one round.
+    speedups: the time on the first over that on the second (CPU time over GPU time) by batch size,
+    ascending; it has one at least. batch_size: from which on the second is the faster, as
+    ``crossing`` interpolates it on the speedups; its interval is from where their upper bounds
+    cross to where their lower bounds do. Each of the three is 0 where the second is the faster at
+    every batch size that was measured, and infinite where it is not at the largest. There is no
+    interval where one of the speedups has none: that of one round.
     """
 
     name: str
     speedups: Mapping[int, Interval]
     batch_size: Interval
+
+    @property
+    def turned(self) -> "Crossover":
+        """From which batch size on the first is faster than the second."""
+        return _crossover(self.name, {size: its.under(1) for size, its in self.speedups.items()})
 
 
 def crossovers(rows: Iterable[Row], workload: str) -> list[Crossover]:
@@ -35,14 +39,33 @@ def crossovers(rows: Iterable[Row], workload: str) -> list[Crossover]:
     Compared are batch sizes at the samples at which most were measured, on all threads of the CPU.
     """
     ranked = [row for row in rows if row.ranked and row.case.workload == workload]
-    if not {"cpu", "gpu"} <= {row.case.device for row in ranked}:
+    cpu, gpu = ([row for row in ranked if row.case.device == each] for each in ("cpu", "gpu"))
+    return overtaking(cpu, gpu, ratio)
+
+
+def overtaking(
+    first: Sequence[Row], second: Sequence[Row], speedup: Callable[[Row, Row], Interval | None]
+) -> list[Crossover]:
+    """Return from where on the second is the faster, of each implementation measured on both.
+
+    first, second: ranked rows of one workload, each of one device; at the samples at which most
+    batch sizes were measured on the first, and with the most threads of each. speedup: how many
+    times longer the first of two rows takes.
+    """
+    if not first or not second:
         return []
-    pairs: dict[str, dict[int, dict[str, Row]]] = defaultdict(lambda: defaultdict(dict))
-    for row in _whole(ranked):
-        pairs[row.case.implementation][row.case.batch_size][row.case.device] = row
-    found = {name: _speedups(sizes) for name, sizes in pairs.items()}
-    return [Crossover(name, speedups, _crossing(speedups))
-            for name, speedups in found.items() if speedups]  # fmt: skip
+    samples = usual_samples(first)
+    one, other = _whole(first, samples), _whole(second, samples)
+    found: dict[str, dict[int, Interval]] = {}
+    for key in sorted(one.keys() & other.keys()):
+        if its := speedup(one[key], other[key]):
+            found.setdefault(key[0], {})[key[1]] = its
+    names = dict.fromkeys(name for name, _ in one if name in found)
+    return [_crossover(name, found[name]) for name in names]
+
+
+def _crossover(name: str, speedups: Mapping[int, Interval]) -> Crossover:
+    return Crossover(name, speedups, _crossing(speedups))
 
 
 def crossing(speedups: Mapping[int, float]) -> float:
@@ -66,19 +89,11 @@ def crossing(speedups: Mapping[int, float]) -> float:
     return float(a * (b / a) ** (low / (low - high)))
 
 
-def _whole(ranked: Sequence[Row]) -> list[Row]:
-    """Return the rows at the usual samples with the most threads of their device."""
-    by_device = [[row for row in ranked if row.case.device == each] for each in ("cpu", "gpu")]
-    threaded = [row for rows in by_device for row in rows
-                if row.case.threads == most_threads(rows)]  # fmt: skip
-    samples = usual_samples(by_device[0])
-    return [row for row in threaded if row.case.samples == samples]
-
-
-def _speedups(sizes: Mapping[int, Mapping[str, Row]]) -> dict[int, Interval]:
-    both = {size: rows for size, rows in sorted(sizes.items()) if len(rows) == 2}
-    ratios = {size: ratio(rows["cpu"], rows["gpu"]) for size, rows in both.items()}
-    return {size: found for size, found in ratios.items() if found is not None}
+def _whole(rows: Sequence[Row], samples: int) -> dict[tuple[str, int], Row]:
+    """Return the rows at these samples with most threads, by implementation and batch size."""
+    threads = most_threads(rows)
+    return {(row.case.implementation, row.case.batch_size): row for row in rows
+            if (row.case.samples, row.case.threads) == (samples, threads)}  # fmt: skip
 
 
 def _crossing(speedups: Mapping[int, Interval]) -> Interval:

@@ -18,6 +18,11 @@ class Interval:
     low: float | None = None
     high: float | None = None
 
+    def under(self, value: float) -> "Interval":
+        """Return so much over this: what was the lower bound gives the upper one."""
+        bounds = (None if one is None else value / one for one in (self.high, self.low))
+        return Interval(value / self.mean, *bounds)
+
 
 def interval(
     values: Sequence[float], first: int | None = None, confidence: float = CONFIDENCE
@@ -35,7 +40,41 @@ def interval(
     centre = fmean(logs)
     if len(logs) == 1:
         return Interval(math.exp(centre))
-    half = _half_width(logs[:first], len(logs), confidence)
+    return _about(centre, _half_width(logs[:first], len(logs), confidence))
+
+
+def independent(
+    ones: Sequence[float], others: Sequence[float], confidence: float = CONFIDENCE
+) -> Interval:
+    """Ratio of the geometric means of two samples that share nothing, at 95 %.
+
+    Neither their spreads nor their sizes need be equal: Student's t of the difference of the
+    logarithms' means, with Welch's degrees of freedom. No bounds where a sample is of one value.
+    Source: B. L. Welch, "The generalization of 'Student's' problem when several different
+    population variances are involved", Biometrika 34 (1947), pp. 28-35; the degrees of freedom
+    are those of F. E. Satterthwaite, Biometrics Bulletin 2 (1946), pp. 110-114:
+
+        (v + w)² / (v² / (m - 1) + w² / (n - 1)), v and w the squared standard errors.
+
+    Raises ValueError where a sample is empty, or a value is not positive.
+    """
+    if not ones or not others:
+        raise ValueError("no values, no ratio")
+    samples = [[math.log(value) for value in values] for values in (ones, others)]
+    centre = fmean(samples[0]) - fmean(samples[1])
+    if min(map(len, samples)) == 1:
+        return Interval(math.exp(centre))
+    errors = [_variance(logs) / len(logs) for logs in samples]
+    error = math.fsum(errors)
+    if not error:
+        return _about(centre, 0.0)
+    shares = ((its / error) ** 2 / (len(logs) - 1)
+              for its, logs in zip(errors, samples, strict=True))  # fmt: skip
+    return _about(centre, student(1 / math.fsum(shares), confidence) * math.sqrt(error))
+
+
+def _about(centre: float, half: float) -> Interval:
+    """Return the interval of so much about a logarithm; without bounds that are no numbers."""
     if abs(centre) + half > _LARGEST:
         return Interval(math.exp(centre))
     return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
@@ -60,14 +99,17 @@ def _half_width(spread: Sequence[float], count: int, confidence: float = CONFIDE
     """Half the t interval of a mean of ``count`` values whose spread is that of some of them."""
     if len(spread) < 2:
         raise ValueError("one value has no spread")
-    centre, freedom = fmean(spread), len(spread) - 1
-    # Not statistics.stdev, whose exact fractions take a report of many trials most of its time.
-    variance = math.fsum((value - centre) ** 2 for value in spread) / freedom
-    return student(freedom, confidence) * math.sqrt(variance / count)
+    return student(len(spread) - 1, confidence) * math.sqrt(_variance(spread) / count)
+
+
+def _variance(values: Sequence[float]) -> float:
+    # Not statistics.variance, whose exact fractions take a report of many trials most of its time.
+    centre = fmean(values)
+    return math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1)
 
 
 @cache
-def student(freedom: int, confidence: float = CONFIDENCE) -> float:
+def student(freedom: float, confidence: float = CONFIDENCE) -> float:
     """Half the width of an interval in standard errors: of 95 %, Student's t at quantile 0.975."""
     from scipy.special import stdtrit  # what scipy.stats.t.ppf is, without half a second's import
 

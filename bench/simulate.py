@@ -7,13 +7,15 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.intervals import Interval, interval, rounds_needed
+from bench.intervals import Interval, independent, interval, rounds_needed
 
 EPOCHS = 5
 # As measured on two shared cores, of the logarithms of epoch times.
 WITHIN, BETWEEN = 0.035, 0.038
 # Of the whole run, from the first block to the last.
 DRIFT = 0.10
+# How many times as far as on one machine the processes of another lie apart.
+WIDER = 3
 # Rounds at a time, where their number is not known beforehand; there is no drift then.
 DRAWN = 32
 
@@ -31,8 +33,8 @@ class Spread:
 class Coverage:
     """How often an interval held the true value: of one row's epoch, and of a ratio of two rows.
 
-    rounds: mean number of processes a row. narrow: share of the rows' intervals that are as narrow
-    as was asked for, where a precision was.
+    rounds: mean number of processes a row, of two machines those of the first. narrow: share of the
+    rows' intervals that are as narrow as was asked for, where a precision was.
     """
 
     row: float
@@ -71,6 +73,18 @@ class Simulation:
             one, other = medians(self.spread, rounds, draw)
             rows.append(_holds(interval(list(one))))
             ratios.append(_holds(interval(list(one / other))))
+        return Coverage(fmean(rows), fmean(ratios), rounds)
+
+    def two_machines(self, rounds: int, there: int) -> Coverage:
+        """Hold rounds on this machine against others on one of ``WIDER`` times its spread."""
+        draw = np.random.default_rng(self.seed)
+        wider = Spread(WIDER * self.spread.within, WIDER * self.spread.between)
+        rows, ratios = [], []
+        for _ in range(self.repeats):
+            one = list(medians(self.spread, rounds, draw, cases=1)[0])
+            other = list(medians(wider, there, draw, cases=1)[0])
+            rows.append(_holds(interval(one)))
+            ratios.append(_holds(independent(one, other)))
         return Coverage(fmean(rows), fmean(ratios), rounds)
 
     def two_stages(self, first: int, precision: float) -> Coverage:

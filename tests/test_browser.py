@@ -364,7 +364,7 @@ def others(tmp_path_factory):
     """An index, a report of two runs, and a page of the site, by what they are."""
     folder = tmp_path_factory.mktemp("others")
     shutil.copytree(REFERENCE.parent, folder / "reference", ignore=lambda *_: ["params"])
-    runs = ("amd-epyc-2-cores-first", "intel-xeon-2-cores")
+    runs = ("amd-epyc-2-cores", "intel-xeon-2-cores")
     several_files.write([folder / "reference" / name for name in runs], folder / "both")
     (folder / "damaged").mkdir()
     (folder / "damaged" / "run.json").write_text("{")
@@ -400,6 +400,36 @@ def test_rows_are_cut_down_to_one_machine(opened, others):
     for machine in machines:
         choice.select_option(machine)
         assert set(column(found, "machine")) == {machine}
+
+
+# The colours of each number of the first chart, and of the cell under its middle.
+CELLS = """
+() => {
+  const chart = document.querySelector(".live svg"), found = [];
+  const cells = [...chart.querySelectorAll(".mark-rect path")].reverse();
+  for (const text of chart.querySelectorAll(".mark-text.role-mark text")) {
+    const box = text.getBoundingClientRect();
+    const x = box.x + box.width / 2, y = box.y + box.height / 2;
+    const cell = cells.find((one) => {
+      const its = one.getBoundingClientRect();
+      return its.left <= x && x <= its.right && its.top <= y && y <= its.bottom;
+    });
+    found.push([getComputedStyle(text).fill, getComputedStyle(cell).fill]);
+  }
+  return found;
+}
+"""
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [320, 1280])
+def test_each_cell_of_the_machines_compared_has_letters_that_stand_out(
+    opened, others, scheme, width
+):
+    page = opened(others["several"], width, color_scheme=scheme).page
+    found = page.evaluate(CELLS)
+    assert len(found) == 28  # of fourteen, one of which a machine was not asked for
+    assert min(contrast(*each) for each in found) >= 4.5
 
 
 def test_the_index_and_the_site_lead_to_what_they_name(opened, others):

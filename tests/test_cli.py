@@ -522,6 +522,19 @@ def test_several_runs_make_one_report_in_a_folder_of_their_own(bench, refused, t
         assert "are of one run" in refused("report", "one", "two", "--output=both", flag)
 
 
+def test_speedups_are_relative_to_the_machine_that_is_named(bench, refused, tmp_path):
+    for name in ("one", "two"):
+        write(tmp_path / name, run(case(), run=name), ok(case()))
+    assert bench("report", "one", "two", "--output=both", "--relative-to=(TWO)").returncode == 0
+    text = (tmp_path / "both" / "report.md").read_text(encoding="utf-8")
+    assert "\n### How many times as fast as 2-core Test CPU, 8 GiB (two), 2 threads, sgd: " in text
+    said = refused("report", "one", "two", "--output=both", "--relative-to=cpu")
+    assert (
+        "--relative-to cpu fits several: name more of one of 2-core Test CPU, 8 GiB (one)" in said
+    )
+    assert "--relative-to is for several runs" in refused("report", "one", "--relative-to=cpu")
+
+
 def test_an_index_leads_to_every_run(bench, refused, tmp_path):
     assert "there is no folder results" in refused("report", "--index")
     write(tmp_path / "results" / "one", run(case()), ok(case()))

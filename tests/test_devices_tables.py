@@ -77,7 +77,7 @@ def test_a_sweep_adds_the_crossing_the_steps_and_every_batch_size():
 )
 def test_a_crossing_is_said_with_its_bounds(found, says):
     known = found and Crossover("a", {8: Interval(1.0), 1920: Interval(1.0)}, found)
-    assert report._crossing(known) == says
+    assert report.crossing(known) == says
 
 
 def test_what_has_no_place_on_a_device_says_so_in_its_cells():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.intervals import Interval, interval, rounds_needed, student
+from bench.intervals import Interval, independent, interval, rounds_needed, student
 
 
 # Student's t, the quantile 0.975, as every printed table has it: 12.706, 4.303 and 2.776 with one,
@@ -112,3 +112,43 @@ def test_so_many_rounds_are_as_precise_as_was_asked_for_and_one_less_is_not(firs
 def test_one_value_fixes_no_number():
     with pytest.raises(ValueError, match="one value has no spread"):
         rounds_needed([1.0], 0.02)
+
+
+# ----- two samples that share nothing
+
+
+@pytest.mark.parametrize(
+    ("ones", "others", "mean", "half"),
+    [
+        # Variances (ln 2)² and nought: Welch's freedom is that of the first alone, two.
+        ([1, 2, 4], [1, 1, 1], 2, 4.303 * math.log(2) / math.sqrt(3)),
+        # Equal ones of three values each: four.
+        ([1, 2, 4], [3, 6, 12], 1 / 3, 2.776 * math.log(2) * math.sqrt(2 / 3)),
+        # (ln 2)² / 2 of two values, (ln 2)² of three: squared errors 1/4 and 1/3, and
+        # (7/12)² / (1/16 + 1/18) = 2.8824 degrees, where t is 3.2572: at three it is 3.182.
+        ([1, 2], [1, 2, 4], 2**-0.5, 3.2572 * math.log(2) * math.sqrt(7 / 12)),
+    ],
+)  # fmt: skip
+def test_the_ratio_of_two_samples_has_the_freedom_of_both_spreads(ones, others, mean, half):
+    found = independent(ones, others)
+    assert found.mean == pytest.approx(mean)
+    assert found.low == pytest.approx(mean / math.exp(half), rel=1e-3)
+    assert found.high == pytest.approx(mean * math.exp(half), rel=1e-3)
+
+
+def test_one_value_has_no_spread_that_a_ratio_could_be_told_by():
+    assert independent([4.0], [2.0, 2.0, 2.0]) == Interval(2.0)
+    assert independent([4.0, 4.0], [2.0]) == Interval(2.0)
+    for ones, others in (([], [1.0]), ([1.0], [])):
+        with pytest.raises(ValueError, match="no values"):
+            independent(ones, others)
+
+
+def test_samples_that_never_vary_give_a_ratio_without_a_width():
+    assert independent([4.0, 4.0], [2.0, 2.0]) == Interval(2.0, 2.0, 2.0)
+    assert independent([5e-324, 1e9], [1.0, 1.0]).low is None
+
+
+def test_so_much_over_an_interval_has_its_bounds_the_other_way_round():
+    assert Interval(2.0, 1.0, 8.0).under(16) == Interval(8.0, 2.0, 16.0)
+    assert Interval(2.0).under(1) == Interval(0.5)

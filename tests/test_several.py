@@ -1,4 +1,4 @@
-"""Several runs in one report: every row keeps its machine, and no ratio goes across two."""
+"""Several runs in one report: every row keeps its machine, and no rank goes across two."""
 
 import csv
 import re
@@ -9,7 +9,7 @@ from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, 
 from bench import store
 from bench.error import UserError
 from bench.ranking import comparable, times_fastest
-from bench.report import several, several_charts, several_files
+from bench.report import several, several_files
 from bench.report.several import BESIDE
 from bench.report.several_sections import COMPARED, CROWDED, sections
 
@@ -99,16 +99,27 @@ def test_a_run_that_is_named_twice_is_refused(two, tmp_path):
 # ----- the machines compared
 
 
-def test_the_machines_stand_side_by_side_with_intervals_and_without_a_ratio(two):
-    (table,) = several.machines(several.read(two))
-    assert table.title == "sgd: cpu, batch size 32, 48,000 samples of fashion-mnist"
-    assert table.headings == (
-        "implementation", "4-core Fast CPU, 4 threads", "2-core Slow CPU, 2 threads", "parity error"
-    )  # fmt: skip
-    assert table.lines == [
-        ["a", "10.0 ms [10.0, 10.0]", "100 ms [100, 100]", "1.5e-06"],
-        ["b", "30.0 ms [30.0, 30.0]", "200 ms [200, 200]", "1.5e-06"],
+def compared(found):
+    """Return the tables of the section, without those that a run of one size cannot have."""
+    (first, *_) = sections(found, ["x"] * len(found))
+    assert first.title == COMPARED
+    return first
+
+
+def test_the_machines_stand_side_by_side_with_their_intervals_and_speedups(two):
+    rates, times = compared(several.read(two)).tables
+    assert rates.title == "Samples a second, sgd: batch size 32, 48,000 samples of fashion-mnist"
+    both = ("implementation", "4-core Fast CPU, 4 threads", "2-core Slow CPU, 2 threads")
+    assert rates.headings == (*both, "parity error")
+    assert rates.lines == [
+        ["a", "4,800,000 [4,800,000, 4,800,000]", "480,000 [480,000, 480,000]", "1.5e-06"],
+        ["b", "1,600,000 [1,600,000, 1,600,000]", "240,000 [240,000, 240,000]", "1.5e-06"],
     ]
+    assert times.title.startswith("How many times as fast as 4-core Fast CPU, 4 threads, sgd: ")
+    assert times.headings == both
+    assert times.lines == [
+        ["a", "1", "0.100 [0.100, 0.100]"], ["b", "1", "0.150 [0.150, 0.150]"]
+    ]  # fmt: skip
 
 
 def test_what_one_machine_lacks_is_said(tmp_path):
@@ -118,14 +129,17 @@ def test_what_one_machine_lacks_is_said(tmp_path):
         bare(case("c")),
         *trials(case("d", objective="one-vs-rest"), 1),
     ]
-    found = several.read(
+    rates, times = compared(several.read(
         [measured(tmp_path / "x", FAST, *fast), measured(tmp_path / "y", SLOW, *slow)]
-    )
-    (table,) = several.machines(found)
-    assert table.lines == [
-        ["a", "100 ms", "200 ms", "1.5e-06"], ["b", "100 ms", "not measured", "1.5e-06"],
+    )).tables  # fmt: skip
+    assert rates.lines == [
+        ["a", "480,000", "240,000", "1.5e-06"], ["b", "480,000", "not measured", "1.5e-06"],
         ["c", "unavailable", "failed", "—"],
-        ["d (one-vs-rest)", "not measured", "1.00 s", "1.5e-06"],
+        ["d (one-vs-rest)", "not measured", "48,000", "1.5e-06"],
+    ]  # fmt: skip
+    assert times.lines == [
+        ["a", "1", "0.500"], ["b", "1", "not measured"], ["c", "unavailable", "failed"],
+        ["d (one-vs-rest)", "not measured", "—"],
     ]  # fmt: skip
 
 
@@ -135,7 +149,6 @@ def test_what_one_machine_lacks_is_said(tmp_path):
         ({"workload": "textbook"}, {}),
         ({"batch_size": 64}, {}),
         ({"samples": 9600}, {}),
-        ({"device": "gpu"}, {}),
         ({}, {"sha256": {"train images": "another"}}),
         ({}, {"name": "digits"}),
     ],
@@ -144,34 +157,21 @@ def test_other_problems_are_not_put_side_by_side(tmp_path, changes, data):
     other = {"name": "fashion-mnist", "source": "a mirror", "sha256": {}, **data}
     fast = measured(tmp_path / "x", FAST, *trials(case("a"), 0.1))
     slow = measured(tmp_path / "y", SLOW, *trials(case("a", **changes), 0.1), data=other)
-    found = several.read([fast, slow])
-    assert several.machines(found) == []
-    (first, *_) = sections(found, ["x", "y"])
-    assert (first.title, list(first.tables), list(first.pictures)) == (COMPARED, [], [])
+    first = compared(several.read([fast, slow]))
+    assert (list(first.tables), list(first.pictures), list(first.remarks)) == ([], [], [])
     assert first.nothing.startswith("No problem was given to two of them")
 
 
-def test_a_sweep_is_left_to_the_report_of_its_run(tmp_path):
+def test_only_the_first_size_of_a_sweep_stands_side_by_side(tmp_path):
     folders = []
     for name, machine in (("x", FAST), ("y", SLOW)):
         plan = run(case("a"), sweep=(case("a", batch_size=8),), run=name)
         records = [*trials(case("a"), 0.1), *trials(case("a", batch_size=8), 0.3)]
         folders.append(measured(tmp_path / name, machine, *records, plan=plan))
-    (table,) = several.machines(several.read(folders))
-    assert "batch size 32" in table.title
-
-
-def test_the_chart_has_a_dot_for_each_machine_and_the_numbers_of_the_table(two):
-    found = several.read(two)
-    ((problem, alike),) = several.alike(found).items()
-    chart = several_charts.by_machine(alike, [each.name for each in found], str(problem)).to_dict()
-    points = (
-        next(iter(chart["datasets"].values())) if "datasets" in chart else chart["data"]["values"]
-    )
-    assert [(one["name"], one["machine"], round(one["mean"])) for one in points] == [
-        ("a", "4-core Fast CPU", 10), ("a", "2-core Slow CPU", 100),
-        ("b", "4-core Fast CPU", 30), ("b", "2-core Slow CPU", 200),
-    ]  # fmt: skip
+    rates, _, crossing = compared(several.read(folders)).tables
+    assert "batch size 32" in rates.title
+    assert len(rates.lines) == 1
+    assert crossing.title == "From which batch size on, sgd on fashion-mnist"
 
 
 # ----- the files
@@ -200,12 +200,13 @@ def test_the_files_hold_every_row_with_its_machine(two, tmp_path):
         ("2-core Slow CPU", "a"), ("2-core Slow CPU", "b"),
     ]  # fmt: skip
     assert (output / "machines-1.svg").read_text(encoding="utf-8").startswith("<svg")
-    assert "](machines-1.svg)" in section(text, COMPARED)
+    for name in ("machines-1", "throughput-1"):
+        assert f"]({name}.svg)" in section(text, COMPARED)
     page = (output / "report.html").read_text(encoding="utf-8")
     chosen = page.split('name="machine">')[1].split("</select>")[0]
     assert re.findall("<option>(.*?)</option>", chosen) == ["2-core Slow CPU", "4-core Fast CPU"]
-    for each in ("100 ms [100, 100]", "30.0 ms [30.0, 30.0]"):
-        assert page.count(f">{each}</td>") == 2  # of all rows, and of the machines side by side
+    for each in ("100 ms [100, 100]", "480,000 [480,000, 480,000]", "0.100 [0.100, 0.100]"):
+        assert page.count(f">{each}</td>") == 1
 
 
 def test_runs_of_one_machine_are_named_beside_what_was_found(tmp_path):
@@ -243,6 +244,17 @@ def test_faults_and_figures_name_their_machine(tmp_path):
     text = several_files.write([fast, slow], tmp_path / "both").read_text(encoding="utf-8")
     assert "| 2-core Slow CPU | sgd | a |" in section(text, "Failed and unavailable")
     assert "| figure-keras | 4-core Fast CPU |" in section(text, "The textbook's figures and ours")
+
+
+def test_what_speedups_are_relative_to_is_chosen_and_said(two, tmp_path):
+    text = several_files.write(two, tmp_path / "both", "slow").read_text(encoding="utf-8")
+    shown = section(text, COMPARED)
+    assert "### How many times as fast as 2-core Slow CPU, 2 threads, sgd: " in shown
+    assert "\n| a | 10.0 \\[10.0, 10.0\\] | 1 |\n" in shown
+    with pytest.raises(UserError, match="--relative-to gpu fits nothing"):
+        several_files.write(two, tmp_path / "both", "gpu")
+    with pytest.raises(UserError, match=r"--relative-to is for what several .*; leave it out"):
+        several_files.write(two[:1], tmp_path / "both", "fast")
 
 
 @pytest.mark.parametrize("name", ["run.json", "comparison.json", "calibration.json"])
@@ -321,5 +333,13 @@ def test_of_many_runs_each_has_a_line_of_noise_and_those_of_one_machine_share_it
 def test_as_many_as_can_be_read_side_by_side_are(tmp_path):
     folders = [measured(tmp_path / f"n{number}", SLOW, *trials(case("a"), 0.1))
                for number in range(BESIDE)]  # fmt: skip
-    (table,) = sections(several.read(folders), ["x"] * BESIDE)[0].tables
-    assert len(table.headings) == BESIDE + 2
+    rates, times = compared(several.read(folders)).tables
+    assert (len(rates.headings), len(times.headings)) == (BESIDE + 2, BESIDE + 1)
+
+
+def test_a_machine_with_a_gpu_is_two_to_be_read_side_by_side(tmp_path):
+    both = [*trials(case("a"), 0.1), *trials(case("a", device="gpu"), 0.1)]
+    folders = [measured(tmp_path / f"n{number}", SLOW, *both) for number in range(BESIDE // 2 + 1)]
+    found = several.read(folders)
+    assert compared(found).nothing == CROWDED
+    assert len(compared(found[1:]).tables[0].headings) == BESIDE + 2

@@ -27,6 +27,17 @@ def test_drift_makes_a_row_uncertain_and_leaves_the_ratio_of_neighbours_alone():
     assert 0.94 <= found.ratio <= 0.96
 
 
+# Welch's interval is known to hold a little less often where few processes lie furthest apart.
+@pytest.mark.parametrize(
+    ("rounds", "there", "low"),
+    [(3, 3, 0.94), (5, 5, 0.94), (10, 10, 0.94), (3, 10, 0.94), (10, 3, 0.92)],
+)
+def test_intervals_between_machines_of_unequal_spreads_hold(rounds, there, low):
+    found = Simulation(Spread(), REPEATS).two_machines(rounds, there)
+    assert low <= found.ratio <= 0.965
+    assert 0.94 <= found.row <= 0.96
+
+
 def test_two_stages_hold_and_are_as_narrow_as_was_asked_for():
     found = Simulation(Spread(), 2000).two_stages(5, 0.05)
     assert 0.94 <= found.row <= 0.965
@@ -73,7 +84,7 @@ def test_the_documentation_has_the_coverage_that_the_command_prints(bench):
     assert (ended.returncode, ended.stderr) == (0, "")
     start = page.index("| intervals of 95 %")
     heading, _ruler, *rows = page[start : page.index("\n\n", start)].splitlines()
-    assert len(rows) == 8
+    assert len(rows) == 13
     printed = [" ".join(line.split()) for line in ended.stdout.splitlines()]
     assert [" ".join(line.replace("|", " ").split()) for line in (heading, *rows)] == printed
 
@@ -82,8 +93,8 @@ def test_the_command_prints_a_line_for_every_way(bench):
     ended = bench("intervals", "--repeats=100", "--precision=10%", "--drift=0.05")
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
-    assert len(lines) == 9
-    assert [line.split("  ")[0] for line in lines[5:]] == [
+    assert len(lines) == 14
+    assert [line.split("  ")[0] for line in lines[5:10]] == [
         "5 rounds, drift 5%", "10 rounds, drift 5%", "5, then as many as ± 10 % takes",
-        "until it looks like ± 10 %",
+        "until it looks like ± 10 %", "3 rounds, 3 on another machine",
     ]  # fmt: skip

@@ -217,11 +217,11 @@ def _style_shape(styles: Sequence[str]) -> Any:
     return alt.Shape("style:N", scale=scale, title=None)
 
 
-def labels() -> Any:
+def labels(*, grid: bool = True) -> Any:
     """Return the axis of a chart with a line for each implementation."""
     import altair as alt
 
-    return alt.Axis(labelLimit=260, labelFontSize=12, ticks=False, domain=False, grid=True)
+    return alt.Axis(labelLimit=260, labelFontSize=12, ticks=False, domain=False, grid=grid)
 
 
 def dressed(chart: Any, title: str, rows: int) -> Any:

@@ -26,11 +26,12 @@ COMPARED_NOTE = (
     "of all test images at once, from the host and back to it. Why a row is unavailable or failed "
     "stands under *Failed and unavailable*."
 )
-CROSSING_NOTE = (
-    "GPU faster from: the batch size at which the speedup passes 1 for the last time, interpolated "
-    "between the sizes of the sweep on logarithmic scales; in brackets where the bounds of the "
-    "speedups' intervals do. Not told: one process a size gives no interval."
+PASSING = (
+    "the batch size at which the speedup passes 1 for the last time, interpolated between the "
+    "sizes of the sweep on logarithmic scales; in brackets where the bounds of the speedups' "
+    "intervals do. Not told: one process a size gives no interval."
 )
+CROSSING_NOTE = f"GPU faster from: {PASSING}"
 USED_NOTE = (
     "Share of the ceiling: the least time that an epoch could take on this GPU, over the time it "
     "took. Memory: what the process reserved on the GPU, the CUDA context included. Joules: by the "
@@ -79,19 +80,25 @@ def tables(found: Sequence[Devices], crossed: Sequence[Crossover] = ()) -> list[
 
 def absent_energy(found: Iterable[Devices]) -> list[str]:
     """Say why joules are absent: a line a reason, with those that it is the reason of."""
-    why: dict[str, list[str]] = {}
-    for row in filter(None, (each.ranked("gpu") for each in found)):
+    why = absent_joules(filter(None, (each.ranked("gpu") for each in found)))
+    return [f"joules of {', '.join(names)}: {said}" for said, names in why.items()]
+
+
+def absent_joules(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """Return why rows have no joules: the implementations by the reason, each once."""
+    why: dict[str, dict[str, None]] = {}
+    for row in rows:
         if row.epoch_joules is None:
             said = row.energy_absent or "no reason was given"
-            why.setdefault(said, []).append(row.case.implementation)
-    return [f"joules of {', '.join(names)}: {said}" for said, names in why.items()]
+            why.setdefault(said, {})[row.case.implementation] = None
+    return {said: list(names) for said, names in why.items()}
 
 
 def _compared(found: Sequence[Devices]) -> Table:
     crossed = any(each.crossover for each in found)
     lines = [
         [name(_case(each)), *_both(each, _rate), numbers.factor(each.training),
-         *[_crossing(each.crossover)] * crossed,
+         *[crossing(each.crossover)] * crossed,
          *_both(each, _predict), numbers.factor(each.predicting)]
         for each in found
     ]  # fmt: skip
@@ -127,8 +134,8 @@ def _predict(row: Row) -> str:
     return numbers.count(row.predictions_per_second)
 
 
-def _crossing(found: Crossover | None) -> str:
-    """Say from which batch size on the GPU is the faster, and between which that is told."""
+def crossing(found: Crossover | None) -> str:
+    """Say from which batch size on the second is the faster, and between which that is told."""
     if found is None:
         return numbers.ABSENT
     at, sizes = found.batch_size, list(found.speedups)

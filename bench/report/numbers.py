@@ -47,10 +47,13 @@ def duration_interval(found: Interval | None) -> str:
 
 def factor(found: Interval | None) -> str:
     """Show a ratio, with its interval where there is one; exactly 1 is the fastest itself."""
+    return "1" if found is not None and found.mean == 1 else count_interval(found)
+
+
+def count_interval(found: Interval | None) -> str:
+    """Show a number to three digits, with its interval where there is one."""
     if found is None:
         return ABSENT
-    if found.mean == 1:
-        return "1"
     if found.low is None or found.high is None:
         return significant(found.mean)
     return f"{significant(found.mean)} [{significant(found.low)}, {significant(found.high)}]"

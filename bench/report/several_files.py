@@ -9,22 +9,26 @@ from bench.error import UserError
 from bench.report import files, frame, html, index, markdown, page, prose, several, tables
 from bench.report.drawn import Drawn
 from bench.report.finding import machine_of
+from bench.report.hardware import Hardware, chosen, hardware
 from bench.report.prose import escape
 from bench.report.sections import Section
 from bench.report.several import Measured
-from bench.report.several_sections import CROWDED, sections
+from bench.report.several_sections import COMPARED, CROWDED, sections
 from bench.summary import Row
 
 
-def write(folders: Sequence[Path], output: Path) -> Path:
+def write(folders: Sequence[Path], output: Path, relative_to: str | None = None) -> Path:
     """Write report.md, report.html, summary.csv and the charts of several runs; return report.md.
 
-    Raises UserError where a run cannot be read, or the folder holds what was measured.
+    relative_to: what speedups are held against, by its machine's id or a part of its name; the
+    first where it is None. Raises UserError where a run cannot be read, nothing is called so, or
+    the folder holds what was measured.
     """
     if any((output / plan).exists() for plan in index.PLANS.values()):
         raise UserError(f"{output} holds what was measured; choose another --output")
     found = several.read(folders)
-    told = sections(found, [_way(each.folder, output) for each in found])
+    base = _base(found, relative_to)
+    told = sections(found, [_way(each.folder, output) for each in found], base)
     try:
         output.mkdir(parents=True, exist_ok=True)
         charts = {
@@ -38,6 +42,15 @@ def write(folders: Sequence[Path], output: Path) -> Path:
     except OSError as error:
         raise UserError(f"cannot write to {output}: {error.strerror}") from error
     return output / "report.md"
+
+
+def _base(found: Sequence[Measured], relative_to: str | None) -> Hardware | None:
+    if relative_to is None:
+        return None
+    there = hardware(found)
+    if len(there) < 2:
+        raise UserError("--relative-to is for what several devices measured; leave it out")
+    return chosen(there, relative_to)
 
 
 def rows_of(found: Sequence[Measured]) -> list[Row]:
@@ -100,5 +113,6 @@ def _opening(found: Sequence[Measured]) -> str:
     runs = len({each.folder for each in found})
     return (
         f"{runs} run{'s' * (runs > 1)} side by side. Rows are compared within one run on one "
-        "machine: *times the fastest* is of the fastest there."
+        "machine: *times the fastest* is of the fastest there. One case on several machines is "
+        f"compared under *{COMPARED}*."
     )

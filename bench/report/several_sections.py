@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from bench.report import prose, several_charts, tables
+from bench.report import hardware_tables, prose, several_charts, tables
+from bench.report.hardware import Alike, Hardware, alike, hardware
 from bench.report.sections import Picture, Section
-from bench.report.several import BESIDE, Alike, Measured, Problem, alike, machines, overview
+from bench.report.several import BESIDE, Measured, overview
 from bench.report.tables import Table
 
 COMPARED = "The machines compared"
@@ -14,16 +15,19 @@ CROWDED = (
     f"More than {BESIDE} cannot be read side by side: the table of all rows has them, and "
     "`python -m bench history` puts the runs of each machine in their order."
 )
-NOT_ALIKE = "No problem was given to two of them: their sizes, their devices or their data differ."
+NOT_ALIKE = "No problem was given to two of them: their sizes or their data differ."
 
 
-def sections(found: Sequence[Measured], ways: Sequence[str]) -> list[Section]:
-    """Return the sections in their order; ways: where each run's own report is."""
-    compared = Section(COMPARED, [], CROWDED)
-    if len(found) <= BESIDE:
-        compared = Section(COMPARED, machines(found), NOT_ALIKE, list(_pictures(found)))
+def sections(
+    found: Sequence[Measured], ways: Sequence[str], base: Hardware | None = None
+) -> list[Section]:
+    """Return the sections in their order; ways: where each run's own report is.
+
+    base: what speedups are relative to; without one, the first that was given each problem.
+    """
+    crowded = len(hardware(found)) > BESIDE
     return [
-        compared,
+        Section(COMPARED, [], CROWDED) if crowded else _compared(found, base),
         Section("The runs", [overview(found)], "", remarks=_elsewhere(found, ways)),
         Section(prose.FIGURES, list(_figures(found)), prose.NO_FIGURES),
         Section(prose.FAULTS, list(_faults(found)), prose.NO_FAULTS),
@@ -32,16 +36,26 @@ def sections(found: Sequence[Measured], ways: Sequence[str]) -> list[Section]:
     ]
 
 
-def _pictures(found: Sequence[Measured]) -> Iterator[Picture]:
-    names = [each.name for each in found]
-    for number, (problem, rows) in enumerate(alike(found).items(), 1):
-        if any(row.ranked for its in rows.values() for row in its.values()):
-            yield _picture(f"machines-{number}", problem, rows, names)
+def _compared(found: Sequence[Measured], base: Hardware | None) -> Section:
+    beside = alike(found)
+    made = [table for each in beside
+            for table in hardware_tables.compared(each, base or each.hardware[0])]  # fmt: skip
+    crossings, left_out = hardware_tables.crossings(found)
+    remarks = [*hardware_tables.suites(found), *hardware_tables.remarks(beside, base), *left_out]
+    return Section(
+        COMPARED, [*made, *crossings], NOT_ALIKE, list(_pictures(beside)), remarks if beside else []
+    )
 
 
-def _picture(name: str, problem: Problem, rows: Alike, names: Sequence[str]) -> Picture:
-    title = f"Epoch time on each machine, {problem}"
-    return Picture(name, title, partial(several_charts.by_machine, rows, names, title))
+def _pictures(found: Sequence[Alike]) -> Iterator[Picture]:
+    for number, each in enumerate(found, 1):
+        if any(row.ranked for its in each.rows.values() for row in its.values()):
+            for name, said, chart in (
+                ("throughput", "Samples a second on each machine", several_charts.throughput),
+                ("machines", "Epoch time on each machine", several_charts.epochs),
+            ):
+                title = f"{said}, {each.problem}"
+                yield Picture(f"{name}-{number}", title, partial(chart, each, title))
 
 
 def _elsewhere(found: Sequence[Measured], ways: Sequence[str]) -> list[str]:

@@ -30,4 +30,8 @@ def intervals(
     ]
     lines.append((f"5, then as many as ± {100 * share:g} % takes", still.two_stages(5, share)))
     lines.append((f"until it looks like ± {100 * share:g} %", still.until_narrow(5, share)))
+    lines += [
+        (f"{here} rounds, {there} on another machine", still.two_machines(here, there))
+        for here, there in ((3, 3), (5, 5), (10, 10), (3, 10), (10, 3))
+    ]
     console.print(terminal.coverage(lines))

@@ -23,6 +23,9 @@ def report(
         float | None,
         typer.Option(min=0.0, max=1.0, help="Validation accuracy to train up to: 0.84."),
     ] = None,
+    relative_to: Annotated[
+        str | None, typer.Option(metavar="MACHINE", help="Of several: what speedups are against.")
+    ] = None,
     index: Annotated[
         bool, typer.Option("--index", help="Write results/index.html: all that was measured.")
     ] = False,
@@ -37,17 +40,22 @@ def report(
             if not index:
                 raise UserError("name the RUN to report, or add --index for a page of all of them")
         case [folder] if output is None:
+            if relative_to is not None:
+                raise UserError("--relative-to is for several runs; name another RUN and --output")
             show_report(folder, target)
             if readme is not None:
                 files.update_readme(readme, folder)
         case several:
-            _show_several(several, output, only_of_one=(readme, target))
+            _show_several(several, output, relative_to, only_of_one=(readme, target))
     if index:
         console.print(f"{listed.write(RESULTS)}", soft_wrap=True)
 
 
 def _show_several(
-    folders: list[Path], output: Path | None, only_of_one: tuple[object, ...]
+    folders: list[Path],
+    output: Path | None,
+    relative_to: str | None,
+    only_of_one: tuple[object, ...],
 ) -> None:
     from bench.report import several_files
 
@@ -57,7 +65,7 @@ def _show_several(
         raise UserError("--output is for several runs; name another RUN, or leave it out")
     if any(each is not None for each in only_of_one):
         raise UserError("--readme and --target are of one run; leave them out")
-    console.print(f"{several_files.write(folders, output)}", soft_wrap=True)
+    console.print(f"{several_files.write(folders, output, relative_to)}", soft_wrap=True)
 
 
 def agree(
