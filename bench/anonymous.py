@@ -23,18 +23,19 @@ Told = TypeVar("Told", bound=msgspec.Struct)
 
 # A home folder is somebody's, wherever it lies.
 _HOME = re.compile(r"/(?:home|Users)/([\w.@+-]*[\w@+-])")
-_URL = re.compile(r"""\b(tcp|tls|ucxx?|wss?|ssh|inproc)://[^\s"'<>]+""")
+_URL = re.compile(r"""(tcp|tls|ucxx?|wss?|ssh|inproc)://[^\s"'<>]+""")
 _REST = r"""(?:\\[ ]|[^\s"'`<>|,;:()\[\]{}])*"""
 # In quotes a path may have spaces; behind a letter a slash divides, unless a home follows.
 _PATH = re.compile(
     r"""(?<=")/[^"\n]+(?=") | (?<=')/[^'\n]+(?=')"""
-    rf" | (?<!>)/(?:home|Users)/[^/\s]{_REST}"
-    rf" | (?:(?<=file://)|(?<=[\s'\"]-[A-Z])|(?<![\w.<>~*/\\-]))/[\w.~+@%-]{_REST}",
+    r" | (?<!<path>)(?<!<scratch>)(?<!<host>)(?<!<user>)(?<!<id>)"
+    rf"(?:/(?:home|Users)/[^/\s]"
+    rf"|(?:(?<=file://)|(?<=[\s'\"]-[A-Z])|(?<![\w.~*/\\)\]}}]))/[\w.~+@%-]){_REST}",
     re.VERBOSE,
 )
 # Of a command's argument, behind a flag's sign or a comma too.
 _ARGUMENT = re.compile(r"(?<![^=,])/[^,]*")
-_HARDWARE = re.compile(r"\b(GPU|MIG)-[0-9a-f]{8}[0-9a-f/-]*")
+_HARDWARE = re.compile(r"(GPU|MIG)-[0-9a-f]{8}[0-9a-f/-]*")
 _WORD = re.compile(r"[^\W_]+")
 # The numbers of a slug and of a trial's id, where a host may be called n1.
 _NUMBER = re.compile(r"[rbtn][0-9]+")
@@ -54,9 +55,10 @@ class Anonymous:
                        if len(name) > 1 and _WORD.search(name) and not name.isdigit()
                        and name.lower() not in own}  # fmt: skip
         listed = "|".join(map(re.escape, sorted(self._names, key=len, reverse=True)))
-        # As a word; but not what stands for a name.
+        # As a word; but not what stands for one.
+        stands = "(?<=<)(?:host|user|path|scratch|id)>"
         self._known = re.compile(
-            rf"(?<![^\W_])(?<!<)(?:{listed or '(?!)'})(?![^\W_])(?!>)", re.IGNORECASE
+            rf"(?<![^\W_])(?!{stands})(?:{listed or '(?!)'})(?![^\W_])", re.IGNORECASE
         )
         self._case = lru_cache(1024)(self._read_case)
 
@@ -113,17 +115,17 @@ class Anonymous:
             return self._name(text)
         if name in _FILES:
             return self._words(_file(text))
-        short = _PATH.sub(_last, _URL.sub(r"\1://<host>", text))
-        return self._words(_HARDWARE.sub(r"\1-<id>", short))
+        short = _URL.sub(r"\1://<host>", _HARDWARE.sub(r"\1-<id>", text))
+        return self._words(_PATH.sub(_last, short))
 
     def _command(self, text: str) -> str:
         """Keep of a command's absolute paths the last parts."""
         try:
             words = shlex.split(text)
         except ValueError:  # no shell has taken it
-            words = [text]
-        short = [_ARGUMENT.sub(lambda path: _file(path[0]), each) for each in words]
-        return self._text(text if short == words else shlex.join(short), "")
+            return self._text(text, "")
+        short = [self._text(_ARGUMENT.sub(lambda path: _file(path[0]), each), "") for each in words]
+        return text if short == words else shlex.join(short)
 
     def _name(self, text: str) -> str:
         """Take them out of a name, as a trial's, whose numbers stay."""

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import arrays, durable, environments, lines, regular, strict, trials
+from bench import arrays, collection, durable, environments, lines, regular, strict, trials
 from bench.environments import plain
 from bench.error import UserError, one_line
 from bench.result import MOST_ROUNDS, Environment, Record, Run
@@ -213,6 +213,7 @@ def _bytes(path: Path) -> bytes:
     try:
         return regular.read(path, strict.MOST)
     except FileNotFoundError:
+        collection.refuse(path.parent)
         raise UserError(f"{path.parent} holds no run: there is no {path.name}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
