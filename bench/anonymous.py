@@ -37,7 +37,7 @@ _PATH = re.compile(
 _ARGUMENT = re.compile(r"(?<![^=,])/[^,]*")
 _HARDWARE = re.compile(r"(GPU|MIG)-[0-9a-f]{8}[0-9a-f/-]*")
 _WORD = re.compile(r"[^\W_]+")
-# The numbers of a slug and of a trial's id, where a host may be called n1.
+# The numbers of a trial's id, which stay: a host may be called n1.
 _NUMBER = re.compile(r"[rbtn][0-9]+")
 _FILES = {"file", "interpreter", "data"}
 _NAMES = {"run", "trial", "version", "implementation", "module", "framework", "extra", "workload"}
@@ -66,7 +66,7 @@ class Anonymous:
         """Return a plan without them."""
         return msgspec.structs.replace(
             self._struct(run), command=self._command(run.command),
-            rounds={self._name(workload): count for workload, count in run.rounds.items()},
+            rounds={self._text(name, "workload"): each for name, each in run.rounds.items()},
         )  # fmt: skip
 
     def environment(self, environment: Environment) -> Environment:
@@ -111,12 +111,10 @@ class Anonymous:
         return self._struct(msgspec.json.decode(data, type=Case))
 
     def _text(self, text: str, name: str) -> str:
-        if name in _NAMES:
-            return self._name(text)
         if name in _FILES:
             return self._words(_file(text))
         short = _URL.sub(r"\1://<host>", _HARDWARE.sub(r"\1-<id>", text))
-        return self._words(_PATH.sub(_last, short))
+        return self._words(_PATH.sub(_last, short), but=_NUMBER if name in _NAMES else None)
 
     def _command(self, text: str) -> str:
         """Keep of a command's absolute paths the last parts."""
@@ -126,10 +124,6 @@ class Anonymous:
             return self._text(text, "")
         short = [self._text(_ARGUMENT.sub(lambda path: _file(path[0]), each), "") for each in words]
         return text if short == words else shlex.join(short)
-
-    def _name(self, text: str) -> str:
-        """Take them out of a name, as a trial's, whose numbers stay."""
-        return self._words(text, but=_NUMBER)
 
     def _words(self, text: str, but: re.Pattern[str] | None = None) -> str:
         def token(found: re.Match[str]) -> str:
