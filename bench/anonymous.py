@@ -39,6 +39,7 @@ _HARDWARE = re.compile(r"(GPU|MIG)-[0-9a-f]{8}[0-9a-f/-]*")
 _WORD = re.compile(r"[^\W_]+")
 # The numbers of a trial's id, which stay: a host may be called n1.
 _NUMBER = re.compile(r"[rbtn][0-9]+")
+_NUMBERS = {int, float}
 _FILES = {"file", "interpreter", "data"}
 _NAMES = {"run", "trial", "version", "implementation", "module", "framework", "extra", "workload"}
 # What a machine is: a host that is called like its processor is not told by it.
@@ -99,7 +100,7 @@ class Anonymous:
                 return self._text(value, name)
             case dict():
                 return {key: self._value(each) for key, each in value.items()}
-            case list() | tuple():
+            case list() | tuple() if not _NUMBERS.issuperset(map(type, value)):
                 return type(value)(self._value(each) for each in value)
             case Case():
                 return self._case(msgspec.json.encode(value))
@@ -144,7 +145,9 @@ def hosts(environment: Environment) -> set[str]:
 
 def users(told: msgspec.Struct) -> set[str]:
     """Return whose home folders a plan, an environment or a record tells of."""
-    return set(_HOME.findall(msgspec.json.encode(msgspec.to_builtins(told)).decode()))
+    data = msgspec.json.encode(told)
+    found = b"/home/" in data or b"/Users/" in data
+    return set(_HOME.findall(data.decode())) if found else set()
 
 
 def _file(path: str) -> str:

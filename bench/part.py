@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -108,5 +109,5 @@ def _stripped(found: Sequence[Part]) -> list[Part]:
 
 
 def _users(part: Part) -> set[str]:
-    told = (part.run, *part.known.values(), *(record for _, record in part.records()))
+    told = chain([part.run], part.known.values(), (record for _, record in part.records()))
     return {name for each in told for name in anonymous.users(each)}

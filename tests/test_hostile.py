@@ -87,7 +87,13 @@ def past(folder):
 
 
 def merged(folder):
-    return [merge.merge([folder], folder.parent / name, strip=True) for name in ("once", "again")]
+    once = folder.parent / "once"
+    merge.merge([folder], once, strip=True)
+    try:  # what is written is read again, and is of the same records
+        (found,) = merge.merge([once, folder], folder.parent / "again", strip=True)
+    except UserError as error:
+        raise AssertionError(folder) from error
+    return found.repeated == len(found.records)
 
 
 READERS = [
