@@ -100,12 +100,17 @@ def _stripped(found: Sequence[Part]) -> list[Part]:
              for name in anonymous.hosts(each)}  # fmt: skip
     without = Anonymous(hosts, {name for part in found for name in _users(part)})
     return [
-        replace(
-            part, run=without.run(part.run), without=without,
-            told={name: without.environment(each) for name, each in part.known.items()},
-        )
+        replace(part, run=without.run(part.run), told=_told(part, without), without=without)
         for part in found
-    ]  # fmt: skip
+    ]
+
+
+def _told(part: Part, without: Anonymous) -> dict[str, Environment]:
+    try:
+        return {name: without.environment(each) for name, each in part.known.items()}
+    except RecursionError:
+        place = part.folder / "environments"
+        raise UserError(f"{place}: one is nested too deep; leave the run out") from None
 
 
 def _users(part: Part) -> set[str]:

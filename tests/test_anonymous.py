@@ -83,6 +83,8 @@ def test_hosts_are_called_by_their_names_with_and_without_a_domain():
 def test_users_are_known_by_their_homes_wherever_these_lie():
     told = bare(case(), reason='/home/alice/x, "/nfs/home/bob" /Users/Zoë.K.', stderr_tail="/root")
     assert anonymous.users(told) == {"alice", "bob", "Zoë.K"}
+    assert anonymous.users(bare(case(), reason="/Users/bob/x")) == {"bob"}
+    assert anonymous.users(run(case(), data="/home/alice")) == {"alice"}
 
 
 def test_an_environment_has_no_host_and_the_id_of_its_facts():

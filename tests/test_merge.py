@@ -58,6 +58,14 @@ def test_the_order_of_what_is_merged_changes_no_byte(parts, tmp_path):
     assert len(store.read_records(tmp_path / "out 0")) == len(RECORDS)
 
 
+def test_the_order_of_an_environments_facts_changes_no_byte_either(tmp_path):
+    for name, facts in (("x", MACHINE), ("y", dict(reversed(MACHINE.items())))):
+        write(tmp_path / name, PLAN, machine=facts)
+    merge.merge([tmp_path / "x", tmp_path / "y"], tmp_path / "out")
+    merge.merge([tmp_path / "y", tmp_path / "x"], tmp_path / "other")
+    assert contents(tmp_path / "out") == contents(tmp_path / "other")
+
+
 def test_records_are_in_the_order_in_which_they_began(parts, tmp_path):
     merge.merge(parts, tmp_path / "out")
     found = store.read_records(tmp_path / "out")
