@@ -6,13 +6,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
 from bench import durable, part, regular, store, trials
 from bench.environments import plain
 from bench.error import UserError
 from bench.lines import Line
-from bench.merged import LEAVE, Merged, digest, document, params
+from bench.merged import LEAVE, Merged, digest, params
 from bench.part import Part
 
 
@@ -68,7 +66,7 @@ def _write(run: Merged, folder: Path) -> None:
     durable.write(folder / "run.json", [store.document(run.run)])
     for environment in run.environments.values():
         path = folder / "environments" / f"{environment.id}.json"
-        durable.write(path, [msgspec.json.format(document(environment)), b"\n"])
+        durable.write(path, [store.document(environment)])
     durable.write(folder / trials.FILE, _lines(run))
     for trial, path in run.kept.items():
         durable.write(folder / "params" / f"{trial}.npy", [params(path)])

@@ -46,7 +46,7 @@ def test_where_there_is_no_folder_there_is_no_run(several):
 
 
 def test_what_takes_one_run_names_those_of_a_collection(several):
-    with pytest.raises(UserError, match=r"all holds 2 runs, a, b; name one of them"):
+    with pytest.raises(UserError, match=r"all holds no run itself, but 2 runs, a, b; name"):
         collection.refuse(several / "a", several)
     collection.refuse(several / "a", several / "gone")
 
@@ -55,7 +55,7 @@ def test_of_many_runs_it_is_said_how_many_there_are(several):
     for number in range(9):
         (several / f"{number}").mkdir()
         (several / f"{number}" / "run.json").touch()
-    with pytest.raises(UserError, match=r"all holds 11 runs; name"):
+    with pytest.raises(UserError, match=r"all holds no run itself, but 11 runs; name"):
         collection.refuse(several)
 
 
@@ -100,7 +100,9 @@ def test_a_collection_may_be_reported_elsewhere_and_beside_other_runs(measured, 
     ids=" ".join,
 )  # fmt: skip
 def test_what_is_done_to_one_run_is_not_done_to_several(measured, refused, verb):
-    assert refused(*verb) == "bench: all holds 2 runs, one, two; name one of them\n"
+    assert (
+        refused(*verb) == "bench: all holds no run itself, but 2 runs, one, two; name one of them\n"
+    )
 
 
 @pytest.mark.parametrize("flag", ["--target=0.8", "--readme=README.md"])

@@ -64,6 +64,10 @@ def test_the_order_of_an_environments_facts_changes_no_byte_either(tmp_path):
     merge.merge([tmp_path / "x", tmp_path / "y"], tmp_path / "out")
     merge.merge([tmp_path / "y", tmp_path / "x"], tmp_path / "other")
     assert contents(tmp_path / "out") == contents(tmp_path / "other")
+    place = "environments/here.json"
+    assert (tmp_path / "out" / place).read_bytes() in [
+        (tmp_path / name / place).read_bytes() for name in "xy"
+    ]
 
 
 def test_records_are_in_the_order_in_which_they_began(parts, tmp_path):
