@@ -8,7 +8,7 @@ import typer
 
 from bench import stop
 from bench.error import UserError
-from bench.verbs import ab, calibrate, check, compare, export, history, intervals, run, show
+from bench.verbs import ab, calibrate, check, compare, export, history, intervals, merge, run, show
 
 app = typer.Typer(
     name="bench",
@@ -24,6 +24,7 @@ app.command()(calibrate.calibrate)
 app.command()(show.report)
 app.command()(export.export)
 app.command()(history.history)
+app.command()(merge.merge)
 app.command()(intervals.intervals)
 app.command()(show.agree)
 app.command()(compare.compare)

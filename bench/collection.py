@@ -33,7 +33,8 @@ def is_collection(folder: Path) -> bool:
 def refuse(*folders: Path) -> None:
     """Raise UserError where a folder is a collection, for what is done to one run."""
     for folder in filter(is_collection, folders):
-        raise UserError(f"{folder} holds {named(runs(folder))}; name one of them")
+        several = named(runs(folder))
+        raise UserError(f"{folder} holds no run itself, but {several}; name one of them")
 
 
 def named(found: Sequence[Path]) -> str:

@@ -8,8 +8,9 @@ somebody's, and a link lead out of it.
 import errno
 import os
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -92,6 +93,26 @@ def clear(folder: Path) -> None:
     for path in folder.glob("*.part"):
         if _TEMPORARY.fullmatch(path.name) and path.is_file():
             path.unlink()
+
+
+@contextmanager
+def folder(path: Path) -> Iterator[Path]:
+    """Make a folder whole or not at all, where none is or an empty one.
+
+    What is written into the one that is yielded, beside the place, is there when all of it is.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    shutil.rmtree(temporary, ignore_errors=True)  # of another process that had this number
+    temporary.mkdir()
+    try:
+        yield temporary
+        settle(temporary)
+        temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    settle(path.parent)
 
 
 def settle(folder: Path) -> None:

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import arrays, durable, environments, lines, regular, strict, trials
+from bench import arrays, collection, durable, environments, lines, regular, strict, trials
 from bench.environments import plain
 from bench.error import UserError, one_line
 from bench.result import MOST_ROUNDS, Environment, Record, Run
@@ -53,7 +53,7 @@ def create(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
         for each in ("params", "environments") if name == "run.json" else ("environments",):
             (folder / each).mkdir(parents=True, exist_ok=True)
         try:
-            durable.new(folder / name, _document(plan))
+            durable.new(folder / name, document(plan))
         except FileExistsError:
             raise _another(folder) from None
         durable.settle(folder.parent)
@@ -109,13 +109,13 @@ def add_environment(folder: Path, environment: Environment) -> None:
     path = folder / "environments" / f"{_named('environment', environment.id)}.json"
     if not path.exists():
         with _writing(folder):
-            durable.write(path, [_document(environment)])
+            durable.write(path, [document(environment)])
 
 
 def keep_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
     """Keep after how many pairs each case of a comparison is looked at: planned as it begins."""
     with _writing(folder):
-        durable.write(folder / "looks.json", [_document(looks)])
+        durable.write(folder / "looks.json", [document(looks)])
 
 
 def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -213,12 +213,13 @@ def _bytes(path: Path) -> bytes:
     try:
         return regular.read(path, strict.MOST)
     except FileNotFoundError:
+        collection.refuse(path.parent)
         raise UserError(f"{path.parent} holds no run: there is no {path.name}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _document(found: Any) -> bytes:
+def document(found: Any) -> bytes:
     """Return the JSON of a file; raises UserError for half a character, as a path may have."""
     try:
         return msgspec.json.format(msgspec.json.encode(found)) + b"\n"

@@ -268,7 +268,8 @@ def test_a_sweep_probes_the_machine_and_fills_the_sections_on_growth(bench, tmp_
 
 def test_every_verb_and_flag_is_explained(bench):
     text = bench("--help").stdout
-    for verb in ("run", "check", "report", "intervals", "agree", "list", "machine", "data"):
+    for verb in ("run", "check", "report", "intervals", "agree", "list", "machine", "data",
+                 "merge"):  # fmt: skip
         assert f" {verb} " in text
     text = bench("run", "--help").stdout
     for flag in ("implementation", "workload", "device", "batch-size", "threads", "samples",
@@ -348,6 +349,9 @@ RUN = ("run", "--data=digits", "--implementation=numpy")
         (("intervals", "--repeats=1"), ["--repeats"]),
         (("agree", "one"), ["RUN"]),
         (("agree", "one", "two"), ["one holds no run"]),
+        (("merge", "one", "two"), ["--output"]),
+        (("merge", "--output=out"), ["RUN"]),
+        (("merge", "one", "two", "--output=out"), ["one holds no run"]),
         ((*RUN, "--batch-size=33"), ["33 does not divide 1440", "32 or 36 would"]),
         ((*RUN, "--batch-size=1441"), ["1441 does not divide 1440", "1440 would"]),
         ((*RUN, "--sweep", "--threads=1"), ["--sweep chooses", "leave those out"]),

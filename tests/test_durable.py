@@ -152,3 +152,31 @@ def test_parts_are_added_at_the_end(path):
     durable.extend(path, [b"1", b"2"])
     durable.extend(path, [b"3"])
     assert path.read_bytes() == b"123"
+
+
+def test_a_folder_is_there_whole_or_not_at_all(path):
+    with durable.folder(path / "b" / "c") as folder:
+        assert folder.parent == path / "b"
+        (folder / "x").touch()
+        assert not (path / "b" / "c").exists()
+    assert [each.name for each in (path / "b" / "c").iterdir()] == ["x"]
+    with pytest.raises(OSError, match="No space"), durable.folder(path / "b" / "d"):
+        full()
+    with pytest.raises(OSError, match="not empty"), durable.folder(path / "b" / "c"):
+        pass
+    assert [each.name for each in (path / "b").iterdir()] == ["c"]
+
+
+def test_a_folder_that_was_being_made_by_a_dead_process_of_this_number_is_in_no_ones_way(path):
+    (path.parent / f".a.{os.getpid()}.part" / "x").mkdir(parents=True)
+    with durable.folder(path) as folder:
+        (folder / "y").touch()
+    assert [each.name for each in path.iterdir()] == ["y"]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_takes_the_place_of_an_empty_one(path):
+    path.mkdir()
+    with durable.folder(path) as folder:
+        (folder / "x").touch()
+    assert (path / "x").exists()

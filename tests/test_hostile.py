@@ -10,7 +10,7 @@ import pytest
 from fixtures_records import bare, case, environment, ok, run, trials
 from rich.console import Console
 
-from bench import history
+from bench import history, merge
 from bench.error import UserError
 from bench.formats.writers import WRITERS
 from bench.gate import stored
@@ -86,9 +86,19 @@ def past(folder):
     return pages.write(folder / "history", tracks, pages.remarks([pages.read(folder)], tracks))
 
 
+def merged(folder):
+    once = folder.parent / "once"
+    merge.merge([folder], once, strip=True)
+    try:  # what is written is read again, and is of the same records
+        (found,) = merge.merge([once, folder], folder.parent / "again", strip=True)
+    except UserError as error:
+        raise AssertionError(folder) from error
+    return found.repeated == len(found.records)
+
+
 READERS = [
     files.write, shown, past, stored.side, lambda folder: several.read([folder]),
-    lambda folder: index.entries(folder.parent),
+    lambda folder: index.entries(folder.parent), merged,
     *(lambda folder, write=write: write(loaded.whole(folder)) for write in WRITERS.values()),
 ]  # fmt: skip
 

@@ -111,6 +111,15 @@ def test_folders_in_folders_count_where_they_hold_something(results):
     )
 
 
+def test_the_runs_of_a_collection_are_listed_each_with_its_page(results):
+    for name in ("a", "b"):
+        write(results / "all" / name, run(case(), run=name))
+    (results / "all" / "a" / "report.md").touch()
+    (results / "all" / "report.md").touch()
+    pages = {each.place: each.page for each in entries(results)}
+    assert pages == {"all/a": "all/a/report.md", "all/b": None}
+
+
 def test_a_link_that_leads_in_a_circle_is_followed_no_further(results):
     (results / "round").symlink_to(results)
     write(results / "a", run(case()))

@@ -34,6 +34,7 @@ VERBS = [
     ("list",),
     ("report", "run"),
     ("report", "run", "other", "--output", "both"),
+    ("merge", "run", "other", "--strip-host", "--output", "merged"),
     ("compare", "run", "other"),
     ("history", "run", "other", "--output", "history"),
     ("agree", "run", "other"),

@@ -11,7 +11,8 @@ from bench.verbs import Data, Pythons, console, show_report
 
 def report(
     folders: Annotated[
-        list[Path] | None, typer.Argument(metavar="RUN...", help="Folders in results/.")
+        list[Path] | None,
+        typer.Argument(metavar="RUN...", help="Folders of runs."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Of one report of several runs.")
@@ -31,6 +32,7 @@ def report(
     ] = False,
 ) -> None:
     """Write a run's report, summary.csv and charts again, and print its tables; or of several."""
+    from bench import collection
     from bench.options import RESULTS
     from bench.report import files
     from bench.report import index as listed
@@ -39,14 +41,21 @@ def report(
         case []:
             if not index:
                 raise UserError("name the RUN to report, or add --index for a page of all of them")
+        case [folder] if collection.is_collection(folder):
+            _show_several(
+                collection.runs(folder), output or folder, relative_to, only_of_one=(readme, target)
+            )
         case [folder] if output is None:
             if relative_to is not None:
                 raise UserError("--relative-to is for several runs; name another RUN and --output")
             show_report(folder, target)
             if readme is not None:
                 files.update_readme(readme, folder)
+        case [_]:
+            raise UserError("--output is for several runs; name another RUN, or leave it out")
         case several:
-            _show_several(several, output, relative_to, only_of_one=(readme, target))
+            found = [run for each in several for run in collection.runs(each) or [each]]
+            _show_several(found, output, relative_to, only_of_one=(readme, target))
     if index:
         console.print(f"{listed.write(RESULTS)}", soft_wrap=True)
 
@@ -61,8 +70,6 @@ def _show_several(
 
     if output is None:
         raise UserError("several runs make a report of their own: name its folder with --output")
-    if len(folders) == 1:
-        raise UserError("--output is for several runs; name another RUN, or leave it out")
     if any(each is not None for each in only_of_one):
         raise UserError("--readme and --target are of one run; leave them out")
     console.print(f"{several_files.write(folders, output, relative_to)}", soft_wrap=True)
