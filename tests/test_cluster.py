@@ -9,6 +9,7 @@ import threading
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from time import perf_counter  # noqa: TID251 - of trials that a cluster gives back, not of a framework
 
 import pytest
@@ -18,6 +19,7 @@ from fixtures_processes import NO_CHARTS, RUN, beginning_with, living, until
 from bench import plan, store
 from bench.cluster import there
 from bench.cluster.client import START
+from bench.intervals import interval
 from bench.judge import TOLERANCE
 
 # Trains as NumPy does. Where a file of the host's name lies beside it, it hangs; or it ends the
@@ -351,3 +353,30 @@ def test_while_a_trial_is_measured_its_worker_sleeps(cluster, asking, tmp_path):
 def wakings(process):
     status = Path(f"/proc/{process}/status").read_text()
     return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)$", status, re.MULTILINE)[1])
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_an_epoch_measured_through_a_cluster_takes_as_long_as_one_measured_here(
+    cluster, asking, tmp_path
+):
+    """In pairs, here and through a scheduler, a worker and a caller on the same two cores."""
+    cluster.join("a")
+    command = ("run", "--workload=sgd", "--epochs=5", "--threads=1", "--no-ceiling", "--rounds=1",
+               "--implementation=numpy", "--implementation=jax-scan")  # fmt: skip
+    ratios = defaultdict(list)
+    for number in range(20):
+        sides = {"here": (), "there": (f"--cluster={cluster.address}", "--wait=40s")}
+        took = {}
+        for side in list(sides)[:: 1 if number % 2 else -1]:
+            run = asking(*command, *sides[side], f"--output={side}-{number}")
+            _, err = run.communicate(timeout=120)
+            assert (run.returncode, err) == (0, "")
+            for record in store.read_records(tmp_path / f"{side}-{number}"):
+                took[side, record.case.implementation] = median(record.epoch_seconds)
+        for name in ("numpy", "jax-scan"):
+            ratios[name].append(took["there", name] / took["here", name])
+    for name, values in ratios.items():
+        found = interval(values)
+        print(f"{name}: there over here {found}")  # noqa: T201 - figures
+        assert found.low < 1.03
