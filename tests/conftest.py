@@ -13,10 +13,15 @@ from fixtures_data import idx_files, write_idx
 from fixtures_nvml import install
 from fixtures_processes import NO_CHARTS, RUN, WAITS, beginning_with, lines_of, living, until
 from fixtures_versions import REGISTRY, Repository, wheel
+from hypothesis import settings
 
 from bench import __main__ as command_line
 from bench import dataset, launch, machine, stop
 from bench.result import Case
+
+# No test fails on a time.
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
 
 SABOTEURS = Path(__file__).parent / "saboteurs"
 

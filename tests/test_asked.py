@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from bench import machine, options
+from bench import machine
 from bench.child import Place
 from bench.error import UserError
 from bench.gate import asked, environment, place
@@ -123,7 +123,7 @@ def test_a_tolerance_of_nought_is_one(sides):
 
 
 def test_everything_that_was_asked_of_the_size_is_in_both_cases(sides, monkeypatch):
-    monkeypatch.setattr(options, "usable_cores", lambda: [0, 1, 2])
+    monkeypatch.setattr(asked, "usable_cores", lambda: [0, 1, 2])
     given = {"workload": "textbook", "batch_size": "8", "threads": "all", "samples": "96"}
     with comparison(*sides, **given, device="gpu") as found:
         for case in (found.plan.pairings[0].base, found.plan.pairings[0].candidate):
@@ -318,7 +318,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line(sides, given, words):
 
 
 def test_several_numbers_of_threads_are_no_size(sides, monkeypatch):
-    monkeypatch.setattr(options, "usable_cores", lambda: [0, 1])
+    monkeypatch.setattr(asked, "usable_cores", lambda: [0, 1])
     assert "--threads: two versions are compared" in refused(*sides, threads="1,all")
 
 

@@ -109,7 +109,7 @@ def struck(*given, **named):
 {owner}.{name} = struck
 """
 POINTS = (
-    ("runner", "launch", False),
+    ("station", "launch", False),
     ("judge.Judge", "judge", True),
     ("runner", "keep_params", True),
     ("runner", "append", True),

@@ -203,11 +203,12 @@ def pretended(monkeypatch):
 
     def pretend(*epochs):
         def measure(self, trial):
-            store.add_environment(self._folder, environment())
-            of = {"trial": trial.id, "run": self._planned.run}
+            folder = self._keeper._folder
+            store.add_environment(folder, environment())
+            of = {"trial": trial.id, "run": self._keeper._planned.run}
             record = ok(trial.case, trial.round, epochs[trial.round - 1], **of)
             clock[0] += record.wall_seconds
-            store.append(self._folder, record)
+            store.append(folder, record)
             return record
 
         monkeypatch.setattr(run.Runner, "measure", measure)
