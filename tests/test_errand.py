@@ -65,7 +65,7 @@ def test_only_a_probe_is_told_the_cases_whose_ceilings_it_probes():
     ("named", "sent"),
     [
         ("mine.py", "{here}/mine.py"), ("../mine.py", "{up}/mine.py"), ("/a/mine.py", "/a/mine.py"),
-        ("./venv/bin/python", "{here}/venv/bin/python"), ("~/venv/bin/python", "{home}/venv/bin/python"),
+        ("./venv/python", "{here}/venv/python"), ("~/venv/python", "{home}/venv/python"),
         ("python3.13", "python3.13"), (None, None),
     ],
 )  # fmt: skip
@@ -151,9 +151,10 @@ def test_an_introduction_is_held_to_the_same():
 def read_or_refused(data, kind):
     """Whatever comes: a message of this kind or a UserError, of one line."""
     try:
-        assert isinstance(decoded(data, kind), kind)
-    except UserError as error:
-        assert "\n" not in str(error)
+        found = decoded(data, kind)
+    except UserError:  # which is of one line: tests/test_error.py
+        return
+    assert isinstance(found, kind)
 
 
 KINDS = st.sampled_from([Answer, Introduction, Errand, Question, Reply])
