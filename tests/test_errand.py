@@ -115,7 +115,6 @@ def packed(sent, **changes):
 
 
 NESTED = b"\x91" * 100_000  # a list in a list in a list
-MACHINE = {"machine": {"id": 5}}
 PACKED = msgspec.msgpack.encode
 HOSTILE = {
     "nothing": b"",
@@ -126,7 +125,8 @@ HOSTILE = {
     "a list": PACKED([1]),
     "values that are none": PACKED({**msgspec.to_builtins(answer()), "values": [1]}),
     "an environment that is none": packed(answer(), software=None),
-    "a machine whose id is no text": packed(answer(), **MACHINE),
+    "a machine whose id is no text": encoded(Answer(placed(machine={"id": 5}), {})),
+    "versions of nothing": encoded(Answer(placed(software={"distributions": 5}), {})),
     "another id than its facts have": packed(answer(), id="0123456789ab"),
     "facts that were changed": packed(answer(), suite={"version": "0.0.1"}),
     "keys that cannot be sorted": packed(answer(), suite={1: 2, "version": 3}),

@@ -50,6 +50,11 @@ def test_a_host_says_which_machine_it_is_by_what_names_and_how_many_cores_it_has
     assert Host("a", placed(machine={}), None, A).cores == 0
 
 
+def test_what_a_host_calls_itself_is_a_line_that_a_terminal_only_shows():
+    host = Host("a", placed(machine={**MACHINE, "name": "a\nb\x1b[2J", "host": "\x9bc"}), None, A)
+    assert (host.name, host.hostname) == ("a b?[2J", "?c")
+
+
 def test_who_has_yet_to_answer_is_no_host_but_is_known_to_have_been_asked(hosts, client):
     client.hosts = {A: introduction("a")}
     assert list(hosts.look()) == []
