@@ -176,6 +176,18 @@ def test_a_host_of_a_machine_without_a_run_begins_one_and_the_next_of_it_does_no
     assert of(events, Over) == []
 
 
+def test_a_machine_whose_first_host_joins_late_has_its_run_then(performed, planned, client):
+    held = iter([None])
+    client.does = lambda errand, to: answer("two") if to == B else next(held, answer())
+    client.happens = [
+        lambda: client.hosts.update({B: introduction("b", "two")}),
+        *[lambda: None] * 3, lambda: client.coming.append("key-1"),
+    ]  # fmt: skip
+    kinds = {"machine-one": "one", "machine-two": "two"}
+    events = performed(begin=lambda host: planned(kinds[host.machine]))
+    assert Counter(each.host.id for each in of(events, Measured)) == {"a": 4, "b": 4}
+
+
 def test_a_run_that_cannot_be_planned_for_a_host_is_told_once_and_the_others_go_on(
     performed, planned, client
 ):
