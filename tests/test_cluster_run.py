@@ -15,12 +15,19 @@ from bench.cluster.part import Part, Sent
 from bench.cluster.queue import MOST_LOSSES
 from bench.cluster.run import Measured, Over, meet, perform
 from bench.error import UserError
+from bench.progress import missing
 
 A, B, C = "tcp://a:1", "tcp://b:1", "tcp://c:1"
 
 
 def willing(errand, address):
     return answer()
+
+
+def once(address, made, *, then=willing):
+    """Have a host do something else the first time, as hosts do from then on."""
+    first = iter([made])
+    return lambda errand, to: next(first, then(errand, to)) if to == address else then(errand, to)
 
 
 @pytest.fixture
@@ -54,7 +61,7 @@ def planned(tmp_path):
 def performed(hosts, digits):
     """Perform runs until they are over, or those that hosts begin once they are met; the events."""
 
-    def perform_all(*begun, begin=lambda host: None, patience=30.0):
+    def perform_all(*begun, begin=lambda hosts: None, patience=30.0):
         met = [] if begun else list(meet(hosts, patience))
         return met + list(perform(hosts, begun, begin, digits, patience))
 
@@ -166,14 +173,28 @@ def test_a_host_of_a_machine_without_a_run_begins_one_and_the_next_of_it_does_no
     client.hosts = {A: introduction("a"), B: introduction("b"), C: introduction("c", "two")}
     asked = []
 
-    def begin(host):
-        asked.append(host.machine)
-        return planned() if host.machine == "machine-one" else None
+    def begin(hosts):
+        asked.append([host.id for host in hosts])
+        return planned() if hosts[0].machine == "machine-one" else None
 
     events = performed(begin=begin)
-    assert asked == ["machine-one", "machine-two"]
+    assert asked == [["a", "b"], ["c"]]
     assert {each.host.id for each in of(events, Measured)} == {"a", "b"}
     assert of(events, Over) == []
+
+
+def test_a_worker_that_is_another_machine_on_a_host_with_a_worker_begins_no_run(
+    performed, planned, client
+):
+    """Two containers of one computer, of which one is given fewer cores."""
+    client.does = once(A, None)
+    client.happens = [
+        lambda: client.hosts.update({B: introduction("a", "two")}),
+        *[lambda: None] * 3, lambda: client.coming.append("key-1"),
+    ]  # fmt: skip
+    events = performed(begin=lambda hosts: planned() if hosts[0].address == A else 1 / 0)
+    assert len(of(events, Joined)) == 2
+    assert (len(of(events, Measured)), of(events, Over)) == (4, [])
 
 
 def test_a_machine_whose_first_host_joins_late_has_its_run_then(performed, planned, client):
@@ -184,7 +205,7 @@ def test_a_machine_whose_first_host_joins_late_has_its_run_then(performed, plann
         *[lambda: None] * 3, lambda: client.coming.append("key-1"),
     ]  # fmt: skip
     kinds = {"machine-one": "one", "machine-two": "two"}
-    events = performed(begin=lambda host: planned(kinds[host.machine]))
+    events = performed(begin=lambda hosts: planned(kinds[hosts[0].machine]))
     assert Counter(each.host.id for each in of(events, Measured)) == {"a": 4, "b": 4}
 
 
@@ -193,8 +214,8 @@ def test_a_run_that_cannot_be_planned_for_a_host_is_told_once_and_the_others_go_
 ):
     client.hosts = {A: introduction("a", "two"), B: introduction("b"), C: introduction("c", "two")}
 
-    def begin(host):
-        if host.machine == "machine-two":
+    def begin(hosts):
+        if hosts[0].machine == "machine-two":
             raise UserError("too few cores")
         return planned()
 
@@ -219,12 +240,6 @@ def test_a_host_that_joins_late_is_sent_what_is_left(performed, planned, client)
 
 
 # Hosts that are lost, and those that fail
-
-
-def once(address, made, *, then=willing):
-    """Have a host do something else the first time, as hosts do from then on."""
-    first = iter([made])
-    return lambda errand, to: next(first, then(errand, to)) if to == address else then(errand, to)
 
 
 def test_a_trial_that_fails_to_be_measured_is_anothers_and_its_host_is_sent_no_more(
@@ -391,6 +406,22 @@ def test_a_budget_that_is_spent_ends_a_run_when_what_was_sent_has_come_back(
     (over,) = of(performed((folder, plan)), Over)
     assert (over.left, over.reason) == (2, "the budget is spent")
     assert len(told(folder)) == 2
+
+
+def test_when_a_budget_is_spent_no_shorter_trial_follows(performed, planned, client):
+    def does(errand, to):
+        seconds = 10.0 if errand.trial.case.implementation == "pytorch" else 1.0
+        client.clock += seconds
+        return answer(wall_seconds=seconds)
+
+    client.does = does
+    folder, plan = planned(rounds={"sgd": 9}, budget=47.0)
+    (over,) = of(performed((folder, plan)), Over)
+    assert over.reason == "the budget is spent"
+    rest = missing(plan, store.read_records(folder))
+    assert rest == missing(plan, [])[-over.left :]
+    assert "jax" in {each.case.implementation for each in rest}  # which would have been in time
+    assert client.clock + 1 < 47 < client.clock + 10
 
 
 def test_the_rounds_that_a_precision_takes_are_sent_when_the_first_stage_is_measured(

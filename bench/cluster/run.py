@@ -140,12 +140,12 @@ class _Loop:
                 yield from self._lost(event)
 
     def _joined(self, host: Host) -> Iterator[Event]:
-        """Begin the run of a machine with its first host."""
-        if host.machine in self._parts:
+        """Begin the run of a machine with its first host that is sent to."""
+        found = [each for each in self._hosts.there.values() if each.machine == host.machine]
+        if host.machine in self._parts or not found:
             return
-        there = [each for each in self._hosts.there.values() if each.machine == host.machine]
         try:
-            begun = self._begin(there)
+            begun = self._begin(found)
         except UserError as error:
             begun = None
             yield Refused(host.address, str(error))
