@@ -101,10 +101,11 @@ def fault(record: Record) -> str | None:
         return f"an ok {record.kind} without all its numbers"
     if record.parity and record.parity.passed != (record.parity.error <= record.parity.tolerance):
         return "its parity contradicts itself"
-    return None if _is_time(record.started) else "began at no time"
+    return None if is_time(record.started) else "began at no time"
 
 
-def _is_time(text: str) -> bool:
+def is_time(text: str) -> bool:
+    """Tell whether a record may have begun then."""
     try:
         return 1970 <= dt.datetime.fromisoformat(text).year < 9999
     except ValueError:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from bench import (
     conditions,
@@ -21,7 +21,8 @@ from bench.child import Child, Place, recorded
 from bench.dataset import Dataset
 from bench.error import UserError
 from bench.launch import Outcome, launch
-from bench.result import Case, Environment, Trial
+from bench.lines import is_time
+from bench.result import Case, Environment, Status, Trial
 
 # What a child may say of itself, and nothing else: the rest of a record is its parent's.
 _REPORTED = (
@@ -65,6 +66,7 @@ class Left:
 
 # What the station adds to that; a record has no other values but those of whoever judges.
 _SEEN = ("status", "reason", "wall_seconds", "started", "conditions")
+_ENDS = tuple(status for status in get_args(Status) if status != "interrupted")
 
 
 class Station:
@@ -188,7 +190,8 @@ def file_fault(case: Case) -> str | None:
 def values_of(said: Mapping[str, Any]) -> dict[str, Any]:
     """Return of what somebody says a station left only what one may say; raises UserError."""
     found = {name: said[name] for name in (*_SEEN, *_REPORTED) if name in said}
-    if not {"status", "started"} <= found.keys():
+    begun = found.get("started")
+    if found.get("status") not in _ENDS or not (isinstance(begun, str) and is_time(begun)):
         raise UserError("what it sent of a trial has no status, or no beginning")
     return found
 

@@ -118,3 +118,24 @@ def test_what_a_child_needs_of_the_parents_environment_is_passed_on_and_no_more(
     found = recorded(Child())
     assert {name for name, value in found.items() if value == "<passed on>"} == set(needed)
     assert not found.keys() & set(others)
+
+
+def test_what_dask_sets_for_its_workers_does_not_reach_a_trial(monkeypatch):
+    """Its nanny gives every worker one thread and another way to free memory."""
+    nanny = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+             "MALLOC_TRIM_THRESHOLD_": "65536", "DASK_PARENT": "tcp://here:1"}  # fmt: skip
+    for name, value in nanny.items():
+        monkeypatch.setenv(name, value)
+    found = recorded(Child(threads=3))
+    assert {name: found.get(name) for name in nanny} == {
+        "OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3",
+        "MALLOC_TRIM_THRESHOLD_": None, "DASK_PARENT": None,
+    }  # fmt: skip
+
+
+def test_a_process_of_a_trial_has_none_of_what_dask_sets_for_its_workers(launched, monkeypatch):
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    code = ("import os\nassert 'MALLOC_TRIM_THRESHOLD_' not in os.environ\n"
+            "assert os.environ['OMP_NUM_THREADS'] == '2'\nTrainer = None\n")  # fmt: skip
+    assert launched(code, Child(threads=2, timeout=60), mode="probe").reason is None

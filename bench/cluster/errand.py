@@ -111,6 +111,10 @@ def _absolute(path: str) -> str:
     return os.path.abspath(idx.expanded(path))  # noqa: PTH100 - a link is kept: venvs are known by it
 
 
+# TypeError: of facts that JSON has not; RecursionError: of what is too deep.
+_NONE = (msgspec.MsgspecError, DamagedError, ValueError, TypeError, RecursionError)
+
+
 def decoded(data: bytes, kind: type[Sent]) -> Sent:
     """Read what was sent; raises UserError where it is nothing of this kind.
 
@@ -122,7 +126,7 @@ def decoded(data: bytes, kind: type[Sent]) -> Sent:
         if environment is not None:
             environments.check(environment)
             _refuse_another_id(environment)
-    except (msgspec.MsgspecError, DamagedError, ValueError) as error:
+    except _NONE as error:
         raise UserError(f"what it sent is no {kind.__name__}: {error}") from error
     return found
 

@@ -7,7 +7,7 @@ from bench.cluster import there
 from bench.cluster.client import GPU, RESOURCE, START, Arrived, Client
 from bench.cluster.errand import Introduction, Question, decoded, encoded
 from bench.environments import plain
-from bench.error import UserError
+from bench.error import UserError, one_line
 from bench.result import Environment
 
 
@@ -31,12 +31,12 @@ class Host:
     @property
     def name(self) -> str:
         """The machine's name, for people."""
-        return str(self.environment.machine.get("name"))
+        return one_line(str(self.environment.machine.get("name")))
 
     @property
     def hostname(self) -> str:
         """What its network calls it."""
-        return str(self.environment.machine.get("host"))
+        return one_line(str(self.environment.machine.get("host")))
 
     @property
     def cores(self) -> int:

@@ -1,7 +1,7 @@
 """The loop of who asks: trials go to hosts; what comes back is judged and kept as it comes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -140,12 +140,12 @@ class _Loop:
                 yield from self._lost(event)
 
     def _joined(self, host: Host) -> Iterator[Event]:
-        """Begin the run of a machine with its first host."""
-        if host.machine in self._parts:
+        """Begin the run of a machine with its first host that is sent to."""
+        found = [each for each in self._hosts.there.values() if each.machine == host.machine]
+        if host.machine in self._parts or not found:
             return
-        there = [each for each in self._hosts.there.values() if each.machine == host.machine]
         try:
-            begun = self._begin(there)
+            begun = self._begin(found)
         except UserError as error:
             begun = None
             yield Refused(host.address, str(error))
@@ -179,13 +179,14 @@ class _Loop:
             return
         part, sent = self._sent[arrived.key]
         try:
-            answer = _answer(arrived)
+            answer = _answer(arrived, sent.host)
         except UserError as error:
             yield from self._failed(sent.host, str(error))
             return
         del self._sent[arrived.key]
         part.measured(sent)
-        self._send(but=there.host())  # first, so that no other host waits for our judging
+        with suppress(LostError):  # the next look is told so too; what came back is kept before
+            self._send(but=there.host())  # first, so that no other host waits for our judging
         with self._undisturbing(part, sent):
             record = part.keep(sent, answer)
         yield self._measured(part, sent, record)
@@ -238,9 +239,11 @@ class _Loop:
         return Measured(record, total - left, total, sent.host)
 
 
-def _answer(arrived: Arrived) -> Answer:
-    """Return what a host answered; raises UserError where that is no answer."""
+def _answer(arrived: Arrived, host: Host) -> Answer:
+    """Return what a host answered; raises UserError where that is no answer of this host."""
     if arrived.failure is not None:
         raise UserError(arrived.failure)
     answer = decoded(arrived.data, Answer)
+    if answer.environment.machine.get("id") != host.machine:
+        raise UserError("it is another machine than it was; start its worker anew")
     return msgspec.structs.replace(answer, values=values_of(answer.values))

@@ -24,7 +24,7 @@ from bench.cluster.errand import (
 from bench.dataset import Dataset
 from bench.error import UserError, one_line
 from bench.result import Case, Environment
-from bench.station import Left, Station
+from bench.station import Left, Station, file_fault
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 # What Dask calls the callbacks of a worker by which others know that it is there.
@@ -155,7 +155,7 @@ def _looked_for(data: Data) -> Dataset:
 def _import(case: Case) -> None:
     """Import a framework once, unmeasured, so that the first trial reads no cold disk."""
     used = (*plan.distributions(case), case.interpreter or "") if case.framework else (case.module,)
-    if used not in _imported:
+    if used not in _imported and file_fault(case) is None:
         _imported.add(used)
         probe.framework(case)
 
