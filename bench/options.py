@@ -107,7 +107,7 @@ def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
     if changed:
         flags = " and ".join(_flag(field.name, field.default) for field in changed)
         raise UserError(f"--resume goes on with the plan of the run; leave out {flags}")
-    folder = output or _newest()
+    folder = output or newest()
     run = store.read_run(folder)
     trusted.check(run, given.implementations, given.pythons)
     return folder, run
@@ -116,11 +116,18 @@ def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
 _NAMED_AGAIN = {"implementations", "pythons"}
 
 
-def _newest() -> Path:
-    runs = sorted(RESULTS.glob("*/run.json"), key=lambda path: store.read_run(path.parent).created)
+def newest(*, collections: bool = False) -> Path:
+    """Return the folder of the newest run, or that of the collection which it is in.
+
+    collections: whether these are looked into. Raises UserError where there is none.
+    """
+    found = [path.parent for path in RESULTS.glob("*/run.json")]
+    if collections:
+        found += [path.parent for path in RESULTS.glob("*/*/run.json")]
+    runs = sorted(found, key=lambda folder: store.read_run(folder).created)
     if not runs:
         raise UserError(f"there is no run in {RESULTS}/ to resume; name its folder with --output")
-    return runs[-1].parent
+    return runs[-1] if runs[-1].parent == RESULTS else runs[-1].parent
 
 
 def _flag(name: str, default: object) -> str:

@@ -85,6 +85,10 @@ class Cluster:
         self.workers[name].kill()
         self.workers.pop(name).wait()
 
+    def freeze(self):
+        """Have the scheduler answer nobody, as on a computer that hangs."""
+        self._scheduler.send_signal(signal.SIGSTOP)
+
     def stop(self):
         """End the scheduler in the same way; its workers, which have no other, end too."""
         self._scheduler.kill()

@@ -7,7 +7,7 @@ from typing import Any
 from fixtures_records import MACHINE, environment
 
 from bench import machine
-from bench.cluster.client import Arrived, LostError
+from bench.cluster.client import Arrived, LostError, Worker
 from bench.cluster.errand import Answer, Data, Errand, Introduction, Question, Suite, encoded
 from bench.cluster.there import introduce
 
@@ -57,6 +57,7 @@ class Client:
     does: Any = None
     happens: list[Any] = field(default_factory=list)
     resources: dict[str, dict[str, float]] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
     sent: dict[str, Sent] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
     coming: deque[str] = field(default_factory=deque)
@@ -65,7 +66,8 @@ class Client:
 
     def workers(self):
         self._reach()
-        return {each: self.resources.get(each, {"bench": 1}) for each in self.hosts}
+        return {each: Worker(self.resources.get(each, {"bench": 1}), self.places.get(each, ""))
+                for each in self.hosts}  # fmt: skip
 
     def send(self, function, data, to, resources):
         self._reach()

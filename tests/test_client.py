@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from bench.cluster import there
-from bench.cluster.client import Arrived, Client, LostError, connected
+from bench.cluster.client import Arrived, Client, LostError, Worker, connected
 from bench.cluster.errand import Reply, encoded
 from bench.error import UserError
 
@@ -42,7 +42,14 @@ class Dask:
         self.address, self.how, self.status, self.closed = address, how, "running", False
         self.workers, self.futures, self.submitted, self.fault = {}, {}, {}, None
 
-    def scheduler_info(self, n_workers):
+    def sync(self, call, callback_timeout, **how):
+        return call(**how)
+
+    @property
+    def scheduler(self):
+        return self
+
+    def identity(self, n_workers):
         if self.fault:
             raise self.fault
         return {"workers": dict(list(self.workers.items())[: None if n_workers == -1 else 5])}
@@ -74,10 +81,12 @@ def sent(client, dask):
 
 
 def test_all_workers_are_seen_with_what_they_declare(client, dask):
-    dask.workers = {f"tcp://{n}:1": {"resources": {"bench": n}} for n in range(9)} | {"x": {}}
+    told = {"local_directory": "/tmp/worker-x"}
+    dask.workers = {f"tcp://{n}:1": {"resources": {"bench": n}} for n in range(9)} | {"x": told}
     found = client.workers()
     assert len(found) == 10
-    assert (found["tcp://7:1"], found["x"]) == ({"bench": 7}, {})
+    assert found["tcp://7:1"].resources == {"bench": 7}
+    assert found["x"] == Worker({}, "/tmp/worker-x")
 
 
 def test_what_is_sent_goes_to_one_worker_and_takes_its_resource_and_what_else_it_needs(
@@ -98,8 +107,8 @@ def test_what_ended_arrives_once_in_the_order_of_the_ends(client, dask):
     one, two = sent(client, dask), sent(client, dask)
     two.end("finished", encoded(Reply(b"second")))
     one.end("finished", encoded(Reply(failure="no room")))
-    assert client.arrived(0) == Arrived(two.key, b"second")
-    assert client.arrived(0) == Arrived(one.key, b"", "no room")
+    assert client.arrived(0) == Arrived(two.key, b"second", replied=True)
+    assert client.arrived(0) == Arrived(one.key, b"", "no room", replied=True)
     assert client.arrived(0) is None
 
 
@@ -107,7 +116,6 @@ def test_what_ended_arrives_once_in_the_order_of_the_ends(client, dask):
     ("status", "made", "failure"),
     [
         ("error", RuntimeError("worker\nrestarted"), "RuntimeError: worker restarted"),
-        ("cancelled", None, "it was cancelled"),
         ("finished", KeyError("gone"), "its result was lost: KeyError('gone')"),
         ("finished", TimeoutError("late"), "its result was lost: TimeoutError('late')"),
         ("finished", b"nonsense", "its result was lost: UserError('what it sent is no Reply: "),
@@ -154,9 +162,11 @@ def test_a_connection_that_breaks_meanwhile_is_a_scheduler_lost(client, dask, as
         ask(client)
 
 
-def test_what_is_cancelled_as_the_scheduler_goes_is_no_failure_of_a_host(client, dask):
+@pytest.mark.parametrize("status", ["closed", "running"])
+def test_what_is_cancelled_as_the_scheduler_goes_is_no_failure_of_a_host(client, dask, status):
+    """Whether or not it has connected again meanwhile."""
     future = sent(client, dask)
-    dask.status = "closed"
+    dask.status = status
     future.end("cancelled")
     with pytest.raises(LostError):
         client.arrived(0)

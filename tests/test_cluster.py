@@ -130,7 +130,7 @@ def test_hosts_are_lost_and_join_late_and_the_scheduler_stops_and_the_run_is_com
     assert (run.returncode, err) == (3, "")
     assert "host b left: its worker is gone" in out
     assert "host d joined" in out
-    assert "were not made: the scheduler is gone" in out
+    assert "were not made: the connection to the scheduler was lost" in out
     assert f"--resume --output lab --cluster {cluster.address} --implementation slow.py" in out
     before = {folder: (folder / "trials.jsonl").read_bytes() for folder in runs_of(lab)}
     assert len(before) == 2
@@ -143,13 +143,16 @@ def test_hosts_are_lost_and_join_late_and_the_scheduler_stops_and_the_run_is_com
     out, err = run.communicate(timeout=120)
     assert (run.returncode, err) == (0, "")
     assert out.count(" joined: ") == 2
+    reasons = {}
     for folder, kept in before.items():
         assert (folder / "trials.jsonl").read_bytes().startswith(kept)
         records, environments = assert_complete(folder)
-        lost = [each for each in records if each.status == "interrupted"]
-        if len({host_of(each, environments) for each in records}) > 1:
-            (first,) = [each for each in lost if host_of(each, environments) == "b"]
-            assert first.reason == "its worker is gone"
+        reasons[folder.name] = {(host_of(each, environments), each.reason)
+                                for each in records if each.status == "interrupted"}  # fmt: skip
+    assert sum(("b", "its worker is gone") in each for each in reasons.values()) == 1
+    hosts = {host_of(each, store.read_environments(folder))
+             for folder in before for each in store.read_records(folder)}  # fmt: skip
+    assert hosts == {"a", "b", "c", "d"}
     assert (lab / "report.md").exists()
     assert all((folder / "report.md").exists() for folder in before)
 
@@ -276,6 +279,27 @@ def test_ctrl_c_keeps_what_came_back_and_what_ran_is_made_again(cluster, asking,
     _, err = run.communicate(timeout=60)
     assert (run.returncode, err) == (0, "")
     assert_complete(tmp_path / "out")
+
+
+def test_a_scheduler_that_is_silent_is_lost_and_whoever_asks_can_be_interrupted(
+    cluster, asking, tmp_path
+):
+    cluster.join("a")
+    (tmp_path / "hang-host-a").touch()
+    asked = (*TRAINED, "--rounds=2", f"--cluster={cluster.address}", "--wait=40s")
+    runs = [asking(*asked, f"--output={name}") for name in ("out", "other")]
+    until(lambda: (tmp_path / "hangs-host-a").exists() or runs[0].poll() is not None)
+    cluster.freeze()
+    third = asking(*asked, "--output=third")
+    runs[0].send_signal(signal.SIGINT)
+    _, err = runs[0].communicate(timeout=60)
+    assert (runs[0].returncode, err) == (130, "")
+    _, err = runs[1].communicate(timeout=60)
+    assert runs[1].returncode in {2, 3}  # before it had planned, or after
+    assert err.count("\n") == (runs[1].returncode == 2)
+    _, err = third.communicate(timeout=60)
+    silent = "no scheduler answers there (it takes connections and is silent); start one"
+    assert (third.returncode, silent in err, err.count("\n")) == (2, True, 1)
 
 
 def test_without_hosts_without_a_scheduler_and_without_dask_one_line_says_what_to_do(

@@ -4,16 +4,17 @@ from collections import Counter, defaultdict
 
 import pytest
 from fixtures_hosts import QUESTION, STARTED, Client, answer, decode, introduction, placed
-from fixtures_records import case, ok
+from fixtures_records import MACHINE, case, ok
 from fixtures_records import run as a_run
 
 from bench import progress, stop, store
+from bench.cluster import hosts as hosts_module
 from bench.cluster import run, there
+from bench.cluster.campaign import Campaign, Sent
 from bench.cluster.errand import Answer
-from bench.cluster.hosts import Gone, Host, Hosts, Joined, Refused
-from bench.cluster.part import Part, Sent
+from bench.cluster.hosts import Gone, Host, Hosts, Joined, Refused, meet
 from bench.cluster.queue import MOST_LOSSES
-from bench.cluster.run import Measured, Over, meet, perform
+from bench.cluster.run import Measured, Over, Spent, perform
 from bench.error import UserError
 from bench.progress import missing
 
@@ -33,7 +34,7 @@ def once(address, made, *, then=willing):
 @pytest.fixture
 def client(monkeypatch, tmp_path):
     made = Client({A: introduction("a")}, willing)
-    for module in (run, progress):
+    for module in (run, progress, hosts_module):
         monkeypatch.setattr(module, "now", lambda: made.clock)
     return made
 
@@ -126,12 +127,45 @@ def test_a_host_is_sent_one_trial_at_a_time_and_a_round_is_of_one_host(performed
 def test_the_next_trial_is_sent_before_what_came_back_is_judged(
     performed, planned, client, monkeypatch
 ):
-    sent, keep = [], Part.keep
+    sent, keep = [], Campaign.keep
     monkeypatch.setattr(
-        Part, "keep", lambda *args: sent.append(len(client.errands())) or keep(*args)
+        Campaign, "keep", lambda *args: sent.append(len(client.errands())) or keep(*args)
     )
     performed(planned())
     assert sent == [2, 3, 4, 4]
+
+
+def test_who_asks_on_a_host_judges_when_nothing_of_ours_is_measured_there(
+    performed, planned, client, monkeypatch
+):
+    """Its trial takes until nothing else comes; what came back meanwhile is judged then, once."""
+    monkeypatch.setattr(there, "host", lambda: "a")
+    client.hosts = {A: introduction("a"), B: introduction("b")}
+    measuring, judged, keep = [], [], Campaign.keep
+
+    def does(errand, address):
+        if address == B:
+            return answer()
+        if errand.trial.id in measuring:
+            measuring.remove(errand.trial.id)
+            return answer()
+        measuring.append(errand.trial.id)
+        key = [key for key, each in client.sent.items() if each.to == A][-1]
+        client.happens.append(lambda: client.coming.append(key))
+        return None
+
+    def kept(part, sent, left):
+        judged.append((sent.host.address, list(measuring)))
+        return keep(part, sent, left)
+
+    monkeypatch.setattr(Campaign, "keep", kept)
+    client.does = does
+    folder, plan = planned(rounds={"sgd": 4})
+    performed((folder, plan))
+    records = store.read_records(folder)
+    assert len({each.trial for each in records}) == len(records) == len(judged) == 8
+    assert {host for host, _ in judged} == {A, B}
+    assert [busy for _, busy in judged if busy] == []
 
 
 def test_only_what_needs_a_gpu_takes_the_one_that_a_worker_declares_as_it_calls_it(
@@ -220,7 +254,9 @@ def test_a_run_that_cannot_be_planned_for_a_host_is_told_once_and_the_others_go_
         return planned()
 
     events = performed(begin=begin)
-    assert of(events, Refused) == [Refused(A, "too few cores")]
+    first, second = of(events, Refused)
+    assert first == Refused(A, "too few cores")
+    assert second == Refused(C, f"this run is not measured on its machine, {MACHINE['name']}")
     assert len(of(events, Measured)) == 4
 
 
@@ -375,9 +411,9 @@ def test_without_a_scheduler_what_came_back_is_kept_and_of_the_rest_it_is_told_w
     client.happens = [client.end]
     events = performed((folder, plan))
     (over,) = of(events, Over)
-    assert (over.left, over.reason) == (2, "the scheduler is gone")
+    assert (over.left, over.reason) == (2, "the connection to the scheduler was lost")
     assert [status for _, status in told(folder)] == ["unavailable"] * 2 + ["interrupted"]
-    assert store.read_records(folder)[-1].reason == "the scheduler is gone"
+    assert store.read_records(folder)[-1].reason == "the connection to the scheduler was lost"
 
 
 def test_what_came_back_as_the_scheduler_went_is_kept_though_nothing_can_be_sent_any_more(
@@ -390,7 +426,7 @@ def test_what_came_back_as_the_scheduler_went_is_kept_though_nothing_can_be_sent
     client.does = does
     folder, plan = planned()
     (over,) = of(performed((folder, plan)), Over)
-    assert (over.left, over.reason) == (3, "the scheduler is gone")
+    assert (over.left, over.reason) == (3, "the connection to the scheduler was lost")
     assert [status for _, status in told(folder)] == ["unavailable"]
 
 
@@ -403,8 +439,7 @@ def test_a_budget_that_is_spent_ends_a_run_when_what_was_sent_has_come_back(
 
     client.does = does
     folder, plan = planned(cases=(case(samples=1440),), rounds={"sgd": 4}, budget=25.0)
-    (over,) = of(performed((folder, plan)), Over)
-    assert (over.left, over.reason) == (2, "the budget is spent")
+    assert of(performed((folder, plan)), Spent) == [Spent(2)]
     assert len(told(folder)) == 2
 
 
@@ -416,10 +451,9 @@ def test_when_a_budget_is_spent_no_shorter_trial_follows(performed, planned, cli
 
     client.does = does
     folder, plan = planned(rounds={"sgd": 9}, budget=47.0)
-    (over,) = of(performed((folder, plan)), Over)
-    assert over.reason == "the budget is spent"
+    (spent,) = of(performed((folder, plan)), Spent)
     rest = missing(plan, store.read_records(folder))
-    assert rest == missing(plan, [])[-over.left :]
+    assert rest == missing(plan, [])[-spent.left :]
     assert "jax" in {each.case.implementation for each in rest}  # which would have been in time
     assert client.clock + 1 < 47 < client.clock + 10
 
@@ -555,7 +589,7 @@ def test_params_that_cannot_be_read_are_a_failed_trial_and_not_kept(
 def test_params_of_more_bytes_than_any_have_are_not_read(planned, digits, monkeypatch):
     monkeypatch.setattr(run.there.arrays.read, "__defaults__", (1000,))
     folder, plan = planned()
-    part = Part(folder, plan, digits)
+    part = Campaign(folder, plan, digits)
     host = Host("a", placed(), None, A)
     sent = Sent(host, part.take(host), STARTED)
     values = {**answer().values, "status": "ok", "epoch_seconds": [0.5], "epoch_cpu_seconds": [0.5]}

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from fixtures_fuzz import BINARY, damaged
-from fixtures_hosts import DATA, QUESTION, STARTED, SUITE, answer, introduction, placed
+from fixtures_hosts import QUESTION, STARTED, SUITE, answer, introduction, placed
 from fixtures_records import case, run
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,19 +46,19 @@ def test_what_is_sent_comes_back_the_same(sent):
 def test_an_errand_has_its_trial_as_it_is_and_what_it_shares_with_the_others():
     planned = run(case(), timeout=7.0, memory_limit=2**30, machine="machine-one")
     trial = Trial("r1-x", "trial", 1, case(), slowdown=Slowdown(0.5, 2))
-    found = decoded(errand(trial, planned, DATA), Errand)
+    found = decoded(errand(trial, planned, QUESTION), Errand)
     assert found.trial == trial
     assert (found.shared.run, found.shared.seed) == ("a run", 42)
     assert (found.shared.timeout, found.shared.memory_limit) == (7.0, 2**30)
-    assert found.shared.data == DATA
+    assert found.shared.question == QUESTION
 
 
 def test_only_a_probe_is_told_the_cases_whose_ceilings_it_probes():
     swept = case(batch_size=96)
     planned = run(case(), sweep=(swept,), ceilings=plan.ceilings([case()]))
     probe, *_, trial = plan.trials(planned)
-    assert decoded(errand(probe, planned, DATA), Errand).shared.peers == (case(), swept)
-    assert decoded(errand(trial, planned, DATA), Errand).shared.peers == ()
+    assert decoded(errand(probe, planned, QUESTION), Errand).shared.peers == (case(), swept)
+    assert decoded(errand(trial, planned, QUESTION), Errand).shared.peers == ()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_lies_in_a_file_is_named_by_its_whole_path_and_a_program_by_its_nam
     monkeypatch.chdir(tmp_path)
     places = {"here": tmp_path, "up": tmp_path.parent, "home": Path.home()}
     trial = Trial("r1-x", "trial", 1, case(file=named, interpreter=named))
-    found = decoded(errand(trial, run(case()), DATA), Errand).trial.case
+    found = decoded(errand(trial, run(case()), QUESTION), Errand).trial.case
     expected = sent and sent.format(**places)
     assert (found.file, found.interpreter) == (expected, expected)
 
@@ -84,7 +84,7 @@ def test_the_python_of_an_environment_is_sent_as_the_link_that_it_is(tmp_path):
     (tmp_path / "python").symlink_to("/usr/bin/env")
     named = str(tmp_path / "python")
     trial = Trial("r1-x", "trial", 1, case(interpreter=named))
-    assert decoded(errand(trial, run(case()), DATA), Errand).trial.case.interpreter == named
+    assert decoded(errand(trial, run(case()), QUESTION), Errand).trial.case.interpreter == named
 
 
 @pytest.mark.parametrize("asked", [None, "digits", "nowhere"])
@@ -165,7 +165,7 @@ def test_bytes_that_nobody_meant_are_read_or_refused(data, kind):
     read_or_refused(data, kind)
 
 
-ERRAND = errand(Trial("r1-x", "trial", 1, case()), run(case()), DATA)
+ERRAND = errand(Trial("r1-x", "trial", 1, case()), run(case()), QUESTION)
 MESSAGES = [ERRAND, *map(encoded, SENT)]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.binary()

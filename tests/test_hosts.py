@@ -58,7 +58,7 @@ def test_what_a_host_calls_itself_is_a_line_that_a_terminal_only_shows():
 def test_who_has_yet_to_answer_is_no_host_but_is_known_to_have_been_asked(hosts, client):
     client.hosts = {A: introduction("a")}
     assert list(hosts.look()) == []
-    assert (hosts.asked, hosts.there) == (True, {})
+    assert (hosts.asked, hosts.there) == (["tcp://a:1"], {})
     assert isinstance(hosts.introduced(client.arrived(1)), Joined)
     assert not hosts.asked
 
@@ -85,7 +85,7 @@ def test_a_worker_that_goes_before_it_has_said_who_it_is_was_never_there(hosts, 
     assert list(hosts.look()) == []
     client.hosts = {}
     assert list(hosts.look()) == []
-    assert (hosts.asked, client.forgotten) == (False, ["key-0"])
+    assert (hosts.asked, client.forgotten) == ([], ["key-0"])
 
 
 def test_a_worker_that_comes_again_is_asked_again(hosts, client):
@@ -95,6 +95,33 @@ def test_a_worker_that_comes_again_is_asked_again(hosts, client):
     assert looked(hosts) == []  # who was refused does not leave
     client.hosts = {A: introduction("a")}
     assert [type(each) for each in looked(hosts)] == [Joined]
+
+
+def test_another_worker_at_the_same_address_has_yet_to_say_who_it_is(hosts, client):
+    """Between two looks one may end and another begin at its port, on a host of another kind."""
+    client.hosts, client.places = {A: introduction("a")}, {A: "one"}
+    looked(hosts)
+    first = hosts.there["a"]
+    client.hosts, client.places = {A: introduction("b", "two")}, {A: "two"}
+    gone, joined = looked(hosts)
+    assert gone == Gone(first, "its worker is gone")
+    assert (joined.host.id, joined.host.machine) == ("b", "machine-two")
+
+
+def test_hosts_of_one_machine_have_the_same_versions_of_what_decides_a_time(hosts, client):
+    def said(host, kind="one", **distributions):
+        where = placed(kind, software={"python": "3.13.1", "distributions": distributions})
+        return introduction(host, environment=where)
+
+    client.hosts = {A: said("a", numpy="2.4.6", click="1")}
+    looked(hosts)
+    client.hosts[B] = said("b", numpy="1.0.0", click="1")
+    (refused,) = looked(hosts)
+    differ = "(numpy 2.4.6 → 1.0.0); install the same"
+    assert refused.reason == f"its software is not that of host one, the same machine {differ}"
+    client.hosts["tcp://c:1"] = said("c", numpy="2.4.6", click="2")  # which decides none
+    client.hosts["tcp://d:1"] = said("d", "two", numpy="1.0.0")
+    assert [type(each) for each in looked(hosts)] == [Joined, Joined]
 
 
 def test_a_worker_that_does_not_offer_itself_is_not_asked(hosts, client):

@@ -96,7 +96,7 @@ def test_a_second_signal_ends_the_run_at_once(hanging, tmp_path, first, second):
 # one has ended, and is being judged and written.
 STRUCK = """
 import os, signal
-from bench import durable, judge, runner
+from bench import durable, judge, runner, station
 real = {owner}.{name}
 def struck(*given, **named):
     {owner}.{name} = real  # once

@@ -12,6 +12,7 @@ from fixtures_records import run as a_run
 
 from bench import arrays, dataset, machine, store
 from bench.cluster import there
+from bench.cluster.campaign import Campaign, Sent
 from bench.cluster.errand import (
     Answer,
     Data,
@@ -25,7 +26,6 @@ from bench.cluster.errand import (
     errand,
 )
 from bench.cluster.hosts import Host
-from bench.cluster.part import Part, Sent
 from bench.error import UserError
 from bench.result import Trial
 from bench.runner import Runner
@@ -63,6 +63,11 @@ def introduced(data, suite=None):
     reply = decoded(there.introduce(asked), Reply)
     assert reply.failure is None
     return decoded(reply.data, Introduction)
+
+
+def asking(data):
+    """Return what a host of this suite is asked, of these data."""
+    return Question(there.suite(), data)
 
 
 # Who it is
@@ -103,8 +108,12 @@ def test_data_that_are_prepared_are_looked_for_nowhere_else(digits, monkeypatch)
 
 
 def test_data_are_unpacked_while_nothing_is_measured(digits, locked, monkeypatch):
-    seen, found = [], there.found
-    monkeypatch.setattr(there, "found", lambda data: seen.append(locked[-1]) or found(data))
+    """Of those that are there already nobody has to be waited for."""
+    introduced(data_of(digits, "digits"))
+    assert locked == []
+    monkeypatch.setattr(there.dataset, "prepared", lambda sha256: None)
+    seen, find = [], there.dataset.find
+    monkeypatch.setattr(there.dataset, "find", lambda data: seen.append(locked[-1]) or find(data))
     introduced(data_of(digits, "digits"))
     assert (seen, locked) == ([True], [True, False])
 
@@ -159,7 +168,7 @@ def asked(case, digits, **changes):
     """Return a trial of a case, and its errand."""
     trial = Trial("r1-x", "trial", 1, case)
     planned = a_run(case, data="digits", timeout=60.0, machine=machine.describe()["id"], **changes)
-    return trial, planned, errand(trial, planned, data_of(digits, "digits"))
+    return trial, planned, errand(trial, planned, asking(data_of(digits, "digits")))
 
 
 def measured(data):
@@ -178,7 +187,7 @@ def test_a_trial_leaves_there_what_it_leaves_here(make_case, digits, tmp_path):
     here = Runner(tmp_path / "here", planned, digits).measure(trial)
     host = Host("a", answer.environment, None, "tcp://a:1")
     sent = Sent(host, trial, answer.values["started"])
-    part = Part(tmp_path / "there", planned, digits)
+    part = Campaign(tmp_path / "there", planned, digits)
     found = part.keep(sent, answer)
     assert (found.status, found.reason) == ("ok", None)
     assert found.parity.passed
@@ -213,9 +222,9 @@ def test_a_file_that_is_another_there_is_neither_imported_nor_measured(make_case
     own.write_text(f"from pathlib import Path\nPath({str(mark)!r}).touch()\nclass Trainer: ...\n")
     case = make_case(implementation="mine", module="mine", framework="", file=str(own),
                      sha256="0" * 64)  # fmt: skip
-    answer = measured(asked(case, digits)[2])
-    assert (answer.values["status"], mark.exists()) == ("failed", False)
-    assert answer.values["reason"] == f"{own} has changed since the run was planned"
+    reply = decoded(there.measure(asked(case, digits)[2]), Reply)
+    assert reply.failure == f"{own} has changed since the run was planned; copy it there"
+    assert not mark.exists()
 
 
 def test_a_framework_is_imported_once_unmeasured_for_each_backend_and_python(
@@ -248,7 +257,7 @@ def test_what_trials_of_a_run_share_is_found_out_once(make_case, digits, monkeyp
 
 def test_data_that_have_changed_since_the_host_joined_fail_what_it_is_sent(make_case, digits):
     trial, planned, _ = asked(make_case(), digits)
-    sent = errand(trial, planned, Data("digits", {"digits": "0" * 64}))
+    sent = errand(trial, planned, asking(Data("digits", {"digits": "0" * 64})))
     failure = decoded(there.measure(sent), Reply).failure
     assert failure.startswith("its data differ from the caller's in ")
 

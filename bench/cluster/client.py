@@ -3,9 +3,10 @@
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from bench.cluster.errand import Reply, decoded
@@ -15,6 +16,7 @@ from bench.error import UserError, one_line
 RESOURCE, GPU = "bench", "GPU"
 START = 'dask worker SCHEDULER --nthreads 1 --no-nanny --resources "bench=1"'
 _CONNECT_SECONDS = 10
+_ANSWER_SECONDS = 10
 _GATHER_SECONDS = 60
 
 
@@ -23,12 +25,24 @@ class LostError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Worker:
+    """What a worker declares, and where it works: no other process has the same place."""
+
+    resources: Mapping[str, float]
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Arrived:
-    """What came back of one thing that was sent; ``failure`` says why nothing did."""
+    """What came back of one thing that was sent; ``failure`` says why nothing did.
+
+    replied: it was our function that said so, not Dask.
+    """
 
     key: str
     data: bytes = b""
     failure: str | None = None
+    replied: bool = False
 
 
 class Client:
@@ -42,11 +56,14 @@ class Client:
         self._futures: dict[str, Any] = {}
         self._ended: SimpleQueue[Any] = SimpleQueue()
 
-    def workers(self) -> dict[str, Mapping[str, float]]:
-        """Return the workers' addresses, and what resources each declares."""
+    def workers(self) -> dict[str, Worker]:
+        """Return the workers by their addresses."""
         with self._reaching():
-            found = self._client.scheduler_info(n_workers=-1)["workers"]
-            return {address: each.get("resources", {}) for address, each in found.items()}
+            found = self._client.sync(
+                self._client.scheduler.identity, n_workers=-1, callback_timeout=_ANSWER_SECONDS
+            )["workers"]
+        return {address: Worker(each.get("resources", {}), str(each.get("local_directory")))
+                for address, each in found.items()}  # fmt: skip
 
     def send(
         self, function: Callable[[bytes], bytes], data: bytes, to: str, resources: Iterable[str]
@@ -71,6 +88,8 @@ class Client:
                 return None
             if future.status == "finished":
                 return self._result(future)
+            if future.status == "cancelled":  # all are when the connection breaks
+                raise LostError
             return Arrived(future.key, failure=one_line(_why(future)))
 
     def _result(self, future: Any) -> Arrived:
@@ -79,7 +98,7 @@ class Client:
             reply = decoded(future.result(timeout=_GATHER_SECONDS), Reply)
         except Exception as error:  # noqa: BLE001 - whatever Dask raises, the result is not here
             return Arrived(future.key, failure=one_line(f"its result was lost: {error!r}"))
-        return Arrived(future.key, reply.data, reply.failure)
+        return Arrived(future.key, reply.data, reply.failure, replied=True)
 
     def forget(self, key: str) -> None:
         """Want no more of what was sent; what already runs goes on to its end."""
@@ -98,8 +117,6 @@ class Client:
 
 
 def _why(future: Any) -> str:
-    if future.status == "cancelled":
-        return "it was cancelled"
     error = future.exception(timeout=_GATHER_SECONDS)  # Dask's own: ours reply
     return f"{type(error).__name__}: {error}"
 
@@ -115,16 +132,37 @@ def connected(address: str) -> Iterator[Client]:
         ) from error
     # It tells of every worker and connection that is lost, in many lines; we do so in one.
     logging.disable(logging.CRITICAL)
-    try:
-        client = distributed.Client(
+    client = _answering(
+        address,
+        lambda: distributed.Client(
             address, timeout=_CONNECT_SECONDS, set_as_default=False, name="softmax-bench"
-        )
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"--cluster {address}: no scheduler answers there ({one_line(str(error))}); start one: "
-            "dask scheduler"
-        ) from error
+        ),
+    )
     try:
         yield Client(client)
     finally:
-        client.close(timeout=1)
+        with suppress(TimeoutError):
+            client.close(timeout=1)
+
+
+def _answering(address: str, connect: Callable[[], Any]) -> Any:
+    """Connect in a thread: where a scheduler takes the connection and is silent, it never ends."""
+    made: SimpleQueue[Any] = SimpleQueue()
+
+    def attempt() -> None:
+        try:
+            made.put(connect())
+        except (OSError, ValueError) as error:
+            made.put(error)
+
+    Thread(target=attempt, daemon=True).start()
+    try:
+        found = made.get(timeout=2 * _CONNECT_SECONDS)
+    except Empty:
+        found = TimeoutError("it takes connections and is silent")
+    if isinstance(found, Exception):
+        raise UserError(
+            f"--cluster {address}: no scheduler answers there ({one_line(str(found))}); start one: "
+            "dask scheduler"
+        ) from found
+    return found

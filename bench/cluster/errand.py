@@ -2,16 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from bench import environments, idx, machine
+from bench import arrays, environments, idx, machine
 from bench.dataset import Dataset
 from bench.error import UserError
 from bench.result import Case, Count, Environment, Run, Seconds, Trial
 from bench.strict import DamagedError
 
+HandedOver = Annotated[bytes, msgspec.Meta(max_length=arrays.MOST)]
 Sent = TypeVar("Sent", bound=msgspec.Struct)
 
 
@@ -21,6 +22,10 @@ class Suite(msgspec.Struct, frozen=True):
     version: str
     commit: str
     code: str
+
+    def same(self, other: "Suite") -> bool:
+        """Tell whether two would do the same; a copy that was installed knows no commit."""
+        return (self.version, self.code) == (other.version, other.code)
 
     def __str__(self) -> str:
         commit = f", commit {self.commit[:7]}" if self.commit else ""
@@ -69,7 +74,7 @@ class Shared(msgspec.Struct, frozen=True):
     seed: int
     timeout: Seconds
     memory_limit: Count | None
-    data: Data
+    question: Question
     peers: tuple[Case, ...] = ()
 
 
@@ -86,14 +91,14 @@ class Answer(msgspec.Struct, frozen=True):
     environment: Environment
     values: dict[str, Any]
     stderr_tail: str = ""
-    params: bytes | None = None
-    labels: bytes | None = None
+    params: HandedOver | None = None
+    labels: HandedOver | None = None
 
 
-def errand(trial: Trial, run: Run, data: Data) -> bytes:
+def errand(trial: Trial, run: Run, question: Question) -> bytes:
     """Make an errand of a trial of a run; what lies in files is named by its whole path."""
     peers = (*run.cases, *run.sweep) if trial.kind == "ceiling" else ()
-    shared = Shared(run.run, run.seed, run.timeout, run.memory_limit, data, peers)
+    shared = Shared(run.run, run.seed, run.timeout, run.memory_limit, question, peers)
     case = msgspec.structs.replace(
         trial.case, file=_whole(trial.case.file), interpreter=_whole(trial.case.interpreter)
     )

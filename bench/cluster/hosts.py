@@ -1,14 +1,22 @@
 """The hosts of a cluster: workers by the computer that they run on, once they may be trusted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench import stop
 from bench.cluster import there
-from bench.cluster.client import GPU, RESOURCE, START, Arrived, Client
+from bench.cluster.client import GPU, RESOURCE, START, Arrived, Client, Worker
 from bench.cluster.errand import Introduction, Question, decoded, encoded
 from bench.environments import plain
 from bench.error import UserError, one_line
+from bench.measure import now
+from bench.plan import distributions
 from bench.result import Environment
+from bench.software import BELOW, changes, versions
+from implementations import IMPLEMENTATIONS
+
+# Between two looks at who is connected, and the longest wait for what comes back.
+LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,8 @@ class Hosts:
 
     client: Client
     question: Question
+    _seen: dict[str, Worker] = field(default_factory=dict)
     _workers: dict[str, Host | None] = field(default_factory=dict)
-    _gpus: dict[str, str | None] = field(default_factory=dict)
     _asked: dict[str, str] = field(default_factory=dict)  # addresses by the key of the question
 
     @property
@@ -88,22 +96,24 @@ class Hosts:
         return found
 
     @property
-    def asked(self) -> bool:
-        """Tell whether a worker has yet to say who it is."""
-        return bool(self._asked)
+    def asked(self) -> Sequence[str]:
+        """The workers that have yet to say who they are."""
+        return list(self._asked.values())
 
     def look(self) -> Iterator[Refused | Gone]:
         """See who came and who went; those who came are asked. Raises LostError."""
-        found = self.client.workers()
-        for address in self._gpus.keys() - found.keys():
+        with stop.allowed():
+            found = self.client.workers()
+        # Another at the same address is another worker, which has yet to say who it is.
+        stayed = {each for each, worker in self._seen.items() if found.get(each) == worker}
+        for address in sorted(self._seen.keys() - stayed):
             yield from self._went(address)
-        for address in sorted(found.keys() - self._gpus.keys()):
+        for address in sorted(found.keys() - stayed):
             yield from self._came(address, found[address])
 
-    def _came(self, address: str, resources: Mapping[str, float]) -> Iterator[Refused]:
-        gpus = (name for name in (GPU, GPU.lower()) if resources.get(name, 0) >= 1)
-        self._gpus[address] = next(gpus, None)
-        if resources.get(RESOURCE, 0) < 1:
+    def _came(self, address: str, worker: Worker) -> Iterator[Refused]:
+        self._seen[address] = worker
+        if worker.resources.get(RESOURCE, 0) < 1:
             self._workers[address] = None
             yield Refused(address, f"it declares no resource {RESOURCE}=1; start it so: {START}")
             return
@@ -112,7 +122,7 @@ class Hosts:
 
     def _went(self, address: str) -> Iterator[Gone]:
         host = self._workers.pop(address, None)
-        del self._gpus[address]
+        del self._seen[address]
         for key in [key for key, of in self._asked.items() if of == address]:
             self.client.forget(key)
             del self._asked[key]
@@ -134,24 +144,73 @@ class Hosts:
 
     def _host(self, address: str, arrived: Arrived) -> Host:
         if arrived.failure is not None:
+            hint = f"install softmax-bench {self.question.suite} there"
             raise UserError(
-                f"it does not answer as this suite ({arrived.failure}); install softmax-bench "
-                f"{self.question.suite} there"
-            )
+                arrived.failure if arrived.replied
+                else f"it does not answer as this suite ({arrived.failure}); {hint}"
+            )  # fmt: skip
         said = decoded(arrived.data, Introduction)
-        if said.suite != self.question.suite:
+        if not said.suite.same(self.question.suite):
             raise UserError(
                 f"it has softmax-bench {said.suite}, and here is {self.question.suite}; install "
                 "the same on both"
             )
         if said.environment is None:
             raise UserError(said.fault or "it does not say what it is")
-        host = Host(said.host, said.environment, self._gpus[address], address)
+        declared = self._seen[address].resources
+        gpu = next((name for name in (GPU, GPU.lower()) if declared.get(name, 0) >= 1), None)
+        host = Host(said.host, said.environment, gpu, address)
         if not (plain(host.machine) and host.cores > 0):
             raise UserError("it does not say which machine it is")
+        self._refuse_other_software(host)
         return host
+
+    def _refuse_other_software(self, host: Host) -> None:
+        """Raise UserError where a host of a machine would measure other versions than the first."""
+        for first in self.there.values():
+            if first.machine != host.machine:
+                continue
+            ours, its = (_software(each.environment) for each in (first, host))
+            if differ := changes(ours, its):
+                raise UserError(
+                    f"its software is not that of host {first.hostname}, the same machine "
+                    f"({'; '.join(differ)}); install the same"
+                )
 
     def distrust(self, host: Host, reason: str) -> Gone:
         """Send no more to a host's worker: what it was sent it could not do."""
         self._workers[host.address] = None
         return Gone(host, reason)
+
+
+def meet(hosts: Hosts, patience: float) -> Iterator[Joined | Refused | Gone]:
+    """Wait until a host has joined and nobody has yet to say who it is, so many seconds at most.
+
+    Raises UserError where none has joined by then, LostError where the scheduler is gone.
+    """
+    end = now() + patience
+    while not hosts.there or hosts.asked:
+        yield from hosts.look()
+        if now() > end:
+            break
+        if arrived := hosts.client.arrived(min(LOOK_SECONDS, patience)):
+            yield from filter(None, [hosts.introduced(arrived)])
+    if not hosts.there:
+        raise UserError(
+            f"no host that can measure joined within {patience:g} s{_silent(hosts)}; "
+            "start workers, or raise --wait"
+        )
+
+
+def _silent(hosts: Hosts) -> str:
+    """Name the workers that have yet to answer, if any."""
+    if not hosts.asked:
+        return ""
+    return f" ({', '.join(hosts.asked)} did not answer: unpacking data, or measuring)"
+
+
+def _software(environment: Environment) -> Mapping[str, str]:
+    """Return the versions of what decides a time: the frameworks, and what they all run on."""
+    frameworks = {name for one in IMPLEMENTATIONS for name in distributions(one)}
+    found = versions([environment])
+    return {name: found[name] for name in ({*BELOW} - {"suite"} | frameworks) & found.keys()}

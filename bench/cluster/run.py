@@ -1,7 +1,7 @@
 """The loop of who asks: trials go to hosts; what comes back is judged and kept as it comes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -10,18 +10,16 @@ import msgspec
 
 from bench import lock, moment, stop
 from bench.cluster import there
+from bench.cluster.campaign import Campaign, Sent
 from bench.cluster.client import Arrived, LostError
-from bench.cluster.errand import Answer, data_of, decoded, errand
-from bench.cluster.hosts import Gone, Host, Hosts, Joined, Refused
-from bench.cluster.part import Part, Sent
+from bench.cluster.errand import Answer, decoded, errand
+from bench.cluster.hosts import LOOK_SECONDS, Gone, Host, Hosts, Joined, Refused
 from bench.dataset import Dataset
 from bench.error import UserError
 from bench.measure import now
 from bench.result import Record, Run, Trial
+from bench.run import Spent
 from bench.station import values_of
-
-# Between two looks at who is connected, and the longest wait for what comes back.
-_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +41,10 @@ class Over:
     reason: str
 
 
-Event = Joined | Refused | Gone | Measured | Over
+Event = Joined | Refused | Gone | Measured | Spent | Over
 # A run's folder and its plan; what begins one for a machine, with the hosts of it that are there.
 Begun = tuple[Path, Run]
 Begin = Callable[[Sequence[Host]], Begun | None]
-
-
-def meet(hosts: Hosts, patience: float) -> Iterator[Joined | Refused | Gone]:
-    """Wait until a host has joined and nobody has yet to say who it is, so many seconds at most.
-
-    Raises UserError where none has joined by then, LostError where the scheduler is gone.
-    """
-    end = now() + patience
-    while not hosts.there or hosts.asked:
-        yield from hosts.look()
-        if now() > end:
-            break
-        if arrived := hosts.client.arrived(min(_LOOK_SECONDS, patience)):
-            yield from filter(None, [hosts.introduced(arrived)])
-    if not hosts.there:
-        raise UserError(
-            f"no host that can measure joined within {patience:g} s; start workers, or raise --wait"
-        )
 
 
 def perform(
@@ -88,50 +68,52 @@ class _Loop:
     def __init__(self, hosts: Hosts, begin: Begin, data: Dataset, folders: ExitStack) -> None:
         self._client, self._hosts, self._begin = hosts.client, hosts, begin
         self._data, self._folders = data, folders
-        self._parts: dict[str, Part | None] = {}
-        self._sent: dict[str, tuple[Part, Sent]] = {}
+        self._campaigns: dict[str, Campaign | None] = {}
+        self._sent: dict[str, tuple[Campaign, Sent]] = {}
+        self._unjudged: list[tuple[Campaign, Sent, Answer]] = []
 
     def add(self, folder: Path, run: Run) -> None:
         """Take in a run, and have its folder for ourselves; raises UserError."""
         self._folders.enter_context(lock.of_folder(folder))
-        self._parts[run.machine or ""] = Part(folder, run, self._data)
+        self._campaigns[run.machine or ""] = Campaign(folder, run, self._data)
 
     def events(self, patience: float) -> Iterator[Event]:
         try:
             yield from self._until_over(patience)
             reason = f"no host that could measure them was connected for {patience:g} s"
         except LostError:
-            reason = "the scheduler is gone"
+            reason = "the connection to the scheduler was lost"
             yield from self._given_up(reason)
         except KeyboardInterrupt:
             if not stop.at_once():
                 list(self._given_up(None))
             raise
-        for part in filter(None, self._parts.values()):
-            if part.progress.left:
-                why = "the budget is spent" if part.spent else reason
-                yield Over(part.run, part.progress.left, why)
+        for campaign in filter(None, self._campaigns.values()):
+            if campaign.progress.left:
+                left = campaign.progress.left
+                yield Spent(left) if campaign.spent else Over(campaign.run, left, reason)
 
     def _until_over(self, patience: float) -> Iterator[Event]:
         looked, busy = -inf, now()
         for host in self._hosts.there.values():
             yield from self._joined(host)
         while True:
-            if now() - looked >= _LOOK_SECONDS:
+            if now() - looked >= LOOK_SECONDS:
                 yield from self._look()
                 looked = now()
+            yield from self._judge()
             self._send()
             if self._sent:
                 busy = now()
             elif self._all_over() or now() - busy > patience:
                 return
             with stop.allowed():
-                arrived = self._client.arrived(_LOOK_SECONDS)
+                arrived = self._client.arrived(LOOK_SECONDS)
             if arrived is not None:
                 yield from self._take_in(arrived)
 
     def _all_over(self) -> bool:
-        return all(part is None or part.over for part in self._parts.values())
+        return all(campaign is None or campaign.over for campaign in self._campaigns.values())
 
     def _look(self) -> Iterator[Event]:
         for event in self._hosts.look():
@@ -142,31 +124,33 @@ class _Loop:
     def _joined(self, host: Host) -> Iterator[Event]:
         """Begin the run of a machine with its first host that is sent to."""
         found = [each for each in self._hosts.there.values() if each.machine == host.machine]
-        if host.machine in self._parts or not found:
-            return
-        try:
-            begun = self._begin(found)
-        except UserError as error:
-            begun = None
-            yield Refused(host.address, str(error))
-        self._parts[host.machine] = None
-        if begun is not None:
-            self.add(*begun)
+        if host.machine not in self._campaigns and found:
+            self._campaigns[host.machine] = None
+            try:
+                if (begun := self._begin(found)) is not None:
+                    self.add(*begun)
+            except UserError as error:
+                yield Refused(host.address, str(error))
+                return
+        if self._campaigns.get(host.machine) is None:
+            yield Refused(host.address, f"this run is not measured on its machine, {host.name}")
 
-    def _send(self, but: str | None = None) -> None:
-        """Give every host that is free its next trial; but: one that gets none yet."""
+    def _send(self) -> None:
+        """Give every host that is free its next trial; ours when there is nothing to be judged."""
         busy = {sent.host.id for _, sent in self._sent.values()}
+        if self._unjudged:
+            busy.add(there.host())
         for host in self._hosts.there.values():
-            part = self._parts.get(host.machine)
-            if part is None or host.id in busy or host.id == but:
+            campaign = self._campaigns.get(host.machine)
+            if campaign is None or host.id in busy:
                 continue
-            if (trial := part.take(host)) is not None:
-                self._sent[self._key(part, host, trial)] = (
-                    part, Sent(host, trial, moment.now())
+            if (trial := campaign.take(host)) is not None:
+                self._sent[self._key(campaign, host, trial)] = (
+                    campaign, Sent(host, trial, moment.now())
                 )  # fmt: skip
 
-    def _key(self, part: Part, host: Host, trial: Trial) -> str:
-        sent = errand(trial, part.run, data_of(self._data, part.run.data))
+    def _key(self, campaign: Campaign, host: Host, trial: Trial) -> str:
+        sent = errand(trial, campaign.run, self._hosts.question)
         gpu = [host.gpu] if trial.case.device == "gpu" and host.gpu else []
         return self._client.send(there.measure, sent, host.address, gpu)
 
@@ -177,34 +161,28 @@ class _Loop:
             if isinstance(event, Joined):
                 yield from self._joined(event.host)
             return
-        part, sent = self._sent[arrived.key]
+        campaign, sent = self._sent[arrived.key]
         try:
             answer = _answer(arrived, sent.host)
         except UserError as error:
             yield from self._failed(sent.host, str(error))
             return
         del self._sent[arrived.key]
-        part.measured(sent)
+        campaign.measured(sent)
+        self._unjudged.append((campaign, sent, answer))
         with suppress(LostError):  # the next look is told so too; what came back is kept before
-            self._send(but=there.host())  # first, so that no other host waits for our judging
-        with self._undisturbing(part, sent):
-            record = part.keep(sent, answer)
-        yield self._measured(part, sent, record)
+            self._send()  # first, so that no other host waits for our judging
 
-    @contextmanager
-    def _undisturbing(self, part: Part, sent: Sent) -> Iterator[None]:
-        """Judge when nothing is measured here, where who asks is one of the hosts as well."""
-        if there.host() not in self._hosts.there:
-            yield
-            return
-        with lock.opened() as ours:
-            try:
-                with stop.allowed():
-                    ours.wait()
-            except KeyboardInterrupt:
-                part.interrupted(sent, None)
-                raise
-            yield
+    def _judge(self, *, at_once: bool = False) -> Iterator[Event]:
+        """Judge and keep what came back; not beside what we have measured on this very host."""
+        ours = there.host()
+        while self._unjudged:
+            if not at_once and any(sent.host.id == ours for _, sent in self._sent.values()):
+                return
+            campaign, sent, answer = self._unjudged[0]
+            record = campaign.keep(sent, answer)
+            del self._unjudged[0]
+            yield self._measured(campaign, sent, record)
 
     def _failed(self, host: Host, reason: str) -> Iterator[Event]:
         """Send no more to a host that could not do what it was sent, whatever the trial."""
@@ -214,8 +192,8 @@ class _Loop:
 
     def _lost(self, gone: Gone) -> Iterator[Event]:
         """Take back what a worker that is gone was measuring, and what its host would have."""
-        part = self._parts.get(gone.host.machine)
-        if part is None:
+        campaign = self._campaigns.get(gone.host.machine)
+        if campaign is None:
             return
         keys = [key for key, (_, sent) in self._sent.items()
                 if sent.host.address == gone.host.address]  # fmt: skip
@@ -224,18 +202,19 @@ class _Loop:
         for key in keys:
             self._client.forget(key)
         sent = next((self._sent.pop(key)[1] for key in keys), None)
-        record = part.lost(gone.host, sent, gone.reason)
+        record = campaign.lost(gone.host, sent, gone.reason)
         if record is not None and sent is not None:
-            yield self._measured(part, sent, record)
+            yield self._measured(campaign, sent, record)
 
     def _given_up(self, reason: str | None) -> Iterator[Event]:
-        """Keep of all that has not come back that it is still to be made."""
-        for part, sent in self._sent.values():
-            yield self._measured(part, sent, part.interrupted(sent, reason))
+        """Keep what came back, and of all else that it is still to be made."""
+        yield from self._judge(at_once=True)
+        for campaign, sent in self._sent.values():
+            yield self._measured(campaign, sent, campaign.interrupted(sent, reason))
         self._sent.clear()
 
-    def _measured(self, part: Part, sent: Sent, record: Record) -> Measured:
-        total, left = part.progress.total, part.progress.left
+    def _measured(self, campaign: Campaign, sent: Sent, record: Record) -> Measured:
+        total, left = campaign.progress.total, campaign.progress.left
         return Measured(record, total - left, total, sent.host)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache, lru_cache, wraps
 from pathlib import Path
 
@@ -51,10 +51,12 @@ def _replying(function: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
 def introduce(question: bytes) -> bytes:
     """Say who this host is and, to the same suite only, whether it has the data."""
     asked, own = msgspec.msgpack.decode(question, type=Question), suite()
-    if own != asked.suite:
+    if not own.same(asked.suite):
         return encoded(Introduction(own, host()))
+    prepared = dataset.prepared(asked.data.sha256) is not None
     try:
-        with lock.had():  # unpacking the data would disturb what is being measured
+        # Unpacking them would disturb what is being measured.
+        with nullcontext() if prepared else lock.had():
             data = found(asked.data)
     except UserError as error:
         return encoded(Introduction(own, host(), fault=str(error)))
@@ -73,13 +75,22 @@ def _environment(data: Dataset) -> Environment:
 def measure(errand: bytes) -> bytes:
     """Run one trial, with the host for ourselves, and hand over all that it left."""
     asked = msgspec.msgpack.decode(errand, type=Errand)
-    station = _station(encoded(asked.shared))
-    environment = station.environment(asked.trial)
-    with lock.had(), _quiet():
+    _refuse_another_program(asked)
+    with _quiet(), lock.had():
+        station = _station(encoded(asked.shared))
+        environment = station.environment(asked.trial)
         _import(asked.trial.case)
         with station.measured(asked.trial) as left:
             params, labels = _handed_over(left, "params.npy"), _handed_over(left, "labels.npy")
             return encoded(Answer(environment, left.values, left.stderr_tail, params, labels))
+
+
+def _refuse_another_program(asked: Errand) -> None:
+    """Raise UserError where this is not what the trial was planned for; another host may be."""
+    if not (own := suite()).same(asked.shared.question.suite):
+        raise UserError(f"it has softmax-bench {own} now; install the caller's, and start it anew")
+    if fault := file_fault(asked.trial.case):
+        raise UserError(f"{fault}; copy it there")
 
 
 @contextmanager
@@ -109,7 +120,7 @@ def _quiet() -> Iterator[None]:
 def _station(shared: bytes) -> Station:
     """Return what measures the trials of a run here: what they share is found out once."""
     of = msgspec.msgpack.decode(shared, type=Shared)
-    return Station(of, found(of.data), peers=of.peers, memory_limit=of.memory_limit)
+    return Station(of, found(of.question.data), peers=of.peers, memory_limit=of.memory_limit)
 
 
 def suite() -> Suite:
@@ -155,7 +166,7 @@ def _looked_for(data: Data) -> Dataset:
 def _import(case: Case) -> None:
     """Import a framework once, unmeasured, so that the first trial reads no cold disk."""
     used = (*plan.distributions(case), case.interpreter or "") if case.framework else (case.module,)
-    if used not in _imported and file_fault(case) is None:
+    if used not in _imported:
         _imported.add(used)
         probe.framework(case)
 

@@ -17,6 +17,7 @@ from bench.cluster.run import Event, Measured, Over
 from bench.figures import FigureRow
 from bench.report import numbers, tables
 from bench.result import Case, Record, Run, Trial
+from bench.run import Spent
 from bench.simulate import Coverage
 from bench.summary import Row
 from implementations import IMPLEMENTATIONS
@@ -109,6 +110,8 @@ def of_cluster(event: Event) -> Text:
             return Text(f"host {host.hostname} left: {reason}")
         case Measured(record, number, total, host):
             return Text.assemble(ended(record, number, total), f"  on {host.hostname}")
+        case Spent(left):
+            return Text(f"the budget is spent: {left} trials were not made")
         case Over(run, left, reason):
             return Text(f"{left} trials for machine {run.machine} were not made: {reason}")
 

@@ -78,12 +78,18 @@ def run(asked: Asked, *, resume: bool) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
     from bench import dataset, stop
     from bench.cluster import client
+    from bench.report import terminal
 
     runs = _resumed(asked) if resume else _new(asked)
+    if resume and asked.dry_run:
+        for folder, planned in runs.found.values():
+            console.print(f"{folder}, machine {planned.machine}:", soft_wrap=True, markup=False)
+            console.print(terminal.plan(planned))
+        raise typer.Exit(0)
     data = dataset.find(runs.data)
     with client.connected(asked.address) as connection:
         status = stop.until(_follow, connection, runs, data)
-    if asked.dry_run:
+    if asked.dry_run or not runs.found:
         raise typer.Exit(status)
     _report(runs, status)
 
@@ -103,16 +109,19 @@ def _resumed(asked: Asked) -> Runs:
     """Go on with a run, or with all that a folder holds; raises UserError."""
     from bench import collection, options
 
-    several = asked.output is not None and collection.is_collection(asked.output)
-    folders = collection.runs(asked.output) if several and asked.output else [asked.output]
-    found = {}
-    for each in folders:
+    base = asked.output or options.newest(collections=True)
+    runs = Runs(replace(asked, each_host=False), base)
+    for each in collection.runs(base) or [base]:
         folder, run = options.resumed(each, asked.given)
         if run.machine is None:
             raise UserError(f"{folder} was begun without --cluster; leave that out")
-        found[run.machine] = folder, run
-    base = asked.output if several and asked.output else folder
-    return Runs(replace(asked, each_host=False), base, found)
+        if runs.found and (run.machine in runs.found or run.data != runs.data):
+            first, _ = next(iter(runs.found.values()))
+            raise UserError(
+                f"{first} and {folder} have one machine or other data; go on with each by itself"
+            )
+        runs.found[run.machine] = folder, run
+    return runs
 
 
 def _follow(connection: "Client", runs: Runs, data: "Dataset") -> None:
@@ -120,8 +129,8 @@ def _follow(connection: "Client", runs: Runs, data: "Dataset") -> None:
     from bench.cluster import there
     from bench.cluster.client import LostError
     from bench.cluster.errand import Question, data_of
-    from bench.cluster.hosts import Hosts
-    from bench.cluster.run import meet, perform
+    from bench.cluster.hosts import Hosts, meet
+    from bench.cluster.run import perform
 
     asked = runs.asked
     hosts = Hosts(connection, Question(there.suite(), data_of(data, runs.data)))

@@ -24,7 +24,7 @@ class Sent:
     started: str
 
 
-class Part:
+class Campaign:
     """A run that hosts of one machine measure. Its folder must be ours (``lock.of_folder``)."""
 
     def __init__(self, folder: Path, run: Run, data: Dataset) -> None:
@@ -32,13 +32,14 @@ class Part:
         self.run = run
         self.progress = Progress(run, salvaged(folder).records)
         self.spent = False
+        self._unjudged = 0
         self._keeper = Keeper(folder, run, data, params=True)
         self._queue = Queue(self.progress.stage())
 
     @property
     def over(self) -> bool:
-        """Tell whether nothing is left to be sent, nor will come back."""
-        return not self._queue
+        """Tell whether nothing is left to be sent, nor will come back, nor has to be judged."""
+        return not (self._queue or self._unjudged)
 
     def take(self, host: Host) -> Trial | None:
         """Return a host's next trial; none where it has to wait, or the time is spent."""
@@ -51,8 +52,9 @@ class Part:
         return trial
 
     def measured(self, sent: Sent) -> None:
-        """Learn that a host is free again."""
+        """Learn that a host is free again; what came back is to be kept."""
         self._queue.done(sent.host.id)
+        self._unjudged += 1
 
     def keep(self, sent: Sent, answer: Answer) -> Record:
         """Judge what came back and keep it; raises UserError where it cannot be written."""
@@ -63,7 +65,9 @@ class Part:
                         (folder / name).write_bytes(data)
             left = Left(answer.values, answer.stderr_tail, folder)
             values = self._keeper.judged(sent.trial, left)
-        return self._add(self._keeper.keep(sent.trial, answer.environment, values))
+        record = self._keeper.keep(sent.trial, answer.environment, values)
+        self._unjudged -= 1
+        return self._add(record)
 
     def lost(self, host: Host, sent: Sent | None, reason: str) -> Record | None:
         """Give a lost host's work back; what it was measuring is recorded with the reason.
