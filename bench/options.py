@@ -116,18 +116,19 @@ def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
 _NAMED_AGAIN = {"implementations", "pythons"}
 
 
-def newest(*, collections: bool = False) -> Path:
-    """Return the folder of the newest run, or that of the collection which it is in.
+def newest(*, clustered: bool = False) -> Path:
+    """Return the folder of the newest run, or of the collection that it is in.
 
-    collections: whether these are looked into. Raises UserError where there is none.
+    clustered: of those that hosts of a cluster measure. Raises UserError where there is none.
     """
-    found = [path.parent for path in RESULTS.glob("*/run.json")]
-    if collections:
-        found += [path.parent for path in RESULTS.glob("*/*/run.json")]
-    runs = sorted(found, key=lambda folder: store.read_run(folder).created)
-    if not runs:
+    places = ("*/run.json", "*/*/run.json") if clustered else ("*/run.json",)
+    found = [path.parent for place in places for path in RESULTS.glob(place)]
+    runs = {folder: store.read_run(folder) for folder in found}
+    wanted = [folder for folder, run in runs.items() if run.machine or not clustered]
+    if not wanted:
         raise UserError(f"there is no run in {RESULTS}/ to resume; name its folder with --output")
-    return runs[-1] if runs[-1].parent == RESULTS else runs[-1].parent
+    last = max(wanted, key=lambda folder: runs[folder].created)
+    return last if last.parent == RESULTS else last.parent
 
 
 def _flag(name: str, default: object) -> str:

@@ -1,6 +1,7 @@
 """The loop of who asks, on hosts that are made up: what is sent to whom, kept, and given up."""
 
 from collections import Counter, defaultdict
+from contextlib import suppress
 
 import pytest
 from fixtures_hosts import QUESTION, STARTED, Client, answer, decode, introduction, placed
@@ -135,13 +136,15 @@ def test_the_next_trial_is_sent_before_what_came_back_is_judged(
     assert sent == [2, 3, 4, 4]
 
 
-def test_who_asks_on_a_host_judges_when_nothing_of_ours_is_measured_there(
-    performed, planned, client, monkeypatch
-):
-    """Its trial takes until nothing else comes; what came back meanwhile is judged then, once."""
+@pytest.fixture
+def asking_on_a(monkeypatch, client):
+    """Host A is the one that is asked from; a trial takes there until nothing else comes.
+
+    What is being measured there, trial by trial.
+    """
     monkeypatch.setattr(there, "host", lambda: "a")
     client.hosts = {A: introduction("a"), B: introduction("b")}
-    measuring, judged, keep = [], [], Campaign.keep
+    measuring = []
 
     def does(errand, address):
         if address == B:
@@ -154,18 +157,49 @@ def test_who_asks_on_a_host_judges_when_nothing_of_ours_is_measured_there(
         client.happens.append(lambda: client.coming.append(key))
         return None
 
-    def kept(part, sent, left):
-        judged.append((sent.host.address, list(measuring)))
-        return keep(part, sent, left)
+    client.does = does
+    return measuring
+
+
+@pytest.mark.parametrize(("names", "rounds"), [(("numpy", "jax"), 4), (("numpy",), 3)])
+def test_who_asks_on_a_host_judges_when_nothing_of_ours_is_measured_there(
+    performed, planned, client, asking_on_a, monkeypatch, names, rounds
+):
+    """What came back meanwhile is judged then, before anything more is sent there, and once."""
+    judged, keep = [], Campaign.keep
+
+    def kept(campaign, sent, left):
+        sent_here = [to for to, _ in client.errands()].count(A)
+        judged.append((sent.host.address, sent_here, list(asking_on_a)))
+        return keep(campaign, sent, left)
 
     monkeypatch.setattr(Campaign, "keep", kept)
-    client.does = does
-    folder, plan = planned(rounds={"sgd": 4})
+    cases = tuple(case(name, samples=1440) for name in names)
+    folder, plan = planned(cases=cases, rounds={"sgd": rounds})
     performed((folder, plan))
     records = store.read_records(folder)
-    assert len({each.trial for each in records}) == len(records) == len(judged) == 8
-    assert {host for host, _ in judged} == {A, B}
-    assert [busy for _, busy in judged if busy] == []
+    total = len(names) * rounds
+    assert len({each.trial for each in records}) == len(records) == len(judged) == total
+    assert [busy for _, _, busy in judged if busy] == []
+    assert [(host, here) for host, here, _ in judged][: total - 1].count((B, 1)) == total - len(
+        names
+    )
+
+
+@pytest.mark.parametrize("by", ["the scheduler's end", "a signal"])
+def test_what_came_back_and_has_yet_to_be_judged_is_kept_when_all_ends(
+    performed, planned, client, asking_on_a, by
+):
+    def end():
+        if by == "a signal":
+            raise KeyboardInterrupt
+        client.end()
+
+    client.happens.append(end)
+    folder, plan = planned(rounds={"sgd": 2})
+    with suppress(KeyboardInterrupt):
+        performed((folder, plan))
+    assert Counter(status for _, status in told(folder)) == {"unavailable": 2, "interrupted": 1}
 
 
 def test_only_what_needs_a_gpu_takes_the_one_that_a_worker_declares_as_it_calls_it(

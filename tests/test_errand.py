@@ -165,6 +165,12 @@ def test_bytes_that_nobody_meant_are_read_or_refused(data, kind):
     read_or_refused(data, kind)
 
 
+def test_a_suite_is_known_by_its_version_and_code_whether_or_not_it_knows_its_commit():
+    assert SUITE.same(Suite(SUITE.version, "", SUITE.code))
+    assert not SUITE.same(Suite(SUITE.version, SUITE.commit, "edited"))
+    assert not SUITE.same(Suite("0.0.1", SUITE.commit, SUITE.code))
+
+
 ERRAND = errand(Trial("r1-x", "trial", 1, case()), run(case()), QUESTION)
 MESSAGES = [ERRAND, *map(encoded, SENT)]
 VALUES = st.recursive(

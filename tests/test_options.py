@@ -246,6 +246,16 @@ def test_the_newest_run_is_resumed_where_none_is_named(here, newest):
     assert (folder, made.run) == (Path("results") / newest, newest)
 
 
+def test_the_newest_run_of_a_cluster_may_be_one_of_a_collection(here):
+    for name, machine, year in (("a", None, 2026), ("b", "m", 2024), ("lab/m", "m", 2025)):
+        made = run(
+            run=name.replace("/", "-"), created=f"{year}-01-01T00:00:00+00:00", machine=machine
+        )
+        write(here / "results" / name, made)
+    assert options.newest(clustered=True) == Path("results/lab")
+    assert options.newest() == Path("results/a")
+
+
 def test_nothing_to_resume_is_said():
     with pytest.raises(UserError, match="no run in results/ to resume; name its folder with --out"):
         options.resumed(None, Given())

@@ -217,6 +217,13 @@ def test_what_cannot_be_measured_there_is_an_answer_without_params(make_case, di
     assert (answer.params, answer.labels, answer.stderr_tail) == (None, None, "")
 
 
+def test_a_suite_that_has_become_another_measures_nothing(make_case, digits, monkeypatch):
+    sent = asked(make_case(), digits)[2]
+    monkeypatch.setattr(there, "suite", lambda: Suite("0.1.0", "", "edited"))
+    reply = decoded(there.measure(sent), Reply)
+    assert reply.failure.startswith("it has softmax-bench 0.1.0 (code edited) now; install")
+
+
 def test_a_file_that_is_another_there_is_neither_imported_nor_measured(make_case, digits, tmp_path):
     own, mark = tmp_path / "mine.py", tmp_path / "mark"
     own.write_text(f"from pathlib import Path\nPath({str(mark)!r}).touch()\nclass Trainer: ...\n")

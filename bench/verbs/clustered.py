@@ -109,7 +109,7 @@ def _resumed(asked: Asked) -> Runs:
     """Go on with a run, or with all that a folder holds; raises UserError."""
     from bench import collection, options
 
-    base = asked.output or options.newest(collections=True)
+    base = asked.output or options.newest(clustered=True)
     runs = Runs(replace(asked, each_host=False), base)
     for each in collection.runs(base) or [base]:
         folder, run = options.resumed(each, asked.given)
