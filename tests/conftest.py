@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,11 @@ from hypothesis import settings
 from bench import __main__ as command_line
 from bench import dataset, launch, machine, stop
 from bench.result import Case
+
+# PyTorch with CUDA brings Triton. Loaded into a process after TensorFlow it ends that; before, not.
+# Trials are not concerned: each process has one framework.
+with suppress(ImportError):
+    import triton  # noqa: F401 - so that it is there
 
 # No test fails on a time.
 settings.register_profile("ours", deadline=None)
