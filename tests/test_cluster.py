@@ -253,6 +253,12 @@ def test_cases_of_the_gpu_go_where_one_is_declared_and_nowhere_else(cluster, ask
     assert {host_of(each, environments) for each in records} == {"g"}
     told = Counter((each.case.device, each.status) for each in records)
     assert told == {("cpu", "ok"): 2, ("gpu", "unavailable"): 2}
+    for shown, machines in (((), 1), (("--each-host",), 2)):
+        run = asking(*asked, "--output=dry", "--dry-run", *shown)
+        told, err = run.communicate(timeout=60)
+        assert (run.returncode, err) == (0, "")
+        assert (told.count("machine "), told.count(" gpu ")) == (machines, 1)
+    assert not (tmp_path / "dry").exists()
     run = asking(*asked[:-1], asked[-1], "--each-host", "--output=lab")
     _, err = run.communicate(timeout=60)
     assert (run.returncode, err) == (0, "")
