@@ -13,8 +13,8 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
+from bench import environments
 from bench.contract import Device, Objective
-from bench.machine import fingerprint
 from bench.result import Case, Environment, Kind, Record, Run, Status
 from bench.workload import WORKLOADS
 from implementations import FIGURES, IMPLEMENTATIONS, PROBES
@@ -80,7 +80,7 @@ class Anonymous:
         if isinstance(versions := facts["software"].get("distributions"), dict):
             own = {self._words(name): version for name, version in versions.items()}
             facts["software"]["distributions"] = own
-        return Environment(id=fingerprint(facts), **facts)
+        return environments.of(facts)
 
     def record(self, record: Record, environment: str) -> Record:
         """Return a record without them, in an environment of this id; what it printed is gone."""

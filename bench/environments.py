@@ -1,14 +1,14 @@
 """The environments of a run, a file each: written once, before the first record that names it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, count, islice
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import msgspec
 
-from bench import durable, regular, strict
+from bench import durable, machine, regular, strict
 from bench.error import UserError
 from bench.result import Count, Environment
 from bench.strict import DamagedError
@@ -113,6 +113,11 @@ def _bytes(path: Path) -> bytes:
         return regular.read(path, MOST)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def of(facts: Mapping[str, Any]) -> Environment:
+    """Return the environment of these facts, whose id is their hash."""
+    return Environment(id=machine.fingerprint(facts), **facts)
 
 
 def check(found: Environment) -> None:

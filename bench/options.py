@@ -1,7 +1,6 @@
 """What the command line asked for, checked against what there is, as the plan of a run."""
 
 import datetime as dt
-import importlib.metadata
 import os
 import re
 import secrets
@@ -18,10 +17,10 @@ from bench.machine import usable_cores
 from bench.result import FORMAT, Case, Run
 from bench.sizes import most_samples
 from bench.workload import WORKLOADS
-from implementations import IMPLEMENTATIONS, Implementation
+from implementations import IMPLEMENTATIONS
 
 RESULTS = Path("results")
-GPU_FLAG = '--resources "bench=1 GPU=1"'
+NO_GPU = 'no host declares a GPU; start its worker with --resources "bench=1 GPU=1"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +176,7 @@ def devices_of(given: Given, *, gpu: bool) -> tuple[Device, ...]:
     asked = cast("tuple[Device, ...]", several("device", [given.device], get_args(Device)))
     found = tuple(each for each in asked if each == "cpu" or gpu)
     if not found:
-        raise UserError(f"no host declares a GPU; start its worker with {GPU_FLAG}")
+        raise UserError(NO_GPU)
     return found
 
 
@@ -242,12 +241,3 @@ def writable(folder: Path) -> None:
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise UserError(f"cannot write to {folder}; choose another --output")
-
-
-def installed(entry: Implementation) -> str:
-    """Name the installed version of an implementation's framework, or how to install it."""
-    names = plan.distributions(entry)
-    try:
-        return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    except importlib.metadata.PackageNotFoundError:
-        return f"not installed: pip install 'softmax-bench[{entry.extra}]'"

@@ -8,6 +8,7 @@ from typing import Any, Protocol, get_args
 
 from bench import (
     conditions,
+    environments,
     interpreters,
     machine,
     moment,
@@ -147,7 +148,7 @@ class Station:
             "variables": recorded(self._child(trial)),
             "data": self._data.describe(),
         }
-        return Environment(id=machine.fingerprint(facts), **facts)
+        return environments.of(facts)
 
     def _software_of(self, place: Place) -> dict[str, Any]:
         """Return what is installed where a trial runs; another interpreter is asked once."""

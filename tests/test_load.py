@@ -78,6 +78,20 @@ def test_two_large_runs_are_compared_in_memory_that_is_bounded(tmp_path, rounds)
     assert found < 150 + 0.01 * trials[0]
 
 
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=SOAK)])
+@pytest.mark.parametrize("strip", [(), ("--strip-host",)], ids=["", "anonymous"])
+def test_two_large_runs_are_merged_in_memory_that_is_bounded(tmp_path, rounds, strip):
+    """The same one twice: half of all that is read is there again."""
+    (trials,) = {fixtures_large.write(tmp_path / name, rounds) for name in ("one", "other")}
+    begun = perf_counter()
+    found = peak(tmp_path, "merge", "one", "other", *strip, "--output", "out")
+    took = perf_counter() - begun
+    print(f"merge of twice {trials} trials: {found:.0f} MiB, {took:.0f} s")  # noqa: T201 - likewise
+    assert found < 120 + 0.001 * trials
+    assert (tmp_path / "out" / "trials.jsonl").read_bytes().count(b"\n") >= trials
+
+
 def records():
     gc.collect()
     return sum(type(each) is Record for each in gc.get_objects())  # isinstance would ask the object

@@ -1,7 +1,6 @@
 """What the command line asked for becomes a plan, or an error before anything is measured."""
 
 import dataclasses
-import importlib.metadata
 import inspect
 import os
 import re
@@ -288,25 +287,6 @@ def test_a_flag_that_is_not_given_is_the_same_to_the_command_line_and_to_a_run_t
     }  # fmt: skip
     for field in dataclasses.fields(Given):
         assert (flags[singular.get(field.name, field.name)].default or ()) == (field.default or ())
-
-
-def test_the_installed_version_is_named_with_its_backends(monkeypatch):
-    entry = next(entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax")
-    other = next(entry for entry in IMPLEMENTATIONS if entry.name == "pytorch")
-    versions = {"keras": "3.12", "jax": "0.8", "torch": "2.9.1"}
-    monkeypatch.setattr(importlib.metadata, "version", versions.__getitem__)
-    assert options.installed(entry) == "keras 3.12, jax 0.8"
-    assert options.installed(other) == "torch 2.9.1"
-
-
-def test_an_absent_framework_is_named_with_what_installs_it(monkeypatch):
-    def absent(name):
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "version", absent)
-    entry = next(entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax")
-    expected = "not installed: pip install 'softmax-bench[keras,jax]'"
-    assert options.installed(entry) == expected
 
 
 def test_a_plan_can_be_written_and_read_again(small, here):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from bench.cluster.hosts import Host
 from bench.error import UserError
-from bench.options import GPU_FLAG, Given, Where, devices_of
+from bench.options import NO_GPU, Given, Where, devices_of
 
 
 def machines(hosts: Iterable[Host]) -> dict[str, list[Host]]:
@@ -31,4 +31,4 @@ def one(hosts: Iterable[Host], given: Given) -> Where:
     for each in map(where, machines(hosts).values()):
         if each.gpu or "gpu" not in every:
             return each
-    raise UserError(f"no host declares a GPU; start its worker with {GPU_FLAG}")
+    raise UserError(NO_GPU)

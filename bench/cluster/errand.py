@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from bench import arrays, environments, idx, machine
+from bench import arrays, environments, idx
 from bench.dataset import Dataset
 from bench.error import UserError
 from bench.result import Case, Count, Environment, Run, Seconds, Trial
@@ -138,7 +138,7 @@ def decoded(data: bytes, kind: type[Sent]) -> Sent:
 
 def _refuse_another_id(environment: Environment) -> None:
     facts = msgspec.to_builtins(environment)
-    if facts.pop("id") != machine.fingerprint(facts):
+    if facts.pop("id") != environments.of(facts).id:
         raise DamagedError("the environment's id is not that of its facts")
 
 

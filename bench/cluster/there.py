@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import arrays, dataset, lock, machine, plan, probe, regular
+from bench import arrays, dataset, environments, lock, machine, plan, probe, regular
 from bench.cluster.errand import (
     Answer,
     Data,
@@ -64,11 +64,10 @@ def introduce(question: bytes) -> bytes:
 
 
 def _environment(data: Dataset) -> Environment:
-    facts = {
+    return environments.of({
         "machine": machine.describe(), "software": machine.software(), "suite": machine.suite(),
         "variables": {}, "data": data.describe(),
-    }  # fmt: skip
-    return Environment(id=machine.fingerprint(facts), **facts)
+    })  # fmt: skip
 
 
 @_replying

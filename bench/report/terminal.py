@@ -1,5 +1,6 @@
 """The same tables for the terminal, and a line for each trial; nothing here prints."""
 
+import importlib.metadata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
@@ -8,7 +9,6 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from bench import options
 from bench import plan as plans
 from bench.agreement import Agreement
 from bench.check import REJECTED, Finding
@@ -20,7 +20,7 @@ from bench.result import Case, Record, Run, Trial
 from bench.run import Spent
 from bench.simulate import Coverage
 from bench.summary import Row
-from implementations import IMPLEMENTATIONS
+from implementations import IMPLEMENTATIONS, Implementation
 
 
 def tables_of(
@@ -163,9 +163,18 @@ def implementations() -> Table:
     """Return the registry, and whether the frameworks are installed."""
     table = _table("name", "framework", "objective", "style", "data", "devices")
     for entry in IMPLEMENTATIONS:
-        table.add_row(entry.name, Text(options.installed(entry)), entry.objective, entry.style,
+        table.add_row(entry.name, Text(installed(entry)), entry.objective, entry.style,
                       entry.data, ", ".join(entry.devices))  # fmt: skip
     return table
+
+
+def installed(entry: Implementation) -> str:
+    """Name the installed version of an implementation's framework, or how to install it."""
+    names = plans.distributions(entry)
+    try:
+        return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    except importlib.metadata.PackageNotFoundError:
+        return f"not installed: pip install 'softmax-bench[{entry.extra}]'"
 
 
 def finding(case: Case, found: Finding) -> Text:
