@@ -81,10 +81,10 @@ def absent_energy(found: Iterable[Devices]) -> list[str]:
 
 
 def absent_joules(rows: Iterable[Row]) -> dict[str, list[str]]:
-    """Return why rows have no joules: the implementations by the reason, each once."""
+    """Return why rows of a GPU have no joules: the implementations by the reason, each once."""
     why: dict[str, dict[str, None]] = {}
     for row in rows:
-        if row.epoch_joules is None:
+        if row.case.device == "gpu" and row.epoch_joules is None:
             said = row.energy_absent or "no reason was given"
             why.setdefault(said, {})[row.case.implementation] = None
     return {said: list(names) for said, names in why.items()}
