@@ -47,13 +47,13 @@ def main() -> NoReturn:
     except OSError as error:
         _refuse(f"{error.filename or 'the system'}: {error.strerror}; name another, or mend that")
     except KeyboardInterrupt as stopped:
-        code = stop.status(stopped)
+        code = stop.exit_status(stopped)
     except typer.Abort:
         code = 130
     except SystemExit:  # typer's own, where whoever reads our output has gone: no regression
         code = 128 + signal.SIGPIPE
     # Whatever the signal and whichever it was that ended us, typer makes 130 of it.
-    sys.exit(stop.first_status() or (code if isinstance(code, int) else 0))
+    sys.exit(stop.first_exit_status() or (code if isinstance(code, int) else 0))
 
 
 def _refuse(message: str) -> NoReturn:

@@ -50,7 +50,7 @@ def describe() -> dict[str, Any]:
     The id hashes the CPU's model, the usable cores, the memory in whole GiB and the GPUs' models;
     everything else is recorded beside it.
     """
-    found = gpu.found()
+    found = gpu.find_gpus()
     facts = {
         "cpu": cpu_model(),
         "cores": len(usable_cores()),
@@ -61,7 +61,7 @@ def describe() -> dict[str, Any]:
         "id": fingerprint(facts),
         **facts,
         "name": _name(facts),
-        "gpu_driver": found[0].driver if found else gpu.why_none() or "not known",
+        "gpu_driver": found[0].driver if found else gpu.explain_absence() or "not known",
         "host": socket.gethostname(),
         "architecture": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",

@@ -71,7 +71,7 @@ def conforms(judge_of, tmp_path):
         chosen = {"workload": "sgd", "device": "cpu", "batch_size": 32, "samples": samples}
         chosen |= {"epochs": 5, "threads": 1, **changes}
         case = msgspec.structs.replace(plan.begin(entry), **chosen)
-        asked = request.training("trial", case, data, 42)
+        asked = request.build_training("trial", case, data, 42)
         child = Child(threads=case.threads, variables=case.variables, timeout=240)
         outcome = launch(asked, child, tmp_path / "child")
         if outcome.status != "ok":

@@ -71,7 +71,7 @@ def _measured(folder: Path, session: "Calibration", data: "Dataset") -> int:
     from bench.gate import calibration
 
     store.create(folder, session, calibration.PLAN)
-    return stop.until(_follow, folder, session, data)
+    return stop.run_until_signal(_follow, folder, session, data)
 
 
 def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:

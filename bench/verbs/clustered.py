@@ -88,7 +88,7 @@ def run(asked: Asked, *, resume: bool) -> NoReturn:
         raise typer.Exit(0)
     data = dataset.find(runs.data)
     with client.connected(asked.address) as connection:
-        status = stop.until(_follow, connection, runs, data)
+        status = stop.run_until_signal(_follow, connection, runs, data)
     if asked.dry_run or not runs.found:
         raise typer.Exit(status)
     _report(runs, status)

@@ -109,16 +109,16 @@ def machine(
     from bench import machine as here
     from bench.report import machine as lines
 
-    pythons = interpreters.read(python or ())
-    for line in [*lines.facts(here.describe()), *lines.gpus(gpu.found())]:
+    pythons = interpreters.parse_options(python or ())
+    for line in [*lines.facts(here.describe()), *lines.gpus(gpu.find_gpus())]:
         console.print(line, soft_wrap=True, markup=False)
     for case in plan.probes("gpu", len(here.usable_cores())):
-        reason = probe.sees(interpreters.given(case, pythons))
+        reason = probe.find_device_fault(interpreters.assign_python(case, pythons))
         console.print(lines.sight(case.framework, reason), soft_wrap=True, markup=False)
     if check:
         from bench import conditions
 
-        found = conditions.disturbances()
+        found = conditions.find_disturbances()
         for line in found or ["nothing found that would disturb a run"]:
             console.print(line, soft_wrap=True, markup=False)
         raise typer.Exit(1 if found else 0)
