@@ -94,7 +94,7 @@ def test_what_is_replaced_for_a_while_is_seen_between_the_stretches(problem, mon
             monkeypatch.undo()
             return super().predict(images)
 
-    with pytest.raises(ContractError, match=r"it replaced bench\.measure\.timed"):
+    with pytest.raises(ContractError, match=r"it replaced bench\.measure\.time_call"):
         examine.examine(Mends, problem, "cpu", asked())
 
 

@@ -154,7 +154,7 @@ def test_the_orders_of_the_warm_up_are_those_of_no_other_epoch(clock, problem, m
     monkeypatch.setattr(workload, "draw_order", None)  # what is asked for is what measure imported
     asked = []
     monkeypatch.setattr(
-        measure, "order", lambda _, number, samples: asked.append(number) or np.arange(samples)
+        measure, "draw_order", lambda _, number, samples: asked.append(number) or np.arange(samples)
     )
     trainer = make_trainer(clock, seconds=0.5)
     measure.measure(trainer, problem, "gpu", make_watched(trainer, epochs=200))
@@ -401,7 +401,7 @@ def test_all_that_the_harness_does_between_the_phases_is_timed(clock, problem, m
 
         monkeypatch.setattr(owner, name, call)
 
-    slow(measure, "order", 10**3)
+    slow(measure, "draw_order", 10**3)
     slow(guard.ReturnedParams, "take", 10**4)
     slow(guard.ReturnedParams, "stack", 10**5)
     slow(guard.HarnessSnapshot, "check_clock", 10**6)
