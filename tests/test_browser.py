@@ -438,5 +438,5 @@ def test_the_index_and_the_site_lead_to_what_they_name(opened, others):
     assert page.title() == "Softmax classifier: the frameworks compared"
     page = opened(others["site"]).page
     page.get_by_role("link", name="Published runs").click()
-    page.get_by_role("link", name="intel-xeon-2-cores").click()
+    page.get_by_role("link", name="amd-epyc-2-cores").click()
     assert page.locator("h1").inner_text() == "Softmax classifier: the frameworks compared"

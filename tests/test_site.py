@@ -50,7 +50,7 @@ def test_there_is_a_page_for_every_document_and_every_published_run(built):
     pages, _ = built
     docs = {f"docs/{path.stem}.html" for path in (ROOT / "docs").glob("*.md")}
     runs = {f"results/reference/{path.parent.name}/report.html"
-            for path in (ROOT / "results" / "reference").glob("*/run.json")}  # fmt: skip
+            for path in (ROOT / "results" / "reference").glob("*/report.md")}  # fmt: skip
     assert docs
     assert runs
     assert docs | runs <= set(pages)
