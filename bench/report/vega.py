@@ -1,32 +1,40 @@
-"""Vega, Vega-Lite and Vega-Embed as one script, so that a page fetches nothing."""
+"""Vega, Vega-Lite and Vega-Embed in one program, so that a page asks no address for them."""
 
 import hashlib
 import importlib.metadata
-from contextlib import suppress
 from functools import cache as once
 
-from bench import cache, durable
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import cache
 from bench.idx import DataError
 
-# The bundler starts here and leaves out every module that this line does not need.
+# Given to the bundler, which leaves out what it does not lead to.
 BEGIN = "window.vegaEmbed = vegaEmbed;"
 
 
 @once
 def library() -> str:
-    """Return the script. Bundling it takes two seconds, so a file in the user's cache keeps it.
+    """Return the program; it takes a second and a half to make, so that it is kept in the cache.
 
-    Vega-Embed brings the interpreter of Vega's expressions, for pages whose policy forbids turning
-    text into code: https://vega.github.io/vega/usage/interpreter
+    https://vega.github.io/vega/usage/interpreter: expressions are interpreted where a policy
+    forbids that text becomes a program; Vega-Embed carries the interpreter.
     """
+    made_of = f"{importlib.metadata.version('vl-convert-python')} {BEGIN}"
+    key = f"vega-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
+    try:
+        folder, _ = cache.keep(key, lambda _: ({}, {"program.npy": _bytes(_made())}))
+    except DataError:  # nobody's to write
+        return _made()
+    return str(np.load(folder / "program.npy", allow_pickle=False).tobytes().decode())
+
+
+def _bytes(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), dtype=np.uint8)
+
+
+def _made() -> str:
     import vl_convert
 
-    made_from = f"{importlib.metadata.version('vl-convert-python')} {BEGIN}"
-    name = f"vega-{hashlib.sha256(made_from.encode()).hexdigest()[:16]}.js"
-    with suppress(DataError, OSError):  # no cache folder, or no such file yet
-        return (cache.root() / name).read_bytes().decode()
-    script = str(vl_convert.javascript_bundle(BEGIN))
-    with suppress(DataError, OSError):  # a cache that cannot be written costs only the time
-        cache.root().mkdir(parents=True, exist_ok=True)
-        durable.write(cache.root() / name, [script.encode()])
-    return script
+    return str(vl_convert.javascript_bundle(BEGIN))
