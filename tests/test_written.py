@@ -10,7 +10,7 @@ from fixtures_records import case, run, trials, write
 from bench.error import UserError
 from bench.formats import asv, document
 from bench.history import tracks
-from bench.report import files, history, index, loaded, several_files, site
+from bench.report import files, history, index, loaded, several_files
 
 LIMIT = 300  # bytes: less than the first file of each
 
@@ -29,7 +29,6 @@ WRITERS = {
     "several": lambda folder, output: several_files.write([folder, folder], output),
     "document": lambda _, output: document.save(output / "found.json", f'"{"x" * 1000}"'),
     "asv": lambda folder, output: asv.save(loaded.load(folder), output),
-    "site": lambda _, output: site._written(output / "a.html", "x" * 1000),
 }
 
 

@@ -20,7 +20,6 @@ from bench.report import (
     parity,
     parity_charts,
     starts,
-    thread_charts,
 )
 from bench.report import curves as curve_tables
 from bench.report import devices as device_tables
@@ -28,7 +27,7 @@ from bench.report import learned as learned_tables
 from bench.report.loaded import Loaded
 from bench.report.tables import Table, measured, workloads
 from bench.result import Case, Record
-from bench.scaling import Scaling, scalings, usual_batch_size, usual_samples
+from bench.scaling import Sweep, find_sweep
 from bench.startup import TARGET
 
 NO_CEILING = "The machine was not probed: leave out `--no-ceiling`."
@@ -72,20 +71,18 @@ def sections(found: Loaded, target: float = TARGET) -> list[Section]:
 
     target: the validation accuracy that training is timed up to.
     """
-    grown = scalings(found.rows, found.workload)
+    sweep = find_sweep(found.rows, found.workload)
     crossed = crossovers(found.rows, found.workload)
     return [
-        *_devices(found, grown, crossed), _curves(found), _starts(found, target), _limits(found),
-        _growth(found, grown, crossed), _parity(found), _memory(found), *_studied(found),
+        *_devices(found, sweep, crossed), _curves(found), _starts(found, target), _limits(found),
+        _sweep(found, sweep, crossed), _parity(found), _memory(found), *_studied(found),
     ]  # fmt: skip
 
 
-def _devices(
-    found: Loaded, grown: Sequence[Scaling], crossed: Sequence[Crossover]
-) -> Iterator[Section]:
+def _devices(found: Loaded, sweep: Sweep | None, crossed: Sequence[Crossover]) -> Iterator[Section]:
     """Show the CPU against the GPU, where a GPU was tried."""
     if found.on_gpu:
-        tables, remarks = device_tables.shown(found, grown, crossed)
+        tables, remarks = device_tables.shown(found, sweep, crossed)
         yield Section("CPU against GPU", tables, device_tables.NONE_WELL, remarks=remarks)
 
 
@@ -140,33 +137,25 @@ def _picture(name: str, title: str, chart: Callable[..., Any], *of: object) -> P
     return Picture(name, title, lambda: chart(*of, title))
 
 
-def _growth(found: Loaded, grown: Sequence[Scaling], crossed: Sequence[Crossover]) -> Section:
-    remarks = growth.skipped(found.run.skipped)
-    return Section(
-        "How the cost grows", growth.tables(grown), SWEEP, _pictures(grown, crossed),
-        remarks if found.on_gpu or not grown else [*remarks, NO_GPU],
-    )  # fmt: skip
-
-
-def _pictures(grown: Sequence[Scaling], crossed: Sequence[Crossover]) -> list[Picture]:
-    """Return a chart for each size that was varied."""
-    if not grown:
-        return []
-    rows = growth.rows_of(grown)
-    samples, batch_size = usual_samples(rows), usual_batch_size(rows)
-    varied = (
-        len(growth.batch_sizes(grown)) > 1,
-        len(growth.sample_sizes(grown)) > 1,
-        any(each.threading for each in grown),
-    )
-    drawn = (
-        _picture("growth-batch-size", f"Throughput over the batch size, {samples:,} samples",
-                 growth_charts.by_batch_size, grown, samples, crossed),
-        _picture("growth-samples", f"Epoch time over the samples, batch size {batch_size:,}",
-                 growth_charts.by_samples, grown, batch_size),
-        _picture("growth-threads", "What more threads bring", thread_charts.by_threads, grown),
-    )  # fmt: skip
-    return [picture for picture, there in zip(drawn, varied, strict=True) if there]
+def _sweep(found: Loaded, sweep: Sweep | None, crossed: Sequence[Crossover]) -> Section:
+    """Show the epoch times of a sweep: a table and a chart for each axis that was varied."""
+    title, remarks = "Batch size, samples and threads", growth.skipped(found.run.skipped)
+    if sweep is None:
+        return Section(title, [], SWEEP, remarks=remarks)
+    pictures = []
+    if sweep.by_batch_size:
+        heading = f"Throughput over the batch size, {sweep.samples:,} samples"
+        chart = growth_charts.by_batch_size
+        pictures.append(_picture("growth-batch-size", heading, chart, sweep, crossed))
+    if sweep.by_samples:
+        heading = f"Epoch time over the samples, batch size {sweep.batch_size:,}"
+        pictures.append(_picture("growth-samples", heading, growth_charts.by_samples, sweep))
+    if any(pair.speedup for pair in sweep.by_threads):
+        heading = "Speedup over one thread"
+        pictures.append(_picture("growth-threads", heading, growth_charts.by_threads, sweep))
+    if not found.on_gpu:
+        remarks.append(NO_GPU)
+    return Section(title, growth.tables(sweep), SWEEP, pictures, remarks)
 
 
 def _parity(found: Loaded) -> Section:
@@ -183,7 +172,7 @@ def _parity(found: Loaded) -> Section:
 
 
 def _memory(found: Loaded) -> Section:
-    """Show the memory of what the tables compare, and how it grows from there."""
+    """Show the memory of what the tables compare."""
     ranked = {row.case.slug for row in found.rows if row.ranked}
     records = [one for one in found.records
                if one.case.slug in ranked and one.case.workload == found.workload]  # fmt: skip

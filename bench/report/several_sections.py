@@ -10,7 +10,7 @@ from bench.report.several import BESIDE, Measured, overview
 from bench.report.tables import Table
 
 COMPARED = "The machines compared"
-REST = "ceiling, starts, growth and memory are"
+REST = "ceiling, starts, the sweep and memory are"
 CROWDED = (
     f"More than {BESIDE} cannot be read side by side: the table of all rows has them, and "
     "`python -m bench history` puts the runs of each machine in their order."
