@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import dataset, prepared, startup
+from bench import dataset, learned, prepared, startup
 from bench.ceiling import ceilings
 from bench.crossover import Crossover, crossovers
 from bench.curve import curves
 from bench.dataset import DataError, Dataset
-from bench.learned import Learned, confusion, learned
 from bench.memory import memories
 from bench.report import (
     charts,
@@ -17,7 +16,6 @@ from bench.report import (
     data_charts,
     growth,
     growth_charts,
-    learned_charts,
     limits,
     parity,
     parity_charts,
@@ -28,7 +26,7 @@ from bench.report import devices as device_tables
 from bench.report import learned as learned_tables
 from bench.report.loaded import Loaded
 from bench.report.tables import Table, measured, workloads
-from bench.result import Record
+from bench.result import Case, Record
 from bench.scaling import Sweep, find_sweep
 from bench.startup import TARGET
 
@@ -41,7 +39,11 @@ NO_DATA = (
     "The data are not prepared here: `python -m bench data{}` prepares them for the next report."
 )
 NOT_SQUARE = "the images are not square and cannot be drawn"
-NO_PARAMS = "No params of a ranked row are kept in the run's folder, in `params/`."
+NO_SOFTMAX = "No softmax implementation is ranked."
+LEARNED = (
+    "The weights are the oracle's, in float64, after {} epochs of workload {} at batch size {}. "
+    "Every ranked softmax row of this workload has the same weights to within the parity tolerance."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,19 +186,19 @@ def _memory(found: Loaded) -> Section:
 
 
 def _studied(found: Loaded) -> Iterator[Section]:
-    """Show the data, and what was learned of them, where they are prepared here."""
+    """Show the data, and what a classifier learns from them, where they are prepared here."""
     data = _data(found)
     titles = ("The data", "What the classifiers learned")
     if isinstance(data, str):
         yield from (Section(title, [], data) for title in titles)
         return
     yield _shown(data, titles[0])
-    # Those of the same problem first: the first of them is what the others are held against.
-    cases = sorted((row.case for row in measured(found.rows, found.workload)),
-                   key=lambda case: case.objective != "softmax")  # fmt: skip
-    records = _compared(found, found.workload)
-    kept = learned(found.folder, cases, records, data) if found.folder else []
-    yield _learned(kept, data, titles[1]) if kept else Section(titles[1], [], NO_PARAMS)
+    ranked = [row.case for row in measured(found.rows, found.workload)]
+    case = next((case for case in ranked if case.objective == "softmax"), None)
+    if case is None:
+        yield Section(titles[1], [], NO_SOFTMAX)
+    else:
+        yield _learned(case, found.run.seed, data, titles[1])
 
 
 def _data(found: Loaded) -> Dataset | str:
@@ -229,16 +231,17 @@ def _shown(data: Dataset, title: str) -> Section:
     )  # fmt: skip
 
 
-def _learned(kept: Sequence[Learned], data: Dataset, title: str) -> Section:
-    labels, best = prepared.read_labels(data.folder, "test"), kept[0]
-    counted = confusion(labels, best.predicted, data.classes)
-    pictures = [
-        _picture("weights", "The weights of each class", learned_charts.weights, kept,
-                 data.class_names),
-        _picture("confusion", f"Test images by class and prediction of {best.case.implementation}",
-                 learned_charts.confusion, counted, data.class_names),
-    ]  # fmt: skip
-    tables = [learned_tables.differences(kept, labels),
-              learned_tables.confusions(counted, data.class_names)]  # fmt: skip
-    drawn = pictures[not data_charts.side(data.features) :]
-    return Section(title, tables, "", drawn, learned_tables.agreement(kept))
+def _learned(case: Case, seed: int, data: Dataset, title: str) -> Section:
+    """Show the weights that training this case gives, and which classes they confuse."""
+    solution = learned.train(case, seed, data)
+    counts = learned.confusion(solution, data)
+    names = data.class_names
+    weights = _picture(
+        "weights", "The weights of each class", data_charts.weights, solution.weight, names
+    )
+    confusion = _picture(
+        "confusion", "Test images by class and prediction", data_charts.confusion, counts, names
+    )
+    remark = LEARNED.format(len(learned.epochs_of(case)), case.workload, case.batch_size)
+    pictures = [weights, confusion] if data_charts.side(data.features) else [confusion]
+    return Section(title, [learned_tables.confusions(counts, names)], "", pictures, [remark])
