@@ -12,7 +12,7 @@ from bench.contract import Problem
 from bench.dataset import Dataset
 from bench.reference import Solution
 from bench.result import Case
-from bench.workload import TRIAL, WORKLOADS, initial_params, order
+from bench.workload import TRIAL, WORKLOADS, draw_initial_params, draw_order
 
 
 def epochs_of(case: Case) -> tuple[int, ...]:
@@ -29,8 +29,8 @@ def train(case: Case, seed: int, data: Dataset) -> Solution:
     workload = WORKLOADS[case.workload]
     images, labels = prepared.read_samples(data.folder, case.samples)
     problem = Problem(images, labels, data.classes, case.batch_size, workload.optimizer)
-    initial = initial_params(workload, data.features, data.classes, seed)
-    orders = [order(seed, epoch, case.samples) for epoch in epochs_of(case)]
+    initial = draw_initial_params(workload, data.features, data.classes, seed)
+    orders = [draw_order(seed, epoch, case.samples) for epoch in epochs_of(case)]
     return reference.train(problem, initial, orders)[-1]
 
 

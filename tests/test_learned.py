@@ -9,7 +9,7 @@ from bench import dataset, idx, learned, reference
 from bench.contract import SGD, Params, Problem
 from bench.prepared import read
 from bench.reference import Solution
-from bench.workload import order
+from bench.workload import draw_order
 
 SEED = 7
 
@@ -33,7 +33,7 @@ def test_train_gives_the_oracle_after_the_last_compared_epoch(data, epochs, comp
     trained = learned.train(case(epochs=epochs, batch_size=8, samples=40), SEED, data)
     problem = Problem(*read(data.folder, "train"), 10, 8, SGD(0.05))
     zeros = Params(np.zeros((16, 10), np.float32), np.zeros(10, np.float32))
-    orders = [order(SEED, epoch, 40) for epoch in range(1, compared + 1)]
+    orders = [draw_order(SEED, epoch, 40) for epoch in range(1, compared + 1)]
     expected = reference.train(problem, zeros, orders)[-1]
     assert np.array_equal(trained.weight, expected.weight)
     assert np.array_equal(trained.bias, expected.bias)
