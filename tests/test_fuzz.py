@@ -1,4 +1,4 @@
-"""The readers of other people's files, given a million that nobody wrote.
+"""The readers of other people's files, given 700,000 that nobody wrote.
 
 Each reads what is right or refuses in one line, and does nothing else, whatever it is given.
 """
@@ -26,7 +26,7 @@ from bench import idx, store, summary
 from bench.error import UserError
 from bench.result import FORMAT
 
-# Sixteen parts of each of six, so that several workers share them: 1,056,000 in all.
+# Sixteen parts for each of four readers, so that several workers share them: 704,000 in all.
 PARTS = [pytest.param(11_000, marks=[pytest.mark.fuzz, pytest.mark.timeout(3600)], id=f"part {n}")
          for n in range(16)]  # fmt: skip
 MEMORY = "/dev/shm"  # a file there is written in a tenth of the time
