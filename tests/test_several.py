@@ -180,8 +180,8 @@ def test_only_the_first_size_of_a_sweep_stands_side_by_side(tmp_path):
 def over_time(folders):
     """Return the tables of the section."""
     runs = several.read(folders)
-    (found,) = (one for one in sections(runs, ["x"] * len(runs)) if one.title == OVER_TIME)
-    return found.tables
+    titled = {section.title: section for section in sections(runs, ["x"] * len(runs))}
+    return titled[OVER_TIME].tables
 
 
 def night(folder, day, *records, machine=SLOW, torch="2.9.1", **changes):

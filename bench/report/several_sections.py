@@ -88,7 +88,7 @@ def _over_time(runs: Sequence[Measured]) -> Iterator[Table]:
     groups: dict[tuple[str, ...], list[Measured]] = defaultdict(list)
     for run in sorted(runs, key=_created):
         if run.rows:
-            machine = next((each.machine for each in run.of.run.environments.values()), {})
+            machine = next((known.machine for known in run.of.run.environments.values()), {})
             groups[str(machine.get("id")), *data_key(run.of.run)].append(run)
     for (machine_id, data, _), group in groups.items():
         if len(group) > 1:
