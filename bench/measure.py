@@ -7,7 +7,7 @@ import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter_ns, process_time_ns, sleep
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,16 +118,18 @@ def measure(
     _warm_up(trainer, problem.samples, request, WARM_SECONDS[device], found)
     _between(found, trainer.reset, given)
     _between(found, gc.collect)
-    meter: Meter = request.watch or machine
     _between(found, _look, request.watch, found, "before")
-    before = _between(found, meter.energy)
+    before = _between(found, request.watch.energy) if request.watch else None
     least_seconds = 0.0 if request.brief else TIMED_SECONDS[device]
     for epoch in _epochs(found, least_seconds, request.epochs):
         samples = _between(found, order, request.seed, epoch, problem.samples)
         _between(found, handed.take, timed_epoch(trainer, samples, found))
         # Between any two epochs, or a clock could be slow in one and be put right in another.
         _between(found, request.untouched.check_clock)
-    found.energy_joules, found.energy_absent = _between(found, meter.energy_since, before)
+    if request.watch:
+        found.energy_joules, found.energy_absent = _between(
+            found, request.watch.energy_since, before
+        )
     _between(found, _look, request.watch, found, "after")
     _between(found, found.mark, "epochs")
     found.peak_rss_bytes = found.phase_rss_bytes["epochs"]
@@ -135,16 +137,6 @@ def measure(
     _between(found, found.mark, "predictions")
     guard.same("the initial params it was given", request.initial, given)
     return found, _between(found, handed.stack), labels
-
-
-class Meter(Protocol):
-    """An energy counter: bench.machine for the CPU's, a watch for a GPU's."""
-
-    def energy(self) -> int | str:
-        """Read the counter, or say why it cannot be read."""
-
-    def energy_since(self, before: int | str) -> tuple[float | None, str | None]:
-        """Return joules since an earlier reading, or None and why."""
 
 
 def _warm_up(

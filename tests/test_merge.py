@@ -105,7 +105,7 @@ def test_what_is_merged_is_a_run_that_is_read_and_gone_on_with(parts, tmp_path):
     out = tmp_path / "new" / "out"
     assert store.read_run(out) == PLAN
     assert loaded.load(out).missing == 0
-    assert store.read_params(out, RECORDS[0].trial).tolist() == [[[1.0]]]
+    assert np.load(out / "params" / f"{RECORDS[0].trial}.npy").tolist() == [[[1.0]]]
     assert {each.name for each in out.iterdir()} == {
         "run.json", "environments", "trials.jsonl", "params"
     }  # fmt: skip

@@ -79,7 +79,7 @@ def test_the_page_goes_from_the_finding_to_the_machine(small):
         "Accuracy against time",
         "What it costs to start, and when it pays",
         "How far from what the machine can do?",
-        "How the cost grows",
+        "Batch size, samples and threads",
         "Do they compute the same?",
         "Memory",
         "The data",

@@ -193,8 +193,8 @@ def test_a_trial_leaves_there_what_it_leaves_here(make_case, digits, tmp_path):
     assert found.parity.passed
     assert msgspec.to_builtins(found).keys() == msgspec.to_builtins(here).keys()
     assert found.environment == here.environment  # the same facts, wherever they are asked
-    assert np.array_equal(*(store.read_params(tmp_path / name, trial.id)[:3]
-                            for name in ("here", "there")))  # fmt: skip
+    files = [tmp_path / name / "params" / f"{trial.id}.npy" for name in ("here", "there")]
+    assert np.array_equal(*(np.load(file)[:3] for file in files))
 
 
 def test_a_trial_has_the_host_for_itself_from_the_first_import_on(

@@ -9,7 +9,7 @@ from fixtures_records import case, run, trials, write
 
 from bench.error import UserError
 from bench.formats import document
-from bench.report import files, index, loaded, several_files, site
+from bench.report import files, index, loaded, several_files
 
 LIMIT = 300  # bytes: less than the first file of each
 
@@ -20,7 +20,6 @@ WRITERS = {
     "index": lambda _, output: index.write(output),
     "several": lambda folder, output: several_files.write([folder, folder], output),
     "document": lambda _, output: document.save(output / "found.json", f'"{"x" * 1000}"'),
-    "site": lambda _, output: site._written(output / "a.html", "x" * 1000),
 }
 
 

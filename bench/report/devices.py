@@ -10,7 +10,7 @@ from bench.report import numbers
 from bench.report.loaded import Loaded
 from bench.report.tables import Table, name, sizes, standing, workloads
 from bench.result import Case
-from bench.scaling import Scaling
+from bench.scaling import Sweep
 from bench.summary import Row
 from bench.throttling import GpuTrials, Span, gpu_trials
 
@@ -20,7 +20,7 @@ READINGS = (
 )  # fmt: skip
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")
 NONE_WELL = "No trial on a GPU went well: *Failed and unavailable* says why."
-NO_SWEEP = "with --sweep: from which batch size on the GPU is the faster, and what a step costs"
+NO_SWEEP = "with --sweep: from which batch size on the GPU is the faster"
 COMPARED_NOTE = (
     "Speedup: CPU time over GPU time, round by round; above 1 the GPU is the faster. Predictions: "
     "of all test images at once, from the host and back to it. Why a row is unavailable or failed "
@@ -37,10 +37,6 @@ USED_NOTE = (
     "took. Memory: what the process reserved on the GPU, the CUDA context included. Joules: by the "
     "GPU's own counter, over the timed epochs and what lies between them."
 )
-STEPS_NOTE = (
-    "The steps' share of an epoch: their number times what a step costs whatever its size, by the "
-    "model under *How the cost grows*, over the measured epoch."
-)
 SPEEDUPS_NOTE = "CPU time over GPU time of an epoch: above 1 the GPU is the faster."
 TRIALS_NOTE = (
     "Of all trials on the GPU that went well, those of a sweep too. Before: after the warm-up, "
@@ -51,16 +47,16 @@ TRIALS_NOTE = (
 
 
 def shown(
-    found: Loaded, grown: Sequence[Scaling], crossed: Sequence[Crossover]
+    found: Loaded, sweep: Sweep | None, crossed: Sequence[Crossover]
 ) -> tuple[list[Table], list[str]]:
     """Return the tables of a run of which trials were tried on a GPU, and what to say below.
 
-    grown, crossed: those of the first workload, which the sweep is of.
+    sweep, crossed: those of the first workload, which the sweep is of.
     """
-    made, remarks = [], [] if grown else [NO_SWEEP]
+    made, remarks = [], [] if sweep else [NO_SWEEP]
     for workload in workloads(found.rows):
         crossings = crossed if workload == found.workload else ()
-        compared = devices(found.rows, workload, grown, crossings)
+        compared = devices(found.rows, workload, crossings)
         made += tables(compared, crossings)
         remarks += absent_energy(compared)
     meanwhile = gpu_trials(found.records)
@@ -85,10 +81,10 @@ def absent_energy(found: Iterable[Devices]) -> list[str]:
 
 
 def absent_joules(rows: Iterable[Row]) -> dict[str, list[str]]:
-    """Return why rows have no joules: the implementations by the reason, each once."""
+    """Return why rows of a GPU have no joules: the implementations by the reason, each once."""
     why: dict[str, dict[str, None]] = {}
     for row in rows:
-        if row.epoch_joules is None:
+        if row.case.device == "gpu" and row.epoch_joules is None:
             said = row.energy_absent or "no reason was given"
             why.setdefault(said, {})[row.case.implementation] = None
     return {said: list(names) for said, names in why.items()}
@@ -159,25 +155,19 @@ def _size(batch_size: float, among: Sequence[int]) -> str:
 
 
 def _used(found: Sequence[Devices]) -> Table:
-    """Return how well the GPU is used; what steps cost only where a sweep tells it of some."""
-    modelled = any(each.overheads for each in found)
-    lines = [_use(each, row, modelled=modelled) for each in found if (row := each.ranked("gpu"))]
-    headings = (
-        "implementation", "share of the ceiling",
-        *["steps' share, CPU", "steps' share, GPU"] * modelled,
-        "device memory", "joules an epoch",
-    )  # fmt: skip
-    note = f"{USED_NOTE} {STEPS_NOTE}" if modelled else USED_NOTE
-    title = f"How the GPU is used, {_of(_case(found[0]))}"
-    return Table(title, headings, lines, 1, note)
-
-
-def _use(found: Devices, row: Row, *, modelled: bool) -> list[str]:
-    steps = [numbers.percent_interval(found.overheads.get(device)) for device in DEVICES]
-    return [
-        name(row.case), numbers.percent(row.share_of_ceiling), *(steps if modelled else ()),
-        numbers.mebibytes(row.peak_device_bytes), numbers.count(row.epoch_joules),
-    ]  # fmt: skip
+    """Return how well the GPU is used."""
+    lines = [
+        [
+            name(row.case),
+            numbers.percent(row.share_of_ceiling),
+            numbers.mebibytes(row.peak_device_bytes),
+            numbers.count(row.epoch_joules),
+        ]
+        for each in found
+        if (row := each.ranked("gpu"))
+    ]
+    headings = ("implementation", "share of the ceiling", "device memory", "joules an epoch")
+    return Table(f"How the GPU is used, {_of(_case(found[0]))}", headings, lines, 1, USED_NOTE)
 
 
 def _speedups(crossed: Sequence[Crossover]) -> Table | None:

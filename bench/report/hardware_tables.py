@@ -26,10 +26,7 @@ SHARE_NOTE = (
     "The least time that an epoch could take on each of them, as the probes of its own run found "
     "it, over the time it took."
 )
-JOULES_NOTE = (
-    "By the counter of the CPU's package, or the GPU's own, over the timed epochs and what lies "
-    "between them: another part of a machine each."
-)
+JOULES_NOTE = "By the GPU's own counter, over the timed epochs and what lies between them."
 CROSSING_NOTE = (
     "Faster: whichever of a pair is at the largest batch size that both were measured at. From: "
     f"{devices.PASSING}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from bench.ceiling import Ceiling, Place
-from bench.memory import PHASES, Memory, growth
+from bench.memory import PHASES, Memory
 from bench.report import numbers
 from bench.report.tables import Table, problem
 from bench.result import Case, Record
@@ -18,8 +18,7 @@ CEILING_NOTE = (
 )
 MEMORY_NOTE = (
     "Peak of the resident memory up to the end of each phase; the data are mapped and count from "
-    "the phase *data* on. A sample more: slope of the peak over the samples where a sweep varied "
-    "them, with its 95 % interval; an image of 784 float32 numbers has 3.06 KiB."
+    "the phase *data* on."
 )
 
 
@@ -69,15 +68,14 @@ def absent(records: Iterable[Record]) -> list[str]:
 
 
 def memory(found: Sequence[Memory], cases: Iterable[Case]) -> list[Table]:
-    """Return the peaks of some cases by phase, and how they grow with the samples."""
-    shown, slopes = of_cases(found, cases), growth(found)
+    """Return the peaks of some cases by phase."""
+    shown = of_cases(found, cases)
     phases = [phase for phase in PHASES if any(phase in each.peaks for each in shown)]
     lines = [
-        [each.case.implementation, *(numbers.mebibytes(each.peaks.get(phase)) for phase in phases),
-         numbers.kibibytes_interval(slopes.get(each.case.implementation))]
+        [each.case.implementation, *(numbers.mebibytes(each.peaks.get(phase)) for phase in phases)]
         for each in shown
-    ]  # fmt: skip
-    headings = ("implementation", *phases, "a sample more")
+    ]
+    headings = ("implementation", *phases)
     title = f"Peak memory by phase: {problem(shown[0])}" if shown else ""
     return [Table(title, headings, lines, 1, MEMORY_NOTE)] if lines else []
 

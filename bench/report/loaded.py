@@ -18,8 +18,8 @@ from bench.summary import Row
 class Loaded:
     """A run's plan, records and environments, and the rows and figures that they give.
 
-    folder: where its params lie; None where there are none. missing: planned trials that no machine
-    has made. faults: what is left out, and why, a line each.
+    missing: planned trials that no machine has made. faults: what is left out and why, one line
+    each.
     """
 
     run: Run
@@ -27,7 +27,6 @@ class Loaded:
     environments: Mapping[str, Environment]
     rows: Sequence[Row]
     figures: Sequence[FigureRow]
-    folder: Path | None = None
     missing: int = 0
     faults: Sequence[str] = ()
 
@@ -81,7 +80,7 @@ def whole(folder: Path) -> Loaded:
         raise UserError(
             f"{folder}/{read.faults[0]}; delete it, or have run --resume measure it again"
         )
-    return _loaded(folder, read_run(folder), read)
+    return _loaded(read_run(folder), read)
 
 
 def apart(folder: Path) -> list[Loaded]:
@@ -95,14 +94,14 @@ def apart(folder: Path) -> list[Loaded]:
     for record in read.records:
         by_machine[machines[record.environment]].append(record)
     if len(by_machine) < 2:
-        return [_loaded(folder, run, read)]
+        return [_loaded(run, read)]
     missing = len(progress.missing(run, read.records))
     parts = [
         Salvaged(records, {key: each for key, each in read.environments.items()
                            if machines[key] == name}, read.faults)
         for name, records in sorted(by_machine.items(), key=lambda each: -len(each[1]))
     ]  # fmt: skip
-    return [replace(_loaded(folder, run, part), missing=missing) for part in parts]
+    return [replace(_loaded(run, part), missing=missing) for part in parts]
 
 
 def machine(of: Loaded) -> str:
@@ -111,12 +110,11 @@ def machine(of: Loaded) -> str:
                 "unknown machine")  # fmt: skip
 
 
-def _loaded(folder: Path, run: Run, read: Salvaged) -> Loaded:
+def _loaded(run: Run, read: Salvaged) -> Loaded:
     return Loaded(
         run, read.records, read.environments,
         rows=summary.rows(read.records, read.environments, run),
         figures=figures.rows(read.records, read.environments),
-        folder=folder,
         missing=len(progress.missing(run, read.records)),
         faults=read.faults,
     )  # fmt: skip

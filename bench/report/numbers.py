@@ -74,16 +74,6 @@ def mebibytes(value: float | None) -> str:
     return ABSENT if value is None else f"{significant(value / 2**20)} MiB"
 
 
-def kibibytes_interval(found: Interval | None) -> str:
-    """Show bytes in KiB, with their interval where there is one."""
-    if found is None:
-        return ABSENT
-    mean = f"{significant(found.mean / 2**10)} KiB"
-    if found.low is None or found.high is None:
-        return mean
-    return f"{mean} [{significant(found.low / 2**10)}, {significant(found.high / 2**10)}]"
-
-
 def share(value: float | None) -> str:
     """Show an accuracy to four decimals: one image in 10,000."""
     return ABSENT if value is None else f"{value:.4f}"
@@ -92,16 +82,6 @@ def share(value: float | None) -> str:
 def percent(value: float | None) -> str:
     """Show a share in percent; what was not measured is a dash."""
     return ABSENT if value is None else f"{significant(100 * value, 2)} %"
-
-
-def percent_interval(found: Interval | None) -> str:
-    """Show a share in percent, with its interval where there is one."""
-    if found is None:
-        return ABSENT
-    if found.low is None or found.high is None:
-        return percent(found.mean)
-    low, high = (significant(100 * bound, 2) for bound in (found.low, found.high))
-    return f"{percent(found.mean)} [{low}, {high}]"
 
 
 def error(value: float | None) -> str:

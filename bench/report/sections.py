@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import dataset, prepared, startup
+from bench import dataset, learned, prepared, startup
 from bench.ceiling import ceilings
 from bench.crossover import Crossover, crossovers
 from bench.curve import curves
 from bench.dataset import DataError, Dataset
-from bench.learned import Learned, confusion, learned
 from bench.memory import memories
 from bench.report import (
     charts,
@@ -17,20 +16,18 @@ from bench.report import (
     data_charts,
     growth,
     growth_charts,
-    learned_charts,
     limits,
     parity,
     parity_charts,
     starts,
-    thread_charts,
 )
 from bench.report import curves as curve_tables
 from bench.report import devices as device_tables
 from bench.report import learned as learned_tables
 from bench.report.loaded import Loaded
 from bench.report.tables import Table, measured, workloads
-from bench.result import Record
-from bench.scaling import Scaling, scalings, usual_batch_size, usual_samples
+from bench.result import Case, Record
+from bench.scaling import Sweep, find_sweep
 from bench.startup import TARGET
 
 NO_CEILING = "The machine was not probed: leave out `--no-ceiling`."
@@ -42,7 +39,11 @@ NO_DATA = (
     "The data are not prepared here: `python -m bench data{}` prepares them for the next report."
 )
 NOT_SQUARE = "the images are not square and cannot be drawn"
-NO_PARAMS = "No params of a ranked row are kept in the run's folder, in `params/`."
+NO_SOFTMAX = "No softmax implementation is ranked."
+LEARNED = (
+    "The weights are the oracle's, in float64, after {} epochs of workload {} at batch size {}. "
+    "Every ranked softmax row of this workload has the same weights to within the parity tolerance."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +71,18 @@ def sections(found: Loaded, target: float = TARGET) -> list[Section]:
 
     target: the validation accuracy that training is timed up to.
     """
-    grown = scalings(found.rows, found.workload)
+    sweep = find_sweep(found.rows, found.workload)
     crossed = crossovers(found.rows, found.workload)
     return [
-        *_devices(found, grown, crossed), _curves(found), _starts(found, target), _limits(found),
-        _growth(found, grown, crossed), _parity(found), _memory(found), *_studied(found),
+        *_devices(found, sweep, crossed), _curves(found), _starts(found, target), _limits(found),
+        _sweep(found, sweep, crossed), _parity(found), _memory(found), *_studied(found),
     ]  # fmt: skip
 
 
-def _devices(
-    found: Loaded, grown: Sequence[Scaling], crossed: Sequence[Crossover]
-) -> Iterator[Section]:
+def _devices(found: Loaded, sweep: Sweep | None, crossed: Sequence[Crossover]) -> Iterator[Section]:
     """Show the CPU against the GPU, where a GPU was tried."""
     if found.on_gpu:
-        tables, remarks = device_tables.shown(found, grown, crossed)
+        tables, remarks = device_tables.shown(found, sweep, crossed)
         yield Section("CPU against GPU", tables, device_tables.NONE_WELL, remarks=remarks)
 
 
@@ -138,33 +137,25 @@ def _picture(name: str, title: str, chart: Callable[..., Any], *of: object) -> P
     return Picture(name, title, lambda: chart(*of, title))
 
 
-def _growth(found: Loaded, grown: Sequence[Scaling], crossed: Sequence[Crossover]) -> Section:
-    remarks = growth.skipped(found.run.skipped)
-    return Section(
-        "How the cost grows", growth.tables(grown), SWEEP, _pictures(grown, crossed),
-        remarks if found.on_gpu or not grown else [*remarks, NO_GPU],
-    )  # fmt: skip
-
-
-def _pictures(grown: Sequence[Scaling], crossed: Sequence[Crossover]) -> list[Picture]:
-    """Return a chart for each size that was varied."""
-    if not grown:
-        return []
-    rows = growth.rows_of(grown)
-    samples, batch_size = usual_samples(rows), usual_batch_size(rows)
-    varied = (
-        len(growth.batch_sizes(grown)) > 1,
-        len(growth.sample_sizes(grown)) > 1,
-        any(each.threading for each in grown),
-    )
-    drawn = (
-        _picture("growth-batch-size", f"Throughput over the batch size, {samples:,} samples",
-                 growth_charts.by_batch_size, grown, samples, crossed),
-        _picture("growth-samples", f"Epoch time over the samples, batch size {batch_size:,}",
-                 growth_charts.by_samples, grown, batch_size),
-        _picture("growth-threads", "What more threads bring", thread_charts.by_threads, grown),
-    )  # fmt: skip
-    return [picture for picture, there in zip(drawn, varied, strict=True) if there]
+def _sweep(found: Loaded, sweep: Sweep | None, crossed: Sequence[Crossover]) -> Section:
+    """Show the epoch times of a sweep: a table and a chart for each axis that was varied."""
+    title, remarks = "Batch size, samples and threads", growth.skipped(found.run.skipped)
+    if sweep is None:
+        return Section(title, [], SWEEP, remarks=remarks)
+    pictures = []
+    if sweep.by_batch_size:
+        heading = f"Throughput over the batch size, {sweep.samples:,} samples"
+        chart = growth_charts.by_batch_size
+        pictures.append(_picture("growth-batch-size", heading, chart, sweep, crossed))
+    if sweep.by_samples:
+        heading = f"Epoch time over the samples, batch size {sweep.batch_size:,}"
+        pictures.append(_picture("growth-samples", heading, growth_charts.by_samples, sweep))
+    if any(pair.speedup for pair in sweep.by_threads):
+        heading = "Speedup over one thread"
+        pictures.append(_picture("growth-threads", heading, growth_charts.by_threads, sweep))
+    if not found.on_gpu:
+        remarks.append(NO_GPU)
+    return Section(title, growth.tables(sweep), SWEEP, pictures, remarks)
 
 
 def _parity(found: Loaded) -> Section:
@@ -181,7 +172,7 @@ def _parity(found: Loaded) -> Section:
 
 
 def _memory(found: Loaded) -> Section:
-    """Show the memory of what the tables compare, and how it grows from there."""
+    """Show the memory of what the tables compare."""
     ranked = {row.case.slug for row in found.rows if row.ranked}
     records = [one for one in found.records
                if one.case.slug in ranked and one.case.workload == found.workload]  # fmt: skip
@@ -195,19 +186,19 @@ def _memory(found: Loaded) -> Section:
 
 
 def _studied(found: Loaded) -> Iterator[Section]:
-    """Show the data, and what was learned of them, where they are prepared here."""
+    """Show the data, and what a classifier learns from them, where they are prepared here."""
     data = _data(found)
     titles = ("The data", "What the classifiers learned")
     if isinstance(data, str):
         yield from (Section(title, [], data) for title in titles)
         return
     yield _shown(data, titles[0])
-    # Those of the same problem first: the first of them is what the others are held against.
-    cases = sorted((row.case for row in measured(found.rows, found.workload)),
-                   key=lambda case: case.objective != "softmax")  # fmt: skip
-    records = _compared(found, found.workload)
-    kept = learned(found.folder, cases, records, data) if found.folder else []
-    yield _learned(kept, data, titles[1]) if kept else Section(titles[1], [], NO_PARAMS)
+    ranked = [row.case for row in measured(found.rows, found.workload)]
+    case = next((case for case in ranked if case.objective == "softmax"), None)
+    if case is None:
+        yield Section(titles[1], [], NO_SOFTMAX)
+    else:
+        yield _learned(case, found.run.seed, data, titles[1])
 
 
 def _data(found: Loaded) -> Dataset | str:
@@ -240,16 +231,17 @@ def _shown(data: Dataset, title: str) -> Section:
     )  # fmt: skip
 
 
-def _learned(kept: Sequence[Learned], data: Dataset, title: str) -> Section:
-    labels, best = prepared.read_labels(data.folder, "test"), kept[0]
-    counted = confusion(labels, best.predicted, data.classes)
-    pictures = [
-        _picture("weights", "The weights of each class", learned_charts.weights, kept,
-                 data.class_names),
-        _picture("confusion", f"Test images by class and prediction of {best.case.implementation}",
-                 learned_charts.confusion, counted, data.class_names),
-    ]  # fmt: skip
-    tables = [learned_tables.differences(kept, labels),
-              learned_tables.confusions(counted, data.class_names)]  # fmt: skip
-    drawn = pictures[not data_charts.side(data.features) :]
-    return Section(title, tables, "", drawn, learned_tables.agreement(kept))
+def _learned(case: Case, seed: int, data: Dataset, title: str) -> Section:
+    """Show the weights that training this case gives, and which classes they confuse."""
+    solution = learned.train(case, seed, data)
+    counts = learned.confusion(solution, data)
+    names = data.class_names
+    weights = _picture(
+        "weights", "The weights of each class", data_charts.weights, solution.weight, names
+    )
+    confusion = _picture(
+        "confusion", "Test images by class and prediction", data_charts.confusion, counts, names
+    )
+    remark = LEARNED.format(len(learned.epochs_of(case)), case.workload, case.batch_size)
+    pictures = [weights, confusion] if data_charts.side(data.features) else [confusion]
+    return Section(title, [learned_tables.confusions(counts, names)], "", pictures, [remark])

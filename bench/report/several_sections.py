@@ -15,7 +15,7 @@ from bench.summary import Row
 
 COMPARED = "The machines compared"
 OVER_TIME = "Over time"
-REST = "ceiling, starts, growth and memory are"
+REST = "ceiling, starts, the sweep and memory are"
 CROWDED = (
     f"More than {BESIDE} cannot be read side by side: the table of all rows has them, and "
     f"*{OVER_TIME}* has the newest runs of each machine."

@@ -98,7 +98,7 @@ def test_reading_the_records_of_a_published_run(benchmark):
 
 
 def test_building_the_report_of_a_published_run(benchmark, tmp_path):
-    folder = shutil.copytree(PUBLISHED, tmp_path / "run", ignore=lambda *_: ["params"])
+    folder = shutil.copytree(PUBLISHED, tmp_path / "run")
     (folder / "report.md").unlink()
     assert "Epoch" in benchmark.pedantic(files.write, (folder,), rounds=3).read_text()
 
@@ -114,7 +114,7 @@ def peak_of_a_report(folder):
 
 
 def test_bench_report_of_a_published_run(benchmark, tmp_path):
-    folder = shutil.copytree(PUBLISHED, tmp_path / "run", ignore=lambda *_: ["params"])
+    folder = shutil.copytree(PUBLISHED, tmp_path / "run")
     peak = benchmark.pedantic(peak_of_a_report, (folder,), rounds=3)
     benchmark.extra_info["peak_mib"] = peak / 2**20
 
