@@ -22,7 +22,7 @@ from fixtures_records import case, environment, run, trials, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench import idx, store, summary
+from bench import arrays, idx, store, summary
 from bench.error import UserError
 from bench.result import FORMAT
 
