@@ -105,7 +105,7 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Give the readers of other people's files a million inputs, and print how many were read."""
+    """Give the readers of other people's files 700,000 inputs, and print how many were read."""
     install(session, "-e", ".[all]", groups=("tests",))
     session.run("pytest", "-m", "fuzz", "-n", "auto", "--dist", "worksteal", *session.posargs)
 

@@ -8,7 +8,7 @@ import typer
 
 from bench import stop
 from bench.error import UserError
-from bench.verbs import ab, calibrate, check, compare, export, history, intervals, merge, run, show
+from bench.verbs import ab, calibrate, check, compare, export, merge, run, show
 
 app = typer.Typer(
     name="bench",
@@ -23,10 +23,7 @@ app.command()(ab.ab)
 app.command()(calibrate.calibrate)
 app.command()(show.report)
 app.command()(export.export)
-app.command()(history.history)
 app.command()(merge.merge)
-app.command()(intervals.intervals)
-app.command()(show.agree)
 app.command()(compare.compare)
 app.command("list")(show.implementations)
 app.command()(show.machine)

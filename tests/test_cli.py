@@ -272,8 +272,7 @@ def test_a_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
 
 def test_every_verb_and_flag_is_explained(bench):
     text = bench("--help").stdout
-    for verb in ("run", "check", "report", "intervals", "agree", "list", "machine", "data",
-                 "merge"):  # fmt: skip
+    for verb in ("run", "check", "report", "list", "machine", "data", "merge"):
         assert f" {verb} " in text
     text = bench("run", "--help").stdout
     for flag in ("implementation", "workload", "device", "batch-size", "threads", "samples",
@@ -349,10 +348,6 @@ RUN = ("run", "--data=digits", "--implementation=numpy")
         ((*RUN, "--precision=2"), ["--precision 2", "such as 2%"]),
         ((*RUN, "--precision=2%", "--rounds=1"), ["--precision needs", "raise --rounds"]),
         ((*RUN, "--budget=10"), ["--budget 10", "10m"]),
-        (("intervals", "--precision=x"), ["--precision x"]),
-        (("intervals", "--repeats=1"), ["--repeats"]),
-        (("agree", "one"), ["RUN"]),
-        (("agree", "one", "two"), ["one holds no run"]),
         (("merge", "one", "two"), ["--output"]),
         (("merge", "--output=out"), ["RUN"]),
         (("merge", "one", "two", "--output=out"), ["one holds no run"]),
@@ -598,7 +593,7 @@ def test_windows_is_refused(refused, monkeypatch):
     assert refused("list") == "bench: Windows is not supported; use Linux, macOS or WSL\n"
 
 
-@pytest.mark.parametrize("verb", [("run", "--output"), ("agree", "out"), ("report",)])
+@pytest.mark.parametrize("verb", [("run", "--output"), ("compare", "out"), ("report",)])
 def test_a_path_that_no_file_system_takes_is_one_line(refused, verb, tmp_path):
     write(tmp_path / "out", run(case()), ok(case()))
     assert "File name too long" in refused(*verb, "x" * 300)

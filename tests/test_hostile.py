@@ -10,12 +10,11 @@ import pytest
 from fixtures_records import bare, case, environment, ok, run, trials
 from rich.console import Console
 
-from bench import history, merge
+from bench import merge
 from bench.error import UserError
 from bench.formats.writers import WRITERS
 from bench.gate import stored
 from bench.report import files, index, loaded, several, terminal
-from bench.report import history as pages
 
 SWEPT = [case(name, batch_size=size) for name in ("a", "b") for size in (8, 64)]
 GPU, OTHER = case("a", device="gpu"), case("a", workload="textbook")
@@ -81,11 +80,6 @@ def shown(folder):
     return list(terminal.tables_of(Console(width=200), found.rows, found.figures))
 
 
-def past(folder):
-    tracks = history.tracks([pages.read(folder)])
-    return pages.write(folder / "history", tracks, pages.remarks([pages.read(folder)], tracks))
-
-
 def merged(folder):
     once = folder.parent / "once"
     merge.merge([folder], once, strip=True)
@@ -97,7 +91,7 @@ def merged(folder):
 
 
 READERS = [
-    files.write, shown, past, stored.side, lambda folder: several.read([folder]),
+    files.write, shown, stored.side, lambda folder: several.read([folder]),
     lambda folder: index.entries(folder.parent), merged,
     *(lambda folder, write=write: write(loaded.whole(folder)) for write in WRITERS.values()),
 ]  # fmt: skip

@@ -8,27 +8,18 @@ import pytest
 from fixtures_records import case, run, trials, write
 
 from bench.error import UserError
-from bench.formats import asv, document
-from bench.history import tracks
-from bench.report import files, history, index, loaded, several_files
+from bench.formats import document
+from bench.report import files, index, loaded, several_files
 
 LIMIT = 300  # bytes: less than the first file of each
-
-
-def history_of(folder, output):
-    kept = [history.read(folder)]
-    found = tracks(kept)
-    history.write(output, found, history.remarks(kept, found))
 
 
 # Each writes into the second folder what it makes of the run in the first.
 WRITERS = {
     "report": lambda folder, output: files.write(output, found=loaded.load(folder)),
-    "history": history_of,
     "index": lambda _, output: index.write(output),
     "several": lambda folder, output: several_files.write([folder, folder], output),
     "document": lambda _, output: document.save(output / "found.json", f'"{"x" * 1000}"'),
-    "asv": lambda folder, output: asv.save(loaded.load(folder), output),
 }
 
 

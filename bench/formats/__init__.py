@@ -1,5 +1,1 @@
-"""Other people's formats: our runs written for their tools, their files read."""
-
-from bench.formats.reading import read
-
-__all__ = ["read"]
+"""Write runs in the formats of other benchmark tools."""

@@ -106,7 +106,7 @@ def alike(found: Iterable[Measured]) -> list[Alike]:
     rows: dict[Problem, dict[str, dict[Hardware, Row]]] = defaultdict(lambda: defaultdict(dict))
     there: dict[Problem, dict[Hardware, None]] = defaultdict(dict)
     for each in found:
-        name, data = _data(each.of.run)
+        name, data = data_key(each.of.run)
         for one in hardware([each]):
             for row in (row for row in _on(each, one.device) if not row.swept):
                 case = row.case
@@ -124,14 +124,14 @@ def sized(found: Iterable[Measured]) -> dict[tuple[str, str, str], dict[Hardware
     """
     rows: dict[tuple[str, str, str], dict[Hardware, list[Row]]] = defaultdict(dict)
     for each in found:
-        data = _data(each.of.run)
+        data = data_key(each.of.run)
         for one in hardware([each]):
             for row in filter(lambda row: row.ranked, _on(each, one.device)):
                 rows[row.case.workload, *data].setdefault(one, []).append(row)
     return rows
 
 
-def _data(run: Loaded) -> tuple[str, str]:
+def data_key(run: Loaded) -> tuple[str, str]:
     """Return the name of a run's data, and a digest of their files."""
     told = next((each.data for each in run.environments.values()), {})
     return str(told.get("name")), fingerprint([told.get("name"), told.get("sha256")])

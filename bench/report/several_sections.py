@@ -1,19 +1,30 @@
 """The sections of a report of several runs: every row or column of a table names its machine."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import partial
 
-from bench.report import hardware_tables, prose, several_charts, tables
-from bench.report.hardware import Alike, Hardware, alike, hardware
+from bench import moment, software
+from bench.report import hardware_tables, loaded, numbers, prose, several_charts, tables
+from bench.report.hardware import Alike, Hardware, alike, data_key, hardware
 from bench.report.sections import Picture, Section
 from bench.report.several import BESIDE, Measured, overview
 from bench.report.tables import Table
+from bench.summary import Row
 
 COMPARED = "The machines compared"
+OVER_TIME = "Over time"
 REST = "ceiling, starts, the sweep and memory are"
 CROWDED = (
     f"More than {BESIDE} cannot be read side by side: the table of all rows has them, and "
-    "`python -m bench history` puts the runs of each machine in their order."
+    f"*{OVER_TIME}* has the newest runs of each machine."
+)
+NOT_OVER_TIME = "No machine has two of these runs with the same data."
+OVER_TIME_NOTE = (
+    "Epoch times with 95 % intervals over the processes of one run, and the software whose "
+    "version changed. Runs of different hours differ by more than these intervals: use "
+    "`python -m bench ab` to find out whether something became slower."
 )
 NOT_ALIKE = "No problem was given to two of them: their sizes or their data differ."
 
@@ -29,6 +40,7 @@ def sections(
     return [
         Section(COMPARED, [], CROWDED) if crowded else _compared(found, base),
         Section("The runs", [overview(found)], "", remarks=_elsewhere(found, ways)),
+        Section(OVER_TIME, list(_over_time(found)), NOT_OVER_TIME),
         Section(prose.FIGURES, list(_figures(found)), prose.NO_FIGURES),
         Section(prose.FAULTS, list(_faults(found)), prose.NO_FAULTS),
         Section(prose.NOISE, [_noise(found)], ""),
@@ -69,6 +81,45 @@ def _elsewhere(found: Sequence[Measured], ways: Sequence[str]) -> list[str]:
     lines |= dict.fromkeys(f"{each.folder.name}: left out: {line}"
                            for each in found for line in prose.left_out(each.of.run))  # fmt: skip
     return list(lines)
+
+
+def _over_time(runs: Sequence[Measured]) -> Iterator[Table]:
+    """Yield a table for each machine and data set that several runs measured."""
+    groups: dict[tuple[str, ...], list[Measured]] = defaultdict(list)
+    for run in sorted(runs, key=_created):
+        if run.rows:
+            machine = next((known.machine for known in run.of.run.environments.values()), {})
+            groups[str(machine.get("id")), *data_key(run.of.run)].append(run)
+    for (machine_id, data, _), group in groups.items():
+        if len(group) > 1:
+            newest = group[-BESIDE:]
+            of_all = f", the newest {BESIDE} of {len(group)} runs" * (len(group) > BESIDE)
+            title = f"{loaded.machine(group[0].of.run)} (machine {machine_id}), {data}{of_all}"
+            yield _history(title, newest)
+
+
+def _created(run: Measured) -> datetime:
+    return moment.read(run.of.run.run.created)
+
+
+def _history(title: str, runs: Sequence[Measured]) -> Table:
+    """Return a line for each case and for each version that changed, and a column for each run."""
+    rows = [{row.case.slug: row for row in run.rows if not row.swept} for run in runs]
+    slugs = dict.fromkeys(
+        slug for by_slug in reversed(rows) for slug, row in by_slug.items() if row.ranked
+    )
+    lines = [[slug, *(_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
+    versions = [software.versions(run.of.run.environments.values()) for run in runs]
+    for name in dict.fromkeys(name for by_name in versions for name in by_name):
+        values = [by_name.get(name, numbers.ABSENT) for by_name in versions]
+        if len(set(values)) > 1:
+            lines.append([f"version of {name}", *values])
+    headings = [f"{run.folder.name}, {_created(run):%Y-%m-%d %H:%M}" for run in runs]
+    return Table(title, ("case", *headings), lines, 1, OVER_TIME_NOTE)
+
+
+def _epoch(row: Row | None) -> str:
+    return numbers.duration_interval(row.epoch) if row and row.ranked else tables.standing(row)
 
 
 def _figures(found: Sequence[Measured]) -> Iterator[Table]:

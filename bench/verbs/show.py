@@ -75,24 +75,6 @@ def _show_several(
     console.print(f"{several_files.write(folders, output, relative_to)}", soft_wrap=True)
 
 
-def agree(
-    first: Annotated[Path, typer.Argument(metavar="RUN")],
-    second: Annotated[Path, typer.Argument(metavar="RUN")],
-) -> None:
-    """Tell whether two runs of one machine put their rows in the same order."""
-    from bench import agreement
-    from bench.report import loaded, terminal
-
-    if len(agreement.machines(first) | agreement.machines(second)) > 1:
-        console.print("the runs are of different machines: there is nothing to compare")
-        raise typer.Exit(4)
-    one, other = loaded.whole(first).rows, loaded.whole(second).rows
-    console.print(terminal.twice(one, other))
-    found = agreement.agreements(one, other)
-    console.print("\n", terminal.agreements(found), sep="")
-    raise typer.Exit(1 if any(each.broken for each in found) else 0)
-
-
 def implementations() -> None:
     """List the implementations, and whether their frameworks are installed."""
     from bench.report import terminal
