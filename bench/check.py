@@ -18,8 +18,9 @@ from bench import arrays, interpreters, mistakes, plan, request, scratch
 from bench.child import ChildSpec
 from bench.contract import Device, Params
 from bench.dataset import Dataset
+from bench.ending import Outcome
 from bench.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
-from bench.launch import Outcome, launch
+from bench.launch import launch
 from bench.prepared import read
 from bench.result import Case
 from bench.sizes import Size

@@ -20,8 +20,9 @@ from bench import (
 )
 from bench.child import ChildSpec, Installation, redact_variables
 from bench.dataset import Dataset
+from bench.ending import Outcome
 from bench.error import UserError
-from bench.launch import Outcome, launch
+from bench.launch import launch
 from bench.lines import is_time
 from bench.result import Case, Environment, Status, Trial
 

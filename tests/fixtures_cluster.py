@@ -30,7 +30,7 @@ NO_PROCESS = """
 from pathlib import Path
 import numpy as np
 from bench import station
-from bench.launch import Outcome
+from bench.ending import Outcome
 HERE = Path(__file__).parent
 def launch(request, child, scratch):
     for name in ("params.npy", "labels.npy"):

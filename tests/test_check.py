@@ -9,8 +9,8 @@ from conftest import SABOTEURS
 from bench import check, dataset, plan
 from bench.check import REJECTED, Examiner, Finding, passed
 from bench.dataset import DataError
+from bench.ending import Outcome
 from bench.judge import Judgement
-from bench.launch import Outcome
 from bench.machine import usable_cores
 from implementations import IMPLEMENTATIONS
 

@@ -12,7 +12,7 @@ from fixtures_processes import lines_of
 from fixtures_records import environment, ok
 
 from bench import plan, progress, run, station, store
-from bench.launch import Outcome
+from bench.ending import Outcome
 from bench.result import FORMAT, Run
 
 SABOTEURS = {

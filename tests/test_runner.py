@@ -7,9 +7,9 @@ from fixtures_records import case, ok
 
 from bench import machine, probe, runner, station, store
 from bench.child import Installation
+from bench.ending import Outcome
 from bench.gate import pair
 from bench.judge import Judgement
-from bench.launch import Outcome
 from bench.result import Parity, Slowdown, Trial
 from bench.runner import Runner
 
