@@ -11,15 +11,13 @@ from bench.report.prose import escape
 from bench.report.tables import Table
 
 FORMATS = ("table", "markdown", "json", "github")
-COMMANDS = "To decide what is undecided:"
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A comparison ready to be shown.
 
-    opening: what has to be known first. commands: what decides what is undecided. annotations: for
-    GitHub. document: for programs.
+    opening: what has to be known first. annotations: for GitHub. document: for programs.
     """
 
     tables: Sequence[Table]
@@ -27,7 +25,6 @@ class Shown:
     annotations: Sequence[Annotation]
     document: Mapping[str, Any]
     opening: Sequence[str] = ()
-    commands: Sequence[str] = ()
 
 
 def text(shown: Shown, style: str) -> str:
@@ -49,9 +46,6 @@ def as_markdown(shown: Shown) -> str:
     parts = [f"**{escape(line)}**\n" for line in shown.opening]
     parts += [_table(table) for table in shown.tables if table.lines]
     parts += [f"- {escape(line)}" for line in shown.remarks]
-    if shown.commands:
-        # Indented, not fenced: no name from a record can end the block.
-        parts += [f"\n{COMMANDS}\n", *(f"    {' '.join(line.split())}" for line in shown.commands)]
     return "\n".join(parts).strip() + "\n"
 
 

@@ -88,7 +88,7 @@ def show_comparison(found: "Shown", style: str) -> None:
 
 
 def _tables(found: "Shown") -> None:
-    from bench.report import shown, terminal
+    from bench.report import terminal
 
     for line in found.opening:
         console.print(line, soft_wrap=True, markup=False)
@@ -96,8 +96,4 @@ def _tables(found: "Shown") -> None:
         console.print("\n", terminal.laid_out(table), sep="")
         console.print(table.note, soft_wrap=True, markup=False)
     for line in found.remarks:
-        console.print(line, soft_wrap=True, markup=False)
-    if found.commands:
-        console.print(f"\n{shown.COMMANDS}")
-    for line in found.commands:
         console.print(line, soft_wrap=True, markup=False)
