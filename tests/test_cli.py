@@ -297,7 +297,7 @@ def test_in_a_fresh_process_a_refusal_is_one_line_and_two(bench, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_check_tells_the_right_from_the_wrong_and_says_what_it_was_seen_to_reject(bench, saboteur):
+def test_check_passes_right_fails_wrong_implementations(bench, saboteur):
     ended = bench("check", "--data=digits", "--threads=1", "numpy", saboteur("sums_the_loss"))
     assert (ended.returncode, ended.stderr) == (1, "")
     lines = ended.stdout.splitlines()
@@ -305,7 +305,6 @@ def test_check_tells_the_right_from_the_wrong_and_says_what_it_was_seen_to_rejec
     wrong = [line for line in lines if line.startswith("sums_the_loss ")]
     assert "it looks as if it adds up the loss of a batch" in wrong[0]
     assert {"passes: numpy", "FAILS: sums_the_loss"} <= set(lines)
-    assert "; switches the garbage collector off." in lines[-1]
 
 
 def test_check_of_what_is_right_ends_with_nought(bench, saboteur):

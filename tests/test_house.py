@@ -14,7 +14,6 @@ import pytest
 
 import bench
 from bench import dataset, store
-from bench.check import REJECTED
 from bench.gate import findings
 from bench.gate.calibrated import Calibrated
 from bench.gate.comparison import Comparison
@@ -209,11 +208,6 @@ def test_a_list_is_there_at_once_and_loads_no_framework():
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in traced.splitlines()}
     assert {"bench", "typer"} <= loaded
     assert not loaded & (FRAMEWORKS | SLOW)
-
-
-def test_the_documentation_says_what_is_seen_to_be_rejected():
-    page = (ROOT / "docs" / "methodology.md").read_text(encoding="utf-8")
-    assert "; ".join(REJECTED.values()) + "." in " ".join(page.split())
 
 
 def published() -> list[Path]:
