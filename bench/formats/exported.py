@@ -86,7 +86,7 @@ def _exported(found: Loaded, row: Row, epoch: Interval) -> Exported:
 def tried(found: Loaded, row: Row) -> list[Record]:
     """Return the records that a row was made from, in the order in which they were measured."""
     return [record for record in found.records if record.kind == "trial"
-            and record.status != "interrupted" and record.case == row.case]  # fmt: skip
+            and record.status != "interrupted" and record.case.slug == row.case.slug]  # fmt: skip
 
 
 def commits(cases: Sequence[Exported]) -> list[str]:

@@ -41,7 +41,7 @@ def _machine_info(of: Environment) -> dict[str, Any]:
     here, software = of.machine, of.software
     system, _, release = str(here.get("system", "")).partition(" ")
     return {
-        "node": here.get("host", ""), "processor": "", "machine": here.get("architecture", ""),
+        "node": "", "processor": "", "machine": here.get("architecture", ""),
         "python_implementation": software.get("interpreter", ""),
         "python_implementation_version": software.get("python", ""),
         "python_version": software.get("python", ""), "release": release, "system": system,
