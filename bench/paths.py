@@ -57,7 +57,8 @@ def relative(path: str) -> str:
     whole = Path(os.path.abspath(path))  # noqa: PTH100 - see above
     for folder, mark in _near_folders().items():
         if whole.is_relative_to(folder):
-            return str(Path(mark, whole.relative_to(folder)))
+            below = whole.relative_to(folder)
+            return f"{mark}/{below}" if below.parts else mark
     return f"<path>/{whole.name}"
 
 

@@ -293,7 +293,7 @@ def test_a_flag_that_is_not_given_is_the_same_to_the_command_line_and_to_a_run_t
 def test_a_plan_can_be_written_and_read_again(small, here):
     folder, made = planned(small, here / "run")
     store.create(folder, made)
-    assert store.read_run(folder) == msgspec.structs.replace(made, data="small")
+    assert store.read_run(folder) == msgspec.structs.replace(made, data="./small")
 
 
 def test_data_elsewhere_are_named_again_and_are_the_same(small, here):

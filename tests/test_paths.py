@@ -30,7 +30,7 @@ def home(tmp_path, monkeypatch):
         ("mine.py", "mine.py"),
         ("../mine.py", "../mine.py"),
         ("python3.12", "python3.12"),
-        ("{home}/work/mine.py", "mine.py"),
+        ("{home}/work/mine.py", "./mine.py"),
         ("{home}/work/../data", "~/data"),
         ("{home}", "~"),
         ("{home}/work", "."),
