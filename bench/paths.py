@@ -94,7 +94,8 @@ class _Hider:
             return relative(text)
         if field == "command":
             words = shlex.split(text)
-            text = shlex.join(_ARGUMENT.sub(lambda path: relative(path[0]), word) for word in words)
+            hidden = [_ARGUMENT.sub(lambda path: relative(path[0]), word) for word in words]
+            text = text if hidden == words else shlex.join(hidden)
         text = self._pattern.sub(lambda path: self._marks.get(path[0], "<scratch>"), text)
         return _ADDRESS.sub(r"\1://<host>", text)
 
