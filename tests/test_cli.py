@@ -11,7 +11,7 @@ from fixtures_data import idx_files, write_idx
 from fixtures_records import bare, case, ok, run, write
 
 from bench import idx, machine, plan, store
-from bench.report import files
+from bench.report import write as files
 from implementations import IMPLEMENTATIONS, PROBES
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")

@@ -18,7 +18,9 @@ from fixtures_records import case, ok
 from fixtures_records import run as a_run
 
 from bench import estimate, machine, measure, run, store
-from bench.report import frame, page, several, tables
+from bench.report import several
+from bench.report.render import csv, page
+from bench.report.sections import comparison
 from bench.result import Record, Trial
 
 SOAK = pytest.mark.soak
@@ -103,14 +105,14 @@ def test_no_record_of_a_run_outlives_its_reading(nights):
 
 
 def test_every_row_is_held_against_those_of_its_own_run_only(nights, monkeypatch):
-    seen = tables.Column("seen", lambda rows, row: float(len(rows)), 1)
-    monkeypatch.setattr(tables, "COLUMNS", (tables.COLUMNS[0], seen))
+    seen = comparison.Column("seen", lambda rows, row: float(len(rows)), 1)
+    monkeypatch.setattr(comparison, "COLUMNS", (comparison.COLUMNS[0], seen))
     rows = [row for each in several.read(nights(20)) for row in each.rows]
     assert len(rows) == 200
-    assert {line[1] for line in tables.cells(rows, rows, tables.columns())} == {"10.0"}
+    assert {line[1] for line in comparison.cells(rows, rows, comparison.columns())} == {"10.0"}
     held = []
-    monkeypatch.setattr(frame, "times_fastest", lambda rows, _: held.append(len(rows)))
-    frame.frame(rows)
+    monkeypatch.setattr(csv, "times_fastest", lambda rows, _: held.append(len(rows)))
+    csv.frame(rows)
     assert set(held) == {10}
     lines = page.compared(rows)["lines"]
     assert {each["text"] for line in lines for each in line["cells"] if each["numeric"]} == {"10.0"}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bench import durable, merge, part, store
 from bench.error import UserError
-from bench.report import loaded
+from bench.report import load
 
 PLAN = run(case("a"), case("b"), rounds={"sgd": 3})
 LATER = "2025-01-02T04:04:05+00:00"
@@ -104,7 +104,7 @@ def test_what_is_merged_is_a_run_that_is_read_and_gone_on_with(parts, tmp_path):
     assert [contents(each) for each in parts] == before
     out = tmp_path / "new" / "out"
     assert store.read_run(out) == PLAN
-    assert loaded.load(out).missing == 0
+    assert load.load(out).missing == 0
     assert np.load(out / "params" / f"{RECORDS[0].trial}.npy").tolist() == [[[1.0]]]
     assert {each.name for each in out.iterdir()} == {
         "run.json", "environments", "trials.jsonl", "params"
@@ -280,7 +280,7 @@ def test_what_is_anonymous_tells_of_no_host_no_user_and_no_path_in_any_byte(told
     everything = b"".join([*map(os.fsencode, found), *filter(None, found.values())]).lower()
     for name in (HOST, USER, PLACE, "/home", "/srv"):
         assert name.encode() not in everything
-    assert loaded.load(tmp_path / "out").missing == 0
+    assert load.load(tmp_path / "out").missing == 0
     (kept,) = (tmp_path / "out" / "params").iterdir()
     assert kept.stem in {each.trial for each in store.read_records(tmp_path / "out")}
 

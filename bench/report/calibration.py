@@ -8,9 +8,9 @@ from bench.gate.calibrated import Calibrated
 from bench.gate.choice import ENOUGH, Choice, choices
 from bench.gate.power import Counted
 from bench.gate.sight import BUDGETS, Seen, Sight, sights
-from bench.report import numbers
+from bench.report.render import numbers
+from bench.report.sections.comparison import Table
 from bench.report.shown import Shown
-from bench.report.tables import Table
 from bench.result import Slowdown
 
 NOTHING = "nothing is known yet: leave out --show to measure, or name the folder: --calibrations"

@@ -11,10 +11,10 @@ from bench.gate.command import ab_commands
 from bench.gate.compare import Compared, Outcome, seen
 from bench.gate.judged import MISSING, TIMED, Judged
 from bench.gate.verdict import Rule
-from bench.report import numbers
 from bench.report.annotations import Annotation
+from bench.report.render import numbers
+from bench.report.sections.comparison import Table
 from bench.report.shown import Shown
-from bench.report.tables import Table
 
 FORMAT = 1  # of the JSON
 HEADINGS = (

@@ -14,7 +14,8 @@ from bench.check import REJECTED, Finding
 from bench.cluster.hosts import Gone, Joined, Refused
 from bench.cluster.run import Event, Measured, Over
 from bench.figures import FigureRow
-from bench.report import numbers, tables
+from bench.report.render import numbers
+from bench.report.sections import comparison as tables
 from bench.result import Case, Record, Run, Trial
 from bench.run import Spent
 from bench.summary import Row
