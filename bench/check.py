@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from bench import arrays, interpreters, mistakes, plan, request, scratch
-from bench.child import Child
+from bench.child import ChildSpec
 from bench.contract import Device, Params
 from bench.dataset import Dataset
 from bench.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
@@ -23,7 +23,7 @@ from bench.launch import Outcome, launch
 from bench.prepared import read
 from bench.result import Case
 from bench.sizes import Size
-from bench.workload import EXAMINATION, order
+from bench.workload import EXAMINATION, draw_order
 
 # Under sgd and in batches of this size, it is watched for a while after its last epoch.
 WATCHED = 32
@@ -112,11 +112,11 @@ class Examiner:
         return _finding(case, data, "failed" if reason else "ok", reason, error)
 
     def _run(self, case: Case, data: Dataset, folder: Path, hidden: Mapping[str, str]) -> Outcome:
-        child = Child(
-            place=interpreters.place(case), threads=case.threads, device=case.device,
+        child = ChildSpec(
+            place=interpreters.find_installation(case), threads=case.threads, device=case.device,
             variables={**case.variables, **hidden}, timeout=self._timeout,
         )  # fmt: skip
-        asked = request.training("check", case, data, self._seed)
+        asked = request.build_training("check", case, data, self._seed)
         asked["watch"] = (case.workload, case.batch_size) == ("sgd", WATCHED)
         return launch(asked, child, folder)
 
@@ -134,7 +134,7 @@ class Examiner:
             Params(first[:-1], first[-1]),
             judge.problem(case),
             judge.start(case, stretch),
-            order(self._seed, stretch.epochs[0], case.samples),
+            draw_order(self._seed, stretch.epochs[0], case.samples),
             case.objective,
         )
         return f"{fault}; it looks as if {known}" if known else fault

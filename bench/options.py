@@ -79,12 +79,12 @@ def planned(
     where = where or Where(len(usable_cores()))
     precision, budget = amounts.share(given.precision), amounts.seconds(given.budget)
     selection = _selection(given, precision, where)
-    pythons = interpreters.read(given.pythons)
+    pythons = interpreters.parse_options(given.pythons)
 
     def placed(cases: Iterable[Case]) -> tuple[Case, ...]:
-        return tuple(interpreters.given(each, pythons) for each in cases)
+        return tuple(interpreters.assign_python(each, pythons) for each in cases)
 
-    cases = placed(plan.cases(selection, probe.file))
+    cases = placed(plan.cases(selection, probe.read_objective))
     sweep = plan.swept(cases) if given.sweep else ()
     name, created = fresh_name()
     folder = output or RESULTS / name
@@ -212,9 +212,9 @@ def examination(given: Given) -> tuple[list[Case], Examiner]:
     if len(threads) > 1:
         raise UserError(f"--threads {given.threads}: an examination has one number of threads")
     names = given.implementations or tuple(entry.name for entry in IMPLEMENTATIONS)
-    cases = [plan.implementation(name, probe.file) for name in dict.fromkeys(names)]
-    pythons = interpreters.read(given.pythons)
-    cases = [interpreters.given(each, pythons) for each in cases]
+    cases = [plan.implementation(name, probe.read_objective) for name in dict.fromkeys(names)]
+    pythons = interpreters.parse_options(given.pythons)
+    cases = [interpreters.assign_python(each, pythons) for each in cases]
     data = [dataset.find(name) for name in dict.fromkeys(("digits", given.data))]
     return cases, Examiner(
         data,

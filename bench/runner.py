@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bench import moment, stop
-from bench.child import Place
+from bench.child import Installation
 from bench.dataset import Dataset
 from bench.judge import Judge, figure_fault, threads_fault, threads_in_force
 from bench.lines import refused
@@ -95,7 +95,7 @@ class Runner:
         data: Dataset,
         *,
         peers: Sequence[Case] = (),
-        places: Mapping[str, Place] | None = None,
+        places: Mapping[str, Installation] | None = None,
         memory_limit: int | None = None,
     ) -> None:
         self._keeper = Keeper(folder, planned, data, params=places is None)

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from bench import arrays, collection, durable, environments, lines, regular, strict, trials
 from bench.environments import plain
@@ -90,19 +88,6 @@ def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
     data = regular.read(handed_over, arrays.MOST, follow=False)
     with _writing(folder):
         return durable.write(folder / "params" / f"{_named('trial', trial)}.npy", [data])
-
-
-def read_params(folder: Path, trial: str) -> NDArray[np.float32] | None:
-    """Read a trial's params, float32 of three dimensions; None where no such are kept.
-
-    The trial's id comes from a record: one that names a file elsewhere has no params here.
-    """
-    if not plain(trial):
-        return None
-    try:
-        return arrays.read(folder / "params" / f"{trial}.npy", np.float32, 3)
-    except (OSError, ValueError):
-        return None
 
 
 def add_environment(folder: Path, environment: Environment) -> None:

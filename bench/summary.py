@@ -31,7 +31,8 @@ class Row:
     least_epoch: the least time that an epoch could take on this machine; None where no probe of
     the run tells.
     peak_device_bytes: memory of the GPU; None on a CPU, and where no trial tells.
-    epoch_joules: the mean of the trials that know it; None where the counter could not be read.
+    epoch_joules: of a GPU, the mean of the trials that know it; None where the counter could not
+    be read.
     energy_absent: why it could not, where no trial knows it and one says.
     faults: the reason of every trial that did not, and of all where together they are faster than
     the machine; a case with a ``failed`` one is not ranked.
@@ -141,7 +142,8 @@ def _row(
     epoch = interval(list(medians.values()), len(first) if first else None) if medians else None
     least = _least(case, environment, known)
     last = case.epochs - 1
-    joules = _average(map(_joules, good))
+    metered = good if case.device == "gpu" else []
+    joules = _average(map(_joules, metered))
     faults = [(trial.status, trial.reason or "no reason was given")
               for trial in trials if trial.status != "ok"]  # fmt: skip
     return Row(
@@ -164,7 +166,7 @@ def _row(
         peak_rss_bytes=_average(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_average(trial.peak_device_bytes for trial in good),
         epoch_joules=joules,
-        energy_absent=next((trial.energy_absent for trial in good
+        energy_absent=next((trial.energy_absent for trial in metered
                             if trial.energy_absent and joules is None), None),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=(*faults, *_impossible(epoch, least, len(good))),

@@ -65,8 +65,8 @@ SAYS = {
     "slow_clock": "it replaced bench.measure.perf_counter_ns",
     "mends_the_clock": "it replaced bench.measure.perf_counter_ns",
     "disarms_the_guard": "its clock does not add up",
-    "short_epochs": "it replaced bench.measure.timed",
-    "replaces_code": "it replaced the code of bench.guard.same",
+    "short_epochs": "it replaced bench.measure.time_call",
+    "replaces_code": "it replaced the code of bench.guard.require_unchanged",
     "times_fewer_epochs": "it replaced the contents of bench.measure.TIMED_SECONDS",
     "stops_the_collector": "it switched the garbage collector off",
 }

@@ -12,7 +12,7 @@ from fixtures_processes import going_on
 from fixtures_records import bare, case, ok, run, write
 
 from bench import idx, machine, plan, store
-from bench.report import files
+from bench.report import write as files
 from implementations import IMPLEMENTATIONS, PROBES
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")
@@ -246,7 +246,7 @@ finally:
 
 
 @pytest.mark.full
-def test_a_sweep_probes_the_machine_and_fills_the_sections_on_growth(bench, tmp_path):
+def test_a_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
     ended = bench("run", "--data=digits", "--quick", "--sweep", "--implementation=numpy",
                   "--output=out")  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -257,8 +257,12 @@ def test_a_sweep_probes_the_machine_and_fills_the_sections_on_growth(bench, tmp_
     assert {record.status for record in probes} <= {"ok", "unavailable"}
     assert any(record.status == "ok" for record in probes)
     (text, *_) = (path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.md"))
-    for title in ("The ceiling", "Epoch time by batch size", "What an epoch, a step and a sample",
-                  "Epoch time by samples", "Peak memory by phase"):  # fmt: skip
+    for title in (
+        "The ceiling",
+        "Epoch time by batch size",
+        "Epoch time by samples",
+        "Peak memory by phase",
+    ):
         assert f"### {title}" in text
     assert "- not measured: --batch-size 1920 does not divide 1440 samples; 1440 would" in text
     assert "growth-batch-size.svg" in text
@@ -267,8 +271,7 @@ def test_a_sweep_probes_the_machine_and_fills_the_sections_on_growth(bench, tmp_
 
 def test_every_verb_and_flag_is_explained(bench):
     text = bench("--help").stdout
-    for verb in ("run", "check", "report", "intervals", "agree", "list", "machine", "data",
-                 "merge"):  # fmt: skip
+    for verb in ("run", "check", "report", "list", "machine", "data", "merge"):
         assert f" {verb} " in text
     text = bench("run", "--help").stdout
     for flag in ("implementation", "workload", "device", "batch-size", "threads", "samples",
@@ -343,10 +346,6 @@ RUN = ("run", "--data=digits", "--implementation=numpy")
         ((*RUN, "--precision=2"), ["--precision 2", "such as 2%"]),
         ((*RUN, "--precision=2%", "--rounds=1"), ["--precision needs", "raise --rounds"]),
         ((*RUN, "--budget=10"), ["--budget 10", "10m"]),
-        (("intervals", "--precision=x"), ["--precision x"]),
-        (("intervals", "--repeats=1"), ["--repeats"]),
-        (("agree", "one"), ["RUN"]),
-        (("agree", "one", "two"), ["one holds no run"]),
         (("merge", "one", "two"), ["--output"]),
         (("merge", "--output=out"), ["RUN"]),
         (("merge", "one", "two", "--output=out"), ["one holds no run"]),
@@ -592,7 +591,7 @@ def test_windows_is_refused(refused, monkeypatch):
     assert refused("list") == "bench: Windows is not supported; use Linux, macOS or WSL\n"
 
 
-@pytest.mark.parametrize("verb", [("run", "--output"), ("agree", "out"), ("report",)])
+@pytest.mark.parametrize("verb", [("run", "--output"), ("compare", "out"), ("report",)])
 def test_a_path_that_no_file_system_takes_is_one_line(refused, verb, tmp_path):
     write(tmp_path / "out", run(case()), ok(case()))
     assert "File name too long" in refused(*verb, "x" * 300)

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from bench.gate.calibrated import Spread
 from bench.gate.judged import Terms, judged
-from bench.report import gate, prose, shown, terminal
+from bench.report import gate, shown, terminal
 from bench.report.annotations import Annotation
+from bench.report.render import text as prose
 
 # Of a ratio of two runs of two processes: sqrt(0.03² + 2 · 0.04²) = 6.4 %.
 KNOWN = Spread(epochs=0.5, processes=0.03, blocks=0.04, count=3)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench import durable, merge, part, store
 from bench.error import UserError
-from bench.report import loaded
+from bench.report import load
 
 PLAN = run(case("a"), case("b"), rounds={"sgd": 3})
 LATER = "2025-01-02T04:04:05+00:00"
@@ -100,8 +100,8 @@ def test_what_is_merged_is_a_run_that_is_read_and_gone_on_with(parts, tmp_path):
     assert [contents(each) for each in parts] == before
     out = tmp_path / "new" / "out"
     assert store.read_run(out) == PLAN
-    assert loaded.load(out).missing == 0
-    assert store.read_params(out, RECORDS[0].trial).tolist() == [[[1.0]]]
+    assert load.load(out).missing == 0
+    assert np.load(out / "params" / f"{RECORDS[0].trial}.npy").tolist() == [[[1.0]]]
     assert {each.name for each in out.iterdir()} == {
         "run.json", "environments", "trials.jsonl", "params"
     }  # fmt: skip

@@ -6,8 +6,8 @@ import pytest
 
 from bench.report import shown
 from bench.report.annotations import Annotation
+from bench.report.sections.comparison import Table
 from bench.report.shown import FORMATS, Shown
-from bench.report.tables import Table
 
 TABLE = Table("One *against* two", ("a|b", "time"), [["x|y", "1 s"], ["_z_", "2 s"]], words=1,
               note="Of <b>epochs</b>.")  # fmt: skip

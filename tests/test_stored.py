@@ -1,11 +1,9 @@
 """What a run's folder holds, as the side of a comparison."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
-from fixtures_sides import series, side
 
 from bench import machine, store
 from bench.error import UserError
@@ -150,19 +148,10 @@ def test_a_run_of_which_nothing_was_measured_has_no_case_and_no_machine(tmp_path
 def test_what_is_no_run_or_not_there_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no run"):
         stored.side(tmp_path)
-    with pytest.raises(UserError, match=r"there is no .*; name a run's folder, or a JSON file"):
-        stored.side(tmp_path / "nothing")
-
-
-def test_a_file_is_another_tools_to_read(tmp_path, monkeypatch):
-    theirs = side(series("theirs"))
-    asked = []
-    formats = SimpleNamespace(read=lambda path: asked.append(path) or theirs)
-    monkeypatch.setattr(stored, "formats", formats)
-    file = tmp_path / "saved.json"
-    file.touch()
-    assert stored.side(file) is theirs
-    assert asked == [file]
+    (tmp_path / "saved.json").touch()
+    for name in ("nothing", "saved.json"):
+        with pytest.raises(UserError):
+            stored.side(tmp_path / name)
 
 
 def test_a_published_run_has_its_cases():

@@ -1,4 +1,4 @@
-"""The two sides of a comparison of stored measurements, whichever tool they come from."""
+"""The two sides of a comparison of stored runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ class Series:
     """One case on one side.
 
     name: what the case is called, on both sides alike.
-    processes: seconds of what was timed (steady epochs, in our own runs), a tuple a process that
-    went well, in the order measured; warm-ups are not among them.
+    processes: seconds of the steady epochs, a tuple a process that went well, in the order
+    measured.
     tried: how many processes there were, with those that went wrong.
     faults: the reasons of those.
     accuracy: validation accuracy after the workload's epochs; None where nothing tells.
@@ -30,11 +30,11 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What a run's folder or another tool's file holds.
+    """What a run's folder holds.
 
-    machine: an id that is equal where the machine is; None where the file does not tell.
-    software: versions by distribution, whose differences are shown; empty where nothing tells.
-    data: an id that is equal where the data are; None where the file does not tell.
+    machine: an id that is equal where the machine is; None where nothing was measured.
+    software: versions by distribution, whose differences are shown.
+    data: an id that is equal where the data are; None where nothing was measured.
     """
 
     name: str

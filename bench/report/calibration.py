@@ -7,9 +7,9 @@ from typing import Any
 from bench.gate.calibrated import Calibrated
 from bench.gate.power import Counted
 from bench.gate.sight import BUDGETS, Seen, Sight, sights
-from bench.report import numbers
+from bench.report.render import numbers
+from bench.report.sections.comparison import Table
 from bench.report.shown import Shown
-from bench.report.tables import Table
 from bench.result import Slowdown
 
 NOTHING = "nothing is known yet: leave out --show to measure, or name the folder: --calibrations"

@@ -10,10 +10,10 @@ from bench.gate.calibrated import Spread
 from bench.gate.compare import Compared, Outcome, seen
 from bench.gate.judged import MISSING, TIMED, Judged
 from bench.gate.verdict import Rule
-from bench.report import numbers
 from bench.report.annotations import Annotation
+from bench.report.render import numbers
+from bench.report.sections.comparison import Table
 from bench.report.shown import Shown
-from bench.report.tables import Table
 
 FORMAT = 2  # of the JSON; format 1 had "commands", too
 UNDECIDED = "undecided: measure in pairs with `bench ab`"

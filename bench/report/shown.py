@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.report import annotations, markdown
+from bench.report import annotations
 from bench.report.annotations import Annotation
-from bench.report.prose import escape
-from bench.report.tables import Table
+from bench.report.render import markdown
+from bench.report.render.text import escape
+from bench.report.sections.comparison import Table
 
 FORMATS = ("table", "markdown", "json", "github")
 
