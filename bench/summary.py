@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
-import msgspec
-
 from bench.ceiling import Ceiling, Place, ceilings
 from bench.intervals import Interval, interval, rounds_needed
 from bench.plan import distributions, size_of
@@ -106,7 +104,7 @@ def rows(
     records, by_case = list(records), defaultdict(list)
     for record in records:
         if record.kind == "trial" and record.status != "interrupted":
-            by_case[msgspec.json.encode(record.case)].append(record)
+            by_case[record.case.slug].append(record)
     known = ceilings(records)
     tried = [trials[0].case for trials in by_case.values()]
     firsts = _firsts((*run.cases, *tried) if run else tried)

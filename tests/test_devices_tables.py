@@ -9,7 +9,7 @@ from fixtures_records import case, environment, ok, run
 from bench.crossover import Crossover, crossovers
 from bench.devices import devices
 from bench.intervals import Interval
-from bench.report import devices as report
+from bench.report.sections import gpu as report
 from bench.summary import rows
 from bench.throttling import gpu_trials
 
