@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import ending, gpu, leftovers, machine, nvml
+from bench import ending, gpu, leftovers, machine, nvml, stop
 from bench.child import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.ending import Outcome, ProcessExit
 from bench.error import UserError
@@ -86,6 +86,7 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
     its scratch folder. Raises UserError where the folder cannot be written or the process cannot
     be started. KeyboardInterrupt passes through.
     """
+    stop.check()
     # The installation was checked before the run began; other trials may go on without it.
     if not os.access(child.place.python, os.X_OK):
         return Outcome("failed", "its Python is not there any more; build it again", {}, "", 0.0)

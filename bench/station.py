@@ -9,6 +9,7 @@ from typing import Any, Protocol, get_args
 from bench import (
     conditions,
     environments,
+    host,
     interpreters,
     machine,
     moment,
@@ -92,8 +93,8 @@ class Station:
         self._peers = peers
         self._places = places
         self._memory_limit = memory_limit
-        self._machine = machine.describe()
-        self._suite = machine.suite()
+        self._machine = host.describe()
+        self._suite = host.suite()
         self._software: dict[str, dict[str, Any]] = {}
 
     @contextmanager

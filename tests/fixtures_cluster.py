@@ -13,16 +13,16 @@ from fixtures_processes import until
 # its name and its lock are its own; all else is as on any host.
 HOST = """
 import os
-from bench import machine
+from bench import host, machine
 from bench.cluster import there
 NAME, KIND = os.environ["STAND_IN"], os.environ["STAND_IN_KIND"]
-if not hasattr(machine, "REAL"):
-    machine.REAL = machine.describe
+if not hasattr(host, "REAL"):
+    host.REAL = host.describe
 def describe():
-    real = machine.REAL()
+    real = host.REAL()
     told = {"host": NAME, "name": f"{real['name']}, {KIND}"}
     return {**real, "id": machine.fingerprint([real["id"], KIND]), **told}
-machine.describe = describe
+host.describe = describe
 there.host = lambda: NAME
 """
 # Hosts on which no process is begun: a trial takes no time, and hands over what NumPy trained once.

@@ -11,7 +11,7 @@ from fixtures_data import idx_files, write_idx
 from fixtures_processes import going_on
 from fixtures_records import bare, case, ok, run, write
 
-from bench import idx, machine, plan, store
+from bench import host, idx, plan, store
 from bench.report import write as files
 from implementations import IMPLEMENTATIONS, PROBES
 
@@ -197,7 +197,7 @@ def test_list_names_every_implementation_and_how_to_install_it(bench):
 def test_machine_says_what_the_records_will(bench):
     ended = bench("machine")
     found = dict(line.split(maxsplit=1) for line in ended.stdout.splitlines())
-    expected = machine.describe()
+    expected = host.describe()
     sighted = [one.framework for one in PROBES if "gpu" in one.devices]
     assert [key for key in found if key != "gpu"] == [*expected, *sighted]
     assert found["id"] == expected["id"]

@@ -10,7 +10,7 @@ import pytest
 from fixtures_hosts import decode
 from fixtures_records import run as a_run
 
-from bench import arrays, dataset, machine, store
+from bench import arrays, dataset, host, machine, store
 from bench.cluster import there
 from bench.cluster.campaign import Campaign, Sent
 from bench.cluster.errand import (
@@ -76,7 +76,7 @@ def asking(data):
 def test_a_host_with_the_same_suite_and_data_says_what_it_is(digits):
     found = introduced(data_of(digits, "digits"))
     assert (found.suite, found.host, found.fault) == (there.suite(), there.host(), None)
-    assert found.environment.machine == machine.describe()
+    assert found.environment.machine == host.describe()
     assert found.environment.data == digits.describe()
 
 
@@ -167,7 +167,7 @@ def test_a_suite_with_other_code_is_another_whatever_its_version(copied, change)
 def asked(case, digits, **changes):
     """Return a trial of a case, and its errand."""
     trial = Trial("r1-x", "trial", 1, case)
-    planned = a_run(case, data="digits", timeout=60.0, machine=machine.describe()["id"], **changes)
+    planned = a_run(case, data="digits", timeout=60.0, machine=host.describe()["id"], **changes)
     return trial, planned, errand(trial, planned, asking(data_of(digits, "digits")))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from bench import arrays, dataset, environments, lock, machine, plan, probe, regular
+from bench import host as own
 from bench.cluster.errand import (
     Answer,
     Data,
@@ -65,7 +66,7 @@ def introduce(question: bytes) -> bytes:
 
 def _environment(data: Dataset) -> Environment:
     return environments.of({
-        "machine": machine.describe(), "software": machine.software(), "suite": machine.suite(),
+        "machine": own.describe(), "software": machine.software(), "suite": own.suite(),
         "variables": {}, "data": data.describe(),
     })  # fmt: skip
 
@@ -124,7 +125,7 @@ def _station(shared: bytes) -> Station:
 
 def suite() -> Suite:
     """Return which suite this is."""
-    facts = machine.suite()
+    facts = own.suite()
     return Suite(facts["version"], facts.get("commit", ""), _code())
 
 

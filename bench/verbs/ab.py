@@ -79,11 +79,11 @@ def ab(
 
 
 def _show(folder: Path, plan: "Comparison", found: list["Finding"], style: str) -> None:
-    from bench import machine
+    from bench import host
     from bench.gate import calibrated, differences
     from bench.report import versions
 
-    here = calibrated.Calibrated(calibrated.folder(machine.describe()["id"]))
+    here = calibrated.Calibrated(calibrated.folder(host.describe()["id"]))
     sees = {
         each.pairing.name: here.sees(each.pairing.base.slug, each.pairs, plan.rule)
         for each in found

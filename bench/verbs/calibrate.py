@@ -46,11 +46,11 @@ def calibrate(
     ] = None,
 ) -> None:
     """Measure what noise alone does on this machine, and what the gate sees through it."""
-    from bench import dataset, machine
+    from bench import dataset, host
     from bench.gate import asked, calibrated, calibration
 
     chosen(style)
-    folder = calibrations or calibrated.folder(machine.describe()["id"])
+    folder = calibrations or calibrated.folder(host.describe()["id"])
     stopped = 0
     if not show:
         given = asked.Given(
