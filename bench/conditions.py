@@ -7,10 +7,9 @@ from pathlib import Path
 
 import psutil
 
-from bench.gpu import VISIBLE, visible_gpu
+from bench.gpu import VISIBLE, GpuMonitor, visible_gpu
 from bench.machine import cgroup_quota, usable_cores
 from bench.measure import now
-from bench.watch import GpuMonitor
 
 ROOT = Path("/")
 # The services of a quiet machine take less than this share of its processors.

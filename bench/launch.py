@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import ending, gpu, leftovers, machine, nvml, stop
+from bench import ending, gpu, leftovers, machine, stop
 from bench.child import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.ending import Outcome, ProcessExit
 from bench.error import UserError
@@ -129,7 +129,7 @@ def _write_folder(scratch: Path, request: Mapping[str, Any], child: ChildSpec) -
             (scratch / folder).mkdir(parents=True)
         (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")
         (scratch / "path" / "implementations").symlink_to(child.place.implementations)
-        if child.device == "gpu" and (module := nvml.find_module()) is not None:
+        if child.device == "gpu" and (module := gpu.find_module()) is not None:
             (scratch / "path" / module.name).symlink_to(module)
         (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
 

@@ -100,7 +100,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     ``started`` is UTC, ISO 8601. ``wall_seconds`` is what the parent saw of the child. Accuracies
     and losses have one value for each timed epoch, computed by the parent. What a ceiling's probe
     says is described in bench/utmost.py. warmup_seconds: untimed epochs between the first and the
-    timed ones, of a GPU. peak_device_bytes, device_conditions: see bench/watch.py. energy_joules:
+    timed ones, of a GPU. peak_device_bytes, device_conditions: see bench/gpu.py. energy_joules:
     of a GPU, over all timed epochs together. Older records may have that of a CPU, which no report
     shows.
     """
