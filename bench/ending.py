@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import regular
 from bench.error import one_line
+from bench.files import read_file
 
 Document = dict[str, Any]
 Told = tuple[str, str | None, Document]
@@ -109,7 +109,7 @@ def _document(path: Path) -> Document:
     Raises OSError, and ValueError where it lacks a status, has a time in words, or is no text that
     can be written down again.
     """
-    text = regular.read(path, _MOST_BYTES, follow=False).decode()
+    text = read_file(path, _MOST_BYTES, follow=False).decode()
     document = json.loads(text, parse_constant=_refuse)
     if not isinstance(document, dict) or document.get("status") not in _STATUSES:
         raise ValueError("it has no status")

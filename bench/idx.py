@@ -17,8 +17,8 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import regular
 from bench.error import UserError
+from bench.files import open_file
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 TRAIN_LABELS = "train-labels-idx1-ubyte"
@@ -87,7 +87,7 @@ def read_file(path: Path, expected: str | None = None) -> tuple[NDArray[np.uint8
     Raises DataError for anything but a whole file of that kind, and for another hash than expected.
     """
     try:
-        with regular.opened(path, _LARGEST + _CHUNK) as file:
+        with open_file(path, _LARGEST + _CHUNK) as file:
             # Some mirrors unpack what they send, so that the bytes tell and the name does not.
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)

@@ -13,7 +13,6 @@ from bench import (
     machine,
     moment,
     probe,
-    regular,
     request,
     scratch,
     sizes,
@@ -21,8 +20,9 @@ from bench import (
 from bench.child import Child, Place, recorded
 from bench.dataset import Dataset
 from bench.error import UserError
+from bench.files import hash_file
+from bench.jsonl import is_time
 from bench.launch import Outcome, launch
-from bench.lines import is_time
 from bench.result import Case, Environment, Status, Trial
 
 # What a child may say of itself, and nothing else: the rest of a record is its parent's.
@@ -182,7 +182,7 @@ def file_fault(case: Case) -> str | None:
     if case.file is None:
         return None
     try:
-        same = regular.sha256(Path(case.file)) == case.sha256
+        same = hash_file(Path(case.file)) == case.sha256
     except OSError as error:
         return f"{case.file} cannot be read any more: {error.strerror}"
     return None if same else f"{case.file} has changed since the run was planned"

@@ -25,7 +25,7 @@ class Sent:
 
 
 class Campaign:
-    """A run that hosts of one machine measure. Its folder must be ours (``lock.of_folder``)."""
+    """A run that hosts of one machine measure. Its folder must be ours (``store.lock``)."""
 
     def __init__(self, folder: Path, run: Run, data: Dataset) -> None:
         mend(folder)

@@ -6,13 +6,14 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from bench import arrays, environments, idx
+from bench import environments, idx
 from bench.dataset import Dataset
+from bench.decoding import DamagedError
 from bench.error import UserError
+from bench.files import MAX_BYTES
 from bench.result import Case, Count, Environment, Run, Seconds, Trial
-from bench.strict import DamagedError
 
-HandedOver = Annotated[bytes, msgspec.Meta(max_length=arrays.MOST)]
+HandedOver = Annotated[bytes, msgspec.Meta(max_length=MAX_BYTES)]
 Sent = TypeVar("Sent", bound=msgspec.Struct)
 
 

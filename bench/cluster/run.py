@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import lock, moment, stop
+from bench import moment, stop, store
 from bench.cluster import there
 from bench.cluster.campaign import Campaign, Sent
 from bench.cluster.client import Arrived, LostError
@@ -74,7 +74,7 @@ class _Loop:
 
     def add(self, folder: Path, run: Run) -> None:
         """Take in a run, and have its folder for ourselves; raises UserError."""
-        self._folders.enter_context(lock.of_folder(folder))
+        self._folders.enter_context(store.lock(folder))
         self._campaigns[run.machine or ""] = Campaign(folder, run, self._data)
 
     def events(self, patience: float) -> Iterator[Event]:

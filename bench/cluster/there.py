@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import arrays, dataset, environments, lock, machine, plan, probe, regular
+from bench import dataset, environments, lock, machine, plan, probe
 from bench.cluster.errand import (
     Answer,
     Data,
@@ -23,6 +23,7 @@ from bench.cluster.errand import (
 )
 from bench.dataset import Dataset
 from bench.error import UserError, one_line
+from bench.files import MAX_BYTES, read_file
 from bench.result import Case, Environment
 from bench.station import Left, Station, file_fault
 
@@ -175,6 +176,6 @@ def _handed_over(left: Left, name: str) -> bytes | None:
     if left.folder is None:
         return None
     try:
-        return regular.read(left.folder / name, arrays.MOST, follow=False)
+        return read_file(left.folder / name, MAX_BYTES, follow=False)
     except OSError:
         return None

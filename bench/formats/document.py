@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bench import durable, regular
 from bench.error import UserError
+from bench.files import read_file, write_file
 
 Kind = TypeVar("Kind")
 
@@ -22,7 +22,7 @@ def text(document: Any) -> str:
 def read(path: Path, kind: type[Kind], tool: str) -> Kind:
     """Read a file of a tool; raises UserError in one line where it cannot be, or is none."""
     try:
-        content = regular.read(path, _MOST)
+        content = read_file(path, _MOST)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}; name a JSON file") from error
     if not content.strip():
@@ -42,7 +42,7 @@ def save(path: Path, document: str) -> Path:
         if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
             path.write_text(document, encoding="utf-8")  # a pipe or a device is not replaced
         else:
-            durable.write(path, [document.encode()])
+            write_file(path, document.encode())
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose --output") from error
     return path

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from bench import regular
 from bench.error import UserError
+from bench.files import read_file
 from bench.formats import reading_pyperf, reading_pytest_benchmark
 from bench.gate.series import Side
 
@@ -78,7 +78,7 @@ def _document(path: Path) -> Mapping[str, Any] | Any:
 def _bytes(path: Path) -> bytes:
     """Read the file whole, and unpack it where it is compressed."""
     try:
-        data = regular.read(path, _MOST)
+        data = read_file(path, _MOST)
         if data.startswith(_GZIP):
             data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(_MOST + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:

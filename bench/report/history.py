@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import durable
 from bench.error import UserError
+from bench.files import write_file
 from bench.history import Course, Entry, Kept, Past, Stored, Track, keep
 from bench.report import files, history_charts, markdown, numbers, tables
 from bench.report.prose import escape
@@ -119,7 +119,7 @@ def write(folder: Path, found: Sequence[Track], said: Sequence[str]) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         charts = _draw(folder, [group for track in found for group in groups(track)])
-        durable.write(folder / "history.md", [_page(found, said, charts).encode()])
+        write_file(folder / "history.md", _page(found, said, charts).encode())
     except OSError as error:
         raise UserError(
             f"cannot write to {folder}: {error.strerror}; choose another --output"

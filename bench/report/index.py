@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import durable, moment
+from bench import moment
 from bench.error import UserError
+from bench.files import write_file
 from bench.gate import calibration, findings
 from bench.gate.calibration import Calibration
 from bench.gate.comparison import Comparison
@@ -50,7 +51,7 @@ def write(root: Path) -> Path:
     if not can_draw():
         raise UserError("an index is a page, which takes: pip install 'softmax-bench[report]'")
     try:
-        durable.write(root / "index.html", [page(entries(root)).encode()])
+        write_file(root / "index.html", page(entries(root)).encode())
     except OSError as error:
         raise UserError(f"cannot write to {root}: {error.strerror}") from error
     return root / "index.html"

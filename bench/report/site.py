@@ -13,8 +13,8 @@ from posixpath import dirname, join, normpath, relpath
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from bench import durable
 from bench.error import UserError
+from bench.files import write_file
 from bench.machine import ROOT
 from bench.report import html, index
 from bench.report.markup import document
@@ -55,7 +55,7 @@ def place(name: str) -> str:
 
 def _written(path: Path, page: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return durable.write(path, [page.encode()])
+    return write_file(path, page.encode())
 
 
 def _title(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""``bench merge``: parts of runs made one, and runs made anonymous."""
+"""``bench merge``: parts of a run become one run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,28 +10,21 @@ from bench.verbs import console
 
 def merge(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or of several.")
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or of several runs.")
     ],
-    output: Annotated[Path, typer.Option(metavar="DIR", help="A new folder, or an empty one.")],
-    strip_host: Annotated[
-        bool, typer.Option("--strip-host", help="Leave out hosts, users and paths.")
-    ] = False,
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Write to this folder, which is new or empty.")
+    ],
 ) -> None:
-    """Make one run of its parts; runs of several names get a folder each.
+    """Merge the parts of a run; several runs get a folder each.
 
-    Nothing is chosen: the same record twice is one, and two of a trial that differ are an error.
+    A record that several parts have is written once. Two different records of a trial are an error.
     """
-    from bench import merge as runs
+    from bench.merge import merge as merge_runs
 
-    found = runs.merge(folders, output, strip=strip_host)
-    for path in (path for each in found for path in each.unclaimed):
-        console.print(f"left out: {path}, of no record", soft_wrap=True, markup=False)
-    read, kept = (sum(len(each.parts) for each in found), sum(len(each.records) for each in found))
-    twice = sum(each.repeated for each in found)
-    again = f" ({twice:,} were there twice)" if twice else ""
-    what = f"{_counted(read, 'run')}, {_counted(kept, 'record')}{again}"
-    console.print(f"merged {what} into {output}", soft_wrap=True, markup=False)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
+    merged = merge_runs(folders, output)
+    parts, records = sum(run.parts for run in merged), sum(len(run.records) for run in merged)
+    repeated = sum(run.repeated for run in merged)
+    again = f" ({repeated:,} of them more than once)" if repeated else ""
+    text = f"merged {parts:,} runs with {records:,} records{again} into {output}"
+    console.print(text, soft_wrap=True, markup=False)
