@@ -45,11 +45,11 @@ def open_file(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> Bin
     a worker wrote. Raises OSError; ``strerror`` says what is wrong with the file.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    stream = os.fdopen(os.open(path, flags), "rb")
-    status = os.fstat(stream.fileno())
+    descriptor = os.open(path, flags)
+    status = os.fstat(descriptor)
     if stat.S_ISREG(status.st_mode) and status.st_size <= limit:
-        return stream
-    stream.close()
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
     if stat.S_ISREG(status.st_mode):
         raise OSError(errno.EFBIG, f"it is larger than {limit} bytes")
     raise OSError(errno.EINVAL, "it is not a regular file")
