@@ -1,9 +1,6 @@
 """What of a run is done, and what that says of the rest: which trials follow, and how long yet."""
 
 from collections.abc import Iterable
-from statistics import median
-
-import msgspec
 
 from bench import plan, summary
 from bench.measure import now
@@ -11,7 +8,7 @@ from bench.result import Record, Run, Trial
 
 
 class Progress:
-    """Follows a run from its records; of thousands no more is kept than the rest follows from.
+    """Follow a run from its records.
 
     total: trials, as far as they are known. left: those that are still to be made.
     """
@@ -45,7 +42,7 @@ class Progress:
 
     def add(self, record: Record) -> None:
         """Learn that a trial has ended."""
-        self._records.append(_kept(record))
+        self._records.append(record)
         slug = record.case.slug
         self._longest[slug] = max(self._longest.get(slug, 0.0), record.wall_seconds or 0.0)
         self.left -= record.status != "interrupted"
@@ -62,16 +59,3 @@ def missing(run: Run, records: Iterable[Record]) -> list[Trial]:
     done = {record.trial for record in kept}
     planned = plan.trials(run, summary.wanted(kept, run))
     return [trial for trial in planned if trial.id not in done]
-
-
-def _kept(record: Record) -> Record:
-    """Keep of a record what the missing trials follow from."""
-    if record.kind != "trial" or not record.epoch_seconds:
-        return record
-    epochs = record.case.epochs
-    return msgspec.structs.replace(
-        record, epoch_seconds=[median(record.epoch_seconds)], epoch_cpu_seconds=[],
-        predict_seconds=[], validation_loss=[], warmup_seconds=[],
-        validation_accuracy=record.validation_accuracy[:epochs],
-        test_accuracy=record.test_accuracy[:epochs],
-    )  # fmt: skip

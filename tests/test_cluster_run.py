@@ -296,7 +296,7 @@ def test_a_run_that_cannot_be_planned_for_a_host_is_told_once_and_the_others_go_
 
 def test_a_folder_that_another_process_writes_to_is_not_measured_into(performed, planned):
     folder, plan = planned()
-    with run.lock.of_folder(folder), pytest.raises(UserError, match="another process is measuring"):
+    with store.lock(folder), pytest.raises(UserError, match="another process is measuring"):
         performed((folder, plan))
 
 

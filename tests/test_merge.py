@@ -99,7 +99,7 @@ def test_a_merged_run_is_whole_and_its_parts_are_unchanged(parts, tmp_path):
     assert [contents(part) for part in parts] == before
     assert store.read_run(output) == PLAN
     assert loaded.load(output).missing == 0
-    assert store.read_params(output, RECORDS[0].trial).tolist() == [[[1.0]]]
+    assert np.load(output / "params" / f"{RECORDS[1].trial}.npy").tolist() == [[[2.0]]]
     assert {path.stem for path in (output / "params").iterdir()} == {
         record.trial for record in RECORDS if record.status == "ok"
     }
