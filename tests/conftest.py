@@ -46,19 +46,6 @@ def pytest_configure(config):
     os.environ["TMPDIR"] = tempfile.tempdir = folder.name
 
 
-def pytest_terminal_summary(terminalreporter):
-    """Say how many inputs each reader was given, whichever worker gave them."""
-    passed = terminalreporter.stats.get("passed", ())
-    found = [value for each in passed for name, value in each.user_properties if name == "fuzzed"]
-    for reader in dict.fromkeys(reader for reader, _, _ in found):
-        read, refused = (sum(each[n] for each in found if each[0] == reader) for n in (1, 2))
-        line = f"fuzzed: {read + refused:,} inputs ({read:,} read, {refused:,} refused): {reader}"
-        terminalreporter.write_line(line)
-    if found:
-        total = sum(read + refused for _, read, refused in found)
-        terminalreporter.write_line(f"fuzzed: {total:,} inputs in all")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def interruptible():
     """Take Ctrl-C even where the tests run in the background, whose shell has it ignored."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import machine, store
+from bench import jsonl, machine, store
 from bench.result import Case, Record, Run
 
 PUBLISHED = machine.ROOT / "results" / "reference" / "amd-epyc-2-cores"
@@ -45,12 +45,11 @@ def write(
         plan, cases=tuple(cases), sweep=(), skipped=(), rounds={first: rounds}, figures=()
     ))  # fmt: skip
     shutil.copytree(PUBLISHED / "environments", folder / "environments", dirs_exist_ok=True)
-    encoder = msgspec.json.Encoder()
     probes = [one for one in published if one.kind == "ceiling"]
     templates = {one.case.implementation: one for one in kept}
     with (folder / "trials.jsonl").open("wb") as stream:
         for one in (*probes, *_trials(cases, templates, rounds)):
-            stream.write(encoder.encode(one) + b"\n")
+            stream.write(jsonl.encode(one))
     return len(cases) * rounds
 
 
@@ -71,7 +70,7 @@ def write_several(folder: Path, runs: int, rounds: int = 10) -> list[Path]:
         with (each / "trials.jsonl").open("wb") as stream:
             for one in _trials(cases, templates, rounds):
                 record = msgspec.structs.replace(one, run=name)
-                stream.write(msgspec.json.encode(record) + b"\n")
+                stream.write(jsonl.encode(record))
     return folders
 
 

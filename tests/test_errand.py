@@ -4,7 +4,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from fixtures_fuzz import BINARY, damaged
 from fixtures_hosts import QUESTION, STARTED, SUITE, answer, introduction, placed
 from fixtures_records import case, run
 from hypothesis import given
@@ -172,18 +171,11 @@ def test_a_suite_is_known_by_its_version_and_code_whether_or_not_it_knows_its_co
 
 
 ERRAND = errand(Trial("r1-x", "trial", 1, case()), run(case()), QUESTION)
-MESSAGES = [ERRAND, *map(encoded, SENT)]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.binary()
     | st.text(max_size=3) | st.datetimes(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.integers() | st.text(), inner),
 )  # fmt: skip
-
-
-@given(damaged(MESSAGES, BINARY), KINDS)
-def test_a_message_that_was_damaged_is_read_or_refused(several, kind):
-    for data in several:
-        read_or_refused(data, kind)
 
 
 @given(VALUES, st.sampled_from(["machine", "software", "suite", "variables", "data", "id"]))
