@@ -1,6 +1,6 @@
 """Frozen records of what was measured: raw values only; bench/summary.py derives the rest.
 
-Format 5: a line ends with its check (bench/lines.py). Format 4: what a GPU tells of a trial. Format
+Format 5: a line ends with its checksum (bench/jsonl.py). Format 4: what a GPU tells of a trial. Format
 3: versions in pairs. Format 2: sweeps, ceilings, peak memory by phase. All are read, and format 1,
 the first.
 """

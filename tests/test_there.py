@@ -10,7 +10,7 @@ import pytest
 from fixtures_hosts import decode
 from fixtures_records import run as a_run
 
-from bench import arrays, dataset, machine, store
+from bench import dataset, machine, store
 from bench.cluster import there
 from bench.cluster.campaign import Campaign, Sent
 from bench.cluster.errand import (
@@ -276,7 +276,7 @@ def test_only_what_is_a_file_of_the_process_is_handed_over(tmp_path, monkeypatch
     (tmp_path / "params.npy").symlink_to(tmp_path / "other")
     assert there._handed_over(left, "params.npy") is None
     assert there._handed_over(left, "other") == b"somebody's"
-    monkeypatch.setattr(arrays, "MOST", 5)
+    monkeypatch.setattr(there, "MAX_BYTES", 5)
     assert there._handed_over(left, "other") is None
     assert there._handed_over(Left({}), "other") is None
 
