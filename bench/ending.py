@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.error import one_line
 from bench.files import read_file
+from bench.result import REPORTED
 
 Document = dict[str, Any]
 Told = tuple[str, str | None, Document]
@@ -29,11 +30,8 @@ _NO_MEMORY = re.compile(
 # What a worker says of itself; the others only its parent can tell.
 _STATUSES = ("ok", "unavailable", "failed", "out-of-memory")
 # Together these are all that a worker did.
-_PARTS = {
-    *("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds", "epoch_seconds"),
-    *("warmup_seconds", "first_predict_seconds", "predict_seconds", "figure_seconds"),
-    *("between_seconds", "product_seconds", "read_seconds", "chain_seconds"),
-}
+_PARTS = {name for name in REPORTED if name.endswith("_seconds")} | {"between_seconds"}
+_PARTS -= {"worker_seconds", "epoch_cpu_seconds"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,10 +78,10 @@ def read_array(path: Path, dtype: type[Scalar], ndim: int) -> NDArray[Scalar]:
         raise ValueError(f"{path.name} is no array of numbers in C order, as numpy.save writes it")
     wanted, stored = np.dtype(dtype), header["dtype"].decode()
     if stored != wanted.str:
-        raise ValueError(f"{path.name} has the type {stored}, not {wanted.str} ({wanted.name})")
+        raise ValueError(f"{path.name} is of type {stored}, not {wanted.str} ({wanted.name})")
     shape = tuple(map(int, header["shape"].split(b", ")))
     if len(shape) != ndim:
-        raise ValueError(f"{path.name} has the wrong shape {shape}, not {ndim} dimensions")
+        raise ValueError(f"{path.name} is of the wrong shape {shape}, not of {ndim} dimensions")
     if prod(shape) * wanted.itemsize != len(data) - header.end():
         raise ValueError(f"{path.name} promises shape {shape}, but has {len(data)} bytes")
     return np.frombuffer(data, dtype, offset=header.end()).reshape(shape).copy()

@@ -14,7 +14,6 @@ from typing import TypeVar
 
 import msgspec
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from bench import collection, environments, files, jsonl
@@ -73,6 +72,8 @@ def lock(folder: Path) -> Iterator[None]:
 
     Raises UserError where another process has the lock, or where it cannot be taken.
     """
+    from filelock import FileLock, Timeout  # only where something is measured
+
     # Never a soft lock: the kernel has to release it when its holder is killed.
     held = FileLock(folder / LOCK, thread_local=False, fallback_to_soft=False)
     with _writing(folder):

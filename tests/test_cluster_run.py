@@ -8,7 +8,7 @@ from fixtures_hosts import QUESTION, STARTED, Client, answer, decode, introducti
 from fixtures_records import MACHINE, case, ok
 from fixtures_records import run as a_run
 
-from bench import progress, stop, store
+from bench import files, progress, stop, store
 from bench.cluster import hosts as hosts_module
 from bench.cluster import run, there
 from bench.cluster.campaign import Campaign, Sent
@@ -621,7 +621,7 @@ def test_params_that_cannot_be_read_are_a_failed_trial_and_not_kept(
 
 
 def test_params_of_more_bytes_than_any_have_are_not_read(planned, digits, monkeypatch):
-    monkeypatch.setattr(run.there.arrays.read, "__defaults__", (1000,))
+    monkeypatch.setattr(files.read_file, "__defaults__", (1000,))
     folder, plan = planned()
     part = Campaign(folder, plan, digits)
     host = Host("a", placed(), None, A)
