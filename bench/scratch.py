@@ -69,8 +69,12 @@ def _remove(folder: Path) -> None:
     if folder.exists():
         for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
             with suppress(OSError):
-                subprocess.run([*command, folder], check=False, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)  # fmt: skip
+                subprocess.run(
+                    [*command, folder],
+                    check=False,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
 
 
 def check_room() -> None:

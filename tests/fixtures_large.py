@@ -41,9 +41,12 @@ def write(
     # The first size is the one that the tables compare.
     sizes.sort(key=lambda size: size != (48000, 32, 2))
     cases = [_case(one.case, size) for size in sizes for one in kept]
-    store.create(folder, msgspec.structs.replace(
-        plan, cases=tuple(cases), sweep=(), skipped=(), rounds={first: rounds}, figures=()
-    ))  # fmt: skip
+    store.create(
+        folder,
+        msgspec.structs.replace(
+            plan, cases=tuple(cases), sweep=(), skipped=(), rounds={first: rounds}, figures=()
+        ),
+    )
     shutil.copytree(PUBLISHED / "environments", folder / "environments", dirs_exist_ok=True)
     probes = [one for one in published if one.kind == "ceiling"]
     templates = {one.case.implementation: one for one in kept}
@@ -62,10 +65,20 @@ def write_several(folder: Path, runs: int, rounds: int = 10) -> list[Path]:
     folders = [folder / f"night-{number:04}" for number in range(1, runs + 1)]
     for number, each in enumerate(folders):
         name = f"night-{number}"
-        store.create(each, msgspec.structs.replace(
-            plan, cases=tuple(cases), sweep=(), skipped=(), figures=(), ceilings=(), run=name,
-            rounds={cases[0].workload: rounds}, created=str(FIRST + dt.timedelta(days=number)),
-        ))  # fmt: skip
+        store.create(
+            each,
+            msgspec.structs.replace(
+                plan,
+                cases=tuple(cases),
+                sweep=(),
+                skipped=(),
+                figures=(),
+                ceilings=(),
+                run=name,
+                rounds={cases[0].workload: rounds},
+                created=str(FIRST + dt.timedelta(days=number)),
+            ),
+        )
         shutil.copytree(PUBLISHED / "environments", each / "environments", dirs_exist_ok=True)
         with (each / "trials.jsonl").open("wb") as stream:
             for one in _trials(cases, templates, rounds):
@@ -77,9 +90,15 @@ def write_several(folder: Path, runs: int, rounds: int = 10) -> list[Path]:
 def _templates(published: list[Record], plan: Run) -> list[Record]:
     """Return a published trial of each implementation, of those that solve one problem."""
     first = plan.cases[0].workload
-    return [one for one in published if one.kind == "trial" and one.round == 1
-            and one.case in plan.cases and one.case.workload == first
-            and one.case.objective == "softmax"]  # fmt: skip
+    return [
+        one
+        for one in published
+        if one.kind == "trial"
+        and one.round == 1
+        and one.case in plan.cases
+        and one.case.workload == first
+        and one.case.objective == "softmax"
+    ]
 
 
 def _case(of: Case, size: tuple[int, int, int]) -> Case:
@@ -95,9 +114,12 @@ def _trials(cases: list[Case], templates: dict[str, Record], rounds: int) -> Ite
             luck = random.Random(f"{case.slug}/{number % PERIOD}").gauss(1, 0.03)
             times = luck * _cost(case) / _cost(found.case)
             yield msgspec.structs.replace(
-                found, case=case, round=number, trial=f"r{number}-{case.slug}",
+                found,
+                case=case,
+                round=number,
+                trial=f"r{number}-{case.slug}",
                 epoch_seconds=[times * each for each in found.epoch_seconds],
-            )  # fmt: skip
+            )
 
 
 def _cost(case: Case) -> float:

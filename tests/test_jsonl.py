@@ -99,8 +99,13 @@ def test_an_ok_trial_without_what_tables_show_is_damage(change):
     assert jsonl.refused(record)
 
 
-PROBED = {"kind": "ceiling", "product_operations": 10, "product_seconds": [0.1],
-          "read_bytes": [8], "read_seconds": [0.1]}  # fmt: skip
+PROBED = {
+    "kind": "ceiling",
+    "product_operations": 10,
+    "product_seconds": [0.1],
+    "read_bytes": [8],
+    "read_seconds": [0.1],
+}
 
 
 @pytest.mark.parametrize(

@@ -20,16 +20,42 @@ PLAN = run(case(), case("jax"))
 RECORDS = [*trials(case(), 0.5, 0.25), *trials(case("jax"), 0.125)]
 # Values that may stand where JSON has another one: edges of types, half a character, a path, depth.
 TOKENS = [
-    "null", "true", "[]", "{}", "0", "-0.0", "-1", "1e999", "5e-324", "NaN", "Infinity",
-    str(2**53 + 1), "9" * 400, r'"\ud800"', r'"\u0000"', '"../../x"', '"nan"', f'"{"x" * 10_000}"',
-    "[" * 2_000, f"{'[' * 200}{']' * 200}", '{"a":' * 2_000, "\x00", "\ufeff", "\n", "5",
-]  # fmt: skip
+    "null",
+    "true",
+    "[]",
+    "{}",
+    "0",
+    "-0.0",
+    "-1",
+    "1e999",
+    "5e-324",
+    "NaN",
+    "Infinity",
+    str(2**53 + 1),
+    "9" * 400,
+    r'"\ud800"',
+    r'"\u0000"',
+    '"../../x"',
+    '"nan"',
+    f'"{"x" * 10_000}"',
+    "[" * 2_000,
+    f"{'[' * 200}{']' * 200}",
+    '{"a":' * 2_000,
+    "\x00",
+    "\ufeff",
+    "\n",
+    "5",
+]
 TREES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=3)
     | st.sampled_from((2**70, 5e-324, 10**400, "../x", "\x1b[2J")),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=4,
-)  # fmt: skip
+)
 
 
 @st.composite
