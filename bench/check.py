@@ -18,7 +18,7 @@ from bench import interpreters, mistakes, plan, request, scratch
 from bench.child import Child
 from bench.contract import Device, Params
 from bench.dataset import Dataset
-from bench.files import read_array
+from bench.files import read_npy
 from bench.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
 from bench.launch import Outcome, launch
 from bench.prepared import read
@@ -185,7 +185,7 @@ class Examiner:
         fault = f"{judgement.fault}, {WHEN[wrong[0]]}"
         if wrong[0] > 0:
             return fault
-        first, *_ = read_array(folder / "params.npy", np.float32, 3)
+        first, *_ = read_npy(folder / "params.npy", np.float32, 3)
         stretch = EXAMINATION[0]
         known = mistakes.name(
             Params(first[:-1], first[-1]),

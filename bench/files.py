@@ -66,7 +66,7 @@ def hash_file(path: Path) -> str:
     return hashlib.sha256(read_file(path)).hexdigest()
 
 
-def read_array(path: Path, dtype: type[Scalar], ndim: int) -> NDArray[Scalar]:
+def read_npy(path: Path, dtype: type[Scalar], ndim: int) -> NDArray[Scalar]:
     """Read a ``.npy`` file with this type and number of dimensions; links are not followed.
 
     A header that promises more than the file holds takes no memory. Raises OSError,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bench import prepared, reference
 from bench.contract import Params, Problem
 from bench.examine import predictions
-from bench.files import read_array
+from bench.files import read_npy
 from bench.measure import MOST_REPEATS
 from bench.result import Case, Parity
 from bench.workload import EXAMINATION, TRIAL, WORKLOADS, Stretch, order, start_params
@@ -103,8 +103,8 @@ class Judge:
     ) -> tuple[list[Params], NDArray[np.int64]] | Judgement:
         """Read what a child handed over, or say what is wrong with it."""
         try:
-            stack = read_array(params, np.float32, 3)
-            labels = read_array(predicted, np.int64, 1)
+            stack = read_npy(params, np.float32, 3)
+            labels = read_npy(predicted, np.int64, 1)
         except (OSError, ValueError) as error:
             return Judgement(fault=f"what it handed over cannot be read: {error}")
         if fault := self._shape_fault(stack, count):

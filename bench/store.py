@@ -116,7 +116,7 @@ def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
 def read_params(folder: Path, trial: str) -> NDArray[np.float32] | None:
     """Read a trial's params, float32 of three dimensions; None where there are none."""
     try:
-        return files.read_array(folder / "params" / f"{trial}.npy", np.float32, 3)
+        return files.read_npy(folder / "params" / f"{trial}.npy", np.float32, 3)
     except (OSError, ValueError):
         return None
 

@@ -114,9 +114,9 @@ def test_new_folder_is_there_whole_or_not_at_all(path):
 
 
 @pytest.mark.parametrize("array", [STACK, np.arange(5), np.ones((1, 1), np.int32), STACK[:0]])
-def test_read_array_returns_what_was_saved(tmp_path, array):
+def test_read_npy_returns_what_was_saved(tmp_path, array):
     np.save(tmp_path / "a.npy", array)
-    again = files.read_array(tmp_path / "a.npy", array.dtype.type, array.ndim)
+    again = files.read_npy(tmp_path / "a.npy", array.dtype.type, array.ndim)
     assert np.array_equal(again, array)
     assert again.dtype == array.dtype
     assert again.flags.writeable
@@ -147,11 +147,11 @@ def header(shape, dtype="<f4"):
         header("(2, 3, 4)", "|O") + STACK.tobytes(),
     ],
 )
-def test_read_array_of_anything_else_is_a_value_error(path, data):
+def test_read_npy_of_anything_else_is_a_value_error(path, data):
     if isinstance(data, bytes):
         path.write_bytes(data)
     else:
         with path.open("wb") as stream:
             np.save(stream, data)
     with pytest.raises(ValueError, match="a "):
-        files.read_array(path, np.float32, 3)
+        files.read_npy(path, np.float32, 3)

@@ -146,7 +146,7 @@ def test_a_plan_has_rounds_for_its_cases_or_is_refused(data):
 
 def read_params(folder):
     try:
-        return files.read_array(folder / "params" / "r1-a.npy", np.float32, 3)
+        return files.read_npy(folder / "params" / "r1-a.npy", np.float32, 3)
     except ValueError:
         return None
 
