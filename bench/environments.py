@@ -9,6 +9,7 @@ import msgspec
 from bench import decoding, files, machine
 from bench.decoding import DamagedError
 from bench.error import UserError
+from bench.paths import hide_paths
 from bench.result import Count, Environment
 
 # Bytes of a file's name, less what is put behind it.
@@ -53,7 +54,8 @@ def plain(name: str) -> bool:
 
 
 def of(facts: Mapping[str, Any]) -> Environment:
-    """Return the environment with these facts; its id is their hash."""
+    """Return the environment with these facts, without paths of this host; its id is their hash."""
+    facts = hide_paths(dict(facts))
     return Environment(id=machine.fingerprint(facts), **facts)
 
 

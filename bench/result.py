@@ -100,10 +100,10 @@ class Measurement(
     """What a worker reports, and nothing else: seconds, bytes and joules in the order measured.
 
     worker_seconds: all that it did. warmup_seconds: untimed epochs of a GPU between the first and
-    the timed ones. peak_device_bytes, device_conditions: see bench/watch.py. energy_joules: of all
-    timed epochs together, the GPU's where the case is of a GPU. figure_seconds, figure: the time of
-    a textbook program and the numbers that it prints. The rest is of a roofline probe: see
-    bench/utmost.py.
+    the timed ones. peak_device_bytes, device_conditions: see bench/watch.py. energy_joules: of a
+    GPU, over all timed epochs; older records may have that of a CPU, which no report shows.
+    figure_seconds, figure: the time of a textbook program and the numbers that it prints. The rest
+    is of a roofline probe: see bench/utmost.py.
     """
 
     worker_seconds: Seconds | None = None

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from bench import collection, environments, files, jsonl
 from bench.decoding import DamagedError, decode, encode
 from bench.environments import plain
 from bench.error import UserError, one_line
+from bench.paths import hide_paths
 from bench.result import Environment, Record, Run
 
 LOCK = "run.lock"
@@ -54,7 +53,7 @@ def create(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
             refuse_another_run(folder)  # another process may have been faster
             for part in ("params", "environments") if name == "run.json" else ("environments",):
                 (folder / part).mkdir(exist_ok=True)
-            files.write_file(folder / name, encode(plan))
+            files.write_file(folder / name, encode(hide_paths(plan)))
         files.sync_folder(folder.parent)
 
 
@@ -111,14 +110,6 @@ def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
     data = files.read_file(handed_over, follow=False)
     with _writing(folder):
         return files.write_file(folder / "params" / f"{_file_name('trial', trial)}.npy", data)
-
-
-def read_params(folder: Path, trial: str) -> NDArray[np.float32] | None:
-    """Read a trial's params, float32 of three dimensions; None where there are none."""
-    try:
-        return files.read_npy(folder / "params" / f"{trial}.npy", np.float32, 3)
-    except (OSError, ValueError):
-        return None
 
 
 def add_environment(folder: Path, environment: Environment) -> None:

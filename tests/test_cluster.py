@@ -94,7 +94,7 @@ def assert_complete(folder):
     for record in done:
         assert (record.status, record.reason) == ("ok", None)
         assert record.parity.error <= TOLERANCE
-        assert store.read_params(folder, record.trial) is not None
+        assert (folder / "params" / f"{record.trial}.npy").is_file()
     for each in spans(folder).values():
         for (_, ended), (begun, _) in pairwise(sorted(each)):
             assert ended <= begun + 0.002  # a record's start is rounded to milliseconds

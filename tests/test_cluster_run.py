@@ -531,7 +531,7 @@ def test_whoever_stops_it_has_a_record_of_what_ran(performed, planned, stopped):
 
 
 def test_whoever_stops_it_twice_is_not_waited_for(performed, planned, stopped, monkeypatch):
-    monkeypatch.setattr(stop, "at_once", lambda: True)
+    monkeypatch.setattr(stop, "is_repeated", lambda: True)
     folder, plan = planned()
     with pytest.raises(KeyboardInterrupt):
         performed((folder, plan))

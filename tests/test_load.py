@@ -8,7 +8,9 @@ import fixtures_large
 import pytest
 
 from bench import machine
-from bench.report import frame, page, several, tables
+from bench.report import several
+from bench.report.render import csv, page
+from bench.report.sections import comparison
 
 # The command line in a process of its own, which reports its own peak.
 MEASURED = """
@@ -64,15 +66,15 @@ def test_a_report_of_50_runs_with_100_trials_takes_bounded_memory(tmp_path):
 
 
 def test_every_row_is_compared_with_those_of_its_own_run_only(tmp_path, monkeypatch):
-    count = tables.Column("count", lambda rows, row: float(len(rows)), 1)
-    monkeypatch.setattr(tables, "COLUMNS", (tables.COLUMNS[0], count))
+    count = comparison.Column("count", lambda rows, row: float(len(rows)), 1)
+    monkeypatch.setattr(comparison, "COLUMNS", (comparison.COLUMNS[0], count))
     nights = fixtures_large.write_several(tmp_path / "nights", 3)
     rows = [row for run in several.read(nights) for row in run.rows]
     assert len(rows) == 30
-    assert {line[1] for line in tables.cells(rows, rows, tables.columns())} == {"10.0"}
+    assert {line[1] for line in comparison.cells(rows, rows, comparison.columns())} == {"10.0"}
     counts = []
-    monkeypatch.setattr(frame, "times_fastest", lambda rows, _: counts.append(len(rows)))
-    frame.frame(rows)
+    monkeypatch.setattr(csv, "times_fastest", lambda rows, _: counts.append(len(rows)))
+    csv.frame(rows)
     assert set(counts) == {10}
     lines = page.compared(rows)["lines"]
     assert {cell["text"] for line in lines for cell in line["cells"] if cell["numeric"]} == {"10.0"}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench import files, merge, store
 from bench.error import UserError
-from bench.report import loaded
+from bench.report import load
 
 PLAN = run(case("a"), case("b"), rounds={"sgd": 3})
 LATER = "2025-01-02T04:04:05+00:00"
@@ -98,7 +98,7 @@ def test_a_merged_run_is_whole_and_its_parts_are_unchanged(parts, tmp_path):
     assert (merged.parts, len(merged.records), merged.repeated) == (3, 8, 2)
     assert [contents(part) for part in parts] == before
     assert store.read_run(output) == PLAN
-    assert loaded.load(output).missing == 0
+    assert load.load(output).missing == 0
     assert np.load(output / "params" / f"{RECORDS[1].trial}.npy").tolist() == [[[2.0]]]
     assert {path.stem for path in (output / "params").iterdir()} == {
         record.trial for record in RECORDS if record.status == "ok"

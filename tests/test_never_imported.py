@@ -36,9 +36,7 @@ VERBS = [
     ("report", "run", "other", "--output", "both"),
     ("merge", "run", "other", "--output", "merged"),
     ("compare", "run", "other"),
-    ("history", "run", "other", "--output", "history"),
-    ("agree", "run", "other"),
-    *(("export", "run", "--format", each) for each in ("pytest-benchmark", "pyperf", "bencher")),
+    *(("export", "run", "--format", each) for each in ("pytest-benchmark", "pyperf")),
 ]
 
 

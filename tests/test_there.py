@@ -193,15 +193,15 @@ def test_a_trial_leaves_there_what_it_leaves_here(make_case, digits, tmp_path):
     assert found.parity.passed
     assert msgspec.to_builtins(found).keys() == msgspec.to_builtins(here).keys()
     assert found.environment == here.environment  # the same facts, wherever they are asked
-    assert np.array_equal(*(store.read_params(tmp_path / name, trial.id)[:3]
-                            for name in ("here", "there")))  # fmt: skip
+    files = [tmp_path / name / "params" / f"{trial.id}.npy" for name in ("here", "there")]
+    assert np.array_equal(*(np.load(file)[:3] for file in files))
 
 
 def test_a_trial_has_the_host_for_itself_from_the_first_import_on(
     make_case, digits, locked, monkeypatch
 ):
     seen = []
-    monkeypatch.setattr(there.probe, "framework", lambda case: seen.append(locked[-1]))
+    monkeypatch.setattr(there.probe, "import_implementation", lambda case: seen.append(locked[-1]))
     monkeypatch.setattr("bench.station.launch", lambda *_: seen.append(locked[-1]) or 1 / 0)
     reply = decoded(there.measure(asked(make_case(), digits)[2]), Reply)
     assert reply.failure == "ZeroDivisionError: division by zero"
@@ -209,7 +209,7 @@ def test_a_trial_has_the_host_for_itself_from_the_first_import_on(
 
 
 def test_what_cannot_be_measured_there_is_an_answer_without_params(make_case, digits, monkeypatch):
-    monkeypatch.setattr(there.probe, "framework", lambda case: None)
+    monkeypatch.setattr(there.probe, "import_implementation", lambda case: None)
     answer = measured(asked(make_case(device="gpu"), digits)[2])
     assert (answer.values["status"], answer.values["reason"]) == (
         "unavailable", "numpy runs on cpu only"
@@ -238,7 +238,7 @@ def test_a_framework_is_imported_once_unmeasured_for_each_backend_and_python(
     make_case, monkeypatch
 ):
     seen = []
-    monkeypatch.setattr(there.probe, "framework", seen.append)
+    monkeypatch.setattr(there.probe, "import_implementation", seen.append)
     keras = {"framework": "keras", "variables": {"KERAS_BACKEND": "jax"}}
     cases = [
         make_case(), make_case(batch_size=96), make_case(interpreter="/a/python"),

@@ -85,7 +85,7 @@ class _Loop:
             reason = "the connection to the scheduler was lost"
             yield from self._given_up(reason)
         except KeyboardInterrupt:
-            if not stop.at_once():
+            if not stop.is_repeated():
                 list(self._given_up(None))
             raise
         for campaign in filter(None, self._campaigns.values()):

@@ -168,7 +168,7 @@ def _import(case: Case) -> None:
     used = (*plan.distributions(case), case.interpreter or "") if case.framework else (case.module,)
     if used not in _imported:
         _imported.add(used)
-        probe.framework(case)
+        probe.import_implementation(case)
 
 
 def _handed_over(left: Left, name: str) -> bytes | None:
