@@ -19,7 +19,7 @@ from fixtures_processes import NO_CHARTS, RUN, beginning_with, living, until
 from bench import plan, store
 from bench.cluster import there
 from bench.cluster.client import START
-from bench.intervals import interval
+from bench.intervals import estimate_mean
 from bench.judge import TOLERANCE
 
 # Trains as NumPy does. Where a file of the host's name lies beside it, it hangs; or it ends the
@@ -407,6 +407,6 @@ def test_an_epoch_measured_through_a_cluster_takes_as_long_as_one_measured_here(
         for name in ("numpy", "jax-scan"):
             ratios[name].append(took["there", name] / took["here", name])
     for name, values in ratios.items():
-        found = interval(values)
+        found = estimate_mean(values)
         print(f"{name}: there over here {found}")  # noqa: T201 - figures
         assert found.low < 1.03

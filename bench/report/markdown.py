@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from bench.figures import FigureRow
 from bench.report import prose, tables
 from bench.report.drawn import Drawn
 from bench.report.prose import Contents, escape
 from bench.report.sections import Section
 from bench.summary import Row
+from bench.textbook import TextbookRow
 
 
 def table(headings: Sequence[str], lines: Iterable[Sequence[str]], *, numeric: set[int]) -> str:
@@ -81,7 +81,7 @@ def _workload(of: Contents, name: str) -> str:
     return "\n".join(parts)
 
 
-def _figures(figures: Sequence[FigureRow]) -> str:
+def _figures(figures: Sequence[TextbookRow]) -> str:
     if not figures:
         return f"{prose.NO_FIGURES}\n"
     lines = tables.figures(figures)

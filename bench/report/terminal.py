@@ -13,16 +13,16 @@ from bench import plan as plans
 from bench.check import REJECTED, Finding
 from bench.cluster.hosts import Gone, Joined, Refused
 from bench.cluster.run import Event, Measured, Over
-from bench.figures import FigureRow
 from bench.report import numbers, tables
 from bench.result import Case, Record, Run, Trial
 from bench.run import Spent
 from bench.summary import Row
+from bench.textbook import TextbookRow
 from implementations import IMPLEMENTATIONS, Implementation
 
 
 def tables_of(
-    console: Console, rows: Sequence[Row], quoted: Sequence[FigureRow]
+    console: Console, rows: Sequence[Row], quoted: Sequence[TextbookRow]
 ) -> Iterator[Table]:
     """Return every table that a run has something for."""
     for name in tables.workloads(rows):
@@ -56,7 +56,7 @@ def _comparison(rows: Sequence[Row], workload: str, chosen: Sequence[tables.Colu
     return table
 
 
-def figures(rows: Sequence[FigureRow]) -> Table:
+def figures(rows: Sequence[TextbookRow]) -> Table:
     """Return the textbook's figures beside ours."""
     return _plain("the textbook's figures", tables.FIGURE_HEADINGS[:5], tables.figures(rows))
 
