@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from statistics import fmean
 
-import msgspec
-
 from bench.intervals import Interval, estimate_mean
 from bench.ranking import compare_epochs, compare_rounds, select_comparable
 from bench.result import Case, Record, Run
@@ -183,14 +181,14 @@ def find_break_evens(rows: Sequence[Row], starts: Iterable[Start]) -> list[Break
 
     Skips users' own files, and pairs of which a start is missing.
     """
-    start_of = {_key(start.case): start for start in starts}
+    start_of = {start.case.slug: start for start in starts}
     break_evens = []
     for tuned in rows:
         if not tuned.ranked or tuned.case.style != "tuned":
             continue
         for simpler in select_comparable(rows, tuned):
-            tuned_start = start_of.get(_key(tuned.case))
-            simpler_start = start_of.get(_key(simpler.case))
+            tuned_start = start_of.get(tuned.case.slug)
+            simpler_start = start_of.get(simpler.case.slug)
             if simpler.case.style == "idiomatic" and tuned_start and simpler_start:
                 break_evens.append(_break_even(tuned, simpler, tuned_start, simpler_start))
     return break_evens
@@ -256,15 +254,11 @@ def find_curves(records: Iterable[Record], run: Run | None = None) -> list[Curve
 def rank_with_trials(records: Iterable[Record]) -> Iterator[tuple[Row, list[Record]]]:
     """Return each ranked row in table order, with its successful trials by round."""
     ordered = sorted(records, key=lambda record: record.round)
-    trials: dict[bytes, list[Record]] = defaultdict(list)
+    trials: dict[str, list[Record]] = defaultdict(list)
     for record in ordered:
         if record.kind == "trial" and record.status == "ok":
-            trials[_key(record.case)].append(record)
-    return ((row, trials[_key(row.case)]) for row in summarize(ordered, {}) if row.ranked)
-
-
-def _key(case: Case) -> bytes:
-    return msgspec.json.encode(case)
+            trials[record.case.slug].append(record)
+    return ((row, trials[row.case.slug]) for row in summarize(ordered, {}) if row.ranked)
 
 
 def start_phases(trial: Record) -> list[float] | None:

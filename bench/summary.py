@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-import msgspec
-
 from bench.intervals import Interval, estimate_mean
 from bench.plan import distributions, rounds_needed, size_of
 from bench.result import Case, Environment, Record, Run
@@ -105,10 +103,10 @@ def summarize(
     intervals are computed.
     """
     records = list(records)
-    by_case: dict[bytes, list[Record]] = defaultdict(list)
+    by_case: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if record.kind == "trial" and record.status != "interrupted":
-            by_case[msgspec.json.encode(record.case)].append(record)
+            by_case[record.case.slug].append(record)
     first_sizes: dict[str, tuple[int, ...]] = {}
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
         first_sizes.setdefault(case.workload, size_of(case))

@@ -11,7 +11,7 @@ from statistics import fmean, geometric_mean, median, stdev
 from fixtures_records import bare, case, environment, ok, run, trials, write
 from scipy import stats
 
-from bench.report.loaded import load
+from bench.report.load import load
 from bench.result import Parity
 
 ROOT = Path(__file__).parents[1]

@@ -10,19 +10,14 @@ from fixtures_records import case, environment, run, trials, write
 from rich.console import Console
 
 from bench import noise as noises
-from bench.report import (
-    charts,
-    curve_charts,
-    files,
-    growth_charts,
-    parity_charts,
-    prose,
-    terminal,
-)
-from bench.report import curves as curve_tables
-from bench.report.loaded import load
-from bench.report.sections import sections
-from bench.report.tables import label
+from bench.report import terminal
+from bench.report import write as files
+from bench.report.charts import accuracy, epochs, parity, scaling
+from bench.report.load import load
+from bench.report.render import text as prose
+from bench.report.sections import curves as curve_tables
+from bench.report.sections.comparison import label
+from bench.report.sections.order import sections
 from bench.startup import find_curves
 from bench.summary import summarize
 from bench.sweep import find_sweep
@@ -89,11 +84,11 @@ def test_charts_name_the_device():
                for record in trials(case("a", device="gpu", threads=count), seconds)]  # fmt: skip
     sweep = find_sweep(summarize(threads, HERE), "sgd")
     drawn = (
-        charts.epochs(found, "t"), charts.cold_start(found, "t"),
-        curve_charts.over_time(find_curves(BOTH), "t"), parity_charts.errors(found, (1e-5,), "t"),
-        growth_charts.by_threads(sweep, "t"),
+        epochs.epochs(found, "t"), epochs.cold_start(found, "t"),
+        accuracy.over_time(find_curves(BOTH), "t"), parity.errors(found, (1e-5,), "t"),
+        scaling.by_threads(sweep, "t"),
     )  # fmt: skip
-    texts = [re.findall(r">(a(?: \(gpu\))?)<", charts.svg(chart)) for chart in drawn]
+    texts = [re.findall(r">(a(?: \(gpu\))?)<", epochs.svg(chart)) for chart in drawn]
     assert [set(names) for names in texts] == [{"a", "a (gpu)"}] * 4 + [{"a (gpu)"}]
 
 
@@ -111,7 +106,7 @@ def test_memory_has_a_table_for_each_device(swept):
         [["a", "2,050 MiB"]],
     ]
     (picture,) = found.pictures
-    names = re.findall(r">(a(?: \(gpu\))?)<", charts.svg(picture.chart()))
+    names = re.findall(r">(a(?: \(gpu\))?)<", epochs.svg(picture.chart()))
     assert names == ["a", "a (gpu)"]
 
 

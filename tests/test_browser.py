@@ -14,7 +14,8 @@ import pytest
 from fixtures_records import case, run, trials, write
 
 import bench
-from bench.report import files, index, several_files
+from bench.report import index, several_files
+from bench.report import write as files
 
 pytestmark = pytest.mark.browser
 

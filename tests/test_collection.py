@@ -5,7 +5,7 @@ from fixtures_records import MACHINE, case, run, trials, write
 
 from bench import collection
 from bench.error import UserError
-from bench.report import files
+from bench.report import write as files
 
 
 @pytest.fixture

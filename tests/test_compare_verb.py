@@ -72,8 +72,7 @@ def test_what_is_undecided_passes_and_says_how_to_decide_it(saved, compared):
     status, out = compared(saved("one", 1.0, 1.0), saved("two", 1.1, 1.0))
     assert status == 0
     assert "2 cases: 2 undecided" in out
-    assert out.splitlines()[-2] == "To decide what is undecided:"
-    assert out.splitlines()[-1].startswith("python -m bench ab --base abcdef --candidate . ")
+    assert "`bench ab`" in out.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +117,6 @@ def test_what_differs_in_software_is_said(saved, compared):
     runs = saved("one", 1.0, cases=(A,)), saved("two", 1.0, cases=(A,), software=software)
     out = compared(*runs)[1]
     assert "torch 2.9.1 → 2.10.0" in out
-    assert "--base torch==2.9.1 --candidate torch==2.10.0 --implementation pytorch" in out
 
 
 # ----- machines

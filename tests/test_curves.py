@@ -3,7 +3,7 @@
 import pytest
 from fixtures_records import case, ok, trials
 
-from bench.report import curves as tables
+from bench.report.sections import curves as tables
 from bench.startup import find_curves
 
 

@@ -6,7 +6,8 @@ import zlib
 import numpy as np
 import pytest
 
-from bench.report import charts, data_charts
+from bench.report.charts import epochs
+from bench.report.charts import images as data_charts
 
 NAMES = ("cat", "<b>", "dog")
 BLUE, WHITE, ORANGE = [0, 114, 178], [255, 255, 255], [213, 94, 0]
@@ -69,7 +70,7 @@ def test_first_images_has_every_pixel_white_for_zero(images):
 
 
 def test_first_images_shows_names_and_does_not_smooth(images):
-    svg = charts.svg(images)
+    svg = epochs.svg(images)
     assert svg.count("data:image/png;base64,") == 3
     assert ">cat<" in svg
     assert ">&lt;b&gt;<" in svg
@@ -88,7 +89,7 @@ def test_weights_go_from_blue_through_white_to_orange_on_one_scale():
     first, second = (pixels(point["image"]).tolist() for point in points(chart))
     assert first == [[ORANGE, BLUE], [WHITE, WHITE]]
     assert second == [[BLUE, ORANGE], [ORANGE, ORANGE]]
-    svg = charts.svg(chart)
+    svg = epochs.svg(chart)
     assert ">a title<" in svg
     assert "from -1, blue, through 0, white, to 1, orange" in svg
 
@@ -109,7 +110,7 @@ def test_confusion_has_every_pair_and_prints_every_count_but_zero():
     assert [point["images"] for point in pairs.values()] == counted.ravel().tolist()
     assert pairs["cat", "<b>"]["share"] == pytest.approx(0.1)
     assert pairs["<b>", "cat"]["share"] == 0
-    svg = charts.svg(chart)
+    svg = epochs.svg(chart)
     for text in ("90", "10", "1", "3", "a title", "&lt;b&gt;"):
         assert f">{text}<" in svg
     assert ">0<" not in svg

@@ -9,7 +9,7 @@ from fixtures_records import case, environment, ok, run
 from bench.crossover import Crossover, find_device_crossovers
 from bench.devices import compare_devices, summarize_gpu
 from bench.intervals import Interval
-from bench.report import devices as report
+from bench.report.sections import gpu as report
 from bench.summary import summarize
 
 HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images": 10_000})}

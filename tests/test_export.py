@@ -6,9 +6,9 @@ import pytest
 from fixtures_exports import ABSENT, FAILED, NEVER, PART, WRONG, mixed, surroundings
 from fixtures_records import bare, case, ok, run, write
 
-from bench.formats.exported import remarks
-from bench.formats.writers import WRITERS
-from bench.report.loaded import load
+from bench.report.export.cases import remarks
+from bench.report.export.writers import WRITERS
+from bench.report.load import load
 
 
 @pytest.fixture(scope="module")

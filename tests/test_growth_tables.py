@@ -5,7 +5,7 @@ from fixtures_devices import swept_on
 from fixtures_records import case, environment, run, trials
 from fixtures_sweep import SWEEP, swept
 
-from bench.report import growth
+from bench.report.sections import scaling
 from bench.result import Skipped
 from bench.summary import summarize
 from bench.sweep import find_sweep
@@ -18,7 +18,7 @@ BY_THREADS = "Epoch time by threads"
 
 def tables(records):
     sweep = find_sweep(summarize(records, HERE, run(case())), "sgd")
-    return {table.title: table for table in growth.tables(sweep)}
+    return {table.title: table for table in scaling.tables(sweep)}
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +97,11 @@ def test_a_name_is_kept_as_it_is_for_whoever_lays_it_out():
 
 def test_sizes_that_were_not_measured_are_said_once_each():
     sizes = [Skipped(7, 100, "7 does not divide 100"), Skipped(9, 100, "9 | <b>")]
-    assert growth.skipped(sizes) == [
+    assert scaling.skipped(sizes) == [
         "not measured: 7 does not divide 100",
         "not measured: 9 | <b>",
     ]
-    assert growth.skipped([]) == []
+    assert scaling.skipped([]) == []
 
 
 def test_every_number_of_threads_has_a_line():

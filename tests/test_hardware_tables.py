@@ -8,8 +8,8 @@ from test_roofline import probe
 
 from bench import store
 from bench.report import several
-from bench.report.hardware import alike, hardware
-from bench.report.hardware_tables import NO_SWEEP, compared, crossings, remarks, suites
+from bench.report.sections.hardware import alike, hardware
+from bench.report.sections.hardware_tables import NO_SWEEP, compared, crossings, remarks, suites
 
 SMALL, CPU, CARD = "2-core Box, 8 GiB, 2 threads", "2 threads", "gpu"
 

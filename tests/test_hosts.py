@@ -45,13 +45,13 @@ def test_who_comes_is_asked_once_and_joins_with_what_it_says_of_itself(hosts, cl
 
 def test_a_host_says_which_machine_it_is_by_what_names_and_how_many_cores_it_has():
     host = Host("a", placed("two"), None, A)
-    assert (host.machine, host.name, host.hostname) == ("machine-two", MACHINE["name"], "two")
+    assert (host.machine, host.name, host.hostname) == ("machine-two", MACHINE["name"], A)
     assert host.cores == 2
     assert Host("a", placed(machine={}), None, A).cores == 0
 
 
 def test_what_a_host_calls_itself_is_a_line_that_a_terminal_only_shows():
-    host = Host("a", placed(machine={**MACHINE, "name": "a\nb\x1b[2J", "host": "\x9bc"}), None, A)
+    host = Host("a", placed(machine={**MACHINE, "name": "a\nb\x1b[2J"}), None, "\x9bc")
     assert (host.name, host.hostname) == ("a b?[2J", "?c")
 
 
@@ -118,7 +118,7 @@ def test_hosts_of_one_machine_have_the_same_versions_of_what_decides_a_time(host
     client.hosts[B] = said("b", numpy="1.0.0", click="1")
     (refused,) = looked(hosts)
     differ = "(numpy 2.4.6 → 1.0.0); install the same"
-    assert refused.reason == f"its software is not that of host one, the same machine {differ}"
+    assert refused.reason == f"its software is not that of host {A}, the same machine {differ}"
     client.hosts["tcp://c:1"] = said("c", numpy="2.4.6", click="2")  # which decides none
     client.hosts["tcp://d:1"] = said("d", "two", numpy="1.0.0")
     assert [type(each) for each in looked(hosts)] == [Joined, Joined]

@@ -8,7 +8,7 @@ import pytest
 from bench import intervals
 from bench.noise import measure_noise
 from bench.ranking import compare_to_fastest
-from bench.report import loaded
+from bench.report import load
 from bench.sweep import find_sweep
 
 FEW, MANY = fixtures_large.PERIOD, 30 * fixtures_large.PERIOD
@@ -21,7 +21,7 @@ def both(tmp_path_factory):
     found = {}
     for rounds in (FEW, MANY):
         fixtures_large.write(folder / str(rounds), rounds, 3, (32, 384, 1920), (9600, 48000))
-        found[rounds] = loaded.load(folder / str(rounds))
+        found[rounds] = load.load(folder / str(rounds))
     return found[FEW], found[MANY]
 
 

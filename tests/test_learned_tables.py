@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.report import learned as tables
+from bench.report.sections import data as tables
 
 NAMES = ("cat", "dog", "<b>")
 

@@ -4,7 +4,7 @@ import pytest
 from fixtures_records import bare, case, ok
 
 from bench import memory
-from bench.report import charts
+from bench.report.charts import epochs
 
 
 def of(number=1, **peaks):
@@ -30,10 +30,10 @@ def test_older_records_and_failed_trials_tell_nothing():
 def test_the_chart_stacks_what_each_phase_adds():
     mib = 2**20
     found = memory.summarize_memory([of(start=10 * mib, **{"import": 30 * mib}, epochs=45 * mib)])
-    (values,) = (charts.memory(found, "a title").to_dict()["data"]["values"],)
+    (values,) = (epochs.memory(found, "a title").to_dict()["data"]["values"],)
     assert {point["phase"]: point["added"] for point in values} == pytest.approx({
         "start": 10, "import": 20, "data": 0, "set-up": 0, "first epoch": 0, "epochs": 15,
         "predictions": 0,
     })  # fmt: skip
     assert [point["number"] for point in values] == list(range(len(memory.PHASES)))
-    assert charts.svg(charts.memory(found, "a title")).startswith("<svg")
+    assert epochs.svg(epochs.memory(found, "a title")).startswith("<svg")

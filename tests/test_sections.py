@@ -8,10 +8,10 @@ from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, 
 from fixtures_sweep import swept
 
 from bench import store
-from bench.report import files
-from bench.report.devices import NO_SWEEP, NONE_WELL
-from bench.report.loaded import load
-from bench.report.sections import NO_GPU, sections
+from bench.report import write as files
+from bench.report.load import load
+from bench.report.sections.gpu import NO_SWEEP, NONE_WELL
+from bench.report.sections.order import NO_GPU, sections
 from bench.result import Skipped
 
 # Raw newlines, cell separators, code, HTML, links and emphasis, as a hostile record may have them.

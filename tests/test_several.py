@@ -10,8 +10,8 @@ from bench import store
 from bench.error import UserError
 from bench.ranking import compare_to_fastest, select_comparable
 from bench.report import several, several_files
+from bench.report.sections.machines import COMPARED, CROWDED, OVER_TIME, sections
 from bench.report.several import BESIDE
-from bench.report.several_sections import COMPARED, CROWDED, OVER_TIME, sections
 
 FAST = {**MACHINE, "id": "fast", "name": "4-core Fast CPU"}
 SLOW = {**MACHINE, "id": "slow", "name": "2-core Slow CPU"}

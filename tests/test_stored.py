@@ -105,16 +105,6 @@ def test_what_is_faster_than_the_machine_has_failed(tmp_path):
     assert all("of the least time" in fault for fault in found.faults)
 
 
-def test_where_a_case_came_from_is_what_its_last_process_had(tmp_path):
-    folder = write(tmp_path / "run", run(PYTORCH, data="digits"), ok(PYTORCH, 1))
-    later = environment(id="later", suite={"commit": "fedcba"})
-    store.add_environment(folder, later)
-    assert only(folder).origin.environment == environment()
-    store.append(folder, ok(PYTORCH, 2, environment="later"))
-    found = only(folder).origin
-    assert (found.case, found.environment, found.data) == (PYTORCH, later, "digits")
-
-
 def test_a_record_without_its_environment_is_compared_with_nothing(tmp_path):
     folder = write(tmp_path / "run", run(PYTORCH), ok(PYTORCH, environment="gone"))
     with pytest.raises(UserError, match="its environment 'gone' is missing or damaged"):

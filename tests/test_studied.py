@@ -6,9 +6,9 @@ from fixtures_data import idx_files, write_idx
 from fixtures_records import case, ok, run, write
 
 from bench import dataset
-from bench.report import files
-from bench.report.loaded import load
-from bench.report.sections import sections
+from bench.report import write as files
+from bench.report.load import load
+from bench.report.sections.order import sections
 
 SHOWN, LEARNED = "The data", "What the classifiers learned"
 

@@ -109,7 +109,7 @@ def test_rows_are_sorted_by_workload_device_rank_and_time():
 
 
 def test_cases_are_told_apart_by_everything_that_decides_the_number():
-    records = [ok(case()), ok(case(threads=1)), ok(case(variables={"A": "1"})), ok(case())]
+    records = [ok(case()), ok(case(threads=1)), ok(case(batch_size=8)), ok(case(extra="old"))]
     assert sorted(row.rounds for row in summarize(records, HERE)) == [1, 1, 2]
 
 

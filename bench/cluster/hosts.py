@@ -43,8 +43,8 @@ class Host:
 
     @property
     def hostname(self) -> str:
-        """What its network calls it."""
-        return one_line(str(self.environment.machine.get("host")))
+        """What people know it by: its worker's address."""
+        return one_line(self.address)
 
     @property
     def cores(self) -> int:

@@ -3,20 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.result import Case, Environment
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What our own runs know of a case beside its times: what it takes to measure it again.
-
-    environment: of the last process that was tried. data: what ``--data`` said, or None.
-    """
-
-    case: Case
-    environment: Environment
-    data: str | None = None
-
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -31,7 +17,6 @@ class Series:
     wrong: why the result was wrong, however long it took; None where nothing says so.
     unavailable: whether there was nothing to be tried, as where a framework is not installed; the
     faults then say why.
-    origin: None of other tools' files.
     """
 
     name: str
@@ -41,7 +26,6 @@ class Series:
     accuracy: float | None = None
     wrong: str | None = None
     unavailable: bool = False
-    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
 """What was measured and kept, as the side of a comparison; and what calibrating has shown."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench import machine, summary
 from bench.error import UserError
 from bench.gate.calibrated import Calibrated
 from bench.gate.calibration import PLAN
-from bench.gate.series import Origin, Series, Side
-from bench.result import Environment, Record, Run
+from bench.gate.series import Series, Side
+from bench.result import Environment, Record
 from bench.store import read_environments, read_records, read_run
 from bench.summary import Row
 
@@ -44,19 +44,16 @@ def side(folder: Path) -> Side:
     return Side(
         name=str(folder),
         machine=next(iter(machines), None),
-        series={row.case.slug: _series(row, trials[row.case.slug], environments, run)
+        series={row.case.slug: _series(row, trials[row.case.slug])
                 for row in rows},
         software=_software(environments.values()),
         data=_data(environments.values()),
     )  # fmt: skip
 
 
-def _series(
-    row: Row, trials: Iterable[Record], environments: Mapping[str, Environment], run: Run
-) -> Series:
+def _series(row: Row, trials: Iterable[Record]) -> Series:
     """Take the faults from the table's row: what is faster than the machine is one of them."""
     trials = list(trials)
-    known = [environments[one.environment] for one in trials if one.environment in environments]
     statuses = {status for status, _ in row.faults}
     return Series(
         name=row.case.slug,
@@ -67,7 +64,6 @@ def _series(
         wrong=next((f"{one.status}: {one.reason}" for one in trials
                     if one.parity is not None and not one.parity.passed), None),
         unavailable=statuses == {"unavailable"} and row.epoch is None,
-        origin=Origin(row.case, known[-1], run.data) if known else None,
     )  # fmt: skip
 
 

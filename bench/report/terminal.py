@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import plan as plans
-from bench.check import REJECTED, Finding
+from bench.check import Finding
 from bench.cluster.hosts import Gone, Joined, Refused
 from bench.cluster.run import Event, Measured, Over
-from bench.report import numbers, tables
+from bench.report.render import numbers
+from bench.report.sections import comparison as tables
 from bench.result import Case, Record, Run, Trial
 from bench.run import Spent
 from bench.summary import Row
@@ -185,12 +186,11 @@ def finding(case: Case, found: Finding) -> Text:
 
 
 def verdict(cases: Sequence[Case], failed: Sequence[str]) -> Text:
-    """Say who passed, and what passing means."""
+    """Say which implementations passed and which failed."""
     good = [case.implementation for case in cases if case.implementation not in failed]
     lines = [f"passes: {', '.join(good)}"] if good else []
     lines += [f"FAILS: {', '.join(failed)}"] if failed else []
-    rejected = "; ".join(REJECTED.values())
-    return Text("\n".join(["", *lines, "", f"Seen to be rejected, one that {rejected}."]))
+    return Text("\n".join(["", *lines]))
 
 
 def _table(*headings: str) -> Table:

@@ -80,8 +80,8 @@ def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:
     from rich.live import Live
 
     from bench.gate import calibration
-    from bench.report import numbers
     from bench.report.calibration import injected
+    from bench.report.render import numbers
     from bench.run import Waiting
 
     screen = Console(stderr=True, highlight=False)

@@ -184,15 +184,15 @@ def _show(runs: Runs, places: "Iterable[Where]") -> None:
 
 def _report(runs: Runs, status: int) -> NoReturn:
     """Write the report of each run and, of several, the one that has them side by side."""
-    from bench.report import files, loaded, several_files
+    from bench.report import load, several_files, write
 
     folders = [folder for folder, _ in runs.found.values()]
     if folders == [runs.base]:
         found = [show_report(runs.base)]
     else:
-        found = [loaded.load(folder) for folder in folders]
+        found = [load.load(folder) for folder in folders]
         for folder in folders:
-            files.write(folder)
+            write.write(folder)
         console.print(f"\n{several_files.write(folders, runs.base)}", soft_wrap=True)
     if status or runs.short:
         console.print(_how_to_go_on(runs), soft_wrap=True, markup=False)

@@ -22,19 +22,19 @@ def export(
     ] = None,
 ) -> None:
     """Write a run in another tool's format; what the export lacks is listed on stderr."""
-    from bench.formats import document
-    from bench.formats.exported import remarks
-    from bench.formats.writers import WRITERS
     from bench.plan import unknown
-    from bench.report import loaded
+    from bench.report import load
+    from bench.report.export import json_file
+    from bench.report.export.cases import remarks
+    from bench.report.export.writers import WRITERS
 
     if style not in WRITERS:
         raise unknown("format", style, list(WRITERS))
-    run = loaded.whole(folder)
+    run = load.whole(folder)
     text = WRITERS[style](run)
     if output is None:
         print(text, end="")
     else:
-        console.print(str(document.save(output, text)), soft_wrap=True, markup=False)
+        console.print(str(json_file.save(output, text)), soft_wrap=True, markup=False)
     for line in remarks(run):
         print(line, file=sys.stderr)

@@ -34,8 +34,8 @@ def report(
     """Write a run's report, summary.csv and charts again, and print its tables; or of several."""
     from bench import collection
     from bench.options import RESULTS
-    from bench.report import files
     from bench.report import index as listed
+    from bench.report import write
 
     match folders or []:
         case []:
@@ -50,7 +50,7 @@ def report(
                 raise UserError("--relative-to is for several runs; name another RUN and --output")
             show_report(folder, target)
             if readme is not None:
-                files.update_readme(readme, folder)
+                write.update_readme(readme, folder)
         case [_]:
             raise UserError("--output is for several runs; name another RUN, or leave it out")
         case several:

@@ -13,7 +13,7 @@ import pytest
 from bench import dataset, launch, machine, plan, prepared, reference, request, store
 from bench.child import ChildSpec
 from bench.contract import SGD, Problem
-from bench.report import files
+from bench.report import write
 from bench.sizes import Size
 from bench.workload import WORKLOADS, draw_initial_params, draw_order
 from implementations import IMPLEMENTATIONS
@@ -100,7 +100,7 @@ def test_reading_the_records_of_a_published_run(benchmark):
 def test_building_the_report_of_a_published_run(benchmark, tmp_path):
     folder = shutil.copytree(PUBLISHED, tmp_path / "run")
     (folder / "report.md").unlink()
-    assert "Epoch" in benchmark.pedantic(files.write, (folder,), rounds=3).read_text()
+    assert "Epoch" in benchmark.pedantic(write.write, (folder,), rounds=3).read_text()
 
 
 def peak_of_a_report(folder):

@@ -1,1 +1,0 @@
-"""Write runs in the formats of other benchmark tools."""
