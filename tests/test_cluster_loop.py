@@ -203,12 +203,19 @@ DAMAGED = {
 }
 
 
+@pytest.fixture
+def returned(tmp_path):
+    """A new folder of the run, for what a host returns."""
+    store.create(tmp_path / "returned", PLAN)
+    return tmp_path / "returned"
+
+
 @pytest.mark.parametrize("changes", DAMAGED.values(), ids=DAMAGED)
-def test_an_answer_that_is_no_measurement_of_the_round_is_refused(tmp_path, changes):
+def test_an_answer_that_is_no_measurement_of_the_round_is_refused(tmp_path, returned, changes):
     planned = [loop.Trial(record.trial, "trial", 1, record.case) for record in ROUND]
     answer = answer_of(tmp_path / "host", ROUND, **changes)
     with pytest.raises(UserError):
-        unpack(tmp_path / "returned", PLAN, planned, answer)
+        unpack(returned, PLAN, planned, answer)
     assert not (tmp_path / "here.json").exists()
 
 
@@ -216,14 +223,14 @@ def test_an_answer_that_is_no_measurement_of_the_round_is_refused(tmp_path, chan
     "change",
     [{"trial": "r1-other"}, {"round": 2}, {"case": case("pytorch", threads=1)}, {"kind": "figure"}],
 )
-def test_a_record_of_something_else_is_refused(tmp_path, change):
+def test_a_record_of_something_else_is_refused(tmp_path, returned, change):
     planned = [loop.Trial(record.trial, "trial", 1, record.case) for record in ROUND]
     records = [msgspec.structs.replace(ROUND[0], **change), ROUND[1]]
     with pytest.raises(UserError):
-        unpack(tmp_path / "returned", PLAN, planned, answer_of(tmp_path / "host", records))
+        unpack(returned, PLAN, planned, answer_of(tmp_path / "host", records))
 
 
-def test_a_record_of_a_users_file_names_the_callers_path(tmp_path):
+def test_a_record_of_a_users_file_names_the_callers_path(tmp_path, returned):
     planned = [
         loop.Trial(record.trial, "trial", 1, msgspec.structs.replace(record.case, file="mine.py"))
         for record in ROUND
@@ -232,5 +239,5 @@ def test_a_record_of_a_users_file_names_the_callers_path(tmp_path):
         msgspec.structs.replace(record, case=msgspec.structs.replace(record.case, file="/tmp/x.py"))
         for record in ROUND
     ]
-    records = unpack(tmp_path / "returned", PLAN, planned, answer_of(tmp_path / "host", there))
+    records = unpack(returned, PLAN, planned, answer_of(tmp_path / "host", there))
     assert [record.case.file for record in records] == ["mine.py"] * 2

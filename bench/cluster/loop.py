@@ -100,9 +100,11 @@ class MachineRun:
                 if sent.future.done():  # or Dask lost the answer and has it measured again
                     yield self._abandon(sent, str(error))
                 continue
-            with scratch.folder() as folder:
+            with scratch.writing(), scratch.folder() as parent:
+                folder = parent / "run"
+                store.create(folder, self.run)
                 try:
-                    records = unpack(folder / "run", self.run, sent.trials, answer)
+                    records = unpack(folder, self.run, sent.trials, answer)
                 except UserError as error:
                     self._take_back(sent)
                     yield cluster.refuse(answer.worker, str(error))
@@ -111,7 +113,7 @@ class MachineRun:
                     host = cluster.hosts.get(answer.worker)
                     where = host.hostname if host else answer.worker
                     yield f"round {sent.trials[0].round}, measured on {where}:"
-                    yield from self._keep(folder / "run", records)
+                    yield from self._keep(folder, records)
 
     def _take_back(self, sent: Sent) -> None:
         self.sent.remove(sent)
@@ -136,13 +138,12 @@ class MachineRun:
 
 
 def unpack(folder: Path, run: Run, trials: Sequence[Trial], answer: Answer) -> list[Record]:
-    """Write what a host returned as a run's folder; return the records as they will be kept.
+    """Write what a host returned into a new run's folder; return the records to keep.
 
     Raises UserError unless they are whole, and of exactly these trials on the run's machine.
     """
     if answer.refusal is not None:
         raise UserError(answer.refusal)
-    store.create(folder, run)
     _write(folder / "environments", answer.environments, ".json")
     _write(folder / "params", answer.params, ".npy")
     (folder / "trials.jsonl").write_bytes(answer.trials)

@@ -74,18 +74,28 @@ class Session:
             for line in wait_for_hosts(cluster, self.patience):
                 console.print(line, soft_wrap=True, markup=False)
             machines = self._machines(list(cluster.hosts.values()))
-            for hosts in machines if dry_run else ():
-                console.print(f"machine {hosts[0].machine}:")
-                console.print(terminal.plan(self.plan(hosts)[1]))
             if dry_run:
+                self._show_plans(machines)
                 return
-            for hosts in machines:
-                self.begin(hosts)
+            if not self.each_host:
+                self.begin(machines[0])
         for event in perform(cluster, self.runs, self.begin, self.patience):
             if isinstance(event, str):
                 console.print(event, soft_wrap=True, markup=False)
             else:
                 console.print(terminal.ended(event.record, event.number, event.total))
+        if not self.runs:
+            raise UserError("no host can measure this; the lines above say why")
+
+    def _show_plans(self, machines: "Sequence[Sequence[Host]]") -> None:
+        from bench.report import terminal
+
+        for hosts in machines:
+            console.print(f"machine {hosts[0].machine}:")
+            try:
+                console.print(terminal.plan(self.plan(hosts)[1]))
+            except UserError as error:
+                console.print(f"not measured: {error}", soft_wrap=True, markup=False)
 
     def _machines(self, hosts: "list[Host]") -> "list[list[Host]]":
         """Group hosts by machine; without ``--each-host`` choose the machine with most hosts.

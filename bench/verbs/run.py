@@ -76,7 +76,7 @@ def run(
         bool, typer.Option("--resume", help="Go on with --output, or with the newest run.")
     ] = False,
     cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Measure on the hosts of this Dask scheduler.")
+        str | None, typer.Option(metavar="ADDRESS", help="Measure on hosts of this Dask scheduler.")
     ] = None,
     each_host: Annotated[
         bool, typer.Option("--each-host", help="Measure the whole plan on every machine.")
@@ -97,8 +97,14 @@ def run(
     if cluster is not None:
         patience = amounts.seconds(wait, "--wait") or 60.0
         clustered.run(
-            cluster, given, command, output,
-            each_host=each_host, patience=patience, resume=resume, dry_run=dry_run,
+            cluster,
+            given,
+            command,
+            output,
+            each_host=each_host,
+            patience=patience,
+            resume=resume,
+            dry_run=dry_run,
         )
     if each_host or wait is not None:
         raise UserError("--each-host and --wait are of --cluster; name its scheduler, or omit them")
