@@ -56,12 +56,20 @@ class Cluster:
         hook = temporary / f"host_{worker or name}.py"
         hook.write_text(HOST + code)
         self.workers[worker or name] = self._dask(
-            "worker", self.address, "--nthreads=1", "--no-dashboard",
-            *(flags or ["--no-nanny"]), *([f"--resources={resources}"] if resources else []),
-            f"--preload={hook}", f"--local-directory={temporary}",
-            STAND_IN=name, STAND_IN_KIND=kind, TMPDIR=str(temporary),
-            SOFTMAX_BENCH_LOCK=str(temporary / "lock"), cwd=temporary,
-        )  # fmt: skip
+            "worker",
+            self.address,
+            "--nthreads=1",
+            "--no-dashboard",
+            *(flags or ["--no-nanny"]),
+            *([f"--resources={resources}"] if resources else []),
+            f"--preload={hook}",
+            f"--local-directory={temporary}",
+            STAND_IN=name,
+            STAND_IN_KIND=kind,
+            TMPDIR=str(temporary),
+            SOFTMAX_BENCH_LOCK=str(temporary / "lock"),
+            cwd=temporary,
+        )
 
     def wait_for_workers(self, count):
         """Wait until so many workers are connected."""

@@ -13,6 +13,8 @@ from fixtures_processes import NO_CHARTS, RUN, beginning_with, living, until
 
 from bench import plan, store
 
+pytestmark = pytest.mark.timeout(3600)
+
 # Trains as NumPy does. Files in FOLDER make it wait on a host, or end the worker that began it.
 SLOW = """
 import os, signal
@@ -31,7 +33,7 @@ class Trainer(softmax_numpy.Trainer):
         return super().train_epoch(order)
 """
 TRAINED = (*RUN, "--implementation=numpy", "--implementation=./slow.py", "--wait=10m")
-LIMIT = 500
+LIMIT = 1500
 
 
 @pytest.fixture
@@ -94,7 +96,7 @@ def test_rounds_of_lost_hosts_are_measured_elsewhere_and_resume_asks_for_the_mis
         cluster.join(name, kind)
     for name in "abc":
         (tmp_path / f"hang-host-{name}").touch()
-    run = ask(*TRAINED, "--rounds=4", "--each-host", "--output=lab")
+    run = ask(*TRAINED, "--rounds=3", "--each-host", "--output=lab")
     until(lambda: all((tmp_path / f"hangs-host-{name}").exists() for name in "abc"))
     cluster.kill("b")
     until(lambda: not living(tmp_path / "host-b"))  # the process of its trial ends with it
@@ -148,15 +150,17 @@ def test_two_callers_share_the_hosts_and_each_measures_one_trial_at_a_time(clust
 def test_hosts_that_may_not_measure_are_refused_and_the_others_measure(cluster, ask, tmp_path):
     no_data = "def no_data(*_): raise task.UserError('no data')\ntask._find_data = no_data\n"
     cluster.join("old", code="task.suite = lambda: '0.0.1 (code 0123456789ab)'\n")
-    cluster.join("other", code="task.machine.software = lambda real=task.machine.software: "
-                 "{**real(), 'python': '3.0'}\n")  # fmt: skip
+    cluster.join(
+        "other",
+        code="task.machine.software = lambda real=task.machine.software: "
+        "{**real(), 'python': '3.0'}\n",
+    )
     cluster.join("idle", resources=None)
     cluster.join("bare", code=no_data)
     cluster.join("without", code="import sys; sys.modules['bench.cluster.task'] = None\n")
     cluster.join("a")
     cluster.wait_for_workers(6)
-    run = ask(*TRAINED, "--rounds=4", "--output=out")
-    out = assert_ends(run, 0)
+    out = assert_ends(ask(*TRAINED, "--rounds=3", "--output=out"), 0)
     refused = [line for line in out.splitlines() if " is not used: " in line]
     reasons = " ".join(refused)
     assert len(refused) == 5
@@ -214,7 +218,7 @@ def test_ctrl_c_keeps_the_rounds_that_came_back(cluster, ask, tmp_path):
     run.send_signal(signal.SIGINT)
     run.communicate(timeout=LIMIT)
     kept = (tmp_path / "out" / "trials.jsonl").read_bytes()
-    assert kept.count(b"\n") in {2, 4}
+    assert kept.count(b"\n") in {2, 4, 6}  # whole rounds
     (tmp_path / "hang-host-a").unlink()
     assert_ends(resume(ask, "out"), 0)
     assert (tmp_path / "out" / "trials.jsonl").read_bytes().startswith(kept)

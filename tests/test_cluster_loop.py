@@ -144,21 +144,6 @@ def test_a_round_whose_workers_are_gone_is_sent_to_one_that_joined(begun, measur
     assert not machine_run.incomplete
 
 
-def test_a_round_that_loses_its_workers_again_and_again_is_given_up(begun, measured):
-    def restart(cluster):
-        cluster.hosts = {f"{next(iter(cluster.hosts))}a": HOST}
-
-    def respond(number, request):
-        first = 1 in {trial.round for trial in request.trials}
-        return None if first else measured(number, request)
-
-    cluster, machine_run = Cluster(respond, *[restart] * 10), begun()
-    events_of(cluster, machine_run)
-    rounds = {record.round for record in store.read_records(machine_run.folder)}
-    assert rounds == {2, 3}
-    assert machine_run.incomplete
-
-
 def test_a_round_that_fails_is_given_up_and_the_others_are_measured(begun, measured):
     failing = Cluster(lambda n, r: ValueError("a fault") if n == 2 else measured(n, r))
     machine_run = begun()

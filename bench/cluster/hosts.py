@@ -15,7 +15,7 @@ from bench.error import UserError, one_line
 from bench.software import changes
 
 START = 'dask worker SCHEDULER --nthreads 1 --no-nanny --resources "bench=1"'
-_TIMEOUT_SECONDS = 10
+_TIMEOUT_SECONDS = 20
 _GATHER_SECONDS = 60
 
 

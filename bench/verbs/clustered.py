@@ -126,9 +126,13 @@ class Session:
             console.print(f"\n{several_files.write(folders, self.base)}", soft_wrap=True)
         if missing := [run for run in self.runs.values() if run.incomplete]:
             flags = [
-                "--resume", "--output", str(self.base), "--cluster", self.address,
+                "--resume",
+                "--output",
+                str(self.base),
+                "--cluster",
+                self.address,
                 *trusted.flags(missing[0].run),
-            ]  # fmt: skip
+            ]
             count = sum(run.progress.left for run in missing)
             text = f"{count} trials are missing; go on with {shlex.join(flags)}"
             console.print(text, soft_wrap=True, markup=False)
