@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import fmean
 
-CONFIDENCE = 0.95
 _LARGEST = 700.0  # the logarithm of a number, nearly; of its inverse as well
 
 
@@ -24,9 +23,7 @@ class Interval:
         return Interval(value / self.mean, *bounds)
 
 
-def interval(
-    values: Sequence[float], first: int | None = None, confidence: float = CONFIDENCE
-) -> Interval:
+def interval(values: Sequence[float], first: int | None = None) -> Interval:
     """Geometric mean of positive values, with the t interval of their logarithms, at 95 %.
 
     first: how many values the first of Stein's two stages had; the spread is then theirs alone,
@@ -40,12 +37,10 @@ def interval(
     centre = fmean(logs)
     if len(logs) == 1:
         return Interval(math.exp(centre))
-    return _about(centre, _half_width(logs[:first], len(logs), confidence))
+    return _about(centre, _half_width(logs[:first], len(logs)))
 
 
-def independent(
-    ones: Sequence[float], others: Sequence[float], confidence: float = CONFIDENCE
-) -> Interval:
+def independent(ones: Sequence[float], others: Sequence[float]) -> Interval:
     """Ratio of the geometric means of two samples that share nothing, at 95 %.
 
     Neither their spreads nor their sizes need be equal: Student's t of the difference of the
@@ -70,7 +65,7 @@ def independent(
         return _about(centre, 0.0)
     shares = ((its / error) ** 2 / (len(logs) - 1)
               for its, logs in zip(errors, samples, strict=True))  # fmt: skip
-    return _about(centre, student(1 / math.fsum(shares), confidence) * math.sqrt(error))
+    return _about(centre, student(1 / math.fsum(shares)) * math.sqrt(error))
 
 
 def _about(centre: float, half: float) -> Interval:
@@ -95,11 +90,11 @@ def rounds_needed(first: Sequence[float], precision: float) -> int:
     return max(len(logs), math.ceil(wanted**2))
 
 
-def _half_width(spread: Sequence[float], count: int, confidence: float = CONFIDENCE) -> float:
+def _half_width(spread: Sequence[float], count: int) -> float:
     """Half the t interval of a mean of ``count`` values whose spread is that of some of them."""
     if len(spread) < 2:
         raise ValueError("one value has no spread")
-    return student(len(spread) - 1, confidence) * math.sqrt(_variance(spread) / count)
+    return student(len(spread) - 1) * math.sqrt(_variance(spread) / count)
 
 
 def _variance(values: Sequence[float]) -> float:
@@ -109,8 +104,8 @@ def _variance(values: Sequence[float]) -> float:
 
 
 @cache
-def student(freedom: float, confidence: float = CONFIDENCE) -> float:
-    """Half the width of an interval in standard errors: of 95 %, Student's t at quantile 0.975."""
+def student(freedom: float) -> float:
+    """Return half the width of a 95 % interval in standard errors: Student's t at 0.975."""
     from scipy.special import stdtrit  # what scipy.stats.t.ppf is, without half a second's import
 
-    return float(stdtrit(freedom, (1 + confidence) / 2))
+    return float(stdtrit(freedom, 0.975))

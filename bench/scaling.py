@@ -1,70 +1,70 @@
-"""How each implementation's epoch grows: over batch sizes, samples and threads, from its rows."""
+"""Select the measured rows of a sweep along each axis: batch size, samples and threads."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import product
 
-from bench.contract import Device
-from bench.growth import Cost, Point, cost, efficiency, exponent
 from bench.intervals import Interval
-from bench.plan import size_of
+from bench.ranking import ratio
 from bench.summary import Row
 
 
 @dataclass(frozen=True, slots=True)
-class Threading:
-    """The same problem with one thread and with several; efficiency is T(1) / (n * T(n))."""
+class ThreadSpeedup:
+    """One problem trained with one thread and with several.
+
+    speedup: the time with one thread over the time with several, paired by round; None where no
+    round has both.
+    """
 
     one: Row
-    many: Row
-    efficiency: Interval | None
+    several: Row
+    speedup: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
-class Scaling:
-    """One implementation, workload and device, measured at several sizes.
+class Sweep:
+    """The ranked rows of one workload along each axis; an axis that was not varied has none.
 
-    rows: every ranked row, in the order of the tables. cost: of the sizes with the most threads.
-    exponent: by which the epoch grows with the samples, at the batch size that most numbers of
-    samples were measured at; 1 where it is proportional. threading: of each size that was measured
-    with one thread and with more.
+    threads: the most that were measured; both other axes hold it fixed.
+    by_batch_size: rows with ``samples`` samples. by_samples: rows with batch size ``batch_size``.
     """
 
-    name: str
-    rows: tuple[Row, ...]
-    cost: Cost | None
-    exponent: Interval | None
-    threading: tuple[Threading, ...]
-
-    @property
-    def device(self) -> Device:
-        """The device of every row."""
-        return self.rows[0].case.device
-
-    def at(self, batch_size: int, threads: int, samples: int) -> Row | None:
-        """Return the row of one size."""
-        sizes = ((row.case.batch_size, row.case.threads, row.case.samples) for row in self.rows)
-        found = dict(zip(sizes, self.rows, strict=True))
-        return found.get((batch_size, threads, samples))
+    threads: int
+    samples: int
+    batch_size: int
+    by_batch_size: tuple[Row, ...]
+    by_samples: tuple[Row, ...]
+    by_threads: tuple[ThreadSpeedup, ...]
 
 
-def scalings(rows: Iterable[Row], workload: str) -> list[Scaling]:
-    """Return how each implementation scales that was measured at more than one size.
+def find_sweep(rows: Iterable[Row], workload: str) -> Sweep | None:
+    """Return what was measured along each axis, or None where every case has one size.
 
-    Costs and exponents of all of them are of the same threads, and exponents of the same batch
-    size, or they could not stand in one table.
+    Implementations that were measured at one size only are left out. Rows keep their order.
     """
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         if row.case.workload == workload and row.ranked:
             groups[row.case.device, row.case.implementation].append(row)
-    several = [(name, group) for (_, name), group in groups.items() if len(group) > 1]
-    every = [row for _, group in several for row in group]
-    if not every:
-        return []
-    threads, batch_size = most_threads(every), usual_batch_size(every)
-    return [_scaling(name, group, threads, batch_size) for name, group in several]
+    varied = [group for group in groups.values() if len(group) > 1]
+    if not varied:
+        return None
+    every = [row for group in varied for row in group]
+    samples, batch_size = usual_samples(every), usual_batch_size(every)
+    most = _with_most_threads(every)
+    by_batch_size = tuple(row for row in most if row.case.samples == samples)
+    by_samples = tuple(row for row in most if row.case.batch_size == batch_size)
+    return Sweep(
+        threads=most_threads(every),
+        samples=samples,
+        batch_size=batch_size,
+        by_batch_size=by_batch_size
+        if len({row.case.batch_size for row in by_batch_size}) > 1
+        else (),
+        by_samples=by_samples if len({row.case.samples for row in by_samples}) > 1 else (),
+        by_threads=tuple(pair for group in varied for pair in _thread_speedups(group)),
+    )
 
 
 def most_threads(rows: Iterable[Row]) -> int:
@@ -74,45 +74,31 @@ def most_threads(rows: Iterable[Row]) -> int:
 
 def usual_samples(rows: Iterable[Row]) -> int:
     """Return the samples at which most batch sizes were measured, the fewest of several."""
-    pairs = {(row.case.samples, row.case.batch_size) for row in _whole(rows)}
+    pairs = {(row.case.samples, row.case.batch_size) for row in _with_most_threads(rows)}
     samples = sorted(size for size, _ in pairs)
     return max(samples, key=samples.count)
 
 
 def usual_batch_size(rows: Iterable[Row]) -> int:
     """Return the batch size at which most numbers of samples were, the smallest of several."""
-    pairs = {(row.case.batch_size, row.case.samples) for row in _whole(rows)}
+    pairs = {(row.case.batch_size, row.case.samples) for row in _with_most_threads(rows)}
     sizes = sorted(size for size, _ in pairs)
     return max(sizes, key=sizes.count)
 
 
-def _whole(rows: Iterable[Row]) -> list[Row]:
+def _with_most_threads(rows: Iterable[Row]) -> list[Row]:
     rows = list(rows)
     threads = most_threads(rows)
     return [row for row in rows if row.case.threads == threads]
 
 
-def _scaling(name: str, group: Sequence[Row], threads: int, batch_size: int) -> Scaling:
-    whole = [row for row in group if row.case.threads == threads]
-    return Scaling(
-        name=name,
-        rows=tuple(group),
-        cost=cost([Point(row.case.samples // row.case.batch_size, row.case.samples, _seconds(row))
-                   for row in whole]),
-        exponent=exponent([(row.case.samples, _seconds(row)) for row in whole
-                           if row.case.batch_size == batch_size]),
-        threading=tuple(_threading(group)),
-    )  # fmt: skip
-
-
-def _threading(group: Sequence[Row]) -> Iterable[Threading]:
-    for one, many in product(group, group):
-        same = size_of(one.case)._replace(threads=0) == size_of(many.case)._replace(threads=0)
-        if same and one.case.threads == 1 < many.case.threads:
-            found = efficiency(one.epochs_by_round, many.epochs_by_round, many.case.threads)
-            yield Threading(one, many, found)
-
-
-def _seconds(row: Row) -> float:
-    assert row.epoch is not None  # it is ranked
-    return row.epoch.mean
+def _thread_speedups(group: Sequence[Row]) -> list[ThreadSpeedup]:
+    """Pair rows with one thread and with several at the same batch size and samples."""
+    return [
+        ThreadSpeedup(one, several, ratio(one, several))
+        for one in group
+        for several in group
+        if one.case.threads == 1 < several.case.threads
+        and one.case.batch_size == several.case.batch_size
+        and one.case.samples == several.case.samples
+    ]

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
-import msgspec
-
 from bench.ceiling import Ceiling, Place, ceilings
 from bench.intervals import Interval, interval, rounds_needed
 from bench.plan import distributions, size_of
@@ -33,7 +31,8 @@ class Row:
     least_epoch: the least time that an epoch could take on this machine; None where no probe of
     the run tells.
     peak_device_bytes: memory of the GPU; None on a CPU, and where no trial tells.
-    epoch_joules: the mean of the trials that know it; None where the counter could not be read.
+    epoch_joules: of a GPU, the mean of the trials that know it; None where the counter could not
+    be read.
     energy_absent: why it could not, where no trial knows it and one says.
     faults: the reason of every trial that did not, and of all where together they are faster than
     the machine; a case with a ``failed`` one is not ranked.
@@ -105,7 +104,7 @@ def rows(
     records, by_case = list(records), defaultdict(list)
     for record in records:
         if record.kind == "trial" and record.status != "interrupted":
-            by_case[msgspec.json.encode(record.case)].append(record)
+            by_case[record.case.slug].append(record)
     known = ceilings(records)
     tried = [trials[0].case for trials in by_case.values()]
     firsts = _firsts((*run.cases, *tried) if run else tried)
@@ -143,7 +142,8 @@ def _row(
     epoch = interval(list(medians.values()), len(first) if first else None) if medians else None
     least = _least(case, environment, known)
     last = case.epochs - 1
-    joules = _average(map(_joules, good))
+    metered = good if case.device == "gpu" else []
+    joules = _average(map(_joules, metered))
     faults = [(trial.status, trial.reason or "no reason was given")
               for trial in trials if trial.status != "ok"]  # fmt: skip
     return Row(
@@ -166,7 +166,7 @@ def _row(
         peak_rss_bytes=_average(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_average(trial.peak_device_bytes for trial in good),
         epoch_joules=joules,
-        energy_absent=next((trial.energy_absent for trial in good
+        energy_absent=next((trial.energy_absent for trial in metered
                             if trial.energy_absent and joules is None), None),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=(*faults, *_impossible(epoch, least, len(good))),

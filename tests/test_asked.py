@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from bench import machine
-from bench.child import Place
+from bench.child import Installation
 from bench.error import UserError
 from bench.gate import asked, environment, place
 from bench.gate.asked import Given, Terms
@@ -101,7 +101,7 @@ def test_two_files_are_one_case_at_the_workloads_own_size_on_one_core(sides, tmp
             assert (case.workload, case.device, case.threads) == ("sgd", "cpu", 1)
             assert (case.batch_size, case.samples, case.epochs) == (32, 1440, 5)
         assert (plan.base.path, plan.candidate.path) == sides
-        assert found.places == {"base": Place(), "candidate": Place()}
+        assert found.places == {"base": Installation(), "candidate": Installation()}
         assert found.data.name == "digits"
         assert plan.absent == ()
 
@@ -286,7 +286,7 @@ def test_a_python_is_where_its_side_runs(tmp_path):
     python.chmod(0o755)
     with comparison(str(python), ".", implementations=("numpy",)) as found:
         assert found.places["base"].python == str(python)
-        assert found.places["candidate"] == Place()
+        assert found.places["candidate"] == Installation()
         assert found.plan.base.kind == "interpreter"
 
 

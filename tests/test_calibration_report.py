@@ -6,7 +6,6 @@ import math
 import pytest
 
 from bench.gate.calibrated import Spread
-from bench.gate.choice import Choice
 from bench.gate.power import Counted
 from bench.gate.sight import BUDGETS, Seen, Sight
 from bench.report import calibration
@@ -28,14 +27,12 @@ EVERY = (seen(0.0, 10), seen(30.0, 20), seen(60.0, 40),
 def sight(**changes):
     return Sight(**{
         "slug": "sgd-numpy", "slowdown": None, "blocks": 9, "pairs": 1234, "seconds": 1.5,
-        "ratio": 1.001, "spread": SPREAD, "seen": EVERY,
-        "stored": (Counted(0, 25, 25), Counted(10, 100, 100)), **changes,
+        "ratio": 1.001, "spread": SPREAD, "seen": EVERY, **changes,
     })  # fmt: skip
 
 
 def slowed(**changes):
-    return sight(**{"slowdown": Slowdown(0.05), "ratio": 1.0512, "spread": None, "stored": None,
-                    **changes})  # fmt: skip
+    return sight(**{"slowdown": Slowdown(0.05), "ratio": 1.0512, "spread": None, **changes})
 
 
 def by_title(*found):
@@ -46,13 +43,12 @@ NOISE = "How noisy this machine is"
 SMALLEST = "The smallest slowdown that is found 95 % of the time"
 ALARMS = "False alarms: a version called slower than itself"
 INJECTED = "Injected slowdowns, and how often they are found"
-STORED = "False alarms of comparing stored runs"
 
 
 def test_the_tables_come_in_the_order_of_their_questions():
-    assert list(by_title(sight(), slowed())) == [NOISE, SMALLEST, ALARMS, INJECTED, STORED]
+    assert list(by_title(sight(), slowed())) == [NOISE, SMALLEST, ALARMS, INJECTED]
     assert list(by_title(slowed())) == [INJECTED]
-    assert list(by_title(sight(stored=None))) == [NOISE, SMALLEST, ALARMS]
+    assert list(by_title(sight())) == [NOISE, SMALLEST, ALARMS]
     assert calibration.tables([]) == []
 
 
@@ -106,12 +102,6 @@ def test_what_was_injected_is_shown_beside_what_was_measured():
     ]  # fmt: skip
 
 
-def test_stored_runs_have_both_rules_beside_one_another():
-    assert by_title(sight())[STORED].lines == [
-        ["sgd-numpy", "0 of 25 [0.0, 13.3]", "10 of 100 [5.5, 17.4]"]
-    ]
-
-
 @pytest.mark.parametrize(
     ("slowdown", "text"),
     [(None, "nothing"), (Slowdown(0.05), "5 %"), (Slowdown(0.025), "2.5 %"),
@@ -131,18 +121,8 @@ def test_no_cell_is_blank_and_no_line_is_short():
             assert all(cell.strip() for cell in line)
 
 
-def test_the_choice_of_a_statistic_is_a_line_each():
-    found = [Choice("the least epoch", (0.0234, 0.02, 0.01, 0.005)),
-             Choice("the mean", (0.1, 0.09, 0.08, 0.07))]  # fmt: skip
-    table = calibration.choice("sgd-numpy", found)
-    assert table.headings == ("of a process", "at the least", "in 30 s", "in 60 s", "in 180 s")
-    assert table.lines == [["the least epoch", "2.3 %", "2.0 %", "1.0 %", "0.5 %"],
-                           ["the mean", "10.0 %", "9.0 %", "8.0 %", "7.0 %"]]  # fmt: skip
-    assert "pairs of sgd-numpy" in table.note
-
-
 def test_the_document_has_the_numbers_as_they_are():
-    document = calibration.document(sight(seen=EVERY[:1] + EVERY[3:]))
+    document = calibration.as_json(sight(seen=EVERY[:1] + EVERY[3:]))
     assert json.loads(json.dumps(document, allow_nan=False)) == document == {
         "case": "sgd-numpy", "injected": "nothing", "blocks": 9, "pairs": 1234,
         "seconds_a_pair": 1.5, "ratio": 1.001,
@@ -153,13 +133,11 @@ def test_the_document_has_the_numbers_as_they_are():
              "drawn": {"count": 10, "of": 100, "blocks": 7}},
             {"seconds": 180.0, "pairs": 120, "smallest": 0.0234, "disjoint": None, "drawn": None},
         ],
-        "stored": {"between": {"count": 0, "of": 25, "blocks": 25},
-                   "within": {"count": 10, "of": 100, "blocks": 100}},
     }  # fmt: skip
 
 
 def test_what_is_unknown_is_null():
     found = slowed(seen=(seen(0.0, 10, smallest=math.inf), seen(30.0, 10, smallest=None)))
-    document = json.loads(json.dumps(calibration.document(found), allow_nan=False))
-    assert (document["spread"], document["stored"]) == (None, None)
+    document = json.loads(json.dumps(calibration.as_json(found), allow_nan=False))
+    assert document["spread"] is None
     assert [each["smallest"] for each in document["seen"]] == [None, None]

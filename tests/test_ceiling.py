@@ -5,7 +5,7 @@ from fixtures_records import bare, case, environment, ok, trials
 
 from bench import ceiling, summary
 from bench.ceiling import Ceiling
-from bench.report import tables
+from bench.report.sections import comparison
 
 HERE = {"here": environment(data={"features": 784, "classes": 10})}
 
@@ -119,4 +119,4 @@ def test_it_is_the_fault_of_every_trial_that_went_well():
     late = bare(case(), 3, status="timeout", reason="late")
     found = row(probe(), *trials(case(), 0.01, 0.01), late)
     assert [status for status, _ in found.faults] == ["timeout", "failed", "failed"]
-    assert [line[-2] for line in tables.faults([found])] == ["1 of 3", "2 of 3"]
+    assert [line[-2] for line in comparison.faults([found])] == ["1 of 3", "2 of 3"]

@@ -12,7 +12,7 @@ import bench
 from bench import store
 from bench.gate.comparison import Comparison
 from bench.gate.quantities import QUANTITIES
-from bench.report import numbers
+from bench.report.render import numbers
 
 SAME = "from implementations.softmax_numpy import Trainer\n"
 SLOW = """

@@ -12,7 +12,7 @@ from fixtures_processes import WAITS, until
 from bench import lock, machine, store
 from bench.gate import ab, calibration
 from bench.gate.calibration import Calibration
-from bench.report import numbers
+from bench.report.render import numbers
 from bench.result import Slowdown
 from bench.verbs import WAITING
 

@@ -3,15 +3,13 @@
 import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
-from fixtures_sides import series, side
 
 from bench import __main__ as command_line
 from bench import store
-from bench.gate import calibrated, stored
+from bench.gate import calibrated
 from bench.gate.calibration import Calibration
 from bench.result import FORMAT
 
@@ -74,8 +72,7 @@ def test_what_is_undecided_passes_and_says_how_to_decide_it(saved, compared):
     status, out = compared(saved("one", 1.0, 1.0), saved("two", 1.1, 1.0))
     assert status == 0
     assert "2 cases: 2 undecided" in out
-    assert out.splitlines()[-2] == "To decide what is undecided:"
-    assert out.splitlines()[-1].startswith("python -m bench ab --base abcdef --candidate . ")
+    assert "`bench ab`" in out.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +117,6 @@ def test_what_differs_in_software_is_said(saved, compared):
     runs = saved("one", 1.0, cases=(A,)), saved("two", 1.0, cases=(A,), software=software)
     out = compared(*runs)[1]
     assert "torch 2.9.1 → 2.10.0" in out
-    assert "--base torch==2.9.1 --candidate torch==2.10.0 --implementation pytorch" in out
 
 
 # ----- machines
@@ -218,27 +214,6 @@ def test_without_github_nothing_is_written(saved, compared, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-# ----- other tools' files
-
-
-def test_files_of_other_tools_are_compared_by_their_names(compared, monkeypatch, tmp_path):
-    found = {
-        "one.json": side(series("sort", 1.0), name="one.json"),
-        "two.json": side(series("sort", 1.1), name="two.json"),
-    }
-    formats = SimpleNamespace(read=lambda path: found[path.name])
-    monkeypatch.setattr(stored, "formats", formats)
-    for name in found:
-        (tmp_path / name).touch()
-    status, out = compared("one.json", "two.json")
-    assert status == 0
-    assert out.splitlines()[-1].startswith("measure both in turn, in one go, with the tool")
-    nowhere = {name: side(*each.series.values(), machine=None) for name, each in found.items()}
-    monkeypatch.setattr(formats, "read", lambda path: nowhere[path.name])
-    assert compared("one.json", "two.json")[0] == 4
-    assert compared("one.json", "two.json", "--across-machines")[0] == 0
-
-
 # ----- refusals
 
 
@@ -265,7 +240,7 @@ def test_a_wrong_flag_is_refused_in_one_line(refused, saved, flags, words):
 
 def test_what_is_no_run_is_refused(refused, saved):
     one = saved("one", 1.0, 1.0)
-    assert "there is no two" in refused("compare", one, "two")
+    assert "two" in refused("compare", one, "two")
     assert "holds no run" in refused("compare", one, ".")
     assert "Missing argument" in refused("compare", one)
 

@@ -4,7 +4,7 @@ import pytest
 from fixtures_records import case, ok, trials
 
 from bench.curve import curves
-from bench.report import curves as tables
+from bench.report.sections import curves as tables
 
 
 def test_a_line_has_the_time_and_the_accuracy_after_each_epoch():

@@ -9,8 +9,7 @@ from fixtures_records import case, environment, ok, run
 from bench.crossover import Crossover, crossovers
 from bench.devices import devices
 from bench.intervals import Interval
-from bench.report import devices as report
-from bench.scaling import scalings
+from bench.report.sections import gpu as report
 from bench.summary import rows
 from bench.throttling import gpu_trials
 
@@ -19,8 +18,8 @@ HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images":
 
 def made(*records):
     found = rows(records, HERE, run(case()))
-    grown, crossed = scalings(found, "sgd"), crossovers(found, "sgd")
-    return report.tables(devices(found, "sgd", grown, crossed), crossed)
+    crossed = crossovers(found, "sgd")
+    return report.tables(devices(found, "sgd", crossed), crossed)
 
 
 def cells(table):
@@ -45,19 +44,15 @@ def test_both_devices_stand_side_by_side_at_the_first_size():
     }]  # fmt: skip
 
 
-def test_a_sweep_adds_the_crossing_the_steps_and_every_batch_size():
-    compared, used, speedups = made(*swept_on("cpu"), *swept_on("gpu"))
+def test_a_sweep_adds_the_crossing_and_every_batch_size():
+    compared, _, speedups = made(*swept_on("cpu"), *swept_on("gpu"))
     (line,) = cells(compared)
     # Between 154 / 242.48 ms at 8 and 64 / 62.48 ms at 32:
     # ln 0.63510 = -0.45397, ln 1.02433 = 0.02404; 8 * 4 ** (0.45397 / 0.47801) = 29.84.
     assert line["GPU faster from batch size"] == "30"
-    (line,) = cells(used)
-    assert line["steps' share, CPU"].startswith("47 % [")
-    assert line["steps' share, GPU"].startswith("96 % [")
     assert speedups.headings == ("implementation", "8", "32", "128", "384", "1,920", "9,600")
     assert speedups.lines[0][:3] == ["a", "0.635 [0.635, 0.635]", "1.02 [1.02, 1.02]"]
     assert report.CROSSING_NOTE in compared.note
-    assert report.STEPS_NOTE in used.note
 
 
 @pytest.mark.parametrize(

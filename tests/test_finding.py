@@ -4,7 +4,7 @@ import pytest
 from fixtures_records import MACHINE, case, environment, ok, trials
 
 from bench import summary
-from bench.report.finding import NOTHING, finding, machine_of
+from bench.report.sections.headline import NOTHING, finding, machine_of
 from bench.result import Parity
 
 HERE = {"here": environment()}

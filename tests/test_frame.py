@@ -8,7 +8,7 @@ import pytest
 from fixtures_devices import on
 from fixtures_records import bare, case, environment, trials
 
-from bench.report.frame import frame
+from bench.report.render.csv import frame
 from bench.summary import rows
 
 HERE = {"here": environment()}

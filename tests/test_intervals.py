@@ -32,19 +32,9 @@ def test_three_values_worked_out():
     assert (round(found.low, 3), round(found.mean, 3), round(found.high, 2)) == (0.357, 2.0, 11.19)
 
 
-# Quantile 0.995 with two degrees of freedom: 9.925.
-def test_an_interval_can_be_as_sure_as_another_tool_wants_it():
-    found = interval([1, 2, 4], confidence=0.99)
-    half = 9.925 * math.log(2) / math.sqrt(3)
-    assert found.mean == pytest.approx(2)
-    assert found.low == pytest.approx(2 / math.exp(half), rel=1e-3)
-    assert found.high == pytest.approx(2 * math.exp(half), rel=1e-3)
-
-
-@pytest.mark.parametrize("confidence", [0.95, 0.99])
 @pytest.mark.parametrize("values", [[5e-324, 1e9], [5e-324, 1e308], [1e300, 1e308]])
-def test_an_interval_that_reaches_beyond_all_numbers_has_no_bounds(values, confidence):
-    found = interval(values, confidence=confidence)
+def test_an_interval_that_reaches_beyond_all_numbers_has_no_bounds(values):
+    found = interval(values)
     assert found.mean == pytest.approx(math.exp(sum(map(math.log, values)) / len(values)))
     assert (found.low, found.high) == (None, None)
 

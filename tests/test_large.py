@@ -8,8 +8,8 @@ import pytest
 from bench import intervals
 from bench.noise import noise
 from bench.ranking import times_fastest
-from bench.report import loaded
-from bench.scaling import scalings
+from bench.report import load
+from bench.scaling import find_sweep
 
 FEW, MANY = fixtures_large.PERIOD, 30 * fixtures_large.PERIOD
 
@@ -21,7 +21,7 @@ def both(tmp_path_factory):
     found = {}
     for rounds in (FEW, MANY):
         fixtures_large.write(folder / str(rounds), rounds, 3, (32, 384, 1920), (9600, 48000))
-        found[rounds] = loaded.load(folder / str(rounds))
+        found[rounds] = load.load(folder / str(rounds))
     return found[FEW], found[MANY]
 
 
@@ -53,14 +53,12 @@ def test_every_row_has_the_same_means_and_intervals_that_are_narrower_by_what_is
         )
 
 
-def test_what_a_step_and_a_sample_cost_is_the_same(both):
-    few, many = (scalings(found.rows, found.workload) for found in both)
-    assert len(few) == len(many) == 3
-    for one, other in zip(few, many, strict=True):
-        assert other.cost.step.mean == pytest.approx(one.cost.step.mean, rel=1e-6)
-        assert other.cost.sample.mean == pytest.approx(one.cost.sample.mean, rel=1e-6)
-        for a, b in zip(one.threading, other.threading, strict=True):
-            assert b.efficiency.mean == pytest.approx(a.efficiency.mean, rel=1e-12)
+def test_a_sweep_and_its_speedups_are_the_same(both):
+    few, many = (find_sweep(found.rows, found.workload) for found in both)
+    assert len(few.by_batch_size) == len(many.by_batch_size) == 3 * 3
+    assert len(few.by_threads) == len(many.by_threads) > 0
+    for one, other in zip(few.by_threads, many.by_threads, strict=True):
+        assert other.speedup.mean == pytest.approx(one.speedup.mean, rel=1e-12)
 
 
 def test_noise_is_the_same_but_for_the_degrees_of_freedom_that_a_few_rounds_leave(both):

@@ -6,7 +6,7 @@ from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, 
 
 from bench import store
 from bench.error import UserError
-from bench.report.loaded import Loaded, apart, load, machine, whole
+from bench.report.load import Loaded, apart, load, machine, whole
 
 replace = msgspec.structs.replace
 

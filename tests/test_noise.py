@@ -12,7 +12,8 @@ from msgspec import structs
 
 from bench.intervals import Interval
 from bench.noise import Noise, noise, untold
-from bench.report import prose, tables
+from bench.report.render import text
+from bench.report.sections import comparison
 from bench.summary import rows
 
 HERE = {"here": environment()}
@@ -433,7 +434,7 @@ def test_each_workload_has_its_own_neighbours():
 
 
 def test_neighbours_that_cannot_be_told_apart_are_named_with_what_disturbed_the_run():
-    (line,) = prose.too_noisy(rows_of(a=A, b=B, c=C, d=D), replace(QUIET, others=0.25))
+    (line,) = text.too_noisy(rows_of(a=A, b=B, c=C, d=D), replace(QUIET, others=0.25))
     assert "noisy" in line
     assert "other processes took 25.0% of the cores" in line
     assert "a and b, b and c" in line
@@ -441,44 +442,44 @@ def test_neighbours_that_cannot_be_told_apart_are_named_with_what_disturbed_the_
 
 
 def test_a_quiet_machine_is_not_blamed_for_neighbours_that_cannot_be_told_apart():
-    (line,) = prose.too_noisy(rows_of(a=A, b=B), QUIET)
+    (line,) = text.too_noisy(rows_of(a=A, b=B), QUIET)
     assert "a and b" in line
     assert "nois" not in line
     assert "disturb" not in line.lower()
 
 
 def test_where_all_are_told_apart_nothing_is_said_however_noisy_the_run_was():
-    assert prose.too_noisy(rows_of(a=A, c=C), replace(QUIET, others=0.25)) == []
+    assert text.too_noisy(rows_of(a=A, c=C), replace(QUIET, others=0.25)) == []
 
 
 def test_a_workload_of_one_round_is_not_called_noisy():
-    assert prose.too_noisy(rows_of(a=[1.0], b=[1.1]), replace(QUIET, others=0.25)) == []
+    assert text.too_noisy(rows_of(a=[1.0], b=[1.1]), replace(QUIET, others=0.25)) == []
 
 
 def test_a_row_that_has_no_interval_does_not_part_those_that_have():
     found = rows_of(a=A, b=B, o=[1.05])
     assert [row.case.implementation for row in found] == ["a", "o", "b"]
-    (line,) = prose.too_noisy(found, QUIET)
+    (line,) = text.too_noisy(found, QUIET)
     assert "a and b" in line
     assert "o" not in line.partition(": ")[2].replace("cannot be told apart", "")
 
 
 def test_names_of_neighbours_are_escaped():
-    (line,) = prose.too_noisy(rows_of(**{"<a>": A, "b|c": B}), QUIET)
+    (line,) = text.too_noisy(rows_of(**{"<a>": A, "b|c": B}), QUIET)
     assert "&lt;a&gt; and b\\|c" in line
 
 
 def test_the_report_names_every_measure_of_the_noise():
     found = Noise(0.25, 0.125, Interval(1.5, 1.25, 2.0), others=0.0625, steal=0.5, clock=0.75,
                   throttled=3)  # fmt: skip
-    assert [here for _, here in tables.noise(found).lines] == [
+    assert [here for _, here in comparison.noise(found).lines] == [
         "25 %", "12 %", "1.50 [1.25, 2.00]", "6.2 %", "50 %", "75 %", "3.00",
     ]  # fmt: skip
-    said = prose.noise(found)
+    said = text.noise(found)
     assert said.startswith("Disturbed: other processes took 6.2% of the cores, the hypervisor")
 
 
 def test_the_report_says_what_is_unknown_and_that_nothing_disturbed():
     found = Noise(None, None, None, None, None, None, None)
-    assert [here for _, here in tables.noise(found).lines] == ["—", "—", "unknown", *["—"] * 4]
-    assert prose.noise(found) == "No disturbance was recorded."
+    assert [here for _, here in comparison.noise(found).lines] == ["—", "—", "unknown", *["—"] * 4]
+    assert text.noise(found) == "No disturbance was recorded."

@@ -4,7 +4,7 @@ import pytest
 from fixtures_records import case, environment, ok, trials
 
 from bench import summary
-from bench.report import parity
+from bench.report.sections import parity
 from bench.result import Parity
 
 HERE = {"here": environment()}

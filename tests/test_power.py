@@ -177,14 +177,3 @@ def test_twice_the_noise_hides_twice_the_slowdown_and_more_pairs_find_less():
                    for factor in (1, 2))  # fmt: skip
     assert twice == pytest.approx(2 * once)
     assert smallest(logs, 80, STRICT, 100) < 0.75 * smallest(logs, 20, STRICT, 100)
-
-
-def test_another_test_may_be_asked_what_it_would_have_found():
-    asked = []
-
-    def least(logs, looks, rule):
-        asked.append((len(logs), looks, rule))
-        return len(asked) / 100
-
-    assert smallest([0.1] * 12, 10, STRICT, 20, test=least) == pytest.approx(math.expm1(0.20))
-    assert asked == [(10, (10,), STRICT)] * 20

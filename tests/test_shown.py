@@ -6,8 +6,8 @@ import pytest
 
 from bench.report import shown
 from bench.report.annotations import Annotation
+from bench.report.sections.comparison import Table
 from bench.report.shown import FORMATS, Shown
-from bench.report.tables import Table
 
 TABLE = Table("One *against* two", ("a|b", "time"), [["x|y", "1 s"], ["_z_", "2 s"]], words=1,
               note="Of <b>epochs</b>.")  # fmt: skip
@@ -57,11 +57,9 @@ def test_a_table_without_lines_is_left_out_and_so_is_an_empty_note():
     assert shown.text(made(tables=[empty], remarks=()), "markdown") == "\n"
 
 
-def test_what_has_to_be_known_first_comes_first_and_commands_last():
-    found = made(opening=["Another *machine*"], commands=["bench ab a b\n# `c`"])
-    page = shown.text(found, "markdown")
+def test_markdown_begins_with_what_has_to_be_known_first():
+    page = shown.text(made(opening=["Another *machine*"]), "markdown")
     assert page.startswith("**Another \\*machine\\***\n\n## One")
-    assert page.endswith(f"\n\n{shown.COMMANDS}\n\n    bench ab a b # `c`\n")
 
 
 def test_json_is_the_document_and_nothing_else(summary):

@@ -1,4 +1,4 @@
-"""What a calibration shows: pairs that fit into a time, and stored runs compared by hand."""
+"""What a calibration shows: pairs that fit into a time, and what they find."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from fixtures_records import case
 from bench.gate import power, sight
 from bench.gate.calibrated import Block, Calibrated, spread
 from bench.gate.power import Counted
-from bench.gate.sight import BUDGETS, STRICT, pair_seconds, pairs_in, sights, stored
+from bench.gate.sight import BUDGETS, STRICT, pair_seconds, pairs_in, sights
 from bench.result import Slowdown
 
 NUMPY, FIVE = case("numpy"), Slowdown(0.05)
@@ -21,18 +21,24 @@ def after(seconds):
     return (BEGAN + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
 
 
-def block(starts, logs=None, minima=None, first=1, slowdown=None):
-    """A block of pairs that started so many seconds after midnight.
-
-    logs: of the pairs' ratios. minima: logarithms of the least epoch of either process, instead.
-    """
-    two = minima or [(0.0, log) for log in logs or [0.0] * len(starts)]
-    return Block("a session", after(starts[0]), tuple(
-        (side("base", number, NUMPY, math.exp(base), started=after(start)),
-         side("candidate", number, NUMPY, math.exp(candidate), started=after(start + 1),
-              slowdown=slowdown))
-        for number, (start, (base, candidate)) in enumerate(zip(starts, two, strict=True), first)
-    ))  # fmt: skip
+def block(starts, logs=None, first=1, slowdown=None):
+    """A block of pairs that started so many seconds after midnight; logs: of their ratios."""
+    logs = logs or [0.0] * len(starts)
+    pairs = (
+        (
+            side("base", number, NUMPY, 1.0, started=after(start)),
+            side(
+                "candidate",
+                number,
+                NUMPY,
+                math.exp(log),
+                started=after(start + 1),
+                slowdown=slowdown,
+            ),
+        )
+        for number, (start, log) in enumerate(zip(starts, logs, strict=True), first)
+    )
+    return Block("a session", after(starts[0]), tuple(pairs))
 
 
 @pytest.mark.parametrize(
@@ -58,35 +64,6 @@ def test_a_pair_that_began_with_the_candidate_began_then():
 def test_pairs_that_have_no_neighbour_take_what_their_processes_took():
     # Twelve seconds each (fixtures_records.ok).
     assert pair_seconds([block([0]), block([3600])]) == 24
-
-
-# The first two blocks: a spread of processes of sqrt(0.0002), and of blocks of 0.07
-# (test_calibrated.py). Two runs of two processes: 0.0002 * (1 / 2 + 1 / 2) + 2 * 0.0049 = 0.01, a
-# deviation of 0.1 with one degree of freedom, where t is 31.8 at 1 %. Within two runs whose
-# processes are 0.02 apart: 0.0002 / 2 twice, a deviation of 0.0141 with two, where t is 6.96.
-KNOWN = [block([0], minima=[(0.0, 0.02)]), block([1], minima=[(0.1, 0.12)])]
-
-
-@pytest.mark.parametrize(
-    ("apart", "between", "within"),
-    [(0.05, 0, 0), (0.098, 0, 0), (0.099, 0, 1), (3.17, 0, 1), (3.19, 1, 1), (-9.0, 0, 0)],
-)
-def test_two_blocks_are_compared_as_stored_runs_are(apart, between, within):
-    tried = [block([2], minima=[(0.5, 0.52)]), block([3], minima=[(0.5 + apart, 0.52 + apart)])]
-    assert stored([*KNOWN, *tried]) == (Counted(between, 1, 1), Counted(within, 1, 1))
-
-
-def test_each_block_of_the_later_half_is_used_once_with_one_that_came_long_after():
-    # Of eight: the fifth with the seventh, the sixth with the eighth, which is slower.
-    steady, slow = block([0], minima=[(0.0, 0.02)]), block([0], minima=[(1.0, 1.02)])
-    assert stored([*KNOWN * 2, steady, steady, steady, slow])[1] == Counted(1, 2, 2)
-    assert stored([*KNOWN * 2, steady, slow, steady, slow])[1] == Counted(0, 2, 2)
-    assert stored([*KNOWN * 2, steady, steady, slow, slow])[1] == Counted(2, 2, 2)
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 3])
-def test_too_few_blocks_compare_nothing(count):
-    assert stored([*KNOWN, *KNOWN][:count]) is None
 
 
 def blocks_of_a_day(count, logs, slowdown=None):
@@ -120,8 +97,7 @@ def test_a_case_is_seen_against_itself_first_and_then_with_what_was_injected(fou
 def test_only_what_is_the_same_has_a_spread_and_a_smallest_slowdown(found):
     known, (same, slowed) = found
     assert same.spread == spread(known.blocks(NUMPY.slug))
-    assert same.stored == stored(known.blocks(NUMPY.slug))
-    assert (slowed.spread, slowed.stored) == (None, None)
+    assert slowed.spread is None
     assert {seen.smallest for seen in slowed.seen} == {None}
 
 

@@ -6,7 +6,8 @@ from fixtures_records import case, environment, ok, trials
 
 from bench import startup
 from bench.intervals import Interval
-from bench.report import numbers, starts
+from bench.report.render import numbers
+from bench.report.sections import startup as starts
 from bench.startup import NO_START, Overtaking, Reach, Start
 from bench.summary import rows
 

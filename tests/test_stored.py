@@ -1,11 +1,9 @@
 """What a run's folder holds, as the side of a comparison."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
-from fixtures_sides import series, side
 
 from bench import machine, store
 from bench.error import UserError
@@ -107,16 +105,6 @@ def test_what_is_faster_than_the_machine_has_failed(tmp_path):
     assert all("of the least time" in fault for fault in found.faults)
 
 
-def test_where_a_case_came_from_is_what_its_last_process_had(tmp_path):
-    folder = write(tmp_path / "run", run(PYTORCH, data="digits"), ok(PYTORCH, 1))
-    later = environment(id="later", suite={"commit": "fedcba"})
-    store.add_environment(folder, later)
-    assert only(folder).origin.environment == environment()
-    store.append(folder, ok(PYTORCH, 2, environment="later"))
-    found = only(folder).origin
-    assert (found.case, found.environment, found.data) == (PYTORCH, later, "digits")
-
-
 def test_a_record_without_its_environment_is_compared_with_nothing(tmp_path):
     folder = write(tmp_path / "run", run(PYTORCH), ok(PYTORCH, environment="gone"))
     with pytest.raises(UserError, match="its environment 'gone' is missing or damaged"):
@@ -160,19 +148,10 @@ def test_a_run_of_which_nothing_was_measured_has_no_case_and_no_machine(tmp_path
 def test_what_is_no_run_or_not_there_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no run"):
         stored.side(tmp_path)
-    with pytest.raises(UserError, match=r"there is no .*; name a run's folder, or a JSON file"):
-        stored.side(tmp_path / "nothing")
-
-
-def test_a_file_is_another_tools_to_read(tmp_path, monkeypatch):
-    theirs = side(series("theirs"))
-    asked = []
-    formats = SimpleNamespace(read=lambda path: asked.append(path) or theirs)
-    monkeypatch.setattr(stored, "formats", formats)
-    file = tmp_path / "saved.json"
-    file.touch()
-    assert stored.side(file) is theirs
-    assert asked == [file]
+    (tmp_path / "saved.json").touch()
+    for name in ("nothing", "saved.json"):
+        with pytest.raises(UserError):
+            stored.side(tmp_path / name)
 
 
 def test_a_published_run_has_its_cases():

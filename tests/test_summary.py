@@ -110,7 +110,7 @@ def test_rows_are_sorted_by_workload_device_rank_and_time():
 
 
 def test_cases_are_told_apart_by_everything_that_decides_the_number():
-    records = [ok(case()), ok(case(threads=1)), ok(case(variables={"A": "1"})), ok(case())]
+    records = [ok(case()), ok(case(threads=1)), ok(case(batch_size=8)), ok(case(extra="old"))]
     assert sorted(row.rounds for row in rows(records, HERE)) == [1, 1, 2]
 
 
@@ -188,12 +188,18 @@ def test_predictions_are_averaged_as_epochs_are():
 
 
 def test_joules_are_of_an_epoch_and_absent_with_a_reason():
+    gpu = case(device="gpu")
     row = one(
-        ok(case(), 1, energy_joules=10.0, epoch_seconds=[1.0] * 5, peak_device_bytes=100),
-        ok(case(), 2, energy_joules=40.0, epoch_seconds=[1.0] * 10, peak_device_bytes=300),
-        ok(case(), 3, energy_absent="too old"),
+        ok(gpu, 1, energy_joules=10.0, epoch_seconds=[1.0] * 5, peak_device_bytes=100),
+        ok(gpu, 2, energy_joules=40.0, epoch_seconds=[1.0] * 10, peak_device_bytes=300),
+        ok(gpu, 3, energy_absent="too old"),
     )
     assert (row.epoch_joules, row.peak_device_bytes, row.energy_absent) == (3.0, 200, None)
-    row = one(ok(case(), 1), ok(case(), 2, energy_absent="too old"))
+    row = one(ok(gpu, 1), ok(gpu, 2, energy_absent="too old"))
     assert (row.epoch_joules, row.peak_device_bytes, row.energy_absent) == (None, None, "too old")
-    assert one(ok(case(), energy_joules=0.0)).epoch_joules == 0
+    assert one(ok(gpu, energy_joules=0.0)).epoch_joules == 0
+
+
+def test_joules_of_a_cpu_in_older_records_are_ignored():
+    row = one(ok(case(), 1, energy_joules=10.0), ok(case(), 2, energy_absent="no counter"))
+    assert (row.epoch_joules, row.energy_absent) == (None, None)

@@ -140,7 +140,7 @@ def test_a_branch_comes_before_a_package_of_its_name_and_after_an_executable(
     repository.git("branch", "python")
     assert version.read("numpy").kind == "revision"
     monkeypatch.setattr(
-        interpreters, "executable", lambda name: name == "python" and sys.executable
+        interpreters, "find_executable", lambda name: name == "python" and sys.executable
     )
     assert version.read("python").kind == "interpreter"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from bench import lock, store
-from bench.child import Place
+from bench.child import Installation
 from bench.dataset import Dataset
 from bench.gate import pair
 from bench.gate.comparison import Comparison, Pairing
@@ -56,7 +56,7 @@ Event = Waiting | Begun | Paired | Looked
 
 
 def perform(
-    folder: Path, plan: Comparison, data: Dataset, places: Mapping[str, Place]
+    folder: Path, plan: Comparison, data: Dataset, places: Mapping[str, Installation]
 ) -> Iterator[Event]:
     """Measure one case after the other; what time one leaves, the others have."""
     with lock.opened() as host:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench import amounts, dataset, options, plan, probe
-from bench.child import Place
+from bench.child import Installation
 from bench.dataset import Dataset
 from bench.error import UserError
 from bench.gate import environment, pair, version
@@ -59,7 +59,7 @@ class Asked:
     """A comparison, where its two versions are while it is measured, and its data."""
 
     plan: Comparison
-    places: Mapping[str, Place]
+    places: Mapping[str, Installation]
     data: Dataset
 
 
@@ -152,7 +152,7 @@ def cases(given: Given) -> tuple[Case, ...]:
     """Return the registered implementations that were named, or all, at one size."""
     names = dict.fromkeys(given.implementations or (entry.name for entry in IMPLEMENTATIONS))
     size = sized(given)
-    return tuple(size(plan.implementation(name, probe.file)) for name in names)
+    return tuple(size(plan.implementation(name, probe.read_objective)) for name in names)
 
 
 def _chosen(base: Version, candidate: Version, given: Given) -> list[Implementation]:
@@ -210,4 +210,4 @@ def _pairings(
 
 
 def _file(of: Version) -> Case:
-    return plan.implementation(str(of.path), probe.file)
+    return plan.implementation(str(of.path), probe.read_objective)

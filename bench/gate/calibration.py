@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from bench import amounts, lock
-from bench.child import Place
+from bench.child import Installation
 from bench.dataset import Dataset
 from bench.error import UserError
 from bench.gate import pair
@@ -116,7 +116,7 @@ def perform(folder: Path, session: Calibration, data: Dataset) -> Iterator[Waiti
             yield Waiting()
             host.wait()
         begun = now()
-        places = {pair.BASE: Place(), pair.CANDIDATE: Place()}
+        places = {pair.BASE: Installation(), pair.CANDIDATE: Installation()}
         runner = Runner(folder, session, data, places=places)
         for block in blocks(session):
             records = tuple(_block(runner, session, block, begun + session.budget))

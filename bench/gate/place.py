@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import machine
-from bench.child import Place
+from bench.child import Installation
 from bench.error import UserError
 from bench.gate import environment, revision
 from bench.gate.version import Version
-from bench.interpreters import executable
+from bench.interpreters import find_executable
 from implementations import IMPLEMENTATIONS, Implementation
 
 
@@ -30,9 +30,9 @@ class Site:
     registry: tuple[Implementation, ...]
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Installation:
         """What a child is made of here."""
-        return Place(self.python, self.implementations)
+        return Installation(self.python, self.implementations)
 
 
 class Changes(NamedTuple):
@@ -89,7 +89,7 @@ def _python(
         return environment.python(environment.recipe(version.requirements, chosen), progress)
     if version.kind != "interpreter":
         return sys.executable
-    if python := executable(str(version.path)):
+    if python := find_executable(str(version.path)):
         return python
     raise UserError(f"{version.path} is not there any more; name another Python")
 

@@ -1,7 +1,7 @@
 """How often the gate is wrong, and what it sees: decisions made from pairs that were measured."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,6 @@ DRAWS = 1000
 SEED = 1
 # How often the smallest slowdown that is quoted is found.
 POWER = 0.95
-
-
-Test = Callable[[Sequence[float], Looks, Rule], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +79,14 @@ def drawn(
     return Counted(found, draws, len(logs) // pairs)
 
 
-def smallest(
-    logs: Sequence[float], pairs: int, rule: Rule, draws: int = DRAWS, test: Test | None = None
-) -> float:
+def smallest(logs: Sequence[float], pairs: int, rule: Rule, draws: int = DRAWS) -> float:
     """Return the slowdown that so many pairs find 95 % of the time, from pairs of one version.
 
     A slowdown adds its logarithm to every pair; the least that a draw would have called is read
-    off its interval, and that of all draws is a quantile of these. test: another than the gate's.
+    off its interval, and that of all draws is a quantile of these.
     """
-    looks, least = planned(pairs), test or least_found
-    found = [least(each.tolist(), looks, rule) for each in _resampled(logs, pairs, draws)]
+    looks = planned(pairs)
+    found = [least_found(each.tolist(), looks, rule) for each in _resampled(logs, pairs, draws)]
     return math.expm1(float(np.quantile(found, POWER, method="higher")))
 
 

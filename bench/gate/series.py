@@ -1,21 +1,7 @@
-"""The two sides of a comparison of stored measurements, whichever tool they come from."""
+"""The two sides of a comparison of stored runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from bench.result import Case, Environment
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What our own runs know of a case beside its times: what it takes to measure it again.
-
-    environment: of the last process that was tried. data: what ``--data`` said, or None.
-    """
-
-    case: Case
-    environment: Environment
-    data: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +9,14 @@ class Series:
     """One case on one side.
 
     name: what the case is called, on both sides alike.
-    processes: seconds of what was timed (steady epochs, in our own runs), a tuple a process that
-    went well, in the order measured; warm-ups are not among them.
+    processes: seconds of the steady epochs, a tuple a process that went well, in the order
+    measured.
     tried: how many processes there were, with those that went wrong.
     faults: the reasons of those.
     accuracy: validation accuracy after the workload's epochs; None where nothing tells.
     wrong: why the result was wrong, however long it took; None where nothing says so.
     unavailable: whether there was nothing to be tried, as where a framework is not installed; the
     faults then say why.
-    origin: None of other tools' files.
     """
 
     name: str
@@ -41,16 +26,15 @@ class Series:
     accuracy: float | None = None
     wrong: str | None = None
     unavailable: bool = False
-    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What a run's folder or another tool's file holds.
+    """What a run's folder holds.
 
-    machine: an id that is equal where the machine is; None where the file does not tell.
-    software: versions by distribution, whose differences are shown; empty where nothing tells.
-    data: an id that is equal where the data are; None where the file does not tell.
+    machine: an id that is equal where the machine is; None where nothing was measured.
+    software: versions by distribution, whose differences are shown.
+    data: an id that is equal where the data are; None where nothing was measured.
     """
 
     name: str

@@ -1,10 +1,10 @@
 """What a calibration shows of a case: how often the gate is wrong there, and what it sees."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean, median, variance
+from statistics import median
 
 from bench import moment
 from bench.gate import power
@@ -41,8 +41,7 @@ class Seen:
 class Sight:
     """A case against itself, or with a slowdown in the candidate.
 
-    ratio: median of all pairs. seconds: that a pair takes. stored: false alarms of two blocks that
-    are compared as stored runs are, and of the same two by the spread within them.
+    ratio: median of all pairs. seconds: that a pair takes.
     """
 
     slug: str
@@ -53,7 +52,6 @@ class Sight:
     ratio: float
     spread: Spread | None
     seen: tuple[Seen, ...]
-    stored: tuple[Counted, Counted] | None
 
 
 def sights(found: Calibrated, draws: int = power.DRAWS) -> list[Sight]:
@@ -73,7 +71,6 @@ def _sight(slug: str, slowdown: Slowdown | None, blocks: Sequence[Block], draws:
         slug, slowdown, len(blocks), len(logs), seconds, math.exp(median(logs)),
         spread(blocks) if same else None,
         tuple(_seen(logs, budget, seconds, draws, same=same) for budget in BUDGETS),
-        stored(blocks) if same else None,
     )  # fmt: skip
 
 
@@ -104,35 +101,3 @@ def pair_seconds(blocks: Sequence[Block]) -> float:
 
 def _started(two: Pair) -> float:
     return min(moment.read(record.started).timestamp() for record in two)
-
-
-def stored(blocks: Sequence[Block]) -> tuple[Counted, Counted] | None:
-    """Count false alarms of comparing two blocks as two stored runs are compared.
-
-    The spread comes from the first half of the blocks, the decisions from the second: each of its
-    blocks is used once, with one that was measured as long after it as can be. Returns the alarms
-    by the spread between runs, and by the spread within the two alone, at 1 %.
-    """
-    half = len(blocks) // 2
-    known, tried = spread(blocks[:half]), [block.minima for block in blocks[half:]]
-    far = len(tried) // 2
-    if known is None or far == 0:
-        return None
-    decisions = list(zip(tried[:far], tried[far:], strict=False))
-    rules: tuple[Callable[[list[float], list[float]], float], ...] = (
-        lambda a, b: _p(a, b, known.of_two_runs(len(a), len(b)), known.count - 1),
-        lambda a, b: _p(a, b, _within(a, b), len(a) + len(b) - 2),
-    )
-    alarms = [sum(rule(*two) <= STRICT.alpha for two in decisions) for rule in rules]
-    between, within = (Counted(count, far, far) for count in alarms)
-    return between, within
-
-
-def _within(base: list[float], candidate: list[float]) -> float:
-    return math.sqrt(variance(base) / len(base) + variance(candidate) / len(candidate))
-
-
-def _p(base: list[float], candidate: list[float], deviation: float, freedom: int) -> float:
-    from scipy.stats import t
-
-    return float(t.sf((fmean(candidate) - fmean(base)) / deviation, freedom))

@@ -1,31 +1,17 @@
 """What was measured and kept, as the side of a comparison; and what calibrating has shown."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-from bench import agreement, formats, machine, summary
+from bench import machine, summary
 from bench.error import UserError
 from bench.gate.calibrated import Calibrated
 from bench.gate.calibration import PLAN
-from bench.gate.series import Origin, Series, Side
-from bench.result import Environment, Record, Run
+from bench.gate.series import Series, Side
+from bench.result import Environment, Record
 from bench.store import read_environments, read_records, read_run
 from bench.summary import Row
-
-
-def side(path: Path) -> Side:
-    """Read a folder, which is a run of ours, or a file, which is another tool's.
-
-    Raises UserError where it cannot be read, or was measured on more than one machine.
-    """
-    if path.is_dir():
-        return _run(path)
-    if not path.exists():
-        raise UserError(
-            f"there is no {path}; name a run's folder, or a JSON file of pytest-benchmark or pyperf"
-        )
-    return formats.read(path)
 
 
 def calibrated(folder: Path, of: str | None) -> Calibrated:
@@ -34,7 +20,7 @@ def calibrated(folder: Path, of: str | None) -> Calibrated:
     Raises UserError where one is of another machine: its spread says nothing of this one.
     """
     for path in sorted(folder.glob(f"*/{PLAN}")):
-        if agreement.machines(path.parent) - {of}:
+        if _machines(read_environments(path.parent).values()) - {of}:
             raise UserError(
                 f"{path.parent} was calibrated on another machine than the runs were measured on; "
                 "name its own with --calibrations"
@@ -42,32 +28,32 @@ def calibrated(folder: Path, of: str | None) -> Calibrated:
     return Calibrated(folder)
 
 
-def _run(folder: Path) -> Side:
+def side(folder: Path) -> Side:
+    """Read a run's folder; raises UserError where it cannot, or the run is of several machines."""
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder; name the folder of a run")
     run, records, environments = read_run(folder), read_records(folder), read_environments(folder)
     trials = defaultdict(list)
     for record in records:
         if record.kind == "trial":
             trials[record.case.slug].append(record)
     rows = summary.rows(records, environments, run)
-    machines = {str(found.machine.get("id")) for found in environments.values()}
+    machines = _machines(environments.values())
     if len(machines) > 1:
         raise UserError(f"{folder} was measured on {len(machines)} machines; name a run of one")
     return Side(
         name=str(folder),
         machine=next(iter(machines), None),
-        series={row.case.slug: _series(row, trials[row.case.slug], environments, run)
+        series={row.case.slug: _series(row, trials[row.case.slug])
                 for row in rows},
         software=_software(environments.values()),
         data=_data(environments.values()),
     )  # fmt: skip
 
 
-def _series(
-    row: Row, trials: Iterable[Record], environments: Mapping[str, Environment], run: Run
-) -> Series:
+def _series(row: Row, trials: Iterable[Record]) -> Series:
     """Take the faults from the table's row: what is faster than the machine is one of them."""
     trials = list(trials)
-    known = [environments[one.environment] for one in trials if one.environment in environments]
     statuses = {status for status, _ in row.faults}
     return Series(
         name=row.case.slug,
@@ -78,7 +64,6 @@ def _series(
         wrong=next((f"{one.status}: {one.reason}" for one in trials
                     if one.parity is not None and not one.parity.passed), None),
         unavailable=statuses == {"unavailable"} and row.epoch is None,
-        origin=Origin(row.case, known[-1], run.data) if known else None,
     )  # fmt: skip
 
 
@@ -90,6 +75,11 @@ def _software(environments: Iterable[Environment]) -> dict[str, str]:
             found[name].add(str(version))
         found["python"].add(str(each.software.get("python", "unknown")))
     return {name: " and ".join(sorted(versions)) for name, versions in sorted(found.items())}
+
+
+def _machines(environments: Iterable[Environment]) -> set[str]:
+    """Return the ids of the machines that environments describe."""
+    return {str(environment.machine.get("id")) for environment in environments}
 
 
 def _data(environments: Iterable[Environment]) -> str | None:

@@ -71,8 +71,8 @@ def read(text: str) -> Version:
         return Version(text, "tree")
     if parts := _parts(text):
         return Version(text, "packages", requirements=_requirements(parts))
-    if python := interpreters.executable(text):
-        interpreters.ask(text, python)
+    if python := interpreters.find_executable(text):
+        interpreters.check_python(text, python)
         return Version(text, "interpreter", path=text)
     if commit := revision.find(text):
         return Version(text, "revision", commit=commit)

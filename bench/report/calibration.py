@@ -5,12 +5,11 @@ from math import isinf
 from typing import Any
 
 from bench.gate.calibrated import Calibrated
-from bench.gate.choice import ENOUGH, Choice, choices
 from bench.gate.power import Counted
 from bench.gate.sight import BUDGETS, Seen, Sight, sights
-from bench.report import numbers
+from bench.report.render import numbers
+from bench.report.sections.comparison import Table
 from bench.report.shown import Shown
-from bench.report.tables import Table
 from bench.result import Slowdown
 
 NOTHING = "nothing is known yet: leave out --show to measure, or name the folder: --calibrations"
@@ -20,20 +19,15 @@ WITHIN = [f"in {seconds:g} s" if seconds else "at the least" for seconds in BUDG
 def shown(known: Calibrated) -> Shown:
     """Return all that the calibrations of a machine show, ready to be shown."""
     found = sights(known)
-    most = max(known.slugs, key=lambda slug: len(known.logs(slug)), default="")
-    made = tables(found)
-    if len(known.logs(most)) >= ENOUGH:
-        made.append(choice(most, choices(known.blocks(most))))
-    return Shown(
-        made, [] if found else [NOTHING], (), {"cases": [document(each) for each in found]}
-    )
+    document = {"cases": [as_json(each) for each in found]}
+    return Shown(tables(found), [] if found else [NOTHING], (), document)
 
 
 def tables(found: Sequence[Sight]) -> list[Table]:
     """Return the tables that have a line, in the order in which they answer one another."""
     same = [each for each in found if each.slowdown is None]
     slowed = [each for each in found if each.slowdown is not None]
-    every = (_noise(same), _smallest(same), _alarms(same), _injected(slowed), _stored(same))
+    every = (_noise(same), _smallest(same), _alarms(same), _injected(slowed))
     return [table for table in every if table.lines]
 
 
@@ -115,29 +109,6 @@ def _injected(found: Sequence[Sight]) -> Table:
     )  # fmt: skip
 
 
-def _stored(found: Sequence[Sight]) -> Table:
-    return Table(
-        "False alarms of comparing stored runs",
-        ("case", "by the spread between runs", "by the spread within the two"),
-        [[each.slug, *map(counted, each.stored)] for each in found if each.stored],
-        words=1,
-        note="Blocks of the later half, each compared once, with one that was measured long after "
-             "it; the spread between them is that of the earlier half. At 1 %, with no tolerance.",
-    )  # fmt: skip
-
-
-def choice(slug: str, found: Sequence[Choice]) -> Table:
-    """Return which number of a process sees the smallest slowdown."""
-    return Table(
-        "Which number of a process sees most",
-        ("of a process", *WITHIN),
-        [[each.statistic, *(f"{100 * least:.1f} %" for least in each.smallest)] for each in found],
-        words=1,
-        note=f"The smallest slowdown that is found 95 % of the time, by the same rule and from the "
-             f"same pairs of {slug}. The gate takes the first.",
-    )  # fmt: skip
-
-
 def injected(slowdown: Slowdown | None) -> str:
     """Say what was put into the candidate."""
     if slowdown is None:
@@ -154,7 +125,7 @@ def counted(found: Counted | None) -> str:
     return f"{found.count} of {found.of} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def document(found: Sight) -> dict[str, Any]:
+def as_json(found: Sight) -> dict[str, Any]:
     """Return everything as JSON holds it: deviations of logarithms, ratios as they are."""
     known = found.spread
     return {
@@ -167,8 +138,6 @@ def document(found: Sight) -> dict[str, Any]:
              "disjoint": _counts(seen.disjoint), "drawn": _counts(seen.drawn)}
             for seen in found.seen
         ],
-        "stored": found.stored and {"between": _counts(found.stored[0]),
-                                    "within": _counts(found.stored[1])},
     }  # fmt: skip
 
 

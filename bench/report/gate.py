@@ -7,16 +7,16 @@ from typing import Any, get_args
 
 from bench.gate import differences
 from bench.gate.calibrated import Spread
-from bench.gate.command import ab_commands
 from bench.gate.compare import Compared, Outcome, seen
 from bench.gate.judged import MISSING, TIMED, Judged
 from bench.gate.verdict import Rule
-from bench.report import numbers
 from bench.report.annotations import Annotation
+from bench.report.render import numbers
+from bench.report.sections.comparison import Table
 from bench.report.shown import Shown
-from bench.report.tables import Table
 
-FORMAT = 1  # of the JSON
+FORMAT = 2  # of the JSON; format 1 had "commands", too
+UNDECIDED = "undecided: measure in pairs with `bench ab`"
 HEADINGS = (
     "case", "verdict", "spread between runs", "baseline", "candidate", "candidate / baseline",
     "processes",
@@ -89,7 +89,9 @@ def remarks(found: Judged) -> list[str]:
     lines += [sees(each, spread, rule) for each, spread in tested]
     one, other = found.baseline.software, found.candidate.software
     changed = differences.changes(one, other) if one and other else []
-    return [*lines, *([f"Differs: {', '.join(changed)}."] if changed else [])]
+    lines += [f"Differs: {', '.join(changed)}."] if changed else []
+    undecided = any(each.outcome == "undecided" for each in found.cases)
+    return [*lines, *([UNDECIDED] if undecided else [])]
 
 
 def sees(of: Compared, spread: Spread, rule: Rule) -> str:
@@ -105,12 +107,6 @@ def software(found: Judged) -> dict[str, tuple[str | None, str | None]]:
     names = sorted({*one, *other}) if one and other else []
     return {name: (one.get(name), other.get(name))
             for name in names if one.get(name) != other.get(name)}  # fmt: skip
-
-
-def commands(found: Judged) -> list[str]:
-    """Return the commands that decide what stored runs could not."""
-    names = [each.name for each in found.cases if each.outcome == "undecided"]
-    return ab_commands(found.baseline, found.candidate, names)
 
 
 def counted(found: Judged) -> str:
@@ -144,10 +140,7 @@ def shown(found: Judged) -> Shown:
     """Return a comparison ready to be shown."""
     tables = [] if found.refusal else [table(found)]
     said = [] if found.refusal else remarks(found)
-    return Shown(
-        tables, said, annotations(found), document(found), opening(found),
-        [] if found.refusal else commands(found),
-    )  # fmt: skip
+    return Shown(tables, said, annotations(found), document(found), opening(found))
 
 
 def document(found: Judged) -> dict[str, Any]:
@@ -164,7 +157,6 @@ def document(found: Judged) -> dict[str, Any]:
         "refusal": found.refusal,
         "status": found.status,
         "software": software(found),
-        "commands": commands(found),
         "cases": [_case(each) for each in found.cases],
     }
 

@@ -13,10 +13,13 @@ from bench.gate import calibration, findings
 from bench.gate.calibration import Calibration
 from bench.gate.comparison import Comparison
 from bench.gate.findings import Finding
-from bench.report import html, loaded, numbers, prose, tables
+from bench.report import load
 from bench.report.calibration import injected
-from bench.report.files import can_draw
-from bench.report.finding import Part, finding
+from bench.report.render import html, numbers
+from bench.report.render import text as prose
+from bench.report.sections import comparison
+from bench.report.sections.headline import Part, finding
+from bench.report.write import can_draw
 from bench.result import Environment
 from bench.store import read_environments, read_looks, read_plan, read_records
 
@@ -137,9 +140,9 @@ def _nothing(_: Path, place: str, page: str | None) -> Entry:
 
 
 def _run(folder: Path, place: str, page: str | None) -> Entry:
-    parts = loaded.apart(folder)
+    parts = load.apart(folder)
     found, records = parts[0], [record for part in parts for record in part.records]
-    shown = tables.measured(found.rows, found.workload)
+    shown = comparison.measured(found.rows, found.workload)
     ended = Counter(record.status for record in records)
     bad = sum(ended[status] for status in ("failed", "timeout", "out-of-memory"))
     total = numbers.whole(len(records) - ended["interrupted"] + found.missing)

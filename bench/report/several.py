@@ -9,10 +9,11 @@ from typing import NamedTuple
 from bench import noise as noises
 from bench.error import UserError
 from bench.noise import Noise
-from bench.report import loaded, numbers
-from bench.report.loaded import Loaded
-from bench.report.prose import Contents
-from bench.report.tables import Table
+from bench.report import load
+from bench.report.load import Loaded
+from bench.report.render import numbers
+from bench.report.render.text import Contents
+from bench.report.sections.comparison import Table
 from bench.summary import Row
 
 # So many machines, or runs of one, can be read side by side: a column, a colour, a paragraph each.
@@ -48,7 +49,7 @@ class _Part(NamedTuple):
 
     @property
     def named(self) -> str:
-        return loaded.machine(self.run)
+        return load.machine(self.run)
 
 
 def read(folders: Iterable[Path]) -> list[Measured]:
@@ -56,7 +57,7 @@ def read(folders: Iterable[Path]) -> list[Measured]:
     seen: dict[str, Path] = {}
     parts: list[_Part] = []
     for folder in folders:
-        found = loaded.apart(folder)
+        found = load.apart(folder)
         if (before := seen.setdefault(found[0].run.run, folder)) is not folder:
             raise UserError(f"{before} and {folder} are one run; name it once")
         parts += [_part(folder, each) for each in found]

@@ -5,21 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.report import annotations, markdown
+from bench.report import annotations
 from bench.report.annotations import Annotation
-from bench.report.prose import escape
-from bench.report.tables import Table
+from bench.report.render import markdown
+from bench.report.render.text import escape
+from bench.report.sections.comparison import Table
 
 FORMATS = ("table", "markdown", "json", "github")
-COMMANDS = "To decide what is undecided:"
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A comparison ready to be shown.
 
-    opening: what has to be known first. commands: what decides what is undecided. annotations: for
-    GitHub. document: for programs.
+    opening: what has to be known first. annotations: for GitHub. document: for programs.
     """
 
     tables: Sequence[Table]
@@ -27,7 +26,6 @@ class Shown:
     annotations: Sequence[Annotation]
     document: Mapping[str, Any]
     opening: Sequence[str] = ()
-    commands: Sequence[str] = ()
 
 
 def text(shown: Shown, style: str) -> str:
@@ -49,9 +47,6 @@ def as_markdown(shown: Shown) -> str:
     parts = [f"**{escape(line)}**\n" for line in shown.opening]
     parts += [_table(table) for table in shown.tables if table.lines]
     parts += [f"- {escape(line)}" for line in shown.remarks]
-    if shown.commands:
-        # Indented, not fenced: no name from a record can end the block.
-        parts += [f"\n{COMMANDS}\n", *(f"    {' '.join(line.split())}" for line in shown.commands)]
     return "\n".join(parts).strip() + "\n"
 
 

@@ -8,10 +8,10 @@ from bench.gate.comparison import Absent, Comparison
 from bench.gate.findings import Finding, Measured
 from bench.gate.quantities import EPOCH
 from bench.intervals import Interval
-from bench.report import numbers
 from bench.report.annotations import Annotation
+from bench.report.render import numbers
+from bench.report.sections.comparison import Table
 from bench.report.shown import Shown
-from bench.report.tables import Table
 
 Level = Literal["error", "warning", "notice"]
 

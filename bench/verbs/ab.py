@@ -103,7 +103,7 @@ def _measured(folder: Path, comparison: "Asked") -> tuple[list["Finding"], int]:
     if not comparison.plan.pairings:
         return [], 0
     store.create(folder, comparison.plan, "comparison.json")
-    stopped = stop.until(_follow, folder, comparison)
+    stopped = stop.run_until_signal(_follow, folder, comparison)
     return findings.read(folder), stopped
 
 

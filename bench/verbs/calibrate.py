@@ -71,7 +71,7 @@ def _measured(folder: Path, session: "Calibration", data: "Dataset") -> int:
     from bench.gate import calibration
 
     store.create(folder, session, calibration.PLAN)
-    return stop.until(_follow, folder, session, data)
+    return stop.run_until_signal(_follow, folder, session, data)
 
 
 def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:
@@ -80,8 +80,8 @@ def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:
     from rich.live import Live
 
     from bench.gate import calibration
-    from bench.report import numbers
     from bench.report.calibration import injected
+    from bench.report.render import numbers
     from bench.run import Waiting
 
     screen = Console(stderr=True, highlight=False)

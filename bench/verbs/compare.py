@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def compare(
-    baseline: Annotated[Path, typer.Argument(metavar="BASELINE", help="A run, or a JSON file.")],
-    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="Another one.")],
+    baseline: Annotated[Path, typer.Argument(metavar="BASELINE", help="Folder of a run.")],
+    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="Folder of another run.")],
     # Two runs of one machine hours apart, with nothing changed, differed by up to 10 % in means of
     # five processes (docs/methodology.md). Single processes differ by more.
     between_runs: Annotated[
@@ -39,10 +39,7 @@ def compare(
         Path | None, typer.Option(metavar="DIR", help="Of this machine. Default: the user's own.")
     ] = None,
 ) -> None:
-    """Tell whether a stored run is slower than another, as far as stored runs can tell.
-
-    BASELINE and CANDIDATE are folders of runs, or JSON files of pytest-benchmark or pyperf.
-    """
+    """Tell whether a stored run is slower than another, as far as stored runs can tell."""
     from bench import amounts, options
     from bench.gate.exits import FAIL_ON
     from bench.gate.judged import Terms

@@ -138,7 +138,7 @@ def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
     data = dataset.find(planned.data)
     if new:
         store.create(folder, planned)
-    status = stop.until(_follow, folder, planned, data)
+    status = stop.run_until_signal(_follow, folder, planned, data)
     found = show_report(folder)
     if status:
         named = shlex.join(["--resume", "--output", str(folder), *trusted.flags(planned)])
