@@ -37,7 +37,7 @@ def side(folder: Path) -> Side:
     for record in records:
         if record.kind == "trial":
             trials[record.case.slug].append(record)
-    rows = summary.rows(records, environments, run)
+    rows = summary.summarize(records, environments, run)
     machines = _machines(environments.values())
     if len(machines) > 1:
         raise UserError(f"{folder} was measured on {len(machines)} machines; name a run of one")

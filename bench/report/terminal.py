@@ -11,16 +11,16 @@ from rich.text import Text
 
 from bench import plan as plans
 from bench.check import Finding
-from bench.figures import FigureRow
 from bench.report.render import numbers
 from bench.report.sections import comparison as tables
 from bench.result import Case, Record, Run, Trial
 from bench.summary import Row
+from bench.textbook import TextbookRow
 from implementations import IMPLEMENTATIONS, Implementation
 
 
 def tables_of(
-    console: Console, rows: Sequence[Row], quoted: Sequence[FigureRow]
+    console: Console, rows: Sequence[Row], quoted: Sequence[TextbookRow]
 ) -> Iterator[Table]:
     """Return every table that a run has something for."""
     for name in tables.workloads(rows):
@@ -54,7 +54,7 @@ def _comparison(rows: Sequence[Row], workload: str, chosen: Sequence[tables.Colu
     return table
 
 
-def figures(rows: Sequence[FigureRow]) -> Table:
+def figures(rows: Sequence[TextbookRow]) -> Table:
     """Return the textbook's figures beside ours."""
     return _plain("the textbook's figures", tables.FIGURE_HEADINGS[:5], tables.figures(rows))
 

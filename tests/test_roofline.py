@@ -3,9 +3,9 @@
 import pytest
 from fixtures_records import bare, case, environment, ok, trials
 
-from bench import ceiling, summary
-from bench.ceiling import Ceiling
+from bench import roofline, summary
 from bench.report.sections import comparison
+from bench.roofline import Roofline
 
 HERE = {"here": environment(data={"features": 784, "classes": 10})}
 
@@ -21,7 +21,7 @@ def probe(by="numpy", number=1, **changes):
 
 
 def test_a_ceiling_is_the_fastest_repetition_of_the_best_probe():
-    found = ceiling.ceilings([
+    found = roofline.find_rooflines([
         probe(),
         probe("jax", product_seconds=[0.01], read_bytes=[150], read_seconds=[0.2]),
         probe("torch", product_seconds=[0.04], read_bytes=[40, 150], read_seconds=[0.008, 0.05]),
@@ -35,7 +35,7 @@ def test_a_ceiling_is_the_fastest_repetition_of_the_best_probe():
 
 
 def test_threads_and_devices_have_ceilings_of_their_own():
-    found = ceiling.ceilings([
+    found = roofline.find_rooflines([
         probe(), probe(of={"threads": 1}, product_seconds=[0.1]),
         probe("jax", of={"device": "gpu"}, product_seconds=[0.001], chain_steps=1000,
               chain_seconds=[0.006, 0.005]),
@@ -50,44 +50,44 @@ def test_what_failed_and_what_is_no_probe_gives_no_ceiling():
     absent = probe(status="unavailable", product_seconds=[], read_bytes=[], read_seconds=[])
     late = probe(status="failed", reason="its clock does not add up")
     trial = probe(kind="trial")
-    assert ceiling.ceilings([absent, late, trial, *trials(case(), 0.5)]) == {}
+    assert roofline.find_rooflines([absent, late, trial, *trials(case(), 0.5)]) == {}
 
 
 def test_an_epoch_takes_its_operations_or_its_bytes_or_its_steps_whichever_takes_longest():
     # 4 * 48,000 * 784 * 10 = 1,505,280,000 operations; 4 * 48,000 * 784 = 150,528,000 bytes.
-    assert ceiling.operations(48000, 784, 10) == 1_505_280_000
-    by_rate = Ceiling(1e11, "", {150_528_000: 2e10}, {})
-    assert by_rate.least_seconds(case(), 784, 10) == pytest.approx(0.0150528)
-    by_bytes = Ceiling(1e12, "", {150_528_000: 1e10}, {})
-    assert by_bytes.least_seconds(case(), 784, 10) == pytest.approx(0.0150528)
-    by_steps = Ceiling(1e12, "", {150_528_000: 1e12}, {}, step=4e-5)
-    assert by_steps.least_seconds(case(), 784, 10) == pytest.approx(1500 * 4e-5)
-    assert by_steps.least_seconds(case(batch_size=480), 784, 10) == pytest.approx(100 * 4e-5)
+    assert roofline.count_operations(48000, 784, 10) == 1_505_280_000
+    by_rate = Roofline(1e11, "", {150_528_000: 2e10}, {})
+    assert by_rate.epoch_seconds(case(), 784, 10) == pytest.approx(0.0150528)
+    by_bytes = Roofline(1e12, "", {150_528_000: 1e10}, {})
+    assert by_bytes.epoch_seconds(case(), 784, 10) == pytest.approx(0.0150528)
+    by_steps = Roofline(1e12, "", {150_528_000: 1e12}, {}, step=4e-5)
+    assert by_steps.epoch_seconds(case(), 784, 10) == pytest.approx(1500 * 4e-5)
+    assert by_steps.epoch_seconds(case(batch_size=480), 784, 10) == pytest.approx(100 * 4e-5)
 
 
 def test_a_bandwidth_at_another_size_says_nothing():
-    found = Ceiling(1e11, "", {40: 1.0}, {})
-    assert found.least_seconds(case(), 784, 10) == pytest.approx(0.0150528)
+    found = Roofline(1e11, "", {40: 1.0}, {})
+    assert found.epoch_seconds(case(), 784, 10) == pytest.approx(0.0150528)
 
 
 def row(*records):
-    return next(one for one in summary.rows(records, HERE) if one.case.workload != "ceiling")
+    return next(one for one in summary.summarize(records, HERE) if one.case.workload != "ceiling")
 
 
 def test_a_row_has_its_share_of_the_ceiling():
     # 2e9 operations in 0.02 s are 1e11 a second, so the least epoch is 0.0150528 s.
     found = row(probe(), *trials(case(), 0.150528))
-    assert found.least_epoch == pytest.approx(0.0150528)
-    assert found.share_of_ceiling == pytest.approx(0.1)
+    assert found.roofline_seconds == pytest.approx(0.0150528)
+    assert found.roofline_share == pytest.approx(0.1)
     assert found.ranked
 
 
 def test_without_a_probe_or_the_shape_of_the_data_there_is_no_share():
-    assert row(*trials(case(), 0.5)).share_of_ceiling is None
-    assert row(probe(of={"threads": 1}), *trials(case(), 0.5)).share_of_ceiling is None
-    (found,) = summary.rows([probe(), *trials(case(), 0.5)], {"here": environment()})
-    assert found.least_epoch is None
-    assert row(probe(), bare(case())).share_of_ceiling is None
+    assert row(*trials(case(), 0.5)).roofline_share is None
+    assert row(probe(of={"threads": 1}), *trials(case(), 0.5)).roofline_share is None
+    (found,) = summary.summarize([probe(), *trials(case(), 0.5)], {"here": environment()})
+    assert found.roofline_seconds is None
+    assert row(probe(), bare(case())).roofline_share is None
 
 
 def test_an_epoch_faster_than_the_machine_is_a_failed_row_and_no_triumph():
@@ -105,8 +105,8 @@ def test_a_gpu_is_held_to_its_own_ceiling_where_its_steps_take_the_longest():
     fast = {"product_seconds": [0.0002], "chain_steps": 1000, "chain_seconds": [0.005, 0.006]}
     probes = [probe(), probe("jax", of=of, **fast)]
     found = row(*probes, *trials(case(device="gpu"), 0.015))
-    assert found.least_epoch == pytest.approx(0.0075)
-    assert found.share_of_ceiling == pytest.approx(0.5)
+    assert found.roofline_seconds == pytest.approx(0.0075)
+    assert found.roofline_share == pytest.approx(0.5)
     assert found.ranked
     late = row(*probes, *trials(case(device="gpu"), 0.0074))
     assert not late.ranked

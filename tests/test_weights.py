@@ -5,7 +5,7 @@ import pytest
 from fixtures_data import idx_files, write_idx
 from fixtures_records import case
 
-from bench import dataset, idx, learned, reference
+from bench import dataset, idx, reference, weights
 from bench.contract import SGD, Params, Problem
 from bench.prepared import read
 from bench.reference import Solution
@@ -30,7 +30,7 @@ def data(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("epochs", "compared"), [(2, 2), (100, 5)])
 def test_train_gives_the_oracle_after_the_last_compared_epoch(data, epochs, compared):
-    trained = learned.train(case(epochs=epochs, batch_size=8, samples=40), SEED, data)
+    trained = weights.train_oracle(case(epochs=epochs, batch_size=8, samples=40), SEED, data)
     problem = Problem(*read(data.folder, "train"), 10, 8, SGD(0.05))
     zeros = Params(np.zeros((16, 10), np.float32), np.zeros(10, np.float32))
     orders = [draw_order(SEED, epoch, 40) for epoch in range(1, compared + 1)]
@@ -42,10 +42,10 @@ def test_train_gives_the_oracle_after_the_last_compared_epoch(data, epochs, comp
 def test_confusion_counts_labels_by_row_and_predictions_by_column(data):
     next_class = np.roll(np.eye(16, 10), 1, axis=1)
     next_class[9] = np.eye(10)[4]
-    counts = learned.confusion(Solution(next_class, np.zeros(10)), data)
+    counts = weights.count_confusion(Solution(next_class, np.zeros(10)), data)
     assert [tuple(cell) for cell in np.argwhere(counts)] == [
         *((label, label + 1) for label in range(9)), (9, 4)
     ]  # fmt: skip
     assert counts.sum() == 10
-    constant = learned.confusion(Solution(next_class, 9.0 * np.eye(10)[7]), data)
+    constant = weights.count_confusion(Solution(next_class, 9.0 * np.eye(10)[7]), data)
     assert constant[:, 7].tolist() == [1] * 10

@@ -1,32 +1,32 @@
-"""The textbook's published quantities beside what its programs gave here; nothing stored."""
+"""The textbook's published quantities beside what its programs gave here."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.result import Environment, Record
-from bench.summary import version
+from bench.summary import framework_version
 from implementations import FIGURES
 
 
 @dataclass(frozen=True, slots=True)
-class FigureRow:
-    """One quantity of the textbook beside ours; ``tolerance`` None means shown, not judged."""
+class TextbookRow:
+    """One published quantity beside ours; a tolerance of None means shown, not judged."""
 
     name: str
     quantity: str
     version: str
     published: float
     tolerance: float | None
-    found: float | None
+    measured: float | None
     seconds: float | None
     reason: str | None
 
     @property
     def verdict(self) -> str:
-        """Whether ours came out within the tolerance, and what else went wrong."""
-        if self.found is None:
+        """Say whether ours is within the tolerance, and how the program failed if it did."""
+        if self.measured is None:
             return self.reason or "not measured"
-        difference = abs(self.found - self.published)
+        difference = abs(self.measured - self.published)
         if self.tolerance is None:
             verdict = f"differs by {difference:.4f}; depends on the seed, not judged"
         else:
@@ -35,17 +35,19 @@ class FigureRow:
         return "; ".join(filter(None, (verdict, self.reason)))
 
 
-def rows(records: Iterable[Record], environments: Mapping[str, Environment]) -> list[FigureRow]:
-    """Return every published quantity whose program ran, beside what came out here."""
+def compare_textbook(
+    records: Iterable[Record], environments: Mapping[str, Environment]
+) -> list[TextbookRow]:
+    """Return every published quantity of the programs that ran, beside ours."""
     published = {figure.name: figure.published for figure in FIGURES}
     return [
-        FigureRow(
+        TextbookRow(
             name=record.case.implementation,
             quantity=quantity,
-            version=version(record.case, environments.get(record.environment)),
+            version=framework_version(record.case, environments.get(record.environment)),
             published=value,
             tolerance=tolerance,
-            found=record.figure.get(quantity),
+            measured=record.figure.get(quantity),
             seconds=record.figure_seconds,
             reason=None
             if record.status == "ok"

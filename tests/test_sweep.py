@@ -4,8 +4,8 @@ import pytest
 from fixtures_records import case, environment, trials
 from fixtures_sweep import swept
 
-from bench.scaling import find_sweep, most_threads, usual_batch_size, usual_samples
-from bench.summary import rows
+from bench.summary import summarize
+from bench.sweep import find_sweep, max_threads, usual_batch_size, usual_samples
 
 HERE = {"here": environment()}
 SIZES = [
@@ -19,7 +19,7 @@ SIZES = [
 
 
 def found(*records):
-    return find_sweep(rows(records, HERE), "sgd")
+    return find_sweep(summarize(records, HERE), "sgd")
 
 
 def measured(name, *sizes, **changes):
@@ -63,8 +63,8 @@ def test_an_axis_that_was_not_varied_is_empty(sizes, axes):
 def test_threads_are_paired_at_the_same_batch_size_and_samples():
     sizes = [(32, 48000, 1), (32, 48000, 2), (8, 48000, 1), (32, 9600, 2)]
     (pair,) = found(*swept("a", sizes=sizes)).by_threads
-    assert (pair.one.case.threads, pair.several.case.threads) == (1, 2)
-    assert pair.one.case.batch_size == pair.several.case.batch_size == 32
+    assert (pair.single.case.threads, pair.multiple.case.threads) == (1, 2)
+    assert pair.single.case.batch_size == pair.multiple.case.batch_size == 32
     assert pair.speedup.mean == pytest.approx(1.5)
 
 
@@ -75,7 +75,7 @@ def test_every_number_of_threads_is_compared_with_one():
         for record in trials(case("a", threads=threads), seconds)
     ]
     pairs = found(*records).by_threads
-    speedups = {pair.several.case.threads: pair.speedup.mean for pair in pairs}
+    speedups = {pair.multiple.case.threads: pair.speedup.mean for pair in pairs}
     assert speedups == pytest.approx({2: 2, 4: 8})
 
 
@@ -95,7 +95,7 @@ def test_one_size_and_unranked_rows_are_left_out():
     ]
     records = [*alone, *wrong, *measured("a", *SIZES)]
     assert named(found(*records).by_batch_size) == {("a", "cpu")}
-    assert find_sweep(rows(records, HERE), "textbook") is None
+    assert find_sweep(summarize(records, HERE), "textbook") is None
     assert found(*alone, *wrong) is None
     assert found() is None
 
@@ -107,13 +107,13 @@ def test_both_devices_are_part_of_one_sweep():
 
 
 def test_usual_are_the_samples_and_batch_size_with_most_partners_and_the_least_of_several():
-    made = rows(measured("a", *SIZES), HERE)
+    made = summarize(measured("a", *SIZES), HERE)
     assert (usual_samples(made), usual_batch_size(made)) == (48000, 384)
     square = [(batch_size, samples, 2) for batch_size in (128, 32) for samples in (96000, 9600)]
-    made = rows(measured("a", *square), HERE)
+    made = summarize(measured("a", *square), HERE)
     assert (usual_samples(made), usual_batch_size(made)) == (9600, 32)
     # What one thread was measured at does not choose what stands in tables of two.
     alone = [(batch_size, 19200, 1) for batch_size in (8, 16, 32, 64, 128, 384, 960)]
     alone += [(8, samples, 1) for samples in (960, 9600, 48000, 96000, 192_000)]
-    made = rows(measured("a", *SIZES, *alone), HERE)
-    assert (most_threads(made), usual_samples(made), usual_batch_size(made)) == (2, 48000, 384)
+    made = summarize(measured("a", *SIZES, *alone), HERE)
+    assert (max_threads(made), usual_samples(made), usual_batch_size(made)) == (2, 48000, 384)

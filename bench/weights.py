@@ -1,7 +1,7 @@
 """What a softmax classifier learns, computed by the oracle.
 
-Every implementation that is ranked has the oracle's params to within the parity tolerance, so one
-set of weights shows what all of them learn, and a report needs no params of a trial for it.
+Every ranked implementation agrees with the oracle within the parity tolerance, so one set of
+weights shows what all of them learn, and a report needs no trial's params.
 """
 
 import numpy as np
@@ -15,29 +15,29 @@ from bench.result import Case
 from bench.workload import TRIAL, WORKLOADS, draw_initial_params, draw_order
 
 
-def epochs_of(case: Case) -> tuple[int, ...]:
+def compared_epochs(case: Case) -> tuple[int, ...]:
     """Return the numbers of the timed epochs of a case that parity compares."""
     return TRIAL[1].epochs[: case.epochs]
 
 
-def train(case: Case, seed: int, data: Dataset) -> Solution:
+def train_oracle(case: Case, seed: int, data: Dataset) -> Solution:
     """Return the oracle's params after the last epoch that parity compares.
 
     seed: the run's, from which the orders and the initial weights follow. Takes about two seconds
-    at the default sizes. Raises DataError where the data cannot be read.
+    at the default sizes. Raises DataError if the data cannot be read.
     """
     workload = WORKLOADS[case.workload]
     images, labels = prepared.read_samples(data.folder, case.samples)
     problem = Problem(images, labels, data.classes, case.batch_size, workload.optimizer)
     initial = draw_initial_params(workload, data.features, data.classes, seed)
-    orders = [draw_order(seed, epoch, case.samples) for epoch in epochs_of(case)]
+    orders = [draw_order(seed, epoch, case.samples) for epoch in compared_epochs(case)]
     return reference.train(problem, initial, orders)[-1]
 
 
-def confusion(solution: Solution, data: Dataset) -> NDArray[np.int64]:
-    """Count the test images of each class (rows) by the class that is predicted (columns).
+def count_confusion(solution: Solution, data: Dataset) -> NDArray[np.int64]:
+    """Count the test images by true class (rows) and predicted class (columns).
 
-    Raises DataError where the data cannot be read.
+    Raises DataError if the data cannot be read.
     """
     images, labels = prepared.read(data.folder, "test")
     predicted = reference.forward(solution, images).argmax(axis=1)
