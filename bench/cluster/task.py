@@ -152,4 +152,4 @@ def _import_once(case: Case) -> None:
     used = (*(plan.distributions(case) or [case.module]), case.interpreter or "")
     if used not in _imported and file_fault(case) is None:
         _imported.add(used)
-        probe.framework(case)
+        probe.import_implementation(case)

@@ -114,15 +114,15 @@ class Session:
     def report(self, status: int) -> NoReturn:
         """Write the report of each run and, of several, one over all; exit."""
         from bench import trusted
-        from bench.report import files, loaded, several_files
+        from bench.report import load, several_files, write
 
         folders = [run.folder for run in self.runs.values()]
         if folders == [self.base]:
             failed = [show_report(self.base).failed]
         else:
-            failed = [loaded.load(folder).failed for folder in folders]
+            failed = [load.load(folder).failed for folder in folders]
             for folder in folders:
-                files.write(folder)
+                write.write(folder)
             console.print(f"\n{several_files.write(folders, self.base)}", soft_wrap=True)
         if missing := [run for run in self.runs.values() if run.incomplete]:
             flags = [
@@ -187,7 +187,7 @@ def run(
         for folder, planned in stored:
             session.add(folder, planned)
         with hosts.connect(address) as cluster:
-            status = stop.until(lambda: session.follow(cluster, dry_run=dry_run))
+            status = stop.run_until_signal(lambda: session.follow(cluster, dry_run=dry_run))
         if session.runs:
             session.report(status)
     raise typer.Exit(status)
