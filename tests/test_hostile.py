@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench import merge
 from bench.error import UserError
-from bench.gate import stored
+from bench.regression.stored import load as stored
 from bench.report import index, load, several, terminal
 from bench.report import write as files
 from bench.report.export.writers import WRITERS

@@ -73,7 +73,7 @@ def test_every_row_is_compared_with_those_of_its_own_run_only(tmp_path, monkeypa
     assert len(rows) == 30
     assert {line[1] for line in comparison.cells(rows, rows, comparison.columns())} == {"10.0"}
     counts = []
-    monkeypatch.setattr(csv, "times_fastest", lambda rows, _: counts.append(len(rows)))
+    monkeypatch.setattr(csv, "compare_to_fastest", lambda rows, _: counts.append(len(rows)))
     csv.frame(rows)
     assert set(counts) == {10}
     lines = page.compared(rows)["lines"]
