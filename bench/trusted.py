@@ -32,7 +32,7 @@ def resolve(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
     planned = {case.implementation for case in _cases(run) if case.file is not None}
     if unplanned := sorted(named.keys() - planned):
         raise UserError(f"the run was planned without {named[unplanned[0]]}; leave it out")
-    executables = interpreters.read(pythons)
+    executables = interpreters.parse_options(pythons)
     probes = (*plan.probes("cpu", 1), *plan.probes("gpu", 1))
     entries = (*map(plan.begin, IMPLEMENTATIONS), *plan.figures(1), *probes)
     registry = {case.implementation: case for case in entries}
@@ -45,7 +45,7 @@ def resolve(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
         else:
             raise _not_named(run)
         sizes = {name: getattr(case, name) for name in _SIZES}
-        known = interpreters.given(msgspec.structs.replace(known, **sizes), executables)
+        known = interpreters.assign_python(msgspec.structs.replace(known, **sizes), executables)
         # Old plans have absolute paths.
         if relative(known.interpreter or "") != relative(case.interpreter or ""):
             raise _not_named(run)

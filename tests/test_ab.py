@@ -4,8 +4,8 @@ import fcntl
 import math
 
 import pytest
-from fixtures_ab import Pretended, comparison, of_kind, pairing
-from fixtures_records import ok
+from support.ab import Pretended, comparison, of_kind, pairing
+from support.records import ok
 
 from bench import lock, store
 from bench.gate import ab, findings, pair

@@ -10,6 +10,7 @@ import pytest
 
 from bench import machine
 from bench.child import Installation
+from bench.cli import ab, calibrate
 from bench.error import UserError
 from bench.gate import asked, environment, place
 from bench.gate.asked import Given, Terms
@@ -17,7 +18,6 @@ from bench.gate.comparison import Absent
 from bench.gate.verdict import ALPHA
 from bench.gate.version import Version
 from bench.result import FORMAT
-from bench.verbs import ab, calibrate
 from implementations import IMPLEMENTATIONS
 
 DIGITS = {"data": "digits"}

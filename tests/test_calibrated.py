@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from fixtures_gate import bad, calibrated, pairs, session, side, spread_evenly, two
-from fixtures_records import case
+from support.gate import bad, calibrated, pairs, session, side, spread_evenly, two
+from support.records import case
 
 from bench.error import UserError
 from bench.gate import calibrated as calibrations

@@ -6,8 +6,8 @@ from collections import Counter
 from itertools import islice
 
 import pytest
-from fixtures_gate import session
-from fixtures_records import bare, case
+from support.gate import session
+from support.records import bare, case
 
 from bench import lock, store
 from bench.error import UserError

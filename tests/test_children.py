@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from fixtures_records import run as a_run
+from support.records import run as a_run
 
 from bench import run, store
 

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from fixtures_processes import WAITS, until
+from support.processes import WAITS, until
 
 import bench
 from bench import store

@@ -6,15 +6,15 @@ import signal
 from statistics import median
 
 import pytest
-from fixtures_ab import Pretended
-from fixtures_processes import WAITS, until
+from support.ab import Pretended
+from support.processes import WAITS, until
 
 from bench import lock, machine, store
+from bench.cli.console import WAITING
 from bench.gate import ab, calibration
 from bench.gate.calibration import Calibration
 from bench.report.render import numbers
 from bench.result import Slowdown
-from bench.verbs import WAITING
 
 CASE = "sgd-numpy-cpu-b32-t1-n96"
 NUMPY = ("--implementation=numpy", "--data=digits", "--samples=96")

@@ -13,8 +13,8 @@ from statistics import median
 from time import perf_counter  # noqa: TID251 - of trials that a cluster gives back, not of a framework
 
 import pytest
-from fixtures_cluster import NO_PROCESS, Cluster
-from fixtures_processes import NO_CHARTS, RUN, beginning_with, living, until
+from support.cluster import NO_PROCESS, Cluster
+from support.processes import NO_CHARTS, RUN, beginning_with, living, until
 
 from bench import plan, store
 from bench.cluster import there

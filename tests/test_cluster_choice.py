@@ -1,12 +1,12 @@
 """Which hosts of a cluster measure a plan: those of one machine, of which most are connected."""
 
 import pytest
-from fixtures_hosts import placed
+from support.hosts import placed
 
+from bench.cli.options import Given, Where
 from bench.cluster import choice
 from bench.cluster.hosts import Host
 from bench.error import UserError
-from bench.options import Given, Where
 
 
 def hosts(*kinds, gpu=None):

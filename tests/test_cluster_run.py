@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from contextlib import suppress
 
 import pytest
-from fixtures_hosts import QUESTION, STARTED, Client, answer, decode, introduction, placed
-from fixtures_records import MACHINE, case, ok
-from fixtures_records import run as a_run
+from support.hosts import QUESTION, STARTED, Client, answer, decode, introduction, placed
+from support.records import MACHINE, case, ok
+from support.records import run as a_run
 
 from bench import progress, stop, store
 from bench.cluster import hosts as hosts_module

@@ -5,16 +5,16 @@ import math
 from pathlib import Path
 
 import pytest
-from fixtures_sides import RULE, series, side
+from support.sides import RULE, series, side
 
-from bench import amounts
+from bench.cli import parsing
+from bench.cli.compare import compare as verb
 from bench.gate import compare as comparing
 from bench.gate import stored
 from bench.gate.calibrated import Spread
 from bench.gate.compare import compare, difference
 from bench.gate.verdict import Rule
 from bench.intervals import Interval
-from bench.verbs.compare import compare as verb
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
 # Deviation of two runs of two processes each: sqrt(0.03² (1/2 + 1/2) + 2 · 0.04²) = 0.0640312.
@@ -328,7 +328,7 @@ def test_each_case_is_held_against_its_own_calibration():
 
 
 # What the command line takes where nothing is said.
-DEFAULT = amounts.share(
+DEFAULT = parsing.share(
     inspect.signature(verb).parameters["between_runs"].default, "--between-runs"
 )
 

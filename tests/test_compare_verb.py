@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench import __main__ as command_line
 from bench import store
+from bench.cli import app as command_line
 from bench.gate import calibrated
 from bench.gate.calibration import Calibration
 from bench.result import FORMAT

@@ -2,8 +2,8 @@
 
 import msgspec
 import pytest
-from fixtures_gate import comparison
-from fixtures_records import case
+from support.gate import comparison
+from support.records import case
 
 from bench import store
 from bench.error import UserError

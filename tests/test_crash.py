@@ -7,7 +7,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from fixtures_processes import (
+from support.processes import (
     NO_CHARTS,
     RUN,
     WAITS_WITH_A_DAEMON,

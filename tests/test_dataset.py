@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures_data import idx_files, write_idx
 from hypothesis import given
 from hypothesis import strategies as st
+from support.data import idx_files, write_idx
 
 from bench import cache, dataset, idx, prepared, sources
 from bench.dataset import DataError

@@ -2,8 +2,8 @@
 
 import msgspec
 import pytest
-from fixtures_gate import comparison, two
-from fixtures_records import environment
+from support.gate import comparison, two
+from support.records import environment
 
 from bench import store
 from bench.error import UserError

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from fixtures_fuzz import BINARY, damaged
-from fixtures_hosts import QUESTION, STARTED, SUITE, answer, introduction, placed
-from fixtures_records import case, run
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzz import BINARY, damaged
+from support.hosts import QUESTION, STARTED, SUITE, answer, introduction, placed
+from support.records import case, run
 
 from bench import dataset, plan
 from bench.cluster.errand import (

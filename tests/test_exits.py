@@ -1,7 +1,7 @@
 """The exit status of a comparison: the whole table."""
 
 import pytest
-from fixtures_gate import comparison
+from support.gate import comparison
 
 from bench.gate.comparison import Absent
 from bench.gate.exits import FAIL_ON, status

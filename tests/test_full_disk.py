@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from fixtures_processes import (
+from support.processes import (
     RUN,
     WAITS,
     assert_nothing_left,

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures_data import packed_idx
-from fixtures_fuzz import BINARY, INPUTS, TEXT, damaged, noise, odd, text
-from fixtures_records import case, environment, run, trials, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.data import packed_idx
+from support.fuzz import BINARY, INPUTS, TEXT, damaged, noise, odd, text
+from support.records import case, environment, run, trials, write
 
 from bench import arrays, idx, store, summary
 from bench.error import UserError

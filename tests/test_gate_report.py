@@ -5,12 +5,13 @@ import json
 
 import msgspec
 import pytest
-from fixtures_sides import RULE, series, side
 from rich.console import Console
+from support.sides import RULE, series, side
 
+from bench.cli import terminal
 from bench.gate.calibrated import Spread
 from bench.gate.judged import Terms, judged
-from bench.report import gate, shown, terminal
+from bench.report import gate, shown
 from bench.report.annotations import Annotation
 from bench.report.render import text as prose
 

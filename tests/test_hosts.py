@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from fixtures_hosts import QUESTION, SUITE, Client, introduction, placed
-from fixtures_records import MACHINE
+from support.hosts import QUESTION, SUITE, Client, introduction, placed
+from support.records import MACHINE
 
 from bench.cluster import there
 from bench.cluster.client import Arrived, LostError

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures_data import idx_files, packed_idx, write_idx
 from hypothesis import given
 from hypothesis import strategies as st
+from support.data import idx_files, packed_idx, write_idx
 
 from bench import idx
 from bench.idx import DataError

@@ -1,7 +1,7 @@
 """How a comparison ends: every outcome has its exit status, and nothing unknown passes."""
 
 import pytest
-from fixtures_sides import RULE, series, side
+from support.sides import RULE, series, side
 
 from bench.gate.calibrated import Spread
 from bench.gate.judged import Terms, judged

@@ -2,8 +2,8 @@
 
 import math
 
-import fixtures_large
 import pytest
+from support import large_runs
 
 from bench import intervals
 from bench.noise import noise
@@ -11,7 +11,7 @@ from bench.ranking import times_fastest
 from bench.report import load
 from bench.scaling import find_sweep
 
-FEW, MANY = fixtures_large.PERIOD, 30 * fixtures_large.PERIOD
+FEW, MANY = large_runs.PERIOD, 30 * large_runs.PERIOD
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def both(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     found = {}
     for rounds in (FEW, MANY):
-        fixtures_large.write(folder / str(rounds), rounds, 3, (32, 384, 1920), (9600, 48000))
+        large_runs.write(folder / str(rounds), rounds, 3, (32, 384, 1920), (9600, 48000))
         found[rounds] = load.load(folder / str(rounds))
     return found[FEW], found[MANY]
 

@@ -5,7 +5,7 @@ import re
 
 import msgspec
 import pytest
-from fixtures_records import bare, case, ok
+from support.records import bare, case, ok
 
 from bench import lines
 from bench.error import UserError

@@ -11,11 +11,11 @@ import tracemalloc
 from statistics import median
 from time import perf_counter  # noqa: TID251 - of the suite's own steps, not of a framework
 
-import fixtures_large
 import msgspec
 import pytest
-from fixtures_records import case, ok
-from fixtures_records import run as a_run
+from support import large_runs
+from support.records import case, ok
+from support.records import run as a_run
 
 from bench import estimate, machine, measure, run, store
 from bench.report import several
@@ -28,9 +28,10 @@ SOAK = pytest.mark.soak
 # the one that the kernel tells of a child.
 MEASURED = """
 import atexit, sys
-from bench import __main__, machine
+from bench import machine
+from bench.cli import app
 atexit.register(lambda: print("peak", machine.peak_rss_bytes(), file=sys.stderr))
-__main__.main()
+app.main()
 """
 
 
@@ -52,7 +53,7 @@ def nights(tmp_path_factory):
 
     def make(count):
         if count not in made:
-            made[count] = fixtures_large.write_several(tmp_path_factory.mktemp("nights"), count)
+            made[count] = large_runs.write_several(tmp_path_factory.mktemp("nights"), count)
         return made[count]
 
     return make
@@ -71,7 +72,7 @@ def test_many_runs_are_shown_in_memory_that_hardly_grows_with_each(nights, tmp_p
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=SOAK)])
 def test_two_large_runs_are_compared_in_memory_that_is_bounded(tmp_path, rounds):
-    trials = [fixtures_large.write(tmp_path / name, rounds) for name in ("one", "other")]
+    trials = [large_runs.write(tmp_path / name, rounds) for name in ("one", "other")]
     assert trials == [500 * rounds] * 2
     found = peak(tmp_path, "compare", "one", "other")
     print(f"compare of twice {trials[0]} trials: {found:.0f} MiB")  # noqa: T201 - likewise
@@ -82,7 +83,7 @@ def test_two_large_runs_are_compared_in_memory_that_is_bounded(tmp_path, rounds)
 @pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=SOAK)])
 def test_two_large_runs_are_merged_in_memory_that_is_bounded(tmp_path, rounds):
     """The same one twice: half of all that is read is there again."""
-    (trials,) = {fixtures_large.write(tmp_path / name, rounds) for name in ("one", "other")}
+    (trials,) = {large_runs.write(tmp_path / name, rounds) for name in ("one", "other")}
     begun = perf_counter()
     found = peak(tmp_path, "merge", "one", "other", "--output", "out")
     took = perf_counter() - begun

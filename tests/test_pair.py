@@ -3,8 +3,8 @@
 from itertools import pairwise
 
 import pytest
-from fixtures_gate import comparison
-from fixtures_records import case
+from support.gate import comparison
+from support.records import case
 
 from bench.gate import pair
 from bench.result import Slowdown

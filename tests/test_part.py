@@ -1,7 +1,7 @@
 """What may be merged: runs and folders of runs, whole, and nothing that leads out of them."""
 
 import pytest
-from fixtures_records import case, ok, run, write
+from support.records import case, ok, run, write
 
 from bench.error import UserError
 from bench.part import read

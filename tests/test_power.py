@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from fixtures_gate import spread_evenly
 from scipy.stats import binomtest
+from support.gate import spread_evenly
 
 from bench.gate import power
 from bench.gate.looks import nominal, planned

@@ -4,10 +4,11 @@ import io
 
 import numpy as np
 import pytest
-from fixtures_data import idx_files, write_idx
 from rich.console import Console
+from support.data import idx_files, write_idx
 
-from bench import dataset, idx, preview
+from bench import dataset, idx
+from bench.cli import preview
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 
 import pytest
-from fixtures_records import case
 from hypothesis import given
 from hypothesis import strategies as st
+from support.records import case
 
 from bench.cluster.queue import MOST_LOSSES, Queue
 from bench.result import Trial

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from fixtures_processes import lines_of
-from fixtures_records import environment, ok
+from support.processes import ASSETS, lines_of
+from support.records import environment, ok
 
 from bench import plan, progress, run, station, store
 from bench.launch import Outcome
@@ -50,7 +50,7 @@ SABOTEURS = {
 def sabotaged(tmp_path_factory, command):
     """A run of all saboteurs and an honest file among them; the process and its records by name."""
     folder = tmp_path_factory.mktemp("sabotaged")
-    files = Path(__file__).parent / "saboteurs"
+    files = ASSETS / "saboteurs"
     chosen = [f"--implementation={files / name}.py" for name in SABOTEURS]
     ended = command(
         folder, "run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",

@@ -4,8 +4,8 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fixtures_gate import calibrated, session, side, spread_evenly
-from fixtures_records import case
+from support.gate import calibrated, session, side, spread_evenly
+from support.records import case
 
 from bench.gate import power, sight
 from bench.gate.calibrated import Block, Calibrated, spread
@@ -62,7 +62,7 @@ def test_a_pair_that_began_with_the_candidate_began_then():
 
 
 def test_pairs_that_have_no_neighbour_take_what_their_processes_took():
-    # Twelve seconds each (fixtures_records.ok).
+    # Twelve seconds each (support.records.ok).
     assert pair_seconds([block([0]), block([3600])]) == 24
 
 

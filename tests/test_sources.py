@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures_data import idx_files, write_idx
+from support.data import idx_files, write_idx
 
 from bench import idx, sources
 from bench.idx import DataError

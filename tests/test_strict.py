@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from fixtures_records import case, run
+from support.records import case, run
 
 from bench import strict
 from bench.error import UserError

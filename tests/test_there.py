@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import msgspec
 import numpy as np
 import pytest
-from fixtures_hosts import decode
-from fixtures_records import run as a_run
+from support.hosts import decode
+from support.records import run as a_run
 
 from bench import arrays, dataset, machine, store
 from bench.cluster import there

@@ -5,7 +5,7 @@ import sys
 
 import msgspec
 import pytest
-from fixtures_records import bare, case, environment, ok, run, write
+from support.records import bare, case, environment, ok, run, write
 
 from bench import lines, store, trials
 from bench.error import UserError

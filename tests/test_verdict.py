@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from fixtures_gate import told
+from support.gate import told
 
 from bench.gate.paired import difference
 from bench.gate.verdict import Rule, holm, more_pairs, verdict, verdicts

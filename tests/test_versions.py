@@ -4,8 +4,8 @@ import json
 import math
 
 import pytest
-from fixtures_gate import bad, comparison, pairs, side, told, two
-from fixtures_records import case
+from support.gate import bad, comparison, pairs, side, told, two
+from support.records import case
 
 from bench.gate.comparison import Absent, Pairing
 from bench.gate.findings import Finding, Measured, findings

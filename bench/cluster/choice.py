@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from bench.cli.options import NO_GPU, Given, Where, devices_of
 from bench.cluster.hosts import Host
 from bench.error import UserError
-from bench.options import NO_GPU, Given, Where, devices_of
 
 
 def machines(hosts: Iterable[Host]) -> dict[str, list[Host]]:

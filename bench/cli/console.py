@@ -1,4 +1,4 @@
-"""The verbs of the command line, a file for each; with bench/__main__.py all that prints."""
+"""The verbs of the command line, a file for each; with bench/cli/app.py all that prints."""
 
 import sys
 from collections.abc import Iterator
@@ -54,7 +54,8 @@ def host() -> Iterator[None]:
 
 def show_report(folder: Path, target: float | None = None) -> "Loaded":
     """Write a run's report, print its tables, and return the run."""
-    from bench.report import load, terminal, write
+    from bench.cli import terminal
+    from bench.report import load, write
     from bench.report.render import text
 
     found = load.load(folder)
@@ -89,7 +90,7 @@ def show_comparison(found: "Shown", style: str) -> None:
 
 
 def _tables(found: "Shown") -> None:
-    from bench.report import terminal
+    from bench.cli import terminal
 
     for line in found.opening:
         console.print(line, soft_wrap=True, markup=False)

@@ -1,8 +1,8 @@
 """A run whose every text is an attack, for the tests of its page."""
 
-from fixtures_records import MACHINE, case, environment, run, trials
-from fixtures_records import write as write_run
 from msgspec.structs import replace
+from support.records import MACHINE, case, environment, run, trials
+from support.records import write as write_run
 
 from bench import store
 

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from fixtures_records import MACHINE, environment
+from support.records import MACHINE, environment
 
 from bench import machine
 from bench.cluster.client import Arrived, LostError, Worker

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.verbs import chosen, show_comparison
+from bench.cli.console import chosen, show_comparison
 
 if TYPE_CHECKING:
     from bench.gate.judged import Judged, Terms
@@ -40,7 +40,7 @@ def compare(
     ] = None,
 ) -> None:
     """Tell whether a stored run is slower than another, as far as stored runs can tell."""
-    from bench import amounts, options
+    from bench.cli import options, parsing
     from bench.gate.exits import FAIL_ON
     from bench.gate.judged import Terms
     from bench.gate.verdict import Rule
@@ -48,8 +48,8 @@ def compare(
 
     chosen(shown)
     terms = Terms(
-        Rule(amounts.share(tolerance, "--tolerance", least=0.0) or 0.0),
-        amounts.share(between_runs, "--between-runs") or 0.0,
+        Rule(parsing.share(tolerance, "--tolerance", least=0.0) or 0.0),
+        parsing.share(between_runs, "--between-runs") or 0.0,
         across_machines,
         "undecided" in options.several("--fail-on", fail_on or (), FAIL_ON),
     )

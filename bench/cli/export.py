@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench.verbs import console
+from bench.cli.console import console
 
 
 def export(

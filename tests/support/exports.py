@@ -8,13 +8,13 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import fmean, geometric_mean, median, stdev
 
-from fixtures_records import bare, case, environment, ok, run, trials, write
 from scipy import stats
+from support.records import bare, case, environment, ok, run, trials, write
 
 from bench.report.load import load
 from bench.result import Parity
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference" / "amd-epyc-2-cores"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

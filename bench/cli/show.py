@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.console import Data, Pythons, console, show_report
 from bench.error import UserError
-from bench.verbs import Data, Pythons, console, show_report
 
 
 def report(
@@ -33,7 +33,7 @@ def report(
 ) -> None:
     """Write a run's report, summary.csv and charts again, and print its tables; or of several."""
     from bench import collection
-    from bench.options import RESULTS
+    from bench.cli.options import RESULTS
     from bench.report import index as listed
     from bench.report import write
 
@@ -77,7 +77,7 @@ def _show_several(
 
 def implementations() -> None:
     """List the implementations, and whether their frameworks are installed."""
-    from bench.report import terminal
+    from bench.cli import terminal
 
     console.print(terminal.implementations())
 
@@ -89,7 +89,7 @@ def machine(
     """Say what machine this is, as the records will, and which frameworks see its GPUs."""
     from bench import gpu, interpreters, plan, probe
     from bench import machine as here
-    from bench.report import machine as lines
+    from bench.cli import machine_lines as lines
 
     pythons = interpreters.parse_options(python or ())
     for line in [*lines.facts(here.describe()), *lines.gpus(gpu.find_gpus())]:
@@ -108,7 +108,8 @@ def machine(
 
 def data(data: Data = None) -> None:
     """Say where the data are, and show them."""
-    from bench import dataset, preview
+    from bench import dataset
+    from bench.cli import preview
 
     found = dataset.find(data)
     console.print(preview.facts(found), soft_wrap=True)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from fixtures_processes import until
+from support.processes import until
 
 # What makes a worker stand in for a host: Dask runs it before the worker begins. Its machine's id,
 # its name and its lock are its own; all else is as on any host.

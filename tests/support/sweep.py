@@ -1,6 +1,6 @@
 """A synthetic sweep of two implementations of known cost, for the tests of what reads it."""
 
-from fixtures_records import case, trials
+from support.records import case, trials
 
 # Batch size, samples and threads.
 BATCHES = (8, 32, 128, 384, 1920, 9600)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bench.verbs import RUNS, Data, Device, Pythons, Seed, Threads, Timeout, console, host
+from bench.cli.console import RUNS, Data, Device, Pythons, Seed, Threads, Timeout, console, host
 
 
 def check(
@@ -18,8 +18,7 @@ def check(
 ) -> None:
     """Prove that implementations (all of them, if none is named) do the same mathematics."""
     from bench import check as checks
-    from bench import options
-    from bench.report import terminal
+    from bench.cli import options, terminal
 
     given = options.Given(
         tuple(names or ()),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from bench.verbs import WAITING, Data, Device, Seed, Timeout, chosen, show_comparison
+from bench.cli.console import WAITING, Data, Device, Seed, Timeout, chosen, show_comparison
 
 if TYPE_CHECKING:
     from bench.gate.asked import Asked
@@ -58,7 +58,7 @@ def ab(
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="The records' folder.")] = None,
 ) -> None:
     """Measure two versions in pairs of fresh processes, and say whether one is slower."""
-    from bench import options
+    from bench.cli import options
     from bench.gate import asked, exits
 
     chosen(style)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fixtures_records import bare, case, environment, ok
+from support.records import bare, case, environment, ok
 
 from bench import store
 from bench.gate.comparison import Comparison, Pairing

@@ -11,18 +11,9 @@ from typing import cast, get_args
 
 import msgspec
 
-from bench import (
-    amounts,
-    dataset,
-    environments,
-    interpreters,
-    plan,
-    prepared,
-    probe,
-    store,
-    trusted,
-)
+from bench import dataset, environments, interpreters, plan, prepared, probe, store, trusted
 from bench.check import Examiner
+from bench.cli import parsing
 from bench.contract import Device
 from bench.error import UserError
 from bench.machine import usable_cores
@@ -77,7 +68,7 @@ def planned(
 ) -> tuple[Path, Run]:
     """Return the folder and the plan of a new run; raises UserError, and writes nothing."""
     where = where or Where(len(usable_cores()))
-    precision, budget = amounts.share(given.precision), amounts.seconds(given.budget)
+    precision, budget = parsing.share(given.precision), parsing.seconds(given.budget)
     selection = _selection(given, precision, where)
     pythons = interpreters.parse_options(given.pythons)
 
@@ -95,7 +86,7 @@ def planned(
         format=FORMAT, run=name, command=command, created=created,
         seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=placed(figures),
         timeout=given.timeout, data=given.data, precision=precision, budget=budget,
-        memory_limit=amounts.size(given.memory_limit), sweep=sweep, sweep_rounds=given.rounds or 1,
+        memory_limit=parsing.size(given.memory_limit), sweep=sweep, sweep_rounds=given.rounds or 1,
         skipped=plan.skipped(selection, sweep),
         ceilings=placed(ceilings), machine=where.machine,
     )  # fmt: skip
@@ -182,8 +173,8 @@ def _selection(given: Given, precision: float | None, where: Where) -> plan.Sele
     if given.sweep and (given.batch_size or given.threads or given.samples):
         raise UserError("--sweep chooses --batch-size, --threads and --samples; leave those out")
     batch_sizes, samples = (
-        amounts.whole_numbers("--batch-size", given.batch_size),
-        amounts.whole_numbers("--samples", given.samples),
+        parsing.whole_numbers("--batch-size", given.batch_size),
+        parsing.whole_numbers("--samples", given.samples),
     )
     threads = known_threads(given.threads, where.cores)
     images, labels = prepared.read(dataset.find(given.data).folder, "train")
@@ -235,7 +226,7 @@ def known_device(name: str) -> Device:
 
 def known_threads(text: str | None, cores: int) -> tuple[int, ...]:
     """Return the numbers of threads, "all" as the cores; raises UserError for too many."""
-    found = amounts.whole_numbers(
+    found = parsing.whole_numbers(
         "--threads", None if text is None else re.sub(r"\ball\b", str(cores), text)
     )
     if max(found, default=0) > cores:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from bench.cli.console import console, show_report
 from bench.error import UserError
-from bench.verbs import console, show_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from bench.cli.options import Given, Where
     from bench.cluster.client import Client
     from bench.cluster.hosts import Host, Hosts
     from bench.cluster.run import Event
     from bench.dataset import Dataset
-    from bench.options import Given, Where
     from bench.result import Run
 
 
@@ -53,7 +53,8 @@ class Runs:
 
     def begin(self, hosts: "Sequence[Host]") -> "tuple[Path, Run] | None":
         """Return the run of some hosts' machine; where each has one, it is planned now."""
-        from bench import options, store
+        from bench import store
+        from bench.cli import options
         from bench.cluster import choice
 
         machine = hosts[0].machine
@@ -67,8 +68,8 @@ class Runs:
 
     def tell(self, event: "Event") -> None:
         """Print what happened."""
+        from bench.cli import terminal
         from bench.cluster.run import Over
-        from bench.report import terminal
 
         self.short |= isinstance(event, Over)
         console.print(terminal.of_cluster(event), soft_wrap=True)
@@ -77,8 +78,8 @@ class Runs:
 def run(asked: Asked, *, resume: bool) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
     from bench import dataset, stop
+    from bench.cli import terminal
     from bench.cluster import client
-    from bench.report import terminal
 
     runs = _resumed(asked) if resume else _new(asked)
     if resume and asked.dry_run:
@@ -96,7 +97,8 @@ def run(asked: Asked, *, resume: bool) -> NoReturn:
 
 def _new(asked: Asked) -> Runs:
     """Begin with no run; raises UserError where the folder for them holds some already."""
-    from bench import collection, options
+    from bench import collection
+    from bench.cli import options
 
     base = asked.output or options.RESULTS / options.fresh_name()[0]
     options.writable(base)
@@ -107,7 +109,8 @@ def _new(asked: Asked) -> Runs:
 
 def _resumed(asked: Asked) -> Runs:
     """Go on with a run, or with all that a folder holds; raises UserError."""
-    from bench import collection, options
+    from bench import collection
+    from bench.cli import options
 
     base = asked.output or options.newest(clustered=True)
     runs = Runs(replace(asked, each_host=False), base)
@@ -150,7 +153,8 @@ def _follow(connection: "Client", runs: Runs, data: "Dataset") -> None:
 
 def _plan(runs: Runs, hosts: "Hosts") -> None:
     """Plan what hosts measure now that they are known; of a dry run show it, and no more."""
-    from bench import options, store
+    from bench import store
+    from bench.cli import options
     from bench.cluster import choice
 
     asked, there = runs.asked, list(hosts.there.values())
@@ -169,8 +173,7 @@ def _plan(runs: Runs, hosts: "Hosts") -> None:
 
 def _show(runs: Runs, places: "Iterable[Where]") -> None:
     """Print what would be measured on each machine, or why nothing."""
-    from bench import options
-    from bench.report import terminal
+    from bench.cli import options, terminal
 
     for where in places:
         console.print(f"machine {where.machine}:")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.text import Text
 
-from bench.error import UserError
-from bench.verbs import (
+from bench.cli import cluster as clustered
+from bench.cli.console import (
     RUNS,
     WAITING,
     Data,
@@ -17,10 +17,10 @@ from bench.verbs import (
     Seed,
     Threads,
     Timeout,
-    clustered,
     console,
     show_report,
 )
+from bench.error import UserError
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
@@ -86,7 +86,7 @@ def run(
     ] = None,
 ) -> None:
     """Measure, then write the report."""
-    from bench import amounts, options
+    from bench.cli import options, parsing
 
     given = options.Given(
         tuple(implementation or ()), tuple(workload or ()), device, batch_size, threads, samples,
@@ -95,7 +95,7 @@ def run(
     )  # fmt: skip
     command = f"python -m bench {shlex.join(sys.argv[1:])}"
     if cluster is not None:
-        patience = amounts.seconds(wait, "--wait") or 60.0
+        patience = parsing.seconds(wait, "--wait") or 60.0
         asked = clustered.Asked(cluster, given, command, output, each_host, patience, dry_run)
         clustered.run(asked, resume=resume)
     if each_host or wait is not None:
@@ -114,7 +114,7 @@ def run(
 
 def _dry_run(planned: "Run") -> None:
     from bench import estimate, plan
-    from bench.report import terminal
+    from bench.cli import terminal
 
     trials = plan.trials(planned)
     seconds = estimate.Estimate(estimate.earlier(Path("results"))).seconds(trials)
@@ -149,7 +149,7 @@ def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
 
     from bench import estimate
     from bench import run as runner
-    from bench.report import terminal
+    from bench.cli import terminal
 
     times = estimate.Estimate(estimate.earlier(folder.parent))
     with Live(console=console, auto_refresh=False, transient=True) as live:

@@ -1,6 +1,6 @@
 """A synthetic run on a CPU and a GPU of known cost, for the tests of what compares them."""
 
-from fixtures_records import bare, case, trials
+from support.records import bare, case, trials
 
 BATCHES = (8, 32, 128, 384, 1920, 9600)
 SAMPLES = (9600, 96000, 480000)

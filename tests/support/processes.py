@@ -10,7 +10,7 @@ import pytest
 
 from bench import plan, store
 
-SABOTEURS = Path(__file__).parent / "saboteurs"
+ASSETS = Path(__file__).parents[1] / "assets"
 
 # Trains as NumPy does, but waits as long as there is a file named "hang" beside it.
 WAITS = """
@@ -68,7 +68,9 @@ def beginning_with(folder, code):
 def going_on(folder):
     """Return the command line that goes on with a run: somebody's own code is named again."""
     files = {case.file for case in store.read_run(folder).cases if case.file is not None}
-    named = (f"--implementation={file.replace('<path>', str(SABOTEURS))}" for file in files)
+    named = (
+        f"--implementation={file.replace('<path>', str(ASSETS / 'saboteurs'))}" for file in files
+    )
     return ("run", "--resume", f"--output={folder.name}", *named)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from bench.verbs import WAITING, Data, Device, Seed, Timeout, chosen, show_comparison
+from bench.cli.console import WAITING, Data, Device, Seed, Timeout, chosen, show_comparison
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
