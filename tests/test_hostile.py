@@ -13,7 +13,7 @@ from support.records import bare, case, environment, ok, run, trials
 from bench import merge
 from bench.cli import terminal
 from bench.error import UserError
-from bench.gate import stored
+from bench.regression.stored import load as stored
 from bench.report import index, load, several
 from bench.report import write as files
 from bench.report.export.writers import WRITERS

@@ -20,7 +20,7 @@ def rows(**errors):
         good = error <= 1e-5
         records += trials(of, 0.5, parity=Parity(error, 1e-5, passed=good),
                           status="ok" if good else "failed")  # fmt: skip
-    return summary.rows(records, HERE)
+    return summary.summarize(records, HERE)
 
 
 def points(chart):

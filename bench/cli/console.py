@@ -11,7 +11,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from bench.report.load import Loaded
-    from bench.report.shown import Shown
+    from bench.report.regression.output import Shown
 
 # Without a terminal there is no width to keep to: every column is printed.
 console = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
@@ -73,7 +73,7 @@ def show_report(folder: Path, target: float | None = None) -> "Loaded":
 def chosen(style: str) -> None:
     """Refuse a format that there is none of; raises UserError."""
     from bench.plan import unknown
-    from bench.report.shown import FORMATS
+    from bench.report.regression.output import FORMATS
 
     if style not in FORMATS:
         raise unknown("format", style, FORMATS)
@@ -81,12 +81,12 @@ def chosen(style: str) -> None:
 
 def show_comparison(found: "Shown", style: str) -> None:
     """Print what a comparison found; nothing but the document itself is JSON."""
-    from bench.report import shown
+    from bench.report.regression import output
 
     if style == "table":
         _tables(found)
     else:
-        print(shown.text(found, style), end="" if style == "markdown" else "\n")
+        print(output.text(found, style), end="" if style == "markdown" else "\n")
 
 
 def _tables(found: "Shown") -> None:

@@ -23,7 +23,7 @@ from bench.workload import WORKLOADS
 from implementations import IMPLEMENTATIONS
 
 RESULTS = Path("results")
-NO_GPU = 'no host declares a GPU; start its worker with --resources "bench=1 GPU=1"'
+NO_GPU = "no host has a GPU; start a worker on one that has, or leave out --device gpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Where:
     """Where a plan is measured: here, or on hosts of a cluster that are of one machine.
 
     cores: those that a process may use there. machine: its id, None for here. gpu: whether the
-    hosts declare one; of cases of the GPU those that declare none measure nothing.
+    hosts have one; without one, they measure no cases of the GPU.
     """
 
     cores: int

@@ -11,19 +11,16 @@ from rich.text import Text
 
 from bench import plan as plans
 from bench.check import Finding
-from bench.cluster.hosts import Gone, Joined, Refused
-from bench.cluster.run import Event, Measured, Over
-from bench.figures import FigureRow
 from bench.report.render import numbers
 from bench.report.sections import comparison as tables
 from bench.result import Case, Record, Run, Trial
-from bench.run import Spent
 from bench.summary import Row
+from bench.textbook import TextbookRow
 from implementations import IMPLEMENTATIONS, Implementation
 
 
 def tables_of(
-    console: Console, rows: Sequence[Row], quoted: Sequence[FigureRow]
+    console: Console, rows: Sequence[Row], quoted: Sequence[TextbookRow]
 ) -> Iterator[Table]:
     """Return every table that a run has something for."""
     for name in tables.workloads(rows):
@@ -57,7 +54,7 @@ def _comparison(rows: Sequence[Row], workload: str, chosen: Sequence[tables.Colu
     return table
 
 
-def figures(rows: Sequence[FigureRow]) -> Table:
+def figures(rows: Sequence[TextbookRow]) -> Table:
     """Return the textbook's figures beside ours."""
     return _plain("the textbook's figures", tables.FIGURE_HEADINGS[:5], tables.figures(rows))
 
@@ -96,23 +93,6 @@ def ended(record: Record, number: int, total: int) -> Text:
     size = "" if record.kind == "figure" else _size(case)
     line = f"{number:>{width}}/{total}  {case.workload:<8}  {case.implementation:<22}  {size:<16}  "
     return Text(line + _how(record))
-
-
-def of_cluster(event: Event) -> Text:
-    """Say in a line what happened on a cluster."""
-    match event:
-        case Joined(host):
-            return Text(f"host {host.hostname} joined: {host.name}")
-        case Refused(worker, reason):
-            return Text(f"worker {worker} is not used: {reason}")
-        case Gone(host, reason):
-            return Text(f"host {host.hostname} left: {reason}")
-        case Measured(record, number, total, host):
-            return Text.assemble(ended(record, number, total), f"  on {host.hostname}")
-        case Spent(left):
-            return Text(f"the budget is spent: {left} trials were not made")
-        case Over(run, left, reason):
-            return Text(f"{left} trials for machine {run.machine} were not made: {reason}")
 
 
 def _size(case: Case) -> str:

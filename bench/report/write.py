@@ -37,7 +37,7 @@ def write(folder: Path, target: float | None = None, found: Loaded | None = None
         drawn = draw(folder, found.rows, following)
         contents = Contents(
             found, following, drawn, missing=found.missing,
-            noise=noises.noise(found.main_records, found.environments),
+            noise=noises.measure_noise(found.main_records, found.environments),
         )  # fmt: skip
         durable.write(folder / "report.md", [markdown.report(contents).encode()])
         _write_page(folder / "report.html", contents)

@@ -1,7 +1,7 @@
 """Sides of a comparison made up for the tests of what compares them."""
 
-from bench.gate.series import Series, Side
-from bench.gate.verdict import Rule
+from bench.regression.stats.decision import Rule
+from bench.regression.stored.series import Series, Side
 
 RULE = Rule(tolerance=0.02, alpha=0.01)
 
