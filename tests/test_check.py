@@ -8,7 +8,7 @@ from conftest import SABOTEURS
 
 from bench import check, dataset, plan
 from bench.check import REJECTED, Examiner, Finding, passed
-from bench.dataset import DataError
+from bench.error import DataError
 from bench.judge import Judgement
 from bench.launch import Outcome
 from bench.machine import usable_cores

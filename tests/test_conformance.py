@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench import check, dataset, plan, prepared, request
-from bench.dataset import DataError
+from bench.error import DataError
 from bench.judge import TOLERANCE, Judge
 from bench.launch import Child, launch
 from bench.machine import usable_cores

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from bench import arrays, environments, idx
+from bench import arrays, environments
 from bench.dataset import Dataset
 from bench.error import UserError
 from bench.result import Case, Count, Environment, Run, Seconds, Trial
@@ -113,7 +113,7 @@ def _whole(path: str | None) -> str | None:
 
 
 def _absolute(path: str) -> str:
-    return os.path.abspath(idx.expanded(path))  # noqa: PTH100 - a link is kept: venvs are known by it
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - a link is kept: venvs are known by it
 
 
 # TypeError: of facts that JSON has not; RecursionError: of what is too deep.

@@ -8,7 +8,8 @@ from bench import dataset, prepared, startup
 from bench.ceiling import ceilings
 from bench.crossover import Crossover, crossovers
 from bench.curve import curves
-from bench.dataset import DataError, Dataset
+from bench.dataset import Dataset
+from bench.error import DataError
 from bench.learned import Learned, confusion, learned
 from bench.memory import memories
 from bench.report import (
