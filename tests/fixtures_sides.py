@@ -25,7 +25,7 @@ def side(*found, name="base", machine="here", **changes):
 def origin(implementation="numpy", data=None, *, versions=None, commit="a" * 40, **changes):
     """Return where a case came from; ``changes`` are the case's, ``python`` and ``dirty`` aside."""
     python, dirty = changes.pop("python", "3.11.9"), changes.pop("dirty", False)
-    values = {"module": "softmax_numpy", "framework": "numpy", **changes}
+    values = {"module": "idiomatic.softmax_numpy", "framework": "numpy", **changes}
     versions = {"numpy": "2.4.6", **(versions or {})}
     software = {"python": python, "distributions": versions}
     suite = {"version": "0.1.0", "commit": commit, "dirty": dirty}

@@ -27,7 +27,7 @@ from bench.judge import TOLERANCE
 SLOW = """
 import os, signal, time
 from pathlib import Path
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 HERE = Path(__file__).parent
 NAME = next((part for part in Path.cwd().parts if part.startswith("host-")), "")
 class Trainer(softmax_numpy.Trainer):

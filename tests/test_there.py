@@ -138,7 +138,7 @@ def copied(tmp_path, monkeypatch):
 
 CHANGES = {
     "a line of the harness": lambda root: append(root / "bench/measure.py"),
-    "a line of an implementation": lambda root: append(root / "implementations/softmax_jax.py"),
+    "a line of an implementation": lambda root: append(root / "implementations/_devices/jax.py"),
     "a file more": lambda root: append(root / "bench/gate/new.py"),
     "a file less": lambda root: (root / "bench/cluster/choice.py").unlink(),
     "another name": lambda root: (root / "bench/sizes.py").rename(root / "bench/siz.py"),
