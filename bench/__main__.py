@@ -8,7 +8,7 @@ import typer
 
 from bench import stop
 from bench.error import UserError
-from bench.verbs import ab, calibrate, check, compare, export, history, intervals, merge, run, show
+from bench.verbs import ab, calibrate, check, compare, export, merge, run, show
 
 app = typer.Typer(
     name="bench",
@@ -23,10 +23,7 @@ app.command()(ab.ab)
 app.command()(calibrate.calibrate)
 app.command()(show.report)
 app.command()(export.export)
-app.command()(history.history)
 app.command()(merge.merge)
-app.command()(intervals.intervals)
-app.command()(show.agree)
 app.command()(compare.compare)
 app.command("list")(show.implementations)
 app.command()(show.machine)
@@ -47,13 +44,13 @@ def main() -> NoReturn:
     except OSError as error:
         _refuse(f"{error.filename or 'the system'}: {error.strerror}; name another, or mend that")
     except KeyboardInterrupt as stopped:
-        code = stop.status(stopped)
+        code = stop.exit_status(stopped)
     except typer.Abort:
         code = 130
     except SystemExit:  # typer's own, where whoever reads our output has gone: no regression
         code = 128 + signal.SIGPIPE
     # Whatever the signal and whichever it was that ended us, typer makes 130 of it.
-    sys.exit(stop.first_status() or (code if isinstance(code, int) else 0))
+    sys.exit(stop.first_exit_status() or (code if isinstance(code, int) else 0))
 
 
 def _refuse(message: str) -> NoReturn:

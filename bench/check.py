@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from bench import arrays, interpreters, mistakes, plan, request, scratch
-from bench.child import Child
+from bench.child import ChildSpec
 from bench.contract import Device, Params
 from bench.dataset import Dataset
 from bench.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
@@ -23,7 +23,7 @@ from bench.launch import Outcome, launch
 from bench.prepared import read
 from bench.result import Case
 from bench.sizes import Size
-from bench.workload import EXAMINATION, order
+from bench.workload import EXAMINATION, draw_order
 
 # Under sgd and in batches of this size, it is watched for a while after its last epoch.
 WATCHED = 32
@@ -44,62 +44,6 @@ WHEN = (
     *(f"in epoch {epoch} after a second reset" for epoch in EXAMINATION[1].epochs),
     "from other weights, over an order that was there before",
 )
-
-# What an implementation was seen to be rejected for: the file in tests/saboteurs/ that does it.
-REJECTED = {
-    "skips_a_batch": "skips a batch",
-    "repeats_a_batch": "repeats a batch",
-    "swaps_batches": "swaps two batches",
-    "ignores_the_order": "ignores the order it is given",
-    "shuffles": "shuffles on its own",
-    "sums_the_loss": "adds up the loss of a batch instead of averaging it",
-    "momentum": "has momentum in it",
-    "decays_its_weights": "has a weight decay of 1e-6",
-    "learns_too_fast": "has a learning rate that is off by 1e-4",
-    "epsilon_outside": "has RMSprop's epsilon outside the root",
-    "keras_jax_probabilities": "trains Keras on JAX with a loss on probabilities",
-    "leaves_out_the_bias": "leaves out the bias",
-    "float16": "multiplies in float16",
-    "bfloat16": "multiplies in bfloat16",
-    "tf32": "multiplies in TF32",
-    "live_view": "hands back a view of live weights",
-    "window": "hands back a window on its framework's memory",
-    "changes_params": "changes the initial params it was given",
-    "changes_order": "changes the order it was given",
-    "changes_images": "changes the images it was given",
-    "one_epoch_late": "returns the weights of the epoch before",
-    "works_on": "returns at once and goes on training in a thread",
-    "remembers_orders": "remembers results by their order",
-    "keeps_its_optimizer": "carries the optimizer's state through a reset",
-    "ignores_reset": "ignores a reset",
-    "not_repeatable": "comes out differently every time",
-    "predicts_wrongly": "predicts something else than argmax(images @ weight + bias)",
-    "remembers_predictions": "remembers predictions by their array",
-    "predicts_with_old_weights": "predicts with the weights from before a reset",
-    "claims_a_gpu": "claims a GPU that it does not use",
-    "keeps_busy": "keeps the CPU busy after an epoch has returned",
-    "many_threads": "computes on more cores than it may",
-    "leaves_a_child": "leaves a child process",
-    "leaves_a_daemon": "leaves a daemon",
-    "wrong_shape": "returns params of another shape",
-    "wrong_dtype": "returns params of another type",
-    "wrong_labels": "returns labels of another type",
-    "not_a_number": "returns NaN",
-    "prints": "prints on stdout",
-    "exits_with_three": "exits",
-    "leaves_silently": "exits without a result, as if all were well",
-    "segfaults": "crashes",
-    "raises": "raises an error",
-    "hangs": "hangs",
-    "takes_all_memory": "runs out of memory",
-    "slow_clock": "replaces the clock",
-    "mends_the_clock": "slows the clock down and puts it right again",
-    "disarms_the_guard": "disarms what looks after the clock, and replaces it",
-    "short_epochs": "replaces a function of the harness",
-    "replaces_code": "replaces the code of a function of the harness",
-    "times_fewer_epochs": "changes a setting of the harness",
-    "stops_the_collector": "switches the garbage collector off",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +112,11 @@ class Examiner:
         return _finding(case, data, "failed" if reason else "ok", reason, error)
 
     def _run(self, case: Case, data: Dataset, folder: Path, hidden: Mapping[str, str]) -> Outcome:
-        child = Child(
-            place=interpreters.place(case), threads=case.threads, device=case.device,
+        child = ChildSpec(
+            place=interpreters.find_installation(case), threads=case.threads, device=case.device,
             variables={**case.variables, **hidden}, timeout=self._timeout,
         )  # fmt: skip
-        asked = request.training("check", case, data, self._seed)
+        asked = request.build_training("check", case, data, self._seed)
         asked["watch"] = (case.workload, case.batch_size) == ("sgd", WATCHED)
         return launch(asked, child, folder)
 
@@ -190,7 +134,7 @@ class Examiner:
             Params(first[:-1], first[-1]),
             judge.problem(case),
             judge.start(case, stretch),
-            order(self._seed, stretch.epochs[0], case.samples),
+            draw_order(self._seed, stretch.epochs[0], case.samples),
             case.objective,
         )
         return f"{fault}; it looks as if {known}" if known else fault

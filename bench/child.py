@@ -22,7 +22,7 @@ PASSED_ON = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Installation:
     """What a child is made of: an interpreter, and the folder of the implementations."""
 
     python: str = sys.executable
@@ -30,13 +30,13 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class ChildSpec:
     """Where and how a child runs: place, threads, device, its own variables, limits.
 
     timeout: seconds. memory_limit: bytes that it may allocate, or None.
     """
 
-    place: Place = field(default_factory=Place)
+    place: Installation = field(default_factory=Installation)
     threads: int | None = None
     device: Device = "cpu"
     variables: Mapping[str, str] | None = None
@@ -44,7 +44,7 @@ class Child:
     memory_limit: int | None = None
 
 
-def settings(child: Child, scratch: Path) -> dict[str, str]:
+def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
     """Return the variables that the harness sets: threads, precision, device, empty caches."""
     threads = str(child.threads or len(machine.usable_cores()))
     pools = ("OMP", "OPENBLAS", "MKL")
@@ -57,7 +57,7 @@ def settings(child: Child, scratch: Path) -> dict[str, str]:
         "TORCH_WARM_POOL": "0",  # PyTorch with CUDA would start processes that compile
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
         **DEVICES[child.device],
-        gpu.VISIBLE: gpu.visible() if child.device == "gpu" else "",
+        gpu.VISIBLE: gpu.visible_gpu() if child.device == "gpu" else "",
         **{name: str(scratch / "cache" / folder) for name, folder in CACHES.items()},
         "PYTHONPATH": str(scratch / "path"),
         "PYTHONSAFEPATH": "1",  # what lies in the current folder is never imported
@@ -88,7 +88,7 @@ CACHES = {
 }
 
 
-def recorded(child: Child) -> dict[str, str]:
+def redact_variables(child: ChildSpec) -> dict[str, str]:
     """Return the child's variables as the record keeps them: no path of this machine in them."""
-    own = settings(child, Path("<scratch>"))
+    own = build_variables(child, Path("<scratch>"))
     return {**{name: "<passed on>" for name in PASSED_ON if name in os.environ}, **own}

@@ -6,10 +6,10 @@ import select
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bench.gpu import VISIBLE, visible
+from bench.gpu import VISIBLE, visible_gpu
 from bench.machine import cgroup_quota, usable_cores
 from bench.measure import now
-from bench.watch import Watch
+from bench.watch import GpuMonitor
 
 ROOT = Path("/")
 # What a quiet machine's own services take stays below; above, an epoch has lost time to others.
@@ -19,7 +19,7 @@ WATCH_SECONDS = 1.0
 Reading = Mapping[str, float | None]
 
 
-def read(root: Path = ROOT) -> Reading:
+def read_conditions(root: Path = ROOT) -> Reading:
     """Return load, clock and counters; what cannot be read is None.
 
     seconds: on the monotonic clock. load: over a minute. mhz: mean over the processors. The rest
@@ -40,7 +40,7 @@ def read(root: Path = ROOT) -> Reading:
     }
 
 
-def between(before: Reading, after: Reading) -> dict[str, float | None]:
+def compare_readings(before: Reading, after: Reading) -> dict[str, float | None]:
     """Return what a record keeps of two readings: both loads and clocks, and what was counted.
 
     others_seconds is the CPU time of all other processes of the machine.
@@ -99,7 +99,7 @@ def _number(path: Path) -> float | None:
         return None
 
 
-def disturbances(root: Path = ROOT) -> list[str]:
+def find_disturbances(root: Path = ROOT) -> list[str]:
     """Say what would disturb a run on this machine now, and what to do about it; takes a second."""
     return [*_settings(root), *_gpus(), *_busy(root)]
 
@@ -134,18 +134,18 @@ def _settings(root: Path) -> Iterator[str]:
 
 def _gpus() -> Iterator[str]:
     """Name what else computes on the GPU that a run would take."""
-    others = Watch(visible()).other_processes
+    others = GpuMonitor(visible_gpu()).other_processes
     if others:
         yield (
-            f"other processes compute on GPU {visible()}, as many as {others}; end them, or choose "
+            f"{others} other processes compute on GPU {visible_gpu()}; end them, or choose "
             f"another GPU ({VISIBLE})"
         )
 
 
 def _busy(root: Path) -> Iterator[str]:
-    before = read(root)
+    before = read_conditions(root)
     select.select([], [], [], WATCH_SECONDS)
-    found = between(before, read(root))
+    found = compare_readings(before, read_conditions(root))
     cores = os.cpu_count() or 1
     whole = (found["seconds"] or WATCH_SECONDS) * cores
     if (found["others_seconds"] or 0) / whole > OTHERS:

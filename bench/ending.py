@@ -37,7 +37,7 @@ _PARTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProcessExit:
     """What the parent saw of a child.
 
     code: as subprocess gives it, a signal's number negated. overran: the seconds that it was
@@ -57,7 +57,7 @@ class Seen:
     memory_limit: int | None = None
 
 
-def told(folder: Path, seen: Seen, *, timed: bool) -> Told:
+def interpret_exit(folder: Path, seen: ProcessExit, *, timed: bool) -> Told:
     """Return status, reason and document; a document alone proves nothing.
 
     timed: its times are reported, and are held against what the parent saw.
@@ -65,12 +65,16 @@ def told(folder: Path, seen: Seen, *, timed: bool) -> Told:
     status, reason, document = _ended(folder, seen)
     if status == "failed" and (seen.memory_limit is not None or seen.starved):
         status, reason = _memory(seen, reason, document.get("reason"))
-    if timed and status == "ok" and (fault := conduct(seen) or clock_fault(seen, document)):
+    if (
+        timed
+        and status == "ok"
+        and (fault := find_misconduct(seen) or find_clock_fault(seen, document))
+    ):
         return "failed", fault, document
     return status, reason, document
 
 
-def _ended(folder: Path, seen: Seen) -> Told:
+def _ended(folder: Path, seen: ProcessExit) -> Told:
     if seen.overran is not None:
         return "timeout", f"still running after {seen.overran:g} s; raise --timeout", {}
     if seen.code < 0:
@@ -89,7 +93,7 @@ def _ended(folder: Path, seen: Seen) -> Told:
     return document["status"], document.get("reason"), document
 
 
-def _memory(seen: Seen, reason: str | None, own: Any) -> tuple[str, str | None]:
+def _memory(seen: ProcessExit, reason: str | None, own: Any) -> tuple[str, str | None]:
     """Tell a process that had no memory from one that failed for another reason.
 
     own: what the process itself said was the reason.
@@ -126,7 +130,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def conduct(seen: Seen) -> str | None:
+def find_misconduct(seen: ProcessExit) -> str | None:
     """Say what an implementation may not do to its surroundings, and did."""
     if seen.stdout_bytes > 0:
         return "it printed on stdout; an implementation is silent"
@@ -135,7 +139,7 @@ def conduct(seen: Seen) -> str | None:
     return None
 
 
-def clock_fault(seen: Seen, document: Mapping[str, Any]) -> str | None:
+def find_clock_fault(seen: ProcessExit, document: Mapping[str, Any]) -> str | None:
     """Hold the child's clock against itself and against the parent's."""
     parts = sum(_seconds(document[name]) for name in document if name in _PARTS)
     own = document.get("worker_seconds", 0.0)
@@ -152,7 +156,7 @@ def _seconds(value: float | list[float]) -> float:
     return sum(value) if isinstance(value, list) else value
 
 
-def oom_kills(path: Path = Path("/proc/vmstat")) -> int:
+def count_oom_kills(path: Path = Path("/proc/vmstat")) -> int:
     """Return how many processes the kernel has ended for their memory: proc(5), ``oom_kill``.
 
     Nought where it does not count them.

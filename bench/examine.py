@@ -12,32 +12,32 @@ from numpy.typing import NDArray
 
 from bench import guard
 from bench.contract import Device, Params, Problem, Trainer
-from bench.measure import Measurement, idle, timed_epoch
-from bench.workload import EXAMINATION, Stretch, order
+from bench.measure import Measurement, require_idle, time_epoch
+from bench.workload import EXAMINATION, Segment, draw_order
 
 FEW = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ConformanceRequest:
     """What an examination is asked to do, beside its problem and device.
 
     starts: the weights that each stretch of the script begins with. watch: whether to sleep at
     the end and see that the implementation does too. untouched: the suite before it was loaded.
     """
 
-    starts: Mapping[Stretch, Params]
+    starts: Mapping[Segment, Params]
     seed: int
     test_images: NDArray[np.float32]
     watch: bool
-    untouched: guard.Untouched
+    untouched: guard.HarnessSnapshot
 
 
 def examine(
     implementation: Callable[[Problem, Device], Trainer],
     problem: Problem,
     device: Device,
-    asked: Asked,
+    asked: ConformanceRequest,
 ) -> tuple[Measurement, NDArray[np.float32], NDArray[np.int64]]:
     """Train every stretch of the script, and predict in between.
 
@@ -48,7 +48,7 @@ def examine(
     """
     found = Measurement()
     trainer = implementation(problem, device)
-    handed = guard.Handed(problem)
+    handed = guard.ReturnedParams(problem)
     shown = np.array(asked.test_images)
     predicted = []
     for stretch in EXAMINATION:
@@ -56,23 +56,23 @@ def examine(
         given = Params(start.weight.copy(), start.bias.copy())
         trainer.reset(given)
         if stretch.start == "other":
-            predicted.append(guard.labels(trainer.predict(shown), shown))
+            predicted.append(guard.copy_labels(trainer.predict(shown), shown))
         for epoch in stretch.epochs:
-            samples = order(asked.seed, epoch, problem.samples)
-            handed.take(timed_epoch(trainer, samples, found))
+            samples = draw_order(asked.seed, epoch, problem.samples)
+            handed.take(time_epoch(trainer, samples, found))
             asked.untouched.check()
         if len(stretch.epochs) > 1:
-            predicted.append(guard.labels(trainer.predict(shown), shown))
-        guard.same("the initial params it was given", start, given)
+            predicted.append(guard.copy_labels(trainer.predict(shown), shown))
+        guard.require_unchanged("the initial params it was given", start, given)
     if asked.watch:
-        idle()
+        require_idle()
     shown[:] = shown[::-1].copy()
-    predicted.append(guard.labels(trainer.predict(shown), shown))
-    predicted.append(guard.labels(trainer.predict(shown[:FEW]), shown[:FEW]))
+    predicted.append(guard.copy_labels(trainer.predict(shown), shown))
+    predicted.append(guard.copy_labels(trainer.predict(shown[:FEW]), shown[:FEW]))
     return found, handed.stack(), np.concatenate(predicted)
 
 
-def predictions(
+def list_predictions(
     epochs: list[Params], other: Params, images: NDArray[Any]
 ) -> list[tuple[str, Params, NDArray[Any]]]:
     """Say of each prediction when it was asked for, by which params, and of which images."""

@@ -33,75 +33,75 @@ class Gpu:
     most_memory_mhz: float | None
 
 
-def gpus() -> list[Gpu]:
+def list_gpus() -> list[Gpu]:
     """Return the GPUs in the driver's order, which is that of the PCI bus; raises NvmlError.
 
     One that does not tell its name, because it is lost or is not ours to ask, is left out.
     """
-    module = nvml.begun()
-    driver = str(nvml.ask(module, "nvmlSystemGetDriverVersion"))
-    cuda = int(nvml.ask(module, "nvmlSystemGetCudaDriverVersion_v2"))  # 13010 is 13.1
+    module = nvml.start()
+    driver = str(nvml.call(module, "nvmlSystemGetDriverVersion"))
+    cuda = int(nvml.call(module, "nvmlSystemGetCudaDriverVersion_v2"))  # 13010 is 13.1
     served = f"{cuda // 1000}.{cuda % 1000 // 10}"
-    count = nvml.ask(module, "nvmlDeviceGetCount")
+    count = nvml.call(module, "nvmlDeviceGetCount")
     every = (_gpu(module, index, driver, served) for index in range(count))
     return [each for each in every if each is not None]
 
 
-def found() -> list[Gpu]:
+def find_gpus() -> list[Gpu]:
     """Return the GPUs that NVML tells of, none where it tells nothing."""
     try:
-        return gpus()
+        return list_gpus()
     except NvmlError:
         return []
 
 
 def _gpu(module: Any, index: int, driver: str, cuda: str) -> Gpu | None:
     try:
-        handle = nvml.ask(module, "nvmlDeviceGetHandleByIndex", index)
+        handle = nvml.call(module, "nvmlDeviceGetHandleByIndex", index)
         name, uuid = (
-            str(nvml.ask(module, f"nvmlDeviceGet{what}", handle)) for what in ("Name", "UUID")
+            str(nvml.call(module, f"nvmlDeviceGet{what}", handle)) for what in ("Name", "UUID")
         )
     except NvmlError:
         return None
     clocks = [
-        nvml.number(module, name, handle, kind)
+        nvml.read_number(module, name, handle, kind)
         for kind in (module.NVML_CLOCK_SM, module.NVML_CLOCK_MEM)
         for name in ("nvmlDeviceGetClockInfo", "nvmlDeviceGetMaxClockInfo")
     ]
-    return Gpu(index, name, uuid, driver, cuda, nvml.memory(module, handle, "total"), *clocks)
+    return Gpu(index, name, uuid, driver, cuda, nvml.read_memory(module, handle, "total"), *clocks)
 
 
-def visible(variables: Mapping[str, str] = os.environ) -> str:
+def visible_gpu(variables: Mapping[str, str] = os.environ) -> str:
     """Return the one GPU that a child may see: the first that is left to us, or that there is."""
     return variables.get(VISIBLE, "0").split(",")[0].strip()
 
 
-def why_none(variables: Mapping[str, str] = os.environ) -> str | None:
+def explain_absence(variables: Mapping[str, str] = os.environ) -> str | None:
     """Say why no framework can see an NVIDIA GPU; None where one should, and on macOS."""
     if sys.platform == "darwin":
         return None
-    if visible(variables) in {"", "-1"}:
+    if visible_gpu(variables) in {"", "-1"}:
         return f"{VISIBLE} hides every GPU; unset it"
     try:
-        if not visible(variables).startswith(MIG):
-            named(visible(variables), gpus())
+        if not visible_gpu(variables).startswith(MIG):
+            select_gpu(visible_gpu(variables), list_gpus())
     except NvmlError as error:
         return str(error)
     return None
 
 
-def explained(reason: str | None) -> str:
+def explain_unavailable(reason: str | None) -> str:
     """Add to a framework's reason for seeing no GPU why there is none, or what its driver is."""
-    return "; ".join(each for each in (reason, why_none() or _driver()) if each)
+    return "; ".join(each for each in (reason, explain_absence() or _driver()) if each)
 
 
 def _driver() -> str | None:
     """Say how new the driver is, as a framework may want a newer one; None where none is known."""
-    known = [f"driver {each.driver} serves CUDA up to {each.cuda}" for each in found()]
+    known = [f"driver {each.driver} serves CUDA up to {each.cuda}" for each in find_gpus()]
     return known[0] if known else None
 
 
-def named(token: str, among: list[Gpu]) -> Gpu:
+def select_gpu(token: str, among: list[Gpu]) -> Gpu:
     """Return the GPU that CUDA_VISIBLE_DEVICES means: an index, or the one UUID that begins so.
 
     Raises NvmlError where it means none, or several.

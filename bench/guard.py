@@ -21,11 +21,11 @@ from bench.contract import Params, Problem
 CLOCK = {"bench.measure", "time"}
 
 
-class FaultError(Exception):
+class ContractError(Exception):
     """The implementation broke the contract; the message says how."""
 
 
-class Handed:
+class ReturnedParams:
     """The params that train_epoch handed back, copied at once, beside the very objects."""
 
     def __init__(self, problem: Problem) -> None:
@@ -36,14 +36,14 @@ class Handed:
     def take(self, params: Any) -> None:
         """Check shape, type and memory, and keep params; raises FaultError."""
         if not isinstance(params, Params):
-            raise FaultError(f"train_epoch must return Params, not {type(params).__name__}")
+            raise ContractError(f"train_epoch must return Params, not {type(params).__name__}")
         for name, array, shape in zip(Params._fields, params, self._shapes, strict=True):
             if type(array) is not np.ndarray or array.dtype != np.float32:
-                raise FaultError(f"train_epoch must return the {name} as a float32 NumPy array")
+                raise ContractError(f"train_epoch must return the {name} as a float32 NumPy array")
             if array.shape != shape:
-                raise FaultError(f"train_epoch returned a {name} of {array.shape}, not {shape}")
+                raise ContractError(f"train_epoch returned a {name} of {array.shape}, not {shape}")
             if not _own_memory(array):
-                raise FaultError(
+                raise ContractError(
                     f"train_epoch returned a {name} that is a view of its framework's memory; "
                     "return np.array(..., copy=True)"
                 )
@@ -53,7 +53,7 @@ class Handed:
     def stack(self) -> NDArray[np.float32]:
         """All params, (epochs, features + 1, classes); raises FaultError if any changed since."""
         for taken, copy in zip(self._objects, self._copies, strict=True):
-            same("params it had handed back (a view of live weights?)", copy, taken)
+            require_unchanged("params it had handed back (a view of live weights?)", copy, taken)
         return np.stack([np.vstack([copy.weight, copy.bias]) for copy in self._copies])
 
 
@@ -64,11 +64,11 @@ def _own_memory(array: NDArray[np.float32]) -> bool:
     return array.base is None and array.flags.owndata
 
 
-def same(what: str, expected: Iterable[Any], found: Iterable[Any]) -> None:
+def require_unchanged(what: str, expected: Iterable[Any], found: Iterable[Any]) -> None:
     """Raise FaultError where arrays that were handed out or back have changed."""
     pairs = zip(expected, found, strict=True)
     if not all(np.array_equal(_bits(a), _bits(b)) for a, b in pairs):
-        raise FaultError(f"the implementation changed {what}; hand over and keep copies")
+        raise ContractError(f"the implementation changed {what}; hand over and keep copies")
 
 
 def _bits(array: NDArray[Any]) -> NDArray[Any]:
@@ -76,16 +76,16 @@ def _bits(array: NDArray[Any]) -> NDArray[Any]:
     return array.view(f"u{array.itemsize}")
 
 
-def labels(found: Any, images: NDArray[np.float32]) -> NDArray[np.int64]:
+def copy_labels(found: Any, images: NDArray[np.float32]) -> NDArray[np.int64]:
     """Check what predict returned, and copy it; raises FaultError."""
     if type(found) is not np.ndarray or found.shape != (len(images),):
-        raise FaultError(f"predict must return an array of {len(images)} labels")
+        raise ContractError(f"predict must return an array of {len(images)} labels")
     if found.dtype != np.int64:
-        raise FaultError(f"predict must return int64 labels, not {found.dtype}")
+        raise ContractError(f"predict must return int64 labels, not {found.dtype}")
     return found.copy()
 
 
-class Untouched:
+class HarnessSnapshot:
     """Harness, clock, collector and cores as they were before an implementation came."""
 
     def __init__(self) -> None:
@@ -98,9 +98,9 @@ class Untouched:
         """Raise FaultError where any of it was replaced, switched off or left."""
         _compare(self._before, dict(_state(_modules())))
         if _cores() != self._cores:
-            raise FaultError("it left the cores it was given; compute on those")
+            raise ContractError("it left the cores it was given; compute on those")
         if not gc.isenabled():
-            raise FaultError("it switched the garbage collector off; leave it on")
+            raise ContractError("it switched the garbage collector off; leave it on")
 
     def check_clock(self) -> None:
         """Look at the clock only: little enough to be done before every epoch, in its caches."""
@@ -115,7 +115,7 @@ def _cores() -> set[int] | None:
 def _compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     for name, value in before.items():
         if name not in now or not _equal(value, now[name]):
-            raise FaultError(f"it replaced {name}; an implementation leaves the suite alone")
+            raise ContractError(f"it replaced {name}; an implementation leaves the suite alone")
 
 
 def _modules() -> list[ModuleType]:

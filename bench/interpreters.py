@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from bench.child import Place
+from bench.child import Installation
 from bench.error import UserError
 from bench.plan import distributions, unknown
 from bench.result import Case
@@ -20,7 +20,7 @@ _ASK = (
 _ANSWER_SECONDS = 60.0
 
 
-def executable(text: str) -> str | None:
+def find_executable(text: str) -> str | None:
     """Return the absolute path of a Python that is named by its path, or called so on PATH.
 
     Links are kept: a virtual environment is known by the place of its own.
@@ -32,7 +32,7 @@ def executable(text: str) -> str | None:
     return None if found is None else os.path.abspath(found)  # noqa: PTH100 - see above
 
 
-def ask(text: str, python: str) -> None:
+def check_python(text: str, python: str) -> None:
     """Raise UserError unless it answers as a Python that can be a child of this suite."""
     try:
         done = subprocess.run(
@@ -48,7 +48,7 @@ def ask(text: str, python: str) -> None:
         raise UserError(f"{text} has no NumPy; install NumPy and the framework there")
 
 
-def read(texts: Iterable[str]) -> dict[str, str]:
+def parse_options(texts: Iterable[str]) -> dict[str, str]:
     """Read ``--python FRAMEWORK=EXECUTABLE``, as often as it was given; raises UserError."""
     known = sorted({name for one in IMPLEMENTATIONS for name in distributions(one)})
     found: dict[str, str] = {}
@@ -61,11 +61,11 @@ def read(texts: Iterable[str]) -> dict[str, str]:
         if framework in found:
             raise UserError(f"--python {framework}= is given twice; give one Python")
         found[framework] = python
-        ask(python, _there(python))
+        check_python(python, _there(python))
     return found
 
 
-def given(case: Case, pythons: Mapping[str, str]) -> Case:
+def assign_python(case: Case, pythons: Mapping[str, str]) -> Case:
     """Return the case with the Python of its framework or, for Keras, of its backend.
 
     Raises UserError where the two differ.
@@ -79,12 +79,12 @@ def given(case: Case, pythons: Mapping[str, str]) -> Case:
     return msgspec.structs.replace(case, interpreter=pythons[named[0]]) if named else case
 
 
-def place(case: Case) -> Place:
+def find_installation(case: Case) -> Installation:
     """Return where a case runs; raises UserError where its Python is not there."""
-    return Place() if case.interpreter is None else Place(_there(case.interpreter))
+    return Installation() if case.interpreter is None else Installation(_there(case.interpreter))
 
 
 def _there(text: str) -> str:
-    if python := executable(text):
+    if python := find_executable(text):
         return python
     raise UserError(f"{text} is no executable; name a Python, such as env/bin/python")

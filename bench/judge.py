@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from bench import arrays, prepared, reference
 from bench.contract import Params, Problem
-from bench.examine import predictions
+from bench.examine import list_predictions
 from bench.measure import MOST_REPEATS
 from bench.result import Case, Parity
-from bench.workload import EXAMINATION, TRIAL, WORKLOADS, Stretch, order, start_params
+from bench.workload import EXAMINATION, TRIAL, WORKLOADS, Segment, draw_order, draw_start_params
 from implementations import FIGURES
 
 # Float32 in another order of summation stays below it; a weight decay of 1e-6, a learning rate off
@@ -34,7 +34,7 @@ TOLD_SECONDS = 0.1
 
 LOSSES = {"softmax": reference.cross_entropy, "one-vs-rest": reference.logistic_loss}
 
-Script = tuple[Stretch, ...]
+Script = tuple[Segment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Judge:
         seconds: what the child says of its timed epochs: a list, or there are none.
         """
         first, timed = TRIAL
-        script = (first, Stretch(timed.start, timed.epochs[: case.epochs]))
+        script = (first, Segment(timed.start, timed.epochs[: case.epochs]))
         count = len(seconds) if isinstance(seconds, list) else 0
         found = self._read(params, predicted, 1 + count)
         if isinstance(found, Judgement):
@@ -91,7 +91,7 @@ class Judge:
         judgement = self._compared(case, EXAMINATION, epochs)
         if judgement.fault:
             return judgement
-        shown = predictions(epochs, self.start(case, EXAMINATION[-1]), self._test[0])
+        shown = list_predictions(epochs, self.start(case, EXAMINATION[-1]), self._test[0])
         for (what, weights, images), part in zip(shown, _parts(labels, shown), strict=True):
             if fault := label_fault(weights, images, part):
                 return replace(judgement, fault=f"{fault}, {what}")
@@ -142,11 +142,11 @@ class Judge:
         parity = Parity(error=error, tolerance=TOLERANCE, passed=bool(error <= TOLERANCE))
         return Judgement(parity=parity, errors=errors, fault=parity_fault(parity))
 
-    def start(self, case: Case, stretch: Stretch) -> Params:
+    def start(self, case: Case, stretch: Segment) -> Params:
         """Return the weights that a stretch of this case begins with."""
         features = self._validation[0].shape[1]
         workload = WORKLOADS[case.workload]
-        return start_params(stretch, workload, features, self._classes, self.seed)
+        return draw_start_params(stretch, workload, features, self._classes, self.seed)
 
     def problem(self, case: Case) -> Problem:
         """Return the problem that a case trains."""
@@ -158,10 +158,10 @@ class Judge:
         """Solutions after each epoch of a script."""
         return [each for stretch in script for each in self._oracle(case, stretch)]
 
-    def _oracle(self, case: Case, stretch: Stretch) -> list[reference.Solution]:
+    def _oracle(self, case: Case, stretch: Segment) -> list[reference.Solution]:
         key = (case.workload, case.objective, case.batch_size, case.samples, stretch)
         if key not in self._oracles:
-            orders = [order(self.seed, epoch, case.samples) for epoch in stretch.epochs]
+            orders = [draw_order(self.seed, epoch, case.samples) for epoch in stretch.epochs]
             self._oracles[key] = reference.train(
                 self.problem(case), self.start(case, stretch), orders, case.objective
             )

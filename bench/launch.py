@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import ending, gpu, leftovers, machine, nvml, stop, streams
-from bench.child import CACHES, PASSED_ON, Child, settings
-from bench.ending import Seen
+from bench.child import CACHES, PASSED_ON, ChildSpec, build_variables
+from bench.ending import ProcessExit
 from bench.error import UserError
 from bench.measure import now
 from bench.scratch import writing
@@ -34,7 +34,7 @@ class Outcome:
     wall_seconds: float
 
 
-def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
+def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outcome:
     """Run the worker on a request in an empty folder of its own, and wait, asleep, for its end.
 
     Whatever happens, no process of its group is left, nor one that has a variable which the child
@@ -45,7 +45,7 @@ def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
     if not os.access(child.place.python, os.X_OK):
         return Outcome("failed", "its Python is not there any more; build it again", {}, "", 0.0)
     _furnish(scratch, {**request, "memory_limit": child.memory_limit}, child)
-    starved, start = ending.oom_kills(), now()
+    starved, start = ending.count_oom_kills(), now()
     with streams.opened(3) as (out, err, life):
         with _spawned(child, scratch, (out, err, life)) as process:
             with stop.allowed():
@@ -54,34 +54,34 @@ def launch(request: Mapping[str, Any], child: Child, scratch: Path) -> Outcome:
             left = leftovers.ended(process.pid, scratch) if ended else []
         for stream in (out, err, life):
             stream.rest()
-    seen = Seen(
+    seen = ProcessExit(
         process.returncode, None if ended else child.timeout,
         out.count, err.tail.decode("utf-8", errors="replace"),
         (life.last or 0.0) - (life.first or 0.0), left,
-        starved=ending.oom_kills() > starved, memory_limit=child.memory_limit,
+        starved=ending.count_oom_kills() > starved, memory_limit=child.memory_limit,
     )  # fmt: skip
     timed = request["mode"] not in UNTIMED
-    status, reason, document = ending.told(scratch, seen, timed=timed)
+    status, reason, document = ending.interpret_exit(scratch, seen, timed=timed)
     if (status, child.device) == ("unavailable", "gpu"):
-        reason = gpu.explained(reason)
+        reason = gpu.explain_unavailable(reason)
     return Outcome(status, reason, document, seen.stderr_tail, wall)
 
 
-def _furnish(scratch: Path, request: Mapping[str, Any], child: Child) -> None:
+def _furnish(scratch: Path, request: Mapping[str, Any], child: ChildSpec) -> None:
     """Lay out the child's folder; it sees this suite through links, whichever Python it is."""
     with writing():
         for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
             (scratch / folder).mkdir(parents=True)
         (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")
         (scratch / "path" / "implementations").symlink_to(child.place.implementations)
-        if child.device == "gpu" and (lent := nvml.python_module()) is not None:
+        if child.device == "gpu" and (lent := nvml.find_module()) is not None:
             (scratch / "path" / lent.name).symlink_to(lent)
         (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
 
 
 @contextmanager
 def _spawned(
-    child: Child, scratch: Path, pipes: tuple[Stream, Stream, Stream]
+    child: ChildSpec, scratch: Path, pipes: tuple[Stream, Stream, Stream]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start the worker in a process group of its own; afterwards end all that is left of it."""
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -94,7 +94,7 @@ def _spawned(
             stderr=err,
             pass_fds=[life],
             cwd=scratch,
-            env={**passed, **settings(child, scratch)},
+            env={**passed, **build_variables(child, scratch)},
             start_new_session=True,
         )
     try:

@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import re
-import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -20,7 +19,6 @@ import bench
 from bench import gpu
 
 ROOT = Path(bench.__file__).resolve().parent.parent
-_ENERGY = Path("/sys/class/powercap/intel-rapl:0")
 
 
 def usable_cores() -> list[int]:
@@ -51,7 +49,7 @@ def describe() -> dict[str, Any]:
     The id hashes the CPU's model, the usable cores, the memory in whole GiB and the GPUs' models;
     everything else is recorded beside it.
     """
-    found = gpu.found()
+    found = gpu.find_gpus()
     facts = {
         "cpu": cpu_model(),
         "cores": len(usable_cores()),
@@ -62,8 +60,7 @@ def describe() -> dict[str, Any]:
         "id": fingerprint(facts),
         **facts,
         "name": _name(facts),
-        "gpu_driver": found[0].driver if found else gpu.why_none() or "not known",
-        "host": socket.gethostname(),
+        "gpu_driver": found[0].driver if found else gpu.explain_absence() or "not known",
         "architecture": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
         "distribution": _distribution(),
@@ -183,27 +180,3 @@ def peak_rss_bytes() -> int | None:
         return None
     found = re.search(r"^VmHWM:\s*(\d+) kB$", text, re.MULTILINE)
     return int(found[1]) * 1024 if found else None
-
-
-def energy() -> int | str:
-    """Read the package's energy counter in microjoules, or say why it cannot be read."""
-    try:
-        return int((_ENERGY / "energy_uj").read_text())
-    except FileNotFoundError:
-        return "no RAPL energy counter"
-    except PermissionError:
-        return "the RAPL energy counter is readable by root only"
-    except (OSError, ValueError):
-        return "the RAPL energy counter cannot be read"
-
-
-def energy_since(before: int | str) -> tuple[float | None, str | None]:
-    """Return joules since an earlier reading, or None and why; the counter may wrap once."""
-    after = energy()
-    if isinstance(before, str):
-        return None, before
-    if isinstance(after, str):
-        return None, after
-    if after < before:
-        after += int((_ENERGY / "max_energy_range_uj").read_text())
-    return (after - before) / 1e6, None

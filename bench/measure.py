@@ -7,15 +7,15 @@ import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter_ns, process_time_ns, sleep
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench import guard, machine
 from bench.contract import Device, Params, Problem, Trainer
-from bench.watch import Watch
-from bench.workload import FIRST_EPOCH, WARM_UP, order
+from bench.watch import GpuMonitor
+from bench.workload import FIRST_EPOCH, WARM_UP, draw_order
 
 # A trial times at least so many seconds of epochs: short epochs are noisy one by one.
 TIMED_SECONDS: dict[Device, float] = {"cpu": 0.5, "gpu": 2.0}
@@ -36,7 +36,7 @@ def now() -> float:
     return perf_counter_ns() / 1e9
 
 
-def timed(call: Callable[..., Any], *args: Any) -> tuple[Any, float]:
+def time_call(call: Callable[..., Any], *args: Any) -> tuple[Any, float]:
     """Call once between two reads of the clock; return the result and the seconds."""
     start = perf_counter_ns()
     result = call(*args)
@@ -87,9 +87,9 @@ class Request:
     seed: int
     epochs: int
     test_images: NDArray[np.float32]
-    untouched: guard.Untouched
+    untouched: guard.HarnessSnapshot
     brief: bool = False
-    watch: Watch | None = None
+    watch: GpuMonitor | None = None
 
 
 def measure(
@@ -106,45 +106,37 @@ def measure(
     Raises Unavailable as the implementation does, FaultError where it breaks the contract.
     """
     found = Measurement()
-    trainer, found.setup_seconds = timed(implementation, problem, device)
+    trainer, found.setup_seconds = time_call(implementation, problem, device)
     _between(found, found.mark, "set-up")
-    handed = guard.Handed(problem)
+    handed = guard.ReturnedParams(problem)
     given = Params(request.initial.weight.copy(), request.initial.bias.copy())
-    _, found.reset_seconds = timed(trainer.reset, given)
-    first = _between(found, order, request.seed, FIRST_EPOCH, problem.samples)
-    params, found.first_epoch_seconds = timed(trainer.train_epoch, first)
+    _, found.reset_seconds = time_call(trainer.reset, given)
+    first = _between(found, draw_order, request.seed, FIRST_EPOCH, problem.samples)
+    params, found.first_epoch_seconds = time_call(trainer.train_epoch, first)
     _between(found, handed.take, params)
     _between(found, found.mark, "first epoch")
     _warm_up(trainer, problem.samples, request, WARM_SECONDS[device], found)
     _between(found, trainer.reset, given)
     _between(found, gc.collect)
-    meter: Meter = request.watch or machine
     _between(found, _look, request.watch, found, "before")
-    before = _between(found, meter.energy)
+    before = _between(found, request.watch.energy) if request.watch else None
     least_seconds = 0.0 if request.brief else TIMED_SECONDS[device]
     for epoch in _epochs(found, least_seconds, request.epochs):
-        samples = _between(found, order, request.seed, epoch, problem.samples)
-        _between(found, handed.take, timed_epoch(trainer, samples, found))
+        samples = _between(found, draw_order, request.seed, epoch, problem.samples)
+        _between(found, handed.take, time_epoch(trainer, samples, found))
         # Between any two epochs, or a clock could be slow in one and be put right in another.
         _between(found, request.untouched.check_clock)
-    found.energy_joules, found.energy_absent = _between(found, meter.energy_since, before)
+    if request.watch:
+        found.energy_joules, found.energy_absent = _between(
+            found, request.watch.energy_since, before
+        )
     _between(found, _look, request.watch, found, "after")
     _between(found, found.mark, "epochs")
     found.peak_rss_bytes = found.phase_rss_bytes["epochs"]
     labels = _predict(trainer, request, found)
     _between(found, found.mark, "predictions")
-    guard.same("the initial params it was given", request.initial, given)
+    guard.require_unchanged("the initial params it was given", request.initial, given)
     return found, _between(found, handed.stack), labels
-
-
-class Meter(Protocol):
-    """An energy counter: bench.machine for the CPU's, a watch for a GPU's."""
-
-    def energy(self) -> int | str:
-        """Read the counter, or say why it cannot be read."""
-
-    def energy_since(self, before: int | str) -> tuple[float | None, str | None]:
-        """Return joules since an earlier reading, or None and why."""
 
 
 def _warm_up(
@@ -153,11 +145,11 @@ def _warm_up(
     """Train untimed for so many seconds, over orders of their own; what they took is kept."""
     while sum(found.warmup_seconds) < seconds:
         number = WARM_UP + len(found.warmup_seconds)
-        given = _between(found, order, request.seed, number, samples)
-        found.warmup_seconds.append(timed(trainer.train_epoch, given)[1])
+        given = _between(found, draw_order, request.seed, number, samples)
+        found.warmup_seconds.append(time_call(trainer.train_epoch, given)[1])
 
 
-def _look(watch: Watch | None, found: Measurement, when: str) -> None:
+def _look(watch: GpuMonitor | None, found: Measurement, when: str) -> None:
     """Note how the GPU does, and how much of its memory the process has come to hold by then."""
     if watch is None:
         return
@@ -168,7 +160,7 @@ def _look(watch: Watch | None, found: Measurement, when: str) -> None:
 
 def _between(found: Measurement, call: Callable[..., Any], *args: Any) -> Any:
     """Do what is no phase; its time is kept all the same."""
-    result, seconds = timed(call, *args)
+    result, seconds = time_call(call, *args)
     found.between_seconds += seconds
     return result
 
@@ -181,7 +173,7 @@ def _epochs(found: Measurement, seconds: float, least: int) -> Iterator[int]:
         yield epoch
 
 
-def timed_epoch(trainer: Trainer, samples: NDArray[np.int64], found: Measurement) -> Any:
+def time_epoch(trainer: Trainer, samples: NDArray[np.int64], found: Measurement) -> Any:
     """Time one epoch, wall and CPU; what the last one left to the collector is done before it.
 
     Only the young generations: a whole collection walks through all that a framework has in
@@ -191,10 +183,10 @@ def timed_epoch(trainer: Trainer, samples: NDArray[np.int64], found: Measurement
     given = samples.copy()
     _between(found, gc.collect, YOUNG)
     cpu = process_time_ns()
-    params, seconds = timed(trainer.train_epoch, given)
+    params, seconds = time_call(trainer.train_epoch, given)
     found.epoch_cpu_seconds.append((process_time_ns() - cpu) / 1e9)
     found.epoch_seconds.append(seconds)
-    guard.same("the order it was given", [samples], [given])
+    guard.require_unchanged("the order it was given", [samples], [given])
     return params
 
 
@@ -202,24 +194,24 @@ def _predict(trainer: Trainer, request: Request, found: Measurement) -> NDArray[
     """Time the predictions of all test images in one batch, host to host."""
     images = request.test_images
     _between(found, gc.collect)
-    labels, found.first_predict_seconds = timed(trainer.predict, images)
+    labels, found.first_predict_seconds = time_call(trainer.predict, images)
     while len(found.predict_seconds) < MOST_REPEATS and not request.brief:
         enough = sum(found.predict_seconds) >= PREDICT_SECONDS
         if enough and len(found.predict_seconds) >= PREDICTIONS:
             break
-        labels, seconds = timed(trainer.predict, images)
+        labels, seconds = time_call(trainer.predict, images)
         found.predict_seconds.append(seconds)
-    return guard.labels(labels, images)
+    return guard.copy_labels(labels, images)
 
 
-def idle() -> None:
+def require_idle() -> None:
     """Sleep, and raise FaultError where this process computes on, though nothing was asked."""
     sleep(SETTLE_SECONDS)
     before = process_time_ns()
     sleep(WATCH_SECONDS)
     share = (process_time_ns() - before) / 1e9 / WATCH_SECONDS
     if share > IDLE_SHARE:
-        raise guard.FaultError(
+        raise guard.ContractError(
             f"it keeps the CPU busy after an epoch has returned: {share:.0%} of a core "
             f"between {SETTLE_SECONDS:g} and {SETTLE_SECONDS + WATCH_SECONDS:g} s later"
         )

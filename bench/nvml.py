@@ -16,7 +16,7 @@ class NvmlError(Exception):
     """NVML does not tell; the message says why."""
 
 
-def python_module() -> Path | None:
+def find_module() -> Path | None:
     """Return the file, or the folder, of NVML's Python module here; None where it is absent."""
     spec = importlib.util.find_spec(MODULE)
     if spec is None or spec.origin is None:
@@ -25,7 +25,7 @@ def python_module() -> Path | None:
     return path.parent if path.name == "__init__.py" else path
 
 
-def begun() -> Any:
+def start() -> Any:
     """Return NVML, ready to be asked; raises NvmlError."""
     try:
         found: Any = importlib.import_module(MODULE)
@@ -33,11 +33,11 @@ def begun() -> Any:
         raise NvmlError(
             "nvidia-ml-py, which tells of GPUs, is not installed: pip install 'softmax-bench[gpu]'"
         ) from error
-    ask(found, "nvmlInit")
+    call(found, "nvmlInit")
     return found
 
 
-def ask(module: Any, name: str, *given: Any) -> Any:
+def call(module: Any, name: str, *given: Any) -> Any:
     """Call a function of NVML; raises NvmlError with what it says."""
     try:
         return getattr(module, name)(*given)
@@ -47,17 +47,17 @@ def ask(module: Any, name: str, *given: Any) -> Any:
         raise NvmlError(f"NVML says: {error}") from error
 
 
-def memory(module: Any, handle: Any, what: str) -> int | None:
+def read_memory(module: Any, handle: Any, what: str) -> int | None:
     """Return the bytes that there are in ``total``, or that are ``used``."""
     try:
-        return int(getattr(ask(module, "nvmlDeviceGetMemoryInfo", handle), what))
+        return int(getattr(call(module, "nvmlDeviceGetMemoryInfo", handle), what))
     except NvmlError:
         return None
 
 
-def number(module: Any, name: str, *given: Any) -> float | None:
+def read_number(module: Any, name: str, *given: Any) -> float | None:
     """Return a number that a function of NVML tells; None where it does not."""
     try:
-        return float(ask(module, name, *given))
+        return float(call(module, name, *given))
     except NvmlError:
         return None

@@ -5,29 +5,29 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from bench import interpreters, request, scratch
-from bench.child import Child, Place
+from bench.child import ChildSpec, Installation
 from bench.contract import Objective
 from bench.error import UserError
 from bench.launch import Outcome, launch
 from bench.result import Case
 
 
-def framework(case: Case) -> Outcome:
+def import_implementation(case: Case) -> Outcome:
     """Import a case's implementation, and its framework with it; raises UserError."""
-    child = Child(place=interpreters.place(case), variables=case.variables)
-    return _import(request.source(case), child)
+    child = ChildSpec(place=interpreters.find_installation(case), variables=case.variables)
+    return _import(request.describe_source(case), child)
 
 
-def sees(case: Case) -> str | None:
+def find_device_fault(case: Case) -> str | None:
     """Say why a probe's framework does not see the case's device; None where it does."""
-    child = Child(place=interpreters.place(case), device=case.device, timeout=120)
-    outcome = _launched(request.sees(case), child)
+    child = ChildSpec(place=interpreters.find_installation(case), device=case.device, timeout=120)
+    outcome = _launched(request.build_device_check(case), child)
     return None if outcome.status == "ok" else outcome.reason
 
 
-def software(place: Place) -> dict[str, Any]:
+def read_software(place: Installation) -> dict[str, Any]:
     """Return what is installed for another interpreter; raises UserError where it cannot tell."""
-    outcome = _launched({"mode": "software"}, Child(place=place, timeout=120))
+    outcome = _launched({"mode": "software"}, ChildSpec(place=place, timeout=120))
     if outcome.status != "ok":
         raise UserError(
             f"{place.python} does not run the suite: {outcome.reason}; give a Python 3.11 or newer "
@@ -36,9 +36,9 @@ def software(place: Place) -> dict[str, Any]:
     return dict(outcome.document["software"])
 
 
-def file(path: Path) -> Objective:
+def read_objective(path: Path) -> Objective:
     """Import somebody's own file in a child and return its objective; raises UserError."""
-    outcome = _import({"file": str(path.resolve())}, Child(timeout=120))
+    outcome = _import({"file": str(path.resolve())}, ChildSpec(timeout=120))
     if outcome.status != "ok":
         raise UserError(f"{path} does not import: {outcome.reason}; mend the file")
     if not outcome.document.get("trainer"):
@@ -49,10 +49,10 @@ def file(path: Path) -> Objective:
     return cast("Objective", objective)
 
 
-def _import(what: Mapping[str, Any], child: Child) -> Outcome:
+def _import(what: Mapping[str, Any], child: ChildSpec) -> Outcome:
     return _launched({"mode": "probe", **what}, child)
 
 
-def _launched(asked: Mapping[str, Any], child: Child) -> Outcome:
+def _launched(asked: Mapping[str, Any], child: ChildSpec) -> Outcome:
     with scratch.folder() as folder:
         return launch(asked, child, folder)

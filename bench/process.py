@@ -14,7 +14,7 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def leave_no_core() -> None:
+def disable_core_dumps() -> None:
     """Have a crash write no core file: of a framework, that is gigabytes on somebody's disk."""
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))

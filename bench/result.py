@@ -101,7 +101,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     and losses have one value for each timed epoch, computed by the parent. What a ceiling's probe
     says is described in bench/utmost.py. warmup_seconds: untimed epochs between the first and the
     timed ones, of a GPU. peak_device_bytes, device_conditions: see bench/watch.py. energy_joules:
-    of all timed epochs together, the GPU's where the case is of a GPU.
+    of a GPU, over all timed epochs together. Older records may have that of a CPU, which no report
+    shows.
     """
 
     format: Count

@@ -97,4 +97,4 @@ def _imports(trials: Iterable[Trial]) -> Iterator[Event]:
         if not used <= seen:
             seen |= used
             yield Importing(case.implementation)
-            probe.framework(case)
+            probe.import_implementation(case)

@@ -22,8 +22,8 @@ MOST_ONE_VS_REST = 100_000
 
 # A process that takes more than this share of the memory would be measured swapping.
 MEMORY_SHARE = 0.6
-# The images and what is made of them. TensorFlow's loops, the greediest, take five images of memory
-# for a sample more (15.3 KiB: the table of the memory in results/reference/amd-epyc-2-cores).
+# The images and what is made of them. TensorFlow's loops need the most memory: 8,128 MiB with
+# 480,000 images and 1,597 MiB with 48,000 (results/reference/amd-epyc-2-cores), five images each.
 COPIES = 5
 
 

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Device, Params, Problem, Trainer
-from bench.measure import now, timed
+from bench.measure import now, time_call
 
 Implementation = Callable[[Problem, Device], Trainer]
 
 
-class Slower:
+class SlowedTrainer:
     """A Trainer whose every so many epochs burn a share more CPU than they took.
 
     The share is of the epoch itself, so that it is the same on a fast and on a slow core.
@@ -32,7 +32,7 @@ class Slower:
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
         """Train an epoch, and burn what is to be found."""
         self._epochs += 1
-        params, seconds = timed(self._trainer.train_epoch, order)
+        params, seconds = time_call(self._trainer.train_epoch, order)
         if self._epochs % self._every == 0:
             burn(self._share * seconds)
         return params  # type: ignore[no-any-return]  # timed takes and returns anything
@@ -42,11 +42,11 @@ class Slower:
         return self._trainer.predict(images)
 
 
-def slowed(implementation: Implementation, slowdown: Mapping[str, Any] | None) -> Implementation:
+def slow_down(implementation: Implementation, slowdown: Mapping[str, Any] | None) -> Implementation:
     """Return an implementation with a slowdown (bench.result.Slowdown) in it, or as it is."""
     if slowdown is None:
         return implementation
-    return lambda problem, device: Slower(implementation(problem, device), **slowdown)
+    return lambda problem, device: SlowedTrainer(implementation(problem, device), **slowdown)
 
 
 def burn(seconds: float) -> None:

@@ -18,7 +18,7 @@ from bench import (
     scratch,
     sizes,
 )
-from bench.child import Child, Place, recorded
+from bench.child import ChildSpec, Installation, redact_variables
 from bench.dataset import Dataset
 from bench.error import UserError
 from bench.launch import Outcome, launch
@@ -83,7 +83,7 @@ class Station:
         data: Dataset,
         *,
         peers: Sequence[Case] = (),
-        places: Mapping[str, Place] | None = None,
+        places: Mapping[str, Installation] | None = None,
         memory_limit: int | None = None,
     ) -> None:
         self._planned = planned
@@ -113,9 +113,9 @@ class Station:
                 scratch.check_room()  # a disk that is full without what it wrote is no fault of it
 
     def _launched(self, trial: Trial, folder: Path) -> Left:
-        started, before = moment.now(), conditions.read()
+        started, before = moment.now(), conditions.read_conditions()
         outcome = launch(self._request(trial), self._child(trial), folder)
-        meanwhile = conditions.between(before, conditions.read())
+        meanwhile = conditions.compare_readings(before, conditions.read_conditions())
         values = {"started": started, **_reported(outcome), "conditions": meanwhile}
         return Left(values, outcome.stderr_tail, folder)
 
@@ -132,12 +132,15 @@ class Station:
     def _request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
         if trial.kind != "ceiling":
-            asked = request.training(trial.kind, case, self._data, self._planned.seed)
-            return {**asked, **(request.brief(trial.slowdown) if self._places is not None else {})}
+            asked = request.build_training(trial.kind, case, self._data, self._planned.seed)
+            return {
+                **asked,
+                **(request.build_pair_options(trial.slowdown) if self._places is not None else {}),
+            }
         most = sizes.most_samples(self._data.features)  # more are no trial either
         same = (one.samples for one in self._peers if one.samples <= most
                 and (one.device, one.threads) == (case.device, case.threads))  # fmt: skip
-        return request.ceiling(case, self._data.features, same)
+        return request.build_roofline(case, self._data.features, same)
 
     def environment(self, trial: Trial) -> Environment:
         """Return where a trial runs; raises UserError where another Python does not answer."""
@@ -145,27 +148,27 @@ class Station:
             "machine": self._machine,
             "software": self._software_of(self._place(trial)),
             "suite": self._suite,
-            "variables": recorded(self._child(trial)),
+            "variables": redact_variables(self._child(trial)),
             "data": self._data.describe(),
         }
         return environments.of(facts)
 
-    def _software_of(self, place: Place) -> dict[str, Any]:
+    def _software_of(self, place: Installation) -> dict[str, Any]:
         """Return what is installed where a trial runs; another interpreter is asked once."""
         if place.python not in self._software:
-            own = place.python == Place().python
-            found = machine.software() if own else probe.software(place)
+            own = place.python == Installation().python
+            found = machine.software() if own else probe.read_software(place)
             self._software[place.python] = found
         return self._software[place.python]
 
-    def _place(self, trial: Trial) -> Place:
+    def _place(self, trial: Trial) -> Installation:
         if self._places is not None:
             return self._places[trial.version]
-        return interpreters.place(trial.case)
+        return interpreters.find_installation(trial.case)
 
-    def _child(self, trial: Trial) -> Child:
+    def _child(self, trial: Trial) -> ChildSpec:
         case = trial.case
-        return Child(
+        return ChildSpec(
             place=self._place(trial), threads=case.threads, device=case.device,
             variables=case.variables, timeout=self._planned.timeout,
             memory_limit=self._memory_limit,

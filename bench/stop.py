@@ -11,7 +11,7 @@ from typing import Any
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(KeyboardInterrupt):
+class StopSignal(KeyboardInterrupt):
     """A signal came that ends the run; ``number`` is that of the first."""
 
     def __init__(self, number: int) -> None:
@@ -42,22 +42,22 @@ def install() -> None:
             signal.signal(number, _arrived)
 
 
-def at_once() -> bool:
+def is_repeated() -> bool:
     """Tell whether somebody has asked more than once: then nothing more is written."""
     return _STATE.count > 1
 
 
-def status(stopped: KeyboardInterrupt) -> int:
+def exit_status(stopped: KeyboardInterrupt) -> int:
     """Return the exit status that a shell gives to an end by this signal."""
-    return 128 + (stopped.number if isinstance(stopped, Stopped) else signal.SIGINT)
+    return 128 + (stopped.number if isinstance(stopped, StopSignal) else signal.SIGINT)
 
 
-def first_status() -> int:
+def first_exit_status() -> int:
     """Return the exit status that is due to the first signal that came, nought where none did."""
     return 128 + _STATE.first if _STATE.first else 0
 
 
-def until(call: Callable[..., None], *args: Any) -> int:
+def run_until_signal(call: Callable[..., None], *args: Any) -> int:
     """Call; return the exit status where the first signal ended that, else nought.
 
     Raises KeyboardInterrupt at the second.
@@ -65,9 +65,9 @@ def until(call: Callable[..., None], *args: Any) -> int:
     try:
         call(*args)
     except KeyboardInterrupt as stopped:
-        if at_once():
+        if is_repeated():
             raise
-        return status(stopped)
+        return exit_status(stopped)
     return 0
 
 
@@ -100,7 +100,7 @@ def _set(*, held: bool) -> Iterator[None]:
 def _raise() -> None:
     if _STATE.waiting and not _STATE.held:
         _STATE.waiting = False
-        raise Stopped(_STATE.first)
+        raise StopSignal(_STATE.first)
 
 
 def _arrived(number: int, _frame: FrameType | None) -> None:

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from bench import arrays, collection, durable, environments, lines, regular, strict, trials
 from bench.environments import plain
 from bench.error import UserError, one_line
+from bench.paths import hide_paths
 from bench.result import MOST_ROUNDS, Environment, Record, Run
 from bench.strict import DamagedError
 
@@ -53,7 +52,7 @@ def create(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
         for each in ("params", "environments") if name == "run.json" else ("environments",):
             (folder / each).mkdir(parents=True, exist_ok=True)
         try:
-            durable.new(folder / name, document(plan))
+            durable.new(folder / name, document(hide_paths(plan)))
         except FileExistsError:
             raise _another(folder) from None
         durable.settle(folder.parent)
@@ -89,19 +88,6 @@ def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
     data = regular.read(handed_over, arrays.MOST, follow=False)
     with _writing(folder):
         return durable.write(folder / "params" / f"{_named('trial', trial)}.npy", [data])
-
-
-def read_params(folder: Path, trial: str) -> NDArray[np.float32] | None:
-    """Read a trial's params, float32 of three dimensions; None where no such are kept.
-
-    The trial's id comes from a record: one that names a file elsewhere has no params here.
-    """
-    if not plain(trial):
-        return None
-    try:
-        return arrays.read(folder / "params" / f"{trial}.npy", np.float32, 3)
-    except (OSError, ValueError):
-        return None
 
 
 def add_environment(folder: Path, environment: Environment) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Device, Probe
-from bench.guard import FaultError
-from bench.measure import timed
+from bench.guard import ContractError
+from bench.measure import time_call
 
 # Large enough to reach the peak of a matrix product, small enough for a second of one core.
 MATRIX = 2048
@@ -25,7 +25,7 @@ NEAR_PRODUCT, NEAR_SUM = 1e-5, 1e-3
 
 
 @dataclass(slots=True)
-class Utmost:
+class RooflineSample:
     """Raw values of one probe: seconds of each product, of each read with its bytes, of chains.
 
     product_operations: floating-point operations of one product, 2 n^3 for n x n matrices.
@@ -42,27 +42,27 @@ class Utmost:
     between_seconds: float = 0.0
 
 
-def utmost(
+def measure_roofline(
     implementation: Callable[[NDArray[np.float32], Device], Probe],
     device: Device,
     features: int,
     samples: Sequence[int],
-) -> Utmost:
+) -> RooflineSample:
     """Time products of matrices, and sums over images of ones of every number of samples.
 
     Raises Unavailable as the probe does, FaultError where a result is wrong.
     """
-    found = Utmost()
-    matrix, found.between_seconds = timed(_matrix)
-    probe, found.setup_seconds = timed(implementation, matrix, device)
+    found = RooflineSample()
+    matrix, found.between_seconds = time_call(_matrix)
+    probe, found.setup_seconds = time_call(implementation, matrix, device)
     first = float(matrix[0].astype(float) @ matrix[:, 0])
     _repeat(found, found.product_seconds, probe.multiply, (first, NEAR_PRODUCT))
     for count in samples:
-        found.between_seconds += timed(_place, probe, count, features)[1]
+        found.between_seconds += time_call(_place, probe, count, features)[1]
         times = _repeat(found, found.read_seconds, probe.read, (count * features, NEAR_SUM))
         found.read_bytes += [4 * count * features] * times
     # To give a gigabyte back takes a fifth of a second, which is seen here and not after the end.
-    found.between_seconds += timed(_place, probe, 1, features)[1]
+    found.between_seconds += time_call(_place, probe, 1, features)[1]
     if device == "gpu":
         _repeat(found, found.chain_seconds, lambda: probe.steps(STEPS), None)
     return found
@@ -77,7 +77,7 @@ def _place(probe: Probe, count: int, features: int) -> None:
 
 
 def _repeat(
-    found: Utmost,
+    found: RooflineSample,
     seconds: list[float],
     call: Callable[[], float],
     expected: tuple[float, float] | None,
@@ -86,13 +86,13 @@ def _repeat(
 
     expected: the result, and how near to it is right; what is not was not computed in float32.
     """
-    result, took = timed(call)
+    result, took = time_call(call)
     found.between_seconds += took
     begun, spent = len(seconds), 0.0
     while len(seconds) - begun < MOST and (len(seconds) - begun < LEAST or spent < SECONDS):
-        result, took = timed(call)
+        result, took = time_call(call)
         seconds.append(took)
         spent += took
     if expected is not None and not isclose(result, expected[0], rel_tol=expected[1]):
-        raise FaultError(f"a probe returned {result:g} where {expected[0]:g} is right")
+        raise ContractError(f"a probe returned {result:g} where {expected[0]:g} is right")
     return len(seconds) - begun

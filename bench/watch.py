@@ -6,11 +6,11 @@ Where NVML is not there, or says nothing of the GPU, nothing fails: it is absent
 from typing import Any
 
 from bench import nvml
-from bench.gpu import SHARED, gpus, named
+from bench.gpu import SHARED, list_gpus, select_gpu
 from bench.nvml import NvmlError
 
 
-class Watch:
+class GpuMonitor:
     """One GPU, watched by the process that trains on it; begun before a framework is imported."""
 
     def __init__(self, token: str) -> None:
@@ -18,9 +18,9 @@ class Watch:
         self._handle: Any = None
         self.absent: str | None = None
         try:
-            self._module = nvml.begun()
-            index = named(token, gpus()).index
-            self._handle = nvml.ask(self._module, "nvmlDeviceGetHandleByIndex", index)
+            self._module = nvml.start()
+            index = select_gpu(token, list_gpus()).index
+            self._handle = nvml.call(self._module, "nvmlDeviceGetHandleByIndex", index)
             if _divided(self._module, self._handle):
                 raise NvmlError(SHARED)  # noqa: TRY301 - absent, as for any other reason
         except NvmlError as error:
@@ -58,7 +58,7 @@ class Watch:
         if self.absent is not None:
             return self.absent
         try:
-            return int(nvml.ask(self._module, "nvmlDeviceGetTotalEnergyConsumption", self._handle))
+            return int(nvml.call(self._module, "nvmlDeviceGetTotalEnergyConsumption", self._handle))
         except NvmlError as error:
             return f"the GPU's energy counter: {error}"
 
@@ -74,17 +74,23 @@ class Watch:
         if self.absent is not None:
             return None
         given = () if constant is None else (getattr(self._module, constant),)
-        return nvml.number(self._module, name, self._handle, *given)
+        return nvml.read_number(self._module, name, self._handle, *given)
 
     def _used(self) -> int | None:
-        return None if self.absent is not None else nvml.memory(self._module, self._handle, "used")
+        return (
+            None
+            if self.absent is not None
+            else nvml.read_memory(self._module, self._handle, "used")
+        )
 
     def _others(self) -> int | None:
         """Count the processes that compute on the GPU; this one has not begun to."""
         if self.absent is not None:
             return None
         try:
-            return len(nvml.ask(self._module, "nvmlDeviceGetComputeRunningProcesses", self._handle))
+            return len(
+                nvml.call(self._module, "nvmlDeviceGetComputeRunningProcesses", self._handle)
+            )
         except NvmlError:
             return None
 
@@ -92,6 +98,6 @@ class Watch:
 def _divided(module: Any, handle: Any) -> bool:
     """Tell whether a GPU is divided; one that knows no MIG says that it is not supported."""
     try:
-        return bool(nvml.ask(module, "nvmlDeviceGetMigMode", handle)[0])
+        return bool(nvml.call(module, "nvmlDeviceGetMigMode", handle)[0])
     except NvmlError:
         return False

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from bench import guard, machine, prepared, process, slower
 from bench.contract import Problem, Unavailable
-from bench.examine import Asked, examine
+from bench.examine import ConformanceRequest, examine
 from bench.gpu import VISIBLE
-from bench.guard import FaultError
-from bench.measure import Measurement, Request, measure, now, timed
-from bench.utmost import utmost
-from bench.watch import Watch
-from bench.workload import EXAMINATION, WORKLOADS, initial_params, start_params
+from bench.guard import ContractError
+from bench.measure import Measurement, Request, measure, now, time_call
+from bench.utmost import measure_roofline
+from bench.watch import GpuMonitor
+from bench.workload import EXAMINATION, WORKLOADS, draw_initial_params, draw_start_params
 
 Document = dict[str, Any]
 
@@ -41,7 +41,7 @@ def main() -> None:
     process.end_with_parent()
     os.write(descriptor, b"\n")  # to nobody where the parent has died before that was asked
     os.set_inheritable(descriptor, False)  # not for what it starts
-    process.leave_no_core()
+    process.disable_core_dumps()
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     process.limit_memory(request.get("memory_limit"))
     document = answer(MODES[request["mode"]], request, folder)
@@ -58,7 +58,7 @@ def answer(mode: Callable[[Document, Path], Document], request: Document, folder
         return {"status": "unavailable", "reason": _line(reason)}
     except ModuleNotFoundError as error:
         return _not_installed(error, request)
-    except FaultError as fault:
+    except ContractError as fault:
         return {"status": "failed", "reason": _line(fault)}
     except MemoryError:
         return {"status": "out-of-memory", "reason": "the process ran out of memory"}
@@ -70,29 +70,29 @@ def answer(mode: Callable[[Document, Path], Document], request: Document, folder
 
 def trial(request: Document, folder: Path) -> Document:
     """Measure one case, and leave its params and predicted labels beside the document."""
-    watch, looking = timed(watched, request)
-    untouched, first = timed(guard.Untouched)
+    watch, looking = time_call(watched, request)
+    untouched, first = time_call(guard.HarnessSnapshot)
     memory = {"start": machine.peak_rss_bytes()}
-    module, import_seconds = timed(load, request)
+    module, import_seconds = time_call(load, request)
     memory["import"] = machine.peak_rss_bytes()
-    _, second = timed(untouched.check)
-    (problem, asked), before = timed(prepare, request, untouched, watch)
+    _, second = time_call(untouched.check)
+    (problem, asked), before = time_call(prepare, request, untouched, watch)
     memory["data"] = machine.peak_rss_bytes()
-    trainer = slower.slowed(module.Trainer, request.get("slowdown"))
+    trainer = slower.slow_down(module.Trainer, request.get("slowdown"))
     found, params, predicted = measure(trainer, problem, request["device"], asked)
     found.phase_rss_bytes = {**memory, **found.phase_rss_bytes}
-    _, after = timed(leave, folder, params, predicted)
-    _, last = timed(unchanged, untouched, problem, request)
+    _, after = time_call(leave, folder, params, predicted)
+    _, last = time_call(unchanged, untouched, problem, request)
     found.between_seconds += looking + first + second + before + after + last
     return {"import_seconds": import_seconds, **asdict(found)}
 
 
 def check(request: Document, folder: Path) -> Document:
     """Put an implementation through the script of ``bench check``; no time of it is reported."""
-    untouched = guard.Untouched()
-    module, import_seconds = timed(load, request)
+    untouched = guard.HarnessSnapshot()
+    module, import_seconds = time_call(load, request)
     untouched.check()
-    (found, params, predicted), seconds = timed(examined, module, request, untouched)
+    (found, params, predicted), seconds = time_call(examined, module, request, untouched)
     leave(folder, params, predicted)
     return {
         "import_seconds": import_seconds,
@@ -103,33 +103,35 @@ def check(request: Document, folder: Path) -> Document:
 
 
 def examined(
-    module: ModuleType, request: Document, untouched: guard.Untouched
+    module: ModuleType, request: Document, untouched: guard.HarnessSnapshot
 ) -> tuple[Measurement, NDArray[np.float32], NDArray[np.int64]]:
     """Examine a module's Trainer; return times, params and the labels that it predicted."""
     problem, given = prepare(request, untouched)
     workload = WORKLOADS[request["workload"]]
     sizes = (problem.features, problem.classes, request["seed"])
-    starts = {stretch: start_params(stretch, workload, *sizes) for stretch in EXAMINATION}
-    asked = Asked(starts, given.seed, given.test_images, request["watch"], untouched)
+    starts = {stretch: draw_start_params(stretch, workload, *sizes) for stretch in EXAMINATION}
+    asked = ConformanceRequest(starts, given.seed, given.test_images, request["watch"], untouched)
     left = examine(module.Trainer, problem, request["device"], asked)
     unchanged(untouched, problem, request)
     return left
 
 
-def unchanged(untouched: guard.Untouched, problem: Problem, request: Document) -> None:
+def unchanged(untouched: guard.HarnessSnapshot, problem: Problem, request: Document) -> None:
     """Raise FaultError where the suite or the data are not as they were."""
     untouched.check()
     data = prepared.read_samples(Path(request["data"]), request["samples"])
-    guard.same("the training data it was given", data, (problem.images, problem.labels))
+    guard.require_unchanged(
+        "the training data it was given", data, (problem.images, problem.labels)
+    )
 
 
-def watched(request: Document) -> Watch | None:
+def watched(request: Document) -> GpuMonitor | None:
     """Watch the GPU that is trained on, from before a framework takes any of its memory."""
-    return Watch(os.environ.get(VISIBLE, "")) if request["device"] == "gpu" else None
+    return GpuMonitor(os.environ.get(VISIBLE, "")) if request["device"] == "gpu" else None
 
 
 def prepare(
-    request: Document, untouched: guard.Untouched, watch: Watch | None = None
+    request: Document, untouched: guard.HarnessSnapshot, watch: GpuMonitor | None = None
 ) -> tuple[Problem, Request]:
     """Read the data, every page of them, and make the initial weights."""
     images, labels = prepared.read_samples(Path(request["data"]), request["samples"])
@@ -137,7 +139,7 @@ def prepare(
     workload = WORKLOADS[request["workload"]]
     classes = request["classes"]
     problem = Problem(images, labels, classes, request["batch_size"], workload.optimizer)
-    initial = initial_params(workload, problem.features, classes, request["seed"])
+    initial = draw_initial_params(workload, problem.features, classes, request["seed"])
     brief = request.get("brief", False)
     return problem, Request(
         initial, request["seed"], request["epochs"], test_images, untouched, brief, watch
@@ -152,16 +154,18 @@ def leave(folder: Path, params: NDArray[np.float32], predicted: NDArray[np.int64
 
 def ceiling(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
     """Find out what a framework can do at all on this machine."""
-    module, import_seconds = timed(load, request)
-    found = utmost(module.Probe, request["device"], request["features"], request["samples"])
+    module, import_seconds = time_call(load, request)
+    found = measure_roofline(
+        module.Probe, request["device"], request["features"], request["samples"]
+    )
     return {"import_seconds": import_seconds, **asdict(found)}
 
 
 def figure(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
     """Run one of the textbook's programs; its quantities by name."""
-    module, import_seconds = timed(load, request)
-    textbook, between_seconds = timed(prepared.read_textbook, Path(request["data"]))
-    values, seconds = timed(module.run, textbook)
+    module, import_seconds = time_call(load, request)
+    textbook, between_seconds = time_call(prepared.read_textbook, Path(request["data"]))
+    values, seconds = time_call(module.run, textbook)
     return {
         "import_seconds": import_seconds,
         "between_seconds": between_seconds,

@@ -38,7 +38,7 @@ WORKLOADS = {
 }
 
 
-def initial_params(workload: Workload, features: int, classes: int, seed: int) -> Params:
+def draw_initial_params(workload: Workload, features: int, classes: int, seed: int) -> Params:
     """Weights before the first step: zeros, or Glorot uniform from the seed; the bias is zero.
 
     Glorot uniform: ``U(-limit, limit)`` with ``limit = sqrt(6 / (features + classes))``, the
@@ -52,7 +52,7 @@ def initial_params(workload: Workload, features: int, classes: int, seed: int) -
     return Params(uniform.astype(np.float32), bias)
 
 
-class Stretch(NamedTuple):
+class Segment(NamedTuple):
     """What follows one reset: from which weights, and which epochs, by the number of their order.
 
     start: "initial" is the workload's own weights, "other" is Glorot uniform from another seed.
@@ -64,22 +64,22 @@ class Stretch(NamedTuple):
 
 # A trial is judged on its first epoch and on the first five that are timed: longer runs are not
 # compared, because rounding grows with the epochs, and five show a fault.
-TRIAL = (Stretch("initial", (FIRST_EPOCH,)), Stretch("initial", (1, 2, 3, 4, 5)))
+TRIAL = (Segment("initial", (FIRST_EPOCH,)), Segment("initial", (1, 2, 3, 4, 5)))
 # ``bench check`` goes on, from other weights and over an order that was there before, so that
 # neither what a reset leaves behind nor what is remembered by the order stays unseen.
-EXAMINATION = (*TRIAL, Stretch("other", (1,)))
+EXAMINATION = (*TRIAL, Segment("other", (1,)))
 
 
-def start_params(
-    stretch: Stretch, workload: Workload, features: int, classes: int, seed: int
+def draw_start_params(
+    stretch: Segment, workload: Workload, features: int, classes: int, seed: int
 ) -> Params:
     """Return the weights that a stretch begins with."""
     if stretch.start == "initial":
-        return initial_params(workload, features, classes, seed)
-    return initial_params(WORKLOADS["textbook"], features, classes, seed + 1)
+        return draw_initial_params(workload, features, classes, seed)
+    return draw_initial_params(WORKLOADS["textbook"], features, classes, seed + 1)
 
 
-def order(seed: int, epoch: int, samples: int) -> NDArray[np.int64]:
+def draw_order(seed: int, epoch: int, samples: int) -> NDArray[np.int64]:
     """Return the permutation in which an epoch takes the samples: int64 (samples,).
 
     The same seed gives the same orders in every trial and round; no two epochs share one.

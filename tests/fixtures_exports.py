@@ -11,7 +11,7 @@ from statistics import fmean, geometric_mean, median, stdev
 from fixtures_records import bare, case, environment, ok, run, trials, write
 from scipy import stats
 
-from bench.report.loaded import load
+from bench.report.load import load
 from bench.result import Parity
 
 ROOT = Path(__file__).parents[1]
@@ -72,7 +72,7 @@ def measured(folder):
             for name, every in found.items()}  # fmt: skip
 
 
-def figures(folder, confidence=0.95):
+def figures(folder):
     """Return mean, low and high of every case's epoch: of one process, the mean alone."""
     found = {}
     for name, processes in measured(folder).items():
@@ -81,20 +81,14 @@ def figures(folder, confidence=0.95):
             found[name] = (medians[0], None, None)
             continue
         logs = [math.log(value) for value in medians]
-        half = stats.t.ppf((1 + confidence) / 2, len(logs) - 1) * stdev(logs) / len(logs) ** 0.5
+        half = stats.t.ppf(0.975, len(logs) - 1) * stdev(logs) / len(logs) ** 0.5
         found[name] = (geometric_mean(medians), *(math.exp(fmean(logs) + d) for d in (-half, half)))
     return found
 
 
-def tool(folder, *command):
-    """Run another tool to its end in a fresh process; return what it printed."""
-    done = subprocess.run(
-        [str(one) for one in command], cwd=folder, capture_output=True, text=True, check=False
-    )
+def python(folder, *arguments):
+    """Run a module of another tool in a fresh process, and return what it printed."""
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
-
-
-def python(folder, *arguments):
-    """Run a module of another tool's with the Python that runs the tests."""
-    return tool(folder, sys.executable, *arguments)

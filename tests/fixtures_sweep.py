@@ -1,4 +1,4 @@
-"""A synthetic sweep of three implementations of known cost, for the tests of what reads it."""
+"""A synthetic sweep of two implementations of known cost, for the tests of what reads it."""
 
 from fixtures_records import case, trials
 
@@ -14,21 +14,19 @@ ONE_THREAD = [(32, 48000, 1), (1920, 48000, 1)]
 def seconds(name, batch_size, samples, threads):
     """Seconds of an epoch; one thread takes one and a half times as long as two.
 
-    a: 10 ms, 20 µs a step and 0.5 µs a sample. b: twice as long, and 20 times at batch size 9,600,
-    which is a cliff. c: a nanosecond for every sample squared, which no model fits.
+    a: 10 ms, 20 µs a step and 0.5 µs a sample. b: twice as long.
     """
     longer = 1.5 if threads == 1 else 1.0
-    if name == "c":
-        return longer * samples**2 * 1e-9
-    model = 0.01 + 2e-5 * samples / batch_size + 5e-7 * samples
-    return longer * model * {"b": 20 if batch_size == 9600 else 2}.get(name, 1)
+    return (
+        longer * (0.01 + 2e-5 * samples / batch_size + 5e-7 * samples) * (2 if name == "b" else 1)
+    )
 
 
 def swept(*names, sizes=(*SWEEP, *ONE_THREAD), **changes):
     """Records of a sweep, two rounds at batch size 32 of 48,000 samples and one elsewhere."""
     return [
         record
-        for name in names or ("a", "b", "c")
+        for name in names or ("a", "b")
         for batch_size, samples, threads in sizes
         for record in trials(
             case(name, batch_size=batch_size, samples=samples, threads=threads),

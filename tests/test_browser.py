@@ -14,7 +14,8 @@ import pytest
 from fixtures_records import case, run, trials, write
 
 import bench
-from bench.report import files, index, several_files, site
+from bench.report import index, several_files
+from bench.report import write as files
 
 pytestmark = pytest.mark.browser
 
@@ -361,23 +362,20 @@ def test_a_page_is_usable_at_once(opened, reference):
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory):
-    """An index, a report of two runs, and a page of the site, by what they are."""
+    """An index and a report of two runs, by what they are."""
     folder = tmp_path_factory.mktemp("others")
-    shutil.copytree(REFERENCE.parent, folder / "reference", ignore=lambda *_: ["params"])
+    shutil.copytree(REFERENCE.parent, folder / "reference")
     runs = ("amd-epyc-2-cores", "intel-xeon-2-cores")
     several_files.write([folder / "reference" / name for name in runs], folder / "both")
     (folder / "damaged").mkdir()
     (folder / "damaged" / "run.json").write_text("{")
-    site.build(REFERENCE.parents[2], folder / "site")
     return {
         "index": index.write(folder),
         "several": folder / "both" / "report.html",
-        "site": folder / "site" / "index.html",
-        "document": folder / "site" / "docs" / "design.html",
     }
 
 
-OTHERS = pytest.mark.parametrize("name", ["index", "several", "document", "site"])
+OTHERS = pytest.mark.parametrize("name", ["index", "several"])
 
 
 @OTHERS
@@ -432,11 +430,7 @@ def test_each_cell_of_the_machines_compared_has_letters_that_stand_out(
     assert min(contrast(*each) for each in found) >= 4.5
 
 
-def test_the_index_and_the_site_lead_to_what_they_name(opened, others):
+def test_the_index_leads_to_what_it_names(opened, others):
     page = opened(others["index"]).page
     page.get_by_role("link", name="both").click()
     assert page.title() == "Softmax classifier: the frameworks compared"
-    page = opened(others["site"]).page
-    page.get_by_role("link", name="Published runs").click()
-    page.get_by_role("link", name="intel-xeon-2-cores").click()
-    assert page.locator("h1").inner_text() == "Softmax classifier: the frameworks compared"

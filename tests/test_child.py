@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from bench import machine
-from bench.child import CACHES, Child, Place, recorded, settings
+from bench.child import CACHES, ChildSpec, Installation, build_variables, redact_variables
 
 SCRATCH = Path("/scratch")
 
 
 def test_a_child_is_made_of_this_python_and_of_the_suites_own_implementations():
-    assert Child().place == Place(sys.executable, machine.ROOT / "implementations")
+    assert ChildSpec().place == Installation(sys.executable, machine.ROOT / "implementations")
 
 
 def test_another_folder_of_implementations_is_what_a_child_imports(launched, tmp_path):
@@ -23,7 +23,7 @@ def test_another_folder_of_implementations_is_what_a_child_imports(launched, tmp
         "from pathlib import Path\nimport bench.contract\n"
         "Path('seen').write_text(f'{__file__}\\n{bench.contract.__file__}')\n"
     )
-    child = Child(place=Place(implementations=place), timeout=60)
+    child = ChildSpec(place=Installation(implementations=place), timeout=60)
     assert launched(child=child, mode="probe", module="softmax_old").status == "ok"
     ours, suite = (tmp_path / "child" / "seen").read_text().splitlines()
     assert Path(ours).resolve() == place / "softmax_old.py"
@@ -35,13 +35,16 @@ def test_another_python_is_what_a_child_runs(launched, tmp_path):
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\necho asked > "$2.asked"\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    assert launched(child=Child(place=Place(str(python)), timeout=60), mode="probe").status == "ok"
+    assert (
+        launched(child=ChildSpec(place=Installation(str(python)), timeout=60), mode="probe").status
+        == "ok"
+    )
     assert (tmp_path / "child" / "bench.worker.asked").exists()
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(3, "3"), (1, "1")])
 def test_every_pool_of_threads_is_told_its_size(threads, expected):
-    found = settings(Child(threads=threads), SCRATCH)
+    found = build_variables(ChildSpec(threads=threads), SCRATCH)
     pools = [name for name in found if name.endswith("_THREADS") or name == "NPROC"]
     assert len(pools) == 6
     assert {found[name] for name in pools} == {expected}
@@ -54,7 +57,7 @@ def test_a_child_on_the_gpu_sees_one_the_first_that_is_left_to_us(monkeypatch, o
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if ours is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ours)
-    found = settings(Child(device="gpu"), SCRATCH)
+    found = build_variables(ChildSpec(device="gpu"), SCRATCH)
     assert found["CUDA_VISIBLE_DEVICES"] == theirs
     assert found["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     assert "JAX_PLATFORMS" not in found
@@ -62,36 +65,36 @@ def test_a_child_on_the_gpu_sees_one_the_first_that_is_left_to_us(monkeypatch, o
 
 def test_a_child_on_the_cpu_sees_no_gpu_whatever_is_left_to_us(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    found = settings(Child(), SCRATCH)
+    found = build_variables(ChildSpec(), SCRATCH)
     assert (found["CUDA_VISIBLE_DEVICES"], found["JAX_PLATFORMS"]) == ("", "cpu")
 
 
 def test_a_child_on_the_gpu_takes_no_memory_ahead():
-    found = settings(Child(device="gpu"), SCRATCH)
+    found = build_variables(ChildSpec(device="gpu"), SCRATCH)
     assert found["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
     assert found["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
     assert found["TORCHINDUCTOR_COMPILE_THREADS"] == "1"
-    assert not settings(Child(), SCRATCH).keys() & {
+    assert not build_variables(ChildSpec(), SCRATCH).keys() & {
         "TORCHINDUCTOR_COMPILE_THREADS",
         "XLA_PYTHON_CLIENT_PREALLOCATE", "TF_FORCE_GPU_ALLOW_GROWTH",
     }  # fmt: skip
 
 
 def test_a_child_on_the_gpu_computes_in_full_precision():
-    found = settings(Child(device="gpu"), SCRATCH)
+    found = build_variables(ChildSpec(device="gpu"), SCRATCH)
     assert found["NVIDIA_TF32_OVERRIDE"] == "0"
     assert found["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
 
 
 def test_the_variables_of_an_implementation_come_last():
     own = {"KERAS_BACKEND": "jax", "NPROC": "7"}
-    found = settings(Child(threads=1, variables=own), SCRATCH)
+    found = build_variables(ChildSpec(threads=1, variables=own), SCRATCH)
     assert found["KERAS_BACKEND"] == "jax"
     assert found["NPROC"] == "7"
 
 
 def test_caches_lie_in_the_childs_own_folder_each_apart():
-    found = settings(Child(), SCRATCH)
+    found = build_variables(ChildSpec(), SCRATCH)
     folders = [Path(found[name]) for name in CACHES]
     assert {folder.parent for folder in folders} == {SCRATCH / "cache"}
     assert len(set(folders)) == len(CACHES)
@@ -100,8 +103,8 @@ def test_caches_lie_in_the_childs_own_folder_each_apart():
 def test_the_recorded_variables_have_no_path_of_this_machine(monkeypatch):
     monkeypatch.setenv("CXX", "/opt/private/g++")
     monkeypatch.delenv("LC_ALL", raising=False)
-    python = Place("/opt/private/python", Path("/opt/private/implementations"))
-    found = recorded(Child(place=python, variables={"KERAS_BACKEND": "jax"}))
+    python = Installation("/opt/private/python", Path("/opt/private/implementations"))
+    found = redact_variables(ChildSpec(place=python, variables={"KERAS_BACKEND": "jax"}))
     assert found["CXX"] == "<passed on>"
     assert found["KERAS_BACKEND"] == "jax"
     assert found["HOME"] == "<scratch>/cache/home"
@@ -115,7 +118,7 @@ def test_what_a_child_needs_of_the_parents_environment_is_passed_on_and_no_more(
               "KMP_AFFINITY", "GOMP_CPU_AFFINITY", "CUDA_LAUNCH_BLOCKING")  # fmt: skip
     for name in (*needed, *others):
         monkeypatch.setenv(name, "set")
-    found = recorded(Child())
+    found = redact_variables(ChildSpec())
     assert {name for name, value in found.items() if value == "<passed on>"} == set(needed)
     assert not found.keys() & set(others)
 
@@ -126,7 +129,7 @@ def test_what_dask_sets_for_its_workers_does_not_reach_a_trial(monkeypatch):
              "MALLOC_TRIM_THRESHOLD_": "65536", "DASK_PARENT": "tcp://here:1"}  # fmt: skip
     for name, value in nanny.items():
         monkeypatch.setenv(name, value)
-    found = recorded(Child(threads=3))
+    found = redact_variables(ChildSpec(threads=3))
     assert {name: found.get(name) for name in nanny} == {
         "OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3",
         "MALLOC_TRIM_THRESHOLD_": None, "DASK_PARENT": None,
@@ -138,4 +141,4 @@ def test_a_process_of_a_trial_has_none_of_what_dask_sets_for_its_workers(launche
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     code = ("import os\nassert 'MALLOC_TRIM_THRESHOLD_' not in os.environ\n"
             "assert os.environ['OMP_NUM_THREADS'] == '2'\nTrainer = None\n")  # fmt: skip
-    assert launched(code, Child(threads=2, timeout=60), mode="probe").reason is None
+    assert launched(code, ChildSpec(threads=2, timeout=60), mode="probe").reason is None

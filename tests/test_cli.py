@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from fixtures_data import idx_files, write_idx
+from fixtures_processes import going_on
 from fixtures_records import bare, case, ok, run, write
 
 from bench import idx, machine, plan, store
-from bench.report import files
+from bench.report import write as files
 from implementations import IMPLEMENTATIONS, PROBES
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")
@@ -115,8 +116,7 @@ def test_the_same_command_with_the_same_seed_gives_the_same_accuracies(
 def test_a_finished_run_is_resumed_without_measuring_anything(measured, command):
     folder, _ = measured
     before = (folder / "trials.jsonl").read_bytes()
-    named = store.read_run(folder).cases[-1].file
-    ended = command(folder.parent, "run", "--resume", "--output=out", "--implementation", named)
+    ended = command(folder.parent, *going_on(folder))
     assert ended.returncode == 0
     assert (folder / "trials.jsonl").read_bytes() == before
 
@@ -125,7 +125,6 @@ def test_to_go_on_runs_nobodys_code_that_was_not_named(measured, command):
     folder, _ = measured
     ended = command(folder.parent, "run", "--resume", "--output=out")
     assert ended.returncode == 2
-    assert "bench: to go on runs the code of " in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 
@@ -247,7 +246,7 @@ finally:
 
 
 @pytest.mark.full
-def test_a_sweep_probes_the_machine_and_fills_the_sections_on_growth(bench, tmp_path):
+def test_a_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
     ended = bench("run", "--data=digits", "--quick", "--sweep", "--implementation=numpy",
                   "--output=out")  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -258,8 +257,12 @@ def test_a_sweep_probes_the_machine_and_fills_the_sections_on_growth(bench, tmp_
     assert {record.status for record in probes} <= {"ok", "unavailable"}
     assert any(record.status == "ok" for record in probes)
     (text, *_) = (path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.md"))
-    for title in ("The ceiling", "Epoch time by batch size", "What an epoch, a step and a sample",
-                  "Epoch time by samples", "Peak memory by phase"):  # fmt: skip
+    for title in (
+        "The ceiling",
+        "Epoch time by batch size",
+        "Epoch time by samples",
+        "Peak memory by phase",
+    ):
         assert f"### {title}" in text
     assert "- not measured: --batch-size 1920 does not divide 1440 samples; 1440 would" in text
     assert "growth-batch-size.svg" in text
@@ -268,8 +271,7 @@ def test_a_sweep_probes_the_machine_and_fills_the_sections_on_growth(bench, tmp_
 
 def test_every_verb_and_flag_is_explained(bench):
     text = bench("--help").stdout
-    for verb in ("run", "check", "report", "intervals", "agree", "list", "machine", "data",
-                 "merge"):  # fmt: skip
+    for verb in ("run", "check", "report", "list", "machine", "data", "merge"):
         assert f" {verb} " in text
     text = bench("run", "--help").stdout
     for flag in ("implementation", "workload", "device", "batch-size", "threads", "samples",
@@ -297,7 +299,7 @@ def test_in_a_fresh_process_a_refusal_is_one_line_and_two(bench, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_check_tells_the_right_from_the_wrong_and_says_what_it_was_seen_to_reject(bench, saboteur):
+def test_check_passes_right_fails_wrong_implementations(bench, saboteur):
     ended = bench("check", "--data=digits", "--threads=1", "numpy", saboteur("sums_the_loss"))
     assert (ended.returncode, ended.stderr) == (1, "")
     lines = ended.stdout.splitlines()
@@ -305,7 +307,6 @@ def test_check_tells_the_right_from_the_wrong_and_says_what_it_was_seen_to_rejec
     wrong = [line for line in lines if line.startswith("sums_the_loss ")]
     assert "it looks as if it adds up the loss of a batch" in wrong[0]
     assert {"passes: numpy", "FAILS: sums_the_loss"} <= set(lines)
-    assert "; switches the garbage collector off." in lines[-1]
 
 
 def test_check_of_what_is_right_ends_with_nought(bench, saboteur):
@@ -345,10 +346,6 @@ RUN = ("run", "--data=digits", "--implementation=numpy")
         ((*RUN, "--precision=2"), ["--precision 2", "such as 2%"]),
         ((*RUN, "--precision=2%", "--rounds=1"), ["--precision needs", "raise --rounds"]),
         ((*RUN, "--budget=10"), ["--budget 10", "10m"]),
-        (("intervals", "--precision=x"), ["--precision x"]),
-        (("intervals", "--repeats=1"), ["--repeats"]),
-        (("agree", "one"), ["RUN"]),
-        (("agree", "one", "two"), ["one holds no run"]),
         (("merge", "one", "two"), ["--output"]),
         (("merge", "--output=out"), ["RUN"]),
         (("merge", "one", "two", "--output=out"), ["one holds no run"]),
@@ -477,7 +474,7 @@ def test_an_implementation_file_must_have_a_name_of_its_own(refused, tmp_path, n
 
 @pytest.mark.parametrize(
     "flag",
-    ["--data=digits", "--workload=sgd", "--device=gpu", "--batch-size=8", "--threads=1",
+    ["--workload=sgd", "--device=gpu", "--batch-size=8", "--threads=1",
      "--samples=32", "--epochs=2", "--rounds=2", "--timeout=5", "--seed=1", "--quick",
      "--memory-limit=1GiB"],
 )  # fmt: skip
@@ -594,7 +591,7 @@ def test_windows_is_refused(refused, monkeypatch):
     assert refused("list") == "bench: Windows is not supported; use Linux, macOS or WSL\n"
 
 
-@pytest.mark.parametrize("verb", [("run", "--output"), ("agree", "out"), ("report",)])
+@pytest.mark.parametrize("verb", [("run", "--output"), ("compare", "out"), ("report",)])
 def test_a_path_that_no_file_system_takes_is_one_line(refused, verb, tmp_path):
     write(tmp_path / "out", run(case()), ok(case()))
     assert "File name too long" in refused(*verb, "x" * 300)

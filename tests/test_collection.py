@@ -5,7 +5,7 @@ from fixtures_records import MACHINE, case, run, trials, write
 
 from bench import collection
 from bench.error import UserError
-from bench.report import files
+from bench.report import write as files
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ def test_a_collection_may_be_reported_elsewhere_and_beside_other_runs(measured, 
 
 @pytest.mark.parametrize(
     "verb",
-    [("history", "all"), ("export", "all", "--format=pyperf"), ("compare", "all", "all/one"),
-     ("agree", "all/one", "all"), ("run", "--resume", "--output=all")],
+    [("export", "all", "--format=pyperf"), ("compare", "all", "all/one"),
+     ("run", "--resume", "--output=all")],
     ids=" ".join,
 )  # fmt: skip
 def test_what_is_done_to_one_run_is_not_done_to_several(measured, refused, verb):

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from bench import check, dataset, plan, prepared, request
+from bench.child import ChildSpec
 from bench.error import DataError
 from bench.judge import TOLERANCE, Judge
-from bench.launch import Child, launch
+from bench.launch import launch
 from bench.machine import usable_cores
 from implementations import FIGURES, IMPLEMENTATIONS
 
@@ -71,8 +72,8 @@ def conforms(judge_of, tmp_path):
         chosen = {"workload": "sgd", "device": "cpu", "batch_size": 32, "samples": samples}
         chosen |= {"epochs": 5, "threads": 1, **changes}
         case = msgspec.structs.replace(plan.begin(entry), **chosen)
-        asked = request.training("trial", case, data, 42)
-        child = Child(threads=case.threads, variables=case.variables, timeout=240)
+        asked = request.build_training("trial", case, data, 42)
+        child = ChildSpec(threads=case.threads, variables=case.variables, timeout=240)
         outcome = launch(asked, child, tmp_path / "child")
         if outcome.status != "ok":
             return outcome, None
@@ -163,7 +164,7 @@ def test_the_figures_of_the_textbook_come_out_as_published(fashion, figure, tmp_
     needs_framework(figure)
     asked = {"mode": "figure", "module": figure.module, "file": None, "extra": figure.extra}
     asked["data"] = str(fashion.folder)
-    child = Child(threads=len(usable_cores()), variables=figure.variables, timeout=280)
+    child = ChildSpec(threads=len(usable_cores()), variables=figure.variables, timeout=280)
     outcome = launch(asked, child, tmp_path / "child")
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
     values = outcome.document["figure"]

@@ -5,18 +5,16 @@ from fixtures_devices import on, swept_on, unavailable
 from fixtures_records import case, environment, ok, run, trials
 from msgspec import structs
 
-from bench.crossover import crossovers
-from bench.devices import devices
-from bench.scaling import scalings
-from bench.summary import rows
+from bench.crossover import find_device_crossovers
+from bench.devices import compare_devices
+from bench.summary import summarize
 
 HERE = {"here": environment()}
 
 
 def compared(*records, workload="sgd"):
-    found = rows(records, HERE, run(case()))
-    grown, crossed = scalings(found, workload), crossovers(found, workload)
-    return devices(found, workload, grown, crossed)
+    found = summarize(records, HERE, run(case()))
+    return compare_devices(found, workload, find_device_crossovers(found, workload))
 
 
 def names(found):
@@ -33,7 +31,7 @@ def test_speedups_of_epochs_and_predictions_are_taken_round_by_round():
     assert (found.training.mean, found.training.high) == pytest.approx((2, 2))
     assert (found.predicting.mean, found.predicting.high) == pytest.approx((4, 4))
     assert [found.rows[each].case.device for each in ("cpu", "gpu")] == ["cpu", "gpu"]
-    assert (found.overheads, found.crossover) == ({}, None)
+    assert found.crossover is None
 
 
 def test_without_a_gpu_nothing_is_compared():
@@ -71,34 +69,14 @@ def test_only_the_first_size_of_the_workload_is_compared():
     assert found.training.mean == pytest.approx(0.064 / 0.06248)
 
 
-def test_a_sweep_tells_the_steps_share_of_an_epoch_on_each_device():
+def test_a_sweep_tells_the_crossover():
     (found,) = compared(*swept_on("cpu"), *swept_on("gpu"))
-    # 1,500 steps of 20 µs in 64 ms; 1,500 of 40 µs in 62.48 ms.
-    assert found.overheads["cpu"].mean == pytest.approx(30 / 64)
-    assert found.overheads["gpu"].mean == pytest.approx(60 / 62.48)
-    assert found.overheads["gpu"].low < 60 / 62.48 < found.overheads["gpu"].high
     assert list(found.crossover.speedups) == [8, 32, 128, 384, 1920, 9600]
     # Between 8, where it is 154 / 242.48... and 32, where it is 64 / 62.48.
     assert 8 < found.crossover.batch_size.mean < 32
 
 
-def test_where_no_model_fits_the_steps_have_no_share():
-    def cubed(device):
-        return [record for samples in (9600, 19200, 96000, 480000) for batch_size in (32, 384)
-                for record in trials(case("a", device=device, batch_size=batch_size,
-                                          samples=samples), samples**3 * 1e-12)]  # fmt: skip
-
-    (found,) = compared(*on("cpu"), *on("gpu"), *cubed("cpu"), *cubed("gpu"))
-    assert found.overheads == {}
+def test_one_size_has_no_crossover():
     one_size = [*on("cpu", "b"), *on("gpu", "b")]
     (_, other) = compared(*swept_on("cpu"), *swept_on("gpu"), *one_size)
-    assert (other.overheads, other.crossover) == ({}, None)
-
-
-def test_the_steps_share_is_of_the_threads_that_the_model_is_of():
-    one_thread = [record for device in ("cpu", "gpu")
-                  for record in trials(case("a", device=device, threads=1), 0.1)]  # fmt: skip
-    found = rows([*one_thread, *swept_on("cpu"), *swept_on("gpu")], HERE)
-    (first,) = devices(found, "sgd", scalings(found, "sgd"), ())
-    assert first.rows["gpu"].case.threads == 1
-    assert first.overheads == {}
+    assert other.crossover is None

@@ -1,6 +1,6 @@
 """A chart carries its heading and its numbers, and what the page draws is its specification."""
 
-from bench.report.drawn import Drawn
+from bench.report.charts.chart import Drawn
 
 
 def drawn(**specification):

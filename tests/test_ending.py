@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from bench import ending
-from bench.ending import Seen
+from bench.ending import ProcessExit
 
 SEEN = {"code": 0, "overran": None, "stdout_bytes": 0, "stderr_tail": "", "life_seconds": 10.0}
 
@@ -18,7 +18,7 @@ def ended(tmp_path):
     def tell(left=None, *, timed=True, **seen):
         if left is not None:
             (tmp_path / "document.json").write_text(json.dumps(left))
-        return ending.told(tmp_path, Seen(**{**SEEN, **seen}), timed=timed)
+        return ending.interpret_exit(tmp_path, ProcessExit(**{**SEEN, **seen}), timed=timed)
 
     return tell
 
@@ -103,10 +103,10 @@ def test_a_child_that_the_kernel_killed_for_its_memory_is_known_by_the_kernels_c
 
 def test_the_kernels_count_is_read_and_is_nought_where_there_is_none(tmp_path):
     (tmp_path / "vmstat").write_text("nr_free_pages 7\noom_kill 3\noom_kill_other 9\n")
-    assert ending.oom_kills(tmp_path / "vmstat") == 3
-    assert ending.oom_kills(tmp_path / "absent") == 0
+    assert ending.count_oom_kills(tmp_path / "vmstat") == 3
+    assert ending.count_oom_kills(tmp_path / "absent") == 0
     (tmp_path / "vmstat").write_text("nr_free_pages 7\n")
-    assert ending.oom_kills(tmp_path / "vmstat") == 0
+    assert ending.count_oom_kills(tmp_path / "vmstat") == 0
 
 
 @pytest.mark.parametrize("status", ["interrupted", "timeout", "fine", "", None, 0])

@@ -5,9 +5,9 @@ import pytest
 
 from bench import examine, guard, measure
 from bench.contract import SGD, Params, Problem
-from bench.examine import Asked
-from bench.guard import FaultError
-from bench.workload import EXAMINATION, order
+from bench.examine import ConformanceRequest
+from bench.guard import ContractError
+from bench.workload import EXAMINATION, draw_order
 
 SAMPLES = 8
 START = {stretch: number for number, stretch in enumerate(EXAMINATION, 1)}
@@ -46,14 +46,14 @@ def asked(*, watch=False):
         for stretch, number in START.items()
     }
     tests = np.arange(30, dtype=np.float32).reshape(10, 3)
-    return Asked(starts, 42, tests, watch, guard.Untouched())
+    return ConformanceRequest(starts, 42, tests, watch, guard.HarnessSnapshot())
 
 
 def test_the_script_is_trained_and_predicted_in_its_order(problem):
     request = asked()
     found, params, labels = examine.examine(Book, problem, "cpu", request)
     forth, back = [3.0 * n for n in range(10)], [3.0 * n for n in range(9, -1, -1)]
-    epochs = [("epoch", tuple(order(42, epoch, SAMPLES))) for epoch in range(6)]
+    epochs = [("epoch", tuple(draw_order(42, epoch, SAMPLES))) for epoch in range(6)]
     assert Book.last.calls == [
         ("setup", "cpu"), ("reset", 100), epochs[0], ("reset", 200), *epochs[1:],
         ("predict", 205, forth), ("reset", 300), ("predict", 300, forth), epochs[1],
@@ -69,7 +69,7 @@ def test_each_prediction_is_judged_by_the_weights_and_images_that_it_was_made_wi
     _, params, labels = examine.examine(Book, problem, "cpu", asked())
     epochs = [Params(each[:-1], each[-1]) for each in params]
     other = Params(np.full((3, 2), 300, np.float32), np.zeros(2, np.float32))
-    shown = examine.predictions(epochs, other, asked().test_images)
+    shown = examine.list_predictions(epochs, other, asked().test_images)
     expected = [int(weights.weight[0, 0]) for _, weights, images in shown for _ in images]
     assert labels.tolist() == expected
     assert [images[0, 0] for *_, images in shown] == [0, 0, 27, 27]
@@ -78,7 +78,7 @@ def test_each_prediction_is_judged_by_the_weights_and_images_that_it_was_made_wi
 @pytest.mark.parametrize("watch", [True, False])
 def test_it_is_watched_where_that_is_asked_for(problem, monkeypatch, watch):
     watched = []
-    monkeypatch.setattr(examine, "idle", lambda: watched.append(len(Book.last.calls)))
+    monkeypatch.setattr(examine, "require_idle", lambda: watched.append(len(Book.last.calls)))
     examine.examine(Book, problem, "cpu", asked(watch=watch))
     # After the last epoch, before anything else is asked.
     assert watched == ([13] if watch else [])
@@ -88,13 +88,13 @@ def test_what_is_replaced_for_a_while_is_seen_between_the_stretches(problem, mon
     class Mends(Book):
         def reset(self, params):
             super().reset(params)
-            monkeypatch.setattr(measure, "timed", lambda call, *args: (call(*args), 0.0))
+            monkeypatch.setattr(measure, "time_call", lambda call, *args: (call(*args), 0.0))
 
         def predict(self, images):
             monkeypatch.undo()
             return super().predict(images)
 
-    with pytest.raises(FaultError, match=r"it replaced bench\.measure\.timed"):
+    with pytest.raises(ContractError, match=r"it replaced bench\.measure\.time_call"):
         examine.examine(Mends, problem, "cpu", asked())
 
 
@@ -109,7 +109,7 @@ def test_changing_weights_that_were_given_is_seen_at_every_reset(problem, nth):
             if self.resets == nth:
                 params.weight[0] += 1
 
-    with pytest.raises(FaultError, match="changed the initial params it was given"):
+    with pytest.raises(ContractError, match="changed the initial params it was given"):
         examine.examine(Changes, problem, "cpu", asked())
 
 

@@ -6,9 +6,9 @@ import pytest
 from fixtures_exports import ABSENT, FAILED, NEVER, PART, WRONG, mixed, surroundings
 from fixtures_records import bare, case, ok, run, write
 
-from bench.formats.exported import remarks
-from bench.formats.writers import WRITERS
-from bench.report.loaded import load
+from bench.report.export.cases import remarks
+from bench.report.export.writers import WRITERS
+from bench.report.load import load
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_stdout_is_the_file_and_nothing_else_and_what_it_lacks_is_on_stderr(
         assert each.slug in ended.stderr
 
 
-@pytest.mark.parametrize("style", sorted(WRITERS.keys() - {"asv"}))
+@pytest.mark.parametrize("style", WRITERS)
 def test_output_is_the_file_and_stdout_says_where_it_is(run_folder, command, style):
     ended = command(run_folder, "export", "run", f"--format={style}", f"--output=new/{style}.json")
     assert (ended.returncode, ended.stdout) == (0, f"new/{style}.json\n")
@@ -41,19 +41,9 @@ def test_output_is_the_file_and_stdout_says_where_it_is(run_folder, command, sty
     assert text == WRITERS[style](load(run_folder / "run"))
 
 
-def test_the_output_of_asv_is_its_results_folder(run_folder, command):
-    ended = command(run_folder, "export", "run", "--format=asv", "--output=results")
-    assert ended.stdout.splitlines() == [
-        "results/benchmarks.json", "results/0123456789ab/machine.json",
-        "results/0123456789ab/01234567-existing-py3.11.json",
-    ]  # fmt: skip
-    (file,) = (run_folder / "results" / "0123456789ab").glob("0*.json")
-    assert file.read_text() == WRITERS["asv"](load(run_folder / "run"))
-
-
 def test_a_run_that_went_well_leaves_stderr_empty(tmp_path, command):
     write(tmp_path / "run", run(case()), ok(case()), **surroundings())
-    ended = command(tmp_path, "export", "run", "--format=bencher")
+    ended = command(tmp_path, "export", "run", "--format=pyperf")
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
@@ -62,11 +52,11 @@ def test_a_run_that_went_well_leaves_stderr_empty(tmp_path, command):
     [
         (["run", "--format=pyperv"], "unknown format 'pyperv'; did you mean pyperf?"),
         (["run", "--format=pytest"], "did you mean pytest-benchmark or "),
-        (["run", "--format=xml"], "choose from pytest-benchmark, pyperf, asv, "),
+        (["run", "--format=xml"], "choose from pytest-benchmark, pyperf"),
         (["run"], "--format"),
-        (["nothing", "--format=asv"], "nothing holds no run"),
+        (["nothing", "--format=pyperf"], "nothing holds no run"),
         (["run", "--format=pyperf", "--output=run"], "cannot write run: "),
-        (["run", "--format=asv", "--output=run/run.json"], "cannot write run/run.json/"),
+        (["run", "--format=pyperf", "--output=run/run.json/x"], "cannot write run/run.json/"),
     ],
 )
 def test_a_command_that_is_wrong_is_refused_in_one_line(refused, tmp_path, arguments, said):

@@ -18,8 +18,8 @@ from fixtures_records import bare, case, environment, ok, run, write
 
 from bench import store
 from bench.error import UserError
-from bench.formats.exported import commits, exported, faults, name_of, remarks
-from bench.report.loaded import load, whole
+from bench.report.export.cases import commits, exported, faults, name_of, remarks
+from bench.report.load import load, whole
 
 
 def test_every_case_that_has_times_is_exported_under_its_own_name_ranked_or_not(tmp_path):

@@ -1,4 +1,4 @@
-"""Charts of growth hold every point of a sweep, what the model says of it, and the least."""
+"""Charts of a sweep hold every point with its interval, and the least that the machine allows."""
 
 from dataclasses import replace
 
@@ -6,131 +6,161 @@ import pytest
 from fixtures_records import case, environment, run, trials
 from fixtures_sweep import BATCHES, SAMPLES, swept
 
-from bench.crossover import crossovers
-from bench.report import charts, growth_charts
-from bench.scaling import scalings
-from bench.summary import rows
+from bench.crossover import find_device_crossovers
+from bench.report.charts import epochs, scaling
+from bench.summary import summarize
+from bench.sweep import find_sweep
 
 HERE = {"here": environment()}
 
 
+def sweep_of(records):
+    return find_sweep(summarize(records, HERE, run(case())), "sgd")
+
+
 @pytest.fixture(scope="module")
-def grown():
-    return scalings(rows(swept(), HERE, run(case())), "sgd")
+def sweep():
+    return sweep_of(swept())
+
+
+def values(chart):
+    return chart.to_dict()["data"]["values"]
 
 
 def points(chart, name, size="batch_size"):
-    found = {one[size]: one for one in chart.to_dict()["data"]["values"] if one["name"] == name}
+    found = {one[size]: one for one in values(chart) if one["name"] == name}
     return dict(sorted(found.items()))
 
 
-def test_every_batch_size_of_the_usual_samples_is_a_point_with_what_the_model_says(grown):
-    found = points(growth_charts.by_batch_size(grown, 48000, [], "a title"), "a")
+def test_every_batch_size_of_the_usual_samples_is_a_point(sweep):
+    chart = scaling.by_batch_size(sweep, [], "a title")
+    found = points(chart, "a")
     assert tuple(found) == BATCHES
     rates = [48000 / seconds for seconds in (0.154, 0.064, 0.0415, 0.0365, 0.0345, 0.0341)]
     assert [one["samples_per_second"] for one in found.values()] == pytest.approx(rates)
-    assert [one["modelled"] for one in found.values()] == pytest.approx(rates)
-    assert {one["what"] for one in found.values()} == {"measured"}
+    assert len(values(chart)) == 2 * len(BATCHES)  # and none of one thread
 
 
-def test_every_number_of_samples_of_a_batch_size_is_a_point(grown):
-    found = points(growth_charts.by_samples(grown, 384, "a title"), "b", "samples")
+def test_every_number_of_samples_of_a_batch_size_is_a_point(sweep):
+    found = points(scaling.by_samples(sweep, "a title"), "b", "samples")
     assert tuple(found) == tuple(sorted([*SAMPLES, 48000]))
     assert [one["epoch_ms"] for one in found.values()] == pytest.approx([30.6, 41.2, 73, 126, 550])
 
 
-def test_a_cliff_has_a_mark_of_its_own_and_stands_off_the_model(grown):
-    found = points(growth_charts.by_batch_size(grown, 48000, [], "a title"), "b")
-    assert [size for size, one in found.items() if one["what"] == "cliff"] == [9600]
-    assert found[9600]["samples_per_second"] == pytest.approx(48000 / 0.682)
-    assert found[9600]["modelled"] == pytest.approx(48000 / 0.0682)
-
-
-def test_without_a_model_or_a_ceiling_a_point_has_only_its_time(grown):
-    found = points(growth_charts.by_samples(grown, 384, "a title"), "c", "samples")
-    assert {(one["modelled"], one["best"]) for one in found.values()} == {(None, None)}
-    assert {one["what"] for one in found.values()} == {"measured"}
-    assert found[9600]["epoch_ms"] == pytest.approx(92.16)
+def test_a_point_has_an_interval_where_several_processes_measured_it():
+    # The logarithms of 0.1 and 0.4 lie 1.386 apart: 12.706 * 1.386 / 2 = 8.807 on either side.
+    records = trials(case("a"), 0.1, 0.4) + trials(case("a", batch_size=8), 0.3)
+    chart = scaling.by_batch_size(sweep_of(records), [], "a title")
+    eight, base = points(chart, "a").values()
+    assert (eight["low"], eight["high"]) == (None, None)
+    assert (base["low"], base["high"]) == pytest.approx((240000 / 6681, 240000 * 6681), rel=1e-3)
+    # One bar, of the point that has an interval, and two points.
+    svg = epochs.svg(chart)
+    assert svg.count('aria-roledescription="rule mark"') == 1
+    assert svg.count('aria-roledescription="point"') == 2
 
 
 def drawn(chart):
-    """Return what a chart's lines are of, and the subtitle that explains them."""
+    """Return what a chart's lines and bars are of, and the subtitle that explains them."""
     made = chart.to_dict()
-    fields = [layer["encoding"]["y"].get("field") for layer in made["spec"]["layer"]
-              if layer["mark"]["type"] == "line"]  # fmt: skip
+    fields = [layer["encoding"]["y"].get("field") for layer in made["spec"]["layer"]]
     return fields, made["title"].get("subtitle")
 
 
-def test_a_line_that_nobody_has_is_neither_drawn_nor_explained(grown):
-    with_model = [each for each in grown if each.cost is not None]
-    without = [each for each in grown if each.cost is None]
-    fields, says = drawn(growth_charts.by_samples(with_model, 384, "a title"))
-    assert fields == ["modelled", "epoch_ms"]
-    assert says == "grey line: what the model says"
-    fields, says = drawn(growth_charts.by_samples(without, 384, "a title"))
-    assert fields == ["epoch_ms"]
-    assert says == ""
+def test_a_line_that_nobody_has_is_neither_drawn_nor_explained(sweep):
+    fields, says = drawn(scaling.by_samples(sweep, "a title"))
+    assert (fields, says) == (["epoch_ms", "epoch_ms"], "")
+    fields, says = drawn(scaling.by_batch_size(sweep, [], "a title"))
+    assert fields == ["low", "samples_per_second", "samples_per_second"]
+    assert "intervals" in says
+    known = replace(
+        sweep,
+        by_batch_size=tuple(replace(row, roofline_seconds=0.004) for row in sweep.by_batch_size),
+        by_samples=tuple(replace(row, roofline_seconds=0.004) for row in sweep.by_samples),
+    )
+    chart = scaling.by_batch_size(known, [], "a title")
+    assert {one["best"] for one in values(chart)} == {12_000_000}
+    chart = scaling.by_samples(known, "a title")
+    assert {one["best"] for one in values(chart)} == {4.0}
+    assert drawn(chart)[0] == ["best", "epoch_ms", "epoch_ms"]
 
 
-def test_fewer_threads_are_no_points(grown):
-    assert any(row.case.threads == 1 for each in grown for row in each.rows)
-    chart = growth_charts.by_batch_size(grown, 48000, [], "a title").to_dict()
-    assert len(chart["data"]["values"]) == 3 * len(BATCHES)
-
-
-def test_the_best_that_the_machine_allows_is_drawn_where_it_is_known(grown):
-    known = [
-        replace(each, rows=tuple(replace(row, least_epoch=0.004) for row in each.rows))
-        for each in grown
-    ]
-    found = points(growth_charts.by_batch_size(known, 48000, [], "a title"), "a")
-    assert {one["best"] for one in found.values()} == {12_000_000}
-    found = points(growth_charts.by_samples(known, 384, "a title"), "a", "samples")
-    assert {one["best"] for one in found.values()} == {4.0}
-
-
-def test_every_implementation_is_drawn_in_the_order_of_the_table(grown):
-    hostile = scalings(rows(swept("<b>a</b>"), HERE), "sgd")
+def test_every_implementation_is_drawn_in_the_order_of_the_table():
+    sweep = sweep_of(swept("a", "<b>a</b>", "b"))
     for chart, size in (
-        (growth_charts.by_batch_size([*grown, *hostile], 48000, [], "a title"), "batch_size"),
-        (growth_charts.by_samples([*grown, *hostile], 384, "a title"), "samples"),
+        (scaling.by_batch_size(sweep, [], "a title"), "batch_size"),
+        (scaling.by_samples(sweep, "a title"), "samples"),
     ):
-        assert chart.to_dict()["facet"]["sort"] == ["a", "b", "c", "<b>a</b>"]
-        svg = charts.svg(chart)
-        for text in ("a", "b", "c", "a title", "cliff", "&lt;b&gt;a&lt;/b&gt;"):
+        assert chart.to_dict()["facet"]["sort"] == ["<b>a</b>", "a", "b"]
+        svg = epochs.svg(chart)
+        for text in ("a", "b", "a title", "&lt;b&gt;a&lt;/b&gt;"):
             assert f">{text}<" in svg
         assert "<b>" not in svg
-        # Four charts of six points or five, one of which is a cliff where batches are varied.
-        assert svg.count('aria-roledescription="point"') == 4 * len(points(chart, "a", size))
+        assert svg.count('aria-roledescription="point"') == 3 * len(points(chart, "a", size))
         assert ">gpu<" not in svg
 
 
 def both(name, times):
-    """Rows of an implementation by batch size: seconds on the CPU and on the GPU."""
-    records = [
-        record for batch_size, pair in times.items()
+    """Records of an implementation by batch size: seconds on the CPU and on the GPU."""
+    return [
+        record
+        for batch_size, pair in times.items()
         for device, seconds in zip(("cpu", "gpu"), pair, strict=True)
         for record in trials(case(name, batch_size=batch_size, device=device), seconds)
-    ]  # fmt: skip
-    return rows(records, HERE)
+    ]
 
 
 def test_where_a_gpu_was_measured_too_the_devices_cross_at_a_batch_size():
-    pays = both("pays", {8: (4.0, 8.0), 32: (2.0, 2.5), 128: (1.0, 0.5), 384: (1.0, 0.1)})
-    never = both("never", {8: (4.0, 8.0), 384: (1.0, 2.0)})
-    every = both("every", {8: (4.0, 1.0), 384: (1.0, 0.1)})
-    grown = scalings([*pays, *never, *every], "sgd")
-    crossed = crossovers([*pays, *never, *every], "sgd")
-    chart = growth_charts.by_batch_size(grown, 48000, crossed, "t")
-    found = chart.to_dict()["data"]["values"]
+    found = summarize(
+        [
+            *both("pays", {8: (4.0, 8.0), 32: (2.0, 2.5), 128: (1.0, 0.5), 384: (1.0, 0.1)}),
+            *both("never", {8: (4.0, 8.0), 384: (1.0, 2.0)}),
+            *both("every", {8: (4.0, 1.0), 384: (1.0, 0.1)}),
+        ],
+        HERE,
+    )
+    crossed = find_device_crossovers(found, "sgd")
+    chart = scaling.by_batch_size(find_sweep(found, "sgd"), crossed, "t")
     # Between 0.8 and 2: 32 * 4 ** (ln 0.8 / (ln 0.8 - ln 2)) = 32 * 4 ** 0.243529 = 44.85.
-    at = {one["name"]: one["gpu_from"] for one in found}
+    at = {one["name"]: one["gpu_from"] for one in values(chart)}
     assert at == {"pays": pytest.approx(44.85, abs=0.01), "never": None, "every": None}
-    assert len(found) == 16
-    assert chart.to_dict()["facet"]["sort"] == ["pays", "never", "every"]
-    svg = charts.svg(chart)
-    assert svg.count(">GPU from 45<") == 1
-    assert svg.count(">GPU from") == 1
-    assert ">cpu<" in svg
-    assert ">gpu<" in svg
-    assert 'stroke-dasharray="6,3"' in svg
+    assert len(values(chart)) == 16
+    svg = epochs.svg(chart)
+    assert svg.count(">GPU from 45<") == svg.count(">GPU from") == 1
+    for text in (">cpu<", ">gpu<", 'stroke-dasharray="6,3"'):
+        assert text in svg
+
+
+def test_two_threads_are_one_and_a_half_times_as_fast_as_one(sweep):
+    found = values(scaling.by_threads(sweep, "a title"))
+    assert [(one["name"], one["size"], one["panel"]) for one in found] == [
+        (name, f"batch size {size}, 48,000 samples", "2 threads")
+        for name in "ab"
+        for size in ("32", "1,920")
+    ]
+    assert {round(one["times"], 6) for one in found} == {1.5}
+    assert all(one["low"] == one["times"] == one["high"] for one in found)
+
+
+def test_every_number_of_threads_has_a_panel_and_an_interval_where_there_are_rounds():
+    records = [
+        record
+        for threads, times in ((1, (8.0, 8.0)), (2, (4.0, 4.0)), (8, (1.0, 4.0)))
+        for record in trials(case("<i>", threads=threads), *times)
+    ]
+    chart = scaling.by_threads(sweep_of(records), "a title")
+    two, eight = values(chart)
+    assert (two["panel"], two["times"]) == ("2 threads", pytest.approx(2))
+    assert (eight["threads"], eight["times"]) == (8, pytest.approx(4))
+    assert eight["low"] < eight["times"] < eight["high"]
+    svg = epochs.svg(chart)
+    for text in ("a title", "2 threads", "8 threads", "&lt;i&gt;"):
+        assert f">{text}<" in svg
+    assert "<i>" not in svg
+
+
+def test_sizes_beyond_the_last_mark_share_it():
+    sizes = [(2**power, 48000, threads) for power in range(8) for threads in (1, 2)]
+    chart = scaling.by_threads(sweep_of(swept("a", sizes=sizes)), "t")
+    assert len(values(chart)) == 8
+    assert epochs.svg(chart).count('aria-roledescription="point"') == 8

@@ -11,7 +11,7 @@ import pytest
 
 from bench import guard, measure
 from bench.contract import SGD, Params, Problem
-from bench.guard import FaultError, Handed, Untouched
+from bench.guard import ContractError, HarnessSnapshot, ReturnedParams
 
 WEIGHT, BIAS = np.zeros((3, 2), np.float32), np.zeros(2, np.float32)
 
@@ -19,7 +19,7 @@ WEIGHT, BIAS = np.zeros((3, 2), np.float32), np.zeros(2, np.float32)
 @pytest.fixture
 def handed():
     images = np.zeros((4, 3), np.float32)
-    return Handed(Problem(images, np.zeros(4, np.int32), 2, 4, SGD(0.1)))
+    return ReturnedParams(Problem(images, np.zeros(4, np.int32), 2, 4, SGD(0.1)))
 
 
 class Window:
@@ -41,34 +41,36 @@ def test_a_copy_is_taken_and_so_is_a_view_of_one(handed):
 
 @pytest.mark.parametrize("array", [Window(WEIGHT), memoryview(WEIGHT)])
 def test_memory_that_is_not_numpys_is_a_fault(handed, array):
-    with pytest.raises(FaultError, match="a weight that is a view of its framework's memory"):
+    with pytest.raises(ContractError, match="a weight that is a view of its framework's memory"):
         handed.take(Params(np.asarray(array)[:, :], BIAS.copy()))
 
 
 def test_a_kind_of_array_that_is_not_numpys_own_is_a_fault(handed):
-    with pytest.raises(FaultError, match="the bias as a float32 NumPy array"):
+    with pytest.raises(ContractError, match="the bias as a float32 NumPy array"):
         handed.take(Params(WEIGHT.copy(), BIAS.copy().view(Lazy)))
 
 
 def test_what_is_the_same_bit_for_bit_is_the_same_whatever_it_means():
     nan = np.array([np.nan, 1], np.float32)
-    guard.same("it", [nan, np.arange(3)], [nan.copy(), np.arange(3)])
+    guard.require_unchanged("it", [nan, np.arange(3)], [nan.copy(), np.arange(3)])
     for other in ([np.nan, 2], [0.0, 1]):
-        with pytest.raises(FaultError, match="the implementation changed it; hand over and keep"):
-            guard.same("it", [nan], [np.array(other, np.float32)])
-    with pytest.raises(FaultError):
-        guard.same("it", [np.array([0.0])], [np.array([-0.0])])
+        with pytest.raises(
+            ContractError, match="the implementation changed it; hand over and keep"
+        ):
+            guard.require_unchanged("it", [nan], [np.array(other, np.float32)])
+    with pytest.raises(ContractError):
+        guard.require_unchanged("it", [np.array([0.0])], [np.array([-0.0])])
 
 
 def test_labels_are_copied(handed):
     found = np.arange(4)
-    taken = guard.labels(found, np.zeros((4, 3)))
+    taken = guard.copy_labels(found, np.zeros((4, 3)))
     found[0] = 9
     assert taken.tolist() == [0, 1, 2, 3]
 
 
 def test_a_harness_that_nobody_touched_is_untouched():
-    before = Untouched()
+    before = HarnessSnapshot()
     before.check()
     json.scanner = json.scanner  # what only looks changed is not
     before.check()
@@ -78,49 +80,49 @@ def test_a_harness_that_nobody_touched_is_untouched():
     ("owner", "name", "says"),
     [
         (measure, "perf_counter_ns", "bench.measure.perf_counter_ns"),
-        (measure, "timed", "bench.measure.timed"),
+        (measure, "time_call", "bench.measure.time_call"),
         (measure, "MOST_REPEATS", "bench.measure.MOST_REPEATS"),
-        (guard.Handed, "take", "the code of bench.guard.Handed.take"),
+        (guard.ReturnedParams, "take", "the code of bench.guard.ReturnedParams.take"),
         (json, "dumps", "json.dumps"),
         (gc, "collect", "gc.collect"),
         (np, "array_equal", "numpy.array_equal"),
     ],
 )
 def test_what_is_replaced_is_named(monkeypatch, owner, name, says):
-    before = Untouched()
+    before = HarnessSnapshot()
     with monkeypatch.context() as patched:
         patched.setattr(owner, name, lambda *_: 0)
-        with pytest.raises(FaultError) as fault:
+        with pytest.raises(ContractError) as fault:
             before.check()
     assert str(fault.value) == f"it replaced {says}; an implementation leaves the suite alone"
     before.check()
 
 
 def test_what_is_taken_away_is_named(monkeypatch):
-    before = Untouched()
-    monkeypatch.delattr(measure, "timed")
-    with pytest.raises(FaultError, match=r"it replaced bench\.measure\.timed;"):
+    before = HarnessSnapshot()
+    monkeypatch.delattr(measure, "time_call")
+    with pytest.raises(ContractError, match=r"it replaced bench\.measure\.time_call;"):
         before.check()
 
 
 def test_other_code_and_other_contents_in_the_same_object_are_seen(monkeypatch):
-    before = Untouched()
+    before = HarnessSnapshot()
     with monkeypatch.context() as patched:
-        patched.setattr(guard.labels, "__code__", (lambda found, images: found).__code__)
-        with pytest.raises(FaultError, match=r"the code of bench\.guard\.labels"):
+        patched.setattr(guard.copy_labels, "__code__", (lambda found, images: found).__code__)
+        with pytest.raises(ContractError, match=r"the code of bench\.guard\.copy_labels"):
             before.check()
     with monkeypatch.context() as patched:
         patched.setitem(measure.TIMED_SECONDS, "cpu", 0.0)
-        with pytest.raises(FaultError, match=r"the contents of bench\.measure\.TIMED_SECONDS"):
+        with pytest.raises(ContractError, match=r"the contents of bench\.measure\.TIMED_SECONDS"):
             before.check()
     before.check()
 
 
 def test_the_collector_stays_on():
-    before = Untouched()
+    before = HarnessSnapshot()
     gc.disable()
     try:
-        with pytest.raises(FaultError, match="switched the garbage collector off; leave it on"):
+        with pytest.raises(ContractError, match="switched the garbage collector off; leave it on"):
             before.check()
     finally:
         gc.enable()
@@ -144,43 +146,43 @@ def test_a_view_of_a_view_of_a_copy_is_taken(handed):
 @pytest.mark.parametrize(
     ("owner", "name", "says"),
     [
-        (measure, "timed", "bench.measure.timed"),
+        (measure, "time_call", "bench.measure.time_call"),
         (measure, "MOST_REPEATS", "bench.measure.MOST_REPEATS"),
         (sys.modules["time"], "thread_time_ns", "time.thread_time_ns"),
     ],
 )
 def test_a_clock_that_is_replaced_is_seen_by_either_check(monkeypatch, owner, name, says):
-    before = Untouched()
+    before = HarnessSnapshot()
     with monkeypatch.context() as patched:
         patched.setattr(owner, name, lambda *_: 0)
         for check in (before.check_clock, before.check):
-            with pytest.raises(FaultError, match=f"it replaced {re.escape(says)};"):
+            with pytest.raises(ContractError, match=f"it replaced {re.escape(says)};"):
                 check()
     before.check_clock()
 
 
 def test_the_worker_is_looked_after_though_its_name_is_main(monkeypatch):
     main = ModuleType("__main__")
-    main.MODES, main.leave = {"trial": 1}, guard.labels
+    main.MODES, main.leave = {"trial": 1}, guard.copy_labels
     monkeypatch.setitem(sys.modules, "__main__", main)
-    before = Untouched()
+    before = HarnessSnapshot()
     main.MODES["trial"] = 2
-    with pytest.raises(FaultError, match=r"it replaced the contents of __main__\.MODES"):
+    with pytest.raises(ContractError, match=r"it replaced the contents of __main__\.MODES"):
         before.check()
-    main.MODES["trial"], main.leave = 1, guard.same
-    with pytest.raises(FaultError, match=r"it replaced __main__\.leave"):
+    main.MODES["trial"], main.leave = 1, guard.require_unchanged
+    with pytest.raises(ContractError, match=r"it replaced __main__\.leave"):
         before.check()
 
 
 def test_other_defaults_and_more_contents_in_the_same_object_are_seen(monkeypatch):
-    before = Untouched()
+    before = HarnessSnapshot()
     with monkeypatch.context() as patched:
-        patched.setattr(guard.labels, "__defaults__", (np.zeros(3),))
-        with pytest.raises(FaultError, match=r"the code of bench\.guard\.labels"):
+        patched.setattr(guard.copy_labels, "__defaults__", (np.zeros(3),))
+        with pytest.raises(ContractError, match=r"the code of bench\.guard\.copy_labels"):
             before.check()
     with monkeypatch.context() as patched:
         patched.setitem(measure.TIMED_SECONDS, "tpu", 0.0)
-        with pytest.raises(FaultError, match=r"the contents of bench\.measure\.TIMED_SECONDS"):
+        with pytest.raises(ContractError, match=r"the contents of bench\.measure\.TIMED_SECONDS"):
             before.check()
     before.check()
 

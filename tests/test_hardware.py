@@ -6,7 +6,7 @@ from fixtures_records import MACHINE, case, run, trials, write
 
 from bench.error import UserError
 from bench.report import several
-from bench.report.hardware import Hardware, alike, chosen, hardware, sized
+from bench.report.sections.hardware import Hardware, alike, chosen, hardware, sized
 
 GPU = "NVIDIA H100 80GB HBM3"
 SERVER = {**MACHINE, "id": "server", "name": f"16-core Server, 64 GiB, {GPU}", "gpus": [GPU]}

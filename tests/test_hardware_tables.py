@@ -3,13 +3,13 @@
 import pytest
 from fixtures_devices import on, swept_on, unavailable
 from fixtures_records import MACHINE, case, environment, ok, trials
-from test_ceiling import probe
 from test_hardware import BOX, GPU, SERVER, read
+from test_roofline import probe
 
 from bench import store
 from bench.report import several
-from bench.report.hardware import alike, hardware
-from bench.report.hardware_tables import NO_SWEEP, compared, crossings, remarks, suites
+from bench.report.sections.hardware import alike, hardware
+from bench.report.sections.hardware_tables import NO_SWEEP, compared, crossings, remarks, suites
 
 SMALL, CPU, CARD = "2-core Box, 8 GiB, 2 threads", "2 threads", "gpu"
 
@@ -69,10 +69,10 @@ def test_shares_and_joules_are_there_where_one_knows_them(both, tmp_path):
     box, cpu, gpu = each.hardware
     assert remarks([each], None) == [
         f"no share of the ceiling, which was not probed: {box}; {cpu}; {gpu}",
-        f"no joules, {box}; {cpu}: no reason was given",
     ]
-    known = [*on("cpu", energy_joules=5.0), *on("cpu", "b", energy_absent="too old")]
-    found = read(tmp_path, x=({**BOX, "id": "x"}, *known), y=(BOX, *on("cpu")))
+    known = [*on("gpu"), *on("gpu", "b", energy_joules=None, energy_absent="too old")]
+    silent = on("gpu", energy_joules=None)
+    found = read(tmp_path, x=({**BOX, "id": "x"}, *known), y=(BOX, *silent))
     (each,) = alike(found)
     assert f"no joules of b, {each.hardware[0]}: too old" in remarks([each], None)
     assert f"no joules, {each.hardware[1]}: no reason was given" in remarks([each], None)

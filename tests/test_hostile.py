@@ -10,12 +10,12 @@ import pytest
 from fixtures_records import bare, case, environment, ok, run, trials
 from rich.console import Console
 
-from bench import history, merge
+from bench import merge
 from bench.error import UserError
-from bench.formats.writers import WRITERS
-from bench.gate import stored
-from bench.report import files, index, loaded, several, terminal
-from bench.report import history as pages
+from bench.regression.stored import load as stored
+from bench.report import index, load, several, terminal
+from bench.report import write as files
+from bench.report.export.writers import WRITERS
 
 SWEPT = [case(name, batch_size=size) for name in ("a", "b") for size in (8, 64)]
 GPU, OTHER = case("a", device="gpu"), case("a", workload="textbook")
@@ -77,29 +77,24 @@ def written(folder, chance):
 
 
 def shown(folder):
-    found = loaded.load(folder)
+    found = load.load(folder)
     return list(terminal.tables_of(Console(width=200), found.rows, found.figures))
-
-
-def past(folder):
-    tracks = history.tracks([pages.read(folder)])
-    return pages.write(folder / "history", tracks, pages.remarks([pages.read(folder)], tracks))
 
 
 def merged(folder):
     once = folder.parent / "once"
-    merge.merge([folder], once, strip=True)
+    merge.merge([folder, folder], once)
     try:  # what is written is read again, and is of the same records
-        (found,) = merge.merge([once, folder], folder.parent / "again", strip=True)
+        (found,) = merge.merge([once, folder], folder.parent / "again")
     except UserError as error:
         raise AssertionError(folder) from error
     return found.repeated == len(found.records)
 
 
 READERS = [
-    files.write, shown, past, stored.side, lambda folder: several.read([folder]),
+    files.write, shown, stored.side, lambda folder: several.read([folder]),
     lambda folder: index.entries(folder.parent), merged,
-    *(lambda folder, write=write: write(loaded.whole(folder)) for write in WRITERS.values()),
+    *(lambda folder, write=write: write(load.whole(folder)) for write in WRITERS.values()),
 ]  # fmt: skip
 
 
@@ -119,4 +114,4 @@ def test_what_was_not_changed_is_read_by_all(tmp_path, monkeypatch):
     monkeypatch.setitem(globals(), "change", lambda *_: None)
     folder = written(tmp_path / "run", random.Random(0))
     assert all(read(folder) for read in READERS)
-    assert list(loaded.whole(folder).faults) == []
+    assert list(load.whole(folder).faults) == []

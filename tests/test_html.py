@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bench.report import html
-from bench.report.prose import escape
+from bench.report.render import html
+from bench.report.render.text import escape
 
 # Unescaped, as no sentence of ours is: what is left when an escape was forgotten.
 RAW = "a <script>x</script> [e](javascript:x) ![f](g) <b>&amp; <http://h.example>"

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from bench import interpreters
-from bench.child import Place
+from bench.child import Installation
 from bench.error import UserError
 from bench.plan import begin
 from implementations import IMPLEMENTATIONS
@@ -16,20 +16,20 @@ BY_NAME = {one.name: begin(one) for one in IMPLEMENTATIONS}
 def test_a_python_is_found_on_path_by_a_name_that_says_so(program, monkeypatch, tmp_path):
     program("python-of-mine", "exit")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert interpreters.executable("python-of-mine") == str(tmp_path / "python-of-mine")
+    assert interpreters.find_executable("python-of-mine") == str(tmp_path / "python-of-mine")
 
 
 def test_no_other_program_on_path_is_run_to_see_what_it_is(program, monkeypatch, tmp_path):
     program("reboot", f"echo run > {tmp_path}/run")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert interpreters.executable("reboot") is None
+    assert interpreters.find_executable("reboot") is None
 
 
 def test_a_virtual_environment_is_not_left_through_its_link(tmp_path, monkeypatch):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
     monkeypatch.chdir(tmp_path)
-    assert interpreters.executable("bin/python") == str(tmp_path / "bin" / "python")
+    assert interpreters.find_executable("bin/python") == str(tmp_path / "bin" / "python")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_virtual_environment_is_not_left_through_its_link(tmp_path, monkeypatc
 def test_an_executable_that_cannot_be_a_child_is_refused(program, script, reason, monkeypatch):
     monkeypatch.setattr(interpreters, "_ANSWER_SECONDS", 2)
     with pytest.raises(UserError, match=reason):
-        interpreters.ask("a name", str(program("python", script)))
+        interpreters.check_python("a name", str(program("python", script)))
 
 
 def test_what_cannot_be_run_is_refused(tmp_path):
@@ -55,16 +55,16 @@ def test_what_cannot_be_run_is_refused(tmp_path):
     path.write_bytes(b"\x7fELF nothing")
     path.chmod(0o755)
     with pytest.raises(UserError, match="does not answer"):
-        interpreters.ask("a name", str(path))
+        interpreters.check_python("a name", str(path))
 
 
 # ----- --python FRAMEWORK=EXECUTABLE
 
 
 def test_each_framework_may_have_its_own_python():
-    found = interpreters.read([f"torch={sys.executable}", f"jax={sys.executable}"])
+    found = interpreters.parse_options([f"torch={sys.executable}", f"jax={sys.executable}"])
     assert found == {"torch": sys.executable, "jax": sys.executable}
-    assert interpreters.read([]) == {}
+    assert interpreters.parse_options([]) == {}
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,15 @@ def test_each_framework_may_have_its_own_python():
 )
 def test_what_is_no_framework_with_a_python_is_refused_in_one_line(texts, reason):
     with pytest.raises(UserError, match=reason) as refused:
-        interpreters.read(texts)
+        interpreters.parse_options(texts)
     assert len(str(refused.value).splitlines()) == 1
 
 
 def test_an_implementation_runs_on_the_python_of_its_framework_and_the_others_on_our_own():
     pythons = {"torch": "a", "scikit-learn": "b"}
-    found = {name: interpreters.given(one, pythons).interpreter for name, one in BY_NAME.items()}
+    found = {
+        name: interpreters.assign_python(one, pythons).interpreter for name, one in BY_NAME.items()
+    }
     assert found == {
         **dict.fromkeys(BY_NAME),
         **dict.fromkeys(("pytorch", "pytorch-dataloader", "pytorch-compiled", "keras-torch"), "a"),
@@ -95,27 +97,31 @@ def test_an_implementation_runs_on_the_python_of_its_framework_and_the_others_on
 
 
 def test_keras_may_have_a_python_whatever_its_backend_is():
-    found = [one for one in BY_NAME.values() if interpreters.given(one, {"keras": "a"}).interpreter]
+    found = [
+        one
+        for one in BY_NAME.values()
+        if interpreters.assign_python(one, {"keras": "a"}).interpreter
+    ]
     assert {one.framework for one in found} == {"keras"}
     assert len(found) == 4
 
 
 def test_keras_and_its_backend_may_not_have_different_pythons():
     case = BY_NAME["keras-torch"]
-    assert interpreters.given(case, {"keras": "a", "torch": "a"}).interpreter == "a"
+    assert interpreters.assign_python(case, {"keras": "a", "torch": "a"}).interpreter == "a"
     with pytest.raises(UserError, match="keras-torch is of keras and torch"):
-        interpreters.given(case, {"keras": "a", "torch": "b"})
+        interpreters.assign_python(case, {"keras": "a", "torch": "b"})
 
 
 def test_a_case_without_a_python_of_its_own_runs_on_the_suites(make_case):
-    assert interpreters.place(make_case()) == Place()
+    assert interpreters.find_installation(make_case()) == Installation()
 
 
 def test_a_case_runs_where_its_python_is_now(make_case, tmp_path, monkeypatch):
     (tmp_path / "python").symlink_to(sys.executable)
     monkeypatch.chdir(tmp_path)
     case = make_case(interpreter="./python")
-    assert interpreters.place(case) == Place(str(tmp_path / "python"))
+    assert interpreters.find_installation(case) == Installation(str(tmp_path / "python"))
     (tmp_path / "python").unlink()
     with pytest.raises(UserError, match=r"\./python is no executable"):
-        interpreters.place(case)
+        interpreters.find_installation(case)

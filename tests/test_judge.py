@@ -9,10 +9,10 @@ import pytest
 
 from bench import examine, guard, judge, prepared, reference
 from bench.contract import Params, Problem
-from bench.examine import Asked
+from bench.examine import ConformanceRequest
 from bench.judge import Judge
 from bench.result import Parity
-from bench.workload import EXAMINATION, TRIAL, WORKLOADS, initial_params, order
+from bench.workload import EXAMINATION, TRIAL, WORKLOADS, draw_initial_params, draw_order
 from implementations import FIGURES, ovr_sklearn, softmax_numpy
 
 EPOCHS = 3
@@ -38,8 +38,8 @@ def judged(digits, images, make_case, tmp_path):
         stack = []
         for epoch in range(1 + epochs):
             if epoch in (0, 1):
-                program.reset(initial_params(chosen, 64, 10, 42))
-            stack.append(np.vstack(program.train_epoch(reorder(order(42, epoch, 1440)))))
+                program.reset(draw_initial_params(chosen, 64, 10, 42))
+            stack.append(np.vstack(program.train_epoch(reorder(draw_order(42, epoch, 1440)))))
         np.save(tmp_path / "params.npy", finish(np.stack(stack)))
         np.save(tmp_path / "labels.npy", relabel(program.predict(images["test"][0])))
         case = make_case(
@@ -64,8 +64,8 @@ def test_honest_params_pass(judged, workload, batch_size):
 def test_accuracy_and_loss_are_of_every_timed_epoch(judged, images):
     found = judged()
     problem = Problem(*images["train"], 10, 32, WORKLOADS["sgd"].optimizer)
-    orders = [order(42, epoch, 1440) for epoch in range(1, EPOCHS + 1)]
-    truth = reference.train(problem, initial_params(WORKLOADS["sgd"], 64, 10, 42), orders)
+    orders = [draw_order(42, epoch, 1440) for epoch in range(1, EPOCHS + 1)]
+    truth = reference.train(problem, draw_initial_params(WORKLOADS["sgd"], 64, 10, 42), orders)
     logits = [reference.forward(solution, images["validation"][0]) for solution in truth]
     labels = images["validation"][1]
     accuracies = [float((each.argmax(axis=1) == labels).mean()) for each in logits]
@@ -83,8 +83,8 @@ def test_one_vs_rest_has_its_own_oracle_and_its_own_loss(judged, images):
     found = judged(ovr_sklearn.Trainer, objective="one-vs-rest")
     assert found.fault is None
     problem = Problem(*images["train"], 10, 32, WORKLOADS["sgd"].optimizer)
-    orders = [order(42, epoch, 1440) for epoch in range(1, EPOCHS + 1)]
-    initial = initial_params(WORKLOADS["sgd"], 64, 10, 42)
+    orders = [draw_order(42, epoch, 1440) for epoch in range(1, EPOCHS + 1)]
+    initial = draw_initial_params(WORKLOADS["sgd"], 64, 10, 42)
     truth = reference.train(problem, initial, orders, "one-vs-rest")
     logits = [reference.forward(solution, images["validation"][0]) for solution in truth]
     losses = [reference.logistic_loss(each, images["validation"][1]) for each in logits]
@@ -416,7 +416,7 @@ def test_every_prediction_of_an_examination_is_judged(
 ):
     chair, case = Judge(digits.folder, 10, 42), make_case()
     starts = {stretch: chair.start(case, stretch) for stretch in EXAMINATION}
-    asked = Asked(starts, 42, images["test"][0], False, guard.Untouched())
+    asked = ConformanceRequest(starts, 42, images["test"][0], False, guard.HarnessSnapshot())
     _, params, labels = examine.examine(softmax_numpy.Trainer, chair.problem(case), "cpu", asked)
     if first is not None:
         labels[first] = (labels[first] + 1) % 10

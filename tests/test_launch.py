@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import launch, machine, streams
-from bench.child import PASSED_ON, Child, Place, settings
+from bench.child import PASSED_ON, ChildSpec, Installation, build_variables
 from bench.error import UserError
 
 TELLS = """
@@ -26,7 +26,7 @@ def told(launched, tmp_path):
     """What an expression is in a child, seen by the child itself."""
 
     def tell(expression, **child):
-        launched(TELLS.format(expression), Child(timeout=60, **child), mode="probe")
+        launched(TELLS.format(expression), ChildSpec(timeout=60, **child), mode="probe")
         return json.loads((tmp_path / "child" / "told").read_text())
 
     return tell
@@ -50,7 +50,7 @@ def test_nothing_of_the_parents_environment_gets_through_but_what_is_named(told,
     found = told("dict(os.environ)", threads=1, variables={"OWN": "yes"})
     assert found["LANG"] == "C.UTF-8"
     assert found["OWN"] == "yes"
-    known = {*PASSED_ON, *settings(Child(), Path("/"))}
+    known = {*PASSED_ON, *build_variables(ChildSpec(), Path("/"))}
     # Coverage and the C library add some of their own.
     extra = {name for name in found.keys() - known if "COV" not in name}
     assert extra <= {"OWN", "LC_CTYPE"}
@@ -112,7 +112,7 @@ def test_the_parent_sleeps_while_a_child_measures(launched):
 @pytest.fixture
 def sabotaged(launched, saboteur):
     def run(name, on="cpu", **changes):
-        child = Child(timeout=60, threads=1, device=on)
+        child = ChildSpec(timeout=60, threads=1, device=on)
         return launched(file=saboteur(name), child=child, device=on, **changes)
 
     return run
@@ -154,18 +154,18 @@ def test_a_saboteur_has_its_status_and_one_line_that_names_the_fault(
 
 
 def test_why_there_is_no_gpu_follows_what_the_implementation_says(sabotaged, monkeypatch):
-    monkeypatch.setattr(launch.gpu, "why_none", lambda: "no driver")
+    monkeypatch.setattr(launch.gpu, "explain_absence", lambda: "no driver")
     outcome = sabotaged("says_unavailable", on="gpu")
     assert outcome.reason == "no abacus in this machine; no driver"
 
 
 def test_on_the_cpu_no_gpu_is_missed(sabotaged, monkeypatch):
-    monkeypatch.setattr(launch.gpu, "why_none", lambda: "no driver")
+    monkeypatch.setattr(launch.gpu, "explain_absence", lambda: "no driver")
     assert sabotaged("says_unavailable").reason == "no abacus in this machine"
 
 
 def test_a_python_that_has_gone_is_a_failure_with_its_reason(launched, tmp_path):
-    outcome = launched(child=Child(Place(str(tmp_path / "python"))))
+    outcome = launched(child=ChildSpec(Installation(str(tmp_path / "python"))))
     assert (outcome.status, outcome.reason) == (
         "failed",
         "its Python is not there any more; build it again",
@@ -203,7 +203,7 @@ if child:
 while True:
     signal.pause()
 """
-    outcome = launched(code, Child(timeout=1.5))
+    outcome = launched(code, ChildSpec(timeout=1.5))
     assert (outcome.status, outcome.document) == ("timeout", {})
     assert outcome.reason == "still running after 1.5 s; raise --timeout"
     assert 1.5 <= outcome.wall_seconds < 20
@@ -303,7 +303,7 @@ def test_without_a_pidfd_the_end_is_seen_all_the_same(launched, monkeypatch):
 
 def test_without_a_pidfd_the_time_limit_holds_all_the_same(launched, monkeypatch):
     monkeypatch.delattr(os, "pidfd_open")
-    outcome = launched("import signal\nsignal.pause()", Child(timeout=1))
+    outcome = launched("import signal\nsignal.pause()", ChildSpec(timeout=1))
     assert outcome.status == "timeout"
 
 

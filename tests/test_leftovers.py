@@ -96,7 +96,7 @@ def test_whoever_was_only_there_once_is_left_alone(started, tmp_path):
 
 @pytest.mark.parametrize("name", ["PYTHONPATH", *child.CACHES])
 def test_each_folder_that_a_child_was_given_tells_its_processes(started, tmp_path, name):
-    given = child.settings(child.Child(), tmp_path)[name]
+    given = child.build_variables(child.ChildSpec(), tmp_path)[name]
     daemon = started(["sleep", "60"], start_new_session=True, env={name: given})
     while not Path(f"/proc/{daemon.pid}/environ").read_bytes():
         pass  # it is about to have them

@@ -6,17 +6,17 @@ import pytest
 from fixtures_records import bare, case, environment, ok, trials
 
 from bench import memory
-from bench.ceiling import Ceiling, ceilings
-from bench.report import limits
-from bench.summary import rows
+from bench.report.sections import resources
+from bench.roofline import Roofline, find_rooflines
+from bench.summary import summarize
 
 HERE = {"here": environment()}
 LARGE, SMALL = 4 * 48000 * 784, 4 * 9600 * 784
 
 
 def row(least=0.0150528, **changes):
-    (found,) = rows(trials(case(**changes), 0.5), HERE)
-    return replace(found, least_epoch=least)
+    (found,) = summarize(trials(case(**changes), 0.5), HERE)
+    return replace(found, roofline_seconds=least)
 
 
 def cells(table):
@@ -24,26 +24,26 @@ def cells(table):
 
 
 def test_a_ceiling_has_the_bandwidth_at_the_size_of_the_tables_and_who_reached_it():
-    found = Ceiling(1.2345e11, "jax", {LARGE: 2e10, SMALL: 9e10}, {LARGE: "torch", SMALL: "numpy"})
-    (table,) = limits.ceilings({("cpu", 2): found}, [row(), row(samples=9600)], 784)
+    found = Roofline(1.2345e11, "jax", {LARGE: 2e10, SMALL: 9e10}, {LARGE: "torch", SMALL: "numpy"})
+    (table,) = resources.ceilings({("cpu", 2): found}, [row(), row(samples=9600)], 784)
     assert table.headings == (
         "device", "threads", "matrix product", "by", "bandwidth", "by", "a step", "least epoch",
     )  # fmt: skip
     assert table.lines == [
         ["cpu", "2", "123 GFLOP/s", "jax", "20.0 GB/s", "torch", "—", "15.1 ms"],
     ]  # fmt: skip
-    (table,) = limits.ceilings({("cpu", 2): found}, [row(samples=9600)], 784)
+    (table,) = resources.ceilings({("cpu", 2): found}, [row(samples=9600)], 784)
     assert table.lines[0][4:6] == ["90.0 GB/s", "numpy"]
 
 
 def test_every_device_and_number_of_threads_has_its_line_in_order():
     found = {
-        ("gpu", 2): Ceiling(1e13, "jax", {LARGE: 2e12}, {LARGE: "jax"}, step=4.2e-6),
-        ("cpu", 2): Ceiling(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"}),
-        ("cpu", 1): Ceiling(5e10, "numpy", {}, {}),
+        ("gpu", 2): Roofline(1e13, "jax", {LARGE: 2e12}, {LARGE: "jax"}, step=4.2e-6),
+        ("cpu", 2): Roofline(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"}),
+        ("cpu", 1): Roofline(5e10, "numpy", {}, {}),
     }
     every = [row(device="gpu", least=0.0063), row(), row(threads=1, least=0.03)]
-    (table,) = limits.ceilings(found, every, 784)
+    (table,) = resources.ceilings(found, every, 784)
     assert [line[:2] for line in table.lines] == [["cpu", "1"], ["cpu", "2"], ["gpu", "2"]]
     assert [line[-1] for line in table.lines] == ["30.0 ms", "15.1 ms", "6.30 ms"]
     assert [line[-2] for line in table.lines] == ["—", "—", "4.20 µs"]
@@ -57,7 +57,7 @@ def test_made_up_probes_of_a_gpu_fill_its_line():
                  chain_steps=1000, chain_seconds=[0.006, 0.005])  # fmt: skip
     here = {"here": environment(data={"features": 784, "classes": 10})}
     records = [probe, *trials(case(device="gpu"), 0.5), *trials(case(), 0.5)]
-    (table,) = limits.ceilings(ceilings(records), rows(records, here), 784)
+    (table,) = resources.ceilings(find_rooflines(records), summarize(records, here), 784)
     # Of 1,500 steps of 5 µs each.
     assert table.lines == [
         ["gpu", "2", "10,000 GFLOP/s", "jax", "2,000 GB/s", "jax", "5.00 µs", "7.50 ms"],
@@ -66,19 +66,19 @@ def test_made_up_probes_of_a_gpu_fill_its_line():
 
 @pytest.mark.parametrize(("every", "features"), [([], 784), ([row(threads=1)], 784)])
 def test_without_a_row_there_is_a_rate_and_nothing_of_an_epoch(every, features):
-    found = {("cpu", 2): Ceiling(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"})}
-    (table,) = limits.ceilings(found, every, features)
+    found = {("cpu", 2): Roofline(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"})}
+    (table,) = resources.ceilings(found, every, features)
     assert table.lines == [["cpu", "2", "100 GFLOP/s", "torch", "—", "—", "—", "—"]]
 
 
 def test_without_the_shape_of_the_data_the_bandwidth_is_not_known():
-    found = {("cpu", 2): Ceiling(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"})}
-    (table,) = limits.ceilings(found, [row()], None)
+    found = {("cpu", 2): Roofline(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"})}
+    (table,) = resources.ceilings(found, [row()], None)
     assert table.lines[0][4:6] == ["—", "—"]
 
 
 def test_what_was_not_probed_has_no_table():
-    assert limits.ceilings({}, [row()], 784) == []
+    assert resources.ceilings({}, [row()], 784) == []
 
 
 def probe(number=1, threads=2, **changes):
@@ -87,7 +87,7 @@ def probe(number=1, threads=2, **changes):
 
 
 def test_every_probe_that_told_nothing_says_why_and_says_it_once():
-    said = limits.absent([
+    said = resources.absent([
         probe(1, status="unavailable", reason="no jax"),
         probe(2, status="unavailable", reason="no jax"),
         probe(threads=1, status="failed"), probe(status="interrupted"), probe(status="ok"),
@@ -110,28 +110,17 @@ def test_memory_is_that_of_the_cases_that_were_asked_for_the_least_peak_first():
         of("small", batch_size=8, start=20, epochs=9), of("other", start=1, epochs=1),
     ]  # fmt: skip
     asked = [records[0].case, records[1].case]
-    (table,) = limits.memory(memory.memories(records), asked)
+    (table,) = resources.memory(memory.summarize_memory(records), asked)
     assert table.title == (
         "Peak memory by phase: cpu, batch size 384, 2 threads, 48,000 samples"
     )  # fmt: skip
     assert cells(table) == [
-        {"implementation": "small", "start": "20.0 MiB", "data": "100 MiB", "epochs": "400 MiB",
-         "a sample more": "—"},
-        {"implementation": "large", "start": "20.0 MiB", "data": "—", "epochs": "900 MiB",
-         "a sample more": "—"},
+        {"implementation": "small", "start": "20.0 MiB", "data": "100 MiB", "epochs": "400 MiB"},
+        {"implementation": "large", "start": "20.0 MiB", "data": "—", "epochs": "900 MiB"},
     ]  # fmt: skip
-    assert table.numeric == {1, 2, 3, 4}
-
-
-def test_growth_of_memory_is_told_from_all_sizes_and_stands_beside_one():
-    # 400 MiB and 3 KiB a sample: 1,024 more take 3 MiB.
-    records = [of("a", samples=1024 * n, epochs=400 + 3 * n) for n in (1, 2, 4, 8)]
-    (table,) = limits.memory(memory.memories(records), [records[0].case])
-    assert table.lines == [["a", "403 MiB", "3.00 KiB [3.00, 3.00]"]]
-    (table,) = limits.memory(memory.memories(records[:2]), [records[0].case])
-    assert table.lines == [["a", "403 MiB", "3.00 KiB"]]
+    assert table.numeric == {1, 2, 3}
 
 
 def test_without_memory_there_is_no_table():
-    assert limits.memory([], []) == []
-    assert limits.memory(memory.memories([of("a", epochs=1)]), []) == []
+    assert resources.memory([], []) == []
+    assert resources.memory(memory.summarize_memory([of("a", epochs=1)]), []) == []

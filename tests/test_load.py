@@ -18,8 +18,9 @@ from fixtures_records import case, ok
 from fixtures_records import run as a_run
 
 from bench import estimate, machine, measure, run, store
-from bench.history import tracks
-from bench.report import frame, history, page, several, tables
+from bench.report import several
+from bench.report.render import csv, page
+from bench.report.sections import comparison
 from bench.result import Record, Trial
 
 SOAK = pytest.mark.soak
@@ -58,13 +59,12 @@ def nights(tmp_path_factory):
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("verb", ["history", "report"])
 @pytest.mark.parametrize("count", [20, pytest.param(1000, marks=SOAK)])
-def test_many_runs_are_shown_in_memory_that_hardly_grows_with_each(nights, tmp_path, verb, count):
-    found = peak(tmp_path, verb, *nights(count), "--output", "out")
-    print(f"{verb} of {count} runs: {found:.0f} MiB")  # noqa: T201 - a figure to be noted
+def test_many_runs_are_shown_in_memory_that_hardly_grows_with_each(nights, tmp_path, count):
+    found = peak(tmp_path, "report", *nights(count), "--output", "out")
+    print(f"report of {count} runs: {found:.0f} MiB")  # noqa: T201 - a figure to be noted
     assert found < 300 + 0.4 * count
-    page = (tmp_path / "out" / ("history.md" if verb == "history" else "report.md")).read_text()
+    page = (tmp_path / "out" / "report.md").read_text()
     assert all(page.count(each.name.replace("_", "\\_")) for each in nights(count))
 
 
@@ -80,12 +80,11 @@ def test_two_large_runs_are_compared_in_memory_that_is_bounded(tmp_path, rounds)
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=SOAK)])
-@pytest.mark.parametrize("strip", [(), ("--strip-host",)], ids=["", "anonymous"])
-def test_two_large_runs_are_merged_in_memory_that_is_bounded(tmp_path, rounds, strip):
+def test_two_large_runs_are_merged_in_memory_that_is_bounded(tmp_path, rounds):
     """The same one twice: half of all that is read is there again."""
     (trials,) = {fixtures_large.write(tmp_path / name, rounds) for name in ("one", "other")}
     begun = perf_counter()
-    found = peak(tmp_path, "merge", "one", "other", *strip, "--output", "out")
+    found = peak(tmp_path, "merge", "one", "other", "--output", "out")
     took = perf_counter() - begun
     print(f"merge of twice {trials} trials: {found:.0f} MiB, {took:.0f} s")  # noqa: T201 - likewise
     assert found < 120 + 0.001 * trials
@@ -97,34 +96,25 @@ def records():
     return sum(type(each) is Record for each in gc.get_objects())  # isinstance would ask the object
 
 
-@pytest.mark.parametrize("read", [lambda folders: [history.read(each) for each in folders],
-                                  several.read])  # fmt: skip
-def test_no_record_of_a_run_outlives_its_reading(nights, read):
+def test_no_record_of_a_run_outlives_its_reading(nights):
     before = records()
-    kept = read(nights(20))
+    kept = several.read(nights(20))
     assert len(kept) == 20
     assert records() == before
 
 
 def test_every_row_is_held_against_those_of_its_own_run_only(nights, monkeypatch):
-    seen = tables.Column("seen", lambda rows, row: float(len(rows)), 1)
-    monkeypatch.setattr(tables, "COLUMNS", (tables.COLUMNS[0], seen))
+    seen = comparison.Column("seen", lambda rows, row: float(len(rows)), 1)
+    monkeypatch.setattr(comparison, "COLUMNS", (comparison.COLUMNS[0], seen))
     rows = [row for each in several.read(nights(20)) for row in each.rows]
     assert len(rows) == 200
-    assert {line[1] for line in tables.cells(rows, rows, tables.columns())} == {"10.0"}
+    assert {line[1] for line in comparison.cells(rows, rows, comparison.columns())} == {"10.0"}
     held = []
-    monkeypatch.setattr(frame, "times_fastest", lambda rows, _: held.append(len(rows)))
-    frame.frame(rows)
+    monkeypatch.setattr(csv, "times_fastest", lambda rows, _: held.append(len(rows)))
+    csv.frame(rows)
     assert set(held) == {10}
     lines = page.compared(rows)["lines"]
     assert {each["text"] for line in lines for each in line["cells"] if each["numeric"]} == {"10.0"}
-
-
-def test_the_history_of_many_runs_has_all_of_them_in_their_order(nights):
-    (track,) = tracks(map(history.read, reversed(nights(20))))
-    assert [past.folder for past in track.pasts] == [each.name for each in nights(20)]
-    assert [past.number for past in track.pasts] == list(range(1, 21))
-    assert {len(course.entries) for course in track.courses} == {20}
 
 
 # ----- steps that take the same however many there were

@@ -6,7 +6,7 @@ from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, 
 
 from bench import store
 from bench.error import UserError
-from bench.report.loaded import Loaded, apart, load, machine, whole
+from bench.report.load import Loaded, apart, load, machine, whole
 
 replace = msgspec.structs.replace
 
@@ -29,7 +29,7 @@ def test_a_run_is_read_with_its_rows(tmp_path):
     assert len(found.records) == 3
     (row,) = found.rows
     assert (row.case, row.epoch.mean) == (case(), pytest.approx(0.5))
-    assert row.least_epoch == pytest.approx(0.150528)
+    assert row.roofline_seconds == pytest.approx(0.150528)
     assert found.figures == []
 
 

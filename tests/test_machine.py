@@ -163,45 +163,6 @@ def test_peak_memory_follows_what_is_used():
     assert machine.peak_rss_bytes() >= len(block)
 
 
-@pytest.fixture
-def counter(tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "_ENERGY", tmp_path)
-    (tmp_path / "max_energy_range_uj").write_text("1000000\n")
-    return lambda value: (tmp_path / "energy_uj").write_text(f"{value}\n")
-
-
-def test_energy_is_the_difference_of_the_counter_in_joules(counter):
-    counter(100_000)
-    before = machine.energy()
-    counter(350_000)
-    assert machine.energy_since(before) == (0.25, None)
-
-
-def test_the_energy_counter_may_wrap(counter):
-    counter(900_000)
-    before = machine.energy()
-    counter(50_000)
-    assert machine.energy_since(before) == (0.15, None)
-
-
-def test_without_a_counter_the_energy_is_absent_and_says_why(counter):
-    assert machine.energy() == "no RAPL energy counter"
-    assert machine.energy_since(machine.energy()) == (None, "no RAPL energy counter")
-    before = 5
-    assert machine.energy_since(before) == (None, "no RAPL energy counter")
-
-
-def test_a_counter_that_cannot_be_read_says_why(counter, monkeypatch):
-    counter("nonsense")
-    assert machine.energy() == "the RAPL energy counter cannot be read"
-
-    def refuse(_self):
-        raise PermissionError
-
-    monkeypatch.setattr(machine.Path, "read_text", refuse)
-    assert machine.energy() == "the RAPL energy counter is readable by root only"
-
-
 def test_cores_are_in_order_however_many_there_are(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {8, 1})  # a set has these as 8, 1
     monkeypatch.setattr(machine, "cgroup_quota", lambda _: None)
@@ -275,16 +236,6 @@ def test_what_a_program_printed_before_it_failed_is_not_taken():
 def test_peak_memory_is_the_high_water_mark(monkeypatch, status, peak):
     monkeypatch.setattr(machine.Path, "read_text", lambda _: status)
     assert machine.peak_rss_bytes() == peak
-
-
-def test_energy_that_nobody_used_is_none_at_all(counter):
-    counter(100_000)
-    assert machine.energy_since(machine.energy()) == (0, None)
-
-
-def test_a_counter_that_could_not_be_read_before_says_why_even_where_it_can_be_now(counter):
-    counter(100_000)
-    assert machine.energy_since("readable by root only") == (None, "readable by root only")
 
 
 def test_a_machine_says_whether_cores_can_be_chosen(monkeypatch):

@@ -1,14 +1,13 @@
 """One trial inside the child, with a fake trainer that keeps book and a fake clock."""
 
 import gc
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench import guard, measure, workload
 from bench.contract import SGD, Params, Problem
-from bench.guard import FaultError, Untouched
+from bench.guard import ContractError, HarnessSnapshot
 from bench.measure import Measurement, Request
 
 SAMPLES = 8
@@ -45,7 +44,7 @@ def problem():
 
 def make_request(epochs=2):
     initial = Params(np.full((3, 2), 7, np.float32), np.full(2, 7, np.float32))
-    return Request(initial, 42, epochs, np.zeros((5, 3), np.float32), Untouched())
+    return Request(initial, 42, epochs, np.zeros((5, 3), np.float32), HarnessSnapshot())
 
 
 def make_trainer(clock, seconds=1.0, **replaced):
@@ -98,7 +97,7 @@ def test_the_phases_come_in_their_order_each_with_its_own_time(clock, problem):
 def test_each_epoch_has_the_order_of_its_number_and_the_first_has_number_zero(clock, problem):
     trainer = make_trainer(clock)
     measure.measure(trainer, problem, "cpu", make_request(epochs=3))
-    expected = [workload.order(42, epoch, SAMPLES) for epoch in range(4)]
+    expected = [workload.draw_order(42, epoch, SAMPLES) for epoch in range(4)]
     assert np.array_equal(trainer.orders, expected)
     assert len({tuple(order) for order in trainer.orders}) == 4
 
@@ -152,10 +151,10 @@ def test_a_gpu_trains_a_second_untimed_before_its_timed_epochs(clock, problem, b
 
 
 def test_the_orders_of_the_warm_up_are_those_of_no_other_epoch(clock, problem, monkeypatch):
-    monkeypatch.setattr(workload, "order", None)  # what is asked for is what measure imported
+    monkeypatch.setattr(workload, "draw_order", None)  # what is asked for is what measure imported
     asked = []
     monkeypatch.setattr(
-        measure, "order", lambda _, number, samples: asked.append(number) or np.arange(samples)
+        measure, "draw_order", lambda _, number, samples: asked.append(number) or np.arange(samples)
     )
     trainer = make_trainer(clock, seconds=0.5)
     measure.measure(trainer, problem, "gpu", make_watched(trainer, epochs=200))
@@ -243,22 +242,16 @@ def test_what_lies_between_the_phases_is_timed_too(clock, problem, monkeypatch):
     assert found.epoch_seconds == [1, 1]
 
 
-def test_peak_memory_and_energy_are_of_the_epochs(clock, problem, monkeypatch):
-    calls = make_trainer(clock).calls
+def test_peak_memory_is_of_the_epochs_and_a_cpu_has_no_energy(clock, problem, monkeypatch):
     trainer = make_trainer(clock)
-    trainer.calls = calls
-    monkeypatch.setattr(measure.machine, "energy", lambda: calls.append(("before",)) or 5)
-    monkeypatch.setattr(
-        measure.machine, "energy_since", lambda before: calls.append(("after",)) or (before, None)
-    )
+    calls = trainer.calls
     monkeypatch.setattr(
         measure.machine, "peak_rss_bytes", lambda: calls.append(("memory",)) or 12345
     )
     found, _, _ = measure.measure(trainer, problem, "cpu", make_request(epochs=2))
-    assert (found.energy_joules, found.energy_absent, found.peak_rss_bytes) == (5, None, 12345)
+    assert (found.energy_joules, found.energy_absent, found.peak_rss_bytes) == (None, None, 12345)
     names = [call[0] for call in calls]
-    timed = names[names.index("before") :]
-    assert timed[:5] == ["before", "epoch", "epoch", "after", "memory"]
+    assert names[names.index("predict") - 3 :][:3] == ["epoch", "epoch", "memory"]
 
 
 def test_timed_reads_the_clock_round_one_call(clock):
@@ -267,7 +260,7 @@ def test_timed_reads_the_clock_round_one_call(clock):
         return first + second
 
     clock.spend(50)
-    assert measure.timed(call, 3, 4) == (7, 2)
+    assert measure.time_call(call, 3, 4) == (7, 2)
 
 
 def returning(params):
@@ -294,7 +287,7 @@ WEIGHT, BIAS = np.zeros((3, 2), np.float32), np.zeros(2, np.float32)
 )
 def test_params_of_another_kind_type_or_shape_are_a_fault(clock, problem, params, message):
     trainer = make_trainer(clock, train_epoch=returning(params))
-    with pytest.raises(FaultError, match=message):
+    with pytest.raises(ContractError, match=message):
         measure.measure(trainer, problem, "cpu", make_request())
 
 
@@ -310,7 +303,7 @@ def test_params_of_another_kind_type_or_shape_are_a_fault(clock, problem, params
 )
 def test_labels_of_another_type_or_shape_are_a_fault(clock, problem, labels, message):
     trainer = make_trainer(clock, predict=lambda self, images: labels)
-    with pytest.raises(FaultError, match=message):
+    with pytest.raises(ContractError, match=message):
         measure.measure(trainer, problem, "cpu", make_request())
 
 
@@ -324,7 +317,7 @@ def test_params_that_change_after_they_were_handed_back_are_a_fault(clock, probl
         return Params(**live)
 
     trainer = make_trainer(clock, train_epoch=train_epoch)
-    with pytest.raises(FaultError, match="handed back"):
+    with pytest.raises(ContractError, match="handed back"):
         measure.measure(trainer, problem, "cpu", make_request())
 
 
@@ -348,7 +341,7 @@ def test_changing_the_initial_params_is_a_fault(clock, problem, part):
 
     trainer = make_trainer(clock, reset=reset)
     request = make_request()
-    with pytest.raises(FaultError, match="changed the initial params it was given"):
+    with pytest.raises(ContractError, match="changed the initial params it was given"):
         measure.measure(trainer, problem, "cpu", request)
     assert (request.initial.weight == 7).all()
     assert (request.initial.bias == 7).all()
@@ -361,7 +354,7 @@ def test_changing_the_order_is_a_fault(clock, problem):
         return Params(WEIGHT.copy(), BIAS.copy())
 
     trainer = make_trainer(clock, train_epoch=train_epoch)
-    with pytest.raises(FaultError, match="changed the order it was given"):
+    with pytest.raises(ContractError, match="changed the order it was given"):
         measure.measure(trainer, problem, "cpu", make_request())
 
 
@@ -386,10 +379,10 @@ def test_who_computes_on_though_nothing_is_asked_is_found(
 
     monkeypatch.setattr(measure, "sleep", sleep)
     if fine:
-        measure.idle()
+        measure.require_idle()
     else:
-        with pytest.raises(FaultError, match=r"returned: 6% of a core between 0\.3 and 1\.3 s"):
-            measure.idle()
+        with pytest.raises(ContractError, match=r"returned: 6% of a core between 0\.3 and 1\.3 s"):
+            measure.require_idle()
     assert slept == [0.3, 1.0]
 
 
@@ -408,17 +401,14 @@ def test_all_that_the_harness_does_between_the_phases_is_timed(clock, problem, m
 
         monkeypatch.setattr(owner, name, call)
 
-    slow(measure, "order", 10**3)
-    slow(guard.Handed, "take", 10**4)
-    slow(guard.Handed, "stack", 10**5)
-    slow(guard.Untouched, "check_clock", 10**6)
-    slow(measure.machine, "energy", 10**7)
-    slow(measure.machine, "energy_since", 10**8)
-    slow(measure.machine, "peak_rss_bytes", 10**9)
-    monkeypatch.setattr(measure.machine, "_ENERGY", Path("/no/such/counter"))
+    slow(measure, "draw_order", 10**3)
+    slow(guard.ReturnedParams, "take", 10**4)
+    slow(guard.ReturnedParams, "stack", 10**5)
+    slow(guard.HarnessSnapshot, "check_clock", 10**6)
+    slow(measure.machine, "peak_rss_bytes", 10**7)
     found, _, _ = measure.measure(make_trainer(clock), problem, "cpu", make_request(epochs=2))
-    # Each digit says how often; energy_since reads the counter too, and the 100 are the reset.
-    assert found.between_seconds == 4_122_133_100
+    # Each digit says how often; the 100 are the reset.
+    assert found.between_seconds == 42_133_100
     assert found.epoch_seconds == [1, 1]
 
 
@@ -450,6 +440,6 @@ def test_a_clock_that_is_replaced_is_seen_after_the_epoch_in_which_it_was(
         return real(self, order)
 
     trainer.train_epoch = train_epoch
-    with pytest.raises(FaultError, match=r"it replaced bench\.measure\.MOST_REPEATS"):
+    with pytest.raises(ContractError, match=r"it replaced bench\.measure\.MOST_REPEATS"):
         measure.measure(trainer, problem, "cpu", make_request())
     assert len(trainer.orders) == 2

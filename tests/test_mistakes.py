@@ -5,7 +5,7 @@ import pytest
 
 from bench import mistakes, prepared, reference
 from bench.contract import Params, Problem
-from bench.workload import WORKLOADS, initial_params, order
+from bench.workload import WORKLOADS, draw_initial_params, draw_order
 from implementations.idiomatic import softmax_numpy
 
 
@@ -17,7 +17,7 @@ def problem(request, digits):
 
 def initial_of(problem):
     (workload,) = (each for each in WORKLOADS.values() if each.optimizer == problem.optimizer)
-    return initial_params(workload, 64, 10, 42)
+    return draw_initial_params(workload, 64, 10, 42)
 
 
 def single(solution):
@@ -26,7 +26,7 @@ def single(solution):
 
 @pytest.mark.parametrize("mistake", mistakes.MISTAKES, ids=lambda mistake: mistake.says)
 def test_every_mistake_is_told_from_the_others(problem, mistake):
-    initial, first = initial_of(problem), order(42, 0, problem.samples)
+    initial, first = initial_of(problem), draw_order(42, 0, problem.samples)
     wrong = single(mistakes._epoch(mistake, problem, initial, first))
     if mistake.epsilon_outside and problem.optimizer == WORKLOADS["sgd"].optimizer:
         assert mistakes.name(wrong, problem, initial, first, "softmax") is None  # SGD has none
@@ -35,7 +35,7 @@ def test_every_mistake_is_told_from_the_others(problem, mistake):
 
 
 def test_what_is_right_or_wrong_in_another_way_has_no_name(problem):
-    initial, first = initial_of(problem), order(42, 0, problem.samples)
+    initial, first = initial_of(problem), draw_order(42, 0, problem.samples)
     (right,) = reference.train(problem, initial, [first])
     assert mistakes.name(single(right), problem, initial, first, "softmax") is None
     other = Params(right.weight.astype(np.float32) * np.float32(1.01), single(right).bias)
@@ -44,7 +44,7 @@ def test_what_is_right_or_wrong_in_another_way_has_no_name(problem):
 
 
 def test_without_a_mistake_the_epoch_is_the_oracles(problem):
-    initial, first = initial_of(problem), order(42, 0, problem.samples)
+    initial, first = initial_of(problem), draw_order(42, 0, problem.samples)
     (right,) = reference.train(problem, initial, [first])
     found = mistakes._epoch(mistakes.Mistake("none"), problem, initial, first)
     for a, b in zip(found, right, strict=True):
@@ -68,7 +68,7 @@ def as_they_are(found):
     ],
 )
 def test_a_program_that_makes_the_mistake_is_told_so(problem, says, batches, slope):
-    initial, first = initial_of(problem), order(42, 0, problem.samples)
+    initial, first = initial_of(problem), draw_order(42, 0, problem.samples)
     program = softmax_numpy.Trainer(problem, "cpu")
     program.reset(initial)
     for batch in batches(first.reshape(45, 32)):

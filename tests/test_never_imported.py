@@ -34,11 +34,9 @@ VERBS = [
     ("list",),
     ("report", "run"),
     ("report", "run", "other", "--output", "both"),
-    ("merge", "run", "other", "--strip-host", "--output", "merged"),
+    ("merge", "run", "other", "--output", "merged"),
     ("compare", "run", "other"),
-    ("history", "run", "other", "--output", "history"),
-    ("agree", "run", "other"),
-    *(("export", "run", "--format", each) for each in ("pytest-benchmark", "pyperf", "bencher")),
+    *(("export", "run", "--format", each) for each in ("pytest-benchmark", "pyperf")),
 ]
 
 

@@ -9,7 +9,9 @@ import pytest
 from fixtures_page import HOSTILE, line
 from fixtures_records import bare, case, run, trials, write
 
-from bench.report import drawn, files, page
+from bench.report import write as files
+from bench.report.charts import chart
+from bench.report.render import page
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
@@ -79,7 +81,7 @@ def test_the_page_goes_from_the_finding_to_the_machine(small):
         "Accuracy against time",
         "What it costs to start, and when it pays",
         "How far from what the machine can do?",
-        "How the cost grows",
+        "Batch size, samples and threads",
         "Do they compute the same?",
         "Memory",
         "The data",
@@ -226,7 +228,7 @@ def test_a_specification_holds_every_text_and_cannot_end_its_element(hostile):
     for one in hostile.all("script", type="application/json"):
         assert not re.search("[<>&\u2028\u2029]", one["text"])
     texts = [one["text"] for one in hostile.all("script", type="application/json")]
-    sets = [each for text in texts for each in drawn.data(json.loads(text))]
+    sets = [each for text in texts for each in chart.data(json.loads(text))]
     points = [point for each in sets for point in each]
     assert line(HOSTILE) in {line(point["name"]) for point in points if "name" in point}
 

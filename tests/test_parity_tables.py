@@ -4,7 +4,7 @@ import pytest
 from fixtures_records import case, environment, ok, trials
 
 from bench import summary
-from bench.report import parity
+from bench.report.sections import parity
 from bench.result import Parity
 
 HERE = {"here": environment()}
@@ -16,7 +16,7 @@ def erring(error, of, *epochs, tolerance=1e-5, **changes):
 
 
 def lines(*records, workload="sgd"):
-    tables = parity.tables(summary.rows(records, HERE), workload, 1e-5)
+    tables = parity.tables(summary.summarize(records, HERE), workload, 1e-5)
     return [line for table in tables for line in table.lines]
 
 

@@ -5,22 +5,22 @@ import sys
 import pytest
 
 from bench import machine, probe
-from bench.child import Place
+from bench.child import Installation
 from bench.error import UserError
 
 
 def test_another_interpreter_is_asked_what_it_has():
-    assert probe.software(Place()) == machine.software()
+    assert probe.read_software(Installation()) == machine.software()
 
 
 def test_a_framework_that_sees_a_device_has_no_reason(make_case):
     case = make_case(module="roofline.roofline_numpy")
-    assert probe.sees(case) is None
+    assert probe.find_device_fault(case) is None
 
 
 def test_a_framework_that_sees_no_gpu_says_why(make_case):
     case = make_case(module="roofline.roofline_numpy", device="gpu")
-    assert probe.sees(case).startswith("NumPy computes on the CPU only")
+    assert probe.find_device_fault(case).startswith("NumPy computes on the CPU only")
 
 
 def test_an_interpreter_that_cannot_run_the_suite_is_one_line(tmp_path):
@@ -28,4 +28,4 @@ def test_an_interpreter_that_cannot_run_the_suite_is_one_line(tmp_path):
     python.write_text(f"#!{sys.executable}\nraise SystemExit(3)\n")
     python.chmod(0o755)
     with pytest.raises(UserError, match=r"does not run the suite: .* exit status 3; give a Python"):
-        probe.software(Place(python=str(python)))
+        probe.read_software(Installation(python=str(python)))

@@ -20,8 +20,8 @@ from fixtures_exports import (
 )
 from fixtures_records import case, ok, run, write
 
-from bench.formats import pyperf as ours
-from bench.report.loaded import load
+from bench.report.export import pyperf as ours
+from bench.report.load import load
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from fixtures_exports import (
 from fixtures_records import case, ok, run, write
 from pytest_benchmark.stats import Stats
 
-from bench.formats import pytest_benchmark
-from bench.report.loaded import load
+from bench.report.export import pytest_benchmark
+from bench.report.load import load
 
 
 @pytest.fixture(scope="module")

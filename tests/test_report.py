@@ -15,8 +15,13 @@ from rich.console import Console
 from bench import plan, store, summary, verbs
 from bench.error import UserError
 from bench.intervals import Interval
-from bench.report import charts, files, loaded, markdown, numbers, prose, tables, terminal
-from bench.report.finding import Part
+from bench.report import load, terminal
+from bench.report import write as files
+from bench.report.charts import epochs
+from bench.report.render import markdown, numbers
+from bench.report.render import text as prose
+from bench.report.sections import comparison as tables
+from bench.report.sections.headline import Part
 from bench.result import Parity, Trial
 
 HERE = {"here": environment()}
@@ -25,7 +30,7 @@ HOSTILE = "a | b\n# c `d` <script>x</script> [e](f) *g* _h_ ~~i~~ &lt; \\| ![j](
 
 
 def rows_of(*records):
-    return summary.rows(records, HERE)
+    return summary.summarize(records, HERE)
 
 
 # ----- numbers
@@ -452,7 +457,7 @@ def test_charts_are_drawn_and_linked_and_have_every_name(complete, text):
 
 def test_the_chart_of_epochs_has_the_numbers_of_the_table():
     fast, slow = rows_of(*trials(case("fast"), 0.5), *trials(case("slow", style="own"), 1.0, 4.0))
-    chart = charts.epochs([fast, slow], "a title").to_dict()
+    chart = epochs.epochs([fast, slow], "a title").to_dict()
     points = chart["layer"][0]["data"]["values"] if "data" in chart["layer"][0] else (
         chart["data"]["values"]
     )  # fmt: skip
@@ -477,45 +482,45 @@ def layers_of(chart):
 
 def test_the_least_epoch_is_one_dashed_line_for_each_problem_with_its_label():
     plain, same = rows_of(*trials(case("a"), 0.5), *trials(case("b"), 1.0))
-    known = [replace(plain, least_epoch=0.0150528), replace(same, least_epoch=0.0150528)]
+    known = [replace(plain, roofline_seconds=0.0150528), replace(same, roofline_seconds=0.0150528)]
     lines = [
-        (mark, points) for mark, points in layers_of(charts.epochs(known, "a title"))
+        (mark, points) for mark, points in layers_of(epochs.epochs(known, "a title"))
         if points == [{"least": pytest.approx(15.0528), "said": "least: 15.1"}]
     ]  # fmt: skip
     assert [mark["type"] for mark, _ in lines] == ["rule", "text"]
     assert lines[0][0]["strokeDash"] == [4, 3]
-    other = [known[0], replace(same, least_epoch=0.004)]
-    (points, _) = (points for _, points in layers_of(charts.epochs(other, "a title"))
+    other = [known[0], replace(same, roofline_seconds=0.004)]
+    (points, _) = (points for _, points in layers_of(epochs.epochs(other, "a title"))
                    if "least" in points[0])  # fmt: skip
     assert [point["said"] for point in points] == ["least: 4.00", "least: 15.1"]
-    svg = charts.svg(charts.epochs(known, "a title"))
+    svg = epochs.svg(epochs.epochs(known, "a title"))
     assert svg.count(">least: 15.1<") == 1
 
 
 def test_what_nobody_can_see_is_not_in_a_file():
     (row,) = rows_of(*trials(case("a"), 0.5))
-    svg = charts.svg(charts.cold_start([row], "a title"))
+    svg = epochs.svg(epochs.cold_start([row], "a title"))
     paths = re.findall(r"<path[^>]*>", svg)
     assert paths
     assert not [path for path in paths if ' d=""' in path or "h0v0h0Z" in path]
 
 
 def test_without_a_ceiling_a_chart_has_no_line_of_it():
-    chart = charts.epochs(rows_of(*trials(case("a"), 0.5)), "a title")
+    chart = epochs.epochs(rows_of(*trials(case("a"), 0.5)), "a title")
     assert not [points for _, points in layers_of(chart) if "least" in points[0]]
     assert len(layers_of(chart)) == 3
 
 
 def test_a_cold_start_is_all_its_phases():
     (row,) = rows_of(*trials(case("fast"), 0.5))
-    points = charts.cold_start([row], "a title").to_dict()["data"]["values"]
+    points = epochs.cold_start([row], "a title").to_dict()["data"]["values"]
     assert [(point["phase"], point["seconds"]) for point in points] == [
         ("import", pytest.approx(2.0)), ("set-up", pytest.approx(0.25)),
         ("first epoch", pytest.approx(3.0)), ("next four epochs", pytest.approx(2.0)),
     ]  # fmt: skip
-    assert charts.cold_seconds(row) == pytest.approx(7.25)
+    assert epochs.cold_seconds(row) == pytest.approx(7.25)
     (row,) = rows_of(*trials(case("fast"), 0.5, setup_seconds=None))
-    assert charts.cold_seconds(row) == pytest.approx(7.0)
+    assert epochs.cold_seconds(row) == pytest.approx(7.0)
 
 
 def test_the_cold_start_chart_begins_with_the_quickest(complete):
@@ -539,8 +544,8 @@ def test_a_workload_of_any_name_stays_in_the_folder_and_in_its_link(tmp_path):
 def test_a_name_of_any_characters_can_be_drawn():
     odd = [*map(chr, range(1, 32)), *"\x7f\x85\xa0\u2028\u2029\ufeff\"'\\`", "</script>", "${x}"]
     found = rows_of(*(one for text in odd for one in trials(case(f"a{text}b"), 0.5)))
-    for chart in (charts.epochs(found, "".join(odd)), charts.cold_start(found, "a title")):
-        assert charts.svg(chart).startswith("<svg")
+    for chart in (epochs.epochs(found, "".join(odd)), epochs.cold_start(found, "a title")):
+        assert epochs.svg(chart).startswith("<svg")
 
 
 @pytest.mark.parametrize("absent", ["altair", "vl_convert", "jinja2", "markdown_it"])
@@ -679,7 +684,7 @@ def test_a_terminal_table_has_the_rows_of_its_workload_and_their_words_as_they_a
 
 
 def test_the_terminal_shows_figures_and_faults(complete):
-    found = loaded.load(complete)
+    found = load.load(complete)
     text = printed(terminal.figures(found.figures), 240)
     assert re.search(r"figure-keras +validation accuracy +0\.8463 +0\.8495 +differs by 0", text)
     text = printed(terminal.faults(found.rows), 240)

@@ -40,7 +40,7 @@ SABOTEURS = {
     "slow_clock": ("failed", "it replaced bench.measure.perf_counter_ns"),
     "mends_the_clock": ("failed", "it replaced bench.measure.perf_counter_ns"),
     "disarms_the_guard": ("failed", "its clock does not add up"),
-    "short_epochs": ("failed", "it replaced bench.measure.timed"),
+    "short_epochs": ("failed", "it replaced bench.measure.time_call"),
     "many_threads": ("failed", "it left the cores it was given"),
     "honest": ("ok", None),
 }

@@ -2,14 +2,14 @@
 
 import msgspec
 import pytest
-from fixtures_ab import comparison, pairing
 from fixtures_records import case, ok
+from support.pretended import comparison, pairing
 
 from bench import machine, probe, runner, station, store
-from bench.child import Place
-from bench.gate import pair
+from bench.child import Installation
 from bench.judge import Judgement
 from bench.launch import Outcome
+from bench.regression.paired import pair
 from bench.result import Parity, Slowdown, Trial
 from bench.runner import Runner
 
@@ -54,7 +54,7 @@ def sides(number=1, slowdown=None, **changes):
     return {trial.version: trial for trial in both}
 
 
-PLACES = {"base": Place(), "candidate": Place()}
+PLACES = {"base": Installation(), "candidate": Installation()}
 
 
 def test_a_side_of_a_pair_is_recorded_as_one_and_its_params_are_judged_but_not_kept(runs, folder):
@@ -102,12 +102,15 @@ def test_only_a_comparison_asks_for_a_slowdown_and_for_what_is_brief(runs, launc
     assert asked[True]["brief"] is asked[False]["brief"] is True
     Runner(folder, comparison(), made._station._data).measure(sides(2, SLOWDOWN)["candidate"])
     assert launches[-1][0].keys().isdisjoint({"brief", "slowdown"})
-    assert launches[-1][1].place == Place()
+    assert launches[-1][1].place == Installation()
 
 
 def test_every_version_runs_in_its_own_place(runs, launches, tmp_path, monkeypatch):
-    monkeypatch.setattr(probe, "software", lambda place: {"python": "3.99"})
-    places = {"base": Place("/a/python", tmp_path / "a"), "candidate": Place("/b/python", OURS)}
+    monkeypatch.setattr(probe, "read_software", lambda place: {"python": "3.99"})
+    places = {
+        "base": Installation("/a/python", tmp_path / "a"),
+        "candidate": Installation("/b/python", OURS),
+    }
     made = runs(places, timeout=7.0)
     for version, trial in sides(variables={"OWN": "yes"}, threads=1).items():
         made.measure(trial)
@@ -122,10 +125,10 @@ def test_what_is_installed_elsewhere_is_asked_once_and_recorded_with_that_side(
 ):
     asked = []
     monkeypatch.setattr(
-        probe, "software", lambda place: asked.append(place) or {"python": "3.99"}
+        probe, "read_software", lambda place: asked.append(place) or {"python": "3.99"}
     )  # fmt: skip
-    there = Place("/b/python", OURS)
-    made = runs({"base": Place(implementations=tmp_path), "candidate": there})
+    there = Installation("/b/python", OURS)
+    made = runs({"base": Installation(implementations=tmp_path), "candidate": there})
     for number in (1, 2):
         for trial in sides(number).values():
             made.measure(trial)
@@ -203,8 +206,10 @@ def test_what_is_installed_elsewhere_is_asked_before_there_is_a_trial_to_lose(
     def stopped(place):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(probe, "software", stopped)
-    made = runs({"base": Place("/b/python", OURS), "candidate": Place("/b/python", OURS)})
+    monkeypatch.setattr(probe, "read_software", stopped)
+    made = runs(
+        {"base": Installation("/b/python", OURS), "candidate": Installation("/b/python", OURS)}
+    )
     with pytest.raises(KeyboardInterrupt):
         made.measure(sides()["base"])
     assert launches == []

@@ -5,7 +5,6 @@ import re
 import pytest
 
 from bench import arrays, environments, lines, strict, trials
-from bench.formats import document
 from bench.machine import ROOT
 
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
@@ -16,7 +15,7 @@ SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     [
         ("a record's line", lines.MOST), ("`trials.jsonl`", trials.MOST), ("a plan", strict.MOST),
         ("an environment", environments.MOST), ("all of a run", environments.MOST_BYTES),
-        ("params", arrays.MOST), ("a baseline", document._MOST),
+        ("params", arrays.MOST),
     ],
 )  # fmt: skip
 def test_a_file_may_be_as_large_as_is_written_down(what, most):

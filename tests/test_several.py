@@ -8,10 +8,10 @@ from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, 
 
 from bench import store
 from bench.error import UserError
-from bench.ranking import comparable, times_fastest
+from bench.ranking import compare_to_fastest, select_comparable
 from bench.report import several, several_files
+from bench.report.sections.machines import COMPARED, CROWDED, OVER_TIME, sections
 from bench.report.several import BESIDE
-from bench.report.several_sections import COMPARED, CROWDED, sections
 
 FAST = {**MACHINE, "id": "fast", "name": "4-core Fast CPU"}
 SLOW = {**MACHINE, "id": "slow", "name": "2-core Slow CPU"}
@@ -38,20 +38,20 @@ def rows(found):
 
 def test_each_row_keeps_its_machine_and_is_held_against_the_fastest_there(two):
     found = rows(several.read(two))
-    assert [(row.where, row.case.implementation) for row in found] == [
+    assert [(row.machine, row.case.implementation) for row in found] == [
         ("4-core Fast CPU", "a"), ("4-core Fast CPU", "b"),
         ("2-core Slow CPU", "a"), ("2-core Slow CPU", "b"),
     ]  # fmt: skip
-    ratios = [times_fastest(found, row).mean for row in found]
+    ratios = [compare_to_fastest(found, row).mean for row in found]
     assert ratios == pytest.approx([1, 3, 1, 2])
-    assert [len(comparable(found, row)) for row in found] == [2, 2, 2, 2]
+    assert [len(select_comparable(found, row)) for row in found] == [2, 2, 2, 2]
 
 
 def test_rows_of_the_same_problem_on_two_machines_are_not_comparable(tmp_path):
     folders = [measured(tmp_path / name, machine, *trials(case("a"), epoch, epoch))
                for name, machine, epoch in (("x", FAST, 0.1), ("y", SLOW, 0.2))]  # fmt: skip
     found = rows(several.read(folders))
-    assert [times_fastest(found, row).mean for row in found] == [1, 1]
+    assert [compare_to_fastest(found, row).mean for row in found] == [1, 1]
 
 
 def test_two_runs_of_one_machine_are_not_held_against_each_other_either(tmp_path):
@@ -59,7 +59,7 @@ def test_two_runs_of_one_machine_are_not_held_against_each_other_either(tmp_path
                for name, epoch in (("x", 0.1), ("y", 0.2))]  # fmt: skip
     found = several.read(folders)
     assert [each.name for each in found] == ["2-core Slow CPU (x)", "2-core Slow CPU (y)"]
-    assert [times_fastest(rows(found), row).mean for row in rows(found)] == [1, 1]
+    assert [compare_to_fastest(rows(found), row).mean for row in rows(found)] == [1, 1]
 
 
 def test_a_run_that_went_on_elsewhere_is_apart_by_machine(tmp_path):
@@ -70,7 +70,7 @@ def test_a_run_that_went_on_elsewhere_is_apart_by_machine(tmp_path):
     store.append(folder, bare(case("a"), 3, environment="there", status="failed", run=plan))
     found = several.read([folder])
     assert [each.name for each in found] == ["4-core Fast CPU", "2-core Slow CPU"]
-    assert [(row.where, row.case.implementation, len(row.faults)) for row in rows(found)] == [
+    assert [(row.machine, row.case.implementation, len(row.faults)) for row in rows(found)] == [
         ("4-core Fast CPU", "a", 0), ("4-core Fast CPU", "b", 0), ("2-core Slow CPU", "a", 1),
     ]  # fmt: skip
     assert set(found[1].of.run.environments) == {"there"}
@@ -172,6 +172,64 @@ def test_only_the_first_size_of_a_sweep_stands_side_by_side(tmp_path):
     assert "batch size 32" in rates.title
     assert len(rates.lines) == 1
     assert crossing.title == "From which batch size on, sgd on fashion-mnist"
+
+
+# ----- over time
+
+
+def over_time(folders):
+    """Return the tables of the section."""
+    runs = several.read(folders)
+    titled = {section.title: section for section in sections(runs, ["x"] * len(runs))}
+    return titled[OVER_TIME].tables
+
+
+def night(folder, day, *records, machine=SLOW, torch="2.9.1", **changes):
+    """Write a run that was created on this day of January."""
+    cases = {record.case.slug: record.case for record in records}
+    created = f"2025-01-{day:02}T03:04:05+00:00"
+    plan = run(*cases.values(), run=folder.name, created=created)
+    software = {"python": "3.11.7", "distributions": {"torch": torch, "numpy": "2.4"}}
+    return measured(folder, machine, *records, plan=plan, software=software, **changes)
+
+
+def test_runs_of_one_machine_stand_in_their_order_with_versions_that_changed(tmp_path):
+    folders = [
+        night(tmp_path / "third", 3, *trials(case("a"), 0.3, 0.3), torch="2.10.0"),
+        night(tmp_path / "first", 1, *trials(case("a"), 0.1, 0.1), *trials(case("b"), 0.5)),
+        night(tmp_path / "second", 2, *trials(case("a"), 0.2, 0.2), bare(case("b"))),
+        night(tmp_path / "elsewhere", 2, *trials(case("a"), 0.2), machine=FAST),
+    ]
+    (table,) = over_time(folders)
+    assert table.title.startswith("2-core Slow CPU (machine slow), fashion-mnist")
+    assert table.headings == (
+        "case",
+        "first, 2025-01-01 03:04",
+        "second, 2025-01-02 03:04",
+        "third, 2025-01-03 03:04",
+    )
+    a, b = case("a").slug, case("b").slug
+    assert table.lines == [
+        [a, "100 ms [100, 100]", "200 ms [200, 200]", "300 ms [300, 300]"],
+        [b, "500 ms", "failed", "not measured"],
+        ["version of torch", "2.9.1", "2.9.1", "2.10.0"],
+    ]
+
+
+def test_runs_of_other_data_or_another_machine_are_not_in_one_table(tmp_path):
+    other = {"name": "digits", "source": "scikit-learn", "sha256": {}}
+    one = night(tmp_path / "one", 1, *trials(case("a"), 0.1))
+    for number, changes in enumerate(({"data": other}, {"machine": FAST})):
+        folder = night(tmp_path / f"{number}", 2, *trials(case("a"), 0.1), **changes)
+        assert not over_time([one, folder])
+
+
+def test_of_many_runs_the_newest_are_shown(tmp_path):
+    days = range(1, BESIDE + 3)
+    folders = [night(tmp_path / f"n{day}", day, *trials(case("a"), 0.1)) for day in days]
+    (table,) = over_time(folders)
+    assert table.headings[1].startswith("n3, ")
+    assert len(table.headings) == BESIDE + 1
 
 
 # ----- the files
@@ -313,7 +371,7 @@ def test_more_than_can_be_read_side_by_side_are_in_the_table_of_all_rows_alone(c
     workload = section(text, "Workload sgd: SGD(learning_rate=0.05)")
     assert workload.startswith(f"\n{CROWDED}\n")
     assert workload.count("\n| a | ") == BESIDE + 1
-    assert CROWDED.split("`")[0] in (crowd / "report.html").read_text(encoding="utf-8")
+    assert CROWDED.split("*")[0] in (crowd / "report.html").read_text(encoding="utf-8")
 
 
 def test_of_many_runs_each_has_a_line_of_noise_and_those_of_one_machine_share_its_facts(crowd):

@@ -7,9 +7,10 @@ from fixtures_devices import on, unavailable
 from fixtures_records import bare, case, trials
 from test_hardware import BOX, GPU, SERVER, read
 
-from bench.report import charts, drawn, several_charts
-from bench.report.hardware import alike
-from bench.report.several_charts import HEAT, LIGHT
+from bench.report.charts import chart as drawn
+from bench.report.charts import epochs, machines
+from bench.report.charts.machines import HEAT, LIGHT
+from bench.report.sections.hardware import alike
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def points(chart):
 
 
 def test_the_chart_of_epochs_has_a_dot_for_each_device_and_the_numbers_of_the_table(found):
-    shown = points(several_charts.epochs(found, "title"))
+    shown = points(machines.epochs(found, "title"))
     server = f"16-core Server, 64 GiB, {GPU}"
     assert [(one["name"], one["machine"], one["said"]) for one in shown] == [
         ("a", "2-core Box, 8 GiB, 2 threads", "64.0 ms"), ("a", f"{server}, 2 threads", "32.0 ms"),
@@ -36,14 +37,14 @@ def test_the_chart_of_epochs_has_a_dot_for_each_device_and_the_numbers_of_the_ta
 
 
 def test_every_cell_of_the_throughput_has_its_number_or_why_there_is_none(found):
-    shown = points(several_charts.throughput(found, "title"))
+    shown = points(machines.throughput(found, "title"))
     assert [(one["name"], one["short"], one["said"]) for one in shown] == [
         ("a", "750k", "750,000 samples/s"), ("a", "1.5M", "1,500,000 samples/s"),
         ("a", "770k", "768,000 samples/s"), ("b", "failed", "failed"),
         ("b", "—", "not measured"), ("b", "unavailable", "unavailable"),
     ]  # fmt: skip
     assert [one["rate"] is None for one in shown] == [False] * 3 + [True] * 3
-    svg = charts.svg(several_charts.throughput(found, "title"))
+    svg = epochs.svg(machines.throughput(found, "title"))
     grey, coloured = re.findall(r'<g class="mark-rect role-mark .*?</g>', svg)
     assert (grey.count("<path"), coloured.count("<path")) == (6, 3)
     for text in ("750k", "1.5M", "failed", "unavailable", "—"):
@@ -53,8 +54,8 @@ def test_every_cell_of_the_throughput_has_its_number_or_why_there_is_none(found)
 def test_one_number_alone_has_a_colour(tmp_path):
     same = read(tmp_path, x=(BOX, *trials(case("a"), 0.1)), y=(SERVER, *trials(case("a"), 0.1)))
     (each,) = alike(same)
-    chart = several_charts.throughput(each, "title")
-    assert charts.svg(chart).count(">480k</text>") == 2
+    chart = machines.throughput(each, "title")
+    assert epochs.svg(chart).count(">480k</text>") == 2
     colour = chart.to_dict()["layer"][1]["encoding"]["color"]
     steps = colour["scale"]["domain"]
     assert steps == sorted(set(steps))
@@ -67,7 +68,7 @@ def test_one_number_alone_has_a_colour(tmp_path):
      (996_000, "1.0M"), (2_400_000_000, "2.4G")],
 )  # fmt: skip
 def test_a_number_is_short_enough_for_a_cell(value, said):
-    assert several_charts._short(value) == said
+    assert machines._short(value) == said
 
 
 def luminance(colour):
@@ -94,7 +95,7 @@ def test_letters_stand_out_from_every_colour_and_lighter_is_faster():
 
 
 def test_letters_turn_black_where_the_scale_says(found):
-    chart = several_charts.throughput(found, "title").to_dict()
+    chart = machines.throughput(found, "title").to_dict()
     turned, white = chart["layer"][2]["encoding"]["color"]["condition"]
     assert (turned["value"], white["value"]) == ("black", "white")
     assert float(turned["test"].split(" > ")[1]) == pytest.approx(750_000 * 2**LIGHT)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from bench import slower
-from bench.child import Child
+from bench.child import ChildSpec
 from bench.contract import Params
-from bench.slower import Slower, burn, slowed
+from bench.slower import SlowedTrainer, burn, slow_down
 
 ORDER = np.arange(4)
 
@@ -52,9 +52,9 @@ def burnt(monkeypatch):
 
     def run(epochs, share, every, resets=()):
         clock, found = Clock(), []
-        monkeypatch.setattr(slower, "timed", clock.timed)
+        monkeypatch.setattr(slower, "time_call", clock.timed)
         monkeypatch.setattr(slower, "burn", lambda seconds: found.append((number, seconds)))
-        trainer = Slower(Worker(clock, epochs), share, every)
+        trainer = SlowedTrainer(Worker(clock, epochs), share, every)
         for number in range(1, len(epochs) + 1):
             if number in resets:
                 trainer.reset(None)
@@ -80,7 +80,9 @@ def test_a_reset_counts_the_epochs_from_the_first_again(burnt):
 
 def test_what_a_slowed_implementation_gets_and_gives_is_its_own():
     worker = Worker(Clock(), [1.0])
-    trainer = slowed(lambda problem, device: worker, {"share": 0.0, "every": 1})("problem", "cpu")
+    trainer = slow_down(lambda problem, device: worker, {"share": 0.0, "every": 1})(
+        "problem", "cpu"
+    )
     assert trainer.train_epoch(ORDER).weight.shape == (2, 2)
     assert trainer.predict(ORDER) == [7]
     trainer.reset("params")
@@ -92,12 +94,12 @@ def test_what_a_slowed_implementation_gets_and_gives_is_its_own():
 
 def test_an_implementation_gets_its_problem_and_its_device_through_a_slowdown():
     asked = []
-    slowed(lambda *given: asked.append(given), {"share": 0.1, "every": 2})("problem", "gpu")
+    slow_down(lambda *given: asked.append(given), {"share": 0.1, "every": 2})("problem", "gpu")
     assert asked == [("problem", "gpu")]
 
 
 def test_without_a_slowdown_an_implementation_is_what_it_was():
-    assert slowed(Worker, None) is Worker
+    assert slow_down(Worker, None) is Worker
 
 
 def test_burning_reads_the_clock_until_the_time_is_over_and_sleeps_never(monkeypatch):
@@ -109,7 +111,7 @@ def test_burning_reads_the_clock_until_the_time_is_over_and_sleeps_never(monkeyp
 
 def test_in_a_child_every_second_epoch_takes_twice_as_long(launched):
     outcome = launched(
-        child=Child(timeout=60, threads=1), brief=True, epochs=20, samples=1440, batch_size=2,
+        child=ChildSpec(timeout=60, threads=1), brief=True, epochs=20, samples=1440, batch_size=2,
         slowdown={"share": 1.0, "every": 2},
     )  # fmt: skip
     assert outcome.status == "ok", outcome.reason

@@ -30,12 +30,12 @@ def send(number=signal.SIGINT):
 def test_a_signal_is_an_interrupt_with_the_status_that_shells_give_it(number):
     with pytest.raises(KeyboardInterrupt) as stopped:
         send(number)
-    assert stop.status(stopped.value) == 128 + number
-    assert not stop.at_once()
+    assert stop.exit_status(stopped.value) == 128 + number
+    assert not stop.is_repeated()
 
 
 def test_an_interrupt_of_pythons_own_has_the_status_of_ctrl_c():
-    assert stop.status(KeyboardInterrupt()) == 130
+    assert stop.exit_status(KeyboardInterrupt()) == 130
 
 
 def test_what_is_held_is_done_to_its_end():
@@ -47,7 +47,7 @@ def test_what_is_held_is_done_to_its_end():
             done.append("this")
         done.append("never")
 
-    assert stop.until(held) == 130
+    assert stop.run_until_signal(held) == 130
     assert done == ["this"]
 
 
@@ -62,7 +62,7 @@ def test_within_what_is_held_a_signal_can_be_let_in():
                 done.append("never")
             done.append("nor this")
 
-    assert stop.until(held) == 130
+    assert stop.run_until_signal(held) == 130
     assert done == ["before"]
 
 
@@ -75,7 +75,7 @@ def test_a_signal_that_waited_is_heard_as_soon_as_it_is_let_in():
             with stop.allowed():
                 done.append("never")
 
-    assert stop.until(held) == 130
+    assert stop.run_until_signal(held) == 130
     assert done == []
 
 
@@ -87,14 +87,14 @@ def test_after_a_signal_was_let_in_it_is_held_again():
             try:
                 with stop.allowed():
                     send()
-            except stop.Stopped:
+            except stop.StopSignal:
                 send(signal.SIGTERM)
                 done.append("kept")
 
-    with pytest.raises(stop.Stopped):
+    with pytest.raises(stop.StopSignal):
         held()
     assert done == ["kept"]
-    assert stop.at_once()
+    assert stop.is_repeated()
 
 
 def test_a_signal_is_raised_once_and_is_the_first():
@@ -103,9 +103,9 @@ def test_a_signal_is_raised_once_and_is_the_first():
             send(signal.SIGTERM)
             send(signal.SIGINT)
 
-    with pytest.raises(stop.Stopped) as stopped:
+    with pytest.raises(stop.StopSignal) as stopped:
         held()
-    assert stop.status(stopped.value) == 143
+    assert stop.exit_status(stopped.value) == 143
     held_again = []
     with stop.held():
         held_again.append("nothing waits any more")
@@ -115,21 +115,21 @@ def test_a_signal_is_raised_once_and_is_the_first():
 def test_outside_of_what_is_held_letting_in_changes_nothing():
     with stop.allowed():
         pass
-    with pytest.raises(stop.Stopped):
+    with pytest.raises(stop.StopSignal):
         send()
 
 
 def test_the_first_signal_ends_a_call_and_the_second_what_comes_after():
-    assert stop.until(lambda: None) == 0
-    assert stop.until(send, signal.SIGHUP) == 129
+    assert stop.run_until_signal(lambda: None) == 0
+    assert stop.run_until_signal(send, signal.SIGHUP) == 129
 
     def twice():
         with stop.held():
             send()
             send()
 
-    with pytest.raises(stop.Stopped):
-        stop.until(twice)
+    with pytest.raises(stop.StopSignal):
+        stop.run_until_signal(twice)
 
 
 def test_a_signal_that_was_switched_off_stays_so():

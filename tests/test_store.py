@@ -7,7 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
-import numpy as np
 import pytest
 from fixtures_records import bare, case, environment, ok, run, write
 from hypothesis import given
@@ -322,37 +321,6 @@ def test_a_folder_in_the_place_of_a_file_is_an_error_of_one_line(folder):
     (folder / "environments" / "odd.json").mkdir()
     with pytest.raises(UserError, match=r"odd\.json: cannot be read: Is a directory"):
         store.read_environments(folder)
-
-
-def test_params_are_read_as_they_were_handed_over(tmp_path):
-    store.create(tmp_path / "run", run(case()))
-    stack = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    np.save(tmp_path / "handed.npy", stack)
-    store.keep_params(tmp_path / "run", "r1-a", tmp_path / "handed.npy")
-    assert np.array_equal(store.read_params(tmp_path / "run", "r1-a"), stack)
-    assert store.read_params(tmp_path / "run", "r2-a") is None
-
-
-@pytest.mark.parametrize("trial", ["../elsewhere", "a/b"])
-def test_a_trial_that_names_a_file_elsewhere_has_no_params(tmp_path, trial):
-    store.create(tmp_path / "run", run(case()))
-    (tmp_path / "run" / "params" / "a").mkdir()
-    np.save(tmp_path / "run" / "params" / f"{trial}.npy", np.zeros((1, 2, 3), np.float32))
-    assert store.read_params(tmp_path / "run", trial) is None
-
-
-@pytest.mark.parametrize(
-    "content", [np.zeros((2, 3), np.float32), np.zeros((1, 2, 3)), np.array([{}], object), None]
-)
-def test_what_are_no_params_is_not_read(tmp_path, content):
-    store.create(tmp_path / "run", run(case()))
-    path = tmp_path / "run" / "params" / "r1-a.npy"
-    if content is None:
-        np.savez(path.with_suffix(".npz"), np.zeros((1, 2, 3), np.float32))
-        path.with_suffix(".npz").rename(path)
-    else:
-        np.save(path, content)
-    assert store.read_params(tmp_path / "run", "r1-a") is None
 
 
 @pytest.mark.parametrize("made", ["fifo", "folder", "link", "sparse"])

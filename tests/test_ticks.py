@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.report import ticks
+from bench.report.charts import ticks
 
 
 @pytest.mark.parametrize(

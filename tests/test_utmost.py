@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench import utmost
-from bench.guard import FaultError
+from bench.guard import ContractError
 from implementations.roofline.roofline_numpy import Probe
 
 
@@ -41,7 +41,7 @@ class Watched(Probe):
 
 
 def test_products_and_reads_are_timed_after_one_for_nothing():
-    found = utmost.utmost(Watched, "cpu", 8, [100, 50])
+    found = utmost.measure_roofline(Watched, "cpu", 8, [100, 50])
     assert found.product_operations == 2 * 2048**3
     assert len(found.product_seconds) == utmost.LEAST
     assert found.read_bytes == [3200] * utmost.LEAST + [1600] * utmost.LEAST
@@ -60,7 +60,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.seconds = 0.0
-        monkeypatch.setattr(utmost, "timed", self.timed)
+        monkeypatch.setattr(utmost, "time_call", self.timed)
 
     def timed(self, call, *args):
         begun = self.seconds
@@ -82,7 +82,7 @@ def test_each_is_repeated_until_it_was_timed_for_so_long_and_the_call_for_nothin
             clock.seconds += 0.125
             return super().read()
 
-    found = utmost.utmost(Slow, "cpu", 8, [50])
+    found = utmost.measure_roofline(Slow, "cpu", 8, [50])
     assert found.product_seconds == [0.25] * 4
     assert found.read_seconds == [0.125] * 8
     assert found.between_seconds == 0.25 + 0.125
@@ -99,19 +99,19 @@ def test_giving_the_images_back_is_seen_by_the_clock(monkeypatch):
             self.count = len(images)
             super().place(images)
 
-    found = utmost.utmost(Holds, "cpu", 8, [50, 100])
+    found = utmost.measure_roofline(Holds, "cpu", 8, [50, 100])
     assert found.between_seconds == 50 + 100
 
 
 def test_what_is_quick_is_repeated_for_a_while_but_not_for_ever(monkeypatch):
     monkeypatch.setattr(utmost, "SECONDS", 60.0)
-    found = utmost.utmost(Watched, "cpu", 8, [50, 100])
+    found = utmost.measure_roofline(Watched, "cpu", 8, [50, 100])
     assert len(found.product_seconds) == utmost.MOST
     assert found.read_bytes == [1600] * utmost.MOST + [3200] * utmost.MOST
 
 
 def test_steps_that_depend_on_each_other_are_timed_on_a_gpu():
-    found = utmost.utmost(Watched, "gpu", 8, [100])
+    found = utmost.measure_roofline(Watched, "gpu", 8, [100])
     assert len(found.chain_seconds) == utmost.LEAST
     assert Watched.asked[-1] == ("steps", found.chain_steps)
 
@@ -121,8 +121,8 @@ def test_steps_that_depend_on_each_other_are_timed_on_a_gpu():
 )
 def test_a_wrong_result_was_not_computed(method, result):
     lazy = type("Lazy", (Probe,), {method: lambda self: result})
-    with pytest.raises(FaultError, match="a probe returned"):
-        utmost.utmost(lazy, "cpu", 8, [100])
+    with pytest.raises(ContractError, match="a probe returned"):
+        utmost.measure_roofline(lazy, "cpu", 8, [100])
 
 
 def test_half_precision_is_a_wrong_result():
@@ -130,5 +130,5 @@ def test_half_precision_is_a_wrong_result():
         def multiply(self):
             return float((self.matrix.astype(np.float16) @ self.matrix.astype(np.float16))[0, 0])
 
-    with pytest.raises(FaultError, match="a probe returned"):
-        utmost.utmost(Half, "cpu", 8, [100])
+    with pytest.raises(ContractError, match="a probe returned"):
+        utmost.measure_roofline(Half, "cpu", 8, [100])

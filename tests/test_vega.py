@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.report import vega
+from bench.report.render import vega
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 
 from bench import measure, prepared, worker
 from bench.contract import Unavailable
-from bench.guard import FaultError
+from bench.guard import ContractError
 from bench.measure import Measurement
-from bench.workload import WORKLOADS, initial_params
+from bench.workload import WORKLOADS, draw_initial_params
 
 
 def test_worker_imports_numpy_and_the_standard_library_only():
@@ -46,7 +46,7 @@ def test_unavailable_is_a_status_with_its_reason_in_one_line():
 
 def test_a_fault_is_a_failure_in_its_own_words():
     expected = {"status": "failed", "reason": "it did wrong"}
-    assert answer(FaultError("it did wrong")) == expected
+    assert answer(ContractError("it did wrong")) == expected
 
 
 def test_an_error_is_a_failure_in_one_line_and_a_traceback_on_stderr(capsys):
@@ -191,7 +191,7 @@ def test_a_problem_and_what_is_asked_of_it_are_as_the_request_says(
     assert parts == ["train", "test"]
     assert (problem.samples, problem.batch_size, problem.classes) == (320, 16, 10)
     assert problem.optimizer == WORKLOADS["textbook"].optimizer
-    expected = initial_params(WORKLOADS["textbook"], 64, 10, 43)
+    expected = draw_initial_params(WORKLOADS["textbook"], 64, 10, 43)
     assert np.array_equal(given.initial.weight, expected.weight)
     assert (given.seed, given.epochs) == (43, 7)
     assert np.array_equal(given.test_images, real(digits.folder, "test")[0])
@@ -217,7 +217,7 @@ def test_a_full_device_is_known_by_the_words_of_each_framework(name, text, statu
 
 
 def test_a_trial_on_a_gpu_watches_the_one_that_it_may_see(monkeypatch):
-    monkeypatch.setattr(worker, "Watch", lambda token: f"watch of {token}")
+    monkeypatch.setattr(worker, "GpuMonitor", lambda token: f"watch of {token}")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     assert worker.watched({"device": "gpu"}) == "watch of 3"
     assert worker.watched({"device": "cpu"}) is None
@@ -226,7 +226,7 @@ def test_a_trial_on_a_gpu_watches_the_one_that_it_may_see(monkeypatch):
 def test_what_a_trial_does_beside_its_phases_is_added_to_what_lies_between_them(
     make_request, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(worker, "timed", lambda call, *arguments: (call(*arguments), 1.0))
+    monkeypatch.setattr(worker, "time_call", lambda call, *arguments: (call(*arguments), 1.0))
     left = (Measurement(between_seconds=10.0), np.zeros(1, np.float32), np.zeros(1, np.int64))
     monkeypatch.setattr(worker, "measure", lambda *_: left)
     found = worker.trial(make_request(), tmp_path)
@@ -238,7 +238,7 @@ def test_what_a_trial_does_beside_its_phases_is_added_to_what_lies_between_them(
 def test_what_an_examination_does_beside_its_epochs_lies_between_them(
     make_request, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(worker, "timed", lambda call, *arguments: (call(*arguments), 1.0))
+    monkeypatch.setattr(worker, "time_call", lambda call, *arguments: (call(*arguments), 1.0))
     left = (Measurement(epoch_seconds=[0.25, 0.5]), np.zeros(1, np.float32), np.zeros(1, np.int64))
     monkeypatch.setattr(worker, "examined", lambda *_: left)
     found = worker.check(make_request(), tmp_path)
@@ -262,7 +262,7 @@ class Trainer(softmax_numpy.Trainer):
         measure.WATCH_SECONDS = real
         super().__init__(problem, device)
 """)
-    with pytest.raises(FaultError, match=r"it replaced bench\.measure\.WATCH_SECONDS"):
+    with pytest.raises(ContractError, match=r"it replaced bench\.measure\.WATCH_SECONDS"):
         mode(make_request(**own), tmp_path)
 
 
@@ -281,7 +281,7 @@ class Trainer(softmax_numpy.Trainer):
             measure.WATCH_SECONDS = 0.0
         return super().predict(images)
 """)
-    with pytest.raises(FaultError, match=r"it replaced bench\.measure\.WATCH_SECONDS"):
+    with pytest.raises(ContractError, match=r"it replaced bench\.measure\.WATCH_SECONDS"):
         mode(make_request(**own), tmp_path)
 
 
@@ -289,7 +289,7 @@ class Trainer(softmax_numpy.Trainer):
 def test_training_data_that_was_changed_is_a_fault(
     saboteur, make_request, quick_collector, tmp_path, mode
 ):
-    with pytest.raises(FaultError, match="changed the training data it was given"):
+    with pytest.raises(ContractError, match="changed the training data it was given"):
         mode(make_request(file=saboteur("changes_images")), tmp_path)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.contract import SGD, RMSprop
-from bench.workload import FIRST_EPOCH, WORKLOADS, initial_params, order
+from bench.workload import FIRST_EPOCH, WORKLOADS, draw_initial_params, draw_order
 
 SEEDS = st.integers(0, 2**31 - 1)
 
@@ -21,14 +21,14 @@ def test_the_two_experiments_are_those_of_the_documentation():
 
 
 def test_sgd_starts_from_zeros():
-    weight, bias = initial_params(WORKLOADS["sgd"], 784, 10, seed=42)
+    weight, bias = draw_initial_params(WORKLOADS["sgd"], 784, 10, seed=42)
     assert (weight.shape, weight.dtype, weight.any()) == ((784, 10), np.float32, False)
     assert (bias.shape, bias.dtype, bias.any()) == ((10,), np.float32, False)
 
 
 @given(seed=SEEDS)
 def test_the_textbook_starts_from_glorots_uniform_weights(seed):
-    weight, bias = initial_params(WORKLOADS["textbook"], 784, 10, seed)
+    weight, bias = draw_initial_params(WORKLOADS["textbook"], 784, 10, seed)
     limit = np.sqrt(6 / 794)  # 0.0869
     assert (weight.shape, weight.dtype) == ((784, 10), np.float32)
     assert (bias.shape, bias.dtype, bias.any()) == ((10,), np.float32, False)
@@ -43,7 +43,7 @@ def test_the_textbook_starts_from_glorots_uniform_weights(seed):
 @given(seed=SEEDS, other=SEEDS)
 def test_the_seed_alone_decides_the_start(seed, other):
     first, second, third = (
-        initial_params(WORKLOADS["textbook"], 8, 3, one).weight for one in (seed, seed, other)
+        draw_initial_params(WORKLOADS["textbook"], 8, 3, one).weight for one in (seed, seed, other)
     )
     assert np.array_equal(first, second)
     assert np.array_equal(first, third) == (seed == other)
@@ -51,16 +51,16 @@ def test_the_seed_alone_decides_the_start(seed, other):
 
 @given(seed=SEEDS, epoch=st.integers(0, 200), samples=st.integers(1, 300))
 def test_an_order_takes_every_sample_once_and_is_the_same_again(seed, epoch, samples):
-    taken = order(seed, epoch, samples)
+    taken = draw_order(seed, epoch, samples)
     assert taken.dtype == np.int64
     assert np.array_equal(np.sort(taken), np.arange(samples))
-    assert np.array_equal(taken, order(seed, epoch, samples))
+    assert np.array_equal(taken, draw_order(seed, epoch, samples))
 
 
 @given(seed=SEEDS, other=SEEDS)
 def test_no_two_epochs_and_no_two_seeds_share_an_order(seed, other):
     epochs = range(FIRST_EPOCH, 201)  # a first epoch, and as many as are ever timed
-    orders = {(one, epoch): order(one, epoch, 64).tobytes() for one in (seed, other)
+    orders = {(one, epoch): draw_order(one, epoch, 64).tobytes() for one in (seed, other)
               for epoch in epochs}  # fmt: skip
     assert len(set(orders.values())) == len(orders)
 
@@ -70,4 +70,4 @@ def test_the_first_epoch_has_an_order_that_no_timed_one_has():
 
 
 def test_the_order_of_a_seed_is_what_published_runs_used():
-    assert order(42, 1, 10).tolist() == [0, 8, 7, 4, 3, 1, 2, 9, 6, 5]
+    assert draw_order(42, 1, 10).tolist() == [0, 8, 7, 4, 3, 1, 2, 9, 6, 5]

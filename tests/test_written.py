@@ -8,28 +8,19 @@ import pytest
 from fixtures_records import case, run, trials, write
 
 from bench.error import UserError
-from bench.formats import asv, document
-from bench.history import tracks
-from bench.report import files, history, index, loaded, several_files, site
+from bench.report import index, load, several_files
+from bench.report import write as files
+from bench.report.export import json_file
 
 LIMIT = 300  # bytes: less than the first file of each
 
 
-def history_of(folder, output):
-    kept = [history.read(folder)]
-    found = tracks(kept)
-    history.write(output, found, history.remarks(kept, found))
-
-
 # Each writes into the second folder what it makes of the run in the first.
 WRITERS = {
-    "report": lambda folder, output: files.write(output, found=loaded.load(folder)),
-    "history": history_of,
+    "report": lambda folder, output: files.write(output, found=load.load(folder)),
     "index": lambda _, output: index.write(output),
     "several": lambda folder, output: several_files.write([folder, folder], output),
-    "document": lambda _, output: document.save(output / "found.json", f'"{"x" * 1000}"'),
-    "asv": lambda folder, output: asv.save(loaded.load(folder), output),
-    "site": lambda _, output: site._written(output / "a.html", "x" * 1000),
+    "document": lambda _, output: json_file.save(output / "found.json", f'"{"x" * 1000}"'),
 }
 
 
@@ -109,7 +100,7 @@ def test_a_readme_stays_whole_and_is_itself_where_a_link_names_it(tmp_path):
 
 
 def test_a_device_is_written_to_and_not_replaced():
-    document.save(Path("/dev/null"), "{}")
+    json_file.save(Path("/dev/null"), "{}")
     assert Path("/dev/null").is_char_device()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench.gpu import Gpu
-from bench.report import numbers
+from bench.report.render import numbers
 
 WIDTH = 14
 

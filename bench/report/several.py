@@ -9,10 +9,11 @@ from typing import NamedTuple
 from bench import noise as noises
 from bench.error import UserError
 from bench.noise import Noise
-from bench.report import loaded, numbers
-from bench.report.loaded import Loaded
-from bench.report.prose import Contents
-from bench.report.tables import Table
+from bench.report import load
+from bench.report.load import Loaded
+from bench.report.render import numbers
+from bench.report.render.text import Contents
+from bench.report.sections.comparison import Table
 from bench.summary import Row
 
 # So many machines, or runs of one, can be read side by side: a column, a colour, a paragraph each.
@@ -48,7 +49,7 @@ class _Part(NamedTuple):
 
     @property
     def named(self) -> str:
-        return loaded.machine(self.run)
+        return load.machine(self.run)
 
 
 def read(folders: Iterable[Path]) -> list[Measured]:
@@ -56,7 +57,7 @@ def read(folders: Iterable[Path]) -> list[Measured]:
     seen: dict[str, Path] = {}
     parts: list[_Part] = []
     for folder in folders:
-        found = loaded.apart(folder)
+        found = load.apart(folder)
         if (before := seen.setdefault(found[0].run.run, folder)) is not folder:
             raise UserError(f"{before} and {folder} are one run; name it once")
         parts += [_part(folder, each) for each in found]
@@ -65,7 +66,7 @@ def read(folders: Iterable[Path]) -> list[Measured]:
 
 def _part(folder: Path, run: Loaded) -> _Part:
     """Keep of a run what is shown: its records, of many runs, would fill the memory."""
-    noise = noises.noise(run.main_records, run.environments)
+    noise = noises.measure_noise(run.main_records, run.environments)
     return _Part(folder, replace(run, records=()), noise)
 
 
@@ -83,7 +84,7 @@ def _names(parts: Sequence[_Part]) -> list[str]:
 
 
 def _measured(part: _Part, name: str) -> Measured:
-    run = replace(part.run, rows=[replace(row, where=name) for row in part.run.rows])
+    run = replace(part.run, rows=[replace(row, machine=name) for row in part.run.rows])
     return Measured(name, part.folder, Contents(run, (), {}, run.missing, part.noise))
 
 

@@ -6,14 +6,17 @@ from pathlib import Path
 
 from bench import durable
 from bench.error import UserError
-from bench.report import files, frame, html, index, markdown, page, prose, several, tables
-from bench.report.drawn import Drawn
-from bench.report.finding import machine_of
-from bench.report.hardware import Hardware, chosen, hardware
-from bench.report.prose import escape
-from bench.report.sections import Section
+from bench.report import index, several
+from bench.report import write as files
+from bench.report.charts.chart import Drawn
+from bench.report.render import csv, html, markdown, page, text
+from bench.report.render.text import escape
+from bench.report.sections import comparison
+from bench.report.sections.hardware import Hardware, chosen, hardware
+from bench.report.sections.headline import machine_of
+from bench.report.sections.machines import COMPARED, CROWDED, sections
+from bench.report.sections.order import Section
 from bench.report.several import Measured
-from bench.report.several_sections import COMPARED, CROWDED, sections
 from bench.summary import Row
 
 
@@ -38,7 +41,7 @@ def write(folders: Sequence[Path], output: Path, relative_to: str | None = None)
         durable.write(output / "report.md", [_markdown(found, told, charts).encode()])
         if files.can_draw():
             durable.write(output / "report.html", [_page(found, told, charts).encode()])
-        durable.write(output / "summary.csv", [frame.csv(rows_of(found))])
+        durable.write(output / "summary.csv", [csv.csv(rows_of(found))])
     except OSError as error:
         raise UserError(f"cannot write to {output}: {error.strerror}") from error
     return output / "report.md"
@@ -71,8 +74,8 @@ def _findings(found: Sequence[Measured], workload: str) -> list[str]:
     if len(found) > several.BESIDE:
         return [CROWDED]
     return [
-        " ".join([*_lead(each), *prose.found(each.of, shown)])
-        for each in found if (shown := tables.measured(each.rows, workload))
+        " ".join([*_lead(each), *text.found(each.of, shown)])
+        for each in found if (shown := comparison.measured(each.rows, workload))
     ]  # fmt: skip
 
 
@@ -86,15 +89,15 @@ def _markdown(
     found: Sequence[Measured], told: Sequence[Section], charts: Mapping[str, Sequence[Drawn]]
 ) -> str:
     rows = rows_of(found)
-    parts = [f"# {prose.TITLE}\n", f"{_opening(found)}\n"]
-    for name in tables.workloads(rows):
-        shown = tables.measured(rows, name)
-        parts += [f"## Workload {escape(name)}{prose.optimizer(name)}\n"]
+    parts = [f"# {text.TITLE}\n", f"{_opening(found)}\n"]
+    for name in comparison.workloads(rows):
+        shown = comparison.measured(rows, name)
+        parts += [f"## Workload {escape(name)}{text.optimizer(name)}\n"]
         parts += [f"{line}\n" for line in _findings(found, name)]
-        chosen = tables.columns_of(rows)
-        parts += [markdown.comparison(rows, shown, chosen) if shown else f"{prose.NOTHING_WELL}\n"]
+        chosen = comparison.columns_of(rows)
+        parts += [markdown.comparison(rows, shown, chosen) if shown else f"{text.NOTHING_WELL}\n"]
     parts += [markdown.section(each, charts.get(each.title, ())) for each in told]
-    return "\n".join([*parts, f"## {prose.MEASURED}\n", prose.INCLUDED])
+    return "\n".join([*parts, f"## {text.MEASURED}\n", text.INCLUDED])
 
 
 def _page(
@@ -102,10 +105,10 @@ def _page(
 ) -> str:
     rows = rows_of(found)
     return html.page(
-        "several.html.j2", scripts=page.scripts(), title=prose.TITLE, opening=_opening(found),
-        found={name: _findings(found, name) for name in tables.workloads(rows)},
-        compared=page.compared(rows), sections_=told, charts=charts, prose=prose,
-        titles=[page.COMPARED, *(each.title for each in told), prose.MEASURED],
+        "several.html.j2", scripts=page.scripts(), title=text.TITLE, opening=_opening(found),
+        found={name: _findings(found, name) for name in comparison.workloads(rows)},
+        compared=page.compared(rows), sections_=told, charts=charts, prose=text,
+        titles=[page.COMPARED, *(each.title for each in told), text.MEASURED],
     )  # fmt: skip
 
 

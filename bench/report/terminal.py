@@ -2,7 +2,7 @@
 
 import importlib.metadata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from rich.console import Console, JustifyMethod
@@ -10,21 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import plan as plans
-from bench.agreement import Agreement
-from bench.check import REJECTED, Finding
-from bench.cluster.hosts import Gone, Joined, Refused
-from bench.cluster.run import Event, Measured, Over
-from bench.figures import FigureRow
-from bench.report import numbers, tables
+from bench.check import Finding
+from bench.report.render import numbers
+from bench.report.sections import comparison as tables
 from bench.result import Case, Record, Run, Trial
-from bench.run import Spent
-from bench.simulate import Coverage
 from bench.summary import Row
+from bench.textbook import TextbookRow
 from implementations import IMPLEMENTATIONS, Implementation
 
 
 def tables_of(
-    console: Console, rows: Sequence[Row], quoted: Sequence[FigureRow]
+    console: Console, rows: Sequence[Row], quoted: Sequence[TextbookRow]
 ) -> Iterator[Table]:
     """Return every table that a run has something for."""
     for name in tables.workloads(rows):
@@ -58,7 +54,7 @@ def _comparison(rows: Sequence[Row], workload: str, chosen: Sequence[tables.Colu
     return table
 
 
-def figures(rows: Sequence[FigureRow]) -> Table:
+def figures(rows: Sequence[TextbookRow]) -> Table:
     """Return the textbook's figures beside ours."""
     return _plain("the textbook's figures", tables.FIGURE_HEADINGS[:5], tables.figures(rows))
 
@@ -97,23 +93,6 @@ def ended(record: Record, number: int, total: int) -> Text:
     size = "" if record.kind == "figure" else _size(case)
     line = f"{number:>{width}}/{total}  {case.workload:<8}  {case.implementation:<22}  {size:<16}  "
     return Text(line + _how(record))
-
-
-def of_cluster(event: Event) -> Text:
-    """Say in a line what happened on a cluster."""
-    match event:
-        case Joined(host):
-            return Text(f"host {host.hostname} joined: {host.name}")
-        case Refused(worker, reason):
-            return Text(f"worker {worker} is not used: {reason}")
-        case Gone(host, reason):
-            return Text(f"host {host.hostname} left: {reason}")
-        case Measured(record, number, total, host):
-            return Text.assemble(ended(record, number, total), f"  on {host.hostname}")
-        case Spent(left):
-            return Text(f"the budget is spent: {left} trials were not made")
-        case Over(run, left, reason):
-            return Text(f"{left} trials for machine {run.machine} were not made: {reason}")
 
 
 def _size(case: Case) -> str:
@@ -187,49 +166,11 @@ def finding(case: Case, found: Finding) -> Text:
 
 
 def verdict(cases: Sequence[Case], failed: Sequence[str]) -> Text:
-    """Say who passed, and what passing means."""
+    """Say which implementations passed and which failed."""
     good = [case.implementation for case in cases if case.implementation not in failed]
     lines = [f"passes: {', '.join(good)}"] if good else []
     lines += [f"FAILS: {', '.join(failed)}"] if failed else []
-    rejected = "; ".join(REJECTED.values())
-    return Text("\n".join(["", *lines, "", f"Seen to be rejected, one that {rejected}."]))
-
-
-def twice(first: Sequence[Row], second: Sequence[Row]) -> Table:
-    """Return the epochs of two runs side by side, and the second's as a share of the first's."""
-    again = {row.case.slug: row for row in second if row.epoch}
-    table = _table("workload", "implementation", "first run", "second run", "second / first")
-    for row in first:
-        other = again.get(row.case.slug)
-        if row.epoch and other and other.epoch:
-            table.add_row(
-                Text(row.case.workload), Text(row.case.implementation),
-                Text(numbers.duration_interval(row.epoch)),
-                Text(numbers.duration_interval(other.epoch)),
-                f"{other.epoch.mean / row.epoch.mean:.3f}",
-            )  # fmt: skip
-    return table
-
-
-def agreements(lines: Iterable[Agreement]) -> Table:
-    """Return how many pairs of rows kept their order from one run to the next."""
-    table = _table("workload", "pairs", "intervals parted", "order kept", "order changed",
-                   "overlapping, order changed")  # fmt: skip
-    for each in lines:
-        broken = ", ".join(f"{a} and {b}" for a, b in each.broken) or "none"
-        counts = (str(each.pairs), str(each.parted), str(each.kept))
-        table.add_row(Text(each.workload), *counts, Text(broken), str(each.swapped))
-    return table
-
-
-def coverage(lines: Iterable[tuple[str, Coverage]]) -> Table:
-    """Return how often simulated intervals held the true value."""
-    table = _table("intervals of 95 %", "a row's hold", "a ratio's hold", "rounds", "narrow enough")
-    for what, found in lines:
-        narrow = numbers.ABSENT if found.narrow is None else f"{found.narrow:.1%}"
-        held = (f"{found.row:.1%}", f"{found.ratio:.1%}")
-        table.add_row(what, *held, numbers.significant(found.rounds), narrow)
-    return table
+    return Text("\n".join(["", *lines]))
 
 
 def _table(*headings: str) -> Table:

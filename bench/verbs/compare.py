@@ -8,12 +8,12 @@ import typer
 from bench.verbs import chosen, show_comparison
 
 if TYPE_CHECKING:
-    from bench.gate.judged import Judged, Terms
+    from bench.regression.stored.result import Judged, Terms
 
 
 def compare(
-    baseline: Annotated[Path, typer.Argument(metavar="BASELINE", help="A run, or a JSON file.")],
-    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="Another one.")],
+    baseline: Annotated[Path, typer.Argument(metavar="BASELINE", help="Folder of a run.")],
+    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="Folder of another run.")],
     # Two runs of one machine hours apart, with nothing changed, differed by up to 10 % in means of
     # five processes (docs/methodology.md). Single processes differ by more.
     between_runs: Annotated[
@@ -39,15 +39,12 @@ def compare(
         Path | None, typer.Option(metavar="DIR", help="Of this machine. Default: the user's own.")
     ] = None,
 ) -> None:
-    """Tell whether a stored run is slower than another, as far as stored runs can tell.
-
-    BASELINE and CANDIDATE are folders of runs, or JSON files of pytest-benchmark or pyperf.
-    """
+    """Tell whether a stored run is slower than another, as far as stored runs can tell."""
     from bench import amounts, options
-    from bench.gate.exits import FAIL_ON
-    from bench.gate.judged import Terms
-    from bench.gate.verdict import Rule
-    from bench.report import gate
+    from bench.regression.exit_codes import FAIL_ON
+    from bench.regression.stats.decision import Rule
+    from bench.regression.stored.result import Terms
+    from bench.report.regression import stored as gate
 
     chosen(shown)
     terms = Terms(
@@ -64,12 +61,13 @@ def compare(
 def _judged(baseline: Path, candidate: Path, terms: "Terms", calibrations: Path | None) -> "Judged":
     """Read both sides and what was calibrated on their machine; raises UserError."""
     from bench.error import UserError
-    from bench.gate import calibrated, judged, stored
+    from bench.regression.calibration import spread
+    from bench.regression.stored import load, result
 
     if calibrations is not None and not calibrations.is_dir():
         raise UserError(f"--calibrations {calibrations}: there is no such folder; name another")
-    base, other = stored.side(baseline), stored.side(candidate)
+    base, other = load.side(baseline), load.side(candidate)
     if base.machine is None:
-        return judged.judged(base, other, lambda _: None, terms)
-    folder = calibrations or calibrated.folder(base.machine)
-    return judged.judged(base, other, stored.calibrated(folder, base.machine).spread, terms)
+        return result.judged(base, other, lambda _: None, terms)
+    folder = calibrations or spread.folder(base.machine)
+    return result.judged(base, other, load.calibrated(folder, base.machine).spread, terms)

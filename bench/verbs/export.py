@@ -1,4 +1,4 @@
-"""``bench export``: a run, written for another tool."""
+"""``bench export``: write a run for another tool."""
 
 import sys
 from pathlib import Path
@@ -10,36 +10,31 @@ from bench.verbs import console
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder in results/.")],
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     style: Annotated[
         str,
         typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="pytest-benchmark, pyperf, asv, github-action-benchmark or bencher.",
+            "--format", metavar="FORMAT", help="Format to write: pytest-benchmark or pyperf."
         ),
     ],
     output: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="A file, or asv's results folder. Default: stdout."),
+        Path | None, typer.Option(metavar="FILE", help="File to write. Default: stdout.")
     ] = None,
 ) -> None:
-    """Write a run for another tool; what it lacks is said on stderr."""
-    from bench.formats import asv, document
-    from bench.formats.exported import remarks
-    from bench.formats.writers import WRITERS
+    """Write a run in another tool's format; what the export lacks is listed on stderr."""
     from bench.plan import unknown
-    from bench.report import loaded
+    from bench.report import load
+    from bench.report.export import json_file
+    from bench.report.export.cases import remarks
+    from bench.report.export.writers import WRITERS
 
     if style not in WRITERS:
         raise unknown("format", style, list(WRITERS))
-    found = loaded.whole(folder)
-    text = WRITERS[style](found)
+    run = load.whole(folder)
+    text = WRITERS[style](run)
     if output is None:
         print(text, end="")
     else:
-        written = asv.save(found, output) if style == "asv" else [document.save(output, text)]
-        for path in written:
-            console.print(str(path), soft_wrap=True, markup=False)
-    for line in remarks(found):
+        console.print(str(json_file.save(output, text)), soft_wrap=True, markup=False)
+    for line in remarks(run):
         print(line, file=sys.stderr)

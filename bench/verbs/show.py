@@ -34,8 +34,8 @@ def report(
     """Write a run's report, summary.csv and charts again, and print its tables; or of several."""
     from bench import collection
     from bench.options import RESULTS
-    from bench.report import files
     from bench.report import index as listed
+    from bench.report import write
 
     match folders or []:
         case []:
@@ -50,7 +50,7 @@ def report(
                 raise UserError("--relative-to is for several runs; name another RUN and --output")
             show_report(folder, target)
             if readme is not None:
-                files.update_readme(readme, folder)
+                write.update_readme(readme, folder)
         case [_]:
             raise UserError("--output is for several runs; name another RUN, or leave it out")
         case several:
@@ -75,24 +75,6 @@ def _show_several(
     console.print(f"{several_files.write(folders, output, relative_to)}", soft_wrap=True)
 
 
-def agree(
-    first: Annotated[Path, typer.Argument(metavar="RUN")],
-    second: Annotated[Path, typer.Argument(metavar="RUN")],
-) -> None:
-    """Tell whether two runs of one machine put their rows in the same order."""
-    from bench import agreement
-    from bench.report import loaded, terminal
-
-    if len(agreement.machines(first) | agreement.machines(second)) > 1:
-        console.print("the runs are of different machines: there is nothing to compare")
-        raise typer.Exit(4)
-    one, other = loaded.whole(first).rows, loaded.whole(second).rows
-    console.print(terminal.twice(one, other))
-    found = agreement.agreements(one, other)
-    console.print("\n", terminal.agreements(found), sep="")
-    raise typer.Exit(1 if any(each.broken for each in found) else 0)
-
-
 def implementations() -> None:
     """List the implementations, and whether their frameworks are installed."""
     from bench.report import terminal
@@ -109,16 +91,16 @@ def machine(
     from bench import machine as here
     from bench.report import machine as lines
 
-    pythons = interpreters.read(python or ())
-    for line in [*lines.facts(here.describe()), *lines.gpus(gpu.found())]:
+    pythons = interpreters.parse_options(python or ())
+    for line in [*lines.facts(here.describe()), *lines.gpus(gpu.find_gpus())]:
         console.print(line, soft_wrap=True, markup=False)
     for case in plan.probes("gpu", len(here.usable_cores())):
-        reason = probe.sees(interpreters.given(case, pythons))
+        reason = probe.find_device_fault(interpreters.assign_python(case, pythons))
         console.print(lines.sight(case.framework, reason), soft_wrap=True, markup=False)
     if check:
         from bench import conditions
 
-        found = conditions.disturbances()
+        found = conditions.find_disturbances()
         for line in found or ["nothing found that would disturb a run"]:
             console.print(line, soft_wrap=True, markup=False)
         raise typer.Exit(1 if found else 0)

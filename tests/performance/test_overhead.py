@@ -11,8 +11,8 @@ from statistics import median
 import pytest
 
 from bench import dataset, launch, machine, plan, prepared, request
-from bench.child import Child, settings
-from bench.intervals import interval
+from bench.child import ChildSpec, build_variables
+from bench.intervals import estimate_mean
 from bench.sizes import Size
 from bench.workload import WORKLOADS
 
@@ -30,19 +30,19 @@ def case_of(name, data, samples):
 
 
 def under_the_harness(case, found, scratch):
-    child = Child(threads=THREADS, variables=case.variables)
-    outcome = launch.launch(request.training("trial", case, found, 42), child, scratch)
+    child = ChildSpec(threads=THREADS, variables=case.variables)
+    outcome = launch.launch(request.build_training("trial", case, found, 42), child, scratch)
     assert outcome.status == "ok", outcome.reason
     return outcome.document["epoch_seconds"][: case.epochs]
 
 
 def bare(case, found, scratch):
-    child = Child(threads=THREADS, variables=case.variables)
+    child = ChildSpec(threads=THREADS, variables=case.variables)
     # The same empty caches, and the same suite to import from.
     launch._furnish(scratch, {}, child.place)
     done = subprocess.run(
         [sys.executable, str(BARE), case.module, str(found.folder), str(case.epochs)],
-        env={"PATH": os.environ["PATH"], **settings(child, scratch)},
+        env={"PATH": os.environ["PATH"], **build_variables(child, scratch)},
         cwd=scratch, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return json.loads(done.stdout)
@@ -65,7 +65,7 @@ def test_an_epoch_under_the_harness_takes_as_long_as_in_the_bare_loop(
         pairs.append((seconds[under_the_harness], seconds[bare]))
 
     benchmark.pedantic(pair, rounds=PAIRS[name, data])
-    ratio = interval([own / plain for own, plain in pairs])
+    ratio = estimate_mean([own / plain for own, plain in pairs])
     added = 1e6 * median(own - plain for own, plain in pairs)
     says = f"{ratio.mean:.4f} [{ratio.low:.4f}, {ratio.high:.4f}], {added:+.0f} µs an epoch"
     benchmark.extra_info["ratio"] = says

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from bench import dataset, launch, machine, plan, prepared, reference, request, store
-from bench.child import Child
+from bench.child import ChildSpec
 from bench.contract import SGD, Problem
-from bench.report import files
+from bench.report import write
 from bench.sizes import Size
-from bench.workload import WORKLOADS, initial_params, order
+from bench.workload import WORKLOADS, draw_initial_params, draw_order
 from implementations import IMPLEMENTATIONS
 
 PUBLISHED = machine.ROOT / "results" / "reference" / "amd-epyc-2-cores"
@@ -51,8 +51,8 @@ def digits():
 def test_an_epoch(benchmark, digits, tmp_path, name):
     size = Size(WORKLOADS["sgd"].batch_size, 1, len(prepared.read(digits.folder, "train")[1]))
     case = plan.fill(plan.implementation(name, None), "sgd", "cpu", size, EPOCHS)
-    child = Child(threads=1, variables=case.variables)
-    outcome = launch.launch(request.training("trial", case, digits, 42), child, tmp_path)
+    child = ChildSpec(threads=1, variables=case.variables)
+    outcome = launch.launch(request.build_training("trial", case, digits, 42), child, tmp_path)
     if outcome.status == "unavailable":
         pytest.skip(outcome.reason)
     assert outcome.status == "ok", outcome.reason
@@ -77,14 +77,14 @@ def test_finding_prepared_data(benchmark):
 def test_an_epoch_of_the_oracle(benchmark, digits):
     images, labels = prepared.read(digits.folder, "train")
     problem = Problem(images, labels, 10, 32, SGD(0.05))
-    initial = initial_params(WORKLOADS["sgd"], 64, 10, seed=42)
-    (found,) = benchmark(reference.train, problem, initial, [order(42, 1, 1440)])
+    initial = draw_initial_params(WORKLOADS["sgd"], 64, 10, seed=42)
+    (found,) = benchmark(reference.train, problem, initial, [draw_order(42, 1, 1440)])
     assert np.isfinite(found.weight).all()
 
 
 def test_drawing_an_order(benchmark):
     epochs = itertools.count(1)
-    assert len(benchmark(lambda: order(42, next(epochs), 48000))) == 48000
+    assert len(benchmark(lambda: draw_order(42, next(epochs), 48000))) == 48000
 
 
 def test_appending_a_record(benchmark, tmp_path):
@@ -98,9 +98,9 @@ def test_reading_the_records_of_a_published_run(benchmark):
 
 
 def test_building_the_report_of_a_published_run(benchmark, tmp_path):
-    folder = shutil.copytree(PUBLISHED, tmp_path / "run", ignore=lambda *_: ["params"])
+    folder = shutil.copytree(PUBLISHED, tmp_path / "run")
     (folder / "report.md").unlink()
-    assert "Epoch" in benchmark.pedantic(files.write, (folder,), rounds=3).read_text()
+    assert "Epoch" in benchmark.pedantic(write.write, (folder,), rounds=3).read_text()
 
 
 def peak_of_a_report(folder):
@@ -114,7 +114,7 @@ def peak_of_a_report(folder):
 
 
 def test_bench_report_of_a_published_run(benchmark, tmp_path):
-    folder = shutil.copytree(PUBLISHED, tmp_path / "run", ignore=lambda *_: ["params"])
+    folder = shutil.copytree(PUBLISHED, tmp_path / "run")
     peak = benchmark.pedantic(peak_of_a_report, (folder,), rounds=3)
     benchmark.extra_info["peak_mib"] = peak / 2**20
 

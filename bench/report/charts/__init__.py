@@ -1,0 +1,1 @@
+"""Charts as Vega-Lite, drawn with Altair; they need the extra ``report``."""

@@ -1,0 +1,137 @@
+"""Charts of the data and of what is learned from them; needs the extra ``report``."""
+
+import base64
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.report.charts.epochs import COLOURS
+
+# Red, green and blue of square pictures: uint8 (pictures, side, side, 3).
+Pictures = NDArray[np.uint8]
+
+# Pixels of the chart: a picture's side, and from one picture to the next.
+_SIDE, _STEP = 58, 64
+_CONFUSION_WIDTH, _CONFUSION_HEIGHT = 46, 28
+
+
+def side(features: int) -> int | None:
+    """Return the pixels of a side, or None where images are not square."""
+    root = math.isqrt(features)
+    return root if root * root == features else None
+
+
+def first_images(images: NDArray[np.float32], names: Sequence[str], title: str) -> Any:
+    """Show images (n, features) from 0, white, to 1, black, each above the name of its class."""
+    shades = np.round(255 * (1 - np.clip(images, 0, 1))).astype(np.uint8)
+    return _row(_square(np.repeat(shades[..., None], 3, axis=-1)), names, title)
+
+
+def weights(weight: NDArray[np.float64], class_names: Sequence[str], title: str) -> Any:
+    """Show the weights (features, classes) of each class as a picture, all on one scale.
+
+    The scale ends at the same weight on both sides; one in a hundred weights lies beyond its ends.
+    """
+    import altair as alt
+
+    limit = float(np.quantile(np.abs(weight), 0.99)) or 1.0
+    shares = np.clip(weight.T / limit, -1, 1)[..., None]
+    against, speaks_for = (
+        np.array(list(bytes.fromhex(COLOURS[style].removeprefix("#"))))
+        for style in ("idiomatic", "tuned")
+    )
+    ends = np.where(shares < 0, against, speaks_for)
+    pictures = np.round(255 + np.abs(shares) * (ends - 255)).astype(np.uint8)
+    subtitle = (
+        f"from {-limit:.2g}, blue, through 0, white, to {limit:.2g}, orange: "
+        "pixels that speak against a class and for it"
+    )
+    return _row(_square(pictures), class_names, alt.TitleParams(title, subtitle=subtitle))
+
+
+def confusion(counts: NDArray[np.int64], class_names: Sequence[str], title: str) -> Any:
+    """Show how many images of each class (rows) were put into each (columns), as counts."""
+    import altair as alt
+
+    totals = counts.sum(axis=1)
+    points = [
+        {
+            "class": class_names[true],
+            "predicted": class_names[predicted],
+            "images": int(counts[true, predicted]),
+            "right": true == predicted,
+            "share": float(counts[true, predicted] / max(1, totals[true])),
+        }
+        for true, predicted in np.ndindex(counts.shape)
+    ]
+    names = list(class_names)
+    top = alt.Axis(orient="top", labelAngle=-45)
+    base = alt.Chart(alt.Data(values=points)).encode(
+        y=alt.Y("class:N", sort=names, title="class"),
+        x=alt.X("predicted:N", sort=names, title="predicted", axis=top),
+        tooltip=["class:N", "predicted:N", "images:Q", "share:Q"],
+    )
+    scale = alt.Scale(domain=[0, 1], range=["#FFFFFF", COLOURS["idiomatic"]], interpolate="rgb")
+    shade = alt.Color("share:Q", legend=None, scale=scale)
+    dark = alt.condition("datum.share > 0.5", alt.value("white"), alt.value("black"))
+    text = base.transform_filter("datum.images > 0").mark_text(fontSize=11)
+    return (
+        alt.layer(base.mark_rect().encode(color=shade), text.encode(text="images:Q", color=dark))
+        .properties(
+            title=title,
+            width=_CONFUSION_WIDTH * len(names),
+            height=_CONFUSION_HEIGHT * len(names),
+            background="white",
+        )
+        .configure_axis(grid=False, ticks=False, domain=False)
+        .configure_title(anchor="start", fontSize=14, offset=12)
+    )
+
+
+def _row(pictures: Pictures, names: Sequence[str], title: Any) -> Any:
+    """Show pictures side by side, each above its name."""
+    import altair as alt
+
+    points = [
+        {"place": number, "image": _png(picture), "name": name}
+        for number, (picture, name) in enumerate(zip(pictures, names, strict=True))
+    ]
+    base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("place:O", axis=None))
+    # Unsmoothed: a pixel is a square, as it is for the classifier.
+    image = base.mark_image(width=_SIDE, height=_SIDE, smooth=False)
+    text = base.mark_text(fontSize=11, limit=_STEP).encode(y=alt.value(_SIDE + 12), text="name:N")
+    # Without a description of its own, an image is described by every channel, its URL included.
+    described = image.encode(url="image:N", y=alt.value(_SIDE / 2), description="name:N")
+    return (
+        alt.layer(described, text)
+        .properties(title=title, width=_STEP * len(points), height=_SIDE + 20, background="white")
+        .configure_view(stroke=None)
+        .configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
+    )
+
+
+def _square(pixels: NDArray[np.uint8]) -> Pictures:
+    """Fold the pixels (n, features, 3) of square pictures."""
+    length = side(pixels.shape[1])
+    assert length is not None
+    return pixels.reshape(-1, length, length, 3)
+
+
+def _png(picture: NDArray[np.uint8]) -> str:
+    """Return a picture (height, width, 3) as the data URI of a PNG."""
+    import vl_convert
+
+    height, width, _ = picture.shape
+    squares = "".join(
+        f'<rect x="{x}" y="{y}" width="1" height="1" fill="#{picture[y, x].tobytes().hex()}"/>'
+        for y, x in np.ndindex(height, width)
+    )
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'shape-rendering="crispEdges">{squares}</svg>'
+    )
+    png = vl_convert.svg_to_png(svg, scale=1, ppi=72)
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

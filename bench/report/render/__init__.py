@@ -1,0 +1,1 @@
+"""Markdown, HTML, CSV, and numbers and sentences as people read them."""

@@ -1,0 +1,269 @@
+"""The repository's own rules. Each test loops over the files and reports all offenders at once."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+import bench
+from bench.report import index
+from implementations import FIGURES, IMPLEMENTATIONS, PROBES
+
+ROOT = Path(bench.__file__).parents[1]
+BENCH = sorted((ROOT / "bench").rglob("*.py"))
+PROGRAMS = sorted((ROOT / "implementations").rglob("*.py"))
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+REGISTRY = [*IMPLEMENTATIONS, *FIGURES, *PROBES]
+
+FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
+# Importing one of these takes longer than all of `bench list`.
+SLOW = {"scipy", "pandas", "altair", "vl_convert", "jinja2", "markdown_it", "pooch", "distributed"}
+# Modules and attributes that tell the time, those of the frameworks included.
+CLOCKS = {
+    "time",
+    "timeit",
+    "datetime",
+    "perf_counter",
+    "perf_counter_ns",
+    "monotonic",
+    "monotonic_ns",
+    "process_time",
+    "process_time_ns",
+    "thread_time",
+    "timestamp",
+    "elapsed_time",
+}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def syntax_tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_names(tree: ast.AST) -> Iterator[str]:
+    """Yield the dotted name of everything that is imported, also inside functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def text(path: Path) -> str:
+    """Return a page or a workflow, with each command that spans several lines on one."""
+    joined = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    return re.sub(
+        r"run: >-\n((?: {10,}.*\n)+)",
+        lambda match: f"run: {' '.join(match[1].split())}\n",
+        joined,
+    )
+
+
+def loaded_packages(stderr: str) -> set[str]:
+    """Return the top-level packages in the output of ``python -X importtime``."""
+    lines = stderr.splitlines()
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+# ----- what may import what
+
+
+def test_bench_imports_no_framework_even_inside_functions():
+    offenders = [
+        f"{relative(path)}: {name}"
+        for path in BENCH
+        for name in imported_names(syntax_tree(path))
+        if name.partition(".")[0] in FRAMEWORKS
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
+def test_importing_all_modules_of_bench_loads_nothing_slow():
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in BENCH]
+    code = "\n".join(f"import {name.removesuffix('.__init__')}" for name in modules)
+    command = [sys.executable, "-X", "importtime", "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = loaded_packages(done.stderr)
+    assert {"bench", "implementations", "numpy"} <= loaded
+    assert loaded & (FRAMEWORKS | SLOW) == set()
+
+
+def test_list_shows_every_implementation_and_loads_nothing_slow():
+    command = [sys.executable, "-X", "importtime", "-m", "bench", "list"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    names = [line.split()[0] for line in done.stdout.splitlines()[1:]]
+    assert names == [entry.name for entry in IMPLEMENTATIONS]
+    assert loaded_packages(done.stderr) & (FRAMEWORKS | SLOW) == set()
+
+
+def test_implementations_import_only_the_contract_and_shared_device_lookups():
+    allowed = ("bench.contract.", "implementations._devices.")
+    offenders = [
+        f"{relative(path)}: {name}"
+        for path in PROGRAMS
+        for name in imported_names(syntax_tree(path))
+        if name.startswith((".", "bench", "implementations", "importlib"))
+        and not name.startswith(allowed)
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
+def test_implementations_read_no_clock():
+    offenders = []
+    for path in PROGRAMS:
+        tree = syntax_tree(path)
+        words = {word for name in imported_names(tree) for word in name.split(".")}
+        words |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        words |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        offenders += [f"{relative(path)}: {word}" for word in sorted(words & CLOCKS)]
+    assert not offenders, "\n".join(offenders)
+
+
+def test_one_file_of_bench_reads_the_clock():
+    readers = {
+        path.name
+        for path in BENCH
+        for name in imported_names(syntax_tree(path))
+        if name.partition(".")[0] in {"time", "timeit"}
+    }
+    assert readers == {"measure.py"}
+
+
+# ----- the registry and what it needs
+
+
+def test_registry_names_are_lower_case_words_and_unique():
+    names = [entry.name for entry in REGISTRY]
+    assert [name for name in names if names.count(name) > 1] == []
+    assert [name for name in names if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)] == []
+
+
+def test_registry_entries_differ_in_module_or_variables():
+    keys = [(entry.module, getattr(entry, "variables", {})) for entry in REGISTRY]
+    assert [key for key in keys if keys.count(key) > 1] == []
+
+
+def test_registry_and_files_agree():
+    registered = {entry.module.rpartition(".")[2] for entry in REGISTRY}
+    files = {path.stem for path in PROGRAMS if not relative(path).count("/_")}
+    assert registered == files
+
+
+def test_extras_install_the_framework_and_backend_of_every_entry():
+    offenders = []
+    for entry in REGISTRY:
+        requirements = list(PYPROJECT["project"]["dependencies"])
+        for extra in filter(None, entry.extra.split(",")):
+            requirements += EXTRAS[extra]
+        installed = {Requirement(line).name for line in requirements}
+        backend = getattr(entry, "variables", {}).get("KERAS_BACKEND", entry.framework)
+        offenders += [f"{entry.name}: {name}" for name in {entry.framework, backend} - installed]
+    assert not offenders, "\n".join(offenders)
+
+
+def test_extra_all_names_every_extra_without_cuda():
+    (line,) = EXTRAS["all"]
+    assert Requirement(line).extras == {
+        extra for extra in EXTRAS if extra != "all" and not extra.startswith("cuda-")
+    }
+
+
+def test_requirements_have_a_minimum_and_no_fixed_version():
+    groups = [
+        PYPROJECT["project"]["dependencies"],
+        PYPROJECT["build-system"]["requires"],
+        *(lines for extra, lines in EXTRAS.items() if extra != "all"),
+        *PYPROJECT["dependency-groups"].values(),
+    ]
+    offenders = []
+    for line in [line for lines in groups for line in lines]:
+        operators = {specifier.operator for specifier in Requirement(line).specifier}
+        if Requirement(line).url or ">=" not in operators or operators & {"==", "==="}:
+            offenders.append(line)
+    assert not offenders, "\n".join(offenders)
+
+
+# ----- what pages and workflows name
+
+
+def test_sessions_named_in_pages_and_workflows_exist():
+    sessions = {
+        node.name
+        for node in syntax_tree(ROOT / "noxfile.py").body
+        if isinstance(node, ast.FunctionDef)
+        and any("nox.session" in ast.unparse(decorator) for decorator in node.decorator_list)
+    }
+    offenders = []
+    for path in PAGES + WORKFLOWS:
+        named = re.findall(r"nox -s ((?:[a-z_]+ ?)+)", text(path))
+        matrices = re.findall(r"session: \[(.*)\]", text(path))
+        names = " ".join([*named, *matrices]).replace(",", " ").split()
+        offenders += [f"{relative(path)}: {name}" for name in names if name not in sessions]
+    assert not offenders, "\n".join(offenders)
+
+
+def test_verbs_and_flags_named_in_pages_and_workflows_exist():
+    flags: dict[str, set[str]] = {}
+    offenders = []
+    for path in PAGES + WORKFLOWS:
+        for verb, arguments in re.findall(r"(?:-m |`)bench ([a-z]+)([^\n`|;>&]*)", text(path)):
+            if verb not in flags:
+                command = [sys.executable, "-m", "bench", verb, "--help"]
+                done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+                flags[verb] = set(re.findall(r"--[a-z-]+", done.stdout.decode()))
+            named = set(re.findall(r"--[a-z-]+", arguments))
+            if not flags[verb]:
+                offenders.append(f"{relative(path)}: no verb {verb}")
+            elif named - flags[verb]:
+                offenders.append(f"{relative(path)}: {verb} has no {sorted(named - flags[verb])}")
+    assert not offenders, "\n".join(offenders)
+
+
+def test_tests_named_in_pages_exist():
+    files = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")}
+    offenders = [
+        f"{relative(path)}: {file}: {test}"
+        for path in PAGES
+        for file, test in re.findall(r"`(test_\w+\.py): (\w+)`", text(path))
+        # A fault may be a key of a dictionary, which parametrizes a test.
+        if not re.search(rf'def {test}\(|^    "{test}": ', files.get(file, ""), re.MULTILINE)
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
+# ----- what is published
+
+
+def rows_of_tables(lines: list[str]) -> list[list[str]]:
+    return [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
+
+
+def test_readme_rows_are_those_of_a_published_report():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    _, _, after = readme.partition("<!-- results: made by `python -m bench report` -->")
+    results, _, _ = after.partition("<!-- end of results -->")
+    _, _, *rows = rows_of_tables(results.splitlines())
+    (folder,) = re.findall(r"\((results/reference/[^)]*)/report\.md\)", results)
+    report = (ROOT / folder / "report.md").read_text(encoding="utf-8")
+    published = rows_of_tables(report.splitlines())
+    assert len(rows) == len(IMPLEMENTATIONS)
+    assert [row for row in rows if not any(set(row) <= set(other) for other in published)] == []
+
+
+def test_published_folders_are_readable_and_undamaged():
+    entries = index.entries(ROOT / "results" / "reference")
+    assert {"run", "comparison", "calibration"} <= {entry.kind for entry in entries}
+    assert [entry for entry in entries if entry.state != "complete"] == []
