@@ -180,5 +180,5 @@ def test_our_own_head_is_read_and_its_registry_has_our_names():
     if not (machine.ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     with prepared(spec.read("HEAD"), (), pytest.fail) as found:
-        assert Path(found.implementations / "idiomatic" / "softmax_numpy.py").exists()
+        assert (found.implementations / "idiomatic" / "softmax_numpy.py").exists()
         assert "numpy" in {entry.name for entry in found.registry}
