@@ -106,7 +106,7 @@ def make_case():
 
     def make(**changes):
         values = {
-            "implementation": "numpy", "module": "softmax_numpy", "framework": "numpy",
+            "implementation": "numpy", "module": "idiomatic.softmax_numpy", "framework": "numpy",
             "extra": "", "objective": "softmax", "style": "idiomatic", "data": "resident",
             "devices": ("cpu",), "workload": "sgd", "device": "cpu", "batch_size": 32,
             "threads": 1, "samples": 1440, "epochs": 2,
@@ -122,7 +122,7 @@ def make_request(digits):
 
     def make(**changes):
         return {
-            "mode": "trial", "module": "softmax_numpy", "file": None, "extra": "",
+            "mode": "trial", "module": "idiomatic.softmax_numpy", "file": None, "extra": "",
             "data": str(digits.folder), "classes": 10, "workload": "sgd", "device": "cpu",
             "batch_size": 32, "samples": 1440, "epochs": 2, "seed": 42, "watch": False, **changes,
         }  # fmt: skip

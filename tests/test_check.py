@@ -8,7 +8,7 @@ from support.processes import ASSETS
 
 from bench import check, dataset, plan
 from bench.check import Examiner, Finding, passed
-from bench.dataset import DataError
+from bench.error import DataError
 from bench.judge import Judgement
 from bench.launch import Outcome
 from bench.machine import usable_cores

@@ -13,7 +13,7 @@ from bench.cluster.task import Answer, Request
 
 pytest.importorskip("distributed")
 
-FILE = "from implementations.softmax_numpy import *\n"
+FILE = "from implementations.idiomatic.softmax_numpy import *\n"
 
 
 @pytest.fixture

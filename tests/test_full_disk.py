@@ -21,7 +21,7 @@ from support.processes import (
 SLOW = """
 import signal
 from pathlib import Path
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 HERE = Path(__file__).parent
 class Trainer(softmax_numpy.Trainer):
     def train_epoch(self, order):

@@ -14,7 +14,7 @@ from bench.regression.calibration.session import Calibration
 from bench.result import FORMAT
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
-A, B = case("pytorch"), case("numpy", module="softmax_numpy", framework="numpy", extra="")
+A, B = case("pytorch"), case("numpy", module="idiomatic.softmax_numpy", framework="numpy", extra="")
 
 
 @pytest.fixture(autouse=True)

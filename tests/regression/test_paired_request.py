@@ -189,7 +189,10 @@ def test_each_revision_is_there_until_the_end_with_its_own_implementations(repos
     repository.commit(softmax_numpy="two = 2")
     with comparison("HEAD~1", "HEAD") as found:
         folders = {side: each.implementations for side, each in found.places.items()}
-        sources = {side: (path / "softmax_numpy.py").read_text() for side, path in folders.items()}
+        sources = {
+            side: (folder / "idiomatic" / "softmax_numpy.py").read_text()
+            for side, folder in folders.items()
+        }
         assert sources == {"base": "one = 1", "candidate": "two = 2"}
         assert {each.python for each in found.places.values()} == {sys.executable}
     assert not any(path.exists() for path in folders.values())

@@ -16,7 +16,7 @@ ASSETS = Path(__file__).parents[1] / "assets"
 WAITS = """
 import os, signal
 from pathlib import Path
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 HERE = Path(__file__).parent
 class Trainer(softmax_numpy.Trainer):
     def train_epoch(self, order):

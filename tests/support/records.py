@@ -14,7 +14,7 @@ MACHINE = {"id": "0123456789ab", "name": "2-core Test CPU, 8 GiB", "cores": 2, "
 def case(implementation: str = "pytorch", **changes: Any) -> Case:
     """Return a case of the workload ``sgd``, five epochs of 48,000 samples."""
     values: dict[str, Any] = {
-        "module": "softmax_pytorch", "framework": "torch", "extra": "pytorch",
+        "module": "idiomatic.softmax_pytorch", "framework": "torch", "extra": "pytorch",
         "objective": "softmax", "style": "idiomatic", "data": "resident",
         "devices": ("cpu", "gpu"), "workload": "sgd", "device": "cpu", "batch_size": 32,
         "threads": 2, "samples": 48000, "epochs": 5,

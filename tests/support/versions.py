@@ -19,8 +19,8 @@ class Implementation:
     variables: dict[str, str] = field(default_factory=dict)
 
 IMPLEMENTATIONS = (
-    Implementation("numpy", "softmax_numpy", "numpy", "", devices=("cpu",)),
-    Implementation("old", "softmax_old", "torch", "pytorch", variables={"A": "1"}),
+    Implementation("numpy", "idiomatic.softmax_numpy", "numpy", "", devices=("cpu",)),
+    Implementation("old", "idiomatic.softmax_old", "torch", "pytorch", variables={"A": "1"}),
 )
 """
 
@@ -41,10 +41,11 @@ class Repository:
         return done.stdout.strip()
 
     def commit(self, **files):
-        """Commit files of ``implementations/`` by their name, None to remove; return the commit."""
-        (self.folder / "implementations").mkdir(exist_ok=True)
+        """Commit the registry and idiomatic files by name, None to remove; return the commit."""
+        folder = self.folder / "implementations"
+        (folder / "idiomatic").mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            path = self.folder / "implementations" / f"{name}.py"
+            path = folder / ("" if name == "__init__" else "idiomatic") / f"{name}.py"
             path.unlink() if text is None else path.write_text(text)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", "as a test needs it")

@@ -2,7 +2,7 @@
 
 from time import sleep  # noqa: TID251 - it is this file's purpose to take time
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 PER_SAMPLE = {"cpu": 40e-6, "gpu": 1e-6}
 PER_STEP = {"cpu": 0.0, "gpu": 1e-3}

@@ -1,6 +1,6 @@
 """A made-up GPU that is lost after some epochs, as CUDA says it."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

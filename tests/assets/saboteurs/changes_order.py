@@ -1,6 +1,6 @@
 """Sorts the order that it is given, in place."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

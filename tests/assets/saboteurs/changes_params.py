@@ -1,6 +1,6 @@
 """Trains in the very arrays that hold the initial params."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

@@ -1,6 +1,6 @@
 """Takes the CPU where it was asked for a GPU."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bench.contract import SGD
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

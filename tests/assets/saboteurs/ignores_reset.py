@@ -1,6 +1,6 @@
 """Takes the first weights that it is given, and no others."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

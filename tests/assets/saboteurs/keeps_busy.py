@@ -2,7 +2,7 @@
 
 import threading
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 pause = threading.Event()
 

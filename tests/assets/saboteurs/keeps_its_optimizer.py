@@ -1,6 +1,6 @@
 """Keeps the optimizer's state through a reset."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

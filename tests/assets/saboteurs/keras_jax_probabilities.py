@@ -5,7 +5,7 @@ import os
 os.environ["KERAS_BACKEND"] = "jax"
 import keras
 
-from implementations import softmax_keras
+from implementations.idiomatic import softmax_keras
 
 
 class Trainer(softmax_keras.Trainer):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

@@ -1,6 +1,6 @@
 """Other mathematics: SGD with a little momentum."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

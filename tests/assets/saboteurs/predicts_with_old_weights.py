@@ -1,6 +1,6 @@
 """Predicts with the weights that it had before the last reset."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

@@ -1,6 +1,6 @@
 """Trains well, and predicts the next class."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

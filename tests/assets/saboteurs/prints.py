@@ -1,6 +1,6 @@
 """Tells the world of every epoch."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

@@ -1,6 +1,6 @@
 """Raises an error whose message has two lines."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

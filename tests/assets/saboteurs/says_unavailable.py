@@ -1,7 +1,7 @@
 """Finds that this machine cannot do what was asked, in two lines."""
 
 from bench.contract import Unavailable
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

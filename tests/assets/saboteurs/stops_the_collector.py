@@ -2,7 +2,7 @@
 
 import gc
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 gc.disable()
 Trainer = softmax_numpy.Trainer

@@ -1,6 +1,6 @@
 """Adds up the loss of a batch instead of averaging it."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

@@ -1,6 +1,6 @@
 """Asks for more memory than there is."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

@@ -1,7 +1,7 @@
 """Hands back a window on memory that is not NumPy's."""
 
 from bench.contract import Params
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Buffer:

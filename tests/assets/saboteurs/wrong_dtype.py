@@ -1,7 +1,7 @@
 """Hands back its weight in float64."""
 
 from bench.contract import Params
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

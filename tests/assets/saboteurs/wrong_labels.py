@@ -1,6 +1,6 @@
 """Predicts as float64 what should be int64."""
 
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

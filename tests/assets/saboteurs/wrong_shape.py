@@ -1,7 +1,7 @@
 """Hands back its weight transposed."""
 
 from bench.contract import Params
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 class Trainer(softmax_numpy.Trainer):

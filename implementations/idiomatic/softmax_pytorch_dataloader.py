@@ -6,7 +6,6 @@ https://docs.pytorch.org/docs/stable/data.html#memory-pinning has it.
 """
 
 from collections.abc import Iterable
-from textwrap import shorten
 
 import numpy as np
 import torch
@@ -15,7 +14,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the name that PyTorch's own pages use
 from torch.utils.data import DataLoader, TensorDataset
 
-from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
+from bench.contract import SGD, Device, Optimizer, Params, Problem
+from implementations._devices.torch import find
 
 
 class Trainer:
@@ -80,20 +80,3 @@ def make_optimizer(optimizer: Optimizer, params: Iterable[torch.Tensor]) -> torc
     if isinstance(optimizer, SGD):
         return torch.optim.SGD(params, lr=optimizer.learning_rate)
     return RMSprop(params, optimizer.learning_rate, rho=optimizer.rho, epsilon=optimizer.epsilon)
-
-
-def find(device: Device) -> torch.device:
-    """The CPU, or the accelerator that this build of PyTorch was made for; a tensor shows it."""
-    if device == "cpu":
-        return torch.device("cpu")
-    accelerator = torch.accelerator.current_accelerator()
-    if accelerator is None:
-        raise Unavailable(f"PyTorch {torch.__version__} is a build for the CPU alone")
-    try:
-        torch.ones(1, device=accelerator)
-    except (AssertionError, RuntimeError) as error:
-        if "out of memory" in str(error):  # there is one, and it is full
-            raise
-        said = shorten(str(error), 150, placeholder=" ...")
-        raise Unavailable(f"PyTorch {torch.__version__} finds no GPU: {said}") from error
-    return accelerator

@@ -5,7 +5,6 @@ contract.
 """
 
 from collections.abc import Iterable
-from textwrap import shorten
 
 import numpy as np
 import torch
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the name that PyTorch's own pages use
 
-from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
+from bench.contract import SGD, Device, Optimizer, Params, Problem
+from implementations._devices.torch import find
 
 
 class Trainer:
@@ -70,20 +70,3 @@ def make_optimizer(optimizer: Optimizer, params: Iterable[torch.Tensor]) -> torc
     if isinstance(optimizer, SGD):
         return torch.optim.SGD(params, lr=optimizer.learning_rate)
     return RMSprop(params, optimizer.learning_rate, rho=optimizer.rho, epsilon=optimizer.epsilon)
-
-
-def find(device: Device) -> torch.device:
-    """The CPU, or the accelerator that this build of PyTorch was made for; a tensor shows it."""
-    if device == "cpu":
-        return torch.device("cpu")
-    accelerator = torch.accelerator.current_accelerator()
-    if accelerator is None:
-        raise Unavailable(f"PyTorch {torch.__version__} is a build for the CPU alone")
-    try:
-        torch.ones(1, device=accelerator)
-    except (AssertionError, RuntimeError) as error:
-        if "out of memory" in str(error):  # there is one, and it is full
-            raise
-        said = shorten(str(error), 150, placeholder=" ...")
-        raise Unavailable(f"PyTorch {torch.__version__} finds no GPU: {said}") from error
-    return accelerator

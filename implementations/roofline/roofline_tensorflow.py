@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from bench.contract import Device, Unavailable
+from bench.contract import Device
+from implementations._devices.tensorflow import find
 
 XLA = sys.platform != "darwin"  # which compiles nothing for Apple's GPUs
 
@@ -40,15 +41,3 @@ class Probe:
         """Compiled, and of a fixed length, as the loops are that are measured against it."""
         for _ in tf.range(count):
             self.numbers.assign_add(tf.ones(10))
-
-
-def find(device: Device) -> str:
-    """TensorFlow's name of the device; asked for in vain, it would fall back in silence."""
-    if not tf.config.list_physical_devices(device.upper()):
-        cuda = tf.sysconfig.get_build_info().get("cuda_version")
-        built = f"is built for CUDA {cuda}" if cuda else "is a build for the CPU alone"
-        raise Unavailable(f"TensorFlow {tf.__version__} finds no {device.upper()}; it {built}")
-    if device == "gpu":
-        # On by default, and XLA's own kernels do not ask NVIDIA_TF32_OVERRIDE.
-        tf.config.experimental.enable_tensor_float_32_execution(False)
-    return f"/{device.upper()}:0"

@@ -4,13 +4,12 @@ Follows https://keras.io/guides/training_with_built_in_methods/: compile, fit an
 loss on logits (on probabilities, two of the three backends clip them and lose the gradient).
 """
 
-from textwrap import shorten
-
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
+from bench.contract import SGD, Device, Optimizer, Params, Problem
+from implementations._devices.keras import find
 
 
 class Trainer:
@@ -58,39 +57,3 @@ def make_optimizer(optimizer: Optimizer) -> keras.optimizers.Optimizer:
     return keras.optimizers.RMSprop(
         optimizer.learning_rate, rho=optimizer.rho, epsilon=optimizer.epsilon
     )
-
-
-def find(device: Device) -> str:
-    """Keras's name of the device; a tensor shows that it is there, as TensorFlow never objects."""
-    backend = keras.backend.backend()
-    name = accelerator() if (device, backend) == ("gpu", "torch") else device
-    try:
-        with keras.device(name):
-            place = str(keras.ops.zeros(1).device).lower()
-    except (AssertionError, RuntimeError, ValueError) as error:
-        if "out of memory" in str(error):  # there is one, and it is full
-            raise
-        said = shorten(str(error), 150, placeholder=" ...")
-        raise Unavailable(f"Keras finds no {device.upper()} with {backend}: {said}") from error
-    if (device, backend) == ("gpu", "tensorflow"):
-        use_tensorflow(found="cpu" not in place)
-    # Without ":0", which PyTorch takes for another device than its tensors', losing the gradients.
-    return name
-
-
-def accelerator() -> str:
-    """What Keras takes by itself on PyTorch, which may be Apple's; "gpu" is CUDA's to it."""
-    own = str(keras.ops.zeros(1).device.type)
-    return "gpu" if own == "cpu" else own
-
-
-def use_tensorflow(*, found: bool) -> None:
-    """Have TensorFlow compute in full float32; raise Unavailable where it found no GPU."""
-    import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
-
-    if not found:
-        cuda = tf.sysconfig.get_build_info().get("cuda_version")
-        built = f"is built for CUDA {cuda}" if cuda else "is a build for the CPU alone"
-        raise Unavailable(f"TensorFlow {tf.__version__} finds no GPU; it {built}")
-    # On by default, and XLA's own kernels do not ask NVIDIA_TF32_OVERRIDE.
-    tf.config.experimental.enable_tensor_float_32_execution(False)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bench.contract import SGD, Device, Params, Problem, Unavailable
+from implementations._devices.tensorflow import find
 
 # 1 / 255 to twice the places of a float32, because XLA divides by multiplying and rounds twice.
 HIGH = np.float32(1 / 255)
@@ -96,15 +97,3 @@ def unpack(rows: tf.Tensor) -> tf.Tensor:
         return rows
     pixels = tf.reshape(tf.bitcast(rows, tf.uint8), (rows.shape[0], -1))
     return tf.cast(pixels, tf.float32) * HIGH + tf.cast(pixels, tf.float32) * LOW
-
-
-def find(device: Device) -> str:
-    """TensorFlow's name of the device; asked for in vain, it would fall back in silence."""
-    if not tf.config.list_physical_devices(device.upper()):
-        cuda = tf.sysconfig.get_build_info().get("cuda_version")
-        built = f"is built for CUDA {cuda}" if cuda else "is a build for the CPU alone"
-        raise Unavailable(f"TensorFlow {tf.__version__} finds no {device.upper()}; it {built}")
-    if device == "gpu":
-        # On by default, and XLA's own kernels do not ask NVIDIA_TF32_OVERRIDE.
-        tf.config.experimental.enable_tensor_float_32_execution(False)
-    return f"/{device.upper()}:0"

@@ -1,15 +1,14 @@
 """What JAX can do: products of matrices and sums over the data."""
 
 from functools import partial
-from pkgutil import iter_modules
-from textwrap import shorten
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contract import Device, Unavailable
+from bench.contract import Device
+from implementations._devices.jax import find
 
 
 class Probe:
@@ -31,26 +30,6 @@ class Probe:
     def steps(self, count: int) -> float:
         self.numbers = steps(self.numbers, count)
         return float(self.numbers[0])
-
-
-def find(device: Device) -> jax.Device:
-    """The first device of this kind."""
-    try:
-        return jax.devices(device)[0]
-    except RuntimeError as error:
-        plugins = installed()
-        said = f"with {', '.join(plugins)}: {shorten(str(error), 150, placeholder=' ...')}"
-        why = said if plugins else "as it is installed without a plugin for one"
-        raise Unavailable(f"JAX {jax.__version__} finds no {device.upper()} {why}") from error
-
-
-def installed() -> list[str]:
-    """The plugins that JAX was installed with, such as xla_cuda13; by itself it has the CPU."""
-    try:
-        import jax_plugins  # noqa: PLC0415 - where there is no plugin, there is no such package
-    except ModuleNotFoundError:
-        return []
-    return [module.name for module in iter_modules(jax_plugins.__path__)]
 
 
 @jax.jit

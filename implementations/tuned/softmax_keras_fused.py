@@ -15,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
+from implementations._devices.tensorflow import find
 
 # 1 / 255 to twice the places of a float32, because XLA divides by multiplying and rounds twice.
 HIGH = np.float32(1 / 255)
@@ -125,15 +126,3 @@ def make_optimizer(optimizer: Optimizer) -> keras.optimizers.Optimizer:
     return keras.optimizers.RMSprop(
         optimizer.learning_rate, rho=optimizer.rho, epsilon=optimizer.epsilon
     )
-
-
-def find(device: Device) -> str:
-    """TensorFlow's name of the device; asked for in vain, it would fall back in silence."""
-    if not tf.config.list_physical_devices(device.upper()):
-        cuda = tf.sysconfig.get_build_info().get("cuda_version")
-        built = f"is built for CUDA {cuda}" if cuda else "is a build for the CPU alone"
-        raise Unavailable(f"TensorFlow {tf.__version__} finds no {device.upper()}; it {built}")
-    if device == "gpu":
-        # On by default, and XLA's own kernels do not ask NVIDIA_TF32_OVERRIDE.
-        tf.config.experimental.enable_tensor_float_32_execution(False)
-    return f"/{device.upper()}:0"
