@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
-from fixtures_records import run
+from support.records import run
 
 from bench import machine, plan, store
 from bench.cluster import task
@@ -14,7 +14,7 @@ from bench.files import hash_file
 
 pytest.importorskip("distributed")
 
-FILE = "from implementations.softmax_numpy import *\n"
+FILE = "from implementations.idiomatic.softmax_numpy import *\n"
 
 
 @pytest.fixture

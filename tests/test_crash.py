@@ -7,7 +7,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from fixtures_processes import (
+from support.processes import (
     NO_CHARTS,
     RUN,
     WAITS_WITH_A_DAEMON,
@@ -25,7 +25,7 @@ from fixtures_processes import (
 from bench import plan, store
 from bench.measure import now
 
-HONEST = "from implementations.softmax_numpy import Trainer\n"
+HONEST = "from implementations.idiomatic.softmax_numpy import Trainer\n"
 PLAN = (*RUN, "--implementation=numpy", "--implementation=./honest.py")
 
 
@@ -127,7 +127,7 @@ def test_a_child_whose_run_was_killed_before_it_could_ask_for_it_dies_too(starte
     (tmp_path / "waits.py").write_text(f"""
 import signal
 from pathlib import Path
-from implementations.softmax_numpy import Trainer
+from implementations.idiomatic.softmax_numpy import Trainer
 if Path({str(tmp_path / "out")!r}).exists():
     signal.pause()
 """)

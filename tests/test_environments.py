@@ -5,7 +5,7 @@ import os
 
 import msgspec
 import pytest
-from fixtures_records import case, environment, ok, run, write
+from support.records import case, environment, ok, run, write
 
 from bench import environments
 from bench.error import UserError

@@ -8,13 +8,14 @@ from contextlib import suppress
 
 import msgspec
 import pytest
-from fixtures_records import bare, case, environment, ok, run, trials
 from rich.console import Console
+from support.records import bare, case, environment, ok, run, trials
 
 from bench import merge
+from bench.cli import terminal
 from bench.error import UserError
 from bench.regression.stored import load as stored
-from bench.report import index, load, several, terminal
+from bench.report import index, load, several
 from bench.report import write as files
 from bench.report.export.writers import WRITERS
 

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from filelock import FileLock
-from fixtures_processes import (
+from support.processes import (
     NO_CHARTS,
     RUN,
     WAITS_WITH_A_DAEMON,
@@ -138,7 +138,7 @@ def test_a_signal_before_the_first_trial_is_no_traceback(started, alone, tmp_pat
     (tmp_path / "waits.py").write_text(f"""
 import signal
 from pathlib import Path
-from implementations.softmax_numpy import Trainer
+from implementations.idiomatic.softmax_numpy import Trainer
 if Path({str(tmp_path / "out")!r}).exists() and not Path({str(tmp_path / "free")!r}).exists():
     Path({str(tmp_path / "hangs")!r}).touch()
     signal.pause()

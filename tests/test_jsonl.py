@@ -4,7 +4,7 @@ import re
 
 import msgspec
 import pytest
-from fixtures_records import bare, case, ok, run, write
+from support.records import bare, case, ok, run, write
 
 from bench import files, jsonl, store
 from bench.decoding import DamagedError

@@ -13,7 +13,8 @@ from bench.examine import ConformanceRequest
 from bench.judge import Judge
 from bench.result import Parity
 from bench.workload import EXAMINATION, TRIAL, WORKLOADS, draw_initial_params, draw_order
-from implementations import FIGURES, ovr_sklearn, softmax_numpy
+from implementations import FIGURES
+from implementations.idiomatic import ovr_sklearn, softmax_numpy
 
 EPOCHS = 3
 

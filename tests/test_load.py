@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 
-import fixtures_large
 import pytest
+from support import large_runs
 
 from bench import machine
 from bench.report import several
@@ -15,9 +15,10 @@ from bench.report.sections import comparison
 # The command line in a process of its own, which reports its own peak.
 MEASURED = """
 import atexit, sys
-from bench import __main__, machine
+from bench import machine
+from bench.cli import app
 atexit.register(lambda: print("peak", machine.peak_rss_bytes(), file=sys.stderr))
-__main__.main()
+app.main()
 """
 
 
@@ -41,7 +42,7 @@ def runs(tmp_path_factory):
     """A folder with two runs of 5,000 trials each, which are equal."""
     folder = tmp_path_factory.mktemp("runs")
     for name in ("one", "other"):
-        assert fixtures_large.write(folder / name, 10) == 5000
+        assert large_runs.write(folder / name, 10) == 5000
     return folder
 
 
@@ -57,7 +58,7 @@ def test_two_runs_of_5000_trials_take_bounded_memory(runs, arguments, limit):
 
 
 def test_a_report_of_50_runs_with_100_trials_takes_bounded_memory(tmp_path):
-    nights = fixtures_large.write_several(tmp_path / "nights", 50)
+    nights = large_runs.write_several(tmp_path / "nights", 50)
     size = peak(tmp_path, "report", *nights, "--output", "out")
     print(f"report: {size:.0f} MiB")  # noqa: T201 - a figure to be noted
     assert size < 350
@@ -68,7 +69,7 @@ def test_a_report_of_50_runs_with_100_trials_takes_bounded_memory(tmp_path):
 def test_every_row_is_compared_with_those_of_its_own_run_only(tmp_path, monkeypatch):
     count = comparison.Column("count", lambda rows, row: float(len(rows)), 1)
     monkeypatch.setattr(comparison, "COLUMNS", (comparison.COLUMNS[0], count))
-    nights = fixtures_large.write_several(tmp_path / "nights", 3)
+    nights = large_runs.write_several(tmp_path / "nights", 3)
     rows = [row for run in several.read(nights) for row in run.rows]
     assert len(rows) == 30
     assert {line[1] for line in comparison.cells(rows, rows, comparison.columns())} == {"10.0"}

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
 from bench import files, merge, store
 from bench.error import UserError

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 import msgspec
 import numpy as np
 import pytest
-from fixtures_records import case, environment, run, trials, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.records import case, environment, run, trials, write
 
 from bench import files, merge, store
 from bench.environments import plain

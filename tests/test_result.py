@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from fixtures_records import bare, case, environment, run
+from support.records import bare, case, environment, run
 
 from bench.result import Parity, Trial
 

@@ -1,6 +1,6 @@
 """Versions by name, as the environments of a run state them."""
 
-from fixtures_records import MACHINE, environment
+from support.records import MACHINE, environment
 
 from bench.software import changes, versions
 

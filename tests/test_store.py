@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
-from fixtures_records import bare, case, environment, ok, run, write
 from hypothesis import given
 from hypothesis import strategies as st
+from support.records import bare, case, environment, ok, run, write
 
 from bench import files, store
 from bench.error import UserError

@@ -5,7 +5,7 @@ import sys
 
 import msgspec
 import pytest
-from fixtures_records import case, run, write
+from support.records import case, run, write
 
 from bench import plan, trusted
 from bench.error import UserError

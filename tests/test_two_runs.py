@@ -3,7 +3,7 @@
 import datetime as dt
 from itertools import pairwise
 
-from fixtures_processes import (
+from support.processes import (
     NO_CHARTS,
     RUN,
     announced,

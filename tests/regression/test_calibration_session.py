@@ -5,8 +5,8 @@ from itertools import islice
 
 import pytest
 from filelock import FileLock
-from fixtures_records import bare, case
 from support.comparisons import session
+from support.records import bare, case
 
 from bench import lock, store
 from bench.error import UserError

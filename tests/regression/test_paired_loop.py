@@ -4,8 +4,8 @@ import math
 
 import pytest
 from filelock import FileLock
-from fixtures_records import ok
 from support.pretended import Pretended, comparison, of_kind, pairing
+from support.records import ok
 
 from bench import lock, store
 from bench.regression.paired import loop, pair, result

@@ -6,7 +6,8 @@ from typing import Any
 
 from bench import dataset, prepared, startup, weights
 from bench.crossover import Crossover, find_device_crossovers
-from bench.dataset import DataError, Dataset
+from bench.dataset import Dataset
+from bench.error import DataError
 from bench.memory import summarize_memory
 from bench.report.charts import accuracy, epochs
 from bench.report.charts import images as data_charts
