@@ -9,8 +9,8 @@ import msgspec
 
 from bench.child import Installation
 from bench.error import UserError
-from bench.plan import distributions, unknown
 from bench.result import Case
+from bench.runner.plan import distributions, unknown
 from implementations import IMPLEMENTATIONS
 
 _ASK = (

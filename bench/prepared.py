@@ -1,6 +1,6 @@
 """Read prepared data: ``.npy`` files that every worker maps into memory, with NumPy alone.
 
-``bench.dataset`` writes a folder for each data set: images float32 (samples, features) in [0, 1],
+``bench.data`` writes a folder for each data set: images float32 (samples, features) in [0, 1],
 labels int32 (samples,), and the split.
 """
 

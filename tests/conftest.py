@@ -16,8 +16,9 @@ from support.nvml import install
 from support.processes import ASSETS, NO_CHARTS, RUN, WAITS, beginning_with, lines_of, living, until
 from support.versions import REGISTRY, Repository, wheel
 
-from bench import dataset, launch, machine, stop
+from bench import launch, machine, stop
 from bench.cli import app as command_line
+from bench.data import dataset
 from bench.result import Case
 
 # PyTorch with CUDA brings Triton. Loaded into a process after TensorFlow it ends that; before, not.

@@ -10,8 +10,10 @@ from support.data import idx_files, write_idx
 from support.processes import ASSETS, going_on
 from support.records import bare, case, ok, run, write
 
-from bench import idx, machine, plan, store
+from bench import machine, store
+from bench.data import idx
 from bench.report import write as files
+from bench.runner import plan
 from implementations import IMPLEMENTATIONS, PROBES
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")

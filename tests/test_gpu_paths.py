@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bench import reference
 from bench.contract import SGD, Params, Problem, RMSprop, Unavailable
-from bench.judge import TOLERANCE
+from bench.runner.parity import oracle as reference
+from bench.runner.parity.judge import TOLERANCE
 
 
 def load(framework, name):

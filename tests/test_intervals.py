@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.intervals import Interval, estimate_mean, estimate_ratio, t_quantile
-from bench.plan import rounds_needed
+from bench.runner.plan import rounds_needed
 
 
 # Student's t, the quantile 0.975, as every printed table has it: 12.706, 4.303 and 2.776 with one,

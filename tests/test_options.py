@@ -11,10 +11,11 @@ import pytest
 from support.data import idx_files, write_idx
 from support.records import case, run, write
 
-from bench import dataset, store
+from bench import store
 from bench.cli import options
 from bench.cli import run as verb
 from bench.cli.options import Given
+from bench.data import dataset
 from bench.error import UserError
 from bench.machine import usable_cores
 from implementations import IMPLEMENTATIONS, PROBES

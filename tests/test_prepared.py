@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from support.data import idx_files, write_idx
 
-from bench import dataset, idx, prepared
+from bench import prepared
+from bench.data import dataset, idx
 from bench.error import DataError
 
 

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 from support.data import idx_files, write_idx
 
-from bench import dataset, idx
 from bench.cli import preview
+from bench.data import dataset, idx
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench import plan, store, summary
+from bench import store, summary
 from bench.cli import console as verbs
 from bench.cli import terminal
 from bench.error import UserError
@@ -25,6 +25,7 @@ from bench.report.render import text as prose
 from bench.report.sections import comparison as tables
 from bench.report.sections.headline import Part
 from bench.result import Parity, Trial
+from bench.runner import plan
 
 HERE = {"here": environment()}
 # Raw newlines, cell separators, code, HTML and emphasis, as a hostile record may have them.

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import lock, scratch
+from bench import scratch
 from bench.error import UserError
+from bench.runner import lock
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,13 @@ def test_worker_imports_numpy_and_the_standard_library_only():
     code = "import sys, bench.worker; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     modules = set(done.stdout.split())
-    assert not modules & {"bench.dataset", "bench.idx", "bench.sources", "bench.cache", "msgspec"}
+    assert not modules & {
+        "bench.data.dataset",
+        "bench.data.idx",
+        "bench.data.sources",
+        "bench.data.cache",
+        "msgspec",
+    }
     packages = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
     assert packages <= {"__main__", "bench", "numpy", "_distutils_hack", "coverage", "a1_coverage"}
 

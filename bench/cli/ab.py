@@ -116,7 +116,7 @@ def _follow(folder: Path, comparison: "Asked") -> None:
 
     from bench.regression.paired import loop as measuring
     from bench.report.regression import paired
-    from bench.run import Waiting
+    from bench.runner.loop import Waiting
 
     screen = Console(stderr=True, highlight=False)
     plan = comparison.plan

@@ -11,7 +11,7 @@ from rich.text import Text
 from bench.cli.console import WAITING, Data, Device, Seed, Timeout, chosen, show_comparison
 
 if TYPE_CHECKING:
-    from bench.dataset import Dataset
+    from bench.data.dataset import Dataset
     from bench.regression.calibration.session import Calibration
 
 Names = Annotated[
@@ -46,7 +46,8 @@ def calibrate(
     ] = None,
 ) -> None:
     """Measure what noise alone does on this machine, and what the gate sees through it."""
-    from bench import dataset, machine
+    from bench import machine
+    from bench.data import dataset
     from bench.regression.calibration import session as calibration
     from bench.regression.calibration import spread
     from bench.regression.paired import request
@@ -84,7 +85,7 @@ def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:
     from bench.regression.calibration import session as calibration
     from bench.report.regression.calibration import injected
     from bench.report.render import numbers
-    from bench.run import Waiting
+    from bench.runner.loop import Waiting
 
     screen = Console(stderr=True, highlight=False)
     with Live(console=screen, auto_refresh=False, transient=True) as live:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.cli.options import Given
-    from bench.cluster.hosts import Cluster
-    from bench.cluster.loop import MachineRun
-    from bench.cluster.task import Host
     from bench.result import Run
+    from bench.runner.cluster.hosts import Cluster
+    from bench.runner.cluster.loop import MachineRun
+    from bench.runner.cluster.task import Host
 
 
 @dataclass(slots=True)
@@ -59,8 +59,9 @@ class Session:
 
     def add(self, folder: Path, run: "Run") -> None:
         """Take in a run and lock its folder; raises UserError."""
-        from bench import dataset, store
-        from bench.cluster.loop import MachineRun
+        from bench import store
+        from bench.data import dataset
+        from bench.runner.cluster.loop import MachineRun
 
         self.locks.enter_context(store.lock(folder))
         self.runs[run.machine or ""] = MachineRun(folder, run, dataset.find(run.data).sha256)
@@ -68,7 +69,7 @@ class Session:
     def follow(self, cluster: "Cluster", *, dry_run: bool) -> None:
         """Have hosts measure, and print what happens; of a dry run print the plans only."""
         from bench.cli import terminal
-        from bench.cluster.loop import perform, wait_for_hosts
+        from bench.runner.cluster.loop import perform, wait_for_hosts
 
         if not self.runs:
             for line in wait_for_hosts(cluster, self.patience):
@@ -113,8 +114,8 @@ class Session:
 
     def report(self, status: int) -> NoReturn:
         """Write the report of each run and, of several, one over all; exit."""
-        from bench import trusted
         from bench.report import load, several_files, write
+        from bench.runner import resume as trusted
 
         folders = [run.folder for run in self.runs.values()]
         if folders == [self.base]:
@@ -167,7 +168,7 @@ def run(
     """Measure on the hosts of a cluster, then write the report."""
     from bench import collection, stop
     from bench.cli import options, terminal
-    from bench.cluster import hosts
+    from bench.runner.cluster import hosts
 
     stored = []
     if resume:

@@ -43,7 +43,7 @@ Seed = Annotated[int, typer.Option(min=0, max=MOST, help="Of orders and weights.
 @contextmanager
 def host() -> Iterator[None]:
     """Have the machine for ourselves; where another run has it, say so and wait."""
-    from bench import lock
+    from bench.runner import lock
 
     with lock.opened() as taken:
         if not taken.take():
@@ -72,8 +72,8 @@ def show_report(folder: Path, target: float | None = None) -> "Loaded":
 
 def chosen(style: str) -> None:
     """Refuse a format that there is none of; raises UserError."""
-    from bench.plan import unknown
     from bench.report.regression.output import FORMATS
+    from bench.runner.plan import unknown
 
     if style not in FORMATS:
         raise unknown("format", style, FORMATS)

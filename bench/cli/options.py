@@ -11,14 +11,16 @@ from typing import cast, get_args
 
 import msgspec
 
-from bench import dataset, environments, interpreters, plan, prepared, probe, store, trusted
-from bench.check import Examiner
+from bench import environments, interpreters, prepared, probe, store
 from bench.cli import parsing
 from bench.contract import Device
+from bench.data import dataset
 from bench.error import UserError
 from bench.machine import usable_cores
 from bench.result import FORMAT, Case, Run
-from bench.sizes import most_samples
+from bench.runner import plan, resume
+from bench.runner.parity.conformance import Examiner
+from bench.runner.sizes import most_samples
 from bench.workload import WORKLOADS
 from implementations import IMPLEMENTATIONS
 
@@ -102,7 +104,7 @@ def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
     """Return the folder and the plan of an earlier run, the newest where none is named.
 
     The folder may come from somebody else: the code that runs comes from the registry, or is named
-    again on this command line (bench/trusted.py), as are data whose folder the plan does not tell.
+    again on this command line, as are data whose folder the plan does not tell.
     Raises UserError.
     """
     changed = [field for field in fields(Given) if field.name not in _NAMED_AGAIN
@@ -111,7 +113,7 @@ def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
         flags = " and ".join(_flag(field.name, field.default) for field in changed)
         raise UserError(f"--resume goes on with the plan of the run; leave out {flags}")
     folder = output or newest()
-    run = trusted.resolve(store.read_run(folder), given.implementations, given.pythons)
+    run = resume.resolve(store.read_run(folder), given.implementations, given.pythons)
     if given.data is not None:
         run = _with_data(folder, run, given.data)
     elif run.data is not None and run.data.startswith("<path>"):

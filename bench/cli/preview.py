@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import prepared
-from bench.dataset import Dataset
+from bench.data.dataset import Dataset
 
 SHADES = " .:-=+*#%@"  # from black to white, on a dark terminal
 PARTS: tuple[prepared.Part, ...] = ("train", "validation", "test")

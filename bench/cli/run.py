@@ -23,7 +23,7 @@ from bench.cli.console import (
 from bench.error import UserError
 
 if TYPE_CHECKING:
-    from bench.dataset import Dataset
+    from bench.data.dataset import Dataset
     from bench.result import Run
 
 Names = Annotated[
@@ -121,8 +121,8 @@ def run(
 
 
 def _dry_run(planned: "Run") -> None:
-    from bench import estimate, plan
     from bench.cli import terminal
+    from bench.runner import estimate, plan
 
     trials = plan.trials(planned)
     seconds = estimate.Estimate(estimate.earlier(Path("results"))).seconds(trials)
@@ -133,7 +133,9 @@ def _dry_run(planned: "Run") -> None:
 
 
 def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
-    from bench import dataset, stop, store, trusted
+    from bench import stop, store
+    from bench.data import dataset
+    from bench.runner import resume as trusted
 
     data = dataset.find(planned.data)
     if new:
@@ -155,9 +157,9 @@ def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
     """
     from rich.live import Live
 
-    from bench import estimate
-    from bench import run as runner
     from bench.cli import terminal
+    from bench.runner import estimate
+    from bench.runner import loop as runner
 
     times = estimate.Estimate(estimate.earlier(folder.parent))
     with Live(console=console, auto_refresh=False, transient=True) as live:

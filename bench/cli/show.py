@@ -87,9 +87,10 @@ def machine(
     python: Pythons = None,
 ) -> None:
     """Say what machine this is, as the records will, and which frameworks see its GPUs."""
-    from bench import gpu, interpreters, plan, probe
+    from bench import gpu, interpreters, probe
     from bench import machine as here
     from bench.cli import machine_lines as lines
+    from bench.runner import plan
 
     pythons = interpreters.parse_options(python or ())
     for line in [*lines.facts(here.describe()), *lines.gpus(gpu.find_gpus())]:
@@ -108,8 +109,8 @@ def machine(
 
 def data(data: Data = None) -> None:
     """Say where the data are, and show them."""
-    from bench import dataset
     from bench.cli import preview
+    from bench.data import dataset
 
     found = dataset.find(data)
     console.print(preview.facts(found), soft_wrap=True)

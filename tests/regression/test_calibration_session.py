@@ -8,7 +8,7 @@ from filelock import FileLock
 from support.comparisons import session
 from support.records import bare, case
 
-from bench import lock, store
+from bench import store
 from bench.error import UserError
 from bench.regression.calibration import session as calibration
 from bench.regression.calibration.session import (
@@ -21,7 +21,8 @@ from bench.regression.calibration.session import (
     slowdowns,
 )
 from bench.result import FORMAT, Slowdown
-from bench.run import Waiting
+from bench.runner import lock
+from bench.runner.loop import Waiting
 
 NUMPY, KERAS = case("numpy"), case("keras")
 FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)

@@ -13,7 +13,7 @@ from bench import store
 from bench.regression.paired.plan import Comparison, Pairing
 from bench.regression.versions.spec import Version
 from bench.result import FORMAT, Record, Trial
-from bench.station import Planned
+from bench.runner.executor import Planned
 
 NUMPY = {
     "module": "idiomatic.softmax_numpy", "framework": "numpy", "extra": "", "devices": ("cpu",),

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench import dataset, plan, probe
+from bench import probe
 from bench.child import Installation
 from bench.cli import options, parsing
-from bench.dataset import Dataset
+from bench.data import dataset
+from bench.data.dataset import Dataset
 from bench.error import UserError
 from bench.machine import usable_cores
 from bench.prepared import read
@@ -22,7 +23,8 @@ from bench.regression.versions import spec, venv
 from bench.regression.versions.site import Site, changed, prepared
 from bench.regression.versions.spec import Kind, Version
 from bench.result import FORMAT, Case
-from bench.sizes import Size
+from bench.runner import plan
+from bench.runner.sizes import Size
 from bench.workload import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 

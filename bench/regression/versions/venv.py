@@ -22,8 +22,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from bench import cache, machine, plan
+from bench import machine
+from bench.data import cache
 from bench.error import UserError
+from bench.runner import plan
 from implementations import Implementation
 
 Progress = Callable[[str], None]

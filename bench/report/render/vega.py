@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 from functools import cache as once
 
-from bench import cache
+from bench.data import cache
 from bench.error import DataError
 
 # Given to the bundler, which leaves out what it does not lead to.
