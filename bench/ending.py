@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from bench import regular
 from bench.error import one_line
+from bench.files import read_file
+from bench.result import REPORTED
 
 Document = dict[str, Any]
 
@@ -29,22 +30,9 @@ _NO_MEMORY = re.compile(
 # The statuses that a worker may report; the parent alone detects the others.
 _WORKER_STATUSES = ("ok", "unavailable", "failed", "out-of-memory")
 # The phases of a worker; their sum must be its whole time.
-_PHASES = (
-    "import_seconds",
-    "setup_seconds",
-    "reset_seconds",
-    "first_epoch_seconds",
-    "epoch_seconds",
-    "warmup_seconds",
-    "first_predict_seconds",
-    "predict_seconds",
-    "figure_seconds",
-    "between_seconds",
-    "product_seconds",
-    "read_seconds",
-    "chain_seconds",
-)
-_SECONDS = (*_PHASES, "worker_seconds", "epoch_cpu_seconds")
+_PHASES = {name for name in REPORTED if name.endswith("_seconds")} | {"between_seconds"}
+_PHASES -= {"worker_seconds", "epoch_cpu_seconds"}
+_SECONDS = _PHASES | {"worker_seconds", "epoch_cpu_seconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +112,10 @@ def _read_result(folder: Path, process_exit: ProcessExit) -> tuple[str, str | No
 
 def _read_document(path: Path) -> Document:
     """Read a worker's result. Raises OSError, or ValueError where status or times are wrong."""
-    document = msgspec.json.decode(regular.read(path, MAX_DOCUMENT_BYTES, follow=False))
+    document = msgspec.json.decode(read_file(path, MAX_DOCUMENT_BYTES, follow=False))
     if not isinstance(document, dict) or document.get("status") not in _WORKER_STATUSES:
         raise ValueError("it has no status")
-    for name in document.keys() & set(_SECONDS):
+    for name in document.keys() & _SECONDS:
         values = document[name] if isinstance(document[name], list) else [document[name]]
         if not all(isinstance(value, float) and value >= 0 for value in values):
             raise ValueError(f"its {name} are not a number of seconds")

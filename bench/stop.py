@@ -1,8 +1,7 @@
 """Signals that end a run: the first one in good order, the second one at once."""
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -25,7 +24,6 @@ class _Received:
 
     first: int = 0
     count: int = 0
-    held: bool = False
 
 
 _RECEIVED = _Received()
@@ -41,8 +39,7 @@ def install() -> None:
 def _handle(number: int, _frame: FrameType | None) -> None:
     _RECEIVED.first = _RECEIVED.first or number
     _RECEIVED.count += 1
-    if not _RECEIVED.held:
-        raise StopSignal(_RECEIVED.first)
+    raise StopSignal(_RECEIVED.first)
 
 
 def check() -> None:
@@ -82,31 +79,3 @@ def run_until_signal(call: Callable[..., None], *args: Any) -> int:
             raise
         return exit_status(interrupt)
     return 0
-
-
-@contextmanager
-def held() -> Iterator[None]:
-    """Let signals wait until the block ends."""
-    with _hold(held=True):
-        yield
-
-
-@contextmanager
-def allowed() -> Iterator[None]:
-    """Within ``held``, let signals raise StopSignal again."""
-    with _hold(held=False):
-        yield
-
-
-@contextmanager
-def _hold(*, held: bool) -> Iterator[None]:
-    before = _RECEIVED.held
-    try:
-        _RECEIVED.held = held
-        if not held:
-            check()
-        yield
-    finally:
-        _RECEIVED.held = before
-    if not before:
-        check()

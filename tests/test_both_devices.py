@@ -5,13 +5,12 @@ import re
 from dataclasses import replace
 
 import pytest
-from fixtures_devices import CONDITIONS, on, swept_on
-from fixtures_records import case, environment, run, trials, write
 from rich.console import Console
+from support.devices import CONDITIONS, on, swept_on
+from support.records import case, environment, run, trials, write
 
 from bench import noise as noises
-from bench.curve import curves
-from bench.report import terminal
+from bench.cli import terminal
 from bench.report import write as files
 from bench.report.charts import accuracy, epochs, parity, scaling
 from bench.report.load import load
@@ -19,8 +18,9 @@ from bench.report.render import text as prose
 from bench.report.sections import curves as curve_tables
 from bench.report.sections.comparison import label
 from bench.report.sections.order import sections
-from bench.scaling import find_sweep
-from bench.summary import rows
+from bench.startup import find_curves
+from bench.summary import summarize
+from bench.sweep import find_sweep
 
 HERE = {"here": environment()}
 BOTH = [*on("cpu"), *on("gpu", times=0.5)]
@@ -66,7 +66,7 @@ def test_the_part_of_a_readme_has_the_device_too(swept):
 @pytest.mark.parametrize("width", [50, 240])
 def test_the_terminal_has_it_too_however_narrow_it_is(width):
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(terminal.comparison(console, rows(BOTH, HERE), "sgd"))
+    console.print(terminal.comparison(console, summarize(BOTH, HERE), "sgd"))
     title, heading, *lines = console.file.getvalue().splitlines()
     assert (title.strip(), heading.split()[:2]) == ("workload sgd", ["implementation", "device"])
     assert [line.split()[:2] for line in lines] == [["a", "cpu"], ["a", "gpu"]]
@@ -79,13 +79,13 @@ def test_the_page_has_one_column_of_the_device(swept):
 
 
 def test_charts_name_the_device():
-    found = rows(BOTH, HERE)
+    found = summarize(BOTH, HERE)
     threads = [record for count, seconds in ((1, 2.0), (2, 1.0))
                for record in trials(case("a", device="gpu", threads=count), seconds)]  # fmt: skip
-    sweep = find_sweep(rows(threads, HERE), "sgd")
+    sweep = find_sweep(summarize(threads, HERE), "sgd")
     drawn = (
         epochs.epochs(found, "t"), epochs.cold_start(found, "t"),
-        accuracy.over_time(curves(BOTH), "t"), parity.errors(found, (1e-5,), "t"),
+        accuracy.over_time(find_curves(BOTH), "t"), parity.errors(found, (1e-5,), "t"),
         scaling.by_threads(sweep, "t"),
     )  # fmt: skip
     texts = [re.findall(r">(a(?: \(gpu\))?)<", epochs.svg(chart)) for chart in drawn]
@@ -93,7 +93,7 @@ def test_charts_name_the_device():
 
 
 def test_accuracy_against_time_has_a_table_for_each_device():
-    made = curve_tables.tables(curves(BOTH), "sgd")
+    made = curve_tables.tables(find_curves(BOTH), "sgd")
     assert [table.title.partition(": ")[2][:4] for table in made] == ["cpu,", "gpu,"]
     assert [[line[0] for line in table.lines] for table in made] == [["a"], ["a"]]
 
@@ -119,16 +119,16 @@ def untold(device, **changes):
 def test_a_gpu_that_was_held_back_is_blamed_for_its_own_rows_alone():
     hot = {"device_conditions": CONDITIONS | {"throttle_after": 4.0}}
     records = [*untold("cpu"), *untold("gpu", **hot)]
-    noise = replace(noises.noise(records, HERE), between=None, drift=None)
-    (both,) = prose.too_noisy(rows(records, HERE), noise)
+    noise = replace(noises.measure_noise(records, HERE), between=None, drift=None)
+    (both,) = prose.too_noisy(summarize(records, HERE), noise)
     assert both.endswith(
         "(the GPU was throttled by power cap in 6 of 6 trials): a and b, a (gpu) and b (gpu) "
         "cannot be told apart."
     )
-    (cpu,) = prose.too_noisy(rows(untold("cpu"), HERE), noise)
+    (cpu,) = prose.too_noisy(summarize(untold("cpu"), HERE), noise)
     assert cpu == "Not told apart by so many processes: a and b."
 
 
 def test_a_precision_that_was_not_reached_names_the_device():
-    (row,) = rows(on("gpu"), HERE)
+    (row,) = summarize(on("gpu"), HERE)
     assert "**Not reached** by a (gpu) (2 of " in prose.precision([row], 0.01)

@@ -7,8 +7,8 @@ import pytest
 import typer
 
 from bench import conditions
+from bench.cli import show
 from bench.conditions import compare_readings, find_disturbances, read_conditions
-from bench.verbs import show
 
 CPU = "sys/devices/system/cpu"
 QUIET = {"user": 2.0, "nice": 0.4, "system": 0.6, "irq": 0.12, "softirq": 0.08, "steal": 0.8}

@@ -1,10 +1,10 @@
 """The chart of accuracy over time has a panel a case, with all the others in grey."""
 
 import pytest
-from fixtures_records import case, trials
+from support.records import case, trials
 
-from bench.curve import curves
 from bench.report.charts import accuracy, epochs
+from bench.startup import find_curves
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def drawn():
         *trials(case("<b>early</b>", style="tuned"), 0.1),
         *trials(case("other", objective="one-vs-rest"), 0.2),
     ]
-    return accuracy.over_time(curves(records), "a title")
+    return accuracy.over_time(find_curves(records), "a title")
 
 
 def values(chart):

@@ -1,7 +1,7 @@
 """The finding says what the intervals say, of every device, and no more."""
 
 import pytest
-from fixtures_records import MACHINE, case, environment, ok, trials
+from support.records import MACHINE, case, environment, ok, trials
 
 from bench import summary
 from bench.report.sections.headline import NOTHING, finding, machine_of
@@ -14,7 +14,7 @@ BOTH = " Their weights are the float64 oracle's to 1.5e-06."
 
 
 def said(*records, machine=None):
-    return "".join(part.text for part in finding(summary.rows(records, HERE), machine))
+    return "".join(part.text for part in finding(summary.summarize(records, HERE), machine))
 
 
 def fit(name, *epochs, **changes):
@@ -128,7 +128,7 @@ def test_the_fastest_on_each_device_are_held_against_each_other(gpu, says):
 
 
 def test_what_is_of_a_record_is_marked_so_that_it_can_be_escaped():
-    rows = summary.rows([ok(case("<one>")), ok(case("<two>"), 2)], HERE)
+    rows = summary.summarize([ok(case("<one>")), ok(case("<two>"), 2)], HERE)
     parts = finding(rows, "<machine>")
     assert {part.kind for part in parts if "<" in part.text} == {"record", "name"}
     assert [part.text for part in parts if part.kind == "record"] == ["<machine>"]

@@ -4,7 +4,7 @@ import importlib.util
 import sys
 
 import pytest
-from fixtures_nvml import gpu as make
+from support.nvml import gpu as make
 
 from bench import gpu
 from bench.gpu import GpuMonitor, NvmlError, find_module

@@ -3,19 +3,19 @@
 from dataclasses import replace
 
 import pytest
-from fixtures_records import case, environment, run, trials
-from fixtures_sweep import BATCHES, SAMPLES, swept
+from support.records import case, environment, run, trials
+from support.sweep import BATCHES, SAMPLES, swept
 
-from bench.crossover import crossovers
+from bench.crossover import find_device_crossovers
 from bench.report.charts import epochs, scaling
-from bench.scaling import find_sweep
-from bench.summary import rows
+from bench.summary import summarize
+from bench.sweep import find_sweep
 
 HERE = {"here": environment()}
 
 
 def sweep_of(records):
-    return find_sweep(rows(records, HERE, run(case())), "sgd")
+    return find_sweep(summarize(records, HERE, run(case())), "sgd")
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +75,8 @@ def test_a_line_that_nobody_has_is_neither_drawn_nor_explained(sweep):
     assert "intervals" in says
     known = replace(
         sweep,
-        by_batch_size=tuple(replace(row, least_epoch=0.004) for row in sweep.by_batch_size),
-        by_samples=tuple(replace(row, least_epoch=0.004) for row in sweep.by_samples),
+        by_batch_size=tuple(replace(row, roofline_seconds=0.004) for row in sweep.by_batch_size),
+        by_samples=tuple(replace(row, roofline_seconds=0.004) for row in sweep.by_samples),
     )
     chart = scaling.by_batch_size(known, [], "a title")
     assert {one["best"] for one in values(chart)} == {12_000_000}
@@ -111,7 +111,7 @@ def both(name, times):
 
 
 def test_where_a_gpu_was_measured_too_the_devices_cross_at_a_batch_size():
-    found = rows(
+    found = summarize(
         [
             *both("pays", {8: (4.0, 8.0), 32: (2.0, 2.5), 128: (1.0, 0.5), 384: (1.0, 0.1)}),
             *both("never", {8: (4.0, 8.0), 384: (1.0, 2.0)}),
@@ -119,7 +119,7 @@ def test_where_a_gpu_was_measured_too_the_devices_cross_at_a_batch_size():
         ],
         HERE,
     )
-    crossed = crossovers(found, "sgd")
+    crossed = find_device_crossovers(found, "sgd")
     chart = scaling.by_batch_size(find_sweep(found, "sgd"), crossed, "t")
     # Between 0.8 and 2: 32 * 4 ** (ln 0.8 / (ln 0.8 - ln 2)) = 32 * 4 ** 0.243529 = 44.85.
     at = {one["name"]: one["gpu_from"] for one in values(chart)}

@@ -1,14 +1,14 @@
 """Tables of a sweep show the measured times: every cell here is worked out by hand."""
 
 import pytest
-from fixtures_devices import swept_on
-from fixtures_records import case, environment, run, trials
-from fixtures_sweep import SWEEP, swept
+from support.devices import swept_on
+from support.records import case, environment, run, trials
+from support.sweep import SWEEP, swept
 
 from bench.report.sections import scaling
 from bench.result import Skipped
-from bench.scaling import find_sweep
-from bench.summary import rows
+from bench.summary import summarize
+from bench.sweep import find_sweep
 
 HERE = {"here": environment()}
 BY_BATCH_SIZE = "Epoch time by batch size: 48,000 samples, 2 threads"
@@ -17,7 +17,7 @@ BY_THREADS = "Epoch time by threads"
 
 
 def tables(records):
-    sweep = find_sweep(rows(records, HERE, run(case())), "sgd")
+    sweep = find_sweep(summarize(records, HERE, run(case())), "sgd")
     return {table.title: table for table in scaling.tables(sweep)}
 
 

@@ -1,10 +1,10 @@
 """The machines compared, as text: every cell is worked out by hand."""
 
 import pytest
-from fixtures_devices import on, swept_on, unavailable
-from fixtures_records import MACHINE, case, environment, ok, trials
-from test_ceiling import probe
+from support.devices import on, swept_on, unavailable
+from support.records import MACHINE, case, environment, ok, trials
 from test_hardware import BOX, GPU, SERVER, read
+from test_roofline import probe
 
 from bench import store
 from bench.report import several

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
 from bench import store
 from bench.error import UserError
@@ -29,7 +29,7 @@ def test_a_run_is_read_with_its_rows(tmp_path):
     assert len(found.records) == 3
     (row,) = found.rows
     assert (row.case, row.epoch.mean) == (case(), pytest.approx(0.5))
-    assert row.least_epoch == pytest.approx(0.150528)
+    assert row.roofline_seconds == pytest.approx(0.150528)
     assert found.figures == []
 
 

@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from fixtures_records import case, environment, trials
+from support.records import case, environment, trials
 
 from bench import summary
 from bench.report.charts import epochs, parity
@@ -20,7 +20,7 @@ def rows(**errors):
         good = error <= 1e-5
         records += trials(of, 0.5, parity=Parity(error, 1e-5, passed=good),
                           status="ok" if good else "failed")  # fmt: skip
-    return summary.rows(records, HERE)
+    return summary.summarize(records, HERE)
 
 
 def points(chart):

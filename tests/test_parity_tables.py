@@ -1,7 +1,7 @@
 """Parity errors are shown with the room that the tolerance leaves, of wrong rows too."""
 
 import pytest
-from fixtures_records import case, environment, ok, trials
+from support.records import case, environment, ok, trials
 
 from bench import summary
 from bench.report.sections import parity
@@ -16,7 +16,7 @@ def erring(error, of, *epochs, tolerance=1e-5, **changes):
 
 
 def lines(*records, workload="sgd"):
-    tables = parity.tables(summary.rows(records, HERE), workload, 1e-5)
+    tables = parity.tables(summary.summarize(records, HERE), workload, 1e-5)
     return [line for table in tables for line in table.lines]
 
 

@@ -7,15 +7,17 @@ import re
 from dataclasses import replace
 
 import pytest
-from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench import plan, store, summary, verbs
+from bench import store, summary
+from bench.cli import console as verbs
+from bench.cli import terminal
 from bench.error import UserError
 from bench.intervals import Interval
-from bench.report import load, terminal
+from bench.report import load
 from bench.report import write as files
 from bench.report.charts import epochs
 from bench.report.render import markdown, numbers
@@ -23,6 +25,7 @@ from bench.report.render import text as prose
 from bench.report.sections import comparison as tables
 from bench.report.sections.headline import Part
 from bench.result import Parity, Trial
+from bench.runner import plan
 
 HERE = {"here": environment()}
 # Raw newlines, cell separators, code, HTML and emphasis, as a hostile record may have them.
@@ -30,7 +33,7 @@ HOSTILE = "a | b\n# c `d` <script>x</script> [e](f) *g* _h_ ~~i~~ &lt; \\| ![j](
 
 
 def rows_of(*records):
-    return summary.rows(records, HERE)
+    return summary.summarize(records, HERE)
 
 
 # ----- numbers
@@ -482,14 +485,14 @@ def layers_of(chart):
 
 def test_the_least_epoch_is_one_dashed_line_for_each_problem_with_its_label():
     plain, same = rows_of(*trials(case("a"), 0.5), *trials(case("b"), 1.0))
-    known = [replace(plain, least_epoch=0.0150528), replace(same, least_epoch=0.0150528)]
+    known = [replace(plain, roofline_seconds=0.0150528), replace(same, roofline_seconds=0.0150528)]
     lines = [
         (mark, points) for mark, points in layers_of(epochs.epochs(known, "a title"))
         if points == [{"least": pytest.approx(15.0528), "said": "least: 15.1"}]
     ]  # fmt: skip
     assert [mark["type"] for mark, _ in lines] == ["rule", "text"]
     assert lines[0][0]["strokeDash"] == [4, 3]
-    other = [known[0], replace(same, least_epoch=0.004)]
+    other = [known[0], replace(same, roofline_seconds=0.004)]
     (points, _) = (points for _, points in layers_of(epochs.epochs(other, "a title"))
                    if "least" in points[0])  # fmt: skip
     assert [point["said"] for point in points] == ["least: 4.00", "least: 15.1"]

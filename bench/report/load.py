@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import figures, progress, summary
+from bench import summary, textbook
 from bench.error import UserError
-from bench.figures import FigureRow
-from bench.plan import size_of
 from bench.result import Environment, Record, Run
+from bench.runner import progress
+from bench.runner.plan import size_of
 from bench.store import Salvaged, read_run, salvaged
 from bench.summary import Row
+from bench.textbook import TextbookRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Loaded:
     records: Sequence[Record]
     environments: Mapping[str, Environment]
     rows: Sequence[Row]
-    figures: Sequence[FigureRow]
+    figures: Sequence[TextbookRow]
     missing: int = 0
     faults: Sequence[str] = ()
 
@@ -113,8 +114,8 @@ def machine(of: Loaded) -> str:
 def _loaded(run: Run, read: Salvaged) -> Loaded:
     return Loaded(
         run, read.records, read.environments,
-        rows=summary.rows(read.records, read.environments, run),
-        figures=figures.rows(read.records, read.environments),
+        rows=summary.summarize(read.records, read.environments, run),
+        figures=textbook.compare_textbook(read.records, read.environments),
         missing=len(progress.missing(run, read.records)),
         faults=read.faults,
     )  # fmt: skip

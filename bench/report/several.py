@@ -66,7 +66,7 @@ def read(folders: Iterable[Path]) -> list[Measured]:
 
 def _part(folder: Path, run: Loaded) -> _Part:
     """Keep of a run what is shown: its records, of many runs, would fill the memory."""
-    noise = noises.noise(run.main_records, run.environments)
+    noise = noises.measure_noise(run.main_records, run.environments)
     return _Part(folder, replace(run, records=()), noise)
 
 
@@ -84,7 +84,7 @@ def _names(parts: Sequence[_Part]) -> list[str]:
 
 
 def _measured(part: _Part, name: str) -> Measured:
-    run = replace(part.run, rows=[replace(row, where=name) for row in part.run.rows])
+    run = replace(part.run, rows=[replace(row, machine=name) for row in part.run.rows])
     return Measured(name, part.folder, Contents(run, (), {}, run.missing, part.noise))
 
 

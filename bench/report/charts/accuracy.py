@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bench.curve import Curve
 from bench.report.charts import ticks
 from bench.report.charts.epochs import COLOURS, SHAPES
 from bench.report.sections.comparison import label
 from bench.report.sections.curves import end
+from bench.startup import Curve
 
 SUBTITLE = (
     "a point an epoch, its bar the 95 % interval of the time; grey: all the others, for comparison"
@@ -40,12 +40,12 @@ def over_time(curves: Sequence[Curve], title: str) -> Any:
 
 
 def _points(curve: Curve) -> Iterator[dict[str, Any]]:
-    for stage in curve.stages:
-        mean = stage.seconds.mean
+    for point in curve.points:
+        mean = point.seconds.mean
         yield {
-            "name": label(curve.case), "style": curve.case.style, "epoch": stage.epoch,
-            "seconds": mean, "accuracy": stage.accuracy,
-            "low": stage.seconds.low or mean, "high": stage.seconds.high or mean,
+            "name": label(curve.case), "style": curve.case.style, "epoch": point.epoch,
+            "seconds": mean, "accuracy": point.accuracy,
+            "low": point.seconds.low or mean, "high": point.seconds.high or mean,
         }  # fmt: skip
 
 

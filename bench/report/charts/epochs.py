@@ -73,7 +73,7 @@ def _least(rows: Sequence[Row], scale: Any) -> list[Any]:
     """Return the line of the least epoch and its label; nothing where no probe told it."""
     import altair as alt
 
-    times = sorted({row.least_epoch * 1e3 for row in rows if row.least_epoch is not None})
+    times = sorted({row.roofline_seconds * 1e3 for row in rows if row.roofline_seconds is not None})
     if not times:
         return []
     points = [{"least": time, "said": f"least: {significant(time)}"} for time in times]

@@ -11,8 +11,8 @@ from bench.crossover import Crossover
 from bench.report.charts import ticks
 from bench.report.charts.epochs import COLOURS, LEAST, labels
 from bench.report.sections.comparison import on_device
-from bench.scaling import Sweep, ThreadSpeedup
 from bench.summary import Row
+from bench.sweep import Sweep, ThreadSpeedup
 
 _SIDE = 150
 _COLUMNS = 4
@@ -131,7 +131,7 @@ def by_threads(sweep: Sweep, title: str) -> Any:
 
 
 def _speedup(pair: ThreadSpeedup) -> dict[str, object]:
-    case, speedup = pair.several.case, pair.speedup
+    case, speedup = pair.multiple.case, pair.speedup
     assert speedup is not None  # others are not drawn
     return {
         "name": on_device(case.implementation, case.device),
@@ -156,7 +156,7 @@ def _point(row: Row, axes: _Axes) -> dict[str, Any]:
         axes.shown: axes.value(epoch.mean, samples),
         "low": min(bounds, default=None),
         "high": max(bounds, default=None),
-        "best": axes.value(row.least_epoch, samples) if row.least_epoch else None,
+        "best": axes.value(row.roofline_seconds, samples) if row.roofline_seconds else None,
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.ranking import apart, times_fastest
+from bench.ranking import compare_to_fastest, group_by_machine
 from bench.summary import Row
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ def frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
     import pandas as pd
 
     on_gpu = any(row.case.device == "gpu" for row in all_rows)
-    there = apart(all_rows)
+    there = group_by_machine(all_rows)
     lines = [
-        _flat(there[row.where], row) | (_of_devices(row) if on_gpu else {}) for row in all_rows
+        _flat(there[row.machine], row) | (_of_devices(row) if on_gpu else {}) for row in all_rows
     ]
     return pd.DataFrame(
         [{name: _harmless(value) for name, value in line.items()} for line in lines]
@@ -48,8 +48,8 @@ def _harmless(value: object) -> object:
 
 
 def _flat(all_rows: Sequence[Row], row: Row) -> dict[str, object]:
-    case, times = row.case, times_fastest(all_rows, row)
-    where = {"machine": row.where} if row.where else {}
+    case, times = row.case, compare_to_fastest(all_rows, row)
+    where = {"machine": row.machine} if row.machine else {}
     return where | {
         "implementation": case.implementation, "version": row.version,
         "objective": case.objective, "style": case.style, "data": case.data,
@@ -61,7 +61,7 @@ def _flat(all_rows: Sequence[Row], row: Row) -> dict[str, object]:
         "epoch_seconds_low": row.epoch and row.epoch.low,
         "epoch_seconds_high": row.epoch and row.epoch.high,
         "samples_per_second": row.samples_per_second,
-        "least_epoch_seconds": row.least_epoch, "share_of_ceiling": row.share_of_ceiling,
+        "least_epoch_seconds": row.roofline_seconds, "share_of_ceiling": row.roofline_share,
         "times_fastest": times and times.mean,
         "first_epoch_seconds": row.first_epoch, "import_seconds": row.imports,
         "setup_seconds": row.setup, "peak_rss_bytes": row.peak_rss_bytes,

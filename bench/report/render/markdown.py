@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from bench.figures import FigureRow
 from bench.report.charts.chart import Drawn
 from bench.report.render import text
 from bench.report.render.text import Contents, escape
 from bench.report.sections import comparison as tables
 from bench.report.sections.order import Section
 from bench.summary import Row
+from bench.textbook import TextbookRow
 
 
 def table(headings: Sequence[str], lines: Iterable[Sequence[str]], *, numeric: set[int]) -> str:
@@ -82,7 +82,7 @@ def _workload(of: Contents, name: str) -> str:
     return "\n".join(parts)
 
 
-def _figures(figures: Sequence[FigureRow]) -> str:
+def _figures(figures: Sequence[TextbookRow]) -> str:
     if not figures:
         return f"{text.NO_FIGURES}\n"
     lines = tables.figures(figures)

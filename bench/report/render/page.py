@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bench.ranking import apart
+from bench.ranking import group_by_machine
 from bench.report.render import html, text, vega
 from bench.report.render.text import Contents
 from bench.report.sections import comparison
@@ -60,12 +60,15 @@ def compared(rows: Sequence[Row]) -> dict[str, Any]:
     shown = [row for name in comparison.workloads(rows) for row in comparison.measured(rows, name)]
     chosen = [_choices(row) for row in shown]
     names = dict.fromkeys(name for each in chosen for name in each)
-    there = apart(rows)
+    there = group_by_machine(rows)
     return {
         "columns": columns,
         "choices": {name: sorted({each[name] for each in chosen}) for name in names},
         "lines": [
-            {"choices": choices, "cells": [_cell(each, there[row.where], row) for each in columns]}
+            {
+                "choices": choices,
+                "cells": [_cell(each, there[row.machine], row) for each in columns],
+            }
             for row, choices in zip(shown, chosen, strict=True)
         ],
     }
@@ -76,7 +79,7 @@ def _of_case(name: str) -> Column:
 
 
 def _choices(row: Row) -> dict[str, str]:
-    where = {"machine": row.where} if row.where else {}
+    where = {"machine": row.machine} if row.machine else {}
     return where | {name: str(getattr(row.case, name)) for name in CHOICES}
 
 

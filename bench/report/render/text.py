@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.noise import Noise, untold
+from bench.noise import Noise
+from bench.ranking import find_ties
 from bench.report.charts.chart import Drawn
 from bench.report.load import Loaded
 from bench.report.sections import comparison
@@ -134,7 +135,7 @@ def _rounds(rows: Sequence[Row]) -> str:
 
 def too_noisy(rows: Sequence[Row], noise: Noise) -> list[str]:
     """Say in one line which neighbours cannot be told apart, and what disturbed the run."""
-    pairs = untold([row for row in rows if row.epoch and row.epoch.low is not None])
+    pairs = find_ties([row for row in rows if row.epoch and row.epoch.low is not None])
     if not pairs:
         return []
     names = ", ".join(
@@ -154,13 +155,13 @@ def _called(row: Row) -> str:
 
 def precision(rows: Sequence[Row], asked: float | None) -> str:
     """Say which rows got the precision that was asked for, and how far the others came."""
-    short = [row for row in rows if len(row.epochs_by_round) < (row.wanted or math.inf)]
+    short = [row for row in rows if len(row.epochs_by_round) < (row.rounds_needed or math.inf)]
     sentence = f"Precision asked for: ± {100 * (asked or 0):g} %"
     if not short:
         return f"{sentence}: every row has the rounds that it takes."
     lines = [
         f"{escape(_called(row))} ({len(row.epochs_by_round)} of "
-        f"{row.wanted or 'an unknown number of'} rounds)"
+        f"{row.rounds_needed or 'an unknown number of'} rounds)"
         for row in short
     ]
     return f"{sentence}. **Not reached** by {', '.join(lines)}."

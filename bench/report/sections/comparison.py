@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bench.contract import Device
-from bench.figures import FigureRow
 from bench.intervals import Interval
 from bench.noise import Noise
-from bench.ranking import apart, times_fastest
+from bench.ranking import compare_to_fastest, group_by_machine
 from bench.report.render import numbers
 from bench.result import Case
 from bench.summary import Row
+from bench.textbook import TextbookRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ COLUMNS = (
     Column("test accuracy", lambda _, row: row.test_accuracy, 14, numbers.share),
     Column("epoch", lambda _, row: row.epoch, 1, numbers.duration_interval),
     Column("samples/s", lambda _, row: row.samples_per_second, 9, numbers.count),
-    Column("times the fastest", times_fastest, 5, numbers.factor),
-    Column("share of the ceiling", lambda _, row: row.share_of_ceiling, 6, numbers.percent),
+    Column("times the fastest", compare_to_fastest, 5, numbers.factor),
+    Column("share of the ceiling", lambda _, row: row.roofline_share, 6, numbers.percent),
     Column("first epoch", lambda _, row: row.first_epoch, 7, numbers.duration),
     Column("set-up", lambda _, row: row.setup, 11, numbers.duration),
     Column("import", lambda _, row: row.imports, 12, numbers.duration),
@@ -92,7 +92,7 @@ COLUMNS = (
 )
 
 
-WHERE = _words("machine", lambda row: row.where, 1)
+WHERE = _words("machine", lambda row: row.machine, 1)
 DEVICE = _words("device", lambda row: row.case.device, 1)
 
 
@@ -104,7 +104,7 @@ def columns(most_priority: int = 99) -> list[Column]:
 def columns_of(rows: Sequence[Row], most_priority: int = 99) -> list[Column]:
     """Return the columns of some rows: with machine and device, where they are of several."""
     first, *rest = columns(most_priority)
-    several = [WHERE] * any(row.where for row in rows)
+    several = [WHERE] * any(row.machine for row in rows)
     several += [DEVICE] * (len({row.case.device for row in rows}) > 1)
     return [first, *several, *rest]
 
@@ -121,8 +121,8 @@ def workloads(rows: Sequence[Row]) -> list[str]:
 
 def cells(rows: Sequence[Row], shown: Sequence[Row], chosen: Sequence[Column]) -> list[list[str]]:
     """Return the text of every cell, a list a row."""
-    there = apart(rows)
-    return [[column.cell(there[row.where], row) for column in chosen] for row in shown]
+    there = group_by_machine(rows)
+    return [[column.cell(there[row.machine], row) for column in chosen] for row in shown]
 
 
 def name(case: Case) -> str:
@@ -187,14 +187,14 @@ FIGURE_HEADINGS = ("program", "quantity", "textbook", "ours", "verdict", "took",
 FIGURE_NUMBERS = {2, 3, 5}
 
 
-def figures(rows: Sequence[FigureRow]) -> list[list[str]]:
+def figures(rows: Sequence[TextbookRow]) -> list[list[str]]:
     """Return the textbook's quantities beside ours."""
     return [
         [
             row.name,
             row.quantity.replace("_", " "),
             numbers.share(row.published),
-            numbers.share(row.found),
+            numbers.share(row.measured),
             row.verdict,
             numbers.duration(row.seconds),
             row.version,

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from bench.curve import Curve
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table, problem
+from bench.startup import Curve
 
 NOTE = (
     "Time from the start of a fresh process, its import and set-up included, to the end of an "
@@ -21,7 +21,7 @@ def tables(curves: Sequence[Curve], workload: str) -> list[Table]:
 
 
 def _table(curves: Sequence[Curve], workload: str) -> Table:
-    last = max(len(curve.stages) for curve in curves)
+    last = max(len(curve.points) for curve in curves)
     headings = ("implementation", "objective", "style",
                 *(f"epoch {number}" for number in range(1, last + 1)))  # fmt: skip
     lines = [_line(curve, last) for curve in sorted(curves, key=end)]
@@ -31,11 +31,11 @@ def _table(curves: Sequence[Curve], workload: str) -> Table:
 
 def end(curve: Curve) -> float:
     """Seconds from a cold start to the end of the last epoch."""
-    return curve.stages[-1].seconds.mean
+    return curve.points[-1].seconds.mean
 
 
 def _line(curve: Curve, last: int) -> list[str]:
-    cells = [f"{numbers.duration(stage.seconds.mean)}: {numbers.share(stage.accuracy)}"
-             for stage in curve.stages]  # fmt: skip
+    cells = [f"{numbers.duration(point.seconds.mean)}: {numbers.share(point.accuracy)}"
+             for point in curve.points]  # fmt: skip
     absent = [numbers.ABSENT] * (last - len(cells))
     return [curve.case.implementation, curve.case.objective, curve.case.style, *cells, *absent]

@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bench.contract import Device
 from bench.crossover import Crossover
-from bench.devices import Devices, devices
+from bench.devices import DeviceComparison, GpuConditions, Span, compare_devices, summarize_gpu
 from bench.report.load import Loaded
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table, name, sizes, standing, workloads
 from bench.result import Case
-from bench.scaling import Sweep
 from bench.summary import Row
-from bench.throttling import GpuTrials, Span, gpu_trials
+from bench.sweep import Sweep
 
 READINGS = (
     ("temperature", "celsius", "°C"), ("clock", "sm_mhz", "MHz"),
@@ -56,15 +55,15 @@ def shown(
     made, remarks = [], [] if sweep else [NO_SWEEP]
     for workload in workloads(found.rows):
         crossings = crossed if workload == found.workload else ()
-        compared = devices(found.rows, workload, crossings)
+        compared = compare_devices(found.rows, workload, crossings)
         made += tables(compared, crossings)
         remarks += absent_energy(compared)
-    meanwhile = gpu_trials(found.records)
+    meanwhile = summarize_gpu(found.records)
     made += [trials(meanwhile, _gpus(found))] if meanwhile else []
     return made, list(dict.fromkeys(remarks)) if made else []
 
 
-def tables(found: Sequence[Devices], crossed: Sequence[Crossover] = ()) -> list[Table]:
+def tables(found: Sequence[DeviceComparison], crossed: Sequence[Crossover] = ()) -> list[Table]:
     """Return what the devices did of one workload; none where no GPU row may be compared."""
     on_gpu = [each for each in found if each.ranked("gpu")]
     if not on_gpu:
@@ -74,7 +73,7 @@ def tables(found: Sequence[Devices], crossed: Sequence[Crossover] = ()) -> list[
     return [table for table in made if table is not None]
 
 
-def absent_energy(found: Iterable[Devices]) -> list[str]:
+def absent_energy(found: Iterable[DeviceComparison]) -> list[str]:
     """Say why joules are absent: a line a reason, with those that it is the reason of."""
     why = absent_joules(filter(None, (each.ranked("gpu") for each in found)))
     return [f"joules of {', '.join(names)}: {said}" for said, names in why.items()]
@@ -90,7 +89,7 @@ def absent_joules(rows: Iterable[Row]) -> dict[str, list[str]]:
     return {said: list(names) for said, names in why.items()}
 
 
-def _compared(found: Sequence[Devices]) -> Table:
+def _compared(found: Sequence[DeviceComparison]) -> Table:
     crossed = any(each.crossover for each in found)
     lines = [
         [name(_case(each)), *_both(each, _rate), numbers.factor(each.training),
@@ -111,11 +110,11 @@ def _of(case: Case) -> str:
     return f"{case.workload}: {sizes(case)}"
 
 
-def _case(found: Devices) -> Case:
+def _case(found: DeviceComparison) -> Case:
     return next(iter(found.rows.values())).case
 
 
-def _both(found: Devices, shown: Callable[[Row], str]) -> list[str]:
+def _both(found: DeviceComparison, shown: Callable[[Row], str]) -> list[str]:
     """Return the text of each device's row, or why it has none."""
     ranked = {device: found.ranked(device) for device in DEVICES}
     return [shown(row) if row else standing(found.rows.get(device))
@@ -154,12 +153,12 @@ def _size(batch_size: float, among: Sequence[int]) -> str:
     return numbers.whole(round(batch_size))
 
 
-def _used(found: Sequence[Devices]) -> Table:
+def _used(found: Sequence[DeviceComparison]) -> Table:
     """Return how well the GPU is used."""
     lines = [
         [
             name(row.case),
-            numbers.percent(row.share_of_ceiling),
+            numbers.percent(row.roofline_share),
             numbers.mebibytes(row.peak_device_bytes),
             numbers.count(row.epoch_joules),
         ]
@@ -186,16 +185,16 @@ def _gpus(found: Loaded) -> list[str]:
     return list(dict.fromkeys(str(name) for names in known for name in names))
 
 
-def trials(found: GpuTrials, gpus: Sequence[str]) -> Table:
+def trials(found: GpuConditions, gpus: Sequence[str]) -> Table:
     """Return what the GPU was like before and after the epochs of its trials; gpus: models."""
-    crowded = found.crowded
+    shared = found.shared
     lines = [
         ["GPU", ", ".join(gpus) or numbers.ABSENT],
         *([f"{what} {when}", _span(found.spans.get(f"{key}_{when}"), unit, "{:,.0f}".format)]
           for what, key, unit in READINGS for when in ("before", "after")),
         ["throttled", _throttled(found)],
-        ["another process on it", f"{crowded.trials} of {crowded.of} trials"
-         if crowded.of else numbers.ABSENT],
+        ["another process on it", f"{shared.count} of {shared.total} trials"
+         if shared.total else numbers.ABSENT],
         ["warm-up", _span(found.warm_up, "s", numbers.significant)],
     ]  # fmt: skip
     return Table("The GPU meanwhile", ("what", "here"), lines, 1, TRIALS_NOTE)
@@ -208,7 +207,7 @@ def _span(found: Span | None, unit: str, shown: Callable[[float], str]) -> str:
     return f"{least} {unit}" if least == most else f"{least} to {most} {unit}"
 
 
-def _throttled(found: GpuTrials) -> str:
-    if not found.looked:
+def _throttled(found: GpuConditions) -> str:
+    if not found.throttle_reads:
         return numbers.ABSENT
-    return found.slowed or f"0 of {found.looked} trials"
+    return found.throttle_summary or f"0 of {found.throttle_reads} trials"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 
-from bench import across
+from bench import crossover
 from bench.crossover import Crossover
 from bench.report.render import numbers
 from bench.report.sections import gpu
@@ -42,7 +42,7 @@ def compared(found: Alike, base: Hardware | None) -> list[Table]:
     return [
         _throughput(found),
         *([_speedups(found, base)] if base and base in found.hardware else []),
-        *shares(lambda row: row.share_of_ceiling, numbers.percent),
+        *shares(lambda row: row.roofline_share, numbers.percent),
         *joules(lambda row: row.epoch_joules, numbers.count),
     ]
 
@@ -82,7 +82,7 @@ def _throughput(found: Alike) -> Table:
 
 
 def _rate(row: Row) -> str:
-    return numbers.count_interval(row.epoch and row.epoch.under(row.case.samples))
+    return numbers.count_interval(row.epoch and row.case.samples / row.epoch)
 
 
 def _error(rows: Iterable[Row]) -> float | None:
@@ -95,7 +95,7 @@ def _speedups(found: Alike, base: Hardware) -> Table:
 
     def times(row: Row) -> str:
         held = there.get(id(row))
-        return numbers.factor(across.speedup(row, held) if held else None)
+        return numbers.factor(crossover.compare_machines(row, held) if held else None)
 
     return _table(found, f"How many times as fast as {base}", times, SPEEDUP_NOTE)
 
@@ -143,7 +143,7 @@ def _by_hardware(found: Sequence[Alike]) -> dict[Hardware, list[Row]]:
 def _unprobed(found: Sequence[Alike]) -> list[str]:
     """Name what has no ceiling that anything could be a share of."""
     there = [str(one) for one, rows in _by_hardware(found).items()
-             if all(row.share_of_ceiling is None for row in rows)]  # fmt: skip
+             if all(row.roofline_share is None for row in rows)]  # fmt: skip
     return [f"no share of the ceiling, which was not probed: {'; '.join(there)}"] if there else []
 
 
@@ -168,7 +168,7 @@ def crossings(found: Iterable[Measured]) -> tuple[list[Table], list[str]]:
     made, left = [], []
     for (workload, data, _), rows in sized(found).items():
         pairs = {(one, other): its for one, other in combinations(rows, 2)
-                 if (its := across.crossovers(rows[one], rows[other]))}  # fmt: skip
+                 if (its := crossover.find_machine_crossovers(rows[one], rows[other]))}  # fmt: skip
         if pairs:
             lines = [_crossed(each, *pair) for pair, its in pairs.items() for each in its]
             headings = ("implementation", "faster", "than", "from batch size")
@@ -181,7 +181,7 @@ def crossings(found: Iterable[Measured]) -> tuple[list[Table], list[str]]:
 def _crossed(found: Crossover, one: Hardware, other: Hardware) -> list[str]:
     """Put the one first that is the faster in the end."""
     if found.speedups[max(found.speedups)].mean < 1:
-        found, one, other = found.turned, other, one
+        found, one, other = found.inverted, other, one
     return [found.name, str(other), str(one), gpu.crossing(found)]
 
 

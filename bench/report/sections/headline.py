@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from bench.ranking import comparable, leaders, ratio
+from bench.ranking import compare_epochs, find_leaders, select_comparable
 from bench.report.render import numbers
 from bench.result import Environment
-from bench.summary import Row, place
+from bench.summary import Row, sort_key
 
 NOTHING = "Nothing was measured that could be ranked."
 # So many names can be read in a sentence; the table has them all.
@@ -39,7 +39,7 @@ def finding(rows: Sequence[Row], machine: str | None = None) -> list[Part]:
     for device, first in firsts.items():
         parts += [Part(" ")] if parts else []
         parts += _where(machine, device if len(firsts) > 1 else None, first=not parts)
-        parts += _found(comparable(rows, first))
+        parts += _found(select_comparable(rows, first))
     return [*parts, *_devices(firsts)] or [Part(NOTHING)]
 
 
@@ -63,7 +63,7 @@ def _devices(firsts: Mapping[str, Row]) -> list[Part]:
     """Hold the fastest of both devices against each other; one round tells nothing."""
     if not {"cpu", "gpu"} <= firsts.keys():
         return []
-    found = ratio(firsts["cpu"], firsts["gpu"])
+    found = compare_epochs(firsts["cpu"], firsts["gpu"])
     if found is None or found.low is None or found.high is None:
         return []
     if found.low <= 1 <= found.high:
@@ -76,7 +76,7 @@ def _devices(firsts: Mapping[str, Row]) -> list[Part]:
 
 def _found(group: Sequence[Row]) -> list[Part]:
     """Say what is known of rows that may be compared, of which there is one at least."""
-    best = leaders(group)
+    best = find_leaders(group)
     time = numbers.duration_interval(best[0].epoch)
     if len(group) == 1:
         said = f" alone was measured and can be ranked: {time} an epoch"
@@ -109,7 +109,7 @@ def _against(best: Row, group: Sequence[Row]) -> list[Row]:
     Where there is none, the slowest row. All of them are told from the fastest, or it would not
     lead alone.
     """
-    rest = sorted((row for row in group if row is not best), key=place)
+    rest = sorted((row for row in group if row is not best), key=sort_key)
     keras = [row for row in rest if _is_fit(row)]
     return [keras[0], keras[-1]] if len(keras) > 1 else keras or rest[-1:]
 
@@ -133,7 +133,7 @@ def _times(best: Row, against: Sequence[Row]) -> list[Part]:
 
 
 def _ratio(slower: Row, faster: Row) -> str:
-    return numbers.factor(ratio(slower, faster))
+    return numbers.factor(compare_epochs(slower, faster))
 
 
 def _same(rows: Sequence[Row]) -> list[Part]:

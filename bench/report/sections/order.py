@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import dataset, learned, prepared, startup
-from bench.ceiling import ceilings
-from bench.crossover import Crossover, crossovers
-from bench.curve import curves
-from bench.dataset import DataError, Dataset
-from bench.memory import memories
+from bench import prepared, startup, weights
+from bench.crossover import Crossover, find_device_crossovers
+from bench.data import dataset
+from bench.data.dataset import Dataset
+from bench.error import DataError
+from bench.memory import summarize_memory
 from bench.report.charts import accuracy, epochs
 from bench.report.charts import images as data_charts
 from bench.report.charts import parity as parity_charts
@@ -23,8 +23,9 @@ from bench.report.sections import resources as limits
 from bench.report.sections import startup as starts
 from bench.report.sections.comparison import Table, measured, workloads
 from bench.result import Case, Record
-from bench.scaling import Sweep, find_sweep
-from bench.startup import TARGET
+from bench.roofline import find_rooflines
+from bench.startup import TARGET, find_curves
+from bench.sweep import Sweep, find_sweep
 
 NO_CEILING = "The machine was not probed: leave out `--no-ceiling`."
 SWEEP = (
@@ -68,7 +69,7 @@ def sections(found: Loaded, target: float = TARGET) -> list[Section]:
     target: the validation accuracy that training is timed up to.
     """
     sweep = find_sweep(found.rows, found.workload)
-    crossed = crossovers(found.rows, found.workload)
+    crossed = find_device_crossovers(found.rows, found.workload)
     return [
         *_devices(found, sweep, crossed), _curves(found), _starts(found, target), _limits(found),
         _sweep(found, sweep, crossed), _parity(found), _memory(found), *_studied(found),
@@ -87,7 +88,7 @@ def _limits(found: Loaded) -> Section:
     known = [each for each in told if isinstance(each, int)]  # older environments do not tell it
     return Section(
         "How far from what the machine can do?",
-        limits.ceilings(ceilings(found.records), found.base, next(iter(known), None)),
+        limits.ceilings(find_rooflines(found.records), found.base, next(iter(known), None)),
         "No probe went well." if found.run.ceilings else NO_CEILING,
         remarks=limits.absent(found.records),
     )
@@ -99,13 +100,13 @@ def _starts(found: Loaded, target: float) -> Section:
     rows = [row for row in found.rows if not row.swept and row.case.workload == found.workload]
     ranked = {row.case.slug for row in rows if row.ranked}
     records = [one for one in found.records if one.case.slug in ranked]
-    begun, run = startup.starts(records, found.run), found.run
+    begun, run = startup.find_starts(records, found.run), found.run
     return Section(
         "What it costs to start, and when it pays",
         [
             *starts.costs(begun),
-            *starts.reached(startup.reaches(records, target, run)),
-            *starts.overtaken(startup.overtakings(rows, begun)),
+            *starts.reached(startup.find_times_to_accuracy(records, target, run)),
+            *starts.overtaken(startup.find_break_evens(rows, begun)),
         ],
         "No trial went well.",
     )
@@ -114,7 +115,7 @@ def _starts(found: Loaded, target: float) -> Section:
 def _curves(found: Loaded) -> Section:
     tables, pictures = [], []
     for workload in workloads(found.rows):
-        drawn = curves(_compared(found, workload), found.run)
+        drawn = find_curves(_compared(found, workload), found.run)
         tables += curve_tables.tables(drawn, workload)
         title = f"Accuracy against time from a cold start, workload {workload}"
         if drawn:
@@ -173,7 +174,7 @@ def _memory(found: Loaded) -> Section:
     records = [one for one in found.records
                if one.case.slug in ranked and one.case.workload == found.workload]  # fmt: skip
     base = [row.case for row in found.base if not row.swept]
-    known, title = memories(records), "Peak memory by phase"
+    known, title = summarize_memory(records), "Peak memory by phase"
     shown = limits.of_cases(known, base)
     picture = Picture("memory", title, lambda: epochs.memory(shown, title))
     by_device = ([one for one in known if one.case.device == each] for each in ("cpu", "gpu"))
@@ -229,15 +230,15 @@ def _shown(data: Dataset, title: str) -> Section:
 
 def _learned(case: Case, seed: int, data: Dataset, title: str) -> Section:
     """Show the weights that training this case gives, and which classes they confuse."""
-    solution = learned.train(case, seed, data)
-    counts = learned.confusion(solution, data)
+    solution = weights.train_oracle(case, seed, data)
+    counts = weights.count_confusion(solution, data)
     names = data.class_names
-    weights = _picture(
+    heat_maps = _picture(
         "weights", "The weights of each class", data_charts.weights, solution.weight, names
     )
     confusion = _picture(
         "confusion", "Test images by class and prediction", data_charts.confusion, counts, names
     )
-    remark = LEARNED.format(len(learned.epochs_of(case)), case.workload, case.batch_size)
-    pictures = [weights, confusion] if data_charts.side(data.features) else [confusion]
+    remark = LEARNED.format(len(weights.compared_epochs(case)), case.workload, case.batch_size)
+    pictures = [heat_maps, confusion] if data_charts.side(data.features) else [confusion]
     return Section(title, [learned_tables.confusions(counts, names)], "", pictures, [remark])

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench.ceiling import Ceiling, Place
 from bench.memory import PHASES, Memory
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table, problem
 from bench.result import Case, Record
+from bench.roofline import Resources, Roofline
 from bench.summary import Row
 
 CEILING_NOTE = (
@@ -23,19 +23,19 @@ MEMORY_NOTE = (
 
 
 def ceilings(
-    found: Mapping[Place, Ceiling], rows: Iterable[Row], features: int | None
+    found: Mapping[Resources, Roofline], rows: Iterable[Row], features: int | None
 ) -> list[Table]:
     """Return what the machine can do, a line for each device and number of threads.
 
     rows: those whose epoch the bandwidth and the least time are of; features: pixels of an image.
     """
-    firsts: dict[Place, Row] = {}
+    firsts: dict[Resources, Row] = {}
     for row in rows:
         firsts.setdefault((row.case.device, row.case.threads), row)
     lines = [
         [*_named(place), f"{numbers.significant(each.rate / 1e9)} GFLOP/s", each.rate_by,
          *_read(each, firsts.get(place), features), numbers.duration(each.step),
-         numbers.duration(firsts[place].least_epoch if place in firsts else None)]
+         numbers.duration(firsts[place].roofline_seconds if place in firsts else None)]
         for place, each in sorted(found.items())
     ]  # fmt: skip
     headings = ("device", "threads", "matrix product", "by", "bandwidth", "by", "a step",
@@ -43,11 +43,11 @@ def ceilings(
     return [Table("The ceiling", headings, lines, 1, CEILING_NOTE)] if lines else []
 
 
-def _named(place: Place) -> list[str]:
+def _named(place: Resources) -> list[str]:
     return [place[0], str(place[1])]
 
 
-def _read(found: Ceiling, row: Row | None, features: int | None) -> list[str]:
+def _read(found: Roofline, row: Row | None, features: int | None) -> list[str]:
     """Return the bandwidth at which a row's images were read, and who reached it."""
     size = 4 * row.case.samples * features if row and features else 0
     if size not in found.bandwidth:

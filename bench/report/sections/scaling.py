@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table
 from bench.result import Case, Skipped
-from bench.scaling import Sweep
 from bench.summary import Row
+from bench.sweep import Sweep
 
 NOTE = "In brackets: the 95 % interval. A time without an interval was measured in one process."
 THREADS_NOTE = (
@@ -49,15 +49,15 @@ def _by_size(rows: Sequence[Row], title: str, size_of: Callable[[Case], int]) ->
 
 
 def _by_threads(sweep: Sweep) -> Table:
-    rows = [pair.one for pair in sweep.by_threads]
+    rows = [pair.single for pair in sweep.by_threads]
     lines = [
         [
-            _name(pair.one, rows),
-            f"{pair.one.case.batch_size:,}",
-            f"{pair.one.case.samples:,}",
-            f"{pair.several.case.threads}",
-            numbers.duration_interval(pair.one.epoch),
-            numbers.duration_interval(pair.several.epoch),
+            _name(pair.single, rows),
+            f"{pair.single.case.batch_size:,}",
+            f"{pair.single.case.samples:,}",
+            f"{pair.multiple.case.threads}",
+            numbers.duration_interval(pair.single.epoch),
+            numbers.duration_interval(pair.multiple.epoch),
             numbers.factor(pair.speedup),
         ]
         for pair in sweep.by_threads

@@ -8,7 +8,7 @@ from typing import TypeVar
 from bench.report.render import numbers
 from bench.report.sections import comparison
 from bench.report.sections.comparison import Table
-from bench.startup import Overtaking, Reach, Start
+from bench.startup import BreakEven, Start, TimeToAccuracy
 
 Found = TypeVar("Found", bound=comparison.OfCase)
 
@@ -59,7 +59,7 @@ def _cost(start: Start) -> list[str]:
     ]
 
 
-def reached(reaches: Iterable[Reach]) -> list[Table]:
+def reached(reaches: Iterable[TimeToAccuracy]) -> list[Table]:
     """Return the time to an accuracy, the shortest from a cold start first, and why there is none.
 
     A time that is absent has its reason in its place.
@@ -71,11 +71,11 @@ def reached(reaches: Iterable[Reach]) -> list[Table]:
     ]  # fmt: skip
 
 
-def _cold(reach: Reach) -> float:
+def _cold(reach: TimeToAccuracy) -> float:
     return reach.cold.mean if reach.cold else math.inf
 
 
-def _reached(reach: Reach) -> list[str]:
+def _reached(reach: TimeToAccuracy) -> list[str]:
     absent = reach.reason or numbers.ABSENT
     return [
         *_named(reach),
@@ -85,16 +85,16 @@ def _reached(reach: Reach) -> list[str]:
     ]
 
 
-def overtaken(overtakings: Iterable[Overtaking]) -> list[Table]:
+def overtaken(overtakings: Iterable[BreakEven]) -> list[Table]:
     """Return a matrix for each problem and objective: tuned rows, and the simpler in columns."""
-    groups: dict[str, list[Overtaking]] = defaultdict(list)
+    groups: dict[str, list[BreakEven]] = defaultdict(list)
     for each in overtakings:
         case = each.tuned.case
         groups[f"{case.workload}, {case.objective}: {comparison.problem(each.tuned)}"].append(each)
     return [_matrix(problem, found) for problem, found in groups.items()]
 
 
-def _matrix(problem: str, found: Sequence[Overtaking]) -> Table:
+def _matrix(problem: str, found: Sequence[BreakEven]) -> Table:
     tuned = list({id(each.tuned): each.tuned for each in found}.values())
     simpler = list({id(each.simpler): each.simpler for each in found}.values())
     cells = {(id(each.tuned), id(each.simpler)): _ahead(each) for each in found}
@@ -108,14 +108,14 @@ def _matrix(problem: str, found: Sequence[Overtaking]) -> Table:
     return Table(title, ("tuned, ahead of", *names), lines, 1, OVERTAKEN_NOTE)
 
 
-def _ahead(found: Overtaking) -> str:
+def _ahead(found: BreakEven) -> str:
     """Say from how many epochs on, until when, and whether that can be told."""
-    said = ["never" if found.epochs is None else numbers.whole(found.epochs)]
-    if found.epochs == 1:
+    said = ["never" if found.ahead_from is None else numbers.whole(found.ahead_from)]
+    if found.ahead_from == 1:
         said = ["at once"]
-    if found.until is not None:
-        said += [f"until {numbers.whole(found.until)}"]
-    return ", ".join(said if found.told else [*said, "not told"])
+    if found.ahead_until is not None:
+        said += [f"until {numbers.whole(found.ahead_until)}"]
+    return ", ".join(said if found.certain else [*said, "not told"])
 
 
 def _named(found: comparison.OfCase) -> list[str]:
