@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from bench.contract import Device
 from bench.error import UserError
-from bench.machine import fingerprint
 from bench.report.load import Loaded
 from bench.report.sections import comparison
 from bench.report.sections.gpu import DEVICES
 from bench.report.several import Measured
 from bench.summary import Row
+from bench.worker.machine import fingerprint
 
 
 class Hardware(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import prepared, startup, weights
+from bench import startup, weights
 from bench.crossover import Crossover, find_device_crossovers
 from bench.data import dataset
 from bench.data.dataset import Dataset
@@ -26,6 +26,7 @@ from bench.result import Case, Record
 from bench.roofline import find_rooflines
 from bench.startup import TARGET, find_curves
 from bench.sweep import Sweep, find_sweep
+from bench.worker import data as prepared
 
 NO_CEILING = "The machine was not probed: leave out `--no-ceiling`."
 SWEEP = (
