@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bench.dataset import Dataset
+from bench.data.dataset import Dataset
 from bench.result import Case, Slowdown
 
 

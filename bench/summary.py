@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from bench.intervals import Interval, estimate_mean
-from bench.plan import distributions, rounds_needed, size_of
 from bench.result import Case, Environment, Record, Run
 from bench.roofline import Resources, Roofline, find_rooflines
+from bench.runner.plan import distributions, rounds_needed, size_of
 
 
 @dataclass(frozen=True, slots=True)

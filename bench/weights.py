@@ -7,11 +7,12 @@ weights shows what all of them learn, and a report needs no trial's params.
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import prepared, reference
+from bench import prepared
 from bench.contract import Problem
-from bench.dataset import Dataset
-from bench.reference import Solution
+from bench.data.dataset import Dataset
 from bench.result import Case
+from bench.runner.parity import oracle
+from bench.runner.parity.oracle import Solution
 from bench.workload import TRIAL, WORKLOADS, draw_initial_params, draw_order
 
 
@@ -31,7 +32,7 @@ def train_oracle(case: Case, seed: int, data: Dataset) -> Solution:
     problem = Problem(images, labels, data.classes, case.batch_size, workload.optimizer)
     initial = draw_initial_params(workload, data.features, data.classes, seed)
     orders = [draw_order(seed, epoch, case.samples) for epoch in compared_epochs(case)]
-    return reference.train(problem, initial, orders)[-1]
+    return oracle.train(problem, initial, orders)[-1]
 
 
 def count_confusion(solution: Solution, data: Dataset) -> NDArray[np.int64]:
@@ -40,7 +41,7 @@ def count_confusion(solution: Solution, data: Dataset) -> NDArray[np.int64]:
     Raises DataError if the data cannot be read.
     """
     images, labels = prepared.read(data.folder, "test")
-    predicted = reference.forward(solution, images).argmax(axis=1)
+    predicted = oracle.forward(solution, images).argmax(axis=1)
     counts: NDArray[np.int64] = np.zeros((data.classes, data.classes), np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts

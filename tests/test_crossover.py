@@ -8,9 +8,9 @@ from statistics import median
 
 import numpy as np
 import pytest
-from fixtures_devices import BATCHES, on, swept_on
-from fixtures_records import bare, case, environment, trials
 from scipy import stats
+from support.devices import BATCHES, on, swept_on
+from support.records import bare, case, environment, trials
 
 import bench
 from bench.crossover import (
@@ -221,7 +221,7 @@ def test_machine_crossover_matches_numpy_interpolation():
     cpu, gpu = rows_at("box", *swept_on("cpu")), rows_at("server", *swept_on("gpu"))
     (crossover,) = find_machine_crossovers(cpu, gpu)
     assert (crossover.name, list(crossover.speedups)) == ("a", list(BATCHES))
-    # Times by fixtures_devices.COSTS.
+    # Times by support.devices.COSTS.
     steps = 48000 // np.array(BATCHES)
     speedups = (0.01 + 2e-5 * steps + 0.024) / (0.002 + 4e-5 * steps + 0.00048)
     expected = np.exp(np.interp(0, np.log(speedups), np.log(BATCHES)))

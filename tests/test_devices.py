@@ -1,9 +1,9 @@
 """CPU and GPU compared round by round, and the GPU's conditions, worked out by hand."""
 
 import pytest
-from fixtures_devices import CONDITIONS, on, swept_on, unavailable
-from fixtures_records import case, environment, ok, run, trials
 from msgspec import structs
+from support.devices import CONDITIONS, on, swept_on, unavailable
+from support.records import case, environment, ok, run, trials
 
 from bench.crossover import find_device_crossovers
 from bench.devices import TrialCount, compare_devices, summarize_gpu

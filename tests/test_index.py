@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fixtures_gate import bad, calibrated, comparison, pairs, session, two
-from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.comparisons import bad, calibrated, comparison, pairs, session, two
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
 from bench import store
 from bench.error import UserError
-from bench.gate.comparison import Absent
+from bench.regression.paired.plan import Absent
 from bench.report import index
 from bench.report.index import entries
 from bench.report.index import write as write_index

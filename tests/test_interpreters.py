@@ -7,7 +7,7 @@ import pytest
 from bench import interpreters
 from bench.child import Installation
 from bench.error import UserError
-from bench.plan import begin
+from bench.runner.plan import begin
 from implementations import IMPLEMENTATIONS
 
 BY_NAME = {one.name: begin(one) for one in IMPLEMENTATIONS}

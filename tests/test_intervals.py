@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.intervals import Interval, estimate_mean, estimate_ratio, t_quantile
-from bench.plan import rounds_needed
+from bench.runner.plan import rounds_needed
 
 
 def test_t_quantile_matches_printed_tables():

@@ -7,15 +7,17 @@ import re
 from dataclasses import replace
 
 import pytest
-from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench import plan, store, summary, verbs
+from bench import store, summary
+from bench.cli import console as verbs
+from bench.cli import terminal
 from bench.error import UserError
 from bench.intervals import Interval
-from bench.report import load, terminal
+from bench.report import load
 from bench.report import write as files
 from bench.report.charts import epochs
 from bench.report.render import markdown, numbers
@@ -23,6 +25,7 @@ from bench.report.render import text as prose
 from bench.report.sections import comparison as tables
 from bench.report.sections.headline import Part
 from bench.result import Parity, Trial
+from bench.runner import plan
 
 HERE = {"here": environment()}
 # Raw newlines, cell separators, code, HTML and emphasis, as a hostile record may have them.

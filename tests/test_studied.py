@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from fixtures_data import idx_files, write_idx
-from fixtures_records import case, ok, run, write
+from support.data import idx_files, write_idx
+from support.records import case, ok, run, write
 
-from bench import dataset
+from bench.data import dataset
 from bench.report import write as files
 from bench.report.load import load
 from bench.report.sections.order import sections

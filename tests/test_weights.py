@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from fixtures_data import idx_files, write_idx
-from fixtures_records import case
+from support.data import idx_files, write_idx
+from support.records import case
 
-from bench import dataset, idx, reference, weights
+from bench import weights
 from bench.contract import SGD, Params, Problem
+from bench.data import dataset, idx
 from bench.prepared import read
-from bench.reference import Solution
+from bench.runner.parity import oracle
+from bench.runner.parity.oracle import Solution
 from bench.workload import draw_order
 
 SEED = 7
@@ -34,7 +36,7 @@ def test_train_gives_the_oracle_after_the_last_compared_epoch(data, epochs, comp
     problem = Problem(*read(data.folder, "train"), 10, 8, SGD(0.05))
     zeros = Params(np.zeros((16, 10), np.float32), np.zeros(10, np.float32))
     orders = [draw_order(SEED, epoch, 40) for epoch in range(1, compared + 1)]
-    expected = reference.train(problem, zeros, orders)[-1]
+    expected = oracle.train(problem, zeros, orders)[-1]
     assert np.array_equal(trained.weight, expected.weight)
     assert np.array_equal(trained.bias, expected.bias)
 

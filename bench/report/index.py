@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import durable, moment
+from bench import moment
 from bench.error import UserError
-from bench.gate import calibration, findings
-from bench.gate.calibration import Calibration
-from bench.gate.comparison import Comparison
-from bench.gate.findings import Finding
+from bench.files import write_file
+from bench.regression.calibration import session
+from bench.regression.calibration.session import Calibration
+from bench.regression.paired import result
+from bench.regression.paired.plan import Comparison
+from bench.regression.paired.result import Finding
 from bench.report import load
-from bench.report.calibration import injected
+from bench.report.regression.calibration import injected
 from bench.report.render import html, numbers
 from bench.report.render import text as prose
 from bench.report.sections import comparison
@@ -24,7 +26,7 @@ from bench.result import Environment
 from bench.store import read_environments, read_looks, read_plan, read_records
 
 # The file that says what was planned, by the kind of what was measured.
-PLANS = {"run": "run.json", "comparison": "comparison.json", "calibration": calibration.PLAN}
+PLANS = {"run": "run.json", "comparison": "comparison.json", "calibration": session.PLAN}
 TITLE = "Softmax classifier: what was measured"
 # What is shown of a folder, the first that is there.
 PAGES = ("report.html", "report.md")
@@ -53,7 +55,7 @@ def write(root: Path) -> Path:
     if not can_draw():
         raise UserError("an index is a page, which takes: pip install 'softmax-bench[report]'")
     try:
-        durable.write(root / "index.html", [page(entries(root)).encode()])
+        write_file(root / "index.html", page(entries(root)).encode())
     except OSError as error:
         raise UserError(f"cannot write to {root}: {error.strerror}") from error
     return root / "index.html"
@@ -158,7 +160,7 @@ def _run(folder: Path, place: str, page: str | None) -> Entry:
 
 def _comparison(folder: Path, place: str, page: str | None) -> Entry:
     plan = read_plan(folder / PLANS["comparison"], Comparison)
-    found = findings.findings(plan, read_records(folder), read_looks(folder))
+    found = result.findings(plan, read_records(folder), read_looks(folder))
     left = len(plan.pairings) - len(found)
     state = f"{left} of {len(plan.pairings)} cases not begun" if left else "complete"
     return Entry(
@@ -182,7 +184,7 @@ def _verdicts(found: Sequence[Finding]) -> list[Part]:
     return parts or [Part("nothing was measured")]
 
 
-_OUTCOMES: tuple[findings.Outcome, ...] = (
+_OUTCOMES: tuple[result.Outcome, ...] = (
     "wrong", "failed", "slower", "undecided", "faster", "no change", "unavailable",
 )  # fmt: skip
 # So many are named; of more, how many there are.
@@ -202,7 +204,7 @@ def _listed(names: Sequence[str]) -> list[Part]:
 
 def _calibration(folder: Path, place: str, page: str | None) -> Entry:
     plan = read_plan(folder / PLANS["calibration"], Calibration)
-    pairs = len(findings.good_pairs(read_records(folder)))
+    pairs = len(result.good_pairs(read_records(folder)))
     names = list(dict.fromkeys(case.implementation for case in plan.cases))
     slowed = ", ".join(map(injected, plan.slowdowns))
     return Entry(

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import progress, summary, textbook
+from bench import summary, textbook
 from bench.error import UserError
-from bench.plan import size_of
 from bench.result import Environment, Record, Run
+from bench.runner import progress
+from bench.runner.plan import size_of
 from bench.store import Salvaged, read_run, salvaged
 from bench.summary import Row
 from bench.textbook import TextbookRow

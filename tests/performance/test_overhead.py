@@ -10,10 +10,12 @@ from statistics import median
 
 import pytest
 
-from bench import dataset, launch, machine, plan, prepared, request
+from bench import launch, machine, prepared, request
 from bench.child import ChildSpec, build_variables
+from bench.data import dataset
 from bench.intervals import estimate_mean
-from bench.sizes import Size
+from bench.runner import plan
+from bench.runner.sizes import Size
 from bench.workload import WORKLOADS
 
 BARE = Path(__file__).with_name("bare_loop.py")

@@ -4,11 +4,8 @@ import hashlib
 import importlib.metadata
 from functools import cache as once
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bench import cache
-from bench.idx import DataError
+from bench.data import cache
+from bench.error import DataError
 
 # Given to the bundler, which leaves out what it does not lead to.
 BEGIN = "window.vegaEmbed = vegaEmbed;"
@@ -16,25 +13,25 @@ BEGIN = "window.vegaEmbed = vegaEmbed;"
 
 @once
 def library() -> str:
-    """Return the program; it takes a second and a half to make, so that it is kept in the cache.
+    """Return the program from the cache, because bundling it takes a second and a half.
 
     https://vega.github.io/vega/usage/interpreter: expressions are interpreted where a policy
     forbids that text becomes a program; Vega-Embed carries the interpreter.
     """
-    made_of = f"{importlib.metadata.version('vl-convert-python')} {BEGIN}"
-    key = f"vega-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
+    version = f"{importlib.metadata.version('vl-convert-python')} {BEGIN}"
+    key = f"vega-{hashlib.sha256(version.encode()).hexdigest()[:16]}"
+    name = "vega.js"
     try:
-        folder, _ = cache.keep(key, lambda _: ({}, {"program.npy": _bytes(_made())}))
-    except DataError:  # nobody's to write
-        return _made()
-    return str(np.load(folder / "program.npy", allow_pickle=False).tobytes().decode())
+        folder = cache.build(
+            key,
+            lambda folder: (folder / name).write_text(_bundle(), encoding="utf-8"),
+        )
+    except DataError:  # the cache cannot be written
+        return _bundle()
+    return (folder / name).read_text(encoding="utf-8")
 
 
-def _bytes(text: str) -> NDArray[np.uint8]:
-    return np.frombuffer(text.encode(), dtype=np.uint8)
-
-
-def _made() -> str:
+def _bundle() -> str:
     import vl_convert
 
     return str(vl_convert.javascript_bundle(BEGIN))

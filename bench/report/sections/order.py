@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import dataset, prepared, startup, weights
+from bench import prepared, startup, weights
 from bench.crossover import Crossover, find_device_crossovers
-from bench.dataset import DataError, Dataset
+from bench.data import dataset
+from bench.data.dataset import Dataset
+from bench.error import DataError
 from bench.memory import summarize_memory
 from bench.report.charts import accuracy, epochs
 from bench.report.charts import images as data_charts
