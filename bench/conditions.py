@@ -1,119 +1,94 @@
-"""What may disturb a measurement: read before and after each trial, and before a run."""
+"""Read what may disturb a measurement: before and after every trial, and before a run."""
 
 import os
-import re
 import select
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bench.gpu import VISIBLE, visible_gpu
+import psutil
+
+from bench.gpu import VISIBLE, GpuMonitor, visible_gpu
 from bench.machine import cgroup_quota, usable_cores
 from bench.measure import now
-from bench.watch import GpuMonitor
 
 ROOT = Path("/")
-# What a quiet machine's own services take stays below; above, an epoch has lost time to others.
-OTHERS = 0.05
+# The services of a quiet machine take less than this share of its processors.
+OTHERS_SHARE = 0.05
 WATCH_SECONDS = 1.0
 
 Reading = Mapping[str, float | None]
 
 
 def read_conditions(root: Path = ROOT) -> Reading:
-    """Return load, clock and counters; what cannot be read is None.
+    """Return load, clock and counters; None for what this machine does not tell.
 
-    seconds: on the monotonic clock. load: over a minute. mhz: mean over the processors. The rest
-    counts from the system's start: busy_seconds, steal_seconds (of all processors together),
-    throttled (times a core was too hot), and own_seconds, the CPU time of this process and of the
-    children it has waited for.
+    seconds: on the monotonic clock. load: the mean of a minute. mhz: the mean of the processors.
+    Since the system's start: busy_seconds and steal_seconds of all processors together, throttled
+    (how often a usable core was too hot), and own_seconds, the CPU time of this process and of
+    the children that it has waited for.
+    root: the folder that stands for /; only tests have another.
     """
-    own = os.times()
-    busy, steal = _stat(root / "proc/stat")
+    own, cpu, clock = os.times(), psutil.cpu_times(), psutil.cpu_freq()
+    busy = ("user", "nice", "system", "irq", "softirq")
     return {
         "seconds": now(),
         "load": os.getloadavg()[0],
-        "mhz": _mhz(root / "proc/cpuinfo"),
-        "busy_seconds": busy,
-        "steal_seconds": steal,
-        "throttled": _throttled(root),
+        "mhz": clock.current if clock else None,
+        "busy_seconds": sum(getattr(cpu, name, 0.0) for name in busy),
+        "steal_seconds": getattr(cpu, "steal", None),
+        "throttled": _throttle_count(root),
         "own_seconds": own.user + own.system + own.children_user + own.children_system,
     }
 
 
 def compare_readings(before: Reading, after: Reading) -> dict[str, float | None]:
-    """Return what a record keeps of two readings: both loads and clocks, and what was counted.
+    """Return what a record keeps of two readings: loads and clocks, and differences of counters.
 
-    others_seconds is the CPU time of all other processes of the machine.
+    others_seconds: CPU time of all other processes of the machine.
     """
-    spent = {
-        name: _difference(before[name], after[name])
-        for name in ("seconds", "steal_seconds", "busy_seconds", "own_seconds", "throttled")
-    }
-    others = _difference(spent.pop("own_seconds"), spent.pop("busy_seconds"))
-    return {
-        **{f"{name}_{when}": side[name] for when, side in (("before", before), ("after", after))
-           for name in ("load", "mhz")},
-        **spent,
-        "others_seconds": None if others is None else max(0.0, others),
-    }  # fmt: skip
+    conditions: dict[str, float | None] = {}
+    for name in ("load", "mhz"):
+        conditions |= {f"{name}_before": before[name], f"{name}_after": after[name]}
+    for name in ("seconds", "steal_seconds", "throttled"):
+        conditions[name] = _subtract(after[name], before[name])
+    busy = _subtract(after["busy_seconds"], before["busy_seconds"])
+    others = _subtract(busy, _subtract(after["own_seconds"], before["own_seconds"]))
+    # The kernel counts in ticks, so the difference may be a little below zero.
+    conditions["others_seconds"] = None if others is None else max(0.0, others)
+    return conditions
 
 
-def _difference(before: float | None, after: float | None) -> float | None:
-    return None if before is None or after is None else after - before
+def _subtract(value: float | None, other: float | None) -> float | None:
+    return None if value is None or other is None else value - other
 
 
-def _stat(path: Path) -> tuple[float | None, float | None]:
-    """Busy and stolen seconds of all processors: proc(5), fields of the line ``cpu``."""
-    try:
-        user, nice, system, _idle, _wait, irq, soft, steal = map(
-            int, path.read_text().split("\n", 1)[0].split()[1:9]
+def _throttle_count(root: Path) -> float | None:
+    """Return how often the usable cores were throttled, or None as in most virtual machines."""
+    counts = []
+    for core in usable_cores():
+        text = _read(
+            root / f"sys/devices/system/cpu/cpu{core}/thermal_throttle/core_throttle_count"
         )
-    except (OSError, ValueError):
-        return None, None
-    tick = os.sysconf("SC_CLK_TCK")
-    return (user + nice + system + irq + soft) / tick, steal / tick
-
-
-def _mhz(path: Path) -> float | None:
-    try:
-        clocks = re.findall(r"^cpu MHz\s*:\s*([\d.]+)", path.read_text(), re.MULTILINE)
-    except OSError:
-        return None
-    return sum(map(float, clocks)) / len(clocks) if clocks else None
-
-
-def _throttled(root: Path) -> float | None:
-    """How often the cores were throttled; None where the counters are absent, as in most guests."""
-    counts = [
-        _number(root / f"sys/devices/system/cpu/cpu{core}/thermal_throttle/core_throttle_count")
-        for core in usable_cores()
-    ]
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
-
-
-def _number(path: Path) -> float | None:
-    try:
-        return float(path.read_text())
-    except (OSError, ValueError):
-        return None
+        if text.isdigit():
+            counts.append(float(text))
+    return sum(counts) if counts else None
 
 
 def find_disturbances(root: Path = ROOT) -> list[str]:
-    """Say what would disturb a run on this machine now, and what to do about it; takes a second."""
-    return [*_settings(root), *_gpus(), *_busy(root)]
+    """Return what would disturb a run on this machine, and what to do about it. Takes a second."""
+    return [*_check_settings(root), *_check_gpu(), *_check_load(root)]
 
 
-def _settings(root: Path) -> Iterator[str]:
+def _check_settings(root: Path) -> Iterator[str]:
     cpu = root / "sys/devices/system/cpu"
     cores = usable_cores()
-    governors = {_text(cpu / f"cpu{core}/cpufreq/scaling_governor") for core in cores} - {""}
+    governors = {_read(cpu / f"cpu{core}/cpufreq/scaling_governor") for core in cores} - {""}
     if governors - {"performance"}:
         yield (
             f"the frequency governor is {' and '.join(sorted(governors))}: the clock follows the "
             "load; choose performance (cpupower frequency-set -g performance)"
         )
-    if _text(cpu / "intel_pstate/no_turbo") == "0" or _text(cpu / "cpufreq/boost") == "1":
+    if _read(cpu / "intel_pstate/no_turbo") == "0" or _read(cpu / "cpufreq/boost") == "1":
         yield (
             "turbo is on: the clock depends on heat and on how many cores work; switch it off "
             "(write 1 to intel_pstate/no_turbo, or 0 to cpufreq/boost, in /sys/devices/system/cpu)"
@@ -132,8 +107,7 @@ def _settings(root: Path) -> Iterator[str]:
         )
 
 
-def _gpus() -> Iterator[str]:
-    """Name what else computes on the GPU that a run would take."""
+def _check_gpu() -> Iterator[str]:
     others = GpuMonitor(visible_gpu()).other_processes
     if others:
         yield (
@@ -142,16 +116,15 @@ def _gpus() -> Iterator[str]:
         )
 
 
-def _busy(root: Path) -> Iterator[str]:
+def _check_load(root: Path) -> Iterator[str]:
     before = read_conditions(root)
     select.select([], [], [], WATCH_SECONDS)
-    found = compare_readings(before, read_conditions(root))
+    conditions = compare_readings(before, read_conditions(root))
     cores = os.cpu_count() or 1
-    whole = (found["seconds"] or WATCH_SECONDS) * cores
-    if (found["others_seconds"] or 0) / whole > OTHERS:
-        share = (found["others_seconds"] or 0) / whole
+    share = (conditions["others_seconds"] or 0) / ((conditions["seconds"] or WATCH_SECONDS) * cores)
+    if share > OTHERS_SHARE:
         yield f"other processes take {share:.0%} of the {cores} cores; end them, or wait"
-    if (found["steal_seconds"] or 0) > 0:
+    if (conditions["steal_seconds"] or 0) > 0:
         yield (
             "the hypervisor gives this machine's time to others (steal); "
             "measure when they are quiet, or on a machine of its own"
@@ -159,15 +132,15 @@ def _busy(root: Path) -> Iterator[str]:
 
 
 def _siblings(cpu: Path, core: int) -> set[int]:
-    """Hardware threads of a core's core, from lists such as ``0,4`` or ``0-1``."""
-    found: set[int] = set()
-    for part in filter(None, _text(cpu / f"cpu{core}/topology/thread_siblings_list").split(",")):
+    """Return the hardware threads of a core, from lists such as ``0,4`` or ``0-1``."""
+    siblings: set[int] = set()
+    for part in filter(None, _read(cpu / f"cpu{core}/topology/thread_siblings_list").split(",")):
         first, _, last = part.partition("-")
-        found |= set(range(int(first), int(last or first) + 1))
-    return found
+        siblings |= set(range(int(first), int(last or first) + 1))
+    return siblings
 
 
-def _text(path: Path) -> str:
+def _read(path: Path) -> str:
     try:
         return path.read_text().strip()
     except OSError:

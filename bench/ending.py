@@ -1,6 +1,5 @@
-"""What the end of a child means: a status, a reason of one line, and what it may say of itself."""
+"""Interpret how a worker ended: status, reason and result, from what its parent saw of it."""
 
-import json
 import re
 import signal
 from collections.abc import Mapping, Sequence
@@ -8,159 +7,168 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench.error import one_line
 from bench.files import read_file
 from bench.result import REPORTED
 
 Document = dict[str, Any]
-Told = tuple[str, str | None, Document]
 
-# A trial of 200 epochs writes some 20 kB.
-_MOST_BYTES = 2**24
-# Room for what the scheduler does between two reads; the share is for clocks of one machine that
-# are steered apart.
+# A trial of 200 epochs writes 20 kB.
+MAX_DOCUMENT_BYTES = 2**24
+# The scheduler may take this long between two clock reads. The share allows for two clocks of one
+# machine that the system adjusts separately.
 SLACK_SECONDS = 0.1
 SLACK_SHARE = 0.02
-# What C++, glibc, OpenBLAS, PyTorch and XLA write as their last words when an allocation fails.
+# The last words of C++, glibc, OpenBLAS, PyTorch and XLA when an allocation fails.
 _NO_MEMORY = re.compile(
     r"bad_alloc|cannot allocate memory|can't allocate memory|memory allocation (still )?failed|"
     r"out of memory|MemoryError|RESOURCE_EXHAUSTED",
     re.IGNORECASE,
 )
-# What a worker says of itself; the others only its parent can tell.
-_STATUSES = ("ok", "unavailable", "failed", "out-of-memory")
-# Together these are all that a worker did.
-_PARTS = {name for name in REPORTED if name.endswith("_seconds")} | {"between_seconds"}
-_PARTS -= {"worker_seconds", "epoch_cpu_seconds"}
+# The statuses that a worker may report; the parent alone detects the others.
+_WORKER_STATUSES = ("ok", "unavailable", "failed", "out-of-memory")
+# The phases of a worker; their sum must be its whole time.
+_PHASES = {name for name in REPORTED if name.endswith("_seconds")} | {"between_seconds"}
+_PHASES -= {"worker_seconds", "epoch_cpu_seconds"}
+_SECONDS = _PHASES | {"worker_seconds", "epoch_cpu_seconds"}
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessExit:
-    """What the parent saw of a child.
+    """What the parent saw of a worker.
 
-    code: as subprocess gives it, a signal's number negated. overran: the seconds that it was
-    allowed and had not ended after, or None. stdout_bytes, stderr_tail: what it printed.
-    life_seconds: seconds on the parent's clock from its first sign of life to its last. left:
-    names of processes that it did not end. starved: the kernel ended a process for its memory
-    meanwhile. memory_limit: bytes it was allowed, or None.
+    code: exit status as subprocess gives it; a signal's number is negative.
+    exceeded_seconds: the time limit that the worker exceeded, or None.
+    stdout_bytes, stderr_tail: what the worker printed.
+    life_seconds: seconds on the parent's clock between the worker's first and last byte.
+    leftovers: names of the processes that the worker did not end.
+    oom_killed: the kernel killed a process for its memory during the worker's life.
+    memory_limit: bytes that the worker was allowed to allocate, or None.
     """
 
     code: int
-    overran: float | None
+    exceeded_seconds: float | None
     stdout_bytes: int
     stderr_tail: str
     life_seconds: float
-    left: Sequence[str] = ()
-    starved: bool = False
+    leftovers: Sequence[str] = ()
+    oom_killed: bool = False
     memory_limit: int | None = None
 
 
-def interpret_exit(folder: Path, seen: ProcessExit, *, timed: bool) -> Told:
-    """Return status, reason and document; a document alone proves nothing.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a worker.
 
-    timed: its times are reported, and are held against what the parent saw.
+    document: what it wrote, unvalidated; empty where it wrote nothing that can be read.
+    wall_seconds: from its start until the parent saw its end.
     """
-    status, reason, document = _ended(folder, seen)
-    if status == "failed" and (seen.memory_limit is not None or seen.starved):
-        status, reason = _memory(seen, reason, document.get("reason"))
-    if (
-        timed
-        and status == "ok"
-        and (fault := find_misconduct(seen) or find_clock_fault(seen, document))
-    ):
-        return "failed", fault, document
+
+    status: str
+    reason: str | None
+    document: Document
+    stderr_tail: str
+    wall_seconds: float
+
+
+def interpret_exit(
+    folder: Path, process_exit: ProcessExit, *, timed: bool
+) -> tuple[str, str | None, Document]:
+    """Return status, reason and document of the worker that wrote to this folder.
+
+    timed: the worker reports times, which must agree with the parent's clock.
+    """
+    status, reason, document = _read_result(folder, process_exit)
+    if status == "failed" and (process_exit.memory_limit is not None or process_exit.oom_killed):
+        status, reason = _detect_lack_of_memory(process_exit, reason, document.get("reason"))
+    if timed and status == "ok":
+        fault = find_misconduct(process_exit) or find_clock_fault(process_exit, document)
+        if fault is not None:
+            return "failed", fault, document
     return status, reason, document
 
 
-def _ended(folder: Path, seen: ProcessExit) -> Told:
-    if seen.overran is not None:
-        return "timeout", f"still running after {seen.overran:g} s; raise --timeout", {}
-    if seen.code < 0:
-        name = signal.strsignal(-seen.code) or f"signal {-seen.code}"
-        hint = "; often the kernel, out of memory" if -seen.code == signal.SIGKILL else ""
+def _read_result(folder: Path, process_exit: ProcessExit) -> tuple[str, str | None, Document]:
+    if process_exit.exceeded_seconds is not None:
+        seconds = process_exit.exceeded_seconds
+        return "timeout", f"still running after {seconds:g} s; raise --timeout", {}
+    if process_exit.code < 0:
+        number = -process_exit.code
+        name = signal.strsignal(number) or f"signal {number}"
+        hint = "; often the kernel, out of memory" if number == signal.SIGKILL else ""
         return "failed", f"the process was ended by a signal: {name}{hint}", {}
-    if seen.code > 0:
-        return "failed", f"the process ended with exit status {seen.code}", {}
+    if process_exit.code > 0:
+        return "failed", f"the process ended with exit status {process_exit.code}", {}
     try:
-        document = _document(folder / "document.json")
+        document = _read_document(folder / "document.json")
     except FileNotFoundError:
         return "failed", "the process left no result", {}
     except (OSError, ValueError, RecursionError) as error:
-        reason = f"the process left a result that cannot be read: {error}"
-        return "failed", one_line(reason), {}
+        return "failed", one_line(f"the process left a result that cannot be read: {error}"), {}
     return document["status"], document.get("reason"), document
 
 
-def _memory(seen: ProcessExit, reason: str | None, own: Any) -> tuple[str, str | None]:
-    """Tell a process that had no memory from one that failed for another reason.
-
-    own: what the process itself said was the reason.
-    """
-    if seen.starved and seen.code == -signal.SIGKILL:
-        return "out-of-memory", "the kernel ended the process: the machine had no memory left"
-    if _NO_MEMORY.search(f"{seen.stderr_tail}\n{own}"):
-        return "out-of-memory", f"the process ran out of memory: {reason}"
-    if seen.memory_limit is not None and seen.code != 0:  # some libraries say it in their own way
-        reason = f"{reason}; it was allowed {seen.memory_limit / 2**20:.0f} MiB"
-    return "failed", reason
-
-
-def _document(path: Path) -> Document:
-    """Read what a child wrote.
-
-    Raises OSError, and ValueError where it lacks a status, has a time in words, or is no text that
-    can be written down again.
-    """
-    text = read_file(path, _MOST_BYTES, follow=False).decode()
-    document = json.loads(text, parse_constant=_refuse)
-    if not isinstance(document, dict) or document.get("status") not in _STATUSES:
+def _read_document(path: Path) -> Document:
+    """Read a worker's result. Raises OSError, or ValueError where status or times are wrong."""
+    document = msgspec.json.decode(read_file(path, MAX_DOCUMENT_BYTES, follow=False))
+    if not isinstance(document, dict) or document.get("status") not in _WORKER_STATUSES:
         raise ValueError("it has no status")
-    for name in {*_PARTS, "worker_seconds", "epoch_cpu_seconds"} & document.keys():
+    for name in document.keys() & _SECONDS:
         values = document[name] if isinstance(document[name], list) else [document[name]]
         if not all(isinstance(value, float) and value >= 0 for value in values):
             raise ValueError(f"its {name} are not a number of seconds")
-    json.dumps(document, ensure_ascii=False).encode()  # refuses half a surrogate pair
     return document
 
 
-def _refuse(constant: str) -> None:
-    """JSON has no NaN and no infinity, though Python's reader takes them unless told."""
-    raise ValueError(constant)
+def _detect_lack_of_memory(
+    process_exit: ProcessExit, reason: str | None, worker_reason: Any
+) -> tuple[str, str | None]:
+    """Return the status and reason of a worker that failed, perhaps for lack of memory."""
+    if process_exit.oom_killed and process_exit.code == -signal.SIGKILL:
+        return "out-of-memory", "the kernel ended the process: the machine had no memory left"
+    if _NO_MEMORY.search(f"{process_exit.stderr_tail}\n{worker_reason}"):
+        return "out-of-memory", f"the process ran out of memory: {reason}"
+    # Some libraries report a failed allocation in words of their own.
+    if process_exit.memory_limit is not None and process_exit.code != 0:
+        reason = f"{reason}; it was allowed {process_exit.memory_limit / 2**20:.0f} MiB"
+    return "failed", reason
 
 
-def find_misconduct(seen: ProcessExit) -> str | None:
-    """Say what an implementation may not do to its surroundings, and did."""
-    if seen.stdout_bytes > 0:
+def find_misconduct(process_exit: ProcessExit) -> str | None:
+    """Return what an implementation did to its surroundings that it may not do, or None."""
+    if process_exit.stdout_bytes > 0:
         return "it printed on stdout; an implementation is silent"
-    if seen.left:
-        return f"it left processes running: {', '.join(seen.left)}; end what you start"
+    if process_exit.leftovers:
+        names = ", ".join(process_exit.leftovers)
+        return f"it left processes running: {names}; end what you start"
     return None
 
 
-def find_clock_fault(seen: ProcessExit, document: Mapping[str, Any]) -> str | None:
-    """Hold the child's clock against itself and against the parent's."""
-    parts = sum(_seconds(document[name]) for name in document if name in _PARTS)
-    own = document.get("worker_seconds", 0.0)
-    slack = SLACK_SECONDS + SLACK_SHARE * own
-    if abs(own - parts) <= slack and abs(seen.life_seconds - own) <= slack:
+def find_clock_fault(process_exit: ProcessExit, document: Mapping[str, Any]) -> str | None:
+    """Compare the worker's clock with the sum of its phases and with the parent's clock."""
+    phases = 0.0
+    for name in _PHASES:
+        seconds = document.get(name, 0.0)
+        phases += sum(seconds) if isinstance(seconds, list) else seconds
+    total = document.get("worker_seconds", 0.0)
+    slack = SLACK_SECONDS + SLACK_SHARE * total
+    if abs(total - phases) <= slack and abs(process_exit.life_seconds - total) <= slack:
         return None
     return (
-        "its clock does not add up: "
-        f"{parts:.2f} s in parts, {own:.2f} s in all, {seen.life_seconds:.2f} s by the parent's"
+        f"its clock does not add up: {phases:.2f} s in parts, {total:.2f} s in all, "
+        f"{process_exit.life_seconds:.2f} s by the parent's"
     )
 
 
-def _seconds(value: float | list[float]) -> float:
-    return sum(value) if isinstance(value, list) else value
-
-
 def count_oom_kills(path: Path = Path("/proc/vmstat")) -> int:
-    """Return how many processes the kernel has ended for their memory: proc(5), ``oom_kill``.
+    """Return how many processes the kernel has killed for their memory, 0 where it is not known.
 
-    Nought where it does not count them.
+    Source: proc(5), ``oom_kill``.
     """
     try:
-        found = re.search(r"^oom_kill (\d+)$", path.read_text(), re.MULTILINE)
+        count = re.search(r"^oom_kill (\d+)$", path.read_text(), re.MULTILINE)
     except OSError:
         return 0
-    return int(found[1]) if found else 0
+    return int(count[1]) if count else 0

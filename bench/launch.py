@@ -1,4 +1,4 @@
-"""The parent's side of a child: its folder, its affinity, its time limit, its end."""
+"""Launch a worker: its folder, its cores, its pipes, its time limit and its end."""
 
 import json
 import os
@@ -6,162 +6,213 @@ import select
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import ending, gpu, leftovers, machine, nvml, stop, streams
+from bench import ending, gpu, leftovers, machine, stop
 from bench.child import CACHES, PASSED_ON, ChildSpec, build_variables
-from bench.ending import ProcessExit
+from bench.ending import Outcome, ProcessExit
 from bench.error import UserError
 from bench.measure import now
 from bench.scratch import writing
-from bench.streams import Stream
 
-# Modes of the worker in which no time is reported that could be held against the clock.
+# Modes of the worker that report no times.
 UNTIMED = {"probe", "sees", "software"}
 
+TAIL_BYTES = 2000
+_CHUNK_BYTES = 2**16
+# The most that a pipe can hold on Linux. If more comes after a worker's end, another process is
+# still writing.
+_PIPE_BYTES = 2**20
+# How often the end of a worker is looked for where there is no pidfd (macOS).
+_POLL_SECONDS = 0.5
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a child ended. ``document`` is what it wrote, unvalidated; empty when it wrote none."""
 
-    status: str
-    reason: str | None
-    document: dict[str, Any]
-    stderr_tail: str
-    wall_seconds: float
+class Pipe:
+    """A pipe from a worker: how many bytes came through it, when, and the last of them.
+
+    However much comes, reading never blocks and keeps TAIL_BYTES at most.
+    write_end: the descriptor that the worker inherits.
+    first, last: seconds on the monotonic clock when bytes arrived; 0.0 where none did.
+    is_open: False when nobody can write to the pipe any more.
+    """
+
+    def __init__(self) -> None:
+        self.read_end, self.write_end = os.pipe()
+        os.set_blocking(self.read_end, False)
+        self.count = 0
+        self.tail = b""
+        self.first = self.last = 0.0
+        self.is_open = True
+
+    def read(self) -> bool:
+        """Read what has come, one chunk at most, and tell whether there was any."""
+        try:
+            chunk = os.read(self.read_end, _CHUNK_BYTES)
+        except BlockingIOError:
+            return False
+        self.is_open = bool(chunk)
+        if chunk:
+            self.last = now()
+            self.first = self.first or self.last
+            self.count += len(chunk)
+            self.tail = (self.tail + chunk)[-TAIL_BYTES:]
+        return bool(chunk)
+
+    def drain(self) -> None:
+        """Read what a worker that has ended left in the pipe; other processes may write on."""
+        most = self.count + _PIPE_BYTES
+        while self.count < most and self.read():
+            pass
+
+    def close_write_end(self) -> None:
+        """Close our copy of the worker's end, so that the end of all writers can be seen."""
+        if self.write_end >= 0:
+            os.close(self.write_end)
+            self.write_end = -1
+
+    def close(self) -> None:
+        """Close what is still open."""
+        self.close_write_end()
+        os.close(self.read_end)
 
 
 def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outcome:
-    """Run the worker on a request in an empty folder of its own, and wait, asleep, for its end.
+    """Run the worker on a request in a new folder, and sleep until it ends.
 
-    Whatever happens, no process of its group is left, nor one that has a variable which the child
-    was given. Raises UserError where the folder cannot be written; KeyboardInterrupt passes
-    through.
+    Afterwards no process of the worker's session is left, and none that was given a folder below
+    its scratch folder. Raises UserError where the folder cannot be written or the process cannot
+    be started. KeyboardInterrupt passes through.
     """
-    # Looked for before the run began, so that this one has gone since: the other trials go on.
+    stop.check()
+    # The installation was checked before the run began; other trials may go on without it.
     if not os.access(child.place.python, os.X_OK):
         return Outcome("failed", "its Python is not there any more; build it again", {}, "", 0.0)
-    _furnish(scratch, {**request, "memory_limit": child.memory_limit}, child)
-    starved, start = ending.count_oom_kills(), now()
-    with streams.opened(3) as (out, err, life):
-        with _spawned(child, scratch, (out, err, life)) as process:
-            with stop.allowed():
-                ended = _wait(process, child.timeout, [out, err, life])
-            wall = now() - start
-            left = leftovers.ended(process.pid, scratch) if ended else []
-        for stream in (out, err, life):
-            stream.rest()
-    seen = ProcessExit(
-        process.returncode, None if ended else child.timeout,
-        out.count, err.tail.decode("utf-8", errors="replace"),
-        (life.last or 0.0) - (life.first or 0.0), left,
-        starved=ending.count_oom_kills() > starved, memory_limit=child.memory_limit,
-    )  # fmt: skip
+    _write_folder(scratch, {**request, "memory_limit": child.memory_limit}, child)
+    kills, start = ending.count_oom_kills(), now()
+    process = None
+    with closing(Pipe()) as stdout, closing(Pipe()) as stderr, closing(Pipe()) as life:
+        pipes = (stdout, stderr, life)
+        try:
+            process = _start(child, scratch, pipes)
+            in_time = _wait(process, child.timeout, pipes)
+            wall_seconds = now() - start
+            names = leftovers.ended(process.pid, scratch) if in_time else []
+        finally:
+            _kill(process, scratch)
+        for pipe in pipes:
+            pipe.drain()
+    process_exit = ProcessExit(
+        process.returncode,
+        None if in_time else child.timeout,
+        stdout.count,
+        stderr.tail.decode("utf-8", errors="replace"),
+        life.last - life.first,
+        names,
+        oom_killed=ending.count_oom_kills() > kills,
+        memory_limit=child.memory_limit,
+    )
     timed = request["mode"] not in UNTIMED
-    status, reason, document = ending.interpret_exit(scratch, seen, timed=timed)
+    status, reason, document = ending.interpret_exit(scratch, process_exit, timed=timed)
+    outcome = Outcome(status, reason, document, process_exit.stderr_tail, wall_seconds)
     if (status, child.device) == ("unavailable", "gpu"):
-        reason = gpu.explain_unavailable(reason)
-    return Outcome(status, reason, document, seen.stderr_tail, wall)
+        return replace(outcome, reason=gpu.explain_unavailable(reason))
+    return outcome
 
 
-def _furnish(scratch: Path, request: Mapping[str, Any], child: ChildSpec) -> None:
-    """Lay out the child's folder; it sees this suite through links, whichever Python it is."""
+def _write_folder(scratch: Path, request: Mapping[str, Any], child: ChildSpec) -> None:
+    """Write the worker's folder; links give it this suite whichever Python it runs on."""
     with writing():
         for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
             (scratch / folder).mkdir(parents=True)
         (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")
         (scratch / "path" / "implementations").symlink_to(child.place.implementations)
-        if child.device == "gpu" and (lent := nvml.find_module()) is not None:
-            (scratch / "path" / lent.name).symlink_to(lent)
+        if child.device == "gpu" and (module := gpu.find_module()) is not None:
+            (scratch / "path" / module.name).symlink_to(module)
         (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
 
 
-@contextmanager
-def _spawned(
-    child: ChildSpec, scratch: Path, pipes: tuple[Stream, Stream, Stream]
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the worker in a process group of its own; afterwards end all that is left of it."""
-    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    out, err, life = (pipe.writing for pipe in pipes)
-    with _affinity(child.threads), _starting():
-        process = subprocess.Popen(
-            [child.place.python, "-m", "bench.worker", str(scratch), str(life)],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            pass_fds=[life],
-            cwd=scratch,
-            env={**passed, **build_variables(child, scratch)},
-            start_new_session=True,
-        )
+def _start(
+    child: ChildSpec, scratch: Path, pipes: tuple[Pipe, Pipe, Pipe]
+) -> subprocess.Popen[bytes]:
+    """Start the worker in a session of its own. Raises UserError."""
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    stdout, stderr, life = (pipe.write_end for pipe in pipes)
     try:
-        for pipe in pipes:
-            pipe.begun()
-        yield process
-    finally:
-        # The group is killed before its leader is reaped: until then its number is its own.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        leftovers.ended(process.pid, scratch, grace=0.0)
-        process.wait()
-
-
-@contextmanager
-def _starting() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:  # so many processes, or so much memory, as the system gives
+        with _affinity(child.threads):
+            process = subprocess.Popen(
+                [child.place.python, "-m", "bench.worker", str(scratch), str(life)],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=[life],
+                cwd=scratch,
+                env={**passed_on, **build_variables(child, scratch)},
+                start_new_session=True,
+            )
+    except OSError as error:  # the system allows no more processes, or no more memory
         raise UserError(
             f"cannot start a process: {error.strerror}; end others, and go on with --resume"
         ) from error
+    for pipe in pipes:
+        pipe.close_write_end()
+    return process
+
+
+def _kill(process: subprocess.Popen[bytes] | None, scratch: Path) -> None:
+    """Kill a worker and all that it started; None where a signal came while it was started."""
+    if process is None:
+        leftovers.ended(None, scratch, grace=0.0)
+        return
+    # The group is killed before its leader is reaped: until then no other process has its number.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    leftovers.ended(process.pid, scratch, grace=0.0)
+    process.wait()
 
 
 @contextmanager
 def _affinity(threads: int | None) -> Iterator[None]:
-    """Let what is started meanwhile inherit so many cores: libraries count them as they load.
+    """Let a process that is started in this block inherit ``threads`` cores.
 
-    The last ones: where interrupts are not spread, it is the first that serves them.
+    A worker has its cores before it loads a library, because libraries count them as they load.
+    It gets the last ones: the first serves the interrupts where they are not spread.
     """
     if threads is None or not hasattr(os, "sched_setaffinity"):
         yield
         return
-    own = os.sched_getaffinity(0)
+    cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, machine.usable_cores()[-threads:])
     try:
         yield
     finally:
-        os.sched_setaffinity(0, own)
+        os.sched_setaffinity(0, cores)
 
 
-def _wait(process: subprocess.Popen[bytes], timeout: float, pipes: Sequence[Stream]) -> bool:
-    """Sleep until the process ended (True) or the time is up (False); take what it says meanwhile.
+def _wait(process: subprocess.Popen[bytes], timeout: float, pipes: Sequence[Pipe]) -> bool:
+    """Sleep until the worker ends (True) or its time is up (False); read its pipes meanwhile.
 
-    Popen.wait with a timeout polls, on the cores that are being measured; a pidfd lets the kernel
-    wake us. Where there is none (macOS), poll twice a second.
+    Popen.wait with a timeout polls, on the cores that are being measured. With a pidfd the kernel
+    wakes us.
     """
-    end, open_pipes = now() + timeout, list(pipes)
-    with _pidfd(process) as descriptor:
-        while (left := end - now()) > 0:
-            ends = [] if descriptor is None else [descriptor]
-            naps = left if ends else min(left, 0.5)
-            ready = select.select([*ends, *(pipe.reading for pipe in open_pipes)], [], [], naps)[0]
-            open_pipes = [pipe for pipe in open_pipes if pipe.reading not in ready or pipe.take()]
-            if descriptor in ready or (not ends and process.poll() is not None):
-                return True
-    return process.poll() is not None
-
-
-@contextmanager
-def _pidfd(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
-    """Open what tells of the process's end, where the system has that."""
-    if not hasattr(os, "pidfd_open"):
-        yield None
-        return
-    descriptor = os.pidfd_open(process.pid)
+    deadline = now() + timeout
+    pidfd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
     try:
-        yield descriptor
+        while (seconds := deadline - now()) > 0:
+            descriptors = [pipe.read_end for pipe in pipes if pipe.is_open]
+            if pidfd is None:
+                seconds = min(seconds, _POLL_SECONDS)
+            else:
+                descriptors.append(pidfd)
+            ready = select.select(descriptors, [], [], seconds)[0]
+            for pipe in pipes:
+                if pipe.read_end in ready:
+                    pipe.read()
+            if pidfd in ready or (pidfd is None and process.poll() is not None):
+                return True
     finally:
-        os.close(descriptor)
+        if pidfd is not None:
+            os.close(pidfd)
+    return process.poll() is not None

@@ -1,55 +1,54 @@
-"""What a child started and did not end: found in /proc, and ended."""
+"""Find and kill the processes that a worker started and did not end."""
 
 import os
-import select
-import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from bench.child import CACHES
-from bench.measure import now
+import psutil
 
-# A pool whose master is gone needs a moment to notice; that is no fault.
+from bench.child import CACHES
+
+# The processes of a pool need a moment to notice that their master has gone; that is no fault.
 GRACE_SECONDS = 0.5
-_PROC = Path("/proc")
-# Variables that the harness sets to folders below the scratch folder. Others, as PWD, a shell has
-# that has been there.
-_OURS = (*CACHES, "PYTHONPATH")
+# The variables that the harness sets to folders below the scratch folder. PWD and the like do not
+# count: a shell that has visited the folder has them, too.
+_MARKS = (*CACHES, "PYTHONPATH")
 
 
 def ended(leader: int | None, scratch: Path, grace: float = GRACE_SECONDS) -> list[str]:
-    """Kill what is left of a child that has ended but is not reaped; return its names.
+    """Kill the processes that a worker has left running, and return their names.
 
-    Left are the living processes of the leader's session, and those that were given a folder
-    below its scratch folder: a daemon leaves the session, but not its variables.
-    leader: None where that is not known any more. grace: seconds in which to end by themselves.
-    Empty where there is no /proc.
+    These are the living processes of its session, and those that were given a folder below its
+    scratch folder: a daemon leaves the session, but keeps its variables.
+    leader: the worker's process id, while it is not reaped; None where it is not known.
+    grace: seconds in which the processes may end by themselves.
     """
-    end = now() + grace
-    while (left := dict(_living(leader, scratch))) and now() < end:
-        select.select([], [], [], 0.05)
-    for number in left:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(number, signal.SIGKILL)
-    return sorted(left.values())
+    leftovers = list(_find(leader, scratch))
+    if leftovers and grace > 0:
+        psutil.wait_procs(leftovers, timeout=grace)
+        leftovers = list(_find(leader, scratch))
+    for process in leftovers:
+        with suppress(psutil.Error):
+            process.kill()
+    return sorted(process.info["name"] for process in leftovers)
 
 
-def _living(leader: int | None, scratch: Path) -> Iterator[tuple[int, str]]:
-    given = tuple(os.fsencode(f"{name}={scratch}/") for name in _OURS)
-    for entry in _PROC.glob("[0-9]*"):
-        if int(entry.name) == leader:
+def _find(leader: int | None, scratch: Path) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter(["name", "status", "environ"]):
+        if process.pid == leader or process.info["status"] in {
+            psutil.STATUS_ZOMBIE,
+            psutil.STATUS_DEAD,
+        }:
             continue
-        try:
-            name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
-            state, session = rest.split()[0], int(rest.split()[3])
-            own = session == leader or _has(entry / "environ", given)
-        except OSError:  # it has just ended, or is not ours to look at
-            continue
-        if own and state not in "ZX":
-            yield int(entry.name), name
+        variables = process.info["environ"] or {}  # None: another user's
+        marked = any(variables.get(name, "").startswith(f"{scratch}/") for name in _MARKS)
+        if marked or (leader is not None and _session(process.pid) == leader):
+            yield process
 
 
-def _has(environ: Path, given: tuple[bytes, ...]) -> bool:
-    """Tell whether a process has a variable that begins so."""
-    return any(each.startswith(given) for each in environ.read_bytes().split(b"\0"))
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:  # it has ended, or the system does not tell
+        return None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench import guard, machine
 from bench.contract import Device, Params, Problem, Trainer
-from bench.watch import GpuMonitor
+from bench.gpu import GpuMonitor
 from bench.workload import FIRST_EPOCH, WARM_UP, draw_order
 
 # A trial times at least so many seconds of epochs: short epochs are noisy one by one.

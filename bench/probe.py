@@ -7,8 +7,9 @@ from typing import Any, cast, get_args
 from bench import interpreters, request, scratch
 from bench.child import ChildSpec, Installation
 from bench.contract import Objective
+from bench.ending import Outcome
 from bench.error import UserError
-from bench.launch import Outcome, launch
+from bench.launch import launch
 from bench.result import Case
 
 

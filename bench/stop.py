@@ -1,18 +1,17 @@
-"""Signals that end a run: the first in good order, the second at once, none within a record."""
+"""Signals that end a run: the first one in good order, the second one at once."""
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-# Ctrl-C; what ends a job of a batch system or of CI; a terminal that was closed.
+# Ctrl-C; a batch system or CI that ends a job; a terminal that was closed.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignal(KeyboardInterrupt):
-    """A signal came that ends the run; ``number`` is that of the first."""
+    """A signal that ends the run; ``number`` is that of the first one."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.strsignal(number))
@@ -20,91 +19,63 @@ class StopSignal(KeyboardInterrupt):
 
 
 @dataclass(slots=True)
-class _State:
-    """first: the signal that came first. count: how many came. waiting: one has yet to be raised.
-
-    held: it has to wait.
-    """
+class _Received:
+    """The signals of this process: the number of the first one, and how many there were."""
 
     first: int = 0
     count: int = 0
-    waiting: bool = False
-    held: bool = False
 
 
-_STATE = _State()
+_RECEIVED = _Received()
 
 
 def install() -> None:
-    """Have these signals raise Stopped, but for those that whoever started us has switched off."""
+    """Let these signals raise StopSignal, except those that our parent has switched off."""
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _arrived)
+            signal.signal(number, _handle)
+
+
+def _handle(number: int, _frame: FrameType | None) -> None:
+    _RECEIVED.first = _RECEIVED.first or number
+    _RECEIVED.count += 1
+    raise StopSignal(_RECEIVED.first)
+
+
+def check() -> None:
+    """Raise StopSignal if there was a signal: nothing more is measured.
+
+    Python discards an exception that a handler raises during a callback of its own, for instance
+    while it imports a module.
+    """
+    if _RECEIVED.count:
+        raise StopSignal(_RECEIVED.first)
 
 
 def is_repeated() -> bool:
-    """Tell whether somebody has asked more than once: then nothing more is written."""
-    return _STATE.count > 1
+    """Return whether there was more than one signal: then nothing more is written."""
+    return _RECEIVED.count > 1
 
 
-def exit_status(stopped: KeyboardInterrupt) -> int:
-    """Return the exit status that a shell gives to an end by this signal."""
-    return 128 + (stopped.number if isinstance(stopped, StopSignal) else signal.SIGINT)
+def exit_status(interrupt: KeyboardInterrupt) -> int:
+    """Return the exit status that a shell gives to a process that this signal ended."""
+    return 128 + (interrupt.number if isinstance(interrupt, StopSignal) else signal.SIGINT)
 
 
 def first_exit_status() -> int:
-    """Return the exit status that is due to the first signal that came, nought where none did."""
-    return 128 + _STATE.first if _STATE.first else 0
+    """Return the exit status for the first signal, 0 if there was none."""
+    return 128 + _RECEIVED.first if _RECEIVED.first else 0
 
 
 def run_until_signal(call: Callable[..., None], *args: Any) -> int:
-    """Call; return the exit status where the first signal ended that, else nought.
+    """Call a function; return 0, or the exit status for the first signal if one ended the call.
 
-    Raises KeyboardInterrupt at the second.
+    Raises KeyboardInterrupt at the second signal.
     """
     try:
         call(*args)
-    except KeyboardInterrupt as stopped:
+    except KeyboardInterrupt as interrupt:
         if is_repeated():
             raise
-        return exit_status(stopped)
+        return exit_status(interrupt)
     return 0
-
-
-@contextmanager
-def held() -> Iterator[None]:
-    """Let signals wait until this is over, which then raises Stopped."""
-    with _set(held=True):
-        yield
-
-
-@contextmanager
-def allowed() -> Iterator[None]:
-    """Within what is held, let them in again: while a child is waited for."""
-    with _set(held=False):
-        yield
-
-
-@contextmanager
-def _set(*, held: bool) -> Iterator[None]:
-    before = _STATE.held
-    try:
-        _STATE.held = held
-        _raise()
-        yield
-    finally:
-        _STATE.held = before
-    _raise()
-
-
-def _raise() -> None:
-    if _STATE.waiting and not _STATE.held:
-        _STATE.waiting = False
-        raise StopSignal(_STATE.first)
-
-
-def _arrived(number: int, _frame: FrameType | None) -> None:
-    _STATE.first = _STATE.first or number
-    _STATE.count += 1
-    _STATE.waiting = True
-    _raise()

@@ -24,11 +24,10 @@ from numpy.typing import NDArray
 from bench import guard, machine, prepared, process, slower
 from bench.contract import Problem, Unavailable
 from bench.examine import ConformanceRequest, examine
-from bench.gpu import VISIBLE
+from bench.gpu import VISIBLE, GpuMonitor
 from bench.guard import ContractError
 from bench.measure import Measurement, Request, measure, now, time_call
 from bench.utmost import measure_roofline
-from bench.watch import GpuMonitor
 from bench.workload import EXAMINATION, WORKLOADS, draw_initial_params, draw_start_params
 
 Document = dict[str, Any]

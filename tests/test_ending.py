@@ -8,7 +8,13 @@ import pytest
 from bench import ending
 from bench.ending import ProcessExit
 
-SEEN = {"code": 0, "overran": None, "stdout_bytes": 0, "stderr_tail": "", "life_seconds": 10.0}
+SEEN = {
+    "code": 0,
+    "exceeded_seconds": None,
+    "stdout_bytes": 0,
+    "stderr_tail": "",
+    "life_seconds": 10.0,
+}
 
 
 @pytest.fixture
@@ -97,8 +103,8 @@ def test_a_child_that_was_killed_under_a_limit_did_not_for_that_run_out_of_memor
 
 def test_a_child_that_the_kernel_killed_for_its_memory_is_known_by_the_kernels_count(ended):
     expected = ("out-of-memory", "the kernel ended the process: the machine had no memory left", {})
-    assert ended(code=-signal.SIGKILL, starved=True) == expected
-    assert ended(code=-signal.SIGSEGV, starved=True)[0] == "failed"  # it was somebody else's
+    assert ended(code=-signal.SIGKILL, oom_killed=True) == expected
+    assert ended(code=-signal.SIGSEGV, oom_killed=True)[0] == "failed"  # it was somebody else's
 
 
 def test_the_kernels_count_is_read_and_is_nought_where_there_is_none(tmp_path):

@@ -59,33 +59,6 @@ def test_what_is_about_to_end_has_a_moment_to_do_so(started, tmp_path):
     assert leftovers.ended(leader(started, code), tmp_path) == []
 
 
-def test_where_processes_cannot_be_listed_none_is_found(monkeypatch, started, tmp_path):
-    monkeypatch.setattr(leftovers, "_PROC", tmp_path)
-    assert leftovers.ended(leader(started, "pass"), tmp_path) == []
-
-
-def test_names_are_read_whole_and_only_the_living_of_the_session_are_ended(monkeypatch, tmp_path):
-    processes = [
-        (77, "leader", "S", 77), (101, "(sd-pam)", "S", 77), (102, "a b) c", "R", 77),
-        (103, "dead", "X", 77), (104, "zombie", "Z", 77), (105, "another's", "S", 78),
-    ]  # fmt: skip
-    for number, name, state, session in processes:
-        (tmp_path / str(number)).mkdir()
-        stat = f"{number} ({name}) {state} 1 {number} {session} 0 -1 0"
-        (tmp_path / str(number) / "stat").write_text(stat)
-        (tmp_path / str(number) / "environ").write_bytes(b"HOME=/root\0")
-    killed = []
-
-    def kill(number, sent):
-        killed.append((number, sent))
-        raise ProcessLookupError if number == 101 else PermissionError
-
-    monkeypatch.setattr(leftovers, "_PROC", tmp_path)
-    monkeypatch.setattr(leftovers.os, "kill", kill)
-    assert leftovers.ended(77, tmp_path / "scratch") == ["(sd-pam)", "a b) c"]
-    assert sorted(killed) == [(101, signal.SIGKILL), (102, signal.SIGKILL)]
-
-
 def test_whoever_was_only_there_once_is_left_alone(started, tmp_path):
     variables = {"PWD": str(tmp_path), "OLDPWD": f"{tmp_path}/cache", "NOTE": f"TMPDIR={tmp_path}/",
                  "TMPDIR": f"{tmp_path}-other/tmp", "PYTHONPATH": f"/a:{tmp_path}/"}  # fmt: skip

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.records import bare, case, environment, run
 
-from bench import environments, machine, store
+from bench import environments, host, machine, store
 from bench.paths import folders_of, hide_paths, relative
 
 
@@ -87,7 +87,7 @@ def test_folders_of_a_case_are_hidden_in_its_messages(tmp_path):
 
 
 def test_environment_names_no_host_and_has_the_id_of_what_is_written(home):
-    assert "host" not in machine.describe()
+    assert "host" not in host.describe()
     facts = msgspec.structs.asdict(environment(variables={"X": f"{home}/x"}))
     del facts["id"]
     hidden = environments.of(facts)

@@ -80,12 +80,12 @@ def ab(
 
 
 def _show(folder: Path, plan: "Comparison", found: list["Finding"], style: str) -> None:
-    from bench import machine
+    from bench import host
     from bench.regression import differences
     from bench.regression.calibration import spread
     from bench.report.regression import paired
 
-    here = spread.Calibrated(spread.folder(machine.describe()["id"]))
+    here = spread.Calibrated(spread.folder(host.describe()["id"]))
     sees = {
         each.pairing.name: here.sees(each.pairing.base.slug, each.pairs, plan.rule)
         for each in found

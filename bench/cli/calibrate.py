@@ -46,14 +46,14 @@ def calibrate(
     ] = None,
 ) -> None:
     """Measure what noise alone does on this machine, and what the gate sees through it."""
-    from bench import machine
+    from bench import host
     from bench.data import dataset
     from bench.regression.calibration import session as calibration
     from bench.regression.calibration import spread
     from bench.regression.paired import request
 
     chosen(style)
-    folder = calibrations or spread.folder(machine.describe()["id"])
+    folder = calibrations or spread.folder(host.describe()["id"])
     stopped = 0
     if not show:
         given = request.Given(

@@ -88,14 +88,15 @@ def machine(
 ) -> None:
     """Say what machine this is, as the records will, and which frameworks see its GPUs."""
     from bench import gpu, interpreters, probe
-    from bench import machine as here
     from bench.cli import machine_lines as lines
+    from bench.host import describe
+    from bench.machine import usable_cores
     from bench.runner import plan
 
     pythons = interpreters.parse_options(python or ())
-    for line in [*lines.facts(here.describe()), *lines.gpus(gpu.find_gpus())]:
+    for line in [*lines.facts(describe()), *lines.gpus(gpu.find_gpus())]:
         console.print(line, soft_wrap=True, markup=False)
-    for case in plan.probes("gpu", len(here.usable_cores())):
+    for case in plan.probes("gpu", len(usable_cores())):
         reason = probe.find_device_fault(interpreters.assign_python(case, pythons))
         console.print(lines.sight(case.framework, reason), soft_wrap=True, markup=False)
     if check:

@@ -6,13 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
-from bench import conditions, environments, interpreters, machine, moment, probe, request, scratch
+from bench import (
+    conditions,
+    environments,
+    host,
+    interpreters,
+    machine,
+    moment,
+    probe,
+    request,
+    scratch,
+)
 from bench.child import ChildSpec, Installation, redact_variables
 from bench.data.dataset import Dataset
+from bench.ending import Outcome
 from bench.error import UserError
 from bench.files import hash_file
 from bench.jsonl import is_time
-from bench.launch import Outcome, launch
+from bench.launch import launch
 from bench.result import REPORTED, Case, Environment, Status, Trial
 from bench.runner import sizes
 
@@ -72,8 +83,8 @@ class Station:
         self._peers = peers
         self._places = places
         self._memory_limit = memory_limit
-        self._machine = machine.describe()
-        self._suite = machine.suite()
+        self._machine = host.describe()
+        self._suite = host.suite()
         self._software: dict[str, dict[str, Any]] = {}
 
     @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bench import moment, stop
+from bench import moment
 from bench.child import Installation
 from bench.data.dataset import Dataset
 from bench.jsonl import refused
@@ -106,13 +106,9 @@ class Runner:
     def measure(self, trial: Trial) -> Record:
         """Run one trial to its end, whatever that is, and append its record.
 
-        A signal is heard while its process is waited for; what has ended is judged and kept first.
-        Raises UserError where nothing can be written, be it in the run's folder or the child's.
+        A trial that a signal interrupts is recorded as interrupted. Raises UserError where the
+        run's folder or the worker's cannot be written.
         """
-        with stop.held():
-            return self._measure(trial)
-
-    def _measure(self, trial: Trial) -> Record:
         # Asked now: another Python may take its time to answer, which is no time to lose a trial.
         environment, started = self._station.environment(trial), moment.now()
         try:

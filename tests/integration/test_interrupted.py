@@ -61,12 +61,12 @@ def test_a_signal_ends_the_trial_and_the_run_reports_what_there_is(hanging, tmp_
 REPORT_HANGS = """
 import signal
 from pathlib import Path
-from bench.report import write as files
-def write(*_, **__):
+from bench.report import write
+def wait(*_, **__):
     Path("reporting").touch()
     while True:
         signal.pause()
-files.write = write
+write.write = wait
 """
 
 
@@ -91,11 +91,11 @@ def test_a_second_signal_ends_the_run_at_once(hanging, tmp_path, first, second):
     assert_nothing_left(tmp_path / "tmp")
 
 
-# The parent gets the signal from itself, just before or after it called something for a trial: that
-# one has ended, and is being judged and written.
+# The parent sends itself the signal, just before or after a call on a trial's way to its record.
 STRUCK = """
 import os, signal
-from bench import files, judge, runner, station
+from bench.runner import executor, recorder
+from bench.runner.parity import judge
 real = {owner}.{name}
 def struck(*given, **named):
     {owner}.{name} = real  # once
@@ -107,27 +107,31 @@ def struck(*given, **named):
     return found
 {owner}.{name} = struck
 """
+# The trial counts where the signal comes after its record was written.
 POINTS = (
-    ("station", "launch", False),
-    ("judge.Judge", "judge", True),
-    ("runner", "keep_params", True),
-    ("runner", "append", True),
-    ("files", "write_file", False),
-    ("runner", "append", False),
+    ("executor", "launch", False, 0),
+    ("judge.Judge", "judge", True, 0),
+    ("recorder", "keep_params", True, 0),
+    ("recorder", "append", True, 0),
+    ("recorder", "append", False, 1),
 )
 
 
-def test_a_trial_that_has_ended_is_kept_whatever_the_parent_is_doing(started, alone, tmp_path):
+def test_signal_while_a_trial_is_judged_and_written_costs_that_trial_at_most(
+    started, alone, tmp_path
+):
     command = (*RUN, f"--rounds={len(POINTS) + 1}", "--implementation=numpy", "--output=out")
-    for number, (owner, name, before) in enumerate(POINTS, 1):
+    finished = 0
+    for owner, name, before, counts in POINTS:
         code = STRUCK.format(owner=owner, name=name, before=before)
         beginning_with(tmp_path, NO_CHARTS + code)
         process = started(*command, **alone)
         out, err = process.communicate(timeout=60)
         assert (process.returncode, err) == (130, ""), name
         assert out.splitlines()[-1] == "interrupted; go on with --resume --output out"
+        finished += counts
         statuses = [record.status for record in assert_readable(tmp_path / "out")]
-        assert statuses == ["ok"] * number, name
+        assert statuses == ["ok"] * finished, name
         assert (tmp_path / "out" / "report.md").exists()
         command = going_on(tmp_path / "out")
     beginning_with(tmp_path, NO_CHARTS)
@@ -198,10 +202,10 @@ def test_signals_at_random_moments_lose_and_double_nothing(started, alone, tmp_p
         times += len(sent) > 0
         if not (folder / "run.json").exists():
             continue
-        if err:  # it was still importing: Python itself answers then
-            assert "KeyboardInterrupt" in err
+        if "KeyboardInterrupt" in err:  # it was still importing: Python itself answers then
             assert (out, lines_of(folder)) == ("", lines)
             continue
+        assert not err or "StopSignal" in err  # Python discarded it, and it was raised again
         # Of two that come together either may be the first. It may have ended by itself; a signal
         # as late as that is the interpreter's to answer.
         statuses = {0, *(STATUS[each] for each in sent), *(-each for each in sent)}

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from support.records import run
 
+from bench import host as host_facts
 from bench import machine, store
 from bench.files import hash_file
 from bench.runner import plan
@@ -38,7 +39,7 @@ def request_of(digits, make_case, tmp_path, monkeypatch):
     )
 
     def make(**changes):
-        planned = run(case, rounds={"sgd": 1}, data="digits", machine=machine.describe()["id"])
+        planned = run(case, rounds={"sgd": 1}, data="digits", machine=host_facts.describe()["id"])
         values = {
             "suite": task.suite(),
             "sha256": digits.sha256,
@@ -89,6 +90,6 @@ def test_a_request_for_another_host_is_refused_before_anything_is_measured(reque
 def test_a_host_says_what_it_is():
     host = msgspec.json.decode(task.describe_host(), type=task.Host)
     assert host.suite == task.suite()
-    assert host.machine == machine.describe()["id"]
+    assert host.machine == host_facts.describe()["id"]
     assert host.cores == len(machine.usable_cores())
     assert "numpy" in host.software

@@ -7,8 +7,8 @@ import pytest
 from support.processes import ASSETS
 
 from bench.data import dataset
+from bench.ending import Outcome
 from bench.error import DataError
-from bench.launch import Outcome
 from bench.machine import usable_cores
 from bench.runner import plan
 from bench.runner.parity import conformance

@@ -7,7 +7,7 @@ from support.records import case, ok
 
 from bench import machine, probe, store
 from bench.child import Installation
-from bench.launch import Outcome
+from bench.ending import Outcome
 from bench.regression.paired import pair
 from bench.result import Parity, Slowdown, Trial
 from bench.runner import executor, recorder

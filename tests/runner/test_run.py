@@ -12,7 +12,7 @@ from support.processes import ASSETS, lines_of
 from support.records import environment, ok
 
 from bench import store
-from bench.launch import Outcome
+from bench.ending import Outcome
 from bench.result import FORMAT, Run
 from bench.runner import executor, loop, plan, progress
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bench import scratch, stop, store
+from bench import scratch, store
 from bench.environments import plain
 from bench.error import UserError
 from bench.files import read_file
@@ -203,30 +203,26 @@ def perform(
     """Measure all that is missing; yield lines for the user and the trials that ended.
 
     runs: by machine id. begin: adds the run of hosts whose machine has none, or raises UserError.
-    patience: seconds to wait while no host can measure. Signals wait while records are written.
+    patience: seconds to wait while no host can measure.
     """
     idle = now()
-    with stop.held():
-        try:
-            while True:
-                with stop.allowed():
-                    lines = list(cluster.look())
-                yield from lines
-                yield from _begin_runs(cluster, runs, begin)
-                for run in runs.values():
-                    yield from run.collect(cluster)
-                    yield from run.send(cluster)
-                if any(run.sent for run in runs.values()):
-                    idle = now()
-                if not any(run.sent or run.rounds for run in runs.values()):
-                    return
-                if now() - idle > patience:
-                    yield f"no host that can measure the rest was connected for {patience:g} s"
-                    return
-                with stop.allowed():
-                    cluster.wait(LOOK_SECONDS)
-        except OSError:  # distributed.CommClosedError and TimeoutError are such
-            yield LOST
+    try:
+        while True:
+            yield from cluster.look()
+            yield from _begin_runs(cluster, runs, begin)
+            for run in runs.values():
+                yield from run.collect(cluster)
+                yield from run.send(cluster)
+            if any(run.sent for run in runs.values()):
+                idle = now()
+            if not any(run.sent or run.rounds for run in runs.values()):
+                return
+            if now() - idle > patience:
+                yield f"no host that can measure the rest was connected for {patience:g} s"
+                return
+            cluster.wait(LOOK_SECONDS)
+    except OSError:  # distributed.CommClosedError and TimeoutError are such
+        yield LOST
 
 
 def _begin_runs(

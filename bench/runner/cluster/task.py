@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from bench import host as host_facts
 from bench import machine, probe, scratch, store
 from bench.data import dataset
 from bench.data.dataset import Dataset
@@ -70,7 +71,7 @@ class Answer(msgspec.Struct, frozen=True):
 @cache
 def describe_host() -> bytes:
     """Return an encoded ``Host``; later callers get it without work beside a measurement."""
-    facts, installed = machine.describe(), machine.software()
+    facts, installed = host_facts.describe(), machine.software()
     used = {name for entry in IMPLEMENTATIONS for name in plan.distributions(entry)} | {"numpy"}
     versions = {name: installed["distributions"].get(name, "absent") for name in used}
     versions |= {"python": installed["python"], "blas": installed["blas"]}
@@ -86,7 +87,7 @@ def suite() -> str:
     for folder in ("bench", "implementations"):
         for path in sorted((machine.ROOT / folder).rglob("*.py")):
             digest.update(f"{path.relative_to(machine.ROOT)}\n".encode() + path.read_bytes())
-    return f"{machine.suite()['version']} (code {digest.hexdigest()[:12]})"
+    return f"{host_facts.suite()['version']} (code {digest.hexdigest()[:12]})"
 
 
 def measure_round(data: bytes) -> bytes:
@@ -115,7 +116,7 @@ def _stop_statistics(worker: Any) -> None:
 
 def _find_data(request: Request) -> Dataset:
     """Return the data of a request; raise UserError if this host must not measure it."""
-    if request.suite != suite() or request.run.machine != machine.describe()["id"]:
+    if request.suite != suite() or request.run.machine != host_facts.describe()["id"]:
         raise UserError("its suite or its machine has changed; start its worker again")
     data = dataset.prepared(request.sha256) or dataset.find(request.run.data)
     if data.sha256 != request.sha256:

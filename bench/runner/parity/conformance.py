@@ -18,8 +18,9 @@ from bench import interpreters, request, scratch
 from bench.child import ChildSpec
 from bench.contract import Device, Params
 from bench.data.dataset import Dataset
+from bench.ending import Outcome
 from bench.files import read_npy
-from bench.launch import Outcome, launch
+from bench.launch import launch
 from bench.prepared import read
 from bench.result import Case
 from bench.runner import plan
