@@ -26,7 +26,7 @@ def told(launched, tmp_path):
     """What an expression is in a child, seen by the child itself."""
 
     def tell(expression, **child):
-        launched(TELLS.format(expression), ChildSpec(timeout=60, **child), mode="probe")
+        launched(TELLS.format(expression), ChildSpec(timeout=60, **child), mode="preflight")
         return json.loads((tmp_path / "child" / "told").read_text())
 
     return tell
@@ -98,7 +98,7 @@ def test_what_lies_in_the_current_folder_is_not_imported(launched, tmp_path, mon
     (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
     (tmp_path / "bench.py").write_text("raise RuntimeError('the wrong bench')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert launched(mode="probe").status == "ok"
+    assert launched(mode="preflight").status == "ok"
 
 
 def test_parent_wakes_only_when_the_worker_writes_or_ends(launched, monkeypatch):
@@ -110,7 +110,7 @@ def test_parent_wakes_only_when_the_worker_writes_or_ends(launched, monkeypatch)
         return real(*arguments)
 
     monkeypatch.setattr(launch.select, "select", select)
-    assert launched("import threading\nthreading.Event().wait(1)", mode="probe").status == "ok"
+    assert launched("import threading\nthreading.Event().wait(1)", mode="preflight").status == "ok"
     assert len(wakes) <= 6  # two bytes, three pipes and the end
 
 
@@ -256,7 +256,7 @@ Path({str(tmp_path / "part")!r}).write_text(str(os.getpid()))
 Path({str(tmp_path / "part")!r}).rename({str(tmp_path / "pid")!r})
 signal.pause()
 """)
-    request = {"mode": "probe", "file": str(own)}
+    request = {"mode": "preflight", "file": str(own)}
     (tmp_path / "request.json").write_text(json.dumps(request))
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     assert not is_running((tmp_path / "pid").read_text())
@@ -296,14 +296,14 @@ def test_a_document_that_is_wrong_proves_nothing(launched, document, reason):
 
 
 def test_a_folder_for_a_child_must_be_new(launched):
-    launched(mode="probe")
+    launched(mode="preflight")
     with pytest.raises(UserError, match="File exists"):
-        launched(mode="probe")
+        launched(mode="preflight")
 
 
 def test_without_a_pidfd_the_end_is_seen_all_the_same(launched, monkeypatch):
     monkeypatch.delattr(os, "pidfd_open")
-    assert launched(mode="probe").status == "ok"
+    assert launched(mode="preflight").status == "ok"
 
 
 def test_without_a_pidfd_the_time_limit_holds_all_the_same(launched, monkeypatch):
@@ -347,7 +347,7 @@ def test_the_parent_has_its_cores_back_whatever_happens(monkeypatch):
 
 
 def test_a_probe_may_print_for_no_time_of_it_is_reported(launched):
-    assert launched("print('welcome')", mode="probe").status == "ok"
+    assert launched("print('welcome')", mode="preflight").status == "ok"
 
 
 def test_half_a_line_on_stderr_is_kept_and_nothing_is_done_at_the_exit(launched, tmp_path):
@@ -356,13 +356,13 @@ import atexit, sys
 from pathlib import Path
 atexit.register(Path("late").touch)
 sys.stderr.write("half a line")
-""", mode="probe")  # fmt: skip
+""", mode="preflight")  # fmt: skip
     assert (outcome.status, outcome.stderr_tail) == ("ok", "half a line")
     assert not (tmp_path / "child" / "late").exists()
 
 
 def test_what_is_killed_is_suspected_to_have_run_out_of_memory(launched):
-    outcome = launched("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", mode="probe")
+    outcome = launched("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", mode="preflight")
     assert outcome.status == "failed"
     expected = "the process was ended by a signal: Killed; often the kernel, out of memory"
     assert outcome.reason == expected
@@ -379,4 +379,4 @@ def test_a_process_that_cannot_be_started_is_one_line(launched, monkeypatch):
 
     monkeypatch.setattr(subprocess, "Popen", refuses)
     with pytest.raises(UserError, match="cannot start a process: Resource temporarily unavailable"):
-        launched(mode="probe")
+        launched(mode="preflight")

@@ -30,7 +30,7 @@ def test_another_folder_of_implementations_is_what_a_child_imports(launched, tmp
         "Path('seen').write_text(f'{__file__}\\n{bench.contract.__file__}')\n"
     )
     child = ChildSpec(place=Installation(implementations=place), timeout=60)
-    assert launched(child=child, mode="probe", module="softmax_old").status == "ok"
+    assert launched(child=child, mode="preflight", module="softmax_old").status == "ok"
     ours, suite = (tmp_path / "child" / "seen").read_text().splitlines()
     assert Path(ours).resolve() == place / "softmax_old.py"
     # The harness is the running one, whatever the implementations are.
@@ -41,10 +41,8 @@ def test_another_python_is_what_a_child_runs(launched, tmp_path):
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\necho asked > "$2.asked"\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    assert (
-        launched(child=ChildSpec(place=Installation(str(python)), timeout=60), mode="probe").status
-        == "ok"
-    )
+    child = ChildSpec(place=Installation(str(python)), timeout=60)
+    assert launched(child=child, mode="preflight").status == "ok"
     assert (tmp_path / "child" / "bench.worker.asked").exists()
 
 
@@ -147,4 +145,4 @@ def test_a_process_of_a_trial_has_none_of_what_dask_sets_for_its_workers(launche
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     code = ("import os\nassert 'MALLOC_TRIM_THRESHOLD_' not in os.environ\n"
             "assert os.environ['OMP_NUM_THREADS'] == '2'\nTrainer = None\n")  # fmt: skip
-    assert launched(code, ChildSpec(threads=2, timeout=60), mode="probe").reason is None
+    assert launched(code, ChildSpec(threads=2, timeout=60), mode="preflight").reason is None

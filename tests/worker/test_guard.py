@@ -135,7 +135,7 @@ def test_the_collector_stays_on():
 )
 def test_memory_is_numpys_own_where_it_has_no_base_and_is_freed_with_the_array(base, owned, own):
     array = SimpleNamespace(base=base, flags=SimpleNamespace(owndata=owned))
-    assert guard._own_memory(array) == own
+    assert guard._owns_memory(array) == own
 
 
 def test_a_view_of_a_view_of_a_copy_is_taken(handed):
@@ -192,6 +192,6 @@ def test_other_defaults_and_more_contents_in_the_same_object_are_seen(monkeypatc
 
 
 def test_what_is_equal_is_not_the_same_and_arrays_are_not_asked():
-    assert guard._equal((WEIGHT, "it"), (WEIGHT, "it"))
-    assert not guard._equal((WEIGHT, "it"), (WEIGHT.copy(), "it"))
-    assert not guard._equal((WEIGHT,), (WEIGHT, "it"))
+    assert guard._is_same((WEIGHT, "it"), (WEIGHT, "it"))
+    assert not guard._is_same((WEIGHT, "it"), (WEIGHT.copy(), "it"))
+    assert not guard._is_same((WEIGHT,), (WEIGHT, "it"))

@@ -15,7 +15,7 @@ def said():
 
     def say(code):
         done = subprocess.run(
-            [sys.executable, "-c", f"from bench.worker import limits as process\n{code}"],
+            [sys.executable, "-c", f"from bench.worker import __main__ as process\n{code}"],
             env=own, check=False,
             capture_output=True, text=True,
         )  # fmt: skip

@@ -111,7 +111,7 @@ def own_file(tmp_path):
     ],
 )
 def test_a_probe_says_what_a_file_is(own_file, code, trainer, objective):
-    found = worker.probe(own_file(code), None)
+    found = worker.run_preflight(own_file(code), None)
     assert found == {"trainer": trainer, "objective": objective}
 
 
@@ -133,7 +133,7 @@ def test_a_module_of_the_suite_is_imported_by_its_name():
 
 
 def test_a_trial_leaves_params_labels_and_times(make_request, quick_collector, tmp_path):
-    found = worker.trial(make_request(samples=320, epochs=3), tmp_path)
+    found = worker.run_trial(make_request(samples=320, epochs=3), tmp_path)
     params = np.load(tmp_path / "params.npy")
     assert params.shape == (1 + len(found["epoch_seconds"]), 65, 10)
     assert np.load(tmp_path / "labels.npy").shape == (357,)
@@ -147,7 +147,7 @@ def test_a_trial_trains_on_the_first_samples_with_the_orders_of_its_seed(
     make_request, quick_collector, tmp_path
 ):
     def params(**changes):
-        worker.trial(make_request(samples=320, epochs=2, **changes), tmp_path)
+        worker.run_trial(make_request(samples=320, epochs=2, **changes), tmp_path)
         return np.load(tmp_path / "params.npy")[:3]
 
     first = params()
@@ -158,22 +158,22 @@ def test_a_trial_trains_on_the_first_samples_with_the_orders_of_its_seed(
 
 def test_a_figure_is_what_the_program_returns(own_file, digits, tmp_path):
     request = own_file("def run(textbook): return {'samples': float(len(textbook.images))}")
-    found = worker.figure({**request, "data": str(digits.folder)}, tmp_path)
+    found = worker.run_figure({**request, "data": str(digits.folder)}, tmp_path)
     assert found["figure"] == {"samples": 1797}
     assert found["figure_seconds"] > 0
 
 
 def test_a_document_is_written_whole(tmp_path):
-    worker.write(tmp_path / "document.json", {"status": "ok"})
+    worker.write_document(tmp_path / "document.json", {"status": "ok"})
     assert [path.name for path in tmp_path.iterdir()] == ["document.json"]
     with pytest.raises(TypeError):
-        worker.write(tmp_path / "document.json", {"status": object()})
+        worker.write_document(tmp_path / "document.json", {"status": object()})
     assert json.loads((tmp_path / "document.json").read_text()) == {"status": "ok"}
 
 
 def test_the_worker_imports_neither_a_framework_nor_what_only_the_parent_needs(tmp_path):
     (tmp_path / "own.py").write_text("import sys\nOBJECTIVE = sorted(sys.modules)")
-    request = {"mode": "probe", "file": str(tmp_path / "own.py")}
+    request = {"mode": "preflight", "file": str(tmp_path / "own.py")}
     (tmp_path / "request.json").write_text(json.dumps(request))
     subprocess.run([sys.executable, "-m", "bench.worker", tmp_path, "2"], check=True)
     document = json.loads((tmp_path / "document.json").read_text())
@@ -224,8 +224,8 @@ def test_a_full_device_is_known_by_the_words_of_each_framework(name, text, statu
 def test_a_trial_on_a_gpu_watches_the_one_that_it_may_see(monkeypatch):
     monkeypatch.setattr(worker, "GpuMonitor", lambda token: f"watch of {token}")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    assert worker.watched({"device": "gpu"}) == "watch of 3"
-    assert worker.watched({"device": "cpu"}) is None
+    assert worker.create_monitor({"device": "gpu"}) == "watch of 3"
+    assert worker.create_monitor({"device": "cpu"}) is None
 
 
 def test_what_a_trial_does_beside_its_phases_is_added_to_what_lies_between_them(
@@ -234,7 +234,7 @@ def test_what_a_trial_does_beside_its_phases_is_added_to_what_lies_between_them(
     monkeypatch.setattr(worker, "time_call", lambda call, *arguments: (call(*arguments), 1.0))
     left = (Measurement(between_seconds=10.0), np.zeros(1, np.float32), np.zeros(1, np.int64))
     monkeypatch.setattr(worker, "measure", lambda *_: left)
-    found = worker.trial(make_request(), tmp_path)
+    found = worker.run_trial(make_request(), tmp_path)
     # The device, the suite before and after the import, the data, what is left behind, and the
     # last look.
     assert (found["import_seconds"], found["between_seconds"]) == (1, 10 + 6)
@@ -245,12 +245,12 @@ def test_what_an_examination_does_beside_its_epochs_lies_between_them(
 ):
     monkeypatch.setattr(worker, "time_call", lambda call, *arguments: (call(*arguments), 1.0))
     left = (Measurement(epoch_seconds=[0.25, 0.5]), np.zeros(1, np.float32), np.zeros(1, np.int64))
-    monkeypatch.setattr(worker, "examined", lambda *_: left)
-    found = worker.check(make_request(), tmp_path)
+    monkeypatch.setattr(worker, "examine_module", lambda *_: left)
+    found = worker.run_check(make_request(), tmp_path)
     assert (found["import_seconds"], found["between_seconds"]) == (1, 0.25)
 
 
-MODES = pytest.mark.parametrize("mode", [worker.trial, worker.check])
+MODES = pytest.mark.parametrize("mode", [worker.run_trial, worker.run_check])
 
 
 @MODES
@@ -276,7 +276,7 @@ def test_what_is_replaced_by_the_last_call_is_seen(
     own_file, make_request, monkeypatch, quick_collector, tmp_path, mode
 ):
     monkeypatch.setattr(measure, "WATCH_SECONDS", measure.WATCH_SECONDS)  # undone after the test
-    last = {worker.trial: 357, worker.check: 7}[mode]
+    last = {worker.run_trial: 357, worker.run_check: 7}[mode]
     own = own_file(f"""
 from bench.worker import measure
 from implementations.idiomatic import softmax_numpy
@@ -305,5 +305,5 @@ def test_an_examination_is_watched_where_the_request_says_so(
     asked = []
     left = (Measurement(), np.zeros(1, np.float32), np.zeros(1, np.int64))
     monkeypatch.setattr(worker, "examine", lambda *arguments: asked.append(arguments[-1]) or left)
-    worker.check(make_request(watch=watch), tmp_path)
+    worker.run_check(make_request(watch=watch), tmp_path)
     assert [each.watch for each in asked] == [watch]

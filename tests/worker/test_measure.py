@@ -127,7 +127,7 @@ class Meter:
 
 def make_watched(trainer, epochs=2, *, brief=False):
     made = make_request(epochs)
-    return Request(made.initial, 42, epochs, made.test_images, made.untouched, brief,
+    return Request(made.initial, 42, epochs, made.test_images, made.snapshot, brief,
                    Meter(trainer))  # fmt: skip
 
 

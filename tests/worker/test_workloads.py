@@ -17,7 +17,7 @@ def test_the_two_experiments_are_those_of_the_documentation():
     assert (sgd.optimizer, sgd.initial) == (SGD(0.05), "zeros")
     assert (textbook.optimizer, textbook.initial) == (RMSprop(0.001, 0.9, 1e-7), "glorot")
     assert {(one.batch_size, one.epochs) for one in WORKLOADS.values()} == {(32, 5)}
-    assert all(one.name == name and one.shows for name, one in WORKLOADS.items())
+    assert all(one.name == name for name, one in WORKLOADS.items())
 
 
 def test_sgd_starts_from_zeros():

@@ -22,7 +22,7 @@ from bench.worker import gpu, machine
 from bench.worker.measure import now
 
 # Modes of the worker that report no times.
-UNTIMED = {"probe", "sees", "software"}
+UNTIMED = {"preflight", "device", "software"}
 
 TAIL_BYTES = 2000
 _CHUNK_BYTES = 2**16

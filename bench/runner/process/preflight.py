@@ -51,7 +51,7 @@ def read_objective(path: Path) -> Objective:
 
 
 def _import(what: Mapping[str, Any], child: ChildSpec) -> Outcome:
-    return _launched({"mode": "probe", **what}, child)
+    return _launched({"mode": "preflight", **what}, child)
 
 
 def _launched(asked: Mapping[str, Any], child: ChildSpec) -> Outcome:
