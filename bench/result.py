@@ -1,4 +1,4 @@
-"""Frozen records of what was measured: raw values only; bench/summary.py derives the rest.
+"""Frozen records of what was measured: raw values only; bench/analysis/summary.py derives the rest.
 
 Format 5: a line ends with its checksum (bench/jsonl.py). Format 4: what a GPU tells of a trial.
 Format 3: versions in pairs. Format 2: sweeps, ceilings, peak memory by phase. All are read, and

@@ -9,7 +9,10 @@ from rich.console import Console
 from support.devices import CONDITIONS, on, swept_on
 from support.records import case, environment, run, trials, write
 
-from bench import noise as noises
+from bench.analysis import noise as noises
+from bench.analysis.startup import find_curves
+from bench.analysis.summary import summarize
+from bench.analysis.sweep import find_sweep
 from bench.cli import terminal
 from bench.report import write as files
 from bench.report.charts import accuracy, epochs, parity, scaling
@@ -18,9 +21,6 @@ from bench.report.render import text as prose
 from bench.report.sections import curves as curve_tables
 from bench.report.sections.comparison import label
 from bench.report.sections.order import sections
-from bench.startup import find_curves
-from bench.summary import summarize
-from bench.sweep import find_sweep
 
 HERE = {"here": environment()}
 BOTH = [*on("cpu"), *on("gpu", times=0.5)]

@@ -3,8 +3,8 @@
 import pytest
 from support.records import case, trials
 
+from bench.analysis.startup import find_curves
 from bench.report.charts import accuracy, epochs
-from bench.startup import find_curves
 
 
 @pytest.fixture

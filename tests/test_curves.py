@@ -3,8 +3,8 @@
 import pytest
 from support.records import case, ok, trials
 
+from bench.analysis.startup import find_curves
 from bench.report.sections import curves as tables
-from bench.startup import find_curves
 
 
 def test_a_line_has_the_time_and_the_accuracy_after_each_epoch():

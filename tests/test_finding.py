@@ -3,7 +3,7 @@
 import pytest
 from support.records import MACHINE, case, environment, ok, trials
 
-from bench import summary
+from bench.analysis import summary
 from bench.report.sections.headline import NOTHING, finding, machine_of
 from bench.result import Parity
 

@@ -8,8 +8,8 @@ import pytest
 from support.devices import on
 from support.records import bare, case, environment, trials
 
+from bench.analysis.summary import summarize
 from bench.report.render.csv import frame
-from bench.summary import summarize
 
 HERE = {"here": environment()}
 

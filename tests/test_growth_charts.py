@@ -6,10 +6,10 @@ import pytest
 from support.records import case, environment, run, trials
 from support.sweep import BATCHES, SAMPLES, swept
 
-from bench.crossover import find_device_crossovers
+from bench.analysis.crossover import find_device_crossovers
+from bench.analysis.summary import summarize
+from bench.analysis.sweep import find_sweep
 from bench.report.charts import epochs, scaling
-from bench.summary import summarize
-from bench.sweep import find_sweep
 
 HERE = {"here": environment()}
 

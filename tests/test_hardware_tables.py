@@ -2,9 +2,8 @@
 
 import pytest
 from support.devices import on, swept_on, unavailable
-from support.records import MACHINE, case, environment, ok, trials
+from support.records import MACHINE, case, environment, ok, probe, trials
 from test_hardware import BOX, GPU, SERVER, read
-from test_roofline import probe
 
 from bench import store
 from bench.report import several

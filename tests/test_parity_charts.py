@@ -6,7 +6,7 @@ import re
 import pytest
 from support.records import case, environment, trials
 
-from bench import summary
+from bench.analysis import summary
 from bench.report.charts import epochs, parity
 from bench.result import Parity
 

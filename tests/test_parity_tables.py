@@ -3,7 +3,7 @@
 import pytest
 from support.records import case, environment, ok, trials
 
-from bench import summary
+from bench.analysis import summary
 from bench.report.sections import parity
 from bench.result import Parity
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench import store, summary
+from bench import store
+from bench.analysis import summary
+from bench.analysis.intervals import Interval
 from bench.cli import console as verbs
 from bench.cli import terminal
 from bench.error import UserError
-from bench.intervals import Interval
 from bench.report import load
 from bench.report import write as files
 from bench.report.charts import epochs

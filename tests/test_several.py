@@ -7,8 +7,8 @@ import pytest
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
 from bench import store
+from bench.analysis.ranking import compare_to_fastest, select_comparable
 from bench.error import UserError
-from bench.ranking import compare_to_fastest, select_comparable
 from bench.report import several, several_files
 from bench.report.sections.machines import COMPARED, CROWDED, OVER_TIME, sections
 from bench.report.several import BESIDE

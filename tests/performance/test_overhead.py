@@ -11,9 +11,9 @@ from statistics import median
 import pytest
 
 from bench import launch, machine, prepared, request
+from bench.analysis.intervals import estimate_mean
 from bench.child import ChildSpec, build_variables
 from bench.data import dataset
-from bench.intervals import estimate_mean
 from bench.runner import plan
 from bench.runner.sizes import Size
 from bench.workload import WORKLOADS

@@ -7,7 +7,7 @@ import pytest
 from support.comparisons import bad, comparison, pairs, side, told, two
 from support.records import case
 
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
 from bench.regression.paired.metrics import EPOCH
 from bench.regression.paired.plan import Absent, Pairing
 from bench.regression.paired.result import Finding, Measured, findings

@@ -9,7 +9,7 @@ import msgspec
 from support.records import bare, case, environment, ok
 
 from bench import store
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
 from bench.regression.calibration.session import PLAN, Calibration
 from bench.regression.paired import pair
 from bench.regression.paired.plan import Comparison, Pairing

@@ -71,6 +71,21 @@ def trials(of: Case, *epochs: float, **changes: Any) -> list[Record]:
     return [ok(of, number, epoch, **changes) for number, epoch in enumerate(epochs, 1)]
 
 
+def probe(by: str = "numpy", number: int = 1, **changes: Any) -> Record:
+    """Return a roofline probe of a framework; ``of`` changes its case."""
+    of = case(f"ceiling-{by}", framework=by, workload="ceiling", **changes.pop("of", {}))
+    values: dict[str, Any] = {
+        "kind": "ceiling",
+        "status": "ok",
+        "trial": f"r{number}-{by}",
+        "product_operations": 2 * 10**9,
+        "product_seconds": [0.5, 0.02, 0.03],
+        "read_bytes": [150, 150, 40],
+        "read_seconds": [0.3, 0.1, 0.01],
+    }
+    return bare(of, number, **{**values, **changes})
+
+
 def environment(**changes: Any) -> Environment:
     """Return the environment that all records name."""
     values: dict[str, Any] = {

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from bench.analysis.summary import Row
 from bench.contract import Device
 from bench.error import UserError
 from bench.machine import fingerprint
@@ -11,7 +12,6 @@ from bench.report.load import Loaded
 from bench.report.sections import comparison
 from bench.report.sections.gpu import DEVICES
 from bench.report.several import Measured
-from bench.summary import Row
 
 
 class Hardware(NamedTuple):

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from bench import moment, software
+from bench.analysis.summary import Row
 from bench.report import load
 from bench.report.charts import machines
 from bench.report.render import numbers, text
@@ -14,7 +15,6 @@ from bench.report.sections.comparison import Table
 from bench.report.sections.hardware import Alike, Hardware, alike, data_key, hardware
 from bench.report.sections.order import Picture, Section
 from bench.report.several import BESIDE, Measured, overview
-from bench.summary import Row
 
 COMPARED = "The machines compared"
 OVER_TIME = "Over time"

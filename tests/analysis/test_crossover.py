@@ -13,15 +13,15 @@ from support.devices import BATCHES, on, swept_on
 from support.records import bare, case, environment, trials
 
 import bench
-from bench.crossover import (
+from bench.analysis.crossover import (
     compare_machines,
     find_device_crossovers,
     find_machine_crossovers,
     interpolate_crossing,
 )
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
+from bench.analysis.summary import summarize
 from bench.report import several
-from bench.summary import summarize
 
 HERE = {"here": environment()}
 REFERENCE = Path(bench.__file__).parents[1] / "results" / "reference"

@@ -5,15 +5,15 @@ import math
 import pytest
 from support.records import case, environment, ok, trials
 
-from bench.intervals import Interval
-from bench.ranking import (
+from bench.analysis.intervals import Interval
+from bench.analysis.ranking import (
     compare_epochs,
     compare_to_fastest,
     find_leaders,
     find_ties,
     select_comparable,
 )
-from bench.summary import summarize
+from bench.analysis.summary import summarize
 
 HERE = {"here": environment()}
 OTHER_PROBLEMS = [

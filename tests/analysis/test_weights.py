@@ -5,7 +5,7 @@ import pytest
 from support.data import idx_files, write_idx
 from support.records import case
 
-from bench import weights
+from bench.analysis import weights
 from bench.contract import SGD, Params, Problem
 from bench.data import dataset, idx
 from bench.prepared import read

@@ -5,12 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.analysis.crossover import Crossover
+from bench.analysis.intervals import Interval
+from bench.analysis.ranking import compare_epochs, compare_rounds
+from bench.analysis.summary import Row
 from bench.contract import Device
-from bench.crossover import Crossover
-from bench.intervals import Interval
-from bench.ranking import compare_epochs, compare_rounds
 from bench.result import Record
-from bench.summary import Row
 
 # The clocks event reasons of NVML that slow a GPU down. The others (idle, clocks set by an
 # application or the display, synchronised boards) do not. Source: nvml.h, "Clocks Event Reasons",

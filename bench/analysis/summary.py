@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from bench.intervals import Interval, estimate_mean
+from bench.analysis.intervals import Interval, estimate_mean
+from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.result import Case, Environment, Record, Run
-from bench.roofline import Resources, Roofline, find_rooflines
 from bench.runner.plan import distributions, rounds_needed, size_of
 
 

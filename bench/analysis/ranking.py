@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from bench.intervals import Interval, estimate_mean
-from bench.summary import Row, sort_key
+from bench.analysis.intervals import Interval, estimate_mean
+from bench.analysis.summary import Row, sort_key
 
 
 def compare_epochs(slower: Row, faster: Row) -> Interval | None:

@@ -3,7 +3,7 @@
 import pytest
 from support.records import bare, case, environment
 
-from bench.textbook import compare_textbook
+from bench.analysis.textbook import compare_textbook
 
 HERE = {"here": environment()}
 

@@ -1,11 +1,11 @@
 """The least time of an epoch follows from the best probe, worked out by hand."""
 
 import pytest
-from support.records import bare, case, environment, ok, trials
+from support.records import bare, case, environment, ok, probe, trials
 
-from bench import summary
+from bench.analysis import summary
+from bench.analysis.roofline import Roofline, count_operations, find_rooflines
 from bench.report.sections import comparison
-from bench.roofline import Roofline, count_operations, find_rooflines
 
 HERE = {"here": environment(data={"features": 784, "classes": 10})}
 # 1,500 steps of 5 µs take 7.5 ms; 1,505,280,000 operations at 1e13 a second take 0.15 ms.
@@ -15,20 +15,6 @@ FAST_GPU = {
     "chain_steps": 1000,
     "chain_seconds": [0.006, 0.005],
 }
-
-
-def probe(by="numpy", number=1, **changes):
-    of = case(f"ceiling-{by}", framework=by, workload="ceiling", **changes.pop("of", {}))
-    values = {
-        "kind": "ceiling",
-        "status": "ok",
-        "trial": f"r{number}-{by}",
-        "product_operations": 2 * 10**9,
-        "product_seconds": [0.5, 0.02, 0.03],
-        "read_bytes": [150, 150, 40],
-        "read_seconds": [0.3, 0.1, 0.01],
-    }
-    return bare(of, number, **{**values, **changes})
 
 
 def row(*records):

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bench.intervals import Interval, estimate_ratio
-from bench.ranking import compare_epochs
-from bench.summary import Row
-from bench.sweep import max_threads, usual_samples
+from bench.analysis.intervals import Interval, estimate_ratio
+from bench.analysis.ranking import compare_epochs
+from bench.analysis.summary import Row
+from bench.analysis.sweep import max_threads, usual_samples
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from support.records import bare, case, environment, ok, run, trials
 
 import bench
 from bench import store
-from bench.intervals import Interval
-from bench.startup import (
+from bench.analysis.intervals import Interval
+from bench.analysis.startup import (
     NO_START,
     TARGET,
     find_break_evens,
@@ -21,7 +21,7 @@ from bench.startup import (
     find_starts,
     find_times_to_accuracy,
 )
-from bench.summary import summarize
+from bench.analysis.summary import summarize
 
 HERE = {"here": environment()}
 PUBLISHED = Path(bench.__file__).parents[1] / "results" / "reference"

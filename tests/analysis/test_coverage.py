@@ -5,7 +5,7 @@ import pytest
 from support import simulate
 from support.simulate import Spread
 
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
 
 REPEATS = 6000  # 95 % of them are known to half a point, twice the standard error
 

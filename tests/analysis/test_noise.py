@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from msgspec import structs
 from support.records import MACHINE, case, environment, ok, trials
 
-from bench.intervals import Interval
-from bench.noise import Noise, measure_noise
+from bench.analysis.intervals import Interval
+from bench.analysis.noise import Noise, measure_noise
+from bench.analysis.summary import summarize
 from bench.report.render import text
 from bench.report.sections import comparison
-from bench.summary import summarize
 
 HERE = {"here": environment()}
 UNKNOWN = Noise(None, None, None, None, None, None, None)
@@ -288,7 +288,7 @@ def test_gpu_clock_is_a_cause_if_it_varies(largest, causes):
 
 # ----- the report
 
-# b / a is not certain, c / a is; d takes ten times the others (tests/test_ranking.py).
+# b / a is not certain, c / a is; d takes ten times the others (tests/analysis/test_ranking.py).
 A, B, C, D = (1.0, 1.0, 1.0), (1.1, 1.2, 1.3), (1.2, 1.2, 1.3), (10.0, 10.0, 10.0)
 
 

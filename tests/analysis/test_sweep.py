@@ -4,8 +4,8 @@ import pytest
 from support.records import case, environment, trials
 from support.sweep import swept
 
-from bench.summary import summarize
-from bench.sweep import find_sweep, max_threads, usual_batch_size, usual_samples
+from bench.analysis.summary import summarize
+from bench.analysis.sweep import find_sweep, max_threads, usual_batch_size, usual_samples
 
 HERE = {"here": environment()}
 SIZES = [

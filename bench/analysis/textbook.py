@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from bench.analysis.summary import framework_version
 from bench.result import Environment, Record
-from bench.summary import framework_version
 from implementations import FIGURES
 
 

@@ -5,8 +5,8 @@ import math
 import pytest
 from support.records import bare, case, environment, ok, run, trials
 
+from bench.analysis.summary import summarize
 from bench.result import Parity
-from bench.summary import summarize
 
 HERE = {"here": environment()}
 

@@ -3,7 +3,7 @@
 import pytest
 from support.records import bare, case, ok
 
-from bench.memory import PHASES, summarize_memory
+from bench.analysis.memory import PHASES, summarize_memory
 from bench.report.charts import epochs
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.intervals import Interval, estimate_mean, estimate_ratio, t_quantile
+from bench.analysis.intervals import Interval, estimate_mean, estimate_ratio, t_quantile
 from bench.runner.plan import rounds_needed
 
 

@@ -5,9 +5,9 @@ from msgspec import structs
 from support.devices import CONDITIONS, on, swept_on, unavailable
 from support.records import case, environment, ok, run, trials
 
-from bench.crossover import find_device_crossovers
-from bench.devices import TrialCount, compare_devices, summarize_gpu
-from bench.summary import summarize
+from bench.analysis.crossover import find_device_crossovers
+from bench.analysis.gpu import TrialCount, compare_devices, summarize_gpu
+from bench.analysis.summary import summarize
 
 HERE = {"here": environment()}
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.devices import GpuConditions, summarize_gpu
-from bench.intervals import Interval, t_quantile
+from bench.analysis.gpu import GpuConditions, summarize_gpu
+from bench.analysis.intervals import Interval, t_quantile
 from bench.result import Environment, Record
 
 if TYPE_CHECKING:

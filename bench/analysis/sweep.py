@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.intervals import Interval
-from bench.ranking import compare_epochs
-from bench.summary import Row
+from bench.analysis.intervals import Interval
+from bench.analysis.ranking import compare_epochs
+from bench.analysis.summary import Row
 
 
 @dataclass(frozen=True, slots=True)

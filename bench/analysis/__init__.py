@@ -1,0 +1,1 @@
+"""Pure functions of records: intervals, summaries, rankings, start-up, rooflines, crossovers."""
