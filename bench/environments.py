@@ -6,11 +6,12 @@ from typing import Any, TypedDict
 
 import msgspec
 
-from bench import decoding, files, machine
+from bench import decoding, files
 from bench.decoding import DamagedError
 from bench.error import UserError
 from bench.paths import hide_paths
 from bench.result import Count, Environment
+from bench.worker import machine
 
 # Bytes of a file's name, less what is put behind it.
 MAX_NAME = 200

@@ -15,8 +15,8 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from bench import machine
 from bench.result import Case
+from bench.worker import machine
 
 Recorded = TypeVar("Recorded")
 

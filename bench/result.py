@@ -100,10 +100,11 @@ class Measurement(
     """What a worker reports, and nothing else: seconds, bytes and joules in the order measured.
 
     worker_seconds: all that it did. warmup_seconds: untimed epochs of a GPU between the first and
-    the timed ones. peak_device_bytes, device_conditions: see bench/gpu.py. energy_joules: of a
-    GPU, over all timed epochs; older records may have that of a CPU, which no report shows.
+    the timed ones. peak_device_bytes, device_conditions: see bench/worker/gpu.py.
+    energy_joules: of a GPU, over all timed epochs; older records may have that of a CPU, which no
+    report shows.
     figure_seconds, figure: the time of a textbook program and the numbers that it prints. The rest
-    is of a roofline probe: see bench/utmost.py.
+    is of a roofline probe: see bench/worker/roofline.py.
     """
 
     worker_seconds: Seconds | None = None

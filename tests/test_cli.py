@@ -10,10 +10,10 @@ from support.data import idx_files, write_idx
 from support.processes import ASSETS, going_on
 from support.records import bare, case, ok, run, write
 
-from bench import host, store
+from bench import store
 from bench.data import idx
 from bench.report import write as files
-from bench.runner import plan
+from bench.runner import machine, plan
 from implementations import IMPLEMENTATIONS, PROBES
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")
@@ -198,7 +198,7 @@ def test_list_names_every_implementation_and_how_to_install_it(bench):
 def test_machine_says_what_the_records_will(bench):
     ended = bench("machine")
     found = dict(line.split(maxsplit=1) for line in ended.stdout.splitlines())
-    expected = host.describe()
+    expected = machine.describe()
     sighted = [one.framework for one in PROBES if "gpu" in one.devices]
     assert [key for key in found if key != "gpu"] == [*expected, *sighted]
     assert found["id"] == expected["id"]

@@ -1,7 +1,7 @@
 """What ``bench machine`` prints: facts, GPUs, and who sees them."""
 
 from bench.cli import machine_lines
-from bench.gpu import Gpu
+from bench.worker.gpu import Gpu
 
 
 def make(**changes):

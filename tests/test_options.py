@@ -17,7 +17,7 @@ from bench.cli import run as verb
 from bench.cli.options import Given
 from bench.data import dataset
 from bench.error import UserError
-from bench.machine import usable_cores
+from bench.worker.machine import usable_cores
 from implementations import IMPLEMENTATIONS, PROBES
 
 

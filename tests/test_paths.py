@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.records import bare, case, environment, run
 
-from bench import environments, host, machine, store
+from bench import environments, store
 from bench.paths import folders_of, hide_paths, relative
+from bench.runner import machine as host
+from bench.worker import machine
 
 
 @pytest.fixture
@@ -48,7 +50,10 @@ def test_path_is_relative_or_its_last_part(home, path, recorded):
         ('File "{home}/x.py", line 3', 'File "~/x.py", line 3'),
         ("gcc -I{home}/include -L{home}/work/lib", "gcc -I~/include -L./lib"),
         ("in {home}: {home}-old, x{home}", "in ~: {home}-old, x{home}"),
-        ("{tmp}/softmax-bench-trial-ab_1/path/bench/worker.py", "<scratch>/path/bench/worker.py"),
+        (
+            "{tmp}/softmax-bench-trial-ab_1/path/bench/worker/__main__.py",
+            "<scratch>/path/bench/worker/__main__.py",
+        ),
         ("{suite}/implementations/x.py", "<suite>/implementations/x.py"),
         ("{python}/lib/x.so: no such file", "<python>/lib/x.so: no such file"),
         ("lost tcp://10.0.0.1:8786, alice", "lost tcp://<host>, alice"),

@@ -3,7 +3,7 @@
 import re
 
 from bench import files
-from bench.machine import ROOT
+from bench.worker.machine import ROOT
 
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 

@@ -7,13 +7,13 @@ weights shows what all of them learn, and a report needs no trial's params.
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import prepared
 from bench.contract import Problem
 from bench.data.dataset import Dataset
 from bench.result import Case
 from bench.runner.parity import oracle
 from bench.runner.parity.oracle import Solution
-from bench.workload import TRIAL, WORKLOADS, draw_initial_params, draw_order
+from bench.worker import data as prepared
+from bench.worker.workloads import TRIAL, WORKLOADS, draw_initial_params, draw_order
 
 
 def compared_epochs(case: Case) -> tuple[int, ...]:

@@ -46,14 +46,14 @@ def calibrate(
     ] = None,
 ) -> None:
     """Measure what noise alone does on this machine, and what the gate sees through it."""
-    from bench import host
     from bench.data import dataset
     from bench.regression.calibration import session as calibration
     from bench.regression.calibration import spread
     from bench.regression.paired import request
+    from bench.runner import machine
 
     chosen(style)
-    folder = calibrations or spread.folder(host.describe()["id"])
+    folder = calibrations or spread.folder(machine.describe()["id"])
     stopped = 0
     if not show:
         given = request.Given(
@@ -70,11 +70,12 @@ def calibrate(
 
 def _measured(folder: Path, session: "Calibration", data: "Dataset") -> int:
     """Return the exit status of the signal that ended it, or nought; what was measured is kept."""
-    from bench import stop, store
+    from bench import store
     from bench.regression.calibration import session as calibration
+    from bench.runner import signals
 
     store.create(folder, session, calibration.PLAN)
-    return stop.run_until_signal(_follow, folder, session, data)
+    return signals.run_until_signal(_follow, folder, session, data)
 
 
 def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:

@@ -166,8 +166,9 @@ def run(
     dry_run: bool,
 ) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
-    from bench import collection, stop
+    from bench import collection
     from bench.cli import options, terminal
+    from bench.runner import signals
     from bench.runner.cluster import hosts
 
     stored = []
@@ -189,7 +190,7 @@ def run(
         for folder, planned in stored:
             session.add(folder, planned)
         with hosts.connect(address) as cluster:
-            status = stop.run_until_signal(lambda: session.follow(cluster, dry_run=dry_run))
+            status = signals.run_until_signal(lambda: session.follow(cluster, dry_run=dry_run))
         if session.runs:
             session.report(status)
     raise typer.Exit(status)

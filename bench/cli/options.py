@@ -11,17 +11,19 @@ from typing import cast, get_args
 
 import msgspec
 
-from bench import environments, interpreters, prepared, probe, store
+from bench import environments, store
 from bench.cli import parsing
 from bench.contract import Device
 from bench.data import dataset
 from bench.error import UserError
-from bench.machine import usable_cores
 from bench.result import FORMAT, Case, Run
 from bench.runner import plan, resume
 from bench.runner.parity.conformance import Examiner
+from bench.runner.process import interpreters, preflight
 from bench.runner.sizes import most_samples
-from bench.workload import WORKLOADS
+from bench.worker import data as prepared
+from bench.worker.machine import usable_cores
+from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS
 
 RESULTS = Path("results")
@@ -77,7 +79,7 @@ def planned(
     def placed(cases: Iterable[Case]) -> tuple[Case, ...]:
         return tuple(interpreters.assign_python(each, pythons) for each in cases)
 
-    cases = placed(plan.cases(selection, probe.read_objective))
+    cases = placed(plan.cases(selection, preflight.read_objective))
     sweep = plan.swept(cases) if given.sweep else ()
     name, created = fresh_name()
     folder = output or RESULTS / name
@@ -205,7 +207,7 @@ def examination(given: Given) -> tuple[list[Case], Examiner]:
     if len(threads) > 1:
         raise UserError(f"--threads {given.threads}: an examination has one number of threads")
     names = given.implementations or tuple(entry.name for entry in IMPLEMENTATIONS)
-    cases = [plan.implementation(name, probe.read_objective) for name in dict.fromkeys(names)]
+    cases = [plan.implementation(name, preflight.read_objective) for name in dict.fromkeys(names)]
     pythons = interpreters.parse_options(given.pythons)
     cases = [interpreters.assign_python(each, pythons) for each in cases]
     data = [dataset.find(name) for name in dict.fromkeys(("digits", given.data))]

@@ -133,14 +133,15 @@ def _dry_run(planned: "Run") -> None:
 
 
 def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
-    from bench import stop, store
+    from bench import store
     from bench.data import dataset
     from bench.runner import resume as trusted
+    from bench.runner import signals
 
     data = dataset.find(planned.data)
     if new:
         store.create(folder, planned)
-    status = stop.run_until_signal(_follow, folder, planned, data)
+    status = signals.run_until_signal(_follow, folder, planned, data)
     found = show_report(folder)
     if status:
         named = shlex.join(["--resume", "--output", str(folder), *trusted.flags(planned)])

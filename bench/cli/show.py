@@ -87,20 +87,21 @@ def machine(
     python: Pythons = None,
 ) -> None:
     """Say what machine this is, as the records will, and which frameworks see its GPUs."""
-    from bench import gpu, interpreters, probe
     from bench.cli import machine_lines as lines
-    from bench.host import describe
-    from bench.machine import usable_cores
     from bench.runner import plan
+    from bench.runner.machine import describe
+    from bench.runner.process import interpreters, preflight
+    from bench.worker import gpu
+    from bench.worker.machine import usable_cores
 
     pythons = interpreters.parse_options(python or ())
     for line in [*lines.facts(describe()), *lines.gpus(gpu.find_gpus())]:
         console.print(line, soft_wrap=True, markup=False)
     for case in plan.probes("gpu", len(usable_cores())):
-        reason = probe.find_device_fault(interpreters.assign_python(case, pythons))
+        reason = preflight.find_device_fault(interpreters.assign_python(case, pythons))
         console.print(lines.sight(case.framework, reason), soft_wrap=True, markup=False)
     if check:
-        from bench import conditions
+        from bench.runner import conditions
 
         found = conditions.find_disturbances()
         for line in found or ["nothing found that would disturb a run"]:

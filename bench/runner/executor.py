@@ -6,26 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
-from bench import (
-    conditions,
-    environments,
-    host,
-    interpreters,
-    machine,
-    moment,
-    probe,
-    request,
-    scratch,
-)
-from bench.child import ChildSpec, Installation, redact_variables
+from bench import environments, moment
 from bench.data.dataset import Dataset
-from bench.ending import Outcome
 from bench.error import UserError
 from bench.files import hash_file
 from bench.jsonl import is_time
-from bench.launch import launch
 from bench.result import REPORTED, Case, Environment, Status, Trial
-from bench.runner import sizes
+from bench.runner import conditions, sizes
+from bench.runner import machine as host
+from bench.runner.process import interpreters, preflight, request, scratch
+from bench.runner.process.launch import launch
+from bench.runner.process.outcome import Outcome
+from bench.runner.process.spec import ChildSpec, Installation, redact_variables
+from bench.worker import machine
 
 
 class Planned(Protocol):
@@ -149,7 +142,7 @@ class Station:
         """Return what is installed where a trial runs; another interpreter is asked once."""
         if place.python not in self._software:
             own = place.python == Installation().python
-            found = machine.software() if own else probe.read_software(place)
+            found = machine.software() if own else preflight.read_software(place)
             self._software[place.python] = found
         return self._software[place.python]
 

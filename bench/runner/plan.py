@@ -18,7 +18,7 @@ from bench.files import hash_file
 from bench.result import Case, Run, Skipped, Trial
 from bench.runner import sizes
 from bench.runner.sizes import Size
-from bench.workload import WORKLOADS
+from bench.worker.workloads import WORKLOADS
 from implementations import FIGURES, IMPLEMENTATIONS, PROBES, Figure, Implementation
 
 # Five processes give an interval that is of use; the second workload shows that the order holds.

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from bench import moment
-from bench.child import Installation
 from bench.data.dataset import Dataset
 from bench.jsonl import refused
 from bench.paths import folders_of, hide_paths
 from bench.result import FORMAT, Case, Environment, Record, Trial
 from bench.runner.executor import Left, Planned, Station
 from bench.runner.parity.judge import Judge, figure_fault, threads_fault, threads_in_force
+from bench.runner.process.spec import Installation
 from bench.store import add_environment, append, keep_params
 
 

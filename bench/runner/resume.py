@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from bench import interpreters
 from bench.error import UserError
 from bench.paths import relative
 from bench.result import Case, Run
 from bench.runner import plan
+from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS
 
 # What a plan decides of a case; everything else is looked up again.

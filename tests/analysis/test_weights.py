@@ -8,10 +8,10 @@ from support.records import case
 from bench.analysis import weights
 from bench.contract import SGD, Params, Problem
 from bench.data import dataset, idx
-from bench.prepared import read
 from bench.runner.parity import oracle
 from bench.runner.parity.oracle import Solution
-from bench.workload import draw_order
+from bench.worker.data import read
+from bench.worker.workloads import draw_order
 
 SEED = 7
 

@@ -23,8 +23,8 @@ from support.processes import (
 )
 
 from bench import store
-from bench.measure import now
 from bench.runner import plan
+from bench.worker.measure import now
 
 HONEST = "from implementations.idiomatic.softmax_numpy import Trainer\n"
 PLAN = (*RUN, "--implementation=numpy", "--implementation=./honest.py")

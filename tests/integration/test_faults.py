@@ -11,7 +11,7 @@ import json, os, shutil, signal, sys
 from pathlib import Path
 import numpy as np
 from bench.contract import Params
-from bench.measure import now
+from bench.worker.measure import now
 from implementations.idiomatic import softmax_numpy
 def well():
     # End as the worker does after a trial that went well: its times add up.

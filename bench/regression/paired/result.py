@@ -16,7 +16,7 @@ from bench.regression.stats.sequential import Looks
 from bench.regression.stats.signed_rank import Difference, difference
 from bench.result import Record
 from bench.store import read_looks, read_plan, read_records
-from bench.workload import WORKLOADS
+from bench.worker.workloads import WORKLOADS
 
 # Twelve of 12,000 images. What keeps within the parity's tolerance differs by none or one.
 ACCURACY = 0.001

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench import machine
 from bench.analysis import summary
 from bench.analysis.summary import Row
 from bench.error import UserError
@@ -13,6 +12,7 @@ from bench.regression.calibration.spread import Calibrated
 from bench.regression.stored.series import Series, Side
 from bench.result import Environment, Record
 from bench.store import read_environments, read_records, read_run
+from bench.worker import machine
 
 
 def calibrated(folder: Path, of: str | None) -> Calibrated:

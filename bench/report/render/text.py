@@ -16,7 +16,7 @@ from bench.report.sections import comparison
 from bench.report.sections.headline import Part, finding, machine_of
 from bench.report.sections.order import Section
 from bench.result import Environment, Run
-from bench.workload import WORKLOADS
+from bench.worker.workloads import WORKLOADS
 
 TITLE = "Softmax classifier: the frameworks compared"
 FIGURES = "The textbook's figures and ours"

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import prepared
 from bench.analysis import startup, weights
 from bench.analysis.crossover import Crossover, find_device_crossovers
 from bench.analysis.memory import summarize_memory
@@ -27,6 +26,7 @@ from bench.report.sections import resources as limits
 from bench.report.sections import startup as starts
 from bench.report.sections.comparison import Table, measured, workloads
 from bench.result import Case, Record
+from bench.worker import data as prepared
 
 NO_CEILING = "The machine was not probed: leave out `--no-ceiling`."
 SWEEP = (
