@@ -1,1 +1,1 @@
-"""Pure functions of records: intervals, summaries, rankings, start-up, rooflines, crossovers."""
+"""Pure functions of records: summary, intervals, ranking, start-up, sweep, roofline."""

@@ -10,7 +10,7 @@ from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_epochs, compare_rounds
 from bench.analysis.summary import Row
 from bench.contract import Device
-from bench.result import Record
+from bench.records.schema import Record
 
 # The clocks event reasons of NVML that slow a GPU down. The others (idle, clocks set by an
 # application or the display, synchronised boards) do not. Source: nvml.h, "Clocks Event Reasons",

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
-from bench.result import Case, Record
+from bench.records.schema import Case, Record
 
 PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.analysis.gpu import GpuConditions, summarize_gpu
 from bench.analysis.intervals import Interval, t_quantile
-from bench.result import Environment, Record
+from bench.records.schema import Environment, Record
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.contract import Device
-from bench.result import Case, Record
+from bench.records.schema import Case, Record
 
 Resources = tuple[Device, int]  # a device, and the number of threads on the host
 

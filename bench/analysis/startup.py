@@ -14,7 +14,7 @@ from statistics import fmean
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.ranking import compare_epochs, compare_rounds, select_comparable
 from bench.analysis.summary import Row, first_stage, summarize
-from bench.result import Case, Record, Run
+from bench.records.schema import Case, Record, Run
 
 # Two standard errors (0.33 points on 12,000 images) below the textbook's 0.8463: every program that
 # trains like the textbook's reaches it within five epochs, and none within the first, so that both

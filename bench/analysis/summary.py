@@ -13,7 +13,7 @@ from statistics import fmean, median
 
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
-from bench.result import Case, Environment, Record, Run
+from bench.records.schema import Case, Environment, Record, Run
 from bench.runner.plan import distributions, rounds_needed, size_of
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.analysis.summary import framework_version
-from bench.result import Environment, Record
+from bench.records.schema import Environment, Record
 from implementations import FIGURES
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.contract import Problem
 from bench.data.dataset import Dataset
-from bench.result import Case
+from bench.records.schema import Case
 from bench.runner.parity import oracle
 from bench.runner.parity.oracle import Solution
 from bench.worker import data as prepared

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
+from bench.records.schema import Case, Record, Run, Trial
 from bench.report.render import numbers
 from bench.report.sections import comparison as tables
-from bench.result import Case, Record, Run, Trial
 from bench.runner import plan as plans
 from bench.runner.parity.conformance import Finding
 from implementations import IMPLEMENTATIONS, Implementation

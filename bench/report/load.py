@@ -8,11 +8,11 @@ from pathlib import Path
 from bench.analysis import summary, textbook
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
-from bench.error import UserError
-from bench.result import Environment, Record, Run
+from bench.errors import UserError
+from bench.records.schema import Environment, Record, Run
+from bench.records.store import Salvaged, read_run, salvaged
 from bench.runner import progress
 from bench.runner.plan import size_of
-from bench.store import Salvaged, read_run, salvaged
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bench.analysis import noise as noises
 from bench.analysis.noise import Noise
 from bench.analysis.summary import Row
-from bench.error import UserError
+from bench.errors import UserError
 from bench.report import load
 from bench.report.load import Loaded
 from bench.report.render import numbers

@@ -5,8 +5,8 @@ from os.path import relpath
 from pathlib import Path
 
 from bench.analysis.summary import Row
-from bench.error import UserError
-from bench.files import write_file
+from bench.errors import UserError
+from bench.records.files import write_file
 from bench.report import index, several
 from bench.report import write as files
 from bench.report.charts.chart import Drawn

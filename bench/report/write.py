@@ -8,8 +8,8 @@ from pathlib import Path
 from bench.analysis import noise as noises
 from bench.analysis.startup import TARGET
 from bench.analysis.summary import Row
-from bench.error import UserError
-from bench.files import write_file
+from bench.errors import UserError
+from bench.records.files import write_file
 from bench.report.charts import epochs
 from bench.report.charts.chart import Drawn
 from bench.report.load import Loaded, load

@@ -43,7 +43,7 @@ class SlowedTrainer:
 
 
 def slow_down(implementation: Implementation, slowdown: Mapping[str, Any] | None) -> Implementation:
-    """Return an implementation with a slowdown (bench.result.Slowdown) in it, or as it is."""
+    """Return an implementation with a slowdown in it, or unchanged."""
     if slowdown is None:
         return implementation
     return lambda problem, device: SlowedTrainer(implementation(problem, device), **slowdown)

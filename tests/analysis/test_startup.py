@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from support.records import bare, case, environment, ok, run, trials
 
 import bench
-from bench import store
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
     NO_START,
@@ -22,6 +21,7 @@ from bench.analysis.startup import (
     find_times_to_accuracy,
 )
 from bench.analysis.summary import summarize
+from bench.records import store
 
 HERE = {"here": environment()}
 PUBLISHED = Path(bench.__file__).parents[1] / "results" / "reference"

@@ -6,7 +6,7 @@ import pytest
 from support.records import bare, case, environment, ok, run, trials
 
 from bench.analysis.summary import summarize
-from bench.result import Parity
+from bench.records.schema import Parity
 
 HERE = {"here": environment()}
 

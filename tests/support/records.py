@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from bench import store
-from bench.result import FORMAT, Case, Environment, Parity, Record, Run
+from bench.records import store
+from bench.records.schema import FORMAT, Case, Environment, Parity, Record, Run
 
 MACHINE = {"id": "0123456789ab", "name": "2-core Test CPU, 8 GiB", "cores": 2, "gpus": []}
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from bench.analysis import summary
 from bench.analysis.summary import Row
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records.schema import Environment, Record
+from bench.records.store import read_environments, read_records, read_run
 from bench.regression.calibration.session import PLAN
 from bench.regression.calibration.spread import Calibrated
 from bench.regression.stored.series import Series, Side
-from bench.result import Environment, Record
-from bench.store import read_environments, read_records, read_run
 from bench.worker import machine
 
 

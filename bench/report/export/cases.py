@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import Row
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records.schema import Case, Environment, Record
 from bench.report.load import Loaded
-from bench.result import Case, Environment, Record
 
 UNKNOWN = Environment("", {}, {}, {}, {}, {})
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from bench.analysis.noise import Noise
 from bench.analysis.ranking import find_ties
 from bench.analysis.summary import Row
+from bench.records.schema import Environment, Run
 from bench.report.charts.chart import Drawn
 from bench.report.load import Loaded
 from bench.report.sections import comparison
 from bench.report.sections.headline import Part, finding, machine_of
 from bench.report.sections.order import Section
-from bench.result import Environment, Run
 from bench.worker.workloads import WORKLOADS
 
 TITLE = "Softmax classifier: the frameworks compared"

@@ -11,8 +11,8 @@ from bench.analysis.ranking import compare_to_fastest, group_by_machine
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.contract import Device
+from bench.records.schema import Case
 from bench.report.render import numbers
-from bench.result import Case
 
 
 @dataclass(frozen=True, slots=True)

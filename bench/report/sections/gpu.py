@@ -8,10 +8,10 @@ from bench.analysis.gpu import DeviceComparison, GpuConditions, Span, compare_de
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep
 from bench.contract import Device
+from bench.records.schema import Case
 from bench.report.load import Loaded
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table, name, sizes, standing, workloads
-from bench.result import Case
 
 READINGS = (
     ("temperature", "celsius", "°C"), ("clock", "sm_mhz", "MHz"),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from bench.analysis.summary import Row
 from bench.contract import Device
-from bench.error import UserError
+from bench.errors import UserError
 from bench.report.load import Loaded
 from bench.report.sections import comparison
 from bench.report.sections.gpu import DEVICES

@@ -5,8 +5,8 @@ from typing import Literal, NamedTuple
 
 from bench.analysis.ranking import compare_epochs, find_leaders, select_comparable
 from bench.analysis.summary import Row, sort_key
+from bench.records.schema import Environment
 from bench.report.render import numbers
-from bench.result import Environment
 
 NOTHING = "Nothing was measured that could be ranked."
 # So many names can be read in a sentence; the table has them all.
