@@ -18,7 +18,7 @@ from support.versions import REGISTRY, Repository, wheel
 
 from bench.cli import app as command_line
 from bench.data import dataset
-from bench.result import Case
+from bench.records.schema import Case
 from bench.runner import signals
 from bench.runner.process import launch
 from bench.worker import machine

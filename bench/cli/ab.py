@@ -99,7 +99,7 @@ def _say(line: str) -> None:
 
 
 def _measured(folder: Path, comparison: "Asked") -> tuple[list["Finding"], int]:
-    from bench import store
+    from bench.records import store
     from bench.regression.paired import result
     from bench.runner import signals
 

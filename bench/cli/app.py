@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 
 from bench.cli import ab, calibrate, check, compare, export, merge, run, show
-from bench.error import UserError
+from bench.errors import UserError
 from bench.runner import signals
 
 app = typer.Typer(

@@ -70,7 +70,7 @@ def calibrate(
 
 def _measured(folder: Path, session: "Calibration", data: "Dataset") -> int:
     """Return the exit status of the signal that ended it, or nought; what was measured is kept."""
-    from bench import store
+    from bench.records import store
     from bench.regression.calibration import session as calibration
     from bench.runner import signals
 

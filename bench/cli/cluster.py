@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from bench.cli.console import console, show_report
-from bench.error import UserError
+from bench.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.cli.options import Given
-    from bench.result import Run
+    from bench.records.schema import Run
     from bench.runner.cluster.hosts import Cluster
     from bench.runner.cluster.loop import MachineRun
     from bench.runner.cluster.task import Host
@@ -49,7 +49,7 @@ class Session:
 
     def begin(self, hosts: "Sequence[Host]") -> None:
         """Begin the run of hosts of one machine; raises UserError if they are not to measure."""
-        from bench import store
+        from bench.records import store
 
         if self.runs and not self.each_host:
             raise UserError(f"this run is not measured on its machine, {hosts[0].name}")
@@ -59,8 +59,8 @@ class Session:
 
     def add(self, folder: Path, run: "Run") -> None:
         """Take in a run and lock its folder; raises UserError."""
-        from bench import store
         from bench.data import dataset
+        from bench.records import store
         from bench.runner.cluster.loop import MachineRun
 
         self.locks.enter_context(store.lock(folder))
@@ -142,8 +142,8 @@ class Session:
 
 def _stored(base: Path, given: "Given") -> "list[tuple[Path, Run]]":
     """Return the runs to go on with, at most one a machine; raises UserError."""
-    from bench import collection
     from bench.cli import options
+    from bench.records import collection
 
     stored = [options.resumed(folder, given) for folder in collection.runs(base) or [base]]
     for folder, run in stored:
@@ -166,8 +166,8 @@ def run(
     dry_run: bool,
 ) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
-    from bench import collection
     from bench.cli import options, terminal
+    from bench.records import collection
     from bench.runner import signals
     from bench.runner.cluster import hosts
 

@@ -11,12 +11,12 @@ from typing import cast, get_args
 
 import msgspec
 
-from bench import environments, store
 from bench.cli import parsing
 from bench.contract import Device
 from bench.data import dataset
-from bench.error import UserError
-from bench.result import FORMAT, Case, Run
+from bench.errors import UserError
+from bench.records import environments, store
+from bench.records.schema import FORMAT, Case, Run
 from bench.runner import plan, resume
 from bench.runner.parity.conformance import Examiner
 from bench.runner.process import interpreters, preflight

@@ -20,11 +20,11 @@ from bench.cli.console import (
     console,
     show_report,
 )
-from bench.error import UserError
+from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
-    from bench.result import Run
+    from bench.records.schema import Run
 
 Names = Annotated[
     list[str] | None,
@@ -133,8 +133,8 @@ def _dry_run(planned: "Run") -> None:
 
 
 def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
-    from bench import store
     from bench.data import dataset
+    from bench.records import store
     from bench.runner import resume as trusted
     from bench.runner import signals
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import Data, Pythons, console, show_report
-from bench.error import UserError
+from bench.errors import UserError
 
 
 def report(
@@ -32,8 +32,8 @@ def report(
     ] = False,
 ) -> None:
     """Write a run's report, summary.csv and charts again, and print its tables; or of several."""
-    from bench import collection
     from bench.cli.options import RESULTS
+    from bench.records import collection
     from bench.report import index as listed
     from bench.report import write
 

@@ -9,13 +9,13 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from bench.analysis.summary import Row
+from bench.analysis.textbook import TextbookRow
+from bench.records.schema import Case, Record, Run, Trial
 from bench.report.render import numbers
 from bench.report.sections import comparison as tables
-from bench.result import Case, Record, Run, Trial
 from bench.runner import plan as plans
 from bench.runner.parity.conformance import Finding
-from bench.summary import Row
-from bench.textbook import TextbookRow
 from implementations import IMPLEMENTATIONS, Implementation
 
 

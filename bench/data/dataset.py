@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bench.data import cache, idx, sources
 from bench.data.idx import Raw
-from bench.error import DataError
+from bench.errors import DataError
 from bench.worker.data import features, read_labels
 
 CLASS_NAMES = (

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
-from bench import environments, moment
 from bench.data.dataset import Dataset
-from bench.error import UserError
-from bench.files import hash_file
-from bench.jsonl import is_time
-from bench.result import REPORTED, Case, Environment, Status, Trial
+from bench.errors import UserError
+from bench.records import environments, timestamps
+from bench.records.files import hash_file
+from bench.records.jsonl import is_time
+from bench.records.schema import REPORTED, Case, Environment, Status, Trial
 from bench.runner import conditions, sizes
 from bench.runner import machine as host
 from bench.runner.process import interpreters, preflight, request, scratch
@@ -98,7 +98,7 @@ class Station:
                 scratch.check_room()  # a disk that is full without what it wrote is no fault of it
 
     def _launched(self, trial: Trial, folder: Path) -> Left:
-        started, before = moment.now(), conditions.read_conditions()
+        started, before = timestamps.now(), conditions.read_conditions()
         outcome = launch(self._request(trial), self._child(trial), folder)
         meanwhile = conditions.compare_readings(before, conditions.read_conditions())
         values = {"started": started, **_reported(outcome), "conditions": meanwhile}
@@ -162,7 +162,7 @@ class Station:
 
 def _without(status: str, reason: str) -> dict[str, Any]:
     """Return the values of a trial that no process was begun for."""
-    return {"status": status, "reason": reason, "started": moment.now()}
+    return {"status": status, "reason": reason, "started": timestamps.now()}
 
 
 def file_fault(case: Case) -> str | None:

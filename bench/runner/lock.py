@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.runner.process import scratch
 
 # Not below TMPDIR: users, jobs and the workers of a cluster may each have their own.

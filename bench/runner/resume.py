@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from bench.error import UserError
-from bench.paths import relative
-from bench.result import Case, Run
+from bench.errors import UserError
+from bench.records.paths import relative
+from bench.records.schema import Case, Run
 from bench.runner import plan
 from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Textbook
-from bench.error import DataError
+from bench.errors import DataError
 
 Part = Literal["train", "validation", "test"]
 

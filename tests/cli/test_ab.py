@@ -10,7 +10,7 @@ from support.processes import WAITS, until
 from support.versions import REGISTRY
 
 import bench
-from bench import store
+from bench.records import store
 from bench.regression.paired.metrics import QUANTITIES
 from bench.regression.paired.plan import Comparison
 from bench.report.render import numbers

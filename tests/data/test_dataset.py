@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.data import idx_files, write_idx
 
 from bench.data import dataset, idx, sources
-from bench.error import DataError
+from bench.errors import DataError
 from bench.worker import data as prepared
 
 

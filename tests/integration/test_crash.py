@@ -22,7 +22,7 @@ from support.processes import (
     until,
 )
 
-from bench import store
+from bench.records import store
 from bench.runner import plan
 from bench.worker.measure import now
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import store
+from bench.records import store
 
 HEAD = """
 import json, os, shutil, signal, sys

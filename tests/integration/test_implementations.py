@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.data import dataset
-from bench.error import DataError
+from bench.errors import DataError
 from bench.runner import plan
 from bench.runner.parity import conformance
 from bench.runner.parity.judge import TOLERANCE, Judge

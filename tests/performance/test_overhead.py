@@ -10,8 +10,8 @@ from statistics import median
 
 import pytest
 
+from bench.analysis.intervals import estimate_mean
 from bench.data import dataset
-from bench.intervals import estimate_mean
 from bench.runner import plan
 from bench.runner.process import launch, request
 from bench.runner.process.spec import ChildSpec, build_variables

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from support import large_runs
 
-from bench import store
 from bench.contract import SGD, Problem
 from bench.data import dataset
+from bench.records import store
 from bench.report import write
 from bench.runner import plan
 from bench.runner.parity import oracle

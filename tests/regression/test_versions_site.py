@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.regression.versions import site, spec, venv
 from bench.regression.versions.site import Site, prepared
 from bench.regression.versions.spec import Version

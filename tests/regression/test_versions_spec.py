@@ -7,7 +7,7 @@ import sys
 import msgspec
 import pytest
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.regression.versions import spec
 from bench.regression.versions.spec import Version
 from bench.runner.process import interpreters

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.error import UserError
+from bench.errors import UserError
 from bench.regression.versions import venv
 from bench.regression.versions.venv import Recipe
 from bench.worker import machine

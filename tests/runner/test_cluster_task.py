@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from support.records import run
 
-from bench import store
-from bench.files import hash_file
+from bench.records import store
+from bench.records.files import hash_file
 from bench.runner import machine as host_facts
 from bench.runner import plan
 from bench.runner.cluster import task

@@ -7,7 +7,7 @@ import pytest
 from support.processes import ASSETS
 
 from bench.data import dataset
-from bench.error import DataError
+from bench.errors import DataError
 from bench.runner import plan
 from bench.runner.parity import conformance
 from bench.runner.parity.conformance import Examiner, Finding, passed

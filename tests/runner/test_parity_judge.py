@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.contract import Params, Problem
-from bench.result import Parity
+from bench.records.schema import Parity
 from bench.runner.parity import judge, oracle
 from bench.runner.parity.judge import Judge
 from bench.worker import conformance, data, guard

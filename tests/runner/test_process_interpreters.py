@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.runner.plan import begin
 from bench.runner.process import interpreters
 from bench.runner.process.spec import Installation

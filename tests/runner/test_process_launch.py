@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.runner.process import launch
 from bench.runner.process.spec import PASSED_ON, ChildSpec, Installation, build_variables
 from bench.worker import machine

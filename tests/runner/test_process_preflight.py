@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
 from bench.worker import machine

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.runner import lock
 from bench.runner.process import scratch
 

@@ -5,9 +5,9 @@ import pytest
 from support.pretended import comparison, pairing
 from support.records import case, ok
 
-from bench import store
+from bench.records import store
+from bench.records.schema import Parity, Slowdown, Trial
 from bench.regression.paired import pair
-from bench.result import Parity, Slowdown, Trial
 from bench.runner import executor, recorder
 from bench.runner.parity.judge import Judgement
 from bench.runner.process import preflight

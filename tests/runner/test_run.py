@@ -11,8 +11,8 @@ import pytest
 from support.processes import ASSETS, lines_of
 from support.records import environment, ok
 
-from bench import store
-from bench.result import FORMAT, Run
+from bench.records import store
+from bench.records.schema import FORMAT, Run
 from bench.runner import executor, loop, plan, progress
 from bench.runner.process.outcome import Outcome
 

@@ -8,7 +8,7 @@ import pytest
 from support.data import idx_files, write_idx
 
 from bench.data import dataset, idx
-from bench.error import DataError
+from bench.errors import DataError
 from bench.worker import data
 
 

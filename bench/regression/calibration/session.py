@@ -13,9 +13,9 @@ import msgspec
 
 from bench.cli import parsing
 from bench.data.dataset import Dataset
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records.schema import FORMAT, Case, Record, Slowdown
 from bench.regression.paired import pair
-from bench.result import FORMAT, Case, Record, Slowdown
 from bench.runner import lock
 from bench.runner.loop import Waiting
 from bench.runner.process.spec import Installation

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from bench import store
 from bench.data.dataset import Dataset
+from bench.records import store
+from bench.records.schema import Record
 from bench.regression.paired import pair
 from bench.regression.paired.plan import Comparison, Pairing
 from bench.regression.paired.result import Finding, findings
 from bench.regression.stats.sequential import LEAST, Looks, planned
-from bench.result import Record
 from bench.runner import lock
 from bench.runner.loop import Waiting
 from bench.runner.process.spec import Installation

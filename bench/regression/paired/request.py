@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from bench.cli import options, parsing
 from bench.data import dataset
 from bench.data.dataset import Dataset
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records.schema import FORMAT, Case
 from bench.regression.paired import pair
 from bench.regression.paired.metrics import ON_REQUEST
 from bench.regression.paired.plan import Absent, Comparison, Pairing
@@ -18,7 +19,6 @@ from bench.regression.stats.decision import ALPHA
 from bench.regression.versions import spec, venv
 from bench.regression.versions.site import Site, changed, prepared
 from bench.regression.versions.spec import Kind, Version
-from bench.result import FORMAT, Case
 from bench.runner import plan
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation

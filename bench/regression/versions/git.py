@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 import bench
-from bench.error import UserError
+from bench.errors import UserError
 from bench.worker import machine
 from implementations import IMPLEMENTATIONS, Implementation
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.regression.versions import git, venv
 from bench.regression.versions.spec import Version
 from bench.runner.process.interpreters import find_executable

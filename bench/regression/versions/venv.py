@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from bench.data import cache
-from bench.error import UserError
+from bench.errors import UserError
 from bench.runner import plan
 from bench.worker import machine
 from implementations import Implementation

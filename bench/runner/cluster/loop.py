@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from bench import store
-from bench.environments import plain
-from bench.error import UserError
-from bench.files import read_file
-from bench.result import Record, Run, Trial
+from bench.errors import UserError
+from bench.records import store
+from bench.records.environments import plain
+from bench.records.files import read_file
+from bench.records.schema import Record, Run, Trial
 from bench.runner.cluster.hosts import Cluster, read_answer
 from bench.runner.cluster.task import Answer, Host, Request, suite
 from bench.runner.loop import Ended

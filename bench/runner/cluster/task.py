@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from bench import store
 from bench.data import dataset
 from bench.data.dataset import Dataset
-from bench.error import UserError
-from bench.result import Case, Run, Trial
+from bench.errors import UserError
+from bench.records import store
+from bench.records.schema import Case, Run, Trial
 from bench.runner import lock, plan
 from bench.runner import machine as host_facts
 from bench.runner.executor import file_fault

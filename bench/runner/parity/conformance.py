@@ -16,8 +16,8 @@ import numpy as np
 
 from bench.contract import Device, Params
 from bench.data.dataset import Dataset
-from bench.files import read_npy
-from bench.result import Case
+from bench.records.files import read_npy
+from bench.records.schema import Case
 from bench.runner import plan
 from bench.runner.parity import mistakes
 from bench.runner.parity.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force

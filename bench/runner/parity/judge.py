@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Params, Problem
-from bench.files import read_npy
-from bench.result import Case, Parity
+from bench.records.files import read_npy
+from bench.records.schema import Case, Parity
 from bench.runner.parity import oracle
 from bench.worker import data
 from bench.worker.conformance import list_predictions

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from bench.error import UserError
-from bench.result import Case
+from bench.errors import UserError
+from bench.records.schema import Case
 from bench.runner.plan import distributions, unknown
 from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS

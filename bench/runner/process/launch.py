@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.runner import signals
 from bench.runner.process import orphans
 from bench.runner.process import outcome as ending

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from bench.error import one_line
-from bench.files import read_file
-from bench.result import REPORTED
+from bench.errors import one_line
+from bench.records.files import read_file
+from bench.records.schema import REPORTED
 
 Document = dict[str, Any]
 

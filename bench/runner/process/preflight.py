@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from bench.contract import Objective
-from bench.error import UserError
-from bench.result import Case
+from bench.errors import UserError
+from bench.records.schema import Case
 from bench.runner.process import interpreters, request, scratch
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bench.data.dataset import Dataset
-from bench.result import Case, Slowdown
+from bench.records.schema import Case, Slowdown
 
 
 def build_training(mode: str, case: Case, data: Dataset, seed: int) -> dict[str, Any]:

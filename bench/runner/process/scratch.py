@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.runner.process import orphans
 
 # Beside each folder is a lock, which its owner holds: a folder whose lock is free is stale.
