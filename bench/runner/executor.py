@@ -14,7 +14,7 @@ from bench.records.jsonl import is_time
 from bench.records.schema import REPORTED, Case, Environment, Status, Trial
 from bench.runner import conditions, sizes
 from bench.runner import machine as host
-from bench.runner.process import interpreters, preflight, request, scratch
+from bench.runner.process import interpreters, preflight, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec, Installation, redact_variables
@@ -117,15 +117,15 @@ class Station:
     def _request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
         if trial.kind != "ceiling":
-            asked = request.build_training(trial.kind, case, self._data, self._planned.seed)
+            asked = spec.request_training(trial.kind, case, self._data, self._planned.seed)
             return {
                 **asked,
-                **(request.build_pair_options(trial.slowdown) if self._places is not None else {}),
+                **(spec.pair_options(trial.slowdown) if self._places is not None else {}),
             }
         most = sizes.most_samples(self._data.features)  # more are no trial either
         same = (one.samples for one in self._peers if one.samples <= most
                 and (one.device, one.threads) == (case.device, case.threads))  # fmt: skip
-        return request.build_roofline(case, self._data.features, same)
+        return spec.request_roofline(case, self._data.features, same)
 
     def environment(self, trial: Trial) -> Environment:
         """Return where a trial runs; raises UserError where another Python does not answer."""
@@ -154,7 +154,7 @@ class Station:
     def _child(self, trial: Trial) -> ChildSpec:
         case = trial.case
         return ChildSpec(
-            place=self._place(trial), threads=case.threads, device=case.device,
+            installation=self._place(trial), threads=case.threads, device=case.device,
             variables=case.variables, timeout=self._planned.timeout,
             memory_limit=self._memory_limit,
         )  # fmt: skip

@@ -1,5 +1,6 @@
 """What a child is made of: its interpreter, its implementations, its variables."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from bench.runner.process.spec import (
     ChildSpec,
     Installation,
     build_variables,
+    describe_source,
     redact_variables,
+    request_roofline,
+    request_training,
 )
 from bench.worker import machine
 
@@ -18,7 +22,9 @@ SCRATCH = Path("/scratch")
 
 
 def test_a_child_is_made_of_this_python_and_of_the_suites_own_implementations():
-    assert ChildSpec().place == Installation(sys.executable, machine.ROOT / "implementations")
+    assert ChildSpec().installation == Installation(
+        sys.executable, machine.ROOT / "implementations"
+    )
 
 
 def test_another_folder_of_implementations_is_what_a_child_imports(launched, tmp_path):
@@ -29,7 +35,7 @@ def test_another_folder_of_implementations_is_what_a_child_imports(launched, tmp
         "from pathlib import Path\nimport bench.contract\n"
         "Path('seen').write_text(f'{__file__}\\n{bench.contract.__file__}')\n"
     )
-    child = ChildSpec(place=Installation(implementations=place), timeout=60)
+    child = ChildSpec(installation=Installation(implementations=place), timeout=60)
     assert launched(child=child, mode="preflight", module="softmax_old").status == "ok"
     ours, suite = (tmp_path / "child" / "seen").read_text().splitlines()
     assert Path(ours).resolve() == place / "softmax_old.py"
@@ -41,7 +47,7 @@ def test_another_python_is_what_a_child_runs(launched, tmp_path):
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\necho asked > "$2.asked"\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    child = ChildSpec(place=Installation(str(python)), timeout=60)
+    child = ChildSpec(installation=Installation(str(python)), timeout=60)
     assert launched(child=child, mode="preflight").status == "ok"
     assert (tmp_path / "child" / "bench.worker.asked").exists()
 
@@ -108,7 +114,7 @@ def test_the_recorded_variables_have_no_path_of_this_machine(monkeypatch):
     monkeypatch.setenv("CXX", "/opt/private/g++")
     monkeypatch.delenv("LC_ALL", raising=False)
     python = Installation("/opt/private/python", Path("/opt/private/implementations"))
-    found = redact_variables(ChildSpec(place=python, variables={"KERAS_BACKEND": "jax"}))
+    found = redact_variables(ChildSpec(installation=python, variables={"KERAS_BACKEND": "jax"}))
     assert found["CXX"] == "<passed on>"
     assert found["KERAS_BACKEND"] == "jax"
     assert found["HOME"] == "<scratch>/cache/home"
@@ -146,3 +152,26 @@ def test_a_process_of_a_trial_has_none_of_what_dask_sets_for_its_workers(launche
     code = ("import os\nassert 'MALLOC_TRIM_THRESHOLD_' not in os.environ\n"
             "assert os.environ['OMP_NUM_THREADS'] == '2'\nTrainer = None\n")  # fmt: skip
     assert launched(code, ChildSpec(threads=2, timeout=60), mode="preflight").reason is None
+
+
+def test_a_case_is_asked_for_with_all_that_decides_what_is_trained(make_case, digits):
+    asked = request_training("trial", make_case(batch_size=8, epochs=3), digits, 7)
+    assert json.loads(json.dumps(asked)) == {
+        "mode": "trial", "module": "idiomatic.softmax_numpy", "file": None, "extra": "",
+        "data": str(digits.folder), "classes": 10, "workload": "sgd", "device": "cpu",
+        "batch_size": 8, "samples": 1440, "epochs": 3, "seed": 7,
+    }  # fmt: skip
+
+
+def test_somebodys_own_file_is_named_wherever_the_child_stands(make_case, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert describe_source(make_case(file="own.py"))["file"] == str(tmp_path / "own.py")
+
+
+def test_a_ceiling_is_asked_for_at_every_number_of_samples_once_the_fewest_first(make_case):
+    asked = request_roofline(make_case(module="roofline.roofline_numpy"), 64, [1440, 96, 1440])
+    assert asked == {
+        "mode": "roofline", "module": "roofline.roofline_numpy", "file": None, "extra": "",
+        "device": "cpu",
+        "features": 64, "samples": [96, 1440],
+    }  # fmt: skip
