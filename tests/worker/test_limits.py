@@ -49,5 +49,5 @@ def test_memory_limit_cannot_be_lifted(said):
 
 
 def test_crash_writes_no_core_file(said):
-    code = "import resource\nprocess.leave_no_core()\nprint(resource.getrlimit(resource.RLIMIT_CORE)[0])"  # noqa: E501 - one program
+    code = "import resource\nprocess.disable_core_dumps()\nprint(resource.getrlimit(resource.RLIMIT_CORE)[0])"  # noqa: E501 - one program
     assert said(code) == "0"
