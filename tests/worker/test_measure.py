@@ -171,7 +171,7 @@ def test_gpu_is_read_around_the_timed_epochs(clock, problem):
     trainer = make_trainer(clock, seconds=1)
     request = make_watched(trainer, epochs=3)
     found, *_ = measure.measure(trainer, problem, "gpu", request)
-    assert request.watch.seen == [2, 5]  # the first epoch and one of warm-up, and three more
+    assert request.monitor.seen == [2, 5]  # the first epoch and one of warm-up, and three more
     assert found.device_conditions == {
         "celsius_before": 41, "throttle_before": None, "celsius_after": 42, "throttle_after": None,
         "other_processes": 1,
