@@ -146,8 +146,8 @@ def _summarize_case(
     case = trials[0].case
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
-    stage = first_stage(medians, case, run)
-    epoch = estimate_mean(list(medians.values()), len(stage) if stage else None) if good else None
+    times, stage = list(medians.values()), count_first_stage(medians, case, run)
+    epoch = estimate_mean(times, stage) if times else None
     faults = [
         (trial.status, trial.reason or "no reason was given")
         for trial in trials
@@ -178,7 +178,7 @@ def _summarize_case(
         },
         test_images=environment.data.get("test_images") if environment else None,
         epoch=epoch,
-        rounds_needed=rounds_needed(stage, run.precision)
+        rounds_needed=rounds_needed(times[:stage], run.precision)
         if stage and run and run.precision
         else None,
         roofline_seconds=roofline_seconds,
@@ -208,15 +208,15 @@ def _roofline_seconds(
     return roofline.epoch_seconds(case, features, classes)
 
 
-def first_stage(by_round: Mapping[int, float], case: Case, run: Run | None) -> list[float] | None:
-    """Return the values of the rounds that decide the number of rounds for a precision.
+def count_first_stage(rounds: Iterable[int], case: Case, run: Run | None) -> int | None:
+    """Return how many of a case's rounds belong to the first stage of a run with a precision.
 
-    None for a run without a precision, and for fewer than two values.
+    None for a run without a precision, and for fewer than two rounds.
     """
     if run is None or run.precision is None:
         return None
-    values = [by_round[n] for n in sorted(by_round) if n <= run.rounds[case.workload]]
-    return values if len(values) > 1 else None
+    count = sum(number <= run.rounds[case.workload] for number in rounds)
+    return count if count > 1 else None
 
 
 def _geometric_mean(seconds: Iterable[float | None]) -> float | None:
