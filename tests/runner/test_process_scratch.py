@@ -47,7 +47,7 @@ def test_a_child_may_have_removed_it_itself(temporary):
 
 def test_who_gets_the_hosts_lock_clears_away_what_was_left(temporary, dead):
     folder, left = dead
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         assert host.take()
     assert not folder.exists()
     assert left.wait(timeout=20) == -9
@@ -55,7 +55,7 @@ def test_who_gets_the_hosts_lock_clears_away_what_was_left(temporary, dead):
 
 def test_who_waited_for_it_does_so_too(temporary, dead):
     folder, left = dead
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         host.wait()
     assert not folder.exists()
     assert left.wait(timeout=20) == -9
@@ -63,12 +63,12 @@ def test_who_waited_for_it_does_so_too(temporary, dead):
 
 def test_who_does_not_get_it_touches_nothing(temporary, dead):
     folder, left = dead
-    with lock.opened() as other:
+    with lock.open_host_lock() as other:
         mark = folder.with_suffix(".lock")
         mark.rename(aside := temporary / "aside")
         assert other.take()
         aside.rename(mark)
-        with lock.opened() as host:
+        with lock.open_host_lock() as host:
             assert not host.take()
     assert (folder / "params.npy").exists()
     assert left.poll() is None
