@@ -13,7 +13,7 @@ from statistics import fmean
 
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.ranking import compare_epochs, compare_rounds, select_comparable
-from bench.analysis.summary import Row, first_stage, summarize
+from bench.analysis.summary import Row, count_first_stage, summarize
 from bench.records.schema import Case, Record, Run
 
 # Two standard errors (0.33 points on 12,000 images) below the textbook's 0.8463: every program that
@@ -275,5 +275,4 @@ def start_phases(trial: Record) -> list[float] | None:
 
 def _estimate_over_rounds(by_round: Mapping[int, float], case: Case, run: Run | None) -> Interval:
     """Return the mean over rounds, with Stein's two-stage interval if the run has a precision."""
-    stage = first_stage(by_round, case, run)
-    return estimate_mean(list(by_round.values()), len(stage) if stage else None)
+    return estimate_mean(list(by_round.values()), count_first_stage(by_round, case, run))

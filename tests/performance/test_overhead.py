@@ -30,7 +30,9 @@ EPOCHS = {"digits": 200, None: 6}
 
 def case_of(name, data, samples):
     size = Size(WORKLOADS["sgd"].batch_size, THREADS, samples)
-    return plan.fill(plan.implementation(name, None), "sgd", "cpu", size, EPOCHS[data])
+    return plan.complete_case(
+        plan.find_implementation(name, None), "sgd", "cpu", size, EPOCHS[data]
+    )
 
 
 def under_the_harness(case, found, scratch):

@@ -55,7 +55,7 @@ def digits():
 @pytest.mark.parametrize("name", [entry.name for entry in IMPLEMENTATIONS])
 def test_an_epoch(benchmark, digits, tmp_path, name):
     size = Size(WORKLOADS["sgd"].batch_size, 1, len(data.read(digits.folder, "train")[1]))
-    case = plan.fill(plan.implementation(name, None), "sgd", "cpu", size, EPOCHS)
+    case = plan.complete_case(plan.find_implementation(name, None), "sgd", "cpu", size, EPOCHS)
     child = ChildSpec(threads=1, variables=case.variables)
     outcome = launch.launch(spec.request_training("trial", case, digits, 42), child, tmp_path)
     if outcome.status == "unavailable":

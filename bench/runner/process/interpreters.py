@@ -9,7 +9,7 @@ import msgspec
 
 from bench.errors import UserError
 from bench.records.schema import Case
-from bench.runner.plan import distributions, unknown
+from bench.runner.plan import list_distributions, unknown_name
 from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
 
@@ -58,14 +58,14 @@ def check_python(text: str, python: str) -> None:
 
 def parse_options(texts: Iterable[str]) -> dict[str, str]:
     """Return the Python of each framework from ``FRAMEWORK=EXECUTABLE`` texts. Raises UserError."""
-    known = sorted({name for one in IMPLEMENTATIONS for name in distributions(one)})
+    known = sorted({name for one in IMPLEMENTATIONS for name in list_distributions(one)})
     pythons: dict[str, str] = {}
     for text in texts:
         framework, _, python = text.partition("=")
         if not python:
             raise UserError(f"--python {text}: give FRAMEWORK=EXECUTABLE, torch=env/bin/python")
         if framework not in known:
-            raise unknown("framework", framework, known)
+            raise unknown_name("framework", framework, known)
         if framework in pythons:
             raise UserError(f"--python {framework}= is given twice; give one Python")
         check_python(python, _require_executable(python))
@@ -78,7 +78,7 @@ def assign_python(case: Case, pythons: Mapping[str, str]) -> Case:
 
     Raises UserError where the two differ.
     """
-    names = [name for name in distributions(case) if name in pythons]
+    names = [name for name in list_distributions(case) if name in pythons]
     if len({pythons[name] for name in names}) > 1:
         raise UserError(
             f"{case.implementation} is of {' and '.join(names)}: --python gives them different "

@@ -50,7 +50,7 @@ def test_worker_may_have_removed_its_folder(temporary):
 
 def test_taking_the_host_lock_sweeps_stale_folders(temporary, dead):
     folder, left = dead
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         assert host.take()
     assert not folder.exists()
     assert left.wait(timeout=20) == -9
@@ -58,7 +58,7 @@ def test_taking_the_host_lock_sweeps_stale_folders(temporary, dead):
 
 def test_waiting_for_the_host_lock_sweeps_stale_folders(temporary, dead):
     folder, left = dead
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         host.wait()
     assert not folder.exists()
     assert left.wait(timeout=20) == -9
@@ -66,12 +66,12 @@ def test_waiting_for_the_host_lock_sweeps_stale_folders(temporary, dead):
 
 def test_failing_to_take_the_host_lock_sweeps_nothing(temporary, dead):
     folder, left = dead
-    with lock.opened() as other:
+    with lock.open_host_lock() as other:
         mark = folder.with_suffix(".lock")
         mark.rename(aside := temporary / "aside")
         assert other.take()
         aside.rename(mark)
-        with lock.opened() as host:
+        with lock.open_host_lock() as host:
             assert not host.take()
     assert (folder / "params.npy").exists()
     assert left.poll() is None
