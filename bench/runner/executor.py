@@ -12,7 +12,7 @@ from bench.records.files import hash_file
 from bench.records.schema import REPORTED, Case, Environment, Status, Trial
 from bench.runner import conditions, sizes
 from bench.runner import machine as host
-from bench.runner.process import interpreters, preflight, request, scratch
+from bench.runner.process import interpreters, preflight, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec, Installation, redact_variables
@@ -115,15 +115,15 @@ class Executor:
     def _request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
         if trial.kind != "ceiling":
-            asked = request.build_training(trial.kind, case, self._data, self._planned.seed)
+            asked = spec.request_training(trial.kind, case, self._data, self._planned.seed)
             return {
                 **asked,
-                **(request.build_pair_options(trial.slowdown) if self._places is not None else {}),
+                **(spec.pair_options(trial.slowdown) if self._places is not None else {}),
             }
         most = sizes.max_samples(self._data.features)  # more are no trial either
         same = (one.samples for one in self._peers if one.samples <= most
                 and (one.device, one.threads) == (case.device, case.threads))  # fmt: skip
-        return request.build_roofline(case, self._data.features, same)
+        return spec.request_roofline(case, self._data.features, same)
 
     def describe_environment(self, trial: Trial) -> Environment:
         """Return where a trial runs; raises UserError where another Python does not answer."""
@@ -152,7 +152,7 @@ class Executor:
     def _child(self, trial: Trial) -> ChildSpec:
         case = trial.case
         return ChildSpec(
-            place=self._place(trial), threads=case.threads, device=case.device,
+            installation=self._place(trial), threads=case.threads, device=case.device,
             variables=case.variables, timeout=self._planned.timeout,
             memory_limit=self._memory_limit,
         )  # fmt: skip
