@@ -63,8 +63,8 @@ def test_children_leave_no_descriptor_no_zombie_no_file_and_no_memory(
     planned = a_run(cheapest, rounds={"sgd": count}, data="digits")
     store.create(tmp_path / "run", planned)
     before, there, memory = descriptors(), children(), {}
-    for event in loop.perform(tmp_path / "run", planned, digits):
-        if isinstance(event, loop.Ended):
+    for event in loop.measure_run(tmp_path / "run", planned, digits):
+        if isinstance(event, loop.TrialEnded):
             assert event.record.status == "ok", event.record.reason
             memory[event.number] = resident()
     assert len(memory) == count
