@@ -1,40 +1,32 @@
-"""Vega, Vega-Lite and Vega-Embed in one program, so that a page asks no address for them."""
+"""Vega, Vega-Lite and Vega-Embed as one script, which pages embed."""
 
 import hashlib
 import importlib.metadata
-from functools import cache as once
+from contextlib import suppress
+from functools import lru_cache
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bench import cache
+from bench import cache, durable
 from bench.idx import DataError
 
-# Given to the bundler, which leaves out what it does not lead to.
-BEGIN = "window.vegaEmbed = vegaEmbed;"
+# The bundler leaves out what this statement does not need.
+ENTRY = "window.vegaEmbed = vegaEmbed;"
 
 
-@once
-def library() -> str:
-    """Return the program; it takes a second and a half to make, so that it is kept in the cache.
+@lru_cache(1)
+def load_library() -> str:
+    """Return the script, from the user's cache if it is there: bundling takes 1.5 s.
 
-    https://vega.github.io/vega/usage/interpreter: expressions are interpreted where a policy
-    forbids that text becomes a program; Vega-Embed carries the interpreter.
+    Its expression interpreter works where a policy forbids to evaluate text:
+    https://vega.github.io/vega/usage/interpreter.
     """
-    made_of = f"{importlib.metadata.version('vl-convert-python')} {BEGIN}"
-    key = f"vega-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
-    try:
-        folder, _ = cache.keep(key, lambda _: ({}, {"program.npy": _bytes(_made())}))
-    except DataError:  # nobody's to write
-        return _made()
-    return str(np.load(folder / "program.npy", allow_pickle=False).tobytes().decode())
-
-
-def _bytes(text: str) -> NDArray[np.uint8]:
-    return np.frombuffer(text.encode(), dtype=np.uint8)
-
-
-def _made() -> str:
     import vl_convert
 
-    return str(vl_convert.javascript_bundle(BEGIN))
+    source = f"{importlib.metadata.version('vl-convert-python')} {ENTRY}"
+    name = f"vega-{hashlib.sha256(source.encode()).hexdigest()[:16]}.js"
+    with suppress(OSError, DataError, UnicodeDecodeError):
+        return (cache.root() / name).read_text(encoding="utf-8")
+    script = str(vl_convert.javascript_bundle(ENTRY))
+    with suppress(OSError, DataError):  # without a cache it takes longer next time
+        cache.root().mkdir(parents=True, exist_ok=True)
+        durable.write(cache.root() / name, [script.encode()])
+    return script
