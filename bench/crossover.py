@@ -1,105 +1,133 @@
 """From which batch size on a GPU trains faster than the CPU, or one machine than another."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bench.intervals import Interval
-from bench.ranking import ratio
-from bench.scaling import most_threads, usual_samples
+from bench.intervals import Interval, estimate_ratio
+from bench.ranking import compare_epochs
 from bench.summary import Row
+from bench.sweep import max_threads, usual_samples
 
 
 @dataclass(frozen=True, slots=True)
 class Crossover:
-    """How one implementation compares on two devices: of one machine, or of two.
+    """Compare one implementation on a first and a second device, of one machine or of two.
 
-    speedups: the time on the first over that on the second (CPU time over GPU time) by batch size,
-    ascending; it has one at least. batch_size: from which on the second is the faster, as
-    ``crossing`` interpolates it on the speedups; its interval is from where their upper bounds
-    cross to where their lower bounds do. Each of the three is 0 where the second is the faster at
-    every batch size that was measured, and infinite where it is not at the largest. There is no
-    interval where one of the speedups has none: that of one round.
+    speedups: the time on the first device over the time on the second, by ascending batch size;
+        at least one.
+    batch_size: the batch size from which on the second device is faster. Its interval reaches from
+        where the speedups' upper bounds cross 1 to where their lower bounds do. 0 means that the
+        second device is faster at every measured batch size, infinity that it is slower at the
+        largest. Without bounds if one of the speedups has none (one round).
     """
 
     name: str
     speedups: Mapping[int, Interval]
     batch_size: Interval
 
+    @classmethod
+    def from_speedups(cls, name: str, speedups: Mapping[int, Interval]) -> "Crossover":
+        """Interpolate the crossing of the speedups and of their bounds."""
+        upper = {size: s.high for size, s in speedups.items() if s.high is not None}
+        lower = {size: s.low for size, s in speedups.items() if s.low is not None}
+        bounded = len(upper) == len(lower) == len(speedups)
+        crossing = Interval(
+            interpolate_crossing({size: s.mean for size, s in speedups.items()}),
+            interpolate_crossing(upper) if bounded else None,
+            interpolate_crossing(lower) if bounded else None,
+        )
+        return cls(name, speedups, crossing)
+
     @property
-    def turned(self) -> "Crossover":
-        """From which batch size on the first is faster than the second."""
-        return _crossover(self.name, {size: its.under(1) for size, its in self.speedups.items()})
+    def inverted(self) -> "Crossover":
+        """Swap the devices: the batch size from which on the first is faster than the second."""
+        return self.from_speedups(self.name, {size: 1 / s for size, s in self.speedups.items()})
 
 
-def crossovers(rows: Iterable[Row], workload: str) -> list[Crossover]:
-    """Return where the devices cross, of each implementation that was measured on both of them.
+def interpolate_crossing(speedups: Mapping[int, float]) -> float:
+    """Return the batch size from which on the speedups, by ascending batch size, exceed 1.
 
-    Compared are batch sizes at the samples at which most were measured, on all threads of the CPU.
-    """
-    ranked = [row for row in rows if row.ranked and row.case.workload == workload]
-    cpu, gpu = ([row for row in ranked if row.case.device == each] for each in ("cpu", "gpu"))
-    return overtaking(cpu, gpu, ratio)
-
-
-def overtaking(
-    first: Sequence[Row], second: Sequence[Row], speedup: Callable[[Row, Row], Interval | None]
-) -> list[Crossover]:
-    """Return from where on the second is the faster, of each implementation measured on both.
-
-    first, second: ranked rows of one workload, each of one device; at the samples at which most
-    batch sizes were measured on the first, and with the most threads of each. speedup: how many
-    times longer the first of two rows takes.
-    """
-    if not first or not second:
-        return []
-    samples = usual_samples(first)
-    one, other = _whole(first, samples), _whole(second, samples)
-    found: dict[str, dict[int, Interval]] = {}
-    for key in sorted(one.keys() & other.keys()):
-        if its := speedup(one[key], other[key]):
-            found.setdefault(key[0], {})[key[1]] = its
-    names = dict.fromkeys(name for name, _ in one if name in found)
-    return [_crossover(name, found[name]) for name in names]
-
-
-def _crossover(name: str, speedups: Mapping[int, Interval]) -> Crossover:
-    return Crossover(name, speedups, _crossing(speedups))
-
-
-def crossing(speedups: Mapping[int, float]) -> float:
-    """Return the batch size from which on a polyline through speedups, ascending, is above 1.
-
-    Its corners are at the logarithms of batch sizes and speedups. Of the neighbours a and b whose
-    speedups are s(a) <= 1 < s(b) the last ones count, and between them it is nought at
+    Interpolates linearly between the logarithms of batch sizes and speedups. If they cross 1
+    several times, the last upward crossing counts: between neighbours a and b with
+    s(a) <= 1 < s(b) it is at
 
         ln x = ln a + (ln b - ln a) * ln s(a) / (ln s(a) - ln s(b)).
 
-    0 where every speedup is above 1, infinite where the last is not.
+    Returns 0 if every speedup exceeds 1, infinity if the last one does not.
     """
     sizes = list(speedups)
     if speedups[sizes[-1]] <= 1:
         return math.inf
-    below = [(a, b) for a, b in pairwise(sizes) if speedups[a] <= 1 < speedups[b]]
-    if not below:
+    upward = [(a, b) for a, b in pairwise(sizes) if speedups[a] <= 1 < speedups[b]]
+    if not upward:
         return 0.0
-    a, b = below[-1]
+    a, b = upward[-1]
     low, high = math.log(speedups[a]), math.log(speedups[b])
     return float(a * (b / a) ** (low / (low - high)))
 
 
-def _whole(rows: Sequence[Row], samples: int) -> dict[tuple[str, int], Row]:
-    """Return the rows at these samples with most threads, by implementation and batch size."""
-    threads = most_threads(rows)
-    return {(row.case.implementation, row.case.batch_size): row for row in rows
-            if (row.case.samples, row.case.threads) == (samples, threads)}  # fmt: skip
+def find_crossovers(
+    first: Sequence[Row], second: Sequence[Row], speedup: Callable[[Row, Row], Interval | None]
+) -> list[Crossover]:
+    """Return the crossover of each implementation that was measured on both devices.
+
+    first, second: ranked rows of one workload, each of one device. Compared are rows at the samples
+    that the first device has most batch sizes of, with the most threads of each device. speedup
+    returns the time of its first row over that of its second.
+    """
+    if not first or not second:
+        return []
+    samples = usual_samples(first)
+    first_threads, second_threads = max_threads(first), max_threads(second)
+    counterparts = {
+        (row.case.implementation, row.case.batch_size): row
+        for row in second
+        if (row.case.samples, row.case.threads) == (samples, second_threads)
+    }
+    speedups: dict[str, dict[int, Interval]] = defaultdict(dict)
+    for row in first:
+        if (row.case.samples, row.case.threads) != (samples, first_threads):
+            continue
+        by_size = speedups[row.case.implementation]
+        counterpart = counterparts.get((row.case.implementation, row.case.batch_size))
+        interval = speedup(row, counterpart) if counterpart else None
+        if interval:
+            by_size[row.case.batch_size] = interval
+    return [
+        Crossover.from_speedups(name, dict(sorted(by_size.items())))
+        for name, by_size in speedups.items()
+        if by_size
+    ]
 
 
-def _crossing(speedups: Mapping[int, Interval]) -> Interval:
-    mean = crossing({size: each.mean for size, each in speedups.items()})
-    upper = {size: each.high for size, each in speedups.items() if each.high is not None}
-    lower = {size: each.low for size, each in speedups.items() if each.low is not None}
-    if not len(upper) == len(lower) == len(speedups):
-        return Interval(mean)
-    return Interval(mean, crossing(upper), crossing(lower))
+def find_device_crossovers(rows: Iterable[Row], workload: str) -> list[Crossover]:
+    """Return where the GPU overtakes the CPU, for each implementation measured on both."""
+    ranked = [row for row in rows if row.ranked and row.case.workload == workload]
+    cpu = [row for row in ranked if row.case.device == "cpu"]
+    gpu = [row for row in ranked if row.case.device == "gpu"]
+    return find_crossovers(cpu, gpu, compare_epochs)
+
+
+def find_machine_crossovers(first: Sequence[Row], second: Sequence[Row]) -> list[Crossover]:
+    """Return where the second machine overtakes the first, where both have two batch sizes.
+
+    first, second: ranked rows of one workload and of one device each, at every size.
+    """
+    crossovers = find_crossovers(first, second, lambda base, row: compare_machines(row, base))
+    return [crossover for crossover in crossovers if len(crossover.speedups) > 1]
+
+
+def compare_machines(row: Row, base: Row) -> Interval | None:
+    """Return how many times as fast a row is as the base row; None unless both are ranked.
+
+    Rows of two machines share no round: their processes are independent samples. Two devices of
+    one machine are compared round by round, which removes the machine's drift.
+    """
+    if not row.ranked or not base.ranked:
+        return None
+    if row.machine == base.machine:
+        return compare_epochs(base, row)
+    return estimate_ratio(list(base.epochs_by_round.values()), list(row.epochs_by_round.values()))

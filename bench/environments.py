@@ -10,6 +10,7 @@ import msgspec
 
 from bench import durable, machine, regular, strict
 from bench.error import UserError
+from bench.paths import hide_paths
 from bench.result import Count, Environment
 from bench.strict import DamagedError
 
@@ -116,7 +117,8 @@ def _bytes(path: Path) -> bytes:
 
 
 def of(facts: Mapping[str, Any]) -> Environment:
-    """Return the environment of these facts, whose id is their hash."""
+    """Return the environment of these facts, without paths of this host; its id is their hash."""
+    facts = hide_paths(dict(facts))
     return Environment(id=machine.fingerprint(facts), **facts)
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import re
-import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -62,7 +61,6 @@ def describe() -> dict[str, Any]:
         **facts,
         "name": _name(facts),
         "gpu_driver": found[0].driver if found else gpu.explain_absence() or "not known",
-        "host": socket.gethostname(),
         "architecture": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
         "distribution": _distribution(),

@@ -14,16 +14,16 @@ from bench.merged import LEAVE, Merged, digest, params
 from bench.part import Part
 
 
-def merge(folders: Sequence[Path], output: Path, *, strip: bool = False) -> list[Merged]:
+def merge(folders: Sequence[Path], output: Path) -> list[Merged]:
     """Write what folders hold, runs or folders of runs, and return it, a run after the other.
 
     Runs of one name are one, and are in ``output``; of several names each has a folder there.
-    strip: without hosts, users and paths. Raises UserError for what is damaged or contradicts.
+    Raises UserError for what is damaged or contradicts.
     """
     place = _place(output, folders)
-    parts = part.read(folders, strip=strip)
-    if len(parts) < 2 and not strip:
-        raise UserError("there is one run: name another RUN to merge it with, or --strip-host")
+    parts = part.read(folders)
+    if len(parts) < 2:
+        raise UserError("there is one run: name another RUN to merge it with")
     found = merged(parts)
     try:
         with durable.folder(place) as folder:

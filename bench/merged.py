@@ -77,14 +77,14 @@ class Merged:
         if self.parts and msgspec.json.encode(part.run) != msgspec.json.encode(self.run):
             before = self.parts[0].folder / "run.json"
             raise _differ(before, part.folder / "run.json", f"run {self.run.run}")
-        for name, told in part.told.items():
-            known = self.environments.get(told.id, told)
-            if known != told:
+        for name, environment in part.environments.items():
+            known = self.environments.get(name, environment)
+            if known != environment:
                 file = Path("environments", f"{name}.json")
-                before = next(each.folder for each in self.parts if name in each.told)
+                before = next(each.folder for each in self.parts if name in each.environments)
                 raise _differ(before / file, part.folder / file, f"environment {name}")
             # Equal facts may have come in another order, which a report shows.
-            self.environments[told.id] = min(known, told, key=msgspec.json.encode)
+            self.environments[name] = min(known, environment, key=msgspec.json.encode)
 
     def _add(self, part: Part, line: Line, record: Record) -> None:
         """Add a record, unless the very same is there."""

@@ -1,40 +1,40 @@
-"""How noisy a run was, from its records, and whether the differences it shows stand out."""
+"""How noisy a run was, and what disturbed it."""
 
 import math
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import fmean, median
-from typing import NamedTuple
+from statistics import median
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bench.intervals import Interval, student
-from bench.ranking import comparable, told
+from bench.devices import GpuConditions, summarize_gpu
+from bench.intervals import Interval, t_quantile
 from bench.result import Environment, Record
-from bench.summary import Row
-from bench.throttling import GpuTrials, gpu_trials
 
-# Above these a run was disturbed. Two shared cores when nothing else runs: others take 1 to 2 %,
-# nothing is stolen, and the processes of one case differ by 4 % (docs/methodology.md).
-OTHERS = 0.05
-STEAL = 0.01
-CLOCK = 0.05
-DRIFT = 0.05
-BETWEEN = 0.10
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Above these a run was disturbed. For comparison, on two idle shared cores other processes take
+# 1 to 2 %, nothing is stolen, and the processes of one case differ by 4 % (docs/methodology.md).
+MAX_OTHERS = 0.05
+MAX_STEAL = 0.01
+MAX_CLOCK = 0.05
+MAX_DRIFT = 0.05
+MAX_BETWEEN = 0.10
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Spreads are standard deviations of logarithms; None where a run cannot tell.
+    """The disturbances of a run; None for what its records do not show.
 
-    within: of the epochs of a process. between: of the processes' median epochs of a case, drift
-    taken out. drift: change from the first round to the last, as a factor with its interval.
-    others, steal: share of all cores' time that went to other processes and to other guests.
-    clock: largest mean clock over the smallest, less 1. throttled: how often cores were too hot.
-    gpu: what its trials tell; None where there was none.
+    within: standard deviation of the logarithms of the epochs of one process.
+    between: the same of the processes' median epochs of one case, without the drift.
+    drift: the factor by which times changed from the first round to the last.
+    others, steal: share of all cores' time that other processes and other guests took.
+    clock: largest mean clock over the smallest, minus 1.
+    throttled: how often cores were throttled.
+    gpu: conditions of the GPU; None without a trial on it.
     """
 
     within: float | None
@@ -44,169 +44,128 @@ class Noise:
     steal: float | None
     clock: float | None
     throttled: float | None
-    gpu: GpuTrials | None = None
+    gpu: GpuConditions | None = None
 
     @property
     def causes(self) -> list[str]:
-        """What disturbed the run, in words."""
-        drift = self.drift
-        moved = drift is not None and drift.low is not None and drift.high is not None and (
-            drift.low > 1 or drift.high < 1
-        )  # fmt: skip
-        shares = (
-            (self.others, OTHERS, "other processes took {:.1%} of the cores"),
-            (self.steal, STEAL, "the hypervisor took {:.1%} of the time"),
-            (self.clock, CLOCK, "the clock varied by {:.0%}"),
+        """Name what disturbed the run."""
+        drift = abs(self.drift.mean - 1) if self.drift and self.drift.excludes(1) else None
+        thresholds = (
+            (self.others, MAX_OTHERS, "other processes took {:.1%} of the cores"),
+            (self.steal, MAX_STEAL, "the hypervisor took {:.1%} of the time"),
+            (self.clock, MAX_CLOCK, "the clock varied by {:.0%}"),
             (self.throttled, 0, "cores were throttled {:g} times"),
-            (self.between, BETWEEN, "processes of one case differ by {:.0%}"),
-            (abs(drift.mean - 1) if drift and moved else None, DRIFT,
-             "times drifted by {:.0%} over the rounds"),
-        )  # fmt: skip
-        said = [says.format(value) for value, most, says in shares if (value or 0) > most]
-        return said + (_held_back(self.gpu) if self.gpu else [])
+            (self.between, MAX_BETWEEN, "processes of one case differ by {:.0%}"),
+            (drift, MAX_DRIFT, "times drifted by {:.0%} over the rounds"),
+        )
+        causes = [text.format(value) for value, limit, text in thresholds if (value or 0) > limit]
+        if self.gpu and self.gpu.throttled:
+            causes.append(f"the GPU was throttled by {self.gpu.throttle_summary}")
+        if self.gpu and self.gpu.shared.count:
+            shared = f"{self.gpu.shared.count} of {self.gpu.shared.total} trials"
+            causes.append(f"another process was on the GPU in {shared}")
+        if self.gpu and (self.gpu.clock or 0) > MAX_CLOCK:
+            causes.append(f"the GPU's clock varied by {self.gpu.clock:.0%}")
+        return causes
 
 
-def _held_back(gpu: GpuTrials) -> list[str]:
-    """Say what disturbed the trials on a GPU."""
-    crowded, clock = gpu.crowded, gpu.clock or 0
-    said = (
-        (bool(gpu.throttled), f"the GPU was throttled by {gpu.slowed}"),
-        (crowded.trials > 0,
-         f"another process was on the GPU in {crowded.trials} of {crowded.of} trials"),
-        (clock > CLOCK, f"the GPU's clock varied by {clock:.0%}"),
-    )  # fmt: skip
-    return [text for so, text in said if so]
+def measure_noise(records: Iterable[Record], environments: Mapping[str, Environment]) -> Noise:
+    """Measure the noise of a run's successful trials."""
+    import pandas as pd
 
-
-class Median(NamedTuple):
-    """The logarithm of a process's median epoch, and which process of which case it was."""
-
-    case: str
-    round: int
-    log: float
-
-
-def noise(records: Iterable[Record], environments: Mapping[str, Environment]) -> Noise:
-    """Measure the noise of a run's trials that went well."""
-    good = [record for record in records if record.kind == "trial" and record.status == "ok"]
-    medians = [Median(record.case.slug, record.round, math.log(median(record.epoch_seconds)))
-               for record in good]  # fmt: skip
-    clocks = [value for record in good for name in ("mhz_before", "mhz_after")
-              if (value := record.conditions.get(name))]  # fmt: skip
-    throttled = [value for record in good
-                 if (value := record.conditions.get("throttled")) is not None]  # fmt: skip
+    trials = [record for record in records if record.kind == "trial" and record.status == "ok"]
+    medians = pd.DataFrame(
+        {
+            "case": [trial.case.slug for trial in trials],
+            "round": [trial.round for trial in trials],
+            "log": [math.log(median(trial.epoch_seconds)) for trial in trials],
+        }
+    )
+    conditions = [trial.conditions for trial in trials]
+    clocks = [
+        mhz
+        for condition in conditions
+        for mhz in (condition.get("mhz_before"), condition.get("mhz_after"))
+        if mhz
+    ]
+    throttled = [
+        times for condition in conditions if (times := condition.get("throttled")) is not None
+    ]
     return Noise(
-        within=_pooled([[math.log(epoch) for epoch in one.epoch_seconds] for one in good]),
-        between=_between(medians),
+        within=_spread_within(trials),
+        between=_spread_between(medians),
         drift=_drift(medians),
-        others=_share(good, environments, "others_seconds"),
-        steal=_share(good, environments, "steal_seconds"),
+        others=_share_of_time(trials, environments, "others_seconds"),
+        steal=_share_of_time(trials, environments, "steal_seconds"),
         clock=max(clocks) / min(clocks) - 1 if clocks else None,
         throttled=sum(throttled) if throttled else None,
-        gpu=gpu_trials(good),
+        gpu=summarize_gpu(trials),
     )
 
 
-def untold(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """Return the neighbours, by epoch time, that the intervals do not tell apart."""
-    pairs: list[tuple[Row, Row]] = []
-    for row in rows:
-        group = comparable(rows, row)
-        if group and group[0] is row:
-            pairs += [pair for pair in pairwise(group) if not told(pair[1], pair[0])]
-    return pairs
-
-
-def _processors(record: Record, environments: Mapping[str, Environment]) -> float:
-    known = environments.get(record.environment)
-    machine = known.machine if known else {}
-    return float(machine.get("processors") or machine.get("cores") or record.case.threads)
-
-
-def _pooled(groups: Iterable[Sequence[float]]) -> float | None:
-    """Standard deviation within groups, each weighted by its degrees of freedom."""
-    known = [group for group in groups if len(group) > 1]
-    freedom = sum(len(group) - 1 for group in known)
+def _spread_within(trials: Iterable[Record]) -> float | None:
+    """Pool the variances of the processes' log epochs by their degrees of freedom."""
+    logs = [np.log(trial.epoch_seconds) for trial in trials]
+    freedom = sum(len(epochs) - 1 for epochs in logs)
     if not freedom:
         return None
-    # Not statistics.variance, whose exact fractions take a report of many trials most of its time.
-    return math.sqrt(math.fsum(_squares(group) for group in known) / freedom)
+    return math.sqrt(sum(((epochs - epochs.mean()) ** 2).sum() for epochs in logs) / freedom)
 
 
-def _squares(values: Sequence[float]) -> float:
-    """Sum of the squared differences to the mean."""
-    centre = fmean(values)
-    return math.fsum((value - centre) ** 2 for value in values)
+def _spread_between(medians: "pd.DataFrame") -> float | None:
+    """Fit an effect of each case and of each round, and return the residuals' deviation.
 
-
-def _between(medians: Sequence[Median]) -> float | None:
-    """Fit case and round, and return the standard deviation of what is left; None without freedom.
-
-    Least squares, because with a precision some cases have more rounds than others. Of cases and
-    rounds, whichever are more follow from the others, whose normal equations are all that is
-    solved: a matrix with a row for every trial would fill the memory.
+    Least squares, because with a precision some cases have more rounds than others. The factor with
+    more levels is removed by subtracting its means, so that the matrix has a column for each level
+    of the other only. None without degrees of freedom.
     """
-    if not medians:
-        return None
-    logs = np.array([each.log for each in medians])
-    named = [_numbered(each.case for each in medians), _numbered(each.round for each in medians)]
-    few, many = sorted(named, key=np.max)
-    made = np.zeros((many.max() + 1, few.max() + 1))  # how many trials of a case a round has
-    np.add.at(made, (many, few), 1)
-    trials = made.sum(axis=1)
-    logs -= (np.bincount(many, logs) / trials)[many]
-    normal = np.diag(made.sum(axis=0)) - made.T @ (made / trials[:, None])
-    freedom = len(medians) - len(trials) - int(np.linalg.matrix_rank(normal, hermitian=True))
+    import pandas as pd
+
+    few, many = sorted(("case", "round"), key=lambda factor: medians[factor].nunique())
+    levels = pd.get_dummies(medians[few], dtype=float).assign(log=medians["log"])
+    centred = levels - levels.groupby(medians[many]).transform("mean")
+    design, logs = centred.drop(columns="log").to_numpy(), centred["log"].to_numpy()
+    effects, _, rank, _ = np.linalg.lstsq(design, logs, rcond=None)
+    freedom = len(medians) - medians[many].nunique() - rank
     if freedom <= 0:
         return None
-    moved = np.linalg.lstsq(normal, np.bincount(few, logs), rcond=None)[0]
-    left = logs - moved[few] + (made @ moved / trials)[many]
-    return math.sqrt(float((left**2).sum()) / freedom)
+    return math.sqrt(((logs - design @ effects) ** 2).sum() / freedom)
 
 
-def _numbered(values: Iterable[Hashable]) -> NDArray[np.intp]:
-    """Number values from nought, equal ones alike."""
-    seen: dict[Hashable, int] = {}
-    return np.array([seen.setdefault(value, len(seen)) for value in values], dtype=np.intp)
+def _drift(medians: "pd.DataFrame") -> Interval | None:
+    """Fit a level of each case and one slope over the rounds; None with fewer than three rounds.
 
-
-def _drift(medians: Sequence[Median]) -> Interval | None:
-    """Fit each case's level and one slope; how far it goes from the first round to the last.
-
-    The error is that of the rounds' mean residuals: what moves a round moves all of its cases.
+    The standard error is that of the rounds' mean residuals, because what slows one trial of a
+    round slows the others too.
     """
-    by_case: dict[str, list[Median]] = defaultdict(list)
-    for each in medians:
-        by_case[each.case].append(each)
-    x, y, rounds = [], [], []
-    for group in by_case.values():
-        middle, level = fmean(one.round for one in group), fmean(one.log for one in group)
-        x += [one.round - middle for one in group]
-        y += [one.log - level for one in group]
-        rounds += [one.round for one in group]
-    spread, numbers = sum(each**2 for each in x), sorted(set(rounds))
-    freedom = len(numbers) - 2
-    if freedom < 1 or not spread:
+    rounds = medians["round"]
+    means = medians.groupby("case")[["round", "log"]].transform("mean")
+    x, y = rounds - means["round"], medians["log"] - means["log"]
+    squares, freedom = (x**2).sum(), rounds.nunique() - 2
+    if freedom < 1 or not squares:
         return None
-    slope = sum(a * b for a, b in zip(x, y, strict=True)) / spread
-    left: dict[int, list[float]] = defaultdict(list)
-    for number, a, b in zip(rounds, x, y, strict=True):
-        left[number].append(b - slope * a)
-    square = sum(len(each) * fmean(each) ** 2 for each in left.values()) / freedom
-    half = student(freedom) * math.sqrt(square / spread)
-    length = numbers[-1] - numbers[0]
-    low, high = ((slope + sign * half) * length for sign in (-1, 1))
-    return Interval(math.exp(slope * length), math.exp(low), math.exp(high))
+    slope = (x * y).sum() / squares
+    residuals = (y - slope * x).groupby(rounds)
+    variance = (residuals.size() * residuals.mean() ** 2).sum() / freedom
+    half_width = t_quantile(freedom) * math.sqrt(variance / squares)
+    length = rounds.max() - rounds.min()
+    low, mean, high = (
+        math.exp(length * value) for value in (slope - half_width, slope, slope + half_width)
+    )
+    return Interval(mean, low, high)
 
 
-def _share(
-    records: Iterable[Record], environments: Mapping[str, Environment], name: str
+def _share_of_time(
+    trials: Iterable[Record], environments: Mapping[str, Environment], name: str
 ) -> float | None:
-    """Seconds of all cores' seconds, over the trials that know both."""
+    """Return the seconds of a condition over all cores' seconds, of the trials with both."""
     part = whole = 0.0
-    for record in records:
-        found, seconds = record.conditions.get(name), record.conditions.get("seconds")
-        if found is not None and seconds:
-            part += found
-            whole += seconds * _processors(record, environments)
+    for trial in trials:
+        seconds, elapsed = trial.conditions.get(name), trial.conditions.get("seconds")
+        if seconds is not None and elapsed:
+            environment = environments.get(trial.environment)
+            machine = environment.machine if environment else {}
+            processors = machine.get("processors") or machine.get("cores") or trial.case.threads
+            part += seconds
+            whole += elapsed * float(processors)
     return part / whole if whole else None

@@ -9,7 +9,19 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast, get_args
 
-from bench import amounts, dataset, interpreters, plan, prepared, probe, store, trusted
+import msgspec
+
+from bench import (
+    amounts,
+    dataset,
+    environments,
+    interpreters,
+    plan,
+    prepared,
+    probe,
+    store,
+    trusted,
+)
 from bench.check import Examiner
 from bench.contract import Device
 from bench.error import UserError
@@ -20,7 +32,7 @@ from bench.workload import WORKLOADS
 from implementations import IMPLEMENTATIONS
 
 RESULTS = Path("results")
-NO_GPU = 'no host declares a GPU; start its worker with --resources "bench=1 GPU=1"'
+NO_GPU = "no host has a GPU; start a worker on one that has, or leave out --device gpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,7 @@ class Where:
     """Where a plan is measured: here, or on hosts of a cluster that are of one machine.
 
     cores: those that a process may use there. machine: its id, None for here. gpu: whether the
-    hosts declare one; of cases of the GPU those that declare none measure nothing.
+    hosts have one; without one, they measure no cases of the GPU.
     """
 
     cores: int
@@ -98,8 +110,9 @@ def fresh_name() -> tuple[str, str]:
 def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
     """Return the folder and the plan of an earlier run, the newest where none is named.
 
-    The folder may come from somebody else, and going on runs what its plan names: programs that are
-    not the suite's own are named again by whoever lets them run. Raises UserError.
+    The folder may come from somebody else: the code that runs comes from the registry, or is named
+    again on this command line (bench/trusted.py), as are data whose folder the plan does not tell.
+    Raises UserError.
     """
     changed = [field for field in fields(Given) if field.name not in _NAMED_AGAIN
                and getattr(given, field.name) != field.default]  # fmt: skip
@@ -107,12 +120,24 @@ def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
         flags = " and ".join(_flag(field.name, field.default) for field in changed)
         raise UserError(f"--resume goes on with the plan of the run; leave out {flags}")
     folder = output or newest()
-    run = store.read_run(folder)
-    trusted.check(run, given.implementations, given.pythons)
+    run = trusted.resolve(store.read_run(folder), given.implementations, given.pythons)
+    if given.data is not None:
+        run = _with_data(folder, run, given.data)
+    elif run.data is not None and run.data.startswith("<path>"):
+        raise UserError(f"the plan does not tell where the data {run.data} are; add --data DIR")
     return folder, run
 
 
-_NAMED_AGAIN = {"implementations", "pythons"}
+_NAMED_AGAIN = {"implementations", "pythons", "data"}
+
+
+def _with_data(folder: Path, run: Run, data: str) -> Run:
+    """Return a plan with the data that the user names again; raise UserError for other data."""
+    sha256 = dataset.find(data).sha256
+    known, _ = environments.read(folder)
+    if any(each.data.get("sha256", sha256) != sha256 for each in known.values()):
+        raise UserError(f"--data {data}: the run was begun with other data; name the same again")
+    return msgspec.structs.replace(run, data=data)
 
 
 def newest(*, clustered: bool = False) -> Path:

@@ -1,7 +1,9 @@
 """What is measured: cases from a selection, and their trials in randomised blocks."""
 
 import difflib
+import math
 import random
+import statistics
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -231,6 +233,23 @@ def trials(run: Run, wanted: Mapping[str, int] | None = None) -> list[Trial]:
         *_blocks(run, run.cases, rounds, wanted or {}),
         *_blocks(run, run.sweep, {}, {case.slug: run.sweep_rounds for case in run.sweep}),
     ]
+
+
+def rounds_needed(first_stage: Sequence[float], precision: float) -> int:
+    """Return how many rounds narrow the interval of the mean to a factor of ``1 + precision``.
+
+    Stein's two stages: the spread of the first values decides the number of all values. The
+    interval from this spread has its nominal coverage for any true spread. Stopping as soon as an
+    interval looks narrow does not.
+    Source: C. Stein, "A two-sample test for a linear hypothesis whose power is independent of the
+    variance", Annals of Mathematical Statistics 16 (1945), pp. 243-258.
+    Raises ValueError for fewer than two values, or one that is not positive.
+    """
+    from scipy.special import stdtrit  # imported late: `bench list` needs no SciPy
+
+    spread = statistics.stdev(map(math.log, first_stage))
+    half_width = float(stdtrit(len(first_stage) - 1, 0.975)) * spread
+    return max(len(first_stage), math.ceil((half_width / math.log1p(precision)) ** 2))
 
 
 def before_the_sweep(run: Run, left: list[Trial]) -> list[Trial]:

@@ -1,13 +1,14 @@
 """What of a run is done, and what that says of the rest: which trials follow, and how long yet."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from statistics import median
 
 import msgspec
 
-from bench import plan, summary
+from bench import plan
 from bench.measure import now
-from bench.result import Record, Run, Trial
+from bench.result import MOST_ROUNDS, Record, Run, Trial
 
 
 class Progress:
@@ -34,7 +35,7 @@ class Progress:
         this is asked again when all of it has been made; a sweep comes when nothing else is left.
         """
         self._missing = missing(self._run, self._records)
-        self.total = len(plan.trials(self._run, summary.wanted(self._records, self._run)))
+        self.total = len(plan.trials(self._run, plan_rounds(self._run, self._records)))
         self.left = len(self._missing)
         return plan.before_the_sweep(self._run, self._missing)
 
@@ -60,8 +61,32 @@ def missing(run: Run, records: Iterable[Record]) -> list[Trial]:
     """Return the trials that have no record, as far as they are known, in their order."""
     kept = [record for record in records if record.status != "interrupted"]
     done = {record.trial for record in kept}
-    planned = plan.trials(run, summary.wanted(kept, run))
+    planned = plan.trials(run, plan_rounds(run, kept))
     return [trial for trial in planned if trial.id not in done]
+
+
+def plan_rounds(run: Run, records: Iterable[Record]) -> dict[str, int]:
+    """Return the number of rounds that the run's precision takes, by the slug of each case.
+
+    Only cases whose whole first stage succeeded have one; without a precision no case has.
+    """
+    if run.precision is None:
+        return {}
+    medians: dict[str, dict[int, float]] = defaultdict(dict)
+    failed = set()
+    for record in records:
+        if record.kind == "trial" and record.status == "ok":
+            medians[record.case.slug][record.round] = median(record.epoch_seconds)
+        elif record.kind == "trial" and record.status == "failed":
+            failed.add(record.case.slug)
+    rounds = {}
+    for case in run.cases:
+        by_round = medians[case.slug]
+        stage = range(1, run.rounds[case.workload] + 1)
+        if len(stage) > 1 and case.slug not in failed and all(n in by_round for n in stage):
+            needed = plan.rounds_needed([by_round[n] for n in stage], run.precision)
+            rounds[case.slug] = min(needed, MOST_ROUNDS)
+    return rounds
 
 
 def _kept(record: Record) -> Record:

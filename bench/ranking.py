@@ -1,73 +1,86 @@
-"""Which row is faster, and whether the data tell: rows of one problem, compared round by round."""
+"""Compare rows of one problem round by round, and find which differences are certain."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
-from bench.intervals import Interval, interval
-from bench.summary import Row, place
-
-
-def ratio(slower: Row, faster: Row) -> Interval | None:
-    """How many times longer an epoch of one row takes than of another, round by round."""
-    return quotient(slower.epochs_by_round, faster.epochs_by_round)
+from bench.intervals import Interval, estimate_mean
+from bench.summary import Row, sort_key
 
 
-def quotient(slower: Mapping[int, float], faster: Mapping[int, float]) -> Interval | None:
-    """Ratio of two cases' times, each by its round.
+def compare_epochs(slower: Row, faster: Row) -> Interval | None:
+    """Return how many times longer an epoch of one row takes than of another."""
+    return compare_rounds(slower.epochs_by_round, faster.epochs_by_round)
 
-    Trials of one round were neighbours in time, so that their ratio is free of the machine's
-    drift. None where no round has both.
+
+def compare_rounds(slower: Mapping[int, float], faster: Mapping[int, float]) -> Interval | None:
+    """Return the ratio of two cases' times, paired by round; None if no round has both.
+
+    Trials of one round ran one after the other, so their ratio is free of the machine's drift.
     """
-    both = sorted(set(slower) & set(faster))
-    return interval([slower[number] / faster[number] for number in both]) if both else None
+    common = sorted(slower.keys() & faster.keys())
+    return estimate_mean([slower[n] / faster[n] for n in common]) if common else None
 
 
-def apart(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Return rows by where they are from: of two places no two are compared."""
-    found: dict[str, list[Row]] = {}
+def group_by_machine(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return the rows of each machine: rows of two machines are not comparable."""
+    groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        found.setdefault(row.where, []).append(row)
-    return found
+        groups[row.machine].append(row)
+    return groups
 
 
-def comparable(all_rows: Iterable[Row], row: Row) -> list[Row]:
-    """Return the ranked rows of the same machine, objective, workload, device, size and so on."""
-    group = _group(row)
-    return [other for other in all_rows if other.ranked and _group(other) == group]
+def select_comparable(rows: Iterable[Row], row: Row) -> list[Row]:
+    """Return the ranked rows of the same machine, objective, workload, device and size."""
+    problem = (row.case.objective, *_problem(row))
+    return [
+        other
+        for other in rows
+        if other.ranked and (other.case.objective, *_problem(other)) == problem
+    ]
 
 
-def _group(row: Row) -> tuple[object, ...]:
+def _problem(row: Row) -> tuple[object, ...]:
+    """Return what rows must have in common to be compared, except the objective."""
     case = row.case
-    return (
-        case.objective, case.workload, case.device, case.batch_size, case.threads, case.samples,
-        row.where,
-    )  # fmt: skip
+    return case.workload, case.device, case.batch_size, case.threads, case.samples, row.machine
 
 
-def leaders(group: Sequence[Row]) -> list[Row]:
-    """Return the fastest row, and with it every one that the data do not tell from it.
+def find_leaders(rows: Sequence[Row]) -> list[Row]:
+    """Return the fastest of comparable rows, and every row that is not certainly slower."""
+    ranked = sorted((row for row in rows if row.ranked), key=sort_key)
+    return [row for row in ranked if not is_slower(row, ranked[0])]
 
-    A row is told from the fastest where the interval of their ratio lies above 1; one round gives
-    no interval, and then nothing is told.
+
+def find_ties(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Return the neighbours by epoch time of which it is not certain which is faster."""
+    ties: list[tuple[Row, Row]] = []
+    for row in rows:
+        group = select_comparable(rows, row)
+        if group and group[0] is row:
+            ties += [(a, b) for a, b in pairwise(group) if not is_slower(b, a)]
+    return ties
+
+
+def is_slower(row: Row, faster: Row) -> bool:
+    """Return whether the interval of a row's ratio to a faster one lies above 1.
+
+    One common round gives no interval, and so no certainty.
     """
-    ranked = sorted((row for row in group if row.ranked), key=place)
-    if not ranked:
-        return []
-    return [row for row in ranked if not told(row, ranked[0])]
+    ratio = compare_epochs(row, faster)
+    return ratio is not None and ratio.low is not None and ratio.low > 1
 
 
-def told(row: Row, faster: Row) -> bool:
-    """Tell whether the interval of a row's ratio to a faster one lies above 1."""
-    found = ratio(row, faster)
-    return found is not None and found.low is not None and found.low > 1
+def compare_to_fastest(rows: Sequence[Row], row: Row) -> Interval | None:
+    """Return the ratio to the fastest softmax row of the same problem, for any objective.
 
-
-def times_fastest(all_rows: Sequence[Row], row: Row) -> Interval | None:
-    """Ratio to the fastest softmax row of the same problem, whatever the row's own objective.
-
-    A one-vs-rest row solves another problem; wherever this number is shown, the objective is too.
+    A one-vs-rest row solves another problem: show its objective beside this number.
     """
-    group = ("softmax", *_group(row)[1:])
-    peers = [other for other in all_rows if other.ranked and _group(other) == group]
+    peers = [
+        other
+        for other in rows
+        if other.ranked and other.case.objective == "softmax" and _problem(other) == _problem(row)
+    ]
     if not row.ranked or not peers:
         return None
-    return ratio(row, min(peers, key=place))
+    return compare_epochs(row, min(peers, key=sort_key))

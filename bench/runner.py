@@ -12,6 +12,7 @@ from bench.child import Installation
 from bench.dataset import Dataset
 from bench.judge import Judge, figure_fault, threads_fault, threads_in_force
 from bench.lines import refused
+from bench.paths import folders_of, hide_paths
 from bench.result import FORMAT, Case, Environment, Record, Trial
 from bench.station import Left, Planned, Station
 from bench.store import add_environment, append, keep_params
@@ -124,14 +125,15 @@ class Runner:
 
 
 def _record(run: str, trial: Trial, environment: str, values: Mapping[str, Any]) -> Record:
-    """Put the record together; what no record may hold makes the trial a failed one."""
+    """Return the record without paths of this host; a value that is invalid fails the trial."""
     own = {
         "format": FORMAT, "kind": trial.kind, "run": run, "trial": trial.id,
         "round": trial.round, "case": trial.case, "environment": environment,
         "version": trial.version, "slowdown": trial.slowdown,
     }  # fmt: skip
+    folders = folders_of(trial.case)
     try:
-        record = msgspec.convert({**own, **values}, Record)
+        record = hide_paths(msgspec.convert({**own, **values}, Record), folders)
         reason = refused(record)
     except msgspec.ValidationError as error:
         reason = str(error)
@@ -139,4 +141,4 @@ def _record(run: str, trial: Trial, environment: str, values: Mapping[str, Any])
         return record
     reason = f"the process left a result that is wrong: {reason}"
     kept = {"started": values["started"], "status": "failed", "reason": reason}
-    return msgspec.convert({**own, **kept}, Record)
+    return hide_paths(msgspec.convert({**own, **kept}, Record), folders)

@@ -17,6 +17,7 @@ import msgspec
 from bench import arrays, collection, durable, environments, lines, regular, strict, trials
 from bench.environments import plain
 from bench.error import UserError, one_line
+from bench.paths import hide_paths
 from bench.result import MOST_ROUNDS, Environment, Record, Run
 from bench.strict import DamagedError
 
@@ -51,7 +52,7 @@ def create(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
         for each in ("params", "environments") if name == "run.json" else ("environments",):
             (folder / each).mkdir(parents=True, exist_ok=True)
         try:
-            durable.new(folder / name, document(plan))
+            durable.new(folder / name, document(hide_paths(plan)))
         except FileExistsError:
             raise _another(folder) from None
         durable.settle(folder.parent)

@@ -9,36 +9,21 @@ import sys
 
 from fixtures_processes import until
 
-# What makes a worker stand in for a host: Dask runs it before the worker begins. Its machine's id,
-# its name and its lock are its own; all else is as on any host.
+# Runs in a worker before it begins: its machine id, its name and its lock are its own.
 HOST = """
-import os
+import os, platform
 from bench import machine
-from bench.cluster import there
+from bench.cluster import task
 NAME, KIND = os.environ["STAND_IN"], os.environ["STAND_IN_KIND"]
+platform.node = lambda: NAME
 if not hasattr(machine, "REAL"):
     machine.REAL = machine.describe
 def describe():
     real = machine.REAL()
-    told = {"host": NAME, "name": f"{real['name']}, {KIND}"}
-    return {**real, "id": machine.fingerprint([real["id"], KIND]), **told}
+    gpus = ["a GPU"] if "GPU" in KIND else []
+    changes = {"name": f"{real['name']}, {KIND}", "gpus": gpus}
+    return {**real, "id": machine.fingerprint([real["id"], KIND]), **changes}
 machine.describe = describe
-there.host = lambda: NAME
-"""
-# Hosts on which no process is begun: a trial takes no time, and hands over what NumPy trained once.
-NO_PROCESS = """
-from pathlib import Path
-import numpy as np
-from bench import station
-from bench.launch import Outcome
-HERE = Path(__file__).parent
-def launch(request, child, scratch):
-    for name in ("params.npy", "labels.npy"):
-        (scratch / name).write_bytes((Path(os.environ["HANDED_OVER"]) / name).read_bytes())
-    return Outcome("ok", None, json.loads(os.environ["DOCUMENT"]), "", 0.0)
-import json
-station.launch = launch
-there.probe.framework = lambda case: None
 """
 
 
@@ -64,30 +49,39 @@ class Cluster:
         self.address = json.loads(told.read_text())["address"]
         self._port = self.address.rpartition(":")[2]
 
-    def join(
-        self, name, kind="one", *flags, worker=None, code="", resources="bench=1", **variables
-    ):
+    def join(self, name, kind="one", *flags, worker=None, code="", resources="bench=1"):
         """Start a worker of the host of this name, which is a machine of this kind."""
         temporary = self.folder / f"host-{name}"
         temporary.mkdir(exist_ok=True)
         hook = temporary / f"host_{worker or name}.py"
         hook.write_text(HOST + code)
         self.workers[worker or name] = self._dask(
-            "worker", self.address, "--nthreads=1", "--no-dashboard",
-            *(flags or ["--no-nanny"]), *([f"--resources={resources}"] if resources else []),
-            f"--preload={hook}", f"--local-directory={temporary}",
-            STAND_IN=name, STAND_IN_KIND=kind, TMPDIR=str(temporary),
-            SOFTMAX_BENCH_LOCK=str(temporary / "lock"), **variables,
-        )  # fmt: skip
+            "worker",
+            self.address,
+            "--nthreads=1",
+            "--no-dashboard",
+            *(flags or ["--no-nanny"]),
+            *([f"--resources={resources}"] if resources else []),
+            f"--preload={hook}",
+            f"--local-directory={temporary}",
+            STAND_IN=name,
+            STAND_IN_KIND=kind,
+            TMPDIR=str(temporary),
+            SOFTMAX_BENCH_LOCK=str(temporary / "lock"),
+            cwd=temporary,
+        )
+
+    def wait_for_workers(self, count):
+        """Wait until so many workers are connected."""
+        import distributed
+
+        with distributed.Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(count)
 
     def kill(self, name):
         """End a worker as a power cut would."""
         self.workers[name].kill()
         self.workers.pop(name).wait()
-
-    def freeze(self):
-        """Have the scheduler answer nobody, as on a computer that hangs."""
-        self._scheduler.send_signal(signal.SIGSTOP)
 
     def stop(self):
         """End the scheduler in the same way; its workers, which have no other, end too."""
@@ -96,11 +90,11 @@ class Cluster:
         for name in list(self.workers):
             self.kill(name)
 
-    def _dask(self, *command, **variables):
+    def _dask(self, *command, cwd=None, **variables):
         with (self.folder / f"{command[0]}.log").open("a") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "dask", *command],
-                cwd=self.folder,
+                cwd=cwd or self.folder,
                 env={**self._surroundings, **variables},
                 start_new_session=True,
                 stdout=subprocess.DEVNULL,

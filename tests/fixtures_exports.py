@@ -11,7 +11,7 @@ from statistics import fmean, geometric_mean, median, stdev
 from fixtures_records import bare, case, environment, ok, run, trials, write
 from scipy import stats
 
-from bench.report.load import load
+from bench.report.load import load_run
 from bench.result import Parity
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +54,7 @@ def surroundings(commit=COMMIT, **changes):
 
 def loaded(folder):
     """Load a mixed run, written into a folder."""
-    return load(mixed(folder))
+    return load_run(mixed(folder))
 
 
 def measured(folder):

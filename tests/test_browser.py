@@ -50,14 +50,14 @@ def reference(tmp_path_factory):
     """The page of the published run, as the code of now writes it."""
     folder = tmp_path_factory.mktemp("reference") / "run"
     shutil.copytree(REFERENCE, folder)
-    files.write(folder)
+    files.write_report(folder)
     return folder / "report.html"
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     folder = fixtures_page.write(tmp_path_factory.mktemp("hostile") / "run")
-    files.write(folder)
+    files.write_report(folder)
     return folder / "report.html"
 
 
@@ -69,7 +69,7 @@ def absent(tmp_path_factory):
         one for each, peak in zip(cases, (2 * 2**20, None, 2**20), strict=True)
         for one in trials(each, 0.5, 0.5, peak_rss_bytes=peak)
     ]  # fmt: skip
-    files.write(write(folder, run(*cases), *records))
+    files.write_report(write(folder, run(*cases), *records))
     return folder / "report.html"
 
 
@@ -370,7 +370,7 @@ def others(tmp_path_factory):
     (folder / "damaged").mkdir()
     (folder / "damaged" / "run.json").write_text("{")
     return {
-        "index": index.write(folder),
+        "index": index.write_index(folder),
         "several": folder / "both" / "report.html",
     }
 

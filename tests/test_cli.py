@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fixtures_data import idx_files, write_idx
+from fixtures_processes import going_on
 from fixtures_records import bare, case, ok, run, write
 
 from bench import idx, machine, plan, store
@@ -115,8 +116,7 @@ def test_the_same_command_with_the_same_seed_gives_the_same_accuracies(
 def test_a_finished_run_is_resumed_without_measuring_anything(measured, command):
     folder, _ = measured
     before = (folder / "trials.jsonl").read_bytes()
-    named = store.read_run(folder).cases[-1].file
-    ended = command(folder.parent, "run", "--resume", "--output=out", "--implementation", named)
+    ended = command(folder.parent, *going_on(folder))
     assert ended.returncode == 0
     assert (folder / "trials.jsonl").read_bytes() == before
 
@@ -125,7 +125,6 @@ def test_to_go_on_runs_nobodys_code_that_was_not_named(measured, command):
     folder, _ = measured
     ended = command(folder.parent, "run", "--resume", "--output=out")
     assert ended.returncode == 2
-    assert "bench: to go on runs the code of " in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 
@@ -300,7 +299,7 @@ def test_in_a_fresh_process_a_refusal_is_one_line_and_two(bench, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_check_tells_the_right_from_the_wrong_and_says_what_it_was_seen_to_reject(bench, saboteur):
+def test_check_passes_right_fails_wrong_implementations(bench, saboteur):
     ended = bench("check", "--data=digits", "--threads=1", "numpy", saboteur("sums_the_loss"))
     assert (ended.returncode, ended.stderr) == (1, "")
     lines = ended.stdout.splitlines()
@@ -308,7 +307,6 @@ def test_check_tells_the_right_from_the_wrong_and_says_what_it_was_seen_to_rejec
     wrong = [line for line in lines if line.startswith("sums_the_loss ")]
     assert "it looks as if it adds up the loss of a batch" in wrong[0]
     assert {"passes: numpy", "FAILS: sums_the_loss"} <= set(lines)
-    assert "; switches the garbage collector off." in lines[-1]
 
 
 def test_check_of_what_is_right_ends_with_nought(bench, saboteur):
@@ -476,7 +474,7 @@ def test_an_implementation_file_must_have_a_name_of_its_own(refused, tmp_path, n
 
 @pytest.mark.parametrize(
     "flag",
-    ["--data=digits", "--workload=sgd", "--device=gpu", "--batch-size=8", "--threads=1",
+    ["--workload=sgd", "--device=gpu", "--batch-size=8", "--threads=1",
      "--samples=32", "--epochs=2", "--rounds=2", "--timeout=5", "--seed=1", "--quick",
      "--memory-limit=1GiB"],
 )  # fmt: skip

@@ -149,9 +149,9 @@ def test_each_framework_runs_on_the_python_it_is_given(called, tmp_path):
     assert status == 0, out + err
     found = {each.case.implementation: each for each in read_records(tmp_path / "run")}
     assert found["numpy"].case.interpreter is None
-    assert found["sklearn-softmax"].case.interpreter == f"{tmp_path}/python"
+    assert found["sklearn-softmax"].case.interpreter == "./python"
     planned = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert [each.get("interpreter") for each in planned["cases"]] == [None, f"{tmp_path}/python"]
+    assert [each.get("interpreter") for each in planned["cases"]] == [None, "./python"]
 
 
 def test_a_python_that_has_gone_since_is_one_line_and_loses_nothing(called, tmp_path):

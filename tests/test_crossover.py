@@ -5,9 +5,9 @@ import math
 import pytest
 from fixtures_records import case, environment, trials
 
-from bench.crossover import crossing, crossovers
+from bench.crossover import find_device_crossovers, interpolate_crossing
 from bench.intervals import Interval
-from bench.summary import rows
+from bench.summary import summarize
 
 HERE = {"here": environment()}
 
@@ -26,7 +26,7 @@ def both(name, times, **changes):
 
 
 def found(*records, workload="sgd"):
-    return crossovers(rows(records, HERE), workload)
+    return find_device_crossovers(summarize(records, HERE), workload)
 
 
 def test_the_speedup_passes_one_on_a_straight_line_between_logarithms():
@@ -38,21 +38,25 @@ def test_the_speedup_passes_one_on_a_straight_line_between_logarithms():
     )
     assert one.batch_size.mean == pytest.approx(64)
     # From 1/2 at 8 to 8 at 128: a quarter of the way up from there, 8 * 16 ** (1 / 4) = 16.
-    assert crossing({8: 0.5, 128: 8.0}) == pytest.approx(16)
+    assert interpolate_crossing({8: 0.5, 128: 8.0}) == pytest.approx(16)
     # A speedup of exactly 1 is none: the GPU is the faster from there on.
-    assert crossing({8: 0.5, 32: 1.0, 128: 2.0}) == pytest.approx(32)
+    assert interpolate_crossing({8: 0.5, 32: 1.0, 128: 2.0}) == pytest.approx(32)
 
 
 def test_where_it_falls_behind_again_the_last_passing_counts():
-    assert crossing({8: 4.0, 32: 0.5, 128: 2.0}) == pytest.approx(64)
-    assert crossing({8: 0.5, 32: 2.0, 128: 0.5, 512: 2.0}) == pytest.approx(256)
-    assert crossing({8: 0.5, 32: 2.0, 128: 0.5}) == math.inf
-    assert crossing({8: 2.0, 32: 1.0, 128: 2.0}) == pytest.approx(32)
+    assert interpolate_crossing({8: 4.0, 32: 0.5, 128: 2.0}) == pytest.approx(64)
+    assert interpolate_crossing({8: 0.5, 32: 2.0, 128: 0.5, 512: 2.0}) == pytest.approx(256)
+    assert interpolate_crossing({8: 0.5, 32: 2.0, 128: 0.5}) == math.inf
+    assert interpolate_crossing({8: 2.0, 32: 1.0, 128: 2.0}) == pytest.approx(32)
 
 
 def test_it_is_the_faster_at_every_batch_size_or_at_none_that_lasts():
-    assert crossing({8: 4.0, 32: 2.0}) == crossing({32: 1.01}) == 0
-    assert crossing({8: 0.5, 32: 0.9}) == crossing({8: 2.0, 32: 1.0}) == math.inf
+    assert interpolate_crossing({8: 4.0, 32: 2.0}) == interpolate_crossing({32: 1.01}) == 0
+    assert (
+        interpolate_crossing({8: 0.5, 32: 0.9})
+        == interpolate_crossing({8: 2.0, 32: 1.0})
+        == math.inf
+    )
 
 
 def bounded(size, speedup, times):

@@ -3,8 +3,8 @@
 import pytest
 from fixtures_records import case, trials
 
-from bench.curve import curves
 from bench.report.charts import accuracy, epochs
+from bench.startup import find_curves
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def drawn():
         *trials(case("<b>early</b>", style="tuned"), 0.1),
         *trials(case("other", objective="one-vs-rest"), 0.2),
     ]
-    return accuracy.over_time(curves(records), "a title")
+    return accuracy.chart_accuracy(find_curves(records), "a title")
 
 
 def values(chart):
@@ -33,7 +33,7 @@ def test_every_stage_is_a_point_and_the_soonest_through_is_the_first_panel(drawn
 
 
 def test_each_panel_has_its_own_line_and_points_and_the_line_of_every_case_in_grey(drawn):
-    svg = epochs.svg(drawn)
+    svg = epochs.render_svg(drawn)
     assert svg.count('stroke="#CCCCCC"') >= 3 * 3
     assert svg.count('aria-roledescription="point"') == 15
     for text in ("a title", "&lt;b&gt;early&lt;/b&gt;", "other (one-vs-rest)", "late"):

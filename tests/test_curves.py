@@ -3,12 +3,12 @@
 import pytest
 from fixtures_records import case, ok, trials
 
-from bench.curve import curves
 from bench.report.sections import curves as tables
+from bench.startup import find_curves
 
 
 def test_a_line_has_the_time_and_the_accuracy_after_each_epoch():
-    (table,) = tables.tables(curves(trials(case("a"), 0.5)), "sgd")
+    (table,) = tables.tables(find_curves(trials(case("a"), 0.5)), "sgd")
     assert table.title == (
         "Time and accuracy after each epoch, sgd: cpu, batch size 32, 2 threads, 48,000 samples"
     )
@@ -20,7 +20,7 @@ def test_a_line_has_the_time_and_the_accuracy_after_each_epoch():
 
 def test_the_soonest_through_its_last_epoch_is_first_and_what_is_absent_is_a_dash():
     late, short = ok(case("late"), import_seconds=60.0), ok(case("short"), epoch_seconds=[0.1])
-    found = curves([late, short, *trials(case("a"), 0.1)])
+    found = find_curves([late, short, *trials(case("a"), 0.1)])
     (table,) = tables.tables(found, "sgd")
     assert [line[0] for line in table.lines] == ["short", "a", "late"]
     assert table.lines[0][3:] == ["5.26 s: 0.1000", "—", "—", "—", "—"]

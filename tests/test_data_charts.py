@@ -59,7 +59,7 @@ def points(chart):
 @pytest.fixture
 def images():
     values = np.array([[0, 0.2, 0.4, 1], [1, 1, 0, 0], [2, -1, 0, 0]], np.float32)
-    return data_charts.first_images(values, NAMES, "a title")
+    return data_charts.chart_images(values, NAMES, "a title")
 
 
 def test_first_images_has_every_pixel_white_for_zero(images):
@@ -70,7 +70,7 @@ def test_first_images_has_every_pixel_white_for_zero(images):
 
 
 def test_first_images_shows_names_and_does_not_smooth(images):
-    svg = epochs.svg(images)
+    svg = epochs.render_svg(images)
     assert svg.count("data:image/png;base64,") == 3
     assert ">cat<" in svg
     assert ">&lt;b&gt;<" in svg
@@ -85,11 +85,11 @@ def test_pictures_of_many_colours_are_exact():
 
 def test_weights_go_from_blue_through_white_to_orange_on_one_scale():
     weight = np.array([[1.0, -1], [-1, 1], [0, 1], [0, 1]])
-    chart = data_charts.weights(weight, NAMES[:2], "a title")
+    chart = data_charts.chart_weights(weight, NAMES[:2], "a title")
     first, second = (pixels(point["image"]).tolist() for point in points(chart))
     assert first == [[ORANGE, BLUE], [WHITE, WHITE]]
     assert second == [[BLUE, ORANGE], [ORANGE, ORANGE]]
-    svg = epochs.svg(chart)
+    svg = epochs.render_svg(chart)
     assert ">a title<" in svg
     assert "from -1, blue, through 0, white, to 1, orange" in svg
 
@@ -99,18 +99,18 @@ def test_weights_go_from_blue_through_white_to_orange_on_one_scale():
     [(np.zeros((4, 1)), "1"), (np.repeat([[0.25], [100.0]], [399, 1], 0), "0.25")],
 )
 def test_weights_end_their_scale_where_one_in_a_hundred_is_beyond(weight, limit):
-    chart = data_charts.weights(weight, NAMES[:1], "a title")
+    chart = data_charts.chart_weights(weight, NAMES[:1], "a title")
     assert f"to {limit}, orange" in chart.to_dict()["title"]["subtitle"]
 
 
 def test_confusion_has_every_pair_and_prints_every_count_but_zero():
     counted = np.array([[90, 10, 0], [0, 0, 0], [1, 0, 3]])
-    chart = data_charts.confusion(counted, NAMES, "a title")
+    chart = data_charts.chart_confusion(counted, NAMES, "a title")
     pairs = {(point["class"], point["predicted"]): point for point in points(chart)}
     assert [point["images"] for point in pairs.values()] == counted.ravel().tolist()
     assert pairs["cat", "<b>"]["share"] == pytest.approx(0.1)
     assert pairs["<b>", "cat"]["share"] == 0
-    svg = epochs.svg(chart)
+    svg = epochs.render_svg(chart)
     for text in ("90", "10", "1", "3", "a title", "&lt;b&gt;"):
         assert f">{text}<" in svg
     assert ">0<" not in svg
@@ -118,4 +118,4 @@ def test_confusion_has_every_pair_and_prints_every_count_but_zero():
 
 @pytest.mark.parametrize(("features", "side"), [(784, 28), (64, 8), (1, 1), (6, None), (2, None)])
 def test_side_is_of_square_pictures_only(features, side):
-    assert data_charts.side(features) == side
+    assert data_charts.find_side(features) == side

@@ -5,16 +5,16 @@ from fixtures_devices import on, swept_on, unavailable
 from fixtures_records import case, environment, ok, run, trials
 from msgspec import structs
 
-from bench.crossover import crossovers
-from bench.devices import devices
-from bench.summary import rows
+from bench.crossover import find_device_crossovers
+from bench.devices import compare_devices
+from bench.summary import summarize
 
 HERE = {"here": environment()}
 
 
 def compared(*records, workload="sgd"):
-    found = rows(records, HERE, run(case()))
-    return devices(found, workload, crossovers(found, workload))
+    found = summarize(records, HERE, run(case()))
+    return compare_devices(found, workload, find_device_crossovers(found, workload))
 
 
 def names(found):

@@ -6,20 +6,19 @@ import pytest
 from fixtures_devices import CONDITIONS, on, swept_on, unavailable
 from fixtures_records import case, environment, ok, run
 
-from bench.crossover import Crossover, crossovers
-from bench.devices import devices
+from bench.crossover import Crossover, find_device_crossovers
+from bench.devices import compare_devices, summarize_gpu
 from bench.intervals import Interval
 from bench.report.sections import gpu as report
-from bench.summary import rows
-from bench.throttling import gpu_trials
+from bench.summary import summarize
 
 HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images": 10_000})}
 
 
 def made(*records):
-    found = rows(records, HERE, run(case()))
-    crossed = crossovers(found, "sgd")
-    return report.tables(devices(found, "sgd", crossed), crossed)
+    found = summarize(records, HERE, run(case()))
+    crossed = find_device_crossovers(found, "sgd")
+    return report.tables(compare_devices(found, "sgd", crossed), crossed)
 
 
 def cells(table):
@@ -72,7 +71,7 @@ def test_a_sweep_adds_the_crossing_and_every_batch_size():
 )
 def test_a_crossing_is_said_with_its_bounds(found, says):
     known = found and Crossover("a", {8: Interval(1.0), 1920: Interval(1.0)}, found)
-    assert report.crossing(known) == says
+    assert report.describe_crossing(known) == says
 
 
 def test_what_has_no_place_on_a_device_says_so_in_its_cells():
@@ -109,7 +108,7 @@ def test_absent_joules_have_their_reason_once():
 
     records = [*silent("a", "too old"), *silent("b", None), *silent("c", "too old"),
                *on("gpu", "d"), *on("cpu", "a", energy_absent="of the CPU")]  # fmt: skip
-    found = devices(rows(records, HERE), "sgd")
+    found = compare_devices(summarize(records, HERE), "sgd")
     assert sorted(report.absent_energy(found)) == [
         "joules of a, c: too old", "joules of b: no reason was given",
     ]  # fmt: skip
@@ -123,7 +122,7 @@ def test_the_gpu_meanwhile_is_said_in_ranges():
     hot = CONDITIONS | {"celsius_after": 61.4, "sm_mhz_after": 1755.0, "throttle_after": 4.0,
                         "other_processes": 2.0}  # fmt: skip
     records = [*on("gpu"), *on("gpu", "b", device_conditions=hot, warmup_seconds=[2.0])]
-    table = report.trials(gpu_trials(records), ["One", "Two"])
+    table = report.tabulate_trials(summarize_gpu(records), ["One", "Two"])
     assert table.lines == [
         ["GPU", "One, Two"], ["temperature before", "41 °C"], ["temperature after", "55 to 61 °C"],
         ["clock before", "1,980 MHz"], ["clock after", "1,755 to 1,980 MHz"],
@@ -135,7 +134,7 @@ def test_the_gpu_meanwhile_is_said_in_ranges():
 
 
 def test_what_nobody_could_read_of_the_gpu_is_a_dash():
-    table = report.trials(gpu_trials([ok(case(device="gpu"))]), [])
+    table = report.tabulate_trials(summarize_gpu([ok(case(device="gpu"))]), [])
     assert {line[1] for line in table.lines} == {"—"}
-    quiet = report.trials(gpu_trials(on("gpu")), [])
+    quiet = report.tabulate_trials(summarize_gpu(on("gpu")), [])
     assert dict(quiet.lines)["throttled"] == "0 of 2 trials"

@@ -1,10 +1,10 @@
 """A chart carries its heading and its numbers, and what the page draws is its specification."""
 
-from bench.report.charts.chart import Drawn
+from bench.report.charts.chart import Chart
 
 
 def drawn(**specification):
-    return Drawn("a.svg", "what it shows", "<svg/>", specification)
+    return Chart("a.svg", "what it shows", "<svg/>", specification)
 
 
 def test_the_heading_of_a_chart_is_its_title_and_the_lines_below_it():
@@ -44,5 +44,5 @@ def test_a_picture_is_no_number():
 
 def test_the_size_is_that_of_the_picture():
     svg = '<svg xmlns="x" width="775" height="463.5" viewBox="0 0 1 1"><rect width="7"/></svg>'
-    assert Drawn("a.svg", "a", svg, {}).size == ("775", "463.5")
+    assert Chart("a.svg", "a", svg, {}).size == ("775", "463.5")
     assert drawn().size == ("", "")

@@ -6,9 +6,9 @@ import pytest
 from fixtures_exports import ABSENT, FAILED, NEVER, PART, WRONG, mixed, surroundings
 from fixtures_records import bare, case, ok, run, write
 
-from bench.report.export.cases import remarks
+from bench.report.export.cases import list_remarks
 from bench.report.export.writers import WRITERS
-from bench.report.load import load
+from bench.report.load import load_run
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,10 @@ def test_stdout_is_the_file_and_nothing_else_and_what_it_lacks_is_on_stderr(
 ):
     ended = command(run_folder, "export", "run", f"--format={style}")
     assert ended.returncode == 0
-    found = load(run_folder / "run")
+    found = load_run(run_folder / "run")
     assert ended.stdout == WRITERS[style](found)
     json.loads(ended.stdout)
-    assert ended.stderr.splitlines() == remarks(found)
+    assert ended.stderr.splitlines() == list_remarks(found)
     for each in (PART, WRONG, FAILED, ABSENT, NEVER):
         assert each.slug in ended.stderr
 
@@ -38,7 +38,7 @@ def test_output_is_the_file_and_stdout_says_where_it_is(run_folder, command, sty
     ended = command(run_folder, "export", "run", f"--format={style}", f"--output=new/{style}.json")
     assert (ended.returncode, ended.stdout) == (0, f"new/{style}.json\n")
     text = (run_folder / "new" / f"{style}.json").read_text()
-    assert text == WRITERS[style](load(run_folder / "run"))
+    assert text == WRITERS[style](load_run(run_folder / "run"))
 
 
 def test_a_run_that_went_well_leaves_stderr_empty(tmp_path, command):

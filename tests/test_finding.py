@@ -4,7 +4,7 @@ import pytest
 from fixtures_records import MACHINE, case, environment, ok, trials
 
 from bench import summary
-from bench.report.sections.headline import NOTHING, finding, machine_of
+from bench.report.sections.headline import NOTHING, write_headline, find_machine
 from bench.result import Parity
 
 HERE = {"here": environment()}
@@ -14,7 +14,7 @@ BOTH = " Their weights are the float64 oracle's to 1.5e-06."
 
 
 def said(*records, machine=None):
-    return "".join(part.text for part in finding(summary.rows(records, HERE), machine))
+    return "".join(part.text for part in write_headline(summary.summarize(records, HERE), machine))
 
 
 def fit(name, *epochs, **changes):
@@ -128,8 +128,8 @@ def test_the_fastest_on_each_device_are_held_against_each_other(gpu, says):
 
 
 def test_what_is_of_a_record_is_marked_so_that_it_can_be_escaped():
-    rows = summary.rows([ok(case("<one>")), ok(case("<two>"), 2)], HERE)
-    parts = finding(rows, "<machine>")
+    rows = summary.summarize([ok(case("<one>")), ok(case("<two>"), 2)], HERE)
+    parts = write_headline(rows, "<machine>")
     assert {part.kind for part in parts if "<" in part.text} == {"record", "name"}
     assert [part.text for part in parts if part.kind == "record"] == ["<machine>"]
     assert not [part for part in parts if part.kind == "ours" and "<" in part.text]
@@ -137,7 +137,7 @@ def test_what_is_of_a_record_is_marked_so_that_it_can_be_escaped():
 
 def test_a_machine_is_named_where_all_environments_are_of_one():
     later, moved = environment(id="later"), environment(machine={**MACHINE, "id": "another"})
-    assert machine_of({"here": environment(), "later": later}) == "2-core Test CPU, 8 GiB"
-    assert machine_of({"here": environment(), "moved": moved}) is None
-    assert machine_of({"here": environment(machine={})}) is None
-    assert machine_of({}) is None
+    assert find_machine({"here": environment(), "later": later}) == "2-core Test CPU, 8 GiB"
+    assert find_machine({"here": environment(), "moved": moved}) is None
+    assert find_machine({"here": environment(machine={})}) is None
+    assert find_machine({}) is None

@@ -8,8 +8,8 @@ import pytest
 from fixtures_devices import on
 from fixtures_records import bare, case, environment, trials
 
-from bench.report.render.csv import frame
-from bench.summary import rows
+from bench.report.render.csv import build_frame
+from bench.summary import summarize
 
 HERE = {"here": environment()}
 
@@ -20,8 +20,8 @@ def test_the_frame_has_every_number_unrounded():
         bare(case("absent"), 1, status="unavailable", reason="no GPU"),
         bare(case("absent"), 2, status="unavailable", reason="no GPU"),
     ]  # fmt: skip
-    found = rows(records, HERE)
-    table = frame(found).set_index("implementation")
+    found = summarize(records, HERE)
+    table = build_frame(found).set_index("implementation")
     assert list(table.index) == ["fast", "slow", "absent"]
     fast, slow, absent = (table.loc[name] for name in table.index)
     assert fast["epoch_seconds"] == fast["epoch_seconds_low"] == fast["epoch_seconds_high"]
@@ -44,7 +44,7 @@ def test_the_frame_has_every_number_unrounded():
 def test_every_reason_is_said_once_and_in_order():
     reasons = ["d", "b", "a", "c", "b", "e"]
     records = [bare(case(), n, status="timeout", reason=one) for n, one in enumerate(reasons)]
-    (said,) = frame(rows(records, HERE))["reasons"]
+    (said,) = build_frame(summarize(records, HERE))["reasons"]
     assert said == "timeout: a; timeout: b; timeout: c; timeout: d; timeout: e"
 
 
@@ -63,9 +63,9 @@ def test_every_reason_is_said_once_and_in_order():
     ],
 )
 def test_no_text_is_a_formula_or_a_second_line_and_numbers_are_numbers(text, cell):
-    (found,) = rows(trials(case(text, framework="torch"), 0.5, 0.5), HERE)
+    (found,) = summarize(trials(case(text, framework="torch"), 0.5, 0.5), HERE)
     found = replace(found, version=text, parity_error=-1.5e-6)
-    written = frame([found]).to_csv(index=False)
+    written = build_frame([found]).to_csv(index=False)
     (line,) = csv.DictReader(io.StringIO(written, newline=""))
     assert (line["implementation"], line["version"]) == (cell, cell)
     assert line["objective"] == "softmax"
@@ -73,8 +73,10 @@ def test_no_text_is_a_formula_or_a_second_line_and_numbers_are_numbers(text, cel
 
 
 def test_a_gpu_adds_the_numbers_that_only_its_tables_show():
-    plain = frame(rows(on("cpu"), HERE))
-    found = frame(rows([*on("cpu"), *on("gpu", predict=0.005)], HERE)).set_index("device")
+    plain = build_frame(summarize(on("cpu"), HERE))
+    found = build_frame(summarize([*on("cpu"), *on("gpu", predict=0.005)], HERE)).set_index(
+        "device"
+    )
     assert [name for name in found.reset_index() if name not in plain] == [
         "predict_seconds", "predict_seconds_low", "predict_seconds_high", "peak_device_bytes",
         "epoch_joules",

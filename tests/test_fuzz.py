@@ -208,7 +208,7 @@ def test_older_records_give_numbers_or_are_refused(folder, fuzz, count):
     plan, there = store.read_run(path.parent), {"here": environment()}
 
     def right(found):
-        rows = summary.rows(found, there, plan)
+        rows = summary.summarize(found, there, plan)
         return all(row.epoch is None or good(row.epoch.mean) for row in rows)
 
     fuzz(count, offered_lines(whole), records_in(path, right))

@@ -7,8 +7,8 @@ from fixtures_sweep import SWEEP, swept
 
 from bench.report.sections import scaling
 from bench.result import Skipped
-from bench.scaling import find_sweep
-from bench.summary import rows
+from bench.summary import summarize
+from bench.sweep import find_sweep
 
 HERE = {"here": environment()}
 BY_BATCH_SIZE = "Epoch time by batch size: 48,000 samples, 2 threads"
@@ -17,7 +17,7 @@ BY_THREADS = "Epoch time by threads"
 
 
 def tables(records):
-    sweep = find_sweep(rows(records, HERE, run(case())), "sgd")
+    sweep = find_sweep(summarize(records, HERE, run(case())), "sgd")
     return {table.title: table for table in scaling.tables(sweep)}
 
 

@@ -3,13 +3,19 @@
 import pytest
 from fixtures_devices import on, swept_on, unavailable
 from fixtures_records import MACHINE, case, environment, ok, trials
-from test_ceiling import probe
 from test_hardware import BOX, GPU, SERVER, read
+from test_roofline import probe
 
 from bench import store
 from bench.report import several
-from bench.report.sections.hardware import alike, hardware
-from bench.report.sections.hardware_tables import NO_SWEEP, compared, crossings, remarks, suites
+from bench.report.sections.hardware import group_alike, list_hardware
+from bench.report.sections.hardware_tables import (
+    NO_SWEEP,
+    tabulate_compared,
+    tabulate_crossings,
+    list_remarks,
+    list_suites,
+)
 
 SMALL, CPU, CARD = "2-core Box, 8 GiB, 2 threads", "2 threads", "gpu"
 
@@ -22,9 +28,9 @@ def both(tmp_path):
 
 
 def tables(found, base=None):
-    (each,) = alike(found)
+    (each,) = group_alike(found)
     return {table.title.partition(", sgd")[0]: table
-            for table in compared(each, base or each.hardware[0])}  # fmt: skip
+            for table in tabulate_compared(each, base or each.hardware[0])}  # fmt: skip
 
 
 def test_a_cpu_and_a_gpu_of_another_machine_are_both_held_against_the_first(both):
@@ -44,7 +50,7 @@ def test_a_cpu_and_a_gpu_of_another_machine_are_both_held_against_the_first(both
 
 
 def test_devices_of_one_run_are_held_against_each_other_round_by_round(both):
-    server = hardware(both)[1]
+    server = list_hardware(both)[1]
     found = tables(both, server)[f"How many times as fast as {server}"]
     assert found.lines[0][1:] == ["0.502 [0.391, 0.644]", "1", "1.02 [1.02, 1.02]"]
     assert found.lines[1][1:] == ["not measured", "1", "unavailable"]
@@ -52,30 +58,31 @@ def test_devices_of_one_run_are_held_against_each_other_round_by_round(both):
 
 def test_a_problem_that_the_chosen_one_was_not_given_has_no_speedups(both, tmp_path):
     found = [*both, *read(tmp_path, other=({**MACHINE, "id": "o"}, *on("cpu", batch_size=8)))]
-    (each,) = alike(found)
-    base = hardware(found)[-1]
-    assert not any("times as fast" in table.title for table in compared(each, base))
+    (each,) = group_alike(found)
+    base = list_hardware(found)[-1]
+    assert not any("times as fast" in table.title for table in tabulate_compared(each, base))
     assert (
-        remarks([each], base)[0] == f"no speedup, {each.problem}: {base} was not asked to solve it"
+        list_remarks([each], base)[0]
+        == f"no speedup, {each.problem}: {base} was not asked to solve it"
     )
-    assert not any("no speedup" in line for line in remarks([each], each.hardware[0]))
+    assert not any("no speedup" in line for line in list_remarks([each], each.hardware[0]))
 
 
 def test_shares_and_joules_are_there_where_one_knows_them(both, tmp_path):
     assert "Share of each one's own ceiling" not in tables(both)
     joules = tables(both)["Joules an epoch"]
     assert joules.lines == [["a", "—", "—", "10.0"], ["b", "not measured", "—", "unavailable"]]
-    (each,) = alike(both)
+    (each,) = group_alike(both)
     box, cpu, gpu = each.hardware
-    assert remarks([each], None) == [
+    assert list_remarks([each], None) == [
         f"no share of the ceiling, which was not probed: {box}; {cpu}; {gpu}",
     ]
     known = [*on("gpu"), *on("gpu", "b", energy_joules=None, energy_absent="too old")]
     silent = on("gpu", energy_joules=None)
     found = read(tmp_path, x=({**BOX, "id": "x"}, *known), y=(BOX, *silent))
-    (each,) = alike(found)
-    assert f"no joules of b, {each.hardware[0]}: too old" in remarks([each], None)
-    assert f"no joules, {each.hardware[1]}: no reason was given" in remarks([each], None)
+    (each,) = group_alike(found)
+    assert f"no joules of b, {each.hardware[0]}: too old" in list_remarks([each], None)
+    assert f"no joules, {each.hardware[1]}: no reason was given" in list_remarks([each], None)
 
 
 def test_each_share_is_of_its_own_machine(tmp_path):
@@ -85,12 +92,15 @@ def test_each_share_is_of_its_own_machine(tmp_path):
     known = {"name": "digits", "features": 784, "classes": 10}
     found = read(tmp_path, known, box=(BOX, *box), server=(SERVER, *server))
     assert tables(found)["Share of each one's own ceiling"].lines == [["a", "10 %", "50 %"]]
-    assert not any("ceiling" in line for line in remarks(alike(found), None))
+    assert not any("ceiling" in line for line in list_remarks(group_alike(found), None))
 
 
 def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     found = read(tmp_path, x=(BOX, *on("cpu"), *on("cpu", "b")), y=(SERVER, *on("cpu")))
-    assert not any("versions" in line for line in [*remarks(alike(found), None), *suites(found)])
+    assert not any(
+        "versions" in line
+        for line in [*list_remarks(group_alike(found), None), *list_suites(found)]
+    )
     newer = environment(id="there", machine={**MACHINE, "id": "z", "name": "Z"},
                         software={"distributions": {"torch": "2.10"}},
                         suite={"version": "0.2.0", "commit": "f" * 40})  # fmt: skip
@@ -101,10 +111,10 @@ def test_versions_that_differ_are_named_with_their_machines(tmp_path):
         store.append(folder, ok(one.case, 3, 0.1, environment="there", run=plan))
     again = several.read([folder, tmp_path / "y"])
     server, box = SERVER["name"], BOX["name"]
-    assert remarks(alike(again), None)[0] == (
+    assert list_remarks(group_alike(again), None)[0] == (
         f"versions differ, a: torch 2.9.1 on {box} and {server}; torch 2.10 on Z"
     )
-    (said,) = suites(again)
+    (said,) = list_suites(again)
     assert said == (
         "versions of the suite differ, and so may its implementations: 0.1.0, commit abcdef on "
         f"{box} and {server}; 0.2.0, commit ffffffffffff on Z"
@@ -115,18 +125,18 @@ def test_of_each_pair_the_one_that_is_the_faster_in_the_end_is_named_first(tmp_p
     box = (BOX, *swept_on("cpu"), *swept_on("cpu", "b"))
     server = (SERVER, *swept_on("gpu"), *swept_on("gpu", "b", times=50))
     found = read(tmp_path, box=box, server=server)
-    (table,), left = crossings(found)
-    cpu, gpu = map(str, hardware(found))
+    (table,), left = tabulate_crossings(found)
+    cpu, gpu = map(str, list_hardware(found))
     assert table.headings == ("implementation", "faster", "than", "from batch size")
     # The 30 is worked out in tests/test_devices_tables.py.
     assert table.lines == [["a", gpu, cpu, "30"], ["b", cpu, gpu, "every size measured"]]
     assert (table.words, left) == (3, [])
-    (other_way,), _ = crossings(found[::-1])
+    (other_way,), _ = tabulate_crossings(found[::-1])
     assert sorted(other_way.lines) == table.lines
 
 
 def test_without_two_sweeps_nothing_crosses(both):
-    assert crossings(both) == ([], [NO_SWEEP])
+    assert tabulate_crossings(both) == ([], [NO_SWEEP])
 
 
 def test_who_has_no_sizes_in_common_is_left_out_and_named(tmp_path):
@@ -136,7 +146,7 @@ def test_who_has_no_sizes_in_common_is_left_out_and_named(tmp_path):
                     for sizes in ((32, 8, 128), (32, 384, 1920)))  # fmt: skip
     found = read(tmp_path, box=(BOX, *small), other=(other, *large), server=(SERVER, *small),
                  more=(third, *large))  # fmt: skip
-    (table,), (left,) = crossings(found)
+    (table,), (left,) = tabulate_crossings(found)
     assert [line[1:3] for line in table.lines] == [
         [f"{SERVER['name']}, 2 threads", SMALL], ["Third, 2 threads", "Other, 2 threads"],
     ]  # fmt: skip
@@ -145,6 +155,6 @@ def test_who_has_no_sizes_in_common_is_left_out_and_named(tmp_path):
     assert left.count(" with ") == 4
     alone = read(tmp_path / "again", box=(BOX, *small), server=(SERVER, *small),
                  third=(third, *on("cpu")))  # fmt: skip
-    assert crossings(alone)[1] == [
+    assert tabulate_crossings(alone)[1] == [
         "no crossover batch size for want of two sizes in common: Third, 2 threads"
     ]

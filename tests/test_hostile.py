@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench import merge
 from bench.error import UserError
-from bench.gate import stored
+from bench.regression.stored import load as stored
 from bench.report import index, load, several, terminal
 from bench.report import write as files
 from bench.report.export.writers import WRITERS
@@ -77,24 +77,24 @@ def written(folder, chance):
 
 
 def shown(folder):
-    found = load.load(folder)
+    found = load.load_run(folder)
     return list(terminal.tables_of(Console(width=200), found.rows, found.figures))
 
 
 def merged(folder):
     once = folder.parent / "once"
-    merge.merge([folder], once, strip=True)
+    merge.merge([folder, folder], once)
     try:  # what is written is read again, and is of the same records
-        (found,) = merge.merge([once, folder], folder.parent / "again", strip=True)
+        (found,) = merge.merge([once, folder], folder.parent / "again")
     except UserError as error:
         raise AssertionError(folder) from error
     return found.repeated == len(found.records)
 
 
 READERS = [
-    files.write, shown, stored.side, lambda folder: several.read([folder]),
-    lambda folder: index.entries(folder.parent), merged,
-    *(lambda folder, write=write: write(load.whole(folder)) for write in WRITERS.values()),
+    files.write_report, shown, stored.side, lambda folder: several.read([folder]),
+    lambda folder: index.read_entries(folder.parent), merged,
+    *(lambda folder, write=write: write(load.load_whole_run(folder)) for write in WRITERS.values()),
 ]  # fmt: skip
 
 
@@ -114,4 +114,4 @@ def test_what_was_not_changed_is_read_by_all(tmp_path, monkeypatch):
     monkeypatch.setitem(globals(), "change", lambda *_: None)
     folder = written(tmp_path / "run", random.Random(0))
     assert all(read(folder) for read in READERS)
-    assert list(load.whole(folder).faults) == []
+    assert list(load.load_whole_run(folder).faults) == []

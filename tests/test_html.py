@@ -28,7 +28,7 @@ def templates(tmp_path, monkeypatch):
 
 
 def written(**values):
-    return html.page("own.html.j2", **{"title": "t", "said": "s", "note": "n", **values})
+    return html.render_page("own.html.j2", **{"title": "t", "said": "s", "note": "n", **values})
 
 
 def policy_of(text):
@@ -74,12 +74,14 @@ def test_a_value_that_is_missing_is_an_error_and_not_an_empty_place(templates):
     import jinja2
 
     with pytest.raises(jinja2.UndefinedError, match="said"):
-        html.page("own.html.j2", title="t", note="n")
+        html.render_page("own.html.j2", title="t", note="n")
 
 
 def test_prose_is_rendered():
-    assert html.prose("**a** of `b`, *c*") == "<strong>a</strong> of <code>b</code>, <em>c</em>"
-    assert html.prose("- a\n- b\n") == "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"
+    assert (
+        html.render_prose("**a** of `b`, *c*") == "<strong>a</strong> of <code>b</code>, <em>c</em>"
+    )
+    assert html.render_prose("- a\n- b\n") == "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"
 
 
 @given(st.text())
@@ -87,7 +89,7 @@ def test_prose_is_rendered():
 @example("1. x")
 @example("    x")
 def test_any_text_of_a_record_is_read_back_as_it_was(text):
-    found = str(html.prose(escape(text)))
+    found = str(html.render_prose(escape(text)))
     assert "<" not in found
     # A NUL is no character of a page: the standard puts U+FFFD in its place.
     assert unescape(found) == " ".join(text.split()).replace("\0", "\ufffd")
@@ -96,14 +98,14 @@ def test_any_text_of_a_record_is_read_back_as_it_was(text):
 @given(st.text(alphabet="<>script/=![]()`*_&;a \\:#"))
 @example(RAW)
 def test_no_text_becomes_an_element_that_does_anything(text):
-    found = set(re.findall(r"<\s*/?\s*([a-z]+)[^>]*>", str(html.prose(text))))
+    found = set(re.findall(r"<\s*/?\s*([a-z]+)[^>]*>", str(html.render_prose(text))))
     assert found <= {"strong", "em", "code", "br"}
 
 
 def test_an_anchor_is_made_of_letters_and_numbers():
-    assert html.anchor("Workload sgd: SGD(rate=0.05)") == "workload-sgd-sgd-rate-0-05"
-    assert html.anchor('"><script>') == "script"
+    assert html.make_anchor("Workload sgd: SGD(rate=0.05)") == "workload-sgd-sgd-rate-0-05"
+    assert html.make_anchor('"><script>') == "script"
 
 
 def test_a_picture_is_carried_by_its_address():
-    assert html.data_uri("<svg>ü</svg>") == "data:image/svg+xml;base64,PHN2Zz7DvDwvc3ZnPg=="
+    assert html.make_data_uri("<svg>ü</svg>") == "data:image/svg+xml;base64,PHN2Zz7DvDwvc3ZnPg=="

@@ -7,15 +7,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fixtures_gate import bad, calibrated, comparison, pairs, session, two
 from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.comparisons import bad, calibrated, comparison, pairs, session, two
 
 from bench import store
 from bench.error import UserError
-from bench.gate.comparison import Absent
+from bench.regression.paired.plan import Absent
 from bench.report import index
-from bench.report.index import entries
-from bench.report.index import write as write_index
+from bench.report.index import read_entries
+from bench.report.index import write_index as write_index
 from bench.result import Slowdown
 
 HOSTILE = "<script>x</script> | `c`\n"
@@ -32,7 +32,7 @@ def said(entry):
 
 
 def one(root):
-    (found,) = entries(root)
+    (found,) = read_entries(root)
     return found
 
 
@@ -72,11 +72,11 @@ def test_what_is_missing_or_went_wrong_is_the_state(results):
     unavailable = [bare(case(name), number, status="unavailable")
                    for name in ("a", "b") for number in (1, 2)]  # fmt: skip
     write(results / "whole", plan, *unavailable)
-    assert [(each.place, each.state) for each in entries(results)] == [
+    assert [(each.place, each.state) for each in read_entries(results)] == [
         ("none", "4 of 4 trials missing"), ("some", "3 of 4 trials missing, 1 failed"),
         ("whole", "complete"),
     ]  # fmt: skip
-    assert said(entries(results)[0]) == "Nothing was measured that could be ranked."
+    assert said(read_entries(results)[0]) == "Nothing was measured that could be ranked."
 
 
 def test_a_run_on_two_machines_names_both_once(results):
@@ -94,7 +94,7 @@ def test_the_newest_come_first_and_those_of_no_time_last(results):
     for name, time in created.items():
         write(results / name, run(case(), created=time))
     (results / "zero").mkdir()
-    found = [each.place for each in entries(results)]
+    found = [each.place for each in read_entries(results)]
     assert found == ["bare", "new", "east", "old", "never", "zero"]
 
 
@@ -104,9 +104,9 @@ def test_folders_in_folders_count_where_they_hold_something(results):
     (results / "notes" / "c").mkdir(parents=True)
     (results / ".hidden").mkdir()
     (results / "README.md").write_text("")
-    kinds = {each.place: each.kind for each in entries(results)}
+    kinds = {each.place: each.kind for each in read_entries(results)}
     assert kinds == {"reference/a": "run", "reference/b": "no run", "notes": "no run"}
-    assert said(entries(results)[1]) == (
+    assert said(read_entries(results)[1]) == (
         "It holds none of run.json, comparison.json, calibration.json."
     )
 
@@ -116,7 +116,7 @@ def test_the_runs_of_a_collection_are_listed_each_with_its_page(results):
         write(results / "all" / name, run(case(), run=name))
     (results / "all" / "a" / "report.md").touch()
     (results / "all" / "report.md").touch()
-    pages = {each.place: each.page for each in entries(results)}
+    pages = {each.place: each.page for each in read_entries(results)}
     assert pages == {"all/a": "all/a/report.md", "all/b": None}
 
 
@@ -124,7 +124,7 @@ def test_a_link_that_leads_in_a_circle_is_followed_no_further(results):
     (results / "round").symlink_to(results)
     write(results / "a", run(case()))
     kinds = {"a": "run", "round": "no run"}
-    assert {each.place: each.kind for each in entries(results)} == kinds
+    assert {each.place: each.kind for each in read_entries(results)} == kinds
     shutil.rmtree(results / "a")
     write(results.parent / "elsewhere", run(case()))
     (results / "round").unlink()
@@ -143,7 +143,7 @@ def test_a_folder_that_is_not_ours_to_read_is_an_entry(results, monkeypatch):
 
     monkeypatch.setattr(Path, "exists", lambda path: refused(path) or exists(path))
     monkeypatch.setattr(Path, "iterdir", lambda path: refused(path) or iterdir(path))
-    assert [(each.place, each.kind) for each in entries(results)] == [
+    assert [(each.place, each.kind) for each in read_entries(results)] == [
         ("ours", "run"), ("theirs", "no run"),
     ]  # fmt: skip
 
@@ -169,7 +169,7 @@ def test_a_damaged_folder_is_an_entry_with_its_reason_and_the_others_stay(result
     (folder / "report.md").write_text("")
     reason, damage = list(broken(folder).items())[number]
     damage()
-    good, found = entries(results)
+    good, found = read_entries(results)
     assert (good.place, good.kind) == ("good", "run")
     assert (found.place, found.kind, found.state) == ("bad", "unreadable", "damaged")
     assert any(each in said(found) for each in reason.split("|"))
@@ -220,7 +220,7 @@ def test_a_comparison_of_nothing_yet_says_so(results):
     assert found.state == "1 of 1 cases not begun"
     compared(results / "b", comparison("x", "y", "z"), *two(1, 0.5, 0.5, case("x")),
              *two(1, 0.5, 0.5, case("y")), *two(1, 0.5, 0.5, case("z")))  # fmt: skip
-    assert said(entries(results)[1]) == ". against main: x, y and z undecided."
+    assert said(read_entries(results)[1]) == ". against main: x, y and z undecided."
 
 
 def test_a_comparison_that_is_damaged_is_an_entry(results):
@@ -252,7 +252,7 @@ def test_text_of_a_record_is_marked_as_such(results):
     plan = comparison(HOSTILE)
     compared(results / "b", plan, *two(1, 0.5, 0.5, case(HOSTILE)))
     calibrated(results / "c", session(case(HOSTILE)), two(1, 0.5, 0.5, case(HOSTILE)))
-    found = entries(results)
+    found = read_entries(results)
     assert len(found) == 3
     for each in found:
         parts = [part for part in each.finding if "<script>" in part.text]
@@ -262,7 +262,7 @@ def test_text_of_a_record_is_marked_as_such(results):
 
 def test_without_such_a_folder_there_is_no_index(tmp_path):
     with pytest.raises(UserError, match=r"there is no folder .*results; measure something first"):
-        entries(tmp_path / "results")
+        read_entries(tmp_path / "results")
 
 
 # ----- the page

@@ -62,7 +62,7 @@ def test_a_signal_ends_the_trial_and_the_run_reports_what_there_is(hanging, tmp_
 REPORT_HANGS = """
 import signal
 from pathlib import Path
-from bench.report import files
+from bench.report import write as files
 def write(*_, **__):
     Path("reporting").touch()
     while True:

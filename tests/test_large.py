@@ -6,10 +6,10 @@ import fixtures_large
 import pytest
 
 from bench import intervals
-from bench.noise import noise
-from bench.ranking import times_fastest
+from bench.noise import measure_noise
+from bench.ranking import compare_to_fastest
 from bench.report import load
-from bench.scaling import find_sweep
+from bench.sweep import find_sweep
 
 FEW, MANY = fixtures_large.PERIOD, 30 * fixtures_large.PERIOD
 
@@ -21,7 +21,7 @@ def both(tmp_path_factory):
     found = {}
     for rounds in (FEW, MANY):
         fixtures_large.write(folder / str(rounds), rounds, 3, (32, 384, 1920), (9600, 48000))
-        found[rounds] = load.load(folder / str(rounds))
+        found[rounds] = load.load_run(folder / str(rounds))
     return found[FEW], found[MANY]
 
 
@@ -32,7 +32,7 @@ def widths(found):
 def narrower(count):
     """Half the interval of so many numbers that repeat the few, as a share of that of the few."""
     variance = (FEW - 1) / FEW * count / (count - 1)
-    few, many = intervals.student(FEW - 1), intervals.student(count - 1)
+    few, many = intervals.t_quantile(FEW - 1), intervals.t_quantile(count - 1)
     return many / few * math.sqrt(variance * FEW / count)
 
 
@@ -46,10 +46,10 @@ def test_every_row_has_the_same_means_and_intervals_that_are_narrower_by_what_is
         expected = [narrower(MANY) * width for width in widths(one.epoch)]
         assert widths(other.epoch) == pytest.approx(expected, rel=1e-9)
         for name in ("validation_accuracy", "test_accuracy", "peak_rss_bytes", "first_epoch",
-                     "imports", "setup", "parity_error", "least_epoch"):  # fmt: skip
+                     "imports", "setup", "parity_error", "roofline_seconds"):  # fmt: skip
             assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-12)
-        assert times_fastest(many.rows, other).mean == pytest.approx(
-            times_fastest(few.rows, one).mean, rel=1e-12
+        assert compare_to_fastest(many.rows, other).mean == pytest.approx(
+            compare_to_fastest(few.rows, one).mean, rel=1e-12
         )
 
 
@@ -62,7 +62,7 @@ def test_a_sweep_and_its_speedups_are_the_same(both):
 
 
 def test_noise_is_the_same_but_for_the_degrees_of_freedom_that_a_few_rounds_leave(both):
-    few, many = (noise(found.main_records, found.environments) for found in both)
+    few, many = (measure_noise(found.main_records, found.environments) for found in both)
     assert many.within == pytest.approx(few.within, rel=1e-9)
     assert (many.others, many.steal) == pytest.approx((few.others, few.steal), rel=1e-9)
     cases = len(both[0].rows)

@@ -6,17 +6,17 @@ import pytest
 from fixtures_records import bare, case, environment, ok, trials
 
 from bench import memory
-from bench.ceiling import Ceiling, ceilings
 from bench.report.sections import resources
-from bench.summary import rows
+from bench.roofline import Roofline, find_rooflines
+from bench.summary import summarize
 
 HERE = {"here": environment()}
 LARGE, SMALL = 4 * 48000 * 784, 4 * 9600 * 784
 
 
 def row(least=0.0150528, **changes):
-    (found,) = rows(trials(case(**changes), 0.5), HERE)
-    return replace(found, least_epoch=least)
+    (found,) = summarize(trials(case(**changes), 0.5), HERE)
+    return replace(found, roofline_seconds=least)
 
 
 def cells(table):
@@ -24,7 +24,7 @@ def cells(table):
 
 
 def test_a_ceiling_has_the_bandwidth_at_the_size_of_the_tables_and_who_reached_it():
-    found = Ceiling(1.2345e11, "jax", {LARGE: 2e10, SMALL: 9e10}, {LARGE: "torch", SMALL: "numpy"})
+    found = Roofline(1.2345e11, "jax", {LARGE: 2e10, SMALL: 9e10}, {LARGE: "torch", SMALL: "numpy"})
     (table,) = resources.ceilings({("cpu", 2): found}, [row(), row(samples=9600)], 784)
     assert table.headings == (
         "device", "threads", "matrix product", "by", "bandwidth", "by", "a step", "least epoch",
@@ -38,9 +38,9 @@ def test_a_ceiling_has_the_bandwidth_at_the_size_of_the_tables_and_who_reached_i
 
 def test_every_device_and_number_of_threads_has_its_line_in_order():
     found = {
-        ("gpu", 2): Ceiling(1e13, "jax", {LARGE: 2e12}, {LARGE: "jax"}, step=4.2e-6),
-        ("cpu", 2): Ceiling(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"}),
-        ("cpu", 1): Ceiling(5e10, "numpy", {}, {}),
+        ("gpu", 2): Roofline(1e13, "jax", {LARGE: 2e12}, {LARGE: "jax"}, step=4.2e-6),
+        ("cpu", 2): Roofline(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"}),
+        ("cpu", 1): Roofline(5e10, "numpy", {}, {}),
     }
     every = [row(device="gpu", least=0.0063), row(), row(threads=1, least=0.03)]
     (table,) = resources.ceilings(found, every, 784)
@@ -57,7 +57,7 @@ def test_made_up_probes_of_a_gpu_fill_its_line():
                  chain_steps=1000, chain_seconds=[0.006, 0.005])  # fmt: skip
     here = {"here": environment(data={"features": 784, "classes": 10})}
     records = [probe, *trials(case(device="gpu"), 0.5), *trials(case(), 0.5)]
-    (table,) = resources.ceilings(ceilings(records), rows(records, here), 784)
+    (table,) = resources.ceilings(find_rooflines(records), summarize(records, here), 784)
     # Of 1,500 steps of 5 µs each.
     assert table.lines == [
         ["gpu", "2", "10,000 GFLOP/s", "jax", "2,000 GB/s", "jax", "5.00 µs", "7.50 ms"],
@@ -66,13 +66,13 @@ def test_made_up_probes_of_a_gpu_fill_its_line():
 
 @pytest.mark.parametrize(("every", "features"), [([], 784), ([row(threads=1)], 784)])
 def test_without_a_row_there_is_a_rate_and_nothing_of_an_epoch(every, features):
-    found = {("cpu", 2): Ceiling(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"})}
+    found = {("cpu", 2): Roofline(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"})}
     (table,) = resources.ceilings(found, every, features)
     assert table.lines == [["cpu", "2", "100 GFLOP/s", "torch", "—", "—", "—", "—"]]
 
 
 def test_without_the_shape_of_the_data_the_bandwidth_is_not_known():
-    found = {("cpu", 2): Ceiling(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"})}
+    found = {("cpu", 2): Roofline(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"})}
     (table,) = resources.ceilings(found, [row()], None)
     assert table.lines[0][4:6] == ["—", "—"]
 
@@ -110,7 +110,7 @@ def test_memory_is_that_of_the_cases_that_were_asked_for_the_least_peak_first():
         of("small", batch_size=8, start=20, epochs=9), of("other", start=1, epochs=1),
     ]  # fmt: skip
     asked = [records[0].case, records[1].case]
-    (table,) = resources.memory(memory.memories(records), asked)
+    (table,) = resources.memory(memory.summarize_memory(records), asked)
     assert table.title == (
         "Peak memory by phase: cpu, batch size 384, 2 threads, 48,000 samples"
     )  # fmt: skip
@@ -123,4 +123,4 @@ def test_memory_is_that_of_the_cases_that_were_asked_for_the_least_peak_first():
 
 def test_without_memory_there_is_no_table():
     assert resources.memory([], []) == []
-    assert resources.memory(memory.memories([of("a", epochs=1)]), []) == []
+    assert resources.memory(memory.summarize_memory([of("a", epochs=1)]), []) == []

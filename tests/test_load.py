@@ -80,12 +80,11 @@ def test_two_large_runs_are_compared_in_memory_that_is_bounded(tmp_path, rounds)
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=SOAK)])
-@pytest.mark.parametrize("strip", [(), ("--strip-host",)], ids=["", "anonymous"])
-def test_two_large_runs_are_merged_in_memory_that_is_bounded(tmp_path, rounds, strip):
+def test_two_large_runs_are_merged_in_memory_that_is_bounded(tmp_path, rounds):
     """The same one twice: half of all that is read is there again."""
     (trials,) = {fixtures_large.write(tmp_path / name, rounds) for name in ("one", "other")}
     begun = perf_counter()
-    found = peak(tmp_path, "merge", "one", "other", *strip, "--output", "out")
+    found = peak(tmp_path, "merge", "one", "other", "--output", "out")
     took = perf_counter() - begun
     print(f"merge of twice {trials} trials: {found:.0f} MiB, {took:.0f} s")  # noqa: T201 - likewise
     assert found < 120 + 0.001 * trials
@@ -109,12 +108,14 @@ def test_every_row_is_held_against_those_of_its_own_run_only(nights, monkeypatch
     monkeypatch.setattr(comparison, "COLUMNS", (comparison.COLUMNS[0], seen))
     rows = [row for each in several.read(nights(20)) for row in each.rows]
     assert len(rows) == 200
-    assert {line[1] for line in comparison.cells(rows, rows, comparison.columns())} == {"10.0"}
+    assert {
+        line[1] for line in comparison.format_cells(rows, rows, comparison.filter_columns())
+    } == {"10.0"}
     held = []
     monkeypatch.setattr(csv, "times_fastest", lambda rows, _: held.append(len(rows)))
-    csv.frame(rows)
+    csv.build_frame(rows)
     assert set(held) == {10}
-    lines = page.compared(rows)["lines"]
+    lines = page.build_comparison(rows)["lines"]
     assert {each["text"] for line in lines for each in line["cells"] if each["numeric"]} == {"10.0"}
 
 

@@ -6,7 +6,13 @@ from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, 
 
 from bench import store
 from bench.error import UserError
-from bench.report.load import Loaded, apart, load, machine, whole
+from bench.report.load import (
+    LoadedRun,
+    load_by_machine,
+    load_run,
+    find_machine_name,
+    load_whole_run,
+)
 
 replace = msgspec.structs.replace
 
@@ -14,7 +20,7 @@ DATA = {"features": 784, "classes": 10}
 
 
 def loaded(tmp_path, plan, *records):
-    return load(write(tmp_path / "run", plan, *records, data=DATA))
+    return load_run(write(tmp_path / "run", plan, *records, data=DATA))
 
 
 def probe(seconds):
@@ -29,20 +35,20 @@ def test_a_run_is_read_with_its_rows(tmp_path):
     assert len(found.records) == 3
     (row,) = found.rows
     assert (row.case, row.epoch.mean) == (case(), pytest.approx(0.5))
-    assert row.least_epoch == pytest.approx(0.150528)
+    assert row.roofline_seconds == pytest.approx(0.150528)
     assert found.figures == []
 
 
 def test_the_workload_is_that_of_the_first_case():
-    made = Loaded(run(case(workload="textbook"), case()), [], {}, [], [])
+    made = LoadedRun(run(case(workload="textbook"), case()), [], {}, [], [])
     assert made.workload == "textbook"
-    assert Loaded(run(), [], {}, [], []).workload == ""
+    assert LoadedRun(run(), [], {}, [], []).workload == ""
 
 
 def test_main_records_are_of_the_cases_that_tables_compare():
     swept, figure = case(batch_size=8), case("figure-keras", workload="figure")
     records = [ok(case()), ok(swept), bare(figure, kind="figure"), probe(1.0)]
-    found = Loaded(run(case(), sweep=(swept,)), records, {}, [], [])
+    found = LoadedRun(run(case(), sweep=(swept,)), records, {}, [], [])
     assert found.main_records == records[:1]
 
 
@@ -80,20 +86,20 @@ def on_two_machines(tmp_path):
 
 def test_no_number_is_of_two_machines(tmp_path):
     folder = on_two_machines(tmp_path)
-    found = load(folder)
+    found = load_run(folder)
     assert [(row.case.implementation, dict(row.epochs_by_round)) for row in found.rows] == [
         ("a", {2: 0.7}), ("b", {1: 0.8, 3: 0.8}),
     ]  # fmt: skip
     assert set(found.environments) == {"there"}
     assert {record.environment for record in found.records} == {"there"}
-    slow, fast = apart(folder)
+    slow, fast = load_by_machine(folder)
     assert [dict(row.epochs_by_round) for row in fast.rows] == [{1: 0.1}, {}]
-    assert (machine(slow), machine(fast)) == ("Slow", MACHINE["name"])
+    assert (find_machine_name(slow), find_machine_name(fast)) == ("Slow", MACHINE["name"])
     assert slow.missing == fast.missing == 0
 
 
 def test_what_another_machine_measured_is_said(tmp_path):
-    found = load(on_two_machines(tmp_path))
+    found = load_run(on_two_machines(tmp_path))
     (fault,) = found.faults
     assert fault == (
         f"2 trials were measured on another machine, {MACHINE['name']}; "
@@ -105,18 +111,18 @@ def test_what_is_whole_is_loaded_and_the_rest_said(tmp_path):
     folder = write(tmp_path / "run", run(case()), *trials(case(), 0.5, 0.7), data=DATA)
     path = folder / "trials.jsonl"
     path.write_bytes(path.read_bytes().replace(b"0.7", b"0.6", 1))
-    found = load(folder)
+    found = load_run(folder)
     assert dict(found.rows[0].epochs_by_round) == {1: 0.5}
     assert found.missing == 1
     assert list(found.faults) == ["trials.jsonl:2: was changed after it was written"]
     with pytest.raises(UserError, match=r"trials\.jsonl:2: was changed after it was written"):
-        whole(folder)
+        load_whole_run(folder)
 
 
 def test_a_whole_run_has_nothing_left_out(tmp_path):
     folder = write(tmp_path / "run", run(case()), *trials(case(), 0.5, 0.7), data=DATA)
-    assert list(load(folder).faults) == []
-    assert whole(folder) == load(folder)
+    assert list(load_run(folder).faults) == []
+    assert load_whole_run(folder) == load_run(folder)
 
 
 def test_a_record_whose_environment_is_lost_is_of_no_machine(tmp_path):
@@ -124,7 +130,7 @@ def test_a_record_whose_environment_is_lost_is_of_no_machine(tmp_path):
     store.add_environment(folder, environment(id="there"))
     store.append(folder, ok(case(), 3, environment="there"))
     (folder / "environments" / "there.json").unlink()
-    found = load(folder)
+    found = load_run(folder)
     assert dict(found.rows[0].epochs_by_round) == {1: 0.5, 2: 0.7}
     (fault,) = found.faults
     assert fault == "trials.jsonl:3: its environment 'there' is missing or damaged"

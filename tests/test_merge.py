@@ -1,7 +1,6 @@
 """Merging: whatever the order, the same; all or nothing; and nothing of what is read is changed."""
 
 import itertools
-import os
 import tempfile
 from pathlib import Path
 
@@ -80,20 +79,17 @@ def test_records_are_in_the_order_in_which_they_began(parts, tmp_path):
     ]  # fmt: skip
 
 
-@given(
-    st.lists(st.lists(st.integers(0, len(RECORDS) - 1), unique=True), min_size=3, max_size=4),
-    st.booleans(),
-)
+@given(st.lists(st.lists(st.integers(0, len(RECORDS) - 1), unique=True), min_size=3, max_size=4))
 @settings(max_examples=15, deadline=None)
-def test_merging_again_or_in_groups_changes_nothing(chosen, strip):
+def test_merging_again_or_in_groups_changes_nothing(chosen):
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         parts = [written(place / f"{number}", [RECORDS[each] for each in those])
                  for number, those in enumerate(chosen)]  # fmt: skip
-        merge.merge(parts, place / "all", strip=strip)
-        merge.merge(parts[:2], place / "first", strip=strip)
-        merge.merge([*parts[2:], place / "first"], place / "grouped", strip=strip)
-        merge.merge([place / "all", *parts, place / "first"], place / "again", strip=strip)
+        merge.merge(parts, place / "all")
+        merge.merge(parts[:2], place / "first")
+        merge.merge([*parts[2:], place / "first"], place / "grouped")
+        merge.merge([place / "all", *parts, place / "first"], place / "again")
         assert contents(place / "grouped") == contents(place / "all") == contents(place / "again")
 
 
@@ -104,7 +100,7 @@ def test_what_is_merged_is_a_run_that_is_read_and_gone_on_with(parts, tmp_path):
     assert [contents(each) for each in parts] == before
     out = tmp_path / "new" / "out"
     assert store.read_run(out) == PLAN
-    assert load.load(out).missing == 0
+    assert load.load_run(out).missing == 0
     assert np.load(out / "params" / f"{RECORDS[0].trial}.npy").tolist() == [[[1.0]]]
     assert {each.name for each in out.iterdir()} == {
         "run.json", "environments", "trials.jsonl", "params"
@@ -155,11 +151,10 @@ def test_more_than_a_run_may_hold_is_refused(parts, tmp_path, monkeypatch):
         merge.merge(parts, tmp_path / "out")
 
 
-def test_one_run_is_merged_with_nothing_but_may_be_made_anonymous(parts, tmp_path):
+def test_one_run_alone_is_refused(parts, tmp_path):
     with pytest.raises(UserError, match="there is one run: name another RUN"):
         merge.merge(parts[:1], tmp_path / "out")
-    merge.merge(parts[:1], tmp_path / "out", strip=True)
-    assert len(store.read_records(tmp_path / "out")) == 3
+    assert not (tmp_path / "out").exists()
 
 
 def test_params_without_a_record_are_left_out_and_said(parts, tmp_path):
@@ -247,51 +242,6 @@ def _another(data):
     return b"".join([merge.part.lines.encoded(record), *others])
 
 
-HOST, USER, PLACE = "alicebox", "alice", "/srv/secret"
-TOLD = f"{USER} on {HOST.upper()} in {PLACE}/x and /home/{USER}/y"
-
-
-@pytest.fixture
-def told(tmp_path):
-    """Write a run whose every text tells of a host, a user and a path; return its folder."""
-    own = case(USER, module=f"{USER}_{HOST}", file=f"{PLACE}/{USER}.py", interpreter=f"{PLACE}/p",
-               variables={"X": TOLD})  # fmt: skip
-    plan = run(
-        own,
-        command=f"run --data={PLACE}/{USER} {TOLD}",
-        data=f"{PLACE}/{USER}",
-        run=f"run of {USER}",
-        skipped=({"batch_size": 1, "samples": 1, "reason": TOLD},),
-    )
-    plan = msgspec.convert(msgspec.to_builtins(plan), type(plan))
-    facts = {"machine": {**MACHINE, "host": HOST, "of": [TOLD]}, "variables": {"X": TOLD},
-             "software": {"python": TOLD, "distributions": {f"{USER}-{HOST}": TOLD}},
-             "suite": {"version": TOLD}, "data": {"name": TOLD, "source": TOLD}}  # fmt: skip
-    folder = tmp_path / "told"
-    write(folder, plan, ok(own, 1, energy_absent=TOLD, version=TOLD),
-          bare(own, 2, reason=TOLD, stderr_tail=TOLD), **facts)  # fmt: skip
-    np.save(folder / "params" / f"r1-{own.slug}.npy", np.zeros((1, 1, 1), "<f4"))
-    return folder
-
-
-def test_what_is_anonymous_tells_of_no_host_no_user_and_no_path_in_any_byte(told, tmp_path):
-    merge.merge([told], tmp_path / "out", strip=True)
-    found = contents(tmp_path / "out")
-    everything = b"".join([*map(os.fsencode, found), *filter(None, found.values())]).lower()
-    for name in (HOST, USER, PLACE, "/home", "/srv"):
-        assert name.encode() not in everything
-    assert load.load(tmp_path / "out").missing == 0
-    (kept,) = (tmp_path / "out" / "params").iterdir()
-    assert kept.stem in {each.trial for each in store.read_records(tmp_path / "out")}
-
-
-def test_a_run_and_its_anonymous_copy_are_one(told, tmp_path):
-    merge.merge([told], tmp_path / "out", strip=True)
-    (found,) = merge.merge([tmp_path / "out", told], tmp_path / "again", strip=True)
-    assert found.repeated == 2
-    assert contents(tmp_path / "again") == contents(tmp_path / "out")
-
-
 def test_the_command_says_what_it_did(parts, tmp_path, called):
     (parts[0] / "params" / "x.npy").touch()
     code, out, err = called("merge", *parts, "--output", "out")
@@ -299,8 +249,6 @@ def test_the_command_says_what_it_did(parts, tmp_path, called):
     left, said = out.splitlines()
     assert left == f"left out: {parts[0]}/params/x.npy, of no record"
     assert said == "merged 3 runs, 8 records (2 were there twice) into out"
-    code, out, _ = called("merge", "--strip-host", parts[0], "--output", "anonymous")
-    assert (code, out.splitlines()[-1]) == (0, "merged 1 run, 3 records into anonymous")
 
 
 def test_in_a_process_of_its_own_it_merges_or_refuses(parts, tmp_path, bench):

@@ -34,7 +34,7 @@ VERBS = [
     ("list",),
     ("report", "run"),
     ("report", "run", "other", "--output", "both"),
-    ("merge", "run", "other", "--strip-host", "--output", "merged"),
+    ("merge", "run", "other", "--output", "merged"),
     ("compare", "run", "other"),
     *(("export", "run", "--format", each) for each in ("pytest-benchmark", "pyperf")),
 ]

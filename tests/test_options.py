@@ -6,11 +6,12 @@ import os
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from fixtures_data import idx_files, write_idx
 from fixtures_records import case, run, write
 
-from bench import options, store
+from bench import dataset, options, store
 from bench.error import UserError
 from bench.machine import usable_cores
 from bench.options import Given
@@ -271,7 +272,7 @@ def test_nothing_to_resume_is_said():
         ({"sweep": True, "ceiling": False}, "--sweep and --no-ceiling"),
         ({"epochs": 5, "rounds": 5, "seed": 1}, "--epochs and --rounds and --seed"),
         ({"device": "gpu", "timeout": 5.0}, "--device and --timeout"),
-        ({"quick": True, "data": "digits"}, "--quick and --data"),
+        ({"quick": True}, "--quick"),
     ],
 )
 def test_a_run_that_is_resumed_cannot_be_changed(here, given, flags):
@@ -292,4 +293,13 @@ def test_a_flag_that_is_not_given_is_the_same_to_the_command_line_and_to_a_run_t
 def test_a_plan_can_be_written_and_read_again(small, here):
     folder, made = planned(small, here / "run")
     store.create(folder, made)
-    assert store.read_run(folder) == made
+    assert store.read_run(folder) == msgspec.structs.replace(made, data="./small")
+
+
+def test_data_elsewhere_are_named_again_and_are_the_same(small, here):
+    known = {"sha256": dataset.find(small).sha256}
+    folder = write(here / "run", run(data="/srv/data"), data=known)
+    for data in (None, "digits"):
+        with pytest.raises(UserError, match="--data"):
+            options.resumed(folder, Given(data=data))
+    assert options.resumed(folder, Given(data=small))[1].data == small

@@ -48,7 +48,7 @@ class Reader(HTMLParser):
 
 
 def read(folder):
-    files.write(folder)
+    files.write_report(folder)
     return Reader((folder / "report.html").read_text(encoding="utf-8"))
 
 
@@ -114,7 +114,7 @@ def rows(found):
 def test_the_comparison_has_its_rows_with_what_they_are_sorted_and_chosen_by(tmp_path):
     cases = [case("b"), case("a", device="gpu", style="tuned"), case("c", objective="one-vs-rest")]
     odd = trials(cases[2], 0.2, 0.2, peak_rss_bytes=None)
-    files.write(write(tmp_path / "run", run(*cases), *trials(cases[0], 0.0012, 0.0012),
+    files.write_report(write(tmp_path / "run", run(*cases), *trials(cases[0], 0.0012, 0.0012),
                       *trials(cases[1], 1.2, 1.2), *odd))  # fmt: skip
     found = rows((tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
     headings = found.texts("th", scope="col")
@@ -228,7 +228,7 @@ def test_a_specification_holds_every_text_and_cannot_end_its_element(hostile):
     for one in hostile.all("script", type="application/json"):
         assert not re.search("[<>&\u2028\u2029]", one["text"])
     texts = [one["text"] for one in hostile.all("script", type="application/json")]
-    sets = [each for text in texts for each in chart.data(json.loads(text))]
+    sets = [each for text in texts for each in chart.find_data_sets(json.loads(text))]
     points = [point for each in sets for point in each]
     assert line(HOSTILE) in {line(point["name"]) for point in points if "name" in point}
 

@@ -16,7 +16,7 @@ def erring(error, of, *epochs, tolerance=1e-5, **changes):
 
 
 def lines(*records, workload="sgd"):
-    tables = parity.tables(summary.rows(records, HERE), workload, 1e-5)
+    tables = parity.tables(summary.summarize(records, HERE), workload, 1e-5)
     return [line for table in tables for line in table.lines]
 
 

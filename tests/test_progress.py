@@ -1,10 +1,10 @@
 """What of a run is done: which trials are still to be made, in which order, and how long yet."""
 
 import pytest
-from fixtures_records import bare, case, ok, run
+from fixtures_records import bare, case, ok, run, trials
 
 from bench import progress
-from bench.progress import Progress, missing
+from bench.progress import Progress, missing, plan_rounds
 
 ONE, TWO = case("pytorch"), case("jax")
 
@@ -81,6 +81,19 @@ def test_an_interrupted_trial_of_the_first_stage_leaves_the_number_of_rounds_ope
     *most, last = missing(planned, [])
     records = [*done(planned, *most), bare(ONE, 3, trial=last.id, status="interrupted")]
     assert Progress(planned, records).stage() == [last]
+
+
+def test_plan_rounds_needs_a_whole_successful_first_stage():
+    # Logarithms of 1 and 1.1: s = 0.09531 / sqrt(2), t = 12.706: (t * s / ln 1.1)^2 = 80.7.
+    plan = run(ONE, precision=0.1)
+    assert plan_rounds(plan, trials(ONE, 1.0, 1.1)) == {ONE.slug: 81}
+    assert plan_rounds(plan, trials(ONE, 1.0, 1.1, 5.0)[::-1]) == {ONE.slug: 81}
+    assert plan_rounds(plan, trials(ONE, 1.0)) == {}
+    assert plan_rounds(plan, [*trials(ONE, 1.0), bare(ONE, 2)]) == {}
+    assert plan_rounds(plan, [*trials(ONE, 1.0, 1.1), bare(ONE, 3)]) == {}
+    assert plan_rounds(plan, trials(TWO, 1.0, 1.1)) == {}
+    assert plan_rounds(run(ONE), trials(ONE, 1.0, 1.1)) == {}
+    assert plan_rounds(plan, trials(ONE, 1e-9, 1e9)) == {ONE.slug: 1000}
 
 
 @pytest.fixture

@@ -21,13 +21,13 @@ from fixtures_exports import (
 from fixtures_records import case, ok, run, write
 
 from bench.report.export import pyperf as ours
-from bench.report.load import load
+from bench.report.load import load_run
 
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reference")
-    (folder / "found.json").write_text(ours.write(load(REFERENCE)))
+    (folder / "found.json").write_text(ours.export_run(load_run(REFERENCE)))
     return folder
 
 
@@ -35,7 +35,7 @@ def reference(tmp_path_factory):
 def mixed(tmp_path_factory):
     """The benchmarks of a run in which trials went wrong, as pyperf loads them, by name."""
     folder = tmp_path_factory.mktemp("mixed")
-    text = ours.write(loaded(folder / "run"))
+    text = ours.export_run(loaded(folder / "run"))
     return {each.get_name(): each for each in pyperf.BenchmarkSuite.loads(text)}
 
 
@@ -75,7 +75,7 @@ def test_pyperf_compares_two_exports_and_shows_one(tmp_path):
     slow = write(tmp_path / "slow", run(case()), *(ok(case(), n, 0.5) for n in (1, 2, 3)))
     fast = write(tmp_path / "fast", run(case()), *(ok(case(), n, 0.25) for n in (1, 2, 3)))
     for folder in (slow, fast):
-        (tmp_path / f"{folder.name}.json").write_text(ours.write(load(folder)))
+        (tmp_path / f"{folder.name}.json").write_text(ours.export_run(load_run(folder)))
     compared = python(tmp_path, "-m", "pyperf", "compare_to", "slow.json", "fast.json")
     assert "2.00x faster" in compared
     shown = python(tmp_path, "-m", "pyperf", "show", "slow.json", "--metadata")
@@ -109,7 +109,7 @@ def test_a_record_that_says_little_gives_a_file_all_the_same(tmp_path):
         ok(case(), first_epoch_seconds=None, wall_seconds=None, peak_rss_bytes=None), machine={},
         software={},
     )  # fmt: skip
-    (found,) = pyperf.BenchmarkSuite.loads(ours.write(load(folder)))
+    (found,) = pyperf.BenchmarkSuite.loads(ours.export_run(load_run(folder)))
     assert found.get_runs()[0].warmups == ()
     assert "cpu_model_name" not in found.get_metadata()
-    assert json.loads(ours.write(load(folder)))["version"] == "1.0"
+    assert json.loads(ours.export_run(load_run(folder)))["version"] == "1.0"

@@ -23,18 +23,18 @@ from fixtures_records import case, ok, run, write
 from pytest_benchmark.stats import Stats
 
 from bench.report.export import pytest_benchmark
-from bench.report.load import load
+from bench.report.load import load_run
 
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory):
-    return json.loads(pytest_benchmark.write(loaded(tmp_path_factory.mktemp("run") / "run")))
+    return json.loads(pytest_benchmark.export_run(loaded(tmp_path_factory.mktemp("run") / "run")))
 
 
 def test_the_tool_compares_two_exports_and_its_figures_are_of_the_medians_of_processes(tmp_path):
     expected = measured(REFERENCE)
     for name in ("first.json", "second.json"):
-        (tmp_path / name).write_text(pytest_benchmark.write(load(REFERENCE)))
+        (tmp_path / name).write_text(pytest_benchmark.export_run(load_run(REFERENCE)))
     shown = python(tmp_path, "-m", "pytest_benchmark", "compare", "first.json", "second.json",
                    "--csv=found", "--columns=mean,stddev,median,rounds,iterations")  # fmt: skip
     assert "Name (time in ms)" in shown
@@ -50,7 +50,7 @@ def test_the_tool_compares_two_exports_and_its_figures_are_of_the_medians_of_pro
 
 
 def test_data_is_one_value_a_process_and_gives_the_figure_of_the_report():
-    found = json.loads(pytest_benchmark.write(load(REFERENCE)))["benchmarks"]
+    found = json.loads(pytest_benchmark.export_run(load_run(REFERENCE)))["benchmarks"]
     expected, epochs = figures(REFERENCE), measured(REFERENCE)
     assert [each["name"] for each in found] == sorted(expected)
     for each in found:
@@ -73,7 +73,7 @@ def test_statistics_are_those_that_the_tool_computes(data):
     stats = Stats()
     for value in data:
         stats.update(value)
-    found = pytest_benchmark.statistics(data)
+    found = pytest_benchmark.compute_statistics(data)
     assert (found.pop("data"), found.pop("iterations")) == (data, 1)
     expected = stats.as_dict()
     assert found.keys() == expected.keys()
@@ -110,5 +110,5 @@ def test_machine_and_commit_are_those_of_the_records(document):
 def test_code_that_no_commit_has_is_said_to_be_dirty(tmp_path):
     suite = {"version": "0.1.0", "commit": None, "dirty": True}
     folder = write(tmp_path / "run", run(case()), ok(case()), **surroundings(suite=suite))
-    found = json.loads(pytest_benchmark.write(load(folder)))["commit_info"]
+    found = json.loads(pytest_benchmark.export_run(load_run(folder)))["commit_info"]
     assert (found["id"], found["dirty"]) == ("unversioned", True)

@@ -21,7 +21,7 @@ from bench.report.charts import epochs
 from bench.report.render import markdown, numbers
 from bench.report.render import text as prose
 from bench.report.sections import comparison as tables
-from bench.report.sections.headline import Part
+from bench.report.sections.headline import Phrase
 from bench.result import Parity, Trial
 
 HERE = {"here": environment()}
@@ -30,7 +30,7 @@ HOSTILE = "a | b\n# c `d` <script>x</script> [e](f) *g* _h_ ~~i~~ &lt; \\| ![j](
 
 
 def rows_of(*records):
-    return summary.rows(records, HERE)
+    return summary.summarize(records, HERE)
 
 
 # ----- numbers
@@ -183,14 +183,14 @@ def test_any_text_is_one_line_without_markup_and_still_says_the_same(text):
 
 
 def test_a_table_has_a_line_a_row_and_its_numbers_flush_right():
-    text = markdown.table(["name", "n"], [["a|b", "1"], ["c", "2\n3"]], numeric={1})
+    text = markdown.render_table(["name", "n"], [["a|b", "1"], ["c", "2\n3"]], numeric={1})
     assert text == "| name | n |\n| --- | ---: |\n| a\\|b | 1 |\n| c | 2 3 |\n"
 
 
 def test_a_finding_is_escaped_where_it_is_of_a_record_and_nowhere_else():
-    parts = [Part("On this "), Part("a|b\n*c*", "record"), Part(", "), Part("d_[e](f)", "name"),
-             Part(" trains fastest: 1.00 s [0.900, 1.10].")]  # fmt: skip
-    assert prose.sentence(parts) == (
+    parts = [Phrase("On this "), Phrase("a|b\n*c*", "record"), Phrase(", "), Phrase("d_[e](f)", "name"),
+             Phrase(" trains fastest: 1.00 s [0.900, 1.10].")]  # fmt: skip
+    assert prose.render_phrases(parts) == (
         "On this a\\|b \\*c\\*, **d\\_\\[e\\](f)** trains fastest: 1.00 s [0.900, 1.10]."
     )
 
@@ -240,7 +240,7 @@ def table_of(text):
 
 @pytest.fixture
 def text(complete):
-    return files.write(complete).read_text(encoding="utf-8")
+    return files.write_report(complete).read_text(encoding="utf-8")
 
 
 def test_a_report_opens_with_the_machine_the_command_and_what_is_missing(text):
@@ -267,14 +267,14 @@ def test_what_is_left_out_is_said_in_every_form_a_few_of_it(complete, capsys):
 
 
 def test_a_report_is_written_through_no_link(complete, tmp_path):
-    files.write(complete)
+    files.write_report(complete)
     names = [path.name for path in complete.iterdir() if path.is_file()]
     written = [name for name in names if name.endswith((".md", ".html", ".csv", ".svg"))]
     assert len(written) > 4
     for name in written:
         (complete / name).unlink()
         (complete / name).symlink_to(tmp_path / "other")
-    files.write(complete)
+    files.write_report(complete)
     assert not (tmp_path / "other").exists()
     assert all((complete / name).read_bytes() for name in written)
 
@@ -374,7 +374,7 @@ def test_machines_and_software_of_all_environments_are_listed(complete):
     ]
     for other in others:
         store.add_environment(complete, other)
-    text = files.write(complete).read_text(encoding="utf-8")
+    text = files.write_report(complete).read_text(encoding="utf-8")
     assert "Measured on 2-core Test CPU, 8 GiB and another machine, started" in text
     assert (text.count("- Python 3.11.9"), text.count("- Python 3.12.1")) == (1, 1)
     assert (text.count("- softmax-bench 0.1.0"), text.count("- softmax-bench 0.2.0")) == (1, 1)
@@ -384,7 +384,7 @@ def test_machines_and_software_of_all_environments_are_listed(complete):
 def test_a_run_in_which_all_went_well_says_so(tmp_path):
     one = case("only", workload="textbook", threads=1)
     folder = write(tmp_path / "run", run(one), *trials(one, 0.5))
-    text = files.write(folder).read_text(encoding="utf-8")
+    text = files.write_report(folder).read_text(encoding="utf-8")
     assert "None: every trial went well." in section(text, "Failed and unavailable")
     assert "Not part of this run; `python -m bench run`" in section(text, "The textbook's figures")
     assert "1 thread, 48,000 samples; 1 process a row.)" in text
@@ -393,7 +393,7 @@ def test_a_run_in_which_all_went_well_says_so(tmp_path):
 
 def test_a_run_without_a_trial_has_a_report_too(tmp_path):
     folder = store.create(tmp_path / "run", run(case()))
-    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
+    text = files.write_report(tmp_path / "run").read_text(encoding="utf-8")
     assert folder is None
     assert "Measured on no machine yet" in text
     assert "**2 planned trials are missing**" in text
@@ -402,9 +402,9 @@ def test_a_run_without_a_trial_has_a_report_too(tmp_path):
 def test_a_report_that_cannot_be_written_is_an_error_of_one_line(complete):
     (complete / "report.md").mkdir()
     with pytest.raises(UserError, match=r"cannot write to .*run: Is a directory"):
-        files.write(complete)
+        files.write_report(complete)
     with pytest.raises(UserError, match="holds no run"):
-        files.write(complete.parent)
+        files.write_report(complete.parent)
 
 
 def test_the_csv_has_the_numbers_of_the_table(complete, text):
@@ -457,7 +457,7 @@ def test_charts_are_drawn_and_linked_and_have_every_name(complete, text):
 
 def test_the_chart_of_epochs_has_the_numbers_of_the_table():
     fast, slow = rows_of(*trials(case("fast"), 0.5), *trials(case("slow", style="own"), 1.0, 4.0))
-    chart = epochs.epochs([fast, slow], "a title").to_dict()
+    chart = epochs.chart_epochs([fast, slow], "a title").to_dict()
     points = chart["layer"][0]["data"]["values"] if "data" in chart["layer"][0] else (
         chart["data"]["values"]
     )  # fmt: skip
@@ -482,59 +482,59 @@ def layers_of(chart):
 
 def test_the_least_epoch_is_one_dashed_line_for_each_problem_with_its_label():
     plain, same = rows_of(*trials(case("a"), 0.5), *trials(case("b"), 1.0))
-    known = [replace(plain, least_epoch=0.0150528), replace(same, least_epoch=0.0150528)]
+    known = [replace(plain, roofline_seconds=0.0150528), replace(same, roofline_seconds=0.0150528)]
     lines = [
-        (mark, points) for mark, points in layers_of(epochs.epochs(known, "a title"))
+        (mark, points) for mark, points in layers_of(epochs.chart_epochs(known, "a title"))
         if points == [{"least": pytest.approx(15.0528), "said": "least: 15.1"}]
     ]  # fmt: skip
     assert [mark["type"] for mark, _ in lines] == ["rule", "text"]
     assert lines[0][0]["strokeDash"] == [4, 3]
-    other = [known[0], replace(same, least_epoch=0.004)]
-    (points, _) = (points for _, points in layers_of(epochs.epochs(other, "a title"))
+    other = [known[0], replace(same, roofline_seconds=0.004)]
+    (points, _) = (points for _, points in layers_of(epochs.chart_epochs(other, "a title"))
                    if "least" in points[0])  # fmt: skip
     assert [point["said"] for point in points] == ["least: 4.00", "least: 15.1"]
-    svg = epochs.svg(epochs.epochs(known, "a title"))
+    svg = epochs.render_svg(epochs.chart_epochs(known, "a title"))
     assert svg.count(">least: 15.1<") == 1
 
 
 def test_what_nobody_can_see_is_not_in_a_file():
     (row,) = rows_of(*trials(case("a"), 0.5))
-    svg = epochs.svg(epochs.cold_start([row], "a title"))
+    svg = epochs.render_svg(epochs.chart_cold_start([row], "a title"))
     paths = re.findall(r"<path[^>]*>", svg)
     assert paths
     assert not [path for path in paths if ' d=""' in path or "h0v0h0Z" in path]
 
 
 def test_without_a_ceiling_a_chart_has_no_line_of_it():
-    chart = epochs.epochs(rows_of(*trials(case("a"), 0.5)), "a title")
+    chart = epochs.chart_epochs(rows_of(*trials(case("a"), 0.5)), "a title")
     assert not [points for _, points in layers_of(chart) if "least" in points[0]]
     assert len(layers_of(chart)) == 3
 
 
 def test_a_cold_start_is_all_its_phases():
     (row,) = rows_of(*trials(case("fast"), 0.5))
-    points = epochs.cold_start([row], "a title").to_dict()["data"]["values"]
+    points = epochs.chart_cold_start([row], "a title").to_dict()["data"]["values"]
     assert [(point["phase"], point["seconds"]) for point in points] == [
         ("import", pytest.approx(2.0)), ("set-up", pytest.approx(0.25)),
         ("first epoch", pytest.approx(3.0)), ("next four epochs", pytest.approx(2.0)),
     ]  # fmt: skip
-    assert epochs.cold_seconds(row) == pytest.approx(7.25)
+    assert epochs.sum_cold_start(row) == pytest.approx(7.25)
     (row,) = rows_of(*trials(case("fast"), 0.5, setup_seconds=None))
-    assert epochs.cold_seconds(row) == pytest.approx(7.0)
+    assert epochs.sum_cold_start(row) == pytest.approx(7.0)
 
 
 def test_the_cold_start_chart_begins_with_the_quickest(complete):
     found = rows_of(
         *trials(case("late"), 0.1, import_seconds=60.0), *trials(case("early"), 0.5, 0.5)
     )
-    drawn = files.draw(complete, found)
+    drawn = files.draw_charts(complete, found)
     assert list(drawn) == ["sgd"]
     svg = (complete / "cold-start-sgd.svg").read_text(encoding="utf-8")
     assert svg.index(">early<") < svg.index(">late<")
 
 
 def test_a_workload_of_any_name_stays_in_the_folder_and_in_its_link(tmp_path):
-    drawn = files.draw(tmp_path, rows_of(*trials(case(workload="../a) <b>"), 0.5)))
+    drawn = files.draw_charts(tmp_path, rows_of(*trials(case(workload="../a) <b>"), 0.5)))
     ((_, pictures),) = drawn.items()
     files_of = [drawn.file for drawn in pictures]
     assert files_of == ["epoch----a---b-.svg", "cold-start----a---b-.svg"]
@@ -544,8 +544,11 @@ def test_a_workload_of_any_name_stays_in_the_folder_and_in_its_link(tmp_path):
 def test_a_name_of_any_characters_can_be_drawn():
     odd = [*map(chr, range(1, 32)), *"\x7f\x85\xa0\u2028\u2029\ufeff\"'\\`", "</script>", "${x}"]
     found = rows_of(*(one for text in odd for one in trials(case(f"a{text}b"), 0.5)))
-    for chart in (epochs.epochs(found, "".join(odd)), epochs.cold_start(found, "a title")):
-        assert epochs.svg(chart).startswith("<svg")
+    for chart in (
+        epochs.chart_epochs(found, "".join(odd)),
+        epochs.chart_cold_start(found, "a title"),
+    ):
+        assert epochs.render_svg(chart).startswith("<svg")
 
 
 @pytest.mark.parametrize("absent", ["altair", "vl_convert", "jinja2", "markdown_it"])
@@ -555,7 +558,7 @@ def test_without_the_extra_there_are_no_charts_and_no_page(complete, monkeypatch
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == absent else find(name)
     )
-    text = files.write(complete).read_text(encoding="utf-8")
+    text = files.write_report(complete).read_text(encoding="utf-8")
     assert not list(complete.glob("*.svg"))
     assert not (complete / "report.html").exists()
     assert "](epoch" not in text
@@ -577,13 +580,13 @@ def test_the_part_between_the_two_marks_is_replaced_and_nothing_else(complete, r
     before, rest = once.split(f"{files.START}\n")
     part, after = rest.split(f"\n{files.END}")
     assert (before, after) == ("before\n", "\nafter ü\n")
-    assert part == files.readme_part(complete, readme.parent)
+    assert part == files.render_readme_part(complete, readme.parent)
     files.update_readme(readme, complete)
     assert readme.read_text(encoding="utf-8") == once
 
 
 def test_the_readme_shows_the_first_workload_and_links_to_the_rest(complete, readme):
-    part = files.readme_part(complete, readme.parent)
+    part = files.render_readme_part(complete, readme.parent)
     assert part.startswith("On this 2-core Test CPU, 8 GiB, **fast** trains fastest: 500 ms [500,")
     assert part.splitlines()[0].endswith(" (cpu, batch size 32, 2 threads, 48,000 samples.)")
     shown = table_of(part)
@@ -622,13 +625,13 @@ def test_a_run_that_the_readme_cannot_link_to_is_refused(complete, readme, tmp_p
     with pytest.raises(
         UserError, match=r"run is outside .*elsewhere: the README cannot link to it"
     ):
-        files.readme_part(complete, tmp_path / "elsewhere")
+        files.render_readme_part(complete, tmp_path / "elsewhere")
 
 
 def test_a_run_without_a_row_cannot_be_shown(tmp_path):
     folder = write(tmp_path / "run", run(case()), bare(case()))
     with pytest.raises(UserError, match="run has no row to show"):
-        files.readme_part(folder, tmp_path)
+        files.render_readme_part(folder, tmp_path)
 
 
 # ----- the terminal
@@ -684,7 +687,7 @@ def test_a_terminal_table_has_the_rows_of_its_workload_and_their_words_as_they_a
 
 
 def test_the_terminal_shows_figures_and_faults(complete):
-    found = load.load(complete)
+    found = load.load_run(complete)
     text = printed(terminal.figures(found.figures), 240)
     assert re.search(r"figure-keras +validation accuracy +0\.8463 +0\.8495 +differs by 0", text)
     text = printed(terminal.faults(found.rows), 240)
@@ -703,7 +706,7 @@ def test_what_is_unavailable_at_several_sizes_for_one_reason_is_one_line():
         *(bare(case("b", batch_size=size), **wrong) for size in (8, 32)),
     ]  # fmt: skip
     alike = "2 threads, 48,000 samples"
-    assert sorted(line[1:] for line in tables.faults(rows_of(*records))) == [
+    assert sorted(line[1:] for line in tables.list_faults(rows_of(*records))) == [
         ["a", f"cpu, batch size 8, {alike}", "unavailable", "1 of 1", "no GPU"],
         ["a", "gpu, 2 sizes", "unavailable", "4 of 4", "no GPU"],
         ["a", f"gpu, batch size 128, {alike}", "unavailable", "1 of 1", "another"],

@@ -2,14 +2,14 @@
 
 import msgspec
 import pytest
-from fixtures_ab import comparison, pairing
 from fixtures_records import case, ok
+from support.pretended import comparison, pairing
 
 from bench import machine, probe, runner, station, store
 from bench.child import Installation
-from bench.gate import pair
 from bench.judge import Judgement
 from bench.launch import Outcome
+from bench.regression.paired import pair
 from bench.result import Parity, Slowdown, Trial
 from bench.runner import Runner
 

@@ -9,9 +9,9 @@ from fixtures_sweep import swept
 
 from bench import store
 from bench.report import write as files
-from bench.report.load import load
+from bench.report.load import load_run
 from bench.report.sections.gpu import NO_SWEEP, NONE_WELL
-from bench.report.sections.order import NO_GPU, sections
+from bench.report.sections.order import NO_GPU, list_sections
 from bench.result import Skipped
 
 # Raw newlines, cell separators, code, HTML, links and emphasis, as a hostile record may have them.
@@ -21,8 +21,8 @@ PEAKS = {"start": 2**20, "epochs": 2**30}
 
 
 def of(tmp_path, plan, *records):
-    found = load(write(tmp_path / "run", plan, *records, data=DATA))
-    return {section.title: section for section in sections(found)}
+    found = load_run(write(tmp_path / "run", plan, *records, data=DATA))
+    return {section.title: section for section in list_sections(found)}
 
 
 def probe(by="numpy", **changes):
@@ -56,7 +56,7 @@ def test_a_run_of_nothing_has_every_section_which_says_how_to_fill_it(tmp_path, 
         assert section.nothing.endswith(".")
     assert found[LIMITS].nothing == "The machine was not probed: leave out `--no-ceiling`."
     assert "`python -m bench run --sweep`" in found[SWEPT].nothing
-    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
+    text = files.write_report(tmp_path / "run").read_text(encoding="utf-8")
     for section in found.values():
         assert f"## {section.title}\n\n{section.nothing}\n" in text
 
@@ -81,7 +81,7 @@ def test_a_whole_sweep_fills_every_section(tmp_path):
     assert [picture.name for picture in found[CURVES].pictures] == ["accuracy-sgd"]
     (memory,) = found[MEMORY].tables
     assert [line[0] for line in memory.lines] == ["a", "b"]
-    files.write(tmp_path / "run")
+    files.write_report(tmp_path / "run")
     assert (tmp_path / "run" / "growth-batch-size.svg").read_text().startswith("<svg")
     assert (tmp_path / "run" / "growth-samples.svg").exists()
 
@@ -98,7 +98,7 @@ def test_a_gpu_has_its_section_before_all_others(tmp_path):
         "How the GPU is used", "The GPU meanwhile",
     ]  # fmt: skip
     assert (found[DEVICES].remarks, found[SWEPT].remarks) == ([], [])
-    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
+    text = files.write_report(tmp_path / "run").read_text(encoding="utf-8")
     assert text.count(f"## {DEVICES}\n") == 1
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert f'<a href="#cpu-against-gpu">{DEVICES}</a>' in page
@@ -106,8 +106,8 @@ def test_a_gpu_has_its_section_before_all_others(tmp_path):
 
 def test_the_gpu_meanwhile_names_the_models_of_the_machine(tmp_path):
     machine = {**MACHINE, "gpus": ["Large GPU", "Large GPU"]}
-    found = load(write(tmp_path / "run", run(case("a")), *on("gpu"), machine=machine))
-    (*_, meanwhile) = sections(found)[0].tables
+    found = load_run(write(tmp_path / "run", run(case("a")), *on("gpu"), machine=machine))
+    (*_, meanwhile) = list_sections(found)[0].tables
     assert meanwhile.lines[0] == ["GPU", "Large GPU"]
 
 
@@ -115,14 +115,14 @@ def test_a_gpu_without_a_sweep_says_what_one_would_tell_and_why_joules_are_absen
     silent = on("gpu", energy_joules=None, energy_absent="too old | [x](y)")
     found = of(tmp_path, run(case("a")), *on("cpu"), *silent)
     assert found[DEVICES].remarks == [NO_SWEEP, "joules of a: too old | [x](y)"]
-    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
+    text = files.write_report(tmp_path / "run").read_text(encoding="utf-8")
     assert "- joules of a: too old \\| \\[x\\](y)\n" in text
 
 
 def test_a_gpu_on_which_nothing_went_well_says_where_the_reasons_are(tmp_path):
     found = of(tmp_path, run(case("a")), *on("cpu"), unavailable("a"))
     assert (found[DEVICES].tables, found[DEVICES].remarks) == ([], [])
-    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
+    text = files.write_report(tmp_path / "run").read_text(encoding="utf-8")
     assert f"## {DEVICES}\n\n{NONE_WELL}\n" in text
     assert text.count("no GPU can be used") == 1
 
@@ -153,7 +153,7 @@ def test_sizes_that_were_skipped_are_said_with_or_without_a_table(tmp_path):
     left = Skipped(7, 48000, "7 does not divide 48000")
     found = of(tmp_path, run(case(), skipped=(left,)), ok(case()))
     assert found[SWEPT].remarks == ["not measured: 7 does not divide 48000"]
-    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
+    text = files.write_report(tmp_path / "run").read_text(encoding="utf-8")
     assert "\n- not measured: 7 does not divide 48000\n" in text
 
 
@@ -180,15 +180,15 @@ def test_memory_is_of_the_first_workload_at_its_first_size_whatever_was_measured
 @pytest.mark.parametrize("features", [None, "many", 7.5])
 def test_data_without_a_shape_have_a_rate_and_no_bandwidth(tmp_path, features):
     data = {"features": features, "classes": 10}
-    found = load(write(tmp_path / "run", run(case()), ok(case()), probe(), data=data))
-    (table,) = sections(found)[2].tables
+    found = load_run(write(tmp_path / "run", run(case()), ok(case()), probe(), data=data))
+    (table,) = list_sections(found)[2].tables
     assert table.lines == [["cpu", "2", "100 GFLOP/s", "numpy", "—", "—", "—", "—"]]
 
 
 def test_an_older_environment_without_the_shape_does_not_hide_it(tmp_path):
     folder = write(tmp_path / "run", run(case()), ok(case()), probe(), data=DATA)
     store.add_environment(folder, environment(id="before"))
-    (table,) = sections(load(folder))[2].tables
+    (table,) = list_sections(load_run(folder))[2].tables
     assert table.lines == [
         ["cpu", "2", "100 GFLOP/s", "numpy", "15.1 GB/s", "numpy", "—", "15.1 ms"]
     ]
@@ -210,7 +210,7 @@ def test_no_name_of_a_record_becomes_markup_in_a_section(tmp_path):
     records = [*swept(names[0], phase_rss_bytes=PEAKS), *tuned, probe(HOSTILE),
                probe("jax", status="failed", reason=HOSTILE, product_seconds=[])]  # fmt: skip
     of(tmp_path, planned, *records)
-    text = files.write(tmp_path / "run").read_text(encoding="utf-8")
+    text = files.write_report(tmp_path / "run").read_text(encoding="utf-8")
     assert "<script" not in text
     assert not re.search(r"(?<!\\)\[e\]|(?<!\\)`d|(?<!\\)\*g", text)
     assert not re.search(r"^## c", text, re.MULTILINE)

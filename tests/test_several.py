@@ -8,7 +8,7 @@ from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, 
 
 from bench import store
 from bench.error import UserError
-from bench.ranking import comparable, times_fastest
+from bench.ranking import compare_to_fastest, select_comparable
 from bench.report import several, several_files
 from bench.report.sections.machines import COMPARED, CROWDED, OVER_TIME, sections
 from bench.report.several import BESIDE
@@ -38,20 +38,20 @@ def rows(found):
 
 def test_each_row_keeps_its_machine_and_is_held_against_the_fastest_there(two):
     found = rows(several.read(two))
-    assert [(row.where, row.case.implementation) for row in found] == [
+    assert [(row.machine, row.case.implementation) for row in found] == [
         ("4-core Fast CPU", "a"), ("4-core Fast CPU", "b"),
         ("2-core Slow CPU", "a"), ("2-core Slow CPU", "b"),
     ]  # fmt: skip
-    ratios = [times_fastest(found, row).mean for row in found]
+    ratios = [compare_to_fastest(found, row).mean for row in found]
     assert ratios == pytest.approx([1, 3, 1, 2])
-    assert [len(comparable(found, row)) for row in found] == [2, 2, 2, 2]
+    assert [len(select_comparable(found, row)) for row in found] == [2, 2, 2, 2]
 
 
 def test_rows_of_the_same_problem_on_two_machines_are_not_comparable(tmp_path):
     folders = [measured(tmp_path / name, machine, *trials(case("a"), epoch, epoch))
                for name, machine, epoch in (("x", FAST, 0.1), ("y", SLOW, 0.2))]  # fmt: skip
     found = rows(several.read(folders))
-    assert [times_fastest(found, row).mean for row in found] == [1, 1]
+    assert [compare_to_fastest(found, row).mean for row in found] == [1, 1]
 
 
 def test_two_runs_of_one_machine_are_not_held_against_each_other_either(tmp_path):
@@ -59,7 +59,7 @@ def test_two_runs_of_one_machine_are_not_held_against_each_other_either(tmp_path
                for name, epoch in (("x", 0.1), ("y", 0.2))]  # fmt: skip
     found = several.read(folders)
     assert [each.name for each in found] == ["2-core Slow CPU (x)", "2-core Slow CPU (y)"]
-    assert [times_fastest(rows(found), row).mean for row in rows(found)] == [1, 1]
+    assert [compare_to_fastest(rows(found), row).mean for row in rows(found)] == [1, 1]
 
 
 def test_a_run_that_went_on_elsewhere_is_apart_by_machine(tmp_path):
@@ -70,7 +70,7 @@ def test_a_run_that_went_on_elsewhere_is_apart_by_machine(tmp_path):
     store.append(folder, bare(case("a"), 3, environment="there", status="failed", run=plan))
     found = several.read([folder])
     assert [each.name for each in found] == ["4-core Fast CPU", "2-core Slow CPU"]
-    assert [(row.where, row.case.implementation, len(row.faults)) for row in rows(found)] == [
+    assert [(row.machine, row.case.implementation, len(row.faults)) for row in rows(found)] == [
         ("4-core Fast CPU", "a", 0), ("4-core Fast CPU", "b", 0), ("2-core Slow CPU", "a", 1),
     ]  # fmt: skip
     assert set(found[1].of.run.environments) == {"there"}

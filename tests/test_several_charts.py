@@ -10,7 +10,7 @@ from test_hardware import BOX, GPU, SERVER, read
 from bench.report.charts import chart as drawn
 from bench.report.charts import epochs, machines
 from bench.report.charts.machines import HEAT, LIGHT
-from bench.report.sections.hardware import alike
+from bench.report.sections.hardware import group_alike
 
 
 @pytest.fixture
@@ -18,17 +18,17 @@ def found(tmp_path):
     """Rows of a on a box and both devices of a server; b failed on one and is absent elsewhere."""
     server = [*on("cpu", times=0.5), *on("gpu"), unavailable("b")]
     box = [*on("cpu"), *on("cpu", "b", epochs=(1.0,)), bare(case("b"), 2, reason="wrong")]
-    (each,) = alike(read(tmp_path, box=(BOX, *box), server=(SERVER, *server)))
+    (each,) = group_alike(read(tmp_path, box=(BOX, *box), server=(SERVER, *server)))
     return each
 
 
 def points(chart):
-    (found,) = drawn.data(chart.to_dict())
+    (found,) = drawn.find_data_sets(chart.to_dict())
     return found
 
 
 def test_the_chart_of_epochs_has_a_dot_for_each_device_and_the_numbers_of_the_table(found):
-    shown = points(machines.epochs(found, "title"))
+    shown = points(machines.chart_machines(found, "title"))
     server = f"16-core Server, 64 GiB, {GPU}"
     assert [(one["name"], one["machine"], one["said"]) for one in shown] == [
         ("a", "2-core Box, 8 GiB, 2 threads", "64.0 ms"), ("a", f"{server}, 2 threads", "32.0 ms"),
@@ -37,14 +37,14 @@ def test_the_chart_of_epochs_has_a_dot_for_each_device_and_the_numbers_of_the_ta
 
 
 def test_every_cell_of_the_throughput_has_its_number_or_why_there_is_none(found):
-    shown = points(machines.throughput(found, "title"))
+    shown = points(machines.chart_throughput(found, "title"))
     assert [(one["name"], one["short"], one["said"]) for one in shown] == [
         ("a", "750k", "750,000 samples/s"), ("a", "1.5M", "1,500,000 samples/s"),
         ("a", "770k", "768,000 samples/s"), ("b", "failed", "failed"),
         ("b", "—", "not measured"), ("b", "unavailable", "unavailable"),
     ]  # fmt: skip
     assert [one["rate"] is None for one in shown] == [False] * 3 + [True] * 3
-    svg = epochs.svg(machines.throughput(found, "title"))
+    svg = epochs.render_svg(machines.chart_throughput(found, "title"))
     grey, coloured = re.findall(r'<g class="mark-rect role-mark .*?</g>', svg)
     assert (grey.count("<path"), coloured.count("<path")) == (6, 3)
     for text in ("750k", "1.5M", "failed", "unavailable", "—"):
@@ -53,9 +53,9 @@ def test_every_cell_of_the_throughput_has_its_number_or_why_there_is_none(found)
 
 def test_one_number_alone_has_a_colour(tmp_path):
     same = read(tmp_path, x=(BOX, *trials(case("a"), 0.1)), y=(SERVER, *trials(case("a"), 0.1)))
-    (each,) = alike(same)
-    chart = machines.throughput(each, "title")
-    assert epochs.svg(chart).count(">480k</text>") == 2
+    (each,) = group_alike(same)
+    chart = machines.chart_throughput(each, "title")
+    assert epochs.render_svg(chart).count(">480k</text>") == 2
     colour = chart.to_dict()["layer"][1]["encoding"]["color"]
     steps = colour["scale"]["domain"]
     assert steps == sorted(set(steps))
@@ -95,7 +95,7 @@ def test_letters_stand_out_from_every_colour_and_lighter_is_faster():
 
 
 def test_letters_turn_black_where_the_scale_says(found):
-    chart = machines.throughput(found, "title").to_dict()
+    chart = machines.chart_throughput(found, "title").to_dict()
     turned, white = chart["layer"][2]["encoding"]["color"]["condition"]
     assert (turned["value"], white["value"]) == ("black", "white")
     assert float(turned["test"].split(" > ")[1]) == pytest.approx(750_000 * 2**LIGHT)

@@ -8,8 +8,8 @@ from bench import startup
 from bench.intervals import Interval
 from bench.report.render import numbers
 from bench.report.sections import startup as starts
-from bench.startup import NO_START, Overtaking, Reach, Start
-from bench.summary import rows
+from bench.startup import NO_START, BreakEven, Start, TimeToAccuracy
+from bench.summary import summarize
 
 
 def start(of, total, **changes):
@@ -21,7 +21,7 @@ def start(of, total, **changes):
 
 
 def row(of):
-    (found,) = rows([ok(of)], {"here": environment()})
+    (found,) = summarize([ok(of)], {"here": environment()})
     return found
 
 
@@ -55,7 +55,7 @@ def test_every_problem_has_a_table_of_its_own():
 
 
 def reach(of, seconds=2.0, **changes):
-    known = Reach(of, 0.84, 3, Interval(seconds, 1.0, 4.0), Interval(0.5, 0.4, 0.6), 2e-6)
+    known = TimeToAccuracy(of, 0.84, 3, Interval(seconds, 1.0, 4.0), Interval(0.5, 0.4, 0.6), 2e-6)
     return replace(known, **changes)
 
 
@@ -80,7 +80,7 @@ def test_what_was_not_reached_stands_last_with_its_reason_in_place_of_every_numb
 
 def test_the_title_has_the_target_with_the_digits_it_was_given():
     for target, shown in ((0.84, "0.84"), (0.8463, "0.8463")):
-        (table,) = starts.reached(startup.reaches(trials(case(), 0.5), target))
+        (table,) = starts.reached(startup.find_times_to_accuracy(trials(case(), 0.5), target))
         assert table.title.startswith(f"Time to validation accuracy {shown}, sgd: cpu")
 
 
@@ -89,10 +89,10 @@ def test_overtakings_are_a_matrix_of_tuned_rows_and_simpler_columns():
     plain, other = row(case("plain")), row(case("other"))
     (table,) = starts.overtaken(
         [
-            Overtaking(scan, plain, 1, None, told=True),
-            Overtaking(scan, other, 12, None, told=True),
-            Overtaking(fused, plain, None, None, told=False),
-            Overtaking(fused, other, 1, 7, told=False),
+            BreakEven(scan, plain, 1, None, certain=True),
+            BreakEven(scan, other, 12, None, certain=True),
+            BreakEven(fused, plain, None, None, certain=False),
+            BreakEven(fused, other, 1, 7, certain=False),
         ]
     )
     assert table.headings == ("tuned, ahead of", "plain", "other")
@@ -110,14 +110,14 @@ def test_overtakings_are_a_matrix_of_tuned_rows_and_simpler_columns():
 def test_a_pair_that_was_left_out_is_a_dash_and_moves_no_other():
     scan, fused = row(case("scan", style="tuned")), row(case("fused", style="tuned"))
     plain, other = row(case("plain")), row(case("other"))
-    (table,) = starts.overtaken([Overtaking(scan, plain, 2, None, told=True),
-                                 Overtaking(fused, other, 3, None, told=True)])  # fmt: skip
+    (table,) = starts.overtaken([BreakEven(scan, plain, 2, None, certain=True),
+                                 BreakEven(fused, other, 3, None, certain=True)])  # fmt: skip
     assert table.lines == [["scan", "2", numbers.ABSENT], ["fused", numbers.ABSENT, "3"]]
 
 
 def test_rows_of_one_name_and_different_problems_do_not_share_a_matrix():
     pairs = [
-        Overtaking(row(case("t", style="tuned", **of)), row(case("p", **of)), n, None, told=True)
+        BreakEven(row(case("t", style="tuned", **of)), row(case("p", **of)), n, None, certain=True)
         for n, of in enumerate(({}, {"workload": "textbook"}, {"objective": "one-vs-rest"}), 2)
     ]
     tables = starts.overtaken(pairs)

@@ -7,8 +7,8 @@ from fixtures_records import case, ok, run, write
 
 from bench import dataset
 from bench.report import write as files
-from bench.report.load import load
-from bench.report.sections.order import sections
+from bench.report.load import load_run
+from bench.report.sections.order import list_sections
 
 SHOWN, LEARNED = "The data", "What the classifiers learned"
 
@@ -26,7 +26,7 @@ def data(tmp_path):
 
 
 def of(folder):
-    return {section.title: section for section in sections(load(folder))}
+    return {section.title: section for section in list_sections(load_run(folder))}
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_learned_section_has_weights_and_confusion_without_any_params(folder):
     assert [picture.name for picture in learned.pictures] == ["weights", "confusion"]
     (remark,) = learned.remarks
     assert "after 5 epochs of workload sgd at batch size 5" in remark
-    text = files.write(folder).read_text(encoding="utf-8")
+    text = files.write_report(folder).read_text(encoding="utf-8")
     for file in ("data.svg", "weights.svg", "confusion.svg"):
         assert f"]({file})" in text
         assert (folder / file).read_text(encoding="utf-8").startswith("<svg")
@@ -64,9 +64,9 @@ def test_learned_section_without_a_softmax_row_is_empty(tmp_path, data):
 
 
 def test_a_report_is_the_same_bytes_when_it_is_written_again(folder):
-    first = {path.name: path.read_bytes() for path in files.write(folder).parent.iterdir()
+    first = {path.name: path.read_bytes() for path in files.write_report(folder).parent.iterdir()
              if path.is_file()}  # fmt: skip
-    files.write(folder)
+    files.write_report(folder)
     assert {name: (folder / name).read_bytes() for name in first} == first
 
 

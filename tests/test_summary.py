@@ -5,15 +5,14 @@ import math
 import pytest
 from fixtures_records import bare, case, environment, ok, run, trials
 
-from bench import summary
 from bench.result import Parity
-from bench.summary import rows
+from bench.summary import summarize
 
 HERE = {"here": environment()}
 
 
 def one(*records):
-    (found,) = rows(records, HERE)
+    (found,) = summarize(records, HERE)
     return found
 
 
@@ -93,7 +92,7 @@ def test_an_unavailable_row_has_a_reason_and_no_numbers():
 
 
 def test_an_interrupted_trial_is_still_to_be_made_and_no_fault():
-    assert rows([bare(case(), status="interrupted")], HERE) == []
+    assert summarize([bare(case(), status="interrupted")], HERE) == []
     row = one(bare(case(), 1, status="interrupted"), ok(case(), 1), ok(case(), 2))
     assert (row.ranked, row.rounds, row.faults) == (True, 2, ())
 
@@ -106,16 +105,16 @@ def test_rows_are_sorted_by_workload_device_rank_and_time():
         *trials(slow, 0.9), *trials(wrong, 0.2, status="failed"), *trials(fast, 0.4),
     ]  # fmt: skip
     expected = ["fast", "slow", "absent", "wrong", "gpu", "textbook"]
-    assert names(rows(records, HERE)) == expected
+    assert names(summarize(records, HERE)) == expected
 
 
 def test_cases_are_told_apart_by_everything_that_decides_the_number():
-    records = [ok(case()), ok(case(threads=1)), ok(case(variables={"A": "1"})), ok(case())]
-    assert sorted(row.rounds for row in rows(records, HERE)) == [1, 1, 2]
+    records = [ok(case()), ok(case(threads=1)), ok(case(batch_size=8)), ok(case(extra="old"))]
+    assert sorted(row.rounds for row in summarize(records, HERE)) == [1, 1, 2]
 
 
 def test_figures_are_no_rows():
-    assert rows([ok(case(), kind="figure"), ok(case(), kind="ceiling")], HERE) == []
+    assert summarize([ok(case(), kind="figure"), ok(case(), kind="ceiling")], HERE) == []
 
 
 @pytest.mark.parametrize(
@@ -134,14 +133,14 @@ def test_figures_are_no_rows():
     ],
 )
 def test_a_row_names_the_version_it_ran_with(changes, environments, version):
-    (row,) = rows([ok(case(**changes))], environments)
+    (row,) = summarize([ok(case(**changes))], environments)
     assert row.version == version
 
 
 def stages(*epochs, precision=0.1, rounds=2):
     """Rows of a run whose first stage has two rounds, and which asks for a precision."""
     asked = run(case(), precision=precision, rounds={"sgd": rounds, "textbook": 1})
-    return rows(trials(case(), *epochs), HERE, asked), asked
+    return summarize(trials(case(), *epochs), HERE, asked), asked
 
 
 def test_with_a_precision_the_spread_is_that_of_the_first_stage():
@@ -149,29 +148,18 @@ def test_with_a_precision_the_spread_is_that_of_the_first_stage():
     # 12.706 * 0.06739 / 2 = 0.4282, whatever the spread of the last two.
     (row,), _ = stages(1.0, 1.1, 1.0, 1.1)
     assert row.epoch.high / row.epoch.mean == pytest.approx(math.exp(0.4282), rel=1e-3)
-    (plain,) = rows(trials(case(), 1.0, 1.1, 1.0, 1.1), HERE)
+    (plain,) = summarize(trials(case(), 1.0, 1.1, 1.0, 1.1), HERE)
     assert plain.epoch.high < row.epoch.high
-    assert plain.wanted is None
+    assert plain.rounds_needed is None
     # (12.706 * 0.06739 / ln 1.1)^2 = 80.7
-    assert row.wanted == 81
+    assert row.rounds_needed == 81
 
 
 def test_the_order_of_the_records_does_not_choose_the_first_stage():
     _, asked = stages(1.0)
     shuffled = [trials(case(), 1.0, 1.1, 5.0)[place] for place in (2, 0, 1)]
-    (row,) = rows(shuffled, HERE, asked)
-    assert row.wanted == 81
-
-
-def test_more_rounds_are_wanted_only_of_what_went_well_in_the_whole_first_stage():
-    _, asked = stages(1.0)
-    assert summary.wanted(trials(case(), 1.0, 1.1), asked) == {case().slug: 81}
-    assert summary.wanted(trials(case(), 1.0), asked) == {}
-    failed = bare(case(), 2, reason="it did not")
-    assert summary.wanted([*trials(case(), 1.0), failed], asked) == {}
-    assert summary.wanted([*trials(case(), 1.0, 1.1), bare(case(), 3)], asked) == {}
-    assert summary.wanted(trials(case(), 1.0, 1.1), run(case())) == {}
-    assert summary.wanted(trials(case(), 1e-9, 1e9), asked) == {case().slug: 1000}
+    (row,) = summarize(shuffled, HERE, asked)
+    assert row.rounds_needed == 81
 
 
 def test_predictions_are_averaged_as_epochs_are():

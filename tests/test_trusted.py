@@ -1,60 +1,111 @@
-"""Going on with a run runs what its folder names: only the suite's own, or what is named again."""
+"""A resumed run takes its code from the registry or the command line, never from its plan."""
 
+import json
+import sys
+
+import msgspec
 import pytest
-from fixtures_records import case, run
+from fixtures_records import case, run, write
 
-from bench import plan, trusted
+from bench import plan, regular, trusted
 from bench.error import UserError
 from implementations import IMPLEMENTATIONS
 
-OWN = {"file": "./mine.py", "module": "mine", "framework": "", "extra": "", "style": "own"}
+MINE = "OBJECTIVE = 'softmax'\nclass Trainer: ...\n"
 
 
-@pytest.mark.parametrize("entry", IMPLEMENTATIONS, ids=lambda entry: entry.name)
-def test_every_implementation_of_the_suite_may_run(entry):
-    trusted.check(run(plan.begin(entry)), (), ())
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """Return the case of an implementation file of the user's own, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(MINE)
+    own = {"file": "mine.py", "module": "mine", "framework": "", "extra": "", "style": "own"}
+    return case("mine", data="own", sha256=regular.sha256(tmp_path / "mine.py"), **own)
 
 
-def test_its_figures_and_probes_may_run():
-    planned = run(case(), figures=plan.figures(2), ceilings=tuple(plan.probes("cpu", 1)))
-    trusted.check(planned, (), ())
+def test_plan_of_the_registry_resolves_to_itself():
+    cases = [plan.begin(entry) for entry in IMPLEMENTATIONS]
+    planned = run(*cases, figures=plan.figures(2), ceilings=tuple(plan.probes("gpu", 1)))
+    assert trusted.resolve(planned, (), ()) == planned
+    assert trusted.flags(planned) == []
 
 
+@pytest.mark.parametrize("where", ["cases", "sweep", "figures", "ceilings"])
 @pytest.mark.parametrize(
     "changed",
     [
         {"module": "os"},
-        {"framework": "evil"},
-        {"extra": "evil"},
         {"variables": {"LD_PRELOAD": "./evil.so"}},
         {"implementation": "evil"},
     ],
 )
-@pytest.mark.parametrize("where", ["cases", "sweep", "figures", "ceilings"])
-def test_what_is_otherwise_than_in_the_suite_is_refused(changed, where):
-    one = case(**changed)
-    planned = run(one) if where == "cases" else run(case(), **{where: (one,)})
-    with pytest.raises(UserError, match=r"has .* otherwise than this suite has it; measure anew"):
-        trusted.check(planned, (), ())
+def test_module_or_variables_unlike_the_registry_are_refused(changed, where):
+    planned = msgspec.structs.replace(run(case()), **{where: (case(**changed),)})
+    with pytest.raises(UserError, match="measure anew"):
+        trusted.resolve(planned, (), ())
 
 
-def test_somebodys_own_file_runs_only_when_it_is_named_again():
-    planned = run(case("mine", **OWN), case())
-    with pytest.raises(UserError, match=r"runs the code of \./mine\.py, .* --implementation"):
-        trusted.check(planned, (), ())
-    with pytest.raises(UserError, match=r"does not name other\.py; leave it out"):
-        trusted.check(planned, ("./mine.py", "other.py"), ())
-    trusted.check(planned, ("./mine.py",), ())
+def test_other_fields_come_from_the_registry():
+    planned = run(case(framework="evil", extra="evil", devices=("gpu",), style="own", threads=7))
+    (resolved,) = trusted.resolve(planned, (), ()).cases
+    assert resolved == case(threads=7)
 
 
-def test_another_python_runs_only_when_it_is_named_again():
-    planned = run(case(interpreter="env/bin/python"))
-    with pytest.raises(UserError, match=r"code of env/bin/python.*--python torch=env/bin/python"):
-        trusted.check(planned, (), ("torch=other/bin/python",))
-    trusted.check(planned, (), ("torch=env/bin/python", "jax=other/bin/python"))
+def test_own_file_runs_only_when_it_is_named_again_and_unchanged(mine, tmp_path):
+    planned = run(mine, case())
+    for files in ((), ("other.py",), ("mine.py", "other.py")):
+        with pytest.raises(UserError):
+            trusted.resolve(planned, files, ())
+    assert trusted.resolve(planned, ("mine.py",), ()) == planned
+    moved = (tmp_path / "elsewhere").mkdir() or tmp_path / "elsewhere" / "mine.py"
+    (tmp_path / "mine.py").rename(moved)
+    assert trusted.resolve(planned, (str(moved),), ()).cases[0].file == str(moved)
+    moved.write_text(MINE + "# changed\n")
+    with pytest.raises(UserError, match="not the file"):
+        trusted.resolve(planned, (str(moved),), ())
 
 
-def test_what_has_to_be_named_is_told_as_it_is_typed():
-    planned = run(case("mine", **OWN), case("mine", **OWN), case(interpreter="a b"))
-    assert trusted.flags(planned) == ["--implementation", "./mine.py", "--python", "torch=a b"]
-    assert trusted.flags(run(case())) == []
+def test_hostile_fields_of_an_own_file_are_not_kept(mine):
+    hostile = msgspec.structs.replace(mine, module="os", variables={"LD_PRELOAD": "x"}, extra="x")
+    assert trusted.resolve(run(hostile), ("mine.py",), ()).cases == (mine,)
+
+
+def test_python_runs_only_when_it_is_named_again():
+    planned = run(case(interpreter=sys.executable))
+    for pythons in ((), (f"jax={sys.executable}",)):
+        with pytest.raises(UserError, match="--python torch="):
+            trusted.resolve(planned, (), pythons)
+    assert trusted.resolve(planned, (), (f"torch={sys.executable}",)) == planned
+    with pytest.raises(UserError):
+        trusted.resolve(run(case()), (), (f"torch={sys.executable}",))
+
+
+def test_flags_name_everything_once(mine):
+    planned = run(mine, mine, case(interpreter="a b"))
+    assert trusted.flags(planned) == ["--implementation", "mine.py", "--python", "torch=a b"]
+
+
+HOSTILE = {
+    "variables": {"PYTHONSTARTUP": "evil.py", "LD_PRELOAD": "evil.so", "PYTHONPATH": "evil"},
+    "module": {"module": "evil"},
+    "file": {"file": "evil.py", "sha256": "0" * 64},
+    "interpreter": {"interpreter": "./evil"},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_resume_runs_nothing_of_a_hostile_plan(name, tmp_path, called, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    touch = f"import pathlib; pathlib.Path({str(tmp_path / 'ran')!r}).touch()\n"
+    (tmp_path / "evil.py").write_text(touch)
+    (tmp_path / "evil").write_text(f"#!{sys.executable}\n{touch}")
+    (tmp_path / "evil").chmod(0o755)
+    value = HOSTILE[name]
+    changes = value if name in {"module", "file", "interpreter"} else {"variables": value}
+    folder = write(tmp_path / "run", run(case("numpy")))
+    document = json.loads((folder / "run.json").read_bytes())
+    document["cases"][0] |= {"module": "softmax_numpy", "framework": "numpy", "extra": ""} | changes
+    (folder / "run.json").write_text(json.dumps(document))
+    code, out, err = called("run", "--resume", "--output", folder)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert not (tmp_path / "ran").exists()

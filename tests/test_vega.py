@@ -17,17 +17,17 @@ def made(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def forget():
     yield
-    vega.library.cache_clear()
+    vega.load_library.cache_clear()
 
 
 def fresh():
     """Ask as another process would."""
-    vega.library.cache_clear()
-    return vega.library()
+    vega.load_library.cache_clear()
+    return vega.load_library()
 
 
 def test_it_is_put_together_once(made):
-    assert [fresh(), fresh(), vega.library()] == ["made('ü')"] * 3
+    assert [fresh(), fresh(), vega.load_library()] == ["made('ü')"] * 3
     assert len(made) == 1
 
 

@@ -17,10 +17,10 @@ LIMIT = 300  # bytes: less than the first file of each
 
 # Each writes into the second folder what it makes of the run in the first.
 WRITERS = {
-    "report": lambda folder, output: files.write(output, found=load.load(folder)),
-    "index": lambda _, output: index.write(output),
+    "report": lambda folder, output: files.write_report(output, found=load.load_run(folder)),
+    "index": lambda _, output: index.write_index(output),
     "several": lambda folder, output: several_files.write([folder, folder], output),
-    "document": lambda _, output: json_file.save(output / "found.json", f'"{"x" * 1000}"'),
+    "document": lambda _, output: json_file.save_json(output / "found.json", f'"{"x" * 1000}"'),
 }
 
 
@@ -75,13 +75,13 @@ def test_nothing_is_written_through_a_link(made, tmp_path):
 def test_the_page_and_the_csv_of_a_report_stay_whole_too(tmp_path, monkeypatch):
     pytest.importorskip("altair")
     folder = write(tmp_path / "run", run(case("a")), *trials(case("a"), 0.5, 0.5))
-    files.write(folder)
+    files.write_report(folder)
     size = (folder / "report.html").stat().st_size  # more than any of the others
     monkeypatch.setattr(files.frame, "csv", lambda _: b"x" * 2 * size)
     for name, limit in (("report.html", size // 2), ("summary.csv", size)):
         before = (folder / name).read_bytes()
         with limited(limit), pytest.raises(UserError, match="File too large"):
-            files.write(folder)
+            files.write_report(folder)
         assert (folder / name).read_bytes() == before
 
 
@@ -100,12 +100,12 @@ def test_a_readme_stays_whole_and_is_itself_where_a_link_names_it(tmp_path):
 
 
 def test_a_device_is_written_to_and_not_replaced():
-    json_file.save(Path("/dev/null"), "{}")
+    json_file.save_json(Path("/dev/null"), "{}")
     assert Path("/dev/null").is_char_device()
 
 
 def test_a_folder_in_the_place_of_a_file_leaves_nothing_beside_it(tmp_path):
     (tmp_path / "index.html").mkdir()
     with pytest.raises(UserError, match="cannot write to"):
-        index.write(tmp_path)
+        index.write_index(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]

@@ -1,1 +1,1 @@
-"""The same plan on many machines: who asks keeps and judges, hosts of a Dask cluster measure."""
+"""The same plan on many machines: hosts of a Dask cluster measure rounds, the caller keeps them."""

@@ -1,216 +1,134 @@
-"""The hosts of a cluster: workers by the computer that they run on, once they may be trusted."""
+"""The hosts of a Dask scheduler: which are connected, what each is, what was sent to them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import logging
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from typing import Any
 
-from bench import stop
-from bench.cluster import there
-from bench.cluster.client import GPU, RESOURCE, START, Arrived, Client, Worker
-from bench.cluster.errand import Introduction, Question, decoded, encoded
-from bench.environments import plain
+import msgspec
+
+from bench import strict
+from bench.cluster.task import Answer, Host, Request, describe_host, measure_round, suite
 from bench.error import UserError, one_line
-from bench.measure import now
-from bench.plan import distributions
-from bench.result import Environment
-from bench.software import BELOW, changes, versions
-from implementations import IMPLEMENTATIONS
+from bench.software import changes
 
-# Between two looks at who is connected, and the longest wait for what comes back.
-LOOK_SECONDS = 1.0
+START = 'dask worker SCHEDULER --nthreads 1 --no-nanny --resources "bench=1"'
+_TIMEOUT_SECONDS = 20
+_GATHER_SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """One computer; of several workers on it, one is sent to, a trial at a time.
+class Cluster:
+    """The hosts that may measure, by the addresses of their workers; client: Dask's."""
 
-    gpu: what the worker calls the GPU that it declares, or None. address: the worker's.
-    """
+    def __init__(self, client: Any) -> None:
+        self.hosts: dict[str, Host] = {}
+        self._client = client
+        self._refused: set[str] = set()
+        self._ended: SimpleQueue[Any] = SimpleQueue()
 
-    id: str
-    environment: Environment
-    gpu: str | None
-    address: str
-
-    @property
-    def machine(self) -> str:
-        """The id of the machine that it is, as every host like it."""
-        return str(self.environment.machine.get("id", ""))
-
-    @property
-    def name(self) -> str:
-        """The machine's name, for people."""
-        return one_line(str(self.environment.machine.get("name")))
-
-    @property
-    def hostname(self) -> str:
-        """What its network calls it."""
-        return one_line(str(self.environment.machine.get("host")))
-
-    @property
-    def cores(self) -> int:
-        """The cores that a process may use."""
-        found = self.environment.machine.get("cores")
-        return found if isinstance(found, int) else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """A host may be sent trials."""
-
-    host: Host
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A worker may not; ``reason`` says why, and what to do."""
-
-    worker: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A host's worker is not connected any more, or is trusted no longer; ``reason`` says which."""
-
-    host: Host
-    reason: str
-
-
-@dataclass(slots=True)
-class Hosts:
-    """Which hosts are connected; every worker is asked once who it is, and is believed then."""
-
-    client: Client
-    question: Question
-    _seen: dict[str, Worker] = field(default_factory=dict)
-    _workers: dict[str, Host | None] = field(default_factory=dict)
-    _asked: dict[str, str] = field(default_factory=dict)  # addresses by the key of the question
-
-    @property
-    def there(self) -> dict[str, Host]:
-        """Every host that may be sent trials, by its id: of several workers one with a GPU."""
-        trusted = sorted(filter(None, self._workers.values()), key=lambda each: each.gpu is None)
-        found: dict[str, Host] = {}
-        for host in trusted:
-            found.setdefault(host.id, host)
-        return found
-
-    @property
-    def asked(self) -> Sequence[str]:
-        """The workers that have yet to say who they are."""
-        return list(self._asked.values())
-
-    def look(self) -> Iterator[Refused | Gone]:
-        """See who came and who went; those who came are asked. Raises LostError."""
-        with stop.allowed():
-            found = self.client.workers()
-        # Another at the same address is another worker, which has yet to say who it is.
-        stayed = {each for each, worker in self._seen.items() if found.get(each) == worker}
-        for address in sorted(self._seen.keys() - stayed):
-            yield from self._went(address)
-        for address in sorted(found.keys() - stayed):
-            yield from self._came(address, found[address])
-
-    def _came(self, address: str, worker: Worker) -> Iterator[Refused]:
-        self._seen[address] = worker
-        if worker.resources.get(RESOURCE, 0) < 1:
-            self._workers[address] = None
-            yield Refused(address, f"it declares no resource {RESOURCE}=1; start it so: {START}")
+    def look(self) -> Iterator[str]:
+        """Update the hosts; yield a line for each change. Raises OSError without scheduler."""
+        identity = self._client.sync(
+            self._client.scheduler.identity, n_workers=-1, callback_timeout=_TIMEOUT_SECONDS
+        )
+        if self._client.status != "running":
+            raise ConnectionError
+        workers = identity["workers"]
+        for address in self.hosts.keys() - workers.keys():
+            yield f"host {self.hosts.pop(address).hostname} left: its worker is gone"
+        self._refused &= workers.keys()
+        new = workers.keys() - self.hosts.keys() - self._refused
+        if not new:
             return
-        key = self.client.send(there.introduce, encoded(self.question), address, ())
-        self._asked[key] = address
+        replies = self._client.run(describe_host, workers=list(new), on_error="return")
+        for address, reply in replies.items():
+            try:
+                self.hosts[address] = host = self._accept(reply, workers[address])
+            except UserError as error:
+                yield self.refuse(address, str(error))
+            else:
+                yield f"host {host.hostname} joined: {one_line(host.name)}"
 
-    def _went(self, address: str) -> Iterator[Gone]:
-        host = self._workers.pop(address, None)
-        del self._seen[address]
-        for key in [key for key, of in self._asked.items() if of == address]:
-            self.client.forget(key)
-            del self._asked[key]
-        if host is not None:
-            yield Gone(host, "its worker is gone")
-
-    def introduced(self, arrived: Arrived) -> Joined | Refused | None:
-        """Take in what a worker said of itself, where that is what arrived."""
-        address = self._asked.pop(arrived.key, None)
-        if address is None:
-            return None
+    def _accept(self, reply: bytes | Exception, worker: dict[str, Any]) -> Host:
+        """Return what a worker says of its host; raises UserError if that must not measure."""
+        if worker.get("resources", {}).get("bench", 0) < 1:
+            raise UserError(f"it has no resource bench=1; start it with: {START}")
+        if isinstance(reply, Exception):
+            raise UserError(f"it does not run softmax-bench {suite()}: {reply!r}")
         try:
-            host = self._host(address, arrived)
-        except UserError as error:
-            self._workers[address] = None
-            return Refused(address, str(error))
-        self._workers[address] = host
-        return Joined(host)
-
-    def _host(self, address: str, arrived: Arrived) -> Host:
-        if arrived.failure is not None:
-            hint = f"install softmax-bench {self.question.suite} there"
+            host = strict.decoded(reply, Host, "a host")
+        except strict.DamagedError as error:
+            raise UserError(f"what it says of itself is {error}") from error
+        if host.suite != suite():
             raise UserError(
-                arrived.failure if arrived.replied
-                else f"it does not answer as this suite ({arrived.failure}); {hint}"
-            )  # fmt: skip
-        said = decoded(arrived.data, Introduction)
-        if not said.suite.same(self.question.suite):
-            raise UserError(
-                f"it has softmax-bench {said.suite}, and here is {self.question.suite}; install "
-                "the same on both"
+                f"it has softmax-bench {host.suite} and the caller has {suite()}; install the same"
             )
-        if said.environment is None:
-            raise UserError(said.fault or "it does not say what it is")
-        declared = self._seen[address].resources
-        gpu = next((name for name in (GPU, GPU.lower()) if declared.get(name, 0) >= 1), None)
-        host = Host(said.host, said.environment, gpu, address)
-        if not (plain(host.machine) and host.cores > 0):
-            raise UserError("it does not say which machine it is")
-        self._refuse_other_software(host)
+        for other in self.hosts.values():
+            if other.machine == host.machine and (differ := changes(other.software, host.software)):
+                raise UserError(
+                    f"it is the same machine as {other.hostname} with other software: "
+                    f"{'; '.join(differ)}"
+                )
         return host
 
-    def _refuse_other_software(self, host: Host) -> None:
-        """Raise UserError where a host of a machine would measure other versions than the first."""
-        for first in self.there.values():
-            if first.machine != host.machine:
-                continue
-            ours, its = (_software(each.environment) for each in (first, host))
-            if differ := changes(ours, its):
-                raise UserError(
-                    f"its software is not that of host {first.hostname}, the same machine "
-                    f"({'; '.join(differ)}); install the same"
-                )
+    def refuse(self, address: str, reason: str) -> str:
+        """Send nothing more to a worker; return the line that says why."""
+        self.hosts.pop(address, None)
+        self._refused.add(address)
+        return one_line(f"worker {address} is not used: {reason}")
 
-    def distrust(self, host: Host, reason: str) -> Gone:
-        """Send no more to a host's worker: what it was sent it could not do."""
-        self._workers[host.address] = None
-        return Gone(host, reason)
-
-
-def meet(hosts: Hosts, patience: float) -> Iterator[Joined | Refused | Gone]:
-    """Wait until a host has joined and nobody has yet to say who it is, so many seconds at most.
-
-    Raises UserError where none has joined by then, LostError where the scheduler is gone.
-    """
-    end = now() + patience
-    while not hosts.there or hosts.asked:
-        yield from hosts.look()
-        if now() > end:
-            break
-        if arrived := hosts.client.arrived(min(LOOK_SECONDS, patience)):
-            yield from filter(None, [hosts.introduced(arrived)])
-    if not hosts.there:
-        raise UserError(
-            f"no host that can measure joined within {patience:g} s{_silent(hosts)}; "
-            "start workers, or raise --wait"
+    def send(self, request: Request, workers: Iterable[str]) -> Any:
+        """Have one of these workers measure a round; return Dask's future."""
+        future = self._client.submit(
+            measure_round,
+            msgspec.json.encode(request),
+            key=f"softmax-bench-{secrets.token_hex(8)}",
+            workers=list(workers),
+            resources={"bench": 1},
+            retries=3,
         )
+        future.add_done_callback(self._ended.put)
+        return future
+
+    def wait(self, seconds: float) -> None:
+        """Wait so many seconds, or until a round has ended."""
+        with suppress(Empty):
+            self._ended.get(timeout=seconds)
 
 
-def _silent(hosts: Hosts) -> str:
-    """Name the workers that have yet to answer, if any."""
-    if not hosts.asked:
-        return ""
-    return f" ({', '.join(hosts.asked)} did not answer: unpacking data, or measuring)"
+def read_answer(future: Any) -> Answer:
+    """Return what a round that has ended returned.
+
+    Raises UserError for a round that failed, and OSError if the connection broke: then Dask
+    cancels all.
+    """
+    if future.status == "cancelled":
+        raise ConnectionError
+    try:
+        return strict.decoded(future.result(timeout=_GATHER_SECONDS), Answer, "an answer")
+    except Exception as error:  # a fault of the suite there, or Dask's own
+        raise UserError(f"{type(error).__name__}: {error}") from error
 
 
-def _software(environment: Environment) -> Mapping[str, str]:
-    """Return the versions of what decides a time: the frameworks, and what they all run on."""
-    frameworks = {name for one in IMPLEMENTATIONS for name in distributions(one)}
-    found = versions([environment])
-    return {name: found[name] for name in ({*BELOW} - {"suite"} | frameworks) & found.keys()}
+@contextmanager
+def connect(address: str) -> Iterator[Cluster]:
+    """Connect to a scheduler; raises UserError without Dask or if no scheduler answers."""
+    try:
+        import distributed
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "--cluster needs Dask: pip install 'softmax-bench[cluster]', here and on the hosts"
+        ) from error
+    logging.disable(logging.CRITICAL)  # Dask logs every lost worker in many lines; we print one
+    try:
+        client = distributed.Client(address, timeout=_TIMEOUT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = f"no scheduler answers there ({error}); start one: dask scheduler"
+        raise UserError(f"--cluster {address}: {reason}") from error
+    try:
+        yield Cluster(client)
+    finally:
+        with suppress(TimeoutError):
+            client.close(timeout=1)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from bench import durable, moment
 from bench.error import UserError
-from bench.gate import findings
-from bench.gate.calibration import Calibration
-from bench.gate.comparison import Comparison
-from bench.gate.findings import Finding
-from bench.report.calibration import injected
+from bench.regression.calibration.session import Calibration
+from bench.regression.paired import result
+from bench.regression.paired.plan import Comparison
+from bench.regression.paired.result import Finding
 from bench.report.load import load_by_machine
+from bench.report.regression.calibration import injected
 from bench.report.render import html, numbers
 from bench.report.render.text import render_phrases
 from bench.report.sections.comparison import select_ranked
@@ -26,7 +26,7 @@ from bench.store import read_environments, read_looks, read_plan, read_records
 
 TITLE = "Softmax classifier: all results"
 # The most alarming first.
-OUTCOMES: tuple[findings.Outcome, ...] = (
+OUTCOMES: tuple[result.Outcome, ...] = (
     "wrong",
     "failed",
     "slower",
@@ -183,7 +183,7 @@ def _summarize_run(folder: Path) -> Summary:
 
 def _summarize_comparison(folder: Path) -> Summary:
     plan = read_plan(folder / PLANS["comparison"], Comparison)
-    results = findings.findings(plan, read_records(folder), read_looks(folder))
+    results = result.findings(plan, read_records(folder), read_looks(folder))
     missing = len(plan.pairings) - len(results)
     state = f"{missing} of {len(plan.pairings)} cases not begun" if missing else "complete"
     finding = [
@@ -222,7 +222,7 @@ def _list_names(names: Sequence[str]) -> list[Phrase]:
 
 def _summarize_calibration(folder: Path) -> Summary:
     plan = read_plan(folder / PLANS["calibration"], Calibration)
-    pairs = len(findings.good_pairs(read_records(folder)))
+    pairs = len(result.good_pairs(read_records(folder)))
     names = list(dict.fromkeys(case.implementation for case in plan.cases))
     slowed = ", ".join(map(injected, plan.slowdowns)) or "nothing"
     finding = [

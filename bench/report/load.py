@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench import figures, progress, summary
+from bench import progress, summary, textbook
 from bench.error import UserError
-from bench.figures import FigureRow
-from bench.noise import Noise, noise
+from bench.noise import Noise, measure_noise
 from bench.plan import size_of
 from bench.result import Environment, Record, Run
 from bench.store import Salvaged, read_run, salvaged
 from bench.summary import Row
+from bench.textbook import TextbookRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class LoadedRun:
     records: Sequence[Record]
     environments: Mapping[str, Environment]
     rows: Sequence[Row]
-    textbook: Sequence[FigureRow]
+    textbook: Sequence[TextbookRow]
     noise: Noise
     missing: int
     faults: Sequence[str]
@@ -70,7 +70,7 @@ class LoadedRun:
     @property
     def failed(self) -> bool:
         """Return whether a trial failed, or a row is faster than the roofline allows."""
-        statuses = {record.status for record in self.records}
+        statuses = {str(record.status) for record in self.records}
         statuses |= {status for row in self.rows for status, _ in row.faults}
         return bool(statuses & {"failed", "timeout", "out-of-memory"})
 
@@ -134,7 +134,7 @@ def load_runs(folders: Iterable[Path]) -> list[LoadedRun]:
     if len(runs) < 2:
         return runs
     return [
-        replace(run, name=name, rows=[replace(row, where=name) for row in run.rows])
+        replace(run, name=name, rows=[replace(row, machine=name) for row in run.rows])
         for run, name in zip(runs, _choose_names(runs), strict=True)
     ]
 
@@ -148,20 +148,23 @@ def _choose_names(runs: Sequence[LoadedRun]) -> list[str]:
     )
     for longer in longer_names:
         counts = Counter(names)
-        names = [long if counts[name] > 1 else name for name, long in zip(names, longer, strict=True)]
+        names = [
+            long if counts[name] > 1 else name for name, long in zip(names, longer, strict=True)
+        ]
     return names
 
 
 def _load(folder: Path, run: Run, files: Salvaged) -> LoadedRun:
-    main = {case.slug for case in run.cases}
+    slugs = {case.slug for case in run.cases}
+    main_records = [one for one in files.records if one.case.slug in slugs]  # without a sweep
     return LoadedRun(
         folder=folder,
         run=run,
         records=files.records,
         environments=files.environments,
-        rows=summary.rows(files.records, files.environments, run),
-        textbook=figures.rows(files.records, files.environments),
-        noise=noise([one for one in files.records if one.case.slug in main], files.environments),
+        rows=summary.summarize(files.records, files.environments, run),
+        textbook=textbook.compare_textbook(files.records, files.environments),
+        noise=measure_noise(main_records, files.environments),
         missing=len(progress.missing(run, files.records)),
         faults=files.faults,
         name=next((str(one.machine.get("name")) for one in files.environments.values()), ""),

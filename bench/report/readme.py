@@ -48,13 +48,11 @@ def render_readme_part(folder: Path, root: Path) -> str:
         raise UserError(f"{folder} has no ranked row to show")
     path = folder.resolve().relative_to(root.resolve()).as_posix()
     headline = render_phrases(write_headline(rows, find_machine(run.environments)))
-    return "\n".join(
-        [
-            f"{headline} ({escape(describe_problem(rows[0]))}.)\n",
-            render_comparison(run.rows, rows, select_columns(rows, MAX_PRIORITY)),
-            f"![Epoch time of every implementation]({path}/"
-            f"{name_file(f'epoch-{rows[0].case.workload}')})\n",
-            f"The [whole report]({path}/report.md) has the other workload, the textbook's figures "
-            "and how everything was measured.",
-        ]
+    picture = name_file(f"epoch-{rows[0].case.workload}")
+    table = render_comparison(run.rows, rows, select_columns(rows, MAX_PRIORITY))
+    return (
+        f"{headline} ({escape(describe_problem(rows[0]))}.)\n\n{table}\n"
+        f"![Epoch time of every implementation]({path}/{picture})\n\n"
+        f"The [whole report]({path}/report.md) has the other workload, the textbook's figures and "
+        "how everything was measured."
     )

@@ -50,9 +50,9 @@ def write_report(
     sections = list_sections(runs, folder, target=target, base=base)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        charts = {
-            part.title: _draw(folder, part.pictures) for part in (*workloads, *sections)
-        }
+        pictures = {part.title: part.pictures for part in workloads}
+        pictures |= {part.title: part.pictures for part in sections}
+        charts = {title: _draw(folder, drawings) for title, drawings in pictures.items()}
         contents = Contents(runs, workloads, sections, charts)
         durable.write(folder / "report.md", [markdown.render_report(contents).encode()])
         if can_draw():

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from bench.report.load import Loaded
-    from bench.report.shown import Shown
+    from bench.report.load import LoadedRun
+    from bench.report.regression.output import Shown
 
 # Without a terminal there is no width to keep to: every column is printed.
 console = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
@@ -52,27 +52,30 @@ def host() -> Iterator[None]:
         yield
 
 
-def show_report(folder: Path, target: float | None = None) -> "Loaded":
+def show_report(folder: Path, target: float | None = None) -> "LoadedRun":
     """Write a run's report, print its tables, and return the run."""
-    from bench.report import load, terminal, write
-    from bench.report.render import text
+    from bench.report import terminal
+    from bench.report.load import load_run
+    from bench.report.sections.runs import list_left_out
+    from bench.report.write import can_draw, write_report
+    from bench.startup import TARGET
 
-    found = load.load(folder)
-    written = write.write(folder, target, found)
-    for line in text.left_out(found):
+    run = load_run(folder)
+    written = write_report([run], target=TARGET if target is None else target)
+    for line in list_left_out(run):
         console.print(f"left out: {line}", soft_wrap=True, markup=False)
-    for table in terminal.tables_of(console, found.rows, found.figures):
+    for table in terminal.tables_of(console, run.rows, run.textbook):
         console.print("\n", table, sep="")
-    if not write.can_draw():
+    if not can_draw():
         console.print(f"\n{WITHOUT}", soft_wrap=True, markup=False)
     console.print(f"\n{written}", soft_wrap=True)
-    return found
+    return run
 
 
 def chosen(style: str) -> None:
     """Refuse a format that there is none of; raises UserError."""
     from bench.plan import unknown
-    from bench.report.shown import FORMATS
+    from bench.report.regression.output import FORMATS
 
     if style not in FORMATS:
         raise unknown("format", style, FORMATS)
@@ -80,16 +83,16 @@ def chosen(style: str) -> None:
 
 def show_comparison(found: "Shown", style: str) -> None:
     """Print what a comparison found; nothing but the document itself is JSON."""
-    from bench.report import shown
+    from bench.report.regression import output
 
     if style == "table":
         _tables(found)
     else:
-        print(shown.text(found, style), end="" if style == "markdown" else "\n")
+        print(output.text(found, style), end="" if style == "markdown" else "\n")
 
 
 def _tables(found: "Shown") -> None:
-    from bench.report import shown, terminal
+    from bench.report import terminal
 
     for line in found.opening:
         console.print(line, soft_wrap=True, markup=False)
@@ -97,8 +100,4 @@ def _tables(found: "Shown") -> None:
         console.print("\n", terminal.laid_out(table), sep="")
         console.print(table.note, soft_wrap=True, markup=False)
     for line in found.remarks:
-        console.print(line, soft_wrap=True, markup=False)
-    if found.commands:
-        console.print(f"\n{shown.COMMANDS}")
-    for line in found.commands:
         console.print(line, soft_wrap=True, markup=False)

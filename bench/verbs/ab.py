@@ -11,9 +11,9 @@ from rich.text import Text
 from bench.verbs import WAITING, Data, Device, Seed, Timeout, chosen, show_comparison
 
 if TYPE_CHECKING:
-    from bench.gate.asked import Asked
-    from bench.gate.comparison import Comparison
-    from bench.gate.findings import Finding
+    from bench.regression.paired.plan import Comparison
+    from bench.regression.paired.request import Asked
+    from bench.regression.paired.result import Finding
 
 Names = Annotated[
     list[str] | None,
@@ -59,36 +59,38 @@ def ab(
 ) -> None:
     """Measure two versions in pairs of fresh processes, and say whether one is slower."""
     from bench import options
-    from bench.gate import asked, exits
+    from bench.regression import exit_codes
+    from bench.regression.paired import request
 
     chosen(style)
-    failing = options.several("--fail-on", fail_on or (), exits.FAIL_ON)
+    failing = options.several("--fail-on", fail_on or (), exit_codes.FAIL_ON)
     if output is not None:
         options.writable(output)
-    given = asked.Given(
+    given = request.Given(
         tuple(implementation or ()), workload, device, batch_size, threads, samples, data
     )
-    terms = asked.Terms(tolerance, budget, tuple(gate or ()), timeout, seed)
+    terms = request.Terms(tolerance, budget, tuple(gate or ()), timeout, seed)
     command = f"python -m bench {shlex.join(sys.argv[1:])}"
-    with asked.comparison((base, candidate), given, terms, command, _say) as comparison:
+    with request.comparison((base, candidate), given, terms, command, _say) as comparison:
         folder = output or Path("results") / comparison.plan.run
         found, stopped = _measured(folder, comparison)
     _show(folder, comparison.plan, found, style)
-    code = exits.status(comparison.plan, found, failing, named=bool(implementation))
+    code = exit_codes.status(comparison.plan, found, failing, named=bool(implementation))
     raise typer.Exit(stopped or code)
 
 
 def _show(folder: Path, plan: "Comparison", found: list["Finding"], style: str) -> None:
     from bench import machine
-    from bench.gate import calibrated, differences
-    from bench.report import versions
+    from bench.regression import differences
+    from bench.regression.calibration import spread
+    from bench.report.regression import paired
 
-    here = calibrated.Calibrated(calibrated.folder(machine.describe()["id"]))
+    here = spread.Calibrated(spread.folder(machine.describe()["id"]))
     sees = {
         each.pairing.name: here.sees(each.pairing.base.slug, each.pairs, plan.rule)
         for each in found
     }
-    show_comparison(versions.shown(plan, found, sees, differences.between(folder)), style)
+    show_comparison(paired.shown(plan, found, sees, differences.between(folder)), style)
 
 
 def _say(line: str) -> None:
@@ -98,13 +100,13 @@ def _say(line: str) -> None:
 
 def _measured(folder: Path, comparison: "Asked") -> tuple[list["Finding"], int]:
     from bench import stop, store
-    from bench.gate import findings
+    from bench.regression.paired import result
 
     if not comparison.plan.pairings:
         return [], 0
     store.create(folder, comparison.plan, "comparison.json")
     stopped = stop.run_until_signal(_follow, folder, comparison)
-    return findings.read(folder), stopped
+    return result.read(folder), stopped
 
 
 def _follow(folder: Path, comparison: "Asked") -> None:
@@ -112,8 +114,8 @@ def _follow(folder: Path, comparison: "Asked") -> None:
     from rich.console import Console
     from rich.live import Live
 
-    from bench.gate import ab as measuring
-    from bench.report import versions
+    from bench.regression.paired import loop as measuring
+    from bench.report.regression import paired
     from bench.run import Waiting
 
     screen = Console(stderr=True, highlight=False)
@@ -130,4 +132,4 @@ def _follow(folder: Path, comparison: "Asked") -> None:
                     shown = Text(f"{pairing.name}: pair {number} of {pairs} at most")
                     live.update(shown, refresh=screen.is_terminal)
                 case measuring.Looked(finding):
-                    screen.print(versions.line(finding), soft_wrap=True, markup=False)
+                    screen.print(paired.line(finding), soft_wrap=True, markup=False)

@@ -12,7 +12,7 @@ from bench.verbs import WAITING, Data, Device, Seed, Timeout, chosen, show_compa
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
-    from bench.gate.calibration import Calibration
+    from bench.regression.calibration.session import Calibration
 
 Names = Annotated[
     list[str] | None,
@@ -47,17 +47,19 @@ def calibrate(
 ) -> None:
     """Measure what noise alone does on this machine, and what the gate sees through it."""
     from bench import dataset, machine
-    from bench.gate import asked, calibrated, calibration
+    from bench.regression.calibration import session as calibration
+    from bench.regression.calibration import spread
+    from bench.regression.paired import request
 
     chosen(style)
-    folder = calibrations or calibrated.folder(machine.describe()["id"])
+    folder = calibrations or spread.folder(machine.describe()["id"])
     stopped = 0
     if not show:
-        given = asked.Given(
+        given = request.Given(
             tuple(implementation or ()), workload, device, batch_size, threads, samples, data
         )
         session = calibration.session(
-            asked.cases(given), inject, budget, (timeout, seed, data),
+            request.cases(given), inject, budget, (timeout, seed, data),
             f"python -m bench {shlex.join(sys.argv[1:])}",
         )  # fmt: skip
         stopped = _measured(folder / session.run, session, dataset.find(data))
@@ -68,7 +70,7 @@ def calibrate(
 def _measured(folder: Path, session: "Calibration", data: "Dataset") -> int:
     """Return the exit status of the signal that ended it, or nought; what was measured is kept."""
     from bench import stop, store
-    from bench.gate import calibration
+    from bench.regression.calibration import session as calibration
 
     store.create(folder, session, calibration.PLAN)
     return stop.run_until_signal(_follow, folder, session, data)
@@ -79,8 +81,8 @@ def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:
     from rich.console import Console
     from rich.live import Live
 
-    from bench.gate import calibration
-    from bench.report.calibration import injected
+    from bench.regression.calibration import session as calibration
+    from bench.report.regression.calibration import injected
     from bench.report.render import numbers
     from bench.run import Waiting
 
@@ -97,7 +99,7 @@ def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:
 
 
 def _show(folder: Path, style: str) -> None:
-    from bench.gate import calibrated
-    from bench.report import calibration
+    from bench.regression.calibration import spread
+    from bench.report.regression import calibration
 
-    show_comparison(calibration.shown(calibrated.Calibrated(folder)), style)
+    show_comparison(calibration.shown(spread.Calibrated(folder)), style)

@@ -1,7 +1,9 @@
-"""``bench run --cluster``: the same, measured by the hosts of a Dask cluster."""
+"""``bench run --cluster``: the same plan, measured by the hosts of a Dask cluster."""
 
 import shlex
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -11,197 +13,183 @@ from bench.error import UserError
 from bench.verbs import console, show_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from bench.cluster.client import Client
-    from bench.cluster.hosts import Host, Hosts
-    from bench.cluster.run import Event
-    from bench.dataset import Dataset
-    from bench.options import Given, Where
+    from bench.cluster.hosts import Cluster
+    from bench.cluster.loop import MachineRun
+    from bench.cluster.task import Host
+    from bench.options import Given
     from bench.result import Run
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked of a cluster. patience: seconds that hosts are waited for."""
+@dataclass(slots=True)
+class Session:
+    """One command. base: the run's folder, or that of the runs of several machines.
+
+    patience: seconds to wait for hosts. runs: by machine id; locks: of their folders.
+    """
 
     address: str
     given: "Given"
     command: str
-    output: Path | None
+    base: Path
     each_host: bool
     patience: float
-    dry_run: bool
+    runs: "dict[str, MachineRun]" = field(default_factory=dict)
+    locks: ExitStack = field(default_factory=ExitStack)
 
+    def plan(self, hosts: "Sequence[Host]") -> "tuple[Path, Run]":
+        """Plan the run of hosts of one machine; raises UserError."""
+        from bench import options
 
-@dataclass(slots=True)
-class Runs:
-    """The runs that hosts measure, by machine: one that was chosen, or one for each.
+        host = hosts[0]
+        folder = self.base / host.machine if self.each_host else self.base
+        where = options.Where(host.cores, host.machine, host.gpu)
+        return options.planned(folder, self.given, self.command, where)
 
-    short: some trials could not be made.
-    """
+    def begin(self, hosts: "Sequence[Host]") -> None:
+        """Begin the run of hosts of one machine; raises UserError if they are not to measure."""
+        from bench import store
 
-    asked: Asked
-    base: Path
-    found: dict[str, tuple[Path, "Run"]] = field(default_factory=dict)
-    short: bool = False
+        if self.runs and not self.each_host:
+            raise UserError(f"this run is not measured on its machine, {hosts[0].name}")
+        folder, run = self.plan(hosts)
+        store.create(folder, run)
+        self.add(folder, run)
 
-    @property
-    def data(self) -> str | None:
-        """What ``--data`` said, or the plan of those that are gone on with."""
-        return next((run.data for _, run in self.found.values()), self.asked.given.data)
+    def add(self, folder: Path, run: "Run") -> None:
+        """Take in a run and lock its folder; raises UserError."""
+        from bench import dataset, lock
+        from bench.cluster.loop import MachineRun
 
-    def begin(self, hosts: "Sequence[Host]") -> "tuple[Path, Run] | None":
-        """Return the run of some hosts' machine; where each has one, it is planned now."""
-        from bench import options, store
-        from bench.cluster import choice
+        self.locks.enter_context(lock.of_folder(folder))
+        self.runs[run.machine or ""] = MachineRun(folder, run, dataset.find(run.data).sha256)
 
-        machine = hosts[0].machine
-        if self.asked.each_host and machine not in self.found:
-            folder, run = options.planned(
-                self.base / machine, self.asked.given, self.asked.command, choice.where(hosts)
-            )
-            store.create(folder, run)
-            self.found[machine] = folder, run
-        return self.found.get(machine)
-
-    def tell(self, event: "Event") -> None:
-        """Print what happened."""
-        from bench.cluster.run import Over
+    def follow(self, cluster: "Cluster", *, dry_run: bool) -> None:
+        """Have hosts measure, and print what happens; of a dry run print the plans only."""
+        from bench.cluster.loop import perform, wait_for_hosts
         from bench.report import terminal
 
-        self.short |= isinstance(event, Over)
-        console.print(terminal.of_cluster(event), soft_wrap=True)
+        if not self.runs:
+            for line in wait_for_hosts(cluster, self.patience):
+                console.print(line, soft_wrap=True, markup=False)
+            machines = self._machines(list(cluster.hosts.values()))
+            if dry_run:
+                self._show_plans(machines)
+                return
+            if not self.each_host:
+                self.begin(machines[0])
+        for event in perform(cluster, self.runs, self.begin, self.patience):
+            if isinstance(event, str):
+                console.print(event, soft_wrap=True, markup=False)
+            else:
+                console.print(terminal.ended(event.record, event.number, event.total))
+        if not self.runs:
+            raise UserError("no host can measure this; the lines above say why")
+
+    def _show_plans(self, machines: "Sequence[Sequence[Host]]") -> None:
+        from bench.report import terminal
+
+        for hosts in machines:
+            console.print(f"machine {hosts[0].machine}:")
+            try:
+                console.print(terminal.plan(self.plan(hosts)[1]))
+            except UserError as error:
+                console.print(f"not measured: {error}", soft_wrap=True, markup=False)
+
+    def _machines(self, hosts: "list[Host]") -> "list[list[Host]]":
+        """Group hosts by machine; without ``--each-host`` choose the machine with most hosts.
+
+        Raises UserError if a GPU is asked for and no host has one.
+        """
+        from bench.options import NO_GPU, devices_of
+
+        if not self.each_host and "gpu" in devices_of(self.given, gpu=True):
+            hosts = [host for host in hosts if host.gpu]
+        if not hosts:
+            raise UserError(NO_GPU)
+        counts = Counter(host.machine for host in hosts).most_common(None if self.each_host else 1)
+        return [[host for host in hosts if host.machine == machine] for machine, _ in counts]
+
+    def report(self, status: int) -> NoReturn:
+        """Write the report of each run and, of several, one over all; exit."""
+        from bench import trusted
+        from bench.report.load import load_run, load_runs
+        from bench.report.write import write_report
+
+        folders = [run.folder for run in self.runs.values()]
+        if folders == [self.base]:
+            failed = [show_report(self.base).failed]
+        else:
+            runs = [load_run(folder) for folder in folders]
+            failed = [run.failed for run in runs]
+            for run in runs:
+                write_report([run])
+            console.print(f"\n{write_report(load_runs(folders), self.base)}", soft_wrap=True)
+        if missing := [run for run in self.runs.values() if run.incomplete]:
+            flags = [
+                "--resume",
+                "--output",
+                str(self.base),
+                "--cluster",
+                self.address,
+                *trusted.flags(missing[0].run),
+            ]
+            count = sum(run.progress.left for run in missing)
+            text = f"{count} trials are missing; go on with {shlex.join(flags)}"
+            console.print(text, soft_wrap=True, markup=False)
+        raise typer.Exit(status or (3 if missing or any(failed) else 0))
 
 
-def run(asked: Asked, *, resume: bool) -> NoReturn:
+def _stored(base: Path, given: "Given") -> "list[tuple[Path, Run]]":
+    """Return the runs to go on with, at most one a machine; raises UserError."""
+    from bench import collection, options
+
+    stored = [options.resumed(folder, given) for folder in collection.runs(base) or [base]]
+    for folder, run in stored:
+        if run.machine is None:
+            raise UserError(f"{folder} was begun without --cluster; leave that out")
+    if len({run.machine for _, run in stored}) < len(stored):
+        raise UserError(f"{base} has several runs of one machine; go on with each by itself")
+    return stored
+
+
+def run(
+    address: str,
+    given: "Given",
+    command: str,
+    output: Path | None,
+    *,
+    each_host: bool,
+    patience: float,
+    resume: bool,
+    dry_run: bool,
+) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
-    from bench import dataset, stop
-    from bench.cluster import client
+    from bench import collection, options, stop
+    from bench.cluster import hosts
     from bench.report import terminal
 
-    runs = _resumed(asked) if resume else _new(asked)
-    if resume and asked.dry_run:
-        for folder, planned in runs.found.values():
+    stored = []
+    if resume:
+        base = output or options.newest(clustered=True)
+        stored = _stored(base, given)
+    else:
+        base = output or options.RESULTS / options.fresh_name()[0]
+        options.writable(base)
+        if collection.is_collection(base):
+            raise UserError(f"{base} holds runs; choose another --output, or add --resume")
+    if resume and dry_run:
+        for folder, planned in stored:
             console.print(f"{folder}, machine {planned.machine}:", soft_wrap=True, markup=False)
             console.print(terminal.plan(planned))
         raise typer.Exit(0)
-    data = dataset.find(runs.data)
-    with client.connected(asked.address) as connection:
-        status = stop.run_until_signal(_follow, connection, runs, data)
-    if asked.dry_run or not runs.found:
-        raise typer.Exit(status)
-    _report(runs, status)
-
-
-def _new(asked: Asked) -> Runs:
-    """Begin with no run; raises UserError where the folder for them holds some already."""
-    from bench import collection, options
-
-    base = asked.output or options.RESULTS / options.fresh_name()[0]
-    options.writable(base)
-    if collection.is_collection(base):
-        raise UserError(f"{base} holds runs; choose another --output, or add --resume")
-    return Runs(asked, base)
-
-
-def _resumed(asked: Asked) -> Runs:
-    """Go on with a run, or with all that a folder holds; raises UserError."""
-    from bench import collection, options
-
-    base = asked.output or options.newest(clustered=True)
-    runs = Runs(replace(asked, each_host=False), base)
-    for each in collection.runs(base) or [base]:
-        folder, run = options.resumed(each, asked.given)
-        if run.machine is None:
-            raise UserError(f"{folder} was begun without --cluster; leave that out")
-        if runs.found and (run.machine in runs.found or run.data != runs.data):
-            first, _ = next(iter(runs.found.values()))
-            raise UserError(
-                f"{first} and {folder} have one machine or other data; go on with each by itself"
-            )
-        runs.found[run.machine] = folder, run
-    return runs
-
-
-def _follow(connection: "Client", runs: Runs, data: "Dataset") -> None:
-    """Have hosts measure, and tell of all that happens."""
-    from bench.cluster import there
-    from bench.cluster.client import LostError
-    from bench.cluster.errand import Question, data_of
-    from bench.cluster.hosts import Hosts, meet
-    from bench.cluster.run import perform
-
-    asked = runs.asked
-    hosts = Hosts(connection, Question(there.suite(), data_of(data, runs.data)))
-    try:
-        if not runs.found:
-            for event in meet(hosts, asked.patience):
-                runs.tell(event)
-            _plan(runs, hosts)
-    except LostError:
-        raise UserError(f"the scheduler at {asked.address} is gone; start it again") from None
-    if not asked.dry_run:
-        for happened in perform(hosts, list(runs.found.values()), runs.begin, data, asked.patience):
-            runs.tell(happened)
-        if not runs.found:
-            raise UserError("no host can measure that; see above why, and ask for something else")
-
-
-def _plan(runs: Runs, hosts: "Hosts") -> None:
-    """Plan what hosts measure now that they are known; of a dry run show it, and no more."""
-    from bench import options, store
-    from bench.cluster import choice
-
-    asked, there = runs.asked, list(hosts.there.values())
-    if asked.each_host:
-        if asked.dry_run:
-            _show(runs, map(choice.where, choice.machines(there).values()))
-        return  # each is planned with its first host
-    where = choice.one(there, asked.given)
-    if asked.dry_run:
-        _show(runs, [where])
-        return
-    folder, run = options.planned(runs.base, asked.given, asked.command, where)
-    store.create(folder, run)
-    runs.found[where.machine or ""] = folder, run
-
-
-def _show(runs: Runs, places: "Iterable[Where]") -> None:
-    """Print what would be measured on each machine, or why nothing."""
-    from bench import options
-    from bench.report import terminal
-
-    for where in places:
-        console.print(f"machine {where.machine}:")
-        try:
-            _, run = options.planned(runs.base, runs.asked.given, runs.asked.command, where)
-        except UserError as error:
-            console.print(f"nothing: {error}", soft_wrap=True, markup=False)
-        else:
-            console.print(terminal.plan(run))
-
-
-def _report(runs: Runs, status: int) -> NoReturn:
-    """Write the report of each run and, of several, the one that has them side by side."""
-    from bench.report import load, several_files, write
-
-    folders = [folder for folder, _ in runs.found.values()]
-    if folders == [runs.base]:
-        found = [show_report(runs.base)]
-    else:
-        found = [load.load(folder) for folder in folders]
-        for folder in folders:
-            write.write(folder)
-        console.print(f"\n{several_files.write(folders, runs.base)}", soft_wrap=True)
-    if status or runs.short:
-        console.print(_how_to_go_on(runs), soft_wrap=True, markup=False)
-    raise typer.Exit(status or (3 if runs.short or any(each.failed for each in found) else 0))
-
-
-def _how_to_go_on(runs: Runs) -> str:
-    from bench import trusted
-
-    flags = next((trusted.flags(run) for _, run in runs.found.values()), [])
-    named = ["--resume", "--output", str(runs.base), "--cluster", runs.asked.address, *flags]
-    return f"not all was measured; go on with {shlex.join(named)}"
+    session = Session(address, given, command, base, each_host and not resume, patience)
+    with session.locks:
+        for folder, planned in stored:
+            session.add(folder, planned)
+        with hosts.connect(address) as cluster:
+            status = stop.run_until_signal(lambda: session.follow(cluster, dry_run=dry_run))
+        if session.runs:
+            session.report(status)
+    raise typer.Exit(status)

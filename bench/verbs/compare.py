@@ -8,7 +8,7 @@ import typer
 from bench.verbs import chosen, show_comparison
 
 if TYPE_CHECKING:
-    from bench.gate.judged import Judged, Terms
+    from bench.regression.stored.result import Judged, Terms
 
 
 def compare(
@@ -41,10 +41,10 @@ def compare(
 ) -> None:
     """Tell whether a stored run is slower than another, as far as stored runs can tell."""
     from bench import amounts, options
-    from bench.gate.exits import FAIL_ON
-    from bench.gate.judged import Terms
-    from bench.gate.verdict import Rule
-    from bench.report import gate
+    from bench.regression.exit_codes import FAIL_ON
+    from bench.regression.stats.decision import Rule
+    from bench.regression.stored.result import Terms
+    from bench.report.regression import stored as gate
 
     chosen(shown)
     terms = Terms(
@@ -61,12 +61,13 @@ def compare(
 def _judged(baseline: Path, candidate: Path, terms: "Terms", calibrations: Path | None) -> "Judged":
     """Read both sides and what was calibrated on their machine; raises UserError."""
     from bench.error import UserError
-    from bench.gate import calibrated, judged, stored
+    from bench.regression.calibration import spread
+    from bench.regression.stored import load, result
 
     if calibrations is not None and not calibrations.is_dir():
         raise UserError(f"--calibrations {calibrations}: there is no such folder; name another")
-    base, other = stored.side(baseline), stored.side(candidate)
+    base, other = load.side(baseline), load.side(candidate)
     if base.machine is None:
-        return judged.judged(base, other, lambda _: None, terms)
-    folder = calibrations or calibrated.folder(base.machine)
-    return judged.judged(base, other, stored.calibrated(folder, base.machine).spread, terms)
+        return result.judged(base, other, lambda _: None, terms)
+    folder = calibrations or spread.folder(base.machine)
+    return result.judged(base, other, load.calibrated(folder, base.machine).spread, terms)

@@ -25,16 +25,16 @@ def export(
     from bench.plan import unknown
     from bench.report import load
     from bench.report.export import json_file
-    from bench.report.export.cases import remarks
+    from bench.report.export.cases import list_remarks
     from bench.report.export.writers import WRITERS
 
     if style not in WRITERS:
         raise unknown("format", style, list(WRITERS))
-    run = load.whole(folder)
+    run = load.load_whole_run(folder)
     text = WRITERS[style](run)
     if output is None:
         print(text, end="")
     else:
-        console.print(str(json_file.save(output, text)), soft_wrap=True, markup=False)
-    for line in remarks(run):
+        console.print(str(json_file.save_json(output, text)), soft_wrap=True, markup=False)
+    for line in list_remarks(run):
         print(line, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``bench merge``: parts of runs made one, and runs made anonymous."""
+"""``bench merge``: parts of runs made one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +13,6 @@ def merge(
         list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or of several.")
     ],
     output: Annotated[Path, typer.Option(metavar="DIR", help="A new folder, or an empty one.")],
-    strip_host: Annotated[
-        bool, typer.Option("--strip-host", help="Leave out hosts, users and paths.")
-    ] = False,
 ) -> None:
     """Make one run of its parts; runs of several names get a folder each.
 
@@ -23,7 +20,7 @@ def merge(
     """
     from bench import merge as runs
 
-    found = runs.merge(folders, output, strip=strip_host)
+    found = runs.merge(folders, output)
     for path in (path for each in found for path in each.unclaimed):
         console.print(f"left out: {path}, of no record", soft_wrap=True, markup=False)
     read, kept = (sum(len(each.parts) for each in found), sum(len(each.records) for each in found))

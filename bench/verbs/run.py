@@ -76,13 +76,13 @@ def run(
         bool, typer.Option("--resume", help="Go on with --output, or with the newest run.")
     ] = False,
     cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Hosts of this Dask scheduler measure.")
+        str | None, typer.Option(metavar="ADDRESS", help="Measure on hosts of this Dask scheduler.")
     ] = None,
     each_host: Annotated[
-        bool, typer.Option("--each-host", help="All of it on every kind of host there.")
+        bool, typer.Option("--each-host", help="Measure the whole plan on every machine.")
     ] = False,
     wait: Annotated[
-        str | None, typer.Option(metavar="TIME", help="For hosts: 30s, 10m. Default: 60s.")
+        str | None, typer.Option(metavar="TIME", help="Wait for hosts: 30s, 10m. Default: 60s.")
     ] = None,
 ) -> None:
     """Measure, then write the report."""
@@ -96,8 +96,16 @@ def run(
     command = f"python -m bench {shlex.join(sys.argv[1:])}"
     if cluster is not None:
         patience = amounts.seconds(wait, "--wait") or 60.0
-        asked = clustered.Asked(cluster, given, command, output, each_host, patience, dry_run)
-        clustered.run(asked, resume=resume)
+        clustered.run(
+            cluster,
+            given,
+            command,
+            output,
+            each_host=each_host,
+            patience=patience,
+            resume=resume,
+            dry_run=dry_run,
+        )
     if each_host or wait is not None:
         raise UserError("--each-host and --wait are of --cluster; name its scheduler, or omit them")
     if resume:

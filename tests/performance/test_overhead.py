@@ -12,7 +12,7 @@ import pytest
 
 from bench import dataset, launch, machine, plan, prepared, request
 from bench.child import ChildSpec, build_variables
-from bench.intervals import interval
+from bench.intervals import estimate_mean
 from bench.sizes import Size
 from bench.workload import WORKLOADS
 
@@ -65,7 +65,7 @@ def test_an_epoch_under_the_harness_takes_as_long_as_in_the_bare_loop(
         pairs.append((seconds[under_the_harness], seconds[bare]))
 
     benchmark.pedantic(pair, rounds=PAIRS[name, data])
-    ratio = interval([own / plain for own, plain in pairs])
+    ratio = estimate_mean([own / plain for own, plain in pairs])
     added = 1e6 * median(own - plain for own, plain in pairs)
     says = f"{ratio.mean:.4f} [{ratio.low:.4f}, {ratio.high:.4f}], {added:+.0f} µs an epoch"
     benchmark.extra_info["ratio"] = says

@@ -100,7 +100,7 @@ def test_reading_the_records_of_a_published_run(benchmark):
 def test_building_the_report_of_a_published_run(benchmark, tmp_path):
     folder = shutil.copytree(PUBLISHED, tmp_path / "run")
     (folder / "report.md").unlink()
-    assert "Epoch" in benchmark.pedantic(write.write, (folder,), rounds=3).read_text()
+    assert "Epoch" in benchmark.pedantic(write.write_report, (folder,), rounds=3).read_text()
 
 
 def peak_of_a_report(folder):

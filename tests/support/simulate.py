@@ -7,7 +7,8 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.intervals import Interval, independent, interval, rounds_needed
+from bench.intervals import Interval, estimate_mean, estimate_ratio
+from bench.plan import rounds_needed
 
 EPOCHS = 5
 # The processes of the second machine spread this many times as widely as those of the first.
@@ -62,7 +63,7 @@ def fixed_rounds(spread: Spread, repeats: int, rounds: int, seed: int = 42) -> C
 
     def run(random: np.random.Generator) -> Run:
         one, other = medians(spread, rounds, random)
-        return interval(list(one)), interval(list(one / other)), rounds
+        return estimate_mean(list(one)), estimate_mean(list(one / other)), rounds
 
     return _coverage(run, repeats, seed)
 
@@ -76,7 +77,7 @@ def two_machines(
     def run(random: np.random.Generator) -> Run:
         one = list(medians(spread, rounds, random, cases=1)[0])
         other = list(medians(wider, other_rounds, random, cases=1)[0])
-        return interval(one), independent(one, other), rounds
+        return estimate_mean(one), estimate_ratio(one, other), rounds
 
     return _coverage(run, repeats, seed)
 
@@ -94,7 +95,7 @@ def two_stages(
     def run(random: np.random.Generator) -> Run:
         one, other = draw(random), draw(random)
         ratios = [a / b for a, b in zip(one, other, strict=False)]
-        return interval(one, first), interval(ratios), len(one)
+        return estimate_mean(one, first), estimate_mean(ratios), len(one)
 
     return _coverage(run, repeats, seed, precision)
 

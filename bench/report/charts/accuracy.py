@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bench.curve import Curve
 from bench.report.charts.style import encode_style, finish_panels, make_log_axis
 from bench.report.sections.comparison import label_case
+from bench.startup import Curve
 
 SUBTITLE = (
     "a point for each epoch; bars: 95 % interval of the time; grey: the others, for comparison"
@@ -26,14 +26,14 @@ def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
         {
             "name": label_case(curve.case),
             "style": curve.case.style,
-            "epoch": stage.epoch,
-            "seconds": stage.seconds.mean,
-            "accuracy": stage.accuracy,
-            "low": stage.seconds.low or stage.seconds.mean,
-            "high": stage.seconds.high or stage.seconds.mean,
+            "epoch": point.epoch,
+            "seconds": point.seconds.mean,
+            "accuracy": point.accuracy,
+            "low": point.seconds.low or point.seconds.mean,
+            "high": point.seconds.high or point.seconds.mean,
         }
-        for curve in sorted(curves, key=lambda curve: curve.stages[-1].seconds.mean)
-        for stage in curve.stages
+        for curve in sorted(curves, key=lambda curve: curve.points[-1].seconds.mean)
+        for point in curve.points
     ]
     names = list(dict.fromkeys(str(point["name"]) for point in points))
     x = alt.X(

@@ -56,9 +56,7 @@ class Chart:
     def size(self) -> tuple[str, str]:
         """Width and height of the SVG in pixels, so that the page can reserve its space."""
         sides = ("width", "height")
-        width, height = (
-            re.search(rf'^<svg[^>]* {side}="([0-9.]+)"', self.svg) for side in sides
-        )
+        width, height = (re.search(rf'^<svg[^>]* {side}="([0-9.]+)"', self.svg) for side in sides)
         return (width[1] if width else "", height[1] if height else "")
 
     @property

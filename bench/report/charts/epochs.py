@@ -68,7 +68,7 @@ def _draw_least(rows: Sequence[Row], scale: Any) -> list[Any]:
     """Return the lines of the least epoch times, with labels."""
     import altair as alt
 
-    times = sorted({row.least_epoch * 1e3 for row in rows if row.least_epoch is not None})
+    times = sorted({row.roofline_seconds * 1e3 for row in rows if row.roofline_seconds is not None})
     if not times:
         return []
     points = [{"least": time, "text": f"least: {significant(time)}"} for time in times]
@@ -142,9 +142,7 @@ def _stack(
         .encode(
             y=alt.Y("name:N", sort=names, title=None, axis=make_name_axis()),
             x=alt.X(f"{field}:Q", title=x_title),
-            color=alt.Color(
-                "phase:N", title=None, legend=alt.Legend(orient="top"), scale=scale
-            ),
+            color=alt.Color("phase:N", title=None, legend=alt.Legend(orient="top"), scale=scale),
             order=alt.Order("number:Q"),
             tooltip=["name:N", "phase:N", f"{field}:Q", *more_tooltips],
         )

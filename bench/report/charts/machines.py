@@ -51,9 +51,7 @@ def chart_machines(problem: "ProblemRows", title: str) -> Any:
     x = alt.Scale(type="log", nice=False, padding=20)
     legend = alt.Legend(orient="top", columns=1, labelLimit=600)
     colours, shapes = (
-        alt.Scale(
-            domain=machines, range=[values[n % len(values)] for n in range(len(machines))]
-        )
+        alt.Scale(domain=machines, range=[values[n % len(values)] for n in range(len(machines))])
         for values in (COLOURS, SHAPES)
     )
     colour = alt.Color("machine:N", scale=colours, title=None, legend=legend)

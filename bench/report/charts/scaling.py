@@ -13,8 +13,8 @@ from bench.report.charts.style import (
     make_name_axis,
 )
 from bench.report.sections.comparison import add_device
-from bench.scaling import Sweep, ThreadSpeedup
 from bench.summary import Row
+from bench.sweep import Sweep, ThreadSpeedup
 
 _SIDE = 150
 _COLUMNS = 4
@@ -104,7 +104,7 @@ def _make_point(row: Row, axes: _Axes) -> dict[str, Any]:
         axes.shown: axes.value(epoch.mean, samples),
         "low": min(bounds, default=None),
         "high": max(bounds, default=None),
-        "best": axes.value(row.least_epoch, samples) if row.least_epoch else None,
+        "best": axes.value(row.roofline_seconds, samples) if row.roofline_seconds else None,
     }
 
 
@@ -235,7 +235,7 @@ def chart_by_threads(sweep: Sweep, title: str) -> Any:
 
 
 def _make_speedup(pair: ThreadSpeedup) -> dict[str, object]:
-    case, speedup = pair.several.case, pair.speedup
+    case, speedup = pair.multiple.case, pair.speedup
     assert speedup is not None  # others are not drawn
     return {
         "name": add_device(case.implementation, case.device),

@@ -94,7 +94,9 @@ def find_trials(run: LoadedRun, row: Row) -> list[Record]:
     return [
         record
         for record in run.records
-        if record.kind == "trial" and record.status != "interrupted" and record.case == row.case
+        if record.kind == "trial"
+        and record.status != "interrupted"
+        and record.case.slug == row.case.slug
     ]
 
 

@@ -50,7 +50,7 @@ def _describe_machine(environment: Environment) -> dict[str, Any]:
     machine, software = environment.machine, environment.software
     system, _, release = str(machine.get("system", "")).partition(" ")
     return {
-        "node": machine.get("host", ""),
+        "node": "",
         "processor": "",
         "machine": machine.get("architecture", ""),
         "python_implementation": software.get("interpreter", ""),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.ranking import apart, times_fastest
+from bench.ranking import compare_to_fastest, group_by_machine
 from bench.summary import Row
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ def build_frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
     import pandas as pd
 
     on_gpu = any(row.case.device == "gpu" for row in all_rows)
-    by_machine = apart(all_rows)
+    by_machine = group_by_machine(all_rows)
     lines = [
-        _list_values(by_machine[row.where], row) | (_list_gpu_values(row) if on_gpu else {})
+        _list_values(by_machine[row.machine], row) | (_list_gpu_values(row) if on_gpu else {})
         for row in all_rows
     ]
     return pd.DataFrame([{name: _escape(value) for name, value in line.items()} for line in lines])
@@ -45,8 +45,8 @@ def _escape(value: object) -> object:
 
 def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
     """Return the columns of every report. rows: all of the same machine."""
-    case, times = row.case, times_fastest(rows, row)
-    machine = {"machine": row.where} if row.where else {}
+    case, times = row.case, compare_to_fastest(rows, row)
+    machine = {"machine": row.machine} if row.machine else {}
     return machine | {
         "implementation": case.implementation,
         "version": row.version,
@@ -67,8 +67,8 @@ def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
         "epoch_seconds_low": row.epoch and row.epoch.low,
         "epoch_seconds_high": row.epoch and row.epoch.high,
         "samples_per_second": row.samples_per_second,
-        "least_epoch_seconds": row.least_epoch,
-        "share_of_ceiling": row.share_of_ceiling,
+        "least_epoch_seconds": row.roofline_seconds,
+        "share_of_ceiling": row.roofline_share,
         "times_fastest": times and times.mean,
         "first_epoch_seconds": row.first_epoch,
         "import_seconds": row.imports,

@@ -46,7 +46,8 @@ def render_report(contents: Contents) -> str:
 
 
 def _render_workload(contents: Contents, workload: WorkloadContents) -> list[str]:
-    parts = [f"## {escape(workload.title)}\n"]
+    optimizer = text.describe_optimizer(workload.name)
+    parts = [f"## Workload {escape(workload.name)}{optimizer}\n"]
     if not workload.rows:
         return [*parts, f"{text.NOTHING_WELL}\n"]
     parts += [f"{line}\n" for lines in workload.findings for line in lines]
@@ -59,7 +60,7 @@ def _render_workload(contents: Contents, workload: WorkloadContents) -> list[str
 def render_section(section: Section, charts: Sequence[Chart]) -> list[str]:
     """Return the parts of a section: text, tables with notes, charts, remarks."""
     parts = [f"## {section.title}\n"]
-    parts += [f"{section.text}\n"] * bool(section.text)
+    parts += [f"{section.text.rstrip()}\n"] * bool(section.text)
     for table in section.tables:
         headings = [escape(heading) for heading in table.headings]
         parts += [f"### {escape(table.title)}\n"] * bool(table.title)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bench.ranking import apart
+from bench.ranking import group_by_machine
 from bench.report.render import html, text, vega
 from bench.report.render.contents import Contents
 from bench.report.sections.comparison import (
@@ -52,7 +52,7 @@ def build_comparison(rows: Sequence[Row]) -> dict[str, Any]:
     ranked = [row for name in list_workloads(rows) for row in select_ranked(rows, name)]
     filters = [_list_filters(row) for row in ranked]
     names = dict.fromkeys(name for values in filters for name in values)
-    by_machine = apart(rows)
+    by_machine = group_by_machine(rows)
     return {
         "columns": columns,
         "filters": {name: sorted({values[name] for values in filters}) for name in names},
@@ -61,8 +61,8 @@ def build_comparison(rows: Sequence[Row]) -> dict[str, Any]:
                 "filters": values,
                 "cells": [
                     {
-                        "text": column.cell(by_machine[row.where], row),
-                        "key": column.key(by_machine[row.where], row),
+                        "text": column.cell(by_machine[row.machine], row),
+                        "key": column.key(by_machine[row.machine], row),
                         "numeric": column.numeric,
                     }
                     for column in columns
@@ -74,5 +74,5 @@ def build_comparison(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _list_filters(row: Row) -> dict[str, str]:
-    machine = {"machine": row.where} if row.where else {}
+    machine = {"machine": row.machine} if row.machine else {}
     return machine | {name: str(getattr(row.case, name)) for name in FILTERS}

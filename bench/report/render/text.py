@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from bench.noise import Noise, untold
+from bench.noise import Noise
+from bench.ranking import find_ties
 from bench.report.load import LoadedRun
 from bench.report.sections.comparison import add_device, describe_problem
 from bench.report.sections.headline import Phrase, find_machine, write_headline
@@ -91,30 +92,35 @@ def describe_optimizer(workload: str) -> str:
 
 
 def describe_findings(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
-    """Return the headline of a workload's rows, and which differences the noise hides."""
+    """Return the headline of a workload's rows, and which differences the noise hides.
+
+    A report of several runs has one line for each run, with its name.
+    """
     problems = "; ".join(dict.fromkeys(escape(describe_problem(row)) for row in rows))
     machine = find_machine(run.environments)
     headline = render_phrases(write_headline(rows, machine))
     counts = sorted({len(row.epochs_by_round) for row in rows})
     rounds = f"{' or '.join(map(str, counts))} process{'es' if counts != [1] else ''} a row"
-    name = f"{escape(run.name)}: " if rows[0].where and run.name != machine else ""
-    return [f"{name}{headline} ({problems}; {rounds}.)", *describe_noisy_pairs(rows, run.noise)]
+    lines = [f"{headline} ({problems}; {rounds}.)", *describe_noisy_pairs(rows, run.noise)]
+    if not rows[0].machine:
+        return lines
+    name = [] if run.name == machine else [f"{escape(run.name)}:"]
+    return [" ".join([*name, *lines])]
 
 
 def describe_noisy_pairs(rows: Sequence[Row], noise: Noise) -> list[str]:
     """Name the neighbours whose difference is not certain, and what disturbed the run."""
-    pairs = untold([row for row in rows if row.epoch and row.epoch.low is not None])
+    pairs = find_ties([row for row in rows if row.epoch and row.epoch.low is not None])
     if not pairs:
         return []
     names = ", ".join(f"{_name(faster)} and {_name(slower)}" for faster, slower in pairs)
     # A disturbance of the GPU does not affect rows of the CPU.
     on_gpu = any(row.case.device == "gpu" for pair in pairs for row in pair)
     if causes := (noise if on_gpu else replace(noise, gpu=None)).causes:
-        return [
-            f"**The machine was too noisy** ({', '.join(causes)}) to show which is faster of "
-            f"{names}."
-        ]
-    return [f"The measured processes do not show which is faster of {names}."]
+        problem = f"**The machine was too noisy** ({', '.join(causes)})"
+    else:
+        problem = "There are too few processes"
+    return [f"{problem} to rank these pairs: {names}."]
 
 
 def describe_precision(rows: Sequence[Row], wanted: float) -> str:
@@ -122,15 +128,14 @@ def describe_precision(rows: Sequence[Row], wanted: float) -> str:
 
     wanted: half the width of the interval, relative to the mean.
     """
-    short = [row for row in rows if len(row.epochs_by_round) < (row.wanted or math.inf)]
+    short = [row for row in rows if len(row.epochs_by_round) < (row.rounds_needed or math.inf)]
     opening = f"Precision asked for: ± {100 * wanted:g} %"
     if not short:
         return f"{opening}: every row has enough rounds."
-    names = [
-        f"{_name(row)} ({len(row.epochs_by_round)} of {row.wanted or 'an unknown number of'} "
-        "rounds)"
-        for row in short
-    ]
+    names = []
+    for row in short:
+        needed = row.rounds_needed or "an unknown number of"
+        names.append(f"{_name(row)} ({len(row.epochs_by_round)} of {needed} rounds)")
     return f"{opening}. **Not reached** by {', '.join(names)}."
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bench.contract import Device
-from bench.figures import FigureRow
 from bench.intervals import Interval
 from bench.noise import Noise
-from bench.ranking import apart, times_fastest
+from bench.ranking import compare_to_fastest, group_by_machine
 from bench.report.render import numbers
 from bench.report.sections import Table
 from bench.result import Case
 from bench.summary import Row
+from bench.textbook import TextbookRow
 
 Value = Interval | float | str | None
 
@@ -64,22 +64,22 @@ COLUMNS = (
     Column("test accuracy", lambda _, row: row.test_accuracy, 14, numbers.share),
     Column("epoch", lambda _, row: row.epoch, 1, numbers.duration_interval),
     Column("samples/s", lambda _, row: row.samples_per_second, 9, numbers.count),
-    Column("× fastest", times_fastest, 5, numbers.factor),
-    Column("% of roofline", lambda _, row: row.share_of_ceiling, 6, numbers.percent),
+    Column("× fastest", compare_to_fastest, 5, numbers.factor),
+    Column("% of roofline", lambda _, row: row.roofline_share, 6, numbers.percent),
     Column("first epoch", lambda _, row: row.first_epoch, 7, numbers.duration),
     Column("set-up", lambda _, row: row.setup, 11, numbers.duration),
     Column("import", lambda _, row: row.imports, 12, numbers.duration),
     Column("peak memory", lambda _, row: row.peak_rss_bytes, 13, numbers.mebibytes),
     Column("parity error", lambda _, row: row.parity_error, 2, numbers.error),
 )
-MACHINE = _text_column("machine", lambda row: row.where, 1)
+MACHINE = _text_column("machine", lambda row: row.machine, 1)
 DEVICE = _text_column("device", lambda row: row.case.device, 1)
 
 
 def select_columns(rows: Sequence[Row], max_priority: int = 99) -> list[Column]:
     """Return the columns for these rows; with machine and device where the rows differ in them."""
     first, *rest = [column for column in COLUMNS if column.priority <= max_priority]
-    machine = [MACHINE] * any(row.where for row in rows)
+    machine = [MACHINE] * any(row.machine for row in rows)
     device = [DEVICE] * (len({row.case.device for row in rows}) > 1)
     return [first, *machine, *device, *rest]
 
@@ -98,8 +98,8 @@ def format_cells(
     all_rows: Sequence[Row], rows: Sequence[Row], columns: Sequence[Column]
 ) -> list[list[str]]:
     """Return the text of every cell, a list for each row."""
-    by_machine = apart(all_rows)
-    return [[column.cell(by_machine[row.where], row) for column in columns] for row in rows]
+    by_machine = group_by_machine(all_rows)
+    return [[column.cell(by_machine[row.machine], row) for column in columns] for row in rows]
 
 
 def name_case(case: Case) -> str:
@@ -167,14 +167,14 @@ def list_faults(rows: Sequence[Row]) -> list[list[str]]:
 TEXTBOOK_HEADINGS = ("program", "quantity", "textbook", "ours", "verdict", "took", "framework")
 
 
-def list_textbook(rows: Sequence[FigureRow]) -> list[list[str]]:
+def list_textbook(rows: Sequence[TextbookRow]) -> list[list[str]]:
     """Return a line for each quantity of the textbook, with ours beside it."""
     return [
         [
             row.name,
             row.quantity.replace("_", " "),
             numbers.share(row.published),
-            numbers.share(row.found),
+            numbers.share(row.measured),
             row.verdict,
             numbers.duration(row.seconds),
             row.version,

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import dataset, learned, prepared
+from bench import dataset, prepared, weights
 from bench.dataset import DataError, Dataset
 from bench.prepared import Part
 from bench.report.charts.images import chart_confusion, chart_images, chart_weights, find_side
@@ -74,8 +74,8 @@ def _find_data(run: LoadedRun) -> Dataset | str:
 
 def _describe_weights(case: Case, seed: int, data: Dataset) -> Section:
     """Show the weights that training this case gives, and which classes they confuse."""
-    solution = learned.train(case, seed, data)
-    counts, names = learned.confusion(solution, data), data.class_names
+    solution = weights.train_oracle(case, seed, data)
+    counts, names = weights.count_confusion(solution, data), data.class_names
     pictures = []
     if find_side(data.features):
         title = "The weights of each class"
@@ -83,14 +83,12 @@ def _describe_weights(case: Case, seed: int, data: Dataset) -> Section:
         pictures.append(Picture("weights", title, draw))
     title = "Test images by class and prediction"
     pictures.append(Picture("confusion", title, partial(chart_confusion, counts, names, title)))
-    remark = LEARNED.format(len(learned.epochs_of(case)), case.workload, case.batch_size)
+    remark = LEARNED.format(len(weights.compared_epochs(case)), case.workload, case.batch_size)
     table = tabulate_confusions(counts, names)
     return Section(LEARNED_TITLE, [table], pictures=pictures, remarks=[remark])
 
 
-def tabulate_classes(
-    labels: Mapping[Part, NDArray[np.int32]], class_names: Sequence[str]
-) -> Table:
+def tabulate_classes(labels: Mapping[Part, NDArray[np.int32]], class_names: Sequence[str]) -> Table:
     """Return how many images of each class are in each part of the data."""
     counts = [np.bincount(part, minlength=len(class_names)) for part in labels.values()]
     lines = [

@@ -5,7 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bench.contract import Device
 from bench.crossover import Crossover
-from bench.devices import Devices, devices
+from bench.devices import (
+    DeviceComparison,
+    GpuConditions,
+    Span,
+    compare_devices,
+    summarize_gpu,
+)
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table
@@ -15,9 +21,8 @@ from bench.report.sections.comparison import (
     list_workloads,
     name_case,
 )
-from bench.scaling import Sweep
 from bench.summary import Row
-from bench.throttling import GpuTrials, Span, gpu_trials
+from bench.sweep import Sweep
 
 TITLE = "CPU against GPU"
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")
@@ -61,19 +66,21 @@ def describe_gpu(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Cross
     tables, remarks = [], [] if sweep else [NO_SWEEP]
     for workload in list_workloads(run.rows):
         crossed = crossovers if workload == run.workload else ()
-        pairs = devices(run.rows, workload, crossed)
+        pairs = compare_devices(run.rows, workload, crossed)
         tables += tabulate_devices(pairs, crossed)
         reasons = list_absent_joules(row for pair in pairs if (row := pair.ranked("gpu")))
         remarks += [f"joules of {', '.join(names)}: {text}" for text, names in reasons.items()]
-    if trials := gpu_trials(run.records):
+    if conditions := summarize_gpu(run.records):
         known = (one.machine.get("gpus", ()) for one in run.environments.values())
         models = list(dict.fromkeys(str(name) for names in known for name in names))
-        tables.append(tabulate_trials(trials, models))
+        tables.append(tabulate_conditions(conditions, models))
     remarks = list(dict.fromkeys(remarks)) if tables else []
     return Section(TITLE, tables, NONE_WELL, remarks=remarks)
 
 
-def tabulate_devices(pairs: Sequence[Devices], crossovers: Sequence[Crossover] = ()) -> list[Table]:
+def tabulate_devices(
+    pairs: Sequence[DeviceComparison], crossovers: Sequence[Crossover] = ()
+) -> list[Table]:
     """Return the tables of one workload; none if no row of a GPU is ranked."""
     on_gpu = [(pair, row) for pair in pairs if (row := pair.ranked("gpu"))]
     if not on_gpu:
@@ -85,7 +92,7 @@ def tabulate_devices(pairs: Sequence[Devices], crossovers: Sequence[Crossover] =
     lines = [
         [
             name_case(row.case),
-            numbers.percent(row.share_of_ceiling),
+            numbers.percent(row.roofline_share),
             numbers.mebibytes(row.peak_device_bytes),
             numbers.count(row.epoch_joules),
         ]
@@ -106,11 +113,11 @@ def tabulate_devices(pairs: Sequence[Devices], crossovers: Sequence[Crossover] =
     return tables
 
 
-def _tabulate_pairs(pairs: Sequence[Devices]) -> Table:
+def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
     """Return both devices' throughput and speedups, a line for each implementation."""
     crossed = any(pair.crossover for pair in pairs)
 
-    def format_both(pair: Devices, shown: Callable[[Row], str]) -> list[str]:
+    def format_both(pair: DeviceComparison, shown: Callable[[Row], str]) -> list[str]:
         return [
             shown(row) if (row := pair.ranked(device)) else describe_status(pair.rows.get(device))
             for device in DEVICES
@@ -176,23 +183,23 @@ def _format_size(batch_size: float, sizes: Sequence[int]) -> str:
     return numbers.whole(round(batch_size))
 
 
-def tabulate_trials(trials: GpuTrials, gpus: Sequence[str]) -> Table:
+def tabulate_conditions(conditions: GpuConditions, gpus: Sequence[str]) -> Table:
     """Return the state of the GPU before and after the epochs of its trials. gpus: models."""
-    crowded = trials.crowded
-    throttled = trials.slowed or f"0 of {trials.looked} trials"
+    shared = conditions.shared
+    throttled = conditions.throttle_summary or f"0 of {conditions.throttle_reads} trials"
     lines = [
         ["GPU", ", ".join(gpus) or numbers.ABSENT],
         *(
-            [f"{name} {when}", _format_span(trials.spans.get(f"{key}_{when}"), unit)]
+            [f"{name} {when}", _format_span(conditions.spans.get(f"{key}_{when}"), unit)]
             for name, key, unit in READINGS
             for when in ("before", "after")
         ),
-        ["throttled", throttled if trials.looked else numbers.ABSENT],
+        ["throttled", throttled if conditions.throttle_reads else numbers.ABSENT],
         [
             "another process on it",
-            f"{crowded.trials} of {crowded.of} trials" if crowded.of else numbers.ABSENT,
+            f"{shared.count} of {shared.total} trials" if shared.total else numbers.ABSENT,
         ],
-        ["warm-up", _format_span(trials.warm_up, "s", numbers.significant)],
+        ["warm-up", _format_span(conditions.warm_up, "s", numbers.significant)],
     ]
     return Table("The GPU during the trials", ("what", "here"), lines, 1, TRIALS_NOTE)
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from bench.ranking import comparable, leaders, ratio
+from bench.ranking import compare_epochs, find_leaders, select_comparable
 from bench.report.render import numbers
 from bench.result import Environment
-from bench.summary import Row, place
+from bench.summary import Row, sort_key
 
 NOTHING = "No result can be ranked."
 # A sentence names at most this many; the table has all of them.
@@ -44,7 +44,7 @@ def write_headline(rows: Sequence[Row], machine: str | None = None) -> list[Phra
             phrases += [Phrase(f"On the {device.upper()}"), *of_machine, Phrase(", ")]
         elif machine:
             phrases += [Phrase("On this "), Phrase(machine, "record"), Phrase(", ")]
-        phrases += _describe_fastest(comparable(rows, row))
+        phrases += _describe_fastest(select_comparable(rows, row))
     return [*phrases, *_compare_devices(fastest)] or [Phrase(NOTHING)]
 
 
@@ -59,7 +59,7 @@ def _compare_devices(fastest: Mapping[str, Row]) -> list[Phrase]:
     """Compare the fastest of both devices; say nothing if they were measured once."""
     if not {"cpu", "gpu"} <= fastest.keys():
         return []
-    speedup = ratio(fastest["cpu"], fastest["gpu"])
+    speedup = compare_epochs(fastest["cpu"], fastest["gpu"])
     if speedup is None or speedup.low is None or speedup.high is None:
         return []
     if speedup.low <= 1 <= speedup.high:
@@ -76,7 +76,7 @@ def _compare_devices(fastest: Mapping[str, Row]) -> list[Phrase]:
 
 def _describe_fastest(rows: Sequence[Row]) -> list[Phrase]:
     """Describe the fastest of the rows, which must be comparable and not empty."""
-    best = leaders(rows)
+    best = find_leaders(rows)
     first = best[0]
     time = numbers.duration_interval(first.epoch)
     if len(rows) == 1:
@@ -105,7 +105,7 @@ def _choose_opponents(best: Row, rows: Sequence[Row]) -> list[Row]:
 
     Without Keras, the slowest row. All of them differ from the fastest beyond their intervals.
     """
-    rest = sorted((row for row in rows if row is not best), key=place)
+    rest = sorted((row for row in rows if row is not best), key=sort_key)
     keras = [row for row in rest if _is_keras_fit(row)]
     return [keras[0], keras[-1]] if len(keras) > 1 else keras or rest[-1:]
 
@@ -133,7 +133,7 @@ def _describe_lead(best: Row, opponents: Sequence[Row]) -> list[Phrase]:
 
 
 def _format_ratio(slower: Row, faster: Row) -> str:
-    return numbers.factor(ratio(slower, faster))
+    return numbers.factor(compare_epochs(slower, faster))
 
 
 def _describe_parity(rows: Sequence[Row]) -> list[Phrase]:

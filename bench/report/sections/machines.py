@@ -6,9 +6,8 @@ from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
-from bench import across
 from bench.contract import Device
-from bench.crossover import Crossover
+from bench.crossover import Crossover, compare_machines, find_machine_crossovers
 from bench.error import UserError
 from bench.machine import fingerprint
 from bench.report.charts.machines import chart_machines, chart_throughput
@@ -179,11 +178,11 @@ def describe_machines(runs: Sequence[LoadedRun], base: Hardware | None = None) -
     for number, problem in enumerate(problems, 1):
         tables += tabulate_problem(problem, base or problem.hardware[0])
         if any(problem.ranked):
-            for name, title, chart in (
+            for name, start, chart in (
                 ("throughput", "Samples per second on each machine", chart_throughput),
                 ("machines", "Epoch time on each machine", chart_machines),
             ):
-                title = f"{title}, {problem.problem}"
+                title = f"{start}, {problem.problem}"
                 pictures.append(Picture(f"{name}-{number}", title, partial(chart, problem, title)))
     crossovers, left_out = tabulate_crossovers(runs)
     remarks = [*list_suites(runs), *list_remarks(problems, base), *left_out] if problems else []
@@ -205,7 +204,7 @@ def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]
         return Table(f"{title}, {problem.problem}", headings, lines, 1, note)
 
     def format_rate(row: Row) -> str:
-        return numbers.count_interval(row.epoch and row.epoch.under(row.case.samples))
+        return numbers.count_interval(row.epoch and row.case.samples / row.epoch)
 
     rates = tabulate("Samples per second", format_rate, THROUGHPUT_NOTE)
     errors = [
@@ -227,14 +226,14 @@ def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]
 
         def format_speedup(row: Row) -> str:
             other = bases.get(id(row))
-            return numbers.factor(across.speedup(row, other) if other else None)
+            return numbers.factor(compare_machines(row, other) if other else None)
 
         tables.append(tabulate(f"Speedup over {base}", format_speedup, SPEEDUP_NOTE))
     rows = [row for _, row in problem.ranked]
-    if any(row.share_of_ceiling is not None for row in rows):
+    if any(row.roofline_share is not None for row in rows):
         title = "% of each device's roofline"
         tables.append(
-            tabulate(title, lambda row: numbers.percent(row.share_of_ceiling), ROOFLINE_NOTE)
+            tabulate(title, lambda row: numbers.percent(row.roofline_share), ROOFLINE_NOTE)
         )
     if any(row.epoch_joules is not None for row in rows):
         tables.append(
@@ -268,7 +267,7 @@ def list_remarks(problems: Sequence[ProblemRows], base: Hardware | None) -> list
     not_probed = [
         str(one)
         for one, rows in by_hardware.items()
-        if all(row.share_of_ceiling is None for row in rows)
+        if all(row.roofline_share is None for row in rows)
     ]
     if not_probed:
         remarks.append(f"no roofline, because it was not probed: {'; '.join(not_probed)}")
@@ -333,7 +332,7 @@ def tabulate_crossovers(runs: Iterable[LoadedRun]) -> tuple[list[Table], list[st
         pairs = {
             (one, other): crossovers
             for one, other in combinations(by_hardware, 2)
-            if (crossovers := across.crossovers(by_hardware[one], by_hardware[other]))
+            if (crossovers := find_machine_crossovers(by_hardware[one], by_hardware[other]))
         }
         if pairs:
             lines = [
@@ -351,7 +350,7 @@ def tabulate_crossovers(runs: Iterable[LoadedRun]) -> tuple[list[Table], list[st
 def _crossover_line(crossover: Crossover, one: Hardware, other: Hardware) -> list[str]:
     """Return a line with the device first that is faster at the largest batch size."""
     if crossover.speedups[max(crossover.speedups)].mean < 1:
-        crossover, one, other = crossover.turned, other, one
+        crossover, one, other = crossover.inverted, other, one
     return [crossover.name, str(other), str(one), describe_crossover(crossover)]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.crossover import crossovers
+from bench.crossover import find_device_crossovers
 from bench.report.load import LoadedRun
 from bench.report.render.text import INCLUDED
 from bench.report.sections import Section
@@ -22,7 +22,7 @@ from bench.report.sections.runs import (
 )
 from bench.report.sections.scaling import describe_sweep
 from bench.report.sections.startup import describe_curves, describe_starts
-from bench.scaling import find_sweep
+from bench.sweep import find_sweep
 
 
 def list_sections(
@@ -54,13 +54,13 @@ def list_sections(
 def _list_for_run(run: LoadedRun, target: float) -> Iterator[Section]:
     """Yield the sections about one run that a report of several runs leaves to its own report."""
     sweep = find_sweep(run.rows, run.workload)
-    crossed = crossovers(run.rows, run.workload)
+    crossovers = find_device_crossovers(run.rows, run.workload)
     if run.on_gpu:
-        yield describe_gpu(run, sweep, crossed)
+        yield describe_gpu(run, sweep, crossovers)
     yield describe_curves(run)
     yield describe_starts(run, target)
     yield describe_roofline(run)
-    yield describe_sweep(run, sweep, crossed)
+    yield describe_sweep(run, sweep, crossovers)
     yield describe_parity(run)
     yield describe_memory(run)
     yield from describe_data(run)

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from bench.ceiling import Ceiling, Place, ceilings
-from bench.memory import PHASES, Memory, memories
+from bench.memory import PHASES, Memory, summarize_memory
 from bench.report.charts.epochs import chart_memory
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
 from bench.report.sections.comparison import describe_problem
 from bench.result import Case, Record
+from bench.roofline import Resources, Roofline, find_rooflines
 from bench.summary import Row
 
 ROOFLINE_TITLE = "How far from what the machine can do?"
@@ -32,37 +32,37 @@ def describe_roofline(run: LoadedRun) -> Section:
     known = [one.data.get("features") for one in run.environments.values()]
     # Older environments do not give the number of features.
     features = next((number for number in known if isinstance(number, int)), None)
-    tables = tabulate_roofline(ceilings(run.records), run.base_rows, features)
+    tables = tabulate_roofline(find_rooflines(run.records), run.base_rows, features)
     empty = "No probe succeeded." if run.run.ceilings else NO_PROBE
     return Section(ROOFLINE_TITLE, tables, empty, remarks=list_failed_probes(run.records))
 
 
 def tabulate_roofline(
-    limits: Mapping[Place, Ceiling], rows: Iterable[Row], features: int | None
+    rooflines: Mapping[Resources, Roofline], rows: Iterable[Row], features: int | None
 ) -> list[Table]:
     """Return what the machine can do, a line for each device and number of threads.
 
     rows: the bandwidth and the least time are for their epochs. features: pixels of an image.
     """
-    firsts: dict[Place, Row] = {}
-    for row in rows:
-        firsts.setdefault((row.case.device, row.case.threads), row)
+    firsts: dict[Resources, Row] = {}
+    for one in rows:
+        firsts.setdefault((one.case.device, one.case.threads), one)
     lines = []
-    for place, limit in sorted(limits.items()):
-        row = firsts.get(place)
+    for resources, roofline in sorted(rooflines.items()):
+        row = firsts.get(resources)
         size = 4 * row.case.samples * features if row and features else 0
         bandwidth = [numbers.ABSENT, numbers.ABSENT]
-        if size in limit.bandwidth:
-            rate = f"{numbers.significant(limit.bandwidth[size] / 1e9)} GB/s"
-            bandwidth = [rate, limit.bandwidth_by[size]]
+        if size in roofline.bandwidth:
+            rate = f"{numbers.significant(roofline.bandwidth[size] / 1e9)} GB/s"
+            bandwidth = [rate, roofline.bandwidth_by[size]]
         lines.append(
             [
-                *map(str, place),
-                f"{numbers.significant(limit.rate / 1e9)} GFLOP/s",
-                limit.rate_by,
+                *map(str, resources),
+                f"{numbers.significant(roofline.rate / 1e9)} GFLOP/s",
+                roofline.rate_by,
                 *bandwidth,
-                numbers.duration(limit.step),
-                numbers.duration(row.least_epoch if row else None),
+                numbers.duration(roofline.step),
+                numbers.duration(row.roofline_seconds if row else None),
             ]
         )
     headings = (
@@ -95,12 +95,10 @@ def describe_memory(run: LoadedRun) -> Section:
     title = "Peak memory by phase"
     ranked = {row.case.slug for row in run.rows if row.ranked}
     records = [
-        one
-        for one in run.records
-        if one.case.slug in ranked and one.case.workload == run.workload
+        one for one in run.records if one.case.slug in ranked and one.case.workload == run.workload
     ]
     cases = [row.case for row in run.base_rows if not row.swept]
-    known = sort_memories(memories(records), cases)
+    known = sort_memories(summarize_memory(records), cases)
     by_device = ([one for one in known if one.case.device == device] for device in ("cpu", "gpu"))
     tables = [table for group in by_device for table in tabulate_memory(group, cases)]
     pictures = [Picture("memory", title, partial(chart_memory, known, title))] if known else []

@@ -9,8 +9,8 @@ from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
 from bench.result import Case
-from bench.scaling import Sweep
 from bench.summary import Row
+from bench.sweep import Sweep
 
 TITLE = "Batch size, samples and threads"
 NO_SWEEP = (
@@ -74,15 +74,15 @@ def _tabulate_sizes(rows: Sequence[Row], title: str, size_of: Callable[[Case], i
 
 
 def _tabulate_threads(sweep: Sweep) -> Table:
-    rows = [pair.one for pair in sweep.by_threads]
+    rows = [pair.single for pair in sweep.by_threads]
     lines = [
         [
-            _name(pair.one, rows),
-            f"{pair.one.case.batch_size:,}",
-            f"{pair.one.case.samples:,}",
-            f"{pair.several.case.threads}",
-            numbers.duration_interval(pair.one.epoch),
-            numbers.duration_interval(pair.several.epoch),
+            _name(pair.single, rows),
+            f"{pair.single.case.batch_size:,}",
+            f"{pair.single.case.samples:,}",
+            f"{pair.multiple.case.threads}",
+            numbers.duration_interval(pair.single.epoch),
+            numbers.duration_interval(pair.multiple.epoch),
             numbers.factor(pair.speedup),
         ]
         for pair in sweep.by_threads

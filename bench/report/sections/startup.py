@@ -1,4 +1,4 @@
-"""Start-up: accuracy over the time from a cold start, start-up costs, and overtaking."""
+"""Start-up: accuracy over the time from a cold start, start-up costs, and break-evens."""
 
 import math
 from collections import defaultdict
@@ -7,7 +7,6 @@ from functools import partial
 from typing import TypeVar
 
 from bench import startup
-from bench.curve import Curve, curves
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -18,7 +17,7 @@ from bench.report.sections.comparison import (
     list_workloads,
     select_ranked,
 )
-from bench.startup import Overtaking, Reach, Start
+from bench.startup import BreakEven, Curve, Start, TimeToAccuracy
 
 Result = TypeVar("Result", bound=HasCase)
 
@@ -60,7 +59,9 @@ def describe_curves(run: LoadedRun) -> Section:
     tables, pictures = [], []
     for workload in list_workloads(run.rows):
         ranked = {row.case.slug for row in select_ranked(run.rows, workload)}
-        known = curves([one for one in run.records if one.case.slug in ranked], run.run)
+        known = startup.find_curves(
+            [one for one in run.records if one.case.slug in ranked], run.run
+        )
         tables += tabulate_curves(known, workload)
         title = f"Accuracy against time from a cold start, workload {workload}"
         if known:
@@ -76,12 +77,12 @@ def tabulate_curves(known: Sequence[Curve], workload: str) -> list[Table]:
         by_device[curve.case.device].append(curve)
     tables = []
     for group in by_device.values():
-        epochs = max(len(curve.stages) for curve in group)
+        epochs = max(len(curve.points) for curve in group)
         lines = []
-        for curve in sorted(group, key=lambda curve: curve.stages[-1].seconds.mean):
+        for curve in sorted(group, key=lambda curve: curve.points[-1].seconds.mean):
             cells = [
-                f"{numbers.duration(stage.seconds.mean)}: {numbers.share(stage.accuracy)}"
-                for stage in curve.stages
+                f"{numbers.duration(point.seconds.mean)}: {numbers.share(point.accuracy)}"
+                for point in curve.points
             ]
             absent = [numbers.ABSENT] * (epochs - len(cells))
             lines.append([*_name(curve), *cells, *absent])
@@ -92,18 +93,18 @@ def tabulate_curves(known: Sequence[Curve], workload: str) -> list[Table]:
 
 
 def describe_starts(run: LoadedRun, target: float) -> Section:
-    """Return start-up costs, the time to a validation accuracy, and overtaking.
+    """Return start-up costs, the time to a validation accuracy, and break-evens.
 
     Of the ranked rows of the first workload at its first size: it has most rounds.
     """
     rows = [row for row in run.rows if not row.swept and row.case.workload == run.workload]
     ranked = {row.case.slug for row in rows if row.ranked}
     records = [one for one in run.records if one.case.slug in ranked]
-    starts = startup.starts(records, run.run)
+    starts = startup.find_starts(records, run.run)
     tables = [
         *tabulate_costs(starts),
-        *tabulate_reaches(startup.reaches(records, target, run.run)),
-        *tabulate_overtakings(startup.overtakings(rows, starts)),
+        *tabulate_times(startup.find_times_to_accuracy(records, target, run.run)),
+        *tabulate_break_evens(startup.find_break_evens(rows, starts)),
     ]
     return Section(STARTS_TITLE, tables, NOTHING_WELL)
 
@@ -127,41 +128,37 @@ def tabulate_costs(starts: Iterable[Start]) -> list[Table]:
     return tables
 
 
-def tabulate_reaches(reaches: Iterable[Reach]) -> list[Table]:
+def tabulate_times(times: Iterable[TimeToAccuracy]) -> list[Table]:
     """Return the time to an accuracy, a table for each problem, the shortest cold time first.
 
     The reason stands where there is no time.
     """
     tables = []
-    for problem, group in _group_by_problem(reaches).items():
+    for problem, group in _group_by_problem(times).items():
         lines = []
-        for reach in sorted(group, key=lambda reach: reach.cold.mean if reach.cold else math.inf):
-            absent = reach.reason or numbers.ABSENT
-            times = (reach.warm, reach.cold)
-            lines.append(
-                [
-                    *_name(reach),
-                    absent if reach.epoch is None else numbers.whole(reach.epoch),
-                    *(numbers.duration_interval(time) if time else absent for time in times),
-                    numbers.error(reach.parity_error),
-                ]
+        for one in sorted(group, key=lambda one: one.cold.mean if one.cold else math.inf):
+            absent = one.reason or numbers.ABSENT
+            epochs = absent if one.epoch is None else numbers.whole(one.epoch)
+            warm, cold = (
+                numbers.duration_interval(time) if time else absent for time in (one.warm, one.cold)
             )
+            lines.append([*_name(one), epochs, warm, cold, numbers.error(one.parity_error)])
         title = f"Time to validation accuracy {group[0].target:g}, {problem}"
         tables.append(Table(title, REACHED_HEADINGS, lines, 3, REACHED_NOTE))
     return tables
 
 
-def tabulate_overtakings(overtakings: Iterable[Overtaking]) -> list[Table]:
+def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
     """Return a matrix for each problem and objective: tuned rows, simpler programs in columns."""
-    groups: dict[str, list[Overtaking]] = defaultdict(list)
-    for one in overtakings:
+    groups: dict[str, list[BreakEven]] = defaultdict(list)
+    for one in break_evens:
         case = one.tuned.case
         groups[f"{case.workload}, {case.objective}: {describe_problem(one.tuned)}"].append(one)
     tables = []
     for problem, group in groups.items():
         tuned = {id(one.tuned): one.tuned.case.implementation for one in group}
         simpler = {id(one.simpler): one.simpler.case.implementation for one in group}
-        cells = {(id(one.tuned), id(one.simpler)): _describe_overtaking(one) for one in group}
+        cells = {(id(one.tuned), id(one.simpler)): _describe_break_even(one) for one in group}
         lines = [
             [name, *(cells.get((row, column), numbers.ABSENT) for column in simpler)]
             for row, name in tuned.items()
@@ -172,13 +169,13 @@ def tabulate_overtakings(overtakings: Iterable[Overtaking]) -> list[Table]:
     return tables
 
 
-def _describe_overtaking(overtaking: Overtaking) -> str:
+def _describe_break_even(break_even: BreakEven) -> str:
     """Return from which epoch on the tuned program is ahead, until when, and if it is certain."""
-    epochs, until = overtaking.epochs, overtaking.until
+    epochs, until = break_even.ahead_from, break_even.ahead_until
     words = ["never" if epochs is None else "at once" if epochs == 1 else numbers.whole(epochs)]
     if until is not None:
         words.append(f"until {numbers.whole(until)}")
-    if not overtaking.told:
+    if not break_even.certain:
         words.append("not certain")
     return ", ".join(words)
 

@@ -1,0 +1,1 @@
+"""Decide whether a candidate version is slower than a base version."""

@@ -1,0 +1,1 @@
+"""Measure a version against itself: the noise of a machine and what it hides."""

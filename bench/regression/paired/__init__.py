@@ -1,0 +1,1 @@
+"""``bench ab``: measure two versions in pairs of fresh processes."""

@@ -1,0 +1,1 @@
+"""The statistics of a comparison: tests, levels, verdicts and power."""

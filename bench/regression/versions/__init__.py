@@ -1,0 +1,1 @@
+"""Versions of the implementations: what a name means and where it runs."""

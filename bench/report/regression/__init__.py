@@ -1,0 +1,1 @@
+"""Show comparisons and calibrations as tables, Markdown, JSON and annotations."""

@@ -1,0 +1,190 @@
+"""A session of calibrating: what is injected, in which turns, until the time is spent."""
+
+import fcntl
+import os
+from collections import Counter
+from itertools import islice
+
+import pytest
+from fixtures_records import bare, case
+from support.comparisons import session
+
+from bench import lock, store
+from bench.error import UserError
+from bench.regression.calibration import session as calibration
+from bench.regression.calibration.session import (
+    PAIRS,
+    PLAN,
+    Block,
+    Calibration,
+    Ended,
+    blocks,
+    slowdowns,
+)
+from bench.result import FORMAT, Slowdown
+from bench.run import Waiting
+
+NUMPY, KERAS = case("numpy"), case("keras")
+FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("none", ()), ("5%", (FIVE,)), ("0.05", (FIVE,)), ("20%/5", (FIFTH,)),
+        ("5%,20%/5", (FIVE, FIFTH)), (" 5% , 20%/5 ", (FIVE, FIFTH)), ("5%/1", (FIVE,)),
+        ("5%,5%,0.05", (FIVE,)), ("20%/5,5%", (FIFTH, FIVE)), ("1%/40", (Slowdown(0.01, 40),)),
+    ],
+)  # fmt: skip
+def test_what_is_injected_is_read(text, found):
+    assert slowdowns(text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "5%,", "none,5%", "0%", "60%", "-5%", "five", "5%/0", "5%/100", "5%/x", "5%/", "5%/-1",
+     "5%/2/3", "/5", "5%/1.5"],
+)  # fmt: skip
+def test_what_cannot_be_injected_is_refused_in_a_line_that_names_the_flag(text):
+    with pytest.raises(UserError, match=r"^--inject") as error:
+        slowdowns(text)
+    assert "\n" not in str(error.value)
+
+
+def planned(inject="5%", budget="10m"):
+    return calibration.session(
+        (NUMPY, KERAS), inject, budget, (30.0, 7, "digits"), "python -m bench calibrate --seed 7"
+    )
+
+
+def test_a_session_is_planned_as_it_was_asked_for():
+    found = planned()
+    assert (found.cases, found.slowdowns, found.budget) == ((NUMPY, KERAS), (FIVE,), 600.0)
+    assert (found.timeout, found.seed, found.data, found.pairs) == (30.0, 7, "digits", PAIRS)
+    assert (found.format, found.command) == (FORMAT, "python -m bench calibrate --seed 7")
+    assert found.run.startswith(found.created[:10].replace("-", ""))
+
+
+def test_every_session_has_a_name_of_its_own():
+    assert planned().run != planned().run
+
+
+@pytest.mark.parametrize("budget", ["", "10", "0.5s", "ten minutes"])
+def test_a_budget_that_is_none_is_refused(budget):
+    with pytest.raises(UserError, match="--budget"):
+        planned(budget=budget)
+
+
+def test_a_session_is_read_as_it_was_written(tmp_path):
+    store.create(tmp_path / "one", planned(), PLAN)
+    found = store.read_plan(tmp_path / "one" / PLAN, Calibration)
+    assert (found.slowdowns, found.cases) == ((FIVE,), (NUMPY, KERAS))
+
+
+def turns(of, count):
+    """Return so many blocks as (number, implementation, what is injected)."""
+    return [(one.number, one.case.implementation, one.slowdown)
+            for one in islice(blocks(of), count)]  # fmt: skip
+
+
+def test_blocks_with_and_without_a_slowdown_take_turns_and_so_do_the_slowdowns():
+    found = turns(session(slowdowns=(FIVE, FIFTH)), 8)
+    assert [number for number, _, _ in found] == list(range(1, 9))
+    assert [slowdown for _, _, slowdown in found] == [None, FIVE, None, FIFTH] * 2
+
+
+def test_where_nothing_is_injected_every_block_is_plain():
+    assert {slowdown for _, _, slowdown in turns(session(), 9)} == {None}
+
+
+def test_every_case_has_its_turn_in_each_round_and_the_order_is_drawn():
+    of = session(NUMPY, KERAS, slowdowns=(FIVE,))
+    found = turns(of, 80)
+    rounds = [found[at : at + 2] for at in range(0, 80, 2)]
+    for one in rounds:
+        assert {name for _, name, _ in one} == {"numpy", "keras"}
+        assert len({slowdown for _, _, slowdown in one}) == 1
+    counts = Counter(one[0][1] for one in rounds)
+    assert 8 < counts["numpy"] < 32
+    assert turns(of, 80) == found
+    other = turns(session(NUMPY, KERAS, slowdowns=(FIVE,), seed=43), 80)
+    assert [name for _, name, _ in other] != [name for _, name, _ in found]
+
+
+class Pretended:
+    """A runner, and a clock that goes on by so many seconds with every trial."""
+
+    def __init__(self, seconds=1.0):
+        self.seconds, self.time, self.trials, self.places = seconds, 1000.0, [], None
+
+    def __call__(self, folder, plan, data, *, places):
+        self.places = places
+        return self
+
+    def measure(self, trial):
+        self.time += self.seconds
+        self.trials.append(trial)
+        return bare(trial.case, trial.round, trial=trial.id, version=trial.version,
+                    slowdown=trial.slowdown)  # fmt: skip
+
+
+@pytest.fixture
+def performed(tmp_path, monkeypatch):
+    """Perform a session with a pretended runner; the lock is the test's own."""
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
+
+    def perform(pretended, plan):
+        monkeypatch.setattr(calibration, "Runner", pretended)
+        monkeypatch.setattr(calibration, "now", lambda: pretended.time)
+        return calibration.perform(tmp_path / "out", plan, None)
+
+    return perform
+
+
+def test_blocks_are_measured_until_the_time_is_spent_and_the_last_is_cut_short(performed):
+    # 50 seconds: two blocks of twelve pairs, 24 seconds each, and one pair more.
+    pretended = Pretended()
+    found = list(performed(pretended, session(slowdowns=(FIVE,), budget=50.0)))
+    assert [(event.block, len(event.records), event.left) for event in found] == [
+        (Block(1, NUMPY, None), 24, 26.0), (Block(2, NUMPY, FIVE), 24, 2.0),
+        (Block(3, NUMPY, None), 2, 0.0),
+    ]  # fmt: skip
+    assert all(isinstance(event, Ended) for event in found)
+    assert set(pretended.places) == {"base", "candidate"}
+
+
+def test_pairs_are_numbered_on_through_the_session_and_never_halved(performed):
+    # Of an odd second the last pair takes its two all the same.
+    pretended = Pretended()
+    list(performed(pretended, session(slowdowns=(FIVE,), budget=51.0)))
+    assert [trial.round for trial in pretended.trials] == sorted([*range(1, 27)] * 2)
+    slowed = {trial.round for trial in pretended.trials if trial.slowdown}
+    assert slowed == set(range(13, 25))
+    assert {trial.version for trial in pretended.trials if trial.slowdown} == {"candidate"}
+    assert len({trial.id for trial in pretended.trials}) == 52
+
+
+def test_a_session_too_short_for_a_pair_has_one(performed):
+    pretended = Pretended(seconds=9.0)
+    (ended,) = performed(pretended, session(budget=1.0))
+    assert (len(ended.records), ended.left) == (2, -17.0)
+
+
+def test_a_session_waits_for_whoever_measures_and_its_time_begins_then(performed, monkeypatch):
+    pretended, others = Pretended(), os.open(lock.path(), os.O_RDONLY | os.O_CREAT, 0o644)
+    fcntl.flock(others, fcntl.LOCK_EX)
+    events = performed(pretended, session(budget=2.0))
+    assert isinstance(next(events), Waiting)
+    pretended.time += 500
+    os.close(others)
+    (ended,) = events
+    assert ended.left == 0.0
+
+
+def test_the_machine_is_given_back_at_the_end_and_where_it_is_left_early(performed):
+    events = performed(Pretended(), session())
+    next(events)
+    with lock.opened() as host:
+        assert not host.take()
+        events.close()
+        assert host.take()

@@ -1,0 +1,303 @@
+"""The loop of a comparison: pairs until it is clear, something went wrong, or time is up."""
+
+import fcntl
+import math
+
+import pytest
+from fixtures_records import ok
+from support.pretended import Pretended, comparison, of_kind, pairing
+
+from bench import lock, store
+from bench.regression.paired import loop, pair, result
+from bench.regression.paired.loop import Begun, Looked, Paired, clear, lengthened
+from bench.run import Waiting
+
+
+def warm(base, candidate, of=None):
+    """The records of a first pair, of the epochs given."""
+    case = (of or pairing()).base
+    return ok(case, 0, epoch_seconds=base), ok(case, 0, epoch_seconds=candidate)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "epochs", "longer"),
+    [
+        (0.5, 5, 0.0),
+        (0.08, 5, 0.0),  # 0.4 / 0.08 = 5
+        (0.07, 6, 2 * 0.07),  # 5.71, one epoch more on both sides
+        (0.02, 20, 30 * 0.02),
+        (0.01, 40, 70 * 0.01),
+        (0.001, 40, 70 * 0.001),  # not 400
+    ],
+)
+def test_a_case_gets_as_many_epochs_as_are_worth_their_time(epoch, epochs, longer):
+    longest, seconds = lengthened(pairing(), warm([9.0, epoch, 9.0], [epoch] * 3), 1.5)
+    assert {longest.base.epochs, longest.candidate.epochs} == {epochs}
+    assert seconds == pytest.approx(1.5 + longer)
+    assert longest.base.slug == pairing().base.slug
+
+
+def test_the_slower_side_decides_how_many_epochs_there_are():
+    # The least of the base is 0.04, of the candidate 0.05: 8 epochs, 3 more on both sides.
+    longest, seconds = lengthened(pairing(), warm([0.04, 1.0], [1.0, 0.05]), 2.0)
+    assert longest.base.epochs == longest.candidate.epochs == 8
+    assert seconds == pytest.approx(2.0 + 6 * 0.05)
+
+
+@pytest.mark.parametrize("epochs", [41, 60])
+def test_a_case_of_many_epochs_is_not_shortened(epochs):
+    of = pairing(epochs=epochs)
+    longest, seconds = lengthened(of, warm([0.001], [0.001], of), 2.0)
+    assert longest == of
+    assert seconds == 2.0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [("undecided", False), ("slower", True), ("faster", True), ("no change", True),
+     ("wrong", True), ("failed", True)],
+)  # fmt: skip
+def test_what_is_decided_whichever_way_is_clear(outcome, expected):
+    found = result.Finding(pairing(), outcome, 10, (), (None, None), (None, None))
+    assert clear(found) is expected
+
+
+@pytest.fixture
+def performed(tmp_path, digits, monkeypatch):
+    """Perform a comparison with a pretended runner; its events. The lock is the test's own."""
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
+
+    def perform(pretended, plan=None):
+        plan = plan or comparison()
+        folder = tmp_path / "out"
+        store.create(folder, plan, "comparison.json")
+        monkeypatch.setattr(loop, "Runner", pretended.begin)
+        monkeypatch.setattr(loop, "now", pretended.now)
+        return list(loop.perform(folder, plan, digits, {}))
+
+    return perform
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "out"
+
+
+def jitter(number):
+    """One of ten: undecided however long it is measured, and no two alike."""
+    return 1 + 0.1 * math.sin(7 * number)
+
+
+def test_a_slowdown_is_called_at_the_first_look_and_no_pair_follows(performed):
+    # Of 180 s the first pair takes 2, and every other too: 89 pairs fit in, a sixth are 15.
+    pretended = Pretended(ratio=lambda number: 1.2, epoch=0.01)
+    events = performed(pretended)
+    assert pretended.pairs == [0, *range(1, 16)]
+    assert type(events[0]) is Begun
+    assert [type(event) for event in events[1:]] == [Paired] * 15 + [Looked]
+    (finding,) = [event.finding for event in of_kind(events, Looked)]
+    assert (finding.outcome, finding.pairs) == ("slower", 15)
+
+
+def test_a_first_pair_counts_for_nothing_but_the_time_of_one(performed, folder):
+    pretended = Pretended(ratio=lambda number: 9.0 if number == 0 else 1.2, epoch=1.0)
+    events = performed(pretended)
+    assert [each.trial.split("-")[0] for each in store.read_records(folder)][:4] == [
+        "p0", "p0", "p1", "p1",
+    ]  # fmt: skip
+    (finding,) = [event.finding for event in of_kind(events, Looked)]
+    assert finding.measured[0].difference.ratio.mean == pytest.approx(1.2)
+    assert finding.measured[0].difference.ratio.high == pytest.approx(1.2)
+
+
+def test_the_looks_are_planned_for_the_pairs_that_the_time_holds_and_kept(performed, folder):
+    # Of 180 s the first pair takes 2: 178 / 2 = 89 pairs, a look after 15, 30 and 89.
+    pretended = Pretended(ratio=jitter)
+    events = performed(pretended)
+    assert store.read_looks(folder) == {"numpy": (15, 30, 89)}
+    assert {event.pairs for event in of_kind(events, Paired)} == {89}
+    assert [event.number for event in of_kind(events, Paired)] == [*range(1, 90)]
+    looked = of_kind(events, Looked)
+    assert [event.finding.pairs for event in looked] == [15, 30, 89]
+    assert {event.finding.outcome for event in looked} == {"undecided"}
+
+
+def test_the_last_look_is_made_once_and_after_the_last_pair(performed):
+    events = performed(Pretended(ratio=jitter), comparison(budget=62.0))
+    assert [type(event) for event in events[-2:]] == [Paired, Looked]
+
+
+def test_measuring_ends_where_no_pair_fits_into_the_time_any_more(performed):
+    pretended = Pretended(ratio=jitter)
+    original, slow = pretended.measure, iter([0.5] * 40 + [3.0] * 1000)
+
+    def measure(trial):
+        pretended.seconds = next(slow) + 0.5
+        return original(trial)
+
+    pretended.measure = measure
+    events = performed(pretended)
+    # The first pair took 2 s; the 20 first ones 2 s each, all that follow 7 s: 140 / 7 = 20.
+    assert pretended.clock - 1000 <= 180
+    assert pretended.pairs == [*range(40)]
+    assert [event.finding.pairs for event in of_kind(events, Looked)] == [15, 30, 39]
+
+
+def test_of_a_budget_too_short_for_a_look_there_is_one_all_the_same(performed, folder):
+    events = performed(Pretended(ratio=lambda _: 1.2), comparison(budget=9.0))
+    assert store.read_looks(folder) == {"numpy": (10,)}
+    (finding,) = [event.finding for event in of_kind(events, Looked)]
+    assert (finding.outcome, finding.pairs) == ("undecided", 3)
+
+
+def test_of_a_budget_too_short_for_a_pair_the_case_is_undecided(performed):
+    events = performed(Pretended(), comparison(budget=3.0))
+    assert [type(event) for event in events] == [Begun, Looked]
+    assert (events[-1].finding.outcome, events[-1].finding.pairs) == ("undecided", 0)
+
+
+def test_a_longer_case_is_what_is_measured_after_the_first_pair(performed):
+    pretended = Pretended(epoch=0.02, ratio=lambda number: 1.2)
+    performed(pretended)
+    # 0.4 s / 0.024 s are 17 epochs. Of 89 pairs the first look is after 15.
+    assert [trial.case.epochs for trial in pretended.trials] == [5, 5, *[17] * 30]
+
+
+def test_every_case_has_its_share_of_the_time_and_what_one_leaves_the_others_have(
+    performed, folder
+):
+    cases = tuple(map(pairing, ("a", "b", "c")))
+    pretended = Pretended()
+
+    def ratio(number):
+        return 1.2 if pretended.trials[-1].case.implementation == "a" else jitter(number)
+
+    pretended.ratio = ratio
+    events = performed(pretended, comparison(*cases, budget=300.0))
+    # a: 100 s, 98 / 2 = 49 pairs, called at 10 after 22 s. b: half of 278 s, 137 / 2 = 68 pairs,
+    # 138 s. c: the 140 s that are left, 69 pairs.
+    assert store.read_looks(folder) == {"a": (10, 17, 49), "b": (12, 23, 68), "c": (12, 23, 69)}
+    begun = [(each.pairing.name, each.number, each.total) for each in of_kind(events, Begun)]
+    assert begun == [("a", 1, 3), ("b", 2, 3), ("c", 3, 3)]
+    looked = [(each.finding.pairing.name, each.finding.pairs) for each in of_kind(events, Looked)]
+    assert looked == [("a", 10), ("b", 12), ("b", 23), ("b", 68), ("c", 12), ("c", 23), ("c", 69)]
+    assert pretended.clock - 1000 == 22 + 138 + 140
+
+
+FAILED = {"status": "failed", "reason": "RuntimeError: no"}
+
+
+@pytest.mark.parametrize("version", ["base", "candidate"])
+@pytest.mark.parametrize("number", [0, 4])
+def test_a_case_ends_with_the_pair_in_which_something_goes_wrong(performed, version, number):
+    pretended = Pretended(becomes={(version, number): FAILED})
+    events = performed(pretended, comparison(pairing("a"), pairing("b")))
+    of_a = [trial.round for trial in pretended.trials if trial.case.implementation == "a"]
+    assert sorted(of_a) == sorted([*range(number + 1)] * 2)
+    first, *others = [event.finding for event in of_kind(events, Looked)]
+    assert first.outcome == "failed"
+    assert first.reasons == (f"{version}: failed: RuntimeError: no",)
+    # The next case is measured all the same, until its own goes wrong.
+    assert [each.pairing.name for each in others] == ["b"]
+
+
+def test_what_is_interrupted_keeps_the_records_that_there_are(performed, folder):
+    pretended = Pretended(stop=("candidate", 3))
+    with pytest.raises(KeyboardInterrupt):
+        performed(pretended)
+    records = store.read_records(folder)
+    assert {(each.version, each.round) for each in records} >= {
+        (version, number) for version in ("base", "candidate") for number in (0, 1, 2)
+    }
+    (finding,) = result.read(folder)
+    assert (finding.outcome, finding.pairs) == ("undecided", 2)
+
+
+def test_what_is_interrupted_between_two_sides_is_not_called_wrong(performed, folder):
+    # A first pair has 5 epochs and is less accurate than the others, of 40; the base has one more
+    # process than the candidate.
+    pretended = Pretended(epoch=0.001, accuracy=lambda epochs: 0.5 + epochs / 100)
+    coins = {trial.round: trial for trial in reversed(_coins())}
+    number = next(each for each in range(1, 9) if coins[each].version == "base")
+    pretended.stop = ("candidate", number)
+    with pytest.raises(KeyboardInterrupt):
+        performed(pretended)
+    (finding,) = result.read(folder)
+    assert finding.accuracy == (pytest.approx(0.55), pytest.approx(0.55))
+    assert (finding.outcome, finding.reasons) == ("undecided", ())
+
+
+def _coins():
+    """The trials of the first pairs in the order in which they are measured."""
+    one = pairing()
+    return [
+        trial
+        for number in range(1, 9)
+        for trial in pair.trials(number, (one.base, one.candidate), comparison())
+    ]
+
+
+def test_a_pair_is_the_two_versions_of_one_case_in_the_order_measured(performed, folder):
+    pretended = Pretended(ratio=jitter)
+    events = performed(pretended, comparison(budget=62.0))
+    records = [record for event in of_kind(events, Paired) for record in event.records]
+    assert records == store.read_records(folder)[2:]
+    first, second = records[::2], records[1::2]
+    assert [one.round for one in first] == [one.round for one in second] == [*range(1, 31)]
+    assert all(
+        {one.version, other.version} == {"base", "candidate"}
+        for one, other in zip(first, second, strict=True)
+    )  # fmt: skip
+
+
+def test_what_a_run_is_told_goes_to_its_runner(tmp_path, digits, monkeypatch):
+    told = []
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(loop, "Runner", lambda *given, **named: told.append((given, named)))
+    plan, places = comparison(pairings=()), {"base": "here", "candidate": "there"}
+    assert list(loop.perform(tmp_path / "out", plan, digits, places)) == []
+    assert told == [((tmp_path / "out", plan, digits), {"places": places})]
+
+
+def _free():
+    """Tell whether nobody has the host's lock."""
+    with lock.opened() as host:
+        return host.take()
+
+
+def test_who_comes_second_says_that_it_waits_and_the_time_begins_when_it_measures(
+    performed, monkeypatch
+):
+    pretended = Pretended(ratio=jitter)
+
+    def wait(self):
+        pretended.clock += 1e6
+        fcntl.flock(other, fcntl.LOCK_UN)
+        original(self)
+        waited.append(not _free())
+
+    original, waited = lock.Lock.wait, []
+    monkeypatch.setattr(lock.Lock, "wait", wait)
+    other = lock._open(lock.path())
+    fcntl.flock(other, fcntl.LOCK_EX)
+    events = performed(pretended, comparison(budget=62.0))
+    assert [type(event) for event in events[:2]] == [Waiting, Begun]
+    assert len(of_kind(events, Paired)) == 30
+    assert waited == [True]
+
+
+def test_the_lock_is_given_back_at_the_end(performed, tmp_path):
+    performed(Pretended(ratio=lambda _: 1.2))
+    assert _free()
+
+
+def test_while_a_comparison_measures_nobody_else_does(tmp_path, digits, monkeypatch):
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
+    pretended = Pretended()
+    monkeypatch.setattr(loop, "Runner", pretended.begin)
+    monkeypatch.setattr(loop, "now", pretended.now)
+    store.create(tmp_path / "out", comparison(), "comparison.json")
+    events = loop.perform(tmp_path / "out", comparison(), digits, {})
+    assert type(next(events)) is Begun
+    assert not _free()
+    events.close()

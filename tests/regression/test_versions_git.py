@@ -1,0 +1,154 @@
+"""A revision: its implementations as they were, and a registry understood as far as it goes."""
+
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.error import UserError
+from bench.regression.versions import git
+from implementations import IMPLEMENTATIONS, Implementation
+
+PLAIN = """
+class Entry:
+    def __init__(self, **fields):
+        self.__dict__ |= fields
+"""
+
+
+@pytest.fixture
+def registered(repository, tmp_path):
+    """Commit a registry and read it; returns its entries, and what was said of those left out."""
+
+    def read(text):
+        said = []
+        commit = repository.commit(__init__=text)
+        (tmp_path / "scratch").mkdir()
+        folder = git.unpack(commit, "old", tmp_path / "scratch")
+        return git.registry(folder, "old", tmp_path / "scratch", said.append), said
+
+    return read
+
+
+def test_implementations_are_unpacked_as_they_were(repository, tmp_path):
+    first = repository.git("rev-parse", "HEAD")
+    repository.commit(softmax_numpy="two = 2", softmax_old=None, softmax_new="one = 1")
+    folder = git.unpack(first, "first", tmp_path)
+    assert folder == tmp_path / "implementations"
+    assert sorted(path.stem for path in folder.iterdir()) == [
+        "__init__", "softmax_numpy", "softmax_old",
+    ]  # fmt: skip
+    assert (folder / "softmax_numpy.py").read_text() == "one = 1"
+
+
+def test_what_is_not_committed_is_not_unpacked(repository, tmp_path):
+    (repository.folder / "implementations" / "softmax_numpy.py").write_text("not committed")
+    folder = git.unpack("HEAD", "HEAD", tmp_path)
+    assert (folder / "softmax_numpy.py").read_text() == "one = 1"
+
+
+def test_nothing_else_of_the_revision_is_unpacked(repository, tmp_path):
+    (repository.folder / "bench").mkdir()
+    (repository.folder / "bench" / "measure.py").write_text("another clock")
+    git.unpack(repository.commit(), "HEAD", tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name in {"bench", "path"}] == []
+
+
+def test_a_revision_without_implementations_is_refused(repository, tmp_path):
+    repository.git("mv", "implementations", "elsewhere")
+    with pytest.raises(UserError) as error:
+        git.unpack(repository.commit(), "old", tmp_path)
+    assert str(error.value) == ("old has no folder implementations/; name a revision that has one")
+
+
+def test_an_older_registry_has_the_defaults_of_what_it_lacks(repository, tmp_path):
+    folder = git.unpack("HEAD", "old", tmp_path)
+    found = git.registry(folder, "old", tmp_path, pytest.fail)
+    assert found == (
+        Implementation("numpy", "softmax_numpy", "numpy", "", devices=("cpu",)),
+        Implementation("old", "softmax_old", "torch", "pytorch", variables={"A": "1"}),
+    )
+
+
+def test_fields_without_a_default_are_as_in_ours(registered):
+    ours = next(entry for entry in IMPLEMENTATIONS if entry.name == "jax")
+    found, said = registered(
+        f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m'),"
+        "Entry(name='jax', module='m', framework='own')]"
+    )
+    assert found == (
+        Implementation("jax", "m", ours.framework, ours.extra),
+        Implementation("jax", "m", "own", ours.extra),
+    )
+    assert said == []
+
+
+def test_fields_that_we_do_not_know_are_passed_over(registered):
+    found, said = registered(
+        f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m', colour=print, style='tuned')]"
+    )
+    assert [(entry.name, entry.style) for entry in found] == [("jax", "tuned")]
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("Entry(name='own', module='m')", "entry own is not understood (Object missing required"),
+        ("Entry(name='jax')", "entry jax is not understood (Object missing required field `mod"),
+        ("Entry(name='jax', module='m', style='fast')", "entry jax is not understood (Invalid"),
+        ("Entry(name='jax', module='m', style=print)", "entry jax is not understood (Invalid"),
+        ("Entry(name=['jax'], module='m')", "entry ['jax'] is not understood"),
+        ("'jax'", "entry 2 is not understood"),
+    ],
+)
+def test_what_is_not_understood_is_one_line_and_the_rest_is_there(registered, entry, reason):
+    found, said = registered(f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m'), {entry}]")
+    assert [one.name for one in found] == ["jax"]
+    (line,) = said
+    assert line.startswith(f"old: its {reason}")
+    assert line.endswith("; it is left out")
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("IMPLEMENTATIONS = ()", "nothing in its registry is understood"),
+        ("IMPLEMENTATIONS = {'jax': 'softmax_jax'}", "nothing in its registry is understood"),
+        ("from bench.contract import Gone", "cannot import name 'Gone' from 'bench.contract'"),
+        ("ALL = ()", "cannot import name 'IMPLEMENTATIONS' from 'implementations'"),
+        ("import os; os._exit(3)", "does not import (no reason given)"),
+        ("import time; time.sleep(9)", "no end after 2 s"),
+    ],
+)
+def test_a_registry_that_cannot_be_read_is_one_line(registered, text, reason, monkeypatch):
+    monkeypatch.setattr(git, "_SECONDS", 2.0)
+    with pytest.raises(UserError) as error:
+        registered(text)
+    assert reason in str(error.value)
+    assert str(error.value).startswith("old: ")
+    assert str(error.value).endswith("; name a later revision")
+    assert "\n" not in str(error.value)
+
+
+def test_a_registry_may_print(registered):
+    found, _ = registered(
+        f"{PLAIN}print('[]', end='')\nIMPLEMENTATIONS = [Entry(name='jax', module='m')]"
+    )
+    assert [entry.name for entry in found] == ["jax"]
+
+
+def test_a_registry_sees_our_harness_whatever_else_the_user_has(registered, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    (other / "bench").mkdir(parents=True)
+    (other / "bench" / "__init__.py").touch()
+    (other / "json.py").write_text("raise ImportError('not this one')")
+    monkeypatch.setenv("PYTHONPATH", str(other))
+    monkeypatch.chdir(other)
+    found, _ = registered(
+        f"{PLAIN}import os, bench\n"
+        "where = os.path.realpath(bench.__file__)\n"
+        "IMPLEMENTATIONS = [Entry(name='jax', module=where)]"
+    )
+    assert Path(found[0].module) == Path(bench.__file__).resolve()

@@ -1,0 +1,228 @@
+"""What a version is: each kind, in its order, and one line for what is none."""
+
+import hashlib
+import importlib.metadata
+import sys
+
+import msgspec
+import pytest
+
+from bench import interpreters, machine
+from bench.error import UserError
+from bench.regression.versions import spec
+from bench.regression.versions.spec import Version
+
+
+def refused(text):
+    """Return the one line that says why a text is no version."""
+    with pytest.raises(UserError) as error:
+        spec.read(text)
+    assert len(str(error.value).splitlines()) == 1
+    return str(error.value)
+
+
+def test_the_working_tree_is_a_point():
+    assert spec.read(".") == Version(".", "tree")
+
+
+def test_a_file_is_known_by_its_hash_and_named_as_it_was_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = b"# \xe4 in Latin-1\n# -*- coding: latin-1 -*-\npattern = '\\d'\n"
+    (tmp_path / "a.py").write_bytes(source)
+    expected = hashlib.sha256(source).hexdigest()
+    assert spec.read("./a.py") == Version("./a.py", "file", sha256=expected, path="./a.py")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"def f(:\n", "invalid syntax, line 1"),
+        (b"one = 1\n\xff\n", "not Python"),
+        (b"one = '\0'\n", "null bytes"),
+        (b"-" * 100_000 + b"1", "is not Python: "),
+        (b"1" + b"+1" * 100_000, "is not Python: "),
+    ],
+)
+def test_a_file_that_is_not_python_is_refused(tmp_path, content, reason):
+    (tmp_path / "a.py").write_bytes(content)
+    said = refused(str(tmp_path / "a.py"))
+    assert reason in said
+    assert said.endswith("; mend the file")
+
+
+def test_a_file_that_is_not_there_is_refused_as_a_file(tmp_path):
+    assert "No such file" in refused(str(tmp_path / "a.py"))
+    (tmp_path / "b.py").mkdir()
+    assert "directory; name a .py file" in refused(str(tmp_path / "b.py"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("scikit-learn==1.8.0", ("scikit-learn==1.8.0",)),
+        ("Scikit_Learn == 1.8.0", ("scikit-learn==1.8.0",)),
+        ("tensorflow==2.18 keras==3.9", ("keras==3.9", "tensorflow==2.18")),
+        ("keras==3.9,tensorflow==2.18", ("keras==3.9", "tensorflow==2.18")),
+        ("keras==3.9, tensorflow==2.18,", ("keras==3.9", "tensorflow==2.18")),
+        ("torch >= 2.9, < 2.10", ("torch<2.10,>=2.9",)),
+        ("torch>=2.9,<2.10 jax~=0.6", ("jax~=0.6", "torch<2.10,>=2.9")),
+        ("jax[cuda12, b]==0.6 numpy!=2.0", ("jax[b,cuda12]==0.6", "numpy!=2.0")),
+        ("numpy==2.4.*", ("numpy==2.4.*",)),
+        ("numpy == v2.4", ("numpy==v2.4",)),
+    ],
+)
+def test_requirements_are_taken_apart_normalised_and_sorted(text, expected):
+    assert spec.read(text) == Version(text, "packages", requirements=expected)
+
+
+@pytest.mark.parametrize(
+    "text", ["keras==", "keras==3.9 torch==x!", "scikit-learn=1.8.0", "keras==3.9; python<'4'"]
+)
+def test_a_malformed_requirement_is_refused_with_one_that_is_right(text):
+    assert refused(text).endswith("write it as in scikit-learn==1.8.0")
+
+
+def test_a_requirement_is_a_name_and_a_release_and_there_once():
+    assert "keras is named twice" in refused("keras==3.9 Keras==3.10")
+    assert "a name and a release only" in refused('keras==3.9;python_version<"4"')
+
+
+@pytest.mark.parametrize("text", ["numpy", "NumPy", "keras==3.9 numpy", "numpy keras==3.9"])
+def test_a_bare_name_is_asked_for_its_release(text, repository):
+    installed = importlib.metadata.version("numpy")
+    assert refused(text).lower() == f"numpy: say which release, e.g. numpy=={installed}"
+
+
+def test_a_framework_that_is_not_installed_is_asked_for_its_release(repository, monkeypatch):
+    def absent(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", absent)
+    monkeypatch.setattr(importlib.metadata, "distributions", list)
+    assert refused("torch") == "torch: say which release, as in scikit-learn==1.8.0"
+
+
+def test_the_example_of_a_release_has_no_local_part(repository, monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "2.9.1+cpu")
+    assert refused("torch").endswith("e.g. torch==2.9.1")
+
+
+def test_a_python_is_named_by_its_path(repository):
+    assert spec.read(sys.executable) == Version(sys.executable, "interpreter", path=sys.executable)
+
+
+def test_a_python_is_found_on_path_by_a_name_that_says_so(program, monkeypatch, tmp_path):
+    program("python-of-mine", f'exec {sys.executable} "$@"')
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert spec.read("python-of-mine").kind == "interpreter"
+
+
+@pytest.mark.parametrize("text", ["/nowhere/python", "./python", "../x", "~/nowhere/bin/python"])
+def test_a_path_without_an_executable_is_refused_as_one(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert refused(text) == f"{text} is no executable; name a Python, such as env/bin/python"
+
+
+def test_a_revision_is_known_by_its_commit(repository):
+    first = repository.git("rev-parse", "HEAD")
+    second = repository.commit(softmax_numpy="two = 2")
+    repository.git("tag", "--annotate", "v1", "--message", "one", first)
+    for text, commit in {"main": second, "HEAD~1": first, first[:8]: first, "v1": first}.items():
+        assert spec.read(text) == Version(text, "revision", commit=commit)
+
+
+def test_a_branch_comes_before_a_package_of_its_name_and_after_an_executable(
+    repository, monkeypatch
+):
+    repository.git("branch", "numpy")
+    repository.git("branch", "python")
+    assert spec.read("numpy").kind == "revision"
+    monkeypatch.setattr(
+        interpreters, "find_executable", lambda name: name == "python" and sys.executable
+    )
+    assert spec.read("python").kind == "interpreter"
+
+
+@pytest.mark.parametrize("text", ["HEAD@{1}", "HEAD^{/as a test}", "heads/main"])
+def test_what_only_git_understands_is_left_to_git(text, repository):
+    repository.commit(softmax_numpy="two = 2")
+    assert spec.read(text).kind == "revision"
+
+
+def test_an_unknown_revision_is_named_with_what_is_near_it(repository):
+    repository.git("branch", "faster-numpy")
+    assert "did you mean main?" in refused("mian")
+    assert "did you mean faster-numpy?" in refused("fast-numpy")
+    assert "git branch --all" in refused("zzz")
+    assert "unknown revision 'HEAD^{tree}'" in refused("HEAD^{tree}")
+    assert "unknown revision '--abbrev-ref=today'" in refused("--abbrev-ref=today")
+    assert "unknown revision ''" in refused("  ")
+
+
+def test_a_shallow_clone_is_told_how_to_have_the_others(repository, tmp_path, monkeypatch):
+    first = repository.git("rev-parse", "HEAD")
+    repository.commit(softmax_numpy="two = 2")
+    shallow = tmp_path / "shallow"
+    repository.git("clone", "--quiet", "--depth=1", f"file://{repository.folder}", shallow)
+    monkeypatch.setattr(machine, "ROOT", shallow)
+    assert "git fetch --unshallow" in refused(first)
+
+
+def test_without_a_checkout_there_are_no_revisions(repository, tmp_path, monkeypatch):
+    within = repository.folder / "site-packages"  # somebody else's repository is not the suite's
+    within.mkdir()
+    monkeypatch.setattr(machine, "ROOT", within)
+    assert "outside its git checkout" in refused("main")
+
+
+def test_without_git_there_are_no_revisions(repository, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert refused("main") == "a revision needs git, which is not installed; install it"
+
+
+def test_what_git_will_not_read_is_said_in_its_words(repository):
+    (repository.folder / ".git" / "config").write_text("[core\n")
+    assert "git says: fatal: bad config" in refused("main")
+
+
+def test_a_hook_of_another_repository_does_not_decide_which_one_is_read(
+    repository, tmp_path, monkeypatch
+):
+    commit = repository.git("rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
+    assert spec.read("main").commit == commit
+
+
+SIDES = {
+    "revision": Version("main", "revision", commit="c"),
+    "tree": Version(".", "tree"),
+    "packages": Version("keras==3", "packages", requirements=("keras==3",)),
+    "interpreter": Version("./python", "interpreter", path="./python"),
+    "file": Version("a.py", "file", path="a.py", sha256="0"),
+}
+COMPARABLE = [
+    {"revision"}, {"revision", "tree"}, {"tree"}, {"packages"}, {"packages", "tree"},
+    {"interpreter"}, {"interpreter", "tree"}, {"file"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("base", SIDES)
+@pytest.mark.parametrize("candidate", SIDES)
+def test_only_what_differs_in_one_thing_is_compared(base, candidate):
+    fault = spec.fault(SIDES[base], SIDES[candidate])
+    assert (fault is None) == ({base, candidate} in COMPARABLE)
+
+
+def test_sides_that_cannot_be_compared_are_named_with_what_can():
+    assert spec.fault(SIDES["file"], SIDES["revision"]) == (
+        "a.py is a file and main is a git revision; compare a file with a file"
+    )
+    assert spec.fault(SIDES["revision"], SIDES["packages"]) == (
+        "main is a git revision and keras==3 is a set of packages; "
+        "compare two of a kind, or either with ."
+    )
+
+
+@pytest.mark.parametrize("side", SIDES.values(), ids=SIDES)
+def test_a_version_is_what_a_record_of_it_gives(side):
+    assert msgspec.json.decode(msgspec.json.encode(side), type=Version) == side

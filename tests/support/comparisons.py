@@ -1,0 +1,103 @@
+"""Synthetic pairs and comparisons, for the tests of the gate."""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from fixtures_records import bare, case, environment, ok
+
+from bench import store
+from bench.intervals import Interval
+from bench.regression.calibration.session import PLAN, Calibration
+from bench.regression.paired import pair
+from bench.regression.paired.plan import Comparison, Pairing
+from bench.regression.stats.signed_rank import Difference
+from bench.regression.versions.spec import Version
+from bench.result import FORMAT, Case, Record
+
+
+def comparison(*names: str, **changes: Any) -> Comparison:
+    """Return the plan of a comparison of ``main`` and the working tree, of these implementations.
+
+    NumPy where none is named; ``pairings`` says it in full.
+    """
+    pairings = tuple(Pairing(case(name), case(name)) for name in names or ("numpy",))
+    values: dict[str, Any] = {
+        "format": FORMAT, "run": "a run", "command": "python -m bench ab main .",
+        "created": "2025-01-02T03:04:05+00:00", "seed": 42,
+        "base": Version("main", "revision", commit="0" * 40), "candidate": Version(".", "tree"),
+        "pairings": pairings, "tolerance": 0.02, "alpha": 0.01, "budget": 180.0, "timeout": 600.0,
+    }  # fmt: skip
+    return Comparison(**{**values, **changes})
+
+
+def side(version: str, number: int, of: Case, epoch: float, **changes: Any) -> Record:
+    """Return a good trial of one version whose least epoch took so many seconds."""
+    # The least of the epochs of ``ok`` is half of what it is given.
+    trial = f"p{number}-{version}-{of.slug}"
+    return ok(of, number, 2 * epoch, trial=trial, version=version, **changes)
+
+
+def two(
+    number: int, base: float, candidate: float, of: Case | None = None, **changes: Any
+) -> list[Record]:
+    """Return a pair whose least epochs took so many seconds; ``changes`` are of both."""
+    of = of or case("numpy")
+    return [
+        side(pair.BASE, number, of, base, **changes),
+        side(pair.CANDIDATE, number, of, candidate, **changes),
+    ]
+
+
+def pairs(
+    logs: Iterable[float], of: Case | None = None, first: int = 1, **changes: Any
+) -> list[Record]:
+    """Return pairs whose least epochs have ratios of these logarithms, numbered from the first."""
+    return [
+        record
+        for number, log in enumerate(logs, first)
+        for record in two(number, 0.5, 0.5 * math.exp(log), of, **changes)
+    ]
+
+
+def bad(version: str, number: int, of: Case | None = None, **changes: Any) -> Record:
+    """Return a trial of one version that went wrong."""
+    of = of or case("numpy")
+    values = {"status": "failed", "reason": "it stumbled", **changes}
+    trial = f"p{number}-{version}-{of.slug}"
+    return bare(of, number, trial=trial, version=version, **values)
+
+
+def told(
+    mean: float, low: float | None = None, high: float | None = None, **changes: Any
+) -> Difference:
+    """Return a difference of twenty pairs with an interval, and a p of 1 for both sides."""
+    values: dict[str, Any] = {"pairs": 20, "slower": 1.0, "faster": 1.0, **changes}
+    return Difference(ratio=Interval(mean, low, high), **values)
+
+
+def spread_evenly(count: int, half: float, centre: float = 0.0) -> Sequence[float]:
+    """Return so many numbers evenly round a centre, so far away from it at most; mixed in order."""
+    even = [centre + half * (2 * at / (count - 1) - 1) for at in range(count)]
+    return [even[at * 7 % count] for at in range(count)] if count % 7 else even
+
+
+def session(*cases: Case, **changes: Any) -> Calibration:
+    """Return the plan of a session of calibrating these cases, NumPy where none is given."""
+    values: dict[str, Any] = {
+        "format": FORMAT, "run": "a session", "command": "python -m bench calibrate", "seed": 42,
+        "created": "2025-01-02T03:04:05+00:00", "cases": cases or (case("numpy"),),
+        "slowdowns": (), "budget": 100.0, "timeout": 600.0,
+    }  # fmt: skip
+    return Calibration(**{**values, **changes})
+
+
+def calibrated(folder: Path, plan: Calibration, records: Iterable[Record]) -> Path:
+    """Write a session as ``bench calibrate`` would have left it, in its own folder there."""
+    store.create(folder / plan.run, plan, PLAN)
+    store.add_environment(folder / plan.run, environment())
+    for record in records:
+        store.append(folder / plan.run, msgspec.structs.replace(record, run=plan.run))
+    return folder

@@ -1,0 +1,111 @@
+"""Two versions of a case, and a pretended measurement of them, for the tests of what pairs."""
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fixtures_records import bare, case, environment, ok
+
+from bench import store
+from bench.regression.paired.plan import Comparison, Pairing
+from bench.regression.versions.spec import Version
+from bench.result import FORMAT, Record, Trial
+from bench.station import Planned
+
+NUMPY = {
+    "module": "softmax_numpy", "framework": "numpy", "extra": "", "devices": ("cpu",),
+    "threads": 1, "samples": 1440, "epochs": 5,
+}  # fmt: skip
+
+
+def pairing(name: str = "numpy", **changes: Any) -> Pairing:
+    """Return a case that both versions have alike: NumPy on digits."""
+    of = case(name, **{**NUMPY, **changes})
+    return Pairing(of, of)
+
+
+def comparison(*pairings: Pairing, **changes: Any) -> Comparison:
+    """Return the plan of a comparison of two revisions, of three minutes."""
+    values: dict[str, Any] = {
+        "format": FORMAT, "run": "20260102-030405-ab-0123", "command": "python -m bench ab",
+        "created": "2026-01-02T03:04:05+00:00", "seed": 42,
+        "base": Version("main", "revision", commit="c" * 40), "candidate": Version(".", "tree"),
+        "pairings": pairings or (pairing(),), "tolerance": 0.02, "alpha": 0.01, "budget": 180.0,
+        "timeout": 60.0, "data": "digits",
+    }  # fmt: skip
+    return Comparison(**{**values, **changes})
+
+
+@dataclass
+class Pretended:
+    """A runner that measures nothing: every process takes its seconds on a clock of its own.
+
+    What is injected into every epoch is in the least of them.
+
+    ratio: the candidate's epoch over the base's by the number of the pair. accuracy: after so many
+    epochs. becomes: a trial that
+    goes wrong, as (version, pair) and what its record says instead. stop: is interrupted there.
+    """
+
+    folder: Path | None = None
+    ratio: Callable[[int], float] = lambda _: 1.0
+    accuracy: Callable[[int], float] = lambda _: 0.9
+    epoch: float = 0.1
+    seconds: float = 1.0
+    becomes: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+    stop: tuple[str, int] | None = None
+    trials: list[Trial] = field(default_factory=list)
+    clock: float = 1000.0
+    run: str = "a run"
+
+    def now(self) -> float:
+        """Seconds of a clock that only measuring moves."""
+        return self.clock
+
+    def begin(self, folder: Path, planned: Planned, *_given: Any, **_named: Any) -> "Pretended":
+        """Be the runner of a folder."""
+        self.folder, self.run = folder, planned.run
+        store.add_environment(folder, environment())
+        return self
+
+    def measure(self, trial: Trial) -> Record:
+        """Keep the record of a process that was not run."""
+        self.trials.append(trial)
+        self.clock += self.seconds
+        if self.stop == (trial.version, trial.round):
+            raise KeyboardInterrupt
+        epoch = self.epoch * (self.ratio(trial.round) if trial.version == "candidate" else 1.0)
+        if trial.slowdown is not None and trial.slowdown.every == 1:
+            epoch *= 1 + trial.slowdown.share
+        started = dt.datetime.fromtimestamp(self.clock, dt.UTC).isoformat(timespec="milliseconds")
+        of = {"run": self.run, "trial": trial.id, "version": trial.version,
+              "slowdown": trial.slowdown, "started": started}  # fmt: skip
+        wrong = self.becomes.get((trial.version, trial.round))
+        record = (
+            bare(trial.case, trial.round, **of, **wrong) if wrong else self._well(trial, epoch, of)
+        )
+        if self.folder is not None:
+            store.append(self.folder, record)
+        return record
+
+    def _well(self, trial: Trial, epoch: float, of: dict[str, Any]) -> Record:
+        """Return a record whose least epoch is so long, with an accuracy of every epoch."""
+        count = trial.case.epochs
+        found = [self.accuracy(number) for number in range(1, count + 1)]
+        return ok(
+            trial.case, trial.round, epoch_seconds=[epoch * 1.5, *[epoch] * (count - 1)],
+            validation_accuracy=found, test_accuracy=found, **of,
+        )  # fmt: skip
+
+    @property
+    def pairs(self) -> list[int]:
+        """The numbers of the pairs that were begun, in order."""
+        return [number for number, _ in itertools.groupby(each.round for each in self.trials)]
+
+
+def of_kind(events: Iterable[Any], kind: type) -> list[Any]:
+    """Return the events of one kind."""
+    return [each for each in events if isinstance(each, kind)]

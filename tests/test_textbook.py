@@ -1,0 +1,60 @@
+"""The textbook's quantities stand beside ours, with what came of them."""
+
+import pytest
+from fixtures_records import bare, case, environment
+
+from bench import textbook
+
+HERE = {"here": environment()}
+
+
+def keras(found=None, **changes):
+    one = case("figure-keras", framework="keras", workload="figure",
+               variables={"KERAS_BACKEND": "jax"})  # fmt: skip
+    return bare(one, kind="figure", **{"status": "ok", "figure": found or {}, **changes})
+
+
+def test_every_published_quantity_is_shown_beside_ours():
+    found = {"validation_accuracy": 0.8495, "validation_loss": 0.4400}
+    accuracy, loss = textbook.compare_textbook([keras(found, figure_seconds=12.5)], HERE)
+    assert (accuracy.name, accuracy.quantity) == ("figure-keras", "validation_accuracy")
+    assert (accuracy.published, accuracy.measured, accuracy.tolerance) == (0.8463, 0.8495, 0.01)
+    assert (accuracy.seconds, accuracy.version) == (12.5, "keras 3.12, jax 0.8")
+    assert accuracy.verdict == "differs by 0.0032: within 0.01"
+    assert (loss.published, loss.measured, loss.tolerance) == (0.4530, 0.44, None)
+    assert loss.verdict == "differs by 0.0130; depends on the seed, not judged"
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        (0.8364, "differs by 0.0099: within 0.01"),
+        (0.8362, "differs by 0.0101: OUTSIDE 0.01"),
+        (0.8562, "differs by 0.0099: within 0.01"),
+        (0.8600, "differs by 0.0137: OUTSIDE 0.01"),
+    ],
+)
+def test_the_tolerance_decides(value, verdict):
+    assert (
+        textbook.compare_textbook([keras({"validation_accuracy": value})], HERE)[0].verdict
+        == verdict
+    )
+
+
+def test_a_program_that_failed_says_so_whatever_it_printed():
+    record = keras({"validation_accuracy": 0.85}, status="failed", reason="it printed")
+    accuracy, loss = textbook.compare_textbook([record], HERE)
+    assert accuracy.verdict == "differs by 0.0037: within 0.01; failed: it printed"
+    assert (loss.measured, loss.verdict) == (None, "failed: it printed")
+    (accuracy, _) = textbook.compare_textbook([keras(status="timeout")], HERE)
+    assert accuracy.verdict == "timeout: no reason was given"
+
+
+def test_a_quantity_that_did_not_come_out_was_not_measured():
+    (_, loss) = textbook.compare_textbook([keras({"validation_accuracy": 0.85})], HERE)
+    assert (loss.measured, loss.verdict) == (None, "not measured")
+
+
+def test_trials_interrupted_programs_and_unknown_ones_have_no_row():
+    records = [keras(status="interrupted"), bare(case()), keras(case=case("figure-new"))]
+    assert textbook.compare_textbook(records, HERE) == []
