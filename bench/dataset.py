@@ -1,4 +1,4 @@
-"""The data: found, and prepared once in the user's cache, as ``bench.prepared`` reads them."""
+"""Find a data set, and prepare it once for ``bench.prepared`` in the user's cache."""
 
 import dataclasses
 import hashlib
@@ -14,12 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import cache, idx, sources
-from bench.idx import DataError, Raw
+from bench.error import DataError
+from bench.idx import Raw
 from bench.prepared import features, read_labels
 
-__all__ = ["DataError", "Dataset", "find", "prepared"]
+CLASS_NAMES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 
-_FORMAT = 1  # of the prepared files; part of the cache's key
+_FORMAT = 2  # of the prepared files; part of the cache's key
+_FACTS = "facts.json"
 _GIVEN = "the folder given"
 
 
@@ -44,129 +57,113 @@ class Dataset:
     def describe(self) -> dict[str, Any]:
         """Return what a record keeps of it: no path of this machine."""
         return {
-            "name": self.name, "source": self.source, "sha256": self.sha256,
-            "features": self.features, "classes": self.classes,
+            "name": self.name,
+            "source": self.source,
+            "sha256": self.sha256,
+            "features": self.features,
+            "classes": self.classes,
             "test_images": len(read_labels(self.folder, "test")),
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Recipe:
-    """What the prepared files are made of; split has the validation's indices first."""
-
-    name: str
-    source: str
-    raw: Raw
-    white: int  # the pixel that becomes 1.0
-    split: NDArray[np.int64]
-    held_out: int
+        }
 
 
 def find(data: str | None = None) -> Dataset:
-    """Find a data set and prepare it, if it is not prepared yet.
+    """Find a data set, and prepare it unless the cache has it.
 
-    data: None is Fashion-MNIST, from FASHION_MNIST_DIR, the user's cache, the system's package, a
-    mirror, or the Debian archive, whichever has it first; "digits" is what scikit-learn bundles;
-    anything else is a folder of four IDX files.
-    Raises DataError, one line that says what to do.
+    data: None is Fashion-MNIST, from FASHION_MNIST_DIR, our cache or the first of
+    ``sources.find_fashion_mnist``; "digits" is what scikit-learn bundles; anything else is a folder
+    of four IDX files. Raises DataError, one line that says what to do.
     """
     if data == "digits":
-        return _find_digits()
-    if data is None or (data == "fashion-mnist" and not Path(data).exists()):
-        return _find_fashion_mnist()
-    return _find_folder(idx.expanded(data))
+        digits = sources.read_digits()
+        return _prepare(digits.sha256, lambda: (digits, "bundled with scikit-learn"))
+    if data is not None and (data != "fashion-mnist" or Path(data).exists()):
+        return _find_folder(Path(data))
+    folder = os.environ.get("FASHION_MNIST_DIR")
+    if not folder:
+        return _prepare(sources.FASHION_MNIST, sources.find_fashion_mnist)
+    try:
+        raw = idx.read_folder(Path(folder), sources.FASHION_MNIST)
+    except DataError as error:
+        raise DataError(f"FASHION_MNIST_DIR: {error}. Correct it, or unset it") from error
+    return dataclasses.replace(_prepare(raw.sha256, lambda: (raw, _GIVEN)), source=_GIVEN)
 
 
 def prepared(sha256: Mapping[str, str]) -> Dataset | None:
-    """Return the data with these hashes if they are prepared already; looks nowhere else for them.
+    """Return the data with these hashes if the cache has them, else None. Raises DataError."""
+    folder = cache.find(_key(sha256))
+    return None if folder is None else _open(folder)
 
-    Raises DataError where there is no folder to look in.
+
+def split(samples: int) -> tuple[NDArray[np.int64], int]:
+    """Return an order of the samples, and how many of its first ones are for validation.
+
+    The split is that of scikit-learn's ``train_test_split(test_size=0.2, random_state=42)``.
     """
-    found = cache.kept(_key(sha256))
-    return None if found is None else _described(*found)
-
-
-def _find_fashion_mnist() -> Dataset:
-    given = os.environ.get("FASHION_MNIST_DIR")
-    if not given:
-        return _prepared(
-            sources.FASHION_MNIST, lambda scratch: _recipe(*sources.fashion_mnist(scratch))
-        )
-    try:
-        raw = idx.read_folder(idx.expanded(given), sources.FASHION_MNIST)
-    except DataError as error:
-        raise DataError(f"FASHION_MNIST_DIR: {error}; correct it, or unset it") from error
-    found = _prepared(raw.sha256, lambda _: _recipe(raw, _GIVEN))
-    return dataclasses.replace(found, source=_GIVEN)
+    return np.random.RandomState(42).permutation(samples), math.ceil(samples / 5)
 
 
 def _find_folder(folder: Path) -> Dataset:
     try:
         raw = idx.read_folder(folder)
     except DataError as error:
-        raise DataError(f"{error}; give a folder of four whole IDX files") from error
+        raise DataError(f"{error}. Give a folder with four whole IDX files") from error
     if len(raw.labels) < 2:
-        raise DataError(f"{folder}: one training image cannot be split; give a larger data set")
-    found = _prepared(raw.sha256, lambda _: _recipe(raw, _GIVEN))
-    name = _name(raw) or folder.resolve().name
-    if name != _name(raw) and name in {"fashion-mnist", "digits"}:
-        name += "-folder"  # it is called like a data set that it is not
-    return dataclasses.replace(found, name=name, source=_GIVEN)
+        raise DataError(f"{folder}: one training image cannot be split. Give a larger data set")
+    name = folder.resolve().name
+    if raw.sha256 == sources.FASHION_MNIST:
+        name = "fashion-mnist"
+    elif name in {"fashion-mnist", "digits"}:  # it is not the data set of this name
+        name += "-folder"
+    dataset = _prepare(raw.sha256, lambda: (raw, _GIVEN))
+    return dataclasses.replace(dataset, name=name, source=_GIVEN)
 
 
-def _find_digits() -> Dataset:
-    raw = sources.digits()
-    split = np.roll(np.arange(1797), 357)
-    recipe = _Recipe("digits", "bundled with scikit-learn", raw, 16, split, 357)
-    return _prepared(raw.sha256, lambda _: recipe)
+def _prepare(sha256: dict[str, str], load: Callable[[], tuple[Raw, str]]) -> Dataset:
+    """Return the data with these hashes; load and prepare them unless the cache has them."""
+
+    def fill(folder: Path) -> None:
+        raw, source = load()
+        _save(folder, raw, source)
+
+    return _open(cache.build(_key(sha256), fill))
 
 
-def _name(raw: Raw) -> str | None:
-    return "fashion-mnist" if raw.sha256 == sources.FASHION_MNIST else None
-
-
-def _recipe(raw: Raw, source: str) -> _Recipe:
-    """Prepare as scikit-learn's ``train_test_split(test_size=0.2, random_state=42)`` splits."""
-    samples = len(raw.labels)
-    split = np.random.RandomState(42).permutation(samples).astype(np.int64)
-    return _Recipe(_name(raw) or "folder", source, raw, 255, split, math.ceil(samples / 5))
-
-
-def _arrays(recipe: _Recipe) -> dict[str, NDArray[Any]]:
-    """Every prepared array by its file's name."""
-    raw = recipe.raw
-    held_out, training = recipe.split[: recipe.held_out], recipe.split[recipe.held_out :]
+def _save(folder: Path, raw: Raw, source: str) -> None:
+    """Write the arrays that ``bench.prepared`` reads, and the facts about them."""
+    name, class_names = "folder", tuple("0123456789")
+    (order, held_out), white = split(len(raw.labels)), 255
+    if raw.sha256 == sources.FASHION_MNIST:
+        name, class_names = "fashion-mnist", CLASS_NAMES
+    elif "digits.csv.gz" in raw.sha256:
+        name, order, held_out, white = "digits", np.roll(np.arange(1797), 357), 357, 16
+    validation, training = np.split(order, [held_out])
     parts = {
         "train": (raw.images[training], raw.labels[training]),
-        "validation": (raw.images[held_out], raw.labels[held_out]),
+        "validation": (raw.images[validation], raw.labels[validation]),
         "test": (raw.test_images, raw.test_labels),
     }
-    arrays: dict[str, NDArray[Any]] = {"split.npy": recipe.split}
+    np.save(folder / "split.npy", order)
     for part, (images, labels) in parts.items():
-        arrays[f"{part}_images.npy"] = images.astype(np.float32) / np.float32(recipe.white)
-        arrays[f"{part}_labels.npy"] = labels.astype(np.int32)
-    return arrays
+        np.save(folder / f"{part}_images.npy", images.astype(np.float32) / np.float32(white))
+        np.save(folder / f"{part}_labels.npy", labels.astype(np.int32))
+    facts = {"name": name, "source": source, "class_names": class_names, "sha256": raw.sha256}
+    (folder / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
-def _prepared(sha256: dict[str, str], obtain: Callable[[Path], _Recipe]) -> Dataset:
-    """Take from the cache what has these hashes, or obtain it and put it there."""
-
-    def make(scratch: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        recipe = obtain(scratch)
-        names = sources.CLASS_NAMES if recipe.name == "fashion-mnist" else sources.DIGIT_NAMES
-        facts = {"name": recipe.name, "source": recipe.source, "class_names": names}
-        return facts | {"sha256": recipe.raw.sha256}, _arrays(recipe)
-
-    return _described(*cache.keep(_key(sha256), make))
+def _open(folder: Path) -> Dataset:
+    facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+    names = tuple(facts["class_names"])
+    return Dataset(
+        name=facts["name"],
+        folder=folder,
+        source=facts["source"],
+        sha256=facts["sha256"],
+        class_names=names,
+        classes=len(names),
+        features=features(folder),
+    )
 
 
 def _key(sha256: Mapping[str, str]) -> str:
-    """Name a data set in the cache."""
+    """Return the name of a data set's folder in the cache."""
     return hashlib.sha256(json.dumps([_FORMAT, sha256], sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _described(folder: Path, facts: Mapping[str, Any]) -> Dataset:
-    names = tuple(facts["class_names"])
-    return Dataset(
-        facts["name"], folder, facts["source"], facts["sha256"], names, len(names), features(folder)
-    )

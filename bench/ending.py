@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import regular
 from bench.error import one_line
+from bench.files import read_file
+from bench.result import REPORTED
 
 Document = dict[str, Any]
 Told = tuple[str, str | None, Document]
@@ -29,11 +30,8 @@ _NO_MEMORY = re.compile(
 # What a worker says of itself; the others only its parent can tell.
 _STATUSES = ("ok", "unavailable", "failed", "out-of-memory")
 # Together these are all that a worker did.
-_PARTS = {
-    *("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds", "epoch_seconds"),
-    *("warmup_seconds", "first_predict_seconds", "predict_seconds", "figure_seconds"),
-    *("between_seconds", "product_seconds", "read_seconds", "chain_seconds"),
-}
+_PARTS = {name for name in REPORTED if name.endswith("_seconds")} | {"between_seconds"}
+_PARTS -= {"worker_seconds", "epoch_cpu_seconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,7 @@ def _document(path: Path) -> Document:
     Raises OSError, and ValueError where it lacks a status, has a time in words, or is no text that
     can be written down again.
     """
-    text = regular.read(path, _MOST_BYTES, follow=False).decode()
+    text = read_file(path, _MOST_BYTES, follow=False).decode()
     document = json.loads(text, parse_constant=_refuse)
     if not isinstance(document, dict) or document.get("status") not in _STATUSES:
         raise ValueError("it has no status")

@@ -26,3 +26,7 @@ def one_line(text: str) -> str:
     if len(found) <= _BEGINNING + _END:
         return found
     return f"{found[:_BEGINNING]} … {found[-_END:]}"
+
+
+class DataError(UserError):
+    """The data set cannot be found or read."""

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
@@ -18,24 +17,6 @@ RUNS = 5
 Kind = tuple[str, str, str]  # workload, implementation, device
 
 
-@dataclass(slots=True)
-class Mean:
-    """Of numbers that come one by one: what it takes does not grow with how many there were."""
-
-    total: float = 0.0
-    count: int = 0
-
-    def add(self, value: float) -> None:
-        """Take one more."""
-        self.total += value
-        self.count += 1
-
-    @property
-    def value(self) -> float:
-        """The mean of one number at least."""
-        return self.total / self.count
-
-
 class Estimate:
     """Seconds a trial takes: the mean of its own kind and size, else of its kind, else of all.
 
@@ -44,7 +25,7 @@ class Estimate:
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
-        self._seconds: dict[Kind, dict[Size, Mean]] = {}
+        self._seconds: dict[Kind, dict[Size, list[float]]] = {}
         for record in records:
             self.add(record)
 
@@ -52,7 +33,7 @@ class Estimate:
         """Learn from one more trial."""
         if record.wall_seconds is not None:
             sizes = self._seconds.setdefault(_kind(record.case), {})
-            sizes.setdefault(size_of(record.case), Mean()).add(record.wall_seconds)
+            sizes.setdefault(size_of(record.case), []).append(record.wall_seconds)
 
     def seconds(self, trials: Iterable[Trial]) -> float | None:
         """Return the time of some trials together, or None where nothing is known."""
@@ -69,11 +50,11 @@ class Estimate:
         if sizes is None:
             return overall
         same = sizes.get(size_of(case))
-        return same.value if same else _mean(sizes)
+        return fmean(same) if same else _mean(sizes)
 
 
-def _mean(sizes: Mapping[Size, Mean]) -> float:
-    return fmean(known.value for known in sizes.values())
+def _mean(sizes: Mapping[Size, Sequence[float]]) -> float:
+    return fmean(map(fmean, sizes.values()))
 
 
 def _kind(case: Case) -> Kind:

@@ -9,7 +9,6 @@ import msgspec
 
 from bench.child import Installation
 from bench.error import UserError
-from bench.idx import expanded
 from bench.plan import distributions, unknown
 from bench.result import Case
 from implementations import IMPLEMENTATIONS
@@ -28,7 +27,7 @@ def find_executable(text: str) -> str | None:
     """
     if "/" in text:
         # Not Path.resolve(), which follows links. A bare name would be looked for on PATH.
-        return shutil.which(os.path.abspath(expanded(text)))  # noqa: PTH100 - see above
+        return shutil.which(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - see above
     found = shutil.which(text) if text.startswith(("python", "pypy")) else None
     return None if found is None else os.path.abspath(found)  # noqa: PTH100 - see above
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import arrays, prepared, reference
+from bench import prepared, reference
 from bench.contract import Params, Problem
 from bench.examine import list_predictions
+from bench.files import read_npy
 from bench.measure import MOST_REPEATS
 from bench.result import Case, Parity
 from bench.workload import EXAMINATION, TRIAL, WORKLOADS, Segment, draw_order, draw_start_params
@@ -102,8 +103,8 @@ class Judge:
     ) -> tuple[list[Params], NDArray[np.int64]] | Judgement:
         """Read what a child handed over, or say what is wrong with it."""
         try:
-            stack = arrays.read(params, np.float32, 3)
-            labels = arrays.read(predicted, np.int64, 1)
+            stack = read_npy(params, np.float32, 3)
+            labels = read_npy(predicted, np.int64, 1)
         except (OSError, ValueError) as error:
             return Judgement(fault=f"what it handed over cannot be read: {error}")
         if fault := self._shape_fault(stack, count):

@@ -1,120 +1,84 @@
-"""One measurement at a time: on a host whoever comes second waits, in a run's folder it ends."""
+"""The host's lock: one measurement at a time on a machine, whoever runs it."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from bench import scratch
 from bench.error import UserError
 
-# Never by TMPDIR, which users, jobs and the workers of a cluster have each their own of.
+# Not below TMPDIR: users, jobs and the workers of a cluster may each have their own.
 PLACE = "/tmp/softmax-bench.lock"  # noqa: S108 - nothing is written to it
+POLL_SECONDS = 0.25
 
 
 def path() -> Path:
-    """Return the lock's place, the same for every user of the host.
+    """Return the path of the lock, the same for every user of the host.
 
-    SOFTMAX_BENCH_LOCK names another: where jobs or containers have each a /tmp of their own, a file
-    on the host's own disk that all of them see. Raises UserError where it depends on the folder.
+    SOFTMAX_BENCH_LOCK names another one: where jobs or containers have a /tmp each, a file on the
+    host's own disk that all of them see. Raises UserError where it depends on the working folder.
     """
-    found = Path(os.environ.get("SOFTMAX_BENCH_LOCK") or PLACE)
-    if not found.is_absolute():
-        raise UserError(f"SOFTMAX_BENCH_LOCK is {found}; give a whole path, such as {PLACE}")
-    return found
+    place = Path(os.environ.get("SOFTMAX_BENCH_LOCK") or PLACE)
+    if not place.is_absolute():
+        raise UserError(f"SOFTMAX_BENCH_LOCK is {place}; give a whole path, such as {PLACE}")
+    return place
 
 
 class Lock:
-    """The host's lock; the kernel gives it back when its holder ends, however it ends.
+    """The host's lock. The kernel releases it when its holder ends, even if it is killed.
 
-    What a holder that was killed has left on the host, the next one clears away.
+    Whoever takes it removes what a killed holder has left on the host.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, place: Path) -> None:
+        # Every user may open it. Never a soft lock, which would outlive a killed holder.
+        self._lock = FileLock(place, mode=0o666, thread_local=False, fallback_to_soft=False)
 
     def take(self) -> bool:
-        """Take the lock if nobody has it, and tell whether it is ours."""
-        taken = _taken(self._descriptor)
-        if taken:
-            scratch.sweep()
-        return taken
+        """Take the lock if nobody holds it; return whether it is ours. Raises UserError."""
+        return self._acquire(0)
 
     def wait(self) -> None:
-        """Take the lock as soon as nobody has it."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        """Take the lock as soon as nobody holds it. Raises UserError."""
+        self._acquire(-1)
+
+    def release(self) -> None:
+        """Release the lock, if it is ours."""
+        self._lock.release()
+
+    def _acquire(self, timeout: float) -> bool:
+        place = self._lock.lock_file
+        try:
+            self._lock.acquire(timeout=timeout, poll_interval=POLL_SECONDS)
+        except Timeout:
+            return False
+        except OSError as error:
+            raise UserError(
+                f"cannot take the host's lock {place}: {error.strerror}; set SOFTMAX_BENCH_LOCK to "
+                "a file that everybody who measures on this host can write to"
+            ) from error
+        with suppress(OSError):  # another user's
+            os.utime(place)  # old files are deleted from /tmp, whether locked or not
         scratch.sweep()
+        return True
 
 
 @contextmanager
 def opened() -> Iterator[Lock]:
-    """Open the host's lock, which is to be taken; it is given back at the end.
-
-    Raises UserError where it cannot be opened.
-    """
+    """Yield the host's lock, to be taken; release it at the end. Raises UserError."""
+    lock = Lock(path())
     try:
-        descriptor = _open(place := path())
-    except OSError as error:
-        raise UserError(
-            f"cannot open the host's lock {place}: {error.strerror}; set SOFTMAX_BENCH_LOCK to a "
-            "file that whoever measures on this host can read"
-        ) from error
-    try:
-        yield Lock(descriptor)
+        yield lock
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
 @contextmanager
 def had() -> Iterator[None]:
-    """Have the host for ourselves, however long that has to be waited for."""
+    """Hold the host's lock, however long that has to be waited for. Raises UserError."""
     with opened() as host:
         host.wait()
         yield
-
-
-@contextmanager
-def of_folder(folder: Path) -> Iterator[None]:
-    """Have a run's folder for ourselves: hosts may share it, as may those with other locks.
-
-    Raises UserError where another process has it, or where it cannot be had.
-    """
-    descriptor = None
-    try:
-        # For writing, though nothing is: over NFS it is a lock of bytes, which asks for that.
-        descriptor = os.open(folder / "run.json", os.O_RDWR | os.O_NOFOLLOW)
-        taken = _taken(descriptor)
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {folder}: {error.strerror}; mend that and go on with --resume"
-        ) from error
-    try:
-        if not taken:
-            raise UserError(
-                f"another process is measuring into {folder}; wait for its end, then --resume"
-            )
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _taken(descriptor: int) -> bool:
-    """Take a lock if nobody has it, and tell whether it is ours."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _open(lock: Path) -> int:
-    """Open the file without creating it first: Linux refuses O_CREAT on another user's in /tmp."""
-    try:
-        descriptor = os.open(lock, os.O_RDONLY)
-    except FileNotFoundError:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_CREAT, 0o644)
-        os.fchmod(descriptor, 0o644)  # whatever the umask: the next user has to read it
-    with suppress(OSError):  # another user's
-        os.utime(descriptor)  # what is old is cleared out of /tmp, locked or not
-    return descriptor

@@ -1,56 +1,93 @@
-"""Runs made one where their names are the same: all or nothing is written, beside what is read."""
+"""Merge the parts of a run: the union of their trials, written whole beside what is read."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import TypeVar
 
-from bench import durable, part, regular, store, trials
+import msgspec
+
+from bench import collection, files, jsonl, moment, store
+from bench.decoding import encode
 from bench.environments import plain
 from bench.error import UserError
-from bench.lines import Line
-from bench.merged import LEAVE, Merged, digest, params
-from bench.part import Part
+from bench.result import FORMAT, Environment, Record, Run
+
+LEAVE = "leave one of the runs out"
+
+Value = TypeVar("Value")
+Sourced = dict[str, tuple[Value, Path]]  # values by their names, with the folder they come from
+
+
+@dataclass(slots=True)
+class Merged:
+    """The union of a run's parts. repeated: how many records were there already."""
+
+    runs: Sourced[Run] = field(default_factory=dict)
+    environments: Sourced[Environment] = field(default_factory=dict)
+    records: Sourced[Record] = field(default_factory=dict)
+    parts: int = 0
+    repeated: int = 0
+
+    def add(self, folder: Path, run: Run) -> None:
+        """Add a part. Raises UserError where it is damaged or contradicts another one."""
+        self.parts += 1
+        _unite(self.runs, f"run {run.run}", run, folder)
+        for environment in store.read_environments(folder).values():
+            _unite(self.environments, f"environment {environment.id}", environment, folder)
+        for record in store.read_records(folder):
+            # A trial is finished once, but may have been interrupted more often.
+            interrupted = record.status == "interrupted"
+            name = jsonl.encode(record).decode() if interrupted else f"trial {record.trial}"
+            self.repeated += _unite(self.records, name, record, folder)
+
+    def write(self, folder: Path) -> None:
+        """Write the run, its records in the order in which they began. Raises OSError."""
+        for part in ("params", "environments"):
+            (folder / part).mkdir(parents=True)
+        for run, _ in self.runs.values():
+            files.write_file(folder / "run.json", encode(run))
+        for environment, _ in self.environments.values():
+            store.add_environment(folder, environment)
+        lines = [
+            (moment.read(record.started), record.trial, jsonl.encode(record))
+            for record, _ in self.records.values()
+        ]
+        files.write_file(folder / jsonl.FILE, b"".join(line for *_, line in sorted(lines)))
+        for record, source in self.records.values():
+            params = source / "params" / f"{record.trial}.npy"
+            if record.status != "interrupted" and os.path.lexists(params):
+                store.keep_params(folder, record.trial, params)
 
 
 def merge(folders: Sequence[Path], output: Path) -> list[Merged]:
-    """Write what folders hold, runs or folders of runs, and return it, a run after the other.
+    """Write the union of runs, or of folders of runs, into a new folder.
 
-    Runs of one name are one, and are in ``output``; of several names each has a folder there.
-    Raises UserError for what is damaged or contradicts.
+    Parts of one run become one; several runs get a folder each in ``output``. Raises UserError for
+    what is damaged or contradictory; then nothing is written.
     """
-    place = _place(output, folders)
-    parts = part.read(folders)
+    place = _check_output(output, folders)
+    parts = [part for folder in folders for part in _parts(folder)]
     if len(parts) < 2:
         raise UserError("there is one run: name another RUN to merge it with")
-    found = merged(parts)
+    merged: dict[str, Merged] = {}
+    for part in parts:
+        run = msgspec.structs.replace(store.read_run(part), format=FORMAT)
+        if not plain(run.run):
+            raise UserError(f"{part}: run {run.run!r:.80} cannot be a folder's name; {LEAVE}")
+        merged.setdefault(run.run, Merged()).add(part, run)
     try:
-        with durable.folder(place) as folder:
-            for each in found:
-                _write(each, folder if len(found) == 1 else folder / each.run.run)
+        with files.new_folder(place) as folder:
+            for name, union in merged.items():
+                union.write(folder if len(merged) == 1 else folder / name)
     except OSError as error:
         raise UserError(f"cannot write to {output}: {error.strerror}; mend that") from error
-    return found
+    return list(merged.values())
 
 
-def merged(parts: Iterable[Part]) -> list[Merged]:
-    """Return what the parts are of, by its name; raises UserError."""
-    runs: dict[str, Merged] = {}
-    for each in parts:
-        name = each.run.run
-        if not plain(name):
-            raise UserError(f"{each.folder}: run {name!r:.80} cannot be a folder's name; {LEAVE}")
-        runs.setdefault(name, Merged(each.run)).add(each)
-    for name, run in runs.items():
-        if run.size > trials.MOST:
-            most = trials.MOST // 2**20
-            raise UserError(f"run {name}: its records would be more than {most} MiB; {LEAVE}")
-    return [runs[name] for name in sorted(runs)]
-
-
-def _place(output: Path, folders: Sequence[Path]) -> Path:
-    """Return where it is written, through no link; raises UserError where that cannot be."""
+def _check_output(output: Path, folders: Sequence[Path]) -> Path:
+    """Return the resolved folder to write. Raises UserError unless it is new or empty."""
     place = output.resolve()
     for folder in folders:
         if place.is_relative_to(folder.resolve()):
@@ -60,35 +97,16 @@ def _place(output: Path, folders: Sequence[Path]) -> Path:
     return place
 
 
-def _write(run: Merged, folder: Path) -> None:
-    for name in ("params", "environments"):
-        (folder / name).mkdir(parents=True)
-    durable.write(folder / "run.json", [store.document(run.run)])
-    for environment in run.environments.values():
-        path = folder / "environments" / f"{environment.id}.json"
-        durable.write(path, [store.document(environment)])
-    durable.write(folder / trials.FILE, _lines(run))
-    for trial, path in run.kept.items():
-        durable.write(folder / "params" / f"{trial}.npy", [params(path)])
+def _parts(folder: Path) -> list[Path]:
+    """Return the runs of a folder. Raises UserError where there is none."""
+    if runs := collection.runs(folder):
+        return runs
+    raise UserError(f"{folder} holds no run: there is no run.json, nor a folder with one")
 
 
-def _lines(run: Merged) -> Iterator[bytes]:
-    """Read the records again, in the order in which they began: all of them fill the memory."""
-    folders = {place.part.folder for place in run.records.values()}
-    with ExitStack() as stack:
-        streams = {each: stack.enter_context(_opened(each / trials.FILE)) for each in folders}
-        for place in sorted(run.records.values()):
-            stream = streams[place.part.folder]
-            stream.seek(place.start)
-            data = stream.read(place.end - place.start).removesuffix(b"\n")
-            line = place.part.line(Line(place.number, place.start, place.end, data, finished=True))
-            if digest(line) != place.digest:
-                raise UserError(f"{place}: it was changed meanwhile; merge again")
-            yield line
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return regular.opened(path, trials.MOST, follow=False)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}; {LEAVE}") from error
+def _unite(known: Sourced[Value], name: str, value: Value, folder: Path) -> bool:
+    """Add a value, or return True where the same is there. Raises UserError where they differ."""
+    before, source = known.setdefault(name, (value, folder))
+    if before != value:
+        raise UserError(f"{source} and {folder} have a different {name}; {LEAVE}")
+    return source != folder

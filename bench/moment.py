@@ -1,4 +1,4 @@
-"""When something was, as a record tells it: ISO 8601, in UTC where no zone is named."""
+"""Times in records: ISO 8601, in UTC where they name no time zone."""
 
 from datetime import UTC, datetime
 
@@ -6,14 +6,14 @@ from bench.error import UserError
 
 
 def now() -> str:
-    """Return this moment in UTC, to milliseconds."""
+    """Return the current time in UTC, to milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def read(text: str) -> datetime:
-    """Return the moment in UTC; raises UserError where it is none, or before or after all years."""
+    """Parse a time into UTC. Raises UserError for text that is no time between years 1 and 9999."""
     try:
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         raise UserError(f"{text!r:.40} is no time in ISO 8601; measure again") from None

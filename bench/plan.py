@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
-from bench import regular, sizes
+from bench import sizes
 from bench.contract import Device, Objective
 from bench.error import UserError
+from bench.files import hash_file
 from bench.result import Case, Run, Skipped, Trial
 from bench.sizes import Size
 from bench.workload import WORKLOADS
@@ -155,7 +156,7 @@ def _own_file(path: Path, probe: Callable[[Path], Objective]) -> Case:
     return Case(
         implementation=path.stem, module=path.stem, framework="", extra="",
         objective=probe(path), style="own", data="own", devices=("cpu", "gpu"),
-        file=str(path), sha256=regular.sha256(path), **_UNFILLED,
+        file=str(path), sha256=hash_file(path), **_UNFILLED,
     )  # fmt: skip
 
 

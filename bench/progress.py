@@ -4,15 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from statistics import median
 
-import msgspec
-
 from bench import plan
 from bench.measure import now
 from bench.result import MOST_ROUNDS, Record, Run, Trial
 
 
 class Progress:
-    """Follows a run from its records; of thousands no more is kept than the rest follows from.
+    """Follow a run from its records.
 
     total: trials, as far as they are known. left: those that are still to be made.
     """
@@ -46,7 +44,7 @@ class Progress:
 
     def add(self, record: Record) -> None:
         """Learn that a trial has ended."""
-        self._records.append(_kept(record))
+        self._records.append(record)
         slug = record.case.slug
         self._longest[slug] = max(self._longest.get(slug, 0.0), record.wall_seconds or 0.0)
         self.left -= record.status != "interrupted"
@@ -87,16 +85,3 @@ def plan_rounds(run: Run, records: Iterable[Record]) -> dict[str, int]:
             needed = plan.rounds_needed([by_round[n] for n in stage], run.precision)
             rounds[case.slug] = min(needed, MOST_ROUNDS)
     return rounds
-
-
-def _kept(record: Record) -> Record:
-    """Keep of a record what the missing trials follow from."""
-    if record.kind != "trial" or not record.epoch_seconds:
-        return record
-    epochs = record.case.epochs
-    return msgspec.structs.replace(
-        record, epoch_seconds=[median(record.epoch_seconds)], epoch_cpu_seconds=[],
-        predict_seconds=[], validation_loss=[], warmup_seconds=[],
-        validation_accuracy=record.validation_accuracy[:epochs],
-        test_accuracy=record.test_accuracy[:epochs],
-    )  # fmt: skip

@@ -1,8 +1,8 @@
 """Frozen records of what was measured: raw values only; bench/summary.py derives the rest.
 
-Format 5: a line ends with its check (bench/lines.py). Format 4: what a GPU tells of a trial. Format
-3: versions in pairs. Format 2: sweeps, ceilings, peak memory by phase. All are read, and format 1,
-the first.
+Format 5: a line ends with its checksum (bench/jsonl.py). Format 4: what a GPU tells of a trial.
+Format 3: versions in pairs. Format 2: sweeps, ceilings, peak memory by phase. All are read, and
+format 1, the first.
 """
 
 from typing import Annotated, Any, Literal
@@ -94,29 +94,18 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     passed: bool
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One trial and how it ended; seconds, bytes and joules as measured, in the order measured.
+class Measurement(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """What a worker reports, and nothing else: seconds, bytes and joules in the order measured.
 
-    ``started`` is UTC, ISO 8601. ``wall_seconds`` is what the parent saw of the child. Accuracies
-    and losses have one value for each timed epoch, computed by the parent. What a ceiling's probe
-    says is described in bench/utmost.py. warmup_seconds: untimed epochs between the first and the
-    timed ones, of a GPU. peak_device_bytes, device_conditions: see bench/watch.py. energy_joules:
-    of a GPU, over all timed epochs together. Older records may have that of a CPU, which no report
-    shows.
+    worker_seconds: all that it did. warmup_seconds: untimed epochs of a GPU between the first and
+    the timed ones. peak_device_bytes, device_conditions: see bench/watch.py. energy_joules: of a
+    GPU, over all timed epochs; older records may have that of a CPU, which no report shows.
+    figure_seconds, figure: the time of a textbook program and the numbers that it prints. The rest
+    is of a roofline probe: see bench/utmost.py.
     """
 
-    format: Count
-    kind: Kind
-    run: str
-    trial: str
-    round: Count
-    started: str
-    status: Status
-    case: Case
-    environment: str
-    reason: str | None = None
-    stderr_tail: str | None = None
-    wall_seconds: Seconds | None = None
     worker_seconds: Seconds | None = None
     import_seconds: Seconds | None = None
     setup_seconds: Seconds | None = None
@@ -127,11 +116,6 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     epoch_cpu_seconds: list[Seconds] = []
     first_predict_seconds: Seconds | None = None
     predict_seconds: list[Seconds] = []
-    validation_accuracy: list[Share] = []
-    validation_loss: list[Deviation] = []
-    test_accuracy: list[Share] = []
-    parity: Parity | None = None
-    threads_in_force: Amount | None = None
     peak_rss_bytes: Count | None = None
     phase_rss_bytes: dict[str, Count | None] = {}
     peak_device_bytes: Count | None = None
@@ -146,6 +130,35 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     read_seconds: list[Seconds] = []
     chain_steps: Count | None = None
     chain_seconds: list[Seconds] = []
+
+
+REPORTED = Measurement.__struct_fields__
+
+
+class Record(Measurement, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One trial and how it ended: what its worker reported, and what the parent saw and judged.
+
+    ``started`` is UTC, ISO 8601. ``wall_seconds`` is what the parent saw of the worker. Accuracies
+    and losses have one value for each timed epoch.
+    """
+
+    format: Count
+    kind: Kind
+    run: str
+    trial: str
+    round: Count
+    started: str
+    status: Status
+    case: Case
+    environment: str
+    reason: str | None = None
+    stderr_tail: str | None = None
+    wall_seconds: Seconds | None = None
+    validation_accuracy: list[Share] = []
+    validation_loss: list[Deviation] = []
+    test_accuracy: list[Share] = []
+    parity: Parity | None = None
+    threads_in_force: Amount | None = None
     conditions: dict[str, Value | None] = {}
     version: str = ""
     slowdown: Slowdown | None = None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import lock, plan, probe
+from bench import lock, plan, probe, store
 from bench.dataset import Dataset
 from bench.progress import Progress
 from bench.result import Record, Run, Trial
@@ -64,7 +64,7 @@ def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
         if not host.take():
             yield Waiting()
             host.wait()
-        with lock.of_folder(folder):
+        with store.lock(folder):
             yield from _trials(folder, run, data)
 
 

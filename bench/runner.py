@@ -10,8 +10,8 @@ import msgspec
 from bench import moment, stop
 from bench.child import Installation
 from bench.dataset import Dataset
+from bench.jsonl import refused
 from bench.judge import Judge, figure_fault, threads_fault, threads_in_force
-from bench.lines import refused
 from bench.paths import folders_of, hide_paths
 from bench.result import FORMAT, Case, Environment, Record, Trial
 from bench.station import Left, Planned, Station

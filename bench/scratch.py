@@ -1,7 +1,7 @@
-"""The folder that a child works in: gone afterwards, be it after a run that was killed."""
+"""The folder that a worker runs in: removed afterwards, or by the next run if we are killed."""
 
-import fcntl
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -9,73 +9,54 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from bench import leftovers
 from bench.error import UserError
 
-# Whoever works in one of these holds a lock on it: one that nobody holds is of a run that is dead.
+# Beside each folder is a lock, which its owner holds: a folder whose lock is free is stale.
 PREFIX = "softmax-bench-trial-"
 _PROBED = 2**24  # more than any trial of ours leaves there
 
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """Make the folder of a child, and hold it; raises UserError."""
-    with writing():
-        made, held = _made()
+    """Make the folder of a worker and hold its lock; remove both. Raises UserError."""
+    made = Path(tempfile.gettempdir(), PREFIX + secrets.token_hex(4))
+    lock = _lock(made)
     try:
+        with writing():
+            lock.acquire()
+            made.mkdir(mode=0o700)
         yield made
     finally:
-        _remove(made)
-        os.close(held)
-
-
-def _made() -> tuple[Path, int]:
-    """Make a folder and hold it; before it is held, somebody may sweep it away."""
-    while True:
-        made = Path(tempfile.mkdtemp(prefix=PREFIX))
-        if (held := _hold(made, fcntl.LOCK_EX)) is not None:
-            if made.exists():
-                return made, held
-            os.close(held)
-
-
-def _hold(folder: Path, how: int) -> int | None:
-    """Lock a folder; None where it is not there, or held by somebody who is not waited for.
-
-    Raises OSError where it is a link, no folder, or not ours to open.
-    """
-    try:
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(held, how)
-    except BlockingIOError:
-        os.close(held)
-        return None
-    return held
+        _discard(made, lock)
 
 
 def sweep() -> None:
-    """Remove the folders that runs on this host were killed over, and what still runs there.
+    """Remove the folders of runs that were killed on this host, and end the processes in them.
 
-    What somebody works in stays, and what belongs to another user.
+    Folders in use stay, and those of other users.
     """
-    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError):  # it is no folder, another user's, or gone by now
-            _sweep(left)
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*.lock"):
+        stale = path.with_suffix("")
+        with suppress(OSError, Timeout):  # another user's, in use, or gone by now
+            if path.lstat().st_uid == os.getuid():
+                lock = _lock(stale)
+                lock.acquire(timeout=0)
+                leftovers.ended(None, stale, grace=0.0)
+                _discard(stale, lock)
 
 
-def _sweep(left: Path) -> None:
-    """Remove one; what it is and whose is asked of what is held, as others may remove it too."""
-    if (held := _hold(left, fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
-        return
-    try:
-        if os.fstat(held).st_uid == os.getuid():
-            leftovers.ended(None, left, grace=0.0)
-            _remove(left)
-    finally:
-        os.close(held)
+def _lock(folder: Path) -> FileLock:
+    return FileLock(f"{folder}.lock", thread_local=False, fallback_to_soft=False)
+
+
+def _discard(folder: Path, lock: FileLock) -> None:
+    """Remove a folder, then its lock, then release it: who waits for it tries again."""
+    _remove(folder)
+    Path(lock.lock_file).unlink(missing_ok=True)
+    lock.release()
 
 
 def _remove(folder: Path) -> None:
@@ -88,8 +69,12 @@ def _remove(folder: Path) -> None:
     if folder.exists():
         for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
             with suppress(OSError):
-                subprocess.run([*command, folder], check=False, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)  # fmt: skip
+                subprocess.run(
+                    [*command, folder],
+                    check=False,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
 
 
 def check_room() -> None:

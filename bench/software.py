@@ -1,4 +1,4 @@
-"""Which software the environments of a run name, as versions by name."""
+"""Versions of the software that the environments of a run name."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,32 +15,38 @@ def versions(environments: Iterable[Environment]) -> dict[str, str]:
     Distributions have their own names. Beside them stand ``python``, ``blas``, ``system`` (the
     kernel), ``distribution`` (of the operating system) and ``suite`` (version and commit).
     """
-    seen: defaultdict[str, set[str]] = defaultdict(set)
+    versions: defaultdict[str, set[str]] = defaultdict(set)
     for environment in environments:
-        for name, version in _named(environment).items():
-            seen[name] |= {str(version)} if version else set()
-    return {name: " and ".join(sorted(found)) for name, found in sorted(seen.items()) if found}
+        for name, version in _versions(environment).items():
+            if version:
+                versions[name].add(str(version))
+    return {name: " and ".join(sorted(several)) for name, several in sorted(versions.items())}
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """Name what has another version than before, or came, or went."""
+    """Return a line for every version that changed, appeared or disappeared."""
     return [
         f"{name} {before.get(name, 'absent')} → {after.get(name, 'absent')}"
-        for name in sorted({*before, *after}) if before.get(name) != after.get(name)
-    ]  # fmt: skip
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
 
 
-def _named(environment: Environment) -> dict[str, object]:
+def _versions(environment: Environment) -> dict[str, object]:
     software, machine = environment.software, environment.machine
     return {
         **software.get("distributions", {}),
-        "python": software.get("python"), "blas": software.get("blas"),
-        "system": machine.get("system"), "distribution": machine.get("distribution"),
+        "python": software.get("python"),
+        "blas": software.get("blas"),
+        "system": machine.get("system"),
+        "distribution": machine.get("distribution"),
         "suite": _suite(environment.suite),
-    }  # fmt: skip
+    }
 
 
 def _suite(facts: Mapping[str, object]) -> str:
-    """Say which suite: its version alone stays the same for months."""
-    said = (facts.get("version"), str(facts.get("commit") or "")[:7])
-    return " ".join(str(each) for each in said if each) + (" changed" if facts.get("dirty") else "")
+    """Return the suite's version and commit: the version alone stays the same for months."""
+    parts = (facts.get("version"), str(facts.get("commit") or "")[:7])
+    return " ".join(str(part) for part in parts if part) + (
+        " changed" if facts.get("dirty") else ""
+    )

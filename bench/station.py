@@ -13,7 +13,6 @@ from bench import (
     machine,
     moment,
     probe,
-    regular,
     request,
     scratch,
     sizes,
@@ -21,19 +20,10 @@ from bench import (
 from bench.child import ChildSpec, Installation, redact_variables
 from bench.dataset import Dataset
 from bench.error import UserError
+from bench.files import hash_file
+from bench.jsonl import is_time
 from bench.launch import Outcome, launch
-from bench.lines import is_time
-from bench.result import Case, Environment, Status, Trial
-
-# What a child may say of itself, and nothing else: the rest of a record is its parent's.
-_REPORTED = (
-    "worker_seconds", "import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds",
-    "warmup_seconds", "epoch_seconds", "epoch_cpu_seconds", "first_predict_seconds",
-    "predict_seconds", "peak_rss_bytes", "phase_rss_bytes", "peak_device_bytes",
-    "device_conditions", "energy_joules", "energy_absent", "figure_seconds", "figure",
-    "product_operations", "product_seconds", "read_bytes", "read_seconds", "chain_steps",
-    "chain_seconds",
-)  # fmt: skip
+from bench.result import REPORTED, Case, Environment, Status, Trial
 
 
 class Planned(Protocol):
@@ -65,7 +55,7 @@ class Left:
     folder: Path | None = None
 
 
-# What the station adds to that; a record has no other values but those of whoever judges.
+# What the station adds to a measurement. The rest of a record comes from whoever judges it.
 _SEEN = ("status", "reason", "wall_seconds", "started", "conditions")
 _ENDS = tuple(status for status in get_args(Status) if status != "interrupted")
 
@@ -185,7 +175,7 @@ def file_fault(case: Case) -> str | None:
     if case.file is None:
         return None
     try:
-        same = regular.sha256(Path(case.file)) == case.sha256
+        same = hash_file(Path(case.file)) == case.sha256
     except OSError as error:
         return f"{case.file} cannot be read any more: {error.strerror}"
     return None if same else f"{case.file} has changed since the run was planned"
@@ -193,7 +183,7 @@ def file_fault(case: Case) -> str | None:
 
 def values_of(said: Mapping[str, Any]) -> dict[str, Any]:
     """Return of what somebody says a station left only what one may say; raises UserError."""
-    found = {name: said[name] for name in (*_SEEN, *_REPORTED) if name in said}
+    found = {name: said[name] for name in (*_SEEN, *REPORTED) if name in said}
     begun = found.get("started")
     if found.get("status") not in _ENDS or not (isinstance(begun, str) and is_time(begun)):
         raise UserError("what it sent of a trial has no status, or no beginning")
@@ -202,6 +192,6 @@ def values_of(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _reported(outcome: Outcome) -> dict[str, Any]:
     """Take from the child's document what it may say, and nothing else."""
-    values = {name: outcome.document[name] for name in _REPORTED if name in outcome.document}
+    values = {name: outcome.document[name] for name in REPORTED if name in outcome.document}
     own = {"status": outcome.status, "reason": outcome.reason, "wall_seconds": outcome.wall_seconds}
     return values | own

@@ -1,8 +1,8 @@
-"""A run's folder: what is written as it is measured, and read again; nothing finished is lost.
+"""A run's folder: what is written while it is measured, and read again. Nothing finished is lost.
 
-``run.json`` (what was planned), ``environments/<id>.json``, ``trials.jsonl`` (one record a line,
-appended) and ``params/<trial>.npy``. What is damaged is left out and said, or refused; before a run
-goes on it is set aside, into ``damaged.jsonl`` or under ``environments/<id>.json.damaged``.
+``run.json`` (the plan), ``environments/<id>.json``, ``trials.jsonl`` (one record a line, appended)
+and ``params/<trial>.npy``. Damaged records and environments are left out and reported, or refused.
+Before a run goes on they are set aside: in ``damaged.jsonl`` or as ``<id>.json.damaged``.
 """
 
 import errno
@@ -10,28 +10,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-from bench import arrays, collection, durable, environments, lines, regular, strict, trials
+from bench import collection, environments, files, jsonl
+from bench.decoding import DamagedError, decode, encode
 from bench.environments import plain
 from bench.error import UserError, one_line
 from bench.paths import hide_paths
-from bench.result import MOST_ROUNDS, Environment, Record, Run
-from bench.strict import DamagedError
+from bench.result import Environment, Record, Run
 
-# Of a plan: if they say what published ones do, their records just fit into trials.MOST.
-MOST_TRIALS = 250_000
+LOCK = "run.lock"
 
-Read = TypeVar("Read", bound=msgspec.Struct)
+Plan = TypeVar("Plan", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """What is whole of a run: its records in the order measured, its environments by their ids.
+    """The undamaged part of a run: records in the order measured, environments by their ids.
 
-    faults: of everything that is left out the file and the reason, a line each.
+    faults: a line for everything that is left out, with the file and the reason.
     """
 
     records: Sequence[Record]
@@ -39,165 +38,182 @@ class Salvaged:
     faults: Sequence[str]
 
 
-def create(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
-    """Make the folder of a run, or of what else is planned in a file of another name.
+# ----- writing
 
-    Raises UserError where it cannot be, or holds another run: one of two that begin at once; and
-    for a plan that could not be read again.
+
+def create(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
+    """Make the folder of a run, or of another plan that has its own file name.
+
+    Raises UserError where the folder cannot be written or holds another run already.
     """
     refuse_another_run(folder)
-    if isinstance(plan, Run) and _trials(plan) > MOST_TRIALS:
-        raise UserError(f"it plans more than {MOST_TRIALS:,} trials; ask for fewer")
     with _writing(folder):
-        for each in ("params", "environments") if name == "run.json" else ("environments",):
-            (folder / each).mkdir(parents=True, exist_ok=True)
-        try:
-            durable.new(folder / name, document(hide_paths(plan)))
-        except FileExistsError:
-            raise _another(folder) from None
-        durable.settle(folder.parent)
+        folder.mkdir(parents=True, exist_ok=True)
+        with lock(folder):
+            refuse_another_run(folder)  # another process may have been faster
+            for part in ("params", "environments") if name == "run.json" else ("environments",):
+                (folder / part).mkdir(exist_ok=True)
+            files.write_file(folder / name, encode(hide_paths(plan)))
+        files.sync_folder(folder.parent)
 
 
 def refuse_another_run(folder: Path) -> None:
-    """Raise UserError where a folder holds a run already: nothing finished is ever lost."""
-    if (folder / "run.json").exists() or (folder / "trials.jsonl").exists():
-        raise _another(folder)
+    """Raise UserError where a folder holds a run already."""
+    if (folder / "run.json").exists() or (folder / jsonl.FILE).exists():
+        raise UserError(
+            f"{folder} holds another run; choose another --output, or add --resume to run"
+        )
 
 
-def _another(folder: Path) -> UserError:
-    return UserError(f"{folder} holds another run; choose another --output, or add --resume to run")
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing into a run's folder, also those on other hosts.
+
+    Raises UserError where another process has the lock, or where it cannot be taken.
+    """
+    from filelock import FileLock, Timeout  # only where something is measured
+
+    # Never a soft lock: the kernel has to release it when its holder is killed.
+    held = FileLock(folder / LOCK, thread_local=False, fallback_to_soft=False)
+    with _writing(folder):
+        try:
+            held.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"another process is measuring into {folder}; wait for its end, then --resume"
+            ) from None
+    try:
+        yield
+    finally:
+        # Still held, so that whoever has just opened it tries again with a new file.
+        (folder / LOCK).unlink(missing_ok=True)
+        held.release()
 
 
 def append(folder: Path, record: Record) -> None:
-    """Add one record at the end, and have all of it on disk before returning, or nothing."""
-    _named("trial", record.trial)
-    path, line = folder / trials.FILE, lines.encoded(record)
+    """Append one record, and return when all of it is on the disk. Raises UserError."""
+    _file_name("trial", record.trial)
+    path, line = folder / jsonl.FILE, jsonl.encode(record)
     with _writing(folder):
-        if path.exists() and path.stat().st_size + len(line) > trials.MOST:
-            most = trials.MOST // 2**20
-            raise UserError(f"{path}: it would be larger than {most} MiB; begin another --output")
-        durable.append(path, line)
+        if path.exists() and path.stat().st_size + len(line) > files.MAX_BYTES:
+            limit = files.MAX_BYTES // 2**20
+            raise UserError(f"{path} would be larger than {limit} MiB; begin another --output")
+        files.append(path, line)
 
 
 def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
     """Copy a trial's params into the run.
 
-    Raises FileNotFoundError where there are none, and OSError where what was handed over is no
-    regular file or is larger than any params; UserError where they cannot be written.
+    Raises FileNotFoundError where there are none, OSError where they are no regular file or too
+    large, and UserError where they cannot be written.
     """
-    data = regular.read(handed_over, arrays.MOST, follow=False)
+    data = files.read_file(handed_over, follow=False)
     with _writing(folder):
-        return durable.write(folder / "params" / f"{_named('trial', trial)}.npy", [data])
+        return files.write_file(folder / "params" / f"{_file_name('trial', trial)}.npy", data)
 
 
 def add_environment(folder: Path, environment: Environment) -> None:
-    """Keep an environment under its id; must come before the first record that names it."""
-    path = folder / "environments" / f"{_named('environment', environment.id)}.json"
+    """Write an environment under its id, before the first record that names it."""
+    path = folder / "environments" / f"{_file_name('environment', environment.id)}.json"
     if not path.exists():
         with _writing(folder):
-            durable.write(path, [document(environment)])
+            files.write_file(path, encode(environment))
 
 
 def keep_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
-    """Keep after how many pairs each case of a comparison is looked at: planned as it begins."""
+    """Write after how many pairs each case of a comparison is looked at."""
     with _writing(folder):
-        durable.write(folder / "looks.json", [document(looks)])
+        files.write_file(folder / "looks.json", encode(looks))
 
 
-def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Read after how many pairs each case was to be looked at; raises UserError."""
-    path = folder / "looks.json"
-    if not path.exists():
-        return {}
-    try:
-        return strict.decoded(_bytes(path), dict[str, tuple[int, ...]], str(path))
-    except DamagedError as error:
-        raise UserError(f"{path}: not the looks of a comparison: {error}; delete it") from error
+def mend(folder: Path) -> None:
+    """Prepare a run to go on, while no other process writes to it. Raises UserError.
+
+    Unfinished files and a torn last line are dropped; damaged records and environments are set
+    aside.
+    """
+    for part in ("params", "environments"):
+        if (folder / part).is_symlink():
+            raise UserError(f"{folder / part} is a link, which may lead elsewhere; copy the folder")
+    with _writing(folder):
+        for part in (".", "params", "environments"):
+            files.remove_unfinished(folder / part)
+        # First the records: those that name a damaged environment are damaged, too.
+        jsonl.repair(folder, environments.read(folder)[0].keys())
+        environments.repair(folder)
+        files.append(folder / jsonl.FILE, b"")  # fails now where no record could be written
+
+
+# ----- reading
 
 
 def read_run(folder: Path) -> Run:
-    """Read what a run set out to do; raises UserError."""
-    found, path = read_plan(folder / "run.json", Run), folder / "run.json"
-    lacking = {case.workload for case in found.cases} - found.rounds.keys()
-    if lacking:
+    """Read the plan of a run. Raises UserError."""
+    path = folder / "run.json"
+    run = read_plan(path, Run)
+    if lacking := {case.workload for case in run.cases} - run.rounds.keys():
         raise UserError(f"{path}: it has no rounds of {' or '.join(sorted(lacking))}; delete it")
-    if _trials(found) > MOST_TRIALS:
-        raise UserError(f"{path}: it plans more than {MOST_TRIALS:,} trials; delete it")
-    return found
+    return run
 
 
-def _trials(planned: Run) -> int:
-    """Return how many trials a plan has at most."""
-    most = MOST_ROUNDS if planned.precision else 0
-    cases = sum(max(most, planned.rounds.get(case.workload, 0)) for case in planned.cases)
-    return cases + planned.sweep_rounds * len(planned.sweep)
-
-
-def read_plan(path: Path, kind: type[Read]) -> Read:
-    """Read what was planned, of the kind that this file holds; raises UserError."""
+def read_plan(path: Path, kind: type[Plan]) -> Plan:
+    """Read a plan of this kind. Raises UserError."""
     try:
-        return strict.decoded(_bytes(path), kind, str(path))
+        return decode(_read(path), kind, str(path))
     except DamagedError as error:
         raise UserError(f"{path}: {error}; delete it") from error
 
 
+def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Read after how many pairs each case was to be looked at. Raises UserError."""
+    path = folder / "looks.json"
+    if not path.exists():
+        return {}
+    try:
+        return decode(_read(path), dict[str, tuple[int, ...]], str(path))
+    except DamagedError as error:
+        raise UserError(f"{path}: not the looks of a comparison: {error}; delete it") from error
+
+
 def read_environments(folder: Path) -> dict[str, Environment]:
-    """Read all environments of a run, by id; raises UserError."""
-    found, faults = environments.read(folder)
+    """Read all environments of a run, by id. Raises UserError where one is damaged."""
+    known, faults = environments.read(folder)
     if faults:
         raise UserError(f"{folder}/{faults[0]}; delete it")
-    return found
+    return known
 
 
 def read_records(folder: Path) -> list[Record]:
     """Read all records of a run in the order in which they were measured.
 
-    A last line without its end was being written when the run was killed: it is not a record.
-    Raises UserError where anything is damaged: for what must be whole, as a comparison.
+    Raises UserError where anything is damaged: for what needs the whole run, as a comparison does.
     """
-    found = salvaged(folder)
-    if found.faults:
+    salvage = salvaged(folder)
+    if salvage.faults:
         raise UserError(
-            f"{folder}/{found.faults[0]}; delete it, or have run --resume measure it again"
+            f"{folder}/{salvage.faults[0]}; delete it, or have run --resume measure it again"
         )
-    return list(found.records)
+    return list(salvage.records)
 
 
 def salvaged(folder: Path) -> Salvaged:
-    """Read what is whole of a run, and say what is not.
+    """Read the undamaged part of a run, and say what was left out.
 
-    Raises UserError where a file cannot be read, is larger than it may be or of a newer format.
+    Raises UserError where a file cannot be read, is too large or of a newer format.
     """
     known, faults = environments.read(folder)
     records = []
-    for line, found in trials.read(folder, known):
-        if isinstance(found, Record):
-            records.append(found)
+    for _, record in jsonl.read(folder, known.keys()):
+        if isinstance(record, Record):
+            records.append(record)
         else:
-            faults.append(f"{trials.FILE}:{line.number}: {found}")
-    return Salvaged(records, known, [*map(one_line, faults)])
+            faults.append(record)
+    return Salvaged(records, known, [one_line(fault) for fault in faults])
 
 
-def mend(folder: Path) -> None:
-    """Make a run ready to go on, where no other process writes; raises UserError.
-
-    What was never finished is cut off or deleted; damaged lines go to damaged.jsonl, and damaged
-    environments are set aside beside their places.
-    """
-    for each in ("params", "environments"):
-        if (folder / each).is_symlink():
-            raise UserError(f"{folder / each} is a link, which may lead elsewhere; copy the folder")
-    with _writing(folder):
-        for name in (".", "params", "environments"):
-            durable.clear(folder / name)
-        trials.mend(folder)  # first: what names a damaged environment is damaged with it
-        environments.mend(folder)
-        durable.append(folder / trials.FILE, b"")  # or nothing that is measured could be kept
-
-
-def _bytes(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
-        return regular.read(path, strict.MOST)
+        return files.read_file(path)
     except FileNotFoundError:
         collection.refuse(path.parent)
         raise UserError(f"{path.parent} holds no run: there is no {path.name}") from None
@@ -205,16 +221,8 @@ def _bytes(path: Path) -> bytes:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def document(found: Any) -> bytes:
-    """Return the JSON of a file; raises UserError for half a character, as a path may have."""
-    try:
-        return msgspec.json.format(msgspec.json.encode(found)) + b"\n"
-    except UnicodeEncodeError as error:
-        raise UserError(f"{error.object!r} is no Unicode; rename it") from error
-
-
-def _named(what: str, name: str) -> str:
-    """Return a name that is made a file's; raises UserError where it would be another's."""
+def _file_name(what: str, name: str) -> str:
+    """Return a name that becomes a file's. Raises UserError where it would name another file."""
     if plain(name):
         return name
     raise UserError(f"{what} {name[:80]!r} cannot be a file's name; choose a shorter, plain one")
@@ -222,14 +230,12 @@ def _named(what: str, name: str) -> str:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Turn a full disk, or a folder that is nobody's to write, into one line."""
+    """Turn a full disk, or a folder that cannot be written, into a UserError."""
     try:
         yield
     except OSError as error:
         begun = (folder / "run.json").exists()
-        what = "free some and go on" if error.errno in _FULL else "mend that and go on"
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        what = "free some and go on" if full else "mend that and go on"
         hint = f"{what} with --resume --output {folder}" if begun else "choose --output"
         raise UserError(f"cannot write to {folder}: {error.strerror}; {hint}") from error
-
-
-_FULL = {errno.ENOSPC, errno.EDQUOT}

@@ -1,4 +1,8 @@
-"""The registry: every implementation and figure of the suite, without importing a framework."""
+"""The registry of everything that is measured, without importing a framework.
+
+``idiomatic`` and ``tuned`` hold the implementations, ``textbook`` the textbook's two programs,
+``roofline`` the probes of what a machine can do, ``_devices`` how a framework finds its device.
+"""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,9 +15,8 @@ class Implementation:
     """One contestant.
 
     framework: the distribution whose version is recorded.
+    module: its file, as ``implementations.<module>``; the folder is the style.
     extra: the extras of this project that install it, as pip takes them ("keras,jax").
-    style: "idiomatic" follows a named page of the framework's documentation; "tuned" is the same
-        mathematics as fast as this framework can do it.
     data: "resident" data lies on the device; "streamed" data is fed batch by batch by the
         framework's own loader.
     variables: of its process, beside those that the harness sets.
@@ -24,10 +27,14 @@ class Implementation:
     framework: str
     extra: str
     objective: Objective = "softmax"
-    style: Literal["idiomatic", "tuned"] = "idiomatic"
     data: Literal["resident", "streamed"] = "resident"
     devices: tuple[Device, ...] = ("cpu", "gpu")
     variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def style(self) -> Literal["idiomatic", "tuned"]:
+        """Return "tuned" for a module of that folder, else "idiomatic"."""
+        return "tuned" if self.module.startswith("tuned.") else "idiomatic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +66,21 @@ class Ceiling:
 
 
 IMPLEMENTATIONS = (
-    Implementation("numpy", "softmax_numpy", "numpy", "", devices=("cpu",)),
-    Implementation("numba", "softmax_numba", "numba", "numba", style="tuned", devices=("cpu",)),
-    Implementation("pytorch", "softmax_pytorch", "torch", "pytorch"),
+    Implementation("numpy", "idiomatic.softmax_numpy", "numpy", "", devices=("cpu",)),
+    Implementation("numba", "tuned.softmax_numba", "numba", "numba", devices=("cpu",)),
+    Implementation("pytorch", "idiomatic.softmax_pytorch", "torch", "pytorch"),
     Implementation(
-        "pytorch-dataloader", "softmax_pytorch_dataloader", "torch", "pytorch", data="streamed"
+        "pytorch-dataloader",
+        "idiomatic.softmax_pytorch_dataloader",
+        "torch",
+        "pytorch",
+        data="streamed",
     ),
     Implementation(
         "pytorch-compiled",
-        "softmax_pytorch_compiled",
+        "tuned.softmax_pytorch_compiled",
         "torch",
         "pytorch",
-        style="tuned",
         # Without these, a cold start also compiles a test program for each instruction set and a
         # header, whose time a single kernel never gets back.
         variables={
@@ -78,11 +88,11 @@ IMPLEMENTATIONS = (
             "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
         },
     ),
-    Implementation("jax", "softmax_jax", "jax", "jax"),
-    Implementation("jax-scan", "softmax_jax_scan", "jax", "jax", style="tuned"),
+    Implementation("jax", "idiomatic.softmax_jax", "jax", "jax"),
+    Implementation("jax-scan", "tuned.softmax_jax_scan", "jax", "jax"),
     Implementation(
         "keras-tensorflow",
-        "softmax_keras",
+        "idiomatic.softmax_keras",
         "keras",
         "tensorflow",
         data="streamed",
@@ -90,7 +100,7 @@ IMPLEMENTATIONS = (
     ),
     Implementation(
         "keras-jax",
-        "softmax_keras",
+        "idiomatic.softmax_keras",
         "keras",
         "keras,jax",
         data="streamed",
@@ -98,7 +108,7 @@ IMPLEMENTATIONS = (
     ),
     Implementation(
         "keras-torch",
-        "softmax_keras",
+        "idiomatic.softmax_keras",
         "keras",
         "keras,pytorch",
         data="streamed",
@@ -106,21 +116,23 @@ IMPLEMENTATIONS = (
     ),
     Implementation(
         "keras-tensorflow-fused",
-        "softmax_keras_fused",
+        "tuned.softmax_keras_fused",
         "keras",
         "tensorflow",
-        style="tuned",
         variables={"KERAS_BACKEND": "tensorflow"},
     ),
     Implementation(
-        "tensorflow-loop", "softmax_tensorflow_loop", "tensorflow", "tensorflow", style="tuned"
+        "tensorflow-loop",
+        "tuned.softmax_tensorflow_loop",
+        "tensorflow",
+        "tensorflow",
     ),
     Implementation(
-        "sklearn-softmax", "softmax_sklearn", "scikit-learn", "sklearn", devices=("cpu",)
+        "sklearn-softmax", "idiomatic.softmax_sklearn", "scikit-learn", "sklearn", devices=("cpu",)
     ),
     Implementation(
         "sklearn-sgd",
-        "ovr_sklearn",
+        "idiomatic.ovr_sklearn",
         "scikit-learn",
         "sklearn",
         objective="one-vs-rest",
@@ -131,7 +143,7 @@ IMPLEMENTATIONS = (
 FIGURES = (
     Figure(
         "figure-keras",
-        "figure_keras",
+        "textbook.textbook_keras",
         "keras",
         "tensorflow",
         # Validation loss moves more than accuracy from seed to seed; it is shown, not judged.
@@ -140,7 +152,7 @@ FIGURES = (
     ),
     Figure(
         "figure-sklearn",
-        "figure_sklearn",
+        "textbook.textbook_sklearn",
         "scikit-learn",
         "sklearn",
         published={"cross_validation_accuracy": (0.8196, 0.003)},
@@ -149,8 +161,8 @@ FIGURES = (
 )
 
 PROBES = (
-    Ceiling("ceiling-numpy", "ceiling_numpy", "numpy", "", devices=("cpu",)),
-    Ceiling("ceiling-pytorch", "ceiling_pytorch", "torch", "pytorch"),
-    Ceiling("ceiling-jax", "ceiling_jax", "jax", "jax"),
-    Ceiling("ceiling-tensorflow", "ceiling_tensorflow", "tensorflow", "tensorflow"),
+    Ceiling("ceiling-numpy", "roofline.roofline_numpy", "numpy", "", devices=("cpu",)),
+    Ceiling("ceiling-pytorch", "roofline.roofline_pytorch", "torch", "pytorch"),
+    Ceiling("ceiling-jax", "roofline.roofline_jax", "jax", "jax"),
+    Ceiling("ceiling-tensorflow", "roofline.roofline_tensorflow", "tensorflow", "tensorflow"),
 )

@@ -10,14 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from fixtures_data import idx_files, write_idx
-from fixtures_nvml import install
-from fixtures_processes import NO_CHARTS, RUN, WAITS, beginning_with, lines_of, living, until
-from fixtures_versions import REGISTRY, Repository, wheel
 from hypothesis import settings
+from support.data import idx_files, write_idx
+from support.nvml import install
+from support.processes import ASSETS, NO_CHARTS, RUN, WAITS, beginning_with, lines_of, living, until
+from support.versions import REGISTRY, Repository, wheel
 
-from bench import __main__ as command_line
 from bench import dataset, launch, machine, stop
+from bench.cli import app as command_line
 from bench.result import Case
 
 # PyTorch with CUDA brings Triton. Loaded into a process after TensorFlow it ends that; before, not.
@@ -28,8 +28,6 @@ with suppress(ImportError):
 # No test fails on a time.
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
-
-SABOTEURS = Path(__file__).parent / "saboteurs"
 
 
 def pytest_configure(config):
@@ -44,19 +42,6 @@ def pytest_configure(config):
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {cores[int(worker) % len(cores)]})
     os.environ["TMPDIR"] = tempfile.tempdir = folder.name
-
-
-def pytest_terminal_summary(terminalreporter):
-    """Say how many inputs each reader was given, whichever worker gave them."""
-    passed = terminalreporter.stats.get("passed", ())
-    found = [value for each in passed for name, value in each.user_properties if name == "fuzzed"]
-    for reader in dict.fromkeys(reader for reader, _, _ in found):
-        read, refused = (sum(each[n] for each in found if each[0] == reader) for n in (1, 2))
-        line = f"fuzzed: {read + refused:,} inputs ({read:,} read, {refused:,} refused): {reader}"
-        terminalreporter.write_line(line)
-    if found:
-        total = sum(read + refused for _, read, refused in found)
-        terminalreporter.write_line(f"fuzzed: {total:,} inputs in all")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -108,7 +93,7 @@ def make_case():
 
     def make(**changes):
         values = {
-            "implementation": "numpy", "module": "softmax_numpy", "framework": "numpy",
+            "implementation": "numpy", "module": "idiomatic.softmax_numpy", "framework": "numpy",
             "extra": "", "objective": "softmax", "style": "idiomatic", "data": "resident",
             "devices": ("cpu",), "workload": "sgd", "device": "cpu", "batch_size": 32,
             "threads": 1, "samples": 1440, "epochs": 2,
@@ -124,7 +109,7 @@ def make_request(digits):
 
     def make(**changes):
         return {
-            "mode": "trial", "module": "softmax_numpy", "file": None, "extra": "",
+            "mode": "trial", "module": "idiomatic.softmax_numpy", "file": None, "extra": "",
             "data": str(digits.folder), "classes": 10, "workload": "sgd", "device": "cpu",
             "batch_size": 32, "samples": 1440, "epochs": 2, "seed": 42, "watch": False, **changes,
         }  # fmt: skip
@@ -158,7 +143,7 @@ def quick_collector():
 @pytest.fixture
 def saboteur():
     """Paths of the implementation files that go wrong, by name."""
-    return lambda name: str(SABOTEURS / f"{name}.py")
+    return lambda name: str(ASSETS / "saboteurs" / f"{name}.py")
 
 
 @pytest.fixture

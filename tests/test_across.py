@@ -7,9 +7,9 @@ from statistics import median
 
 import numpy as np
 import pytest
-from fixtures_devices import BATCHES, on, swept_on
-from fixtures_records import bare, case, environment, trials
 from scipy import stats
+from support.devices import BATCHES, on, swept_on
+from support.records import bare, case, environment, trials
 
 import bench
 from bench.crossover import compare_machines, find_machine_crossovers
@@ -89,7 +89,7 @@ def test_one_machine_overtakes_another_where_its_speedups_cross_one():
     cpu, gpu = rows_at("box", *swept_on("cpu")), rows_at("server", *swept_on("gpu"))
     (found,) = find_machine_crossovers(cpu, gpu)
     assert (found.name, list(found.speedups)) == ("a", list(BATCHES))
-    # As fixtures_devices.COSTS say, interpolated by NumPy on the logarithms.
+    # As support.devices.COSTS say, interpolated by NumPy on the logarithms.
     steps = 48000 // np.array(BATCHES)
     times = (0.01 + 2e-5 * steps + 0.024) / (0.002 + 4e-5 * steps + 0.00048)
     expected = np.exp(np.interp(0, np.log(times), np.log(BATCHES)))

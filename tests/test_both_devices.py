@@ -5,12 +5,12 @@ import re
 from dataclasses import replace
 
 import pytest
-from fixtures_devices import CONDITIONS, on, swept_on
-from fixtures_records import case, environment, run, trials, write
 from rich.console import Console
+from support.devices import CONDITIONS, on, swept_on
+from support.records import case, environment, run, trials, write
 
 from bench import noise as noises
-from bench.report import terminal
+from bench.cli import terminal
 from bench.report import write as files
 from bench.report.charts import accuracy, epochs, parity, scaling
 from bench.report.load import load_run

@@ -9,9 +9,9 @@ import re
 import shutil
 from pathlib import Path
 
-import fixtures_page
 import pytest
-from fixtures_records import case, run, trials, write
+from support import hostile_run
+from support.records import case, run, trials, write
 
 import bench
 from bench.report import index, several_files
@@ -56,7 +56,7 @@ def reference(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
-    folder = fixtures_page.write(tmp_path_factory.mktemp("hostile") / "run")
+    folder = hostile_run.write(tmp_path_factory.mktemp("hostile") / "run")
     files.write_report(folder)
     return folder / "report.html"
 
@@ -332,8 +332,8 @@ def test_text_of_a_record_does_nothing(opened, hostile, width):
     found = opened(hostile, width)
     assert found.page.evaluate("window.broken") is None
     assert found.page.locator("img:not(.still)").count() == 0
-    assert fixtures_page.line(fixtures_page.HOSTILE) in [
-        fixtures_page.line(text) for text in found.page.locator("th").all_text_contents()
+    assert hostile_run.line(hostile_run.HOSTILE) in [
+        hostile_run.line(text) for text in found.page.locator("th").all_text_contents()
     ]
     if width > 1000:
         chart = found.page.locator("figure").filter(has_text="Epoch time, workload sgd")

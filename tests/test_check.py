@@ -4,11 +4,11 @@ import dataclasses
 
 import msgspec
 import pytest
-from conftest import SABOTEURS
+from support.processes import ASSETS
 
 from bench import check, dataset, plan
 from bench.check import Examiner, Finding, passed
-from bench.dataset import DataError
+from bench.error import DataError
 from bench.judge import Judgement
 from bench.launch import Outcome
 from bench.machine import usable_cores
@@ -91,7 +91,7 @@ def examiner(data):
 
 
 def case_of(name):
-    return plan.implementation(str(SABOTEURS / f"{name}.py"), lambda _: "softmax")
+    return plan.implementation(str(ASSETS / "saboteurs" / f"{name}.py"), lambda _: "softmax")
 
 
 def first_fault(examiner, name):
@@ -104,7 +104,7 @@ def first_fault(examiner, name):
 
 
 def test_every_saboteur_has_its_sentence():
-    assert {path.stem for path in SABOTEURS.glob("*.py")} == set(SAYS) | OTHERS
+    assert {path.stem for path in (ASSETS / "saboteurs").glob("*.py")} == set(SAYS) | OTHERS
 
 
 # Nothing but a real epoch under textbook shows it, after all that comes before.

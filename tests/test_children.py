@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from fixtures_records import run as a_run
+from support.records import run as a_run
 
 from bench import run, store
 
-CHEAPEST = "from implementations.softmax_numpy import Trainer"
+CHEAPEST = "from implementations.idiomatic.softmax_numpy import Trainer"
 EVERYDAY, SOAK = 12, 2000
 
 

@@ -4,12 +4,11 @@ import csv
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from fixtures_data import idx_files, write_idx
-from fixtures_processes import going_on
-from fixtures_records import bare, case, ok, run, write
+from support.data import idx_files, write_idx
+from support.processes import ASSETS, going_on
+from support.records import bare, case, ok, run, write
 
 from bench import idx, machine, plan, store
 from bench.report import write as files
@@ -23,7 +22,7 @@ def measured(tmp_path_factory, command):
     """A run of NumPy, scikit-learn and an own file on digits; its folder and the process."""
     pytest.importorskip("sklearn")
     folder = tmp_path_factory.mktemp("measured")
-    honest = Path(__file__).parent / "saboteurs" / "honest.py"
+    honest = ASSETS / "saboteurs" / "honest.py"
     ended = command(
         folder, "run", "--data=digits", "--rounds=1", "--threads=1", "--epochs=3", "--output=out",
         "--no-ceiling",
@@ -227,7 +226,7 @@ def test_help_and_list_import_no_framework_and_nothing_that_is_slow():
     code = """
 import sys
 sys.argv = ["bench", sys.argv[1]]
-from bench.__main__ import main
+from bench.cli.app import main
 try:
     main()
 finally:

@@ -3,7 +3,7 @@
 import datetime as dt
 from itertools import pairwise
 
-from fixtures_processes import (
+from support.processes import (
     NO_CHARTS,
     RUN,
     assert_nothing_left,
@@ -33,7 +33,7 @@ datetime.datetime = Slow
 CHILD = """
 import os
 from pathlib import Path
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 HERE = Path(__file__).parent
 class Trainer(softmax_numpy.Trainer):
     def train_epoch(self, order):

@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from fixtures_cluster import Cluster
-from fixtures_processes import NO_CHARTS, RUN, beginning_with, living, until
+from support.cluster import Cluster
+from support.processes import NO_CHARTS, RUN, beginning_with, living, until
 
 from bench import plan, store
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(3600)
 SLOW = """
 import os, signal
 from pathlib import Path
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 FOLDER = Path({folder!r})
 NAME = next((part for part in Path.cwd().parts if part.startswith("host-")), "")
 class Trainer(softmax_numpy.Trainer):
@@ -85,7 +85,7 @@ def assert_complete(folder):
     machines = {one.machine["id"] for one in store.read_environments(folder).values()}
     assert machines == {run.machine}
     assert all(record.case in run.cases for record in records)
-    assert all(store.read_params(folder, record.trial) is not None for record in records)
+    assert all((folder / "params" / f"{record.trial}.npy").exists() for record in records)
 
 
 def test_rounds_of_lost_hosts_are_measured_elsewhere_and_resume_asks_for_the_missing(

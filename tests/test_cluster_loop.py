@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from fixtures_records import MACHINE, case, environment, ok, run, trials, write
+from support.records import MACHINE, case, environment, ok, run, trials, write
 
 from bench import store
 from bench.cluster import loop

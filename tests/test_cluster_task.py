@@ -4,16 +4,17 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
-from fixtures_records import run
+from support.records import run
 
-from bench import machine, plan, regular, store
+from bench import machine, plan, store
 from bench.cluster import task
 from bench.cluster.loop import unpack
 from bench.cluster.task import Answer, Request
+from bench.files import hash_file
 
 pytest.importorskip("distributed")
 
-FILE = "from implementations.softmax_numpy import *\n"
+FILE = "from implementations.idiomatic.softmax_numpy import *\n"
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def request_of(digits, make_case, tmp_path, monkeypatch):
     worker = SimpleNamespace(address="tcp://a", periodic_callbacks={})
     monkeypatch.setattr("distributed.get_worker", lambda: worker)
     (tmp_path / "mine.py").write_text(FILE)
-    sha256 = regular.sha256(tmp_path / "mine.py")
+    sha256 = hash_file(tmp_path / "mine.py")
     case = make_case(
         implementation="mine",
         module="mine",

@@ -1,7 +1,7 @@
 """``bench run --cluster`` before it connects: what is refused, and what is shown."""
 
 import pytest
-from fixtures_records import case, run, write
+from support.records import case, run, write
 
 CLUSTER = "--cluster=tcp://127.0.0.1:1"
 

@@ -1,7 +1,7 @@
 """Folders of runs: what is in one, and what is said where one run is wanted."""
 
 import pytest
-from fixtures_records import MACHINE, case, run, trials, write
+from support.records import MACHINE, case, run, trials, write
 
 from bench import collection
 from bench.error import UserError

@@ -7,8 +7,8 @@ import pytest
 import typer
 
 from bench import conditions
+from bench.cli import show
 from bench.conditions import compare_readings, find_disturbances, read_conditions
-from bench.verbs import show
 
 CPU = "sys/devices/system/cpu"
 READ = {

@@ -10,7 +10,7 @@ import pytest
 
 from bench import check, dataset, plan, prepared, request
 from bench.child import ChildSpec
-from bench.dataset import DataError
+from bench.error import DataError
 from bench.judge import TOLERANCE, Judge
 from bench.launch import launch
 from bench.machine import usable_cores

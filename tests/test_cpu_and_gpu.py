@@ -2,14 +2,14 @@
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
-from fixtures_nvml import gpu
+from support.nvml import gpu
+from support.processes import ASSETS
 
 from bench.store import read_environments, read_records
 
-DEVICES = Path(__file__).parent / "devices"
+FAKE_GPUS = ASSETS / "fake_gpus"
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def measured(called, tmp_path):
 
     def run(name, *flags):
         status, out, err = called(
-            "run", "--implementation", DEVICES / f"{name}.py", "--data", "digits", "--device",
+            "run", "--implementation", FAKE_GPUS / f"{name}.py", "--data", "digits", "--device",
             "cpu,gpu", "--workload", "sgd", "--threads", "1", "--output", "run", "--no-ceiling",
             *flags,
         )  # fmt: skip

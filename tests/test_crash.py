@@ -7,7 +7,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from fixtures_processes import (
+from support.processes import (
     NO_CHARTS,
     RUN,
     WAITS_WITH_A_DAEMON,
@@ -25,7 +25,7 @@ from fixtures_processes import (
 from bench import plan, store
 from bench.measure import now
 
-HONEST = "from implementations.softmax_numpy import Trainer\n"
+HONEST = "from implementations.idiomatic.softmax_numpy import Trainer\n"
 PLAN = (*RUN, "--implementation=numpy", "--implementation=./honest.py")
 
 
@@ -66,17 +66,17 @@ def test_the_next_run_on_the_host_ends_and_removes_what_a_killed_one_left(
 # The run is killed when a file beside the last one is written; when half of a record is; when all.
 WHILE_WRITING = """
 import os, signal
-from bench import durable
-real = {{"written": durable._written, "write": os.write, "append": durable.append}}
+from pathlib import Path
+from bench import files
+real = {{"replace": Path.replace, "write": files._write, "append": files.append}}
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-def written(path, parts):
-    found = real["written"](path, parts)
-    return die() if path.suffix == ".npy" else found
-def write(descriptor, data):
-    if not data or not os.readlink(f"/proc/self/fd/{{descriptor}}").endswith("trials.jsonl"):
-        return real["write"](descriptor, data)
-    real["write"](descriptor, data[: len(data) // 2])
+def replace(path, target):
+    return die() if target.suffix == ".npy" else real["replace"](path, target)
+def write(stream, data):
+    if not data or not str(stream.name).endswith("trials.jsonl"):
+        return real["write"](stream, data)
+    real["write"](stream, data[: len(data) // 2])
     die()
 def append(path, data):
     real["append"](path, data)
@@ -90,9 +90,9 @@ def test_a_run_killed_while_it_writes_keeps_what_was_whole(started, alone, tmp_p
     command = (*RUN, "--rounds=2", "--implementation=numpy", "--output=out")
     # Where it is killed; whether the last line has its end; the params that are left.
     for place, call, ended, kept in (
-        ("durable._written", "written", None, ".part"),
-        ("os.write", "write", False, ".npy"),
-        ("durable.append", "append", True, ".npy"),
+        ("Path.replace", "replace", None, ".part"),
+        ("files._write", "write", False, ".npy"),
+        ("files.append", "append", True, ".npy"),
     ):
         beginning_with(tmp_path, NO_CHARTS + WHILE_WRITING.format(place, call))
         process = started(*command, **alone)
@@ -127,7 +127,7 @@ def test_a_child_whose_run_was_killed_before_it_could_ask_for_it_dies_too(starte
     (tmp_path / "waits.py").write_text(f"""
 import signal
 from pathlib import Path
-from implementations.softmax_numpy import Trainer
+from implementations.idiomatic.softmax_numpy import Trainer
 if Path({str(tmp_path / "out")!r}).exists():
     signal.pause()
 """)

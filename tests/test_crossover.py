@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from fixtures_records import case, environment, trials
+from support.records import case, environment, trials
 
 from bench.crossover import find_device_crossovers, interpolate_crossing
 from bench.intervals import Interval

@@ -1,11 +1,11 @@
 """A curve is the accuracy after each epoch, and the time of a cold start up to it."""
 
 import pytest
-from fixtures_records import case, ok, trials
+from support.records import case, ok, trials
 
 from bench.startup import find_curves
 
-# Import, set-up, reset and first epoch of the records of fixtures_records.py.
+# Import, set-up, reset and first epoch of the records of support.records.py.
 START = 2.0 + 0.25 + 0.01 + 3.0
 
 

@@ -1,7 +1,7 @@
 """The chart of accuracy over time has a panel a case, with all the others in grey."""
 
 import pytest
-from fixtures_records import case, trials
+from support.records import case, trials
 
 from bench.report.charts import accuracy, epochs
 from bench.startup import find_curves

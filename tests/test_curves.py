@@ -1,7 +1,7 @@
 """The table of curves has time and accuracy after each epoch, the soonest through first."""
 
 import pytest
-from fixtures_records import case, ok, trials
+from support.records import case, ok, trials
 
 from bench.report.sections import curves as tables
 from bench.startup import find_curves

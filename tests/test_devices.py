@@ -1,9 +1,9 @@
 """A CPU and a GPU are compared round by round, at the first size: worked out by hand."""
 
 import pytest
-from fixtures_devices import on, swept_on, unavailable
-from fixtures_records import case, environment, ok, run, trials
 from msgspec import structs
+from support.devices import on, swept_on, unavailable
+from support.records import case, environment, ok, run, trials
 
 from bench.crossover import find_device_crossovers
 from bench.devices import compare_devices

@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from fixtures_devices import CONDITIONS, on, swept_on, unavailable
-from fixtures_records import case, environment, ok, run
+from support.devices import CONDITIONS, on, swept_on, unavailable
+from support.records import case, environment, ok, run
 
 from bench.crossover import Crossover, find_device_crossovers
 from bench.devices import compare_devices, summarize_gpu

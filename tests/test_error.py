@@ -2,8 +2,7 @@
 
 import pytest
 
-from bench.error import UserError
-from bench.idx import DataError
+from bench.error import DataError, UserError
 
 
 @pytest.mark.parametrize("kind", [UserError, DataError])

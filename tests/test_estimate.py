@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from fixtures_records import bare, case, ok, run, write
+from support.records import bare, case, ok, run, write
 
 from bench import estimate, store
 from bench.estimate import Estimate

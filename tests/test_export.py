@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from fixtures_exports import ABSENT, FAILED, NEVER, PART, WRONG, mixed, surroundings
-from fixtures_records import bare, case, ok, run, write
+from support.exports import ABSENT, FAILED, NEVER, PART, WRONG, mixed, surroundings
+from support.records import bare, case, ok, run, write
 
 from bench.report.export.cases import list_remarks
 from bench.report.export.writers import WRITERS

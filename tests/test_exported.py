@@ -1,7 +1,7 @@
 """What is exported of a run, whatever the format."""
 
 import pytest
-from fixtures_exports import (
+from support.exports import (
     ABSENT,
     ALONE,
     FAILED,
@@ -14,7 +14,7 @@ from fixtures_exports import (
     measured,
     surroundings,
 )
-from fixtures_records import bare, case, environment, ok, run, write
+from support.records import bare, case, environment, ok, run, write
 
 from bench import store
 from bench.error import UserError

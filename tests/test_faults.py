@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from bench.contract import Params
 from bench.measure import now
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 def well():
     # End as the worker does after a trial that went well: its times add up.
     frame = sys._getframe()

@@ -1,7 +1,7 @@
 """The finding says what the intervals say, of every device, and no more."""
 
 import pytest
-from fixtures_records import MACHINE, case, environment, ok, trials
+from support.records import MACHINE, case, environment, ok, trials
 
 from bench import summary
 from bench.report.sections.headline import NOTHING, write_headline, find_machine

@@ -5,8 +5,8 @@ import io
 from dataclasses import replace
 
 import pytest
-from fixtures_devices import on
-from fixtures_records import bare, case, environment, trials
+from support.devices import on
+from support.records import bare, case, environment, trials
 
 from bench.report.render.csv import build_frame
 from bench.summary import summarize

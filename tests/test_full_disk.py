@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from fixtures_processes import (
+from support.processes import (
     RUN,
     WAITS,
     assert_nothing_left,
@@ -21,7 +21,7 @@ from fixtures_processes import (
 SLOW = """
 import signal
 from pathlib import Path
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 HERE = Path(__file__).parent
 class Trainer(softmax_numpy.Trainer):
     def train_epoch(self, order):

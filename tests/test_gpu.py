@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from fixtures_nvml import gpu as make
+from support.nvml import gpu as make
 
 from bench import gpu
 from bench.nvml import NvmlError

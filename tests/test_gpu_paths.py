@@ -1,39 +1,17 @@
 """Where an implementation finds its device, why it does not, and what it does on a GPU."""
 
-import ast
 import importlib
 import re
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-import bench
 from bench import reference
 from bench.contract import SGD, Params, Problem, RMSprop, Unavailable
 from bench.judge import TOLERANCE
-
-FILES = Path(bench.__file__).parents[1] / "implementations"
-# Files of one framework cannot share a function: they import the contract alone.
-SHARED = {
-    "torch": ("find", ["softmax_pytorch", "softmax_pytorch_compiled", "softmax_pytorch_dataloader",
-                       "ceiling_pytorch"]),
-    "graphs": ("capture", ["softmax_pytorch_compiled", "ceiling_pytorch"]),
-    "jax": ("find", ["softmax_jax", "softmax_jax_scan", "ceiling_jax"]),
-    "plugins": ("installed", ["softmax_jax", "softmax_jax_scan", "ceiling_jax"]),
-    "tensorflow": ("find", ["softmax_tensorflow_loop", "softmax_keras_fused",
-                            "ceiling_tensorflow"]),
-}  # fmt: skip
-
-
-def source(name, function):
-    """Return the text of a function of an implementation; an empty one where it is missing."""
-    text = (FILES / f"{name}.py").read_text(encoding="utf-8")
-    found = [node for node in ast.parse(text).body if getattr(node, "name", "") == function]
-    return "".join(ast.get_source_segment(text, node) for node in found)
 
 
 def load(framework, name):
@@ -41,16 +19,8 @@ def load(framework, name):
     return importlib.import_module(f"implementations.{name}")
 
 
-@pytest.mark.parametrize("what", SHARED)
-def test_files_of_one_framework_find_their_device_by_the_same_lines(what):
-    function, names = SHARED[what]
-    texts = {source(name, function) for name in names}
-    assert len(texts) == 1
-    assert texts != {""}
-
-
 def test_pytorch_built_for_the_cpu_says_so(monkeypatch):
-    module = load("torch", "softmax_pytorch")
+    module = load("torch", "_devices.torch")
     monkeypatch.setattr(module.torch.accelerator, "current_accelerator", lambda: None)
     monkeypatch.setattr(module.torch, "__version__", "9.9.0+cpu")
     with pytest.raises(Unavailable, match=r"^PyTorch 9\.9\.0\+cpu is a build for the CPU alone$"):
@@ -59,7 +29,7 @@ def test_pytorch_built_for_the_cpu_says_so(monkeypatch):
 
 
 def test_pytorch_built_for_a_gpu_says_in_its_own_words_why_it_finds_none(monkeypatch):
-    module = load("torch", "softmax_pytorch")
+    module = load("torch", "_devices.torch")
 
     def refuse(*_, device):
         assert device == "cuda"
@@ -88,7 +58,7 @@ def test_a_gpu_that_is_full_is_no_gpu_that_is_missing(monkeypatch, on_keras, kin
     def refuse(*_, **__):
         raise error(said)
 
-    module = load("torch", "softmax_pytorch")
+    module = load("torch", "_devices.torch")
     monkeypatch.setattr(module.torch.accelerator, "current_accelerator", lambda: "cuda")
     monkeypatch.setattr(module.torch, "ones", refuse)
     with pytest.raises(error):
@@ -100,7 +70,7 @@ def test_a_gpu_that_is_full_is_no_gpu_that_is_missing(monkeypatch, on_keras, kin
 
 
 def test_jax_says_whether_it_has_a_plugin_for_a_gpu(monkeypatch, tmp_path):
-    module = load("jax", "softmax_jax")
+    module = load("jax", "_devices.jax")
 
     def refuse(_):
         raise RuntimeError("Unable to initialize backend 'cuda':\nno device")
@@ -128,7 +98,7 @@ def test_jax_says_whether_it_has_a_plugin_for_a_gpu(monkeypatch, tmp_path):
     ],
 )
 def test_tensorflow_says_what_it_is_built_for(monkeypatch, build, said):
-    module = load("tensorflow", "softmax_tensorflow_loop")
+    module = load("tensorflow", "_devices.tensorflow")
     monkeypatch.setattr(module.tf.config, "list_physical_devices", lambda _: [])
     monkeypatch.setattr(module.tf.sysconfig, "get_build_info", lambda: build)
     with pytest.raises(Unavailable, match=rf"^TensorFlow [\w.+-]+ finds no GPU; it {said}$"):
@@ -136,7 +106,7 @@ def test_tensorflow_says_what_it_is_built_for(monkeypatch, build, said):
 
 
 def test_tensorflow_multiplies_in_full_float32_on_a_gpu_and_is_left_alone_on_the_cpu(monkeypatch):
-    module = load("tensorflow", "softmax_tensorflow_loop")
+    module = load("tensorflow", "_devices.tensorflow")
     asked = []
     monkeypatch.setattr(module.tf.config, "list_physical_devices", lambda kind: [kind])
     monkeypatch.setattr(
@@ -180,10 +150,10 @@ class Place(str):
 
 @pytest.fixture
 def on_keras(monkeypatch):
-    """The implementation in Keras, on a Keras of the test's."""
+    """The look-up of Keras, on a Keras of the test's."""
 
     def put(*given, **own):
-        module = load("keras", "softmax_keras")
+        module = load("keras", "_devices.keras")
         monkeypatch.setattr(module, "keras", Keras(*given, **own))
         return module
 
@@ -225,9 +195,9 @@ def test_keras_on_tensorflow_is_not_taken_in_by_a_silent_fall_back(on_keras, mon
 
 
 PROBES = [
-    ("torch", "ceiling_pytorch"),
-    ("jax", "ceiling_jax"),
-    ("tensorflow", "ceiling_tensorflow"),
+    ("torch", "roofline.roofline_pytorch"),
+    ("jax", "roofline.roofline_jax"),
+    ("tensorflow", "roofline.roofline_tensorflow"),
 ]
 
 
@@ -271,7 +241,7 @@ def recorded(monkeypatch):
 
 
 def test_pytorch_records_a_chain_of_each_length_once(recorded):
-    module = load("torch", "ceiling_pytorch")
+    module = load("torch", "roofline.roofline_pytorch")
     replays = recorded(module)
     probe = module.Probe(np.eye(2, dtype=np.float32), "cpu")
     assert [probe.steps(5), probe.steps(5)] == [25, 30]
@@ -289,7 +259,7 @@ def problem_of(optimizer, samples):
 @pytest.mark.parametrize("optimizer", [SGD(0.05), RMSprop(0.001, 0.9, 1e-7)])
 @pytest.mark.usefixtures("uncompiled")
 def test_what_pytorch_replays_is_the_training_that_was_asked_for(recorded, monkeypatch, optimizer):
-    module = load("torch", "softmax_pytorch_compiled")
+    module = load("torch", "tuned.softmax_pytorch_compiled")
     replays = recorded(module)
     monkeypatch.setattr(module, "MOST", 2)
     monkeypatch.setattr(module, "REPLAYED", 9)
@@ -308,7 +278,7 @@ def test_what_pytorch_replays_is_the_training_that_was_asked_for(recorded, monke
 
 @pytest.mark.usefixtures("uncompiled")
 def test_on_the_cpu_nothing_is_recorded(monkeypatch):
-    module = load("torch", "softmax_pytorch_compiled")
+    module = load("torch", "tuned.softmax_pytorch_compiled")
     monkeypatch.setattr(module, "capture", None)
     trainer = module.Trainer(problem_of(SGD(0.05), 8), "cpu")
     assert trainer.train == trainer.run
@@ -316,7 +286,7 @@ def test_on_the_cpu_nothing_is_recorded(monkeypatch):
 
 @pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda", True), ("mps", False)])
 def test_a_loader_pins_its_batches_for_cuda_only(monkeypatch, device, pinned):
-    module = load("torch", "softmax_pytorch_dataloader")
+    module = load("torch", "idiomatic.softmax_pytorch_dataloader")
     trainer = module.Trainer(problem_of(SGD(0.05), 8), "cpu")
     trainer.device = module.torch.device(device)
     asked = {}
@@ -327,7 +297,7 @@ def test_a_loader_pins_its_batches_for_cuda_only(monkeypatch, device, pinned):
 
 @pytest.mark.parametrize(
     ("framework", "name"),
-    [("tensorflow", "softmax_tensorflow_loop"), ("tensorflow", "softmax_keras_fused")],
+    [("tensorflow", "tuned.softmax_tensorflow_loop"), ("tensorflow", "tuned.softmax_keras_fused")],
 )
 def test_what_xla_does_not_compile_for_is_unavailable(monkeypatch, framework, name):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
@@ -338,7 +308,7 @@ def test_what_xla_does_not_compile_for_is_unavailable(monkeypatch, framework, na
         module.Trainer(problem_of(SGD(0.05), 8), "gpu")
 
 
-@pytest.mark.parametrize("name", ["softmax_tensorflow_loop", "softmax_keras_fused"])
+@pytest.mark.parametrize("name", ["tuned.softmax_tensorflow_loop", "tuned.softmax_keras_fused"])
 def test_on_a_gpu_tensorflow_is_given_labels_that_it_does_not_keep_on_the_host(monkeypatch, name):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     module = load("tensorflow", name)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from fixtures_records import case, environment, run, trials
-from fixtures_sweep import BATCHES, SAMPLES, swept
+from support.records import case, environment, run, trials
+from support.sweep import BATCHES, SAMPLES, swept
 
 from bench.crossover import find_device_crossovers
 from bench.report.charts import epochs, scaling

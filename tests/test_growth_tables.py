@@ -1,9 +1,9 @@
 """Tables of a sweep show the measured times: every cell here is worked out by hand."""
 
 import pytest
-from fixtures_devices import swept_on
-from fixtures_records import case, environment, run, trials
-from fixtures_sweep import SWEEP, swept
+from support.devices import swept_on
+from support.records import case, environment, run, trials
+from support.sweep import SWEEP, swept
 
 from bench.report.sections import scaling
 from bench.result import Skipped

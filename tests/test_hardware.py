@@ -1,8 +1,8 @@
 """What stands side by side: the devices of each machine, and the rows of one problem."""
 
 import pytest
-from fixtures_devices import on, unavailable
-from fixtures_records import MACHINE, case, run, trials, write
+from support.devices import on, unavailable
+from support.records import MACHINE, case, run, trials, write
 
 from bench.error import UserError
 from bench.report import several

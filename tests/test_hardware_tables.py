@@ -1,8 +1,8 @@
 """The machines compared, as text: every cell is worked out by hand."""
 
 import pytest
-from fixtures_devices import on, swept_on, unavailable
-from fixtures_records import MACHINE, case, environment, ok, trials
+from support.devices import on, swept_on, unavailable
+from support.records import MACHINE, case, environment, ok, trials
 from test_hardware import BOX, GPU, SERVER, read
 from test_roofline import probe
 

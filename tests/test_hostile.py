@@ -3,17 +3,19 @@
 import copy
 import json
 import random
+import shutil
 from contextlib import suppress
 
 import msgspec
 import pytest
-from fixtures_records import bare, case, environment, ok, run, trials
 from rich.console import Console
+from support.records import bare, case, environment, ok, run, trials
 
 from bench import merge
+from bench.cli import terminal
 from bench.error import UserError
 from bench.regression.stored import load as stored
-from bench.report import index, load, several, terminal
+from bench.report import index, load, several
 from bench.report import write as files
 from bench.report.export.writers import WRITERS
 
@@ -21,25 +23,75 @@ SWEPT = [case(name, batch_size=size) for name in ("a", "b") for size in (8, 64)]
 GPU, OTHER = case("a", device="gpu"), case("a", workload="textbook")
 PROBE = case("ceiling-numpy", workload="ceiling", batch_size=0, samples=0, epochs=0)
 FIGURE = case("figure-keras", workload="figure")
-PLAN = run(case("a"), case("b"), GPU, OTHER, sweep=tuple(SWEPT), ceilings=(PROBE,),
-           figures=(FIGURE,))  # fmt: skip
+PLAN = run(
+    case("a"), case("b"), GPU, OTHER, sweep=tuple(SWEPT), ceilings=(PROBE,), figures=(FIGURE,)
+)
 RECORDS = [
-    *trials(case("a"), 0.5, 0.6, predict_seconds=[0.1, 0.2]), *trials(case("b"), 0.7, 0.6),
-    *trials(GPU, 0.1, 0.2, warmup_seconds=[0.1], device_conditions={"celsius": 50.0},
-            energy_joules=5.0, peak_device_bytes=100),
+    *trials(case("a"), 0.5, 0.6, predict_seconds=[0.1, 0.2]),
+    *trials(case("b"), 0.7, 0.6),
+    *trials(
+        GPU,
+        0.1,
+        0.2,
+        warmup_seconds=[0.1],
+        device_conditions={"celsius": 50.0},
+        energy_joules=5.0,
+        peak_device_bytes=100,
+    ),
     ok(OTHER, phase_rss_bytes={"import": 100, "setup": 200}, conditions={"steal_seconds": 0.1}),
     *(ok(each, 1, 0.5 + place / 10) for place, each in enumerate(SWEPT)),
-    bare(PROBE, kind="ceiling", status="ok", product_operations=10**9, product_seconds=[0.1],
-         read_bytes=[8], read_seconds=[0.1], chain_steps=10, chain_seconds=[0.1]),
+    bare(
+        PROBE,
+        kind="ceiling",
+        status="ok",
+        product_operations=10**9,
+        product_seconds=[0.1],
+        read_bytes=[8],
+        read_seconds=[0.1],
+        chain_steps=10,
+        chain_seconds=[0.1],
+    ),
     bare(FIGURE, kind="figure", status="ok", figure={"accuracy": 0.8}, figure_seconds=3.0),
-]  # fmt: skip
+]
 DATA = {"name": "fashion-mnist", "sha256": {}, "features": 784, "classes": 10, "test_images": 10000}
 # Numbers at the edges of what is allowed and beyond, texts that mean something elsewhere.
 VALUES = [
-    0, 1, -1, 2**53, 2**53 + 1, 1e-9, 1e9, 1e18, 1e100, 5e-324, 0.5, "", "a\0b", "\n|`<script>",
-    "é" * 300, [], [0], [1e9, 1e-9], [0.5] * 7, [[]], {}, {"a": None}, {"a": 1e18}, None, True,
-    "gpu", "textbook", "nope", "ceiling", "figure", "ok", "failed", "interrupted", "2025", ["gpu"],
-]  # fmt: skip
+    0,
+    1,
+    -1,
+    2**53,
+    2**53 + 1,
+    1e-9,
+    1e9,
+    1e18,
+    1e100,
+    5e-324,
+    0.5,
+    "",
+    "a\0b",
+    "\n|`<script>",
+    "é" * 300,
+    [],
+    [0],
+    [1e9, 1e-9],
+    [0.5] * 7,
+    [[]],
+    {},
+    {"a": None},
+    {"a": 1e18},
+    None,
+    True,
+    "gpu",
+    "textbook",
+    "nope",
+    "ceiling",
+    "figure",
+    "ok",
+    "failed",
+    "interrupted",
+    "2025",
+    ["gpu"],
+]
 
 
 def places(of, place=()):
@@ -82,20 +134,24 @@ def shown(folder):
 
 
 def merged(folder):
-    once = folder.parent / "once"
-    merge.merge([folder, folder], once)
-    try:  # what is written is read again, and is of the same records
-        (found,) = merge.merge([once, folder], folder.parent / "again")
+    copy = shutil.copytree(folder, folder.parent / "copy")
+    (found,) = merge.merge([folder, copy], folder.parent / "once")
+    try:  # what is written is read again, and has the same records
+        (again,) = merge.merge([folder.parent / "once", copy], folder.parent / "again")
     except UserError as error:
         raise AssertionError(folder) from error
-    return found.repeated == len(found.records)
+    return found.repeated == again.repeated == len(again.records)
 
 
 READERS = [
-    files.write_report, shown, stored.side, lambda folder: several.read([folder]),
-    lambda folder: index.read_entries(folder.parent), merged,
+    files.write_report,
+    shown,
+    stored.side,
+    lambda folder: several.read([folder]),
+    lambda folder: index.read_entries(folder.parent),
+    merged,
     *(lambda folder, write=write: write(load.load_whole_run(folder)) for write in WRITERS.values()),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("count", [20, pytest.param(2000, marks=pytest.mark.soak)])

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
 from support.comparisons import bad, calibrated, comparison, pairs, session, two
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
 from bench import store
 from bench.error import UserError

@@ -1,15 +1,14 @@
 """A run that gets a signal: the trial is cut short, the rest is kept, told of, and gone on with."""
 
-import fcntl
 import json
-import os
 import secrets
 import signal
 import subprocess
 from random import Random
 
 import pytest
-from fixtures_processes import (
+from filelock import FileLock
+from support.processes import (
     NO_CHARTS,
     RUN,
     WAITS_WITH_A_DAEMON,
@@ -96,7 +95,7 @@ def test_a_second_signal_ends_the_run_at_once(hanging, tmp_path, first, second):
 # one has ended, and is being judged and written.
 STRUCK = """
 import os, signal
-from bench import durable, judge, runner, station
+from bench import files, judge, runner, station
 real = {owner}.{name}
 def struck(*given, **named):
     {owner}.{name} = real  # once
@@ -113,7 +112,7 @@ POINTS = (
     ("judge.Judge", "judge", True),
     ("runner", "keep_params", True),
     ("runner", "append", True),
-    ("durable", "_flushed", False),
+    ("files", "write_file", False),
     ("runner", "append", False),
 )
 
@@ -139,7 +138,7 @@ def test_a_signal_before_the_first_trial_is_no_traceback(started, alone, tmp_pat
     (tmp_path / "waits.py").write_text(f"""
 import signal
 from pathlib import Path
-from implementations.softmax_numpy import Trainer
+from implementations.idiomatic.softmax_numpy import Trainer
 if Path({str(tmp_path / "out")!r}).exists() and not Path({str(tmp_path / "free")!r}).exists():
     Path({str(tmp_path / "hangs")!r}).touch()
     signal.pause()
@@ -155,13 +154,11 @@ if Path({str(tmp_path / "out")!r}).exists() and not Path({str(tmp_path / "free")
 
 
 def test_a_signal_ends_a_run_that_waits_for_the_host(started, alone, tmp_path):
-    lock = os.open(alone["SOFTMAX_BENCH_LOCK"], os.O_RDONLY | os.O_CREAT)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    process = started(*RUN, "--rounds=1", "--implementation=numpy", "--output=out", **alone)
-    assert "waiting for it" in process.stdout.readline()
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
-    os.close(lock)
+    with FileLock(tmp_path / alone["SOFTMAX_BENCH_LOCK"]):
+        process = started(*RUN, "--rounds=1", "--implementation=numpy", "--output=out", **alone)
+        assert "waiting for it" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (143, "")
     assert not lines_of(tmp_path / "out")
 

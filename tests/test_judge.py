@@ -13,7 +13,8 @@ from bench.examine import ConformanceRequest
 from bench.judge import Judge
 from bench.result import Parity
 from bench.workload import EXAMINATION, TRIAL, WORKLOADS, draw_initial_params, draw_order
-from implementations import FIGURES, ovr_sklearn, softmax_numpy
+from implementations import FIGURES
+from implementations.idiomatic import ovr_sklearn, softmax_numpy
 
 EPOCHS = 3
 
@@ -167,7 +168,7 @@ def test_of_a_longer_run_the_first_five_timed_epochs_are_compared(judged, epoch,
         (lambda stack: stack[:EPOCHS], "params of 3 epochs, not 4"),
         (lambda stack: stack[:, :-1], r"params of shape \(4, 64, 10\)"),
         (lambda stack: stack[0], r"wrong shape \(65, 10\), not of 3"),
-        (lambda stack: stack.astype(float), "params.npy is float64, not float32"),
+        (lambda stack: stack.astype(float), "params.npy is of type <f8, not <f4"),
     ],
 )
 def test_params_that_cannot_be_judged_are_a_fault(judged, finish, fault):

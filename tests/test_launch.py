@@ -364,7 +364,7 @@ def test_what_is_killed_is_suspected_to_have_run_out_of_memory(launched):
 
 
 def test_one_character_on_stdout_without_a_line_is_seen(launched):
-    code = "from implementations.softmax_numpy import Trainer\nprint('.', end='')"
+    code = "from implementations.idiomatic.softmax_numpy import Trainer\nprint('.', end='')"
     assert launched(code).reason == "it printed on stdout; an implementation is silent"
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from fixtures_records import bare, case, environment, ok, trials
+from support.records import bare, case, environment, ok, trials
 
 from bench import memory
 from bench.report.sections import resources

@@ -1,7 +1,7 @@
 """What ``bench machine`` prints: facts, GPUs, and who sees them."""
 
+from bench.cli import machine_lines
 from bench.gpu import Gpu
-from bench.report import machine
 
 
 def make(**changes):
@@ -14,17 +14,17 @@ def make(**changes):
 
 
 def test_facts_stand_in_two_columns_and_what_is_empty_is_none():
-    assert machine.facts({"cores": 2, "virtual": False, "gpus": [], "distribution": ""}) == [
+    assert machine_lines.facts({"cores": 2, "virtual": False, "gpus": [], "distribution": ""}) == [
         "cores         2", "virtual       False", "gpus          none", "distribution  none",
     ]  # fmt: skip
 
 
 def test_several_gpus_are_one_fact():
-    assert machine.facts({"gpus": ["A", "B"]}) == ["gpus          A, B"]
+    assert machine_lines.facts({"gpus": ["A", "B"]}) == ["gpus          A, B"]
 
 
 def test_a_gpu_is_a_line_with_its_clocks():
-    assert machine.gpus([make()]) == [
+    assert machine_lines.gpus([make()]) == [
         (
             "gpu 1         A GPU, 80 GiB; driver 580.65, which serves CUDA up to 13.0; SM clock "
             "345 MHz of 1,980, memory clock 2,619 MHz of 2,619"
@@ -33,14 +33,14 @@ def test_a_gpu_is_a_line_with_its_clocks():
 
 
 def test_a_gpu_may_not_tell_its_memory():
-    assert "A GPU, memory not known; driver" in machine.gpus([make(memory_bytes=None)])[0]
+    assert "A GPU, memory not known; driver" in machine_lines.gpus([make(memory_bytes=None)])[0]
 
 
 def test_clocks_that_are_not_known_are_absent():
-    (line,) = machine.gpus([make(sm_mhz=None, most_memory_mhz=None)])
+    (line,) = machine_lines.gpus([make(sm_mhz=None, most_memory_mhz=None)])
     assert line.endswith("SM clock —, memory clock 2,619 MHz")
 
 
 def test_a_framework_sees_the_gpu_or_says_why_not():
-    assert machine.sight("torch", None) == "torch         sees the GPU"
-    assert machine.sight("jax", "a CPU build") == "jax           no GPU: a CPU build"
+    assert machine_lines.sight("torch", None) == "torch         sees the GPU"
+    assert machine_lines.sight("jax", "a CPU build") == "jax           no GPU: a CPU build"

@@ -1,7 +1,7 @@
 """Memory by phase is a mean over processes: worked out by hand."""
 
 import pytest
-from fixtures_records import bare, case, ok
+from support.records import bare, case, ok
 
 from bench import memory
 from bench.report.charts import epochs

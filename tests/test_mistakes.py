@@ -6,7 +6,7 @@ import pytest
 from bench import mistakes, prepared, reference
 from bench.contract import Params, Problem
 from bench.workload import WORKLOADS, draw_initial_params, draw_order
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 
 @pytest.fixture(params=WORKLOADS)

@@ -1,8 +1,8 @@
 """Nothing but measuring runs anybody's implementation: not to list, to report or to compare."""
 
 import pytest
-from fixtures_exports import surroundings
-from fixtures_records import case, run, trials, write
+from support.exports import surroundings
+from support.records import case, run, trials, write
 
 EVIL = """
 from pathlib import Path

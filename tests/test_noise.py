@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fixtures_records import MACHINE, case, environment, ok, trials
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from support.records import MACHINE, case, environment, ok, trials
 
 from bench.intervals import Interval
 from bench.noise import Noise, measure_noise

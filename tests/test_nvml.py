@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 
-from fixtures_nvml import gpu as make
+from support.nvml import gpu as make
 
 from bench.nvml import find_module
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from fixtures_data import idx_files, write_idx
-from fixtures_records import case, run, write
+from support.data import idx_files, write_idx
+from support.records import case, run, write
 
-from bench import dataset, options, store
+from bench import dataset, store
+from bench.cli import options
+from bench.cli import run as verb
+from bench.cli.options import Given
 from bench.error import UserError
 from bench.machine import usable_cores
-from bench.options import Given
-from bench.verbs import run as verb
 from implementations import IMPLEMENTATIONS, PROBES
 
 

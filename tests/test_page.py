@@ -4,10 +4,10 @@ import json
 import re
 from html.parser import HTMLParser
 
-import fixtures_page
 import pytest
-from fixtures_page import HOSTILE, line
-from fixtures_records import bare, case, run, trials, write
+from support import hostile_run
+from support.hostile_run import HOSTILE, line
+from support.records import bare, case, run, trials, write
 
 from bench.report import write as files
 from bench.report.charts import chart
@@ -70,7 +70,7 @@ def small(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
-    return read(fixtures_page.write(tmp_path_factory.mktemp("hostile") / "run"))
+    return read(hostile_run.write(tmp_path_factory.mktemp("hostile") / "run"))
 
 
 def test_the_page_goes_from_the_finding_to_the_machine(small):

@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from fixtures_records import case, environment, trials
+from support.records import case, environment, trials
 
 from bench import summary
 from bench.report.charts import epochs, parity

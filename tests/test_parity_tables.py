@@ -1,7 +1,7 @@
 """Parity errors are shown with the room that the tolerance leaves, of wrong rows too."""
 
 import pytest
-from fixtures_records import case, environment, ok, trials
+from support.records import case, environment, ok, trials
 
 from bench import summary
 from bench.report.sections import parity

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from fixtures_records import bare, case, environment, run
 from hypothesis import given
 from hypothesis import strategies as st
+from support.records import bare, case, environment, run
 
 from bench import environments, machine, store
 from bench.paths import folders_of, hide_paths, relative

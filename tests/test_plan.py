@@ -4,9 +4,9 @@ import hashlib
 from collections import Counter
 
 import pytest
-from fixtures_records import case, run
 from hypothesis import given
 from hypothesis import strategies as st
+from support.records import case, run
 
 from bench import plan
 from bench.error import UserError

@@ -14,12 +14,12 @@ def test_another_interpreter_is_asked_what_it_has():
 
 
 def test_a_framework_that_sees_a_device_has_no_reason(make_case):
-    case = make_case(module="ceiling_numpy")
+    case = make_case(module="roofline.roofline_numpy")
     assert probe.find_device_fault(case) is None
 
 
 def test_a_framework_that_sees_no_gpu_says_why(make_case):
-    case = make_case(module="ceiling_numpy", device="gpu")
+    case = make_case(module="roofline.roofline_numpy", device="gpu")
     assert probe.find_device_fault(case).startswith("NumPy computes on the CPU only")
 
 

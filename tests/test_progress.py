@@ -1,7 +1,7 @@
 """What of a run is done: which trials are still to be made, in which order, and how long yet."""
 
 import pytest
-from fixtures_records import bare, case, ok, run, trials
+from support.records import bare, case, ok, run, trials
 
 from bench import progress
 from bench.progress import Progress, missing, plan_rounds

@@ -5,7 +5,7 @@ from statistics import fmean, geometric_mean, median, stdev
 
 import pyperf
 import pytest
-from fixtures_exports import (
+from support.exports import (
     ABSENT,
     ALONE,
     FAILED,
@@ -18,7 +18,7 @@ from fixtures_exports import (
     measured,
     python,
 )
-from fixtures_records import case, ok, run, write
+from support.records import case, ok, run, write
 
 from bench.report.export import pyperf as ours
 from bench.report.load import load_run

@@ -5,7 +5,8 @@ import json
 from statistics import fmean, geometric_mean, median, stdev
 
 import pytest
-from fixtures_exports import (
+from pytest_benchmark.stats import Stats
+from support.exports import (
     ALONE,
     COMMIT,
     FAILED,
@@ -19,8 +20,7 @@ from fixtures_exports import (
     python,
     surroundings,
 )
-from fixtures_records import case, ok, run, write
-from pytest_benchmark.stats import Stats
+from support.records import case, ok, run, write
 
 from bench.report.export import pytest_benchmark
 from bench.report.load import load_run

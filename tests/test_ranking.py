@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from fixtures_records import case, environment, ok, trials
+from support.records import case, environment, ok, trials
 
 from bench.intervals import Interval
 from bench.ranking import compare_epochs, compare_to_fastest, find_leaders, select_comparable

@@ -7,15 +7,17 @@ import re
 from dataclasses import replace
 
 import pytest
-from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench import plan, store, summary, verbs
+from bench import plan, store, summary
+from bench.cli import console as verbs
+from bench.cli import terminal
 from bench.error import UserError
 from bench.intervals import Interval
-from bench.report import load, terminal
+from bench.report import load
 from bench.report import write as files
 from bench.report.charts import epochs
 from bench.report.render import markdown, numbers

@@ -2,17 +2,23 @@
 
 import msgspec
 import pytest
-from fixtures_records import bare, case, environment, run
+from support.records import bare, case, environment, run
 
 from bench.result import Parity, Trial
 
 
 @pytest.mark.parametrize(
     "kept",
-    [case(), Trial("r1-x", "trial", 1, case()), Parity(0.0, 1e-5, passed=True),
-     bare(case()), environment(), run()],
+    [
+        case(),
+        Trial("r1-x", "trial", 1, case()),
+        Parity(0.0, 1e-5, passed=True),
+        bare(case()),
+        environment(),
+        run(),
+    ],
     ids=lambda kept: type(kept).__name__,
-)  # fmt: skip
+)
 def test_what_is_kept_cannot_be_changed_nor_misspelt(kept):
     for name in kept.__struct_fields__:
         with pytest.raises(AttributeError, match="immutable"):
@@ -29,9 +35,14 @@ def test_a_case_is_written_without_what_it_has_by_default():
 
 def test_cases_that_differ_within_a_run_have_different_slugs():
     changes = [
-        {}, {"workload": "textbook"}, {"device": "gpu"}, {"batch_size": 64}, {"threads": 1},
-        {"samples": 96}, {"implementation": "jax"},
-    ]  # fmt: skip
+        {},
+        {"workload": "textbook"},
+        {"device": "gpu"},
+        {"batch_size": 64},
+        {"threads": 1},
+        {"samples": 96},
+        {"implementation": "jax"},
+    ]
     slugs = [case(**change).slug for change in changes]
     assert slugs[0] == "sgd-pytorch-cpu-b32-t2-n48000"
     assert len(set(slugs)) == len(changes)

@@ -1,7 +1,7 @@
 """The least time of an epoch follows from the best probe: worked out by hand."""
 
 import pytest
-from fixtures_records import bare, case, environment, ok, trials
+from support.records import bare, case, environment, ok, trials
 
 from bench import roofline, summary
 from bench.report.sections import comparison

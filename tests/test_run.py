@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from fixtures_processes import lines_of
-from fixtures_records import environment, ok
+from support.processes import ASSETS, lines_of
+from support.records import environment, ok
 
 from bench import plan, progress, run, station, store
 from bench.launch import Outcome
@@ -50,7 +50,7 @@ SABOTEURS = {
 def sabotaged(tmp_path_factory, command):
     """A run of all saboteurs and an honest file among them; the process and its records by name."""
     folder = tmp_path_factory.mktemp("sabotaged")
-    files = Path(__file__).parent / "saboteurs"
+    files = ASSETS / "saboteurs"
     chosen = [f"--implementation={files / name}.py" for name in SABOTEURS]
     ended = command(
         folder, "run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
@@ -181,15 +181,16 @@ def test_a_device_that_an_implementation_does_not_know_needs_no_child(
 
 
 def test_an_own_file_that_has_changed_since_the_plan_is_not_measured(performed, own_case, tmp_path):
-    case = own_case("from implementations.softmax_numpy import Trainer")
-    (tmp_path / "own_file.py").write_text("from implementations.softmax_numpy import Trainer\n\n")
+    case = own_case("from implementations.idiomatic.softmax_numpy import Trainer")
+    code = "from implementations.idiomatic.softmax_numpy import Trainer\n\n"
+    (tmp_path / "own_file.py").write_text(code)
     (record,) = records_of(performed(case))
     assert record.status == "failed"
     assert record.reason.endswith("own_file.py has changed since the run was planned")
 
 
 def test_an_own_file_that_is_gone_is_a_failure(performed, own_case, tmp_path):
-    case = own_case("from implementations.softmax_numpy import Trainer")
+    case = own_case("from implementations.idiomatic.softmax_numpy import Trainer")
     (tmp_path / "own_file.py").unlink()
     (record,) = records_of(performed(case))
     assert record.status == "failed"
@@ -304,7 +305,7 @@ def test_probes_read_what_is_measured_on_their_cores_and_fits_into_the_memory(
     monkeypatch.setattr(station.machine, "usable_cores", lambda: [0, 1])
     cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
     performed(*cases, ceilings=plan.ceilings(cases), sweep=(make_case(samples=480),))
-    probes = [one for one in asked if one["mode"] == "ceiling" and one["module"] == "ceiling_numpy"]
+    probes = [one for one in asked if one["module"] == "roofline.roofline_numpy"]
     assert [one["samples"] for one in probes] == [[480, 960, 1920], [96]]
     asked.clear()
     large = make_case(samples=1952)
@@ -315,7 +316,7 @@ def test_probes_read_what_is_measured_on_their_cores_and_fits_into_the_memory(
 WATCHES = """
 import json, os
 from pathlib import Path
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 
 seen = []
 

@@ -2,8 +2,8 @@
 
 import msgspec
 import pytest
-from fixtures_records import case, ok
 from support.pretended import comparison, pairing
+from support.records import case, ok
 
 from bench import machine, probe, runner, station, store
 from bench.child import Installation

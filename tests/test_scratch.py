@@ -24,6 +24,7 @@ def dead(temporary):
     folder = temporary / f"{scratch.PREFIX}dead"
     (folder / "cache").mkdir(parents=True)
     (folder / "params.npy").write_bytes(b"half")
+    folder.with_suffix(".lock").touch()
     left = subprocess.Popen(["sleep", "600"], env={"TMPDIR": str(folder / "cache")})
     yield folder, left
     left.kill()
@@ -62,9 +63,10 @@ def test_who_waited_for_it_does_so_too(temporary, dead):
 def test_who_does_not_get_it_touches_nothing(temporary, dead):
     folder, left = dead
     with lock.opened() as other:
-        folder.rename(aside := temporary / "aside")
+        mark = folder.with_suffix(".lock")
+        mark.rename(aside := temporary / "aside")
         assert other.take()
-        aside.rename(folder)
+        aside.rename(mark)
         with lock.opened() as host:
             assert not host.take()
     assert (folder / "params.npy").exists()
@@ -77,29 +79,12 @@ def test_what_somebody_works_in_is_left_alone(temporary):
         assert folder.exists()
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_what_was_swept_away_before_it_was_held_is_made_again(temporary, monkeypatch, late):
-    real, folders = scratch._hold, []
-
-    def hold(folder, how):
-        folders.append(folder)
-        if len(folders) == 1 and not late:
-            folder.rmdir()
-        held = real(folder, how)
-        if len(folders) == 1 and late:  # who swept it held it until then
-            folder.rmdir()
-        return held
-
-    monkeypatch.setattr(scratch, "_hold", hold)
-    with scratch.folder() as folder:
-        assert folder.exists()
-    assert len(folders) == 2
-
-
 def test_links_files_and_other_folders_are_left_alone(temporary):
     (temporary / "elsewhere").mkdir()
     (temporary / f"{scratch.PREFIX}link").symlink_to("elsewhere")
     (temporary / f"{scratch.PREFIX}file").touch()
+    (temporary / f"{scratch.PREFIX}a.lock").symlink_to("elsewhere")
+    (temporary / f"{scratch.PREFIX}b.lock").mkdir()
     (temporary / "softmax-bench-asked").mkdir()
     before = sorted(temporary.iterdir())
     scratch.sweep()
@@ -130,22 +115,6 @@ def test_where_there_is_room_nothing_is_said(temporary):
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("whose", [(Path, "is_dir"), (os, "open")])
-def test_what_another_run_removes_meanwhile_is_nobodys_trouble(temporary, monkeypatch, whose):
-    left, real = temporary / f"{scratch.PREFIX}dead", getattr(*whose)
-    left.mkdir()
-
-    def looked(path, *how):
-        found = real(path, *how)
-        if path == left:
-            left.rmdir()
-        return found
-
-    monkeypatch.setattr(*whose, looked)
-    scratch.sweep()
-    assert list(temporary.glob(f"{scratch.PREFIX}*")) in ([], [left])
-
-
 def nested(folder, depth):
     """Nest so many folders in one, with a file in the last, whose path no call would take."""
     held = os.open(folder, os.O_RDONLY)
@@ -167,6 +136,7 @@ def test_folders_nested_very_deep_are_removed_too(temporary, files):
             nested(folder, 1500)
         assert list(temporary.iterdir()) == []
         (left := temporary / f"{scratch.PREFIX}dead").mkdir()
+        left.with_suffix(".lock").touch()
         nested(left, 1500)
         scratch.sweep()
         assert list(temporary.iterdir()) == []

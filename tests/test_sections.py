@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from fixtures_devices import on, swept_on, unavailable
-from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
-from fixtures_sweep import swept
+from support.devices import on, swept_on, unavailable
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.sweep import swept
 
 from bench import store
 from bench.report import write as files

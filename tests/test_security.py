@@ -2,25 +2,14 @@
 
 import re
 
-import pytest
-
-from bench import arrays, environments, lines, strict, trials
+from bench import files
 from bench.machine import ROOT
 
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("what", "most"),
-    [
-        ("a record's line", lines.MOST), ("`trials.jsonl`", trials.MOST), ("a plan", strict.MOST),
-        ("an environment", environments.MOST), ("all of a run", environments.MOST_BYTES),
-        ("params", arrays.MOST),
-    ],
-)  # fmt: skip
-def test_a_file_may_be_as_large_as_is_written_down(what, most):
-    (mebibytes,) = re.findall(rf"\s{re.escape(what)} (\d+)\sMiB", SECURITY)
-    assert int(mebibytes) * 2**20 == most
+def test_a_file_may_be_as_large_as_is_written_down():
+    assert f"at most {files.MAX_BYTES // 2**20} MiB" in SECURITY
 
 
 def test_no_file_of_the_suite_unpickles_or_evaluates():

@@ -4,7 +4,7 @@ import csv
 import re
 
 import pytest
-from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
 from bench import store
 from bench.error import UserError

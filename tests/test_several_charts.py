@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from fixtures_devices import on, unavailable
-from fixtures_records import bare, case, trials
+from support.devices import on, unavailable
+from support.records import bare, case, trials
 from test_hardware import BOX, GPU, SERVER, read
 
 from bench.report.charts import chart as drawn

@@ -1,6 +1,6 @@
 """Versions by name, as the environments of a run state them."""
 
-from fixtures_records import MACHINE, environment
+from support.records import MACHINE, environment
 
 from bench.software import changes, versions
 
@@ -9,10 +9,16 @@ def test_versions_have_the_names_of_distributions_and_of_what_is_below_them():
     machine = {**MACHINE, "system": "Linux 6.1", "distribution": "Debian 13"}
     found = versions([environment(machine=machine)])
     assert found == {
-        "torch": "2.9.1", "keras": "3.12", "jax": "0.8", "scikit-learn": "1.7",
-        "python": "3.11.9", "blas": "openblas 0.3", "system": "Linux 6.1",
-        "distribution": "Debian 13", "suite": "0.1.0 abcdef changed",
-    }  # fmt: skip
+        "torch": "2.9.1",
+        "keras": "3.12",
+        "jax": "0.8",
+        "scikit-learn": "1.7",
+        "python": "3.11.9",
+        "blas": "openblas 0.3",
+        "system": "Linux 6.1",
+        "distribution": "Debian 13",
+        "suite": "0.1.0 abcdef changed",
+    }
 
 
 def test_a_suite_without_changes_is_its_version_and_the_first_digits_of_its_commit():

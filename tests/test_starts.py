@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fixtures_records import case, environment, ok, trials
+from support.records import case, environment, ok, trials
 
 from bench import startup
 from bench.intervals import Interval

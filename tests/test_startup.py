@@ -5,9 +5,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from fixtures_records import bare, case, environment, ok, run, trials
 from hypothesis import given
 from hypothesis import strategies as st
+from support.records import bare, case, environment, ok, run, trials
 
 import bench
 from bench import startup, store

@@ -4,7 +4,7 @@ import pytest
 
 from bench import station
 from bench.error import UserError
-from bench.result import Record
+from bench.result import REPORTED, Record
 from bench.station import values_of
 
 GOOD = {"status": "ok", "started": "2026-01-02T03:04:05.678+00:00"}
@@ -17,7 +17,7 @@ def test_what_a_station_says_is_taken_and_nothing_else():
 
 
 def test_all_that_a_station_may_say_is_of_a_record_and_is_its_own():
-    told = {*station._SEEN, *station._REPORTED}
+    told = {*station._SEEN, *REPORTED}
     judged = {"parity", "validation_accuracy", "validation_loss", "test_accuracy",
               "threads_in_force", "stderr_tail"}  # fmt: skip
     named = {"format", "kind", "run", "trial", "round", "case", "environment", "version",

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from fixtures_data import idx_files, write_idx
-from fixtures_records import case, ok, run, write
+from support.data import idx_files, write_idx
+from support.records import case, ok, run, write
 
 from bench import dataset
 from bench.report import write as files

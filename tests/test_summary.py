@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from fixtures_records import bare, case, environment, ok, run, trials
+from support.records import bare, case, environment, ok, run, trials
 
 from bench.result import Parity
 from bench.summary import summarize

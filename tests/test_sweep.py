@@ -1,8 +1,8 @@
 """A sweep is read along each axis, with the other two held."""
 
 import pytest
-from fixtures_records import case, environment, trials
-from fixtures_sweep import swept
+from support.records import case, environment, trials
+from support.sweep import swept
 
 from bench.summary import summarize
 from bench.sweep import find_sweep, max_threads, usual_batch_size, usual_samples

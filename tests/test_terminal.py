@@ -2,7 +2,7 @@
 
 import importlib.metadata
 
-from bench.report import terminal
+from bench.cli import terminal
 from implementations import IMPLEMENTATIONS
 
 

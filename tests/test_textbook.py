@@ -1,7 +1,7 @@
 """The textbook's quantities stand beside ours, with what came of them."""
 
 import pytest
-from fixtures_records import bare, case, environment
+from support.records import bare, case, environment
 
 from bench import textbook
 

@@ -1,8 +1,8 @@
 """What held a GPU back is read from the trials on it that went well, and counted once each."""
 
 import pytest
-from fixtures_devices import CONDITIONS, on
-from fixtures_records import case, ok
+from support.devices import CONDITIONS, on
+from support.records import case, ok
 
 from bench.devices import TrialCount, summarize_gpu
 

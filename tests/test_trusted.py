@@ -5,10 +5,11 @@ import sys
 
 import msgspec
 import pytest
-from fixtures_records import case, run, write
+from support.records import case, run, write
 
-from bench import plan, regular, trusted
+from bench import plan, trusted
 from bench.error import UserError
+from bench.files import hash_file
 from implementations import IMPLEMENTATIONS
 
 MINE = "OBJECTIVE = 'softmax'\nclass Trainer: ...\n"
@@ -20,7 +21,7 @@ def mine(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(MINE)
     own = {"file": "mine.py", "module": "mine", "framework": "", "extra": "", "style": "own"}
-    return case("mine", data="own", sha256=regular.sha256(tmp_path / "mine.py"), **own)
+    return case("mine", data="own", sha256=hash_file(tmp_path / "mine.py"), **own)
 
 
 def test_plan_of_the_registry_resolves_to_itself():

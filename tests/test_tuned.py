@@ -13,18 +13,18 @@ LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)
 def kept(name, images):
     """The type in which an implementation keeps these images, and whether they come back."""
     if name == "numba":
-        module = module_of("numba", "softmax_numba")
+        module = module_of("numba", "tuned.softmax_numba")
         pixels, high, low = module.compress(images)
         back = np.empty_like(images)
         module.gather(pixels, high, low, np.arange(len(images), dtype=np.int32), back)
         return pixels.dtype, np.array_equal(back, images)
     if name == "jax-scan":
-        module = module_of("jax", "softmax_jax_scan")
+        module = module_of("jax", "tuned.softmax_jax_scan")
         problem = Problem(images, np.zeros(len(images), np.int32), 10, len(images), SGD(0.05))
         packed, _ = module.Trainer(problem, "cpu").data
         back = module.jax.jit(module.unpack)(packed)
         return np.dtype(packed.dtype), np.array_equal(back, images)
-    module = module_of("torch", "softmax_pytorch_compiled")
+    module = module_of("torch", "tuned.softmax_pytorch_compiled")
     packed = module.pack(module.torch.from_numpy(images))
     back = module.unpack(packed).numpy()
     return np.dtype(str(packed.dtype).removeprefix("torch.")), np.array_equal(back, images)

@@ -5,7 +5,7 @@ import pytest
 
 from bench import utmost
 from bench.guard import ContractError
-from implementations.ceiling_numpy import Probe
+from implementations.roofline.roofline_numpy import Probe
 
 
 @pytest.fixture(autouse=True)

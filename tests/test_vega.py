@@ -10,7 +10,7 @@ def made(tmp_path, monkeypatch):
     """Count how often the program is put together; the cache is the test's own."""
     monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
     calls = []
-    monkeypatch.setattr(vega, "_made", lambda: calls.append(1) or "made('ü')")
+    monkeypatch.setattr(vega, "_bundle", lambda: calls.append(1) or "made('ü')")
     return calls
 
 
@@ -49,4 +49,4 @@ def test_it_is_vega_and_the_cache_returns_it_as_it_was(tmp_path, monkeypatch):
     text = fresh()
     assert "window.vegaEmbed" in text
     assert 300_000 < len(text) < 2_000_000
-    assert fresh() == text == vega._made()
+    assert fresh() == text == vega._bundle()

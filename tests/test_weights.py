@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from fixtures_data import idx_files, write_idx
-from fixtures_records import case
+from support.data import idx_files, write_idx
+from support.records import case
 
 from bench import dataset, idx, reference, weights
 from bench.contract import SGD, Params, Problem

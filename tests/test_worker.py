@@ -14,6 +14,15 @@ from bench.measure import Measurement
 from bench.workload import WORKLOADS, draw_initial_params
 
 
+def test_worker_imports_numpy_and_the_standard_library_only():
+    code = "import sys, bench.worker; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    assert not modules & {"bench.dataset", "bench.idx", "bench.sources", "bench.cache", "msgspec"}
+    packages = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
+    assert packages <= {"__main__", "bench", "numpy", "_distutils_hack", "coverage", "a1_coverage"}
+
+
 def answer(error, **request):
     def mode(request, folder):
         raise error
@@ -112,7 +121,8 @@ def test_a_file_that_is_not_python_is_an_import_error(tmp_path):
 
 
 def test_a_module_of_the_suite_is_imported_by_its_name():
-    assert worker.load({"module": "softmax_numpy"}).__name__ == "implementations.softmax_numpy"
+    module = worker.load({"module": "idiomatic.softmax_numpy"})
+    assert module.__name__ == "implementations.idiomatic.softmax_numpy"
 
 
 def test_a_trial_leaves_params_labels_and_times(make_request, quick_collector, tmp_path):
@@ -245,7 +255,7 @@ def test_what_is_replaced_by_an_import_is_seen_before_it_can_be_put_right(
     monkeypatch.setattr(measure, "WATCH_SECONDS", measure.WATCH_SECONDS)  # undone after the test
     own = own_file("""
 from bench import measure
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 real, measure.WATCH_SECONDS = measure.WATCH_SECONDS, 0.0
 class Trainer(softmax_numpy.Trainer):
     def __init__(self, problem, device):
@@ -264,7 +274,7 @@ def test_what_is_replaced_by_the_last_call_is_seen(
     last = {worker.trial: 357, worker.check: 7}[mode]
     own = own_file(f"""
 from bench import measure
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 class Trainer(softmax_numpy.Trainer):
     def predict(self, images):
         if len(images) == {last}:

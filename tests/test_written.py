@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from fixtures_records import case, run, trials, write
+from support.records import case, run, trials, write
 
 from bench.error import UserError
 from bench.report import index, load, several_files

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bench import strict
+from bench import decoding
 from bench.cluster.task import Answer, Host, Request, describe_host, measure_round, suite
 from bench.error import UserError, one_line
 from bench.software import changes
@@ -58,8 +58,8 @@ class Cluster:
         if isinstance(reply, Exception):
             raise UserError(f"it does not run softmax-bench {suite()}: {reply!r}")
         try:
-            host = strict.decoded(reply, Host, "a host")
-        except strict.DamagedError as error:
+            host = decoding.decode(reply, Host, "a host")
+        except decoding.DamagedError as error:
             raise UserError(f"what it says of itself is {error}") from error
         if host.suite != suite():
             raise UserError(
@@ -107,7 +107,7 @@ def read_answer(future: Any) -> Answer:
     if future.status == "cancelled":
         raise ConnectionError
     try:
-        return strict.decoded(future.result(timeout=_GATHER_SECONDS), Answer, "an answer")
+        return decoding.decode(future.result(timeout=_GATHER_SECONDS), Answer, "an answer")
     except Exception as error:  # a fault of the suite there, or Dask's own
         raise UserError(f"{type(error).__name__}: {error}") from error
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from bench import regular, scratch, stop, store
+from bench import scratch, stop, store
 from bench.cluster.hosts import Cluster, read_answer
 from bench.cluster.task import Answer, Host, Request, suite
 from bench.environments import plain
 from bench.error import UserError
+from bench.files import read_file
 from bench.measure import now
 from bench.progress import Progress
 from bench.result import Record, Run, Trial
@@ -174,7 +175,7 @@ def _as_planned(trial: Trial, record: Record) -> Record:
 
 def _read_program(path: str) -> bytes:
     try:
-        return regular.read(Path(path), regular.MOST_OF_A_PROGRAM)
+        return read_file(Path(path))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import durable, moment
+from bench import moment
 from bench.error import UserError
+from bench.files import write_file
 from bench.regression.calibration.session import Calibration
 from bench.regression.paired import result
 from bench.regression.paired.plan import Comparison
@@ -72,7 +73,7 @@ def write_index(root: Path) -> Path:
     if not can_draw():
         raise UserError("an index needs the extra report: pip install 'softmax-bench[report]'")
     try:
-        durable.write(root / "index.html", [render_index(read_entries(root)).encode()])
+        write_file(root / "index.html", render_index(read_entries(root)).encode())
     except OSError as error:
         raise UserError(f"cannot write to {root}: {error.strerror}") from error
     return root / "index.html"

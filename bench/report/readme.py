@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bench import durable
 from bench.error import UserError
+from bench.files import write_file
 from bench.report.charts.chart import name_file
 from bench.report.load import load_run
 from bench.report.render.markdown import render_comparison
@@ -30,7 +30,7 @@ def update_readme(readme: Path, folder: Path) -> None:
             raise UserError(f"{readme} lacks the marks {START} and {END}; add them")
         part = render_readme_part(folder, readme.parent)
         text = f"{before}{START}\n{part}\n{END}{after}"
-        durable.write(readme.resolve(), [text.encode()])  # follows a link that the user names
+        write_file(readme.resolve(), text.encode())  # follows a link that the user names
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot update {readme}: {error}") from error
 

@@ -4,8 +4,8 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import durable
 from bench.error import UserError
+from bench.files import write_file
 from bench.report.charts.chart import Chart, draw_chart
 from bench.report.load import LoadedRun
 from bench.report.render import csv, markdown, page
@@ -54,13 +54,13 @@ def write_report(
         pictures |= {part.title: part.pictures for part in sections}
         charts = {title: _draw(folder, drawings) for title, drawings in pictures.items()}
         contents = Contents(runs, workloads, sections, charts)
-        durable.write(folder / "report.md", [markdown.render_report(contents).encode()])
+        write_file(folder / "report.md", markdown.render_report(contents).encode())
         if can_draw():
-            durable.write(folder / "report.html", [page.render_report(contents).encode()])
+            write_file(folder / "report.html", page.render_report(contents).encode())
         else:
             # An older page would show other numbers.
             (folder / "report.html").unlink(missing_ok=True)
-        durable.write(folder / "summary.csv", [csv.render_csv(contents.rows)])
+        write_file(folder / "summary.csv", csv.render_csv(contents.rows))
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     return folder / "report.md"
@@ -75,5 +75,5 @@ def _draw(folder: Path, pictures: Sequence[Picture]) -> list[Chart]:
     """Draw the pictures and write their files; nothing without the extra ``report``."""
     charts = [draw_chart(picture) for picture in pictures] if can_draw() else []
     for chart in charts:
-        durable.write(folder / chart.file, [f"{chart.svg}\n".encode()])
+        write_file(folder / chart.file, f"{chart.svg}\n".encode())
     return charts

@@ -6,7 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from fixtures_processes import WAITS, until
+from support.processes import WAITS, until
+from support.versions import REGISTRY
 
 import bench
 from bench import store
@@ -14,21 +15,21 @@ from bench.regression.paired.metrics import QUANTITIES
 from bench.regression.paired.plan import Comparison
 from bench.report.render import numbers
 
-SAME = "from implementations.softmax_numpy import Trainer\n"
+SAME = "from implementations.idiomatic.softmax_numpy import Trainer\n"
 SLOW = """
 from bench.slower import Slower
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 def Trainer(problem, device):
     return Slower(softmax_numpy.Trainer(problem, device), {share}, 1)
 """
 WRONG = """
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 class Trainer(softmax_numpy.Trainer):
     def gradient(self, images, labels):
         return [1.01 * each for each in super().gradient(images, labels)]
 """
 CRASHES = """
-from implementations import softmax_numpy
+from implementations.idiomatic import softmax_numpy
 class Trainer(softmax_numpy.Trainer):
     def train_epoch(self, order):
         raise RuntimeError("the gradient\\n  is gone")
@@ -182,19 +183,23 @@ def test_without_an_output_the_records_lie_in_results(called, tmp_path):
 
 @pytest.fixture
 def checkout(repository):
-    """A repository in which the suite runs: NumPy's implementation, and the working tree's own."""
+    """A repository in which the suite runs, with NumPy's implementation.
+
+    It has moved: on ``main`` all implementations were in one folder, as in older revisions.
+    """
     real = bench.__path__[0]
     (repository.folder / "bench").symlink_to(real)
     (repository.folder / ".git" / "info" / "exclude").write_text("bench\n")
-    source = Path(real).parent / "implementations" / "softmax_numpy.py"
-    shutil.copy(source, repository.folder / "implementations")
-    repository.git("add", "--all")
-    repository.git("commit", "--quiet", "--message", "NumPy as the suite has it")
+    source = Path(real).parent / "implementations" / "idiomatic" / "softmax_numpy.py"
+    folder = repository.folder / "implementations"
+    shutil.copy(source, folder)
+    repository.commit(__init__=REGISTRY.replace("idiomatic.", ""), softmax_numpy=None)
+    (folder / "softmax_numpy.py").rename(folder / "idiomatic" / "softmax_numpy.py")
     return repository
 
 
 def test_what_a_revision_had_is_measured_against_what_the_tree_has(checkout, called, tmp_path):
-    path = checkout.folder / "implementations" / "softmax_numpy.py"
+    path = checkout.folder / "implementations" / "idiomatic" / "softmax_numpy.py"
     slow = path.read_text() + (
         "\nfrom bench.slower import Slower\nFast = Trainer\n"
         "def Trainer(problem, device):\n    return Slower(Fast(problem, device), 0.5, 1)\n"
@@ -207,7 +212,7 @@ def test_what_a_revision_had_is_measured_against_what_the_tree_has(checkout, cal
     assert code == 1, out
     (case,) = json.loads(out)["cases"]
     assert (case["verdict"], case["implementation"]) == ("slower", "numpy")
-    assert case["quantities"][0]["ratio"] == pytest.approx(1.5, rel=0.1)
+    assert case["quantities"][0]["ratio"] > 1.2
     assert err.startswith("numpy: slower; epoch +")
     plan = store.read_plan(tmp_path / "out" / "comparison.json", Comparison)
     assert plan.base.commit == checkout.git("rev-parse", "main")

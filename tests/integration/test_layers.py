@@ -82,7 +82,7 @@ def package(tmp_path):
 @pytest.mark.parametrize(
     ("name", "code"),
     [
-        ("__main__.py", "from bench.cli import main"),
+        ("__main__.py", "from bench.cli.app import main"),
         ("runner/loop.py", "from bench import data, worker\nfrom bench.records.schema import Run"),
         ("runner/parity/judge.py", "from . import oracle\nfrom ...data import cache\nimport numpy"),
         ("runner/loop.py", "from bench import __version__\nimport bench.runner.plan"),

@@ -4,8 +4,8 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fixtures_records import case
 from support.comparisons import calibrated, session, side, spread_evenly
+from support.records import case
 
 from bench.regression.calibration import detectable
 from bench.regression.calibration.detectable import BUDGETS, STRICT, pair_seconds, pairs_in, sights
@@ -63,7 +63,7 @@ def test_a_pair_that_began_with_the_candidate_began_then():
 
 
 def test_pairs_that_have_no_neighbour_take_what_their_processes_took():
-    # Twelve seconds each (fixtures_records.ok).
+    # Twelve seconds each (records.ok).
     assert pair_seconds([block([0]), block([3600])]) == 24
 
 

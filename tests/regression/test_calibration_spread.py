@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from fixtures_records import case
 from support.comparisons import bad, calibrated, pairs, session, side, spread_evenly, two
+from support.records import case
 
 from bench.error import UserError
 from bench.regression.calibration import spread as calibrations
@@ -175,22 +175,8 @@ def test_calibrations_are_kept_with_the_users_data(monkeypatch):
     assert calibrations.folder("abc") == Path("/data/softmax-bench/calibrations/abc")
 
 
-@pytest.mark.parametrize("value", [None, "", "relative/data"])
-def test_without_a_folder_for_it_that_is_whole_they_are_at_home(monkeypatch, value):
-    monkeypatch.setenv("HOME", "/home/somebody")
-    if value is None:
-        monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    else:
-        monkeypatch.setenv("XDG_DATA_HOME", value)
-    wanted = Path("/home/somebody/.local/share/softmax-bench/calibrations/abc")
-    assert calibrations.folder("abc") == wanted
-
-
-def test_without_a_home_it_is_said_what_to_set(monkeypatch):
-    def homeless():
-        raise RuntimeError
-
-    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    monkeypatch.setattr(Path, "home", homeless)
-    with pytest.raises(UserError, match="set XDG_DATA_HOME"):
+def test_calibrations_without_a_home_say_what_to_set(monkeypatch):
+    monkeypatch.setattr("platformdirs.user_data_dir", lambda _: "~/.local/share/softmax-bench")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    with pytest.raises(UserError, match="Set XDG_DATA_HOME"):
         calibrations.folder("abc")

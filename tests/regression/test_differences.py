@@ -2,8 +2,8 @@
 
 import msgspec
 import pytest
-from fixtures_records import environment
 from support.comparisons import comparison, two
+from support.records import environment
 
 from bench import store
 from bench.error import UserError

@@ -3,8 +3,8 @@
 from itertools import pairwise
 
 import pytest
-from fixtures_records import case
 from support.comparisons import comparison
+from support.records import case
 
 from bench.regression.paired import pair
 from bench.result import Slowdown

@@ -2,8 +2,8 @@
 
 import msgspec
 import pytest
-from fixtures_records import case
 from support.comparisons import comparison
+from support.records import case
 
 from bench import store
 from bench.error import UserError

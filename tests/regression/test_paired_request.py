@@ -10,6 +10,7 @@ import pytest
 
 from bench import machine
 from bench.child import Installation
+from bench.cli import ab, calibrate
 from bench.error import UserError
 from bench.regression.paired import request
 from bench.regression.paired.plan import Absent
@@ -18,7 +19,6 @@ from bench.regression.stats.decision import ALPHA
 from bench.regression.versions import site, venv
 from bench.regression.versions.spec import Version
 from bench.result import FORMAT
-from bench.verbs import ab, calibrate
 from implementations import IMPLEMENTATIONS
 
 DIGITS = {"data": "digits"}
@@ -189,7 +189,10 @@ def test_each_revision_is_there_until_the_end_with_its_own_implementations(repos
     repository.commit(softmax_numpy="two = 2")
     with comparison("HEAD~1", "HEAD") as found:
         folders = {side: each.implementations for side, each in found.places.items()}
-        sources = {side: (path / "softmax_numpy.py").read_text() for side, path in folders.items()}
+        sources = {
+            side: (folder / "idiomatic" / "softmax_numpy.py").read_text()
+            for side, folder in folders.items()
+        }
         assert sources == {"base": "one = 1", "candidate": "two = 2"}
         assert {each.python for each in found.places.values()} == {sys.executable}
     assert not any(path.exists() for path in folders.values())

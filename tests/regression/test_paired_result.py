@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from fixtures_records import case, environment
 from hypothesis import given
 from hypothesis import strategies as st
 from support.comparisons import bad, comparison, pairs, side, two
+from support.records import case, environment
 
 from bench import store
 from bench.error import UserError

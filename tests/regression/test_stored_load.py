@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from fixtures_records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
 from bench import machine, store
 from bench.error import UserError

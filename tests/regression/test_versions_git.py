@@ -35,16 +35,17 @@ def test_implementations_are_unpacked_as_they_were(repository, tmp_path):
     repository.commit(softmax_numpy="two = 2", softmax_old=None, softmax_new="one = 1")
     folder = git.unpack(first, "first", tmp_path)
     assert folder == tmp_path / "implementations"
-    assert sorted(path.stem for path in folder.iterdir()) == [
-        "__init__", "softmax_numpy", "softmax_old",
-    ]  # fmt: skip
-    assert (folder / "softmax_numpy.py").read_text() == "one = 1"
+    names = sorted(path.stem for path in folder.rglob("*.py"))
+    assert names == ["__init__", "softmax_numpy", "softmax_old"]
+    assert (folder / "idiomatic" / "softmax_numpy.py").read_text() == "one = 1"
 
 
 def test_what_is_not_committed_is_not_unpacked(repository, tmp_path):
-    (repository.folder / "implementations" / "softmax_numpy.py").write_text("not committed")
+    (repository.folder / "implementations" / "idiomatic" / "softmax_numpy.py").write_text(
+        "not committed"
+    )
     folder = git.unpack("HEAD", "HEAD", tmp_path)
-    assert (folder / "softmax_numpy.py").read_text() == "one = 1"
+    assert (folder / "idiomatic" / "softmax_numpy.py").read_text() == "one = 1"
 
 
 def test_nothing_else_of_the_revision_is_unpacked(repository, tmp_path):
@@ -65,8 +66,8 @@ def test_an_older_registry_has_the_defaults_of_what_it_lacks(repository, tmp_pat
     folder = git.unpack("HEAD", "old", tmp_path)
     found = git.registry(folder, "old", tmp_path, pytest.fail)
     assert found == (
-        Implementation("numpy", "softmax_numpy", "numpy", "", devices=("cpu",)),
-        Implementation("old", "softmax_old", "torch", "pytorch", variables={"A": "1"}),
+        Implementation("numpy", "idiomatic.softmax_numpy", "numpy", "", devices=("cpu",)),
+        Implementation("old", "idiomatic.softmax_old", "torch", "pytorch", variables={"A": "1"}),
     )
 
 
@@ -85,9 +86,9 @@ def test_fields_without_a_default_are_as_in_ours(registered):
 
 def test_fields_that_we_do_not_know_are_passed_over(registered):
     found, said = registered(
-        f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m', colour=print, style='tuned')]"
+        f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m', colour=print, data='streamed')]"
     )
-    assert [(entry.name, entry.style) for entry in found] == [("jax", "tuned")]
+    assert [(entry.name, entry.data) for entry in found] == [("jax", "streamed")]
     assert said == []
 
 
@@ -96,8 +97,8 @@ def test_fields_that_we_do_not_know_are_passed_over(registered):
     [
         ("Entry(name='own', module='m')", "entry own is not understood (Object missing required"),
         ("Entry(name='jax')", "entry jax is not understood (Object missing required field `mod"),
-        ("Entry(name='jax', module='m', style='fast')", "entry jax is not understood (Invalid"),
-        ("Entry(name='jax', module='m', style=print)", "entry jax is not understood (Invalid"),
+        ("Entry(name='jax', module='m', data='fast')", "entry jax is not understood (Invalid"),
+        ("Entry(name='jax', module='m', data=print)", "entry jax is not understood (Invalid"),
         ("Entry(name=['jax'], module='m')", "entry ['jax'] is not understood"),
         ("'jax'", "entry 2 is not understood"),
     ],

@@ -3,7 +3,6 @@
 import sys
 import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -66,7 +65,7 @@ def test_a_revision_brings_its_implementations_and_its_registry(repository, temp
     with prepared(side, (), pytest.fail) as found:
         assert found.python == sys.executable
         assert [entry.name for entry in found.registry] == ["numpy", "old"]
-        assert (found.implementations / "softmax_numpy.py").read_text() == "one = 1"
+        assert (found.implementations / "idiomatic" / "softmax_numpy.py").read_text() == "one = 1"
         assert found.implementations.is_relative_to(temporary)
 
 
@@ -101,7 +100,9 @@ def placed(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         for entry in registry:
-            (folder / f"{entry.module}.py").write_text(texts.get(entry.module, "one = 1"))
+            path = folder.joinpath(*entry.module.split(".")).with_suffix(".py")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(texts.get(path.stem, "one = 1"))
         return Site(sys.executable, folder, tuple(registry))
 
     return lay
@@ -121,7 +122,7 @@ def test_every_implementation_of_a_changed_file_has_changed(placed):
 
 def test_an_implementation_of_another_entry_has_changed(placed):
     first, *rest = IMPLEMENTATIONS
-    other = [replace(first, style="tuned"), *rest]
+    other = [replace(first, data="streamed"), *rest]
     found = site.changed(placed("base", IMPLEMENTATIONS), placed("candidate", other))
     assert found == (("numpy",), (), ())
 
@@ -140,10 +141,38 @@ def test_what_is_on_one_side_only_is_told_by_its_side(placed):
 
 def test_a_file_that_is_not_there_differs_from_one_that_is(placed):
     base, candidate = placed("base", IMPLEMENTATIONS), placed("candidate", IMPLEMENTATIONS)
-    (candidate.implementations / "softmax_numpy.py").unlink()
+    (candidate.implementations / "idiomatic" / "softmax_numpy.py").unlink()
     assert site.changed(base, candidate).changed == ("numpy",)
-    (base.implementations / "softmax_numpy.py").unlink()
+    (base.implementations / "idiomatic" / "softmax_numpy.py").unlink()
     assert site.changed(base, candidate).changed == ()
+
+
+def test_code_that_an_implementation_imports_counts(placed):
+    texts = {
+        "softmax_jax": "from implementations._devices import jax",
+        "softmax_pytorch": "from implementations._devices.torch import find",
+        "softmax_keras": "from .._devices.keras import find",
+    }
+    sites = [placed(name, IMPLEMENTATIONS, **texts) for name in ("base", "candidate")]
+    for location in sites:
+        (location.implementations / "_devices").mkdir()
+        for name in ("jax", "torch", "keras", "other"):
+            (location.implementations / "_devices" / f"{name}.py").write_text("from . import other")
+    assert site.changed(*sites).changed == ()
+    devices = sites[1].implementations / "_devices"
+    (devices / "jax.py").write_text("from . import other  # changed")
+    assert site.changed(*sites).changed == ("jax",)
+    (devices / "other.py").write_text("changed")
+    keras = ("keras-tensorflow", "keras-jax", "keras-torch")
+    assert site.changed(*sites).changed == ("pytorch", "jax", *keras)
+
+
+def test_files_that_moved_are_unchanged(placed):
+    flat = [replace(entry, module=entry.module.partition(".")[2]) for entry in IMPLEMENTATIONS]
+    base, candidate = placed("base", flat), placed("candidate", IMPLEMENTATIONS)
+    assert site.changed(base, candidate) == ((), (), ())
+    (base.implementations / "softmax_jax.py").write_text("two = 2")
+    assert site.changed(base, candidate).changed == ("jax",)
 
 
 def test_our_own_head_is_read_and_its_registry_has_our_names():
@@ -151,5 +180,5 @@ def test_our_own_head_is_read_and_its_registry_has_our_names():
     if not (machine.ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     with prepared(spec.read("HEAD"), (), pytest.fail) as found:
-        assert Path(found.implementations / "softmax_numpy.py").exists()
+        assert (found.implementations / "idiomatic" / "softmax_numpy.py").exists()
         assert "numpy" in {entry.name for entry in found.registry}

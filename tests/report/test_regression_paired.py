@@ -4,8 +4,8 @@ import json
 import math
 
 import pytest
-from fixtures_records import case
 from support.comparisons import bad, comparison, pairs, side, told, two
+from support.records import case
 
 from bench.intervals import Interval
 from bench.regression.paired.metrics import EPOCH

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from fixtures_records import bare, case, environment, ok
+from support.records import bare, case, environment, ok
 
 from bench import store
 from bench.intervals import Interval

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fixtures_records import bare, case, environment, ok
+from support.records import bare, case, environment, ok
 
 from bench import store
 from bench.regression.paired.plan import Comparison, Pairing
@@ -16,7 +16,7 @@ from bench.result import FORMAT, Record, Trial
 from bench.station import Planned
 
 NUMPY = {
-    "module": "softmax_numpy", "framework": "numpy", "extra": "", "devices": ("cpu",),
+    "module": "idiomatic.softmax_numpy", "framework": "numpy", "extra": "", "devices": ("cpu",),
     "threads": 1, "samples": 1440, "epochs": 5,
 }  # fmt: skip
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from bench import amounts, lock
+from bench import lock
 from bench.child import Installation
+from bench.cli import parsing
 from bench.dataset import Dataset
 from bench.error import UserError
 from bench.measure import now
@@ -59,7 +60,7 @@ def session(
     return Calibration(
         format=FORMAT, run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", command=command,
         created=now.isoformat(timespec="seconds"), seed=seed, cases=cases,
-        slowdowns=slowdowns(inject), budget=amounts.seconds(budget) or 0.0, timeout=timeout,
+        slowdowns=slowdowns(inject), budget=parsing.seconds(budget) or 0.0, timeout=timeout,
         data=data,
     )  # fmt: skip
 
@@ -71,7 +72,7 @@ def slowdowns(text: str) -> tuple[Slowdown, ...]:
         share, slash, every = part.strip().partition("/")
         if slash and not re.fullmatch(r"[1-9][0-9]?", every):
             raise UserError(f"--inject {text}: after / stands every how many epochs, as in 20%/5")
-        found.append(Slowdown(amounts.share(share, "--inject") or 0.0, int(every or 1)))
+        found.append(Slowdown(parsing.share(share, "--inject") or 0.0, int(every or 1)))
     return tuple(dict.fromkeys(found))
 
 

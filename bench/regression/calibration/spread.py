@@ -1,7 +1,6 @@
 """What calibrating this machine has shown so far: pairs and spreads of every case."""
 
 import math
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -116,14 +115,14 @@ def spread(blocks: Sequence[Block]) -> Spread | None:
 
 
 def folder(machine: str) -> Path:
-    """Return where the calibrations of a machine are kept: the user's data, by the XDG rules."""
-    base = Path(os.environ.get("XDG_DATA_HOME", ""))
-    if not base.is_absolute():
-        try:
-            base = Path.home() / ".local" / "share"
-        except RuntimeError:
-            raise UserError("no home folder to keep calibrations in; set XDG_DATA_HOME") from None
-    return base / "softmax-bench" / "calibrations" / machine
+    """Return the folder of a machine's calibrations, in the user's data folder."""
+    import platformdirs
+
+    try:
+        base = Path(platformdirs.user_data_dir("softmax-bench")).expanduser()
+    except RuntimeError as error:
+        raise UserError("no home folder for calibrations. Set XDG_DATA_HOME") from error
+    return base / "calibrations" / machine
 
 
 def _blocks(path: Path) -> Iterable[tuple[tuple[str, Slowdown | None], Block]]:

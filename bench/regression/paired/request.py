@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench import amounts, dataset, options, plan, probe
+from bench import dataset, plan, probe
 from bench.child import Installation
+from bench.cli import options, parsing
 from bench.dataset import Dataset
 from bench.error import UserError
 from bench.machine import usable_cores
@@ -80,9 +81,9 @@ def comparison(
     if fault := spec.fault(base, candidate):
         raise UserError(fault)
     base, candidate = alike(base, candidate), alike(candidate, base)
-    tolerance = amounts.share(terms.tolerance, "--tolerance", least=0.0)
+    tolerance = parsing.share(terms.tolerance, "--tolerance", least=0.0)
     budget, gates = (
-        amounts.seconds(terms.budget),
+        parsing.seconds(terms.budget),
         options.several("gate", terms.gates, ON_REQUEST),
     )
     size, data = sized(given), dataset.find(given.data)
@@ -133,8 +134,8 @@ def sized(given: Given) -> Callable[[Case], Case]:
         raise plan.unknown("workload", given.workload, list(WORKLOADS))
     workload = WORKLOADS[given.workload]
     device = options.known_device(given.device)
-    batch_sizes = amounts.whole_numbers("--batch-size", given.batch_size)
-    samples = amounts.whole_numbers("--samples", given.samples)
+    batch_sizes = parsing.whole_numbers("--batch-size", given.batch_size)
+    samples = parsing.whole_numbers("--samples", given.samples)
     threads = options.known_threads(given.threads, len(usable_cores()))
     for flag, found in (("batch-size", batch_sizes), ("samples", samples), ("threads", threads)):
         if len(found) > 1:

@@ -1,10 +1,11 @@
 """Where a version runs: its Python, its implementations, and what they register."""
 
+import ast
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,18 +63,25 @@ def prepared(
 
 
 def changed(base: Site, candidate: Site) -> Changes:
-    """Tell which implementations differ between two places, in their file or their entry."""
+    """Compare the registries of two places: the code of each implementation, and its entry.
+
+    The name of a module does not count: files may have moved.
+    """
     ours = {entry.name: entry for entry in base.registry}
     theirs = {entry.name: entry for entry in candidate.registry}
     return Changes(
         changed=tuple(
-            name for name, entry in theirs.items()
+            name
+            for name, entry in theirs.items()
             if name in ours
-            and (entry != ours[name] or _source(candidate, entry) != _source(base, ours[name]))
+            and (
+                replace(entry, module=ours[name].module) != ours[name]
+                or _code(candidate, entry) != _code(base, ours[name])
+            )
         ),
         only_base=tuple(name for name in ours if name not in theirs),
         only_candidate=tuple(name for name in theirs if name not in ours),
-    )  # fmt: skip
+    )
 
 
 def _unpacked(version: Version, scratch: Path, progress: Callable[[str], None]) -> Site:
@@ -94,8 +102,36 @@ def _python(
     raise UserError(f"{version.path} is not there any more; name another Python")
 
 
-def _source(place: Site, entry: Implementation) -> bytes | None:
+def _code(site: Site, entry: Implementation) -> list[bytes]:
+    """Return the source of an implementation and of everything that it imports from its folder.
+
+    In the order of the imports; nothing of what is missing.
+    """
+    modules, sources = [entry.module], []
+    for module in modules:  # which grows
+        path = site.implementations.joinpath(*module.split(".")).with_suffix(".py")
+        if path.is_file():
+            sources.append(path.read_bytes())
+            modules += [name for name in _imports(sources[-1], module) if name not in modules]
+    return sources
+
+
+def _imports(source: bytes, module: str) -> list[str]:
+    """Return the modules of ``implementations`` that a source may import, by their names there."""
     try:
-        return (place.implementations / f"{entry.module}.py").read_bytes()
-    except FileNotFoundError:
-        return None
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = f"implementations.{module}".split(".")[: -node.level] if node.level else []
+            parent = ".".join([*package, node.module or ""]).strip(".")
+            names += [parent, *(f"{parent}.{alias.name}" for alias in node.names)]
+    return [
+        name.removeprefix("implementations.")
+        for name in names
+        if name.startswith("implementations.")
+    ]

@@ -12,8 +12,9 @@ import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from bench import interpreters, regular
+from bench import interpreters
 from bench.error import UserError
+from bench.files import read_file
 from bench.regression.versions import git
 from implementations import IMPLEMENTATIONS
 
@@ -96,7 +97,7 @@ def fault(base: Version, candidate: Version) -> str | None:
 def _sha256(text: str) -> str:
     """Hash an implementation file that is Python; raises UserError."""
     try:
-        source = regular.read(Path(text), regular.MOST_OF_A_PROGRAM)
+        source = read_file(Path(text))
     except OSError as error:
         reason = error.strerror or "cannot be read"
         raise UserError(f"{text}: {reason}; name a .py file that is there") from error

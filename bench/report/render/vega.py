@@ -2,31 +2,35 @@
 
 import hashlib
 import importlib.metadata
-from contextlib import suppress
-from functools import lru_cache
+from functools import cache as once
 
-from bench import cache, durable
-from bench.idx import DataError
+from bench import cache
+from bench.error import DataError
 
 # The bundler leaves out what this statement does not need.
 ENTRY = "window.vegaEmbed = vegaEmbed;"
 
 
-@lru_cache(1)
+@once
 def load_library() -> str:
-    """Return the script, from the user's cache if it is there: bundling takes 1.5 s.
+    """Return the script from the cache, because bundling it takes a second and a half.
 
-    Its expression interpreter works where a policy forbids to evaluate text:
+    Its expression interpreter works under a policy that forbids evaluating text:
     https://vega.github.io/vega/usage/interpreter.
     """
+    version = f"{importlib.metadata.version('vl-convert-python')} {ENTRY}"
+    key = f"vega-{hashlib.sha256(version.encode()).hexdigest()[:16]}"
+    name = "vega.js"
+    try:
+        folder = cache.build(
+            key, lambda folder: (folder / name).write_text(_bundle(), encoding="utf-8")
+        )
+    except DataError:  # the cache cannot be written
+        return _bundle()
+    return (folder / name).read_text(encoding="utf-8")
+
+
+def _bundle() -> str:
     import vl_convert
 
-    source = f"{importlib.metadata.version('vl-convert-python')} {ENTRY}"
-    name = f"vega-{hashlib.sha256(source.encode()).hexdigest()[:16]}.js"
-    with suppress(OSError, DataError, UnicodeDecodeError):
-        return (cache.root() / name).read_text(encoding="utf-8")
-    script = str(vl_convert.javascript_bundle(ENTRY))
-    with suppress(OSError, DataError):  # without a cache it takes longer next time
-        cache.root().mkdir(parents=True, exist_ok=True)
-        durable.write(cache.root() / name, [script.encode()])
-    return script
+    return str(vl_convert.javascript_bundle(ENTRY))

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import dataset, prepared, weights
-from bench.dataset import DataError, Dataset
+from bench.dataset import Dataset
+from bench.error import DataError
 from bench.prepared import Part
 from bench.report.charts.images import chart_confusion, chart_images, chart_weights, find_side
 from bench.report.load import LoadedRun

@@ -1,0 +1,105 @@
+"""``bench calibrate``: a version against itself, and against a slowdown that is known."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from bench.cli.console import WAITING, Data, Device, Seed, Timeout, chosen, show_comparison
+
+if TYPE_CHECKING:
+    from bench.dataset import Dataset
+    from bench.regression.calibration.session import Calibration
+
+Names = Annotated[
+    list[str] | None,
+    typer.Option("--implementation", metavar="NAME", help="Calibrate this one (repeatable)."),
+]
+
+
+def calibrate(
+    implementation: Names = None,
+    workload: Annotated[str, typer.Option(help="sgd or textbook.")] = "sgd",
+    device: Device = "cpu",
+    batch_size: Annotated[str | None, typer.Option(metavar="N", help="Images a step.")] = None,
+    threads: Annotated[str, typer.Option(metavar="N|all", help="Cores.")] = "1",
+    samples: Annotated[str | None, typer.Option(metavar="N", help="Images in an epoch.")] = None,
+    inject: Annotated[
+        str,
+        typer.Option(metavar="SHARE[/N],…|none", help="Slowdowns: 5%, 20%/5 of each fifth epoch."),
+    ] = "2%,3%,5%,20%/5",
+    budget: Annotated[str, typer.Option(metavar="TIME", help="Of measuring: 10m, 2h.")] = "10m",
+    show: Annotated[
+        bool, typer.Option("--show", help="Measure nothing: show what is known.")
+    ] = False,
+    style: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="table, markdown or json.")
+    ] = "table",
+    timeout: Timeout = 600,
+    seed: Seed = 42,
+    data: Data = None,
+    calibrations: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where they are kept, if not with the user.")
+    ] = None,
+) -> None:
+    """Measure what noise alone does on this machine, and what the gate sees through it."""
+    from bench import dataset, machine
+    from bench.regression.calibration import session as calibration
+    from bench.regression.calibration import spread
+    from bench.regression.paired import request
+
+    chosen(style)
+    folder = calibrations or spread.folder(machine.describe()["id"])
+    stopped = 0
+    if not show:
+        given = request.Given(
+            tuple(implementation or ()), workload, device, batch_size, threads, samples, data
+        )
+        session = calibration.session(
+            request.cases(given), inject, budget, (timeout, seed, data),
+            f"python -m bench {shlex.join(sys.argv[1:])}",
+        )  # fmt: skip
+        stopped = _measured(folder / session.run, session, dataset.find(data))
+    _show(folder, style)
+    raise typer.Exit(stopped)
+
+
+def _measured(folder: Path, session: "Calibration", data: "Dataset") -> int:
+    """Return the exit status of the signal that ended it, or nought; what was measured is kept."""
+    from bench import stop, store
+    from bench.regression.calibration import session as calibration
+
+    store.create(folder, session, calibration.PLAN)
+    return stop.run_until_signal(_follow, folder, session, data)
+
+
+def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:
+    """Show what is running; the screen changes only between two blocks."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from bench.regression.calibration import session as calibration
+    from bench.report.regression.calibration import injected
+    from bench.report.render import numbers
+    from bench.run import Waiting
+
+    screen = Console(stderr=True, highlight=False)
+    with Live(console=screen, auto_refresh=False, transient=True) as live:
+        for event in calibration.perform(folder, session, data):
+            if isinstance(event, Waiting):
+                screen.print(WAITING)
+                continue
+            block, left = event.block, numbers.clock(max(0.0, event.left))
+            what = f"{block.case.implementation}, {injected(block.slowdown)} injected"
+            line = Text(f"block {block.number}: {what}; {left} left")
+            live.update(line, refresh=screen.is_terminal)
+
+
+def _show(folder: Path, style: str) -> None:
+    from bench.regression.calibration import spread
+    from bench.report.regression import calibration
+
+    show_comparison(calibration.shown(spread.Calibrated(folder)), style)

@@ -1,0 +1,1 @@
+"""Find the device of a framework, or raise Unavailable with the reason."""

@@ -1,0 +1,1 @@
+"""Each follows a named page of its framework's documentation."""

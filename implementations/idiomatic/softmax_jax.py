@@ -1,0 +1,78 @@
+"""Softmax regression in JAX, one jitted step for each batch.
+
+Follows https://docs.jax.dev/en/latest/notebooks/neural_network_with_tfds_data.html, with the data
+on the device and the optimizer of the contract.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contract import SGD, Device, Optimizer, Params, Problem
+from implementations._devices.jax import find
+
+
+class Trainer:
+    def __init__(self, problem: Problem, device: Device) -> None:
+        self.problem = problem
+        self.device = find(device)
+        self.data = jax.device_put((problem.images, problem.labels), self.device)
+        # Donating the state lets each step write the new parameters over the old.
+        self.step = jax.jit(partial(step, problem.optimizer), donate_argnums=0)
+        self.label = jax.jit(label)
+
+    def reset(self, params: Params) -> None:
+        # No alias, because a CPU device may borrow NumPy's memory, and the step overwrites it.
+        state = (params, Params(*map(np.zeros_like, params)))
+        self.state = jax.device_put(state, self.device, may_alias=False)
+
+    def train_epoch(self, order: NDArray[np.int64]) -> Params:
+        # JAX indexes in 32 bits unless told otherwise.
+        batches = order.astype(np.int32).reshape(self.problem.steps, self.problem.batch_size)
+        for batch in batches:
+            self.state = self.step(self.state, self.data, batch)
+        params, _ = self.state
+        return Params(*(np.array(part, copy=True) for part in params))
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+        params, _ = self.state
+        return np.array(self.label(params, jax.device_put(images, self.device)), np.int64)
+
+
+State = tuple[Params, Params]  # the parameters, and the mean squares of their gradients
+
+
+def step(
+    optimizer: Optimizer, state: State, data: tuple[jax.Array, jax.Array], batch: jax.Array
+) -> State:
+    """One update, by the samples of ``batch``."""
+    images, labels = data
+    params, squares = state
+    gradient = jax.grad(loss)(params, images[batch], labels[batch])
+    if isinstance(optimizer, SGD):
+        return jax.tree.map(lambda w, g: w - optimizer.learning_rate * g, params, gradient), squares
+    rate, rho, epsilon = optimizer.learning_rate, optimizer.rho, optimizer.epsilon
+    squares = jax.tree.map(lambda v, g: rho * v + (1 - rho) * g * g, squares, gradient)
+    params = jax.tree.map(
+        lambda w, g, v: w - rate * g / jnp.sqrt(v + epsilon), params, gradient, squares
+    )
+    return params, squares
+
+
+def loss(params: Params, images: jax.Array, labels: jax.Array) -> jax.Array:
+    """Mean cross-entropy of a batch."""
+    log_probabilities = jax.nn.log_softmax(forward(params, images))
+    return -jnp.take_along_axis(log_probabilities, labels[:, None], axis=1).mean()
+
+
+def forward(params: Params, images: jax.Array) -> jax.Array:
+    """Logits of the images."""
+    return images @ params.weight + params.bias
+
+
+def label(params: Params, images: jax.Array) -> jax.Array:
+    """The class with the largest logit."""
+    return forward(params, images).argmax(axis=1)

@@ -1,0 +1,59 @@
+"""Softmax regression in Keras, on whichever backend KERAS_BACKEND names.
+
+Follows https://keras.io/guides/training_with_built_in_methods/: compile, fit and predict, with the
+loss on logits (on probabilities, two of the three backends clip them and lose the gradient).
+"""
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contract import SGD, Device, Optimizer, Params, Problem
+from implementations._devices.keras import find
+
+
+class Trainer:
+    def __init__(self, problem: Problem, device: Device) -> None:
+        self.problem = problem
+        self.device = find(device)
+        with keras.device(self.device):
+            self.model = keras.Sequential(
+                [keras.Input((problem.features,)), keras.layers.Dense(problem.classes)]
+            )
+            self.model.compile(
+                optimizer=make_optimizer(problem.optimizer),
+                loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            )
+            self.model.optimizer.build(self.model.trainable_variables)
+
+    def reset(self, params: Params) -> None:
+        with keras.device(self.device):
+            self.model.set_weights(params)
+            for variable in self.model.optimizer.variables:
+                if variable is not self.model.optimizer.learning_rate:
+                    variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    def train_epoch(self, order: NDArray[np.int64]) -> Params:
+        with keras.device(self.device):
+            self.model.fit(
+                self.problem.images[order],
+                self.problem.labels[order],
+                batch_size=self.problem.batch_size,
+                shuffle=False,
+                verbose=0,
+            )
+            # Copies, because some backends lend the memory that they train in.
+            return Params(*(np.array(part, copy=True) for part in self.model.get_weights()))
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+        with keras.device(self.device):
+            return self.model.predict(images, batch_size=len(images), verbose=0).argmax(axis=1)
+
+
+def make_optimizer(optimizer: Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer of the problem, whose formulas are Keras's own."""
+    if isinstance(optimizer, SGD):
+        return keras.optimizers.SGD(optimizer.learning_rate)
+    return keras.optimizers.RMSprop(
+        optimizer.learning_rate, rho=optimizer.rho, epsilon=optimizer.epsilon
+    )

@@ -1,0 +1,43 @@
+"""What PyTorch can do: products of matrices and sums over the data."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bench.contract import Device
+from implementations._devices.torch import CAPTURED, capture, find
+
+
+class Probe:
+    chains: dict[int, Callable[[], None]]  # by their steps
+
+    def __init__(self, matrix: NDArray[np.float32], device: Device) -> None:
+        self.device = find(device)
+        self.matrix = torch.from_numpy(matrix).to(self.device)
+        self.product = torch.empty_like(self.matrix)
+        self.numbers = torch.zeros(10, device=self.device)
+        self.chains = {}
+
+    def multiply(self) -> float:
+        torch.mm(self.matrix, self.matrix, out=self.product)
+        return float(self.product[0, 0])
+
+    def place(self, images: NDArray[np.float32]) -> None:
+        self.images = torch.from_numpy(images).to(self.device)
+
+    def read(self) -> float:
+        return float(self.images.sum())
+
+    def steps(self, count: int) -> float:
+        if count not in self.chains:
+            chain = partial(self.update, count)
+            self.chains[count] = capture(chain) if self.device.type in CAPTURED else chain
+        self.chains[count]()
+        return float(self.numbers[0])
+
+    def update(self, count: int) -> None:
+        for _ in range(count):
+            self.numbers.add_(1)

@@ -1,0 +1,43 @@
+"""What TensorFlow can do: products of matrices and sums over the data."""
+
+import sys
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from bench.contract import Device
+from implementations._devices.tensorflow import find
+
+XLA = sys.platform != "darwin"  # which compiles nothing for Apple's GPUs
+
+
+class Probe:
+    def __init__(self, matrix: NDArray[np.float32], device: Device) -> None:
+        self.device = find(device)
+        with tf.device(self.device):
+            self.matrix = tf.constant(matrix)
+            self.numbers = tf.Variable(tf.zeros(10))
+
+    def multiply(self) -> float:
+        with tf.device(self.device):
+            return float(tf.matmul(self.matrix, self.matrix)[0, 0])
+
+    def place(self, images: NDArray[np.float32]) -> None:
+        with tf.device(self.device):
+            self.images = tf.constant(images)
+
+    def read(self) -> float:
+        with tf.device(self.device):
+            return float(tf.reduce_sum(self.images))
+
+    def steps(self, count: int) -> float:
+        with tf.device(self.device):
+            self.chain(count)
+            return float(self.numbers[0])
+
+    @tf.function(jit_compile=XLA)
+    def chain(self, count: int) -> None:
+        """Compiled, and of a fixed length, as the loops are that are measured against it."""
+        for _ in tf.range(count):
+            self.numbers.assign_add(tf.ones(10))

@@ -1,0 +1,1 @@
+"""The two programs of the textbook, whose printed results are compared with ours."""

@@ -1,0 +1,1 @@
+"""The same mathematics, as fast as each framework can compute it."""

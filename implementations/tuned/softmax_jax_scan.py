@@ -1,0 +1,119 @@
+"""Softmax regression in JAX, the whole epoch one compiled scan over the batches.
+
+Follows https://docs.jax.dev/en/latest/_autosummary/jax.lax.scan.html: the loop runs on the device,
+so that Python is entered once an epoch. The weight is kept with a row for each class: both products
+then run along the pixels, which on a CPU are next to each other in memory.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contract import SGD, Device, Optimizer, Params, Problem
+from implementations._devices.jax import find
+
+# 1 / 255 to twice the places of a float32, because XLA divides by multiplying and rounds twice.
+HIGH = np.float32(1 / 255)
+LOW = np.float32(1 / 255 - float(HIGH))
+
+
+class Trainer:
+    def __init__(self, problem: Problem, device: Device) -> None:
+        self.problem = problem
+        self.device = find(device)
+        images, labels = jax.device_put((problem.images, problem.labels), self.device)
+        packed = jax.device_put(pack(problem.images), self.device)
+        self.data = (packed if jax.jit(gives_back)(packed, images) else images, labels)
+        # Donating the state lets each epoch write the new parameters over the old.
+        self.epoch = jax.jit(partial(epoch, problem.optimizer), donate_argnums=0)
+        self.label = jax.jit(label)
+
+    def reset(self, params: Params) -> None:
+        # No alias, because a CPU device may borrow NumPy's memory, and the epoch overwrites it.
+        params = Params(params.weight.T, params.bias)
+        state = (params, Params(*map(np.zeros_like, params)))
+        self.state = jax.device_put(state, self.device, may_alias=False)
+
+    def train_epoch(self, order: NDArray[np.int64]) -> Params:
+        # JAX indexes in 32 bits unless told otherwise.
+        batches = order.astype(np.int32).reshape(self.problem.steps, self.problem.batch_size)
+        self.state = self.epoch(self.state, self.data, batches)
+        params, _ = self.state
+        return Params(np.array(params.weight).T.copy(), np.array(params.bias, copy=True))
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+        params, _ = self.state
+        return np.array(self.label(params, jax.device_put(images, self.device)), np.int64)
+
+
+State = tuple[Params, Params]  # the parameters, and the mean squares of their gradients
+
+
+def pack(images: NDArray[np.float32]) -> NDArray[np.uint32 | np.float32]:
+    """Pixels as bytes, four to a word because rows are gathered number by number."""
+    if images.shape[1] % 4:
+        return images
+    return (images * 255 + 0.5).astype(np.uint8).view(np.uint32)
+
+
+def unpack(rows: jax.Array) -> jax.Array:
+    """The images, float32, of rows that may be packed."""
+    if rows.dtype == jnp.float32:
+        return rows
+    pixels = jax.lax.bitcast_convert_type(rows, jnp.uint8).reshape(len(rows), -1)
+    return pixels.astype(jnp.float32) * HIGH + pixels.astype(jnp.float32) * LOW
+
+
+def gives_back(packed: jax.Array, images: jax.Array) -> jax.Array:
+    """Whether every float32 comes out exactly."""
+    return (unpack(packed) == images).all()
+
+
+def epoch(
+    optimizer: Optimizer, state: State, data: tuple[jax.Array, jax.Array], batches: jax.Array
+) -> State:
+    """One update for each row of ``batches``."""
+
+    def body(state: State, batch: jax.Array) -> tuple[State, None]:
+        return step(optimizer, state, data, batch), None
+
+    state, _ = jax.lax.scan(body, state, batches)
+    return state
+
+
+def step(
+    optimizer: Optimizer, state: State, data: tuple[jax.Array, jax.Array], batch: jax.Array
+) -> State:
+    """One update, by the samples of ``batch``."""
+    images, labels = data
+    params, squares = state
+    gradient = jax.grad(loss)(params, unpack(images[batch]), labels[batch])
+    if isinstance(optimizer, SGD):
+        return jax.tree.map(lambda w, g: w - optimizer.learning_rate * g, params, gradient), squares
+    rate, rho, epsilon = optimizer.learning_rate, optimizer.rho, optimizer.epsilon
+    squares = jax.tree.map(lambda v, g: rho * v + (1 - rho) * g * g, squares, gradient)
+    params = jax.tree.map(
+        lambda w, g, v: w - rate * g / jnp.sqrt(v + epsilon), params, gradient, squares
+    )
+    return params, squares
+
+
+def loss(params: Params, images: jax.Array, labels: jax.Array) -> jax.Array:
+    """Mean cross-entropy of a batch."""
+    logits = forward(params, images)
+    # Where, not an index: the gradient of an index is a scatter, one number after the other.
+    chosen = jnp.where(labels == jnp.arange(len(logits))[:, None], logits, 0).sum(axis=0)
+    return (jax.nn.logsumexp(logits, axis=0) - chosen).mean()
+
+
+def forward(params: Params, images: jax.Array) -> jax.Array:
+    """Logits (classes, samples) of the images."""
+    return params.weight @ images.T + params.bias[:, None]
+
+
+def label(params: Params, images: jax.Array) -> jax.Array:
+    """The class with the largest logit."""
+    return forward(params, images).argmax(axis=0)

@@ -1,0 +1,128 @@
+"""Softmax regression in Keras on TensorFlow, an epoch one compiled training step of the model.
+
+Follows https://keras.io/guides/custom_train_step_in_tensorflow/ and
+https://keras.io/guides/making_new_layers_and_models_via_subclassing/: ``fit`` is given the order of
+the samples as its one batch, and the step that it calls loops over that on the device. Layer, loss
+and optimizer are Keras's. The weight is kept with a row for each class: both products then run
+along the pixels, which on a CPU are next to each other in memory.
+"""
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
+from implementations._devices.tensorflow import find
+
+# 1 / 255 to twice the places of a float32, because XLA divides by multiplying and rounds twice.
+HIGH = np.float32(1 / 255)
+LOW = np.float32(1 / 255 - float(HIGH))
+
+
+class Trainer:
+    def __init__(self, problem: Problem, device: Device) -> None:
+        self.problem = problem
+        self.device = find(device)
+        if device == "gpu" and sys.platform == "darwin":
+            raise Unavailable("TensorFlow's XLA compiles nothing for Apple's GPUs")
+        with keras.device(self.device):
+            self.model = Model(problem, tf.int64 if device == "gpu" else tf.int32)
+            self.model.compile(
+                optimizer=make_optimizer(problem.optimizer),
+                loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                jit_compile=True,
+            )
+            self.model.optimizer.build(self.model.trainable_variables)
+
+    def reset(self, params: Params) -> None:
+        with keras.device(self.device):
+            self.model.set_weights([part.T for part in params])
+            for variable in self.model.optimizer.variables:
+                if variable is not self.model.optimizer.learning_rate:
+                    variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    def train_epoch(self, order: NDArray[np.int64]) -> Params:
+        # A dataset of one element, because fit takes 40 ms to make one of an array. Datasets are on
+        # the host: made for one on a GPU, the order would go there, back, and there again.
+        with tf.device("CPU"):
+            batches = tf.constant(order.reshape(self.problem.steps, self.problem.batch_size))
+            dataset = tf.data.Dataset.from_tensors(batches)
+        with keras.device(self.device):
+            self.model.fit(dataset, shuffle=False, verbose=0)
+            # Copies, because TensorFlow lends the memory that it trains in.
+            weight, bias = self.model.get_weights()
+            return Params(np.array(weight.T, order="C", copy=True), np.array(bias, copy=True))
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+        with keras.device(self.device):
+            return self.model.predict(images, batch_size=len(images), verbose=0).argmax(axis=1)
+
+
+class Model(keras.Model):
+    """A dense layer with a row for each class, trained on batches of the problem's images."""
+
+    def __init__(self, problem: Problem, labels: tf.DType) -> None:
+        super().__init__()
+        self.images = tf.constant(problem.images)
+        # As int64 on a GPU: TensorFlow keeps int32 in the host's memory, whatever the device.
+        self.labels = tf.constant(problem.labels, labels)
+        packed = tf.constant(pack(problem.images))
+        if gives_back(packed, self.images):
+            self.images = packed
+        self.kernel = self.add_weight(shape=(problem.classes, problem.features))
+        self.bias = self.add_weight(shape=(problem.classes,))
+        self.built = True
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        # Multiplied as (classes, samples): XLA's product of this shape is the faster one.
+        product = keras.ops.matmul(self.kernel, keras.ops.transpose(images))
+        return keras.ops.transpose(product) + self.bias
+
+    def train_step(self, batches: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"loss": self.epoch(batches)}
+
+    @tf.function  # for its loop: Keras itself converts none
+    def epoch(self, batches: tf.Tensor) -> tf.Tensor:
+        total = 0.0
+        for step in tf.range(len(batches)):
+            batch = batches[step]
+            with tf.GradientTape() as tape:
+                logits = self(unpack(tf.gather(self.images, batch)), training=True)
+                loss = self.compute_loss(y=tf.gather(self.labels, batch), y_pred=logits)
+            gradient = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply(gradient, self.trainable_variables)
+            total += loss
+        return total / len(batches)
+
+
+def pack(images: NDArray[np.float32]) -> NDArray[np.uint32 | np.float32]:
+    """Pixels as bytes, four to a word because rows are gathered number by number."""
+    if images.shape[1] % 4:
+        return images
+    return (images * 255 + 0.5).astype(np.uint8).view(np.uint32)
+
+
+def unpack(rows: tf.Tensor) -> tf.Tensor:
+    """The images, float32, of rows that may be packed."""
+    if rows.dtype == tf.float32:
+        return rows
+    pixels = tf.reshape(tf.bitcast(rows, tf.uint8), (rows.shape[0], -1))
+    return tf.cast(pixels, tf.float32) * HIGH + tf.cast(pixels, tf.float32) * LOW
+
+
+@tf.function(jit_compile=True)
+def gives_back(packed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """Whether every float32 comes out exactly."""
+    return tf.reduce_all(unpack(packed) == images)
+
+
+def make_optimizer(optimizer: Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer of the problem, whose formulas are Keras's own."""
+    if isinstance(optimizer, SGD):
+        return keras.optimizers.SGD(optimizer.learning_rate)
+    return keras.optimizers.RMSprop(
+        optimizer.learning_rate, rho=optimizer.rho, epsilon=optimizer.epsilon
+    )

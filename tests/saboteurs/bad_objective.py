@@ -1,6 +1,0 @@
-"""Names an objective that there is not."""
-
-from implementations import softmax_numpy
-
-OBJECTIVE = ["hinge"]
-Trainer = softmax_numpy.Trainer

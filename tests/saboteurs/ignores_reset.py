@@ -1,9 +1,0 @@
-"""Takes the first weights that it is given, and no others."""
-
-from implementations import softmax_numpy
-
-
-class Trainer(softmax_numpy.Trainer):
-    def reset(self, params):
-        if not hasattr(self, "params"):
-            super().reset(params)

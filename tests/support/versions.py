@@ -1,0 +1,73 @@
+"""What tests of versions share: a repository and wheels of their own."""
+
+import base64
+import hashlib
+import subprocess
+import zipfile
+
+REGISTRY = """
+from dataclasses import dataclass, field
+from bench.contract import Device, Objective
+
+@dataclass(frozen=True)
+class Implementation:
+    name: str
+    module: str
+    framework: str
+    extra: str
+    devices: tuple[Device, ...] = ("cpu", "gpu")
+    variables: dict[str, str] = field(default_factory=dict)
+
+IMPLEMENTATIONS = (
+    Implementation("numpy", "idiomatic.softmax_numpy", "numpy", "", devices=("cpu",)),
+    Implementation("old", "idiomatic.softmax_old", "torch", "pytorch", variables={"A": "1"}),
+)
+"""
+
+
+class Repository:
+    """A checkout of this suite, as far as git is concerned, of which a test writes the history."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *arguments):
+        done = subprocess.run(
+            ["git", "-C", self.folder, *arguments],
+            stdout=subprocess.PIPE, text=True, check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    def commit(self, **files):
+        """Commit the registry and idiomatic files by name, None to remove; return the commit."""
+        folder = self.folder / "implementations"
+        (folder / "idiomatic").mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            path = folder / ("" if name == "__init__" else "idiomatic") / f"{name}.py"
+            path.unlink() if text is None else path.write_text(text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "as a test needs it")
+        return self.git("rev-parse", "HEAD")
+
+
+def wheel(folder, name, version, requires):
+    """Write a wheel of one package with nothing but its version in it."""
+    about = f"{name}-{version}.dist-info"
+    lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {one}" for one in requires)]
+    content = {
+        f"{name}/__init__.py": f"version = {version!r}\n",
+        f"{about}/METADATA": "\n".join(["Metadata-Version: 2.1", *lines, ""]),
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    marks = [f"{path},sha256={_mark(text)},{len(text)}" for path, text in content.items()]
+    content[f"{about}/RECORD"] = "\n".join([*marks, f"{about}/RECORD,,", ""])
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for path, text in content.items():
+            archive.writestr(path, text)
+
+
+def _mark(text):
+    digest = hashlib.sha256(text.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
