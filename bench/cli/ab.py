@@ -80,10 +80,10 @@ def ab(
 
 
 def _show(folder: Path, plan: "Comparison", found: list["Finding"], style: str) -> None:
-    from bench import machine
     from bench.regression import differences
     from bench.regression.calibration import spread
     from bench.report.regression import paired
+    from bench.runner import machine
 
     here = spread.Calibrated(spread.folder(machine.describe()["id"]))
     sees = {
@@ -99,13 +99,14 @@ def _say(line: str) -> None:
 
 
 def _measured(folder: Path, comparison: "Asked") -> tuple[list["Finding"], int]:
-    from bench import stop, store
+    from bench.records import store
     from bench.regression.paired import result
+    from bench.runner import signals
 
     if not comparison.plan.pairings:
         return [], 0
     store.create(folder, comparison.plan, "comparison.json")
-    stopped = stop.run_until_signal(_follow, folder, comparison)
+    stopped = signals.run_until_signal(_follow, folder, comparison)
     return result.read(folder), stopped
 
 
@@ -116,7 +117,7 @@ def _follow(folder: Path, comparison: "Asked") -> None:
 
     from bench.regression.paired import loop as measuring
     from bench.report.regression import paired
-    from bench.run import Waiting
+    from bench.runner.loop import Waiting
 
     screen = Console(stderr=True, highlight=False)
     plan = comparison.plan

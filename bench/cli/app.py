@@ -6,9 +6,9 @@ from typing import NoReturn
 
 import typer
 
-from bench import stop
 from bench.cli import ab, calibrate, check, compare, export, merge, run, show
-from bench.error import UserError
+from bench.errors import UserError
+from bench.runner import signals
 
 app = typer.Typer(
     name="bench",
@@ -34,7 +34,7 @@ def main() -> NoReturn:
     """Run the command line; whatever a user can cause is one line on stderr."""
     if sys.platform == "win32":
         _refuse("Windows is not supported; use Linux, macOS or WSL")
-    stop.install()
+    signals.install()
     try:
         code = app(standalone_mode=False)
     except UserError as error:
@@ -44,13 +44,13 @@ def main() -> NoReturn:
     except OSError as error:
         _refuse(f"{error.filename or 'the system'}: {error.strerror}; name another, or mend that")
     except KeyboardInterrupt as stopped:
-        code = stop.exit_status(stopped)
+        code = signals.exit_status(stopped)
     except typer.Abort:
         code = 130
     except SystemExit:  # typer's own, where whoever reads our output has gone: no regression
         code = 128 + signal.SIGPIPE
     # Whatever the signal and whichever it was that ended us, typer makes 130 of it.
-    sys.exit(stop.first_exit_status() or (code if isinstance(code, int) else 0))
+    sys.exit(signals.first_exit_status() or (code if isinstance(code, int) else 0))
 
 
 def _refuse(message: str) -> NoReturn:

@@ -11,7 +11,7 @@ from rich.text import Text
 from bench.cli.console import WAITING, Data, Device, Seed, Timeout, chosen, show_comparison
 
 if TYPE_CHECKING:
-    from bench.dataset import Dataset
+    from bench.data.dataset import Dataset
     from bench.regression.calibration.session import Calibration
 
 Names = Annotated[
@@ -46,10 +46,11 @@ def calibrate(
     ] = None,
 ) -> None:
     """Measure what noise alone does on this machine, and what the gate sees through it."""
-    from bench import dataset, machine
+    from bench.data import dataset
     from bench.regression.calibration import session as calibration
     from bench.regression.calibration import spread
     from bench.regression.paired import request
+    from bench.runner import machine
 
     chosen(style)
     folder = calibrations or spread.folder(machine.describe()["id"])
@@ -69,11 +70,12 @@ def calibrate(
 
 def _measured(folder: Path, session: "Calibration", data: "Dataset") -> int:
     """Return the exit status of the signal that ended it, or nought; what was measured is kept."""
-    from bench import stop, store
+    from bench.records import store
     from bench.regression.calibration import session as calibration
+    from bench.runner import signals
 
     store.create(folder, session, calibration.PLAN)
-    return stop.run_until_signal(_follow, folder, session, data)
+    return signals.run_until_signal(_follow, folder, session, data)
 
 
 def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:
@@ -84,7 +86,7 @@ def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:
     from bench.regression.calibration import session as calibration
     from bench.report.regression.calibration import injected
     from bench.report.render import numbers
-    from bench.run import Waiting
+    from bench.runner.loop import Waiting
 
     screen = Console(stderr=True, highlight=False)
     with Live(console=screen, auto_refresh=False, transient=True) as live:

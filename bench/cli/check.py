@@ -17,8 +17,8 @@ def check(
     python: Pythons = None,
 ) -> None:
     """Prove that implementations (all of them, if none is named) do the same mathematics."""
-    from bench import check as checks
     from bench.cli import options, terminal
+    from bench.runner.parity import conformance as checks
 
     given = options.Given(
         tuple(names or ()),

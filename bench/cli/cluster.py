@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from bench.cli.console import console, show_report
-from bench.error import UserError
+from bench.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.cli.options import Given
-    from bench.cluster.hosts import Cluster
-    from bench.cluster.loop import MachineRun
-    from bench.cluster.task import Host
-    from bench.result import Run
+    from bench.records.schema import Run
+    from bench.runner.cluster.hosts import Cluster
+    from bench.runner.cluster.loop import MachineRun
+    from bench.runner.cluster.task import Host
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Session:
 
     def begin(self, hosts: "Sequence[Host]") -> None:
         """Begin the run of hosts of one machine; raises UserError if they are not to measure."""
-        from bench import store
+        from bench.records import store
 
         if self.runs and not self.each_host:
             raise UserError(f"this run is not measured on its machine, {hosts[0].name}")
@@ -59,8 +59,9 @@ class Session:
 
     def add(self, folder: Path, run: "Run") -> None:
         """Take in a run and lock its folder; raises UserError."""
-        from bench import dataset, store
-        from bench.cluster.loop import MachineRun
+        from bench.data import dataset
+        from bench.records import store
+        from bench.runner.cluster.loop import MachineRun
 
         self.locks.enter_context(store.lock(folder))
         self.runs[run.machine or ""] = MachineRun(folder, run, dataset.find(run.data).sha256)
@@ -68,7 +69,7 @@ class Session:
     def follow(self, cluster: "Cluster", *, dry_run: bool) -> None:
         """Have hosts measure, and print what happens; of a dry run print the plans only."""
         from bench.cli import terminal
-        from bench.cluster.loop import perform, wait_for_hosts
+        from bench.runner.cluster.loop import perform, wait_for_hosts
 
         if not self.runs:
             for line in wait_for_hosts(cluster, self.patience):
@@ -113,9 +114,9 @@ class Session:
 
     def report(self, status: int) -> NoReturn:
         """Write the report of each run and, of several, one over all; exit."""
-        from bench import trusted
         from bench.report.load import load_run, load_runs
         from bench.report.write import write_report
+        from bench.runner import resume as trusted
 
         folders = [run.folder for run in self.runs.values()]
         if folders == [self.base]:
@@ -143,8 +144,8 @@ class Session:
 
 def _stored(base: Path, given: "Given") -> "list[tuple[Path, Run]]":
     """Return the runs to go on with, at most one a machine; raises UserError."""
-    from bench import collection
     from bench.cli import options
+    from bench.records import collection
 
     stored = [options.resumed(folder, given) for folder in collection.runs(base) or [base]]
     for folder, run in stored:
@@ -167,9 +168,10 @@ def run(
     dry_run: bool,
 ) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
-    from bench import collection, stop
     from bench.cli import options, terminal
-    from bench.cluster import hosts
+    from bench.records import collection
+    from bench.runner import signals
+    from bench.runner.cluster import hosts
 
     stored = []
     if resume:
@@ -190,7 +192,7 @@ def run(
         for folder, planned in stored:
             session.add(folder, planned)
         with hosts.connect(address) as cluster:
-            status = stop.run_until_signal(lambda: session.follow(cluster, dry_run=dry_run))
+            status = signals.run_until_signal(lambda: session.follow(cluster, dry_run=dry_run))
         if session.runs:
             session.report(status)
     raise typer.Exit(status)

@@ -60,7 +60,7 @@ def compare(
 
 def _judged(baseline: Path, candidate: Path, terms: "Terms", calibrations: Path | None) -> "Judged":
     """Read both sides and what was calibrated on their machine; raises UserError."""
-    from bench.error import UserError
+    from bench.errors import UserError
     from bench.regression.calibration import spread
     from bench.regression.stored import load, result
 

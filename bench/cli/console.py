@@ -43,7 +43,7 @@ Seed = Annotated[int, typer.Option(min=0, max=MOST, help="Of orders and weights.
 @contextmanager
 def host() -> Iterator[None]:
     """Have the machine for ourselves; where another run has it, say so and wait."""
-    from bench import lock
+    from bench.runner import lock
 
     with lock.opened() as taken:
         if not taken.take():
@@ -54,11 +54,11 @@ def host() -> Iterator[None]:
 
 def show_report(folder: Path, target: float | None = None) -> "LoadedRun":
     """Write a run's report, print its tables, and return the run."""
+    from bench.analysis.startup import TARGET
     from bench.cli import terminal
     from bench.report.load import load_run
     from bench.report.sections.runs import list_left_out
     from bench.report.write import can_draw, write_report
-    from bench.startup import TARGET
 
     run = load_run(folder)
     written = write_report([run], target=TARGET if target is None else target)
@@ -74,8 +74,8 @@ def show_report(folder: Path, target: float | None = None) -> "LoadedRun":
 
 def chosen(style: str) -> None:
     """Refuse a format that there is none of; raises UserError."""
-    from bench.plan import unknown
     from bench.report.regression.output import FORMATS
+    from bench.runner.plan import unknown
 
     if style not in FORMATS:
         raise unknown("format", style, FORMATS)

@@ -22,11 +22,11 @@ def export(
     ] = None,
 ) -> None:
     """Write a run in another tool's format; what the export lacks is listed on stderr."""
-    from bench.plan import unknown
     from bench.report import load
     from bench.report.export import json_file
     from bench.report.export.cases import list_remarks
     from bench.report.export.writers import WRITERS
+    from bench.runner.plan import unknown
 
     if style not in WRITERS:
         raise unknown("format", style, list(WRITERS))

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.gpu import Gpu
 from bench.report.render import numbers
+from bench.worker.gpu import Gpu
 
 WIDTH = 14
 

@@ -11,15 +11,19 @@ from typing import cast, get_args
 
 import msgspec
 
-from bench import dataset, environments, interpreters, plan, prepared, probe, store, trusted
-from bench.check import Examiner
 from bench.cli import parsing
 from bench.contract import Device
-from bench.error import UserError
-from bench.machine import usable_cores
-from bench.result import FORMAT, Case, Run
-from bench.sizes import most_samples
-from bench.workload import WORKLOADS
+from bench.data import dataset
+from bench.errors import UserError
+from bench.records import environments, store
+from bench.records.schema import FORMAT, Case, Run
+from bench.runner import plan, resume
+from bench.runner.parity.conformance import Examiner
+from bench.runner.process import interpreters, preflight
+from bench.runner.sizes import most_samples
+from bench.worker import data as prepared
+from bench.worker.machine import usable_cores
+from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS
 
 RESULTS = Path("results")
@@ -75,7 +79,7 @@ def planned(
     def placed(cases: Iterable[Case]) -> tuple[Case, ...]:
         return tuple(interpreters.assign_python(each, pythons) for each in cases)
 
-    cases = placed(plan.cases(selection, probe.read_objective))
+    cases = placed(plan.cases(selection, preflight.read_objective))
     sweep = plan.swept(cases) if given.sweep else ()
     name, created = fresh_name()
     folder = output or RESULTS / name
@@ -102,7 +106,7 @@ def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
     """Return the folder and the plan of an earlier run, the newest where none is named.
 
     The folder may come from somebody else: the code that runs comes from the registry, or is named
-    again on this command line (bench/trusted.py), as are data whose folder the plan does not tell.
+    again on this command line, as are data whose folder the plan does not tell.
     Raises UserError.
     """
     changed = [field for field in fields(Given) if field.name not in _NAMED_AGAIN
@@ -111,7 +115,7 @@ def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
         flags = " and ".join(_flag(field.name, field.default) for field in changed)
         raise UserError(f"--resume goes on with the plan of the run; leave out {flags}")
     folder = output or newest()
-    run = trusted.resolve(store.read_run(folder), given.implementations, given.pythons)
+    run = resume.resolve(store.read_run(folder), given.implementations, given.pythons)
     if given.data is not None:
         run = _with_data(folder, run, given.data)
     elif run.data is not None and run.data.startswith("<path>"):
@@ -203,7 +207,7 @@ def examination(given: Given) -> tuple[list[Case], Examiner]:
     if len(threads) > 1:
         raise UserError(f"--threads {given.threads}: an examination has one number of threads")
     names = given.implementations or tuple(entry.name for entry in IMPLEMENTATIONS)
-    cases = [plan.implementation(name, probe.read_objective) for name in dict.fromkeys(names)]
+    cases = [plan.implementation(name, preflight.read_objective) for name in dict.fromkeys(names)]
     pythons = interpreters.parse_options(given.pythons)
     cases = [interpreters.assign_python(each, pythons) for each in cases]
     data = [dataset.find(name) for name in dict.fromkeys(("digits", given.data))]

@@ -2,7 +2,7 @@
 
 import re
 
-from bench.error import UserError
+from bench.errors import UserError
 
 MOST = 2**31 - 1
 _LEAST_MEMORY = 2**26  # Python and NumPy alone take half of that

@@ -6,18 +6,18 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from bench import prepared
-from bench.dataset import Dataset
+from bench.data.dataset import Dataset
+from bench.worker import data
 
 SHADES = " .:-=+*#%@"  # from black to white, on a dark terminal
-PARTS: tuple[prepared.Part, ...] = ("train", "validation", "test")
+PARTS: tuple[data.Part, ...] = ("train", "validation", "test")
 
 
 def facts(dataset: Dataset) -> Text:
     """Describe the data: name, source, folder and the shape of every array."""
     lines = [f"{dataset.name}, {dataset.source}, prepared in {dataset.folder}"]
     for part in PARTS:
-        images, labels = prepared.read(dataset.folder, part)
+        images, labels = data.read(dataset.folder, part)
         lines.append(f"{part:<11}images {images.shape} {images.dtype}, labels {labels.shape}")
     return Text("\n".join(lines))
 
@@ -25,7 +25,7 @@ def facts(dataset: Dataset) -> Text:
 def counts(dataset: Dataset) -> Table:
     """Count the images of each class in each part."""
     table = Table("label", "class", *PARTS, box=None, pad_edge=False)
-    labels = [prepared.read_labels(dataset.folder, part) for part in PARTS]
+    labels = [data.read_labels(dataset.folder, part) for part in PARTS]
     totals = [np.bincount(part, minlength=dataset.classes) for part in labels]
     for label, name in enumerate(dataset.class_names):
         table.add_row(str(label), Text(name), *(str(total[label]) for total in totals))
@@ -40,7 +40,7 @@ def images(dataset: Dataset, width: int) -> Text:
     side = math.isqrt(dataset.features)
     if side * side != dataset.features:
         return Text("the images are not square and cannot be drawn")
-    first, labels = prepared.read_first(dataset.folder, 10)
+    first, labels = data.read_first(dataset.folder, 10)
     pairs = first[:, : side // 2 * 2 * side].reshape(len(first), -1, 2, side).mean(axis=2)
     shades = np.minimum((pairs * len(SHADES)).astype(int), len(SHADES) - 1)
     drawings = [

@@ -20,11 +20,11 @@ from bench.cli.console import (
     console,
     show_report,
 )
-from bench.error import UserError
+from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.dataset import Dataset
-    from bench.result import Run
+    from bench.data.dataset import Dataset
+    from bench.records.schema import Run
 
 Names = Annotated[
     list[str] | None,
@@ -121,8 +121,8 @@ def run(
 
 
 def _dry_run(planned: "Run") -> None:
-    from bench import estimate, plan
     from bench.cli import terminal
+    from bench.runner import estimate, plan
 
     trials = plan.trials(planned)
     seconds = estimate.Estimate(estimate.earlier(Path("results"))).seconds(trials)
@@ -133,12 +133,15 @@ def _dry_run(planned: "Run") -> None:
 
 
 def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
-    from bench import dataset, stop, store, trusted
+    from bench.data import dataset
+    from bench.records import store
+    from bench.runner import resume as trusted
+    from bench.runner import signals
 
     data = dataset.find(planned.data)
     if new:
         store.create(folder, planned)
-    status = stop.run_until_signal(_follow, folder, planned, data)
+    status = signals.run_until_signal(_follow, folder, planned, data)
     found = show_report(folder)
     if status:
         named = shlex.join(["--resume", "--output", str(folder), *trusted.flags(planned)])
@@ -155,9 +158,9 @@ def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
     """
     from rich.live import Live
 
-    from bench import estimate
-    from bench import run as runner
     from bench.cli import terminal
+    from bench.runner import estimate
+    from bench.runner import loop as runner
 
     times = estimate.Estimate(estimate.earlier(folder.parent))
     with Live(console=console, auto_refresh=False, transient=True) as live:

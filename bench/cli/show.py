@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import Data, Pythons, console, show_report
-from bench.error import UserError
+from bench.errors import UserError
 
 
 def report(
@@ -32,8 +32,8 @@ def report(
     ] = False,
 ) -> None:
     """Write a run's report, summary.csv and charts again, and print its tables; or of several."""
-    from bench import collection
     from bench.cli.options import RESULTS
+    from bench.records import collection
     from bench.report import index as listed
     from bench.report.readme import update_readme
 
@@ -89,18 +89,21 @@ def machine(
     python: Pythons = None,
 ) -> None:
     """Say what machine this is, as the records will, and which frameworks see its GPUs."""
-    from bench import gpu, interpreters, plan, probe
-    from bench import machine as here
     from bench.cli import machine_lines as lines
+    from bench.runner import plan
+    from bench.runner.machine import describe
+    from bench.runner.process import interpreters, preflight
+    from bench.worker import gpu
+    from bench.worker.machine import usable_cores
 
     pythons = interpreters.parse_options(python or ())
-    for line in [*lines.facts(here.describe()), *lines.gpus(gpu.find_gpus())]:
+    for line in [*lines.facts(describe()), *lines.gpus(gpu.find_gpus())]:
         console.print(line, soft_wrap=True, markup=False)
-    for case in plan.probes("gpu", len(here.usable_cores())):
-        reason = probe.find_device_fault(interpreters.assign_python(case, pythons))
+    for case in plan.probes("gpu", len(usable_cores())):
+        reason = preflight.find_device_fault(interpreters.assign_python(case, pythons))
         console.print(lines.sight(case.framework, reason), soft_wrap=True, markup=False)
     if check:
-        from bench import conditions
+        from bench.runner import conditions
 
         found = conditions.find_disturbances()
         for line in found or ["nothing found that would disturb a run"]:
@@ -110,8 +113,8 @@ def machine(
 
 def data(data: Data = None) -> None:
     """Say where the data are, and show them."""
-    from bench import dataset
     from bench.cli import preview
+    from bench.data import dataset
 
     found = dataset.find(data)
     console.print(preview.facts(found), soft_wrap=True)

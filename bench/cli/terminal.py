@@ -9,14 +9,14 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from bench import plan as plans
-from bench.check import Finding
+from bench.analysis.summary import Row
+from bench.analysis.textbook import TextbookRow
+from bench.records.schema import Case, Record, Run, Trial
 from bench.report.render import numbers
 from bench.report.sections import Table as PlainTable
 from bench.report.sections import comparison as tables
-from bench.result import Case, Record, Run, Trial
-from bench.summary import Row
-from bench.textbook import TextbookRow
+from bench.runner import plan as plans
+from bench.runner.parity.conformance import Finding
 from implementations import IMPLEMENTATIONS, Implementation
 
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import moment
-from bench.error import UserError
-from bench.files import write_file
+from bench.errors import UserError
+from bench.records import timestamps
+from bench.records.files import write_file
+from bench.records.schema import Environment
+from bench.records.store import read_environments, read_looks, read_plan, read_records
 from bench.regression.calibration.session import Calibration
 from bench.regression.paired import result
 from bench.regression.paired.plan import Comparison
@@ -22,8 +24,6 @@ from bench.report.sections.comparison import select_ranked
 from bench.report.sections.headline import Phrase, write_headline
 from bench.report.sections.runs import PAGES
 from bench.report.write import PLANS, can_draw
-from bench.result import Environment
-from bench.store import read_environments, read_looks, read_plan, read_records
 
 TITLE = "Softmax classifier: all results"
 # The most alarming first.
@@ -244,6 +244,6 @@ def _name_machines(environments: Mapping[str, Environment]) -> tuple[str, ...]:
 def _read_time(text: str) -> dt.datetime | None:
     """Return when something was started; None if the text is not a time."""
     try:
-        return moment.read(text)
+        return timestamps.read(text)
     except UserError:
         return None

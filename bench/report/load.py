@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench import progress, summary, textbook
-from bench.error import UserError
-from bench.noise import Noise, measure_noise
-from bench.plan import size_of
-from bench.result import Environment, Record, Run
-from bench.store import Salvaged, read_run, salvaged
-from bench.summary import Row
-from bench.textbook import TextbookRow
+from bench.analysis import summary, textbook
+from bench.analysis.noise import Noise, measure_noise
+from bench.analysis.summary import Row
+from bench.analysis.textbook import TextbookRow
+from bench.errors import UserError
+from bench.records.schema import Environment, Record, Run
+from bench.records.store import Salvaged, read_run, salvaged
+from bench.runner import progress
+from bench.runner.plan import size_of
 
 
 @dataclass(frozen=True, slots=True)

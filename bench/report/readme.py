@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bench.error import UserError
-from bench.files import write_file
+from bench.errors import UserError
+from bench.records.files import write_file
 from bench.report.charts.chart import name_file
 from bench.report.load import load_run
 from bench.report.render.markdown import render_comparison

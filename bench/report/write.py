@@ -4,8 +4,9 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.error import UserError
-from bench.files import write_file
+from bench.analysis.startup import TARGET
+from bench.errors import UserError
+from bench.records.files import write_file
 from bench.report.charts.chart import Chart, draw_chart
 from bench.report.load import LoadedRun
 from bench.report.render import csv, markdown, page
@@ -13,7 +14,6 @@ from bench.report.render.contents import Contents, list_workload_contents
 from bench.report.sections import Picture
 from bench.report.sections.machines import choose_hardware, list_hardware
 from bench.report.sections.order import list_sections
-from bench.startup import TARGET
 
 # Packages of the extra `report`.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")

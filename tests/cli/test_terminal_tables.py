@@ -6,11 +6,11 @@ import re
 from rich.console import Console
 from support.records import bare, case, environment, ok, run, trials
 
-from bench import plan
+from bench.analysis.summary import summarize
 from bench.cli import terminal
+from bench.records.schema import Trial
 from bench.report.sections import comparison as tables
-from bench.result import Trial
-from bench.summary import summarize
+from bench.runner import plan
 
 HERE = {"here": environment()}
 

@@ -15,8 +15,12 @@ from support.devices import on, unavailable
 from support.records import MACHINE, bare, case, environment, run, trials, write
 from support.sweep import BATCHES, SAMPLES, swept
 
-from bench.crossover import find_device_crossovers
-from bench.memory import summarize_memory
+from bench.analysis.crossover import find_device_crossovers
+from bench.analysis.memory import summarize_memory
+from bench.analysis.startup import find_curves
+from bench.analysis.summary import summarize
+from bench.analysis.sweep import find_sweep
+from bench.records.schema import Parity
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.charts.chart import Chart, draw_chart, find_data_sets
 from bench.report.charts.epochs import (
@@ -38,10 +42,6 @@ from bench.report.charts.style import choose_ticks
 from bench.report.load import load_runs
 from bench.report.sections import Picture
 from bench.report.sections.machines import group_by_problem
-from bench.result import Parity
-from bench.startup import find_curves
-from bench.summary import summarize
-from bench.sweep import find_sweep
 
 HERE = {"here": environment()}
 # Control characters, line ends, quotes, markup and code: a name of a record may be any text.

@@ -26,8 +26,8 @@ from support.exports import (
 )
 from support.records import bare, case, environment, ok, run, write
 
-from bench import store
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records import store
 from bench.report.export import json_file, pytest_benchmark
 from bench.report.export import pyperf as pyperf_format
 from bench.report.export.cases import (

@@ -10,13 +10,13 @@ import pytest
 from support.comparisons import bad, calibrated, comparison, pairs, session, two
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench import store
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records import store
+from bench.records.schema import Slowdown
 from bench.regression.paired.plan import Absent
 from bench.report import index
 from bench.report.index import read_entries, write_index
 from bench.report.sections.headline import NOTHING
-from bench.result import Slowdown
 
 HOSTILE = "<script>x</script> | `c`\n"
 

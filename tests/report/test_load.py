@@ -4,9 +4,9 @@ import msgspec
 import pytest
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench import store
-from bench.error import UserError
-from bench.ranking import compare_to_fastest, select_comparable
+from bench.analysis.ranking import compare_to_fastest, select_comparable
+from bench.errors import UserError
+from bench.records import store
 from bench.report.load import load_by_machine, load_run, load_runs, load_whole_run
 
 replace = msgspec.structs.replace

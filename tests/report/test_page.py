@@ -9,6 +9,7 @@ from support import hostile_run
 from support.hostile_run import HOSTILE, line
 from support.records import bare, case, run, trials, write
 
+from bench.report.charts.chart import find_data_sets
 from bench.report.load import load_run
 from bench.report.render import page
 from bench.report.write import write_report

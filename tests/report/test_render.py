@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from support.devices import CONDITIONS, on
 from support.records import bare, case, environment, trials
 
-from bench.intervals import Interval
-from bench.noise import measure_noise
+from bench.analysis.intervals import Interval
+from bench.analysis.noise import measure_noise
+from bench.analysis.summary import summarize
 from bench.report.render import html, markdown, numbers, vega
 from bench.report.render.csv import build_frame
 from bench.report.render.text import describe_noisy_pairs, describe_precision, escape
 from bench.report.sections.comparison import label_case, list_faults
-from bench.summary import summarize
 
 HERE = {"here": environment()}
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from support.records import MACHINE, bare, case, environment, run, trials, write
 
-from bench import store
-from bench.error import UserError
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
+from bench.errors import UserError
+from bench.records import store
+from bench.records.schema import Parity
 from bench.report.export import json_file
 from bench.report.index import write_index
 from bench.report.load import load_run, load_runs
@@ -21,7 +22,6 @@ from bench.report.render import csv as csv_file
 from bench.report.render import numbers
 from bench.report.sections.machines import COMPARED, CROWDED, MAX_COLUMNS
 from bench.report.write import PLANS, write_report
-from bench.result import Parity
 
 # Newlines, cell separators, code, HTML and emphasis, as a hostile record may have them.
 HOSTILE = "a | b\n# c `d` <script>x</script> [e](f) *g* _h_ ~~i~~ &lt; \\| ![j](k)"

@@ -12,18 +12,19 @@ from support.processes import until
 # Runs in a worker before it begins: its machine id, its name and its lock are its own.
 HOST = """
 import os, platform
-from bench import machine
-from bench.cluster import task
+from bench.runner import machine as host
+from bench.worker import machine
+from bench.runner.cluster import task
 NAME, KIND = os.environ["STAND_IN"], os.environ["STAND_IN_KIND"]
 platform.node = lambda: NAME
-if not hasattr(machine, "REAL"):
-    machine.REAL = machine.describe
+if not hasattr(host, "REAL"):
+    host.REAL = host.describe
 def describe():
-    real = machine.REAL()
+    real = host.REAL()
     gpus = ["a GPU"] if "GPU" in KIND else []
     changes = {"name": f"{real['name']}, {KIND}", "gpus": gpus}
     return {**real, "id": machine.fingerprint([real["id"], KIND]), **changes}
-machine.describe = describe
+host.describe = describe
 """
 
 

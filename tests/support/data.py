@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import idx
+from bench.data import idx
 
 
 def packed_idx(array: NDArray[np.uint8]) -> bytes:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import plan, store
+from bench.records import store
+from bench.runner import plan
 
 ASSETS = Path(__file__).parents[1] / "assets"
 

@@ -3,9 +3,9 @@
 import random
 from collections.abc import Iterator
 
-from bench.result import Case, Record, Slowdown, Trial
-from bench.runner import Runner
-from bench.station import Planned
+from bench.records.schema import Case, Record, Slowdown, Trial
+from bench.runner.executor import Planned
+from bench.runner.recorder import Runner
 
 BASE, CANDIDATE = "base", "candidate"
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bench.analysis.startup import Curve
 from bench.report.charts.style import encode_style, finish_panels, make_log_axis
 from bench.report.sections.comparison import label_case
-from bench.startup import Curve
 
 SUBTITLE = (
     "a point for each epoch; bars: 95 % interval of the time; grey: the others, for comparison"

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.memory import PHASES as MEMORY_PHASES
-from bench.memory import Memory
+from bench.analysis.memory import PHASES as MEMORY_PHASES
+from bench.analysis.memory import Memory
+from bench.analysis.summary import Row
 from bench.report.charts.style import LIMIT, encode_style, finish_chart, make_name_axis
 from bench.report.render.numbers import significant
 from bench.report.sections.comparison import add_device, label_case
-from bench.summary import Row
 
 START_COLOURS = {
     "import": "#56B4E9",

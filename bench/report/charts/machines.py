@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis.summary import Row
 from bench.report.charts.style import choose_ticks, finish_chart, make_name_axis
 from bench.report.render import numbers
 from bench.report.render.numbers import significant
 from bench.report.sections.comparison import describe_status
-from bench.summary import Row
 
 if TYPE_CHECKING:
     from bench.report.sections.machines import ProblemRows

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from bench.analysis.summary import Row
 from bench.report.charts.style import (
     COLOURS,
     LIMIT,
@@ -12,7 +13,6 @@ from bench.report.charts.style import (
     make_name_axis,
 )
 from bench.report.sections.comparison import label_case
-from bench.summary import Row
 
 # Shape, colour and area of each kind; the last kind is drawn on top.
 _KINDS = {

@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from bench.crossover import Crossover
+from bench.analysis.crossover import Crossover
+from bench.analysis.summary import Row
+from bench.analysis.sweep import Sweep, ThreadSpeedup
 from bench.report.charts.style import (
     COLOURS,
     LIMIT,
@@ -13,8 +15,6 @@ from bench.report.charts.style import (
     make_name_axis,
 )
 from bench.report.sections.comparison import add_device
-from bench.summary import Row
-from bench.sweep import Sweep, ThreadSpeedup
 
 _SIDE = 150
 _COLUMNS = 4

@@ -5,11 +5,11 @@ Source: pyperf/_bench.py, which has the format's history.
 
 from typing import Any
 
-from bench import moment
+from bench.records import timestamps
+from bench.records.schema import Record
 from bench.report.export.cases import ExportedCase, select_cases
 from bench.report.export.json_file import render_json
 from bench.report.load import LoadedRun
-from bench.result import Record
 
 VERSION = "1.0"
 
@@ -59,7 +59,7 @@ def _list_metadata(case: ExportedCase) -> dict[str, str | int | float]:
 
 
 def _export_trial(trial: Record) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"date": str(moment.read(trial.started))}
+    metadata: dict[str, Any] = {"date": str(timestamps.read(trial.started))}
     if trial.wall_seconds is not None:
         metadata["duration"] = trial.wall_seconds
     if trial.peak_rss_bytes is not None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.records.schema import Environment
 from bench.report.export.cases import ExportedCase, list_commits, select_cases
 from bench.report.export.json_file import render_json
 from bench.report.load import LoadedRun
-from bench.result import Environment
 
 # The release that defines this format.
 VERSION = "5.3.1"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from bench.analysis.summary import Row
 from bench.report.charts.chart import Chart
 from bench.report.charts.epochs import chart_cold_start, chart_epochs, sum_cold_start
 from bench.report.load import LoadedRun
@@ -11,7 +12,6 @@ from bench.report.render.text import describe_findings, describe_optimizer, desc
 from bench.report.sections import Picture, Section
 from bench.report.sections.comparison import list_workloads, select_ranked
 from bench.report.sections.machines import CROWDED, MAX_COLUMNS
-from bench.summary import Row
 
 
 @dataclass(frozen=True, slots=True)

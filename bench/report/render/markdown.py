@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from bench.analysis.summary import Row
 from bench.report.charts.chart import Chart
 from bench.report.render import text
 from bench.report.render.contents import Contents, WorkloadContents
@@ -9,7 +10,6 @@ from bench.report.render.text import escape
 from bench.report.sections import Section
 from bench.report.sections.comparison import Column, format_cells, select_columns
 from bench.report.sections.runs import format_command
-from bench.summary import Row
 
 
 def render_table(

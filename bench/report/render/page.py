@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bench.ranking import group_by_machine
+from bench.analysis.ranking import group_by_machine
+from bench.analysis.summary import Row
 from bench.report.render import html, text, vega
 from bench.report.render.contents import Contents
 from bench.report.sections.comparison import (
@@ -14,7 +15,6 @@ from bench.report.sections.comparison import (
     select_ranked,
 )
 from bench.report.sections.runs import format_command
-from bench.summary import Row
 
 COMPARED = "The frameworks compared"
 # Fields of a case by which the reader can filter the table.

@@ -7,15 +7,15 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from bench.noise import Noise
-from bench.ranking import find_ties
+from bench.analysis.noise import Noise
+from bench.analysis.ranking import find_ties
+from bench.analysis.summary import Row
 from bench.report.load import LoadedRun
 from bench.report.sections.comparison import add_device, describe_problem
 from bench.report.sections.headline import Phrase, find_machine, write_headline
 from bench.report.sections.machines import COMPARED
 from bench.report.sections.runs import list_left_out
-from bench.summary import Row
-from bench.workload import WORKLOADS
+from bench.worker.workloads import WORKLOADS
 
 TITLE = "Softmax classifier: the frameworks compared"
 NOTHING_WELL = "No trial of this workload succeeded; see below."

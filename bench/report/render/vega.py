@@ -4,8 +4,8 @@ import hashlib
 import importlib.metadata
 from functools import cache as once
 
-from bench import cache
-from bench.error import DataError
+from bench.data import cache
+from bench.errors import DataError
 
 # The bundler leaves out what this statement does not need.
 ENTRY = "window.vegaEmbed = vegaEmbed;"

@@ -6,16 +6,18 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import dataset, prepared, weights
-from bench.dataset import Dataset
-from bench.error import DataError
-from bench.prepared import Part
+from bench.analysis import weights
+from bench.data import dataset
+from bench.data.dataset import Dataset
+from bench.errors import DataError
+from bench.records.schema import Case
 from bench.report.charts.images import chart_confusion, chart_images, chart_weights, find_side
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
 from bench.report.sections.comparison import select_ranked
-from bench.result import Case
+from bench.worker import data as prepared
+from bench.worker.data import Part
 
 DATA_TITLE = "The data"
 LEARNED_TITLE = "What the classifiers learned"

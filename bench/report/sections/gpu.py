@@ -3,15 +3,11 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from bench.analysis.crossover import Crossover
+from bench.analysis.gpu import DeviceComparison, GpuConditions, Span, compare_devices, summarize_gpu
+from bench.analysis.summary import Row
+from bench.analysis.sweep import Sweep
 from bench.contract import Device
-from bench.crossover import Crossover
-from bench.devices import (
-    DeviceComparison,
-    GpuConditions,
-    Span,
-    compare_devices,
-    summarize_gpu,
-)
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table
@@ -21,8 +17,6 @@ from bench.report.sections.comparison import (
     list_workloads,
     name_case,
 )
-from bench.summary import Row
-from bench.sweep import Sweep
 
 TITLE = "CPU against GPU"
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")

@@ -6,10 +6,10 @@ from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
+from bench.analysis.crossover import Crossover, compare_machines, find_machine_crossovers
+from bench.analysis.summary import Row
 from bench.contract import Device
-from bench.crossover import Crossover, compare_machines, find_machine_crossovers
-from bench.error import UserError
-from bench.machine import fingerprint
+from bench.errors import UserError
 from bench.report.charts.machines import chart_machines, chart_throughput
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -21,7 +21,7 @@ from bench.report.sections.gpu import (
     describe_crossover,
     list_absent_joules,
 )
-from bench.summary import Row
+from bench.worker.machine import fingerprint
 
 COMPARED = "The machines compared"
 # Tables with a column for each machine, and charts with a colour for each, end here.

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.crossover import find_device_crossovers
+from bench.analysis.crossover import find_device_crossovers
+from bench.analysis.sweep import find_sweep
 from bench.report.load import LoadedRun
 from bench.report.render.text import INCLUDED
 from bench.report.sections import Section
@@ -22,7 +23,6 @@ from bench.report.sections.runs import (
 )
 from bench.report.sections.scaling import describe_sweep
 from bench.report.sections.startup import describe_curves, describe_starts
-from bench.sweep import find_sweep
 
 
 def list_sections(

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from bench.analysis.summary import Row
 from bench.report.charts.parity import can_draw_error, chart_parity
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
 from bench.report.sections.comparison import list_workloads, name_case
-from bench.summary import Row
 
 NOTE = (
     "Largest difference from the float64 oracle over the first epochs and all processes of a row, "

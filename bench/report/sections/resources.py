@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from bench.memory import PHASES, Memory, summarize_memory
+from bench.analysis.memory import PHASES, Memory, summarize_memory
+from bench.analysis.roofline import Resources, Roofline, find_rooflines
+from bench.analysis.summary import Row
+from bench.records.schema import Case, Record
 from bench.report.charts.epochs import chart_memory
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
 from bench.report.sections.comparison import describe_problem
-from bench.result import Case, Record
-from bench.roofline import Resources, Roofline, find_rooflines
-from bench.summary import Row
 
 ROOFLINE_TITLE = "How far from what the machine can do?"
 NO_PROBE = "The machine was not probed: leave out `--no-ceiling`."

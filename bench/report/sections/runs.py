@@ -6,7 +6,10 @@ from datetime import datetime
 from os.path import relpath
 from pathlib import Path
 
-from bench import moment, software
+from bench.analysis.summary import Row
+from bench.records import timestamps
+from bench.records import versions as software
+from bench.records.schema import Environment, Run
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table
@@ -19,8 +22,6 @@ from bench.report.sections.comparison import (
     tabulate_noise,
 )
 from bench.report.sections.machines import MAX_COLUMNS, describe_suite, identify_data
-from bench.result import Environment, Run
-from bench.summary import Row
 
 RUNS = "The runs"
 OVER_TIME = "Over time"
@@ -103,7 +104,7 @@ def describe_history(runs: Sequence[LoadedRun]) -> Section:
 
 
 def _read_created(run: LoadedRun) -> datetime:
-    return moment.read(run.run.created)
+    return timestamps.read(run.run.created)
 
 
 def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from bench.crossover import Crossover
+from bench.analysis.crossover import Crossover
+from bench.analysis.summary import Row
+from bench.analysis.sweep import Sweep
+from bench.records.schema import Case
 from bench.report.charts.scaling import chart_by_batch_size, chart_by_samples, chart_by_threads
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
-from bench.result import Case
-from bench.summary import Row
-from bench.sweep import Sweep
 
 TITLE = "Batch size, samples and threads"
 NO_SWEEP = (

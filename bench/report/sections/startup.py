@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from bench import startup
+from bench.analysis import startup
+from bench.analysis.startup import BreakEven, Curve, Start, TimeToAccuracy
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -17,7 +18,6 @@ from bench.report.sections.comparison import (
     list_workloads,
     select_ranked,
 )
-from bench.startup import BreakEven, Curve, Start, TimeToAccuracy
 
 Result = TypeVar("Result", bound=HasCase)
 

@@ -6,12 +6,12 @@ import pytest
 from support.devices import CONDITIONS, on, swept_on, unavailable
 from support.records import case, environment, ok, run, write
 
-from bench.crossover import Crossover, find_device_crossovers
-from bench.devices import compare_devices, summarize_gpu
-from bench.intervals import Interval
+from bench.analysis.crossover import Crossover, find_device_crossovers
+from bench.analysis.gpu import compare_devices, summarize_gpu
+from bench.analysis.intervals import Interval
+from bench.analysis.summary import summarize
 from bench.report.load import load_run
 from bench.report.sections import gpu
-from bench.summary import summarize
 
 HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images": 10_000})}
 

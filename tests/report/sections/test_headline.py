@@ -3,9 +3,9 @@
 import pytest
 from support.records import MACHINE, case, environment, ok, trials
 
+from bench.analysis.summary import summarize
+from bench.records.schema import Parity
 from bench.report.sections.headline import NOTHING, find_machine, write_headline
-from bench.result import Parity
-from bench.summary import summarize
 
 HERE = {"here": environment()}
 ITS = " Its weights agree with the float64 oracle's to 1.5e-06."

@@ -4,8 +4,8 @@ import pytest
 from support.devices import on, swept_on, unavailable
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench import store
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records import store
 from bench.report.load import load_runs
 from bench.report.sections.machines import (
     CROWDED,

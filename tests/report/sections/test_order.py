@@ -9,13 +9,14 @@ from support.devices import on, swept_on, unavailable
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 from support.sweep import swept
 
-from bench import dataset, store
+from bench.data import dataset
+from bench.records import store
+from bench.records.schema import Skipped
 from bench.report.load import load_run
 from bench.report.sections import data as data_sections
 from bench.report.sections import gpu
 from bench.report.sections.order import list_sections
 from bench.report.write import write_report
-from bench.result import Skipped
 
 HOSTILE = "a | b\n## c `d` <script>x</script> [e](f) *g* ![j](k)"
 DATA = {"features": 784, "classes": 10}

@@ -3,10 +3,10 @@
 import pytest
 from support.records import case, environment, run, trials, write
 
+from bench.analysis.summary import summarize
+from bench.records.schema import Parity
 from bench.report.load import load_run
 from bench.report.sections.parity import describe_parity, tabulate_parity
-from bench.result import Parity
-from bench.summary import summarize
 
 HERE = {"here": environment()}
 

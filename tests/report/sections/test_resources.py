@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from support.records import bare, case, environment, ok, trials
 
-from bench import memory
+from bench.analysis import memory
+from bench.analysis.roofline import Roofline, find_rooflines
+from bench.analysis.summary import summarize
 from bench.report.sections import resources
-from bench.roofline import Roofline, find_rooflines
-from bench.summary import summarize
 
 HERE = {"here": environment()}
 LARGE, SMALL = 4 * 48000 * 784, 4 * 9600 * 784

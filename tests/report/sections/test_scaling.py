@@ -5,9 +5,9 @@ from support.devices import swept_on
 from support.records import case, environment, run, trials
 from support.sweep import SWEEP, swept
 
+from bench.analysis.summary import summarize
+from bench.analysis.sweep import find_sweep
 from bench.report.sections.scaling import tabulate_sweep
-from bench.summary import summarize
-from bench.sweep import find_sweep
 
 HERE = {"here": environment()}
 BY_BATCH_SIZE = "Epoch time by batch size: 48,000 samples, 2 threads"

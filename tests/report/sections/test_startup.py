@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from support.records import case, environment, ok, trials
 
-from bench import startup
-from bench.intervals import Interval
+from bench.analysis import startup
+from bench.analysis.intervals import Interval
+from bench.analysis.startup import NO_START, BreakEven, Start, TimeToAccuracy
+from bench.analysis.summary import summarize
 from bench.report.render import numbers
 from bench.report.sections.startup import (
     tabulate_break_evens,
@@ -13,8 +15,6 @@ from bench.report.sections.startup import (
     tabulate_curves,
     tabulate_times,
 )
-from bench.startup import NO_START, BreakEven, Start, TimeToAccuracy
-from bench.summary import summarize
 
 
 def start(of, total, **changes):
