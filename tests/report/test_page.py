@@ -205,7 +205,7 @@ def test_hostile_text_is_still_readable(hostile):
     assert {said, f"second {said}"} <= set(names)
     failed = [text for text in hostile.texts("tr") if f"failed {said}" in text]
     assert [text for text in failed if text.endswith(said)]
-    assert hostile.texts("pre") == [f"python -m bench run {said}"]
+    assert hostile.texts("pre") == [f'python -m bench run {said}"']
     (opening,) = hostile.texts("p", class_="opening")
     assert opening.startswith(f"Measured on {said}, started")
     assert any(said in text for text in hostile.texts("p", class_="finding"))
