@@ -10,8 +10,8 @@ from bench.data.dataset import Dataset
 from bench.records import environments, timestamps
 from bench.records.files import hash_file
 from bench.records.schema import REPORTED, Case, Environment, Status, Trial
-from bench.runner import conditions, sizes
 from bench.runner import machine as host
+from bench.runner import sizes
 from bench.runner.process import interpreters, preflight, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
@@ -96,9 +96,9 @@ class Executor:
                 scratch.check_room()  # a disk that is full without what it wrote is no fault of it
 
     def _launched(self, trial: Trial, folder: Path) -> TrialOutput:
-        started, before = timestamps.now(), conditions.read_conditions()
+        started, before = timestamps.now(), host.read_conditions()
         outcome = launch(self._request(trial), self._child(trial), folder)
-        meanwhile = conditions.compare_readings(before, conditions.read_conditions())
+        meanwhile = host.compare_readings(before, host.read_conditions())
         values = {"started": started, **_reported(outcome), "conditions": meanwhile}
         return TrialOutput(values, outcome.stderr_tail, folder)
 

@@ -7,8 +7,8 @@ import pytest
 import typer
 
 from bench.cli import show
-from bench.runner import conditions
-from bench.runner.conditions import compare_readings, find_disturbances, read_conditions
+from bench.runner import machine as host
+from bench.runner.machine import compare_readings, find_disturbances, read_conditions
 
 CPU = "sys/devices/system/cpu"
 QUIET = {"user": 2.0, "nice": 0.4, "system": 0.6, "irq": 0.12, "softirq": 0.08, "steal": 0.8}
@@ -46,16 +46,16 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     made = Machine(tmp_path)
-    monkeypatch.setattr(conditions, "now", lambda: made.seconds)
-    monkeypatch.setattr(conditions, "usable_cores", lambda: made.cores)
-    monkeypatch.setattr(conditions, "select", SimpleNamespace(select=made.watch))
-    monkeypatch.setattr(conditions.psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
-    monkeypatch.setattr(conditions.psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
+    monkeypatch.setattr(host, "now", lambda: made.seconds)
+    monkeypatch.setattr(host, "usable_cores", lambda: made.cores)
+    monkeypatch.setattr(host, "select", SimpleNamespace(select=made.watch))
+    monkeypatch.setattr(host.psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
+    monkeypatch.setattr(host.psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
     monkeypatch.setattr(os, "times", lambda: made.own)
     monkeypatch.setattr(os, "getloadavg", lambda: (0.5, 6.0, 7.0))
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: made.affinity)
-    monkeypatch.setattr(conditions, "GpuMonitor", lambda token: made.gpus[token])
+    monkeypatch.setattr(host, "GpuMonitor", lambda token: made.gpus[token])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return made
 
@@ -96,25 +96,44 @@ def test_throttling_is_summed_over_the_usable_cores(machine):
 
 
 def test_clock_and_steal_are_none_where_a_machine_does_not_tell(machine, monkeypatch):
-    monkeypatch.setattr(conditions.psutil, "cpu_freq", lambda: None)
+    monkeypatch.setattr(host.psutil, "cpu_freq", lambda: None)
     del machine.cpu.steal
     reading = read_conditions(machine.root)
     assert (reading["mhz"], reading["steal_seconds"]) == (None, None)
 
 
-BEFORE = {"seconds": 100.0, "load": 0.5, "mhz": 2000.0, "busy_seconds": 50.0,
-          "steal_seconds": 1.0, "throttled": 3, "own_seconds": 7.0}  # fmt: skip
-AFTER = {"seconds": 110.0, "load": 1.5, "mhz": 2500.0, "busy_seconds": 65.0,
-         "steal_seconds": 1.25, "throttled": 5, "own_seconds": 19.0}  # fmt: skip
+BEFORE = {
+    "seconds": 100.0,
+    "load": 0.5,
+    "mhz": 2000.0,
+    "busy_seconds": 50.0,
+    "steal_seconds": 1.0,
+    "throttled": 3,
+    "own_seconds": 7.0,
+}
+AFTER = {
+    "seconds": 110.0,
+    "load": 1.5,
+    "mhz": 2500.0,
+    "busy_seconds": 65.0,
+    "steal_seconds": 1.25,
+    "throttled": 5,
+    "own_seconds": 19.0,
+}
 
 
 def test_comparison_has_loads_clocks_and_differences():
     # The processors were busy for 15 s, of which 12 were ours.
     assert compare_readings(BEFORE, AFTER) == {
-        "load_before": 0.5, "load_after": 1.5, "mhz_before": 2000.0, "mhz_after": 2500.0,
-        "seconds": 10.0, "steal_seconds": 0.25, "throttled": 2,
+        "load_before": 0.5,
+        "load_after": 1.5,
+        "mhz_before": 2000.0,
+        "mhz_after": 2500.0,
+        "seconds": 10.0,
+        "steal_seconds": 0.25,
+        "throttled": 2,
         "others_seconds": 3.0,
-    }  # fmt: skip
+    }
 
 
 def test_others_seconds_are_never_negative():
@@ -162,7 +181,7 @@ def test_quiet_machine_has_no_disturbances(machine):
     machine.put(f"{CPU}/cpufreq/boost", "0\n")
     machine.put("sys/fs/cgroup/cpu.max", "max 100000\n")
     assert find_disturbances(machine.root) == []
-    assert machine.watched == [conditions.WATCH_SECONDS]
+    assert machine.watched == [host.WATCH_SECONDS]
 
 
 def test_governor_other_than_performance_is_named(machine):
@@ -215,9 +234,14 @@ def test_only_cores_that_share_are_named(machine):
 
 @pytest.mark.parametrize(
     ("quota", "named"),
-    [("150000 100000", "1.5"), ("100000 100000", "1"), ("200000 100000", None),
-     ("300000 100000", None), ("max 100000", None)],
-)  # fmt: skip
+    [
+        ("150000 100000", "1.5"),
+        ("100000 100000", "1"),
+        ("200000 100000", None),
+        ("300000 100000", None),
+        ("max 100000", None),
+    ],
+)
 def test_quota_below_the_affinity_is_named(machine, quota, named):
     machine.put("sys/fs/cgroup/cpu.max", f"{quota}\n")
     found = find_disturbances(machine.root)
@@ -291,7 +315,7 @@ def test_all_disturbances_are_named_settings_first(machine):
 
 
 def test_check_of_a_quiet_machine_ends_with_zero(monkeypatch, capsys):
-    monkeypatch.setattr(conditions, "find_disturbances", list)
+    monkeypatch.setattr(host, "find_disturbances", list)
     with pytest.raises(typer.Exit) as ended:
         show.machine(check=True)
     assert ended.value.exit_code == 0
@@ -314,7 +338,7 @@ def test_processes_on_the_visible_gpu_are_named(machine, monkeypatch):
 
 def test_check_of_a_busy_machine_ends_with_one(monkeypatch, capsys):
     lines = ["it is [b]hot[/b]", "x" * 500]
-    monkeypatch.setattr(conditions, "find_disturbances", lambda: lines)
+    monkeypatch.setattr(host, "find_disturbances", lambda: lines)
     with pytest.raises(typer.Exit) as ended:
         show.machine(check=True)
     assert ended.value.exit_code == 1
@@ -322,6 +346,6 @@ def test_check_of_a_busy_machine_ends_with_one(monkeypatch, capsys):
 
 
 def test_machine_without_check_is_not_watched(monkeypatch, capsys):
-    monkeypatch.setattr(conditions, "find_disturbances", lambda: pytest.fail("it was checked"))
+    monkeypatch.setattr(host, "find_disturbances", lambda: pytest.fail("it was checked"))
     show.machine()
     assert "nothing found" not in capsys.readouterr().out

@@ -55,10 +55,18 @@ def test_script_is_followed_in_order(problem):
     forth, back = [3.0 * n for n in range(10)], [3.0 * n for n in range(9, -1, -1)]
     epochs = [("epoch", tuple(draw_order(42, epoch, SAMPLES))) for epoch in range(6)]
     assert Book.last.calls == [
-        ("setup", "cpu"), ("reset", 100), epochs[0], ("reset", 200), *epochs[1:],
-        ("predict", 205, forth), ("reset", 300), ("predict", 300, forth), epochs[1],
-        ("predict", 301, back), ("predict", 301, back[:7]),
-    ]  # fmt: skip
+        ("setup", "cpu"),
+        ("reset", 100),
+        epochs[0],
+        ("reset", 200),
+        *epochs[1:],
+        ("predict", 205, forth),
+        ("reset", 300),
+        ("predict", 300, forth),
+        epochs[1],
+        ("predict", 301, back),
+        ("predict", 301, back[:7]),
+    ]
     assert params[:, 0, 0].tolist() == [101, 201, 202, 203, 204, 205, 301]
     assert labels.tolist() == [205] * 10 + [300] * 10 + [301] * 17
     assert len(found.epoch_seconds) == len(found.epoch_cpu_seconds) == 7

@@ -150,8 +150,11 @@ def test_peak_is_none_when_memory_did_not_grow(nvml, after):
 def test_reading_has_temperature_clocks_and_throttle_reasons(nvml):
     nvml([make(celsius=71, throttle=0x44)])
     assert GpuMonitor("0").reading() == {
-        "celsius": 71, "sm_mhz": 900, "memory_mhz": 2000, "throttle": 0x44,
-    }  # fmt: skip
+        "celsius": 71,
+        "sm_mhz": 900,
+        "memory_mhz": 2000,
+        "throttle": 0x44,
+    }
 
 
 def test_second_gpu_is_monitored_when_visible(nvml):
@@ -178,8 +181,9 @@ def test_gpu_without_energy_counter_is_still_monitored(nvml):
     nvml([make()], failing={"nvmlDeviceGetTotalEnergyConsumption": "Not Supported"})
     watch = GpuMonitor("0")
     assert watch.energy_since(watch.energy()) == (
-        None, "the GPU's energy counter: NVML says: Not Supported",
-    )  # fmt: skip
+        None,
+        "the GPU's energy counter: NVML says: Not Supported",
+    )
     assert watch.reading()["celsius"] == 40
 
 

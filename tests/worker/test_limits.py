@@ -16,9 +16,11 @@ def said():
     def say(code):
         done = subprocess.run(
             [sys.executable, "-c", f"from bench.worker import __main__ as process\n{code}"],
-            env=own, check=False,
-            capture_output=True, text=True,
-        )  # fmt: skip
+            env=own,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
         return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
 
     return say

@@ -142,8 +142,14 @@ def test_trial_writes_params_labels_and_times(make_request, quick_collector, tmp
     assert params.shape == (1 + len(found["epoch_seconds"]), 65, 10)
     assert np.load(tmp_path / "labels.npy").shape == (357,)
     assert len(found["epoch_seconds"]) == len(found["epoch_cpu_seconds"]) >= 3
-    times = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds",
-             "between_seconds", "first_predict_seconds")  # fmt: skip
+    times = (
+        "import_seconds",
+        "setup_seconds",
+        "reset_seconds",
+        "first_epoch_seconds",
+        "between_seconds",
+        "first_predict_seconds",
+    )
     assert all(found[name] > 0 for name in times)
 
 

@@ -83,9 +83,14 @@ def test_phases_are_timed_in_order(clock, problem):
     trainer = make_trainer(clock, seconds=3)
     found, _, labels = measure.measure(trainer, problem, "cpu", make_request(epochs=2))
     assert trainer.calls == [
-        ("setup", "cpu"), ("reset", 7), ("epoch",), ("reset", 7), ("epoch",), ("epoch",),
+        ("setup", "cpu"),
+        ("reset", 7),
+        ("epoch",),
+        ("reset", 7),
+        ("epoch",),
+        ("epoch",),
         *[("predict", (5, 3))] * 6,
-    ]  # fmt: skip
+    ]
     assert (found.setup_seconds, found.reset_seconds) == (1000, 100)
     assert (found.first_epoch_seconds, found.epoch_seconds) == (3, [3, 3])
     assert found.epoch_cpu_seconds == [1.5, 1.5]
@@ -127,8 +132,7 @@ class Meter:
 
 def make_watched(trainer, epochs=2, *, brief=False):
     made = make_request(epochs)
-    return Request(made.initial, 42, epochs, made.test_images, made.snapshot, brief,
-                   Meter(trainer))  # fmt: skip
+    return Request(made.initial, 42, epochs, made.test_images, made.snapshot, brief, Meter(trainer))
 
 
 def test_short_epochs_warm_a_gpu_as_long_as_long_ones(clock, problem):
@@ -173,9 +177,12 @@ def test_gpu_is_read_around_the_timed_epochs(clock, problem):
     found, *_ = measure.measure(trainer, problem, "gpu", request)
     assert request.monitor.seen == [2, 5]  # the first epoch and one of warm-up, and three more
     assert found.device_conditions == {
-        "celsius_before": 41, "throttle_before": None, "celsius_after": 42, "throttle_after": None,
+        "celsius_before": 41,
+        "throttle_before": None,
+        "celsius_after": 42,
+        "throttle_after": None,
         "other_processes": 1,
-    }  # fmt: skip
+    }
     assert found.peak_device_bytes == 5000
     assert (found.energy_joules, found.energy_absent) == (3, None)
 

@@ -51,8 +51,13 @@ def test_products_and_reads_are_timed_after_a_warm_up():
     more = roofline.LEAST + 1
     placed = [("place", (count, 8), np.float32, 1.0) for count in (100, 50, 1)]
     assert Watched.asked == [
-        *["multiply"] * more, placed[0], *["read"] * more, placed[1], *["read"] * more, placed[2],
-    ]  # fmt: skip
+        *["multiply"] * more,
+        placed[0],
+        *["read"] * more,
+        placed[1],
+        *["read"] * more,
+        placed[2],
+    ]
 
 
 class Clock:
@@ -67,9 +72,7 @@ class Clock:
         return call(*args), self.seconds - begun
 
 
-def test_calls_repeat_until_min_seconds_excluding_warm_up(
-    monkeypatch,
-):
+def test_calls_repeat_until_min_seconds_excluding_warm_up(monkeypatch):
     clock = Clock(monkeypatch)
     monkeypatch.setattr(roofline, "SECONDS", 1.0)
 

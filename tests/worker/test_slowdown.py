@@ -111,9 +111,13 @@ def test_burn_reads_the_clock_without_sleeping(monkeypatch):
 
 def test_slowdown_doubles_every_second_epoch_in_a_worker(launched):
     outcome = launched(
-        child=ChildSpec(timeout=60, threads=1), brief=True, epochs=20, samples=1440, batch_size=2,
+        child=ChildSpec(timeout=60, threads=1),
+        brief=True,
+        epochs=20,
+        samples=1440,
+        batch_size=2,
         slowdown={"share": 1.0, "every": 2},
-    )  # fmt: skip
+    )
     assert outcome.status == "ok", outcome.reason
     seconds, cpu = (outcome.document[name] for name in ("epoch_seconds", "epoch_cpu_seconds"))
     assert len(seconds) == 20

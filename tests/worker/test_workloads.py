@@ -60,8 +60,11 @@ def test_order_is_a_reproducible_permutation(seed, epoch, samples):
 @given(seed=SEEDS, other=SEEDS)
 def test_orders_differ_between_epochs_and_seeds(seed, other):
     epochs = range(FIRST_EPOCH, 201)  # a first epoch, and as many as are ever timed
-    orders = {(one, epoch): draw_order(one, epoch, 64).tobytes() for one in (seed, other)
-              for epoch in epochs}  # fmt: skip
+    orders = {
+        (one, epoch): draw_order(one, epoch, 64).tobytes()
+        for one in (seed, other)
+        for epoch in epochs
+    }
     assert len(set(orders.values())) == len(orders)
 
 

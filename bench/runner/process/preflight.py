@@ -11,12 +11,7 @@ from bench.runner.process import scratch
 from bench.runner.process.interpreters import find_installation
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
-from bench.runner.process.spec import (
-    ChildSpec,
-    Installation,
-    describe_source,
-    request_device_check,
-)
+from bench.runner.process.spec import ChildSpec, Installation, describe_source, request_device_check
 
 TIMEOUT = 120.0
 

@@ -63,8 +63,14 @@ def test_worker_gets_threads_and_cores_and_parent_keeps_its_own(told):
     assert len(cores) == 1
     assert cores == machine.usable_cores()[-1:]
     assert os.sched_getaffinity(0) == before
-    pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC",
-             "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")  # fmt: skip
+    pools = (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NPROC",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    )
     assert {variables[pool] for pool in pools} == {"1"}
 
 
@@ -83,9 +89,15 @@ def test_cpu_worker_sees_no_gpu(told):
 
 def test_caches_are_separate_empty_folders(told, tmp_path):
     names = [
-        "HOME", "KERAS_HOME", "TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR",
-        "CUDA_CACHE_PATH", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME",
-    ]  # fmt: skip
+        "HOME",
+        "KERAS_HOME",
+        "TMPDIR",
+        "TORCHINDUCTOR_CACHE_DIR",
+        "TRITON_CACHE_DIR",
+        "CUDA_CACHE_PATH",
+        "NUMBA_CACHE_DIR",
+        "XDG_CACHE_HOME",
+    ]
     found = told(f"{{n: [os.environ[n], os.listdir(os.environ[n])] for n in {names}}}")
     folders = [Path(folder) for folder, _ in found.values()]
     assert len(set(folders)) == len(names)
@@ -218,8 +230,9 @@ while True:
 def test_leftover_process_is_killed_and_named(sabotaged, tmp_path):
     outcome = sabotaged("leaves_a_child")
     assert (outcome.status, outcome.reason) == (
-        "failed", "it left processes running: sleep; end what you start",
-    )  # fmt: skip
+        "failed",
+        "it left processes running: sleep; end what you start",
+    )
     assert outcome.wall_seconds < 50
     assert not is_running((tmp_path / "child" / "child").read_text())
 
@@ -349,12 +362,15 @@ def test_preflight_may_print(launched):
 
 
 def test_partial_stderr_is_kept_and_exit_handlers_are_skipped(launched, tmp_path):
-    outcome = launched("""
+    outcome = launched(
+        """
 import atexit, sys
 from pathlib import Path
 atexit.register(Path("late").touch)
 sys.stderr.write("half a line")
-""", mode="preflight")  # fmt: skip
+""",
+        mode="preflight",
+    )
     assert (outcome.status, outcome.stderr_tail) == ("ok", "half a line")
     assert not (tmp_path / "child" / "late").exists()
 

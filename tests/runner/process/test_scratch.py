@@ -204,8 +204,11 @@ def test_leftover_of_the_session_is_killed_and_named(started, tmp_path):
 
 
 def test_daemon_is_known_by_its_variables(started, tmp_path):
-    daemon = started(["sleep", "60"], start_new_session=True,
-                     env={**os.environ, "TMPDIR": str(tmp_path / "cache" / "tmp")})  # fmt: skip
+    daemon = started(
+        ["sleep", "60"],
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path / "cache" / "tmp")},
+    )
     assert kill_leftovers(leader(started, "pass"), tmp_path) == ["sleep"]
     assert daemon.wait() == -signal.SIGKILL
 
@@ -216,8 +219,13 @@ def test_leftover_that_ends_soon_is_no_fault(started, tmp_path):
 
 
 def test_process_that_only_visited_the_folder_is_spared(started, tmp_path):
-    variables = {"PWD": str(tmp_path), "OLDPWD": f"{tmp_path}/cache", "NOTE": f"TMPDIR={tmp_path}/",
-                 "TMPDIR": f"{tmp_path}-other/tmp", "PYTHONPATH": f"/a:{tmp_path}/"}  # fmt: skip
+    variables = {
+        "PWD": str(tmp_path),
+        "OLDPWD": f"{tmp_path}/cache",
+        "NOTE": f"TMPDIR={tmp_path}/",
+        "TMPDIR": f"{tmp_path}-other/tmp",
+        "PYTHONPATH": f"/a:{tmp_path}/",
+    }
     bystander = started(["sleep", "60"], start_new_session=True, env={**os.environ, **variables})
     assert kill_leftovers(leader(started, "pass"), tmp_path) == []
     assert bystander.poll() is None

@@ -86,8 +86,9 @@ def test_gpu_worker_preallocates_no_memory():
     assert found["TORCHINDUCTOR_COMPILE_THREADS"] == "1"
     assert not build_variables(ChildSpec(), SCRATCH).keys() & {
         "TORCHINDUCTOR_COMPILE_THREADS",
-        "XLA_PYTHON_CLIENT_PREALLOCATE", "TF_FORCE_GPU_ALLOW_GROWTH",
-    }  # fmt: skip
+        "XLA_PYTHON_CLIENT_PREALLOCATE",
+        "TF_FORCE_GPU_ALLOW_GROWTH",
+    }
 
 
 def test_gpu_worker_computes_in_full_precision():
@@ -124,8 +125,16 @@ def test_recorded_variables_have_no_path_of_this_machine(monkeypatch):
 
 def test_only_listed_variables_are_recorded(monkeypatch):
     needed = ("PATH", "CXX", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "COVERAGE_PROCESS_CONFIG")
-    others = ("LD_PRELOAD", "PYTHONHASHSEED", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "MALLOC_ARENA_MAX",
-              "KMP_AFFINITY", "GOMP_CPU_AFFINITY", "CUDA_LAUNCH_BLOCKING")  # fmt: skip
+    others = (
+        "LD_PRELOAD",
+        "PYTHONHASHSEED",
+        "PYTHONSTARTUP",
+        "PYTHONOPTIMIZE",
+        "MALLOC_ARENA_MAX",
+        "KMP_AFFINITY",
+        "GOMP_CPU_AFFINITY",
+        "CUDA_LAUNCH_BLOCKING",
+    )
     for name in (*needed, *others):
         monkeypatch.setenv(name, "set")
     found = redact_variables(ChildSpec())
@@ -135,32 +144,51 @@ def test_only_listed_variables_are_recorded(monkeypatch):
 
 def test_dask_variables_are_not_passed_on(monkeypatch):
     """Its nanny gives every worker one thread and another way to free memory."""
-    nanny = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-             "MALLOC_TRIM_THRESHOLD_": "65536", "DASK_PARENT": "tcp://here:1"}  # fmt: skip
+    nanny = {
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_TRIM_THRESHOLD_": "65536",
+        "DASK_PARENT": "tcp://here:1",
+    }
     for name, value in nanny.items():
         monkeypatch.setenv(name, value)
     found = redact_variables(ChildSpec(threads=3))
     assert {name: found.get(name) for name in nanny} == {
-        "OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3",
-        "MALLOC_TRIM_THRESHOLD_": None, "DASK_PARENT": None,
-    }  # fmt: skip
+        "OMP_NUM_THREADS": "3",
+        "MKL_NUM_THREADS": "3",
+        "OPENBLAS_NUM_THREADS": "3",
+        "MALLOC_TRIM_THRESHOLD_": None,
+        "DASK_PARENT": None,
+    }
 
 
 def test_worker_process_has_no_dask_variables(launched, monkeypatch):
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    code = ("import os\nassert 'MALLOC_TRIM_THRESHOLD_' not in os.environ\n"
-            "assert os.environ['OMP_NUM_THREADS'] == '2'\nTrainer = None\n")  # fmt: skip
+    code = (
+        "import os\nassert 'MALLOC_TRIM_THRESHOLD_' not in os.environ\n"
+        "assert os.environ['OMP_NUM_THREADS'] == '2'\nTrainer = None\n"
+    )
     assert launched(code, ChildSpec(threads=2, timeout=60), mode="preflight").reason is None
 
 
 def test_training_request_has_all_that_decides_training(make_case, digits):
     asked = request_training("trial", make_case(batch_size=8, epochs=3), digits, 7)
     assert json.loads(json.dumps(asked)) == {
-        "mode": "trial", "module": "idiomatic.softmax_numpy", "file": None, "extra": "",
-        "data": str(digits.folder), "classes": 10, "workload": "sgd", "device": "cpu",
-        "batch_size": 8, "samples": 1440, "epochs": 3, "seed": 7,
-    }  # fmt: skip
+        "mode": "trial",
+        "module": "idiomatic.softmax_numpy",
+        "file": None,
+        "extra": "",
+        "data": str(digits.folder),
+        "classes": 10,
+        "workload": "sgd",
+        "device": "cpu",
+        "batch_size": 8,
+        "samples": 1440,
+        "epochs": 3,
+        "seed": 7,
+    }
 
 
 def test_file_in_a_request_is_absolute(make_case, monkeypatch, tmp_path):
@@ -171,7 +199,11 @@ def test_file_in_a_request_is_absolute(make_case, monkeypatch, tmp_path):
 def test_roofline_request_sorts_unique_samples(make_case):
     asked = request_roofline(make_case(module="roofline.roofline_numpy"), 64, [1440, 96, 1440])
     assert asked == {
-        "mode": "roofline", "module": "roofline.roofline_numpy", "file": None, "extra": "",
+        "mode": "roofline",
+        "module": "roofline.roofline_numpy",
+        "file": None,
+        "extra": "",
         "device": "cpu",
-        "features": 64, "samples": [96, 1440],
-    }  # fmt: skip
+        "features": 64,
+        "samples": [96, 1440],
+    }
