@@ -14,7 +14,7 @@ from bench.errors import UserError
 from bench.records.schema import Environment, Record, Run
 from bench.records.store import Salvaged, read_run, salvaged
 from bench.runner import progress
-from bench.runner.plan import size_of
+from bench.runner.plan import case_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,9 @@ class LoadedRun:
         """Rows of the first workload at its first batch size and samples, with any threads."""
         if not self.run.cases:
             return []
-        first = size_of(self.run.cases[0])._replace(threads=0)
-        return [
-            row
-            for row in self.rows
-            if row.case.workload == self.workload and size_of(row.case)._replace(threads=0) == first
-        ]
+        first = case_size(self.run.cases[0])._replace(threads=0)
+        rows = [row for row in self.rows if row.case.workload == self.workload]
+        return [row for row in rows if case_size(row.case)._replace(threads=0) == first]
 
     @property
     def on_gpu(self) -> bool:
@@ -166,7 +163,7 @@ def _load(folder: Path, run: Run, files: Salvaged) -> LoadedRun:
         rows=summary.summarize(files.records, files.environments, run),
         textbook=textbook.compare_textbook(files.records, files.environments),
         noise=measure_noise(main_records, files.environments),
-        missing=len(progress.missing(run, files.records)),
+        missing=len(progress.missing_trials(run, files.records)),
         faults=files.faults,
         name=next((str(one.machine.get("name")) for one in files.environments.values()), ""),
     )

@@ -70,7 +70,7 @@ def _find_data(run: LoadedRun) -> Dataset | str:
     options = {"fashion-mnist": "", "digits": " --data digits"}
     absent = NOT_PREPARED.format(options.get(str(facts.get("name")), " --data DIR"))
     try:
-        return dataset.prepared(facts["sha256"]) or absent
+        return dataset.find_prepared(facts["sha256"]) or absent
     except DataError:
         return absent
 
