@@ -17,7 +17,7 @@ from bench.cli import terminal
 from bench.errors import UserError
 from bench.records import files, merge
 from bench.regression.stored import load as stored
-from bench.report import index, load, several
+from bench.report import index, load
 from bench.report import write as report
 from bench.report.export.writers import WRITERS
 from bench.worker.machine import ROOT
@@ -99,8 +99,8 @@ def write_changed(folder, chance=None):
 
 
 def print_tables(folder):
-    loaded = load.load(folder)
-    return list(terminal.tables_of(Console(width=200), loaded.rows, loaded.figures))
+    loaded = load.load_run(folder)
+    return list(terminal.tables_of(Console(width=200), loaded.rows, loaded.textbook))
 
 
 def merge_twice(folder):
@@ -114,13 +114,16 @@ def merge_twice(folder):
 
 
 READERS = [
-    report.write,
+    lambda folder: report.write_report([load.load_run(folder)]),
     print_tables,
     stored.side,
-    lambda folder: several.read([folder]),
-    lambda folder: index.entries(folder.parent),
+    lambda folder: load.load_runs([folder]),
+    lambda folder: index.read_entries(folder.parent),
     merge_twice,
-    *(lambda folder, export=export: export(load.whole(folder)) for export in WRITERS.values()),
+    *(
+        lambda folder, export=export: export(load.load_whole_run(folder))
+        for export in WRITERS.values()
+    ),
 ]
 
 
