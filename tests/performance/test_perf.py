@@ -16,9 +16,9 @@ from bench.records import store
 from bench.report import write
 from bench.runner import plan
 from bench.runner.parity import oracle
+from bench.runner.plan import Size
 from bench.runner.process import launch, request
 from bench.runner.process.spec import ChildSpec
-from bench.runner.sizes import Size
 from bench.worker import data, machine
 from bench.worker.workloads import WORKLOADS, draw_initial_params, draw_order
 from implementations import IMPLEMENTATIONS
