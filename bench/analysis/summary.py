@@ -156,7 +156,8 @@ def _summarize_case(
     if epoch and roofline_seconds is not None and epoch.mean < roofline_seconds:
         share = math.floor(100 * epoch.mean / roofline_seconds)  # rounding could print 100%
         reason = (
-            f"an epoch took {share}% of the least time: it or the ceiling is wrong; measure again"
+            f"an epoch took {share}% of the least time: "
+            "the measurement or the roofline is wrong; measure again"
         )
         faults += [("failed", reason)] * len(good)
     metered = good if case.device == "gpu" else []

@@ -101,9 +101,9 @@ def machine(
         reason = preflight.find_device_fault(interpreters.assign_python(case, pythons))
         console.print(lines.sight(case.framework, reason), soft_wrap=True, markup=False)
     if check:
-        from bench.runner import conditions
+        from bench.runner import machine as host
 
-        found = conditions.find_disturbances()
+        found = host.find_disturbances()
         for line in found or ["nothing found that would disturb a run"]:
             console.print(line, soft_wrap=True, markup=False)
         raise typer.Exit(1 if found else 0)

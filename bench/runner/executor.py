@@ -10,9 +10,9 @@ from bench.data.dataset import Dataset
 from bench.records import environments, timestamps
 from bench.records.files import hash_file
 from bench.records.schema import REPORTED, Case, Environment, Trial
-from bench.runner import conditions, machine
+from bench.runner import machine
 from bench.runner.plan import max_samples
-from bench.runner.process import interpreters, preflight, request, scratch
+from bench.runner.process import interpreters, preflight, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec, Installation, redact_variables
 from bench.worker.machine import software, usable_cores
@@ -91,7 +91,7 @@ class Executor:
                 scratch.check_room()  # if the disk is full even without its files: UserError
 
     def _launch(self, trial: Trial, folder: Path) -> TrialOutput:
-        started, before = timestamps.now(), conditions.read_conditions()
+        started, before = timestamps.now(), machine.read_conditions()
         outcome = launch(self._build_request(trial), self._child_spec(trial), folder)
         # A worker reports these fields and no others: the parent fills in the rest.
         reported = {name: outcome.document[name] for name in REPORTED if name in outcome.document}
@@ -101,7 +101,7 @@ class Executor:
             "status": outcome.status,
             "reason": outcome.reason,
             "wall_seconds": outcome.wall_seconds,
-            "conditions": conditions.compare_readings(before, conditions.read_conditions()),
+            "conditions": machine.compare_readings(before, machine.read_conditions()),
         }
         return TrialOutput(values, outcome.stderr_tail, folder)
 
@@ -118,9 +118,9 @@ class Executor:
     def _build_request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
         if trial.kind != "ceiling":
-            training = request.build_training(trial.kind, case, self._data, self._context.seed)
+            training = spec.request_training(trial.kind, case, self._data, self._context.seed)
             if self._places is not None:
-                training |= request.build_pair_options(trial.slowdown)
+                training |= spec.pair_options(trial.slowdown)
             return training
         most = max_samples(self._data.features)  # trials with more are unavailable
         samples = (
@@ -128,7 +128,7 @@ class Executor:
             for peer in self._peers
             if peer.samples <= most and (peer.device, peer.threads) == (case.device, case.threads)
         )
-        return request.build_roofline(case, self._data.features, samples)
+        return spec.request_roofline(case, self._data.features, samples)
 
     def describe_environment(self, trial: Trial) -> Environment:
         """Return the environment of a trial; raises UserError if another Python does not answer."""
@@ -156,7 +156,7 @@ class Executor:
     def _child_spec(self, trial: Trial) -> ChildSpec:
         case = trial.case
         return ChildSpec(
-            place=self._find_place(trial),
+            installation=self._find_place(trial),
             threads=case.threads,
             device=case.device,
             variables=case.variables,

@@ -22,10 +22,16 @@ def cheapest(make_case, tmp_path):
     file = tmp_path / "cheapest.py"
     file.write_text(CHEAPEST)
     return make_case(
-        implementation="cheapest", module="cheapest", framework="", style="own", data="own",
-        file=str(file), sha256=hashlib.sha256(file.read_bytes()).hexdigest(), batch_size=480,
+        implementation="cheapest",
+        module="cheapest",
+        framework="",
+        style="own",
+        data="own",
+        file=str(file),
+        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        batch_size=480,
         epochs=1,
-    )  # fmt: skip
+    )
 
 
 def resident():

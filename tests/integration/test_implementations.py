@@ -13,7 +13,7 @@ from bench.errors import DataError
 from bench.runner import plan
 from bench.runner.parity import conformance
 from bench.runner.parity.judge import TOLERANCE, Judge
-from bench.runner.process import request
+from bench.runner.process import spec
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec
 from bench.worker import data as prepared
@@ -76,7 +76,7 @@ def conforms(judge_of, tmp_path):
         chosen = {"workload": "sgd", "device": "cpu", "batch_size": 32, "samples": samples}
         chosen |= {"epochs": 5, "threads": 1, **changes}
         case = msgspec.structs.replace(plan.case_from_entry(entry), **chosen)
-        asked = request.build_training("trial", case, data, 42)
+        asked = spec.request_training("trial", case, data, 42)
         child = ChildSpec(threads=case.threads, variables=case.variables, timeout=240)
         outcome = launch(asked, child, tmp_path / "child")
         if outcome.status != "ok":

@@ -14,7 +14,7 @@ from bench.analysis.intervals import estimate_mean
 from bench.data import dataset
 from bench.runner import plan
 from bench.runner.plan import Size
-from bench.runner.process import launch, request
+from bench.runner.process import launch, spec
 from bench.runner.process.spec import ChildSpec, build_variables
 from bench.worker import data as prepared
 from bench.worker import machine
@@ -37,7 +37,7 @@ def case_of(name, data, samples):
 
 def under_the_harness(case, found, scratch):
     child = ChildSpec(threads=THREADS, variables=case.variables)
-    outcome = launch.launch(request.build_training("trial", case, found, 42), child, scratch)
+    outcome = launch.launch(spec.request_training("trial", case, found, 42), child, scratch)
     assert outcome.status == "ok", outcome.reason
     return outcome.document["epoch_seconds"][: case.epochs]
 
@@ -45,7 +45,7 @@ def under_the_harness(case, found, scratch):
 def bare(case, found, scratch):
     child = ChildSpec(threads=THREADS, variables=case.variables)
     # The same empty caches, and the same suite to import from.
-    launch._furnish(scratch, {}, child.place)
+    launch.write_folder(scratch, {}, child)
     done = subprocess.run(
         [sys.executable, str(BARE), case.module, str(found.folder), str(case.epochs)],
         env={"PATH": os.environ["PATH"], **build_variables(child, scratch)},

@@ -107,7 +107,7 @@ def test_only_a_comparison_asks_for_brief_and_slowed_trials(make_runner, launche
     Runner(folder, comparison(), digits).measure(sides(2, SLOWDOWN)["candidate"])
     request, child = launches[-1]
     assert request.keys().isdisjoint({"brief", "slowdown"})
-    assert child.place == Installation()
+    assert child.installation == Installation()
 
 
 def test_every_version_runs_and_describes_its_own_place(
@@ -126,7 +126,7 @@ def test_every_version_runs_and_describes_its_own_place(
         for version, trial in sides(number, variables={"OWN": "yes"}, threads=1).items():
             runner.measure(trial)
             _, child = launches[-1]
-            assert child.place == places[version]
+            assert child.installation == places[version]
             assert (child.timeout, child.threads, child.device) == (7.0, 1, "cpu")
             assert child.variables == {"OWN": "yes"}
     assert described == [places["candidate"]]  # once

@@ -22,7 +22,7 @@ from bench.runner import plan
 from bench.runner.parity import mistakes
 from bench.runner.parity.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
 from bench.runner.plan import Size
-from bench.runner.process import interpreters, request, scratch
+from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec
@@ -120,10 +120,11 @@ class Examiner:
 
     def _run(self, case: Case, data: Dataset, folder: Path, hidden: Mapping[str, str]) -> Outcome:
         child = ChildSpec(
-            place=interpreters.find_installation(case), threads=case.threads, device=case.device,
+            installation=interpreters.find_installation(case),
+            threads=case.threads, device=case.device,
             variables={**case.variables, **hidden}, timeout=self._timeout,
         )  # fmt: skip
-        asked = request.build_training("check", case, data, self._seed)
+        asked = spec.request_training("check", case, data, self._seed)
         asked["watch"] = (case.workload, case.batch_size) == ("sgd", WATCHED_BATCH_SIZE)
         return launch(asked, child, folder)
 
