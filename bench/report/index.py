@@ -11,7 +11,7 @@ from bench.errors import UserError
 from bench.records import timestamps
 from bench.records.files import write_file
 from bench.records.schema import Environment
-from bench.records.store import read_environments, read_looks, read_plan, read_records
+from bench.records.store import read_environments, read_looks, read_plan, read_trials
 from bench.regression.calibration import session
 from bench.regression.calibration.session import Calibration
 from bench.regression.paired import result
@@ -160,7 +160,7 @@ def _run(folder: Path, place: str, page: str | None) -> Entry:
 
 def _comparison(folder: Path, place: str, page: str | None) -> Entry:
     plan = read_plan(folder / PLANS["comparison"], Comparison)
-    found = result.findings(plan, read_records(folder), read_looks(folder))
+    found = result.findings(plan, read_trials(folder), read_looks(folder))
     left = len(plan.pairings) - len(found)
     state = f"{left} of {len(plan.pairings)} cases not begun" if left else "complete"
     return Entry(
@@ -204,7 +204,7 @@ def _listed(names: Sequence[str]) -> list[Part]:
 
 def _calibration(folder: Path, place: str, page: str | None) -> Entry:
     plan = read_plan(folder / PLANS["calibration"], Calibration)
-    pairs = len(result.good_pairs(read_records(folder)))
+    pairs = len(result.good_pairs(read_trials(folder)))
     names = list(dict.fromkeys(case.implementation for case in plan.cases))
     slowed = ", ".join(map(injected, plan.slowdowns))
     return Entry(

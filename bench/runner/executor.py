@@ -4,14 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 from bench.data.dataset import Dataset
-from bench.errors import UserError
 from bench.records import environments, timestamps
 from bench.records.files import hash_file
-from bench.records.jsonl import is_time
-from bench.records.schema import REPORTED, Case, Environment, Status, Trial
+from bench.records.schema import REPORTED, Case, Environment, Kind, Trial
 from bench.runner import conditions, sizes
 from bench.runner import machine as host
 from bench.runner.process import interpreters, preflight, request, scratch
@@ -48,11 +46,6 @@ class Left:
     values: dict[str, Any]
     stderr_tail: str = ""
     folder: Path | None = None
-
-
-# What the station adds to a measurement. The rest of a record comes from whoever judges it.
-_SEEN = ("status", "reason", "wall_seconds", "started", "conditions")
-_ENDS = tuple(status for status in get_args(Status) if status != "interrupted")
 
 
 class Station:
@@ -101,7 +94,7 @@ class Station:
         started, before = timestamps.now(), conditions.read_conditions()
         outcome = launch(self._request(trial), self._child(trial), folder)
         meanwhile = conditions.compare_readings(before, conditions.read_conditions())
-        values = {"started": started, **_reported(outcome), "conditions": meanwhile}
+        values = {"started": started, **_reported(trial.kind, outcome), "conditions": meanwhile}
         return Left(values, outcome.stderr_tail, folder)
 
     def _unavailable(self, case: Case) -> str | None:
@@ -116,7 +109,7 @@ class Station:
 
     def _request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
-        if trial.kind != "ceiling":
+        if trial.kind != "roofline":
             asked = request.build_training(trial.kind, case, self._data, self._planned.seed)
             return {
                 **asked,
@@ -176,17 +169,8 @@ def file_fault(case: Case) -> str | None:
     return None if same else f"{case.file} has changed since the run was planned"
 
 
-def values_of(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return of what somebody says a station left only what one may say; raises UserError."""
-    found = {name: said[name] for name in (*_SEEN, *REPORTED) if name in said}
-    begun = found.get("started")
-    if found.get("status") not in _ENDS or not (isinstance(begun, str) and is_time(begun)):
-        raise UserError("what it sent of a trial has no status, or no beginning")
-    return found
-
-
-def _reported(outcome: Outcome) -> dict[str, Any]:
-    """Take from the child's document what it may say, and nothing else."""
-    values = {name: outcome.document[name] for name in REPORTED if name in outcome.document}
+def _reported(kind: Kind, outcome: Outcome) -> dict[str, Any]:
+    """Return the fields of the worker's document that a worker may report."""
+    values = {name: outcome.document[name] for name in REPORTED[kind] & outcome.document.keys()}
     own = {"status": outcome.status, "reason": outcome.reason, "wall_seconds": outcome.wall_seconds}
     return values | own

@@ -228,9 +228,9 @@ def trials(run: Run, wanted: Mapping[str, int] | None = None) -> list[Trial]:
     """
     rounds = {case.slug: run.rounds[case.workload] for case in run.cases}
     return [
-        *map(_probe, run.ceilings),
+        *map(_probe, run.rooflines),
         *_blocks(run, run.cases, {}, rounds),
-        *(Trial(f"r1-{case.implementation}", "figure", 1, case) for case in run.figures),
+        *(Trial(f"r1-{case.implementation}", "textbook", 1, case) for case in run.textbook),
         *_blocks(run, run.cases, rounds, wanted or {}),
         *_blocks(run, run.sweep, {}, {case.slug: run.sweep_rounds for case in run.sweep}),
     ]
@@ -260,7 +260,7 @@ def before_the_sweep(run: Run, left: list[Trial]) -> list[Trial]:
 
 
 def _probe(case: Case) -> Trial:
-    return Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "ceiling", 1, case)
+    return Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
 
 
 def _blocks(

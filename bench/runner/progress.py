@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from statistics import median
 
-from bench.records.schema import MOST_ROUNDS, Record, Run, Trial
+from bench.records.schema import MOST_ROUNDS, Record, Run, Trial, TrialRecord
 from bench.runner import plan
 from bench.worker.measure import now
 
@@ -73,9 +73,9 @@ def plan_rounds(run: Run, records: Iterable[Record]) -> dict[str, int]:
     medians: dict[str, dict[int, float]] = defaultdict(dict)
     failed = set()
     for record in records:
-        if record.kind == "trial" and record.status == "ok":
+        if isinstance(record, TrialRecord) and record.status == "ok":
             medians[record.case.slug][record.round] = median(record.epoch_seconds)
-        elif record.kind == "trial" and record.status == "failed":
+        elif isinstance(record, TrialRecord) and record.status == "failed":
             failed.add(record.case.slug)
     rounds = {}
     for case in run.cases:

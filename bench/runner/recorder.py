@@ -55,10 +55,10 @@ class Keeper:
 
     def _judged(self, trial: Trial, values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """Judge a trial that says it went well, and keep its params."""
-        if trial.kind == "ceiling":
+        if trial.kind == "roofline":
             return {}
-        if trial.kind == "figure":
-            fault = figure_fault(trial.case.implementation, values.get("figure", {}))
+        if trial.kind == "textbook":
+            fault = figure_fault(trial.case.implementation, values.get("quantities", {}))
             return {"status": "failed" if fault else "ok", "reason": fault}
         params = folder / "params.npy"
         if not os.path.lexists(params):
@@ -122,14 +122,15 @@ class Runner:
 
 def _record(run: str, trial: Trial, environment: str, values: Mapping[str, Any]) -> Record:
     """Return the record without paths of this host; a value that is invalid fails the trial."""
-    own = {
+    own: dict[str, Any] = {
         "format": FORMAT, "kind": trial.kind, "run": run, "trial": trial.id,
         "round": trial.round, "case": trial.case, "environment": environment,
-        "version": trial.version, "slowdown": trial.slowdown,
     }  # fmt: skip
+    if trial.kind == "trial":
+        own |= {"version": trial.version, "slowdown": trial.slowdown}
     folders = folders_of(trial.case)
     try:
-        record = hide_paths(msgspec.convert({**own, **values}, Record), folders)
+        record: Record = hide_paths(msgspec.convert({**own, **values}, Record), folders)
         reason = refused(record)
     except msgspec.ValidationError as error:
         reason = str(error)
@@ -137,4 +138,5 @@ def _record(run: str, trial: Trial, environment: str, values: Mapping[str, Any])
         return record
     reason = f"the process left a result that is wrong: {reason}"
     kept = {"started": values["started"], "status": "failed", "reason": reason}
-    return hide_paths(msgspec.convert({**own, **kept}, Record), folders)
+    failed: Record = msgspec.convert({**own, **kept}, Record)
+    return hide_paths(failed, folders)

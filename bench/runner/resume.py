@@ -19,7 +19,7 @@ from implementations import IMPLEMENTATIONS
 
 # What a plan decides of a case; everything else is looked up again.
 _SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
-_CASES = ("cases", "sweep", "figures", "ceilings")
+_CASES = ("cases", "sweep", "textbook", "rooflines")
 
 
 def resolve(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:

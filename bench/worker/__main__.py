@@ -152,7 +152,7 @@ def leave(folder: Path, params: NDArray[np.float32], predicted: NDArray[np.int64
     np.save(folder / "labels.npy", predicted)
 
 
-def ceiling(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
+def roofline(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
     """Find out what a framework can do at all on this machine."""
     module, import_seconds = time_call(load, request)
     found = measure_roofline(
@@ -161,16 +161,16 @@ def ceiling(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mo
     return {"import_seconds": import_seconds, **asdict(found)}
 
 
-def figure(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
+def textbook(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a mode like the others
     """Run one of the textbook's programs; its quantities by name."""
     module, import_seconds = time_call(load, request)
-    textbook, between_seconds = time_call(prepared.read_textbook, Path(request["data"]))
-    values, seconds = time_call(module.run, textbook)
+    data, between_seconds = time_call(prepared.read_textbook, Path(request["data"]))
+    values, seconds = time_call(module.run, data)
     return {
         "import_seconds": import_seconds,
         "between_seconds": between_seconds,
-        "figure_seconds": seconds,
-        "figure": values,
+        "program_seconds": seconds,
+        "quantities": values,
     }
 
 
@@ -195,7 +195,7 @@ def software(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a m
 
 
 MODES = {
-    "trial": trial, "check": check, "ceiling": ceiling, "figure": figure, "probe": probe,
+    "trial": trial, "check": check, "roofline": roofline, "textbook": textbook, "probe": probe,
     "sees": sees, "software": software,
 }  # fmt: skip
 

@@ -77,7 +77,7 @@ def test_the_page_and_the_csv_of_a_report_stay_whole_too(tmp_path, monkeypatch):
     folder = write(tmp_path / "run", run(case("a")), *trials(case("a"), 0.5, 0.5))
     files.write(folder)
     size = (folder / "report.html").stat().st_size  # more than any of the others
-    monkeypatch.setattr(files.frame, "csv", lambda _: b"x" * 2 * size)
+    monkeypatch.setattr(files.csv, "csv", lambda _: b"x" * 2 * size)
     for name, limit in (("report.html", size // 2), ("summary.csv", size)):
         before = (folder / name).read_bytes()
         with limited(limit), pytest.raises(UserError, match="File too large"):

@@ -19,7 +19,7 @@ def loaded(tmp_path, plan, *records):
 
 def probe(seconds):
     """A probe whose least epoch of 48,000 samples is 1,505,280,000 operations at 1e9 in seconds."""
-    return bare(case("ceiling-numpy", workload="ceiling"), kind="ceiling", status="ok",
+    return bare(case("ceiling-numpy", workload="ceiling"), kind="roofline", status="ok",
                 product_operations=10**9, product_seconds=[seconds])  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def test_the_workload_is_that_of_the_first_case():
 
 def test_main_records_are_of_the_cases_that_tables_compare():
     swept, figure = case(batch_size=8), case("figure-keras", workload="figure")
-    records = [ok(case()), ok(swept), bare(figure, kind="figure"), probe(1.0)]
+    records = [ok(case()), ok(swept), bare(figure, kind="textbook"), probe(1.0)]
     found = Loaded(run(case(), sweep=(swept,)), records, {}, [], [])
     assert found.main_records == records[:1]
 
@@ -52,8 +52,8 @@ def test_main_records_are_of_the_cases_that_tables_compare():
      ("timeout", True), ("out-of-memory", True)],
 )  # fmt: skip
 def test_a_run_failed_where_a_trial_of_any_kind_did(tmp_path, status, failed):
-    for kind in ("trial", "figure"):
-        of = case("figure-keras" if kind == "figure" else "a")
+    for kind in ("trial", "textbook"):
+        of = case("figure-keras" if kind == "textbook" else "a")
         records = [ok(case()), ok(of, kind=kind, status=status, trial="another")]
         found = loaded(tmp_path / kind, run(case()), *records)
         assert found.failed is failed

@@ -293,8 +293,8 @@ def test_each_run_is_named_with_the_way_to_its_own_report(two, tmp_path):
 
 
 def test_faults_and_figures_name_their_machine(tmp_path):
-    figure = bare(case("figure-keras", workload="figure"), kind="figure", status="ok",
-                  figure={"validation_accuracy": 0.85}, figure_seconds=1.0)  # fmt: skip
+    figure = bare(case("figure-keras", workload="figure"), kind="textbook", status="ok",
+                  quantities={"validation_accuracy": 0.85}, program_seconds=1.0)  # fmt: skip
     fast = measured(
         tmp_path / "x", FAST, *trials(case("a"), 0.1), figure, plan=run(case("a"), run="x")
     )

@@ -26,7 +26,7 @@ def of(tmp_path, plan, *records):
 
 
 def probe(by="numpy", **changes):
-    values = {"kind": "ceiling", "status": "ok", "product_operations": 10**9,
+    values = {"kind": "roofline", "status": "ok", "product_operations": 10**9,
               "product_seconds": [0.01], "read_bytes": [4 * 48000 * 784],
               "read_seconds": [0.01]}  # fmt: skip
     values |= changes
@@ -143,7 +143,7 @@ def test_only_what_was_varied_is_drawn(tmp_path):
 
 def test_probes_that_told_nothing_are_named(tmp_path):
     wrong = probe("jax", status="failed", reason="it returned 7", product_seconds=[])
-    planned = run(case(), ceilings=(wrong.case,))
+    planned = run(case(), rooflines=(wrong.case,))
     found = of(tmp_path, planned, ok(case()), wrong)
     assert found[LIMITS].nothing == "No probe went well."
     assert found[LIMITS].remarks == ["ceiling-jax, cpu, 2 threads: failed, it returned 7"]

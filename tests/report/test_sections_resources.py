@@ -52,7 +52,7 @@ def test_every_device_and_number_of_threads_has_its_line_in_order():
 
 def test_made_up_probes_of_a_gpu_fill_its_line():
     of = case("ceiling-jax", workload="ceiling", framework="jax", device="gpu")
-    probe = bare(of, kind="ceiling", status="ok", product_operations=10**10,
+    probe = bare(of, kind="roofline", status="ok", product_operations=10**10,
                  product_seconds=[0.002, 0.001], read_bytes=[LARGE], read_seconds=[LARGE / 2e12],
                  chain_steps=1000, chain_seconds=[0.006, 0.005])  # fmt: skip
     here = {"here": environment(data={"features": 784, "classes": 10})}
@@ -83,7 +83,7 @@ def test_what_was_not_probed_has_no_table():
 
 def probe(number=1, threads=2, **changes):
     of = case("ceiling-jax", workload="ceiling", threads=threads)
-    return bare(of, number, kind="ceiling", **changes)
+    return bare(of, number, kind="roofline", **changes)
 
 
 def test_every_probe_that_told_nothing_says_why_and_says_it_once():

@@ -35,7 +35,7 @@ def runs(draw):
     rounds = {name: draw(st.integers(1, 5)) for name in ("sgd", "textbook")}
     names = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=6))
     cases = [case(name, workload=workload) for workload in rounds for name in names]
-    return run(*cases, rounds=rounds, seed=draw(SEEDS), figures=(case("figure-keras"),))
+    return run(*cases, rounds=rounds, seed=draw(SEEDS), textbook=(case("figure-keras"),))
 
 
 @given(runs())
@@ -45,8 +45,8 @@ def test_every_round_measures_every_case_once_and_the_figures_come_last(planned)
     *measured, figure = trials
     assert (figure.id, figure.kind, figure.case) == (
         "r1-figure-keras",
-        "figure",
-        planned.figures[0],
+        "textbook",
+        planned.textbook[0],
     )
     assert [trial.round for trial in measured] == sorted(trial.round for trial in measured)
     counts = Counter(trial.case.slug for trial in measured)
@@ -188,8 +188,8 @@ def test_a_sweep_asks_for_fewer_threads_on_the_cpu_only():
 
 def test_ceilings_come_before_the_first_round_and_a_sweep_at_the_end():
     probe = case("ceiling-numpy", workload="ceiling")
-    planned = run(case("a"), rounds={"sgd": 2}, ceilings=(probe,), sweep_rounds=2,
-                  sweep=(case("a", batch_size=8),), figures=(case("figure-keras"),))  # fmt: skip
+    planned = run(case("a"), rounds={"sgd": 2}, rooflines=(probe,), sweep_rounds=2,
+                  sweep=(case("a", batch_size=8),), textbook=(case("figure-keras"),))  # fmt: skip
     ids = [trial.id for trial in plan.trials(planned)]
     assert ids == [
         "r1-ceiling-numpy-cpu-t2", "r1-sgd-a-cpu-b32-t2-n48000", "r2-sgd-a-cpu-b32-t2-n48000",
@@ -197,7 +197,7 @@ def test_ceilings_come_before_the_first_round_and_a_sweep_at_the_end():
         "r1-sgd-a-cpu-b8-t2-n48000", "r2-sgd-a-cpu-b8-t2-n48000",
     ]  # fmt: skip
     kinds = [trial.kind for trial in plan.trials(planned)]
-    assert kinds == ["ceiling", "trial", "trial", "figure", "trial", "trial"]
+    assert kinds == ["roofline", "trial", "trial", "textbook", "trial", "trial"]
 
 
 def test_a_quick_run_probes_each_place_once_with_what_runs_there():

@@ -51,7 +51,7 @@ def test_parts_worker_and_parent_must_agree_on_the_time(ended, parts, seen, hone
 
 def test_every_part_of_a_workers_time_counts(ended):
     lists = {name: [0.5, 0.5] for name in ("epoch_seconds", "predict_seconds")}
-    names = ("import", "setup", "reset", "first_epoch", "first_predict", "figure")
+    names = ("import", "setup", "reset", "first_epoch", "first_predict", "program")
     parts = {**lists, **{f"{name}_seconds": 1.0 for name in names}, "between_seconds": 2.0}
     whole = {"status": "ok", **parts, "worker_seconds": 10.0}
     assert ended(whole)[0] == "ok"

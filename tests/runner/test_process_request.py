@@ -24,7 +24,7 @@ def test_a_ceiling_is_asked_for_at_every_number_of_samples_once_the_fewest_first
         make_case(module="roofline.roofline_numpy"), 64, [1440, 96, 1440]
     )
     assert asked == {
-        "mode": "ceiling", "module": "roofline.roofline_numpy", "file": None, "extra": "",
+        "mode": "roofline", "module": "roofline.roofline_numpy", "file": None, "extra": "",
         "device": "cpu",
         "features": 64, "samples": [96, 1440],
     }  # fmt: skip

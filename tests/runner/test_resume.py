@@ -26,7 +26,7 @@ def mine(tmp_path, monkeypatch):
 
 def test_plan_of_the_registry_resolves_to_itself():
     cases = [plan.begin(entry) for entry in IMPLEMENTATIONS]
-    planned = run(*cases, figures=plan.figures(2), ceilings=tuple(plan.probes("gpu", 1)))
+    planned = run(*cases, textbook=plan.figures(2), rooflines=tuple(plan.probes("gpu", 1)))
     assert resume.resolve(planned, (), ()) == planned
     assert resume.flags(planned) == []
 

@@ -130,11 +130,11 @@ def performed(tmp_path, digits, monkeypatch):
     """Perform a run of some cases in this process; its events."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
-    def perform(*cases, figures=(), rounds=1, run_folder="out", **changes):
+    def perform(*cases, textbook=(), rounds=1, run_folder="out", **changes):
         folder = tmp_path / run_folder
         planned = Run(
             format=FORMAT, run="a-run", command="bench run", created="2026-01-01T00:00:00+00:00",
-            seed=42, rounds={"sgd": rounds, "textbook": rounds}, cases=cases, figures=figures,
+            seed=42, rounds={"sgd": rounds, "textbook": rounds}, cases=cases, textbook=textbook,
             timeout=60, data="digits", **changes,
         )  # fmt: skip
         if not folder.exists():
@@ -305,12 +305,12 @@ def test_probes_read_what_is_measured_on_their_cores_and_fits_into_the_memory(
     monkeypatch.setattr(executor.sizes, "most_samples", lambda features: 30 * features)
     monkeypatch.setattr(executor.machine, "usable_cores", lambda: [0, 1])
     cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
-    performed(*cases, ceilings=plan.ceilings(cases), sweep=(make_case(samples=480),))
+    performed(*cases, rooflines=plan.ceilings(cases), sweep=(make_case(samples=480),))
     probes = [one for one in asked if one["module"] == "roofline.roofline_numpy"]
     assert [one["samples"] for one in probes] == [[480, 960, 1920], [96]]
     asked.clear()
     large = make_case(samples=1952)
-    performed(large, ceilings=plan.ceilings([large]), run_folder="other")
+    performed(large, rooflines=plan.ceilings([large]), run_folder="other")
     assert {tuple(one["samples"]) for one in asked} == {()}
 
 
@@ -412,10 +412,10 @@ def test_a_figure_is_judged_by_what_was_published(performed, own_case, value, st
     case = msgspec.structs.replace(
         case, implementation="figure-sklearn", workload="figure", batch_size=0, samples=0
     )
-    (record,) = records_of(performed(figures=(case,)))
-    assert (record.kind, record.status) == ("figure", status)
+    (record,) = records_of(performed(textbook=(case,)))
+    assert (record.kind, record.status) == ("textbook", status)
     assert record.figure == {"cross_validation_accuracy": value}
-    assert record.figure_seconds >= 0
+    assert record.program_seconds >= 0
 
 
 def test_the_environment_is_kept_under_its_id_without_a_path(performed, make_case, tmp_path):
@@ -454,7 +454,7 @@ def test_a_file_that_has_changed_is_not_even_imported(make_case, digits, tmp_pat
                      sha256="0" * 64)  # fmt: skip
     planned = Run(
         format=FORMAT, run="a", command="", created="", seed=1, rounds={"sgd": 1}, cases=(case,),
-        figures=(), timeout=60.0,
+        textbook=(), timeout=60.0,
     )  # fmt: skip
     store.create(tmp_path / "out", planned)
     *_, ended = loop.perform(tmp_path / "out", planned, digits)
@@ -465,7 +465,7 @@ def test_a_file_that_has_changed_is_not_even_imported(make_case, digits, tmp_pat
 def test_more_threads_than_there_are_cores_is_unavailable(make_case, digits, tmp_path):
     planned = Run(
         format=FORMAT, run="a", command="", created="", seed=1, rounds={"sgd": 1},
-        cases=(make_case(threads=2**40),), figures=(), timeout=60.0,
+        cases=(make_case(threads=2**40),), textbook=(), timeout=60.0,
     )  # fmt: skip
     store.create(tmp_path / "out", planned)
     *_, ended = loop.perform(tmp_path / "out", planned, digits)

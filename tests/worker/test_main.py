@@ -158,9 +158,9 @@ def test_a_trial_trains_on_the_first_samples_with_the_orders_of_its_seed(
 
 def test_a_figure_is_what_the_program_returns(own_file, digits, tmp_path):
     request = own_file("def run(textbook): return {'samples': float(len(textbook.images))}")
-    found = worker.figure({**request, "data": str(digits.folder)}, tmp_path)
-    assert found["figure"] == {"samples": 1797}
-    assert found["figure_seconds"] > 0
+    found = worker.textbook({**request, "data": str(digits.folder)}, tmp_path)
+    assert found["quantities"] == {"samples": 1797}
+    assert found["program_seconds"] > 0
 
 
 def test_a_document_is_written_whole(tmp_path):

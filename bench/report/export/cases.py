@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import Row
 from bench.errors import UserError
-from bench.records.schema import Case, Environment, Record
+from bench.records.schema import Case, Environment, TrialRecord
 from bench.report.load import Loaded
 
 UNKNOWN = Environment("", {}, {}, {}, {}, {})
@@ -22,7 +22,7 @@ class Exported:
 
     row: Row
     epoch: Interval
-    trials: tuple[Record, ...]
+    trials: tuple[TrialRecord, ...]
     environment: Environment
 
     @property
@@ -83,9 +83,9 @@ def _exported(found: Loaded, row: Row, epoch: Interval) -> Exported:
     return Exported(row, epoch, tuple(good), found.environments.get(good[0].environment, UNKNOWN))
 
 
-def tried(found: Loaded, row: Row) -> list[Record]:
+def tried(found: Loaded, row: Row) -> list[TrialRecord]:
     """Return the records that a row was made from, in the order in which they were measured."""
-    return [record for record in found.records if record.kind == "trial"
+    return [record for record in found.records if isinstance(record, TrialRecord)
             and record.status != "interrupted" and record.case.slug == row.case.slug]  # fmt: skip
 
 

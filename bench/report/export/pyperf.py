@@ -6,7 +6,7 @@ Source: pyperf/_bench.py, which has the format's history.
 from typing import Any
 
 from bench.records import timestamps
-from bench.records.schema import Record
+from bench.records.schema import TrialRecord
 from bench.report.export import json_file
 from bench.report.export.cases import Exported, exported
 from bench.report.load import Loaded
@@ -58,7 +58,7 @@ def _line(value: Any) -> str | int | float:
     return value if isinstance(value, int | float) else " ".join(str(value).split())
 
 
-def _run(trial: Record) -> dict[str, Any]:
+def _run(trial: TrialRecord) -> dict[str, Any]:
     metadata: dict[str, Any] = {"date": str(timestamps.read(trial.started))}
     metadata |= {} if trial.wall_seconds is None else {"duration": trial.wall_seconds}
     metadata |= {} if trial.peak_rss_bytes is None else {"mem_max_rss": trial.peak_rss_bytes}

@@ -90,7 +90,7 @@ def _limits(found: Loaded) -> Section:
     return Section(
         "How far from what the machine can do?",
         limits.ceilings(find_rooflines(found.records), found.base, next(iter(known), None)),
-        "No probe went well." if found.run.ceilings else NO_CEILING,
+        "No probe went well." if found.run.rooflines else NO_CEILING,
         remarks=limits.absent(found.records),
     )
 

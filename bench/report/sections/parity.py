@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from bench.analysis.summary import Row
-from bench.records.schema import Record
+from bench.records.schema import Record, TrialRecord
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table, name
 
@@ -16,7 +16,8 @@ NOTE = (
 
 def tolerances(records: Iterable[Record]) -> list[float]:
     """Return what the records were judged by, ascending: one number, or that of each suite."""
-    return sorted({record.parity.tolerance for record in records if record.parity})
+    trials = (record for record in records if isinstance(record, TrialRecord))
+    return sorted({trial.parity.tolerance for trial in trials if trial.parity})
 
 
 def judged(rows: Iterable[Row], workload: str) -> list[Row]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bench.analysis.memory import PHASES, Memory
 from bench.analysis.roofline import Resources, Roofline
 from bench.analysis.summary import Row
-from bench.records.schema import Case, Record
+from bench.records.schema import Case, Record, RooflineRecord
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table, problem
 
@@ -61,7 +61,7 @@ def absent(records: Iterable[Record]) -> list[str]:
         f"{case.implementation}, {case.device}, {case.threads} thread{'s' * (case.threads > 1)}: "
         f"{record.status}, {record.reason or 'no reason was given'}"
         for record in records
-        if record.kind == "ceiling" and record.status not in {"ok", "interrupted"}
+        if isinstance(record, RooflineRecord) and record.status not in {"ok", "interrupted"}
         for case in [record.case]
     ]
     return list(dict.fromkeys(lines))

@@ -39,6 +39,6 @@ def build_device_check(case: Case) -> dict[str, Any]:
 def build_roofline(case: Case, features: int, samples: Iterable[int]) -> dict[str, Any]:
     """Ask what the machine can do: products of matrices, and sums over so many images."""
     return {
-        "mode": "ceiling", **describe_source(case), "device": case.device, "features": features,
+        "mode": "roofline", **describe_source(case), "device": case.device, "features": features,
         "samples": sorted(set(samples)),
     }  # fmt: skip
