@@ -210,7 +210,6 @@ def test_an_answer_that_is_no_measurement_of_the_round_is_refused(tmp_path, retu
         {"trial": "r1-other"},
         {"round": 2},
         {"case": case("pytorch", threads=1)},
-        {"kind": "textbook"},
     ],
 )
 def test_a_record_of_something_else_is_refused(tmp_path, returned, change):

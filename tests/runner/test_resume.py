@@ -31,7 +31,7 @@ def test_plan_of_the_registry_resolves_to_itself():
     assert resume.flags(planned) == []
 
 
-@pytest.mark.parametrize("where", ["cases", "sweep", "figures", "ceilings"])
+@pytest.mark.parametrize("where", ["cases", "sweep", "textbook", "rooflines"])
 @pytest.mark.parametrize(
     "changed",
     [
