@@ -117,14 +117,14 @@ def _follow(folder: Path, comparison: "Asked") -> None:
 
     from bench.regression.paired import loop as measuring
     from bench.report.regression import paired
-    from bench.runner.loop import Waiting
+    from bench.runner.loop import HostBusy
 
     screen = Console(stderr=True, highlight=False)
     plan = comparison.plan
     with Live(console=screen, auto_refresh=False, transient=True) as live:
         for event in measuring.perform(folder, plan, comparison.data, comparison.places):
             match event:
-                case Waiting():
+                case HostBusy():
                     screen.print(WAITING)
                 case measuring.Begun(pairing, number, total):
                     shown = Text(f"{pairing.name} ({number} of {total}): a first pair")

@@ -86,12 +86,12 @@ def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:
     from bench.regression.calibration import session as calibration
     from bench.report.regression.calibration import injected
     from bench.report.render import numbers
-    from bench.runner.loop import Waiting
+    from bench.runner.loop import HostBusy
 
     screen = Console(stderr=True, highlight=False)
     with Live(console=screen, auto_refresh=False, transient=True) as live:
         for event in calibration.perform(folder, session, data):
-            if isinstance(event, Waiting):
+            if isinstance(event, HostBusy):
                 screen.print(WAITING)
                 continue
             block, left = event.block, numbers.clock(max(0.0, event.left))

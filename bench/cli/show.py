@@ -35,7 +35,7 @@ def report(
     from bench.cli.options import RESULTS
     from bench.records import collection
     from bench.report import index as listed
-    from bench.report import write
+    from bench.report.readme import update_readme
 
     match folders or []:
         case []:
@@ -50,14 +50,14 @@ def report(
                 raise UserError("--relative-to is for several runs; name another RUN and --output")
             show_report(folder, target)
             if readme is not None:
-                write.update_readme(readme, folder)
+                update_readme(readme, folder)
         case [_]:
             raise UserError("--output is for several runs; name another RUN, or leave it out")
         case several:
             found = [run for each in several for run in collection.runs(each) or [each]]
             _show_several(found, output, relative_to, only_of_one=(readme, target))
     if index:
-        console.print(f"{listed.write(RESULTS)}", soft_wrap=True)
+        console.print(f"{listed.write_index(RESULTS)}", soft_wrap=True)
 
 
 def _show_several(
@@ -66,13 +66,15 @@ def _show_several(
     relative_to: str | None,
     only_of_one: tuple[object, ...],
 ) -> None:
-    from bench.report import several_files
+    from bench.report.load import load_runs
+    from bench.report.write import write_report
 
     if output is None:
         raise UserError("several runs make a report of their own: name its folder with --output")
     if any(each is not None for each in only_of_one):
         raise UserError("--readme and --target are of one run; leave them out")
-    console.print(f"{several_files.write(folders, output, relative_to)}", soft_wrap=True)
+    report = write_report(load_runs(folders), output, relative_to=relative_to)
+    console.print(f"{report}", soft_wrap=True)
 
 
 def implementations() -> None:
@@ -97,13 +99,13 @@ def machine(
     pythons = interpreters.parse_options(python or ())
     for line in [*lines.facts(describe()), *lines.gpus(gpu.find_gpus())]:
         console.print(line, soft_wrap=True, markup=False)
-    for case in plan.probes("gpu", len(usable_cores())):
+    for case in plan.probe_cases("gpu", len(usable_cores())):
         reason = preflight.find_device_fault(interpreters.assign_python(case, pythons))
         console.print(lines.sight(case.framework, reason), soft_wrap=True, markup=False)
     if check:
-        from bench.runner import conditions
+        from bench.runner import machine as host
 
-        found = conditions.find_disturbances()
+        found = host.find_disturbances()
         for line in found or ["nothing found that would disturb a run"]:
             console.print(line, soft_wrap=True, markup=False)
         raise typer.Exit(1 if found else 0)

@@ -1,4 +1,4 @@
-"""The parent's loop: every trial of a plan in a child of its own, judged and kept."""
+"""Measure the missing trials of a run, one after the other, and report each as an event."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,38 +7,38 @@ from pathlib import Path
 from bench.data.dataset import Dataset
 from bench.records import store
 from bench.records.schema import Record, Run, Trial
-from bench.records.store import mend, salvaged
-from bench.runner import lock, plan
+from bench.runner import lock
 from bench.runner.executor import file_fault
+from bench.runner.plan import list_distributions
 from bench.runner.process import preflight
 from bench.runner.progress import Progress
 from bench.runner.recorder import Runner
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """Another run has the host; this one waits for it."""
+class HostBusy:
+    """Another run measures on this host; this one waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Importing:
-    """The frameworks are imported once, unrecorded, so that the first trial reads no cold disk."""
+class ImportStarted:
+    """An implementation is imported, unmeasured, so that its first trial reads no cold disk."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """Trial ``number`` of ``total`` begins; ``left`` are all that are still to be made, with it."""
+class TrialStarted:
+    """Trial ``number`` of ``total`` begins; ``remaining``: it and those after it."""
 
     trial: Trial
     number: int
     total: int
-    left: tuple[Trial, ...]
+    remaining: tuple[Trial, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class TrialEnded:
     """A trial ended and its record is on disk."""
 
     record: Record
@@ -47,56 +47,54 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """The budget would not last for the next trial; so many are left."""
+class BudgetSpent:
+    """The next trial would exceed the budget; ``remaining`` trials are not measured."""
 
-    left: int
-
-
-Event = Waiting | Importing | Started | Ended | Spent
+    remaining: int
 
 
-def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
-    """Measure all trials of the run that have no record yet; an event before and after each.
+Event = HostBusy | ImportStarted | TrialStarted | TrialEnded | BudgetSpent
 
-    The rounds that a precision takes are known only when the first stage is measured, so that
-    what is missing is asked for again when all of it has been made.
+
+def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
+    """Measure all missing trials of a run; yield an event before and after each.
+
+    Waits for the host's lock. Raises UserError, also where another process has the run's folder.
     """
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         if not host.take():
-            yield Waiting()
+            yield HostBusy()
             host.wait()
         with store.lock(folder):
-            yield from _trials(folder, run, data)
+            # Read the records only now: the process that had the host may have measured this run.
+            store.mend(folder)
+            progress = Progress(run, store.salvaged(folder).records)
+            yield from _measure_stages(folder, run, data, progress)
 
 
-def _trials(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
-    # What is done is read only now: the run that had the host may have been this very one.
-    mend(folder)
-    progress = Progress(run, salvaged(folder).records)
-    stage = progress.stage()
-    yield from _imports(progress.rest)
-    runner = Runner(
-        folder, run, data, peers=(*run.cases, *run.sweep), memory_limit=run.memory_limit
-    )
+def _measure_stages(folder: Path, run: Run, data: Dataset, progress: Progress) -> Iterator[Event]:
+    peers = (*run.cases, *run.sweep)
+    stage = progress.plan_stage()
+    yield from _import_frameworks(progress.remaining_trials)
+    runner = Runner(folder, run, data, peers=peers, memory_limit=run.memory_limit)
     while stage:
         for trial in stage:
-            if progress.spent(trial):
-                yield Spent(progress.left)
+            if progress.exceeds_budget(trial):
+                yield BudgetSpent(progress.remaining)
                 return
-            number, total = progress.total - progress.left + 1, progress.total
-            yield Started(trial, number, total, progress.rest)
+            number, total = progress.total - progress.remaining + 1, progress.total
+            yield TrialStarted(trial, number, total, progress.remaining_trials)
             record = runner.measure(trial)
             progress.add(record)
-            yield Ended(record, number, total)
-        stage = progress.stage()
+            yield TrialEnded(record, number, total)
+        stage = progress.plan_stage()
 
 
-def _imports(trials: Iterable[Trial]) -> Iterator[Event]:
-    seen: set[str] = set()
+def _import_frameworks(trials: Iterable[Trial]) -> Iterator[Event]:
+    imported: set[str] = set()
     for case in (trial.case for trial in trials if file_fault(trial.case) is None):
-        used = set(plan.distributions(case) or [case.module])
-        if not used <= seen:
-            seen |= used
-            yield Importing(case.implementation)
+        distributions = set(list_distributions(case) or [case.module])
+        if not distributions <= imported:
+            imported |= distributions
+            yield ImportStarted(case.implementation)
             preflight.import_implementation(case)

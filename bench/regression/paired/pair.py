@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from typing import cast
 
 from bench.records.schema import Case, Slowdown, Trial, TrialRecord
-from bench.runner.executor import Planned
+from bench.runner.executor import RunContext
 from bench.runner.recorder import Runner
 
 BASE, CANDIDATE = "base", "candidate"
 
 
 def trials(
-    number: int, cases: tuple[Case, Case], planned: Planned, slowdown: Slowdown | None = None
+    number: int, cases: tuple[Case, Case], planned: RunContext, slowdown: Slowdown | None = None
 ) -> list[Trial]:
     """Return the trials of a pair in the order in which they are measured: a coin decides.
 

@@ -20,9 +20,9 @@ from bench.regression.versions import spec, venv
 from bench.regression.versions.site import Site, changed, prepared
 from bench.regression.versions.spec import Kind, Version
 from bench.runner import plan
+from bench.runner.plan import Size
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
-from bench.runner.sizes import Size
 from bench.worker.data import read
 from bench.worker.machine import usable_cores
 from bench.worker.workloads import WORKLOADS
@@ -133,7 +133,7 @@ def _installed(name: str) -> str:
 def sized(given: Given) -> Callable[[Case], Case]:
     """Return what gives a case its workload, device and one size; raises UserError."""
     if given.workload not in WORKLOADS:
-        raise plan.unknown("workload", given.workload, list(WORKLOADS))
+        raise plan.unknown_name("workload", given.workload, list(WORKLOADS))
     workload = WORKLOADS[given.workload]
     device = options.known_device(given.device)
     batch_sizes = parsing.whole_numbers("--batch-size", given.batch_size)
@@ -149,14 +149,14 @@ def sized(given: Given) -> Callable[[Case], Case]:
     if size.fault:
         raise UserError(size.fault)
     options.fits(size.samples, images.shape[1])
-    return lambda case: plan.fill(case, given.workload, device, size)
+    return lambda case: plan.complete_case(case, given.workload, device, size)
 
 
 def cases(given: Given) -> tuple[Case, ...]:
     """Return the registered implementations that were named, or all, at one size."""
     names = dict.fromkeys(given.implementations or (entry.name for entry in IMPLEMENTATIONS))
     size = sized(given)
-    return tuple(size(plan.implementation(name, preflight.read_objective)) for name in names)
+    return tuple(size(plan.find_implementation(name, preflight.read_objective)) for name in names)
 
 
 def _chosen(base: Version, candidate: Version, given: Given) -> list[Implementation]:
@@ -168,7 +168,7 @@ def _chosen(base: Version, candidate: Version, given: Given) -> list[Implementat
         return []
     if "packages" in kinds:
         named = base.packages | candidate.packages
-        found = [one for one in IMPLEMENTATIONS if named & set(plan.distributions(one))]
+        found = [one for one in IMPLEMENTATIONS if named & set(plan.list_distributions(one))]
         if found:
             return found
     if "revision" in kinds:
@@ -183,7 +183,7 @@ def _named(names: tuple[str, ...], kinds: set[Kind]) -> list[Implementation]:
     ours = {entry.name: entry for entry in IMPLEMENTATIONS}
     unknown = [name for name in names if name not in ours]
     if unknown and "revision" not in kinds:
-        raise plan.unknown("implementation", unknown[0], [*ours])
+        raise plan.unknown_name("implementation", unknown[0], [*ours])
     return [entry for name, entry in ours.items() if name in names]
 
 
@@ -203,15 +203,18 @@ def _pairings(
         names = (*found.changed, *found.only_base, *found.only_candidate)
     for name in names:
         if name not in ours and name not in theirs:
-            raise plan.unknown("implementation", name, [*theirs])
+            raise plan.unknown_name("implementation", name, [*theirs])
     both = [name for name in dict.fromkeys(names) if name in ours and name in theirs]
     absent = [
         Absent(name, f"not in {(base if name in theirs else candidate)[0].name}")
         for name in dict.fromkeys(names)
         if name not in both
     ]
-    return [Pairing(plan.begin(ours[name]), plan.begin(theirs[name])) for name in both], absent
+    return [
+        Pairing(plan.case_from_entry(ours[name]), plan.case_from_entry(theirs[name]))
+        for name in both
+    ], absent
 
 
 def _file(of: Version) -> Case:
-    return plan.implementation(str(of.path), preflight.read_objective)
+    return plan.find_implementation(str(of.path), preflight.read_objective)

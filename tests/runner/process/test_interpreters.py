@@ -1,0 +1,127 @@
+"""Other Pythons: found by their name, asked whether they will do, given to what runs on them."""
+
+import sys
+
+import pytest
+
+from bench.errors import UserError
+from bench.runner.plan import case_from_entry
+from bench.runner.process import interpreters
+from bench.runner.process.spec import Installation
+from implementations import IMPLEMENTATIONS
+
+BY_NAME = {one.name: case_from_entry(one) for one in IMPLEMENTATIONS}
+
+
+def test_python_is_found_on_path_by_name(program, monkeypatch, tmp_path):
+    program("python-of-mine", "exit")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert interpreters.find_executable("python-of-mine") == str(tmp_path / "python-of-mine")
+
+
+def test_other_programs_on_path_are_not_run(program, monkeypatch, tmp_path):
+    program("reboot", f"echo run > {tmp_path}/run")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert interpreters.find_executable("reboot") is None
+
+
+def test_link_of_a_virtual_environment_is_kept(tmp_path, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    assert interpreters.find_executable("bin/python") == str(tmp_path / "bin" / "python")
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("exit 1", r"does not answer as Python 3\.11 or later"),
+        ("echo hello", r"does not answer as Python 3\.11 or later"),
+        ("echo Python False True", r"does not answer as Python 3\.11 or later"),
+        ("echo Python True True; exit 3", r"does not answer as Python 3\.11 or later"),
+        ("sleep 5; echo Python True True", r"does not answer as Python 3\.11 or later"),
+        ("printf '\\377'", r"does not answer as Python 3\.11 or later"),
+        ("echo Python True False", "has no NumPy"),
+    ],
+)
+def test_unsuitable_python_is_refused(program, script, reason, monkeypatch):
+    monkeypatch.setattr(interpreters, "_ANSWER_SECONDS", 2)
+    with pytest.raises(UserError, match=reason):
+        interpreters.check_python("a name", str(program("python", script)))
+
+
+def test_program_that_cannot_run_is_refused(tmp_path):
+    path = tmp_path / "python"
+    path.write_bytes(b"\x7fELF nothing")
+    path.chmod(0o755)
+    with pytest.raises(UserError, match="does not answer"):
+        interpreters.check_python("a name", str(path))
+
+
+# ----- --python FRAMEWORK=EXECUTABLE
+
+
+def test_frameworks_may_have_different_pythons():
+    found = interpreters.parse_options([f"torch={sys.executable}", f"jax={sys.executable}"])
+    assert found == {"torch": sys.executable, "jax": sys.executable}
+    assert interpreters.parse_options([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("texts", "reason"),
+    [
+        (["torch"], "give FRAMEWORK=EXECUTABLE"),
+        (["torch="], "give FRAMEWORK=EXECUTABLE"),
+        (["pytorch=python"], "unknown framework 'pytorch'; did you mean torch"),
+        (["torch=/nowhere/python"], "/nowhere/python is no executable; name a Python"),
+        ([f"jax={sys.executable}"] * 2, "--python jax= is given twice"),
+        (["torch=/bin/false"], r"/bin/false does not answer as Python 3\.11"),
+    ],
+)
+def test_bad_python_option_is_refused(texts, reason):
+    with pytest.raises(UserError, match=reason) as refused:
+        interpreters.parse_options(texts)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_python_is_assigned_by_framework():
+    pythons = {"torch": "a", "scikit-learn": "b"}
+    found = {
+        name: interpreters.assign_python(one, pythons).interpreter for name, one in BY_NAME.items()
+    }
+    assert found == {
+        **dict.fromkeys(BY_NAME),
+        **dict.fromkeys(("pytorch", "pytorch-dataloader", "pytorch-compiled", "keras-torch"), "a"),
+        **dict.fromkeys(("sklearn-softmax", "sklearn-sgd"), "b"),
+    }
+
+
+def test_keras_python_applies_to_every_backend():
+    found = [
+        one
+        for one in BY_NAME.values()
+        if interpreters.assign_python(one, {"keras": "a"}).interpreter
+    ]
+    assert {one.framework for one in found} == {"keras"}
+    assert len(found) == 4
+
+
+def test_different_pythons_for_keras_and_backend_are_refused():
+    case = BY_NAME["keras-torch"]
+    assert interpreters.assign_python(case, {"keras": "a", "torch": "a"}).interpreter == "a"
+    with pytest.raises(UserError, match="keras-torch is of keras and torch"):
+        interpreters.assign_python(case, {"keras": "a", "torch": "b"})
+
+
+def test_case_without_python_runs_on_ours(make_case):
+    assert interpreters.find_installation(make_case()) == Installation()
+
+
+def test_installation_is_looked_up_for_every_run(make_case, tmp_path, monkeypatch):
+    (tmp_path / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    case = make_case(interpreter="./python")
+    assert interpreters.find_installation(case) == Installation(str(tmp_path / "python"))
+    (tmp_path / "python").unlink()
+    with pytest.raises(UserError, match=r"\./python is no executable"):
+        interpreters.find_installation(case)
