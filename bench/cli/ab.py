@@ -105,7 +105,7 @@ def _measured(folder: Path, comparison: "Asked") -> tuple[list["Finding"], int]:
 
     if not comparison.plan.pairings:
         return [], 0
-    store.create(folder, comparison.plan, "comparison.json")
+    store.create_run(folder, comparison.plan, "comparison.json")
     stopped = signals.run_until_signal(_follow, folder, comparison)
     return result.read(folder), stopped
 

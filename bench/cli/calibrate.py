@@ -74,7 +74,7 @@ def _measured(folder: Path, session: "Calibration", data: "Dataset") -> int:
     from bench.regression.calibration import session as calibration
     from bench.runner import signals
 
-    store.create(folder, session, calibration.PLAN)
+    store.create_run(folder, session, calibration.PLAN)
     return signals.run_until_signal(_follow, folder, session, data)
 
 

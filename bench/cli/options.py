@@ -131,7 +131,7 @@ _NAMED_AGAIN = {"implementations", "pythons", "data"}
 def _with_data(folder: Path, run: Run, data: str) -> Run:
     """Return a plan with the data that the user names again; raise UserError for other data."""
     sha256 = dataset.find(data).sha256
-    known, _ = environments.read(folder)
+    known, _ = environments.read_undamaged(folder)
     if any(each.data.get("sha256", sha256) != sha256 for each in known.values()):
         raise UserError(f"--data {data}: the run was begun with other data; name the same again")
     return msgspec.structs.replace(run, data=data)
@@ -259,7 +259,7 @@ def fits(samples: int, features: int) -> None:
 
 def writable(folder: Path) -> None:
     """Refuse a folder that holds a run or cannot be written, before anything is measured."""
-    store.refuse_another_run(folder)
+    store.reject_used_folder(folder)
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent

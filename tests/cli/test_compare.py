@@ -56,13 +56,13 @@ def compared(monkeypatch, capsys):
 def calibrate(folder, of=A, machine=MACHINE["id"]):
     """Write a session of calibrating whose runs hardly differ: ten blocks of two pairs."""
     plan = Calibration(FORMAT, "s", "bench calibrate", "2025", 1, (of,), (), 60, 60, 2)
-    store.create(folder / "session", plan, spread.PLAN)
+    store.create_run(folder / "session", plan, spread.PLAN)
     store.add_environment(folder / "session", environment(machine={**MACHINE, "id": machine}))
     for number in range(1, 21):
         for at, version in enumerate(("base", "candidate")):
             epoch = 1 + ((number + at) % 3) / 1000
             of_pair = {"version": version, "trial": f"p{number}-{version}", "run": plan.run}
-            store.append(folder / "session", ok(of, number, epoch, **of_pair))
+            store.append_record(folder / "session", ok(of, number, epoch, **of_pair))
 
 
 # ----- the exit status

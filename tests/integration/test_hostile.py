@@ -135,9 +135,9 @@ def shown(folder):
 
 def merged(folder):
     copy = shutil.copytree(folder, folder.parent / "copy")
-    (found,) = merge.merge([folder, copy], folder.parent / "once")
+    (found,) = merge.merge_runs([folder, copy], folder.parent / "once")
     try:  # what is written is read again, and has the same records
-        (again,) = merge.merge([folder.parent / "once", copy], folder.parent / "again")
+        (again,) = merge.merge_runs([folder.parent / "once", copy], folder.parent / "again")
     except UserError as error:
         raise AssertionError(folder) from error
     return found.repeated == again.repeated == len(again.records)

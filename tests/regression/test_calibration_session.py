@@ -76,7 +76,7 @@ def test_a_budget_that_is_none_is_refused(budget):
 
 
 def test_a_session_is_read_as_it_was_written(tmp_path):
-    store.create(tmp_path / "one", planned(), PLAN)
+    store.create_run(tmp_path / "one", planned(), PLAN)
     found = store.read_plan(tmp_path / "one" / PLAN, Calibration)
     assert (found.slowdowns, found.cases) == ((FIVE,), (NUMPY, KERAS))
 

@@ -40,11 +40,11 @@ def software(python, **distributions):
 
 def folder(tmp_path, *environments):
     """Write a pair: the base ran in the first environment, the candidate in the last."""
-    store.create(tmp_path / "one", comparison(), "comparison.json")
+    store.create_run(tmp_path / "one", comparison(), "comparison.json")
     for one in environments:
         store.add_environment(tmp_path / "one", one)
     for record, where in zip(two(1, 0.5, 0.5), (environments[0], environments[-1]), strict=True):
-        store.append(tmp_path / "one", msgspec.structs.replace(record, environment=where.id))
+        store.append_record(tmp_path / "one", msgspec.structs.replace(record, environment=where.id))
     return tmp_path / "one"
 
 

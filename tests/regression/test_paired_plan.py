@@ -35,7 +35,7 @@ def test_a_case_is_named_by_its_implementation_or_by_both():
 def test_a_plan_is_read_as_it_was_written(tmp_path):
     plan = comparison("numpy", "keras", gates=("memory",), data="digits",
                       absent=(Absent("jax", "is not in main"),))  # fmt: skip
-    store.create(tmp_path / "one", plan, "comparison.json")
+    store.create_run(tmp_path / "one", plan, "comparison.json")
     assert store.read_plan(tmp_path / "one" / "comparison.json", Comparison) == plan
 
 

@@ -100,4 +100,4 @@ def pair_seconds(blocks: Sequence[Block]) -> float:
 
 
 def _started(two: Pair) -> float:
-    return min(timestamps.read(record.started).timestamp() for record in two)
+    return min(timestamps.parse_time(record.started).timestamp() for record in two)

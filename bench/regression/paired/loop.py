@@ -120,7 +120,7 @@ class _Gate:
         """Plan the looks, and keep them, when so many pairs are made and one takes so long."""
         looks = planned(max(LEAST, made + int((end - now()) / seconds)))
         self._looks[pairing.name] = looks
-        store.keep_looks(self._folder, self._looks)
+        store.save_looks(self._folder, self._looks)
         return looks
 
     def _finding(self, pairing: Pairing) -> Finding:
