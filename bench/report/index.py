@@ -10,12 +10,12 @@ from pathlib import Path
 from bench import durable, moment
 from bench.error import UserError
 from bench.regression.calibration import session
-from bench.regression.calibration.session import Calibration
-from bench.regression.paired import result
-from bench.regression.paired.plan import Comparison
-from bench.regression.paired.result import Finding
+from bench.regression.calibration.session import CalibrationPlan
+from bench.regression.paired.judge import collect_pairs, judge_cases
+from bench.regression.paired.plan import PLAN, ComparisonPlan
+from bench.regression.result import CASE_VERDICTS, CaseComparison
 from bench.report import load
-from bench.report.regression.calibration import injected
+from bench.report.regression.calibration import describe_slowdown
 from bench.report.render import html, numbers
 from bench.report.render import text as prose
 from bench.report.sections import comparison
@@ -25,7 +25,7 @@ from bench.result import Environment
 from bench.store import read_environments, read_looks, read_plan, read_records
 
 # The file that says what was planned, by the kind of what was measured.
-PLANS = {"run": "run.json", "comparison": "comparison.json", "calibration": session.PLAN}
+PLANS = {"run": "run.json", "comparison": PLAN, "calibration": session.PLAN}
 TITLE = "Softmax classifier: what was measured"
 # What is shown of a folder, the first that is there.
 PAGES = ("report.html", "report.md")
@@ -158,8 +158,8 @@ def _run(folder: Path, place: str, page: str | None) -> Entry:
 
 
 def _comparison(folder: Path, place: str, page: str | None) -> Entry:
-    plan = read_plan(folder / PLANS["comparison"], Comparison)
-    found = result.findings(plan, read_records(folder), read_looks(folder))
+    plan = read_plan(folder / PLANS["comparison"], ComparisonPlan)
+    found = judge_cases(plan, read_records(folder), read_looks(folder))
     left = len(plan.pairings) - len(found)
     state = f"{left} of {len(plan.pairings)} cases not begun" if left else "complete"
     return Entry(
@@ -170,11 +170,11 @@ def _comparison(folder: Path, place: str, page: str | None) -> Entry:
     )  # fmt: skip
 
 
-def _verdicts(found: Sequence[Finding]) -> list[Part]:
+def _verdicts(found: Sequence[CaseComparison]) -> list[Part]:
     """Name the cases of every outcome, the most alarming first; no change is only counted."""
-    by_outcome: dict[str, list[str]] = {outcome: [] for outcome in _OUTCOMES}
+    by_outcome: dict[str, list[str]] = {verdict: [] for verdict in CASE_VERDICTS}
     for each in found:
-        by_outcome[each.outcome].append(each.pairing.name)
+        by_outcome[each.verdict].append(each.name)
     parts: list[Part] = []
     for outcome, names in by_outcome.items():
         if names:
@@ -183,9 +183,6 @@ def _verdicts(found: Sequence[Finding]) -> list[Part]:
     return parts or [Part("nothing was measured")]
 
 
-_OUTCOMES: tuple[result.Outcome, ...] = (
-    "wrong", "failed", "slower", "undecided", "faster", "no change", "unavailable",
-)  # fmt: skip
 # So many are named; of more, how many there are.
 _NAMED = 3
 
@@ -202,10 +199,10 @@ def _listed(names: Sequence[str]) -> list[Part]:
 
 
 def _calibration(folder: Path, place: str, page: str | None) -> Entry:
-    plan = read_plan(folder / PLANS["calibration"], Calibration)
-    pairs = len(result.good_pairs(read_records(folder)))
+    plan = read_plan(folder / PLANS["calibration"], CalibrationPlan)
+    pairs = len(collect_pairs(read_records(folder)))
     names = list(dict.fromkeys(case.implementation for case in plan.cases))
-    slowed = ", ".join(map(injected, plan.slowdowns))
+    slowed = ", ".join(map(describe_slowdown, plan.slowdowns))
     return Entry(
         place, "calibration", _time(plan.created), _machines(read_environments(folder)),
         [Part(f"{numbers.whole(pairs)} pairs of "), *_listed(names),

@@ -35,9 +35,12 @@ class Trainer(softmax_numpy.Trainer):
         raise RuntimeError("the gradient\\n  is gone")
 """
 FILES = {
-    "fast": SAME, "same": f"# the same\n{SAME}", "slow": SLOW.format(share=0.2), "wrong": WRONG,
+    "fast": SAME,
+    "same": f"# the same\n{SAME}",
+    "slow": SLOW.format(share=0.2),
+    "wrong": WRONG,
     "crashes": CRASHES,
-}  # fmt: skip
+}
 
 # Of 96 images an epoch takes a tenth of a millisecond, so that a process is little but its start.
 DIGITS = ("--data=digits", "--samples=96")
@@ -58,10 +61,18 @@ def compared(tmp_path_factory, command):
         if key not in known:
             folder = tmp_path_factory.mktemp("compared")
             write(folder)
-            known[key] = folder, command(
-                folder, "ab", f"--base={base}.py", f"--candidate={candidate}.py", *DIGITS,
-                "--output=out", *flags,
-            )  # fmt: skip
+            known[key] = (
+                folder,
+                command(
+                    folder,
+                    "ab",
+                    f"--base={base}.py",
+                    f"--candidate={candidate}.py",
+                    *DIGITS,
+                    "--output=out",
+                    *flags,
+                ),
+            )
         return known[key]
 
     return compare
@@ -113,8 +124,7 @@ def test_a_candidate_that_is_the_same_is_not_slower_and_ends_with_nought(compare
     # What is less than a tenth is no matter: noise alone would raise this once in a hundred times.
     _, ended = compared("same", "--budget=15s", "--tolerance=10%")
     assert ended.returncode == 0, ended.stdout
-    (line,) = [each for each in ended.stdout.splitlines() if each.startswith("fast → same  ")
-               ][:1]  # fmt: skip
+    (line,) = [each for each in ended.stdout.splitlines() if each.startswith("fast → same  ")][:1]
     assert any(f"  {verdict}" in line for verdict in ("no change", "undecided", "faster"))
     assert "same.py against fast.py" in ended.stdout
     assert "Other quantities" in ended.stdout
@@ -163,8 +173,12 @@ def test_github_has_the_tables_in_the_summary_of_the_job(compared, monkeypatch, 
     (tmp_path / "summary").write_text("before\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     code, out, _ = called(
-        "ab", "--base=fast.py", "--candidate=crashes.py", *DIGITS, "--format=github",
-    )  # fmt: skip
+        "ab",
+        "--base=fast.py",
+        "--candidate=crashes.py",
+        *DIGITS,
+        "--format=github",
+    )
     assert code == 3
     notice, page = out.split("\n", maxsplit=1)
     assert notice.startswith("::error title=bench ab%3A fast → crashes%3A failed::")
@@ -206,9 +220,14 @@ def test_what_a_revision_had_is_measured_against_what_the_tree_has(checkout, cal
     )
     path.write_text(slow)
     code, out, err = called(
-        "ab", "--base=main", "--implementation=numpy", *DIGITS, "--budget=60s", "--format=json",
+        "ab",
+        "--base=main",
+        "--implementation=numpy",
+        *DIGITS,
+        "--budget=60s",
+        "--format=json",
         "--output=out",
-    )  # fmt: skip
+    )
     assert code == 1, out
     (case,) = json.loads(out)["cases"]
     assert (case["verdict"], case["implementation"]) == ("slower", "numpy")
@@ -241,9 +260,7 @@ def test_where_nothing_differs_nothing_is_measured_and_that_is_said(repository, 
 def test_what_is_told_on_the_way_is_on_stderr_and_not_in_the_document(repository, called):
     text = (repository.folder / "implementations" / "__init__.py").read_text()
     repository.commit(__init__=text.replace('"torch"', "7"))
-    code, out, err = called(
-        "ab", "--base=HEAD", "--candidate=HEAD", *DIGITS, "--format=json"
-    )  # fmt: skip
+    code, out, err = called("ab", "--base=HEAD", "--candidate=HEAD", *DIGITS, "--format=json")
     assert code == 0
     assert json.loads(out)["cases"] == []
     assert err.startswith("HEAD: its entry old is not understood")

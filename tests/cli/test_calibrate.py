@@ -25,8 +25,15 @@ NUMPY = ("--implementation=numpy", "--data=digits", "--samples=96")
 def measured(tmp_path_factory, command):
     """Calibrate NumPy on digits for some seconds; its folder and how the process ended."""
     folder = tmp_path_factory.mktemp("calibrated")
-    ended = command(folder, "calibrate", *NUMPY, "--budget=10s", "--inject=50%", "--format=json",
-                    "--calibrations=known")  # fmt: skip
+    ended = command(
+        folder,
+        "calibrate",
+        *NUMPY,
+        "--budget=10s",
+        "--inject=50%",
+        "--format=json",
+        "--calibrations=known",
+    )
     return folder, ended
 
 
@@ -86,8 +93,14 @@ def test_where_nothing_is_known_json_has_no_case(called):
 
 def test_an_interrupted_calibration_shows_what_it_has_and_keeps_it(started, tmp_path):
     (tmp_path / "waits.py").write_text(WAITS)
-    process = started("calibrate", "--implementation=./waits.py", *NUMPY[1:], "--inject=none",
-                      "--calibrations=known", "--format=json")  # fmt: skip
+    process = started(
+        "calibrate",
+        "--implementation=./waits.py",
+        *NUMPY[1:],
+        "--inject=none",
+        "--calibrations=known",
+        "--format=json",
+    )
     known = tmp_path / "known"
 
     def lines():
@@ -117,8 +130,14 @@ def pretended(monkeypatch):
 
 
 def test_every_table_of_a_calibration_is_shown_without_a_blank_cell(called, pretended, tmp_path):
-    code, out, err = called("calibrate", *NUMPY, "--budget=3m", "--inject=50%",
-                            "--calibrations=known", "--format=markdown")  # fmt: skip
+    code, out, err = called(
+        "calibrate",
+        *NUMPY,
+        "--budget=3m",
+        "--inject=50%",
+        "--calibrations=known",
+        "--format=markdown",
+    )
     assert (code, err) == (0, "")
     titles = [line for line in out.splitlines() if line.startswith("## ")]
     assert titles == [
@@ -173,9 +192,18 @@ def test_a_comparison_says_what_the_calibration_of_this_machine_sees(called, pre
 
 
 def test_without_names_every_implementation_is_calibrated(called, pretended, tmp_path):
-    called("calibrate", "--data=digits", "--budget=1s", "--calibrations=known", "--device=gpu",
-           "--workload=textbook", "--batch-size=8", "--samples=96", "--seed=7",
-           "--timeout=9")  # fmt: skip
+    called(
+        "calibrate",
+        "--data=digits",
+        "--budget=1s",
+        "--calibrations=known",
+        "--device=gpu",
+        "--workload=textbook",
+        "--batch-size=8",
+        "--samples=96",
+        "--seed=7",
+        "--timeout=9",
+    )
     ((plan, _),) = sessions(tmp_path / "known")
     assert len(plan.cases) > 10
     assert {(case.device, case.workload, case.batch_size) for case in plan.cases} == {
@@ -183,8 +211,11 @@ def test_without_names_every_implementation_is_calibrated(called, pretended, tmp
     }
     assert (plan.seed, plan.timeout) == (7, 9.0)
     assert plan.slowdowns == (
-        Slowdown(0.02), Slowdown(0.03), Slowdown(0.05), Slowdown(0.2, 5),
-    )  # fmt: skip
+        Slowdown(0.02),
+        Slowdown(0.03),
+        Slowdown(0.05),
+        Slowdown(0.2, 5),
+    )
 
 
 @pytest.mark.parametrize(

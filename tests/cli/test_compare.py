@@ -30,8 +30,11 @@ def saved(tmp_path):
     """Write a run in which the cases have these epochs, in so many rounds."""
 
     def save(name, *epochs, rounds=5, cases=(A, B), extra=(), **changes):
-        records = [one for of, epoch in zip(cases, epochs, strict=False)
-                   for one in trials(of, *[epoch] * rounds)]  # fmt: skip
+        records = [
+            one
+            for of, epoch in zip(cases, epochs, strict=False)
+            for one in trials(of, *[epoch] * rounds)
+        ]
         write(tmp_path / name, run(*cases), *records, *extra, **changes)
         return name
 
@@ -76,10 +79,15 @@ def test_what_is_undecided_passes_and_says_how_to_decide_it(saved, compared):
 
 
 @pytest.mark.parametrize(
-    "flags", [["--fail-on", "undecided"], ["--fail-on", "undecided", "--fail-on", "slower"],
-              ["--fail-on", "slower", "--fail-on", "undecided"], ["--fail-on=undecided,slower"],
-              ["--fail-on=slower,undecided"]],
-)  # fmt: skip
+    "flags",
+    [
+        ["--fail-on", "undecided"],
+        ["--fail-on", "undecided", "--fail-on", "slower"],
+        ["--fail-on", "slower", "--fail-on", "undecided"],
+        ["--fail-on=undecided,slower"],
+        ["--fail-on=slower,undecided"],
+    ],
+)
 def test_undecided_fails_where_it_is_asked_to_wherever_it_stands(saved, compared, flags):
     assert compared(saved("one", 1.0, 1.0), saved("two", 1.1, 1.0), *flags)[0] == 1
 
@@ -268,6 +276,12 @@ def test_in_a_fresh_process_published_runs_are_compared(bench, tmp_path):
 def test_every_flag_is_explained(bench):
     assert " compare " in bench("--help").stdout
     text = bench("compare", "--help").stdout
-    for flag in ("between-runs", "tolerance", "across-machines", "format", "fail-on",
-                 "calibrations"):  # fmt: skip
+    for flag in (
+        "between-runs",
+        "tolerance",
+        "across-machines",
+        "format",
+        "fail-on",
+        "calibrations",
+    ):
         assert f"--{flag} " in text

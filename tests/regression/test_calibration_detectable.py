@@ -70,10 +70,14 @@ def test_pairs_that_have_no_neighbour_take_what_their_processes_took():
 def blocks_of_a_day(count, logs, slowdown=None):
     """Blocks of twelve pairs, ten seconds a pair."""
     return [
-        block([1000 * at + 10 * pair for pair in range(12)], logs[12 * at : 12 * at + 12],
-              first=12 * at + 1, slowdown=slowdown)
+        block(
+            [1000 * at + 10 * pair for pair in range(12)],
+            logs[12 * at : 12 * at + 12],
+            first=12 * at + 1,
+            slowdown=slowdown,
+        )
         for at in range(count)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture
@@ -105,8 +109,11 @@ def test_only_what_is_the_same_has_a_spread_and_a_smallest_slowdown(found):
 def test_every_budget_is_seen_with_the_pairs_that_fit(found):
     known, (same, slowed) = found
     assert [(seen.seconds, seen.pairs) for seen in same.seen] == [
-        (0.0, 10), (30.0, 10), (60.0, 10), (180.0, 18),
-    ]  # fmt: skip
+        (0.0, 10),
+        (30.0, 10),
+        (60.0, 10),
+        (180.0, 18),
+    ]
     assert tuple(seen.seconds for seen in slowed.seen) == BUDGETS
     logs = known.logs(NUMPY.slug)
     for seen in same.seen:

@@ -31,20 +31,42 @@ FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("none", ()), ("5%", (FIVE,)), ("0.05", (FIVE,)), ("20%/5", (FIFTH,)),
-        ("5%,20%/5", (FIVE, FIFTH)), (" 5% , 20%/5 ", (FIVE, FIFTH)), ("5%/1", (FIVE,)),
-        ("5%,5%,0.05", (FIVE,)), ("20%/5,5%", (FIFTH, FIVE)), ("1%/40", (Slowdown(0.01, 40),)),
+        ("none", ()),
+        ("5%", (FIVE,)),
+        ("0.05", (FIVE,)),
+        ("20%/5", (FIFTH,)),
+        ("5%,20%/5", (FIVE, FIFTH)),
+        (" 5% , 20%/5 ", (FIVE, FIFTH)),
+        ("5%/1", (FIVE,)),
+        ("5%,5%,0.05", (FIVE,)),
+        ("20%/5,5%", (FIFTH, FIVE)),
+        ("1%/40", (Slowdown(0.01, 40),)),
     ],
-)  # fmt: skip
+)
 def test_what_is_injected_is_read(text, found):
     assert slowdowns(text) == found
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "5%,", "none,5%", "0%", "60%", "-5%", "five", "5%/0", "5%/100", "5%/x", "5%/", "5%/-1",
-     "5%/2/3", "/5", "5%/1.5"],
-)  # fmt: skip
+    [
+        "",
+        "5%,",
+        "none,5%",
+        "0%",
+        "60%",
+        "-5%",
+        "five",
+        "5%/0",
+        "5%/100",
+        "5%/x",
+        "5%/",
+        "5%/-1",
+        "5%/2/3",
+        "/5",
+        "5%/1.5",
+    ],
+)
 def test_what_cannot_be_injected_is_refused_in_a_line_that_names_the_flag(text):
     with pytest.raises(UserError, match=r"^--inject") as error:
         slowdowns(text)
@@ -83,8 +105,9 @@ def test_a_session_is_read_as_it_was_written(tmp_path):
 
 def turns(of, count):
     """Return so many blocks as (number, implementation, what is injected)."""
-    return [(one.number, one.case.implementation, one.slowdown)
-            for one in islice(blocks(of), count)]  # fmt: skip
+    return [
+        (one.number, one.case.implementation, one.slowdown) for one in islice(blocks(of), count)
+    ]
 
 
 def test_blocks_with_and_without_a_slowdown_take_turns_and_so_do_the_slowdowns():
@@ -124,8 +147,9 @@ class Pretended:
     def measure(self, trial):
         self.time += self.seconds
         self.trials.append(trial)
-        return bare(trial.case, trial.round, trial=trial.id, version=trial.version,
-                    slowdown=trial.slowdown)  # fmt: skip
+        return bare(
+            trial.case, trial.round, trial=trial.id, version=trial.version, slowdown=trial.slowdown
+        )
 
 
 @pytest.fixture
@@ -146,9 +170,10 @@ def test_blocks_are_measured_until_the_time_is_spent_and_the_last_is_cut_short(p
     pretended = Pretended()
     found = list(performed(pretended, session(slowdowns=(FIVE,), budget=50.0)))
     assert [(event.block, len(event.records), event.left) for event in found] == [
-        (Block(1, NUMPY, None), 24, 26.0), (Block(2, NUMPY, FIVE), 24, 2.0),
+        (Block(1, NUMPY, None), 24, 26.0),
+        (Block(2, NUMPY, FIVE), 24, 2.0),
         (Block(3, NUMPY, None), 2, 0.0),
-    ]  # fmt: skip
+    ]
     assert all(isinstance(event, Ended) for event in found)
     assert set(pretended.places) == {"base", "candidate"}
 

@@ -26,10 +26,15 @@ def block(*logs, apart=0.0):
     Every process has two epochs, so far apart in their logarithms.
     """
     records = [
-        side("base" if at % 2 == 0 else "candidate", at // 2 + 1, NUMPY, 1.0,
-             epoch_seconds=[math.exp(log), math.exp(log + apart)])
+        side(
+            "base" if at % 2 == 0 else "candidate",
+            at // 2 + 1,
+            NUMPY,
+            1.0,
+            epoch_seconds=[math.exp(log), math.exp(log + apart)],
+        )
         for at, log in enumerate(logs)
-    ]  # fmt: skip
+    ]
     return Block("a session", "now", tuple(zip(records[::2], records[1::2], strict=True)))
 
 
@@ -104,8 +109,13 @@ def test_cases_and_slowdowns_are_kept_apart(tmp_path):
         base, candidate = two(number, 0.5, 0.6, of)
         return [base, msgspec.structs.replace(candidate, slowdown=slowdown)]
 
-    records = [*pairs([0.01], NUMPY), *pairs([0.02], KERAS, first=4), *slowed(7, NUMPY, FIFTH),
-               *slowed(10, NUMPY, FIVE), *slowed(13, NUMPY, Slowdown(0.02))]  # fmt: skip
+    records = [
+        *pairs([0.01], NUMPY),
+        *pairs([0.02], KERAS, first=4),
+        *slowed(7, NUMPY, FIFTH),
+        *slowed(10, NUMPY, FIVE),
+        *slowed(13, NUMPY, Slowdown(0.02)),
+    ]
     found = Calibrated(calibrated(tmp_path, session(NUMPY, KERAS, pairs=3), records))
     assert found.slugs == sorted([NUMPY.slug, KERAS.slug])
     assert found.slowdowns(SLUG) == [Slowdown(0.02), FIVE, FIFTH]

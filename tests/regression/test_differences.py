@@ -22,8 +22,9 @@ def test_what_is_on_one_side_only_is_named_while_it_is_little():
     assert changes(few, {}) == ["5 packages in the base only: a, b, c, d, e"]
     assert changes({}, few) == ["5 packages in the candidate only: a, b, c, d, e"]
     assert changes({"a": "1"}, {"b": "1"}) == [
-        "1 package in the base only: a", "1 package in the candidate only: b",
-    ]  # fmt: skip
+        "1 package in the base only: a",
+        "1 package in the candidate only: b",
+    ]
 
 
 def test_of_more_only_their_number_is_told():
@@ -49,15 +50,19 @@ def folder(tmp_path, *environments):
 
 
 def test_the_software_of_either_side_is_that_of_its_own_environments(tmp_path):
-    found = between(folder(
-        tmp_path,
-        environment(id="old", software=software("3.11.9", torch="2.9.1", jax="0.8")),
-        environment(id="new", software=software("3.13.1", torch="2.10.0", numba="0.61")),
-    ))  # fmt: skip
+    found = between(
+        folder(
+            tmp_path,
+            environment(id="old", software=software("3.11.9", torch="2.9.1", jax="0.8")),
+            environment(id="new", software=software("3.13.1", torch="2.10.0", numba="0.61")),
+        )
+    )
     assert found == [
-        "Python 3.11.9 → 3.13.1", "torch 2.9.1 → 2.10.0", "1 package in the base only: jax",
+        "Python 3.11.9 → 3.13.1",
+        "torch 2.9.1 → 2.10.0",
+        "1 package in the base only: jax",
         "1 package in the candidate only: numba",
-    ]  # fmt: skip
+    ]
 
 
 def test_in_one_environment_nothing_differs(tmp_path):

@@ -12,8 +12,10 @@ MISSING = comparison(absent=(Absent("keras", "is not in main"),))
 
 
 def found(*outcomes):
-    return [Finding(PLAN.pairings[0], outcome, 20, (), (None, None), (None, None))
-            for outcome in outcomes]  # fmt: skip
+    return [
+        Finding(PLAN.pairings[0], outcome, 20, (), (None, None), (None, None))
+        for outcome in outcomes
+    ]
 
 
 def ends(*outcomes, plan=PLAN, failing=(), named=False):
@@ -23,10 +25,14 @@ def ends(*outcomes, plan=PLAN, failing=(), named=False):
 @pytest.mark.parametrize(
     ("outcome", "expected", "strictly"),
     [
-        ("no change", 0, 0), ("faster", 0, 0), ("undecided", 0, 1),
-        ("slower", 1, 1), ("wrong", 1, 1), ("failed", 3, 3),
+        ("no change", 0, 0),
+        ("faster", 0, 0),
+        ("undecided", 0, 1),
+        ("slower", 1, 1),
+        ("wrong", 1, 1),
+        ("failed", 3, 3),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize(("plan", "named"), [(PLAN, False), (PLAN, True), (MISSING, False)])
 def test_every_outcome_has_its_status(outcome, expected, strictly, plan, named):
     assert ends(outcome, plan=plan, named=named) == expected
@@ -39,13 +45,18 @@ def test_every_outcome_has_its_status(outcome, expected, strictly, plan, named):
 @pytest.mark.parametrize(
     ("outcomes", "expected"),
     [
-        (["failed", "slower"], 1), (["failed", "wrong", "no change"], 1),
+        (["failed", "slower"], 1),
+        (["failed", "wrong", "no change"], 1),
         (["no change", "slower"], 1),
-        (["failed", "no change"], 3), (["faster", "undecided", "failed"], 3),
-        (["no change", "faster", "undecided"], 0), ([], 0),
-        (["unavailable"], 4), (["unavailable", "no change"], 0), (["unavailable", "failed"], 3),
+        (["failed", "no change"], 3),
+        (["faster", "undecided", "failed"], 3),
+        (["no change", "faster", "undecided"], 0),
+        ([], 0),
+        (["unavailable"], 4),
+        (["unavailable", "no change"], 0),
+        (["unavailable", "failed"], 3),
     ],
-)  # fmt: skip
+)
 def test_the_worst_of_all_cases_decides(outcomes, expected):
     assert ends(*outcomes) == ends(*outcomes[::-1]) == expected
 

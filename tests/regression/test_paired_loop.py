@@ -54,9 +54,15 @@ def test_a_case_of_many_epochs_is_not_shortened(epochs):
 
 @pytest.mark.parametrize(
     ("outcome", "expected"),
-    [("undecided", False), ("slower", True), ("faster", True), ("no change", True),
-     ("wrong", True), ("failed", True)],
-)  # fmt: skip
+    [
+        ("undecided", False),
+        ("slower", True),
+        ("faster", True),
+        ("no change", True),
+        ("wrong", True),
+        ("failed", True),
+    ],
+)
 def test_what_is_decided_whichever_way_is_clear(outcome, expected):
     found = result.Finding(pairing(), outcome, 10, (), (None, None), (None, None))
     assert clear(found) is expected
@@ -103,8 +109,11 @@ def test_a_first_pair_counts_for_nothing_but_the_time_of_one(performed, folder):
     pretended = Pretended(ratio=lambda number: 9.0 if number == 0 else 1.2, epoch=1.0)
     events = performed(pretended)
     assert [each.trial.split("-")[0] for each in store.read_records(folder)][:4] == [
-        "p0", "p0", "p1", "p1",
-    ]  # fmt: skip
+        "p0",
+        "p0",
+        "p1",
+        "p1",
+    ]
     (finding,) = [event.finding for event in of_kind(events, Looked)]
     assert finding.measured[0].difference.ratio.mean == pytest.approx(1.2)
     assert finding.measured[0].difference.ratio.high == pytest.approx(1.2)
@@ -247,7 +256,7 @@ def test_a_pair_is_the_two_versions_of_one_case_in_the_order_measured(performed,
     assert all(
         {one.version, other.version} == {"base", "candidate"}
         for one, other in zip(first, second, strict=True)
-    )  # fmt: skip
+    )
 
 
 def test_what_a_run_is_told_goes_to_its_runner(tmp_path, digits, monkeypatch):

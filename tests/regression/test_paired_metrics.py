@@ -15,17 +15,29 @@ RECORD = ok(case(), epoch_seconds=[0.4, 0.2, 0.3, 0.8, 0.6])
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("epoch", 0.2), ("median epoch", 0.4), ("90 % epoch", 0.72), ("first-epoch", 3.0),
-        ("set-up", 0.25), ("import", 2.0), ("memory", 512 * 2**20),
+        ("epoch", 0.2),
+        ("median epoch", 0.4),
+        ("90 % epoch", 0.72),
+        ("first-epoch", 3.0),
+        ("set-up", 0.25),
+        ("import", 2.0),
+        ("memory", 512 * 2**20),
     ],
-)  # fmt: skip
+)
 def test_a_quantity_is_read_from_its_record(name, value):
     assert BY_NAME[name].value(RECORD) == pytest.approx(value)
 
 
 def test_all_quantities_are_named_once_and_the_epoch_comes_first():
-    assert list(BY_NAME) == ["epoch", "median epoch", "90 % epoch", "first-epoch", "set-up",
-                             "import", "memory"]  # fmt: skip
+    assert list(BY_NAME) == [
+        "epoch",
+        "median epoch",
+        "90 % epoch",
+        "first-epoch",
+        "set-up",
+        "import",
+        "memory",
+    ]
     assert QUANTITIES[0] is EPOCH
 
 

@@ -37,8 +37,9 @@ def test_a_slowdown_is_put_into_the_candidate():
     slowdown = Slowdown(0.05, 5)
     found = pair.trials(1, (BASE, CANDIDATE), comparison(), slowdown)
     assert {trial.version: trial.slowdown for trial in found} == {
-        "base": None, "candidate": slowdown,
-    }  # fmt: skip
+        "base": None,
+        "candidate": slowdown,
+    }
 
 
 # Of 400 fair coins fewer than 150 or more than 250 show one side once in a million.

@@ -14,10 +14,12 @@ from bench.regression.stats.decision import Rule
 @pytest.mark.parametrize(
     ("names", "gates", "family"),
     [
-        (["numpy"], (), 1), (["numpy", "keras", "jax"], (), 3), (["numpy"], ("memory",), 2),
+        (["numpy"], (), 1),
+        (["numpy", "keras", "jax"], (), 3),
+        (["numpy"], ("memory",), 2),
         (["numpy", "keras", "jax"], ("memory", "import"), 9),
     ],
-)  # fmt: skip
+)
 def test_every_gated_quantity_of_every_case_is_one_test_of_the_family(names, gates, family):
     plan = comparison(*names, gates=gates, tolerance=0.05, alpha=0.02)
     assert plan.rule == Rule(0.05, 0.02, family)
@@ -33,8 +35,13 @@ def test_a_case_is_named_by_its_implementation_or_by_both():
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path):
-    plan = comparison("numpy", "keras", gates=("memory",), data="digits",
-                      absent=(Absent("jax", "is not in main"),))  # fmt: skip
+    plan = comparison(
+        "numpy",
+        "keras",
+        gates=("memory",),
+        data="digits",
+        absent=(Absent("jax", "is not in main"),),
+    )
     store.create(tmp_path / "one", plan, "comparison.json")
     assert store.read_plan(tmp_path / "one" / "comparison.json", Comparison) == plan
 

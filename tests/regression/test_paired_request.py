@@ -145,8 +145,18 @@ def test_two_files_of_one_name_in_two_folders_are_one_case(tmp_path, monkeypatch
 
 def test_the_flags_defaults_are_those_of_what_is_asked_for():
     ours = {**Given.__dataclass_fields__, **Terms.__dataclass_fields__}
-    names = {"workload", "device", "batch_size", "threads", "samples", "data",
-             "tolerance", "budget", "timeout", "seed"}  # fmt: skip
+    names = {
+        "workload",
+        "device",
+        "batch_size",
+        "threads",
+        "samples",
+        "data",
+        "tolerance",
+        "budget",
+        "timeout",
+        "seed",
+    }
     for verb, left_out in ((ab.ab, set()), (calibrate.calibrate, {"tolerance", "budget"})):
         flags = inspect.signature(verb).parameters
         for name in names - left_out:
@@ -159,8 +169,9 @@ def test_of_a_revision_what_has_changed_since_is_measured_and_the_rest_is_named(
     assert names == ["numpy"]
     here = [entry.name for entry in IMPLEMENTATIONS if entry.name != "numpy"]
     assert absent == (
-        Absent("old", "not in ."), *(Absent(name, "not in HEAD~1") for name in here),
-    )  # fmt: skip
+        Absent("old", "not in ."),
+        *(Absent(name, "not in HEAD~1") for name in here),
+    )
 
 
 def test_of_two_revisions_only_what_differs_is_measured(repository):
@@ -172,11 +183,13 @@ def test_of_two_revisions_only_what_differs_is_measured(repository):
 def test_what_was_named_is_measured_whether_it_has_changed_or_not(repository):
     assert measured("main", "main", implementations=("numpy",)) == (["numpy"], ())
     assert measured("main", ".", implementations=("old", "numpy", "old")) == (
-        ["numpy"], (Absent("old", "not in ."),),
-    )  # fmt: skip
+        ["numpy"],
+        (Absent("old", "not in ."),),
+    )
     assert measured("main", ".", implementations=("jax",)) == (
-        [], (Absent("jax", "not in main"),),
-    )  # fmt: skip
+        [],
+        (Absent("jax", "not in main"),),
+    )
 
 
 def test_of_what_neither_revision_has_the_nearest_is_named(repository):
@@ -209,11 +222,15 @@ def test_a_case_is_each_revisions_own_where_the_registry_differs(repository):
 def test_of_packages_what_uses_them_is_measured_its_backend_among_them(built):
     assert measured("jax==0.6", "jax==0.7")[0] == ["jax", "jax-scan", "keras-jax"]
     assert measured("scikit-learn==1.7", "scikit-learn==1.8")[0] == [
-        "sklearn-softmax", "sklearn-sgd",
-    ]  # fmt: skip
+        "sklearn-softmax",
+        "sklearn-sgd",
+    ]
     assert measured("numba==0.61", "tensorflow==2.18")[0] == [
-        "numba", "keras-tensorflow", "keras-tensorflow-fused", "tensorflow-loop",
-    ]  # fmt: skip
+        "numba",
+        "keras-tensorflow",
+        "keras-tensorflow-fused",
+        "tensorflow-loop",
+    ]
 
 
 def test_packages_have_an_environment_each_with_the_frameworks_of_what_is_measured(built):

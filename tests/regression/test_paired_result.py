@@ -48,9 +48,16 @@ def test_pairs_that_went_well_are_judged_by_their_least_epoch(logs, outcome):
 
 def test_a_quantity_that_nobody_asked_to_judge_is_only_shown():
     # The first epoch takes twice as long, and nobody asked.
-    slow = [side(each.version, each.round, each.case, 0.5,
-                 first_epoch_seconds=6.0 if each.version == "candidate" else 3.0)
-            for each in pairs(SAME)]  # fmt: skip
+    slow = [
+        side(
+            each.version,
+            each.round,
+            each.case,
+            0.5,
+            first_epoch_seconds=6.0 if each.version == "candidate" else 3.0,
+        )
+        for each in pairs(SAME)
+    ]
     found = one(slow)
     first = quantities(found)["first-epoch"]
     assert (found.outcome, first.verdict, first.more) == ("no change", None, None)
@@ -78,9 +85,12 @@ def test_what_is_shown_of_a_version_is_the_median_of_its_processes():
 
 
 def test_a_quantity_that_one_process_did_not_tell_is_that_of_the_other_pairs():
-    records = [*two(1, 0.5, 0.5, peak_rss_bytes=100), *two(2, 0.5, 0.5, peak_rss_bytes=300),
-               side("base", 3, case("numpy"), 0.5, peak_rss_bytes=900),
-               side("candidate", 3, case("numpy"), 0.5, peak_rss_bytes=None)]  # fmt: skip
+    records = [
+        *two(1, 0.5, 0.5, peak_rss_bytes=100),
+        *two(2, 0.5, 0.5, peak_rss_bytes=300),
+        side("base", 3, case("numpy"), 0.5, peak_rss_bytes=900),
+        side("candidate", 3, case("numpy"), 0.5, peak_rss_bytes=None),
+    ]
     memory = quantities(one(records))["memory"]
     assert (memory.base, memory.candidate, memory.difference.pairs) == (200, 200, 2)
 
@@ -126,11 +136,15 @@ def test_a_trial_that_went_wrong_on_either_side_fails_the_case_even_if_it_is_slo
 
 
 def test_a_reason_is_said_once():
-    records = [*(bad(version, 1) for version in ("base", "candidate", "base")),
-               bad("base", 2, reason="it fell")]  # fmt: skip
+    records = [
+        *(bad(version, 1) for version in ("base", "candidate", "base")),
+        bad("base", 2, reason="it fell"),
+    ]
     assert one(records).reasons == (
-        "base: failed: it stumbled", "candidate: failed: it stumbled", "base: failed: it fell",
-    )  # fmt: skip
+        "base: failed: it stumbled",
+        "candidate: failed: it stumbled",
+        "base: failed: it fell",
+    )
 
 
 def test_what_was_interrupted_counts_neither_for_nor_against():
@@ -153,10 +167,16 @@ def test_a_base_that_leaves_the_oracle_only_fails():
 
 
 def accurate(base, candidate):
-    return [record for number in range(1, 21) for record in (
-        side("base", number, case("numpy"), 0.5, validation_accuracy=[0.1] * 4 + [base]),
-        side("candidate", number, case("numpy"), 0.4, validation_accuracy=[0.1] * 4 + [candidate]),
-    )]  # fmt: skip
+    return [
+        record
+        for number in range(1, 21)
+        for record in (
+            side("base", number, case("numpy"), 0.5, validation_accuracy=[0.1] * 4 + [base]),
+            side(
+                "candidate", number, case("numpy"), 0.4, validation_accuracy=[0.1] * 4 + [candidate]
+            ),
+        )
+    ]
 
 
 def test_a_candidate_whose_accuracy_fell_is_wrong_however_fast():
@@ -172,9 +192,16 @@ def test_an_accuracy_that_keeps_within_twelve_images_or_rises_is_right(base, can
 
 
 def test_accuracy_is_the_mean_of_all_processes_and_parity_the_worst():
-    records = [*two(1, 0.5, 0.5, validation_accuracy=[0.1] * 4 + [0.84]),
-               *two(2, 0.5, 0.5, validation_accuracy=[0.1] * 4 + [0.86],
-                    parity=Parity(4e-6, 1e-5, passed=True))]  # fmt: skip
+    records = [
+        *two(1, 0.5, 0.5, validation_accuracy=[0.1] * 4 + [0.84]),
+        *two(
+            2,
+            0.5,
+            0.5,
+            validation_accuracy=[0.1] * 4 + [0.86],
+            parity=Parity(4e-6, 1e-5, passed=True),
+        ),
+    ]
     found = one(records)
     assert found.accuracy == pytest.approx((0.85, 0.85))
     assert found.parity == (4e-6, 4e-6)
@@ -191,12 +218,16 @@ def test_the_looks_of_a_case_are_paid_for():
 @pytest.mark.parametrize(
     ("looks", "pairs", "found"),
     [
-        ((30, 60, 180), 180, (30, 60, 180)), ((30, 60, 180), 60, (30, 60, 180)),
-        ((30, 60, 180), 30, (30, 60, 180)), ((30, 60, 180), 100, (30, 60, 100)),
-        ((30, 60, 180), 31, (30, 31)), ((30, 60, 180), 29, (29,)), ((), 7, (7,)),
+        ((30, 60, 180), 180, (30, 60, 180)),
+        ((30, 60, 180), 60, (30, 60, 180)),
+        ((30, 60, 180), 30, (30, 60, 180)),
+        ((30, 60, 180), 100, (30, 60, 100)),
+        ((30, 60, 180), 31, (30, 31)),
+        ((30, 60, 180), 29, (29,)),
+        ((), 7, (7,)),
         ((10, 12), 13, (10, 12, 13)),
     ],
-)  # fmt: skip
+)
 def test_where_time_ended_between_two_looks_the_last_was_made_then(looks, pairs, found):
     assert made(looks, pairs) == found
 
@@ -217,8 +248,9 @@ def test_two_cases_are_one_family_and_the_surer_helps_the_other():
     weak, strong = [-0.01, *nearly], [0.1] * 12
     found = findings(plan, [*pairs(strong, numpy), *pairs(weak, keras)], {})
     assert [(each.pairing.name, each.outcome) for each in found] == [
-        ("numpy", "slower"), ("keras", "slower"),
-    ]  # fmt: skip
+        ("numpy", "slower"),
+        ("keras", "slower"),
+    ]
     p = [quantities(each)["epoch"].difference.slower for each in found]
     assert p == [2**-12, 2 * 2**-8]
     # Beside one that is no slower, it has half the rate: 0.0156 is too much.
@@ -243,9 +275,14 @@ def test_cases_come_in_the_order_of_the_plan():
 
 def test_files_of_two_names_are_one_case():
     plan = comparison(pairings=(Pairing(case("old"), case("new")),))
-    records = [record for number in range(1, 21) for record in (
-        side("base", number, case("old"), 0.5), side("candidate", number, case("new"), 0.6),
-    )]  # fmt: skip
+    records = [
+        record
+        for number in range(1, 21)
+        for record in (
+            side("base", number, case("old"), 0.5),
+            side("candidate", number, case("new"), 0.6),
+        )
+    ]
     (found,) = findings(plan, records, {})
     assert (found.pairing.name, found.outcome, found.pairs) == ("old → new", "slower", 20)
 
@@ -254,8 +291,9 @@ def test_pairs_are_in_the_order_measured_whichever_side_came_first():
     records = [*two(2, 0.2, 0.4)[::-1], *two(1, 0.1, 0.3), *two(3, 0.5, 0.5)[:1]]
     found = good_pairs(records)
     assert [(base.round, base.version, candidate.version) for base, candidate in found] == [
-        (1, "base", "candidate"), (2, "base", "candidate"),
-    ]  # fmt: skip
+        (1, "base", "candidate"),
+        (2, "base", "candidate"),
+    ]
     assert math.isclose(min(found[1][1].epoch_seconds), 0.4)
 
 

@@ -26,9 +26,12 @@ STILL = Spread(epochs=0.5, processes=0.0005, blocks=0.0005, count=50)
 def compared(base, candidate, spread=None, *, rule=RULE, between_runs=0.2):
     """Return what becomes of one case, calibrated so or not at all."""
     (found,) = compare(
-        side(base) if base else side(), side(candidate) if candidate else side(),
-        lambda _: spread, rule, between_runs,
-    )  # fmt: skip
+        side(base) if base else side(),
+        side(candidate) if candidate else side(),
+        lambda _: spread,
+        rule,
+        between_runs,
+    )
     return found
 
 
@@ -126,9 +129,14 @@ def test_what_was_calibrated_is_judged_by_its_spread(ratio, spread, outcome):
 
 @pytest.mark.parametrize(
     ("ratio", "outcome"),
-    [(1.201, "slower"), (1.199, "undecided"), (1.0, "undecided"), (1 / 1.199, "undecided"),
-     (1 / 1.201, "faster")],
-)  # fmt: skip
+    [
+        (1.201, "slower"),
+        (1.199, "undecided"),
+        (1.0, "undecided"),
+        (1 / 1.199, "undecided"),
+        (1 / 1.201, "faster"),
+    ],
+)
 def test_without_a_calibration_only_a_large_ratio_is_called_anything(ratio, outcome):
     base = series("a", *[0.5] * 5)
     found = compared(base, series("a", *[0.5 * ratio] * 5))
@@ -240,9 +248,20 @@ def test_one_process_that_failed_on_either_side_makes_the_case_a_failed_one(spre
 
 @pytest.mark.parametrize(
     "times",
-    [(), ((),), ((1.0,), ()), ((0.0,),), ((-1.0,),), ((math.nan,),), ((math.inf,),),
-     ((1.0, math.nan),), ((5e-324,),), ((1e308,),), ((1.0,), (9e-13,))],
-)  # fmt: skip
+    [
+        (),
+        ((),),
+        ((1.0,), ()),
+        ((0.0,),),
+        ((-1.0,),),
+        ((math.nan,),),
+        ((math.inf,),),
+        ((1.0, math.nan),),
+        ((5e-324,),),
+        ((1e308,),),
+        ((1.0,), (9e-13,)),
+    ],
+)
 def test_what_has_no_time_or_what_is_none_has_failed(times):
     odd = series("a", processes=times)
     for found in (compared(series(), odd, STILL), compared(odd, series(), STILL)):

@@ -62,8 +62,10 @@ def test_the_accuracy_is_the_mean_after_the_workloads_own_epochs(tmp_path):
 
 def test_every_process_that_went_wrong_is_tried_and_has_its_reason(tmp_path):
     records = [
-        ok(PYTORCH, 1), bare(PYTORCH, 2, reason="no"), bare(PYTORCH, 3, status="timeout"),
-    ]  # fmt: skip
+        ok(PYTORCH, 1),
+        bare(PYTORCH, 2, reason="no"),
+        bare(PYTORCH, 3, status="timeout"),
+    ]
     found = only(write(tmp_path / "run", run(PYTORCH), *records))
     assert found.faults == ("failed: no", "timeout: no reason was given")
     assert (found.tried, len(found.processes), found.unavailable) == (3, 1, False)
@@ -96,8 +98,13 @@ def test_what_is_unavailable_in_every_round_cannot_be_tried(tmp_path):
 
 
 def test_what_is_faster_than_the_machine_has_failed(tmp_path):
-    probe = bare(case("ceiling-numpy", workload="ceiling"), kind="ceiling", status="ok",
-                 product_operations=10**6, product_seconds=[1.0])  # fmt: skip
+    probe = bare(
+        case("ceiling-numpy", workload="ceiling"),
+        kind="ceiling",
+        status="ok",
+        product_operations=10**6,
+        product_seconds=[1.0],
+    )
     data = {"features": 784, "classes": 10}
     folder = write(tmp_path / "run", run(PYTORCH), probe, *trials(PYTORCH, 0.5, 0.5), data=data)
     found = only(folder)

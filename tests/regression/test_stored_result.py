@@ -40,27 +40,63 @@ def ended(cases, *, undecided_fails=False, across_machines=False, base=None, can
 
 def test_the_cases_of_the_table_are_what_they_are_called():
     assert {each.name: each.outcome for each in ended("nfsuwxbc-").cases} == {
-        "n": "no change", "f": "faster", "s": "slower", "u": "undecided", "w": "wrong",
-        "x": "failed", "b": "missing in baseline", "c": "missing in candidate",
+        "n": "no change",
+        "f": "faster",
+        "s": "slower",
+        "u": "undecided",
+        "w": "wrong",
+        "x": "failed",
+        "b": "missing in baseline",
+        "c": "missing in candidate",
         "-": "unavailable",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
     ("cases", "status", "strict"),
     [
         # each alone
-        ("n", 0, 0), ("f", 0, 0), ("u", 0, 1), ("s", 1, 1), ("t", 1, 1), ("w", 1, 1),
-        ("x", 3, 3), ("b", 4, 4), ("c", 4, 4), ("-", 4, 4), ("", 4, 4),
+        ("n", 0, 0),
+        ("f", 0, 0),
+        ("u", 0, 1),
+        ("s", 1, 1),
+        ("t", 1, 1),
+        ("w", 1, 1),
+        ("x", 3, 3),
+        ("b", 4, 4),
+        ("c", 4, 4),
+        ("-", 4, 4),
+        ("", 4, 4),
         # beside what is well
-        ("nfu", 0, 1), ("ns", 1, 1), ("nw", 1, 1), ("nx", 3, 3), ("nb", 4, 4), ("nc", 4, 4),
-        ("n-", 0, 0), ("u-", 0, 1), ("nf-", 0, 0), ("fs", 1, 1),
+        ("nfu", 0, 1),
+        ("ns", 1, 1),
+        ("nw", 1, 1),
+        ("nx", 3, 3),
+        ("nb", 4, 4),
+        ("nc", 4, 4),
+        ("n-", 0, 0),
+        ("u-", 0, 1),
+        ("nf-", 0, 0),
+        ("fs", 1, 1),
         # the lesser number first, as the docstring says
-        ("sx", 1, 1), ("sb", 1, 1), ("wc", 1, 1), ("wx", 1, 1), ("xb", 3, 3), ("xc", 3, 3),
-        ("x-", 3, 3), ("ux", 3, 1), ("ub", 4, 1), ("uc", 4, 1), ("bc", 4, 4), ("b-", 4, 4),
-        ("nfuswxbc-", 1, 1), ("nfuxbc-", 3, 1), ("nfubc-", 4, 1), ("nfxbc-", 3, 3),
+        ("sx", 1, 1),
+        ("sb", 1, 1),
+        ("wc", 1, 1),
+        ("wx", 1, 1),
+        ("xb", 3, 3),
+        ("xc", 3, 3),
+        ("x-", 3, 3),
+        ("ux", 3, 1),
+        ("ub", 4, 1),
+        ("uc", 4, 1),
+        ("bc", 4, 4),
+        ("b-", 4, 4),
+        ("nfuswxbc-", 1, 1),
+        ("nfuxbc-", 3, 1),
+        ("nfubc-", 4, 1),
+        ("nfxbc-", 3, 3),
     ],
-)  # fmt: skip
+)
 def test_every_mixture_of_outcomes_has_its_exit_status(cases, status, strict):
     assert ended(cases).status == status
     assert ended(cases, undecided_fails=True).status == strict
@@ -68,9 +104,13 @@ def test_every_mixture_of_outcomes_has_its_exit_status(cases, status, strict):
 
 @pytest.mark.parametrize(
     ("base", "candidate", "words"),
-    [("here", "there", "different machines"), ("here", None, "nothing tells whether"),
-     (None, "here", "nothing tells whether"), (None, None, "nothing tells whether")],
-)  # fmt: skip
+    [
+        ("here", "there", "different machines"),
+        ("here", None, "nothing tells whether"),
+        (None, "here", "nothing tells whether"),
+        (None, None, "nothing tells whether"),
+    ],
+)
 def test_what_is_not_known_to_be_of_one_machine_is_not_compared(base, candidate, words):
     sides = {"base": {"machine": base}, "candidate": {"machine": candidate}}
     found = ended("nf", **sides)

@@ -80,11 +80,13 @@ def test_a_revision_leaves_nothing_behind(repository, temporary):
 
 
 def test_what_of_a_revision_is_left_out_is_said(repository):
-    repository.commit(__init__="""
+    repository.commit(
+        __init__="""
 class Entry:
     name, module = "numpy", "softmax_numpy"
 IMPLEMENTATIONS = [Entry, "what is this"]
-""")  # fmt: skip
+"""
+    )
     said = []
     with prepared(spec.read("HEAD"), (), said.append) as found:
         assert [entry.name for entry in found.registry] == ["numpy"]

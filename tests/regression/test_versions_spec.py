@@ -201,9 +201,15 @@ SIDES = {
     "file": Version("a.py", "file", path="a.py", sha256="0"),
 }
 COMPARABLE = [
-    {"revision"}, {"revision", "tree"}, {"tree"}, {"packages"}, {"packages", "tree"},
-    {"interpreter"}, {"interpreter", "tree"}, {"file"},
-]  # fmt: skip
+    {"revision"},
+    {"revision", "tree"},
+    {"tree"},
+    {"packages"},
+    {"packages", "tree"},
+    {"interpreter"},
+    {"interpreter", "tree"},
+    {"file"},
+]
 
 
 @pytest.mark.parametrize("base", SIDES)

@@ -132,18 +132,27 @@ def test_the_range_of_a_build_of_the_machines_own_is_met_by_that_release_only():
 
 
 def test_what_was_chosen_is_wanted_as_its_extras_have_it(installed, monkeypatch):
-    lines = ['keras>=3.9; extra == "keras"', 'jax>=0.6; extra == "jax"', 'torch; extra == "all"',
-             "rich>=13"]  # fmt: skip
+    lines = [
+        'keras>=3.9; extra == "keras"',
+        'jax>=0.6; extra == "jax"',
+        'torch; extra == "all"',
+        "rich>=13",
+    ]
     monkeypatch.setattr(importlib.metadata, "requires", lambda _: lines)
     installed()
     chosen = entries("numpy", "keras-jax")
     assert venv.recipe(["x==1"], chosen).wanted == (
-        "x==1", "jax>=0.6", "keras>=3.9", "numpy",
-    )  # fmt: skip
+        "x==1",
+        "jax>=0.6",
+        "keras>=3.9",
+        "numpy",
+    )
     # A release that was named is not held against what this project asks for of itself.
     assert venv.recipe(["keras==3.0", "numpy<2.1"], chosen).wanted == (
-        "keras==3.0", "numpy<2.1", "jax>=0.6",
-    )  # fmt: skip
+        "keras==3.0",
+        "numpy<2.1",
+        "jax>=0.6",
+    )
 
 
 def test_a_framework_whose_extra_does_not_name_it_is_wanted_all_the_same(installed, monkeypatch):
@@ -348,9 +357,12 @@ print(environment.python(recipe, lambda line: print(line, flush=True)))
 
 def start(*arguments):
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, *map(str, arguments)], cwd=Path(bench.__file__).parents[1],
-        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, "-c", CHILD, *map(str, arguments)],
+        cwd=Path(bench.__file__).parents[1],
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert child.stdout.readline() == "ready\n"
     return child
 

@@ -9,8 +9,13 @@ from bench.report.regression.github import Annotation
 from bench.report.regression.output import FORMATS, Shown
 from bench.report.sections.comparison import Table
 
-TABLE = Table("One *against* two", ("a|b", "time"), [["x|y", "1 s"], ["_z_", "2 s"]], words=1,
-              note="Of <b>epochs</b>.")  # fmt: skip
+TABLE = Table(
+    "One *against* two",
+    ("a|b", "time"),
+    [["x|y", "1 s"], ["_z_", "2 s"]],
+    words=1,
+    note="Of <b>epochs</b>.",
+)
 PAGE = """\
 ## One \\*against\\* two
 
@@ -27,11 +32,15 @@ Of &lt;b&gt;epochs&lt;/b&gt;.
 
 
 def made(**changes):
-    return Shown(**{
-        "tables": [TABLE], "remarks": ["it went *well*", "and\non"],
-        "annotations": [Annotation("error", "one: slower", "by 5 %")],
-        "document": {"of": "é", "value": 0.1, "none": None}, **changes,
-    })  # fmt: skip
+    return Shown(
+        **{
+            "tables": [TABLE],
+            "remarks": ["it went *well*", "and\non"],
+            "annotations": [Annotation("error", "one: slower", "by 5 %")],
+            "document": {"of": "é", "value": 0.1, "none": None},
+            **changes,
+        }
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -32,12 +32,29 @@ def cells(found, plan=None):
 def test_a_line_has_the_verdict_and_what_it_rests_on():
     table = paired.table(comparison(), [one(pairs(SLOWER))])
     assert table.title == ". against main"
-    assert table.headings == ("implementation", "verdict", "base", "candidate", "difference",
-                              "pairs", "accuracy", "parity error")  # fmt: skip
+    assert table.headings == (
+        "implementation",
+        "verdict",
+        "base",
+        "candidate",
+        "difference",
+        "pairs",
+        "accuracy",
+        "parity error",
+    )
     # exp(0.1) is 1.10517, and half a second times that 0.5526.
-    assert table.lines == [[
-        "numpy", "slower", "500 ms", "553 ms", "+10.5 % [+10.5, +10.5]", "20", "0.8396", "1.5e-06",
-    ]]  # fmt: skip
+    assert table.lines == [
+        [
+            "numpy",
+            "slower",
+            "500 ms",
+            "553 ms",
+            "+10.5 % [+10.5, +10.5]",
+            "20",
+            "0.8396",
+            "1.5e-06",
+        ]
+    ]
     assert table.numeric == {2, 3, 4, 5, 6, 7}
 
 
@@ -85,17 +102,24 @@ def test_of_what_is_undecided_it_is_said_how_many_more_pairs_it_takes(found, sai
 
 def test_what_the_two_versions_have_alike_is_shown_once():
     accuracy = {"base": 0.8396, "candidate": 0.8401}
-    records = [side(version, 1, case("numpy"), 0.5, validation_accuracy=[0.1] * 4 + [share])
-               for version, share in accuracy.items()]  # fmt: skip
+    records = [
+        side(version, 1, case("numpy"), 0.5, validation_accuracy=[0.1] * 4 + [share])
+        for version, share in accuracy.items()
+    ]
     line = cells(one(records))
     assert line[6:] == ["0.8396 → 0.8401", "1.5e-06"]
 
 
 @pytest.mark.parametrize(
     ("sides", "text"),
-    [((None, None), "—"), ((0.5, 0.5), "0.5000"), ((0.50001, 0.5), "0.5000"),
-     ((0.5, None), "0.5000 → —"), ((None, 0.5), "— → 0.5000")],
-)  # fmt: skip
+    [
+        ((None, None), "—"),
+        ((0.5, 0.5), "0.5000"),
+        ((0.50001, 0.5), "0.5000"),
+        ((0.5, None), "0.5000 → —"),
+        ((None, 0.5), "— → 0.5000"),
+    ],
+)
 def test_two_sides_are_an_arrow_apart(sides, text):
     assert paired.both(sides, lambda one: "—" if one is None else f"{one:.4f}") == text
 
@@ -104,11 +128,12 @@ def test_two_sides_are_an_arrow_apart(sides, text):
     ("ratio", "text"),
     [
         (Interval(1.05, 1.02, 1.081), "+5.0 % [+2.0, +8.1]"),
-        (Interval(0.9, 0.85, 0.999), "-10.0 % [-15.0, -0.1]"), (Interval(1.05), "+5.0 %"),
+        (Interval(0.9, 0.85, 0.999), "-10.0 % [-15.0, -0.1]"),
+        (Interval(1.05), "+5.0 %"),
         (Interval(2.0, 1.5, 3.0), "+100.0 % [+50.0, +200.0]"),
         (Interval(1.0, 1.0, 1.0), "+0.0 % [+0.0, +0.0]"),
     ],
-)  # fmt: skip
+)
 def test_a_ratio_is_shown_as_a_difference_in_percent(ratio, text):
     assert paired.change(ratio) == text
 
@@ -119,15 +144,22 @@ def outcomes():
     plan = comparison(*names, gates=("memory",), absent=(Absent("jax", "is not in main"),))
     cases = {name: case(name) for name in names}
     records = [
-        *pairs(SLOWER, cases["slower"]), *pairs(FASTER, cases["faster"]),
-        *pairs(SAME, cases["same"]), *pairs(NOISY, cases["noisy"]),
+        *pairs(SLOWER, cases["slower"]),
+        *pairs(FASTER, cases["faster"]),
+        *pairs(SAME, cases["same"]),
+        *pairs(NOISY, cases["noisy"]),
         *pairs([0.0], cases["one pair"], peak_rss_bytes=None),
         *pairs(SAME, cases["wrong"])[:1],
-        bad("candidate", 1, cases["wrong"], reason="off by half",
-            parity=Parity(0.5, 1e-5, passed=False)),
+        bad(
+            "candidate",
+            1,
+            cases["wrong"],
+            reason="off by half",
+            parity=Parity(0.5, 1e-5, passed=False),
+        ),
         bad("base", 0, cases["failed"]),
         bad("base", 0, cases["interrupted"], status="interrupted", reason=None),
-    ]  # fmt: skip
+    ]
     return plan, findings(plan, records, {})
 
 
@@ -150,20 +182,44 @@ def test_what_has_nothing_to_be_compared_with_has_a_line_with_the_reason():
 
 def test_what_was_never_measured_has_dashes():
     assert cells(one([bad("base", 0)])) == [
-        "numpy", "failed", "—", "—", "—", "0", "—", "—",
-    ]  # fmt: skip
+        "numpy",
+        "failed",
+        "—",
+        "—",
+        "—",
+        "0",
+        "—",
+        "—",
+    ]
 
 
 def test_the_other_quantities_stand_beside_with_their_own_units():
     found = one(pairs(SAME), comparison(gates=("memory",)))
     table = paired.beside([found])
     assert [line[1] for line in table.lines] == [
-        "median epoch", "90 % epoch", "first-epoch", "set-up", "import", "memory",
-    ]  # fmt: skip
-    assert table.lines[2] == ["numpy", "first-epoch", "3.00 s", "3.00 s", "+0.0 % [+0.0, +0.0]",
-                              "not judged"]  # fmt: skip
-    assert table.lines[5] == ["numpy", "memory", "512 MiB", "512 MiB", "+0.0 % [+0.0, +0.0]",
-                              "no change"]  # fmt: skip
+        "median epoch",
+        "90 % epoch",
+        "first-epoch",
+        "set-up",
+        "import",
+        "memory",
+    ]
+    assert table.lines[2] == [
+        "numpy",
+        "first-epoch",
+        "3.00 s",
+        "3.00 s",
+        "+0.0 % [+0.0, +0.0]",
+        "not judged",
+    ]
+    assert table.lines[5] == [
+        "numpy",
+        "memory",
+        "512 MiB",
+        "512 MiB",
+        "+0.0 % [+0.0, +0.0]",
+        "no change",
+    ]
 
 
 def test_remarks_say_what_differs_what_went_wrong_and_what_is_seen():
@@ -186,15 +242,19 @@ def test_github_is_told_of_every_case_that_is_not_as_it_was():
     _, found = outcomes()
     annotations = {each.title: each for each in paired.annotations(found)}
     assert {title: each.level for title, each in annotations.items()} == {
-        "bench ab: slower: slower": "error", "bench ab: wrong: wrong": "error",
-        "bench ab: failed: failed": "error", "bench ab: noisy: undecided": "warning",
-        "bench ab: one pair: undecided": "warning", "bench ab: faster: faster": "notice",
+        "bench ab: slower: slower": "error",
+        "bench ab: wrong: wrong": "error",
+        "bench ab: failed: failed": "error",
+        "bench ab: noisy: undecided": "warning",
+        "bench ab: one pair: undecided": "warning",
+        "bench ab: faster: faster": "notice",
         "bench ab: interrupted: undecided": "warning",
-    }  # fmt: skip
+    }
     assert annotations["bench ab: slower: slower"] == Annotation(
-        "error", "bench ab: slower: slower",
+        "error",
+        "bench ab: slower: slower",
         "epoch +10.5 % [+10.5, +10.5]; memory +0.0 % [+0.0, +0.0]; 20 pairs",
-    )  # fmt: skip
+    )
     assert annotations["bench ab: failed: failed"].message == "0 pairs; base: failed: it stumbled"
 
 
@@ -214,15 +274,27 @@ def test_the_document_has_the_numbers_as_they_are():
     (of_numpy,) = document["cases"]
     quantities = {each.pop("name"): each for each in of_numpy.pop("quantities")}
     assert of_numpy == {
-        "implementation": "numpy", "case": case("numpy").slug, "verdict": "slower", "pairs": 20,
-        "reasons": [], "accuracy": pytest.approx([0.8396, 0.8396]), "parity_error": [1.5e-6] * 2,
-    }  # fmt: skip
+        "implementation": "numpy",
+        "case": case("numpy").slug,
+        "verdict": "slower",
+        "pairs": 20,
+        "reasons": [],
+        "accuracy": pytest.approx([0.8396, 0.8396]),
+        "parity_error": [1.5e-6] * 2,
+    }
     assert quantities["epoch"] == {
-        "unit": "seconds", "verdict": "slower", "base": 0.5, "pairs": 20, "more_pairs": None,
-        "candidate": pytest.approx(0.5 * math.exp(0.1)), "ratio": pytest.approx(math.exp(0.1)),
-        "low": pytest.approx(math.exp(0.1)), "high": pytest.approx(math.exp(0.1)),
-        "p_slower": 2**-20, "p_faster": 1.0,
-    }  # fmt: skip
+        "unit": "seconds",
+        "verdict": "slower",
+        "base": 0.5,
+        "pairs": 20,
+        "more_pairs": None,
+        "candidate": pytest.approx(0.5 * math.exp(0.1)),
+        "ratio": pytest.approx(math.exp(0.1)),
+        "low": pytest.approx(math.exp(0.1)),
+        "high": pytest.approx(math.exp(0.1)),
+        "p_slower": 2**-20,
+        "p_faster": 1.0,
+    }
     assert quantities["memory"]["unit"] == "bytes"
     assert quantities["memory"]["verdict"] == "no change"
     assert quantities["set-up"]["verdict"] is None

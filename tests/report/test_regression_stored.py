@@ -33,18 +33,26 @@ def mixed():
     base = [series(name) for name in NAMES[:7] if name != "wrong"]
     base.append(series("wrong", accuracy=0.9))
     candidate = [
-        series("well", 0.5, 0.5), series("slow", 1.5, 1.5), series("wrong", accuracy=0.8),
+        series("well", 0.5, 0.5),
+        series("slow", 1.5, 1.5),
+        series("wrong", accuracy=0.8),
         series("unclear", 1.1, 1.1, 1.1),
         series("known", 1.1, 1.1),
-        series("broken", 1.0, tried=2, faults=("failed: it broke",)), series("new"),
-    ]  # fmt: skip
+        series("broken", 1.0, tried=2, faults=("failed: it broke",)),
+        series("new"),
+    ]
     return found_of(
-        side(*base, series("absent", **absent),
-             software={"torch": "2.9", "jax": "1", "keras": "3"}),
-        side(*candidate, series("absent", **absent), name="new",
-             software={"torch": "2.10", "jax": "1", "numba": "0.6"}),
+        side(
+            *base, series("absent", **absent), software={"torch": "2.9", "jax": "1", "keras": "3"}
+        ),
+        side(
+            *candidate,
+            series("absent", **absent),
+            name="new",
+            software={"torch": "2.10", "jax": "1", "numba": "0.6"},
+        ),
         spreads={"known": KNOWN},
-    )  # fmt: skip
+    )
 
 
 def cells(found):
@@ -59,20 +67,29 @@ def cells(found):
 def test_the_worst_comes_first_and_a_tie_keeps_its_order(mixed):
     shown = [(line[0], line[1]) for line in stored.table(mixed).lines]
     assert shown == [
-        ("wrong", "wrong"), ("slow", "slower"), ("broken", "failed"),
-        ("new", "missing in baseline"), ("gone", "missing in candidate"),
-        ("unclear", "undecided"), ("known", "undecided"), ("well", "faster"),
+        ("wrong", "wrong"),
+        ("slow", "slower"),
+        ("broken", "failed"),
+        ("new", "missing in baseline"),
+        ("gone", "missing in candidate"),
+        ("unclear", "undecided"),
+        ("known", "undecided"),
+        ("well", "faster"),
         ("absent", "unavailable"),
-    ]  # fmt: skip
+    ]
 
 
 def test_a_line_says_both_times_their_ratio_and_what_it_was_held_against(mixed):
     lines = cells(mixed)
     assert lines["slow"] == {
-        "case": "slow", "verdict": "slower", "spread between runs": "no calibration",
-        "baseline": "1.00 s", "candidate": "1.50 s", "candidate / baseline": "1.50",
+        "case": "slow",
+        "verdict": "slower",
+        "spread between runs": "no calibration",
+        "baseline": "1.00 s",
+        "candidate": "1.50 s",
+        "candidate / baseline": "1.50",
         "processes": "2 / 2",
-    }  # fmt: skip
+    }
     known = lines["known"]
     assert known["spread between runs"] == "6.4 % (3 blocks)"
     assert known["candidate / baseline"] == "1.10 [0.704, 1.72]"
@@ -201,11 +218,14 @@ def test_markdown_says_across_machines_before_the_table_and_a_refusal_has_none()
 def test_what_does_not_pass_is_annotated_and_the_rest_is_not(mixed):
     found = stored.annotations(mixed)
     assert [(each.level, each.title) for each in found] == [
-        ("error", "bench compare: wrong"), ("error", "bench compare: slow"),
-        ("error", "bench compare: broken"), ("warning", "bench compare: new"),
-        ("warning", "bench compare: gone"), ("warning", "bench compare: unclear"),
+        ("error", "bench compare: wrong"),
+        ("error", "bench compare: slow"),
+        ("error", "bench compare: broken"),
+        ("warning", "bench compare: new"),
+        ("warning", "bench compare: gone"),
+        ("warning", "bench compare: unclear"),
         ("warning", "bench compare: known"),
-    ]  # fmt: skip
+    ]
     messages = {each.title.rpartition(" ")[2]: each.message for each in found}
     assert messages["slow"] == "slower; 1.00 s → 1.50 s, ratio 1.50; no calibration"
     assert messages["known"] == (
@@ -239,10 +259,14 @@ def test_the_document_says_what_was_compared_and_how_it_ends(mixed):
         "format": stored.FORMAT,
         "baseline": {"name": "base", "machine": "here"},
         "candidate": {"name": "new", "machine": "here"},
-        "same_machine": True, "tolerance": 0.02, "alpha": 0.01, "between_runs": 0.2,
-        "refusal": None, "status": 1,
+        "same_machine": True,
+        "tolerance": 0.02,
+        "alpha": 0.01,
+        "between_runs": 0.2,
+        "refusal": None,
+        "status": 1,
         "software": {"keras": ["3", None], "numba": [None, "0.6"], "torch": ["2.9", "2.10"]},
-    }  # fmt: skip
+    }
     assert [each["name"] for each in cases] == [each.name for each in mixed.cases]
     assert {each["name"]: each["verdict"] for each in cases} == {
         each.name: each.outcome for each in mixed.cases
@@ -253,12 +277,22 @@ def test_a_case_in_the_document_has_its_numbers_as_they_are(mixed):
     cases = {each["name"]: each for each in written(mixed)["cases"]}
     (known,) = (each for each in mixed.cases if each.name == "known")
     assert cases["known"] == {
-        "name": "known", "verdict": "undecided", "seconds": [1.0, known.seconds[1]],
-        "ratio": known.ratio.mean, "low": known.ratio.low, "high": known.ratio.high,
-        "p_slower": known.difference.slower, "p_faster": known.difference.faster,
-        "deviation": pytest.approx(0.0640312), "blocks": 3, "epochs": 1, "processes": [2, 2],
-        "tried": [2, 2], "accuracy": [None, None], "remarks": [],
-    }  # fmt: skip
+        "name": "known",
+        "verdict": "undecided",
+        "seconds": [1.0, known.seconds[1]],
+        "ratio": known.ratio.mean,
+        "low": known.ratio.low,
+        "high": known.ratio.high,
+        "p_slower": known.difference.slower,
+        "p_faster": known.difference.faster,
+        "deviation": pytest.approx(0.0640312),
+        "blocks": 3,
+        "epochs": 1,
+        "processes": [2, 2],
+        "tried": [2, 2],
+        "accuracy": [None, None],
+        "remarks": [],
+    }
     assert known.ratio.low < cases["known"]["ratio"] < known.ratio.high
 
 

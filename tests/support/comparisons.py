@@ -25,11 +25,19 @@ def comparison(*names: str, **changes: Any) -> Comparison:
     """
     pairings = tuple(Pairing(case(name), case(name)) for name in names or ("numpy",))
     values: dict[str, Any] = {
-        "format": FORMAT, "run": "a run", "command": "python -m bench ab main .",
-        "created": "2025-01-02T03:04:05+00:00", "seed": 42,
-        "base": Version("main", "revision", commit="0" * 40), "candidate": Version(".", "tree"),
-        "pairings": pairings, "tolerance": 0.02, "alpha": 0.01, "budget": 180.0, "timeout": 600.0,
-    }  # fmt: skip
+        "format": FORMAT,
+        "run": "a run",
+        "command": "python -m bench ab main .",
+        "created": "2025-01-02T03:04:05+00:00",
+        "seed": 42,
+        "base": Version("main", "revision", commit="0" * 40),
+        "candidate": Version(".", "tree"),
+        "pairings": pairings,
+        "tolerance": 0.02,
+        "alpha": 0.01,
+        "budget": 180.0,
+        "timeout": 600.0,
+    }
     return Comparison(**{**values, **changes})
 
 
@@ -70,11 +78,11 @@ def bad(version: str, number: int, of: Case | None = None, **changes: Any) -> Re
     return bare(of, number, trial=trial, version=version, **values)
 
 
-def told(
+def make_difference(
     mean: float, low: float | None = None, high: float | None = None, **changes: Any
 ) -> Difference:
     """Return a difference of twenty pairs with an interval, and a p of 1 for both sides."""
-    values: dict[str, Any] = {"pairs": 20, "slower": 1.0, "faster": 1.0, **changes}
+    values: dict[str, Any] = {"pairs": 20, "p_slower": 1.0, "p_faster": 1.0, **changes}
     return Difference(ratio=Interval(mean, low, high), **values)
 
 
@@ -87,10 +95,16 @@ def spread_evenly(count: int, half: float, centre: float = 0.0) -> Sequence[floa
 def session(*cases: Case, **changes: Any) -> Calibration:
     """Return the plan of a session of calibrating these cases, NumPy where none is given."""
     values: dict[str, Any] = {
-        "format": FORMAT, "run": "a session", "command": "python -m bench calibrate", "seed": 42,
-        "created": "2025-01-02T03:04:05+00:00", "cases": cases or (case("numpy"),),
-        "slowdowns": (), "budget": 100.0, "timeout": 600.0,
-    }  # fmt: skip
+        "format": FORMAT,
+        "run": "a session",
+        "command": "python -m bench calibrate",
+        "seed": 42,
+        "created": "2025-01-02T03:04:05+00:00",
+        "cases": cases or (case("numpy"),),
+        "slowdowns": (),
+        "budget": 100.0,
+        "timeout": 600.0,
+    }
     return Calibration(**{**values, **changes})
 
 
