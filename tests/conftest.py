@@ -10,15 +10,18 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from fixtures_data import idx_files, write_idx
-from fixtures_nvml import install
-from fixtures_processes import NO_CHARTS, RUN, WAITS, beginning_with, lines_of, living, until
-from fixtures_versions import REGISTRY, Repository, wheel
 from hypothesis import settings
+from support.data import idx_files, write_idx
+from support.nvml import install
+from support.processes import ASSETS, NO_CHARTS, RUN, WAITS, beginning_with, lines_of, living, until
+from support.versions import REGISTRY, Repository, wheel
 
-from bench import __main__ as command_line
-from bench import dataset, launch, machine, stop
-from bench.result import Case
+from bench.cli import app as command_line
+from bench.data import dataset
+from bench.records.schema import Case
+from bench.runner import signals
+from bench.runner.process import launch
+from bench.worker import machine
 
 # PyTorch with CUDA brings Triton. Loaded into a process after TensorFlow it ends that; before, not.
 # Trials are not concerned: each process has one framework.
@@ -28,8 +31,6 @@ with suppress(ImportError):
 # No test fails on a time.
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
-
-SABOTEURS = Path(__file__).parent / "saboteurs"
 
 
 def pytest_configure(config):
@@ -44,19 +45,6 @@ def pytest_configure(config):
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {cores[int(worker) % len(cores)]})
     os.environ["TMPDIR"] = tempfile.tempdir = folder.name
-
-
-def pytest_terminal_summary(terminalreporter):
-    """Say how many inputs each reader was given, whichever worker gave them."""
-    passed = terminalreporter.stats.get("passed", ())
-    found = [value for each in passed for name, value in each.user_properties if name == "fuzzed"]
-    for reader in dict.fromkeys(reader for reader, _, _ in found):
-        read, refused = (sum(each[n] for each in found if each[0] == reader) for n in (1, 2))
-        line = f"fuzzed: {read + refused:,} inputs ({read:,} read, {refused:,} refused): {reader}"
-        terminalreporter.write_line(line)
-    if found:
-        total = sum(read + refused for _, read, refused in found)
-        terminalreporter.write_line(f"fuzzed: {total:,} inputs in all")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -158,7 +146,7 @@ def quick_collector():
 @pytest.fixture
 def saboteur():
     """Paths of the implementation files that go wrong, by name."""
-    return lambda name: str(SABOTEURS / f"{name}.py")
+    return lambda name: str(ASSETS / "saboteurs" / f"{name}.py")
 
 
 @pytest.fixture
@@ -310,7 +298,7 @@ def called(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
-    monkeypatch.setattr(stop, "install", lambda: None)  # no later test meets its handlers
+    monkeypatch.setattr(signals, "install", lambda: None)  # no later test meets its handlers
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
@@ -325,7 +313,7 @@ def called(tmp_path, monkeypatch, capsys):
 def refused(tmp_path, monkeypatch, capsys):
     """Give the command line what it must refuse: one line, exit status 2, and nothing written."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(stop, "install", lambda: None)
+    monkeypatch.setattr(signals, "install", lambda: None)
 
     def refuse(*arguments):
         before = _contents(tmp_path)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
 from bench.regression.stats.decision import Rule, Verdict
 
 CaseVerdict = Literal[

@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import durable, moment
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records import timestamps
+from bench.records.files import write_file
+from bench.records.schema import Environment
+from bench.records.store import read_environments, read_looks, read_plan, read_records
 from bench.regression.calibration import session
 from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.paired.judge import collect_pairs, judge_cases
@@ -21,8 +24,6 @@ from bench.report.render import text as prose
 from bench.report.sections import comparison
 from bench.report.sections.headline import Part, finding
 from bench.report.write import can_draw
-from bench.result import Environment
-from bench.store import read_environments, read_looks, read_plan, read_records
 
 # The file that says what was planned, by the kind of what was measured.
 PLANS = {"run": "run.json", "comparison": PLAN, "calibration": session.PLAN}
@@ -54,7 +55,7 @@ def write(root: Path) -> Path:
     if not can_draw():
         raise UserError("an index is a page, which takes: pip install 'softmax-bench[report]'")
     try:
-        durable.write(root / "index.html", [page(entries(root)).encode()])
+        write_file(root / "index.html", page(entries(root)).encode())
     except OSError as error:
         raise UserError(f"cannot write to {root}: {error.strerror}") from error
     return root / "index.html"
@@ -224,6 +225,6 @@ def _machines(environments: Mapping[str, Environment]) -> tuple[str, ...]:
 def _time(text: str) -> dt.datetime | None:
     """Read when something was begun; None where that is no time."""
     try:
-        return moment.read(text)
+        return timestamps.read(text)
     except UserError:
         return None

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from os.path import relpath
 from pathlib import Path
 
-from bench import durable
-from bench.error import UserError
+from bench.analysis.summary import Row
+from bench.errors import UserError
+from bench.records.files import write_file
 from bench.report import index, several
 from bench.report import write as files
 from bench.report.charts.chart import Drawn
@@ -17,7 +18,6 @@ from bench.report.sections.headline import machine_of
 from bench.report.sections.machines import COMPARED, CROWDED, sections
 from bench.report.sections.order import Section
 from bench.report.several import Measured
-from bench.summary import Row
 
 
 def write(folders: Sequence[Path], output: Path, relative_to: str | None = None) -> Path:
@@ -38,10 +38,10 @@ def write(folders: Sequence[Path], output: Path, relative_to: str | None = None)
             section.title: [files.written(output, picture) for picture in section.pictures]
             for section in told if section.pictures and files.can_draw()
         }  # fmt: skip
-        durable.write(output / "report.md", [_markdown(found, told, charts).encode()])
+        write_file(output / "report.md", _markdown(found, told, charts).encode())
         if files.can_draw():
-            durable.write(output / "report.html", [_page(found, told, charts).encode()])
-        durable.write(output / "summary.csv", [csv.csv(rows_of(found))])
+            write_file(output / "report.html", _page(found, told, charts).encode())
+        write_file(output / "summary.csv", csv.csv(rows_of(found)))
     except OSError as error:
         raise UserError(f"cannot write to {output}: {error.strerror}") from error
     return output / "report.md"

@@ -5,9 +5,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import durable
-from bench import noise as noises
-from bench.error import UserError
+from bench.analysis import noise as noises
+from bench.analysis.startup import TARGET
+from bench.analysis.summary import Row
+from bench.errors import UserError
+from bench.records.files import write_file
 from bench.report.charts import epochs
 from bench.report.charts.chart import Drawn
 from bench.report.load import Loaded, load
@@ -17,8 +19,6 @@ from bench.report.render.text import Contents
 from bench.report.sections import comparison, order
 from bench.report.sections.headline import finding, machine_of
 from bench.report.sections.order import Picture, Section
-from bench.startup import TARGET
-from bench.summary import Row
 
 # What the extra `report` installs.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
@@ -39,9 +39,9 @@ def write(folder: Path, target: float | None = None, found: Loaded | None = None
             found, following, drawn, missing=found.missing,
             noise=noises.measure_noise(found.main_records, found.environments),
         )  # fmt: skip
-        durable.write(folder / "report.md", [markdown.report(contents).encode()])
+        write_file(folder / "report.md", markdown.report(contents).encode())
         _write_page(folder / "report.html", contents)
-        durable.write(folder / "summary.csv", [csv.csv(found.rows)])
+        write_file(folder / "summary.csv", csv.csv(found.rows))
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     return folder / "report.md"
@@ -50,7 +50,7 @@ def write(folder: Path, target: float | None = None, found: Loaded | None = None
 def _write_page(file: Path, contents: Contents) -> None:
     """Write the page; one of earlier that cannot be written again must not tell other numbers."""
     if can_draw():
-        durable.write(file, [page.page(contents).encode()])
+        write_file(file, page.page(contents).encode())
     else:
         file.unlink(missing_ok=True)
 
@@ -98,7 +98,7 @@ def written(folder: Path, picture: Picture) -> Drawn:
     """Draw a chart and write its file."""
     found = epochs.specification(picture.chart)
     drawn = Drawn(_file(picture.name), picture.title, epochs.svg(found), found)
-    durable.write(folder / drawn.file, [f"{drawn.svg}\n".encode()])
+    write_file(folder / drawn.file, f"{drawn.svg}\n".encode())
     return drawn
 
 
@@ -142,7 +142,7 @@ def update_readme(readme: Path, folder: Path) -> None:
     try:
         text = readme.read_text(encoding="utf-8")
         renewed = _renewed(text, readme, folder).encode()
-        durable.write(readme.resolve(), [renewed])  # a link that the user names is meant
+        write_file(readme.resolve(), renewed)  # a link that the user names is meant
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot renew {readme}: {error}") from error
 

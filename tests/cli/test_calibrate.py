@@ -6,16 +6,17 @@ import signal
 from statistics import median
 
 import pytest
-from fixtures_processes import WAITS, until
 from support.pretended import Pretended
+from support.processes import WAITS, until
 
-from bench import lock, machine, store
+from bench.cli.console import WAITING
+from bench.records import store
+from bench.records.schema import Slowdown
 from bench.regression.calibration import session
 from bench.regression.calibration.session import Calibration
 from bench.regression.paired import loop
 from bench.report.render import numbers
-from bench.result import Slowdown
-from bench.verbs import WAITING
+from bench.runner import lock, machine
 
 CASE = "sgd-numpy-cpu-b32-t1-n96"
 NUMPY = ("--implementation=numpy", "--data=digits", "--samples=96")

@@ -4,15 +4,15 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fixtures_records import case
 from support.comparisons import calibrated, session, side, spread_evenly
+from support.records import case
 
+from bench.records.schema import Slowdown
 from bench.regression.calibration import detectable
 from bench.regression.calibration.detectable import BUDGETS, STRICT, pair_seconds, pairs_in, sights
 from bench.regression.calibration.spread import Block, Calibrated, spread
 from bench.regression.stats import power
 from bench.regression.stats.power import Counted
-from bench.result import Slowdown
 
 NUMPY, FIVE = case("numpy"), Slowdown(0.05)
 BEGAN = datetime(2025, 1, 2, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_a_pair_that_began_with_the_candidate_began_then():
 
 
 def test_pairs_that_have_no_neighbour_take_what_their_processes_took():
-    # Twelve seconds each (fixtures_records.ok).
+    # Twelve seconds each (records.ok).
     assert pair_seconds([block([0]), block([3600])]) == 24
 
 

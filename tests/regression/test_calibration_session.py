@@ -1,16 +1,16 @@
 """A session of calibrating: what is injected, in which turns, until the time is spent."""
 
-import fcntl
-import os
 from collections import Counter
 from itertools import islice
 
 import pytest
-from fixtures_records import bare, case
+from filelock import FileLock
 from support.comparisons import session
+from support.records import bare, case
 
-from bench import lock, store
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records import store
+from bench.records.schema import FORMAT, Slowdown
 from bench.regression.calibration import session as calibration
 from bench.regression.calibration.session import (
     PAIRS,
@@ -21,8 +21,8 @@ from bench.regression.calibration.session import (
     blocks,
     slowdowns,
 )
-from bench.result import FORMAT, Slowdown
-from bench.run import Waiting
+from bench.runner import lock
+from bench.runner.loop import Waiting
 
 NUMPY, KERAS = case("numpy"), case("keras")
 FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
@@ -196,12 +196,12 @@ def test_a_session_too_short_for_a_pair_has_one(performed):
 
 
 def test_a_session_waits_for_whoever_measures_and_its_time_begins_then(performed, monkeypatch):
-    pretended, others = Pretended(), os.open(lock.path(), os.O_RDONLY | os.O_CREAT, 0o644)
-    fcntl.flock(others, fcntl.LOCK_EX)
+    pretended, others = Pretended(), FileLock(lock.path())
+    others.acquire()
     events = performed(pretended, session(budget=2.0))
     assert isinstance(next(events), Waiting)
     pretended.time += 500
-    os.close(others)
+    others.release()
     (ended,) = events
     assert ended.left == 0.0
 

@@ -2,11 +2,11 @@
 
 import msgspec
 import pytest
-from fixtures_records import environment
 from support.comparisons import comparison, two
+from support.records import environment
 
-from bench import store
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records import store
 from bench.regression.differences import between, changes
 
 

@@ -1,16 +1,17 @@
 """The loop of a comparison: pairs until it is clear, something went wrong, or time is up."""
 
-import fcntl
 import math
 
 import pytest
-from fixtures_records import ok
+from filelock import FileLock
 from support.pretended import Pretended, comparison, of_kind, pairing
+from support.records import ok
 
-from bench import lock, store
+from bench.records import store
 from bench.regression.paired import loop, pair, result
 from bench.regression.paired.loop import Begun, Looked, Paired, clear, lengthened
-from bench.run import Waiting
+from bench.runner import lock
+from bench.runner.loop import Waiting
 
 
 def warm(base, candidate, of=None):
@@ -281,14 +282,14 @@ def test_who_comes_second_says_that_it_waits_and_the_time_begins_when_it_measure
 
     def wait(self):
         pretended.clock += 1e6
-        fcntl.flock(other, fcntl.LOCK_UN)
+        other.release()
         original(self)
         waited.append(not _free())
 
     original, waited = lock.Lock.wait, []
     monkeypatch.setattr(lock.Lock, "wait", wait)
-    other = lock._open(lock.path())
-    fcntl.flock(other, fcntl.LOCK_EX)
+    other = FileLock(lock.path())
+    other.acquire()
     events = performed(pretended, comparison(budget=62.0))
     assert [type(event) for event in events[:2]] == [Waiting, Begun]
     assert len(of_kind(events, Paired)) == 30

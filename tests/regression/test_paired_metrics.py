@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from fixtures_records import bare, case, ok
+from support.records import bare, case, ok
 
 from bench.regression.paired.metrics import EPOCH, ON_REQUEST, QUANTITIES, log_ratio
 

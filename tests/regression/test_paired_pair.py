@@ -3,11 +3,11 @@
 from itertools import pairwise
 
 import pytest
-from fixtures_records import case
 from support.comparisons import comparison
+from support.records import case
 
+from bench.records.schema import Slowdown
 from bench.regression.paired import pair
-from bench.result import Slowdown
 
 BASE, CANDIDATE = case("old"), case("new")
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from support.sides import RULE, series, side
 
-from bench import amounts
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
+from bench.cli import parsing
+from bench.cli.compare import compare as verb
 from bench.regression.calibration.spread import Spread
 from bench.regression.stats.decision import Rule
 from bench.regression.stored import compare as comparing
 from bench.regression.stored import load
 from bench.regression.stored.compare import compare, difference
-from bench.verbs.compare import compare as verb
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 # Deviation of two runs of two processes each: sqrt(0.03² (1/2 + 1/2) + 2 · 0.04²) = 0.0640312.
@@ -347,7 +347,7 @@ def test_each_case_is_held_against_its_own_calibration():
 
 
 # What the command line takes where nothing is said.
-DEFAULT = amounts.share(
+DEFAULT = parsing.share(
     inspect.signature(verb).parameters["between_runs"].default, "--between-runs"
 )
 

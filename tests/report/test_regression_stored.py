@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 from support.sides import RULE, series, side
 
+from bench.cli import terminal
 from bench.regression.calibration.spread import Spread
 from bench.regression.stored.result import Terms, judged
-from bench.report import terminal
 from bench.report.regression import output as shown
 from bench.report.regression import stored
 from bench.report.regression.github import Annotation

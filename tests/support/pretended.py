@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fixtures_records import bare, case, environment, ok
+from support.records import bare, case, environment, ok
 
-from bench import store
+from bench.records import store
+from bench.records.schema import FORMAT, Record, Trial
 from bench.regression.paired.plan import Comparison, Pairing
 from bench.regression.versions.spec import Version
-from bench.result import FORMAT, Record, Trial
-from bench.station import Planned
+from bench.runner.executor import Planned
 
 NUMPY = {
     "module": "idiomatic.softmax_numpy",

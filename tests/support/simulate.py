@@ -7,8 +7,8 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.intervals import Interval, estimate_mean, estimate_ratio
-from bench.plan import rounds_needed
+from bench.analysis.intervals import Interval, estimate_mean, estimate_ratio
+from bench.runner.plan import rounds_needed
 
 EPOCHS = 5
 # The processes of the second machine spread this many times as widely as those of the first.

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from bench import moment
+from bench.records import timestamps
+from bench.records.schema import Slowdown
 from bench.regression.calibration.spread import (
     Calibrations,
     MeasuredBlock,
@@ -17,7 +18,6 @@ from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.power import DecisionCount
 from bench.regression.stats.sequential import MIN_PAIRS
-from bench.result import Slowdown
 
 # Seconds: the shortest possible comparison, the first two looks of the default one, and all of it.
 BUDGETS = (0.0, 30.0, 60.0, 180.0)
@@ -113,7 +113,8 @@ def pair_seconds(blocks: Sequence[MeasuredBlock]) -> float:
     steps, walls = [], []
     for block in blocks:
         starts = [
-            min(moment.read(record.started).timestamp() for record in pair) for pair in block.pairs
+            min(timestamps.read(record.started).timestamp() for record in pair)
+            for pair in block.pairs
         ]
         steps += [after - before for before, after in pairwise(starts)]
         walls += [sum(record.wall_seconds or 0.0 for record in pair) for pair in block.pairs]

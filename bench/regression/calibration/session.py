@@ -10,14 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from bench import lock
-from bench.child import Installation
-from bench.dataset import Dataset
-from bench.measure import now
+from bench.data.dataset import Dataset
+from bench.records.schema import FORMAT, Case, Record, Slowdown
 from bench.regression.paired.plan import BASE, CANDIDATE, Pairing, measure_pair, plan_pair
-from bench.result import FORMAT, Case, Record, Slowdown
-from bench.run import Waiting
-from bench.runner import Runner
+from bench.runner import lock
+from bench.runner.loop import Waiting
+from bench.runner.process.spec import Installation
+from bench.runner.recorder import Runner
+from bench.worker.measure import now
 
 # Of a block: enough for the first look of a short comparison, and over in less than a minute.
 PAIRS = 12

@@ -9,7 +9,9 @@ from statistics import fmean, median
 
 import numpy as np
 
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records.schema import Record
+from bench.records.store import read_environments, read_looks, read_plan, read_records
 from bench.regression.paired.plan import BASE, CANDIDATE, PLAN, ComparisonPlan, Pairing
 from bench.regression.result import (
     CaseComparison,
@@ -23,9 +25,7 @@ from bench.regression.result import (
 from bench.regression.stats.decision import decide_all, estimate_more_pairs
 from bench.regression.stats.sequential import LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
-from bench.result import Record
-from bench.store import read_environments, read_looks, read_plan, read_records
-from bench.workload import WORKLOADS
+from bench.worker.workloads import WORKLOADS
 
 RecordPair = tuple[Record, Record]  # of the base and of the candidate
 

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import msgspec
 
-from bench import lock, store
-from bench.child import Installation
-from bench.dataset import Dataset
-from bench.measure import now
+from bench.data.dataset import Dataset
+from bench.records import store
+from bench.records.schema import Record
 from bench.regression.paired.judge import judge_cases
 from bench.regression.paired.plan import ComparisonPlan, Pairing, measure_pair, plan_pair
 from bench.regression.result import CaseComparison
 from bench.regression.stats.sequential import MIN_PAIRS, LookSchedule, schedule_looks
-from bench.result import Record
-from bench.run import Waiting
-from bench.runner import Runner
+from bench.runner import lock
+from bench.runner.loop import Waiting
+from bench.runner.process.spec import Installation
+from bench.runner.recorder import Runner
+from bench.worker.measure import now
 
 # Short epochs are repeated: the minimum of more epochs shows a smaller slowdown at little cost.
 EPOCH_SECONDS, MAX_EPOCHS = 0.4, 40

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import msgspec
 
+from bench.records.schema import Case, Record, Slowdown, Trial
 from bench.regression.stats.decision import Rule
 from bench.regression.versions.spec import Version
-from bench.result import Case, Record, Slowdown, Trial
-from bench.runner import Runner
-from bench.station import Planned
+from bench.runner.executor import Planned
+from bench.runner.recorder import Runner
 
 PLAN = "comparison.json"
 BASE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record

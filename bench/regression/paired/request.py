@@ -7,20 +7,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench import dataset, plan, probe
-from bench.child import Installation
 from bench.contract import Device
-from bench.dataset import Dataset
-from bench.error import UserError
-from bench.prepared import read
+from bench.data import dataset
+from bench.data.dataset import Dataset
+from bench.errors import UserError
+from bench.records.schema import FORMAT, Case
 from bench.regression.paired.plan import BASE, CANDIDATE, Absent, ComparisonPlan, Pairing
 from bench.regression.stats.decision import ALPHA, TOLERANCE
 from bench.regression.versions import venv
 from bench.regression.versions.site import Site, find_changes, prepare_site
 from bench.regression.versions.spec import Version, find_incompatibility, parse_version
-from bench.result import FORMAT, Case
-from bench.sizes import Size, most_samples
-from bench.workload import WORKLOADS
+from bench.runner import plan
+from bench.runner.process import preflight
+from bench.runner.process.spec import Installation
+from bench.runner.sizes import Size, most_samples
+from bench.worker.data import read
+from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 
 
@@ -132,7 +134,7 @@ def select_cases(options: CaseOptions) -> tuple[Case, ...]:
     """Return the named implementations, or all registered ones, at one size."""
     names = dict.fromkeys(options.implementations or (entry.name for entry in IMPLEMENTATIONS))
     fill = prepare_size(options)
-    return tuple(fill(plan.implementation(name, probe.read_objective)) for name in names)
+    return tuple(fill(plan.implementation(name, preflight.read_objective)) for name in names)
 
 
 def _pin_packages(version: Version, other: Version) -> Version:
@@ -192,7 +194,7 @@ def _pair_cases(
     """
     if base[0].kind == "file":
         files = (
-            plan.implementation(str(version.path), probe.read_objective)
+            plan.implementation(str(version.path), preflight.read_objective)
             for version in (base[0], candidate[0])
         )
         return [Pairing(*files)], []

@@ -44,10 +44,9 @@ def decide(difference: Difference, rule: Rule, p_slower: float, p_faster: float)
         return "slower"
     if p_faster <= rule.alpha and ratio.mean < 1 / margin:
         return "faster"
-    bounded = ratio.low is not None and ratio.high is not None
-    if bounded and 1 / margin < ratio.low and ratio.high < margin:
-        return "no change"
-    return "undecided"
+    if ratio.low is None or ratio.high is None:
+        return "undecided"
+    return "no change" if 1 / margin < ratio.low and ratio.high < margin else "undecided"
 
 
 def decide_all(differences: Mapping[Key, Difference], rule: Rule) -> dict[Key, Verdict]:

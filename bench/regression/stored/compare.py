@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
 from bench.regression.calibration.spread import Spread
 from bench.regression.result import (
     CaseComparison,
@@ -52,20 +52,20 @@ class CompareOptions:
 
 
 def compare_runs(
-    baseline: Side, candidate: Side, find_spread: FindSpread, options: CompareOptions
+    baseline: Side, candidate: Side, find_spread: FindSpread | None, options: CompareOptions
 ) -> ComparisonResult:
     """Compare two sides case by case, or refuse if their data or machines differ.
 
-    Cases are in the order of the baseline, then those that it lacks. A calibration says nothing
-    about different machines and is then ignored.
+    Cases are in the order of the baseline, then those that it lacks. find_spread: of the calibrated
+    machine; ignored for different machines, of which a calibration says nothing.
     """
     same_machine = baseline.machine is not None and baseline.machine == candidate.machine
-    rule, cases = options.rule, []
+    rule = options.rule
+    cases: list[CaseComparison] = []
     refusal = _find_refusal(baseline, candidate, options, same_machine=same_machine)
     if refusal is None:
-        if not same_machine:
-            find_spread = _no_spread
-        rule, cases = _compare_cases(baseline, candidate, find_spread, options)
+        usable = find_spread if same_machine else None
+        rule, cases = _compare_cases(baseline, candidate, usable, options)
     return ComparisonResult(
         command="bench compare",
         baseline=ComparedVersion(baseline.name, baseline.machine, baseline.software),
@@ -76,10 +76,6 @@ def compare_runs(
         between_runs=options.between_runs,
         refusal=refusal,
     )
-
-
-def _no_spread(_case: str) -> None:
-    return None
 
 
 def _find_refusal(
@@ -98,7 +94,7 @@ def _find_refusal(
 
 
 def _compare_cases(
-    baseline: Side, candidate: Side, find_spread: FindSpread, options: CompareOptions
+    baseline: Side, candidate: Side, find_spread: FindSpread | None, options: CompareOptions
 ) -> tuple[Rule, list[CaseComparison]]:
     """Return the comparisons of all cases, and the rule with its family."""
     names = dict.fromkeys((*baseline.series, *candidate.series))
@@ -107,7 +103,8 @@ def _compare_cases(
     ]
     spreads: dict[str, Spread] = {}
     for case in cases:
-        spread = find_spread(case.case) if case.verdict == "undecided" else None
+        undecided = case.verdict == "undecided"
+        spread = find_spread(case.case) if find_spread is not None and undecided else None
         # Against a spread of 0 everything would be significant.
         if spread is not None and spread.ratio_deviation(*case.processes) > 0:
             spreads[case.case] = spread
@@ -229,7 +226,7 @@ def _match_case(name: str, base: Series | None, candidate: Series | None) -> Cas
     elif any(absent):
         verdict = "missing in baseline" if absent[0] else "missing in candidate"
     if base is None or candidate is None:
-        missing = "missing in baseline" if base is None else "missing in candidate"
+        missing: CaseVerdict = "missing in baseline" if base is None else "missing in candidate"
         if verdict not in {"wrong", "failed"}:
             verdict = missing
         else:

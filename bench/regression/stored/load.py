@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import machine, summary
-from bench.error import UserError
+from bench.analysis import summary
+from bench.analysis.summary import Row
+from bench.errors import UserError
+from bench.records.schema import Environment, Record
+from bench.records.store import read_environments, read_records, read_run
 from bench.regression.calibration.session import PLAN
 from bench.regression.calibration.spread import Calibrations
-from bench.result import Environment, Record
-from bench.store import read_environments, read_records, read_run
-from bench.summary import Row
+from bench.worker import machine
 
 
 @dataclass(frozen=True, slots=True)

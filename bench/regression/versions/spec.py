@@ -12,9 +12,10 @@ import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from bench import interpreters, regular
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records.files import read_file
 from bench.regression.versions import git
+from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS
 
 Kind = Literal["revision", "tree", "packages", "interpreter", "file"]
@@ -101,7 +102,7 @@ def find_incompatibility(base: Version, candidate: Version) -> str | None:
 
 def _hash_python_file(text: str) -> str:
     try:
-        source = regular.read(Path(text), regular.MOST_OF_A_PROGRAM)
+        source = read_file(Path(text))
     except OSError as error:
         reason = error.strerror or "cannot be read"
         raise UserError(f"{text}: {reason}. Name an existing .py file") from error

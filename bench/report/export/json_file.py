@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench import durable
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records.files import write_file
 
 
 def text(document: Any) -> str:
@@ -20,7 +20,7 @@ def save(path: Path, document: str) -> Path:
         if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
             path.write_text(document, encoding="utf-8")  # a pipe or a device is not replaced
         else:
-            durable.write(path, [document.encode()])
+            write_file(path, document.encode())
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose --output") from error
     return path

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import isfinite, isinf
 from typing import Any
 
+from bench.records.schema import Slowdown
 from bench.regression.calibration.detectable import (
     BUDGETS,
     BudgetDetectability,
@@ -15,7 +16,6 @@ from bench.regression.stats.power import DecisionCount
 from bench.report.regression.output import ComparisonOutput
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table
-from bench.result import Slowdown
 
 EMPTY = "nothing is calibrated yet. Leave out --show to measure, or name a folder: --calibrations"
 BUDGET_HEADINGS = [f"in {seconds:g} s" if seconds else "at the least" for seconds in BUDGETS]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
 from bench.regression.result import (
     CASE_VERDICTS,
     TIMED,
@@ -14,13 +14,13 @@ from bench.regression.result import (
     MetricComparison,
     exit_status,
 )
-from bench.report.regression.output import Annotation, ComparisonOutput
+from bench.report.regression.output import Annotation, ComparisonOutput, Level
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table
 
 FORMAT = 3  # of the JSON document; format 3 is the first that both commands share
 MAX_NAMED = 5  # packages that only one side has
-_LEVELS: Mapping[str, Any] = {
+_LEVELS: Mapping[str, Level] = {
     "wrong": "error",
     "slower": "error",
     "failed": "error",
@@ -41,11 +41,8 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
     elif not result.same_machine:
         known = None not in (result.baseline.machine, result.candidate.machine)
         reason = "the machines differ" if known else "nothing says on which machines"
-        opening = [
-            f"measured across machines ({reason}): a difference may be theirs, and calibrations are "
-            "ignored"
-        ]
-    level = "error" if result.refusal else "warning"
+        opening = [f"measured across machines ({reason}): a difference may be theirs"]
+    level: Level = "error" if result.refusal else "warning"
     annotations = [Annotation(level, title, line) for line in opening] + [
         Annotation(
             _LEVELS[case.verdict], f"{title}: {case.name}: {case.verdict}", describe_basis(case)
@@ -127,11 +124,13 @@ def _tabulate_cases(result: ComparisonResult) -> Table:
 
 def _describe_rule(result: ComparisonResult) -> str:
     counts = Counter(case.verdict for case in result.cases)
-    verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in CASE_VERDICTS if counts[verdict])
+    verdicts = ", ".join(
+        f"{counts[verdict]} {verdict}" for verdict in CASE_VERDICTS if counts[verdict]
+    )
     plural = "s" if len(result.cases) != 1 else ""
     rule = result.rule
     text = (
-        f"{len(result.cases)} case{plural}: {verdicts}. Judged: {' and '.join(result.gated)}; of the "
+        f"{len(result.cases)} case{plural}: {verdicts}. Judged: {' and '.join(result.gated)}; of "
         f"epochs, the minimum of each process. Slower: no slowdown is rejected at "
         f"{100 * rule.alpha:g} % for {rule.family} judged together, and the estimate is above "
         f"{100 * rule.tolerance:g} %"
@@ -254,14 +253,17 @@ def format_change(ratio: Interval) -> str:
     """Show a ratio as a difference in percent, or as a factor from 10 on, with its interval."""
     if ratio.low is None or ratio.high is None:
         return _format_ratio(ratio.mean)
-    if max(ratio.mean, ratio.high) >= 10:
-        return f"{_format_ratio(ratio.mean)} [{_format_ratio(ratio.low)}, {_format_ratio(ratio.high)}]"
-    low, high = (f"{100 * (bound - 1):+.1f}" for bound in (ratio.low, ratio.high))
+    if ratio.high >= 10:
+        low, high = _format_ratio(ratio.low), _format_ratio(ratio.high)
+    else:
+        low, high = (f"{100 * (bound - 1):+.1f}" for bound in (ratio.low, ratio.high))
     return f"{_format_ratio(ratio.mean)} [{low}, {high}]"
 
 
 def _format_ratio(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.1f} %" if ratio < 10 else f"{numbers.significant(ratio)} ×"
+    if ratio < 10:
+        return f"{100 * (ratio - 1):+.1f} %"
+    return f"{numbers.significant(ratio)} times"
 
 
 def _format_sides(baseline: str, candidate: str) -> str:

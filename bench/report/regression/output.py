@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.report.render import markdown
 from bench.report.render.text import escape
 from bench.report.sections.comparison import Table
@@ -20,11 +20,13 @@ from bench.report.sections.comparison import Table
 FORMATS = ("table", "markdown", "json", "github")
 SUMMARY = "GITHUB_STEP_SUMMARY"
 
+Level = Literal["error", "warning", "notice"]
+
 
 class Annotation(NamedTuple):
     """A line that GitHub shows beside a change; title and message are any text."""
 
-    level: Literal["error", "warning", "notice"]
+    level: Level
     title: str
     message: str
 

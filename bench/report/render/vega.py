@@ -4,8 +4,8 @@ import hashlib
 import importlib.metadata
 from functools import cache as once
 
-from bench import cache
-from bench.error import DataError
+from bench.data import cache
+from bench.errors import DataError
 
 # Given to the bundler, which leaves out what it does not lead to.
 BEGIN = "window.vegaEmbed = vegaEmbed;"

@@ -1,0 +1,1 @@
+"""Find, verify and prepare the data sets."""

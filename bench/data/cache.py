@@ -1,0 +1,79 @@
+"""Folders in the user's cache: built once, verified by SHA-256 whenever they are used."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.errors import DataError
+
+_CHECKSUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
+
+
+def root() -> Path:
+    """Return SOFTMAX_BENCH_CACHE, or else our folder in the user's cache.
+
+    Raises DataError where the user has no home folder.
+    """
+    import platformdirs
+
+    path = os.environ.get("SOFTMAX_BENCH_CACHE") or platformdirs.user_cache_dir("softmax-bench")
+    try:
+        return Path(path).expanduser().resolve()
+    except RuntimeError as error:
+        raise DataError("no home folder for the cache. Set SOFTMAX_BENCH_CACHE") from error
+
+
+def find(name: str) -> Path | None:
+    """Return the folder of this name, None unless it is as it was built. Raises DataError."""
+    folder = root() / name
+    try:
+        intact = (folder / _CHECKSUMS).read_text(encoding="utf-8") == _checksums(folder)
+    except (OSError, ValueError):
+        return None
+    return folder if intact else None
+
+
+def build(name: str, fill: Callable[[Path], object]) -> Path:
+    """Return the folder of this name; build it first unless it is as it was built.
+
+    fill: writes the files into the empty folder that it receives. One process builds a folder at a
+    time; the others wait, then use it. Raises DataError where the cache cannot be written.
+    """
+    if folder := find(name):
+        return folder
+    from filelock import FileLock
+
+    folder = root() / name
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if find(name):
+                return folder
+            for stale in folder.parent.glob(f"{name}.*.part"):  # of a process that was killed
+                shutil.rmtree(stale, ignore_errors=True)
+            with tempfile.TemporaryDirectory(".part", f"{name}.", folder.parent) as temporary:
+                complete = Path(temporary, "complete")
+                complete.mkdir()
+                fill(complete)
+                (complete / _CHECKSUMS).write_text(_checksums(complete), encoding="utf-8")
+                if folder.exists():
+                    folder.rename(Path(temporary, "damaged"))
+                complete.rename(folder)
+    except OSError as error:
+        raise DataError(
+            f"{folder.parent}: cannot be written ({error.strerror or error}). "
+            "Set SOFTMAX_BENCH_CACHE to another folder"
+        ) from error
+    return folder
+
+
+def _checksums(folder: Path) -> str:
+    lines = []
+    for path in sorted(folder.iterdir()):
+        if path.name != _CHECKSUMS:
+            with path.open("rb") as file:
+                lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
+    return "".join(lines)

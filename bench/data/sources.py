@@ -1,0 +1,166 @@
+"""Find Fashion-MNIST and scikit-learn's digits on this machine or download them.
+
+Fashion-MNIST (https://github.com/zalandoresearch/fashion-mnist, MIT licence) is identified by the
+SHA-256 of its uncompressed IDX files, so that any source can be trusted.
+"""
+
+import gzip
+import hashlib
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import tempfile
+import zlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from bench.data import idx
+from bench.data.idx import Raw
+from bench.errors import DataError
+
+FASHION_MNIST = {
+    idx.TRAIN_IMAGES: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    idx.TRAIN_LABELS: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    idx.TEST_IMAGES: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    idx.TEST_LABELS: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+# Of the compressed files, as the project's README gives them: what a mirror has to send.
+COMPRESSED_MD5 = {
+    idx.TRAIN_IMAGES: "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    idx.TRAIN_LABELS: "25c81989df183df01b3e8a0aad5dffbe",
+    idx.TEST_IMAGES: "bef4ecab320f06d8554ea6380940ec79",
+    idx.TEST_LABELS: "bb300cfdad3c16e7a12a480ee83cd310",
+}
+MIRRORS: tuple[str, ...] = (
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+)
+SYSTEM = Path("/usr/share/datasets/fashion-mnist")  # where the Debian package puts it
+PACKAGE = "dataset-fashion-mnist"
+
+_CONNECT_SECONDS = 5
+_SILENCE_SECONDS = 30  # without a byte from a mirror that answered
+_APT_SECONDS = 120
+
+
+def find_fashion_mnist() -> tuple[Raw, str]:
+    """Return Fashion-MNIST, verified, and the name of the first source that has it.
+
+    Raises DataError with a line that names every source and why it failed.
+    """
+    failures = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, locate in _sources(Path(scratch)):
+            try:
+                return idx.read_folder(locate(), FASHION_MNIST), name
+            except DataError as error:
+                failures.append(f"{name}: {error}")
+    raise DataError(
+        f"Fashion-MNIST was not found. Install it with `apt-get install {PACKAGE}`, or set "
+        f"FASHION_MNIST_DIR to a folder with its four IDX files. Tried {'; '.join(failures)}"
+    )
+
+
+def _sources(scratch: Path) -> list[tuple[str, Callable[[], Path]]]:
+    """Return the name of each source, and the function that returns its folder."""
+    keras = Path(os.environ.get("KERAS_HOME", "~/.keras"))
+    return [
+        ("cache of Keras", lambda: keras / "datasets/fashion-mnist"),
+        ("download of torchvision", lambda: Path("data/FashionMNIST/raw")),
+        ("system package", lambda: SYSTEM),
+        *(("downloaded from a mirror", partial(_download, url, scratch)) for url in MIRRORS),
+        ("Debian package, fetched", lambda: _fetch_debian_package(scratch)),
+    ]
+
+
+def _download(mirror: str, scratch: Path) -> Path:
+    """Download the files that no other mirror has sent yet; return their folder."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
+    folder = scratch / "download"
+    downloader = pooch.HTTPDownloader(timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS))
+    for name, md5 in COMPRESSED_MD5.items():
+        url = f"{mirror}{name}.gz"
+        try:
+            pooch.retrieve(url, f"md5:{md5}", f"{name}.gz", folder, downloader=downloader)
+        except requests.ConnectionError as error:
+            raise DataError(f"{url}: no connection") from error
+        except (OSError, ValueError) as error:
+            raise DataError(f"{url}: {error}") from error
+    return folder
+
+
+def _fetch_debian_package(folder: Path) -> Path:
+    """Download and unpack the Debian package, without root; return the folder of its files."""
+    programs = [shutil.which(name) for name in ("apt-get", "dpkg-deb")]
+    if None in programs:
+        raise DataError("apt-get or dpkg-deb is not installed")
+    options = {
+        "Dir::State": f"{folder}/state",
+        "Dir::State::lists": f"{folder}/state/lists",
+        "Dir::Cache": f"{folder}/cache",
+        "APT::Sandbox::User": "root",  # as root, apt warns that _apt cannot enter this folder
+        "Acquire::Languages": "none",
+        "Acquire::Retries": "1",
+        "Acquire::http::Timeout": str(_CONNECT_SECONDS),
+        "Acquire::https::Timeout": str(_CONNECT_SECONDS),
+    }
+    apt_get = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items())]
+    for part in ("state/lists/partial", "cache/archives/partial"):
+        (folder / part).mkdir(parents=True)
+    # An unreachable source fails the update, though another may have the package: go on.
+    messages = _run([*apt_get, "update"], folder) + _run([*apt_get, "download", PACKAGE], folder)
+    packages = list(folder.glob(f"{PACKAGE}_*.deb"))
+    if not packages:
+        raise DataError(f"apt-get could not download it ({' '.join(messages[-2:])})")
+    _run(["dpkg-deb", "-x", str(packages[0]), str(folder)], folder)
+    return folder / SYSTEM.relative_to("/")
+
+
+def _run(command: list[str], folder: Path) -> list[str]:
+    """Run a program in a folder; return the lines that it wrote to stderr, in English."""
+    try:
+        process = subprocess.run(
+            command,
+            cwd=folder,
+            env=os.environ | {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_APT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return [f"{command[0]} took longer than {_APT_SECONDS} s"]
+    return process.stderr.splitlines()
+
+
+def read_digits() -> Raw:
+    """Read the digits that scikit-learn bundles, without importing it.
+
+    Returns 1,797 images (1797, 64) of pixels 0 to 16; the last 357 are the test images too.
+    Raises DataError where scikit-learn is not installed or the file is damaged.
+    Source: https://scikit-learn.org/stable/modules/generated/sklearn.datasets.load_digits.html
+    """
+    try:
+        distribution = importlib.metadata.distribution("scikit-learn")
+        path = Path(str(distribution.locate_file("sklearn/datasets/data/digits.csv.gz")))
+        packed = path.read_bytes()
+        lines = gzip.decompress(packed).decode().splitlines()
+        table = np.loadtxt(lines, np.uint8, delimiter=",").reshape(1797, 65)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise DataError(
+            "The digits come with scikit-learn. Install it with `pip install scikit-learn`"
+        ) from error
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read ({error}). Reinstall scikit-learn") from error
+    images, labels = table[:, :64].copy(), table[:, 64].copy()
+    sha256 = {path.name: hashlib.sha256(packed).hexdigest()}
+    return Raw(images, labels, images[1440:], labels[1440:], sha256)

@@ -1,0 +1,165 @@
+"""Read files that somebody else may have written, and write our own ones whole.
+
+Reading takes regular files up to a size limit and evaluates nothing. Writing replaces a file
+atomically or appends to it; what was written is on the disk when the function returns, and never
+goes through a link, which might lead out of the folder. All of them raise OSError.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from math import prod
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The size limit of a file in a run's folder: 5,000 trials of 200 epochs take half of it.
+MAX_BYTES = 256 * 2**20
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+# What numpy.save writes for numbers in C order. NumPy's own reader would evaluate the header.
+_NPY_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00(?P<length>..)"
+    rb"\{'descr': '(?P<dtype>[<|>=][a-z][0-9]{1,2})', 'fortran_order': False, "
+    rb"'shape': \((?P<shape>[0-9]{1,9}(?:, [0-9]{1,9}){0,3}),?\), \} *\n",
+    re.DOTALL,
+)
+_UNFINISHED = re.compile(r".+\.\d+\.part", re.DOTALL)
+
+
+# ----- reading
+
+
+def open_file(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> BinaryIO:
+    """Open a regular file of at most ``limit`` bytes; the caller closes it.
+
+    A pipe is not waited for. ``follow`` links only for a path that a user named, never for one that
+    a worker wrote. Raises OSError; ``strerror`` says what is wrong with the file.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(path, flags)
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_size <= limit:
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EFBIG, f"it is larger than {limit} bytes")
+    raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def read_file(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> bytes:
+    """Read a regular file of at most ``limit`` bytes. Raises OSError."""
+    with open_file(path, limit, follow=follow) as stream:
+        return stream.read(limit)
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a regular file, in hexadecimal. Raises OSError."""
+    return hashlib.sha256(read_file(path)).hexdigest()
+
+
+def read_npy(path: Path, dtype: type[Scalar], ndim: int) -> NDArray[Scalar]:
+    """Read a ``.npy`` file with this type and number of dimensions; links are not followed.
+
+    A header that promises more than the file holds takes no memory. Raises OSError,
+    FileNotFoundError where there is no file, and ValueError where it holds something else.
+    """
+    data = read_file(path, follow=False)
+    header = _NPY_HEADER.match(data, 0, 256)
+    if header is None or header.end() != 10 + int.from_bytes(header["length"], "little"):
+        raise ValueError(f"{path.name} is no array of numbers in C order, as numpy.save writes it")
+    wanted, stored = np.dtype(dtype), header["dtype"].decode()
+    if stored != wanted.str:
+        raise ValueError(f"{path.name} is of type {stored}, not {wanted.str} ({wanted.name})")
+    shape = tuple(map(int, header["shape"].split(b", ")))
+    if len(shape) != ndim:
+        raise ValueError(f"{path.name} is of the wrong shape {shape}, not of {ndim} dimensions")
+    if prod(shape) * wanted.itemsize != len(data) - header.end():
+        raise ValueError(f"{path.name} promises shape {shape}, but has {len(data)} bytes")
+    return np.frombuffer(data, dtype, offset=header.end()).reshape(shape).copy()
+
+
+# ----- writing
+
+
+def write_file(path: Path, data: bytes) -> Path:
+    """Replace a file atomically: write a temporary file beside it and rename that."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        temporary.unlink(missing_ok=True)  # a killed process with this id left it
+        with temporary.open("xb") as stream:
+            _write(stream, data)
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+    return path
+
+
+def append(path: Path, data: bytes) -> None:
+    """Append all of ``data``, or leave the file as it was."""
+    with open(path, "ab", opener=_open_own) as stream:
+        before = os.fstat(stream.fileno()).st_size
+        try:
+            _write(stream, data)
+        except OSError:
+            os.truncate(path, before)
+            raise
+    if not before:
+        sync_folder(path.parent)
+
+
+def _open_own(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
+def _write(stream: BinaryIO, data: bytes) -> None:
+    stream.write(data)
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete the temporary files that a killed process left in a folder."""
+    for path in folder.glob("*.part"):
+        if _UNFINISHED.fullmatch(path.name) and path.is_file():
+            path.unlink()
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Make a folder whole or not at all, where there is none or an empty one.
+
+    Yields a temporary folder beside ``path``, which takes its place at the end.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    shutil.rmtree(temporary, ignore_errors=True)  # a killed process with this id left it
+    temporary.mkdir()
+    try:
+        yield temporary
+        temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder to the disk, where its file system can do that."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The parent: plan, launch workers, judge, record."""

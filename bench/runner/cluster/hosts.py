@@ -1,0 +1,134 @@
+"""The hosts of a Dask scheduler: which are connected, what each is, what was sent to them."""
+
+import logging
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import msgspec
+
+from bench.errors import UserError, one_line
+from bench.records import decoding
+from bench.records.versions import changes
+from bench.runner.cluster.task import Answer, Host, Request, describe_host, measure_round, suite
+
+START = 'dask worker SCHEDULER --nthreads 1 --no-nanny --resources "bench=1"'
+_TIMEOUT_SECONDS = 20
+_GATHER_SECONDS = 60
+
+
+class Cluster:
+    """The hosts that may measure, by the addresses of their workers; client: Dask's."""
+
+    def __init__(self, client: Any) -> None:
+        self.hosts: dict[str, Host] = {}
+        self._client = client
+        self._refused: set[str] = set()
+        self._ended: SimpleQueue[Any] = SimpleQueue()
+
+    def look(self) -> Iterator[str]:
+        """Update the hosts; yield a line for each change. Raises OSError without scheduler."""
+        identity = self._client.sync(
+            self._client.scheduler.identity, n_workers=-1, callback_timeout=_TIMEOUT_SECONDS
+        )
+        if self._client.status != "running":
+            raise ConnectionError
+        workers = identity["workers"]
+        for address in self.hosts.keys() - workers.keys():
+            yield f"host {self.hosts.pop(address).hostname} left: its worker is gone"
+        self._refused &= workers.keys()
+        new = workers.keys() - self.hosts.keys() - self._refused
+        if not new:
+            return
+        replies = self._client.run(describe_host, workers=list(new), on_error="return")
+        for address, reply in replies.items():
+            try:
+                self.hosts[address] = host = self._accept(reply, workers[address])
+            except UserError as error:
+                yield self.refuse(address, str(error))
+            else:
+                yield f"host {host.hostname} joined: {one_line(host.name)}"
+
+    def _accept(self, reply: bytes | Exception, worker: dict[str, Any]) -> Host:
+        """Return what a worker says of its host; raises UserError if that must not measure."""
+        if worker.get("resources", {}).get("bench", 0) < 1:
+            raise UserError(f"it has no resource bench=1; start it with: {START}")
+        if isinstance(reply, Exception):
+            raise UserError(f"it does not run softmax-bench {suite()}: {reply!r}")
+        try:
+            host = decoding.decode(reply, Host, "a host")
+        except decoding.DamagedError as error:
+            raise UserError(f"what it says of itself is {error}") from error
+        if host.suite != suite():
+            raise UserError(
+                f"it has softmax-bench {host.suite} and the caller has {suite()}; install the same"
+            )
+        for other in self.hosts.values():
+            if other.machine == host.machine and (differ := changes(other.software, host.software)):
+                raise UserError(
+                    f"it is the same machine as {other.hostname} with other software: "
+                    f"{'; '.join(differ)}"
+                )
+        return host
+
+    def refuse(self, address: str, reason: str) -> str:
+        """Send nothing more to a worker; return the line that says why."""
+        self.hosts.pop(address, None)
+        self._refused.add(address)
+        return one_line(f"worker {address} is not used: {reason}")
+
+    def send(self, request: Request, workers: Iterable[str]) -> Any:
+        """Have one of these workers measure a round; return Dask's future."""
+        future = self._client.submit(
+            measure_round,
+            msgspec.json.encode(request),
+            key=f"softmax-bench-{secrets.token_hex(8)}",
+            workers=list(workers),
+            resources={"bench": 1},
+            retries=3,
+        )
+        future.add_done_callback(self._ended.put)
+        return future
+
+    def wait(self, seconds: float) -> None:
+        """Wait so many seconds, or until a round has ended."""
+        with suppress(Empty):
+            self._ended.get(timeout=seconds)
+
+
+def read_answer(future: Any) -> Answer:
+    """Return what a round that has ended returned.
+
+    Raises UserError for a round that failed, and OSError if the connection broke: then Dask
+    cancels all.
+    """
+    if future.status == "cancelled":
+        raise ConnectionError
+    try:
+        return decoding.decode(future.result(timeout=_GATHER_SECONDS), Answer, "an answer")
+    except Exception as error:  # a fault of the suite there, or Dask's own
+        raise UserError(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def connect(address: str) -> Iterator[Cluster]:
+    """Connect to a scheduler; raises UserError without Dask or if no scheduler answers."""
+    try:
+        import distributed
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "--cluster needs Dask: pip install 'softmax-bench[cluster]', here and on the hosts"
+        ) from error
+    logging.disable(logging.CRITICAL)  # Dask logs every lost worker in many lines; we print one
+    try:
+        client = distributed.Client(address, timeout=_TIMEOUT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = f"no scheduler answers there ({error}); start one: dask scheduler"
+        raise UserError(f"--cluster {address}: {reason}") from error
+    try:
+        yield Cluster(client)
+    finally:
+        with suppress(TimeoutError):
+            client.close(timeout=1)

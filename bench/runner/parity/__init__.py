@@ -1,0 +1,1 @@
+"""Judge params: oracle, comparison, conformance check, common mistakes."""

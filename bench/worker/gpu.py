@@ -1,0 +1,260 @@
+"""NVIDIA's GPUs as NVML describes them: which there are, which one is used, how it does.
+
+What NVML does not tell is absent, with the reason. Its Python module, pynvml of the distribution
+nvidia-ml-py, needs the standard library only, so that a worker can use the parent's copy on any
+interpreter.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MODULE = "pynvml"
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+MIG = "MIG-"
+SHARED = "the GPU is divided (MIG), and the driver counts for the whole of it"
+
+
+class NvmlError(Exception):
+    """NVML does not tell; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU: memory in bytes, clocks in MHz now and at most; None where it does not tell.
+
+    index: in the order of the PCI bus. driver: its version. cuda: the newest CUDA it serves.
+    """
+
+    index: int
+    name: str
+    uuid: str
+    driver: str
+    cuda: str
+    memory_bytes: int | None
+    sm_mhz: float | None
+    most_sm_mhz: float | None
+    memory_mhz: float | None
+    most_memory_mhz: float | None
+
+
+def find_module() -> Path | None:
+    """Return the file, or the folder, of NVML's Python module; None where it is not installed."""
+    spec = importlib.util.find_spec(MODULE)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin)
+    return path.parent if path.name == "__init__.py" else path
+
+
+def list_gpus() -> list[Gpu]:
+    """Return the GPUs in the driver's order. Raises NvmlError.
+
+    A GPU that does not tell its name, because it is lost or may not be asked, is left out.
+    """
+    nvml = _start()
+    driver = str(_call(nvml, "nvmlSystemGetDriverVersion"))
+    cuda = int(_call(nvml, "nvmlSystemGetCudaDriverVersion_v2"))  # 13010 is 13.1
+    served = f"{cuda // 1000}.{cuda % 1000 // 10}"
+    gpus = []
+    for index in range(_call(nvml, "nvmlDeviceGetCount")):
+        try:
+            handle = _call(nvml, "nvmlDeviceGetHandleByIndex", index)
+            name = str(_call(nvml, "nvmlDeviceGetName", handle))
+            uuid = str(_call(nvml, "nvmlDeviceGetUUID", handle))
+        except NvmlError:
+            continue
+        clocks = [
+            _read_number(nvml, function, handle, kind)
+            for kind in (nvml.NVML_CLOCK_SM, nvml.NVML_CLOCK_MEM)
+            for function in ("nvmlDeviceGetClockInfo", "nvmlDeviceGetMaxClockInfo")
+        ]
+        memory = _read_memory(nvml, handle, "total")
+        gpus.append(Gpu(index, name, uuid, driver, served, memory, *clocks))
+    return gpus
+
+
+def find_gpus() -> list[Gpu]:
+    """Return the GPUs that NVML knows, none where NVML does not answer."""
+    try:
+        return list_gpus()
+    except NvmlError:
+        return []
+
+
+def visible_gpu(variables: Mapping[str, str] = os.environ) -> str:
+    """Return the one GPU that a worker may see: the first one that the user left visible, or 0."""
+    return variables.get(VISIBLE, "0").split(",")[0].strip()
+
+
+def select_gpu(token: str, gpus: list[Gpu]) -> Gpu:
+    """Return the GPU that CUDA_VISIBLE_DEVICES means: an index, or how one UUID begins.
+
+    Raises NvmlError where it means none, or several.
+    """
+    if token.startswith(MIG):
+        raise NvmlError(SHARED)
+    selected = [
+        gpu
+        for gpu in gpus
+        if token == str(gpu.index) or (token.startswith("GPU-") and gpu.uuid.startswith(token))
+    ]
+    if len(selected) == 1:
+        return selected[0]
+    known = ", ".join(str(gpu.index) for gpu in gpus) or "none"
+    raise NvmlError(f"there is no GPU {token} ({VISIBLE}); the driver knows {known}")
+
+
+def explain_absence(variables: Mapping[str, str] = os.environ) -> str | None:
+    """Return why no framework can see an NVIDIA GPU; None where one should, and on macOS."""
+    if sys.platform == "darwin":
+        return None
+    token = visible_gpu(variables)
+    if token in {"", "-1"}:
+        return f"{VISIBLE} hides every GPU; unset it"
+    try:
+        if not token.startswith(MIG):
+            select_gpu(token, list_gpus())
+    except NvmlError as error:
+        return str(error)
+    return None
+
+
+def explain_unavailable(reason: str | None) -> str:
+    """Add to a framework's reason why there is no GPU, or else how new the driver is."""
+    explanation = explain_absence()
+    if explanation is None and (gpus := find_gpus()):
+        explanation = f"driver {gpus[0].driver} serves CUDA up to {gpus[0].cuda}"
+    return "; ".join(text for text in (reason, explanation) if text)
+
+
+class GpuMonitor:
+    """Memory, clocks, temperature and energy of one GPU, read by the process that trains on it.
+
+    Create it before a framework is imported. Where NVML does not know the GPU nothing fails:
+    ``absent`` says why all readings are None.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._nvml: Any = None
+        self._handle: Any = None
+        self.absent: str | None = None
+        self.other_processes: int | None = None
+        try:
+            self._nvml = _start()
+            index = select_gpu(token, list_gpus()).index
+            self._handle = _call(self._nvml, "nvmlDeviceGetHandleByIndex", index)
+            if _is_divided(self._nvml, self._handle):
+                raise NvmlError(SHARED)  # noqa: TRY301 - absent, as for any other reason
+        except NvmlError as error:
+            self.absent = str(error)
+        else:
+            self.other_processes = self._count_processes()
+        self._used_before = self._used_bytes()
+
+    def peak_bytes(self) -> int | None:
+        """Return by how much the memory in use has grown since the monitor was created.
+
+        After the last epoch this is the peak that the process reserved, its context included: the
+        allocators of the frameworks keep what they have taken, and take nothing in advance (see
+        the variables of a worker). Memory that another process takes is counted, too. None where
+        it is not known, and where it has not grown: then other processes have freed some.
+        """
+        used = self._used_bytes()
+        if used is None or self._used_before is None or used <= self._used_before:
+            return None
+        return used - self._used_before
+
+    def reading(self) -> dict[str, float | None]:
+        """Return temperature (degrees Celsius), clocks (MHz), and NVML's reasons for low clocks.
+
+        throttle: NVML's clocks event reasons, one bit each.
+        """
+        return {
+            "celsius": self._read("nvmlDeviceGetTemperature", "NVML_TEMPERATURE_GPU"),
+            "sm_mhz": self._read("nvmlDeviceGetClockInfo", "NVML_CLOCK_SM"),
+            "memory_mhz": self._read("nvmlDeviceGetClockInfo", "NVML_CLOCK_MEM"),
+            "throttle": self._read("nvmlDeviceGetCurrentClocksEventReasons"),
+        }
+
+    def energy(self) -> int | str:
+        """Return millijoules since the driver was loaded, or why they cannot be read."""
+        if self.absent is not None:
+            return self.absent
+        try:
+            return int(_call(self._nvml, "nvmlDeviceGetTotalEnergyConsumption", self._handle))
+        except NvmlError as error:
+            return f"the GPU's energy counter: {error}"
+
+    def energy_since(self, before: int | str) -> tuple[float | None, str | None]:
+        """Return joules since an earlier reading, or None and the reason."""
+        after = self.energy()
+        for reading in (before, after):
+            if isinstance(reading, str):
+                return None, reading
+        return (int(after) - int(before)) / 1000, None
+
+    def _read(self, function: str, constant: str | None = None) -> float | None:
+        if self.absent is not None:
+            return None
+        arguments = () if constant is None else (getattr(self._nvml, constant),)
+        return _read_number(self._nvml, function, self._handle, *arguments)
+
+    def _used_bytes(self) -> int | None:
+        return None if self.absent is not None else _read_memory(self._nvml, self._handle, "used")
+
+    def _count_processes(self) -> int | None:
+        try:
+            return len(_call(self._nvml, "nvmlDeviceGetComputeRunningProcesses", self._handle))
+        except NvmlError:
+            return None
+
+
+def _start() -> Any:
+    """Import and initialise NVML. Raises NvmlError."""
+    try:
+        nvml: Any = importlib.import_module(MODULE)
+    except ModuleNotFoundError as error:
+        raise NvmlError(
+            "nvidia-ml-py, which tells of GPUs, is not installed: pip install 'softmax-bench[gpu]'"
+        ) from error
+    _call(nvml, "nvmlInit")
+    return nvml
+
+
+def _call(nvml: Any, function: str, *arguments: Any) -> Any:
+    """Call a function of NVML. Raises NvmlError with what NVML says."""
+    try:
+        return getattr(nvml, function)(*arguments)
+    except Exception as error:  # also an old module, or a driver that does not fit it
+        if type(error).__name__ == "NVMLError_LibraryNotFound":
+            raise NvmlError("no NVIDIA driver is installed") from error
+        raise NvmlError(f"NVML says: {error}") from error
+
+
+def _read_number(nvml: Any, function: str, *arguments: Any) -> float | None:
+    try:
+        return float(_call(nvml, function, *arguments))
+    except NvmlError:
+        return None
+
+
+def _read_memory(nvml: Any, handle: Any, field: str) -> int | None:
+    """Return the ``total`` or the ``used`` bytes of a GPU's memory, or None."""
+    try:
+        return int(getattr(_call(nvml, "nvmlDeviceGetMemoryInfo", handle), field))
+    except NvmlError:
+        return None
+
+
+def _is_divided(nvml: Any, handle: Any) -> bool:
+    """Return whether MIG divides a GPU; a GPU that does not know MIG answers with an error."""
+    try:
+        return bool(_call(nvml, "nvmlDeviceGetMigMode", handle)[0])
+    except NvmlError:
+        return False

@@ -1,0 +1,74 @@
+"""What a worker needs to know of its machine; the standard library and NumPy suffice."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import re
+from math import floor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bench
+
+ROOT = Path(bench.__file__).resolve().parent.parent
+
+
+def usable_cores() -> list[int]:
+    """Return the cores that this process may use: its affinity, cut to the cgroup's CPU quota.
+
+    macOS has no affinity: all cores are returned, and none can be chosen.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+    else:
+        cores = list(range(os.cpu_count() or 1))
+    quota = cgroup_quota(Path("/sys/fs/cgroup/cpu.max"))
+    return cores if quota is None else cores[: max(1, floor(quota))]
+
+
+def cgroup_quota(path: Path) -> float | None:
+    """Return the CPU quota of a cgroup v2 in cores, or None: "max 100000" means no limit."""
+    try:
+        quota, period = path.read_text().split()
+        return float(quota) / float(period)
+    except (OSError, ValueError):
+        return None
+
+
+def software() -> dict[str, Any]:
+    """Return this interpreter, the distributions that it can import, and NumPy's BLAS."""
+    versions: dict[str, str] = {}
+    for distribution in importlib.metadata.distributions():
+        # A broken installation leaves metadata without a name. The first on the path is imported.
+        if name := distribution.metadata["Name"]:
+            versions.setdefault(name.lower(), distribution.version)
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return {
+        "python": platform.python_version(),
+        "interpreter": platform.python_implementation(),
+        "blas": f"{blas.get('name')} {blas.get('version')}",
+        "distributions": dict(sorted(versions.items())),
+    }
+
+
+def peak_rss_bytes() -> int | None:
+    """Return this process's peak resident memory, VmHWM, or None where there is no /proc.
+
+    ``ru_maxrss`` is no substitute: on Linux a child inherits its parent's peak.
+    """
+    try:
+        text = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    peak = re.search(r"^VmHWM:\s*(\d+) kB$", text, re.MULTILINE)
+    return int(peak[1]) * 1024 if peak else None
+
+
+def fingerprint(facts: Any) -> str:
+    """Hash facts that JSON can hold; return twelve hexadecimal digits."""
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -1,0 +1,436 @@
+"""The page in a real browser without a network: run by ``nox -s tests_browser``.
+
+Needs Chromium, and axe-core from npm at the path that the variable AXE names. What is missing is
+an error, not a skip: these tests are chosen by their mark, or not at all.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from support import hostile_run
+from support.records import case, run, trials, write
+
+import bench
+from bench.report import index, several_files
+from bench.report import write as files
+
+pytestmark = pytest.mark.browser
+
+REFERENCE = Path(bench.__file__).parents[1] / "results" / "reference" / "amd-epyc-2-cores"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+SCHEMES = ("light", "dark")
+DRAWN = "html[data-charts=drawn]"
+# Between the page's text and the edge of the screen there is this much at least, pixels.
+EDGE = 12
+# How small a chart's letters may become where its legend does not fit otherwise.
+SMALLEST = 0.85
+# Generous: a page is usable at once and has its charts within a second on the machine of the
+# reference run; here other things may be running.
+MOST_SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert found, f"none of {', '.join(BROWSERS)} is installed"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """The page of the published run, as the code of now writes it."""
+    folder = tmp_path_factory.mktemp("reference") / "run"
+    shutil.copytree(REFERENCE, folder)
+    files.write(folder)
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    folder = hostile_run.write(tmp_path_factory.mktemp("hostile") / "run")
+    files.write(folder)
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def absent(tmp_path_factory):
+    """The page of three rows, the memory of the second of which is not known."""
+    folder, cases = tmp_path_factory.mktemp("absent") / "run", [case("a"), case("b"), case("c")]
+    records = [
+        one for each, peak in zip(cases, (2 * 2**20, None, 2**20), strict=True)
+        for one in trials(each, 0.5, 0.5, peak_rss_bytes=peak)
+    ]  # fmt: skip
+    files.write(write(folder, run(*cases), *records))
+    return folder / "report.html"
+
+
+class Opened:
+    """A page in a browser without a network, and what the browser had to say about it."""
+
+    def __init__(self, browser, file, width, **options):
+        size = {"width": width, "height": 800}
+        self.context = browser.new_context(viewport=size, offline=True, **options)
+        self.page = self.context.new_page()
+        self.said, self.asked = [], []
+        self.page.on("console", self.hear)
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(file.as_uri())
+        if options.get("java_script_enabled", True) and self.page.locator("figure").count():
+            self.page.wait_for_selector(DRAWN, state="attached")
+
+    def hear(self, message):
+        if message.type == "error":
+            self.said.append(message.text)
+
+    def texts(self, selector):
+        return [text.strip() for text in self.page.locator(selector).all_inner_texts()]
+
+    @property
+    def sideways(self):
+        return self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+
+
+@pytest.fixture
+def opened(chromium):
+    """Open files as a reader does; an error on the console or a request fails the test."""
+    all_opened = []
+
+    def start(file, width=1280, **options):
+        all_opened.append(Opened(chromium, file, width, **options))
+        return all_opened[-1]
+
+    yield start
+    for each in all_opened:
+        asked = [url for url in each.asked if not url.startswith(("file:", "data:"))]
+        said = list(each.said)
+        each.context.close()
+        assert said == []
+        assert asked == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_every_chart_is_drawn_in_either_scheme_and_the_page_never_moves_sideways(
+    opened, reference, scheme, width
+):
+    found = opened(reference, width, color_scheme=scheme)
+    charts = found.page.locator("figure")
+    assert charts.count() >= 7
+    for number in range(charts.count()):
+        chart = charts.nth(number)
+        assert chart.locator(".live svg :is(path, image)").count() >= 10
+        assert chart.locator(".still").is_hidden()
+        picture = chart.locator(".live svg")
+        shown = picture.bounding_box()["width"]
+        assert shown <= width - 2 * EDGE
+        # Only what is counted in pixels becomes much smaller as a whole, its letters too.
+        if picture.locator("image").count() == 0:
+            assert shown >= SMALLEST * float(picture.get_attribute("width"))
+    assert found.sideways == 0
+
+
+def luminance(colour):
+    """Return how light a colour is, from 0 to 1, as the standard on contrast defines it.
+
+    https://www.w3.org/TR/WCAG21/#dfn-relative-luminance
+    """
+    shares = [int(value) / 255 for value in re.findall(r"\d+", colour)[:3]]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in shares]
+    return sum(weight * one for weight, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one, other):
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_letters_of_every_chart_stand_out_from_the_page(opened, reference, scheme):
+    page = opened(reference, color_scheme=scheme).page
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (luminance(paper) < 0.5) == (scheme == "dark")
+    letters = page.evaluate(
+        "[...document.querySelectorAll('.live svg .role-axis text, .live svg .role-legend text,"
+        " .live svg .role-header text')].map((one) => getComputedStyle(one).fill)"
+    )
+    assert len(letters) > 100
+    assert min(contrast(colour, paper) for colour in letters) >= 4.5
+
+
+def test_the_switch_changes_the_colours_of_page_and_charts(opened, reference):
+    page = opened(reference).page
+    of = "getComputedStyle([...document.querySelector('.live svg').querySelectorAll('{}')].at(-1))"
+    looks = [
+        "getComputedStyle(document.body).backgroundColor",
+        f"{of.format('.role-axis-label text')}.fill",
+        f"{of.format('.role-mark.mark-text text')}.fill",
+    ]
+    before = [page.evaluate(look) for look in looks]
+    page.get_by_role("button", name="Dark colours").click()
+    page.wait_for_selector(DRAWN, state="attached")
+    after = [page.evaluate(look) for look in looks]
+    for paper, *letters in (before, after):
+        assert all(contrast(paper, colour) >= 4.5 for colour in letters)
+    assert luminance(before[0]) > 0.9
+    assert luminance(after[0]) < 0.1
+    page.get_by_role("button", name="Light colours").click()
+    page.wait_for_selector(DRAWN, state="attached")
+    assert [page.evaluate(look) for look in looks] == before
+
+
+def column(found, name):
+    """Return the texts of a column of the comparison, of the rows that are shown."""
+    number = found.texts("#comparison thead th").index(name)
+    return found.page.evaluate(
+        "(number) => [...document.querySelectorAll('#comparison tbody tr')]"
+        ".filter((row) => row.offsetParent).map((row) => row.cells[number].textContent)",
+        number,
+    )
+
+
+def seconds(text):
+    amount, unit = text.split()[:2]
+    return float(amount.replace(",", "")) * {"s": 1, "ms": 1e-3, "µs": 1e-6}[unit]
+
+
+def heading(found, name):
+    table = found.page.locator("#comparison")
+    return table.get_by_role("columnheader", name=name, exact=True)
+
+
+def test_the_table_is_sorted_by_what_its_cells_stand_for(opened, reference):
+    found = opened(reference)
+    first = heading(found, "first epoch")
+    before = column(found, "first epoch")
+    first.get_by_role("button").click()
+    assert first.get_attribute("aria-sort") == "ascending"
+    rising = [seconds(text) for text in column(found, "first epoch")]
+    assert rising == sorted(seconds(text) for text in before)
+    assert column(found, "first epoch") != sorted(column(found, "first epoch"))
+    first.get_by_role("button").click()
+    assert first.get_attribute("aria-sort") == "descending"
+    assert [seconds(text) for text in column(found, "first epoch")] == rising[::-1]
+    heading(found, "implementation").get_by_role("button").click()
+    assert first.get_attribute("aria-sort") is None
+    names = column(found, "implementation")
+    assert names == sorted(names)
+    assert found.page.locator("[aria-sort]").count() == 1
+
+
+def test_what_is_absent_is_last_however_the_table_is_sorted(opened, absent):
+    found = opened(absent)
+    button = heading(found, "peak memory").get_by_role("button")
+    ends = []
+    for _ in range(2):
+        button.click()
+        ends.append(column(found, "peak memory"))
+    assert ends == [["1.00 MiB", "2.00 MiB", "—"], ["2.00 MiB", "1.00 MiB", "—"]]
+
+
+def test_the_table_is_cut_down_by_each_choice_and_by_all_together(opened, reference):
+    found = opened(reference)
+    whole = found.page.locator("#comparison tbody tr").count()
+    assert found.texts("output") == [f"{whole} of {whole} rows"]
+    for name in ("objective", "style", "device", "workload"):
+        choice = found.page.get_by_label(name, exact=True)
+        for option in choice.locator("option").all_inner_texts()[1:]:
+            choice.select_option(option)
+            assert set(column(found, name)) == {option}
+        choice.select_option("")
+        assert len(column(found, name)) == whole
+    found.page.get_by_label("style", exact=True).select_option("tuned")
+    found.page.get_by_label("workload", exact=True).select_option("textbook")
+    shown = column(found, "implementation")
+    assert 0 < len(shown) < whole
+    assert set(column(found, "style")) == {"tuned"}
+    assert set(column(found, "workload")) == {"textbook"}
+    assert found.texts("output") == [f"{len(shown)} of {whole} rows"]
+
+
+def test_the_keyboard_sorts_chooses_and_opens(opened, reference):
+    found = opened(reference)
+    page = found.page
+    heading(found, "epoch").get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("[aria-sort=ascending]").inner_text().startswith("epoch")
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert page.evaluate(outline) == "solid"
+    page.get_by_label("style", exact=True).focus()
+    page.keyboard.press("t")
+    assert page.locator("output").inner_text() != ""
+    assert page.get_by_label("style", exact=True).input_value() == "tuned"
+    details = page.locator("details").first
+    details.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert details.locator("table").first.is_visible()
+    details.locator(".box").first.focus()
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')")
+
+
+def test_a_point_of_a_chart_tells_its_numbers(opened, reference):
+    page = opened(reference).page
+    page.locator(".live svg .mark-symbol path").first.hover()
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    said = page.locator("#vg-tooltip-element").inner_text()
+    assert "name" in said
+    assert "mean" in said
+    assert not re.search(r"\d\.\d{6}", said)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_serious(opened, reference, scheme):
+    page = opened(reference, color_scheme=scheme).page
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert serious(page) == []
+
+
+def serious(page):
+    """Return what axe finds that keeps people from reading a page, each with where it is."""
+    page.evaluate(Path(os.environ["AXE"]).read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert len(found["passes"]) > 10
+    return [
+        (each["id"], each["nodes"][0]["html"][:200])
+        for each in found["violations"] if each["impact"] in {"serious", "critical"}
+    ]  # fmt: skip
+
+
+def test_without_programs_everything_can_be_read(opened, reference):
+    page = opened(reference, java_script_enabled=False).page
+    assert page.locator(".still:visible").count() == page.locator("figure").count()
+    assert page.locator(".live:visible").count() == 0
+    assert page.locator(".scripted:visible, th button").count() == 0
+    assert page.locator("#comparison tbody tr:visible").count() > 20
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_paper_gets_dark_letters_and_the_pictures(opened, reference, scheme):
+    page = opened(reference, color_scheme=scheme).page
+    page.emulate_media(media="print")
+    assert luminance(page.evaluate("getComputedStyle(document.body).backgroundColor")) > 0.9
+    assert page.locator(".still:visible").count() == page.locator("figure").count()
+    assert page.locator(".live:visible, .scripted:visible, nav:visible").count() == 0
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    widths = "[...document.querySelectorAll('.still')].map((one) => one.naturalWidth)"
+    assert min(page.evaluate(widths)) > 100
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_text_of_a_record_does_nothing(opened, hostile, width):
+    found = opened(hostile, width)
+    assert found.page.evaluate("window.broken") is None
+    assert found.page.locator("img:not(.still)").count() == 0
+    assert hostile_run.line(hostile_run.HOSTILE) in [
+        hostile_run.line(text) for text in found.page.locator("th").all_text_contents()
+    ]
+    if width > 1000:
+        chart = found.page.locator("figure").filter(has_text="Epoch time, workload sgd")
+        chart.locator(".live svg .mark-symbol path").first.hover()
+        found.page.wait_for_selector("#vg-tooltip-element.visible")
+        assert "<script>window.broken" in found.page.locator("#vg-tooltip-element").inner_text()
+    assert found.page.evaluate("window.broken") is None
+    assert found.sideways == 0
+
+
+def test_a_page_is_usable_at_once(opened, reference):
+    """Show the time to a table that can be sorted and to the last chart; bounds are generous."""
+    page = opened(reference).page
+    usable, drawn = page.evaluate(
+        "['usable', 'charts'].map((one) => performance.getEntriesByName(one)[0].startTime)"
+    )
+    size = reference.stat().st_size / 2**20
+    said = f"page: {size:.2f} MiB, usable after {usable:.0f} ms, all charts after {drawn:.0f} ms"
+    print(f"\n{said}")  # noqa: T201 - a figure for whoever runs it
+    assert drawn < 1000 * MOST_SECONDS
+    assert reference.stat().st_size < 4e6
+
+
+# ----- the other pages
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """An index and a report of two runs, by what they are."""
+    folder = tmp_path_factory.mktemp("others")
+    shutil.copytree(REFERENCE.parent, folder / "reference")
+    runs = ("amd-epyc-2-cores", "intel-xeon-2-cores")
+    several_files.write([folder / "reference" / name for name in runs], folder / "both")
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "run.json").write_text("{")
+    return {
+        "index": index.write(folder),
+        "several": folder / "both" / "report.html",
+    }
+
+
+OTHERS = pytest.mark.parametrize("name", ["index", "several"])
+
+
+@OTHERS
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_other_page_moves_sideways(opened, others, name, width):
+    assert opened(others[name], width).sideways == 0
+
+
+@OTHERS
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_serious_in_the_other_pages(opened, others, name, scheme):
+    assert serious(opened(others[name], color_scheme=scheme).page) == []
+
+
+def test_rows_are_cut_down_to_one_machine(opened, others):
+    found = opened(others["several"])
+    choice = found.page.get_by_label("machine", exact=True)
+    machines = choice.locator("option").all_inner_texts()[1:]
+    assert len(machines) == 2
+    for machine in machines:
+        choice.select_option(machine)
+        assert set(column(found, "machine")) == {machine}
+
+
+# The colours of each number of the first chart, and of the cell under its middle.
+CELLS = """
+() => {
+  const chart = document.querySelector(".live svg"), found = [];
+  const cells = [...chart.querySelectorAll(".mark-rect path")].reverse();
+  for (const text of chart.querySelectorAll(".mark-text.role-mark text")) {
+    const box = text.getBoundingClientRect();
+    const x = box.x + box.width / 2, y = box.y + box.height / 2;
+    const cell = cells.find((one) => {
+      const its = one.getBoundingClientRect();
+      return its.left <= x && x <= its.right && its.top <= y && y <= its.bottom;
+    });
+    found.push([getComputedStyle(text).fill, getComputedStyle(cell).fill]);
+  }
+  return found;
+}
+"""
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [320, 1280])
+def test_each_cell_of_the_machines_compared_has_letters_that_stand_out(
+    opened, others, scheme, width
+):
+    page = opened(others["several"], width, color_scheme=scheme).page
+    found = page.evaluate(CELLS)
+    assert len(found) == 28  # of fourteen, one of which a machine was not asked for
+    assert min(contrast(*each) for each in found) >= 4.5
+
+
+def test_the_index_leads_to_what_it_names(opened, others):
+    page = opened(others["index"]).page
+    page.get_by_role("link", name="both").click()
+    assert page.title() == "Softmax classifier: the frameworks compared"

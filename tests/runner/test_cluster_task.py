@@ -1,0 +1,96 @@
+"""What a host does with a request, called as Dask calls it."""
+
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from support.records import run
+
+from bench.records import store
+from bench.records.files import hash_file
+from bench.runner import machine as host_facts
+from bench.runner import plan
+from bench.runner.cluster import task
+from bench.runner.cluster.loop import unpack
+from bench.runner.cluster.task import Answer, Request
+from bench.worker import machine
+
+pytest.importorskip("distributed")
+
+FILE = "from implementations.idiomatic.softmax_numpy import *\n"
+
+
+@pytest.fixture
+def request_of(digits, make_case, tmp_path, monkeypatch):
+    """Request one trial of a user's file that only the caller has, altered by keyword."""
+    worker = SimpleNamespace(address="tcp://a", periodic_callbacks={})
+    monkeypatch.setattr("distributed.get_worker", lambda: worker)
+    (tmp_path / "mine.py").write_text(FILE)
+    sha256 = hash_file(tmp_path / "mine.py")
+    case = make_case(
+        implementation="mine",
+        module="mine",
+        framework="",
+        style="own",
+        data="own",
+        file="elsewhere/mine.py",
+        sha256=sha256,
+        epochs=1,
+        batch_size=288,
+    )
+
+    def make(**changes):
+        planned = run(case, rounds={"sgd": 1}, data="digits", machine=host_facts.describe()["id"])
+        values = {
+            "suite": task.suite(),
+            "sha256": digits.sha256,
+            "run": planned,
+            "trials": tuple(plan.trials(planned)),
+            "files": {case.file: FILE.encode()},
+        }
+        return Request(**{**values, **changes})
+
+    return make
+
+
+def answer_to(request):
+    return msgspec.json.decode(task.measure_round(msgspec.json.encode(request)), type=Answer)
+
+
+def test_a_round_is_measured_and_judged_with_the_content_of_the_users_file(request_of, tmp_path):
+    request = request_of()
+    answer = answer_to(request)
+    store.create(tmp_path / "returned", request.run)
+    (record,) = unpack(tmp_path / "returned", request.run, request.trials, answer)
+    assert (record.status, record.reason) == ("ok", None)
+    assert record.parity.passed
+    assert record.case == request.trials[0].case
+    assert answer.params.keys() == {record.trial}
+
+
+def test_a_file_of_other_content_fails_its_trial(request_of, tmp_path):
+    request = request_of(files={"elsewhere/mine.py": b"raise SystemExit\n"})
+    store.create(tmp_path / "returned", request.run)
+    (record,) = unpack(tmp_path / "returned", request.run, request.trials, answer_to(request))
+    assert record.status == "failed"
+
+
+@pytest.mark.parametrize("change", ["suite", "data", "machine"])
+def test_a_request_for_another_host_is_refused_before_anything_is_measured(request_of, change):
+    planned = msgspec.structs.replace(request_of().run, machine="another")
+    changes = {
+        "suite": {"suite": "0.0.1 (code 0123456789ab)"},
+        "data": {"sha256": {"digits": "0" * 64}},
+        "machine": {"run": planned},
+    }
+    answer = answer_to(request_of(**changes[change]))
+    assert answer.refusal
+    assert answer.trials == b""
+
+
+def test_a_host_says_what_it_is():
+    host = msgspec.json.decode(task.describe_host(), type=task.Host)
+    assert host.suite == task.suite()
+    assert host.machine == host_facts.describe()["id"]
+    assert host.cores == len(machine.usable_cores())
+    assert "numpy" in host.software

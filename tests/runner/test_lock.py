@@ -1,0 +1,141 @@
+"""One measurement at a time on a host: whoever comes second is told, and waits."""
+
+import errno
+import os
+import select
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import filelock
+import pytest
+
+from bench.errors import UserError
+from bench.runner import lock
+
+OF_THE_SESSION = os.environ["SOFTMAX_BENCH_LOCK"]
+HOLDS = """
+import sys
+from bench import lock
+with lock.opened() as host:
+    if not host.take():
+        print("waiting", flush=True)
+        host.wait()
+    print("held", flush=True)
+    sys.stdin.read(1)
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_lock(tmp_path, monkeypatch):
+    """A lock of the test's own, which does not exist yet."""
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
+    return tmp_path / "lock"
+
+
+@pytest.fixture
+def holder():
+    """Start processes that hold the lock until they are told to end."""
+    started = []
+
+    def start(says):
+        command = [sys.executable, "-c", HOLDS]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout.readline() == f"{says}\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_no_test_takes_the_lock_of_the_host():
+    assert Path(OF_THE_SESSION).is_absolute()
+    assert Path(OF_THE_SESSION) != Path(lock.PLACE)
+
+
+@pytest.mark.parametrize("variable", [{}, {"SOFTMAX_BENCH_LOCK": ""}])
+def test_the_lock_has_one_path_whatever_tmpdir_is(tmp_path, monkeypatch, variable):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("SOFTMAX_BENCH_LOCK")
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    assert lock.path() == Path("/tmp/softmax-bench.runner.lock")
+
+
+@pytest.mark.parametrize("named", ["lock", "~/lock", "./lock"])
+def test_a_relative_lock_is_refused(monkeypatch, named):
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", named)
+    with pytest.raises(UserError, match="give a whole path"):
+        lock.path()
+
+
+@pytest.mark.parametrize("place", ["file/lock", "x" * 300])
+def test_a_lock_that_cannot_be_opened_is_a_user_error(tmp_path, monkeypatch, place):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / place))
+    with pytest.raises(UserError, match="set SOFTMAX_BENCH_LOCK"), lock.had():
+        pytest.fail("it was opened")
+
+
+def test_a_file_system_without_locks_is_a_user_error(monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(UserError, match="set SOFTMAX_BENCH_LOCK"), lock.had():
+        pytest.fail("it was locked")
+
+
+def test_a_free_lock_is_taken_at_once_and_looks_new(own_lock):
+    own_lock.touch()
+    for _ in range(2):
+        os.utime(own_lock, (0, 0))
+        with lock.opened() as host:
+            assert host.take()
+            assert own_lock.stat().st_mtime > 0
+            with lock.opened() as other:
+                assert not other.take()
+
+
+def test_every_user_can_open_the_lock_whatever_the_umask(own_lock):
+    before = os.umask(0o077)
+    try:
+        with lock.had():
+            assert stat.S_IMODE(own_lock.stat().st_mode) == 0o666
+    finally:
+        os.umask(before)
+
+
+def test_of_those_that_wait_one_gets_the_lock_when_it_is_free(holder):
+    first = holder("held")
+    others = [holder("waiting"), holder("waiting")]
+    pipes = [process.stdout for process in others]
+    assert select.select(pipes, [], [], 0.3)[0] == []
+    first.communicate("x")
+    (second,), *_ = select.select(pipes, [], [], 30)
+    assert second.readline() == "held\n"
+    pipes.remove(second)
+    assert select.select(pipes, [], [], 0.6)[0] == []
+
+
+def test_a_lock_is_free_when_its_holder_was_killed(holder):
+    first = holder("held")
+    first.kill()
+    first.wait()
+    with lock.opened() as host:
+        assert host.take()
+
+
+def test_a_lock_is_free_after_an_error():
+    with pytest.raises(RuntimeError), lock.had():
+        raise RuntimeError
+    with filelock.FileLock(lock.path(), timeout=0):
+        pass

@@ -1,0 +1,237 @@
+"""What is wrong cannot pass, and is called by its name; what is honest passes."""
+
+import dataclasses
+
+import msgspec
+import pytest
+from support.processes import ASSETS
+
+from bench.data import dataset
+from bench.errors import DataError
+from bench.runner import plan
+from bench.runner.parity import conformance
+from bench.runner.parity.conformance import Examiner, Finding, passed
+from bench.runner.parity.judge import Judgement
+from bench.runner.process.outcome import Outcome
+from bench.worker.machine import usable_cores
+from implementations import IMPLEMENTATIONS
+
+PARITY = "is above 1e-05: other mathematics"
+# What the sentence must say of each; the first epoch is where most of them stand out.
+SAYS = {
+    "skips_a_batch": "in the first epoch; it looks as if it skips the last batch",
+    "repeats_a_batch": f"{PARITY}, in the first epoch",
+    "swaps_batches": f"{PARITY}, in the first epoch",
+    "ignores_the_order": "it looks as if it ignores the order and takes the samples as they lie",
+    "shuffles": f"{PARITY}, in the first epoch",
+    "sums_the_loss": "it looks as if it adds up the loss of a batch instead of averaging it",
+    "momentum": f"{PARITY}, in the first epoch",
+    "decays_its_weights": PARITY,
+    "learns_too_fast": f"{PARITY}, in the first epoch",
+    "epsilon_outside": "it looks as if its RMSprop has epsilon outside the root, as PyTorch's",
+    "keras_jax_probabilities": PARITY,
+    "leaves_out_the_bias": "it looks as if it leaves out the bias",
+    "float16": PARITY,
+    "bfloat16": PARITY,
+    "tf32": PARITY,
+    "live_view": "changed params it had handed back (a view of live weights?)",
+    "window": "a weight that is a view of its framework's memory",
+    "changes_params": "changed the initial params it was given",
+    "changes_order": "changed the order it was given",
+    "changes_images": "changed the training data it was given",
+    "one_epoch_late": "it looks as if it hands back the weights that it was given",
+    "works_on": "changed params it had handed back",
+    "remembers_orders": f"{PARITY}, from other weights, over an order that was there before",
+    "keeps_its_optimizer": f"{PARITY}, in epoch 1 after a second reset",
+    "ignores_reset": f"{PARITY}, in epoch 1 after a second reset",
+    "not_repeatable": f"{PARITY}, in the first epoch",
+    "predicts_wrongly": "predict disagrees with argmax(images @ weight + bias) on",
+    "remembers_predictions": "images, after a reset to other weights",
+    "predicts_with_old_weights": "images, after five epochs",
+    "claims_a_gpu": "where no GPU can be seen it must raise Unavailable: it trained",
+    "keeps_busy": "keeps the CPU busy after an epoch has returned",
+    "many_threads": "it left the cores it was given",
+    "leaves_a_child": "it left processes running: sleep",
+    "leaves_a_daemon": "it left processes running: sleep",
+    "wrong_shape": "returned a weight of (10, 64), not (64, 10)",
+    "wrong_dtype": "must return the weight as a float32 NumPy array",
+    "wrong_labels": "must return int64 labels, not float64",
+    "not_a_number": "its params are not finite",
+    "prints": "it printed on stdout; an implementation is silent",
+    "exits_with_three": "the process ended with exit status 3",
+    "leaves_silently": "the process left no result",
+    "segfaults": "ended by a signal: Segmentation fault",
+    "raises": "RuntimeError: the gradient is gone",
+    "hangs": "still running after 6 s; raise --timeout",
+    "takes_all_memory": "the process ran out of memory",
+    "slow_clock": "it replaced bench.worker.measure.perf_counter_ns",
+    "mends_the_clock": "it replaced bench.worker.measure.perf_counter_ns",
+    "disarms_the_guard": "its clock does not add up",
+    "short_epochs": "it replaced bench.worker.measure.time_call",
+    "replaces_code": "it replaced the code of bench.worker.guard.require_unchanged",
+    "times_fewer_epochs": "it replaced the contents of bench.worker.measure.TIMED_SECONDS",
+    "stops_the_collector": "it switched the garbage collector off",
+}
+# Files for other tests, which are no faults of an implementation that can be loaded.
+OTHERS = {
+    "honest", "says_unavailable", "floods_stderr", "does_not_import", "no_trainer", "bad_objective",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(digits):
+    """The digits and, where it can be had, Fashion-MNIST: it shows the smallest faults."""
+    try:
+        return [digits, dataset.find()]
+    except DataError:
+        return [digits]
+
+
+@pytest.fixture(scope="module")
+def examiner(data):
+    return Examiner(data, seed=42, threads=1, timeout=60, device="cpu")
+
+
+def case_of(name):
+    return plan.implementation(str(ASSETS / "saboteurs" / f"{name}.py"), lambda _: "softmax")
+
+
+def first_fault(examiner, name):
+    found = []
+    for finding in examiner.findings(case_of(name)):
+        found.append(finding)
+        if finding.status not in {"ok", "unavailable"}:
+            break
+    return found
+
+
+def test_every_saboteur_has_its_sentence():
+    assert {path.stem for path in (ASSETS / "saboteurs").glob("*.py")} == set(SAYS) | OTHERS
+
+
+# Nothing but a real epoch under textbook shows it, after all that comes before.
+SLOW = pytest.param("keras_jax_probabilities", marks=pytest.mark.full)
+
+
+@pytest.mark.parametrize("name", [*sorted(set(SAYS) - {"hangs", *SLOW.values}), SLOW])
+def test_what_is_wrong_is_rejected_in_a_sentence_that_says_why(examiner, data, name):
+    if name == "keras_jax_probabilities":
+        pytest.importorskip("keras")
+    found = first_fault(examiner, name)
+    if name in {"tf32", "keras_jax_probabilities"} and len(data) == 1:
+        pytest.skip("needs Fashion-MNIST")
+    assert not passed(found)
+    assert SAYS[name] in found[-1].reason
+    assert "\n" not in found[-1].reason
+
+
+def test_what_hangs_is_examined_once(digits):
+    hasty = Examiner([digits], seed=42, threads=1, timeout=6, device="cpu")
+    (found,) = hasty.findings(case_of("hangs"))
+    assert (found.status, found.reason) == ("timeout", SAYS["hangs"])
+    assert not passed([found])
+
+
+def test_what_is_honest_passes_every_examination(examiner, data):
+    numpy = next(entry for entry in IMPLEMENTATIONS if entry.name == "numpy")
+    found = list(examiner.findings(plan.implementation(numpy.name, None)))
+    assert [finding.status for finding in found] == ["ok"] * 5 * len(data)
+    assert {finding.data for finding in found} == {each.name for each in data}
+    assert {finding.batch_size for finding in found} >= {8, 32, 1440}
+    assert all(0 < finding.error <= 1e-5 for finding in found)
+    assert passed(found)
+
+
+def test_what_may_run_on_a_gpu_is_asked_for_one_where_there_is_none(digits):
+    alone = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
+    *cpu, gpu = alone.findings(case_of("honest"))
+    assert {finding.status for finding in cpu} == {"ok"}
+    assert (gpu.device, gpu.status) == ("gpu", "unavailable")
+    assert gpu.reason.startswith("NumPy computes on the CPU only; ")
+    assert passed([*cpu, gpu])
+
+
+def test_what_cannot_be_examined_has_not_passed():
+    def finding(status):
+        return Finding("digits", "sgd", "cpu", 32, status, None)
+
+    assert passed([finding("ok"), finding("unavailable")])
+    assert not passed([finding("unavailable")])
+    assert not passed([])
+    for fault in ("failed", "timeout", "out-of-memory"):
+        assert not passed([finding("ok"), finding(fault)])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("entry", IMPLEMENTATIONS, ids=lambda entry: entry.name)
+def test_every_implementation_of_the_registry_passes(data, entry):
+    thorough = Examiner(data, seed=42, threads=len(usable_cores()), timeout=240, device="cpu")
+    found = list(thorough.findings(plan.implementation(entry.name, None)))
+    assert passed(found), [finding.reason for finding in found if finding.status == "failed"]
+    unavailable = [finding for finding in found if finding.status == "unavailable"]
+    gaps = 2 * len(data) if entry.name.startswith("sklearn-") else 0
+    assert len(unavailable) == gaps + ("gpu" in entry.devices)
+
+
+def test_a_size_that_does_not_divide_gives_way_to_the_next_that_does(monkeypatch, digits):
+    monkeypatch.setattr(conformance, "SIZES", {"digits": {"sgd": (7, 1439, None)}})
+    alone = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
+    case = msgspec.structs.replace(case_of("honest"), devices=("cpu",))
+    assert [finding.batch_size for finding in alone.findings(case)] == [6, 720, 1440]
+
+
+@pytest.fixture
+def answered(monkeypatch):
+    """Answer every examination without a process, and keep what was asked of which child."""
+
+    def answer(*statuses):
+        left, asked = iter(statuses), []
+
+        def launch(request, child, scratch):
+            asked.append((request, child))
+            return Outcome(next(left, statuses[-1]), "so it is", {}, "", 1.0)
+
+        monkeypatch.setattr(conformance, "launch", launch)
+        return asked
+
+    return answer
+
+
+def test_what_is_asked_of_whom_one_is_watched_and_the_gpu_is_asked_for_once(digits, answered):
+    asked = answered("unavailable")
+    own = dataclasses.replace(digits, name="own")
+    both = Examiner([digits, own], seed=42, threads=1, timeout=60, device="cpu")
+    case = msgspec.structs.replace(case_of("honest"), variables={"OWN": "yes"})
+    found = list(both.findings(case))
+    places = [(each.data, each.workload, each.device, each.batch_size) for each in found]
+    assert places == [
+        ("digits", "sgd", "cpu", 8), ("digits", "sgd", "cpu", 32), ("digits", "sgd", "cpu", 1440),
+        ("digits", "textbook", "cpu", 32), ("digits", "textbook", "cpu", 1440),
+        ("digits", "sgd", "gpu", 32),
+        # Somebody's own has the sizes of Fashion-MNIST, or the next that divide.
+        ("own", "sgd", "cpu", 480), ("own", "sgd", "cpu", 32), ("own", "sgd", "cpu", 1440),
+        ("own", "textbook", "cpu", 32), ("own", "textbook", "cpu", 1440),
+    ]  # fmt: skip
+    watched = [place[:2] + place[3:] for place, (request, _) in zip(places, asked, strict=True)
+               if request["watch"]]  # fmt: skip
+    assert set(watched) == {("digits", "sgd", 32), ("own", "sgd", 32)}
+    for place, (_, child) in zip(places, asked, strict=True):
+        assert (child.device, child.threads, child.timeout) == (place[2], 1, 60)
+        hidden = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+        assert child.variables == {"OWN": "yes", **(hidden if place[2] == "gpu" else {})}
+
+
+def test_after_a_timeout_nothing_more_is_asked(digits, answered):
+    asked = answered("ok", "timeout", "ok")
+    answered_with = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
+    found = list(answered_with.findings(case_of("honest")))
+    assert len(found) == len(asked) == 2
+    assert found[-1].status == "timeout"
+
+
+def test_an_examination_whose_threads_cannot_be_told_has_not_passed(digits, answered, monkeypatch):
+    answered("ok")
+    monkeypatch.setattr(conformance.Judge, "examine", lambda *_: Judgement())
+    alone = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
+    first = next(alone.findings(case_of("honest")))
+    assert (first.status, first.reason) == ("failed", "it used inf threads where 1 were allowed")

@@ -1,0 +1,112 @@
+"""A resumed run takes its code from the registry or the command line, never from its plan."""
+
+import json
+import sys
+
+import msgspec
+import pytest
+from support.records import case, run, write
+
+from bench.errors import UserError
+from bench.records.files import hash_file
+from bench.runner import plan, resume
+from implementations import IMPLEMENTATIONS
+
+MINE = "OBJECTIVE = 'softmax'\nclass Trainer: ...\n"
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """Return the case of an implementation file of the user's own, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(MINE)
+    own = {"file": "mine.py", "module": "mine", "framework": "", "extra": "", "style": "own"}
+    return case("mine", data="own", sha256=hash_file(tmp_path / "mine.py"), **own)
+
+
+def test_plan_of_the_registry_resolves_to_itself():
+    cases = [plan.begin(entry) for entry in IMPLEMENTATIONS]
+    planned = run(*cases, figures=plan.figures(2), ceilings=tuple(plan.probes("gpu", 1)))
+    assert resume.resolve(planned, (), ()) == planned
+    assert resume.flags(planned) == []
+
+
+@pytest.mark.parametrize("where", ["cases", "sweep", "figures", "ceilings"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"module": "os"},
+        {"variables": {"LD_PRELOAD": "./evil.so"}},
+        {"implementation": "evil"},
+    ],
+)
+def test_module_or_variables_unlike_the_registry_are_refused(changed, where):
+    planned = msgspec.structs.replace(run(case()), **{where: (case(**changed),)})
+    with pytest.raises(UserError, match="measure anew"):
+        resume.resolve(planned, (), ())
+
+
+def test_other_fields_come_from_the_registry():
+    planned = run(case(framework="evil", extra="evil", devices=("gpu",), style="own", threads=7))
+    (resolved,) = resume.resolve(planned, (), ()).cases
+    assert resolved == case(threads=7)
+
+
+def test_own_file_runs_only_when_it_is_named_again_and_unchanged(mine, tmp_path):
+    planned = run(mine, case())
+    for files in ((), ("other.py",), ("mine.py", "other.py")):
+        with pytest.raises(UserError):
+            resume.resolve(planned, files, ())
+    assert resume.resolve(planned, ("mine.py",), ()) == planned
+    moved = (tmp_path / "elsewhere").mkdir() or tmp_path / "elsewhere" / "mine.py"
+    (tmp_path / "mine.py").rename(moved)
+    assert resume.resolve(planned, (str(moved),), ()).cases[0].file == str(moved)
+    moved.write_text(MINE + "# changed\n")
+    with pytest.raises(UserError, match="not the file"):
+        resume.resolve(planned, (str(moved),), ())
+
+
+def test_hostile_fields_of_an_own_file_are_not_kept(mine):
+    hostile = msgspec.structs.replace(mine, module="os", variables={"LD_PRELOAD": "x"}, extra="x")
+    assert resume.resolve(run(hostile), ("mine.py",), ()).cases == (mine,)
+
+
+def test_python_runs_only_when_it_is_named_again():
+    planned = run(case(interpreter=sys.executable))
+    for pythons in ((), (f"jax={sys.executable}",)):
+        with pytest.raises(UserError, match="--python torch="):
+            resume.resolve(planned, (), pythons)
+    assert resume.resolve(planned, (), (f"torch={sys.executable}",)) == planned
+    with pytest.raises(UserError):
+        resume.resolve(run(case()), (), (f"torch={sys.executable}",))
+
+
+def test_flags_name_everything_once(mine):
+    planned = run(mine, mine, case(interpreter="a b"))
+    assert resume.flags(planned) == ["--implementation", "mine.py", "--python", "torch=a b"]
+
+
+HOSTILE = {
+    "variables": {"PYTHONSTARTUP": "evil.py", "LD_PRELOAD": "evil.so", "PYTHONPATH": "evil"},
+    "module": {"module": "evil"},
+    "file": {"file": "evil.py", "sha256": "0" * 64},
+    "interpreter": {"interpreter": "./evil"},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_resume_runs_nothing_of_a_hostile_plan(name, tmp_path, called, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    touch = f"import pathlib; pathlib.Path({str(tmp_path / 'ran')!r}).touch()\n"
+    (tmp_path / "evil.py").write_text(touch)
+    (tmp_path / "evil").write_text(f"#!{sys.executable}\n{touch}")
+    (tmp_path / "evil").chmod(0o755)
+    value = HOSTILE[name]
+    changes = value if name in {"module", "file", "interpreter"} else {"variables": value}
+    folder = write(tmp_path / "run", run(case("numpy")))
+    document = json.loads((folder / "run.json").read_bytes())
+    document["cases"][0] |= {"module": "softmax_numpy", "framework": "numpy", "extra": ""} | changes
+    (folder / "run.json").write_text(json.dumps(document))
+    code, out, err = called("run", "--resume", "--output", folder)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert not (tmp_path / "ran").exists()

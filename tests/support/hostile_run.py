@@ -1,0 +1,39 @@
+"""A run whose every text is an attack, for the tests of its page."""
+
+from msgspec.structs import replace
+from support.records import MACHINE, case, environment, run, trials
+from support.records import write as write_run
+
+from bench.records import store
+
+# HTML, the end of a program, a separator that ends a line in old JavaScript, Markdown, a formula.
+HOSTILE = (
+    "=1+1</script><script>window.broken = true</script><img src=x onerror='window.broken = true'>"
+    "\u2028\u2029 | a\n# b `c` [d](javascript:window.broken=true) **e** &lt; \"'{{ 7 * 6 }}"
+)
+
+
+def write(folder):
+    """Write a run of two good rows and a failed one, all of whose names and reasons are hostile."""
+    cases = [case(f"{name}{HOSTILE}", framework=HOSTILE) for name in ("", "second ", "failed ")]
+    cases.append(case("tuned", style="tuned", workload=f"own {HOSTILE}"))
+    records = [
+        *trials(cases[0], 0.5, 0.5, phase_rss_bytes={"start": 2**20, "epochs": 2**30}),
+        *trials(cases[1], 0.25, 0.25),
+        *trials(cases[2], 0.1, 0.1, status="failed", reason=HOSTILE),
+        *trials(cases[3], 0.75),
+    ]
+    planned = run(*cases, command=f"python -m bench run {HOSTILE}", run=HOSTILE,
+                  rounds={each.workload: 2 for each in cases})  # fmt: skip
+    # What is written in a file's name may not be so long.
+    records = [replace(each, trial=f"r{at}") for at, each in enumerate(records)]
+    machine = {**MACHINE, "name": HOSTILE}
+    written = write_run(folder, planned, *records, machine=machine)
+    other = environment(id="second", machine=machine, software={"python": HOSTILE})
+    store.add_environment(written, other)
+    return written
+
+
+def line(text):
+    """Return a text as a report shows it: in one line."""
+    return " ".join(text.split())

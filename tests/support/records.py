@@ -1,0 +1,133 @@
+"""Synthetic cases, records and runs, for the tests of what reads them."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.records import store
+from bench.records.schema import FORMAT, Case, Environment, Parity, Record, Run
+
+MACHINE = {"id": "0123456789ab", "name": "2-core Test CPU, 8 GiB", "cores": 2, "gpus": []}
+
+
+def case(implementation: str = "pytorch", **changes: Any) -> Case:
+    """Return a case of the workload ``sgd``, five epochs of 48,000 samples."""
+    values: dict[str, Any] = {
+        "module": "idiomatic.softmax_pytorch",
+        "framework": "torch",
+        "extra": "pytorch",
+        "objective": "softmax",
+        "style": "idiomatic",
+        "data": "resident",
+        "devices": ("cpu", "gpu"),
+        "workload": "sgd",
+        "device": "cpu",
+        "batch_size": 32,
+        "threads": 2,
+        "samples": 48000,
+        "epochs": 5,
+    }
+    return Case(**{"implementation": implementation, **values, **changes})
+
+
+def bare(of: Case, number: int = 1, **changes: Any) -> Record:
+    """Return the record of a trial that says nothing yet, but which trial it is."""
+    values: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": "trial",
+        "run": "a run",
+        "trial": f"r{number}-{of.slug}",
+        "round": number,
+        "started": "2025-01-02T03:04:05.678+00:00",
+        "status": "failed",
+        "case": of,
+        "environment": "here",
+    }
+    return Record(**{**values, **changes})
+
+
+def ok(of: Case, number: int = 1, epoch: float = 0.5, **changes: Any) -> Record:
+    """Return a trial that went well, whose median epoch took so many seconds."""
+    values: dict[str, Any] = {
+        "status": "ok",
+        "wall_seconds": 12.0,
+        "import_seconds": 2.0,
+        "setup_seconds": 0.25,
+        "reset_seconds": 0.01,
+        "first_epoch_seconds": 3.0,
+        "epoch_seconds": [epoch * 3, epoch / 2, epoch, epoch, epoch],
+        "validation_accuracy": [0.1, 0.2, 0.3, 0.4, 0.8396],
+        "validation_loss": [2.3, 2.2, 2.1, 2.0, 0.45],
+        "test_accuracy": [0.1, 0.2, 0.3, 0.4, 0.8321],
+        "parity": Parity(1.5e-6, 1e-5, passed=True),
+        "peak_rss_bytes": 512 * 2**20,
+    }
+    return bare(of, number, **{**values, **changes})
+
+
+def trials(of: Case, *epochs: float, **changes: Any) -> list[Record]:
+    """Return one good trial a round, with these epoch times."""
+    return [ok(of, number, epoch, **changes) for number, epoch in enumerate(epochs, 1)]
+
+
+def probe(by: str = "numpy", number: int = 1, **changes: Any) -> Record:
+    """Return a roofline probe of a framework; ``of`` changes its case."""
+    of = case(f"ceiling-{by}", framework=by, workload="ceiling", **changes.pop("of", {}))
+    values: dict[str, Any] = {
+        "kind": "ceiling",
+        "status": "ok",
+        "trial": f"r{number}-{by}",
+        "product_operations": 2 * 10**9,
+        "product_seconds": [0.5, 0.02, 0.03],
+        "read_bytes": [150, 150, 40],
+        "read_seconds": [0.3, 0.1, 0.01],
+    }
+    return bare(of, number, **{**values, **changes})
+
+
+def environment(**changes: Any) -> Environment:
+    """Return the environment that all records name."""
+    values: dict[str, Any] = {
+        "id": "here",
+        "machine": MACHINE,
+        "variables": {},
+        "software": {
+            "python": "3.11.9",
+            "blas": "openblas 0.3",
+            "distributions": {
+                "torch": "2.9.1",
+                "keras": "3.12",
+                "jax": "0.8",
+                "scikit-learn": "1.7",
+            },
+        },
+        "suite": {"version": "0.1.0", "commit": "abcdef", "dirty": True},
+        "data": {"name": "fashion-mnist", "source": "a mirror", "sha256": {}},
+    }
+    return Environment(**{**values, **changes})
+
+
+def run(*cases: Case, **changes: Any) -> Run:
+    """Return the plan of a run of these cases, two rounds of ``sgd``."""
+    values: dict[str, Any] = {
+        "format": FORMAT,
+        "run": "a run",
+        "command": "python -m bench run",
+        "seed": 42,
+        "created": "2025-01-02T03:04:05+00:00",
+        "rounds": {"sgd": 2, "textbook": 1},
+        "cases": cases,
+        "figures": (),
+        "timeout": 600.0,
+    }
+    return Run(**{**values, **changes})
+
+
+def write(folder: Path, plan: Run, *records: Record, **changes: Any) -> Path:
+    """Write a run's folder as a run would have left it; ``changes`` are the environment's."""
+    store.create(folder, plan)
+    store.add_environment(folder, environment(**changes))
+    for record in records:
+        store.append(folder, msgspec.structs.replace(record, run=plan.run))
+    return folder
