@@ -60,7 +60,7 @@ def ab(
     from bench.cli import options, parsing
     from bench.regression.paired.judge import GATES
     from bench.regression.paired.request import prepare_comparison
-    from bench.regression.result import FAIL_ON, exit_status
+    from bench.regression.result import FAIL_ON
     from bench.report.regression.comparison import build_output
 
     chosen(style)
@@ -85,13 +85,13 @@ def ab(
     ) as comparison:
         folder = output or Path("results") / comparison.plan.run
         stopped = _measure(folder, comparison)
-    result = _load_result(folder, comparison, required=bool(implementation))
+    result = _load_result(folder, comparison, required=bool(implementation), fail_on=verdicts)
     show_comparison(build_output(result), style)
-    raise typer.Exit(stopped or exit_status(result, verdicts))
+    raise typer.Exit(stopped or result.exit_status)
 
 
 def _load_result(
-    folder: Path, comparison: "PreparedComparison", *, required: bool
+    folder: Path, comparison: "PreparedComparison", *, required: bool, fail_on: tuple[str, ...]
 ) -> "ComparisonResult":
     from bench.regression.calibration.spread import Calibrations, calibration_folder
     from bench.regression.paired.judge import load_result
@@ -103,6 +103,7 @@ def _load_result(
         folder,
         comparison.plan,
         required=required,
+        fail_on=fail_on,
         detect=lambda case: calibrations.detectable_slowdown(case.case, case.pairs, rule),
     )
 

@@ -40,7 +40,7 @@ def compare(
     from bench.cli import options, parsing
     from bench.errors import UserError
     from bench.regression.calibration.spread import calibration_folder
-    from bench.regression.result import FAIL_ON, exit_status
+    from bench.regression.result import FAIL_ON
     from bench.regression.stats.decision import Rule
     from bench.regression.stored.compare import CompareOptions, compare_runs
     from bench.regression.stored.load import load_calibrations, load_side
@@ -52,6 +52,7 @@ def compare(
         rule=Rule(parsing.share(tolerance, "--tolerance", least=0.0) or 0.0),
         between_runs=parsing.share(between_runs, "--between-runs") or 0.0,
         across_machines=across_machines,
+        fail_on=verdicts,
     )
     if calibrations is not None and not calibrations.is_dir():
         raise UserError(f"--calibrations {calibrations}: there is no such folder. Name another")
@@ -62,4 +63,4 @@ def compare(
         find_spread = load_calibrations(folder, base.machine).spread
     result = compare_runs(base, other, find_spread, compare_options)
     show_comparison(build_output(result), shown)
-    raise typer.Exit(exit_status(result, verdicts))
+    raise typer.Exit(result.exit_status)

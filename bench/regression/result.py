@@ -95,7 +95,7 @@ class ComparisonResult:
 
     command: "bench ab" or "bench compare". gated: names of the judged metrics. between_runs: the
     ratio above which uncalibrated runs differ, as a share; None for live pairs. refusal: why the
-    two were not compared.
+    two were not compared. fail_on: verdicts with exit status 1 beside "slower" and "wrong".
     """
 
     command: str
@@ -107,32 +107,32 @@ class ComparisonResult:
     same_machine: bool = True
     between_runs: float | None = None
     refusal: str | None = None
+    fail_on: Collection[str] = ()
 
     @property
     def ordered_cases(self) -> list[CaseComparison]:
         """The cases, the worst first; equal verdicts keep their order."""
         return sorted(self.cases, key=lambda case: CASE_VERDICTS.index(case.verdict))
 
+    @property
+    def exit_status(self) -> int:
+        """The exit status, the first that applies.
 
-def exit_status(result: ComparisonResult, fail_on: Collection[str] = ()) -> int:
-    """Return the exit status of a comparison, the first that applies.
-
-    1: a case is slower or wrong, or has another verdict in ``fail_on``.
-    3: a case failed.
-    4: the comparison was refused, a required case is missing or unavailable, or no case could be
-    timed.
-    0: otherwise, also if there was nothing to measure because no implementation differs.
-    """
-    verdicts = {case.verdict for case in result.cases}
-    if verdicts & {"slower", "wrong", *fail_on}:
-        return 1
-    if "failed" in verdicts:
-        return 3
-    absent = {case.verdict for case in result.cases if case.required}
-    measured = verdicts - MISSING
-    if result.refusal or absent & {*MISSING, "unavailable"} or (measured and not measured & TIMED):
-        return 4
-    return 0
+        1: a case is slower or wrong, or has another verdict of ``fail_on``.
+        3: a case failed.
+        4: the comparison was refused, a required case is missing or unavailable, or no case could
+        be timed.
+        0: otherwise, also if there was nothing to measure because no implementation differs.
+        """
+        verdicts = {case.verdict for case in self.cases}
+        if verdicts & {"slower", "wrong", *self.fail_on}:
+            return 1
+        if "failed" in verdicts:
+            return 3
+        required = {case.verdict for case in self.cases if case.required}
+        if self.refusal or required & {*MISSING, "unavailable"}:
+            return 4
+        return 4 if verdicts - MISSING and not verdicts & TIMED else 0
 
 
 def describe_accuracy_loss(accuracy: Sides) -> str | None:

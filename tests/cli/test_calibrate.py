@@ -13,7 +13,7 @@ from bench.cli.console import WAITING
 from bench.records import store
 from bench.records.schema import Slowdown
 from bench.regression.calibration import session
-from bench.regression.calibration.session import Calibration
+from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.paired import loop
 from bench.report.render import numbers
 from bench.runner import lock, machine
@@ -41,7 +41,7 @@ def measured(tmp_path_factory, command):
 def sessions(folder):
     """Return the plan of each session and its records."""
     return [
-        (store.read_plan(path, Calibration), store.read_records(path.parent))
+        (store.read_plan(path, CalibrationPlan), store.read_records(path.parent))
         for path in sorted(folder.glob("*/calibration.json"))
     ]
 
@@ -83,7 +83,7 @@ def test_what_is_known_is_shown_again_without_measuring(measured, command):
 def test_where_nothing_is_known_that_is_said(called, tmp_path, style):
     code, out, err = called("calibrate", "--show", f"--format={style}", "--calibrations=nowhere")
     assert (code, err) == (0, "")
-    assert "nothing is known yet: leave out" in out
+    assert "nothing is calibrated yet" in out
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -143,10 +143,9 @@ def test_every_table_of_a_calibration_is_shown_without_a_blank_cell(called, pret
     titles = [line for line in out.splitlines() if line.startswith("## ")]
     assert titles == [
         "## How noisy this machine is",
-        "## The smallest slowdown that is found 95 % of the time",
+        "## The smallest slowdown that is detected with probability 95 %",
         "## False alarms: a version called slower than itself",
-        "## Injected slowdowns, and how often they are found",
-        "## False alarms of comparing stored runs",
+        "## Injected slowdowns, and how often they are detected",
     ]
     lines = [line for line in out.splitlines() if line.startswith("| ")]
     assert not [line for line in lines if "|  |" in line or "None" in line or "nan" in line]
@@ -186,7 +185,7 @@ def test_a_comparison_says_what_the_calibration_of_this_machine_sees(called, pre
     code, out, _ = called("ab", "--base=.", *NUMPY, "--format=markdown")
     assert code == 1
     (said,) = [line for line in out.splitlines() if "on this machine" in line]
-    assert said.startswith("- numpy: on this machine, 15 pairs see ")
+    assert said.startswith("- numpy: on this machine, 15 pairs detect ")
     code, out, _ = called("ab", "--base=.", *NUMPY[:2], "--samples=192", "--format=markdown")
     assert code == 1
     assert "on this machine" not in out
@@ -229,7 +228,7 @@ def test_without_names_every_implementation_is_calibrated(called, pretended, tmp
         (("--batch-size=8,32",), "two versions are compared at one size"),
         (("--budget=3",), "--budget 3: give a time"),
         (("--inject=5",), "--inject 5: give a share"),
-        (("--inject=5%/x",), "--inject 5%/x: after / stands every how many epochs"),
+        (("--inject=5%/x",), "--inject 5%/x: after / give every how many epochs"),
         (("--threads=4096",), "--threads 4096"),
         (("--calibrations=file",), "file"),
     ],

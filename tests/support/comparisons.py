@@ -11,14 +11,15 @@ from support.records import bare, case, environment, ok
 from bench.analysis.intervals import Interval
 from bench.records import store
 from bench.records.schema import FORMAT, Case, Record
-from bench.regression.calibration.session import PLAN, Calibration
-from bench.regression.paired import pair
-from bench.regression.paired.plan import Comparison, Pairing
+from bench.regression.calibration.session import PLAN, CalibrationPlan
+from bench.regression.paired.plan import BASE, CANDIDATE, ComparisonPlan, Pairing
+from bench.regression.stats.decision import Rule
 from bench.regression.stats.signed_rank import Difference
+from bench.regression.stored.load import Series, Side
 from bench.regression.versions.spec import Version
 
 
-def comparison(*names: str, **changes: Any) -> Comparison:
+def comparison(*names: str, **changes: Any) -> ComparisonPlan:
     """Return the plan of a comparison of ``main`` and the working tree, of these implementations.
 
     NumPy where none is named; ``pairings`` says it in full.
@@ -38,7 +39,7 @@ def comparison(*names: str, **changes: Any) -> Comparison:
         "budget": 180.0,
         "timeout": 600.0,
     }
-    return Comparison(**{**values, **changes})
+    return ComparisonPlan(**{**values, **changes})
 
 
 def side(version: str, number: int, of: Case, epoch: float, **changes: Any) -> Record:
@@ -54,8 +55,8 @@ def two(
     """Return a pair whose least epochs took so many seconds; ``changes`` are of both."""
     of = of or case("numpy")
     return [
-        side(pair.BASE, number, of, base, **changes),
-        side(pair.CANDIDATE, number, of, candidate, **changes),
+        side(BASE, number, of, base, **changes),
+        side(CANDIDATE, number, of, candidate, **changes),
     ]
 
 
@@ -92,7 +93,7 @@ def spread_evenly(count: int, half: float, centre: float = 0.0) -> Sequence[floa
     return [even[at * 7 % count] for at in range(count)] if count % 7 else even
 
 
-def session(*cases: Case, **changes: Any) -> Calibration:
+def session(*cases: Case, **changes: Any) -> CalibrationPlan:
     """Return the plan of a session of calibrating these cases, NumPy where none is given."""
     values: dict[str, Any] = {
         "format": FORMAT,
@@ -105,13 +106,32 @@ def session(*cases: Case, **changes: Any) -> Calibration:
         "budget": 100.0,
         "timeout": 600.0,
     }
-    return Calibration(**{**values, **changes})
+    return CalibrationPlan(**{**values, **changes})
 
 
-def calibrated(folder: Path, plan: Calibration, records: Iterable[Record]) -> Path:
+def calibrated(folder: Path, plan: CalibrationPlan, records: Iterable[Record]) -> Path:
     """Write a session as ``bench calibrate`` would have left it, in its own folder there."""
     store.create(folder / plan.run, plan, PLAN)
     store.add_environment(folder / plan.run, environment())
     for record in records:
         store.append(folder / plan.run, msgspec.structs.replace(record, run=plan.run))
     return folder
+
+
+RULE = Rule(tolerance=0.02, alpha=0.01)
+
+
+def stored_series(name: str = "a", *processes: Any, **changes: Any) -> Series:
+    """Return a case of a stored run with these seconds of each process; two of 1 s by default.
+
+    A number is a process with one epoch.
+    """
+    times = tuple(one if isinstance(one, tuple) else (one,) for one in processes or (1.0, 1.0))
+    return Series(**{"name": name, "processes": times, "tried": len(times), **changes})
+
+
+def stored_side(
+    *series: Series, name: str = "base", machine: str | None = "here", **changes: Any
+) -> Side:
+    """Return a stored run with these cases."""
+    return Side(name, machine, {one.name: one for one in series}, **changes)

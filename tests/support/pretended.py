@@ -11,7 +11,7 @@ from support.records import bare, case, environment, ok
 
 from bench.records import store
 from bench.records.schema import FORMAT, Record, Trial
-from bench.regression.paired.plan import Comparison, Pairing
+from bench.regression.paired.plan import ComparisonPlan, Pairing
 from bench.regression.versions.spec import Version
 from bench.runner.executor import Planned
 
@@ -32,7 +32,7 @@ def pairing(name: str = "numpy", **changes: Any) -> Pairing:
     return Pairing(of, of)
 
 
-def comparison(*pairings: Pairing, **changes: Any) -> Comparison:
+def comparison(*pairings: Pairing, **changes: Any) -> ComparisonPlan:
     """Return the plan of a comparison of two revisions, of three minutes."""
     values: dict[str, Any] = {
         "format": FORMAT,
@@ -49,7 +49,7 @@ def comparison(*pairings: Pairing, **changes: Any) -> Comparison:
         "timeout": 60.0,
         "data": "digits",
     }
-    return Comparison(**{**values, **changes})
+    return ComparisonPlan(**{**values, **changes})
 
 
 @dataclass

@@ -69,11 +69,13 @@ def load_result(
     plan: ComparisonPlan,
     *,
     required: bool,
+    fail_on: tuple[str, ...] = (),
     detect: Callable[[CaseComparison], float | None] = lambda _: None,
 ) -> ComparisonResult:
     """Return the result of a comparison from its folder, which exists only if it has pairings.
 
-    required: the user named the implementations, so that each must be compared. detect: returns
+    required: the user named the implementations, so that each must be compared. fail_on: see
+    ``ComparisonResult``. detect: returns
     the slowdown that the pairs of a case detect on this machine. Raise UserError if a file is
     damaged or an environment is missing.
     """
@@ -102,6 +104,7 @@ def load_result(
         rule=plan.rule,
         cases=[replace(case, required=required) for case in cases],
         gated=(EPOCH.name, *plan.gates),
+        fail_on=fail_on,
     )
 
 

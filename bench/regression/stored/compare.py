@@ -43,12 +43,13 @@ class CompareOptions:
 
     rule: its family is replaced by the number of calibrated cases. between_runs: share; without a
     calibration a ratio above 1 + between_runs is slower. across_machines: compare runs of different
-    or unknown machines, too.
+    or unknown machines, too. fail_on: see ``ComparisonResult``.
     """
 
     rule: Rule
     between_runs: float
     across_machines: bool = False
+    fail_on: tuple[str, ...] = ()
 
 
 def compare_runs(
@@ -75,6 +76,7 @@ def compare_runs(
         same_machine=same_machine,
         between_runs=options.between_runs,
         refusal=refusal,
+        fail_on=options.fail_on,
     )
 
 

@@ -12,7 +12,6 @@ from bench.regression.result import (
     CaseComparison,
     ComparisonResult,
     MetricComparison,
-    exit_status,
 )
 from bench.report.regression.output import Annotation, ComparisonOutput, Level
 from bench.report.render import numbers
@@ -289,7 +288,7 @@ def build_document(result: ComparisonResult) -> dict[str, Any]:
         "family": result.rule.family,
         "between_runs": result.between_runs,
         "refusal": result.refusal,
-        "status": exit_status(result),
+        "status": result.exit_status,
         "software": {
             name: (before.get(name), after.get(name))
             for name in names
