@@ -132,14 +132,14 @@ def _follow(folder: Path, comparison: "PreparedComparison") -> None:
 
     from bench.regression.paired import loop
     from bench.report.regression.comparison import describe_case
-    from bench.runner.loop import Waiting
+    from bench.runner.loop import HostBusy
 
     screen = Console(stderr=True, highlight=False)
     events = loop.measure(folder, comparison.plan, comparison.data, comparison.installations)
     with Live(console=screen, auto_refresh=False, transient=True) as live:
         for event in events:
             match event:
-                case Waiting():
+                case HostBusy():
                     screen.print(WAITING)
                 case loop.CaseStarted(pairing, number, total):
                     line = Text(f"{pairing.name} ({number} of {total}): a first pair")

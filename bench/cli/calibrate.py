@@ -94,12 +94,12 @@ def _follow(folder: Path, session: "CalibrationPlan", data: "Dataset") -> None:
     from bench.regression.calibration.session import measure_session
     from bench.report.regression.calibration import describe_slowdown
     from bench.report.render import numbers
-    from bench.runner.loop import Waiting
+    from bench.runner.loop import HostBusy
 
     screen = Console(stderr=True, highlight=False)
     with Live(console=screen, auto_refresh=False, transient=True) as live:
         for event in measure_session(folder, session, data):
-            if isinstance(event, Waiting):
+            if isinstance(event, HostBusy):
                 screen.print(WAITING)
                 continue
             block, left = event.block, numbers.clock(max(0.0, event.seconds_left))

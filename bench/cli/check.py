@@ -34,9 +34,9 @@ def check(
     with host():
         for case in cases:
             found = []
-            for finding in examiner.findings(case):
+            for finding in examiner.examine(case):
                 found.append(finding)
                 console.print(terminal.finding(case, finding), soft_wrap=True)
-            failed += [] if checks.passed(found) else [case.implementation]
+            failed += [] if checks.has_passed(found) else [case.implementation]
     console.print(terminal.verdict(cases, failed), soft_wrap=True)
     raise typer.Exit(1 if failed else 0)

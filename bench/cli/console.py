@@ -45,7 +45,7 @@ def host() -> Iterator[None]:
     """Have the machine for ourselves; where another run has it, say so and wait."""
     from bench.runner import lock
 
-    with lock.opened() as taken:
+    with lock.open_host_lock() as taken:
         if not taken.take():
             console.print(WAITING)
             taken.wait()
@@ -73,10 +73,10 @@ def show_report(folder: Path, target: float | None = None) -> "Loaded":
 def chosen(style: str) -> None:
     """Refuse a format that there is none of; raises UserError."""
     from bench.report.regression.output import FORMATS
-    from bench.runner.plan import unknown
+    from bench.runner.plan import unknown_name
 
     if style not in FORMATS:
-        raise unknown("format", style, FORMATS)
+        raise unknown_name("format", style, FORMATS)
 
 
 def show_comparison(found: "ComparisonOutput", style: str) -> None:

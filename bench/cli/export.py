@@ -26,10 +26,10 @@ def export(
     from bench.report.export import json_file
     from bench.report.export.cases import remarks
     from bench.report.export.writers import WRITERS
-    from bench.runner.plan import unknown
+    from bench.runner.plan import unknown_name
 
     if style not in WRITERS:
-        raise unknown("format", style, list(WRITERS))
+        raise unknown_name("format", style, list(WRITERS))
     run = load.whole(folder)
     text = WRITERS[style](run)
     if output is None:

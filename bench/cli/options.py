@@ -21,7 +21,7 @@ from bench.regression.paired.request import CaseOptions
 from bench.runner import plan, resume
 from bench.runner.parity.conformance import Examiner
 from bench.runner.process import interpreters, preflight
-from bench.runner.sizes import most_samples
+from bench.runner.sizes import max_samples
 from bench.worker import data as prepared
 from bench.worker.machine import usable_cores
 from bench.worker.workloads import WORKLOADS
@@ -80,19 +80,21 @@ def planned(
     def placed(cases: Iterable[Case]) -> tuple[Case, ...]:
         return tuple(interpreters.assign_python(each, pythons) for each in cases)
 
-    cases = placed(plan.cases(selection, preflight.read_objective))
-    sweep = plan.swept(cases) if given.sweep else ()
+    cases = placed(plan.plan_cases(selection, preflight.read_objective))
+    sweep = plan.sweep_cases(cases) if given.sweep else ()
     name, created = fresh_name()
     folder = output or RESULTS / name
     writable(folder)
-    figures = plan.figures(where.cores) if selection.with_figures() and given.data is None else ()
-    ceilings = plan.ceilings((*cases, *sweep), quick=given.quick) if given.ceiling else ()
+    figures = (
+        plan.textbook_cases(where.cores) if selection.with_figures() and given.data is None else ()
+    )
+    ceilings = plan.roofline_cases((*cases, *sweep), quick=given.quick) if given.ceiling else ()
     return folder, Run(
         format=FORMAT, run=name, command=command, created=created,
         seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=placed(figures),
         timeout=given.timeout, data=given.data, precision=precision, budget=budget,
         memory_limit=parsing.size(given.memory_limit), sweep=sweep, sweep_rounds=given.rounds or 1,
-        skipped=plan.skipped(selection, sweep),
+        skipped=plan.skipped_sizes(selection, sweep),
         ceilings=placed(ceilings), machine=where.machine,
     )  # fmt: skip
 
@@ -116,7 +118,7 @@ def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
         flags = " and ".join(_flag(field.name, field.default) for field in changed)
         raise UserError(f"--resume goes on with the plan of the run; leave out {flags}")
     folder = output or newest()
-    run = resume.resolve(store.read_run(folder), given.implementations, given.pythons)
+    run = resume.resolve_code(store.read_run(folder), given.implementations, given.pythons)
     if given.data is not None:
         run = _with_data(folder, run, given.data)
     elif run.data is not None and run.data.startswith("<path>"):
@@ -166,14 +168,14 @@ def several(what: str, texts: Iterable[str], known: Sequence[str]) -> tuple[str,
     found = [each.strip() for text in texts for each in text.split(",")]
     for each in found:
         if each not in known:
-            raise plan.unknown(what, each, known)
+            raise plan.unknown_name(what, each, known)
     return tuple(dict.fromkeys(found))
 
 
 def _selection(given: Given, precision: float | None, where: Where) -> plan.Selection:
     for name in given.workloads:
         if name not in WORKLOADS:
-            raise plan.unknown("workload", name, list(WORKLOADS))
+            raise plan.unknown_name("workload", name, list(WORKLOADS))
     devices = devices_of(given, gpu=where.gpu)
     if given.sweep and (given.batch_size or given.threads or given.samples):
         raise UserError("--sweep chooses --batch-size, --threads and --samples; leave those out")
@@ -208,7 +210,9 @@ def examination(given: Given) -> tuple[list[Case], Examiner]:
     if len(threads) > 1:
         raise UserError(f"--threads {given.threads}: an examination has one number of threads")
     names = given.implementations or tuple(entry.name for entry in IMPLEMENTATIONS)
-    cases = [plan.implementation(name, preflight.read_objective) for name in dict.fromkeys(names)]
+    cases = [
+        plan.find_implementation(name, preflight.read_objective) for name in dict.fromkeys(names)
+    ]
     pythons = interpreters.parse_options(given.pythons)
     cases = [interpreters.assign_python(each, pythons) for each in cases]
     data = [dataset.find(name) for name in dict.fromkeys(("digits", given.data))]
@@ -226,7 +230,7 @@ def known_device(name: str) -> Device:
     for known in get_args(Device):
         if known == name:
             return cast("Device", known)
-    raise plan.unknown("device", name, get_args(Device))
+    raise plan.unknown_name("device", name, get_args(Device))
 
 
 def known_threads(text: str | None, cores: int) -> tuple[int, ...]:
@@ -250,7 +254,7 @@ def _rounds(given: Given, precision: float | None) -> int | None:
 
 def fits(samples: int, features: int) -> None:
     """Raise UserError where this machine's memory does not hold so many samples."""
-    if samples > (most := most_samples(features)):
+    if samples > (most := max_samples(features)):
         raise UserError(f"--samples {samples}: {most} are as many as this machine's memory holds")
 
 

@@ -124,8 +124,8 @@ def _dry_run(planned: "Run") -> None:
     from bench.cli import terminal
     from bench.runner import estimate, plan
 
-    trials = plan.trials(planned)
-    seconds = estimate.Estimate(estimate.earlier(Path("results"))).seconds(trials)
+    trials = plan.plan_trials(planned)
+    seconds = estimate.Estimate(estimate.read_earlier_records(Path("results"))).seconds(trials)
     console.print(terminal.plan(planned))
     for each in planned.skipped:
         console.print(f"not measured: {each.reason}", soft_wrap=True, markup=False)
@@ -144,7 +144,9 @@ def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
     status = signals.run_until_signal(_follow, folder, planned, data)
     found = show_report(folder)
     if status:
-        named = shlex.join(["--resume", "--output", str(folder), *trusted.flags(planned)])
+        named = shlex.join(
+            ["--resume", "--output", str(folder), *trusted.repeated_options(planned)]
+        )
         console.print(f"interrupted; go on with {named}", soft_wrap=True, markup=False)
         raise typer.Exit(status)
     raise typer.Exit(3 if found.failed else 0)
@@ -162,19 +164,19 @@ def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
     from bench.runner import estimate
     from bench.runner import loop as runner
 
-    times = estimate.Estimate(estimate.earlier(folder.parent))
+    times = estimate.Estimate(estimate.read_earlier_records(folder.parent))
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        for event in runner.perform(folder, planned, data):
+        for event in runner.measure_run(folder, planned, data):
             match event:
-                case runner.Waiting():
+                case runner.HostBusy():
                     console.print(WAITING)
-                case runner.Importing(name):
+                case runner.ImportStarted(name):
                     live.update(Text(f"importing {name} once, unmeasured"), refresh=True)
-                case runner.Started(trial, number, total, left):
+                case runner.TrialStarted(trial, number, total, left):
                     shown = terminal.running(trial, number, total, times.seconds(left))
                     live.update(shown, refresh=console.is_terminal)
-                case runner.Ended(record, number, total):
+                case runner.TrialEnded(record, number, total):
                     times.add(record)
                     console.print(terminal.ended(record, number, total))
-                case runner.Spent(count):
+                case runner.BudgetSpent(count):
                     console.print(f"the budget is spent: {count} trials were not made")

@@ -97,13 +97,13 @@ def machine(
     pythons = interpreters.parse_options(python or ())
     for line in [*lines.facts(describe()), *lines.gpus(gpu.find_gpus())]:
         console.print(line, soft_wrap=True, markup=False)
-    for case in plan.probes("gpu", len(usable_cores())):
+    for case in plan.probe_cases("gpu", len(usable_cores())):
         reason = preflight.find_device_fault(interpreters.assign_python(case, pythons))
         console.print(lines.sight(case.framework, reason), soft_wrap=True, markup=False)
     if check:
-        from bench.runner import conditions
+        from bench.runner import machine as host
 
-        found = conditions.find_disturbances()
+        found = host.find_disturbances()
         for line in found or ["nothing found that would disturb a run"]:
             console.print(line, soft_wrap=True, markup=False)
         raise typer.Exit(1 if found else 0)

@@ -123,7 +123,7 @@ def plan(run: Run) -> Table:
     """Return the cases of a run, and how often each is measured."""
     table = _table("workload", "implementation", "device", "batch size", "threads", "samples",
                    "epochs", "rounds")  # fmt: skip
-    trials = Counter(trial.case.slug for trial in plans.trials(run))
+    trials = Counter(trial.case.slug for trial in plans.plan_trials(run))
     for case in (*run.cases, *run.sweep, *run.ceilings, *run.figures):
         sizes = (case.batch_size, case.threads, case.samples, case.epochs)
         cells = (f"{number:,}" if number else numbers.ABSENT for number in sizes)
@@ -149,7 +149,7 @@ def implementations() -> Table:
 
 def installed(entry: Implementation) -> str:
     """Name the installed version of an implementation's framework, or how to install it."""
-    names = plans.distributions(entry)
+    names = plans.list_distributions(entry)
     try:
         return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     except importlib.metadata.PackageNotFoundError:

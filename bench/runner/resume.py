@@ -22,7 +22,7 @@ _SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
 _CASES = ("cases", "sweep", "figures", "ceilings")
 
 
-def resolve(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
+def resolve_code(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
     """Return a plan whose code comes from the registry, or from what the user names again.
 
     files, pythons: the values of ``--implementation`` and ``--python`` of this command. Raises
@@ -34,8 +34,8 @@ def resolve(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
     if unplanned := sorted(named.keys() - planned):
         raise UserError(f"the run was planned without {named[unplanned[0]]}; leave it out")
     executables = interpreters.parse_options(pythons)
-    probes = (*plan.probes("cpu", 1), *plan.probes("gpu", 1))
-    entries = (*map(plan.begin, IMPLEMENTATIONS), *plan.figures(1), *probes)
+    probes = (*plan.probe_cases("cpu", 1), *plan.probe_cases("gpu", 1))
+    entries = (*map(plan.case_from_entry, IMPLEMENTATIONS), *plan.textbook_cases(1), *probes)
     registry = {case.implementation: case for case in entries}
 
     def resolved(case: Case) -> Case:
@@ -56,7 +56,7 @@ def resolve(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
     return msgspec.structs.replace(run, **groups)
 
 
-def flags(run: Run) -> list[str]:
+def repeated_options(run: Run) -> list[str]:
     """Return the options that a command must repeat to go on with a run."""
     files = dict.fromkeys(case.file for case in _cases(run) if case.file is not None)
     pythons = dict.fromkeys(
@@ -80,7 +80,7 @@ def _registered(case: Case, registry: Mapping[str, Case]) -> Case:
 
 
 def _own_file(case: Case, file: str) -> Case:
-    known = plan.implementation(file, lambda _: case.objective)
+    known = plan.find_implementation(file, lambda _: case.objective)
     if known.sha256 != case.sha256:
         raise UserError(
             f"{file} is not the file that the run was planned with; restore it, or measure anew"
@@ -89,7 +89,7 @@ def _own_file(case: Case, file: str) -> Case:
 
 
 def _not_named(run: Run) -> UserError:
-    needed = shlex.join(flags(run)) or "no --python"
+    needed = shlex.join(repeated_options(run)) or "no --python"
     return UserError(
         "a plan's own files and Pythons run only where the command names them again; "
         f"this run was planned with {needed}"

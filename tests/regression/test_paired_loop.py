@@ -13,7 +13,7 @@ from bench.regression.paired.judge import judge_cases
 from bench.regression.paired.loop import CaseStarted, LookTaken, PairMeasured, extend_epochs
 from bench.regression.paired.plan import plan_pair
 from bench.runner import lock
-from bench.runner.loop import Waiting
+from bench.runner.loop import HostBusy
 
 
 def warm(base, candidate, of=None):
@@ -257,7 +257,7 @@ def test_what_a_run_is_told_goes_to_its_runner(tmp_path, digits, monkeypatch):
 
 def _free():
     """Tell whether nobody has the host's lock."""
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         return host.take()
 
 
@@ -274,10 +274,10 @@ def test_who_comes_second_says_that_it_waits_and_the_time_begins_when_it_measure
 
     original, waited = lock.Lock.wait, []
     monkeypatch.setattr(lock.Lock, "wait", wait)
-    other = FileLock(lock.path())
+    other = FileLock(lock.lock_path())
     other.acquire()
     events = performed(pretended, comparison(budget=62.0))
-    assert [type(event) for event in events[:2]] == [Waiting, CaseStarted]
+    assert [type(event) for event in events[:2]] == [HostBusy, CaseStarted]
     assert len(of_kind(events, PairMeasured)) == 30
     assert waited == [True]
 

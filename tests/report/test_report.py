@@ -752,7 +752,7 @@ def test_a_plan_lists_cases_sweep_probes_and_figures_as_often_as_each_is_measure
         ["ceiling", "ceiling-jax", "cpu", "—", "1", "—", "—", "1"],
         ["figure", "figure-keras", "cpu", "—", "2", "—", "—", "1"],
     ]
-    assert sum(int(line[-1]) for line in lines) == len(plan.trials(planned))
+    assert sum(int(line[-1]) for line in lines) == len(plan.plan_trials(planned))
 
 
 def test_a_line_says_how_a_trial_ended():

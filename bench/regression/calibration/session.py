@@ -14,7 +14,7 @@ from bench.data.dataset import Dataset
 from bench.records.schema import FORMAT, Case, Record, Slowdown
 from bench.regression.paired.plan import BASE, CANDIDATE, Pairing, measure_pair, plan_pair
 from bench.runner import lock
-from bench.runner.loop import Waiting
+from bench.runner.loop import HostBusy
 from bench.runner.process.spec import Installation
 from bench.runner.recorder import Runner
 from bench.worker.measure import now
@@ -106,11 +106,11 @@ def generate_blocks(plan: CalibrationPlan) -> Iterator[PlannedBlock]:
 
 def measure_session(
     folder: Path, plan: CalibrationPlan, data: Dataset
-) -> Iterator[Waiting | BlockMeasured]:
+) -> Iterator[HostBusy | BlockMeasured]:
     """Measure blocks until the budget is spent, which may cut the last one short."""
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         if not host.take():
-            yield Waiting()
+            yield HostBusy()
             host.wait()
         end = now() + plan.budget
         installations = {BASE: Installation(), CANDIDATE: Installation()}

@@ -15,7 +15,7 @@ from bench.regression.paired.plan import ComparisonPlan, Pairing, measure_pair, 
 from bench.regression.result import CaseComparison
 from bench.regression.stats.sequential import MIN_PAIRS, LookSchedule, schedule_looks
 from bench.runner import lock
-from bench.runner.loop import Waiting
+from bench.runner.loop import HostBusy
 from bench.runner.process.spec import Installation
 from bench.runner.recorder import Runner
 from bench.worker.measure import now
@@ -53,16 +53,16 @@ class LookTaken:
     case: CaseComparison
 
 
-Event = Waiting | CaseStarted | PairMeasured | LookTaken
+Event = HostBusy | CaseStarted | PairMeasured | LookTaken
 
 
 def measure(
     folder: Path, plan: ComparisonPlan, data: Dataset, installations: Mapping[str, Installation]
 ) -> Iterator[Event]:
     """Measure one case after the other; the remaining cases share the remaining time."""
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         if not host.take():
-            yield Waiting()
+            yield HostBusy()
             host.wait()
         end = now() + plan.budget
         cases = _CaseLoop(folder, plan, Runner(folder, plan, data, places=installations))

@@ -8,7 +8,7 @@ import msgspec
 from bench.records.schema import Case, Record, Slowdown, Trial
 from bench.regression.stats.decision import Rule
 from bench.regression.versions.spec import Version
-from bench.runner.executor import Planned
+from bench.runner.executor import RunContext
 from bench.runner.recorder import Runner
 
 PLAN = "comparison.json"
@@ -66,7 +66,7 @@ class ComparisonPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
 
 
 def plan_pair(
-    number: int, pairing: Pairing, planned: Planned, slowdown: Slowdown | None = None
+    number: int, pairing: Pairing, planned: RunContext, slowdown: Slowdown | None = None
 ) -> list[Trial]:
     """Return the two trials of a pair in the order in which they are measured.
 

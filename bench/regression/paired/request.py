@@ -20,7 +20,7 @@ from bench.regression.versions.spec import Version, find_incompatibility, parse_
 from bench.runner import plan
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
-from bench.runner.sizes import Size, most_samples
+from bench.runner.sizes import Size, max_samples
 from bench.worker.data import read
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
@@ -116,7 +116,7 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     Raise UserError for an unknown workload, or for a size that does not fit the data or memory.
     """
     if options.workload not in WORKLOADS:
-        raise plan.unknown("workload", options.workload, list(WORKLOADS))
+        raise plan.unknown_name("workload", options.workload, list(WORKLOADS))
     images, labels = read(dataset.find(options.data).folder, "train")
     size = Size(
         options.batch_size or WORKLOADS[options.workload].batch_size,
@@ -125,16 +125,16 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     )
     if size.fault:
         raise UserError(size.fault)
-    if size.samples > (most := most_samples(images.shape[1])):
+    if size.samples > (most := max_samples(images.shape[1])):
         raise UserError(f"--samples {size.samples}: this machine's memory holds at most {most}")
-    return lambda case: plan.fill(case, options.workload, options.device, size)
+    return lambda case: plan.complete_case(case, options.workload, options.device, size)
 
 
 def select_cases(options: CaseOptions) -> tuple[Case, ...]:
     """Return the named implementations, or all registered ones, at one size."""
     names = dict.fromkeys(options.implementations or (entry.name for entry in IMPLEMENTATIONS))
     fill = prepare_size(options)
-    return tuple(fill(plan.implementation(name, preflight.read_objective)) for name in names)
+    return tuple(fill(plan.find_implementation(name, preflight.read_objective)) for name in names)
 
 
 def _pin_packages(version: Version, other: Version) -> Version:
@@ -173,11 +173,13 @@ def _choose_implementations(
         ours = {entry.name: entry for entry in IMPLEMENTATIONS}
         unknown = [name for name in options.implementations if name not in ours]
         if unknown and "revision" not in kinds:
-            raise plan.unknown("implementation", unknown[0], [*ours])
+            raise plan.unknown_name("implementation", unknown[0], [*ours])
         return [entry for name, entry in ours.items() if name in options.implementations]
     if "packages" in kinds:
         packages = base.packages | candidate.packages
-        users = [entry for entry in IMPLEMENTATIONS if packages & set(plan.distributions(entry))]
+        users = [
+            entry for entry in IMPLEMENTATIONS if packages & set(plan.list_distributions(entry))
+        ]
         if users:
             return users
     if kinds & {"file", "revision"}:
@@ -194,7 +196,7 @@ def _pair_cases(
     """
     if base[0].kind == "file":
         files = (
-            plan.implementation(str(version.path), preflight.read_objective)
+            plan.find_implementation(str(version.path), preflight.read_objective)
             for version in (base[0], candidate[0])
         )
         return [Pairing(*files)], []
@@ -207,10 +209,12 @@ def _pair_cases(
     pairings, absent = [], []
     for name in dict.fromkeys(names):
         if name in before and name in after:
-            pairings.append(Pairing(plan.begin(before[name]), plan.begin(after[name])))
+            pairings.append(
+                Pairing(plan.case_from_entry(before[name]), plan.case_from_entry(after[name]))
+            )
         elif name in before or name in after:
             lacking = candidate[0] if name in before else base[0]
             absent.append(Absent(name, f"not in {lacking.name}"))
         else:
-            raise plan.unknown("implementation", name, [*after])
+            raise plan.unknown_name("implementation", name, [*after])
     return pairings, absent

@@ -122,7 +122,7 @@ def _list_requirements(chosen: Iterable[Implementation]) -> Iterator[str]:
     yield "numpy"
     requirements = importlib.metadata.requires("softmax-bench") or []
     for entry in chosen:
-        yield from plan.distributions(entry)
+        yield from plan.list_distributions(entry)
         for requirement in map(Requirement, requirements):
             marker = requirement.marker
             if marker and any(marker.evaluate({"extra": one}) for one in entry.extra.split(",")):
