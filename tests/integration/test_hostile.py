@@ -14,7 +14,7 @@ from support.records import bare, case, environment, ok, run, trials
 from bench.cli import terminal
 from bench.errors import UserError
 from bench.records import merge
-from bench.regression.stored import load as stored
+from bench.regression.stored.load import load_side
 from bench.report import index, load, several
 from bench.report import write as files
 from bench.report.export.writers import WRITERS
@@ -146,7 +146,7 @@ def merged(folder):
 READERS = [
     files.write,
     shown,
-    stored.side,
+    load_side,
     lambda folder: several.read([folder]),
     lambda folder: index.entries(folder.parent),
     merged,
