@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from bench.report.load import Loaded
+    from bench.report.load import LoadedRun
     from bench.report.regression.output import ComparisonOutput
 
 # Without a terminal there is no width to keep to: every column is printed.
@@ -52,22 +52,24 @@ def host() -> Iterator[None]:
         yield
 
 
-def show_report(folder: Path, target: float | None = None) -> "Loaded":
+def show_report(folder: Path, target: float | None = None) -> "LoadedRun":
     """Write a run's report, print its tables, and return the run."""
+    from bench.analysis.startup import TARGET
     from bench.cli import terminal
-    from bench.report import load, write
-    from bench.report.render import text
+    from bench.report.load import load_run
+    from bench.report.sections.runs import list_left_out
+    from bench.report.write import can_draw, write_report
 
-    found = load.load(folder)
-    written = write.write(folder, target, found)
-    for line in text.left_out(found):
+    run = load_run(folder)
+    written = write_report([run], target=TARGET if target is None else target)
+    for line in list_left_out(run):
         console.print(f"left out: {line}", soft_wrap=True, markup=False)
-    for table in terminal.tables_of(console, found.rows, found.figures):
+    for table in terminal.tables_of(console, run.rows, run.textbook):
         console.print("\n", table, sep="")
-    if not write.can_draw():
+    if not can_draw():
         console.print(f"\n{WITHOUT}", soft_wrap=True, markup=False)
     console.print(f"\n{written}", soft_wrap=True)
-    return found
+    return run
 
 
 def chosen(style: str) -> None:

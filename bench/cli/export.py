@@ -24,17 +24,17 @@ def export(
     """Write a run in another tool's format; what the export lacks is listed on stderr."""
     from bench.report import load
     from bench.report.export import json_file
-    from bench.report.export.cases import remarks
+    from bench.report.export.cases import list_remarks
     from bench.report.export.writers import WRITERS
     from bench.runner.plan import unknown_name
 
     if style not in WRITERS:
         raise unknown_name("format", style, list(WRITERS))
-    run = load.whole(folder)
+    run = load.load_whole_run(folder)
     text = WRITERS[style](run)
     if output is None:
         print(text, end="")
     else:
-        console.print(str(json_file.save(output, text)), soft_wrap=True, markup=False)
-    for line in remarks(run):
+        console.print(str(json_file.save_json(output, text)), soft_wrap=True, markup=False)
+    for line in list_remarks(run):
         print(line, file=sys.stderr)

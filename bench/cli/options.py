@@ -20,8 +20,8 @@ from bench.records.schema import FORMAT, Case, Run
 from bench.regression.paired.request import CaseOptions
 from bench.runner import plan, resume
 from bench.runner.parity.conformance import Examiner
+from bench.runner.plan import max_samples
 from bench.runner.process import interpreters, preflight
-from bench.runner.sizes import max_samples
 from bench.worker import data as prepared
 from bench.worker.machine import usable_cores
 from bench.worker.workloads import WORKLOADS

@@ -35,7 +35,7 @@ def report(
     from bench.cli.options import RESULTS
     from bench.records import collection
     from bench.report import index as listed
-    from bench.report import write
+    from bench.report.readme import update_readme
 
     match folders or []:
         case []:
@@ -50,14 +50,14 @@ def report(
                 raise UserError("--relative-to is for several runs; name another RUN and --output")
             show_report(folder, target)
             if readme is not None:
-                write.update_readme(readme, folder)
+                update_readme(readme, folder)
         case [_]:
             raise UserError("--output is for several runs; name another RUN, or leave it out")
         case several:
             found = [run for each in several for run in collection.runs(each) or [each]]
             _show_several(found, output, relative_to, only_of_one=(readme, target))
     if index:
-        console.print(f"{listed.write(RESULTS)}", soft_wrap=True)
+        console.print(f"{listed.write_index(RESULTS)}", soft_wrap=True)
 
 
 def _show_several(
@@ -66,13 +66,15 @@ def _show_several(
     relative_to: str | None,
     only_of_one: tuple[object, ...],
 ) -> None:
-    from bench.report import several_files
+    from bench.report.load import load_runs
+    from bench.report.write import write_report
 
     if output is None:
         raise UserError("several runs make a report of their own: name its folder with --output")
     if any(each is not None for each in only_of_one):
         raise UserError("--readme and --target are of one run; leave them out")
-    console.print(f"{several_files.write(folders, output, relative_to)}", soft_wrap=True)
+    report = write_report(load_runs(folders), output, relative_to=relative_to)
+    console.print(f"{report}", soft_wrap=True)
 
 
 def implementations() -> None:

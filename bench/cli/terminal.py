@@ -13,6 +13,7 @@ from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.records.schema import Case, Record, Run, Trial
 from bench.report.render import numbers
+from bench.report.sections import Table as PlainTable
 from bench.report.sections import comparison as tables
 from bench.runner import plan as plans
 from bench.runner.parity.conformance import Finding
@@ -23,12 +24,12 @@ def tables_of(
     console: Console, rows: Sequence[Row], quoted: Sequence[TextbookRow]
 ) -> Iterator[Table]:
     """Return every table that a run has something for."""
-    for name in tables.workloads(rows):
-        if tables.measured(rows, name):
+    for name in tables.list_workloads(rows):
+        if tables.select_ranked(rows, name):
             yield comparison(console, rows, name)
     if quoted:
         yield figures(quoted)
-    if tables.faults(rows):
+    if tables.list_faults(rows):
         yield faults(rows)
 
 
@@ -36,12 +37,12 @@ def comparison(console: Console, rows: Sequence[Row], workload: str) -> Table:
     """Return the table of a workload with as many columns as fit into the console."""
     # Within the console's own width a table measures itself as squeezed already.
     unlimited = console.options.update_width(10_000)
-    shown = tables.measured(rows, workload)
+    shown = tables.select_ranked(rows, workload)
     for most in range(len(tables.COLUMNS), 1, -1):
-        table = _comparison(rows, workload, tables.columns_of(shown, most))
+        table = _comparison(rows, workload, tables.select_columns(shown, most))
         if console.measure(table, options=unlimited).maximum <= console.width:
             return table
-    return _comparison(rows, workload, tables.columns_of(shown, 1))
+    return _comparison(rows, workload, tables.select_columns(shown, 1))
 
 
 def _comparison(rows: Sequence[Row], workload: str, chosen: Sequence[tables.Column]) -> Table:
@@ -49,19 +50,21 @@ def _comparison(rows: Sequence[Row], workload: str, chosen: Sequence[tables.Colu
     for column in chosen:
         justify: JustifyMethod = "right" if column.numeric else "left"
         table.add_column(column.heading, justify=justify, no_wrap=True)
-    for line in tables.cells(rows, tables.measured(rows, workload), chosen):
+    for line in tables.format_cells(rows, tables.select_ranked(rows, workload), chosen):
         table.add_row(*(Text(cell) for cell in line))
     return table
 
 
 def figures(rows: Sequence[TextbookRow]) -> Table:
     """Return the textbook's figures beside ours."""
-    return _plain("the textbook's figures", tables.FIGURE_HEADINGS[:5], tables.figures(rows))
+    return _plain(
+        "the textbook's figures", tables.TEXTBOOK_HEADINGS[:5], tables.list_textbook(rows)
+    )
 
 
 def faults(rows: Sequence[Row]) -> Table:
     """Return what was not measured, and why."""
-    return _plain("failed and unavailable", tables.FAULT_HEADINGS, tables.faults(rows))
+    return _plain("failed and unavailable", tables.FAULT_HEADINGS, tables.list_faults(rows))
 
 
 def _plain(title: str, headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
@@ -177,7 +180,7 @@ def _table(*headings: str) -> Table:
     return Table(*headings, box=None, pad_edge=False)
 
 
-def laid_out(found: tables.Table) -> Table:
+def laid_out(found: PlainTable) -> Table:
     """Return a table of text as it is in a report, its numbers flush right."""
     table = Table(title=Text(found.title), title_justify="left", box=None, pad_edge=False)
     for number, heading in enumerate(found.headings):

@@ -66,7 +66,7 @@ def wait(*_, **__):
     Path("reporting").touch()
     while True:
         signal.pause()
-write.write = wait
+write.write_report = wait
 """
 
 

@@ -18,9 +18,9 @@ from bench.regression.versions import venv
 from bench.regression.versions.site import Site, find_changes, prepare_site
 from bench.regression.versions.spec import Version, find_incompatibility, parse_version
 from bench.runner import plan
+from bench.runner.plan import Size, max_samples
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
-from bench.runner.sizes import Size, max_samples
 from bench.worker.data import read
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation

@@ -15,7 +15,7 @@ from bench.regression.calibration.spread import Calibrations
 from bench.regression.stats.power import DecisionCount
 from bench.report.regression.output import ComparisonOutput
 from bench.report.render import numbers
-from bench.report.sections.comparison import Table
+from bench.report.sections import Table
 
 EMPTY = "nothing is calibrated yet. Leave out --show to measure, or name a folder: --calibrations"
 BUDGET_HEADINGS = [f"in {seconds:g} s" if seconds else "at the least" for seconds in BUDGETS]

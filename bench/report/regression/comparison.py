@@ -15,7 +15,7 @@ from bench.regression.result import (
 )
 from bench.report.regression.output import Annotation, ComparisonOutput, Level
 from bench.report.render import numbers
-from bench.report.sections.comparison import Table
+from bench.report.sections import Table
 
 FORMAT = 3  # of the JSON document; format 3 is the first that both commands share
 MAX_NAMED = 5  # packages that only one side has

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from bench.errors import UserError
 from bench.report.render import markdown
 from bench.report.render.text import escape
-from bench.report.sections.comparison import Table
+from bench.report.sections import Table
 
 FORMATS = ("table", "markdown", "json", "github")
 SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -64,7 +64,7 @@ def _format_markdown(output: ComparisonOutput) -> str:
     for table in output.tables:
         if table.lines:
             headings = [escape(heading) for heading in table.headings]
-            rows = markdown.table(headings, table.lines, numeric=table.numeric)
+            rows = markdown.render_table(headings, table.lines, numeric=table.numeric)
             note = f"\n{escape(table.note)}\n" if table.note else ""
             parts.append(f"## {escape(table.title)}\n\n{rows}{note}")
     parts += [f"- {escape(line)}" for line in output.remarks]
