@@ -91,11 +91,11 @@ def planned(
     ceilings = plan.roofline_cases((*cases, *sweep), quick=given.quick) if given.ceiling else ()
     return folder, Run(
         format=FORMAT, run=name, command=command, created=created,
-        seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=placed(figures),
+        seed=given.seed, rounds=selection.rounds_of(), cases=cases, textbook=placed(figures),
         timeout=given.timeout, data=given.data, precision=precision, budget=budget,
         memory_limit=parsing.size(given.memory_limit), sweep=sweep, sweep_rounds=given.rounds or 1,
         skipped=plan.skipped_sizes(selection, sweep),
-        ceilings=placed(ceilings), machine=where.machine,
+        rooflines=placed(ceilings), machine=where.machine,
     )  # fmt: skip
 
 

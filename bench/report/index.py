@@ -11,7 +11,7 @@ from bench.errors import UserError
 from bench.records import timestamps
 from bench.records.files import write_file
 from bench.records.schema import Environment
-from bench.records.store import read_environments, read_looks, read_plan, read_records
+from bench.records.store import read_environments, read_looks, read_plan, read_trials
 from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.paired.judge import collect_pairs, judge_cases
 from bench.regression.paired.plan import ComparisonPlan
@@ -174,7 +174,7 @@ def _summarize_run(folder: Path) -> Summary:
 
 def _summarize_comparison(folder: Path) -> Summary:
     plan = read_plan(folder / PLANS["comparison"], ComparisonPlan)
-    results = judge_cases(plan, read_records(folder), read_looks(folder))
+    results = judge_cases(plan, read_trials(folder), read_looks(folder))
     missing = len(plan.pairings) - len(results)
     state = f"{missing} of {len(plan.pairings)} cases not begun" if missing else "complete"
     finding = [
@@ -213,7 +213,7 @@ def _list_names(names: Sequence[str]) -> list[Phrase]:
 
 def _summarize_calibration(folder: Path) -> Summary:
     plan = read_plan(folder / PLANS["calibration"], CalibrationPlan)
-    pairs = len(collect_pairs(read_records(folder)))
+    pairs = len(collect_pairs(read_trials(folder)))
     names = list(dict.fromkeys(case.implementation for case in plan.cases))
     slowed = ", ".join(map(describe_slowdown, plan.slowdowns)) or "nothing"
     finding = [

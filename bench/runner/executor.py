@@ -94,7 +94,8 @@ class Executor:
         started, before = timestamps.now(), machine.read_conditions()
         outcome = launch(self._build_request(trial), self._child_spec(trial), folder)
         # A worker reports these fields and no others: the parent fills in the rest.
-        reported = {name: outcome.document[name] for name in REPORTED if name in outcome.document}
+        names = REPORTED[trial.kind] & outcome.document.keys()
+        reported = {name: outcome.document[name] for name in names}
         values = {
             **reported,
             "started": started,
@@ -117,7 +118,7 @@ class Executor:
 
     def _build_request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
-        if trial.kind != "ceiling":
+        if trial.kind != "roofline":
             training = spec.request_training(trial.kind, case, self._data, self._context.seed)
             if self._places is not None:
                 training |= spec.pair_options(trial.slowdown)

@@ -54,10 +54,10 @@ class Recorder:
     def _judge_success(
         self, trial: Trial, values: Mapping[str, Any], folder: Path
     ) -> dict[str, Any]:
-        if trial.kind == "ceiling":
+        if trial.kind == "roofline":
             return {}
-        if trial.kind == "figure":
-            fault = textbook_fault(trial.case.implementation, values.get("figure", {}))
+        if trial.kind == "textbook":
+            fault = textbook_fault(trial.case.implementation, values.get("quantities", {}))
             return {"status": "failed" if fault else "ok", "reason": fault}
         params = folder / "params.npy"
         if not os.path.lexists(params):
@@ -122,7 +122,7 @@ class Runner:
 
 def _assemble_record(run: str, trial: Trial, environment: str, values: Mapping[str, Any]) -> Record:
     """Return the record, without paths of this host. Invalid values fail the trial."""
-    identity = {
+    identity: dict[str, Any] = {
         "format": FORMAT,
         "kind": trial.kind,
         "run": run,
@@ -130,12 +130,12 @@ def _assemble_record(run: str, trial: Trial, environment: str, values: Mapping[s
         "round": trial.round,
         "case": trial.case,
         "environment": environment,
-        "version": trial.version,
-        "slowdown": trial.slowdown,
     }
+    if trial.kind == "trial":
+        identity |= {"version": trial.version, "slowdown": trial.slowdown}
     folders = folders_of(trial.case)
     try:
-        record = hide_paths(msgspec.convert({**identity, **values}, Record), folders)
+        record: Record = hide_paths(msgspec.convert({**identity, **values}, Record), folders)
         reason = refused(record)
     except msgspec.ValidationError as error:
         reason = str(error)
@@ -146,4 +146,5 @@ def _assemble_record(run: str, trial: Trial, environment: str, values: Mapping[s
         "status": "failed",
         "reason": f"the process left a result that is wrong: {reason}",
     }
-    return hide_paths(msgspec.convert({**identity, **failure}, Record), folders)
+    failed: Record = msgspec.convert({**identity, **failure}, Record)
+    return hide_paths(failed, folders)

@@ -19,7 +19,7 @@ from implementations import IMPLEMENTATIONS
 
 # The fields of a case that a plan decides; all others are looked up again.
 _SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
-_CASES = ("cases", "sweep", "figures", "ceilings")
+_CASES = ("cases", "sweep", "textbook", "rooflines")
 
 
 def resolve_code(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:

@@ -41,8 +41,8 @@ def test_a_side_is_called_as_its_folder_and_has_every_size_as_a_case(tmp_path):
 
 def test_figures_and_probes_are_no_cases_and_interrupted_trials_are_none(tmp_path):
     records = [
-        ok(PYTORCH, 3, kind="figure"),
-        bare(PYTORCH, 4, kind="ceiling"),
+        ok(PYTORCH, 3, kind="textbook"),
+        bare(PYTORCH, 4, kind="roofline"),
         bare(PYTORCH, 1, status="interrupted"),
         ok(PYTORCH, 2),
     ]
@@ -100,7 +100,7 @@ def test_what_is_unavailable_in_every_round_cannot_be_tried(tmp_path):
 def test_what_is_faster_than_the_machine_has_failed(tmp_path):
     probe = bare(
         case("ceiling-numpy", workload="ceiling"),
-        kind="ceiling",
+        kind="roofline",
         status="ok",
         product_operations=10**6,
         product_seconds=[1.0],

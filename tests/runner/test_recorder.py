@@ -155,7 +155,7 @@ def test_interrupted_side_is_recorded_as_that_side(make_runner, folder, monkeypa
         {"worker_seconds": "long"},
         {"epoch_seconds": [1e308]},
         {"peak_rss_bytes": -1},
-        {"figure": {"x": float("inf")}},
+        {"phase_rss_bytes": {"x": -1}},
     ],
     ids=str,
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bench.data.dataset import Dataset
-from bench.records.schema import FORMAT, Case, Record, Slowdown
+from bench.records.schema import FORMAT, Case, Slowdown, TrialRecord
 from bench.regression.paired.plan import BASE, CANDIDATE, Pairing, measure_pair, plan_pair
 from bench.runner import lock
 from bench.runner.loop import HostBusy
@@ -84,7 +84,7 @@ class BlockMeasured:
     """A block ended. seconds_left: of the budget."""
 
     block: PlannedBlock
-    records: tuple[Record, ...]
+    records: tuple[TrialRecord, ...]
     seconds_left: float
 
 
@@ -118,7 +118,7 @@ def measure_session(
         for block in generate_blocks(plan):
             pairing = Pairing(block.case, block.case)
             first = (block.number - 1) * plan.pairs + 1
-            records: list[Record] = []
+            records: list[TrialRecord] = []
             for number in range(first, first + plan.pairs):
                 if now() >= end:
                     break

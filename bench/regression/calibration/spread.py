@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import fmean, variance
 
 from bench.errors import UserError
-from bench.records.schema import Record, Slowdown
-from bench.records.store import read_plan, read_records
+from bench.records.schema import Slowdown, TrialRecord
+from bench.records.store import read_plan, read_trials
 from bench.regression.calibration.session import PLAN, CalibrationPlan
 from bench.regression.paired.judge import EPOCH, RecordPair, collect_pairs, log_ratio
 from bench.regression.stats import power
@@ -135,8 +135,8 @@ def calibration_folder(machine: str) -> Path:
 
 def _read_blocks(path: Path) -> Iterator[tuple[tuple[str, Slowdown | None], MeasuredBlock]]:
     plan = read_plan(path, CalibrationPlan)
-    blocks: defaultdict[tuple[str, int], list[Record]] = defaultdict(list)
-    for record in read_records(path.parent):
+    blocks: defaultdict[tuple[str, int], list[TrialRecord]] = defaultdict(list)
+    for record in read_trials(path.parent):
         blocks[record.case.slug, (record.round - 1) // plan.pairs].append(record)
     for (case, _), records in blocks.items():
         slowdown = next((record.slowdown for record in records if record.slowdown), None)

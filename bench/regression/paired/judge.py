@@ -10,8 +10,8 @@ from statistics import fmean, median
 import numpy as np
 
 from bench.errors import UserError
-from bench.records.schema import Record
-from bench.records.store import read_environments, read_looks, read_plan, read_records
+from bench.records.schema import TrialRecord
+from bench.records.store import read_environments, read_looks, read_plan, read_trials
 from bench.regression.paired.plan import BASE, CANDIDATE, PLAN, ComparisonPlan, Pairing
 from bench.regression.result import (
     CaseComparison,
@@ -27,7 +27,7 @@ from bench.regression.stats.sequential import LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
 from bench.worker.workloads import WORKLOADS
 
-RecordPair = tuple[Record, Record]  # of the base and of the candidate
+RecordPair = tuple[TrialRecord, TrialRecord]  # of the base and of the candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Metric:
     """
 
     name: str
-    value: Callable[[Record], float | None]
+    value: Callable[[TrialRecord], float | None]
     unit: str
     gating: str
 
@@ -83,7 +83,7 @@ def load_result(
     software: dict[str, dict[str, str]] = {BASE: {}, CANDIDATE: {}}
     if plan.pairings:
         stored = read_plan(folder / PLAN, ComparisonPlan)
-        records = list(read_records(folder))
+        records = list(read_trials(folder))
         environments = read_environments(folder) if records else {}
         for record in records:
             versions = environments[record.environment].software
@@ -109,7 +109,7 @@ def load_result(
 
 
 def judge_cases(
-    plan: ComparisonPlan, records: Iterable[Record], looks: Mapping[str, LookSchedule]
+    plan: ComparisonPlan, records: Iterable[TrialRecord], looks: Mapping[str, LookSchedule]
 ) -> list[CaseComparison]:
     """Judge every case that has records, in the order of the plan.
 
@@ -163,7 +163,9 @@ def judge_cases(
     return cases
 
 
-def _group_records(plan: ComparisonPlan, records: Iterable[Record]) -> dict[str, list[Record]]:
+def _group_records(
+    plan: ComparisonPlan, records: Iterable[TrialRecord]
+) -> dict[str, list[TrialRecord]]:
     """Group records by the name of their pairing."""
     names = {(BASE, pairing.base.slug): pairing.name for pairing in plan.pairings}
     names |= {(CANDIDATE, pairing.candidate.slug): pairing.name for pairing in plan.pairings}
@@ -178,9 +180,9 @@ def _group_records(plan: ComparisonPlan, records: Iterable[Record]) -> dict[str,
     return dict(groups)
 
 
-def collect_pairs(records: Iterable[Record]) -> list[RecordPair]:
+def collect_pairs(records: Iterable[TrialRecord]) -> list[RecordPair]:
     """Return the pairs of which both trials succeeded, in order, without the warm-up pair."""
-    sides: dict[int, dict[str, Record]] = defaultdict(dict)
+    sides: dict[int, dict[str, TrialRecord]] = defaultdict(dict)
     for record in records:
         if record.round > 0 and record.status == "ok":
             sides[record.round][record.version] = record
@@ -188,13 +190,15 @@ def collect_pairs(records: Iterable[Record]) -> list[RecordPair]:
     return [(pair[BASE], pair[CANDIDATE]) for pair in complete]
 
 
-def log_ratio(metric: Metric, base: Record, candidate: Record) -> float | None:
+def log_ratio(metric: Metric, base: TrialRecord, candidate: TrialRecord) -> float | None:
     """Return the logarithm of candidate over base; None if a value is missing or 0."""
     values = _both_values(metric, base, candidate)
     return None if values is None else math.log(values[1] / values[0])
 
 
-def _both_values(metric: Metric, base: Record, candidate: Record) -> tuple[float, float] | None:
+def _both_values(
+    metric: Metric, base: TrialRecord, candidate: TrialRecord
+) -> tuple[float, float] | None:
     values = metric.value(base) or 0.0, metric.value(candidate) or 0.0
     return values if all(values) else None
 
@@ -206,7 +210,7 @@ def taken_looks(looks: LookSchedule, pairs: int) -> LookSchedule:
 
 def _judge_case(
     pairing: Pairing,
-    records: Sequence[Record],
+    records: Sequence[TrialRecord],
     metrics: Sequence[MetricComparison],
     gated: set[str],
     pairs: int,
@@ -253,7 +257,7 @@ def _judge_case(
     )
 
 
-def _find_wrong_result(records: Sequence[Record], accuracy: Sides) -> str | None:
+def _find_wrong_result(records: Sequence[TrialRecord], accuracy: Sides) -> str | None:
     """Return how the candidate's result is worse than the base's, whatever its time."""
     for record in records:
         failed = record.parity is not None and not record.parity.passed
@@ -263,8 +267,8 @@ def _find_wrong_result(records: Sequence[Record], accuracy: Sides) -> str | None
 
 
 def _aggregate_sides(
-    records: Iterable[Record],
-    value: Callable[[Record], float | None],
+    records: Iterable[TrialRecord],
+    value: Callable[[TrialRecord], float | None],
     aggregate: Callable[[list[float]], float],
 ) -> Sides:
     """Return a number of each version, over all its processes."""
@@ -276,7 +280,7 @@ def _aggregate_sides(
     return base, candidate
 
 
-def _final_accuracy(record: Record) -> float | None:
+def _final_accuracy(record: TrialRecord) -> float | None:
     """Return the validation accuracy after the workload's epochs; a case may have more."""
     curve = record.validation_accuracy[: WORKLOADS[record.case.workload].epochs]
     return curve[-1] if curve else None

@@ -9,7 +9,7 @@ import msgspec
 
 from bench.data.dataset import Dataset
 from bench.records import store
-from bench.records.schema import Record
+from bench.records.schema import TrialRecord
 from bench.regression.paired.judge import judge_cases
 from bench.regression.paired.plan import ComparisonPlan, Pairing, measure_pair, plan_pair
 from bench.regression.result import CaseComparison
@@ -43,7 +43,7 @@ class PairMeasured:
     pairing: Pairing
     number: int
     pairs: int
-    records: tuple[Record, ...]
+    records: tuple[TrialRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class _CaseLoop:
         self._plan = plan
         self._runner = runner
         self._looks: dict[str, LookSchedule] = {}
-        self._records: list[Record] = []
+        self._records: list[TrialRecord] = []
 
     def measure(self, pairing: Pairing, end: float) -> Iterator[Event]:
         """Measure pairs of a case until it is decided, a trial failed, or time is up."""
@@ -107,7 +107,7 @@ class _CaseLoop:
                     return
         yield LookTaken(self._judge(pairing))
 
-    def _measure_pair(self, pairing: Pairing, number: int) -> tuple[Record, ...]:
+    def _measure_pair(self, pairing: Pairing, number: int) -> tuple[TrialRecord, ...]:
         first = len(self._records)
         for record in measure_pair(self._runner, plan_pair(number, pairing, self._plan)):
             self._records.append(record)
@@ -128,7 +128,7 @@ class _CaseLoop:
 
 
 def extend_epochs(
-    pairing: Pairing, warmup: tuple[Record, ...], seconds: float
+    pairing: Pairing, warmup: tuple[TrialRecord, ...], seconds: float
 ) -> tuple[Pairing, float]:
     """Return a pairing with more epochs if they are short, and the seconds of such a pair.
 
@@ -143,5 +143,5 @@ def extend_epochs(
     return Pairing(base, candidate), seconds + 2 * (epochs - present) * epoch
 
 
-def _succeeded(records: tuple[Record, ...]) -> bool:
+def _succeeded(records: tuple[TrialRecord, ...]) -> bool:
     return all(record.status == "ok" for record in records)

@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Iterator
+from typing import cast
 
 import msgspec
 
-from bench.records.schema import Case, Record, Slowdown, Trial
+from bench.records.schema import Case, Slowdown, Trial, TrialRecord
 from bench.regression.stats.decision import Rule
 from bench.regression.versions.spec import Version
 from bench.runner.executor import RunContext
@@ -91,7 +92,7 @@ def plan_pair(
     return trials
 
 
-def measure_pair(runner: Runner, trials: list[Trial]) -> Iterator[Record]:
+def measure_pair(runner: Runner, trials: list[Trial]) -> Iterator[TrialRecord]:
     """Measure the trials of a pair directly after one another; yield a record as each ends."""
     for trial in trials:
-        yield runner.measure(trial)
+        yield cast("TrialRecord", runner.measure(trial))

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.analysis import summary
 from bench.analysis.summary import Row
 from bench.errors import UserError
-from bench.records.schema import Environment, Record
+from bench.records.schema import Environment, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
 from bench.regression.calibration.session import PLAN
 from bench.regression.calibration.spread import Calibrations
@@ -70,7 +70,7 @@ def load_side(folder: Path) -> Side:
     run, records, environments = read_run(folder), read_records(folder), read_environments(folder)
     trials = defaultdict(list)
     for record in records:
-        if record.kind == "trial":
+        if isinstance(record, TrialRecord):
             trials[record.case.slug].append(record)
     machines = _list_machines(environments.values())
     if len(machines) > 1:
@@ -95,7 +95,7 @@ def load_side(folder: Path) -> Side:
     )
 
 
-def _make_series(row: Row, trials: Iterable[Record]) -> Series:
+def _make_series(row: Row, trials: Iterable[TrialRecord]) -> Series:
     """Return a case with the faults of its row: times faster than the roofline are one of them."""
     trials = list(trials)
     return Series(
