@@ -17,10 +17,11 @@ from bench.data import dataset
 from bench.errors import UserError
 from bench.records import environments, store
 from bench.records.schema import FORMAT, Case, Run
+from bench.regression.paired.request import CaseOptions
 from bench.runner import plan, resume
 from bench.runner.parity.conformance import Examiner
+from bench.runner.plan import max_samples
 from bench.runner.process import interpreters, preflight
-from bench.runner.sizes import max_samples
 from bench.worker import data as prepared
 from bench.worker.machine import usable_cores
 from bench.worker.workloads import WORKLOADS
@@ -90,11 +91,11 @@ def planned(
     ceilings = plan.roofline_cases((*cases, *sweep), quick=given.quick) if given.ceiling else ()
     return folder, Run(
         format=FORMAT, run=name, command=command, created=created,
-        seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=placed(figures),
+        seed=given.seed, rounds=selection.rounds_of(), cases=cases, textbook=placed(figures),
         timeout=given.timeout, data=given.data, precision=precision, budget=budget,
         memory_limit=parsing.size(given.memory_limit), sweep=sweep, sweep_rounds=given.rounds or 1,
         skipped=plan.skipped_sizes(selection, sweep),
-        ceilings=placed(ceilings), machine=where.machine,
+        rooflines=placed(ceilings), machine=where.machine,
     )  # fmt: skip
 
 
@@ -131,7 +132,7 @@ _NAMED_AGAIN = {"implementations", "pythons", "data"}
 def _with_data(folder: Path, run: Run, data: str) -> Run:
     """Return a plan with the data that the user names again; raise UserError for other data."""
     sha256 = dataset.find(data).sha256
-    known, _ = environments.read(folder)
+    known, _ = environments.read_undamaged(folder)
     if any(each.data.get("sha256", sha256) != sha256 for each in known.values()):
         raise UserError(f"--data {data}: the run was begun with other data; name the same again")
     return msgspec.structs.replace(run, data=data)
@@ -259,9 +260,39 @@ def fits(samples: int, features: int) -> None:
 
 def writable(folder: Path) -> None:
     """Refuse a folder that holds a run or cannot be written, before anything is measured."""
-    store.refuse_another_run(folder)
+    store.reject_used_folder(folder)
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise UserError(f"cannot write to {folder}; choose another --output")
+
+
+def case_options(
+    implementations: Iterable[str] | None,
+    workload: str,
+    device: str,
+    *,
+    batch_size: str | None,
+    threads: str,
+    samples: str | None,
+    data: str | None,
+) -> CaseOptions:
+    """Return what ``bench ab`` and ``bench calibrate`` measure, at one size; raise UserError."""
+    sizes = {
+        "batch-size": parsing.whole_numbers("--batch-size", batch_size),
+        "samples": parsing.whole_numbers("--samples", samples),
+        "threads": known_threads(threads, len(usable_cores())),
+    }
+    for flag, values in sizes.items():
+        if len(values) > 1:
+            raise UserError(f"--{flag}: two versions are compared at one size. Give one number")
+    return CaseOptions(
+        implementations=tuple(implementations or ()),
+        workload=workload,
+        device=known_device(device),
+        batch_size=next(iter(sizes["batch-size"]), None),
+        threads=sizes["threads"][0],
+        samples=next(iter(sizes["samples"]), None),
+        data=data,
+    )

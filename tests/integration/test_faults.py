@@ -207,7 +207,7 @@ def test_workers_leave_no_descriptor_zombie_file_or_memory(
     own |= {"module": "cheapest", "framework": "", "style": "own", "data": "own"}
     case = make_case(implementation="cheapest", batch_size=480, epochs=1, **own)
     plan = make_plan(case, rounds={"sgd": count}, data="digits")
-    store.create(tmp_path / "run", plan)
+    store.create_run(tmp_path / "run", plan)
     before, memory = (descriptors(), children()), []
     for event in loop.measure_run(tmp_path / "run", plan, digits):
         if isinstance(event, loop.TrialEnded):

@@ -16,7 +16,7 @@ from support.records import bare, case, environment, ok, run, trials, write
 from bench.cli import terminal
 from bench.errors import UserError
 from bench.records import files, merge
-from bench.regression.stored import load as stored
+from bench.regression.stored.load import load_side
 from bench.report import index, load
 from bench.report import write as report
 from bench.report.export.writers import WRITERS
@@ -27,7 +27,7 @@ GPU, TEXTBOOK = case("a", device="gpu"), case("a", workload="textbook")
 PROBE = case("ceiling-numpy", workload="ceiling", batch_size=0, samples=0, epochs=0)
 FIGURE = case("figure-keras", workload="figure")
 PLAN = run(
-    case("a"), case("b"), GPU, TEXTBOOK, sweep=tuple(SWEEP), ceilings=(PROBE,), figures=(FIGURE,)
+    case("a"), case("b"), GPU, TEXTBOOK, sweep=tuple(SWEEP), rooflines=(PROBE,), textbook=(FIGURE,)
 )
 ON_GPU = {
     "warmup_seconds": [0.1],
@@ -50,13 +50,13 @@ RECORDS = [
     *trials(GPU, 0.1, 0.2, **ON_GPU),
     ok(TEXTBOOK, phase_rss_bytes=PHASES, conditions={"steal_seconds": 0.1}),
     *(ok(size, 1, 0.5 + number / 10) for number, size in enumerate(SWEEP)),
-    bare(PROBE, kind="ceiling", status="ok", **PROBED),
-    bare(FIGURE, kind="figure", status="ok", figure={"accuracy": 0.8}, figure_seconds=3.0),
+    bare(PROBE, kind="roofline", status="ok", **PROBED),
+    bare(FIGURE, kind="textbook", status="ok", quantities={"accuracy": 0.8}, program_seconds=3.0),
 ]
 DATA = {"name": "fashion-mnist", "sha256": {}, "features": 784, "classes": 10, "test_images": 10000}
 # Numbers at the edges of what is allowed and beyond, words that have a meaning elsewhere.
 NUMBERS = [0, 1, -1, 2**53, 2**53 + 1, 1e-9, 1e9, 1e18, 1e100, 5e-324, 0.5, True, None]
-WORDS = ["gpu", "textbook", "nope", "ceiling", "figure", "ok", "failed", "interrupted", "2025"]
+WORDS = ["gpu", "textbook", "nope", "roofline", "ok", "failed", "interrupted", "2025"]
 TEXTS = ["", "a\0b", "\n|`<script>", "é" * 300, *WORDS]
 LISTS = [[], [0], [1e9, 1e-9], [0.5] * 7, [[]], ["gpu"], {}, {"a": None}, {"a": 1e18}]
 VALUES = [*NUMBERS, *TEXTS, *LISTS]
@@ -105,9 +105,9 @@ def print_tables(folder):
 
 def merge_twice(folder):
     duplicate = shutil.copytree(folder, folder.parent / "copy")
-    (once,) = merge.merge([folder, duplicate], folder.parent / "once")
+    (once,) = merge.merge_runs([folder, duplicate], folder.parent / "once")
     try:  # what merge wrote is read again, and has the same records
-        (again,) = merge.merge([folder.parent / "once", duplicate], folder.parent / "again")
+        (again,) = merge.merge_runs([folder.parent / "once", duplicate], folder.parent / "again")
     except UserError as error:
         raise AssertionError(folder) from error
     return once.repeated == again.repeated == len(again.records)
@@ -116,7 +116,7 @@ def merge_twice(folder):
 READERS = [
     lambda folder: report.write_report([load.load_run(folder)]),
     print_tables,
-    stored.side,
+    load_side,
     lambda folder: load.load_runs([folder]),
     lambda folder: index.read_entries(folder.parent),
     merge_twice,

@@ -96,12 +96,12 @@ def test_five_epochs_of_fashion_mnist_have_parity(fashion, tmp_path, entry, work
 @pytest.mark.parametrize("figure", by_name(FIGURES))
 def test_textbook_programs_reproduce_the_published_accuracy(fashion, figure, tmp_path):
     require_framework(figure)
-    request = {"mode": "figure", "module": figure.module, "file": None, "extra": figure.extra}
+    request = {"mode": "textbook", "module": figure.module, "file": None, "extra": figure.extra}
     request["data"] = str(fashion[0].folder)
     child = ChildSpec(threads=len(usable_cores()), variables=figure.variables, timeout=280)
     outcome = launch(request, child, tmp_path / "child")
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
-    values = outcome.document["figure"]
+    values = outcome.document["quantities"]
     if figure.name == "figure-keras":
         assert values["validation_accuracy"] == pytest.approx(0.8463, abs=0.01)
     else:
