@@ -81,7 +81,8 @@ def test_second_signal_ends_the_run_at_once(hanging, tmp_path, first, second):
 # The parent sends itself a signal just before or after a call between a trial and its record.
 SIGNALS_ITSELF = """
 import os, signal
-from bench.runner import executor, recorder
+from bench.records import store
+from bench.runner import executor
 from bench.runner.parity import judge
 real = {owner}.{name}
 def signalled(*args, **options):
@@ -98,9 +99,9 @@ def signalled(*args, **options):
 POINTS = (
     ("executor", "launch", False, 0),
     ("judge.Judge", "judge", True, 0),
-    ("recorder", "keep_params", True, 0),
-    ("recorder", "append", True, 0),
-    ("recorder", "append", False, 1),
+    ("store", "save_params", True, 0),
+    ("store", "append_record", True, 0),
+    ("store", "append_record", False, 1),
 )
 
 
