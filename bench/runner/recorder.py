@@ -88,7 +88,7 @@ class Runner:
     The params of a comparison in pairs are judged, but not kept.
     """
 
-    def __init__(  # noqa: PLR0913 - what all trials of a run share
+    def __init__(
         self,
         folder: Path,
         planned: Planned,

@@ -1,7 +1,8 @@
-"""What code a plan may run: the registry's, or files and Pythons that the command line names.
+"""Go on with an earlier run: find it, and decide which code its plan may run.
 
 A run's folder may come from somebody else. A plan names implementations and sizes; the module, the
-variables and the devices always come from today's registry.
+variables and the devices always come from today's registry, or from files and Pythons that the
+command line names again.
 """
 
 import shlex
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from bench import interpreters
+from bench import environments, interpreters, store
+from bench.data import dataset
 from bench.error import UserError
 from bench.paths import relative
 from bench.result import Case, Run
 from bench.runner import plan
+from bench.runner.planning import RESULTS
 from implementations import IMPLEMENTATIONS
 
 # What a plan decides of a case; everything else is looked up again.
@@ -22,18 +25,52 @@ _SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
 _CASES = ("cases", "sweep", "figures", "ceilings")
 
 
-def resolve(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
+def find_newest_run(*, clustered: bool = False) -> Path:
+    """Return the folder of the newest run in results/, or of the collection that it is in.
+
+    clustered: only of runs that hosts of a cluster measure. Raises UserError if there is none.
+    """
+    patterns = ("*/run.json", "*/*/run.json") if clustered else ("*/run.json",)
+    folders = [path.parent for pattern in patterns for path in RESULTS.glob(pattern)]
+    runs = {folder: store.read_run(folder) for folder in folders}
+    candidates = [folder for folder, run in runs.items() if run.machine or not clustered]
+    if not candidates:
+        raise UserError(f"there is no run in {RESULTS}/ to resume; name its folder with --output")
+    newest = max(candidates, key=lambda folder: runs[folder].created)
+    return newest if newest.parent == RESULTS else newest.parent
+
+
+def read_plan(
+    folder: Path, files: Iterable[str], pythons: Mapping[str, str], data: str | None
+) -> Run:
+    """Return the plan of an earlier run with the code and data that this command may use.
+
+    files, pythons, data: as named again on the command line; see ``resolve``. Data must be named
+    again if the plan does not tell their folder. Raises UserError.
+    """
+    run = resolve(store.read_run(folder), files, pythons)
+    if data is None:
+        if run.data is not None and run.data.startswith("<path>"):
+            raise UserError(f"the plan does not tell where the data {run.data} are; add --data DIR")
+        return run
+    sha256 = dataset.find(data).sha256
+    known, _ = environments.read(folder)
+    if any(environment.data.get("sha256", sha256) != sha256 for environment in known.values()):
+        raise UserError(f"--data {data}: the run was begun with other data; name the same again")
+    return msgspec.structs.replace(run, data=data)
+
+
+def resolve(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> Run:
     """Return a plan whose code comes from the registry, or from what the user names again.
 
-    files, pythons: the values of ``--implementation`` and ``--python`` of this command. Raises
-    UserError where the registry has changed, or where other files or Pythons are named than the
-    run was planned with.
+    files: of ``--implementation`` of this command. pythons: executables by framework. Raises
+    UserError if the registry has changed, or if other files or Pythons are named than the run was
+    planned with.
     """
     named = {Path(file).stem: file for file in files}
     planned = {case.implementation for case in _cases(run) if case.file is not None}
     if unplanned := sorted(named.keys() - planned):
         raise UserError(f"the run was planned without {named[unplanned[0]]}; leave it out")
-    executables = interpreters.parse_options(pythons)
     probes = (*plan.probes("cpu", 1), *plan.probes("gpu", 1))
     entries = (*map(plan.begin, IMPLEMENTATIONS), *plan.figures(1), *probes)
     registry = {case.implementation: case for case in entries}
@@ -46,7 +83,7 @@ def resolve(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
         else:
             raise _not_named(run)
         sizes = {name: getattr(case, name) for name in _SIZES}
-        known = interpreters.assign_python(msgspec.structs.replace(known, **sizes), executables)
+        known = interpreters.assign_python(msgspec.structs.replace(known, **sizes), pythons)
         # Old plans have absolute paths.
         if relative(known.interpreter or "") != relative(case.interpreter or ""):
             raise _not_named(run)

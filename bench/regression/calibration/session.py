@@ -2,7 +2,6 @@
 
 import datetime as dt
 import random
-import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bench.child import Installation
-from bench.cli import parsing
 from bench.data.dataset import Dataset
-from bench.error import UserError
 from bench.measure import now
 from bench.regression.paired import pair
 from bench.result import FORMAT, Case, Record, Slowdown
@@ -49,31 +46,28 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 
 def session(
     cases: tuple[Case, ...],
-    inject: str,
-    budget: str,
-    rest: tuple[float, int, str | None],
+    *,
+    slowdowns: tuple[Slowdown, ...],
+    budget: float,
+    timeout: float = 600.0,
+    seed: int = 42,
+    data: str | None = None,
     command: str,
 ) -> Calibration:
-    """Plan a session; ``rest`` are timeout, seed and data. Raises UserError."""
-    timeout, seed, data = rest
+    """Plan a session. budget, timeout: seconds."""
     now = dt.datetime.now(dt.UTC)
     return Calibration(
-        format=FORMAT, run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", command=command,
-        created=now.isoformat(timespec="seconds"), seed=seed, cases=cases,
-        slowdowns=slowdowns(inject), budget=parsing.seconds(budget) or 0.0, timeout=timeout,
+        format=FORMAT,
+        run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        command=command,
+        created=now.isoformat(timespec="seconds"),
+        seed=seed,
+        cases=cases,
+        slowdowns=slowdowns,
+        budget=budget,
+        timeout=timeout,
         data=data,
-    )  # fmt: skip
-
-
-def slowdowns(text: str) -> tuple[Slowdown, ...]:
-    """Read what is to be injected, such as 5% or 5%,20%/5, or none; raises UserError."""
-    found = []
-    for part in () if text == "none" else text.split(","):
-        share, slash, every = part.strip().partition("/")
-        if slash and not re.fullmatch(r"[1-9][0-9]?", every):
-            raise UserError(f"--inject {text}: after / stands every how many epochs, as in 20%/5")
-        found.append(Slowdown(parsing.share(share, "--inject") or 0.0, int(every or 1)))
-    return tuple(dict.fromkeys(found))
+    )
 
 
 @dataclass(frozen=True, slots=True)

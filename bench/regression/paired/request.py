@@ -9,14 +9,13 @@ from dataclasses import dataclass
 
 from bench import probe
 from bench.child import Installation
-from bench.cli import options, parsing
+from bench.contract import Device
 from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.error import UserError
 from bench.machine import usable_cores
 from bench.prepared import read
 from bench.regression.paired import pair
-from bench.regression.paired.metrics import ON_REQUEST
 from bench.regression.paired.plan import Absent, Comparison, Pairing
 from bench.regression.stats.decision import ALPHA
 from bench.regression.versions import spec, venv
@@ -24,38 +23,25 @@ from bench.regression.versions.site import Site, changed, prepared
 from bench.regression.versions.spec import Kind, Version
 from bench.result import FORMAT, Case
 from bench.runner import plan
+from bench.runner.planning import check_memory, resolve_threads
 from bench.runner.sizes import Size
 from bench.workload import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 
-# One core: the machine's noise is least there, and what it sees is the work that is done.
-THREADS = "1"
-BUDGET = "3m"
-TOLERANCE = "2%"
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseOptions:
+    """What ``bench ab`` and ``bench calibrate`` measure; None is the workload's or all.
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The flags of ``bench ab`` and ``bench calibrate`` that say what is measured, as given."""
+    threads: one core by default, where the machine's noise is least; ALL_CORES for every core.
+    """
 
     implementations: tuple[str, ...] = ()
     workload: str = "sgd"
-    device: str = "cpu"
-    batch_size: str | None = None
-    threads: str = THREADS
-    samples: str | None = None
+    device: Device = "cpu"
+    batch_size: int | None = None
+    threads: int = 1
     data: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The flags of ``bench ab`` that say how it is judged, as given."""
-
-    tolerance: str = TOLERANCE
-    budget: str = BUDGET
-    gates: tuple[str, ...] = ()
-    timeout: float = 600.0
-    seed: int = 42
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,37 +56,38 @@ class Asked:
 @contextmanager
 def comparison(
     sides: tuple[str, str],
-    given: Given,
-    terms: Terms,
+    options: CaseOptions,
+    *,
+    tolerance: float,
+    budget: float,
+    gates: tuple[str, ...] = (),
+    timeout: float = 600.0,
+    seed: int = 42,
     command: str,
     progress: Callable[[str], None],
 ) -> Iterator[Asked]:
-    """Prepare both versions and have them until the end; raises UserError.
+    """Prepare both versions and remove their environments at the end; raises UserError.
 
-    progress: is told what takes long.
+    tolerance: share of a difference to ignore. budget, timeout: seconds. gates: the quantities to
+    judge besides the epoch. progress: called with a line before each slow step.
     """
     base, candidate = map(spec.read, sides)
     if fault := spec.fault(base, candidate):
         raise UserError(fault)
     base, candidate = alike(base, candidate), alike(candidate, base)
-    tolerance = parsing.share(terms.tolerance, "--tolerance", least=0.0)
-    budget, gates = (
-        parsing.seconds(terms.budget),
-        options.several("gate", terms.gates, ON_REQUEST),
-    )
-    size, data = sized(given), dataset.find(given.data)
-    chosen = _chosen(base, candidate, given)
+    size, data = sized(options), dataset.find(options.data)
+    chosen = _chosen(base, candidate, options)
     with prepared(base, chosen, progress) as one, prepared(candidate, chosen, progress) as other:
-        pairings, absent = _pairings((base, one), (candidate, other), given, chosen)
+        pairings, absent = _pairings((base, one), (candidate, other), options, chosen)
         now = dt.datetime.now(dt.UTC)
         filled = tuple(Pairing(size(each.base), size(each.candidate)) for each in pairings)
         yield Asked(
             Comparison(
                 format=FORMAT, run=f"{now:%Y%m%d-%H%M%S}-ab-{secrets.token_hex(2)}",
-                command=command, created=now.isoformat(timespec="seconds"), seed=terms.seed,
-                base=base, candidate=candidate, pairings=filled, tolerance=tolerance or 0.0,
-                alpha=ALPHA, budget=budget or 0.0, timeout=terms.timeout, absent=tuple(absent),
-                gates=gates, data=given.data,
+                command=command, created=now.isoformat(timespec="seconds"), seed=seed,
+                base=base, candidate=candidate, pairings=filled, tolerance=tolerance,
+                alpha=ALPHA, budget=budget, timeout=timeout, absent=tuple(absent),
+                gates=gates, data=options.data,
             ),
             {pair.BASE: one.place, pair.CANDIDATE: other.place},
             data,
@@ -130,40 +117,30 @@ def _installed(name: str) -> str:
         ) from None
 
 
-def sized(given: Given) -> Callable[[Case], Case]:
-    """Return what gives a case its workload, device and one size; raises UserError."""
-    if given.workload not in WORKLOADS:
-        raise plan.unknown("workload", given.workload, list(WORKLOADS))
-    workload = WORKLOADS[given.workload]
-    device = options.known_device(given.device)
-    batch_sizes = parsing.whole_numbers("--batch-size", given.batch_size)
-    samples = parsing.whole_numbers("--samples", given.samples)
-    threads = options.known_threads(given.threads, len(usable_cores()))
-    for flag, found in (("batch-size", batch_sizes), ("samples", samples), ("threads", threads)):
-        if len(found) > 1:
-            raise UserError(f"--{flag}: two versions are compared at one size; give one number")
-    images, labels = read(dataset.find(given.data).folder, "train")
-    size = Size(
-        next(iter(batch_sizes), workload.batch_size), threads[0], next(iter(samples), len(labels))
-    )
+def sized(options: CaseOptions) -> Callable[[Case], Case]:
+    """Return what gives a case its workload, device and size; raises UserError."""
+    images, labels = read(dataset.find(options.data).folder, "train")
+    threads = resolve_threads(options.threads, len(usable_cores()))
+    batch_size = options.batch_size or WORKLOADS[options.workload].batch_size
+    size = Size(batch_size, threads, len(labels))
     if size.fault:
         raise UserError(size.fault)
-    options.fits(size.samples, images.shape[1])
-    return lambda case: plan.fill(case, given.workload, device, size)
+    check_memory(size.samples, images.shape[1])
+    return lambda case: plan.fill(case, options.workload, options.device, size)
 
 
-def cases(given: Given) -> tuple[Case, ...]:
+def cases(options: CaseOptions) -> tuple[Case, ...]:
     """Return the registered implementations that were named, or all, at one size."""
-    names = dict.fromkeys(given.implementations or (entry.name for entry in IMPLEMENTATIONS))
-    size = sized(given)
+    names = dict.fromkeys(options.implementations or (entry.name for entry in IMPLEMENTATIONS))
+    size = sized(options)
     return tuple(size(plan.implementation(name, probe.read_objective)) for name in names)
 
 
-def _chosen(base: Version, candidate: Version, given: Given) -> list[Implementation]:
+def _chosen(base: Version, candidate: Version, options: CaseOptions) -> list[Implementation]:
     """Return what was named, or what uses the packages; of revisions it is known only later."""
     kinds = {base.kind, candidate.kind}
-    if given.implementations:
-        return _named(given.implementations, kinds)
+    if options.implementations:
+        return _named(options.implementations, kinds)
     if "file" in kinds:
         return []
     if "packages" in kinds:
@@ -190,14 +167,14 @@ def _named(names: tuple[str, ...], kinds: set[Kind]) -> list[Implementation]:
 def _pairings(
     base: tuple[Version, Site],
     candidate: tuple[Version, Site],
-    given: Given,
+    options: CaseOptions,
     chosen: list[Implementation],
 ) -> tuple[list[Pairing], list[Absent]]:
     """Pair what both versions have, and say of the rest why there is nothing to compare with."""
     if base[0].kind == "file":
         return [Pairing(_file(base[0]), _file(candidate[0]))], []
     ours, theirs = ({one.name: one for one in side[1].registry} for side in (base, candidate))
-    names = given.implementations or tuple(entry.name for entry in chosen)
+    names = options.implementations or tuple(entry.name for entry in chosen)
     if not names:
         found = changed(base[1], candidate[1])
         names = (*found.changed, *found.only_base, *found.only_candidate)
