@@ -110,8 +110,8 @@ def tests_browser(session: nox.Session) -> None:
     if not any(map(shutil.which, BROWSERS)):
         chromium(session)
     axe = npm_install(session, AXE) / "axe-core" / "axe.min.js"
-    command = ["pytest", "-m", "browser", "-s", "tests/test_browser.py", *session.posargs]
-    session.run(*command, env={"AXE": str(axe)})
+    command = ["pytest", "-m", "browser", "-s", "tests/integration/test_browser.py"]
+    session.run(*command, *session.posargs, env={"AXE": str(axe)})
 
 
 def npm_install(session: nox.Session, package: str) -> Path:

@@ -16,10 +16,12 @@ from support.nvml import install
 from support.processes import ASSETS, NO_CHARTS, RUN, WAITS, beginning_with, lines_of, living, until
 from support.versions import REGISTRY, Repository, wheel
 
-from bench import launch, machine, stop
 from bench.cli import app as command_line
 from bench.data import dataset
-from bench.result import Case
+from bench.records.schema import Case
+from bench.runner import signals
+from bench.runner.process import launch
+from bench.worker import machine
 
 # PyTorch with CUDA brings Triton. Loaded into a process after TensorFlow it ends that; before, not.
 # Trials are not concerned: each process has one framework.
@@ -296,7 +298,7 @@ def called(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
-    monkeypatch.setattr(stop, "install", lambda: None)  # no later test meets its handlers
+    monkeypatch.setattr(signals, "install", lambda: None)  # no later test meets its handlers
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
@@ -311,7 +313,7 @@ def called(tmp_path, monkeypatch, capsys):
 def refused(tmp_path, monkeypatch, capsys):
     """Give the command line what it must refuse: one line, exit status 2, and nothing written."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(stop, "install", lambda: None)
+    monkeypatch.setattr(signals, "install", lambda: None)
 
     def refuse(*arguments):
         before = _contents(tmp_path)

@@ -7,9 +7,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bench import stop
 from bench.cli import check, info, records, regression, report, run
-from bench.error import UserError
+from bench.errors import UserError
+from bench.runner import signals
 
 app = typer.Typer(
     name="bench",
@@ -54,7 +54,7 @@ def main() -> NoReturn:
     """Run the command line and exit; print an error of the user as one line on stderr."""
     if sys.platform == "win32":
         _fail("Windows is not supported; use Linux, macOS or WSL")
-    stop.install()
+    signals.install()
     try:
         status = app(standalone_mode=False)
     except UserError as error:
@@ -65,13 +65,13 @@ def main() -> NoReturn:
         file = error.filename or "the system"
         _fail(f"{file}: {error.strerror}; choose another file or fix its permissions")
     except KeyboardInterrupt as interrupt:
-        status = stop.exit_status(interrupt)
+        status = signals.exit_status(interrupt)
     except typer.Abort:
         status = 130
     except SystemExit:  # Typer exits when stdout is closed.
         status = 128 + signal.SIGPIPE
     # Typer makes 130 of every signal.
-    sys.exit(stop.first_exit_status() or (status if isinstance(status, int) else 0))
+    sys.exit(signals.first_exit_status() or (status if isinstance(status, int) else 0))
 
 
 def _fail(message: str) -> NoReturn:

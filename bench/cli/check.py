@@ -32,18 +32,18 @@ def check(
     data: Data = None,
 ) -> None:
     """Prove that implementations compute the same as the oracle and keep the contract."""
-    from bench import interpreters, probe
     from bench.cli import terminal
     from bench.data import dataset
-    from bench.machine import usable_cores
     from bench.runner import plan
     from bench.runner.parity import conformance
+    from bench.runner.process import interpreters, preflight
+    from bench.worker.machine import usable_cores
     from implementations import IMPLEMENTATIONS
 
     chosen = dict.fromkeys(names or (entry.name for entry in IMPLEMENTATIONS))
     pythons = interpreters.parse_options(python or ())
     cases = [
-        interpreters.assign_python(plan.implementation(name, probe.read_objective), pythons)
+        interpreters.assign_python(plan.implementation(name, preflight.read_objective), pythons)
         for name in chosen
     ]
     examiner = conformance.Examiner(

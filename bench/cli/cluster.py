@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from bench.cli.console import print_line, print_report, stdout
-from bench.error import UserError
+from bench.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.result import Run
+    from bench.records.schema import Run
     from bench.runner.cluster.hosts import Cluster
     from bench.runner.cluster.loop import MachineRun
     from bench.runner.cluster.task import Host
@@ -49,7 +49,7 @@ class Session:
 
     def begin(self, hosts: "Sequence[Host]") -> None:
         """Begin the run of hosts of one machine; raises UserError if they are not to measure."""
-        from bench import store
+        from bench.records import store
 
         if self.runs and not self.each_host:
             raise UserError(f"this run is not measured on its machine, {hosts[0].name}")
@@ -59,8 +59,8 @@ class Session:
 
     def add(self, folder: Path, run: "Run") -> None:
         """Take in a run and lock its folder; raises UserError."""
-        from bench import store
         from bench.data import dataset
+        from bench.records import store
         from bench.runner.cluster.loop import MachineRun
 
         self.locks.enter_context(store.lock(folder))
@@ -142,7 +142,7 @@ class Session:
 
 def _stored(base: Path, options: "RunOptions") -> "list[tuple[Path, Run]]":
     """Return the runs to go on with, at most one a machine; raises UserError."""
-    from bench import collection
+    from bench.records import collection
     from bench.runner.resume import read_plan
 
     stored = [
@@ -169,9 +169,9 @@ def run_on_cluster(
     dry_run: bool,
 ) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
-    from bench import collection, stop
     from bench.cli import terminal
-    from bench.runner import planning
+    from bench.records import collection
+    from bench.runner import planning, signals
     from bench.runner.cluster import hosts
     from bench.runner.resume import find_newest_run
 
@@ -194,7 +194,7 @@ def run_on_cluster(
         for folder, planned in stored:
             session.add(folder, planned)
         with hosts.connect(address) as cluster:
-            status = stop.run_until_signal(lambda: session.follow(cluster, dry_run=dry_run))
+            status = signals.run_until_signal(lambda: session.follow(cluster, dry_run=dry_run))
         if session.runs:
             session.report(status)
     raise typer.Exit(status)

@@ -12,7 +12,7 @@ from bench.cli.console import print_line, stdout
 from bench.cli.options import Data, Pythons
 
 if TYPE_CHECKING:
-    from bench.gpu import Gpu
+    from bench.worker.gpu import Gpu
     from implementations import Implementation
 
 KEY_WIDTH = 14
@@ -50,16 +50,17 @@ def machine(
     python: Pythons = None,
 ) -> None:
     """Describe this machine as records do, and which frameworks see its GPUs."""
-    from bench import conditions, gpu, interpreters, probe
-    from bench.host import describe
-    from bench.machine import usable_cores
-    from bench.runner import plan
+    from bench.runner import conditions, plan
+    from bench.runner.machine import describe
+    from bench.runner.process import interpreters, preflight
+    from bench.worker import gpu
+    from bench.worker.machine import usable_cores
 
     pythons = interpreters.parse_options(python or ())
     for line in (*machine_lines(describe()), *gpu_lines(gpu.find_gpus())):
         print_line(line)
     for case in plan.probes("gpu", len(usable_cores())):
-        fault = probe.find_device_fault(interpreters.assign_python(case, pythons))
+        fault = preflight.find_device_fault(interpreters.assign_python(case, pythons))
         result = "sees the GPU" if fault is None else f"no GPU: {fault}"
         print_line(f"{case.framework:<{KEY_WIDTH}}{result}")
     if check:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from bench.result import Slowdown
+    from bench.records.schema import Slowdown
 
 LARGEST = 2**31 - 1
 SMALLEST_MEMORY = 2**26  # Python and NumPy alone take half of that.
@@ -134,7 +134,7 @@ def parse_devices(text: str) -> Devices:
 
 def parse_slowdowns(text: str) -> Slowdowns:
     """Read slowdowns such as 5% or 5%,20%/5, or none; raise BadParameter."""
-    from bench.result import Slowdown
+    from bench.records.schema import Slowdown
 
     slowdowns = []
     for part in () if text == "none" else text.split(","):

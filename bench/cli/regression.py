@@ -99,12 +99,11 @@ def ab(
     ] = None,
 ) -> None:
     """Compare two versions in pairs of fresh processes; exit with status 1 if one is slower."""
-    from bench import host
     from bench.regression import differences, exit_codes
     from bench.regression.calibration import spread
     from bench.regression.paired import request
     from bench.report.regression import paired
-    from bench.runner import planning
+    from bench.runner import machine, planning
 
     if output is not None:
         planning.check_writable(output)
@@ -129,7 +128,7 @@ def ab(
         plan = comparison.plan
         folder = output or planning.RESULTS / plan.run
         findings, stopped = _measure_pairs(folder, comparison)
-    calibrated = spread.Calibrated(spread.folder(host.describe()["id"]))
+    calibrated = spread.Calibrated(spread.folder(machine.describe()["id"]))
     sees = {
         finding.pairing.name: calibrated.sees(finding.pairing.base.slug, finding.pairs, plan.rule)
         for finding in findings
@@ -141,13 +140,14 @@ def ab(
 
 def _measure_pairs(folder: Path, comparison: "Asked") -> tuple[list["Finding"], int]:
     """Return the results and the exit status of a signal that stopped measuring, or 0."""
-    from bench import stop, store
+    from bench.records import store
     from bench.regression.paired import result
+    from bench.runner import signals
 
     if not comparison.plan.pairings:
         return [], 0
     store.create(folder, comparison.plan, "comparison.json")
-    stopped = stop.run_until_signal(_follow_pairs, folder, comparison)
+    stopped = signals.run_until_signal(_follow_pairs, folder, comparison)
     return result.read(folder), stopped
 
 
@@ -220,14 +220,15 @@ def calibrate(
     ] = None,
 ) -> None:
     """Measure false alarms on this machine, and which slowdowns bench ab would see."""
-    from bench import host, stop, store
     from bench.data import dataset
+    from bench.records import store
     from bench.regression.calibration import session as calibration
     from bench.regression.calibration import spread
     from bench.regression.paired import request
     from bench.report.regression import calibration as tables
+    from bench.runner import machine, signals
 
-    folder = calibrations or spread.folder(host.describe()["id"])
+    folder = calibrations or spread.folder(machine.describe()["id"])
     stopped = 0
     if not show:
         options = request.CaseOptions(
@@ -247,7 +248,7 @@ def calibrate(
         )
         found = dataset.find(data)
         store.create(folder / session.run, session, calibration.PLAN)
-        stopped = stop.run_until_signal(_follow_blocks, folder / session.run, session, found)
+        stopped = signals.run_until_signal(_follow_blocks, folder / session.run, session, found)
     print_comparison(tables.shown(spread.Calibrated(folder)), style)
     raise typer.Exit(stopped)
 

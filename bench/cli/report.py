@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import print_line, print_report
-from bench.error import UserError
+from bench.errors import UserError
 
 
 def report(
@@ -40,7 +40,7 @@ def report(
     ] = None,
 ) -> None:
     """Write reports, CSV and charts of stored runs again, and print one run's tables."""
-    from bench import collection
+    from bench.records import collection
     from bench.report import index, several_files
     from bench.runner.planning import RESULTS
 

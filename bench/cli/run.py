@@ -31,11 +31,11 @@ from bench.cli.options import (
     parse_threads,
     parse_workloads,
 )
-from bench.error import UserError
+from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
-    from bench.result import Run
+    from bench.records.schema import Run
 
 # What a command that resumes a run may name; the plan has everything else.
 RESUME_OPTIONS = {
@@ -231,10 +231,10 @@ def run(
     ] = None,
 ) -> None:
     """Measure implementations and write a report."""
-    from bench import interpreters
     from bench.cli.cluster import run_on_cluster
     from bench.runner import planning
     from bench.runner import resume as resuming
+    from bench.runner.process import interpreters
 
     if resume:
         _refuse_changes(ctx)
@@ -315,14 +315,14 @@ def _print_plan(plan: "Run") -> None:
 
 
 def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
-    from bench import stop, store
     from bench.data import dataset
-    from bench.runner import resume
+    from bench.records import store
+    from bench.runner import resume, signals
 
     data = dataset.find(plan.data)
     if new:
         store.create(folder, plan)
-    status = stop.run_until_signal(_follow, folder, plan, data)
+    status = signals.run_until_signal(_follow, folder, plan, data)
     run = print_report(folder)
     if status:
         again = shlex.join(["--resume", "--output", str(folder), *resume.flags(plan)])

@@ -10,18 +10,18 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from bench import prepared
+from bench.analysis.summary import Row
+from bench.analysis.textbook import TextbookRow
 from bench.data.dataset import Dataset
+from bench.records.schema import Case, Record, Run, Trial
 from bench.report.render import numbers
 from bench.report.sections import comparison
-from bench.result import Case, Record, Run, Trial
 from bench.runner import plan
 from bench.runner.parity.conformance import Finding
-from bench.summary import Row
-from bench.textbook import TextbookRow
+from bench.worker import data
 
 SHADES = " .:-=+*#%@"  # from black to white, on a dark terminal
-PARTS: tuple[prepared.Part, ...] = ("train", "validation", "test")
+PARTS: tuple[data.Part, ...] = ("train", "validation", "test")
 
 
 def run_tables(
@@ -151,7 +151,7 @@ def data_facts(dataset: Dataset) -> Text:
     """Describe the data: name, source, folder and the shape of every array."""
     lines = [f"{dataset.name}, {dataset.source}, prepared in {dataset.folder}"]
     for part in PARTS:
-        images, labels = prepared.read(dataset.folder, part)
+        images, labels = data.read(dataset.folder, part)
         lines.append(f"{part:<11}images {images.shape} {images.dtype}, labels {labels.shape}")
     return Text("\n".join(lines))
 
@@ -159,7 +159,7 @@ def data_facts(dataset: Dataset) -> Text:
 def class_counts(dataset: Dataset) -> Table:
     """Count the images of each class in each part."""
     table = Table("label", "class", *PARTS, box=None, pad_edge=False)
-    labels = [prepared.read_labels(dataset.folder, part) for part in PARTS]
+    labels = [data.read_labels(dataset.folder, part) for part in PARTS]
     totals = [np.bincount(part, minlength=dataset.classes) for part in labels]
     for label, name in enumerate(dataset.class_names):
         table.add_row(str(label), Text(name), *(str(total[label]) for total in totals))
@@ -174,7 +174,7 @@ def first_images(dataset: Dataset, width: int) -> Text:
     side = math.isqrt(dataset.features)
     if side * side != dataset.features:
         return Text("the images are not square and cannot be drawn")
-    first, labels = prepared.read_first(dataset.folder, 10)
+    first, labels = data.read_first(dataset.folder, 10)
     pairs = first[:, : side // 2 * 2 * side].reshape(len(first), -1, 2, side).mean(axis=2)
     shades = np.minimum((pairs * len(SHADES)).astype(int), len(SHADES) - 1)
     drawings = [

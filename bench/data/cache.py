@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.error import DataError
+from bench.errors import DataError
 
 _CHECKSUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
 

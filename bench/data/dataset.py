@@ -1,4 +1,4 @@
-"""Find a data set, and prepare it once for ``bench.prepared`` in the user's cache."""
+"""Find a data set, and prepare it once for ``bench.worker.data`` in the user's cache."""
 
 import dataclasses
 import hashlib
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bench.data import cache, idx, sources
 from bench.data.idx import Raw
-from bench.error import DataError
-from bench.prepared import features, read_labels
+from bench.errors import DataError
+from bench.worker.data import features, read_labels
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -129,7 +129,7 @@ def _prepare(sha256: dict[str, str], load: Callable[[], tuple[Raw, str]]) -> Dat
 
 
 def _save(folder: Path, raw: Raw, source: str) -> None:
-    """Write the arrays that ``bench.prepared`` reads, and the facts about them."""
+    """Write the arrays that ``bench.worker.data`` reads, and the facts about them."""
     name, class_names = "folder", tuple("0123456789")
     (order, held_out), white = split(len(raw.labels)), 255
     if raw.sha256 == sources.FASHION_MNIST:

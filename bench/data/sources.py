@@ -20,7 +20,7 @@ import numpy as np
 
 from bench.data import idx
 from bench.data.idx import Raw
-from bench.error import DataError
+from bench.errors import DataError
 
 FASHION_MNIST = {
     idx.TRAIN_IMAGES: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",

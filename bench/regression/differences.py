@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bench.records.store import read_environments, read_records
 from bench.regression.paired import pair
-from bench.store import read_environments, read_records
 
 FEW = 5
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import moment
-from bench.error import UserError
-from bench.files import write_file
+from bench.errors import UserError
+from bench.records import timestamps
+from bench.records.files import write_file
+from bench.records.schema import Environment
+from bench.records.store import read_environments, read_looks, read_plan, read_records
 from bench.regression.calibration import session
 from bench.regression.calibration.session import Calibration
 from bench.regression.paired import result
@@ -22,8 +24,6 @@ from bench.report.render import text as prose
 from bench.report.sections import comparison
 from bench.report.sections.headline import Part, finding
 from bench.report.write import can_draw
-from bench.result import Environment
-from bench.store import read_environments, read_looks, read_plan, read_records
 
 # The file that says what was planned, by the kind of what was measured.
 PLANS = {"run": "run.json", "comparison": "comparison.json", "calibration": session.PLAN}
@@ -228,6 +228,6 @@ def _machines(environments: Mapping[str, Environment]) -> tuple[str, ...]:
 def _time(text: str) -> dt.datetime | None:
     """Read when something was begun; None where that is no time."""
     try:
-        return moment.read(text)
+        return timestamps.read(text)
     except UserError:
         return None

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import summary, textbook
-from bench.error import UserError
-from bench.result import Environment, Record, Run
+from bench.analysis import summary, textbook
+from bench.analysis.summary import Row
+from bench.analysis.textbook import TextbookRow
+from bench.errors import UserError
+from bench.records.schema import Environment, Record, Run
+from bench.records.store import Salvaged, read_run, salvaged
 from bench.runner import progress
 from bench.runner.plan import size_of
-from bench.store import Salvaged, read_run, salvaged
-from bench.summary import Row
-from bench.textbook import TextbookRow
 
 
 @dataclass(frozen=True, slots=True)

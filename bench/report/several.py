@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import noise as noises
-from bench.error import UserError
-from bench.noise import Noise
+from bench.analysis import noise as noises
+from bench.analysis.noise import Noise
+from bench.analysis.summary import Row
+from bench.errors import UserError
 from bench.report import load
 from bench.report.load import Loaded
 from bench.report.render import numbers
 from bench.report.render.text import Contents
 from bench.report.sections.comparison import Table
-from bench.summary import Row
 
 # So many machines, or runs of one, can be read side by side: a column, a colour, a paragraph each.
 BESIDE = 20

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from os.path import relpath
 from pathlib import Path
 
-from bench.error import UserError
-from bench.files import write_file
+from bench.analysis.summary import Row
+from bench.errors import UserError
+from bench.records.files import write_file
 from bench.report import index, several
 from bench.report import write as files
 from bench.report.charts.chart import Drawn
@@ -17,7 +18,6 @@ from bench.report.sections.headline import machine_of
 from bench.report.sections.machines import COMPARED, CROWDED, sections
 from bench.report.sections.order import Section
 from bench.report.several import Measured
-from bench.summary import Row
 
 
 def write(folders: Sequence[Path], output: Path, relative_to: str | None = None) -> Path:

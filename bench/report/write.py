@@ -5,9 +5,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import noise as noises
-from bench.error import UserError
-from bench.files import write_file
+from bench.analysis import noise as noises
+from bench.analysis.startup import TARGET
+from bench.analysis.summary import Row
+from bench.errors import UserError
+from bench.records.files import write_file
 from bench.report.charts import epochs
 from bench.report.charts.chart import Drawn
 from bench.report.load import Loaded, load
@@ -17,8 +19,6 @@ from bench.report.render.text import Contents
 from bench.report.sections import comparison, order
 from bench.report.sections.headline import finding, machine_of
 from bench.report.sections.order import Picture, Section
-from bench.startup import TARGET
-from bench.summary import Row
 
 # What the extra `report` installs.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")

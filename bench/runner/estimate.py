@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from bench.error import UserError
-from bench.result import Case, Record, Trial
+from bench.errors import UserError
+from bench.records.schema import Case, Record, Trial
+from bench.records.store import salvaged
 from bench.runner.plan import size_of
 from bench.runner.sizes import Size
-from bench.store import salvaged
 
 # Older runs say little about today's software.
 RUNS = 5

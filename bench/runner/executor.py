@@ -6,26 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
-from bench import (
-    conditions,
-    environments,
-    host,
-    interpreters,
-    machine,
-    moment,
-    probe,
-    request,
-    scratch,
-)
-from bench.child import ChildSpec, Installation, redact_variables
 from bench.data.dataset import Dataset
-from bench.ending import Outcome
-from bench.error import UserError
-from bench.files import hash_file
-from bench.jsonl import is_time
-from bench.launch import launch
-from bench.result import REPORTED, Case, Environment, Status, Trial
-from bench.runner import sizes
+from bench.errors import UserError
+from bench.records import environments, timestamps
+from bench.records.files import hash_file
+from bench.records.jsonl import is_time
+from bench.records.schema import REPORTED, Case, Environment, Status, Trial
+from bench.runner import conditions, sizes
+from bench.runner import machine as host
+from bench.runner.process import interpreters, preflight, request, scratch
+from bench.runner.process.launch import launch
+from bench.runner.process.outcome import Outcome
+from bench.runner.process.spec import ChildSpec, Installation, redact_variables
+from bench.worker import machine
 
 
 class Planned(Protocol):
@@ -105,7 +98,7 @@ class Station:
                 scratch.check_room()  # a disk that is full without what it wrote is no fault of it
 
     def _launched(self, trial: Trial, folder: Path) -> Left:
-        started, before = moment.now(), conditions.read_conditions()
+        started, before = timestamps.now(), conditions.read_conditions()
         outcome = launch(self._request(trial), self._child(trial), folder)
         meanwhile = conditions.compare_readings(before, conditions.read_conditions())
         values = {"started": started, **_reported(outcome), "conditions": meanwhile}
@@ -149,7 +142,7 @@ class Station:
         """Return what is installed where a trial runs; another interpreter is asked once."""
         if place.python not in self._software:
             own = place.python == Installation().python
-            found = machine.software() if own else probe.read_software(place)
+            found = machine.software() if own else preflight.read_software(place)
             self._software[place.python] = found
         return self._software[place.python]
 
@@ -169,7 +162,7 @@ class Station:
 
 def _without(status: str, reason: str) -> dict[str, Any]:
     """Return the values of a trial that no process was begun for."""
-    return {"status": status, "reason": reason, "started": moment.now()}
+    return {"status": status, "reason": reason, "started": timestamps.now()}
 
 
 def file_fault(case: Case) -> str | None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bench import scratch
-from bench.error import UserError
+from bench.errors import UserError
+from bench.runner.process import scratch
 
 # Not below TMPDIR: users, jobs and the workers of a cluster may each have their own.
 PLACE = "/tmp/softmax-bench.runner.lock"  # noqa: S108 - nothing is written to it

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import probe, store
 from bench.data.dataset import Dataset
-from bench.result import Record, Run, Trial
+from bench.records import store
+from bench.records.schema import Record, Run, Trial
+from bench.records.store import mend, salvaged
 from bench.runner import lock, plan
 from bench.runner.executor import file_fault
+from bench.runner.process import preflight
 from bench.runner.progress import Progress
 from bench.runner.recorder import Runner
-from bench.store import mend, salvaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +99,4 @@ def _imports(trials: Iterable[Trial]) -> Iterator[Event]:
         if not used <= seen:
             seen |= used
             yield Importing(case.implementation)
-            probe.import_implementation(case)
+            preflight.import_implementation(case)

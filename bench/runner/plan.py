@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 
 from bench.contract import Device, Objective
-from bench.error import UserError
-from bench.files import hash_file
-from bench.result import Case, Run, Skipped, Trial
+from bench.errors import UserError
+from bench.records.files import hash_file
+from bench.records.schema import Case, Run, Skipped, Trial
 from bench.runner import sizes
 from bench.runner.sizes import Size
-from bench.workload import WORKLOADS
+from bench.worker.workloads import WORKLOADS
 from implementations import FIGURES, IMPLEMENTATIONS, PROBES, Figure, Implementation
 
 # Five processes give an interval that is of use; the second workload shows that the order holds.

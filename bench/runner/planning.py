@@ -7,14 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import interpreters, prepared, probe, store
 from bench.contract import Device
 from bench.data import dataset
-from bench.error import UserError
-from bench.machine import usable_cores
-from bench.result import FORMAT, Case, Run
+from bench.errors import UserError
+from bench.records import store
+from bench.records.schema import FORMAT, Case, Run
 from bench.runner import plan
+from bench.runner.process import interpreters, preflight
 from bench.runner.sizes import most_samples
+from bench.worker.data import read
+from bench.worker.machine import usable_cores
 
 RESULTS = Path("results")
 ALL_CORES = 0
@@ -76,7 +78,7 @@ def plan_run(
     def with_python(cases: Iterable[Case]) -> tuple[Case, ...]:
         return tuple(interpreters.assign_python(case, options.pythons) for case in cases)
 
-    cases = with_python(plan.cases(selection, probe.read_objective))
+    cases = with_python(plan.cases(selection, preflight.read_objective))
     sweep = plan.swept(cases) if options.sweep else ()
     name, created = new_run_name()
     folder = folder or RESULTS / name
@@ -120,7 +122,7 @@ def _select(options: RunOptions, placement: Placement) -> plan.Selection:
         if options.quick or rounds == 1:
             raise UserError("--precision needs the spread of two rounds or more; raise --rounds")
         rounds = rounds or plan.FIRST_STAGE
-    images, labels = prepared.read(dataset.find(options.data).folder, "train")
+    images, labels = read(dataset.find(options.data).folder, "train")
     if placement.machine is None:
         # One size must fit; of several, those that do not fit become rows with their reason.
         check_memory(min(options.samples, default=0), images.shape[1])

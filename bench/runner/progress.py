@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from statistics import median
 
-from bench.measure import now
-from bench.result import MOST_ROUNDS, Record, Run, Trial
+from bench.records.schema import MOST_ROUNDS, Record, Run, Trial
 from bench.runner import plan
+from bench.worker.measure import now
 
 
 class Progress:

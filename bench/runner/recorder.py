@@ -7,15 +7,15 @@ from typing import Any
 
 import msgspec
 
-from bench import moment
-from bench.child import Installation
 from bench.data.dataset import Dataset
-from bench.jsonl import refused
-from bench.paths import folders_of, hide_paths
-from bench.result import FORMAT, Case, Environment, Record, Trial
+from bench.records import timestamps
+from bench.records.jsonl import refused
+from bench.records.paths import folders_of, hide_paths
+from bench.records.schema import FORMAT, Case, Environment, Record, Trial
+from bench.records.store import add_environment, append, keep_params
 from bench.runner.executor import Left, Planned, Station
 from bench.runner.parity.judge import Judge, figure_fault, threads_fault, threads_in_force
-from bench.store import add_environment, append, keep_params
+from bench.runner.process.spec import Installation
 
 
 class Keeper:
@@ -110,7 +110,7 @@ class Runner:
         run's folder or the worker's cannot be written.
         """
         # Asked now: another Python may take its time to answer, which is no time to lose a trial.
-        environment, started = self._station.environment(trial), moment.now()
+        environment, started = self._station.environment(trial), timestamps.now()
         try:
             with self._station.measured(trial) as left:
                 values = self._keeper.judged(trial, left)

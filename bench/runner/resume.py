@@ -11,13 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from bench import environments, interpreters, store
 from bench.data import dataset
-from bench.error import UserError
-from bench.paths import relative
-from bench.result import Case, Run
+from bench.errors import UserError
+from bench.records import environments, store
+from bench.records.paths import relative
+from bench.records.schema import Case, Run
 from bench.runner import plan
 from bench.runner.planning import RESULTS
+from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS
 
 # What a plan decides of a case; everything else is looked up again.

@@ -5,7 +5,7 @@ from math import isqrt
 from typing import NamedTuple
 
 from bench.contract import Objective
-from bench.host import usable_memory
+from bench.runner.machine import usable_memory
 
 # A sweep varies one thing at a time about the workload's own size. From 8 images a step to a fifth
 # of the data; all of them in one step is asked for by hand, because from zero weights the rounding

@@ -10,14 +10,14 @@ from support.processes import WAITS, until
 from support.versions import REGISTRY
 
 import bench
-from bench import store
+from bench.records import store
 from bench.regression.paired.metrics import QUANTITIES
 from bench.regression.paired.plan import Comparison
 from bench.report.render import numbers
 
 SAME = "from implementations.idiomatic.softmax_numpy import Trainer\n"
 SLOW = """
-from bench.slower import Slower
+from bench.worker.slowdown import SlowedTrainer as Slower
 from implementations.idiomatic import softmax_numpy
 def Trainer(problem, device):
     return Slower(softmax_numpy.Trainer(problem, device), {share}, 1)
@@ -201,7 +201,7 @@ def checkout(repository):
 def test_what_a_revision_had_is_measured_against_what_the_tree_has(checkout, called, tmp_path):
     path = checkout.folder / "implementations" / "idiomatic" / "softmax_numpy.py"
     slow = path.read_text() + (
-        "\nfrom bench.slower import Slower\nFast = Trainer\n"
+        "\nfrom bench.worker.slowdown import SlowedTrainer as Slower\nFast = Trainer\n"
         "def Trainer(problem, device):\n    return Slower(Fast(problem, device), 0.5, 1)\n"
     )
     path.write_text(slow)

@@ -9,14 +9,14 @@ import pytest
 from support.pretended import Pretended
 from support.processes import WAITS, until
 
-from bench import host, store
 from bench.cli.console import WAITING
+from bench.records import store
+from bench.records.schema import Slowdown
 from bench.regression.calibration import session
 from bench.regression.calibration.session import Calibration
 from bench.regression.paired import loop
 from bench.report.render import numbers
-from bench.result import Slowdown
-from bench.runner import lock
+from bench.runner import lock, machine
 
 CASE = "sgd-numpy-cpu-b32-t1-n96"
 NUMPY = ("--implementation=numpy", "--data=digits", "--samples=96")
@@ -161,7 +161,7 @@ def test_a_second_session_is_added_to_the_first(called, pretended, tmp_path):
 
 def test_a_comparison_says_what_the_calibration_of_this_machine_sees(called, pretended, tmp_path):
     called("calibrate", *NUMPY, "--budget=2m", "--inject=none")
-    kept = tmp_path / "data" / "softmax-bench" / "calibrations" / host.describe()["id"]
+    kept = tmp_path / "data" / "softmax-bench" / "calibrations" / machine.describe()["id"]
     assert len(sessions(kept)) == 1
     pretended.ratio = lambda _: 1.5
     code, out, _ = called("ab", "--base=.", *NUMPY, "--format=markdown")

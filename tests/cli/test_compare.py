@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench import store
 from bench.cli import app as command_line
+from bench.records import store
+from bench.records.schema import FORMAT
 from bench.regression.calibration import spread
 from bench.regression.calibration.session import Calibration
-from bench.result import FORMAT
 
-REFERENCE = Path(__file__).parents[1] / "results" / "reference"
+REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 A, B = case("pytorch"), case("numpy", module="idiomatic.softmax_numpy", framework="numpy", extra="")
 
 

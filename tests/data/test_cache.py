@@ -10,7 +10,7 @@ import pytest
 
 import bench
 from bench.data import cache
-from bench.error import DataError
+from bench.errors import DataError
 
 
 @pytest.fixture(autouse=True)

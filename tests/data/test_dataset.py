@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.data import idx_files, write_idx
 
-from bench import prepared
 from bench.data import dataset, idx, sources
-from bench.error import DataError
+from bench.errors import DataError
+from bench.worker import data as prepared
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.data import idx_files, packed_idx, write_idx
 
 from bench.data import idx
-from bench.error import DataError
+from bench.errors import DataError
 
 LABELS = packed_idx(np.array([0, 9, 5, 2], np.uint8))
 PACKED = gzip.compress(LABELS, mtime=0)

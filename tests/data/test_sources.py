@@ -17,7 +17,7 @@ from support.data import idx_files, write_idx
 
 import bench
 from bench.data import idx, sources
-from bench.error import DataError
+from bench.errors import DataError
 
 
 class Mirror(http.server.BaseHTTPRequestHandler):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.records import run as a_run
 
-from bench import store
+from bench.records import store
 from bench.runner import loop
 
 CHEAPEST = "from implementations.idiomatic.softmax_numpy import Trainer"

@@ -14,7 +14,7 @@ from support.processes import (
     until,
 )
 
-from bench import store
+from bench.records import store
 
 # The parent's clock is an hour slow as soon as there is a file named "back".
 PARENT = """

@@ -11,7 +11,7 @@ import pytest
 from support.cluster import Cluster
 from support.processes import NO_CHARTS, RUN, beginning_with, living, until
 
-from bench import store
+from bench.records import store
 from bench.runner import plan
 
 pytestmark = pytest.mark.timeout(3600)

@@ -22,9 +22,9 @@ from support.processes import (
     until,
 )
 
-from bench import store
-from bench.measure import now
+from bench.records import store
 from bench.runner import plan
+from bench.worker.measure import now
 
 HONEST = "from implementations.idiomatic.softmax_numpy import Trainer\n"
 PLAN = (*RUN, "--implementation=numpy", "--implementation=./honest.py")

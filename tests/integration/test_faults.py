@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import store
+from bench.records import store
 
 HEAD = """
 import json, os, shutil, signal, sys
 from pathlib import Path
 import numpy as np
 from bench.contract import Params
-from bench.measure import now
+from bench.worker.measure import now
 from implementations.idiomatic import softmax_numpy
 def well():
     # End as the worker does after a trial that went well: its times add up.

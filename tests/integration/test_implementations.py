@@ -8,15 +8,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench import prepared, request
-from bench.child import ChildSpec
 from bench.data import dataset
-from bench.error import DataError
-from bench.launch import launch
-from bench.machine import usable_cores
+from bench.errors import DataError
 from bench.runner import plan
 from bench.runner.parity import conformance
 from bench.runner.parity.judge import TOLERANCE, Judge
+from bench.runner.process import request
+from bench.runner.process.launch import launch
+from bench.runner.process.spec import ChildSpec
+from bench.worker import data as prepared
+from bench.worker.machine import usable_cores
 from implementations import FIGURES, IMPLEMENTATIONS
 
 # The design's only gaps: estimators of scikit-learn that have no RMSprop.

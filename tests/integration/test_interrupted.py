@@ -23,7 +23,7 @@ from support.processes import (
     until,
 )
 
-from bench.measure import now
+from bench.worker.measure import now
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 

@@ -7,15 +7,15 @@ import sys
 import pytest
 from support import large_runs
 
-from bench import machine
 from bench.report import several
 from bench.report.render import csv, page
 from bench.report.sections import comparison
+from bench.worker import machine
 
 # The command line in a process of its own, which reports its own peak.
 MEASURED = """
 import atexit, sys
-from bench import machine
+from bench.worker import machine
 from bench.cli import app
 atexit.register(lambda: print("peak", machine.peak_rss_bytes(), file=sys.stderr))
 app.main()

@@ -14,7 +14,7 @@ from support.processes import (
     lines_of,
 )
 
-from bench import store
+from bench.records import store
 
 WAITING = "another run is measuring on this machine; waiting for it\n"
 NUMPY = (*RUN, "--rounds=1", "--implementation=numpy")

@@ -10,13 +10,15 @@ from statistics import median
 
 import pytest
 
-from bench import launch, machine, prepared, request
-from bench.child import ChildSpec, build_variables
+from bench.analysis.intervals import estimate_mean
 from bench.data import dataset
-from bench.intervals import estimate_mean
 from bench.runner import plan
+from bench.runner.process import launch, request
+from bench.runner.process.spec import ChildSpec, build_variables
 from bench.runner.sizes import Size
-from bench.workload import WORKLOADS
+from bench.worker import data as prepared
+from bench.worker import machine
+from bench.worker.workloads import WORKLOADS
 
 BARE = Path(__file__).with_name("bare_loop.py")
 THREADS = len(machine.usable_cores())

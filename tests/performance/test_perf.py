@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 from support import large_runs
 
-from bench import launch, machine, prepared, request, store
-from bench.child import ChildSpec
 from bench.contract import SGD, Problem
 from bench.data import dataset
+from bench.records import store
 from bench.report import write
 from bench.runner import plan
 from bench.runner.parity import oracle
+from bench.runner.process import launch, request
+from bench.runner.process.spec import ChildSpec
 from bench.runner.sizes import Size
-from bench.workload import WORKLOADS, draw_initial_params, draw_order
+from bench.worker import data, machine
+from bench.worker.workloads import WORKLOADS, draw_initial_params, draw_order
 from implementations import IMPLEMENTATIONS
 
 PUBLISHED = machine.ROOT / "results" / "reference" / "amd-epyc-2-cores"
@@ -52,7 +54,7 @@ def digits():
 @pytest.mark.benchmark(group="an epoch of digits", timer=REPLAY)
 @pytest.mark.parametrize("name", [entry.name for entry in IMPLEMENTATIONS])
 def test_an_epoch(benchmark, digits, tmp_path, name):
-    size = Size(WORKLOADS["sgd"].batch_size, 1, len(prepared.read(digits.folder, "train")[1]))
+    size = Size(WORKLOADS["sgd"].batch_size, 1, len(data.read(digits.folder, "train")[1]))
     case = plan.fill(plan.implementation(name, None), "sgd", "cpu", size, EPOCHS)
     child = ChildSpec(threads=1, variables=case.variables)
     outcome = launch.launch(request.build_training("trial", case, digits, 42), child, tmp_path)
@@ -68,7 +70,7 @@ def test_an_epoch(benchmark, digits, tmp_path, name):
 
 def test_reading_the_prepared_data(benchmark):
     found = dataset.find()
-    images, _ = benchmark(prepared.read, found.folder, "train")
+    images, _ = benchmark(data.read, found.folder, "train")
     assert images.shape == (48000, 784)
 
 
@@ -78,7 +80,7 @@ def test_finding_prepared_data(benchmark):
 
 
 def test_an_epoch_of_the_oracle(benchmark, digits):
-    images, labels = prepared.read(digits.folder, "train")
+    images, labels = data.read(digits.folder, "train")
     problem = Problem(images, labels, 10, 32, SGD(0.05))
     initial = draw_initial_params(WORKLOADS["sgd"], 64, 10, seed=42)
     (found,) = benchmark(oracle.train, problem, initial, [draw_order(42, 1, 1440)])

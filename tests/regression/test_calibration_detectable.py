@@ -7,12 +7,12 @@ import pytest
 from support.comparisons import calibrated, session, side, spread_evenly
 from support.records import case
 
+from bench.records.schema import Slowdown
 from bench.regression.calibration import detectable
 from bench.regression.calibration.detectable import BUDGETS, STRICT, pair_seconds, pairs_in, sights
 from bench.regression.calibration.spread import Block, Calibrated, spread
 from bench.regression.stats import power
 from bench.regression.stats.power import Counted
-from bench.result import Slowdown
 
 NUMPY, FIVE = case("numpy"), Slowdown(0.05)
 BEGAN = datetime(2025, 1, 2, tzinfo=UTC)

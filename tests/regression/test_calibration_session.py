@@ -8,8 +8,9 @@ from filelock import FileLock
 from support.comparisons import session
 from support.records import bare, case
 
-from bench import store
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records import store
+from bench.records.schema import FORMAT, Slowdown
 from bench.regression.calibration import session as calibration
 from bench.regression.calibration.session import (
     PAIRS,
@@ -20,7 +21,6 @@ from bench.regression.calibration.session import (
     blocks,
     slowdowns,
 )
-from bench.result import FORMAT, Slowdown
 from bench.runner import lock
 from bench.runner.loop import Waiting
 

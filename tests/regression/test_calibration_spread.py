@@ -8,12 +8,12 @@ import pytest
 from support.comparisons import bad, calibrated, pairs, session, side, spread_evenly, two
 from support.records import case
 
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records.schema import Slowdown
 from bench.regression.calibration import spread as calibrations
 from bench.regression.calibration.spread import Block, Calibrated, Spread, spread
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
-from bench.result import Slowdown
 
 NUMPY, KERAS = case("numpy"), case("keras")
 SLUG = NUMPY.slug

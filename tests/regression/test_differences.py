@@ -5,8 +5,8 @@ import pytest
 from support.comparisons import comparison, two
 from support.records import environment
 
-from bench import store
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records import store
 from bench.regression.differences import between, changes
 
 

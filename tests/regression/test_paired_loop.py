@@ -7,7 +7,7 @@ from filelock import FileLock
 from support.pretended import Pretended, comparison, of_kind, pairing
 from support.records import ok
 
-from bench import store
+from bench.records import store
 from bench.regression.paired import loop, pair, result
 from bench.regression.paired.loop import Begun, Looked, Paired, clear, lengthened
 from bench.runner import lock

@@ -6,8 +6,8 @@ import pytest
 from support.comparisons import comparison
 from support.records import case
 
+from bench.records.schema import Slowdown
 from bench.regression.paired import pair
-from bench.result import Slowdown
 
 BASE, CANDIDATE = case("old"), case("new")
 

@@ -5,8 +5,8 @@ import pytest
 from support.comparisons import comparison
 from support.records import case
 
-from bench import store
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records import store
 from bench.regression.paired.plan import Absent, Comparison, Pairing
 from bench.regression.stats.decision import Rule
 

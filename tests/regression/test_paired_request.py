@@ -8,17 +8,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from bench import machine
-from bench.child import Installation
 from bench.cli import ab, calibrate
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records.schema import FORMAT
 from bench.regression.paired import request
 from bench.regression.paired.plan import Absent
 from bench.regression.paired.request import Given, Terms
 from bench.regression.stats.decision import ALPHA
 from bench.regression.versions import site, venv
 from bench.regression.versions.spec import Version
-from bench.result import FORMAT
+from bench.runner.process.spec import Installation
+from bench.worker import machine
 from implementations import IMPLEMENTATIONS
 
 DIGITS = {"data": "digits"}

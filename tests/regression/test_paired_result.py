@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from support.comparisons import bad, comparison, pairs, side, two
 from support.records import case, environment
 
-from bench import store
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records import store
+from bench.records.schema import Parity
 from bench.regression.paired.plan import Pairing
 from bench.regression.paired.result import findings, gated, good_pairs, made, read
 from bench.regression.stats.sequential import overall
 from bench.regression.stats.signed_rank import difference
-from bench.result import Parity
 
 # Of twenty pairs that agree the p is 2 ** -20; a tenth is beyond any tolerance.
 SLOWER, FASTER = [0.1] * 20, [-0.1] * 20

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from support.sides import RULE, series, side
 
+from bench.analysis.intervals import Interval
 from bench.cli import parsing
 from bench.cli.compare import compare as verb
-from bench.intervals import Interval
 from bench.regression.calibration.spread import Spread
 from bench.regression.stats.decision import Rule
 from bench.regression.stored import compare as comparing

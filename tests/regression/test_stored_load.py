@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench import machine, store
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records import store
+from bench.records.schema import FORMAT, Parity
 from bench.regression.calibration import spread
 from bench.regression.calibration.session import Calibration
 from bench.regression.stored import load
-from bench.result import FORMAT, Parity
+from bench.worker import machine
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 PYTORCH = case("pytorch")

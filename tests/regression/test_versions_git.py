@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.error import UserError
+from bench.errors import UserError
 from bench.regression.versions import git
 from implementations import IMPLEMENTATIONS, Implementation
 

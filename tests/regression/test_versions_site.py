@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench import machine
-from bench.error import UserError
+from bench.errors import UserError
 from bench.regression.versions import site, spec, venv
 from bench.regression.versions.site import Site, prepared
 from bench.regression.versions.spec import Version
+from bench.worker import machine
 from implementations import IMPLEMENTATIONS
 
 OURS = Site(sys.executable, machine.ROOT / "implementations", IMPLEMENTATIONS)

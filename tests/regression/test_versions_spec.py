@@ -7,10 +7,11 @@ import sys
 import msgspec
 import pytest
 
-from bench import interpreters, machine
-from bench.error import UserError
+from bench.errors import UserError
 from bench.regression.versions import spec
 from bench.regression.versions.spec import Version
+from bench.runner.process import interpreters
+from bench.worker import machine
 
 
 def refused(text):

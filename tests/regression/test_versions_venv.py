@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import machine
-from bench.error import UserError
+from bench.errors import UserError
 from bench.regression.versions import venv
 from bench.regression.versions.venv import Recipe
+from bench.worker import machine
 from implementations import IMPLEMENTATIONS
 
 NUMPY = importlib.metadata.version("numpy")

@@ -5,11 +5,11 @@ import math
 
 import pytest
 
+from bench.records.schema import Slowdown
 from bench.regression.calibration.detectable import BUDGETS, Seen, Sight
 from bench.regression.calibration.spread import Spread
 from bench.regression.stats.power import Counted
 from bench.report.regression import calibration
-from bench.result import Slowdown
 
 FEW, MANY = Counted(0, 25, 25), Counted(10, 100, 7)
 SPREAD = Spread(0.0123, 0.00456, 0.02, 9)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.report.regression import github
 from bench.report.regression.github import Annotation
 

@@ -7,13 +7,13 @@ import pytest
 from support.comparisons import bad, comparison, pairs, side, told, two
 from support.records import case
 
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
+from bench.records.schema import Parity
 from bench.regression.paired.metrics import EPOCH
 from bench.regression.paired.plan import Absent, Pairing
 from bench.regression.paired.result import Finding, Measured, findings
 from bench.report.regression import paired
 from bench.report.regression.github import Annotation
-from bench.result import Parity
 
 SLOWER, FASTER, SAME, NOISY = [0.1] * 20, [-0.1] * 20, [0.001, -0.001] * 10, [0.2, -0.2] * 10
 NOTHING = (None, None)

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from support.records import MACHINE, case, environment, ok, run, trials, write
 
-from bench import store
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records import store
 from bench.runner.cluster import loop
 from bench.runner.cluster.loop import MachineRun, perform, unpack
 from bench.runner.cluster.task import Answer, Host

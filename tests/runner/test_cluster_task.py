@@ -6,13 +6,14 @@ import msgspec
 import pytest
 from support.records import run
 
-from bench import host as host_facts
-from bench import machine, store
-from bench.files import hash_file
+from bench.records import store
+from bench.records.files import hash_file
+from bench.runner import machine as host_facts
 from bench.runner import plan
 from bench.runner.cluster import task
 from bench.runner.cluster.loop import unpack
 from bench.runner.cluster.task import Answer, Request
+from bench.worker import machine
 
 pytest.importorskip("distributed")
 

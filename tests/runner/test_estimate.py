@@ -5,8 +5,8 @@ import os
 import pytest
 from support.records import bare, case, ok, run, write
 
-from bench import store
-from bench.result import Trial
+from bench.records import store
+from bench.records.schema import Trial
 from bench.runner import estimate
 from bench.runner.estimate import Estimate
 

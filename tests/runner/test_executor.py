@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.error import UserError
-from bench.result import REPORTED, Record
+from bench.errors import UserError
+from bench.records.schema import REPORTED, Record
 from bench.runner import executor
 from bench.runner.executor import values_of
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 import pytest
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.runner import lock
 
 OF_THE_SESSION = os.environ["SOFTMAX_BENCH_LOCK"]

@@ -7,13 +7,13 @@ import pytest
 from support.processes import ASSETS
 
 from bench.data import dataset
-from bench.ending import Outcome
-from bench.error import DataError
-from bench.machine import usable_cores
+from bench.errors import DataError
 from bench.runner import plan
 from bench.runner.parity import conformance
 from bench.runner.parity.conformance import Examiner, Finding, passed
 from bench.runner.parity.judge import Judgement
+from bench.runner.process.outcome import Outcome
+from bench.worker.machine import usable_cores
 from implementations import IMPLEMENTATIONS
 
 PARITY = "is above 1e-05: other mathematics"
@@ -64,12 +64,12 @@ SAYS = {
     "raises": "RuntimeError: the gradient is gone",
     "hangs": "still running after 6 s; raise --timeout",
     "takes_all_memory": "the process ran out of memory",
-    "slow_clock": "it replaced bench.measure.perf_counter_ns",
-    "mends_the_clock": "it replaced bench.measure.perf_counter_ns",
+    "slow_clock": "it replaced bench.worker.measure.perf_counter_ns",
+    "mends_the_clock": "it replaced bench.worker.measure.perf_counter_ns",
     "disarms_the_guard": "its clock does not add up",
-    "short_epochs": "it replaced bench.measure.time_call",
-    "replaces_code": "it replaced the code of bench.guard.require_unchanged",
-    "times_fewer_epochs": "it replaced the contents of bench.measure.TIMED_SECONDS",
+    "short_epochs": "it replaced bench.worker.measure.time_call",
+    "replaces_code": "it replaced the code of bench.worker.guard.require_unchanged",
+    "times_fewer_epochs": "it replaced the contents of bench.worker.measure.TIMED_SECONDS",
     "stops_the_collector": "it switched the garbage collector off",
 }
 # Files for other tests, which are no faults of an implementation that can be loaded.

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import examine, guard, prepared
 from bench.contract import Params, Problem
-from bench.examine import ConformanceRequest
-from bench.result import Parity
+from bench.records.schema import Parity
 from bench.runner.parity import judge, oracle
 from bench.runner.parity.judge import Judge
-from bench.workload import EXAMINATION, TRIAL, WORKLOADS, draw_initial_params, draw_order
+from bench.worker import conformance, data, guard
+from bench.worker.conformance import ConformanceRequest
+from bench.worker.workloads import EXAMINATION, TRIAL, WORKLOADS, draw_initial_params, draw_order
 from implementations import FIGURES
 from implementations.idiomatic import ovr_sklearn, softmax_numpy
 
@@ -22,7 +22,7 @@ EPOCHS = 3
 
 @pytest.fixture(scope="module")
 def images(digits):
-    return {part: prepared.read(digits.folder, part) for part in ("train", "validation", "test")}
+    return {part: data.read(digits.folder, part) for part in ("train", "validation", "test")}
 
 
 @pytest.fixture
@@ -419,7 +419,9 @@ def test_every_prediction_of_an_examination_is_judged(
     chair, case = Judge(digits.folder, 10, 42), make_case()
     starts = {stretch: chair.start(case, stretch) for stretch in EXAMINATION}
     asked = ConformanceRequest(starts, 42, images["test"][0], False, guard.HarnessSnapshot())
-    _, params, labels = examine.examine(softmax_numpy.Trainer, chair.problem(case), "cpu", asked)
+    _, params, labels = conformance.examine(
+        softmax_numpy.Trainer, chair.problem(case), "cpu", asked
+    )
     if first is not None:
         labels[first] = (labels[first] + 1) % 10
     np.save(tmp_path / "params.npy", params)

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from bench import prepared
 from bench.contract import Params, Problem
 from bench.runner.parity import mistakes, oracle
-from bench.workload import WORKLOADS, draw_initial_params, draw_order
+from bench.worker import data
+from bench.worker.workloads import WORKLOADS, draw_initial_params, draw_order
 from implementations.idiomatic import softmax_numpy
 
 
 @pytest.fixture(params=WORKLOADS)
 def problem(request, digits):
-    images, labels = prepared.read(digits.folder, "train")
+    images, labels = data.read(digits.folder, "train")
     return Problem(images, labels, 10, 32, WORKLOADS[request.param].optimizer)
 
 

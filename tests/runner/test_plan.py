@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.records import case, run
 
-from bench.error import UserError
+from bench.errors import UserError
 from bench.runner import plan
 from bench.runner.plan import Selection
 from implementations import FIGURES, IMPLEMENTATIONS, PROBES

@@ -5,14 +5,16 @@ import pytest
 from support.pretended import comparison, pairing
 from support.records import case, ok
 
-from bench import machine, probe, store
-from bench.child import Installation
-from bench.ending import Outcome
+from bench.records import store
+from bench.records.schema import Parity, Slowdown, Trial
 from bench.regression.paired import pair
-from bench.result import Parity, Slowdown, Trial
 from bench.runner import executor, recorder
 from bench.runner.parity.judge import Judgement
+from bench.runner.process import preflight
+from bench.runner.process.outcome import Outcome
+from bench.runner.process.spec import Installation
 from bench.runner.recorder import Runner
+from bench.worker import machine
 
 SLOWDOWN = Slowdown(0.5, 2)
 OURS = machine.ROOT / "implementations"
@@ -107,7 +109,7 @@ def test_only_a_comparison_asks_for_a_slowdown_and_for_what_is_brief(runs, launc
 
 
 def test_every_version_runs_in_its_own_place(runs, launches, tmp_path, monkeypatch):
-    monkeypatch.setattr(probe, "read_software", lambda place: {"python": "3.99"})
+    monkeypatch.setattr(preflight, "read_software", lambda place: {"python": "3.99"})
     places = {
         "base": Installation("/a/python", tmp_path / "a"),
         "candidate": Installation("/b/python", OURS),
@@ -126,7 +128,7 @@ def test_what_is_installed_elsewhere_is_asked_once_and_recorded_with_that_side(
 ):
     asked = []
     monkeypatch.setattr(
-        probe, "read_software", lambda place: asked.append(place) or {"python": "3.99"}
+        preflight, "read_software", lambda place: asked.append(place) or {"python": "3.99"}
     )  # fmt: skip
     there = Installation("/b/python", OURS)
     made = runs({"base": Installation(implementations=tmp_path), "candidate": there})
@@ -207,7 +209,7 @@ def test_what_is_installed_elsewhere_is_asked_before_there_is_a_trial_to_lose(
     def stopped(place):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(probe, "read_software", stopped)
+    monkeypatch.setattr(preflight, "read_software", stopped)
     made = runs(
         {"base": Installation("/b/python", OURS), "candidate": Installation("/b/python", OURS)}
     )

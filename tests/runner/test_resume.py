@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from support.records import case, run, write
 
-from bench.error import UserError
-from bench.files import hash_file
+from bench.errors import UserError
+from bench.records.files import hash_file
 from bench.runner import plan, resume
 from implementations import IMPLEMENTATIONS
 

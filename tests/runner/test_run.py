@@ -11,10 +11,10 @@ import pytest
 from support.processes import ASSETS, lines_of
 from support.records import environment, ok
 
-from bench import store
-from bench.ending import Outcome
-from bench.result import FORMAT, Run
+from bench.records import store
+from bench.records.schema import FORMAT, Run
 from bench.runner import executor, loop, plan, progress
+from bench.runner.process.outcome import Outcome
 
 SABOTEURS = {
     "live_view": ("failed", "handed back (a view of live weights?)"),
@@ -38,10 +38,10 @@ SABOTEURS = {
     "changes_images": ("failed", "changed the training data it was given"),
     "floods_stderr": ("failed", "RuntimeError: and now this"),
     "takes_all_memory": ("out-of-memory", "ran out of memory"),
-    "slow_clock": ("failed", "it replaced bench.measure.perf_counter_ns"),
-    "mends_the_clock": ("failed", "it replaced bench.measure.perf_counter_ns"),
+    "slow_clock": ("failed", "it replaced bench.worker.measure.perf_counter_ns"),
+    "mends_the_clock": ("failed", "it replaced bench.worker.measure.perf_counter_ns"),
     "disarms_the_guard": ("failed", "its clock does not add up"),
-    "short_epochs": ("failed", "it replaced bench.measure.time_call"),
+    "short_epochs": ("failed", "it replaced bench.worker.measure.time_call"),
     "many_threads": ("failed", "it left the cores it was given"),
     "honest": ("ok", None),
 }

@@ -12,8 +12,9 @@ from support.processes import until
 # Runs in a worker before it begins: its machine id, its name and its lock are its own.
 HOST = """
 import os, platform
-from bench import host, machine
-from bench.cluster import task
+from bench.runner import machine as host
+from bench.worker import machine
+from bench.runner.cluster import task
 NAME, KIND = os.environ["STAND_IN"], os.environ["STAND_IN_KIND"]
 platform.node = lambda: NAME
 if not hasattr(host, "REAL"):

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 from support.records import bare, case, environment, ok
 
-from bench import store
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
+from bench.records import store
+from bench.records.schema import FORMAT, Case, Record
 from bench.regression.calibration.session import PLAN, Calibration
 from bench.regression.paired import pair
 from bench.regression.paired.plan import Comparison, Pairing
 from bench.regression.stats.signed_rank import Difference
 from bench.regression.versions.spec import Version
-from bench.result import FORMAT, Case, Record
 
 
 def comparison(*names: str, **changes: Any) -> Comparison:

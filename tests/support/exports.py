@@ -11,8 +11,8 @@ from statistics import fmean, geometric_mean, median, stdev
 from scipy import stats
 from support.records import bare, case, environment, ok, run, trials, write
 
+from bench.records.schema import Parity
 from bench.report.load import load
-from bench.result import Parity
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference" / "amd-epyc-2-cores"

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 from support.records import MACHINE, case, environment, run, trials
 from support.records import write as write_run
 
-from bench import store
+from bench.records import store
 
 # HTML, the end of a program, a separator that ends a line in old JavaScript, Markdown, a formula.
 HOSTILE = (

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from bench import jsonl, machine, store
-from bench.result import Case, Record, Run
+from bench.records import jsonl, store
+from bench.records.schema import Case, Record, Run
+from bench.worker import machine
 
 PUBLISHED = machine.ROOT / "results" / "reference" / "amd-epyc-2-cores"
 IMPLEMENTATIONS = 10

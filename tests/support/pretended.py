@@ -9,10 +9,10 @@ from typing import Any
 
 from support.records import bare, case, environment, ok
 
-from bench import store
+from bench.records import store
+from bench.records.schema import FORMAT, Record, Trial
 from bench.regression.paired.plan import Comparison, Pairing
 from bench.regression.versions.spec import Version
-from bench.result import FORMAT, Record, Trial
 from bench.runner.executor import Planned
 
 NUMPY = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import store
+from bench.records import store
 from bench.runner import plan
 
 ASSETS = Path(__file__).parents[1] / "assets"

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from bench import store
-from bench.result import FORMAT, Case, Environment, Parity, Record, Run
+from bench.records import store
+from bench.records.schema import FORMAT, Case, Environment, Parity, Record, Run
 
 MACHINE = {"id": "0123456789ab", "name": "2-core Test CPU, 8 GiB", "cores": 2, "gpus": []}
 
@@ -69,6 +69,21 @@ def ok(of: Case, number: int = 1, epoch: float = 0.5, **changes: Any) -> Record:
 def trials(of: Case, *epochs: float, **changes: Any) -> list[Record]:
     """Return one good trial a round, with these epoch times."""
     return [ok(of, number, epoch, **changes) for number, epoch in enumerate(epochs, 1)]
+
+
+def probe(by: str = "numpy", number: int = 1, **changes: Any) -> Record:
+    """Return a roofline probe of a framework; ``of`` changes its case."""
+    of = case(f"ceiling-{by}", framework=by, workload="ceiling", **changes.pop("of", {}))
+    values: dict[str, Any] = {
+        "kind": "ceiling",
+        "status": "ok",
+        "trial": f"r{number}-{by}",
+        "product_operations": 2 * 10**9,
+        "product_seconds": [0.5, 0.02, 0.03],
+        "read_bytes": [150, 150, 40],
+        "read_seconds": [0.3, 0.1, 0.01],
+    }
+    return bare(of, number, **{**values, **changes})
 
 
 def environment(**changes: Any) -> Environment:

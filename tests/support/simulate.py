@@ -7,7 +7,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.intervals import Interval, estimate_mean, estimate_ratio
+from bench.analysis.intervals import Interval, estimate_mean, estimate_ratio
 from bench.runner.plan import rounds_needed
 
 EPOCHS = 5

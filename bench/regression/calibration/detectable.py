@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from bench import moment
+from bench.records import timestamps
+from bench.records.schema import Slowdown
 from bench.regression.calibration.spread import Block, Calibrated, Spread, spread
 from bench.regression.paired.result import Pair
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.power import Counted
 from bench.regression.stats.sequential import LEAST
-from bench.result import Slowdown
 
 # Seconds: the shortest gate there is, the first two looks of the usual one, and all of that.
 BUDGETS = (0.0, 30.0, 60.0, 180.0)
@@ -100,4 +100,4 @@ def pair_seconds(blocks: Sequence[Block]) -> float:
 
 
 def _started(two: Pair) -> float:
-    return min(moment.read(record.started).timestamp() for record in two)
+    return min(timestamps.read(record.started).timestamp() for record in two)

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from bench.child import Installation
 from bench.data.dataset import Dataset
-from bench.measure import now
+from bench.records.schema import FORMAT, Case, Record, Slowdown
 from bench.regression.paired import pair
-from bench.result import FORMAT, Case, Record, Slowdown
 from bench.runner import lock
 from bench.runner.loop import Waiting
+from bench.runner.process.spec import Installation
 from bench.runner.recorder import Runner
+from bench.worker.measure import now
 
 # Of a block: with the first look of a short gate inside, and over in less than a minute.
 PAIRS = 12

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, variance
 
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records.schema import Record, Slowdown
+from bench.records.store import read_plan, read_records
 from bench.regression.calibration.session import PLAN, Calibration
 from bench.regression.paired.metrics import EPOCH, log_ratio
 from bench.regression.paired.result import Pair, good_pairs
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.sequential import LEAST
-from bench.result import Record, Slowdown
-from bench.store import read_plan, read_records
 
 
 @dataclass(frozen=True, slots=True)

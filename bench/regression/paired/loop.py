@@ -7,18 +7,18 @@ from pathlib import Path
 
 import msgspec
 
-from bench import store
-from bench.child import Installation
 from bench.data.dataset import Dataset
-from bench.measure import now
+from bench.records import store
+from bench.records.schema import Record
 from bench.regression.paired import pair
 from bench.regression.paired.plan import Comparison, Pairing
 from bench.regression.paired.result import Finding, findings
 from bench.regression.stats.sequential import LEAST, Looks, planned
-from bench.result import Record
 from bench.runner import lock
 from bench.runner.loop import Waiting
+from bench.runner.process.spec import Installation
 from bench.runner.recorder import Runner
+from bench.worker.measure import now
 
 # The least of more epochs sees a smaller slowdown, and where they are short, more cost little.
 EPOCH_SECONDS, MOST_EPOCHS = 0.4, 40

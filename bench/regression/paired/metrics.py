@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from bench.result import Record
+from bench.records.schema import Record
 
 
 @dataclass(frozen=True, slots=True)

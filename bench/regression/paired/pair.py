@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from bench.result import Case, Record, Slowdown, Trial
+from bench.records.schema import Case, Record, Slowdown, Trial
 from bench.runner.executor import Planned
 from bench.runner.recorder import Runner
 

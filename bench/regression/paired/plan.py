@@ -2,9 +2,9 @@
 
 import msgspec
 
+from bench.records.schema import Case
 from bench.regression.stats.decision import Rule
 from bench.regression.versions.spec import Version
-from bench.result import Case
 
 
 class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,25 +7,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench import probe
-from bench.child import Installation
 from bench.contract import Device
 from bench.data import dataset
 from bench.data.dataset import Dataset
-from bench.error import UserError
-from bench.machine import usable_cores
-from bench.prepared import read
+from bench.errors import UserError
+from bench.records.schema import FORMAT, Case
 from bench.regression.paired import pair
 from bench.regression.paired.plan import Absent, Comparison, Pairing
 from bench.regression.stats.decision import ALPHA
 from bench.regression.versions import spec, venv
 from bench.regression.versions.site import Site, changed, prepared
 from bench.regression.versions.spec import Kind, Version
-from bench.result import FORMAT, Case
 from bench.runner import plan
 from bench.runner.planning import check_memory, resolve_threads
+from bench.runner.process import preflight
+from bench.runner.process.spec import Installation
 from bench.runner.sizes import Size
-from bench.workload import WORKLOADS
+from bench.worker.data import read
+from bench.worker.machine import usable_cores
+from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 
 
@@ -133,7 +133,7 @@ def cases(options: CaseOptions) -> tuple[Case, ...]:
     """Return the registered implementations that were named, or all, at one size."""
     names = dict.fromkeys(options.implementations or (entry.name for entry in IMPLEMENTATIONS))
     size = sized(options)
-    return tuple(size(plan.implementation(name, probe.read_objective)) for name in names)
+    return tuple(size(plan.implementation(name, preflight.read_objective)) for name in names)
 
 
 def _chosen(base: Version, candidate: Version, options: CaseOptions) -> list[Implementation]:
@@ -191,4 +191,4 @@ def _pairings(
 
 
 def _file(of: Version) -> Case:
-    return plan.implementation(str(of.path), probe.read_objective)
+    return plan.implementation(str(of.path), preflight.read_objective)

@@ -7,16 +7,16 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Literal
 
-from bench.error import UserError
+from bench.errors import UserError
+from bench.records.schema import Record
+from bench.records.store import read_looks, read_plan, read_records
 from bench.regression.paired import pair
 from bench.regression.paired.metrics import EPOCH, QUANTITIES, Quantity, both, log_ratio
 from bench.regression.paired.plan import Comparison, Pairing
 from bench.regression.stats.decision import Verdict, more_pairs, verdicts
 from bench.regression.stats.sequential import Looks
 from bench.regression.stats.signed_rank import Difference, difference
-from bench.result import Record
-from bench.store import read_looks, read_plan, read_records
-from bench.workload import WORKLOADS
+from bench.worker.workloads import WORKLOADS
 
 # Twelve of 12,000 images. What keeps within the parity's tolerance differs by none or one.
 ACCURACY = 0.001

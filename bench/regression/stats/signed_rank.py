@@ -19,7 +19,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
 from bench.regression.stats.sequential import Looks, nominal, overall
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
 from bench.regression.calibration.spread import Spread
 from bench.regression.paired.result import ACCURACY, Sides
 from bench.regression.stats.decision import Rule, Verdict, verdicts

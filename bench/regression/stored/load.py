@@ -4,14 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench import machine, summary
-from bench.error import UserError
+from bench.analysis import summary
+from bench.analysis.summary import Row
+from bench.errors import UserError
+from bench.records.schema import Environment, Record
+from bench.records.store import read_environments, read_records, read_run
 from bench.regression.calibration.session import PLAN
 from bench.regression.calibration.spread import Calibrated
 from bench.regression.stored.series import Series, Side
-from bench.result import Environment, Record
-from bench.store import read_environments, read_records, read_run
-from bench.summary import Row
+from bench.worker import machine
 
 
 def calibrated(folder: Path, of: str | None) -> Calibrated:

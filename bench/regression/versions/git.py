@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 import bench
-from bench import machine
-from bench.error import UserError
+from bench.errors import UserError
+from bench.worker import machine
 from implementations import IMPLEMENTATIONS, Implementation
 
 # A hook of git runs us with these; they would point at what the hook is about.

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import machine
-from bench.child import Installation
-from bench.error import UserError
-from bench.interpreters import find_executable
+from bench.errors import UserError
 from bench.regression.versions import git, venv
 from bench.regression.versions.spec import Version
+from bench.runner.process.interpreters import find_executable
+from bench.runner.process.spec import Installation
+from bench.worker import machine
 from implementations import IMPLEMENTATIONS, Implementation
 
 

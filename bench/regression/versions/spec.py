@@ -12,10 +12,10 @@ import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from bench import interpreters
-from bench.error import UserError
-from bench.files import read_file
+from bench.errors import UserError
+from bench.records.files import read_file
 from bench.regression.versions import git
+from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS
 
 Kind = Literal["revision", "tree", "packages", "interpreter", "file"]

@@ -22,10 +22,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from bench import machine
 from bench.data import cache
-from bench.error import UserError
+from bench.errors import UserError
 from bench.runner import plan
+from bench.worker import machine
 from implementations import Implementation
 
 Progress = Callable[[str], None]

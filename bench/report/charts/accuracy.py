@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench.analysis.startup import Curve
 from bench.report.charts import ticks
 from bench.report.charts.epochs import COLOURS, SHAPES
 from bench.report.sections.comparison import label
 from bench.report.sections.curves import end
-from bench.startup import Curve
 
 SUBTITLE = (
     "a point an epoch, its bar the 95 % interval of the time; grey: all the others, for comparison"

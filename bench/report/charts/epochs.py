@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from bench.memory import PHASES as PEAKS
-from bench.memory import Memory
+from bench.analysis.memory import PHASES as PEAKS
+from bench.analysis.memory import Memory
+from bench.analysis.summary import Row
 from bench.report.render.numbers import significant
 from bench.report.sections.comparison import label, on_device
-from bench.summary import Row
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart, and shapes beside them.
 COLOURS = {"idiomatic": "#0072B2", "tuned": "#D55E00", "own": "#009E73"}
@@ -22,7 +22,7 @@ PHASES = {
 }
 # The least time that the machine allows, dashed in every chart.
 LEAST = "#CC79A7"
-# As bench/memory.py has them, in colours of Okabe and Ito.
+# As bench/analysis/memory.py has them, in colours of Okabe and Ito.
 MEMORY_PHASES = dict(
     zip(
         PEAKS,

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bench.analysis.summary import Row
 from bench.report.charts import ticks
 from bench.report.charts.epochs import dressed, labels
 from bench.report.render import numbers
 from bench.report.render.numbers import significant
 from bench.report.sections.comparison import standing
 from bench.report.sections.hardware import Alike
-from bench.summary import Row
 
 # Okabe and Ito's colours without black and yellow, which one of the two backgrounds swallows.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")

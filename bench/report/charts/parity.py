@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench.analysis.summary import Row
 from bench.report.charts import ticks
 from bench.report.charts.epochs import COLOURS, LEAST, dressed, labels
 from bench.report.sections.comparison import label
-from bench.summary import Row
 
 # In the order in which they are drawn: the last is on top.
 _KINDS = {

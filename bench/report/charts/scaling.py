@@ -7,12 +7,12 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from bench.crossover import Crossover
+from bench.analysis.crossover import Crossover
+from bench.analysis.summary import Row
+from bench.analysis.sweep import Sweep, ThreadSpeedup
 from bench.report.charts import ticks
 from bench.report.charts.epochs import COLOURS, LEAST, labels
 from bench.report.sections.comparison import on_device
-from bench.summary import Row
-from bench.sweep import Sweep, ThreadSpeedup
 
 _SIDE = 150
 _COLUMNS = 4

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.error import UserError
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
+from bench.analysis.summary import Row
+from bench.errors import UserError
+from bench.records.schema import Case, Environment, Record
 from bench.report.load import Loaded
-from bench.result import Case, Environment, Record
-from bench.summary import Row
 
 UNKNOWN = Environment("", {}, {}, {}, {}, {})
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.error import UserError
-from bench.files import write_file
+from bench.errors import UserError
+from bench.records.files import write_file
 
 
 def text(document: Any) -> str:

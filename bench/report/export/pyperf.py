@@ -5,11 +5,11 @@ Source: pyperf/_bench.py, which has the format's history.
 
 from typing import Any
 
-from bench import moment
+from bench.records import timestamps
+from bench.records.schema import Record
 from bench.report.export import json_file
 from bench.report.export.cases import Exported, exported
 from bench.report.load import Loaded
-from bench.result import Record
 
 VERSION = "1.0"
 
@@ -59,7 +59,7 @@ def _line(value: Any) -> str | int | float:
 
 
 def _run(trial: Record) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"date": str(moment.read(trial.started))}
+    metadata: dict[str, Any] = {"date": str(timestamps.read(trial.started))}
     metadata |= {} if trial.wall_seconds is None else {"duration": trial.wall_seconds}
     metadata |= {} if trial.peak_rss_bytes is None else {"mem_max_rss": trial.peak_rss_bytes}
     first = trial.first_epoch_seconds

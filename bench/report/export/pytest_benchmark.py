@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.records.schema import Environment
 from bench.report.export import json_file
 from bench.report.export.cases import Exported, commits, exported
 from bench.report.load import Loaded
-from bench.result import Environment
 
 # The release whose format this is.
 VERSION = "5.3.1"

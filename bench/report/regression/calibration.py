@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from math import isinf
 from typing import Any
 
+from bench.records.schema import Slowdown
 from bench.regression.calibration.detectable import BUDGETS, Seen, Sight, sights
 from bench.regression.calibration.spread import Calibrated
 from bench.regression.stats.power import Counted
 from bench.report.regression.output import Shown
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table
-from bench.result import Slowdown
 
 NOTHING = "nothing is known yet: leave out --show to measure, or name the folder: --calibrations"
 WITHIN = [f"in {seconds:g} s" if seconds else "at the least" for seconds in BUDGETS]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from bench.error import UserError
+from bench.errors import UserError
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 

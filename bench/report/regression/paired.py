@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any, Literal
 
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
 from bench.regression.paired.metrics import EPOCH
 from bench.regression.paired.plan import Absent, Comparison
 from bench.regression.paired.result import Finding, Measured

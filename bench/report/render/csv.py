@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.ranking import compare_to_fastest, group_by_machine
-from bench.summary import Row
+from bench.analysis.ranking import compare_to_fastest, group_by_machine
+from bench.analysis.summary import Row
 
 if TYPE_CHECKING:
     import pandas as pd

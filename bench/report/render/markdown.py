@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from bench.analysis.summary import Row
+from bench.analysis.textbook import TextbookRow
 from bench.report.charts.chart import Drawn
 from bench.report.render import text
 from bench.report.render.text import Contents, escape
 from bench.report.sections import comparison as tables
 from bench.report.sections.order import Section
-from bench.summary import Row
-from bench.textbook import TextbookRow
 
 
 def table(headings: Sequence[str], lines: Iterable[Sequence[str]], *, numeric: set[int]) -> str:

@@ -2,7 +2,7 @@
 
 from math import floor, isfinite, log10
 
-from bench.intervals import Interval
+from bench.analysis.intervals import Interval
 
 ABSENT = "—"
 

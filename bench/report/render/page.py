@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bench.ranking import group_by_machine
+from bench.analysis.ranking import group_by_machine
+from bench.analysis.summary import Row
 from bench.report.render import html, text, vega
 from bench.report.render.text import Contents
 from bench.report.sections import comparison
 from bench.report.sections.comparison import Column
-from bench.summary import Row
 
 COMPARED = "The frameworks compared"
 # What the table can be cut down to.

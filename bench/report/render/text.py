@@ -7,16 +7,16 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.noise import Noise
-from bench.ranking import find_ties
+from bench.analysis.noise import Noise
+from bench.analysis.ranking import find_ties
+from bench.analysis.summary import Row
+from bench.records.schema import Environment, Run
 from bench.report.charts.chart import Drawn
 from bench.report.load import Loaded
 from bench.report.sections import comparison
 from bench.report.sections.headline import Part, finding, machine_of
 from bench.report.sections.order import Section
-from bench.result import Environment, Run
-from bench.summary import Row
-from bench.workload import WORKLOADS
+from bench.worker.workloads import WORKLOADS
 
 TITLE = "Softmax classifier: the frameworks compared"
 FIGURES = "The textbook's figures and ours"

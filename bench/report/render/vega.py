@@ -5,7 +5,7 @@ import importlib.metadata
 from functools import cache as once
 
 from bench.data import cache
-from bench.error import DataError
+from bench.errors import DataError
 
 # Given to the bundler, which leaves out what it does not lead to.
 BEGIN = "window.vegaEmbed = vegaEmbed;"

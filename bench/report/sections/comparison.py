@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bench.analysis.intervals import Interval
+from bench.analysis.noise import Noise
+from bench.analysis.ranking import compare_to_fastest, group_by_machine
+from bench.analysis.summary import Row
+from bench.analysis.textbook import TextbookRow
 from bench.contract import Device
-from bench.intervals import Interval
-from bench.noise import Noise
-from bench.ranking import compare_to_fastest, group_by_machine
+from bench.records.schema import Case
 from bench.report.render import numbers
-from bench.result import Case
-from bench.summary import Row
-from bench.textbook import TextbookRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from bench.analysis.startup import Curve
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table, problem
-from bench.startup import Curve
 
 NOTE = (
     "Time from the start of a fresh process, its import and set-up included, to the end of an "

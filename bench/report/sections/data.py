@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.prepared import Part
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table
+from bench.worker.data import Part
 
 
 def counts(labels: Mapping[Part, NDArray[np.int32]], class_names: Sequence[str]) -> Table:

@@ -3,15 +3,15 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from bench.analysis.crossover import Crossover
+from bench.analysis.gpu import DeviceComparison, GpuConditions, Span, compare_devices, summarize_gpu
+from bench.analysis.summary import Row
+from bench.analysis.sweep import Sweep
 from bench.contract import Device
-from bench.crossover import Crossover
-from bench.devices import DeviceComparison, GpuConditions, Span, compare_devices, summarize_gpu
+from bench.records.schema import Case
 from bench.report.load import Loaded
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table, name, sizes, standing, workloads
-from bench.result import Case
-from bench.summary import Row
-from bench.sweep import Sweep
 
 READINGS = (
     ("temperature", "celsius", "°C"), ("clock", "sm_mhz", "MHz"),

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 
-from bench import crossover
-from bench.crossover import Crossover
+from bench.analysis import crossover
+from bench.analysis.crossover import Crossover
+from bench.analysis.summary import Row
 from bench.report.render import numbers
 from bench.report.sections import gpu
 from bench.report.sections.comparison import Table, standing
 from bench.report.sections.hardware import Alike, Hardware, sized
 from bench.report.several import Measured, versions
-from bench.summary import Row
 
 THROUGHPUT_NOTE = (
     "Samples a second of a steady epoch with their 95 % intervals, and the largest parity error of "

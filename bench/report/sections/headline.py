@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from bench.ranking import compare_epochs, find_leaders, select_comparable
+from bench.analysis.ranking import compare_epochs, find_leaders, select_comparable
+from bench.analysis.summary import Row, sort_key
+from bench.records.schema import Environment
 from bench.report.render import numbers
-from bench.result import Environment
-from bench.summary import Row, sort_key
 
 NOTHING = "Nothing was measured that could be ranked."
 # So many names can be read in a sentence; the table has them all.

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
-from bench import moment, software
+from bench.analysis.summary import Row
+from bench.records import timestamps
+from bench.records import versions as software
 from bench.report import load
 from bench.report.charts import machines
 from bench.report.render import numbers, text
@@ -14,7 +16,6 @@ from bench.report.sections.comparison import Table
 from bench.report.sections.hardware import Alike, Hardware, alike, data_key, hardware
 from bench.report.sections.order import Picture, Section
 from bench.report.several import BESIDE, Measured, overview
-from bench.summary import Row
 
 COMPARED = "The machines compared"
 OVER_TIME = "Over time"
@@ -102,7 +103,7 @@ def _over_time(runs: Sequence[Measured]) -> Iterator[Table]:
 
 
 def _created(run: Measured) -> datetime:
-    return moment.read(run.of.run.run.created)
+    return timestamps.read(run.of.run.run.created)
 
 
 def _history(title: str, runs: Sequence[Measured]) -> Table:

@@ -4,12 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import prepared, startup, weights
-from bench.crossover import Crossover, find_device_crossovers
+from bench.analysis import startup, weights
+from bench.analysis.crossover import Crossover, find_device_crossovers
+from bench.analysis.memory import summarize_memory
+from bench.analysis.roofline import find_rooflines
+from bench.analysis.startup import TARGET, find_curves
+from bench.analysis.sweep import Sweep, find_sweep
 from bench.data import dataset
 from bench.data.dataset import Dataset
-from bench.error import DataError
-from bench.memory import summarize_memory
+from bench.errors import DataError
+from bench.records.schema import Case, Record
 from bench.report.charts import accuracy, epochs
 from bench.report.charts import images as data_charts
 from bench.report.charts import parity as parity_charts
@@ -22,10 +26,7 @@ from bench.report.sections import parity, scaling
 from bench.report.sections import resources as limits
 from bench.report.sections import startup as starts
 from bench.report.sections.comparison import Table, measured, workloads
-from bench.result import Case, Record
-from bench.roofline import find_rooflines
-from bench.startup import TARGET, find_curves
-from bench.sweep import Sweep, find_sweep
+from bench.worker import data as prepared
 
 NO_CEILING = "The machine was not probed: leave out `--no-ceiling`."
 SWEEP = (

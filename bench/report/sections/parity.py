@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from bench.analysis.summary import Row
+from bench.records.schema import Record
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table, name
-from bench.result import Record
-from bench.summary import Row
 
 NOTE = (
     "Largest difference to the float64 oracle over the first epochs, of all processes of a row, as "

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench.memory import PHASES, Memory
+from bench.analysis.memory import PHASES, Memory
+from bench.analysis.roofline import Resources, Roofline
+from bench.analysis.summary import Row
+from bench.records.schema import Case, Record
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table, problem
-from bench.result import Case, Record
-from bench.roofline import Resources, Roofline
-from bench.summary import Row
 
 CEILING_NOTE = (
     "The best of all probes, in their fastest repetitions; the bandwidth is that of reading as "

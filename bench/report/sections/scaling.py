@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from bench.analysis.summary import Row
+from bench.analysis.sweep import Sweep
+from bench.records.schema import Case, Skipped
 from bench.report.render import numbers
 from bench.report.sections.comparison import Table
-from bench.result import Case, Skipped
-from bench.summary import Row
-from bench.sweep import Sweep
 
 NOTE = "In brackets: the 95 % interval. A time without an interval was measured in one process."
 THREADS_NOTE = (

@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from bench.analysis.startup import BreakEven, Start, TimeToAccuracy
 from bench.report.render import numbers
 from bench.report.sections import comparison
 from bench.report.sections.comparison import Table
-from bench.startup import BreakEven, Start, TimeToAccuracy
 
 Found = TypeVar("Found", bound=comparison.OfCase)
 

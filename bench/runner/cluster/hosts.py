@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from bench import decoding
-from bench.error import UserError, one_line
+from bench.errors import UserError, one_line
+from bench.records import decoding
+from bench.records.versions import changes
 from bench.runner.cluster.task import Answer, Host, Request, describe_host, measure_round, suite
-from bench.software import changes
 
 START = 'dask worker SCHEDULER --nthreads 1 --no-nanny --resources "bench=1"'
 _TIMEOUT_SECONDS = 20

@@ -9,16 +9,17 @@ from typing import Any
 
 import msgspec
 
-from bench import scratch, store
-from bench.environments import plain
-from bench.error import UserError
-from bench.files import read_file
-from bench.measure import now
-from bench.result import Record, Run, Trial
+from bench.errors import UserError
+from bench.records import store
+from bench.records.environments import plain
+from bench.records.files import read_file
+from bench.records.schema import Record, Run, Trial
 from bench.runner.cluster.hosts import Cluster, read_answer
 from bench.runner.cluster.task import Answer, Host, Request, suite
 from bench.runner.loop import Ended
+from bench.runner.process import scratch
 from bench.runner.progress import Progress
+from bench.worker.measure import now
 
 LOOK_SECONDS = 1.0
 MAX_LOSSES = 3  # of all workers that a round was sent to; then it may be the round's fault

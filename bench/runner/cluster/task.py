@@ -11,15 +11,17 @@ from typing import Any
 
 import msgspec
 
-from bench import host as host_facts
-from bench import machine, probe, scratch, store
 from bench.data import dataset
 from bench.data.dataset import Dataset
-from bench.error import UserError
-from bench.result import Case, Run, Trial
+from bench.errors import UserError
+from bench.records import store
+from bench.records.schema import Case, Run, Trial
 from bench.runner import lock, plan
+from bench.runner import machine as host_facts
 from bench.runner.executor import file_fault
+from bench.runner.process import preflight, scratch
 from bench.runner.recorder import Runner
+from bench.worker import machine
 from implementations import IMPLEMENTATIONS
 
 _imported: set[tuple[str, ...]] = set()
@@ -155,4 +157,4 @@ def _import_once(case: Case) -> None:
     used = (*(plan.distributions(case) or [case.module]), case.interpreter or "")
     if used not in _imported and file_fault(case) is None:
         _imported.add(used)
-        probe.import_implementation(case)
+        preflight.import_implementation(case)

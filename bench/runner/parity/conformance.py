@@ -1,7 +1,7 @@
 """Conformance of an implementation: the contract's rules, parity, and good behaviour.
 
-An implementation is put through the script of bench/examine.py in a fresh process for every
-examination; what it hands over is judged here, in the parent.
+An implementation is put through the script of bench/worker/conformance.py in a fresh process for
+every examination; what it hands over is judged here, in the parent.
 """
 
 import sys
@@ -14,20 +14,20 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bench import interpreters, request, scratch
-from bench.child import ChildSpec
 from bench.contract import Device, Params
 from bench.data.dataset import Dataset
-from bench.ending import Outcome
-from bench.files import read_npy
-from bench.launch import launch
-from bench.prepared import read
-from bench.result import Case
+from bench.records.files import read_npy
+from bench.records.schema import Case
 from bench.runner import plan
 from bench.runner.parity import mistakes
 from bench.runner.parity.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
+from bench.runner.process import interpreters, request, scratch
+from bench.runner.process.launch import launch
+from bench.runner.process.outcome import Outcome
+from bench.runner.process.spec import ChildSpec
 from bench.runner.sizes import Size
-from bench.workload import EXAMINATION, draw_order
+from bench.worker.data import read
+from bench.worker.workloads import EXAMINATION, draw_order
 
 # Under sgd and in batches of this size, it is watched for a while after its last epoch.
 WATCHED = 32

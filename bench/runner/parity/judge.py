@@ -12,14 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import prepared
 from bench.contract import Params, Problem
-from bench.examine import list_predictions
-from bench.files import read_npy
-from bench.measure import MOST_REPEATS
-from bench.result import Case, Parity
+from bench.records.files import read_npy
+from bench.records.schema import Case, Parity
 from bench.runner.parity import oracle
-from bench.workload import EXAMINATION, TRIAL, WORKLOADS, Segment, draw_order, draw_start_params
+from bench.worker import data
+from bench.worker.conformance import list_predictions
+from bench.worker.measure import MOST_REPEATS
+from bench.worker.workloads import (
+    EXAMINATION,
+    TRIAL,
+    WORKLOADS,
+    Segment,
+    draw_order,
+    draw_start_params,
+)
 from implementations import FIGURES
 
 # Float32 in another order of summation stays below it; a weight decay of 1e-6, a learning rate off
@@ -61,8 +68,8 @@ class Judge:
         self._folder = folder
         self._classes = classes
         self.seed = seed
-        self._validation = _double(*prepared.read(folder, "validation"))
-        self._test = _double(*prepared.read(folder, "test"))
+        self._validation = _double(*data.read(folder, "validation"))
+        self._test = _double(*data.read(folder, "test"))
         self._oracles: dict[tuple[object, ...], list[oracle.Solution]] = {}
 
     def judge(self, case: Case, params: Path, predicted: Path, seconds: object) -> Judgement:
@@ -152,7 +159,7 @@ class Judge:
 
     def problem(self, case: Case) -> Problem:
         """Return the problem that a case trains."""
-        images, labels = prepared.read_samples(self._folder, case.samples)
+        images, labels = data.read_samples(self._folder, case.samples)
         optimizer = WORKLOADS[case.workload].optimizer
         return Problem(images, labels, self._classes, case.batch_size, optimizer)
 

@@ -1,0 +1,1 @@
+"""Pure functions of records: summary, intervals, ranking, start-up, sweep, roofline."""

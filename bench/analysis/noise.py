@@ -1,0 +1,171 @@
+"""How noisy a run was, and what disturbed it."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.analysis.gpu import GpuConditions, summarize_gpu
+from bench.analysis.intervals import Interval, t_quantile
+from bench.records.schema import Environment, Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Above these a run was disturbed. For comparison, on two idle shared cores other processes take
+# 1 to 2 %, nothing is stolen, and the processes of one case differ by 4 % (docs/methodology.md).
+MAX_OTHERS = 0.05
+MAX_STEAL = 0.01
+MAX_CLOCK = 0.05
+MAX_DRIFT = 0.05
+MAX_BETWEEN = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The disturbances of a run; None for what its records do not show.
+
+    within: standard deviation of the logarithms of the epochs of one process.
+    between: the same of the processes' median epochs of one case, without the drift.
+    drift: the factor by which times changed from the first round to the last.
+    others, steal: share of all cores' time that other processes and other guests took.
+    clock: largest mean clock over the smallest, minus 1.
+    throttled: how often cores were throttled.
+    gpu: conditions of the GPU; None without a trial on it.
+    """
+
+    within: float | None
+    between: float | None
+    drift: Interval | None
+    others: float | None
+    steal: float | None
+    clock: float | None
+    throttled: float | None
+    gpu: GpuConditions | None = None
+
+    @property
+    def causes(self) -> list[str]:
+        """Name what disturbed the run."""
+        drift = abs(self.drift.mean - 1) if self.drift and self.drift.excludes(1) else None
+        thresholds = (
+            (self.others, MAX_OTHERS, "other processes took {:.1%} of the cores"),
+            (self.steal, MAX_STEAL, "the hypervisor took {:.1%} of the time"),
+            (self.clock, MAX_CLOCK, "the clock varied by {:.0%}"),
+            (self.throttled, 0, "cores were throttled {:g} times"),
+            (self.between, MAX_BETWEEN, "processes of one case differ by {:.0%}"),
+            (drift, MAX_DRIFT, "times drifted by {:.0%} over the rounds"),
+        )
+        causes = [text.format(value) for value, limit, text in thresholds if (value or 0) > limit]
+        if self.gpu and self.gpu.throttled:
+            causes.append(f"the GPU was throttled by {self.gpu.throttle_summary}")
+        if self.gpu and self.gpu.shared.count:
+            shared = f"{self.gpu.shared.count} of {self.gpu.shared.total} trials"
+            causes.append(f"another process was on the GPU in {shared}")
+        if self.gpu and (self.gpu.clock or 0) > MAX_CLOCK:
+            causes.append(f"the GPU's clock varied by {self.gpu.clock:.0%}")
+        return causes
+
+
+def measure_noise(records: Iterable[Record], environments: Mapping[str, Environment]) -> Noise:
+    """Measure the noise of a run's successful trials."""
+    import pandas as pd
+
+    trials = [record for record in records if record.kind == "trial" and record.status == "ok"]
+    medians = pd.DataFrame(
+        {
+            "case": [trial.case.slug for trial in trials],
+            "round": [trial.round for trial in trials],
+            "log": [math.log(median(trial.epoch_seconds)) for trial in trials],
+        }
+    )
+    conditions = [trial.conditions for trial in trials]
+    clocks = [
+        mhz
+        for condition in conditions
+        for mhz in (condition.get("mhz_before"), condition.get("mhz_after"))
+        if mhz
+    ]
+    throttled = [
+        times for condition in conditions if (times := condition.get("throttled")) is not None
+    ]
+    return Noise(
+        within=_spread_within(trials),
+        between=_spread_between(medians),
+        drift=_drift(medians),
+        others=_share_of_time(trials, environments, "others_seconds"),
+        steal=_share_of_time(trials, environments, "steal_seconds"),
+        clock=max(clocks) / min(clocks) - 1 if clocks else None,
+        throttled=sum(throttled) if throttled else None,
+        gpu=summarize_gpu(trials),
+    )
+
+
+def _spread_within(trials: Iterable[Record]) -> float | None:
+    """Pool the variances of the processes' log epochs by their degrees of freedom."""
+    logs = [np.log(trial.epoch_seconds) for trial in trials]
+    freedom = sum(len(epochs) - 1 for epochs in logs)
+    if not freedom:
+        return None
+    return math.sqrt(sum(((epochs - epochs.mean()) ** 2).sum() for epochs in logs) / freedom)
+
+
+def _spread_between(medians: "pd.DataFrame") -> float | None:
+    """Fit an effect of each case and of each round, and return the residuals' deviation.
+
+    Least squares, because with a precision some cases have more rounds than others. The factor with
+    more levels is removed by subtracting its means, so that the matrix has a column for each level
+    of the other only. None without degrees of freedom.
+    """
+    import pandas as pd
+
+    few, many = sorted(("case", "round"), key=lambda factor: medians[factor].nunique())
+    levels = pd.get_dummies(medians[few], dtype=float).assign(log=medians["log"])
+    centred = levels - levels.groupby(medians[many]).transform("mean")
+    design, logs = centred.drop(columns="log").to_numpy(), centred["log"].to_numpy()
+    effects, _, rank, _ = np.linalg.lstsq(design, logs, rcond=None)
+    freedom = len(medians) - medians[many].nunique() - rank
+    if freedom <= 0:
+        return None
+    return math.sqrt(((logs - design @ effects) ** 2).sum() / freedom)
+
+
+def _drift(medians: "pd.DataFrame") -> Interval | None:
+    """Fit a level of each case and one slope over the rounds; None with fewer than three rounds.
+
+    The standard error is that of the rounds' mean residuals, because what slows one trial of a
+    round slows the others too.
+    """
+    rounds = medians["round"]
+    means = medians.groupby("case")[["round", "log"]].transform("mean")
+    x, y = rounds - means["round"], medians["log"] - means["log"]
+    squares, freedom = (x**2).sum(), rounds.nunique() - 2
+    if freedom < 1 or not squares:
+        return None
+    slope = (x * y).sum() / squares
+    residuals = (y - slope * x).groupby(rounds)
+    variance = (residuals.size() * residuals.mean() ** 2).sum() / freedom
+    half_width = t_quantile(freedom) * math.sqrt(variance / squares)
+    length = rounds.max() - rounds.min()
+    low, mean, high = (
+        math.exp(length * value) for value in (slope - half_width, slope, slope + half_width)
+    )
+    return Interval(mean, low, high)
+
+
+def _share_of_time(
+    trials: Iterable[Record], environments: Mapping[str, Environment], name: str
+) -> float | None:
+    """Return the seconds of a condition over all cores' seconds, of the trials with both."""
+    part = whole = 0.0
+    for trial in trials:
+        seconds, elapsed = trial.conditions.get(name), trial.conditions.get("seconds")
+        if seconds is not None and elapsed:
+            environment = environments.get(trial.environment)
+            machine = environment.machine if environment else {}
+            processors = machine.get("processors") or machine.get("cores") or trial.case.threads
+            part += seconds
+            whole += elapsed * float(processors)
+    return part / whole if whole else None

@@ -1,0 +1,82 @@
+"""The least time that an epoch could take on a machine, from the roofline probes of its run.
+
+A roofline is the best that any probe reached, in its fastest repetition. Rows are compared with the
+roofline of the same run, device and number of threads.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bench.contract import Device
+from bench.records.schema import Case, Record
+
+Resources = tuple[Device, int]  # a device, and the number of threads on the host
+
+
+@dataclass(frozen=True, slots=True)
+class Roofline:
+    """The best of all probes on one device with one number of threads.
+
+    rate: float32 operations a second of a matrix product. rate_by: the framework that reached it.
+    bandwidth: bytes a second, by the number of bytes read. bandwidth_by: the framework of each.
+    step: seconds of the shortest update that depends on the one before; None on a CPU.
+    """
+
+    rate: float
+    rate_by: str
+    bandwidth: Mapping[int, float]
+    bandwidth_by: Mapping[int, str]
+    step: float | None = None
+
+    def epoch_seconds(self, case: Case, features: int, classes: int) -> float:
+        """Return the least time that an epoch of a case could take, in seconds.
+
+        The longest of three: its operations at the best rate, one reading of its images at the best
+        bandwidth, its steps one after the other.
+        """
+        image_bytes = 4 * case.samples * features
+        bandwidth = self.bandwidth.get(image_bytes)
+        return max(
+            count_operations(case.samples, features, classes) / self.rate,
+            image_bytes / bandwidth if bandwidth else 0.0,
+            self.step * (case.samples // case.batch_size) if self.step else 0.0,
+        )
+
+
+def count_operations(samples: int, features: int, classes: int) -> int:
+    """Return the floating-point operations of an epoch: logits and gradient of the weights.
+
+    Each is a matrix product of 2 * samples * features * classes operations. Softmax, bias and
+    update are left out, so that the roofline is never too slow.
+    """
+    return 4 * samples * features * classes
+
+
+def find_rooflines(records: Iterable[Record]) -> dict[Resources, Roofline]:
+    """Return the roofline of every device and number of threads that was probed."""
+    probes: dict[Resources, list[Record]] = defaultdict(list)
+    for record in records:
+        if record.kind == "ceiling" and record.status == "ok" and record.product_seconds:
+            probes[record.case.device, record.case.threads].append(record)
+    return {resources: _best(group) for resources, group in probes.items()}
+
+
+def _best(probes: Iterable[Record]) -> Roofline:
+    rates, steps = [], []
+    reads: dict[int, tuple[float, str]] = {}
+    for probe in probes:
+        framework = probe.case.framework
+        rates.append(((probe.product_operations or 0) / min(probe.product_seconds), framework))
+        for size, seconds in zip(probe.read_bytes, probe.read_seconds, strict=True):
+            speed = (size / seconds, framework)
+            reads[size] = max(speed, reads.get(size, speed))
+        steps += [seconds / (probe.chain_steps or 1) for seconds in probe.chain_seconds]
+    rate, rate_by = max(rates)
+    return Roofline(
+        rate,
+        rate_by,
+        bandwidth={size: speed for size, (speed, _) in reads.items()},
+        bandwidth_by={size: framework for size, (_, framework) in reads.items()},
+        step=min(steps, default=None),
+    )

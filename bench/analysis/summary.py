@@ -1,0 +1,237 @@
+"""Summarize the records of each case in one row; nothing here is stored.
+
+The process is the unit: a trial gives one median epoch, and the trials give a geometric mean with a
+t interval on the logarithms. Epochs of one process are never pooled: they are not independent, and
+treating them as such makes intervals far too narrow.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from bench.analysis.intervals import Interval, estimate_mean
+from bench.analysis.roofline import Resources, Roofline, find_rooflines
+from bench.records.schema import Case, Environment, Record, Run
+from bench.runner.plan import distributions, rounds_needed, size_of
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One case in a table, from all of its trials; None for what no trial recorded.
+
+    swept: measured at another size than the first of its workload.
+    version: of the framework.
+    rounds: number of trials, successful or not.
+    epochs_by_round, predicts_by_round: seconds of the median epoch and of the median prediction of
+        the test images, of each successful trial.
+    test_images: number of test images.
+    epoch: seconds.
+    rounds_needed: rounds that the run's precision takes; None without a precision.
+    roofline_seconds: the least time that an epoch could take on this machine.
+    first_epoch, imports, setup: seconds.
+    validation_accuracy, test_accuracy: after the workload's own epochs.
+    peak_rss_bytes, peak_device_bytes: memory of the process, and of the GPU.
+    epoch_joules: energy of the GPU in an epoch. energy_absent: why no trial recorded it.
+    parity_error: the largest of all trials.
+    faults: status and reason of every unsuccessful trial. If the successful ones are faster than
+        the roofline, they count as failed.
+    machine: distinguishes rows of several runs, which are not comparable; else empty.
+    """
+
+    case: Case
+    swept: bool
+    version: str
+    rounds: int
+    epochs_by_round: Mapping[int, float]
+    predicts_by_round: Mapping[int, float]
+    test_images: int | None
+    epoch: Interval | None
+    rounds_needed: int | None
+    roofline_seconds: float | None
+    first_epoch: float | None
+    imports: float | None
+    setup: float | None
+    validation_accuracy: float | None
+    test_accuracy: float | None
+    peak_rss_bytes: float | None
+    peak_device_bytes: float | None
+    epoch_joules: float | None
+    energy_absent: str | None
+    parity_error: float | None
+    faults: tuple[tuple[str, str], ...]
+    machine: str = ""
+
+    @property
+    def ranked(self) -> bool:
+        """Return whether the row may be compared: it has times, and no trial failed."""
+        return self.epoch is not None and all(status != "failed" for status, _ in self.faults)
+
+    @property
+    def predict(self) -> Interval | None:
+        """Seconds of a prediction of the test images."""
+        times = list(self.predicts_by_round.values())
+        return estimate_mean(times) if times else None
+
+    @property
+    def predictions_per_second(self) -> float | None:
+        """Test images predicted in a second, host to host."""
+        if self.predict is None or self.test_images is None:
+            return None
+        return self.test_images / self.predict.mean
+
+    @property
+    def samples_per_second(self) -> float | None:
+        """Images trained in a second of a steady epoch."""
+        return None if self.epoch is None else self.case.samples / self.epoch.mean
+
+    @property
+    def roofline_share(self) -> float | None:
+        """The least time of an epoch as a share of the measured time; 1 is the optimum."""
+        if self.epoch is None or self.roofline_seconds is None:
+            return None
+        return self.roofline_seconds / self.epoch.mean
+
+
+def summarize(
+    records: Iterable[Record], environments: Mapping[str, Environment], run: Run | None = None
+) -> list[Row]:
+    """Return one row for each case that was tried, in table order (``sort_key``).
+
+    Interrupted trials are ignored: they are repeated on resume. run: its precision decides how
+    intervals are computed.
+    """
+    records = list(records)
+    by_case: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        if record.kind == "trial" and record.status != "interrupted":
+            by_case[record.case.slug].append(record)
+    first_sizes: dict[str, tuple[int, ...]] = {}
+    for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
+        first_sizes.setdefault(case.workload, size_of(case))
+    rooflines = find_rooflines(records)
+    rows = []
+    for trials in by_case.values():
+        case, environment = trials[0].case, environments.get(trials[0].environment)
+        swept = size_of(case) != first_sizes[case.workload]
+        roofline_seconds = _roofline_seconds(case, environment, rooflines)
+        rows.append(_summarize_case(trials, environment, run, roofline_seconds, swept=swept))
+    return sorted(rows, key=sort_key)
+
+
+def sort_key(row: Row) -> tuple[object, ...]:
+    """Order rows by workload, device, size, ranked or not, and epoch time."""
+    time = row.epoch.mean if row.epoch else math.inf
+    size = size_of(row.case) if row.swept else ()
+    return (
+        row.case.workload,
+        row.case.device,
+        row.swept,
+        size,
+        not row.ranked,
+        time,
+        row.case.implementation,
+    )
+
+
+def _summarize_case(
+    trials: Sequence[Record],
+    environment: Environment | None,
+    run: Run | None,
+    roofline_seconds: float | None,
+    *,
+    swept: bool,
+) -> Row:
+    case = trials[0].case
+    good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
+    medians = {trial.round: median(trial.epoch_seconds) for trial in good}
+    stage = first_stage(medians, case, run)
+    epoch = estimate_mean(list(medians.values()), len(stage) if stage else None) if good else None
+    faults = [
+        (trial.status, trial.reason or "no reason was given")
+        for trial in trials
+        if trial.status != "ok"
+    ]
+    if epoch and roofline_seconds is not None and epoch.mean < roofline_seconds:
+        share = math.floor(100 * epoch.mean / roofline_seconds)  # rounding could print 100%
+        reason = (
+            f"an epoch took {share}% of the least time: it or the ceiling is wrong; measure again"
+        )
+        faults += [("failed", reason)] * len(good)
+    metered = good if case.device == "gpu" else []
+    # The counter covers all timed epochs of a trial.
+    joules = _mean(
+        trial.energy_joules / len(trial.epoch_seconds)
+        for trial in metered
+        if trial.energy_joules is not None
+    )
+    absent = (trial.energy_absent for trial in metered if trial.energy_absent and joules is None)
+    return Row(
+        case=case,
+        swept=swept,
+        version=framework_version(case, environment),
+        rounds=len(trials),
+        epochs_by_round=medians,
+        predicts_by_round={
+            trial.round: median(trial.predict_seconds) for trial in good if trial.predict_seconds
+        },
+        test_images=environment.data.get("test_images") if environment else None,
+        epoch=epoch,
+        rounds_needed=rounds_needed(stage, run.precision)
+        if stage and run and run.precision
+        else None,
+        roofline_seconds=roofline_seconds,
+        first_epoch=_geometric_mean(trial.first_epoch_seconds for trial in good),
+        imports=_geometric_mean(trial.import_seconds for trial in good),
+        setup=_geometric_mean(trial.setup_seconds for trial in good),
+        validation_accuracy=_mean(trial.validation_accuracy[case.epochs - 1] for trial in good),
+        test_accuracy=_mean(trial.test_accuracy[case.epochs - 1] for trial in good),
+        peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
+        peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
+        epoch_joules=joules,
+        energy_absent=next(absent, None),
+        parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
+        faults=tuple(faults),
+    )
+
+
+def _roofline_seconds(
+    case: Case, environment: Environment | None, rooflines: Mapping[Resources, Roofline]
+) -> float | None:
+    """Return the least seconds of an epoch; None without a probe or the shape of the data."""
+    data = environment.data if environment else {}
+    features, classes = data.get("features"), data.get("classes")
+    roofline = rooflines.get((case.device, case.threads))
+    if roofline is None or not isinstance(features, int) or not isinstance(classes, int):
+        return None
+    return roofline.epoch_seconds(case, features, classes)
+
+
+def first_stage(by_round: Mapping[int, float], case: Case, run: Run | None) -> list[float] | None:
+    """Return the values of the rounds that decide the number of rounds for a precision.
+
+    None for a run without a precision, and for fewer than two values.
+    """
+    if run is None or run.precision is None:
+        return None
+    values = [by_round[n] for n in sorted(by_round) if n <= run.rounds[case.workload]]
+    return values if len(values) > 1 else None
+
+
+def _geometric_mean(seconds: Iterable[float | None]) -> float | None:
+    recorded = [value for value in seconds if value]
+    return estimate_mean(recorded).mean if recorded else None
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    recorded = [value for value in values if value is not None]
+    return fmean(recorded) if recorded else None
+
+
+def framework_version(case: Case, environment: Environment | None) -> str:
+    """Return the framework's name and version, and for Keras its backend's too."""
+    if not case.framework:
+        return "own file"
+    known = environment.software.get("distributions", {}) if environment else {}
+    return ", ".join(f"{name} {known.get(name, '(absent)')}" for name in distributions(case))

@@ -1,0 +1,59 @@
+"""The textbook's published quantities beside what its programs gave here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bench.analysis.summary import framework_version
+from bench.records.schema import Environment, Record
+from implementations import FIGURES
+
+
+@dataclass(frozen=True, slots=True)
+class TextbookRow:
+    """One published quantity beside ours; a tolerance of None means shown, not judged."""
+
+    name: str
+    quantity: str
+    version: str
+    published: float
+    tolerance: float | None
+    measured: float | None
+    seconds: float | None
+    reason: str | None
+
+    @property
+    def verdict(self) -> str:
+        """Say whether ours is within the tolerance, and how the program failed if it did."""
+        if self.measured is None:
+            return self.reason or "not measured"
+        difference = abs(self.measured - self.published)
+        if self.tolerance is None:
+            verdict = f"differs by {difference:.4f}; depends on the seed, not judged"
+        else:
+            where = "within" if difference <= self.tolerance else "OUTSIDE"
+            verdict = f"differs by {difference:.4f}: {where} {self.tolerance:g}"
+        return "; ".join(filter(None, (verdict, self.reason)))
+
+
+def compare_textbook(
+    records: Iterable[Record], environments: Mapping[str, Environment]
+) -> list[TextbookRow]:
+    """Return every published quantity of the programs that ran, beside ours."""
+    published = {figure.name: figure.published for figure in FIGURES}
+    return [
+        TextbookRow(
+            name=record.case.implementation,
+            quantity=quantity,
+            version=framework_version(record.case, environments.get(record.environment)),
+            published=value,
+            tolerance=tolerance,
+            measured=record.figure.get(quantity),
+            seconds=record.figure_seconds,
+            reason=None
+            if record.status == "ok"
+            else f"{record.status}: {record.reason or 'no reason was given'}",
+        )
+        for record in records
+        if record.kind == "figure" and record.status != "interrupted"
+        for quantity, (value, tolerance) in published.get(record.case.implementation, {}).items()
+    ]

@@ -1,0 +1,50 @@
+"""A collection: a folder with several runs right below it, such as one of every machine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.errors import UserError
+
+PLAN = "run.json"
+# The most runs that are listed by name.
+_MAX_NAMES = 5
+
+
+def runs(folder: Path) -> list[Path]:
+    """Return the runs right below a folder, sorted, or the folder itself if it is a run.
+
+    Links are not followed; hidden folders are unfinished. Raises UserError for a folder that cannot
+    be read.
+    """
+    try:
+        if (folder / PLAN).exists():
+            return [folder]
+        below = sorted(folder.iterdir()) if folder.is_dir() else []
+        return [path for path in below if _is_run(path)]
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
+
+
+def is_collection(folder: Path) -> bool:
+    """Return whether a folder is no run, but holds some."""
+    return runs(folder) not in ([], [folder])
+
+
+def refuse(*folders: Path) -> None:
+    """Raise UserError for a collection, where one run is needed."""
+    for folder in filter(is_collection, folders):
+        names = named(runs(folder))
+        raise UserError(f"{folder} holds no run itself, but {names}; name one of them")
+
+
+def named(folders: Sequence[Path]) -> str:
+    """Return how many runs these are, and their folders' names if they are few."""
+    count = f"{len(folders)} run{'s' * (len(folders) > 1)}"
+    if len(folders) > _MAX_NAMES:
+        return count
+    return f"{count}, {', '.join(folder.name for folder in folders)}"
+
+
+def _is_run(folder: Path) -> bool:
+    hidden = folder.name.startswith(".") or folder.is_symlink()
+    return not hidden and folder.is_dir() and (folder / PLAN).exists()

@@ -1,0 +1,112 @@
+"""Merge the parts of a run: the union of their trials, written whole beside what is read."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from bench.errors import UserError
+from bench.records import collection, files, jsonl, store, timestamps
+from bench.records.decoding import encode
+from bench.records.environments import plain
+from bench.records.schema import FORMAT, Environment, Record, Run
+
+LEAVE = "leave one of the runs out"
+
+Value = TypeVar("Value")
+Sourced = dict[str, tuple[Value, Path]]  # values by their names, with the folder they come from
+
+
+@dataclass(slots=True)
+class Merged:
+    """The union of a run's parts. repeated: how many records were there already."""
+
+    runs: Sourced[Run] = field(default_factory=dict)
+    environments: Sourced[Environment] = field(default_factory=dict)
+    records: Sourced[Record] = field(default_factory=dict)
+    parts: int = 0
+    repeated: int = 0
+
+    def add(self, folder: Path, run: Run) -> None:
+        """Add a part. Raises UserError where it is damaged or contradicts another one."""
+        self.parts += 1
+        _unite(self.runs, f"run {run.run}", run, folder)
+        for environment in store.read_environments(folder).values():
+            _unite(self.environments, f"environment {environment.id}", environment, folder)
+        for record in store.read_records(folder):
+            # A trial is finished once, but may have been interrupted more often.
+            interrupted = record.status == "interrupted"
+            name = jsonl.encode(record).decode() if interrupted else f"trial {record.trial}"
+            self.repeated += _unite(self.records, name, record, folder)
+
+    def write(self, folder: Path) -> None:
+        """Write the run, its records in the order in which they began. Raises OSError."""
+        for part in ("params", "environments"):
+            (folder / part).mkdir(parents=True)
+        for run, _ in self.runs.values():
+            files.write_file(folder / "run.json", encode(run))
+        for environment, _ in self.environments.values():
+            store.add_environment(folder, environment)
+        lines = [
+            (timestamps.read(record.started), record.trial, jsonl.encode(record))
+            for record, _ in self.records.values()
+        ]
+        files.write_file(folder / jsonl.FILE, b"".join(line for *_, line in sorted(lines)))
+        for record, source in self.records.values():
+            params = source / "params" / f"{record.trial}.npy"
+            if record.status != "interrupted" and os.path.lexists(params):
+                store.keep_params(folder, record.trial, params)
+
+
+def merge(folders: Sequence[Path], output: Path) -> list[Merged]:
+    """Write the union of runs, or of folders of runs, into a new folder.
+
+    Parts of one run become one; several runs get a folder each in ``output``. Raises UserError for
+    what is damaged or contradictory; then nothing is written.
+    """
+    place = _check_output(output, folders)
+    parts = [part for folder in folders for part in _parts(folder)]
+    if len(parts) < 2:
+        raise UserError("there is one run: name another RUN to merge it with")
+    merged: dict[str, Merged] = {}
+    for part in parts:
+        run = msgspec.structs.replace(store.read_run(part), format=FORMAT)
+        if not plain(run.run):
+            raise UserError(f"{part}: run {run.run!r:.80} cannot be a folder's name; {LEAVE}")
+        merged.setdefault(run.run, Merged()).add(part, run)
+    try:
+        with files.new_folder(place) as folder:
+            for name, union in merged.items():
+                union.write(folder if len(merged) == 1 else folder / name)
+    except OSError as error:
+        raise UserError(f"cannot write to {output}: {error.strerror}; mend that") from error
+    return list(merged.values())
+
+
+def _check_output(output: Path, folders: Sequence[Path]) -> Path:
+    """Return the resolved folder to write. Raises UserError unless it is new or empty."""
+    place = output.resolve()
+    for folder in folders:
+        if place.is_relative_to(folder.resolve()):
+            raise UserError(f"{output} is in {folder}, which is only read; choose another --output")
+    if os.path.lexists(place) and not (place.is_dir() and not any(place.iterdir())):
+        raise UserError(f"{output} is there already; choose another --output")
+    return place
+
+
+def _parts(folder: Path) -> list[Path]:
+    """Return the runs of a folder. Raises UserError where there is none."""
+    if runs := collection.runs(folder):
+        return runs
+    raise UserError(f"{folder} holds no run: there is no run.json, nor a folder with one")
+
+
+def _unite(known: Sourced[Value], name: str, value: Value, folder: Path) -> bool:
+    """Add a value, or return True where the same is there. Raises UserError where they differ."""
+    before, source = known.setdefault(name, (value, folder))
+    if before != value:
+        raise UserError(f"{source} and {folder} have a different {name}; {LEAVE}")
+    return source != folder

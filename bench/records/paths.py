@@ -1,0 +1,126 @@
+"""Take absolute paths and host names out of everything that a run records.
+
+A published run must not name its users or hosts. Known folders become marks: ``<scratch>`` (of a
+trial), ``<suite>``, ``<python>`` (a virtual environment), ``.`` (the current folder) and ``~``.
+"""
+
+import os
+import re
+import shlex
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from bench.records.schema import Case
+from bench.worker import machine
+
+Recorded = TypeVar("Recorded")
+
+# Fields that hold one path, or a name or nothing.
+_PATHS = {"data", "file", "interpreter", "name", "path"}
+# In a command a path may follow a flag's = or a comma.
+_ARGUMENT = re.compile(r"(?<![^=,])/[^,]*")
+_ADDRESS = re.compile(r"\b(tcp|tls|ucxx?|wss?|inproc)://[^\s\"'<>,]+")
+
+
+def hide_paths(value: Recorded, folders: Mapping[Path, str] | None = None) -> Recorded:
+    """Return a plan, a record or facts without absolute paths of this machine.
+
+    folders: further folders and what to write for them; see ``folders_of``.
+    """
+    folders = {**(folders or {}), **_known_folders()}
+    return cast("Recorded", _Hider(folders).hide(value))
+
+
+def folders_of(case: Case) -> dict[Path, str]:
+    """Return the folders of a case's own file and of its Python, which messages may name."""
+    folders = {}
+    if case.file is not None:
+        folders[Path(case.file).resolve().parent] = "<path>"
+    if case.interpreter is not None and Path(case.interpreter).is_absolute():
+        folders[Path(case.interpreter).parent.parent] = "<python>"
+    return folders
+
+
+def relative(path: str) -> str:
+    """Return a path relative to the current folder or to the home folder.
+
+    Of an absolute path elsewhere only the last part is left: ``<path>/name``.
+    """
+    if not Path(path).is_absolute():
+        return path
+    # Not Path.resolve(), which follows links: a virtual environment is known by its own place.
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - see above
+    for folder, mark in _near_folders().items():
+        if whole.is_relative_to(folder):
+            below = whole.relative_to(folder)
+            return f"{mark}/{below}" if below.parts else mark
+    return f"<path>/{whole.name}"
+
+
+class _Hider:
+    def __init__(self, folders: Mapping[Path, str]) -> None:
+        marks = {str(folder): mark for folder, mark in folders.items() if len(folder.parts) > 1}
+        known = "|".join(map(re.escape, sorted(marks, key=len, reverse=True)))
+        temporary = {tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir())}
+        scratch = "|".join(map(re.escape, temporary))
+        # A path begins at the start of a word, or behind a compiler's -I, and ends with a word.
+        self._pattern = re.compile(
+            r"(?:(?<![\w.~>])|(?<=\s-[A-Z]))"
+            rf"(?:(?:{scratch})/softmax-bench-[\w-]+|(?:{known})(?![\w-]))"
+        )
+        self._marks = marks
+
+    def hide(self, value: Any, field: str = "") -> Any:
+        match value:
+            case str():
+                return self._hide_text(value, field)
+            case dict():
+                return {key: self.hide(item) for key, item in value.items()}
+            case list() | tuple():
+                return type(value)(self.hide(item) for item in value)
+            case msgspec.Struct():
+                fields = msgspec.structs.asdict(value)
+                changed = {name: self.hide(item, name) for name, item in fields.items()}
+                return msgspec.structs.replace(value, **changed)
+        return value
+
+    def _hide_text(self, text: str, field: str) -> str:
+        if field in _PATHS:
+            return relative(text)
+        if field == "command":
+            words = shlex.split(text)
+            hidden = [_ARGUMENT.sub(lambda path: relative(path[0]), word) for word in words]
+            text = text if hidden == words else shlex.join(hidden)
+        text = self._pattern.sub(lambda path: self._marks.get(path[0], "<scratch>"), text)
+        return _ADDRESS.sub(r"\1://<host>", text)
+
+
+def _near_folders() -> dict[Path, str]:
+    """Return the current folder and the home folder, each also without links."""
+    folders: dict[Path, str] = {}
+    try:
+        home = Path.home()
+        folders = {home: "~", home.resolve(): "~"}
+    except RuntimeError:  # no home folder is known, so that no path names it
+        pass
+    here = {folder: mark for folder, mark in folders.items() if len(folder.parts) > 1}
+    current = Path.cwd()
+    return {current: ".", **here} if len(current.parts) > 1 else here
+
+
+def _known_folders() -> dict[Path, str]:
+    python = Path(sys.prefix)
+    own = (
+        {}
+        if python in {Path("/usr"), Path("/usr/local")}
+        else {
+            python: "<python>",
+            python.resolve(): "<python>",
+        }
+    )
+    return {**_near_folders(), machine.ROOT: "<suite>", **own}

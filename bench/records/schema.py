@@ -1,0 +1,215 @@
+"""Frozen records of what was measured: raw values only.
+
+Format 5: a line ends with its checksum (records/jsonl.py). Format 4: what a GPU tells of a trial.
+Format 3: versions in pairs. Format 2: sweeps, ceilings, peak memory by phase. All are read, and
+format 1, the first.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from bench.contract import Device, Objective
+
+FORMAT = 5
+
+Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
+Kind = Literal["trial", "figure", "ceiling"]
+
+# What a number may be, far beyond all that is measured and far within what can be computed with:
+# what is not is refused where a record is read, and where it is made of what a child says.
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # exact as a float
+Value = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+Deviation = Annotated[float, msgspec.Meta(ge=0, le=1e100)]
+Rounds = Annotated[int, msgspec.Meta(ge=0, le=10_000)]  # a plan's; --rounds allows a tenth
+# A precision takes no more: a spread so large is not measured away.
+MOST_ROUNDS = 1000
+Precision = Annotated[float, msgspec.Meta(ge=1e-6, le=1)]
+
+
+class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is measured: everything that decides the number, but the machine and the software.
+
+    epochs: the least number of timed epochs. interpreter: the Python given with ``--python``, or
+    None for the suite's own. file, sha256: of an implementation that is somebody's own file.
+    """
+
+    implementation: str
+    module: str
+    framework: str
+    extra: str
+    objective: Objective
+    style: Literal["idiomatic", "tuned", "own"]
+    data: Literal["resident", "streamed", "own"]
+    devices: tuple[Device, ...]
+    workload: str
+    device: Device
+    batch_size: Count
+    threads: Count
+    samples: Count
+    epochs: Count
+    variables: dict[str, str] = {}
+    interpreter: str | None = None
+    file: str | None = None
+    sha256: str | None = None
+
+    @property
+    def slug(self) -> str:
+        """A name that differs wherever two cases of one run differ, and is safe as a file's."""
+        return (
+            f"{self.workload}-{self.implementation}-{self.device}"
+            f"-b{self.batch_size}-t{self.threads}-n{self.samples}"
+        ).replace("/", "-")
+
+
+class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was injected to be found: every so many epochs, so large a share of them more CPU."""
+
+    share: Amount
+    every: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """One case, once (or one figure of the textbook); the id is its own within the run.
+
+    version: which side of a comparison in pairs this is; the round is the pair's number there.
+    """
+
+    id: str
+    kind: Kind
+    round: int
+    case: Case
+    version: str = ""
+    slowdown: Slowdown | None = None
+
+
+class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far the params were from the oracle's, relative to how far training moved them."""
+
+    error: Deviation
+    tolerance: Deviation
+    passed: bool
+
+
+class Measurement(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """What a worker reports, and nothing else: seconds, bytes and joules in the order measured.
+
+    worker_seconds: all that it did. warmup_seconds: untimed epochs of a GPU between the first and
+    the timed ones. peak_device_bytes, device_conditions: see bench/worker/gpu.py.
+    energy_joules: of a GPU, over all timed epochs; older records may have that of a CPU, which no
+    report shows.
+    figure_seconds, figure: the time of a textbook program and the numbers that it prints. The rest
+    is of a roofline probe: see bench/worker/roofline.py.
+    """
+
+    worker_seconds: Seconds | None = None
+    import_seconds: Seconds | None = None
+    setup_seconds: Seconds | None = None
+    reset_seconds: Seconds | None = None
+    first_epoch_seconds: Seconds | None = None
+    warmup_seconds: list[Seconds] = []
+    epoch_seconds: list[Seconds] = []
+    epoch_cpu_seconds: list[Seconds] = []
+    first_predict_seconds: Seconds | None = None
+    predict_seconds: list[Seconds] = []
+    peak_rss_bytes: Count | None = None
+    phase_rss_bytes: dict[str, Count | None] = {}
+    peak_device_bytes: Count | None = None
+    device_conditions: dict[str, Value | None] = {}
+    energy_joules: Amount | None = None
+    energy_absent: str | None = None
+    figure_seconds: Seconds | None = None
+    figure: dict[str, Value | None] = {}
+    product_operations: Count | None = None
+    product_seconds: list[Seconds] = []
+    read_bytes: list[Count] = []
+    read_seconds: list[Seconds] = []
+    chain_steps: Count | None = None
+    chain_seconds: list[Seconds] = []
+
+
+REPORTED = Measurement.__struct_fields__
+
+
+class Record(Measurement, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One trial and how it ended: what its worker reported, and what the parent saw and judged.
+
+    ``started`` is UTC, ISO 8601. ``wall_seconds`` is what the parent saw of the worker. Accuracies
+    and losses have one value for each timed epoch.
+    """
+
+    format: Count
+    kind: Kind
+    run: str
+    trial: str
+    round: Count
+    started: str
+    status: Status
+    case: Case
+    environment: str
+    reason: str | None = None
+    stderr_tail: str | None = None
+    wall_seconds: Seconds | None = None
+    validation_accuracy: list[Share] = []
+    validation_loss: list[Deviation] = []
+    test_accuracy: list[Share] = []
+    parity: Parity | None = None
+    threads_in_force: Amount | None = None
+    conditions: dict[str, Value | None] = {}
+    version: str = ""
+    slowdown: Slowdown | None = None
+
+
+class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a trial ran: machine, software, the child's variables, the data's hashes."""
+
+    id: str
+    machine: dict[str, Any]
+    software: dict[str, Any]
+    suite: dict[str, Any]
+    variables: dict[str, str]
+    data: dict[str, Any]
+
+
+class Skipped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A size at which nothing is measured, and why."""
+
+    batch_size: Count
+    samples: Count
+    reason: str
+
+
+class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a run set out to do: enough to go on with it after it was killed.
+
+    rounds: of each workload, or with a precision of its first stage. precision: largest relative
+    half-width of the epochs' intervals, or None. budget: seconds that measuring may take, or None.
+    data: what ``--data`` said, or None. timeout, memory_limit: seconds a trial may take and bytes
+    that it may allocate, or None. sweep: cases at other sizes, measured ``sweep_rounds`` times.
+    ceilings: what the machine can do, probed by each framework. machine: the id of the machine
+    whose hosts in a cluster measure it, or None: this host does.
+    """
+
+    format: Count
+    run: str
+    command: str
+    created: str
+    seed: int
+    rounds: dict[str, Rounds]
+    cases: tuple[Case, ...]
+    figures: tuple[Case, ...]
+    timeout: Seconds
+    data: str | None = None
+    precision: Precision | None = None
+    budget: Amount | None = None
+    memory_limit: Count | None = None
+    sweep: tuple[Case, ...] = ()
+    sweep_rounds: Rounds = 1
+    skipped: tuple[Skipped, ...] = ()
+    ceilings: tuple[Case, ...] = ()
+    machine: str | None = None

@@ -1,0 +1,52 @@
+"""Versions of the software that the environments of a run name."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from bench.records.schema import Environment
+
+# Everything that a case runs on, whatever its framework.
+BELOW = ("python", "blas", "numpy", "suite")
+
+
+def versions(environments: Iterable[Environment]) -> dict[str, str]:
+    """Return versions by name; where the environments name several, all of them: "1.2 and 1.3".
+
+    Distributions have their own names. Beside them stand ``python``, ``blas``, ``system`` (the
+    kernel), ``distribution`` (of the operating system) and ``suite`` (version and commit).
+    """
+    versions: defaultdict[str, set[str]] = defaultdict(set)
+    for environment in environments:
+        for name, version in _versions(environment).items():
+            if version:
+                versions[name].add(str(version))
+    return {name: " and ".join(sorted(several)) for name, several in sorted(versions.items())}
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return a line for every version that changed, appeared or disappeared."""
+    return [
+        f"{name} {before.get(name, 'absent')} → {after.get(name, 'absent')}"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _versions(environment: Environment) -> dict[str, object]:
+    software, machine = environment.software, environment.machine
+    return {
+        **software.get("distributions", {}),
+        "python": software.get("python"),
+        "blas": software.get("blas"),
+        "system": machine.get("system"),
+        "distribution": machine.get("distribution"),
+        "suite": _suite(environment.suite),
+    }
+
+
+def _suite(facts: Mapping[str, object]) -> str:
+    """Return the suite's version and commit: the version alone stays the same for months."""
+    parts = (facts.get("version"), str(facts.get("commit") or "")[:7])
+    return " ".join(str(part) for part in parts if part) + (
+        " changed" if facts.get("dirty") else ""
+    )

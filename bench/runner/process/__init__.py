@@ -1,0 +1,1 @@
+"""One worker as its parent sees it: surroundings, limits, pipes and outcome."""

@@ -1,0 +1,174 @@
+"""Interpret how a worker ended: status, reason and result, from what its parent saw of it."""
+
+import re
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.errors import one_line
+from bench.records.files import read_file
+from bench.records.schema import REPORTED
+
+Document = dict[str, Any]
+
+# A trial of 200 epochs writes 20 kB.
+MAX_DOCUMENT_BYTES = 2**24
+# The scheduler may take this long between two clock reads. The share allows for two clocks of one
+# machine that the system adjusts separately.
+SLACK_SECONDS = 0.1
+SLACK_SHARE = 0.02
+# The last words of C++, glibc, OpenBLAS, PyTorch and XLA when an allocation fails.
+_NO_MEMORY = re.compile(
+    r"bad_alloc|cannot allocate memory|can't allocate memory|memory allocation (still )?failed|"
+    r"out of memory|MemoryError|RESOURCE_EXHAUSTED",
+    re.IGNORECASE,
+)
+# The statuses that a worker may report; the parent alone detects the others.
+_WORKER_STATUSES = ("ok", "unavailable", "failed", "out-of-memory")
+# The phases of a worker; their sum must be its whole time.
+_PHASES = {name for name in REPORTED if name.endswith("_seconds")} | {"between_seconds"}
+_PHASES -= {"worker_seconds", "epoch_cpu_seconds"}
+_SECONDS = _PHASES | {"worker_seconds", "epoch_cpu_seconds"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessExit:
+    """What the parent saw of a worker.
+
+    code: exit status as subprocess gives it; a signal's number is negative.
+    exceeded_seconds: the time limit that the worker exceeded, or None.
+    stdout_bytes, stderr_tail: what the worker printed.
+    life_seconds: seconds on the parent's clock between the worker's first and last byte.
+    leftovers: names of the processes that the worker did not end.
+    oom_killed: the kernel killed a process for its memory during the worker's life.
+    memory_limit: bytes that the worker was allowed to allocate, or None.
+    """
+
+    code: int
+    exceeded_seconds: float | None
+    stdout_bytes: int
+    stderr_tail: str
+    life_seconds: float
+    leftovers: Sequence[str] = ()
+    oom_killed: bool = False
+    memory_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a worker.
+
+    document: what it wrote, unvalidated; empty where it wrote nothing that can be read.
+    wall_seconds: from its start until the parent saw its end.
+    """
+
+    status: str
+    reason: str | None
+    document: Document
+    stderr_tail: str
+    wall_seconds: float
+
+
+def interpret_exit(
+    folder: Path, process_exit: ProcessExit, *, timed: bool
+) -> tuple[str, str | None, Document]:
+    """Return status, reason and document of the worker that wrote to this folder.
+
+    timed: the worker reports times, which must agree with the parent's clock.
+    """
+    status, reason, document = _read_result(folder, process_exit)
+    if status == "failed" and (process_exit.memory_limit is not None or process_exit.oom_killed):
+        status, reason = _detect_lack_of_memory(process_exit, reason, document.get("reason"))
+    if timed and status == "ok":
+        fault = find_misconduct(process_exit) or find_clock_fault(process_exit, document)
+        if fault is not None:
+            return "failed", fault, document
+    return status, reason, document
+
+
+def _read_result(folder: Path, process_exit: ProcessExit) -> tuple[str, str | None, Document]:
+    if process_exit.exceeded_seconds is not None:
+        seconds = process_exit.exceeded_seconds
+        return "timeout", f"still running after {seconds:g} s; raise --timeout", {}
+    if process_exit.code < 0:
+        number = -process_exit.code
+        name = signal.strsignal(number) or f"signal {number}"
+        hint = "; often the kernel, out of memory" if number == signal.SIGKILL else ""
+        return "failed", f"the process was ended by a signal: {name}{hint}", {}
+    if process_exit.code > 0:
+        return "failed", f"the process ended with exit status {process_exit.code}", {}
+    try:
+        document = _read_document(folder / "document.json")
+    except FileNotFoundError:
+        return "failed", "the process left no result", {}
+    except (OSError, ValueError, RecursionError) as error:
+        return "failed", one_line(f"the process left a result that cannot be read: {error}"), {}
+    return document["status"], document.get("reason"), document
+
+
+def _read_document(path: Path) -> Document:
+    """Read a worker's result. Raises OSError, or ValueError where status or times are wrong."""
+    document = msgspec.json.decode(read_file(path, MAX_DOCUMENT_BYTES, follow=False))
+    if not isinstance(document, dict) or document.get("status") not in _WORKER_STATUSES:
+        raise ValueError("it has no status")
+    for name in document.keys() & _SECONDS:
+        values = document[name] if isinstance(document[name], list) else [document[name]]
+        if not all(isinstance(value, float) and value >= 0 for value in values):
+            raise ValueError(f"its {name} are not a number of seconds")
+    return document
+
+
+def _detect_lack_of_memory(
+    process_exit: ProcessExit, reason: str | None, worker_reason: Any
+) -> tuple[str, str | None]:
+    """Return the status and reason of a worker that failed, perhaps for lack of memory."""
+    if process_exit.oom_killed and process_exit.code == -signal.SIGKILL:
+        return "out-of-memory", "the kernel ended the process: the machine had no memory left"
+    if _NO_MEMORY.search(f"{process_exit.stderr_tail}\n{worker_reason}"):
+        return "out-of-memory", f"the process ran out of memory: {reason}"
+    # Some libraries report a failed allocation in words of their own.
+    if process_exit.memory_limit is not None and process_exit.code != 0:
+        reason = f"{reason}; it was allowed {process_exit.memory_limit / 2**20:.0f} MiB"
+    return "failed", reason
+
+
+def find_misconduct(process_exit: ProcessExit) -> str | None:
+    """Return what an implementation did to its surroundings that it may not do, or None."""
+    if process_exit.stdout_bytes > 0:
+        return "it printed on stdout; an implementation is silent"
+    if process_exit.leftovers:
+        names = ", ".join(process_exit.leftovers)
+        return f"it left processes running: {names}; end what you start"
+    return None
+
+
+def find_clock_fault(process_exit: ProcessExit, document: Mapping[str, Any]) -> str | None:
+    """Compare the worker's clock with the sum of its phases and with the parent's clock."""
+    phases = 0.0
+    for name in _PHASES:
+        seconds = document.get(name, 0.0)
+        phases += sum(seconds) if isinstance(seconds, list) else seconds
+    total = document.get("worker_seconds", 0.0)
+    slack = SLACK_SECONDS + SLACK_SHARE * total
+    if abs(total - phases) <= slack and abs(process_exit.life_seconds - total) <= slack:
+        return None
+    return (
+        f"its clock does not add up: {phases:.2f} s in parts, {total:.2f} s in all, "
+        f"{process_exit.life_seconds:.2f} s by the parent's"
+    )
+
+
+def count_oom_kills(path: Path = Path("/proc/vmstat")) -> int:
+    """Return how many processes the kernel has killed for their memory, 0 where it is not known.
+
+    Source: proc(5), ``oom_kill``.
+    """
+    try:
+        count = re.search(r"^oom_kill (\d+)$", path.read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(count[1]) if count else 0

@@ -1,0 +1,96 @@
+"""Read prepared data: ``.npy`` files that every worker maps into memory, with NumPy alone.
+
+``bench.data`` writes a folder for each data set: images float32 (samples, features) in [0, 1],
+labels int32 (samples,), and the split.
+"""
+
+import mmap
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contract import Textbook
+from bench.errors import DataError
+
+Part = Literal["train", "validation", "test"]
+
+
+def read(folder: Path, part: Part) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Map one part's images (samples, features) and load its labels (samples,).
+
+    The map is copy-on-write, for frameworks that accept only writable arrays: the file cannot be
+    altered. Every page is read once, so that no page fault is timed.
+    Raises DataError if the folder does not hold prepared data.
+    """
+    images: NDArray[np.float32] = np.asarray(_load(folder, f"{part}_images", "c"))
+    touch(images)
+    return images, read_labels(folder, part)
+
+
+def read_samples(folder: Path, samples: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return the first ``samples`` training images and labels; start again after the last.
+
+    The images are a map as in ``read`` if there are enough, otherwise a copy.
+    """
+    images, labels = read(folder, "train")
+    if samples <= len(labels):
+        return images[:samples], labels[:samples]
+    indices = np.arange(samples) % len(labels)
+    return images[indices], labels[indices]
+
+
+def read_labels(folder: Path, part: Part) -> NDArray[np.int32]:
+    """Load one part's labels (samples,). Raises DataError."""
+    return _load(folder, f"{part}_labels")
+
+
+def read_first(folder: Path, count: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return the first images (count, features) and labels in the data set's own order.
+
+    Fewer if the training and validation parts have fewer. Raises DataError.
+    """
+    parts: tuple[Part, Part] = ("validation", "train")
+    positions = np.argsort(_load(folder, "split"))[:count]
+    images = [_load(folder, f"{part}_images", "c") for part in parts]
+    labels = np.concatenate([read_labels(folder, part) for part in parts])
+    held_out = len(images[0])
+    first = [images[0][at] if at < held_out else images[1][at - held_out] for at in positions]
+    return np.array(first, np.float32), labels[positions]
+
+
+def read_textbook(folder: Path) -> Textbook:
+    """Restore the whole training set, training and validation, in the data set's own order.
+
+    Raises DataError if the folder does not hold prepared data.
+    """
+    split = _load(folder, "split")
+    parts = [read(folder, "validation"), read(folder, "train")]
+    validation, training = np.split(split, [len(parts[0][1])])
+    images = np.empty((len(split), parts[0][0].shape[1]), np.float32)
+    labels = np.empty(len(split), np.int32)
+    for indices, (part_images, part_labels) in zip((validation, training), parts, strict=True):
+        images[indices], labels[indices] = part_images, part_labels
+    return Textbook(images, labels, training=training, validation=validation)
+
+
+def features(folder: Path) -> int:
+    """Return the number of pixels of an image. Raises DataError."""
+    return int(_load(folder, "test_images", "c").shape[1])
+
+
+def touch(array: NDArray[Any]) -> None:
+    """Read one byte of every page of a contiguous array, so that all of it is in memory."""
+    flat = array.reshape(-1).view(np.uint8)
+    flat[:: mmap.PAGESIZE].max(initial=0)
+    flat[-1:].max(initial=0)  # the last page may begin after the last step
+
+
+def _load(folder: Path, name: str, mmap_mode: Literal["c"] | None = None) -> NDArray[Any]:
+    path = folder / f"{name}.npy"
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise DataError(f"{path}: no prepared data ({error}). Start again to prepare it") from error
+    return array

@@ -1,0 +1,56 @@
+"""A slowdown that is known, put into an implementation: what the gate is seen to find."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contract import Device, Params, Problem, Trainer
+from bench.worker.measure import now, time_call
+
+Implementation = Callable[[Problem, Device], Trainer]
+
+
+class SlowedTrainer:
+    """A Trainer whose every so many epochs burn a share more CPU than they took.
+
+    The share is of the epoch itself, so that it is the same on a fast and on a slow core.
+    """
+
+    def __init__(self, trainer: Trainer, share: float, every: int) -> None:
+        self._trainer = trainer
+        self._share = share
+        self._every = every
+        self._epochs = 0
+
+    def reset(self, params: Params) -> None:
+        """Reset the implementation, and count its epochs from the first again."""
+        self._epochs = 0
+        self._trainer.reset(params)
+
+    def train_epoch(self, order: NDArray[np.int64]) -> Params:
+        """Train an epoch, and burn what is to be found."""
+        self._epochs += 1
+        params, seconds = time_call(self._trainer.train_epoch, order)
+        if self._epochs % self._every == 0:
+            burn(self._share * seconds)
+        return params  # type: ignore[no-any-return]  # timed takes and returns anything
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Predict as the implementation does."""
+        return self._trainer.predict(images)
+
+
+def slow_down(implementation: Implementation, slowdown: Mapping[str, Any] | None) -> Implementation:
+    """Return an implementation with a slowdown in it, or unchanged."""
+    if slowdown is None:
+        return implementation
+    return lambda problem, device: SlowedTrainer(implementation(problem, device), **slowdown)
+
+
+def burn(seconds: float) -> None:
+    """Keep a core busy for so long."""
+    end = now() + seconds
+    while now() < end:
+        pass

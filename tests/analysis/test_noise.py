@@ -1,0 +1,333 @@
+"""A run shows how noisy it was: every number here is worked out by hand."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+from support.records import MACHINE, case, environment, ok, trials
+
+from bench.analysis.intervals import Interval
+from bench.analysis.noise import Noise, measure_noise
+from bench.analysis.summary import summarize
+from bench.report.render import text
+from bench.report.sections import comparison
+
+HERE = {"here": environment()}
+UNKNOWN = Noise(None, None, None, None, None, None, None)
+QUIET = Noise(
+    within=0.5,
+    between=0.02,
+    drift=Interval(1.0, 0.99, 1.01),
+    others=0.01,
+    steal=0.0,
+    clock=0.01,
+    throttled=0,
+)
+
+
+def timed(of, *logs, rounds=None):
+    """Return trials of a case whose median epochs have these logarithms."""
+    numbers = rounds or range(1, len(logs) + 1)
+    return [
+        ok(of, number, epoch_seconds=[math.exp(log)] * 3)
+        for number, log in zip(numbers, logs, strict=True)
+    ]
+
+
+def watched(**conditions):
+    return ok(case(), conditions=conditions)
+
+
+# ----- spreads
+
+
+def test_within_pools_variances_by_degrees_of_freedom():
+    # Variances of the logarithms 1/2 with one degree of freedom, 1 with two: (1/2 + 2) / 3.
+    first = ok(case(), 1, epoch_seconds=[1.0, math.e])
+    second = ok(case(), 2, epoch_seconds=[5.0, 5 * math.e, 5 * math.e**2])
+    alone = ok(case(), 3, epoch_seconds=[1000.0])
+    assert measure_noise([first, second, alone], HERE).within == pytest.approx(math.sqrt(2.5 / 3))
+
+
+def test_single_epochs_and_rounds_have_no_spread():
+    records = [ok(case("a"), epoch_seconds=[1.0]), ok(case("b"), epoch_seconds=[9.0])]
+    noise = measure_noise(records, HERE)
+    assert (noise.within, noise.between, noise.drift) == (None, None, None)
+
+
+def test_between_is_free_of_drift():
+    # One takes ten times the other, both get slower by a factor of 1.5, then of 3.
+    logs = [0.0, math.log(1.5), math.log(4.5)]
+    fast, slow = timed(case("a"), *logs), timed(case("b"), *(log + math.log(10) for log in logs))
+    assert measure_noise([*fast, *slow], HERE).between == pytest.approx(0, abs=1e-9)
+
+
+def test_between_takes_median_epochs():
+    epochs = {1: [50.0, 1.0, 1.0], 2: [1.0, 1.0, 0.01]}
+    records = [ok(case(n), r, epoch_seconds=epochs[r]) for n in ("a", "b") for r in epochs]
+    records += [ok(case("c"), 1, epoch_seconds=[1.0]), ok(case("c"), 2, epoch_seconds=epochs[1])]
+    assert measure_noise(records, HERE).between == pytest.approx(0, abs=1e-9)
+
+
+def test_between_counts_degrees_of_freedom_of_drift():
+    # Residuals after cases and rounds are ±1/2; four numbers less two cases and one difference of
+    # rounds leave one degree of freedom: 4 * 1/4 is the variance.
+    records = timed(case("a"), 0, 2) + timed(case("b"), 0, 0)
+    assert measure_noise(records, HERE).between == pytest.approx(1.0)
+    assert measure_noise(timed(case(), 0.0, 1.0, 0.0), HERE).between is None
+
+
+def residual_deviation(trials):
+    """Fit case and round with the whole design matrix, a row for each trial."""
+    levels = {level for trial in trials for level in trial[:2]}  # letters and numbers
+    design = np.array([[float(level in trial[:2]) for level in levels] for trial in trials])
+    logs = np.array([log for *_, log in trials])
+    freedom = len(trials) - np.linalg.matrix_rank(design)
+    residuals = logs - design @ np.linalg.lstsq(design, logs, rcond=None)[0]
+    return math.sqrt((residuals**2).sum() / freedom) if freedom else None
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcd"), st.integers(1, 5), st.floats(-1, 1)),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_between_matches_whole_design_with_missing_trials(trials):
+    records = [
+        ok(case(name), number, epoch_seconds=[math.exp(log)]) for name, number, log in trials
+    ]
+    between, expected = measure_noise(records, HERE).between, residual_deviation(trials)
+    assert (between is None) == (expected is None)
+    assert expected is None or between == pytest.approx(expected, rel=1e-6, abs=1e-7)
+
+
+def test_without_successful_trials_nothing_is_known():
+    failed = [
+        ok(case(), number, status="failed", conditions={"seconds": 9.0, "throttled": 1.0})
+        for number in (1, 2, 3)
+    ]
+    figure = ok(case(), kind="figure", conditions={"seconds": 9.0, "mhz_before": 1.0})
+    assert measure_noise([*failed, figure], HERE) == UNKNOWN
+    assert measure_noise([], HERE).causes == []
+
+
+# ----- drift
+
+
+@pytest.mark.parametrize(
+    ("logs", "rounds", "drift"),
+    [
+        ((0.0, 0.1, 0.2), (1, 2, 3), 0.2),
+        ((0.0, 0.1, 0.3), (1, 2, 4), 0.3),  # a missing round keeps its distance
+    ],
+)
+def test_exact_drift_is_first_to_last_round(logs, rounds, drift):
+    interval = measure_noise(timed(case(), *logs, rounds=rounds), HERE).drift
+    assert (interval.mean, interval.low, interval.high) == pytest.approx((math.exp(drift),) * 3)
+
+
+@pytest.mark.parametrize(
+    ("logs", "length", "slope", "half_width"),
+    [
+        # Residuals 0.01, -0.02, 0.01: error sqrt(0.0006 / 1 / 2) = 0.017321, times 12.706.
+        ((0.0, 0.0, 0.06), 2, 0.03, 0.22008),
+        # Residuals -0.02, 0.06, -0.06, 0.02: error sqrt(0.008 / 2 / 5) = 0.028284, times 4.3027.
+        ((0.0, 0.1, 0.0, 0.1), 3, 0.02, 0.12170),
+    ],
+)
+def test_drift_has_t_interval_of_its_slope(logs, length, slope, half_width):
+    drift = measure_noise(timed(case(), *logs), HERE).drift
+    assert drift.mean == pytest.approx(math.exp(length * slope))
+    assert drift.low == pytest.approx(math.exp(length * (slope - half_width)), rel=1e-4)
+    assert drift.high == pytest.approx(math.exp(length * (slope + half_width)), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("other", "drift"),
+    [
+        (timed(case("b"), 5, 5, 5), 0.1),
+        (timed(case("a", workload="textbook"), 5, 5, 5), 0.1),
+        (timed(case("b", workload="textbook"), 3.0), 0.2),  # one round shows no drift
+    ],
+)
+def test_drift_is_the_mean_of_the_cases(other, drift):
+    noise = measure_noise([*timed(case("a"), 0, 0.1, 0.2), *other], HERE)
+    assert noise.drift.mean == pytest.approx(math.exp(drift))
+
+
+def test_drift_compares_each_case_with_itself():
+    # A precision gave nine rounds to one and three to the other; both slow down by 0.01 a round.
+    few = timed(case("a"), *(0.01 * n for n in range(1, 4)))
+    many = timed(case("b"), *(7 + 0.01 * n for n in range(1, 10)))
+    assert measure_noise([*few, *many], HERE).drift.mean == pytest.approx(math.exp(0.08))
+
+
+# ----- shares of time, clock, heat
+
+
+def test_shares_are_of_the_time_of_all_processors():
+    # 10 s and 30 s on four processors are 160 s; others took 2 + 6 of them, the hypervisor 1.6.
+    here = {"here": environment(machine={**MACHINE, "processors": 4})}
+    records = [
+        watched(seconds=10.0, others_seconds=2.0, steal_seconds=0.4),
+        watched(seconds=30.0, others_seconds=6.0, steal_seconds=1.2),
+        watched(others_seconds=9.0, steal_seconds=9.0),  # an older record without its seconds
+    ]
+    noise = measure_noise(records, here)
+    assert (noise.others, noise.steal) == pytest.approx((8 / 160, 1.6 / 160))
+
+
+@pytest.mark.parametrize(
+    ("environments", "processors"),
+    [
+        ({"here": environment(machine={"processors": 8, "cores": 2})}, 8),
+        ({"here": environment(machine={"processors": None, "cores": 4})}, 4),
+        ({"here": environment(machine={})}, 3),
+        ({"elsewhere": environment(machine={"processors": 8})}, 3),
+    ],
+)
+def test_cores_or_threads_replace_unknown_processors(environments, processors):
+    record = ok(case(threads=3), conditions={"seconds": 10.0, "others_seconds": 6.0})
+    assert measure_noise([record], environments).others == pytest.approx(0.6 / processors)
+
+
+def test_zero_is_a_share_and_zero_elapsed_is_unknown():
+    noise = measure_noise([watched(seconds=10.0, others_seconds=0.0, steal_seconds=0.0)], HERE)
+    assert (noise.others, noise.steal) == (0, 0)
+    noise = measure_noise([watched(seconds=0.0, others_seconds=1.0, steal_seconds=1.0)], HERE)
+    assert (noise.others, noise.steal) == (None, None)
+
+
+def test_clock_varies_from_smallest_to_largest_mean():
+    records = [
+        watched(mhz_before=2500.0, mhz_after=2000.0),
+        watched(mhz_before=3000.0, mhz_after=None),
+        watched(mhz_before=0.0),
+    ]
+    assert measure_noise(records, HERE).clock == pytest.approx(0.5)
+    assert measure_noise([watched(mhz_after=2000.0)], HERE).clock == 0
+
+
+def test_throttling_is_counted_over_all_trials():
+    records = [watched(throttled=2.0), watched(throttled=None), watched(throttled=3.0), watched()]
+    assert measure_noise(records, HERE).throttled == 5
+    assert measure_noise([watched(throttled=0.0)], HERE).throttled == 0
+
+
+# ----- causes
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "over", "cause"),
+    [
+        ("others", 0.05, 0.0625, "other processes took 6.2% of the cores"),
+        ("steal", 0.01, 0.0125, "the hypervisor took 1.2% of the time"),
+        ("clock", 0.05, 0.0625, "the clock varied by 6%"),
+        ("throttled", 0, 1.0, "cores were throttled 1 times"),
+        ("between", 0.10, 0.125, "processes of one case differ by 12%"),
+    ],
+)
+def test_cause_is_named_above_its_threshold(name, limit, over, cause):
+    assert QUIET.causes == []
+    assert replace(QUIET, **{name: limit}).causes == []
+    assert replace(QUIET, **{name: over}).causes == [cause]
+    assert replace(QUIET, **{name: None}).causes == []
+
+
+@pytest.mark.parametrize(
+    ("drift", "causes"),
+    [
+        (Interval(1.10, 1.02, 1.18), ["times drifted by 10% over the rounds"]),
+        (Interval(0.90, 0.85, 0.98), ["times drifted by 10% over the rounds"]),
+        (Interval(1.0499, 1.04, 1.06), []),
+        (Interval(0.9501, 0.94, 0.96), []),
+        (Interval(1.10, 0.80, 1.50), []),
+        (Interval(1.10), []),
+        (None, []),
+    ],
+)
+def test_drift_is_a_cause_if_large_and_certain(drift, causes):
+    assert replace(QUIET, drift=drift).causes == causes
+
+
+@pytest.mark.parametrize(
+    ("conditions", "causes"),
+    [
+        ({"throttle_after": 4.0}, ["the GPU was throttled by power cap in 2 of 2 trials"]),
+        ({"throttle_before": 1.0, "throttle_after": 0.0}, []),
+        ({"other_processes": 1.0}, ["another process was on the GPU in 2 of 2 trials"]),
+        ({"other_processes": 0.0}, []),
+        ({}, []),
+    ],
+)
+def test_gpu_conditions_are_causes_of_gpu_trials_only(conditions, causes):
+    gpu, cpu = (
+        [ok(case(device=device), n, device_conditions=conditions) for n in (1, 2)]
+        for device in ("gpu", "cpu")
+    )
+    assert measure_noise(gpu, HERE).causes == causes
+    assert (measure_noise(cpu, HERE).causes, measure_noise(cpu, HERE).gpu) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("largest", "causes"), [(1049.0, []), (1051.0, ["the GPU's clock varied by 5%"])]
+)
+def test_gpu_clock_is_a_cause_if_it_varies(largest, causes):
+    records = [
+        structs.replace(ok(case(device="gpu"), n), device_conditions={"sm_mhz_after": mhz})
+        for n, mhz in ((1, largest), (2, 1000.0))
+    ]
+    assert measure_noise(records, HERE).causes == causes
+
+
+# ----- the report
+
+# b / a is not certain, c / a is; d takes ten times the others (tests/analysis/test_ranking.py).
+A, B, C, D = (1.0, 1.0, 1.0), (1.1, 1.2, 1.3), (1.2, 1.2, 1.3), (10.0, 10.0, 10.0)
+
+
+def rows_of(**epochs_of):
+    records = [r for name, epochs in epochs_of.items() for r in trials(case(name), *epochs)]
+    return summarize(records, HERE)
+
+
+def test_report_names_ties_and_disturbances():
+    disturbed = replace(QUIET, others=0.25)
+    (line,) = text.too_noisy(rows_of(a=A, b=B, c=C, d=D), disturbed)
+    assert "noisy" in line
+    assert "other processes took 25.0% of the cores" in line
+    assert "a and b, b and c" in line
+    (line,) = text.too_noisy(rows_of(**{"<a>": A, "b|c": B}), QUIET)
+    assert "&lt;a&gt; and b\\|c" in line
+    assert "nois" not in line
+    assert text.too_noisy(rows_of(a=A, c=C), disturbed) == []
+
+
+def test_report_names_no_tie_of_single_rounds():
+    assert text.too_noisy(rows_of(a=[1.0], b=[1.1]), QUIET) == []
+    (line,) = text.too_noisy(rows_of(a=A, b=B, other=[1.05]), QUIET)
+    assert "a and b" in line
+    assert "other" not in line
+
+
+def test_report_has_every_measure_of_noise():
+    noise = Noise(0.25, 0.125, Interval(1.5, 1.25, 2.0), 0.0625, 0.5, 0.75, throttled=3)
+    assert [value for _, value in comparison.noise(noise).lines] == [
+        "25 %",
+        "12 %",
+        "1.50 [1.25, 2.00]",
+        "6.2 %",
+        "50 %",
+        "75 %",
+        "3.00",
+    ]
+    assert text.noise(noise).startswith("Disturbed: other processes took 6.2% of the cores")
+    unknown = ["—", "—", "unknown", *["—"] * 4]
+    assert [value for _, value in comparison.noise(UNKNOWN).lines] == unknown
+    assert text.noise(UNKNOWN) == "No disturbance was recorded."

@@ -1,0 +1,173 @@
+"""Ratios and certainty between rows, worked out by hand."""
+
+import math
+
+import pytest
+from support.records import case, environment, ok, trials
+
+from bench.analysis.intervals import Interval
+from bench.analysis.ranking import (
+    compare_epochs,
+    compare_to_fastest,
+    find_leaders,
+    find_ties,
+    select_comparable,
+)
+from bench.analysis.summary import summarize
+
+HERE = {"here": environment()}
+OTHER_PROBLEMS = [
+    {"workload": "textbook"},
+    {"device": "gpu"},
+    {"batch_size": 64},
+    {"threads": 1},
+    {"samples": 96},
+]
+# b / a is 1.1, 1.2 and 1.3: 1.1972 with half = 4.303 * 0.0836 / sqrt(3) = 0.2077, from 0.97 on;
+# c / a is 1.2, 1.2 and 1.3: 1.2325 with half = 4.303 * 0.0462 / sqrt(3) = 0.1148, from 1.10 on.
+A, B, C, D = (1.0, 1.0, 1.0), (1.1, 1.2, 1.3), (1.2, 1.2, 1.3), (10.0, 10.0, 10.0)
+
+
+def one(*records):
+    (row,) = summarize(records, HERE)
+    return row
+
+
+def rows_of(**epochs_of):
+    records = [r for name, epochs in epochs_of.items() for r in trials(case(name), *epochs)]
+    return summarize(records, HERE)
+
+
+def names(rows):
+    return [row.case.implementation for row in rows]
+
+
+def name_pairs(pairs):
+    return [tuple(names(pair)) for pair in pairs]
+
+
+# ----- ratios
+
+
+def test_ratio_by_round_is_free_of_drift():
+    # The machine gets ten times slower, and each trial takes twice its neighbour's time.
+    fast, slow = one(*trials(case("a"), 0.1, 0.3, 1.0)), one(*trials(case("b"), 0.2, 0.6, 2.0))
+    ratio = compare_epochs(slow, fast)
+    assert (ratio.mean, ratio.low, ratio.high) == pytest.approx((2, 2, 2))
+    assert compare_epochs(fast, slow).mean == pytest.approx(0.5)
+
+
+def test_ratio_uses_common_rounds_only():
+    # Rounds 1 and 2: 2 / 1 and 8 / 1, whose geometric mean is 4; 12.706 * ln(4) / 2 = 8.807.
+    first = one(ok(case("a"), 1, 2.0), ok(case("a"), 2, 8.0), ok(case("a"), 3, 99.0))
+    second = one(ok(case("b"), 1, 1.0), ok(case("b"), 2, 1.0), ok(case("b"), 4, 77.0))
+    ratio = compare_epochs(first, second)
+    assert ratio.mean == pytest.approx(4)
+    assert ratio.high == pytest.approx(4 * math.exp(8.807), rel=1e-3)
+    assert compare_epochs(one(ok(case("a"), 1)), one(ok(case("b"), 2))) is None
+
+
+def test_ratio_bounds_match_worked_out_numbers():
+    a, b, c = rows_of(a=A, b=B, c=C)
+    assert [compare_epochs(b, a).mean, compare_epochs(b, a).low] == pytest.approx(
+        [1.1972, 0.9727], abs=5e-4
+    )
+    assert [compare_epochs(c, a).mean, compare_epochs(c, a).low] == pytest.approx(
+        [1.2325, 1.0988], abs=5e-4
+    )
+
+
+# ----- who is comparable, and who leads
+
+
+def test_only_ranked_rows_of_the_same_problem_are_comparable():
+    records = [
+        record
+        for change in [{"objective": "one-vs-rest"}, *OTHER_PROBLEMS]
+        for record in trials(case(**change), 0.1)
+    ]
+    records += trials(case("failed"), 0.1, status="failed")
+    records += [*trials(case("mine"), 0.5), *trials(case("other", style="tuned"), 0.6)]
+    rows = summarize(records, HERE)
+    mine = next(row for row in rows if row.case.implementation == "mine")
+    assert names(select_comparable(rows, mine)) == ["mine", "other"]
+
+
+def test_leaders_are_the_fastest_and_its_ties():
+    assert names(find_leaders(rows_of(c=C, a=A))) == ["a"]
+    assert names(find_leaders(rows_of(c=C, b=B, a=A))) == ["a", "b"]
+    assert find_leaders([]) == []
+
+
+def test_one_round_or_no_common_round_is_a_tie():
+    rows = rows_of(a=[1.0], b=[50.0])
+    assert (names(find_leaders(rows)), name_pairs(find_ties(rows))) == (["a", "b"], [("a", "b")])
+    records = [ok(case("a"), 1), ok(case("a"), 2), ok(case("b"), 3), ok(case("b"), 4)]
+    rows = summarize(records, HERE)
+    assert (names(find_leaders(rows)), name_pairs(find_ties(rows))) == (["a", "b"], [("a", "b")])
+
+
+def test_failed_row_never_leads():
+    records = [*trials(case("wrong"), 0.1, 0.1, status="failed"), *trials(case("right"), 0.5, 0.5)]
+    assert names(find_leaders(summarize(records, HERE))) == ["right"]
+    assert find_leaders(summarize(records[:2], HERE)) == []
+
+
+# ----- ties
+
+
+def test_ties_are_neighbours_whose_ratio_may_be_one():
+    # a and b, b and c; but not c and d, and a is no neighbour of c.
+    assert name_pairs(find_ties(rows_of(d=D, c=C, b=B, a=A))) == [("a", "b"), ("b", "c")]
+    assert find_ties(rows_of(a=A, c=C)) == []
+    assert name_pairs(find_ties(rows_of(a=A, b=A))) == [("a", "b")]
+    assert find_ties(rows_of(a=A)) == find_ties([]) == []
+
+
+def test_rows_that_are_not_comparable_stand_between_no_tie():
+    failed = [ok(case("f"), 1, 1.05), ok(case("f"), 2, 1.05), ok(case("f"), 3, status="failed")]
+    other = trials(case("o", objective="one-vs-rest"), 1.05, 1.05, 1.05)
+    records = [*trials(case("a"), *A), *trials(case("b"), *B), *failed, *other]
+    assert name_pairs(find_ties(summarize(records, HERE))) == [("a", "b")]
+
+
+def test_each_workload_has_its_own_ties():
+    records = [
+        record
+        for workload in ("sgd", "textbook")
+        for name, times in (("a", A), ("b", B))
+        for record in trials(case(name, workload=workload), *times)
+    ]
+    ties = find_ties(summarize(records, HERE))
+    assert [faster.case.workload for faster, _ in ties] == ["sgd", "textbook"]
+    assert name_pairs(ties) == [("a", "b")] * 2
+
+
+# ----- times the fastest
+
+
+def test_one_vs_rest_compares_to_softmax_but_never_leads():
+    records = [
+        *trials(case("sgd-rows", objective="one-vs-rest"), 0.25, 0.25),
+        *trials(case("fast"), 0.5, 0.5),
+        *trials(case("slow"), 1.5, 1.5),
+    ]
+    rows = summarize(records, HERE)
+    other, fast, slow = rows
+    assert names(rows) == ["sgd-rows", "fast", "slow"]
+    assert names(find_leaders(select_comparable(rows, fast))) == ["fast"]
+    assert compare_to_fastest(rows, fast) == Interval(1.0, 1.0, 1.0)
+    assert compare_to_fastest(rows, slow).mean == pytest.approx(3)
+    assert compare_to_fastest(rows, other).mean == pytest.approx(0.5)
+
+
+def test_fastest_is_ranked_and_of_the_same_problem():
+    mixed = [ok(case("mixed"), 1, 0.25), ok(case("mixed"), 2, status="failed")]
+    records = [*trials(case("a"), 0.5), *mixed]
+    records += [r for change in OTHER_PROBLEMS for r in trials(case("b", **change), 0.1)]
+    records += trials(case("c", device="gpu", threads=1, objective="one-vs-rest"), 0.1)
+    rows = summarize(records, HERE)
+    row_of = {row.case.implementation: row for row in rows}
+    assert compare_to_fastest(rows, row_of["a"]).mean == 1
+    assert compare_to_fastest(rows, row_of["mixed"]) is None  # not ranked
+    assert compare_to_fastest(rows, row_of["c"]) is None  # no softmax row of its problem

@@ -1,0 +1,104 @@
+"""The least time of an epoch follows from the best probe, worked out by hand."""
+
+import pytest
+from support.records import bare, case, environment, ok, probe, trials
+
+from bench.analysis import summary
+from bench.analysis.roofline import Roofline, count_operations, find_rooflines
+from bench.report.sections import comparison
+
+HERE = {"here": environment(data={"features": 784, "classes": 10})}
+# 1,500 steps of 5 µs take 7.5 ms; 1,505,280,000 operations at 1e13 a second take 0.15 ms.
+FAST_GPU = {
+    "of": {"device": "gpu"},
+    "product_seconds": [0.0002],
+    "chain_steps": 1000,
+    "chain_seconds": [0.006, 0.005],
+}
+
+
+def row(*records):
+    (summarized,) = summary.summarize(records, HERE)
+    return summarized
+
+
+def test_roofline_is_fastest_repetition_of_best_probe():
+    best = find_rooflines(
+        [
+            probe(),
+            probe("jax", product_seconds=[0.01], read_bytes=[150], read_seconds=[0.2]),
+            probe("torch", read_bytes=[40, 150], read_seconds=[0.008, 0.05]),
+            probe("keras", read_bytes=[7], read_seconds=[0.001]),
+        ]
+    )["cpu", 2]
+    assert (best.rate, best.rate_by) == (pytest.approx(2e11), "jax")
+    assert best.bandwidth == pytest.approx({150: 3000, 40: 5000, 7: 7000})
+    assert best.bandwidth_by == {150: "torch", 40: "torch", 7: "keras"}
+    assert best.step is None
+
+
+def test_threads_and_devices_have_their_own_rooflines():
+    probes = [probe(), probe(of={"threads": 1}, product_seconds=[0.1]), probe("jax", **FAST_GPU)]
+    rooflines = find_rooflines(probes)
+    assert {key: roofline.rate for key, roofline in rooflines.items()} == pytest.approx(
+        {("cpu", 2): 1e11, ("cpu", 1): 2e10, ("gpu", 2): 1e13}
+    )
+    assert rooflines["gpu", 2].step == pytest.approx(5e-6)
+
+
+def test_failed_probes_and_trials_give_no_roofline():
+    absent = probe(status="unavailable", product_seconds=[], read_bytes=[], read_seconds=[])
+    failed = probe(status="failed", reason="its clock does not add up")
+    assert find_rooflines([absent, failed, probe(kind="trial"), *trials(case(), 0.5)]) == {}
+
+
+@pytest.mark.parametrize(
+    ("roofline", "batch_size", "seconds"),
+    [
+        # 4 * 48,000 * 784 * 10 = 1,505,280,000 operations; 4 * 48,000 * 784 = 150,528,000 bytes.
+        (Roofline(1e11, "", {150_528_000: 2e10}, {}), 32, 0.0150528),
+        (Roofline(1e12, "", {150_528_000: 1e10}, {}), 32, 0.0150528),
+        (Roofline(1e12, "", {150_528_000: 1e12}, {}, step=4e-5), 32, 1500 * 4e-5),
+        (Roofline(1e12, "", {150_528_000: 1e12}, {}, step=4e-5), 480, 100 * 4e-5),
+        (Roofline(1e11, "", {40: 1.0}, {}), 32, 0.0150528),  # another size's bandwidth
+    ],
+    ids=["operations", "bytes", "steps", "fewer steps", "unknown bandwidth"],
+)
+def test_epoch_takes_the_longest_of_operations_bytes_steps(roofline, batch_size, seconds):
+    assert count_operations(48000, 784, 10) == 1_505_280_000
+    assert roofline.epoch_seconds(case(batch_size=batch_size), 784, 10) == pytest.approx(seconds)
+
+
+def test_row_has_its_share_of_the_roofline():
+    # 2e9 operations in 0.02 s are 1e11 a second, so the least epoch is 0.0150528 s.
+    measured = row(probe(), *trials(case(), 0.150528))
+    assert measured.roofline_seconds == pytest.approx(0.0150528)
+    assert measured.roofline_share == pytest.approx(0.1)
+    assert measured.ranked
+
+
+def test_gpu_row_uses_the_gpu_roofline():
+    probes = [probe(), probe("jax", **FAST_GPU)]
+    measured = row(*probes, *trials(case(device="gpu"), 0.015))
+    assert measured.roofline_seconds == pytest.approx(0.0075)
+    assert (measured.roofline_share, measured.ranked) == (pytest.approx(0.5), True)
+    assert not row(*probes, *trials(case(device="gpu"), 0.0074)).ranked
+    assert row(*probes, *trials(case(), 0.0151)).ranked  # the CPU's least epoch is 15.05 ms
+
+
+def test_share_is_unknown_without_probe_or_data_shape():
+    assert row(*trials(case(), 0.5)).roofline_share is None
+    assert row(probe(of={"threads": 1}), *trials(case(), 0.5)).roofline_share is None
+    assert row(probe(), bare(case())).roofline_share is None
+    (measured,) = summary.summarize([probe(), *trials(case(), 0.5)], {"here": environment()})
+    assert measured.roofline_seconds is None
+
+
+def test_row_faster_than_the_roofline_fails():
+    timeout = bare(case(), 3, status="timeout", reason="late")
+    measured = row(probe(), *trials(case(), 0.0150527, 0.0150527), timeout)
+    assert not measured.ranked
+    assert [status for status, _ in measured.faults] == ["timeout", "failed", "failed"]
+    assert "99% of the least time" in measured.faults[1][1]
+    assert [line[-2] for line in comparison.faults([measured])] == ["1 of 3", "2 of 3"]
+    assert row(probe(), ok(case(), epoch=0.0150529)).ranked

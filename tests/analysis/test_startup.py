@@ -1,0 +1,364 @@
+"""What a start costs and when it pays off: every number here is worked out by hand."""
+
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.records import bare, case, environment, ok, run, trials
+
+import bench
+from bench.analysis.intervals import Interval
+from bench.analysis.startup import (
+    NO_START,
+    TARGET,
+    find_break_evens,
+    find_curves,
+    find_lead,
+    find_starts,
+    find_times_to_accuracy,
+)
+from bench.analysis.summary import summarize
+from bench.records import store
+
+HERE = {"here": environment()}
+PUBLISHED = Path(bench.__file__).parents[1] / "results" / "reference"
+PHASES = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")
+
+
+def phases(*seconds):
+    return dict(zip(PHASES, seconds, strict=True))
+
+
+def names(summaries):
+    return [summary.case.implementation for summary in summaries]
+
+
+# ----- a start
+
+
+def test_start_is_the_sum_of_its_four_phases():
+    # Four powers of two: every sum of some of them is another number.
+    (start,) = find_starts([ok(case(), 3, **phases(1.0, 2.0, 4.0, 8.0))])
+    assert start.total_by_round == {3: 15.0}
+    assert start.total == Interval(pytest.approx(15.0))
+    parts = (start.imports, start.setup, start.reset, start.first_epoch)
+    assert parts == pytest.approx((1.0, 2.0, 4.0, 8.0))
+    assert start.parity_error == 1.5e-6
+
+
+def test_starts_and_phases_are_averaged_geometrically():
+    # Totals 2 and 8: mean 4, and half = 12.706 * ln(4) / sqrt(2) / sqrt(2) = 8.807. The phases'
+    # means are 1, 1.5, 0.25 and 0.75, together 3.5: they need not add up.
+    (start,) = find_starts(
+        [
+            ok(case(), 1, **phases(0.25, 0.5, 0.125, 1.125)),
+            ok(case(), 2, **phases(4.0, 3.0, 0.5, 0.5)),
+        ]
+    )
+    assert start.total_by_round == {1: 2.0, 2: 8.0}
+    assert start.total.mean == pytest.approx(4.0)
+    assert start.total.high == pytest.approx(4 * math.exp(8.807), rel=1e-3)
+    parts = (start.imports, start.setup, start.reset, start.first_epoch)
+    assert parts == pytest.approx((1.0, math.sqrt(1.5), 0.25, 0.75))
+
+
+def test_phase_of_no_time_averages_to_zero():
+    first = ok(case(), 1, **phases(0.5, 0.0, 0.0, 0.5))
+    (start,) = find_starts([first, ok(case(), 2, **phases(2.0, 4.0, 0.0, 2.0))])
+    assert (start.setup, start.reset) == (0.0, 0.0)
+    assert start.imports == pytest.approx(1.0)
+    assert start.total.mean == pytest.approx(math.sqrt(8.0))
+
+
+def test_incomplete_starts_and_other_trials_are_ignored():
+    whole = ok(case(), 1, **phases(1.0, 1.0, 1.0, 1.0))
+    incomplete = [ok(case(), 2, **{phase: None}) for phase in PHASES]
+    untimed = ok(case(), 2, **phases(0.0, 0.0, 0.0, 0.0))
+    late = ok(case(), 3, status="timeout", **phases(9.0, 9.0, 9.0, 9.0))
+    figure = ok(case(), 4, kind="figure", **phases(9.0, 9.0, 9.0, 9.0))
+    for other in (*incomplete, untimed, late, figure):
+        (start,) = find_starts([whole, other])
+        assert start.total_by_round == {1: 4.0}
+        assert find_starts([other]) == find_curves([other]) == []
+
+
+def test_only_ranked_cases_are_listed_in_table_order():
+    records = [
+        *trials(case("slow"), 0.9),
+        *trials(case("fast"), 0.4),
+        ok(case("half"), 1),
+        ok(case("half"), 2, status="failed", reason="other mathematics"),
+        bare(case("absent"), status="unavailable", reason="no GPU"),
+        ok(case("figure"), kind="figure"),
+    ]
+    for find in (find_starts, find_times_to_accuracy, find_curves):
+        assert names(find(iter(records))) == ["fast", "slow"]
+        assert find([]) == []
+
+
+def test_precision_takes_the_spread_of_the_first_stage():
+    # As in test_summary.py: of 1 and 1.1, and four values, half is 12.706 * 0.06739 / 2 = 0.4282.
+    records = [
+        ok(
+            case(),
+            number,
+            **phases(0.0, 0.0, 0.0, seconds),
+            epoch_seconds=[seconds] * 5,
+            validation_accuracy=[0.9] * 5,
+        )
+        for number, seconds in enumerate((1.0, 1.1, 5.0, 7.0), 1)
+    ]
+    asked = run(case(), precision=0.1, rounds={"sgd": 2, "textbook": 1})
+    for ordered in (records, records[::-1]):
+        (start,) = find_starts(ordered, asked)
+        (reach,) = find_times_to_accuracy(ordered, run=asked)
+        (curve,) = find_curves(ordered, asked)
+        for interval in (start.total, reach.warm, reach.cold, curve.points[-1].seconds):
+            assert interval.high / interval.mean == pytest.approx(math.exp(0.4282), rel=1e-3)
+    (plain,) = find_starts(records)
+    assert plain.total.high / plain.total.mean != pytest.approx(math.exp(0.4282), rel=1e-3)
+
+
+# ----- time to an accuracy
+
+
+def test_first_epoch_at_the_target_counts():
+    record = ok(
+        case(),
+        epoch_seconds=[1.0, 2.0, 4.0, 8.0, 16.0],
+        validation_accuracy=[0.1, 0.83, 0.85, 0.7, 0.9],
+        **phases(32.0, 64.0, 128.0, 256.0),
+    )
+    (reach,) = find_times_to_accuracy([record])
+    assert (reach.epoch, reach.target, reach.reason) == (3, 0.84, None)
+    assert reach.warm == Interval(pytest.approx(1 + 2 + 4))
+    # The first epoch of the process stands in for epoch 1: its 256 is included, the 1 is not.
+    assert reach.cold == Interval(pytest.approx(32 + 64 + 128 + 256 + 2 + 4))
+    assert reach.parity_error == 1.5e-6
+    (reach,) = find_times_to_accuracy([record], target=0.1)
+    assert (reach.epoch, reach.warm.mean, reach.cold.mean) == (1, 1.0, pytest.approx(480))
+
+
+@pytest.mark.parametrize(
+    ("changes", "epoch"),
+    [
+        ({"validation_accuracy": [0.0, 10_080 / 12_000, 0.0, 0.0, 0.0]}, 2),
+        ({"validation_accuracy": [0.0, 10_079 / 12_000, 0.0, 0.0, 0.0]}, None),
+        ({"validation_accuracy": [0.1] * 4 + [0.9], "test_accuracy": [0.9] * 5}, 5),
+        ({"validation_accuracy": [0.1] * 5 + [0.9]}, None),  # after the last timed epoch
+    ],
+)
+def test_target_is_reached_by_validation_accuracy_alone(changes, epoch):
+    (reach,) = find_times_to_accuracy([ok(case(), epoch_seconds=[1.0] * 5, **changes)])
+    assert reach.epoch == epoch
+
+
+def test_missed_target_is_a_reason_without_times():
+    def miss(number, accuracies):
+        times = [1.0] * len(accuracies)
+        return ok(case(), number, epoch_seconds=times, validation_accuracy=accuracies)
+
+    short, long = miss(1, [0.5] * 5), miss(2, [0.5] * 7)
+    lucky = [ok(case(), number, validation_accuracy=[0.9] * 5) for number in (3, 4)]
+    for records, reason in (
+        ([short], "not within 5 epochs"),
+        ([short, long], "not within 5 epochs"),
+        ([*lucky, long], "not within 7 epochs in 1 of 3 trials"),
+    ):
+        (reach,) = find_times_to_accuracy(records)
+        assert (reach.epoch, reach.cold, reach.warm) == (None, None, None)
+        assert reach.reason == reason
+
+
+def test_each_trial_has_its_own_epoch():
+    # Warm 1 + 1 and 1 + 1 + 6: the mean of 2 and 8 is 4. Cold 4 + 1 and 4 + 1 + 6: sqrt(55).
+    same = {"epoch_seconds": [1.0, 1.0, 6.0, 1.0, 1.0], **phases(1.0, 1.0, 1.0, 1.0)}
+    early = ok(case(), 1, validation_accuracy=[0.1, 0.84, 0.85, 0.85, 0.85], **same)
+    later = ok(case(), 2, validation_accuracy=[0.1, 0.83, 0.85, 0.85, 0.85], **same)
+    for records in ([early, later], [later, early]):
+        (reach,) = find_times_to_accuracy(records)
+        assert reach.epoch == 3
+        assert (reach.warm.mean, reach.cold.mean) == pytest.approx((4.0, math.sqrt(55)))
+
+
+def test_without_start_only_the_cold_time_is_missing():
+    record = ok(case(), setup_seconds=None, epoch_seconds=[1.0] * 5)
+    (reach,) = find_times_to_accuracy([record], 0.15)
+    assert (reach.epoch, reach.cold, reach.reason) == (2, None, NO_START)
+    assert reach.warm.mean == pytest.approx(2.0)
+
+
+def test_published_softmax_rows_reach_the_target_after_epoch_1():
+    reaches = [
+        reach
+        for path in PUBLISHED.glob("*/trials.jsonl")
+        for reach in find_times_to_accuracy(store.read_records(path.parent))
+        if reach.case.objective == "softmax"
+        and (reach.case.batch_size, reach.case.samples) == (32, 48000)
+    ]
+    assert {reach.case.workload for reach in reaches} == {"sgd", "textbook"}
+    assert all(1 < reach.epoch <= reach.case.epochs for reach in reaches)
+    two_errors = 2 * math.sqrt(TARGET * (1 - TARGET) / 12_000)
+    assert 0.8463 - TARGET == pytest.approx(two_errors, abs=5e-4)  # noqa: SIM300 - it is measured
+
+
+# ----- accuracy curves
+
+
+def test_curve_adds_later_epochs_to_the_start():
+    times, accuracies = [0.9, 0.5, 0.25, 0.125, 0.1], [0.5, 0.6, 0.7, 0.8, 0.75]
+    record = ok(
+        case(),
+        epoch_seconds=times,
+        validation_accuracy=accuracies,
+        **phases(2.0, 0.25, 0.01, 3.0),
+    )
+    (curve,) = find_curves([record])
+    assert curve.case == case()
+    assert [point.epoch for point in curve.points] == [1, 2, 3, 4, 5]
+    assert [point.seconds.mean for point in curve.points] == pytest.approx(
+        [5.26, 5.76, 6.01, 6.135, 6.235]
+    )
+    assert [point.accuracy for point in curve.points] == accuracies
+
+
+def test_curve_has_the_workloads_own_epochs():
+    more = ok(case(epochs=3), epoch_seconds=[1.0] * 9, validation_accuracy=[0.5] * 9)
+    assert len(find_curves([more])[0].points) == 3
+    damaged = ok(case(), epoch_seconds=[1.0] * 4)
+    assert len(find_curves([damaged])[0].points) == 4
+    assert len(find_curves([damaged, ok(case(), 2, epoch_seconds=[1.0] * 2)])[0].points) == 2
+
+
+def test_curve_averages_times_geometrically_and_accuracy_arithmetically():
+    records = [
+        ok(case(), number, **phases(seconds, 0.0, 0.0, 0.0), validation_accuracy=[accuracy] * 5)
+        for number, seconds, accuracy in ((1, 1.0, 0.5), (2, 4.0, 0.75))
+    ]
+    point = find_curves(records)[0].points[0]
+    assert point.seconds.mean == pytest.approx(2.0)
+    assert point.seconds.high == pytest.approx(2 * 2**12.7062, rel=1e-3)
+    assert point.accuracy == pytest.approx(0.625)
+
+
+# ----- break-even
+
+
+@pytest.mark.parametrize(
+    ("start_loss", "epoch_gain", "lead"),
+    [
+        (3, 1, (5, None)),  # level after epoch 4, ahead after epoch 5
+        (2.5, 1, (4, None)),  # level between 3.5 epochs and 4
+        (0, 1, (2, None)),  # level after the first epoch, ahead after the second
+        (0, 0, (None, None)),  # always level
+        (0, -1, (None, None)),
+        (1, 0, (None, None)),
+        (1, -1, (None, None)),
+        (-1, 0, (1, None)),
+        (-1, 1, (1, None)),
+        (-3, -1, (1, 3)),  # level again after epoch 4: a tie is not ahead
+        (-2.5, -1, (1, 3)),  # behind after epoch 4
+        (-1, -3, (1, 1)),  # behind after epoch 2
+    ],
+)
+def test_lead_begins_and_ends_at_the_deciding_epoch(start_loss, epoch_gain, lead):
+    assert find_lead(Fraction(start_loss), Fraction(epoch_gain)) == lead
+
+
+@given(st.integers(-60, 60), st.integers(-12, 12), st.integers(1, 7))
+def test_lead_matches_counting_epoch_by_epoch(start_loss, epoch_gain, unit):
+    loss, gain = Fraction(start_loss, unit), Fraction(epoch_gain, unit)
+    ahead = [n for n in range(1, 101) if loss < (n - 1) * gain]
+    first = ahead[0] if ahead else None
+    last = None if not ahead or ahead[-1] == 100 else ahead[-1]
+    assert find_lead(loss, gain) == (first, last)
+
+
+def timed(implementation, start, epoch, *, factors=(1.0,), **changes):
+    """Trials with this start and these epochs, in seconds, times the factor of each round."""
+    return [
+        ok(
+            case(implementation, **changes),
+            number,
+            **phases(0.0, 0.0, 0.0, start * factor),
+            epoch_seconds=[epoch * factor] * 5,
+        )
+        for number, factor in enumerate(factors, 1)
+    ]
+
+
+def break_evens(*records):
+    return find_break_evens(summarize(records, HERE), find_starts(records))
+
+
+@pytest.mark.parametrize(
+    ("tuned", "simpler", "lead"),
+    [
+        ((10, 1), (4, 2), (8, None)),  # 10 + (n - 1) * 1 < 4 + (n - 1) * 2 from n = 8 on
+        ((1, 2), (4.5, 1), (1, 4)),  # 1 + (n - 1) * 2 < 4.5 + (n - 1) * 1 up to n = 4
+        ((3, 0.7), (3, 0.7), (None, None)),
+    ],
+)
+def test_faster_epochs_make_up_for_a_slower_start(tuned, simpler, lead):
+    (pair,) = break_evens(*timed("tuned", *tuned, style="tuned"), *timed("plain", *simpler))
+    assert (pair.ahead_from, pair.ahead_until) == lead
+    assert (names([pair.tuned]), names([pair.simpler])) == (["tuned"], ["plain"])
+
+
+def test_tuned_rows_compare_to_idiomatic_ones_of_same_problem():
+    changes = [
+        {"objective": "one-vs-rest"},
+        {"workload": "textbook"},
+        {"device": "gpu"},
+        {"batch_size": 64},
+        {"threads": 1},
+        {"samples": 96},
+        {"style": "tuned"},
+        {"style": "own"},
+    ]
+    records = [r for n, change in enumerate(changes) for r in timed(f"{n}", 1, 1, **change)]
+    records += [*timed("mine", 1, 2, style="tuned"), *timed("a", 1, 3), *timed("b", 1, 4)]
+    records += [ok(case("wrong"), status="failed"), ok(case("bad", style="tuned"), status="failed")]
+    pairs = [
+        (pair.tuned.case.implementation, pair.simpler.case.implementation)
+        for pair in break_evens(*records)
+    ]
+    assert pairs == [("6", "a"), ("6", "b"), ("mine", "a"), ("mine", "b")]
+
+
+def test_pair_without_both_starts_is_left_out():
+    records = [*timed("tuned", 10, 1, style="tuned"), *timed("plain", 4, 2), *timed("other", 4, 3)]
+    rows, starts = summarize(records, HERE), find_starts(records)
+    (pair,) = find_break_evens(rows, [s for s in starts if s.case.implementation != "plain"])
+    assert pair.simpler.case.implementation == "other"
+    assert find_break_evens(rows, [s for s in starts if s.case.style != "tuned"]) == []
+
+
+DRIFT = (1.0, 2.0, 3.0)  # of each row, but not of the ratios of neighbours in a round
+
+
+@pytest.mark.parametrize(
+    ("tuned", "simpler", "factors", "certain"),
+    [
+        ((10, 1), (4, 2), DRIFT, True),
+        ((4, 2), (10, 1), DRIFT, True),
+        ((10, 1), (10, 2), DRIFT, False),  # starts alike
+        ((10, 1), (4, 1), DRIFT, False),  # epochs alike
+        ((9, 1), (4, 2), (1.0,), False),  # one round
+    ],
+)
+def test_break_even_is_certain_if_both_ratios_exclude_one(tuned, simpler, factors, certain):
+    (pair,) = break_evens(
+        *timed("tuned", *tuned, style="tuned", factors=factors),
+        *timed("plain", *simpler, factors=factors),
+    )
+    assert pair.certain is certain
+
+
+def test_break_even_without_common_round_is_uncertain():
+    tuned = timed("tuned", 9, 1, style="tuned", factors=DRIFT)[:2]
+    (pair,) = break_evens(*tuned, timed("plain", 4, 2, factors=DRIFT)[2])
+    assert pair.certain is False

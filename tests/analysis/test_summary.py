@@ -1,0 +1,208 @@
+"""Rows say what the records say: every number here is worked out by hand."""
+
+import math
+
+import pytest
+from support.records import bare, case, environment, ok, run, trials
+
+from bench.analysis.summary import summarize
+from bench.records.schema import Parity
+
+HERE = {"here": environment()}
+
+
+def one(*records, of_run=None):
+    (row,) = summarize(records, HERE, of_run)
+    return row
+
+
+def test_process_gives_median_and_processes_geometric_mean():
+    # Medians 0.2 and 0.8: the geometric mean is 0.4, unlike that of means or of pooled epochs.
+    row = one(
+        ok(case(), 1, epoch_seconds=[9.0, 0.2, 0.1, 0.2, 0.3]),
+        ok(case(), 2, epoch_seconds=[0.7, 0.1, 0.9, 5.0]),
+    )
+    assert row.epochs_by_round == {1: 0.2, 2: pytest.approx(0.8)}
+    assert row.epoch.mean == pytest.approx(0.4)
+    # 12.706 * ln(4) / sqrt(2) / sqrt(2) = 8.807
+    assert row.epoch.high == pytest.approx(0.4 * math.exp(8.807), rel=1e-3)
+    assert row.samples_per_second == pytest.approx(48000 / 0.4)
+
+
+def test_predictions_are_averaged_like_epochs():
+    row = one(
+        ok(case(), 1, predict_seconds=[9.0, 0.1, 0.05]),
+        ok(case(), 2, predict_seconds=[0.4, 0.3, 7.0]),
+        ok(case(), 3),
+    )
+    assert row.predicts_by_round == {1: 0.1, 2: 0.4}
+    assert row.predict.mean == pytest.approx(0.2)
+    assert row.predict.high == pytest.approx(0.2 * math.exp(8.807), rel=1e-3)
+    assert row.predictions_per_second is None
+    with_images = {"here": environment(data={"test_images": 1000})}
+    (row,) = summarize([ok(case(), predict_seconds=[0.2])], with_images)
+    assert row.predictions_per_second == pytest.approx(5000)
+    assert one(ok(case())).predict is None
+
+
+def test_times_average_geometrically_and_others_arithmetically():
+    times = [(1.0, 2.0, 0.1), (4.0, 8.0, 0.9)]
+    others = [(100, 0.8, 0.7), (300, 0.9, 0.8)]
+    row = one(
+        *(
+            ok(
+                case(),
+                number,
+                first_epoch_seconds=first,
+                import_seconds=imports,
+                setup_seconds=setup,
+                peak_rss_bytes=peak,
+                validation_accuracy=[validation] * 5,
+                test_accuracy=[test] * 5,
+            )
+            for number, ((first, imports, setup), (peak, validation, test)) in enumerate(
+                zip(times, others, strict=True)
+            )
+        )
+    )
+    assert (row.first_epoch, row.imports, row.setup) == pytest.approx((2.0, 4.0, 0.3))
+    assert row.peak_rss_bytes == 200
+    assert (row.validation_accuracy, row.test_accuracy) == pytest.approx((0.85, 0.75))
+
+
+def test_accuracy_is_of_the_workloads_own_last_epoch():
+    # Fast implementations train on until half a second has passed.
+    accuracies = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
+    values = {"validation_accuracy": accuracies, "test_accuracy": accuracies[::-1]}
+    row = one(ok(case(), **values))
+    assert (row.validation_accuracy, row.test_accuracy) == (0.5, 0.3)
+    row = one(ok(case(epochs=2), **values))
+    assert (row.validation_accuracy, row.test_accuracy) == (0.2, 0.6)
+
+
+def test_missing_values_are_left_out_of_averages():
+    row = one(ok(case(), 1, peak_rss_bytes=None), ok(case(), 2, peak_rss_bytes=300))
+    assert row.peak_rss_bytes == 300
+    row = one(ok(case(), peak_rss_bytes=None, first_epoch_seconds=None, parity=None))
+    assert (row.peak_rss_bytes, row.first_epoch, row.parity_error) == (None, None, None)
+
+
+def test_parity_error_is_the_largest_of_all_trials():
+    errors = [(1, 1e-6, True), (2, 3e-2, False), (3, 2e-6, True)]
+    records = [
+        ok(case(), number, status="ok" if passed else "failed", parity=Parity(error, 1e-5, passed))
+        for number, error, passed in errors
+    ]
+    assert one(*records).parity_error == 3e-2
+
+
+def test_joules_are_of_an_epoch_on_a_gpu():
+    gpu = case(device="gpu")
+    row = one(
+        ok(gpu, 1, energy_joules=10.0, epoch_seconds=[1.0] * 5, peak_device_bytes=100),
+        ok(gpu, 2, energy_joules=40.0, epoch_seconds=[1.0] * 10, peak_device_bytes=300),
+        ok(gpu, 3, energy_absent="too old"),
+    )
+    assert (row.epoch_joules, row.peak_device_bytes, row.energy_absent) == (3.0, 200, None)
+    row = one(ok(gpu, 1), ok(gpu, 2, energy_absent="too old"))
+    assert (row.epoch_joules, row.peak_device_bytes, row.energy_absent) == (None, None, "too old")
+    assert one(ok(gpu, energy_joules=0.0)).epoch_joules == 0
+    # Records of CPUs in older formats.
+    row = one(ok(case(), 1, energy_joules=10.0), ok(case(), 2, energy_absent="no counter"))
+    assert (row.epoch_joules, row.energy_absent) == (None, None)
+
+
+# ----- which trials count
+
+
+def test_row_with_failed_trial_is_not_ranked():
+    row = one(ok(case(), 1), ok(case(), 2, status="failed", reason="other mathematics"))
+    assert (row.ranked, row.rounds) == (False, 2)
+    assert row.faults == (("failed", "other mathematics"),)
+    assert list(row.epochs_by_round) == [1]
+
+
+@pytest.mark.parametrize("status", ["timeout", "out-of-memory"])
+def test_row_with_timeout_is_ranked_by_its_other_trials(status):
+    row = one(ok(case(), 1, 0.5), bare(case(), 2, status=status))
+    assert (row.ranked, row.epoch.mean, row.rounds) == (True, pytest.approx(0.5), 2)
+    assert row.faults == ((status, "no reason was given"),)
+
+
+def test_unavailable_row_has_reason_and_no_numbers():
+    row = one(bare(case(), status="unavailable", reason="no GPU"))
+    assert (row.ranked, row.epoch, row.samples_per_second) == (False, None, None)
+    assert (row.validation_accuracy, row.imports, row.epochs_by_round) == (None, None, {})
+    assert row.faults == (("unavailable", "no GPU"),)
+
+
+def test_interrupted_trials_and_other_kinds_are_ignored():
+    others = [ok(case(), kind="figure"), ok(case(), kind="ceiling")]
+    interrupted = bare(case(), 1, status="interrupted")
+    assert summarize([interrupted, *others], HERE) == []
+    row = one(interrupted, ok(case(), 1), ok(case(), 2), *others)
+    assert (row.ranked, row.rounds, row.faults) == (True, 2, ())
+
+
+def test_rows_are_sorted_by_workload_device_rank_and_time():
+    slow, fast, wrong = case("slow"), case("fast"), case("wrong")
+    textbook, gpu = case("textbook", workload="textbook"), case("gpu", device="gpu")
+    records = [
+        *trials(textbook, 0.1),
+        *trials(gpu, 0.1),
+        bare(case("absent"), status="unavailable"),
+        *trials(slow, 0.9),
+        *trials(wrong, 0.2, status="failed"),
+        *trials(fast, 0.4),
+    ]
+    expected = ["fast", "slow", "absent", "wrong", "gpu", "textbook"]
+    assert [row.case.implementation for row in summarize(records, HERE)] == expected
+
+
+def test_cases_differ_by_size_but_not_by_registry_details():
+    records = [ok(case()), ok(case(threads=1)), ok(case(batch_size=8)), ok(case(extra="old"))]
+    rows = summarize(records, HERE)
+    assert [(row.rounds, row.swept) for row in rows] == [(2, False), (1, True), (1, True)]
+
+
+def test_plan_decides_which_size_is_the_first():
+    records = [ok(case(batch_size=8)), ok(case())]
+    assert [row.swept for row in summarize(records, HERE, run(case()))] == [False, True]
+    assert [row.case.batch_size for row in summarize(records, HERE)] == [8, 32]
+
+
+@pytest.mark.parametrize(
+    ("changes", "environments", "version"),
+    [
+        ({}, HERE, "torch 2.9.1"),
+        (
+            {"framework": "keras", "variables": {"KERAS_BACKEND": "jax"}},
+            HERE,
+            "keras 3.12, jax 0.8",
+        ),
+        ({"framework": "nowhere"}, HERE, "nowhere (absent)"),
+        ({}, {}, "torch (absent)"),
+        ({"framework": ""}, HERE, "own file"),
+    ],
+)
+def test_row_names_the_framework_version(changes, environments, version):
+    (row,) = summarize([ok(case(**changes))], environments)
+    assert row.version == version
+
+
+# ----- precision
+
+
+def test_precision_takes_the_spread_of_the_first_stage():
+    asked = run(case(), precision=0.1, rounds={"sgd": 2, "textbook": 1})
+    records = trials(case(), 1.0, 1.1, 1.0, 1.1)
+    for ordered in (records, records[::-1]):
+        row = one(*ordered, of_run=asked)
+        # Logarithms of 1 and 1.1: s = 0.09531 / sqrt(2) = 0.06739, t = 12.706, of four values half
+        # is 12.706 * 0.06739 / 2 = 0.4282, for any spread of the last two.
+        assert row.epoch.high / row.epoch.mean == pytest.approx(math.exp(0.4282), rel=1e-3)
+        assert row.rounds_needed == 81  # (12.706 * 0.06739 / ln 1.1)^2 = 80.7
+    plain = one(*records)
+    assert plain.epoch.high < row.epoch.high
+    assert plain.rounds_needed is None
+    assert one(*records[:1], of_run=asked).rounds_needed is None

@@ -1,0 +1,110 @@
+"""Folders of runs: what is in one, and what is said where one run is wanted."""
+
+import pytest
+from support.records import MACHINE, case, run, trials, write
+
+from bench.errors import UserError
+from bench.records import collection
+from bench.report import write as files
+
+
+@pytest.fixture
+def several(tmp_path):
+    """A folder of two runs, and of what is none."""
+    for name in ("b", "a", ".a.17.part", "report"):
+        (tmp_path / "all" / name).mkdir(parents=True)
+    for name in ("b", "a", ".a.17.part"):
+        (tmp_path / "all" / name / "run.json").touch()
+    (tmp_path / "all" / "run.txt").touch()
+    (tmp_path / "all" / "comparison").mkdir()
+    (tmp_path / "all" / "comparison" / "comparison.json").touch()
+    return tmp_path / "all"
+
+
+def test_a_collection_has_the_runs_right_below_in_their_order(several):
+    assert collection.runs(several) == [several / "a", several / "b"]
+    assert collection.is_collection(several)
+    assert not collection.is_collection(several / "a")
+
+
+def test_a_run_is_its_own_only_one_whatever_lies_below(several):
+    (several / "run.json").touch()
+    assert collection.runs(several) == [several]
+    assert not collection.is_collection(several)
+
+
+def test_runs_are_neither_looked_for_deeper_nor_through_links(several, tmp_path):
+    assert collection.runs(tmp_path) == []
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "a").symlink_to(several / "a")
+    assert collection.runs(tmp_path / "linked") == []
+
+
+def test_where_there_is_no_folder_there_is_no_run(several):
+    assert collection.runs(several / "gone") == []
+    assert collection.runs(several / "run.txt") == []
+
+
+def test_what_takes_one_run_names_those_of_a_collection(several):
+    with pytest.raises(UserError, match=r"all holds no run itself, but 2 runs, a, b; name"):
+        collection.refuse(several / "a", several)
+    collection.refuse(several / "a", several / "gone")
+
+
+def test_of_many_runs_it_is_said_how_many_there_are(several):
+    for number in range(9):
+        (several / f"{number}").mkdir()
+        (several / f"{number}" / "run.json").touch()
+    with pytest.raises(UserError, match=r"all holds no run itself, but 11 runs; name"):
+        collection.refuse(several)
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """A folder of two runs of two machines; no charts are drawn."""
+    monkeypatch.setattr(files, "can_draw", lambda: False)
+    for name in ("one", "two"):
+        machine = {**MACHINE, "id": name, "name": f"machine {name}"}
+        plan = run(case(), run=name)
+        write(tmp_path / "all" / name, plan, *trials(case(), 0.5, 0.6), machine=machine)
+    return tmp_path / "all"
+
+
+def test_the_report_of_a_collection_is_that_of_its_runs_and_lies_in_it(measured, called):
+    code, out, _ = called("report", "all")
+    assert (code, out) == (0, "all/report.md\n")
+    text = (measured / "report.md").read_text(encoding="utf-8")
+    assert text.count("2 runs side by side") == 1
+    assert "machine one" in text
+    assert "machine two" in text
+    assert not (measured / "one" / "report.md").exists()
+    named = called("report", "all/one", "all/two", "--output", "other")
+    assert named[0] == 0
+    again = (measured.parent / "other" / "summary.csv").read_bytes()
+    assert (measured / "summary.csv").read_bytes() == again
+
+
+def test_a_collection_may_be_reported_elsewhere_and_beside_other_runs(measured, called):
+    write(measured.parent / "three", run(case(), run="three"), *trials(case(), 0.5))
+    assert called("report", "all", "--output", "there")[:2] == (0, "there/report.md\n")
+    code, out, _ = called("report", "all", "three", "--output", "three/../both")
+    assert (code, out) == (0, "three/../both/report.md\n")
+    text = (measured.parent / "both" / "report.md").read_text(encoding="utf-8")
+    assert "3 runs side by side" in text
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [("export", "all", "--format=pyperf"), ("compare", "all", "all/one"),
+     ("run", "--resume", "--output=all")],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_is_done_to_one_run_is_not_done_to_several(measured, refused, verb):
+    assert (
+        refused(*verb) == "bench: all holds no run itself, but 2 runs, one, two; name one of them\n"
+    )
+
+
+@pytest.mark.parametrize("flag", ["--target=0.8", "--readme=README.md"])
+def test_what_is_of_one_run_is_not_of_a_collection(measured, refused, flag):
+    assert "are of one run; leave them out" in refused("report", "all", flag)

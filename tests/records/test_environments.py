@@ -1,0 +1,67 @@
+"""An environment is the one that its file is named after, or it is damaged."""
+
+import json
+import os
+
+import msgspec
+import pytest
+from support.records import case, environment, ok, run, write
+
+from bench.errors import UserError
+from bench.records import environments
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write(tmp_path / "run", run(case()), ok(case()))
+
+
+def test_environments_are_read_by_their_ids(folder):
+    assert environments.read(folder) == ({"here": environment()}, [])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": "there"},
+        {"id": "../here"},
+        {"machine": []},
+        {"machine": {"gpus": "a"}},
+        {"software": {"distributions": {"torch": {}}}},
+        {"data": {"features": -1}},
+        {"data": {"sha256": "abc"}},
+        {"variables": {"A": 1}},
+        {"more": 1},
+    ],
+)
+def test_facts_of_the_wrong_type_are_damage(folder, changes):
+    text = json.dumps({**msgspec.to_builtins(environment()), **changes})
+    (folder / "environments" / "here.json").write_text(text)
+    known, (fault,) = environments.read(folder)
+    assert known == {}
+    assert fault.startswith("environments/here.json: ")
+    assert "\n" not in fault
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 10**6, '{"id": "\\ud800"}'])
+def test_text_that_is_no_json_is_damage(folder, text):
+    (folder / "environments" / "here.json").write_text(text)
+    known, faults = environments.read(folder)
+    assert (known, len(faults)) == ({}, 1)
+
+
+def test_a_file_that_cannot_be_read_is_a_user_error(folder):
+    os.mkfifo(folder / "environments" / "pipe.json")
+    with pytest.raises(UserError, match=r"pipe\.json: cannot be read: it is not a regular file"):
+        environments.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("names", "is_plain"),
+    [
+        (["r1-sgd", "ü €", "x" * 200], True),
+        (["x" * 201, "ü" * 101, "", ".", "..", ".a", "a/b", "/", "a\0b", "a\udcff"], False),
+    ],
+)
+def test_plain_names_name_a_file_in_their_folder(names, is_plain):
+    assert {environments.plain(name) for name in names} == {is_plain}

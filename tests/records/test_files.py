@@ -1,0 +1,157 @@
+"""Files are read up to a limit and never waited for; they are written whole or not at all."""
+
+import errno
+import os
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.records import files
+
+STACK = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "a"
+
+
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_read_file_at_the_limit_reads_it_and_beyond_refuses_it(path):
+    path.write_bytes(b"four")
+    assert files.read_file(path, 4) == b"four"
+    os.truncate(path, 2**40)  # sparse: reading it would take hours
+    with pytest.raises(OSError, match="larger than 4 bytes"):
+        files.read_file(path, 4)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_read_file_of_no_regular_file_is_an_error_at_once(tmp_path, kind):
+    os.mkfifo(tmp_path / "pipe")
+    paths = {"pipe": tmp_path / "pipe", "device": Path("/dev/zero"), "folder": tmp_path}
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(OSError, match=r"not a regular file|Is a directory"):
+        files.read_file(paths[kind])
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_read_file_follows_a_link_for_a_user_only(path):
+    path.write_bytes(b"secret")
+    link = path.with_name("link")
+    link.symlink_to(path)
+    assert files.read_file(link) == b"secret"
+    with pytest.raises(OSError, match="symbolic links"):
+        files.read_file(link, follow=False)
+
+
+def test_write_file_has_the_data_on_disk_before_the_name(path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
+    )
+    path.write_bytes(b"old")
+    assert files.write_file(path, b"new") == path
+    assert path.read_bytes() == b"new"
+    assert synced == [Path(f"{path}.{os.getpid()}.part"), path.parent]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_write_file_on_a_full_disk_keeps_the_old_file_and_leaves_nothing_else(path, monkeypatch):
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        files.write_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("write", [files.write_file, files.append])
+def test_nothing_is_written_through_a_link(path, write):
+    other = path.with_name("other")
+    other.write_bytes(b"12345")
+    for name in (path, path.with_name(f"a.{os.getpid()}.part")):
+        name.symlink_to(other)
+    with suppress(OSError):
+        write(path, b"1")
+    assert other.read_bytes() == b"12345"
+
+
+def test_append_on_a_full_disk_leaves_the_file_as_it_was(path, monkeypatch):
+    files.append(path, b"1\n")
+    files.append(path, b"2\n")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        files.append(path, b"3\n")
+    assert path.read_bytes() == b"1\n2\n"
+
+
+def test_remove_unfinished_deletes_temporary_files_only(tmp_path):
+    for name in ("run.json.7.part", "a.part", ".7.part", "b.7x.part", "run.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.7.part").mkdir()
+    files.remove_unfinished(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"a.part", ".7.part", "b.7x.part", "run.json", "folder.7.part"}
+
+
+def test_new_folder_is_there_whole_or_not_at_all(path):
+    (path.parent / f".a.{os.getpid()}.part" / "stale").mkdir(parents=True)
+    with files.new_folder(path) as folder:
+        (folder / "x").touch()
+        assert not path.exists()
+    assert [file.name for file in path.iterdir()] == ["x"]
+    with pytest.raises(OSError, match="No space"), files.new_folder(path.with_name("b")):
+        full()
+    with pytest.raises(OSError, match="not empty"), files.new_folder(path):
+        pass
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("array", [STACK, np.arange(5), np.ones((1, 1), np.int32), STACK[:0]])
+def test_read_npy_returns_what_was_saved(tmp_path, array):
+    np.save(tmp_path / "a.npy", array)
+    again = files.read_npy(tmp_path / "a.npy", array.dtype.type, array.ndim)
+    assert np.array_equal(again, array)
+    assert again.dtype == array.dtype
+    assert again.flags.writeable
+
+
+def header(shape, dtype="<f4"):
+    """Return the beginning of a ``.npy`` file that says this."""
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    text += b" " * (63 - (len(text) + 10) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        STACK.astype(float),
+        STACK.astype(">f4"),
+        STACK[0],
+        np.asfortranarray(STACK),
+        np.array([{}], object),
+        np.float32(1),
+        b"",
+        b"PK\x03\x04",
+        header("exit()"),
+        header("(1048576, 1048576, 1)"),
+        header("(2, 3, 4)") + STACK.tobytes()[:-1],
+        header("(-1, -3, 4)") + STACK.tobytes(),
+        header("(2, 3, 4)", "|O") + STACK.tobytes(),
+    ],
+)
+def test_read_npy_of_anything_else_is_a_value_error(path, data):
+    if isinstance(data, bytes):
+        path.write_bytes(data)
+    else:
+        with path.open("wb") as stream:
+            np.save(stream, data)
+    with pytest.raises(ValueError, match="a "):
+        files.read_npy(path, np.float32, 3)

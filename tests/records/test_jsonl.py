@@ -1,0 +1,232 @@
+"""A line of trials.jsonl is the record that was written, or it is found to be damaged."""
+
+import re
+
+import msgspec
+import pytest
+from support.records import bare, case, ok, run, write
+
+from bench.errors import UserError
+from bench.records import files, jsonl, store
+from bench.records.decoding import DamagedError
+from bench.records.schema import FORMAT, Parity, Slowdown
+
+replace = msgspec.structs.replace
+RECORDS = [ok(case(), number) for number in (1, 2, 3)]
+FIRST, SECOND, THIRD = map(jsonl.encode, RECORDS)
+
+
+def decode(line):
+    return jsonl.decode(line.removesuffix(b"\n"), "here")
+
+
+def older(record, version=4):
+    """Return a line as it was before there was a checksum."""
+    return msgspec.json.encode(replace(record, format=version)) + b"\n"
+
+
+def test_a_line_ends_with_the_checksum_of_what_is_before_it():
+    line = jsonl.encode(bare(case()))
+    assert re.search(rb',"check":"[0-9a-f]{8}"\}\n$', line)
+    assert line.count(b"\n") == 1
+    assert decode(line) == bare(case())
+
+
+def test_a_flipped_bit_anywhere_is_damage():
+    line = jsonl.encode(bare(case("naïve"), reason="a\nb", conditions={"a": 0.5}))[:-1]
+    for position in range(8 * len(line)):
+        place, bit = divmod(position, 8)
+        flipped = bytearray(line)
+        flipped[place] ^= 1 << bit
+        with pytest.raises((DamagedError, UserError)):
+            decode(bytes(flipped))
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_lines_of_older_formats_have_no_checksum_and_become_todays(version):
+    assert decode(older(ok(case()), version)) == ok(case())
+
+
+def test_a_line_of_today_without_its_checksum_is_damage():
+    with pytest.raises(DamagedError, match="lacks its check"):
+        decode(older(bare(case()), 5))
+
+
+def test_a_changed_line_is_damage_and_not_a_newer_format():
+    line = jsonl.encode(bare(case()))
+    with pytest.raises(DamagedError, match="was changed"):
+        decode(line.replace(b'"format":%d' % FORMAT, b'"format":9'))
+    with pytest.raises(UserError, match="format 9 is newer"):
+        decode(jsonl.encode(bare(case(), format=9)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"wall_seconds": -1e-9},
+        {"epoch_seconds": [1e308]},
+        {"epoch_cpu_seconds": [float("nan")]},
+        {"validation_accuracy": [1.0000001]},
+        {"peak_rss_bytes": 2**53 + 1},
+        {"conditions": {"a": 1e308}},
+        {"parity": Parity(1e-4, 1e-5, passed=True)},
+        {"slowdown": Slowdown(0.1, 0)},
+        {"case": case(threads=-1)},
+        {"started": "9999-12-31"},
+        {"started": "now"},
+    ],
+)
+def test_a_value_that_nothing_can_have_is_damage(change):
+    with pytest.raises(DamagedError):
+        decode(jsonl.encode(bare(case(), **change)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch_seconds": []},
+        {"epoch_seconds": [0.5, 5e-324]},
+        {"validation_accuracy": [0.8] * 4},
+        {"case": case(batch_size=64, samples=32)},
+        {"parity": Parity(1e-4, 1e-5, passed=False)},
+    ],
+)
+def test_an_ok_trial_without_what_tables_show_is_damage(change):
+    record = replace(ok(case()), **change)
+    assert decode(jsonl.encode(replace(record, status="failed")))
+    with pytest.raises(DamagedError, match="without all its numbers"):
+        decode(jsonl.encode(record))
+    assert jsonl.refused(record)
+
+
+PROBED = {
+    "kind": "ceiling",
+    "product_operations": 10,
+    "product_seconds": [0.1],
+    "read_bytes": [8],
+    "read_seconds": [0.1],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "complete"),
+    [
+        ({}, True),
+        ({"read_bytes": [], "read_seconds": []}, True),
+        ({"chain_seconds": [0.1], "chain_steps": 10}, True),
+        ({"product_operations": None}, False),
+        ({"product_seconds": [0.1, 0.0]}, False),
+        ({"read_seconds": [0.1, 0.1]}, False),
+        ({"read_bytes": [0]}, False),
+        ({"chain_seconds": [0.1]}, False),
+    ],
+)
+def test_an_ok_probe_has_all_that_a_roofline_is_computed_from(change, complete):
+    record = bare(case(), status="ok", **PROBED | change)
+    assert (jsonl.refused(record) is None) == complete
+
+
+def test_a_record_longer_than_a_line_is_refused_before_it_is_written():
+    assert "bytes" in jsonl.refused(bare(case(), reason="x" * jsonl.MAX_LINE))
+
+
+def test_half_a_surrogate_pair_is_written_as_a_question_mark():
+    record = bare(case(file="\udcff.py"), stderr_tail="a\ud800b", conditions={"\udc00": 1.0})
+    again = decode(jsonl.encode(record))
+    assert (again.stderr_tail, again.case.file, again.conditions) == ("a?b", "?.py", {"?": 1.0})
+
+
+# ----- the file
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write(tmp_path / "run", run(case()), *RECORDS)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (SECOND.replace(b"0.5", b"0.6"), "was changed after it was written"),
+        (b"{}\n", "not a Record: "),
+        (b"\xff\xfe\n", "not a Record: "),
+        (b"\n", "not a Record: "),
+        (b"[" * 10**5 + b"\n", "not a Record: "),
+        (SECOND[:-1] + b" " + SECOND, "was changed after it was written"),
+        (jsonl.encode(replace(RECORDS[1], run="other")), "a record of another run, 'other'"),
+        (
+            jsonl.encode(replace(RECORDS[1], environment="gone")),
+            "its environment 'gone' is missing",
+        ),
+        (jsonl.encode(replace(RECORDS[1], trial="../a")), "trial '../a' cannot be a file's name"),
+        (FIRST, f"trial {RECORDS[0].trial} is there already"),
+        (older(replace(RECORDS[1], run="\x1b[2J" * 10_000)), "a record of another run"),
+    ],
+)
+def test_a_damaged_line_is_left_out_reported_and_set_aside(folder, line, reason):
+    (folder / "trials.jsonl").write_bytes(FIRST + line + THIRD)
+    salvage = store.salvaged(folder)
+    assert salvage.records == [RECORDS[0], RECORDS[2]]
+    (fault,) = salvage.faults
+    assert fault.startswith(f"trials.jsonl:2: {reason}")
+    assert fault.isprintable()
+    assert len(fault) < 2000
+    with pytest.raises(UserError):
+        store.read_records(folder)
+    store.mend(folder)
+    assert store.read_records(folder) == salvage.records
+    assert (folder / "trials.jsonl").read_bytes() == FIRST + THIRD
+    assert (folder / "damaged.jsonl").read_bytes() == line
+
+
+def test_an_interrupted_trial_may_be_there_more_than_once(folder):
+    interrupted = jsonl.encode(bare(case(), 2, status="interrupted"))
+    (folder / "trials.jsonl").write_bytes(interrupted * 2 + FIRST + SECOND)
+    assert [record.status for record in store.read_records(folder)] == [
+        *["interrupted"] * 2,
+        *["ok"] * 2,
+    ]
+
+
+def test_a_newer_line_anywhere_is_refused_and_not_set_aside(folder):
+    newer = jsonl.encode(replace(RECORDS[1], format=FORMAT + 1))
+    (folder / "trials.jsonl").write_bytes(FIRST + newer + b"{}\n")
+    for read in (store.salvaged, store.read_records, store.mend):
+        with pytest.raises(UserError, match="is newer than this suite"):
+            read(folder)
+    assert (folder / "trials.jsonl").read_bytes() == FIRST + newer + b"{}\n"
+
+
+def test_a_torn_last_line_is_dropped_wherever_it_was_cut(folder):
+    path, whole = folder / "trials.jsonl", FIRST + SECOND
+    for cut in range(len(FIRST), len(whole)):
+        path.write_bytes(whole[:cut])
+        assert store.read_records(folder) == RECORDS[:1]
+    for cut in (len(FIRST) + 1, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        store.mend(folder)
+        assert path.read_bytes() == FIRST
+        store.append(folder, RECORDS[2])
+        assert store.read_records(folder) == [RECORDS[0], RECORDS[2]]
+
+
+def test_a_killed_repair_loses_no_damaged_line(folder, monkeypatch):
+    (folder / "trials.jsonl").write_bytes(FIRST + b"{}\n" + SECOND)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_file", lambda *_: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            store.mend(folder)
+    store.mend(folder)
+    assert (folder / "trials.jsonl").read_bytes() == FIRST + SECOND
+    assert (folder / "damaged.jsonl").read_bytes() == b"{}\n" * 2
+
+
+def test_an_environment_that_was_damaged_is_written_again_and_its_trials_measured_again(folder):
+    path = folder / "environments" / "here.json"
+    whole = path.read_bytes()
+    path.write_bytes(b"[" + whole[1:])
+    store.mend(folder)
+    assert store.read_records(folder) == []
+    assert (folder / "damaged.jsonl").read_bytes() == FIRST + SECOND + THIRD
+    assert not path.exists()
+    assert path.with_name("here.json.damaged").read_bytes() == b"[" + whole[1:]

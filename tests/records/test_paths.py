@@ -1,0 +1,109 @@
+"""What a run records names no host, no user and no absolute path."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.records import bare, case, environment, run
+
+from bench.records import environments, store
+from bench.records.paths import folders_of, hide_paths, relative
+from bench.runner import machine as host
+from bench.worker import machine
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Have a home folder of alice and work in a folder of it."""
+    home = tmp_path / "home" / "alice"
+    (home / "work").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home / "work")
+    return home
+
+
+@pytest.mark.parametrize(
+    ("path", "recorded"),
+    [
+        ("mine.py", "mine.py"),
+        ("../mine.py", "../mine.py"),
+        ("python3.12", "python3.12"),
+        ("{home}/work/mine.py", "./mine.py"),
+        ("{home}/work/../data", "~/data"),
+        ("{home}", "~"),
+        ("{home}/work", "."),
+        ("/srv/alice/data", "<path>/data"),
+        ("<path>/data", "<path>/data"),
+    ],
+)
+def test_path_is_relative_or_its_last_part(home, path, recorded):
+    assert relative(path.format(home=home)) == recorded
+
+
+@pytest.mark.parametrize(
+    ("text", "recorded"),
+    [
+        ('File "{home}/x.py", line 3', 'File "~/x.py", line 3'),
+        ("gcc -I{home}/include -L{home}/work/lib", "gcc -I~/include -L./lib"),
+        ("in {home}: {home}-old, x{home}", "in ~: {home}-old, x{home}"),
+        (
+            "{tmp}/softmax-bench-trial-ab_1/path/bench/worker/__main__.py",
+            "<scratch>/path/bench/worker/__main__.py",
+        ),
+        ("{suite}/implementations/x.py", "<suite>/implementations/x.py"),
+        ("{python}/lib/x.so: no such file", "<python>/lib/x.so: no such file"),
+        ("lost tcp://10.0.0.1:8786, alice", "lost tcp://<host>, alice"),
+        ("1,440 samples/s and/or 3/4", "1,440 samples/s and/or 3/4"),
+    ],
+)
+def test_known_folders_in_a_text_become_marks(home, text, recorded):
+    known = {"home": home, "tmp": tempfile.gettempdir(), "suite": machine.ROOT,
+             "python": sys.prefix}  # fmt: skip
+    reason = hide_paths(bare(case(), reason=text.format(**known))).reason
+    assert reason == recorded.format(**known)
+
+
+def test_plan_on_disk_keeps_the_last_parts_of_its_paths(home, tmp_path):
+    own = case("own", file="/srv/alice/own.py", interpreter=f"{home}/env/bin/python")
+    command = (
+        f"python -m bench run --data '/srv/a b' --python=torch=/opt/bin/python --output={home}/out "
+        "--implementation z.py,/srv/alice/own.py --cluster tcp://node7:8786"
+    )
+    store.create(tmp_path / "run", run(own, command=command, data="/srv/a b"))
+    plan = store.read_run(tmp_path / "run")
+    assert (plan.cases[0].file, plan.cases[0].interpreter, plan.data) == (
+        "<path>/own.py", "~/env/bin/python", "<path>/a b",
+    )  # fmt: skip
+    data = (tmp_path / "run" / "run.json").read_text()
+    for name in ("alice", "/srv", "/opt", "node7"):
+        assert name not in data
+
+
+def test_folders_of_a_case_are_hidden_in_its_messages(tmp_path):
+    own = case(file=f"{tmp_path}/own.py", interpreter="/srv/env/bin/python")
+    record = bare(own, reason=f"{tmp_path}/own.py changed", stderr_tail="/srv/env/lib/x.py")
+    hidden = hide_paths(record, folders_of(own))
+    assert (hidden.reason, hidden.stderr_tail) == ("<path>/own.py changed", "<python>/lib/x.py")
+    assert hidden.case.file == "<path>/own.py"
+
+
+def test_environment_names_no_host_and_has_the_id_of_what_is_written(home):
+    assert "host" not in host.describe()
+    facts = msgspec.structs.asdict(environment(variables={"X": f"{home}/x"}))
+    del facts["id"]
+    hidden = environments.of(facts)
+    assert hidden.variables == {"X": "~/x"}
+    assert environments.of({**facts, "variables": {"X": "~/x"}}) == hidden
+
+
+PARTS = ["/", str(Path.home()), str(Path.cwd()), sys.prefix, "<path>", "tcp://", *' -I~.x\n"']
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=8))
+def test_hiding_twice_changes_nothing(parts):
+    once = hide_paths(bare(case(), reason="".join(parts)))
+    assert hide_paths(once) == once

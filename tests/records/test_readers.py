@@ -1,0 +1,182 @@
+"""Whatever the files of a run hold, every reader decodes them or raises a UserError."""
+
+import json
+import unicodedata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.records import case, environment, run, trials, write
+
+from bench.errors import UserError
+from bench.records import files, merge, store
+from bench.records.environments import plain
+
+PLAN = run(case(), case("jax"))
+RECORDS = [*trials(case(), 0.5, 0.25), *trials(case("jax"), 0.125)]
+# Values that may stand where JSON has another one: edges of types, half a character, a path, depth.
+TOKENS = [
+    "null",
+    "true",
+    "[]",
+    "{}",
+    "0",
+    "-0.0",
+    "-1",
+    "1e999",
+    "5e-324",
+    "NaN",
+    "Infinity",
+    str(2**53 + 1),
+    "9" * 400,
+    r'"\ud800"',
+    r'"\u0000"',
+    '"../../x"',
+    '"nan"',
+    f'"{"x" * 10_000}"',
+    "[" * 2_000,
+    f"{'[' * 200}{']' * 200}",
+    '{"a":' * 2_000,
+    "\x00",
+    "\ufeff",
+    "\n",
+    "5",
+]
+TREES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=3)
+    | st.sampled_from((2**70, 5e-324, 10**400, "../x", "\x1b[2J")),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
+
+
+@st.composite
+def damaged(draw, data):
+    """Draw data with a part cut out, repeated, or replaced by a token or noise; or only noise."""
+    if draw(st.integers(0, 9)) == 0:
+        return draw(st.binary(max_size=64))
+    for _ in range(draw(st.integers(1, 3))):
+        begin, end = sorted(draw(st.tuples(*[st.integers(0, len(data))] * 2)))
+        token = st.sampled_from(TOKENS).map(str.encode)
+        part = draw(st.just(b"") | st.just(data[begin:end] * 2) | token | st.binary(max_size=4))
+        data = data[:begin] + part + data[end:]
+    return data
+
+
+@st.composite
+def odd(draw, document):
+    """Draw the JSON of a document with any value somewhere in it."""
+    document = json.loads(json.dumps(document))
+    inside = document
+    while True:
+        keys = list(inside) if isinstance(inside, dict) else list(range(len(inside)))
+        key = draw(st.sampled_from(keys))
+        if not (isinstance(inside[key], dict | list) and inside[key] and draw(st.booleans())):
+            break
+        inside = inside[key]
+    inside[key] = draw(TREES)
+    return json.dumps(document).encode() + b"\n"
+
+
+def is_line(text):
+    """Return whether a text is one short line that a terminal only shows."""
+    return len(text) < 2000 and not {"Cc", "Cs", "Zl", "Zp"} & set(map(unicodedata.category, text))
+
+
+def read(write_data, reader):
+    """Write a run, change a file in it, and read it; None where that is refused in one line."""
+    with TemporaryDirectory() as name:
+        folder = write(Path(name) / "run", PLAN, *RECORDS)
+        np.save(folder / "params" / "r1-a.npy", np.zeros((2, 5, 3), np.float32))
+        write_data(folder)
+        try:
+            return reader(folder)
+        except UserError as error:
+            refusal = str(error)
+        assert is_line(refusal)
+        return None
+
+
+def saved(file, data):
+    return lambda folder: (folder / file).write_bytes(data)
+
+
+LINES = b"".join(store.jsonl.encode(record) for record in RECORDS)
+OLDER = [msgspec.to_builtins(msgspec.structs.replace(each, format=4)) for each in RECORDS]
+
+
+@given(damaged(LINES) | st.sampled_from(OLDER).flatmap(odd))
+def test_records_are_those_that_were_written_or_are_reported(data):
+    salvage = read(saved("trials.jsonl", data), store.salvaged)
+    if salvage is None:
+        return
+    finished = [each.trial for each in salvage.records if each.status != "interrupted"]
+    assert len(set(finished)) == len(finished)
+    assert all(plain(each.trial) and each.environment == "here" for each in salvage.records)
+    assert all(map(is_line, salvage.faults))
+    if b'"check"' in data and not any(b'"format":%d' % old in data for old in range(1, 5)):
+        assert all(each in RECORDS for each in salvage.records)
+
+
+ENVIRONMENT = msgspec.to_builtins(environment())
+
+
+@given(damaged(json.dumps(ENVIRONMENT).encode()) | odd(ENVIRONMENT))
+def test_an_environment_is_the_one_of_its_name_or_is_reported(data):
+    salvage = read(saved("environments/here.json", data), store.salvaged)
+    assert salvage is None or set(salvage.environments) == {"here"} or len(salvage.faults) == 4
+
+
+BUILTIN_PLAN = msgspec.to_builtins(PLAN)
+
+
+@given(damaged(json.dumps(BUILTIN_PLAN).encode()) | odd(BUILTIN_PLAN))
+def test_a_plan_has_rounds_for_its_cases_or_is_refused(data):
+    plan = read(saved("run.json", data), store.read_run)
+    assert plan is None or {each.workload for each in plan.cases} <= plan.rounds.keys()
+
+
+def read_params(folder):
+    try:
+        return files.read_npy(folder / "params" / "r1-a.npy", np.float32, 3)
+    except ValueError:
+        return None
+
+
+@given(st.data())
+def test_params_are_float32_of_three_dimensions_or_none(data):
+    def change(folder):
+        path = folder / "params" / "r1-a.npy"
+        path.write_bytes(data.draw(damaged(path.read_bytes())))
+
+    params = read(change, read_params)
+    assert params is None or (params.dtype, params.ndim) == (np.float32, 3)
+
+
+@settings(max_examples=30)
+@pytest.mark.parametrize("file", ["trials.jsonl", "run.json", "environments/here.json"])
+@given(st.data())
+def test_a_damaged_part_is_merged_whole_or_not_at_all(file, data):
+    def merged(folder):
+        other = write(folder.parent / "other", PLAN, *RECORDS[:1])
+        output = folder.parent / "output"
+        try:
+            merge.merge([folder, other], output)
+        except UserError:
+            assert not output.exists()
+            raise
+        return output.exists()
+
+    def change(folder):
+        path = folder / file
+        path.write_bytes(data.draw(damaged(path.read_bytes())))
+
+    assert read(change, merged) in {None, True}

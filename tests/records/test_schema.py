@@ -1,0 +1,48 @@
+"""What is recorded cannot be changed nor misspelt, and cases that differ are told apart."""
+
+import msgspec
+import pytest
+from support.records import bare, case, environment, run
+
+from bench.records.schema import Parity, Trial
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        case(),
+        Trial("r1-x", "trial", 1, case()),
+        Parity(0.0, 1e-5, passed=True),
+        bare(case()),
+        environment(),
+        run(),
+    ],
+    ids=lambda kept: type(kept).__name__,
+)
+def test_what_is_kept_cannot_be_changed_nor_misspelt(kept):
+    for name in kept.__struct_fields__:
+        with pytest.raises(AttributeError, match="immutable"):
+            setattr(kept, name, None)
+    assert msgspec.convert(msgspec.to_builtins(kept), type(kept)) == kept
+    if type(kept) is not Trial:  # the only one that is not written to a file
+        with pytest.raises(msgspec.ValidationError, match="unknown field `speed`"):
+            msgspec.convert({**msgspec.to_builtins(kept), "speed": 1}, type(kept))
+
+
+def test_a_case_is_written_without_what_it_has_by_default():
+    assert "interpreter" not in msgspec.to_builtins(case())
+
+
+def test_cases_that_differ_within_a_run_have_different_slugs():
+    changes = [
+        {},
+        {"workload": "textbook"},
+        {"device": "gpu"},
+        {"batch_size": 64},
+        {"threads": 1},
+        {"samples": 96},
+        {"implementation": "jax"},
+    ]
+    slugs = [case(**change).slug for change in changes]
+    assert slugs[0] == "sgd-pytorch-cpu-b32-t2-n48000"
+    assert len(set(slugs)) == len(changes)

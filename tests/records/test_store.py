@@ -1,0 +1,281 @@
+"""What was measured is kept whole, and read as it was kept."""
+
+import errno
+import json
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.records import bare, case, environment, ok, run, write
+
+from bench.errors import UserError
+from bench.records import files, store
+from bench.records.schema import FORMAT, Parity
+
+replace = msgspec.structs.replace
+
+seconds = st.floats(1e-9, 1e9)
+shares = st.floats(0, 1)
+records = st.builds(
+    ok,
+    st.builds(
+        case,
+        st.text(),
+        workload=st.sampled_from(["sgd", "textbook"]),
+        variables=st.dictionaries(st.text(), st.text(), max_size=2),
+        file=st.none() | st.text(),
+    ),
+    st.integers(1, 1000),
+    status=st.sampled_from(["ok", "unavailable", "failed", "timeout", "out-of-memory"]),
+    reason=st.none() | st.text(),
+    stderr_tail=st.none() | st.text(),
+    epoch_seconds=st.lists(seconds, min_size=1, max_size=8),
+    validation_loss=st.lists(seconds, max_size=3),
+    test_accuracy=st.lists(shares, min_size=5, max_size=6),
+    parity=st.none() | st.builds(lambda error: Parity(error / 2, error, passed=True), shares),
+    peak_rss_bytes=st.none() | st.integers(0, 2**53),
+    conditions=st.dictionaries(st.text(), st.none() | seconds, max_size=2),
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write(tmp_path / "run", run(case()))
+
+
+@given(st.lists(records, max_size=4))
+def test_records_are_read_as_they_were_appended(appended):
+    with TemporaryDirectory() as name:
+        folder = write(Path(name) / "run", run())
+        numbered = [replace(record, trial=f"r{at}") for at, record in enumerate(appended)]
+        for record in numbered:
+            store.append(folder, record)
+        assert store.read_records(folder) == numbered
+
+
+def test_a_run_without_a_trial_has_no_records_and_can_take_some(folder):
+    store.mend(folder)
+    assert (folder / "trials.jsonl").read_bytes() == b""
+    assert store.read_records(folder) == []
+
+
+def test_a_record_holds_what_was_measured_and_nothing_else(folder):
+    store.append(folder, bare(case()))
+    line = (folder / "trials.jsonl").read_text(encoding="utf-8")
+    keys = "format kind run trial round started status case environment check"
+    assert list(json.loads(line)) == keys.split()
+
+
+def test_append_returns_when_the_record_is_on_the_disk(folder, monkeypatch):
+    store.append(folder, bare(case(), 1))
+    sizes = []
+    monkeypatch.setattr(os, "fsync", lambda number: sizes.append(os.fstat(number).st_size))
+    store.append(folder, bare(case(), 2))
+    assert sizes == [(folder / "trials.jsonl").stat().st_size]
+
+
+def test_a_loss_that_is_not_a_number_leaves_the_run_readable(folder):
+    figure = bare(case("figure-keras"), kind="figure", figure={"validation_loss": float("nan")})
+    store.append(folder, figure)
+    assert store.read_records(folder)[0].figure == {"validation_loss": None}
+
+
+def test_a_plan_and_environments_are_read_as_they_were_written(tmp_path):
+    planned = run(case(variables={"KERAS_BACKEND": "jax"}), figures=(case("figure"),), data="x")
+    folder = write(tmp_path / "a" / "b", planned)
+    store.add_environment(folder, environment(id="there", variables={"A": "1"}))
+    store.add_environment(folder, environment(machine={}))  # is there already
+    assert store.read_run(folder) == planned
+    assert store.read_environments(folder) == {
+        "here": environment(),
+        "there": environment(id="there", variables={"A": "1"}),
+    }
+    assert sorted(path.name for path in folder.iterdir()) == ["environments", "params", "run.json"]
+
+
+@pytest.mark.parametrize("name", ["run.json", "trials.jsonl"])
+def test_a_folder_that_holds_a_run_is_not_written_to(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match="holds another run"):
+        store.create(tmp_path, run())
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_of_two_that_create_a_run_at_once_one_is_refused(tmp_path, monkeypatch):
+    looked, refuse = [], store.refuse_another_run
+
+    def look(folder):
+        """Let another process create its run when the first has looked for one."""
+        looked.append(folder)
+        if len(looked) == 1:
+            store.create(folder, run(case("first")))
+        else:
+            refuse(folder)
+
+    monkeypatch.setattr(store, "refuse_another_run", look)
+    with pytest.raises(UserError, match="holds another run"):
+        store.create(tmp_path / "run", run(case("second")))
+    assert store.read_run(tmp_path / "run") == run(case("first"))
+
+
+def test_a_locked_folder_refuses_another_process(folder):
+    refused = pytest.raises(UserError, match="another process is measuring")
+    with store.lock(folder), refused, store.lock(folder):
+        pytest.fail("both have the lock")
+    with pytest.raises(BlockingIOError), store.lock(folder):
+        raise BlockingIOError  # of something else
+    with store.lock(folder):
+        pass
+    assert not (folder / store.LOCK).exists()
+
+
+def test_a_folder_that_cannot_be_made_is_a_user_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="choose --output"):
+        store.create(tmp_path / "file" / "run", run())
+
+
+@pytest.mark.parametrize("action", ["append", "keep_params", "add_environment", "mend"])
+def test_a_full_disk_is_a_user_error_and_changes_nothing(folder, tmp_path, monkeypatch, action):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store.append(folder, bare(case()))
+    with (folder / "trials.jsonl").open("ab") as stream:
+        stream.write(b'{"format"')
+    before = sorted(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    (tmp_path / "params.npy").write_bytes(b"params")
+    monkeypatch.setattr(os, "fsync", full)
+    arguments = {
+        "append": (bare(case()),),
+        "keep_params": ("r1-x", tmp_path / "params.npy"),
+        "add_environment": (environment(id="other"),),
+        "mend": (),
+    }
+    with pytest.raises(UserError, match=f"free some and go on with --resume --output {folder}$"):
+        getattr(store, action)(folder, *arguments[action])
+    after = sorted(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "{",
+        "[" * 10**5,
+        '{"format": 1}',
+        f'{{"format": {FORMAT + 1}, "new": 1}}',
+        ('"sgd": 2', '"s": 2'),
+        ('"sgd": 2', '"sgd": 10001'),
+        ("600.0", "-1"),
+    ],
+)
+def test_a_plan_that_cannot_be_read_is_a_user_error(folder, text):
+    path = folder / "run.json"
+    plan = path.read_text(encoding="utf-8")
+    path.unlink()
+    if text is not None:
+        path.write_text(plan.replace(*text) if isinstance(text, tuple) else text)
+    with pytest.raises(UserError):
+        store.read_run(folder)
+
+
+def test_params_are_read_as_they_were_handed_over(folder, tmp_path):
+    (tmp_path / "handed.npy").write_bytes(b"params")
+    kept = store.keep_params(folder, "r1-a", tmp_path / "handed.npy")
+    assert kept.read_bytes() == b"params"
+    assert list((folder / "params").iterdir()) == [kept]
+    with pytest.raises(FileNotFoundError):
+        store.keep_params(folder, "r1-x", folder / "nothing.npy")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link", "sparse"])
+def test_params_are_handed_over_in_a_regular_file(folder, tmp_path, kind):
+    handed = tmp_path / "handed.npy"
+    match kind:
+        case "fifo":
+            os.mkfifo(handed)
+        case "folder":
+            handed.mkdir()
+        case "link":
+            handed.symlink_to(folder / "run.json")
+        case _:
+            handed.touch()
+            os.truncate(handed, 2**40)
+    with pytest.raises(OSError, match=r"regular|directory|symbolic|larger than"):
+        store.keep_params(folder, "r1-x", handed)
+    assert list((folder / "params").iterdir()) == []
+
+
+def test_no_name_of_a_record_leads_out_of_its_folder(folder, tmp_path):
+    (tmp_path / "params.npy").write_bytes(b"params")
+    before = sorted(tmp_path.rglob("*"))
+    for name in ("../x", "a/b", "", ".x", "x" * 201, "a\0b"):
+        with pytest.raises(UserError, match="cannot be a file's name"):
+            store.append(folder, bare(case(), trial=name))
+        with pytest.raises(UserError, match="cannot be a file's name"):
+            store.keep_params(folder, name, tmp_path / "params.npy")
+        with pytest.raises(UserError, match="cannot be a file's name"):
+            store.add_environment(folder, environment(id=name))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_half_a_surrogate_pair_in_a_plan_is_a_user_error(tmp_path):
+    with pytest.raises(UserError, match="is no Unicode"):
+        store.create(tmp_path / "run", run(case(file="\udcff.py")))
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_looks_are_read_as_they_were_written(folder):
+    assert store.read_looks(folder) == {}
+    store.keep_looks(folder, {"numpy": (10, 20)})
+    assert store.read_looks(folder) == {"numpy": (10, 20)}
+    (folder / "looks.json").write_text('{"numpy": [10.5]}')
+    with pytest.raises(UserError, match="not the looks of a comparison"):
+        store.read_looks(folder)
+
+
+@pytest.mark.parametrize("name", ["run.json", "trials.jsonl", "environments/here.json"])
+@pytest.mark.parametrize("kind", ["fifo", "device", "sparse", "folder"])
+def test_no_file_of_a_run_is_waited_for_or_too_large(folder, name, kind):
+    path = folder / name
+    path.unlink(missing_ok=True)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.touch()
+        os.truncate(path, 2**40)
+    read = store.read_run if name == "run.json" else store.salvaged
+    with pytest.raises(UserError, match=rf"{path}: cannot be read: "):
+        read(folder)
+
+
+def test_a_run_does_not_go_on_through_links(folder, tmp_path):
+    (tmp_path / "other").touch()
+    (folder / "damaged.jsonl").symlink_to(tmp_path / "other")
+    (folder / "trials.jsonl").write_bytes(b"{}\n")
+    with pytest.raises(UserError, match="cannot write to"):
+        store.mend(folder)
+    assert (tmp_path / "other").read_bytes() == b""
+    (folder / "params").rename(tmp_path / "elsewhere")
+    (folder / "params").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="params is a link"):
+        store.mend(folder)
+
+
+def test_no_more_is_appended_than_could_be_read_again(folder, monkeypatch):
+    store.append(folder, bare(case()))
+    size = (folder / "trials.jsonl").stat().st_size
+    monkeypatch.setattr(files, "MAX_BYTES", size + 10)
+    with pytest.raises(UserError, match="would be larger than"):
+        store.append(folder, bare(case(), 2))
+    assert (folder / "trials.jsonl").stat().st_size == size

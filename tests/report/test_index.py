@@ -1,0 +1,299 @@
+"""The index has an entry for every folder, whatever is in it, and says what each holds."""
+
+import datetime as dt
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from support.comparisons import bad, calibrated, comparison, pairs, session, two
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
+
+from bench.errors import UserError
+from bench.records import store
+from bench.records.schema import Slowdown
+from bench.regression.paired.plan import Absent
+from bench.report import index
+from bench.report.index import entries
+from bench.report.index import write as write_index
+
+HOSTILE = "<script>x</script> | `c`\n"
+
+
+@pytest.fixture
+def results(tmp_path):
+    (tmp_path / "results").mkdir()
+    return tmp_path / "results"
+
+
+def said(entry):
+    return "".join(part.text for part in entry.finding)
+
+
+def one(root):
+    (found,) = entries(root)
+    return found
+
+
+def compared(folder, plan, *records):
+    store.create(folder, plan, "comparison.json")
+    store.add_environment(folder, environment())
+    for record in records:
+        store.append(folder, record)
+    return folder
+
+
+def test_a_run_is_named_with_its_machine_its_time_its_finding_and_its_page(results):
+    folder = write(results / "a", run(case("a"), case("b")), *trials(case("a"), 0.5, 0.5),
+                   *trials(case("b"), 1.0, 1.0))  # fmt: skip
+    (folder / "report.md").write_text("")
+    found = one(results)
+    assert (found.place, found.kind, found.state) == ("a", "run", "complete")
+    assert found.created == dt.datetime(2025, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+    assert found.machines == ("2-core Test CPU, 8 GiB",)
+    assert said(found).startswith("a trains fastest: 500 ms [500, 500] an epoch, 2.00 [2.00, 2.00]")
+    assert found.page == "a/report.md"
+    (folder / "report.html").write_text("")
+    assert one(results).page == "a/report.html"
+
+
+def test_the_finding_is_of_the_workload_that_was_chosen_first(results):
+    plan = run(case("a", workload="textbook"), case("a"))
+    write(results / "a", plan, *trials(case("a"), 0.1), *trials(case("a", workload="textbook"), 7))
+    assert "7.00 s" in said(one(results))
+
+
+def test_what_is_missing_or_went_wrong_is_the_state(results):
+    plan = run(case("a"), case("b"))
+    write(results / "none", plan)
+    first = bare(case("a"), 1, status="timeout")
+    write(results / "some", plan, first, bare(case("b"), 1, status="interrupted"))
+    unavailable = [bare(case(name), number, status="unavailable")
+                   for name in ("a", "b") for number in (1, 2)]  # fmt: skip
+    write(results / "whole", plan, *unavailable)
+    assert [(each.place, each.state) for each in entries(results)] == [
+        ("none", "4 of 4 trials missing"), ("some", "3 of 4 trials missing, 1 failed"),
+        ("whole", "complete"),
+    ]  # fmt: skip
+    assert said(entries(results)[0]) == "Nothing was measured that could be ranked."
+
+
+def test_a_run_on_two_machines_names_both_once(results):
+    folder = write(results / "a", run(case()))
+    store.add_environment(folder, environment(id="again"))
+    store.add_environment(folder, environment(id="there", machine={**MACHINE, "name": "other"}))
+    assert one(results).machines == ("2-core Test CPU, 8 GiB", "other")
+
+
+def test_the_newest_come_first_and_those_of_no_time_last(results):
+    created = {
+        "old": "2025-01-02T03:04:05+00:00", "new": "2025-01-02T03:04:06+00:00",
+        "east": "2025-01-02T05:04:05+02:00", "bare": "2025-01-02T03:04:07", "never": "yesterday",
+    }  # fmt: skip
+    for name, time in created.items():
+        write(results / name, run(case(), created=time))
+    (results / "zero").mkdir()
+    found = [each.place for each in entries(results)]
+    assert found == ["bare", "new", "east", "old", "never", "zero"]
+
+
+def test_folders_in_folders_count_where_they_hold_something(results):
+    write(results / "reference" / "a", run(case()))
+    (results / "reference" / "b" / "deep").mkdir(parents=True)
+    (results / "notes" / "c").mkdir(parents=True)
+    (results / ".hidden").mkdir()
+    (results / "README.md").write_text("")
+    kinds = {each.place: each.kind for each in entries(results)}
+    assert kinds == {"reference/a": "run", "reference/b": "no run", "notes": "no run"}
+    assert said(entries(results)[1]) == (
+        "It holds none of run.json, comparison.json, calibration.json."
+    )
+
+
+def test_the_runs_of_a_collection_are_listed_each_with_its_page(results):
+    for name in ("a", "b"):
+        write(results / "all" / name, run(case(), run=name))
+    (results / "all" / "a" / "report.md").touch()
+    (results / "all" / "report.md").touch()
+    pages = {each.place: each.page for each in entries(results)}
+    assert pages == {"all/a": "all/a/report.md", "all/b": None}
+
+
+def test_a_link_that_leads_in_a_circle_is_followed_no_further(results):
+    (results / "round").symlink_to(results)
+    write(results / "a", run(case()))
+    kinds = {"a": "run", "round": "no run"}
+    assert {each.place: each.kind for each in entries(results)} == kinds
+    shutil.rmtree(results / "a")
+    write(results.parent / "elsewhere", run(case()))
+    (results / "round").unlink()
+    (results / "linked").symlink_to(results.parent / "elsewhere")
+    assert one(results).kind == "run"
+
+
+def test_a_folder_that_is_not_ours_to_read_is_an_entry(results, monkeypatch):
+    (results / "theirs").mkdir()
+    write(results / "ours", run(case()))
+    exists, iterdir = Path.exists, Path.iterdir
+
+    def refused(path):
+        if "theirs" in path.parts:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", lambda path: refused(path) or exists(path))
+    monkeypatch.setattr(Path, "iterdir", lambda path: refused(path) or iterdir(path))
+    assert [(each.place, each.kind) for each in entries(results)] == [
+        ("ours", "run"), ("theirs", "no run"),
+    ]  # fmt: skip
+
+
+def broken(folder):
+    """Return ways in which a run's folder may be damaged, each with what is to be said of it."""
+    plan = folder / "run.json"
+    lines = folder / "trials.jsonl"
+    found = json.loads(plan.read_text(encoding="utf-8"))
+    return {
+        "run.json: not a Run": lambda: plan.write_text("{"),
+        "format 99 is newer": lambda: plan.write_text(json.dumps({**found, "format": 99})),
+        "trials.jsonl: cannot be read": lambda: (lines.unlink(), lines.mkdir()),
+        "run.json: cannot be read": lambda: (plan.unlink(), plan.mkdir()),
+        "it has no rounds of sgd": lambda: plan.write_text(json.dumps({**found, "rounds": {}})),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_damaged_folder_is_an_entry_with_its_reason_and_the_others_stay(results, number):
+    write(results / "good", run(case()), *trials(case(), 0.5, 0.5))
+    folder = write(results / "bad", run(case()), *trials(case(), 0.5))
+    (folder / "report.md").write_text("")
+    reason, damage = list(broken(folder).items())[number]
+    damage()
+    good, found = entries(results)
+    assert (good.place, good.kind) == ("good", "run")
+    assert (found.place, found.kind, found.state) == ("bad", "unreadable", "damaged")
+    assert any(each in said(found) for each in reason.split("|"))
+    assert str(results) not in said(found)
+    assert {part.kind for part in found.finding} == {"record"}
+    assert found.page == "bad/report.md"
+
+
+@pytest.mark.parametrize("file", ["trials.jsonl", "environments/here.json"])
+def test_what_is_whole_of_a_damaged_run_is_shown_and_the_rest_counted(results, file):
+    folder = write(results / "a", run(case()), *trials(case(), 0.5, 0.5))
+    path = folder / file
+    path.write_bytes(path.read_bytes().replace(b"0.5", b"0.6", 1).replace(b"here", b"gone", 1))
+    found = one(results)
+    if file == "trials.jsonl":
+        assert found.state == "1 of 2 trials missing, 1 damaged"
+        assert "500 ms an epoch" in said(found)
+    else:
+        assert found.state == "2 of 2 trials missing, 3 damaged"
+
+
+def test_the_trials_of_every_machine_count(results):
+    folder = write(results / "a", run(case()), ok(case(), 1, 0.5))
+    store.add_environment(folder, environment(id="there", machine={**MACHINE, "id": "other"}))
+    store.append(folder, bare(case(), 2, environment="there"))
+    assert one(results).state == "1 failed"
+
+
+def test_a_comparison_says_what_became_of_its_cases(results):
+    names = [f"same{number}" for number in range(4)]
+    plan = comparison("slow", *names, "broken", "absent",
+                      absent=(Absent("gone", "it is not in main"),))  # fmt: skip
+    records = [*pairs([0.3] * 30, case("slow")), bad("candidate", 1, case("broken"))]
+    for name in names:
+        records += pairs([0.001, -0.001] * 15, case(name))
+    compared(results / "a", plan, *records)
+    found = one(results)
+    assert (found.kind, found.state) == ("comparison", "1 of 7 cases not begun")
+    assert said(found) == ". against main: broken failed; slow slower; 4 cases no change."
+    assert found.machines == ("2-core Test CPU, 8 GiB",)
+    assert [part.text for part in found.finding if part.kind == "name"] == ["broken", "slow"]
+
+
+def test_a_comparison_of_nothing_yet_says_so(results):
+    compared(results / "a", comparison("x"))
+    found = one(results)
+    assert said(found) == ". against main: nothing was measured."
+    assert found.state == "1 of 1 cases not begun"
+    compared(results / "b", comparison("x", "y", "z"), *two(1, 0.5, 0.5, case("x")),
+             *two(1, 0.5, 0.5, case("y")), *two(1, 0.5, 0.5, case("z")))  # fmt: skip
+    assert said(entries(results)[1]) == ". against main: x, y and z undecided."
+
+
+def test_a_comparison_that_is_damaged_is_an_entry(results):
+    compared(results / "a", comparison("x"), *two(1, 0.5, 0.5, case("y")))
+    found = one(results)
+    assert found.kind == "unreadable"
+    assert "is of no case of this comparison" in said(found)
+
+
+def test_a_calibration_says_how_many_pairs_of_what(results):
+    plan = session(case("numpy"), case("jax"), case("jax", batch_size=8),
+                   slowdowns=(Slowdown(0.02), Slowdown(0.2, 5)))  # fmt: skip
+    calibrated(results / "machine", plan, [*two(1, 0.5, 0.5), *two(2, 0.5, 0.5), *two(3, 1, 1)[:1]])
+    found = one(results)
+    assert (found.place, found.kind, found.state) == (
+        "machine/a session", "calibration", "complete"
+    )  # fmt: skip
+    assert said(found) == (
+        "2 pairs of numpy and jax with themselves; injected: 2 %, 20 % in one epoch of 5."
+    )
+    shutil.rmtree(results / "machine")
+    calibrated(results / "machine", session(), [])
+    assert said(one(results)) == "0 pairs of numpy with themselves; injected: nothing."
+    assert one(results).state == "no pair went well"
+
+
+def test_text_of_a_record_is_marked_as_such(results):
+    write(results / "a", run(case(HOSTILE)), *trials(case(HOSTILE), 0.5))
+    plan = comparison(HOSTILE)
+    compared(results / "b", plan, *two(1, 0.5, 0.5, case(HOSTILE)))
+    calibrated(results / "c", session(case(HOSTILE)), two(1, 0.5, 0.5, case(HOSTILE)))
+    found = entries(results)
+    assert len(found) == 3
+    for each in found:
+        parts = [part for part in each.finding if "<script>" in part.text]
+        assert parts
+        assert {part.kind for part in parts} == {"name"}
+
+
+def test_without_such_a_folder_there_is_no_index(tmp_path):
+    with pytest.raises(UserError, match=r"there is no folder .*results; measure something first"):
+        entries(tmp_path / "results")
+
+
+# ----- the page
+
+
+def test_the_page_leads_to_every_report_and_escapes_what_is_of_a_record(results):
+    hostile = {**MACHINE, "name": "<script>m</script>"}
+    folder = write(results / "a & b", run(case(HOSTILE)), *trials(case(HOSTILE), 0.5),
+                   machine=hostile)  # fmt: skip
+    (folder / "report.html").write_text("")
+    bad = write(results / "javascript:x", run(case()))
+    (bad / "report.md").write_text("")
+    (bad / "run.json").write_text('{"format": 1, "<script>y</script>": 1}')
+    page = write_index(results).read_text(encoding="utf-8")
+    assert "<title>Softmax classifier: what was measured</title>" in page
+    assert '<a href="a%20%26%20b/report.html">a &amp; b</a>' in page
+    assert '<a href="javascript%3Ax/report.md">javascript:x</a>' in page
+    assert '<time datetime="2025-01-02T03:04:05+00:00">2025-01-02 03:04</time>' in page
+    assert not re.search(r"<script>[xym]", page)
+    assert "&lt;script&gt;m&lt;/script&gt;" in page
+    assert "1 run, 1 unreadable; the newest first." in page
+
+
+def test_an_empty_folder_has_a_page_that_says_so(results):
+    assert "Nothing was measured yet." in write_index(results).read_text(encoding="utf-8")
+
+
+def test_an_index_that_cannot_be_written_is_an_error_of_one_line(results, monkeypatch):
+    (results / "index.html").mkdir()
+    with pytest.raises(UserError, match=r"cannot write to .*results: Is a directory"):
+        write_index(results)
+    monkeypatch.setattr(index, "can_draw", lambda: False)
+    with pytest.raises(UserError, match=r"pip install 'softmax-bench\[report\]'"):
+        write_index(results)

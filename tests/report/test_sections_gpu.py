@@ -1,0 +1,140 @@
+"""The CPU and the GPU side by side, as text: every cell is worked out by hand."""
+
+import math
+
+import pytest
+from support.devices import CONDITIONS, on, swept_on, unavailable
+from support.records import case, environment, ok, run
+
+from bench.analysis.crossover import Crossover, find_device_crossovers
+from bench.analysis.gpu import compare_devices, summarize_gpu
+from bench.analysis.intervals import Interval
+from bench.analysis.summary import summarize
+from bench.report.sections import gpu as report
+
+HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images": 10_000})}
+
+
+def made(*records):
+    found = summarize(records, HERE, run(case()))
+    crossed = find_device_crossovers(found, "sgd")
+    return report.tables(compare_devices(found, "sgd", crossed), crossed)
+
+
+def cells(table):
+    return [dict(zip(table.headings, line, strict=True)) for line in table.lines]
+
+
+def test_both_devices_stand_side_by_side_at_the_first_size():
+    compared, used = made(*on("cpu", predict=0.02), *on("gpu", times=0.5, predict=0.005))
+    assert compared.title == (
+        "Training and predicting, sgd: batch size 32, 2 threads, 48,000 samples"
+    )  # fmt: skip
+    # 48,000 images in 64 ms and in 31.24 ms; 10,000 in 20 and in 5.
+    assert cells(compared) == [{
+        "implementation": "a", "samples/s, CPU": "750,000", "samples/s, GPU": "1,540,000",
+        "speedup": "2.05 [2.05, 2.05]", "predictions/s, CPU": "500,000",
+        "predictions/s, GPU": "2,000,000", "speedup of predicting": "4.00 [4.00, 4.00]",
+    }]  # fmt: skip
+    assert compared.numeric == set(range(1, 7))
+    assert cells(used) == [{
+        "implementation": "a", "share of the ceiling": "—", "device memory": "600 MiB",
+        "joules an epoch": "10.0",
+    }]  # fmt: skip
+
+
+def test_a_sweep_adds_the_crossing_and_every_batch_size():
+    compared, _, speedups = made(*swept_on("cpu"), *swept_on("gpu"))
+    (line,) = cells(compared)
+    # Between 154 / 242.48 ms at 8 and 64 / 62.48 ms at 32:
+    # ln 0.63510 = -0.45397, ln 1.02433 = 0.02404; 8 * 4 ** (0.45397 / 0.47801) = 29.84.
+    assert line["GPU faster from batch size"] == "30"
+    assert speedups.headings == ("implementation", "8", "32", "128", "384", "1,920", "9,600")
+    assert speedups.lines[0][:3] == ["a", "0.635 [0.635, 0.635]", "1.02 [1.02, 1.02]"]
+    assert report.CROSSING_NOTE in compared.note
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (Interval(63.7, 40.2, 1234.0), "64 [40, 1,230]"),
+        (Interval(63.7, 0, math.inf), "64 [< 8, > 1,920]"),
+        (Interval(63.7), "64, not told"),
+        (Interval(0, 0, 0), "every size measured"),
+        (Interval(0, 0, 40.2), "every size measured [< 8, 40]"),
+        (Interval(0), "every size measured, not told"),
+        (Interval(math.inf, math.inf, math.inf), "never within the sweep"),
+        (Interval(math.inf, 40.2, math.inf), "never within the sweep [40, > 1,920]"),
+        (Interval(math.inf), "never within the sweep, not told"),
+        (None, "—"),
+    ],
+)
+def test_a_crossing_is_said_with_its_bounds(found, says):
+    known = found and Crossover("a", {8: Interval(1.0), 1920: Interval(1.0)}, found)
+    assert report.crossing(known) == says
+
+
+def test_what_has_no_place_on_a_device_says_so_in_its_cells():
+    records = [
+        *on("cpu", "a"), *on("gpu", "a"), *on("cpu", "b"), unavailable("b"),
+        *on("cpu", "c"), *on("gpu", "c", status="failed", reason="wrong"), *on("gpu", "d"),
+        *on("cpu", "e", objective="one-vs-rest"), unavailable("e", objective="one-vs-rest"),
+        *on("cpu", "f"),
+    ]  # fmt: skip
+    compared, used = made(*records)
+    shown = {line[0]: [line[1], line[2], line[3], line[5]] for line in compared.lines}
+    assert shown["d"] == ["not measured", "768,000", "—", "500,000"]
+    assert shown["b"] == shown["e (one-vs-rest)"] == ["750,000", "unavailable", "—", "unavailable"]
+    assert shown["c"] == ["750,000", "failed", "—", "failed"]
+    assert shown["f"] == ["750,000", "not measured", "—", "not measured"]
+    assert [line[0] for line in used.lines] == ["a", "d"]
+
+
+def test_without_a_good_row_on_a_gpu_there_is_no_table_and_without_a_cpu_no_comparison():
+    assert made(*on("cpu"), unavailable("a")) == []
+    assert made(*on("cpu")) == []
+    assert [table.title.partition(",")[0] for table in made(*on("gpu"))] == ["How the GPU is used"]
+
+
+def test_one_size_of_a_sweep_is_no_table_of_batch_sizes():
+    assert len(made(*on("cpu"), *on("gpu"))) == 2
+    samples = [*on("cpu", samples=9600), *on("gpu", samples=9600)]
+    assert len(made(*on("cpu"), *on("gpu"), *samples)) == 2
+
+
+def test_absent_joules_have_their_reason_once():
+    def silent(name, reason):
+        return on("gpu", name, energy_joules=None, energy_absent=reason)
+
+    records = [*silent("a", "too old"), *silent("b", None), *silent("c", "too old"),
+               *on("gpu", "d"), *on("cpu", "a", energy_absent="of the CPU")]  # fmt: skip
+    found = compare_devices(summarize(records, HERE), "sgd")
+    assert sorted(report.absent_energy(found)) == [
+        "joules of a, c: too old", "joules of b: no reason was given",
+    ]  # fmt: skip
+    lines = report.tables(found)[-1].lines
+    assert sorted((line[0], line[-1]) for line in lines) == [
+        ("a", "—"), ("b", "—"), ("c", "—"), ("d", "10.0"),
+    ]  # fmt: skip
+
+
+def test_the_gpu_meanwhile_is_said_in_ranges():
+    hot = CONDITIONS | {"celsius_after": 61.4, "sm_mhz_after": 1755.0, "throttle_after": 4.0,
+                        "other_processes": 2.0}  # fmt: skip
+    records = [*on("gpu"), *on("gpu", "b", device_conditions=hot, warmup_seconds=[2.0])]
+    table = report.trials(summarize_gpu(records), ["One", "Two"])
+    assert table.lines == [
+        ["GPU", "One, Two"], ["temperature before", "41 °C"], ["temperature after", "55 to 61 °C"],
+        ["clock before", "1,980 MHz"], ["clock after", "1,755 to 1,980 MHz"],
+        ["memory clock before", "2,619 MHz"], ["memory clock after", "2,619 MHz"],
+        ["throttled", "power cap in 2 of 4 trials"],
+        ["another process on it", "2 of 4 trials"],
+        ["warm-up", "0.750 to 2.00 s"],
+    ]  # fmt: skip
+
+
+def test_what_nobody_could_read_of_the_gpu_is_a_dash():
+    table = report.trials(summarize_gpu([ok(case(device="gpu"))]), [])
+    assert {line[1] for line in table.lines} == {"—"}
+    quiet = report.trials(summarize_gpu(on("gpu")), [])
+    assert dict(quiet.lines)["throttled"] == "0 of 2 trials"

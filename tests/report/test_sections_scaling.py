@@ -1,0 +1,114 @@
+"""Tables of a sweep show the measured times: every cell here is worked out by hand."""
+
+import pytest
+from support.devices import swept_on
+from support.records import case, environment, run, trials
+from support.sweep import SWEEP, swept
+
+from bench.analysis.summary import summarize
+from bench.analysis.sweep import find_sweep
+from bench.records.schema import Skipped
+from bench.report.sections import scaling
+
+HERE = {"here": environment()}
+BY_BATCH_SIZE = "Epoch time by batch size: 48,000 samples, 2 threads"
+BY_SAMPLES = "Epoch time by samples: batch size 384, 2 threads"
+BY_THREADS = "Epoch time by threads"
+
+
+def tables(records):
+    sweep = find_sweep(summarize(records, HERE, run(case())), "sgd")
+    return {table.title: table for table in scaling.tables(sweep)}
+
+
+@pytest.fixture(scope="module")
+def found():
+    return tables(swept())
+
+
+def test_every_axis_has_its_table(found):
+    assert list(found) == [BY_BATCH_SIZE, BY_SAMPLES, BY_THREADS]
+
+
+def test_batch_sizes_are_columns_with_an_interval_where_there_are_processes(found):
+    table = found[BY_BATCH_SIZE]
+    assert table.headings == ("implementation", "8", "32", "128", "384", "1,920", "9,600")
+    # 10 ms, 6,000 to 5 steps of 20 µs, 48,000 samples of 0.5 µs; b twice that.
+    assert table.lines == [
+        ["a", "154 ms", "64.0 ms [64.0, 64.0]", "41.5 ms", "36.5 ms", "34.5 ms", "34.1 ms"],
+        ["b", "308 ms", "128 ms [128, 128]", "83.0 ms", "73.0 ms", "69.0 ms", "68.2 ms"],
+    ]
+    assert table.numeric == set(range(1, 7))
+
+
+def test_samples_are_columns(found):
+    table = found[BY_SAMPLES]
+    assert table.headings == ("implementation", "9,600", "19,200", "48,000", "96,000", "480,000")
+    # 384 go 25 times into 9,600 and 1,250 times into 480,000.
+    assert table.lines == [
+        ["a", "15.3 ms", "20.6 ms", "36.5 ms", "63.0 ms", "275 ms"],
+        ["b", "30.6 ms", "41.2 ms", "73.0 ms", "126 ms", "550 ms"],
+    ]
+
+
+def test_threads_have_a_line_for_each_size_with_the_speedup(found):
+    table = found[BY_THREADS]
+    assert table.headings[1:4] == ("batch size", "samples", "threads")
+    # One thread takes one and a half times as long as two.
+    assert table.lines[:2] == [
+        ["a", "32", "48,000", "2", "96.0 ms", "64.0 ms [64.0, 64.0]", "1.50"],
+        ["a", "1,920", "48,000", "2", "51.8 ms", "34.5 ms", "1.50"],
+    ]
+    assert [line[0] for line in table.lines] == ["a", "a", "b", "b"]
+
+
+def test_a_size_that_was_not_measured_is_a_dash_and_no_size_is_no_line():
+    elsewhere = [(32, 9600, 2), (128, 9600, 2)]
+    found = tables(swept("a") + swept("b", sizes=SWEEP[:3]) + swept("c", sizes=elsewhere))
+    by_batch = found[BY_BATCH_SIZE]
+    assert [line[0] for line in by_batch.lines] == ["a", "b"]
+    assert by_batch.lines[1][1:] == ["308 ms", "128 ms [128, 128]", "83.0 ms", "—", "—", "—"]
+    assert [line[0] for line in found[BY_SAMPLES].lines] == ["a"]
+
+
+def test_a_size_that_varies_with_another_has_no_column():
+    # Batch size 64 was measured at 9,600 samples only, and 4,800 samples at batch size 32 only.
+    found = tables(swept("a", sizes=[*SWEEP, (64, 9600, 2), (32, 4800, 2)]))
+    assert found[BY_BATCH_SIZE].headings[1:] == ("8", "32", "128", "384", "1,920", "9,600")
+    assert found[BY_SAMPLES].headings[1:] == ("9,600", "19,200", "48,000", "96,000", "480,000")
+
+
+def test_one_thread_is_in_the_singular():
+    sizes = [(batch_size, samples, 1) for batch_size, samples, _ in SWEEP]
+    found = tables(swept("a", sizes=sizes))
+    assert [title.rpartition(", ")[2] for title in found] == ["1 thread"] * 2
+
+
+def test_names_have_the_device_where_there_are_two():
+    found = tables([*swept_on("cpu"), *swept_on("gpu")])
+    assert [line[0] for line in found[BY_BATCH_SIZE].lines] == ["a (cpu)", "a (gpu)"]
+
+
+def test_a_name_is_kept_as_it_is_for_whoever_lays_it_out():
+    hostile = "a | b\n<script>"
+    for table in tables(swept(hostile)).values():
+        assert {line[0] for line in table.lines} == {hostile}
+
+
+def test_sizes_that_were_not_measured_are_said_once_each():
+    sizes = [Skipped(7, 100, "7 does not divide 100"), Skipped(9, 100, "9 | <b>")]
+    assert scaling.skipped(sizes) == [
+        "not measured: 7 does not divide 100",
+        "not measured: 9 | <b>",
+    ]
+    assert scaling.skipped([]) == []
+
+
+def test_every_number_of_threads_has_a_line():
+    records = [
+        record
+        for threads, seconds in ((1, 4.0), (2, 2.0), (4, 2.0))
+        for record in trials(case("a", threads=threads), seconds)
+    ]
+    lines = tables(records)[BY_THREADS].lines
+    assert sorted((line[3], line[-1]) for line in lines) == [("2", "2.00"), ("4", "2.00")]

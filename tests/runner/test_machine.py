@@ -1,0 +1,135 @@
+"""Facts of a machine and of the suite that a run records."""
+
+import importlib.metadata
+import json
+import re
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+
+from bench.runner import machine as host
+from bench.worker import machine
+
+CPUINFO = """processor\t: 0
+model name\t: {}
+flags\t\t: fpu {}
+
+processor\t: 1
+model name\t: Slide Rule
+flags\t\t: fpu
+"""
+
+
+@pytest.fixture
+def cpuinfo(monkeypatch):
+    """Replace the contents of /proc/cpuinfo."""
+
+    def write(model="Abacus 3", flag=""):
+        monkeypatch.setattr(host.Path, "read_text", lambda _: CPUINFO.format(model, flag))
+
+    return write
+
+
+def test_description_is_json_with_id_and_name():
+    facts = host.describe()
+    assert json.loads(json.dumps(facts)) == facts
+    assert re.fullmatch("[0-9a-f]{12}", facts["id"])
+    name = f"{facts['cores']}-core {facts['cpu']}, {facts['memory_gib']} GiB"
+    assert facts["name"] == name
+    assert facts["memory_gib"] > 0
+
+
+def test_ids_of_published_records_stay_what_they_are():
+    folder = machine.ROOT / "results" / "reference"
+    machines = [
+        json.loads(file.read_text())["machine"] for file in folder.glob("*/environments/*.json")
+    ]
+    assert machines
+    for facts in machines:
+        hashed = {name: facts[name] for name in ("cpu", "cores", "memory_gib", "gpus")}
+        assert machine.fingerprint(hashed) == facts["id"]
+
+
+def test_memory_is_in_whole_gib_though_the_kernel_keeps_some(monkeypatch):
+    memory = SimpleNamespace(total=24 * 2**30 - 300_000_000)
+    monkeypatch.setattr(host.psutil, "virtual_memory", lambda: memory)
+    assert host.describe()["memory_gib"] == 24
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "same"),
+    [
+        ("cpu_model", lambda: "Abacus 3", False),
+        ("usable_cores", lambda: list(range(99)), False),
+        ("_distribution", lambda: "Another Linux", True),
+    ],
+)
+def test_id_is_of_hardware_only(monkeypatch, name, value, same):
+    before = host.describe()
+    monkeypatch.setattr(host, name, value)
+    after = host.describe()
+    assert before != after
+    assert (before["id"] == after["id"]) == same
+
+
+@pytest.mark.parametrize(
+    ("maker", "name"),
+    [
+        ("Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz", "Intel Xeon CPU E5-2680 v4"),
+        ("Intel(R) Core(TM)  i7-1185G7", "Intel Core i7-1185G7"),
+    ],
+)
+def test_cpu_model_has_no_signs_and_no_clock_rate(cpuinfo, maker, name):
+    cpuinfo(maker)
+    assert host.cpu_model() == name
+
+
+@pytest.mark.parametrize(("system", "name"), [("Darwin", "Apple M3"), ("Linux", "riscv64")])
+def test_cpu_model_without_cpuinfo_is_of_sysctl_or_architecture(monkeypatch, system, name):
+    monkeypatch.setattr(host, "_cpuinfo", lambda _: "")
+    monkeypatch.setattr(host, "_run", lambda _: "Apple M3")
+    monkeypatch.setattr(host.platform, "system", lambda: system)
+    monkeypatch.setattr(host.platform, "processor", lambda: "")
+    monkeypatch.setattr(host.platform, "machine", lambda: "riscv64")
+    assert host.cpu_model() == name
+
+
+@pytest.mark.parametrize(("flag", "virtual"), [("hypervisor", True), ("hypervisors", False)])
+def test_first_processor_says_whether_the_machine_is_virtual(cpuinfo, flag, virtual):
+    cpuinfo(flag=flag)
+    assert host.describe()["virtual"] == virtual
+
+
+@pytest.mark.parametrize(
+    ("text", "usable"), [(None, 4096), ("max\n", 4096), ("1000\n", 1000), ("9999\n", 4096)]
+)
+def test_usable_memory_is_cut_to_the_cgroup(monkeypatch, tmp_path, text, usable):
+    monkeypatch.setattr(host.psutil, "virtual_memory", lambda: SimpleNamespace(total=4096))
+    if text is not None:
+        (tmp_path / "memory.max").write_text(text)
+    assert host.usable_memory(tmp_path / "memory.max") == usable
+
+
+def test_suite_knows_its_commit_and_changes_of_its_code(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    assert host.suite() == {"version": importlib.metadata.version("softmax-bench")}
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "First"]):
+        subprocess.run([*git, *arguments], check=True)
+    clean = host.suite()
+    assert re.fullmatch("[0-9a-f]{40}", clean["commit"])
+    assert clean["dirty"] is False
+    (tmp_path / "report.md").touch()
+    assert host.suite() == clean
+    for folder in ("bench", "implementations"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "new.py").touch()
+        assert host.suite() == {**clean, "dirty": True}
+        (tmp_path / folder / "new.py").unlink()
+
+
+def test_output_of_a_program_that_fails_is_not_used():
+    assert host._run(["/no/such/program"]) == ""
+    assert host._run(["sh", "-c", "echo half an answer; exit 1"]) == ""
+    assert host._run(["echo", "yes"]) == "yes"

@@ -1,0 +1,382 @@
+"""A child's surroundings, and every way in which it can end; all with real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UserError
+from bench.runner.process import launch
+from bench.runner.process.spec import PASSED_ON, ChildSpec, Installation, build_variables
+from bench.worker import machine
+
+TELLS = """
+import json, os
+from pathlib import Path
+Path("told").write_text(json.dumps({}))
+"""
+
+
+@pytest.fixture
+def told(launched, tmp_path):
+    """What an expression is in a child, seen by the child itself."""
+
+    def tell(expression, **child):
+        launched(TELLS.format(expression), ChildSpec(timeout=60, **child), mode="probe")
+        return json.loads((tmp_path / "child" / "told").read_text())
+
+    return tell
+
+
+def test_a_trial_that_goes_well_hands_over_times_params_and_labels(launched, tmp_path):
+    outcome = launched()
+    assert (outcome.status, outcome.reason) == ("ok", None)
+    assert outcome.stderr_tail == ""
+    assert 0 < outcome.document["worker_seconds"] < outcome.wall_seconds
+    assert len(outcome.document["epoch_seconds"]) >= 2
+    for name in ("params.npy", "labels.npy"):
+        assert (tmp_path / "child" / name).stat().st_size > 0
+
+
+def test_nothing_of_the_parents_environment_gets_through_but_what_is_named(told, monkeypatch):
+    monkeypatch.setenv("OMP_PROC_BIND", "true")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_nothing")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    found = told("dict(os.environ)", threads=1, variables={"OWN": "yes"})
+    assert found["LANG"] == "C.UTF-8"
+    assert found["OWN"] == "yes"
+    known = {*PASSED_ON, *build_variables(ChildSpec(), Path("/"))}
+    # Coverage and the C library add some of their own.
+    extra = {name for name in found.keys() - known if "COV" not in name}
+    assert extra <= {"OWN", "LC_CTYPE"}
+
+
+def test_a_child_runs_with_so_many_threads_and_cores_and_the_parent_keeps_its_own(told):
+    before = os.sched_getaffinity(0)
+    found = told("[dict(os.environ), sorted(os.sched_getaffinity(0))]", threads=1)
+    variables, cores = found
+    assert len(cores) == 1
+    assert cores == machine.usable_cores()[-1:]
+    assert os.sched_getaffinity(0) == before
+    pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC",
+             "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")  # fmt: skip
+    assert {variables[pool] for pool in pools} == {"1"}
+
+
+def test_a_child_without_a_number_of_threads_has_all_cores(told):
+    found = told("[os.environ['OMP_NUM_THREADS'], sorted(os.sched_getaffinity(0))]")
+    assert found == [str(len(machine.usable_cores())), sorted(os.sched_getaffinity(0))]
+
+
+def test_a_child_on_the_cpu_sees_no_gpu_and_computes_in_full_precision(told):
+    found = told("dict(os.environ)")
+    assert found["CUDA_VISIBLE_DEVICES"] == ""
+    assert found["JAX_PLATFORMS"] == "cpu"
+    assert found["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert found["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
+
+
+def test_every_cache_of_a_child_is_an_empty_folder_of_its_own(told, tmp_path):
+    names = [
+        "HOME", "KERAS_HOME", "TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR",
+        "CUDA_CACHE_PATH", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME",
+    ]  # fmt: skip
+    found = told(f"{{n: [os.environ[n], os.listdir(os.environ[n])] for n in {names}}}")
+    folders = [Path(folder) for folder, _ in found.values()]
+    assert len(set(folders)) == len(names)
+    assert {folder.parent for folder in folders} == {tmp_path / "child" / "cache"}
+    assert all(contents == [] for _, contents in found.values())
+
+
+def test_what_lies_in_the_current_folder_is_not_imported(launched, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
+    (tmp_path / "bench.py").write_text("raise RuntimeError('the wrong bench')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert launched(mode="probe").status == "ok"
+
+
+def test_parent_wakes_only_when_the_worker_writes_or_ends(launched, monkeypatch):
+    wakes = []
+    real = launch.select.select
+
+    def select(*arguments):
+        wakes.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(launch.select, "select", select)
+    assert launched("import threading\nthreading.Event().wait(1)", mode="probe").status == "ok"
+    assert len(wakes) <= 6  # two bytes, three pipes and the end
+
+
+@pytest.fixture
+def sabotaged(launched, saboteur):
+    def run(name, on="cpu", **changes):
+        child = ChildSpec(timeout=60, threads=1, device=on)
+        return launched(file=saboteur(name), child=child, device=on, **changes)
+
+    return run
+
+
+def test_an_honest_file_of_ones_own_goes_well(sabotaged):
+    assert sabotaged("honest").status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "reason"),
+    [
+        ("live_view", "failed", "handed back (a view of live weights?)"),
+        ("changes_order", "failed", "changed the order it was given"),
+        ("changes_params", "failed", "changed the initial params it was given"),
+        ("wrong_shape", "failed", "a weight of (10, 64), not (64, 10)"),
+        ("wrong_dtype", "failed", "the weight as a float32 NumPy array"),
+        ("wrong_labels", "failed", "int64 labels, not float64"),
+        ("segfaults", "failed", "ended by a signal: Segmentation fault"),
+        ("leaves_silently", "failed", "the process left no result"),
+        ("exits_with_three", "failed", "ended with exit status 3"),
+        ("raises", "failed", "RuntimeError: the gradient is gone"),
+        ("says_unavailable", "unavailable", "no abacus in this machine"),
+        ("takes_all_memory", "out-of-memory", "the process ran out of memory"),
+        ("slow_clock", "failed", "it replaced bench.worker.measure.perf_counter_ns"),
+        ("disarms_the_guard", "failed", "its clock does not add up"),
+        ("prints", "failed", "it printed on stdout; an implementation is silent"),
+        ("no_trainer", "failed", "AttributeError"),
+        ("does_not_import", "failed", "OSError: libabacus.so"),
+    ],
+)
+def test_a_saboteur_has_its_status_and_one_line_that_names_the_fault(
+    sabotaged, name, status, reason
+):
+    outcome = sabotaged(name, batch_size=8)
+    assert outcome.status == status
+    assert reason in outcome.reason
+    assert "\n" not in outcome.reason
+
+
+def test_why_there_is_no_gpu_follows_what_the_implementation_says(sabotaged, monkeypatch):
+    monkeypatch.setattr(launch.gpu, "explain_absence", lambda: "no driver")
+    outcome = sabotaged("says_unavailable", on="gpu")
+    assert outcome.reason == "no abacus in this machine; no driver"
+
+
+def test_on_the_cpu_no_gpu_is_missed(sabotaged, monkeypatch):
+    monkeypatch.setattr(launch.gpu, "explain_absence", lambda: "no driver")
+    assert sabotaged("says_unavailable").reason == "no abacus in this machine"
+
+
+def test_a_python_that_has_gone_is_a_failure_with_its_reason(launched, tmp_path):
+    outcome = launched(child=ChildSpec(Installation(str(tmp_path / "python"))))
+    assert (outcome.status, outcome.reason) == (
+        "failed",
+        "its Python is not there any more; build it again",
+    )
+
+
+def test_of_a_huge_stderr_the_end_is_kept(sabotaged):
+    outcome = sabotaged("floods_stderr")
+    assert outcome.reason == "RuntimeError: and now this"
+    assert len(outcome.stderr_tail) <= launch.TAIL_BYTES
+    assert outcome.stderr_tail.endswith("RuntimeError: and now this\n")
+
+
+def is_running(pid):
+    """Tell whether a process is still there a while after it was killed; init may reap it late."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        if state in "ZX":
+            return False
+        signal.sigtimedwait([], 0.05)
+    return True
+
+
+def test_a_child_that_hangs_is_killed_with_its_group_when_its_time_is_up(launched, tmp_path):
+    code = """
+import os, signal
+from pathlib import Path
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = os.fork()
+if child:
+    Path("pids").write_text(f"{os.getpid()} {child}")
+while True:
+    signal.pause()
+"""
+    outcome = launched(code, ChildSpec(timeout=1.5))
+    assert (outcome.status, outcome.document) == ("timeout", {})
+    assert outcome.reason == "still running after 1.5 s; raise --timeout"
+    assert 1.5 <= outcome.wall_seconds < 20
+    pids = (tmp_path / "child" / "pids").read_text().split()
+    assert len(pids) == 2
+    assert not [pid for pid in pids if is_running(pid)]
+
+
+def test_what_a_child_leaves_running_is_killed(sabotaged, tmp_path):
+    outcome = sabotaged("leaves_a_child")
+    assert (outcome.status, outcome.reason) == (
+        "failed", "it left processes running: sleep; end what you start",
+    )  # fmt: skip
+    assert outcome.wall_seconds < 50
+    assert not is_running((tmp_path / "child" / "child").read_text())
+
+
+def test_an_interrupted_parent_kills_its_child_and_passes_the_interrupt_on(launched, tmp_path):
+    code = f"""
+import os, signal
+from pathlib import Path
+Path("pid").write_text(str(os.getpid()))
+os.kill({os.getpid()}, signal.SIGINT)
+signal.pause()
+"""
+    with pytest.raises(KeyboardInterrupt):
+        launched(code)
+    assert not is_running((tmp_path / "child" / "pid").read_text())
+
+
+def test_a_child_dies_with_its_parent(launched, saboteur, tmp_path):
+    # The parent of the worker is a process of ours that ends as soon as the worker has begun.
+    code = f"""
+import signal, subprocess, sys
+from pathlib import Path
+child = subprocess.Popen([sys.executable, "-m", "bench.worker", {str(tmp_path)!r}, "2"])
+while not Path({str(tmp_path / "pid")!r}).exists():
+    signal.sigtimedwait([], 0.05)
+"""
+    own = tmp_path / "own.py"
+    own.write_text(f"""
+import os, signal
+from pathlib import Path
+Path({str(tmp_path / "part")!r}).write_text(str(os.getpid()))
+Path({str(tmp_path / "part")!r}).rename({str(tmp_path / "pid")!r})
+signal.pause()
+""")
+    request = {"mode": "probe", "file": str(own)}
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert not is_running((tmp_path / "pid").read_text())
+
+
+WRITES = """
+import os
+from pathlib import Path
+Path("document.json").write_text({!r})
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ("", "cannot be read"),
+        ('{"status": "ok"', "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        ("[]", "it has no status"),
+        ('{"status": 0}', "it has no status"),
+        ('{"status": "ok", "import_seconds": NaN}', "cannot be read"),
+        ('{"status": "ok", "epoch_seconds": [0.5, Infinity]}', "cannot be read"),
+        ('{"status": "ok", "epoch_seconds": [0.5, -1.0]}', "its epoch_seconds are not"),
+        ('{"status": "ok", "epoch_seconds": ["fast"]}', "its epoch_seconds are not"),
+        ('{"status": "ok", "setup_seconds": "none"}', "its setup_seconds are not"),
+        ('{"status": "ok", "worker_seconds": null}', "its worker_seconds are not"),
+        ('{"status": "ok", "worker_seconds": 5.0}', "its clock does not add up"),
+        ('{"status": "ok", "import_seconds": 5.0}', "its clock does not add up"),
+    ],
+)
+def test_a_document_that_is_wrong_proves_nothing(launched, document, reason):
+    outcome = launched(WRITES.format(document))
+    assert outcome.status == "failed"
+    assert reason in outcome.reason
+    assert "\n" not in outcome.reason
+
+
+def test_a_folder_for_a_child_must_be_new(launched):
+    launched(mode="probe")
+    with pytest.raises(UserError, match="File exists"):
+        launched(mode="probe")
+
+
+def test_without_a_pidfd_the_end_is_seen_all_the_same(launched, monkeypatch):
+    monkeypatch.delattr(os, "pidfd_open")
+    assert launched(mode="probe").status == "ok"
+
+
+def test_without_a_pidfd_the_time_limit_holds_all_the_same(launched, monkeypatch):
+    monkeypatch.delattr(os, "pidfd_open")
+    outcome = launched("import signal\nsignal.pause()", ChildSpec(timeout=1))
+    assert outcome.status == "timeout"
+
+
+def test_a_child_imports_neither_from_its_folder_nor_from_a_users(told):
+    found = told("[getattr(__import__('sys').flags, n) for n in ('safe_path', 'no_user_site')]")
+    assert found == [True, 1]
+
+
+def test_a_child_reads_nothing_that_was_meant_for_the_parent(told):
+    read, write = os.pipe()
+    os.write(write, b"typed ahead")
+    os.close(write)
+    own = os.dup(0)
+    os.dup2(read, 0)
+    try:
+        assert told("__import__('sys').stdin.read()") == ""
+    finally:
+        os.dup2(own, 0)
+        os.close(own)
+        os.close(read)
+
+
+def test_the_parent_has_its_cores_back_whatever_happens(monkeypatch):
+    chosen = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: chosen.append(set(cores)))
+    monkeypatch.setattr(machine, "usable_cores", lambda: [3, 5, 7])
+    with launch._affinity(2):
+        assert chosen == [{5, 7}]
+    assert chosen == [{5, 7}, {3, 5, 7}]
+    with pytest.raises(OSError, match="no such Python"), launch._affinity(1):
+        raise OSError("no such Python")
+    assert chosen[2:] == [{7}, {3, 5, 7}]
+    with launch._affinity(None):
+        assert len(chosen) == 4
+
+
+def test_a_probe_may_print_for_no_time_of_it_is_reported(launched):
+    assert launched("print('welcome')", mode="probe").status == "ok"
+
+
+def test_half_a_line_on_stderr_is_kept_and_nothing_is_done_at_the_exit(launched, tmp_path):
+    outcome = launched("""
+import atexit, sys
+from pathlib import Path
+atexit.register(Path("late").touch)
+sys.stderr.write("half a line")
+""", mode="probe")  # fmt: skip
+    assert (outcome.status, outcome.stderr_tail) == ("ok", "half a line")
+    assert not (tmp_path / "child" / "late").exists()
+
+
+def test_what_is_killed_is_suspected_to_have_run_out_of_memory(launched):
+    outcome = launched("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", mode="probe")
+    assert outcome.status == "failed"
+    expected = "the process was ended by a signal: Killed; often the kernel, out of memory"
+    assert outcome.reason == expected
+
+
+def test_one_character_on_stdout_without_a_line_is_seen(launched):
+    code = "from implementations.idiomatic.softmax_numpy import Trainer\nprint('.', end='')"
+    assert launched(code).reason == "it printed on stdout; an implementation is silent"
+
+
+def test_a_process_that_cannot_be_started_is_one_line(launched, monkeypatch):
+    def refuses(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuses)
+    with pytest.raises(UserError, match="cannot start a process: Resource temporarily unavailable"):
+        launched(mode="probe")

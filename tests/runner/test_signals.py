@@ -1,0 +1,76 @@
+"""Signals that end a run."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from bench.runner import signals
+
+
+@pytest.fixture(autouse=True)
+def handlers(monkeypatch):
+    """Install the handlers, and restore the earlier ones afterwards."""
+    before = {number: signal.getsignal(number) for number in signals.SIGNALS}
+    monkeypatch.setattr(signals, "_RECEIVED", signals._Received())
+    signals.install()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def send(number=signal.SIGINT):
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", signals.SIGNALS)
+def test_signal_raises_keyboard_interrupt_with_the_status_of_a_shell(number):
+    signals.check()
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        send(number)
+    assert signals.exit_status(interrupt.value) == signals.first_exit_status() == 128 + number
+    assert not signals.is_repeated()
+
+
+def test_keyboard_interrupt_of_python_has_the_status_of_ctrl_c():
+    assert signals.exit_status(KeyboardInterrupt()) == 130
+    assert signals.first_exit_status() == 0
+
+
+def test_second_signal_keeps_the_status_of_the_first():
+    with pytest.raises(signals.StopSignal):
+        send(signal.SIGTERM)
+    with pytest.raises(signals.StopSignal) as interrupt:
+        send(signal.SIGINT)
+    assert signals.exit_status(interrupt.value) == signals.first_exit_status() == 143
+    assert signals.is_repeated()
+
+
+def test_first_signal_ends_a_call_and_second_one_everything():
+    assert signals.run_until_signal(lambda: None) == 0
+    assert signals.run_until_signal(send, signal.SIGHUP) == 129
+    with pytest.raises(signals.StopSignal):
+        signals.run_until_signal(send)
+
+
+def test_signal_that_python_discarded_is_raised_again():
+    with pytest.raises(signals.StopSignal):
+        send(signal.SIGTERM)
+    with pytest.raises(signals.StopSignal) as interrupt:
+        signals.check()
+    assert signals.exit_status(interrupt.value) == 143
+
+
+def test_signal_that_was_switched_off_stays_so():
+    code = """
+import os, signal
+from bench.runner import signals as stop
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+stop.install()
+os.kill(os.getpid(), signal.SIGHUP)
+print("still here")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "still here\n"

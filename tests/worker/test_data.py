@@ -1,0 +1,83 @@
+"""Prepared data read as they should, and no reader can alter them."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.data import idx_files, write_idx
+
+from bench.data import dataset, idx
+from bench.errors import DataError
+from bench.worker import data
+
+
+def test_textbook_has_the_data_sets_own_order(small_folder, small_files):
+    textbook = data.read_textbook(dataset.find(str(small_folder)).folder)
+    expected = small_files[idx.TRAIN_IMAGES].reshape(50, 16) / np.float32(255)
+    assert np.array_equal(textbook.images, expected)
+    assert np.array_equal(textbook.labels, small_files[idx.TRAIN_LABELS])
+    order = np.random.RandomState(42).permutation(50)
+    assert np.array_equal(textbook.validation, order[:10])
+    assert np.array_equal(textbook.training, order[10:])
+    types = (textbook.images.dtype, textbook.labels.dtype, textbook.training.dtype)
+    assert types == (np.float32, np.int32, np.int64)
+
+
+def test_samples_beyond_the_last_start_again(small_folder):
+    folder = dataset.find(str(small_folder)).folder
+    images, labels = data.read(folder, "train")
+    assert np.array_equal(data.read_labels(folder, "train"), labels)
+    for samples in (7, 40, 90):
+        indices = np.arange(samples) % 40
+        more_images, more_labels = data.read_samples(folder, samples)
+        assert np.array_equal(more_images, images[indices])
+        assert np.array_equal(more_labels, labels[indices])
+
+
+def test_writing_to_a_map_alters_no_file(small_folder):
+    folder = dataset.find(str(small_folder)).folder
+    images, _ = data.read(folder, "train")
+    before = images.copy()
+    images[:] = 7  # refused if the map were read-only
+    assert np.array_equal(data.read(folder, "train")[0], before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resident pages are read from Linux's /proc")
+@pytest.mark.parametrize("samples", [2560, 2561])  # the last page is nearly full, or nearly empty
+def test_every_page_is_resident_after_reading(own_cache, tmp_path, samples):
+    write_idx(tmp_path / "large", idx_files(samples=samples, side=32))
+    folder = dataset.find(str(tmp_path / "large")).folder
+    images, _ = data.read(folder, "train")
+    maps = Path("/proc/self/smaps").read_text(encoding="utf-8")
+    lines = maps.partition(f"{folder}/train_images.npy\n")[2].splitlines()
+    kilobytes = {line.split()[0]: line.split()[1] for line in lines[:6]}
+    assert kilobytes["Rss:"] == kilobytes["Size:"]
+    assert int(kilobytes["Size:"]) >= images.nbytes // 1024
+
+
+@pytest.mark.parametrize("array", [np.zeros(0), np.zeros(1), np.zeros((3, 5000), np.int32)])
+def test_arrays_of_any_size_can_be_touched(array):
+    data.touch(array)
+
+
+def test_folder_that_is_not_prepared_is_an_error_of_one_line(small_folder):
+    (small_folder / "split.npy").write_bytes(b"no array")
+    for read in (
+        lambda: data.read(small_folder, "train"),
+        lambda: data.read_textbook(small_folder),
+    ):
+        with pytest.raises(DataError, match="no prepared data") as error:
+            read()
+        assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("count", [1, 10, 50, 60])
+def test_first_images_are_those_of_the_data_sets_own_order(small_folder, small_files, count):
+    folder = dataset.find(str(small_folder)).folder
+    images, labels = data.read_first(folder, count)
+    assert images.dtype == np.float32
+    assert np.array_equal(
+        np.round(images * 255), small_files[idx.TRAIN_IMAGES][:count].reshape(-1, 16)
+    )
+    assert np.array_equal(labels, small_files[idx.TRAIN_LABELS][:count])

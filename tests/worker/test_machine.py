@@ -1,0 +1,76 @@
+"""Facts of a machine that a worker needs."""
+
+import importlib.metadata
+import json
+import os
+
+import pytest
+
+from bench.worker import machine
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [("max 100000\n", None), ("150000 100000\n", 1.5), ("", None), ("nonsense\n", None)],
+)
+def test_cgroup_quota_is_in_cores(tmp_path, text, cores):
+    assert machine.cgroup_quota(tmp_path / "cpu.max") is None
+    (tmp_path / "cpu.max").write_text(text)
+    assert machine.cgroup_quota(tmp_path / "cpu.max") == cores
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [(None, [1, 3, 8]), (2.9, [1, 3]), (0.5, [1]), (8.0, [1, 3, 8])]
+)
+def test_usable_cores_are_the_affinity_cut_to_the_quota(monkeypatch, quota, cores):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {8, 1, 3})
+    monkeypatch.setattr(machine, "cgroup_quota", lambda _: quota)
+    assert machine.usable_cores() == cores
+
+
+def test_usable_cores_without_affinity_are_all(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(machine, "cgroup_quota", lambda _: None)
+    assert machine.usable_cores() == [0, 1, 2, 3]
+
+
+class Distribution:
+    def __init__(self, name, version):
+        self.metadata = {"Name": name}
+        self.version = version
+
+
+def test_software_names_python_blas_and_the_first_of_a_distribution(monkeypatch):
+    distributions = [Distribution("Torch", "2"), Distribution("torch", "1"), Distribution(None, "")]
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: distributions)
+    software = machine.software()
+    assert software["distributions"] == {"torch": "2"}
+    assert software["python"].startswith("3.")
+    assert software["interpreter"] == "CPython"
+    assert "None" not in software["blas"]
+    assert json.loads(json.dumps(software)) == software
+
+
+def test_fingerprint_depends_on_values_and_not_on_their_order():
+    assert machine.fingerprint({"a": 1, "b": 2}) == machine.fingerprint({"b": 2, "a": 1})
+    assert machine.fingerprint({"a": 1}) != machine.fingerprint({"a": 2})
+
+
+def test_peak_memory_follows_use():
+    before = machine.peak_rss_bytes()
+    assert before > 2**20
+    block = bytearray(before + 2**26)
+    assert machine.peak_rss_bytes() >= len(block)
+
+
+@pytest.mark.parametrize(
+    ("status", "peak"),
+    [
+        ("VmPeak:\t    9000 kB\nVmHWM:\t    2048 kB\nVmRSS:\t    1000 kB\n", 2 * 2**20),
+        ("VmRSS:\t    1000 kB\n", None),
+    ],
+)
+def test_peak_memory_is_the_high_water_mark(monkeypatch, status, peak):
+    monkeypatch.setattr(machine.Path, "read_text", lambda _: status)
+    assert machine.peak_rss_bytes() == peak

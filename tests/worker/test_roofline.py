@@ -1,0 +1,134 @@
+"""A probe is timed as often as it takes, and a result that is wrong is a fault."""
+
+import numpy as np
+import pytest
+
+from bench.worker import roofline
+from bench.worker.guard import ContractError
+from implementations.roofline.roofline_numpy import Probe
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(roofline, "MATRIX", 64)
+    monkeypatch.setattr(roofline, "SECONDS", 0.0)
+
+
+class Watched(Probe):
+    """NumPy's probe, which also writes down what it is asked."""
+
+    asked: list
+
+    def __init__(self, matrix, device):
+        super().__init__(matrix, "cpu")
+        type(self).asked = []
+
+    def multiply(self):
+        self.asked.append("multiply")
+        return super().multiply()
+
+    def place(self, images):
+        self.asked.append(("place", images.shape, images.dtype, float(images.min())))
+        super().place(images)
+
+    def read(self):
+        self.asked.append("read")
+        return super().read()
+
+    def steps(self, count):
+        self.asked.append(("steps", count))
+        return super().steps(count)
+
+
+def test_products_and_reads_are_timed_after_one_for_nothing():
+    found = roofline.measure_roofline(Watched, "cpu", 8, [100, 50])
+    assert found.product_operations == 2 * 2048**3
+    assert len(found.product_seconds) == roofline.LEAST
+    assert found.read_bytes == [3200] * roofline.LEAST + [1600] * roofline.LEAST
+    assert len(found.read_seconds) == 2 * roofline.LEAST
+    assert min(found.product_seconds + found.read_seconds) > 0
+    assert found.chain_seconds == []
+    more = roofline.LEAST + 1
+    placed = [("place", (count, 8), np.float32, 1.0) for count in (100, 50, 1)]
+    assert Watched.asked == [
+        *["multiply"] * more, placed[0], *["read"] * more, placed[1], *["read"] * more, placed[2],
+    ]  # fmt: skip
+
+
+class Clock:
+    """A clock on which giving images back takes as many seconds as there were of them."""
+
+    def __init__(self, monkeypatch):
+        self.seconds = 0.0
+        monkeypatch.setattr(roofline, "time_call", self.timed)
+
+    def timed(self, call, *args):
+        begun = self.seconds
+        return call(*args), self.seconds - begun
+
+
+def test_each_is_repeated_until_it_was_timed_for_so_long_and_the_call_for_nothing_lies_between(
+    monkeypatch,
+):
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr(roofline, "SECONDS", 1.0)
+
+    class Slow(Probe):
+        def multiply(self):
+            clock.seconds += 0.25
+            return super().multiply()
+
+        def read(self):
+            clock.seconds += 0.125
+            return super().read()
+
+    found = roofline.measure_roofline(Slow, "cpu", 8, [50])
+    assert found.product_seconds == [0.25] * 4
+    assert found.read_seconds == [0.125] * 8
+    assert found.between_seconds == 0.25 + 0.125
+
+
+def test_giving_the_images_back_is_seen_by_the_clock(monkeypatch):
+    clock = Clock(monkeypatch)
+
+    class Holds(Probe):
+        count = 0
+
+        def place(self, images):
+            clock.seconds += self.count
+            self.count = len(images)
+            super().place(images)
+
+    found = roofline.measure_roofline(Holds, "cpu", 8, [50, 100])
+    assert found.between_seconds == 50 + 100
+
+
+def test_what_is_quick_is_repeated_for_a_while_but_not_for_ever(monkeypatch):
+    monkeypatch.setattr(roofline, "SECONDS", 60.0)
+    found = roofline.measure_roofline(Watched, "cpu", 8, [50, 100])
+    assert len(found.product_seconds) == roofline.MOST
+    assert found.read_bytes == [1600] * roofline.MOST + [3200] * roofline.MOST
+
+
+def test_steps_that_depend_on_each_other_are_timed_on_a_gpu():
+    found = roofline.measure_roofline(Watched, "gpu", 8, [100])
+    assert len(found.chain_seconds) == roofline.LEAST
+    assert Watched.asked[-1] == ("steps", found.chain_steps)
+
+
+@pytest.mark.parametrize(
+    ("method", "result"), [("multiply", 0.0), ("read", 799.0), ("read", float("nan"))]
+)
+def test_a_wrong_result_was_not_computed(method, result):
+    lazy = type("Lazy", (Probe,), {method: lambda self: result})
+    with pytest.raises(ContractError, match="a probe returned"):
+        roofline.measure_roofline(lazy, "cpu", 8, [100])
+
+
+def test_half_precision_is_a_wrong_result():
+    class Half(Probe):
+        def multiply(self):
+            return float((self.matrix.astype(np.float16) @ self.matrix.astype(np.float16))[0, 0])
+
+    with pytest.raises(ContractError, match="a probe returned"):
+        roofline.measure_roofline(Half, "cpu", 8, [100])

@@ -1,0 +1,123 @@
+"""A slowdown that is known: in the epochs that are meant, as large as it was asked for."""
+
+from operator import truediv
+from statistics import median
+
+import numpy as np
+import pytest
+
+from bench.contract import Params
+from bench.runner.process.spec import ChildSpec
+from bench.worker import slowdown
+from bench.worker.slowdown import SlowedTrainer, burn, slow_down
+
+ORDER = np.arange(4)
+
+
+class Clock:
+    """A clock that moves only where somebody works."""
+
+    def __init__(self):
+        self.seconds = 100.0
+
+    def timed(self, call, *arguments):
+        before = self.seconds
+        return call(*arguments), self.seconds - before
+
+
+class Worker:
+    """A Trainer whose epochs take what the test says, and that keeps what it was asked."""
+
+    def __init__(self, clock, epochs):
+        self.clock = clock
+        self.epochs = list(epochs)
+        self.asked = []
+
+    def reset(self, params):
+        self.asked.append(("reset", params))
+
+    def train_epoch(self, order):
+        self.asked.append(("train_epoch", order))
+        self.clock.seconds += self.epochs.pop(0)
+        return Params(np.ones((2, 2), np.float32), np.ones(2, np.float32))
+
+    def predict(self, images):
+        self.asked.append(("predict", images))
+        return np.array([7])
+
+
+@pytest.fixture
+def burnt(monkeypatch):
+    """Burn epochs of so many seconds with a slowdown in them; what was burnt after each."""
+
+    def run(epochs, share, every, resets=()):
+        clock, found = Clock(), []
+        monkeypatch.setattr(slowdown, "time_call", clock.timed)
+        monkeypatch.setattr(slowdown, "burn", lambda seconds: found.append((number, seconds)))
+        trainer = SlowedTrainer(Worker(clock, epochs), share, every)
+        for number in range(1, len(epochs) + 1):
+            if number in resets:
+                trainer.reset(None)
+            trainer.train_epoch(ORDER)
+        return found
+
+    return run
+
+
+def test_every_epoch_burns_its_share_of_what_that_epoch_took(burnt):
+    found = burnt([2.0, 0.5, 10.0], 0.2, 1)
+    assert found == [(1, pytest.approx(0.4)), (2, pytest.approx(0.1)), (3, pytest.approx(2.0))]
+
+
+def test_one_epoch_of_so_many_burns_and_the_others_do_not(burnt):
+    assert burnt([1.0] * 7, 0.5, 3) == [(3, 0.5), (6, 0.5)]
+
+
+def test_a_reset_counts_the_epochs_from_the_first_again(burnt):
+    # The warm-up epoch is one, then comes the reset: without it, the fourth would burn.
+    assert burnt([1.0] * 7, 0.5, 5, resets=[2]) == [(6, 0.5)]
+
+
+def test_what_a_slowed_implementation_gets_and_gives_is_its_own():
+    worker = Worker(Clock(), [1.0])
+    trainer = slow_down(lambda problem, device: worker, {"share": 0.0, "every": 1})(
+        "problem", "cpu"
+    )
+    assert trainer.train_epoch(ORDER).weight.shape == (2, 2)
+    assert trainer.predict(ORDER) == [7]
+    trainer.reset("params")
+    names, values = zip(*worker.asked, strict=True)
+    assert names == ("train_epoch", "predict", "reset")
+    assert values[0] is values[1] is ORDER
+    assert values[2] == "params"
+
+
+def test_an_implementation_gets_its_problem_and_its_device_through_a_slowdown():
+    asked = []
+    slow_down(lambda *given: asked.append(given), {"share": 0.1, "every": 2})("problem", "gpu")
+    assert asked == [("problem", "gpu")]
+
+
+def test_without_a_slowdown_an_implementation_is_what_it_was():
+    assert slow_down(Worker, None) is Worker
+
+
+def test_burning_reads_the_clock_until_the_time_is_over_and_sleeps_never(monkeypatch):
+    ticks = iter([10.0, 10.0, 10.125, 10.24, 10.25, 99.0])
+    monkeypatch.setattr(slowdown, "now", lambda: next(ticks))
+    burn(0.25)
+    assert next(ticks) == 99.0
+
+
+def test_in_a_child_every_second_epoch_takes_twice_as_long(launched):
+    outcome = launched(
+        child=ChildSpec(timeout=60, threads=1), brief=True, epochs=20, samples=1440, batch_size=2,
+        slowdown={"share": 1.0, "every": 2},
+    )  # fmt: skip
+    assert outcome.status == "ok", outcome.reason
+    seconds, cpu = (outcome.document[name] for name in ("epoch_seconds", "epoch_cpu_seconds"))
+    assert len(seconds) == 20
+    # The first of the timed epochs is the first since the reset. A slow moment hits two neighbours
+    # alike, or few of the ten pairs.
+    assert median(map(truediv, seconds[1::2], seconds[::2])) == pytest.approx(2, rel=0.2)
+    assert median(map(truediv, cpu[1::2], cpu[::2])) == pytest.approx(2, rel=0.2)
