@@ -5,9 +5,10 @@
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from bench.contract import Device, Objective
+if TYPE_CHECKING:  # the contract imports NumPy, which `bench list` does not need
+    from bench.contract import Device, Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,9 @@ class Implementation:
     module: str
     framework: str
     extra: str
-    objective: Objective = "softmax"
+    objective: "Objective" = "softmax"
     data: Literal["resident", "streamed"] = "resident"
-    devices: tuple[Device, ...] = ("cpu", "gpu")
+    devices: "tuple[Device, ...]" = ("cpu", "gpu")
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -50,7 +51,7 @@ class Figure:
     framework: str
     extra: str
     published: dict[str, tuple[float, float | None]]
-    objective: Objective = "softmax"
+    objective: "Objective" = "softmax"
     variables: dict[str, str] = field(default_factory=dict)
 
 
@@ -62,7 +63,7 @@ class Ceiling:
     module: str
     framework: str
     extra: str
-    devices: tuple[Device, ...] = ("cpu", "gpu")
+    devices: "tuple[Device, ...]" = ("cpu", "gpu")
 
 
 IMPLEMENTATIONS = (

@@ -56,7 +56,10 @@ def main() -> NoReturn:
         _fail("Windows is not supported; use Linux, macOS or WSL")
     signals.install()
     try:
-        status = app(standalone_mode=False)
+        if sys.argv[1:] == ["list"]:  # Typer would load pydantic first, which takes 0.1 s
+            status = info.list_implementations()
+        else:
+            status = app(standalone_mode=False)
     except UserError as error:
         _fail(str(error))
     except typer.TyperException as error:
@@ -68,8 +71,8 @@ def main() -> NoReturn:
         status = signals.exit_status(interrupt)
     except typer.Abort:
         status = 130
-    except SystemExit:  # Typer exits when stdout is closed.
-        status = 128 + signal.SIGPIPE
+    except SystemExit as exit_:  # Typer exits with 1 when stdout is closed.
+        status = 128 + signal.SIGPIPE if exit_.code == 1 else exit_.code
     # Typer makes 130 of every signal.
     sys.exit(signals.first_exit_status() or (status if isinstance(status, int) else 0))
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 LARGEST = 2**31 - 1
 SMALLEST_MEMORY = 2**26  # Python and NumPy alone take half of that.
 
+LONGEST = 7 * 24 * 3600.0
+
 CASES = "What to measure"
 MEASURING = "How to measure"
 VERDICT = "What counts as slower"
@@ -60,11 +62,11 @@ def parse_tolerance(text: str | float) -> float:
 
 
 def parse_duration(text: str | float) -> float:
-    """Return seconds of a time such as 90s, 10m, 1.5h or 90; raise BadParameter below 1 s."""
+    """Return the seconds of a time such as 90s, 10m, 1.5h or 90; raise BadParameter."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d*)?)([smh]?)", str(text).strip())
     seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
-    if seconds < 1:
-        raise typer.BadParameter("give a time of a second or more, such as 90s, 10m or 2h")
+    if not 1 <= seconds <= LONGEST:
+        raise typer.BadParameter("give a time from 1s to 168h, such as 90s, 10m or 2h")
     return seconds
 
 

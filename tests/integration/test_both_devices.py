@@ -66,7 +66,7 @@ def test_the_part_of_a_readme_has_the_device_too(swept):
 @pytest.mark.parametrize("width", [50, 240])
 def test_the_terminal_has_it_too_however_narrow_it_is(width):
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(terminal.comparison(console, summarize(BOTH, HERE), "sgd"))
+    console.print(terminal.comparison_table(console, summarize(BOTH, HERE), "sgd"))
     title, heading, *lines = console.file.getvalue().splitlines()
     assert (title.strip(), heading.split()[:2]) == ("workload sgd", ["implementation", "device"])
     assert [line.split()[:2] for line in lines] == [["a", "cpu"], ["a", "gpu"]]

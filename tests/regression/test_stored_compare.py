@@ -1,6 +1,5 @@
 """Stored runs are held against the spread between runs: worked out by hand."""
 
-import inspect
 import math
 from pathlib import Path
 
@@ -8,8 +7,7 @@ import pytest
 from support.sides import RULE, series, side
 
 from bench.analysis.intervals import Interval
-from bench.cli import parsing
-from bench.cli.compare import compare as verb
+from bench.cli.regression import BETWEEN_RUNS
 from bench.regression.calibration.spread import Spread
 from bench.regression.stats.decision import Rule
 from bench.regression.stored import compare as comparing
@@ -327,12 +325,6 @@ def test_each_case_is_held_against_its_own_calibration():
 # ----- published runs
 
 
-# What the command line takes where nothing is said.
-DEFAULT = parsing.share(
-    inspect.signature(verb).parameters["between_runs"].default, "--between-runs"
-)
-
-
 @pytest.fixture(scope="module")
 def published():
     """Two runs hours apart on one machine, with nothing changed in between."""
@@ -340,7 +332,7 @@ def published():
 
 
 def test_nothing_that_was_measured_in_five_processes_differs_between_two_published_runs(published):
-    found = compare(*published, lambda _: None, RULE, DEFAULT)
+    found = compare(*published, lambda _: None, RULE, BETWEEN_RUNS)
     several = [each for each in found if min(each.processes) >= 5]
     assert len(several) == 13
     assert {each.outcome for each in several} == {"undecided"}
@@ -350,7 +342,7 @@ def test_nothing_that_was_measured_in_five_processes_differs_between_two_publish
 
 
 def test_single_processes_of_published_runs_differ_by_more_and_say_so(published):
-    found = compare(*published, lambda _: None, RULE, DEFAULT)
+    found = compare(*published, lambda _: None, RULE, BETWEEN_RUNS)
     called = [each for each in found if each.outcome in {"slower", "faster"}]
     assert {each.processes for each in called} == {(1, 1)}
     assert all(comparing.SINGLE in each.remarks for each in called)

@@ -137,7 +137,7 @@ def split(line):
 
 def test_the_terminal_shows_the_same_cells(mixed):
     stream = io.StringIO()
-    Console(file=stream, width=240).print(terminal.laid_out(stored.table(mixed)))
+    Console(file=stream, width=240).print(terminal.text_table(stored.table(mixed)))
     title, headings, *lines = stream.getvalue().splitlines()
     table = stored.table(mixed)
     assert title.strip() == table.title
@@ -151,7 +151,7 @@ def test_names_from_somebodys_records_are_text_and_no_markup():
     odd = "[red]x[/b] | `y`"
     found = found_of(side(series(odd), name="[b]base"), side(series(odd), name="[/b]"))
     stream = io.StringIO()
-    Console(file=stream, width=240).print(terminal.laid_out(stored.table(found)))
+    Console(file=stream, width=240).print(terminal.text_table(stored.table(found)))
     assert odd in stream.getvalue()
     assert "[/b] compared with [b]base" in stream.getvalue()
     assert r"| \[red\]x\[/b\] \| \`y\` |" in shown.as_markdown(stored.shown(found))

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import typer
 
-from bench.cli import show
+from bench.cli import info
 from bench.runner import conditions
 from bench.runner.conditions import compare_readings, find_disturbances, read_conditions
 
@@ -293,7 +293,7 @@ def test_everything_is_named_at_once_settings_first(machine):
 def test_a_machine_that_is_checked_and_quiet_ends_well(monkeypatch, capsys):
     monkeypatch.setattr(conditions, "find_disturbances", list)
     with pytest.raises(typer.Exit) as ended:
-        show.machine(check=True)
+        info.machine(check=True)
     assert ended.value.exit_code == 0
     *facts, last = capsys.readouterr().out.splitlines()
     assert any(line.startswith("cores ") for line in facts)
@@ -316,12 +316,12 @@ def test_a_machine_that_would_disturb_a_run_is_an_error_that_names_everything(mo
     lines = ["it is [b]hot[/b]", "x" * 500]
     monkeypatch.setattr(conditions, "find_disturbances", lambda: lines)
     with pytest.raises(typer.Exit) as ended:
-        show.machine(check=True)
+        info.machine(check=True)
     assert ended.value.exit_code == 1
     assert capsys.readouterr().out.splitlines()[-2:] == lines
 
 
 def test_a_machine_that_is_not_to_be_checked_is_not(monkeypatch, capsys):
     monkeypatch.setattr(conditions, "find_disturbances", lambda: pytest.fail("it was checked"))
-    show.machine()
+    info.machine()
     assert "nothing found" not in capsys.readouterr().out

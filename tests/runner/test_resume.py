@@ -2,11 +2,14 @@
 
 import json
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
+from support.data import idx_files, write_idx
 from support.records import case, run, write
 
+from bench.data import dataset
 from bench.errors import UserError
 from bench.records.files import hash_file
 from bench.runner import plan, resume
@@ -73,12 +76,12 @@ def test_hostile_fields_of_an_own_file_are_not_kept(mine):
 
 def test_python_runs_only_when_it_is_named_again():
     planned = run(case(interpreter=sys.executable))
-    for pythons in ((), (f"jax={sys.executable}",)):
+    for pythons in ({}, {"jax": sys.executable}):
         with pytest.raises(UserError, match="--python torch="):
             resume.resolve(planned, (), pythons)
-    assert resume.resolve(planned, (), (f"torch={sys.executable}",)) == planned
+    assert resume.resolve(planned, (), {"torch": sys.executable}) == planned
     with pytest.raises(UserError):
-        resume.resolve(run(case()), (), (f"torch={sys.executable}",))
+        resume.resolve(run(case()), (), {"torch": sys.executable})
 
 
 def test_flags_name_everything_once(mine):
@@ -110,3 +113,28 @@ def test_resume_runs_nothing_of_a_hostile_plan(name, tmp_path, called, monkeypat
     code, out, err = called("run", "--resume", "--output", folder)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert not (tmp_path / "ran").exists()
+
+
+def test_newest_run_is_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no run in results/"):
+        resume.find_newest_run()
+    runs = (("a", None, 2025), ("b", None, 2026), ("c", "m", 2023), ("lab/m", "m", 2024))
+    for name, machine, year in (*runs, ("reference/z", None, 2030)):
+        created = f"{year}-01-01T00:00:00+00:00"
+        plan = run(run=name.replace("/", "-"), created=created, machine=machine)
+        write(tmp_path / "results" / name, plan)
+    assert resume.find_newest_run() == Path("results/b")
+    assert resume.find_newest_run(clustered=True) == Path("results/lab")
+
+
+def test_data_elsewhere_are_named_again_and_are_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
+    write_idx(tmp_path / "small", idx_files())
+    small = str(tmp_path / "small")
+    known = {"sha256": dataset.find(small).sha256}
+    folder = write(tmp_path / "run", run(data="/srv/data"), data=known)
+    for data in (None, "digits"):
+        with pytest.raises(UserError, match="--data"):
+            resume.read_plan(folder, (), {}, data)
+    assert resume.read_plan(folder, (), {}, small).data == small

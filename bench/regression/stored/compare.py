@@ -26,7 +26,7 @@ SHORTEST, LONGEST = 1e-12, 1e9
 # Half an interval, as a logarithm: one that reaches to e ** 50 times the ratio tells nothing.
 WIDEST = 50.0
 
-SINGLE = "one process on a side and no calibration: it may be off by more than --between-runs"
+SINGLE = "one process on a side and no calibration: it may be off by more than 20 %"
 
 Outcome = Literal[
     "wrong", "slower", "failed", "missing in baseline", "missing in candidate", "undecided",

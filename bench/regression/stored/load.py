@@ -24,7 +24,7 @@ def calibrated(folder: Path, of: str | None) -> Calibrated:
         if _machines(read_environments(path.parent).values()) - {of}:
             raise UserError(
                 f"{path.parent} was calibrated on another machine than the runs were measured on; "
-                "name its own with --calibrations"
+                "remove that calibration"
             )
     return Calibrated(folder)
 
