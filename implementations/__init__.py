@@ -5,10 +5,11 @@
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:  # the contract imports NumPy, which `bench list` does not need
-    from bench.contract import Device, Objective
+# As in bench.contract, which imports NumPy; `bench list` does not need it.
+Objective = Literal["softmax", "one-vs-rest"]
+Device = Literal["cpu", "gpu"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,9 @@ class Implementation:
     module: str
     framework: str
     extra: str
-    objective: "Objective" = "softmax"
+    objective: Objective = "softmax"
     data: Literal["resident", "streamed"] = "resident"
-    devices: "tuple[Device, ...]" = ("cpu", "gpu")
+    devices: tuple[Device, ...] = ("cpu", "gpu")
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -51,7 +52,7 @@ class Figure:
     framework: str
     extra: str
     published: dict[str, tuple[float, float | None]]
-    objective: "Objective" = "softmax"
+    objective: Objective = "softmax"
     variables: dict[str, str] = field(default_factory=dict)
 
 
@@ -63,7 +64,7 @@ class Ceiling:
     module: str
     framework: str
     extra: str
-    devices: "tuple[Device, ...]" = ("cpu", "gpu")
+    devices: tuple[Device, ...] = ("cpu", "gpu")
 
 
 IMPLEMENTATIONS = (

@@ -69,7 +69,7 @@ def interpolate_crossing(speedups: Mapping[int, float]) -> float:
     return float(a * (b / a) ** (low / (low - high)))
 
 
-def find_crossovers(
+def _find_crossovers(
     first: Sequence[Row], second: Sequence[Row], speedup: Callable[[Row, Row], Interval | None]
 ) -> list[Crossover]:
     """Return the crossover of each implementation that was measured on both devices.
@@ -108,7 +108,7 @@ def find_device_crossovers(rows: Iterable[Row], workload: str) -> list[Crossover
     ranked = [row for row in rows if row.ranked and row.case.workload == workload]
     cpu = [row for row in ranked if row.case.device == "cpu"]
     gpu = [row for row in ranked if row.case.device == "gpu"]
-    return find_crossovers(cpu, gpu, compare_epochs)
+    return _find_crossovers(cpu, gpu, compare_epochs)
 
 
 def find_machine_crossovers(first: Sequence[Row], second: Sequence[Row]) -> list[Crossover]:
@@ -116,7 +116,7 @@ def find_machine_crossovers(first: Sequence[Row], second: Sequence[Row]) -> list
 
     first, second: ranked rows of one workload and of one device each, at every size.
     """
-    crossovers = find_crossovers(first, second, lambda base, row: compare_machines(row, base))
+    crossovers = _find_crossovers(first, second, lambda base, row: compare_machines(row, base))
     return [crossover for crossover in crossovers if len(crossover.speedups) > 1]
 
 

@@ -36,7 +36,8 @@ def estimate_mean(values: Sequence[float], first_stage: int | None = None) -> In
     """Return the geometric mean of positive values, with the t interval of their logarithms.
 
     first_stage: with Stein's two stages, the number of leading values of the first stage. Only
-        these give the spread, because they decided the number of values (``plan.rounds_needed``).
+        these give the spread, because they decided the number of values (``plan.rounds_needed``);
+        at least two.
     A single value, or bounds beyond the range of floats, give no interval. Raises ValueError if
     there is no value or a value is not positive.
     """
@@ -45,7 +46,9 @@ def estimate_mean(values: Sequence[float], first_stage: int | None = None) -> In
     logs = [math.log(value) for value in values]
     if len(logs) == 1:
         return Interval(math.exp(logs[0]))
-    return _exponentiate(fmean(logs), _half_width(logs[:first_stage], len(logs)))
+    stage = logs[:first_stage]
+    half_width = t_quantile(len(stage) - 1) * math.sqrt(_variance(stage) / len(logs))
+    return _exponentiate(fmean(logs), half_width)
 
 
 def estimate_ratio(sample: Sequence[float], base: Sequence[float]) -> Interval:
@@ -69,13 +72,6 @@ def estimate_ratio(sample: Sequence[float], base: Sequence[float]) -> Interval:
         error**2 / (len(values) - 1) for error, values in zip(errors, logs, strict=True)
     )
     return _exponentiate(difference, t_quantile(freedom) * math.sqrt(sum(errors)))
-
-
-def _half_width(logs: Sequence[float], count: int) -> float:
-    """Return half the t interval of the mean of ``count`` values with the spread of these."""
-    if len(logs) < 2:
-        raise ValueError("one value has no spread")
-    return t_quantile(len(logs) - 1) * math.sqrt(_variance(logs) / count)
 
 
 def _variance(values: Sequence[float]) -> float:

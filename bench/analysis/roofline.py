@@ -35,22 +35,16 @@ class Roofline:
         The longest of three: its operations at the best rate, one reading of its images at the best
         bandwidth, its steps one after the other.
         """
+        # The logits and the gradient of the weights: two matrix products. Softmax, bias and update
+        # are left out, so that the roofline is never too slow.
+        operations = 4 * case.samples * features * classes
         image_bytes = 4 * case.samples * features
         bandwidth = self.bandwidth.get(image_bytes)
         return max(
-            count_operations(case.samples, features, classes) / self.rate,
+            operations / self.rate,
             image_bytes / bandwidth if bandwidth else 0.0,
             self.step * (case.samples // case.batch_size) if self.step else 0.0,
         )
-
-
-def count_operations(samples: int, features: int, classes: int) -> int:
-    """Return the floating-point operations of an epoch: logits and gradient of the weights.
-
-    Each is a matrix product of 2 * samples * features * classes operations. Softmax, bias and
-    update are left out, so that the roofline is never too slow.
-    """
-    return 4 * samples * features * classes
 
 
 def find_rooflines(records: Iterable[Record]) -> dict[Resources, Roofline]:

@@ -13,7 +13,7 @@ from statistics import fmean
 
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.ranking import compare_epochs, compare_rounds, select_comparable
-from bench.analysis.summary import Row, first_stage, summarize
+from bench.analysis.summary import Row, count_first_stage, summarize
 from bench.records.schema import Case, Record, Run
 
 # Two standard errors (0.33 points on 12,000 images) below the textbook's 0.8463: every program that
@@ -108,8 +108,8 @@ def find_starts(records: Iterable[Record], run: Run | None = None) -> list[Start
     run: decides how intervals are computed, by its precision.
     """
     starts = []
-    for row, trials in rank_with_trials(records):
-        phases = {trial.round: parts for trial in trials if (parts := start_phases(trial))}
+    for row, trials in _rank_with_trials(records):
+        phases = {trial.round: parts for trial in trials if (parts := _start_phases(trial))}
         if not phases:
             continue
         total_by_round = {number: sum(parts) for number, parts in phases.items()}
@@ -141,7 +141,7 @@ def find_times_to_accuracy(
     target: a share of the validation images, 0 to 1.
     """
     return [
-        _time_to_accuracy(row, trials, target, run) for row, trials in rank_with_trials(records)
+        _time_to_accuracy(row, trials, target, run) for row, trials in _rank_with_trials(records)
     ]
 
 
@@ -158,7 +158,7 @@ def _time_to_accuracy(
             continue
         epochs[trial.round] = epoch
         warm[trial.round] = sum(trial.epoch_seconds[:epoch])
-        if phases := start_phases(trial):
+        if phases := _start_phases(trial):
             cold[trial.round] = sum(phases) + sum(trial.epoch_seconds[1:epoch])
     if late:
         # The fewest epochs of these trials is a number that is true of each of them.
@@ -232,8 +232,8 @@ def find_curves(records: Iterable[Record], run: Run | None = None) -> list[Curve
     Time is counted as in ``TimeToAccuracy.cold``.
     """
     curves = []
-    for row, trials in rank_with_trials(records):
-        starts = [(trial, sum(phases)) for trial in trials if (phases := start_phases(trial))]
+    for row, trials in _rank_with_trials(records):
+        starts = [(trial, sum(phases)) for trial in trials if (phases := _start_phases(trial))]
         lengths = (
             min(row.case.epochs, len(trial.epoch_seconds), len(trial.validation_accuracy))
             for trial, _ in starts
@@ -251,7 +251,7 @@ def find_curves(records: Iterable[Record], run: Run | None = None) -> list[Curve
     return curves
 
 
-def rank_with_trials(records: Iterable[Record]) -> Iterator[tuple[Row, list[Record]]]:
+def _rank_with_trials(records: Iterable[Record]) -> Iterator[tuple[Row, list[Record]]]:
     """Return each ranked row in table order, with its successful trials by round."""
     ordered = sorted(records, key=lambda record: record.round)
     trials: dict[str, list[Record]] = defaultdict(list)
@@ -261,7 +261,7 @@ def rank_with_trials(records: Iterable[Record]) -> Iterator[tuple[Row, list[Reco
     return ((row, trials[row.case.slug]) for row in summarize(ordered, {}) if row.ranked)
 
 
-def start_phases(trial: Record) -> list[float] | None:
+def _start_phases(trial: Record) -> list[float] | None:
     """Return the seconds of import, set-up, reset and first epoch; None if any is missing."""
     phases = (
         trial.import_seconds,
@@ -275,5 +275,4 @@ def start_phases(trial: Record) -> list[float] | None:
 
 def _estimate_over_rounds(by_round: Mapping[int, float], case: Case, run: Run | None) -> Interval:
     """Return the mean over rounds, with Stein's two-stage interval if the run has a precision."""
-    stage = first_stage(by_round, case, run)
-    return estimate_mean(list(by_round.values()), len(stage) if stage else None)
+    return estimate_mean(list(by_round.values()), count_first_stage(by_round, case, run))

@@ -14,7 +14,7 @@ from statistics import fmean, median
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.records.schema import Case, Environment, Record, Run
-from bench.runner.plan import distributions, rounds_needed, size_of
+from bench.runner.plan import case_size, list_distributions, required_rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +109,12 @@ def summarize(
             by_case[record.case.slug].append(record)
     first_sizes: dict[str, tuple[int, ...]] = {}
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
-        first_sizes.setdefault(case.workload, size_of(case))
+        first_sizes.setdefault(case.workload, case_size(case))
     rooflines = find_rooflines(records)
     rows = []
     for trials in by_case.values():
         case, environment = trials[0].case, environments.get(trials[0].environment)
-        swept = size_of(case) != first_sizes[case.workload]
+        swept = case_size(case) != first_sizes[case.workload]
         roofline_seconds = _roofline_seconds(case, environment, rooflines)
         rows.append(_summarize_case(trials, environment, run, roofline_seconds, swept=swept))
     return sorted(rows, key=sort_key)
@@ -123,7 +123,7 @@ def summarize(
 def sort_key(row: Row) -> tuple[object, ...]:
     """Order rows by workload, device, size, ranked or not, and epoch time."""
     time = row.epoch.mean if row.epoch else math.inf
-    size = size_of(row.case) if row.swept else ()
+    size = case_size(row.case) if row.swept else ()
     return (
         row.case.workload,
         row.case.device,
@@ -146,8 +146,8 @@ def _summarize_case(
     case = trials[0].case
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
-    stage = first_stage(medians, case, run)
-    epoch = estimate_mean(list(medians.values()), len(stage) if stage else None) if good else None
+    times, stage = list(medians.values()), count_first_stage(medians, case, run)
+    epoch = estimate_mean(times, stage) if times else None
     faults = [
         (trial.status, trial.reason or "no reason was given")
         for trial in trials
@@ -156,7 +156,8 @@ def _summarize_case(
     if epoch and roofline_seconds is not None and epoch.mean < roofline_seconds:
         share = math.floor(100 * epoch.mean / roofline_seconds)  # rounding could print 100%
         reason = (
-            f"an epoch took {share}% of the least time: it or the ceiling is wrong; measure again"
+            f"an epoch took {share}% of the least time: "
+            "the measurement or the roofline is wrong; measure again"
         )
         faults += [("failed", reason)] * len(good)
     metered = good if case.device == "gpu" else []
@@ -178,7 +179,7 @@ def _summarize_case(
         },
         test_images=environment.data.get("test_images") if environment else None,
         epoch=epoch,
-        rounds_needed=rounds_needed(stage, run.precision)
+        rounds_needed=required_rounds(times[:stage], run.precision)
         if stage and run and run.precision
         else None,
         roofline_seconds=roofline_seconds,
@@ -208,15 +209,15 @@ def _roofline_seconds(
     return roofline.epoch_seconds(case, features, classes)
 
 
-def first_stage(by_round: Mapping[int, float], case: Case, run: Run | None) -> list[float] | None:
-    """Return the values of the rounds that decide the number of rounds for a precision.
+def count_first_stage(rounds: Iterable[int], case: Case, run: Run | None) -> int | None:
+    """Return how many of a case's rounds belong to the first stage of a run with a precision.
 
-    None for a run without a precision, and for fewer than two values.
+    None for a run without a precision, and for fewer than two rounds.
     """
     if run is None or run.precision is None:
         return None
-    values = [by_round[n] for n in sorted(by_round) if n <= run.rounds[case.workload]]
-    return values if len(values) > 1 else None
+    count = sum(number <= run.rounds[case.workload] for number in rounds)
+    return count if count > 1 else None
 
 
 def _geometric_mean(seconds: Iterable[float | None]) -> float | None:
@@ -234,4 +235,4 @@ def framework_version(case: Case, environment: Environment | None) -> str:
     if not case.framework:
         return "own file"
     known = environment.software.get("distributions", {}) if environment else {}
-    return ", ".join(f"{name} {known.get(name, '(absent)')}" for name in distributions(case))
+    return ", ".join(f"{name} {known.get(name, '(absent)')}" for name in list_distributions(case))

@@ -57,13 +57,14 @@ def main() -> NoReturn:
     signals.install()
     try:
         if sys.argv[1:] == ["list"]:  # Typer would load pydantic first, which takes 0.1 s
-            status = info.list_implementations()
+            info.list_implementations()
+            status = 0
         else:
             status = app(standalone_mode=False)
     except UserError as error:
         _fail(str(error))
     except typer.TyperException as error:
-        _fail(error.format_message())
+        _fail(error.format_message().replace("Value error, ", ""))  # pydantic's prefix
     except OSError as error:
         file = error.filename or "the system"
         _fail(f"{file}: {error.strerror}; choose another file or fix its permissions")
@@ -72,7 +73,7 @@ def main() -> NoReturn:
     except typer.Abort:
         status = 130
     except SystemExit as exit_:  # Typer exits with 1 when stdout is closed.
-        status = 128 + signal.SIGPIPE if exit_.code == 1 else exit_.code
+        status = 128 + signal.SIGPIPE if exit_.code == 1 else 0
     # Typer makes 130 of every signal.
     sys.exit(signals.first_exit_status() or (status if isinstance(status, int) else 0))
 

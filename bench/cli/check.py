@@ -43,7 +43,9 @@ def check(
     chosen = dict.fromkeys(names or (entry.name for entry in IMPLEMENTATIONS))
     pythons = interpreters.parse_options(python or ())
     cases = [
-        interpreters.assign_python(plan.implementation(name, preflight.read_objective), pythons)
+        interpreters.assign_python(
+            plan.find_implementation(name, preflight.read_objective), pythons
+        )
         for name in chosen
     ]
     examiner = conformance.Examiner(
@@ -57,10 +59,10 @@ def check(
     with machine_lock():
         for case in cases:
             findings = []
-            for finding in examiner.findings(case):
+            for finding in examiner.examine(case):
                 findings.append(finding)
                 print_line(terminal.format_finding(case, finding))
-            if not conformance.passed(findings):
+            if not conformance.has_passed(findings):
                 failed.append(case.implementation)
     passed = [case.implementation for case in cases if case.implementation not in failed]
     print_line("")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.records.schema import Run
     from bench.runner.cluster.hosts import Cluster
     from bench.runner.cluster.loop import MachineRun
-    from bench.runner.cluster.task import Host
+    from bench.runner.cluster.task import HostInfo
     from bench.runner.planning import RunOptions
 
 
@@ -38,7 +38,7 @@ class Session:
     runs: "dict[str, MachineRun]" = field(default_factory=dict)
     locks: ExitStack = field(default_factory=ExitStack)
 
-    def plan(self, hosts: "Sequence[Host]") -> "tuple[Path, Run]":
+    def plan(self, hosts: "Sequence[HostInfo]") -> "tuple[Path, Run]":
         """Plan the run of hosts of one machine; raises UserError."""
         from bench.runner.planning import Placement, plan_run
 
@@ -47,7 +47,7 @@ class Session:
         placement = Placement(host.cores, host.machine, host.gpu)
         return plan_run(self.options, folder, self.command, placement)
 
-    def begin(self, hosts: "Sequence[Host]") -> None:
+    def begin(self, hosts: "Sequence[HostInfo]") -> None:
         """Begin the run of hosts of one machine; raises UserError if they are not to measure."""
         from bench.records import store
 
@@ -69,7 +69,7 @@ class Session:
     def follow(self, cluster: "Cluster", *, dry_run: bool) -> None:
         """Have hosts measure, and print what happens; of a dry run print the plans only."""
         from bench.cli import terminal
-        from bench.runner.cluster.loop import perform, wait_for_hosts
+        from bench.runner.cluster.loop import measure_runs, wait_for_hosts
 
         if not self.runs:
             for line in wait_for_hosts(cluster, self.patience):
@@ -80,7 +80,7 @@ class Session:
                 return
             if not self.each_host:
                 self.begin(machines[0])
-        for event in perform(cluster, self.runs, self.begin, self.patience):
+        for event in measure_runs(cluster, self.runs, self.begin, self.patience):
             if isinstance(event, str):
                 print_line(event)
             else:
@@ -88,7 +88,7 @@ class Session:
         if not self.runs:
             raise UserError("no host can measure this; the lines above say why")
 
-    def _show_plans(self, machines: "Sequence[Sequence[Host]]") -> None:
+    def _show_plans(self, machines: "Sequence[Sequence[HostInfo]]") -> None:
         from bench.cli import terminal
 
         for hosts in machines:
@@ -98,7 +98,7 @@ class Session:
             except UserError as error:
                 print_line(f"not measured: {error}")
 
-    def _machines(self, hosts: "list[Host]") -> "list[list[Host]]":
+    def _machines(self, hosts: "list[HostInfo]") -> "list[list[HostInfo]]":
         """Group hosts by machine; without ``--each-host`` choose the machine with most hosts.
 
         Raises UserError if a GPU is asked for and no host has one.
@@ -132,9 +132,9 @@ class Session:
                 str(self.base),
                 "--cluster",
                 self.address,
-                *resume.flags(missing[0].run),
+                *resume.repeated_options(missing[0].run),
             ]
-            count = sum(run.progress.left for run in missing)
+            count = sum(run.progress.remaining for run in missing)
             text = f"{count} trials are missing; go on with {shlex.join(flags)}"
             print_line(text)
         raise typer.Exit(status or (3 if missing or any(failed) else 0))

@@ -30,7 +30,7 @@ def machine_lock() -> Iterator[None]:
     """Lock the machine for measuring; if another run holds it, say so and wait."""
     from bench.runner import lock
 
-    with lock.opened() as machine:
+    with lock.open_host_lock() as machine:
         if not machine.take():
             print_line(WAITING)
             machine.wait()

@@ -50,8 +50,8 @@ def machine(
     python: Pythons = None,
 ) -> None:
     """Describe this machine as records do, and which frameworks see its GPUs."""
-    from bench.runner import conditions, plan
-    from bench.runner.machine import describe
+    from bench.runner import plan
+    from bench.runner.machine import describe, find_disturbances
     from bench.runner.process import interpreters, preflight
     from bench.worker import gpu
     from bench.worker.machine import usable_cores
@@ -59,12 +59,12 @@ def machine(
     pythons = interpreters.parse_options(python or ())
     for line in (*machine_lines(describe()), *gpu_lines(gpu.find_gpus())):
         print_line(line)
-    for case in plan.probes("gpu", len(usable_cores())):
+    for case in plan.probe_cases("gpu", len(usable_cores())):
         fault = preflight.find_device_fault(interpreters.assign_python(case, pythons))
         result = "sees the GPU" if fault is None else f"no GPU: {fault}"
         print_line(f"{case.framework:<{KEY_WIDTH}}{result}")
     if check:
-        disturbances = conditions.find_disturbances()
+        disturbances = find_disturbances()
         for line in disturbances or ["nothing found that would disturb a run"]:
             print_line(line)
         raise typer.Exit(1 if disturbances else 0)

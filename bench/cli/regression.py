@@ -157,13 +157,13 @@ def _follow_pairs(folder: Path, comparison: "Asked") -> None:
 
     from bench.regression.paired import loop
     from bench.report.regression import paired
-    from bench.runner.loop import Waiting
+    from bench.runner.loop import HostBusy
 
     events = loop.perform(folder, comparison.plan, comparison.data, comparison.places)
     with Live(console=stderr, auto_refresh=False, transient=True) as live:
         for event in events:
             match event:
-                case Waiting():
+                case HostBusy():
                     stderr.print(WAITING)
                 case loop.Begun(pairing, number, total):
                     line = Text(f"{pairing.name} ({number} of {total}): a first pair")
@@ -260,11 +260,11 @@ def _follow_blocks(folder: Path, session: "Calibration", data: "Dataset") -> Non
     from bench.regression.calibration import session as calibration
     from bench.report.regression.calibration import injected
     from bench.report.render import numbers
-    from bench.runner.loop import Waiting
+    from bench.runner.loop import HostBusy
 
     with Live(console=stderr, auto_refresh=False, transient=True) as live:
         for event in calibration.perform(folder, session, data):
-            if isinstance(event, Waiting):
+            if isinstance(event, HostBusy):
                 stderr.print(WAITING)
                 continue
             block, remaining = event.block, numbers.clock(max(0.0, event.left))

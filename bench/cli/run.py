@@ -303,11 +303,11 @@ def _refuse_changes(ctx: typer.Context) -> None:
 def _print_plan(plan: "Run") -> None:
     from bench.cli import terminal
     from bench.runner import estimate
-    from bench.runner.plan import trials
+    from bench.runner.plan import plan_trials
     from bench.runner.planning import RESULTS
 
-    planned = trials(plan)
-    seconds = estimate.Estimate(estimate.earlier(RESULTS)).seconds(planned)
+    planned = plan_trials(plan)
+    seconds = estimate.Estimate(estimate.read_earlier_records(RESULTS)).seconds(planned)
     stdout.print(terminal.plan_table(plan))
     for size in plan.skipped:
         print_line(f"not measured: {size.reason}")
@@ -325,7 +325,7 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     status = signals.run_until_signal(_follow, folder, plan, data)
     run = print_report(folder)
     if status:
-        again = shlex.join(["--resume", "--output", str(folder), *resume.flags(plan)])
+        again = shlex.join(["--resume", "--output", str(folder), *resume.repeated_options(plan)])
         print_line(f"interrupted; go on with {again}")
         raise typer.Exit(status)
     raise typer.Exit(3 if run.failed else 0)
@@ -342,19 +342,19 @@ def _follow(folder: Path, plan: "Run", data: "Dataset") -> None:
     from bench.cli import terminal
     from bench.runner import estimate, loop
 
-    times = estimate.Estimate(estimate.earlier(folder.parent))
+    times = estimate.Estimate(estimate.read_earlier_records(folder.parent))
     with Live(console=stdout, auto_refresh=False, transient=True) as live:
-        for event in loop.perform(folder, plan, data):
+        for event in loop.measure_run(folder, plan, data):
             match event:
-                case loop.Waiting():
+                case loop.HostBusy():
                     print_line(WAITING)
-                case loop.Importing(name):
+                case loop.ImportStarted(name):
                     live.update(Text(f"importing {name} once, unmeasured"), refresh=True)
-                case loop.Started(trial, number, total, remaining):
+                case loop.TrialStarted(trial, number, total, remaining):
                     line = terminal.format_start(trial, number, total, times.seconds(remaining))
                     live.update(Text(line), refresh=stdout.is_terminal)
-                case loop.Ended(record, number, total):
+                case loop.TrialEnded(record, number, total):
                     times.add(record)
                     stdout.print(Text(terminal.format_end(record, number, total)))
-                case loop.Spent(count):
+                case loop.BudgetSpent(count):
                     print_line(f"the budget is spent: {count} trials were not made")

@@ -78,7 +78,7 @@ def plan_table(run: Run) -> Table:
     """Return the cases of a run, and how often each is measured."""
     headings = ("workload", "implementation", "device", "batch size", "threads", "samples")
     table = Table(*headings, "epochs", "rounds", box=None, pad_edge=False)
-    rounds = Counter(trial.case.slug for trial in plan.trials(run))
+    rounds = Counter(trial.case.slug for trial in plan.plan_trials(run))
     for case in (*run.cases, *run.sweep, *run.ceilings, *run.figures):
         sizes = (case.batch_size, case.threads, case.samples, case.epochs)
         cells = [f"{size:,}" if size else numbers.ABSENT for size in sizes]

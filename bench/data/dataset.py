@@ -88,13 +88,13 @@ def find(data: str | None = None) -> Dataset:
     return dataclasses.replace(_prepare(raw.sha256, lambda: (raw, _GIVEN)), source=_GIVEN)
 
 
-def prepared(sha256: Mapping[str, str]) -> Dataset | None:
+def find_prepared(sha256: Mapping[str, str]) -> Dataset | None:
     """Return the data with these hashes if the cache has them, else None. Raises DataError."""
     folder = cache.find(_key(sha256))
     return None if folder is None else _open(folder)
 
 
-def split(samples: int) -> tuple[NDArray[np.int64], int]:
+def split_samples(samples: int) -> tuple[NDArray[np.int64], int]:
     """Return an order of the samples, and how many of its first ones are for validation.
 
     The split is that of scikit-learn's ``train_test_split(test_size=0.2, random_state=42)``.
@@ -131,7 +131,7 @@ def _prepare(sha256: dict[str, str], load: Callable[[], tuple[Raw, str]]) -> Dat
 def _save(folder: Path, raw: Raw, source: str) -> None:
     """Write the arrays that ``bench.worker.data`` reads, and the facts about them."""
     name, class_names = "folder", tuple("0123456789")
-    (order, held_out), white = split(len(raw.labels)), 255
+    (order, held_out), white = split_samples(len(raw.labels)), 255
     if raw.sha256 == sources.FASHION_MNIST:
         name, class_names = "fashion-mnist", CLASS_NAMES
     elif "digits.csv.gz" in raw.sha256:

@@ -12,7 +12,7 @@ from bench.errors import UserError
 from bench.records.schema import Environment, Record, Run
 from bench.records.store import Salvaged, read_run, salvaged
 from bench.runner import progress
-from bench.runner.plan import size_of
+from bench.runner.plan import case_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Loaded:
         """Rows of the first workload at its first batch size and samples, whatever the threads."""
         if not self.run.cases:
             return []
-        first = size_of(self.run.cases[0])._replace(threads=0)
+        first = case_size(self.run.cases[0])._replace(threads=0)
         return [row for row in self.rows if row.case.workload == self.workload
-                and size_of(row.case)._replace(threads=0) == first]  # fmt: skip
+                and case_size(row.case)._replace(threads=0) == first]  # fmt: skip
 
     @property
     def on_gpu(self) -> bool:
@@ -96,7 +96,7 @@ def apart(folder: Path) -> list[Loaded]:
         by_machine[machines[record.environment]].append(record)
     if len(by_machine) < 2:
         return [_loaded(run, read)]
-    missing = len(progress.missing(run, read.records))
+    missing = len(progress.missing_trials(run, read.records))
     parts = [
         Salvaged(records, {key: each for key, each in read.environments.items()
                            if machines[key] == name}, read.faults)
@@ -116,6 +116,6 @@ def _loaded(run: Run, read: Salvaged) -> Loaded:
         run, read.records, read.environments,
         rows=summary.summarize(read.records, read.environments, run),
         figures=textbook.compare_textbook(read.records, read.environments),
-        missing=len(progress.missing(run, read.records)),
+        missing=len(progress.missing_trials(run, read.records)),
         faults=read.faults,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from statistics import fmean
 from bench.errors import UserError
 from bench.records.schema import Case, Record, Trial
 from bench.records.store import salvaged
-from bench.runner.plan import size_of
+from bench.runner.plan import case_size
 from bench.runner.sizes import Size
 
 # Older runs say little about today's software.
@@ -33,7 +33,7 @@ class Estimate:
         """Learn from one more trial."""
         if record.wall_seconds is not None:
             sizes = self._seconds.setdefault(_kind(record.case), {})
-            sizes.setdefault(size_of(record.case), []).append(record.wall_seconds)
+            sizes.setdefault(case_size(record.case), []).append(record.wall_seconds)
 
     def seconds(self, trials: Iterable[Trial]) -> float | None:
         """Return the time of some trials together, or None where nothing is known."""
@@ -49,7 +49,7 @@ class Estimate:
         sizes = self._seconds.get(_kind(case))
         if sizes is None:
             return overall
-        same = sizes.get(size_of(case))
+        same = sizes.get(case_size(case))
         return fmean(same) if same else _mean(sizes)
 
 
@@ -61,7 +61,7 @@ def _kind(case: Case) -> Kind:
     return case.workload, case.implementation, case.device
 
 
-def earlier(results: Path) -> list[Record]:
+def read_earlier_records(results: Path) -> list[Record]:
     """Return the records of the last runs in a results folder, or else of the published ones."""
     for pattern in ("*/trials.jsonl", "reference/*/trials.jsonl"):
         found = sorted(results.glob(pattern), key=lambda path: path.stat().st_mtime)[-RUNS:]

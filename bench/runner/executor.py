@@ -7,21 +7,19 @@ from pathlib import Path
 from typing import Any, Protocol, get_args
 
 from bench.data.dataset import Dataset
-from bench.errors import UserError
 from bench.records import environments, timestamps
 from bench.records.files import hash_file
-from bench.records.jsonl import is_time
 from bench.records.schema import REPORTED, Case, Environment, Status, Trial
-from bench.runner import conditions, sizes
 from bench.runner import machine as host
-from bench.runner.process import interpreters, preflight, request, scratch
+from bench.runner import sizes
+from bench.runner.process import interpreters, preflight, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec, Installation, redact_variables
 from bench.worker import machine
 
 
-class Planned(Protocol):
+class RunContext(Protocol):
     """What all trials of a run have in common: its name, the seed, seconds a trial may take."""
 
     @property
@@ -38,7 +36,7 @@ class Planned(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class TrialOutput:
     """What a trial left on its host.
 
     values: of its record, unjudged. stderr_tail: what its process said at the end. folder: where
@@ -55,7 +53,7 @@ _SEEN = ("status", "reason", "wall_seconds", "started", "conditions")
 _ENDS = tuple(status for status in get_args(Status) if status != "interrupted")
 
 
-class Station:
+class Executor:
     """Measures trials of one run: what they share is found out once.
 
     peers: the cases whose ceilings are probed. places: of a comparison in pairs, whose trials are
@@ -64,7 +62,7 @@ class Station:
 
     def __init__(
         self,
-        planned: Planned,
+        planned: RunContext,
         data: Dataset,
         *,
         peers: Sequence[Case] = (),
@@ -81,15 +79,15 @@ class Station:
         self._software: dict[str, dict[str, Any]] = {}
 
     @contextmanager
-    def measured(self, trial: Trial) -> Iterator[Left]:
+    def measure(self, trial: Trial) -> Iterator[TrialOutput]:
         """Run one trial to its end, whatever that is; what it left is there until the block ends.
 
         Raises UserError where its process could not write; KeyboardInterrupt passes through.
         """
         if reason := self._unavailable(trial.case):
-            yield Left(_without("unavailable", reason))
+            yield TrialOutput(_without("unavailable", reason))
         elif fault := file_fault(trial.case):
-            yield Left(_without("failed", fault))
+            yield TrialOutput(_without("failed", fault))
         else:
             with scratch.folder() as folder:
                 left = self._launched(trial, folder)
@@ -97,18 +95,18 @@ class Station:
             if left.values["status"] != "ok":
                 scratch.check_room()  # a disk that is full without what it wrote is no fault of it
 
-    def _launched(self, trial: Trial, folder: Path) -> Left:
-        started, before = timestamps.now(), conditions.read_conditions()
+    def _launched(self, trial: Trial, folder: Path) -> TrialOutput:
+        started, before = timestamps.now(), host.read_conditions()
         outcome = launch(self._request(trial), self._child(trial), folder)
-        meanwhile = conditions.compare_readings(before, conditions.read_conditions())
+        meanwhile = host.compare_readings(before, host.read_conditions())
         values = {"started": started, **_reported(outcome), "conditions": meanwhile}
-        return Left(values, outcome.stderr_tail, folder)
+        return TrialOutput(values, outcome.stderr_tail, folder)
 
     def _unavailable(self, case: Case) -> str | None:
         """Say why a case cannot be measured here."""
         if case.device not in case.devices:
             return f"{case.implementation} runs on {' and '.join(case.devices)} only"
-        if case.samples > (most := sizes.most_samples(self._data.features)):
+        if case.samples > (most := sizes.max_samples(self._data.features)):
             return f"{case.samples} samples: {most} are as many as this machine's memory holds"
         if case.threads > (cores := len(machine.usable_cores())):
             return f"{case.threads} threads: this machine lets us use {cores}"
@@ -117,17 +115,17 @@ class Station:
     def _request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
         if trial.kind != "ceiling":
-            asked = request.build_training(trial.kind, case, self._data, self._planned.seed)
+            asked = spec.request_training(trial.kind, case, self._data, self._planned.seed)
             return {
                 **asked,
-                **(request.build_pair_options(trial.slowdown) if self._places is not None else {}),
+                **(spec.pair_options(trial.slowdown) if self._places is not None else {}),
             }
-        most = sizes.most_samples(self._data.features)  # more are no trial either
+        most = sizes.max_samples(self._data.features)  # more are no trial either
         same = (one.samples for one in self._peers if one.samples <= most
                 and (one.device, one.threads) == (case.device, case.threads))  # fmt: skip
-        return request.build_roofline(case, self._data.features, same)
+        return spec.request_roofline(case, self._data.features, same)
 
-    def environment(self, trial: Trial) -> Environment:
+    def describe_environment(self, trial: Trial) -> Environment:
         """Return where a trial runs; raises UserError where another Python does not answer."""
         facts = {
             "machine": self._machine,
@@ -154,7 +152,7 @@ class Station:
     def _child(self, trial: Trial) -> ChildSpec:
         case = trial.case
         return ChildSpec(
-            place=self._place(trial), threads=case.threads, device=case.device,
+            installation=self._place(trial), threads=case.threads, device=case.device,
             variables=case.variables, timeout=self._planned.timeout,
             memory_limit=self._memory_limit,
         )  # fmt: skip
@@ -174,15 +172,6 @@ def file_fault(case: Case) -> str | None:
     except OSError as error:
         return f"{case.file} cannot be read any more: {error.strerror}"
     return None if same else f"{case.file} has changed since the run was planned"
-
-
-def values_of(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return of what somebody says a station left only what one may say; raises UserError."""
-    found = {name: said[name] for name in (*_SEEN, *REPORTED) if name in said}
-    begun = found.get("started")
-    if found.get("status") not in _ENDS or not (isinstance(begun, str) and is_time(begun)):
-        raise UserError("what it sent of a trial has no status, or no beginning")
-    return found
 
 
 def _reported(outcome: Outcome) -> dict[str, Any]:

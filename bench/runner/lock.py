@@ -11,19 +11,19 @@ from bench.errors import UserError
 from bench.runner.process import scratch
 
 # Not below TMPDIR: users, jobs and the workers of a cluster may each have their own.
-PLACE = "/tmp/softmax-bench.runner.lock"  # noqa: S108 - nothing is written to it
+DEFAULT_PATH = "/tmp/softmax-bench.runner.lock"  # noqa: S108 - nothing is written to it
 POLL_SECONDS = 0.25
 
 
-def path() -> Path:
+def lock_path() -> Path:
     """Return the path of the lock, the same for every user of the host.
 
     SOFTMAX_BENCH_LOCK names another one: where jobs or containers have a /tmp each, a file on the
     host's own disk that all of them see. Raises UserError where it depends on the working folder.
     """
-    place = Path(os.environ.get("SOFTMAX_BENCH_LOCK") or PLACE)
+    place = Path(os.environ.get("SOFTMAX_BENCH_LOCK") or DEFAULT_PATH)
     if not place.is_absolute():
-        raise UserError(f"SOFTMAX_BENCH_LOCK is {place}; give a whole path, such as {PLACE}")
+        raise UserError(f"SOFTMAX_BENCH_LOCK is {place}; give a whole path, such as {DEFAULT_PATH}")
     return place
 
 
@@ -67,9 +67,9 @@ class Lock:
 
 
 @contextmanager
-def opened() -> Iterator[Lock]:
+def open_host_lock() -> Iterator[Lock]:
     """Yield the host's lock, to be taken; release it at the end. Raises UserError."""
-    lock = Lock(path())
+    lock = Lock(lock_path())
     try:
         yield lock
     finally:
@@ -77,8 +77,8 @@ def opened() -> Iterator[Lock]:
 
 
 @contextmanager
-def had() -> Iterator[None]:
+def hold_host_lock() -> Iterator[None]:
     """Hold the host's lock, however long that has to be waited for. Raises UserError."""
-    with opened() as host:
+    with open_host_lock() as host:
         host.wait()
         yield

@@ -16,29 +16,29 @@ from bench.runner.recorder import Runner
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class HostBusy:
     """Another run has the host; this one waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Importing:
+class ImportStarted:
     """The frameworks are imported once, unrecorded, so that the first trial reads no cold disk."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """Trial ``number`` of ``total`` begins; ``left`` are all that are still to be made, with it."""
+class TrialStarted:
+    """Trial ``number`` of ``total`` begins; ``remaining``: it and those after it."""
 
     trial: Trial
     number: int
     total: int
-    left: tuple[Trial, ...]
+    remaining: tuple[Trial, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class TrialEnded:
     """A trial ended and its record is on disk."""
 
     record: Record
@@ -47,24 +47,24 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class BudgetSpent:
     """The budget would not last for the next trial; so many are left."""
 
-    left: int
+    remaining: int
 
 
-Event = Waiting | Importing | Started | Ended | Spent
+Event = HostBusy | ImportStarted | TrialStarted | TrialEnded | BudgetSpent
 
 
-def perform(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
+def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
     """Measure all trials of the run that have no record yet; an event before and after each.
 
     The rounds that a precision takes are known only when the first stage is measured, so that
     what is missing is asked for again when all of it has been made.
     """
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         if not host.take():
-            yield Waiting()
+            yield HostBusy()
             host.wait()
         with store.lock(folder):
             yield from _trials(folder, run, data)
@@ -74,29 +74,29 @@ def _trials(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
     # What is done is read only now: the run that had the host may have been this very one.
     mend(folder)
     progress = Progress(run, salvaged(folder).records)
-    stage = progress.stage()
-    yield from _imports(progress.rest)
+    stage = progress.plan_stage()
+    yield from _imports(progress.remaining_trials)
     runner = Runner(
         folder, run, data, peers=(*run.cases, *run.sweep), memory_limit=run.memory_limit
     )
     while stage:
         for trial in stage:
-            if progress.spent(trial):
-                yield Spent(progress.left)
+            if progress.exceeds_budget(trial):
+                yield BudgetSpent(progress.remaining)
                 return
-            number, total = progress.total - progress.left + 1, progress.total
-            yield Started(trial, number, total, progress.rest)
+            number, total = progress.total - progress.remaining + 1, progress.total
+            yield TrialStarted(trial, number, total, progress.remaining_trials)
             record = runner.measure(trial)
             progress.add(record)
-            yield Ended(record, number, total)
-        stage = progress.stage()
+            yield TrialEnded(record, number, total)
+        stage = progress.plan_stage()
 
 
 def _imports(trials: Iterable[Trial]) -> Iterator[Event]:
     seen: set[str] = set()
     for case in (trial.case for trial in trials if file_fault(trial.case) is None):
-        used = set(plan.distributions(case) or [case.module])
+        used = set(plan.list_distributions(case) or [case.module])
         if not used <= seen:
             seen |= used
-            yield Importing(case.implementation)
+            yield ImportStarted(case.implementation)
             preflight.import_implementation(case)

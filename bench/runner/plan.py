@@ -52,7 +52,7 @@ class Selection:
 
     def sizes(self, workload: str) -> list[Size]:
         """Every size that was chosen, and the workload's own where none was."""
-        return sizes.product(
+        return sizes.combine_sizes(
             self.batch_sizes or (WORKLOADS[workload].batch_size,),
             self.threads or (self.cores,),
             self.samples or (self.available,),
@@ -63,12 +63,12 @@ class Selection:
         return not (self.quick or self.implementations or self.workloads)
 
 
-def cases(selection: Selection, probe: Callable[[Path], Objective]) -> tuple[Case, ...]:
+def plan_cases(selection: Selection, probe: Callable[[Path], Objective]) -> tuple[Case, ...]:
     """Return every case of a selection, in the registry's order; raises UserError.
 
     ``probe`` imports somebody's own implementation file in a child and returns its objective.
     """
-    chosen = [implementation(name, probe) for name in selection.implementations]
+    chosen = [find_implementation(name, probe) for name in selection.implementations]
     names = [case.implementation for case in chosen]
     for name in names:
         if names.count(name) > 1:
@@ -77,7 +77,7 @@ def cases(selection: Selection, probe: Callable[[Path], Objective]) -> tuple[Cas
 
 
 def _registered() -> list[Case]:
-    return [begin(entry) for entry in IMPLEMENTATIONS]
+    return [case_from_entry(entry) for entry in IMPLEMENTATIONS]
 
 
 def _product(selection: Selection, chosen: Sequence[Case]) -> tuple[Case, ...]:
@@ -87,7 +87,7 @@ def _product(selection: Selection, chosen: Sequence[Case]) -> tuple[Case, ...]:
     if None not in faults:
         raise UserError(str(faults[0]))
     return tuple(
-        fill(case, workload, device, size, selection.epochs)
+        complete_case(case, workload, device, size, selection.epochs)
         for workload, every in wanted.items()
         for size in every if size.fault is None
         for device in selection.devices
@@ -95,35 +95,35 @@ def _product(selection: Selection, chosen: Sequence[Case]) -> tuple[Case, ...]:
     )  # fmt: skip
 
 
-def swept(cases: Sequence[Case]) -> tuple[Case, ...]:
+def sweep_cases(cases: Sequence[Case]) -> tuple[Case, ...]:
     """Return the cases of a sweep about those of the first workload, which have one size.
 
     Fewer threads are a question to the CPU only.
     """
-    base = size_of(cases[0])
+    base = case_size(cases[0])
     return tuple(
         msgspec.structs.replace(case, **size._asdict())
-        for size in sizes.sweep(base) if size.fault is None
+        for size in sizes.sweep_sizes(base) if size.fault is None
         for case in cases
-        if case.workload == cases[0].workload and sizes.belongs(case.objective, size, base)
+        if case.workload == cases[0].workload and sizes.belongs_to_sweep(case.objective, size, base)
         and (case.device == "cpu" or size.threads == base.threads)
     )  # fmt: skip
 
 
-def size_of(case: Case) -> Size:
+def case_size(case: Case) -> Size:
     """Return the size of a case."""
     return Size(case.batch_size, case.threads, case.samples)
 
 
-def skipped(selection: Selection, sweep: Sequence[Case]) -> tuple[Skipped, ...]:
+def skipped_sizes(selection: Selection, sweep: Sequence[Case]) -> tuple[Skipped, ...]:
     """Return the sizes that were asked for and at which nothing is measured, with the reason."""
     wanted = [size for name in selection.rounds_of() for size in selection.sizes(name)]
-    wanted += sizes.sweep(wanted[0]) if sweep else []
+    wanted += sizes.sweep_sizes(wanted[0]) if sweep else []
     left = {(size.batch_size, size.samples): size.fault for size in wanted if size.fault}
     return tuple(Skipped(*pair, reason) for pair, reason in left.items())
 
 
-def begin(entry: Implementation) -> Case:
+def case_from_entry(entry: Implementation) -> Case:
     """Begin a case from a registry entry; the workload's part is filled in later."""
     return Case(
         implementation=entry.name, module=entry.module, framework=entry.framework,
@@ -137,14 +137,14 @@ _UNFILLED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def implementation(name: str, probe: Callable[[Path], Objective]) -> Case:
+def find_implementation(name: str, probe: Callable[[Path], Objective]) -> Case:
     """Begin a case from a name of the registry or from somebody's own file; raises UserError."""
     for known in IMPLEMENTATIONS:
         if known.name == name:
-            return begin(known)
+            return case_from_entry(known)
     if name.endswith(".py") or "/" in name:
         return _own_file(Path(name), probe)
-    raise unknown("implementation", name, [known.name for known in IMPLEMENTATIONS])
+    raise unknown_name("implementation", name, [known.name for known in IMPLEMENTATIONS])
 
 
 def _own_file(path: Path, probe: Callable[[Path], Objective]) -> Case:
@@ -160,7 +160,9 @@ def _own_file(path: Path, probe: Callable[[Path], Objective]) -> Case:
     )  # fmt: skip
 
 
-def fill(case: Case, workload: str, device: Device, size: Size, epochs: int | None = None) -> Case:
+def complete_case(
+    case: Case, workload: str, device: Device, size: Size, epochs: int | None = None
+) -> Case:
     """Say what a case trains, where and at which size."""
     values = {
         "workload": workload, "device": device, **size._asdict(),
@@ -169,12 +171,12 @@ def fill(case: Case, workload: str, device: Device, size: Size, epochs: int | No
     return msgspec.structs.replace(case, **values)
 
 
-def distributions(of: Case | Implementation) -> list[str]:
+def list_distributions(of: Case | Implementation) -> list[str]:
     """Name the framework's distribution and, for Keras, its backend's; none of an own file."""
     return [name for name in (of.framework, of.variables.get("KERAS_BACKEND")) if name]
 
 
-def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
+def unknown_name(what: str, name: str, known: Sequence[str]) -> UserError:
     """Say what is not known, and name what is near it, or else everything there is."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     near = near or [candidate for candidate in known if name and name in candidate]
@@ -182,7 +184,7 @@ def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
     return UserError(f"unknown {what} {name!r}; {hint}")
 
 
-def figures(cores: int) -> tuple[Case, ...]:
+def textbook_cases(cores: int) -> tuple[Case, ...]:
     """Return the textbook's programs as cases; they have no workload of ours."""
     return tuple(_figure_case(figure, cores) for figure in FIGURES)
 
@@ -196,16 +198,16 @@ def _figure_case(figure: Figure, cores: int) -> Case:
     )  # fmt: skip
 
 
-def ceilings(cases: Iterable[Case], *, quick: bool = False) -> tuple[Case, ...]:
+def roofline_cases(cases: Iterable[Case], *, quick: bool = False) -> tuple[Case, ...]:
     """Return the probes of what the machine can do, on every device and number of cores.
 
     quick: one probe a place, the first that runs there; all of them take a quarter of a minute.
     """
     places = dict.fromkeys((case.device, case.threads) for case in cases)
-    return tuple(each for place in places for each in probes(*place)[: 1 if quick else None])
+    return tuple(each for place in places for each in probe_cases(*place)[: 1 if quick else None])
 
 
-def probes(device: Device, threads: int) -> list[Case]:
+def probe_cases(device: Device, threads: int) -> list[Case]:
     """Return the probes that run on a device, as cases."""
     return [
         Case(
@@ -218,7 +220,7 @@ def probes(device: Device, threads: int) -> list[Case]:
     ]  # fmt: skip
 
 
-def trials(run: Run, wanted: Mapping[str, int] | None = None) -> list[Trial]:
+def plan_trials(run: Run, wanted: Mapping[str, int] | None = None) -> list[Trial]:
     """Return all trials of a run in the order in which they are measured.
 
     Randomised blocks: each round measures every case once, in a random order of its own that
@@ -236,7 +238,7 @@ def trials(run: Run, wanted: Mapping[str, int] | None = None) -> list[Trial]:
     ]
 
 
-def rounds_needed(first_stage: Sequence[float], precision: float) -> int:
+def required_rounds(first_stage: Sequence[float], precision: float) -> int:
     """Return how many rounds narrow the interval of the mean to a factor of ``1 + precision``.
 
     Stein's two stages: the spread of the first values decides the number of all values. The
@@ -253,7 +255,7 @@ def rounds_needed(first_stage: Sequence[float], precision: float) -> int:
     return max(len(first_stage), math.ceil((half_width / math.log1p(precision)) ** 2))
 
 
-def before_the_sweep(run: Run, left: list[Trial]) -> list[Trial]:
+def postpone_sweep(run: Run, left: list[Trial]) -> list[Trial]:
     """Leave the sweep until nothing else is left: a precision may yet take more rounds."""
     slugs = {case.slug for case in run.sweep}
     return [trial for trial in left if trial.case.slug not in slugs] or left

@@ -14,7 +14,7 @@ from bench.records import store
 from bench.records.schema import FORMAT, Case, Run
 from bench.runner import plan
 from bench.runner.process import interpreters, preflight
-from bench.runner.sizes import most_samples
+from bench.runner.sizes import max_samples
 from bench.worker.data import read
 from bench.worker.machine import usable_cores
 
@@ -78,14 +78,16 @@ def plan_run(
     def with_python(cases: Iterable[Case]) -> tuple[Case, ...]:
         return tuple(interpreters.assign_python(case, options.pythons) for case in cases)
 
-    cases = with_python(plan.cases(selection, preflight.read_objective))
-    sweep = plan.swept(cases) if options.sweep else ()
+    cases = with_python(plan.plan_cases(selection, preflight.read_objective))
+    sweep = plan.sweep_cases(cases) if options.sweep else ()
     name, created = new_run_name()
     folder = folder or RESULTS / name
     check_writable(folder)
     whole_suite = selection.with_figures() and options.data is None
-    figures = plan.figures(placement.cores) if whole_suite else ()
-    ceilings = plan.ceilings((*cases, *sweep), quick=options.quick) if options.roofline else ()
+    figures = plan.textbook_cases(placement.cores) if whole_suite else ()
+    ceilings = (
+        plan.roofline_cases((*cases, *sweep), quick=options.quick) if options.roofline else ()
+    )
     return folder, Run(
         format=FORMAT,
         run=name,
@@ -102,7 +104,7 @@ def plan_run(
         memory_limit=options.memory_limit,
         sweep=sweep,
         sweep_rounds=options.rounds or 1,
-        skipped=plan.skipped(selection, sweep),
+        skipped=plan.skipped_sizes(selection, sweep),
         ceilings=with_python(ceilings),
         machine=placement.machine,
     )
@@ -158,7 +160,7 @@ def resolve_threads(threads: int, cores: int) -> int:
 
 def check_memory(samples: int, features: int) -> None:
     """Raise UserError if this machine's memory does not hold so many samples."""
-    if samples > (most := most_samples(features)):
+    if samples > (most := max_samples(features)):
         raise UserError(f"--samples {samples}: this machine's memory holds {most} at most")
 
 

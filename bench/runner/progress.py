@@ -12,7 +12,7 @@ from bench.worker.measure import now
 class Progress:
     """Follow a run from its records.
 
-    total: trials, as far as they are known. left: those that are still to be made.
+    total: trials, as far as they are known. remaining: those that are still to be made.
     """
 
     def __init__(self, run: Run, records: Iterable[Record]) -> None:
@@ -22,44 +22,44 @@ class Progress:
         # To look for the longest in all records would take ever longer.
         self._longest: dict[str, float] = {}
         self._missing: list[Trial] = []
-        self.total = self.left = 0
+        self.total = self.remaining = 0
         for record in records:
             self.add(record)
 
-    def stage(self) -> list[Trial]:
+    def plan_stage(self) -> list[Trial]:
         """Return the trials that are to be made next, in their order; none when all are made.
 
         The rounds that a precision takes are known only when the first stage is measured, so that
         this is asked again when all of it has been made; a sweep comes when nothing else is left.
         """
-        self._missing = missing(self._run, self._records)
-        self.total = len(plan.trials(self._run, plan_rounds(self._run, self._records)))
-        self.left = len(self._missing)
-        return plan.before_the_sweep(self._run, self._missing)
+        self._missing = missing_trials(self._run, self._records)
+        self.total = len(plan.plan_trials(self._run, plan_rounds(self._run, self._records)))
+        self.remaining = len(self._missing)
+        return plan.postpone_sweep(self._run, self._missing)
 
     @property
-    def rest(self) -> tuple[Trial, ...]:
+    def remaining_trials(self) -> tuple[Trial, ...]:
         """As many of the last trials as are still to be made."""
-        return tuple(self._missing[len(self._missing) - self.left :])
+        return tuple(self._missing[len(self._missing) - self.remaining :])
 
     def add(self, record: Record) -> None:
         """Learn that a trial has ended."""
         self._records.append(record)
         slug = record.case.slug
         self._longest[slug] = max(self._longest.get(slug, 0.0), record.wall_seconds or 0.0)
-        self.left -= record.status != "interrupted"
+        self.remaining -= record.status != "interrupted"
 
-    def spent(self, trial: Trial) -> bool:
+    def exceeds_budget(self, trial: Trial) -> bool:
         """Tell whether the budget would not last for one more trial of this case."""
         last = self._longest.get(trial.case.slug, 0.0)
         return self._run.budget is not None and now() - self._begun + last > self._run.budget
 
 
-def missing(run: Run, records: Iterable[Record]) -> list[Trial]:
+def missing_trials(run: Run, records: Iterable[Record]) -> list[Trial]:
     """Return the trials that have no record, as far as they are known, in their order."""
     kept = [record for record in records if record.status != "interrupted"]
     done = {record.trial for record in kept}
-    planned = plan.trials(run, plan_rounds(run, kept))
+    planned = plan.plan_trials(run, plan_rounds(run, kept))
     return [trial for trial in planned if trial.id not in done]
 
 
@@ -82,6 +82,6 @@ def plan_rounds(run: Run, records: Iterable[Record]) -> dict[str, int]:
         by_round = medians[case.slug]
         stage = range(1, run.rounds[case.workload] + 1)
         if len(stage) > 1 and case.slug not in failed and all(n in by_round for n in stage):
-            needed = plan.rounds_needed([by_round[n] for n in stage], run.precision)
+            needed = plan.required_rounds([by_round[n] for n in stage], run.precision)
             rounds[case.slug] = min(needed, MOST_ROUNDS)
     return rounds

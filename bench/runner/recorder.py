@@ -13,38 +13,38 @@ from bench.records.jsonl import refused
 from bench.records.paths import folders_of, hide_paths
 from bench.records.schema import FORMAT, Case, Environment, Record, Trial
 from bench.records.store import add_environment, append, keep_params
-from bench.runner.executor import Left, Planned, Station
-from bench.runner.parity.judge import Judge, figure_fault, threads_fault, threads_in_force
+from bench.runner.executor import Executor, RunContext, TrialOutput
+from bench.runner.parity.judge import Judge, textbook_fault, threads_fault, threads_in_force
 from bench.runner.process.spec import Installation
 
 
-class Keeper:
+class Recorder:
     """Judges the trials of one run and keeps their records, wherever they were measured.
 
     params: whether those that could be read are kept.
     """
 
-    def __init__(self, folder: Path, planned: Planned, data: Dataset, *, params: bool) -> None:
+    def __init__(self, folder: Path, planned: RunContext, data: Dataset, *, params: bool) -> None:
         self._folder = folder
         self._planned = planned
         self._params = params
         self._judge = Judge(data.folder, data.classes, planned.seed)
 
-    def keep(self, trial: Trial, environment: Environment, values: Mapping[str, Any]) -> Record:
+    def record(self, trial: Trial, environment: Environment, values: Mapping[str, Any]) -> Record:
         """Append a trial's record; raises UserError where it cannot be written."""
         add_environment(self._folder, environment)
         record = _record(self._planned.run, trial, environment.id, values)
         append(self._folder, record)
         return record
 
-    def interrupted(
+    def record_interruption(
         self, trial: Trial, environment: Environment, started: str, reason: str | None = None
     ) -> Record:
         """Append that a trial was begun and is still to be made."""
         values = {"started": started, "status": "interrupted", "reason": reason}
-        return self.keep(trial, environment, values)
+        return self.record(trial, environment, values)
 
-    def judged(self, trial: Trial, left: Left) -> dict[str, Any]:
+    def judge(self, trial: Trial, left: TrialOutput) -> dict[str, Any]:
         """Return the values of a trial's record; where it says that it went well, judge it."""
         values = dict(left.values)
         if values["status"] == "ok" and left.folder is not None:
@@ -58,7 +58,7 @@ class Keeper:
         if trial.kind == "ceiling":
             return {}
         if trial.kind == "figure":
-            fault = figure_fault(trial.case.implementation, values.get("figure", {}))
+            fault = textbook_fault(trial.case.implementation, values.get("figure", {}))
             return {"status": "failed" if fault else "ok", "reason": fault}
         params = folder / "params.npy"
         if not os.path.lexists(params):
@@ -91,15 +91,15 @@ class Runner:
     def __init__(
         self,
         folder: Path,
-        planned: Planned,
+        planned: RunContext,
         data: Dataset,
         *,
         peers: Sequence[Case] = (),
         places: Mapping[str, Installation] | None = None,
         memory_limit: int | None = None,
     ) -> None:
-        self._keeper = Keeper(folder, planned, data, params=places is None)
-        self._station = Station(
+        self._recorder = Recorder(folder, planned, data, params=places is None)
+        self._executor = Executor(
             planned, data, peers=peers, places=places, memory_limit=memory_limit
         )
 
@@ -110,14 +110,14 @@ class Runner:
         run's folder or the worker's cannot be written.
         """
         # Asked now: another Python may take its time to answer, which is no time to lose a trial.
-        environment, started = self._station.environment(trial), timestamps.now()
+        environment, started = self._executor.describe_environment(trial), timestamps.now()
         try:
-            with self._station.measured(trial) as left:
-                values = self._keeper.judged(trial, left)
+            with self._executor.measure(trial) as left:
+                values = self._recorder.judge(trial, left)
         except KeyboardInterrupt:
-            self._keeper.interrupted(trial, environment, started)
+            self._recorder.record_interruption(trial, environment, started)
             raise
-        return self._keeper.keep(trial, environment, values)
+        return self._recorder.record(trial, environment, values)
 
 
 def _record(run: str, trial: Trial, environment: str, values: Mapping[str, Any]) -> Record:

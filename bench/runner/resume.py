@@ -49,7 +49,7 @@ def read_plan(
     files, pythons, data: as named again on the command line; see ``resolve``. Data must be named
     again if the plan does not tell their folder. Raises UserError.
     """
-    run = resolve(store.read_run(folder), files, pythons)
+    run = resolve_code(store.read_run(folder), files, pythons)
     if data is None:
         if run.data is not None and run.data.startswith("<path>"):
             raise UserError(f"the plan does not tell where the data {run.data} are; add --data DIR")
@@ -61,7 +61,7 @@ def read_plan(
     return msgspec.structs.replace(run, data=data)
 
 
-def resolve(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> Run:
+def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> Run:
     """Return a plan whose code comes from the registry, or from what the user names again.
 
     files: of ``--implementation`` of this command. pythons: executables by framework. Raises
@@ -72,8 +72,8 @@ def resolve(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> Run:
     planned = {case.implementation for case in _cases(run) if case.file is not None}
     if unplanned := sorted(named.keys() - planned):
         raise UserError(f"the run was planned without {named[unplanned[0]]}; leave it out")
-    probes = (*plan.probes("cpu", 1), *plan.probes("gpu", 1))
-    entries = (*map(plan.begin, IMPLEMENTATIONS), *plan.figures(1), *probes)
+    probes = (*plan.probe_cases("cpu", 1), *plan.probe_cases("gpu", 1))
+    entries = (*map(plan.case_from_entry, IMPLEMENTATIONS), *plan.textbook_cases(1), *probes)
     registry = {case.implementation: case for case in entries}
 
     def resolved(case: Case) -> Case:
@@ -94,7 +94,7 @@ def resolve(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> Run:
     return msgspec.structs.replace(run, **groups)
 
 
-def flags(run: Run) -> list[str]:
+def repeated_options(run: Run) -> list[str]:
     """Return the options that a command must repeat to go on with a run."""
     files = dict.fromkeys(case.file for case in _cases(run) if case.file is not None)
     pythons = dict.fromkeys(
@@ -118,7 +118,7 @@ def _registered(case: Case, registry: Mapping[str, Case]) -> Case:
 
 
 def _own_file(case: Case, file: str) -> Case:
-    known = plan.implementation(file, lambda _: case.objective)
+    known = plan.find_implementation(file, lambda _: case.objective)
     if known.sha256 != case.sha256:
         raise UserError(
             f"{file} is not the file that the run was planned with; restore it, or measure anew"
@@ -127,7 +127,7 @@ def _own_file(case: Case, file: str) -> Case:
 
 
 def _not_named(run: Run) -> UserError:
-    needed = shlex.join(flags(run)) or "no --python"
+    needed = shlex.join(repeated_options(run)) or "no --python"
     return UserError(
         "a plan's own files and Pythons run only where the command names them again; "
         f"this run was planned with {needed}"

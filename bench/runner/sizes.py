@@ -39,13 +39,13 @@ class Size(NamedTuple):
         """Say why nothing can be measured at this size: no batch may be ragged."""
         if self.samples % self.batch_size == 0:
             return None
-        near = divisors_near(self.samples, self.batch_size)
+        near = nearest_divisors(self.samples, self.batch_size)
         return (
             f"--batch-size {self.batch_size} does not divide {self.samples} samples; {near} would"
         )
 
 
-def product(
+def combine_sizes(
     batch_sizes: Iterable[int], threads: Iterable[int], samples: Iterable[int]
 ) -> list[Size]:
     """Return every combination once, whether it divides or not."""
@@ -54,7 +54,7 @@ def product(
     return list(dict.fromkeys(every))
 
 
-def sweep(base: Size) -> list[Size]:
+def sweep_sizes(base: Size) -> list[Size]:
     """Return the sizes of a sweep about a base, without the base itself."""
     sizes = [base._replace(batch_size=size) for size in BATCH_SIZES]
     sizes += [base._replace(batch_size=SAMPLES_AT, samples=size) for size in SAMPLES]
@@ -62,14 +62,14 @@ def sweep(base: Size) -> list[Size]:
     return [size for size in dict.fromkeys(sizes) if size != base]
 
 
-def belongs(objective: Objective, size: Size, base: Size) -> bool:
+def belongs_to_sweep(objective: Objective, size: Size, base: Size) -> bool:
     """Tell whether an objective is measured at a size of the sweep."""
     if objective == "softmax":
         return True
     return size.samples <= MOST_ONE_VS_REST and size.batch_size in {base.batch_size, SAMPLES_AT}
 
 
-def divisors_near(samples: int, batch_size: int) -> str:
+def nearest_divisors(samples: int, batch_size: int) -> str:
     """Name the nearest divisor on either side."""
     small = [size for size in range(1, isqrt(samples) + 1) if samples % size == 0]
     divisors = sorted({*small, *(samples // size for size in small)})
@@ -77,6 +77,6 @@ def divisors_near(samples: int, batch_size: int) -> str:
     return " or ".join(below + [str(size) for size in divisors if size > batch_size][:1])
 
 
-def most_samples(features: int) -> int:
+def max_samples(features: int) -> int:
     """Return how many images a process of this machine may be given."""
     return int(MEMORY_SHARE * usable_memory() / (4 * features * COPIES))

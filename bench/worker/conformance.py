@@ -1,6 +1,6 @@
-"""The child's part of ``bench check``: a script of calls that a wrong implementation stumbles over.
+"""The worker's part of ``bench check``: calls that a wrong implementation cannot answer rightly.
 
-Needs the standard library, NumPy and the implementation, nothing else.
+Needs the standard library, NumPy and the implementation.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,66 +20,74 @@ FEW = 7
 
 @dataclass(frozen=True, slots=True)
 class ConformanceRequest:
-    """What an examination is asked to do, beside its problem and device.
+    """What an examination is asked to do, beside its problem and its device.
 
-    starts: the weights that each stretch of the script begins with. watch: whether to sleep at
-    the end and see that the implementation does too. untouched: the suite before it was loaded.
+    starts: the weights that each segment of the script begins with.
+    watch: sleep after the last epoch, and require that the implementation is idle, too.
+    snapshot: the suite before the implementation was loaded.
     """
 
     starts: Mapping[Segment, Params]
     seed: int
     test_images: NDArray[np.float32]
     watch: bool
-    untouched: guard.HarnessSnapshot
+    snapshot: guard.HarnessSnapshot
 
 
 def examine(
     implementation: Callable[[Problem, Device], Trainer],
     problem: Problem,
     device: Device,
-    asked: ConformanceRequest,
+    request: ConformanceRequest,
 ) -> tuple[Measurement, NDArray[np.float32], NDArray[np.int64]]:
-    """Train every stretch of the script, and predict in between.
+    """Train every segment of the script, and predict in between.
 
-    Returns the times of the epochs (the rest is left at nought), the params after every epoch,
-    float32 (epochs, features + 1, classes) with the bias as the last row, and all predicted
-    labels, int64, one prediction after the other (``predictions``).
-    Raises Unavailable as the implementation does, FaultError where it breaks the contract.
+    Returns the times of the epochs (other times are 0), the params after every epoch as float32
+    (epochs, features + 1, classes) with the bias as the last row, and all predicted labels, int64,
+    one prediction after the other (see ``list_predictions``).
+    Raises Unavailable as the implementation does, ContractError where it breaks the contract.
     """
-    found = Measurement()
+    measurement = Measurement()
     trainer = implementation(problem, device)
-    handed = guard.ReturnedParams(problem)
-    shown = np.array(asked.test_images)
-    predicted = []
-    for stretch in EXAMINATION:
-        start = asked.starts[stretch]
-        given = Params(start.weight.copy(), start.bias.copy())
-        trainer.reset(given)
-        if stretch.start == "other":
-            predicted.append(guard.copy_labels(trainer.predict(shown), shown))
-        for epoch in stretch.epochs:
-            samples = draw_order(asked.seed, epoch, problem.samples)
-            handed.take(time_epoch(trainer, samples, found))
-            asked.untouched.check()
-        if len(stretch.epochs) > 1:
-            predicted.append(guard.copy_labels(trainer.predict(shown), shown))
-        guard.require_unchanged("the initial params it was given", start, given)
-    if asked.watch:
+    returned = guard.ReturnedParams(problem)
+    images = np.array(request.test_images)
+    labels = []
+
+    def predict(images: NDArray[np.float32]) -> None:
+        labels.append(guard.copy_labels(trainer.predict(images), images))
+
+    for segment in EXAMINATION:
+        start = request.starts[segment]
+        copy = Params(start.weight.copy(), start.bias.copy())
+        trainer.reset(copy)
+        if segment.start == "other":
+            predict(images)
+        for epoch in segment.epochs:
+            order = draw_order(request.seed, epoch, problem.samples)
+            returned.take(time_epoch(trainer, order, measurement))
+            request.snapshot.check()
+        if len(segment.epochs) > 1:
+            predict(images)
+        guard.require_unchanged("the initial params it was given", start, copy)
+    if request.watch:
         require_idle()
-    shown[:] = shown[::-1].copy()
-    predicted.append(guard.copy_labels(trainer.predict(shown), shown))
-    predicted.append(guard.copy_labels(trainer.predict(shown[:FEW]), shown[:FEW]))
-    return found, handed.stack(), np.concatenate(predicted)
+    images[:] = images[::-1].copy()
+    predict(images)
+    predict(images[:FEW])
+    return measurement, returned.stack(), np.concatenate(labels)
 
 
 def list_predictions(
     epochs: list[Params], other: Params, images: NDArray[Any]
 ) -> list[tuple[str, Params, NDArray[Any]]]:
-    """Say of each prediction when it was asked for, by which params, and of which images."""
-    turned = images[::-1]
+    """Return when each prediction of ``examine`` is asked for, of which params and which images.
+
+    epochs: the params after every epoch. other: the weights of the last reset.
+    """
+    reversed_images = images[::-1]
     return [
         ("after five epochs", epochs[-2], images),
         ("after a reset to other weights", other, images),
-        ("of other images in the same array", epochs[-1], turned),
-        (f"of {FEW} images", epochs[-1], turned[:FEW]),
+        ("of other images in the same array", epochs[-1], reversed_images),
+        (f"of {FEW} images", epochs[-1], reversed_images[:FEW]),
     ]

@@ -1,10 +1,10 @@
-"""The only clock: one trial of one case, inside the child process.
+"""The only clock: measure one trial of one case, in the worker.
 
-Needs the standard library, NumPy and the implementation, nothing else.
+Needs the standard library, NumPy and the implementation.
 """
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter_ns, process_time_ns, sleep
 from typing import Any
@@ -17,9 +17,9 @@ from bench.worker import guard, machine
 from bench.worker.gpu import GpuMonitor
 from bench.worker.workloads import FIRST_EPOCH, WARM_UP, draw_order
 
-# A trial times at least so many seconds of epochs: short epochs are noisy one by one.
+# A trial times at least this many seconds of epochs: single short epochs are noisy.
 TIMED_SECONDS: dict[Device, float] = {"cpu": 0.5, "gpu": 2.0}
-# So long a GPU trains untimed before that: idle, it lowers its clocks.
+# A GPU lowers its clocks when it is idle, so it trains this long untimed before that.
 WARM_SECONDS: dict[Device, float] = {"cpu": 0.0, "gpu": 1.0}
 PREDICT_SECONDS = 0.1
 PREDICTIONS = 5
@@ -32,12 +32,12 @@ IDLE_SHARE = 0.05
 
 
 def now() -> float:
-    """Seconds on the monotonic clock, which parent and child share on Linux and macOS."""
+    """Return seconds on the monotonic clock, which parent and worker share."""
     return perf_counter_ns() / 1e9
 
 
 def time_call(call: Callable[..., Any], *args: Any) -> tuple[Any, float]:
-    """Call once between two reads of the clock; return the result and the seconds."""
+    """Call a function between two reads of the clock; return its result and the seconds."""
     start = perf_counter_ns()
     result = call(*args)
     end = perf_counter_ns()
@@ -46,10 +46,13 @@ def time_call(call: Callable[..., Any], *args: Any) -> tuple[Any, float]:
 
 @dataclass(slots=True)
 class Measurement:
-    """The raw values of one trial, in seconds unless the name says bytes or joules.
+    """The raw values of one trial; their names give the unit.
 
-    ``between_seconds`` is everything that is not a phase, timed as they are: phases and what lies
-    between them must add up to the time that the parent saw.
+    between_seconds: everything that is no phase. Phases and this must add up to the time that the
+    parent sees.
+    phase_rss_bytes: the peak of the resident memory at the end of each phase.
+    device_conditions: what a GPU was like before and after the timed epochs.
+    energy_joules: of the GPU during the timed epochs; energy_absent: why it is not known.
     """
 
     between_seconds: float = 0.0
@@ -68,28 +71,41 @@ class Measurement:
     energy_joules: float | None = None
     energy_absent: str | None = None
 
-    def mark(self, phase: str) -> None:
-        """Note the peak of the resident memory at the end of a phase."""
+    def call_between(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Call a function between the phases and add its time to ``between_seconds``."""
+        result, seconds = time_call(call, *args)
+        self.between_seconds += seconds
+        return result
+
+    def record_memory(self, phase: str) -> None:
+        """Record the peak of the resident memory at the end of a phase."""
         self.phase_rss_bytes[phase] = machine.peak_rss_bytes()
+
+    def record_gpu(self, monitor: GpuMonitor, when: str) -> None:
+        """Record the state of the GPU, and the memory that the process has taken so far."""
+        self.peak_device_bytes = monitor.peak_bytes()
+        for name, value in monitor.reading().items():
+            self.device_conditions[f"{name}_{when}"] = value
+        self.device_conditions["other_processes"] = monitor.other_processes
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one trial is asked to do, beside its problem and device.
+    """What one trial is asked to do, beside its problem and its device.
 
-    untouched: the suite as it was before the implementation was loaded.
-    brief: exactly so many epochs, and one prediction: of two versions in turn, the more processes
-    the better, and both must have as many epochs, or the lesser of more would be the less.
-    watch: of the GPU that it trains on; None on the CPU.
+    snapshot: the suite before the implementation was loaded.
+    brief: exactly ``epochs`` epochs and one prediction. ``bench ab`` compares minima, so both sides
+    need the same number of epochs.
+    monitor: of the GPU that trains; None on the CPU.
     """
 
     initial: Params
     seed: int
     epochs: int
     test_images: NDArray[np.float32]
-    untouched: guard.HarnessSnapshot
+    snapshot: guard.HarnessSnapshot
     brief: bool = False
-    watch: GpuMonitor | None = None
+    monitor: GpuMonitor | None = None
 
 
 def measure(
@@ -103,109 +119,99 @@ def measure(
     Returns the measurement, the params of the first and of every timed epoch as float32
     (1 + epochs, features + 1, classes) with the bias as the last row, and the labels (n,) int64
     that the last weights predicted.
-    Raises Unavailable as the implementation does, FaultError where it breaks the contract.
+    Raises Unavailable as the implementation does, ContractError where it breaks the contract.
     """
-    found = Measurement()
-    trainer, found.setup_seconds = time_call(implementation, problem, device)
-    _between(found, found.mark, "set-up")
-    handed = guard.ReturnedParams(problem)
-    given = Params(request.initial.weight.copy(), request.initial.bias.copy())
-    _, found.reset_seconds = time_call(trainer.reset, given)
-    first = _between(found, draw_order, request.seed, FIRST_EPOCH, problem.samples)
-    params, found.first_epoch_seconds = time_call(trainer.train_epoch, first)
-    _between(found, handed.take, params)
-    _between(found, found.mark, "first epoch")
-    _warm_up(trainer, problem.samples, request, WARM_SECONDS[device], found)
-    _between(found, trainer.reset, given)
-    _between(found, gc.collect)
-    _between(found, _look, request.watch, found, "before")
-    before = _between(found, request.watch.energy) if request.watch else None
-    least_seconds = 0.0 if request.brief else TIMED_SECONDS[device]
-    for epoch in _epochs(found, least_seconds, request.epochs):
-        samples = _between(found, draw_order, request.seed, epoch, problem.samples)
-        _between(found, handed.take, time_epoch(trainer, samples, found))
-        # Between any two epochs, or a clock could be slow in one and be put right in another.
-        _between(found, request.untouched.check_clock)
-    if request.watch:
-        found.energy_joules, found.energy_absent = _between(
-            found, request.watch.energy_since, before
+    measurement = Measurement()
+    call_between, monitor = measurement.call_between, request.monitor
+    trainer, measurement.setup_seconds = time_call(implementation, problem, device)
+    call_between(measurement.record_memory, "set-up")
+    returned = guard.ReturnedParams(problem)
+    initial = Params(request.initial.weight.copy(), request.initial.bias.copy())
+    _, measurement.reset_seconds = time_call(trainer.reset, initial)
+    order = call_between(draw_order, request.seed, FIRST_EPOCH, problem.samples)
+    params, measurement.first_epoch_seconds = time_call(trainer.train_epoch, order)
+    call_between(returned.take, params)
+    call_between(measurement.record_memory, "first epoch")
+    while sum(measurement.warmup_seconds) < WARM_SECONDS[device]:
+        number = WARM_UP + len(measurement.warmup_seconds)
+        order = call_between(draw_order, request.seed, number, problem.samples)
+        measurement.warmup_seconds.append(time_call(trainer.train_epoch, order)[1])
+    call_between(trainer.reset, initial)
+    call_between(gc.collect)
+    if monitor:
+        call_between(measurement.record_gpu, monitor, "before")
+        energy = call_between(monitor.energy)
+    _time_epochs(trainer, problem, device, request, measurement, returned)
+    if monitor:
+        measurement.energy_joules, measurement.energy_absent = call_between(
+            monitor.energy_since, energy
         )
-    _between(found, _look, request.watch, found, "after")
-    _between(found, found.mark, "epochs")
-    found.peak_rss_bytes = found.phase_rss_bytes["epochs"]
-    labels = _predict(trainer, request, found)
-    _between(found, found.mark, "predictions")
-    guard.require_unchanged("the initial params it was given", request.initial, given)
-    return found, _between(found, handed.stack), labels
+        call_between(measurement.record_gpu, monitor, "after")
+    call_between(measurement.record_memory, "epochs")
+    measurement.peak_rss_bytes = measurement.phase_rss_bytes["epochs"]
+    labels = _time_predictions(trainer, request, measurement)
+    call_between(measurement.record_memory, "predictions")
+    guard.require_unchanged("the initial params it was given", request.initial, initial)
+    return measurement, call_between(returned.stack), labels
 
 
-def _warm_up(
-    trainer: Trainer, samples: int, request: Request, seconds: float, found: Measurement
+def _time_epochs(  # noqa: PLR0917 - the state of ``measure``
+    trainer: Trainer,
+    problem: Problem,
+    device: Device,
+    request: Request,
+    measurement: Measurement,
+    returned: guard.ReturnedParams,
 ) -> None:
-    """Train untimed for so many seconds, over orders of their own; what they took is kept."""
-    while sum(found.warmup_seconds) < seconds:
-        number = WARM_UP + len(found.warmup_seconds)
-        given = _between(found, draw_order, request.seed, number, samples)
-        found.warmup_seconds.append(time_call(trainer.train_epoch, given)[1])
+    """Time the epochs that were asked for, and more until they took TIMED_SECONDS."""
+    least_seconds = 0.0 if request.brief else TIMED_SECONDS[device]
+    epoch = 0
+    while epoch < request.epochs or (
+        epoch < MOST_REPEATS and sum(measurement.epoch_seconds) < least_seconds
+    ):
+        epoch += 1
+        order = measurement.call_between(draw_order, request.seed, epoch, problem.samples)
+        params = time_epoch(trainer, order, measurement)
+        measurement.call_between(returned.take, params)
+        # After every epoch: a clock could be slow in one epoch and be repaired in another.
+        measurement.call_between(request.snapshot.check_clock)
 
 
-def _look(watch: GpuMonitor | None, found: Measurement, when: str) -> None:
-    """Note how the GPU does, and how much of its memory the process has come to hold by then."""
-    if watch is None:
-        return
-    found.peak_device_bytes = watch.peak_bytes()
-    found.device_conditions |= {f"{name}_{when}": each for name, each in watch.reading().items()}
-    found.device_conditions["other_processes"] = watch.other_processes
+def time_epoch(trainer: Trainer, order: NDArray[np.int64], measurement: Measurement) -> Any:
+    """Time one epoch, wall and CPU, and return its params.
 
-
-def _between(found: Measurement, call: Callable[..., Any], *args: Any) -> Any:
-    """Do what is no phase; its time is kept all the same."""
-    result, seconds = time_call(call, *args)
-    found.between_seconds += seconds
-    return result
-
-
-def _epochs(found: Measurement, seconds: float, least: int) -> Iterator[int]:
-    """Number the timed epochs from 1, until enough of them and enough time are measured."""
-    for epoch in range(1, max(least, MOST_REPEATS) + 1):
-        if epoch > least and sum(found.epoch_seconds) >= seconds:
-            return
-        yield epoch
-
-
-def time_epoch(trainer: Trainer, samples: NDArray[np.int64], found: Measurement) -> Any:
-    """Time one epoch, wall and CPU; what the last one left to the collector is done before it.
-
-    Only the young generations: a whole collection walks through all that a framework has in
-    memory, and the epoch after it would begin with none of its data in the caches.
-    Returns what train_epoch returned; raises FaultError where it changed the order.
+    The garbage of the last epoch is collected before it, young generations only: a full collection
+    walks through all objects of a framework, and the epoch would start with cold caches.
+    Raises ContractError where the implementation changed the order.
     """
-    given = samples.copy()
-    _between(found, gc.collect, YOUNG)
+    copy = order.copy()
+    measurement.call_between(gc.collect, YOUNG)
     cpu = process_time_ns()
-    params, seconds = time_call(trainer.train_epoch, given)
-    found.epoch_cpu_seconds.append((process_time_ns() - cpu) / 1e9)
-    found.epoch_seconds.append(seconds)
-    guard.require_unchanged("the order it was given", [samples], [given])
+    params, seconds = time_call(trainer.train_epoch, copy)
+    measurement.epoch_cpu_seconds.append((process_time_ns() - cpu) / 1e9)
+    measurement.epoch_seconds.append(seconds)
+    guard.require_unchanged("the order it was given", [order], [copy])
     return params
 
 
-def _predict(trainer: Trainer, request: Request, found: Measurement) -> NDArray[np.int64]:
-    """Time the predictions of all test images in one batch, host to host."""
+def _time_predictions(
+    trainer: Trainer, request: Request, measurement: Measurement
+) -> NDArray[np.int64]:
+    """Time predictions of all test images in one batch, host to host; return the last labels."""
     images = request.test_images
-    _between(found, gc.collect)
-    labels, found.first_predict_seconds = time_call(trainer.predict, images)
-    while len(found.predict_seconds) < MOST_REPEATS and not request.brief:
-        enough = sum(found.predict_seconds) >= PREDICT_SECONDS
-        if enough and len(found.predict_seconds) >= PREDICTIONS:
+    measurement.call_between(gc.collect)
+    labels, measurement.first_predict_seconds = time_call(trainer.predict, images)
+    seconds = measurement.predict_seconds
+    while not request.brief and len(seconds) < MOST_REPEATS:
+        if len(seconds) >= PREDICTIONS and sum(seconds) >= PREDICT_SECONDS:
             break
-        labels, seconds = time_call(trainer.predict, images)
-        found.predict_seconds.append(seconds)
+        labels, last_seconds = time_call(trainer.predict, images)
+        seconds.append(last_seconds)
     return guard.copy_labels(labels, images)
 
 
 def require_idle() -> None:
-    """Sleep, and raise FaultError where this process computes on, though nothing was asked."""
+    """Sleep, and raise ContractError where this process goes on computing."""
     sleep(SETTLE_SECONDS)
     before = process_time_ns()
     sleep(WATCH_SECONDS)

@@ -1,4 +1,4 @@
-"""A slowdown that is known, put into an implementation: what the gate is seen to find."""
+"""Put a known slowdown into an implementation, so that tests see whether a gate detects it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,9 +13,10 @@ Implementation = Callable[[Problem, Device], Trainer]
 
 
 class SlowedTrainer:
-    """A Trainer whose every so many epochs burn a share more CPU than they took.
+    """A Trainer that burns CPU after every n-th epoch.
 
-    The share is of the epoch itself, so that it is the same on a fast and on a slow core.
+    share: the time to burn, as a share of what the epoch took, so that it is the same on a fast
+    and on a slow core.
     """
 
     def __init__(self, trainer: Trainer, share: float, every: int) -> None:
@@ -30,12 +31,12 @@ class SlowedTrainer:
         self._trainer.reset(params)
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
-        """Train an epoch, and burn what is to be found."""
+        """Train an epoch, and burn the share of its time."""
         self._epochs += 1
         params, seconds = time_call(self._trainer.train_epoch, order)
         if self._epochs % self._every == 0:
             burn(self._share * seconds)
-        return params  # type: ignore[no-any-return]  # timed takes and returns anything
+        return params  # type: ignore[no-any-return]  # time_call takes and returns anything
 
     def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
         """Predict as the implementation does."""
@@ -43,14 +44,14 @@ class SlowedTrainer:
 
 
 def slow_down(implementation: Implementation, slowdown: Mapping[str, Any] | None) -> Implementation:
-    """Return an implementation with a slowdown in it, or unchanged."""
+    """Return the implementation with a slowdown (share and every), or unchanged for None."""
     if slowdown is None:
         return implementation
     return lambda problem, device: SlowedTrainer(implementation(problem, device), **slowdown)
 
 
 def burn(seconds: float) -> None:
-    """Keep a core busy for so long."""
+    """Keep a core busy."""
     end = now() + seconds
     while now() < end:
         pass

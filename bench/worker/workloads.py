@@ -8,21 +8,20 @@ from numpy.typing import NDArray
 
 from bench.contract import SGD, Optimizer, Params, RMSprop
 
-# Epoch 0 is the first epoch of a process, whose time includes compilation; the timed ones start
-# again from the initial weights at epoch 1. Each has an order of its own.
+# Epoch 0 is the first one of a process, whose time includes compilation. The timed epochs start
+# from the initial weights again, at epoch 1. Every epoch has an order of its own.
 FIRST_EPOCH = 0
-# The untimed epochs that warm a GPU up are numbered from here.
+# The untimed epochs that warm a GPU up have numbers from here on.
 WARM_UP = 1001
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What every implementation is asked to train; batch size and epochs are the defaults."""
+    """What every implementation is asked to train; batch size and epochs are defaults."""
 
     name: str
     optimizer: Optimizer
     initial: Literal["zeros", "glorot"]
-    shows: str
     batch_size: int = 32
     epochs: int = 5
 
@@ -30,16 +29,32 @@ class Workload:
 WORKLOADS = {
     workload.name: workload
     for workload in (
-        Workload("sgd", SGD(0.05), "zeros", "every framework, the same mathematics"),
-        Workload(
-            "textbook", RMSprop(0.001, 0.9, 1e-7), "glorot", "the same, as the textbook trains"
-        ),
+        Workload("sgd", SGD(0.05), "zeros"),
+        Workload("textbook", RMSprop(0.001, 0.9, 1e-7), "glorot"),
     )
 }
 
 
+class Segment(NamedTuple):
+    """One reset and the epochs that follow it, by the numbers of their orders.
+
+    start: "initial" are the workload's own weights, "other" are Glorot uniform from another seed.
+    """
+
+    start: Literal["initial", "other"]
+    epochs: tuple[int, ...]
+
+
+# A trial is judged on its first epoch and on the first five timed ones. Later epochs are not
+# compared: rounding errors grow with the epochs, and five show a fault.
+TRIAL = (Segment("initial", (FIRST_EPOCH,)), Segment("initial", (1, 2, 3, 4, 5)))
+# ``bench check`` adds other weights and an order that was used before, to see what an
+# implementation keeps through a reset and what it remembers by the order.
+EXAMINATION = (*TRIAL, Segment("other", (1,)))
+
+
 def draw_initial_params(workload: Workload, features: int, classes: int, seed: int) -> Params:
-    """Weights before the first step: zeros, or Glorot uniform from the seed; the bias is zero.
+    """Return the weights before the first step: zeros, or Glorot uniform; the bias is zero.
 
     Glorot uniform: ``U(-limit, limit)`` with ``limit = sqrt(6 / (features + classes))``, the
     default of Keras's Dense layer (Glorot and Bengio 2010, equation 16).
@@ -52,29 +67,11 @@ def draw_initial_params(workload: Workload, features: int, classes: int, seed: i
     return Params(uniform.astype(np.float32), bias)
 
 
-class Segment(NamedTuple):
-    """What follows one reset: from which weights, and which epochs, by the number of their order.
-
-    start: "initial" is the workload's own weights, "other" is Glorot uniform from another seed.
-    """
-
-    start: Literal["initial", "other"]
-    epochs: tuple[int, ...]
-
-
-# A trial is judged on its first epoch and on the first five that are timed: longer runs are not
-# compared, because rounding grows with the epochs, and five show a fault.
-TRIAL = (Segment("initial", (FIRST_EPOCH,)), Segment("initial", (1, 2, 3, 4, 5)))
-# ``bench check`` goes on, from other weights and over an order that was there before, so that
-# neither what a reset leaves behind nor what is remembered by the order stays unseen.
-EXAMINATION = (*TRIAL, Segment("other", (1,)))
-
-
 def draw_start_params(
-    stretch: Segment, workload: Workload, features: int, classes: int, seed: int
+    segment: Segment, workload: Workload, features: int, classes: int, seed: int
 ) -> Params:
-    """Return the weights that a stretch begins with."""
-    if stretch.start == "initial":
+    """Return the weights that a segment starts with."""
+    if segment.start == "initial":
         return draw_initial_params(workload, features, classes, seed)
     return draw_initial_params(WORKLOADS["textbook"], features, classes, seed + 1)
 

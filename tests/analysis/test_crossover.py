@@ -136,6 +136,8 @@ def test_only_sizes_ranked_on_both_devices_are_compared():
 def test_fewer_threads_and_other_samples_are_not_compared():
     sizes = both("a", {8: (1.0, 2.0), 32: (1.0, 0.5)})
     one_thread = trials(case("a", batch_size=8, threads=1), 9.0)
+    one_thread += trials(case("a", batch_size=128), 1.0)
+    one_thread += trials(case("a", batch_size=128, device="gpu", threads=1), 9.0)
     more = both("a", {8: (1.0, 0.1)}, samples=96000)
     (crossover,) = crossovers(*sizes, *one_thread, *more)
     assert means(crossover) == pytest.approx({8: 0.5, 32: 2.0})

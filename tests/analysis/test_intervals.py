@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.analysis.intervals import Interval, estimate_mean, estimate_ratio, t_quantile
-from bench.runner.plan import rounds_needed
+from bench.runner.plan import required_rounds
 
 
 def test_t_quantile_matches_printed_tables():
@@ -75,17 +75,17 @@ def test_two_stages_take_the_spread_of_the_first():
 def test_rounds_needed_follows_from_first_stage():
     # s = 0.01 * sqrt(2.5) of the logarithms, t = 2.776: (2.776 * 0.015811 / ln 1.02)^2 = 4.91.
     first = [math.exp(0.01 * step) for step in range(5)]
-    assert rounds_needed(first, 0.02) == 5
+    assert required_rounds(first, 0.02) == 5
     # (0.043893 / ln 1.01)^2 = 19.46.
-    assert rounds_needed(first, 0.01) == 20
-    assert rounds_needed([1.0] * 5, 0.001) == 5
+    assert required_rounds(first, 0.01) == 20
+    assert required_rounds([1.0] * 5, 0.001) == 5
     with pytest.raises(statistics.StatisticsError):
-        rounds_needed([1.0], 0.02)
+        required_rounds([1.0], 0.02)
 
 
 @given(st.lists(st.floats(0.5, 2), min_size=2, max_size=6), st.floats(0.01, 0.5))
 def test_rounds_needed_is_the_least_that_is_precise(first, precision):
-    needed = rounds_needed(first, precision)
+    needed = required_rounds(first, precision)
     if needed > 10_000:
         return
     values = [*first, *[1.0] * (needed - len(first))]

@@ -1,6 +1,7 @@
 """Ratios and certainty between rows, worked out by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from support.records import case, environment, ok, trials
@@ -91,6 +92,7 @@ def test_only_ranked_rows_of_the_same_problem_are_comparable():
     rows = summarize(records, HERE)
     mine = next(row for row in rows if row.case.implementation == "mine")
     assert names(select_comparable(rows, mine)) == ["mine", "other"]
+    assert select_comparable(rows, replace(mine, machine="another")) == []
 
 
 def test_leaders_are_the_fastest_and_its_ties():

@@ -4,7 +4,7 @@ import pytest
 from support.records import bare, case, environment, ok, probe, trials
 
 from bench.analysis import summary
-from bench.analysis.roofline import Roofline, count_operations, find_rooflines
+from bench.analysis.roofline import Roofline, find_rooflines
 from bench.report.sections import comparison
 
 HERE = {"here": environment(data={"features": 784, "classes": 10})}
@@ -65,7 +65,6 @@ def test_failed_probes_and_trials_give_no_roofline():
     ids=["operations", "bytes", "steps", "fewer steps", "unknown bandwidth"],
 )
 def test_epoch_takes_the_longest_of_operations_bytes_steps(roofline, batch_size, seconds):
-    assert count_operations(48000, 784, 10) == 1_505_280_000
     assert roofline.epoch_seconds(case(batch_size=batch_size), 784, 10) == pytest.approx(seconds)
 
 

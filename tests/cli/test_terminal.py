@@ -119,7 +119,7 @@ def test_plan_counts_the_rounds_of_every_case():
         ["ceiling", "ceiling-jax", "cpu", "—", "1", "—", "—", "1"],
         ["figure", "figure-keras", "cpu", "—", "2", "—", "—", "1"],
     ]
-    assert sum(int(line[-1]) for line in lines) == len(plan.trials(planned))
+    assert sum(int(line[-1]) for line in lines) == len(plan.plan_trials(planned))
 
 
 def test_finding_has_parity_error_or_reason():

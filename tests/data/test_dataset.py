@@ -52,7 +52,7 @@ def test_parts_are_those_of_scikit_learn(small_folder, small_files):
 def test_any_number_of_samples_is_split_as_scikit_learn_does(samples):
     from sklearn.model_selection import train_test_split
 
-    order, held_out = dataset.split(samples)
+    order, held_out = dataset.split_samples(samples)
     training, validation = train_test_split(np.arange(samples), test_size=0.2, random_state=42)
     assert np.array_equal(order[:held_out], validation)
     assert np.array_equal(order[held_out:], training)
@@ -143,15 +143,15 @@ def test_real_fashion_mnist_is_that_of_the_textbook():
 
 def test_prepared_data_are_found_by_their_hashes(tmp_path, own_cache):
     sha256 = write_idx(tmp_path / "clothes", idx_files())
-    assert dataset.prepared(sha256) is None
+    assert dataset.find_prepared(sha256) is None
     data = dataset.find(str(tmp_path / "clothes"))
-    assert dataset.prepared(sha256).folder == data.folder
-    assert dataset.prepared({**sha256, idx.TEST_LABELS: "0"}) is None
+    assert dataset.find_prepared(sha256).folder == data.folder
+    assert dataset.find_prepared({**sha256, idx.TEST_LABELS: "0"}) is None
     (data.folder / "split.npy").unlink()
-    assert dataset.prepared(sha256) is None
+    assert dataset.find_prepared(sha256) is None
 
 
 @pytest.mark.parametrize("sha256", [{"../../x": "../../y"}, {}, [], "../../x", None, [[[1]]]])
 def test_hashes_of_a_record_never_lead_out_of_the_cache(sha256, own_cache):
     assert re.fullmatch(r"[0-9a-f]{16}", dataset._key(sha256))
-    assert dataset.prepared(sha256) is None
+    assert dataset.find_prepared(sha256) is None

@@ -22,10 +22,16 @@ def cheapest(make_case, tmp_path):
     file = tmp_path / "cheapest.py"
     file.write_text(CHEAPEST)
     return make_case(
-        implementation="cheapest", module="cheapest", framework="", style="own", data="own",
-        file=str(file), sha256=hashlib.sha256(file.read_bytes()).hexdigest(), batch_size=480,
+        implementation="cheapest",
+        module="cheapest",
+        framework="",
+        style="own",
+        data="own",
+        file=str(file),
+        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        batch_size=480,
         epochs=1,
-    )  # fmt: skip
+    )
 
 
 def resident():
@@ -63,8 +69,8 @@ def test_children_leave_no_descriptor_no_zombie_no_file_and_no_memory(
     planned = a_run(cheapest, rounds={"sgd": count}, data="digits")
     store.create(tmp_path / "run", planned)
     before, there, memory = descriptors(), children(), {}
-    for event in loop.perform(tmp_path / "run", planned, digits):
-        if isinstance(event, loop.Ended):
+    for event in loop.measure_run(tmp_path / "run", planned, digits):
+        if isinstance(event, loop.TrialEnded):
             assert event.record.status == "ok", event.record.reason
             memory[event.number] = resident()
     assert len(memory) == count

@@ -157,7 +157,7 @@ def phase(folder, temporary, told):
     asked = [path.read_text() for path in temporary.glob("softmax-bench-*/request.json")]
     if not (folder / "run.json").exists():
         return "starting"
-    if told == len(plan.trials(store.read_run(folder))):
+    if told == len(plan.plan_trials(store.read_run(folder))):
         return "reporting"
     if list(folder.rglob("*.part")) or len(lines) > told:
         return "writing"

@@ -36,103 +36,147 @@ FAULTS = {
     "ends_without_a_result": ("os._exit(0)", "failed", "the process left no result"),
     "raises": ("raise RuntimeError('gone')", "failed", "RuntimeError: gone"),
     "hangs_for_ever": (
-        ("for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(n, signal.SIG_IGN)"
-        "\nwhile True: signal.pause()"),
-        "timeout", "still running after 6 s",
+        (
+            "for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):\n"
+            "    signal.signal(number, signal.SIG_IGN)\n"
+            "while True: signal.pause()"
+        ),
+        "timeout",
+        "still running after 6 s",
     ),
     "forks": (
-        ("if os.fork() == 0:\n    os.setsid()\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)"
-        "\n    os.execlp('sleep', 'sleep', '600')\nreturn super().train_epoch(order)"),
-        "failed", "it left processes running: sleep",
+        (
+            "if os.fork() == 0:\n    os.setsid()\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+            "\n    os.execlp('sleep', 'sleep', '600')\nreturn super().train_epoch(order)"
+        ),
+        "failed",
+        "it left processes running: sleep",
     ),
     "forks_and_hangs": (
-        ("if os.fork() == 0:\n    os.setsid()\n    os.execlp('sleep', 'sleep', '601')"
-        "\nwhile True: signal.pause()"),
-        "timeout", "still running after 6 s",
+        (
+            "if os.fork() == 0:\n    os.setsid()\n    os.execlp('sleep', 'sleep', '601')"
+            "\nwhile True: signal.pause()"
+        ),
+        "timeout",
+        "still running after 6 s",
     ),
     "floods_stdout": (
         "for _ in range(1024): os.write(1, bytes(2**20))\nreturn super().train_epoch(order)",
-        "failed", "it printed on stdout",
+        "failed",
+        "it printed on stdout",
     ),
     "floods_stderr": (
         "for _ in range(1024): os.write(2, b'x' * 2**20)\nraise RuntimeError('and now this')",
-        "failed", "RuntimeError: and now this",
+        "failed",
+        "RuntimeError: and now this",
     ),
     "prints_a_result": (
-        ("print(json.dumps({'status': 'ok', 'epoch_seconds': [1e-6]}))"
-        "\nreturn super().train_epoch(order)"),
-        "failed", "it printed on stdout",
+        (
+            "print(json.dumps({'status': 'ok', 'epoch_seconds': [1e-6]}))"
+            "\nreturn super().train_epoch(order)"
+        ),
+        "failed",
+        "it printed on stdout",
     ),
     "writes_a_result": ("well()", "failed", "handed over no params"),
     "takes_gigabytes": (
-        "[bytearray(2**28) for _ in range(64)]", "out-of-memory", "the process ran out of memory",
+        "[bytearray(2**28) for _ in range(64)]",
+        "out-of-memory",
+        "the process ran out of memory",
     ),
     "takes_gigabytes_in_c": (
-        ("os.write(2, b'terminate called after throwing an instance of std::bad_alloc')"
-        "\nos.abort()"),
-        "out-of-memory", "Aborted",
+        (
+            "os.write(2, b'terminate called after throwing an instance of std::bad_alloc')"
+            "\nos.abort()"
+        ),
+        "out-of-memory",
+        "Aborted",
     ),
     "hands_over_nan": (
         "p = super().train_epoch(order)\nreturn Params(p.weight * np.nan, p.bias)",
-        "failed", "its params are not finite",
+        "failed",
+        "its params are not finite",
     ),
     "hands_over_infinity": (
         "p = super().train_epoch(order)\nreturn Params(p.weight, p.bias + np.float32(np.inf))",
-        "failed", "its params are not finite",
+        "failed",
+        "its params are not finite",
     ),
     "hands_over_wrong_shapes": (
         "p = super().train_epoch(order)\nreturn Params(p.weight.T.copy(), p.bias)",
-        "failed", "returned a weight of (10, 64)",
+        "failed",
+        "returned a weight of (10, 64)",
     ),
     "hands_over_nothing": ("return None", "failed", "must return Params, not NoneType"),
     "deletes_its_output": (
         "shutil.rmtree(Path.cwd(), ignore_errors=True)\nreturn super().train_epoch(order)",
-        "failed", "exit status 1",
+        "failed",
+        "exit status 1",
     ),
     "links_its_params_to_a_device": (
-        "Path('params.npy').symlink_to('/dev/zero')\nwell()", "failed", "cannot be read",
+        "Path('params.npy').symlink_to('/dev/zero')\nwell()",
+        "failed",
+        "cannot be read",
     ),
     "leaves_a_pipe_as_its_result": (
-        "os.mkfifo('document.json')\nos._exit(0)", "failed", "it is not a regular file",
+        "os.mkfifo('document.json')\nos._exit(0)",
+        "failed",
+        "it is not a regular file",
     ),
     "leaves_a_pipe_as_its_params": (
-        "os.mkfifo('params.npy')\nos.mkfifo('labels.npy')\nwell()", "failed", "cannot be read",
+        "os.mkfifo('params.npy')\nos.mkfifo('labels.npy')\nwell()",
+        "failed",
+        "cannot be read",
     ),
     "leaves_a_link_as_its_result": (
         "Path('document.json').symlink_to('/etc/hostname')\nos._exit(0)",
-        "failed", "a result that cannot be read",
+        "failed",
+        "a result that cannot be read",
     ),
     "leaves_a_result_without_end": (
         "os.truncate(os.open('document.json', os.O_CREAT | os.O_RDWR), 2**34)\nos._exit(0)",
-        "failed", "it is larger than",
+        "failed",
+        "it is larger than",
     ),
     "promises_a_terabyte": (
-        ("header = {'descr': '<f4', 'fortran_order': False, 'shape': (2**36, 65, 10)}"
-        "\nnp.lib.format.write_array_header_1_0(Path('params.npy').open('wb'), header)\nwell()"),
-        "failed", "cannot be read",
+        (
+            "header = {'descr': '<f4', 'fortran_order': False, 'shape': (2**36, 65, 10)}"
+            "\nnp.lib.format.write_array_header_1_0(Path('params.npy').open('wb'), header)\nwell()"
+        ),
+        "failed",
+        "cannot be read",
     ),
     "pickles_its_params": (
         "np.save('params.npy', np.array([Params], dtype=object))\nwell()",
-        "failed", "cannot be read",
+        "failed",
+        "cannot be read",
     ),
     "says_half_a_character": ("raise RuntimeError('\\udcff')", "failed", "cannot be read"),
     "closes_all_descriptors": (
-        "os.closerange(3, 4096)\nreturn super().train_epoch(order)", "failed", "exit status 1",
+        "os.closerange(3, 4096)\nreturn super().train_epoch(order)",
+        "failed",
+        "exit status 1",
     ),
     "nests_without_end": (
-        "Path('document.json').write_text('[' * 10**6)\nos._exit(0)", "failed", "cannot be read",
+        "Path('document.json').write_text('[' * 10**6)\nos._exit(0)",
+        "failed",
+        "cannot be read",
     ),
     "says_it_was_interrupted": (
         "Path('document.json').write_text('{\"status\": \"interrupted\"}')\nos._exit(0)",
-        "failed", "it has no status",
+        "failed",
+        "it has no status",
     ),
     "says_more_than_a_line_holds": (
-        ("Path('document.json').write_text(json.dumps({'status': 'unavailable',"
-        " 'phase_rss_bytes': {str(n): n for n in range(150_000)}}))\nos._exit(0)"),
-        "failed", "a result that is wrong",
+        (
+            "Path('document.json').write_text(json.dumps({'status': 'unavailable',"
+            " 'phase_rss_bytes': {str(n): n for n in range(150_000)}}))\nos._exit(0)"
+        ),
+        "failed",
+        "a result that is wrong",
     ),
     "well_behaved": ("return super().train_epoch(order)", "ok", None),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -145,10 +189,20 @@ def faults(tmp_path_factory, command):
         (folder / f"{name}.py").write_text(HEAD + body)
         chosen.append(f"--implementation={name}.py")
     ended = command(
-        folder, "run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
-        "--no-ceiling", "--batch-size=288", "--epochs=2", "--timeout=6", "--memory-limit=1GiB",
-        "--output=out", *chosen,
-    )  # fmt: skip
+        folder,
+        "run",
+        "--data=digits",
+        "--workload=sgd",
+        "--rounds=1",
+        "--threads=1",
+        "--no-ceiling",
+        "--batch-size=288",
+        "--epochs=2",
+        "--timeout=6",
+        "--memory-limit=1GiB",
+        "--output=out",
+        *chosen,
+    )
     return ended, {each.case.implementation: each for each in store.read_records(folder / "out")}
 
 

@@ -13,7 +13,7 @@ from bench.errors import DataError
 from bench.runner import plan
 from bench.runner.parity import conformance
 from bench.runner.parity.judge import TOLERANCE, Judge
-from bench.runner.process import request
+from bench.runner.process import spec
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec
 from bench.worker import data as prepared
@@ -75,8 +75,8 @@ def conforms(judge_of, tmp_path):
         # One thread, because two of them wait for each other where the machine is busy.
         chosen = {"workload": "sgd", "device": "cpu", "batch_size": 32, "samples": samples}
         chosen |= {"epochs": 5, "threads": 1, **changes}
-        case = msgspec.structs.replace(plan.begin(entry), **chosen)
-        asked = request.build_training("trial", case, data, 42)
+        case = msgspec.structs.replace(plan.case_from_entry(entry), **chosen)
+        asked = spec.request_training("trial", case, data, 42)
         child = ChildSpec(threads=case.threads, variables=case.variables, timeout=240)
         outcome = launch(asked, child, tmp_path / "child")
         if outcome.status != "ok":
@@ -105,14 +105,14 @@ def assert_conforms(outcome, judged, threads=1):
 @pytest.fixture
 def examiner(digits, monkeypatch):
     """Examine on digits, in the workload's own batches and in others."""
-    monkeypatch.setattr(conformance, "SIZES", {"digits": {"sgd": (32,), "textbook": (96,)}})
+    monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (32,), "textbook": (96,)}})
     return conformance.Examiner([digits], seed=42, threads=1, timeout=240, device="cpu")
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_on_digits_every_implementation_passes_the_script_of_check(examiner, entry):
     needs_framework(entry)
-    found = list(examiner.findings(plan.implementation(entry.name, None)))
+    found = list(examiner.examine(plan.find_implementation(entry.name, None)))
     sgd, textbook, *gpu = found
     assert (sgd.status, sgd.reason) == ("ok", None)
     assert sgd.error <= TOLERANCE == 1e-5

@@ -13,7 +13,7 @@ import pytest
 from bench.analysis.intervals import estimate_mean
 from bench.data import dataset
 from bench.runner import plan
-from bench.runner.process import launch, request
+from bench.runner.process import launch, spec
 from bench.runner.process.spec import ChildSpec, build_variables
 from bench.runner.sizes import Size
 from bench.worker import data as prepared
@@ -30,12 +30,14 @@ EPOCHS = {"digits": 200, None: 6}
 
 def case_of(name, data, samples):
     size = Size(WORKLOADS["sgd"].batch_size, THREADS, samples)
-    return plan.fill(plan.implementation(name, None), "sgd", "cpu", size, EPOCHS[data])
+    return plan.complete_case(
+        plan.find_implementation(name, None), "sgd", "cpu", size, EPOCHS[data]
+    )
 
 
 def under_the_harness(case, found, scratch):
     child = ChildSpec(threads=THREADS, variables=case.variables)
-    outcome = launch.launch(request.build_training("trial", case, found, 42), child, scratch)
+    outcome = launch.launch(spec.request_training("trial", case, found, 42), child, scratch)
     assert outcome.status == "ok", outcome.reason
     return outcome.document["epoch_seconds"][: case.epochs]
 
@@ -43,7 +45,7 @@ def under_the_harness(case, found, scratch):
 def bare(case, found, scratch):
     child = ChildSpec(threads=THREADS, variables=case.variables)
     # The same empty caches, and the same suite to import from.
-    launch._furnish(scratch, {}, child.place)
+    launch.write_folder(scratch, {}, child)
     done = subprocess.run(
         [sys.executable, str(BARE), case.module, str(found.folder), str(case.epochs)],
         env={"PATH": os.environ["PATH"], **build_variables(child, scratch)},

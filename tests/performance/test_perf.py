@@ -16,7 +16,7 @@ from bench.records import store
 from bench.report import write
 from bench.runner import plan
 from bench.runner.parity import oracle
-from bench.runner.process import launch, request
+from bench.runner.process import launch, spec
 from bench.runner.process.spec import ChildSpec
 from bench.runner.sizes import Size
 from bench.worker import data, machine
@@ -55,9 +55,9 @@ def digits():
 @pytest.mark.parametrize("name", [entry.name for entry in IMPLEMENTATIONS])
 def test_an_epoch(benchmark, digits, tmp_path, name):
     size = Size(WORKLOADS["sgd"].batch_size, 1, len(data.read(digits.folder, "train")[1]))
-    case = plan.fill(plan.implementation(name, None), "sgd", "cpu", size, EPOCHS)
+    case = plan.complete_case(plan.find_implementation(name, None), "sgd", "cpu", size, EPOCHS)
     child = ChildSpec(threads=1, variables=case.variables)
-    outcome = launch.launch(request.build_training("trial", case, digits, 42), child, tmp_path)
+    outcome = launch.launch(spec.request_training("trial", case, digits, 42), child, tmp_path)
     if outcome.status == "unavailable":
         pytest.skip(outcome.reason)
     assert outcome.status == "ok", outcome.reason

@@ -20,7 +20,7 @@ from bench.regression.calibration.session import (
     blocks,
 )
 from bench.runner import lock
-from bench.runner.loop import Waiting
+from bench.runner.loop import HostBusy
 
 NUMPY, KERAS = case("numpy"), case("keras")
 FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
@@ -141,10 +141,10 @@ def test_a_session_too_short_for_a_pair_has_one(performed):
 
 
 def test_a_session_waits_for_whoever_measures_and_its_time_begins_then(performed, monkeypatch):
-    pretended, others = Pretended(), FileLock(lock.path())
+    pretended, others = Pretended(), FileLock(lock.lock_path())
     others.acquire()
     events = performed(pretended, session(budget=2.0))
-    assert isinstance(next(events), Waiting)
+    assert isinstance(next(events), HostBusy)
     pretended.time += 500
     others.release()
     (ended,) = events
@@ -154,7 +154,7 @@ def test_a_session_waits_for_whoever_measures_and_its_time_begins_then(performed
 def test_the_machine_is_given_back_at_the_end_and_where_it_is_left_early(performed):
     events = performed(Pretended(), session())
     next(events)
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         assert not host.take()
         events.close()
         assert host.take()

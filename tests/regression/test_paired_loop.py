@@ -11,7 +11,7 @@ from bench.records import store
 from bench.regression.paired import loop, pair, result
 from bench.regression.paired.loop import Begun, Looked, Paired, clear, lengthened
 from bench.runner import lock
-from bench.runner.loop import Waiting
+from bench.runner.loop import HostBusy
 
 
 def warm(base, candidate, of=None):
@@ -262,7 +262,7 @@ def test_what_a_run_is_told_goes_to_its_runner(tmp_path, digits, monkeypatch):
 
 def _free():
     """Tell whether nobody has the host's lock."""
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         return host.take()
 
 
@@ -279,10 +279,10 @@ def test_who_comes_second_says_that_it_waits_and_the_time_begins_when_it_measure
 
     original, waited = lock.Lock.wait, []
     monkeypatch.setattr(lock.Lock, "wait", wait)
-    other = FileLock(lock.path())
+    other = FileLock(lock.lock_path())
     other.acquire()
     events = performed(pretended, comparison(budget=62.0))
-    assert [type(event) for event in events[:2]] == [Waiting, Begun]
+    assert [type(event) for event in events[:2]] == [HostBusy, Begun]
     assert len(of_kind(events, Paired)) == 30
     assert waited == [True]
 

@@ -7,10 +7,10 @@ from support.records import MACHINE, case, environment, ok, run, trials, write
 from bench.errors import UserError
 from bench.records import store
 from bench.runner.cluster import loop
-from bench.runner.cluster.loop import MachineRun, perform, unpack
-from bench.runner.cluster.task import Answer, Host
+from bench.runner.cluster.loop import MachineRun, measure_runs, unpack
+from bench.runner.cluster.task import HostInfo, RoundResult
 
-HOST = Host("0.1.0", MACHINE["id"], MACHINE["name"], "a", 2, gpu=False, software={})
+HOST = HostInfo("0.1.0", MACHINE["id"], MACHINE["name"], "a", 2, gpu=False, software={})
 CASES = (case("pytorch"), case("numpy"))
 PLAN = run(*CASES, machine=MACHINE["id"], rounds={"sgd": 3})
 
@@ -24,7 +24,7 @@ def answer_of(folder, records, **changes):
         "environments": {"here": (folder / "environments" / "here.json").read_bytes()},
         "params": {record.trial: b"params" for record in records},
     }
-    return Answer(**{**values, **changes})
+    return RoundResult(**{**values, **changes})
 
 
 class Future:
@@ -100,7 +100,7 @@ def begun(tmp_path):
 
 def events_of(cluster, machine_run, patience=0.05):
     runs = {machine_run.run.machine: machine_run}
-    return list(perform(cluster, runs, lambda _: None, patience))
+    return list(measure_runs(cluster, runs, lambda _: None, patience))
 
 
 def test_rounds_are_sent_as_blocks_and_their_records_are_kept(begun, measured):
@@ -123,7 +123,7 @@ def test_as_many_rounds_are_on_their_way_as_there_are_hosts(begun):
 
 def test_a_refused_round_is_sent_to_another_host(begun, measured):
     def respond(number, request):
-        return Answer("tcp://a", "no data") if number == 1 else measured(number, request)
+        return RoundResult("tcp://a", "no data") if number == 1 else measured(number, request)
 
     cluster, machine_run = Cluster(respond), begun()
     cluster.hosts = {"tcp://a": HOST, "tcp://b": HOST}

@@ -12,7 +12,7 @@ from bench.runner import machine as host_facts
 from bench.runner import plan
 from bench.runner.cluster import task
 from bench.runner.cluster.loop import unpack
-from bench.runner.cluster.task import Answer, Request
+from bench.runner.cluster.task import RoundRequest, RoundResult
 from bench.worker import machine
 
 pytest.importorskip("distributed")
@@ -42,19 +42,19 @@ def request_of(digits, make_case, tmp_path, monkeypatch):
     def make(**changes):
         planned = run(case, rounds={"sgd": 1}, data="digits", machine=host_facts.describe()["id"])
         values = {
-            "suite": task.suite(),
+            "suite": task.suite_version(),
             "sha256": digits.sha256,
             "run": planned,
-            "trials": tuple(plan.trials(planned)),
+            "trials": tuple(plan.plan_trials(planned)),
             "files": {case.file: FILE.encode()},
         }
-        return Request(**{**values, **changes})
+        return RoundRequest(**{**values, **changes})
 
     return make
 
 
 def answer_to(request):
-    return msgspec.json.decode(task.measure_round(msgspec.json.encode(request)), type=Answer)
+    return msgspec.json.decode(task.measure_round(msgspec.json.encode(request)), type=RoundResult)
 
 
 def test_a_round_is_measured_and_judged_with_the_content_of_the_users_file(request_of, tmp_path):
@@ -89,8 +89,8 @@ def test_a_request_for_another_host_is_refused_before_anything_is_measured(reque
 
 
 def test_a_host_says_what_it_is():
-    host = msgspec.json.decode(task.describe_host(), type=task.Host)
-    assert host.suite == task.suite()
+    host = msgspec.json.decode(task.describe_host(), type=task.HostInfo)
+    assert host.suite == task.suite_version()
     assert host.machine == host_facts.describe()["id"]
     assert host.cores == len(machine.usable_cores())
     assert "numpy" in host.software

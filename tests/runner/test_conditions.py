@@ -7,8 +7,8 @@ import pytest
 import typer
 
 from bench.cli import info
-from bench.runner import conditions
-from bench.runner.conditions import compare_readings, find_disturbances, read_conditions
+from bench.runner import machine as host
+from bench.runner.machine import compare_readings, find_disturbances, read_conditions
 
 CPU = "sys/devices/system/cpu"
 QUIET = {"user": 2.0, "nice": 0.4, "system": 0.6, "irq": 0.12, "softirq": 0.08, "steal": 0.8}
@@ -46,16 +46,16 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     made = Machine(tmp_path)
-    monkeypatch.setattr(conditions, "now", lambda: made.seconds)
-    monkeypatch.setattr(conditions, "usable_cores", lambda: made.cores)
-    monkeypatch.setattr(conditions, "select", SimpleNamespace(select=made.watch))
-    monkeypatch.setattr(conditions.psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
-    monkeypatch.setattr(conditions.psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
+    monkeypatch.setattr(host, "now", lambda: made.seconds)
+    monkeypatch.setattr(host, "usable_cores", lambda: made.cores)
+    monkeypatch.setattr(host, "select", SimpleNamespace(select=made.watch))
+    monkeypatch.setattr(host.psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
+    monkeypatch.setattr(host.psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
     monkeypatch.setattr(os, "times", lambda: made.own)
     monkeypatch.setattr(os, "getloadavg", lambda: (0.5, 6.0, 7.0))
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: made.affinity)
-    monkeypatch.setattr(conditions, "GpuMonitor", lambda token: made.gpus[token])
+    monkeypatch.setattr(host, "GpuMonitor", lambda token: made.gpus[token])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return made
 
@@ -96,28 +96,47 @@ def test_throttling_is_summed_over_the_usable_cores(machine):
 
 
 def test_clock_and_steal_are_none_where_a_machine_does_not_tell(machine, monkeypatch):
-    monkeypatch.setattr(conditions.psutil, "cpu_freq", lambda: None)
+    monkeypatch.setattr(host.psutil, "cpu_freq", lambda: None)
     del machine.cpu.steal
     reading = read_conditions(machine.root)
     assert (reading["mhz"], reading["steal_seconds"]) == (None, None)
 
 
-BEFORE = {"seconds": 100.0, "load": 0.5, "mhz": 2000.0, "busy_seconds": 50.0,
-          "steal_seconds": 1.0, "throttled": 3, "own_seconds": 7.0}  # fmt: skip
-AFTER = {"seconds": 110.0, "load": 1.5, "mhz": 2500.0, "busy_seconds": 65.0,
-         "steal_seconds": 1.25, "throttled": 5, "own_seconds": 19.0}  # fmt: skip
+BEFORE = {
+    "seconds": 100.0,
+    "load": 0.5,
+    "mhz": 2000.0,
+    "busy_seconds": 50.0,
+    "steal_seconds": 1.0,
+    "throttled": 3,
+    "own_seconds": 7.0,
+}
+AFTER = {
+    "seconds": 110.0,
+    "load": 1.5,
+    "mhz": 2500.0,
+    "busy_seconds": 65.0,
+    "steal_seconds": 1.25,
+    "throttled": 5,
+    "own_seconds": 19.0,
+}
 
 
-def test_a_record_keeps_both_loads_and_clocks_and_what_was_counted():
+def test_comparison_has_loads_clocks_and_differences():
     # The processors were busy for 15 s, of which 12 were ours.
     assert compare_readings(BEFORE, AFTER) == {
-        "load_before": 0.5, "load_after": 1.5, "mhz_before": 2000.0, "mhz_after": 2500.0,
-        "seconds": 10.0, "steal_seconds": 0.25, "throttled": 2,
+        "load_before": 0.5,
+        "load_after": 1.5,
+        "mhz_before": 2000.0,
+        "mhz_after": 2500.0,
+        "seconds": 10.0,
+        "steal_seconds": 0.25,
+        "throttled": 2,
         "others_seconds": 3.0,
-    }  # fmt: skip
+    }
 
 
-def test_ticks_that_are_rounded_never_make_others_negative():
+def test_others_seconds_are_never_negative():
     assert compare_readings(BEFORE, {**AFTER, "own_seconds": 22.5})["others_seconds"] == 0
 
 
@@ -131,14 +150,14 @@ def test_ticks_that_are_rounded_never_make_others_negative():
         ("throttled", {"throttled"}),
     ],
 )
-def test_what_one_reading_lacks_has_no_difference(side, name, lost):
+def test_missing_reading_has_no_difference(side, name, lost):
     before, after = dict(BEFORE), dict(AFTER)
     (before if side == "before" else after)[name] = None
     found = compare_readings(before, after)
     assert {key for key, value in found.items() if value is None} == lost
 
 
-def test_two_readings_of_a_machine_fit_together(machine):
+def test_two_readings_can_be_compared(machine):
     before = read_conditions(machine.root)
     machine.seconds += 4
     machine.cpu.user += 4.0
@@ -154,7 +173,7 @@ def test_two_readings_of_a_machine_fit_together(machine):
 # ----- what would disturb a run
 
 
-def test_on_a_quiet_machine_that_is_set_up_nothing_disturbs(machine):
+def test_quiet_machine_has_no_disturbances(machine):
     for core in range(4):
         machine.put(f"{CPU}/cpu{core}/cpufreq/scaling_governor", "performance\n")
         machine.put(f"{CPU}/cpu{core}/topology/thread_siblings_list", f"{core}\n")
@@ -162,10 +181,10 @@ def test_on_a_quiet_machine_that_is_set_up_nothing_disturbs(machine):
     machine.put(f"{CPU}/cpufreq/boost", "0\n")
     machine.put("sys/fs/cgroup/cpu.max", "max 100000\n")
     assert find_disturbances(machine.root) == []
-    assert machine.watched == [conditions.WATCH_SECONDS]
+    assert machine.watched == [host.WATCH_SECONDS]
 
 
-def test_a_governor_that_lets_the_clock_follow_the_load_is_named(machine):
+def test_governor_other_than_performance_is_named(machine):
     machine.put(f"{CPU}/cpu0/cpufreq/scaling_governor", "performance\n")
     machine.put(f"{CPU}/cpu1/cpufreq/scaling_governor", "powersave\n")
     machine.put(f"{CPU}/cpu2/cpufreq/scaling_governor", "ondemand\n")
@@ -183,14 +202,14 @@ def test_a_governor_that_lets_the_clock_follow_the_load_is_named(machine):
         ("cpufreq/boost", "0\n", False),
     ],
 )
-def test_turbo_that_is_on_is_named(machine, path, text, on):
+def test_turbo_is_named(machine, path, text, on):
     machine.put(f"{CPU}/{path}", text)
     found = find_disturbances(machine.root)
     assert [line.startswith("turbo is on") for line in found] == [True] * on
 
 
 @pytest.mark.parametrize("siblings", ["0-1", "0,1", "0,4-5,1", "0-3"])
-def test_hardware_threads_of_one_core_that_are_both_used_are_named(machine, siblings):
+def test_usable_siblings_are_named(machine, siblings):
     for core in machine.cores:
         machine.put(f"{CPU}/cpu{core}/topology/thread_siblings_list", f"{siblings}\n")
     (found,) = find_disturbances(machine.root)
@@ -198,14 +217,14 @@ def test_hardware_threads_of_one_core_that_are_both_used_are_named(machine, sibl
 
 
 @pytest.mark.parametrize("siblings", ["{core}", "{core},{other}", "{other}-{other},{core}"])
-def test_a_hardware_thread_whose_sibling_is_not_used_is_its_own_core(machine, siblings):
+def test_unusable_sibling_does_not_count(machine, siblings):
     for core in machine.cores:
         text = siblings.format(core=core, other=core + 2)
         machine.put(f"{CPU}/cpu{core}/topology/thread_siblings_list", f"{text}\n")
     assert find_disturbances(machine.root) == []
 
 
-def test_only_the_cores_that_share_are_named(machine):
+def test_only_cores_that_share_are_named(machine):
     machine.cores = [1, 2, 3, 7]
     for core, siblings in ((1, "1"), (2, "0-2"), (3, "3,7"), (7, "3,7"), (0, "0-2")):
         machine.put(f"{CPU}/cpu{core}/topology/thread_siblings_list", siblings)
@@ -215,10 +234,15 @@ def test_only_the_cores_that_share_are_named(machine):
 
 @pytest.mark.parametrize(
     ("quota", "named"),
-    [("150000 100000", "1.5"), ("100000 100000", "1"), ("200000 100000", None),
-     ("300000 100000", None), ("max 100000", None)],
-)  # fmt: skip
-def test_a_quota_that_is_smaller_than_the_affinity_is_named(machine, quota, named):
+    [
+        ("150000 100000", "1.5"),
+        ("100000 100000", "1"),
+        ("200000 100000", None),
+        ("300000 100000", None),
+        ("max 100000", None),
+    ],
+)
+def test_quota_below_the_affinity_is_named(machine, quota, named):
     machine.put("sys/fs/cgroup/cpu.max", f"{quota}\n")
     found = find_disturbances(machine.root)
     assert [f"a container's quota of {named} cores" in line for line in found] == [True] * bool(
@@ -226,7 +250,7 @@ def test_a_quota_that_is_smaller_than_the_affinity_is_named(machine, quota, name
     )
 
 
-def test_a_quota_is_compared_with_the_affinity_and_not_with_what_it_left_of_it(machine):
+def test_quota_is_compared_with_the_whole_affinity(machine):
     machine.cores = [0]
     machine.put("sys/fs/cgroup/cpu.max", "100000 100000\n")
     assert len(find_disturbances(machine.root)) == 1
@@ -243,7 +267,7 @@ def test_a_quota_is_compared_with_the_affinity_and_not_with_what_it_left_of_it(m
         (1.0, 10, []),  # the time that passed counts, not the time that was asked for
     ],
 )
-def test_other_processes_are_named_above_a_share_of_all_processors(machine, seconds, watched, says):
+def test_busy_processes_are_named_above_a_share(machine, seconds, watched, says):
     def compute():
         machine.seconds += watched - 1
         machine.cpu.user += seconds
@@ -252,7 +276,7 @@ def test_other_processes_are_named_above_a_share_of_all_processors(machine, seco
     assert find_disturbances(machine.root) == says
 
 
-def test_ones_own_work_is_nobody_elses(machine):
+def test_own_work_is_no_disturbance(machine):
     def work():
         machine.cpu.user += 2.0
         machine.own = os.times_result((3.0, 0.5, 0.25, 0.125, 78.0))
@@ -261,13 +285,13 @@ def test_ones_own_work_is_nobody_elses(machine):
     assert find_disturbances(machine.root) == []
 
 
-def test_any_time_that_the_hypervisor_takes_is_named(machine):
+def test_stolen_time_is_named(machine):
     machine.meanwhile = lambda: setattr(machine.cpu, "steal", 0.82)
     (line,) = find_disturbances(machine.root)
     assert "steal" in line
 
 
-def test_everything_is_named_at_once_settings_first(machine):
+def test_all_disturbances_are_named_settings_first(machine):
     for core in machine.cores:
         machine.put(f"{CPU}/cpu{core}/cpufreq/scaling_governor", "schedutil")
         machine.put(f"{CPU}/cpu{core}/topology/thread_siblings_list", "0-1")
@@ -290,8 +314,8 @@ def test_everything_is_named_at_once_settings_first(machine):
 # ----- the verb
 
 
-def test_a_machine_that_is_checked_and_quiet_ends_well(monkeypatch, capsys):
-    monkeypatch.setattr(conditions, "find_disturbances", list)
+def test_check_of_a_quiet_machine_ends_with_zero(monkeypatch, capsys):
+    monkeypatch.setattr(host, "find_disturbances", list)
     with pytest.raises(typer.Exit) as ended:
         info.machine(check=True)
     assert ended.value.exit_code == 0
@@ -300,7 +324,7 @@ def test_a_machine_that_is_checked_and_quiet_ends_well(monkeypatch, capsys):
     assert last.startswith("nothing")
 
 
-def test_what_else_computes_on_the_gpu_that_a_run_would_take_disturbs(machine, monkeypatch):
+def test_processes_on_the_visible_gpu_are_named(machine, monkeypatch):
     machine.gpus = {n: SimpleNamespace(other_processes=int(n)) for n in ("0", "2")}
     assert find_disturbances(machine.root) == []
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
@@ -312,16 +336,16 @@ def test_what_else_computes_on_the_gpu_that_a_run_would_take_disturbs(machine, m
     ]
 
 
-def test_a_machine_that_would_disturb_a_run_is_an_error_that_names_everything(monkeypatch, capsys):
+def test_check_of_a_busy_machine_ends_with_one(monkeypatch, capsys):
     lines = ["it is [b]hot[/b]", "x" * 500]
-    monkeypatch.setattr(conditions, "find_disturbances", lambda: lines)
+    monkeypatch.setattr(host, "find_disturbances", lambda: lines)
     with pytest.raises(typer.Exit) as ended:
         info.machine(check=True)
     assert ended.value.exit_code == 1
     assert capsys.readouterr().out.splitlines()[-2:] == lines
 
 
-def test_a_machine_that_is_not_to_be_checked_is_not(monkeypatch, capsys):
-    monkeypatch.setattr(conditions, "find_disturbances", lambda: pytest.fail("it was checked"))
+def test_machine_without_check_is_not_watched(monkeypatch, capsys):
+    monkeypatch.setattr(host, "find_disturbances", lambda: pytest.fail("it was checked"))
     info.machine()
     assert "nothing found" not in capsys.readouterr().out

@@ -80,36 +80,36 @@ def runs(results, *names):
 
 def test_only_the_last_five_runs_count(tmp_path):
     runs(tmp_path, "g", "a", "f", "b", "e", "c", "d")
-    found = [record.wall_seconds for record in estimate.earlier(tmp_path)]
+    found = [record.wall_seconds for record in estimate.read_earlier_records(tmp_path)]
     assert found == [3, 4, 5, 6, 7]
 
 
 def test_published_runs_count_where_there_is_no_own(tmp_path):
     runs(tmp_path, "reference/a", "reference/b")
-    assert [record.wall_seconds for record in estimate.earlier(tmp_path)] == [1, 2]
+    assert [record.wall_seconds for record in estimate.read_earlier_records(tmp_path)] == [1, 2]
     runs(tmp_path, "mine")
-    assert [record.wall_seconds for record in estimate.earlier(tmp_path)] == [1]
+    assert [record.wall_seconds for record in estimate.read_earlier_records(tmp_path)] == [1]
 
 
 def test_an_own_run_without_a_record_is_none(tmp_path):
     runs(tmp_path, "reference/a")
     write(tmp_path / "mine", run())
     (tmp_path / "mine" / "trials.jsonl").touch()
-    assert len(estimate.earlier(tmp_path)) == 1
+    assert len(estimate.read_earlier_records(tmp_path)) == 1
 
 
 def test_what_is_whole_of_a_damaged_run_counts(tmp_path):
     runs(tmp_path, "damaged")
     with (tmp_path / "damaged" / "trials.jsonl").open("ab") as stream:
         stream.write(b"no record\n")
-    assert [record.wall_seconds for record in estimate.earlier(tmp_path)] == [1]
+    assert [record.wall_seconds for record in estimate.read_earlier_records(tmp_path)] == [1]
 
 
 def test_a_damaged_run_is_passed_over(tmp_path):
     runs(tmp_path, "damaged", "whole")
     (tmp_path / "damaged" / "trials.jsonl").write_bytes(b"no record\n")
-    assert estimate.earlier(tmp_path) == store.read_records(tmp_path / "whole")
+    assert estimate.read_earlier_records(tmp_path) == store.read_records(tmp_path / "whole")
 
 
 def test_a_folder_without_runs_has_nothing_to_say(tmp_path):
-    assert estimate.earlier(tmp_path / "nowhere") == []
+    assert estimate.read_earlier_records(tmp_path / "nowhere") == []

@@ -57,7 +57,7 @@ def holder():
 
 def test_no_test_takes_the_lock_of_the_host():
     assert Path(OF_THE_SESSION).is_absolute()
-    assert Path(OF_THE_SESSION) != Path(lock.PLACE)
+    assert Path(OF_THE_SESSION) != Path(lock.DEFAULT_PATH)
 
 
 @pytest.mark.parametrize("variable", [{}, {"SOFTMAX_BENCH_LOCK": ""}])
@@ -67,21 +67,21 @@ def test_the_lock_has_one_path_whatever_tmpdir_is(tmp_path, monkeypatch, variabl
     monkeypatch.delenv("SOFTMAX_BENCH_LOCK")
     for name, value in variable.items():
         monkeypatch.setenv(name, value)
-    assert lock.path() == Path("/tmp/softmax-bench.runner.lock")
+    assert lock.lock_path() == Path("/tmp/softmax-bench.runner.lock")
 
 
 @pytest.mark.parametrize("named", ["lock", "~/lock", "./lock"])
 def test_a_relative_lock_is_refused(monkeypatch, named):
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", named)
     with pytest.raises(UserError, match="give a whole path"):
-        lock.path()
+        lock.lock_path()
 
 
 @pytest.mark.parametrize("place", ["file/lock", "x" * 300])
 def test_a_lock_that_cannot_be_opened_is_a_user_error(tmp_path, monkeypatch, place):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / place))
-    with pytest.raises(UserError, match="set SOFTMAX_BENCH_LOCK"), lock.had():
+    with pytest.raises(UserError, match="set SOFTMAX_BENCH_LOCK"), lock.hold_host_lock():
         pytest.fail("it was opened")
 
 
@@ -90,7 +90,7 @@ def test_a_file_system_without_locks_is_a_user_error(monkeypatch):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.raises(UserError, match="set SOFTMAX_BENCH_LOCK"), lock.had():
+    with pytest.raises(UserError, match="set SOFTMAX_BENCH_LOCK"), lock.hold_host_lock():
         pytest.fail("it was locked")
 
 
@@ -98,17 +98,17 @@ def test_a_free_lock_is_taken_at_once_and_looks_new(own_lock):
     own_lock.touch()
     for _ in range(2):
         os.utime(own_lock, (0, 0))
-        with lock.opened() as host:
+        with lock.open_host_lock() as host:
             assert host.take()
             assert own_lock.stat().st_mtime > 0
-            with lock.opened() as other:
+            with lock.open_host_lock() as other:
                 assert not other.take()
 
 
 def test_every_user_can_open_the_lock_whatever_the_umask(own_lock):
     before = os.umask(0o077)
     try:
-        with lock.had():
+        with lock.hold_host_lock():
             assert stat.S_IMODE(own_lock.stat().st_mode) == 0o666
     finally:
         os.umask(before)
@@ -130,12 +130,12 @@ def test_a_lock_is_free_when_its_holder_was_killed(holder):
     first = holder("held")
     first.kill()
     first.wait()
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         assert host.take()
 
 
 def test_a_lock_is_free_after_an_error():
-    with pytest.raises(RuntimeError), lock.had():
+    with pytest.raises(RuntimeError), lock.hold_host_lock():
         raise RuntimeError
-    with filelock.FileLock(lock.path(), timeout=0):
+    with filelock.FileLock(lock.lock_path(), timeout=0):
         pass

@@ -10,7 +10,7 @@ from bench.data import dataset
 from bench.errors import DataError
 from bench.runner import plan
 from bench.runner.parity import conformance
-from bench.runner.parity.conformance import Examiner, Finding, passed
+from bench.runner.parity.conformance import Examiner, Finding, has_passed
 from bench.runner.parity.judge import Judgement
 from bench.runner.process.outcome import Outcome
 from bench.worker.machine import usable_cores
@@ -93,12 +93,12 @@ def examiner(data):
 
 
 def case_of(name):
-    return plan.implementation(str(ASSETS / "saboteurs" / f"{name}.py"), lambda _: "softmax")
+    return plan.find_implementation(str(ASSETS / "saboteurs" / f"{name}.py"), lambda _: "softmax")
 
 
 def first_fault(examiner, name):
     found = []
-    for finding in examiner.findings(case_of(name)):
+    for finding in examiner.examine(case_of(name)):
         found.append(finding)
         if finding.status not in {"ok", "unavailable"}:
             break
@@ -120,64 +120,64 @@ def test_what_is_wrong_is_rejected_in_a_sentence_that_says_why(examiner, data, n
     found = first_fault(examiner, name)
     if name in {"tf32", "keras_jax_probabilities"} and len(data) == 1:
         pytest.skip("needs Fashion-MNIST")
-    assert not passed(found)
+    assert not has_passed(found)
     assert SAYS[name] in found[-1].reason
     assert "\n" not in found[-1].reason
 
 
 def test_what_hangs_is_examined_once(digits):
     hasty = Examiner([digits], seed=42, threads=1, timeout=6, device="cpu")
-    (found,) = hasty.findings(case_of("hangs"))
+    (found,) = hasty.examine(case_of("hangs"))
     assert (found.status, found.reason) == ("timeout", SAYS["hangs"])
-    assert not passed([found])
+    assert not has_passed([found])
 
 
 def test_what_is_honest_passes_every_examination(examiner, data):
     numpy = next(entry for entry in IMPLEMENTATIONS if entry.name == "numpy")
-    found = list(examiner.findings(plan.implementation(numpy.name, None)))
+    found = list(examiner.examine(plan.find_implementation(numpy.name, None)))
     assert [finding.status for finding in found] == ["ok"] * 5 * len(data)
     assert {finding.data for finding in found} == {each.name for each in data}
     assert {finding.batch_size for finding in found} >= {8, 32, 1440}
     assert all(0 < finding.error <= 1e-5 for finding in found)
-    assert passed(found)
+    assert has_passed(found)
 
 
 def test_what_may_run_on_a_gpu_is_asked_for_one_where_there_is_none(digits):
     alone = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
-    *cpu, gpu = alone.findings(case_of("honest"))
+    *cpu, gpu = alone.examine(case_of("honest"))
     assert {finding.status for finding in cpu} == {"ok"}
     assert (gpu.device, gpu.status) == ("gpu", "unavailable")
     assert gpu.reason.startswith("NumPy computes on the CPU only; ")
-    assert passed([*cpu, gpu])
+    assert has_passed([*cpu, gpu])
 
 
 def test_what_cannot_be_examined_has_not_passed():
     def finding(status):
         return Finding("digits", "sgd", "cpu", 32, status, None)
 
-    assert passed([finding("ok"), finding("unavailable")])
-    assert not passed([finding("unavailable")])
-    assert not passed([])
+    assert has_passed([finding("ok"), finding("unavailable")])
+    assert not has_passed([finding("unavailable")])
+    assert not has_passed([])
     for fault in ("failed", "timeout", "out-of-memory"):
-        assert not passed([finding("ok"), finding(fault)])
+        assert not has_passed([finding("ok"), finding(fault)])
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("entry", IMPLEMENTATIONS, ids=lambda entry: entry.name)
 def test_every_implementation_of_the_registry_passes(data, entry):
     thorough = Examiner(data, seed=42, threads=len(usable_cores()), timeout=240, device="cpu")
-    found = list(thorough.findings(plan.implementation(entry.name, None)))
-    assert passed(found), [finding.reason for finding in found if finding.status == "failed"]
+    found = list(thorough.examine(plan.find_implementation(entry.name, None)))
+    assert has_passed(found), [finding.reason for finding in found if finding.status == "failed"]
     unavailable = [finding for finding in found if finding.status == "unavailable"]
     gaps = 2 * len(data) if entry.name.startswith("sklearn-") else 0
     assert len(unavailable) == gaps + ("gpu" in entry.devices)
 
 
 def test_a_size_that_does_not_divide_gives_way_to_the_next_that_does(monkeypatch, digits):
-    monkeypatch.setattr(conformance, "SIZES", {"digits": {"sgd": (7, 1439, None)}})
+    monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (7, 1439, None)}})
     alone = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
     case = msgspec.structs.replace(case_of("honest"), devices=("cpu",))
-    assert [finding.batch_size for finding in alone.findings(case)] == [6, 720, 1440]
+    assert [finding.batch_size for finding in alone.examine(case)] == [6, 720, 1440]
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_what_is_asked_of_whom_one_is_watched_and_the_gpu_is_asked_for_once(digi
     own = dataclasses.replace(digits, name="own")
     both = Examiner([digits, own], seed=42, threads=1, timeout=60, device="cpu")
     case = msgspec.structs.replace(case_of("honest"), variables={"OWN": "yes"})
-    found = list(both.findings(case))
+    found = list(both.examine(case))
     places = [(each.data, each.workload, each.device, each.batch_size) for each in found]
     assert places == [
         ("digits", "sgd", "cpu", 8), ("digits", "sgd", "cpu", 32), ("digits", "sgd", "cpu", 1440),
@@ -224,7 +224,7 @@ def test_what_is_asked_of_whom_one_is_watched_and_the_gpu_is_asked_for_once(digi
 def test_after_a_timeout_nothing_more_is_asked(digits, answered):
     asked = answered("ok", "timeout", "ok")
     answered_with = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
-    found = list(answered_with.findings(case_of("honest")))
+    found = list(answered_with.examine(case_of("honest")))
     assert len(found) == len(asked) == 2
     assert found[-1].status == "timeout"
 
@@ -233,5 +233,5 @@ def test_an_examination_whose_threads_cannot_be_told_has_not_passed(digits, answ
     answered("ok")
     monkeypatch.setattr(conformance.Judge, "examine", lambda *_: Judgement())
     alone = Examiner([digits], seed=42, threads=1, timeout=60, device="cpu")
-    first = next(alone.findings(case_of("honest")))
+    first = next(alone.examine(case_of("honest")))
     assert (first.status, first.reason) == ("failed", "it used inf threads where 1 were allowed")

@@ -263,7 +263,7 @@ PUBLISHED = {figure.name: figure.published for figure in FIGURES}
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_figure_that_comes_out_as_published_has_no_fault(name):
     values = {quantity: value for quantity, (value, _) in PUBLISHED[name].items()}
-    assert judge.figure_fault(name, values) is None
+    assert judge.textbook_fault(name, values) is None
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -272,24 +272,24 @@ def test_a_figure_must_be_within_its_tolerance_where_it_has_one(name):
         values = {other: published for other, (published, _) in PUBLISHED[name].items()}
         for off in (-1.1, 1.1, -0.9, 0.9):
             values[quantity] = value + off * (tolerance or 1)
-            fault = judge.figure_fault(name, values)
+            fault = judge.textbook_fault(name, values)
             assert (fault is not None) == (tolerance is not None and abs(off) > 1)
         values[quantity] = float("nan")
-        assert (judge.figure_fault(name, values) is None) == (tolerance is None)
+        assert (judge.textbook_fault(name, values) is None) == (tolerance is None)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_figure_that_lacks_a_quantity_is_a_fault(name):
-    assert judge.figure_fault(name, {}).startswith("it returned no ")
+    assert judge.textbook_fault(name, {}).startswith("it returned no ")
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_figure_that_is_no_numbers_by_their_quantity_is_a_fault(name):
     for values in (None, 0.85, "all", [*PUBLISHED[name]], " ".join(PUBLISHED[name])):
-        assert judge.figure_fault(name, values).startswith("it returned no ")
+        assert judge.textbook_fault(name, values).startswith("it returned no ")
     for value in (None, "0.8463", [0.8463], {}, 10**400, -(10**400)):
         values = dict.fromkeys(PUBLISHED[name], value)
-        assert judge.figure_fault(name, values).startswith("it returned no ")
+        assert judge.textbook_fault(name, values).startswith("it returned no ")
 
 
 @pytest.mark.parametrize(

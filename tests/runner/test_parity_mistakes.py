@@ -30,18 +30,20 @@ def test_every_mistake_is_told_from_the_others(problem, mistake):
     initial, first = initial_of(problem), draw_order(42, 0, problem.samples)
     wrong = single(mistakes._epoch(mistake, problem, initial, first))
     if mistake.epsilon_outside and problem.optimizer == WORKLOADS["sgd"].optimizer:
-        assert mistakes.name(wrong, problem, initial, first, "softmax") is None  # SGD has none
+        assert (
+            mistakes.name_mistake(wrong, problem, initial, first, "softmax") is None
+        )  # SGD has none
     else:
-        assert mistakes.name(wrong, problem, initial, first, "softmax") == mistake.says
+        assert mistakes.name_mistake(wrong, problem, initial, first, "softmax") == mistake.says
 
 
 def test_what_is_right_or_wrong_in_another_way_has_no_name(problem):
     initial, first = initial_of(problem), draw_order(42, 0, problem.samples)
     (right,) = oracle.train(problem, initial, [first])
-    assert mistakes.name(single(right), problem, initial, first, "softmax") is None
+    assert mistakes.name_mistake(single(right), problem, initial, first, "softmax") is None
     other = Params(right.weight.astype(np.float32) * np.float32(1.01), single(right).bias)
-    assert mistakes.name(other, problem, initial, first, "softmax") is None
-    assert mistakes.name(initial, problem, initial, first, "one-vs-rest") is None
+    assert mistakes.name_mistake(other, problem, initial, first, "softmax") is None
+    assert mistakes.name_mistake(initial, problem, initial, first, "one-vs-rest") is None
 
 
 def test_without_a_mistake_the_epoch_is_the_oracles(problem):
@@ -74,6 +76,6 @@ def test_a_program_that_makes_the_mistake_is_told_so(problem, says, batches, slo
     program.reset(initial)
     for batch in batches(first.reshape(45, 32)):
         program.update(slope(program.gradient(problem.images[batch], problem.labels[batch])))
-    found = mistakes.name(Params(*program.params), problem, initial, first, "softmax")
+    found = mistakes.name_mistake(Params(*program.params), problem, initial, first, "softmax")
     assert found is not None
     assert found.startswith(says)

@@ -227,7 +227,7 @@ def test_logits_of_many_weights_are_those_of_each():
     draw = np.random.default_rng(3)
     images = draw.random((7, 5))
     each = [Params(draw.random((5, 3), np.float32), draw.random(3, np.float32)) for _ in range(4)]
-    found = reference.forward_each(each, images)
+    found = reference.forward_many(each, images)
     assert len(found) == 4
     for logits, params in zip(found, each, strict=True):
         assert np.allclose(logits, reference.forward(params, images), rtol=1e-14, atol=0)

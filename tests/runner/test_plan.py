@@ -26,7 +26,7 @@ def selection(*names, **changes):
 
 
 def chosen(*names, **changes):
-    return plan.cases(selection(*names, **changes), unprobed)
+    return plan.plan_cases(selection(*names, **changes), unprobed)
 
 
 @st.composite
@@ -40,7 +40,7 @@ def runs(draw):
 
 @given(runs())
 def test_every_round_measures_every_case_once_and_the_figures_come_last(planned):
-    trials = plan.trials(planned)
+    trials = plan.plan_trials(planned)
     assert len({trial.id for trial in trials}) == len(trials)
     *measured, figure = trials
     assert (figure.id, figure.kind, figure.case) == (
@@ -63,7 +63,7 @@ def test_the_order_follows_from_the_seed_and_differs_between_rounds_and_seeds(se
     cases = [case(f"number-{number}") for number in range(40)]
 
     def orders(seed):
-        trials = plan.trials(run(*cases, rounds={"sgd": 3}, seed=seed))
+        trials = plan.plan_trials(run(*cases, rounds={"sgd": 3}, seed=seed))
         names = [trial.case.implementation for trial in trials]
         return [tuple(names[start : start + 40]) for start in (0, 40, 80)]
 
@@ -72,13 +72,13 @@ def test_the_order_follows_from_the_seed_and_differs_between_rounds_and_seeds(se
 
 
 def test_a_trial_is_named_after_its_round_and_its_case():
-    (trial,) = plan.trials(run(case(), rounds={"sgd": 1}))
+    (trial,) = plan.plan_trials(run(case(), rounds={"sgd": 1}))
     assert trial.id == "r1-sgd-pytorch-cpu-b32-t2-n48000"
     assert (trial.kind, trial.round, trial.case) == ("trial", 1, case())
 
 
 def test_a_plan_of_nothing_has_no_trials():
-    assert plan.trials(run(rounds={})) == []
+    assert plan.plan_trials(run(rounds={})) == []
 
 
 def test_without_a_choice_everything_is_measured_in_the_order_of_the_registry():
@@ -138,7 +138,7 @@ def test_only_the_whole_suite_has_the_figures(changes, figures):
 
 
 def test_figures_are_cases_of_no_workload_of_ours():
-    cases = plan.figures(2)
+    cases = plan.textbook_cases(2)
     assert [one.implementation for one in cases] == [figure.name for figure in FIGURES]
     assert {one.workload for one in cases} == {"figure"}
     assert [one.module for one in cases] == [figure.module for figure in FIGURES]
@@ -159,7 +159,7 @@ def test_a_size_that_does_not_divide_is_refused_where_it_is_the_only_one():
 
 def test_sizes_that_do_not_divide_are_skipped_once_whatever_the_threads():
     one = selection(batch_sizes=(7, 50), threads=(1, 2), samples=(100, 140))
-    left = [(each.batch_size, each.samples, each.reason) for each in plan.skipped(one, ())]
+    left = [(each.batch_size, each.samples, each.reason) for each in plan.skipped_sizes(one, ())]
     assert left == [
         (7, 100, "--batch-size 7 does not divide 100 samples; 5 or 10 would"),
         (50, 140, "--batch-size 50 does not divide 140 samples; 35 or 70 would"),
@@ -168,17 +168,17 @@ def test_sizes_that_do_not_divide_are_skipped_once_whatever_the_threads():
 
 def test_a_sweep_goes_out_from_the_first_workloads_size():
     cases = chosen("numpy", "sklearn-sgd", threads=(2,))
-    swept = plan.swept(cases)
-    sizes = {name: {plan.size_of(one) for one in swept if one.implementation == name}
+    swept = plan.sweep_cases(cases)
+    sizes = {name: {plan.case_size(one) for one in swept if one.implementation == name}
              for name in ("numpy", "sklearn-sgd")}  # fmt: skip
     assert {one.workload for one in swept} == {"sgd"}
-    assert sizes["numpy"] == set(plan.sizes.sweep(plan.size_of(cases[0])))
+    assert sizes["numpy"] == set(plan.sizes.sweep(plan.case_size(cases[0])))
     assert sizes["sklearn-sgd"] < sizes["numpy"]
-    assert plan.skipped(selection(threads=(2,)), swept) == ()
+    assert plan.skipped_sizes(selection(threads=(2,)), swept) == ()
 
 
 def test_a_sweep_asks_for_fewer_threads_on_the_cpu_only():
-    swept = plan.swept(chosen("pytorch", threads=(2,), devices=("cpu", "gpu")))
+    swept = plan.sweep_cases(chosen("pytorch", threads=(2,), devices=("cpu", "gpu")))
     threads = {device: {one.threads for one in swept if one.device == device}
                for device in ("cpu", "gpu")}  # fmt: skip
     assert threads == {"cpu": {1, 2}, "gpu": {2}}
@@ -190,32 +190,32 @@ def test_ceilings_come_before_the_first_round_and_a_sweep_at_the_end():
     probe = case("ceiling-numpy", workload="ceiling")
     planned = run(case("a"), rounds={"sgd": 2}, ceilings=(probe,), sweep_rounds=2,
                   sweep=(case("a", batch_size=8),), figures=(case("figure-keras"),))  # fmt: skip
-    ids = [trial.id for trial in plan.trials(planned)]
+    ids = [trial.id for trial in plan.plan_trials(planned)]
     assert ids == [
         "r1-ceiling-numpy-cpu-t2", "r1-sgd-a-cpu-b32-t2-n48000", "r2-sgd-a-cpu-b32-t2-n48000",
         "r1-figure-keras",
         "r1-sgd-a-cpu-b8-t2-n48000", "r2-sgd-a-cpu-b8-t2-n48000",
     ]  # fmt: skip
-    kinds = [trial.kind for trial in plan.trials(planned)]
+    kinds = [trial.kind for trial in plan.plan_trials(planned)]
     assert kinds == ["ceiling", "trial", "trial", "figure", "trial", "trial"]
 
 
 def test_a_quick_run_probes_each_place_once_with_what_runs_there():
-    found = plan.ceilings([case("a", threads=2), case("a", device="gpu")], quick=True)
+    found = plan.roofline_cases([case("a", threads=2), case("a", device="gpu")], quick=True)
     assert [(one.implementation, one.device) for one in found] == [
         ("ceiling-numpy", "cpu"), ("ceiling-pytorch", "gpu"),
     ]  # fmt: skip
 
 
 def test_what_cannot_run_on_a_device_does_not_probe_it():
-    found = plan.ceilings([case("a", device="gpu")])
+    found = plan.roofline_cases([case("a", device="gpu")])
     assert "ceiling-numpy" not in [one.implementation for one in found]
     assert len(found) == len(PROBES) - 1
 
 
 def test_a_probe_knows_where_it_probes():
     cases = [case("a", threads=2), case("b", threads=2), case("a", threads=1)]
-    found = plan.ceilings(cases)
+    found = plan.roofline_cases(cases)
     names = [probe.name for probe in PROBES]
     assert [(one.implementation, one.threads) for one in found] == [
         (name, threads) for threads in (2, 1) for name in names
@@ -226,10 +226,10 @@ def test_a_probe_knows_where_it_probes():
 
 def test_a_sweep_waits_until_nothing_else_is_left():
     planned = run(case("a"), rounds={"sgd": 1}, sweep=(case("a", batch_size=8),))
-    first, last = plan.trials(planned)
-    assert plan.before_the_sweep(planned, [last, first]) == [first]
-    assert plan.before_the_sweep(planned, [last]) == [last]
-    assert plan.before_the_sweep(planned, []) == []
+    first, last = plan.plan_trials(planned)
+    assert plan.postpone_sweep(planned, [last, first]) == [first]
+    assert plan.postpone_sweep(planned, [last]) == [last]
+    assert plan.postpone_sweep(planned, []) == []
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_somebodys_own_file_becomes_a_case(tmp_path):
         asked.append(path)
         return "one-vs-rest"
 
-    (one,) = plan.cases(selection(str(path), workloads=("sgd",)), probe)
+    (one,) = plan.plan_cases(selection(str(path), workloads=("sgd",)), probe)
     assert asked == [path]
     assert (one.implementation, one.module) == ("my_softmax", "my_softmax")
     assert (one.objective, one.style, one.data) == ("one-vs-rest", "own", "own")

@@ -98,14 +98,14 @@ def test_only_a_comparison_asks_for_a_slowdown_and_for_what_is_brief(runs, launc
     made = runs(PLACES)
     for trial in sides(1, SLOWDOWN).values():
         made.measure(trial)
-    asked = {child.place is PLACES["candidate"]: request for request, child in launches}
+    asked = {child.installation is PLACES["candidate"]: request for request, child in launches}
     assert asked.keys() == {True, False}
     assert asked[True]["slowdown"] == {"share": 0.5, "every": 2}
     assert asked[False]["slowdown"] is None
     assert asked[True]["brief"] is asked[False]["brief"] is True
     Runner(folder, comparison(), made._station._data).measure(sides(2, SLOWDOWN)["candidate"])
     assert launches[-1][0].keys().isdisjoint({"brief", "slowdown"})
-    assert launches[-1][1].place == Installation()
+    assert launches[-1][1].installation == Installation()
 
 
 def test_every_version_runs_in_its_own_place(runs, launches, tmp_path, monkeypatch):
@@ -118,7 +118,7 @@ def test_every_version_runs_in_its_own_place(runs, launches, tmp_path, monkeypat
     for version, trial in sides(variables={"OWN": "yes"}, threads=1).items():
         made.measure(trial)
         _, child = launches[-1]
-        assert child.place == places[version]
+        assert child.installation == places[version]
         assert (child.timeout, child.threads, child.device) == (7.0, 1, "cpu")
         assert child.variables == {"OWN": "yes"}
 

@@ -28,10 +28,12 @@ def mine(tmp_path, monkeypatch):
 
 
 def test_plan_of_the_registry_resolves_to_itself():
-    cases = [plan.begin(entry) for entry in IMPLEMENTATIONS]
-    planned = run(*cases, figures=plan.figures(2), ceilings=tuple(plan.probes("gpu", 1)))
-    assert resume.resolve(planned, (), {}) == planned
-    assert resume.flags(planned) == []
+    cases = [plan.case_from_entry(entry) for entry in IMPLEMENTATIONS]
+    planned = run(
+        *cases, figures=plan.textbook_cases(2), ceilings=tuple(plan.probe_cases("gpu", 1))
+    )
+    assert resume.resolve_code(planned, (), {}) == planned
+    assert resume.repeated_options(planned) == []
 
 
 @pytest.mark.parametrize("where", ["cases", "sweep", "figures", "ceilings"])
@@ -46,12 +48,12 @@ def test_plan_of_the_registry_resolves_to_itself():
 def test_module_or_variables_unlike_the_registry_are_refused(changed, where):
     planned = msgspec.structs.replace(run(case()), **{where: (case(**changed),)})
     with pytest.raises(UserError, match="measure anew"):
-        resume.resolve(planned, (), {})
+        resume.resolve_code(planned, (), {})
 
 
 def test_other_fields_come_from_the_registry():
     planned = run(case(framework="evil", extra="evil", devices=("gpu",), style="own", threads=7))
-    (resolved,) = resume.resolve(planned, (), {}).cases
+    (resolved,) = resume.resolve_code(planned, (), {}).cases
     assert resolved == case(threads=7)
 
 
@@ -59,34 +61,39 @@ def test_own_file_runs_only_when_it_is_named_again_and_unchanged(mine, tmp_path)
     planned = run(mine, case())
     for files in ((), ("other.py",), ("mine.py", "other.py")):
         with pytest.raises(UserError):
-            resume.resolve(planned, files, {})
-    assert resume.resolve(planned, ("mine.py",), {}) == planned
+            resume.resolve_code(planned, files, {})
+    assert resume.resolve_code(planned, ("mine.py",), {}) == planned
     moved = (tmp_path / "elsewhere").mkdir() or tmp_path / "elsewhere" / "mine.py"
     (tmp_path / "mine.py").rename(moved)
-    assert resume.resolve(planned, (str(moved),), {}).cases[0].file == str(moved)
+    assert resume.resolve_code(planned, (str(moved),), {}).cases[0].file == str(moved)
     moved.write_text(MINE + "# changed\n")
     with pytest.raises(UserError, match="not the file"):
-        resume.resolve(planned, (str(moved),), {})
+        resume.resolve_code(planned, (str(moved),), {})
 
 
 def test_hostile_fields_of_an_own_file_are_not_kept(mine):
     hostile = msgspec.structs.replace(mine, module="os", variables={"LD_PRELOAD": "x"}, extra="x")
-    assert resume.resolve(run(hostile), ("mine.py",), {}).cases == (mine,)
+    assert resume.resolve_code(run(hostile), ("mine.py",), {}).cases == (mine,)
 
 
 def test_python_runs_only_when_it_is_named_again():
     planned = run(case(interpreter=sys.executable))
     for pythons in ({}, {"jax": sys.executable}):
         with pytest.raises(UserError, match="--python torch="):
-            resume.resolve(planned, (), pythons)
-    assert resume.resolve(planned, (), {"torch": sys.executable}) == planned
+            resume.resolve_code(planned, (), pythons)
+    assert resume.resolve_code(planned, (), {"torch": sys.executable}) == planned
     with pytest.raises(UserError):
-        resume.resolve(run(case()), (), {"torch": sys.executable})
+        resume.resolve_code(run(case()), (), {"torch": sys.executable})
 
 
 def test_flags_name_everything_once(mine):
     planned = run(mine, mine, case(interpreter="a b"))
-    assert resume.flags(planned) == ["--implementation", "mine.py", "--python", "torch=a b"]
+    assert resume.repeated_options(planned) == [
+        "--implementation",
+        "mine.py",
+        "--python",
+        "torch=a b",
+    ]
 
 
 HOSTILE = {

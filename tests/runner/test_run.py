@@ -139,19 +139,19 @@ def performed(tmp_path, digits, monkeypatch):
         )  # fmt: skip
         if not folder.exists():
             store.create(folder, planned)
-        return list(loop.perform(folder, planned, digits))
+        return list(loop.measure_run(folder, planned, digits))
 
     return perform
 
 
 def records_of(events):
-    return [event.record for event in events if isinstance(event, loop.Ended)]
+    return [event.record for event in events if isinstance(event, loop.TrialEnded)]
 
 
 def test_events_come_before_and_after_every_trial(performed, make_case):
     events = performed(make_case(), make_case(batch_size=96), rounds=2)
-    assert events[0] == loop.Importing("numpy")
-    assert [type(event) for event in events[1:]] == [loop.Started, loop.Ended] * 4
+    assert events[0] == loop.ImportStarted("numpy")
+    assert [type(event) for event in events[1:]] == [loop.TrialStarted, loop.TrialEnded] * 4
     assert [event.number for event in events[1:]] == [1, 1, 2, 2, 3, 3, 4, 4]
     assert {event.total for event in events[1:]} == {4}
     for started, ended in zip(events[1::2], events[2::2], strict=True):
@@ -221,8 +221,11 @@ def pretended(monkeypatch):
 
 
 def trials_of(events):
-    return [(event.trial.id[:2], event.number, event.total, len(event.left)) for event in events
-            if isinstance(event, loop.Started)]  # fmt: skip
+    return [
+        (event.trial.id[:2], event.number, event.total, len(event.remaining))
+        for event in events
+        if isinstance(event, loop.TrialStarted)
+    ]
 
 
 def test_a_precision_takes_the_rounds_that_the_first_stage_fixes(performed, pretended, make_case):
@@ -255,7 +258,7 @@ def test_a_budget_ends_a_run_before_a_trial_that_would_exceed_it(performed, pret
     # Of 12 s each: after two 24 s are gone, and the third would end at 36.
     events = performed(make_case(), rounds=4, budget=35.0)
     assert len(trials_of(events)) == 2
-    assert events[-1] == loop.Spent(2)
+    assert events[-1] == loop.BudgetSpent(2)
     # Going on has the budget anew.
     assert len(trials_of(performed(make_case(), rounds=4, budget=36.0))) == 2
 
@@ -264,7 +267,7 @@ def test_a_budget_that_lasts_changes_nothing(performed, pretended, make_case):
     pretended(1.0, 1.0)
     events = performed(make_case(), rounds=2, budget=24.0)
     assert len(trials_of(events)) == 2
-    assert not [event for event in events if isinstance(event, loop.Spent)]
+    assert not [event for event in events if isinstance(event, loop.BudgetSpent)]
 
 
 def test_a_precision_measures_the_sweep_once_and_more_rounds_of_the_cases_only(
@@ -274,7 +277,7 @@ def test_a_precision_measures_the_sweep_once_and_more_rounds_of_the_cases_only(
     swept = make_case(batch_size=96)
     events = performed(make_case(), rounds=3, precision=0.04, sweep=(swept,))
     measured = [(event.trial.round, event.trial.case.batch_size) for event in events
-                if isinstance(event, loop.Started)]  # fmt: skip
+                if isinstance(event, loop.TrialStarted)]  # fmt: skip
     assert measured == [(1, 32), (2, 32), (3, 32), (4, 32), (5, 32), (1, 96)]
     assert [(number, total, left) for _, number, total, left in trials_of(events)] == [
         (1, 4, 4), (2, 4, 3), (3, 4, 2), (4, 6, 3), (5, 6, 2), (6, 6, 1),
@@ -286,7 +289,7 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(performed, pretended, mak
     pretended(1.0)
     swept = tuple(make_case(batch_size=size) for size in (8, 96, 480))
     first = performed(make_case(), sweep=swept, budget=25.0)
-    assert first[-1] == loop.Spent(1)
+    assert first[-1] == loop.BudgetSpent(1)
     again = performed(make_case(), sweep=swept, budget=25.0)
     assert trials_of(again) == [("r1", 4, 4, 1)]
 
@@ -305,12 +308,12 @@ def test_probes_read_what_is_measured_on_their_cores_and_fits_into_the_memory(
     monkeypatch.setattr(executor.sizes, "most_samples", lambda features: 30 * features)
     monkeypatch.setattr(executor.machine, "usable_cores", lambda: [0, 1])
     cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
-    performed(*cases, ceilings=plan.ceilings(cases), sweep=(make_case(samples=480),))
+    performed(*cases, ceilings=plan.roofline_cases(cases), sweep=(make_case(samples=480),))
     probes = [one for one in asked if one["module"] == "roofline.roofline_numpy"]
     assert [one["samples"] for one in probes] == [[480, 960, 1920], [96]]
     asked.clear()
     large = make_case(samples=1952)
-    performed(large, ceilings=plan.ceilings([large]), run_folder="other")
+    performed(large, ceilings=plan.roofline_cases([large]), run_folder="other")
     assert {tuple(one["samples"]) for one in asked} == {()}
 
 
@@ -443,7 +446,7 @@ def test_what_another_process_finished_while_this_one_waited_is_not_measured_aga
             (tmp_path / "out" / "trials.jsonl").write_bytes(finished)
 
     monkeypatch.setattr(loop.lock, "opened", lambda: contextlib.nullcontext(Busy()))
-    assert performed(make_case()) == [loop.Waiting()]
+    assert performed(make_case()) == [loop.HostBusy()]
 
 
 def test_a_file_that_has_changed_is_not_even_imported(make_case, digits, tmp_path):
@@ -457,7 +460,7 @@ def test_a_file_that_has_changed_is_not_even_imported(make_case, digits, tmp_pat
         figures=(), timeout=60.0,
     )  # fmt: skip
     store.create(tmp_path / "out", planned)
-    *_, ended = loop.perform(tmp_path / "out", planned, digits)
+    *_, ended = loop.measure_run(tmp_path / "out", planned, digits)
     assert "has changed since the run was planned" in ended.record.reason
     assert not mark.exists()
 
@@ -468,6 +471,6 @@ def test_more_threads_than_there_are_cores_is_unavailable(make_case, digits, tmp
         cases=(make_case(threads=2**40),), figures=(), timeout=60.0,
     )  # fmt: skip
     store.create(tmp_path / "out", planned)
-    *_, ended = loop.perform(tmp_path / "out", planned, digits)
+    *_, ended = loop.measure_run(tmp_path / "out", planned, digits)
     assert ended.record.status == "unavailable"
     assert "1099511627776 threads: this machine lets us use " in ended.record.reason

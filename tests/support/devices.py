@@ -1,4 +1,4 @@
-"""A synthetic run on a CPU and a GPU of known cost, for the tests of what compares them."""
+"""Synthetic records of a CPU and a GPU of known cost."""
 
 from support.records import bare, case, trials
 
@@ -7,41 +7,56 @@ SAMPLES = (9600, 96000, 480000)
 # Seconds of an epoch, of a step and of a sample.
 COSTS = {"cpu": (0.01, 2e-5, 5e-7), "gpu": (0.002, 4e-5, 1e-8)}
 CONDITIONS = {
-    "celsius_before": 41.0, "celsius_after": 55.0, "sm_mhz_before": 1980.0, "sm_mhz_after": 1980.0,
-    "memory_mhz_before": 2619.0, "memory_mhz_after": 2619.0, "throttle_before": 0.0,
-    "throttle_after": 0.0, "other_processes": 0.0,
-}  # fmt: skip
+    "celsius_before": 41.0,
+    "celsius_after": 55.0,
+    "sm_mhz_before": 1980.0,
+    "sm_mhz_after": 1980.0,
+    "memory_mhz_before": 2619.0,
+    "memory_mhz_after": 2619.0,
+    "throttle_before": 0.0,
+    "throttle_after": 0.0,
+    "other_processes": 0.0,
+}
 ON_GPU = {
-    "warmup_seconds": [0.25, 0.5], "peak_device_bytes": 600 * 2**20, "energy_joules": 50.0,
+    "warmup_seconds": [0.25, 0.5],
+    "peak_device_bytes": 600 * 2**20,
+    "energy_joules": 50.0,
     "device_conditions": CONDITIONS,
-}  # fmt: skip
+}
 
 
 def seconds(device, batch_size=32, samples=48000):
-    """Seconds of an epoch of the implementation ``a``: what COSTS says."""
+    """Return the seconds of an epoch by COSTS."""
     epoch, step, sample = COSTS[device]
     return epoch + step * (samples // batch_size) + sample * samples
 
 
 def on(device, name="a", epochs=(1.0, 1.0), predict=0.02, times=1.0, **changes):
-    """Records of one case on a device, with these epochs times what they should take."""
-    of = {key: changes.pop(key) for key in ("batch_size", "samples", "workload", "objective")
-          if key in changes}  # fmt: skip
-    took = seconds(device, of.get("batch_size", 32), of.get("samples", 48000)) * times
+    """Return trials of a case, whose epochs take the factors ``epochs`` of COSTS, times ``times``.
+
+    changes: of the case (size, workload, objective) or of the records.
+    """
+    of = {
+        key: changes.pop(key)
+        for key in ("batch_size", "samples", "workload", "objective")
+        if key in changes
+    }
+    expected = seconds(device, of.get("batch_size", 32), of.get("samples", 48000)) * times
     values = (ON_GPU if device == "gpu" else {}) | changes
-    return trials(case(name, device=device, **of), *(took * each for each in epochs),
-                  predict_seconds=[predict], **values)  # fmt: skip
+    measured = (expected * factor for factor in epochs)
+    return trials(case(name, device=device, **of), *measured, predict_seconds=[predict], **values)
 
 
 def swept_on(device, name="a", **changes):
-    """Records of a sweep on a device."""
+    """Return the records of a sweep on a device."""
     sizes = [(size, 48000) for size in BATCHES] + [(384, samples) for samples in SAMPLES]
     return [
-        record for batch_size, samples in sizes
+        record
+        for batch_size, samples in sizes
         for record in on(device, name, batch_size=batch_size, samples=samples, **changes)
-    ]  # fmt: skip
+    ]
 
 
 def unavailable(name, reason="no GPU can be used", **changes):
-    """Record that an implementation could not be tried on a GPU."""
+    """Return the record of an implementation that could not run on a GPU."""
     return bare(case(name, device="gpu", **changes), status="unavailable", reason=reason)

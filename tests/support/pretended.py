@@ -13,7 +13,7 @@ from bench.records import store
 from bench.records.schema import FORMAT, Record, Trial
 from bench.regression.paired.plan import Comparison, Pairing
 from bench.regression.versions.spec import Version
-from bench.runner.executor import Planned
+from bench.runner.executor import RunContext
 
 NUMPY = {
     "module": "idiomatic.softmax_numpy", "framework": "numpy", "extra": "", "devices": ("cpu",),
@@ -65,7 +65,7 @@ class Pretended:
         """Seconds of a clock that only measuring moves."""
         return self.clock
 
-    def begin(self, folder: Path, planned: Planned, *_given: Any, **_named: Any) -> "Pretended":
+    def begin(self, folder: Path, planned: RunContext, *_given: Any, **_named: Any) -> "Pretended":
         """Be the runner of a folder."""
         self.folder, self.run = folder, planned.run
         store.add_environment(folder, environment())

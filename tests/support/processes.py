@@ -104,7 +104,7 @@ def living(folder):
 
 def assert_readable(folder):
     """Every file of a run that was stopped is whole; no trial has two results; return these."""
-    planned = [trial.id for trial in plan.trials(store.read_run(folder))]
+    planned = [trial.id for trial in plan.plan_trials(store.read_run(folder))]
     records = [each for each in store.read_records(folder) if each.status != "interrupted"]
     assert [record.trial for record in records] == planned[: len(records)]
     assert {record.environment for record in records} <= store.read_environments(folder).keys()
@@ -117,7 +117,7 @@ def assert_whole(folder, before=()):
     """Every planned trial has exactly one result, and what was there before is still there."""
     assert lines_of(folder)[: len(before)] == list(before)
     finished = assert_readable(folder)
-    planned = [trial.id for trial in plan.trials(store.read_run(folder))]
+    planned = [trial.id for trial in plan.plan_trials(store.read_run(folder))]
     assert [record.trial for record in finished] == planned
     assert {record.status for record in finished} == {"ok"}
     assert {path.name for path in (folder / "params").iterdir()} == {

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.intervals import Interval, estimate_mean, estimate_ratio
-from bench.runner.plan import rounds_needed
+from bench.runner.plan import required_rounds
 
 EPOCHS = 5
 # The processes of the second machine spread this many times as widely as those of the first.
@@ -89,7 +89,7 @@ def two_stages(
 
     def draw(random: np.random.Generator) -> list[float]:
         values = list(medians(spread, first, random, cases=1)[0])
-        more = rounds_needed(values, precision) - first
+        more = required_rounds(values, precision) - first
         return values + list(medians(spread, more, random, cases=1)[0])
 
     def run(random: np.random.Generator) -> Run:

@@ -1,4 +1,4 @@
-"""A synthetic sweep of two implementations of known cost, for the tests of what reads it."""
+"""Synthetic records of a sweep of two implementations of known cost."""
 
 from support.records import case, trials
 
@@ -12,26 +12,23 @@ ONE_THREAD = [(32, 48000, 1), (1920, 48000, 1)]
 
 
 def seconds(name, batch_size, samples, threads):
-    """Seconds of an epoch; one thread takes one and a half times as long as two.
+    """Return the seconds of an epoch; one thread takes 1.5 times as long as two.
 
     a: 10 ms, 20 µs a step and 0.5 µs a sample. b: twice as long.
     """
-    longer = 1.5 if threads == 1 else 1.0
-    return (
-        longer * (0.01 + 2e-5 * samples / batch_size + 5e-7 * samples) * (2 if name == "b" else 1)
-    )
+    epoch = 0.01 + 2e-5 * samples / batch_size + 5e-7 * samples
+    return epoch * (1.5 if threads == 1 else 1.0) * (2 if name == "b" else 1)
 
 
 def swept(*names, sizes=(*SWEEP, *ONE_THREAD), **changes):
-    """Records of a sweep, two rounds at batch size 32 of 48,000 samples and one elsewhere."""
+    """Return the records of a sweep, with two rounds at the first size and one elsewhere."""
     return [
         record
         for name in names or ("a", "b")
-        for batch_size, samples, threads in sizes
+        for size in sizes
         for record in trials(
-            case(name, batch_size=batch_size, samples=samples, threads=threads),
-            *[seconds(name, batch_size, samples, threads)]
-            * (2 if (batch_size, samples, threads) == (32, 48000, 2) else 1),
+            case(name, **dict(zip(("batch_size", "samples", "threads"), size, strict=True))),
+            *[seconds(name, *size)] * (2 if size == (32, 48000, 2) else 1),
             **changes,
         )
     ]

@@ -49,23 +49,31 @@ def asked(*, watch=False):
     return ConformanceRequest(starts, 42, tests, watch, guard.HarnessSnapshot())
 
 
-def test_the_script_is_trained_and_predicted_in_its_order(problem):
+def test_script_is_followed_in_order(problem):
     request = asked()
     found, params, labels = conformance.examine(Book, problem, "cpu", request)
     forth, back = [3.0 * n for n in range(10)], [3.0 * n for n in range(9, -1, -1)]
     epochs = [("epoch", tuple(draw_order(42, epoch, SAMPLES))) for epoch in range(6)]
     assert Book.last.calls == [
-        ("setup", "cpu"), ("reset", 100), epochs[0], ("reset", 200), *epochs[1:],
-        ("predict", 205, forth), ("reset", 300), ("predict", 300, forth), epochs[1],
-        ("predict", 301, back), ("predict", 301, back[:7]),
-    ]  # fmt: skip
+        ("setup", "cpu"),
+        ("reset", 100),
+        epochs[0],
+        ("reset", 200),
+        *epochs[1:],
+        ("predict", 205, forth),
+        ("reset", 300),
+        ("predict", 300, forth),
+        epochs[1],
+        ("predict", 301, back),
+        ("predict", 301, back[:7]),
+    ]
     assert params[:, 0, 0].tolist() == [101, 201, 202, 203, 204, 205, 301]
     assert labels.tolist() == [205] * 10 + [300] * 10 + [301] * 17
     assert len(found.epoch_seconds) == len(found.epoch_cpu_seconds) == 7
     assert request.test_images[0, 0] == 0  # the script's own changes are made to a copy
 
 
-def test_each_prediction_is_judged_by_the_weights_and_images_that_it_was_made_with(problem):
+def test_predictions_are_listed_with_their_params_and_images(problem):
     _, params, labels = conformance.examine(Book, problem, "cpu", asked())
     epochs = [Params(each[:-1], each[-1]) for each in params]
     other = Params(np.full((3, 2), 300, np.float32), np.zeros(2, np.float32))
@@ -76,7 +84,7 @@ def test_each_prediction_is_judged_by_the_weights_and_images_that_it_was_made_wi
 
 
 @pytest.mark.parametrize("watch", [True, False])
-def test_it_is_watched_where_that_is_asked_for(problem, monkeypatch, watch):
+def test_idle_is_required_when_requested(problem, monkeypatch, watch):
     watched = []
     monkeypatch.setattr(conformance, "require_idle", lambda: watched.append(len(Book.last.calls)))
     conformance.examine(Book, problem, "cpu", asked(watch=watch))
@@ -84,7 +92,7 @@ def test_it_is_watched_where_that_is_asked_for(problem, monkeypatch, watch):
     assert watched == ([13] if watch else [])
 
 
-def test_what_is_replaced_for_a_while_is_seen_between_the_stretches(problem, monkeypatch):
+def test_temporary_replacement_is_found(problem, monkeypatch):
     class Mends(Book):
         def reset(self, params):
             super().reset(params)
@@ -99,7 +107,7 @@ def test_what_is_replaced_for_a_while_is_seen_between_the_stretches(problem, mon
 
 
 @pytest.mark.parametrize("nth", [1, 3])
-def test_changing_weights_that_were_given_is_seen_at_every_reset(problem, nth):
+def test_changed_start_weights_are_a_fault(problem, nth):
     class Changes(Book):
         resets = 0
 
@@ -113,7 +121,7 @@ def test_changing_weights_that_were_given_is_seen_at_every_reset(problem, nth):
         conformance.examine(Changes, problem, "cpu", asked())
 
 
-def test_other_images_are_shown_in_the_array_that_was_there_before(problem):
+def test_images_change_within_the_same_array(problem):
     class Sees(Book):
         places = ()
 

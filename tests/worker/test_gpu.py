@@ -15,44 +15,44 @@ TWO = [make(name="First", uuid="GPU-1a2b"), make(name="Second", uuid="GPU-1c3d",
 # ----- which there are
 
 
-def test_a_gpu_is_told_with_memory_driver_and_clocks(nvml):
+def test_list_has_memory_driver_and_clocks(nvml):
     nvml([make()])
     assert gpu.list_gpus() == [
         gpu.Gpu(0, "A GPU", "GPU-aaaa", "580.65.06", "13.1", 8 * 2**30, 900, 1800, 2000, 2000)
     ]
 
 
-def test_two_gpus_are_told_in_the_drivers_order(nvml):
+def test_list_is_in_driver_order(nvml):
     nvml(TWO)
     assert [(each.index, each.name) for each in gpu.list_gpus()] == [(0, "First"), (1, "Second")]
 
 
-def test_a_clock_that_cannot_be_read_is_absent_and_the_gpu_is_not(nvml):
+def test_unreadable_clock_is_none(nvml):
     nvml([make()], failing={"nvmlDeviceGetMaxClockInfo": "Not Supported"})
     (found,) = gpu.list_gpus()
     assert (found.sm_mhz, found.most_sm_mhz, found.most_memory_mhz) == (900, None, None)
 
 
-def test_without_the_module_it_says_what_to_install(no_nvml):
+def test_missing_module_names_the_extra(no_nvml):
     with pytest.raises(NvmlError, match=r"pip install 'softmax-bench\[gpu\]'"):
         gpu.list_gpus()
     assert gpu.find_gpus() == []
 
 
-def test_without_a_driver_it_says_so(nvml):
+def test_missing_driver_is_named(nvml):
     nvml([], no_library=True)
     with pytest.raises(NvmlError, match="no NVIDIA driver is installed"):
         gpu.list_gpus()
     assert gpu.find_gpus() == []
 
 
-def test_what_nvml_says_when_it_fails_is_passed_on(nvml):
+def test_nvml_error_is_passed_on(nvml):
     nvml([make()], failing={"nvmlInit": "RM has detected an NVML/RM version mismatch."})
     with pytest.raises(NvmlError, match="NVML says: RM has detected an NVML/RM version mismatch"):
         gpu.list_gpus()
 
 
-def test_a_gpu_that_is_lost_takes_no_other_with_it(nvml):
+def test_lost_gpu_is_left_out_of_the_list(nvml):
     nvml([make(name=None), make(name="Second", uuid="GPU-2", celsius=70)])
     assert [(each.index, each.name) for each in gpu.list_gpus()] == [(1, "Second")]
     assert "the driver knows 1" in gpu.explain_absence({})
@@ -71,20 +71,20 @@ def test_a_gpu_that_is_lost_takes_no_other_with_it(nvml):
         ({"CUDA_VISIBLE_DEVICES": ""}, ""),
     ],
 )
-def test_the_first_gpu_that_is_left_to_us_is_the_one_that_is_used(variables, token):
+def test_visible_gpu_is_the_first_of_the_variable(variables, token):
     assert gpu.visible_gpu(variables) == token
 
 
 @pytest.mark.parametrize(
     ("token", "name"), [("0", "First"), ("1", "Second"), ("GPU-1c", "Second"), ("GPU-1a", "First")]
 )
-def test_a_gpu_is_named_by_its_index_or_the_beginning_of_its_uuid(nvml, token, name):
+def test_gpu_is_selected_by_index_or_uuid_prefix(nvml, token, name):
     nvml(TWO)
     assert gpu.select_gpu(token, gpu.list_gpus()).name == name
 
 
 @pytest.mark.parametrize("token", ["2", "GPU-9", "GPU-1", "-1", "", "1a2b"])
-def test_what_names_no_gpu_is_told_with_those_there_are(nvml, token):
+def test_unknown_gpu_names_the_known_ones(nvml, token):
     nvml(TWO)
     with pytest.raises(NvmlError, match=f"there is no GPU {token} .*the driver knows 0, 1"):
         gpu.select_gpu(token, gpu.list_gpus())
@@ -93,7 +93,7 @@ def test_what_names_no_gpu_is_told_with_those_there_are(nvml, token):
 # ----- why none is seen
 
 
-def test_nothing_hinders_a_framework_where_there_is_a_gpu(nvml):
+def test_with_a_gpu_only_the_driver_is_explained(nvml):
     nvml([make()])
     assert gpu.explain_absence({}) is None
     assert gpu.explain_unavailable("too old a driver") == (
@@ -102,32 +102,32 @@ def test_nothing_hinders_a_framework_where_there_is_a_gpu(nvml):
 
 
 @pytest.mark.parametrize("hidden", ["", "-1"])
-def test_a_variable_that_hides_every_gpu_is_named_whatever_there_is(nvml, hidden):
+def test_variable_that_hides_every_gpu_is_named(nvml, hidden):
     nvml([make()])
     assert gpu.explain_absence({"CUDA_VISIBLE_DEVICES": hidden}) == (
         "CUDA_VISIBLE_DEVICES hides every GPU; unset it"
     )
 
 
-def test_a_variable_that_names_a_gpu_that_is_not_there_is_named(nvml):
+def test_variable_that_names_an_absent_gpu_is_named(nvml):
     nvml([make()])
     assert gpu.explain_absence({"CUDA_VISIBLE_DEVICES": "3"}) == (
         "there is no GPU 3 (CUDA_VISIBLE_DEVICES); the driver knows 0"
     )
 
 
-def test_a_driver_without_a_gpu_is_told(nvml):
+def test_driver_without_gpu_is_explained(nvml):
     nvml([])
     assert "the driver knows none" in gpu.explain_absence({})
 
 
-def test_a_missing_driver_explains_what_the_framework_says(nvml):
+def test_missing_driver_is_added_to_the_framework_reason(nvml):
     nvml([], no_library=True)
     assert gpu.explain_unavailable("a CPU build") == "a CPU build; no NVIDIA driver is installed"
     assert gpu.explain_unavailable(None) == "no NVIDIA driver is installed"
 
 
-def test_no_driver_of_nvidia_is_missed_on_a_mac(nvml, monkeypatch):
+def test_macos_needs_no_nvidia_driver(nvml, monkeypatch):
     nvml([], no_library=True)
     monkeypatch.setattr(sys, "platform", "darwin")
     assert gpu.explain_absence({}) is None
@@ -136,25 +136,28 @@ def test_no_driver_of_nvidia_is_missed_on_a_mac(nvml, monkeypatch):
 # ----- one GPU, watched by the process that trains on it
 
 
-def test_the_peak_is_what_the_memory_in_use_has_grown_by(nvml):
+def test_peak_is_growth_of_memory_in_use(nvml):
     nvml([make(used=[300, 1300, 2300])])  # the first answer is to the list of all GPUs
     assert GpuMonitor("0").peak_bytes() == 1000
 
 
 @pytest.mark.parametrize("after", [200, 300])
-def test_where_others_gave_memory_back_meanwhile_the_peak_is_not_known(nvml, after):
+def test_peak_is_none_when_memory_did_not_grow(nvml, after):
     nvml([make(used=[300, 300, after])])
     assert GpuMonitor("0").peak_bytes() is None
 
 
-def test_a_reading_has_temperature_clocks_and_what_lowers_them(nvml):
+def test_reading_has_temperature_clocks_and_throttle_reasons(nvml):
     nvml([make(celsius=71, throttle=0x44)])
     assert GpuMonitor("0").reading() == {
-        "celsius": 71, "sm_mhz": 900, "memory_mhz": 2000, "throttle": 0x44,
-    }  # fmt: skip
+        "celsius": 71,
+        "sm_mhz": 900,
+        "memory_mhz": 2000,
+        "throttle": 0x44,
+    }
 
 
-def test_the_second_of_two_gpus_is_watched_where_it_is_the_one_that_is_used(nvml):
+def test_second_gpu_is_monitored_when_visible(nvml):
     nvml(TWO)
     assert GpuMonitor("1").reading()["celsius"] == 70
 
@@ -166,7 +169,7 @@ def test_energy_is_in_joules(nvml, monkeypatch):
     assert watch.energy_since(3000) == (2.5, None)
 
 
-def test_the_counter_of_energy_counts(nvml):
+def test_energy_counter_counts(nvml):
     nvml([make(watts=1_000_000)])
     watch = GpuMonitor("0")
     joules, absent = watch.energy_since(watch.energy())
@@ -174,16 +177,17 @@ def test_the_counter_of_energy_counts(nvml):
     assert absent is None
 
 
-def test_a_gpu_without_a_counter_says_so_and_is_watched_all_the_same(nvml):
+def test_gpu_without_energy_counter_is_still_monitored(nvml):
     nvml([make()], failing={"nvmlDeviceGetTotalEnergyConsumption": "Not Supported"})
     watch = GpuMonitor("0")
     assert watch.energy_since(watch.energy()) == (
-        None, "the GPU's energy counter: NVML says: Not Supported",
-    )  # fmt: skip
+        None,
+        "the GPU's energy counter: NVML says: Not Supported",
+    )
     assert watch.reading()["celsius"] == 40
 
 
-def test_other_processes_are_counted_before_anything_is_loaded(nvml):
+def test_other_processes_are_counted_at_creation(nvml):
     nvml([make(others=2)])
     assert GpuMonitor("0").other_processes == 2
 
@@ -191,7 +195,7 @@ def test_other_processes_are_counted_before_anything_is_loaded(nvml):
 @pytest.mark.parametrize(
     "function", ["nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetTemperature"]
 )
-def test_what_cannot_be_read_is_none_and_the_rest_is_there(nvml, function):
+def test_unreadable_value_is_none_and_others_are_read(nvml, function):
     nvml([make()], failing={function: "Insufficient Permissions"})
     watch = GpuMonitor("0")
     found = {"others": watch.other_processes, **watch.reading()}
@@ -199,7 +203,7 @@ def test_what_cannot_be_read_is_none_and_the_rest_is_there(nvml, function):
     assert {name for name, value in found.items() if value is None} == {lacking}
 
 
-def test_a_gpu_that_vanishes_leaves_everything_unread_and_says_so(nvml):
+def test_vanished_gpu_reads_none_with_reason(nvml):
     nvml([make()])
     watch = GpuMonitor("0")
     before = watch.energy()
@@ -210,7 +214,7 @@ def test_a_gpu_that_vanishes_leaves_everything_unread_and_says_so(nvml):
 
 
 @pytest.mark.parametrize("token", ["0", ""])
-def test_without_nvml_a_watch_reads_nothing_and_says_why(no_nvml, token):
+def test_monitor_without_nvml_reads_none_with_reason(no_nvml, token):
     watch = GpuMonitor(token)
     assert (watch.peak_bytes(), watch.other_processes) == (None, None)
     assert set(watch.reading().values()) == {None}
@@ -219,7 +223,7 @@ def test_without_nvml_a_watch_reads_nothing_and_says_why(no_nvml, token):
     assert "not installed" in absent
 
 
-def test_a_gpu_that_does_not_tell_its_memory_is_watched_all_the_same(nvml):
+def test_gpu_without_memory_info_is_still_monitored(nvml):
     nvml([make()], failing={"nvmlDeviceGetMemoryInfo": "Not Supported"})
     assert gpu.list_gpus()[0].memory_bytes is None
     watch = GpuMonitor("0")
@@ -227,7 +231,7 @@ def test_a_gpu_that_does_not_tell_its_memory_is_watched_all_the_same(nvml):
     assert watch.reading()["celsius"] == 40
 
 
-def test_a_module_that_lacks_a_function_is_as_if_it_failed(nvml):
+def test_missing_nvml_function_reads_none(nvml):
     nvml([make()])
     watch = GpuMonitor("0")
     del sys.modules["pynvml"].nvmlDeviceGetCurrentClocksEventReasons
@@ -235,7 +239,7 @@ def test_a_module_that_lacks_a_function_is_as_if_it_failed(nvml):
     assert watch.reading()["celsius"] == 40
 
 
-def test_a_part_of_a_gpu_is_used_but_the_counters_of_the_whole_are_not(nvml):
+def test_divided_gpu_is_not_monitored(nvml):
     nvml([make(divided=True)])
     assert gpu.explain_absence({"CUDA_VISIBLE_DEVICES": "MIG-1"}) is None
     for token in ("MIG-1", "0"):
@@ -246,7 +250,7 @@ def test_a_part_of_a_gpu_is_used_but_the_counters_of_the_whole_are_not(nvml):
     assert GpuMonitor("0").absent is None
 
 
-def test_a_gpu_that_is_lost_leaves_another_watched(nvml):
+def test_lost_gpu_does_not_stop_monitoring_another(nvml):
     nvml([make(name=None), make(name="Second", uuid="GPU-2", celsius=70)])
     assert GpuMonitor("1").reading()["celsius"] == 70
 
@@ -254,12 +258,12 @@ def test_a_gpu_that_is_lost_leaves_another_watched(nvml):
 # ----- NVML's module, for a worker
 
 
-def test_the_module_is_the_file_that_a_child_is_lent(nvml, tmp_path):
+def test_nvml_module_is_its_file(nvml, tmp_path):
     nvml([make()])
     assert find_module() == tmp_path / "nvml" / "pynvml.py"
 
 
-def test_a_module_that_is_a_package_is_lent_whole(monkeypatch, tmp_path):
+def test_nvml_package_is_its_folder(monkeypatch, tmp_path):
     (tmp_path / "pynvml").mkdir()
     (tmp_path / "pynvml" / "__init__.py").touch()
     monkeypatch.delitem(sys.modules, "pynvml", raising=False)
@@ -267,6 +271,6 @@ def test_a_module_that_is_a_package_is_lent_whole(monkeypatch, tmp_path):
     assert find_module() == tmp_path / "pynvml"
 
 
-def test_without_the_module_there_is_nothing_to_lend(monkeypatch):
+def test_missing_nvml_module_is_none(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert find_module() is None

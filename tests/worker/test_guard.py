@@ -33,24 +33,24 @@ class Lazy(np.ndarray):
     """An array that might compute itself when it is looked at."""
 
 
-def test_a_copy_is_taken_and_so_is_a_view_of_one(handed):
+def test_params_are_taken_if_numpy_owns_them(handed):
     handed.take(Params(WEIGHT.copy(), BIAS.copy()))
     handed.take(Params(WEIGHT.T.copy().T, np.zeros(4, np.float32)[:2]))
     assert handed.stack().shape == (2, 4, 2)
 
 
 @pytest.mark.parametrize("array", [Window(WEIGHT), memoryview(WEIGHT)])
-def test_memory_that_is_not_numpys_is_a_fault(handed, array):
+def test_params_in_foreign_memory_are_a_fault(handed, array):
     with pytest.raises(ContractError, match="a weight that is a view of its framework's memory"):
         handed.take(Params(np.asarray(array)[:, :], BIAS.copy()))
 
 
-def test_a_kind_of_array_that_is_not_numpys_own_is_a_fault(handed):
+def test_params_of_an_array_subclass_are_a_fault(handed):
     with pytest.raises(ContractError, match="the bias as a float32 NumPy array"):
         handed.take(Params(WEIGHT.copy(), BIAS.copy().view(Lazy)))
 
 
-def test_what_is_the_same_bit_for_bit_is_the_same_whatever_it_means():
+def test_unchanged_compares_bits():
     nan = np.array([np.nan, 1], np.float32)
     guard.require_unchanged("it", [nan, np.arange(3)], [nan.copy(), np.arange(3)])
     for other in ([np.nan, 2], [0.0, 1]):
@@ -69,7 +69,7 @@ def test_labels_are_copied(handed):
     assert taken.tolist() == [0, 1, 2, 3]
 
 
-def test_a_harness_that_nobody_touched_is_untouched():
+def test_untouched_harness_passes():
     before = HarnessSnapshot()
     before.check()
     json.scanner = json.scanner  # what only looks changed is not
@@ -88,7 +88,7 @@ def test_a_harness_that_nobody_touched_is_untouched():
         (np, "array_equal", "numpy.array_equal"),
     ],
 )
-def test_what_is_replaced_is_named(monkeypatch, owner, name, says):
+def test_replaced_value_is_named(monkeypatch, owner, name, says):
     before = HarnessSnapshot()
     with monkeypatch.context() as patched:
         patched.setattr(owner, name, lambda *_: 0)
@@ -98,14 +98,14 @@ def test_what_is_replaced_is_named(monkeypatch, owner, name, says):
     before.check()
 
 
-def test_what_is_taken_away_is_named(monkeypatch):
+def test_deleted_value_is_named(monkeypatch):
     before = HarnessSnapshot()
     monkeypatch.delattr(measure, "time_call")
     with pytest.raises(ContractError, match=r"it replaced bench\.worker\.measure\.time_call;"):
         before.check()
 
 
-def test_other_code_and_other_contents_in_the_same_object_are_seen(monkeypatch):
+def test_changed_code_and_contents_are_named(monkeypatch):
     before = HarnessSnapshot()
     with monkeypatch.context() as patched:
         patched.setattr(guard.copy_labels, "__code__", (lambda found, images: found).__code__)
@@ -120,7 +120,7 @@ def test_other_code_and_other_contents_in_the_same_object_are_seen(monkeypatch):
     before.check()
 
 
-def test_the_collector_stays_on():
+def test_stopped_collector_is_a_fault():
     before = HarnessSnapshot()
     gc.disable()
     try:
@@ -133,12 +133,12 @@ def test_the_collector_stays_on():
 @pytest.mark.parametrize(
     ("base", "owned", "own"), [(None, True, True), (None, False, False), (b"theirs", True, False)]
 )
-def test_memory_is_numpys_own_where_it_has_no_base_and_is_freed_with_the_array(base, owned, own):
+def test_memory_is_owned_without_base_and_with_owndata(base, owned, own):
     array = SimpleNamespace(base=base, flags=SimpleNamespace(owndata=owned))
-    assert guard._own_memory(array) == own
+    assert guard._owns_memory(array) == own
 
 
-def test_a_view_of_a_view_of_a_copy_is_taken(handed):
+def test_params_that_view_a_view_of_a_copy_are_taken(handed):
     weight = WEIGHT.view(Lazy).copy()[:].view(np.ndarray)
     assert weight.base.base is not None  # NumPy shortens such a chain where the types agree
     handed.take(Params(weight, BIAS.copy()))
@@ -153,7 +153,7 @@ def test_a_view_of_a_view_of_a_copy_is_taken(handed):
         (sys.modules["time"], "thread_time_ns", "time.thread_time_ns"),
     ],
 )
-def test_a_clock_that_is_replaced_is_seen_by_either_check(monkeypatch, owner, name, says):
+def test_replaced_clock_fails_both_checks(monkeypatch, owner, name, says):
     before = HarnessSnapshot()
     with monkeypatch.context() as patched:
         patched.setattr(owner, name, lambda *_: 0)
@@ -163,7 +163,7 @@ def test_a_clock_that_is_replaced_is_seen_by_either_check(monkeypatch, owner, na
     before.check_clock()
 
 
-def test_the_worker_is_looked_after_though_its_name_is_main(monkeypatch):
+def test_snapshot_covers_the_main_module(monkeypatch):
     main = ModuleType("__main__")
     main.MODES, main.leave = {"trial": 1}, guard.copy_labels
     monkeypatch.setitem(sys.modules, "__main__", main)
@@ -176,7 +176,7 @@ def test_the_worker_is_looked_after_though_its_name_is_main(monkeypatch):
         before.check()
 
 
-def test_other_defaults_and_more_contents_in_the_same_object_are_seen(monkeypatch):
+def test_changed_defaults_and_added_contents_are_named(monkeypatch):
     before = HarnessSnapshot()
     with monkeypatch.context() as patched:
         patched.setattr(guard.copy_labels, "__defaults__", (np.zeros(3),))
@@ -191,7 +191,7 @@ def test_other_defaults_and_more_contents_in_the_same_object_are_seen(monkeypatc
     before.check()
 
 
-def test_what_is_equal_is_not_the_same_and_arrays_are_not_asked():
-    assert guard._equal((WEIGHT, "it"), (WEIGHT, "it"))
-    assert not guard._equal((WEIGHT, "it"), (WEIGHT.copy(), "it"))
-    assert not guard._equal((WEIGHT,), (WEIGHT, "it"))
+def test_comparison_is_by_identity():
+    assert guard._is_same((WEIGHT, "it"), (WEIGHT, "it"))
+    assert not guard._is_same((WEIGHT, "it"), (WEIGHT.copy(), "it"))
+    assert not guard._is_same((WEIGHT,), (WEIGHT, "it"))

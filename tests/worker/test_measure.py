@@ -79,13 +79,18 @@ def make_trainer(clock, seconds=1.0, **replaced):
     return Trainer
 
 
-def test_the_phases_come_in_their_order_each_with_its_own_time(clock, problem):
+def test_phases_are_timed_in_order(clock, problem):
     trainer = make_trainer(clock, seconds=3)
     found, _, labels = measure.measure(trainer, problem, "cpu", make_request(epochs=2))
     assert trainer.calls == [
-        ("setup", "cpu"), ("reset", 7), ("epoch",), ("reset", 7), ("epoch",), ("epoch",),
+        ("setup", "cpu"),
+        ("reset", 7),
+        ("epoch",),
+        ("reset", 7),
+        ("epoch",),
+        ("epoch",),
         *[("predict", (5, 3))] * 6,
-    ]  # fmt: skip
+    ]
     assert (found.setup_seconds, found.reset_seconds) == (1000, 100)
     assert (found.first_epoch_seconds, found.epoch_seconds) == (3, [3, 3])
     assert found.epoch_cpu_seconds == [1.5, 1.5]
@@ -94,7 +99,7 @@ def test_the_phases_come_in_their_order_each_with_its_own_time(clock, problem):
     assert labels.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_each_epoch_has_the_order_of_its_number_and_the_first_has_number_zero(clock, problem):
+def test_epoch_n_uses_order_n(clock, problem):
     trainer = make_trainer(clock)
     measure.measure(trainer, problem, "cpu", make_request(epochs=3))
     expected = [workloads.draw_order(42, epoch, SAMPLES) for epoch in range(4)]
@@ -127,11 +132,10 @@ class Meter:
 
 def make_watched(trainer, epochs=2, *, brief=False):
     made = make_request(epochs)
-    return Request(made.initial, 42, epochs, made.test_images, made.untouched, brief,
-                   Meter(trainer))  # fmt: skip
+    return Request(made.initial, 42, epochs, made.test_images, made.snapshot, brief, Meter(trainer))
 
 
-def test_short_epochs_warm_a_gpu_up_as_long_as_long_ones(clock, problem):
+def test_short_epochs_warm_a_gpu_as_long_as_long_ones(clock, problem):
     trainer = make_trainer(clock, seconds=0.002)
     found, *_ = measure.measure(trainer, problem, "gpu", make_watched(trainer))
     assert 500 <= len(found.warmup_seconds) <= 501
@@ -139,7 +143,7 @@ def test_short_epochs_warm_a_gpu_up_as_long_as_long_ones(clock, problem):
 
 
 @pytest.mark.parametrize("brief", [False, True])
-def test_a_gpu_trains_a_second_untimed_before_its_timed_epochs(clock, problem, brief):
+def test_gpu_warms_up_a_second_before_timed_epochs(clock, problem, brief):
     trainer = make_trainer(clock, seconds=0.3)
     request = make_watched(trainer, epochs=7, brief=brief)
     found, params, _ = measure.measure(trainer, problem, "gpu", request)
@@ -150,7 +154,7 @@ def test_a_gpu_trains_a_second_untimed_before_its_timed_epochs(clock, problem, b
     assert len(params) == 1 + 7
 
 
-def test_the_orders_of_the_warm_up_are_those_of_no_other_epoch(clock, problem, monkeypatch):
+def test_warm_up_orders_are_used_by_no_other_epoch(clock, problem, monkeypatch):
     monkeypatch.setattr(workloads, "draw_order", None)  # what is asked for is what measure imported
     asked = []
     monkeypatch.setattr(
@@ -161,26 +165,29 @@ def test_the_orders_of_the_warm_up_are_those_of_no_other_epoch(clock, problem, m
     assert asked == [0, 1001, 1002, *range(1, 201)]
 
 
-def test_the_cpu_is_not_warmed_up(clock, problem):
+def test_cpu_is_not_warmed_up(clock, problem):
     trainer = make_trainer(clock, seconds=0.1)
     found, *_ = measure.measure(trainer, problem, "cpu", make_request())
     assert found.warmup_seconds == []
 
 
-def test_a_gpu_is_looked_at_after_its_warm_up_and_after_its_last_epoch(clock, problem):
+def test_gpu_is_read_around_the_timed_epochs(clock, problem):
     trainer = make_trainer(clock, seconds=1)
     request = make_watched(trainer, epochs=3)
     found, *_ = measure.measure(trainer, problem, "gpu", request)
-    assert request.watch.seen == [2, 5]  # the first epoch and one of warm-up, and three more
+    assert request.monitor.seen == [2, 5]  # the first epoch and one of warm-up, and three more
     assert found.device_conditions == {
-        "celsius_before": 41, "throttle_before": None, "celsius_after": 42, "throttle_after": None,
+        "celsius_before": 41,
+        "throttle_before": None,
+        "celsius_after": 42,
+        "throttle_after": None,
         "other_processes": 1,
-    }  # fmt: skip
+    }
     assert found.peak_device_bytes == 5000
     assert (found.energy_joules, found.energy_absent) == (3, None)
 
 
-def test_params_are_stacked_from_the_first_epoch_on_with_the_bias_as_the_last_row(clock, problem):
+def test_params_are_stacked_with_bias_as_last_row(clock, problem):
     _, params, _ = measure.measure(make_trainer(clock), problem, "cpu", make_request(epochs=2))
     assert (params.shape, params.dtype) == ((3, 4, 2), np.float32)
     # The trainer counts epochs since its reset: the first one, then one and two again.
@@ -199,9 +206,7 @@ def test_params_are_stacked_from_the_first_epoch_on_with_the_bias_as_the_last_ro
         ("gpu", 1, 0.25, 8),
     ],
 )
-def test_epochs_go_on_until_enough_of_them_and_enough_time_are_measured(
-    clock, problem, device, least, seconds, epochs
-):
+def test_epochs_repeat_until_count_and_time_suffice(clock, problem, device, least, seconds, epochs):
     trainer = make_trainer(clock, seconds=seconds)
     found, params, _ = measure.measure(trainer, problem, device, make_request(least))
     assert len(found.epoch_seconds) == len(found.epoch_cpu_seconds) == epochs
@@ -209,9 +214,7 @@ def test_epochs_go_on_until_enough_of_them_and_enough_time_are_measured(
 
 
 @pytest.mark.parametrize(("seconds", "predictions"), [(0.05, 5), (1 / 64, 7), (1e-6, 200)])
-def test_predictions_go_on_until_enough_of_them_and_enough_time_are_measured(
-    clock, problem, seconds, predictions
-):
+def test_predictions_repeat_until_count_and_time_suffice(clock, problem, seconds, predictions):
     def predict(self, images):
         clock.spend(seconds)
         return np.zeros(len(images), np.int64)
@@ -221,9 +224,7 @@ def test_predictions_go_on_until_enough_of_them_and_enough_time_are_measured(
     assert len(found.predict_seconds) == predictions
 
 
-def test_what_an_epoch_left_is_collected_before_the_next_and_everything_before_all(
-    clock, problem, monkeypatch
-):
+def test_garbage_is_collected_before_every_epoch(clock, problem, monkeypatch):
     trainer = make_trainer(clock)
     monkeypatch.setattr(gc, "collect", lambda *young: trainer.calls.append(("collect", *young)))
     measure.measure(trainer, problem, "cpu", make_request(epochs=2))
@@ -234,7 +235,7 @@ def test_what_an_epoch_left_is_collected_before_the_next_and_everything_before_a
     assert gc.isenabled()
 
 
-def test_what_lies_between_the_phases_is_timed_too(clock, problem, monkeypatch):
+def test_time_between_phases_is_recorded(clock, problem, monkeypatch):
     monkeypatch.setattr(gc, "collect", lambda *_: clock.spend(10))
     found, _, _ = measure.measure(make_trainer(clock), problem, "cpu", make_request(epochs=2))
     # The second reset; then the collector after it, before both epochs and before the predictions.
@@ -242,7 +243,7 @@ def test_what_lies_between_the_phases_is_timed_too(clock, problem, monkeypatch):
     assert found.epoch_seconds == [1, 1]
 
 
-def test_peak_memory_is_of_the_epochs_and_a_cpu_has_no_energy(clock, problem, monkeypatch):
+def test_peak_memory_is_that_of_the_epochs(clock, problem, monkeypatch):
     trainer = make_trainer(clock)
     calls = trainer.calls
     monkeypatch.setattr(
@@ -254,7 +255,7 @@ def test_peak_memory_is_of_the_epochs_and_a_cpu_has_no_energy(clock, problem, mo
     assert names[names.index("predict") - 3 :][:3] == ["epoch", "epoch", "memory"]
 
 
-def test_timed_reads_the_clock_round_one_call(clock):
+def test_time_call_reads_the_clock_around_one_call(clock):
     def call(first, second):
         clock.spend(2)
         return first + second
@@ -285,7 +286,7 @@ WEIGHT, BIAS = np.zeros((3, 2), np.float32), np.zeros(2, np.float32)
         (Params(WEIGHT, BIAS[None]), r"returned a bias of \(1, 2\), not \(2,\)"),
     ],
 )
-def test_params_of_another_kind_type_or_shape_are_a_fault(clock, problem, params, message):
+def test_params_of_wrong_kind_or_shape_are_a_fault(clock, problem, params, message):
     trainer = make_trainer(clock, train_epoch=returning(params))
     with pytest.raises(ContractError, match=message):
         measure.measure(trainer, problem, "cpu", make_request())
@@ -301,14 +302,14 @@ def test_params_of_another_kind_type_or_shape_are_a_fault(clock, problem, params
         (np.zeros(5), "int64 labels, not float64"),
     ],
 )
-def test_labels_of_another_type_or_shape_are_a_fault(clock, problem, labels, message):
+def test_labels_of_wrong_type_or_shape_are_a_fault(clock, problem, labels, message):
     trainer = make_trainer(clock, predict=lambda self, images: labels)
     with pytest.raises(ContractError, match=message):
         measure.measure(trainer, problem, "cpu", make_request())
 
 
 @pytest.mark.parametrize("part", ["weight", "bias"])
-def test_params_that_change_after_they_were_handed_back_are_a_fault(clock, problem, part):
+def test_params_changed_after_return_are_a_fault(clock, problem, part):
     live = {"weight": WEIGHT.copy(), "bias": BIAS.copy()}
 
     def train_epoch(self, order):
@@ -321,7 +322,7 @@ def test_params_that_change_after_they_were_handed_back_are_a_fault(clock, probl
         measure.measure(trainer, problem, "cpu", make_request())
 
 
-def test_the_same_params_again_are_no_fault_even_where_they_are_not_finite(clock, problem):
+def test_non_finite_params_may_be_returned_twice(clock, problem):
     params = Params(np.full((3, 2), np.nan, np.float32), BIAS)
 
     def train_epoch(self, order):
@@ -334,7 +335,7 @@ def test_the_same_params_again_are_no_fault_even_where_they_are_not_finite(clock
 
 
 @pytest.mark.parametrize("part", ["weight", "bias"])
-def test_changing_the_initial_params_is_a_fault(clock, problem, part):
+def test_changed_initial_params_are_a_fault(clock, problem, part):
     def reset(self, params):
         getattr(params, part)[0] += 1
         self.trained = 0
@@ -347,7 +348,7 @@ def test_changing_the_initial_params_is_a_fault(clock, problem, part):
     assert (request.initial.bias == 7).all()
 
 
-def test_changing_the_order_is_a_fault(clock, problem):
+def test_changed_order_is_a_fault(clock, problem):
     def train_epoch(self, order):
         clock.spend(1)
         order.sort()
@@ -358,7 +359,7 @@ def test_changing_the_order_is_a_fault(clock, problem):
         measure.measure(trainer, problem, "cpu", make_request())
 
 
-def test_a_measurement_begins_empty():
+def test_measurement_starts_empty():
     assert Measurement().epoch_seconds == []
     assert Measurement().energy_joules is None
 
@@ -368,9 +369,7 @@ def test_a_measurement_begins_empty():
     [(0.3, 0.0, True), (0.0, 0.05, True), (0.0, 0.06, False)],
     ids=["settles", "edge", "computes on"],
 )
-def test_who_computes_on_though_nothing_is_asked_is_found(
-    clock, monkeypatch, settling, watched, fine
-):
+def test_computing_while_idle_is_a_fault(clock, monkeypatch, settling, watched, fine):
     cpu, slept = iter([settling, watched]), []
 
     def sleep(seconds):
@@ -391,7 +390,7 @@ def test_now_is_in_seconds(clock):
     assert measure.now() == 2.5
 
 
-def test_all_that_the_harness_does_between_the_phases_is_timed(clock, problem, monkeypatch):
+def test_all_harness_work_is_between_seconds(clock, problem, monkeypatch):
     def slow(owner, name, seconds):
         real = getattr(owner, name)
 
@@ -412,13 +411,13 @@ def test_all_that_the_harness_does_between_the_phases_is_timed(clock, problem, m
     assert found.epoch_seconds == [1, 1]
 
 
-def test_as_many_epochs_as_are_asked_for_are_trained_however_many(clock, problem):
+def test_requested_epochs_may_exceed_most_repeats(clock, problem):
     trainer = make_trainer(clock)
     found, _, _ = measure.measure(trainer, problem, "cpu", make_request(epochs=201))
     assert len(found.epoch_seconds) == 201
 
 
-def test_the_labels_are_those_of_the_last_prediction_that_was_timed(clock, problem):
+def test_labels_are_those_of_the_last_prediction(clock, problem):
     def predict(self, images):
         clock.spend(1)
         self.calls.append(("predict",))
@@ -429,9 +428,7 @@ def test_the_labels_are_those_of_the_last_prediction_that_was_timed(clock, probl
     assert labels.tolist() == [1 + len(found.predict_seconds)] * 5
 
 
-def test_a_clock_that_is_replaced_is_seen_after_the_epoch_in_which_it_was(
-    clock, problem, monkeypatch
-):
+def test_replaced_clock_is_found_after_its_epoch(clock, problem, monkeypatch):
     trainer = make_trainer(clock)
     real = trainer.train_epoch
 

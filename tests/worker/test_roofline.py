@@ -40,7 +40,7 @@ class Watched(Probe):
         return super().steps(count)
 
 
-def test_products_and_reads_are_timed_after_one_for_nothing():
+def test_products_and_reads_are_timed_after_a_warm_up():
     found = roofline.measure_roofline(Watched, "cpu", 8, [100, 50])
     assert found.product_operations == 2 * 2048**3
     assert len(found.product_seconds) == roofline.LEAST
@@ -51,8 +51,13 @@ def test_products_and_reads_are_timed_after_one_for_nothing():
     more = roofline.LEAST + 1
     placed = [("place", (count, 8), np.float32, 1.0) for count in (100, 50, 1)]
     assert Watched.asked == [
-        *["multiply"] * more, placed[0], *["read"] * more, placed[1], *["read"] * more, placed[2],
-    ]  # fmt: skip
+        *["multiply"] * more,
+        placed[0],
+        *["read"] * more,
+        placed[1],
+        *["read"] * more,
+        placed[2],
+    ]
 
 
 class Clock:
@@ -67,9 +72,7 @@ class Clock:
         return call(*args), self.seconds - begun
 
 
-def test_each_is_repeated_until_it_was_timed_for_so_long_and_the_call_for_nothing_lies_between(
-    monkeypatch,
-):
+def test_calls_repeat_until_min_seconds_excluding_warm_up(monkeypatch):
     clock = Clock(monkeypatch)
     monkeypatch.setattr(roofline, "SECONDS", 1.0)
 
@@ -88,7 +91,7 @@ def test_each_is_repeated_until_it_was_timed_for_so_long_and_the_call_for_nothin
     assert found.between_seconds == 0.25 + 0.125
 
 
-def test_giving_the_images_back_is_seen_by_the_clock(monkeypatch):
+def test_freeing_images_is_between_seconds(monkeypatch):
     clock = Clock(monkeypatch)
 
     class Holds(Probe):
@@ -103,14 +106,14 @@ def test_giving_the_images_back_is_seen_by_the_clock(monkeypatch):
     assert found.between_seconds == 50 + 100
 
 
-def test_what_is_quick_is_repeated_for_a_while_but_not_for_ever(monkeypatch):
+def test_quick_calls_repeat_at_most_most_times(monkeypatch):
     monkeypatch.setattr(roofline, "SECONDS", 60.0)
     found = roofline.measure_roofline(Watched, "cpu", 8, [50, 100])
     assert len(found.product_seconds) == roofline.MOST
     assert found.read_bytes == [1600] * roofline.MOST + [3200] * roofline.MOST
 
 
-def test_steps_that_depend_on_each_other_are_timed_on_a_gpu():
+def test_chains_are_timed_on_a_gpu():
     found = roofline.measure_roofline(Watched, "gpu", 8, [100])
     assert len(found.chain_seconds) == roofline.LEAST
     assert Watched.asked[-1] == ("steps", found.chain_steps)
@@ -119,13 +122,13 @@ def test_steps_that_depend_on_each_other_are_timed_on_a_gpu():
 @pytest.mark.parametrize(
     ("method", "result"), [("multiply", 0.0), ("read", 799.0), ("read", float("nan"))]
 )
-def test_a_wrong_result_was_not_computed(method, result):
+def test_wrong_result_is_a_fault(method, result):
     lazy = type("Lazy", (Probe,), {method: lambda self: result})
     with pytest.raises(ContractError, match="a probe returned"):
         roofline.measure_roofline(lazy, "cpu", 8, [100])
 
 
-def test_half_precision_is_a_wrong_result():
+def test_half_precision_is_a_fault():
     class Half(Probe):
         def multiply(self):
             return float((self.matrix.astype(np.float16) @ self.matrix.astype(np.float16))[0, 0])

@@ -64,21 +64,21 @@ def burnt(monkeypatch):
     return run
 
 
-def test_every_epoch_burns_its_share_of_what_that_epoch_took(burnt):
+def test_every_epoch_burns_a_share_of_its_time(burnt):
     found = burnt([2.0, 0.5, 10.0], 0.2, 1)
     assert found == [(1, pytest.approx(0.4)), (2, pytest.approx(0.1)), (3, pytest.approx(2.0))]
 
 
-def test_one_epoch_of_so_many_burns_and_the_others_do_not(burnt):
+def test_only_every_nth_epoch_burns(burnt):
     assert burnt([1.0] * 7, 0.5, 3) == [(3, 0.5), (6, 0.5)]
 
 
-def test_a_reset_counts_the_epochs_from_the_first_again(burnt):
+def test_reset_restarts_the_count_of_epochs(burnt):
     # The warm-up epoch is one, then comes the reset: without it, the fourth would burn.
     assert burnt([1.0] * 7, 0.5, 5, resets=[2]) == [(6, 0.5)]
 
 
-def test_what_a_slowed_implementation_gets_and_gives_is_its_own():
+def test_slowed_trainer_passes_arguments_and_results():
     worker = Worker(Clock(), [1.0])
     trainer = slow_down(lambda problem, device: worker, {"share": 0.0, "every": 1})(
         "problem", "cpu"
@@ -92,28 +92,32 @@ def test_what_a_slowed_implementation_gets_and_gives_is_its_own():
     assert values[2] == "params"
 
 
-def test_an_implementation_gets_its_problem_and_its_device_through_a_slowdown():
+def test_slowed_trainer_gets_problem_and_device():
     asked = []
     slow_down(lambda *given: asked.append(given), {"share": 0.1, "every": 2})("problem", "gpu")
     assert asked == [("problem", "gpu")]
 
 
-def test_without_a_slowdown_an_implementation_is_what_it_was():
+def test_no_slowdown_returns_the_implementation():
     assert slow_down(Worker, None) is Worker
 
 
-def test_burning_reads_the_clock_until_the_time_is_over_and_sleeps_never(monkeypatch):
+def test_burn_reads_the_clock_without_sleeping(monkeypatch):
     ticks = iter([10.0, 10.0, 10.125, 10.24, 10.25, 99.0])
     monkeypatch.setattr(slowdown, "now", lambda: next(ticks))
     burn(0.25)
     assert next(ticks) == 99.0
 
 
-def test_in_a_child_every_second_epoch_takes_twice_as_long(launched):
+def test_slowdown_doubles_every_second_epoch_in_a_worker(launched):
     outcome = launched(
-        child=ChildSpec(timeout=60, threads=1), brief=True, epochs=20, samples=1440, batch_size=2,
+        child=ChildSpec(timeout=60, threads=1),
+        brief=True,
+        epochs=20,
+        samples=1440,
+        batch_size=2,
         slowdown={"share": 1.0, "every": 2},
-    )  # fmt: skip
+    )
     assert outcome.status == "ok", outcome.reason
     seconds, cpu = (outcome.document[name] for name in ("epoch_seconds", "epoch_cpu_seconds"))
     assert len(seconds) == 20

@@ -11,13 +11,13 @@ from bench.worker.workloads import FIRST_EPOCH, WORKLOADS, draw_initial_params, 
 SEEDS = st.integers(0, 2**31 - 1)
 
 
-def test_the_two_experiments_are_those_of_the_documentation():
+def test_workloads_are_the_documented_ones():
     sgd, textbook = WORKLOADS["sgd"], WORKLOADS["textbook"]
     assert list(WORKLOADS) == ["sgd", "textbook"]
     assert (sgd.optimizer, sgd.initial) == (SGD(0.05), "zeros")
     assert (textbook.optimizer, textbook.initial) == (RMSprop(0.001, 0.9, 1e-7), "glorot")
     assert {(one.batch_size, one.epochs) for one in WORKLOADS.values()} == {(32, 5)}
-    assert all(one.name == name and one.shows for name, one in WORKLOADS.items())
+    assert all(one.name == name for name, one in WORKLOADS.items())
 
 
 def test_sgd_starts_from_zeros():
@@ -27,7 +27,7 @@ def test_sgd_starts_from_zeros():
 
 
 @given(seed=SEEDS)
-def test_the_textbook_starts_from_glorots_uniform_weights(seed):
+def test_textbook_starts_from_glorot_uniform(seed):
     weight, bias = draw_initial_params(WORKLOADS["textbook"], 784, 10, seed)
     limit = np.sqrt(6 / 794)  # 0.0869
     assert (weight.shape, weight.dtype) == ((784, 10), np.float32)
@@ -41,7 +41,7 @@ def test_the_textbook_starts_from_glorots_uniform_weights(seed):
 
 
 @given(seed=SEEDS, other=SEEDS)
-def test_the_seed_alone_decides_the_start(seed, other):
+def test_initial_weights_depend_on_the_seed_only(seed, other):
     first, second, third = (
         draw_initial_params(WORKLOADS["textbook"], 8, 3, one).weight for one in (seed, seed, other)
     )
@@ -50,7 +50,7 @@ def test_the_seed_alone_decides_the_start(seed, other):
 
 
 @given(seed=SEEDS, epoch=st.integers(0, 200), samples=st.integers(1, 300))
-def test_an_order_takes_every_sample_once_and_is_the_same_again(seed, epoch, samples):
+def test_order_is_a_reproducible_permutation(seed, epoch, samples):
     taken = draw_order(seed, epoch, samples)
     assert taken.dtype == np.int64
     assert np.array_equal(np.sort(taken), np.arange(samples))
@@ -58,16 +58,19 @@ def test_an_order_takes_every_sample_once_and_is_the_same_again(seed, epoch, sam
 
 
 @given(seed=SEEDS, other=SEEDS)
-def test_no_two_epochs_and_no_two_seeds_share_an_order(seed, other):
+def test_orders_differ_between_epochs_and_seeds(seed, other):
     epochs = range(FIRST_EPOCH, 201)  # a first epoch, and as many as are ever timed
-    orders = {(one, epoch): draw_order(one, epoch, 64).tobytes() for one in (seed, other)
-              for epoch in epochs}  # fmt: skip
+    orders = {
+        (one, epoch): draw_order(one, epoch, 64).tobytes()
+        for one in (seed, other)
+        for epoch in epochs
+    }
     assert len(set(orders.values())) == len(orders)
 
 
-def test_the_first_epoch_has_an_order_that_no_timed_one_has():
+def test_first_epoch_shares_no_order_with_timed_ones():
     assert FIRST_EPOCH < 1  # the timed ones count from 1
 
 
-def test_the_order_of_a_seed_is_what_published_runs_used():
+def test_order_is_that_of_published_runs():
     assert draw_order(42, 1, 10).tolist() == [0, 8, 7, 4, 3, 1, 2, 9, 6, 5]

@@ -14,7 +14,7 @@ from bench.data.dataset import Dataset
 from bench.records.schema import FORMAT, Case, Record, Slowdown
 from bench.regression.paired import pair
 from bench.runner import lock
-from bench.runner.loop import Waiting
+from bench.runner.loop import HostBusy
 from bench.runner.process.spec import Installation
 from bench.runner.recorder import Runner
 from bench.worker.measure import now
@@ -104,11 +104,11 @@ class Ended:
     left: float
 
 
-def perform(folder: Path, session: Calibration, data: Dataset) -> Iterator[Waiting | Ended]:
+def perform(folder: Path, session: Calibration, data: Dataset) -> Iterator[HostBusy | Ended]:
     """Measure blocks until the budget is spent; the last one may be cut short."""
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         if not host.take():
-            yield Waiting()
+            yield HostBusy()
             host.wait()
         begun = now()
         places = {pair.BASE: Installation(), pair.CANDIDATE: Installation()}

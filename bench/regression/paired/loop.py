@@ -15,7 +15,7 @@ from bench.regression.paired.plan import Comparison, Pairing
 from bench.regression.paired.result import Finding, findings
 from bench.regression.stats.sequential import LEAST, Looks, planned
 from bench.runner import lock
-from bench.runner.loop import Waiting
+from bench.runner.loop import HostBusy
 from bench.runner.process.spec import Installation
 from bench.runner.recorder import Runner
 from bench.worker.measure import now
@@ -53,16 +53,16 @@ class Looked:
     finding: Finding
 
 
-Event = Waiting | Begun | Paired | Looked
+Event = HostBusy | Begun | Paired | Looked
 
 
 def perform(
     folder: Path, plan: Comparison, data: Dataset, places: Mapping[str, Installation]
 ) -> Iterator[Event]:
     """Measure one case after the other; what time one leaves, the others have."""
-    with lock.opened() as host:
+    with lock.open_host_lock() as host:
         if not host.take():
-            yield Waiting()
+            yield HostBusy()
             host.wait()
         end = now() + plan.budget
         runner = Runner(folder, plan, data, places=places)

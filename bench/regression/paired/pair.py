@@ -4,14 +4,14 @@ import random
 from collections.abc import Iterator
 
 from bench.records.schema import Case, Record, Slowdown, Trial
-from bench.runner.executor import Planned
+from bench.runner.executor import RunContext
 from bench.runner.recorder import Runner
 
 BASE, CANDIDATE = "base", "candidate"
 
 
 def trials(
-    number: int, cases: tuple[Case, Case], planned: Planned, slowdown: Slowdown | None = None
+    number: int, cases: tuple[Case, Case], planned: RunContext, slowdown: Slowdown | None = None
 ) -> list[Trial]:
     """Return the trials of a pair in the order in which they are measured: a coin decides.
 

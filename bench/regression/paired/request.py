@@ -126,14 +126,14 @@ def sized(options: CaseOptions) -> Callable[[Case], Case]:
     if size.fault:
         raise UserError(size.fault)
     check_memory(size.samples, images.shape[1])
-    return lambda case: plan.fill(case, options.workload, options.device, size)
+    return lambda case: plan.complete_case(case, options.workload, options.device, size)
 
 
 def cases(options: CaseOptions) -> tuple[Case, ...]:
     """Return the registered implementations that were named, or all, at one size."""
     names = dict.fromkeys(options.implementations or (entry.name for entry in IMPLEMENTATIONS))
     size = sized(options)
-    return tuple(size(plan.implementation(name, preflight.read_objective)) for name in names)
+    return tuple(size(plan.find_implementation(name, preflight.read_objective)) for name in names)
 
 
 def _chosen(base: Version, candidate: Version, options: CaseOptions) -> list[Implementation]:
@@ -145,7 +145,7 @@ def _chosen(base: Version, candidate: Version, options: CaseOptions) -> list[Imp
         return []
     if "packages" in kinds:
         named = base.packages | candidate.packages
-        found = [one for one in IMPLEMENTATIONS if named & set(plan.distributions(one))]
+        found = [one for one in IMPLEMENTATIONS if named & set(plan.list_distributions(one))]
         if found:
             return found
     if "revision" in kinds:
@@ -160,7 +160,7 @@ def _named(names: tuple[str, ...], kinds: set[Kind]) -> list[Implementation]:
     ours = {entry.name: entry for entry in IMPLEMENTATIONS}
     unknown = [name for name in names if name not in ours]
     if unknown and "revision" not in kinds:
-        raise plan.unknown("implementation", unknown[0], [*ours])
+        raise plan.unknown_name("implementation", unknown[0], [*ours])
     return [entry for name, entry in ours.items() if name in names]
 
 
@@ -180,15 +180,18 @@ def _pairings(
         names = (*found.changed, *found.only_base, *found.only_candidate)
     for name in names:
         if name not in ours and name not in theirs:
-            raise plan.unknown("implementation", name, [*theirs])
+            raise plan.unknown_name("implementation", name, [*theirs])
     both = [name for name in dict.fromkeys(names) if name in ours and name in theirs]
     absent = [
         Absent(name, f"not in {(base if name in theirs else candidate)[0].name}")
         for name in dict.fromkeys(names)
         if name not in both
     ]
-    return [Pairing(plan.begin(ours[name]), plan.begin(theirs[name])) for name in both], absent
+    return [
+        Pairing(plan.case_from_entry(ours[name]), plan.case_from_entry(theirs[name]))
+        for name in both
+    ], absent
 
 
 def _file(of: Version) -> Case:
-    return plan.implementation(str(of.path), preflight.read_objective)
+    return plan.find_implementation(str(of.path), preflight.read_objective)

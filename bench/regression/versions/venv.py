@@ -103,7 +103,7 @@ def _needed(chosen: Iterable[Implementation]) -> Iterator[str]:
     yield "numpy"
     extras = importlib.metadata.requires("softmax-bench") or []
     for entry in chosen:
-        yield from plan.distributions(entry)
+        yield from plan.list_distributions(entry)
         for requirement in map(Requirement, extras):
             marker = requirement.marker
             if marker and any(marker.evaluate({"extra": one}) for one in entry.extra.split(",")):

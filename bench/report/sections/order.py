@@ -209,7 +209,7 @@ def _data(found: Loaded) -> Dataset | str:
     options = {"fashion-mnist": "", "digits": " --data digits"}
     absent = NO_DATA.format(options.get(str(data.get("name")), " --data DIR"))
     try:
-        return dataset.prepared(data["sha256"]) or absent
+        return dataset.find_prepared(data["sha256"]) or absent
     except DataError:
         return absent
 

@@ -12,7 +12,14 @@ import msgspec
 from bench.errors import UserError, one_line
 from bench.records import decoding
 from bench.records.versions import changes
-from bench.runner.cluster.task import Answer, Host, Request, describe_host, measure_round, suite
+from bench.runner.cluster.task import (
+    HostInfo,
+    RoundRequest,
+    RoundResult,
+    describe_host,
+    measure_round,
+    suite_version,
+)
 
 START = 'dask worker SCHEDULER --nthreads 1 --no-nanny --resources "bench=1"'
 _TIMEOUT_SECONDS = 20
@@ -23,7 +30,7 @@ class Cluster:
     """The hosts that may measure, by the addresses of their workers; client: Dask's."""
 
     def __init__(self, client: Any) -> None:
-        self.hosts: dict[str, Host] = {}
+        self.hosts: dict[str, HostInfo] = {}
         self._client = client
         self._refused: set[str] = set()
         self._ended: SimpleQueue[Any] = SimpleQueue()
@@ -51,19 +58,20 @@ class Cluster:
             else:
                 yield f"host {host.hostname} joined: {one_line(host.name)}"
 
-    def _accept(self, reply: bytes | Exception, worker: dict[str, Any]) -> Host:
+    def _accept(self, reply: bytes | Exception, worker: dict[str, Any]) -> HostInfo:
         """Return what a worker says of its host; raises UserError if that must not measure."""
         if worker.get("resources", {}).get("bench", 0) < 1:
             raise UserError(f"it has no resource bench=1; start it with: {START}")
         if isinstance(reply, Exception):
-            raise UserError(f"it does not run softmax-bench {suite()}: {reply!r}")
+            raise UserError(f"it does not run softmax-bench {suite_version()}: {reply!r}")
         try:
-            host = decoding.decode(reply, Host, "a host")
+            host = decoding.decode(reply, HostInfo, "a host")
         except decoding.DamagedError as error:
             raise UserError(f"what it says of itself is {error}") from error
-        if host.suite != suite():
+        if host.suite != suite_version():
             raise UserError(
-                f"it has softmax-bench {host.suite} and the caller has {suite()}; install the same"
+                f"it has softmax-bench {host.suite} and the caller has {suite_version()}; "
+                "install the same"
             )
         for other in self.hosts.values():
             if other.machine == host.machine and (differ := changes(other.software, host.software)):
@@ -79,7 +87,7 @@ class Cluster:
         self._refused.add(address)
         return one_line(f"worker {address} is not used: {reason}")
 
-    def send(self, request: Request, workers: Iterable[str]) -> Any:
+    def send(self, request: RoundRequest, workers: Iterable[str]) -> Any:
         """Have one of these workers measure a round; return Dask's future."""
         future = self._client.submit(
             measure_round,
@@ -98,7 +106,7 @@ class Cluster:
             self._ended.get(timeout=seconds)
 
 
-def read_answer(future: Any) -> Answer:
+def read_answer(future: Any) -> RoundResult:
     """Return what a round that has ended returned.
 
     Raises UserError for a round that failed, and OSError if the connection broke: then Dask
@@ -107,7 +115,7 @@ def read_answer(future: Any) -> Answer:
     if future.status == "cancelled":
         raise ConnectionError
     try:
-        return decoding.decode(future.result(timeout=_GATHER_SECONDS), Answer, "an answer")
+        return decoding.decode(future.result(timeout=_GATHER_SECONDS), RoundResult, "an answer")
     except Exception as error:  # a fault of the suite there, or Dask's own
         raise UserError(f"{type(error).__name__}: {error}") from error
 

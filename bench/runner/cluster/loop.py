@@ -15,8 +15,8 @@ from bench.records.environments import plain
 from bench.records.files import read_file
 from bench.records.schema import Record, Run, Trial
 from bench.runner.cluster.hosts import Cluster, read_answer
-from bench.runner.cluster.task import Answer, Host, Request, suite
-from bench.runner.loop import Ended
+from bench.runner.cluster.task import HostInfo, RoundRequest, RoundResult, suite_version
+from bench.runner.loop import TrialEnded
 from bench.runner.process import scratch
 from bench.runner.progress import Progress
 from bench.worker.measure import now
@@ -27,7 +27,7 @@ LOST = "the connection to the scheduler was lost; start it again"
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentRound:
     """A round that one of these workers measures."""
 
     future: Any
@@ -48,7 +48,7 @@ class MachineRun:
     sha256: dict[str, str]
     progress: Progress = field(init=False)
     rounds: deque[tuple[Trial, ...]] = field(default_factory=deque)
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[SentRound] = field(default_factory=list)
     abandoned: set[str] = field(default_factory=set)
     losses: Counter[str] = field(default_factory=Counter)
     spent: bool = False
@@ -61,12 +61,14 @@ class MachineRun:
     @property
     def incomplete(self) -> bool:
         """Whether trials are missing for another reason than the budget."""
-        return self.progress.left > 0 and not self.spent
+        return self.progress.remaining > 0 and not self.spent
 
     def plan_rounds(self) -> None:
         """Plan the next rounds when all are measured: a precision may need more."""
         if not (self.rounds or self.sent or self.spent):
-            stage = [trial for trial in self.progress.stage() if trial.id not in self.abandoned]
+            stage = [
+                trial for trial in self.progress.plan_stage() if trial.id not in self.abandoned
+            ]
             blocks = groupby(stage, lambda trial: (trial.kind, trial.round))
             self.rounds.extend(tuple(block) for _, block in blocks)
 
@@ -84,16 +86,16 @@ class MachineRun:
         self.plan_rounds()
         while self.rounds and len(self.sent) < len(workers):
             trials = self.rounds.popleft()
-            if any(map(self.progress.spent, trials)):
+            if any(map(self.progress.exceeds_budget, trials)):
                 self.spent = True
                 self.rounds.clear()
                 return
             files = {trial.case.file for trial in trials} - {None}
             content = {path: _read_program(path) for path in files if path is not None}
-            request = Request(suite(), self.sha256, self.run, trials, content)
-            self.sent.append(Sent(cluster.send(request, workers), trials, workers))
+            request = RoundRequest(suite_version(), self.sha256, self.run, trials, content)
+            self.sent.append(SentRound(cluster.send(request, workers), trials, workers))
 
-    def collect(self, cluster: Cluster) -> Iterator[str | Ended]:
+    def collect(self, cluster: Cluster) -> Iterator[str | TrialEnded]:
         """Keep the rounds that came back; take back those that a host refused."""
         for sent in [sent for sent in self.sent if sent.future.done()]:
             try:
@@ -117,16 +119,16 @@ class MachineRun:
                     yield f"round {sent.trials[0].round}, measured on {where}:"
                     yield from self._keep(folder, records)
 
-    def _take_back(self, sent: Sent) -> None:
+    def _take_back(self, sent: SentRound) -> None:
         self.sent.remove(sent)
         self.rounds.appendleft(sent.trials)
 
-    def _abandon(self, sent: Sent, reason: str) -> str:
+    def _abandon(self, sent: SentRound, reason: str) -> str:
         self.sent.remove(sent)
         self.abandoned |= {trial.id for trial in sent.trials}
         return f"round {sent.trials[0].round} was given up: {reason}"
 
-    def _keep(self, source: Path, records: Iterable[Record]) -> Iterator[Ended]:
+    def _keep(self, source: Path, records: Iterable[Record]) -> Iterator[TrialEnded]:
         """Copy records, environments and params that were checked into the run's folder."""
         environments = store.read_environments(source)
         for record in records:
@@ -136,10 +138,12 @@ class MachineRun:
                 store.keep_params(self.folder, record.trial, params)
             store.append(self.folder, record)
             self.progress.add(record)
-            yield Ended(record, self.progress.total - self.progress.left, self.progress.total)
+            yield TrialEnded(
+                record, self.progress.total - self.progress.remaining, self.progress.total
+            )
 
 
-def unpack(folder: Path, run: Run, trials: Sequence[Trial], answer: Answer) -> list[Record]:
+def unpack(folder: Path, run: Run, trials: Sequence[Trial], answer: RoundResult) -> list[Record]:
     """Write what a host returned into a new run's folder; return the records to keep.
 
     Raises UserError unless they are whole, and of exactly these trials on the run's machine.
@@ -195,12 +199,12 @@ def wait_for_hosts(cluster: Cluster, patience: float) -> Iterator[str]:
             cluster.wait(min(LOOK_SECONDS, patience))
 
 
-def perform(
+def measure_runs(
     cluster: Cluster,
     runs: dict[str, MachineRun],
-    begin: Callable[[Sequence[Host]], object],
+    begin: Callable[[Sequence[HostInfo]], object],
     patience: float,
-) -> Iterator[str | Ended]:
+) -> Iterator[str | TrialEnded]:
     """Measure all that is missing; yield lines for the user and the trials that ended.
 
     runs: by machine id. begin: adds the run of hosts whose machine has none, or raises UserError.
@@ -227,7 +231,7 @@ def perform(
 
 
 def _begin_runs(
-    cluster: Cluster, runs: Mapping[str, MachineRun], begin: Callable[[Sequence[Host]], object]
+    cluster: Cluster, runs: Mapping[str, MachineRun], begin: Callable[[Sequence[HostInfo]], object]
 ) -> Iterator[str]:
     for address, host in list(cluster.hosts.items()):
         if host.machine not in runs:

@@ -27,7 +27,7 @@ from implementations import IMPLEMENTATIONS
 _imported: set[tuple[str, ...]] = set()
 
 
-class Host(msgspec.Struct, frozen=True):
+class HostInfo(msgspec.Struct, frozen=True):
     """What a host says of itself.
 
     suite: its version and code. software: versions of the frameworks and of what they run on.
@@ -42,7 +42,7 @@ class Host(msgspec.Struct, frozen=True):
     software: dict[str, str]
 
 
-class Request(msgspec.Struct, frozen=True):
+class RoundRequest(msgspec.Struct, frozen=True):
     """Trials of a run to be measured as one round.
 
     suite: the caller's version and code. sha256: of each data file. files: the content of the
@@ -56,7 +56,7 @@ class Request(msgspec.Struct, frozen=True):
     files: dict[str, bytes]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class RoundResult(msgspec.Struct, frozen=True):
     """What a host measured, as the files of a run's folder, or why it refuses.
 
     worker: the Dask address. trials: the lines of ``trials.jsonl``. environments, params: the
@@ -74,16 +74,18 @@ class Answer(msgspec.Struct, frozen=True):
 def describe_host() -> bytes:
     """Return an encoded ``Host``; later callers get it without work beside a measurement."""
     facts, installed = host_facts.describe(), machine.software()
-    used = {name for entry in IMPLEMENTATIONS for name in plan.distributions(entry)} | {"numpy"}
+    used = {name for entry in IMPLEMENTATIONS for name in plan.list_distributions(entry)} | {
+        "numpy"
+    }
     versions = {name: installed["distributions"].get(name, "absent") for name in used}
     versions |= {"python": installed["python"], "blas": installed["blas"]}
     name, cores, gpu = facts["name"], facts["cores"], bool(facts["gpus"])
-    host = Host(suite(), facts["id"], name, platform.node(), cores, gpu, versions)
+    host = HostInfo(suite_version(), facts["id"], name, platform.node(), cores, gpu, versions)
     return msgspec.json.encode(host)
 
 
 @cache
-def suite() -> str:
+def suite_version() -> str:
     """Return the suite's version and a digest of its code, which may change without it."""
     digest = hashlib.sha256()
     for folder in ("bench", "implementations"):
@@ -99,14 +101,14 @@ def measure_round(data: bytes) -> bytes:
     """
     import distributed
 
-    request, worker = msgspec.json.decode(data, type=Request), distributed.get_worker()
+    request, worker = msgspec.json.decode(data, type=RoundRequest), distributed.get_worker()
     _stop_statistics(worker)
     try:
-        with lock.had(), scratch.folder() as folder:
+        with lock.hold_host_lock(), scratch.folder() as folder:
             files = _measure(request, _find_data(request), folder)
-        return msgspec.json.encode(Answer(worker.address, **files))
+        return msgspec.json.encode(RoundResult(worker.address, **files))
     except UserError as error:
-        return msgspec.json.encode(Answer(worker.address, str(error)))
+        return msgspec.json.encode(RoundResult(worker.address, str(error)))
 
 
 def _stop_statistics(worker: Any) -> None:
@@ -116,17 +118,17 @@ def _stop_statistics(worker: Any) -> None:
             worker.loop.add_callback(callback.stop)
 
 
-def _find_data(request: Request) -> Dataset:
+def _find_data(request: RoundRequest) -> Dataset:
     """Return the data of a request; raise UserError if this host must not measure it."""
-    if request.suite != suite() or request.run.machine != host_facts.describe()["id"]:
+    if request.suite != suite_version() or request.run.machine != host_facts.describe()["id"]:
         raise UserError("its suite or its machine has changed; start its worker again")
-    data = dataset.prepared(request.sha256) or dataset.find(request.run.data)
+    data = dataset.find_prepared(request.sha256) or dataset.find(request.run.data)
     if data.sha256 != request.sha256:
         raise UserError("its data differ from the caller's; copy the caller's data there")
     return data
 
 
-def _measure(request: Request, data: Dataset, parent: Path) -> dict[str, Any]:
+def _measure(request: RoundRequest, data: Dataset, parent: Path) -> dict[str, Any]:
     """Measure the trials of a request in a new folder; return its files."""
     run, folder = request.run, parent / "run"
     store.create(folder, run)
@@ -154,7 +156,7 @@ def _with_file(case: Case, files: dict[str, bytes], folder: Path) -> Case:
 
 def _import_once(case: Case) -> None:
     """Import a framework unmeasured, so that its first trial reads no cold disk."""
-    used = (*(plan.distributions(case) or [case.module]), case.interpreter or "")
+    used = (*(plan.list_distributions(case) or [case.module]), case.interpreter or "")
     if used not in _imported and file_fault(case) is None:
         _imported.add(used)
         preflight.import_implementation(case)

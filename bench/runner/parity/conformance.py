@@ -21,7 +21,7 @@ from bench.records.schema import Case
 from bench.runner import plan
 from bench.runner.parity import mistakes
 from bench.runner.parity.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
-from bench.runner.process import interpreters, request, scratch
+from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec
@@ -30,20 +30,23 @@ from bench.worker.data import read
 from bench.worker.workloads import EXAMINATION, draw_order
 
 # Under sgd and in batches of this size, it is watched for a while after its last epoch.
-WATCHED = 32
+WATCHED_BATCH_SIZE = 32
 # None is the whole set in one batch. Small batches show a small fault (a weight decay of 1e-6
 # needs many updates), large ones show what is taken for granted about a batch's size. From zero
 # weights the 48,000 are too many: the classes are balanced, so the bias's first gradient is a sum
 # that all but cancels, and adding it up in float32 row by row, as some libraries do, is an error
 # above the tolerance though the mathematics are the same (docs/methodology.md).
-SIZES: dict[str, dict[str, tuple[int | None, ...]]] = {
-    "digits": {"sgd": (8, WATCHED, None), "textbook": (WATCHED, None)},
-    "fashion-mnist": {"sgd": (480, WATCHED, 9600), "textbook": (WATCHED, None)},
+BATCH_SIZES: dict[str, dict[str, tuple[int | None, ...]]] = {
+    "digits": {"sgd": (8, WATCHED_BATCH_SIZE, None), "textbook": (WATCHED_BATCH_SIZE, None)},
+    "fashion-mnist": {
+        "sgd": (480, WATCHED_BATCH_SIZE, 9600),
+        "textbook": (WATCHED_BATCH_SIZE, None),
+    },
 }
 # Nothing of these may be seen by a process that asks for a GPU where there is none.
 HIDDEN = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 
-WHEN = (
+EPOCH_NAMES = (
     "in the first epoch",
     *(f"in epoch {epoch} after a second reset" for epoch in EXAMINATION[1].epochs),
     "from other weights, over an order that was there before",
@@ -81,14 +84,14 @@ class Examiner:
         self._timeout = timeout
         self._device = device
 
-    def findings(self, case: Case) -> Iterator[Finding]:
+    def examine(self, case: Case) -> Iterator[Finding]:
         """Examine an implementation; ends early where it exceeds the time limit once.
 
         ``case`` is as ``plan.implementation`` begins it.
         """
         for data, judge in self._judges:
-            known = data.name if data.name in SIZES else "fashion-mnist"
-            for workload, sizes in SIZES[known].items():
+            known = data.name if data.name in BATCH_SIZES else "fashion-mnist"
+            for workload, sizes in BATCH_SIZES[known].items():
                 for size in sizes:
                     finding = self._examined(self._filled(case, data, workload, size), data, judge)
                     yield finding
@@ -102,7 +105,7 @@ class Examiner:
         if size is not None:  # the largest divisor of somebody's own data set that is no larger
             size = next(each for each in range(size, 0, -1) if available % each == 0)
         chosen = Size(size or available, self._threads, available)
-        return plan.fill(case, workload, self._device, chosen)
+        return plan.complete_case(case, workload, self._device, chosen)
 
     def _examined(self, case: Case, data: Dataset, judge: Judge) -> Finding:
         with scratch.folder() as folder:
@@ -117,11 +120,12 @@ class Examiner:
 
     def _run(self, case: Case, data: Dataset, folder: Path, hidden: Mapping[str, str]) -> Outcome:
         child = ChildSpec(
-            place=interpreters.find_installation(case), threads=case.threads, device=case.device,
+            installation=interpreters.find_installation(case),
+            threads=case.threads, device=case.device,
             variables={**case.variables, **hidden}, timeout=self._timeout,
         )  # fmt: skip
-        asked = request.build_training("check", case, data, self._seed)
-        asked["watch"] = (case.workload, case.batch_size) == ("sgd", WATCHED)
+        asked = spec.request_training("check", case, data, self._seed)
+        asked["watch"] = (case.workload, case.batch_size) == ("sgd", WATCHED_BATCH_SIZE)
         return launch(asked, child, folder)
 
     def _reason(self, judgement: Judgement, case: Case, judge: Judge, folder: Path) -> str | None:
@@ -129,12 +133,12 @@ class Examiner:
         wrong = [number for number, error in enumerate(judgement.errors) if not error <= TOLERANCE]
         if not wrong:
             return judgement.fault
-        fault = f"{judgement.fault}, {WHEN[wrong[0]]}"
+        fault = f"{judgement.fault}, {EPOCH_NAMES[wrong[0]]}"
         if wrong[0] > 0:
             return fault
         first, *_ = read_npy(folder / "params.npy", np.float32, 3)
         stretch = EXAMINATION[0]
-        known = mistakes.name(
+        known = mistakes.name_mistake(
             Params(first[:-1], first[-1]),
             judge.problem(case),
             judge.start(case, stretch),
@@ -165,7 +169,7 @@ def _threads(case: Case, document: Mapping[str, Any]) -> str | None:
     return threads_fault(case, in_force, sum(document["epoch_seconds"]))
 
 
-def passed(found: Sequence[Finding]) -> bool:
+def has_passed(found: Sequence[Finding]) -> bool:
     """Tell whether at least one examination went well and none found a fault."""
     return {finding.status for finding in found} - {"unavailable"} == {"ok"}
 

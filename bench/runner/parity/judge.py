@@ -33,13 +33,13 @@ from implementations import FIGURES
 # by 1e-4, swapped batches and half precision do not (tests/test_judge.py).
 TOLERANCE = 1e-5
 # Two labels may differ where the two best logits are this close: rounding decides.
-TIE = 1e-4
+LABEL_TIE = 1e-4
 
 # What a quantity of a figure may be; a float holds it.
 LARGEST = 1e18
 
 # So many seconds of epochs tell how many cores they used.
-TOLD_SECONDS = 0.1
+MIN_SECONDS = 0.1
 
 LOSSES = {"softmax": oracle.cross_entropy, "one-vs-rest": oracle.logistic_loss}
 
@@ -122,8 +122,8 @@ class Judge:
     def _scored(self, case: Case, epochs: list[Params], judgement: Judgement) -> Judgement:
         """Add accuracy and loss after each of these epochs, in float64."""
         loss = LOSSES[case.objective]
-        validation = oracle.forward_each(epochs, self._validation[0])
-        test = oracle.forward_each(epochs, self._test[0])
+        validation = oracle.forward_many(epochs, self._validation[0])
+        test = oracle.forward_many(epochs, self._test[0])
         return replace(
             judgement,
             validation_accuracy=_accuracies(validation, self._validation[1]),
@@ -186,7 +186,7 @@ def label_fault(
     if labels.shape != (len(logits),) or labels.min() < 0 or labels.max() >= classes:
         return "predict returned labels of the wrong shape or out of range"
     chosen = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
-    if wrong := int((logits.max(axis=1) - chosen > TIE).sum()):
+    if wrong := int((logits.max(axis=1) - chosen > LABEL_TIE).sum()):
         return f"predict disagrees with argmax(images @ weight + bias) on {wrong} images"
     return None
 
@@ -212,12 +212,12 @@ def threads_fault(case: Case, in_force: float, seconds: float) -> str | None:
     seconds: of all epochs together. Where they are few, threads that spin while the clocks are read
     count for as much as those that compute, and nothing can be told.
     """
-    if in_force <= case.threads + 0.1 or seconds < TOLD_SECONDS:
+    if in_force <= case.threads + 0.1 or seconds < MIN_SECONDS:
         return None
     return f"it used {in_force:.2f} threads where {case.threads} were allowed"
 
 
-def figure_fault(name: str, values: object) -> str | None:
+def textbook_fault(name: str, values: object) -> str | None:
     """Say in a sentence that a program of the textbook came out otherwise than published.
 
     values: what the child says, whatever that is: numbers by their quantity.

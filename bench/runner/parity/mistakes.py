@@ -41,7 +41,7 @@ MISTAKES = (
 )  # fmt: skip
 
 
-def name(
+def name_mistake(
     found: Params, problem: Problem, initial: Params, order: NDArray[np.int64], objective: Objective
 ) -> str | None:
     """Say which mistake gives what was found after the first epoch, or None where none does."""

@@ -47,7 +47,7 @@ def forward(
     return logits
 
 
-def forward_each(each: Sequence[Params], images: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+def forward_many(each: Sequence[Params], images: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """Logits of many weights on the same images, which one product of matrices reads once."""
     weights = np.hstack([params.weight for params in each], dtype=np.float64)
     products = np.hsplit(images @ weights, len(each))

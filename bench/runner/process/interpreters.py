@@ -1,4 +1,4 @@
-"""Other Pythons that children run on: found, asked whether they will do, given to cases."""
+"""Other Pythons for workers: find them, check them, and assign them to cases."""
 
 import os
 import shutil
@@ -9,11 +9,11 @@ import msgspec
 
 from bench.errors import UserError
 from bench.records.schema import Case
-from bench.runner.plan import distributions, unknown
+from bench.runner.plan import list_distributions, unknown_name
 from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
 
-_ASK = (
+_CHECK = (
     "import importlib.util, sys;"
     "print('Python', sys.version_info >= (3, 11), importlib.util.find_spec('numpy') is not None)"
 )
@@ -21,25 +21,33 @@ _ANSWER_SECONDS = 60.0
 
 
 def find_executable(text: str) -> str | None:
-    """Return the absolute path of a Python that is named by its path, or called so on PATH.
+    """Return the absolute path of a Python, given as a path or as a name on PATH, or None.
 
-    Links are kept: a virtual environment is known by the place of its own.
+    Links are kept, because a virtual environment is found by the path of its link.
     """
     if "/" in text:
-        # Not Path.resolve(), which follows links. A bare name would be looked for on PATH.
-        return shutil.which(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - see above
-    found = shutil.which(text) if text.startswith(("python", "pypy")) else None
-    return None if found is None else os.path.abspath(found)  # noqa: PTH100 - see above
+        # Path.resolve() follows links, and PATH would be searched for a bare name.
+        return shutil.which(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
+    path = shutil.which(text) if text.startswith(("python", "pypy")) else None
+    return None if path is None else os.path.abspath(path)  # noqa: PTH100 - see above
 
 
 def check_python(text: str, python: str) -> None:
-    """Raise UserError unless it answers as a Python that can be a child of this suite."""
+    """Raise UserError unless an executable answers as a Python that can run a worker.
+
+    text: what the user wrote, for the message.
+    """
     try:
-        done = subprocess.run(
-            [python, "-I", "-c", _ASK], capture_output=True, text=True, errors="replace",
-            stdin=subprocess.DEVNULL, timeout=_ANSWER_SECONDS, check=False,
-        )  # fmt: skip
-        answer = done.stdout.split() if done.returncode == 0 else []
+        process = subprocess.run(
+            [python, "-I", "-c", _CHECK],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=_ANSWER_SECONDS,
+            check=False,
+        )
+        answer = process.stdout.split() if process.returncode == 0 else []
     except (OSError, subprocess.TimeoutExpired):
         answer = []
     if answer[:2] != ["Python", "True"]:
@@ -49,20 +57,20 @@ def check_python(text: str, python: str) -> None:
 
 
 def parse_options(texts: Iterable[str]) -> dict[str, str]:
-    """Read ``--python FRAMEWORK=EXECUTABLE``, as often as it was given; raises UserError."""
-    known = sorted({name for one in IMPLEMENTATIONS for name in distributions(one)})
-    found: dict[str, str] = {}
+    """Return the Python of each framework from ``FRAMEWORK=EXECUTABLE`` texts. Raises UserError."""
+    known = sorted({name for one in IMPLEMENTATIONS for name in list_distributions(one)})
+    pythons: dict[str, str] = {}
     for text in texts:
         framework, _, python = text.partition("=")
         if not python:
             raise UserError(f"--python {text}: give FRAMEWORK=EXECUTABLE, torch=env/bin/python")
         if framework not in known:
-            raise unknown("framework", framework, known)
-        if framework in found:
+            raise unknown_name("framework", framework, known)
+        if framework in pythons:
             raise UserError(f"--python {framework}= is given twice; give one Python")
-        found[framework] = python
-        check_python(python, _there(python))
-    return found
+        check_python(python, _require_executable(python))
+        pythons[framework] = python
+    return pythons
 
 
 def assign_python(case: Case, pythons: Mapping[str, str]) -> Case:
@@ -70,21 +78,23 @@ def assign_python(case: Case, pythons: Mapping[str, str]) -> Case:
 
     Raises UserError where the two differ.
     """
-    named = [name for name in distributions(case) if name in pythons]
-    if len({pythons[name] for name in named}) > 1:
+    names = [name for name in list_distributions(case) if name in pythons]
+    if len({pythons[name] for name in names}) > 1:
         raise UserError(
-            f"{case.implementation} is of {' and '.join(named)}: --python gives them different "
+            f"{case.implementation} is of {' and '.join(names)}: --python gives them different "
             "Pythons; leave one out"
         )
-    return msgspec.structs.replace(case, interpreter=pythons[named[0]]) if named else case
+    return msgspec.structs.replace(case, interpreter=pythons[names[0]]) if names else case
 
 
 def find_installation(case: Case) -> Installation:
-    """Return where a case runs; raises UserError where its Python is not there."""
-    return Installation() if case.interpreter is None else Installation(_there(case.interpreter))
+    """Return where a case runs. Raises UserError where its Python does not exist."""
+    if case.interpreter is None:
+        return Installation()
+    return Installation(_require_executable(case.interpreter))
 
 
-def _there(text: str) -> str:
+def _require_executable(text: str) -> str:
     if python := find_executable(text):
         return python
     raise UserError(f"{text} is no executable; name a Python, such as env/bin/python")

@@ -13,16 +13,15 @@ from typing import Any
 
 from bench.errors import UserError
 from bench.runner import signals
-from bench.runner.process import orphans
 from bench.runner.process import outcome as ending
 from bench.runner.process.outcome import Outcome, ProcessExit
-from bench.runner.process.scratch import writing
+from bench.runner.process.scratch import kill_leftovers, writing
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import gpu, machine
 from bench.worker.measure import now
 
 # Modes of the worker that report no times.
-UNTIMED = {"probe", "sees", "software"}
+UNTIMED = {"preflight", "device", "software"}
 
 TAIL_BYTES = 2000
 _CHUNK_BYTES = 2**16
@@ -91,9 +90,9 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
     """
     signals.check()
     # The installation was checked before the run began; other trials may go on without it.
-    if not os.access(child.place.python, os.X_OK):
+    if not os.access(child.installation.python, os.X_OK):
         return Outcome("failed", "its Python is not there any more; build it again", {}, "", 0.0)
-    _write_folder(scratch, {**request, "memory_limit": child.memory_limit}, child)
+    write_folder(scratch, {**request, "memory_limit": child.memory_limit}, child)
     kills, start = ending.count_oom_kills(), now()
     process = None
     with closing(Pipe()) as stdout, closing(Pipe()) as stderr, closing(Pipe()) as life:
@@ -102,7 +101,7 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
             process = _start(child, scratch, pipes)
             in_time = _wait(process, child.timeout, pipes)
             wall_seconds = now() - start
-            names = orphans.ended(process.pid, scratch) if in_time else []
+            names = kill_leftovers(process.pid, scratch) if in_time else []
         finally:
             _kill(process, scratch)
         for pipe in pipes:
@@ -125,13 +124,13 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
     return outcome
 
 
-def _write_folder(scratch: Path, request: Mapping[str, Any], child: ChildSpec) -> None:
+def write_folder(scratch: Path, request: Mapping[str, Any], child: ChildSpec) -> None:
     """Write the worker's folder; links give it this suite whichever Python it runs on."""
     with writing():
         for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
             (scratch / folder).mkdir(parents=True)
         (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")
-        (scratch / "path" / "implementations").symlink_to(child.place.implementations)
+        (scratch / "path" / "implementations").symlink_to(child.installation.implementations)
         if child.device == "gpu" and (module := gpu.find_module()) is not None:
             (scratch / "path" / module.name).symlink_to(module)
         (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
@@ -146,7 +145,7 @@ def _start(
     try:
         with _affinity(child.threads):
             process = subprocess.Popen(
-                [child.place.python, "-m", "bench.worker", str(scratch), str(life)],
+                [child.installation.python, "-m", "bench.worker", str(scratch), str(life)],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -167,12 +166,12 @@ def _start(
 def _kill(process: subprocess.Popen[bytes] | None, scratch: Path) -> None:
     """Kill a worker and all that it started; None where a signal came while it was started."""
     if process is None:
-        orphans.ended(None, scratch, grace=0.0)
+        kill_leftovers(None, scratch, grace=0.0)
         return
     # The group is killed before its leader is reaped: until then no other process has its number.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    orphans.ended(process.pid, scratch, grace=0.0)
+    kill_leftovers(process.pid, scratch, grace=0.0)
     process.wait()
 
 

@@ -1,4 +1,4 @@
-"""An implementation imported once in a child, unmeasured: is it one, and are its files read?"""
+"""Import an implementation in a worker before anything is measured, to check what it is."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,28 +7,34 @@ from typing import Any, cast, get_args
 from bench.contract import Objective
 from bench.errors import UserError
 from bench.records.schema import Case
-from bench.runner.process import interpreters, request, scratch
+from bench.runner.process import scratch
+from bench.runner.process.interpreters import find_installation
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
-from bench.runner.process.spec import ChildSpec, Installation
+from bench.runner.process.spec import ChildSpec, Installation, describe_source, request_device_check
+
+TIMEOUT = 120.0
 
 
 def import_implementation(case: Case) -> Outcome:
-    """Import a case's implementation, and its framework with it; raises UserError."""
-    child = ChildSpec(place=interpreters.find_installation(case), variables=case.variables)
-    return _import(request.describe_source(case), child)
+    """Import a case's implementation and its framework once, so that their files are cached.
+
+    Raises UserError.
+    """
+    child = ChildSpec(installation=find_installation(case), variables=case.variables)
+    return _launch({"mode": "preflight", **describe_source(case)}, child)
 
 
 def find_device_fault(case: Case) -> str | None:
-    """Say why a probe's framework does not see the case's device; None where it does."""
-    child = ChildSpec(place=interpreters.find_installation(case), device=case.device, timeout=120)
-    outcome = _launched(request.build_device_check(case), child)
+    """Return why a probe's framework does not see the case's device, or None."""
+    child = ChildSpec(installation=find_installation(case), device=case.device, timeout=TIMEOUT)
+    outcome = _launch(request_device_check(case), child)
     return None if outcome.status == "ok" else outcome.reason
 
 
 def read_software(place: Installation) -> dict[str, Any]:
-    """Return what is installed for another interpreter; raises UserError where it cannot tell."""
-    outcome = _launched({"mode": "software"}, ChildSpec(place=place, timeout=120))
+    """Return what is installed for another interpreter. Raises UserError."""
+    outcome = _launch({"mode": "software"}, ChildSpec(installation=place, timeout=TIMEOUT))
     if outcome.status != "ok":
         raise UserError(
             f"{place.python} does not run the suite: {outcome.reason}; give a Python 3.11 or newer "
@@ -38,10 +44,11 @@ def read_software(place: Installation) -> dict[str, Any]:
 
 
 def read_objective(path: Path) -> Objective:
-    """Import somebody's own file in a child and return its objective; raises UserError."""
-    outcome = _import({"file": str(path.resolve())}, ChildSpec(timeout=120))
+    """Import a user's own file and return its objective. Raises UserError."""
+    request = {"mode": "preflight", "file": str(path.resolve())}
+    outcome = _launch(request, ChildSpec(timeout=TIMEOUT))
     if outcome.status != "ok":
-        raise UserError(f"{path} does not import: {outcome.reason}; mend the file")
+        raise UserError(f"{path} does not import: {outcome.reason}; correct the file")
     if not outcome.document.get("trainer"):
         raise UserError(f"{path} has no class Trainer; see docs/adding-an-implementation.md")
     objective = outcome.document.get("objective")
@@ -50,10 +57,6 @@ def read_objective(path: Path) -> Objective:
     return cast("Objective", objective)
 
 
-def _import(what: Mapping[str, Any], child: ChildSpec) -> Outcome:
-    return _launched({"mode": "probe", **what}, child)
-
-
-def _launched(asked: Mapping[str, Any], child: ChildSpec) -> Outcome:
+def _launch(request: Mapping[str, Any], child: ChildSpec) -> Outcome:
     with scratch.folder() as folder:
-        return launch(asked, child, folder)
+        return launch(request, child, folder)

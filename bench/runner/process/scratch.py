@@ -1,4 +1,7 @@
-"""The folder that a worker runs in: removed afterwards, or by the next run if we are killed."""
+"""The folder of a worker, and the processes that were given it: removed after the worker.
+
+If this process is killed, the next run on the host removes both.
+"""
 
 import os
 import secrets
@@ -9,14 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
 from bench.errors import UserError
-from bench.runner.process import orphans
+from bench.runner.process.spec import CACHES
 
 # Beside each folder is a lock, which its owner holds: a folder whose lock is free is stale.
 PREFIX = "softmax-bench-trial-"
-_PROBED = 2**24  # more than any trial of ours leaves there
+_ROOM_BYTES = 2**24  # more than any trial writes
+# The processes of a pool need a moment to notice that their master has gone; that is no fault.
+GRACE_SECONDS = 0.5
+# The variables that the harness sets to folders below the scratch folder. PWD and the like do not
+# count: a shell that has visited the folder has them, too.
+_MARKS = (*CACHES, "PYTHONPATH")
 
 
 @contextmanager
@@ -44,7 +53,7 @@ def sweep() -> None:
             if path.lstat().st_uid == os.getuid():
                 lock = _lock(stale)
                 lock.acquire(timeout=0)
-                orphans.ended(None, stale, grace=0.0)
+                kill_leftovers(None, stale, grace=0.0)
                 _discard(stale, lock)
 
 
@@ -53,16 +62,16 @@ def _lock(folder: Path) -> FileLock:
 
 
 def _discard(folder: Path, lock: FileLock) -> None:
-    """Remove a folder, then its lock, then release it: who waits for it tries again."""
+    """Remove a folder, then its lock file, then release the lock."""
     _remove(folder)
     Path(lock.lock_file).unlink(missing_ok=True)
     lock.release()
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder with all in it; what cannot be removed stays, and nothing is raised.
+    """Remove a folder as far as possible; raise nothing.
 
-    Python's own way opens a file and calls a function a level: rm goes down however deep it is.
+    ``shutil`` opens a file and calls a function for each level; ``rm`` removes any depth.
     """
     with suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
@@ -77,15 +86,50 @@ def _remove(folder: Path) -> None:
                 )
 
 
+def kill_leftovers(leader: int | None, scratch: Path, grace: float = GRACE_SECONDS) -> list[str]:
+    """Kill the processes that a worker has left running, and return their names.
+
+    These are the living processes of its session, and those that were given a folder below its
+    scratch folder: a daemon leaves the session, but keeps its variables.
+    leader: the worker's process id, while it is not reaped; None where it is not known.
+    grace: seconds in which the processes may end by themselves.
+    """
+    leftovers = list(_find_leftovers(leader, scratch))
+    if leftovers and grace > 0:
+        psutil.wait_procs(leftovers, timeout=grace)
+        leftovers = list(_find_leftovers(leader, scratch))
+    for process in leftovers:
+        with suppress(psutil.Error):
+            process.kill()
+    return sorted(process.info["name"] for process in leftovers)
+
+
+def _find_leftovers(leader: int | None, scratch: Path) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter(["name", "status", "environ"]):
+        if process.pid == leader or process.info["status"] in {
+            psutil.STATUS_ZOMBIE,
+            psutil.STATUS_DEAD,
+        }:
+            continue
+        variables = process.info["environ"] or {}  # None: another user's
+        marked = any(variables.get(name, "").startswith(f"{scratch}/") for name in _MARKS)
+        try:
+            in_session = leader is not None and os.getsid(process.pid) == leader
+        except OSError:  # it has ended, or the system does not tell
+            in_session = False
+        if marked or in_session:
+            yield process
+
+
 def check_room() -> None:
-    """Raise UserError where no child could hand over anything: that is no fault of a trial."""
+    """Raise UserError if the disk is full: then a trial that failed is not at fault."""
     with writing(), tempfile.TemporaryFile() as stream:
-        stream.write(bytes(_PROBED))
+        stream.write(bytes(_ROOM_BYTES))
 
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Turn a full disk below the folder for temporary files into a UserError."""
+    """Turn an OSError, such as a full disk, into a UserError that names the temporary folder."""
     try:
         yield
     except OSError as error:

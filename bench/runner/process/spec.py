@@ -1,81 +1,40 @@
-"""Where and how a child runs: its interpreter, its cores, and the variables it gets."""
+"""What a worker gets: its installation, cores, variables and limits, and its request."""
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from bench.contract import Device
+from bench.data.dataset import Dataset
+from bench.records.schema import Case, Slowdown
 from bench.worker import gpu, machine
 
-# The names of the parent's variables that a child gets, if set; nothing else gets through, so
-# that a forgotten setting in someone's shell cannot decide a benchmark.
+# The only variables of the parent that a worker gets, so that a forgotten setting in somebody's
+# shell cannot decide a benchmark.
 PASSED_ON = (
     "PATH",  # torch.compile looks for a C++ compiler there
     "CXX",  # or takes this one
     "LD_LIBRARY_PATH",  # site installations of CUDA
     "LANG",
     "LC_ALL",
-    "COVERAGE_PROCESS_CONFIG",  # only the test suite sets it, to see the children's lines
+    "COVERAGE_PROCESS_CONFIG",  # only the test suite sets it, to measure the workers' lines
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """What a child is made of: an interpreter, and the folder of the implementations."""
-
-    python: str = sys.executable
-    implementations: Path = machine.ROOT / "implementations"
-
-
-@dataclass(frozen=True, slots=True)
-class ChildSpec:
-    """Where and how a child runs: place, threads, device, its own variables, limits.
-
-    timeout: seconds. memory_limit: bytes that it may allocate, or None.
-    """
-
-    place: Installation = field(default_factory=Installation)
-    threads: int | None = None
-    device: Device = "cpu"
-    variables: Mapping[str, str] | None = None
-    timeout: float = 600.0
-    memory_limit: int | None = None
-
-
-def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
-    """Return the variables that the harness sets: threads, precision, device, empty caches."""
-    threads = str(child.threads or len(machine.usable_cores()))
-    pools = ("OMP", "OPENBLAS", "MKL")
-    return {
-        **{f"{pool}_NUM_THREADS": threads for pool in pools},
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": threads,
-        "NPROC": threads,  # XLA's thread pool
-        "NVIDIA_TF32_OVERRIDE": "0",
-        "TORCH_WARM_POOL": "0",  # PyTorch with CUDA would start processes that compile
-        "JAX_DEFAULT_MATMUL_PRECISION": "highest",
-        **DEVICES[child.device],
-        gpu.VISIBLE: gpu.visible_gpu() if child.device == "gpu" else "",
-        **{name: str(scratch / "cache" / folder) for name, folder in CACHES.items()},
-        "PYTHONPATH": str(scratch / "path"),
-        "PYTHONSAFEPATH": "1",  # what lies in the current folder is never imported
-        "PYTHONNOUSERSITE": "1",
-        **(child.variables or {}),
-    }
-
-
 DEVICES: dict[Device, dict[str, str]] = {
     "cpu": {"JAX_PLATFORMS": "cpu"},
     "gpu": {
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as NVML numbers them
-        # Memory is taken as it is needed, or nobody could tell how much that was.
+        # Memory is taken when it is needed: otherwise nobody could tell how much that is.
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # in the process itself, not in others
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # compile in the process itself, not in others
     },
 }
+# The folders below the scratch folder that these variables name.
 CACHES = {
     "HOME": "home",
     "KERAS_HOME": "keras",
@@ -88,7 +47,97 @@ CACHES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """An interpreter and the folder of the implementations."""
+
+    python: str = sys.executable
+    implementations: Path = machine.ROOT / "implementations"
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """Where and how a worker runs.
+
+    threads: cores and threads that it gets; None for all usable ones. variables: its own ones.
+    timeout: seconds. memory_limit: bytes that it may allocate, or None.
+    """
+
+    installation: Installation = field(default_factory=Installation)
+    threads: int | None = None
+    device: Device = "cpu"
+    variables: Mapping[str, str] | None = None
+    timeout: float = 600.0
+    memory_limit: int | None = None
+
+
+def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
+    """Return the variables that the harness sets: threads, precision, device, empty caches."""
+    threads = str(child.threads or len(machine.usable_cores()))
+    return {
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_NUM_INTEROP_THREADS": threads,
+        "NPROC": threads,  # XLA's thread pool
+        "NVIDIA_TF32_OVERRIDE": "0",
+        "TORCH_WARM_POOL": "0",  # PyTorch with CUDA would start processes that compile
+        "JAX_DEFAULT_MATMUL_PRECISION": "highest",
+        **DEVICES[child.device],
+        gpu.VISIBLE: gpu.visible_gpu() if child.device == "gpu" else "",
+        **{name: str(scratch / "cache" / folder) for name, folder in CACHES.items()},
+        "PYTHONPATH": str(scratch / "path"),
+        "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder
+        "PYTHONNOUSERSITE": "1",
+        **(child.variables or {}),
+    }
+
+
 def redact_variables(child: ChildSpec) -> dict[str, str]:
-    """Return the child's variables as the record keeps them: no path of this machine in them."""
-    own = build_variables(child, Path("<scratch>"))
-    return {**{name: "<passed on>" for name in PASSED_ON if name in os.environ}, **own}
+    """Return the worker's variables as a record keeps them, without paths of this machine."""
+    passed_on = {name: "<passed on>" for name in PASSED_ON if name in os.environ}
+    return {**passed_on, **build_variables(child, Path("<scratch>"))}
+
+
+def request_training(mode: str, case: Case, data: Dataset, seed: int) -> dict[str, Any]:
+    """Return the request to train a case, in the worker's mode of this name."""
+    return {
+        "mode": mode,
+        **describe_source(case),
+        "data": str(data.folder),
+        "classes": data.classes,
+        "workload": case.workload,
+        "device": case.device,
+        "batch_size": case.batch_size,
+        "samples": case.samples,
+        "epochs": case.epochs,
+        "seed": seed,
+    }
+
+
+def pair_options(slowdown: Slowdown | None) -> dict[str, Any]:
+    """Return what a request for one side of a pair adds: exactly so many epochs, one prediction."""
+    return {"brief": True, "slowdown": msgspec.to_builtins(slowdown)}
+
+
+def request_device_check(case: Case) -> dict[str, Any]:
+    """Return the request to check whether a probe's framework sees the case's device."""
+    return {"mode": "device", **describe_source(case), "device": case.device}
+
+
+def request_roofline(case: Case, features: int, samples: Iterable[int]) -> dict[str, Any]:
+    """Return the request to measure matrix products, and sums over these numbers of images."""
+    return {
+        "mode": "roofline",
+        **describe_source(case),
+        "device": case.device,
+        "features": features,
+        "samples": sorted(set(samples)),
+    }
+
+
+def describe_source(case: Case) -> dict[str, Any]:
+    """Return the part of a request that says what to import."""
+    file = None if case.file is None else str(Path(case.file).resolve())
+    return {"module": case.module, "file": file, "extra": case.extra}

@@ -26,13 +26,13 @@ def told(launched, tmp_path):
     """What an expression is in a child, seen by the child itself."""
 
     def tell(expression, **child):
-        launched(TELLS.format(expression), ChildSpec(timeout=60, **child), mode="probe")
+        launched(TELLS.format(expression), ChildSpec(timeout=60, **child), mode="preflight")
         return json.loads((tmp_path / "child" / "told").read_text())
 
     return tell
 
 
-def test_a_trial_that_goes_well_hands_over_times_params_and_labels(launched, tmp_path):
+def test_ok_trial_returns_times_params_and_labels(launched, tmp_path):
     outcome = launched()
     assert (outcome.status, outcome.reason) == ("ok", None)
     assert outcome.stderr_tail == ""
@@ -42,7 +42,7 @@ def test_a_trial_that_goes_well_hands_over_times_params_and_labels(launched, tmp
         assert (tmp_path / "child" / name).stat().st_size > 0
 
 
-def test_nothing_of_the_parents_environment_gets_through_but_what_is_named(told, monkeypatch):
+def test_only_named_variables_are_passed_on(told, monkeypatch):
     monkeypatch.setenv("OMP_PROC_BIND", "true")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setenv("XLA_FLAGS", "--xla_nothing")
@@ -56,24 +56,30 @@ def test_nothing_of_the_parents_environment_gets_through_but_what_is_named(told,
     assert extra <= {"OWN", "LC_CTYPE"}
 
 
-def test_a_child_runs_with_so_many_threads_and_cores_and_the_parent_keeps_its_own(told):
+def test_worker_gets_threads_and_cores_and_parent_keeps_its_own(told):
     before = os.sched_getaffinity(0)
     found = told("[dict(os.environ), sorted(os.sched_getaffinity(0))]", threads=1)
     variables, cores = found
     assert len(cores) == 1
     assert cores == machine.usable_cores()[-1:]
     assert os.sched_getaffinity(0) == before
-    pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC",
-             "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")  # fmt: skip
+    pools = (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NPROC",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    )
     assert {variables[pool] for pool in pools} == {"1"}
 
 
-def test_a_child_without_a_number_of_threads_has_all_cores(told):
+def test_worker_without_threads_has_all_cores(told):
     found = told("[os.environ['OMP_NUM_THREADS'], sorted(os.sched_getaffinity(0))]")
     assert found == [str(len(machine.usable_cores())), sorted(os.sched_getaffinity(0))]
 
 
-def test_a_child_on_the_cpu_sees_no_gpu_and_computes_in_full_precision(told):
+def test_cpu_worker_sees_no_gpu(told):
     found = told("dict(os.environ)")
     assert found["CUDA_VISIBLE_DEVICES"] == ""
     assert found["JAX_PLATFORMS"] == "cpu"
@@ -81,11 +87,17 @@ def test_a_child_on_the_cpu_sees_no_gpu_and_computes_in_full_precision(told):
     assert found["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
 
 
-def test_every_cache_of_a_child_is_an_empty_folder_of_its_own(told, tmp_path):
+def test_caches_are_separate_empty_folders(told, tmp_path):
     names = [
-        "HOME", "KERAS_HOME", "TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR",
-        "CUDA_CACHE_PATH", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME",
-    ]  # fmt: skip
+        "HOME",
+        "KERAS_HOME",
+        "TMPDIR",
+        "TORCHINDUCTOR_CACHE_DIR",
+        "TRITON_CACHE_DIR",
+        "CUDA_CACHE_PATH",
+        "NUMBA_CACHE_DIR",
+        "XDG_CACHE_HOME",
+    ]
     found = told(f"{{n: [os.environ[n], os.listdir(os.environ[n])] for n in {names}}}")
     folders = [Path(folder) for folder, _ in found.values()]
     assert len(set(folders)) == len(names)
@@ -93,12 +105,12 @@ def test_every_cache_of_a_child_is_an_empty_folder_of_its_own(told, tmp_path):
     assert all(contents == [] for _, contents in found.values())
 
 
-def test_what_lies_in_the_current_folder_is_not_imported(launched, tmp_path, monkeypatch):
+def test_current_folder_is_not_imported(launched, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
     (tmp_path / "bench.py").write_text("raise RuntimeError('the wrong bench')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert launched(mode="probe").status == "ok"
+    assert launched(mode="preflight").status == "ok"
 
 
 def test_parent_wakes_only_when_the_worker_writes_or_ends(launched, monkeypatch):
@@ -110,7 +122,7 @@ def test_parent_wakes_only_when_the_worker_writes_or_ends(launched, monkeypatch)
         return real(*arguments)
 
     monkeypatch.setattr(launch.select, "select", select)
-    assert launched("import threading\nthreading.Event().wait(1)", mode="probe").status == "ok"
+    assert launched("import threading\nthreading.Event().wait(1)", mode="preflight").status == "ok"
     assert len(wakes) <= 6  # two bytes, three pipes and the end
 
 
@@ -123,7 +135,7 @@ def sabotaged(launched, saboteur):
     return run
 
 
-def test_an_honest_file_of_ones_own_goes_well(sabotaged):
+def test_honest_file_is_ok(sabotaged):
     assert sabotaged("honest").status == "ok"
 
 
@@ -149,27 +161,25 @@ def test_an_honest_file_of_ones_own_goes_well(sabotaged):
         ("does_not_import", "failed", "OSError: libabacus.so"),
     ],
 )
-def test_a_saboteur_has_its_status_and_one_line_that_names_the_fault(
-    sabotaged, name, status, reason
-):
+def test_saboteur_gets_status_and_reason(sabotaged, name, status, reason):
     outcome = sabotaged(name, batch_size=8)
     assert outcome.status == status
     assert reason in outcome.reason
     assert "\n" not in outcome.reason
 
 
-def test_why_there_is_no_gpu_follows_what_the_implementation_says(sabotaged, monkeypatch):
+def test_missing_gpu_is_explained_after_the_reason(sabotaged, monkeypatch):
     monkeypatch.setattr(launch.gpu, "explain_absence", lambda: "no driver")
     outcome = sabotaged("says_unavailable", on="gpu")
     assert outcome.reason == "no abacus in this machine; no driver"
 
 
-def test_on_the_cpu_no_gpu_is_missed(sabotaged, monkeypatch):
+def test_missing_gpu_is_not_explained_on_cpu(sabotaged, monkeypatch):
     monkeypatch.setattr(launch.gpu, "explain_absence", lambda: "no driver")
     assert sabotaged("says_unavailable").reason == "no abacus in this machine"
 
 
-def test_a_python_that_has_gone_is_a_failure_with_its_reason(launched, tmp_path):
+def test_missing_python_is_a_failure(launched, tmp_path):
     outcome = launched(child=ChildSpec(Installation(str(tmp_path / "python"))))
     assert (outcome.status, outcome.reason) == (
         "failed",
@@ -177,7 +187,7 @@ def test_a_python_that_has_gone_is_a_failure_with_its_reason(launched, tmp_path)
     )
 
 
-def test_of_a_huge_stderr_the_end_is_kept(sabotaged):
+def test_tail_of_a_huge_stderr_is_kept(sabotaged):
     outcome = sabotaged("floods_stderr")
     assert outcome.reason == "RuntimeError: and now this"
     assert len(outcome.stderr_tail) <= launch.TAIL_BYTES
@@ -197,7 +207,7 @@ def is_running(pid):
     return True
 
 
-def test_a_child_that_hangs_is_killed_with_its_group_when_its_time_is_up(launched, tmp_path):
+def test_timeout_kills_worker_and_its_group(launched, tmp_path):
     code = """
 import os, signal
 from pathlib import Path
@@ -217,16 +227,17 @@ while True:
     assert not [pid for pid in pids if is_running(pid)]
 
 
-def test_what_a_child_leaves_running_is_killed(sabotaged, tmp_path):
+def test_leftover_process_is_killed_and_named(sabotaged, tmp_path):
     outcome = sabotaged("leaves_a_child")
     assert (outcome.status, outcome.reason) == (
-        "failed", "it left processes running: sleep; end what you start",
-    )  # fmt: skip
+        "failed",
+        "it left processes running: sleep; end what you start",
+    )
     assert outcome.wall_seconds < 50
     assert not is_running((tmp_path / "child" / "child").read_text())
 
 
-def test_an_interrupted_parent_kills_its_child_and_passes_the_interrupt_on(launched, tmp_path):
+def test_interrupt_kills_the_worker_and_is_raised(launched, tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
@@ -239,7 +250,7 @@ signal.pause()
     assert not is_running((tmp_path / "child" / "pid").read_text())
 
 
-def test_a_child_dies_with_its_parent(launched, saboteur, tmp_path):
+def test_worker_dies_with_its_parent(launched, saboteur, tmp_path):
     # The parent of the worker is a process of ours that ends as soon as the worker has begun.
     code = f"""
 import signal, subprocess, sys
@@ -256,7 +267,7 @@ Path({str(tmp_path / "part")!r}).write_text(str(os.getpid()))
 Path({str(tmp_path / "part")!r}).rename({str(tmp_path / "pid")!r})
 signal.pause()
 """)
-    request = {"mode": "probe", "file": str(own)}
+    request = {"mode": "preflight", "file": str(own)}
     (tmp_path / "request.json").write_text(json.dumps(request))
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     assert not is_running((tmp_path / "pid").read_text())
@@ -288,36 +299,36 @@ os._exit(0)
         ('{"status": "ok", "import_seconds": 5.0}', "its clock does not add up"),
     ],
 )
-def test_a_document_that_is_wrong_proves_nothing(launched, document, reason):
+def test_wrong_document_is_a_failure(launched, document, reason):
     outcome = launched(WRITES.format(document))
     assert outcome.status == "failed"
     assert reason in outcome.reason
     assert "\n" not in outcome.reason
 
 
-def test_a_folder_for_a_child_must_be_new(launched):
-    launched(mode="probe")
+def test_scratch_folder_must_be_new(launched):
+    launched(mode="preflight")
     with pytest.raises(UserError, match="File exists"):
-        launched(mode="probe")
+        launched(mode="preflight")
 
 
-def test_without_a_pidfd_the_end_is_seen_all_the_same(launched, monkeypatch):
+def test_end_is_seen_without_pidfd(launched, monkeypatch):
     monkeypatch.delattr(os, "pidfd_open")
-    assert launched(mode="probe").status == "ok"
+    assert launched(mode="preflight").status == "ok"
 
 
-def test_without_a_pidfd_the_time_limit_holds_all_the_same(launched, monkeypatch):
+def test_timeout_holds_without_pidfd(launched, monkeypatch):
     monkeypatch.delattr(os, "pidfd_open")
     outcome = launched("import signal\nsignal.pause()", ChildSpec(timeout=1))
     assert outcome.status == "timeout"
 
 
-def test_a_child_imports_neither_from_its_folder_nor_from_a_users(told):
+def test_worker_imports_from_no_current_or_user_folder(told):
     found = told("[getattr(__import__('sys').flags, n) for n in ('safe_path', 'no_user_site')]")
     assert found == [True, 1]
 
 
-def test_a_child_reads_nothing_that_was_meant_for_the_parent(told):
+def test_worker_has_an_empty_stdin(told):
     read, write = os.pipe()
     os.write(write, b"typed ahead")
     os.close(write)
@@ -331,7 +342,7 @@ def test_a_child_reads_nothing_that_was_meant_for_the_parent(told):
         os.close(read)
 
 
-def test_the_parent_has_its_cores_back_whatever_happens(monkeypatch):
+def test_affinity_is_restored_after_an_error(monkeypatch):
     chosen = []
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
     monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: chosen.append(set(cores)))
@@ -346,37 +357,40 @@ def test_the_parent_has_its_cores_back_whatever_happens(monkeypatch):
         assert len(chosen) == 4
 
 
-def test_a_probe_may_print_for_no_time_of_it_is_reported(launched):
-    assert launched("print('welcome')", mode="probe").status == "ok"
+def test_preflight_may_print(launched):
+    assert launched("print('welcome')", mode="preflight").status == "ok"
 
 
-def test_half_a_line_on_stderr_is_kept_and_nothing_is_done_at_the_exit(launched, tmp_path):
-    outcome = launched("""
+def test_partial_stderr_is_kept_and_exit_handlers_are_skipped(launched, tmp_path):
+    outcome = launched(
+        """
 import atexit, sys
 from pathlib import Path
 atexit.register(Path("late").touch)
 sys.stderr.write("half a line")
-""", mode="probe")  # fmt: skip
+""",
+        mode="preflight",
+    )
     assert (outcome.status, outcome.stderr_tail) == ("ok", "half a line")
     assert not (tmp_path / "child" / "late").exists()
 
 
-def test_what_is_killed_is_suspected_to_have_run_out_of_memory(launched):
-    outcome = launched("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", mode="probe")
+def test_killed_worker_may_be_out_of_memory(launched):
+    outcome = launched("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", mode="preflight")
     assert outcome.status == "failed"
     expected = "the process was ended by a signal: Killed; often the kernel, out of memory"
     assert outcome.reason == expected
 
 
-def test_one_character_on_stdout_without_a_line_is_seen(launched):
+def test_one_character_on_stdout_is_a_fault(launched):
     code = "from implementations.idiomatic.softmax_numpy import Trainer\nprint('.', end='')"
     assert launched(code).reason == "it printed on stdout; an implementation is silent"
 
 
-def test_a_process_that_cannot_be_started_is_one_line(launched, monkeypatch):
+def test_process_that_cannot_start_is_a_user_error(launched, monkeypatch):
     def refuses(*_, **__):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(subprocess, "Popen", refuses)
     with pytest.raises(UserError, match="cannot start a process: Resource temporarily unavailable"):
-        launched(mode="probe")
+        launched(mode="preflight")

@@ -1,5 +1,6 @@
 """What a child is made of: its interpreter, its implementations, its variables."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,18 +11,23 @@ from bench.runner.process.spec import (
     ChildSpec,
     Installation,
     build_variables,
+    describe_source,
     redact_variables,
+    request_roofline,
+    request_training,
 )
 from bench.worker import machine
 
 SCRATCH = Path("/scratch")
 
 
-def test_a_child_is_made_of_this_python_and_of_the_suites_own_implementations():
-    assert ChildSpec().place == Installation(sys.executable, machine.ROOT / "implementations")
+def test_default_installation_is_this_python_and_suite():
+    assert ChildSpec().installation == Installation(
+        sys.executable, machine.ROOT / "implementations"
+    )
 
 
-def test_another_folder_of_implementations_is_what_a_child_imports(launched, tmp_path):
+def test_worker_imports_the_given_implementations(launched, tmp_path):
     place = tmp_path / "implementations"
     place.mkdir()
     (place / "__init__.py").touch()
@@ -29,27 +35,25 @@ def test_another_folder_of_implementations_is_what_a_child_imports(launched, tmp
         "from pathlib import Path\nimport bench.contract\n"
         "Path('seen').write_text(f'{__file__}\\n{bench.contract.__file__}')\n"
     )
-    child = ChildSpec(place=Installation(implementations=place), timeout=60)
-    assert launched(child=child, mode="probe", module="softmax_old").status == "ok"
+    child = ChildSpec(installation=Installation(implementations=place), timeout=60)
+    assert launched(child=child, mode="preflight", module="softmax_old").status == "ok"
     ours, suite = (tmp_path / "child" / "seen").read_text().splitlines()
     assert Path(ours).resolve() == place / "softmax_old.py"
     # The harness is the running one, whatever the implementations are.
     assert Path(suite).resolve() == machine.ROOT / "bench" / "contract.py"
 
 
-def test_another_python_is_what_a_child_runs(launched, tmp_path):
+def test_worker_runs_the_given_python(launched, tmp_path):
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\necho asked > "$2.asked"\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    assert (
-        launched(child=ChildSpec(place=Installation(str(python)), timeout=60), mode="probe").status
-        == "ok"
-    )
+    child = ChildSpec(installation=Installation(str(python)), timeout=60)
+    assert launched(child=child, mode="preflight").status == "ok"
     assert (tmp_path / "child" / "bench.worker.asked").exists()
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(3, "3"), (1, "1")])
-def test_every_pool_of_threads_is_told_its_size(threads, expected):
+def test_every_thread_pool_gets_its_size(threads, expected):
     found = build_variables(ChildSpec(threads=threads), SCRATCH)
     pools = [name for name in found if name.endswith("_THREADS") or name == "NPROC"]
     assert len(pools) == 6
@@ -59,7 +63,7 @@ def test_every_pool_of_threads_is_told_its_size(threads, expected):
 @pytest.mark.parametrize(
     ("ours", "theirs"), [(None, "0"), ("1", "1"), ("3,1", "3"), ("", ""), ("-1", "-1")]
 )
-def test_a_child_on_the_gpu_sees_one_the_first_that_is_left_to_us(monkeypatch, ours, theirs):
+def test_gpu_worker_sees_the_first_visible_gpu(monkeypatch, ours, theirs):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if ours is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ours)
@@ -69,48 +73,49 @@ def test_a_child_on_the_gpu_sees_one_the_first_that_is_left_to_us(monkeypatch, o
     assert "JAX_PLATFORMS" not in found
 
 
-def test_a_child_on_the_cpu_sees_no_gpu_whatever_is_left_to_us(monkeypatch):
+def test_cpu_worker_sees_no_gpu_whatever_is_visible(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     found = build_variables(ChildSpec(), SCRATCH)
     assert (found["CUDA_VISIBLE_DEVICES"], found["JAX_PLATFORMS"]) == ("", "cpu")
 
 
-def test_a_child_on_the_gpu_takes_no_memory_ahead():
+def test_gpu_worker_preallocates_no_memory():
     found = build_variables(ChildSpec(device="gpu"), SCRATCH)
     assert found["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
     assert found["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
     assert found["TORCHINDUCTOR_COMPILE_THREADS"] == "1"
     assert not build_variables(ChildSpec(), SCRATCH).keys() & {
         "TORCHINDUCTOR_COMPILE_THREADS",
-        "XLA_PYTHON_CLIENT_PREALLOCATE", "TF_FORCE_GPU_ALLOW_GROWTH",
-    }  # fmt: skip
+        "XLA_PYTHON_CLIENT_PREALLOCATE",
+        "TF_FORCE_GPU_ALLOW_GROWTH",
+    }
 
 
-def test_a_child_on_the_gpu_computes_in_full_precision():
+def test_gpu_worker_computes_in_full_precision():
     found = build_variables(ChildSpec(device="gpu"), SCRATCH)
     assert found["NVIDIA_TF32_OVERRIDE"] == "0"
     assert found["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
 
 
-def test_the_variables_of_an_implementation_come_last():
+def test_implementation_variables_override():
     own = {"KERAS_BACKEND": "jax", "NPROC": "7"}
     found = build_variables(ChildSpec(threads=1, variables=own), SCRATCH)
     assert found["KERAS_BACKEND"] == "jax"
     assert found["NPROC"] == "7"
 
 
-def test_caches_lie_in_the_childs_own_folder_each_apart():
+def test_caches_are_below_the_scratch_folder():
     found = build_variables(ChildSpec(), SCRATCH)
     folders = [Path(found[name]) for name in CACHES]
     assert {folder.parent for folder in folders} == {SCRATCH / "cache"}
     assert len(set(folders)) == len(CACHES)
 
 
-def test_the_recorded_variables_have_no_path_of_this_machine(monkeypatch):
+def test_recorded_variables_have_no_path_of_this_machine(monkeypatch):
     monkeypatch.setenv("CXX", "/opt/private/g++")
     monkeypatch.delenv("LC_ALL", raising=False)
     python = Installation("/opt/private/python", Path("/opt/private/implementations"))
-    found = redact_variables(ChildSpec(place=python, variables={"KERAS_BACKEND": "jax"}))
+    found = redact_variables(ChildSpec(installation=python, variables={"KERAS_BACKEND": "jax"}))
     assert found["CXX"] == "<passed on>"
     assert found["KERAS_BACKEND"] == "jax"
     assert found["HOME"] == "<scratch>/cache/home"
@@ -118,10 +123,18 @@ def test_the_recorded_variables_have_no_path_of_this_machine(monkeypatch):
     assert not [value for value in found.values() if value.startswith("/")]
 
 
-def test_what_a_child_needs_of_the_parents_environment_is_passed_on_and_no_more(monkeypatch):
+def test_only_listed_variables_are_recorded(monkeypatch):
     needed = ("PATH", "CXX", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "COVERAGE_PROCESS_CONFIG")
-    others = ("LD_PRELOAD", "PYTHONHASHSEED", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "MALLOC_ARENA_MAX",
-              "KMP_AFFINITY", "GOMP_CPU_AFFINITY", "CUDA_LAUNCH_BLOCKING")  # fmt: skip
+    others = (
+        "LD_PRELOAD",
+        "PYTHONHASHSEED",
+        "PYTHONSTARTUP",
+        "PYTHONOPTIMIZE",
+        "MALLOC_ARENA_MAX",
+        "KMP_AFFINITY",
+        "GOMP_CPU_AFFINITY",
+        "CUDA_LAUNCH_BLOCKING",
+    )
     for name in (*needed, *others):
         monkeypatch.setenv(name, "set")
     found = redact_variables(ChildSpec())
@@ -129,22 +142,68 @@ def test_what_a_child_needs_of_the_parents_environment_is_passed_on_and_no_more(
     assert not found.keys() & set(others)
 
 
-def test_what_dask_sets_for_its_workers_does_not_reach_a_trial(monkeypatch):
+def test_dask_variables_are_not_passed_on(monkeypatch):
     """Its nanny gives every worker one thread and another way to free memory."""
-    nanny = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-             "MALLOC_TRIM_THRESHOLD_": "65536", "DASK_PARENT": "tcp://here:1"}  # fmt: skip
+    nanny = {
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_TRIM_THRESHOLD_": "65536",
+        "DASK_PARENT": "tcp://here:1",
+    }
     for name, value in nanny.items():
         monkeypatch.setenv(name, value)
     found = redact_variables(ChildSpec(threads=3))
     assert {name: found.get(name) for name in nanny} == {
-        "OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3",
-        "MALLOC_TRIM_THRESHOLD_": None, "DASK_PARENT": None,
-    }  # fmt: skip
+        "OMP_NUM_THREADS": "3",
+        "MKL_NUM_THREADS": "3",
+        "OPENBLAS_NUM_THREADS": "3",
+        "MALLOC_TRIM_THRESHOLD_": None,
+        "DASK_PARENT": None,
+    }
 
 
-def test_a_process_of_a_trial_has_none_of_what_dask_sets_for_its_workers(launched, monkeypatch):
+def test_worker_process_has_no_dask_variables(launched, monkeypatch):
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    code = ("import os\nassert 'MALLOC_TRIM_THRESHOLD_' not in os.environ\n"
-            "assert os.environ['OMP_NUM_THREADS'] == '2'\nTrainer = None\n")  # fmt: skip
-    assert launched(code, ChildSpec(threads=2, timeout=60), mode="probe").reason is None
+    code = (
+        "import os\nassert 'MALLOC_TRIM_THRESHOLD_' not in os.environ\n"
+        "assert os.environ['OMP_NUM_THREADS'] == '2'\nTrainer = None\n"
+    )
+    assert launched(code, ChildSpec(threads=2, timeout=60), mode="preflight").reason is None
+
+
+def test_training_request_has_all_that_decides_training(make_case, digits):
+    asked = request_training("trial", make_case(batch_size=8, epochs=3), digits, 7)
+    assert json.loads(json.dumps(asked)) == {
+        "mode": "trial",
+        "module": "idiomatic.softmax_numpy",
+        "file": None,
+        "extra": "",
+        "data": str(digits.folder),
+        "classes": 10,
+        "workload": "sgd",
+        "device": "cpu",
+        "batch_size": 8,
+        "samples": 1440,
+        "epochs": 3,
+        "seed": 7,
+    }
+
+
+def test_file_in_a_request_is_absolute(make_case, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert describe_source(make_case(file="own.py"))["file"] == str(tmp_path / "own.py")
+
+
+def test_roofline_request_sorts_unique_samples(make_case):
+    asked = request_roofline(make_case(module="roofline.roofline_numpy"), 64, [1440, 96, 1440])
+    assert asked == {
+        "mode": "roofline",
+        "module": "roofline.roofline_numpy",
+        "file": None,
+        "extra": "",
+        "device": "cpu",
+        "features": 64,
+        "samples": [96, 1440],
+    }

@@ -10,21 +10,21 @@ from bench.runner.process.spec import Installation
 from bench.worker import machine
 
 
-def test_another_interpreter_is_asked_what_it_has():
+def test_software_of_another_python_is_read():
     assert preflight.read_software(Installation()) == machine.software()
 
 
-def test_a_framework_that_sees_a_device_has_no_reason(make_case):
+def test_framework_that_sees_a_device_has_no_fault(make_case):
     case = make_case(module="roofline.roofline_numpy")
     assert preflight.find_device_fault(case) is None
 
 
-def test_a_framework_that_sees_no_gpu_says_why(make_case):
+def test_framework_without_gpu_says_why(make_case):
     case = make_case(module="roofline.roofline_numpy", device="gpu")
     assert preflight.find_device_fault(case).startswith("NumPy computes on the CPU only")
 
 
-def test_an_interpreter_that_cannot_run_the_suite_is_one_line(tmp_path):
+def test_python_that_cannot_run_the_suite_is_a_user_error(tmp_path):
     python = tmp_path / "python"
     python.write_text(f"#!{sys.executable}\nraise SystemExit(3)\n")
     python.chmod(0o755)

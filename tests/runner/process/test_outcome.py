@@ -42,14 +42,14 @@ def ended(tmp_path):
         (0.0, 0.0, False),
     ],
 )
-def test_parts_worker_and_parent_must_agree_on_the_time(ended, parts, seen, honest):
+def test_phases_worker_and_parent_must_agree_on_time(ended, parts, seen, honest):
     document = {"epoch_seconds": [parts / 2, parts / 4], "between_seconds": parts / 4}
     status, reason, _ = ended({"status": "ok", **document, "worker_seconds": seen})
     assert (status == "ok") == honest
     assert honest or reason.startswith("its clock does not add up: ")
 
 
-def test_every_part_of_a_workers_time_counts(ended):
+def test_every_phase_counts(ended):
     lists = {name: [0.5, 0.5] for name in ("epoch_seconds", "predict_seconds")}
     names = ("import", "setup", "reset", "first_epoch", "first_predict", "figure")
     parts = {**lists, **{f"{name}_seconds": 1.0 for name in names}, "between_seconds": 2.0}
@@ -60,12 +60,12 @@ def test_every_part_of_a_workers_time_counts(ended):
         assert ended(less)[0] == "failed"
 
 
-def test_where_no_time_is_reported_the_clock_need_not_agree(ended):
+def test_untimed_mode_is_not_compared_with_the_clock(ended):
     assert ended({"status": "ok"}, timed=False) == ("ok", None, {"status": "ok"})
     assert ended({"status": "ok"})[0] == "failed"
 
 
-def test_what_has_failed_is_not_also_held_against_the_clock(ended):
+def test_failure_keeps_its_own_reason(ended):
     told = {"status": "failed", "reason": "gone", "worker_seconds": 1.0}
     assert ended(told)[:2] == ("failed", "gone")
 
@@ -81,7 +81,7 @@ def test_what_has_failed_is_not_also_held_against_the_clock(ended):
         ("a segmentation fault", False),
     ],
 )
-def test_with_a_limit_the_words_of_an_allocation_that_failed_are_known(ended, text, memory):
+def test_failed_allocation_under_a_limit_is_recognised(ended, text, memory):
     status, reason, _ = ended(code=-signal.SIGABRT, stderr_tail=text, memory_limit=2**30)
     assert status == ("out-of-memory" if memory else "failed")
     assert "the process was ended by a signal: Aborted" in reason
@@ -89,25 +89,25 @@ def test_with_a_limit_the_words_of_an_allocation_that_failed_are_known(ended, te
     assert ended(code=-signal.SIGABRT, stderr_tail=text)[0] == "failed"
 
 
-def test_a_child_that_says_so_itself_has_run_out_of_memory(ended):
+def test_reason_about_memory_under_a_limit_is_recognised(ended):
     told = {"status": "failed", "reason": "RuntimeError: can't allocate memory"}
     assert ended(told, memory_limit=2**30)[0] == "out-of-memory"
     assert ended(told)[0] == "failed"
 
 
-def test_a_child_that_was_killed_under_a_limit_did_not_for_that_run_out_of_memory(ended):
+def test_kill_under_a_limit_is_not_out_of_memory(ended):
     status, reason, _ = ended(code=-signal.SIGKILL, memory_limit=2**30)
     assert status == "failed"
     assert reason.endswith("Killed; often the kernel, out of memory; it was allowed 1024 MiB")
 
 
-def test_a_child_that_the_kernel_killed_for_its_memory_is_known_by_the_kernels_count(ended):
+def test_kernel_oom_kill_is_out_of_memory(ended):
     expected = ("out-of-memory", "the kernel ended the process: the machine had no memory left", {})
     assert ended(code=-signal.SIGKILL, oom_killed=True) == expected
     assert ended(code=-signal.SIGSEGV, oom_killed=True)[0] == "failed"  # it was somebody else's
 
 
-def test_the_kernels_count_is_read_and_is_nought_where_there_is_none(tmp_path):
+def test_oom_kills_are_counted_or_zero(tmp_path):
     (tmp_path / "vmstat").write_text("nr_free_pages 7\noom_kill 3\noom_kill_other 9\n")
     assert outcome.count_oom_kills(tmp_path / "vmstat") == 3
     assert outcome.count_oom_kills(tmp_path / "absent") == 0
@@ -116,11 +116,11 @@ def test_the_kernels_count_is_read_and_is_nought_where_there_is_none(tmp_path):
 
 
 @pytest.mark.parametrize("status", ["interrupted", "timeout", "fine", "", None, 0])
-def test_of_itself_a_child_says_only_what_it_can_know(ended, status):
+def test_status_that_a_worker_cannot_know_is_refused(ended, status):
     told, reason, _ = ended({"status": status, "reason": "so"})
     assert (told, "it has no status" in reason) == ("failed", True)
 
 
-def test_a_number_beyond_all_floats_is_no_number_of_seconds(ended):
+def test_huge_integer_is_not_a_number_of_seconds(ended):
     status, reason, _ = ended({"status": "ok", "epoch_cpu_seconds": [10**400]})
     assert (status, "epoch_cpu_seconds are not" in reason) == ("failed", True)

@@ -1,0 +1,71 @@
+"""Disturbances, ties and memory as the report shows them."""
+
+from dataclasses import replace
+
+import pytest
+from support.records import case, environment, ok, trials
+
+from bench.analysis.intervals import Interval
+from bench.analysis.memory import PHASES, summarize_memory
+from bench.analysis.noise import Noise
+from bench.analysis.summary import summarize
+from bench.report.charts import epochs
+from bench.report.render import text
+from bench.report.sections import comparison
+
+HERE = {"here": environment()}
+UNKNOWN = Noise(None, None, None, None, None, None, None)
+QUIET = Noise(0.5, 0.02, Interval(1.0, 0.99, 1.01), others=0.01, steal=0, clock=0.01, throttled=0)
+# b / a is not certain, c / a is; d takes ten times the others (tests/analysis/test_ranking.py).
+A, B, C, D = (1.0, 1.0, 1.0), (1.1, 1.2, 1.3), (1.2, 1.2, 1.3), (10.0, 10.0, 10.0)
+
+
+def rows_of(**epochs_of):
+    records = [r for name, epochs in epochs_of.items() for r in trials(case(name), *epochs)]
+    return summarize(records, HERE)
+
+
+def test_report_names_ties_and_disturbances():
+    disturbed = replace(QUIET, others=0.25)
+    (line,) = text.too_noisy(rows_of(a=A, b=B, c=C, d=D), disturbed)
+    assert "noisy" in line
+    assert "other processes took 25.0% of the cores" in line
+    assert "a and b, b and c" in line
+    (line,) = text.too_noisy(rows_of(**{"<a>": A, "b|c": B}), QUIET)
+    assert "&lt;a&gt; and b\\|c" in line
+    assert "nois" not in line
+    assert text.too_noisy(rows_of(a=A, c=C), disturbed) == []
+
+
+def test_report_names_no_tie_of_single_rounds():
+    assert text.too_noisy(rows_of(a=[1.0], b=[1.1]), QUIET) == []
+    (line,) = text.too_noisy(rows_of(a=A, b=B, other=[1.05]), QUIET)
+    assert "a and b" in line
+    assert "other" not in line
+
+
+def test_report_has_every_measure_of_noise():
+    noise = Noise(0.25, 0.125, Interval(1.5, 1.25, 2.0), 0.0625, 0.5, 0.75, throttled=3)
+    assert [value for _, value in comparison.noise(noise).lines] == [
+        "25 %",
+        "12 %",
+        "1.50 [1.25, 2.00]",
+        "6.2 %",
+        "50 %",
+        "75 %",
+        "3.00",
+    ]
+    assert text.noise(noise).startswith("Disturbed: other processes took 6.2% of the cores")
+    unknown = ["—", "—", "unknown", *["—"] * 4]
+    assert [value for _, value in comparison.noise(UNKNOWN).lines] == unknown
+    assert text.noise(UNKNOWN) == "No disturbance was recorded."
+
+
+def test_chart_stacks_what_each_phase_adds():
+    mib = 2**20
+    peaks = {"start": 10 * mib, "import": 30 * mib, "epochs": 45 * mib}
+    memories = summarize_memory([ok(case(), phase_rss_bytes=peaks)])
+    values = epochs.memory(memories, "a title").to_dict()["data"]["values"]
+    added = dict.fromkeys(PHASES, 0) | {"start": 10, "import": 20, "epochs": 15}
+    assert {point["phase"]: point["added"] for point in values} == pytest.approx(added)
+    assert [point["number"] for point in values] == list(range(len(PHASES)))
