@@ -128,7 +128,7 @@ def launched(tmp_path, make_request):
         if code is not None:
             (tmp_path / "own_file.py").write_text(code)
             changes["file"] = str(tmp_path / "own_file.py")
-        child = child or launch.ChildSpec(timeout=60)
+        child = child or launch.ChildSpec(timeout=240)
         return launch.launch(make_request(**changes), child, tmp_path / "child")
 
     return run

@@ -114,17 +114,19 @@ class Session:
 
     def report(self, status: int) -> NoReturn:
         """Write the report of each run and, of several, one over all; exit."""
-        from bench.report import load, several_files, write
+        from bench.report.load import load_run, load_runs
+        from bench.report.write import write_report
         from bench.runner import resume
 
         folders = [run.folder for run in self.runs.values()]
         if folders == [self.base]:
             failed = [print_report(self.base).failed]
         else:
-            failed = [load.load(folder).failed for folder in folders]
-            for folder in folders:
-                write.write(folder)
-            print_line(f"\n{several_files.write(folders, self.base)}")
+            runs = [load_run(folder) for folder in folders]
+            failed = [run.failed for run in runs]
+            for run in runs:
+                write_report([run])
+            print_line(f"\n{write_report(load_runs(folders), self.base)}")
         if missing := [run for run in self.runs.values() if run.incomplete]:
             flags = [
                 "--resume",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from bench.report.load import Loaded
+    from bench.report.load import LoadedRun
     from bench.report.regression.output import Shown
 
 # Without a terminal there is no width to keep to: print every column.
@@ -37,22 +37,24 @@ def machine_lock() -> Iterator[None]:
         yield
 
 
-def print_report(folder: Path, target: float | None = None) -> "Loaded":
+def print_report(folder: Path, target: float | None = None) -> "LoadedRun":
     """Write a run's report, print its tables, and return the run.
 
     target: validation accuracy to which the report times training; None for the default.
     """
+    from bench.analysis.startup import TARGET
     from bench.cli import terminal
-    from bench.report import load, write
-    from bench.report.render import text
+    from bench.report.load import load_run
+    from bench.report.sections.runs import list_left_out
+    from bench.report.write import can_draw, write_report
 
-    run = load.load(folder)
-    report = write.write(folder, target, run)
-    for line in text.left_out(run):
+    run = load_run(folder)
+    report = write_report([run], target=TARGET if target is None else target)
+    for line in list_left_out(run):
         print_line(f"left out: {line}")
-    for table in terminal.run_tables(stdout, run.rows, run.figures):
+    for table in terminal.run_tables(stdout, run.rows, run.textbook):
         stdout.print("\n", table, sep="")
-    if not write.can_draw():
+    if not can_draw():
         print_line(f"\n{NO_CHARTS}")
     print_line(f"\n{report}")
     return run

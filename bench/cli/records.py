@@ -22,16 +22,16 @@ def export(
     """Write a run in another tool's format; stderr lists what the export lacks."""
     from bench.report import load
     from bench.report.export import json_file
-    from bench.report.export.cases import remarks
+    from bench.report.export.cases import list_remarks
     from bench.report.export.writers import WRITERS
 
-    run = load.whole(folder)
+    run = load.load_whole_run(folder)
     text = WRITERS[style](run)
     if output is None:
         print(text, end="")
     else:
-        print_line(str(json_file.save(output, text)))
-    for line in remarks(run):
+        print_line(str(json_file.save_json(output, text)))
+    for line in list_remarks(run):
         print(line, file=sys.stderr)
 
 

@@ -41,13 +41,15 @@ def report(
 ) -> None:
     """Write reports, CSV and charts of stored runs again, and print one run's tables."""
     from bench.records import collection
-    from bench.report import index, several_files
+    from bench.report import index
+    from bench.report.load import load_runs
+    from bench.report.write import write_report
     from bench.runner.planning import RESULTS
 
     if not folders:
         if output is not None or target is not None or relative_to is not None:
             raise UserError("name the RUN to report; without one there is only the page of all")
-        print_line(str(index.write(RESULTS)))
+        print_line(str(index.write_index(RESULTS)))
         return
     if len(folders) == 1 and not collection.is_collection(folders[0]):
         if output is not None or relative_to is not None:
@@ -61,4 +63,4 @@ def report(
     if target is not None:
         raise UserError("--target is of one run; leave it out")
     runs = [run for folder in folders for run in collection.runs(folder) or [folder]]
-    print_line(str(several_files.write(runs, output, relative_to)))
+    print_line(str(write_report(load_runs(runs), output, relative_to=relative_to)))

@@ -302,12 +302,12 @@ def _refuse_changes(ctx: typer.Context) -> None:
 
 def _print_plan(plan: "Run") -> None:
     from bench.cli import terminal
-    from bench.runner import estimate
+    from bench.runner import progress
     from bench.runner.plan import plan_trials
     from bench.runner.planning import RESULTS
 
     planned = plan_trials(plan)
-    seconds = estimate.Estimate(estimate.read_earlier_records(RESULTS)).seconds(planned)
+    seconds = progress.Estimate(progress.read_earlier_records(RESULTS)).seconds(planned)
     stdout.print(terminal.plan_table(plan))
     for size in plan.skipped:
         print_line(f"not measured: {size.reason}")
@@ -340,9 +340,9 @@ def _follow(folder: Path, plan: "Run", data: "Dataset") -> None:
     from rich.live import Live
 
     from bench.cli import terminal
-    from bench.runner import estimate, loop
+    from bench.runner import loop, progress
 
-    times = estimate.Estimate(estimate.read_earlier_records(folder.parent))
+    times = progress.Estimate(progress.read_earlier_records(folder.parent))
     with Live(console=stdout, auto_refresh=False, transient=True) as live:
         for event in loop.measure_run(folder, plan, data):
             match event:

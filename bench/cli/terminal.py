@@ -15,6 +15,7 @@ from bench.analysis.textbook import TextbookRow
 from bench.data.dataset import Dataset
 from bench.records.schema import Case, Record, Run, Trial
 from bench.report.render import numbers
+from bench.report.sections import Table as PlainTable
 from bench.report.sections import comparison
 from bench.runner import plan
 from bench.runner.parity.conformance import Finding
@@ -28,13 +29,13 @@ def run_tables(
     console: Console, rows: Sequence[Row], figures: Sequence[TextbookRow]
 ) -> Iterator[Table]:
     """Yield the tables of a run that have rows."""
-    for workload in comparison.workloads(rows):
-        if comparison.measured(rows, workload):
+    for workload in comparison.list_workloads(rows):
+        if comparison.select_ranked(rows, workload):
             yield comparison_table(console, rows, workload)
     if figures:
-        headings = comparison.FIGURE_HEADINGS[:5]
-        yield _plain_table("the textbook's figures", headings, comparison.figures(figures))
-    if faults := comparison.faults(rows):
+        headings = comparison.TEXTBOOK_HEADINGS[:5]
+        yield _plain_table("the textbook's figures", headings, comparison.list_textbook(figures))
+    if faults := comparison.list_faults(rows):
         yield _plain_table("failed and unavailable", comparison.FAULT_HEADINGS, faults)
 
 
@@ -42,14 +43,14 @@ def comparison_table(console: Console, rows: Sequence[Row], workload: str) -> Ta
     """Return the table of a workload with as many columns as fit into the console."""
     # A table that is measured within the console's own width is already squeezed into it.
     unlimited = console.options.update_width(10_000)
-    measured = comparison.measured(rows, workload)
+    measured = comparison.select_ranked(rows, workload)
     for count in range(len(comparison.COLUMNS), 0, -1):
-        columns = comparison.columns_of(measured, count)
+        columns = comparison.select_columns(measured, count)
         table = Table(title=f"workload {workload}", title_justify="left", box=None, pad_edge=False)
         for column in columns:
             justify: JustifyMethod = "right" if column.numeric else "left"
             table.add_column(column.heading, justify=justify, no_wrap=True)
-        for cells in comparison.cells(rows, measured, columns):
+        for cells in comparison.format_cells(rows, measured, columns):
             table.add_row(*map(Text, cells))
         if console.measure(table, options=unlimited).maximum <= console.width:
             break
@@ -63,7 +64,7 @@ def _plain_table(title: str, headings: Sequence[str], lines: Sequence[Sequence[s
     return table
 
 
-def text_table(content: comparison.Table) -> Table:
+def text_table(content: PlainTable) -> Table:
     """Return the table of a report for the terminal, with its numbers flush right."""
     table = Table(title=Text(content.title), title_justify="left", box=None, pad_edge=False)
     for number, heading in enumerate(content.headings):

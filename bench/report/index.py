@@ -1,9 +1,9 @@
-"""What lies below results/: runs, comparisons and calibrations, an entry each, newest first."""
+"""The index of results/: a page with an entry for each run, comparison and calibration."""
 
 import datetime as dt
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,221 +12,237 @@ from bench.records import timestamps
 from bench.records.files import write_file
 from bench.records.schema import Environment
 from bench.records.store import read_environments, read_looks, read_plan, read_records
-from bench.regression.calibration import session
 from bench.regression.calibration.session import Calibration
 from bench.regression.paired import result
 from bench.regression.paired.plan import Comparison
 from bench.regression.paired.result import Finding
-from bench.report import load
+from bench.report.load import load_by_machine
 from bench.report.regression.calibration import injected
 from bench.report.render import html, numbers
-from bench.report.render import text as prose
-from bench.report.sections import comparison
-from bench.report.sections.headline import Part, finding
-from bench.report.write import can_draw
+from bench.report.render.text import render_phrases
+from bench.report.sections.comparison import select_ranked
+from bench.report.sections.headline import Phrase, write_headline
+from bench.report.sections.runs import PAGES
+from bench.report.write import PLANS, can_draw
 
-# The file that says what was planned, by the kind of what was measured.
-PLANS = {"run": "run.json", "comparison": "comparison.json", "calibration": session.PLAN}
-TITLE = "Softmax classifier: what was measured"
-# What is shown of a folder, the first that is there.
-PAGES = ("report.html", "report.md")
+TITLE = "Softmax classifier: all results"
+# The most alarming first.
+OUTCOMES: tuple[result.Outcome, ...] = (
+    "wrong",
+    "failed",
+    "slower",
+    "undecided",
+    "faster",
+    "no change",
+    "unavailable",
+)
+MAX_NAMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What an entry says about a folder. machines: names. state: what is missing or failed."""
+
+    kind: str
+    created: dt.datetime | None
+    machines: Sequence[str]
+    finding: Sequence[Phrase]
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One folder. All text of it is of its files, which nobody trusts; a finding says which.
+    """A folder of the index. All text is untrusted, except the finding's own phrases.
 
-    place: the folder below the one that the index is of, with slashes. created: UTC, None where it
-    is not told. machines: their names. state: whether something is missing or went wrong.
-    page: what to look at, below the same folder; None where there is nothing.
+    path: of the folder, relative to the index, with slashes. page: of its report, likewise; None
+    if it has none.
     """
 
-    place: str
-    kind: str
-    created: dt.datetime | None
-    machines: Sequence[str]
-    finding: Sequence[Part]
-    state: str
+    path: str
     page: str | None
+    summary: Summary
+
+    @property
+    def finding(self) -> str:
+        """The finding as Markdown."""
+        return render_phrases(self.summary.finding)
 
 
-def write(root: Path) -> Path:
-    """Write index.html into a folder of runs, a row an entry, and return it; raises UserError."""
+def write_index(root: Path) -> Path:
+    """Write index.html into a folder of results and return it; raises UserError."""
     if not can_draw():
-        raise UserError("an index is a page, which takes: pip install 'softmax-bench[report]'")
+        raise UserError("an index needs the extra report: pip install 'softmax-bench[report]'")
     try:
-        write_file(root / "index.html", page(entries(root)).encode())
+        write_file(root / "index.html", render_index(read_entries(root)).encode())
     except OSError as error:
         raise UserError(f"cannot write to {root}: {error.strerror}") from error
     return root / "index.html"
 
 
-def page(found: Sequence[Entry]) -> str:
-    """Return the page of some entries."""
-    return html.page("index.html.j2", title=TITLE, opening=_opening(found), entries=found,
-                     prose=prose)  # fmt: skip
+def render_index(entries: Sequence[Entry]) -> str:
+    """Return the page."""
+    counts = Counter(entry.summary.kind for entry in entries)
+    listed = ", ".join(
+        f"{count} {kind}{'s' * (count > 1 and kind in PLANS)}" for kind, count in counts.items()
+    )
+    opening = f"{listed}; the newest first." if listed else "There are no results yet."
+    return html.render_page("index.html.j2", title=TITLE, opening=opening, entries=entries)
 
 
-def _opening(found: Sequence[Entry]) -> str:
-    """Count what there is, by its kind."""
-    counts = Counter(each.kind for each in found)
-    listed = ", ".join(f"{number} {kind}{'s' * (number > 1 and kind in PLANS)}"
-                       for kind, number in counts.items())  # fmt: skip
-    return f"{listed}; the newest first." if listed else "Nothing was measured yet."
+def read_entries(root: Path) -> list[Entry]:
+    """Return an entry for every folder, the newest first, those without a date last.
 
-
-def entries(root: Path) -> list[Entry]:
-    """Return an entry for every folder below, the newest first, those of unknown age last.
-
-    A folder in a folder counts where it is one of these; what is none of them, or cannot be read,
-    is an entry that says why. Raises UserError where there is no such folder.
+    Folders of folders with results are searched. Other folders, and those that cannot be read,
+    have an entry that says why. Raises UserError if there is no such folder.
     """
     if not root.is_dir():
         raise UserError(f"there is no folder {root}; measure something first: python -m bench run")
-    found = [_entry(root, folder) for folder in _folders(root)]
-    return sorted(found, key=lambda each: (-_age(each), each.place))
+    entries = []
+    for folder in _find_folders(root):
+        path = folder.relative_to(root).as_posix()
+        page = next((f"{path}/{name}" for name in PAGES if _exists(folder / name)), None)
+        entries.append(Entry(path, page, _summarize(folder, has_page=page is not None)))
+
+    def sort_key(entry: Entry) -> tuple[float, str]:
+        created = entry.summary.created
+        return (-created.timestamp() if created else math.inf, entry.path)
+
+    return sorted(entries, key=sort_key)
 
 
-def _age(of: Entry) -> float:
-    return of.created.timestamp() if of.created else -math.inf
-
-
-def _folders(root: Path) -> list[Path]:
-    """Return the folders that hold a plan, and those that hold none, nor any folder with one."""
-    found = []
+def _find_folders(root: Path) -> list[Path]:
+    """Return the folders with results, and those that have none, also not further below."""
+    folders = []
     for folder in sorted(root.iterdir()):
         if not folder.is_dir() or folder.name.startswith("."):
             continue
-        below = [] if _plan(folder) or folder.is_symlink() else _below(folder)
-        found += below if any(map(_plan, below)) else [folder]
-    return found
+        below: list[Path] = []
+        if _find_kind(folder) is None and not folder.is_symlink():
+            try:
+                below = _find_folders(folder)
+            except OSError:  # not readable: it is shown as a folder without results
+                below = []
+        folders += below if any(map(_find_kind, below)) else [folder]
+    return folders
 
 
-def _below(folder: Path) -> list[Path]:
-    try:
-        return _folders(folder)
-    except OSError:  # what we may not read holds nothing for us
-        return []
+def _find_kind(folder: Path) -> str | None:
+    return next((kind for kind, name in PLANS.items() if _exists(folder / name)), None)
 
 
-def _plan(folder: Path) -> str | None:
-    """Return the kind of what was measured in a folder, None where nothing was."""
-    return next((kind for kind, name in PLANS.items() if _there(folder / name)), None)
-
-
-def _there(path: Path) -> bool:
-    """Tell whether there is such a file, as far as we may look."""
+def _exists(path: Path) -> bool:
+    """Return whether a file exists, as far as we may see it."""
     try:
         return path.exists()
     except OSError:
         return False
 
 
-def _entry(root: Path, folder: Path) -> Entry:
-    place = folder.relative_to(root).as_posix()
-    page = next((f"{place}/{name}" for name in PAGES if _there(folder / name)), None)
+def _summarize(folder: Path, *, has_page: bool) -> Summary:
+    """Read what is in a folder; what cannot be read gives a summary that says why."""
     try:
-        return _READERS[_plan(folder)](folder, place, page)
+        match _find_kind(folder):
+            case "run":
+                return _summarize_run(folder)
+            case "comparison":
+                return _summarize_comparison(folder)
+            case "calibration":
+                return _summarize_calibration(folder)
+        empty = f"It holds none of {', '.join(PLANS.values())}."
+        text = "A report of runs in other folders." if has_page else empty
+        return Summary("no run", None, (), [Phrase(text)], "not measured")
     except UserError as error:
-        said = str(error)
-    except Exception as error:  # noqa: BLE001 - damaged in whatever way, the others are shown
-        said = f"{type(error).__name__}: {error}"
-    said = said.replace(f"{folder}/", "")
-    return Entry(place, "unreadable", None, (), [Part(said, "record")], "damaged", page)
+        text = str(error)
+    except Exception as error:  # noqa: BLE001 - however it is damaged, the others are shown
+        text = f"{type(error).__name__}: {error}"
+    text = text.replace(f"{folder}/", "")
+    return Summary("unreadable", None, (), [Phrase(text, "record")], "damaged")
 
 
-def _nothing(_: Path, place: str, page: str | None) -> Entry:
-    lacking = f"It holds none of {', '.join(PLANS.values())}."
-    said = "A report of what is kept elsewhere." if page else lacking
-    return Entry(place, "no run", None, (), [Part(said)], "not measured", page)
+def _summarize_run(folder: Path) -> Summary:
+    parts = load_by_machine(folder)
+    run, records = parts[0], [record for part in parts for record in part.records]
+    statuses = Counter(record.status for record in records)
+    failed = sum(statuses[status] for status in ("failed", "timeout", "out-of-memory"))
+    total = numbers.whole(len(records) - statuses["interrupted"] + run.missing)
+    state = []
+    if run.missing:
+        state.append(f"{numbers.whole(run.missing)} of {total} trials missing")
+    if failed:
+        state.append(f"{numbers.whole(failed)} failed")
+    if run.faults:
+        state.append(f"{numbers.whole(len(run.faults))} damaged")
+    environments = {key: one for part in parts for key, one in part.environments.items()}
+    return Summary(
+        "run",
+        _read_time(run.run.created),
+        _name_machines(environments),
+        write_headline(select_ranked(run.rows, run.workload)),
+        ", ".join(state) or "complete",
+    )
 
 
-def _run(folder: Path, place: str, page: str | None) -> Entry:
-    parts = load.apart(folder)
-    found, records = parts[0], [record for part in parts for record in part.records]
-    shown = comparison.measured(found.rows, found.workload)
-    ended = Counter(record.status for record in records)
-    bad = sum(ended[status] for status in ("failed", "timeout", "out-of-memory"))
-    total = numbers.whole(len(records) - ended["interrupted"] + found.missing)
-    told = [f"{numbers.whole(found.missing)} of {total} trials missing"]
-    state = told * bool(found.missing) + [f"{numbers.whole(bad)} failed"] * bool(bad)
-    state += [f"{numbers.whole(len(found.faults))} damaged"] * bool(found.faults)
-    environments = {key: each for part in parts for key, each in part.environments.items()}
-    return Entry(
-        place, "run", _time(found.run.created), _machines(environments),
-        finding(shown), ", ".join(state) or "complete", page,
-    )  # fmt: skip
-
-
-def _comparison(folder: Path, place: str, page: str | None) -> Entry:
+def _summarize_comparison(folder: Path) -> Summary:
     plan = read_plan(folder / PLANS["comparison"], Comparison)
-    found = result.findings(plan, read_records(folder), read_looks(folder))
-    left = len(plan.pairings) - len(found)
-    state = f"{left} of {len(plan.pairings)} cases not begun" if left else "complete"
-    return Entry(
-        place, "comparison", _time(plan.created), _machines(read_environments(folder)),
-        [Part(plan.candidate.name, "record"), Part(" against "), Part(plan.base.name, "record"),
-         Part(": "), *_verdicts(found), Part(".")],
-        state, page,
-    )  # fmt: skip
+    results = result.findings(plan, read_records(folder), read_looks(folder))
+    missing = len(plan.pairings) - len(results)
+    state = f"{missing} of {len(plan.pairings)} cases not begun" if missing else "complete"
+    finding = [
+        Phrase(plan.candidate.name, "record"),
+        Phrase(" against "),
+        Phrase(plan.base.name, "record"),
+        Phrase(": "),
+        *_list_outcomes(results),
+        Phrase("."),
+    ]
+    machines = _name_machines(read_environments(folder))
+    return Summary("comparison", _read_time(plan.created), machines, finding, state)
 
 
-def _verdicts(found: Sequence[Finding]) -> list[Part]:
-    """Name the cases of every outcome, the most alarming first; no change is only counted."""
-    by_outcome: dict[str, list[str]] = {outcome: [] for outcome in _OUTCOMES}
-    for each in found:
-        by_outcome[each.outcome].append(each.pairing.name)
-    parts: list[Part] = []
-    for outcome, names in by_outcome.items():
+def _list_outcomes(results: Sequence[Finding]) -> list[Phrase]:
+    """Name the cases of every outcome, the most alarming outcome first."""
+    phrases: list[Phrase] = []
+    for outcome in OUTCOMES:
+        names = [one.pairing.name for one in results if one.outcome == outcome]
         if names:
-            parts += [Part("; ")] * bool(parts)
-            parts += [*_listed(names), Part(f" {outcome}")]
-    return parts or [Part("nothing was measured")]
+            phrases += [Phrase("; ")] * bool(phrases)
+            phrases += [*_list_names(names), Phrase(f" {outcome}")]
+    return phrases or [Phrase("nothing was measured")]
 
 
-_OUTCOMES: tuple[result.Outcome, ...] = (
-    "wrong", "failed", "slower", "undecided", "faster", "no change", "unavailable",
-)  # fmt: skip
-# So many are named; of more, how many there are.
-_NAMED = 3
-
-
-def _listed(names: Sequence[str]) -> list[Part]:
-    """Name a few, or say how many."""
-    if len(names) > _NAMED:
-        return [Part(f"{len(names)} cases")]
-    parts: list[Part] = []
+def _list_names(names: Sequence[str]) -> list[Phrase]:
+    """Name a few cases, or count them."""
+    if len(names) > MAX_NAMES:
+        return [Phrase(f"{len(names)} cases")]
+    phrases: list[Phrase] = []
     for name in names:
-        parts += [Part(" and " if name is names[-1] else ", ")] * bool(parts)
-        parts.append(Part(name, "name"))
-    return parts
+        phrases += [Phrase(" and " if name is names[-1] else ", ")] * bool(phrases)
+        phrases.append(Phrase(name, "name"))
+    return phrases
 
 
-def _calibration(folder: Path, place: str, page: str | None) -> Entry:
+def _summarize_calibration(folder: Path) -> Summary:
     plan = read_plan(folder / PLANS["calibration"], Calibration)
     pairs = len(result.good_pairs(read_records(folder)))
     names = list(dict.fromkeys(case.implementation for case in plan.cases))
-    slowed = ", ".join(map(injected, plan.slowdowns))
-    return Entry(
-        place, "calibration", _time(plan.created), _machines(read_environments(folder)),
-        [Part(f"{numbers.whole(pairs)} pairs of "), *_listed(names),
-         Part(f" with themselves; injected: {slowed or 'nothing'}.")],
-        "complete" if pairs else "no pair went well", page,
-    )  # fmt: skip
+    slowed = ", ".join(map(injected, plan.slowdowns)) or "nothing"
+    finding = [
+        Phrase(f"{numbers.whole(pairs)} pairs of "),
+        *_list_names(names),
+        Phrase(f" with themselves; injected: {slowed}."),
+    ]
+    state = "complete" if pairs else "no pair succeeded"
+    machines = _name_machines(read_environments(folder))
+    return Summary("calibration", _read_time(plan.created), machines, finding, state)
 
 
-_READERS: Mapping[str | None, Callable[[Path, str, str | None], Entry]] = {
-    "run": _run, "comparison": _comparison, "calibration": _calibration, None: _nothing,
-}  # fmt: skip
+def _name_machines(environments: Mapping[str, Environment]) -> tuple[str, ...]:
+    names = (str(one.machine.get("name", "unknown")) for one in environments.values())
+    return tuple(dict.fromkeys(names))
 
 
-def _machines(environments: Mapping[str, Environment]) -> tuple[str, ...]:
-    named = (str(found.machine.get("name", "unknown")) for found in environments.values())
-    return tuple(dict.fromkeys(named))
-
-
-def _time(text: str) -> dt.datetime | None:
-    """Read when something was begun; None where that is no time."""
+def _read_time(text: str) -> dt.datetime | None:
+    """Return when something was started; None if the text is not a time."""
     try:
         return timestamps.read(text)
     except UserError:

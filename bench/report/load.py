@@ -1,11 +1,13 @@
-"""A run as a report reads it: once, with all that follows from its records."""
+"""Read runs for a report: plan, records and environments, and what follows from them."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bench.analysis import summary, textbook
+from bench.analysis.noise import Noise, measure_noise
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError
@@ -16,106 +18,152 @@ from bench.runner.plan import case_size
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A run's plan, records and environments, and the rows and figures that they give.
+class LoadedRun:
+    """A run on one machine: its plan, records and environments, and what follows from them.
 
-    missing: planned trials that no machine has made. faults: what is left out and why, one line
-    each.
+    missing: number of planned trials without a record. faults: why records or files were left
+    out, one line each. name: tells the run from the others in a report of several runs.
     """
 
+    folder: Path
     run: Run
     records: Sequence[Record]
     environments: Mapping[str, Environment]
     rows: Sequence[Row]
-    figures: Sequence[TextbookRow]
-    missing: int = 0
-    faults: Sequence[str] = ()
+    textbook: Sequence[TextbookRow]
+    noise: Noise
+    missing: int
+    faults: Sequence[str]
+    name: str
+
+    @property
+    def machine(self) -> Mapping[str, Any]:
+        """Facts about the machine, from the run's first environment."""
+        return next((known.machine for known in self.environments.values()), {})
+
+    @property
+    def machine_name(self) -> str:
+        """The machine's name."""
+        return str(self.machine.get("name", "unknown machine"))
 
     @property
     def workload(self) -> str:
-        """The workload that was chosen first, which has most rounds and the sweep."""
+        """The workload that was chosen first: it has most rounds, and the sweep."""
         return self.run.cases[0].workload if self.run.cases else ""
 
     @property
-    def base(self) -> list[Row]:
-        """Rows of the first workload at its first batch size and samples, whatever the threads."""
+    def base_rows(self) -> list[Row]:
+        """Rows of the first workload at its first batch size and samples, with any threads."""
         if not self.run.cases:
             return []
         first = case_size(self.run.cases[0])._replace(threads=0)
-        return [row for row in self.rows if row.case.workload == self.workload
-                and case_size(row.case)._replace(threads=0) == first]  # fmt: skip
+        rows = [row for row in self.rows if row.case.workload == self.workload]
+        return [row for row in rows if case_size(row.case)._replace(threads=0) == first]
 
     @property
     def on_gpu(self) -> bool:
-        """Tell whether anything was tried on a GPU."""
+        """Return whether anything was tried on a GPU."""
         return any(row.case.device == "gpu" for row in self.rows)
 
     @property
-    def main_records(self) -> list[Record]:
-        """Records of the cases that the tables compare, without those of a sweep."""
-        main = {case.slug for case in self.run.cases}
-        return [record for record in self.records if record.case.slug in main]
-
-    @property
     def failed(self) -> bool:
-        """Tell whether a trial failed, or a row by the ceiling though its trials went well."""
-        ended = {record.status for record in self.records}
-        faults = {status for row in self.rows for status, _ in row.faults}
-        return bool((ended | faults) & {"failed", "timeout", "out-of-memory"})
+        """Return whether a trial failed, or a row is faster than the roofline allows."""
+        statuses = {str(record.status) for record in self.records}
+        statuses |= {status for row in self.rows for status, _ in row.faults}
+        return bool(statuses & {"failed", "timeout", "out-of-memory"})
 
 
-def load(folder: Path) -> Loaded:
-    """Read what is whole of a run, of the machine that measured most of it; raises UserError."""
-    found, *others = apart(folder)
+def load_run(folder: Path) -> LoadedRun:
+    """Load a run; of several machines, the one with most records. Raises UserError."""
+    loaded, *others = load_by_machine(folder)
     elsewhere = [
-        f"{len(each.records)} trials were measured on another machine, {machine(each)}; "
-        "a report of several runs shows each apart" for each in others
-    ]  # fmt: skip
-    return replace(found, faults=[*found.faults, *elsewhere])
+        f"{len(other.records)} trials were measured on another machine, {other.machine_name}; "
+        "a report of several runs shows both"
+        for other in others
+    ]
+    return replace(loaded, faults=[*loaded.faults, *elsewhere])
 
 
-def whole(folder: Path) -> Loaded:
-    """Read a run that is compared or exported; raises UserError where any of it is damaged."""
-    read = salvaged(folder)
-    if read.faults:
+def load_whole_run(folder: Path) -> LoadedRun:
+    """Load a run to compare or export it; raises UserError if any of it is damaged."""
+    files = salvaged(folder)
+    if files.faults:
         raise UserError(
-            f"{folder}/{read.faults[0]}; delete it, or have run --resume measure it again"
+            f"{folder}/{files.faults[0]}; delete it, or have run --resume measure it again"
         )
-    return _loaded(read_run(folder), read)
+    return _load(folder, read_run(folder), files)
 
 
-def apart(folder: Path) -> list[Loaded]:
-    """Read what is whole of a run, apart by machine, on which it may have been gone on with.
+def load_by_machine(folder: Path) -> list[LoadedRun]:
+    """Load a run that may have been resumed on another machine: one LoadedRun a machine.
 
-    The machine with most records comes first; a run without any is one. Raises UserError.
+    The machine with most records comes first. Raises UserError.
     """
-    run, read = read_run(folder), salvaged(folder)
-    machines = {key: str(each.machine.get("id")) for key, each in read.environments.items()}
+    run, files = read_run(folder), salvaged(folder)
+    machines = {key: str(known.machine.get("id")) for key, known in files.environments.items()}
     by_machine: dict[str, list[Record]] = defaultdict(list)
-    for record in read.records:
+    for record in files.records:
         by_machine[machines[record.environment]].append(record)
+    whole = _load(folder, run, files)
     if len(by_machine) < 2:
-        return [_loaded(run, read)]
-    missing = len(progress.missing_trials(run, read.records))
-    parts = [
-        Salvaged(records, {key: each for key, each in read.environments.items()
-                           if machines[key] == name}, read.faults)
-        for name, records in sorted(by_machine.items(), key=lambda each: -len(each[1]))
-    ]  # fmt: skip
-    return [replace(_loaded(run, part), missing=missing) for part in parts]
+        return [whole]
+    parts = []
+    for machine, records in sorted(by_machine.items(), key=lambda item: -len(item[1])):
+        environments = {
+            key: known for key, known in files.environments.items() if machines[key] == machine
+        }
+        part = _load(folder, run, Salvaged(records, environments, files.faults))
+        parts.append(replace(part, missing=whole.missing))
+    return parts
 
 
-def machine(of: Loaded) -> str:
-    """Name the machine of a run that was measured on one."""
-    return next((str(each.machine.get("name")) for each in of.environments.values()),
-                "unknown machine")  # fmt: skip
+def load_runs(folders: Iterable[Path]) -> list[LoadedRun]:
+    """Load the runs of one report, with names that differ.
+
+    Rows of several runs carry the name. Raises UserError, also if a run is given twice.
+    """
+    known: dict[str, Path] = {}
+    runs: list[LoadedRun] = []
+    for folder in folders:
+        parts = load_by_machine(folder)
+        if (before := known.setdefault(parts[0].run.run, folder)) is not folder:
+            raise UserError(f"{before} and {folder} are one run; name it once")
+        runs += parts
+    if len(runs) < 2:
+        return runs
+    return [
+        replace(run, name=name, rows=[replace(row, machine=name) for row in run.rows])
+        for run, name in zip(runs, _choose_names(runs), strict=True)
+    ]
 
 
-def _loaded(run: Run, read: Salvaged) -> Loaded:
-    return Loaded(
-        run, read.records, read.environments,
-        rows=summary.summarize(read.records, read.environments, run),
-        figures=textbook.compare_textbook(read.records, read.environments),
-        missing=len(progress.missing_trials(run, read.records)),
-        faults=read.faults,
-    )  # fmt: skip
+def _choose_names(runs: Sequence[LoadedRun]) -> list[str]:
+    """Name runs by machine; those of one name also by folder, then by path and machine id."""
+    names = [run.machine_name for run in runs]
+    longer_names = (
+        [f"{run.machine_name} ({run.folder.name})" for run in runs],
+        [f"{run.machine_name} ({run.folder}, {run.machine.get('id', '')})" for run in runs],
+    )
+    for longer in longer_names:
+        counts = Counter(names)
+        names = [
+            long if counts[name] > 1 else name for name, long in zip(names, longer, strict=True)
+        ]
+    return names
+
+
+def _load(folder: Path, run: Run, files: Salvaged) -> LoadedRun:
+    slugs = {case.slug for case in run.cases}
+    main_records = [one for one in files.records if one.case.slug in slugs]  # without a sweep
+    return LoadedRun(
+        folder=folder,
+        run=run,
+        records=files.records,
+        environments=files.environments,
+        rows=summary.summarize(files.records, files.environments, run),
+        textbook=textbook.compare_textbook(files.records, files.environments),
+        noise=measure_noise(main_records, files.environments),
+        missing=len(progress.missing_trials(run, files.records)),
+        faults=files.faults,
+        name=next((str(one.machine.get("name")) for one in files.environments.values()), ""),
+    )

@@ -14,7 +14,6 @@ from bench.records import store
 from bench.records.schema import FORMAT, Case, Run
 from bench.runner import plan
 from bench.runner.process import interpreters, preflight
-from bench.runner.sizes import max_samples
 from bench.worker.data import read
 from bench.worker.machine import usable_cores
 
@@ -160,7 +159,7 @@ def resolve_threads(threads: int, cores: int) -> int:
 
 def check_memory(samples: int, features: int) -> None:
     """Raise UserError if this machine's memory does not hold so many samples."""
-    if samples > (most := max_samples(features)):
+    if samples > (most := plan.max_samples(features)):
         raise UserError(f"--samples {samples}: this machine's memory holds {most} at most")
 
 

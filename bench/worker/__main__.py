@@ -42,9 +42,9 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 def main() -> None:
     """Answer the request in the folder that the command line names."""
-    started = now()
     folder, descriptor = Path(sys.argv[1]), int(sys.argv[2])
     end_with_parent()
+    started = now()
     os.write(descriptor, b"\n")  # fails where the parent died before ``end_with_parent``
     os.set_inheritable(descriptor, False)  # not for the processes that this one starts
     disable_core_dumps()

@@ -21,7 +21,7 @@ from bench.analysis.crossover import (
 )
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
-from bench.report import several
+from bench.report.load import load_runs
 
 HERE = {"here": environment()}
 REFERENCE = Path(bench.__file__).parents[1] / "results" / "reference"
@@ -183,7 +183,7 @@ def test_speedup_of_published_runs_matches_scipy(implementation):
             and row.case.workload == "sgd"
             and row.case.implementation == implementation
         )
-        for measured in several.read(PUBLISHED)
+        for measured in load_runs(PUBLISHED)
     )
     speedup = compare_machines(row, base)
     assert np.log(speedup.mean) == pytest.approx(base_logs.mean() - logs.mean())

@@ -14,8 +14,9 @@ from support import hostile_run
 from support.records import case, run, trials, write
 
 import bench
-from bench.report import index, several_files
-from bench.report import write as files
+from bench.report import index
+from bench.report.load import load_run, load_runs
+from bench.report.write import write_report
 
 pytestmark = pytest.mark.browser
 
@@ -50,14 +51,14 @@ def reference(tmp_path_factory):
     """The page of the published run, as the code of now writes it."""
     folder = tmp_path_factory.mktemp("reference") / "run"
     shutil.copytree(REFERENCE, folder)
-    files.write(folder)
+    write_report([load_run(folder)])
     return folder / "report.html"
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     folder = hostile_run.write(tmp_path_factory.mktemp("hostile") / "run")
-    files.write(folder)
+    write_report([load_run(folder)])
     return folder / "report.html"
 
 
@@ -69,7 +70,7 @@ def absent(tmp_path_factory):
         one for each, peak in zip(cases, (2 * 2**20, None, 2**20), strict=True)
         for one in trials(each, 0.5, 0.5, peak_rss_bytes=peak)
     ]  # fmt: skip
-    files.write(write(folder, run(*cases), *records))
+    write_report([load_run(write(folder, run(*cases), *records))])
     return folder / "report.html"
 
 
@@ -366,11 +367,12 @@ def others(tmp_path_factory):
     folder = tmp_path_factory.mktemp("others")
     shutil.copytree(REFERENCE.parent, folder / "reference")
     runs = ("amd-epyc-2-cores", "intel-xeon-2-cores")
-    several_files.write([folder / "reference" / name for name in runs], folder / "both")
+    loaded = load_runs([folder / "reference" / name for name in runs])
+    write_report(loaded, folder / "both")
     (folder / "damaged").mkdir()
     (folder / "damaged" / "run.json").write_text("{")
     return {
-        "index": index.write(folder),
+        "index": index.write_index(folder),
         "several": folder / "both" / "report.html",
     }
 

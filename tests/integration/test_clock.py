@@ -61,7 +61,7 @@ def test_a_clock_that_is_set_back_changes_no_result_and_no_order(started, alone,
     process.communicate()
     before = lines_of(folder)
     process = started(*going_on(folder), **alone)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert (process.returncode, err) == (0, "")
     assert_whole(folder, before)
     began = [dt.datetime.fromisoformat(record.started) for record in store.read_records(folder)]

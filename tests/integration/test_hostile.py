@@ -15,7 +15,7 @@ from bench.cli import terminal
 from bench.errors import UserError
 from bench.records import merge
 from bench.regression.stored import load as stored
-from bench.report import index, load, several
+from bench.report import index, load
 from bench.report import write as files
 from bench.report.export.writers import WRITERS
 
@@ -129,8 +129,8 @@ def written(folder, chance):
 
 
 def shown(folder):
-    found = load.load(folder)
-    return list(terminal.run_tables(Console(width=200), found.rows, found.figures))
+    found = load.load_run(folder)
+    return list(terminal.run_tables(Console(width=200), found.rows, found.textbook))
 
 
 def merged(folder):
@@ -144,13 +144,13 @@ def merged(folder):
 
 
 READERS = [
-    files.write,
+    lambda folder: files.write_report([load.load_run(folder)]),
     shown,
     stored.side,
-    lambda folder: several.read([folder]),
-    lambda folder: index.entries(folder.parent),
+    lambda folder: load.load_runs([folder]),
+    lambda folder: index.read_entries(folder.parent),
     merged,
-    *(lambda folder, write=write: write(load.whole(folder)) for write in WRITERS.values()),
+    *(lambda folder, write=write: write(load.load_whole_run(folder)) for write in WRITERS.values()),
 ]
 
 
@@ -170,4 +170,4 @@ def test_what_was_not_changed_is_read_by_all(tmp_path, monkeypatch):
     monkeypatch.setitem(globals(), "change", lambda *_: None)
     folder = written(tmp_path / "run", random.Random(0))
     assert all(read(folder) for read in READERS)
-    assert list(load.whole(folder).faults) == []
+    assert list(load.load_whole_run(folder).faults) == []

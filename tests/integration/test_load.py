@@ -7,7 +7,7 @@ import sys
 import pytest
 from support import large_runs
 
-from bench.report import several
+from bench.report.load import load_runs
 from bench.report.render import csv, page
 from bench.report.sections import comparison
 from bench.worker import machine
@@ -70,12 +70,13 @@ def test_every_row_is_compared_with_those_of_its_own_run_only(tmp_path, monkeypa
     count = comparison.Column("count", lambda rows, row: float(len(rows)), 1)
     monkeypatch.setattr(comparison, "COLUMNS", (comparison.COLUMNS[0], count))
     nights = large_runs.write_several(tmp_path / "nights", 3)
-    rows = [row for run in several.read(nights) for row in run.rows]
+    rows = [row for run in load_runs(nights) for row in run.rows]
     assert len(rows) == 30
-    assert {line[1] for line in comparison.cells(rows, rows, comparison.columns())} == {"10.0"}
+    cells = comparison.format_cells(rows, rows, comparison.COLUMNS)
+    assert {line[1] for line in cells} == {"10.0"}
     counts = []
     monkeypatch.setattr(csv, "compare_to_fastest", lambda rows, _: counts.append(len(rows)))
-    csv.frame(rows)
+    csv.build_frame(rows)
     assert set(counts) == {10}
-    lines = page.compared(rows)["lines"]
+    lines = page.build_comparison(rows)["lines"]
     assert {cell["text"] for line in lines for cell in line["cells"] if cell["numeric"]} == {"10.0"}

@@ -13,12 +13,13 @@ from support import large_runs
 from bench.contract import SGD, Problem
 from bench.data import dataset
 from bench.records import store
-from bench.report import write
+from bench.report.load import load_run
+from bench.report.write import write_report
 from bench.runner import plan
 from bench.runner.parity import oracle
+from bench.runner.plan import Size
 from bench.runner.process import launch, spec
 from bench.runner.process.spec import ChildSpec
-from bench.runner.sizes import Size
 from bench.worker import data, machine
 from bench.worker.workloads import WORKLOADS, draw_initial_params, draw_order
 from implementations import IMPLEMENTATIONS
@@ -105,7 +106,8 @@ def test_reading_the_records_of_a_published_run(benchmark):
 def test_building_the_report_of_a_published_run(benchmark, tmp_path):
     folder = shutil.copytree(PUBLISHED, tmp_path / "run")
     (folder / "report.md").unlink()
-    assert "Epoch" in benchmark.pedantic(write.write, (folder,), rounds=3).read_text()
+    report = benchmark.pedantic(lambda: write_report([load_run(folder)]), rounds=3)
+    assert "Epoch" in report.read_text()
 
 
 def peak_of_a_report(folder):

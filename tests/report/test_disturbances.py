@@ -27,26 +27,26 @@ def rows_of(**epochs_of):
 
 def test_report_names_ties_and_disturbances():
     disturbed = replace(QUIET, others=0.25)
-    (line,) = text.too_noisy(rows_of(a=A, b=B, c=C, d=D), disturbed)
+    (line,) = text.describe_noisy_pairs(rows_of(a=A, b=B, c=C, d=D), disturbed)
     assert "noisy" in line
     assert "other processes took 25.0% of the cores" in line
     assert "a and b, b and c" in line
-    (line,) = text.too_noisy(rows_of(**{"<a>": A, "b|c": B}), QUIET)
+    (line,) = text.describe_noisy_pairs(rows_of(**{"<a>": A, "b|c": B}), QUIET)
     assert "&lt;a&gt; and b\\|c" in line
     assert "nois" not in line
-    assert text.too_noisy(rows_of(a=A, c=C), disturbed) == []
+    assert text.describe_noisy_pairs(rows_of(a=A, c=C), disturbed) == []
 
 
 def test_report_names_no_tie_of_single_rounds():
-    assert text.too_noisy(rows_of(a=[1.0], b=[1.1]), QUIET) == []
-    (line,) = text.too_noisy(rows_of(a=A, b=B, other=[1.05]), QUIET)
+    assert text.describe_noisy_pairs(rows_of(a=[1.0], b=[1.1]), QUIET) == []
+    (line,) = text.describe_noisy_pairs(rows_of(a=A, b=B, other=[1.05]), QUIET)
     assert "a and b" in line
     assert "other" not in line
 
 
 def test_report_has_every_measure_of_noise():
     noise = Noise(0.25, 0.125, Interval(1.5, 1.25, 2.0), 0.0625, 0.5, 0.75, throttled=3)
-    assert [value for _, value in comparison.noise(noise).lines] == [
+    assert [value for _, value in comparison.tabulate_noise(noise).lines] == [
         "25 %",
         "12 %",
         "1.50 [1.25, 2.00]",
@@ -55,17 +55,15 @@ def test_report_has_every_measure_of_noise():
         "75 %",
         "3.00",
     ]
-    assert text.noise(noise).startswith("Disturbed: other processes took 6.2% of the cores")
     unknown = ["—", "—", "unknown", *["—"] * 4]
-    assert [value for _, value in comparison.noise(UNKNOWN).lines] == unknown
-    assert text.noise(UNKNOWN) == "No disturbance was recorded."
+    assert [value for _, value in comparison.tabulate_noise(UNKNOWN).lines] == unknown
 
 
 def test_chart_stacks_what_each_phase_adds():
     mib = 2**20
     peaks = {"start": 10 * mib, "import": 30 * mib, "epochs": 45 * mib}
     memories = summarize_memory([ok(case(), phase_rss_bytes=peaks)])
-    values = epochs.memory(memories, "a title").to_dict()["data"]["values"]
+    values = epochs.chart_memory(memories, "a title").to_dict()["data"]["values"]
     added = dict.fromkeys(PHASES, 0) | {"start": 10, "import": 20, "epochs": 15}
     assert {point["phase"]: point["added"] for point in values} == pytest.approx(added)
     assert [point["number"] for point in values] == list(range(len(PHASES)))

@@ -15,8 +15,8 @@ from bench.records import store
 from bench.records.schema import Slowdown
 from bench.regression.paired.plan import Absent
 from bench.report import index
-from bench.report.index import entries
-from bench.report.index import write as write_index
+from bench.report.index import read_entries, write_index
+from bench.report.sections.headline import NOTHING
 
 HOSTILE = "<script>x</script> | `c`\n"
 
@@ -28,11 +28,11 @@ def results(tmp_path):
 
 
 def said(entry):
-    return "".join(part.text for part in entry.finding)
+    return "".join(phrase.text for phrase in entry.summary.finding)
 
 
 def one(root):
-    (found,) = entries(root)
+    (found,) = read_entries(root)
     return found
 
 
@@ -44,27 +44,27 @@ def compared(folder, plan, *records):
     return folder
 
 
-def test_a_run_is_named_with_its_machine_its_time_its_finding_and_its_page(results):
+def test_run_has_machine_time_finding_and_page(results):
     folder = write(results / "a", run(case("a"), case("b")), *trials(case("a"), 0.5, 0.5),
                    *trials(case("b"), 1.0, 1.0))  # fmt: skip
     (folder / "report.md").write_text("")
     found = one(results)
-    assert (found.place, found.kind, found.state) == ("a", "run", "complete")
-    assert found.created == dt.datetime(2025, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
-    assert found.machines == ("2-core Test CPU, 8 GiB",)
+    assert (found.path, found.summary.kind, found.summary.state) == ("a", "run", "complete")
+    assert found.summary.created == dt.datetime(2025, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+    assert found.summary.machines == ("2-core Test CPU, 8 GiB",)
     assert said(found).startswith("a trains fastest: 500 ms [500, 500] an epoch, 2.00 [2.00, 2.00]")
     assert found.page == "a/report.md"
     (folder / "report.html").write_text("")
     assert one(results).page == "a/report.html"
 
 
-def test_the_finding_is_of_the_workload_that_was_chosen_first(results):
+def test_finding_is_of_the_first_workload(results):
     plan = run(case("a", workload="textbook"), case("a"))
     write(results / "a", plan, *trials(case("a"), 0.1), *trials(case("a", workload="textbook"), 7))
     assert "7.00 s" in said(one(results))
 
 
-def test_what_is_missing_or_went_wrong_is_the_state(results):
+def test_state_has_missing_and_failed_trials(results):
     plan = run(case("a"), case("b"))
     write(results / "none", plan)
     first = bare(case("a"), 1, status="timeout")
@@ -72,21 +72,21 @@ def test_what_is_missing_or_went_wrong_is_the_state(results):
     unavailable = [bare(case(name), number, status="unavailable")
                    for name in ("a", "b") for number in (1, 2)]  # fmt: skip
     write(results / "whole", plan, *unavailable)
-    assert [(each.place, each.state) for each in entries(results)] == [
+    assert [(each.path, each.summary.state) for each in read_entries(results)] == [
         ("none", "4 of 4 trials missing"), ("some", "3 of 4 trials missing, 1 failed"),
         ("whole", "complete"),
     ]  # fmt: skip
-    assert said(entries(results)[0]) == "Nothing was measured that could be ranked."
+    assert said(read_entries(results)[0]) == NOTHING
 
 
-def test_a_run_on_two_machines_names_both_once(results):
+def test_run_on_two_machines_names_both_once(results):
     folder = write(results / "a", run(case()))
     store.add_environment(folder, environment(id="again"))
     store.add_environment(folder, environment(id="there", machine={**MACHINE, "name": "other"}))
-    assert one(results).machines == ("2-core Test CPU, 8 GiB", "other")
+    assert one(results).summary.machines == ("2-core Test CPU, 8 GiB", "other")
 
 
-def test_the_newest_come_first_and_those_of_no_time_last(results):
+def test_newest_come_first_and_undated_last(results):
     created = {
         "old": "2025-01-02T03:04:05+00:00", "new": "2025-01-02T03:04:06+00:00",
         "east": "2025-01-02T05:04:05+02:00", "bare": "2025-01-02T03:04:07", "never": "yesterday",
@@ -94,45 +94,45 @@ def test_the_newest_come_first_and_those_of_no_time_last(results):
     for name, time in created.items():
         write(results / name, run(case(), created=time))
     (results / "zero").mkdir()
-    found = [each.place for each in entries(results)]
+    found = [each.path for each in read_entries(results)]
     assert found == ["bare", "new", "east", "old", "never", "zero"]
 
 
-def test_folders_in_folders_count_where_they_hold_something(results):
+def test_nested_folders_count_if_they_have_results(results):
     write(results / "reference" / "a", run(case()))
     (results / "reference" / "b" / "deep").mkdir(parents=True)
     (results / "notes" / "c").mkdir(parents=True)
     (results / ".hidden").mkdir()
     (results / "README.md").write_text("")
-    kinds = {each.place: each.kind for each in entries(results)}
+    kinds = {each.path: each.summary.kind for each in read_entries(results)}
     assert kinds == {"reference/a": "run", "reference/b": "no run", "notes": "no run"}
-    assert said(entries(results)[1]) == (
+    assert said(read_entries(results)[1]) == (
         "It holds none of run.json, comparison.json, calibration.json."
     )
 
 
-def test_the_runs_of_a_collection_are_listed_each_with_its_page(results):
+def test_runs_of_a_collection_have_their_pages(results):
     for name in ("a", "b"):
         write(results / "all" / name, run(case(), run=name))
     (results / "all" / "a" / "report.md").touch()
     (results / "all" / "report.md").touch()
-    pages = {each.place: each.page for each in entries(results)}
+    pages = {each.path: each.page for each in read_entries(results)}
     assert pages == {"all/a": "all/a/report.md", "all/b": None}
 
 
-def test_a_link_that_leads_in_a_circle_is_followed_no_further(results):
+def test_circular_link_is_not_followed(results):
     (results / "round").symlink_to(results)
     write(results / "a", run(case()))
     kinds = {"a": "run", "round": "no run"}
-    assert {each.place: each.kind for each in entries(results)} == kinds
+    assert {each.path: each.summary.kind for each in read_entries(results)} == kinds
     shutil.rmtree(results / "a")
     write(results.parent / "elsewhere", run(case()))
     (results / "round").unlink()
     (results / "linked").symlink_to(results.parent / "elsewhere")
-    assert one(results).kind == "run"
+    assert one(results).summary.kind == "run"
 
 
-def test_a_folder_that_is_not_ours_to_read_is_an_entry(results, monkeypatch):
+def test_unreadable_folder_is_an_entry(results, monkeypatch):
     (results / "theirs").mkdir()
     write(results / "ours", run(case()))
     exists, iterdir = Path.exists, Path.iterdir
@@ -143,7 +143,7 @@ def test_a_folder_that_is_not_ours_to_read_is_an_entry(results, monkeypatch):
 
     monkeypatch.setattr(Path, "exists", lambda path: refused(path) or exists(path))
     monkeypatch.setattr(Path, "iterdir", lambda path: refused(path) or iterdir(path))
-    assert [(each.place, each.kind) for each in entries(results)] == [
+    assert [(each.path, each.summary.kind) for each in read_entries(results)] == [
         ("ours", "run"), ("theirs", "no run"),
     ]  # fmt: skip
 
@@ -163,42 +163,42 @@ def broken(folder):
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_a_damaged_folder_is_an_entry_with_its_reason_and_the_others_stay(results, number):
+def test_damaged_folder_is_an_entry_with_its_reason(results, number):
     write(results / "good", run(case()), *trials(case(), 0.5, 0.5))
     folder = write(results / "bad", run(case()), *trials(case(), 0.5))
     (folder / "report.md").write_text("")
     reason, damage = list(broken(folder).items())[number]
     damage()
-    good, found = entries(results)
-    assert (good.place, good.kind) == ("good", "run")
-    assert (found.place, found.kind, found.state) == ("bad", "unreadable", "damaged")
+    good, found = read_entries(results)
+    assert (good.path, good.summary.kind) == ("good", "run")
+    assert (found.path, found.summary.kind, found.summary.state) == ("bad", "unreadable", "damaged")
     assert any(each in said(found) for each in reason.split("|"))
     assert str(results) not in said(found)
-    assert {part.kind for part in found.finding} == {"record"}
+    assert {part.kind for part in found.summary.finding} == {"record"}
     assert found.page == "bad/report.md"
 
 
 @pytest.mark.parametrize("file", ["trials.jsonl", "environments/here.json"])
-def test_what_is_whole_of_a_damaged_run_is_shown_and_the_rest_counted(results, file):
+def test_whole_records_of_a_damaged_run_count(results, file):
     folder = write(results / "a", run(case()), *trials(case(), 0.5, 0.5))
     path = folder / file
     path.write_bytes(path.read_bytes().replace(b"0.5", b"0.6", 1).replace(b"here", b"gone", 1))
     found = one(results)
     if file == "trials.jsonl":
-        assert found.state == "1 of 2 trials missing, 1 damaged"
+        assert found.summary.state == "1 of 2 trials missing, 1 damaged"
         assert "500 ms an epoch" in said(found)
     else:
-        assert found.state == "2 of 2 trials missing, 3 damaged"
+        assert found.summary.state == "2 of 2 trials missing, 3 damaged"
 
 
-def test_the_trials_of_every_machine_count(results):
+def test_trials_of_every_machine_count(results):
     folder = write(results / "a", run(case()), ok(case(), 1, 0.5))
     store.add_environment(folder, environment(id="there", machine={**MACHINE, "id": "other"}))
     store.append(folder, bare(case(), 2, environment="there"))
-    assert one(results).state == "1 failed"
+    assert one(results).summary.state == "1 failed"
 
 
-def test_a_comparison_says_what_became_of_its_cases(results):
+def test_comparison_lists_its_outcomes(results):
     names = [f"same{number}" for number in range(4)]
     plan = comparison("slow", *names, "broken", "absent",
                       absent=(Absent("gone", "it is not in main"),))  # fmt: skip
@@ -207,35 +207,38 @@ def test_a_comparison_says_what_became_of_its_cases(results):
         records += pairs([0.001, -0.001] * 15, case(name))
     compared(results / "a", plan, *records)
     found = one(results)
-    assert (found.kind, found.state) == ("comparison", "1 of 7 cases not begun")
+    assert (found.summary.kind, found.summary.state) == ("comparison", "1 of 7 cases not begun")
     assert said(found) == ". against main: broken failed; slow slower; 4 cases no change."
-    assert found.machines == ("2-core Test CPU, 8 GiB",)
-    assert [part.text for part in found.finding if part.kind == "name"] == ["broken", "slow"]
+    assert found.summary.machines == ("2-core Test CPU, 8 GiB",)
+    assert [part.text for part in found.summary.finding if part.kind == "name"] == [
+        "broken",
+        "slow",
+    ]
 
 
-def test_a_comparison_of_nothing_yet_says_so(results):
+def test_comparison_without_pairs_says_so(results):
     compared(results / "a", comparison("x"))
     found = one(results)
     assert said(found) == ". against main: nothing was measured."
-    assert found.state == "1 of 1 cases not begun"
+    assert found.summary.state == "1 of 1 cases not begun"
     compared(results / "b", comparison("x", "y", "z"), *two(1, 0.5, 0.5, case("x")),
              *two(1, 0.5, 0.5, case("y")), *two(1, 0.5, 0.5, case("z")))  # fmt: skip
-    assert said(entries(results)[1]) == ". against main: x, y and z undecided."
+    assert said(read_entries(results)[1]) == ". against main: x, y and z undecided."
 
 
-def test_a_comparison_that_is_damaged_is_an_entry(results):
+def test_damaged_comparison_is_an_entry(results):
     compared(results / "a", comparison("x"), *two(1, 0.5, 0.5, case("y")))
     found = one(results)
-    assert found.kind == "unreadable"
+    assert found.summary.kind == "unreadable"
     assert "is of no case of this comparison" in said(found)
 
 
-def test_a_calibration_says_how_many_pairs_of_what(results):
+def test_calibration_counts_its_pairs(results):
     plan = session(case("numpy"), case("jax"), case("jax", batch_size=8),
                    slowdowns=(Slowdown(0.02), Slowdown(0.2, 5)))  # fmt: skip
     calibrated(results / "machine", plan, [*two(1, 0.5, 0.5), *two(2, 0.5, 0.5), *two(3, 1, 1)[:1]])
     found = one(results)
-    assert (found.place, found.kind, found.state) == (
+    assert (found.path, found.summary.kind, found.summary.state) == (
         "machine/a session", "calibration", "complete"
     )  # fmt: skip
     assert said(found) == (
@@ -244,31 +247,31 @@ def test_a_calibration_says_how_many_pairs_of_what(results):
     shutil.rmtree(results / "machine")
     calibrated(results / "machine", session(), [])
     assert said(one(results)) == "0 pairs of numpy with themselves; injected: nothing."
-    assert one(results).state == "no pair went well"
+    assert one(results).summary.state == "no pair succeeded"
 
 
-def test_text_of_a_record_is_marked_as_such(results):
+def test_text_of_records_is_marked(results):
     write(results / "a", run(case(HOSTILE)), *trials(case(HOSTILE), 0.5))
     plan = comparison(HOSTILE)
     compared(results / "b", plan, *two(1, 0.5, 0.5, case(HOSTILE)))
     calibrated(results / "c", session(case(HOSTILE)), two(1, 0.5, 0.5, case(HOSTILE)))
-    found = entries(results)
+    found = read_entries(results)
     assert len(found) == 3
     for each in found:
-        parts = [part for part in each.finding if "<script>" in part.text]
+        parts = [part for part in each.summary.finding if "<script>" in part.text]
         assert parts
         assert {part.kind for part in parts} == {"name"}
 
 
-def test_without_such_a_folder_there_is_no_index(tmp_path):
+def test_missing_folder_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match=r"there is no folder .*results; measure something first"):
-        entries(tmp_path / "results")
+        read_entries(tmp_path / "results")
 
 
 # ----- the page
 
 
-def test_the_page_leads_to_every_report_and_escapes_what_is_of_a_record(results):
+def test_page_links_reports_and_escapes_records(results):
     hostile = {**MACHINE, "name": "<script>m</script>"}
     folder = write(results / "a & b", run(case(HOSTILE)), *trials(case(HOSTILE), 0.5),
                    machine=hostile)  # fmt: skip
@@ -277,7 +280,6 @@ def test_the_page_leads_to_every_report_and_escapes_what_is_of_a_record(results)
     (bad / "report.md").write_text("")
     (bad / "run.json").write_text('{"format": 1, "<script>y</script>": 1}')
     page = write_index(results).read_text(encoding="utf-8")
-    assert "<title>Softmax classifier: what was measured</title>" in page
     assert '<a href="a%20%26%20b/report.html">a &amp; b</a>' in page
     assert '<a href="javascript%3Ax/report.md">javascript:x</a>' in page
     assert '<time datetime="2025-01-02T03:04:05+00:00">2025-01-02 03:04</time>' in page
@@ -286,11 +288,11 @@ def test_the_page_leads_to_every_report_and_escapes_what_is_of_a_record(results)
     assert "1 run, 1 unreadable; the newest first." in page
 
 
-def test_an_empty_folder_has_a_page_that_says_so(results):
-    assert "Nothing was measured yet." in write_index(results).read_text(encoding="utf-8")
+def test_empty_folder_has_a_page(results):
+    assert "There are no results yet." in write_index(results).read_text(encoding="utf-8")
 
 
-def test_an_index_that_cannot_be_written_is_an_error_of_one_line(results, monkeypatch):
+def test_unwritable_index_is_a_user_error(results, monkeypatch):
     (results / "index.html").mkdir()
     with pytest.raises(UserError, match=r"cannot write to .*results: Is a directory"):
         write_index(results)

@@ -1,130 +1,159 @@
-"""A run is read once: its first workload, what its tables compare, and whether it failed."""
+"""A run is loaded for one machine; runs of one report have names that differ."""
 
 import msgspec
 import pytest
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
+from bench.analysis.ranking import compare_to_fastest, select_comparable
 from bench.errors import UserError
 from bench.records import store
-from bench.report.load import Loaded, apart, load, machine, whole
+from bench.report.load import load_by_machine, load_run, load_runs, load_whole_run
 
 replace = msgspec.structs.replace
 
 DATA = {"features": 784, "classes": 10}
-
-
-def loaded(tmp_path, plan, *records):
-    return load(write(tmp_path / "run", plan, *records, data=DATA))
+FAST = {**MACHINE, "id": "fast", "name": "4-core Fast CPU"}
+SLOW = {**MACHINE, "id": "slow", "name": "2-core Slow CPU"}
 
 
 def probe(seconds):
     """A probe whose least epoch of 48,000 samples is 1,505,280,000 operations at 1e9 in seconds."""
-    return bare(case("ceiling-numpy", workload="ceiling"), kind="ceiling", status="ok",
-                product_operations=10**9, product_seconds=[seconds])  # fmt: skip
+    of = case("ceiling-numpy", workload="ceiling")
+    rates = {"product_operations": 10**9, "product_seconds": [seconds]}
+    return bare(of, kind="ceiling", status="ok", **rates)
 
 
-def test_a_run_is_read_with_its_rows(tmp_path):
-    found = loaded(tmp_path, run(case()), *trials(case(), 0.5, 0.5), probe(0.1))
-    assert found.environments == {"here": environment(data=DATA)}
-    assert len(found.records) == 3
-    (row,) = found.rows
+def load(tmp_path, plan, *records):
+    return load_run(write(tmp_path / "run", plan, *records, data=DATA))
+
+
+def test_run_is_loaded_with_rows_of_its_records(tmp_path):
+    loaded = load(tmp_path, run(case()), *trials(case(), 0.5, 0.5), probe(0.1))
+    assert loaded.environments == {"here": environment(data=DATA)}
+    assert (len(loaded.records), loaded.missing, list(loaded.textbook)) == (3, 0, [])
+    (row,) = loaded.rows
     assert (row.case, row.epoch.mean) == (case(), pytest.approx(0.5))
     assert row.roofline_seconds == pytest.approx(0.150528)
-    assert found.figures == []
 
 
-def test_the_workload_is_that_of_the_first_case():
-    made = Loaded(run(case(workload="textbook"), case()), [], {}, [], [])
-    assert made.workload == "textbook"
-    assert Loaded(run(), [], {}, [], []).workload == ""
+def test_workload_is_that_of_the_first_case(tmp_path):
+    plan = run(case(workload="textbook"), case())
+    assert load(tmp_path / "a", plan).workload == "textbook"
+    assert load(tmp_path / "b", run()).workload == ""
 
 
-def test_main_records_are_of_the_cases_that_tables_compare():
-    swept, figure = case(batch_size=8), case("figure-keras", workload="figure")
-    records = [ok(case()), ok(swept), bare(figure, kind="figure"), probe(1.0)]
-    found = Loaded(run(case(), sweep=(swept,)), records, {}, [], [])
-    assert found.main_records == records[:1]
+def test_noise_ignores_the_sweep(tmp_path):
+    swept = case(batch_size=8)
+    plan = run(case(), sweep=(swept,))
+    alone = load(tmp_path / "a", plan, *trials(case(), 0.5, 0.5))
+    both = load(tmp_path / "b", plan, *trials(case(), 0.5, 0.5), *trials(swept, 0.1, 0.9))
+    assert alone.noise == both.noise
 
 
-@pytest.mark.parametrize(
-    ("status", "failed"),
-    [("ok", False), ("unavailable", False), ("interrupted", False), ("failed", True),
-     ("timeout", True), ("out-of-memory", True)],
-)  # fmt: skip
-def test_a_run_failed_where_a_trial_of_any_kind_did(tmp_path, status, failed):
-    for kind in ("trial", "figure"):
-        of = case("figure-keras" if kind == "figure" else "a")
-        records = [ok(case()), ok(of, kind=kind, status=status, trial="another")]
-        found = loaded(tmp_path / kind, run(case()), *records)
-        assert found.failed is failed
+@pytest.mark.parametrize("status", ["ok", "unavailable", "interrupted", "failed", "timeout"])
+@pytest.mark.parametrize("kind", ["trial", "figure"])
+def test_run_failed_if_a_trial_of_any_kind_failed(tmp_path, status, kind):
+    of = case("figure-keras" if kind == "figure" else "a")
+    records = [ok(case()), ok(of, kind=kind, status=status, trial="another")]
+    assert load(tmp_path, run(case()), *records).failed is (status in {"failed", "timeout"})
 
 
-def test_a_run_failed_where_a_row_is_faster_than_the_machine(tmp_path):
-    assert not loaded(tmp_path / "a", run(case()), probe(0.1), ok(case(), epoch=0.1506)).failed
-    assert loaded(tmp_path / "b", run(case()), probe(0.1), ok(case(), epoch=0.1505)).failed
+def test_run_failed_if_a_row_is_faster_than_the_roofline(tmp_path):
+    assert not load(tmp_path / "a", run(case()), probe(0.1), ok(case(), epoch=0.1506)).failed
+    assert load(tmp_path / "b", run(case()), probe(0.1), ok(case(), epoch=0.1505)).failed
 
 
-# ----- what is damaged, and what another machine measured
+# ----- damage, and other machines
 
 
-def on_two_machines(tmp_path):
-    """Write a run that was begun on one machine, and went on on a slower one for longer."""
-    folder = write(tmp_path / "run", run(case("a"), case("b")), ok(case("a"), 1, 0.1),
-                   bare(case("b"), 2), data=DATA)  # fmt: skip
-    there = environment(id="there", machine={**MACHINE, "id": "other", "name": "Slow"}, data=DATA)
-    store.add_environment(folder, there)
+@pytest.fixture
+def resumed(tmp_path):
+    """A run that was started on a fast machine and resumed on a slow one, which did most of it."""
+    plan = run(case("a"), case("b"), rounds={"sgd": 3})
+    folder = write(tmp_path / "run", plan, ok(case("a"), 1, 0.1), bare(case("b"), 2), machine=FAST)
+    store.add_environment(folder, environment(id="there", machine=SLOW))
     for record in (ok(case("a"), 2, 0.7), ok(case("b"), 1, 0.8), ok(case("b"), 3, 0.8)):
         store.append(folder, replace(record, environment="there"))
     return folder
 
 
-def test_no_number_is_of_two_machines(tmp_path):
-    folder = on_two_machines(tmp_path)
-    found = load(folder)
-    assert [(row.case.implementation, dict(row.epochs_by_round)) for row in found.rows] == [
-        ("a", {2: 0.7}), ("b", {1: 0.8, 3: 0.8}),
-    ]  # fmt: skip
-    assert set(found.environments) == {"there"}
-    assert {record.environment for record in found.records} == {"there"}
-    slow, fast = apart(folder)
+def test_resumed_run_is_split_by_machine(resumed):
+    loaded = load_run(resumed)
+    assert [dict(row.epochs_by_round) for row in loaded.rows] == [{2: 0.7}, {1: 0.8, 3: 0.8}]
+    assert set(loaded.environments) == {"there"}
+    (fault,) = loaded.faults
+    assert fault.startswith("2 trials were measured on another machine, 4-core Fast CPU;")
+    slow, fast = load_by_machine(resumed)
     assert [dict(row.epochs_by_round) for row in fast.rows] == [{1: 0.1}, {}]
-    assert (machine(slow), machine(fast)) == ("Slow", MACHINE["name"])
-    assert slow.missing == fast.missing == 0
+    assert (slow.machine_name, fast.machine_name) == ("2-core Slow CPU", "4-core Fast CPU")
+    assert slow.missing == fast.missing == 1
 
 
-def test_what_another_machine_measured_is_said(tmp_path):
-    found = load(on_two_machines(tmp_path))
-    (fault,) = found.faults
-    assert fault == (
-        f"2 trials were measured on another machine, {MACHINE['name']}; "
-        "a report of several runs shows each apart"
-    )
-
-
-def test_what_is_whole_is_loaded_and_the_rest_said(tmp_path):
+def test_damaged_record_is_left_out_with_its_reason(tmp_path):
     folder = write(tmp_path / "run", run(case()), *trials(case(), 0.5, 0.7), data=DATA)
+    assert load_whole_run(folder) == load_run(folder)
     path = folder / "trials.jsonl"
     path.write_bytes(path.read_bytes().replace(b"0.7", b"0.6", 1))
-    found = load(folder)
-    assert dict(found.rows[0].epochs_by_round) == {1: 0.5}
-    assert found.missing == 1
-    assert list(found.faults) == ["trials.jsonl:2: was changed after it was written"]
-    with pytest.raises(UserError, match=r"trials\.jsonl:2: was changed after it was written"):
-        whole(folder)
+    loaded = load_run(folder)
+    assert dict(loaded.rows[0].epochs_by_round) == {1: 0.5}
+    assert (loaded.missing, len(loaded.faults)) == (1, 1)
+    with pytest.raises(UserError, match=r"trials\.jsonl:2"):
+        load_whole_run(folder)
 
 
-def test_a_whole_run_has_nothing_left_out(tmp_path):
-    folder = write(tmp_path / "run", run(case()), *trials(case(), 0.5, 0.7), data=DATA)
-    assert list(load(folder).faults) == []
-    assert whole(folder) == load(folder)
-
-
-def test_a_record_whose_environment_is_lost_is_of_no_machine(tmp_path):
+def test_record_without_an_environment_is_left_out(tmp_path):
     folder = write(tmp_path / "run", run(case()), *trials(case(), 0.5, 0.7), data=DATA)
     store.add_environment(folder, environment(id="there"))
     store.append(folder, ok(case(), 3, environment="there"))
     (folder / "environments" / "there.json").unlink()
-    found = load(folder)
-    assert dict(found.rows[0].epochs_by_round) == {1: 0.5, 2: 0.7}
-    (fault,) = found.faults
-    assert fault == "trials.jsonl:3: its environment 'there' is missing or damaged"
+    loaded = load_run(folder)
+    assert dict(loaded.rows[0].epochs_by_round) == {1: 0.5, 2: 0.7}
+    assert len(loaded.faults) == 1
+
+
+# ----- several runs
+
+
+def write_on(folder, machine, *records):
+    plan = run(*{record.case.slug: record.case for record in records}.values(), run=folder.name)
+    return write(folder, plan, *records, machine=machine)
+
+
+def test_rows_are_compared_within_their_machine(tmp_path):
+    fast = [*trials(case("a"), 0.01, 0.01), *trials(case("b"), 0.03, 0.03)]
+    slow = [*trials(case("a"), 0.1, 0.1), *trials(case("b"), 0.2, 0.2)]
+    folders = [write_on(tmp_path / "x", FAST, *fast), write_on(tmp_path / "y", SLOW, *slow)]
+    rows = [row for loaded in load_runs(folders) for row in loaded.rows]
+    assert [row.machine for row in rows] == ["4-core Fast CPU"] * 2 + ["2-core Slow CPU"] * 2
+    assert [compare_to_fastest(rows, row).mean for row in rows] == pytest.approx([1, 3, 1, 2])
+    assert [len(select_comparable(rows, row)) for row in rows] == [2, 2, 2, 2]
+
+
+def test_runs_of_one_machine_are_named_by_folder_and_not_compared(tmp_path):
+    folders = [write_on(tmp_path / name, SLOW, *trials(case("a"), epoch, epoch))
+               for name, epoch in (("x", 0.1), ("y", 0.2))]  # fmt: skip
+    runs = load_runs(folders)
+    assert [loaded.name for loaded in runs] == ["2-core Slow CPU (x)", "2-core Slow CPU (y)"]
+    rows = [row for loaded in runs for row in loaded.rows]
+    assert [compare_to_fastest(rows, row).mean for row in rows] == [1, 1]
+
+
+def test_machines_of_one_name_in_one_run_are_named_by_id(resumed):
+    store.add_environment(resumed, environment(id="third", machine={**SLOW, "id": "other"}))
+    store.append(resumed, replace(ok(case("a"), 3, 0.7), environment="third"))
+    assert [loaded.name for loaded in load_runs([resumed])] == [
+        f"2-core Slow CPU ({resumed}, slow)",
+        "4-core Fast CPU",
+        f"2-core Slow CPU ({resumed}, other)",
+    ]
+
+
+def test_one_run_keeps_its_rows_without_a_machine(tmp_path):
+    (loaded,) = load_runs([write_on(tmp_path / "x", FAST, *trials(case("a"), 0.1))])
+    assert (loaded.name, loaded.rows[0].machine) == ("4-core Fast CPU", "")
+
+
+def test_run_named_twice_is_refused(tmp_path):
+    folder = write_on(tmp_path / "x", FAST, *trials(case("a"), 0.1))
+    with pytest.raises(UserError, match="name it once"):
+        load_runs([folder, tmp_path / "x" / ".." / "x"])

@@ -13,7 +13,8 @@ from support.records import run, write
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records import store
-from bench.runner import planning, sizes
+from bench.runner import plan as planner
+from bench.runner import planning
 from bench.runner.planning import ALL_CORES, Placement, RunOptions, plan_run
 from bench.worker.machine import usable_cores
 from implementations import IMPLEMENTATIONS, PROBES
@@ -48,7 +49,7 @@ def make(small):
 @pytest.fixture
 def little_memory(monkeypatch):
     """A machine of 1,000 pages of 4,096 bytes."""
-    monkeypatch.setattr(sizes, "usable_memory", lambda: 1000 * 4096)
+    monkeypatch.setattr(planner, "usable_memory", lambda: 1000 * 4096)
 
 
 JAX = {"implementations": ("jax",), "workloads": ("sgd",)}

@@ -12,7 +12,7 @@ from scipy import stats
 from support.records import bare, case, environment, ok, run, trials, write
 
 from bench.records.schema import Parity
-from bench.report.load import load
+from bench.report.load import load_run
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference" / "amd-epyc-2-cores"
@@ -54,7 +54,7 @@ def surroundings(commit=COMMIT, **changes):
 
 def loaded(folder):
     """Load a mixed run, written into a folder."""
-    return load(mixed(folder))
+    return load_run(mixed(folder))
 
 
 def measured(folder):

@@ -23,7 +23,8 @@ def write(folder):
         *trials(cases[2], 0.1, 0.1, status="failed", reason=HOSTILE),
         *trials(cases[3], 0.75),
     ]
-    planned = run(*cases, command=f"python -m bench run {HOSTILE}", run=HOSTILE,
+    # The quote that the text opens is closed: a command is always quoted.
+    planned = run(*cases, command=f'python -m bench run {HOSTILE}"', run=HOSTILE,
                   rounds={each.workload: 2 for each in cases})  # fmt: skip
     # What is written in a file's name may not be so long.
     records = [replace(each, trial=f"r{at}") for at, each in enumerate(records)]

@@ -111,7 +111,7 @@ def test_burn_reads_the_clock_without_sleeping(monkeypatch):
 
 def test_slowdown_doubles_every_second_epoch_in_a_worker(launched):
     outcome = launched(
-        child=ChildSpec(timeout=60, threads=1),
+        child=ChildSpec(timeout=240, threads=1),
         brief=True,
         epochs=20,
         samples=1440,

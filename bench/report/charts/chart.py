@@ -1,30 +1,40 @@
-"""A chart that was drawn: its file, its SVG, and the specification that the page draws again."""
+"""A drawn chart: its file, its SVG, and the specification that the page draws again."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bench.report.render import numbers
+from bench.report.sections import Picture
 
-# What the page itself says or decides: the heading is text there, and colours follow the reader's.
-OF_THE_FILE = ("$schema", "title", "background")
+# All have the same widths, and almost every machine has one of them.
+FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
+# Control characters, line ends, and code points that are not characters.
+UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
+# The page shows the title as text and chooses the colours.
+NOT_EMBEDDED = ("$schema", "title", "background")
 DIGITS = 4
+# The empty paths by which Vega catches the pointer; a picture needs none.
+_EMPTY_PATH = re.compile(
+    r'<path class="(?:fore|back)ground" aria-hidden="true" d="(?:M0,0h0v0h0Z)?"[^>]*/>'
+)
 
 Point = Mapping[str, Any]
 
 
-class Numbers(NamedTuple):
-    """A data set as a table of text; the columns of ``flush`` are set flush right."""
+class DataTable(NamedTuple):
+    """A data set as a table of text. numeric: indices of the columns that are aligned right."""
 
     headings: list[str]
     lines: list[list[str]]
-    flush: set[int]
+    numeric: set[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """A chart. title: what it shows, for whoever cannot see it. specification: its Vega-Lite."""
+class Chart:
+    """A chart. title: its text alternative. specification: in Vega-Lite."""
 
     file: str
     title: str
@@ -33,71 +43,111 @@ class Drawn:
 
     @property
     def caption(self) -> list[str]:
-        """The chart's own heading and the lines below it."""
-        said = self.specification.get("title") or self.title
-        if isinstance(said, str):
-            return [said]
-        return [line for key in ("text", "subtitle") for line in _lines(said.get(key))]
+        """The lines of the chart's own title and subtitle."""
+        title = self.specification.get("title") or self.title
+        if isinstance(title, str):
+            return [title]
+        lines: list[str] = []
+        for text in (title.get("text"), title.get("subtitle")):
+            lines += map(str, text) if isinstance(text, list) else [str(text)] * bool(text)
+        return lines
 
     @property
     def size(self) -> tuple[str, str]:
-        """Width and height of the SVG, pixels: a page keeps the place of a picture that is late."""
-        width, height = (re.search(rf'^<svg[^>]* {side}="([0-9.]+)"', self.svg)
-                         for side in ("width", "height"))  # fmt: skip
+        """Width and height of the SVG in pixels, so that the page can reserve its space."""
+        sides = ("width", "height")
+        width, height = (re.search(rf'^<svg[^>]* {side}="([0-9.]+)"', self.svg) for side in sides)
         return (width[1] if width else "", height[1] if height else "")
 
     @property
-    def inner(self) -> dict[str, Any]:
-        """The specification without what the page itself says."""
-        return {key: its for key, its in self.specification.items() if key not in OF_THE_FILE}
+    def embedded(self) -> dict[str, Any]:
+        """The specification without the parts that the page itself decides."""
+        return {key: value for key, value in self.specification.items() if key not in NOT_EMBEDDED}
 
     @property
-    def numbers(self) -> list[Numbers]:
-        """The numbers behind the chart: each of its data sets."""
-        return [_table(points) for points in data(self.specification) if points]
+    def tables(self) -> list[DataTable]:
+        """The numbers behind the chart: a table for each data set."""
+        return [_tabulate(points) for points in find_data_sets(self.specification) if points]
 
 
-def _lines(said: object) -> list[str]:
-    if isinstance(said, list):
-        return [str(line) for line in said]
-    return [str(said)] if said else []
+def draw_chart(picture: Picture) -> Chart:
+    """Draw a picture."""
+    specification = make_specification(picture.draw)
+    file = name_file(picture.name)
+    return Chart(file, picture.title, render_svg(specification), specification)
 
 
-def data(found: object) -> Iterator[list[Point]]:
-    """Yield the data sets of a specification wherever they stand in it, each once."""
-    if isinstance(found, Mapping):
-        for key, its in found.items():
+def name_file(name: str) -> str:
+    """Return the file of a chart; a record's text can neither leave the folder nor end a link."""
+    return f"{re.sub(r'[^A-Za-z0-9-]', '-', name)}.svg"
+
+
+def make_specification(draw: Callable[[], Any]) -> dict[str, Any]:
+    """Return a chart's Vega-Lite specification, with texts that every reader of it can show.
+
+    Names of records may hold control characters, which end the process that measures their width,
+    and U+2028, which Vega's expressions reject. Altair's validation takes longer than the drawing,
+    so it runs in the tests instead.
+    """
+    from altair.utils.schemapi import debug_mode
+
+    with debug_mode(False):
+        return dict(_make_readable(draw().to_dict(validate=False)))
+
+
+def _make_readable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _make_readable(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_make_readable(one) for one in value]
+    return UNREADABLE.sub(" ", value) if isinstance(value, str) else value
+
+
+def render_svg(specification: Mapping[str, Any]) -> str:
+    """Render a specification, with room for wider letters than those it is laid out with."""
+    import vl_convert
+
+    # An SVG in an <img> is one picture to a screen reader: marks need no descriptions.
+    padding = {"left": 20, "top": 5, "right": 5, "bottom": 5}
+    config = {"font": FONT, "padding": padding, "aria": False}
+    svg = str(vl_convert.vegalite_to_svg(json.dumps(specification), config=config))
+    return _EMPTY_PATH.sub("", svg)
+
+
+def find_data_sets(specification: object) -> Iterator[list[Point]]:
+    """Yield each data set of a specification once, wherever it is."""
+    if isinstance(specification, Mapping):
+        for key, value in specification.items():
             if key == "datasets":
-                yield from its.values()
-            elif key == "data" and isinstance(its, Mapping) and "values" in its:
-                yield its["values"]
+                yield from value.values()
+            elif key == "data" and isinstance(value, Mapping) and "values" in value:
+                yield value["values"]
             else:
-                yield from data(its)
-    elif isinstance(found, list):
-        for each in found:
-            yield from data(each)
+                yield from find_data_sets(value)
+    elif isinstance(specification, list):
+        for value in specification:
+            yield from find_data_sets(value)
 
 
-def _table(points: Sequence[Point]) -> Numbers:
-    """Lay out a data set; pictures among it are not numbers and are left out."""
+def _tabulate(points: Sequence[Point]) -> DataTable:
+    """Return a data set as a table, without its pictures."""
     keys = dict.fromkeys(key for point in points for key in point)
     columns = {key: [point.get(key) for point in points] for key in keys}
-    columns = {key: its for key, its in columns.items() if not any(map(_is_picture, its))}
-    flush = {
-        number for number, its in enumerate(columns.values())
-        if all(one is None or isinstance(one, int | float) for one in its)
-    }  # fmt: skip
-    lines = [[_cell(point.get(key)) for key in columns] for point in points]
-    return Numbers(list(columns), lines, flush)
+    columns = {
+        key: values
+        for key, values in columns.items()
+        if not any(isinstance(value, str) and value.startswith("data:") for value in values)
+    }
+    numeric = {
+        number
+        for number, values in enumerate(columns.values())
+        if all(value is None or isinstance(value, int | float) for value in values)
+    }
+    lines = [[_format(point.get(key)) for key in columns] for point in points]
+    return DataTable(list(columns), lines, numeric)
 
 
-def _is_picture(value: object) -> bool:
-    return isinstance(value, str) and value.startswith("data:")
-
-
-def _cell(value: object) -> str:
+def _format(value: object) -> str:
     if value is None:
         return numbers.ABSENT
-    if isinstance(value, float):
-        return numbers.significant(value, DIGITS)
-    return str(value)
+    return numbers.significant(value, DIGITS) if isinstance(value, float) else str(value)

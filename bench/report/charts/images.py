@@ -1,4 +1,4 @@
-"""Charts of the data and of what is learned from them; needs the extra ``report``."""
+"""Charts of the data, of the weights of each class, and of the confusion matrix."""
 
 import base64
 import math
@@ -8,52 +8,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.report.charts.epochs import COLOURS
+from bench.report.charts.style import COLOURS
 
 # Red, green and blue of square pictures: uint8 (pictures, side, side, 3).
 Pictures = NDArray[np.uint8]
 
-# Pixels of the chart: a picture's side, and from one picture to the next.
+# Pixels of the chart: a picture's side, and the distance between two pictures.
 _SIDE, _STEP = 58, 64
 _CONFUSION_WIDTH, _CONFUSION_HEIGHT = 46, 28
 
 
-def side(features: int) -> int | None:
-    """Return the pixels of a side, or None where images are not square."""
+def find_side(features: int) -> int | None:
+    """Return the pixels of a side, or None if images are not square."""
     root = math.isqrt(features)
     return root if root * root == features else None
 
 
-def first_images(images: NDArray[np.float32], names: Sequence[str], title: str) -> Any:
-    """Show images (n, features) from 0, white, to 1, black, each above the name of its class."""
+def chart_images(images: NDArray[np.float32], names: Sequence[str], title: str) -> Any:
+    """Draw images (n, features) from 0, white, to 1, black, each above the name of its class."""
     shades = np.round(255 * (1 - np.clip(images, 0, 1))).astype(np.uint8)
-    return _row(_square(np.repeat(shades[..., None], 3, axis=-1)), names, title)
+    return _draw_row(_fold(np.repeat(shades[..., None], 3, axis=-1)), names, title)
 
 
-def weights(weight: NDArray[np.float64], class_names: Sequence[str], title: str) -> Any:
-    """Show the weights (features, classes) of each class as a picture, all on one scale.
+def chart_weights(weight: NDArray[np.float64], class_names: Sequence[str], title: str) -> Any:
+    """Draw the weights (features, classes) of each class as a picture, all on one scale.
 
-    The scale ends at the same weight on both sides; one in a hundred weights lies beyond its ends.
+    The scale is symmetric, and one weight in a hundred lies beyond its ends.
     """
     import altair as alt
 
     limit = float(np.quantile(np.abs(weight), 0.99)) or 1.0
     shares = np.clip(weight.T / limit, -1, 1)[..., None]
-    against, speaks_for = (
+    negative, positive = (
         np.array(list(bytes.fromhex(COLOURS[style].removeprefix("#"))))
         for style in ("idiomatic", "tuned")
     )
-    ends = np.where(shares < 0, against, speaks_for)
+    ends = np.where(shares < 0, negative, positive)
     pictures = np.round(255 + np.abs(shares) * (ends - 255)).astype(np.uint8)
     subtitle = (
-        f"from {-limit:.2g}, blue, through 0, white, to {limit:.2g}, orange: "
-        "pixels that speak against a class and for it"
+        f"blue: {-limit:.2g}, against the class; white: 0; orange: {limit:.2g}, for the class; "
+        "on one scale for all"
     )
-    return _row(_square(pictures), class_names, alt.TitleParams(title, subtitle=subtitle))
+    return _draw_row(_fold(pictures), class_names, alt.TitleParams(title, subtitle=subtitle))
 
 
-def confusion(counts: NDArray[np.int64], class_names: Sequence[str], title: str) -> Any:
-    """Show how many images of each class (rows) were put into each (columns), as counts."""
+def chart_confusion(counts: NDArray[np.int64], class_names: Sequence[str], title: str) -> Any:
+    """Draw how many images of each class (rows) were predicted as each (columns)."""
     import altair as alt
 
     totals = counts.sum(axis=1)
@@ -91,8 +91,8 @@ def confusion(counts: NDArray[np.int64], class_names: Sequence[str], title: str)
     )
 
 
-def _row(pictures: Pictures, names: Sequence[str], title: Any) -> Any:
-    """Show pictures side by side, each above its name."""
+def _draw_row(pictures: Pictures, names: Sequence[str], title: Any) -> Any:
+    """Draw pictures side by side, each above its name."""
     import altair as alt
 
     points = [
@@ -100,10 +100,10 @@ def _row(pictures: Pictures, names: Sequence[str], title: Any) -> Any:
         for number, (picture, name) in enumerate(zip(pictures, names, strict=True))
     ]
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("place:O", axis=None))
-    # Unsmoothed: a pixel is a square, as it is for the classifier.
+    # Without smoothing: a pixel is a square.
     image = base.mark_image(width=_SIDE, height=_SIDE, smooth=False)
     text = base.mark_text(fontSize=11, limit=_STEP).encode(y=alt.value(_SIDE + 12), text="name:N")
-    # Without a description of its own, an image is described by every channel, its URL included.
+    # By default the description of an image would include its whole URL.
     described = image.encode(url="image:N", y=alt.value(_SIDE / 2), description="name:N")
     return (
         alt.layer(described, text)
@@ -113,9 +113,9 @@ def _row(pictures: Pictures, names: Sequence[str], title: Any) -> Any:
     )
 
 
-def _square(pixels: NDArray[np.uint8]) -> Pictures:
-    """Fold the pixels (n, features, 3) of square pictures."""
-    length = side(pixels.shape[1])
+def _fold(pixels: NDArray[np.uint8]) -> Pictures:
+    """Reshape the pixels (n, features, 3) to square pictures."""
+    length = find_side(pixels.shape[1])
     assert length is not None
     return pixels.reshape(-1, length, length, 3)
 

@@ -1,15 +1,20 @@
-"""The chart of parity errors, as an Altair specification; needs the extra ``report``."""
+"""The chart of parity errors."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bench.analysis.summary import Row
-from bench.report.charts import ticks
-from bench.report.charts.epochs import COLOURS, LEAST, dressed, labels
-from bench.report.sections.comparison import label
+from bench.report.charts.style import (
+    COLOURS,
+    LIMIT,
+    finish_chart,
+    make_log_axis,
+    make_name_axis,
+)
+from bench.report.sections.comparison import label_case
 
-# In the order in which they are drawn: the last is on top.
+# Shape, colour and area of each kind; the last kind is drawn on top.
 _KINDS = {
     "another size": ("square", "#999999", 20),
     "first size": ("circle", COLOURS["idiomatic"], 70),
@@ -17,66 +22,63 @@ _KINDS = {
 }
 
 
-def errors(rows: Sequence[Row], tolerances: Sequence[float], title: str) -> Any:
-    """Parity error of each row as a dot on a logarithmic axis, and the tolerance as a line.
-
-    What is nought or infinite has no place on such an axis, and is in the table only.
-    """
-    import altair as alt
-
-    unordered = [point for row in rows for point in _point(row, max(tolerances))]
-    points = sorted(unordered, key=lambda one: list(_KINDS).index(one["what"]))
-    order = list(dict.fromkeys(str(one["name"]) for one in sorted(points, key=_size)))
-    x = alt.Scale(type="log", nice=False, padding=20)
-    shown = [point["error"] for point in points]
-    known = list(dict.fromkeys(point["what"] for point in points))
-    legend = alt.Legend(orient="top", values=known)
-    # Of all kinds, because sizes of one kind alone would come to nothing.
-    shape, colour, area = (
-        alt.Scale(domain=list(_KINDS), range=list(each))
-        for each in zip(*_KINDS.values(), strict=True)
-    )
-    dots = alt.Chart(alt.Data(values=points)).mark_point(filled=True, opacity=1)
-    layer = dots.encode(
-        y=alt.Y("name:N", sort=order, title=None, axis=labels()),
-        x=alt.X("error:Q", scale=x, title="parity error (log scale)",
-                axis=alt.Axis(**ticks.axis([*shown, *tolerances]), format=".0e")),
-        color=alt.Color("what:N", scale=colour, title=None, legend=legend),
-        shape=alt.Shape("what:N", scale=shape, title=None, legend=legend),
-        size=alt.Size("what:N", scale=area, title=None, legend=legend, sort=list(_KINDS)),
-        tooltip=["name:N", "error:Q", "batch_size:Q", "threads:Q", "samples:Q", "device:N"],
-    )  # fmt: skip
-    return dressed(alt.layer(*_limits(tolerances, x), layer), title, len(order))
-
-
-def _limits(tolerances: Sequence[float], scale: Any) -> list[Any]:
-    """Return the line of each tolerance, and its label."""
-    import altair as alt
-
-    points = [{"limit": limit, "said": f"tolerance {limit:.0e}"} for limit in tolerances]
-    base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("limit:Q", scale=scale))
-    text = base.mark_text(dy=-7, fontSize=10, color=LEAST)
-    return [
-        base.mark_rule(strokeDash=[4, 3], color=LEAST),
-        text.encode(y=alt.value(0), text="said:N"),
-    ]
-
-
-def placed(row: Row) -> bool:
-    """Tell whether an error has a place on a logarithmic axis."""
+def can_draw_error(row: Row) -> bool:
+    """Return whether a row's error has a place on a logarithmic axis."""
     return row.parity_error is not None and 0 < row.parity_error < math.inf
 
 
-def _point(row: Row, tolerance: float) -> Iterator[dict[str, Any]]:
-    error, case = row.parity_error, row.case
-    if error is not None and placed(row):
-        what = "another size" if row.swept else "first size"
-        yield {
-            "name": label(case), "error": error, "batch_size": case.batch_size,
-            "threads": case.threads, "samples": case.samples, "device": case.device,
-            "what": what if error <= tolerance else "above the tolerance",
-        }  # fmt: skip
+def chart_parity(rows: Sequence[Row], tolerances: Sequence[float], title: str) -> Any:
+    """Draw each row's parity error as a dot on a logarithmic axis, and the tolerances as lines.
+
+    Errors that are zero or infinite are only in the table.
+    """
+    import altair as alt
+
+    points = [_make_point(row, max(tolerances)) for row in rows if can_draw_error(row)]
+    points.sort(key=lambda point: list(_KINDS).index(point["what"]))
+    by_error = sorted(points, key=lambda point: (point["what"] == "another size", point["error"]))
+    names = list(dict.fromkeys(point["name"] for point in by_error))
+    x = alt.Scale(type="log", nice=False, padding=20)
+    kinds = list(dict.fromkeys(point["what"] for point in points))
+    legend = alt.Legend(orient="top", values=kinds)
+    # The scales have all kinds: Vega would draw the areas of a single kind as zero.
+    shape, colour, area = (
+        alt.Scale(domain=list(_KINDS), range=list(values))
+        for values in zip(*_KINDS.values(), strict=True)
+    )
+    axis = make_log_axis([*(point["error"] for point in points), *tolerances], format=".0e")
+    dots = (
+        alt.Chart(alt.Data(values=points))
+        .mark_point(filled=True, opacity=1)
+        .encode(
+            y=alt.Y("name:N", sort=names, title=None, axis=make_name_axis()),
+            x=alt.X("error:Q", scale=x, title="parity error (log scale)", axis=axis),
+            color=alt.Color("what:N", scale=colour, title=None, legend=legend),
+            shape=alt.Shape("what:N", scale=shape, title=None, legend=legend),
+            size=alt.Size("what:N", scale=area, title=None, legend=legend, sort=list(_KINDS)),
+            tooltip=["name:N", "error:Q", "batch_size:Q", "threads:Q", "samples:Q", "device:N"],
+        )
+    )
+    limits = [{"limit": limit, "text": f"tolerance {limit:.0e}"} for limit in tolerances]
+    base = alt.Chart(alt.Data(values=limits)).encode(x=alt.X("limit:Q", scale=x))
+    label = base.mark_text(dy=-7, fontSize=10, color=LIMIT)
+    layers = [
+        base.mark_rule(strokeDash=[4, 3], color=LIMIT),
+        label.encode(y=alt.value(0), text="text:N"),
+        dots,
+    ]
+    return finish_chart(alt.layer(*layers), title, len(names))
 
 
-def _size(point: dict[str, Any]) -> tuple[bool, float]:
-    return point["what"] == "another size", float(str(point["error"]))
+def _make_point(row: Row, tolerance: float) -> dict[str, Any]:
+    case, error = row.case, row.parity_error or 0.0
+    kind = "another size" if row.swept else "first size"
+    return {
+        "name": label_case(case),
+        "error": error,
+        "batch_size": case.batch_size,
+        "threads": case.threads,
+        "samples": case.samples,
+        "device": case.device,
+        "what": kind if error <= tolerance else "above the tolerance",
+    }

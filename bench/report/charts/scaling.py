@@ -1,7 +1,4 @@
-"""Charts of epochs by batch size, samples and threads, as Altair specifications.
-
-Needs the extra ``report``.
-"""
+"""Charts of epochs by batch size, samples and threads."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -10,15 +7,20 @@ from typing import Any, Literal, NamedTuple
 from bench.analysis.crossover import Crossover
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep, ThreadSpeedup
-from bench.report.charts import ticks
-from bench.report.charts.epochs import COLOURS, LEAST, labels
-from bench.report.sections.comparison import on_device
+from bench.report.charts.style import (
+    COLOURS,
+    LIMIT,
+    finish_panels,
+    make_log_axis,
+    make_name_axis,
+)
+from bench.report.sections.comparison import add_device
 
 _SIDE = 150
 _COLUMNS = 4
-# The dashes tell the devices apart where colours do not.
+# Dashes repeat the colours.
 _DEVICES = {"cpu": (COLOURS["idiomatic"], [1, 0]), "gpu": ("#E69F00", [6, 3])}
-# One colour and shape for each size in the order of their appearance; more sizes share the last.
+# A colour and a shape for each size, in order; more sizes share the last.
 _SIZES = (
     ("#0072B2", "circle"),
     ("#D55E00", "diamond"),
@@ -27,13 +29,16 @@ _SIZES = (
     ("#999999", "cross"),
 )
 THREADS_SUBTITLE = (
-    "grey: one thread; dashed: as many times as fast as there are threads; bars: 95 % intervals"
+    "grey: one thread; dashed: speedup equal to the number of threads; bars: 95 % intervals"
 )
 Points = list[dict[str, Any]]
 
 
 class _Axes(NamedTuple):
-    """What a chart varies along x, and what it shows along y of an epoch's seconds and samples."""
+    """What a chart varies along x, and what it shows along y.
+
+    value: takes an epoch's seconds and samples.
+    """
 
     varied: Literal["batch_size", "samples"]
     x_title: str
@@ -50,7 +55,7 @@ _BATCH_SIZES = _Axes(
     x_format=",",
     shown="samples_per_second",
     y_title="samples/s (log scale)",
-    best="the most",
+    best="highest rate",
     value=lambda seconds, samples: samples / seconds,
 )
 _SAMPLES = _Axes(
@@ -59,16 +64,16 @@ _SAMPLES = _Axes(
     x_format="~s",
     shown="epoch_ms",
     y_title="epoch, ms (log scale)",
-    best="the least time",
+    best="least time",
     value=lambda seconds, _: seconds * 1e3,
 )
 
 
-def by_batch_size(sweep: Sweep, crossovers: Iterable[Crossover], title: str) -> Any:
-    """Draw throughput over the batch size, a small chart for each implementation.
+def chart_by_batch_size(sweep: Sweep, crossovers: Iterable[Crossover], title: str) -> Any:
+    """Draw throughput over the batch size, a panel for each implementation.
 
-    A vertical line stands where the GPU begins to be faster than the CPU; there is none where it is
-    faster at every batch size, or at none.
+    A vertical line marks the batch size from which on the GPU is faster than the CPU, if there is
+    one within the sweep.
     """
     crossed = {
         crossover.name: crossover.batch_size.mean
@@ -76,76 +81,19 @@ def by_batch_size(sweep: Sweep, crossovers: Iterable[Crossover], title: str) -> 
         if 0 < crossover.batch_size.mean < math.inf
     }
     points = [
-        {**_point(row, _BATCH_SIZES), "gpu_from": crossed.get(row.case.implementation)}
+        {**_make_point(row, _BATCH_SIZES), "gpu_from": crossed.get(row.case.implementation)}
         for row in sweep.by_batch_size
     ]
-    return _small_charts(points, _BATCH_SIZES, title)
+    return _chart_panels(points, _BATCH_SIZES, title)
 
 
-def by_samples(sweep: Sweep, title: str) -> Any:
-    """Draw epoch time over the samples, a small chart for each implementation."""
-    return _small_charts([_point(row, _SAMPLES) for row in sweep.by_samples], _SAMPLES, title)
+def chart_by_samples(sweep: Sweep, title: str) -> Any:
+    """Draw epoch time over the samples, a panel for each implementation."""
+    return _chart_panels([_make_point(row, _SAMPLES) for row in sweep.by_samples], _SAMPLES, title)
 
 
-def by_threads(sweep: Sweep, title: str) -> Any:
-    """Draw the speedup over one thread: a dot for each size, a panel for each number of threads."""
-    import altair as alt
-
-    points = [_speedup(pair) for pair in sweep.by_threads if pair.speedup is not None]
-    names = list(dict.fromkeys(str(point["name"]) for point in points))
-    sizes = list(dict.fromkeys(str(point["size"]) for point in points))
-    marks = [_SIZES[min(number, len(_SIZES) - 1)] for number in range(len(sizes))]
-    colours, shapes = (
-        alt.Scale(domain=sizes, range=list(values)) for values in zip(*marks, strict=True)
-    )
-    legend = alt.Legend(orient="top", labelLimit=300)
-    colour = alt.Color("size:N", title=None, legend=legend, scale=colours)
-    shape = alt.Shape("size:N", title=None, scale=shapes)
-    x = alt.Scale(zero=True, nice=False, padding=10)
-    base = alt.Chart().encode(
-        y=alt.Y("name:N", sort=names, title=None, axis=labels()),
-        yOffset=alt.YOffset("size:N", sort=sizes),
-    )
-    low = alt.X("low:Q", scale=x, title="times as fast as one thread")
-    tooltip = ["name:N", "size:N", "threads:Q", "times:Q", "low:Q", "high:Q"]
-    # Aggregated to one row, so that each line is drawn once a panel, not once a point.
-    panel = alt.Chart().transform_aggregate(groupby=["threads"]).transform_calculate(one="1")
-    layers = alt.layer(
-        panel.mark_rule(color="#999999", strokeWidth=1.5).encode(x="one:Q"),
-        panel.mark_rule(strokeDash=[4, 3], color=LEAST).encode(x="threads:Q"),
-        base.mark_rule(strokeWidth=2).encode(x=low, x2="high:Q", color=colour),
-        base.mark_point(size=60, filled=True, opacity=1).encode(
-            x=alt.X("times:Q", scale=x), color=colour, shape=shape, tooltip=tooltip
-        ),
-    )
-    panels = len({point["threads"] for point in points})
-    faceted = layers.properties(width=520 / panels, height=22 * len(names)).facet(
-        column=alt.Column("panel:N", title=None), data=alt.Data(values=points)
-    )
-    return (
-        faceted.resolve_scale(x="independent")
-        .properties(title=alt.TitleParams(title, subtitle=THREADS_SUBTITLE), background="white")
-        .configure_view(stroke=None)
-        .configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
-    )
-
-
-def _speedup(pair: ThreadSpeedup) -> dict[str, object]:
-    case, speedup = pair.multiple.case, pair.speedup
-    assert speedup is not None  # others are not drawn
-    return {
-        "name": on_device(case.implementation, case.device),
-        "threads": case.threads,
-        "panel": f"{case.threads} threads",
-        "size": f"batch size {case.batch_size:,}, {case.samples:,} samples",
-        "times": speedup.mean,
-        "low": speedup.low or speedup.mean,
-        "high": speedup.high or speedup.mean,
-    }
-
-
-def _point(row: Row, axes: _Axes) -> dict[str, Any]:
-    """Return the point of one row; low and high are None where it has no interval."""
+def _make_point(row: Row, axes: _Axes) -> dict[str, Any]:
+    """Return the point of one row; low and high are None if it has no interval."""
     epoch, samples = row.epoch, row.case.samples
     assert epoch is not None  # every row of a sweep is ranked
     bounds = [axes.value(bound, samples) for bound in (epoch.low, epoch.high) if bound is not None]
@@ -160,27 +108,23 @@ def _point(row: Row, axes: _Axes) -> dict[str, Any]:
     }
 
 
-def _small_charts(points: Points, axes: _Axes, title: str) -> Any:
+def _chart_panels(points: Points, axes: _Axes, title: str) -> Any:
     import altair as alt
 
     names = list(dict.fromkeys(str(point["name"]) for point in points))
-    layers = alt.layer(*_layers(points, axes)).properties(width=_SIDE, height=_SIDE)
-    explained = {
+    layers = alt.layer(*_draw_layers(points, axes)).properties(width=_SIDE, height=_SIDE)
+    legends = {
         "low": "bars: 95 % intervals",
         "best": f"dotted: {axes.best} that this machine allows",
     }
-    subtitle = "; ".join(text for field, text in explained.items() if _any(points, field))
+    subtitle = "; ".join(text for field, text in legends.items() if _has_values(points, field))
     facet = alt.Facet("name:N", sort=names, title=None)
-    return (
-        layers.facet(facet=facet, columns=_COLUMNS, data=alt.Data(values=points))
-        .properties(title=alt.TitleParams(title, subtitle=subtitle), background="white")
-        .configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
-        .configure_axis(gridOpacity=0.5)
-    )
+    panels = layers.facet(facet=facet, columns=_COLUMNS, data=alt.Data(values=points))
+    return finish_panels(panels, title, subtitle).configure_axis(gridOpacity=0.5)
 
 
-def _layers(points: Points, axes: _Axes) -> list[Any]:
-    """Return the lines, bars and points of a panel, and where the devices cross."""
+def _draw_layers(points: Points, axes: _Axes) -> list[Any]:
+    """Return the lines, bars and points of a panel, and the crossover of the devices."""
     import altair as alt
 
     scale = alt.Scale(type="log", nice=False, padding=8)
@@ -190,68 +134,115 @@ def _layers(points: Points, axes: _Axes) -> list[Any]:
         x=alt.X(f"{axes.varied}:Q", scale=scale, title=axes.x_title, axis=x_axis)
     )
     devices = [device for device in _DEVICES if device in {point["device"] for point in points}]
-    colours, dashes = zip(*(_DEVICES[device] for device in devices), strict=True)
+    marks = [_DEVICES[device] for device in devices]
+    colours, dashes = [colour for colour, _ in marks], [dash for _, dash in marks]
     legend = alt.Legend(orient="top") if len(devices) > 1 else None
     colour, dash = (
         channel(
-            "device:N",
-            title=None,
-            legend=legend,
-            scale=alt.Scale(domain=devices, range=list(values)),
+            "device:N", title=None, legend=legend, scale=alt.Scale(domain=devices, range=values)
         )
         for channel, values in ((alt.Color, colours), (alt.StrokeDash, dashes))
     )
     fields = (axes.shown, "low", "high", "best")
-    counted = ticks.axis(point[field] for point in points for field in fields)
-    measured, low, best = (
-        alt.Y(
-            f"{field}:Q",
-            scale=scale,
-            title=axes.y_title,
-            axis=alt.Axis(**counted, format="~s"),
-        )
+    y_axis = make_log_axis((point[field] for point in points for field in fields), format="~s")
+    mean, low, best = (
+        alt.Y(f"{field}:Q", scale=scale, title=axes.y_title, axis=y_axis)
         for field in (axes.shown, "low", "best")
     )
-    best_colour = colour if len(devices) > 1 else alt.value(LEAST)
-    tooltip = ["name:N", "device:N", f"{axes.varied}:Q"]
-    tooltip += [f"{field}:Q" for field in fields]
+    best_colour = colour if len(devices) > 1 else alt.value(LIMIT)
+    tooltip = ["name:N", "device:N", f"{axes.varied}:Q", *(f"{field}:Q" for field in fields)]
+    layers = []
     # A layer without data would have no scale, and Vega would warn in the console.
-    optional = [
-        ("best", base.mark_line(strokeDash=[1, 3]).encode(y=best, color=best_colour)),
-        ("low", base.mark_rule(strokeWidth=2).encode(y=low, y2="high:Q", color=colour)),
-    ]
-    return [
-        *(layer for field, layer in optional if _any(points, field)),
-        base.mark_line(strokeWidth=1).encode(y=measured, color=colour, strokeDash=dash),
+    if _has_values(points, "best"):
+        layers.append(base.mark_line(strokeDash=[1, 3]).encode(y=best, color=best_colour))
+    if _has_values(points, "low"):
+        layers.append(base.mark_rule(strokeWidth=2).encode(y=low, y2="high:Q", color=colour))
+    layers += [
+        base.mark_line(strokeWidth=1).encode(y=mean, color=colour, strokeDash=dash),
         base.mark_point(size=36, filled=True, opacity=1).encode(
-            y=measured, color=colour, tooltip=tooltip
+            y=mean, color=colour, tooltip=tooltip
         ),
-        *(_crossing(scale, sizes) if _any(points, "gpu_from") else []),
     ]
+    if _has_values(points, "gpu_from"):
+        layers += _draw_crossover(scale, sizes)
+    return layers
 
 
-def _any(points: Points, field: str) -> bool:
+def _has_values(points: Points, field: str) -> bool:
     return any(point.get(field) is not None for point in points)
 
 
-def _crossing(scale: Any, sizes: Sequence[int]) -> list[Any]:
-    """Return the vertical line from which on the GPU is the faster, and its label."""
+def _draw_crossover(scale: Any, sizes: Sequence[int]) -> list[Any]:
+    """Return the vertical line from which on the GPU is faster, and its label."""
     import altair as alt
 
-    # Every point of an implementation has it: once is enough.
+    # Every point of an implementation has the same value: draw it once.
     base = (
         alt.Chart()
         .transform_filter("isValid(datum.gpu_from)")
         .transform_aggregate(gpu_from="min(gpu_from)", groupby=["name"])
-        .transform_calculate(said="'GPU from ' + format(round(datum.gpu_from), ',.3~r')")
+        .transform_calculate(text="'GPU from ' + format(round(datum.gpu_from), ',.3~r')")
         .encode(x=alt.X("gpu_from:Q", scale=scale))
     )
-    # On the side where there is room for it.
+    # The label is on the side that has room for it.
     late = f"datum.gpu_from > {math.sqrt(sizes[0] * sizes[-1])}"
-    text = base.mark_text(
+    label = base.mark_text(
         align=alt.expr(f"{late} ? 'right' : 'left'"),
         dx=alt.expr(f"{late} ? -4 : 4"),
         fontSize=10,
         fontWeight="bold",
     )
-    return [base.mark_rule(strokeWidth=1.5), text.encode(y=alt.value(_SIDE - 8), text="said:N")]
+    return [base.mark_rule(strokeWidth=1.5), label.encode(y=alt.value(_SIDE - 8), text="text:N")]
+
+
+def chart_by_threads(sweep: Sweep, title: str) -> Any:
+    """Draw the speedup over one thread: a dot for each size, a panel for each number of threads."""
+    import altair as alt
+
+    points = [_make_speedup(pair) for pair in sweep.by_threads if pair.speedup is not None]
+    names = list(dict.fromkeys(str(point["name"]) for point in points))
+    sizes = list(dict.fromkeys(str(point["size"]) for point in points))
+    marks = [_SIZES[min(number, len(_SIZES) - 1)] for number in range(len(sizes))]
+    colours, shapes = (
+        alt.Scale(domain=sizes, range=list(values)) for values in zip(*marks, strict=True)
+    )
+    legend = alt.Legend(orient="top", labelLimit=300)
+    colour = alt.Color("size:N", title=None, legend=legend, scale=colours)
+    shape = alt.Shape("size:N", title=None, scale=shapes)
+    x = alt.Scale(zero=True, nice=False, padding=10)
+    base = alt.Chart().encode(
+        y=alt.Y("name:N", sort=names, title=None, axis=make_name_axis()),
+        yOffset=alt.YOffset("size:N", sort=sizes),
+    )
+    low = alt.X("low:Q", scale=x, title="speedup over one thread")
+    tooltip = ["name:N", "size:N", "threads:Q", "times:Q", "low:Q", "high:Q"]
+    # Aggregated to one row, so that each line is drawn once a panel, not once a point.
+    panel = alt.Chart().transform_aggregate(groupby=["threads"]).transform_calculate(one="1")
+    layers = alt.layer(
+        panel.mark_rule(color="#999999", strokeWidth=1.5).encode(x="one:Q"),
+        panel.mark_rule(strokeDash=[4, 3], color=LIMIT).encode(x="threads:Q"),
+        base.mark_rule(strokeWidth=2).encode(x=low, x2="high:Q", color=colour),
+        base.mark_point(size=60, filled=True, opacity=1).encode(
+            x=alt.X("times:Q", scale=x), color=colour, shape=shape, tooltip=tooltip
+        ),
+    )
+    panels = len({point["threads"] for point in points})
+    faceted = layers.properties(width=520 / panels, height=22 * len(names)).facet(
+        column=alt.Column("panel:N", title=None), data=alt.Data(values=points)
+    )
+    faceted = faceted.resolve_scale(x="independent")
+    return finish_panels(faceted, title, THREADS_SUBTITLE).configure_view(stroke=None)
+
+
+def _make_speedup(pair: ThreadSpeedup) -> dict[str, object]:
+    case, speedup = pair.multiple.case, pair.speedup
+    assert speedup is not None  # others are not drawn
+    return {
+        "name": add_device(case.implementation, case.device),
+        "threads": case.threads,
+        "panel": f"{case.threads} threads",
+        "size": f"batch size {case.batch_size:,}, {case.samples:,} samples",
+        "times": speedup.mean,
+        "low": speedup.low or speedup.mean,
+        "high": speedup.high or speedup.mean,
+    }

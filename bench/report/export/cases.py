@@ -1,4 +1,4 @@
-"""What is exported of a run: every case that has times, by one name in every format."""
+"""The cases of a run that have times, by the same name in every export format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from bench.analysis.intervals import Interval
 from bench.analysis.summary import Row
 from bench.errors import UserError
 from bench.records.schema import Case, Environment, Record
-from bench.report.load import Loaded
+from bench.report.load import LoadedRun
 
 UNKNOWN = Environment("", {}, {}, {}, {}, {})
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
-    """A case that has times, ranked or not: its row, and its good trials in order of their rounds.
+class ExportedCase:
+    """A case that has times, ranked or not: its row, and its successful trials by round.
 
-    epoch: the report's, in seconds. environment: of the first trial, without anything in it where
-    the run's folder lacks it.
+    epoch: seconds, as in the report. environment: of the first trial; without facts if the run's
+    folder lacks it.
     """
 
     row: Row
@@ -27,90 +27,99 @@ class Exported:
 
     @property
     def name(self) -> str:
-        """What the case is called in every format."""
-        return name_of(self.row.case)
+        """The name of the case."""
+        return name_case(self.row.case)
 
     @property
     def medians(self) -> list[float]:
-        """The median steady epoch of each process, in seconds: what the report's figures are of."""
+        """The median steady-state epoch of each process, seconds; the report uses the same."""
         return list(self.row.epochs_by_round.values())
 
     @property
     def faults(self) -> list[str]:
-        """How trials ended that went wrong, each reason once."""
-        return faults(self.row)
+        """How trials failed, each reason once."""
+        return list_faults(self.row)
 
     @property
     def correctness(self) -> dict[str, object]:
-        """What belongs beside the time, for the formats that have a place for it."""
+        """What belongs beside the time, for formats that have a place for it."""
         return {
-            "ranked": self.row.ranked, "validation_accuracy": self.row.validation_accuracy,
-            "test_accuracy": self.row.test_accuracy, "parity_error": self.row.parity_error,
-            "trials": self.row.rounds, "faults": self.faults,
-        }  # fmt: skip
+            "ranked": self.row.ranked,
+            "validation_accuracy": self.row.validation_accuracy,
+            "test_accuracy": self.row.test_accuracy,
+            "parity_error": self.row.parity_error,
+            "trials": self.row.rounds,
+            "faults": self.faults,
+        }
 
 
-def name_of(case: Case) -> str:
-    """Name a case in other tools' files: the same in every run, and safe wherever a name may go."""
+def name_case(case: Case) -> str:
+    """Return a name that is the same in every run, and safe in a path or a URL."""
     return case.slug
 
 
-def faults(row: Row) -> list[str]:
-    """Return how trials ended that went wrong, each reason once and in one line."""
+def list_faults(row: Row) -> list[str]:
+    """Return how trials of a row failed, each reason once and in one line."""
     return sorted({" ".join(f"{status}: {reason}".split()) for status, reason in row.faults})
 
 
-def exported(found: Loaded) -> list[Exported]:
+def select_cases(run: LoadedRun) -> list[ExportedCase]:
     """Return the cases of a run that have times, by name.
 
-    Raises UserError where there is none, or where they are of several machines.
+    Raises UserError if there is none, or if they were measured on several machines.
     """
-    cases = [_exported(found, row, row.epoch) for row in found.rows if row.epoch is not None]
+    cases = [_export_row(run, row, row.epoch) for row in run.rows if row.epoch is not None]
     if not cases:
-        raise UserError("there is nothing to export: no trial of this run went well; measure again")
-    machines = {str(each.environment.machine.get("id")) for each in cases}
+        raise UserError("there is nothing to export: no trial of this run succeeded; measure again")
+    machines = {str(case.environment.machine.get("id")) for case in cases}
     if len(machines) > 1:
         raise UserError(
-            f"this run was measured on {len(machines)} machines, and a file of these formats is of "
-            "one; export a run of one"
+            f"this run was measured on {len(machines)} machines, but a file of this format has "
+            "one; export a run of one machine"
         )
-    return sorted(cases, key=lambda each: each.name)
+    return sorted(cases, key=lambda case: case.name)
 
 
-def _exported(found: Loaded, row: Row, epoch: Interval) -> Exported:
-    good = sorted((trial for trial in tried(found, row) if trial.status == "ok"),
-                  key=lambda trial: trial.round)  # fmt: skip
-    return Exported(row, epoch, tuple(good), found.environments.get(good[0].environment, UNKNOWN))
+def _export_row(run: LoadedRun, row: Row, epoch: Interval) -> ExportedCase:
+    trials = sorted(
+        (trial for trial in find_trials(run, row) if trial.status == "ok"),
+        key=lambda trial: trial.round,
+    )
+    environment = run.environments.get(trials[0].environment, UNKNOWN)
+    return ExportedCase(row, epoch, tuple(trials), environment)
 
 
-def tried(found: Loaded, row: Row) -> list[Record]:
-    """Return the records that a row was made from, in the order in which they were measured."""
-    return [record for record in found.records if record.kind == "trial"
-            and record.status != "interrupted" and record.case.slug == row.case.slug]  # fmt: skip
+def find_trials(run: LoadedRun, row: Row) -> list[Record]:
+    """Return the records that a row was made from, in the order of measurement."""
+    return [
+        record
+        for record in run.records
+        if record.kind == "trial"
+        and record.status != "interrupted"
+        and record.case.slug == row.case.slug
+    ]
 
 
-def commits(cases: Sequence[Exported]) -> list[str]:
-    """Name the commits of the suite that the cases were measured with; empty where none tells."""
-    return sorted({str(case.environment.suite["commit"]) for case in cases
-                   if case.environment.suite.get("commit")})  # fmt: skip
+def list_commits(cases: Sequence[ExportedCase]) -> list[str]:
+    """Return the commits of the suite that measured the cases, if known."""
+    commits = {case.environment.suite.get("commit") for case in cases}
+    return sorted(str(commit) for commit in commits if commit)
 
 
-def remarks(found: Loaded) -> list[str]:
-    """Say in a line each what an export lacks, and what is wrong with what it has."""
-    lines = [line for row in found.rows for line in [_remark(row)] if line]
-    there = {name_of(row.case) for row in found.rows}
-    planned = dict.fromkeys(name_of(case) for case in (*found.run.cases, *found.run.sweep))
-    lines += [f"left out: {name}: not measured" for name in planned if name not in there]
-    if any(each.suite.get("dirty") for each in found.environments.values()):
-        lines.append("measured with changes that are not in the commit")
-    return lines
-
-
-def _remark(row: Row) -> str | None:
-    why = "; ".join(faults(row))
-    if row.epoch is None:
-        return f"left out: {name_of(row.case)}: {why}"
-    if not row.ranked:
-        return f"not ranked: {name_of(row.case)}: {why}"
-    went_wrong = f"{len(row.faults)} of {row.rounds} trials went wrong"
-    return f"{name_of(row.case)}: {went_wrong}: {why}" if row.faults else None
+def list_remarks(run: LoadedRun) -> list[str]:
+    """Return a line for each thing that an export lacks or that failed."""
+    remarks = []
+    for row in run.rows:
+        name, reasons = name_case(row.case), "; ".join(list_faults(row))
+        if row.epoch is None:
+            remarks.append(f"left out: {name}: {reasons}")
+        elif not row.ranked:
+            remarks.append(f"not ranked: {name}: {reasons}")
+        elif row.faults:
+            remarks.append(f"{name}: {len(row.faults)} of {row.rounds} trials failed: {reasons}")
+    known = {name_case(row.case) for row in run.rows}
+    planned = dict.fromkeys(name_case(case) for case in (*run.run.cases, *run.run.sweep))
+    remarks += [f"left out: {name}: not measured" for name in planned if name not in known]
+    if any(one.suite.get("dirty") for one in run.environments.values()):
+        remarks.append("measured with changes that are not in the commit")
+    return remarks

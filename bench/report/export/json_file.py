@@ -8,13 +8,13 @@ from bench.errors import UserError
 from bench.records.files import write_file
 
 
-def text(document: Any) -> str:
-    """Lay out a document as plain ASCII; raises ValueError for a number that JSON cannot hold."""
+def render_json(document: Any) -> str:
+    """Return a document as ASCII; raises ValueError for a number that JSON cannot hold."""
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
-def save(path: Path, document: str) -> Path:
-    """Write a document, replacing an earlier one; raises UserError where it cannot be written."""
+def save_json(path: Path, document: str) -> Path:
+    """Write a document, replacing an earlier one; raises UserError if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):

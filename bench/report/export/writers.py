@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from bench.report.export import pyperf, pytest_benchmark
-from bench.report.load import Loaded
+from bench.report.load import LoadedRun
 
-WRITERS: dict[str, Callable[[Loaded], str]] = {
-    "pytest-benchmark": pytest_benchmark.write,
-    "pyperf": pyperf.write,
+WRITERS: dict[str, Callable[[LoadedRun], str]] = {
+    "pytest-benchmark": pytest_benchmark.export_run,
+    "pyperf": pyperf.export_run,
 }

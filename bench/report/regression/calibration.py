@@ -10,7 +10,7 @@ from bench.regression.calibration.spread import Calibrated
 from bench.regression.stats.power import Counted
 from bench.report.regression.output import Shown
 from bench.report.render import numbers
-from bench.report.sections.comparison import Table
+from bench.report.sections import Table
 
 NOTHING = "nothing is known yet: leave out --show to measure, or name the folder: --calibrations"
 WITHIN = [f"in {seconds:g} s" if seconds else "at the least" for seconds in BUDGETS]

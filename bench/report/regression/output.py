@@ -9,7 +9,7 @@ from bench.report.regression import github as annotations
 from bench.report.regression.github import Annotation
 from bench.report.render import markdown
 from bench.report.render.text import escape
-from bench.report.sections.comparison import Table
+from bench.report.sections import Table
 
 FORMATS = ("table", "markdown", "json", "github")
 
@@ -52,6 +52,6 @@ def as_markdown(shown: Shown) -> str:
 
 def _table(table: Table) -> str:
     headings = [escape(heading) for heading in table.headings]
-    laid_out = markdown.table(headings, table.lines, numeric=table.numeric)
+    laid_out = markdown.render_table(headings, table.lines, numeric=table.numeric)
     note = f"\n{escape(table.note)}\n" if table.note else ""
     return f"## {escape(table.title)}\n\n{laid_out}{note}"

@@ -11,7 +11,7 @@ from bench.regression.paired.result import Finding, Measured
 from bench.report.regression.github import Annotation
 from bench.report.regression.output import Shown
 from bench.report.render import numbers
-from bench.report.sections.comparison import Table
+from bench.report.sections import Table
 
 Level = Literal["error", "warning", "notice"]
 

@@ -13,7 +13,7 @@ from bench.regression.stored.result import MISSING, TIMED, Judged
 from bench.report.regression.github import Annotation
 from bench.report.regression.output import Shown
 from bench.report.render import numbers
-from bench.report.sections.comparison import Table
+from bench.report.sections import Table
 
 FORMAT = 2  # of the JSON; format 1 had "commands", too
 UNDECIDED = "undecided: measure in pairs with `bench ab`"

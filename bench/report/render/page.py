@@ -6,83 +6,73 @@ from typing import Any
 from bench.analysis.ranking import group_by_machine
 from bench.analysis.summary import Row
 from bench.report.render import html, text, vega
-from bench.report.render.text import Contents
-from bench.report.sections import comparison
-from bench.report.sections.comparison import Column
+from bench.report.render.contents import Contents
+from bench.report.sections.comparison import (
+    DEVICE,
+    Column,
+    list_workloads,
+    select_columns,
+    select_ranked,
+)
+from bench.report.sections.runs import format_command
 
 COMPARED = "The frameworks compared"
-# What the table can be cut down to.
-CHOICES = ("objective", "style", "device", "workload")
+# Fields of a case by which the reader can filter the table.
+FILTERS = ("objective", "style", "device", "workload")
+WORKLOAD = Column("workload", lambda _, row: row.case.workload, 1, numeric=False)
 
 
-def page(of: Contents) -> str:
-    """Write the whole page."""
-    workloads = [_workload(of, name) for name in comparison.workloads(of.run.rows)]
-    titles = [
-        COMPARED, *(each["title"] for each in workloads if each["charts"]),
-        *(section.title for section in of.sections),
-        text.FIGURES, text.FAULTS, text.MEASURED, text.NOISE, text.MACHINE,
-    ]  # fmt: skip
-    return html.page(
-        "report.html.j2", scripts=scripts(), title=text.TITLE,
-        of=of, prose=text, tables=comparison, titles=titles, workloads=workloads,
-        compared=compared(of.run.rows), figures=comparison.figures(of.run.figures),
-        faults=comparison.faults(of.run.rows), noise=comparison.noise(of.noise),
-    )  # fmt: skip
+def render_report(contents: Contents) -> str:
+    """Return the whole page."""
+    first = contents.runs[0]
+    alone = len(contents.runs) == 1
+    return html.render_page(
+        "report.html.j2",
+        # The table's script comes first: it need not wait for Vega to start.
+        scripts=[html.read_part("table.js"), vega.load_library(), html.read_part("charts.js")],
+        title=text.TITLE,
+        contents=contents,
+        comparison=build_comparison(contents.rows),
+        comparison_title=COMPARED,
+        origin=text.describe_origin(contents.runs),
+        missing=text.describe_missing(first) if alone else [],
+        command=format_command(first.run) if alone else "",
+        nothing_well=text.NOTHING_WELL,
+    )
 
 
-def scripts() -> list[str]:
-    """Return the programs of a page with charts and a table to sort.
+def build_comparison(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the ranked rows of all workloads in one table, with their sort keys and filters.
 
-    The table does not wait for the charts, of whose work Vega's beginning is a good part.
+    The most important columns come first; the reader scrolls to the others.
     """
-    return [html.part("table.js"), vega.library(), html.part("charts.js")]
-
-
-def _workload(of: Contents, name: str) -> dict[str, Any]:
-    shown, asked = comparison.measured(of.run.rows, name), of.run.run.precision
-    return {
-        "name": name, "title": f"Workload {name}{text.optimizer(name)}",
-        "found": text.found(of, shown) if shown else [],
-        "charts": of.charts.get(name, ()),
-        "precision": text.precision(shown, asked) if shown and asked is not None else "",
-    }  # fmt: skip
-
-
-def compared(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the rows of all workloads in one table, with what to sort and to choose them by.
-
-    What is needed most comes first: the rest is to be found by moving the table.
-    """
-    first, *rest = sorted(comparison.columns_of(rows), key=lambda column: column.priority)
-    last = [] if comparison.DEVICE in rest else [comparison.DEVICE]
-    columns = [first, _of_case("workload"), *rest, *last]
-    shown = [row for name in comparison.workloads(rows) for row in comparison.measured(rows, name)]
-    chosen = [_choices(row) for row in shown]
-    names = dict.fromkeys(name for each in chosen for name in each)
-    there = group_by_machine(rows)
+    first, *rest = sorted(select_columns(rows), key=lambda column: column.priority)
+    last = [] if DEVICE in rest else [DEVICE]
+    columns = [first, WORKLOAD, *rest, *last]
+    ranked = [row for name in list_workloads(rows) for row in select_ranked(rows, name)]
+    filters = [_list_filters(row) for row in ranked]
+    names = dict.fromkeys(name for values in filters for name in values)
+    by_machine = group_by_machine(rows)
     return {
         "columns": columns,
-        "choices": {name: sorted({each[name] for each in chosen}) for name in names},
+        "filters": {name: sorted({values[name] for values in filters}) for name in names},
         "lines": [
             {
-                "choices": choices,
-                "cells": [_cell(each, there[row.machine], row) for each in columns],
+                "filters": values,
+                "cells": [
+                    {
+                        "text": column.cell(by_machine[row.machine], row),
+                        "key": column.key(by_machine[row.machine], row),
+                        "numeric": column.numeric,
+                    }
+                    for column in columns
+                ],
             }
-            for row, choices in zip(shown, chosen, strict=True)
+            for row, values in zip(ranked, filters, strict=True)
         ],
     }
 
 
-def _of_case(name: str) -> Column:
-    return Column(name, lambda _, row: str(getattr(row.case, name)), 1, numeric=False)
-
-
-def _choices(row: Row) -> dict[str, str]:
-    where = {"machine": row.machine} if row.machine else {}
-    return where | {name: str(getattr(row.case, name)) for name in CHOICES}
-
-
-def _cell(column: Column, rows: Sequence[Row], row: Row) -> dict[str, Any]:
-    key = column.key(rows, row)
-    return {"text": column.cell(rows, row), "key": key, "numeric": column.numeric}
+def _list_filters(row: Row) -> dict[str, str]:
+    machine = {"machine": row.machine} if row.machine else {}
+    return machine | {name: str(getattr(row.case, name)) for name in FILTERS}

@@ -1,4 +1,4 @@
-"""Vega, Vega-Lite and Vega-Embed in one program, so that a page asks no address for them."""
+"""Vega, Vega-Lite and Vega-Embed as one script, which pages embed."""
 
 import hashlib
 import importlib.metadata
@@ -7,24 +7,23 @@ from functools import cache as once
 from bench.data import cache
 from bench.errors import DataError
 
-# Given to the bundler, which leaves out what it does not lead to.
-BEGIN = "window.vegaEmbed = vegaEmbed;"
+# The bundler leaves out what this statement does not need.
+ENTRY = "window.vegaEmbed = vegaEmbed;"
 
 
 @once
-def library() -> str:
-    """Return the program from the cache, because bundling it takes a second and a half.
+def load_library() -> str:
+    """Return the script from the cache, because bundling it takes a second and a half.
 
-    https://vega.github.io/vega/usage/interpreter: expressions are interpreted where a policy
-    forbids that text becomes a program; Vega-Embed carries the interpreter.
+    Its expression interpreter works under a policy that forbids evaluating text:
+    https://vega.github.io/vega/usage/interpreter.
     """
-    version = f"{importlib.metadata.version('vl-convert-python')} {BEGIN}"
+    version = f"{importlib.metadata.version('vl-convert-python')} {ENTRY}"
     key = f"vega-{hashlib.sha256(version.encode()).hexdigest()[:16]}"
     name = "vega.js"
     try:
         folder = cache.build(
-            key,
-            lambda folder: (folder / name).write_text(_bundle(), encoding="utf-8"),
+            key, lambda folder: (folder / name).write_text(_bundle(), encoding="utf-8")
         )
     except DataError:  # the cache cannot be written
         return _bundle()
@@ -34,4 +33,4 @@ def library() -> str:
 def _bundle() -> str:
     import vl_convert
 
-    return str(vl_convert.javascript_bundle(BEGIN))
+    return str(vl_convert.javascript_bundle(ENTRY))

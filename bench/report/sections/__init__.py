@@ -1,1 +1,50 @@
 """The sections of a report: their tables, charts and sentences."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of plain text; the renderer escapes titles, headings and cells.
+
+    words: number of leading columns of text; the columns after them are numbers.
+    note: Markdown below the table.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    lines: list[list[str]]
+    words: int
+    note: str = ""
+
+    @property
+    def numeric(self) -> set[int]:
+        """Indices of the columns that are aligned right."""
+        return set(range(self.words, len(self.headings)))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart to draw. name: of its file, without suffix. draw: returns the Altair chart."""
+
+    name: str
+    title: str
+    draw: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and its contents.
+
+    empty: Markdown to show when there is neither text nor a table; it says how to get some.
+    remarks: a list of plain text. text: Markdown before the tables.
+    """
+
+    title: str
+    tables: Sequence[Table] = ()
+    empty: str = ""
+    pictures: Sequence[Picture] = ()
+    remarks: Sequence[str] = ()
+    text: str = ""

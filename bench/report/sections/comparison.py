@@ -1,4 +1,4 @@
-"""The comparison table, as text cells: the same for Markdown and for the terminal."""
+"""The comparison table as text cells, and the words for a case, its size and its status."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -13,43 +13,25 @@ from bench.analysis.textbook import TextbookRow
 from bench.contract import Device
 from bench.records.schema import Case
 from bench.report.render import numbers
+from bench.report.sections import Table
+
+Value = Interval | float | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of text; ``words`` columns come before those with numbers.
-
-    Names are those of the records, in headings too: whoever lays it out escapes both.
-    """
-
-    title: str
-    headings: tuple[str, ...]
-    lines: list[list[str]]
-    words: int
-    note: str = ""
-
-    @property
-    def numeric(self) -> set[int]:
-        """Columns that are set flush right."""
-        return set(range(self.words, len(self.headings)))
-
-
-class OfCase(Protocol):
-    """Whatever was found out about one case."""
+class HasCase(Protocol):
+    """A result about one case."""
 
     @property
     def case(self) -> Case:
         """The case."""
 
 
-Value = Interval | float | str | None
-
-
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading, a row's value and its text, and how soon it goes where there is no room.
+    """A column of the comparison table.
 
-    priority: 1 stays longest.
+    value: takes the rows of the same machine, and the row. priority: columns with the highest
+    numbers are dropped first where there is little room.
     """
 
     heading: str
@@ -63,132 +45,130 @@ class Column:
         return self.shown(self.value(rows, row))
 
     def key(self, rows: Sequence[Row], row: Row) -> float | str | None:
-        """Return what rows are sorted by: the value itself, of an interval its mean."""
+        """Return what rows are sorted by: the value, or the mean of an interval."""
         value = self.value(rows, row)
         return value.mean if isinstance(value, Interval) else value
 
 
-def _words(heading: str, value: Callable[[Row], str], priority: int) -> Column:
+def _text_column(heading: str, value: Callable[[Row], str], priority: int) -> Column:
     return Column(heading, lambda _, row: value(row), priority, numeric=False)
 
 
 COLUMNS = (
-    _words("implementation", lambda row: row.case.implementation, 1),
-    _words("framework", lambda row: row.version, 8),
-    _words("objective", lambda row: row.case.objective, 3),
-    _words("style", lambda row: row.case.style, 10),
-    _words("data", lambda row: row.case.data, 15),
+    _text_column("implementation", lambda row: row.case.implementation, 1),
+    _text_column("framework", lambda row: row.version, 8),
+    _text_column("objective", lambda row: row.case.objective, 3),
+    _text_column("style", lambda row: row.case.style, 10),
+    _text_column("data", lambda row: row.case.data, 15),
     Column("validation accuracy", lambda _, row: row.validation_accuracy, 4, numbers.share),
     Column("test accuracy", lambda _, row: row.test_accuracy, 14, numbers.share),
     Column("epoch", lambda _, row: row.epoch, 1, numbers.duration_interval),
     Column("samples/s", lambda _, row: row.samples_per_second, 9, numbers.count),
-    Column("times the fastest", compare_to_fastest, 5, numbers.factor),
-    Column("share of the ceiling", lambda _, row: row.roofline_share, 6, numbers.percent),
+    Column("× fastest", compare_to_fastest, 5, numbers.factor),
+    Column("% of roofline", lambda _, row: row.roofline_share, 6, numbers.percent),
     Column("first epoch", lambda _, row: row.first_epoch, 7, numbers.duration),
     Column("set-up", lambda _, row: row.setup, 11, numbers.duration),
     Column("import", lambda _, row: row.imports, 12, numbers.duration),
     Column("peak memory", lambda _, row: row.peak_rss_bytes, 13, numbers.mebibytes),
     Column("parity error", lambda _, row: row.parity_error, 2, numbers.error),
 )
+MACHINE = _text_column("machine", lambda row: row.machine, 1)
+DEVICE = _text_column("device", lambda row: row.case.device, 1)
 
 
-WHERE = _words("machine", lambda row: row.machine, 1)
-DEVICE = _words("device", lambda row: row.case.device, 1)
+def select_columns(rows: Sequence[Row], max_priority: int = 99) -> list[Column]:
+    """Return the columns for these rows; with machine and device where the rows differ in them."""
+    first, *rest = [column for column in COLUMNS if column.priority <= max_priority]
+    machine = [MACHINE] * any(row.machine for row in rows)
+    device = [DEVICE] * (len({row.case.device for row in rows}) > 1)
+    return [first, *machine, *device, *rest]
 
 
-def columns(most_priority: int = 99) -> list[Column]:
-    """Return the columns that stay when only so many fit."""
-    return [column for column in COLUMNS if column.priority <= most_priority]
-
-
-def columns_of(rows: Sequence[Row], most_priority: int = 99) -> list[Column]:
-    """Return the columns of some rows: with machine and device, where they are of several."""
-    first, *rest = columns(most_priority)
-    several = [WHERE] * any(row.machine for row in rows)
-    several += [DEVICE] * (len({row.case.device for row in rows}) > 1)
-    return [first, *several, *rest]
-
-
-def measured(rows: Sequence[Row], workload: str) -> list[Row]:
-    """Return a workload's rows at its first size that have a time and nothing wrong in them."""
+def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:
+    """Return the ranked rows of a workload at its first size."""
     return [row for row in rows if row.case.workload == workload and row.ranked and not row.swept]
 
 
-def workloads(rows: Sequence[Row]) -> list[str]:
-    """Name the workloads that were tried, in the order of the table."""
+def list_workloads(rows: Sequence[Row]) -> list[str]:
+    """Return the workloads of the rows, in their order."""
     return list(dict.fromkeys(row.case.workload for row in rows))
 
 
-def cells(rows: Sequence[Row], shown: Sequence[Row], chosen: Sequence[Column]) -> list[list[str]]:
-    """Return the text of every cell, a list a row."""
-    there = group_by_machine(rows)
-    return [[column.cell(there[row.machine], row) for column in chosen] for row in shown]
+def format_cells(
+    all_rows: Sequence[Row], rows: Sequence[Row], columns: Sequence[Column]
+) -> list[list[str]]:
+    """Return the text of every cell, a list for each row."""
+    by_machine = group_by_machine(all_rows)
+    return [[column.cell(by_machine[row.machine], row) for column in columns] for row in rows]
 
 
-def name(case: Case) -> str:
-    """Name a case, and its objective where it trains something else than the others."""
+def name_case(case: Case) -> str:
+    """Name an implementation, and its objective if that is not softmax."""
     if case.objective == "softmax":
         return case.implementation
     return f"{case.implementation} ({case.objective})"
 
 
-def label(case: Case) -> str:
-    """Name a case where both devices may stand together: what is on a GPU says so."""
-    return on_device(name(case), case.device)
+def label_case(case: Case) -> str:
+    """Name an implementation, its objective, and the GPU if it ran on one."""
+    return add_device(name_case(case), case.device)
 
 
-def on_device(called: str, device: Device) -> str:
-    """Add the device to a name, where it is not the CPU."""
-    return called if device == "cpu" else f"{called} ({device})"
+def add_device(name: str, device: Device) -> str:
+    """Add the device to a name if it is not the CPU."""
+    return name if device == "cpu" else f"{name} ({device})"
 
 
-def problem(found: OfCase) -> str:
-    """Say which problem was solved, where several stand in one report."""
-    return f"{found.case.device}, {sizes(found.case)}"
+def describe_problem(result: HasCase) -> str:
+    """Name the device and the size of a case."""
+    return f"{result.case.device}, {describe_size(result.case)}"
 
 
-def sizes(case: Case) -> str:
-    """Say at which size, whatever the device."""
+def describe_size(case: Case) -> str:
+    """Name batch size, threads and samples of a case."""
     return (
         f"batch size {case.batch_size}, {case.threads} thread"
         f"{'s' if case.threads > 1 else ''}, {case.samples:,} samples"
     )
 
 
-def standing(row: Row | None) -> str:
-    """Say in a word or two why a row that has no place among the ranked has none."""
+def describe_status(row: Row | None) -> str:
+    """Return in a word or two why a row is not ranked."""
     if row is None:
         return "not measured"
     return next((status for status, _ in row.faults if status == "failed"), row.faults[0][0])
 
 
-def faults(rows: Sequence[Row]) -> list[list[str]]:
-    """Return what was not measured, or wrongly, and why: one line a case and reason.
-
-    What is unavailable at several sizes for the same reason is one line.
-    """
-    found: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        of = (row.case.workload, row.case.implementation, row.case.device)
-        for status, reason in dict.fromkeys(row.faults):
-            size = "" if status == "unavailable" else row.case.slug
-            found[*of, size, status, reason].append(row)
-    return [
-        [workload, implementation,
-         problem(its[0]) if len(its) == 1 else f"{device}, {len(its)} sizes", status,
-         f"{times} of {sum(row.rounds for row in its)}", reason]
-        for (workload, implementation, device, _, status, reason), its in found.items()
-        for times in [sum(row.faults.count((status, reason)) for row in its)]
-    ]  # fmt: skip
-
-
 FAULT_HEADINGS = ("workload", "implementation", "problem", "status", "trials", "reason")
-FIGURE_HEADINGS = ("program", "quantity", "textbook", "ours", "verdict", "took", "framework")
-FIGURE_NUMBERS = {2, 3, 5}
 
 
-def figures(rows: Sequence[TextbookRow]) -> list[list[str]]:
-    """Return the textbook's quantities beside ours."""
+def list_faults(rows: Sequence[Row]) -> list[list[str]]:
+    """Return a line for each case and reason that it failed or was not measured.
+
+    A case that is unavailable at several sizes for one reason is one line.
+    """
+    groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        for status, reason in dict.fromkeys(row.faults):
+            slug = "" if status == "unavailable" else row.case.slug
+            case = row.case
+            groups[case.workload, case.implementation, case.device, slug, status, reason].append(
+                row
+            )
+    lines = []
+    for (workload, implementation, device, _, status, reason), group in groups.items():
+        problem = describe_problem(group[0]) if len(group) == 1 else f"{device}, {len(group)} sizes"
+        count = sum(row.faults.count((status, reason)) for row in group)
+        trials = f"{count} of {sum(row.rounds for row in group)}"
+        lines.append([workload, implementation, problem, status, trials, reason])
+    return lines
+
+
+TEXTBOOK_HEADINGS = ("program", "quantity", "textbook", "ours", "verdict", "took", "framework")
+
+
+def list_textbook(rows: Sequence[TextbookRow]) -> list[list[str]]:
+    """Return a line for each quantity of the textbook, with ours beside it."""
     return [
         [
             row.name,
@@ -203,16 +183,16 @@ def figures(rows: Sequence[TextbookRow]) -> list[list[str]]:
     ]
 
 
-def noise(found: Noise) -> Table:
-    """Return how noisy a run was, a line a measure."""
-    drift = "unknown" if found.drift is None else numbers.factor(found.drift)
+def tabulate_noise(noise: Noise) -> Table:
+    """Return how noisy a run was, a line for each measure."""
+    drift = "unknown" if noise.drift is None else numbers.factor(noise.drift)
     lines = [
-        ["spread within a process (standard deviation of epochs)", numbers.percent(found.within)],
-        ["spread between processes of a case, drift taken out", numbers.percent(found.between)],
+        ["spread within a process (standard deviation of epochs)", numbers.percent(noise.within)],
+        ["spread between processes of a case, without drift", numbers.percent(noise.between)],
         ["drift from the first round to the last, as a factor", drift],
-        ["other processes, of all cores' time", numbers.percent(found.others)],
-        ["stolen by the hypervisor", numbers.percent(found.steal)],
-        ["variation of the clock", numbers.percent(found.clock)],
-        ["times a core was throttled", numbers.count(found.throttled)],
+        ["time of all cores taken by other processes", numbers.percent(noise.others)],
+        ["time stolen by the hypervisor", numbers.percent(noise.steal)],
+        ["variation of the clock", numbers.percent(noise.clock)],
+        ["times a core was throttled", numbers.count(noise.throttled)],
     ]
-    return Table("Noise", ("what", "here"), lines, 1)
+    return Table("", ("measure", "value"), lines, 1)

@@ -1,4 +1,4 @@
-"""The CPU against the GPU, and what the GPU was like meanwhile, as tables of text."""
+"""The CPU against the GPU, and the state of the GPU during the trials."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -8,206 +8,200 @@ from bench.analysis.gpu import DeviceComparison, GpuConditions, Span, compare_de
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep
 from bench.contract import Device
-from bench.records.schema import Case
-from bench.report.load import Loaded
+from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections.comparison import Table, name, sizes, standing, workloads
+from bench.report.sections import Section, Table
+from bench.report.sections.comparison import (
+    describe_size,
+    describe_status,
+    list_workloads,
+    name_case,
+)
 
-READINGS = (
-    ("temperature", "celsius", "°C"), ("clock", "sm_mhz", "MHz"),
-    ("memory clock", "memory_mhz", "MHz"),
-)  # fmt: skip
+TITLE = "CPU against GPU"
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")
-NONE_WELL = "No trial on a GPU went well: *Failed and unavailable* says why."
-NO_SWEEP = "with --sweep: from which batch size on the GPU is the faster"
+READINGS = (
+    ("temperature", "celsius", "°C"),
+    ("clock", "sm_mhz", "MHz"),
+    ("memory clock", "memory_mhz", "MHz"),
+)
+NONE_WELL = "No trial on a GPU succeeded: *Failed and unavailable* gives the reasons."
+NO_SWEEP = "To see from which batch size on the GPU is faster, add --sweep."
 COMPARED_NOTE = (
-    "Speedup: CPU time over GPU time, round by round; above 1 the GPU is the faster. Predictions: "
-    "of all test images at once, from the host and back to it. Why a row is unavailable or failed "
-    "stands under *Failed and unavailable*."
+    "Speedup: CPU time over GPU time, round by round; above 1, the GPU is faster. Predictions: of "
+    "all test images at once, from the host and back to it. *Failed and unavailable* gives the "
+    "reasons of missing rows."
 )
-PASSING = (
+CROSSOVER_DEFINITION = (
     "the batch size at which the speedup passes 1 for the last time, interpolated between the "
-    "sizes of the sweep on logarithmic scales; in brackets where the bounds of the speedups' "
-    "intervals do. Not told: one process a size gives no interval."
+    "sizes of the sweep on logarithmic scales; in brackets, where the ends of the speedups' "
+    "intervals pass 1. Not certain: each size was measured once."
 )
-CROSSING_NOTE = f"GPU faster from: {PASSING}"
+CROSSOVER_NOTE = f"GPU faster from: {CROSSOVER_DEFINITION}"
 USED_NOTE = (
-    "Share of the ceiling: the least time that an epoch could take on this GPU, over the time it "
-    "took. Memory: what the process reserved on the GPU, the CUDA context included. Joules: by the "
-    "GPU's own counter, over the timed epochs and what lies between them."
+    "% of roofline: the least time that an epoch could take on this GPU, over the time that it "
+    "took. Memory: reserved by the process on the GPU, including the CUDA context. Joules: from "
+    "the GPU's own counter, over the timed epochs and the time between them."
 )
-SPEEDUPS_NOTE = "CPU time over GPU time of an epoch: above 1 the GPU is the faster."
+SPEEDUPS_NOTE = "CPU time over GPU time of an epoch: above 1, the GPU is faster."
 TRIALS_NOTE = (
-    "Of all trials on the GPU that went well, those of a sweep too. Before: after the warm-up, "
-    "before the first timed epoch; after: after the last one. At both moments the GPU has just "
-    "become idle: what slowed it down in between may not show. Another process: as far as the "
-    "driver tells, which in a container is often nothing. A dash: it could not be read."
+    "Of all successful trials on the GPU, including those of a sweep. Before: after the warm-up, "
+    "before the first timed epoch; after: after the last epoch. The GPU has just become idle at "
+    "both, so a slowdown in between may not show. Another process: as far as the driver reports "
+    "it, which it often does not in a container. A dash: the value could not be read."
 )
 
 
-def shown(
-    found: Loaded, sweep: Sweep | None, crossed: Sequence[Crossover]
-) -> tuple[list[Table], list[str]]:
-    """Return the tables of a run of which trials were tried on a GPU, and what to say below.
+def describe_gpu(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Crossover]) -> Section:
+    """Return the section of a run with trials on a GPU.
 
-    sweep, crossed: those of the first workload, which the sweep is of.
+    sweep, crossovers: of the first workload, which the sweep belongs to.
     """
-    made, remarks = [], [] if sweep else [NO_SWEEP]
-    for workload in workloads(found.rows):
-        crossings = crossed if workload == found.workload else ()
-        compared = compare_devices(found.rows, workload, crossings)
-        made += tables(compared, crossings)
-        remarks += absent_energy(compared)
-    meanwhile = summarize_gpu(found.records)
-    made += [trials(meanwhile, _gpus(found))] if meanwhile else []
-    return made, list(dict.fromkeys(remarks)) if made else []
+    tables, remarks = [], [] if sweep else [NO_SWEEP]
+    for workload in list_workloads(run.rows):
+        crossed = crossovers if workload == run.workload else ()
+        pairs = compare_devices(run.rows, workload, crossed)
+        tables += tabulate_devices(pairs, crossed)
+        reasons = list_absent_joules(row for pair in pairs if (row := pair.ranked("gpu")))
+        remarks += [f"joules of {', '.join(names)}: {text}" for text, names in reasons.items()]
+    if conditions := summarize_gpu(run.records):
+        known = (one.machine.get("gpus", ()) for one in run.environments.values())
+        models = list(dict.fromkeys(str(name) for names in known for name in names))
+        tables.append(tabulate_conditions(conditions, models))
+    remarks = list(dict.fromkeys(remarks)) if tables else []
+    return Section(TITLE, tables, NONE_WELL, remarks=remarks)
 
 
-def tables(found: Sequence[DeviceComparison], crossed: Sequence[Crossover] = ()) -> list[Table]:
-    """Return what the devices did of one workload; none where no GPU row may be compared."""
-    on_gpu = [each for each in found if each.ranked("gpu")]
+def tabulate_devices(
+    pairs: Sequence[DeviceComparison], crossovers: Sequence[Crossover] = ()
+) -> list[Table]:
+    """Return the tables of one workload; none if no row of a GPU is ranked."""
+    on_gpu = [(pair, row) for pair in pairs if (row := pair.ranked("gpu"))]
     if not on_gpu:
         return []
-    both = any(each.ranked("cpu") for each in found)
-    made = [_compared(found) if both else None, _used(on_gpu), _speedups(crossed)]
-    return [table for table in made if table is not None]
-
-
-def absent_energy(found: Iterable[DeviceComparison]) -> list[str]:
-    """Say why joules are absent: a line a reason, with those that it is the reason of."""
-    why = absent_joules(filter(None, (each.ranked("gpu") for each in found)))
-    return [f"joules of {', '.join(names)}: {said}" for said, names in why.items()]
-
-
-def absent_joules(rows: Iterable[Row]) -> dict[str, list[str]]:
-    """Return why rows of a GPU have no joules: the implementations by the reason, each once."""
-    why: dict[str, dict[str, None]] = {}
-    for row in rows:
-        if row.case.device == "gpu" and row.epoch_joules is None:
-            said = row.energy_absent or "no reason was given"
-            why.setdefault(said, {})[row.case.implementation] = None
-    return {said: list(names) for said, names in why.items()}
-
-
-def _compared(found: Sequence[DeviceComparison]) -> Table:
-    crossed = any(each.crossover for each in found)
-    lines = [
-        [name(_case(each)), *_both(each, _rate), numbers.factor(each.training),
-         *[crossing(each.crossover)] * crossed,
-         *_both(each, _predict), numbers.factor(each.predicting)]
-        for each in found
-    ]  # fmt: skip
-    headings = (
-        "implementation", "samples/s, CPU", "samples/s, GPU", "speedup",
-        *["GPU faster from batch size"] * crossed,
-        "predictions/s, CPU", "predictions/s, GPU", "speedup of predicting",
-    )  # fmt: skip
-    note = f"{COMPARED_NOTE} {CROSSING_NOTE}" if crossed else COMPARED_NOTE
-    return Table(f"Training and predicting, {_of(_case(found[0]))}", headings, lines, 1, note)
-
-
-def _of(case: Case) -> str:
-    return f"{case.workload}: {sizes(case)}"
-
-
-def _case(found: DeviceComparison) -> Case:
-    return next(iter(found.rows.values())).case
-
-
-def _both(found: DeviceComparison, shown: Callable[[Row], str]) -> list[str]:
-    """Return the text of each device's row, or why it has none."""
-    ranked = {device: found.ranked(device) for device in DEVICES}
-    return [shown(row) if row else standing(found.rows.get(device))
-            for device, row in ranked.items()]  # fmt: skip
-
-
-def _rate(row: Row) -> str:
-    return numbers.count(row.samples_per_second)
-
-
-def _predict(row: Row) -> str:
-    return numbers.count(row.predictions_per_second)
-
-
-def crossing(found: Crossover | None) -> str:
-    """Say from which batch size on the second is the faster, and between which that is told."""
-    if found is None:
-        return numbers.ABSENT
-    at, sizes = found.batch_size, list(found.speedups)
-    said = {0.0: "every size measured", math.inf: "never within the sweep"}.get(
-        at.mean, _size(at.mean, sizes)
-    )
-    if at.low is None or at.high is None:
-        return f"{said}, not told"
-    if at.low == at.mean == at.high:
-        return said
-    return f"{said} [{_size(at.low, sizes)}, {_size(at.high, sizes)}]"
-
-
-def _size(batch_size: float, among: Sequence[int]) -> str:
-    """Show a batch size, or beyond which of those that were measured it lies."""
-    if batch_size == 0:
-        return f"< {numbers.whole(among[0])}"
-    if batch_size == math.inf:
-        return f"> {numbers.whole(among[-1])}"
-    return numbers.whole(round(batch_size))
-
-
-def _used(found: Sequence[DeviceComparison]) -> Table:
-    """Return how well the GPU is used."""
+    tables = []
+    if any(pair.ranked("cpu") for pair in pairs):
+        tables.append(_tabulate_pairs(pairs))
+    case = on_gpu[0][1].case
     lines = [
         [
-            name(row.case),
+            name_case(row.case),
             numbers.percent(row.roofline_share),
             numbers.mebibytes(row.peak_device_bytes),
             numbers.count(row.epoch_joules),
         ]
-        for each in found
-        if (row := each.ranked("gpu"))
+        for _, row in on_gpu
     ]
-    headings = ("implementation", "share of the ceiling", "device memory", "joules an epoch")
-    return Table(f"How the GPU is used, {_of(_case(found[0]))}", headings, lines, 1, USED_NOTE)
+    title = f"Use of the GPU, {case.workload}: {describe_size(case)}"
+    headings: tuple[str, ...]
+    headings = ("implementation", "% of roofline", "device memory", "joules per epoch")
+    tables.append(Table(title, headings, lines, 1, USED_NOTE))
+    sizes = sorted({size for crossover in crossovers for size in crossover.speedups})
+    if len(sizes) > 1:
+        lines = [
+            [one.name, *(numbers.factor(one.speedups.get(size)) for size in sizes)]
+            for one in crossovers
+        ]
+        headings = ("implementation", *(f"{size:,}" for size in sizes))
+        tables.append(Table("GPU speedup by batch size", headings, lines, 1, SPEEDUPS_NOTE))
+    return tables
 
 
-def _speedups(crossed: Sequence[Crossover]) -> Table | None:
-    """Return the speedups over the batch sizes, where there are several."""
-    sizes = sorted({size for each in crossed for size in each.speedups})
-    lines = [[each.name, *(numbers.factor(each.speedups.get(size)) for size in sizes)]
-             for each in crossed]  # fmt: skip
-    headings = ("implementation", *(f"{size:,}" for size in sizes))
-    title = "How many times as fast the GPU is, by batch size"
-    return Table(title, headings, lines, 1, SPEEDUPS_NOTE) if len(sizes) > 1 else None
+def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
+    """Return both devices' throughput and speedups, a line for each implementation."""
+    crossed = any(pair.crossover for pair in pairs)
+
+    def format_both(pair: DeviceComparison, shown: Callable[[Row], str]) -> list[str]:
+        return [
+            shown(row) if (row := pair.ranked(device)) else describe_status(pair.rows.get(device))
+            for device in DEVICES
+        ]
+
+    lines = [
+        [
+            name_case(next(iter(pair.rows.values())).case),
+            *format_both(pair, lambda row: numbers.count(row.samples_per_second)),
+            numbers.factor(pair.training),
+            *[describe_crossover(pair.crossover)] * crossed,
+            *format_both(pair, lambda row: numbers.count(row.predictions_per_second)),
+            numbers.factor(pair.predicting),
+        ]
+        for pair in pairs
+    ]
+    headings = (
+        "implementation",
+        "samples/s, CPU",
+        "samples/s, GPU",
+        "speedup",
+        *["GPU faster from batch size"] * crossed,
+        "predictions/s, CPU",
+        "predictions/s, GPU",
+        "speedup of predicting",
+    )
+    note = f"{COMPARED_NOTE} {CROSSOVER_NOTE}" if crossed else COMPARED_NOTE
+    case = next(iter(pairs[0].rows.values())).case
+    title = f"Training and predicting, {case.workload}: {describe_size(case)}"
+    return Table(title, headings, lines, 1, note)
 
 
-def _gpus(found: Loaded) -> list[str]:
-    """Name the models of the machine."""
-    known = (each.machine.get("gpus", ()) for each in found.environments.values())
-    return list(dict.fromkeys(str(name) for names in known for name in names))
+def list_absent_joules(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """Return the implementations on a GPU without joules, by the reason."""
+    reasons: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row.case.device == "gpu" and row.epoch_joules is None:
+            reason = row.energy_absent or "no reason was given"
+            reasons.setdefault(reason, {})[row.case.implementation] = None
+    return {reason: list(names) for reason, names in reasons.items()}
 
 
-def trials(found: GpuConditions, gpus: Sequence[str]) -> Table:
-    """Return what the GPU was like before and after the epochs of its trials; gpus: models."""
-    shared = found.shared
+def describe_crossover(crossover: Crossover | None) -> str:
+    """Return the batch size from which on the second device is faster, with its interval."""
+    if crossover is None:
+        return numbers.ABSENT
+    size, sizes = crossover.batch_size, list(crossover.speedups)
+    words = {0.0: "every size measured", math.inf: "never within the sweep"}
+    text = words.get(size.mean) or _format_size(size.mean, sizes)
+    if size.low is None or size.high is None:
+        return f"{text}, not certain"
+    if size.low == size.mean == size.high:
+        return text
+    return f"{text} [{_format_size(size.low, sizes)}, {_format_size(size.high, sizes)}]"
+
+
+def _format_size(batch_size: float, sizes: Sequence[int]) -> str:
+    """Format a batch size, or the end of the measured sizes beyond which it lies."""
+    if batch_size == 0:
+        return f"< {numbers.whole(sizes[0])}"
+    if batch_size == math.inf:
+        return f"> {numbers.whole(sizes[-1])}"
+    return numbers.whole(round(batch_size))
+
+
+def tabulate_conditions(conditions: GpuConditions, gpus: Sequence[str]) -> Table:
+    """Return the state of the GPU before and after the epochs of its trials. gpus: models."""
+    shared = conditions.shared
+    throttled = conditions.throttle_summary or f"0 of {conditions.throttle_reads} trials"
     lines = [
         ["GPU", ", ".join(gpus) or numbers.ABSENT],
-        *([f"{what} {when}", _span(found.spans.get(f"{key}_{when}"), unit, "{:,.0f}".format)]
-          for what, key, unit in READINGS for when in ("before", "after")),
-        ["throttled", _throttled(found)],
-        ["another process on it", f"{shared.count} of {shared.total} trials"
-         if shared.total else numbers.ABSENT],
-        ["warm-up", _span(found.warm_up, "s", numbers.significant)],
-    ]  # fmt: skip
-    return Table("The GPU meanwhile", ("what", "here"), lines, 1, TRIALS_NOTE)
+        *(
+            [f"{name} {when}", _format_span(conditions.spans.get(f"{key}_{when}"), unit)]
+            for name, key, unit in READINGS
+            for when in ("before", "after")
+        ),
+        ["throttled", throttled if conditions.throttle_reads else numbers.ABSENT],
+        [
+            "another process on it",
+            f"{shared.count} of {shared.total} trials" if shared.total else numbers.ABSENT,
+        ],
+        ["warm-up", _format_span(conditions.warm_up, "s", numbers.significant)],
+    ]
+    return Table("The GPU during the trials", ("what", "here"), lines, 1, TRIALS_NOTE)
 
 
-def _span(found: Span | None, unit: str, shown: Callable[[float], str]) -> str:
-    if found is None:
+def _format_span(
+    span: Span | None, unit: str, shown: Callable[[float], str] = "{:,.0f}".format
+) -> str:
+    if span is None:
         return numbers.ABSENT
-    least, most = map(shown, found)
-    return f"{least} {unit}" if least == most else f"{least} to {most} {unit}"
-
-
-def _throttled(found: GpuConditions) -> str:
-    if not found.throttle_reads:
-        return numbers.ABSENT
-    return found.throttle_summary or f"0 of {found.throttle_reads} trials"
+    low, high = map(shown, span)
+    return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"

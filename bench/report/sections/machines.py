@@ -1,178 +1,369 @@
-"""The sections of a report of several runs: every row or column of a table names its machine."""
+"""The devices of several machines side by side: throughput, speedups, roofline, crossovers."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import combinations
+from typing import NamedTuple
 
+from bench.analysis.crossover import Crossover, compare_machines, find_machine_crossovers
 from bench.analysis.summary import Row
-from bench.records import timestamps
-from bench.records import versions as software
-from bench.report import load
-from bench.report.charts import machines
-from bench.report.render import numbers, text
-from bench.report.sections import comparison, hardware_tables
-from bench.report.sections.comparison import Table
-from bench.report.sections.hardware import Alike, Hardware, alike, data_key, hardware
-from bench.report.sections.order import Picture, Section
-from bench.report.several import BESIDE, Measured, overview
+from bench.contract import Device
+from bench.errors import UserError
+from bench.report.charts.machines import chart_machines, chart_throughput
+from bench.report.load import LoadedRun
+from bench.report.render import numbers
+from bench.report.sections import Picture, Section, Table
+from bench.report.sections.comparison import describe_status, name_case
+from bench.report.sections.gpu import (
+    CROSSOVER_DEFINITION,
+    DEVICES,
+    describe_crossover,
+    list_absent_joules,
+)
+from bench.worker.machine import fingerprint
 
 COMPARED = "The machines compared"
-OVER_TIME = "Over time"
-REST = "ceiling, starts, the sweep and memory are"
+# Tables with a column for each machine, and charts with a colour for each, end here.
+MAX_COLUMNS = 20
 CROWDED = (
-    f"More than {BESIDE} cannot be read side by side: the table of all rows has them, and "
-    f"*{OVER_TIME}* has the newest runs of each machine."
+    f"More than {MAX_COLUMNS} machines do not fit side by side: see the table of all rows, and "
+    "*Over time* for the newest runs of each machine."
 )
-NOT_OVER_TIME = "No machine has two of these runs with the same data."
-OVER_TIME_NOTE = (
-    "Epoch times with 95 % intervals over the processes of one run, and the software whose "
-    "version changed. Runs of different hours differ by more than these intervals: use "
-    "`python -m bench ab` to find out whether something became slower."
+NOT_ALIKE = "No two of them solved the same problem: their sizes or their data differ."
+THROUGHPUT_NOTE = (
+    "Samples per second of a steady-state epoch with 95 % intervals, and the largest parity error "
+    "of a row. A row above 1e-5 fails and is not ranked."
 )
-NOT_ALIKE = "No problem was given to two of them: their sizes or their data differ."
+SPEEDUP_NOTE = (
+    "The reference's epoch time over this one's: above 1, this one is faster. The interval covers "
+    "the spread between the processes of these two runs, not the difference between runs of "
+    "different days. Devices of the same run are compared round by round. Not only the processors "
+    "differ: so do the libraries that a framework installs for them."
+)
+ROOFLINE_NOTE = (
+    "The least time that an epoch could take, from the probes of the same run, over the time that "
+    "it took."
+)
+JOULES_NOTE = "From the GPU's own counter, over the timed epochs and the time between them."
+CROSSOVER_NOTE = (
+    "Faster: the device that is faster at the largest batch size that both measured. From: "
+    f"{CROSSOVER_DEFINITION}"
+)
+NO_SWEEP = "To see from which batch size on a device is faster, run two of them with --sweep."
 
 
-def sections(
-    found: Sequence[Measured], ways: Sequence[str], base: Hardware | None = None
-) -> list[Section]:
-    """Return the sections in their order; ways: where each run's own report is.
+class Hardware(NamedTuple):
+    """One device of one machine in one run.
 
-    base: what speedups are relative to; without one, the first that was given each problem.
+    machine: its name in this report. id: the machine's. threads: of the CPU. model: of the GPU, if
+    known.
     """
-    crowded = len(hardware(found)) > BESIDE
+
+    machine: str
+    id: str
+    device: Device
+    threads: int
+    model: str
+
+    def __str__(self) -> str:
+        if self.device == "cpu":
+            return f"{self.machine}, {self.threads} thread{'s' * (self.threads > 1)}"
+        known = self.model in self.machine
+        return f"{self.machine}, gpu" if known else f"{self.machine}, gpu {self.model}"
+
+
+class Problem(NamedTuple):
+    """What must be equal for two rows to be compared. digest: of the data's files."""
+
+    workload: str
+    batch_size: int
+    samples: int
+    data: str
+    digest: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.workload}: batch size {self.batch_size}, {self.samples:,} samples of "
+            f"{self.data}"
+        )
+
+
+class ProblemRows(NamedTuple):
+    """The rows of one problem, by implementation and hardware."""
+
+    problem: Problem
+    hardware: Sequence[Hardware]
+    rows: Mapping[str, Mapping[Hardware, Row]]
+
+    @property
+    def ranked(self) -> Iterator[tuple[Hardware, Row]]:
+        """The ranked rows, with their hardware."""
+        for by_hardware in self.rows.values():
+            yield from ((one, row) for one, row in by_hardware.items() if row.ranked)
+
+
+def list_hardware(runs: Iterable[LoadedRun]) -> list[Hardware]:
+    """Return every device that was tried, in the order of the runs, the CPU of each first."""
+    listed = []
+    for run in runs:
+        for device in DEVICES:
+            if rows := [row for row in run.rows if row.case.device == device]:
+                gpus = run.machine.get("gpus") or ()
+                model = str(next(iter(gpus), "")) if device == "gpu" else ""
+                threads = min(rows, key=lambda row: row.swept).case.threads
+                machine_id = str(run.machine.get("id"))
+                listed.append(Hardware(run.name, machine_id, device, threads, model))
+    return listed
+
+
+def choose_hardware(hardware: Sequence[Hardware], wanted: str) -> Hardware:
+    """Return the hardware with this machine id, or with this text in its name.
+
+    Raises UserError if none fits, or more than one.
+    """
+    text = wanted.casefold()
+
+    def has_id(one: Hardware) -> bool:
+        return text in (one.id.casefold(), f"{one.id}, {one.device}".casefold())
+
+    fit = [one for one in hardware if has_id(one)] or [
+        one for one in hardware if text in str(one).casefold()
+    ]
+    if len(fit) == 1:
+        return fit[0]
+    problem = "fits several devices; name more of one" if fit else "fits no device; name one"
+    listed = "; ".join(f"{one} ({one.id})" for one in fit or hardware)
+    raise UserError(f"--relative-to {wanted} {problem} of {listed}")
+
+
+def group_by_problem(runs: Iterable[LoadedRun]) -> list[ProblemRows]:
+    """Return the rows of each problem that at least two devices were given.
+
+    Only those of a run's first size: a run's own report shows its sweep.
+    """
+    rows: dict[Problem, dict[str, dict[Hardware, Row]]] = defaultdict(lambda: defaultdict(dict))
+    hardware: dict[Problem, dict[Hardware, None]] = defaultdict(dict)
+    for run in runs:
+        data = identify_data(run)
+        for one in list_hardware([run]):
+            for row in run.rows:
+                case = row.case
+                if case.device == one.device and not row.swept:
+                    problem = Problem(case.workload, case.batch_size, case.samples, *data)
+                    rows[problem][name_case(case)][one] = row
+                    hardware[problem][one] = None
     return [
-        Section(COMPARED, [], CROWDED) if crowded else _compared(found, base),
-        Section("The runs", [overview(found)], "", remarks=_elsewhere(found, ways)),
-        Section(OVER_TIME, list(_over_time(found)), NOT_OVER_TIME),
-        Section(text.FIGURES, list(_figures(found)), text.NO_FIGURES),
-        Section(text.FAULTS, list(_faults(found)), text.NO_FAULTS),
-        Section(text.NOISE, [_noise(found)], ""),
-        Section(text.MACHINE, list(_machines(found)), ""),
+        ProblemRows(problem, list(hardware[problem]), by_name)
+        for problem, by_name in rows.items()
+        if len(hardware[problem]) > 1
     ]
 
 
-def _compared(found: Sequence[Measured], base: Hardware | None) -> Section:
-    beside = alike(found)
-    made = [table for each in beside
-            for table in hardware_tables.compared(each, base or each.hardware[0])]  # fmt: skip
-    crossings, left_out = hardware_tables.crossings(found)
-    remarks = [*hardware_tables.suites(found), *hardware_tables.remarks(beside, base), *left_out]
-    return Section(
-        COMPARED, [*made, *crossings], NOT_ALIKE, list(_pictures(beside)), remarks if beside else []
-    )
+def identify_data(run: LoadedRun) -> tuple[str, str]:
+    """Return the name of a run's data, and a digest of their files."""
+    facts = next((known.data for known in run.environments.values()), {})
+    return str(facts.get("name")), fingerprint([facts.get("name"), facts.get("sha256")])
 
 
-def _pictures(found: Sequence[Alike]) -> Iterator[Picture]:
-    for number, each in enumerate(found, 1):
-        if any(row.ranked for its in each.rows.values() for row in its.values()):
-            for name, said, chart in (
-                ("throughput", "Samples a second on each machine", machines.throughput),
-                ("machines", "Epoch time on each machine", machines.epochs),
+def describe_machines(runs: Sequence[LoadedRun], base: Hardware | None = None) -> Section:
+    """Return the section that compares devices.
+
+    base: what speedups are relative to; None: the first device that was given each problem.
+    """
+    if len(list_hardware(runs)) > MAX_COLUMNS:
+        return Section(COMPARED, empty=CROWDED)
+    problems = group_by_problem(runs)
+    tables, pictures = [], []
+    for number, problem in enumerate(problems, 1):
+        tables += tabulate_problem(problem, base or problem.hardware[0])
+        if any(problem.ranked):
+            for name, start, chart in (
+                ("throughput", "Samples per second on each machine", chart_throughput),
+                ("machines", "Epoch time on each machine", chart_machines),
             ):
-                title = f"{said}, {each.problem}"
-                yield Picture(f"{name}-{number}", title, partial(chart, each, title))
+                title = f"{start}, {problem.problem}"
+                pictures.append(Picture(f"{name}-{number}", title, partial(chart, problem, title)))
+    crossovers, left_out = tabulate_crossovers(runs)
+    remarks = [*list_suites(runs), *list_remarks(problems, base), *left_out] if problems else []
+    return Section(COMPARED, [*tables, *crossovers], NOT_ALIKE, pictures, remarks)
 
 
-def _elsewhere(found: Sequence[Measured], ways: Sequence[str]) -> list[str]:
-    """Say where the rest of each run is: what is only about one machine."""
-    if len(found) > BESIDE:
-        return [f"{REST} in the report of a run alone: python -m bench report RUN"]
-    lines = dict.fromkeys(
-        f"{each.folder.name}: {REST} in its own report: {way}"
-        for each, way in zip(found, ways, strict=True)
-    )
-    lines |= dict.fromkeys(f"{each.folder.name}: left out: {line}"
-                           for each in found for line in text.left_out(each.of.run))  # fmt: skip
-    return list(lines)
+def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]:
+    """Return what each device did: throughput, speedup over the base, roofline and joules.
 
+    Tables without a number are left out, and speedups if the base was not given the problem.
+    """
 
-def _over_time(runs: Sequence[Measured]) -> Iterator[Table]:
-    """Yield a table for each machine and data set that several runs measured."""
-    groups: dict[tuple[str, ...], list[Measured]] = defaultdict(list)
-    for run in sorted(runs, key=_created):
-        if run.rows:
-            machine = next((known.machine for known in run.of.run.environments.values()), {})
-            groups[str(machine.get("id")), *data_key(run.of.run)].append(run)
-    for (machine_id, data, _), group in groups.items():
-        if len(group) > 1:
-            newest = group[-BESIDE:]
-            of_all = f", the newest {BESIDE} of {len(group)} runs" * (len(group) > BESIDE)
-            title = f"{load.machine(group[0].of.run)} (machine {machine_id}), {data}{of_all}"
-            yield _history(title, newest)
+    def tabulate(title: str, shown: Callable[[Row], str], note: str) -> Table:
+        lines = [
+            [name, *(_format(by_hardware.get(one), shown) for one in problem.hardware)]
+            for name, by_hardware in problem.rows.items()
+        ]
+        headings = ("implementation", *map(str, problem.hardware))
+        return Table(f"{title}, {problem.problem}", headings, lines, 1, note)
 
+    def format_rate(row: Row) -> str:
+        return numbers.count_interval(row.epoch and row.case.samples / row.epoch)
 
-def _created(run: Measured) -> datetime:
-    return timestamps.read(run.of.run.run.created)
-
-
-def _history(title: str, runs: Sequence[Measured]) -> Table:
-    """Return a line for each case and for each version that changed, and a column for each run."""
-    rows = [{row.case.slug: row for row in run.rows if not row.swept} for run in runs]
-    slugs = dict.fromkeys(
-        slug for by_slug in reversed(rows) for slug, row in by_slug.items() if row.ranked
-    )
-    lines = [[slug, *(_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
-    versions = [software.versions(run.of.run.environments.values()) for run in runs]
-    for name in dict.fromkeys(name for by_name in versions for name in by_name):
-        values = [by_name.get(name, numbers.ABSENT) for by_name in versions]
-        if len(set(values)) > 1:
-            lines.append([f"version of {name}", *values])
-    headings = [f"{run.folder.name}, {_created(run):%Y-%m-%d %H:%M}" for run in runs]
-    return Table(title, ("case", *headings), lines, 1, OVER_TIME_NOTE)
-
-
-def _epoch(row: Row | None) -> str:
-    return numbers.duration_interval(row.epoch) if row and row.ranked else comparison.standing(row)
-
-
-def _figures(found: Sequence[Measured]) -> Iterator[Table]:
+    rates = tabulate("Samples per second", format_rate, THROUGHPUT_NOTE)
+    errors = [
+        [row.parity_error for row in by_hardware.values() if row.parity_error is not None]
+        for by_hardware in problem.rows.values()
+    ]
     lines = [
-        [line[0], each.name, *line[1:]]
-        for each in found for line in comparison.figures(each.of.run.figures)
-    ]  # fmt: skip
-    first, *rest = comparison.FIGURE_HEADINGS
-    if lines:
-        yield Table("On each machine", (first, "machine", *rest), lines, len(rest) + 2)
+        [*line, numbers.error(max(known, default=None))]
+        for line, known in zip(rates.lines, errors, strict=True)
+    ]
+    tables = [Table(rates.title, (*rates.headings, "parity error"), lines, 1, rates.note)]
+    if base and base in problem.hardware:
+        bases = {
+            id(row): by_hardware[base]
+            for by_hardware in problem.rows.values()
+            if base in by_hardware
+            for row in by_hardware.values()
+        }
+
+        def format_speedup(row: Row) -> str:
+            other = bases.get(id(row))
+            return numbers.factor(compare_machines(row, other) if other else None)
+
+        tables.append(tabulate(f"Speedup over {base}", format_speedup, SPEEDUP_NOTE))
+    rows = [row for _, row in problem.ranked]
+    if any(row.roofline_share is not None for row in rows):
+        title = "% of each device's roofline"
+        tables.append(
+            tabulate(title, lambda row: numbers.percent(row.roofline_share), ROOFLINE_NOTE)
+        )
+    if any(row.epoch_joules is not None for row in rows):
+        tables.append(
+            tabulate("Joules per epoch", lambda row: numbers.count(row.epoch_joules), JOULES_NOTE)
+        )
+    return tables
 
 
-def _faults(found: Sequence[Measured]) -> Iterator[Table]:
-    lines = [[each.name, *line] for each in found for line in comparison.faults(each.rows)]
-    if lines:
-        headings = ("machine", *comparison.FAULT_HEADINGS)
-        yield Table("What was not measured, and why", headings, lines, len(headings))
+def _format(row: Row | None, shown: Callable[[Row], str]) -> str:
+    return shown(row) if row and row.ranked else describe_status(row)
 
 
-def _noise(found: Sequence[Measured]) -> Table:
-    """Put the measures of noise side by side, a machine a column; a line where they are many."""
-    each = [comparison.noise(one.of.noise) for one in found]
-    if len(found) > BESIDE:
-        measures = (line[0] for line in each[0].lines)
-        lines = [[one.name, *(line[1] for line in its.lines)]
-                 for one, its in zip(found, each, strict=True)]  # fmt: skip
-        return Table("What moved in each run", ("machine", *measures), lines, 1)
-    lines = [[its[0][0], *(line[1] for line in its)]
-             for its in zip(*(table.lines for table in each), strict=True)]  # fmt: skip
-    return Table("What moved in each run", ("what", *(one.name for one in found)), lines, 1)
+def list_remarks(problems: Sequence[ProblemRows], base: Hardware | None) -> list[str]:
+    """Explain what the tables lack, and name versions of frameworks that differ."""
+    remarks = [
+        f"no speedup, {problem.problem}: {base} was not given it"
+        for problem in problems
+        if base and base not in problem.hardware
+    ]
+    versions: dict[str, dict[str, dict[str, None]]] = {}
+    by_hardware: dict[Hardware, list[Row]] = {}
+    for one, row in (pair for problem in problems for pair in problem.ranked):
+        by_version = versions.setdefault(row.case.implementation, {})
+        by_version.setdefault(row.version, {})[one.machine] = None
+        by_hardware.setdefault(one, []).append(row)
+    remarks += [
+        f"versions differ, {name}: {_list_by_version(by_version)}"
+        for name, by_version in versions.items()
+        if len(by_version) > 1
+    ]
+    not_probed = [
+        str(one)
+        for one, rows in by_hardware.items()
+        if all(row.roofline_share is None for row in rows)
+    ]
+    if not_probed:
+        remarks.append(f"no roofline, because it was not probed: {'; '.join(not_probed)}")
+    return [*remarks, *_explain_joules(by_hardware)]
 
 
-def _machines(found: Sequence[Measured]) -> Iterator[Table]:
-    """Yield a table for each machine and software; runs that had the same share it."""
-    same: dict[tuple[str, ...], list[Measured]] = {}
-    for each in found:
-        same.setdefault(_facts(each), []).append(each)
-    for facts, its in same.items():
-        runs = (line for each in its for line in _run(each))
-        more = f" and {len(its) - 1} more" * (len(its) > 1)
-        lines = [[line] for line in dict.fromkeys((*runs, *facts))]
-        yield Table(its[0].name + more, ("command, machine and software",), lines, 1)
+def _list_by_version(by_version: Mapping[str, Iterable[str]]) -> str:
+    return "; ".join(f"{version} on {' and '.join(on)}" for version, on in by_version.items())
 
 
-def _run(found: Measured) -> list[str]:
-    run = found.of.run.run
-    return [text.command(run), text.machine(run, {})[0]]
+def list_suites(runs: Iterable[LoadedRun]) -> list[str]:
+    """Report versions of the suite that differ: its implementations may differ too."""
+    versions: dict[str, dict[str, None]] = {}
+    for run in runs:
+        versions.setdefault(describe_suite(run), {})[run.name] = None
+    if len(versions) < 2:
+        return []
+    problem = "versions of the suite differ, and so may its implementations"
+    return [f"{problem}: {_list_by_version(versions)}"]
 
 
-def _facts(found: Measured) -> tuple[str, ...]:
-    run = found.of.run
-    return tuple(text.machine(run.run, run.environments)[1:])
+def describe_suite(run: LoadedRun) -> str:
+    """Name the versions of the suite that measured a run."""
+    suites = [known.suite for known in run.environments.values()]
+    names = (f"{suite.get('version')}, commit {str(suite.get('commit'))[:12]}" for suite in suites)
+    return "; ".join(dict.fromkeys(names))
+
+
+def _explain_joules(by_hardware: Mapping[Hardware, Sequence[Row]]) -> list[str]:
+    """Explain why joules are absent: a line for each reason, with its devices."""
+    devices: dict[str, list[str]] = {}
+    some = []
+    for one, rows in by_hardware.items():
+        reasons = list_absent_joules(rows)
+        if len(reasons) == 1 and all(row.epoch_joules is None for row in rows):
+            devices.setdefault(next(iter(reasons)), []).append(str(one))
+        else:
+            some += [
+                f"no joules of {', '.join(names)}, {one}: {reason}"
+                for reason, names in reasons.items()
+            ]
+    return [
+        *(f"no joules, {'; '.join(names)}: {reason}" for reason, names in devices.items()),
+        *some,
+    ]
+
+
+def tabulate_crossovers(runs: Iterable[LoadedRun]) -> tuple[list[Table], list[str]]:
+    """Return from which batch sizes on one device is faster than another, and what is left out.
+
+    A table for each workload and data set that two devices measured at common sizes.
+    """
+    rows: dict[tuple[str, str, str], dict[Hardware, list[Row]]] = defaultdict(dict)
+    for run in runs:
+        for one in list_hardware([run]):
+            for row in run.rows:
+                if row.ranked and row.case.device == one.device:
+                    key = (row.case.workload, *identify_data(run))
+                    rows[key].setdefault(one, []).append(row)
+    tables, left_out = [], []
+    for (workload, data, _), by_hardware in rows.items():
+        pairs = {
+            (one, other): crossovers
+            for one, other in combinations(by_hardware, 2)
+            if (crossovers := find_machine_crossovers(by_hardware[one], by_hardware[other]))
+        }
+        if pairs:
+            lines = [
+                _crossover_line(crossover, *pair)
+                for pair, crossovers in pairs.items()
+                for crossover in crossovers
+            ]
+            headings = ("implementation", "faster", "than", "from batch size")
+            title = f"Crossover batch sizes, {workload} on {data}"
+            tables.append(Table(title, headings, lines, 3, CROSSOVER_NOTE))
+            left_out += _explain_pairs(by_hardware, pairs)
+    return tables, left_out if tables else [NO_SWEEP]
+
+
+def _crossover_line(crossover: Crossover, one: Hardware, other: Hardware) -> list[str]:
+    """Return a line with the device first that is faster at the largest batch size."""
+    if crossover.speedups[max(crossover.speedups)].mean < 1:
+        crossover, one, other = crossover.inverted, other, one
+    return [crossover.name, str(other), str(one), describe_crossover(crossover)]
+
+
+def _explain_pairs(
+    hardware: Iterable[Hardware], pairs: Mapping[tuple[Hardware, Hardware], object]
+) -> list[str]:
+    """Name the devices that are in no pair, and the pairs of others that have no crossover."""
+    paired = {one for pair in pairs for one in pair}
+    names = [str(one) for one in hardware if one not in paired]
+    names += [
+        f"{one} with {other}"
+        for one, other in combinations(hardware, 2)
+        if {one, other} <= paired and (one, other) not in pairs
+    ]
+    reason = "no crossover batch size, because fewer than two sizes are common"
+    return [f"{reason}: {'; '.join(names)}"] if names else []

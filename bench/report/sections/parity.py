@@ -1,49 +1,61 @@
-"""How near every row came to the oracle, and how much the tolerance leaves, as text."""
+"""How close every row came to the oracle, and the margin to the tolerance."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from bench.analysis.summary import Row
-from bench.records.schema import Record
+from bench.report.charts.parity import can_draw_error, chart_parity
+from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections.comparison import Table, name
+from bench.report.sections import Picture, Section, Table
+from bench.report.sections.comparison import list_workloads, name_case
 
 NOTE = (
-    "Largest difference to the float64 oracle over the first epochs, of all processes of a row, as "
-    "a share of the way that training moved the weights. Room: the tolerance over the largest "
-    "error of any size."
+    "Largest difference from the float64 oracle over the first epochs and all processes of a row, "
+    "relative to how far training moved the weights. Margin: the tolerance over the largest error "
+    "of any size."
 )
 
 
-def tolerances(records: Iterable[Record]) -> list[float]:
-    """Return what the records were judged by, ascending: one number, or that of each suite."""
-    return sorted({record.parity.tolerance for record in records if record.parity})
+def describe_parity(run: LoadedRun) -> Section:
+    """Return the errors of every row that was judged, including those that failed by them."""
+    # One tolerance, or one for each version of the suite that measured the run.
+    tolerances = sorted({one.parity.tolerance for one in run.records if one.parity})
+    tables, pictures = [], []
+    for workload in list_workloads(run.rows) if tolerances else ():
+        rows = [
+            row
+            for row in run.rows
+            if row.case.workload == workload and row.parity_error is not None
+        ]
+        tables += tabulate_parity(rows, workload, tolerances[0])
+        title = f"Parity errors, workload {workload}"
+        if any(map(can_draw_error, rows)):
+            draw = partial(chart_parity, rows, tolerances, title)
+            pictures.append(Picture(f"parity-{workload}", title, draw))
+    return Section("Do they compute the same?", tables, "No trial was judged.", pictures)
 
 
-def judged(rows: Iterable[Row], workload: str) -> list[Row]:
-    """Return a workload's rows whose parity was told, at every size, the wrong ones too."""
-    return [row for row in rows if row.case.workload == workload and row.parity_error is not None]
-
-
-def tables(rows: Sequence[Row], workload: str, tolerance: float) -> list[Table]:
+def tabulate_parity(rows: Iterable[Row], workload: str, tolerance: float) -> list[Table]:
     """Return a line for each implementation and device, the smallest error first."""
-    found: dict[tuple[str, str], list[Row]] = {}
-    for row in judged(rows, workload):
-        found.setdefault((name(row.case), row.case.device), []).append(row)
-    lines = [[*key, *_line(group, tolerance)]
-             for key, group in sorted(found.items(), key=lambda one: _worst(one[1]))]  # fmt: skip
-    headings = ("implementation", "device", "at the first size", "at any size", "sizes", "room")
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((name_case(row.case), row.case.device), []).append(row)
+    lines = []
+    for (name, device), group in sorted(groups.items(), key=lambda item: _find_worst(item[1])):
+        first = [row for row in group if not row.swept]
+        worst = _find_worst(group)
+        if worst == 0:
+            margin = "all"
+        elif worst <= tolerance:
+            margin = f"{numbers.significant(tolerance / worst, 2)} times"
+        else:
+            margin = "none: it fails"
+        errors = (_find_worst(first) if first else None, worst)
+        lines.append([name, device, *map(numbers.error, errors), str(len(group)), margin])
+    headings = ("implementation", "device", "at the first size", "at any size", "sizes", "margin")
     return [Table(f"Parity errors, {workload}", headings, lines, 2, NOTE)] if lines else []
 
 
-def _line(group: Sequence[Row], tolerance: float) -> list[str]:
-    first = [row for row in group if not row.swept]
-    worst = _worst(group)
-    room = f"{numbers.significant(tolerance / worst, 2)} times" if 0 < worst <= tolerance else ""
-    return [
-        numbers.error(_worst(first) if first else None), numbers.error(worst), str(len(group)),
-        room or ("none: it fails" if worst else "all"),
-    ]  # fmt: skip
-
-
-def _worst(group: Iterable[Row]) -> float:
-    return max(row.parity_error or 0.0 for row in group)
+def _find_worst(rows: Sequence[Row]) -> float:
+    return max(row.parity_error or 0.0 for row in rows)

@@ -1,62 +1,85 @@
-"""What the machine can do, and what memory each implementation takes, as tables of text."""
+"""What the machine can do at best, and the memory that each implementation takes."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
-from bench.analysis.memory import PHASES, Memory
-from bench.analysis.roofline import Resources, Roofline
+from bench.analysis.memory import PHASES, Memory, summarize_memory
+from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.summary import Row
 from bench.records.schema import Case, Record
+from bench.report.charts.epochs import chart_memory
+from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections.comparison import Table, problem
+from bench.report.sections import Picture, Section, Table
+from bench.report.sections.comparison import describe_problem
 
-CEILING_NOTE = (
-    "The best of all probes, in their fastest repetitions; the bandwidth is that of reading as "
-    "many images as an epoch of the tables has. The least time of an epoch is its operations at "
-    "this rate, or its images read once at this bandwidth, or on a GPU its steps one after the "
-    "other, whichever is longest; the share of the ceiling in the tables is that time over the "
-    "epoch's."
+ROOFLINE_TITLE = "How far from what the machine can do?"
+NO_PROBE = "The machine was not probed: leave out `--no-ceiling`."
+ROOFLINE_NOTE = (
+    "The best of all probes in their fastest repetitions. The bandwidth is for reading as many "
+    "images as an epoch of the tables has. The least time of an epoch is the longest of three: "
+    "its operations at this rate, its images read once at this bandwidth, and on a GPU its steps "
+    "one after the other. *% of roofline* in the tables is that time over the epoch's."
 )
 MEMORY_NOTE = (
-    "Peak of the resident memory up to the end of each phase; the data are mapped and count from "
-    "the phase *data* on."
+    "Peak of the resident memory up to the end of each phase. The data are mapped into memory and "
+    "count from the phase *data* on."
 )
 
 
-def ceilings(
-    found: Mapping[Resources, Roofline], rows: Iterable[Row], features: int | None
+def describe_roofline(run: LoadedRun) -> Section:
+    """Return what the probes of a run reached, and the least time of an epoch."""
+    known = [one.data.get("features") for one in run.environments.values()]
+    # Older environments do not give the number of features.
+    features = next((number for number in known if isinstance(number, int)), None)
+    tables = tabulate_roofline(find_rooflines(run.records), run.base_rows, features)
+    empty = "No probe succeeded." if run.run.ceilings else NO_PROBE
+    return Section(ROOFLINE_TITLE, tables, empty, remarks=list_failed_probes(run.records))
+
+
+def tabulate_roofline(
+    rooflines: Mapping[Resources, Roofline], rows: Iterable[Row], features: int | None
 ) -> list[Table]:
     """Return what the machine can do, a line for each device and number of threads.
 
-    rows: those whose epoch the bandwidth and the least time are of; features: pixels of an image.
+    rows: the bandwidth and the least time are for their epochs. features: pixels of an image.
     """
     firsts: dict[Resources, Row] = {}
-    for row in rows:
-        firsts.setdefault((row.case.device, row.case.threads), row)
-    lines = [
-        [*_named(place), f"{numbers.significant(each.rate / 1e9)} GFLOP/s", each.rate_by,
-         *_read(each, firsts.get(place), features), numbers.duration(each.step),
-         numbers.duration(firsts[place].roofline_seconds if place in firsts else None)]
-        for place, each in sorted(found.items())
-    ]  # fmt: skip
-    headings = ("device", "threads", "matrix product", "by", "bandwidth", "by", "a step",
-                "least epoch")  # fmt: skip
-    return [Table("The ceiling", headings, lines, 1, CEILING_NOTE)] if lines else []
+    for one in rows:
+        firsts.setdefault((one.case.device, one.case.threads), one)
+    lines = []
+    for resources, roofline in sorted(rooflines.items()):
+        row = firsts.get(resources)
+        size = 4 * row.case.samples * features if row and features else 0
+        bandwidth = [numbers.ABSENT, numbers.ABSENT]
+        if size in roofline.bandwidth:
+            rate = f"{numbers.significant(roofline.bandwidth[size] / 1e9)} GB/s"
+            bandwidth = [rate, roofline.bandwidth_by[size]]
+        lines.append(
+            [
+                *map(str, resources),
+                f"{numbers.significant(roofline.rate / 1e9)} GFLOP/s",
+                roofline.rate_by,
+                *bandwidth,
+                numbers.duration(roofline.step),
+                numbers.duration(row.roofline_seconds if row else None),
+            ]
+        )
+    headings = (
+        "device",
+        "threads",
+        "matrix product",
+        "by",
+        "bandwidth",
+        "by",
+        "a step",
+        "least epoch",
+    )
+    return [Table("The roofline", headings, lines, 1, ROOFLINE_NOTE)] if lines else []
 
 
-def _named(place: Resources) -> list[str]:
-    return [place[0], str(place[1])]
-
-
-def _read(found: Roofline, row: Row | None, features: int | None) -> list[str]:
-    """Return the bandwidth at which a row's images were read, and who reached it."""
-    size = 4 * row.case.samples * features if row and features else 0
-    if size not in found.bandwidth:
-        return [numbers.ABSENT, numbers.ABSENT]
-    return [f"{numbers.significant(found.bandwidth[size] / 1e9)} GB/s", found.bandwidth_by[size]]
-
-
-def absent(records: Iterable[Record]) -> list[str]:
-    """Say in a line each which probes told nothing, and why."""
+def list_failed_probes(records: Iterable[Record]) -> list[str]:
+    """Return a line for each probe that failed, with the reason."""
     lines = [
         f"{case.implementation}, {case.device}, {case.threads} thread{'s' * (case.threads > 1)}: "
         f"{record.status}, {record.reason or 'no reason was given'}"
@@ -67,24 +90,37 @@ def absent(records: Iterable[Record]) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def memory(found: Sequence[Memory], cases: Iterable[Case]) -> list[Table]:
-    """Return the peaks of some cases by phase."""
-    shown = of_cases(found, cases)
-    phases = [phase for phase in PHASES if any(phase in each.peaks for each in shown)]
-    lines = [
-        [each.case.implementation, *(numbers.mebibytes(each.peaks.get(phase)) for phase in phases)]
-        for each in shown
+def describe_memory(run: LoadedRun) -> Section:
+    """Return the peak memory of the ranked rows of the first workload at its first size."""
+    title = "Peak memory by phase"
+    ranked = {row.case.slug for row in run.rows if row.ranked}
+    records = [
+        one for one in run.records if one.case.slug in ranked and one.case.workload == run.workload
     ]
-    headings = ("implementation", *phases)
-    title = f"Peak memory by phase: {problem(shown[0])}" if shown else ""
-    return [Table(title, headings, lines, 1, MEMORY_NOTE)] if lines else []
+    cases = [row.case for row in run.base_rows if not row.swept]
+    known = sort_memories(summarize_memory(records), cases)
+    by_device = ([one for one in known if one.case.device == device] for device in ("cpu", "gpu"))
+    tables = [table for group in by_device for table in tabulate_memory(group, cases)]
+    pictures = [Picture("memory", title, partial(chart_memory, known, title))] if known else []
+    return Section("Memory", tables, "No record has it.", pictures)
 
 
-def of_cases(found: Iterable[Memory], cases: Iterable[Case]) -> list[Memory]:
-    """Return the memory of some cases, the least first."""
+def tabulate_memory(known: Sequence[Memory], cases: Iterable[Case]) -> list[Table]:
+    """Return the peaks of these cases by phase."""
+    chosen = sort_memories(known, cases)
+    phases = [phase for phase in PHASES if any(phase in one.peaks for one in chosen)]
+    lines = [
+        [one.case.implementation, *(numbers.mebibytes(one.peaks.get(phase)) for phase in phases)]
+        for one in chosen
+    ]
+    if not lines:
+        return []
+    title = f"Peak memory by phase: {describe_problem(chosen[0])}"
+    return [Table(title, ("implementation", *phases), lines, 1, MEMORY_NOTE)]
+
+
+def sort_memories(known: Iterable[Memory], cases: Iterable[Case]) -> list[Memory]:
+    """Return the memory of these cases, the least peak first."""
     slugs = {case.slug for case in cases}
-    return sorted((each for each in found if each.case.slug in slugs), key=_peak)
-
-
-def _peak(found: Memory) -> float:
-    return max(found.peaks.values(), default=0.0)
+    chosen = [one for one in known if one.case.slug in slugs]
+    return sorted(chosen, key=lambda one: max(one.peaks.values(), default=0.0))

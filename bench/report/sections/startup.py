@@ -1,129 +1,191 @@
-"""Starts, time to an accuracy and overtaking, as text: the same for Markdown and the terminal."""
+"""Start-up: accuracy over the time from a cold start, start-up costs, and break-evens."""
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TypeVar
 
-from bench.analysis.startup import BreakEven, Start, TimeToAccuracy
+from bench.analysis import startup
+from bench.analysis.startup import BreakEven, Curve, Start, TimeToAccuracy
+from bench.report.charts.accuracy import chart_accuracy
+from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections import comparison
-from bench.report.sections.comparison import Table
+from bench.report.sections import Picture, Section, Table
+from bench.report.sections.comparison import (
+    HasCase,
+    describe_problem,
+    list_workloads,
+    select_ranked,
+)
 
-Found = TypeVar("Found", bound=comparison.OfCase)
+Result = TypeVar("Result", bound=HasCase)
 
-COSTS_TITLE = "What a start costs"
+CURVES_TITLE = "Accuracy against time"
+STARTS_TITLE = "What it costs to start, and when it pays"
+CURVES_NOTE = (
+    "Time from the start of a fresh process, including import and set-up, to the end of an epoch, "
+    "and the validation accuracy at that time: geometric and arithmetic means over processes."
+)
+NOTHING_WELL = "No trial succeeded."
+CASE_HEADINGS = ("implementation", "objective", "style")
 COSTS_HEADINGS = (
-    "implementation", "objective", "style", "import", "set-up", "reset", "first epoch",
-    "cold start", "parity error",
-)  # fmt: skip
+    *CASE_HEADINGS,
+    "import",
+    "set-up",
+    "reset",
+    "first epoch",
+    "cold start",
+    "parity error",
+)
 COSTS_NOTE = (
     "Cold start: import, set-up, reset and first epoch of a fresh process with empty compile "
-    "caches. Geometric means over processes, so that the parts need not add up to it."
+    "caches. All are geometric means over processes, so the parts need not add up."
 )
-REACHED_HEADINGS = (
-    "implementation", "objective", "style", "epochs", "warm", "cold", "parity error"
-)  # fmt: skip
+REACHED_HEADINGS = (*CASE_HEADINGS, "epochs", "warm", "cold", "parity error")
 REACHED_NOTE = (
     "Warm: the timed epochs up to the first with that accuracy. Cold: a cold start, whose first "
-    "epoch stands for epoch 1, and the timed epochs after it."
+    "epoch counts as epoch 1, and the timed epochs after it."
 )
-OVERTAKEN_TITLE = "After how many epochs a tuned program is ahead, its start counted"
 OVERTAKEN_NOTE = (
-    "Time of n epochs: a cold start and n - 1 steady epochs. At once: ahead after the first epoch. "
-    "Not told: the interval of the ratio of the two starts, or of the two epochs, includes 1, and "
-    "other processes may give another answer."
+    "The time of n epochs is a cold start and n - 1 steady-state epochs. At once: ahead after the "
+    "first epoch. Not certain: the interval of the ratio of the two starts, or of the two epochs, "
+    "includes 1, and other processes may give another answer."
 )
 
 
-def costs(starts: Iterable[Start]) -> list[Table]:
-    """Return what a start costs, the shortest of each problem first."""
-    return [
-        Table(f"{COSTS_TITLE}, {problem}", COSTS_HEADINGS,
-              [_cost(start) for start in sorted(found, key=_total)], 3, COSTS_NOTE)
-        for problem, found in _by_problem(starts).items()
-    ]  # fmt: skip
+def describe_curves(run: LoadedRun) -> Section:
+    """Return validation accuracy over the time since a cold start, for every workload."""
+    tables, pictures = [], []
+    for workload in list_workloads(run.rows):
+        ranked = {row.case.slug for row in select_ranked(run.rows, workload)}
+        known = startup.find_curves(
+            [one for one in run.records if one.case.slug in ranked], run.run
+        )
+        tables += tabulate_curves(known, workload)
+        title = f"Accuracy against time from a cold start, workload {workload}"
+        if known:
+            draw = partial(chart_accuracy, known, title)
+            pictures.append(Picture(f"accuracy-{workload}", title, draw))
+    return Section(CURVES_TITLE, tables, NOTHING_WELL, pictures)
 
 
-def _total(start: Start) -> float:
-    return start.total.mean
+def tabulate_curves(known: Sequence[Curve], workload: str) -> list[Table]:
+    """Return a table for each device, the first to finish its last epoch on top."""
+    by_device: dict[str, list[Curve]] = defaultdict(list)
+    for curve in known:
+        by_device[curve.case.device].append(curve)
+    tables = []
+    for group in by_device.values():
+        epochs = max(len(curve.points) for curve in group)
+        lines = []
+        for curve in sorted(group, key=lambda curve: curve.points[-1].seconds.mean):
+            cells = [
+                f"{numbers.duration(point.seconds.mean)}: {numbers.share(point.accuracy)}"
+                for point in curve.points
+            ]
+            absent = [numbers.ABSENT] * (epochs - len(cells))
+            lines.append([*_name(curve), *cells, *absent])
+        headings = (*CASE_HEADINGS, *(f"epoch {number}" for number in range(1, epochs + 1)))
+        title = f"Time and accuracy after each epoch, {workload}: {describe_problem(group[0])}"
+        tables.append(Table(title, headings, lines, 3, CURVES_NOTE))
+    return tables
 
 
-def _cost(start: Start) -> list[str]:
-    parts = (start.imports, start.setup, start.reset, start.first_epoch)
-    return [
-        *_named(start),
-        *(numbers.duration(part) for part in parts),
-        numbers.duration_interval(start.total),
-        numbers.error(start.parity_error),
-    ]
+def describe_starts(run: LoadedRun, target: float) -> Section:
+    """Return start-up costs, the time to a validation accuracy, and break-evens.
 
-
-def reached(reaches: Iterable[TimeToAccuracy]) -> list[Table]:
-    """Return the time to an accuracy, the shortest from a cold start first, and why there is none.
-
-    A time that is absent has its reason in its place.
+    Of the ranked rows of the first workload at its first size: it has most rounds.
     """
-    return [
-        Table(f"Time to validation accuracy {found[0].target:g}, {problem}", REACHED_HEADINGS,
-              [_reached(each) for each in sorted(found, key=_cold)], 3, REACHED_NOTE)
-        for problem, found in _by_problem(reaches).items()
-    ]  # fmt: skip
-
-
-def _cold(reach: TimeToAccuracy) -> float:
-    return reach.cold.mean if reach.cold else math.inf
-
-
-def _reached(reach: TimeToAccuracy) -> list[str]:
-    absent = reach.reason or numbers.ABSENT
-    return [
-        *_named(reach),
-        absent if reach.epoch is None else numbers.whole(reach.epoch),
-        *(numbers.duration_interval(time) if time else absent for time in (reach.warm, reach.cold)),
-        numbers.error(reach.parity_error),
+    rows = [row for row in run.rows if not row.swept and row.case.workload == run.workload]
+    ranked = {row.case.slug for row in rows if row.ranked}
+    records = [one for one in run.records if one.case.slug in ranked]
+    starts = startup.find_starts(records, run.run)
+    tables = [
+        *tabulate_costs(starts),
+        *tabulate_times(startup.find_times_to_accuracy(records, target, run.run)),
+        *tabulate_break_evens(startup.find_break_evens(rows, starts)),
     ]
+    return Section(STARTS_TITLE, tables, NOTHING_WELL)
 
 
-def overtaken(overtakings: Iterable[BreakEven]) -> list[Table]:
-    """Return a matrix for each problem and objective: tuned rows, and the simpler in columns."""
+def tabulate_costs(starts: Iterable[Start]) -> list[Table]:
+    """Return what a start costs, a table for each problem, the shortest start first."""
+    tables = []
+    for problem, group in _group_by_problem(starts).items():
+        lines = []
+        for start in sorted(group, key=lambda start: start.total.mean):
+            parts = (start.imports, start.setup, start.reset, start.first_epoch)
+            lines.append(
+                [
+                    *_name(start),
+                    *map(numbers.duration, parts),
+                    numbers.duration_interval(start.total),
+                    numbers.error(start.parity_error),
+                ]
+            )
+        tables.append(Table(f"What a start costs, {problem}", COSTS_HEADINGS, lines, 3, COSTS_NOTE))
+    return tables
+
+
+def tabulate_times(times: Iterable[TimeToAccuracy]) -> list[Table]:
+    """Return the time to an accuracy, a table for each problem, the shortest cold time first.
+
+    The reason stands where there is no time.
+    """
+    tables = []
+    for problem, group in _group_by_problem(times).items():
+        lines = []
+        for one in sorted(group, key=lambda one: one.cold.mean if one.cold else math.inf):
+            absent = one.reason or numbers.ABSENT
+            epochs = absent if one.epoch is None else numbers.whole(one.epoch)
+            warm, cold = (
+                numbers.duration_interval(time) if time else absent for time in (one.warm, one.cold)
+            )
+            lines.append([*_name(one), epochs, warm, cold, numbers.error(one.parity_error)])
+        title = f"Time to validation accuracy {group[0].target:g}, {problem}"
+        tables.append(Table(title, REACHED_HEADINGS, lines, 3, REACHED_NOTE))
+    return tables
+
+
+def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
+    """Return a matrix for each problem and objective: tuned rows, simpler programs in columns."""
     groups: dict[str, list[BreakEven]] = defaultdict(list)
-    for each in overtakings:
-        case = each.tuned.case
-        groups[f"{case.workload}, {case.objective}: {comparison.problem(each.tuned)}"].append(each)
-    return [_matrix(problem, found) for problem, found in groups.items()]
+    for one in break_evens:
+        case = one.tuned.case
+        groups[f"{case.workload}, {case.objective}: {describe_problem(one.tuned)}"].append(one)
+    tables = []
+    for problem, group in groups.items():
+        tuned = {id(one.tuned): one.tuned.case.implementation for one in group}
+        simpler = {id(one.simpler): one.simpler.case.implementation for one in group}
+        cells = {(id(one.tuned), id(one.simpler)): _describe_break_even(one) for one in group}
+        lines = [
+            [name, *(cells.get((row, column), numbers.ABSENT) for column in simpler)]
+            for row, name in tuned.items()
+        ]
+        title = f"Epochs until a tuned program is ahead, start-up included, {problem}"
+        headings = ("tuned, ahead of", *simpler.values())
+        tables.append(Table(title, headings, lines, 1, OVERTAKEN_NOTE))
+    return tables
 
 
-def _matrix(problem: str, found: Sequence[BreakEven]) -> Table:
-    tuned = list({id(each.tuned): each.tuned for each in found}.values())
-    simpler = list({id(each.simpler): each.simpler for each in found}.values())
-    cells = {(id(each.tuned), id(each.simpler)): _ahead(each) for each in found}
-    lines = [
-        [row.case.implementation,
-         *(cells.get((id(row), id(other)), numbers.ABSENT) for other in simpler)]
-        for row in tuned
-    ]  # fmt: skip
-    names = (other.case.implementation for other in simpler)
-    title = f"{OVERTAKEN_TITLE}, {problem}"
-    return Table(title, ("tuned, ahead of", *names), lines, 1, OVERTAKEN_NOTE)
+def _describe_break_even(break_even: BreakEven) -> str:
+    """Return from which epoch on the tuned program is ahead, until when, and if it is certain."""
+    epochs, until = break_even.ahead_from, break_even.ahead_until
+    words = ["never" if epochs is None else "at once" if epochs == 1 else numbers.whole(epochs)]
+    if until is not None:
+        words.append(f"until {numbers.whole(until)}")
+    if not break_even.certain:
+        words.append("not certain")
+    return ", ".join(words)
 
 
-def _ahead(found: BreakEven) -> str:
-    """Say from how many epochs on, until when, and whether that can be told."""
-    said = ["never" if found.ahead_from is None else numbers.whole(found.ahead_from)]
-    if found.ahead_from == 1:
-        said = ["at once"]
-    if found.ahead_until is not None:
-        said += [f"until {numbers.whole(found.ahead_until)}"]
-    return ", ".join(said if found.certain else [*said, "not told"])
+def _name(result: HasCase) -> list[str]:
+    return [result.case.implementation, result.case.objective, result.case.style]
 
 
-def _named(found: comparison.OfCase) -> list[str]:
-    return [found.case.implementation, found.case.objective, found.case.style]
-
-
-def _by_problem(found: Iterable[Found]) -> dict[str, list[Found]]:
-    groups: dict[str, list[Found]] = defaultdict(list)
-    for each in found:
-        groups[f"{each.case.workload}: {comparison.problem(each)}"].append(each)
+def _group_by_problem(results: Iterable[Result]) -> dict[str, list[Result]]:
+    groups: dict[str, list[Result]] = defaultdict(list)
+    for one in results:
+        groups[f"{one.case.workload}: {describe_problem(one)}"].append(one)
     return groups

@@ -13,8 +13,13 @@ from typing import Any
 
 from bench.errors import UserError
 from bench.runner import signals
-from bench.runner.process import outcome as ending
-from bench.runner.process.outcome import Outcome, ProcessExit
+from bench.runner.process.outcome import (
+    Outcome,
+    ProcessExit,
+    count_oom_kills,
+    interpret_exit,
+    read_delay,
+)
 from bench.runner.process.scratch import kill_leftovers, writing
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import gpu, machine
@@ -93,14 +98,14 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
     if not os.access(child.installation.python, os.X_OK):
         return Outcome("failed", "its Python is not there any more; build it again", {}, "", 0.0)
     write_folder(scratch, {**request, "memory_limit": child.memory_limit}, child)
-    kills, start = ending.count_oom_kills(), now()
+    kills, delay, start = count_oom_kills(), read_delay(), now()
     process = None
     with closing(Pipe()) as stdout, closing(Pipe()) as stderr, closing(Pipe()) as life:
         pipes = (stdout, stderr, life)
         try:
             process = _start(child, scratch, pipes)
             in_time = _wait(process, child.timeout, pipes)
-            wall_seconds = now() - start
+            wall_seconds, delay = now() - start, read_delay() - delay
             names = kill_leftovers(process.pid, scratch) if in_time else []
         finally:
             _kill(process, scratch)
@@ -112,12 +117,13 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
         stdout.count,
         stderr.tail.decode("utf-8", errors="replace"),
         life.last - life.first,
+        delay,
         names,
-        oom_killed=ending.count_oom_kills() > kills,
+        oom_killed=count_oom_kills() > kills,
         memory_limit=child.memory_limit,
     )
     timed = request["mode"] not in UNTIMED
-    status, reason, document = ending.interpret_exit(scratch, process_exit, timed=timed)
+    status, reason, document = interpret_exit(scratch, process_exit, timed=timed)
     outcome = Outcome(status, reason, document, process_exit.stderr_tail, wall_seconds)
     if (status, child.device) == ("unavailable", "gpu"):
         return replace(outcome, reason=gpu.explain_unavailable(reason))

@@ -49,6 +49,18 @@ def test_phases_worker_and_parent_must_agree_on_time(ended, parts, seen, honest)
     assert honest or reason.startswith("its clock does not add up: ")
 
 
+def test_parent_that_waited_for_a_core_may_see_the_bytes_late(ended):
+    document = {"status": "ok", "epoch_seconds": [9.65], "worker_seconds": 9.65}
+    assert ended(document)[0] == "failed"
+    assert ended(document, delay_seconds=0.2)[0] == "ok"
+
+
+def test_delay_is_read_in_seconds_or_zero(tmp_path):
+    (tmp_path / "schedstat").write_text("5000 1500000000 7\n")
+    assert outcome.read_delay(tmp_path / "schedstat") == 1.5
+    assert outcome.read_delay(tmp_path / "absent") == 0.0
+
+
 def test_every_phase_counts(ended):
     lists = {name: [0.5, 0.5] for name in ("epoch_seconds", "predict_seconds")}
     names = ("import", "setup", "reset", "first_epoch", "first_predict", "figure")

@@ -53,7 +53,7 @@ def test_taking_the_host_lock_sweeps_stale_folders(temporary, dead):
     with lock.open_host_lock() as host:
         assert host.take()
     assert not folder.exists()
-    assert left.wait(timeout=20) == -9
+    assert left.wait(timeout=240) == -9
 
 
 def test_waiting_for_the_host_lock_sweeps_stale_folders(temporary, dead):
@@ -61,7 +61,7 @@ def test_waiting_for_the_host_lock_sweeps_stale_folders(temporary, dead):
     with lock.open_host_lock() as host:
         host.wait()
     assert not folder.exists()
-    assert left.wait(timeout=20) == -9
+    assert left.wait(timeout=240) == -9
 
 
 def test_failing_to_take_the_host_lock_sweeps_nothing(temporary, dead):

@@ -35,7 +35,7 @@ def test_worker_imports_the_given_implementations(launched, tmp_path):
         "from pathlib import Path\nimport bench.contract\n"
         "Path('seen').write_text(f'{__file__}\\n{bench.contract.__file__}')\n"
     )
-    child = ChildSpec(installation=Installation(implementations=place), timeout=60)
+    child = ChildSpec(installation=Installation(implementations=place), timeout=240)
     assert launched(child=child, mode="preflight", module="softmax_old").status == "ok"
     ours, suite = (tmp_path / "child" / "seen").read_text().splitlines()
     assert Path(ours).resolve() == place / "softmax_old.py"
@@ -47,7 +47,7 @@ def test_worker_runs_the_given_python(launched, tmp_path):
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\necho asked > "$2.asked"\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    child = ChildSpec(installation=Installation(str(python)), timeout=60)
+    child = ChildSpec(installation=Installation(str(python)), timeout=240)
     assert launched(child=child, mode="preflight").status == "ok"
     assert (tmp_path / "child" / "bench.worker.asked").exists()
 
@@ -170,7 +170,7 @@ def test_worker_process_has_no_dask_variables(launched, monkeypatch):
         "import os\nassert 'MALLOC_TRIM_THRESHOLD_' not in os.environ\n"
         "assert os.environ['OMP_NUM_THREADS'] == '2'\nTrainer = None\n"
     )
-    assert launched(code, ChildSpec(threads=2, timeout=60), mode="preflight").reason is None
+    assert launched(code, ChildSpec(threads=2, timeout=240), mode="preflight").reason is None
 
 
 def test_training_request_has_all_that_decides_training(make_case, digits):

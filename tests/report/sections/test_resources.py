@@ -1,4 +1,4 @@
-"""The ceiling and the memory, as text: every cell is worked out by hand."""
+"""The roofline and the memory: every cell is worked out by hand."""
 
 from dataclasses import replace
 
@@ -23,41 +23,41 @@ def cells(table):
     return [dict(zip(table.headings, line, strict=True)) for line in table.lines]
 
 
-def test_a_ceiling_has_the_bandwidth_at_the_size_of_the_tables_and_who_reached_it():
+def test_bandwidth_is_that_of_the_tables_size():
     found = Roofline(1.2345e11, "jax", {LARGE: 2e10, SMALL: 9e10}, {LARGE: "torch", SMALL: "numpy"})
-    (table,) = resources.ceilings({("cpu", 2): found}, [row(), row(samples=9600)], 784)
+    (table,) = resources.tabulate_roofline({("cpu", 2): found}, [row(), row(samples=9600)], 784)
     assert table.headings == (
         "device", "threads", "matrix product", "by", "bandwidth", "by", "a step", "least epoch",
     )  # fmt: skip
     assert table.lines == [
         ["cpu", "2", "123 GFLOP/s", "jax", "20.0 GB/s", "torch", "—", "15.1 ms"],
     ]  # fmt: skip
-    (table,) = resources.ceilings({("cpu", 2): found}, [row(samples=9600)], 784)
+    (table,) = resources.tabulate_roofline({("cpu", 2): found}, [row(samples=9600)], 784)
     assert table.lines[0][4:6] == ["90.0 GB/s", "numpy"]
 
 
-def test_every_device_and_number_of_threads_has_its_line_in_order():
+def test_each_device_and_threads_has_a_line():
     found = {
         ("gpu", 2): Roofline(1e13, "jax", {LARGE: 2e12}, {LARGE: "jax"}, step=4.2e-6),
         ("cpu", 2): Roofline(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"}),
         ("cpu", 1): Roofline(5e10, "numpy", {}, {}),
     }
     every = [row(device="gpu", least=0.0063), row(), row(threads=1, least=0.03)]
-    (table,) = resources.ceilings(found, every, 784)
+    (table,) = resources.tabulate_roofline(found, every, 784)
     assert [line[:2] for line in table.lines] == [["cpu", "1"], ["cpu", "2"], ["gpu", "2"]]
     assert [line[-1] for line in table.lines] == ["30.0 ms", "15.1 ms", "6.30 ms"]
     assert [line[-2] for line in table.lines] == ["—", "—", "4.20 µs"]
     assert table.lines[0][4:6] == ["—", "—"]
 
 
-def test_made_up_probes_of_a_gpu_fill_its_line():
+def test_probes_of_a_gpu_fill_its_line():
     of = case("ceiling-jax", workload="ceiling", framework="jax", device="gpu")
     probe = bare(of, kind="ceiling", status="ok", product_operations=10**10,
                  product_seconds=[0.002, 0.001], read_bytes=[LARGE], read_seconds=[LARGE / 2e12],
                  chain_steps=1000, chain_seconds=[0.006, 0.005])  # fmt: skip
     here = {"here": environment(data={"features": 784, "classes": 10})}
     records = [probe, *trials(case(device="gpu"), 0.5), *trials(case(), 0.5)]
-    (table,) = resources.ceilings(find_rooflines(records), summarize(records, here), 784)
+    (table,) = resources.tabulate_roofline(find_rooflines(records), summarize(records, here), 784)
     # Of 1,500 steps of 5 µs each.
     assert table.lines == [
         ["gpu", "2", "10,000 GFLOP/s", "jax", "2,000 GB/s", "jax", "5.00 µs", "7.50 ms"],
@@ -65,20 +65,20 @@ def test_made_up_probes_of_a_gpu_fill_its_line():
 
 
 @pytest.mark.parametrize(("every", "features"), [([], 784), ([row(threads=1)], 784)])
-def test_without_a_row_there_is_a_rate_and_nothing_of_an_epoch(every, features):
+def test_without_a_row_only_the_rate_is_known(every, features):
     found = {("cpu", 2): Roofline(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"})}
-    (table,) = resources.ceilings(found, every, features)
+    (table,) = resources.tabulate_roofline(found, every, features)
     assert table.lines == [["cpu", "2", "100 GFLOP/s", "torch", "—", "—", "—", "—"]]
 
 
-def test_without_the_shape_of_the_data_the_bandwidth_is_not_known():
+def test_without_data_shape_bandwidth_is_unknown():
     found = {("cpu", 2): Roofline(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"})}
-    (table,) = resources.ceilings(found, [row()], None)
+    (table,) = resources.tabulate_roofline(found, [row()], None)
     assert table.lines[0][4:6] == ["—", "—"]
 
 
-def test_what_was_not_probed_has_no_table():
-    assert resources.ceilings({}, [row()], 784) == []
+def test_without_probes_there_is_no_table():
+    assert resources.tabulate_roofline({}, [row()], 784) == []
 
 
 def probe(number=1, threads=2, **changes):
@@ -86,8 +86,8 @@ def probe(number=1, threads=2, **changes):
     return bare(of, number, kind="ceiling", **changes)
 
 
-def test_every_probe_that_told_nothing_says_why_and_says_it_once():
-    said = resources.absent([
+def test_failed_probes_are_listed_once():
+    said = resources.list_failed_probes([
         probe(1, status="unavailable", reason="no jax"),
         probe(2, status="unavailable", reason="no jax"),
         probe(threads=1, status="failed"), probe(status="interrupted"), probe(status="ok"),
@@ -104,13 +104,13 @@ def of(name, samples=48000, batch_size=384, **mebibytes):
     return ok(case(name, samples=samples, batch_size=batch_size), phase_rss_bytes=phases)
 
 
-def test_memory_is_that_of_the_cases_that_were_asked_for_the_least_peak_first():
+def test_memory_of_the_chosen_cases_is_sorted():
     records = [
         of("large", start=20, epochs=900), of("small", start=20, data=100, epochs=400),
         of("small", batch_size=8, start=20, epochs=9), of("other", start=1, epochs=1),
     ]  # fmt: skip
     asked = [records[0].case, records[1].case]
-    (table,) = resources.memory(memory.summarize_memory(records), asked)
+    (table,) = resources.tabulate_memory(memory.summarize_memory(records), asked)
     assert table.title == (
         "Peak memory by phase: cpu, batch size 384, 2 threads, 48,000 samples"
     )  # fmt: skip
@@ -122,5 +122,5 @@ def test_memory_is_that_of_the_cases_that_were_asked_for_the_least_peak_first():
 
 
 def test_without_memory_there_is_no_table():
-    assert resources.memory([], []) == []
-    assert resources.memory(memory.summarize_memory([of("a", epochs=1)]), []) == []
+    assert resources.tabulate_memory([], []) == []
+    assert resources.tabulate_memory(memory.summarize_memory([of("a", epochs=1)]), []) == []

@@ -1,4 +1,4 @@
-"""The tables of starts say what was found, with its units, its reasons and its doubts."""
+"""Tables of start-up, of accuracy over time, and of break-evens: worked out by hand."""
 
 from dataclasses import replace
 
@@ -9,7 +9,12 @@ from bench.analysis.intervals import Interval
 from bench.analysis.startup import NO_START, BreakEven, Start, TimeToAccuracy
 from bench.analysis.summary import summarize
 from bench.report.render import numbers
-from bench.report.sections import startup as starts
+from bench.report.sections.startup import (
+    tabulate_break_evens,
+    tabulate_costs,
+    tabulate_curves,
+    tabulate_times,
+)
 
 
 def start(of, total, **changes):
@@ -25,8 +30,8 @@ def row(of):
     return found
 
 
-def test_a_start_is_shown_part_by_part_with_units_and_the_interval_of_the_whole():
-    (table,) = starts.costs([start(case("jax"), 4.0)])
+def test_start_is_shown_by_its_parts():
+    (table,) = tabulate_costs([start(case("jax"), 4.0)])
     assert dict(zip(table.headings, *table.lines, strict=True)) == {
         "implementation": "jax", "objective": "softmax", "style": "idiomatic",
         "import": "2.00 s", "set-up": "250 µs", "reset": "0 µs", "first epoch": "500 ms",
@@ -38,17 +43,17 @@ def test_a_start_is_shown_part_by_part_with_units_and_the_interval_of_the_whole(
     assert table.title == "What a start costs, sgd: cpu, batch size 32, 2 threads, 48,000 samples"
 
 
-def test_the_shortest_start_stands_first():
-    (table,) = starts.costs([start(case("b"), 4.0), start(case("a"), 9.0), start(case("c"), 1.0)])
+def test_shortest_start_comes_first():
+    (table,) = tabulate_costs([start(case("b"), 4.0), start(case("a"), 9.0), start(case("c"), 1.0)])
     assert [line[0] for line in table.lines] == ["c", "b", "a"]
 
 
-def test_every_problem_has_a_table_of_its_own():
+def test_each_problem_has_its_own_table():
     problems = [case(), case(workload="textbook"), case(device="gpu"), case(batch_size=64)]
-    tables = starts.costs(start(of, 1.0) for of in [*problems, case("other", device="gpu")])
+    tables = tabulate_costs(start(of, 1.0) for of in [*problems, case("other", device="gpu")])
     assert [len(table.lines) for table in tables] == [1, 1, 2, 1]
     assert len({table.title for table in tables}) == 4
-    reached = starts.reached([reach(of) for of in problems])
+    reached = tabulate_times([reach(of) for of in problems])
     assert [table.title.partition(", ")[2] for table in reached] == [
         table.title.partition(", ")[2] for table in tables
     ]
@@ -59,8 +64,8 @@ def reach(of, seconds=2.0, **changes):
     return replace(known, **changes)
 
 
-def test_the_time_to_an_accuracy_is_shown_warm_and_cold():
-    (table,) = starts.reached([reach(case("jax"))])
+def test_time_to_accuracy_is_warm_and_cold():
+    (table,) = tabulate_times([reach(case("jax"))])
     assert dict(zip(table.headings, *table.lines, strict=True)) == {
         "implementation": "jax", "objective": "softmax", "style": "idiomatic", "epochs": "3",
         "warm": "500 ms [400, 600]", "cold": "2.00 s [1.00, 4.00]", "parity error": "2.0e-06",
@@ -68,26 +73,26 @@ def test_the_time_to_an_accuracy_is_shown_warm_and_cold():
     assert {table.headings[n] for n in table.numeric} == {"epochs", "warm", "cold", "parity error"}
 
 
-def test_what_was_not_reached_stands_last_with_its_reason_in_place_of_every_number():
+def test_unreached_accuracy_comes_last_with_its_reason():
     never = reach(case("never"), epoch=None, warm=None, cold=None, reason="not within 5 epochs")
     unknown = reach(case("unknown"), cold=None, reason=NO_START)
-    (table,) = starts.reached([never, reach(case("slow"), 3.0), reach(case("fast"), 2.0)])
+    (table,) = tabulate_times([never, reach(case("slow"), 3.0), reach(case("fast"), 2.0)])
     assert [line[0] for line in table.lines] == ["fast", "slow", "never"]
     assert table.lines[-1][3:6] == ["not within 5 epochs"] * 3
-    (table,) = starts.reached([unknown])
+    (table,) = tabulate_times([unknown])
     assert table.lines[0][3:6] == ["3", "500 ms [400, 600]", NO_START]
 
 
-def test_the_title_has_the_target_with_the_digits_it_was_given():
+def test_title_has_the_target_with_all_digits():
     for target, shown in ((0.84, "0.84"), (0.8463, "0.8463")):
-        (table,) = starts.reached(startup.find_times_to_accuracy(trials(case(), 0.5), target))
+        (table,) = tabulate_times(startup.find_times_to_accuracy(trials(case(), 0.5), target))
         assert table.title.startswith(f"Time to validation accuracy {shown}, sgd: cpu")
 
 
-def test_overtakings_are_a_matrix_of_tuned_rows_and_simpler_columns():
+def test_break_evens_are_a_matrix():
     scan, fused = row(case("scan", style="tuned")), row(case("fused", style="tuned"))
     plain, other = row(case("plain")), row(case("other"))
-    (table,) = starts.overtaken(
+    (table,) = tabulate_break_evens(
         [
             BreakEven(scan, plain, 1, None, certain=True),
             BreakEven(scan, other, 12, None, certain=True),
@@ -98,37 +103,46 @@ def test_overtakings_are_a_matrix_of_tuned_rows_and_simpler_columns():
     assert table.headings == ("tuned, ahead of", "plain", "other")
     assert table.lines == [
         ["scan", "at once", "12"],
-        ["fused", "never, not told", "at once, until 7, not told"],
+        ["fused", "never, not certain", "at once, until 7, not certain"],
     ]
     assert table.numeric == {1, 2}
-    assert (
-        table.title
-        == f"{starts.OVERTAKEN_TITLE}, sgd, softmax: cpu, batch size 32, 2 threads, 48,000 samples"
-    )
+    assert table.title.endswith(", sgd, softmax: cpu, batch size 32, 2 threads, 48,000 samples")
 
 
-def test_a_pair_that_was_left_out_is_a_dash_and_moves_no_other():
+def test_absent_pair_is_a_dash():
     scan, fused = row(case("scan", style="tuned")), row(case("fused", style="tuned"))
     plain, other = row(case("plain")), row(case("other"))
-    (table,) = starts.overtaken([BreakEven(scan, plain, 2, None, certain=True),
+    (table,) = tabulate_break_evens([BreakEven(scan, plain, 2, None, certain=True),
                                  BreakEven(fused, other, 3, None, certain=True)])  # fmt: skip
     assert table.lines == [["scan", "2", numbers.ABSENT], ["fused", numbers.ABSENT, "3"]]
 
 
-def test_rows_of_one_name_and_different_problems_do_not_share_a_matrix():
+def test_different_problems_share_no_matrix():
     pairs = [
         BreakEven(row(case("t", style="tuned", **of)), row(case("p", **of)), n, None, certain=True)
         for n, of in enumerate(({}, {"workload": "textbook"}, {"objective": "one-vs-rest"}), 2)
     ]
-    tables = starts.overtaken(pairs)
+    tables = tabulate_break_evens(pairs)
     assert [table.lines for table in tables] == [[["t", "2"]], [["t", "3"]], [["t", "4"]]]
 
 
-def test_epochs_are_counted_one_by_one_up_to_a_thousand():
-    assert [numbers.whole(n) for n in (1, 12, 999, 1000, 1049, 123_456)] == [
-        "1", "12", "999", "1,000", "1,050", "123,000",
-    ]  # fmt: skip
+def test_curve_has_time_and_accuracy_after_each_epoch():
+    (table,) = tabulate_curves(startup.find_curves(trials(case("a"), 0.5)), "sgd")
+    assert table.title.endswith(" sgd: cpu, batch size 32, 2 threads, 48,000 samples")
+    assert table.headings[3:] == ("epoch 1", "epoch 2", "epoch 3", "epoch 4", "epoch 5")
+    cells = ["5.26 s: 0.1000", "5.51 s: 0.2000", "6.01 s: 0.3000", "6.51 s: 0.4000"]
+    assert table.lines == [["a", "softmax", "idiomatic", *cells, "7.01 s: 0.8396"]]
+
+
+def test_curves_are_sorted_by_their_end_in_a_table_for_each_device():
+    late, short = ok(case("late"), import_seconds=60.0), ok(case("short"), epoch_seconds=[0.1])
+    records = [late, short, *trials(case("a"), 0.1), *trials(case("a", device="gpu"), 0.1)]
+    cpu, gpu = tabulate_curves(startup.find_curves(records), "sgd")
+    assert [line[0] for line in cpu.lines] == ["short", "a", "late"]
+    assert cpu.lines[0][3:] == ["5.26 s: 0.1000", "—", "—", "—", "—"]
+    assert [line[0] for line in gpu.lines] == ["a"]
 
 
 def test_nothing_gives_no_tables():
-    assert starts.costs([]) == starts.reached([]) == starts.overtaken([]) == []
+    assert tabulate_costs([]) == tabulate_times([]) == tabulate_break_evens([]) == []
+    assert tabulate_curves([], "sgd") == []

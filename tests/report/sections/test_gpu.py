@@ -1,16 +1,17 @@
-"""The CPU and the GPU side by side, as text: every cell is worked out by hand."""
+"""The CPU and the GPU side by side: every cell is worked out by hand."""
 
 import math
 
 import pytest
 from support.devices import CONDITIONS, on, swept_on, unavailable
-from support.records import case, environment, ok, run
+from support.records import case, environment, ok, run, write
 
 from bench.analysis.crossover import Crossover, find_device_crossovers
 from bench.analysis.gpu import compare_devices, summarize_gpu
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
-from bench.report.sections import gpu as report
+from bench.report.load import load_run
+from bench.report.sections import gpu
 
 HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images": 10_000})}
 
@@ -18,14 +19,14 @@ HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images":
 def made(*records):
     found = summarize(records, HERE, run(case()))
     crossed = find_device_crossovers(found, "sgd")
-    return report.tables(compare_devices(found, "sgd", crossed), crossed)
+    return gpu.tabulate_devices(compare_devices(found, "sgd", crossed), crossed)
 
 
 def cells(table):
     return [dict(zip(table.headings, line, strict=True)) for line in table.lines]
 
 
-def test_both_devices_stand_side_by_side_at_the_first_size():
+def test_devices_are_compared_at_the_first_size():
     compared, used = made(*on("cpu", predict=0.02), *on("gpu", times=0.5, predict=0.005))
     assert compared.title == (
         "Training and predicting, sgd: batch size 32, 2 threads, 48,000 samples"
@@ -38,12 +39,12 @@ def test_both_devices_stand_side_by_side_at_the_first_size():
     }]  # fmt: skip
     assert compared.numeric == set(range(1, 7))
     assert cells(used) == [{
-        "implementation": "a", "share of the ceiling": "—", "device memory": "600 MiB",
-        "joules an epoch": "10.0",
+        "implementation": "a", "% of roofline": "—", "device memory": "600 MiB",
+        "joules per epoch": "10.0",
     }]  # fmt: skip
 
 
-def test_a_sweep_adds_the_crossing_and_every_batch_size():
+def test_sweep_adds_crossover_and_batch_sizes():
     compared, _, speedups = made(*swept_on("cpu"), *swept_on("gpu"))
     (line,) = cells(compared)
     # Between 154 / 242.48 ms at 8 and 64 / 62.48 ms at 32:
@@ -51,7 +52,7 @@ def test_a_sweep_adds_the_crossing_and_every_batch_size():
     assert line["GPU faster from batch size"] == "30"
     assert speedups.headings == ("implementation", "8", "32", "128", "384", "1,920", "9,600")
     assert speedups.lines[0][:3] == ["a", "0.635 [0.635, 0.635]", "1.02 [1.02, 1.02]"]
-    assert report.CROSSING_NOTE in compared.note
+    assert gpu.CROSSOVER_NOTE in compared.note
 
 
 @pytest.mark.parametrize(
@@ -59,22 +60,22 @@ def test_a_sweep_adds_the_crossing_and_every_batch_size():
     [
         (Interval(63.7, 40.2, 1234.0), "64 [40, 1,230]"),
         (Interval(63.7, 0, math.inf), "64 [< 8, > 1,920]"),
-        (Interval(63.7), "64, not told"),
+        (Interval(63.7), "64, not certain"),
         (Interval(0, 0, 0), "every size measured"),
         (Interval(0, 0, 40.2), "every size measured [< 8, 40]"),
-        (Interval(0), "every size measured, not told"),
+        (Interval(0), "every size measured, not certain"),
         (Interval(math.inf, math.inf, math.inf), "never within the sweep"),
         (Interval(math.inf, 40.2, math.inf), "never within the sweep [40, > 1,920]"),
-        (Interval(math.inf), "never within the sweep, not told"),
+        (Interval(math.inf), "never within the sweep, not certain"),
         (None, "—"),
     ],
 )
-def test_a_crossing_is_said_with_its_bounds(found, says):
+def test_crossover_is_shown_with_its_bounds(found, says):
     known = found and Crossover("a", {8: Interval(1.0), 1920: Interval(1.0)}, found)
-    assert report.crossing(known) == says
+    assert gpu.describe_crossover(known) == says
 
 
-def test_what_has_no_place_on_a_device_says_so_in_its_cells():
+def test_cell_without_a_number_gives_the_status():
     records = [
         *on("cpu", "a"), *on("gpu", "a"), *on("cpu", "b"), unavailable("b"),
         *on("cpu", "c"), *on("gpu", "c", status="failed", reason="wrong"), *on("gpu", "d"),
@@ -90,39 +91,50 @@ def test_what_has_no_place_on_a_device_says_so_in_its_cells():
     assert [line[0] for line in used.lines] == ["a", "d"]
 
 
-def test_without_a_good_row_on_a_gpu_there_is_no_table_and_without_a_cpu_no_comparison():
+def test_tables_need_ranked_rows_of_the_devices():
     assert made(*on("cpu"), unavailable("a")) == []
     assert made(*on("cpu")) == []
-    assert [table.title.partition(",")[0] for table in made(*on("gpu"))] == ["How the GPU is used"]
+    assert [table.title.partition(",")[0] for table in made(*on("gpu"))] == ["Use of the GPU"]
 
 
-def test_one_size_of_a_sweep_is_no_table_of_batch_sizes():
+def test_one_batch_size_has_no_speedup_table():
     assert len(made(*on("cpu"), *on("gpu"))) == 2
     samples = [*on("cpu", samples=9600), *on("gpu", samples=9600)]
     assert len(made(*on("cpu"), *on("gpu"), *samples)) == 2
 
 
-def test_absent_joules_have_their_reason_once():
+def test_absent_joules_have_each_reason_once(tmp_path):
     def silent(name, reason):
         return on("gpu", name, energy_joules=None, energy_absent=reason)
 
-    records = [*silent("a", "too old"), *silent("b", None), *silent("c", "too old"),
-               *on("gpu", "d"), *on("cpu", "a", energy_absent="of the CPU")]  # fmt: skip
-    found = compare_devices(summarize(records, HERE), "sgd")
-    assert sorted(report.absent_energy(found)) == [
-        "joules of a, c: too old", "joules of b: no reason was given",
-    ]  # fmt: skip
-    lines = report.tables(found)[-1].lines
+    records = [
+        *silent("a", "too old"),
+        *silent("b", None),
+        *silent("c", "too old"),
+        *on("gpu", "d"),
+        *on("cpu", "a", energy_absent="of the CPU"),
+    ]
+    loaded = load_run(write(tmp_path / "run", run(*map(case, "abcd")), *records))
+    section = gpu.describe_gpu(loaded, None, ())
+    assert sorted(section.remarks) == [
+        gpu.NO_SWEEP,
+        "joules of a, c: too old",
+        "joules of b: no reason was given",
+    ]
+    lines = section.tables[1].lines
     assert sorted((line[0], line[-1]) for line in lines) == [
-        ("a", "—"), ("b", "—"), ("c", "—"), ("d", "10.0"),
-    ]  # fmt: skip
+        ("a", "—"),
+        ("b", "—"),
+        ("c", "—"),
+        ("d", "10.0"),
+    ]
 
 
-def test_the_gpu_meanwhile_is_said_in_ranges():
+def test_conditions_are_shown_as_ranges():
     hot = CONDITIONS | {"celsius_after": 61.4, "sm_mhz_after": 1755.0, "throttle_after": 4.0,
                         "other_processes": 2.0}  # fmt: skip
     records = [*on("gpu"), *on("gpu", "b", device_conditions=hot, warmup_seconds=[2.0])]
-    table = report.trials(summarize_gpu(records), ["One", "Two"])
+    table = gpu.tabulate_conditions(summarize_gpu(records), ["One", "Two"])
     assert table.lines == [
         ["GPU", "One, Two"], ["temperature before", "41 °C"], ["temperature after", "55 to 61 °C"],
         ["clock before", "1,980 MHz"], ["clock after", "1,755 to 1,980 MHz"],
@@ -133,8 +145,8 @@ def test_the_gpu_meanwhile_is_said_in_ranges():
     ]  # fmt: skip
 
 
-def test_what_nobody_could_read_of_the_gpu_is_a_dash():
-    table = report.trials(summarize_gpu([ok(case(device="gpu"))]), [])
+def test_unreadable_conditions_are_dashes():
+    table = gpu.tabulate_conditions(summarize_gpu([ok(case(device="gpu"))]), [])
     assert {line[1] for line in table.lines} == {"—"}
-    quiet = report.trials(summarize_gpu(on("gpu")), [])
+    quiet = gpu.tabulate_conditions(summarize_gpu(on("gpu")), [])
     assert dict(quiet.lines)["throttled"] == "0 of 2 trials"

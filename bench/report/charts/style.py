@@ -1,0 +1,78 @@
+"""What the charts share: colours, shapes, axes, titles."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+# Okabe and Ito's colours, which colour-blind readers can distinguish; shapes repeat them.
+COLOURS = {"idiomatic": "#0072B2", "tuned": "#D55E00", "own": "#009E73"}
+SHAPES = {"idiomatic": "circle", "tuned": "diamond", "own": "square"}
+# Limits that a machine or a tolerance sets.
+LIMIT = "#CC79A7"
+WIDTH = 620
+
+
+def encode_style(styles: Iterable[str]) -> tuple[Any, Any]:
+    """Return the colour and the shape of the styles that occur."""
+    import altair as alt
+
+    known = set(styles)
+    domain = [style for style in COLOURS if style in known]
+    colours = alt.Scale(domain=domain, range=[COLOURS[style] for style in domain])
+    shapes = alt.Scale(domain=domain, range=[SHAPES[style] for style in domain])
+    legend = alt.Legend(orient="top")
+    return (
+        alt.Color("style:N", scale=colours, title=None, legend=legend),
+        alt.Shape("style:N", scale=shapes, title=None),
+    )
+
+
+def make_name_axis(*, grid: bool = True) -> Any:
+    """Return the axis of a chart with a line for each implementation."""
+    import altair as alt
+
+    return alt.Axis(labelLimit=260, labelFontSize=12, ticks=False, domain=False, grid=grid)
+
+
+def make_log_axis(values: Iterable[float | None], **settings: Any) -> Any:
+    """Return a logarithmic axis with few ticks.
+
+    By default it would have a line for each of 1 to 9: most of a small chart's file.
+    """
+    import altair as alt
+
+    ticks = choose_ticks(values)
+    few = {"values": ticks} if len(ticks) > 1 else {"tickCount": 4}
+    return alt.Axis(**few, **settings)
+
+
+def choose_ticks(values: Iterable[float | None]) -> list[float]:
+    """Return ticks over the positive values: 1, 2 and 5, or powers of ten over a wide range."""
+    positive = [value for value in values if value is not None and 0 < value < math.inf]
+    if not positive:
+        return []
+    low, high = min(positive), max(positive)
+    steps = (1, 2, 5) if high / low < 10**1.5 else (1,)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [float(f"{step}e{decade}") for decade in decades for step in steps]
+    # An axis extends a little beyond its values.
+    return [tick for tick in ticks if low / 1.3 <= tick <= high * 1.3]
+
+
+def finish_chart(chart: Any, title: str, rows: int) -> Any:
+    """Set the title, and the size of a chart with a line for each row."""
+    return (
+        chart.properties(title=title, width=WIDTH, height=26 * rows, background="white")
+        .configure_view(stroke=None)
+        .configure_title(anchor="start", fontSize=14, offset=12)
+    )
+
+
+def finish_panels(chart: Any, title: str, subtitle: str | Sequence[str]) -> Any:
+    """Set the title of a chart of several panels."""
+    import altair as alt
+
+    return (
+        chart.properties(title=alt.TitleParams(title, subtitle=subtitle), background="white")
+        .configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
+    )  # fmt: skip

@@ -1,0 +1,58 @@
+"""The results in the README: a sentence, a table and a chart of one run."""
+
+from pathlib import Path
+
+from bench.errors import UserError
+from bench.records.files import write_file
+from bench.report.charts.chart import name_file
+from bench.report.load import load_run
+from bench.report.render.markdown import render_comparison
+from bench.report.render.text import escape, render_phrases
+from bench.report.sections.comparison import (
+    describe_problem,
+    list_workloads,
+    select_columns,
+    select_ranked,
+)
+from bench.report.sections.headline import find_machine, write_headline
+
+START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
+MAX_PRIORITY = 9
+
+
+def update_readme(readme: Path, folder: Path) -> None:
+    """Replace what is between the README's two marks; raises UserError if it has none."""
+    try:
+        text = readme.read_text(encoding="utf-8")
+        before, start, rest = text.partition(START)
+        _, end, after = rest.partition(END)
+        if not start or not end:
+            raise UserError(f"{readme} lacks the marks {START} and {END}; add them")
+        part = render_readme_part(folder, readme.parent)
+        text = f"{before}{START}\n{part}\n{END}{after}"
+        write_file(readme.resolve(), text.encode())  # follows a link that the user names
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot update {readme}: {error}") from error
+
+
+def render_readme_part(folder: Path, root: Path) -> str:
+    """Return the headline, the table and the chart of a run's first workload.
+
+    Raises UserError if no row is ranked, or if the run is not below the README's folder.
+    """
+    if not folder.resolve().is_relative_to(root.resolve()):
+        raise UserError(f"{folder} is outside {root}: the README cannot link to it; move it there")
+    run = load_run(folder)
+    rows = select_ranked(run.rows, next(iter(list_workloads(run.rows)), ""))
+    if not rows:
+        raise UserError(f"{folder} has no ranked row to show")
+    path = folder.resolve().relative_to(root.resolve()).as_posix()
+    headline = render_phrases(write_headline(rows, find_machine(run.environments)))
+    picture = name_file(f"epoch-{rows[0].case.workload}")
+    table = render_comparison(run.rows, rows, select_columns(rows, MAX_PRIORITY))
+    return (
+        f"{headline} ({escape(describe_problem(rows[0]))}.)\n\n{table}\n"
+        f"![Epoch time of every implementation]({path}/{picture})\n\n"
+        f"The [whole report]({path}/report.md) has the other workload, the textbook's figures and "
+        "how everything was measured."
+    )

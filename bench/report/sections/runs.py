@@ -1,0 +1,211 @@
+"""The runs of a report: where and when, over time, faults, noise, machine and software."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from os.path import relpath
+from pathlib import Path
+
+from bench.analysis.summary import Row
+from bench.records import timestamps
+from bench.records import versions as software
+from bench.records.schema import Environment, Run
+from bench.report.load import LoadedRun
+from bench.report.render import numbers
+from bench.report.sections import Section, Table
+from bench.report.sections.comparison import (
+    FAULT_HEADINGS,
+    TEXTBOOK_HEADINGS,
+    describe_status,
+    list_faults,
+    list_textbook,
+    tabulate_noise,
+)
+from bench.report.sections.machines import MAX_COLUMNS, describe_suite, identify_data
+
+RUNS = "The runs"
+OVER_TIME = "Over time"
+TEXTBOOK = "The textbook's figures and ours"
+FAULTS = "Failed and unavailable"
+NOISE = "Noise"
+MACHINE = "Machine and software"
+# The report of a folder, the first that exists.
+PAGES = ("report.html", "report.md")
+NOT_OVER_TIME = "No machine has two of these runs with the same data."
+OVER_TIME_NOTE = (
+    "Epoch times with 95 % intervals over the processes of one run, and the software whose "
+    "version changed. Runs of different hours differ by more than these intervals: use "
+    "`python -m bench ab` to find out whether something became slower."
+)
+NO_TEXTBOOK = "Not part of this run; `python -m bench run` without a selection measures them."
+NO_FAULTS = "None: every trial succeeded."
+MAX_FAULTS = 5
+
+
+def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
+    """Return where and when each run was measured, and where its own report is.
+
+    output: the folder of this report.
+    """
+    lines = [
+        [
+            run.name,
+            run.folder.name,
+            run.run.created,
+            describe_suite(run),
+            numbers.whole(run.missing),
+            "; ".join(run.noise.causes) or "none recorded",
+        ]
+        for run in runs
+    ]
+    headings = ("machine", "run", "started", "suite", "trials missing", "disturbances")
+    tables = [Table("Where and when", headings, lines, len(headings))]
+    rest = "roofline, start-up, sweep and memory are in"
+    if len(runs) > MAX_COLUMNS:
+        remark = f"{rest} the report of each run: python -m bench report RUN"
+        return Section(RUNS, tables, remarks=[remark])
+    remarks = [f"{run.folder.name}: {rest} its own report: {_find_report(run, output)}"
+               for run in runs]  # fmt: skip
+    remarks += [
+        f"{run.folder.name}: left out: {line}" for run in runs for line in list_left_out(run)
+    ]
+    return Section(RUNS, tables, remarks=list(dict.fromkeys(remarks)))
+
+
+def _find_report(run: LoadedRun, output: Path) -> str:
+    """Return the path from the output folder to a run's own report, or the command to write it."""
+    name = next((name for name in PAGES if (run.folder / name).is_file()), None)
+    if name is None:
+        return f"python -m bench report {run.folder}"
+    return Path(relpath(run.folder.resolve(), output.resolve()), name).as_posix()
+
+
+def list_left_out(run: LoadedRun) -> list[str]:
+    """Return what is damaged or of another machine, a few lines at most; plain text."""
+    more = len(run.faults) - MAX_FAULTS
+    rest = [f"{more} other lines or files, damaged too"] if more > 0 else []
+    return [*run.faults[:MAX_FAULTS], *rest]
+
+
+def describe_history(runs: Sequence[LoadedRun]) -> Section:
+    """Return a table for each machine and data set that several runs measured."""
+    groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
+    for run in sorted(runs, key=_read_created):
+        if run.rows:
+            groups[str(run.machine.get("id")), *identify_data(run)].append(run)
+    tables = []
+    for (machine_id, data, _), group in groups.items():
+        if len(group) > 1:
+            newest = group[-MAX_COLUMNS:]
+            part = f", the newest {MAX_COLUMNS} of {len(group)} runs"
+            title = f"{group[0].machine_name} (machine {machine_id}), {data}"
+            tables.append(_tabulate_history(title + part * (len(newest) < len(group)), newest))
+    return Section(OVER_TIME, tables, NOT_OVER_TIME)
+
+
+def _read_created(run: LoadedRun) -> datetime:
+    return timestamps.read(run.run.created)
+
+
+def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
+    """Return a line for each case and for each version that changed, and a column for each run."""
+    rows = [{row.case.slug: row for row in run.rows if not row.swept} for run in runs]
+    slugs = dict.fromkeys(
+        slug for by_slug in reversed(rows) for slug, row in by_slug.items() if row.ranked
+    )
+    lines = [[slug, *(_format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
+    versions = [software.versions(run.environments.values()) for run in runs]
+    for name in dict.fromkeys(name for by_name in versions for name in by_name):
+        values = [by_name.get(name, numbers.ABSENT) for by_name in versions]
+        if len(set(values)) > 1:
+            lines.append([f"version of {name}", *values])
+    headings = [f"{run.folder.name}, {_read_created(run):%Y-%m-%d %H:%M}" for run in runs]
+    return Table(title, ("case", *headings), lines, 1, OVER_TIME_NOTE)
+
+
+def _format_epoch(row: Row | None) -> str:
+    return numbers.duration_interval(row.epoch) if row and row.ranked else describe_status(row)
+
+
+def describe_textbook(runs: Sequence[LoadedRun]) -> Section:
+    """Return the textbook's figures beside ours, with the machine if there are several runs."""
+    lines = [[*_name_run(run, runs), *line] for run in runs for line in list_textbook(run.textbook)]
+    headings = (*["machine"] * (len(runs) > 1), *TEXTBOOK_HEADINGS)
+    tables = [Table("", headings, lines, len(headings))] if lines else []
+    return Section(TEXTBOOK, tables, NO_TEXTBOOK)
+
+
+def describe_faults(runs: Sequence[LoadedRun]) -> Section:
+    """Return what failed or was not measured, with the machine if there are several runs."""
+    lines = [[*_name_run(run, runs), *line] for run in runs for line in list_faults(run.rows)]
+    headings = (*["machine"] * (len(runs) > 1), *FAULT_HEADINGS)
+    tables = [Table("", headings, lines, len(headings))] if lines else []
+    return Section(FAULTS, tables, NO_FAULTS)
+
+
+def _name_run(run: LoadedRun, runs: Sequence[LoadedRun]) -> list[str]:
+    """Return the cell that names a run in a table of several runs."""
+    return [run.name] if len(runs) > 1 else []
+
+
+def describe_noise(runs: Sequence[LoadedRun]) -> Section:
+    """Return how noisy each run was, a column for each run; a line for each if they are many."""
+    tables = [tabulate_noise(run.noise) for run in runs]
+    names = [run.name for run in runs]
+    values = [[line[1] for line in table.lines] for table in tables]
+    measures = [line[0] for line in tables[0].lines]
+    if len(runs) == 1:
+        causes = ", ".join(runs[0].noise.causes)
+        text = f"Disturbed: {causes}." if causes else "No disturbance was recorded."
+        return Section(NOISE, tables, text=text)
+    if len(runs) > MAX_COLUMNS:
+        lines = [[name, *cells] for name, cells in zip(names, values, strict=True)]
+        return Section(NOISE, [Table("", ("machine", *measures), lines, 1)])
+    lines = [[measure, *cells] for measure, *cells in zip(measures, *values, strict=True)]
+    return Section(NOISE, [Table("", ("measure", *names), lines, 1)])
+
+
+def describe_environments(runs: Sequence[LoadedRun]) -> Section:
+    """Return machine and software; runs with the same facts share a table."""
+    if len(runs) == 1:
+        (run,) = runs
+        return Section(MACHINE, remarks=list_facts(run.run, run.environments))
+    groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
+    for run in runs:
+        groups[tuple(list_facts(run.run, run.environments)[1:])].append(run)
+    tables = []
+    for facts, group in groups.items():
+        more = f" and {len(group) - 1} more" * (len(group) > 1)
+        by_run = (line for run in group
+                  for line in (format_command(run.run), list_facts(run.run, {})[0]))  # fmt: skip
+        lines = [[line] for line in dict.fromkeys((*by_run, *facts))]
+        headings = ("command, machine and software",)
+        tables.append(Table(group[0].name + more, headings, lines, 1))
+    return Section(MACHINE, tables)
+
+
+def format_command(run: Run) -> str:
+    """Return the command that started a run, in one line; plain text."""
+    return " ".join(run.command.split())
+
+
+def list_facts(run: Run, environments: Mapping[str, Environment]) -> list[str]:
+    """Return a line about the run, then lines about machines and software; plain text."""
+    lines = [f"Run {run.run}, seed {run.seed}, at most {run.timeout:g} s a trial."]
+    for one in {str(e.machine): e for e in environments.values()}.values():
+        lines += [f"{key}: {fact}" for key, fact in one.machine.items() if fact]
+    for one in {str((e.software, e.suite, e.data)): e for e in environments.values()}.values():
+        lines += _list_software(one)
+    return lines
+
+
+def _list_software(environment: Environment) -> Iterator[str]:
+    software, suite, data = environment.software, environment.suite, environment.data
+    installed = software.get("distributions", {})
+    names = ("numpy", "scikit-learn", "torch", "jax", "jaxlib", "tensorflow", "keras")
+    versions = ", ".join(f"{name} {installed[name]}" for name in names if name in installed)
+    yield f"Python {software.get('python')}, {versions}"
+    yield f"NumPy's BLAS: {software.get('blas')}"
+    changed = ", with changes" if suite.get("dirty") else ""
+    yield f"softmax-bench {suite.get('version')}, commit {suite.get('commit', 'unknown')}{changed}"
+    yield f"data: {data.get('name')} ({data.get('source')})"

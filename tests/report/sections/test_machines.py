@@ -1,0 +1,349 @@
+"""Devices of several machines side by side, and runs over time: cells are worked out by hand."""
+
+import pytest
+from support.devices import on, swept_on, unavailable
+from support.records import MACHINE, bare, case, environment, ok, run, trials, write
+
+from bench.errors import UserError
+from bench.records import store
+from bench.report.load import load_runs
+from bench.report.sections.machines import (
+    CROWDED,
+    MAX_COLUMNS,
+    NO_SWEEP,
+    Hardware,
+    choose_hardware,
+    describe_machines,
+    group_by_problem,
+    list_hardware,
+    list_remarks,
+    list_suites,
+    tabulate_crossovers,
+    tabulate_problem,
+)
+from bench.report.sections.runs import describe_history
+
+GPU = "NVIDIA H100 80GB HBM3"
+SERVER = {**MACHINE, "id": "server", "name": f"16-core Server, 64 GiB, {GPU}", "gpus": [GPU]}
+BOX = {**MACHINE, "id": "box", "name": "2-core Box, 8 GiB"}
+SMALL = "2-core Box, 8 GiB, 2 threads"
+
+
+def load(tmp_path, data=None, **machines):
+    """Write and load a run of each machine; by the folder's name: the machine and its records."""
+    facts = {"data": data} if data else {}
+    folders = []
+    for name, (machine, *records) in machines.items():
+        cases = {one.case.slug: one.case for one in records if one.kind == "trial"}
+        plan = run(*cases.values(), run=name)
+        folders.append(write(tmp_path / name, plan, *records, machine=machine, **facts))
+    return load_runs(folders)
+
+
+@pytest.fixture
+def both(tmp_path):
+    """A box, and a server with a GPU; an epoch of 64, 32 and 31.24 ms, and of three on the box."""
+    server = [*on("cpu", times=0.5), *on("gpu", times=0.5), unavailable("b"), *on("cpu", "b")]
+    return load(tmp_path, box=(BOX, *on("cpu", epochs=(1.0, 1.1, 0.9))), server=(SERVER, *server))
+
+
+def tabulate(runs, base=None):
+    (problem,) = group_by_problem(runs)
+    tables = tabulate_problem(problem, base or problem.hardware[0])
+    return {table.title.partition(", sgd")[0]: table for table in tables}
+
+
+# ----- hardware
+
+
+def test_each_device_of_each_machine_is_listed_cpu_first(both):
+    assert list_hardware(both) == [
+        ("2-core Box, 8 GiB", "box", "cpu", 2, ""),
+        (f"16-core Server, 64 GiB, {GPU}", "server", "cpu", 2, ""),
+        (f"16-core Server, 64 GiB, {GPU}", "server", "gpu", 2, GPU),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("device", "threads", "model", "name"),
+    [
+        ("cpu", 1, "", "A, 1 thread"),
+        ("cpu", 8, "", "A, 8 threads"),
+        ("gpu", 8, "", "A, gpu"),
+        ("gpu", 8, "GeForce", "A, gpu GeForce"),
+        ("gpu", 8, "A", "A, gpu"),
+    ],
+)
+def test_hardware_is_named_by_machine_and_device(device, threads, model, name):
+    assert str(Hardware("A", "id", device, threads, model)) == name
+
+
+def test_threads_are_those_of_the_compared_size(tmp_path):
+    plan = run(case("a"), sweep=(case("a", threads=1),))
+    swept = [*trials(case("a", threads=1), 0.3), *trials(case("a"), 0.1)]
+    (hardware,) = list_hardware(load_runs([write(tmp_path / "x", plan, *swept)]))
+    assert hardware.threads == 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "which"),
+    [
+        ("box", 0),
+        ("2-CORE", 0),
+        ("16-core Server, 64 GiB, nvidia h100 80gb hbm3, gpu", 2),
+        ("server, gpu", 2),
+        ("Server, CPU", 1),
+        ("hbm3, 2", 1),
+    ],
+)
+def test_hardware_is_chosen_by_id_or_part_of_name(both, wanted, which):
+    hardware = list_hardware(both)
+    assert choose_hardware(hardware, wanted) == hardware[which]
+
+
+def test_whole_id_wins_over_part_of_a_name(tmp_path):
+    other = {**BOX, "id": "x", "name": "a Box called box"}
+    hardware = list_hardware(load(tmp_path, box=(BOX, *on("cpu")), x=(other, *on("cpu"))))
+    assert choose_hardware(hardware, "BOX") == hardware[0]
+
+
+@pytest.mark.parametrize(("wanted", "candidates"), [("xeon", 3), ("server", 2)])
+def test_unclear_hardware_is_refused_with_the_candidates(both, wanted, candidates):
+    with pytest.raises(UserError) as refused:
+        choose_hardware(list_hardware(both), wanted)
+    assert str(refused.value).count(" (") == candidates
+
+
+# ----- the tables of a problem
+
+
+def test_only_rows_of_one_problem_are_compared(tmp_path):
+    box = [*on("cpu"), *on("cpu", workload="textbook")]
+    runs = load(tmp_path, box=(BOX, *box), server=(SERVER, *on("gpu")))
+    (problem,) = group_by_problem(runs)
+    assert str(problem.problem) == "sgd: batch size 32, 48,000 samples of fashion-mnist"
+    assert list(problem.hardware) == list_hardware(runs)
+
+
+@pytest.mark.parametrize(
+    ("changes", "data"),
+    [
+        ({"workload": "textbook"}, {}),
+        ({"batch_size": 64}, {}),
+        ({"samples": 9600}, {}),
+        ({}, {"sha256": {"train images": "another"}}),
+        ({}, {"name": "digits"}),
+    ],
+)
+def test_different_problems_are_not_compared(tmp_path, changes, data):
+    other = {"name": "fashion-mnist", "source": "a mirror", "sha256": {}, **data}
+    of = case("a", **changes)
+    folders = [
+        write(tmp_path / "x", run(case("a"), run="x"), *trials(case("a"), 0.1), machine=BOX),
+        write(tmp_path / "y", run(of, run="y"), *trials(of, 0.1), machine=SERVER, data=other),
+    ]
+    section = describe_machines(load_runs(folders))
+    assert (section.tables, section.pictures, section.remarks) == ([], [], [])
+    assert section.empty
+
+
+def test_devices_are_compared_with_the_first(both):
+    tables = tabulate(both)
+    rates, times = tables["Samples per second"], tables[f"Speedup over {SMALL}"]
+    server = f"16-core Server, 64 GiB, {GPU}"
+    expected = ("implementation", SMALL, f"{server}, 2 threads", f"{server}, gpu")
+    assert times.headings == rates.headings[:-1] == expected
+    # A mean of 64 ms * (1 * 1.1 * 0.9) ** (1 / 3); logarithms 0, 0.09531, -0.10536, whose standard
+    # deviation is 0.10038, over the root of 3 times t of two degrees, 4.3027: 0.24936.
+    assert times.lines == [
+        ["a", "1", "1.99 [1.55, 2.56]", "2.04 [1.59, 2.62]"],
+        ["b", "not measured", "—", "unavailable"],
+    ]
+
+
+def test_devices_of_one_run_are_compared_round_by_round(both):
+    server = list_hardware(both)[1]
+    times = tabulate(both, server)[f"Speedup over {server}"]
+    assert times.lines[0][1:] == ["0.502 [0.391, 0.644]", "1", "1.02 [1.02, 1.02]"]
+    assert times.lines[1][1:] == ["not measured", "1", "unavailable"]
+
+
+def test_absent_rows_give_their_status(tmp_path):
+    box = [*trials(case("a"), 0.1), *trials(case("b"), 0.1), bare(case("c"), status="unavailable")]
+    other = trials(case("d", objective="one-vs-rest"), 1)
+    server = [*trials(case("a"), 0.2), bare(case("c")), *other]
+    tables = tabulate(load(tmp_path, box=(BOX, *box), server=(SERVER, *server)))
+    assert tables["Samples per second"].lines == [
+        ["a", "480,000", "240,000", "1.5e-06"],
+        ["b", "480,000", "not measured", "1.5e-06"],
+        ["c", "unavailable", "failed", "—"],
+        ["d (one-vs-rest)", "not measured", "48,000", "1.5e-06"],
+    ]
+    assert tables[f"Speedup over {SMALL}"].lines == [
+        ["a", "1", "0.500"],
+        ["b", "1", "not measured"],
+        ["c", "unavailable", "failed"],
+        ["d (one-vs-rest)", "not measured", "—"],
+    ]
+
+
+def test_base_without_the_problem_has_no_speedups(both, tmp_path):
+    other = load(tmp_path, other=({**MACHINE, "id": "o"}, *on("cpu", batch_size=8)))
+    (problem,) = group_by_problem([*both, *other])
+    base = list_hardware(other)[0]
+    titles = [table.title for table in tabulate_problem(problem, base)]
+    assert not any(title.startswith("Speedup") for title in titles)
+    assert list_remarks([problem], base)[0].startswith("no speedup, ")
+
+
+def test_joules_and_roofline_are_shown_if_known(both, tmp_path):
+    tables = tabulate(both)
+    assert "% of each device's roofline" not in tables
+    joules = tables["Joules per epoch"].lines
+    assert joules == [["a", "—", "—", "10.0"], ["b", "not measured", "—", "unavailable"]]
+    (remark,) = list_remarks(group_by_problem(both), None)
+    assert remark.startswith("no roofline")
+    known = [*on("gpu"), *on("gpu", "b", energy_joules=None, energy_absent="too old")]
+    silent = on("gpu", energy_joules=None)
+    runs = load(tmp_path, x=({**BOX, "id": "x"}, *known), y=(BOX, *silent))
+    (problem,) = group_by_problem(runs)
+    remarks = list_remarks([problem], None)
+    assert f"no joules of b, {problem.hardware[0]}: too old" in remarks
+    assert f"no joules, {problem.hardware[1]}: no reason was given" in remarks
+
+
+def test_roofline_is_that_of_the_own_machine(tmp_path):
+    # 1,505,280,000 operations an epoch, at 1e11 and at 2e11 a second: 15.0528 and 7.5264 ms.
+    of = case("ceiling-jax", workload="ceiling", framework="jax")
+    probes = [
+        bare(of, kind="ceiling", status="ok", product_operations=2 * 10**9, product_seconds=[time])
+        for time in (0.02, 0.01)
+    ]
+    box = [probes[0], *trials(case("a"), 0.150528)]
+    server = [probes[1], *trials(case("a"), 0.0150528)]
+    data = {"name": "digits", "features": 784, "classes": 10}
+    runs = load(tmp_path, data, box=(BOX, *box), server=(SERVER, *server))
+    assert tabulate(runs)["% of each device's roofline"].lines == [["a", "10 %", "50 %"]]
+    assert list_remarks(group_by_problem(runs), None) == []
+
+
+def test_versions_that_differ_are_named_with_their_machines(tmp_path):
+    runs = load(tmp_path, x=(BOX, *on("cpu"), *on("cpu", "b")), y=(SERVER, *on("cpu")))
+    remarks = [*list_remarks(group_by_problem(runs), None), *list_suites(runs)]
+    assert not any("versions" in remark for remark in remarks)
+    newer = environment(
+        id="there",
+        machine={**MACHINE, "id": "z", "name": "Z"},
+        software={"distributions": {"torch": "2.10"}},
+        suite={"version": "0.2.0", "commit": "f" * 40},
+    )
+    folder = tmp_path / "x"
+    store.add_environment(folder, newer)
+    store.append(folder, ok(case("a"), 3, 0.1, environment="there", run=runs[0].run.run))
+    runs = load_runs([folder, tmp_path / "y"])
+    server, box = SERVER["name"], BOX["name"]
+    assert list_remarks(group_by_problem(runs), None)[0].endswith(
+        f"a: torch 2.9.1 on {box} and {server}; torch 2.10 on Z"
+    )
+    (suites,) = list_suites(runs)
+    assert suites.endswith(f"0.1.0, commit abcdef on {box} and {server}; "
+                           "0.2.0, commit ffffffffffff on Z")  # fmt: skip
+
+
+# ----- crossovers
+
+
+def test_faster_device_of_a_crossover_comes_first(tmp_path):
+    box = (BOX, *swept_on("cpu"), *swept_on("cpu", "b"))
+    server = (SERVER, *swept_on("gpu"), *swept_on("gpu", "b", times=50))
+    runs = load(tmp_path, box=box, server=server)
+    (table,), left_out = tabulate_crossovers(runs)
+    cpu, gpu = map(str, list_hardware(runs))
+    # The 30 is worked out in test_gpu.py.
+    assert table.lines == [["a", gpu, cpu, "30"], ["b", cpu, gpu, "every size measured"]]
+    assert left_out == []
+    (other_way,), _ = tabulate_crossovers(runs[::-1])
+    assert sorted(other_way.lines) == table.lines
+
+
+def test_pairs_without_common_sizes_have_no_crossover(both, tmp_path):
+    assert tabulate_crossovers(both) == ([], [NO_SWEEP])
+    small, large = (
+        [one for size in sizes for one in on("cpu", batch_size=size)]
+        for sizes in ((32, 8, 128), (32, 384, 1920))
+    )
+    other, third = ({**MACHINE, "id": name, "name": name} for name in ("Other", "Third"))
+    runs = load(tmp_path / "four", box=(BOX, *small), other=(other, *large),
+                server=(SERVER, *small), more=(third, *large))  # fmt: skip
+    (table,), (left_out,) = tabulate_crossovers(runs)
+    assert [line[1:] for line in table.lines] == [
+        [f"{SERVER['name']}, 2 threads", SMALL, "never within the sweep"],
+        ["Third, 2 threads", "Other, 2 threads", "never within the sweep"],
+    ]
+    assert left_out.count(" with ") == 4
+    runs = load(tmp_path / "three", box=(BOX, *small), server=(SERVER, *small),
+                third=(third, *on("cpu")))  # fmt: skip
+    assert tabulate_crossovers(runs)[1][0].endswith(": Third, 2 threads")
+
+
+# ----- many machines
+
+
+@pytest.mark.parametrize(("machines", "tables"), [(MAX_COLUMNS, 2), (MAX_COLUMNS + 1, 0)])
+def test_too_many_machines_are_not_side_by_side(tmp_path, machines, tables):
+    records = trials(case("a"), 0.1)
+    runs = load(tmp_path, **{f"n{number}": (BOX, *records) for number in range(machines)})
+    section = describe_machines(runs)
+    assert len(section.tables) == tables
+    assert (section.empty == CROWDED) is (tables == 0)
+
+
+# ----- over time
+
+
+def write_night(folder, day, *records, machine=BOX, torch="2.9.1", **changes):
+    """Write a run that was started on this day of January."""
+    cases = {record.case.slug: record.case for record in records}
+    created = f"2025-01-{day:02}T03:04:05+00:00"
+    plan = run(*cases.values(), run=folder.name, created=created)
+    software = {"python": "3.11.7", "distributions": {"torch": torch, "numpy": "2.4"}}
+    return write(folder, plan, *records, machine=machine, software=software, **changes)
+
+
+def test_runs_of_one_machine_are_in_order_with_changed_versions(tmp_path):
+    folders = [
+        write_night(tmp_path / "third", 3, *trials(case("a"), 0.3, 0.3), torch="2.10.0"),
+        write_night(tmp_path / "first", 1, *trials(case("a"), 0.1, 0.1), *trials(case("b"), 0.5)),
+        write_night(tmp_path / "second", 2, *trials(case("a"), 0.2, 0.2), bare(case("b"))),
+        write_night(tmp_path / "elsewhere", 2, *trials(case("a"), 0.2), machine=SERVER),
+    ]
+    (table,) = describe_history(load_runs(folders)).tables
+    assert table.title == "2-core Box, 8 GiB (machine box), fashion-mnist"
+    assert table.headings == (
+        "case",
+        "first, 2025-01-01 03:04",
+        "second, 2025-01-02 03:04",
+        "third, 2025-01-03 03:04",
+    )
+    assert table.lines == [
+        [case("a").slug, "100 ms [100, 100]", "200 ms [200, 200]", "300 ms [300, 300]"],
+        [case("b").slug, "500 ms", "failed", "not measured"],
+        ["version of torch", "2.9.1", "2.9.1", "2.10.0"],
+    ]
+
+
+@pytest.mark.parametrize("changes", [{"data": {"name": "digits"}}, {"machine": SERVER}])
+def test_other_data_or_machine_is_another_history(tmp_path, changes):
+    folders = [
+        write_night(tmp_path / "one", 1, *trials(case("a"), 0.1)),
+        write_night(tmp_path / "two", 2, *trials(case("a"), 0.1), **changes),
+    ]
+    assert not describe_history(load_runs(folders)).tables
+
+
+def test_history_shows_the_newest_of_many_runs(tmp_path):
+    folders = [write_night(tmp_path / f"n{day}", day, *trials(case("a"), 0.1))
+               for day in range(1, MAX_COLUMNS + 3)]  # fmt: skip
+    (table,) = describe_history(load_runs(folders)).tables
+    assert table.headings[1].startswith("n3, ")
+    assert len(table.headings) == MAX_COLUMNS + 1

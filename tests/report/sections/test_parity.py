@@ -1,0 +1,53 @@
+"""Parity errors have the margin to the tolerance, also of rows that failed."""
+
+import pytest
+from support.records import case, environment, run, trials, write
+
+from bench.analysis.summary import summarize
+from bench.records.schema import Parity
+from bench.report.load import load_run
+from bench.report.sections.parity import describe_parity, tabulate_parity
+
+HERE = {"here": environment()}
+
+
+def with_error(error, of, *epochs, tolerance=1e-5, **changes):
+    parity = Parity(error, tolerance, passed=error <= tolerance)
+    return trials(of, *(epochs or (0.5,)), parity=parity, **changes)
+
+
+def tabulate(*records):
+    (table,) = tabulate_parity(summarize(records, HERE), "sgd", 1e-5)
+    return table.lines
+
+
+def test_line_has_errors_at_first_and_any_size_with_margin():
+    a = with_error(2e-6, case("a"), 0.5, 0.5) + with_error(4e-6, case("a", batch_size=8))
+    b = with_error(1e-6, case("b", objective="one-vs-rest", device="gpu"))
+    elsewhere = with_error(6e-6, case("c", batch_size=8))
+    assert tabulate(*a, *b, *elsewhere) == [
+        ["b (one-vs-rest)", "gpu", "1.0e-06", "1.0e-06", "1", "10 times"],
+        ["a", "cpu", "2.0e-06", "4.0e-06", "2", "2.5 times"],
+        ["c", "cpu", "—", "6.0e-06", "1", "1.7 times"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "margin"),
+    [(0.0, "all"), (1e-5, "1.0 times"), (2e-4, "none: it fails"), (float("nan"), "none: it fails")],
+)
+def test_margin_at_the_limits(error, margin):
+    ((*_, found),) = tabulate(*with_error(error, case("a")))
+    assert found == margin
+
+
+def test_section_has_a_table_and_chart_for_each_workload(tmp_path):
+    cases = [case("a"), case("b", workload="textbook"), case("unjudged")]
+    records = [
+        *with_error(1e-6, cases[0]),
+        *with_error(0.0, cases[1], tolerance=2e-5),
+        *trials(cases[2], 0.5, parity=None),
+    ]
+    section = describe_parity(load_run(write(tmp_path / "run", run(*cases), *records)))
+    assert [len(table.lines) for table in section.tables] == [1, 1]
+    assert [picture.name for picture in section.pictures] == ["parity-sgd"]  # 0 cannot be drawn

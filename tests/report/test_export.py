@@ -1,0 +1,415 @@
+"""Exports: the command, what is exported, and what pyperf and pytest-benchmark read of it."""
+
+import csv
+import json
+from statistics import fmean, geometric_mean, median, stdev
+
+import pyperf
+import pytest
+from pytest_benchmark.stats import Stats
+from support.exports import (
+    ABSENT,
+    ALONE,
+    COMMIT,
+    FAILED,
+    GOOD,
+    NEVER,
+    PART,
+    REFERENCE,
+    WRONG,
+    figures,
+    loaded,
+    measured,
+    mixed,
+    python,
+    surroundings,
+)
+from support.records import bare, case, environment, ok, run, write
+
+from bench.errors import UserError
+from bench.records import store
+from bench.report.export import json_file, pytest_benchmark
+from bench.report.export import pyperf as pyperf_format
+from bench.report.export.cases import (
+    list_commits,
+    list_faults,
+    list_remarks,
+    name_case,
+    select_cases,
+)
+from bench.report.export.writers import WRITERS
+from bench.report.load import load_run, load_whole_run
+
+# ----- the command
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """The folder above a run in which everything happens."""
+    folder = tmp_path_factory.mktemp("exported")
+    mixed(folder / "run")
+    return folder
+
+
+@pytest.mark.parametrize("style", WRITERS)
+def test_stdout_is_the_document_and_stderr_its_remarks(run_folder, command, style):
+    ended = command(run_folder, "export", "run", f"--format={style}")
+    assert ended.returncode == 0
+    found = load_run(run_folder / "run")
+    assert ended.stdout == WRITERS[style](found)
+    json.loads(ended.stdout)
+    assert ended.stderr.splitlines() == list_remarks(found)
+    for each in (PART, WRONG, FAILED, ABSENT, NEVER):
+        assert each.slug in ended.stderr
+
+
+@pytest.mark.parametrize("style", WRITERS)
+def test_output_writes_a_file_and_prints_its_path(run_folder, command, style):
+    ended = command(run_folder, "export", "run", f"--format={style}", f"--output=new/{style}.json")
+    assert (ended.returncode, ended.stdout) == (0, f"new/{style}.json\n")
+    text = (run_folder / "new" / f"{style}.json").read_text()
+    assert text == WRITERS[style](load_run(run_folder / "run"))
+
+
+def test_good_run_leaves_stderr_empty(tmp_path, command):
+    write(tmp_path / "run", run(case()), ok(case()), **surroundings())
+    ended = command(tmp_path, "export", "run", "--format=pyperf")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--format=pyperv"], "unknown format 'pyperv'; did you mean pyperf?"),
+        (["run", "--format=pytest"], "did you mean pytest-benchmark or "),
+        (["run", "--format=xml"], "choose from pytest-benchmark, pyperf"),
+        (["run"], "--format"),
+        (["nothing", "--format=pyperf"], "nothing holds no run"),
+        (["run", "--format=pyperf", "--output=run"], "cannot write run: "),
+        (["run", "--format=pyperf", "--output=run/run.json/x"], "cannot write run/run.json/"),
+    ],
+)
+def test_wrong_command_is_refused_in_one_line(refused, tmp_path, arguments, said):
+    mixed(tmp_path / "run")
+    assert said in refused("export", *arguments)
+
+
+def test_run_without_a_good_trial_leaves_no_file(refused, tmp_path):
+    write(tmp_path / "run", run(case()), bare(case()))
+    line = refused("export", "run", "--format=pyperf", "--output=found.json")
+    assert "nothing to export" in line
+
+
+# ----- the cases
+
+
+def test_every_case_with_times_is_exported(tmp_path):
+    cases = select_cases(loaded(tmp_path / "run"))
+    names = [name_case(each) for each in (PART, GOOD, WRONG, ALONE)]
+    assert [each.name for each in cases] == sorted(names)
+    ranked = {each.name for each in cases if each.correctness["ranked"]}
+    assert ranked == {name_case(GOOD), name_case(PART), name_case(ALONE)}
+
+
+def test_different_cases_have_different_names():
+    cases = [case(), case("jax"), case(workload="textbook"), case(device="gpu"),
+             case(batch_size=8), case(threads=1), case(samples=96)]  # fmt: skip
+    assert len({name_case(each) for each in cases}) == len(cases)
+
+
+def test_good_trials_are_exported_by_round(tmp_path):
+    plan, one = run(case()), case()
+    folder = write(tmp_path / "run", plan, ok(one, 2, 0.25), ok(one, 1, 0.5),
+                   bare(one, 3, epoch_seconds=[9.0], first_epoch_seconds=9.0))  # fmt: skip
+    (found,) = select_cases(load_run(folder))
+    assert [trial.round for trial in found.trials] == [1, 2]
+    assert found.medians == [0.5, 0.25]
+
+
+def test_published_run_is_exported_completely():
+    expected = measured(REFERENCE)
+    found = select_cases(load_run(REFERENCE))
+    assert [each.name for each in found] == sorted(expected)
+    for each in found:
+        epochs = [(trial.first_epoch_seconds, trial.epoch_seconds) for trial in each.trials]
+        assert epochs == expected[each.name]
+
+
+def test_correctness_is_beside_the_time(tmp_path):
+    by_name = {each.name: each for each in select_cases(loaded(tmp_path / "run"))}
+    assert by_name[name_case(PART)].correctness == {
+        "ranked": True, "validation_accuracy": 0.8396, "test_accuracy": 0.8321,
+        "parity_error": 1.5e-6, "trials": 3, "faults": ["timeout: 600 s are over"],
+    }  # fmt: skip
+    assert by_name[name_case(WRONG)].correctness["parity_error"] == 0.5
+    assert by_name[name_case(GOOD)].faults == []
+
+
+def test_reason_of_several_trials_is_listed_once(tmp_path):
+    one = case()
+    folder = write(tmp_path / "run", run(one), ok(one), bare(one, 2, reason="b"),
+                   bare(one, 3, reason="b"), bare(one, 4, reason="a"))  # fmt: skip
+    assert list_faults(load_run(folder).rows[0]) == ["failed: a", "failed: b"]
+
+
+def test_remarks_name_what_is_left_out(tmp_path):
+    assert sorted(list_remarks(loaded(tmp_path / "run"))) == sorted([
+        f"{name_case(PART)}: 1 of 3 trials failed: timeout: 600 s are over",
+        f"not ranked: {name_case(WRONG)}: failed: parity error",
+        f"left out: {name_case(FAILED)}: out-of-memory: killed",
+        f"left out: {name_case(ABSENT)}: unavailable: numba is not installed",
+        f"left out: {name_case(NEVER)}: not measured",
+    ])  # fmt: skip
+
+
+def test_good_run_has_a_remark_only_if_dirty(tmp_path):
+    one = case()
+    clean = write(tmp_path / "clean", run(one, sweep=(case(threads=1),)), ok(one),
+                  ok(case(threads=1)), **surroundings())  # fmt: skip
+    assert list_remarks(load_run(clean)) == []
+    dirty = write(tmp_path / "dirty", run(one), ok(one))
+    assert list_remarks(load_run(dirty)) == ["measured with changes that are not in the commit"]
+
+
+def test_unmeasured_case_of_a_sweep_is_a_remark(tmp_path):
+    one, other = case(), case(threads=1)
+    folder = write(tmp_path / "run", run(one, sweep=(other,)), ok(one), **surroundings())
+    assert list_remarks(load_run(folder)) == [f"left out: {name_case(other)}: not measured"]
+
+
+@pytest.mark.parametrize("records", [[], [bare(case())]])
+def test_run_without_a_good_trial_is_refused(tmp_path, records):
+    with pytest.raises(UserError, match="nothing to export"):
+        select_cases(load_run(write(tmp_path / "run", run(case()), *records)))
+
+
+def test_run_of_two_machines_is_refused(tmp_path):
+    one, other = case(), case("jax")
+    folder = write(tmp_path / "run", run(one, other), ok(one), ok(other, environment="there"))
+    store.add_environment(folder, environment(id="there", machine={"id": "another"}))
+    with pytest.raises(UserError, match="2 machines"):
+        select_cases(load_whole_run(folder))
+
+
+def test_damaged_run_is_not_exported(tmp_path):
+    folder = write(tmp_path / "run", run(case()), ok(case()))
+    (folder / "environments" / "here.json").unlink()
+    with pytest.raises(UserError, match="delete it"):
+        load_whole_run(folder)
+
+
+def test_commits_are_those_of_the_cases(tmp_path):
+    one, other = case(), case("jax")
+    folder = write(tmp_path / "run", run(one, other), ok(one), ok(other, environment="later"))
+    later = {**environment().suite, "commit": "123abc"}
+    store.add_environment(folder, environment(id="later", suite=later))
+    assert list_commits(select_cases(load_run(folder))) == ["123abc", "abcdef"]
+
+
+# ----- JSON files
+
+
+def test_document_is_saved_as_ascii_in_new_folders(tmp_path):
+    path = tmp_path / "new" / "folder" / "document.json"
+    assert json_file.save_json(path, json_file.render_json({"name": "µ", "values": [0.1]})) == path
+    assert path.read_bytes().isascii()
+    assert path.read_bytes().endswith(b"}\n")
+    assert json.loads(path.read_text()) == {"name": "µ", "values": [0.1]}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_number_outside_json_is_refused(value):
+    with pytest.raises(ValueError, match="JSON"):
+        json_file.render_json({"value": value})
+
+
+@pytest.mark.parametrize("place", ["", "document.json/below"])
+def test_unwritable_path_is_a_user_error(tmp_path, place):
+    (tmp_path / "document.json").write_text("")
+    with pytest.raises(UserError):
+        json_file.save_json(tmp_path / place, "{}")
+
+
+# ----- pyperf
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reference")
+    (folder / "found.json").write_text(pyperf_format.export_run(load_run(REFERENCE)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pyperf_benchmarks(tmp_path_factory):
+    """The benchmarks of a run in which trials went wrong, as pyperf loads them, by name."""
+    folder = tmp_path_factory.mktemp("mixed")
+    text = pyperf_format.export_run(loaded(folder / "run"))
+    return {each.get_name(): each for each in pyperf.BenchmarkSuite.loads(text)}
+
+
+def test_pyperf_loads_processes_with_warmups_and_values(
+    reference,
+):
+    suite = pyperf.BenchmarkSuite.load(str(reference / "found.json"))
+    expected = measured(REFERENCE)
+    assert suite.get_benchmark_names() == sorted(expected)
+    for each in suite:
+        found = [(run.warmups, run.values) for run in each.get_runs()]
+        assert found == [
+            (((1, first),), tuple(epochs)) for first, epochs in expected[each.get_name()]
+        ]
+        assert (each.get_unit(), each.get_total_loops()) == ("second", 1)
+
+
+def test_pyperf_values_give_the_reports_epoch(reference):
+    expected = figures(REFERENCE)
+    for each in pyperf.BenchmarkSuite.load(str(reference / "found.json")):
+        found = geometric_mean([median(run.values) for run in each.get_runs()])
+        assert found == pytest.approx(expected[each.get_name()][0], rel=1e-12)
+
+
+def test_pyperf_shows_statistics_of_steady_state_epochs(reference):
+    shown = python(reference, "-m", "pyperf", "stats", "found.json")
+    name, processes = next(iter(sorted(measured(REFERENCE).items())))
+    section = shown.partition(name)[2]
+    values = [value for _, epochs in processes for value in epochs]
+    assert "Number of warmup per run: 1" in section
+    assert f"Total number of values: {len(values)}" in section
+    mean, spread = 1000 * fmean(values), 1000 * stdev(values)
+    assert f"Mean +- std dev: {mean:.1f} ms +- {spread:.1f} ms" in section
+
+
+def test_pyperf_compares_two_exports(tmp_path):
+    slow = write(tmp_path / "slow", run(case()), *(ok(case(), n, 0.5) for n in (1, 2, 3)))
+    fast = write(tmp_path / "fast", run(case()), *(ok(case(), n, 0.25) for n in (1, 2, 3)))
+    for folder in (slow, fast):
+        (tmp_path / f"{folder.name}.json").write_text(pyperf_format.export_run(load_run(folder)))
+    compared = python(tmp_path, "-m", "pyperf", "compare_to", "slow.json", "fast.json")
+    assert "2.00x faster" in compared
+    shown = python(tmp_path, "-m", "pyperf", "show", "slow.json", "--metadata")
+    assert f"- name: {case().slug}" in shown
+    assert "- python_version: 3.11.9" in shown
+
+
+def test_pyperf_metadata_are_of_the_records(pyperf_benchmarks):
+    found = pyperf_benchmarks[PART.slug].get_metadata()
+    expected = {
+        "name": PART.slug, "cpu_model_name": "Test CPU", "cpu_count": 4, "platform": "Linux 6.1",
+        "python_implementation": "cpython", "python_version": "3.11.9", "loops": 1,
+        "softmax_bench_machine": "0123456789ab", "softmax_bench_trials": 3,
+        "softmax_bench_ranked": "yes", "softmax_bench_faults": "timeout: 600 s are over",
+        "softmax_bench_validation_accuracy": 0.8396, "softmax_bench_parity_error": 1.5e-6,
+    }  # fmt: skip
+    assert {name: found.get(name) for name in expected} == expected
+    assert pyperf_benchmarks[WRONG.slug].get_metadata()["softmax_bench_ranked"] == "no"
+    assert pyperf_benchmarks[GOOD.slug].get_runs()[0].get_metadata()["mem_max_rss"] == 512 * 2**20
+    assert pyperf_benchmarks[GOOD.slug].get_total_duration() == pytest.approx(36.0)
+
+
+def test_pyperf_has_only_cases_with_times(pyperf_benchmarks):
+    assert pyperf_benchmarks.keys() == {each.slug for each in (GOOD, PART, WRONG, ALONE)}
+    assert not pyperf_benchmarks.keys() & {FAILED.slug, ABSENT.slug}
+
+
+def test_pyperf_loads_a_record_with_few_facts(tmp_path):
+    folder = write(
+        tmp_path / "run", run(case()),
+        ok(case(), first_epoch_seconds=None, wall_seconds=None, peak_rss_bytes=None), machine={},
+        software={},
+    )  # fmt: skip
+    (found,) = pyperf.BenchmarkSuite.loads(pyperf_format.export_run(load_run(folder)))
+    assert found.get_runs()[0].warmups == ()
+    assert "cpu_model_name" not in found.get_metadata()
+    assert json.loads(pyperf_format.export_run(load_run(folder)))["version"] == "1.0"
+
+
+# ----- pytest-benchmark
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory):
+    return json.loads(pytest_benchmark.export_run(loaded(tmp_path_factory.mktemp("run") / "run")))
+
+
+def test_pytest_benchmark_compares_medians_of_processes(tmp_path):
+    expected = measured(REFERENCE)
+    for name in ("first.json", "second.json"):
+        (tmp_path / name).write_text(pytest_benchmark.export_run(load_run(REFERENCE)))
+    shown = python(tmp_path, "-m", "pytest_benchmark", "compare", "first.json", "second.json",
+                   "--csv=found", "--columns=mean,stddev,median,rounds,iterations")  # fmt: skip
+    assert "Name (time in ms)" in shown
+    with (tmp_path / "found.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 2 * len(expected)
+    for row in rows:
+        medians = [median(epochs) for _, epochs in expected[row["name"].partition(" ")[0]]]
+        assert float(row["mean"]) == pytest.approx(fmean(medians), rel=1e-12)
+        assert float(row["median"]) == pytest.approx(median(medians), rel=1e-12)
+        assert float(row["stddev"]) == pytest.approx(stdev(medians) if medians[1:] else 0, rel=1e-9)
+        assert (row["rounds"], row["iterations"]) == (str(len(medians)), "1")
+
+
+def test_data_have_a_value_for_each_process():
+    found = json.loads(pytest_benchmark.export_run(load_run(REFERENCE)))["benchmarks"]
+    expected, epochs = figures(REFERENCE), measured(REFERENCE)
+    assert [each["name"] for each in found] == sorted(expected)
+    for each in found:
+        mean, low, high = expected[each["name"]]
+        assert geometric_mean(each["stats"]["data"]) == pytest.approx(mean, rel=1e-12)
+        assert list(each["extra_info"]["epoch_seconds"].values()) == [
+            pytest.approx(mean, rel=1e-12), low and pytest.approx(low, rel=1e-9),
+            high and pytest.approx(high, rel=1e-9),
+        ]  # fmt: skip
+        processes = epochs[each["name"]]
+        assert each["extra_info"]["epoch_seconds_by_process"] == [many for _, many in processes]
+        assert each["extra_info"]["first_epoch_seconds"] == [first for first, _ in processes]
+
+
+@pytest.mark.parametrize("data", [
+    [0.5], [0.5, 0.25], [3.0, 1.0, 2.0], [1.0, 2.0, 4.0, 8.0], [5.0, 1.0, 1.5, 2.0, 9.0],
+    [1.0, 1.1, 1.2, 1.3, 1.4, 9.0], [0.1, 5.0, 5.1, 5.2, 5.3, 5.4, 11.0], [2.0, 2.0, 2.0],
+])  # fmt: skip
+def test_statistics_are_those_of_pytest_benchmark(data):
+    stats = Stats()
+    for value in data:
+        stats.update(value)
+    found = pytest_benchmark.compute_statistics(data)
+    assert (found.pop("data"), found.pop("iterations")) == (data, 1)
+    expected = stats.as_dict()
+    assert found.keys() == expected.keys()
+    assert found.pop("outliers") == expected.pop("outliers")
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_unranked_case_is_exported_as_such(document):
+    by_name = {each["fullname"]: each for each in document["benchmarks"]}
+    assert by_name.keys() == {each.slug for each in (GOOD, PART, WRONG, ALONE)}
+    assert FAILED.slug not in json.dumps(document)
+    info = by_name[WRONG.slug]["extra_info"]
+    assert (info["ranked"], info["faults"]) == (False, ["failed: parity error"])
+    assert by_name[PART.slug]["extra_info"]["trials"] == 3
+    assert by_name[PART.slug]["stats"]["rounds"] == 2
+
+
+def test_cases_of_one_size_are_a_group(document):
+    assert {each["group"] for each in document["benchmarks"]} == {"sgd-cpu-b32-t2-n48000"}
+    assert {each["param"] for each in document["benchmarks"]} == {
+        each.implementation for each in (GOOD, PART, WRONG, ALONE)
+    }
+
+
+def test_machine_and_commit_are_of_the_records(document):
+    here = document["machine_info"]
+    assert here["cpu"] == {"brand_raw": "Test CPU", "count": 4}
+    assert (here["system"], here["release"], here["machine"]) == ("Linux", "6.1", "x86_64")
+    assert (here["python_version"], here["softmax_bench_machine"]) == ("3.11.9", "0123456789ab")
+    assert (document["commit_info"]["id"], document["commit_info"]["dirty"]) == (COMMIT, False)
+    assert document["datetime"] == "2025-01-02T03:04:05+00:00"
+
+
+def test_uncommitted_code_is_dirty(tmp_path):
+    suite = {"version": "0.1.0", "commit": None, "dirty": True}
+    folder = write(tmp_path / "run", run(case()), ok(case()), **surroundings(suite=suite))
+    found = json.loads(pytest_benchmark.export_run(load_run(folder)))["commit_info"]
+    assert (found["id"], found["dirty"]) == ("unversioned", True)
