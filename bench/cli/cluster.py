@@ -54,7 +54,7 @@ class Session:
         if self.runs and not self.each_host:
             raise UserError(f"this run is not measured on its machine, {hosts[0].name}")
         folder, run = self.plan(hosts)
-        store.create(folder, run)
+        store.create_run(folder, run)
         self.add(folder, run)
 
     def add(self, folder: Path, run: "Run") -> None:
@@ -63,7 +63,7 @@ class Session:
         from bench.records import store
         from bench.runner.cluster.loop import MachineRun
 
-        self.locks.enter_context(store.lock(folder))
+        self.locks.enter_context(store.lock_folder(folder))
         self.runs[run.machine or ""] = MachineRun(folder, run, dataset.find(run.data).sha256)
 
     def follow(self, cluster: "Cluster", *, dry_run: bool) -> None:
@@ -149,7 +149,7 @@ def _stored(base: Path, options: "RunOptions") -> "list[tuple[Path, Run]]":
 
     stored = [
         (folder, read_plan(folder, options.implementations, options.pythons, options.data))
-        for folder in collection.runs(base) or [base]
+        for folder in collection.find_runs(base) or [base]
     ]
     for folder, run in stored:
         if run.machine is None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from bench.report.load import LoadedRun
-    from bench.report.regression.output import Shown
+    from bench.report.regression.output import ComparisonOutput
 
 # Without a terminal there is no width to keep to: print every column.
 stdout = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
@@ -60,13 +60,13 @@ def print_report(folder: Path, target: float | None = None) -> "LoadedRun":
     return run
 
 
-def print_comparison(comparison: "Shown", style: str) -> None:
+def print_comparison(comparison: "ComparisonOutput", style: str) -> None:
     """Print a comparison; in the formats for programs print nothing else."""
     from bench.cli import terminal
     from bench.report.regression import output
 
     if style != "table":
-        print(output.text(comparison, style), end="" if style == "markdown" else "\n")
+        print(output.format_output(comparison, style), end="" if style == "markdown" else "\n")
         return
     for line in comparison.opening:
         print_line(line)

@@ -33,9 +33,8 @@ from bench.cli.options import (
 
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
-    from bench.regression.calibration.session import Calibration
-    from bench.regression.paired.request import Asked
-    from bench.regression.paired.result import Finding
+    from bench.regression.calibration.session import CalibrationPlan
+    from bench.regression.paired.request import PreparedComparison
 
 # Two runs of one machine hours apart, with nothing changed, differed by up to 10 % in means of
 # five processes (docs/methodology.md). Single processes differ by more.
@@ -99,80 +98,84 @@ def ab(
     ] = None,
 ) -> None:
     """Compare two versions in pairs of fresh processes; exit with status 1 if one is slower."""
-    from bench.regression import differences, exit_codes
-    from bench.regression.calibration import spread
-    from bench.regression.paired import request
-    from bench.report.regression import paired
-    from bench.runner import machine, planning
+    from bench.regression.calibration.spread import Calibrations, calibration_folder
+    from bench.regression.paired.judge import load_result
+    from bench.regression.paired.request import CaseOptions, prepare_comparison
+    from bench.report.regression.comparison import build_output
+    from bench.runner import planning
+    from bench.runner.machine import describe
+    from bench.worker.machine import usable_cores
 
     if output is not None:
         planning.check_writable(output)
-    options = request.CaseOptions(
+    cases = CaseOptions(
         implementations=tuple(implementation or ()),
         workload=workload,
         device=device,
         batch_size=batch_size,
-        threads=threads,
+        threads=planning.resolve_threads(threads, len(usable_cores())),
         data=data,
     )
-    with request.comparison(
-        (base, candidate),
-        options,
-        tolerance=tolerance,
-        budget=budget,
-        gates=join_names(gate),
+    with prepare_comparison(
+        base,
+        candidate,
+        cases=cases,
         command=f"python -m bench {shlex.join(sys.argv[1:])}",
         # A program may read stdout: the result alone goes there.
         progress=lambda line: print(line, file=sys.stderr),
+        tolerance=tolerance,
+        budget=budget,
+        gates=join_names(gate),
     ) as comparison:
         plan = comparison.plan
         folder = output or planning.RESULTS / plan.run
-        findings, stopped = _measure_pairs(folder, comparison)
-    calibrated = spread.Calibrated(spread.folder(machine.describe()["id"]))
-    sees = {
-        finding.pairing.name: calibrated.sees(finding.pairing.base.slug, finding.pairs, plan.rule)
-        for finding in findings
-    }
-    print_comparison(paired.shown(plan, findings, sees, differences.between(folder)), style)
-    code = exit_codes.status(plan, findings, (fail_on,), named=bool(implementation))
-    raise typer.Exit(stopped or code)
+        stopped = _measure_pairs(folder, comparison)
+    calibrations = Calibrations(calibration_folder(describe()["id"]))
+    result = load_result(
+        folder,
+        plan,
+        required=bool(implementation),
+        fail_on=(fail_on,),
+        detect=lambda case: calibrations.detectable_slowdown(case.case, case.pairs, plan.rule),
+    )
+    print_comparison(build_output(result), style)
+    raise typer.Exit(stopped or result.exit_status)
 
 
-def _measure_pairs(folder: Path, comparison: "Asked") -> tuple[list["Finding"], int]:
-    """Return the results and the exit status of a signal that stopped measuring, or 0."""
+def _measure_pairs(folder: Path, comparison: "PreparedComparison") -> int:
+    """Measure a comparison; return the exit status of the signal that stopped it, or 0."""
     from bench.records import store
-    from bench.regression.paired import result
+    from bench.regression.paired.plan import PLAN
     from bench.runner import signals
 
     if not comparison.plan.pairings:
-        return [], 0
-    store.create(folder, comparison.plan, "comparison.json")
-    stopped = signals.run_until_signal(_follow_pairs, folder, comparison)
-    return result.read(folder), stopped
+        return 0
+    store.create_run(folder, comparison.plan, PLAN)
+    return signals.run_until_signal(_follow_pairs, folder, comparison)
 
 
-def _follow_pairs(folder: Path, comparison: "Asked") -> None:
+def _follow_pairs(folder: Path, comparison: "PreparedComparison") -> None:
     """Measure and print what happens; the screen changes only between two processes."""
     from rich.live import Live
 
     from bench.regression.paired import loop
-    from bench.report.regression import paired
+    from bench.report.regression.comparison import describe_case
     from bench.runner.loop import HostBusy
 
-    events = loop.perform(folder, comparison.plan, comparison.data, comparison.places)
+    events = loop.measure(folder, comparison.plan, comparison.data, comparison.installations)
     with Live(console=stderr, auto_refresh=False, transient=True) as live:
         for event in events:
             match event:
                 case HostBusy():
                     stderr.print(WAITING)
-                case loop.Begun(pairing, number, total):
+                case loop.CaseStarted(pairing, number, total):
                     line = Text(f"{pairing.name} ({number} of {total}): a first pair")
                     live.update(line, refresh=stderr.is_terminal)
-                case loop.Paired(pairing, number, pairs, _):
+                case loop.PairMeasured(pairing, number, pairs, _):
                     line = Text(f"{pairing.name}: pair {number} of {pairs} at most")
                     live.update(line, refresh=stderr.is_terminal)
-                case loop.Looked(finding):
-                    stderr.print(paired.line(finding), soft_wrap=True, markup=False)
+                case loop.LookTaken(case):
+                    stderr.print(describe_case(case), soft_wrap=True, markup=False)
 
 
 def calibrate(
@@ -222,53 +225,55 @@ def calibrate(
     """Measure false alarms on this machine, and which slowdowns bench ab would see."""
     from bench.data import dataset
     from bench.records import store
-    from bench.regression.calibration import session as calibration
-    from bench.regression.calibration import spread
-    from bench.regression.paired import request
-    from bench.report.regression import calibration as tables
-    from bench.runner import machine, signals
+    from bench.regression.calibration.session import PLAN, plan_session
+    from bench.regression.calibration.spread import Calibrations, calibration_folder
+    from bench.regression.paired.request import CaseOptions, select_cases
+    from bench.report.regression.calibration import build_calibration_output
+    from bench.runner import planning, signals
+    from bench.runner.machine import describe
+    from bench.worker.machine import usable_cores
 
-    folder = calibrations or spread.folder(machine.describe()["id"])
+    folder = calibrations or calibration_folder(describe()["id"])
     stopped = 0
     if not show:
-        options = request.CaseOptions(
+        cases = CaseOptions(
             implementations=tuple(implementation or ()),
             workload=workload,
             device=device,
             batch_size=batch_size,
-            threads=threads,
+            threads=planning.resolve_threads(threads, len(usable_cores())),
             data=data,
         )
-        session = calibration.session(
-            request.cases(options),
-            slowdowns=inject,
+        session = plan_session(
+            select_cases(cases),
+            inject,
             budget=budget,
-            data=data,
             command=f"python -m bench {shlex.join(sys.argv[1:])}",
+            data=data,
         )
         found = dataset.find(data)
-        store.create(folder / session.run, session, calibration.PLAN)
+        store.create_run(folder / session.run, session, PLAN)
         stopped = signals.run_until_signal(_follow_blocks, folder / session.run, session, found)
-    print_comparison(tables.shown(spread.Calibrated(folder)), style)
+    print_comparison(build_calibration_output(Calibrations(folder)), style)
     raise typer.Exit(stopped)
 
 
-def _follow_blocks(folder: Path, session: "Calibration", data: "Dataset") -> None:
+def _follow_blocks(folder: Path, session: "CalibrationPlan", data: "Dataset") -> None:
     """Measure and print what happens; the screen changes only between two blocks."""
     from rich.live import Live
 
-    from bench.regression.calibration import session as calibration
-    from bench.report.regression.calibration import injected
+    from bench.regression.calibration.session import measure_session
+    from bench.report.regression.calibration import describe_slowdown
     from bench.report.render import numbers
     from bench.runner.loop import HostBusy
 
     with Live(console=stderr, auto_refresh=False, transient=True) as live:
-        for event in calibration.perform(folder, session, data):
+        for event in measure_session(folder, session, data):
             if isinstance(event, HostBusy):
                 stderr.print(WAITING)
                 continue
-            block, remaining = event.block, numbers.clock(max(0.0, event.left))
-            case = f"{block.case.implementation}, {injected(block.slowdown)} injected"
+            block, remaining = event.block, numbers.clock(max(0.0, event.seconds_left))
+            case = f"{block.case.implementation}, {describe_slowdown(block.slowdown)} injected"
             line = Text(f"block {block.number}: {case}; {remaining} left")
             live.update(line, refresh=stderr.is_terminal)
 
@@ -293,17 +298,22 @@ def compare(
     style: OutputFormat = "table",
 ) -> None:
     """Compare two stored runs; use bench ab to find slowdowns smaller than 20 %."""
-    from bench.regression.calibration import spread
+    from bench.regression.calibration.spread import calibration_folder
     from bench.regression.stats.decision import Rule
-    from bench.regression.stored import load, result
-    from bench.report.regression import stored
+    from bench.regression.stored.compare import CompareOptions, compare_runs
+    from bench.regression.stored.load import load_calibrations, load_side
+    from bench.report.regression.comparison import build_output
 
-    base, other = load.side(baseline), load.side(candidate)
-    terms = result.Terms(Rule(tolerance), BETWEEN_RUNS, across_machines, fail_on == "undecided")
-    if base.machine is None:
-        judged = result.judged(base, other, lambda _: None, terms)
-    else:
-        calibrated = load.calibrated(spread.folder(base.machine), base.machine)
-        judged = result.judged(base, other, calibrated.spread, terms)
-    print_comparison(stored.shown(judged), style)
-    raise typer.Exit(judged.status)
+    base, other = load_side(baseline), load_side(candidate)
+    find_spread = None
+    if base.machine is not None:
+        find_spread = load_calibrations(calibration_folder(base.machine), base.machine).spread
+    options = CompareOptions(
+        rule=Rule(tolerance),
+        between_runs=BETWEEN_RUNS,
+        across_machines=across_machines,
+        fail_on=(fail_on,),
+    )
+    result = compare_runs(base, other, find_spread, options)
+    print_comparison(build_output(result), style)
+    raise typer.Exit(result.exit_status)

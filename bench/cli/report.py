@@ -62,5 +62,5 @@ def report(
         raise UserError("several runs make a report of their own: name its folder with --output")
     if target is not None:
         raise UserError("--target is of one run; leave it out")
-    runs = [run for folder in folders for run in collection.runs(folder) or [folder]]
+    runs = [run for folder in folders for run in collection.find_runs(folder) or [folder]]
     print_line(str(write_report(load_runs(runs), output, relative_to=relative_to)))

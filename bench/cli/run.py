@@ -321,7 +321,7 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
 
     data = dataset.find(plan.data)
     if new:
-        store.create(folder, plan)
+        store.create_run(folder, plan)
     status = signals.run_until_signal(_follow, folder, plan, data)
     run = print_report(folder)
     if status:

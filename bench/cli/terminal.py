@@ -13,7 +13,7 @@ from rich.text import Text
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.data.dataset import Dataset
-from bench.records.schema import Case, Record, Run, Trial
+from bench.records.schema import Case, Record, RooflineRecord, Run, TextbookRecord, Trial
 from bench.report.render import numbers
 from bench.report.sections import Table as PlainTable
 from bench.report.sections import comparison
@@ -80,7 +80,7 @@ def plan_table(run: Run) -> Table:
     headings = ("workload", "implementation", "device", "batch size", "threads", "samples")
     table = Table(*headings, "epochs", "rounds", box=None, pad_edge=False)
     rounds = Counter(trial.case.slug for trial in plan.plan_trials(run))
-    for case in (*run.cases, *run.sweep, *run.ceilings, *run.figures):
+    for case in (*run.cases, *run.sweep, *run.rooflines, *run.textbook):
         sizes = (case.batch_size, case.threads, case.samples, case.epochs)
         cells = [f"{size:,}" if size else numbers.ABSENT for size in sizes]
         names = (case.workload, case.implementation, case.device)
@@ -98,7 +98,7 @@ def format_start(trial: Trial, number: int, total: int, remaining: float | None)
     """Return the line of a trial that starts; remaining: seconds of all that are left."""
     time = "time left unknown" if remaining is None else f"about {numbers.clock(remaining)} left"
     case, details = trial.case, ""
-    if trial.kind == "ceiling":
+    if trial.kind == "roofline":
         details = f" ({case.device}, {_size(case)})"
     elif trial.kind == "trial":
         details = f" ({case.workload}, {_size(case)}, round {trial.round})"
@@ -109,7 +109,7 @@ def format_end(record: Record, number: int, total: int) -> str:
     """Return the line of a trial that ended."""
     case = record.case
     width = len(str(total))
-    size = "" if record.kind == "figure" else _size(case)
+    size = "" if isinstance(record, TextbookRecord) else _size(case)
     names = f"{case.workload:<8}  {case.implementation:<22}  {size:<16}"
     return f"{number:>{width}}/{total}  {names}  {_result(record)}"
 
@@ -124,13 +124,13 @@ def _result(record: Record) -> str:
     if record.status != "ok":
         return f"{record.status}: {' '.join((record.reason or '').split())}"
     took = f"took {numbers.clock(record.wall_seconds or 0)}"
-    if record.kind == "ceiling":
+    if isinstance(record, RooflineRecord):
         rate = (record.product_operations or 0) / min(record.product_seconds) / 1e9
         return f"{numbers.significant(rate)} GFLOP/s  {took}"
-    if record.kind == "figure":
+    if isinstance(record, TextbookRecord):
         values = [
             f"{name.replace('_', ' ')} {numbers.share(value)}"
-            for name, value in record.figure.items()
+            for name, value in record.quantities.items()
         ]
         return f"{', '.join(values)}  {took}"
     parity = numbers.error(record.parity.error if record.parity else None)

@@ -95,7 +95,7 @@ def plan_run(
         seed=options.seed,
         rounds=selection.rounds_of(),
         cases=cases,
-        figures=with_python(figures),
+        textbook=with_python(figures),
         timeout=options.timeout,
         data=options.data,
         precision=options.precision,
@@ -104,7 +104,7 @@ def plan_run(
         sweep=sweep,
         sweep_rounds=options.rounds or 1,
         skipped=plan.skipped_sizes(selection, sweep),
-        ceilings=with_python(ceilings),
+        rooflines=with_python(ceilings),
         machine=placement.machine,
     )
 
@@ -165,7 +165,7 @@ def check_memory(samples: int, features: int) -> None:
 
 def check_writable(folder: Path) -> None:
     """Refuse a folder that holds another run or cannot be written, before anything is measured."""
-    store.refuse_another_run(folder)
+    store.reject_used_folder(folder)
     parent = folder
     while not parent.exists() and parent != parent.parent:
         parent = parent.parent

@@ -13,7 +13,7 @@ import msgspec
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records import environments, store
-from bench.records.paths import relative
+from bench.records.paths import shorten_path
 from bench.records.schema import Case, Run
 from bench.runner import plan
 from bench.runner.planning import RESULTS
@@ -22,7 +22,7 @@ from implementations import IMPLEMENTATIONS
 
 # The fields of a case that a plan decides; all others are looked up again.
 _SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
-_CASES = ("cases", "sweep", "figures", "ceilings")
+_CASES = ("cases", "sweep", "textbook", "rooflines")
 
 
 def find_newest_run(*, clustered: bool = False) -> Path:
@@ -54,7 +54,7 @@ def read_plan(
             raise UserError(f"the plan does not tell where the data {run.data} are; add --data DIR")
         return run
     sha256 = dataset.find(data).sha256
-    known, _ = environments.read(folder)
+    known, _ = environments.read_undamaged(folder)
     if any(environment.data.get("sha256", sha256) != sha256 for environment in known.values()):
         raise UserError(f"--data {data}: the run was begun with other data; name the same again")
     return msgspec.structs.replace(run, data=data)
@@ -63,7 +63,7 @@ def read_plan(
 def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> Run:
     """Return a plan whose code comes from the registry or from this command.
 
-    files: of ``--implementation`` of this command. pythons: executables by framework. Raises
+    files, pythons: the values of ``--implementation`` and ``--python`` of this command. Raises
     UserError if the registry has changed, or if the command does not name the planned files and
     Pythons.
     """
@@ -86,7 +86,7 @@ def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> 
         trusted = msgspec.structs.replace(trusted, **sizes)
         trusted = interpreters.assign_python(trusted, pythons)
         # Plans of older versions have absolute paths.
-        if relative(trusted.interpreter or "") != relative(case.interpreter or ""):
+        if shorten_path(trusted.interpreter or "") != shorten_path(case.interpreter or ""):
             raise _not_repeated(run)
         return trusted
 
@@ -103,7 +103,7 @@ def repeated_options(run: Run) -> list[str]:
     )
     options = [word for file in files for word in ("--implementation", file)]
     options += [word for python in pythons for word in ("--python", python)]
-    if run.data is not None and relative(run.data).startswith("<path>"):
+    if run.data is not None and shorten_path(run.data).startswith("<path>"):
         options += ["--data", run.data]
     return options
 

@@ -147,9 +147,9 @@ def test_run_of_unavailable_only_ends_with_zero(bench, saboteur):
 def test_epoch_faster_than_the_machine_ends_with_three(bench, tmp_path, epoch, status):
     # 1,505,280,000 operations at 1e10 a second: no epoch of 48,000 samples is below 150.528 ms.
     of, (limit, *_) = case(), plan.probe_cases("cpu", 2)
-    probe = bare(limit, kind="ceiling", status="ok", product_operations=10**9,
+    probe = bare(limit, kind="roofline", status="ok", product_operations=10**9,
                  product_seconds=[0.1], trial=f"r1-{limit.implementation}-cpu-t2")  # fmt: skip
-    planned = run(of, rounds={"sgd": 1}, ceilings=(limit,), data="digits")
+    planned = run(of, rounds={"sgd": 1}, rooflines=(limit,), data="digits")
     write(tmp_path / "out", planned, probe, ok(of, epoch=epoch),
           data={"features": 784, "classes": 10})  # fmt: skip
     ended = bench("run", "--resume", "--output=out")
@@ -188,7 +188,7 @@ def test_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
     found = store.read_records(tmp_path / "out")
     assert {record.status for record in found if record.kind == "trial"} == {"ok"}
     assert {record.case.samples for record in found} >= {9600, 480000}
-    probes = [record for record in found if record.kind == "ceiling"]
+    probes = [record for record in found if record.kind == "roofline"]
     assert {record.status for record in probes} <= {"ok", "unavailable"}
     assert any(record.status == "ok" for record in probes)
     (text, *_) = (path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.md"))

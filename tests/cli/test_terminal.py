@@ -76,8 +76,8 @@ def test_started_trial_names_case_and_remaining_time():
     assert terminal.format_start(sgd, 3, 70, 185) == line
     probe = case("ceiling-jax", threads=1, batch_size=0, samples=0)
     line = "trial 3 of 70: ceiling-jax (cpu, t1), about 3 min 05 s left"
-    assert terminal.format_start(Trial("r2-x", "ceiling", 2, probe), 3, 70, 185) == line
-    figure = Trial("r1-x", "figure", 1, case("figure-keras"))
+    assert terminal.format_start(Trial("r2-x", "roofline", 2, probe), 3, 70, 185) == line
+    figure = Trial("r1-x", "textbook", 1, case("figure-keras"))
     line = "trial 70 of 70: figure-keras, time left unknown"
     assert terminal.format_start(figure, 70, 70, None) == line
 
@@ -95,13 +95,13 @@ def test_ended_trial_has_median_epoch_or_reason():
 
 def test_ended_probe_and_figure_have_their_own_numbers():
     probe_case = case("ceiling-numpy", workload="ceiling", threads=1, batch_size=0, samples=0)
-    probe = bare(probe_case, kind="ceiling", status="ok", wall_seconds=3.0,
+    probe = bare(probe_case, kind="roofline", status="ok", wall_seconds=3.0,
                  product_operations=2 * 10**9, product_seconds=[0.5, 0.02])  # fmt: skip
     assert terminal.format_end(probe, 3, 7) == (
         "3/7  ceiling   ceiling-numpy           t1                100 GFLOP/s  took 3 s"
     )
-    figure = bare(case("figure-keras"), kind="figure", status="ok", wall_seconds=70.4,
-                  figure={"validation_accuracy": 0.8495, "validation_loss": None})  # fmt: skip
+    figure = bare(case("figure-keras"), kind="textbook", status="ok", wall_seconds=70.4,
+                  quantities={"validation_accuracy": 0.8495, "validation_loss": None})  # fmt: skip
     assert terminal.format_end(figure, 7, 7).endswith(
         "validation accuracy 0.8495, validation loss —  took 1 min 10 s"
     )
@@ -110,8 +110,8 @@ def test_ended_probe_and_figure_have_their_own_numbers():
 def test_plan_counts_the_rounds_of_every_case():
     probe = {"workload": "ceiling", "batch_size": 0, "samples": 0, "epochs": 0}
     planned = run(case("a"), sweep=(case("a", batch_size=9600),), rounds={"sgd": 3},
-                  ceilings=(case("ceiling-jax", threads=1, **probe),),
-                  figures=(case("figure-keras", **probe | {"workload": "figure"}),))  # fmt: skip
+                  rooflines=(case("ceiling-jax", threads=1, **probe),),
+                  textbook=(case("figure-keras", **probe | {"workload": "figure"}),))  # fmt: skip
     lines = [line.split() for line in printed(terminal.plan_table(planned)).splitlines()[1:]]
     assert lines == [
         ["sgd", "a", "cpu", "32", "2", "48,000", "5", "3"],

@@ -10,14 +10,16 @@ from support.records import bare, case
 
 from bench.records import store
 from bench.records.schema import FORMAT, Slowdown
-from bench.regression.calibration import session as calibration
+from bench.regression.calibration import session as sessions
 from bench.regression.calibration.session import (
     PAIRS,
     PLAN,
-    Block,
-    Calibration,
-    Ended,
-    blocks,
+    BlockMeasured,
+    CalibrationPlan,
+    PlannedBlock,
+    generate_blocks,
+    measure_session,
+    plan_session,
 )
 from bench.runner import lock
 from bench.runner.loop import HostBusy
@@ -27,10 +29,15 @@ FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
 
 
 def planned():
-    return calibration.session(
-        (NUMPY, KERAS), slowdowns=(FIVE,), budget=600.0, timeout=30.0, seed=7, data="digits",
+    return plan_session(
+        (NUMPY, KERAS),
+        (FIVE,),
+        budget=600.0,
         command="python -m bench calibrate",
-    )  # fmt: skip
+        timeout=30.0,
+        seed=7,
+        data="digits",
+    )
 
 
 def test_a_session_is_planned_as_it_was_asked_for():
@@ -46,15 +53,17 @@ def test_every_session_has_a_name_of_its_own():
 
 
 def test_a_session_is_read_as_it_was_written(tmp_path):
-    store.create(tmp_path / "one", planned(), PLAN)
-    found = store.read_plan(tmp_path / "one" / PLAN, Calibration)
+    store.create_run(tmp_path / "one", planned(), PLAN)
+    found = store.read_plan(tmp_path / "one" / PLAN, CalibrationPlan)
     assert (found.slowdowns, found.cases) == ((FIVE,), (NUMPY, KERAS))
 
 
 def turns(of, count):
     """Return so many blocks as (number, implementation, what is injected)."""
-    return [(one.number, one.case.implementation, one.slowdown)
-            for one in islice(blocks(of), count)]  # fmt: skip
+    return [
+        (one.number, one.case.implementation, one.slowdown)
+        for one in islice(generate_blocks(of), count)
+    ]
 
 
 def test_blocks_with_and_without_a_slowdown_take_turns_and_so_do_the_slowdowns():
@@ -94,8 +103,9 @@ class Pretended:
     def measure(self, trial):
         self.time += self.seconds
         self.trials.append(trial)
-        return bare(trial.case, trial.round, trial=trial.id, version=trial.version,
-                    slowdown=trial.slowdown)  # fmt: skip
+        return bare(
+            trial.case, trial.round, trial=trial.id, version=trial.version, slowdown=trial.slowdown
+        )
 
 
 @pytest.fixture
@@ -104,9 +114,9 @@ def performed(tmp_path, monkeypatch):
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
 
     def perform(pretended, plan):
-        monkeypatch.setattr(calibration, "Runner", pretended)
-        monkeypatch.setattr(calibration, "now", lambda: pretended.time)
-        return calibration.perform(tmp_path / "out", plan, None)
+        monkeypatch.setattr(sessions, "Runner", pretended)
+        monkeypatch.setattr(sessions, "now", lambda: pretended.time)
+        return measure_session(tmp_path / "out", plan, None)
 
     return perform
 
@@ -115,11 +125,12 @@ def test_blocks_are_measured_until_the_time_is_spent_and_the_last_is_cut_short(p
     # 50 seconds: two blocks of twelve pairs, 24 seconds each, and one pair more.
     pretended = Pretended()
     found = list(performed(pretended, session(slowdowns=(FIVE,), budget=50.0)))
-    assert [(event.block, len(event.records), event.left) for event in found] == [
-        (Block(1, NUMPY, None), 24, 26.0), (Block(2, NUMPY, FIVE), 24, 2.0),
-        (Block(3, NUMPY, None), 2, 0.0),
-    ]  # fmt: skip
-    assert all(isinstance(event, Ended) for event in found)
+    assert [(event.block, len(event.records), event.seconds_left) for event in found] == [
+        (PlannedBlock(1, NUMPY, None), 24, 26.0),
+        (PlannedBlock(2, NUMPY, FIVE), 24, 2.0),
+        (PlannedBlock(3, NUMPY, None), 2, 0.0),
+    ]
+    assert all(isinstance(event, BlockMeasured) for event in found)
     assert set(pretended.places) == {"base", "candidate"}
 
 
@@ -137,7 +148,7 @@ def test_pairs_are_numbered_on_through_the_session_and_never_halved(performed):
 def test_a_session_too_short_for_a_pair_has_one(performed):
     pretended = Pretended(seconds=9.0)
     (ended,) = performed(pretended, session(budget=1.0))
-    assert (len(ended.records), ended.left) == (2, -17.0)
+    assert (len(ended.records), ended.seconds_left) == (2, -17.0)
 
 
 def test_a_session_waits_for_whoever_measures_and_its_time_begins_then(performed, monkeypatch):
@@ -148,7 +159,7 @@ def test_a_session_waits_for_whoever_measures_and_its_time_begins_then(performed
     pretended.time += 500
     others.release()
     (ended,) = events
-    assert ended.left == 0.0
+    assert ended.seconds_left == 0.0
 
 
 def test_the_machine_is_given_back_at_the_end_and_where_it_is_left_early(performed):

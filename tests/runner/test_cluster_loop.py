@@ -92,7 +92,7 @@ def begun(tmp_path):
 
     def begin(**changes):
         planned = msgspec.structs.replace(PLAN, **changes)
-        store.create(tmp_path / "run", planned)
+        store.create_run(tmp_path / "run", planned)
         return MachineRun(tmp_path / "run", planned, {})
 
     return begin
@@ -191,7 +191,7 @@ DAMAGED = {
 @pytest.fixture
 def returned(tmp_path):
     """A new folder of the run, for what a host returns."""
-    store.create(tmp_path / "returned", PLAN)
+    store.create_run(tmp_path / "returned", PLAN)
     return tmp_path / "returned"
 
 
@@ -206,7 +206,11 @@ def test_an_answer_that_is_no_measurement_of_the_round_is_refused(tmp_path, retu
 
 @pytest.mark.parametrize(
     "change",
-    [{"trial": "r1-other"}, {"round": 2}, {"case": case("pytorch", threads=1)}, {"kind": "figure"}],
+    [
+        {"trial": "r1-other"},
+        {"round": 2},
+        {"case": case("pytorch", threads=1)},
+    ],
 )
 def test_a_record_of_something_else_is_refused(tmp_path, returned, change):
     planned = [loop.Trial(record.trial, "trial", 1, record.case) for record in ROUND]

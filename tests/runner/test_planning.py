@@ -119,19 +119,19 @@ def test_sweep_adds_sizes_of_the_first_workload():
 
 def test_roofline_is_probed_on_every_number_of_threads(make):
     _, plan = make(**JAX, threads=(1, ALL_CORES))
-    probes = [(case.implementation, case.threads) for case in plan.ceilings]
+    probes = [(case.implementation, case.threads) for case in plan.rooflines]
     threads = sorted({1, len(usable_cores())})
     assert probes == [(probe.name, number) for number in threads for probe in PROBES]
-    assert make(roofline=False)[1].ceilings == ()
+    assert make(roofline=False)[1].rooflines == ()
 
 
 def test_textbook_programs_run_with_the_whole_suite_only(make, small, monkeypatch):
-    assert make()[1].figures == ()
+    assert make()[1].textbook == ()
     found = dataset.find(small)
     monkeypatch.setattr(planning.dataset, "find", lambda _: found)
-    figures = make(data=None)[1].figures
+    figures = make(data=None)[1].textbook
     assert [case.implementation for case in figures] == ["figure-keras", "figure-sklearn"]
-    assert make(data=None, quick=True)[1].figures == ()
+    assert make(data=None, quick=True)[1].textbook == ()
 
 
 def test_precision_has_a_first_stage_of_five_rounds(make):
@@ -186,5 +186,5 @@ def test_unwritable_folder_is_refused(make, current_folder, monkeypatch, folder)
 
 def test_plan_can_be_written_and_read_again(make, current_folder):
     folder, plan = make(current_folder / "run")
-    store.create(folder, plan)
+    store.create_run(folder, plan)
     assert store.read_run(folder) == msgspec.structs.replace(plan, data="./small")
