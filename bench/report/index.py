@@ -234,6 +234,6 @@ def _name_machines(environments: Mapping[str, Environment]) -> tuple[str, ...]:
 def _read_time(text: str) -> dt.datetime | None:
     """Return when something was started; None if the text is not a time."""
     try:
-        return timestamps.read(text)
+        return timestamps.parse_time(text)
     except UserError:
         return None

@@ -130,14 +130,14 @@ def written(folder, chance):
 
 def shown(folder):
     found = load.load_run(folder)
-    return list(terminal.tables_of(Console(width=200), found.rows, found.textbook))
+    return list(terminal.run_tables(Console(width=200), found.rows, found.textbook))
 
 
 def merged(folder):
     copy = shutil.copytree(folder, folder.parent / "copy")
-    (found,) = merge.merge([folder, copy], folder.parent / "once")
+    (found,) = merge.merge_runs([folder, copy], folder.parent / "once")
     try:  # what is written is read again, and has the same records
-        (again,) = merge.merge([folder.parent / "once", copy], folder.parent / "again")
+        (again,) = merge.merge_runs([folder.parent / "once", copy], folder.parent / "again")
     except UserError as error:
         raise AssertionError(folder) from error
     return found.repeated == again.repeated == len(again.records)

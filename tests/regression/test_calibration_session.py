@@ -53,7 +53,7 @@ def test_every_session_has_a_name_of_its_own():
 
 
 def test_a_session_is_read_as_it_was_written(tmp_path):
-    store.create(tmp_path / "one", planned(), PLAN)
+    store.create_run(tmp_path / "one", planned(), PLAN)
     found = store.read_plan(tmp_path / "one" / PLAN, CalibrationPlan)
     assert (found.slowdowns, found.cases) == ((FIVE,), (NUMPY, KERAS))
 

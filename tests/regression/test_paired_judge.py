@@ -302,11 +302,11 @@ def test_pairs_are_in_the_order_measured_whichever_side_came_first():
 
 
 def written(folder, plan, records):
-    store.create(folder, plan, "comparison.json")
+    store.create_run(folder, plan, "comparison.json")
     store.add_environment(folder, environment())
     for record in records:
-        store.append(folder, record)
-    store.keep_looks(folder, LOOKS)
+        store.append_record(folder, record)
+    store.save_looks(folder, LOOKS)
     return folder
 
 

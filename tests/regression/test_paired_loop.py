@@ -63,7 +63,7 @@ def performed(tmp_path, digits, monkeypatch):
     def perform(pretended, plan=None):
         plan = plan or comparison()
         folder = tmp_path / "out"
-        store.create(folder, plan, "comparison.json")
+        store.create_run(folder, plan, "comparison.json")
         monkeypatch.setattr(loop, "Runner", pretended.begin)
         monkeypatch.setattr(loop, "now", pretended.now)
         return list(loop.measure(folder, plan, digits, {}))
@@ -292,7 +292,7 @@ def test_while_a_comparison_measures_nobody_else_does(tmp_path, digits, monkeypa
     pretended = Pretended()
     monkeypatch.setattr(loop, "Runner", pretended.begin)
     monkeypatch.setattr(loop, "now", pretended.now)
-    store.create(tmp_path / "out", comparison(), "comparison.json")
+    store.create_run(tmp_path / "out", comparison(), "comparison.json")
     events = loop.measure(tmp_path / "out", comparison(), digits, {})
     assert type(next(events)) is CaseStarted
     assert not _free()

@@ -45,7 +45,7 @@ def test_pairing_is_named_by_its_implementation_or_both():
 
 def test_plan_is_read_as_it_was_written(tmp_path):
     plan = comparison("numpy", "keras", gates=("memory",), absent=(Absent("jax", "not in main"),))
-    store.create(tmp_path / "one", plan, PLAN)
+    store.create_run(tmp_path / "one", plan, PLAN)
     assert store.read_plan(tmp_path / "one" / PLAN, ComparisonPlan) == plan
 
 

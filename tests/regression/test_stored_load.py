@@ -148,7 +148,7 @@ def test_a_run_of_two_machines_is_no_side(tmp_path):
 
 def test_a_run_of_which_nothing_was_measured_has_no_case_and_no_machine(tmp_path):
     folder = tmp_path / "run"
-    store.create(folder, run(PYTORCH))
+    store.create_run(folder, run(PYTORCH))
     found = load_side(folder)
     assert (found.series, found.machine, found.data) == ({}, None, None)
 
@@ -184,13 +184,13 @@ def session(tmp_path):
         plan = CalibrationPlan(
             FORMAT, name, "bench calibrate", "2025", 1, (PYTORCH,), (), 60, 60, 2
         )
-        store.create(folder, plan, PLAN)
+        store.create_run(folder, plan, PLAN)
         store.add_environment(folder, environment(machine={**MACHINE, "id": of}))
         for number in range(1, 5):
             for version in ("base", "candidate"):
                 time = 1 + number / 10 + (version == "base") / 100
                 of_pair = {"version": version, "trial": f"p{number}-{version}", "run": name}
-                store.append(folder, ok(PYTORCH, number, time, **of_pair))
+                store.append_record(folder, ok(PYTORCH, number, time, **of_pair))
         return folder.parent
 
     return save

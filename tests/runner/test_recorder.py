@@ -33,7 +33,7 @@ def make_runner(folder, digits):
 
     def make(places=None, **changes):
         planned = comparison(pairing(batch_size=96), **changes)
-        store.create(folder, planned, "comparison.json" if places else "run.json")
+        store.create_run(folder, planned, "comparison.json" if places else "run.json")
         return Runner(folder, planned, digits, places=places)
 
     return make

@@ -111,10 +111,10 @@ def session(*cases: Case, **changes: Any) -> CalibrationPlan:
 
 def calibrated(folder: Path, plan: CalibrationPlan, records: Iterable[Record]) -> Path:
     """Write a session as ``bench calibrate`` would have left it, in its own folder there."""
-    store.create(folder / plan.run, plan, PLAN)
+    store.create_run(folder / plan.run, plan, PLAN)
     store.add_environment(folder / plan.run, environment())
     for record in records:
-        store.append(folder / plan.run, msgspec.structs.replace(record, run=plan.run))
+        store.append_record(folder / plan.run, msgspec.structs.replace(record, run=plan.run))
     return folder
 
 

@@ -106,7 +106,7 @@ class Pretended:
             bare(trial.case, trial.round, **of, **wrong) if wrong else self._well(trial, epoch, of)
         )
         if self.folder is not None:
-            store.append(self.folder, record)
+            store.append_record(self.folder, record)
         return record
 
     def _well(self, trial: Trial, epoch: float, of: dict[str, Any]) -> Record:

@@ -113,7 +113,7 @@ def pair_seconds(blocks: Sequence[MeasuredBlock]) -> float:
     steps, walls = [], []
     for block in blocks:
         starts = [
-            min(timestamps.read(record.started).timestamp() for record in pair)
+            min(timestamps.parse_time(record.started).timestamp() for record in pair)
             for pair in block.pairs
         ]
         steps += [after - before for before, after in pairwise(starts)]

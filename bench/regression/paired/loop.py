@@ -119,7 +119,7 @@ class _CaseLoop:
         """Plan and store the looks after this many pairs, given the seconds of one pair."""
         looks = schedule_looks(max(MIN_PAIRS, measured + int((end - now()) / seconds)))
         self._looks[pairing.name] = looks
-        store.keep_looks(self._folder, self._looks)
+        store.save_looks(self._folder, self._looks)
         return looks
 
     def _judge(self, pairing: Pairing) -> CaseComparison:
