@@ -1,6 +1,7 @@
 """A line of trials.jsonl is the record that was written, or it is found to be damaged."""
 
 import re
+import zlib
 
 import msgspec
 import pytest
@@ -45,6 +46,23 @@ def test_a_flipped_bit_anywhere_is_damage():
 @pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_lines_of_older_formats_have_no_checksum_and_become_todays(version):
     assert decode(older(ok(case()), version)) == ok(case())
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "record"),
+    [
+        ("ceiling", {"product_operations": 8}, bare(case(), kind="roofline", product_operations=8)),
+        (
+            "figure",
+            {"figure": {"x": 0.5}, "figure_seconds": 2.0},
+            bare(case(), kind="textbook", quantities={"x": 0.5}, program_seconds=2.0),
+        ),
+    ],
+)
+def test_format_5_kinds_and_fields_are_renamed(kind, fields, record):
+    values = msgspec.to_builtins(bare(case())) | {"format": 5, "kind": kind} | fields
+    data = msgspec.json.encode(values)
+    assert decode(b'%s,"check":"%08x"}\n' % (data[:-1], zlib.crc32(data))) == record
 
 
 def test_a_line_of_today_without_its_checksum_is_damage():

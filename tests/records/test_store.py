@@ -141,7 +141,9 @@ def test_a_folder_that_cannot_be_made_is_a_user_error(tmp_path):
         store.create_run(tmp_path / "file" / "run", run())
 
 
-@pytest.mark.parametrize("action", ["append", "keep_params", "add_environment", "mend"])
+@pytest.mark.parametrize(
+    "action", ["append_record", "save_params", "add_environment", "repair_run"]
+)
 def test_a_full_disk_is_a_user_error_and_changes_nothing(folder, tmp_path, monkeypatch, action):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -153,10 +155,10 @@ def test_a_full_disk_is_a_user_error_and_changes_nothing(folder, tmp_path, monke
     (tmp_path / "params.npy").write_bytes(b"params")
     monkeypatch.setattr(os, "fsync", full)
     arguments = {
-        "append": (bare(case()),),
-        "keep_params": ("r1-x", tmp_path / "params.npy"),
+        "append_record": (bare(case()),),
+        "save_params": ("r1-x", tmp_path / "params.npy"),
         "add_environment": (environment(id="other"),),
-        "mend": (),
+        "repair_run": (),
     }
     with pytest.raises(UserError, match=f"free some and go on with --resume --output {folder}$"):
         getattr(store, action)(folder, *arguments[action])
