@@ -19,8 +19,8 @@ from bench.records import environments, store
 from bench.records.schema import FORMAT, Case, Run
 from bench.runner import plan, resume
 from bench.runner.parity.conformance import Examiner
+from bench.runner.plan import max_samples
 from bench.runner.process import interpreters, preflight
-from bench.runner.sizes import max_samples
 from bench.worker import data as prepared
 from bench.worker.machine import usable_cores
 from bench.worker.workloads import WORKLOADS
@@ -90,11 +90,11 @@ def planned(
     ceilings = plan.roofline_cases((*cases, *sweep), quick=given.quick) if given.ceiling else ()
     return folder, Run(
         format=FORMAT, run=name, command=command, created=created,
-        seed=given.seed, rounds=selection.rounds_of(), cases=cases, figures=placed(figures),
+        seed=given.seed, rounds=selection.rounds_of(), cases=cases, textbook=placed(figures),
         timeout=given.timeout, data=given.data, precision=precision, budget=budget,
         memory_limit=parsing.size(given.memory_limit), sweep=sweep, sweep_rounds=given.rounds or 1,
         skipped=plan.skipped_sizes(selection, sweep),
-        ceilings=placed(ceilings), machine=where.machine,
+        rooflines=placed(ceilings), machine=where.machine,
     )  # fmt: skip
 
 

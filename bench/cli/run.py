@@ -122,10 +122,10 @@ def run(
 
 def _dry_run(planned: "Run") -> None:
     from bench.cli import terminal
-    from bench.runner import estimate, plan
+    from bench.runner import plan, progress
 
     trials = plan.plan_trials(planned)
-    seconds = estimate.Estimate(estimate.read_earlier_records(Path("results"))).seconds(trials)
+    seconds = progress.Estimate(progress.read_earlier_records(Path("results"))).seconds(trials)
     console.print(terminal.plan(planned))
     for each in planned.skipped:
         console.print(f"not measured: {each.reason}", soft_wrap=True, markup=False)
@@ -161,10 +161,10 @@ def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
     from rich.live import Live
 
     from bench.cli import terminal
-    from bench.runner import estimate
     from bench.runner import loop as runner
+    from bench.runner import progress
 
-    times = estimate.Estimate(estimate.read_earlier_records(folder.parent))
+    times = progress.Estimate(progress.read_earlier_records(folder.parent))
     with Live(console=console, auto_refresh=False, transient=True) as live:
         for event in runner.measure_run(folder, planned, data):
             match event:

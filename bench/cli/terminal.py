@@ -11,7 +11,7 @@ from rich.text import Text
 
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
-from bench.records.schema import Case, Record, Run, Trial
+from bench.records.schema import Case, Record, RooflineRecord, Run, TextbookRecord, Trial
 from bench.report.render import numbers
 from bench.report.sections import Table as PlainTable
 from bench.report.sections import comparison as tables
@@ -82,9 +82,9 @@ def running(trial: Trial, number: int, total: int, left: float | None) -> Text:
 
 def _what(workload: str, trial: Trial) -> str:
     name = trial.case.implementation
-    if trial.kind == "ceiling":
+    if trial.kind == "roofline":
         return f"{name} ({trial.case.device}, {_size(trial.case)})"
-    if trial.kind == "figure":
+    if trial.kind == "textbook":
         return name
     return f"{name} ({workload}, {_size(trial.case)}, round {trial.round})"
 
@@ -93,7 +93,7 @@ def ended(record: Record, number: int, total: int) -> Text:
     """Say in a line how a trial ended."""
     case = record.case
     width = len(str(total))
-    size = "" if record.kind == "figure" else _size(case)
+    size = "" if isinstance(record, TextbookRecord) else _size(case)
     line = f"{number:>{width}}/{total}  {case.workload:<8}  {case.implementation:<22}  {size:<16}  "
     return Text(line + _how(record))
 
@@ -108,13 +108,13 @@ def _how(record: Record) -> str:
     if record.status != "ok":
         return f"{record.status}: {' '.join((record.reason or '').split())}"
     took = f"took {numbers.clock(record.wall_seconds or 0)}"
-    if record.kind == "ceiling":
+    if isinstance(record, RooflineRecord):
         rate = (record.product_operations or 0) / min(record.product_seconds) / 1e9
         return f"{numbers.significant(rate)} GFLOP/s  {took}"
-    if record.kind == "figure":
+    if isinstance(record, TextbookRecord):
         values = (
             f"{name.replace('_', ' ')} {numbers.share(value)}"
-            for name, value in record.figure.items()
+            for name, value in record.quantities.items()
         )
         return f"{', '.join(values)}  {took}"
     parity = numbers.error(record.parity.error if record.parity else None)
@@ -127,7 +127,7 @@ def plan(run: Run) -> Table:
     table = _table("workload", "implementation", "device", "batch size", "threads", "samples",
                    "epochs", "rounds")  # fmt: skip
     trials = Counter(trial.case.slug for trial in plans.plan_trials(run))
-    for case in (*run.cases, *run.sweep, *run.ceilings, *run.figures):
+    for case in (*run.cases, *run.sweep, *run.rooflines, *run.textbook):
         sizes = (case.batch_size, case.threads, case.samples, case.epochs)
         cells = (f"{number:,}" if number else numbers.ABSENT for number in sizes)
         table.add_row(case.workload, case.implementation, case.device, *cells,

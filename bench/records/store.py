@@ -19,7 +19,7 @@ from bench.records import collection, environments, files, jsonl
 from bench.records.decoding import DamagedError, decode, encode
 from bench.records.environments import plain
 from bench.records.paths import hide_paths
-from bench.records.schema import Environment, Record, Run
+from bench.records.schema import Environment, Record, Run, TrialRecord
 
 LOCK = "run.lock"
 
@@ -194,6 +194,14 @@ def read_records(folder: Path) -> list[Record]:
             f"{folder}/{salvage.faults[0]}; delete it, or have run --resume measure it again"
         )
     return list(salvage.records)
+
+
+def read_trials(folder: Path) -> list[TrialRecord]:
+    """Read all records of a comparison or a calibration, whose trials are all of cases.
+
+    Raises UserError where anything is damaged.
+    """
+    return [record for record in read_records(folder) if isinstance(record, TrialRecord)]
 
 
 def salvaged(folder: Path) -> Salvaged:

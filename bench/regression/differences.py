@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.records.store import read_environments, read_records
+from bench.records.store import read_environments, read_trials
 from bench.regression.paired import pair
 
 FEW = 5
@@ -18,7 +18,7 @@ def between(folder: Path) -> list[str]:
         return []
     environments = read_environments(folder)
     sides: dict[str, dict[str, str]] = {pair.BASE: {}, pair.CANDIDATE: {}}
-    for record in read_records(folder):
+    for record in read_trials(folder):
         software = environments[record.environment].software
         sides[record.version].update(software.get("distributions", {}))
         sides[record.version]["Python"] = str(software.get("python"))

@@ -11,7 +11,7 @@ from bench.errors import UserError
 from bench.records import timestamps
 from bench.records.files import write_file
 from bench.records.schema import Environment
-from bench.records.store import read_environments, read_looks, read_plan, read_records
+from bench.records.store import read_environments, read_looks, read_plan, read_trials
 from bench.regression.calibration.session import Calibration
 from bench.regression.paired import result
 from bench.regression.paired.plan import Comparison
@@ -184,7 +184,7 @@ def _summarize_run(folder: Path) -> Summary:
 
 def _summarize_comparison(folder: Path) -> Summary:
     plan = read_plan(folder / PLANS["comparison"], Comparison)
-    results = result.findings(plan, read_records(folder), read_looks(folder))
+    results = result.findings(plan, read_trials(folder), read_looks(folder))
     missing = len(plan.pairings) - len(results)
     state = f"{missing} of {len(plan.pairings)} cases not begun" if missing else "complete"
     finding = [
@@ -223,7 +223,7 @@ def _list_names(names: Sequence[str]) -> list[Phrase]:
 
 def _summarize_calibration(folder: Path) -> Summary:
     plan = read_plan(folder / PLANS["calibration"], Calibration)
-    pairs = len(result.good_pairs(read_records(folder)))
+    pairs = len(result.good_pairs(read_trials(folder)))
     names = list(dict.fromkeys(case.implementation for case in plan.cases))
     slowed = ", ".join(map(injected, plan.slowdowns)) or "nothing"
     finding = [

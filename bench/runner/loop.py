@@ -1,4 +1,4 @@
-"""The parent's loop: every trial of a plan in a child of its own, judged and kept."""
+"""Measure the missing trials of a run, one after the other, and report each as an event."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from pathlib import Path
 from bench.data.dataset import Dataset
 from bench.records import store
 from bench.records.schema import Record, Run, Trial
-from bench.records.store import mend, salvaged
-from bench.runner import lock, plan
+from bench.runner import lock
 from bench.runner.executor import file_fault
+from bench.runner.plan import list_distributions
 from bench.runner.process import preflight
 from bench.runner.progress import Progress
 from bench.runner.recorder import Runner
@@ -17,12 +17,12 @@ from bench.runner.recorder import Runner
 
 @dataclass(frozen=True, slots=True)
 class HostBusy:
-    """Another run has the host; this one waits for it."""
+    """Another run measures on this host; this one waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportStarted:
-    """The frameworks are imported once, unrecorded, so that the first trial reads no cold disk."""
+    """An implementation is imported, unmeasured, so that its first trial reads no cold disk."""
 
     name: str
 
@@ -48,7 +48,7 @@ class TrialEnded:
 
 @dataclass(frozen=True, slots=True)
 class BudgetSpent:
-    """The budget would not last for the next trial; so many are left."""
+    """The next trial would exceed the budget; ``remaining`` trials are not measured."""
 
     remaining: int
 
@@ -57,28 +57,26 @@ Event = HostBusy | ImportStarted | TrialStarted | TrialEnded | BudgetSpent
 
 
 def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
-    """Measure all trials of the run that have no record yet; an event before and after each.
+    """Measure all missing trials of a run; yield an event before and after each.
 
-    The rounds that a precision takes are known only when the first stage is measured, so that
-    what is missing is asked for again when all of it has been made.
+    Waits for the host's lock. Raises UserError, also where another process has the run's folder.
     """
     with lock.open_host_lock() as host:
         if not host.take():
             yield HostBusy()
             host.wait()
         with store.lock(folder):
-            yield from _trials(folder, run, data)
+            # Read the records only now: the process that had the host may have measured this run.
+            store.mend(folder)
+            progress = Progress(run, store.salvaged(folder).records)
+            yield from _measure_stages(folder, run, data, progress)
 
 
-def _trials(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
-    # What is done is read only now: the run that had the host may have been this very one.
-    mend(folder)
-    progress = Progress(run, salvaged(folder).records)
+def _measure_stages(folder: Path, run: Run, data: Dataset, progress: Progress) -> Iterator[Event]:
+    peers = (*run.cases, *run.sweep)
     stage = progress.plan_stage()
-    yield from _imports(progress.remaining_trials)
-    runner = Runner(
-        folder, run, data, peers=(*run.cases, *run.sweep), memory_limit=run.memory_limit
-    )
+    yield from _import_frameworks(progress.remaining_trials)
+    runner = Runner(folder, run, data, peers=peers, memory_limit=run.memory_limit)
     while stage:
         for trial in stage:
             if progress.exceeds_budget(trial):
@@ -92,11 +90,11 @@ def _trials(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
         stage = progress.plan_stage()
 
 
-def _imports(trials: Iterable[Trial]) -> Iterator[Event]:
-    seen: set[str] = set()
+def _import_frameworks(trials: Iterable[Trial]) -> Iterator[Event]:
+    imported: set[str] = set()
     for case in (trial.case for trial in trials if file_fault(trial.case) is None):
-        used = set(plan.list_distributions(case) or [case.module])
-        if not used <= seen:
-            seen |= used
+        distributions = set(list_distributions(case) or [case.module])
+        if not distributions <= imported:
+            imported |= distributions
             yield ImportStarted(case.implementation)
             preflight.import_implementation(case)

@@ -1,25 +1,32 @@
-"""What of a run is done, and what that says of the rest: which trials follow, and how long yet."""
+"""Follow a run from its records: the missing trials, their order, and how long they will take."""
 
-from collections import defaultdict
-from collections.abc import Iterable
-from statistics import median
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, median
 
-from bench.records.schema import MOST_ROUNDS, Record, Run, Trial
-from bench.runner import plan
+from bench.errors import UserError
+from bench.records.schema import MOST_ROUNDS, Case, Record, Run, Trial, TrialRecord
+from bench.records.store import salvaged
+from bench.runner.plan import Size, case_size, plan_trials, postpone_sweep, required_rounds
 from bench.worker.measure import now
+
+# An estimate is from this many runs: older ones say little about today's software.
+EARLIER_RUNS = 5
+
+Kind = tuple[str, str, str]  # workload, implementation, device
 
 
 class Progress:
     """Follow a run from its records.
 
-    total: trials, as far as they are known. remaining: those that are still to be made.
+    total: trials, as far as they are known. remaining: those of them that are missing.
     """
 
     def __init__(self, run: Run, records: Iterable[Record]) -> None:
         self._run = run
-        self._begun = now()
+        self._begin = now()
         self._records: list[Record] = []
-        # To look for the longest in all records would take ever longer.
         self._longest: dict[str, float] = {}
         self._missing: list[Trial] = []
         self.total = self.remaining = 0
@@ -27,61 +34,123 @@ class Progress:
             self.add(record)
 
     def plan_stage(self) -> list[Trial]:
-        """Return the trials that are to be made next, in their order; none when all are made.
+        """Return the next trials in their order, or an empty list at the end of the run.
 
-        The rounds that a precision takes are known only when the first stage is measured, so that
-        this is asked again when all of it has been made; a sweep comes when nothing else is left.
+        Call it again when all of them are measured: the first stage decides how many rounds a
+        precision needs, and a sweep comes last.
         """
         self._missing = missing_trials(self._run, self._records)
-        self.total = len(plan.plan_trials(self._run, plan_rounds(self._run, self._records)))
+        self.total = len(plan_trials(self._run, plan_rounds(self._run, self._records)))
         self.remaining = len(self._missing)
-        return plan.postpone_sweep(self._run, self._missing)
+        return postpone_sweep(self._run, self._missing)
 
     @property
     def remaining_trials(self) -> tuple[Trial, ...]:
-        """As many of the last trials as are still to be made."""
+        """Return the missing trials, as many as ``remaining``, in their order."""
         return tuple(self._missing[len(self._missing) - self.remaining :])
 
     def add(self, record: Record) -> None:
-        """Learn that a trial has ended."""
+        """Take in the record of a trial that ended."""
         self._records.append(record)
         slug = record.case.slug
         self._longest[slug] = max(self._longest.get(slug, 0.0), record.wall_seconds or 0.0)
         self.remaining -= record.status != "interrupted"
 
     def exceeds_budget(self, trial: Trial) -> bool:
-        """Tell whether the budget would not last for one more trial of this case."""
-        last = self._longest.get(trial.case.slug, 0.0)
-        return self._run.budget is not None and now() - self._begun + last > self._run.budget
+        """Return whether one more trial of this case would exceed the run's budget."""
+        longest = self._longest.get(trial.case.slug, 0.0)
+        return self._run.budget is not None and now() - self._begin + longest > self._run.budget
 
 
 def missing_trials(run: Run, records: Iterable[Record]) -> list[Trial]:
-    """Return the trials that have no record, as far as they are known, in their order."""
-    kept = [record for record in records if record.status != "interrupted"]
-    done = {record.trial for record in kept}
-    planned = plan.plan_trials(run, plan_rounds(run, kept))
-    return [trial for trial in planned if trial.id not in done]
+    """Return the trials without a record, as far as they are known, in their order."""
+    complete = [record for record in records if record.status != "interrupted"]
+    ids = {record.trial for record in complete}
+    trials = plan_trials(run, plan_rounds(run, complete))
+    return [trial for trial in trials if trial.id not in ids]
 
 
 def plan_rounds(run: Run, records: Iterable[Record]) -> dict[str, int]:
-    """Return the number of rounds that the run's precision takes, by the slug of each case.
+    """Return how many rounds the run's precision needs, by the slug of each case.
 
-    Only cases whose whole first stage succeeded have one; without a precision no case has.
+    Only cases whose whole first stage succeeded have one. Empty for a run without a precision.
     """
     if run.precision is None:
         return {}
     medians: dict[str, dict[int, float]] = defaultdict(dict)
     failed = set()
     for record in records:
-        if record.kind == "trial" and record.status == "ok":
+        if isinstance(record, TrialRecord) and record.status == "ok":
             medians[record.case.slug][record.round] = median(record.epoch_seconds)
-        elif record.kind == "trial" and record.status == "failed":
+        elif isinstance(record, TrialRecord) and record.status == "failed":
             failed.add(record.case.slug)
     rounds = {}
     for case in run.cases:
         by_round = medians[case.slug]
         stage = range(1, run.rounds[case.workload] + 1)
         if len(stage) > 1 and case.slug not in failed and all(n in by_round for n in stage):
-            needed = plan.required_rounds([by_round[n] for n in stage], run.precision)
+            needed = required_rounds([by_round[n] for n in stage], run.precision)
             rounds[case.slug] = min(needed, MOST_ROUNDS)
     return rounds
+
+
+class Estimate:
+    """Estimate how long trials take: the mean of their case, else of their kind, else of all.
+
+    A kind is an implementation, a workload and a device; a case has a size as well. Every size has
+    the same weight in the mean of a kind, and every kind in the mean of all.
+    """
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._seconds: dict[Kind, dict[Size, list[float]]] = {}
+        for record in records:
+            self.add(record)
+
+    def add(self, record: Record) -> None:
+        """Take in the record of a trial."""
+        if record.wall_seconds is not None:
+            sizes = self._seconds.setdefault(_kind(record.case), {})
+            sizes.setdefault(case_size(record.case), []).append(record.wall_seconds)
+
+    def seconds(self, trials: Iterable[Trial]) -> float | None:
+        """Return the seconds that some trials take together, or None without any record."""
+        if not self._seconds:
+            return None
+        overall = fmean(map(_mean, self._seconds.values()))
+        cases = [trial.case for trial in trials]
+        # All rounds of a plan share one Case object, which is slow to hash: count by identity.
+        counts, by_id = Counter(map(id, cases)), {id(case): case for case in cases}
+        return sum(count * self._seconds_of(by_id[key], overall) for key, count in counts.items())
+
+    def _seconds_of(self, case: Case, overall: float) -> float:
+        sizes = self._seconds.get(_kind(case))
+        if sizes is None:
+            return overall
+        same = sizes.get(case_size(case))
+        return fmean(same) if same else _mean(sizes)
+
+
+def _mean(sizes: Mapping[Size, Sequence[float]]) -> float:
+    return fmean(map(fmean, sizes.values()))
+
+
+def _kind(case: Case) -> Kind:
+    return case.workload, case.implementation, case.device
+
+
+def read_earlier_records(results: Path) -> list[Record]:
+    """Return the records of the last runs in a results folder, or else of the published ones.
+
+    A damaged run is left out: an estimate is no reason to fail.
+    """
+    for pattern in ("*/trials.jsonl", "reference/*/trials.jsonl"):
+        paths = sorted(results.glob(pattern), key=lambda path: path.stat().st_mtime)
+        records: list[Record] = []
+        for path in paths[-EARLIER_RUNS:]:
+            try:
+                records += salvaged(path.parent).records
+            except UserError:
+                continue
+        if records:
+            return records
+    return []

@@ -1,4 +1,4 @@
-"""One trial from its beginning to its record: measured by a station, judged and kept here."""
+"""Judge trials and write their records: one record for every trial, however it ended."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,65 +8,64 @@ from typing import Any
 import msgspec
 
 from bench.data.dataset import Dataset
-from bench.records import timestamps
+from bench.records import store, timestamps
 from bench.records.jsonl import refused
 from bench.records.paths import folders_of, hide_paths
 from bench.records.schema import FORMAT, Case, Environment, Record, Trial
-from bench.records.store import add_environment, append, keep_params
 from bench.runner.executor import Executor, RunContext, TrialOutput
 from bench.runner.parity.judge import Judge, textbook_fault, threads_fault, threads_in_force
 from bench.runner.process.spec import Installation
 
 
 class Recorder:
-    """Judges the trials of one run and keeps their records, wherever they were measured.
+    """Judge the trials of one run and write their records.
 
-    params: whether those that could be read are kept.
+    keep_params: whether the params of judged trials are kept in the run's folder.
     """
 
-    def __init__(self, folder: Path, planned: RunContext, data: Dataset, *, params: bool) -> None:
+    def __init__(
+        self, folder: Path, context: RunContext, data: Dataset, *, keep_params: bool
+    ) -> None:
         self._folder = folder
-        self._planned = planned
-        self._params = params
-        self._judge = Judge(data.folder, data.classes, planned.seed)
+        self._run = context.run
+        self._keep_params = keep_params
+        self._judge = Judge(data.folder, data.classes, context.seed)
 
     def record(self, trial: Trial, environment: Environment, values: Mapping[str, Any]) -> Record:
-        """Append a trial's record; raises UserError where it cannot be written."""
-        add_environment(self._folder, environment)
-        record = _record(self._planned.run, trial, environment.id, values)
-        append(self._folder, record)
+        """Append a trial's record to the run. Raises UserError if it cannot be written."""
+        store.add_environment(self._folder, environment)
+        record = _assemble_record(self._run, trial, environment.id, values)
+        store.append(self._folder, record)
         return record
 
-    def record_interruption(
-        self, trial: Trial, environment: Environment, started: str, reason: str | None = None
-    ) -> Record:
-        """Append that a trial was begun and is still to be made."""
-        values = {"started": started, "status": "interrupted", "reason": reason}
-        return self.record(trial, environment, values)
+    def record_interruption(self, trial: Trial, environment: Environment, started: str) -> Record:
+        """Append that a trial was interrupted; it is still missing."""
+        return self.record(trial, environment, {"started": started, "status": "interrupted"})
 
-    def judge(self, trial: Trial, left: TrialOutput) -> dict[str, Any]:
-        """Return the values of a trial's record; where it says that it went well, judge it."""
-        values = dict(left.values)
-        if values["status"] == "ok" and left.folder is not None:
-            values |= self._judged(trial, values, left.folder)
+    def judge(self, trial: Trial, output: TrialOutput) -> dict[str, Any]:
+        """Return the fields of a trial's record: what it reported, judged if it succeeded."""
+        values = dict(output.values)
+        if values["status"] == "ok" and output.folder is not None:
+            values |= self._judge_success(trial, values, output.folder)
         if values["status"] != "ok":
-            values["stderr_tail"] = left.stderr_tail or None
+            values["stderr_tail"] = output.stderr_tail or None
         return values
 
-    def _judged(self, trial: Trial, values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-        """Judge a trial that says it went well, and keep its params."""
-        if trial.kind == "ceiling":
+    def _judge_success(
+        self, trial: Trial, values: Mapping[str, Any], folder: Path
+    ) -> dict[str, Any]:
+        if trial.kind == "roofline":
             return {}
-        if trial.kind == "figure":
-            fault = textbook_fault(trial.case.implementation, values.get("figure", {}))
+        if trial.kind == "textbook":
+            fault = textbook_fault(trial.case.implementation, values.get("quantities", {}))
             return {"status": "failed" if fault else "ok", "reason": fault}
         params = folder / "params.npy"
         if not os.path.lexists(params):
-            return {"status": "failed", "reason": "the process handed over no params"}
+            return {"status": "failed", "reason": "the process returned no params"}
         seconds = values.get("epoch_seconds")
         judgement = self._judge.judge(trial.case, params, folder / "labels.npy", seconds)
-        if self._params and judgement.parity is not None:  # what could be read, is kept
-            keep_params(self._folder, trial.id, params)
+        if self._keep_params and judgement.parity is not None:  # they could be read
+            store.keep_params(self._folder, trial.id, params)
         in_force = threads_in_force(values)
         if in_force is None:
             return {"status": "failed", "reason": "the process left a result without its epochs"}
@@ -83,7 +82,7 @@ class Recorder:
 
 
 class Runner:
-    """Measures trials of one run on this host, and keeps them; arguments as of Station.
+    """Measure trials of one run on this host and record them; arguments as of ``Executor``.
 
     The params of a comparison in pairs are judged, but not kept.
     """
@@ -91,50 +90,61 @@ class Runner:
     def __init__(  # noqa: PLR0913 - what all trials of a run share
         self,
         folder: Path,
-        planned: RunContext,
+        context: RunContext,
         data: Dataset,
         *,
         peers: Sequence[Case] = (),
         places: Mapping[str, Installation] | None = None,
         memory_limit: int | None = None,
     ) -> None:
-        self._recorder = Recorder(folder, planned, data, params=places is None)
+        self._recorder = Recorder(folder, context, data, keep_params=places is None)
         self._executor = Executor(
-            planned, data, peers=peers, places=places, memory_limit=memory_limit
+            context, data, peers=peers, places=places, memory_limit=memory_limit
         )
 
     def measure(self, trial: Trial) -> Record:
-        """Run one trial to its end, whatever that is, and append its record.
+        """Run one trial to its end, however it ends, and append its record.
 
-        A trial that a signal interrupts is recorded as interrupted. Raises UserError where the
-        run's folder or the worker's cannot be written.
+        A trial that a signal interrupts is recorded as interrupted. Raises UserError if the run's
+        folder or the worker's cannot be written.
         """
-        # Asked now: another Python may take its time to answer, which is no time to lose a trial.
-        environment, started = self._executor.describe_environment(trial), timestamps.now()
+        # First of all: another Python may need long to describe itself.
+        environment = self._executor.describe_environment(trial)
+        started = timestamps.now()
         try:
-            with self._executor.measure(trial) as left:
-                values = self._recorder.judge(trial, left)
+            with self._executor.measure(trial) as output:
+                values = self._recorder.judge(trial, output)
         except KeyboardInterrupt:
             self._recorder.record_interruption(trial, environment, started)
             raise
         return self._recorder.record(trial, environment, values)
 
 
-def _record(run: str, trial: Trial, environment: str, values: Mapping[str, Any]) -> Record:
-    """Return the record without paths of this host; a value that is invalid fails the trial."""
-    own = {
-        "format": FORMAT, "kind": trial.kind, "run": run, "trial": trial.id,
-        "round": trial.round, "case": trial.case, "environment": environment,
-        "version": trial.version, "slowdown": trial.slowdown,
-    }  # fmt: skip
+def _assemble_record(run: str, trial: Trial, environment: str, values: Mapping[str, Any]) -> Record:
+    """Return the record, without paths of this host. Invalid values fail the trial."""
+    identity: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": trial.kind,
+        "run": run,
+        "trial": trial.id,
+        "round": trial.round,
+        "case": trial.case,
+        "environment": environment,
+    }
+    if trial.kind == "trial":
+        identity |= {"version": trial.version, "slowdown": trial.slowdown}
     folders = folders_of(trial.case)
     try:
-        record = hide_paths(msgspec.convert({**own, **values}, Record), folders)
+        record: Record = hide_paths(msgspec.convert({**identity, **values}, Record), folders)
         reason = refused(record)
     except msgspec.ValidationError as error:
         reason = str(error)
     if reason is None:
         return record
-    reason = f"the process left a result that is wrong: {reason}"
-    kept = {"started": values["started"], "status": "failed", "reason": reason}
-    return hide_paths(msgspec.convert({**own, **kept}, Record), folders)
+    failure = {
+        "started": values["started"],
+        "status": "failed",
+        "reason": f"the process left a result that is wrong: {reason}",
+    }
+    failed: Record = msgspec.convert({**identity, **failure}, Record)
+    return hide_paths(failed, folders)

@@ -1,7 +1,7 @@
-"""What code a plan may run: the registry's, or files and Pythons that the command line names.
+"""Decide which code the plan of an earlier run may execute.
 
-A run's folder may come from somebody else. A plan names implementations and sizes; the module, the
-variables and the devices always come from today's registry.
+A run's folder may come from somebody else. Its plan names implementations and sizes; modules,
+variables and devices come from today's registry, files and Pythons from the command line.
 """
 
 import shlex
@@ -17,85 +17,87 @@ from bench.runner import plan
 from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS
 
-# What a plan decides of a case; everything else is looked up again.
+# The fields of a case that a plan decides; all others are looked up again.
 _SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
-_CASES = ("cases", "sweep", "figures", "ceilings")
+_CASES = ("cases", "sweep", "textbook", "rooflines")
 
 
 def resolve_code(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
-    """Return a plan whose code comes from the registry, or from what the user names again.
+    """Return a plan whose code comes from the registry or from this command.
 
     files, pythons: the values of ``--implementation`` and ``--python`` of this command. Raises
-    UserError where the registry has changed, or where other files or Pythons are named than the
-    run was planned with.
+    UserError if the registry has changed, or if the command does not name the planned files and
+    Pythons.
     """
-    named = {Path(file).stem: file for file in files}
-    planned = {case.implementation for case in _cases(run) if case.file is not None}
-    if unplanned := sorted(named.keys() - planned):
-        raise UserError(f"the run was planned without {named[unplanned[0]]}; leave it out")
+    paths = {Path(file).stem: file for file in files}
+    planned = {case.implementation for case in _list_cases(run) if case.file is not None}
+    if unplanned := sorted(paths.keys() - planned):
+        raise UserError(f"the run was planned without {paths[unplanned[0]]}; leave it out")
     executables = interpreters.parse_options(pythons)
     probes = (*plan.probe_cases("cpu", 1), *plan.probe_cases("gpu", 1))
     entries = (*map(plan.case_from_entry, IMPLEMENTATIONS), *plan.textbook_cases(1), *probes)
     registry = {case.implementation: case for case in entries}
 
-    def resolved(case: Case) -> Case:
+    def resolve(case: Case) -> Case:
         if case.file is None:
-            known = _registered(case, registry)
-        elif case.implementation in named:
-            known = _own_file(case, named[case.implementation])
+            trusted = _find_entry(case, registry)
+        elif case.implementation in paths:
+            trusted = _find_file(case, paths[case.implementation])
         else:
-            raise _not_named(run)
+            raise _not_repeated(run)
         sizes = {name: getattr(case, name) for name in _SIZES}
-        known = interpreters.assign_python(msgspec.structs.replace(known, **sizes), executables)
-        # Old plans have absolute paths.
-        if relative(known.interpreter or "") != relative(case.interpreter or ""):
-            raise _not_named(run)
-        return known
+        trusted = msgspec.structs.replace(trusted, **sizes)
+        trusted = interpreters.assign_python(trusted, executables)
+        # Plans of older versions have absolute paths.
+        if relative(trusted.interpreter or "") != relative(case.interpreter or ""):
+            raise _not_repeated(run)
+        return trusted
 
-    groups = {name: tuple(map(resolved, getattr(run, name))) for name in _CASES}
+    groups = {name: tuple(map(resolve, getattr(run, name))) for name in _CASES}
     return msgspec.structs.replace(run, **groups)
 
 
 def repeated_options(run: Run) -> list[str]:
-    """Return the options that a command must repeat to go on with a run."""
-    files = dict.fromkeys(case.file for case in _cases(run) if case.file is not None)
+    """Return the options that a command must repeat to resume a run."""
+    cases = list(_list_cases(run))
+    files = dict.fromkeys(case.file for case in cases if case.file is not None)
     pythons = dict.fromkeys(
-        f"{case.framework}={case.interpreter}" for case in _cases(run) if case.interpreter
+        f"{case.framework}={case.interpreter}" for case in cases if case.interpreter
     )
-    named = {"--implementation": files, "--python": pythons}
-    again = [part for flag, values in named.items() for value in values for part in (flag, value)]
+    options = [word for file in files for word in ("--implementation", file)]
+    options += [word for python in pythons for word in ("--python", python)]
     if run.data is not None and relative(run.data).startswith("<path>"):
-        again += ["--data", run.data]
-    return again
+        options += ["--data", run.data]
+    return options
 
 
-def _registered(case: Case, registry: Mapping[str, Case]) -> Case:
-    known = registry.get(case.implementation)
-    if known is None or (known.module, known.variables) != (case.module, case.variables):
+def _find_entry(case: Case, registry: Mapping[str, Case]) -> Case:
+    entry = registry.get(case.implementation)
+    if entry is None or (entry.module, entry.variables) != (case.module, case.variables):
         raise UserError(
             f"{case.implementation} is not what it was when the run was planned: its module or its "
             "variables differ; measure anew: python -m bench run"
         )
-    return known
+    return entry
 
 
-def _own_file(case: Case, file: str) -> Case:
-    known = plan.find_implementation(file, lambda _: case.objective)
-    if known.sha256 != case.sha256:
+def _find_file(case: Case, file: str) -> Case:
+    own = plan.find_implementation(file, lambda _: case.objective)
+    if own.sha256 != case.sha256:
         raise UserError(
             f"{file} is not the file that the run was planned with; restore it, or measure anew"
         )
-    return known
+    return own
 
 
-def _not_named(run: Run) -> UserError:
-    needed = shlex.join(repeated_options(run)) or "no --python"
+def _not_repeated(run: Run) -> UserError:
+    options = shlex.join(repeated_options(run)) or "no --python"
     return UserError(
-        "a plan's own files and Pythons run only where the command names them again; "
-        f"this run was planned with {needed}"
+        "a plan's own files and Pythons run only if the command names them again; "
+        f"this run was planned with {options}"
     )
 
 
-def _cases(run: Run) -> Iterator[Case]:
+def _list_cases(run: Run) -> Iterator[Case]:
     for name in _CASES:
         yield from getattr(run, name)

@@ -155,9 +155,9 @@ def test_a_run_whose_epoch_is_faster_than_the_machine_ends_with_three(
 ):
     # 1,505,280,000 operations at 1e10 a second: no epoch of 48,000 samples is below 150.528 ms.
     of, (limit, *_) = case(), plan.probe_cases("cpu", 2)
-    probe = bare(limit, kind="ceiling", status="ok", product_operations=10**9,
+    probe = bare(limit, kind="roofline", status="ok", product_operations=10**9,
                  product_seconds=[0.1], trial=f"r1-{limit.implementation}-cpu-t2")  # fmt: skip
-    planned = run(of, rounds={"sgd": 1}, ceilings=(limit,), data="digits")
+    planned = run(of, rounds={"sgd": 1}, rooflines=(limit,), data="digits")
     write(tmp_path / "out", planned, probe, ok(of, epoch=epoch),
           data={"features": 784, "classes": 10})  # fmt: skip
     ended = bench("run", "--resume", "--output=out")
@@ -254,7 +254,7 @@ def test_a_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
     found = store.read_records(tmp_path / "out")
     assert {record.status for record in found if record.kind == "trial"} == {"ok"}
     assert {record.case.samples for record in found} >= {9600, 480000}
-    probes = [record for record in found if record.kind == "ceiling"]
+    probes = [record for record in found if record.kind == "roofline"]
     assert {record.status for record in probes} <= {"ok", "unavailable"}
     assert any(record.status == "ok" for record in probes)
     (text, *_) = (path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.md"))
@@ -519,7 +519,7 @@ def test_several_runs_make_one_report_in_a_folder_of_their_own(bench, refused, t
     }
     assert "name its folder with --output" in refused("report", "one", "two")
     assert "--output is for several runs" in refused("report", "one", "--output=both")
-    assert "one holds what was measured" in refused("report", "one", "two", "--output=one")
+    assert "one holds measurements" in refused("report", "one", "two", "--output=one")
     for flag in ("--readme=README.md", "--target=0.8"):
         assert "are of one run" in refused("report", "one", "two", "--output=both", flag)
 
@@ -529,11 +529,9 @@ def test_speedups_are_relative_to_the_machine_that_is_named(bench, refused, tmp_
         write(tmp_path / name, run(case(), run=name), ok(case()))
     assert bench("report", "one", "two", "--output=both", "--relative-to=(TWO)").returncode == 0
     text = (tmp_path / "both" / "report.md").read_text(encoding="utf-8")
-    assert "\n### How many times as fast as 2-core Test CPU, 8 GiB (two), 2 threads, sgd: " in text
+    assert "\n### Speedup over 2-core Test CPU, 8 GiB (two), 2 threads, sgd: " in text
     said = refused("report", "one", "two", "--output=both", "--relative-to=cpu")
-    assert (
-        "--relative-to cpu fits several: name more of one of 2-core Test CPU, 8 GiB (one)" in said
-    )
+    assert "--relative-to cpu fits several devices" in said
     assert "--relative-to is for several runs" in refused("report", "one", "--relative-to=cpu")
 
 

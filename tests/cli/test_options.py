@@ -122,18 +122,18 @@ def test_ceilings_are_probed_on_every_number_of_threads_unless_they_are_not_want
     names = [probe.name for probe in PROBES]
     _, made = planned(small, implementations=("jax",), workloads=("sgd",), threads="1,all")
     threads = sorted({1, len(usable_cores())})
-    found = [(one.implementation, one.threads) for one in made.ceilings]
+    found = [(one.implementation, one.threads) for one in made.rooflines]
     assert found == [(name, each) for each in threads for name in names]
-    assert planned(small, ceiling=False)[1].ceilings == ()
+    assert planned(small, ceiling=False)[1].rooflines == ()
 
 
 def test_the_figures_are_programs_for_the_textbooks_data_only(small, monkeypatch):
-    assert planned(small)[1].figures == ()
+    assert planned(small)[1].textbook == ()
     found = options.dataset.find(small)
     monkeypatch.setattr(options.dataset, "find", lambda _: found)
-    whole = options.planned(None, Given(batch_size="8"), "")[1].figures
+    whole = options.planned(None, Given(batch_size="8"), "")[1].textbook
     assert [one.implementation for one in whole] == ["figure-keras", "figure-sklearn"]
-    assert options.planned(None, Given(batch_size="8", quick=True), "")[1].figures == ()
+    assert options.planned(None, Given(batch_size="8", quick=True), "")[1].textbook == ()
 
 
 def test_a_flag_that_is_given_several_times_or_with_commas_counts_as_a_whole():

@@ -79,17 +79,17 @@ def test_a_line_says_what_is_being_measured():
     expected = "trial 3 of 70: jax (sgd, b32 t2 n48000, round 2), about 3 min 05 s left"
     assert terminal.running(trial, 3, 70, 185).plain == expected
     of = case("ceiling-jax", threads=1, batch_size=0, samples=0)
-    probe = Trial("r2-x", "ceiling", 2, of)
+    probe = Trial("r2-x", "roofline", 2, of)
     expected = "trial 3 of 70: ceiling-jax (cpu, t1), about 3 min 05 s left"
     assert terminal.running(probe, 3, 70, 185).plain == expected
-    figure = Trial("r1-x", "figure", 1, case("figure-keras"))
+    figure = Trial("r1-x", "textbook", 1, case("figure-keras"))
     expected = "trial 70 of 70: figure-keras, time left unknown"
     assert terminal.running(figure, 70, 70, None).plain == expected
 
 
 def test_a_line_says_what_a_probe_reached_and_on_how_many_threads():
     of = case("ceiling-numpy", workload="ceiling", threads=1, batch_size=0, samples=0)
-    probe = bare(of, kind="ceiling", status="ok", wall_seconds=3.0, product_operations=2 * 10**9,
+    probe = bare(of, kind="roofline", status="ok", wall_seconds=3.0, product_operations=2 * 10**9,
                  product_seconds=[0.5, 0.02])  # fmt: skip
     assert terminal.ended(probe, 3, 7).plain == (
         "3/7  ceiling   ceiling-numpy           t1                100 GFLOP/s  took 3 s"
@@ -100,8 +100,8 @@ def test_a_plan_lists_cases_sweep_probes_and_figures_as_often_as_each_is_measure
     of = {"workload": "ceiling", "batch_size": 0, "samples": 0, "epochs": 0}
     probes = (case("ceiling-jax", threads=2, **of), case("ceiling-jax", threads=1, **of))
     figure = case("figure-keras", **of | {"workload": "figure"})
-    planned = run(case("a"), sweep=(case("a", batch_size=9600),), ceilings=probes,
-                  figures=(figure,), rounds={"sgd": 3})  # fmt: skip
+    planned = run(case("a"), sweep=(case("a", batch_size=9600),), rooflines=probes,
+                  textbook=(figure,), rounds={"sgd": 3})  # fmt: skip
     lines = [line.split() for line in printed(terminal.plan(planned), 240).splitlines()[1:]]
     assert lines == [
         ["sgd", "a", "cpu", "32", "2", "48,000", "5", "3"],
@@ -125,8 +125,8 @@ def test_a_line_says_how_a_trial_ended():
         "jax                     b32 t2 n48000     failed: one line"
     )
     assert terminal.ended(bare(case()), 3, 7).plain.endswith("failed: ")
-    figure = bare(case("figure-keras"), kind="figure", status="ok", wall_seconds=70.4,
-                  figure={"validation_accuracy": 0.8495, "validation_loss": None})  # fmt: skip
+    figure = bare(case("figure-keras"), kind="textbook", status="ok", wall_seconds=70.4,
+                  quantities={"validation_accuracy": 0.8495, "validation_loss": None})  # fmt: skip
     assert terminal.ended(figure, 7, 7).plain.endswith(
         "figure-keras                              "
         "validation accuracy 0.8495, validation loss —  took 1 min 10 s"

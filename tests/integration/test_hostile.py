@@ -24,7 +24,7 @@ GPU, OTHER = case("a", device="gpu"), case("a", workload="textbook")
 PROBE = case("ceiling-numpy", workload="ceiling", batch_size=0, samples=0, epochs=0)
 FIGURE = case("figure-keras", workload="figure")
 PLAN = run(
-    case("a"), case("b"), GPU, OTHER, sweep=tuple(SWEPT), ceilings=(PROBE,), figures=(FIGURE,)
+    case("a"), case("b"), GPU, OTHER, sweep=tuple(SWEPT), rooflines=(PROBE,), textbook=(FIGURE,)
 )
 RECORDS = [
     *trials(case("a"), 0.5, 0.6, predict_seconds=[0.1, 0.2]),
@@ -42,7 +42,7 @@ RECORDS = [
     *(ok(each, 1, 0.5 + place / 10) for place, each in enumerate(SWEPT)),
     bare(
         PROBE,
-        kind="ceiling",
+        kind="roofline",
         status="ok",
         product_operations=10**9,
         product_seconds=[0.1],
@@ -51,7 +51,7 @@ RECORDS = [
         chain_steps=10,
         chain_seconds=[0.1],
     ),
-    bare(FIGURE, kind="figure", status="ok", figure={"accuracy": 0.8}, figure_seconds=3.0),
+    bare(FIGURE, kind="textbook", status="ok", quantities={"accuracy": 0.8}, program_seconds=3.0),
 ]
 DATA = {"name": "fashion-mnist", "sha256": {}, "features": 784, "classes": 10, "test_images": 10000}
 # Numbers at the edges of what is allowed and beyond, texts that mean something elsewhere.
@@ -84,8 +84,8 @@ VALUES = [
     "gpu",
     "textbook",
     "nope",
-    "ceiling",
-    "figure",
+    "roofline",
+    "textbook",
     "ok",
     "failed",
     "interrupted",

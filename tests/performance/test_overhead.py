@@ -13,9 +13,9 @@ import pytest
 from bench.analysis.intervals import estimate_mean
 from bench.data import dataset
 from bench.runner import plan
+from bench.runner.plan import Size
 from bench.runner.process import launch, spec
 from bench.runner.process.spec import ChildSpec, build_variables
-from bench.runner.sizes import Size
 from bench.worker import data as prepared
 from bench.worker import machine
 from bench.worker.workloads import WORKLOADS

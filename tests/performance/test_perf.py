@@ -17,9 +17,9 @@ from bench.report.load import load_run
 from bench.report.write import write_report
 from bench.runner import plan
 from bench.runner.parity import oracle
+from bench.runner.plan import Size
 from bench.runner.process import launch, spec
 from bench.runner.process.spec import ChildSpec
-from bench.runner.sizes import Size
 from bench.worker import data, machine
 from bench.worker.workloads import WORKLOADS, draw_initial_params, draw_order
 from implementations import IMPLEMENTATIONS

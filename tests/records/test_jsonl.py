@@ -100,7 +100,7 @@ def test_an_ok_trial_without_what_tables_show_is_damage(change):
 
 
 PROBED = {
-    "kind": "ceiling",
+    "kind": "roofline",
     "product_operations": 10,
     "product_seconds": [0.1],
     "read_bytes": [8],
@@ -127,7 +127,7 @@ def test_an_ok_probe_has_all_that_a_roofline_is_computed_from(change, complete):
 
 
 def test_a_record_longer_than_a_line_is_refused_before_it_is_written():
-    assert "bytes" in jsonl.refused(bare(case(), reason="x" * jsonl.MAX_LINE))
+    assert "bytes" in jsonl.refused(bare(case(), reason="x" * jsonl.MAX_RECORD_BYTES))
 
 
 def test_half_a_surrogate_pair_is_written_as_a_question_mark():

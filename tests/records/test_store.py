@@ -66,7 +66,7 @@ def test_a_run_without_a_trial_has_no_records_and_can_take_some(folder):
 def test_a_record_holds_what_was_measured_and_nothing_else(folder):
     store.append(folder, bare(case()))
     line = (folder / "trials.jsonl").read_text(encoding="utf-8")
-    keys = "format kind run trial round started status case environment check"
+    keys = "kind format run trial round started status case environment check"
     assert list(json.loads(line)) == keys.split()
 
 
@@ -79,13 +79,15 @@ def test_append_returns_when_the_record_is_on_the_disk(folder, monkeypatch):
 
 
 def test_a_loss_that_is_not_a_number_leaves_the_run_readable(folder):
-    figure = bare(case("figure-keras"), kind="figure", figure={"validation_loss": float("nan")})
+    figure = bare(
+        case("figure-keras"), kind="textbook", quantities={"validation_loss": float("nan")}
+    )
     store.append(folder, figure)
-    assert store.read_records(folder)[0].figure == {"validation_loss": None}
+    assert store.read_records(folder)[0].quantities == {"validation_loss": None}
 
 
 def test_a_plan_and_environments_are_read_as_they_were_written(tmp_path):
-    planned = run(case(variables={"KERAS_BACKEND": "jax"}), figures=(case("figure"),), data="x")
+    planned = run(case(variables={"KERAS_BACKEND": "jax"}), textbook=(case("figure"),), data="x")
     folder = write(tmp_path / "a" / "b", planned)
     store.add_environment(folder, environment(id="there", variables={"A": "1"}))
     store.add_environment(folder, environment(machine={}))  # is there already

@@ -42,8 +42,8 @@ def test_a_side_is_called_as_its_folder_and_has_every_size_as_a_case(tmp_path):
 
 def test_figures_and_probes_are_no_cases_and_interrupted_trials_are_none(tmp_path):
     records = [
-        ok(PYTORCH, 3, kind="figure"),
-        bare(PYTORCH, 4, kind="ceiling"),
+        ok(PYTORCH, 3, kind="textbook"),
+        bare(PYTORCH, 4, kind="roofline"),
         bare(PYTORCH, 1, status="interrupted"),
         ok(PYTORCH, 2),
     ]
@@ -97,7 +97,7 @@ def test_what_is_unavailable_in_every_round_cannot_be_tried(tmp_path):
 
 
 def test_what_is_faster_than_the_machine_has_failed(tmp_path):
-    probe = bare(case("ceiling-numpy", workload="ceiling"), kind="ceiling", status="ok",
+    probe = bare(case("ceiling-numpy", workload="ceiling"), kind="roofline", status="ok",
                  product_operations=10**6, product_seconds=[1.0])  # fmt: skip
     data = {"features": 784, "classes": 10}
     folder = write(tmp_path / "run", run(PYTORCH), probe, *trials(PYTORCH, 0.5, 0.5), data=data)

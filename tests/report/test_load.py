@@ -20,7 +20,7 @@ def probe(seconds):
     """A probe whose least epoch of 48,000 samples is 1,505,280,000 operations at 1e9 in seconds."""
     of = case("ceiling-numpy", workload="ceiling")
     rates = {"product_operations": 10**9, "product_seconds": [seconds]}
-    return bare(of, kind="ceiling", status="ok", **rates)
+    return bare(of, kind="roofline", status="ok", **rates)
 
 
 def load(tmp_path, plan, *records):
@@ -51,9 +51,9 @@ def test_noise_ignores_the_sweep(tmp_path):
 
 
 @pytest.mark.parametrize("status", ["ok", "unavailable", "interrupted", "failed", "timeout"])
-@pytest.mark.parametrize("kind", ["trial", "figure"])
+@pytest.mark.parametrize("kind", ["trial", "textbook"])
 def test_run_failed_if_a_trial_of_any_kind_failed(tmp_path, status, kind):
-    of = case("figure-keras" if kind == "figure" else "a")
+    of = case("figure-keras" if kind == "textbook" else "a")
     records = [ok(case()), ok(of, kind=kind, status=status, trial="another")]
     assert load(tmp_path, run(case()), *records).failed is (status in {"failed", "timeout"})
 

@@ -206,7 +206,11 @@ def test_an_answer_that_is_no_measurement_of_the_round_is_refused(tmp_path, retu
 
 @pytest.mark.parametrize(
     "change",
-    [{"trial": "r1-other"}, {"round": 2}, {"case": case("pytorch", threads=1)}, {"kind": "figure"}],
+    [
+        {"trial": "r1-other"},
+        {"round": 2},
+        {"case": case("pytorch", threads=1)},
+    ],
 )
 def test_a_record_of_something_else_is_refused(tmp_path, returned, change):
     planned = [loop.Trial(record.trial, "trial", 1, record.case) for record in ROUND]

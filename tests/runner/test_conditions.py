@@ -3,6 +3,7 @@
 import os
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import typer
 
@@ -49,8 +50,8 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(host, "now", lambda: made.seconds)
     monkeypatch.setattr(host, "usable_cores", lambda: made.cores)
     monkeypatch.setattr(host, "select", SimpleNamespace(select=made.watch))
-    monkeypatch.setattr(host.psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
-    monkeypatch.setattr(host.psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
+    monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
+    monkeypatch.setattr(psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
     monkeypatch.setattr(os, "times", lambda: made.own)
     monkeypatch.setattr(os, "getloadavg", lambda: (0.5, 6.0, 7.0))
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
@@ -96,7 +97,7 @@ def test_throttling_is_summed_over_the_usable_cores(machine):
 
 
 def test_clock_and_steal_are_none_where_a_machine_does_not_tell(machine, monkeypatch):
-    monkeypatch.setattr(host.psutil, "cpu_freq", lambda: None)
+    monkeypatch.setattr(psutil, "cpu_freq", lambda: None)
     del machine.cpu.steal
     reading = read_conditions(machine.root)
     assert (reading["mhz"], reading["steal_seconds"]) == (None, None)

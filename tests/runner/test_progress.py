@@ -1,33 +1,43 @@
-"""What of a run is done: which trials are still to be made, in which order, and how long yet."""
+"""Progress knows the missing trials, their order, and how long they will take."""
+
+import os
 
 import pytest
-from support.records import bare, case, ok, run, trials
+from support.records import bare, case, ok, run, trials, write
 
+from bench.records import store
+from bench.records.schema import Trial
 from bench.runner import progress
-from bench.runner.progress import Progress, missing_trials, plan_rounds
+from bench.runner.progress import (
+    Estimate,
+    Progress,
+    missing_trials,
+    plan_rounds,
+    read_earlier_records,
+)
 
 ONE, TWO = case("pytorch"), case("jax")
 
 
-def done(planned, *trials, **changes):
-    """Return the records of trials that went well; each took 12 s, an epoch of the round's own."""
+def records_of(planned, *trials, **changes):
+    """Return the records of successful trials of 12 s; each round has its own epoch time."""
     epochs = {1: 1.0, 2: 1.02, 3: 1.04}
     return [
-        ok(each.case, each.round, epochs.get(each.round, 1.0), trial=each.id, run=planned.run,
-           kind=each.kind, **changes)
-        for each in trials
+        ok(trial.case, trial.round, epochs.get(trial.round, 1.0), trial=trial.id, run=planned.run,
+           kind=trial.kind, **changes)
+        for trial in trials
     ]  # fmt: skip
 
 
-def test_what_has_a_record_is_not_missing_and_the_others_keep_their_order():
+def test_trial_without_a_record_is_missing():
     planned = run(ONE, TWO)
-    every = missing_trials(planned, [])
-    assert len(every) == 4
-    assert missing_trials(planned, done(planned, every[2], every[0])) == [every[1], every[3]]
-    assert missing_trials(planned, done(planned, *every)) == []
+    expected = missing_trials(planned, [])
+    assert len(expected) == 4
+    assert missing_trials(planned, records_of(planned, expected[2], expected[0])) == expected[1::2]
+    assert missing_trials(planned, records_of(planned, *expected)) == []
 
 
-def test_what_was_interrupted_is_still_missing_and_what_failed_is_not():
+def test_interrupted_trial_is_missing_and_failed_one_is_not():
     planned = run(ONE)
     first, second = missing_trials(planned, [])
     records = [
@@ -40,46 +50,46 @@ def test_what_was_interrupted_is_still_missing_and_what_failed_is_not():
     assert (followed.total, followed.remaining) == (2, 1)
 
 
-def test_what_ends_is_left_no_more_unless_it_was_interrupted():
+def test_ended_trial_remains_only_if_it_was_interrupted():
     planned = run(ONE)
     followed = Progress(planned, [])
     first, second = followed.plan_stage()
     assert followed.remaining_trials == (first, second)
     followed.add(bare(ONE, 1, trial=first.id, status="interrupted"))
     assert (followed.remaining, followed.remaining_trials) == (2, (first, second))
-    followed.add(*done(planned, first))
+    followed.add(*records_of(planned, first))
     assert (followed.remaining, followed.remaining_trials) == (1, (second,))
-    followed.add(*done(planned, second))
+    followed.add(*records_of(planned, second))
     assert (followed.remaining, followed.remaining_trials) == (0, ())
     assert followed.plan_stage() == []
 
 
-def test_a_sweep_is_a_stage_of_its_own_and_the_last():
+def test_sweep_is_the_last_stage():
     planned = run(ONE, sweep=(case("pytorch", batch_size=96),))
     followed = Progress(planned, [])
     stage = followed.plan_stage()
-    assert ([each.case.batch_size for each in stage], followed.remaining) == ([32, 32], 3)
-    for record in done(planned, *stage):
+    assert ([trial.case.batch_size for trial in stage], followed.remaining) == ([32, 32], 3)
+    for record in records_of(planned, *stage):
         followed.add(record)
-    assert [each.case.batch_size for each in followed.plan_stage()] == [96]
+    assert [trial.case.batch_size for trial in followed.plan_stage()] == [96]
 
 
-def test_the_rounds_that_a_precision_takes_follow_when_the_first_stage_is_done():
-    # As in tests/test_run.py: five rounds of epochs that differ by 2 %.
+def test_precision_adds_rounds_after_the_first_stage():
+    # As in test_loop.py: five rounds of epochs that differ by 2 %.
     planned = run(ONE, rounds={"sgd": 3}, precision=0.04)
     followed = Progress(planned, [])
     first = followed.plan_stage()
-    assert [each.round for each in first] == [1, 2, 3]
-    for record in done(planned, *first):
+    assert [trial.round for trial in first] == [1, 2, 3]
+    for record in records_of(planned, *first):
         followed.add(record)
-    assert [each.round for each in followed.plan_stage()] == [4, 5]
+    assert [trial.round for trial in followed.plan_stage()] == [4, 5]
     assert (followed.total, followed.remaining) == (5, 2)
 
 
-def test_an_interrupted_trial_of_the_first_stage_leaves_the_number_of_rounds_open():
+def test_interrupted_first_stage_is_finished_first():
     planned = run(ONE, rounds={"sgd": 3}, precision=0.04)
     *most, last = missing_trials(planned, [])
-    records = [*done(planned, *most), bare(ONE, 3, trial=last.id, status="interrupted")]
+    records = [*records_of(planned, *most), bare(ONE, 3, trial=last.id, status="interrupted")]
     assert Progress(planned, records).plan_stage() == [last]
 
 
@@ -103,24 +113,106 @@ def clock(monkeypatch):
     return now
 
 
-def test_a_budget_is_spent_where_the_longest_trial_of_that_case_would_not_fit_any_more(clock):
+def test_budget_allows_for_the_longest_trial_of_the_case(clock):
     planned = run(ONE, TWO, budget=35.0)
     first, *_ = missing_trials(planned, [])
-    other = next(each for each in missing_trials(planned, []) if each.case != first.case)
-    records = done(planned, first)
+    other = next(trial for trial in missing_trials(planned, []) if trial.case != first.case)
+    records = records_of(planned, first)
     followed = Progress(planned, records)
     clock[0] += 23.0
     assert (followed.exceeds_budget(first), followed.exceeds_budget(other)) == (False, False)
     clock[0] += 0.5
     assert (followed.exceeds_budget(first), followed.exceeds_budget(other)) == (True, False)
-    followed.add(*done(planned, first, wall_seconds=1.0))  # no shorter one makes it fit
+    followed.add(*records_of(planned, first, wall_seconds=1.0))  # no shorter one makes it fit
     assert followed.exceeds_budget(first)
     clock[0] += 12.0
     assert followed.exceeds_budget(other)
 
 
-def test_without_a_budget_none_is_ever_spent(clock):
+def test_run_without_a_budget_never_exceeds_it(clock):
     planned = run(ONE)
     (first, _), followed = missing_trials(planned, []), Progress(planned, [])
     clock[0] += 1e9
     assert not followed.exceeds_budget(first)
+
+
+def took(seconds, name="pytorch", **changes):
+    return bare(case(name, **changes), wall_seconds=seconds)
+
+
+def estimate(records, **changes):
+    return Estimate(records).seconds([Trial("r1-x", "trial", 1, case(**changes))])
+
+
+def test_estimate_without_an_earlier_trial_is_none():
+    assert estimate([]) is None
+    assert estimate([bare(case())]) is None
+
+
+def test_estimate_is_the_mean_of_the_same_case():
+    records = [took(10), took(14), took(100, "jax"), took(None)]
+    assert estimate(records) == 12
+    trial, other = (Trial("r1-x", "trial", 1, case(name)) for name in ("pytorch", "jax"))
+    assert Estimate(records).seconds([trial, other, trial]) == 124
+    assert Estimate(records).seconds([]) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"workload": "textbook"},
+        {"device": "gpu"},
+        {"batch_size": 8},
+        {"threads": 1},
+        {"samples": 96},
+    ],
+)
+def test_estimate_separates_workloads_devices_and_sizes(change):
+    records = [took(10), took(500, **change), took(14)]
+    assert estimate(records) == 12
+    assert estimate(records, **change) == 500
+
+
+def test_estimate_of_an_unknown_size_is_the_mean_of_its_kind():
+    records = [took(10), took(10), took(40, batch_size=64), took(999, "jax")]
+    records += [took(888, workload="textbook"), took(777, device="gpu")]
+    assert estimate(records, threads=1) == 25  # (10 + 40) / 2: sizes have equal weight
+
+
+def test_estimate_of_an_unknown_kind_is_the_mean_of_the_kinds():
+    records = [took(10), took(10), took(30, batch_size=8), took(40, "jax"), took(40, "jax")]
+    assert estimate(records, implementation="numpy") == 30  # (20 + 40) / 2
+
+
+def write_runs(results, *names):
+    """Write runs of one trial each, whose number is its wall time; later ones are newer."""
+    for number, name in enumerate(names, 1):
+        folder = write(results / name, run(), ok(case(), wall_seconds=float(number)))
+        os.utime(folder / "trials.jsonl", (number, number))
+
+
+def wall_times(results):
+    return [record.wall_seconds for record in read_earlier_records(results)]
+
+
+def test_earlier_records_are_of_the_last_five_runs(tmp_path):
+    write_runs(tmp_path, "g", "a", "f", "b", "e", "c", "d")
+    assert wall_times(tmp_path) == [3, 4, 5, 6, 7]
+
+
+def test_published_runs_replace_missing_own_ones(tmp_path):
+    assert wall_times(tmp_path / "nowhere") == []
+    write_runs(tmp_path, "reference/a", "reference/b")
+    write(tmp_path / "empty", run())
+    (tmp_path / "empty" / "trials.jsonl").touch()
+    assert wall_times(tmp_path) == [1, 2]
+    write_runs(tmp_path, "mine")
+    assert wall_times(tmp_path) == [1]
+
+
+def test_damaged_lines_and_runs_are_left_out(tmp_path):
+    write_runs(tmp_path, "damaged", "whole")
+    (tmp_path / "damaged" / "trials.jsonl").write_bytes(b"no record\n")
+    with (tmp_path / "whole" / "trials.jsonl").open("ab") as stream:
+        stream.write(b"no record\n")
+    assert read_earlier_records(tmp_path) == list(store.salvaged(tmp_path / "whole").records)

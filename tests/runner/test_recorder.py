@@ -1,4 +1,4 @@
-"""One trial of a comparison in pairs: where it runs, what it is asked, what is kept of it."""
+"""One trial: what its process is asked, how it is judged, and what is recorded of it."""
 
 import msgspec
 import pytest
@@ -8,16 +8,18 @@ from support.records import case, ok
 from bench.records import store
 from bench.records.schema import Parity, Slowdown, Trial
 from bench.regression.paired import pair
-from bench.runner import executor, recorder
-from bench.runner.parity.judge import Judgement
+from bench.runner import executor, machine
+from bench.runner.parity.judge import Judge, Judgement
 from bench.runner.process import preflight
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import Installation
 from bench.runner.recorder import Runner
-from bench.worker import machine
+from bench.worker.machine import software
 
 SLOWDOWN = Slowdown(0.5, 2)
-OURS = machine.ROOT / "implementations"
+OURS = machine.machine.ROOT / "implementations"
+PLACES = {"base": Installation(), "candidate": Installation()}
+ALONE = Trial("r1-mine", "trial", 1, pairing(batch_size=96).base)
 
 
 @pytest.fixture
@@ -26,8 +28,8 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def runs(folder, digits):
-    """A runner of a comparison, or of a run where no places are given."""
+def make_runner(folder, digits):
+    """A runner of a comparison, or of a run without places."""
 
     def make(places=None, **changes):
         planned = comparison(pairing(batch_size=96), **changes)
@@ -39,192 +41,172 @@ def runs(folder, digits):
 
 @pytest.fixture
 def launches(monkeypatch):
-    """Launch nothing; what would have been, as request and child."""
-    found = []
+    """Launch no process; the requests and children."""
+    calls = []
 
     def launch(request, child, scratch):
-        found.append((request, child))
+        calls.append((request, child))
         return Outcome("unavailable", "not today", {}, "", 1.0)
 
     monkeypatch.setattr(executor, "launch", launch)
-    return found
+    return calls
+
+
+@pytest.fixture
+def report(monkeypatch):
+    """Let the process report a document instead of running."""
+
+    def install(document, status="unavailable"):
+        outcome = Outcome(status, "so", document, "last words", 1.0)
+        monkeypatch.setattr(executor, "launch", lambda *_: outcome)
+
+    return install
 
 
 def sides(number=1, slowdown=None, **changes):
-    """The two trials of a pair, by version."""
+    """Return the two trials of a pair, by version."""
     one = pairing(batch_size=96, **changes)
     both = pair.trials(number, (one.base, one.candidate), comparison(), slowdown)
     return {trial.version: trial for trial in both}
 
 
-PLACES = {"base": Installation(), "candidate": Installation()}
-
-
-def test_a_side_of_a_pair_is_recorded_as_one_and_its_params_are_judged_but_not_kept(runs, folder):
-    made = runs(PLACES)
+def test_sides_of_a_pair_are_brief_and_judged_without_keeping_params(make_runner, folder):
+    runner = make_runner(PLACES)
     for trial in sides(3, SLOWDOWN).values():
-        made.measure(trial)
-    base, candidate = sorted(store.read_records(folder), key=lambda each: each.version)
+        runner.measure(trial)
+    base, candidate = sorted(store.read_records(folder), key=lambda record: record.version)
     assert (base.version, candidate.version) == ("base", "candidate")
     assert (base.slowdown, candidate.slowdown) == (None, SLOWDOWN)
     for record in (base, candidate):
         assert (record.status, record.reason, record.round) == ("ok", None, 3)
-        assert record.run == comparison().run
         assert record.parity.passed
-        assert len(record.validation_accuracy) == len(record.epoch_seconds)
-    assert not (folder / "params").exists()
+        assert len(record.validation_accuracy) == len(record.epoch_seconds) == 5
+        assert (record.predict_seconds, record.first_predict_seconds > 0) == ([], True)
     assert list(folder.rglob("*.npy")) == []
 
 
-def test_a_side_of_a_pair_is_as_short_as_it_can_be(runs, folder):
-    made = runs(PLACES)
-    record = made.measure(sides()["base"])
-    # A trial of a run would go on for half a second, and predict five times or more.
-    assert len(record.epoch_seconds) == 5
-    assert record.predict_seconds == []
-    assert record.first_predict_seconds > 0
-
-
-def test_a_trial_of_a_run_belongs_to_no_version_and_its_params_are_kept(runs, folder):
-    case = pairing(batch_size=96).base
-    record = runs().measure(Trial("r1-mine", "trial", 1, case, slowdown=SLOWDOWN))
+def test_trial_of_a_run_is_repeated_and_its_params_are_kept(make_runner, folder):
+    record = make_runner().measure(ALONE)
     assert (record.status, record.version) == ("ok", "")
     assert len(record.epoch_seconds) > 5
     assert len(record.predict_seconds) >= 5
+    assert record.threads_in_force == pytest.approx(
+        sum(record.epoch_cpu_seconds) / sum(record.epoch_seconds)
+    )
+    assert record.worker_seconds < record.wall_seconds <= record.conditions["seconds"]
     assert [path.name for path in (folder / "params").iterdir()] == ["r1-mine.npy"]
 
 
-def test_only_a_comparison_asks_for_a_slowdown_and_for_what_is_brief(runs, launches, folder):
-    made = runs(PLACES)
+def test_only_a_comparison_asks_for_brief_and_slowed_trials(make_runner, launches, folder, digits):
+    runner = make_runner(PLACES)
     for trial in sides(1, SLOWDOWN).values():
-        made.measure(trial)
-    asked = {child.installation is PLACES["candidate"]: request for request, child in launches}
-    assert asked.keys() == {True, False}
-    assert asked[True]["slowdown"] == {"share": 0.5, "every": 2}
-    assert asked[False]["slowdown"] is None
-    assert asked[True]["brief"] is asked[False]["brief"] is True
-    Runner(folder, comparison(), made._station._data).measure(sides(2, SLOWDOWN)["candidate"])
-    assert launches[-1][0].keys().isdisjoint({"brief", "slowdown"})
-    assert launches[-1][1].installation == Installation()
+        runner.measure(trial)
+    slowdowns = [request["slowdown"] for request, _ in launches]
+    assert sorted(slowdowns, key=str) == [None, {"share": 0.5, "every": 2}]
+    assert {request["brief"] for request, _ in launches} == {True}
+    Runner(folder, comparison(), digits).measure(sides(2, SLOWDOWN)["candidate"])
+    request, child = launches[-1]
+    assert request.keys().isdisjoint({"brief", "slowdown"})
+    assert child.installation == Installation()
 
 
-def test_every_version_runs_in_its_own_place(runs, launches, tmp_path, monkeypatch):
-    monkeypatch.setattr(preflight, "read_software", lambda place: {"python": "3.99"})
+def test_every_version_runs_and_describes_its_own_place(
+    make_runner, launches, folder, tmp_path, monkeypatch
+):
+    described = []
+    monkeypatch.setattr(
+        preflight, "read_software", lambda place: described.append(place) or {"python": "3.99"}
+    )
     places = {
-        "base": Installation("/a/python", tmp_path / "a"),
+        "base": Installation(implementations=tmp_path),
         "candidate": Installation("/b/python", OURS),
     }
-    made = runs(places, timeout=7.0)
-    for version, trial in sides(variables={"OWN": "yes"}, threads=1).items():
-        made.measure(trial)
-        _, child = launches[-1]
-        assert child.installation == places[version]
-        assert (child.timeout, child.threads, child.device) == (7.0, 1, "cpu")
-        assert child.variables == {"OWN": "yes"}
-
-
-def test_what_is_installed_elsewhere_is_asked_once_and_recorded_with_that_side(
-    runs, launches, folder, tmp_path, monkeypatch
-):
-    asked = []
-    monkeypatch.setattr(
-        preflight, "read_software", lambda place: asked.append(place) or {"python": "3.99"}
-    )  # fmt: skip
-    there = Installation("/b/python", OURS)
-    made = runs({"base": Installation(implementations=tmp_path), "candidate": there})
+    runner = make_runner(places, timeout=7.0)
     for number in (1, 2):
-        for trial in sides(number).values():
-            made.measure(trial)
-    assert asked == [there]
+        for version, trial in sides(number, variables={"OWN": "yes"}, threads=1).items():
+            runner.measure(trial)
+            _, child = launches[-1]
+            assert child.installation == places[version]
+            assert (child.timeout, child.threads, child.device) == (7.0, 1, "cpu")
+            assert child.variables == {"OWN": "yes"}
+    assert described == [places["candidate"]]  # once
     environments = store.read_environments(folder)
-    software = {
+    assert {
         (record.version, environments[record.environment].software["python"])
         for record in store.read_records(folder)
-    }
-    assert software == {("base", machine.software()["python"]), ("candidate", "3.99")}
+    } == {("base", software()["python"]), ("candidate", "3.99")}
 
 
-def test_an_interrupted_side_of_a_pair_is_a_record_of_that_side(runs, folder, monkeypatch):
-    def interrupted(*_):
+def test_interrupted_side_is_recorded_as_that_side(make_runner, folder, monkeypatch):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(executor, "launch", interrupted)
-    made = runs(PLACES)
+    monkeypatch.setattr(executor, "launch", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        made.measure(sides(4, SLOWDOWN)["candidate"])
+        make_runner(PLACES).measure(sides(4, SLOWDOWN)["candidate"])
     (record,) = store.read_records(folder)
     assert (record.status, record.version, record.round) == ("interrupted", "candidate", 4)
     assert record.slowdown == SLOWDOWN
-    assert record.environment in store.read_environments(folder)
-
-
-def test_a_side_that_says_nonsense_is_a_failed_record_of_that_side(runs, folder, monkeypatch):
-    said = {"worker_seconds": "long"}
-    monkeypatch.setattr(
-        executor, "launch", lambda *_: Outcome("unavailable", "so", said, "", 1.0)
-    )  # fmt: skip
-    record = runs(PLACES).measure(sides(4, SLOWDOWN)["candidate"])
-    assert (record.status, record.version) == ("failed", "candidate")
-    assert record.slowdown == SLOWDOWN
-    assert "left a result that is wrong" in record.reason
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
-    [({"epoch_seconds": [0.5, 0.0]}, "an ok trial without all its numbers"),
-     ({"epoch_seconds": [1e308]}, "Expected `float` <= 1000000000.0"),
-     ({"peak_rss_bytes": -1}, "Expected `int` >= 0")],
-)  # fmt: skip
-def test_a_result_that_no_record_may_hold_is_a_failed_one(said, reason):
-    whole = msgspec.to_builtins(ok(case()))
-    names = [name for name in whole if name.endswith(("_seconds", "_accuracy"))]
-    good = {name: whole[name] for name in (*names, "status", "started")}
-    trial = Trial("r1-x", "trial", 1, case())
-    assert recorder._record("a run", trial, "here", good).status == "ok"
-    found = recorder._record("a run", trial, "here", good | said)
-    assert (found.status, found.epoch_seconds) == ("failed", [])
-    assert found.reason.startswith(f"the process left a result that is wrong: {reason}")
-
-
-def test_a_child_cannot_say_which_side_it_is(runs, monkeypatch):
-    said = {"version": "candidate", "slowdown": None, "round": 9, "parity": None}
-    monkeypatch.setattr(
-        executor, "launch", lambda *_: Outcome("unavailable", "so", said, "", 1.0)
-    )  # fmt: skip
-    record = runs(PLACES).measure(sides(4)["base"])
-    assert (record.version, record.round, record.status) == ("base", 4, "unavailable")
-
-
-def test_a_record_of_a_side_is_read_again_as_it_was(runs, launches, folder):
-    record = runs(PLACES).measure(sides(4, SLOWDOWN)["candidate"])
+    "document",
+    [
+        {"worker_seconds": "long"},
+        {"epoch_seconds": [1e308]},
+        {"peak_rss_bytes": -1},
+        {"phase_rss_bytes": {"x": -1}},
+    ],
+    ids=str,
+)
+def test_invalid_result_is_a_failed_record(make_runner, folder, report, document):
+    report(document)
+    record = make_runner(PLACES).measure(sides(4, SLOWDOWN)["candidate"])
+    assert (record.status, record.version, record.slowdown) == ("failed", "candidate", SLOWDOWN)
+    assert (record.epoch_seconds, record.peak_rss_bytes) == ([], None)
     assert store.read_records(folder) == [record]
-    assert msgspec.json.decode(msgspec.json.encode(record))["slowdown"] == {
-        "share": 0.5, "every": 2,
-    }  # fmt: skip
 
 
-def test_what_is_installed_elsewhere_is_asked_before_there_is_a_trial_to_lose(
-    runs, launches, folder, monkeypatch
+def test_worker_cannot_report_fields_of_the_parent(make_runner, report):
+    report(
+        {
+            "version": "candidate",
+            "round": 9,
+            "parity": {"error": 0},
+            "validation_accuracy": [1.0],
+            "import_seconds": 1.0,
+        }
+    )
+    record = make_runner(PLACES).measure(sides(4)["base"])
+    assert (record.version, record.round, record.status) == ("base", 4, "unavailable")
+    assert (record.parity, record.validation_accuracy, record.import_seconds) == (None, [], 1.0)
+    assert record.stderr_tail == "last words"
+
+
+@pytest.mark.parametrize("epochs", [{"epoch_seconds": [0.5, 0.0]}, {"epoch_seconds": []}])
+def test_ok_without_all_numbers_is_failed(make_runner, report, monkeypatch, epochs):
+    whole = msgspec.to_builtins(ok(case()))
+    report({**whole, **epochs}, "ok")
+    assert make_runner().measure(ALONE).status == "failed"
+
+
+def test_parity_that_is_not_a_number_is_a_failed_record(make_runner, folder, monkeypatch):
+    judgement = Judgement(parity=Parity(float("nan"), 1e-5, passed=False), fault="no number")
+    monkeypatch.setattr(Judge, "judge", lambda *_: judgement)
+    record = make_runner().measure(ALONE)
+    assert record.status == "failed"
+    assert store.read_records(folder) == [record]
+
+
+def test_another_python_is_described_before_the_trial_begins(
+    make_runner, launches, folder, monkeypatch
 ):
-    def stopped(place):
+    def interrupt(place):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(preflight, "read_software", stopped)
-    made = runs(
-        {"base": Installation("/b/python", OURS), "candidate": Installation("/b/python", OURS)}
-    )
+    monkeypatch.setattr(preflight, "read_software", interrupt)
+    runner = make_runner(dict.fromkeys(PLACES, Installation("/b/python", OURS)))
     with pytest.raises(KeyboardInterrupt):
-        made.measure(sides()["base"])
+        runner.measure(sides()["base"])
     assert launches == []
     assert store.read_records(folder) == []
-
-
-def test_a_parity_that_is_no_number_is_a_failed_trial_before_it_is_written(
-    runs, folder, monkeypatch
-):
-    made = runs()
-    nan = Judgement(parity=Parity(float("nan"), 1e-5, passed=False), fault="other mathematics")
-    monkeypatch.setattr(made._keeper._judge, "judge", lambda *_: nan)
-    record = made.measure(Trial("r1-mine", "trial", 1, pairing(batch_size=96).base))
-    assert (record.status, "a result that is wrong" in record.reason) == ("failed", True)
-    assert store.read_records(folder) == [record]

@@ -27,13 +27,13 @@ def mine(tmp_path, monkeypatch):
 def test_plan_of_the_registry_resolves_to_itself():
     cases = [plan.case_from_entry(entry) for entry in IMPLEMENTATIONS]
     planned = run(
-        *cases, figures=plan.textbook_cases(2), ceilings=tuple(plan.probe_cases("gpu", 1))
+        *cases, textbook=plan.textbook_cases(2), rooflines=tuple(plan.probe_cases("gpu", 1))
     )
     assert resume.resolve_code(planned, (), ()) == planned
     assert resume.repeated_options(planned) == []
 
 
-@pytest.mark.parametrize("where", ["cases", "sweep", "figures", "ceilings"])
+@pytest.mark.parametrize("where", ["cases", "sweep", "textbook", "rooflines"])
 @pytest.mark.parametrize(
     "changed",
     [

@@ -45,11 +45,11 @@ def write(
     store.create(
         folder,
         msgspec.structs.replace(
-            plan, cases=tuple(cases), sweep=(), skipped=(), rounds={first: rounds}, figures=()
+            plan, cases=tuple(cases), sweep=(), skipped=(), rounds={first: rounds}, textbook=()
         ),
     )
     shutil.copytree(PUBLISHED / "environments", folder / "environments", dirs_exist_ok=True)
-    probes = [one for one in published if one.kind == "ceiling"]
+    probes = [one for one in published if one.kind == "roofline"]
     templates = {one.case.implementation: one for one in kept}
     with (folder / "trials.jsonl").open("wb") as stream:
         for one in (*probes, *_trials(cases, templates, rounds)):
@@ -73,8 +73,8 @@ def write_several(folder: Path, runs: int, rounds: int = 10) -> list[Path]:
                 cases=tuple(cases),
                 sweep=(),
                 skipped=(),
-                figures=(),
-                ceilings=(),
+                textbook=(),
+                rooflines=(),
                 run=name,
                 rounds={cases[0].workload: rounds},
                 created=str(FIRST + dt.timedelta(days=number)),

@@ -166,9 +166,9 @@ def test_trial_uses_its_seed_and_workload(make_request, quick_collector, tmp_pat
 
 def test_figure_is_what_the_program_returns(own_file, digits, tmp_path):
     request = own_file("def run(textbook): return {'samples': float(len(textbook.images))}")
-    found = worker.run_figure({**request, "data": str(digits.folder)}, tmp_path)
-    assert found["figure"] == {"samples": 1797}
-    assert found["figure_seconds"] > 0
+    found = worker.run_textbook({**request, "data": str(digits.folder)}, tmp_path)
+    assert found["quantities"] == {"samples": 1797}
+    assert found["program_seconds"] > 0
 
 
 def test_document_is_written_whole_or_not(tmp_path):

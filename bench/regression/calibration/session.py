@@ -14,7 +14,7 @@ import msgspec
 from bench.cli import parsing
 from bench.data.dataset import Dataset
 from bench.errors import UserError
-from bench.records.schema import FORMAT, Case, Record, Slowdown
+from bench.records.schema import FORMAT, Case, Slowdown, TrialRecord
 from bench.regression.paired import pair
 from bench.runner import lock
 from bench.runner.loop import HostBusy
@@ -106,7 +106,7 @@ class Ended:
     """A block ended, and so many seconds are left."""
 
     block: Block
-    records: tuple[Record, ...]
+    records: tuple[TrialRecord, ...]
     left: float
 
 
@@ -127,7 +127,7 @@ def perform(folder: Path, session: Calibration, data: Dataset) -> Iterator[HostB
                 return
 
 
-def _block(runner: Runner, session: Calibration, block: Block, end: float) -> Iterator[Record]:
+def _block(runner: Runner, session: Calibration, block: Block, end: float) -> Iterator[TrialRecord]:
     first = (block.number - 1) * session.pairs + 1
     for number in range(first, first + session.pairs):
         if now() >= end:

@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import fmean, variance
 
 from bench.errors import UserError
-from bench.records.schema import Record, Slowdown
-from bench.records.store import read_plan, read_records
+from bench.records.schema import Slowdown, TrialRecord
+from bench.records.store import read_plan, read_trials
 from bench.regression.calibration.session import PLAN, Calibration
 from bench.regression.paired.metrics import EPOCH, log_ratio
 from bench.regression.paired.result import Pair, good_pairs
@@ -127,8 +127,8 @@ def folder(machine: str) -> Path:
 
 def _blocks(path: Path) -> Iterable[tuple[tuple[str, Slowdown | None], Block]]:
     plan = read_plan(path, Calibration)
-    by_block: defaultdict[tuple[str, int], list[Record]] = defaultdict(list)
-    for record in read_records(path.parent):
+    by_block: defaultdict[tuple[str, int], list[TrialRecord]] = defaultdict(list)
+    for record in read_trials(path.parent):
         by_block[record.case.slug, (record.round - 1) // plan.pairs].append(record)
     for (slug, _), records in by_block.items():
         injected = next((one.slowdown for one in records if one.slowdown), None)

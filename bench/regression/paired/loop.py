@@ -9,7 +9,7 @@ import msgspec
 
 from bench.data.dataset import Dataset
 from bench.records import store
-from bench.records.schema import Record
+from bench.records.schema import TrialRecord
 from bench.regression.paired import pair
 from bench.regression.paired.plan import Comparison, Pairing
 from bench.regression.paired.result import Finding, findings
@@ -43,7 +43,7 @@ class Paired:
     pairing: Pairing
     number: int
     pairs: int
-    records: tuple[Record, ...]
+    records: tuple[TrialRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class _Gate:
         self._plan = plan
         self._runner = runner
         self._looks: dict[str, Looks] = {}
-        self._records: list[Record] = []
+        self._records: list[TrialRecord] = []
 
     def case(self, pairing: Pairing, end: float) -> Iterator[Event]:
         """Measure pairs of one case until it is clear, something went wrong, or time is up."""
@@ -108,7 +108,7 @@ class _Gate:
                     return
         yield Looked(self._finding(pairing))
 
-    def _pair(self, pairing: Pairing, number: int) -> tuple[Record, ...]:
+    def _pair(self, pairing: Pairing, number: int) -> tuple[TrialRecord, ...]:
         two = pair.trials(number, (pairing.base, pairing.candidate), self._plan)
         found = []
         for record in pair.measured(self._runner, two):
@@ -128,7 +128,9 @@ class _Gate:
         return next(each for each in found if each.pairing.name == pairing.name)
 
 
-def lengthened(pairing: Pairing, warm: tuple[Record, ...], seconds: float) -> tuple[Pairing, float]:
+def lengthened(
+    pairing: Pairing, warm: tuple[TrialRecord, ...], seconds: float
+) -> tuple[Pairing, float]:
     """Give a case as many epochs as are worth their time; return also the seconds of a pair.
 
     seconds: of the first pair, with as many epochs as the case has now.
@@ -146,5 +148,5 @@ def clear(finding: Finding) -> bool:
     return finding.outcome != "undecided"
 
 
-def _well(records: tuple[Record, ...]) -> bool:
+def _well(records: tuple[TrialRecord, ...]) -> bool:
     return all(record.status == "ok" for record in records)

@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from bench.records.schema import Record
+from bench.records.schema import TrialRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class Quantity:
     """
 
     name: str
-    value: Callable[[Record], float | None]
+    value: Callable[[TrialRecord], float | None]
     unit: str
     gated: str
 
 
-def _tail(record: Record) -> float:
+def _tail(record: TrialRecord) -> float:
     """90th percentile of a process's epochs; of five it lies between the two longest."""
     return float(np.percentile(record.epoch_seconds, 90))
 
@@ -44,13 +44,15 @@ QUANTITIES = (
 ON_REQUEST = tuple(each.name for each in QUANTITIES if each.gated == "on request")
 
 
-def both(quantity: Quantity, base: Record, candidate: Record) -> tuple[float, float] | None:
+def both(
+    quantity: Quantity, base: TrialRecord, candidate: TrialRecord
+) -> tuple[float, float] | None:
     """Return a quantity of both versions; None where one is lacking or nought."""
     values = quantity.value(base) or 0.0, quantity.value(candidate) or 0.0
     return values if all(values) else None
 
 
-def log_ratio(quantity: Quantity, base: Record, candidate: Record) -> float | None:
+def log_ratio(quantity: Quantity, base: TrialRecord, candidate: TrialRecord) -> float | None:
     """Logarithm of the candidate's value over the base's; None where one is lacking or nought."""
     found = both(quantity, base, candidate)
     return None if found is None else math.log(found[1] / found[0])

@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Iterator
+from typing import cast
 
-from bench.records.schema import Case, Record, Slowdown, Trial
+from bench.records.schema import Case, Slowdown, Trial, TrialRecord
 from bench.runner.executor import RunContext
 from bench.runner.recorder import Runner
 
@@ -32,7 +33,7 @@ def trials(
     return pair
 
 
-def measured(runner: Runner, pair: list[Trial]) -> Iterator[Record]:
+def measured(runner: Runner, pair: list[Trial]) -> Iterator[TrialRecord]:
     """Measure a pair; a record as each of its trials ends."""
     for trial in pair:
-        yield runner.measure(trial)
+        yield cast("TrialRecord", runner.measure(trial))

@@ -20,9 +20,9 @@ from bench.regression.versions import spec, venv
 from bench.regression.versions.site import Site, changed, prepared
 from bench.regression.versions.spec import Kind, Version
 from bench.runner import plan
+from bench.runner.plan import Size
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
-from bench.runner.sizes import Size
 from bench.worker.data import read
 from bench.worker.machine import usable_cores
 from bench.worker.workloads import WORKLOADS

@@ -8,8 +8,8 @@ from statistics import fmean, median
 from typing import Literal
 
 from bench.errors import UserError
-from bench.records.schema import Record
-from bench.records.store import read_looks, read_plan, read_records
+from bench.records.schema import TrialRecord
+from bench.records.store import read_looks, read_plan, read_trials
 from bench.regression.paired import pair
 from bench.regression.paired.metrics import EPOCH, QUANTITIES, Quantity, both, log_ratio
 from bench.regression.paired.plan import Comparison, Pairing
@@ -24,7 +24,7 @@ ACCURACY = 0.001
 Outcome = Literal[
     "slower", "faster", "no change", "undecided", "wrong", "failed", "unavailable",
 ]  # fmt: skip
-Pair = tuple[Record, Record]
+Pair = tuple[TrialRecord, TrialRecord]
 Sides = tuple[float | None, float | None]  # the base's, the candidate's
 
 
@@ -60,11 +60,11 @@ class Finding:
 def read(folder: Path) -> list[Finding]:
     """Return what the comparison in a folder found; raises UserError where it holds none."""
     plan = read_plan(folder / "comparison.json", Comparison)
-    return findings(plan, read_records(folder), read_looks(folder))
+    return findings(plan, read_trials(folder), read_looks(folder))
 
 
 def findings(
-    plan: Comparison, records: Iterable[Record], looks: Mapping[str, Looks]
+    plan: Comparison, records: Iterable[TrialRecord], looks: Mapping[str, Looks]
 ) -> list[Finding]:
     """Return what was found of every case that was begun, in the order of the plan.
 
@@ -90,7 +90,7 @@ def gated(plan: Comparison, quantity: str) -> bool:
     return quantity == EPOCH.name or quantity in plan.gates
 
 
-def _by_name(plan: Comparison, records: Iterable[Record]) -> dict[str, list[Record]]:
+def _by_name(plan: Comparison, records: Iterable[TrialRecord]) -> dict[str, list[TrialRecord]]:
     """Sort records by the pairing that they belong to; raises UserError for one of none."""
     names = {(pair.BASE, one.base.slug): one.name for one in plan.pairings}
     names |= {(pair.CANDIDATE, one.candidate.slug): one.name for one in plan.pairings}
@@ -103,9 +103,9 @@ def _by_name(plan: Comparison, records: Iterable[Record]) -> dict[str, list[Reco
     return dict(found)
 
 
-def good_pairs(records: Iterable[Record]) -> list[Pair]:
+def good_pairs(records: Iterable[TrialRecord]) -> list[Pair]:
     """Return the pairs of which both went well, in the order measured; the warm-up is none."""
-    sides: dict[int, dict[str, Record]] = defaultdict(dict)
+    sides: dict[int, dict[str, TrialRecord]] = defaultdict(dict)
     for record in records:
         if record.round > 0 and record.status == "ok":
             sides[record.round][record.version] = record
@@ -151,7 +151,10 @@ def _medians(quantity: Quantity, pairs: Sequence[Pair]) -> tuple[float, float]:
 
 
 def _finding(
-    plan: Comparison, pairing: Pairing, records: Sequence[Record], measured: tuple[Measured, ...]
+    plan: Comparison,
+    pairing: Pairing,
+    records: Sequence[TrialRecord],
+    measured: tuple[Measured, ...],
 ) -> Finding:
     """Put together what is known of a case, and name its outcome by the worst of it."""
     accuracy, parity = _sides(records, _accuracy, fmean), _sides(records, _parity, max)
@@ -178,11 +181,11 @@ def _finding(
     return Finding(pairing, outcome, pairs, measured, accuracy, parity, reasons)
 
 
-def _unavailable(records: Iterable[Record]) -> bool:
+def _unavailable(records: Iterable[TrialRecord]) -> bool:
     return {record.status for record in records} == {"unavailable"}
 
 
-def _wrong(records: Sequence[Record], accuracy: Sides) -> str | None:
+def _wrong(records: Sequence[TrialRecord], accuracy: Sides) -> str | None:
     """Say how the candidate is worse than the base whatever its time, or nothing."""
     for record in records:
         ours = record.version == pair.CANDIDATE
@@ -195,8 +198,8 @@ def _wrong(records: Sequence[Record], accuracy: Sides) -> str | None:
 
 
 def _sides(
-    records: Iterable[Record],
-    value: Callable[[Record], float | None],
+    records: Iterable[TrialRecord],
+    value: Callable[[TrialRecord], float | None],
     of: Callable[[list[float]], float],
 ) -> Sides:
     """Return a number of each version, over all its processes."""
@@ -208,7 +211,7 @@ def _sides(
     return base, candidate
 
 
-def _accuracy(record: Record) -> float | None:
+def _accuracy(record: TrialRecord) -> float | None:
     """Accuracy after the workload's own epochs: a case may have more, and its first pair has not.
 
     One side has a process more where measuring was interrupted within a pair.
@@ -217,5 +220,5 @@ def _accuracy(record: Record) -> float | None:
     return found[-1] if found else None
 
 
-def _parity(record: Record) -> float | None:
+def _parity(record: TrialRecord) -> float | None:
     return None if record.parity is None else record.parity.error

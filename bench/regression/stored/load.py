@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.analysis import summary
 from bench.analysis.summary import Row
 from bench.errors import UserError
-from bench.records.schema import Environment, Record
+from bench.records.schema import Environment, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
 from bench.regression.calibration.session import PLAN
 from bench.regression.calibration.spread import Calibrated
@@ -36,7 +36,7 @@ def side(folder: Path) -> Side:
     run, records, environments = read_run(folder), read_records(folder), read_environments(folder)
     trials = defaultdict(list)
     for record in records:
-        if record.kind == "trial":
+        if isinstance(record, TrialRecord):
             trials[record.case.slug].append(record)
     rows = summary.summarize(records, environments, run)
     machines = _machines(environments.values())
@@ -52,7 +52,7 @@ def side(folder: Path) -> Side:
     )  # fmt: skip
 
 
-def _series(row: Row, trials: Iterable[Record]) -> Series:
+def _series(row: Row, trials: Iterable[TrialRecord]) -> Series:
     """Take the faults from the table's row: what is faster than the machine is one of them."""
     trials = list(trials)
     statuses = {status for status, _ in row.faults}

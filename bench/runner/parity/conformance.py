@@ -21,11 +21,11 @@ from bench.records.schema import Case
 from bench.runner import plan
 from bench.runner.parity import mistakes
 from bench.runner.parity.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
+from bench.runner.plan import Size
 from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec
-from bench.runner.sizes import Size
 from bench.worker.data import read
 from bench.worker.workloads import EXAMINATION, draw_order
 

@@ -1,0 +1,194 @@
+"""The loop measures the missing trials of a run in their order, and tells what happens."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from support.records import environment, ok
+
+from bench.records import store
+from bench.records.schema import FORMAT, Run
+from bench.runner import executor, loop, plan, progress
+from bench.runner.process.outcome import Outcome
+
+
+@pytest.fixture
+def measured(tmp_path, digits):
+    """Measure a run of some cases in this process; its events."""
+
+    def measure(*cases, textbook=(), rounds=1, folder="out", **changes):
+        path = tmp_path / folder
+        planned = Run(
+            format=FORMAT,
+            run="a-run",
+            command="bench run",
+            created="2026-01-01T00:00:00+00:00",
+            seed=42,
+            rounds={"sgd": rounds, "textbook": rounds},
+            cases=cases,
+            textbook=textbook,
+            timeout=300,
+            data="digits",
+            **changes,
+        )
+        if not path.exists():
+            store.create(path, planned)
+        return list(loop.measure_run(path, planned, digits))
+
+    return measure
+
+
+def records_of(events):
+    return [event.record for event in events if isinstance(event, loop.TrialEnded)]
+
+
+def test_events_come_before_and_after_every_trial(measured, make_case, tmp_path):
+    events = measured(make_case(), make_case(batch_size=96), rounds=2)
+    assert events[0] == loop.ImportStarted("numpy")
+    assert [type(event) for event in events[1:]] == [loop.TrialStarted, loop.TrialEnded] * 4
+    assert [event.number for event in events[1:]] == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert {event.total for event in events[1:]} == {4}
+    for started, ended in zip(events[1::2], events[2::2], strict=True):
+        assert (ended.record.trial, ended.record.status) == (started.trial.id, "ok")
+    assert measured(make_case(), make_case(batch_size=96), rounds=2) == []
+
+    environments = store.read_environments(tmp_path / "out")
+    assert environments.keys() == {record.environment for record in records_of(events)}
+    for path in (tmp_path / "out" / "environments").iterdir():
+        assert str(Path.home()) not in path.read_text()
+        assert str(tmp_path) not in path.read_text()
+
+
+@pytest.fixture
+def fake_runner(monkeypatch):
+    """Record trials without a process: each takes 12 s, its epochs as given by round."""
+    clock = [0.0]
+
+    def install(*epochs):
+        class FakeRunner:
+            def __init__(self, folder, run, data, **options):
+                self.folder, self.run = folder, run.run
+
+            def measure(self, trial):
+                store.add_environment(self.folder, environment())
+                fields = {"trial": trial.id, "run": self.run}
+                record = ok(trial.case, trial.round, epochs[trial.round - 1], **fields)
+                clock[0] += record.wall_seconds
+                store.append(self.folder, record)
+                return record
+
+        monkeypatch.setattr(loop, "Runner", FakeRunner)
+        monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
+        monkeypatch.setattr(progress, "now", lambda: clock[0])
+
+    return install
+
+
+def started(events):
+    return [
+        (event.trial.round, event.number, event.total, len(event.remaining))
+        for event in events
+        if isinstance(event, loop.TrialStarted)
+    ]
+
+
+def test_precision_adds_rounds_and_resumes_among_them(measured, fake_runner, make_case, tmp_path):
+    # Logarithms 0, 0.0198, 0.0392: s = 0.0196, t = 4.303: (4.303 * 0.0196 / ln 1.04)^2 = 4.63.
+    fake_runner(1.0, 1.02, 1.04, 2.0, 0.5)
+    events = measured(make_case(), rounds=3, precision=0.04)
+    assert started(events) == [(1, 1, 3, 3), (2, 2, 3, 2), (3, 3, 3, 1), (4, 4, 5, 2), (5, 5, 5, 1)]
+    path = tmp_path / "out" / "trials.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:4]))
+    assert started(measured(make_case(), rounds=3, precision=0.04)) == [(5, 5, 5, 1)]
+
+
+def test_precision_does_not_repeat_the_sweep(measured, fake_runner, make_case):
+    fake_runner(1.0, 1.02, 1.04, 2.0, 0.5)
+    sweep = (make_case(batch_size=96),)
+    events = measured(make_case(), rounds=3, precision=0.04, sweep=sweep)
+    sizes = [record.case.batch_size for record in records_of(events)]
+    assert sizes == [32] * 5 + [96]
+    assert [number for _, number, *_ in started(events)] == [1, 2, 3, 4, 5, 6]
+    assert measured(make_case(), rounds=3, precision=0.04, sweep=sweep) == []
+
+
+def test_budget_ends_a_run_before_the_trial_that_exceeds_it(measured, fake_runner, make_case):
+    fake_runner(1.0, 1.0, 1.0, 1.0)
+    # Trials of 12 s: the third would end after 36 s.
+    events = measured(make_case(), rounds=4, budget=35.0)
+    assert len(started(events)) == 2
+    assert events[-1] == loop.BudgetSpent(2)
+    resumed = measured(make_case(), rounds=4, budget=36.0)  # with a new budget
+    assert len(started(resumed)) == 2
+    assert isinstance(resumed[-1], loop.TrialEnded)
+
+
+def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
+    measured, make_case, monkeypatch
+):
+    requests = []
+
+    def launch(request, child, scratch):
+        requests.append(request)
+        return Outcome("failed", "not launched", {}, "", wall_seconds=1)
+
+    monkeypatch.setattr(executor, "launch", launch)
+    monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
+    monkeypatch.setattr(executor, "max_samples", lambda features: 30 * features)
+    monkeypatch.setattr(executor, "usable_cores", lambda: [0, 1])
+    cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
+    measured(*cases, rooflines=plan.roofline_cases(cases), sweep=(make_case(samples=480),))
+    probes = [request for request in requests if "roofline_numpy" in request["module"]]
+    assert [request["samples"] for request in probes] == [[480, 960, 1920], [96]]
+    requests.clear()
+    large = make_case(samples=1952)
+    measured(large, rooflines=plan.roofline_cases([large]), folder="other")
+    assert {tuple(request["samples"]) for request in requests} == {()}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"device": "gpu"}, {"threads": 2**40}, {"samples": 2**40}], ids=str
+)
+def test_case_that_cannot_run_here_is_unavailable_without_a_process(
+    measured, make_case, monkeypatch, changes
+):
+    monkeypatch.setattr(executor, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
+    (record,) = records_of(measured(make_case(**changes)))
+    assert record.status == "unavailable"
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_text("pass"), Path.unlink])
+def test_changed_own_file_is_neither_imported_nor_measured(
+    measured, make_case, monkeypatch, tmp_path, change
+):
+    monkeypatch.setattr(executor, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(loop.preflight, "import_implementation", pytest.fail)
+    path = tmp_path / "mine.py"
+    path.write_text("class Trainer: ...\n")
+    (entry,) = plan.plan_cases(
+        plan.Selection((str(path),), ("sgd",), available=1440, cores=1), lambda _: "softmax"
+    )
+    change(path)
+    (record,) = records_of(measured(entry))
+    assert (record.status, "mine.py" in record.reason) == ("failed", True)
+
+
+def test_trials_that_another_process_measured_meanwhile_are_not_repeated(
+    measured, fake_runner, make_case, monkeypatch, tmp_path
+):
+    fake_runner(1.0)
+    measured(make_case())
+    path = tmp_path / "out" / "trials.jsonl"
+    finished = path.read_bytes()
+    path.unlink()
+
+    class BusyHost:
+        def take(self):
+            return False
+
+        def wait(self):
+            path.write_bytes(finished)
+
+    monkeypatch.setattr(loop.lock, "open_host_lock", lambda: contextlib.nullcontext(BusyHost()))
+    assert measured(make_case()) == [loop.HostBusy()]
