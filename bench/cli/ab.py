@@ -11,9 +11,8 @@ from rich.text import Text
 from bench.cli.console import WAITING, Data, Device, Seed, Timeout, chosen, show_comparison
 
 if TYPE_CHECKING:
-    from bench.regression.paired.plan import Comparison
-    from bench.regression.paired.request import Asked
-    from bench.regression.paired.result import Finding
+    from bench.regression.paired.request import PreparedComparison
+    from bench.regression.result import ComparisonResult
 
 Names = Annotated[
     list[str] | None,
@@ -58,39 +57,55 @@ def ab(
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="The records' folder.")] = None,
 ) -> None:
     """Measure two versions in pairs of fresh processes, and say whether one is slower."""
-    from bench.cli import options
-    from bench.regression import exit_codes
-    from bench.regression.paired import request
+    from bench.cli import options, parsing
+    from bench.regression.paired.judge import GATES
+    from bench.regression.paired.request import prepare_comparison
+    from bench.regression.result import FAIL_ON
+    from bench.report.regression.comparison import build_output
 
     chosen(style)
-    failing = options.several("--fail-on", fail_on or (), exit_codes.FAIL_ON)
+    verdicts = options.several("--fail-on", fail_on or (), FAIL_ON)
     if output is not None:
         options.writable(output)
-    given = request.Given(
-        tuple(implementation or ()), workload, device, batch_size, threads, samples, data
-    )
-    terms = request.Terms(tolerance, budget, tuple(gate or ()), timeout, seed)
-    command = f"python -m bench {shlex.join(sys.argv[1:])}"
-    with request.comparison((base, candidate), given, terms, command, _say) as comparison:
+    cases = options.case_options(
+        implementation, workload, device,
+        batch_size=batch_size, threads=threads, samples=samples, data=data,
+    )  # fmt: skip
+    with prepare_comparison(
+        base,
+        candidate,
+        cases=cases,
+        command=f"python -m bench {shlex.join(sys.argv[1:])}",
+        progress=_say,
+        tolerance=parsing.share(tolerance, "--tolerance", least=0.0) or 0.0,
+        budget=parsing.seconds(budget) or 0.0,
+        gates=options.several("gate", gate or (), GATES),
+        timeout=timeout,
+        seed=seed,
+    ) as comparison:
         folder = output or Path("results") / comparison.plan.run
-        found, stopped = _measured(folder, comparison)
-    _show(folder, comparison.plan, found, style)
-    code = exit_codes.status(comparison.plan, found, failing, named=bool(implementation))
-    raise typer.Exit(stopped or code)
+        stopped = _measure(folder, comparison)
+    result = _load_result(folder, comparison, required=bool(implementation), fail_on=verdicts)
+    show_comparison(build_output(result), style)
+    raise typer.Exit(stopped or result.exit_status)
 
 
-def _show(folder: Path, plan: "Comparison", found: list["Finding"], style: str) -> None:
-    from bench.regression import differences
-    from bench.regression.calibration import spread
-    from bench.report.regression import paired
+def _load_result(
+    folder: Path, comparison: "PreparedComparison", *, required: bool, fail_on: tuple[str, ...]
+) -> "ComparisonResult":
+    from bench.regression.calibration.spread import Calibrations, calibration_folder
+    from bench.regression.paired.judge import load_result
     from bench.runner import machine
 
-    here = spread.Calibrated(spread.folder(machine.describe()["id"]))
-    sees = {
-        each.pairing.name: here.sees(each.pairing.base.slug, each.pairs, plan.rule)
-        for each in found
-    }
-    show_comparison(paired.shown(plan, found, sees, differences.between(folder)), style)
+    calibrations = Calibrations(calibration_folder(machine.describe()["id"]))
+    rule = comparison.plan.rule
+    return load_result(
+        folder,
+        comparison.plan,
+        required=required,
+        fail_on=fail_on,
+        detect=lambda case: calibrations.detectable_slowdown(case.case, case.pairs, rule),
+    )
 
 
 def _say(line: str) -> None:
@@ -98,39 +113,39 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _measured(folder: Path, comparison: "Asked") -> tuple[list["Finding"], int]:
+def _measure(folder: Path, comparison: "PreparedComparison") -> int:
+    """Measure a comparison; return the exit status of the signal that stopped it, or 0."""
     from bench.records import store
-    from bench.regression.paired import result
+    from bench.regression.paired.plan import PLAN
     from bench.runner import signals
 
     if not comparison.plan.pairings:
-        return [], 0
-    store.create(folder, comparison.plan, "comparison.json")
-    stopped = signals.run_until_signal(_follow, folder, comparison)
-    return result.read(folder), stopped
+        return 0
+    store.create_run(folder, comparison.plan, PLAN)
+    return signals.run_until_signal(_follow, folder, comparison)
 
 
-def _follow(folder: Path, comparison: "Asked") -> None:
+def _follow(folder: Path, comparison: "PreparedComparison") -> None:
     """Show what is running; the screen changes only between two processes."""
     from rich.console import Console
     from rich.live import Live
 
-    from bench.regression.paired import loop as measuring
-    from bench.report.regression import paired
+    from bench.regression.paired import loop
+    from bench.report.regression.comparison import describe_case
     from bench.runner.loop import HostBusy
 
     screen = Console(stderr=True, highlight=False)
-    plan = comparison.plan
+    events = loop.measure(folder, comparison.plan, comparison.data, comparison.installations)
     with Live(console=screen, auto_refresh=False, transient=True) as live:
-        for event in measuring.perform(folder, plan, comparison.data, comparison.places):
+        for event in events:
             match event:
                 case HostBusy():
                     screen.print(WAITING)
-                case measuring.Begun(pairing, number, total):
-                    shown = Text(f"{pairing.name} ({number} of {total}): a first pair")
-                    live.update(shown, refresh=screen.is_terminal)
-                case measuring.Paired(pairing, number, pairs, _):
-                    shown = Text(f"{pairing.name}: pair {number} of {pairs} at most")
-                    live.update(shown, refresh=screen.is_terminal)
-                case measuring.Looked(finding):
-                    screen.print(paired.line(finding), soft_wrap=True, markup=False)
+                case loop.CaseStarted(pairing, number, total):
+                    line = Text(f"{pairing.name} ({number} of {total}): a first pair")
+                    live.update(line, refresh=screen.is_terminal)
+                case loop.PairMeasured(pairing, number, pairs, _):
+                    line = Text(f"{pairing.name}: pair {number} of {pairs} at most")
+                    live.update(line, refresh=screen.is_terminal)
+                case loop.LookTaken(case):
+                    screen.print(describe_case(case), soft_wrap=True, markup=False)

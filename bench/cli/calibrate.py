@@ -12,7 +12,7 @@ from bench.cli.console import WAITING, Data, Device, Seed, Timeout, chosen, show
 
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
-    from bench.regression.calibration.session import Calibration
+    from bench.regression.calibration.session import CalibrationPlan
 
 Names = Annotated[
     list[str] | None,
@@ -46,62 +46,63 @@ def calibrate(
     ] = None,
 ) -> None:
     """Measure what noise alone does on this machine, and what the gate sees through it."""
+    from bench.cli import options, parsing
     from bench.data import dataset
-    from bench.regression.calibration import session as calibration
-    from bench.regression.calibration import spread
-    from bench.regression.paired import request
+    from bench.regression.calibration.session import plan_session
+    from bench.regression.calibration.spread import Calibrations, calibration_folder
+    from bench.regression.paired.request import select_cases
+    from bench.report.regression.calibration import build_calibration_output
     from bench.runner import machine
 
     chosen(style)
-    folder = calibrations or spread.folder(machine.describe()["id"])
+    folder = calibrations or calibration_folder(machine.describe()["id"])
     stopped = 0
     if not show:
-        given = request.Given(
-            tuple(implementation or ()), workload, device, batch_size, threads, samples, data
-        )
-        session = calibration.session(
-            request.cases(given), inject, budget, (timeout, seed, data),
-            f"python -m bench {shlex.join(sys.argv[1:])}",
+        cases = options.case_options(
+            implementation, workload, device,
+            batch_size=batch_size, threads=threads, samples=samples, data=data,
         )  # fmt: skip
+        session = plan_session(
+            select_cases(cases),
+            parsing.slowdowns(inject),
+            budget=parsing.seconds(budget) or 0.0,
+            command=f"python -m bench {shlex.join(sys.argv[1:])}",
+            timeout=timeout,
+            seed=seed,
+            data=data,
+        )
         stopped = _measured(folder / session.run, session, dataset.find(data))
-    _show(folder, style)
+    show_comparison(build_calibration_output(Calibrations(folder)), style)
     raise typer.Exit(stopped)
 
 
-def _measured(folder: Path, session: "Calibration", data: "Dataset") -> int:
-    """Return the exit status of the signal that ended it, or nought; what was measured is kept."""
+def _measured(folder: Path, session: "CalibrationPlan", data: "Dataset") -> int:
+    """Measure a session; return the exit status of the signal that stopped it, or 0."""
     from bench.records import store
-    from bench.regression.calibration import session as calibration
+    from bench.regression.calibration.session import PLAN
     from bench.runner import signals
 
-    store.create(folder, session, calibration.PLAN)
+    store.create_run(folder, session, PLAN)
     return signals.run_until_signal(_follow, folder, session, data)
 
 
-def _follow(folder: Path, session: "Calibration", data: "Dataset") -> None:
+def _follow(folder: Path, session: "CalibrationPlan", data: "Dataset") -> None:
     """Show what is running; the screen changes only between two blocks."""
     from rich.console import Console
     from rich.live import Live
 
-    from bench.regression.calibration import session as calibration
-    from bench.report.regression.calibration import injected
+    from bench.regression.calibration.session import measure_session
+    from bench.report.regression.calibration import describe_slowdown
     from bench.report.render import numbers
     from bench.runner.loop import HostBusy
 
     screen = Console(stderr=True, highlight=False)
     with Live(console=screen, auto_refresh=False, transient=True) as live:
-        for event in calibration.perform(folder, session, data):
+        for event in measure_session(folder, session, data):
             if isinstance(event, HostBusy):
                 screen.print(WAITING)
                 continue
-            block, left = event.block, numbers.clock(max(0.0, event.left))
-            what = f"{block.case.implementation}, {injected(block.slowdown)} injected"
+            block, left = event.block, numbers.clock(max(0.0, event.seconds_left))
+            what = f"{block.case.implementation}, {describe_slowdown(block.slowdown)} injected"
             line = Text(f"block {block.number}: {what}; {left} left")
             live.update(line, refresh=screen.is_terminal)
-
-
-def _show(folder: Path, style: str) -> None:
-    from bench.regression.calibration import spread
-    from bench.report.regression import calibration
-
-    show_comparison(calibration.shown(spread.Calibrated(folder)), style)

@@ -54,7 +54,7 @@ class Session:
         if self.runs and not self.each_host:
             raise UserError(f"this run is not measured on its machine, {hosts[0].name}")
         folder, run = self.plan(hosts)
-        store.create(folder, run)
+        store.create_run(folder, run)
         self.add(folder, run)
 
     def add(self, folder: Path, run: "Run") -> None:
@@ -63,7 +63,7 @@ class Session:
         from bench.records import store
         from bench.runner.cluster.loop import MachineRun
 
-        self.locks.enter_context(store.lock(folder))
+        self.locks.enter_context(store.lock_folder(folder))
         self.runs[run.machine or ""] = MachineRun(folder, run, dataset.find(run.data).sha256)
 
     def follow(self, cluster: "Cluster", *, dry_run: bool) -> None:
@@ -147,7 +147,7 @@ def _stored(base: Path, given: "Given") -> "list[tuple[Path, Run]]":
     from bench.cli import options
     from bench.records import collection
 
-    stored = [options.resumed(folder, given) for folder in collection.runs(base) or [base]]
+    stored = [options.resumed(folder, given) for folder in collection.find_runs(base) or [base]]
     for folder, run in stored:
         if run.machine is None:
             raise UserError(f"{folder} was begun without --cluster; leave that out")

@@ -1,14 +1,11 @@
 """``bench compare``: is a stored run slower than another one?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bench.cli.console import chosen, show_comparison
-
-if TYPE_CHECKING:
-    from bench.regression.stored.result import Judged, Terms
 
 
 def compare(
@@ -41,33 +38,29 @@ def compare(
 ) -> None:
     """Tell whether a stored run is slower than another, as far as stored runs can tell."""
     from bench.cli import options, parsing
-    from bench.regression.exit_codes import FAIL_ON
+    from bench.errors import UserError
+    from bench.regression.calibration.spread import calibration_folder
+    from bench.regression.result import FAIL_ON
     from bench.regression.stats.decision import Rule
-    from bench.regression.stored.result import Terms
-    from bench.report.regression import stored as gate
+    from bench.regression.stored.compare import CompareOptions, compare_runs
+    from bench.regression.stored.load import load_calibrations, load_side
+    from bench.report.regression.comparison import build_output
 
     chosen(shown)
-    terms = Terms(
-        Rule(parsing.share(tolerance, "--tolerance", least=0.0) or 0.0),
-        parsing.share(between_runs, "--between-runs") or 0.0,
-        across_machines,
-        "undecided" in options.several("--fail-on", fail_on or (), FAIL_ON),
+    verdicts = options.several("--fail-on", fail_on or (), FAIL_ON)
+    compare_options = CompareOptions(
+        rule=Rule(parsing.share(tolerance, "--tolerance", least=0.0) or 0.0),
+        between_runs=parsing.share(between_runs, "--between-runs") or 0.0,
+        across_machines=across_machines,
+        fail_on=verdicts,
     )
-    found = _judged(baseline, candidate, terms, calibrations)
-    show_comparison(gate.shown(found), shown)
-    raise typer.Exit(found.status)
-
-
-def _judged(baseline: Path, candidate: Path, terms: "Terms", calibrations: Path | None) -> "Judged":
-    """Read both sides and what was calibrated on their machine; raises UserError."""
-    from bench.errors import UserError
-    from bench.regression.calibration import spread
-    from bench.regression.stored import load, result
-
     if calibrations is not None and not calibrations.is_dir():
-        raise UserError(f"--calibrations {calibrations}: there is no such folder; name another")
-    base, other = load.side(baseline), load.side(candidate)
-    if base.machine is None:
-        return result.judged(base, other, lambda _: None, terms)
-    folder = calibrations or spread.folder(base.machine)
-    return result.judged(base, other, load.calibrated(folder, base.machine).spread, terms)
+        raise UserError(f"--calibrations {calibrations}: there is no such folder. Name another")
+    base, other = load_side(baseline), load_side(candidate)
+    find_spread = None
+    if base.machine is not None:
+        folder = calibrations or calibration_folder(base.machine)
+        find_spread = load_calibrations(folder, base.machine).spread
+    result = compare_runs(base, other, find_spread, compare_options)
+    show_comparison(build_output(result), shown)
+    raise typer.Exit(result.exit_status)

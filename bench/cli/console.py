@@ -11,7 +11,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from bench.report.load import LoadedRun
-    from bench.report.regression.output import Shown
+    from bench.report.regression.output import ComparisonOutput
 
 # Without a terminal there is no width to keep to: every column is printed.
 console = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
@@ -81,17 +81,17 @@ def chosen(style: str) -> None:
         raise unknown_name("format", style, FORMATS)
 
 
-def show_comparison(found: "Shown", style: str) -> None:
+def show_comparison(found: "ComparisonOutput", style: str) -> None:
     """Print what a comparison found; nothing but the document itself is JSON."""
     from bench.report.regression import output
 
     if style == "table":
         _tables(found)
     else:
-        print(output.text(found, style), end="" if style == "markdown" else "\n")
+        print(output.format_output(found, style), end="" if style == "markdown" else "\n")
 
 
-def _tables(found: "Shown") -> None:
+def _tables(found: "ComparisonOutput") -> None:
     from bench.cli import terminal
 
     for line in found.opening:

@@ -20,7 +20,7 @@ def merge(
 
     A record that several parts have is written once. Two different records of a trial are an error.
     """
-    from bench.records.merge import merge as merge_runs
+    from bench.records.merge import merge_runs
 
     merged = merge_runs(folders, output)
     parts, records = sum(run.parts for run in merged), sum(len(run.records) for run in merged)

@@ -17,6 +17,7 @@ from bench.data import dataset
 from bench.errors import UserError
 from bench.records import environments, store
 from bench.records.schema import FORMAT, Case, Run
+from bench.regression.paired.request import CaseOptions
 from bench.runner import plan, resume
 from bench.runner.parity.conformance import Examiner
 from bench.runner.plan import max_samples
@@ -131,7 +132,7 @@ _NAMED_AGAIN = {"implementations", "pythons", "data"}
 def _with_data(folder: Path, run: Run, data: str) -> Run:
     """Return a plan with the data that the user names again; raise UserError for other data."""
     sha256 = dataset.find(data).sha256
-    known, _ = environments.read(folder)
+    known, _ = environments.read_undamaged(folder)
     if any(each.data.get("sha256", sha256) != sha256 for each in known.values()):
         raise UserError(f"--data {data}: the run was begun with other data; name the same again")
     return msgspec.structs.replace(run, data=data)
@@ -259,9 +260,39 @@ def fits(samples: int, features: int) -> None:
 
 def writable(folder: Path) -> None:
     """Refuse a folder that holds a run or cannot be written, before anything is measured."""
-    store.refuse_another_run(folder)
+    store.reject_used_folder(folder)
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise UserError(f"cannot write to {folder}; choose another --output")
+
+
+def case_options(
+    implementations: Iterable[str] | None,
+    workload: str,
+    device: str,
+    *,
+    batch_size: str | None,
+    threads: str,
+    samples: str | None,
+    data: str | None,
+) -> CaseOptions:
+    """Return what ``bench ab`` and ``bench calibrate`` measure, at one size; raise UserError."""
+    sizes = {
+        "batch-size": parsing.whole_numbers("--batch-size", batch_size),
+        "samples": parsing.whole_numbers("--samples", samples),
+        "threads": known_threads(threads, len(usable_cores())),
+    }
+    for flag, values in sizes.items():
+        if len(values) > 1:
+            raise UserError(f"--{flag}: two versions are compared at one size. Give one number")
+    return CaseOptions(
+        implementations=tuple(implementations or ()),
+        workload=workload,
+        device=known_device(device),
+        batch_size=next(iter(sizes["batch-size"]), None),
+        threads=sizes["threads"][0],
+        samples=next(iter(sizes["samples"]), None),
+        data=data,
+    )

@@ -3,6 +3,7 @@
 import re
 
 from bench.errors import UserError
+from bench.records.schema import Slowdown
 
 MOST = 2**31 - 1
 _LEAST_MEMORY = 2**26  # Python and NumPy alone take half of that
@@ -50,3 +51,14 @@ def whole_numbers(flag: str, text: str | None) -> tuple[int, ...]:
             f"{flag} {text}: give a whole number from 1 to {MOST}, or several: 8,32,128"
         )
     return tuple(dict.fromkeys(map(int, found)))
+
+
+def slowdowns(text: str) -> tuple[Slowdown, ...]:
+    """Read slowdowns to inject, such as 5% or 5%,20%/5, or none; raise UserError."""
+    found = []
+    for part in () if text == "none" else text.split(","):
+        percent, slash, every = part.strip().partition("/")
+        if slash and not re.fullmatch(r"[1-9][0-9]?", every):
+            raise UserError(f"--inject {text}: after / give every how many epochs, as in 20%/5")
+        found.append(Slowdown(share(percent, "--inject") or 0.0, int(every or 1)))
+    return tuple(dict.fromkeys(found))

@@ -140,7 +140,7 @@ def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
 
     data = dataset.find(planned.data)
     if new:
-        store.create(folder, planned)
+        store.create_run(folder, planned)
     status = signals.run_until_signal(_follow, folder, planned, data)
     found = show_report(folder)
     if status:

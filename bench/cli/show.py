@@ -43,7 +43,10 @@ def report(
                 raise UserError("name the RUN to report, or add --index for a page of all of them")
         case [folder] if collection.is_collection(folder):
             _show_several(
-                collection.runs(folder), output or folder, relative_to, only_of_one=(readme, target)
+                collection.find_runs(folder),
+                output or folder,
+                relative_to,
+                only_of_one=(readme, target),
             )
         case [folder] if output is None:
             if relative_to is not None:
@@ -54,7 +57,7 @@ def report(
         case [_]:
             raise UserError("--output is for several runs; name another RUN, or leave it out")
         case several:
-            found = [run for each in several for run in collection.runs(each) or [each]]
+            found = [run for each in several for run in collection.find_runs(each) or [each]]
             _show_several(found, output, relative_to, only_of_one=(readme, target))
     if index:
         console.print(f"{listed.write_index(RESULTS)}", soft_wrap=True)

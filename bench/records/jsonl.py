@@ -17,7 +17,7 @@ import msgspec
 from bench.errors import UserError
 from bench.records import decoding, files
 from bench.records.decoding import UNREADABLE, DamagedError
-from bench.records.environments import plain
+from bench.records.environments import is_file_name
 from bench.records.schema import (
     FORMAT,
     MAX_RECORD_BYTES,
@@ -73,7 +73,7 @@ def _upgrade(record: dict[str, Any]) -> dict[str, Any]:
     return {**renamed, "kind": kinds.get(kind, kind)}
 
 
-def read(folder: Path, environments: Collection[str]) -> Iterator[tuple[bytes, Record | str]]:
+def read_lines(folder: Path, environments: Collection[str]) -> Iterator[tuple[bytes, Record | str]]:
     """Yield each line with its record, or with the reason why it is no record of this run.
 
     environments: the ids of those that the run has. A last line without its newline was being
@@ -103,7 +103,7 @@ def _check_place(
     record: Record, run: str | None, finished: Collection[str], environments: Collection[str]
 ) -> None:
     """Raise DamagedError for a record that does not belong to this run, or not once more."""
-    if not plain(record.trial):
+    if not is_file_name(record.trial):
         raise DamagedError(f"trial {record.trial!r} cannot be a file's name")
     if run is not None and record.run != run:
         raise DamagedError(f"a record of another run, {record.run!r}")
@@ -127,7 +127,7 @@ def _run_name(folder: Path) -> str | None:
     return None
 
 
-def repair(folder: Path, environments: Collection[str]) -> None:
+def repair_lines(folder: Path, environments: Collection[str]) -> None:
     """Drop a torn last line, and move damaged lines to damaged.jsonl: nothing else is deleted.
 
     Raises OSError where that cannot be written, and what reading raises.
@@ -135,7 +135,7 @@ def repair(folder: Path, environments: Collection[str]) -> None:
     path = folder / FILE
     if not path.exists():
         return
-    lines = list(read(folder, environments))
+    lines = list(read_lines(folder, environments))
     whole = b"".join(line for line, record in lines if isinstance(record, Record))
     if damaged := b"".join(line for line, record in lines if isinstance(record, str)):
         files.append(folder / ASIDE, damaged)
@@ -150,10 +150,10 @@ def find_fault(record: Record) -> str | None:
     parity = record.parity if isinstance(record, TrialRecord) else None
     if parity and parity.passed != (parity.error <= parity.tolerance):
         return "its parity contradicts itself"
-    return None if is_time(record.started) else "began at no time"
+    return None if is_valid_time(record.started) else "began at no time"
 
 
-def refused(record: Record) -> str | None:
+def explain_rejection(record: Record) -> str | None:
     """Return why no reader would take a record if it were written, or None."""
     line = encode(record)
     if len(line) > MAX_RECORD_BYTES:
@@ -165,7 +165,7 @@ def refused(record: Record) -> str | None:
     return None
 
 
-def is_time(text: str) -> bool:
+def is_valid_time(text: str) -> bool:
     """Return whether a trial may have begun at this time."""
     try:
         return 1970 <= dt.datetime.fromisoformat(text).year < 9999

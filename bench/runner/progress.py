@@ -7,7 +7,7 @@ from statistics import fmean, median
 
 from bench.errors import UserError
 from bench.records.schema import MOST_ROUNDS, Case, Record, Run, Trial, TrialRecord
-from bench.records.store import salvaged
+from bench.records.store import read_contents
 from bench.runner.plan import Size, case_size, plan_trials, postpone_sweep, required_rounds
 from bench.worker.measure import now
 
@@ -148,7 +148,7 @@ def read_earlier_records(results: Path) -> list[Record]:
         records: list[Record] = []
         for path in paths[-EARLIER_RUNS:]:
             try:
-                records += salvaged(path.parent).records
+                records += read_contents(path.parent).records
             except UserError:
                 continue
         if records:

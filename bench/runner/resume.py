@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bench.errors import UserError
-from bench.records.paths import relative
+from bench.records.paths import shorten_path
 from bench.records.schema import Case, Run
 from bench.runner import plan
 from bench.runner.process import interpreters
@@ -49,7 +49,7 @@ def resolve_code(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
         trusted = msgspec.structs.replace(trusted, **sizes)
         trusted = interpreters.assign_python(trusted, executables)
         # Plans of older versions have absolute paths.
-        if relative(trusted.interpreter or "") != relative(case.interpreter or ""):
+        if shorten_path(trusted.interpreter or "") != shorten_path(case.interpreter or ""):
             raise _not_repeated(run)
         return trusted
 
@@ -66,7 +66,7 @@ def repeated_options(run: Run) -> list[str]:
     )
     options = [word for file in files for word in ("--implementation", file)]
     options += [word for python in pythons for word in ("--python", python)]
-    if run.data is not None and relative(run.data).startswith("<path>"):
+    if run.data is not None and shorten_path(run.data).startswith("<path>"):
         options += ["--data", run.data]
     return options
 

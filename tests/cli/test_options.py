@@ -294,7 +294,7 @@ def test_a_flag_that_is_not_given_is_the_same_to_the_command_line_and_to_a_run_t
 
 def test_a_plan_can_be_written_and_read_again(small, here):
     folder, made = planned(small, here / "run")
-    store.create(folder, made)
+    store.create_run(folder, made)
     assert store.read_run(folder) == msgspec.structs.replace(made, data="./small")
 
 

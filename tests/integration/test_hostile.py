@@ -14,7 +14,7 @@ from support.records import bare, case, environment, ok, run, trials
 from bench.cli import terminal
 from bench.errors import UserError
 from bench.records import merge
-from bench.regression.stored import load as stored
+from bench.regression.stored.load import load_side
 from bench.report import index, load
 from bench.report import write as files
 from bench.report.export.writers import WRITERS
@@ -135,9 +135,9 @@ def shown(folder):
 
 def merged(folder):
     copy = shutil.copytree(folder, folder.parent / "copy")
-    (found,) = merge.merge([folder, copy], folder.parent / "once")
+    (found,) = merge.merge_runs([folder, copy], folder.parent / "once")
     try:  # what is written is read again, and has the same records
-        (again,) = merge.merge([folder.parent / "once", copy], folder.parent / "again")
+        (again,) = merge.merge_runs([folder.parent / "once", copy], folder.parent / "again")
     except UserError as error:
         raise AssertionError(folder) from error
     return found.repeated == again.repeated == len(again.records)
@@ -146,7 +146,7 @@ def merged(folder):
 READERS = [
     lambda folder: files.write_report([load.load_run(folder)]),
     shown,
-    stored.side,
+    load_side,
     lambda folder: load.load_runs([folder]),
     lambda folder: index.read_entries(folder.parent),
     merged,

@@ -112,7 +112,7 @@ def measure_code(make_case, tmp_path, digits):
             timeout=300,
             data="digits",
         )
-        store.create(tmp_path / "out", planned)
+        store.create_run(tmp_path / "out", planned)
         *_, ended = loop.measure_run(tmp_path / "out", planned, digits)
         return ended.record
 

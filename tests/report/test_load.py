@@ -73,7 +73,7 @@ def resumed(tmp_path):
     folder = write(tmp_path / "run", plan, ok(case("a"), 1, 0.1), bare(case("b"), 2), machine=FAST)
     store.add_environment(folder, environment(id="there", machine=SLOW))
     for record in (ok(case("a"), 2, 0.7), ok(case("b"), 1, 0.8), ok(case("b"), 3, 0.8)):
-        store.append(folder, replace(record, environment="there"))
+        store.append_record(folder, replace(record, environment="there"))
     return folder
 
 
@@ -104,7 +104,7 @@ def test_damaged_record_is_left_out_with_its_reason(tmp_path):
 def test_record_without_an_environment_is_left_out(tmp_path):
     folder = write(tmp_path / "run", run(case()), *trials(case(), 0.5, 0.7), data=DATA)
     store.add_environment(folder, environment(id="there"))
-    store.append(folder, ok(case(), 3, environment="there"))
+    store.append_record(folder, ok(case(), 3, environment="there"))
     (folder / "environments" / "there.json").unlink()
     loaded = load_run(folder)
     assert dict(loaded.rows[0].epochs_by_round) == {1: 0.5, 2: 0.7}
@@ -140,7 +140,7 @@ def test_runs_of_one_machine_are_named_by_folder_and_not_compared(tmp_path):
 
 def test_machines_of_one_name_in_one_run_are_named_by_id(resumed):
     store.add_environment(resumed, environment(id="third", machine={**SLOW, "id": "other"}))
-    store.append(resumed, replace(ok(case("a"), 3, 0.7), environment="third"))
+    store.append_record(resumed, replace(ok(case("a"), 3, 0.7), environment="third"))
     assert [loaded.name for loaded in load_runs([resumed])] == [
         f"2-core Slow CPU ({resumed}, slow)",
         "4-core Fast CPU",

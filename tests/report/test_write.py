@@ -182,7 +182,7 @@ def test_damage_is_named_in_every_format_up_to_a_limit(complete):
 
 
 def test_run_without_a_trial_has_a_report(tmp_path):
-    store.create(tmp_path / "run", run(case()))
+    store.create_run(tmp_path / "run", run(case()))
     text = write_one(tmp_path / "run")
     assert "Measured on no machine yet" in text
     assert "**2 planned trials are missing**" in text

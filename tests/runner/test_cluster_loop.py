@@ -92,7 +92,7 @@ def begun(tmp_path):
 
     def begin(**changes):
         planned = msgspec.structs.replace(PLAN, **changes)
-        store.create(tmp_path / "run", planned)
+        store.create_run(tmp_path / "run", planned)
         return MachineRun(tmp_path / "run", planned, {})
 
     return begin
@@ -191,7 +191,7 @@ DAMAGED = {
 @pytest.fixture
 def returned(tmp_path):
     """A new folder of the run, for what a host returns."""
-    store.create(tmp_path / "returned", PLAN)
+    store.create_run(tmp_path / "returned", PLAN)
     return tmp_path / "returned"
 
 

@@ -32,7 +32,7 @@ def measured(tmp_path, digits):
             **changes,
         )
         if not path.exists():
-            store.create(path, planned)
+            store.create_run(path, planned)
         return list(loop.measure_run(path, planned, digits))
 
     return measure
@@ -74,7 +74,7 @@ def fake_runner(monkeypatch):
                 fields = {"trial": trial.id, "run": self.run}
                 record = ok(trial.case, trial.round, epochs[trial.round - 1], **fields)
                 clock[0] += record.wall_seconds
-                store.append(self.folder, record)
+                store.append_record(self.folder, record)
                 return record
 
         monkeypatch.setattr(loop, "Runner", FakeRunner)

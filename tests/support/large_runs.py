@@ -42,7 +42,7 @@ def write(
     # The first size is the one that the tables compare.
     sizes.sort(key=lambda size: size != (48000, 32, 2))
     cases = [_case(one.case, size) for size in sizes for one in kept]
-    store.create(
+    store.create_run(
         folder,
         msgspec.structs.replace(
             plan, cases=tuple(cases), sweep=(), skipped=(), rounds={first: rounds}, textbook=()
@@ -66,7 +66,7 @@ def write_several(folder: Path, runs: int, rounds: int = 10) -> list[Path]:
     folders = [folder / f"night-{number:04}" for number in range(1, runs + 1)]
     for number, each in enumerate(folders):
         name = f"night-{number}"
-        store.create(
+        store.create_run(
             each,
             msgspec.structs.replace(
                 plan,

@@ -145,8 +145,8 @@ def run(*cases: Case, **changes: Any) -> Run:
 
 def write(folder: Path, plan: Run, *records: Record, **changes: Any) -> Path:
     """Write a run's folder as a run would have left it; ``changes`` are the environment's."""
-    store.create(folder, plan)
+    store.create_run(folder, plan)
     store.add_environment(folder, environment(**changes))
     for record in records:
-        store.append(folder, msgspec.structs.replace(record, run=plan.run))
+        store.append_record(folder, msgspec.structs.replace(record, run=plan.run))
     return folder

@@ -59,7 +59,7 @@ def _list_metadata(case: ExportedCase) -> dict[str, str | int | float]:
 
 
 def _export_trial(trial: TrialRecord) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"date": str(timestamps.read(trial.started))}
+    metadata: dict[str, Any] = {"date": str(timestamps.parse_time(trial.started))}
     if trial.wall_seconds is not None:
         metadata["duration"] = trial.wall_seconds
     if trial.peak_rss_bytes is not None:

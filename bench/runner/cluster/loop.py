@@ -11,7 +11,7 @@ import msgspec
 
 from bench.errors import UserError
 from bench.records import store
-from bench.records.environments import plain
+from bench.records.environments import is_file_name
 from bench.records.files import read_file
 from bench.records.schema import Record, Run, Trial
 from bench.runner.cluster.hosts import Cluster, read_answer
@@ -54,8 +54,8 @@ class MachineRun:
     spent: bool = False
 
     def __post_init__(self) -> None:
-        store.mend(self.folder)
-        self.progress = Progress(self.run, store.salvaged(self.folder).records)
+        store.repair_run(self.folder)
+        self.progress = Progress(self.run, store.read_contents(self.folder).records)
         self.plan_rounds()
 
     @property
@@ -106,7 +106,7 @@ class MachineRun:
                 continue
             with scratch.writing(), scratch.folder() as parent:
                 folder = parent / "run"
-                store.create(folder, self.run)
+                store.create_run(folder, self.run)
                 try:
                     records = unpack(folder, self.run, sent.trials, answer)
                 except UserError as error:
@@ -135,8 +135,8 @@ class MachineRun:
             store.add_environment(self.folder, environments[record.environment])
             params = source / "params" / f"{record.trial}.npy"
             if params.exists():
-                store.keep_params(self.folder, record.trial, params)
-            store.append(self.folder, record)
+                store.save_params(self.folder, record.trial, params)
+            store.append_record(self.folder, record)
             self.progress.add(record)
             yield TrialEnded(
                 record, self.progress.total - self.progress.remaining, self.progress.total
@@ -153,7 +153,7 @@ def unpack(folder: Path, run: Run, trials: Sequence[Trial], answer: RoundResult)
     _write(folder / "environments", answer.environments, ".json")
     _write(folder / "params", answer.params, ".npy")
     (folder / "trials.jsonl").write_bytes(answer.trials)
-    returned = store.salvaged(folder)
+    returned = store.read_contents(folder)
     if returned.faults:
         raise UserError(f"it sent {returned.faults[0]}")
     if [record.trial for record in returned.records] != [trial.id for trial in trials]:
@@ -165,7 +165,7 @@ def unpack(folder: Path, run: Run, trials: Sequence[Trial], answer: RoundResult)
 
 def _write(folder: Path, files: Mapping[str, bytes], suffix: str) -> None:
     for name, data in files.items():
-        if not plain(name):
+        if not is_file_name(name):
             raise UserError(f"it sent a file named {name!r}")
         (folder / f"{name}{suffix}").write_bytes(data)
 

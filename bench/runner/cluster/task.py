@@ -131,7 +131,7 @@ def _find_data(request: RoundRequest) -> Dataset:
 def _measure(request: RoundRequest, data: Dataset, parent: Path) -> dict[str, Any]:
     """Measure the trials of a request in a new folder; return its files."""
     run, folder = request.run, parent / "run"
-    store.create(folder, run)
+    store.create_run(folder, run)
     peers = (*run.cases, *run.sweep)
     runner = Runner(folder, run, data, peers=peers, memory_limit=run.memory_limit)
     for trial in request.trials:

@@ -239,7 +239,7 @@ def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     )
     folder = tmp_path / "x"
     store.add_environment(folder, newer)
-    store.append(folder, ok(case("a"), 3, 0.1, environment="there", run=runs[0].run.run))
+    store.append_record(folder, ok(case("a"), 3, 0.1, environment="there", run=runs[0].run.run))
     runs = load_runs([folder, tmp_path / "y"])
     server, box = SERVER["name"], BOX["name"]
     assert list_remarks(group_by_problem(runs), None)[0].endswith(
