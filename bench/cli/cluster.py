@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from bench.cli.console import console, show_report
+from bench.cli.console import print_line, print_report, stdout
 from bench.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.cli.options import Given
     from bench.records.schema import Run
     from bench.runner.cluster.hosts import Cluster
     from bench.runner.cluster.loop import MachineRun
     from bench.runner.cluster.task import HostInfo
+    from bench.runner.planning import RunOptions
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Session:
     """
 
     address: str
-    given: "Given"
+    options: "RunOptions"
     command: str
     base: Path
     each_host: bool
@@ -40,12 +40,12 @@ class Session:
 
     def plan(self, hosts: "Sequence[HostInfo]") -> "tuple[Path, Run]":
         """Plan the run of hosts of one machine; raises UserError."""
-        from bench.cli import options
+        from bench.runner.planning import Placement, plan_run
 
         host = hosts[0]
         folder = self.base / host.machine if self.each_host else self.base
-        where = options.Where(host.cores, host.machine, host.gpu)
-        return options.planned(folder, self.given, self.command, where)
+        placement = Placement(host.cores, host.machine, host.gpu)
+        return plan_run(self.options, folder, self.command, placement)
 
     def begin(self, hosts: "Sequence[HostInfo]") -> None:
         """Begin the run of hosts of one machine; raises UserError if they are not to measure."""
@@ -73,7 +73,7 @@ class Session:
 
         if not self.runs:
             for line in wait_for_hosts(cluster, self.patience):
-                console.print(line, soft_wrap=True, markup=False)
+                print_line(line)
             machines = self._machines(list(cluster.hosts.values()))
             if dry_run:
                 self._show_plans(machines)
@@ -82,9 +82,9 @@ class Session:
                 self.begin(machines[0])
         for event in measure_runs(cluster, self.runs, self.begin, self.patience):
             if isinstance(event, str):
-                console.print(event, soft_wrap=True, markup=False)
+                print_line(event)
             else:
-                console.print(terminal.ended(event.record, event.number, event.total))
+                print_line(terminal.format_end(event.record, event.number, event.total))
         if not self.runs:
             raise UserError("no host can measure this; the lines above say why")
 
@@ -92,20 +92,20 @@ class Session:
         from bench.cli import terminal
 
         for hosts in machines:
-            console.print(f"machine {hosts[0].machine}:")
+            print_line(f"machine {hosts[0].machine}:")
             try:
-                console.print(terminal.plan(self.plan(hosts)[1]))
+                stdout.print(terminal.plan_table(self.plan(hosts)[1]))
             except UserError as error:
-                console.print(f"not measured: {error}", soft_wrap=True, markup=False)
+                print_line(f"not measured: {error}")
 
     def _machines(self, hosts: "list[HostInfo]") -> "list[list[HostInfo]]":
         """Group hosts by machine; without ``--each-host`` choose the machine with most hosts.
 
         Raises UserError if a GPU is asked for and no host has one.
         """
-        from bench.cli.options import NO_GPU, devices_of
+        from bench.runner.planning import NO_GPU
 
-        if not self.each_host and "gpu" in devices_of(self.given, gpu=True):
+        if not self.each_host and "gpu" in self.options.devices:
             hosts = [host for host in hosts if host.gpu]
         if not hosts:
             raise UserError(NO_GPU)
@@ -116,17 +116,17 @@ class Session:
         """Write the report of each run and, of several, one over all; exit."""
         from bench.report.load import load_run, load_runs
         from bench.report.write import write_report
-        from bench.runner import resume as trusted
+        from bench.runner import resume
 
         folders = [run.folder for run in self.runs.values()]
         if folders == [self.base]:
-            failed = [show_report(self.base).failed]
+            failed = [print_report(self.base).failed]
         else:
             runs = [load_run(folder) for folder in folders]
             failed = [run.failed for run in runs]
             for run in runs:
                 write_report([run])
-            console.print(f"\n{write_report(load_runs(folders), self.base)}", soft_wrap=True)
+            print_line(f"\n{write_report(load_runs(folders), self.base)}")
         if missing := [run for run in self.runs.values() if run.incomplete]:
             flags = [
                 "--resume",
@@ -134,20 +134,23 @@ class Session:
                 str(self.base),
                 "--cluster",
                 self.address,
-                *trusted.repeated_options(missing[0].run),
+                *resume.repeated_options(missing[0].run),
             ]
             count = sum(run.progress.remaining for run in missing)
             text = f"{count} trials are missing; go on with {shlex.join(flags)}"
-            console.print(text, soft_wrap=True, markup=False)
+            print_line(text)
         raise typer.Exit(status or (3 if missing or any(failed) else 0))
 
 
-def _stored(base: Path, given: "Given") -> "list[tuple[Path, Run]]":
+def _stored(base: Path, options: "RunOptions") -> "list[tuple[Path, Run]]":
     """Return the runs to go on with, at most one a machine; raises UserError."""
-    from bench.cli import options
     from bench.records import collection
+    from bench.runner.resume import read_plan
 
-    stored = [options.resumed(folder, given) for folder in collection.find_runs(base) or [base]]
+    stored = [
+        (folder, read_plan(folder, options.implementations, options.pythons, options.data))
+        for folder in collection.find_runs(base) or [base]
+    ]
     for folder, run in stored:
         if run.machine is None:
             raise UserError(f"{folder} was begun without --cluster; leave that out")
@@ -156,9 +159,9 @@ def _stored(base: Path, given: "Given") -> "list[tuple[Path, Run]]":
     return stored
 
 
-def run(
+def run_on_cluster(
     address: str,
-    given: "Given",
+    options: "RunOptions",
     command: str,
     output: Path | None,
     *,
@@ -168,26 +171,27 @@ def run(
     dry_run: bool,
 ) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
-    from bench.cli import options, terminal
+    from bench.cli import terminal
     from bench.records import collection
-    from bench.runner import signals
+    from bench.runner import planning, signals
     from bench.runner.cluster import hosts
+    from bench.runner.resume import find_newest_run
 
     stored = []
     if resume:
-        base = output or options.newest(clustered=True)
-        stored = _stored(base, given)
+        base = output or find_newest_run(clustered=True)
+        stored = _stored(base, options)
     else:
-        base = output or options.RESULTS / options.fresh_name()[0]
-        options.writable(base)
+        base = output or planning.RESULTS / planning.new_run_name()[0]
+        planning.check_writable(base)
         if collection.is_collection(base):
             raise UserError(f"{base} holds runs; choose another --output, or add --resume")
     if resume and dry_run:
         for folder, planned in stored:
-            console.print(f"{folder}, machine {planned.machine}:", soft_wrap=True, markup=False)
-            console.print(terminal.plan(planned))
+            print_line(f"{folder}, machine {planned.machine}:")
+            stdout.print(terminal.plan_table(planned))
         raise typer.Exit(0)
-    session = Session(address, given, command, base, each_host and not resume, patience)
+    session = Session(address, options, command, base, each_host and not resume, patience)
     with session.locks:
         for folder, planned in stored:
             session.add(folder, planned)

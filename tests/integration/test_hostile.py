@@ -130,7 +130,7 @@ def written(folder, chance):
 
 def shown(folder):
     found = load.load_run(folder)
-    return list(terminal.tables_of(Console(width=200), found.rows, found.textbook))
+    return list(terminal.run_tables(Console(width=200), found.rows, found.textbook))
 
 
 def merged(folder):

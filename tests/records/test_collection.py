@@ -105,6 +105,5 @@ def test_command_for_one_run_rejects_collections(measured, refused, verb):
     )
 
 
-@pytest.mark.parametrize("flag", ["--target=0.8", "--readme=README.md"])
-def test_option_for_one_run_rejects_collections(measured, refused, flag):
-    assert "are of one run; leave them out" in refused("report", "all", flag)
+def test_option_for_one_run_rejects_collections(measured, refused):
+    assert "--target" in refused("report", "all", "--target=0.8")

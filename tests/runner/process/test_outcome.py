@@ -1,4 +1,4 @@
-"""What the end of a child means, from what the parent saw of it and what it left."""
+"""The status and the reason that follow from how a worker ended."""
 
 import json
 import signal
