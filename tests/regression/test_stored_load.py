@@ -22,7 +22,7 @@ def only(folder):
     return found
 
 
-def test_a_case_has_the_epochs_of_every_process_that_went_well_in_the_order_measured(tmp_path):
+def test_case_has_the_epochs_of_successful_processes(tmp_path):
     records = [ok(PYTORCH, 2, epoch_seconds=[0.5, 0.4]), ok(PYTORCH, 1, epoch_seconds=[0.3])]
     found = only(write(tmp_path / "run", run(PYTORCH), *records))
     assert found.name == PYTORCH.slug == "sgd-pytorch-cpu-b32-t2-n48000"
@@ -30,7 +30,7 @@ def test_a_case_has_the_epochs_of_every_process_that_went_well_in_the_order_meas
     assert (found.tried, found.faults, found.wrong, found.unavailable) == (2, (), None, False)
 
 
-def test_a_side_is_called_as_its_folder_and_has_every_size_as_a_case(tmp_path):
+def test_side_has_its_folder_name_and_all_sizes(tmp_path):
     other = case("pytorch", batch_size=64)
     plan = run(PYTORCH, sweep=(other,))
     found = load_side(write(tmp_path / "run", plan, ok(PYTORCH), ok(other)))
@@ -39,7 +39,7 @@ def test_a_side_is_called_as_its_folder_and_has_every_size_as_a_case(tmp_path):
     assert found.machine == MACHINE["id"]
 
 
-def test_figures_and_probes_are_no_cases_and_interrupted_trials_are_none(tmp_path):
+def test_only_finished_trials_are_cases(tmp_path):
     records = [
         ok(PYTORCH, 3, kind="textbook"),
         bare(PYTORCH, 4, kind="roofline"),
@@ -50,7 +50,7 @@ def test_figures_and_probes_are_no_cases_and_interrupted_trials_are_none(tmp_pat
     assert (found.tried, found.faults, len(found.processes)) == (1, (), 1)
 
 
-def test_the_accuracy_is_the_mean_after_the_workloads_own_epochs(tmp_path):
+def test_accuracy_is_the_mean_after_the_workloads_epochs(tmp_path):
     of = case("pytorch", epochs=2)
     records = [
         ok(of, number, validation_accuracy=[0.1, last, 0.9], test_accuracy=[0.1] * 3)
@@ -60,7 +60,7 @@ def test_the_accuracy_is_the_mean_after_the_workloads_own_epochs(tmp_path):
     assert found.accuracy == pytest.approx(0.5)
 
 
-def test_every_process_that_went_wrong_is_tried_and_has_its_reason(tmp_path):
+def test_failed_processes_are_counted_with_their_reasons(tmp_path):
     records = [
         ok(PYTORCH, 1),
         bare(PYTORCH, 2, reason="no"),
@@ -72,7 +72,7 @@ def test_every_process_that_went_wrong_is_tried_and_has_its_reason(tmp_path):
     assert found.wrong is None
 
 
-def test_a_parity_that_failed_makes_the_result_wrong(tmp_path):
+def test_failed_parity_makes_the_result_wrong(tmp_path):
     far = Parity(2e-5, 1e-5, passed=False)
     records = [ok(PYTORCH, 1), bare(PYTORCH, 2, reason="off by 2e-5", parity=far)]
     found = only(write(tmp_path / "run", run(PYTORCH), *records))
@@ -80,7 +80,7 @@ def test_a_parity_that_failed_makes_the_result_wrong(tmp_path):
     assert found.faults == ("failed: off by 2e-5",)
 
 
-def test_what_failed_for_another_reason_is_not_wrong(tmp_path):
+def test_other_failures_are_not_wrong(tmp_path):
     near = Parity(2e-6, 1e-5, passed=True)
     found = only(
         write(tmp_path / "run", run(PYTORCH), bare(PYTORCH, reason="threads", parity=near))
@@ -88,7 +88,7 @@ def test_what_failed_for_another_reason_is_not_wrong(tmp_path):
     assert (found.wrong, found.faults) == (None, ("failed: threads",))
 
 
-def test_what_is_unavailable_in_every_round_cannot_be_tried(tmp_path):
+def test_case_is_unavailable_only_if_all_rounds_are(tmp_path):
     absent = bare(PYTORCH, status="unavailable", reason="no PyTorch")
     found = only(write(tmp_path / "run", run(PYTORCH), absent))
     assert (found.unavailable, found.processes) == (True, ())
@@ -97,7 +97,7 @@ def test_what_is_unavailable_in_every_round_cannot_be_tried(tmp_path):
         assert not only(write(tmp_path / str(number), run(PYTORCH), absent, other)).unavailable
 
 
-def test_what_is_faster_than_the_machine_has_failed(tmp_path):
+def test_times_faster_than_the_roofline_are_faults(tmp_path):
     probe = bare(
         case("ceiling-numpy", workload="ceiling"),
         kind="roofline",
@@ -113,13 +113,13 @@ def test_what_is_faster_than_the_machine_has_failed(tmp_path):
     assert all("of the least time" in fault for fault in found.faults)
 
 
-def test_a_record_without_its_environment_is_compared_with_nothing(tmp_path):
+def test_record_without_its_environment_is_refused(tmp_path):
     folder = write(tmp_path / "run", run(PYTORCH), ok(PYTORCH, environment="gone"))
     with pytest.raises(UserError, match="its environment 'gone' is missing or damaged"):
         load_side(folder)
 
 
-def test_the_software_is_every_version_that_was_there(tmp_path):
+def test_software_lists_all_versions(tmp_path):
     folder = write(tmp_path / "run", run(PYTORCH), ok(PYTORCH))
     software = {"python": "3.11.9", "distributions": {"torch": "2.10.0", "numpy": "2.4.6"}}
     store.add_environment(folder, environment(id="later", software=software))
@@ -128,7 +128,7 @@ def test_the_software_is_every_version_that_was_there(tmp_path):
     assert (found["python"], found["numpy"]) == ("3.11.9", "2.4.6")
 
 
-def test_data_are_the_same_wherever_they_came_from(tmp_path):
+def test_data_id_ignores_the_source(tmp_path):
     def data_of(folder, **data):
         folder = write(tmp_path / folder, run(PYTORCH), ok(PYTORCH), data=data)
         return load_side(folder).data
@@ -139,21 +139,21 @@ def test_data_are_the_same_wherever_they_came_from(tmp_path):
     assert data_of("d", name="digits") != data_of("e", name="fashion-mnist")
 
 
-def test_a_run_of_two_machines_is_no_side(tmp_path):
+def test_run_of_two_machines_is_refused(tmp_path):
     folder = write(tmp_path / "run", run(PYTORCH), ok(PYTORCH))
     store.add_environment(folder, environment(id="there", machine={"id": "another"}))
     with pytest.raises(UserError, match=r"was measured on 2 machines"):
         load_side(folder)
 
 
-def test_a_run_of_which_nothing_was_measured_has_no_case_and_no_machine(tmp_path):
+def test_empty_run_has_no_case_and_no_machine(tmp_path):
     folder = tmp_path / "run"
     store.create_run(folder, run(PYTORCH))
     found = load_side(folder)
     assert (found.series, found.machine, found.data) == ({}, None, None)
 
 
-def test_what_is_no_run_or_not_there_is_refused(tmp_path):
+def test_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no run"):
         load_side(tmp_path)
     (tmp_path / "saved.json").touch()
@@ -162,7 +162,7 @@ def test_what_is_no_run_or_not_there_is_refused(tmp_path):
             load_side(tmp_path / name)
 
 
-def test_a_published_run_has_its_cases():
+def test_published_run_is_loaded():
     found = load_side(REFERENCE / "amd-epyc-2-cores-first")
     assert found.machine == "3e509898d0e5"
     assert len(found.series) == 26
@@ -196,7 +196,7 @@ def session(tmp_path):
     return save
 
 
-def test_what_was_calibrated_on_the_machine_gives_its_spread(session):
+def test_calibrations_of_the_machine_give_a_spread(session):
     found = load_calibrations(session("monday"), MACHINE["id"]).spread(PYTORCH.slug)
     assert found.count == 2
     assert found.blocks > 0
@@ -210,5 +210,5 @@ def test_a_calibration_of_another_machine_is_refused(session):
         load_calibrations(session("tuesday", of="another"), MACHINE["id"])
 
 
-def test_where_nothing_was_calibrated_there_is_no_spread(tmp_path):
+def test_missing_calibrations_give_no_spread(tmp_path):
     assert load_calibrations(tmp_path / "none", machine.fingerprint(1)).spread("a") is None
