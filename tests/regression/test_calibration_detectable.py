@@ -78,17 +78,17 @@ def blocks_of_a_day(count, logs, slowdown=None):
 
 
 @pytest.fixture
-def found(tmp_path):
+def detectability(tmp_path):
     """Return calibrations of four plain blocks and a slowed one, and what they show."""
     plain = blocks_of_a_day(4, spread_evenly(48, 0.02))
     slowed = [block([9000 + 10 * pair for pair in range(12)], [0.05] * 12, first=49, slowdown=FIVE)]
-    records = [record for each in (*plain, *slowed) for two in each.pairs for record in two]
+    records = [record for item in (*plain, *slowed) for two in item.pairs for record in two]
     folder = calibrated(tmp_path, session(slowdowns=(FIVE,)), records)
     return Calibrations(folder), assess_detectability(Calibrations(folder), draws=50)
 
 
-def test_case_itself_precedes_its_slowdowns(found):
-    _, (same, slowed) = found
+def test_case_itself_precedes_its_slowdowns(detectability):
+    _, (same, slowed) = detectability
     assert (same.case, same.slowdown, same.blocks, same.pairs) == (NUMPY.slug, None, 4, 48)
     assert (slowed.case, slowed.slowdown, slowed.blocks, slowed.pairs) == (NUMPY.slug, FIVE, 1, 12)
     assert (same.seconds, slowed.seconds) == (10, 10)
@@ -96,15 +96,15 @@ def test_case_itself_precedes_its_slowdowns(found):
     assert slowed.ratio == pytest.approx(math.exp(0.05))
 
 
-def test_slowed_case_has_no_spread(found):
-    known, (same, slowed) = found
+def test_slowed_case_has_no_spread(detectability):
+    known, (same, slowed) = detectability
     assert same.spread == estimate_spread(known.blocks(NUMPY.slug))
     assert slowed.spread is None
     assert {seen.smallest for seen in slowed.budgets} == {None}
 
 
-def test_each_budget_has_the_pairs_that_fit(found):
-    known, (same, slowed) = found
+def test_each_budget_has_the_pairs_that_fit(detectability):
+    known, (same, slowed) = detectability
     assert [(seen.seconds, seen.pairs) for seen in same.budgets] == [
         (0.0, 10),
         (30.0, 10),
@@ -119,8 +119,8 @@ def test_each_budget_has_the_pairs_that_fit(found):
         assert seen.smallest == power.smallest_slowdown(logs, seen.pairs, STRICT, 50)
 
 
-def test_injected_slowdown_is_counted_unswapped(found):
-    _, (_, slowed) = found
+def test_injected_slowdown_is_counted_unswapped(detectability):
+    _, (_, slowed) = detectability
     assert slowed.budgets[0].drawn == DecisionCount(50, 50, 1)
     assert slowed.budgets[0].disjoint == DecisionCount(1, 1, 1)
     # Eighteen pairs do not come of twelve.

@@ -41,11 +41,11 @@ def planned():
 
 
 def test_session_plan_holds_its_options():
-    found = planned()
-    assert (found.cases, found.slowdowns, found.budget) == ((NUMPY, KERAS), (FIVE,), 600.0)
-    assert (found.timeout, found.seed, found.data, found.pairs) == (30.0, 7, "digits", PAIRS)
-    assert (found.format, found.command) == (FORMAT, "python -m bench calibrate")
-    assert found.run.startswith(found.created[:10].replace("-", ""))
+    blocks = planned()
+    assert (blocks.cases, blocks.slowdowns, blocks.budget) == ((NUMPY, KERAS), (FIVE,), 600.0)
+    assert (blocks.timeout, blocks.seed, blocks.data, blocks.pairs) == (30.0, 7, "digits", PAIRS)
+    assert (blocks.format, blocks.command) == (FORMAT, "python -m bench calibrate")
+    assert blocks.run.startswith(blocks.created[:10].replace("-", ""))
 
 
 def test_session_name_is_unique():
@@ -54,8 +54,8 @@ def test_session_name_is_unique():
 
 def test_session_plan_is_read_as_written(tmp_path):
     store.create_run(tmp_path / "one", planned(), PLAN)
-    found = store.read_plan(tmp_path / "one" / PLAN, CalibrationPlan)
-    assert (found.slowdowns, found.cases) == ((FIVE,), (NUMPY, KERAS))
+    blocks = store.read_plan(tmp_path / "one" / PLAN, CalibrationPlan)
+    assert (blocks.slowdowns, blocks.cases) == ((FIVE,), (NUMPY, KERAS))
 
 
 def turns(of, count):
@@ -67,9 +67,9 @@ def turns(of, count):
 
 
 def test_blocks_alternate_with_and_without_slowdowns():
-    found = turns(session(slowdowns=(FIVE, FIFTH)), 8)
-    assert [number for number, _, _ in found] == list(range(1, 9))
-    assert [slowdown for _, _, slowdown in found] == [None, FIVE, None, FIFTH] * 2
+    blocks = turns(session(slowdowns=(FIVE, FIFTH)), 8)
+    assert [number for number, _, _ in blocks] == list(range(1, 9))
+    assert [slowdown for _, _, slowdown in blocks] == [None, FIVE, None, FIFTH] * 2
 
 
 def test_no_slowdowns_give_plain_blocks():
@@ -78,16 +78,16 @@ def test_no_slowdowns_give_plain_blocks():
 
 def test_each_round_has_all_cases_in_random_order():
     of = session(NUMPY, KERAS, slowdowns=(FIVE,))
-    found = turns(of, 80)
-    rounds = [found[at : at + 2] for at in range(0, 80, 2)]
+    blocks = turns(of, 80)
+    rounds = [blocks[at : at + 2] for at in range(0, 80, 2)]
     for one in rounds:
         assert {name for _, name, _ in one} == {"numpy", "keras"}
         assert len({slowdown for _, _, slowdown in one}) == 1
     counts = Counter(one[0][1] for one in rounds)
     assert 8 < counts["numpy"] < 32
-    assert turns(of, 80) == found
+    assert turns(of, 80) == blocks
     other = turns(session(NUMPY, KERAS, slowdowns=(FIVE,), seed=43), 80)
-    assert [name for _, name, _ in other] != [name for _, name, _ in found]
+    assert [name for _, name, _ in other] != [name for _, name, _ in blocks]
 
 
 class Pretended:
@@ -124,13 +124,13 @@ def performed(tmp_path, monkeypatch):
 def test_budget_cuts_the_last_block_short(performed):
     # 50 seconds: two blocks of twelve pairs, 24 seconds each, and one pair more.
     pretended = Pretended()
-    found = list(performed(pretended, session(slowdowns=(FIVE,), budget=50.0)))
-    assert [(event.block, len(event.records), event.seconds_left) for event in found] == [
+    blocks = list(performed(pretended, session(slowdowns=(FIVE,), budget=50.0)))
+    assert [(event.block, len(event.records), event.seconds_left) for event in blocks] == [
         (PlannedBlock(1, NUMPY, None), 24, 26.0),
         (PlannedBlock(2, NUMPY, FIVE), 24, 2.0),
         (PlannedBlock(3, NUMPY, None), 2, 0.0),
     ]
-    assert all(isinstance(event, BlockMeasured) for event in found)
+    assert all(isinstance(event, BlockMeasured) for event in blocks)
     assert set(pretended.places) == {"base", "candidate"}
 
 

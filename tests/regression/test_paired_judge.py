@@ -33,12 +33,12 @@ WRONG = {"parity": Parity(0.5, 1e-5, passed=False), "status": "failed", "reason"
 
 
 def one(records, plan=None, looks=None):
-    (found,) = judge_cases(plan or comparison(), records, LOOKS if looks is None else looks)
-    return found
+    (judged,) = judge_cases(plan or comparison(), records, LOOKS if looks is None else looks)
+    return judged
 
 
-def quantities(found):
-    return {each.name: each for each in found.metrics}
+def quantities(judged):
+    return {item.name: item for item in judged.metrics}
 
 
 @pytest.mark.parametrize(
@@ -46,30 +46,30 @@ def quantities(found):
     [(SLOWER, "slower"), (FASTER, "faster"), (SAME, "no change"), (NOISY, "undecided")],
 )
 def test_case_is_judged_by_the_minimum_epoch(logs, outcome):
-    found = one(pairs(logs))
-    assert (found.verdict, found.pairs, found.remarks) == (outcome, 20, ())
-    epoch = quantities(found)["epoch"]
+    judged = one(pairs(logs))
+    assert (judged.verdict, judged.pairs, judged.remarks) == (outcome, 20, ())
+    epoch = quantities(judged)["epoch"]
     assert epoch.verdict == outcome
     assert epoch.ratio == compare_pairs(logs, (10, 20), 0.01).ratio
     assert (epoch.more_pairs is None) == (outcome != "undecided")
-    assert (found.name, found.case) == ("numpy", case("numpy").slug)
+    assert (judged.name, judged.case) == ("numpy", case("numpy").slug)
 
 
 def test_metric_is_judged_only_on_request():
     # The first epoch takes twice as long, and nobody asked.
     slow = [
         side(
-            each.version,
-            each.round,
-            each.case,
+            item.version,
+            item.round,
+            item.case,
             0.5,
-            first_epoch_seconds=6.0 if each.version == "candidate" else 3.0,
+            first_epoch_seconds=6.0 if item.version == "candidate" else 3.0,
         )
-        for each in pairs(SAME)
+        for item in pairs(SAME)
     ]
-    found = one(slow)
-    first = quantities(found)["first-epoch"]
-    assert (found.verdict, first.verdict, first.more_pairs) == ("no change", None, None)
+    judged = one(slow)
+    first = quantities(judged)["first-epoch"]
+    assert (judged.verdict, first.verdict, first.more_pairs) == ("no change", None, None)
     assert (first.baseline, first.candidate) == (3.0, 6.0)
     assert first.ratio.mean == pytest.approx(2)
     asked = one(slow, comparison(gates=("first-epoch",)))
@@ -100,9 +100,9 @@ def test_metric_ignores_pairs_without_it():
 
 
 def test_unrecorded_metric_is_left_out():
-    found = one(pairs(SAME, peak_rss_bytes=None))
-    assert "memory" not in quantities(found)
-    assert found.verdict == "no change"
+    judged = one(pairs(SAME, peak_rss_bytes=None))
+    assert "memory" not in quantities(judged)
+    assert judged.verdict == "no change"
 
 
 def test_unrecorded_gate_is_undecided():
@@ -114,16 +114,16 @@ def test_unrecorded_gate_is_undecided():
 
 def test_warmup_is_no_pair():
     warm = pairs([9.0], first=0)
-    found = one([*warm, *pairs(SAME)])
-    assert (found.verdict, found.pairs) == ("no change", 20)
+    judged = one([*warm, *pairs(SAME)])
+    assert (judged.verdict, judged.pairs) == ("no change", 20)
     assert one(warm).pairs == 0
     assert collect_pairs(warm) == []
 
 
 def test_failed_warmup_fails_the_case():
-    found = one([*two(0, 0.5, 0.5)[:1], bad("candidate", 0)])
-    assert (found.verdict, found.metrics, found.pairs) == ("failed", (), 0)
-    assert found.remarks == ("candidate: failed: it stumbled",)
+    judged = one([*two(0, 0.5, 0.5)[:1], bad("candidate", 0)])
+    assert (judged.verdict, judged.metrics, judged.pairs) == ("failed", (), 0)
+    assert judged.remarks == ("candidate: failed: it stumbled",)
 
 
 @pytest.mark.parametrize("version", ["base", "candidate"])
@@ -131,10 +131,10 @@ def test_failed_warmup_fails_the_case():
 def test_failed_trial_fails_the_case(version, status):
     rest = "base" if version == "candidate" else "candidate"
     broken = [side(rest, 21, case("numpy"), 0.5), bad(version, 21, status=status)]
-    found = one([*pairs(SLOWER), *broken])
-    assert (found.verdict, found.pairs) == ("failed", 20)
-    assert found.remarks == (f"{version}: {status}: it stumbled",)
-    assert quantities(found)["epoch"].verdict == "slower"
+    judged = one([*pairs(SLOWER), *broken])
+    assert (judged.verdict, judged.pairs) == ("failed", 20)
+    assert judged.remarks == (f"{version}: {status}: it stumbled",)
+    assert quantities(judged)["epoch"].verdict == "slower"
 
 
 def test_equal_reasons_are_one_remark():
@@ -151,21 +151,21 @@ def test_equal_reasons_are_one_remark():
 
 def test_interrupted_trials_do_not_count():
     cut = bad("candidate", 21, status="interrupted", reason=None)
-    found = one([*pairs(SLOWER), side("base", 21, case("numpy"), 0.5), cut])
-    assert (found.verdict, found.pairs, found.remarks) == ("slower", 20, ())
+    judged = one([*pairs(SLOWER), side("base", 21, case("numpy"), 0.5), cut])
+    assert (judged.verdict, judged.pairs, judged.remarks) == ("slower", 20, ())
     alone = one([bad("base", 0, status="interrupted", reason=None)])
     assert (alone.verdict, alone.pairs, alone.metrics) == ("undecided", 0, ())
 
 
 def test_candidate_without_parity_is_wrong():
-    found = one([*pairs(FASTER), *two(21, 0.5, 0.5)[:1], bad("candidate", 21, **WRONG)])
-    assert (found.verdict, found.parity_error) == ("wrong", (1.5e-6, 0.5))
-    assert found.remarks == ("candidate: failed: off by half",)
+    judged = one([*pairs(FASTER), *two(21, 0.5, 0.5)[:1], bad("candidate", 21, **WRONG)])
+    assert (judged.verdict, judged.parity_error) == ("wrong", (1.5e-6, 0.5))
+    assert judged.remarks == ("candidate: failed: off by half",)
 
 
 def test_base_without_parity_is_failed():
-    found = one([*pairs(SAME), bad("base", 21, **WRONG), *two(21, 0.5, 0.5)[1:]])
-    assert (found.verdict, found.parity_error) == ("failed", (0.5, 1.5e-6))
+    judged = one([*pairs(SAME), bad("base", 21, **WRONG), *two(21, 0.5, 0.5)[1:]])
+    assert (judged.verdict, judged.parity_error) == ("failed", (0.5, 1.5e-6))
 
 
 def accurate(base, candidate):
@@ -182,15 +182,15 @@ def accurate(base, candidate):
 
 
 def test_lower_accuracy_is_wrong():
-    found = one(accurate(0.84, 0.8388))
-    assert (found.verdict, found.accuracy) == ("wrong", pytest.approx((0.84, 0.8388)))
-    assert found.remarks == ("validation accuracy fell from 0.8400 to 0.8388",)
+    judged = one(accurate(0.84, 0.8388))
+    assert (judged.verdict, judged.accuracy) == ("wrong", pytest.approx((0.84, 0.8388)))
+    assert judged.remarks == ("validation accuracy fell from 0.8400 to 0.8388",)
 
 
 @pytest.mark.parametrize(("base", "candidate"), [(0.84, 0.8392), (0.84, 0.85), (0.84, 0.84)])
 def test_accuracy_within_twelve_images_passes(base, candidate):
-    found = one(accurate(base, candidate))
-    assert (found.verdict, found.remarks) == ("faster", ())
+    judged = one(accurate(base, candidate))
+    assert (judged.verdict, judged.remarks) == ("faster", ())
 
 
 def test_accuracy_is_averaged_and_parity_is_the_worst():
@@ -204,21 +204,21 @@ def test_accuracy_is_averaged_and_parity_is_the_worst():
             parity=Parity(4e-6, 1e-5, passed=True),
         ),
     ]
-    found = one(records)
-    assert found.accuracy == pytest.approx((0.85, 0.85))
-    assert found.parity_error == (4e-6, 4e-6)
+    judged = one(records)
+    assert judged.accuracy == pytest.approx((0.85, 0.85))
+    assert judged.parity_error == (4e-6, 4e-6)
     assert one([bad("base", 0)]).accuracy == (None, None)
 
 
 def test_p_pays_for_all_looks():
-    found = one(pairs(SLOWER[:10]), looks={"numpy": (10, 20, 60)})
-    slower = quantities(found)["epoch"].p_slower
+    judged = one(pairs(SLOWER[:10]), looks={"numpy": (10, 20, 60)})
+    slower = quantities(judged)["epoch"].p_slower
     assert slower == pytest.approx(overall_level(2**-10, (10, 20, 60)))
     assert one(pairs(SLOWER[:10]), looks={}).metrics[0].p_slower == 2**-10
 
 
 @pytest.mark.parametrize(
-    ("looks", "pairs", "found"),
+    ("looks", "pairs", "judged"),
     [
         ((30, 60, 180), 180, (30, 60, 180)),
         ((30, 60, 180), 60, (30, 60, 180)),
@@ -230,15 +230,15 @@ def test_p_pays_for_all_looks():
         ((10, 12), 13, (10, 12, 13)),
     ],
 )
-def test_last_look_is_at_the_last_pair(looks, pairs, found):
-    assert taken_looks(looks, pairs) == found
+def test_last_look_is_at_the_last_pair(looks, pairs, judged):
+    assert taken_looks(looks, pairs) == judged
 
 
 @given(st.integers(1, 200))
 def test_taken_looks_are_ascending_and_end_at_the_pairs(count):
-    found = taken_looks((30, 60, 180), count)
-    assert list(found) == sorted(set(found))
-    assert count in found
+    judged = taken_looks((30, 60, 180), count)
+    assert list(judged) == sorted(set(judged))
+    assert count in judged
 
 
 def test_cases_are_one_family():
@@ -248,31 +248,31 @@ def test_cases_are_one_family():
     plan = comparison("numpy", "keras")
     nearly = [0.1 + number / 1000 for number in range(7)]
     weak, strong = [-0.01, *nearly], [0.1] * 12
-    found = judge_cases(plan, [*pairs(strong, numpy), *pairs(weak, keras)], {})
-    assert [(each.name, each.verdict) for each in found] == [
+    judged = judge_cases(plan, [*pairs(strong, numpy), *pairs(weak, keras)], {})
+    assert [(item.name, item.verdict) for item in judged] == [
         ("numpy", "slower"),
         ("keras", "slower"),
     ]
-    p = [quantities(each)["epoch"].p_slower for each in found]
+    p = [quantities(item)["epoch"].p_slower for item in judged]
     assert p == [2**-12, 2 * 2**-8]
     # Beside one that is no slower, it has half the rate: 0.0156 is too much.
-    found = judge_cases(plan, [*pairs([-0.1] * 12, numpy), *pairs(weak, keras)], {})
-    assert [each.verdict for each in found] == ["faster", "undecided"]
+    judged = judge_cases(plan, [*pairs([-0.1] * 12, numpy), *pairs(weak, keras)], {})
+    assert [item.verdict for item in judged] == ["faster", "undecided"]
 
 
 def test_unmeasured_case_counts_in_the_family():
     plan = comparison("keras", "numpy")
     records = pairs([-0.01, *[0.1] * 7], case("numpy"))
-    (found,) = judge_cases(plan, records, {})
-    assert (found.name, found.verdict) == ("numpy", "undecided")
+    (judged,) = judge_cases(plan, records, {})
+    assert (judged.name, judged.verdict) == ("numpy", "undecided")
     (alone,) = judge_cases(comparison("numpy"), records, {})
     assert alone.verdict == "slower"
 
 
 def test_cases_are_in_plan_order():
     records = [*pairs(SAME, case("numpy")), *pairs(SAME, case("keras"))]
-    found = judge_cases(comparison("keras", "numpy"), records, {})
-    assert [each.name for each in found] == ["keras", "numpy"]
+    judged = judge_cases(comparison("keras", "numpy"), records, {})
+    assert [item.name for item in judged] == ["keras", "numpy"]
 
 
 def test_two_files_are_one_case():
@@ -285,18 +285,18 @@ def test_two_files_are_one_case():
             side("candidate", number, case("new"), 0.6),
         )
     ]
-    (found,) = judge_cases(plan, records, {})
-    assert (found.name, found.verdict, found.pairs) == ("old → new", "slower", 20)
+    (judged,) = judge_cases(plan, records, {})
+    assert (judged.name, judged.verdict, judged.pairs) == ("old → new", "slower", 20)
 
 
 def test_pairs_are_in_order():
     records = [*two(2, 0.2, 0.4)[::-1], *two(1, 0.1, 0.3), *two(3, 0.5, 0.5)[:1]]
-    found = collect_pairs(records)
-    assert [(base.round, base.version, candidate.version) for base, candidate in found] == [
+    judged = collect_pairs(records)
+    assert [(base.round, base.version, candidate.version) for base, candidate in judged] == [
         (1, "base", "candidate"),
         (2, "base", "candidate"),
     ]
-    assert math.isclose(min(found[1][1].epoch_seconds), 0.4)
+    assert math.isclose(min(judged[1][1].epoch_seconds), 0.4)
 
 
 def written(folder, plan, records):
@@ -315,9 +315,9 @@ def load(folder, plan, *, required=False):
 def test_result_is_loaded_with_software_and_detectable_slowdown(tmp_path):
     plan, records = comparison(), pairs(SLOWER)
     result = load(written(tmp_path / "one", plan, records), plan)
-    (found,) = result.cases
-    assert replace(found, detectable=None) == judge_cases(plan, records, LOOKS)[0]
-    assert found.detectable == 0.02
+    (judged,) = result.cases
+    assert replace(judged, detectable=None) == judge_cases(plan, records, LOOKS)[0]
+    assert judged.detectable == 0.02
     assert (result.baseline.name, result.candidate.name) == ("main", ".")
     assert result.baseline.software["torch"] == result.candidate.software["torch"] == "2.9.1"
     assert (result.rule, result.gated, result.exit_status) == (plan.rule, ("epoch",), 1)
@@ -327,7 +327,7 @@ def test_absent_implementations_are_missing_on_their_side(tmp_path):
     absent = (Absent("new", "not in main"), Absent("old", "not in ."))
     plan = comparison(pairings=(), absent=absent)
     result = load(tmp_path / "nothing", plan)
-    assert [(found.name, found.verdict) for found in result.cases] == [
+    assert [(judged.name, judged.verdict) for judged in result.cases] == [
         ("new", "missing in baseline"),
         ("old", "missing in candidate"),
     ]
@@ -350,9 +350,9 @@ def test_case_unavailable_on_both_sides():
     records = [
         bad(version, 0, status="unavailable", reason="no GPU") for version in ("base", "candidate")
     ]
-    found = one(records)
-    assert (found.verdict, found.pairs) == ("unavailable", 0)
-    assert found.remarks == ("base: unavailable: no GPU", "candidate: unavailable: no GPU")
+    judged = one(records)
+    assert (judged.verdict, judged.pairs) == ("unavailable", 0)
+    assert judged.remarks == ("base: unavailable: no GPU", "candidate: unavailable: no GPU")
 
 
 METRIC = {metric.name: metric for metric in METRICS}

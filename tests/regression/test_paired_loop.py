@@ -99,7 +99,7 @@ def test_slowdown_stops_at_the_first_look(performed):
 def test_warmup_pair_is_not_judged(performed, folder):
     pretended = Pretended(ratio=lambda number: 9.0 if number == 0 else 1.2, epoch=1.0)
     events = performed(pretended)
-    assert [each.trial.split("-")[0] for each in store.read_records(folder)][:4] == [
+    assert [item.trial.split("-")[0] for item in store.read_records(folder)][:4] == [
         "p0",
         "p0",
         "p1",
@@ -175,9 +175,9 @@ def test_cases_share_the_remaining_time(performed, folder):
     # a: 100 s, 98 / 2 = 49 pairs, called at 10 after 22 s. b: half of 278 s, 137 / 2 = 68 pairs,
     # 138 s. c: the 140 s that are left, 69 pairs.
     assert store.read_looks(folder) == {"a": (10, 17, 49), "b": (12, 23, 68), "c": (12, 23, 69)}
-    begun = [(each.pairing.name, each.number, each.total) for each in of_kind(events, CaseStarted)]
+    begun = [(item.pairing.name, item.number, item.total) for item in of_kind(events, CaseStarted)]
     assert begun == [("a", 1, 3), ("b", 2, 3), ("c", 3, 3)]
-    looked = [(each.case.name, each.case.pairs) for each in of_kind(events, LookTaken)]
+    looked = [(item.case.name, item.case.pairs) for item in of_kind(events, LookTaken)]
     assert looked == [("a", 10), ("b", 12), ("b", 23), ("b", 68), ("c", 12), ("c", 23), ("c", 69)]
     assert pretended.clock - 1000 == 22 + 138 + 140
 
@@ -196,7 +196,7 @@ def test_failed_pair_ends_its_case(performed, version, number):
     assert first.verdict == "failed"
     assert first.remarks == (f"{version}: failed: RuntimeError: no",)
     # The next case is measured all the same, until its own goes wrong.
-    assert [each.name for each in others] == ["b"]
+    assert [item.name for item in others] == ["b"]
 
 
 def test_interrupted_comparison_keeps_its_records(performed, folder):
@@ -204,7 +204,7 @@ def test_interrupted_comparison_keeps_its_records(performed, folder):
     with pytest.raises(KeyboardInterrupt):
         performed(pretended)
     records = store.read_records(folder)
-    assert {(each.version, each.round) for each in records} >= {
+    assert {(item.version, item.round) for item in records} >= {
         (version, number) for version in ("base", "candidate") for number in (0, 1, 2)
     }
     (finding,) = judged(folder)
@@ -216,7 +216,7 @@ def test_interrupted_pair_is_not_wrong(performed, folder):
     # process than the candidate.
     pretended = Pretended(epoch=0.001, accuracy=lambda epochs: 0.5 + epochs / 100)
     coins = {trial.round: trial for trial in reversed(_coins())}
-    number = next(each for each in range(1, 9) if coins[each].version == "base")
+    number = next(item for item in range(1, 9) if coins[item].version == "base")
     pretended.stop = ("candidate", number)
     with pytest.raises(KeyboardInterrupt):
         performed(pretended)

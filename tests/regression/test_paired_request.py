@@ -51,10 +51,10 @@ def installed(monkeypatch):
 
     def pretend(**releases):
         def version(name):
-            found = releases.get(name.replace("-", "_"), real)
-            if found is None:
+            result = releases.get(name.replace("-", "_"), real)
+            if result is None:
                 raise importlib.metadata.PackageNotFoundError(name)
-            return real(name) if found is real else found
+            return real(name) if result is real else result
 
         monkeypatch.setattr(importlib.metadata, "version", version)
 
@@ -76,8 +76,8 @@ def comparison(*sides, progress=lambda line: None, terms=None, **options):
 
 def measured(*sides, **given):
     """Return the names of what would be measured, and of what there is nothing to compare with."""
-    with comparison(*sides, **given) as found:
-        return [one.name for one in found.plan.pairings], found.plan.absent
+    with comparison(*sides, **given) as result:
+        return [one.name for one in result.plan.pairings], result.plan.absent
 
 
 def refused(*sides, **given):
@@ -90,14 +90,14 @@ def refused(*sides, **given):
 
 def interrupted(*sides):
     """Prepare a comparison that is interrupted as soon as it could begin."""
-    with comparison(*sides) as found:
-        assert all(each.implementations.exists() for each in found.installations.values())
+    with comparison(*sides) as result:
+        assert all(item.implementations.exists() for item in result.installations.values())
         raise KeyboardInterrupt
 
 
 def test_two_files_are_one_case_on_one_core(sides, tmp_path):
-    with comparison(*sides) as found:
-        plan = found.plan
+    with comparison(*sides) as result:
+        plan = result.plan
         (pairing,) = plan.pairings
         assert pairing.name == "fast → slow"
         for case, name in ((pairing.base, "fast"), (pairing.candidate, "slow")):
@@ -105,8 +105,8 @@ def test_two_files_are_one_case_on_one_core(sides, tmp_path):
             assert (case.workload, case.device, case.threads) == ("sgd", "cpu", 1)
             assert (case.batch_size, case.samples, case.epochs) == (32, 1440, 5)
         assert (plan.base.path, plan.candidate.path) == sides
-        assert found.installations == {"base": Installation(), "candidate": Installation()}
-        assert found.data.name == "digits"
+        assert result.installations == {"base": Installation(), "candidate": Installation()}
+        assert result.data.name == "digits"
         assert plan.absent == ()
 
 
@@ -123,8 +123,8 @@ def test_plan_holds_the_options_and_a_unique_name(sides):
 
 def test_size_options_apply_to_both_cases(sides):
     given = {"workload": "textbook", "batch_size": 8, "threads": 3, "samples": 96}
-    with comparison(*sides, **given, device="gpu") as found:
-        for case in (found.plan.pairings[0].base, found.plan.pairings[0].candidate):
+    with comparison(*sides, **given, device="gpu") as result:
+        for case in (result.plan.pairings[0].base, result.plan.pairings[0].candidate):
             assert (case.workload, case.batch_size, case.samples) == ("textbook", 8, 96)
             assert (case.threads, case.device) == (3, "gpu")
 
@@ -134,8 +134,8 @@ def test_files_of_one_name_are_one_case(tmp_path, monkeypatch):
     for folder in ("old", "new"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "mine.py").write_text(f"FOLDER = {folder!r}\nclass Trainer: ...\n")
-    with comparison("old/mine.py", "new/mine.py") as found:
-        (pairing,) = found.plan.pairings
+    with comparison("old/mine.py", "new/mine.py") as result:
+        (pairing,) = result.plan.pairings
         assert pairing.name == "mine"
         assert pairing.base.sha256 != pairing.candidate.sha256
 
@@ -177,22 +177,22 @@ def test_unknown_name_suggests_a_similar_one(repository):
 
 def test_revisions_exist_until_the_end(repository):
     repository.commit(softmax_numpy="two = 2")
-    with comparison("HEAD~1", "HEAD") as found:
-        folders = {side: each.implementations for side, each in found.installations.items()}
+    with comparison("HEAD~1", "HEAD") as result:
+        folders = {side: item.implementations for side, item in result.installations.items()}
         sources = {
             side: (folder / "idiomatic" / "softmax_numpy.py").read_text()
             for side, folder in folders.items()
         }
         assert sources == {"base": "one = 1", "candidate": "two = 2"}
-        assert {each.python for each in found.installations.values()} == {sys.executable}
+        assert {item.python for item in result.installations.values()} == {sys.executable}
     assert not any(path.exists() for path in folders.values())
 
 
 def test_each_side_uses_its_own_registry_entry(repository):
     text = (repository.folder / "implementations" / "__init__.py").read_text()
     repository.commit(__init__=text.replace('"A": "1"', '"A": "2"'))
-    with comparison("HEAD~1", "HEAD") as found:
-        (pairing,) = found.plan.pairings
+    with comparison("HEAD~1", "HEAD") as result:
+        (pairing,) = result.plan.pairings
         assert (pairing.base.variables, pairing.candidate.variables) == ({"A": "1"}, {"A": "2"})
 
 
@@ -211,23 +211,23 @@ def test_users_of_the_packages_are_measured(built):
 
 
 def test_each_set_of_packages_has_an_environment(built):
-    with comparison("numba==0.61", "numba==0.62", implementations=("numba", "jax")) as found:
-        assert [one.name for one in found.plan.pairings] == ["numba", "jax"]
+    with comparison("numba==0.61", "numba==0.62", implementations=("numba", "jax")) as result:
+        assert [one.name for one in result.plan.pairings] == ["numba", "jax"]
         assert [recipe.named for recipe in built] == [("numba==0.61",), ("numba==0.62",)]
         for recipe in built:
             names = {re.match(r"[a-z-]+", one)[0] for one in recipe.requirements}
             assert names == {"jax", "numba", "numpy"}
-        assert found.installations["base"].python == "/environments/1/bin/python"
-        assert found.installations["candidate"].python == "/environments/2/bin/python"
-        assert found.installations["base"].implementations == machine.ROOT / "implementations"
+        assert result.installations["base"].python == "/environments/1/bin/python"
+        assert result.installations["candidate"].python == "/environments/2/bin/python"
+        assert result.installations["base"].implementations == machine.ROOT / "implementations"
 
 
 @pytest.mark.parametrize("order", [("numba==0.61", "."), (".", "numba==0.61")])
 def test_tree_becomes_the_installed_packages(built, installed, order):
     installed(numba="0.62.1")
-    with comparison(*order) as found:
-        tree = found.plan.candidate if order[1] == "." else found.plan.base
-        named = found.plan.base if order[1] == "." else found.plan.candidate
+    with comparison(*order) as result:
+        tree = result.plan.candidate if order[1] == "." else result.plan.base
+        named = result.plan.base if order[1] == "." else result.plan.candidate
     assert tree == Version("numba==0.62.1", "packages", requirements=("numba==0.62.1",))
     assert named == Version("numba==0.61", "packages", requirements=("numba==0.61",))
     one, other = built
@@ -239,10 +239,10 @@ def test_tree_becomes_the_installed_packages(built, installed, order):
 
 def test_tree_pins_all_packages_of_the_other_side(built, installed):
     installed(keras="3.11.0", torch="2.9.1+cpu")
-    with comparison("torch==2.8 keras==3.9", ".", implementations=("keras-torch",)) as found:
-        assert found.plan.candidate.name == "keras==3.11.0 torch==2.9.1+cpu"
+    with comparison("torch==2.8 keras==3.9", ".", implementations=("keras-torch",)) as result:
+        assert result.plan.candidate.name == "keras==3.11.0 torch==2.9.1+cpu"
         # A build of the machine's own is no release that pip would find by its name.
-        assert found.plan.candidate.requirements == ("keras==3.11.0", "torch>=2.9.1,<=2.9.1")
+        assert result.plan.candidate.requirements == ("keras==3.11.0", "torch>=2.9.1,<=2.9.1")
 
 
 def test_missing_package_cannot_stand_for_the_tree(built, installed):
@@ -269,10 +269,10 @@ def test_interpreter_runs_its_side(tmp_path):
     python = tmp_path / "bin" / "python"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    with comparison(str(python), ".", implementations=("numpy",)) as found:
-        assert found.installations["base"].python == str(python)
-        assert found.installations["candidate"] == Installation()
-        assert found.plan.base.kind == "interpreter"
+    with comparison(str(python), ".", implementations=("numpy",)) as result:
+        assert result.installations["base"].python == str(python)
+        assert result.installations["candidate"] == Installation()
+        assert result.plan.base.kind == "interpreter"
 
 
 @pytest.mark.parametrize(

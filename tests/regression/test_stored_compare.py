@@ -49,59 +49,59 @@ def student(p):
 
 
 def test_time_is_the_geometric_mean_of_minima():
-    found = compared(series("a", (3.0, 1.0, 2.0), (4.0, 5.0, 9.0)), series("a", (3.0, 3.0, 3.0)))
-    assert (found.metrics[0].baseline, found.metrics[0].candidate) == pytest.approx((2.0, 3.0))
-    assert found.metrics[0].ratio == Interval(pytest.approx(1.5))
-    assert found.processes == (2, 1)
-    assert found.epochs == 3
+    result = compared(series("a", (3.0, 1.0, 2.0), (4.0, 5.0, 9.0)), series("a", (3.0, 3.0, 3.0)))
+    assert (result.metrics[0].baseline, result.metrics[0].candidate) == pytest.approx((2.0, 3.0))
+    assert result.metrics[0].ratio == Interval(pytest.approx(1.5))
+    assert result.processes == (2, 1)
+    assert result.epochs == 3
 
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_minima_use_equally_many_epochs(turned):
     # The third time of the long process is the least, and is not looked at.
     short, long = series("a", (2.0, 1.0), (1.0, 2.0)), series("a", (1.0, 1.0, 0.1), (1.0, 1.0))
-    found = compared(*((long, short) if turned else (short, long)))
-    assert found.metrics[0].ratio.mean == pytest.approx(1)
-    assert found.epochs == 2
-    assert len(found.remarks) == 1
+    result = compared(*((long, short) if turned else (short, long)))
+    assert result.metrics[0].ratio.mean == pytest.approx(1)
+    assert result.epochs == 2
+    assert len(result.remarks) == 1
 
 
 def test_ratio_test_by_hand():
     # ln 1.1 = 0.0953102, which is 1.48850 deviations. With 3 - 1 = 2 degrees of freedom
     # F(t) = 1/2 + t / (2 sqrt(2 + t²)), so that p = 1/2 - 1.48850 / (2 · 2.05320) = 0.137518;
     # the quantile of 0.99 is 0.98 / sqrt(2 · 0.99 · 0.01) = 6.96456, half an interval 0.445949.
-    found = compare_ratio(1.1, KNOWN, (2, 2), 0.01)
-    assert found.p_slower == pytest.approx(0.137518, abs=1e-6)
-    assert found.p_faster == pytest.approx(0.862482, abs=1e-6)
-    assert found.ratio.mean == 1.1
-    assert found.ratio.low == pytest.approx(1.1 / 1.561971, rel=1e-5)
-    assert found.ratio.high == pytest.approx(1.1 * 1.561971, rel=1e-5)
-    assert found.pairs == 2
+    result = compare_ratio(1.1, KNOWN, (2, 2), 0.01)
+    assert result.p_slower == pytest.approx(0.137518, abs=1e-6)
+    assert result.p_faster == pytest.approx(0.862482, abs=1e-6)
+    assert result.ratio.mean == 1.1
+    assert result.ratio.low == pytest.approx(1.1 / 1.561971, rel=1e-5)
+    assert result.ratio.high == pytest.approx(1.1 * 1.561971, rel=1e-5)
+    assert result.pairs == 2
 
 
 def test_ratio_test_uses_the_processes_of_each_side():
     # 0.03² (1/1 + 1/4) + 2 · 0.04² = 0.004325, whose root is 0.0657647.
-    found = compared(series("a", 1.0), series("a", *[1.1] * 4), KNOWN)
+    result = compared(series("a", 1.0), series("a", *[1.1] * 4), KNOWN)
     t = math.log(1.1) / 0.0657647
     p = 0.5 - t / (2 * math.sqrt(2 + t * t))
-    assert found.metrics[0].p_slower == pytest.approx(p, abs=1e-5)
-    assert found.metrics[0].p_faster == pytest.approx(1 - p, abs=1e-5)
-    assert (found.deviation, found.blocks) == (pytest.approx(0.0657647, abs=1e-6), 3)
+    assert result.metrics[0].p_slower == pytest.approx(p, abs=1e-5)
+    assert result.metrics[0].p_faster == pytest.approx(1 - p, abs=1e-5)
+    assert (result.deviation, result.blocks) == (pytest.approx(0.0657647, abs=1e-6), 3)
 
 
 def test_very_wide_interval_has_no_bounds():
     wide = Spread(epochs=0.1, processes=1.0, blocks=1.0, count=2)
-    found = compare_ratio(1.5, wide, (5, 5), 0.001)
-    assert found.ratio == Interval(1.5)
-    assert 0.4 < found.p_slower < 0.5
+    result = compare_ratio(1.5, wide, (5, 5), 0.001)
+    assert result.ratio == Interval(1.5)
+    assert 0.4 < result.p_slower < 0.5
 
 
 def test_zero_spread_is_not_tested():
     none = Spread(epochs=0.0, processes=0.0, blocks=0.0, count=5)
     with pytest.raises(ValueError, match="no spread"):
         compare_ratio(1.1, none, (2, 2), 0.01)
-    found = compared(series(), series("a", 1.1, 1.1), none)
-    assert (found.verdict, found.deviation) == ("undecided", None)
+    result = compared(series(), series("a", 1.1, 1.1), none)
+    assert (result.verdict, result.deviation) == ("undecided", None)
 
 
 # ----- the verdict
@@ -141,14 +141,14 @@ def test_calibrated_case_is_judged_by_its_spread(ratio, spread, outcome):
 )
 def test_uncalibrated_case_needs_a_large_ratio(ratio, outcome):
     base = series("a", *[0.5] * 5)
-    found = compared(base, series("a", *[0.5 * ratio] * 5))
-    assert found.verdict == outcome
-    assert found.metrics[0].ratio == Interval(pytest.approx(ratio))
-    assert (found.deviation, found.remarks) == (None, ())
+    result = compared(base, series("a", *[0.5 * ratio] * 5))
+    assert result.verdict == outcome
+    assert result.metrics[0].ratio == Interval(pytest.approx(ratio))
+    assert (result.deviation, result.remarks) == (None, ())
 
 
 def test_spread_within_a_run_does_not_count():
-    base, candidate = (series("a", *[(each, each)] * 30) for each in (1.0, 1.19))
+    base, candidate = (series("a", *[(item, item)] * 30) for item in (1.0, 1.19))
     assert compared(base, candidate).verdict == "undecided"
     wild = series("a", *[0.5, 5.0] * 10)
     assert compared(series("a", 1.0, 1.0), wild).verdict == "slower"
@@ -180,10 +180,10 @@ def held(*ps, spread=KNOWN, uncalibrated=0):
     names = [f"case {number}" for number in range(len(ratios))]
     base = side(*(series(name) for name in names))
     candidate = side(*(series(name, one, one) for name, one in zip(names, ratios, strict=True)))
-    found = compare(
+    result = compare(
         base, candidate, lambda name: spread if name in names[: len(ps)] else None, between_runs=0.5
     )
-    return [each.verdict for each in found], found
+    return [item.verdict for item in result], result
 
 
 def test_calibrated_cases_are_one_family():
@@ -195,10 +195,10 @@ def test_calibrated_cases_are_one_family():
 
 
 def test_uncalibrated_case_is_outside_the_family():
-    outcomes, found = held(0.004, 0.009, uncalibrated=3)
+    outcomes, result = held(0.004, 0.009, uncalibrated=3)
     assert outcomes == ["slower", "slower", *["undecided"] * 3]
     # Half an interval is the quantile at 0.01 / 2.
-    half = math.log(found[0].metrics[0].ratio.high / found[0].metrics[0].ratio.mean)
+    half = math.log(result[0].metrics[0].ratio.high / result[0].metrics[0].ratio.mean)
     assert half == pytest.approx(student(0.005) * KNOWN.ratio_deviation(2, 2))
 
 
@@ -207,10 +207,10 @@ def test_failed_case_is_outside_the_family():
         side(series("a"), series("b")),
         side(series("a", 1.9, 1.9), series("b", faults=("failed: no",))),
     ]
-    found = {each.name: each for each in compare(*sides, lambda _: KNOWN)}
-    half = math.log(found["a"].metrics[0].ratio.high / found["a"].metrics[0].ratio.mean)
+    result = {item.name: item for item in compare(*sides, lambda _: KNOWN)}
+    half = math.log(result["a"].metrics[0].ratio.high / result["a"].metrics[0].ratio.mean)
     assert half == pytest.approx(student(0.01) * KNOWN.ratio_deviation(2, 2))
-    assert (found["b"].verdict, found["b"].deviation) == ("failed", None)
+    assert (result["b"].verdict, result["b"].deviation) == ("failed", None)
 
 
 def test_wrong_case_is_outside_the_family():
@@ -218,10 +218,10 @@ def test_wrong_case_is_outside_the_family():
         side(series("a"), series("b", accuracy=0.9)),
         side(series("a", 1.9, 1.9), series("b", accuracy=0.8)),
     ]
-    found = {each.name: each for each in compare(*sides, lambda _: KNOWN)}
-    half = math.log(found["a"].metrics[0].ratio.high / found["a"].metrics[0].ratio.mean)
+    result = {item.name: item for item in compare(*sides, lambda _: KNOWN)}
+    half = math.log(result["a"].metrics[0].ratio.high / result["a"].metrics[0].ratio.mean)
     assert half == pytest.approx(student(0.01) * KNOWN.ratio_deviation(2, 2))
-    assert (found["b"].verdict, found["b"].deviation) == ("wrong", None)
+    assert (result["b"].verdict, result["b"].deviation) == ("wrong", None)
 
 
 # ----- what is no pass
@@ -240,12 +240,18 @@ def test_case_on_one_side_only_is_missing(ratio, spread):
 def test_one_failed_process_fails_the_case(spread):
     good = series("a", 1.0, 1.0, 1.0)
     bad = series("a", 1.0, 1.0, tried=3, faults=("timeout: took  10 s\n",))
-    found = compared(good, bad, spread)
-    assert (found.verdict, found.remarks) == ("failed", ("candidate: timeout: took 10 s (1 of 3)",))
-    assert (found.processes, found.tried) == ((3, 2), (3, 3))
-    found = compared(bad, good, spread)
-    assert (found.verdict, found.remarks) == ("failed", ("baseline: timeout: took 10 s (1 of 3)",))
-    assert found.metrics == ()
+    result = compared(good, bad, spread)
+    assert (result.verdict, result.remarks) == (
+        "failed",
+        ("candidate: timeout: took 10 s (1 of 3)",),
+    )
+    assert (result.processes, result.tried) == ((3, 2), (3, 3))
+    result = compared(bad, good, spread)
+    assert (result.verdict, result.remarks) == (
+        "failed",
+        ("baseline: timeout: took 10 s (1 of 3)",),
+    )
+    assert result.metrics == ()
 
 
 @pytest.mark.parametrize(
@@ -266,18 +272,18 @@ def test_one_failed_process_fails_the_case(spread):
 )
 def test_impossible_times_fail_the_case(times):
     odd = series("a", processes=times)
-    for found in (compared(series(), odd, STILL), compared(odd, series(), STILL)):
-        assert found.verdict == "failed"
-        assert len(found.remarks) >= 1
-        assert found.metrics == ()
+    for result in (compared(series(), odd, STILL), compared(odd, series(), STILL)):
+        assert result.verdict == "failed"
+        assert len(result.remarks) >= 1
+        assert result.metrics == ()
 
 
 @pytest.mark.parametrize("spread", [None, STILL])
 @pytest.mark.parametrize("ratio", [0.5, 1.0, 2.0])
 def test_wrong_candidate_is_wrong_whatever_its_time(ratio, spread):
     wrong = series("a", ratio, ratio, wrong="failed: off by 1", faults=("failed: off by 1",))
-    found = compared(series(), wrong, spread)
-    assert (found.verdict, found.remarks) == ("wrong", ("candidate: failed: off by 1 (1 of 2)",))
+    result = compared(series(), wrong, spread)
+    assert (result.verdict, result.remarks) == ("wrong", ("candidate: failed: off by 1 (1 of 2)",))
     assert compared(None, wrong, spread).verdict == "wrong"
     assert compared(wrong, wrong, spread).verdict == "wrong"
     assert compared(wrong, series(), spread).verdict == "failed"
@@ -285,24 +291,24 @@ def test_wrong_candidate_is_wrong_whatever_its_time(ratio, spread):
 
 
 def test_wrong_result_is_remarked():
-    found = compared(series(), series("a", wrong="off\nby 1"))
-    assert (found.verdict, found.remarks) == ("wrong", ("candidate: off by 1",))
+    result = compared(series(), series("a", wrong="off\nby 1"))
+    assert (result.verdict, result.remarks) == ("wrong", ("candidate: off by 1",))
 
 
 @pytest.mark.parametrize("spread", [None, STILL])
 def test_accuracy_loss_is_wrong_whatever_the_time(spread):
-    found = compared(series(accuracy=0.84), series("a", 0.1, 0.1, accuracy=0.8389), spread)
-    assert found.verdict == "wrong"
-    assert found.remarks == ("validation accuracy fell from 0.8400 to 0.8389",)
-    assert found.accuracy == (0.84, 0.8389)
+    result = compared(series(accuracy=0.84), series("a", 0.1, 0.1, accuracy=0.8389), spread)
+    assert result.verdict == "wrong"
+    assert result.remarks == ("validation accuracy fell from 0.8400 to 0.8389",)
+    assert result.accuracy == (0.84, 0.8389)
 
 
 @pytest.mark.parametrize(
     ("base", "candidate"), [(0.84, 0.8391), (0.8, 0.9), (None, 0.1), (0.9, None)]
 )
 def test_small_or_unknown_accuracy_loss_passes(base, candidate):
-    found = compared(series(accuracy=base), series(accuracy=candidate), STILL)
-    assert (found.verdict, found.remarks) == ("no change", ())
+    result = compared(series(accuracy=base), series(accuracy=candidate), STILL)
+    assert (result.verdict, result.remarks) == ("no change", ())
 
 
 def test_missing_case_that_failed_is_failed():
@@ -314,9 +320,9 @@ def test_missing_case_that_failed_is_failed():
 
 def test_case_unavailable_on_one_side_is_missing():
     absent = series("a", processes=(), tried=1, faults=("unavailable: none",), unavailable=True)
-    for found in (compared(absent, absent), compared(absent, absent, STILL)):
-        assert found.verdict == "unavailable"
-        assert len(found.remarks) == 2
+    for result in (compared(absent, absent), compared(absent, absent, STILL)):
+        assert result.verdict == "unavailable"
+        assert len(result.remarks) == 2
     assert compared(series(), absent).verdict == "missing in candidate"
     assert compared(absent, series()).verdict == "missing in baseline"
     assert compared(absent, None).verdict == "missing in candidate"
@@ -326,23 +332,23 @@ def test_case_unavailable_on_one_side_is_missing():
 
 
 def test_unequal_rounds_are_remarked():
-    found = compared(series("a", *[1.0] * 5), series("a", *[1.0] * 3), STILL)
-    assert found.verdict == "no change"
-    assert found.remarks == ("unequal rounds: 5 in the baseline, 3 in the candidate",)
+    result = compared(series("a", *[1.0] * 5), series("a", *[1.0] * 3), STILL)
+    assert result.verdict == "no change"
+    assert result.remarks == ("unequal rounds: 5 in the baseline, 3 in the candidate",)
 
 
 def test_cases_are_in_baseline_order():
     base, candidate = side(series("b"), series("a")), side(series("c"), series("a"), series("b"))
-    found = compare(base, candidate, lambda _: None)
-    assert [each.name for each in found] == ["b", "a", "c"]
+    result = compare(base, candidate, lambda _: None)
+    assert [item.name for item in result] == ["b", "a", "c"]
     assert compare(side(), side()) == []
 
 
 def test_each_case_uses_its_own_calibration():
     base = side(series("a"), series("b"))
     candidate = side(series("a", 1.1, 1.1), series("b", 1.1, 1.1))
-    found = compare(base, candidate, {"a": STILL, "b": KNOWN}.get)
-    assert [each.verdict for each in found] == ["slower", "undecided"]
+    result = compare(base, candidate, {"a": STILL, "b": KNOWN}.get)
+    assert [item.verdict for item in result] == ["slower", "undecided"]
 
 
 # ----- sides that cannot be compared
@@ -406,31 +412,31 @@ def published():
 
 
 def test_published_runs_of_five_processes_are_undecided(published):
-    found = compare(*published, between_runs=DEFAULT)
-    several = [each for each in found if min(each.processes) >= 5]
+    result = compare(*published, between_runs=DEFAULT)
+    several = [item for item in result if min(item.processes) >= 5]
     assert len(several) == 13
-    assert {each.verdict for each in several} == {"undecided"}
-    ratios = [each.metrics[0].ratio.mean for each in several]
+    assert {item.verdict for item in several} == {"undecided"}
+    ratios = [item.metrics[0].ratio.mean for item in several]
     assert 1.08 < max(ratios) < 1.09
     assert 0.97 < min(ratios) < 0.98
 
 
 def test_single_processes_of_published_runs_are_remarked(published):
-    found = compare(*published, between_runs=DEFAULT)
-    called = [each for each in found if each.verdict in {"slower", "faster"}]
-    assert {each.processes for each in called} == {(1, 1)}
-    assert all(SINGLE_PROCESS in each.remarks for each in called)
-    assert {each.name for each in found if each.verdict == "unavailable"} == {
+    result = compare(*published, between_runs=DEFAULT)
+    called = [item for item in result if item.verdict in {"slower", "faster"}]
+    assert {item.processes for item in called} == {(1, 1)}
+    assert all(SINGLE_PROCESS in item.remarks for item in called)
+    assert {item.name for item in result if item.verdict == "unavailable"} == {
         f"textbook-{name}-cpu-b32-t2-n48000" for name in ("sklearn-softmax", "sklearn-sgd")
     }
 
 
 def test_detectable_slowdown_of_runs_by_hand():
     # 2.7638 is Student's quantile 0.99 of ten degrees of freedom, 1.6449 the normal one of 0.95.
-    found = detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), Rule(alpha=0.01))
-    assert found == pytest.approx(math.expm1((2.7638 + 1.6449) * 0.05 * math.sqrt(2)), rel=1e-3)
+    result = detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), Rule(alpha=0.01))
+    assert result == pytest.approx(math.expm1((2.7638 + 1.6449) * 0.05 * math.sqrt(2)), rel=1e-3)
     more = detectable_slowdown(Spread(0.01, 0.03, 0.05, 11), (5, 5), Rule(alpha=0.01))
     fewer_alarms = detectable_slowdown(
         Spread(0.01, 0.0, 0.05, 11), (5, 5), Rule(alpha=0.01, family=4)
     )
-    assert found < min(more, fewer_alarms)
+    assert result < min(more, fewer_alarms)

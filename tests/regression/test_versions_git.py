@@ -64,8 +64,8 @@ def test_revision_without_implementations_is_refused(repository, tmp_path):
 
 def test_old_registry_gets_default_fields(repository, tmp_path):
     folder = git.unpack("HEAD", "old", tmp_path)
-    found = git.read_registry(folder, "old", tmp_path, pytest.fail)
-    assert found == (
+    entries = git.read_registry(folder, "old", tmp_path, pytest.fail)
+    assert entries == (
         Implementation("numpy", "idiomatic.softmax_numpy", "numpy", "", devices=("cpu",)),
         Implementation("old", "idiomatic.softmax_old", "torch", "pytorch", variables={"A": "1"}),
     )
@@ -73,11 +73,11 @@ def test_old_registry_gets_default_fields(repository, tmp_path):
 
 def test_required_fields_are_inherited_from_ours(registered):
     ours = next(entry for entry in IMPLEMENTATIONS if entry.name == "jax")
-    found, said = registered(
+    entries, said = registered(
         f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m'),"
         "Entry(name='jax', module='m', framework='own')]"
     )
-    assert found == (
+    assert entries == (
         Implementation("jax", "m", ours.framework, ours.extra),
         Implementation("jax", "m", "own", ours.extra),
     )
@@ -85,10 +85,10 @@ def test_required_fields_are_inherited_from_ours(registered):
 
 
 def test_unknown_fields_are_ignored(registered):
-    found, said = registered(
+    entries, said = registered(
         f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m', colour=print, data='streamed')]"
     )
-    assert [(entry.name, entry.data) for entry in found] == [("jax", "streamed")]
+    assert [(entry.name, entry.data) for entry in entries] == [("jax", "streamed")]
     assert said == []
 
 
@@ -104,8 +104,8 @@ def test_unknown_fields_are_ignored(registered):
     ],
 )
 def test_invalid_entry_is_skipped_and_reported(registered, entry, reason):
-    found, said = registered(f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m'), {entry}]")
-    assert [one.name for one in found] == ["jax"]
+    entries, said = registered(f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m'), {entry}]")
+    assert [one.name for one in entries] == ["jax"]
     (line,) = said
     assert line.startswith("old: ")
     assert f" {reason}," in line
@@ -133,10 +133,10 @@ def test_unreadable_registry_is_refused(registered, text, reason, monkeypatch):
 
 
 def test_registry_may_print(registered):
-    found, _ = registered(
+    entries, _ = registered(
         f"{PLAIN}print('[]', end='')\nIMPLEMENTATIONS = [Entry(name='jax', module='m')]"
     )
-    assert [entry.name for entry in found] == ["jax"]
+    assert [entry.name for entry in entries] == ["jax"]
 
 
 def test_registry_imports_our_harness(registered, tmp_path, monkeypatch):
@@ -146,9 +146,9 @@ def test_registry_imports_our_harness(registered, tmp_path, monkeypatch):
     (other / "json.py").write_text("raise ImportError('not this one')")
     monkeypatch.setenv("PYTHONPATH", str(other))
     monkeypatch.chdir(other)
-    found, _ = registered(
+    entries, _ = registered(
         f"{PLAIN}import os, bench\n"
         "where = os.path.realpath(bench.__file__)\n"
         "IMPLEMENTATIONS = [Entry(name='jax', module=where)]"
     )
-    assert Path(found[0].module) == Path(bench.__file__).resolve()
+    assert Path(entries[0].module) == Path(bench.__file__).resolve()

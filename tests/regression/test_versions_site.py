@@ -32,16 +32,16 @@ def listed(folder):
     "side", [Version(".", "tree"), Version("a.py", "file", path="a.py", sha256="0")]
 )
 def test_tree_and_file_use_the_running_python(side, temporary):
-    with prepare_site(side, (), pytest.fail) as found:
-        assert found == OURS
+    with prepare_site(side, (), pytest.fail) as prepared:
+        assert prepared == OURS
         assert listed(temporary) == {}
 
 
 def test_interpreter_runs_our_implementations(tmp_path, monkeypatch):
     (tmp_path / "python").symlink_to(sys.executable)
     monkeypatch.chdir(tmp_path)
-    with prepare_site(parse_version("./python"), (), pytest.fail) as found:
-        assert found == replace(OURS, python=str(tmp_path / "python"))
+    with prepare_site(parse_version("./python"), (), pytest.fail) as prepared:
+        assert prepared == replace(OURS, python=str(tmp_path / "python"))
 
 
 def test_missing_interpreter_is_refused(tmp_path):
@@ -54,19 +54,24 @@ def test_packages_run_our_implementations_in_an_environment(monkeypatch):
     monkeypatch.setattr(venv, "ensure_environment", lambda spec, _: " ".join(spec.requirements))
     chosen = [entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax"]
     side = Version("x", "packages", requirements=("keras==3.9",))
-    with prepare_site(side, chosen, pytest.fail) as found:
-        assert (found.implementations, found.registry) == (OURS.implementations, OURS.registry)
-        assert found.python.startswith("keras==3.9 jax")
+    with prepare_site(side, chosen, pytest.fail) as prepared:
+        assert (prepared.implementations, prepared.registry) == (
+            OURS.implementations,
+            OURS.registry,
+        )
+        assert prepared.python.startswith("keras==3.9 jax")
 
 
 def test_revision_brings_its_implementations_and_registry(repository, temporary):
     side = parse_version("main")
     repository.commit(softmax_numpy="two = 2")
-    with prepare_site(side, (), pytest.fail) as found:
-        assert found.python == sys.executable
-        assert [entry.name for entry in found.registry] == ["numpy", "old"]
-        assert (found.implementations / "idiomatic" / "softmax_numpy.py").read_text() == "one = 1"
-        assert found.implementations.is_relative_to(temporary)
+    with prepare_site(side, (), pytest.fail) as prepared:
+        assert prepared.python == sys.executable
+        assert [entry.name for entry in prepared.registry] == ["numpy", "old"]
+        assert (
+            prepared.implementations / "idiomatic" / "softmax_numpy.py"
+        ).read_text() == "one = 1"
+        assert prepared.implementations.is_relative_to(temporary)
 
 
 def test_revision_leaves_no_files_behind(repository, temporary):
@@ -88,8 +93,8 @@ IMPLEMENTATIONS = [Entry, "no entry"]
 """
     )
     said = []
-    with prepare_site(parse_version("HEAD"), (), said.append) as found:
-        assert [entry.name for entry in found.registry] == ["numpy"]
+    with prepare_site(parse_version("HEAD"), (), said.append) as prepared:
+        assert [entry.name for entry in prepared.registry] == ["numpy"]
     assert len(said) == 1
     assert said[0].startswith("HEAD: ")
 
@@ -118,27 +123,27 @@ def test_equal_sites_have_no_changes(placed):
 def test_changed_file_changes_all_its_implementations(placed):
     base = placed("base", IMPLEMENTATIONS)
     candidate = placed("candidate", IMPLEMENTATIONS, softmax_keras="two = 2")
-    found = find_changes(base, candidate)
-    assert found == (("keras-tensorflow", "keras-jax", "keras-torch"), (), ())
+    prepared = find_changes(base, candidate)
+    assert prepared == (("keras-tensorflow", "keras-jax", "keras-torch"), (), ())
 
 
 def test_changed_registry_entry_is_a_change(placed):
     first, *rest = IMPLEMENTATIONS
     other = [replace(first, data="streamed"), *rest]
-    found = find_changes(placed("base", IMPLEMENTATIONS), placed("candidate", other))
-    assert found == (("numpy",), (), ())
+    prepared = find_changes(placed("base", IMPLEMENTATIONS), placed("candidate", other))
+    assert prepared == (("numpy",), (), ())
 
 
 def test_registry_order_is_no_change(placed):
-    found = find_changes(placed("base", IMPLEMENTATIONS), placed("other", IMPLEMENTATIONS[::-1]))
-    assert found == ((), (), ())
+    prepared = find_changes(placed("base", IMPLEMENTATIONS), placed("other", IMPLEMENTATIONS[::-1]))
+    assert prepared == ((), (), ())
 
 
 def test_implementations_on_one_side_only_are_listed_by_side(placed):
     first, second, *rest = IMPLEMENTATIONS
-    found = find_changes(placed("base", [first, *rest]), placed("candidate", [second, *rest]))
-    assert found.changed == ()
-    assert (found.only_base, found.only_candidate) == (("numpy",), ("numba",))
+    prepared = find_changes(placed("base", [first, *rest]), placed("candidate", [second, *rest]))
+    assert prepared.changed == ()
+    assert (prepared.only_base, prepared.only_candidate) == (("numpy",), ("numba",))
 
 
 def test_missing_file_is_a_change(placed):
@@ -181,6 +186,6 @@ def test_head_of_this_repository_is_read():
     """The real thing, once: only read, and only where this is a checkout."""
     if not (machine.ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    with prepare_site(parse_version("HEAD"), (), pytest.fail) as found:
-        assert (found.implementations / "idiomatic" / "softmax_numpy.py").exists()
-        assert "numpy" in {entry.name for entry in found.registry}
+    with prepare_site(parse_version("HEAD"), (), pytest.fail) as prepared:
+        assert (prepared.implementations / "idiomatic" / "softmax_numpy.py").exists()
+        assert "numpy" in {entry.name for entry in prepared.registry}

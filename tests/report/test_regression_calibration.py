@@ -51,8 +51,8 @@ def slowed(**changes):
     return sight(**{"slowdown": Slowdown(0.05), "ratio": 1.0512, "spread": None, **changes})
 
 
-def by_title(*found):
-    return {table.title: table for table in calibration.tabulate(found)}
+def by_title(*cases):
+    return {table.title: table for table in calibration.tabulate(cases)}
 
 
 NOISE = "How noisy this machine is"
@@ -191,7 +191,7 @@ def test_document_has_exact_numbers():
 
 
 def test_unknown_numbers_are_null():
-    found = slowed(budgets=(seen(0.0, 10, smallest=math.inf), seen(30.0, 10, smallest=None)))
-    document = json.loads(json.dumps(calibration._document_case(found), allow_nan=False))
+    cases = slowed(budgets=(seen(0.0, 10, smallest=math.inf), seen(30.0, 10, smallest=None)))
+    document = json.loads(json.dumps(calibration._document_case(cases), allow_nan=False))
     assert document["spread"] is None
-    assert [each["smallest"] for each in document["budgets"]] == [None, None]
+    assert [item["smallest"] for item in document["budgets"]] == [None, None]

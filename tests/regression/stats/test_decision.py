@@ -18,12 +18,12 @@ RULE = Rule(tolerance=0.02, alpha=0.01)
 ABOVE, BELOW = math.nextafter(1.02, 2), math.nextafter(1 / 1.02, 0)
 
 
-def judged(found, rule=RULE):
-    return decide(found, rule, found.p_slower, found.p_faster)
+def judged(difference, rule=RULE):
+    return decide(difference, rule, difference.p_slower, difference.p_faster)
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("difference", "said"),
     [
         (make_difference(1.05, 1.01, 1.09, p_slower=0.01), "slower"),
         (make_difference(1.05, 1.01, 1.09, p_slower=math.nextafter(0.01, 1)), "undecided"),
@@ -47,8 +47,8 @@ def judged(found, rule=RULE):
         (make_difference(0.95, 0.91, 0.99, p_slower=1e-9), "undecided"),
     ],
 )
-def test_verdict_at_and_beyond_each_border(found, said):
-    assert judged(found) == said
+def test_verdict_at_and_beyond_each_border(difference, said):
+    assert judged(difference) == said
 
 
 def test_zero_tolerance_calls_every_significant_difference():
@@ -67,14 +67,14 @@ def test_family_shares_alpha_evenly():
 # Holm's own procedure: the least p times all four, the next times three, and none below the one
 # before it: 0.005 * 4, 0.01 * 3, 0.03 * 2, and 0.04 * 1, which is raised to 0.06.
 def test_holm_adjustment_by_hand():
-    found = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 4)
-    assert found == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+    difference = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 4)
+    assert difference == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
 
 
 def test_unknown_tests_count_in_the_family():
     # 0.005 * 6, 0.01 * 5, 0.03 * 4, 0.04 * 3: the others have a p of 1 and come last.
-    found = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 6)
-    assert found == pytest.approx({"a": 0.05, "b": 0.12, "c": 0.12, "d": 0.03})
+    difference = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 6)
+    assert difference == pytest.approx({"a": 0.05, "b": 0.12, "c": 0.12, "d": 0.03})
     assert adjust_holm({}, 3) == {}
 
 
@@ -101,15 +101,15 @@ def test_second_rejection_needs_less_evidence():
 
 
 def test_slower_and_faster_are_separate_families():
-    found = {
+    difference = {
         "slow": make_difference(1.05, 1.01, 1.1, p_slower=0.005, p_faster=0.9),
         "fast": make_difference(0.95, 0.9, 0.99, p_slower=0.9, p_faster=0.005),
         "same": make_difference(1.0, 0.99, 1.01, p_slower=0.5, p_faster=0.5),
     }
     said = {"slow": "undecided", "fast": "undecided", "same": "no change"}
-    assert decide_all(found, Rule(family=3)) == said
+    assert decide_all(difference, Rule(family=3)) == said
     said |= {"slow": "slower", "fast": "faster"}
-    assert decide_all(found, Rule(family=2)) == said
+    assert decide_all(difference, Rule(family=2)) == said
 
 
 # The interval is half as wide after four times the pairs; a little less than twice as wide as it
@@ -134,8 +134,8 @@ ALMOST_TWICE = 1.99
     ],
 )
 def test_more_pairs_follow_the_square_root_law(log, half, more):
-    found = make_difference(math.exp(log), math.exp(log - half), math.exp(log + half))
-    assert estimate_more_pairs(found, RULE) == more
+    difference = make_difference(math.exp(log), math.exp(log - half), math.exp(log + half))
+    assert estimate_more_pairs(difference, RULE) == more
 
 
 def test_more_pairs_unknown_at_the_border():
@@ -154,6 +154,6 @@ def test_large_family_needs_more_pairs(family, needed):
     rule = Rule(family=family)
     assert estimate_more_pairs(make_difference(1.05, pairs=3), rule) == needed - 3
     looks = (needed - 2, needed - 1, needed)
-    found = compare_pairs([0.1] * needed, looks, rule.alpha_per_test)
-    assert family * found.p_slower <= rule.alpha
-    assert found.ratio.low is not None
+    difference = compare_pairs([0.1] * needed, looks, rule.alpha_per_test)
+    assert family * difference.p_slower <= rule.alpha
+    assert difference.ratio.low is not None

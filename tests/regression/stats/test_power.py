@@ -76,15 +76,15 @@ def test_drawn_decisions_count_independent_windows():
 
 def test_swapped_sides_hide_a_constant_slowdown():
     # Of ten pairs that a coin turns, all have the same sign once in 512 draws.
-    found = count_drawn([0.1] * 45, 10, STRICT, 200, swap=True)
-    assert found.count <= 3
-    assert found == count_drawn([0.1] * 45, 10, STRICT, 200, swap=True)
+    least = count_drawn([0.1] * 45, 10, STRICT, 200, swap=True)
+    assert least.count <= 3
+    assert least == count_drawn([0.1] * 45, 10, STRICT, 200, swap=True)
 
 
 def test_resampled_pairs_have_random_signs():
-    found = np.concatenate(list(power._resample([1.0, 2.0, 4.0], 10, 200)))
-    assert set(found) == {-4.0, -2.0, -1.0, 1.0, 2.0, 4.0}
-    assert abs(found.mean()) < 0.2
+    least = np.concatenate(list(power._resample([1.0, 2.0, 4.0], 10, 200)))
+    assert set(least) == {-4.0, -2.0, -1.0, 1.0, 2.0, 4.0}
+    assert abs(least.mean()) < 0.2
 
 
 def least_by_bisection(logs, looks, rule):
@@ -105,16 +105,16 @@ def test_least_detected_slowdown_agrees_with_bisection(rule, pairs):
     looks = schedule_looks(pairs)
     for seed in range(2):
         logs = (np.random.default_rng(seed).standard_t(3, pairs) * 0.02).tolist()
-        found = least_detected_log(logs, looks, rule)
-        assert found == pytest.approx(least_by_bisection(logs, looks, rule), abs=1e-12)
+        least = least_detected_log(logs, looks, rule)
+        assert least == pytest.approx(least_by_bisection(logs, looks, rule), abs=1e-12)
 
 
 def test_least_detected_slowdown_of_the_first_look():
     logs, looks = [0.001 * at for at in range(12)] + [-0.2, -0.1] * 20, (12, 24, 52)
-    found = least_detected_log(logs, looks, STRICT)
-    assert found == pytest.approx(least_by_bisection(logs, looks, STRICT), abs=1e-12)
-    assert found == least_detected_log(logs[:12], looks[:1], Rule(0.0, nominal_level(0.01, looks)))
-    assert found < 0.0
+    least = least_detected_log(logs, looks, STRICT)
+    assert least == pytest.approx(least_by_bisection(logs, looks, STRICT), abs=1e-12)
+    assert least == least_detected_log(logs[:12], looks[:1], Rule(0.0, nominal_level(0.01, looks)))
+    assert least < 0.0
 
 
 def test_equal_pairs_detect_the_tolerance_itself():
@@ -130,16 +130,16 @@ def test_too_few_pairs_detect_nothing():
 
 def test_smallest_slowdown_is_detected_in_95_of_100_draws():
     logs, pairs, draws = spread_evenly(60, 0.05), 24, 100
-    found = math.log1p(smallest_slowdown(logs, pairs, STRICT, draws))
+    least = math.log1p(smallest_slowdown(logs, pairs, STRICT, draws))
 
     def called(slowdown):
         return sum(
-            calls_slowdown((each + slowdown).tolist(), schedule_looks(pairs), STRICT)
-            for each in power._resample(logs, pairs, draws)
+            calls_slowdown((item + slowdown).tolist(), schedule_looks(pairs), STRICT)
+            for item in power._resample(logs, pairs, draws)
         )
 
-    assert called(found + 1e-9) >= 0.95 * draws
-    assert called(found - 1e-9) <= 0.95 * draws
+    assert called(least + 1e-9) >= 0.95 * draws
+    assert called(least - 1e-9) <= 0.95 * draws
 
 
 def test_smallest_slowdown_grows_with_noise_and_shrinks_with_pairs():

@@ -43,8 +43,8 @@ AFTER = (0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29)
 def test_published_example_of_hollander_and_wolfe():
     logs = [after - before for before, after in zip(BEFORE, AFTER, strict=True)]
     assert signed_rank.signed_rank_p_values(logs)[1] == pytest.approx(0.01953, abs=5e-6)
-    found = estimate_ratio(logs, 0.0196)
-    assert [math.log(one) for one in (found.mean, found.low, found.high)] == pytest.approx(
+    estimate = estimate_ratio(logs, 0.0196)
+    assert [math.log(one) for one in (estimate.mean, estimate.low, estimate.high)] == pytest.approx(
         [-0.46, -0.786, -0.010], abs=5e-4
     )
 
@@ -54,13 +54,13 @@ def test_published_example_of_hollander_and_wolfe():
 def test_ties_and_zeros_keep_the_false_alarm_rate(sizes):
     # Every pair's sign is a coin's: all that may come about are 2 ** n equally likely outcomes.
     signs = product((-1, 1), repeat=len(sizes))
-    found = [
+    estimate = [
         signed_rank.signed_rank_p_values(
-            [sign * size for sign, size in zip(each, sizes, strict=True)]
+            [sign * size for sign, size in zip(item, sizes, strict=True)]
         )
-        for each in signs
+        for item in signs
     ]
-    for side in zip(*found, strict=True):
+    for side in zip(*estimate, strict=True):
         for p in set(side):
             assert sum(one <= p for one in side) / len(side) <= p * (1 + 1e-12)
 
@@ -72,20 +72,20 @@ def test_zeros_are_no_evidence(logs):
 
 @given(st.lists(COARSE, min_size=1, max_size=30), st.floats(0.001, 0.2))
 def test_bound_excludes_1_exactly_if_the_test_rejects(logs, level):
-    found, (slower, faster) = estimate_ratio(logs, level), signed_rank.signed_rank_p_values(logs)
-    assert (found.low is not None and found.low > 1) == (slower <= level)
-    assert (found.high is not None and found.high < 1) == (faster <= level)
+    estimate, (slower, faster) = estimate_ratio(logs, level), signed_rank.signed_rank_p_values(logs)
+    assert (estimate.low is not None and estimate.low > 1) == (slower <= level)
+    assert (estimate.high is not None and estimate.high < 1) == (faster <= level)
 
 
 @given(st.lists(COARSE, min_size=1, max_size=30), st.integers(-9, 9), st.floats(0.001, 0.2))
 def test_interval_holds_all_ratios_not_rejected(logs, steps, level):
     # Whole steps, so that taking one away leaves no rest.
     rest = [round(100 * log - steps) / 100 for log in logs]
-    found, (slower, faster) = estimate_ratio(logs, level), signed_rank.signed_rank_p_values(rest)
+    estimate, (slower, faster) = estimate_ratio(logs, level), signed_rank.signed_rank_p_values(rest)
     wanted = steps / 100
     low, high = (
         round(200 * math.log(one)) / 200 if one else default
-        for one, default in ((found.low, -math.inf), (found.high, math.inf))
+        for one, default in ((estimate.low, -math.inf), (estimate.high, math.inf))
     )
     assert (low > wanted) == (slower <= level)
     assert (high < wanted) == (faster <= level)
@@ -99,12 +99,14 @@ def test_estimate_is_the_median_of_walsh_averages(logs):
 
 @given(st.lists(COARSE, min_size=1, max_size=30))
 def test_swapped_sides_mirror_the_difference(logs):
-    found, back = (compare_pairs(each, (10, 20), 0.05) for each in (logs, [-log for log in logs]))
-    assert (found.p_slower, found.p_faster) == (back.p_faster, back.p_slower)
-    assert found.ratio.mean == pytest.approx(1 / back.ratio.mean)
-    if found.ratio.low and found.ratio.high:
-        assert found.ratio.low == pytest.approx(1 / back.ratio.high)
-        assert found.ratio.high == pytest.approx(1 / back.ratio.low)
+    estimate, back = (
+        compare_pairs(item, (10, 20), 0.05) for item in (logs, [-log for log in logs])
+    )
+    assert (estimate.p_slower, estimate.p_faster) == (back.p_faster, back.p_slower)
+    assert estimate.ratio.mean == pytest.approx(1 / back.ratio.mean)
+    if estimate.ratio.low and estimate.ratio.high:
+        assert estimate.ratio.low == pytest.approx(1 / back.ratio.high)
+        assert estimate.ratio.high == pytest.approx(1 / back.ratio.low)
 
 
 def test_too_few_pairs_give_no_bounds():
@@ -115,19 +117,19 @@ def test_too_few_pairs_give_no_bounds():
 
 
 def test_unanimous_pairs_have_the_p_of_coins():
-    found = compare_pairs([0.05] * 10, (10,), 0.01)
-    assert (found.pairs, found.p_slower, found.p_faster) == (10, 2**-10, 1.0)
-    assert found.ratio.mean == pytest.approx(math.exp(0.05))
+    estimate = compare_pairs([0.05] * 10, (10,), 0.01)
+    assert (estimate.pairs, estimate.p_slower, estimate.p_faster) == (10, 2**-10, 1.0)
+    assert estimate.ratio.mean == pytest.approx(math.exp(0.05))
 
 
 def test_future_looks_are_paid_for():
-    found = compare_pairs([0.05] * 10, (10, 20, 60), 0.01)
-    assert found.p_slower == pytest.approx(overall_level(2**-10, (10, 20, 60)))
-    assert 2.5 * 2**-10 < found.p_slower < 3 * 2**-10
+    estimate = compare_pairs([0.05] * 10, (10, 20, 60), 0.01)
+    assert estimate.p_slower == pytest.approx(overall_level(2**-10, (10, 20, 60)))
+    assert 2.5 * 2**-10 < estimate.p_slower < 3 * 2**-10
     logs = [0.01 * number for number in range(20)]
-    found = compare_pairs(logs, (10, 20, 60), 0.01)
-    assert found.ratio == estimate_ratio(logs, nominal_level(0.01, (10, 20, 60)))
-    assert found.ratio.low < estimate_ratio(logs, 0.01).low
+    estimate = compare_pairs(logs, (10, 20, 60), 0.01)
+    assert estimate.ratio == estimate_ratio(logs, nominal_level(0.01, (10, 20, 60)))
+    assert estimate.ratio.low < estimate_ratio(logs, 0.01).low
 
 
 def test_rejection_at_an_early_look_stays():
@@ -139,8 +141,8 @@ def test_rejection_at_an_early_look_stays():
 
 
 def test_p_is_1_before_the_first_look():
-    found = compare_pairs([0.05] * 9, (10, 20), 0.01)
-    assert (found.p_slower, found.p_faster) == (1.0, 1.0)
+    estimate = compare_pairs([0.05] * 9, (10, 20), 0.01)
+    assert (estimate.p_slower, estimate.p_faster) == (1.0, 1.0)
 
 
 def test_p_underflows_to_0_with_1100_pairs():
