@@ -210,10 +210,8 @@ def test_comparison_lists_its_outcomes(results):
     assert (found.summary.kind, found.summary.state) == ("comparison", "1 of 7 cases not begun")
     assert said(found) == ". against main: slow slower; broken failed; 4 cases no change."
     assert found.summary.machines == ("2-core Test CPU, 8 GiB",)
-    assert [part.text for part in found.summary.finding if part.kind == "name"] == [
-        "broken",
-        "slow",
-    ]
+    names = [phrase.text for phrase in found.summary.finding if phrase.kind == "name"]
+    assert names == ["slow", "broken"]
 
 
 def test_comparison_without_pairs_says_so(results):
