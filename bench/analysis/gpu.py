@@ -10,7 +10,7 @@ from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_epochs, compare_rounds
 from bench.analysis.summary import Row
 from bench.contract import Device
-from bench.records.schema import Record
+from bench.records.schema import Record, TrialRecord
 
 # The clocks event reasons of NVML that slow a GPU down. The others (idle, clocks set by an
 # application or the display, synchronised boards) do not. Source: nvml.h, "Clocks Event Reasons",
@@ -125,7 +125,7 @@ def summarize_gpu(records: Iterable[Record]) -> GpuConditions | None:
     trials = [
         record
         for record in records
-        if record.kind == "trial" and record.status == "ok" and record.case.device == "gpu"
+        if isinstance(record, TrialRecord) and record.status == "ok" and record.case.device == "gpu"
     ]
     if not trials:
         return None
@@ -156,7 +156,7 @@ def _throttle_reasons(conditions: Mapping[str, float | None]) -> set[str] | None
     return {name for bit, name in SLOWDOWNS.items() if any(mask & bit for mask in known)}
 
 
-def _readings(trials: Iterable[Record], name: str) -> list[float]:
+def _readings(trials: Iterable[TrialRecord], name: str) -> list[float]:
     readings = (trial.device_conditions.get(name) for trial in trials)
     return [value for value in readings if value is not None]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
-from bench.records.schema import Case, Record
+from bench.records.schema import Case, Record, TrialRecord
 
 PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
 
@@ -24,9 +24,9 @@ class Memory:
 
 def summarize_memory(records: Iterable[Record]) -> list[Memory]:
     """Return the memory of every case with successful trials that recorded it, in record order."""
-    by_case: dict[str, list[Record]] = defaultdict(list)
+    by_case: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in records:
-        if record.kind == "trial" and record.status == "ok" and record.phase_rss_bytes:
+        if isinstance(record, TrialRecord) and record.status == "ok" and record.phase_rss_bytes:
             by_case[record.case.slug].append(record)
     summaries = []
     for trials in by_case.values():

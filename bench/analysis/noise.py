@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.analysis.gpu import GpuConditions, summarize_gpu
 from bench.analysis.intervals import Interval, t_quantile
-from bench.records.schema import Environment, Record
+from bench.records.schema import Environment, Record, TrialRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,9 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
     """Measure the noise of a run's successful trials."""
     import pandas as pd
 
-    trials = [record for record in records if record.kind == "trial" and record.status == "ok"]
+    trials = [
+        record for record in records if isinstance(record, TrialRecord) and record.status == "ok"
+    ]
     medians = pd.DataFrame(
         {
             "case": [trial.case.slug for trial in trials],
@@ -103,7 +105,7 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
     )
 
 
-def _spread_within(trials: Iterable[Record]) -> float | None:
+def _spread_within(trials: Iterable[TrialRecord]) -> float | None:
     """Pool the variances of the processes' log epochs by their degrees of freedom."""
     logs = [np.log(trial.epoch_seconds) for trial in trials]
     freedom = sum(len(epochs) - 1 for epochs in logs)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.contract import Device
-from bench.records.schema import Case, Record
+from bench.records.schema import Case, Record, RooflineRecord
 
 Resources = tuple[Device, int]  # a device, and the number of threads on the host
 
@@ -49,14 +49,14 @@ class Roofline:
 
 def find_rooflines(records: Iterable[Record]) -> dict[Resources, Roofline]:
     """Return the roofline of every device and number of threads that was probed."""
-    probes: dict[Resources, list[Record]] = defaultdict(list)
+    probes: dict[Resources, list[RooflineRecord]] = defaultdict(list)
     for record in records:
-        if record.kind == "ceiling" and record.status == "ok" and record.product_seconds:
+        if isinstance(record, RooflineRecord) and record.status == "ok" and record.product_seconds:
             probes[record.case.device, record.case.threads].append(record)
     return {resources: _best(group) for resources, group in probes.items()}
 
 
-def _best(probes: Iterable[Record]) -> Roofline:
+def _best(probes: Iterable[RooflineRecord]) -> Roofline:
     rates, steps = [], []
     reads: dict[int, tuple[float, str]] = {}
     for probe in probes:

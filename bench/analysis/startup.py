@@ -14,7 +14,7 @@ from statistics import fmean
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.ranking import compare_epochs, compare_rounds, select_comparable
 from bench.analysis.summary import Row, count_first_stage, summarize
-from bench.records.schema import Case, Record, Run
+from bench.records.schema import Case, Record, Run, TrialRecord
 
 # Two standard errors (0.33 points on 12,000 images) below the textbook's 0.8463: every program that
 # trains like the textbook's reaches it within five epochs, and none within the first, so that both
@@ -146,7 +146,7 @@ def find_times_to_accuracy(
 
 
 def _time_to_accuracy(
-    row: Row, trials: Sequence[Record], target: float, run: Run | None
+    row: Row, trials: Sequence[TrialRecord], target: float, run: Run | None
 ) -> TimeToAccuracy:
     epochs: dict[int, int] = {}
     cold, warm, late = {}, {}, []
@@ -251,17 +251,17 @@ def find_curves(records: Iterable[Record], run: Run | None = None) -> list[Curve
     return curves
 
 
-def _rank_with_trials(records: Iterable[Record]) -> Iterator[tuple[Row, list[Record]]]:
+def _rank_with_trials(records: Iterable[Record]) -> Iterator[tuple[Row, list[TrialRecord]]]:
     """Return each ranked row in table order, with its successful trials by round."""
     ordered = sorted(records, key=lambda record: record.round)
-    trials: dict[str, list[Record]] = defaultdict(list)
+    trials: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in ordered:
-        if record.kind == "trial" and record.status == "ok":
+        if isinstance(record, TrialRecord) and record.status == "ok":
             trials[record.case.slug].append(record)
     return ((row, trials[row.case.slug]) for row in summarize(ordered, {}) if row.ranked)
 
 
-def _start_phases(trial: Record) -> list[float] | None:
+def _start_phases(trial: TrialRecord) -> list[float] | None:
     """Return the seconds of import, set-up, reset and first epoch; None if any is missing."""
     phases = (
         trial.import_seconds,

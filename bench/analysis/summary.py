@@ -13,7 +13,7 @@ from statistics import fmean, median
 
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
-from bench.records.schema import Case, Environment, Record, Run
+from bench.records.schema import Case, Environment, Record, Run, TrialRecord
 from bench.runner.plan import case_size, list_distributions, required_rounds
 
 
@@ -103,9 +103,9 @@ def summarize(
     intervals are computed.
     """
     records = list(records)
-    by_case: dict[str, list[Record]] = defaultdict(list)
+    by_case: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in records:
-        if record.kind == "trial" and record.status != "interrupted":
+        if isinstance(record, TrialRecord) and record.status != "interrupted":
             by_case[record.case.slug].append(record)
     first_sizes: dict[str, tuple[int, ...]] = {}
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
@@ -136,7 +136,7 @@ def sort_key(row: Row) -> tuple[object, ...]:
 
 
 def _summarize_case(
-    trials: Sequence[Record],
+    trials: Sequence[TrialRecord],
     environment: Environment | None,
     run: Run | None,
     roofline_seconds: float | None,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.analysis.summary import framework_version
-from bench.records.schema import Environment, Record
+from bench.records.schema import Environment, Record, TextbookRecord
 from implementations import FIGURES
 
 
@@ -47,13 +47,13 @@ def compare_textbook(
             version=framework_version(record.case, environments.get(record.environment)),
             published=value,
             tolerance=tolerance,
-            measured=record.figure.get(quantity),
-            seconds=record.figure_seconds,
+            measured=record.quantities.get(quantity),
+            seconds=record.program_seconds,
             reason=None
             if record.status == "ok"
             else f"{record.status}: {record.reason or 'no reason was given'}",
         )
         for record in records
-        if record.kind == "figure" and record.status != "interrupted"
+        if isinstance(record, TextbookRecord) and record.status != "interrupted"
         for quantity, (value, tolerance) in published.get(record.case.implementation, {}).items()
     ]

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from bench.cli.console import console, show_report
+from bench.cli.console import print_line, print_report, stdout
 from bench.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench.cli.options import Given
     from bench.records.schema import Run
     from bench.runner.cluster.hosts import Cluster
     from bench.runner.cluster.loop import MachineRun
+    from bench.runner.planning import RunOptions
 
 
-def run(
+def run_on_cluster(
     address: str,
-    given: "Given",
+    options: "RunOptions",
     command: str,
     output: Path | None,
     *,
@@ -32,22 +32,22 @@ def run(
     dry_run: bool,
 ) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report. patience: seconds."""
-    from bench.cli import options
     from bench.data import dataset
     from bench.records import collection, store
-    from bench.runner import signals
+    from bench.runner import planning, signals
     from bench.runner.cluster.hosts import connect
     from bench.runner.cluster.loop import MachineRun, measure_runs
+    from bench.runner.resume import find_newest_run
 
     if resume:
-        base = output or options.newest(clustered=True)
-        plans = _read_plans(base, given)
+        base = output or find_newest_run(clustered=True)
+        plans = _read_plans(base, options)
         if dry_run:
             _print_plans(plans)
             raise typer.Exit(0)
     else:
-        base = output or options.RESULTS / options.fresh_name()[0]
-        options.writable(base)
+        base = output or planning.RESULTS / planning.new_run_name()[0]
+        planning.check_writable(base)
         if collection.is_collection(base):
             raise UserError(f"{base} holds runs; choose another --output, or add --resume")
         plans = []
@@ -55,14 +55,14 @@ def run(
 
     def measure(cluster: "Cluster", locks: ExitStack) -> None:
         if not resume:
-            plans.extend(_plan(cluster, given, command, base, each_host, patience))
+            plans.extend(_plan(cluster, options, command, base, patience, each_host=each_host))
         if dry_run:
             _print_plans(plans)
             return
         for folder, planned in plans:
             if not resume:
-                store.create(folder, planned)
-            locks.enter_context(store.lock(folder))
+                store.create_run(folder, planned)
+            locks.enter_context(store.lock_folder(folder))
             runs.append(MachineRun(folder, planned, dataset.find(planned.data).sha256))
         _print_events(measure_runs(cluster, runs, patience))
 
@@ -74,12 +74,15 @@ def run(
     raise typer.Exit(status)
 
 
-def _read_plans(base: Path, given: "Given") -> "list[tuple[Path, Run]]":
+def _read_plans(base: Path, options: "RunOptions") -> "list[tuple[Path, Run]]":
     """Return the runs to resume with their folders, one a machine; raises UserError."""
-    from bench.cli import options
     from bench.records import collection
+    from bench.runner.resume import read_plan
 
-    plans = [options.resumed(folder, given) for folder in collection.runs(base) or [base]]
+    plans = [
+        (folder, read_plan(folder, options.implementations, options.pythons, options.data))
+        for folder in collection.find_runs(base) or [base]
+    ]
     for folder, planned in plans:
         if planned.machine is None:
             raise UserError(f"{folder} was begun without --cluster; leave that out")
@@ -90,35 +93,36 @@ def _read_plans(base: Path, given: "Given") -> "list[tuple[Path, Run]]":
 
 def _plan(
     cluster: "Cluster",
-    given: "Given",
+    options: "RunOptions",
     command: str,
     base: Path,
-    each_host: bool,  # noqa: FBT001 - passed on
     patience: float,
+    *,
+    each_host: bool,
 ) -> "list[tuple[Path, Run]]":
     """Wait for hosts; plan a run for each machine, or for the one with most hosts.
 
     Raises UserError if no host joins, if none has the GPU that is asked for, or if nothing can be
     planned.
     """
-    from bench.cli import options
     from bench.runner.cluster.loop import wait_for_hosts
+    from bench.runner.planning import NO_GPU, Placement, plan_run
 
     _print_events(wait_for_hosts(cluster, patience))
     hosts = list(cluster.hosts.values())
-    if not each_host and "gpu" in options.devices_of(given, gpu=True):
+    if not each_host and "gpu" in options.devices:
         hosts = [host for host in hosts if host.gpu]
     machines = Counter(host.machine for host in hosts).most_common(None if each_host else 1)
-    plans, errors = [], [options.NO_GPU]
+    plans, errors = [], [NO_GPU]
     for machine, _ in machines:
         host = next(host for host in hosts if host.machine == machine)
-        where = options.Where(host.cores, machine, host.gpu)
+        placement = Placement(host.cores, machine, host.gpu)
         folder = base / machine if each_host else base
         try:
-            plans.append(options.planned(folder, given, command, where))
+            plans.append(plan_run(options, folder, command, placement))
         except UserError as error:
             errors.append(str(error))
-            console.print(f"machine {machine}: {error}", soft_wrap=True, markup=False)
+            print_line(f"machine {machine}: {error}")
     if not plans:
         raise UserError(errors[-1])
     return plans
@@ -128,8 +132,8 @@ def _print_plans(plans: "Sequence[tuple[Path, Run]]") -> None:
     from bench.cli import terminal
 
     for folder, planned in plans:
-        console.print(f"{folder}, machine {planned.machine}:", soft_wrap=True, markup=False)
-        console.print(terminal.plan(planned))
+        print_line(f"{folder}, machine {planned.machine}:")
+        stdout.print(terminal.plan_table(planned))
 
 
 def _print_events(events: "Iterator[object]") -> None:
@@ -138,9 +142,9 @@ def _print_events(events: "Iterator[object]") -> None:
 
     for event in events:
         if isinstance(event, TrialEnded):
-            console.print(terminal.ended(event.record, event.number, event.total))
+            print_line(terminal.format_end(event.record, event.number, event.total))
         else:
-            console.print(str(event), soft_wrap=True, markup=False)
+            print_line(str(event))
 
 
 def _report(runs: "Sequence[MachineRun]", base: Path, address: str, status: int) -> NoReturn:
@@ -150,16 +154,16 @@ def _report(runs: "Sequence[MachineRun]", base: Path, address: str, status: int)
     from bench.runner.resume import repeated_options
 
     if [run.folder for run in runs] == [base]:
-        loaded = [show_report(base)]
+        loaded = [print_report(base)]
     else:
         loaded = load_runs(run.folder for run in runs)
-        console.print(f"\n{write_report(loaded, base)}", soft_wrap=True)
+        print_line(f"\n{write_report(loaded, base)}")
     incomplete = [run for run in runs if run.incomplete]
     if incomplete:
         words = ["--resume", "--output", str(base), "--cluster", address]
         words += repeated_options(incomplete[0].run)
         count = sum(run.progress.remaining for run in incomplete)
         text = f"{count} trials are missing; go on with {shlex.join(words)}"
-        console.print(text, soft_wrap=True, markup=False)
+        print_line(text)
     failed = any(run.failed for run in loaded)
     raise typer.Exit(status or (3 if incomplete or failed else 0))

@@ -10,7 +10,7 @@ PLAN = "run.json"
 _MAX_NAMES = 5
 
 
-def runs(folder: Path) -> list[Path]:
+def find_runs(folder: Path) -> list[Path]:
     """Return the runs right below a folder, sorted, or the folder itself if it is a run.
 
     Links are not followed; hidden folders are unfinished. Raises UserError for a folder that cannot
@@ -27,17 +27,17 @@ def runs(folder: Path) -> list[Path]:
 
 def is_collection(folder: Path) -> bool:
     """Return whether a folder is no run, but holds some."""
-    return runs(folder) not in ([], [folder])
+    return find_runs(folder) not in ([], [folder])
 
 
-def refuse(*folders: Path) -> None:
+def reject_collection(*folders: Path) -> None:
     """Raise UserError for a collection, where one run is needed."""
     for folder in filter(is_collection, folders):
-        names = named(runs(folder))
+        names = describe_runs(find_runs(folder))
         raise UserError(f"{folder} holds no run itself, but {names}; name one of them")
 
 
-def named(folders: Sequence[Path]) -> str:
+def describe_runs(folders: Sequence[Path]) -> str:
     """Return how many runs these are, and their folders' names if they are few."""
     count = f"{len(folders)} run{'s' * (len(folders) > 1)}"
     if len(folders) > _MAX_NAMES:

@@ -1,6 +1,6 @@
 """Decode JSON that somebody else may have written, and encode our own."""
 
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,20 +17,38 @@ class DamagedError(ValueError):
     """A file does not hold what the suite writes; the text says why."""
 
 
-def decode(data: bytes, kind: type[Kind], where: str) -> Kind:
-    """Decode JSON. Raises DamagedError, and UserError where a newer suite wrote it."""
+def decode(
+    data: bytes,
+    kind: type[Kind],
+    where: str,
+    upgrade: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+) -> Kind:
+    """Decode JSON. Raises DamagedError, and UserError where a newer suite wrote it.
+
+    upgrade: turns an object of an older format into one of the current format.
+    """
     try:
-        value = msgspec.json.decode(data, type=kind)
+        if upgrade is None:
+            value = msgspec.json.decode(data, type=kind)
+        else:
+            value = msgspec.convert(upgrade(msgspec.json.decode(data, type=dict[str, Any])), kind)
     except UNREADABLE as error:
-        with suppress(*UNREADABLE):
-            refuse_newer(where, msgspec.json.decode(data, type=_Versioned).format)
-        raise DamagedError(f"not a {getattr(kind, '__name__', kind)}: {error}") from error
+        refuse_newer(where, read_format(data))
+        raise DamagedError(f"not a {getattr(kind, '__name__', 'Record')}: {error}") from error
     refuse_newer(where, getattr(value, "format", 0))
     return value
 
 
 class _Versioned(msgspec.Struct):
     format: int = 0  # environments have none, their records do
+
+
+def read_format(data: bytes) -> int:
+    """Return the number of the format that a file or line names, or 0."""
+    try:
+        return msgspec.json.decode(data, type=_Versioned).format
+    except UNREADABLE:
+        return 0
 
 
 def refuse_newer(where: str, version: int) -> None:

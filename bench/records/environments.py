@@ -45,7 +45,7 @@ class _Facts(msgspec.Struct):
     data: _Data
 
 
-def plain(name: str) -> bool:
+def is_file_name(name: str) -> bool:
     """Return whether a record's text can name a file in its folder, and no other file."""
     try:
         size = len(name.encode())
@@ -54,13 +54,13 @@ def plain(name: str) -> bool:
     return 0 < size <= MAX_NAME and name[0] != "." and not {"/", "\0"} & set(name)
 
 
-def of(facts: Mapping[str, Any]) -> Environment:
+def make_environment(facts: Mapping[str, Any]) -> Environment:
     """Return the environment with these facts, without paths of this host; its id is their hash."""
     facts = hide_paths(dict(facts))
     return Environment(id=machine.fingerprint(facts), **facts)
 
 
-def check(environment: Environment) -> None:
+def check_facts(environment: Environment) -> None:
     """Raise DamagedError for a fact of the wrong type, where something is computed from it."""
     try:
         msgspec.convert(environment, _Facts, from_attributes=True)
@@ -68,7 +68,7 @@ def check(environment: Environment) -> None:
         raise DamagedError(f"not an Environment: {error}") from error
 
 
-def read(folder: Path) -> tuple[dict[str, Environment], list[str]]:
+def read_undamaged(folder: Path) -> tuple[dict[str, Environment], list[str]]:
     """Return a run's environments by their ids, and a line for each damaged one that says why.
 
     Raises UserError where a file cannot be read.
@@ -82,7 +82,7 @@ def read(folder: Path) -> tuple[dict[str, Environment], list[str]]:
     return environments, faults
 
 
-def repair(folder: Path) -> None:
+def set_damaged_aside(folder: Path) -> None:
     """Rename damaged environments, so that they are written again. Raises OSError."""
     for path, environment in _read_all(folder):
         if not isinstance(environment, Environment):
@@ -95,11 +95,11 @@ def _read_all(folder: Path) -> Iterator[tuple[Path, Environment | str]]:
     for path in sorted((folder / "environments").glob("*.json")):
         try:
             environment = decoding.decode(files.read_file(path), Environment, str(path))
-            check(environment)
+            check_facts(environment)
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror}") from error
         except DamagedError as error:
             yield path, str(error)
         else:
-            named = plain(environment.id) and path.name == f"{environment.id}.json"
+            named = is_file_name(environment.id) and path.name == f"{environment.id}.json"
             yield path, environment if named else f"it is of environment {environment.id!r}"

@@ -8,24 +8,29 @@ changed line is not taken for a newer one.
 import datetime as dt
 import re
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from bench.errors import UserError
 from bench.records import decoding, files
 from bench.records.decoding import UNREADABLE, DamagedError
-from bench.records.environments import plain
-from bench.records.schema import FORMAT, Kind, Record
+from bench.records.environments import is_file_name
+from bench.records.schema import (
+    FORMAT,
+    MAX_RECORD_BYTES,
+    Record,
+    RooflineRecord,
+    TextbookRecord,
+    TrialRecord,
+)
 
 FILE, ASIDE = "trials.jsonl", "damaged.jsonl"
 PLANS = ("run.json", "comparison.json", "calibration.json")
 # A shorter time is none of an epoch: the clock has a resolution of nanoseconds.
 MIN_SECONDS = 1e-9
-# The published records have a hundredth of it: a longer one is a fault of the worker.
-MAX_LINE = 2**20
 
 _CHECK = re.compile(rb',"check":"([0-9a-f]{8})"\}$')
 
@@ -49,15 +54,26 @@ def decode(line: bytes, where: str) -> Record:
         line = line[: check.start()] + b"}"
         if int(check[1], 16) != zlib.crc32(line):
             raise DamagedError("was changed after it was written")
-    record = decoding.decode(line, Record, where)
-    if record.format >= 5 and not check:
+    version = decoding.read_format(line)
+    upgrade = _upgrade if version < 6 else None
+    record: Record = decoding.decode(line, cast("Any", Record), where, upgrade)
+    if version >= 5 and not check:
         raise DamagedError("was changed after it was written: it lacks its check")
     if reason := find_fault(record):
         raise DamagedError(reason)
     return msgspec.structs.replace(record, format=FORMAT)
 
 
-def read(folder: Path, environments: Collection[str]) -> Iterator[tuple[bytes, Record | str]]:
+def _upgrade(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of formats 1 to 5 with the names of format 6."""
+    names = {"figure_seconds": "program_seconds", "figure": "quantities"}
+    kinds = {"figure": "textbook", "ceiling": "roofline"}
+    kind = str(record.get("kind"))
+    renamed = {names.get(name, name): value for name, value in record.items()}
+    return {**renamed, "kind": kinds.get(kind, kind)}
+
+
+def read_lines(folder: Path, environments: Collection[str]) -> Iterator[tuple[bytes, Record | str]]:
     """Yield each line with its record, or with the reason why it is no record of this run.
 
     environments: the ids of those that the run has. A last line without its newline was being
@@ -87,7 +103,7 @@ def _check_place(
     record: Record, run: str | None, finished: Collection[str], environments: Collection[str]
 ) -> None:
     """Raise DamagedError for a record that does not belong to this run, or not once more."""
-    if not plain(record.trial):
+    if not is_file_name(record.trial):
         raise DamagedError(f"trial {record.trial!r} cannot be a file's name")
     if run is not None and record.run != run:
         raise DamagedError(f"a record of another run, {record.run!r}")
@@ -111,7 +127,7 @@ def _run_name(folder: Path) -> str | None:
     return None
 
 
-def repair(folder: Path, environments: Collection[str]) -> None:
+def repair_lines(folder: Path, environments: Collection[str]) -> None:
     """Drop a torn last line, and move damaged lines to damaged.jsonl: nothing else is deleted.
 
     Raises OSError where that cannot be written, and what reading raises.
@@ -119,7 +135,7 @@ def repair(folder: Path, environments: Collection[str]) -> None:
     path = folder / FILE
     if not path.exists():
         return
-    lines = list(read(folder, environments))
+    lines = list(read_lines(folder, environments))
     whole = b"".join(line for line, record in lines if isinstance(record, Record))
     if damaged := b"".join(line for line, record in lines if isinstance(record, str)):
         files.append(folder / ASIDE, damaged)
@@ -129,18 +145,19 @@ def repair(folder: Path, environments: Collection[str]) -> None:
 
 def find_fault(record: Record) -> str | None:
     """Return what a record lacks that a table or an export would show, or None."""
-    if record.status == "ok" and not _COMPLETE[record.kind](record):
-        return f"an ok {record.kind} without all its numbers"
-    if record.parity and record.parity.passed != (record.parity.error <= record.parity.tolerance):
+    if record.status == "ok" and not _is_complete(record):
+        return "an ok record without all its numbers"
+    parity = record.parity if isinstance(record, TrialRecord) else None
+    if parity and parity.passed != (parity.error <= parity.tolerance):
         return "its parity contradicts itself"
-    return None if is_time(record.started) else "began at no time"
+    return None if is_valid_time(record.started) else "began at no time"
 
 
-def refused(record: Record) -> str | None:
+def explain_rejection(record: Record) -> str | None:
     """Return why no reader would take a record if it were written, or None."""
     line = encode(record)
-    if len(line) > MAX_LINE:
-        return f"it has {len(line)} bytes, where a record has {MAX_LINE} at most"
+    if len(line) > MAX_RECORD_BYTES:
+        return f"it has {len(line)} bytes, where a record has {MAX_RECORD_BYTES} at most"
     try:
         decode(line[:-1], "a record")
     except DamagedError as error:
@@ -148,7 +165,7 @@ def refused(record: Record) -> str | None:
     return None
 
 
-def is_time(text: str) -> bool:
+def is_valid_time(text: str) -> bool:
     """Return whether a trial may have begun at this time."""
     try:
         return 1970 <= dt.datetime.fromisoformat(text).year < 9999
@@ -156,7 +173,17 @@ def is_time(text: str) -> bool:
         return False
 
 
-def _is_complete_trial(record: Record) -> bool:
+def _is_complete(record: Record) -> bool:
+    match record:
+        case TrialRecord():
+            return _is_complete_trial(record)
+        case RooflineRecord():
+            return _is_complete_roofline(record)
+        case TextbookRecord():
+            return True
+
+
+def _is_complete_trial(record: TrialRecord) -> bool:
     """Return whether a trial has the times and accuracies that a table shows, and a valid size."""
     case = record.case
     judged = min(len(record.validation_accuracy), len(record.test_accuracy))
@@ -166,7 +193,7 @@ def _is_complete_trial(record: Record) -> bool:
     return sized and timed and passed and 0 < case.epochs <= judged
 
 
-def _is_complete_roofline(record: Record) -> bool:
+def _is_complete_roofline(record: RooflineRecord) -> bool:
     """Return whether a probe has its times, and the amounts that they are divided by.
 
     It read nothing where no number of samples fits into the memory.
@@ -177,13 +204,6 @@ def _is_complete_roofline(record: Record) -> bool:
     paired = len(record.read_bytes) == len(record.read_seconds)
     measured = bool(record.product_seconds) and min(times) >= MIN_SECONDS and min(counts) > 0
     return measured and stepped and paired
-
-
-_COMPLETE: dict[Kind, Callable[[Record], bool]] = {
-    "trial": _is_complete_trial,
-    "ceiling": _is_complete_roofline,
-    "figure": lambda _: True,
-}
 
 
 def _replace_surrogates(value: Any) -> Any:

@@ -11,7 +11,7 @@ import msgspec
 from bench.errors import UserError
 from bench.records import collection, files, jsonl, store, timestamps
 from bench.records.decoding import encode
-from bench.records.environments import plain
+from bench.records.environments import is_file_name
 from bench.records.schema import FORMAT, Environment, Record, Run
 
 LEAVE = "leave one of the runs out"
@@ -21,7 +21,7 @@ Sourced = dict[str, tuple[Value, Path]]  # values by their names, with the folde
 
 
 @dataclass(slots=True)
-class Merged:
+class MergedRun:
     """The union of a run's parts. repeated: how many records were there already."""
 
     runs: Sourced[Run] = field(default_factory=dict)
@@ -51,17 +51,17 @@ class Merged:
         for environment, _ in self.environments.values():
             store.add_environment(folder, environment)
         lines = [
-            (timestamps.read(record.started), record.trial, jsonl.encode(record))
+            (timestamps.parse_time(record.started), record.trial, jsonl.encode(record))
             for record, _ in self.records.values()
         ]
         files.write_file(folder / jsonl.FILE, b"".join(line for *_, line in sorted(lines)))
         for record, source in self.records.values():
             params = source / "params" / f"{record.trial}.npy"
             if record.status != "interrupted" and os.path.lexists(params):
-                store.keep_params(folder, record.trial, params)
+                store.save_params(folder, record.trial, params)
 
 
-def merge(folders: Sequence[Path], output: Path) -> list[Merged]:
+def merge_runs(folders: Sequence[Path], output: Path) -> list[MergedRun]:
     """Write the union of runs, or of folders of runs, into a new folder.
 
     Parts of one run become one; several runs get a folder each in ``output``. Raises UserError for
@@ -71,12 +71,12 @@ def merge(folders: Sequence[Path], output: Path) -> list[Merged]:
     parts = [part for folder in folders for part in _parts(folder)]
     if len(parts) < 2:
         raise UserError("there is one run: name another RUN to merge it with")
-    merged: dict[str, Merged] = {}
+    merged: dict[str, MergedRun] = {}
     for part in parts:
         run = msgspec.structs.replace(store.read_run(part), format=FORMAT)
-        if not plain(run.run):
+        if not is_file_name(run.run):
             raise UserError(f"{part}: run {run.run!r:.80} cannot be a folder's name; {LEAVE}")
-        merged.setdefault(run.run, Merged()).add(part, run)
+        merged.setdefault(run.run, MergedRun()).add(part, run)
     try:
         with files.new_folder(place) as folder:
             for name, union in merged.items():
@@ -99,7 +99,7 @@ def _check_output(output: Path, folders: Sequence[Path]) -> Path:
 
 def _parts(folder: Path) -> list[Path]:
     """Return the runs of a folder. Raises UserError where there is none."""
-    if runs := collection.runs(folder):
+    if runs := collection.find_runs(folder):
         return runs
     raise UserError(f"{folder} holds no run: there is no run.json, nor a folder with one")
 

@@ -30,13 +30,13 @@ _ADDRESS = re.compile(r"\b(tcp|tls|ucxx?|wss?|inproc)://[^\s\"'<>,]+")
 def hide_paths(value: Recorded, folders: Mapping[Path, str] | None = None) -> Recorded:
     """Return a plan, a record or facts without absolute paths of this machine.
 
-    folders: further folders and what to write for them; see ``folders_of``.
+    folders: further folders and what to write for them; see ``find_case_folders``.
     """
     folders = {**(folders or {}), **_known_folders()}
     return cast("Recorded", _Hider(folders).hide(value))
 
 
-def folders_of(case: Case) -> dict[Path, str]:
+def find_case_folders(case: Case) -> dict[Path, str]:
     """Return the folders of a case's own file and of its Python, which messages may name."""
     folders = {}
     if case.file is not None:
@@ -46,7 +46,7 @@ def folders_of(case: Case) -> dict[Path, str]:
     return folders
 
 
-def relative(path: str) -> str:
+def shorten_path(path: str) -> str:
     """Return a path relative to the current folder or to the home folder.
 
     Of an absolute path elsewhere only the last part is left: ``<path>/name``.
@@ -91,10 +91,10 @@ class _Hider:
 
     def _hide_text(self, text: str, field: str) -> str:
         if field in _PATHS:
-            return relative(text)
+            return shorten_path(text)
         if field == "command":
             words = shlex.split(text)
-            hidden = [_ARGUMENT.sub(lambda path: relative(path[0]), word) for word in words]
+            hidden = [_ARGUMENT.sub(lambda path: shorten_path(path[0]), word) for word in words]
             text = text if hidden == words else shlex.join(hidden)
         text = self._pattern.sub(lambda path: self._marks.get(path[0], "<scratch>"), text)
         return _ADDRESS.sub(r"\1://<host>", text)

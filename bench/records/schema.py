@@ -1,20 +1,23 @@
-"""Frozen records of what was measured: raw values only.
+"""The schema of what was measured: frozen structs of raw values.
 
-Format 5: a line ends with its checksum (records/jsonl.py). Format 4: what a GPU tells of a trial.
-Format 3: versions in pairs. Format 2: sweeps, ceilings, peak memory by phase. All are read, and
-format 1, the first.
+Format 6: one type of record for each kind of trial. Format 5: a line ends with its checksum
+(records/jsonl.py). Format 4: conditions of a GPU. Format 3: versions in pairs. Format 2: sweeps,
+roofline probes, peak memory by phase. All of them and format 1, the first, can be read.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
 from bench.contract import Device, Objective
 
-FORMAT = 5
+FORMAT = 6
+# The size limit of a record, and of the document that a worker writes for it. A trial of 200 epochs
+# takes 20 kB.
+MAX_RECORD_BYTES = 2**20
 
 Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
-Kind = Literal["trial", "figure", "ceiling"]
+Kind = Literal["trial", "textbook", "roofline"]
 
 # What a number may be, far beyond all that is measured and far within what can be computed with:
 # what is not is refused where a record is read, and where it is made of what a child says.
@@ -73,7 +76,7 @@ class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """One case, once (or one figure of the textbook); the id is its own within the run.
+    """One measurement of one case; ``id`` is unique within the run.
 
     version: which side of a comparison in pairs this is; the round is the pair's number there.
     """
@@ -94,17 +97,64 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     passed: bool
 
 
-class Measurement(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+class BaseRecord(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="kind",
 ):
-    """What a worker reports, and nothing else: seconds, bytes and joules in the order measured.
+    """What every record holds: which trial it was, where and when it ran, and how it ended.
 
-    worker_seconds: all that it did. warmup_seconds: untimed epochs of a GPU between the first and
-    the timed ones. peak_device_bytes, device_conditions: see bench/worker/gpu.py.
-    energy_joules: of a GPU, over all timed epochs; older records may have that of a CPU, which no
-    report shows.
-    figure_seconds, figure: the time of a textbook program and the numbers that it prints. The rest
-    is of a roofline probe: see bench/worker/roofline.py.
+    started: UTC, ISO 8601. wall_seconds: life of the worker, by the parent's clock.
+    conditions: state of the machine before and after the trial.
+    """
+
+    format: Count
+    run: str
+    trial: str
+    round: Count
+    started: str
+    status: Status
+    case: Case
+    environment: str
+    reason: str | None = None
+    stderr_tail: str | None = None
+    wall_seconds: Seconds | None = None
+    conditions: dict[str, Value | None] = {}
+
+    @property
+    def kind(self) -> Kind:
+        """Return the kind of the trial."""
+        return cast("Kind", self.__struct_config__.tag)
+
+
+class JudgedRecord(BaseRecord, frozen=True):
+    """What the parent knows of a trial, and what it computed from the params.
+
+    Accuracies and losses have one value for each timed epoch. version, slowdown: see ``Trial``.
+    """
+
+    validation_accuracy: list[Share] = []
+    validation_loss: list[Deviation] = []
+    test_accuracy: list[Share] = []
+    parity: Parity | None = None
+    threads_in_force: Amount | None = None
+    version: str = ""
+    slowdown: Slowdown | None = None
+
+
+# The fields that a kind of record adds to its base class are those that its worker reports.
+
+
+class TrialRecord(JudgedRecord, frozen=True, tag="trial"):
+    """A case that was trained: seconds, bytes and joules in the order measured.
+
+    worker_seconds: life of the worker, by its own clock. warmup_seconds: untimed epochs of a GPU
+    between the first and the timed ones. peak_device_bytes, device_conditions: see
+    bench/worker/gpu.py. energy_joules: of a GPU, over all timed epochs; older records may have
+    that of a CPU, which no report shows.
     """
 
     worker_seconds: Seconds | None = None
@@ -123,8 +173,23 @@ class Measurement(
     device_conditions: dict[str, Value | None] = {}
     energy_joules: Amount | None = None
     energy_absent: str | None = None
-    figure_seconds: Seconds | None = None
-    figure: dict[str, Value | None] = {}
+
+
+class TextbookRecord(BaseRecord, frozen=True, tag="textbook"):
+    """A program of the textbook: its time, and the quantities that it prints, by name."""
+
+    worker_seconds: Seconds | None = None
+    import_seconds: Seconds | None = None
+    program_seconds: Seconds | None = None
+    quantities: dict[str, Value | None] = {}
+
+
+class RooflineRecord(BaseRecord, frozen=True, tag="roofline"):
+    """A probe of what the machine can do: see bench/worker/roofline.py."""
+
+    worker_seconds: Seconds | None = None
+    import_seconds: Seconds | None = None
+    setup_seconds: Seconds | None = None
     product_operations: Count | None = None
     product_seconds: list[Seconds] = []
     read_bytes: list[Count] = []
@@ -133,36 +198,19 @@ class Measurement(
     chain_seconds: list[Seconds] = []
 
 
-REPORTED = Measurement.__struct_fields__
+Record = TrialRecord | TextbookRecord | RooflineRecord
 
 
-class Record(Measurement, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One trial and how it ended: what its worker reported, and what the parent saw and judged.
+def _added_fields(record: type[BaseRecord], base: type[BaseRecord]) -> frozenset[str]:
+    return frozenset(record.__struct_fields__) - frozenset(base.__struct_fields__)
 
-    ``started`` is UTC, ISO 8601. ``wall_seconds`` is what the parent saw of the worker. Accuracies
-    and losses have one value for each timed epoch.
-    """
 
-    format: Count
-    kind: Kind
-    run: str
-    trial: str
-    round: Count
-    started: str
-    status: Status
-    case: Case
-    environment: str
-    reason: str | None = None
-    stderr_tail: str | None = None
-    wall_seconds: Seconds | None = None
-    validation_accuracy: list[Share] = []
-    validation_loss: list[Deviation] = []
-    test_accuracy: list[Share] = []
-    parity: Parity | None = None
-    threads_in_force: Amount | None = None
-    conditions: dict[str, Value | None] = {}
-    version: str = ""
-    slowdown: Slowdown | None = None
+# The fields that a worker may report of each kind. The parent adds all others.
+REPORTED: dict[Kind, frozenset[str]] = {
+    "trial": _added_fields(TrialRecord, JudgedRecord),
+    "textbook": _added_fields(TextbookRecord, BaseRecord),
+    "roofline": _added_fields(RooflineRecord, BaseRecord),
+}
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -184,15 +232,22 @@ class Skipped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
-class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Run(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename={"textbook": "figures", "rooflines": "ceilings"},
+):
     """What a run set out to do: enough to go on with it after it was killed.
 
     rounds: of each workload, or with a precision of its first stage. precision: largest relative
     half-width of the epochs' intervals, or None. budget: seconds that measuring may take, or None.
     data: what ``--data`` said, or None. timeout, memory_limit: seconds a trial may take and bytes
     that it may allocate, or None. sweep: cases at other sizes, measured ``sweep_rounds`` times.
-    ceilings: what the machine can do, probed by each framework. machine: the id of the machine
-    whose hosts in a cluster measure it, or None: this host does.
+    textbook: the programs of the textbook. rooflines: probes of what the machine can do, by
+    framework. machine: id of the machine whose hosts in a cluster measure the run, or None where
+    this host does.
     """
 
     format: Count
@@ -202,7 +257,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     seed: int
     rounds: dict[str, Rounds]
     cases: tuple[Case, ...]
-    figures: tuple[Case, ...]
+    textbook: tuple[Case, ...]
     timeout: Seconds
     data: str | None = None
     precision: Precision | None = None
@@ -211,5 +266,5 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     sweep: tuple[Case, ...] = ()
     sweep_rounds: Rounds = 1
     skipped: tuple[Skipped, ...] = ()
-    ceilings: tuple[Case, ...] = ()
+    rooflines: tuple[Case, ...] = ()
     machine: str | None = None

@@ -17,9 +17,9 @@ import msgspec
 from bench.errors import UserError, one_line
 from bench.records import collection, environments, files, jsonl
 from bench.records.decoding import DamagedError, decode, encode
-from bench.records.environments import plain
+from bench.records.environments import is_file_name
 from bench.records.paths import hide_paths
-from bench.records.schema import Environment, Record, Run
+from bench.records.schema import Environment, Record, Run, TrialRecord
 
 LOCK = "run.lock"
 
@@ -27,7 +27,7 @@ Plan = TypeVar("Plan", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
-class Salvaged:
+class RunContents:
     """The undamaged part of a run: records in the order measured, environments by their ids.
 
     faults: a line for everything that is left out, with the file and the reason.
@@ -41,23 +41,23 @@ class Salvaged:
 # ----- writing
 
 
-def create(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
+def create_run(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
     """Make the folder of a run, or of another plan that has its own file name.
 
     Raises UserError where the folder cannot be written or holds another run already.
     """
-    refuse_another_run(folder)
+    reject_used_folder(folder)
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with lock(folder):
-            refuse_another_run(folder)  # another process may have been faster
+        with lock_folder(folder):
+            reject_used_folder(folder)  # another process may have been faster
             for part in ("params", "environments") if name == "run.json" else ("environments",):
                 (folder / part).mkdir(exist_ok=True)
             files.write_file(folder / name, encode(hide_paths(plan)))
         files.sync_folder(folder.parent)
 
 
-def refuse_another_run(folder: Path) -> None:
+def reject_used_folder(folder: Path) -> None:
     """Raise UserError where a folder holds a run already."""
     if (folder / "run.json").exists() or (folder / jsonl.FILE).exists():
         raise UserError(
@@ -66,7 +66,7 @@ def refuse_another_run(folder: Path) -> None:
 
 
 @contextmanager
-def lock(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Keep other processes from writing into a run's folder, also those on other hosts.
 
     Raises UserError where another process has the lock, or where it cannot be taken.
@@ -90,7 +90,7 @@ def lock(folder: Path) -> Iterator[None]:
         held.release()
 
 
-def append(folder: Path, record: Record) -> None:
+def append_record(folder: Path, record: Record) -> None:
     """Append one record, and return when all of it is on the disk. Raises UserError."""
     _file_name("trial", record.trial)
     path, line = folder / jsonl.FILE, jsonl.encode(record)
@@ -101,7 +101,7 @@ def append(folder: Path, record: Record) -> None:
         files.append(path, line)
 
 
-def keep_params(folder: Path, trial: str, handed_over: Path) -> Path:
+def save_params(folder: Path, trial: str, handed_over: Path) -> Path:
     """Copy a trial's params into the run.
 
     Raises FileNotFoundError where there are none, OSError where they are no regular file or too
@@ -120,13 +120,13 @@ def add_environment(folder: Path, environment: Environment) -> None:
             files.write_file(path, encode(environment))
 
 
-def keep_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
+def save_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
     """Write after how many pairs each case of a comparison is looked at."""
     with _writing(folder):
         files.write_file(folder / "looks.json", encode(looks))
 
 
-def mend(folder: Path) -> None:
+def repair_run(folder: Path) -> None:
     """Prepare a run to go on, while no other process writes to it. Raises UserError.
 
     Unfinished files and a torn last line are dropped; damaged records and environments are set
@@ -139,8 +139,8 @@ def mend(folder: Path) -> None:
         for part in (".", "params", "environments"):
             files.remove_unfinished(folder / part)
         # First the records: those that name a damaged environment are damaged, too.
-        jsonl.repair(folder, environments.read(folder)[0].keys())
-        environments.repair(folder)
+        jsonl.repair_lines(folder, environments.read_undamaged(folder)[0].keys())
+        environments.set_damaged_aside(folder)
         files.append(folder / jsonl.FILE, b"")  # fails now where no record could be written
 
 
@@ -177,7 +177,7 @@ def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
 
 def read_environments(folder: Path) -> dict[str, Environment]:
     """Read all environments of a run, by id. Raises UserError where one is damaged."""
-    known, faults = environments.read(folder)
+    known, faults = environments.read_undamaged(folder)
     if faults:
         raise UserError(f"{folder}/{faults[0]}; delete it")
     return known
@@ -188,7 +188,7 @@ def read_records(folder: Path) -> list[Record]:
 
     Raises UserError where anything is damaged: for what needs the whole run, as a comparison does.
     """
-    salvage = salvaged(folder)
+    salvage = read_contents(folder)
     if salvage.faults:
         raise UserError(
             f"{folder}/{salvage.faults[0]}; delete it, or have run --resume measure it again"
@@ -196,26 +196,34 @@ def read_records(folder: Path) -> list[Record]:
     return list(salvage.records)
 
 
-def salvaged(folder: Path) -> Salvaged:
+def read_trials(folder: Path) -> list[TrialRecord]:
+    """Read all records of a comparison or a calibration, whose trials are all of cases.
+
+    Raises UserError where anything is damaged.
+    """
+    return [record for record in read_records(folder) if isinstance(record, TrialRecord)]
+
+
+def read_contents(folder: Path) -> RunContents:
     """Read the undamaged part of a run, and say what was left out.
 
     Raises UserError where a file cannot be read, is too large or of a newer format.
     """
-    known, faults = environments.read(folder)
+    known, faults = environments.read_undamaged(folder)
     records = []
-    for _, record in jsonl.read(folder, known.keys()):
+    for _, record in jsonl.read_lines(folder, known.keys()):
         if isinstance(record, Record):
             records.append(record)
         else:
             faults.append(record)
-    return Salvaged(records, known, [one_line(fault) for fault in faults])
+    return RunContents(records, known, [one_line(fault) for fault in faults])
 
 
 def _read(path: Path) -> bytes:
     try:
         return files.read_file(path)
     except FileNotFoundError:
-        collection.refuse(path.parent)
+        collection.reject_collection(path.parent)
         raise UserError(f"{path.parent} holds no run: there is no {path.name}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
@@ -223,7 +231,7 @@ def _read(path: Path) -> bytes:
 
 def _file_name(what: str, name: str) -> str:
     """Return a name that becomes a file's. Raises UserError where it would name another file."""
-    if plain(name):
+    if is_file_name(name):
         return name
     raise UserError(f"{what} {name[:80]!r} cannot be a file's name; choose a shorter, plain one")
 

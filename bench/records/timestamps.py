@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from bench.errors import UserError
 
 
-def now() -> str:
+def format_now() -> str:
     """Return the current time in UTC, to milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def read(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Parse a time into UTC. Raises UserError for text that is no time between years 1 and 9999."""
     try:
         time = datetime.fromisoformat(text)

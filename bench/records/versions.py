@@ -9,21 +9,21 @@ from bench.records.schema import Environment
 BELOW = ("python", "blas", "numpy", "suite")
 
 
-def versions(environments: Iterable[Environment]) -> dict[str, str]:
+def list_versions(environments: Iterable[Environment]) -> dict[str, str]:
     """Return versions by name; where the environments name several, all of them: "1.2 and 1.3".
 
     Distributions have their own names. Beside them stand ``python``, ``blas``, ``system`` (the
     kernel), ``distribution`` (of the operating system) and ``suite`` (version and commit).
     """
-    versions: defaultdict[str, set[str]] = defaultdict(set)
+    by_name: defaultdict[str, set[str]] = defaultdict(set)
     for environment in environments:
         for name, version in _versions(environment).items():
             if version:
-                versions[name].add(str(version))
-    return {name: " and ".join(sorted(several)) for name, several in sorted(versions.items())}
+                by_name[name].add(str(version))
+    return {name: " and ".join(sorted(several)) for name, several in sorted(by_name.items())}
 
 
-def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+def list_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """Return a line for every version that changed, appeared or disappeared."""
     return [
         f"{name} {before.get(name, 'absent')} → {after.get(name, 'absent')}"

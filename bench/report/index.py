@@ -11,13 +11,13 @@ from bench.errors import UserError
 from bench.records import timestamps
 from bench.records.files import write_file
 from bench.records.schema import Environment
-from bench.records.store import read_environments, read_looks, read_plan, read_records
-from bench.regression.calibration.session import Calibration
-from bench.regression.paired import result
-from bench.regression.paired.plan import Comparison
-from bench.regression.paired.result import Finding
+from bench.records.store import read_environments, read_looks, read_plan, read_trials
+from bench.regression.calibration.session import CalibrationPlan
+from bench.regression.paired.judge import collect_pairs, judge_cases
+from bench.regression.paired.plan import ComparisonPlan
+from bench.regression.result import CASE_VERDICTS, CaseComparison
 from bench.report.load import load_by_machine
-from bench.report.regression.calibration import injected
+from bench.report.regression.calibration import describe_slowdown
 from bench.report.render import html, numbers
 from bench.report.render.text import render_phrases
 from bench.report.sections.comparison import select_ranked
@@ -26,16 +26,6 @@ from bench.report.sections.runs import PAGES
 from bench.report.write import PLANS, can_draw
 
 TITLE = "Softmax classifier: all results"
-# The most alarming first.
-OUTCOMES: tuple[result.Outcome, ...] = (
-    "wrong",
-    "failed",
-    "slower",
-    "undecided",
-    "faster",
-    "no change",
-    "unavailable",
-)
 MAX_NAMES = 3
 
 
@@ -183,8 +173,8 @@ def _summarize_run(folder: Path) -> Summary:
 
 
 def _summarize_comparison(folder: Path) -> Summary:
-    plan = read_plan(folder / PLANS["comparison"], Comparison)
-    results = result.findings(plan, read_records(folder), read_looks(folder))
+    plan = read_plan(folder / PLANS["comparison"], ComparisonPlan)
+    results = judge_cases(plan, read_trials(folder), read_looks(folder))
     missing = len(plan.pairings) - len(results)
     state = f"{missing} of {len(plan.pairings)} cases not begun" if missing else "complete"
     finding = [
@@ -192,21 +182,21 @@ def _summarize_comparison(folder: Path) -> Summary:
         Phrase(" against "),
         Phrase(plan.base.name, "record"),
         Phrase(": "),
-        *_list_outcomes(results),
+        *_list_verdicts(results),
         Phrase("."),
     ]
     machines = _name_machines(read_environments(folder))
     return Summary("comparison", _read_time(plan.created), machines, finding, state)
 
 
-def _list_outcomes(results: Sequence[Finding]) -> list[Phrase]:
-    """Name the cases of every outcome, the most alarming outcome first."""
+def _list_verdicts(results: Sequence[CaseComparison]) -> list[Phrase]:
+    """Name the cases of every verdict, the most alarming verdict first."""
     phrases: list[Phrase] = []
-    for outcome in OUTCOMES:
-        names = [one.pairing.name for one in results if one.outcome == outcome]
+    for verdict in CASE_VERDICTS:
+        names = [case.name for case in results if case.verdict == verdict]
         if names:
             phrases += [Phrase("; ")] * bool(phrases)
-            phrases += [*_list_names(names), Phrase(f" {outcome}")]
+            phrases += [*_list_names(names), Phrase(f" {verdict}")]
     return phrases or [Phrase("nothing was measured")]
 
 
@@ -222,10 +212,10 @@ def _list_names(names: Sequence[str]) -> list[Phrase]:
 
 
 def _summarize_calibration(folder: Path) -> Summary:
-    plan = read_plan(folder / PLANS["calibration"], Calibration)
-    pairs = len(result.good_pairs(read_records(folder)))
+    plan = read_plan(folder / PLANS["calibration"], CalibrationPlan)
+    pairs = len(collect_pairs(read_trials(folder)))
     names = list(dict.fromkeys(case.implementation for case in plan.cases))
-    slowed = ", ".join(map(injected, plan.slowdowns)) or "nothing"
+    slowed = ", ".join(map(describe_slowdown, plan.slowdowns)) or "nothing"
     finding = [
         Phrase(f"{numbers.whole(pairs)} pairs of "),
         *_list_names(names),
@@ -244,6 +234,6 @@ def _name_machines(environments: Mapping[str, Environment]) -> tuple[str, ...]:
 def _read_time(text: str) -> dt.datetime | None:
     """Return when something was started; None if the text is not a time."""
     try:
-        return timestamps.read(text)
+        return timestamps.parse_time(text)
     except UserError:
         return None

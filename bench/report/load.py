@@ -12,7 +12,7 @@ from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError
 from bench.records.schema import Environment, Record, Run
-from bench.records.store import Salvaged, read_run, salvaged
+from bench.records.store import RunContents, read_contents, read_run
 from bench.runner import progress
 from bench.runner.plan import case_size
 
@@ -86,7 +86,7 @@ def load_run(folder: Path) -> LoadedRun:
 
 def load_whole_run(folder: Path) -> LoadedRun:
     """Load a run to compare or export it; raises UserError if any of it is damaged."""
-    files = salvaged(folder)
+    files = read_contents(folder)
     if files.faults:
         raise UserError(
             f"{folder}/{files.faults[0]}; delete it, or have run --resume measure it again"
@@ -99,7 +99,7 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
 
     The machine with most records comes first. Raises UserError.
     """
-    run, files = read_run(folder), salvaged(folder)
+    run, files = read_run(folder), read_contents(folder)
     machines = {key: str(known.machine.get("id")) for key, known in files.environments.items()}
     by_machine: dict[str, list[Record]] = defaultdict(list)
     for record in files.records:
@@ -112,7 +112,7 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
         environments = {
             key: known for key, known in files.environments.items() if machines[key] == machine
         }
-        part = _load(folder, run, Salvaged(records, environments, files.faults))
+        part = _load(folder, run, RunContents(records, environments, files.faults))
         parts.append(replace(part, missing=whole.missing))
     return parts
 
@@ -152,7 +152,7 @@ def _choose_names(runs: Sequence[LoadedRun]) -> list[str]:
     return names
 
 
-def _load(folder: Path, run: Run, files: Salvaged) -> LoadedRun:
+def _load(folder: Path, run: Run, files: RunContents) -> LoadedRun:
     slugs = {case.slug for case in run.cases}
     main_records = [one for one in files.records if one.case.slug in slugs]  # without a sweep
     return LoadedRun(

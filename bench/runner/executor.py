@@ -91,10 +91,11 @@ class Executor:
                 scratch.check_room()  # if the disk is full even without its files: UserError
 
     def _launch(self, trial: Trial, folder: Path) -> TrialOutput:
-        started, before = timestamps.now(), machine.read_conditions()
+        started, before = timestamps.format_now(), machine.read_conditions()
         outcome = launch(self._build_request(trial), self._child_spec(trial), folder)
         # A worker reports these fields and no others: the parent fills in the rest.
-        reported = {name: outcome.document[name] for name in REPORTED if name in outcome.document}
+        names = REPORTED[trial.kind] & outcome.document.keys()
+        reported = {name: outcome.document[name] for name in names}
         values = {
             **reported,
             "started": started,
@@ -117,7 +118,7 @@ class Executor:
 
     def _build_request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
-        if trial.kind != "ceiling":
+        if trial.kind != "roofline":
             training = spec.request_training(trial.kind, case, self._data, self._context.seed)
             if self._places is not None:
                 training |= spec.pair_options(trial.slowdown)
@@ -139,7 +140,7 @@ class Executor:
             "variables": redact_variables(self._child_spec(trial)),
             "data": self._data.describe(),
         }
-        return environments.of(facts)
+        return environments.make_environment(facts)
 
     def _find_software(self, place: Installation) -> dict[str, Any]:
         """Return what is installed for an interpreter; another one than ours is asked once."""
@@ -167,7 +168,7 @@ class Executor:
 
 def _unmeasured(status: str, reason: str) -> TrialOutput:
     """Return the output of a trial for which no process was started."""
-    return TrialOutput({"status": status, "reason": reason, "started": timestamps.now()})
+    return TrialOutput({"status": status, "reason": reason, "started": timestamps.format_now()})
 
 
 def file_fault(case: Case) -> str | None:

@@ -65,10 +65,10 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
         if not host.take():
             yield HostBusy()
             host.wait()
-        with store.lock(folder):
+        with store.lock_folder(folder):
             # Read the records only now: the process that had the host may have measured this run.
-            store.mend(folder)
-            progress = Progress(run, store.salvaged(folder).records)
+            store.repair_run(folder)
+            progress = Progress(run, store.read_contents(folder).records)
             yield from _measure_stages(folder, run, data, progress)
 
 

@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from bench.worker import gpu, machine
 from bench.worker.gpu import VISIBLE, GpuMonitor, visible_gpu
 from bench.worker.machine import cgroup_quota, fingerprint, usable_cores
@@ -36,6 +34,8 @@ def describe() -> dict[str, Any]:
     Runs may be compared where the ``id`` is the same: it hashes the CPU's model, the usable cores,
     the memory in whole GiB and the GPUs' models. The other facts are only recorded.
     """
+    import psutil
+
     gpus = gpu.find_gpus()
     facts = {
         "cpu": cpu_model(),
@@ -71,6 +71,8 @@ def cpu_model() -> str:
 
 def usable_memory(cgroup: Path = CGROUP_MEMORY) -> int:
     """Return the bytes of memory of this machine, or the limit of its cgroup if that is lower."""
+    import psutil
+
     total = psutil.virtual_memory().total
     try:
         return min(total, int(cgroup.read_text()))
@@ -98,6 +100,8 @@ def read_conditions(root: Path = ROOT) -> Reading:
     the children that it has waited for.
     root: the folder that stands for /; only tests have another.
     """
+    import psutil
+
     own, cpu, clock = os.times(), psutil.cpu_times(), psutil.cpu_freq()
     busy = ("user", "nice", "system", "irq", "softirq")
     return {

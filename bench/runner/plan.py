@@ -352,13 +352,13 @@ def plan_trials(run: Run, needed: Mapping[str, int] | None = None) -> list[Trial
     """
     rounds = {case.slug: run.rounds[case.workload] for case in run.cases}
     probes = [
-        Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "ceiling", 1, case)
-        for case in run.ceilings
+        Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
+        for case in run.rooflines
     ]
     return [
         *probes,
         *_plan_blocks(run, run.cases, {}, rounds),
-        *(Trial(f"r1-{case.implementation}", "figure", 1, case) for case in run.figures),
+        *(Trial(f"r1-{case.implementation}", "textbook", 1, case) for case in run.textbook),
         *_plan_blocks(run, run.cases, rounds, needed or {}),
         *_plan_blocks(run, run.sweep, {}, {case.slug: run.sweep_rounds for case in run.sweep}),
     ]

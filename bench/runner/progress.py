@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import fmean, median
 
 from bench.errors import UserError
-from bench.records.schema import MOST_ROUNDS, Case, Record, Run, Trial
-from bench.records.store import salvaged
+from bench.records.schema import MOST_ROUNDS, Case, Record, Run, Trial, TrialRecord
+from bench.records.store import read_contents
 from bench.runner.plan import Size, case_size, plan_trials, postpone_sweep, required_rounds
 from bench.worker.measure import now
 
@@ -80,9 +80,9 @@ def plan_rounds(run: Run, records: Iterable[Record]) -> dict[str, int]:
     medians: dict[str, dict[int, float]] = defaultdict(dict)
     failed = set()
     for record in records:
-        if record.kind == "trial" and record.status == "ok":
+        if isinstance(record, TrialRecord) and record.status == "ok":
             medians[record.case.slug][record.round] = median(record.epoch_seconds)
-        elif record.kind == "trial" and record.status == "failed":
+        elif isinstance(record, TrialRecord) and record.status == "failed":
             failed.add(record.case.slug)
     rounds = {}
     for case in run.cases:
@@ -148,7 +148,7 @@ def read_earlier_records(results: Path) -> list[Record]:
         records: list[Record] = []
         for path in paths[-EARLIER_RUNS:]:
             try:
-                records += salvaged(path.parent).records
+                records += read_contents(path.parent).records
             except UserError:
                 continue
         if records:

@@ -9,8 +9,8 @@ import msgspec
 
 from bench.data.dataset import Dataset
 from bench.records import store, timestamps
-from bench.records.jsonl import refused
-from bench.records.paths import folders_of, hide_paths
+from bench.records.jsonl import explain_rejection
+from bench.records.paths import find_case_folders, hide_paths
 from bench.records.schema import FORMAT, Case, Environment, Record, Trial
 from bench.runner.executor import Executor, RunContext, TrialOutput
 from bench.runner.parity.judge import Judge, textbook_fault, threads_fault, threads_in_force
@@ -35,7 +35,7 @@ class Recorder:
         """Append a trial's record to the run. Raises UserError if it cannot be written."""
         store.add_environment(self._folder, environment)
         record = _assemble_record(self._run, trial, environment.id, values)
-        store.append(self._folder, record)
+        store.append_record(self._folder, record)
         return record
 
     def record_interruption(self, trial: Trial, environment: Environment, started: str) -> Record:
@@ -54,10 +54,10 @@ class Recorder:
     def _judge_success(
         self, trial: Trial, values: Mapping[str, Any], folder: Path
     ) -> dict[str, Any]:
-        if trial.kind == "ceiling":
+        if trial.kind == "roofline":
             return {}
-        if trial.kind == "figure":
-            fault = textbook_fault(trial.case.implementation, values.get("figure", {}))
+        if trial.kind == "textbook":
+            fault = textbook_fault(trial.case.implementation, values.get("quantities", {}))
             return {"status": "failed" if fault else "ok", "reason": fault}
         params = folder / "params.npy"
         if not os.path.lexists(params):
@@ -65,7 +65,7 @@ class Recorder:
         seconds = values.get("epoch_seconds")
         judgement = self._judge.judge(trial.case, params, folder / "labels.npy", seconds)
         if self._keep_params and judgement.parity is not None:  # they could be read
-            store.keep_params(self._folder, trial.id, params)
+            store.save_params(self._folder, trial.id, params)
         in_force = threads_in_force(values)
         if in_force is None:
             return {"status": "failed", "reason": "the process left a result without its epochs"}
@@ -87,7 +87,7 @@ class Runner:
     The params of a comparison in pairs are judged, but not kept.
     """
 
-    def __init__(  # noqa: PLR0913 - what all trials of a run share
+    def __init__(
         self,
         folder: Path,
         context: RunContext,
@@ -110,7 +110,7 @@ class Runner:
         """
         # First of all: another Python may need long to describe itself.
         environment = self._executor.describe_environment(trial)
-        started = timestamps.now()
+        started = timestamps.format_now()
         try:
             with self._executor.measure(trial) as output:
                 values = self._recorder.judge(trial, output)
@@ -122,7 +122,7 @@ class Runner:
 
 def _assemble_record(run: str, trial: Trial, environment: str, values: Mapping[str, Any]) -> Record:
     """Return the record, without paths of this host. Invalid values fail the trial."""
-    identity = {
+    identity: dict[str, Any] = {
         "format": FORMAT,
         "kind": trial.kind,
         "run": run,
@@ -130,13 +130,13 @@ def _assemble_record(run: str, trial: Trial, environment: str, values: Mapping[s
         "round": trial.round,
         "case": trial.case,
         "environment": environment,
-        "version": trial.version,
-        "slowdown": trial.slowdown,
     }
-    folders = folders_of(trial.case)
+    if trial.kind == "trial":
+        identity |= {"version": trial.version, "slowdown": trial.slowdown}
+    folders = find_case_folders(trial.case)
     try:
-        record = hide_paths(msgspec.convert({**identity, **values}, Record), folders)
-        reason = refused(record)
+        record: Record = hide_paths(msgspec.convert({**identity, **values}, Record), folders)
+        reason = explain_rejection(record)
     except msgspec.ValidationError as error:
         reason = str(error)
     if reason is None:
@@ -146,4 +146,5 @@ def _assemble_record(run: str, trial: Trial, environment: str, values: Mapping[s
         "status": "failed",
         "reason": f"the process left a result that is wrong: {reason}",
     }
-    return hide_paths(msgspec.convert({**identity, **failure}, Record), folders)
+    failed: Record = msgspec.convert({**identity, **failure}, Record)
+    return hide_paths(failed, folders)

@@ -164,7 +164,7 @@ def run_roofline(request: Document, folder: Path) -> Document:  # noqa: ARG001 -
     return {"import_seconds": import_seconds, **asdict(sample)}
 
 
-def run_figure(request: Document, folder: Path) -> Document:  # noqa: ARG001 - as all modes
+def run_textbook(request: Document, folder: Path) -> Document:  # noqa: ARG001 - as all modes
     """Run one of the textbook's programs and return its quantities by name."""
     module, import_seconds = time_call(load, request)
     textbook, between_seconds = time_call(data.read_textbook, Path(request["data"]))
@@ -172,8 +172,8 @@ def run_figure(request: Document, folder: Path) -> Document:  # noqa: ARG001 - a
     return {
         "import_seconds": import_seconds,
         "between_seconds": between_seconds,
-        "figure_seconds": seconds,
-        "figure": values,
+        "program_seconds": seconds,
+        "quantities": values,
     }
 
 
@@ -201,7 +201,7 @@ MODES = {
     "trial": run_trial,
     "check": run_check,
     "roofline": run_roofline,
-    "figure": run_figure,
+    "textbook": run_textbook,
     "preflight": run_preflight,
     "device": check_device,
     "software": list_software,

@@ -155,7 +155,7 @@ def measure(
     return measurement, call_between(returned.stack), labels
 
 
-def _time_epochs(  # noqa: PLR0913, PLR0917 - the state of ``measure``
+def _time_epochs(  # noqa: PLR0917 - the state of ``measure``
     trainer: Trainer,
     problem: Problem,
     device: Device,

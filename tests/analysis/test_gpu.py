@@ -107,7 +107,7 @@ def watched(*conditions):
 
 
 def test_without_successful_gpu_trial_there_are_no_conditions():
-    others = [*on("cpu"), *on("gpu", status="failed"), *on("gpu", kind="ceiling")]
+    others = [*on("cpu"), *on("gpu", status="failed")]
     assert summarize_gpu([]) is summarize_gpu(others) is None
 
 

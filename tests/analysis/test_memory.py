@@ -23,5 +23,5 @@ def test_peaks_are_means_over_recorded_values():
 
 def test_older_records_and_failed_trials_are_ignored():
     failed = bare(case(), phase_rss_bytes={"start": 1})
-    figure = ok(case("figure-keras"), kind="figure", phase_rss_bytes={"start": 1})
+    figure = ok(case("figure-keras"), kind="textbook")
     assert summarize_memory([ok(case()), failed, figure]) == []

@@ -109,7 +109,7 @@ def test_without_successful_trials_nothing_is_known():
         ok(case(), number, status="failed", conditions={"seconds": 9.0, "throttled": 1.0})
         for number in (1, 2, 3)
     ]
-    figure = ok(case(), kind="figure", conditions={"seconds": 9.0, "mhz_before": 1.0})
+    figure = ok(case(), kind="textbook", conditions={"seconds": 9.0, "mhz_before": 1.0})
     assert measure_noise([*failed, figure], HERE) == UNKNOWN
     assert measure_noise([], HERE).causes == []
 

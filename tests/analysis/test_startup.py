@@ -78,7 +78,7 @@ def test_incomplete_starts_and_other_trials_are_ignored():
     incomplete = [ok(case(), 2, **{phase: None}) for phase in PHASES]
     untimed = ok(case(), 2, **phases(0.0, 0.0, 0.0, 0.0))
     late = ok(case(), 3, status="timeout", **phases(9.0, 9.0, 9.0, 9.0))
-    figure = ok(case(), 4, kind="figure", **phases(9.0, 9.0, 9.0, 9.0))
+    figure = ok(case(), 4, kind="textbook")
     for other in (*incomplete, untimed, late, figure):
         (start,) = find_starts([whole, other])
         assert start.total_by_round == {1: 4.0}
@@ -92,7 +92,7 @@ def test_only_ranked_cases_are_listed_in_table_order():
         ok(case("half"), 1),
         ok(case("half"), 2, status="failed", reason="other mathematics"),
         bare(case("absent"), status="unavailable", reason="no GPU"),
-        ok(case("figure"), kind="figure"),
+        ok(case("figure"), kind="textbook"),
     ]
     for find in (find_starts, find_times_to_accuracy, find_curves):
         assert names(find(iter(records))) == ["fast", "slow"]

@@ -137,7 +137,7 @@ def test_unavailable_row_has_reason_and_no_numbers():
 
 
 def test_interrupted_trials_and_other_kinds_are_ignored():
-    others = [ok(case(), kind="figure"), ok(case(), kind="ceiling")]
+    others = [ok(case(), kind="textbook"), ok(case(), kind="roofline")]
     interrupted = bare(case(), 1, status="interrupted")
     assert summarize([interrupted, *others], HERE) == []
     row = one(interrupted, ok(case(), 1), ok(case(), 2), *others)

@@ -10,8 +10,8 @@ from support.records import MACHINE, bare, case, environment, ok, run, trials, w
 from bench.cli import app as command_line
 from bench.records import store
 from bench.records.schema import FORMAT
-from bench.regression.calibration import spread
-from bench.regression.calibration.session import Calibration
+from bench.regression.calibration.session import PLAN, CalibrationPlan
+from bench.regression.calibration.spread import calibration_folder
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 A, B = case("pytorch"), case("numpy", module="idiomatic.softmax_numpy", framework="numpy", extra="")
@@ -30,8 +30,11 @@ def saved(tmp_path):
     """Write a run in which the cases have these epochs, in so many rounds."""
 
     def save(name, *epochs, rounds=5, cases=(A, B), extra=(), **changes):
-        records = [one for of, epoch in zip(cases, epochs, strict=False)
-                   for one in trials(of, *[epoch] * rounds)]  # fmt: skip
+        records = [
+            one
+            for of, epoch in zip(cases, epochs, strict=False)
+            for one in trials(of, *[epoch] * rounds)
+        ]
         write(tmp_path / name, run(*cases), *records, *extra, **changes)
         return name
 
@@ -55,14 +58,14 @@ def compared(monkeypatch, capsys):
 
 def calibrate(folder, of=A, machine=MACHINE["id"]):
     """Write a session of calibrating whose runs hardly differ: ten blocks of two pairs."""
-    plan = Calibration(FORMAT, "s", "bench calibrate", "2025", 1, (of,), (), 60, 60, 2)
-    store.create(folder / "session", plan, spread.PLAN)
+    plan = CalibrationPlan(FORMAT, "s", "bench calibrate", "2025", 1, (of,), (), 60, 60, 2)
+    store.create_run(folder / "session", plan, PLAN)
     store.add_environment(folder / "session", environment(machine={**MACHINE, "id": machine}))
     for number in range(1, 21):
         for at, version in enumerate(("base", "candidate")):
             epoch = 1 + ((number + at) % 3) / 1000
             of_pair = {"version": version, "trial": f"p{number}-{version}", "run": plan.run}
-            store.append(folder / "session", ok(of, number, epoch, **of_pair))
+            store.append_record(folder / "session", ok(of, number, epoch, **of_pair))
 
 
 # ----- the exit status
@@ -75,13 +78,9 @@ def test_what_is_undecided_passes_and_says_how_to_decide_it(saved, compared):
     assert "`bench ab`" in out.splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    "flags", [["--fail-on", "undecided"], ["--fail-on", "undecided", "--fail-on", "slower"],
-              ["--fail-on", "slower", "--fail-on", "undecided"], ["--fail-on=undecided,slower"],
-              ["--fail-on=slower,undecided"]],
-)  # fmt: skip
-def test_undecided_fails_where_it_is_asked_to_wherever_it_stands(saved, compared, flags):
-    assert compared(saved("one", 1.0, 1.0), saved("two", 1.1, 1.0), *flags)[0] == 1
+def test_undecided_fails_on_request(saved, compared):
+    runs = saved("one", 1.0, 1.0), saved("two", 1.1, 1.0)
+    assert compared(*runs, "--fail-on=undecided")[0] == 1
 
 
 def test_slower_fails_without_being_asked_to(saved, compared):
@@ -130,14 +129,14 @@ def test_runs_of_different_machines_are_compared_only_on_request(saved, compared
     assert "different machines" in out
     status, out = compared(*runs, "--across-machines")
     assert status == 0
-    assert out.splitlines()[0].startswith("across machines (measured on different machines)")
+    assert "across machines" in out.splitlines()[0]
 
 
 # ----- calibrations
 
 
 def test_a_calibration_of_the_machine_judges_by_itself(saved, compared, tmp_path):
-    calibrate(spread.folder(MACHINE["id"]))
+    calibrate(calibration_folder(MACHINE["id"]))
     one = saved("one", 1.0, 1.0)
     status, out = compared(one, saved("two", 1.05, 1.05))
     assert status == 1
@@ -148,25 +147,12 @@ def test_a_calibration_of_the_machine_judges_by_itself(saved, compared, tmp_path
     assert compared(one, saved("four", 1.05, 1.05), "--tolerance=10%")[0] == 0
 
 
-def test_a_folder_of_calibrations_can_be_named(saved, compared, tmp_path):
-    calibrate(tmp_path / "mine")
-    runs = saved("one", 1.0, 1.0), saved("two", 1.05, 1.0)
-    assert compared(*runs)[0] == 0
-    assert compared(*runs, "--calibrations=mine")[0] == 1
-
-
 def test_across_machines_the_calibration_of_neither_counts(saved, compared):
-    calibrate(spread.folder(MACHINE["id"]))
+    calibrate(calibration_folder(MACHINE["id"]))
     other = saved("two", 1.05, 1.0, machine={**MACHINE, "id": "another"})
     status, out = compared(saved("one", 1.0, 1.0), other, "--across-machines")
     assert status == 0
     assert "2 undecided" in out
-
-
-def test_what_is_large_without_a_calibration_is_a_flag(saved, compared):
-    runs = saved("one", 1.0, 1.0), saved("two", 1.1, 1.0)
-    assert compared(*runs, "--between-runs=5%")[0] == 1
-    assert compared(*runs, "--between-runs=0.15")[0] == 0
 
 
 # ----- formats
@@ -188,7 +174,7 @@ def test_markdown_is_the_table_and_its_status(saved, compared):
     status, out = compared(saved("one", 1.0, 1.0), saved("two", 1.3, 1.0), "--format=markdown")
     assert status == 1
     assert out.startswith("## two compared with one\n\n| case | verdict |")
-    assert f"| {A.slug} | slower | no calibration | 500 ms | 650 ms | 1.30 | 5 / 5 |" in out
+    assert f"| {A.slug} | slower | 500 ms | 650 ms | +30.0 % | 5 / 5 processes |" in out
     assert out.endswith("\n")
 
 
@@ -199,8 +185,8 @@ def test_github_has_annotations_and_the_summary_of_the_job(saved, compared, monk
     status, out = compared(saved("one", 1.0, 1.0), saved("two", 1.3, 1.0), "--format=github")
     assert status == 1
     first, second, third, *rest = out.splitlines()
-    assert first.startswith(f"::error title=bench compare%3A {A.slug}::slower; 500 ms")
-    assert second.startswith(f"::warning title=bench compare%3A {B.slug}::undecided; ")
+    assert first.startswith(f"::error title=bench compare%3A {A.slug}%3A slower::epoch +30.0 %25; ")
+    assert second.startswith(f"::warning title=bench compare%3A {B.slug}%3A undecided::")
     assert third == "## two compared with one"
     assert not [line for line in rest if line.startswith("::")]
     written = summary.read_text(encoding="utf-8")
@@ -217,25 +203,10 @@ def test_without_github_nothing_is_written(saved, compared, tmp_path):
 # ----- refusals
 
 
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (["--format=jsno"], ["unknown format 'jsno'", "did you mean json"]),
-        (["--format=json,table"], ["unknown format 'json,table'"]),
-        (["--fail-on=faster"], ["unknown --fail-on 'faster'"]),
-        (["--fail-on=slower,"], ["unknown --fail-on ''"]),
-        (["--fail-on=undecide", "--fail-on=slower"], ["'undecide'", "did you mean undecided"]),
-        (["--tolerance=two"], ["--tolerance two", "from 0% to 50%"]),
-        (["--between-runs=0"], ["--between-runs 0", "from 0.1% to 50%"]),
-        (["--between-runs=20"], ["--between-runs 20", "such as 2%"]),
-        (["--calibrations=nowhere"], ["--calibrations nowhere", "name another"]),
-    ],
-)
-def test_a_wrong_flag_is_refused_in_one_line(refused, saved, flags, words):
+@pytest.mark.parametrize("flag", ["--format=jsno", "--fail-on=faster", "--tolerance=two"])
+def test_a_wrong_flag_is_refused_in_one_line(refused, saved, flag):
     runs = saved("one", 1.0, 1.0), saved("two", 1.0, 1.0)
-    line = refused("compare", *runs, *flags)
-    for word in words:
-        assert word in line
+    assert flag.partition("=")[0] in refused("compare", *runs, flag)
 
 
 def test_what_is_no_run_is_refused(refused, saved):
@@ -246,16 +217,15 @@ def test_what_is_no_run_is_refused(refused, saved):
 
 
 def test_the_calibration_of_another_machine_is_refused(refused, saved, tmp_path):
-    calibrate(tmp_path / "theirs", machine="another")
+    calibrate(calibration_folder(MACHINE["id"]), machine="another")
     runs = saved("one", 1.0, 1.0), saved("two", 1.0, 1.0)
-    line = refused("compare", *runs, "--calibrations=theirs")
+    line = refused("compare", *runs)
     assert "was calibrated on another machine" in line
 
 
 def test_in_a_fresh_process_published_runs_are_compared(bench, tmp_path):
     runs = [REFERENCE / f"amd-epyc-2-cores-{name}" for name in ("first", "second")]
-    (tmp_path / "none").mkdir()  # these runs may be of this very machine, and it calibrated
-    ended = bench("compare", *runs, "--format=json", "--calibrations=none")
+    ended = bench("compare", *runs, "--format=json")
     found = json.loads(ended.stdout)
     # One process a side says it is slower; see tests/test_compare.py.
     assert (ended.returncode, ended.stderr, found["status"]) == (1, "", 1)
@@ -263,11 +233,3 @@ def test_in_a_fresh_process_published_runs_are_compared(bench, tmp_path):
     assert found["same_machine"] is True
     other = bench("compare", runs[0], REFERENCE / "intel-xeon-2-cores")
     assert (other.returncode, other.stdout.count("\n")) == (4, 1)
-
-
-def test_every_flag_is_explained(bench):
-    assert " compare " in bench("--help").stdout
-    text = bench("compare", "--help").stdout
-    for flag in ("between-runs", "tolerance", "across-machines", "format", "fail-on",
-                 "calibrations"):  # fmt: skip
-        assert f"--{flag} " in text

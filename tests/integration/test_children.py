@@ -67,7 +67,7 @@ def test_children_leave_no_descriptor_no_zombie_no_file_and_no_memory(
     own.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(own))
     planned = a_run(cheapest, rounds={"sgd": count}, data="digits")
-    store.create(tmp_path / "run", planned)
+    store.create_run(tmp_path / "run", planned)
     before, there, memory = descriptors(), children(), {}
     for event in loop.measure_run(tmp_path / "run", planned, digits):
         if isinstance(event, loop.TrialEnded):

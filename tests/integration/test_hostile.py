@@ -14,7 +14,7 @@ from support.records import bare, case, environment, ok, run, trials
 from bench.cli import terminal
 from bench.errors import UserError
 from bench.records import merge
-from bench.regression.stored import load as stored
+from bench.regression.stored.load import load_side
 from bench.report import index, load
 from bench.report import write as files
 from bench.report.export.writers import WRITERS
@@ -24,7 +24,7 @@ GPU, OTHER = case("a", device="gpu"), case("a", workload="textbook")
 PROBE = case("ceiling-numpy", workload="ceiling", batch_size=0, samples=0, epochs=0)
 FIGURE = case("figure-keras", workload="figure")
 PLAN = run(
-    case("a"), case("b"), GPU, OTHER, sweep=tuple(SWEPT), ceilings=(PROBE,), figures=(FIGURE,)
+    case("a"), case("b"), GPU, OTHER, sweep=tuple(SWEPT), rooflines=(PROBE,), textbook=(FIGURE,)
 )
 RECORDS = [
     *trials(case("a"), 0.5, 0.6, predict_seconds=[0.1, 0.2]),
@@ -42,7 +42,7 @@ RECORDS = [
     *(ok(each, 1, 0.5 + place / 10) for place, each in enumerate(SWEPT)),
     bare(
         PROBE,
-        kind="ceiling",
+        kind="roofline",
         status="ok",
         product_operations=10**9,
         product_seconds=[0.1],
@@ -51,7 +51,7 @@ RECORDS = [
         chain_steps=10,
         chain_seconds=[0.1],
     ),
-    bare(FIGURE, kind="figure", status="ok", figure={"accuracy": 0.8}, figure_seconds=3.0),
+    bare(FIGURE, kind="textbook", status="ok", quantities={"accuracy": 0.8}, program_seconds=3.0),
 ]
 DATA = {"name": "fashion-mnist", "sha256": {}, "features": 784, "classes": 10, "test_images": 10000}
 # Numbers at the edges of what is allowed and beyond, texts that mean something elsewhere.
@@ -84,8 +84,8 @@ VALUES = [
     "gpu",
     "textbook",
     "nope",
-    "ceiling",
-    "figure",
+    "roofline",
+    "textbook",
     "ok",
     "failed",
     "interrupted",
@@ -130,14 +130,14 @@ def written(folder, chance):
 
 def shown(folder):
     found = load.load_run(folder)
-    return list(terminal.tables_of(Console(width=200), found.rows, found.textbook))
+    return list(terminal.run_tables(Console(width=200), found.rows, found.textbook))
 
 
 def merged(folder):
     copy = shutil.copytree(folder, folder.parent / "copy")
-    (found,) = merge.merge([folder, copy], folder.parent / "once")
+    (found,) = merge.merge_runs([folder, copy], folder.parent / "once")
     try:  # what is written is read again, and has the same records
-        (again,) = merge.merge([folder.parent / "once", copy], folder.parent / "again")
+        (again,) = merge.merge_runs([folder.parent / "once", copy], folder.parent / "again")
     except UserError as error:
         raise AssertionError(folder) from error
     return found.repeated == again.repeated == len(again.records)
@@ -146,7 +146,7 @@ def merged(folder):
 READERS = [
     lambda folder: files.write_report([load.load_run(folder)]),
     shown,
-    stored.side,
+    load_side,
     lambda folder: load.load_runs([folder]),
     lambda folder: index.read_entries(folder.parent),
     merged,

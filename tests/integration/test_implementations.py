@@ -166,12 +166,12 @@ def test_on_fashion_mnist_every_implementation_agrees_after_each_of_five_epochs(
 @pytest.mark.parametrize("figure", [pytest.param(each, id=each.name) for each in FIGURES])
 def test_the_figures_of_the_textbook_come_out_as_published(fashion, figure, tmp_path):
     needs_framework(figure)
-    asked = {"mode": "figure", "module": figure.module, "file": None, "extra": figure.extra}
+    asked = {"mode": "textbook", "module": figure.module, "file": None, "extra": figure.extra}
     asked["data"] = str(fashion.folder)
     child = ChildSpec(threads=len(usable_cores()), variables=figure.variables, timeout=280)
     outcome = launch(asked, child, tmp_path / "child")
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
-    values = outcome.document["figure"]
+    values = outcome.document["quantities"]
     if figure.name == "figure-keras":
         assert values["validation_accuracy"] == pytest.approx(0.8463, abs=0.01)
     else:

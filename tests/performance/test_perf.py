@@ -95,7 +95,7 @@ def test_drawing_an_order(benchmark):
 
 def test_appending_a_record(benchmark, tmp_path):
     record = store.read_records(PUBLISHED)[0]
-    benchmark.pedantic(store.append, (tmp_path, record), rounds=50)
+    benchmark.pedantic(store.append_record, (tmp_path, record), rounds=50)
     assert len((tmp_path / "trials.jsonl").read_bytes().splitlines()) == 50
 
 

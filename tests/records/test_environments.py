@@ -17,7 +17,7 @@ def folder(tmp_path):
 
 
 def test_environments_are_read_by_their_ids(folder):
-    assert environments.read(folder) == ({"here": environment()}, [])
+    assert environments.read_undamaged(folder) == ({"here": environment()}, [])
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_environments_are_read_by_their_ids(folder):
 def test_facts_of_the_wrong_type_are_damage(folder, changes):
     text = json.dumps({**msgspec.to_builtins(environment()), **changes})
     (folder / "environments" / "here.json").write_text(text)
-    known, (fault,) = environments.read(folder)
+    known, (fault,) = environments.read_undamaged(folder)
     assert known == {}
     assert fault.startswith("environments/here.json: ")
     assert "\n" not in fault
@@ -46,14 +46,14 @@ def test_facts_of_the_wrong_type_are_damage(folder, changes):
 @pytest.mark.parametrize("text", ["", "{", "[" * 10**6, '{"id": "\\ud800"}'])
 def test_text_that_is_no_json_is_damage(folder, text):
     (folder / "environments" / "here.json").write_text(text)
-    known, faults = environments.read(folder)
+    known, faults = environments.read_undamaged(folder)
     assert (known, len(faults)) == ({}, 1)
 
 
 def test_a_file_that_cannot_be_read_is_a_user_error(folder):
     os.mkfifo(folder / "environments" / "pipe.json")
     with pytest.raises(UserError, match=r"pipe\.json: cannot be read: it is not a regular file"):
-        environments.read(folder)
+        environments.read_undamaged(folder)
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_a_file_that_cannot_be_read_is_a_user_error(folder):
     ],
 )
 def test_plain_names_name_a_file_in_their_folder(names, is_plain):
-    assert {environments.plain(name) for name in names} == {is_plain}
+    assert {environments.is_file_name(name) for name in names} == {is_plain}

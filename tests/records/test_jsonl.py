@@ -96,11 +96,11 @@ def test_an_ok_trial_without_what_tables_show_is_damage(change):
     assert decode(jsonl.encode(replace(record, status="failed")))
     with pytest.raises(DamagedError, match="without all its numbers"):
         decode(jsonl.encode(record))
-    assert jsonl.refused(record)
+    assert jsonl.explain_rejection(record)
 
 
 PROBED = {
-    "kind": "ceiling",
+    "kind": "roofline",
     "product_operations": 10,
     "product_seconds": [0.1],
     "read_bytes": [8],
@@ -123,11 +123,11 @@ PROBED = {
 )
 def test_an_ok_probe_has_all_that_a_roofline_is_computed_from(change, complete):
     record = bare(case(), status="ok", **PROBED | change)
-    assert (jsonl.refused(record) is None) == complete
+    assert (jsonl.explain_rejection(record) is None) == complete
 
 
 def test_a_record_longer_than_a_line_is_refused_before_it_is_written():
-    assert "bytes" in jsonl.refused(bare(case(), reason="x" * jsonl.MAX_LINE))
+    assert "bytes" in jsonl.explain_rejection(bare(case(), reason="x" * jsonl.MAX_RECORD_BYTES))
 
 
 def test_half_a_surrogate_pair_is_written_as_a_question_mark():
@@ -165,7 +165,7 @@ def folder(tmp_path):
 )
 def test_a_damaged_line_is_left_out_reported_and_set_aside(folder, line, reason):
     (folder / "trials.jsonl").write_bytes(FIRST + line + THIRD)
-    salvage = store.salvaged(folder)
+    salvage = store.read_contents(folder)
     assert salvage.records == [RECORDS[0], RECORDS[2]]
     (fault,) = salvage.faults
     assert fault.startswith(f"trials.jsonl:2: {reason}")
@@ -173,7 +173,7 @@ def test_a_damaged_line_is_left_out_reported_and_set_aside(folder, line, reason)
     assert len(fault) < 2000
     with pytest.raises(UserError):
         store.read_records(folder)
-    store.mend(folder)
+    store.repair_run(folder)
     assert store.read_records(folder) == salvage.records
     assert (folder / "trials.jsonl").read_bytes() == FIRST + THIRD
     assert (folder / "damaged.jsonl").read_bytes() == line
@@ -191,7 +191,7 @@ def test_an_interrupted_trial_may_be_there_more_than_once(folder):
 def test_a_newer_line_anywhere_is_refused_and_not_set_aside(folder):
     newer = jsonl.encode(replace(RECORDS[1], format=FORMAT + 1))
     (folder / "trials.jsonl").write_bytes(FIRST + newer + b"{}\n")
-    for read in (store.salvaged, store.read_records, store.mend):
+    for read in (store.read_contents, store.read_records, store.repair_run):
         with pytest.raises(UserError, match="is newer than this suite"):
             read(folder)
     assert (folder / "trials.jsonl").read_bytes() == FIRST + newer + b"{}\n"
@@ -204,9 +204,9 @@ def test_a_torn_last_line_is_dropped_wherever_it_was_cut(folder):
         assert store.read_records(folder) == RECORDS[:1]
     for cut in (len(FIRST) + 1, len(whole) - 1):
         path.write_bytes(whole[:cut])
-        store.mend(folder)
+        store.repair_run(folder)
         assert path.read_bytes() == FIRST
-        store.append(folder, RECORDS[2])
+        store.append_record(folder, RECORDS[2])
         assert store.read_records(folder) == [RECORDS[0], RECORDS[2]]
 
 
@@ -215,8 +215,8 @@ def test_a_killed_repair_loses_no_damaged_line(folder, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(files, "write_file", lambda *_: pytest.fail("killed"))
         with pytest.raises(pytest.fail.Exception):
-            store.mend(folder)
-    store.mend(folder)
+            store.repair_run(folder)
+    store.repair_run(folder)
     assert (folder / "trials.jsonl").read_bytes() == FIRST + SECOND
     assert (folder / "damaged.jsonl").read_bytes() == b"{}\n" * 2
 
@@ -225,7 +225,7 @@ def test_an_environment_that_was_damaged_is_written_again_and_its_trials_measure
     path = folder / "environments" / "here.json"
     whole = path.read_bytes()
     path.write_bytes(b"[" + whole[1:])
-    store.mend(folder)
+    store.repair_run(folder)
     assert store.read_records(folder) == []
     assert (folder / "damaged.jsonl").read_bytes() == FIRST + SECOND + THIRD
     assert not path.exists()

@@ -57,7 +57,7 @@ def parts(tmp_path):
 def test_the_order_of_the_parts_changes_no_byte(parts, tmp_path):
     outputs = []
     for number, order in enumerate(itertools.permutations(parts)):
-        merge.merge(order, tmp_path / f"out {number}")
+        merge.merge_runs(order, tmp_path / f"out {number}")
         outputs.append(contents(tmp_path / f"out {number}"))
     assert all(output == outputs[0] for output in outputs)
     records = store.read_records(tmp_path / "out 0")
@@ -82,10 +82,10 @@ def test_merging_again_or_in_groups_changes_nothing(chosen):
             write_part(place / f"{number}", [RECORDS[index] for index in indices])
             for number, indices in enumerate(chosen)
         ]
-        merge.merge(parts, place / "all")
-        merge.merge(parts[:2], place / "first")
-        merge.merge([*parts[2:], place / "first"], place / "grouped")
-        merge.merge([place / "all", *parts, place / "first"], place / "again")
+        merge.merge_runs(parts, place / "all")
+        merge.merge_runs(parts[:2], place / "first")
+        merge.merge_runs([*parts[2:], place / "first"], place / "grouped")
+        merge.merge_runs([place / "all", *parts, place / "first"], place / "again")
         assert contents(place / "grouped") == contents(place / "all") == contents(place / "again")
 
 
@@ -94,7 +94,7 @@ def test_a_merged_run_is_whole_and_its_parts_are_unchanged(parts, tmp_path):
         stream.write(b'{"format":5,"ki')  # a torn line
     before = [contents(part) for part in parts]
     output = tmp_path / "new" / "out"
-    (merged,) = merge.merge(parts, output)
+    (merged,) = merge.merge_runs(parts, output)
     assert (merged.parts, len(merged.records), merged.repeated) == (3, 8, 2)
     assert [contents(part) for part in parts] == before
     assert store.read_run(output) == PLAN
@@ -103,7 +103,7 @@ def test_a_merged_run_is_whole_and_its_parts_are_unchanged(parts, tmp_path):
     assert {path.stem for path in (output / "params").iterdir()} == {
         record.trial for record in RECORDS if record.status == "ok"
     }
-    store.mend(output)
+    store.repair_run(output)
     assert [path.name for path in output.parent.iterdir()] == ["out"]
 
 
@@ -114,7 +114,7 @@ def test_an_earlier_format_becomes_todays(tmp_path):
     ]
     (old / "trials.jsonl").write_bytes(b"\n".join([*lines, b""]))
     write(tmp_path / "new", PLAN, *RECORDS[:2])
-    (merged,) = merge.merge([old, tmp_path / "new"], tmp_path / "out")
+    (merged,) = merge.merge_runs([old, tmp_path / "new"], tmp_path / "out")
     assert merged.repeated == 2
     assert store.read_records(tmp_path / "out") == RECORDS[:2]
     assert store.read_run(tmp_path / "out") == PLAN
@@ -122,9 +122,9 @@ def test_an_earlier_format_becomes_todays(tmp_path):
 
 def test_several_runs_get_a_folder_each(parts, tmp_path):
     write_part(tmp_path / "w", RECORDS[:1], msgspec.structs.replace(PLAN, run="another"))
-    merge.merge([*parts, tmp_path / "w"], tmp_path / "out")
+    merge.merge_runs([*parts, tmp_path / "w"], tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a run", "another"]
-    merge.merge([tmp_path / "out", parts[0]], tmp_path / "again")
+    merge.merge_runs([tmp_path / "out", parts[0]], tmp_path / "again")
     assert contents(tmp_path / "again") == contents(tmp_path / "out")
 
 
@@ -141,7 +141,7 @@ def test_several_runs_get_a_folder_each(parts, tmp_path):
 def test_a_contradiction_is_refused_and_nothing_is_written(parts, tmp_path, records, plan, changes):
     write_part(tmp_path / "w", records, plan, **changes)
     with pytest.raises(UserError, match="leave one of the runs out"):
-        merge.merge([parts[0], tmp_path / "w"], tmp_path / "out")
+        merge.merge_runs([parts[0], tmp_path / "w"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -150,7 +150,7 @@ def test_a_damaged_part_is_refused(parts, tmp_path, file):
     path = parts[1] / file
     path.write_bytes(path.read_bytes().replace(b"format", b"formed").replace(b"cores", b"\xff"))
     with pytest.raises(UserError):
-        merge.merge(parts, tmp_path / "out")
+        merge.merge_runs(parts, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -159,7 +159,7 @@ def test_params_that_are_a_link_are_refused(parts, tmp_path):
     path.unlink()
     path.symlink_to("/etc/passwd")
     with pytest.raises(UserError):
-        merge.merge(parts, tmp_path / "out")
+        merge.merge_runs(parts, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -168,7 +168,7 @@ def test_one_run_or_none_is_not_merged(parts, tmp_path):
     (tmp_path / "comparison" / "comparison.json").touch()
     for folders in (parts[:1], [*parts, tmp_path / "comparison"], [*parts, tmp_path / "gone"]):
         with pytest.raises(UserError, match=r"there is one run|holds no run"):
-            merge.merge(folders, tmp_path / "out")
+            merge.merge_runs(folders, tmp_path / "out")
 
 
 def test_the_output_is_new_or_empty_and_outside_the_parts(parts, tmp_path):
@@ -178,9 +178,9 @@ def test_the_output_is_new_or_empty_and_outside_the_parts(parts, tmp_path):
     (tmp_path / "link").symlink_to(parts[0])
     for output in (full, full / "x", parts[0], parts[1] / "out", tmp_path / "link" / "out"):
         with pytest.raises(UserError, match=r"there already|is only read"):
-            merge.merge(parts, output)
+            merge.merge_runs(parts, output)
     (full / "x").unlink()
-    merge.merge(parts, full)
+    merge.merge_runs(parts, full)
     assert len(store.read_records(full)) == len(RECORDS)
 
 
@@ -196,7 +196,7 @@ def test_a_merge_that_is_cut_short_leaves_nothing(parts, tmp_path, monkeypatch, 
 
     monkeypatch.setattr(files, "write_file", fail)
     with pytest.raises((UserError, KeyboardInterrupt)):
-        merge.merge(parts, tmp_path / "out")
+        merge.merge_runs(parts, tmp_path / "out")
     assert contents(tmp_path) == before
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.records import bare, case, environment, run
 
 from bench.records import environments, store
-from bench.records.paths import folders_of, hide_paths, relative
+from bench.records.paths import find_case_folders, hide_paths, shorten_path
 from bench.runner import machine as host
 from bench.worker import machine
 
@@ -41,7 +41,7 @@ def home(tmp_path, monkeypatch):
     ],
 )
 def test_path_is_relative_or_its_last_part(home, path, recorded):
-    assert relative(path.format(home=home)) == recorded
+    assert shorten_path(path.format(home=home)) == recorded
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_plan_on_disk_keeps_the_last_parts_of_its_paths(home, tmp_path):
         f"python -m bench run --data '/srv/a b' --python=torch=/opt/bin/python --output={home}/out "
         "--implementation z.py,/srv/alice/own.py --cluster tcp://node7:8786"
     )
-    store.create(tmp_path / "run", run(own, command=command, data="/srv/a b"))
+    store.create_run(tmp_path / "run", run(own, command=command, data="/srv/a b"))
     plan = store.read_run(tmp_path / "run")
     assert (plan.cases[0].file, plan.cases[0].interpreter, plan.data) == (
         "<path>/own.py", "~/env/bin/python", "<path>/a b",
@@ -86,7 +86,7 @@ def test_plan_on_disk_keeps_the_last_parts_of_its_paths(home, tmp_path):
 def test_folders_of_a_case_are_hidden_in_its_messages(tmp_path):
     own = case(file=f"{tmp_path}/own.py", interpreter="/srv/env/bin/python")
     record = bare(own, reason=f"{tmp_path}/own.py changed", stderr_tail="/srv/env/lib/x.py")
-    hidden = hide_paths(record, folders_of(own))
+    hidden = hide_paths(record, find_case_folders(own))
     assert (hidden.reason, hidden.stderr_tail) == ("<path>/own.py changed", "<python>/lib/x.py")
     assert hidden.case.file == "<path>/own.py"
 
@@ -95,9 +95,9 @@ def test_environment_names_no_host_and_has_the_id_of_what_is_written(home):
     assert "host" not in host.describe()
     facts = msgspec.structs.asdict(environment(variables={"X": f"{home}/x"}))
     del facts["id"]
-    hidden = environments.of(facts)
+    hidden = environments.make_environment(facts)
     assert hidden.variables == {"X": "~/x"}
-    assert environments.of({**facts, "variables": {"X": "~/x"}}) == hidden
+    assert environments.make_environment({**facts, "variables": {"X": "~/x"}}) == hidden
 
 
 PARTS = ["/", str(Path.home()), str(Path.cwd()), sys.prefix, "<path>", "tcp://", *' -I~.x\n"']

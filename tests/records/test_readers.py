@@ -14,7 +14,7 @@ from support.records import case, environment, run, trials, write
 
 from bench.errors import UserError
 from bench.records import files, merge, store
-from bench.records.environments import plain
+from bench.records.environments import is_file_name
 
 PLAN = run(case(), case("jax"))
 RECORDS = [*trials(case(), 0.5, 0.25), *trials(case("jax"), 0.125)]
@@ -115,12 +115,12 @@ OLDER = [msgspec.to_builtins(msgspec.structs.replace(each, format=4)) for each i
 
 @given(damaged(LINES) | st.sampled_from(OLDER).flatmap(odd))
 def test_records_are_those_that_were_written_or_are_reported(data):
-    salvage = read(saved("trials.jsonl", data), store.salvaged)
+    salvage = read(saved("trials.jsonl", data), store.read_contents)
     if salvage is None:
         return
     finished = [each.trial for each in salvage.records if each.status != "interrupted"]
     assert len(set(finished)) == len(finished)
-    assert all(plain(each.trial) and each.environment == "here" for each in salvage.records)
+    assert all(is_file_name(each.trial) and each.environment == "here" for each in salvage.records)
     assert all(map(is_line, salvage.faults))
     if b'"check"' in data and not any(b'"format":%d' % old in data for old in range(1, 5)):
         assert all(each in RECORDS for each in salvage.records)
@@ -131,7 +131,7 @@ ENVIRONMENT = msgspec.to_builtins(environment())
 
 @given(damaged(json.dumps(ENVIRONMENT).encode()) | odd(ENVIRONMENT))
 def test_an_environment_is_the_one_of_its_name_or_is_reported(data):
-    salvage = read(saved("environments/here.json", data), store.salvaged)
+    salvage = read(saved("environments/here.json", data), store.read_contents)
     assert salvage is None or set(salvage.environments) == {"here"} or len(salvage.faults) == 4
 
 
@@ -169,7 +169,7 @@ def test_a_damaged_part_is_merged_whole_or_not_at_all(file, data):
         other = write(folder.parent / "other", PLAN, *RECORDS[:1])
         output = folder.parent / "output"
         try:
-            merge.merge([folder, other], output)
+            merge.merge_runs([folder, other], output)
         except UserError:
             assert not output.exists()
             raise

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from support.records import bare, case, environment, run
 
-from bench.records.schema import Parity, Trial
+from bench.records.schema import REPORTED, Parity, Trial
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,18 @@ def test_what_is_kept_cannot_be_changed_nor_misspelt(kept):
     if type(kept) is not Trial:  # the only one that is not written to a file
         with pytest.raises(msgspec.ValidationError, match="unknown field `speed`"):
             msgspec.convert({**msgspec.to_builtins(kept), "speed": 1}, type(kept))
+
+
+@pytest.mark.parametrize("kind", ["trial", "textbook", "roofline"])
+def test_worker_reports_no_judgement_and_no_identity(kind):
+    record = bare(case(), kind=kind)
+    parents = {"format", "run", "trial", "round", "started", "status", "case", "environment"}
+    parents |= {"reason", "stderr_tail", "wall_seconds", "conditions"}
+    if kind == "trial":
+        parents |= {"validation_accuracy", "validation_loss", "test_accuracy", "parity"}
+        parents |= {"threads_in_force", "version", "slowdown"}
+    assert record.kind == kind
+    assert REPORTED[kind] == set(record.__struct_fields__) - parents
 
 
 def test_a_case_is_written_without_what_it_has_by_default():

@@ -53,39 +53,41 @@ def test_records_are_read_as_they_were_appended(appended):
         folder = write(Path(name) / "run", run())
         numbered = [replace(record, trial=f"r{at}") for at, record in enumerate(appended)]
         for record in numbered:
-            store.append(folder, record)
+            store.append_record(folder, record)
         assert store.read_records(folder) == numbered
 
 
 def test_a_run_without_a_trial_has_no_records_and_can_take_some(folder):
-    store.mend(folder)
+    store.repair_run(folder)
     assert (folder / "trials.jsonl").read_bytes() == b""
     assert store.read_records(folder) == []
 
 
 def test_a_record_holds_what_was_measured_and_nothing_else(folder):
-    store.append(folder, bare(case()))
+    store.append_record(folder, bare(case()))
     line = (folder / "trials.jsonl").read_text(encoding="utf-8")
-    keys = "format kind run trial round started status case environment check"
+    keys = "kind format run trial round started status case environment check"
     assert list(json.loads(line)) == keys.split()
 
 
 def test_append_returns_when_the_record_is_on_the_disk(folder, monkeypatch):
-    store.append(folder, bare(case(), 1))
+    store.append_record(folder, bare(case(), 1))
     sizes = []
     monkeypatch.setattr(os, "fsync", lambda number: sizes.append(os.fstat(number).st_size))
-    store.append(folder, bare(case(), 2))
+    store.append_record(folder, bare(case(), 2))
     assert sizes == [(folder / "trials.jsonl").stat().st_size]
 
 
 def test_a_loss_that_is_not_a_number_leaves_the_run_readable(folder):
-    figure = bare(case("figure-keras"), kind="figure", figure={"validation_loss": float("nan")})
-    store.append(folder, figure)
-    assert store.read_records(folder)[0].figure == {"validation_loss": None}
+    figure = bare(
+        case("figure-keras"), kind="textbook", quantities={"validation_loss": float("nan")}
+    )
+    store.append_record(folder, figure)
+    assert store.read_records(folder)[0].quantities == {"validation_loss": None}
 
 
 def test_a_plan_and_environments_are_read_as_they_were_written(tmp_path):
-    planned = run(case(variables={"KERAS_BACKEND": "jax"}), figures=(case("figure"),), data="x")
+    planned = run(case(variables={"KERAS_BACKEND": "jax"}), textbook=(case("figure"),), data="x")
     folder = write(tmp_path / "a" / "b", planned)
     store.add_environment(folder, environment(id="there", variables={"A": "1"}))
     store.add_environment(folder, environment(machine={}))  # is there already
@@ -101,34 +103,34 @@ def test_a_plan_and_environments_are_read_as_they_were_written(tmp_path):
 def test_a_folder_that_holds_a_run_is_not_written_to(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(UserError, match="holds another run"):
-        store.create(tmp_path, run())
+        store.create_run(tmp_path, run())
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_of_two_that_create_a_run_at_once_one_is_refused(tmp_path, monkeypatch):
-    looked, refuse = [], store.refuse_another_run
+    looked, refuse = [], store.reject_used_folder
 
     def look(folder):
         """Let another process create its run when the first has looked for one."""
         looked.append(folder)
         if len(looked) == 1:
-            store.create(folder, run(case("first")))
+            store.create_run(folder, run(case("first")))
         else:
             refuse(folder)
 
-    monkeypatch.setattr(store, "refuse_another_run", look)
+    monkeypatch.setattr(store, "reject_used_folder", look)
     with pytest.raises(UserError, match="holds another run"):
-        store.create(tmp_path / "run", run(case("second")))
+        store.create_run(tmp_path / "run", run(case("second")))
     assert store.read_run(tmp_path / "run") == run(case("first"))
 
 
 def test_a_locked_folder_refuses_another_process(folder):
     refused = pytest.raises(UserError, match="another process is measuring")
-    with store.lock(folder), refused, store.lock(folder):
+    with store.lock_folder(folder), refused, store.lock_folder(folder):
         pytest.fail("both have the lock")
-    with pytest.raises(BlockingIOError), store.lock(folder):
+    with pytest.raises(BlockingIOError), store.lock_folder(folder):
         raise BlockingIOError  # of something else
-    with store.lock(folder):
+    with store.lock_folder(folder):
         pass
     assert not (folder / store.LOCK).exists()
 
@@ -136,7 +138,7 @@ def test_a_locked_folder_refuses_another_process(folder):
 def test_a_folder_that_cannot_be_made_is_a_user_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="choose --output"):
-        store.create(tmp_path / "file" / "run", run())
+        store.create_run(tmp_path / "file" / "run", run())
 
 
 @pytest.mark.parametrize("action", ["append", "keep_params", "add_environment", "mend"])
@@ -144,7 +146,7 @@ def test_a_full_disk_is_a_user_error_and_changes_nothing(folder, tmp_path, monke
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    store.append(folder, bare(case()))
+    store.append_record(folder, bare(case()))
     with (folder / "trials.jsonl").open("ab") as stream:
         stream.write(b'{"format"')
     before = sorted(path.read_bytes() for path in folder.rglob("*") if path.is_file())
@@ -187,11 +189,11 @@ def test_a_plan_that_cannot_be_read_is_a_user_error(folder, text):
 
 def test_params_are_read_as_they_were_handed_over(folder, tmp_path):
     (tmp_path / "handed.npy").write_bytes(b"params")
-    kept = store.keep_params(folder, "r1-a", tmp_path / "handed.npy")
+    kept = store.save_params(folder, "r1-a", tmp_path / "handed.npy")
     assert kept.read_bytes() == b"params"
     assert list((folder / "params").iterdir()) == [kept]
     with pytest.raises(FileNotFoundError):
-        store.keep_params(folder, "r1-x", folder / "nothing.npy")
+        store.save_params(folder, "r1-x", folder / "nothing.npy")
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "link", "sparse"])
@@ -208,7 +210,7 @@ def test_params_are_handed_over_in_a_regular_file(folder, tmp_path, kind):
             handed.touch()
             os.truncate(handed, 2**40)
     with pytest.raises(OSError, match=r"regular|directory|symbolic|larger than"):
-        store.keep_params(folder, "r1-x", handed)
+        store.save_params(folder, "r1-x", handed)
     assert list((folder / "params").iterdir()) == []
 
 
@@ -217,9 +219,9 @@ def test_no_name_of_a_record_leads_out_of_its_folder(folder, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     for name in ("../x", "a/b", "", ".x", "x" * 201, "a\0b"):
         with pytest.raises(UserError, match="cannot be a file's name"):
-            store.append(folder, bare(case(), trial=name))
+            store.append_record(folder, bare(case(), trial=name))
         with pytest.raises(UserError, match="cannot be a file's name"):
-            store.keep_params(folder, name, tmp_path / "params.npy")
+            store.save_params(folder, name, tmp_path / "params.npy")
         with pytest.raises(UserError, match="cannot be a file's name"):
             store.add_environment(folder, environment(id=name))
     assert sorted(tmp_path.rglob("*")) == before
@@ -227,13 +229,13 @@ def test_no_name_of_a_record_leads_out_of_its_folder(folder, tmp_path):
 
 def test_half_a_surrogate_pair_in_a_plan_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match="is no Unicode"):
-        store.create(tmp_path / "run", run(case(file="\udcff.py")))
+        store.create_run(tmp_path / "run", run(case(file="\udcff.py")))
     assert not (tmp_path / "run" / "run.json").exists()
 
 
 def test_looks_are_read_as_they_were_written(folder):
     assert store.read_looks(folder) == {}
-    store.keep_looks(folder, {"numpy": (10, 20)})
+    store.save_looks(folder, {"numpy": (10, 20)})
     assert store.read_looks(folder) == {"numpy": (10, 20)}
     (folder / "looks.json").write_text('{"numpy": [10.5]}')
     with pytest.raises(UserError, match="not the looks of a comparison"):
@@ -254,7 +256,7 @@ def test_no_file_of_a_run_is_waited_for_or_too_large(folder, name, kind):
     else:
         path.touch()
         os.truncate(path, 2**40)
-    read = store.read_run if name == "run.json" else store.salvaged
+    read = store.read_run if name == "run.json" else store.read_contents
     with pytest.raises(UserError, match=rf"{path}: cannot be read: "):
         read(folder)
 
@@ -264,18 +266,18 @@ def test_a_run_does_not_go_on_through_links(folder, tmp_path):
     (folder / "damaged.jsonl").symlink_to(tmp_path / "other")
     (folder / "trials.jsonl").write_bytes(b"{}\n")
     with pytest.raises(UserError, match="cannot write to"):
-        store.mend(folder)
+        store.repair_run(folder)
     assert (tmp_path / "other").read_bytes() == b""
     (folder / "params").rename(tmp_path / "elsewhere")
     (folder / "params").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UserError, match="params is a link"):
-        store.mend(folder)
+        store.repair_run(folder)
 
 
 def test_no_more_is_appended_than_could_be_read_again(folder, monkeypatch):
-    store.append(folder, bare(case()))
+    store.append_record(folder, bare(case()))
     size = (folder / "trials.jsonl").stat().st_size
     monkeypatch.setattr(files, "MAX_BYTES", size + 10)
     with pytest.raises(UserError, match="would be larger than"):
-        store.append(folder, bare(case(), 2))
+        store.append_record(folder, bare(case(), 2))
     assert (folder / "trials.jsonl").stat().st_size == size

@@ -12,7 +12,7 @@ from bench.records import timestamps
     "text", ["2025-01-02T03:04:05", "2025-01-02T03:04:05+00:00", "2025-01-02T05:04:05+02:00"]
 )
 def test_a_moment_is_in_utc_whatever_zone_it_is_told_in(text):
-    assert timestamps.read(text) == datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert timestamps.parse_time(text) == datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,12 @@ def test_a_moment_is_in_utc_whatever_zone_it_is_told_in(text):
 )
 def test_what_is_no_moment_is_refused_in_one_line(text):
     with pytest.raises(UserError, match="no time in ISO 8601; measure again") as error:
-        timestamps.read(text)
+        timestamps.parse_time(text)
     assert len(str(error.value).splitlines()) == 1
 
 
 def test_a_text_without_end_is_not_shown_to_its_end():
     with pytest.raises(UserError) as error:
-        timestamps.read("\x1b" * 10_000)
+        timestamps.parse_time("\x1b" * 10_000)
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 100

@@ -10,8 +10,13 @@ from support.records import case
 
 from bench.errors import UserError
 from bench.records.schema import Slowdown
-from bench.regression.calibration import spread as calibrations
-from bench.regression.calibration.spread import Block, Calibrated, Spread, spread
+from bench.regression.calibration.spread import (
+    Calibrations,
+    MeasuredBlock,
+    Spread,
+    calibration_folder,
+    estimate_spread,
+)
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
 
@@ -26,11 +31,16 @@ def block(*logs, apart=0.0):
     Every process has two epochs, so far apart in their logarithms.
     """
     records = [
-        side("base" if at % 2 == 0 else "candidate", at // 2 + 1, NUMPY, 1.0,
-             epoch_seconds=[math.exp(log), math.exp(log + apart)])
+        side(
+            "base" if at % 2 == 0 else "candidate",
+            at // 2 + 1,
+            NUMPY,
+            1.0,
+            epoch_seconds=[math.exp(log), math.exp(log + apart)],
+        )
         for at, log in enumerate(logs)
-    ]  # fmt: skip
-    return Block("a session", "now", tuple(zip(records[::2], records[1::2], strict=True)))
+    ]
+    return MeasuredBlock("a session", "now", tuple(zip(records[::2], records[1::2], strict=True)))
 
 
 def test_a_block_knows_its_ratios_and_its_processes():
@@ -41,7 +51,7 @@ def test_a_block_knows_its_ratios_and_its_processes():
 
 def test_of_a_block_with_a_slowdown_only_the_base_is_as_it_was():
     base, candidate = side("base", 1, NUMPY, 1.0), side("candidate", 1, NUMPY, 1.1, slowdown=FIVE)
-    found = Block("a session", "now", ((base, candidate),))
+    found = MeasuredBlock("a session", "now", ((base, candidate),))
     assert found.minima == [0.0]
     assert found.logs == pytest.approx([math.log(1.1)])
 
@@ -50,7 +60,7 @@ def test_of_a_block_with_a_slowdown_only_the_base_is_as_it_was():
 # whose variance is 0.005; two processes a block explain 0.0001 of it, and 0.0049 is 0.07 squared.
 # Epochs that are 0.02 and 0.06 apart have variances of 0.0002 and 0.0018.
 def test_the_variance_is_split_as_worked_out():
-    found = spread([block(0.0, 0.02, apart=0.02), block(0.1, 0.12, apart=0.06)])
+    found = estimate_spread([block(0.0, 0.02, apart=0.02), block(0.1, 0.12, apart=0.06)])
     assert found.processes == pytest.approx(math.sqrt(0.0002))
     assert found.blocks == pytest.approx(0.07)
     assert found.epochs == pytest.approx(math.sqrt(0.001))
@@ -60,28 +70,28 @@ def test_the_variance_is_split_as_worked_out():
 # With 0, 0.02 | 0.1, 0.12, 0.1, 0.12: variances of 0.0002 and 0.0004 / 3, in the mean 0.0005 / 3;
 # the harmonic mean of two and four processes is 8 / 3: 0.005 - 0.0005 / 3 / (8 / 3) = 0.0049375.
 def test_a_block_that_was_cut_short_tells_less():
-    found = spread([block(0.0, 0.02, apart=1), block(0.1, 0.12, 0.1, 0.12, apart=1)])
+    found = estimate_spread([block(0.0, 0.02, apart=1), block(0.1, 0.12, 0.1, 0.12, apart=1)])
     assert found.processes == pytest.approx(math.sqrt(0.0005 / 3))
     assert found.blocks == pytest.approx(math.sqrt(0.0049375))
 
 
 def test_blocks_that_differ_less_than_their_processes_explain_have_no_spread_of_their_own():
-    found = spread([block(0.0, 0.2, apart=1), block(0.01, 0.21, apart=1)])
+    found = estimate_spread([block(0.0, 0.2, apart=1), block(0.01, 0.21, apart=1)])
     assert found.blocks == 0.0
     assert found.processes == pytest.approx(math.sqrt(0.02))
 
 
 def test_one_block_tells_no_spread():
-    assert spread([block(0.0, 0.02)]) is None
-    assert spread([]) is None
+    assert estimate_spread([block(0.0, 0.02)]) is None
+    assert estimate_spread([]) is None
 
 
 # 0.0036 * (1 / 4 + 1 / 9) + 2 * 0.0004 = 0.0013 + 0.0008.
 def test_two_runs_differ_by_their_processes_and_by_themselves():
     found = Spread(0.5, 0.06, 0.02, 10)
-    assert found.of_two_runs(4, 9) == pytest.approx(math.sqrt(0.0021))
-    assert found.of_two_runs(9, 4) == found.of_two_runs(4, 9)
-    assert found.of_two_runs(10**9, 10**9) == pytest.approx(0.02 * math.sqrt(2))
+    assert found.ratio_deviation(4, 9) == pytest.approx(math.sqrt(0.0021))
+    assert found.ratio_deviation(9, 4) == found.ratio_deviation(4, 9)
+    assert found.ratio_deviation(10**9, 10**9) == pytest.approx(0.02 * math.sqrt(2))
 
 
 def test_pairs_are_sorted_into_the_blocks_that_they_were_measured_in(tmp_path):
@@ -89,8 +99,8 @@ def test_pairs_are_sorted_into_the_blocks_that_they_were_measured_in(tmp_path):
     records = [*pairs([0.01, 0.02, 0.03]), *two(4, 0.5, 0.6), *two(7, 0.5, 0.5)]
     slowed = [side("base", 5, NUMPY, 0.5), side("candidate", 5, NUMPY, 0.6, slowdown=FIVE)]
     records[8:8] = slowed
-    found = Calibrated(calibrated(tmp_path, session(pairs=3, slowdowns=(FIVE,)), records))
-    assert found.slugs == [SLUG]
+    found = Calibrations(calibrated(tmp_path, session(pairs=3, slowdowns=(FIVE,)), records))
+    assert found.cases == [SLUG]
     assert found.slowdowns(SLUG) == [FIVE]
     assert [len(one.pairs) for one in found.blocks(SLUG)] == [3, 1]
     assert [len(one.pairs) for one in found.blocks(SLUG, FIVE)] == [2]
@@ -104,10 +114,15 @@ def test_cases_and_slowdowns_are_kept_apart(tmp_path):
         base, candidate = two(number, 0.5, 0.6, of)
         return [base, msgspec.structs.replace(candidate, slowdown=slowdown)]
 
-    records = [*pairs([0.01], NUMPY), *pairs([0.02], KERAS, first=4), *slowed(7, NUMPY, FIFTH),
-               *slowed(10, NUMPY, FIVE), *slowed(13, NUMPY, Slowdown(0.02))]  # fmt: skip
-    found = Calibrated(calibrated(tmp_path, session(NUMPY, KERAS, pairs=3), records))
-    assert found.slugs == sorted([NUMPY.slug, KERAS.slug])
+    records = [
+        *pairs([0.01], NUMPY),
+        *pairs([0.02], KERAS, first=4),
+        *slowed(7, NUMPY, FIFTH),
+        *slowed(10, NUMPY, FIVE),
+        *slowed(13, NUMPY, Slowdown(0.02)),
+    ]
+    found = Calibrations(calibrated(tmp_path, session(NUMPY, KERAS, pairs=3), records))
+    assert found.cases == sorted([NUMPY.slug, KERAS.slug])
     assert found.slowdowns(SLUG) == [Slowdown(0.02), FIVE, FIFTH]
     assert found.slowdowns(KERAS.slug) == []
     assert found.logs(KERAS.slug) == pytest.approx([0.02])
@@ -117,46 +132,46 @@ def test_cases_and_slowdowns_are_kept_apart(tmp_path):
 
 def test_a_pair_that_went_wrong_is_in_no_block(tmp_path):
     records = [*two(1, 0.5, 0.5)[:1], bad("candidate", 1), *pairs([0.1], first=2), bad("base", 13)]
-    found = Calibrated(calibrated(tmp_path, session(), records))
+    found = Calibrations(calibrated(tmp_path, session(), records))
     assert [len(one.pairs) for one in found.blocks(SLUG)] == [1]
 
 
 def test_a_block_begins_with_its_first_process(tmp_path):
     records = pairs([0.0, 0.0])
-    found = Calibrated(calibrated(tmp_path, session(), records))
+    found = Calibrations(calibrated(tmp_path, session(), records))
     assert found.blocks(SLUG)[0].started == records[0].started
 
 
 def test_every_session_adds_to_those_before(tmp_path):
     for run, log in (("20250102-b", 0.02), ("20250101-a", 0.01)):
         calibrated(tmp_path, session(run=run), pairs([log] * 2))
-    found = Calibrated(tmp_path)
+    found = Calibrations(tmp_path)
     assert found.logs(SLUG) == pytest.approx([0.01, 0.01, 0.02, 0.02])
     assert [one.session for one in found.blocks(SLUG)] == ["20250101-a", "20250102-b"]
-    assert found.spread(SLUG) == spread(found.blocks(SLUG))
+    assert found.spread(SLUG) == estimate_spread(found.blocks(SLUG))
     assert found.spread("another") is None
 
 
 def test_where_nothing_was_calibrated_nothing_is_known(tmp_path):
-    found = Calibrated(tmp_path / "none")
-    assert found.slugs == []
-    assert found.sees(SLUG, 30, Rule()) is None
+    found = Calibrations(tmp_path / "none")
+    assert found.cases == []
+    assert found.detectable_slowdown(SLUG, 30, Rule()) is None
 
 
 def test_what_is_seen_is_what_is_found_in_the_pairs_of_all_blocks(tmp_path):
     logs = spread_evenly(48, 0.05)
     folder = calibrated(tmp_path, session(), pairs(logs))
-    found = Calibrated(folder)
-    assert found.sees(SLUG, 20, Rule()) == pytest.approx(
-        power.smallest(found.logs(SLUG), 20, Rule(), draws=200)
+    found = Calibrations(folder)
+    assert found.detectable_slowdown(SLUG, 20, Rule()) == pytest.approx(
+        power.smallest_slowdown(found.logs(SLUG), 20, Rule(), draws=200)
     )
-    assert found.sees(SLUG, 9, Rule()) is None
-    assert found.sees(SLUG, 10, Rule()) is not None
+    assert found.detectable_slowdown(SLUG, 9, Rule()) is None
+    assert found.detectable_slowdown(SLUG, 10, Rule()) is not None
 
 
 def test_one_block_does_not_tell_what_is_seen(tmp_path):
-    found = Calibrated(calibrated(tmp_path, session(), pairs([0.01] * 12)))
-    assert found.sees(SLUG, 12, Rule()) is None
+    found = Calibrations(calibrated(tmp_path, session(), pairs([0.01] * 12)))
+    assert found.detectable_slowdown(SLUG, 12, Rule()) is None
 
 
 @pytest.mark.parametrize("file", ["calibration.json", "trials.jsonl"])
@@ -166,17 +181,17 @@ def test_a_folder_that_is_damaged_is_a_line_that_names_the_file(tmp_path, file, 
     with (tmp_path / "a session" / file).open("wb" if file.endswith("json") else "ab") as stream:
         stream.write(content.encode("latin-1") + b"\n")
     with pytest.raises(UserError, match=file) as error:
-        Calibrated(tmp_path)
+        Calibrations(tmp_path)
     assert "\n" not in str(error.value)
 
 
 def test_calibrations_are_kept_with_the_users_data(monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
-    assert calibrations.folder("abc") == Path("/data/softmax-bench/calibrations/abc")
+    assert calibration_folder("abc") == Path("/data/softmax-bench/calibrations/abc")
 
 
 def test_calibrations_without_a_home_say_what_to_set(monkeypatch):
     monkeypatch.setattr("platformdirs.user_data_dir", lambda _: "~/.local/share/softmax-bench")
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
     with pytest.raises(UserError, match="Set XDG_DATA_HOME"):
-        calibrations.folder("abc")
+        calibration_folder("abc")

@@ -8,8 +8,10 @@ from support.pretended import Pretended, comparison, of_kind, pairing
 from support.records import ok
 
 from bench.records import store
-from bench.regression.paired import loop, pair, result
-from bench.regression.paired.loop import Begun, Looked, Paired, clear, lengthened
+from bench.regression.paired import loop
+from bench.regression.paired.judge import judge_cases
+from bench.regression.paired.loop import CaseStarted, LookTaken, PairMeasured, extend_epochs
+from bench.regression.paired.plan import plan_pair
 from bench.runner import lock
 from bench.runner.loop import HostBusy
 
@@ -32,7 +34,7 @@ def warm(base, candidate, of=None):
     ],
 )
 def test_a_case_gets_as_many_epochs_as_are_worth_their_time(epoch, epochs, longer):
-    longest, seconds = lengthened(pairing(), warm([9.0, epoch, 9.0], [epoch] * 3), 1.5)
+    longest, seconds = extend_epochs(pairing(), warm([9.0, epoch, 9.0], [epoch] * 3), 1.5)
     assert {longest.base.epochs, longest.candidate.epochs} == {epochs}
     assert seconds == pytest.approx(1.5 + longer)
     assert longest.base.slug == pairing().base.slug
@@ -40,7 +42,7 @@ def test_a_case_gets_as_many_epochs_as_are_worth_their_time(epoch, epochs, longe
 
 def test_the_slower_side_decides_how_many_epochs_there_are():
     # The least of the base is 0.04, of the candidate 0.05: 8 epochs, 3 more on both sides.
-    longest, seconds = lengthened(pairing(), warm([0.04, 1.0], [1.0, 0.05]), 2.0)
+    longest, seconds = extend_epochs(pairing(), warm([0.04, 1.0], [1.0, 0.05]), 2.0)
     assert longest.base.epochs == longest.candidate.epochs == 8
     assert seconds == pytest.approx(2.0 + 6 * 0.05)
 
@@ -48,19 +50,9 @@ def test_the_slower_side_decides_how_many_epochs_there_are():
 @pytest.mark.parametrize("epochs", [41, 60])
 def test_a_case_of_many_epochs_is_not_shortened(epochs):
     of = pairing(epochs=epochs)
-    longest, seconds = lengthened(of, warm([0.001], [0.001], of), 2.0)
+    longest, seconds = extend_epochs(of, warm([0.001], [0.001], of), 2.0)
     assert longest == of
     assert seconds == 2.0
-
-
-@pytest.mark.parametrize(
-    ("outcome", "expected"),
-    [("undecided", False), ("slower", True), ("faster", True), ("no change", True),
-     ("wrong", True), ("failed", True)],
-)  # fmt: skip
-def test_what_is_decided_whichever_way_is_clear(outcome, expected):
-    found = result.Finding(pairing(), outcome, 10, (), (None, None), (None, None))
-    assert clear(found) is expected
 
 
 @pytest.fixture
@@ -71,10 +63,10 @@ def performed(tmp_path, digits, monkeypatch):
     def perform(pretended, plan=None):
         plan = plan or comparison()
         folder = tmp_path / "out"
-        store.create(folder, plan, "comparison.json")
+        store.create_run(folder, plan, "comparison.json")
         monkeypatch.setattr(loop, "Runner", pretended.begin)
         monkeypatch.setattr(loop, "now", pretended.now)
-        return list(loop.perform(folder, plan, digits, {}))
+        return list(loop.measure(folder, plan, digits, {}))
 
     return perform
 
@@ -82,6 +74,10 @@ def performed(tmp_path, digits, monkeypatch):
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "out"
+
+
+def judged(folder):
+    return judge_cases(comparison(), store.read_records(folder), store.read_looks(folder))
 
 
 def jitter(number):
@@ -94,21 +90,24 @@ def test_a_slowdown_is_called_at_the_first_look_and_no_pair_follows(performed):
     pretended = Pretended(ratio=lambda number: 1.2, epoch=0.01)
     events = performed(pretended)
     assert pretended.pairs == [0, *range(1, 16)]
-    assert type(events[0]) is Begun
-    assert [type(event) for event in events[1:]] == [Paired] * 15 + [Looked]
-    (finding,) = [event.finding for event in of_kind(events, Looked)]
-    assert (finding.outcome, finding.pairs) == ("slower", 15)
+    assert type(events[0]) is CaseStarted
+    assert [type(event) for event in events[1:]] == [PairMeasured] * 15 + [LookTaken]
+    (finding,) = [event.case for event in of_kind(events, LookTaken)]
+    assert (finding.verdict, finding.pairs) == ("slower", 15)
 
 
 def test_a_first_pair_counts_for_nothing_but_the_time_of_one(performed, folder):
     pretended = Pretended(ratio=lambda number: 9.0 if number == 0 else 1.2, epoch=1.0)
     events = performed(pretended)
     assert [each.trial.split("-")[0] for each in store.read_records(folder)][:4] == [
-        "p0", "p0", "p1", "p1",
-    ]  # fmt: skip
-    (finding,) = [event.finding for event in of_kind(events, Looked)]
-    assert finding.measured[0].difference.ratio.mean == pytest.approx(1.2)
-    assert finding.measured[0].difference.ratio.high == pytest.approx(1.2)
+        "p0",
+        "p0",
+        "p1",
+        "p1",
+    ]
+    (finding,) = [event.case for event in of_kind(events, LookTaken)]
+    assert finding.metrics[0].ratio.mean == pytest.approx(1.2)
+    assert finding.metrics[0].ratio.high == pytest.approx(1.2)
 
 
 def test_the_looks_are_planned_for_the_pairs_that_the_time_holds_and_kept(performed, folder):
@@ -116,16 +115,16 @@ def test_the_looks_are_planned_for_the_pairs_that_the_time_holds_and_kept(perfor
     pretended = Pretended(ratio=jitter)
     events = performed(pretended)
     assert store.read_looks(folder) == {"numpy": (15, 30, 89)}
-    assert {event.pairs for event in of_kind(events, Paired)} == {89}
-    assert [event.number for event in of_kind(events, Paired)] == [*range(1, 90)]
-    looked = of_kind(events, Looked)
-    assert [event.finding.pairs for event in looked] == [15, 30, 89]
-    assert {event.finding.outcome for event in looked} == {"undecided"}
+    assert {event.pairs for event in of_kind(events, PairMeasured)} == {89}
+    assert [event.number for event in of_kind(events, PairMeasured)] == [*range(1, 90)]
+    looked = of_kind(events, LookTaken)
+    assert [event.case.pairs for event in looked] == [15, 30, 89]
+    assert {event.case.verdict for event in looked} == {"undecided"}
 
 
 def test_the_last_look_is_made_once_and_after_the_last_pair(performed):
     events = performed(Pretended(ratio=jitter), comparison(budget=62.0))
-    assert [type(event) for event in events[-2:]] == [Paired, Looked]
+    assert [type(event) for event in events[-2:]] == [PairMeasured, LookTaken]
 
 
 def test_measuring_ends_where_no_pair_fits_into_the_time_any_more(performed):
@@ -141,20 +140,20 @@ def test_measuring_ends_where_no_pair_fits_into_the_time_any_more(performed):
     # The first pair took 2 s; the 20 first ones 2 s each, all that follow 7 s: 140 / 7 = 20.
     assert pretended.clock - 1000 <= 180
     assert pretended.pairs == [*range(40)]
-    assert [event.finding.pairs for event in of_kind(events, Looked)] == [15, 30, 39]
+    assert [event.case.pairs for event in of_kind(events, LookTaken)] == [15, 30, 39]
 
 
 def test_of_a_budget_too_short_for_a_look_there_is_one_all_the_same(performed, folder):
     events = performed(Pretended(ratio=lambda _: 1.2), comparison(budget=9.0))
     assert store.read_looks(folder) == {"numpy": (10,)}
-    (finding,) = [event.finding for event in of_kind(events, Looked)]
-    assert (finding.outcome, finding.pairs) == ("undecided", 3)
+    (finding,) = [event.case for event in of_kind(events, LookTaken)]
+    assert (finding.verdict, finding.pairs) == ("undecided", 3)
 
 
 def test_of_a_budget_too_short_for_a_pair_the_case_is_undecided(performed):
     events = performed(Pretended(), comparison(budget=3.0))
-    assert [type(event) for event in events] == [Begun, Looked]
-    assert (events[-1].finding.outcome, events[-1].finding.pairs) == ("undecided", 0)
+    assert [type(event) for event in events] == [CaseStarted, LookTaken]
+    assert (events[-1].case.verdict, events[-1].case.pairs) == ("undecided", 0)
 
 
 def test_a_longer_case_is_what_is_measured_after_the_first_pair(performed):
@@ -178,9 +177,9 @@ def test_every_case_has_its_share_of_the_time_and_what_one_leaves_the_others_hav
     # a: 100 s, 98 / 2 = 49 pairs, called at 10 after 22 s. b: half of 278 s, 137 / 2 = 68 pairs,
     # 138 s. c: the 140 s that are left, 69 pairs.
     assert store.read_looks(folder) == {"a": (10, 17, 49), "b": (12, 23, 68), "c": (12, 23, 69)}
-    begun = [(each.pairing.name, each.number, each.total) for each in of_kind(events, Begun)]
+    begun = [(each.pairing.name, each.number, each.total) for each in of_kind(events, CaseStarted)]
     assert begun == [("a", 1, 3), ("b", 2, 3), ("c", 3, 3)]
-    looked = [(each.finding.pairing.name, each.finding.pairs) for each in of_kind(events, Looked)]
+    looked = [(each.case.name, each.case.pairs) for each in of_kind(events, LookTaken)]
     assert looked == [("a", 10), ("b", 12), ("b", 23), ("b", 68), ("c", 12), ("c", 23), ("c", 69)]
     assert pretended.clock - 1000 == 22 + 138 + 140
 
@@ -195,11 +194,11 @@ def test_a_case_ends_with_the_pair_in_which_something_goes_wrong(performed, vers
     events = performed(pretended, comparison(pairing("a"), pairing("b")))
     of_a = [trial.round for trial in pretended.trials if trial.case.implementation == "a"]
     assert sorted(of_a) == sorted([*range(number + 1)] * 2)
-    first, *others = [event.finding for event in of_kind(events, Looked)]
-    assert first.outcome == "failed"
-    assert first.reasons == (f"{version}: failed: RuntimeError: no",)
+    first, *others = [event.case for event in of_kind(events, LookTaken)]
+    assert first.verdict == "failed"
+    assert first.remarks == (f"{version}: failed: RuntimeError: no",)
     # The next case is measured all the same, until its own goes wrong.
-    assert [each.pairing.name for each in others] == ["b"]
+    assert [each.name for each in others] == ["b"]
 
 
 def test_what_is_interrupted_keeps_the_records_that_there_are(performed, folder):
@@ -210,8 +209,8 @@ def test_what_is_interrupted_keeps_the_records_that_there_are(performed, folder)
     assert {(each.version, each.round) for each in records} >= {
         (version, number) for version in ("base", "candidate") for number in (0, 1, 2)
     }
-    (finding,) = result.read(folder)
-    assert (finding.outcome, finding.pairs) == ("undecided", 2)
+    (finding,) = judged(folder)
+    assert (finding.verdict, finding.pairs) == ("undecided", 2)
 
 
 def test_what_is_interrupted_between_two_sides_is_not_called_wrong(performed, folder):
@@ -223,32 +222,28 @@ def test_what_is_interrupted_between_two_sides_is_not_called_wrong(performed, fo
     pretended.stop = ("candidate", number)
     with pytest.raises(KeyboardInterrupt):
         performed(pretended)
-    (finding,) = result.read(folder)
+    (finding,) = judged(folder)
     assert finding.accuracy == (pytest.approx(0.55), pytest.approx(0.55))
-    assert (finding.outcome, finding.reasons) == ("undecided", ())
+    assert (finding.verdict, finding.remarks) == ("undecided", ())
 
 
 def _coins():
     """The trials of the first pairs in the order in which they are measured."""
     one = pairing()
-    return [
-        trial
-        for number in range(1, 9)
-        for trial in pair.trials(number, (one.base, one.candidate), comparison())
-    ]
+    return [trial for number in range(1, 9) for trial in plan_pair(number, one, comparison())]
 
 
 def test_a_pair_is_the_two_versions_of_one_case_in_the_order_measured(performed, folder):
     pretended = Pretended(ratio=jitter)
     events = performed(pretended, comparison(budget=62.0))
-    records = [record for event in of_kind(events, Paired) for record in event.records]
+    records = [record for event in of_kind(events, PairMeasured) for record in event.records]
     assert records == store.read_records(folder)[2:]
     first, second = records[::2], records[1::2]
     assert [one.round for one in first] == [one.round for one in second] == [*range(1, 31)]
     assert all(
         {one.version, other.version} == {"base", "candidate"}
         for one, other in zip(first, second, strict=True)
-    )  # fmt: skip
+    )
 
 
 def test_what_a_run_is_told_goes_to_its_runner(tmp_path, digits, monkeypatch):
@@ -256,7 +251,7 @@ def test_what_a_run_is_told_goes_to_its_runner(tmp_path, digits, monkeypatch):
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
     monkeypatch.setattr(loop, "Runner", lambda *given, **named: told.append((given, named)))
     plan, places = comparison(pairings=()), {"base": "here", "candidate": "there"}
-    assert list(loop.perform(tmp_path / "out", plan, digits, places)) == []
+    assert list(loop.measure(tmp_path / "out", plan, digits, places)) == []
     assert told == [((tmp_path / "out", plan, digits), {"places": places})]
 
 
@@ -282,8 +277,8 @@ def test_who_comes_second_says_that_it_waits_and_the_time_begins_when_it_measure
     other = FileLock(lock.lock_path())
     other.acquire()
     events = performed(pretended, comparison(budget=62.0))
-    assert [type(event) for event in events[:2]] == [HostBusy, Begun]
-    assert len(of_kind(events, Paired)) == 30
+    assert [type(event) for event in events[:2]] == [HostBusy, CaseStarted]
+    assert len(of_kind(events, PairMeasured)) == 30
     assert waited == [True]
 
 
@@ -297,8 +292,8 @@ def test_while_a_comparison_measures_nobody_else_does(tmp_path, digits, monkeypa
     pretended = Pretended()
     monkeypatch.setattr(loop, "Runner", pretended.begin)
     monkeypatch.setattr(loop, "now", pretended.now)
-    store.create(tmp_path / "out", comparison(), "comparison.json")
-    events = loop.perform(tmp_path / "out", comparison(), digits, {})
-    assert type(next(events)) is Begun
+    store.create_run(tmp_path / "out", comparison(), "comparison.json")
+    events = loop.measure(tmp_path / "out", comparison(), digits, {})
+    assert type(next(events)) is CaseStarted
     assert not _free()
     events.close()

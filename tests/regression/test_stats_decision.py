@@ -3,42 +3,48 @@
 import math
 
 import pytest
-from support.comparisons import told
+from support.comparisons import make_difference
 
-from bench.regression.stats.decision import Rule, holm, more_pairs, verdict, verdicts
-from bench.regression.stats.signed_rank import difference
+from bench.regression.stats.decision import (
+    Rule,
+    adjust_holm,
+    decide,
+    decide_all,
+    estimate_more_pairs,
+)
+from bench.regression.stats.signed_rank import compare_pairs
 
 RULE = Rule(tolerance=0.02, alpha=0.01)
 ABOVE, BELOW = math.nextafter(1.02, 2), math.nextafter(1 / 1.02, 0)
 
 
 def judged(found, rule=RULE):
-    return verdict(found, rule, found.slower, found.faster)
+    return decide(found, rule, found.p_slower, found.p_faster)
 
 
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (told(1.05, 1.01, 1.09, slower=0.01), "slower"),
-        (told(1.05, 1.01, 1.09, slower=math.nextafter(0.01, 1)), "undecided"),
-        (told(ABOVE, 1.01, 1.09, slower=1e-9), "slower"),
-        (told(1.02, 1.01, 1.09, slower=1e-9), "undecided"),
-        (told(0.95, 0.91, 0.99, faster=0.01), "faster"),
-        (told(0.95, 0.91, 0.99, faster=math.nextafter(0.01, 1)), "undecided"),
-        (told(BELOW, 0.91, 0.99, faster=1e-9), "faster"),
-        (told(1 / 1.02, 0.91, 0.99, faster=1e-9), "undecided"),
-        (told(1.0, 0.985, 1.015), "no change"),
-        (told(1.015, 1.011, 1.019, slower=1e-9), "no change"),  # sure, and no matter
-        (told(0.985, 0.982, 0.99, faster=1e-9), "no change"),
-        (told(1.0, 0.985, 1.02), "undecided"),  # the tolerance itself is not within it
-        (told(1.0, 1 / 1.02, 1.015), "undecided"),
-        (told(1.0, 0.97, 1.03), "undecided"),
-        (told(1.0), "undecided"),
-        (told(1.0, low=0.99), "undecided"),
-        (told(1.0, high=1.01), "undecided"),
+        (make_difference(1.05, 1.01, 1.09, p_slower=0.01), "slower"),
+        (make_difference(1.05, 1.01, 1.09, p_slower=math.nextafter(0.01, 1)), "undecided"),
+        (make_difference(ABOVE, 1.01, 1.09, p_slower=1e-9), "slower"),
+        (make_difference(1.02, 1.01, 1.09, p_slower=1e-9), "undecided"),
+        (make_difference(0.95, 0.91, 0.99, p_faster=0.01), "faster"),
+        (make_difference(0.95, 0.91, 0.99, p_faster=math.nextafter(0.01, 1)), "undecided"),
+        (make_difference(BELOW, 0.91, 0.99, p_faster=1e-9), "faster"),
+        (make_difference(1 / 1.02, 0.91, 0.99, p_faster=1e-9), "undecided"),
+        (make_difference(1.0, 0.985, 1.015), "no change"),
+        (make_difference(1.015, 1.011, 1.019, p_slower=1e-9), "no change"),  # sure, and no matter
+        (make_difference(0.985, 0.982, 0.99, p_faster=1e-9), "no change"),
+        (make_difference(1.0, 0.985, 1.02), "undecided"),  # the tolerance itself is not within it
+        (make_difference(1.0, 1 / 1.02, 1.015), "undecided"),
+        (make_difference(1.0, 0.97, 1.03), "undecided"),
+        (make_difference(1.0), "undecided"),
+        (make_difference(1.0, low=0.99), "undecided"),
+        (make_difference(1.0, high=1.01), "undecided"),
         # The p of the other side says nothing.
-        (told(1.05, 1.01, 1.09, faster=1e-9), "undecided"),
-        (told(0.95, 0.91, 0.99, slower=1e-9), "undecided"),
+        (make_difference(1.05, 1.01, 1.09, p_faster=1e-9), "undecided"),
+        (make_difference(0.95, 0.91, 0.99, p_slower=1e-9), "undecided"),
     ],
 )
 def test_each_verdict_reaches_to_its_border(found, said):
@@ -47,58 +53,63 @@ def test_each_verdict_reaches_to_its_border(found, said):
 
 def test_without_a_tolerance_what_is_sure_is_called():
     strict = Rule(tolerance=0.0)
-    assert judged(told(1.001, 1.0005, 1.0015, slower=0.005), strict) == "slower"
-    assert judged(told(0.999, 0.9985, 0.9995, faster=0.005), strict) == "faster"
-    assert judged(told(1.0, 1.0, 1.0), strict) == "undecided"
+    assert judged(make_difference(1.001, 1.0005, 1.0015, p_slower=0.005), strict) == "slower"
+    assert judged(make_difference(0.999, 0.9985, 0.9995, p_faster=0.005), strict) == "faster"
+    assert judged(make_difference(1.0, 1.0, 1.0), strict) == "undecided"
 
 
 def test_a_family_shares_the_rate_evenly():
     assert Rule().alpha == 0.01
-    assert Rule(alpha=0.01, family=4).share == pytest.approx(0.0025)
-    assert Rule().share == 0.01
+    assert Rule(alpha=0.01, family=4).alpha_per_test == pytest.approx(0.0025)
+    assert Rule().alpha_per_test == 0.01
 
 
 # Holm's own procedure: the least p times all four, the next times three, and none below the one
 # before it: 0.005 * 4, 0.01 * 3, 0.03 * 2, and 0.04 * 1, which is raised to 0.06.
 def test_p_are_adjusted_as_holm_did():
-    found = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 4)
+    found = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 4)
     assert found == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
 
 
 def test_what_is_not_known_yet_counts_among_the_family():
     # 0.005 * 6, 0.01 * 5, 0.03 * 4, 0.04 * 3: the others have a p of 1 and come last.
-    found = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 6)
+    found = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 6)
     assert found == pytest.approx({"a": 0.05, "b": 0.12, "c": 0.12, "d": 0.03})
-    assert holm({}, 3) == {}
+    assert adjust_holm({}, 3) == {}
 
 
 def test_an_adjusted_p_is_a_chance():
-    assert holm({"a": 0.4, "b": 0.9}, 2) == {"a": 0.8, "b": 0.9}
-    assert holm({"a": 0.6}, 3) == {"a": 1.0}
+    assert adjust_holm({"a": 0.4, "b": 0.9}, 2) == {"a": 0.8, "b": 0.9}
+    assert adjust_holm({"a": 0.6}, 3) == {"a": 1.0}
 
 
 def test_equal_p_are_adjusted_alike():
-    assert holm({"a": 0.02, "b": 0.02, "c": 0.02}, 3) == pytest.approx(dict.fromkeys("abc", 0.06))
+    assert adjust_holm({"a": 0.02, "b": 0.02, "c": 0.02}, 3) == pytest.approx(
+        dict.fromkeys("abc", 0.06)
+    )
 
 
 def test_the_second_of_a_family_has_it_easier_than_the_first():
     # Of two at 1 %: 0.004 * 2 and 0.009 * 1 are both called, 0.006 * 2 lets neither through.
-    slow = {"one": told(1.05, 1.01, 1.1, slower=0.004), "two": told(1.05, 1.01, 1.1, slower=0.009)}
-    assert verdicts(slow, Rule(family=2)) == {"one": "slower", "two": "slower"}
-    slow["one"] = told(1.05, 1.01, 1.1, slower=0.006)
-    assert verdicts(slow, Rule(family=2)) == {"one": "undecided", "two": "undecided"}
+    slow = {
+        "one": make_difference(1.05, 1.01, 1.1, p_slower=0.004),
+        "two": make_difference(1.05, 1.01, 1.1, p_slower=0.009),
+    }
+    assert decide_all(slow, Rule(family=2)) == {"one": "slower", "two": "slower"}
+    slow["one"] = make_difference(1.05, 1.01, 1.1, p_slower=0.006)
+    assert decide_all(slow, Rule(family=2)) == {"one": "undecided", "two": "undecided"}
 
 
 def test_slower_and_faster_are_two_families():
     found = {
-        "slow": told(1.05, 1.01, 1.1, slower=0.005, faster=0.9),
-        "fast": told(0.95, 0.9, 0.99, slower=0.9, faster=0.005),
-        "same": told(1.0, 0.99, 1.01, slower=0.5, faster=0.5),
+        "slow": make_difference(1.05, 1.01, 1.1, p_slower=0.005, p_faster=0.9),
+        "fast": make_difference(0.95, 0.9, 0.99, p_slower=0.9, p_faster=0.005),
+        "same": make_difference(1.0, 0.99, 1.01, p_slower=0.5, p_faster=0.5),
     }
     said = {"slow": "undecided", "fast": "undecided", "same": "no change"}
-    assert verdicts(found, Rule(family=3)) == said
+    assert decide_all(found, Rule(family=3)) == said
     said |= {"slow": "slower", "fast": "faster"}
-    assert verdicts(found, Rule(family=2)) == said
+    assert decide_all(found, Rule(family=2)) == said
 
 
 # The interval is half as wide after four times the pairs; a little less than twice as wide as it
@@ -110,7 +121,8 @@ ALMOST_TWICE = 1.99
     ("log", "half", "more"),
     [
         # Beyond the tolerance it is 1 that has to be excluded.
-        (0.04, 0.04 * ALMOST_TWICE, 60), (-0.04, 0.04 * ALMOST_TWICE, 60),
+        (0.04, 0.04 * ALMOST_TWICE, 60),
+        (-0.04, 0.04 * ALMOST_TWICE, 60),
         # Where nothing differs it is the tolerance, and half the way nearer the nearer half of it.
         (0.0, math.log(1.02) * ALMOST_TWICE, 60),
         (math.log(1.02) / 2, math.log(1.02) / 2 * ALMOST_TWICE, 60),
@@ -120,28 +132,28 @@ ALMOST_TWICE = 1.99
         # As narrow as it has to be, and undecided all the same: another quantity's p is in the way.
         (0.04, 0.02, 1),
     ],
-)  # fmt: skip
+)
 def test_more_pairs_narrow_the_interval_as_their_root(log, half, more):
-    found = told(math.exp(log), math.exp(log - half), math.exp(log + half))
-    assert more_pairs(found, RULE) == more
+    found = make_difference(math.exp(log), math.exp(log - half), math.exp(log + half))
+    assert estimate_more_pairs(found, RULE) == more
 
 
 def test_more_pairs_are_not_told_where_nothing_tells():
-    assert more_pairs(told(1.0, 0.99, 1.01), Rule(tolerance=0.0)) is None
-    assert more_pairs(told(1.05, 1.05, 1.05), RULE) is None
+    assert estimate_more_pairs(make_difference(1.0, 0.99, 1.01), Rule(tolerance=0.0)) is None
+    assert estimate_more_pairs(make_difference(1.05, 1.05, 1.05), RULE) is None
 
 
 @pytest.mark.parametrize(("pairs", "more"), [(1, 9), (4, 6), (9, 1)])
 def test_without_bounds_those_lack_that_can_refute_anything(pairs, more):
-    assert more_pairs(told(1.05, pairs=pairs), RULE) == more
+    assert estimate_more_pairs(make_difference(1.05, pairs=pairs), RULE) == more
 
 
 # In three looks every one has a third of the rate at least: 2 ** -n <= 0.01 / 3 / family.
 @pytest.mark.parametrize(("family", "needed"), [(1, 10), (4, 11), (12, 12), (100, 15)])
 def test_a_large_family_takes_more_pairs_to_refute_anything(family, needed):
     rule = Rule(family=family)
-    assert more_pairs(told(1.05, pairs=3), rule) == needed - 3
+    assert estimate_more_pairs(make_difference(1.05, pairs=3), rule) == needed - 3
     looks = (needed - 2, needed - 1, needed)
-    found = difference([0.1] * needed, looks, rule.share)
-    assert family * found.slower <= rule.alpha
+    found = compare_pairs([0.1] * needed, looks, rule.alpha_per_test)
+    assert family * found.p_slower <= rule.alpha
     assert found.ratio.low is not None

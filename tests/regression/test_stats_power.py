@@ -4,122 +4,85 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 from support.comparisons import spread_evenly
 
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.power import (
-    Counted,
-    disjoint,
-    drawn,
-    least_found,
-    slower,
-    smallest,
-    wilson,
+    DecisionCount,
+    calls_slowdown,
+    count_disjoint,
+    count_drawn,
+    least_detected_log,
+    smallest_slowdown,
 )
-from bench.regression.stats.sequential import nominal, planned
+from bench.regression.stats.sequential import nominal_level, schedule_looks
 
 STRICT = Rule(tolerance=0.0)
 
 
 # R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine
-# 17 (1998), pp. 857-872, table I, method 3; and two worked out: of none of n the bound is
-# z * z / (n + z * z), 3.8415 / 28.8415.
+# 17 (1998), pp. 857-872, table I, method 3.
 @pytest.mark.parametrize(
-    ("count", "of", "low", "high"),
-    [
-        (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718), (0, 25, 0.0, 0.1332), (10, 100, 0.0552, 0.1744),
-    ],
-)  # fmt: skip
-def test_the_interval_of_a_share_is_wilsons(count, of, low, high):
-    assert wilson(count, of) == pytest.approx((low, high), abs=5e-5)
-    assert wilson(of - count, of) == pytest.approx((1 - high, 1 - low), abs=5e-5)
-
-
-@pytest.mark.parametrize("count", [0, 1, 17, 39, 40])
-def test_the_interval_of_a_share_is_scipys(count):
-    theirs = binomtest(count, 40).proportion_ci(0.95, method="wilson")
-    assert wilson(count, 40) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
-
-
-def test_the_interval_of_a_share_lies_within_nought_and_one_whatever_is_rounded():
-    for of in range(1, 300):
-        assert wilson(0, of)[0] == pytest.approx(0, abs=1e-12)
-        assert min(wilson(0, of)) >= 0
-        assert max(wilson(of, of)) <= 1
-
-
-def test_a_count_knows_its_share():
-    share, low, high = Counted(10, 100, 8).share
-    assert share == 0.1
-    assert (low, high) == wilson(10, 100)
+    ("count", "total", "interval"),
+    [(81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)), (0, 20, (0.0, 0.1611))],
+)
+def test_count_interval_is_that_of_wilson(count, total, interval):
+    assert DecisionCount(count, total, 1).interval == pytest.approx(interval, abs=5e-5)
 
 
 def test_a_decision_is_made_at_the_first_look_that_tells():
     slow, same, fast = [0.1] * 12, [0.0] * 12, [-0.1] * 12
     looks = (12, 24)
-    assert slower(slow, looks, STRICT)
-    assert slower(slow + fast, looks, STRICT)
-    assert not slower(fast + slow * 5, (12, 72), STRICT)
+    assert calls_slowdown(slow, looks, STRICT)
+    assert calls_slowdown(slow + fast, looks, STRICT)
+    assert not calls_slowdown(fast + slow * 5, (12, 72), STRICT)
     # Told to be no change at the first look, with a tolerance; undecided there without one.
     late = same + [0.1] * 24
-    assert slower(late, (12, 36), STRICT)
-    assert not slower(late, (12, 36), Rule())
-    assert slower(late, (36,), Rule())
+    assert calls_slowdown(late, (12, 36), STRICT)
+    assert not calls_slowdown(late, (12, 36), Rule())
+    assert calls_slowdown(late, (36,), Rule())
 
 
 def test_a_decision_that_is_never_made_is_no_slowdown():
-    assert not slower([0.1, -0.1] * 6, (10, 12), STRICT)
-    assert not slower([0.1] * 9, (10, 12), STRICT)
+    assert not calls_slowdown([0.1, -0.1] * 6, (10, 12), STRICT)
+    assert not calls_slowdown([0.1] * 9, (10, 12), STRICT)
 
 
 def test_a_family_makes_a_slowdown_harder_to_call():
     logs = [0.1] * 10
-    assert slower(logs, (10,), Rule(family=10))  # 10 * 2 ** -10 = 0.0098
-    assert not slower(logs, (10,), Rule(family=11))
+    assert calls_slowdown(logs, (10,), Rule(family=10))  # 10 * 2 ** -10 = 0.0098
+    assert not calls_slowdown(logs, (10,), Rule(family=11))
     # Ten pairs that do not differ are no change for one quantity, and too few to say so for ten.
     late = [0.0] * 10 + [0.1] * 40
-    assert not slower(late, (10, 50), Rule())
-    assert slower(late, (10, 50), Rule(family=10))
+    assert not calls_slowdown(late, (10, 50), Rule())
+    assert calls_slowdown(late, (10, 50), Rule(family=10))
 
 
 def test_decisions_that_share_no_pair_use_each_one_once():
     # Four windows of ten, and five pairs left over: the first and the last window are slow.
     slow, same = [0.1] * 10, [0.1, -0.1] * 5
     logs = [*slow, *same, *same, *slow, *[0.1] * 5]
-    assert disjoint(logs, 10, STRICT) == Counted(2, 4, 4)
-    assert disjoint([0.1] * 40, 10, STRICT) == Counted(4, 4, 4)
-    assert disjoint([0.1] * 9, 10, STRICT) == Counted(0, 0, 0)
+    assert count_disjoint(logs, 10, STRICT) == DecisionCount(2, 4, 4)
+    assert count_disjoint([0.1] * 40, 10, STRICT) == DecisionCount(4, 4, 4)
+    assert count_disjoint([0.1] * 9, 10, STRICT) == DecisionCount(0, 0, 0)
 
 
 def test_drawn_decisions_say_how_many_independent_ones_stand_behind_them():
     logs = [0.1] * 45
-    assert drawn(logs, 10, STRICT, 30, swap=False) == Counted(30, 30, 4)
-    assert drawn(logs[:10], 10, STRICT, 3, swap=False) == Counted(3, 3, 1)
+    assert count_drawn(logs, 10, STRICT, 30, swap=False) == DecisionCount(30, 30, 4)
+    assert count_drawn(logs[:10], 10, STRICT, 3, swap=False) == DecisionCount(3, 3, 1)
 
 
 def test_with_the_sides_swapped_by_a_coin_a_slowdown_of_every_pair_is_none():
     # Of ten pairs that a coin turns, all have the same sign once in 512 draws.
-    found = drawn([0.1] * 45, 10, STRICT, 200, swap=True)
+    found = count_drawn([0.1] * 45, 10, STRICT, 200, swap=True)
     assert found.count <= 3
-    assert found == drawn([0.1] * 45, 10, STRICT, 200, swap=True)
-
-
-def test_a_drawn_stretch_is_of_neighbours_and_may_be_anywhere():
-    logs = list(range(1, 14))
-    found = [each.tolist() for each in power._stretches(logs, 10, 200, swap=False)]
-    assert {each[0] for each in found} == {1, 2, 3, 4}
-    assert all(each == list(range(each[0], each[0] + 10)) for each in found)
-    swapped = [each.tolist() for each in power._stretches(logs, 10, 200, swap=True)]
-    assert all([abs(one) for one in each] == list(range(abs(each[0]), abs(each[0]) + 10))
-               for each in swapped)  # fmt: skip
-    assert 800 < sum(one > 0 for each in swapped for one in each) < 1200
+    assert found == count_drawn([0.1] * 45, 10, STRICT, 200, swap=True)
 
 
 def test_resampled_pairs_have_either_sign_and_come_from_all_of_them():
-    found = np.concatenate(list(power._resampled([1.0, 2.0, 4.0], 10, 200)))
+    found = np.concatenate(list(power._resample([1.0, 2.0, 4.0], 10, 200)))
     assert set(found) == {-4.0, -2.0, -1.0, 1.0, 2.0, 4.0}
     assert abs(found.mean()) < 0.2
 
@@ -129,7 +92,7 @@ def least_by_bisection(logs, looks, rule):
     low, high = -1.0, 1.0
     for _ in range(50):
         middle = (low + high) / 2
-        if slower([log + middle for log in logs], looks, rule):
+        if calls_slowdown([log + middle for log in logs], looks, rule):
             high = middle
         else:
             low = middle
@@ -139,40 +102,40 @@ def least_by_bisection(logs, looks, rule):
 @pytest.mark.parametrize("rule", [STRICT, Rule(), Rule(tolerance=0.0, family=4), Rule(alpha=0.05)])
 @pytest.mark.parametrize("pairs", [12, 40])
 def test_the_least_that_is_called_is_that_of_trying(rule, pairs):
-    looks = planned(pairs)
+    looks = schedule_looks(pairs)
     for seed in range(2):
         logs = (np.random.default_rng(seed).standard_t(3, pairs) * 0.02).tolist()
-        found = least_found(logs, looks, rule)
+        found = least_detected_log(logs, looks, rule)
         assert found == pytest.approx(least_by_bisection(logs, looks, rule), abs=1e-12)
 
 
 def test_what_the_first_look_would_call_is_called():
     logs, looks = [0.001 * at for at in range(12)] + [-0.2, -0.1] * 20, (12, 24, 52)
-    found = least_found(logs, looks, STRICT)
+    found = least_detected_log(logs, looks, STRICT)
     assert found == pytest.approx(least_by_bisection(logs, looks, STRICT), abs=1e-12)
-    assert found == least_found(logs[:12], looks[:1], Rule(0.0, nominal(0.01, looks)))
+    assert found == least_detected_log(logs[:12], looks[:1], Rule(0.0, nominal_level(0.01, looks)))
     assert found < 0.0
 
 
 def test_of_pairs_that_do_not_differ_anything_above_the_tolerance_is_found():
-    assert least_found([0.0] * 12, (10, 12), STRICT) == 0.0
-    assert least_found([0.0] * 12, (10, 12), Rule()) == pytest.approx(math.log(1.02))
-    assert smallest([0.0] * 12, 10, Rule(), 20) == pytest.approx(0.02)
+    assert least_detected_log([0.0] * 12, (10, 12), STRICT) == 0.0
+    assert least_detected_log([0.0] * 12, (10, 12), Rule()) == pytest.approx(math.log(1.02))
+    assert smallest_slowdown([0.0] * 12, 10, Rule(), 20) == pytest.approx(0.02)
 
 
 def test_too_few_pairs_find_nothing_however_slow():
-    assert least_found([0.0] * 6, (6,), STRICT) == math.inf
-    assert smallest([0.01] * 12, 10, Rule(family=50), 20) == math.inf
+    assert least_detected_log([0.0] * 6, (6,), STRICT) == math.inf
+    assert smallest_slowdown([0.01] * 12, 10, Rule(family=50), 20) == math.inf
 
 
 def test_the_smallest_slowdown_is_found_in_ninety_five_draws_of_a_hundred():
     logs, pairs, draws = spread_evenly(60, 0.05), 24, 100
-    found = math.log1p(smallest(logs, pairs, STRICT, draws))
+    found = math.log1p(smallest_slowdown(logs, pairs, STRICT, draws))
 
     def called(slowdown):
         return sum(
-            slower((each + slowdown).tolist(), planned(pairs), STRICT)
-            for each in power._resampled(logs, pairs, draws)
+            calls_slowdown((each + slowdown).tolist(), schedule_looks(pairs), STRICT)
+            for each in power._resample(logs, pairs, draws)
         )
 
     assert called(found + 1e-9) >= 0.95 * draws
@@ -181,7 +144,11 @@ def test_the_smallest_slowdown_is_found_in_ninety_five_draws_of_a_hundred():
 
 def test_twice_the_noise_hides_twice_the_slowdown_and_more_pairs_find_less():
     logs = spread_evenly(60, 0.02)
-    once, twice = (math.log1p(smallest([factor * log for log in logs], 20, STRICT, 100))
-                   for factor in (1, 2))  # fmt: skip
+    once, twice = (
+        math.log1p(smallest_slowdown([factor * log for log in logs], 20, STRICT, 100))
+        for factor in (1, 2)
+    )
     assert twice == pytest.approx(2 * once)
-    assert smallest(logs, 80, STRICT, 100) < 0.75 * smallest(logs, 20, STRICT, 100)
+    assert smallest_slowdown(logs, 80, STRICT, 100) < 0.75 * smallest_slowdown(
+        logs, 20, STRICT, 100
+    )

@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, norm
 
-from bench.regression.stats.sequential import LEAST, nominal, overall, planned
+from bench.regression.stats.sequential import (
+    MIN_PAIRS,
+    nominal_level,
+    overall_level,
+    schedule_looks,
+)
 
 UNEQUAL = [(30, 60, 180), (10, 11, 33), (10, 12), (30, 60, 61), (5, 300)]
 DESIGNS = st.lists(st.integers(1, 400), min_size=1, max_size=5, unique=True).map(
@@ -20,18 +25,26 @@ DESIGNS = st.lists(st.integers(1, 400), min_size=1, max_size=5, unique=True).map
 @pytest.mark.parametrize(
     ("pairs", "looks"),
     [
-        (180, (30, 60, 180)), (181, (31, 61, 181)), (60, (10, 20, 60)), (61, (11, 21, 61)),
-        (33, (10, 11, 33)), (30, (10, 30)), (12, (10, 12)), (11, (10, 11)), (10, (10,)), (3, (3,)),
+        (180, (30, 60, 180)),
+        (181, (31, 61, 181)),
+        (60, (10, 20, 60)),
+        (61, (11, 21, 61)),
+        (33, (10, 11, 33)),
+        (30, (10, 30)),
+        (12, (10, 12)),
+        (11, (10, 11)),
+        (10, (10,)),
+        (3, (3,)),
         (1, (1,)),
     ],
-)  # fmt: skip
+)
 def test_looks_are_planned_at_a_sixth_a_third_and_all_of_the_pairs(pairs, looks):
-    assert planned(pairs) == looks
+    assert schedule_looks(pairs) == looks
 
 
 def test_no_share_of_pairs_is_rounded_up_by_a_binary_fraction():
-    for pairs in range(6 * LEAST, 6000, 6):
-        assert planned(pairs) == (pairs // 6, pairs // 3, pairs)
+    for pairs in range(6 * MIN_PAIRS, 6000, 6):
+        assert schedule_looks(pairs) == (pairs // 6, pairs // 3, pairs)
 
 
 # P. Armitage et al. and S. J. Pocock: the critical value of the normal deviate that looks equally
@@ -41,7 +54,7 @@ def test_no_share_of_pairs_is_rounded_up_by_a_binary_fraction():
 )
 @pytest.mark.parametrize("apart", [1, 40])
 def test_the_boundaries_are_those_that_pocock_published(looks, constant, apart):
-    level = nominal(0.025, tuple(apart * number for number in range(1, looks + 1)))
+    level = nominal_level(0.025, tuple(apart * number for number in range(1, looks + 1)))
     assert norm.isf(level) == pytest.approx(constant, abs=5.5e-4)
 
 
@@ -62,7 +75,7 @@ def simulated(level, looks):
 
 @pytest.mark.parametrize("looks", UNEQUAL)
 def test_looks_unequally_far_apart_cross_as_often_as_random_walks_do(looks):
-    share = overall(0.01, looks)
+    share = overall_level(0.01, looks)
     deviation = math.sqrt(share * (1 - share) / WALKS)
     assert simulated(0.01, looks) == pytest.approx(share, abs=4 * deviation)
 
@@ -74,50 +87,50 @@ def test_two_looks_agree_with_the_bivariate_normal_distribution(looks, level):
     share = math.sqrt(looks[0] / looks[1])
     both = multivariate_normal([0, 0], [[1, share], [share, 1]])
     either = 1 - both.cdf([norm.isf(level)] * 2)
-    assert overall(level, looks) == pytest.approx(either, rel=1e-5)
+    assert overall_level(level, looks) == pytest.approx(either, rel=1e-5)
 
 
 @given(DESIGNS, st.floats(1e-6, 0.49))
 def test_all_looks_together_lie_between_one_look_and_as_many_apart(looks, level):
-    assert level * (1 - 1e-9) <= overall(level, looks) <= level * len(looks) * (1 + 1e-9)
+    assert level * (1 - 1e-9) <= overall_level(level, looks) <= level * len(looks) * (1 + 1e-9)
 
 
 @given(DESIGNS, st.floats(1e-6, 0.4), st.floats(1.01, 1.2))
 def test_a_higher_level_crosses_more_often_and_so_does_one_look_more(looks, level, higher):
-    assert overall(level, looks) < overall(level * higher, looks)
-    assert overall(level, looks) < overall(level, (*looks, looks[-1] * 2))
+    assert overall_level(level, looks) < overall_level(level * higher, looks)
+    assert overall_level(level, looks) < overall_level(level, (*looks, looks[-1] * 2))
 
 
 @pytest.mark.parametrize("level", [1e-12, 1e-30, 1e-100, 1e-300])
 def test_a_tiny_level_stays_tiny_and_is_not_lost_in_the_quadrature(level):
     looks = (30, 60, 180)
     # Far out in the tail two looks hardly ever cross together, and the chances add up.
-    assert overall(level, looks) == pytest.approx(3 * level, rel=0.01)
-    assert overall(level, looks) <= 3 * level * (1 + 1e-6)
+    assert overall_level(level, looks) == pytest.approx(3 * level, rel=0.01)
+    assert overall_level(level, looks) <= 3 * level * (1 + 1e-6)
 
 
 def test_a_level_of_nought_is_never_reached():
-    assert overall(0.0, (100, 200, 1200)) == 0.0
+    assert overall_level(0.0, (100, 200, 1200)) == 0.0
 
 
 @pytest.mark.parametrize("level", [0.5, 0.7, 1.0])
 def test_what_an_even_coin_crosses_is_always_crossed(level):
-    assert overall(level, (10, 20)) == 1.0
+    assert overall_level(level, (10, 20)) == 1.0
 
 
 @settings(max_examples=25)
 @given(DESIGNS, st.floats(1e-5, 0.2))
 def test_the_nominal_level_gives_all_looks_together_the_rate_asked_for(looks, alpha):
-    level = nominal(alpha, looks)
+    level = nominal_level(alpha, looks)
     assert alpha / len(looks) * (1 - 1e-6) <= level <= alpha
     if len(looks) > 1:
-        assert overall(level, looks) == pytest.approx(alpha, rel=1e-5)
+        assert overall_level(level, looks) == pytest.approx(alpha, rel=1e-5)
 
 
 def test_one_look_needs_no_correction():
-    assert nominal(0.01, (17,)) == 0.01
+    assert nominal_level(0.01, (17,)) == 0.01
 
 
 def test_looks_nearer_to_one_another_cost_less():
-    levels = [nominal(0.01, (30, other)) for other in (31, 40, 60, 180, 3000)]
+    levels = [nominal_level(0.01, (30, other)) for other in (31, 40, 60, 180, 3000)]
     assert all(one > other for one, other in pairwise(levels))

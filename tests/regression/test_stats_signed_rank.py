@@ -11,21 +11,23 @@ from hypothesis import strategies as st
 from scipy.stats import binom, wilcoxon
 
 from bench.regression.stats import signed_rank
-from bench.regression.stats.sequential import nominal, overall, planned
-from bench.regression.stats.signed_rank import difference, estimate
+from bench.regression.stats.sequential import nominal_level, overall_level, schedule_looks
+from bench.regression.stats.signed_rank import compare_pairs, estimate_ratio
 
 # In steps of a hundredth, so that there are ties and zeros.
 COARSE = st.integers(-9, 9).map(lambda steps: steps / 100)
 # No two alike in size, and none of them nought.
 FINE = st.lists(
     st.floats(1e-3, 0.5).flatmap(lambda size: st.sampled_from([size, -size])),
-    min_size=1, max_size=40, unique_by=abs,
-)  # fmt: skip
+    min_size=1,
+    max_size=40,
+    unique_by=abs,
+)
 
 
 @given(FINE)
 def test_p_is_that_of_scipys_exact_test(logs):
-    slower, faster = signed_rank.tested(logs)
+    slower, faster = signed_rank.signed_rank_p_values(logs)
     for ours, side in ((slower, "greater"), (faster, "less")):
         theirs = wilcoxon(logs, alternative=side, method="exact").pvalue
         assert ours == pytest.approx(theirs, rel=1e-9)
@@ -40,8 +42,8 @@ AFTER = (0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29)
 
 def test_a_textbooks_example_is_worked_out_as_there():
     logs = [after - before for before, after in zip(BEFORE, AFTER, strict=True)]
-    assert signed_rank.tested(logs)[1] == pytest.approx(0.01953, abs=5e-6)
-    found = estimate(logs, 0.0196)
+    assert signed_rank.signed_rank_p_values(logs)[1] == pytest.approx(0.01953, abs=5e-6)
+    found = estimate_ratio(logs, 0.0196)
     assert [math.log(one) for one in (found.mean, found.low, found.high)] == pytest.approx(
         [-0.46, -0.786, -0.010], abs=5e-4
     )
@@ -52,8 +54,12 @@ def test_a_textbooks_example_is_worked_out_as_there():
 def test_ties_and_zeros_never_raise_the_rate_of_false_alarms(sizes):
     # Every pair's sign is a coin's: all that may come about are 2 ** n equally likely outcomes.
     signs = product((-1, 1), repeat=len(sizes))
-    found = [signed_rank.tested([sign * size for sign, size in zip(each, sizes, strict=True)])
-             for each in signs]  # fmt: skip
+    found = [
+        signed_rank.signed_rank_p_values(
+            [sign * size for sign, size in zip(each, sizes, strict=True)]
+        )
+        for each in signs
+    ]
     for side in zip(*found, strict=True):
         for p in set(side):
             assert sum(one <= p for one in side) / len(side) <= p * (1 + 1e-12)
@@ -61,12 +67,12 @@ def test_ties_and_zeros_never_raise_the_rate_of_false_alarms(sizes):
 
 @given(st.lists(st.just(0.0), min_size=1, max_size=20))
 def test_what_does_not_differ_at_all_is_no_evidence(logs):
-    assert signed_rank.tested(logs) == (1.0, 1.0)
+    assert signed_rank.signed_rank_p_values(logs) == (1.0, 1.0)
 
 
 @given(st.lists(COARSE, min_size=1, max_size=30), st.floats(0.001, 0.2))
 def test_a_bound_excludes_one_exactly_where_the_test_refutes(logs, level):
-    found, (slower, faster) = estimate(logs, level), signed_rank.tested(logs)
+    found, (slower, faster) = estimate_ratio(logs, level), signed_rank.signed_rank_p_values(logs)
     assert (found.low is not None and found.low > 1) == (slower <= level)
     assert (found.high is not None and found.high < 1) == (faster <= level)
 
@@ -75,7 +81,7 @@ def test_a_bound_excludes_one_exactly_where_the_test_refutes(logs, level):
 def test_the_interval_has_every_slowdown_that_the_test_does_not_refute(logs, steps, level):
     # Whole steps, so that taking one away leaves no rest.
     rest = [round(100 * log - steps) / 100 for log in logs]
-    found, (slower, faster) = estimate(logs, level), signed_rank.tested(rest)
+    found, (slower, faster) = estimate_ratio(logs, level), signed_rank.signed_rank_p_values(rest)
     wanted = steps / 100
     low, high = (
         round(200 * math.log(one)) / 200 if one else default
@@ -88,13 +94,13 @@ def test_the_interval_has_every_slowdown_that_the_test_does_not_refute(logs, ste
 @given(st.lists(COARSE, min_size=1, max_size=30))
 def test_the_estimate_is_the_median_of_all_averages_of_two(logs):
     averages = [(one + other) / 2 for one, other in combinations_with_replacement(logs, 2)]
-    assert math.log(estimate(logs, 0.01).mean) == pytest.approx(median(averages), abs=1e-12)
+    assert math.log(estimate_ratio(logs, 0.01).mean) == pytest.approx(median(averages), abs=1e-12)
 
 
 @given(st.lists(COARSE, min_size=1, max_size=30))
 def test_the_other_way_round_everything_is_mirrored(logs):
-    found, back = (difference(each, (10, 20), 0.05) for each in (logs, [-log for log in logs]))
-    assert (found.slower, found.faster) == (back.faster, back.slower)
+    found, back = (compare_pairs(each, (10, 20), 0.05) for each in (logs, [-log for log in logs]))
+    assert (found.p_slower, found.p_faster) == (back.p_faster, back.p_slower)
     assert found.ratio.mean == pytest.approx(1 / back.ratio.mean)
     if found.ratio.low and found.ratio.high:
         assert found.ratio.low == pytest.approx(1 / back.ratio.high)
@@ -103,47 +109,47 @@ def test_the_other_way_round_everything_is_mirrored(logs):
 
 def test_too_few_pairs_for_the_level_give_no_bounds():
     # Of n pairs that all agree the least p is 2 ** -n: 1 / 64 of six, 1 / 128 of seven.
-    six, seven = (estimate([0.1] * count, 0.01) for count in (6, 7))
+    six, seven = (estimate_ratio([0.1] * count, 0.01) for count in (6, 7))
     assert (six.low, six.high) == (None, None)
     assert (seven.low, seven.high) == pytest.approx((math.exp(0.1), math.exp(0.1)))
 
 
 def test_one_look_at_pairs_that_all_agree_has_the_p_of_as_many_coins():
-    found = difference([0.05] * 10, (10,), 0.01)
-    assert (found.pairs, found.slower, found.faster) == (10, 2**-10, 1.0)
+    found = compare_pairs([0.05] * 10, (10,), 0.01)
+    assert (found.pairs, found.p_slower, found.p_faster) == (10, 2**-10, 1.0)
     assert found.ratio.mean == pytest.approx(math.exp(0.05))
 
 
 def test_a_look_to_come_is_paid_for_already():
-    found = difference([0.05] * 10, (10, 20, 60), 0.01)
-    assert found.slower == pytest.approx(overall(2**-10, (10, 20, 60)))
-    assert 2.5 * 2**-10 < found.slower < 3 * 2**-10
+    found = compare_pairs([0.05] * 10, (10, 20, 60), 0.01)
+    assert found.p_slower == pytest.approx(overall_level(2**-10, (10, 20, 60)))
+    assert 2.5 * 2**-10 < found.p_slower < 3 * 2**-10
     logs = [0.01 * number for number in range(20)]
-    found = difference(logs, (10, 20, 60), 0.01)
-    assert found.ratio == estimate(logs, nominal(0.01, (10, 20, 60)))
-    assert found.ratio.low < estimate(logs, 0.01).low
+    found = compare_pairs(logs, (10, 20, 60), 0.01)
+    assert found.ratio == estimate_ratio(logs, nominal_level(0.01, (10, 20, 60)))
+    assert found.ratio.low < estimate_ratio(logs, 0.01).low
 
 
 def test_what_was_seen_at_an_early_look_stays_seen():
     logs = [0.05] * 10 + [-0.05, 0.05] * 25
-    assert difference(logs, (10, 20, 60), 0.01).slower == pytest.approx(
-        difference(logs[:10], (10, 20, 60), 0.01).slower
+    assert compare_pairs(logs, (10, 20, 60), 0.01).p_slower == pytest.approx(
+        compare_pairs(logs[:10], (10, 20, 60), 0.01).p_slower
     )
-    assert difference(logs, (60,), 0.01).slower > 0.01
+    assert compare_pairs(logs, (60,), 0.01).p_slower > 0.01
 
 
 def test_before_the_first_look_nothing_is_told():
-    found = difference([0.05] * 9, (10, 20), 0.01)
-    assert (found.slower, found.faster) == (1.0, 1.0)
+    found = compare_pairs([0.05] * 9, (10, 20), 0.01)
+    assert (found.p_slower, found.p_faster) == (1.0, 1.0)
 
 
 def test_a_slowdown_in_more_pairs_than_a_float_holds_the_chance_of_is_seen():
-    assert difference([0.05] * 1100, (50, 1100), 0.01).slower == 0.0
+    assert compare_pairs([0.05] * 1100, (50, 1100), 0.01).p_slower == 0.0
 
 
 def test_no_pairs_are_no_difference():
     with pytest.raises(ValueError, match="no pairs"):
-        difference([], (10,), 0.01)
+        compare_pairs([], (10,), 0.01)
 
 
 # Of one version against itself, as pairs give it: a coin turns each number's sign. Drifting: what
@@ -163,7 +169,7 @@ def drifting(draw, pairs):
 
 
 PAIRS, ALPHA = 72, 0.01
-LOOKS = planned(PAIRS)
+LOOKS = schedule_looks(PAIRS)
 
 
 def alarms(noise, runs):
@@ -171,10 +177,10 @@ def alarms(noise, runs):
     draw, corrected, uncorrected = np.random.default_rng(11), 0, 0
     for _ in range(runs):
         logs = noise(draw, PAIRS).tolist()
-        least = min(signed_rank.tested(logs[:count])[0] for count in LOOKS)
+        least = min(signed_rank.signed_rank_p_values(logs[:count])[0] for count in LOOKS)
         uncorrected += least <= ALPHA
         # Only what one look would call can be called by all: the rest need not be worked out.
-        corrected += least <= ALPHA and difference(logs, LOOKS, ALPHA).slower <= ALPHA
+        corrected += least <= ALPHA and compare_pairs(logs, LOOKS, ALPHA).p_slower <= ALPHA
     return corrected, uncorrected
 
 

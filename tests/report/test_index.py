@@ -37,10 +37,10 @@ def one(root):
 
 
 def compared(folder, plan, *records):
-    store.create(folder, plan, "comparison.json")
+    store.create_run(folder, plan, "comparison.json")
     store.add_environment(folder, environment())
     for record in records:
-        store.append(folder, record)
+        store.append_record(folder, record)
     return folder
 
 
@@ -194,7 +194,7 @@ def test_whole_records_of_a_damaged_run_count(results, file):
 def test_trials_of_every_machine_count(results):
     folder = write(results / "a", run(case()), ok(case(), 1, 0.5))
     store.add_environment(folder, environment(id="there", machine={**MACHINE, "id": "other"}))
-    store.append(folder, bare(case(), 2, environment="there"))
+    store.append_record(folder, bare(case(), 2, environment="there"))
     assert one(results).summary.state == "1 failed"
 
 

@@ -20,7 +20,7 @@ def probe(seconds):
     """A probe whose least epoch of 48,000 samples is 1,505,280,000 operations at 1e9 in seconds."""
     of = case("ceiling-numpy", workload="ceiling")
     rates = {"product_operations": 10**9, "product_seconds": [seconds]}
-    return bare(of, kind="ceiling", status="ok", **rates)
+    return bare(of, kind="roofline", status="ok", **rates)
 
 
 def load(tmp_path, plan, *records):
@@ -51,9 +51,9 @@ def test_noise_ignores_the_sweep(tmp_path):
 
 
 @pytest.mark.parametrize("status", ["ok", "unavailable", "interrupted", "failed", "timeout"])
-@pytest.mark.parametrize("kind", ["trial", "figure"])
+@pytest.mark.parametrize("kind", ["trial", "textbook"])
 def test_run_failed_if_a_trial_of_any_kind_failed(tmp_path, status, kind):
-    of = case("figure-keras" if kind == "figure" else "a")
+    of = case("figure-keras" if kind == "textbook" else "a")
     records = [ok(case()), ok(of, kind=kind, status=status, trial="another")]
     assert load(tmp_path, run(case()), *records).failed is (status in {"failed", "timeout"})
 
@@ -73,7 +73,7 @@ def resumed(tmp_path):
     folder = write(tmp_path / "run", plan, ok(case("a"), 1, 0.1), bare(case("b"), 2), machine=FAST)
     store.add_environment(folder, environment(id="there", machine=SLOW))
     for record in (ok(case("a"), 2, 0.7), ok(case("b"), 1, 0.8), ok(case("b"), 3, 0.8)):
-        store.append(folder, replace(record, environment="there"))
+        store.append_record(folder, replace(record, environment="there"))
     return folder
 
 
@@ -104,7 +104,7 @@ def test_damaged_record_is_left_out_with_its_reason(tmp_path):
 def test_record_without_an_environment_is_left_out(tmp_path):
     folder = write(tmp_path / "run", run(case()), *trials(case(), 0.5, 0.7), data=DATA)
     store.add_environment(folder, environment(id="there"))
-    store.append(folder, ok(case(), 3, environment="there"))
+    store.append_record(folder, ok(case(), 3, environment="there"))
     (folder / "environments" / "there.json").unlink()
     loaded = load_run(folder)
     assert dict(loaded.rows[0].epochs_by_round) == {1: 0.5, 2: 0.7}
@@ -140,7 +140,7 @@ def test_runs_of_one_machine_are_named_by_folder_and_not_compared(tmp_path):
 
 def test_machines_of_one_name_in_one_run_are_named_by_id(resumed):
     store.add_environment(resumed, environment(id="third", machine={**SLOW, "id": "other"}))
-    store.append(resumed, replace(ok(case("a"), 3, 0.7), environment="third"))
+    store.append_record(resumed, replace(ok(case("a"), 3, 0.7), environment="third"))
     assert [loaded.name for loaded in load_runs([resumed])] == [
         f"2-core Slow CPU ({resumed}, slow)",
         "4-core Fast CPU",

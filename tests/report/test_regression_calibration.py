@@ -6,29 +6,45 @@ import math
 import pytest
 
 from bench.records.schema import Slowdown
-from bench.regression.calibration.detectable import BUDGETS, Seen, Sight
+from bench.regression.calibration.detectable import BUDGETS, BudgetDetectability, Detectability
 from bench.regression.calibration.spread import Spread
-from bench.regression.stats.power import Counted
+from bench.regression.stats.power import DecisionCount
 from bench.report.regression import calibration
 
-FEW, MANY = Counted(0, 25, 25), Counted(10, 100, 7)
+FEW, MANY = DecisionCount(0, 25, 25), DecisionCount(10, 100, 7)
 SPREAD = Spread(0.0123, 0.00456, 0.02, 9)
 
 
 def seen(seconds, pairs, **changes):
-    return Seen(**{"seconds": seconds, "pairs": pairs, "disjoint": FEW, "drawn": MANY,
-                   "smallest": 0.0234, **changes})  # fmt: skip
+    return BudgetDetectability(
+        **{
+            "seconds": seconds,
+            "pairs": pairs,
+            "disjoint": FEW,
+            "drawn": MANY,
+            "smallest": 0.0234,
+            **changes,
+        }
+    )
 
 
-EVERY = (seen(0.0, 10), seen(30.0, 20), seen(60.0, 40),
-         seen(180.0, 120, disjoint=None, drawn=None))  # fmt: skip
+EVERY = (seen(0.0, 10), seen(30.0, 20), seen(60.0, 40), seen(180.0, 120, disjoint=None, drawn=None))
 
 
 def sight(**changes):
-    return Sight(**{
-        "slug": "sgd-numpy", "slowdown": None, "blocks": 9, "pairs": 1234, "seconds": 1.5,
-        "ratio": 1.001, "spread": SPREAD, "seen": EVERY, **changes,
-    })  # fmt: skip
+    return Detectability(
+        **{
+            "case": "sgd-numpy",
+            "slowdown": None,
+            "blocks": 9,
+            "pairs": 1234,
+            "seconds": 1.5,
+            "ratio": 1.001,
+            "spread": SPREAD,
+            "budgets": EVERY,
+            **changes,
+        }
+    )
 
 
 def slowed(**changes):
@@ -36,26 +52,33 @@ def slowed(**changes):
 
 
 def by_title(*found):
-    return {table.title: table for table in calibration.tables(found)}
+    return {table.title: table for table in calibration.tabulate(found)}
 
 
 NOISE = "How noisy this machine is"
-SMALLEST = "The smallest slowdown that is found 95 % of the time"
+SMALLEST = "The smallest slowdown that is detected with probability 95 %"
 ALARMS = "False alarms: a version called slower than itself"
-INJECTED = "Injected slowdowns, and how often they are found"
+INJECTED = "Injected slowdowns, and how often they are detected"
 
 
 def test_the_tables_come_in_the_order_of_their_questions():
     assert list(by_title(sight(), slowed())) == [NOISE, SMALLEST, ALARMS, INJECTED]
     assert list(by_title(slowed())) == [INJECTED]
     assert list(by_title(sight())) == [NOISE, SMALLEST, ALARMS]
-    assert calibration.tables([]) == []
+    assert calibration.tabulate([]) == []
 
 
 def test_noise_is_shown_by_where_it_comes_from():
     table = by_title(sight())[NOISE]
-    assert table.headings == ("case", "pairs", "blocks", "seconds a pair", "epochs of a process",
-                              "processes", "between blocks")  # fmt: skip
+    assert table.headings == (
+        "case",
+        "pairs",
+        "blocks",
+        "seconds a pair",
+        "epochs of a process",
+        "processes",
+        "between blocks",
+    )
     assert table.lines == [["sgd-numpy", "1,234", "9", "1.50", "1.2 %", "0.46 %", "2.0 %"]]
     (line,) = by_title(sight(spread=None))[NOISE].lines
     assert line[4:] == ["—", "—", "—"]
@@ -71,15 +94,17 @@ def test_the_smallest_slowdown_is_shown_for_every_time():
     ("one", "seconds", "text"),
     [
         # Ten pairs of 3 s just fit into half a minute; a little longer ones do not.
-        (seen(30.0, 10), 3.0, "2.3 % (10)"), (seen(30.0, 10), 3.5, "10 pairs take 35 s"),
+        (seen(30.0, 10), 3.0, "2.3 % (10)"),
+        (seen(30.0, 10), 3.5, "10 pairs take 35 s"),
         (seen(30.0, 10), 9.0, "10 pairs take 1 min 30 s"),
         # The least there is has no time to fit into.
         (seen(0.0, 10), 9.0, "2.3 % (10)"),
-        (seen(30.0, 10, smallest=None), 1.0, "—"), (seen(30.0, 10, smallest=math.inf), 1.0, "—"),
+        (seen(30.0, 10, smallest=None), 1.0, "—"),
+        (seen(30.0, 10, smallest=math.inf), 1.0, "—"),
     ],
-)  # fmt: skip
+)
 def test_a_time_too_short_for_a_decision_says_how_long_one_takes(one, seconds, text):
-    (line,) = by_title(sight(seen=(one,), seconds=seconds))[SMALLEST].lines
+    (line,) = by_title(sight(budgets=(one,), seconds=seconds))[SMALLEST].lines
     assert line == ["sgd-numpy", text]
 
 
@@ -97,47 +122,76 @@ def test_what_was_injected_is_shown_beside_what_was_measured():
     fifth = slowed(slowdown=Slowdown(0.2, 5), ratio=0.999)
     assert by_title(slowed(), fifth)[INJECTED].lines == [
         ["sgd-numpy", "5 %", "+5.1 %", "1,234", *["10 of 100 [5.5, 17.4]"] * 3, "—"],
-        ["sgd-numpy", "20 % in one epoch of 5", "-0.1 %", "1,234",
-         *["10 of 100 [5.5, 17.4]"] * 3, "—"],
-    ]  # fmt: skip
+        [
+            "sgd-numpy",
+            "20 % in one epoch of 5",
+            "-0.1 %",
+            "1,234",
+            *["10 of 100 [5.5, 17.4]"] * 3,
+            "—",
+        ],
+    ]
 
 
 @pytest.mark.parametrize(
     ("slowdown", "text"),
-    [(None, "nothing"), (Slowdown(0.05), "5 %"), (Slowdown(0.025), "2.5 %"),
-     (Slowdown(0.2, 5), "20 % in one epoch of 5")],
-)  # fmt: skip
+    [
+        (None, "nothing"),
+        (Slowdown(0.05), "5 %"),
+        (Slowdown(0.025), "2.5 %"),
+        (Slowdown(0.2, 5), "20 % in one epoch of 5"),
+    ],
+)
 def test_a_slowdown_is_said_in_words(slowdown, text):
-    assert calibration.injected(slowdown) == text
+    assert calibration.describe_slowdown(slowdown) == text
 
 
 def test_no_cell_is_blank_and_no_line_is_short():
-    bare = sight(spread=None, seen=tuple(
-        Seen(budget, 10, None, None, None) for budget in BUDGETS
-    ))  # fmt: skip
-    for table in calibration.tables([sight(), bare, slowed(), slowed(seen=bare.seen)]):
+    bare = sight(
+        spread=None,
+        budgets=tuple(BudgetDetectability(budget, 10, None, None, None) for budget in BUDGETS),
+    )
+    for table in calibration.tabulate([sight(), bare, slowed(), slowed(budgets=bare.budgets)]):
         for line in table.lines:
             assert len(line) == len(table.headings), table.title
             assert all(cell.strip() for cell in line)
 
 
 def test_the_document_has_the_numbers_as_they_are():
-    document = calibration.as_json(sight(seen=EVERY[:1] + EVERY[3:]))
-    assert json.loads(json.dumps(document, allow_nan=False)) == document == {
-        "case": "sgd-numpy", "injected": "nothing", "blocks": 9, "pairs": 1234,
-        "seconds_a_pair": 1.5, "ratio": 1.001,
-        "spread": {"epochs": 0.0123, "processes": 0.00456, "blocks": 0.02, "count": 9},
-        "seen": [
-            {"seconds": 0.0, "pairs": 10, "smallest": 0.0234,
-             "disjoint": {"count": 0, "of": 25, "blocks": 25},
-             "drawn": {"count": 10, "of": 100, "blocks": 7}},
-            {"seconds": 180.0, "pairs": 120, "smallest": 0.0234, "disjoint": None, "drawn": None},
-        ],
-    }  # fmt: skip
+    document = calibration._document_case(sight(budgets=EVERY[:1] + EVERY[3:]))
+    assert (
+        json.loads(json.dumps(document, allow_nan=False))
+        == document
+        == {
+            "case": "sgd-numpy",
+            "injected": "nothing",
+            "blocks": 9,
+            "pairs": 1234,
+            "seconds_a_pair": 1.5,
+            "ratio": 1.001,
+            "spread": {"epochs": 0.0123, "processes": 0.00456, "blocks": 0.02, "count": 9},
+            "budgets": [
+                {
+                    "seconds": 0.0,
+                    "pairs": 10,
+                    "smallest": 0.0234,
+                    "disjoint": {"count": 0, "total": 25, "independent": 25},
+                    "drawn": {"count": 10, "total": 100, "independent": 7},
+                },
+                {
+                    "seconds": 180.0,
+                    "pairs": 120,
+                    "smallest": 0.0234,
+                    "disjoint": None,
+                    "drawn": None,
+                },
+            ],
+        }
+    )
 
 
 def test_what_is_unknown_is_null():
-    found = slowed(seen=(seen(0.0, 10, smallest=math.inf), seen(30.0, 10, smallest=None)))
-    document = json.loads(json.dumps(calibration.as_json(found), allow_nan=False))
+    found = slowed(budgets=(seen(0.0, 10, smallest=math.inf), seen(30.0, 10, smallest=None)))
+    document = json.loads(json.dumps(calibration._document_case(found), allow_nan=False))
     assert document["spread"] is None
-    assert [each["smallest"] for each in document["seen"]] == [None, None]
+    assert [each["smallest"] for each in document["budgets"]] == [None, None]

@@ -4,13 +4,17 @@ import json
 
 import pytest
 
-from bench.report.regression import output
-from bench.report.regression.github import Annotation
-from bench.report.regression.output import FORMATS, Shown
+from bench.errors import UserError
+from bench.report.regression.output import Annotation, ComparisonOutput, format_output
 from bench.report.sections.comparison import Table
 
-TABLE = Table("One *against* two", ("a|b", "time"), [["x|y", "1 s"], ["_z_", "2 s"]], words=1,
-              note="Of <b>epochs</b>.")  # fmt: skip
+TABLE = Table(
+    "One *against* two",
+    ("a|b", "time"),
+    [["x|y", "1 s"], ["_z_", "2 s"]],
+    words=1,
+    note="Of <b>epochs</b>.",
+)
 PAGE = """\
 ## One \\*against\\* two
 
@@ -27,11 +31,15 @@ Of &lt;b&gt;epochs&lt;/b&gt;.
 
 
 def made(**changes):
-    return Shown(**{
-        "tables": [TABLE], "remarks": ["it went *well*", "and\non"],
-        "annotations": [Annotation("error", "one: slower", "by 5 %")],
-        "document": {"of": "é", "value": 0.1, "none": None}, **changes,
-    })  # fmt: skip
+    return ComparisonOutput(
+        **{
+            "tables": [TABLE],
+            "remarks": ["it went *well*", "and\non"],
+            "annotations": [Annotation("error", "one: slower", "by 5 %")],
+            "document": {"of": "é", "value": 0.1, "none": None},
+            **changes,
+        }
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -40,30 +48,26 @@ def summary(tmp_path, monkeypatch):
     return tmp_path / "summary.md"
 
 
-def test_there_are_four_formats():
-    assert FORMATS == ("table", "markdown", "json", "github")
-
-
 def test_markdown_is_the_tables_their_notes_and_the_remarks_escaped(summary):
-    assert output.text(made(), "markdown") == PAGE
+    assert format_output(made(), "markdown") == PAGE
     assert not summary.exists()
 
 
 def test_a_table_without_lines_is_left_out_and_so_is_an_empty_note():
     empty = Table("Nothing", ("a",), [], words=1, note="Of nothing.")
     bare = Table("Bare", ("a", "b"), [["1", "2"]], words=2)
-    page = output.text(made(tables=[empty, bare], remarks=()), "markdown")
+    page = format_output(made(tables=[empty, bare], remarks=()), "markdown")
     assert page == "## Bare\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"
-    assert output.text(made(tables=[empty], remarks=()), "markdown") == "\n"
+    assert format_output(made(tables=[empty], remarks=()), "markdown") == "\n"
 
 
 def test_markdown_begins_with_what_has_to_be_known_first():
-    page = output.text(made(opening=["Another *machine*"]), "markdown")
+    page = format_output(made(opening=["Another *machine*"]), "markdown")
     assert page.startswith("**Another \\*machine\\***\n\n## One")
 
 
 def test_json_is_the_document_and_nothing_else(summary):
-    text = output.text(made(), "json")
+    text = format_output(made(), "json")
     assert json.loads(text) == {"of": "é", "value": 0.1, "none": None}
     assert '"é"' in text
     assert text.startswith('{\n  "of"')
@@ -73,18 +77,44 @@ def test_json_is_the_document_and_nothing_else(summary):
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 def test_what_is_no_number_in_json_is_refused(value):
     with pytest.raises(ValueError, match="JSON"):
-        output.text(made(document={"value": value}), "json")
+        format_output(made(document={"value": value}), "json")
 
 
 def test_github_has_the_annotations_first_and_the_page_in_the_summary_too(summary):
-    text = output.text(made(), "github")
+    text = format_output(made(), "github")
     assert text == f"::error title=one%3A slower::by 5 %25\n{PAGE}"
     assert summary.read_text(encoding="utf-8") == f"{PAGE}\n"
-    output.text(made(), "github")
+    format_output(made(), "github")
     assert summary.read_text(encoding="utf-8") == f"{PAGE}\n{PAGE}\n"
 
 
 def test_outside_of_a_job_github_has_no_summary(summary, monkeypatch):
     monkeypatch.delenv("GITHUB_STEP_SUMMARY")
-    assert output.text(made(annotations=()), "github") == PAGE
+    assert format_output(made(annotations=()), "github") == PAGE
     assert not summary.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "message"),
+    [
+        ("a case", "a case", "a case"),
+        (
+            "a: b, 5%\r\n::stop::",
+            "a%3A b%2C 5%25%0D%0A%3A%3Astop%3A%3A",
+            "a: b, 5%25%0D%0A::stop::",
+        ),
+        ("%0A", "%250A", "%250A"),
+        ("é → ü", "é → ü", "é → ü"),
+        ("", "", ""),
+    ],
+)
+def test_annotation_is_one_line_whatever_its_text(text, title, message):
+    output = made(annotations=[Annotation("notice", text, text)])
+    line, _ = format_output(output, "github").split("\n", maxsplit=1)
+    assert line == f"::notice title={title}::{message}"
+
+
+def test_summary_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    with pytest.raises(UserError, match="GITHUB_STEP_SUMMARY"):
+        format_output(made(), "github")

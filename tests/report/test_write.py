@@ -73,10 +73,10 @@ def complete(tmp_path):
         *trials(other, 0.25),
         bare(other, 2, status="interrupted"),
         bare(textbook, status="timeout", reason="more than 600 s"),
-        bare(figure, trial="r1-figure-keras", kind="figure", status="ok", figure_seconds=12.0,
+        bare(figure, trial="r1-figure-keras", kind="textbook", status="ok", program_seconds=12.0,
              figure=quoted),
     ]  # fmt: skip
-    plan = run(*cases, figures=(figure,), command=command)
+    plan = run(*cases, textbook=(figure,), command=command)
     return write(tmp_path / "results" / "run", plan, *records, machine={**MACHINE, "os": HOSTILE})
 
 
@@ -182,7 +182,7 @@ def test_damage_is_named_in_every_format_up_to_a_limit(complete):
 
 
 def test_run_without_a_trial_has_a_report(tmp_path):
-    store.create(tmp_path / "run", run(case()))
+    store.create_run(tmp_path / "run", run(case()))
     text = write_one(tmp_path / "run")
     assert "Measured on no machine yet" in text
     assert "**2 planned trials are missing**" in text
@@ -306,8 +306,8 @@ def test_runs_of_one_machine_are_named_in_their_findings(tmp_path):
 
 
 def test_faults_and_textbook_name_their_machine(tmp_path):
-    figure = bare(case("figure-keras", workload="figure"), kind="figure", status="ok",
-                  figure={"validation_accuracy": 0.85}, figure_seconds=1.0)  # fmt: skip
+    figure = bare(case("figure-keras", workload="figure"), kind="textbook", status="ok",
+                  quantities={"validation_accuracy": 0.85}, program_seconds=1.0)  # fmt: skip
     folders = [
         write(tmp_path / "x", run(case("a"), run="x"), *trials(case("a"), 0.1), figure,
               machine=FAST),

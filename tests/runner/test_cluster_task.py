@@ -59,7 +59,7 @@ def answer_to(request):
 def test_round_is_measured_with_the_callers_own_file(request_of, tmp_path):
     request = request_of()
     answer = answer_to(request)
-    store.create(tmp_path / "returned", request.run)
+    store.create_run(tmp_path / "returned", request.run)
     (record,) = unpack(tmp_path / "returned", request.run, request.trials, answer)
     assert (record.status, record.reason) == ("ok", None)
     assert record.parity.passed
@@ -69,7 +69,7 @@ def test_round_is_measured_with_the_callers_own_file(request_of, tmp_path):
 
 def test_own_file_of_other_content_fails_its_trial(request_of, tmp_path):
     request = request_of(files={"elsewhere/mine.py": b"raise SystemExit\n"})
-    store.create(tmp_path / "returned", request.run)
+    store.create_run(tmp_path / "returned", request.run)
     (record,) = unpack(tmp_path / "returned", request.run, request.trials, answer_to(request))
     assert record.status == "failed"
 

@@ -3,10 +3,11 @@
 import os
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import typer
 
-from bench.cli import show
+from bench.cli import info
 from bench.runner import machine as host
 from bench.runner.machine import compare_readings, find_disturbances, read_conditions
 
@@ -49,8 +50,8 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(host, "now", lambda: made.seconds)
     monkeypatch.setattr(host, "usable_cores", lambda: made.cores)
     monkeypatch.setattr(host, "select", SimpleNamespace(select=made.watch))
-    monkeypatch.setattr(host.psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
-    monkeypatch.setattr(host.psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
+    monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
+    monkeypatch.setattr(psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
     monkeypatch.setattr(os, "times", lambda: made.own)
     monkeypatch.setattr(os, "getloadavg", lambda: (0.5, 6.0, 7.0))
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
@@ -96,7 +97,7 @@ def test_throttling_is_summed_over_the_usable_cores(machine):
 
 
 def test_clock_and_steal_are_none_where_a_machine_does_not_tell(machine, monkeypatch):
-    monkeypatch.setattr(host.psutil, "cpu_freq", lambda: None)
+    monkeypatch.setattr(psutil, "cpu_freq", lambda: None)
     del machine.cpu.steal
     reading = read_conditions(machine.root)
     assert (reading["mhz"], reading["steal_seconds"]) == (None, None)
@@ -153,8 +154,8 @@ def test_others_seconds_are_never_negative():
 def test_missing_reading_has_no_difference(side, name, lost):
     before, after = dict(BEFORE), dict(AFTER)
     (before if side == "before" else after)[name] = None
-    found = compare_readings(before, after)
-    assert {key for key, value in found.items() if value is None} == lost
+    result = compare_readings(before, after)
+    assert {key for key, value in result.items() if value is None} == lost
 
 
 def test_two_readings_can_be_compared(machine):
@@ -163,11 +164,11 @@ def test_two_readings_can_be_compared(machine):
     machine.cpu.user += 4.0
     machine.cpu.steal += 1.0
     machine.own = os.times_result((1.5, 0.5, 1.25, 0.125, 99.0))
-    found = compare_readings(before, read_conditions(machine.root))
-    assert found["seconds"] == 4
+    result = compare_readings(before, read_conditions(machine.root))
+    assert result["seconds"] == 4
     # Of 4 s, this process and its children took 1.5 s.
-    assert found["others_seconds"] == pytest.approx(2.5)
-    assert found["steal_seconds"] == pytest.approx(1.0)
+    assert result["others_seconds"] == pytest.approx(2.5)
+    assert result["steal_seconds"] == pytest.approx(1.0)
 
 
 # ----- what would disturb a run
@@ -188,9 +189,9 @@ def test_governor_other_than_performance_is_named(machine):
     machine.put(f"{CPU}/cpu0/cpufreq/scaling_governor", "performance\n")
     machine.put(f"{CPU}/cpu1/cpufreq/scaling_governor", "powersave\n")
     machine.put(f"{CPU}/cpu2/cpufreq/scaling_governor", "ondemand\n")
-    (found,) = find_disturbances(machine.root)
-    assert found.startswith("the frequency governor is performance and powersave:")
-    assert "cpupower frequency-set -g performance" in found
+    (result,) = find_disturbances(machine.root)
+    assert result.startswith("the frequency governor is performance and powersave:")
+    assert "cpupower frequency-set -g performance" in result
 
 
 @pytest.mark.parametrize(
@@ -204,16 +205,16 @@ def test_governor_other_than_performance_is_named(machine):
 )
 def test_turbo_is_named(machine, path, text, on):
     machine.put(f"{CPU}/{path}", text)
-    found = find_disturbances(machine.root)
-    assert [line.startswith("turbo is on") for line in found] == [True] * on
+    result = find_disturbances(machine.root)
+    assert [line.startswith("turbo is on") for line in result] == [True] * on
 
 
 @pytest.mark.parametrize("siblings", ["0-1", "0,1", "0,4-5,1", "0-3"])
 def test_usable_siblings_are_named(machine, siblings):
     for core in machine.cores:
         machine.put(f"{CPU}/cpu{core}/topology/thread_siblings_list", f"{siblings}\n")
-    (found,) = find_disturbances(machine.root)
-    assert found.startswith("cores 0, 1 are hardware threads")
+    (result,) = find_disturbances(machine.root)
+    assert result.startswith("cores 0, 1 are hardware threads")
 
 
 @pytest.mark.parametrize("siblings", ["{core}", "{core},{other}", "{other}-{other},{core}"])
@@ -228,8 +229,8 @@ def test_only_cores_that_share_are_named(machine):
     machine.cores = [1, 2, 3, 7]
     for core, siblings in ((1, "1"), (2, "0-2"), (3, "3,7"), (7, "3,7"), (0, "0-2")):
         machine.put(f"{CPU}/cpu{core}/topology/thread_siblings_list", siblings)
-    (found,) = find_disturbances(machine.root)
-    assert found.startswith("cores 2, 3, 7 are hardware threads")
+    (result,) = find_disturbances(machine.root)
+    assert result.startswith("cores 2, 3, 7 are hardware threads")
 
 
 @pytest.mark.parametrize(
@@ -244,8 +245,8 @@ def test_only_cores_that_share_are_named(machine):
 )
 def test_quota_below_the_affinity_is_named(machine, quota, named):
     machine.put("sys/fs/cgroup/cpu.max", f"{quota}\n")
-    found = find_disturbances(machine.root)
-    assert [f"a container's quota of {named} cores" in line for line in found] == [True] * bool(
+    result = find_disturbances(machine.root)
+    assert [f"a container's quota of {named} cores" in line for line in result] == [True] * bool(
         named
     )
 
@@ -298,7 +299,7 @@ def test_all_disturbances_are_named_settings_first(machine):
     machine.put(f"{CPU}/cpufreq/boost", "1")
     machine.put("sys/fs/cgroup/cpu.max", "50000 100000")
     machine.meanwhile = lambda: vars(machine.cpu).update(user=6.0, steal=1.8)
-    found = find_disturbances(machine.root)
+    result = find_disturbances(machine.root)
     starts = [
         "the frequency",
         "turbo",
@@ -307,8 +308,8 @@ def test_all_disturbances_are_named_settings_first(machine):
         "other",
         "the h",
     ]
-    assert len(found) == len(starts)
-    assert all(line.startswith(start) for line, start in zip(found, starts, strict=True))
+    assert len(result) == len(starts)
+    assert all(line.startswith(start) for line, start in zip(result, starts, strict=True))
 
 
 # ----- the verb
@@ -317,7 +318,7 @@ def test_all_disturbances_are_named_settings_first(machine):
 def test_check_of_a_quiet_machine_ends_with_zero(monkeypatch, capsys):
     monkeypatch.setattr(host, "find_disturbances", list)
     with pytest.raises(typer.Exit) as ended:
-        show.machine(check=True)
+        info.machine(check=True)
     assert ended.value.exit_code == 0
     *facts, last = capsys.readouterr().out.splitlines()
     assert any(line.startswith("cores ") for line in facts)
@@ -340,12 +341,12 @@ def test_check_of_a_busy_machine_ends_with_one(monkeypatch, capsys):
     lines = ["it is [b]hot[/b]", "x" * 500]
     monkeypatch.setattr(host, "find_disturbances", lambda: lines)
     with pytest.raises(typer.Exit) as ended:
-        show.machine(check=True)
+        info.machine(check=True)
     assert ended.value.exit_code == 1
     assert capsys.readouterr().out.splitlines()[-2:] == lines
 
 
 def test_machine_without_check_is_not_watched(monkeypatch, capsys):
     monkeypatch.setattr(host, "find_disturbances", lambda: pytest.fail("it was checked"))
-    show.machine()
+    info.machine()
     assert "nothing found" not in capsys.readouterr().out

@@ -16,7 +16,7 @@ from bench.runner.process.outcome import Outcome
 def measured(tmp_path, digits):
     """Measure a run of some cases in this process; its events."""
 
-    def measure(*cases, figures=(), rounds=1, folder="out", **changes):
+    def measure(*cases, textbook=(), rounds=1, folder="out", **changes):
         path = tmp_path / folder
         planned = Run(
             format=FORMAT,
@@ -26,13 +26,13 @@ def measured(tmp_path, digits):
             seed=42,
             rounds={"sgd": rounds, "textbook": rounds},
             cases=cases,
-            figures=figures,
+            textbook=textbook,
             timeout=300,
             data="digits",
             **changes,
         )
         if not path.exists():
-            store.create(path, planned)
+            store.create_run(path, planned)
         return list(loop.measure_run(path, planned, digits))
 
     return measure
@@ -74,7 +74,7 @@ def fake_runner(monkeypatch):
                 fields = {"trial": trial.id, "run": self.run}
                 record = ok(trial.case, trial.round, epochs[trial.round - 1], **fields)
                 clock[0] += record.wall_seconds
-                store.append(self.folder, record)
+                store.append_record(self.folder, record)
                 return record
 
         monkeypatch.setattr(loop, "Runner", FakeRunner)
@@ -137,12 +137,12 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
     monkeypatch.setattr(executor, "max_samples", lambda features: 30 * features)
     monkeypatch.setattr(executor, "usable_cores", lambda: [0, 1])
     cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
-    measured(*cases, ceilings=plan.roofline_cases(cases), sweep=(make_case(samples=480),))
+    measured(*cases, rooflines=plan.roofline_cases(cases), sweep=(make_case(samples=480),))
     probes = [request for request in requests if "roofline_numpy" in request["module"]]
     assert [request["samples"] for request in probes] == [[480, 960, 1920], [96]]
     requests.clear()
     large = make_case(samples=1952)
-    measured(large, ceilings=plan.roofline_cases([large]), folder="other")
+    measured(large, rooflines=plan.roofline_cases([large]), folder="other")
     assert {tuple(request["samples"]) for request in requests} == {()}
 
 

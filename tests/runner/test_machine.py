@@ -6,6 +6,7 @@ import re
 import subprocess
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from bench.runner import machine as host
@@ -53,7 +54,7 @@ def test_ids_of_published_records_stay_what_they_are():
 
 def test_memory_is_in_whole_gib_though_the_kernel_keeps_some(monkeypatch):
     memory = SimpleNamespace(total=24 * 2**30 - 300_000_000)
-    monkeypatch.setattr(host.psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
     assert host.describe()["memory_gib"] == 24
 
 
@@ -105,7 +106,7 @@ def test_first_processor_says_whether_the_machine_is_virtual(cpuinfo, flag, virt
     ("text", "usable"), [(None, 4096), ("max\n", 4096), ("1000\n", 1000), ("9999\n", 4096)]
 )
 def test_usable_memory_is_cut_to_the_cgroup(monkeypatch, tmp_path, text, usable):
-    monkeypatch.setattr(host.psutil, "virtual_memory", lambda: SimpleNamespace(total=4096))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=4096))
     if text is not None:
         (tmp_path / "memory.max").write_text(text)
     assert host.usable_memory(tmp_path / "memory.max") == usable

@@ -231,14 +231,14 @@ def runs(draw):
     rounds = {name: draw(st.integers(1, 5)) for name in ("sgd", "textbook")}
     names = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=6))
     cases = [case(name, workload=workload) for workload in rounds for name in names]
-    return run(*cases, rounds=rounds, seed=draw(SEEDS), figures=(case("figure-keras"),))
+    return run(*cases, rounds=rounds, seed=draw(SEEDS), textbook=(case("figure-keras"),))
 
 
 @given(runs())
 def test_every_round_measures_every_case_once(planned):
     *trials, figure = plan.plan_trials(planned)
     assert len({trial.id for trial in trials}) == len(trials)
-    assert (figure.id, figure.kind) == ("r1-figure-keras", "figure")
+    assert (figure.id, figure.kind) == ("r1-figure-keras", "textbook")
     assert [trial.round for trial in trials] == sorted(trial.round for trial in trials)
     for number in range(1, max(planned.rounds.values()) + 1):
         block = Counter(trial.case.slug for trial in trials if trial.round == number)
@@ -263,15 +263,15 @@ def test_probes_come_first_and_a_sweep_last():
     planned = run(
         case("a"),
         rounds={"sgd": 2},
-        ceilings=(case("ceiling-numpy", workload="ceiling"),),
+        rooflines=(case("ceiling-numpy", workload="ceiling"),),
         sweep=(case("a", batch_size=8),),
-        figures=(case("figure-keras"),),
+        textbook=(case("figure-keras"),),
     )
     ids = {
-        "r1-ceiling-numpy-cpu-t2": "ceiling",
+        "r1-ceiling-numpy-cpu-t2": "roofline",
         "r1-sgd-a-cpu-b32-t2-n48000": "trial",
         "r2-sgd-a-cpu-b32-t2-n48000": "trial",
-        "r1-figure-keras": "figure",
+        "r1-figure-keras": "textbook",
         "r1-sgd-a-cpu-b8-t2-n48000": "trial",
     }
     trials = plan.plan_trials(planned)

@@ -215,4 +215,4 @@ def test_damaged_lines_and_runs_are_left_out(tmp_path):
     (tmp_path / "damaged" / "trials.jsonl").write_bytes(b"no record\n")
     with (tmp_path / "whole" / "trials.jsonl").open("ab") as stream:
         stream.write(b"no record\n")
-    assert read_earlier_records(tmp_path) == list(store.salvaged(tmp_path / "whole").records)
+    assert read_earlier_records(tmp_path) == list(store.read_contents(tmp_path / "whole").records)

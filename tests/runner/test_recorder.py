@@ -7,7 +7,7 @@ from support.records import case, ok
 
 from bench.records import store
 from bench.records.schema import Parity, Slowdown, Trial
-from bench.regression.paired import pair
+from bench.regression.paired.plan import plan_pair
 from bench.runner import executor, machine
 from bench.runner.parity.judge import Judge, Judgement
 from bench.runner.process import preflight
@@ -33,7 +33,7 @@ def make_runner(folder, digits):
 
     def make(places=None, **changes):
         planned = comparison(pairing(batch_size=96), **changes)
-        store.create(folder, planned, "comparison.json" if places else "run.json")
+        store.create_run(folder, planned, "comparison.json" if places else "run.json")
         return Runner(folder, planned, digits, places=places)
 
     return make
@@ -66,7 +66,7 @@ def report(monkeypatch):
 def sides(number=1, slowdown=None, **changes):
     """Return the two trials of a pair, by version."""
     one = pairing(batch_size=96, **changes)
-    both = pair.trials(number, (one.base, one.candidate), comparison(), slowdown)
+    both = plan_pair(number, one, comparison(), slowdown)
     return {trial.version: trial for trial in both}
 
 
@@ -155,7 +155,7 @@ def test_interrupted_side_is_recorded_as_that_side(make_runner, folder, monkeypa
         {"worker_seconds": "long"},
         {"epoch_seconds": [1e308]},
         {"peak_rss_bytes": -1},
-        {"figure": {"x": float("inf")}},
+        {"phase_rss_bytes": {"x": -1}},
     ],
     ids=str,
 )

@@ -11,26 +11,35 @@ from support.records import bare, case, environment, ok
 from bench.analysis.intervals import Interval
 from bench.records import store
 from bench.records.schema import FORMAT, Case, Record
-from bench.regression.calibration.session import PLAN, Calibration
-from bench.regression.paired import pair
-from bench.regression.paired.plan import Comparison, Pairing
+from bench.regression.calibration.session import PLAN, CalibrationPlan
+from bench.regression.paired.plan import BASE, CANDIDATE, ComparisonPlan, Pairing
+from bench.regression.stats.decision import Rule
 from bench.regression.stats.signed_rank import Difference
+from bench.regression.stored.load import Series, Side
 from bench.regression.versions.spec import Version
 
 
-def comparison(*names: str, **changes: Any) -> Comparison:
+def comparison(*names: str, **changes: Any) -> ComparisonPlan:
     """Return the plan of a comparison of ``main`` and the working tree, of these implementations.
 
     NumPy where none is named; ``pairings`` says it in full.
     """
     pairings = tuple(Pairing(case(name), case(name)) for name in names or ("numpy",))
     values: dict[str, Any] = {
-        "format": FORMAT, "run": "a run", "command": "python -m bench ab main .",
-        "created": "2025-01-02T03:04:05+00:00", "seed": 42,
-        "base": Version("main", "revision", commit="0" * 40), "candidate": Version(".", "tree"),
-        "pairings": pairings, "tolerance": 0.02, "alpha": 0.01, "budget": 180.0, "timeout": 600.0,
-    }  # fmt: skip
-    return Comparison(**{**values, **changes})
+        "format": FORMAT,
+        "run": "a run",
+        "command": "python -m bench ab main .",
+        "created": "2025-01-02T03:04:05+00:00",
+        "seed": 42,
+        "base": Version("main", "revision", commit="0" * 40),
+        "candidate": Version(".", "tree"),
+        "pairings": pairings,
+        "tolerance": 0.02,
+        "alpha": 0.01,
+        "budget": 180.0,
+        "timeout": 600.0,
+    }
+    return ComparisonPlan(**{**values, **changes})
 
 
 def side(version: str, number: int, of: Case, epoch: float, **changes: Any) -> Record:
@@ -46,8 +55,8 @@ def two(
     """Return a pair whose least epochs took so many seconds; ``changes`` are of both."""
     of = of or case("numpy")
     return [
-        side(pair.BASE, number, of, base, **changes),
-        side(pair.CANDIDATE, number, of, candidate, **changes),
+        side(BASE, number, of, base, **changes),
+        side(CANDIDATE, number, of, candidate, **changes),
     ]
 
 
@@ -70,11 +79,11 @@ def bad(version: str, number: int, of: Case | None = None, **changes: Any) -> Re
     return bare(of, number, trial=trial, version=version, **values)
 
 
-def told(
+def make_difference(
     mean: float, low: float | None = None, high: float | None = None, **changes: Any
 ) -> Difference:
     """Return a difference of twenty pairs with an interval, and a p of 1 for both sides."""
-    values: dict[str, Any] = {"pairs": 20, "slower": 1.0, "faster": 1.0, **changes}
+    values: dict[str, Any] = {"pairs": 20, "p_slower": 1.0, "p_faster": 1.0, **changes}
     return Difference(ratio=Interval(mean, low, high), **values)
 
 
@@ -84,20 +93,45 @@ def spread_evenly(count: int, half: float, centre: float = 0.0) -> Sequence[floa
     return [even[at * 7 % count] for at in range(count)] if count % 7 else even
 
 
-def session(*cases: Case, **changes: Any) -> Calibration:
+def session(*cases: Case, **changes: Any) -> CalibrationPlan:
     """Return the plan of a session of calibrating these cases, NumPy where none is given."""
     values: dict[str, Any] = {
-        "format": FORMAT, "run": "a session", "command": "python -m bench calibrate", "seed": 42,
-        "created": "2025-01-02T03:04:05+00:00", "cases": cases or (case("numpy"),),
-        "slowdowns": (), "budget": 100.0, "timeout": 600.0,
-    }  # fmt: skip
-    return Calibration(**{**values, **changes})
+        "format": FORMAT,
+        "run": "a session",
+        "command": "python -m bench calibrate",
+        "seed": 42,
+        "created": "2025-01-02T03:04:05+00:00",
+        "cases": cases or (case("numpy"),),
+        "slowdowns": (),
+        "budget": 100.0,
+        "timeout": 600.0,
+    }
+    return CalibrationPlan(**{**values, **changes})
 
 
-def calibrated(folder: Path, plan: Calibration, records: Iterable[Record]) -> Path:
+def calibrated(folder: Path, plan: CalibrationPlan, records: Iterable[Record]) -> Path:
     """Write a session as ``bench calibrate`` would have left it, in its own folder there."""
-    store.create(folder / plan.run, plan, PLAN)
+    store.create_run(folder / plan.run, plan, PLAN)
     store.add_environment(folder / plan.run, environment())
     for record in records:
-        store.append(folder / plan.run, msgspec.structs.replace(record, run=plan.run))
+        store.append_record(folder / plan.run, msgspec.structs.replace(record, run=plan.run))
     return folder
+
+
+RULE = Rule(tolerance=0.02, alpha=0.01)
+
+
+def stored_series(name: str = "a", *processes: Any, **changes: Any) -> Series:
+    """Return a case of a stored run with these seconds of each process; two of 1 s by default.
+
+    A number is a process with one epoch.
+    """
+    times = tuple(one if isinstance(one, tuple) else (one,) for one in processes or (1.0, 1.0))
+    return Series(**{"name": name, "processes": times, "tried": len(times), **changes})
+
+
+def stored_side(
+    *series: Series, name: str = "base", machine: str | None = "here", **changes: Any
+) -> Side:
+    """Return a stored run with these cases."""
+    return Side(name, machine, {one.name: one for one in series}, **changes)

@@ -42,14 +42,14 @@ def write(
     # The first size is the one that the tables compare.
     sizes.sort(key=lambda size: size != (48000, 32, 2))
     cases = [_case(one.case, size) for size in sizes for one in kept]
-    store.create(
+    store.create_run(
         folder,
         msgspec.structs.replace(
-            plan, cases=tuple(cases), sweep=(), skipped=(), rounds={first: rounds}, figures=()
+            plan, cases=tuple(cases), sweep=(), skipped=(), rounds={first: rounds}, textbook=()
         ),
     )
     shutil.copytree(PUBLISHED / "environments", folder / "environments", dirs_exist_ok=True)
-    probes = [one for one in published if one.kind == "ceiling"]
+    probes = [one for one in published if one.kind == "roofline"]
     templates = {one.case.implementation: one for one in kept}
     with (folder / "trials.jsonl").open("wb") as stream:
         for one in (*probes, *_trials(cases, templates, rounds)):
@@ -66,15 +66,15 @@ def write_several(folder: Path, runs: int, rounds: int = 10) -> list[Path]:
     folders = [folder / f"night-{number:04}" for number in range(1, runs + 1)]
     for number, each in enumerate(folders):
         name = f"night-{number}"
-        store.create(
+        store.create_run(
             each,
             msgspec.structs.replace(
                 plan,
                 cases=tuple(cases),
                 sweep=(),
                 skipped=(),
-                figures=(),
-                ceilings=(),
+                textbook=(),
+                rooflines=(),
                 run=name,
                 rounds={cases[0].workload: rounds},
                 created=str(FIRST + dt.timedelta(days=number)),

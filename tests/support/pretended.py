@@ -11,14 +11,19 @@ from support.records import bare, case, environment, ok
 
 from bench.records import store
 from bench.records.schema import FORMAT, Record, Trial
-from bench.regression.paired.plan import Comparison, Pairing
+from bench.regression.paired.plan import ComparisonPlan, Pairing
 from bench.regression.versions.spec import Version
 from bench.runner.executor import RunContext
 
 NUMPY = {
-    "module": "idiomatic.softmax_numpy", "framework": "numpy", "extra": "", "devices": ("cpu",),
-    "threads": 1, "samples": 1440, "epochs": 5,
-}  # fmt: skip
+    "module": "idiomatic.softmax_numpy",
+    "framework": "numpy",
+    "extra": "",
+    "devices": ("cpu",),
+    "threads": 1,
+    "samples": 1440,
+    "epochs": 5,
+}
 
 
 def pairing(name: str = "numpy", **changes: Any) -> Pairing:
@@ -27,16 +32,24 @@ def pairing(name: str = "numpy", **changes: Any) -> Pairing:
     return Pairing(of, of)
 
 
-def comparison(*pairings: Pairing, **changes: Any) -> Comparison:
+def comparison(*pairings: Pairing, **changes: Any) -> ComparisonPlan:
     """Return the plan of a comparison of two revisions, of three minutes."""
     values: dict[str, Any] = {
-        "format": FORMAT, "run": "20260102-030405-ab-0123", "command": "python -m bench ab",
-        "created": "2026-01-02T03:04:05+00:00", "seed": 42,
-        "base": Version("main", "revision", commit="c" * 40), "candidate": Version(".", "tree"),
-        "pairings": pairings or (pairing(),), "tolerance": 0.02, "alpha": 0.01, "budget": 180.0,
-        "timeout": 60.0, "data": "digits",
-    }  # fmt: skip
-    return Comparison(**{**values, **changes})
+        "format": FORMAT,
+        "run": "20260102-030405-ab-0123",
+        "command": "python -m bench ab",
+        "created": "2026-01-02T03:04:05+00:00",
+        "seed": 42,
+        "base": Version("main", "revision", commit="c" * 40),
+        "candidate": Version(".", "tree"),
+        "pairings": pairings or (pairing(),),
+        "tolerance": 0.02,
+        "alpha": 0.01,
+        "budget": 180.0,
+        "timeout": 60.0,
+        "data": "digits",
+    }
+    return ComparisonPlan(**{**values, **changes})
 
 
 @dataclass
@@ -81,14 +94,19 @@ class Pretended:
         if trial.slowdown is not None and trial.slowdown.every == 1:
             epoch *= 1 + trial.slowdown.share
         started = dt.datetime.fromtimestamp(self.clock, dt.UTC).isoformat(timespec="milliseconds")
-        of = {"run": self.run, "trial": trial.id, "version": trial.version,
-              "slowdown": trial.slowdown, "started": started}  # fmt: skip
+        of = {
+            "run": self.run,
+            "trial": trial.id,
+            "version": trial.version,
+            "slowdown": trial.slowdown,
+            "started": started,
+        }
         wrong = self.becomes.get((trial.version, trial.round))
         record = (
             bare(trial.case, trial.round, **of, **wrong) if wrong else self._well(trial, epoch, of)
         )
         if self.folder is not None:
-            store.append(self.folder, record)
+            store.append_record(self.folder, record)
         return record
 
     def _well(self, trial: Trial, epoch: float, of: dict[str, Any]) -> Record:
@@ -96,9 +114,13 @@ class Pretended:
         count = trial.case.epochs
         found = [self.accuracy(number) for number in range(1, count + 1)]
         return ok(
-            trial.case, trial.round, epoch_seconds=[epoch * 1.5, *[epoch] * (count - 1)],
-            validation_accuracy=found, test_accuracy=found, **of,
-        )  # fmt: skip
+            trial.case,
+            trial.round,
+            epoch_seconds=[epoch * 1.5, *[epoch] * (count - 1)],
+            validation_accuracy=found,
+            test_accuracy=found,
+            **of,
+        )
 
     @property
     def pairs(self) -> list[int]:

@@ -6,9 +6,26 @@ from typing import Any
 import msgspec
 
 from bench.records import store
-from bench.records.schema import FORMAT, Case, Environment, Parity, Record, Run
+from bench.records.schema import (
+    FORMAT,
+    Case,
+    Environment,
+    Parity,
+    Record,
+    RooflineRecord,
+    Run,
+    TextbookRecord,
+    TrialRecord,
+)
 
 MACHINE = {"id": "0123456789ab", "name": "2-core Test CPU, 8 GiB", "cores": 2, "gpus": []}
+
+
+_RECORDS: dict[str, type] = {
+    "trial": TrialRecord,
+    "textbook": TextbookRecord,
+    "roofline": RooflineRecord,
+}
 
 
 def case(implementation: str = "pytorch", **changes: Any) -> Case:
@@ -31,11 +48,10 @@ def case(implementation: str = "pytorch", **changes: Any) -> Case:
     return Case(**{"implementation": implementation, **values, **changes})
 
 
-def bare(of: Case, number: int = 1, **changes: Any) -> Record:
+def bare(of: Case, number: int = 1, kind: str = "trial", **changes: Any) -> Any:
     """Return the record of a trial that says nothing yet, but which trial it is."""
     values: dict[str, Any] = {
         "format": FORMAT,
-        "kind": "trial",
         "run": "a run",
         "trial": f"r{number}-{of.slug}",
         "round": number,
@@ -44,11 +60,11 @@ def bare(of: Case, number: int = 1, **changes: Any) -> Record:
         "case": of,
         "environment": "here",
     }
-    return Record(**{**values, **changes})
+    return _RECORDS[kind](**{**values, **changes})
 
 
-def ok(of: Case, number: int = 1, epoch: float = 0.5, **changes: Any) -> Record:
-    """Return a trial that went well, whose median epoch took so many seconds."""
+def ok(of: Case, number: int = 1, epoch: float = 0.5, kind: str = "trial", **changes: Any) -> Any:
+    """Return a successful trial with this median epoch, or as much of it as a kind records."""
     values: dict[str, Any] = {
         "status": "ok",
         "wall_seconds": 12.0,
@@ -63,19 +79,21 @@ def ok(of: Case, number: int = 1, epoch: float = 0.5, **changes: Any) -> Record:
         "parity": Parity(1.5e-6, 1e-5, passed=True),
         "peak_rss_bytes": 512 * 2**20,
     }
-    return bare(of, number, **{**values, **changes})
+    fields = _RECORDS[kind].__struct_fields__  # type: ignore[attr-defined]
+    values = {name: value for name, value in values.items() if name in fields}
+    return bare(of, number, kind, **{**values, **changes})
 
 
-def trials(of: Case, *epochs: float, **changes: Any) -> list[Record]:
+def trials(of: Case, *epochs: float, **changes: Any) -> list[TrialRecord]:
     """Return one good trial a round, with these epoch times."""
     return [ok(of, number, epoch, **changes) for number, epoch in enumerate(epochs, 1)]
 
 
-def probe(by: str = "numpy", number: int = 1, **changes: Any) -> Record:
+def probe(by: str = "numpy", number: int = 1, **changes: Any) -> RooflineRecord:
     """Return a roofline probe of a framework; ``of`` changes its case."""
     of = case(f"ceiling-{by}", framework=by, workload="ceiling", **changes.pop("of", {}))
     values: dict[str, Any] = {
-        "kind": "ceiling",
+        "kind": "roofline",
         "status": "ok",
         "trial": f"r{number}-{by}",
         "product_operations": 2 * 10**9,
@@ -83,7 +101,8 @@ def probe(by: str = "numpy", number: int = 1, **changes: Any) -> Record:
         "read_bytes": [150, 150, 40],
         "read_seconds": [0.3, 0.1, 0.01],
     }
-    return bare(of, number, **{**values, **changes})
+    record: RooflineRecord = bare(of, number, **{**values, **changes})
+    return record
 
 
 def environment(**changes: Any) -> Environment:
@@ -118,7 +137,7 @@ def run(*cases: Case, **changes: Any) -> Run:
         "created": "2025-01-02T03:04:05+00:00",
         "rounds": {"sgd": 2, "textbook": 1},
         "cases": cases,
-        "figures": (),
+        "textbook": (),
         "timeout": 600.0,
     }
     return Run(**{**values, **changes})
@@ -126,8 +145,8 @@ def run(*cases: Case, **changes: Any) -> Run:
 
 def write(folder: Path, plan: Run, *records: Record, **changes: Any) -> Path:
     """Write a run's folder as a run would have left it; ``changes`` are the environment's."""
-    store.create(folder, plan)
+    store.create_run(folder, plan)
     store.add_environment(folder, environment(**changes))
     for record in records:
-        store.append(folder, msgspec.structs.replace(record, run=plan.run))
+        store.append_record(folder, msgspec.structs.replace(record, run=plan.run))
     return folder

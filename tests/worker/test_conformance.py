@@ -1,4 +1,4 @@
-"""The script of ``bench check``, inside the child, with a trainer that keeps book."""
+"""The script of ``bench check``, with a trainer that records its calls."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def asked(*, watch=False):
 
 def test_script_is_followed_in_order(problem):
     request = asked()
-    found, params, labels = conformance.examine(Book, problem, "cpu", request)
+    measurement, params, labels = conformance.examine(Book, problem, "cpu", request)
     forth, back = [3.0 * n for n in range(10)], [3.0 * n for n in range(9, -1, -1)]
     epochs = [("epoch", tuple(draw_order(42, epoch, SAMPLES))) for epoch in range(6)]
     assert Book.last.calls == [
@@ -69,7 +69,7 @@ def test_script_is_followed_in_order(problem):
     ]
     assert params[:, 0, 0].tolist() == [101, 201, 202, 203, 204, 205, 301]
     assert labels.tolist() == [205] * 10 + [300] * 10 + [301] * 17
-    assert len(found.epoch_seconds) == len(found.epoch_cpu_seconds) == 7
+    assert len(measurement.epoch_seconds) == len(measurement.epoch_cpu_seconds) == 7
     assert request.test_images[0, 0] == 0  # the script's own changes are made to a copy
 
 

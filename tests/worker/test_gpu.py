@@ -1,4 +1,4 @@
-"""What NVML tells of GPUs, with a stand-in that says what it is told to, fails, or is not there."""
+"""GPUs and their monitor, with a stand-in for NVML that answers, fails, or is absent."""
 
 import importlib.util
 import sys
@@ -29,8 +29,8 @@ def test_list_is_in_driver_order(nvml):
 
 def test_unreadable_clock_is_none(nvml):
     nvml([make()], failing={"nvmlDeviceGetMaxClockInfo": "Not Supported"})
-    (found,) = gpu.list_gpus()
-    assert (found.sm_mhz, found.most_sm_mhz, found.most_memory_mhz) == (900, None, None)
+    (device,) = gpu.list_gpus()
+    assert (device.sm_mhz, device.most_sm_mhz, device.most_memory_mhz) == (900, None, None)
 
 
 def test_missing_module_names_the_extra(no_nvml):
@@ -198,9 +198,9 @@ def test_other_processes_are_counted_at_creation(nvml):
 def test_unreadable_value_is_none_and_others_are_read(nvml, function):
     nvml([make()], failing={function: "Insufficient Permissions"})
     watch = GpuMonitor("0")
-    found = {"others": watch.other_processes, **watch.reading()}
+    values = {"others": watch.other_processes, **watch.reading()}
     lacking = "others" if "Processes" in function else "celsius"
-    assert {name for name, value in found.items() if value is None} == {lacking}
+    assert {name for name, value in values.items() if value is None} == {lacking}
 
 
 def test_vanished_gpu_reads_none_with_reason(nvml):

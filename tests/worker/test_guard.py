@@ -1,4 +1,4 @@
-"""What an implementation may not do, looked at without a process of its own."""
+"""The rules of the contract that a worker checks."""
 
 import gc
 import json
@@ -17,7 +17,7 @@ WEIGHT, BIAS = np.zeros((3, 2), np.float32), np.zeros(2, np.float32)
 
 
 @pytest.fixture
-def handed():
+def returned():
     images = np.zeros((4, 3), np.float32)
     return ReturnedParams(Problem(images, np.zeros(4, np.int32), 2, 4, SGD(0.1)))
 
@@ -33,21 +33,21 @@ class Lazy(np.ndarray):
     """An array that might compute itself when it is looked at."""
 
 
-def test_params_are_taken_if_numpy_owns_them(handed):
-    handed.take(Params(WEIGHT.copy(), BIAS.copy()))
-    handed.take(Params(WEIGHT.T.copy().T, np.zeros(4, np.float32)[:2]))
-    assert handed.stack().shape == (2, 4, 2)
+def test_params_are_taken_if_numpy_owns_them(returned):
+    returned.take(Params(WEIGHT.copy(), BIAS.copy()))
+    returned.take(Params(WEIGHT.T.copy().T, np.zeros(4, np.float32)[:2]))
+    assert returned.stack().shape == (2, 4, 2)
 
 
 @pytest.mark.parametrize("array", [Window(WEIGHT), memoryview(WEIGHT)])
-def test_params_in_foreign_memory_are_a_fault(handed, array):
+def test_params_in_foreign_memory_are_a_fault(returned, array):
     with pytest.raises(ContractError, match="a weight that is a view of its framework's memory"):
-        handed.take(Params(np.asarray(array)[:, :], BIAS.copy()))
+        returned.take(Params(np.asarray(array)[:, :], BIAS.copy()))
 
 
-def test_params_of_an_array_subclass_are_a_fault(handed):
+def test_params_of_an_array_subclass_are_a_fault(returned):
     with pytest.raises(ContractError, match="the bias as a float32 NumPy array"):
-        handed.take(Params(WEIGHT.copy(), BIAS.copy().view(Lazy)))
+        returned.take(Params(WEIGHT.copy(), BIAS.copy().view(Lazy)))
 
 
 def test_unchanged_compares_bits():
@@ -62,10 +62,10 @@ def test_unchanged_compares_bits():
         guard.require_unchanged("it", [np.array([0.0])], [np.array([-0.0])])
 
 
-def test_labels_are_copied(handed):
-    found = np.arange(4)
-    taken = guard.copy_labels(found, np.zeros((4, 3)))
-    found[0] = 9
+def test_labels_are_copied(returned):
+    labels = np.arange(4)
+    taken = guard.copy_labels(labels, np.zeros((4, 3)))
+    labels[0] = 9
     assert taken.tolist() == [0, 1, 2, 3]
 
 
@@ -108,7 +108,7 @@ def test_deleted_value_is_named(monkeypatch):
 def test_changed_code_and_contents_are_named(monkeypatch):
     before = HarnessSnapshot()
     with monkeypatch.context() as patched:
-        patched.setattr(guard.copy_labels, "__code__", (lambda found, images: found).__code__)
+        patched.setattr(guard.copy_labels, "__code__", (lambda labels, images: labels).__code__)
         with pytest.raises(ContractError, match=r"the code of bench\.worker\.guard\.copy_labels"):
             before.check()
     with monkeypatch.context() as patched:
@@ -138,11 +138,11 @@ def test_memory_is_owned_without_base_and_with_owndata(base, owned, own):
     assert guard._owns_memory(array) == own
 
 
-def test_params_that_view_a_view_of_a_copy_are_taken(handed):
+def test_params_that_view_a_view_of_a_copy_are_taken(returned):
     weight = WEIGHT.view(Lazy).copy()[:].view(np.ndarray)
     assert weight.base.base is not None  # NumPy shortens such a chain where the types agree
-    handed.take(Params(weight, BIAS.copy()))
-    assert handed.stack().shape == (1, 4, 2)
+    returned.take(Params(weight, BIAS.copy()))
+    assert returned.stack().shape == (1, 4, 2)
 
 
 @pytest.mark.parametrize(

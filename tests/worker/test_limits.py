@@ -1,4 +1,4 @@
-"""What a child asks of the system: no more memory than it may have, and no core file."""
+"""The limits that a worker sets for itself: memory and core files."""
 
 import os
 import subprocess

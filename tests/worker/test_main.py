@@ -46,8 +46,8 @@ def absent(name):
 
 
 def test_result_of_a_mode_is_the_document():
-    found = worker.answer(lambda request, folder: {"seconds": request["x"]}, {"x": 3}, None)
-    assert found == {"status": "ok", "seconds": 3}
+    result = worker.answer(lambda request, folder: {"seconds": request["x"]}, {"x": 3}, None)
+    assert result == {"status": "ok", "seconds": 3}
 
 
 def test_unavailable_has_a_reason_of_one_line():
@@ -61,8 +61,8 @@ def test_contract_error_is_a_failure_with_its_message():
 
 
 def test_error_is_a_failure_with_traceback_on_stderr(capsys):
-    found = answer(ValueError("first\n\nsecond"))
-    assert found == {"status": "failed", "reason": "ValueError: first second"}
+    result = answer(ValueError("first\n\nsecond"))
+    assert result == {"status": "failed", "reason": "ValueError: first second"}
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("Traceback")
@@ -89,9 +89,9 @@ def test_missing_module_of_the_suite_is_a_failure(name, capsys):
 
 
 def test_missing_module_of_a_user_file_is_a_failure(capsys):
-    found = answer(absent("abacus"), extra="")
-    assert found["status"] == "failed"
-    assert found["reason"] == "ModuleNotFoundError: No module named 'abacus'"
+    result = answer(absent("abacus"), extra="")
+    assert result["status"] == "failed"
+    assert result["reason"] == "ModuleNotFoundError: No module named 'abacus'"
 
 
 @pytest.fixture
@@ -115,8 +115,8 @@ def own_file(tmp_path):
     ],
 )
 def test_preflight_describes_a_file(own_file, code, trainer, objective):
-    found = worker.run_preflight(own_file(code), None)
-    assert found == {"trainer": trainer, "objective": objective}
+    result = worker.run_preflight(own_file(code), None)
+    assert result == {"trainer": trainer, "objective": objective}
 
 
 def test_file_is_loaded_under_its_own_module_name(own_file):
@@ -137,11 +137,11 @@ def test_implementation_is_imported_by_name():
 
 
 def test_trial_writes_params_labels_and_times(make_request, quick_collector, tmp_path):
-    found = worker.run_trial(make_request(samples=320, epochs=3), tmp_path)
+    result = worker.run_trial(make_request(samples=320, epochs=3), tmp_path)
     params = np.load(tmp_path / "params.npy")
-    assert params.shape == (1 + len(found["epoch_seconds"]), 65, 10)
+    assert params.shape == (1 + len(result["epoch_seconds"]), 65, 10)
     assert np.load(tmp_path / "labels.npy").shape == (357,)
-    assert len(found["epoch_seconds"]) == len(found["epoch_cpu_seconds"]) >= 3
+    assert len(result["epoch_seconds"]) == len(result["epoch_cpu_seconds"]) >= 3
     times = (
         "import_seconds",
         "setup_seconds",
@@ -150,7 +150,7 @@ def test_trial_writes_params_labels_and_times(make_request, quick_collector, tmp
         "between_seconds",
         "first_predict_seconds",
     )
-    assert all(found[name] > 0 for name in times)
+    assert all(result[name] > 0 for name in times)
 
 
 def test_trial_uses_its_seed_and_workload(make_request, quick_collector, tmp_path):
@@ -166,9 +166,9 @@ def test_trial_uses_its_seed_and_workload(make_request, quick_collector, tmp_pat
 
 def test_figure_is_what_the_program_returns(own_file, digits, tmp_path):
     request = own_file("def run(textbook): return {'samples': float(len(textbook.images))}")
-    found = worker.run_figure({**request, "data": str(digits.folder)}, tmp_path)
-    assert found["figure"] == {"samples": 1797}
-    assert found["figure_seconds"] > 0
+    result = worker.run_textbook({**request, "data": str(digits.folder)}, tmp_path)
+    assert result["quantities"] == {"samples": 1797}
+    assert result["program_seconds"] > 0
 
 
 def test_document_is_written_whole_or_not(tmp_path):
@@ -208,8 +208,8 @@ def test_full_device_is_out_of_memory(name, text, status, tmp_path):
     def full(request, folder):
         raise type(name, (RuntimeError,), {})(text)
 
-    found = worker.answer(full, {}, tmp_path)
-    assert found == {"status": status, "reason": f"{name}: {text}"}
+    result = worker.answer(full, {}, tmp_path)
+    assert result == {"status": status, "reason": f"{name}: {text}"}
 
 
 def test_gpu_trial_monitors_the_visible_gpu(monkeypatch):
@@ -221,20 +221,24 @@ def test_gpu_trial_monitors_the_visible_gpu(monkeypatch):
 
 def test_time_beside_trial_phases_is_between_seconds(make_request, monkeypatch, tmp_path):
     monkeypatch.setattr(worker, "time_call", lambda call, *arguments: (call(*arguments), 1.0))
-    left = (Measurement(between_seconds=10.0), np.zeros(1, np.float32), np.zeros(1, np.int64))
-    monkeypatch.setattr(worker, "measure", lambda *_: left)
-    found = worker.run_trial(make_request(), tmp_path)
+    measured = (Measurement(between_seconds=10.0), np.zeros(1, np.float32), np.zeros(1, np.int64))
+    monkeypatch.setattr(worker, "measure", lambda *_: measured)
+    result = worker.run_trial(make_request(), tmp_path)
     # The device, the suite before and after the import, the data, what is left behind, and the
     # last look.
-    assert (found["import_seconds"], found["between_seconds"]) == (1, 10 + 6)
+    assert (result["import_seconds"], result["between_seconds"]) == (1, 10 + 6)
 
 
 def test_time_beside_examined_epochs_is_between_seconds(make_request, monkeypatch, tmp_path):
     monkeypatch.setattr(worker, "time_call", lambda call, *arguments: (call(*arguments), 1.0))
-    left = (Measurement(epoch_seconds=[0.25, 0.5]), np.zeros(1, np.float32), np.zeros(1, np.int64))
-    monkeypatch.setattr(worker, "examine_module", lambda *_: left)
-    found = worker.run_check(make_request(), tmp_path)
-    assert (found["import_seconds"], found["between_seconds"]) == (1, 0.25)
+    measured = (
+        Measurement(epoch_seconds=[0.25, 0.5]),
+        np.zeros(1, np.float32),
+        np.zeros(1, np.int64),
+    )
+    monkeypatch.setattr(worker, "examine_module", lambda *_: measured)
+    result = worker.run_check(make_request(), tmp_path)
+    assert (result["import_seconds"], result["between_seconds"]) == (1, 0.25)
 
 
 MODES = pytest.mark.parametrize("mode", [worker.run_trial, worker.run_check])
@@ -286,7 +290,9 @@ def test_changed_training_data_is_a_fault(saboteur, make_request, quick_collecto
 @pytest.mark.parametrize("watch", [True, False])
 def test_examination_watches_when_requested(make_request, monkeypatch, tmp_path, watch):
     asked = []
-    left = (Measurement(), np.zeros(1, np.float32), np.zeros(1, np.int64))
-    monkeypatch.setattr(worker, "examine", lambda *arguments: asked.append(arguments[-1]) or left)
+    measured = (Measurement(), np.zeros(1, np.float32), np.zeros(1, np.int64))
+    monkeypatch.setattr(
+        worker, "examine", lambda *arguments: asked.append(arguments[-1]) or measured
+    )
     worker.run_check(make_request(watch=watch), tmp_path)
     assert [each.watch for each in asked] == [watch]

@@ -1,4 +1,4 @@
-"""One trial inside the child, with a fake trainer that keeps book and a fake clock."""
+"""One trial in this process, with a fake clock and a trainer that records its calls."""
 
 import gc
 
@@ -81,7 +81,7 @@ def make_trainer(clock, seconds=1.0, **replaced):
 
 def test_phases_are_timed_in_order(clock, problem):
     trainer = make_trainer(clock, seconds=3)
-    found, _, labels = measure.measure(trainer, problem, "cpu", make_request(epochs=2))
+    measurement, _, labels = measure.measure(trainer, problem, "cpu", make_request(epochs=2))
     assert trainer.calls == [
         ("setup", "cpu"),
         ("reset", 7),
@@ -91,11 +91,11 @@ def test_phases_are_timed_in_order(clock, problem):
         ("epoch",),
         *[("predict", (5, 3))] * 6,
     ]
-    assert (found.setup_seconds, found.reset_seconds) == (1000, 100)
-    assert (found.first_epoch_seconds, found.epoch_seconds) == (3, [3, 3])
-    assert found.epoch_cpu_seconds == [1.5, 1.5]
-    assert (found.first_predict_seconds, found.predict_seconds) == (0.05, [0.05] * 5)
-    assert found.between_seconds == 100  # the second reset
+    assert (measurement.setup_seconds, measurement.reset_seconds) == (1000, 100)
+    assert (measurement.first_epoch_seconds, measurement.epoch_seconds) == (3, [3, 3])
+    assert measurement.epoch_cpu_seconds == [1.5, 1.5]
+    assert (measurement.first_predict_seconds, measurement.predict_seconds) == (0.05, [0.05] * 5)
+    assert measurement.between_seconds == 100  # the second reset
     assert labels.tolist() == [0, 1, 2, 3, 4]
 
 
@@ -137,18 +137,18 @@ def make_watched(trainer, epochs=2, *, brief=False):
 
 def test_short_epochs_warm_a_gpu_as_long_as_long_ones(clock, problem):
     trainer = make_trainer(clock, seconds=0.002)
-    found, *_ = measure.measure(trainer, problem, "gpu", make_watched(trainer))
-    assert 500 <= len(found.warmup_seconds) <= 501
-    assert sum(found.warmup_seconds) >= 1
+    measurement, *_ = measure.measure(trainer, problem, "gpu", make_watched(trainer))
+    assert 500 <= len(measurement.warmup_seconds) <= 501
+    assert sum(measurement.warmup_seconds) >= 1
 
 
 @pytest.mark.parametrize("brief", [False, True])
 def test_gpu_warms_up_a_second_before_timed_epochs(clock, problem, brief):
     trainer = make_trainer(clock, seconds=0.3)
     request = make_watched(trainer, epochs=7, brief=brief)
-    found, params, _ = measure.measure(trainer, problem, "gpu", request)
-    assert found.warmup_seconds == [0.3] * 4  # three were 0.9 s
-    assert (found.first_epoch_seconds, found.epoch_seconds) == (0.3, [0.3] * 7)
+    measurement, params, _ = measure.measure(trainer, problem, "gpu", request)
+    assert measurement.warmup_seconds == [0.3] * 4  # three were 0.9 s
+    assert (measurement.first_epoch_seconds, measurement.epoch_seconds) == (0.3, [0.3] * 7)
     calls = [("epoch",)] * 5
     assert trainer.calls[1:9] == [("reset", 7), *calls, ("reset", 7), ("epoch",)]
     assert len(params) == 1 + 7
@@ -156,35 +156,37 @@ def test_gpu_warms_up_a_second_before_timed_epochs(clock, problem, brief):
 
 def test_warm_up_orders_are_used_by_no_other_epoch(clock, problem, monkeypatch):
     monkeypatch.setattr(workloads, "draw_order", None)  # what is asked for is what measure imported
-    asked = []
+    numbers = []
     monkeypatch.setattr(
-        measure, "draw_order", lambda _, number, samples: asked.append(number) or np.arange(samples)
+        measure,
+        "draw_order",
+        lambda _, number, samples: numbers.append(number) or np.arange(samples),
     )
     trainer = make_trainer(clock, seconds=0.5)
     measure.measure(trainer, problem, "gpu", make_watched(trainer, epochs=200))
-    assert asked == [0, 1001, 1002, *range(1, 201)]
+    assert numbers == [0, 1001, 1002, *range(1, 201)]
 
 
 def test_cpu_is_not_warmed_up(clock, problem):
     trainer = make_trainer(clock, seconds=0.1)
-    found, *_ = measure.measure(trainer, problem, "cpu", make_request())
-    assert found.warmup_seconds == []
+    measurement, *_ = measure.measure(trainer, problem, "cpu", make_request())
+    assert measurement.warmup_seconds == []
 
 
 def test_gpu_is_read_around_the_timed_epochs(clock, problem):
     trainer = make_trainer(clock, seconds=1)
     request = make_watched(trainer, epochs=3)
-    found, *_ = measure.measure(trainer, problem, "gpu", request)
+    measurement, *_ = measure.measure(trainer, problem, "gpu", request)
     assert request.monitor.seen == [2, 5]  # the first epoch and one of warm-up, and three more
-    assert found.device_conditions == {
+    assert measurement.device_conditions == {
         "celsius_before": 41,
         "throttle_before": None,
         "celsius_after": 42,
         "throttle_after": None,
         "other_processes": 1,
     }
-    assert found.peak_device_bytes == 5000
-    assert (found.energy_joules, found.energy_absent) == (3, None)
+    assert measurement.peak_device_bytes == 5000
+    assert (measurement.energy_joules, measurement.energy_absent) == (3, None)
 
 
 def test_params_are_stacked_with_bias_as_last_row(clock, problem):
@@ -208,8 +210,8 @@ def test_params_are_stacked_with_bias_as_last_row(clock, problem):
 )
 def test_epochs_repeat_until_count_and_time_suffice(clock, problem, device, least, seconds, epochs):
     trainer = make_trainer(clock, seconds=seconds)
-    found, params, _ = measure.measure(trainer, problem, device, make_request(least))
-    assert len(found.epoch_seconds) == len(found.epoch_cpu_seconds) == epochs
+    measurement, params, _ = measure.measure(trainer, problem, device, make_request(least))
+    assert len(measurement.epoch_seconds) == len(measurement.epoch_cpu_seconds) == epochs
     assert len(params) == 1 + epochs
 
 
@@ -220,8 +222,8 @@ def test_predictions_repeat_until_count_and_time_suffice(clock, problem, seconds
         return np.zeros(len(images), np.int64)
 
     trainer = make_trainer(clock, predict=predict)
-    found, _, _ = measure.measure(trainer, problem, "cpu", make_request())
-    assert len(found.predict_seconds) == predictions
+    measurement, _, _ = measure.measure(trainer, problem, "cpu", make_request())
+    assert len(measurement.predict_seconds) == predictions
 
 
 def test_garbage_is_collected_before_every_epoch(clock, problem, monkeypatch):
@@ -237,10 +239,10 @@ def test_garbage_is_collected_before_every_epoch(clock, problem, monkeypatch):
 
 def test_time_between_phases_is_recorded(clock, problem, monkeypatch):
     monkeypatch.setattr(gc, "collect", lambda *_: clock.spend(10))
-    found, _, _ = measure.measure(make_trainer(clock), problem, "cpu", make_request(epochs=2))
+    measurement, _, _ = measure.measure(make_trainer(clock), problem, "cpu", make_request(epochs=2))
     # The second reset; then the collector after it, before both epochs and before the predictions.
-    assert found.between_seconds == 100 + 4 * 10
-    assert found.epoch_seconds == [1, 1]
+    assert measurement.between_seconds == 100 + 4 * 10
+    assert measurement.epoch_seconds == [1, 1]
 
 
 def test_peak_memory_is_that_of_the_epochs(clock, problem, monkeypatch):
@@ -249,8 +251,12 @@ def test_peak_memory_is_that_of_the_epochs(clock, problem, monkeypatch):
     monkeypatch.setattr(
         measure.machine, "peak_rss_bytes", lambda: calls.append(("memory",)) or 12345
     )
-    found, _, _ = measure.measure(trainer, problem, "cpu", make_request(epochs=2))
-    assert (found.energy_joules, found.energy_absent, found.peak_rss_bytes) == (None, None, 12345)
+    measurement, _, _ = measure.measure(trainer, problem, "cpu", make_request(epochs=2))
+    assert (measurement.energy_joules, measurement.energy_absent, measurement.peak_rss_bytes) == (
+        None,
+        None,
+        12345,
+    )
     names = [call[0] for call in calls]
     assert names[names.index("predict") - 3 :][:3] == ["epoch", "epoch", "memory"]
 
@@ -405,16 +411,16 @@ def test_all_harness_work_is_between_seconds(clock, problem, monkeypatch):
     slow(guard.ReturnedParams, "stack", 10**5)
     slow(guard.HarnessSnapshot, "check_clock", 10**6)
     slow(measure.machine, "peak_rss_bytes", 10**7)
-    found, _, _ = measure.measure(make_trainer(clock), problem, "cpu", make_request(epochs=2))
+    measurement, _, _ = measure.measure(make_trainer(clock), problem, "cpu", make_request(epochs=2))
     # Each digit says how often; the 100 are the reset.
-    assert found.between_seconds == 42_133_100
-    assert found.epoch_seconds == [1, 1]
+    assert measurement.between_seconds == 42_133_100
+    assert measurement.epoch_seconds == [1, 1]
 
 
 def test_requested_epochs_may_exceed_most_repeats(clock, problem):
     trainer = make_trainer(clock)
-    found, _, _ = measure.measure(trainer, problem, "cpu", make_request(epochs=201))
-    assert len(found.epoch_seconds) == 201
+    measurement, _, _ = measure.measure(trainer, problem, "cpu", make_request(epochs=201))
+    assert len(measurement.epoch_seconds) == 201
 
 
 def test_labels_are_those_of_the_last_prediction(clock, problem):
@@ -424,8 +430,8 @@ def test_labels_are_those_of_the_last_prediction(clock, problem):
         return np.full(len(images), self.calls.count(("predict",)))
 
     trainer = make_trainer(clock, predict=predict)
-    found, _, labels = measure.measure(trainer, problem, "cpu", make_request())
-    assert labels.tolist() == [1 + len(found.predict_seconds)] * 5
+    measurement, _, labels = measure.measure(trainer, problem, "cpu", make_request())
+    assert labels.tolist() == [1 + len(measurement.predict_seconds)] * 5
 
 
 def test_replaced_clock_is_found_after_its_epoch(clock, problem, monkeypatch):

@@ -1,4 +1,4 @@
-"""A probe is timed as often as it takes, and a result that is wrong is a fault."""
+"""How often a roofline probe is timed, and which results are faults."""
 
 import numpy as np
 import pytest
@@ -41,13 +41,13 @@ class Watched(Probe):
 
 
 def test_products_and_reads_are_timed_after_a_warm_up():
-    found = roofline.measure_roofline(Watched, "cpu", 8, [100, 50])
-    assert found.product_operations == 2 * 2048**3
-    assert len(found.product_seconds) == roofline.LEAST
-    assert found.read_bytes == [3200] * roofline.LEAST + [1600] * roofline.LEAST
-    assert len(found.read_seconds) == 2 * roofline.LEAST
-    assert min(found.product_seconds + found.read_seconds) > 0
-    assert found.chain_seconds == []
+    sample = roofline.measure_roofline(Watched, "cpu", 8, [100, 50])
+    assert sample.product_operations == 2 * 2048**3
+    assert len(sample.product_seconds) == roofline.LEAST
+    assert sample.read_bytes == [3200] * roofline.LEAST + [1600] * roofline.LEAST
+    assert len(sample.read_seconds) == 2 * roofline.LEAST
+    assert min(sample.product_seconds + sample.read_seconds) > 0
+    assert sample.chain_seconds == []
     more = roofline.LEAST + 1
     placed = [("place", (count, 8), np.float32, 1.0) for count in (100, 50, 1)]
     assert Watched.asked == [
@@ -85,10 +85,10 @@ def test_calls_repeat_until_min_seconds_excluding_warm_up(monkeypatch):
             clock.seconds += 0.125
             return super().read()
 
-    found = roofline.measure_roofline(Slow, "cpu", 8, [50])
-    assert found.product_seconds == [0.25] * 4
-    assert found.read_seconds == [0.125] * 8
-    assert found.between_seconds == 0.25 + 0.125
+    sample = roofline.measure_roofline(Slow, "cpu", 8, [50])
+    assert sample.product_seconds == [0.25] * 4
+    assert sample.read_seconds == [0.125] * 8
+    assert sample.between_seconds == 0.25 + 0.125
 
 
 def test_freeing_images_is_between_seconds(monkeypatch):
@@ -102,21 +102,21 @@ def test_freeing_images_is_between_seconds(monkeypatch):
             self.count = len(images)
             super().place(images)
 
-    found = roofline.measure_roofline(Holds, "cpu", 8, [50, 100])
-    assert found.between_seconds == 50 + 100
+    sample = roofline.measure_roofline(Holds, "cpu", 8, [50, 100])
+    assert sample.between_seconds == 50 + 100
 
 
 def test_quick_calls_repeat_at_most_most_times(monkeypatch):
     monkeypatch.setattr(roofline, "SECONDS", 60.0)
-    found = roofline.measure_roofline(Watched, "cpu", 8, [50, 100])
-    assert len(found.product_seconds) == roofline.MOST
-    assert found.read_bytes == [1600] * roofline.MOST + [3200] * roofline.MOST
+    sample = roofline.measure_roofline(Watched, "cpu", 8, [50, 100])
+    assert len(sample.product_seconds) == roofline.MOST
+    assert sample.read_bytes == [1600] * roofline.MOST + [3200] * roofline.MOST
 
 
 def test_chains_are_timed_on_a_gpu():
-    found = roofline.measure_roofline(Watched, "gpu", 8, [100])
-    assert len(found.chain_seconds) == roofline.LEAST
-    assert Watched.asked[-1] == ("steps", found.chain_steps)
+    sample = roofline.measure_roofline(Watched, "gpu", 8, [100])
+    assert len(sample.chain_seconds) == roofline.LEAST
+    assert Watched.asked[-1] == ("steps", sample.chain_steps)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The experiments are fixed: the same start and the same orders, wherever they are asked for."""
+"""The fixed experiments: initial weights and orders."""
 
 import numpy as np
 import pytest

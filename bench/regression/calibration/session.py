@@ -1,8 +1,7 @@
-"""A version against itself on this machine: what noise alone does, and what is seen through it."""
+"""Measure a version against itself, with and without an injected slowdown."""
 
 import datetime as dt
 import random
-import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,27 +10,25 @@ from pathlib import Path
 
 import msgspec
 
-from bench.cli import parsing
 from bench.data.dataset import Dataset
-from bench.errors import UserError
-from bench.records.schema import FORMAT, Case, Record, Slowdown
-from bench.regression.paired import pair
+from bench.records.schema import FORMAT, Case, Slowdown, TrialRecord
+from bench.regression.paired.plan import BASE, CANDIDATE, Pairing, measure_pair, plan_pair
 from bench.runner import lock
 from bench.runner.loop import HostBusy
 from bench.runner.process.spec import Installation
 from bench.runner.recorder import Runner
 from bench.worker.measure import now
 
-# Of a block: with the first look of a short gate inside, and over in less than a minute.
+# Of a block: enough for the first look of a short comparison, and over in less than a minute.
 PAIRS = 12
 PLAN = "calibration.json"
 
 
-class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What one session of calibrating set out to do.
+class CalibrationPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The plan of one session of ``bench calibrate``, as it is stored.
 
-    A block is ``pairs`` pairs of one case one after the other; blocks with and without a slowdown
-    in the candidate take turns. budget: seconds that measuring may take.
+    pairs: of a block. Blocks with and without a slowdown in the candidate alternate. budget:
+    seconds of measuring. timeout: seconds of a process.
     """
 
     format: int
@@ -47,90 +44,87 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     data: str | None = None
 
 
-def session(
+def plan_session(
     cases: tuple[Case, ...],
-    inject: str,
-    budget: str,
-    rest: tuple[float, int, str | None],
+    slowdowns: tuple[Slowdown, ...],
+    *,
+    budget: float,
     command: str,
-) -> Calibration:
-    """Plan a session; ``rest`` are timeout, seed and data. Raises UserError."""
-    timeout, seed, data = rest
+    timeout: float = 600.0,
+    seed: int = 42,
+    data: str | None = None,
+) -> CalibrationPlan:
+    """Return the plan of a new session. budget, timeout: seconds. data: as the user named it."""
     now = dt.datetime.now(dt.UTC)
-    return Calibration(
-        format=FORMAT, run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", command=command,
-        created=now.isoformat(timespec="seconds"), seed=seed, cases=cases,
-        slowdowns=slowdowns(inject), budget=parsing.seconds(budget) or 0.0, timeout=timeout,
+    return CalibrationPlan(
+        format=FORMAT,
+        run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        command=command,
+        created=now.isoformat(timespec="seconds"),
+        seed=seed,
+        cases=cases,
+        slowdowns=slowdowns,
+        budget=budget,
+        timeout=timeout,
         data=data,
-    )  # fmt: skip
-
-
-def slowdowns(text: str) -> tuple[Slowdown, ...]:
-    """Read what is to be injected, such as 5% or 5%,20%/5, or none; raises UserError."""
-    found = []
-    for part in () if text == "none" else text.split(","):
-        share, slash, every = part.strip().partition("/")
-        if slash and not re.fullmatch(r"[1-9][0-9]?", every):
-            raise UserError(f"--inject {text}: after / stands every how many epochs, as in 20%/5")
-        found.append(Slowdown(parsing.share(share, "--inject") or 0.0, int(every or 1)))
-    return tuple(dict.fromkeys(found))
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """So many pairs of a case, numbered on through the session."""
+class PlannedBlock:
+    """The pairs of a case that are measured in a row; number: within the session, from 1."""
 
     number: int
     case: Case
     slowdown: Slowdown | None
 
 
-def blocks(session: Calibration) -> Iterator[Block]:
-    """Number the blocks of a session without end: each case in turn, in rounds of random order.
+@dataclass(frozen=True, slots=True)
+class BlockMeasured:
+    """A block ended. seconds_left: of the budget."""
 
-    Every second round has nothing injected, where there is something to inject; the others take the
-    slowdowns in turn.
+    block: PlannedBlock
+    records: tuple[TrialRecord, ...]
+    seconds_left: float
+
+
+def generate_blocks(plan: CalibrationPlan) -> Iterator[PlannedBlock]:
+    """Yield blocks without end: rounds of all cases in random order.
+
+    Every second round injects a slowdown, if there are any; those take turns.
     """
     numbers = count(1)
     for turn in count():
-        injected = session.slowdowns and turn % 2
-        slowdown = session.slowdowns[turn // 2 % len(session.slowdowns)] if injected else None
-        order = list(session.cases)
-        random.Random(f"{session.seed}/{turn}").shuffle(order)  # noqa: S311 - an order, not a secret
+        slowdown = None
+        if plan.slowdowns and turn % 2:
+            slowdown = plan.slowdowns[turn // 2 % len(plan.slowdowns)]
+        order = list(plan.cases)
+        random.Random(f"{plan.seed}/{turn}").shuffle(order)  # noqa: S311 - an order, not a secret
         for case in order:
-            yield Block(next(numbers), case, slowdown)
+            yield PlannedBlock(next(numbers), case, slowdown)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A block ended, and so many seconds are left."""
-
-    block: Block
-    records: tuple[Record, ...]
-    left: float
-
-
-def perform(folder: Path, session: Calibration, data: Dataset) -> Iterator[HostBusy | Ended]:
-    """Measure blocks until the budget is spent; the last one may be cut short."""
+def measure_session(
+    folder: Path, plan: CalibrationPlan, data: Dataset
+) -> Iterator[HostBusy | BlockMeasured]:
+    """Measure blocks until the budget is spent, which may cut the last one short."""
     with lock.open_host_lock() as host:
         if not host.take():
             yield HostBusy()
             host.wait()
-        begun = now()
-        places = {pair.BASE: Installation(), pair.CANDIDATE: Installation()}
-        runner = Runner(folder, session, data, places=places)
-        for block in blocks(session):
-            records = tuple(_block(runner, session, block, begun + session.budget))
-            left = session.budget - (now() - begun)
-            yield Ended(block, records, left)
-            if left <= 0:
+        end = now() + plan.budget
+        installations = {BASE: Installation(), CANDIDATE: Installation()}
+        runner = Runner(folder, plan, data, places=installations)
+        for block in generate_blocks(plan):
+            pairing = Pairing(block.case, block.case)
+            first = (block.number - 1) * plan.pairs + 1
+            records: list[TrialRecord] = []
+            for number in range(first, first + plan.pairs):
+                if now() >= end:
+                    break
+                trials = plan_pair(number, pairing, plan, block.slowdown)
+                records += measure_pair(runner, trials)
+            seconds_left = end - now()
+            yield BlockMeasured(block, tuple(records), seconds_left)
+            if seconds_left <= 0:
                 return
-
-
-def _block(runner: Runner, session: Calibration, block: Block, end: float) -> Iterator[Record]:
-    first = (block.number - 1) * session.pairs + 1
-    for number in range(first, first + session.pairs):
-        if now() >= end:
-            return
-        two = pair.trials(number, (block.case, block.case), session, block.slowdown)
-        yield from pair.measured(runner, two)

@@ -1,50 +1,53 @@
-"""What calibrating this machine has shown so far: pairs and spreads of every case."""
+"""Read the calibrations of a machine, and estimate the spread of each case."""
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, variance
 
 from bench.errors import UserError
-from bench.records.schema import Record, Slowdown
-from bench.records.store import read_plan, read_records
-from bench.regression.calibration.session import PLAN, Calibration
-from bench.regression.paired.metrics import EPOCH, log_ratio
-from bench.regression.paired.result import Pair, good_pairs
+from bench.records.schema import Slowdown, TrialRecord
+from bench.records.store import read_plan, read_trials
+from bench.regression.calibration.session import PLAN, CalibrationPlan
+from bench.regression.paired.judge import EPOCH, RecordPair, collect_pairs, log_ratio
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
-from bench.regression.stats.sequential import LEAST
+from bench.regression.stats.sequential import MIN_PAIRS
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """Good pairs of one case, measured one after the other; started is UTC, ISO 8601."""
+class MeasuredBlock:
+    """Successful pairs of one case, measured in a row. started: UTC, ISO 8601."""
 
     session: str
     started: str
-    pairs: tuple[Pair, ...]
+    pairs: tuple[RecordPair, ...]
 
     @property
     def logs(self) -> list[float]:
-        """Logarithm of the candidate's least epoch over the base's, of every pair."""
-        found = (log_ratio(EPOCH, *two) for two in self.pairs)
-        return [each for each in found if each is not None]
+        """Logarithms of the candidate's minimum epoch over the base's, by pair."""
+        logs = (log_ratio(EPOCH, *pair) for pair in self.pairs)
+        return [log for log in logs if log is not None]
 
     @property
     def minima(self) -> list[float]:
-        """Logarithm of the least epoch of every process that had nothing injected."""
-        plain = (record for two in self.pairs for record in two if record.slowdown is None)
-        return [math.log(min(record.epoch_seconds)) for record in plain]
+        """Logarithms of the minimum epoch of each process without an injected slowdown."""
+        return [
+            math.log(min(record.epoch_seconds))
+            for pair in self.pairs
+            for record in pair
+            if record.slowdown is None
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Standard deviations of logarithms, from so many blocks.
+    """Standard deviations of logarithms, from ``count`` blocks.
 
-    epochs: within a process. processes: of their least epochs, within a block. blocks: beyond what
-    that explains.
+    epochs: within a process. processes: of their minima, within a block. blocks: between blocks,
+    beyond what the processes explain.
     """
 
     epochs: float
@@ -52,69 +55,74 @@ class Spread:
     blocks: float
     count: int
 
-    def of_two_runs(self, base: int, candidate: int) -> float:
-        """Deviation of the logarithm of a ratio of two runs of so many processes each."""
-        runs = self.processes**2 * (1 / base + 1 / candidate) + 2 * self.blocks**2
-        return math.sqrt(runs)
+    def ratio_deviation(self, base: int, candidate: int) -> float:
+        """Return the deviation of the log ratio of two runs with these numbers of processes."""
+        within = self.processes**2 * (1 / base + 1 / candidate)
+        return math.sqrt(within + 2 * self.blocks**2)
 
 
-class Calibrated:
-    """All blocks of a machine, by the slug of their case and by what was injected."""
+class Calibrations:
+    """All calibration blocks in a folder, by the slug of their case and by injected slowdown."""
 
     def __init__(self, folder: Path) -> None:
-        self._blocks: dict[tuple[str, Slowdown | None], list[Block]] = defaultdict(list)
+        self._blocks: dict[tuple[str, Slowdown | None], list[MeasuredBlock]] = defaultdict(list)
         for path in sorted(folder.glob(f"*/{PLAN}")):
-            for key, block in _blocks(path):
+            for key, block in _read_blocks(path):
                 self._blocks[key].append(block)
 
     @property
-    def slugs(self) -> list[str]:
-        """The cases that were calibrated."""
-        return sorted({slug for slug, _ in self._blocks})
+    def cases(self) -> list[str]:
+        """The slugs of the calibrated cases."""
+        return sorted({case for case, _ in self._blocks})
 
-    def slowdowns(self, slug: str) -> list[Slowdown]:
-        """What was injected into a case."""
-        found = {each for name, each in self._blocks if name == slug and each is not None}
-        return sorted(found, key=lambda each: (each.every, each.share))
+    def slowdowns(self, case: str) -> list[Slowdown]:
+        """Return the slowdowns that were injected into a case."""
+        injected = {
+            slowdown for name, slowdown in self._blocks if name == case and slowdown is not None
+        }
+        return sorted(injected, key=lambda slowdown: (slowdown.every, slowdown.share))
 
-    def blocks(self, slug: str, slowdown: Slowdown | None = None) -> Sequence[Block]:
-        """Return the blocks of a case in the order measured."""
-        return self._blocks.get((slug, slowdown), [])
+    def blocks(self, case: str, slowdown: Slowdown | None = None) -> Sequence[MeasuredBlock]:
+        """Return the blocks of a case, in the order measured."""
+        return self._blocks.get((case, slowdown), [])
 
-    def logs(self, slug: str, slowdown: Slowdown | None = None) -> list[float]:
-        """Logarithms of the ratios of all pairs of a case, in the order measured."""
-        return [log for block in self.blocks(slug, slowdown) for log in block.logs]
+    def logs(self, case: str, slowdown: Slowdown | None = None) -> list[float]:
+        """Return the log ratios of all pairs of a case, in the order measured."""
+        return [log for block in self.blocks(case, slowdown) for log in block.logs]
 
-    def spread(self, slug: str) -> Spread | None:
-        """Return the spread of a case; None where two blocks or more do not tell it."""
-        return spread(self.blocks(slug))
+    def spread(self, case: str) -> Spread | None:
+        """Return the spread of a case; None if fewer than two blocks show it."""
+        return estimate_spread(self.blocks(case))
 
-    def sees(self, slug: str, pairs: int, rule: Rule) -> float | None:
-        """Return the slowdown that so many pairs of a case find 95 % of the time on this machine.
+    def detectable_slowdown(self, case: str, pairs: int, rule: Rule) -> float | None:
+        """Return the slowdown, as a share, that this many pairs detect with probability 95 %.
 
-        None where it was not calibrated, or with less than two blocks.
+        None with fewer than two blocks of the case, or with too few pairs for any decision.
         """
-        if len(self.blocks(slug)) < 2 or pairs < LEAST:
+        if len(self.blocks(case)) < 2 or pairs < MIN_PAIRS:
             return None
-        return power.smallest(self.logs(slug), pairs, rule, draws=200)
+        return power.smallest_slowdown(self.logs(case), pairs, rule, draws=200)
 
 
-def spread(blocks: Sequence[Block]) -> Spread | None:
-    """Split the variance of the least epochs, of blocks where nothing was injected."""
+def estimate_spread(blocks: Sequence[MeasuredBlock]) -> Spread | None:
+    """Split the variance of the minimum epochs of blocks without an injected slowdown."""
     groups = [block.minima for block in blocks if len(block.minima) > 1]
     if len(groups) < 2:
         return None
-    inside = fmean(variance(group) for group in groups)
-    # The harmonic mean: blocks that were cut short tell less of their own mean.
+    within = fmean(variance(group) for group in groups)
+    # The harmonic mean of the sizes: blocks that were cut short know their own mean less well.
     size = len(groups) / sum(1 / len(group) for group in groups)
-    between = variance(fmean(group) for group in groups) - inside / size
-    epochs = [variance(map(math.log, record.epoch_seconds))
-              for block in blocks for two in block.pairs for record in two]  # fmt: skip
-    within, processes, runs = map(math.sqrt, (fmean(epochs), inside, max(0.0, between)))
-    return Spread(within, processes, runs, len(groups))
+    between = variance(fmean(group) for group in groups) - within / size
+    epochs = fmean(
+        variance(map(math.log, record.epoch_seconds))
+        for block in blocks
+        for pair in block.pairs
+        for record in pair
+    )
+    return Spread(math.sqrt(epochs), math.sqrt(within), math.sqrt(max(0.0, between)), len(groups))
 
 
-def folder(machine: str) -> Path:
+def calibration_folder(machine: str) -> Path:
     """Return the folder of a machine's calibrations, in the user's data folder."""
     import platformdirs
 
@@ -125,12 +133,12 @@ def folder(machine: str) -> Path:
     return base / "calibrations" / machine
 
 
-def _blocks(path: Path) -> Iterable[tuple[tuple[str, Slowdown | None], Block]]:
-    plan = read_plan(path, Calibration)
-    by_block: defaultdict[tuple[str, int], list[Record]] = defaultdict(list)
-    for record in read_records(path.parent):
-        by_block[record.case.slug, (record.round - 1) // plan.pairs].append(record)
-    for (slug, _), records in by_block.items():
-        injected = next((one.slowdown for one in records if one.slowdown), None)
-        if pairs := good_pairs(records):
-            yield (slug, injected), Block(plan.run, records[0].started, tuple(pairs))
+def _read_blocks(path: Path) -> Iterator[tuple[tuple[str, Slowdown | None], MeasuredBlock]]:
+    plan = read_plan(path, CalibrationPlan)
+    blocks: defaultdict[tuple[str, int], list[TrialRecord]] = defaultdict(list)
+    for record in read_trials(path.parent):
+        blocks[record.case.slug, (record.round - 1) // plan.pairs].append(record)
+    for (case, _), records in blocks.items():
+        slowdown = next((record.slowdown for record in records if record.slowdown), None)
+        if pairs := collect_pairs(records):
+            yield (case, slowdown), MeasuredBlock(plan.run, records[0].started, tuple(pairs))

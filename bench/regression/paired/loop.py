@@ -1,4 +1,4 @@
-"""Two versions measured against each other in the same minutes, until it is clear or time is up."""
+"""Measure two versions in alternating processes until each case is decided or time is up."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -9,27 +9,27 @@ import msgspec
 
 from bench.data.dataset import Dataset
 from bench.records import store
-from bench.records.schema import Record
-from bench.regression.paired import pair
-from bench.regression.paired.plan import Comparison, Pairing
-from bench.regression.paired.result import Finding, findings
-from bench.regression.stats.sequential import LEAST, Looks, planned
+from bench.records.schema import TrialRecord
+from bench.regression.paired.judge import judge_cases
+from bench.regression.paired.plan import ComparisonPlan, Pairing, measure_pair, plan_pair
+from bench.regression.result import CaseComparison
+from bench.regression.stats.sequential import MIN_PAIRS, LookSchedule, schedule_looks
 from bench.runner import lock
 from bench.runner.loop import HostBusy
 from bench.runner.process.spec import Installation
 from bench.runner.recorder import Runner
 from bench.worker.measure import now
 
-# The least of more epochs sees a smaller slowdown, and where they are short, more cost little.
-EPOCH_SECONDS, MOST_EPOCHS = 0.4, 40
-# The first pairs tell how many will fit into the time: the very first reads cold files. No look has
-# been made by then, so that nothing that was seen decides how many looks there are.
-TELLING = 3
+# Short epochs are repeated: the minimum of more epochs shows a smaller slowdown at little cost.
+EPOCH_SECONDS, MAX_EPOCHS = 0.4, 40
+# The looks are planned again after each of the first pairs, because the very first reads cold
+# files. No look happens before, so no result influences the number of looks.
+PLANNING_PAIRS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A case begins with a pair that tells how long one takes, and counts for nothing else."""
+class CaseStarted:
+    """A case starts with a warm-up pair, which only shows how long a pair takes."""
 
     pairing: Pairing
     number: int
@@ -37,114 +37,111 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
-    """A pair ended; ``pairs`` are planned."""
+class PairMeasured:
+    """A pair ended. pairs: how many are planned."""
 
     pairing: Pairing
     number: int
     pairs: int
-    records: tuple[Record, ...]
+    records: tuple[TrialRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What all pairs of a case show at a look, or at its end."""
+class LookTaken:
+    """The pairs of a case were judged, at a planned look or at the end."""
 
-    finding: Finding
-
-
-Event = HostBusy | Begun | Paired | Looked
+    case: CaseComparison
 
 
-def perform(
-    folder: Path, plan: Comparison, data: Dataset, places: Mapping[str, Installation]
+Event = HostBusy | CaseStarted | PairMeasured | LookTaken
+
+
+def measure(
+    folder: Path, plan: ComparisonPlan, data: Dataset, installations: Mapping[str, Installation]
 ) -> Iterator[Event]:
-    """Measure one case after the other; what time one leaves, the others have."""
+    """Measure one case after the other; the remaining cases share the remaining time."""
     with lock.open_host_lock() as host:
         if not host.take():
             yield HostBusy()
             host.wait()
         end = now() + plan.budget
-        runner = Runner(folder, plan, data, places=places)
-        gate = _Gate(folder, plan, runner)
+        cases = _CaseLoop(folder, plan, Runner(folder, plan, data, places=installations))
+        total = len(plan.pairings)
         for number, pairing in enumerate(plan.pairings, 1):
-            yield Begun(pairing, number, len(plan.pairings))
-            left = len(plan.pairings) - number + 1
-            yield from gate.case(pairing, now() + (end - now()) / left)
+            yield CaseStarted(pairing, number, total)
+            yield from cases.measure(pairing, now() + (end - now()) / (total - number + 1))
 
 
-class _Gate:
-    """Measures the cases of one comparison and keeps what was planned for each."""
+class _CaseLoop:
+    """Measures the cases of a comparison and stores the looks planned for each."""
 
-    def __init__(self, folder: Path, plan: Comparison, runner: Runner) -> None:
+    def __init__(self, folder: Path, plan: ComparisonPlan, runner: Runner) -> None:
         self._folder = folder
         self._plan = plan
         self._runner = runner
-        self._looks: dict[str, Looks] = {}
-        self._records: list[Record] = []
+        self._looks: dict[str, LookSchedule] = {}
+        self._records: list[TrialRecord] = []
 
-    def case(self, pairing: Pairing, end: float) -> Iterator[Event]:
-        """Measure pairs of one case until it is clear, something went wrong, or time is up."""
-        begun = now()
-        warm = self._pair(pairing, 0)
-        if not _well(warm):
-            yield Looked(self._finding(pairing))
+    def measure(self, pairing: Pairing, end: float) -> Iterator[Event]:
+        """Measure pairs of a case until it is decided, a trial failed, or time is up."""
+        start = now()
+        warmup = self._measure_pair(pairing, 0)
+        if not _succeeded(warmup):
+            yield LookTaken(self._judge(pairing))
             return
-        pairing, seconds = lengthened(pairing, warm, now() - begun)
-        looks, start, number = self._planned(pairing, 0, seconds, end), now(), 0
+        pairing, seconds = extend_epochs(pairing, warmup, now() - start)
+        looks, start, number = self._plan_looks(pairing, 0, seconds, end), now(), 0
         while number < looks[-1] and now() + seconds <= end:
             number += 1
-            records = self._pair(pairing, number)
-            yield Paired(pairing, number, looks[-1], records)
-            if not _well(records):
+            records = self._measure_pair(pairing, number)
+            yield PairMeasured(pairing, number, looks[-1], records)
+            if not _succeeded(records):
                 break
-            if number <= TELLING:
+            if number <= PLANNING_PAIRS:
                 seconds = (now() - start) / number
-                looks = self._planned(pairing, number, seconds, end)
+                looks = self._plan_looks(pairing, number, seconds, end)
             if number in looks[:-1]:
-                finding = self._finding(pairing)
-                yield Looked(finding)
-                if clear(finding):
+                case = self._judge(pairing)
+                yield LookTaken(case)
+                if case.verdict != "undecided":
                     return
-        yield Looked(self._finding(pairing))
+        yield LookTaken(self._judge(pairing))
 
-    def _pair(self, pairing: Pairing, number: int) -> tuple[Record, ...]:
-        two = pair.trials(number, (pairing.base, pairing.candidate), self._plan)
-        found = []
-        for record in pair.measured(self._runner, two):
+    def _measure_pair(self, pairing: Pairing, number: int) -> tuple[TrialRecord, ...]:
+        first = len(self._records)
+        for record in measure_pair(self._runner, plan_pair(number, pairing, self._plan)):
             self._records.append(record)
-            found.append(record)
-        return tuple(found)
+        return tuple(self._records[first:])
 
-    def _planned(self, pairing: Pairing, made: int, seconds: float, end: float) -> Looks:
-        """Plan the looks, and keep them, when so many pairs are made and one takes so long."""
-        looks = planned(max(LEAST, made + int((end - now()) / seconds)))
+    def _plan_looks(
+        self, pairing: Pairing, measured: int, seconds: float, end: float
+    ) -> LookSchedule:
+        """Plan and store the looks after this many pairs, given the seconds of one pair."""
+        looks = schedule_looks(max(MIN_PAIRS, measured + int((end - now()) / seconds)))
         self._looks[pairing.name] = looks
-        store.keep_looks(self._folder, self._looks)
+        store.save_looks(self._folder, self._looks)
         return looks
 
-    def _finding(self, pairing: Pairing) -> Finding:
-        found = findings(self._plan, self._records, self._looks)
-        return next(each for each in found if each.pairing.name == pairing.name)
+    def _judge(self, pairing: Pairing) -> CaseComparison:
+        cases = judge_cases(self._plan, self._records, self._looks)
+        return next(case for case in cases if case.name == pairing.name)
 
 
-def lengthened(pairing: Pairing, warm: tuple[Record, ...], seconds: float) -> tuple[Pairing, float]:
-    """Give a case as many epochs as are worth their time; return also the seconds of a pair.
+def extend_epochs(
+    pairing: Pairing, warmup: tuple[TrialRecord, ...], seconds: float
+) -> tuple[Pairing, float]:
+    """Return a pairing with more epochs if they are short, and the seconds of such a pair.
 
-    seconds: of the first pair, with as many epochs as the case has now.
+    seconds: of the warm-up pair, with the present number of epochs.
     """
-    epoch = max(min(record.epoch_seconds) for record in warm)
-    least = pairing.base.epochs
-    epochs = max(least, min(MOST_EPOCHS, math.ceil(EPOCH_SECONDS / epoch)))
-    sides = (msgspec.structs.replace(case, epochs=epochs)
-             for case in (pairing.base, pairing.candidate))  # fmt: skip
-    return Pairing(*sides), seconds + 2 * (epochs - least) * epoch
+    epoch = max(min(record.epoch_seconds) for record in warmup)
+    present = pairing.base.epochs
+    epochs = max(present, min(MAX_EPOCHS, math.ceil(EPOCH_SECONDS / epoch)))
+    base, candidate = (
+        msgspec.structs.replace(case, epochs=epochs) for case in (pairing.base, pairing.candidate)
+    )
+    return Pairing(base, candidate), seconds + 2 * (epochs - present) * epoch
 
 
-def clear(finding: Finding) -> bool:
-    """Tell whether more pairs would change nothing that the gate asks for."""
-    return finding.outcome != "undecided"
-
-
-def _well(records: tuple[Record, ...]) -> bool:
+def _succeeded(records: tuple[TrialRecord, ...]) -> bool:
     return all(record.status == "ok" for record in records)

@@ -1,4 +1,4 @@
-"""What ``bench ab`` was asked for, checked against what there is, and where its versions are."""
+"""Prepare what ``bench ab`` and ``bench calibrate`` measure: cases, versions and their sites."""
 
 import datetime as dt
 import importlib.metadata
@@ -7,214 +7,214 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench.cli import options, parsing
+from bench.contract import Device
 from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.records.schema import FORMAT, Case
-from bench.regression.paired import pair
-from bench.regression.paired.metrics import ON_REQUEST
-from bench.regression.paired.plan import Absent, Comparison, Pairing
-from bench.regression.stats.decision import ALPHA
-from bench.regression.versions import spec, venv
-from bench.regression.versions.site import Site, changed, prepared
-from bench.regression.versions.spec import Kind, Version
+from bench.regression.paired.plan import BASE, CANDIDATE, Absent, ComparisonPlan, Pairing
+from bench.regression.stats.decision import ALPHA, TOLERANCE
+from bench.regression.versions import venv
+from bench.regression.versions.site import Site, find_changes, prepare_site
+from bench.regression.versions.spec import Version, find_incompatibility, parse_version
 from bench.runner import plan
-from bench.runner.plan import Size
+from bench.runner.plan import Size, max_samples
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
 from bench.worker.data import read
-from bench.worker.machine import usable_cores
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 
-# One core: the machine's noise is least there, and what it sees is the work that is done.
-THREADS = "1"
-BUDGET = "3m"
-TOLERANCE = "2%"
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseOptions:
+    """Which cases are measured, and at which one size.
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The flags of ``bench ab`` and ``bench calibrate`` that say what is measured, as given."""
+    implementations: names; empty for the default of the command. batch_size, samples: None for
+    those of the workload and of the data. threads: one by default, because one core has the least
+    noise. data: name or folder of a data set.
+    """
 
     implementations: tuple[str, ...] = ()
     workload: str = "sgd"
-    device: str = "cpu"
-    batch_size: str | None = None
-    threads: str = THREADS
-    samples: str | None = None
+    device: Device = "cpu"
+    batch_size: int | None = None
+    threads: int = 1
+    samples: int | None = None
     data: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """The flags of ``bench ab`` that say how it is judged, as given."""
+class PreparedComparison:
+    """A comparison that is ready to be measured; installations by version, base or candidate."""
 
-    tolerance: str = TOLERANCE
-    budget: str = BUDGET
-    gates: tuple[str, ...] = ()
-    timeout: float = 600.0
-    seed: int = 42
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A comparison, where its two versions are while it is measured, and its data."""
-
-    plan: Comparison
-    places: Mapping[str, Installation]
+    plan: ComparisonPlan
+    installations: Mapping[str, Installation]
     data: Dataset
 
 
 @contextmanager
-def comparison(
-    sides: tuple[str, str],
-    given: Given,
-    terms: Terms,
+def prepare_comparison(
+    base: str,
+    candidate: str,
+    *,
+    cases: CaseOptions,
     command: str,
     progress: Callable[[str], None],
-) -> Iterator[Asked]:
-    """Prepare both versions and have them until the end; raises UserError.
+    tolerance: float = TOLERANCE,
+    budget: float = 180.0,
+    gates: tuple[str, ...] = (),
+    timeout: float = 600.0,
+    seed: int = 42,
+) -> Iterator[PreparedComparison]:
+    """Yield a comparison of two named versions with their sites; raise UserError if it fails.
 
-    progress: is told what takes long.
+    tolerance: share. budget: seconds of measuring. gates: names of further metrics to judge.
+    timeout: seconds of a process. command: as recorded. progress: gets a line for each slow step.
     """
-    base, candidate = map(spec.read, sides)
-    if fault := spec.fault(base, candidate):
-        raise UserError(fault)
-    base, candidate = alike(base, candidate), alike(candidate, base)
-    tolerance = parsing.share(terms.tolerance, "--tolerance", least=0.0)
-    budget, gates = (
-        parsing.seconds(terms.budget),
-        options.several("gate", terms.gates, ON_REQUEST),
-    )
-    size, data = sized(given), dataset.find(given.data)
-    chosen = _chosen(base, candidate, given)
-    with prepared(base, chosen, progress) as one, prepared(candidate, chosen, progress) as other:
-        pairings, absent = _pairings((base, one), (candidate, other), given, chosen)
+    sides = parse_version(base), parse_version(candidate)
+    if reason := find_incompatibility(*sides):
+        raise UserError(reason)
+    before, after = _pin_packages(*sides), _pin_packages(*sides[::-1])
+    fill, data = prepare_size(cases), dataset.find(cases.data)
+    chosen = _choose_implementations(before, after, cases)
+    with (
+        prepare_site(before, chosen, progress) as base_site,
+        prepare_site(after, chosen, progress) as candidate_site,
+    ):
+        names = cases.implementations or tuple(entry.name for entry in chosen)
+        pairings, absent = _pair_cases((before, base_site), (after, candidate_site), names)
         now = dt.datetime.now(dt.UTC)
-        filled = tuple(Pairing(size(each.base), size(each.candidate)) for each in pairings)
-        yield Asked(
-            Comparison(
-                format=FORMAT, run=f"{now:%Y%m%d-%H%M%S}-ab-{secrets.token_hex(2)}",
-                command=command, created=now.isoformat(timespec="seconds"), seed=terms.seed,
-                base=base, candidate=candidate, pairings=filled, tolerance=tolerance or 0.0,
-                alpha=ALPHA, budget=budget or 0.0, timeout=terms.timeout, absent=tuple(absent),
-                gates=gates, data=given.data,
+        yield PreparedComparison(
+            ComparisonPlan(
+                format=FORMAT,
+                run=f"{now:%Y%m%d-%H%M%S}-ab-{secrets.token_hex(2)}",
+                command=command,
+                created=now.isoformat(timespec="seconds"),
+                seed=seed,
+                base=before,
+                candidate=after,
+                pairings=tuple(
+                    Pairing(fill(pairing.base), fill(pairing.candidate)) for pairing in pairings
+                ),
+                tolerance=tolerance,
+                alpha=ALPHA,
+                budget=budget,
+                timeout=timeout,
+                absent=tuple(absent),
+                gates=gates,
+                data=cases.data,
             ),
-            {pair.BASE: one.place, pair.CANDIDATE: other.place},
+            {BASE: base_site.installation, CANDIDATE: candidate_site.installation},
             data,
-        )  # fmt: skip
+        )
 
 
-def alike(of: Version, other: Version) -> Version:
-    """Return packages for the tree as it is, where the other side is packages.
+def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
+    """Return a function that gives a case the workload and size of the options.
 
-    What runs now has more installed than an environment of its own, and a library that finds
-    another may import it: both sides get an environment, with the same packages in other versions.
+    Raise UserError for an unknown workload, or for a size that does not fit the data or memory.
     """
-    if of.kind != "tree" or other.kind != "packages":
-        return of
-    here = {name: _installed(name) for name in sorted(other.packages)}
-    held = tuple(filter(None, (venv.constraint(*each) for each in here.items())))
-    name = " ".join(f"{name}=={release}" for name, release in here.items())
-    return Version(name, "packages", requirements=held)
-
-
-def _installed(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        raise UserError(
-            f"{name} is not installed here; name a release of it on both sides"
-        ) from None
-
-
-def sized(given: Given) -> Callable[[Case], Case]:
-    """Return what gives a case its workload, device and one size; raises UserError."""
-    if given.workload not in WORKLOADS:
-        raise plan.unknown_name("workload", given.workload, list(WORKLOADS))
-    workload = WORKLOADS[given.workload]
-    device = options.known_device(given.device)
-    batch_sizes = parsing.whole_numbers("--batch-size", given.batch_size)
-    samples = parsing.whole_numbers("--samples", given.samples)
-    threads = options.known_threads(given.threads, len(usable_cores()))
-    for flag, found in (("batch-size", batch_sizes), ("samples", samples), ("threads", threads)):
-        if len(found) > 1:
-            raise UserError(f"--{flag}: two versions are compared at one size; give one number")
-    images, labels = read(dataset.find(given.data).folder, "train")
+    if options.workload not in WORKLOADS:
+        raise plan.unknown_name("workload", options.workload, list(WORKLOADS))
+    images, labels = read(dataset.find(options.data).folder, "train")
     size = Size(
-        next(iter(batch_sizes), workload.batch_size), threads[0], next(iter(samples), len(labels))
+        options.batch_size or WORKLOADS[options.workload].batch_size,
+        options.threads,
+        options.samples or len(labels),
     )
     if size.fault:
         raise UserError(size.fault)
-    options.fits(size.samples, images.shape[1])
-    return lambda case: plan.complete_case(case, given.workload, device, size)
+    if size.samples > (most := max_samples(images.shape[1])):
+        raise UserError(f"--samples {size.samples}: this machine's memory holds at most {most}")
+    return lambda case: plan.complete_case(case, options.workload, options.device, size)
 
 
-def cases(given: Given) -> tuple[Case, ...]:
-    """Return the registered implementations that were named, or all, at one size."""
-    names = dict.fromkeys(given.implementations or (entry.name for entry in IMPLEMENTATIONS))
-    size = sized(given)
-    return tuple(size(plan.find_implementation(name, preflight.read_objective)) for name in names)
+def select_cases(options: CaseOptions) -> tuple[Case, ...]:
+    """Return the named implementations, or all registered ones, at one size."""
+    names = dict.fromkeys(options.implementations or (entry.name for entry in IMPLEMENTATIONS))
+    fill = prepare_size(options)
+    return tuple(fill(plan.find_implementation(name, preflight.read_objective)) for name in names)
 
 
-def _chosen(base: Version, candidate: Version, given: Given) -> list[Implementation]:
-    """Return what was named, or what uses the packages; of revisions it is known only later."""
+def _pin_packages(version: Version, other: Version) -> Version:
+    """Return the installed releases of the other side's packages in place of the working tree.
+
+    The running Python has more packages than an environment, and a library may import another one
+    if it is there. So both sides get environments that differ only in the named releases.
+    """
+    if version.kind != "tree" or other.kind != "packages":
+        return version
+    releases = {}
+    for name in sorted(other.packages):
+        try:
+            releases[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            raise UserError(
+                f"{name} is not installed here. Name both sides, such as {name}==1.0 and "
+                f"{name}==1.1"
+            ) from None
+    pins = tuple(filter(None, (venv.pin_version(*item) for item in releases.items())))
+    name = " ".join(f"{name}=={release}" for name, release in releases.items())
+    return Version(name, "packages", requirements=pins)
+
+
+def _choose_implementations(
+    base: Version, candidate: Version, options: CaseOptions
+) -> list[Implementation]:
+    """Return our implementations that were named or use the packages.
+
+    Empty for files, and for revisions, whose changes are only known once they are unpacked.
+    """
     kinds = {base.kind, candidate.kind}
-    if given.implementations:
-        return _named(given.implementations, kinds)
-    if "file" in kinds:
-        return []
+    if options.implementations:
+        if "file" in kinds:
+            raise UserError("two files say what is measured. Leave out --implementation")
+        ours = {entry.name: entry for entry in IMPLEMENTATIONS}
+        unknown = [name for name in options.implementations if name not in ours]
+        if unknown and "revision" not in kinds:
+            raise plan.unknown_name("implementation", unknown[0], [*ours])
+        return [entry for name, entry in ours.items() if name in options.implementations]
     if "packages" in kinds:
-        named = base.packages | candidate.packages
-        found = [one for one in IMPLEMENTATIONS if named & set(plan.list_distributions(one))]
-        if found:
-            return found
-    if "revision" in kinds:
+        packages = base.packages | candidate.packages
+        users = [
+            entry for entry in IMPLEMENTATIONS if packages & set(plan.list_distributions(entry))
+        ]
+        if users:
+            return users
+    if kinds & {"file", "revision"}:
         return []
-    raise UserError("nothing tells what is to be measured; name it with --implementation")
+    raise UserError("nothing says what to measure. Name it with --implementation")
 
 
-def _named(names: tuple[str, ...], kinds: set[Kind]) -> list[Implementation]:
-    """Return what was named of ours; only a revision may have what we have not."""
-    if "file" in kinds:
-        raise UserError("two files say what is measured; leave out --implementation")
-    ours = {entry.name: entry for entry in IMPLEMENTATIONS}
-    unknown = [name for name in names if name not in ours]
-    if unknown and "revision" not in kinds:
-        raise plan.unknown_name("implementation", unknown[0], [*ours])
-    return [entry for name, entry in ours.items() if name in names]
-
-
-def _pairings(
-    base: tuple[Version, Site],
-    candidate: tuple[Version, Site],
-    given: Given,
-    chosen: list[Implementation],
+def _pair_cases(
+    base: tuple[Version, Site], candidate: tuple[Version, Site], names: tuple[str, ...]
 ) -> tuple[list[Pairing], list[Absent]]:
-    """Pair what both versions have, and say of the rest why there is nothing to compare with."""
+    """Return the implementations that both versions have, and those that one of them lacks.
+
+    names: empty for those that differ between the versions.
+    """
     if base[0].kind == "file":
-        return [Pairing(_file(base[0]), _file(candidate[0]))], []
-    ours, theirs = ({one.name: one for one in side[1].registry} for side in (base, candidate))
-    names = given.implementations or tuple(entry.name for entry in chosen)
+        files = (
+            plan.find_implementation(str(version.path), preflight.read_objective)
+            for version in (base[0], candidate[0])
+        )
+        return [Pairing(*files)], []
+    before, after = (
+        {entry.name: entry for entry in site.registry} for _, site in (base, candidate)
+    )
     if not names:
-        found = changed(base[1], candidate[1])
-        names = (*found.changed, *found.only_base, *found.only_candidate)
-    for name in names:
-        if name not in ours and name not in theirs:
-            raise plan.unknown_name("implementation", name, [*theirs])
-    both = [name for name in dict.fromkeys(names) if name in ours and name in theirs]
-    absent = [
-        Absent(name, f"not in {(base if name in theirs else candidate)[0].name}")
-        for name in dict.fromkeys(names)
-        if name not in both
-    ]
-    return [
-        Pairing(plan.case_from_entry(ours[name]), plan.case_from_entry(theirs[name]))
-        for name in both
-    ], absent
-
-
-def _file(of: Version) -> Case:
-    return plan.find_implementation(str(of.path), preflight.read_objective)
+        changes = find_changes(base[1], candidate[1])
+        names = (*changes.changed, *changes.only_base, *changes.only_candidate)
+    pairings, absent = [], []
+    for name in dict.fromkeys(names):
+        if name in before and name in after:
+            pairings.append(
+                Pairing(plan.case_from_entry(before[name]), plan.case_from_entry(after[name]))
+            )
+        elif name in before or name in after:
+            lacking = candidate[0] if name in before else base[0]
+            absent.append(Absent(name, f"not in {lacking.name}"))
+        else:
+            raise plan.unknown_name("implementation", name, [*after])
+    return pairings, absent

@@ -1,4 +1,4 @@
-"""How often the gate is wrong, and what it sees: decisions made from pairs that were measured."""
+"""Estimate from measured pairs how often the decisions are wrong, and what they detect."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,112 +7,103 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.regression.stats.decision import Rule, verdict
-from bench.regression.stats.sequential import Looks, nominal, planned
-from bench.regression.stats.signed_rank import difference, estimate
+from bench.regression.stats.decision import Rule, decide
+from bench.regression.stats.sequential import LookSchedule, nominal_level, schedule_looks
+from bench.regression.stats.signed_rank import compare_pairs, estimate_ratio
 
-# Draws of pairs: so many that a share of 95 % is known to within one or two points.
+# Draws of pairs: enough to know a share of 95 % to within one or two points.
 DRAWS = 1000
 SEED = 1
-# How often the smallest slowdown that is quoted is found.
+# The probability with which the smallest quoted slowdown is detected.
 POWER = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """How many of so many decisions, with the Wilson interval of their share at 95 %.
+class DecisionCount:
+    """The number of decisions that called a slowdown.
 
-    blocks: how many of them share no pair: so many independent ones stand behind the count.
+    independent: how many of all decisions could be made without sharing a pair.
     """
 
     count: int
-    of: int
-    blocks: int
+    total: int
+    independent: int
 
     @property
-    def share(self) -> tuple[float, float, float]:
-        """Share, lower and upper bound."""
-        return (self.count / self.of, *wilson(self.count, self.of))
+    def interval(self) -> tuple[float, float]:
+        """The 95 % Wilson interval of the share."""
+        from scipy.stats import binomtest
+
+        bounds = binomtest(self.count, self.total).proportion_ci(0.95, method="wilson")
+        return float(bounds.low), float(bounds.high)
 
 
-def wilson(count: int, of: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return the interval of a share by its score test.
-
-    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-    Journal of the American Statistical Association 22 (1927), pp. 209-212.
-    """
-    share, weight = count / of, z * z / of
-    centre = (share + weight / 2) / (1 + weight)
-    half = z * math.sqrt(share * (1 - share) / of + weight / of / 4) / (1 + weight)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def slower(logs: Sequence[float], looks: Looks, rule: Rule) -> bool:
-    """Tell whether the gate, looking as planned, calls a slowdown at some look."""
-    for count in (each for each in looks if each <= len(logs)):
-        found = difference(list(logs[:count]), looks, rule.share)
-        p = (rule.family * found.slower, rule.family * found.faster)
-        if (said := verdict(found, rule, *p)) != "undecided":
-            return said == "slower"
+def calls_slowdown(logs: Sequence[float], looks: LookSchedule, rule: Rule) -> bool:
+    """Return whether the decisions at the planned looks end with "slower"."""
+    for count in looks:
+        if count > len(logs):
+            break
+        difference = compare_pairs(list(logs[:count]), looks, rule.alpha_per_test)
+        p_slower, p_faster = (
+            rule.family * value for value in (difference.p_slower, difference.p_faster)
+        )
+        verdict = decide(difference, rule, p_slower, p_faster)
+        if verdict != "undecided":
+            return verdict == "slower"
     return False
 
 
-def disjoint(logs: Sequence[float], pairs: int, rule: Rule) -> Counted:
-    """Count the slowdowns that are called in decisions of so many pairs, none used twice."""
-    looks = planned(pairs)
-    windows = [logs[at : at + pairs] for at in range(0, len(logs) - pairs + 1, pairs)]
-    return Counted(sum(slower(each, looks, rule) for each in windows), len(windows), len(windows))
+def count_disjoint(logs: Sequence[float], pairs: int, rule: Rule) -> DecisionCount:
+    """Count the slowdowns called in successive windows of this many pairs."""
+    looks = schedule_looks(pairs)
+    windows = [logs[start : start + pairs] for start in range(0, len(logs) - pairs + 1, pairs)]
+    called = sum(calls_slowdown(window, looks, rule) for window in windows)
+    return DecisionCount(called, len(windows), len(windows))
 
 
-def drawn(
+def count_drawn(
     logs: Sequence[float], pairs: int, rule: Rule, draws: int = DRAWS, *, swap: bool
-) -> Counted:
-    """Count the slowdowns that are called in stretches of so many pairs, which overlap.
+) -> DecisionCount:
+    """Count the slowdowns called in random windows of this many pairs, which overlap.
 
-    swap: which of the two versions was called the candidate is decided anew by a coin for every
-    pair, as it may be where they are the same.
+    swap: draw for every pair which version counts as the candidate. Valid for equal versions.
     """
-    looks = planned(pairs)
-    found = sum(
-        slower(each.tolist(), looks, rule) for each in _stretches(logs, pairs, draws, swap=swap)
-    )
-    return Counted(found, draws, len(logs) // pairs)
+    looks = schedule_looks(pairs)
+    random, values = np.random.default_rng(SEED), np.asarray(logs)
+    called = 0
+    for _ in range(draws):
+        start = random.integers(len(values) - pairs + 1)
+        signs = random.choice((-1, 1), pairs) if swap else 1
+        called += calls_slowdown((values[start : start + pairs] * signs).tolist(), looks, rule)
+    return DecisionCount(called, draws, len(logs) // pairs)
 
 
-def smallest(logs: Sequence[float], pairs: int, rule: Rule, draws: int = DRAWS) -> float:
-    """Return the slowdown that so many pairs find 95 % of the time, from pairs of one version.
+def smallest_slowdown(logs: Sequence[float], pairs: int, rule: Rule, draws: int = DRAWS) -> float:
+    """Return the slowdown, as a share, that this many pairs detect with probability 95 %.
 
-    A slowdown adds its logarithm to every pair; the least that a draw would have called is read
-    off its interval, and that of all draws is a quantile of these.
+    logs: of pairs of equal versions. A slowdown adds its logarithm to every pair, so the least
+    slowdown that a draw detects follows from its interval; the result is a quantile over draws.
     """
-    looks = planned(pairs)
-    found = [least_found(each.tolist(), looks, rule) for each in _resampled(logs, pairs, draws)]
-    return math.expm1(float(np.quantile(found, POWER, method="higher")))
+    looks = schedule_looks(pairs)
+    least = [
+        least_detected_log(drawn.tolist(), looks, rule) for drawn in _resample(logs, pairs, draws)
+    ]
+    return math.expm1(float(np.quantile(least, POWER, method="higher")))
 
 
-def least_found(logs: Sequence[float], looks: Looks, rule: Rule) -> float:
-    """Return the least logarithm that has to be added to every pair for a slowdown to be called."""
-    level, margin = nominal(rule.share, looks), math.log1p(rule.tolerance)
-    found = math.inf
+def least_detected_log(logs: Sequence[float], looks: LookSchedule, rule: Rule) -> float:
+    """Return the least logarithm that, added to every pair, makes a look call a slowdown."""
+    level, margin = nominal_level(rule.alpha_per_test, looks), math.log1p(rule.tolerance)
+    least = math.inf
     for count in looks:
-        ratio = estimate(logs[:count], level)
+        ratio = estimate_ratio(logs[:count], level)
         if ratio.low is not None:
-            found = min(found, max(-math.log(ratio.low), margin - math.log(ratio.mean)))
-    return found
+            least = min(least, max(-math.log(ratio.low), margin - math.log(ratio.mean)))
+    return least
 
 
-def _stretches(
-    logs: Sequence[float], pairs: int, draws: int, *, swap: bool
-) -> Iterator[NDArray[np.float64]]:
-    draw, values = np.random.default_rng(SEED), np.asarray(logs)
+def _resample(logs: Sequence[float], pairs: int, draws: int) -> Iterator[NDArray[np.float64]]:
+    """Draw pairs at random, with random signs: equal versions have no direction."""
+    random, values = np.random.default_rng(SEED), np.asarray(logs)
     for _ in range(draws):
-        at = draw.integers(len(values) - pairs + 1)
-        signs = draw.choice((-1, 1), pairs) if swap else 1
-        yield values[at : at + pairs] * signs
-
-
-def _resampled(logs: Sequence[float], pairs: int, draws: int) -> Iterator[NDArray[np.float64]]:
-    """Draw pairs at random, with either sign: what is the same has no direction."""
-    draw, values = np.random.default_rng(SEED), np.asarray(logs)
-    for _ in range(draws):
-        yield draw.choice(values, pairs) * draw.choice((-1, 1), pairs)
+        yield random.choice(values, pairs) * random.choice((-1, 1), pairs)

@@ -1,9 +1,9 @@
-"""Planned looks at the pairs, and one false-alarm rate for all of them together.
+"""Plan interim looks at the pairs, and keep one false-alarm rate for all looks together.
 
-Pocock's design: at every look the same nominal level, lower than the rate that all looks together
-may have. It finds a large slowdown at an early look, for a little power at the last; the design of
-O'Brien and Fleming keeps nearly all of its rate for the last look, and would measure for three
-minutes what half a minute shows.
+Pocock's design: every look has the same nominal level, which is lower than the overall rate. It
+finds a large slowdown at an early look and loses little power at the last one. The design of
+O'Brien and Fleming keeps nearly all of its rate for the last look: it would measure three minutes
+for what half a minute shows.
 Sources: S. J. Pocock, "Group sequential methods in the design and analysis of clinical trials",
 Biometrika 64 (1977), pp. 191-199; the recursion is that of P. Armitage, C. K. McPherson and B. C.
 Rowe, "Repeated significance tests on accumulating data", Journal of the Royal Statistical Society A
@@ -14,28 +14,29 @@ import math
 from functools import cache
 from itertools import pairwise
 
-# Of all pairs: of three minutes, half a minute, a minute, and all of it.
-SHARES = (1 / 6, 1 / 3, 1.0)
-# So many pairs can refute one thing at 1 % in three looks: 2 ** -10 is the least p of a sign test.
-LEAST = 10
-# Nodes of a quadrature, and how far below nothing it begins, in standard deviations.
-NODES, FAR = 80, 8.0
+# Shares of all pairs at each look: with a budget of three minutes, after 30 s, 60 s and 180 s.
+LOOK_SHARES = (1 / 6, 1 / 3, 1.0)
+# The fewest pairs that can reject one hypothesis at 1 % in three looks: the smallest p of a sign
+# test is 2 ** -10.
+MIN_PAIRS = 10
+# Nodes of the quadrature, and its lower end below 0 in standard deviations.
+NODES, LOWER_END = 80, 8.0
 
-Looks = tuple[int, ...]
+LookSchedule = tuple[int, ...]  # numbers of pairs, ascending
 
 
-def planned(pairs: int) -> Looks:
-    """Return after how many pairs to look, when there will be so many; the last look is at all."""
-    early = (max(LEAST, math.ceil(share * pairs)) for share in SHARES)
+def schedule_looks(pairs: int) -> LookSchedule:
+    """Return after which pairs to look if this many pairs are planned; the last look is at all."""
+    early = (max(MIN_PAIRS, math.ceil(share * pairs)) for share in LOOK_SHARES)
     return tuple(sorted({min(pairs, count) for count in early}))
 
 
 @cache
-def overall(nominal: float, looks: Looks) -> float:
-    """Chance that some look has a one-sided p of ``nominal`` or less where nothing differs.
+def overall_level(nominal: float, looks: LookSchedule) -> float:
+    """Return the probability that any look has a one-sided p <= nominal if nothing differs.
 
-    The sum of the differences is a random walk with a normal step from look to look; what has not
-    crossed the boundary is carried on as its density at the nodes of a quadrature.
+    The sum of the differences is a random walk with a normal step between looks. The density of
+    the walks that have not crossed the boundary is integrated at the nodes of a quadrature.
     """
     import numpy as np
     from scipy.stats import norm
@@ -43,35 +44,35 @@ def overall(nominal: float, looks: Looks) -> float:
     if nominal >= 0.5:
         return 1.0
     if nominal == 0:
-        return 0.0  # the least p of 1,075 pairs is less than a float holds
+        return 0.0  # the smallest p of 1,075 pairs underflows
     critical = float(norm.isf(nominal))
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
 
-    def reached(pairs: int) -> tuple["np.ndarray", "np.ndarray"]:
-        """Sums that may go on after so many pairs, and their weights."""
+    def continuing(pairs: int) -> tuple["np.ndarray", "np.ndarray"]:
+        """Return the sums that go on after this many pairs, and their weights."""
         deviation = math.sqrt(pairs)
-        half = (critical + FAR) * deviation / 2
-        return half * (nodes + 1) - FAR * deviation, half * weights
+        half = (critical + LOWER_END) * deviation / 2
+        return half * (nodes + 1) - LOWER_END * deviation, half * weights
 
-    sums, weight = reached(looks[0])
+    sums, weight = continuing(looks[0])
     density = norm.pdf(sums, scale=math.sqrt(looks[0]))
     crossed = nominal
     for before, after in pairwise(looks):
         step = math.sqrt(after - before)
         boundary = critical * math.sqrt(after)
         crossed += float(np.sum(weight * density * norm.sf((boundary - sums) / step)))
-        onward, onward_weight = reached(after)
-        density = norm.pdf(onward[:, None], sums, step) @ (weight * density)
-        sums, weight = onward, onward_weight
+        next_sums, next_weight = continuing(after)
+        density = norm.pdf(next_sums[:, None], sums, step) @ (weight * density)
+        sums, weight = next_sums, next_weight
     return crossed
 
 
 @cache
-def nominal(alpha: float, looks: Looks) -> float:
-    """Return the level of each look at which all together have the rate ``alpha``."""
+def nominal_level(alpha: float, looks: LookSchedule) -> float:
+    """Return the level of each look for which all looks together have the rate ``alpha``."""
     from scipy.optimize import brentq
 
-    low, high = alpha / len(looks) / 2, min(alpha, 0.5)
     if len(looks) == 1:
         return alpha
-    return float(brentq(lambda level: overall(level, looks) - alpha, low, high, xtol=1e-12))
+    low, high = alpha / len(looks) / 2, min(alpha, 0.5)
+    return float(brentq(lambda level: overall_level(level, looks) - alpha, low, high, xtol=1e-12))

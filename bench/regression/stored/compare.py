@@ -1,245 +1,301 @@
-"""Two stored measurements compared: pure functions of two sides and of what calibrating showed.
+"""Compare two stored runs, with the spread between runs that calibrating measured.
 
-Processes of one run share its minutes, and a run an hour later has others: how much the processes
-of a run differ among themselves says nothing of how much runs differ. So what one run shows is
-never held against its own spread, but against the one between blocks that calibrating measured; and
-where nobody has calibrated, only a large ratio is called anything.
+The processes of one run share its minutes, so their spread says nothing about the spread between
+runs. A difference between runs is therefore tested against the spread between blocks of a
+calibration. Without a calibration only a large ratio is called a difference.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Literal
 
 from bench.analysis.intervals import Interval
 from bench.regression.calibration.spread import Spread
-from bench.regression.paired.result import ACCURACY, Sides
-from bench.regression.stats.decision import Rule, Verdict, verdicts
+from bench.regression.result import (
+    CaseComparison,
+    CaseVerdict,
+    ComparedVersion,
+    ComparisonResult,
+    MetricComparison,
+    describe_accuracy_loss,
+)
+from bench.regression.stats.decision import Rule, Verdict, decide_all
 from bench.regression.stats.signed_rank import Difference
-from bench.regression.stored.series import Series, Side
+from bench.regression.stored.load import Series, Side
 
-# Seconds that can be a time: a thousandth of a clock's tick, thirty years. Ratios of what is beyond
-# may be no numbers.
+# Seconds that a time can have: a thousandth of a clock's tick, and thirty years. Beyond, ratios may
+# overflow.
 SHORTEST, LONGEST = 1e-12, 1e9
+# The largest half width of an interval of logarithms; a wider one has no bounds.
+MAX_HALF_WIDTH = 50.0
 
-# Half an interval, as a logarithm: one that reaches to e ** 50 times the ratio tells nothing.
-WIDEST = 50.0
+SINGLE_PROCESS = "one process on a side and no calibration: the ratio may be off by more than 20 %"
 
-SINGLE = "one process on a side and no calibration: it may be off by more than --between-runs"
-
-Outcome = Literal[
-    "wrong", "slower", "failed", "missing in baseline", "missing in candidate", "undecided",
-    "faster", "no change", "unavailable",
-]  # fmt: skip
-Spreads = Callable[[str], Spread | None]
+FindSpread = Callable[[str], Spread | None]  # by the slug of a case
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """What became of one case. Of pairs the first is the baseline's, the second the candidate's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions:
+    """How stored runs are compared.
 
-    seconds: geometric mean, over processes, of each one's least time. epochs: so many times of each
-    process count, the same number everywhere: of more the least is less. difference: None where
-    the case was not calibrated; ratio: then it has no bounds. spread: what calibrating measured.
-    processes: that went well. tried: with those that did not.
+    rule: its family is replaced by the number of calibrated cases. between_runs: share; without a
+    calibration a ratio above 1 + between_runs is slower. across_machines: compare runs of different
+    or unknown machines, too. fail_on: see ``ComparisonResult``.
     """
 
-    name: str
-    outcome: Outcome
-    remarks: tuple[str, ...] = ()
-    seconds: Sides = (None, None)
-    ratio: Interval | None = None
-    difference: Difference | None = None
-    spread: Spread | None = None
-    epochs: int = 0
-    processes: tuple[int, int] = (0, 0)
-    tried: tuple[int, int] = (0, 0)
-    accuracy: Sides = (None, None)
+    rule: Rule
+    between_runs: float
+    across_machines: bool = False
+    fail_on: tuple[str, ...] = ()
 
 
-def compare(
-    baseline: Side, candidate: Side, spreads: Spreads, rule: Rule, between_runs: float
-) -> list[Compared]:
-    """Judge every case of either side, in the order of the baseline; those it lacks come last.
+def compare_runs(
+    baseline: Side, candidate: Side, find_spread: FindSpread | None, options: CompareOptions
+) -> ComparisonResult:
+    """Compare two sides case by case, or refuse if their data or machines differ.
 
-    spreads: gives a case's spread between runs, None where it was not calibrated. rule: its family
-    is found here, as all cases that can be tested. between_runs: a ratio beyond 1 + between_runs,
-    or below its inverse, is called slower or faster without a calibration.
+    Cases are in the order of the baseline, then those that it lacks. find_spread: of the calibrated
+    machine; ignored for different machines, of which a calibration says nothing.
     """
-    names = dict.fromkeys((*baseline.series, *candidate.series))
-    found = [_begun(name, baseline.series.get(name), candidate.series.get(name)) for name in names]
-    found = [_known(each, spreads) for each in found]
-    family = sum(each.spread is not None for each in found)
-    rule = replace(rule, family=max(1, family))
-    found = [_tested(each, rule) for each in found]
-    judged = verdicts({each.name: each.difference for each in found if each.difference}, rule)
-    margin = 1 + max(between_runs, rule.tolerance)
-    return [_judged(each, judged.get(each.name), margin) for each in found]
-
-
-def difference(
-    ratio: float, spread: Spread, processes: tuple[int, int], share: float
-) -> Difference:
-    """Hold a ratio of two runs against the spread between runs: Student's t on the logarithm.
-
-    It has one degree of freedom less than there were blocks: they are what the spread between runs
-    is known from. share: the rate of false alarms that the interval keeps to on each side.
-    Raises ValueError where the spread is nought: against it everything would be significant.
-    """
-    from scipy.stats import t
-
-    log, deviation, freedom = math.log(ratio), spread.of_two_runs(*processes), spread.count - 1
-    if not deviation > 0:
-        raise ValueError("no spread, no difference")
-    half = float(t.isf(share, freedom)) * deviation
-    bounds = (math.exp(log - half), math.exp(log + half)) if half < WIDEST else (None, None)
-    return Difference(
-        min(processes), Interval(ratio, *bounds),
-        slower=float(t.sf(log / deviation, freedom)), faster=float(t.cdf(log / deviation, freedom)),
-    )  # fmt: skip
-
-
-def seen(spread: Spread, processes: tuple[int, int], rule: Rule, power: float = 0.95) -> float:
-    """Return the slowdown that two runs of so many processes show so often, as a share.
-
-    By the test of ``difference``, with the normal distribution for what the runs happen to be.
-    """
-    from scipy.stats import norm, t
-
-    level = float(t.isf(rule.share, spread.count - 1)) + float(norm.isf(1 - power))
-    return math.expm1(level * spread.of_two_runs(*processes))
-
-
-def _begun(name: str, base: Series | None, candidate: Series | None) -> Compared:
-    """Say what is known of a case without a test: what can be tested is *undecided* until it is."""
-    remarks = (*_remarks(base, "baseline"), *_remarks(candidate, "candidate"), *_wrong(candidate))
-    if base is None or candidate is None:
-        missing: Outcome = "missing in baseline" if base is None else "missing in candidate"
-        outcome = _alone(base, candidate) or missing
-        return Compared(name, outcome, (*remarks, *(missing,) * (outcome != missing)))
-    accuracy = (base.accuracy, candidate.accuracy)
-    fallen = _fallen(accuracy)
-    begun = Compared(
-        name, _outcome(base, candidate, fallen), accuracy=accuracy,
-        processes=(len(base.processes), len(candidate.processes)),
-        tried=(base.tried, candidate.tried),
-    )  # fmt: skip
-    if not (_faults(base) or _faults(candidate)):
-        begun = _timed(begun, base, candidate)
-    return replace(begun, remarks=(*remarks, *fallen, *_unequal(begun, base, candidate)))
-
-
-def _alone(base: Series | None, candidate: Series | None) -> Outcome | None:
-    """Name what is worse than that the other side lacks a case; None where nothing is."""
-    if candidate is not None and candidate.wrong is not None:
-        return "wrong"
-    failed = any(each and _faults(each) and not each.unavailable for each in (base, candidate))
-    return "failed" if failed else None
-
-
-def _outcome(base: Series, candidate: Series, fallen: Sequence[str]) -> Outcome:
-    """Name the worst that two sides show without their times; undecided where all is well."""
-    if candidate.wrong is not None or fallen:
-        return "wrong"
-    if base.unavailable and candidate.unavailable:
-        return "unavailable"
-    if any(_faults(each) and not each.unavailable for each in (base, candidate)):
-        return "failed"
-    if base.unavailable:
-        return "missing in baseline"
-    return "missing in candidate" if candidate.unavailable else "undecided"
-
-
-def _faults(of: Series) -> tuple[str, ...]:
-    """Return what went wrong, and what cannot be a time."""
-    if of.faults:
-        return of.faults
-    if not of.processes:
-        return ("no process went well",)
-    good = all(process and all(SHORTEST <= each <= LONGEST for each in process)
-               for process in of.processes)  # fmt: skip
-    return () if good else ("failed: a process has no times, or one that is none",)
-
-
-def _remarks(of: Series | None, side: str) -> tuple[str, ...]:
-    """Say each thing that went wrong on one side once, and how often it did."""
-    faults = _faults(of) if of else ()
-    return tuple(
-        f"{side}: {' '.join(each.split())} ({faults.count(each)} of {of.tried if of else 0})"
-        for each in dict.fromkeys(faults)
+    same_machine = baseline.machine is not None and baseline.machine == candidate.machine
+    rule = options.rule
+    cases: list[CaseComparison] = []
+    refusal = _find_refusal(baseline, candidate, options, same_machine=same_machine)
+    if refusal is None:
+        usable = find_spread if same_machine else None
+        rule, cases = _compare_cases(baseline, candidate, usable, options)
+    return ComparisonResult(
+        command="bench compare",
+        baseline=ComparedVersion(baseline.name, baseline.machine, baseline.software),
+        candidate=ComparedVersion(candidate.name, candidate.machine, candidate.software),
+        rule=rule,
+        cases=cases,
+        same_machine=same_machine,
+        between_runs=options.between_runs,
+        refusal=refusal,
+        fail_on=options.fail_on,
     )
 
 
-def _wrong(candidate: Series | None) -> tuple[str, ...]:
-    """Say why the candidate's result is wrong, where its faults do not."""
+def _find_refusal(
+    baseline: Side, candidate: Side, options: CompareOptions, *, same_machine: bool
+) -> str | None:
+    if None not in (baseline.data, candidate.data) and baseline.data != candidate.data:
+        return "the two were measured on different data: there is nothing to compare"
+    if not (baseline.series or candidate.series):
+        return "neither run has a case: there is nothing to compare"
+    if options.across_machines or same_machine:
+        return None
+    reason = "the two were measured on different machines"
+    if None in (baseline.machine, candidate.machine):
+        reason = "nothing says whether the two were measured on one machine"
+    return f"{reason}: there is nothing to compare. --across-machines compares them anyway"
+
+
+def _compare_cases(
+    baseline: Side, candidate: Side, find_spread: FindSpread | None, options: CompareOptions
+) -> tuple[Rule, list[CaseComparison]]:
+    """Return the comparisons of all cases, and the rule with its family."""
+    names = dict.fromkeys((*baseline.series, *candidate.series))
+    cases = [
+        _match_case(name, baseline.series.get(name), candidate.series.get(name)) for name in names
+    ]
+    spreads: dict[str, Spread] = {}
+    for case in cases:
+        undecided = case.verdict == "undecided"
+        spread = find_spread(case.case) if find_spread is not None and undecided else None
+        # Against a spread of 0 everything would be significant.
+        if spread is not None and spread.ratio_deviation(*case.processes) > 0:
+            spreads[case.case] = spread
+    rule = replace(options.rule, family=max(1, len(spreads)))
+    differences = {
+        case.case: compare_ratio(
+            case.metrics[0].ratio.mean, spreads[case.case], case.processes, rule.alpha_per_test
+        )
+        for case in cases
+        if case.case in spreads
+    }
+    verdicts = decide_all(differences, rule)
+    margin = 1 + max(options.between_runs, rule.tolerance)
+    judged = [
+        _add_test(case, differences[case.case], spreads[case.case], verdicts[case.case], rule)
+        if case.case in spreads
+        else _decide_uncalibrated(case, margin)
+        for case in cases
+    ]
+    return rule, judged
+
+
+def _add_test(
+    case: CaseComparison, difference: Difference, spread: Spread, verdict: Verdict, rule: Rule
+) -> CaseComparison:
+    epoch = replace(
+        case.metrics[0],
+        ratio=difference.ratio,
+        p_slower=difference.p_slower,
+        p_faster=difference.p_faster,
+        verdict=verdict,
+    )
+    return replace(
+        case,
+        verdict=verdict,
+        metrics=(epoch,),
+        deviation=spread.ratio_deviation(*case.processes),
+        blocks=spread.count,
+        detectable=detectable_slowdown(spread, case.processes, rule),
+    )
+
+
+def _decide_uncalibrated(case: CaseComparison, margin: float) -> CaseComparison:
+    """Decide a case without a calibration: only a ratio beyond the margin is a difference."""
+    if case.verdict != "undecided":
+        return case
+    ratio = case.metrics[0].ratio.mean
+    verdict: Verdict = "undecided"
+    if not 1 / margin <= ratio <= margin:
+        verdict = "slower" if ratio > margin else "faster"
+    remarks = case.remarks
+    if verdict != "undecided" and min(case.processes) == 1:
+        remarks = (*remarks, SINGLE_PROCESS)
+    epoch = replace(case.metrics[0], verdict=verdict)
+    return replace(case, verdict=verdict, metrics=(epoch,), remarks=remarks)
+
+
+def compare_ratio(
+    ratio: float, spread: Spread, processes: tuple[int, int], alpha: float
+) -> Difference:
+    """Test a ratio of two runs against the spread between runs: Student's t on the logarithm.
+
+    It has one degree of freedom less than the spread has blocks. processes: of each run. alpha:
+    false-alarm rate of each side of the interval. Raise ValueError for a spread of 0.
+    """
+    from scipy.stats import t
+
+    log, deviation = math.log(ratio), spread.ratio_deviation(*processes)
+    freedom = spread.count - 1
+    if not deviation > 0:
+        raise ValueError("no spread, no difference")
+    half = float(t.isf(alpha, freedom)) * deviation
+    bounds = (math.exp(log - half), math.exp(log + half)) if half < MAX_HALF_WIDTH else (None, None)
+    return Difference(
+        min(processes),
+        Interval(ratio, *bounds),
+        p_slower=float(t.sf(log / deviation, freedom)),
+        p_faster=float(t.cdf(log / deviation, freedom)),
+    )
+
+
+def detectable_slowdown(
+    spread: Spread, processes: tuple[int, int], rule: Rule, power: float = 0.95
+) -> float:
+    """Return the slowdown, as a share, that two such runs detect with this probability.
+
+    By the test of ``compare_ratio``, with a normal distribution of the runs.
+    """
+    from scipy.stats import norm, t
+
+    level = float(t.isf(rule.alpha_per_test, spread.count - 1)) + float(norm.isf(1 - power))
+    return math.expm1(level * spread.ratio_deviation(*processes))
+
+
+def _match_case(name: str, base: Series | None, candidate: Series | None) -> CaseComparison:
+    """Compare all but times; a case whose times can be compared is "undecided" and has a ratio."""
+    base_faults, candidate_faults = _list_faults(base), _list_faults(candidate)
+    remarks = (
+        *_describe_faults(base, base_faults, "baseline"),
+        *_describe_faults(candidate, candidate_faults, "candidate"),
+    )
     wrong = candidate.wrong if candidate else None
-    if candidate is None or wrong is None or wrong in candidate.faults:
-        return ()
-    return (f"candidate: {' '.join(wrong.split())}",)
-
-
-def _fallen(accuracy: Sides) -> tuple[str, ...]:
-    base, candidate = accuracy
-    if base is None or candidate is None or candidate >= base - ACCURACY:
-        return ()
-    return (f"validation accuracy fell from {base:.4f} to {candidate:.4f}",)
-
-
-def _unequal(of: Compared, base: Series, candidate: Series) -> tuple[str, ...]:
-    """Say where the two sides were not measured alike."""
-    found = []
+    if candidate is not None and wrong is not None and wrong not in candidate.faults:
+        remarks = (*remarks, f"candidate: {' '.join(wrong.split())}")
+    accuracy = (base.accuracy if base else None, candidate.accuracy if candidate else None)
+    loss = describe_accuracy_loss(accuracy)
+    failed = any(
+        side is not None and faults and not side.unavailable
+        for side, faults in ((base, base_faults), (candidate, candidate_faults))
+    )
+    absent = [side is None or side.unavailable for side in (base, candidate)]
+    verdict: CaseVerdict = "undecided"
+    if wrong is not None or loss is not None:
+        verdict = "wrong"
+    elif failed:
+        verdict = "failed"
+    elif absent == [True, True]:
+        verdict = "unavailable"
+    elif any(absent):
+        verdict = "missing in baseline" if absent[0] else "missing in candidate"
+    if base is None or candidate is None:
+        missing: CaseVerdict = "missing in baseline" if base is None else "missing in candidate"
+        if verdict not in {"wrong", "failed"}:
+            verdict = missing
+        else:
+            remarks = (*remarks, missing)
+        return CaseComparison(name, name, verdict, remarks=remarks, required=True)
+    case = CaseComparison(
+        name,
+        name,
+        verdict,
+        remarks=(*remarks, *((loss,) if loss else ())),
+        accuracy=accuracy,
+        required=verdict != "unavailable",
+        processes=(len(base.processes), len(candidate.processes)),
+        tried=(base.tried, candidate.tried),
+    )
+    if not (base_faults or candidate_faults):
+        case = _compare_times(case, base, candidate)
     if base.tried != candidate.tried:
-        found.append(
+        unequal = (
             f"unequal rounds: {base.tried} in the baseline, {candidate.tried} in the candidate"
         )
-    most = max((len(each) for each in (*base.processes, *candidate.processes)), default=0)
-    if 0 < of.epochs < most:
-        found.append(f"the first {of.epochs} of up to {most} times of a process count, as many "
-                     "as every process has")  # fmt: skip
-    return tuple(found)
+        case = replace(case, remarks=(*case.remarks, unequal))
+    return case
 
 
-def _timed(begun: Compared, base: Series, candidate: Series) -> Compared:
-    """Compare the least of equally many times: of more, the least is less."""
-    epochs = min(len(each) for each in (*base.processes, *candidate.processes))
+def _list_faults(series: Series | None) -> tuple[str, ...]:
+    """Return what failed, including times that are no times."""
+    if series is None or series.faults:
+        return series.faults if series else ()
+    if not series.processes:
+        return ("no process succeeded",)
+    valid = all(
+        process and all(SHORTEST <= seconds <= LONGEST for seconds in process)
+        for process in series.processes
+    )
+    return () if valid else ("failed: a process has no times, or an impossible one",)
+
+
+def _describe_faults(series: Series | None, faults: tuple[str, ...], side: str) -> tuple[str, ...]:
+    """Return each fault of one side once, with how often it occurred."""
+    tried = series.tried if series else 0
+    return tuple(
+        f"{side}: {' '.join(fault.split())} ({faults.count(fault)} of {tried})"
+        for fault in dict.fromkeys(faults)
+    )
+
+
+def _compare_times(case: CaseComparison, base: Series, candidate: Series) -> CaseComparison:
+    """Add the ratio of the geometric means of each process's minimum.
+
+    Every process counts with the same number of epochs: a minimum over more samples is biased low.
+    """
+    lengths = [len(process) for process in (*base.processes, *candidate.processes)]
+    epochs = min(lengths)
     logs = [
         fmean(math.log(min(process[:epochs])) for process in side.processes)
         for side in (base, candidate)
     ]
-    ratio = Interval(math.exp(logs[1] - logs[0]))
-    return replace(begun, epochs=epochs, seconds=(math.exp(logs[0]), math.exp(logs[1])),
-                   ratio=ratio)  # fmt: skip
-
-
-def _known(begun: Compared, spreads: Spreads) -> Compared:
-    """Add the spread between runs, where it is known and no deviation of nought."""
-    if begun.outcome != "undecided":
-        return begun
-    spread = spreads(begun.name)
-    known = spread is not None and spread.of_two_runs(*begun.processes) > 0
-    return replace(begun, spread=spread if known else None)
-
-
-def _tested(begun: Compared, rule: Rule) -> Compared:
-    if begun.spread is None or begun.ratio is None:
-        return begun
-    found = difference(begun.ratio.mean, begun.spread, begun.processes, rule.share)
-    return replace(begun, difference=found, ratio=found.ratio)
-
-
-def _judged(of: Compared, verdict: Verdict | None, margin: float) -> Compared:
-    if of.outcome != "undecided" or of.ratio is None:
-        return of
-    if verdict is not None:
-        return replace(of, outcome=verdict)
-    outcome = _by_size(of.ratio.mean, margin)
-    alone = outcome != "undecided" and min(of.processes) == 1
-    return replace(of, outcome=outcome, remarks=(*of.remarks, *(SINGLE,) * alone))
-
-
-def _by_size(ratio: float, margin: float) -> Verdict:
-    """Judge what was not calibrated: only what no two runs of the same differ by."""
-    if ratio > margin:
-        return "slower"
-    return "faster" if ratio < 1 / margin else "undecided"
+    epoch = MetricComparison(
+        "epoch",
+        "seconds",
+        baseline=math.exp(logs[0]),
+        candidate=math.exp(logs[1]),
+        ratio=Interval(math.exp(logs[1] - logs[0])),
+    )
+    remarks = case.remarks
+    if epochs < max(lengths):
+        remarks = (
+            *remarks,
+            f"only the first {epochs} of up to {max(lengths)} epochs were compared",
+        )
+    return replace(case, epochs=epochs, metrics=(epoch,), remarks=remarks)

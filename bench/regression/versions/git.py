@@ -1,4 +1,4 @@
-"""A commit of this repository: what a name means, and the implementations that it had."""
+"""Read commits of this repository and the implementations in them."""
 
 import difflib
 import io
@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ from bench.errors import UserError
 from bench.worker import machine
 from implementations import IMPLEMENTATIONS, Implementation
 
-# A hook of git runs us with these; they would point at what the hook is about.
-_HOOKS = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
-_SECONDS = 60.0
+# A git hook that runs us sets these; they would point to the hook's repository.
+_HOOK_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
+_REGISTRY_TIMEOUT = 60.0  # seconds
 
 _FIELDS = {field.name: field for field in fields(Implementation)}
-_READ = """
+_PRINT_REGISTRY = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from implementations import IMPLEMENTATIONS
@@ -38,111 +38,116 @@ print(json.dumps(entries, default=str))
 """
 
 
-def find(name: str) -> str | None:
-    """Return the commit that a name means, None for no revision; raises UserError without git."""
+def find_commit(name: str) -> str | None:
+    """Return the commit of a revision, None for no revision; raise UserError without git."""
     if not (machine.ROOT / ".git").exists():
         raise UserError(
-            f"{name!r}: this suite runs outside its git checkout, so that there are no revisions; "
-            "clone its repository, or name a .py file, a Python or a release as in keras==3.9.0"
+            f"{name!r}: this suite runs outside its git checkout, so there are no revisions. "
+            "Clone its repository, or name a .py file, a Python or a release as in keras==3.9.0"
         )
-    done = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    if done.returncode > 1:
-        raise UserError(f"{name!r}: git says: {_last(done.stderr)}; mend that first")
-    return done.stdout.decode().strip() or None
+    process = _run_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if process.returncode > 1:
+        raise UserError(f"{name!r}: git says: {_last_line(process.stderr)}. Fix that first")
+    return process.stdout.decode().strip() or None
 
 
-def unknown(name: str) -> UserError:
-    """Say that a name is no revision, and what is near it."""
-    listed = _git("for-each-ref", "--format=%(refname:short)").stdout.decode().split()
-    near = difflib.get_close_matches(name, listed, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`git branch --all` lists the branches"
-    if _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
-        hint = "this clone is shallow: `git fetch --unshallow` brings the others"
-    return UserError(f"unknown revision {name!r}, nor is there a Python of this name; {hint}")
+def unknown_revision(name: str) -> UserError:
+    """Return an error for an unknown revision, with similar names."""
+    names = _run_git("for-each-ref", "--format=%(refname:short)").stdout.decode().split()
+    similar = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = "`git branch --all` lists the branches"
+    if similar:
+        hint = f"did you mean {' or '.join(similar)}?"
+    if _run_git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+        hint = "this clone is shallow: `git fetch --unshallow` gets the other commits"
+    return UserError(f"unknown revision {name!r}, and no Python has this name; {hint}")
 
 
 def unpack(commit: str, name: str, folder: Path) -> Path:
-    """Unpack the commit's implementations and return their folder; raises UserError.
+    """Unpack the commit's implementations and return their folder; raise UserError without one.
 
-    As a ZIP archive: the TAR reader of Python's older releases follows what it unpacks.
+    As a ZIP archive: the TAR reader of older Python releases follows links in the archive.
     """
-    done = _git("archive", "--format=zip", commit, "implementations")
-    if done.returncode != 0:
-        raise UserError(f"{name} has no folder implementations/; name a revision that has one")
-    with zipfile.ZipFile(io.BytesIO(done.stdout)) as archive:
+    process = _run_git("archive", "--format=zip", commit, "implementations")
+    if process.returncode != 0:
+        raise UserError(f"{name} has no folder implementations/. Name a revision that has one")
+    with zipfile.ZipFile(io.BytesIO(process.stdout)) as archive:
         archive.extractall(folder)
     return folder / "implementations"
 
 
-def registry(
+def read_registry(
     implementations: Path, name: str, scratch: Path, progress: Callable[[str], None]
 ) -> tuple[Implementation, ...]:
-    """Read what a revision registers, in a child; says what it leaves out, raises UserError.
+    """Return the registry of an unpacked revision, read in a child process.
 
-    Fields that an older registry lacks have their defaults, or those without are as in ours; other
-    fields than ours are passed over.
+    Fields that an older registry lacks get their default or, without one, the value of our entry
+    of the same name. Unknown fields are ignored. Invalid entries are skipped and reported to
+    ``progress``. Raise UserError if no entry is valid.
     """
-    entries = _entries(implementations, name, scratch)
-    found = tuple(_understood(entries, lambda line: progress(f"{name}: {line}; it is left out")))
-    if not found:
-        raise UserError(f"{name}: nothing in its registry is understood; name a later revision")
-    return found
-
-
-def _understood(entries: Any, leave: Callable[[str], None]) -> Iterator[Implementation]:
     ours = {entry.name: entry for entry in IMPLEMENTATIONS}
-    for number, entry in enumerate(entries, 1):
-        known = ours.get(str(entry.get("name")))
-        lent = {field: getattr(known, field) for field in _required() if known is not None}
+    required = [
+        field.name
+        for field in _FIELDS.values()
+        if field.default is MISSING
+        and field.default_factory is MISSING
+        # An entry without these two is invalid.
+        and field.name not in {"name", "module"}
+    ]
+    registry = []
+    for number, values in enumerate(_load_entries(implementations, name, scratch), 1):
+        own = ours.get(str(values.get("name")))
+        inherited = {field: getattr(own, field) for field in required} if own else {}
         try:
-            yield msgspec.convert({**lent, **entry}, Implementation)
+            registry.append(msgspec.convert({**inherited, **values}, Implementation))
         except msgspec.ValidationError as error:
-            leave(f"its entry {entry.get('name', number)} is not understood ({error})")
+            entry = values.get("name", number)
+            progress(f"{name}: skipped registry entry {entry}, which is invalid ({error})")
+    if not registry:
+        raise UserError(f"{name}: its registry has no valid entry. Name a later revision")
+    return tuple(registry)
 
 
-def _required() -> list[str]:
-    """Name the fields that have no default, but the entry's own name and module."""
-    return [
-        name for name, field in _FIELDS.items()
-        if field.default is MISSING and field.default_factory is MISSING
-        and name not in {"name", "module"}
-    ]  # fmt: skip
-
-
-def _entries(implementations: Path, name: str, scratch: Path) -> list[Mapping[str, Any]]:
-    """Import the registry with our ``bench`` beside it, and nothing of the user's own."""
+def _load_entries(implementations: Path, name: str, scratch: Path) -> list[Mapping[str, Any]]:
+    """Import the revision's registry with our ``bench``, isolated from the user's packages."""
     path = scratch / "path"
     path.mkdir()
     (path / "bench").symlink_to(Path(bench.__file__).resolve().parent)
     (path / "implementations").symlink_to(implementations)
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", _READ, str(path), *_FIELDS],
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=True,
-        )  # fmt: skip
+        process = subprocess.run(
+            [sys.executable, "-I", "-c", _PRINT_REGISTRY, str(path), *_FIELDS],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_REGISTRY_TIMEOUT,
+            check=True,
+        )
     except subprocess.CalledProcessError as error:
-        reason = _last(error.stderr)
+        reason = _last_line(error.stderr)
     except subprocess.TimeoutExpired:
-        reason = f"no end after {_SECONDS:g} s"
+        reason = f"timeout after {_REGISTRY_TIMEOUT:g} s"
     else:
-        found: list[Mapping[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-        return found
-    raise UserError(f"{name}: its registry does not import ({reason}); name a later revision")
+        entries: list[Mapping[str, Any]] = json.loads(process.stdout.splitlines()[-1])
+        return entries
+    raise UserError(f"{name}: importing its registry failed ({reason}). Name a later revision")
 
 
-def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run git on this repository, in English; raises UserError where there is no git."""
+def _run_git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run git on this repository, with English messages; raise UserError without git."""
     git = shutil.which("git")
     if git is None:
-        raise UserError("a revision needs git, which is not installed; install it")
-    variables = {name: value for name, value in os.environ.items() if name not in _HOOKS}
+        raise UserError("a revision needs git, which is not installed. Install git")
+    variables = {name: value for name, value in os.environ.items() if name not in _HOOK_VARIABLES}
     return subprocess.run(
-        [git, "-C", str(machine.ROOT), *arguments], env={**variables, "LC_ALL": "C.UTF-8"},
-        stdin=subprocess.DEVNULL, capture_output=True, check=False,
-    )  # fmt: skip
+        [git, "-C", str(machine.ROOT), *arguments],
+        env={**variables, "LC_ALL": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
 
 
-def _last(stderr: bytes) -> str:
-    """Return the last line that a program wrote, which says why it failed."""
+def _last_line(stderr: bytes) -> str:
+    """Return the last line of an error output, which usually names the reason."""
     lines = stderr.decode("utf-8", errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "no reason given")

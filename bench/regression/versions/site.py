@@ -1,4 +1,4 @@
-"""Where a version runs: its Python, its implementations, and what they register."""
+"""Prepare what a version needs to run: its Python and its implementations."""
 
 import ast
 import sys
@@ -20,10 +20,10 @@ from implementations import IMPLEMENTATIONS, Implementation
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a version runs.
+    """What a version runs with.
 
-    python: an executable, absolute. implementations: the folder that is imported by that name.
-    registry: what that folder registers.
+    python: absolute path of the executable. implementations: the folder that is imported as
+    ``implementations``. registry: the entries of that folder.
     """
 
     python: str
@@ -31,13 +31,13 @@ class Site:
     registry: tuple[Implementation, ...]
 
     @property
-    def place(self) -> Installation:
-        """What a child is made of here."""
+    def installation(self) -> Installation:
+        """The installation of a child process."""
         return Installation(self.python, self.implementations)
 
 
-class Changes(NamedTuple):
-    """Names of implementations: in both places but different, and in one place only."""
+class RegistryChanges(NamedTuple):
+    """Names of implementations: different on both sides, or on one side only."""
 
     changed: tuple[str, ...]
     only_base: tuple[str, ...]
@@ -45,79 +45,73 @@ class Changes(NamedTuple):
 
 
 @contextmanager
-def prepared(
+def prepare_site(
     version: Version, chosen: Sequence[Implementation], progress: Callable[[str], None]
 ) -> Iterator[Site]:
-    """Make ready what a version needs to run and have it until the end; raises UserError.
+    """Yield the site of a version, which is removed at the end; raise UserError if it fails.
 
-    The harness is always the running one: a revision brings its implementations only.
-    chosen: what is to run there, so that an environment has its frameworks. progress: is told, a
-    line each, what takes long and what is left out.
+    The harness is always the running one: a revision brings only its implementations.
+    chosen: the implementations that an environment of packages must be able to run. progress: gets
+    a line for each slow step and for each part that is left out.
     """
-    if version.kind == "revision":
-        with tempfile.TemporaryDirectory(prefix="softmax-bench-") as scratch:
-            yield _unpacked(version, Path(scratch), progress)
-    else:
-        python = _python(version, chosen, progress)
-        yield Site(python, machine.ROOT / "implementations", IMPLEMENTATIONS)
+    python, folder = sys.executable, machine.ROOT / "implementations"
+    match version.kind:
+        case "revision":
+            with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
+                scratch = Path(name)
+                folder = git.unpack(str(version.commit), version.name, scratch)
+                registry = git.read_registry(folder, version.name, scratch, progress)
+                yield Site(python, folder, registry)
+            return
+        case "packages":
+            environment = venv.specify_environment(version.requirements, chosen)
+            python = venv.ensure_environment(environment, progress)
+        case "interpreter":
+            executable = find_executable(str(version.path))
+            if executable is None:
+                raise UserError(f"{version.path} no longer exists. Name another Python")
+            python = executable
+    yield Site(python, folder, IMPLEMENTATIONS)
 
 
-def changed(base: Site, candidate: Site) -> Changes:
-    """Compare the registries of two places: the code of each implementation, and its entry.
+def find_changes(base: Site, candidate: Site) -> RegistryChanges:
+    """Compare the registries of two sites: the code of each implementation, and its entry.
 
-    The name of a module does not count: files may have moved.
+    Module names are not compared, because files may have moved.
     """
-    ours = {entry.name: entry for entry in base.registry}
-    theirs = {entry.name: entry for entry in candidate.registry}
-    return Changes(
-        changed=tuple(
-            name
-            for name, entry in theirs.items()
-            if name in ours
-            and (
-                replace(entry, module=ours[name].module) != ours[name]
-                or _code(candidate, entry) != _code(base, ours[name])
-            )
-        ),
-        only_base=tuple(name for name in ours if name not in theirs),
-        only_candidate=tuple(name for name in theirs if name not in ours),
+    base_entries = {entry.name: entry for entry in base.registry}
+    candidate_entries = {entry.name: entry for entry in candidate.registry}
+
+    def differ(name: str) -> bool:
+        before, after = base_entries[name], candidate_entries[name]
+        if replace(after, module=before.module) != before:
+            return True
+        return _read_sources(candidate, after) != _read_sources(base, before)
+
+    common = [name for name in candidate_entries if name in base_entries]
+    return RegistryChanges(
+        changed=tuple(name for name in common if differ(name)),
+        only_base=tuple(name for name in base_entries if name not in candidate_entries),
+        only_candidate=tuple(name for name in candidate_entries if name not in base_entries),
     )
 
 
-def _unpacked(version: Version, scratch: Path, progress: Callable[[str], None]) -> Site:
-    folder = git.unpack(str(version.commit), version.name, scratch)
-    registry = git.registry(folder, version.name, scratch, progress)
-    return Site(sys.executable, folder, registry)
+def _read_sources(site: Site, entry: Implementation) -> list[bytes]:
+    """Return the source of an implementation and of all modules of its folder that it imports.
 
-
-def _python(
-    version: Version, chosen: Sequence[Implementation], progress: Callable[[str], None]
-) -> str:
-    if version.kind == "packages":
-        return venv.python(venv.recipe(version.requirements, chosen), progress)
-    if version.kind != "interpreter":
-        return sys.executable
-    if python := find_executable(str(version.path)):
-        return python
-    raise UserError(f"{version.path} is not there any more; name another Python")
-
-
-def _code(site: Site, entry: Implementation) -> list[bytes]:
-    """Return the source of an implementation and of everything that it imports from its folder.
-
-    In the order of the imports; nothing of what is missing.
+    In the order of the imports. Missing files are skipped.
     """
     modules, sources = [entry.module], []
     for module in modules:  # which grows
         path = site.implementations.joinpath(*module.split(".")).with_suffix(".py")
         if path.is_file():
             sources.append(path.read_bytes())
-            modules += [name for name in _imports(sources[-1], module) if name not in modules]
+            modules += [name for name in _find_imports(sources[-1], module) if name not in modules]
     return sources
 
 
-def _imports(source: bytes, module: str) -> list[str]:
-    """Return the modules of ``implementations`` that a source may import, by their names there."""
+def _find_imports(source: bytes, module: str) -> list[str]:
+    """Return the modules of ``implementations`` that a source may import, relative to it."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -130,8 +124,5 @@ def _imports(source: bytes, module: str) -> list[str]:
             package = f"implementations.{module}".split(".")[: -node.level] if node.level else []
             parent = ".".join([*package, node.module or ""]).strip(".")
             names += [parent, *(f"{parent}.{alias.name}" for alias in node.names)]
-    return [
-        name.removeprefix("implementations.")
-        for name in names
-        if name.startswith("implementations.")
-    ]
+    prefix = "implementations."
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]

@@ -1,4 +1,4 @@
-"""What the command line means by a version: one side of a comparison."""
+"""Parse the name of a version: one side of ``bench ab``."""
 
 import ast
 import hashlib
@@ -6,7 +6,7 @@ import importlib.metadata
 import re
 import warnings
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
@@ -20,29 +20,33 @@ from implementations import IMPLEMENTATIONS
 
 Kind = Literal["revision", "tree", "packages", "interpreter", "file"]
 
-_WORDS: dict[Kind, str] = {
-    "revision": "a git revision", "tree": "the working tree", "packages": "a set of packages",
-    "interpreter": "a Python", "file": "a file",
-}  # fmt: skip
-# What each kind is measured against; the working tree is also what runs now: its packages and its
-# Python.
-_AGAINST: dict[Kind, set[Kind]] = {
+_KIND_NAMES: dict[Kind, str] = {
+    "revision": "a git revision",
+    "tree": "the working tree",
+    "packages": "a set of packages",
+    "interpreter": "a Python",
+    "file": "a file",
+}
+# The kinds that each kind can be compared with. The working tree also stands for the running
+# Python and its packages.
+_COMPARABLE: dict[Kind, set[Kind]] = {
     "revision": {"revision", "tree"},
+    "tree": {"tree", "revision", "packages", "interpreter"},
     "packages": {"packages", "tree"},
     "interpreter": {"interpreter", "tree"},
     "file": {"file"},
 }
 
-# Between two requirements, not within one: no operator stands before it, no bracket is open.
-_BETWEEN = re.compile(r"(?<=[^\s,<>=!~])[\s,]+(?=[A-Za-z])(?![^\[]*\])")
-_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(?:\s*\[[^\]]*\])?(\s*(?:[<>=]|[!~]=).*)?")
+# Between two requirements, not inside one: no operator precedes it, and no bracket is open.
+_SEPARATOR = re.compile(r"(?<=[^\s,<>=!~])[\s,]+(?=[A-Za-z])(?![^\[]*\])")
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(?:\s*\[[^\]]*\])?(?P<release>\s*(?:[<>=]|[!~]=).*)?")
 
 
 class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One side of a comparison, as far as its name tells.
+    """One side of a comparison, as it is stored in the plan.
 
-    name: as given. commit: full, of a revision. requirements: of packages, canonical and sorted.
-    path: of a file or a Python, as given. sha256: of a file.
+    name: as the user gave it. commit: full hash of a revision. requirements: of packages,
+    canonical and sorted. path: of a file or a Python, as given. sha256: of a file.
     """
 
     name: str
@@ -54,105 +58,102 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
     @property
     def packages(self) -> set[str]:
-        """Canonical names of the packages that were named."""
-        return {canonicalize_name(Requirement(one).name) for one in self.requirements}
+        """Canonical names of the required packages."""
+        return {canonicalize_name(Requirement(text).name) for text in self.requirements}
 
 
-def read(text: str) -> Version:
-    """Find out what a text means; raises UserError where it means nothing that is here.
+def parse_version(text: str) -> Version:
+    """Return the version that a text names; raise UserError for a text that names none.
 
-    The first that fits, in this order: what ends with ``.py`` is a file; ``.`` the working tree;
-    what has an operator, or several names, is packages; then an executable; then a git revision.
-    On PATH only what is called python or pypy is tried: other programs are not run to be asked.
+    The first match counts: a name that ends with ``.py`` is a file, ``.`` the working tree, a
+    text with an operator or several names is a set of packages; then executables and git revisions
+    are tried. On PATH only programs called python or pypy are tried, because trying runs them.
     """
     text = text.strip()
     if text.endswith(".py"):
-        return Version(text, "file", sha256=_sha256(text), path=text)
+        return Version(text, "file", sha256=_hash_python_file(text), path=text)
     if text == ".":
         return Version(text, "tree")
-    if parts := _parts(text):
-        return Version(text, "packages", requirements=_requirements(parts))
+    if parts := _split_requirements(text):
+        return Version(text, "packages", requirements=_normalize_requirements(parts))
     if python := interpreters.find_executable(text):
         interpreters.check_python(text, python)
         return Version(text, "interpreter", path=text)
-    if commit := git.find(text):
+    if commit := git.find_commit(text):
         return Version(text, "revision", commit=commit)
-    raise _unknown(text)
+    if text.startswith(("/", "./", "../", "~")):
+        raise UserError(f"{text} is no executable. Name a Python, such as env/bin/python")
+    if canonicalize_name(text) in _known_packages():
+        raise _ask_for_release(text)
+    raise git.unknown_revision(text)
 
 
-def fault(base: Version, candidate: Version) -> str | None:
-    """Say why two versions cannot be compared, and what can; None where they can."""
-    kinds = (base.kind, candidate.kind)
-    if kinds == ("tree", "tree") or any(
-        one in _AGAINST and other in _AGAINST[one] for one, other in (kinds, kinds[::-1])
-    ):
+def find_incompatibility(base: Version, candidate: Version) -> str | None:
+    """Return why two versions cannot be compared and which can; None if they can."""
+    if candidate.kind in _COMPARABLE[base.kind]:
         return None
+    kinds = (base.kind, candidate.kind)
     remedy = "a file with a file" if "file" in kinds else "two of a kind, or either with ."
     return (
-        f"{base.name} is {_WORDS[base.kind]} and {candidate.name} is {_WORDS[candidate.kind]}; "
-        f"compare {remedy}"
+        f"{base.name} is {_KIND_NAMES[base.kind]} and {candidate.name} is "
+        f"{_KIND_NAMES[candidate.kind]}. Compare {remedy}"
     )
 
 
-def _sha256(text: str) -> str:
-    """Hash an implementation file that is Python; raises UserError."""
+def _hash_python_file(text: str) -> str:
     try:
         source = read_file(Path(text))
     except OSError as error:
         reason = error.strerror or "cannot be read"
-        raise UserError(f"{text}: {reason}; name a .py file that is there") from error
+        raise UserError(f"{text}: {reason}. Name an existing .py file") from error
     try:
-        with warnings.catch_warnings(action="ignore"):  # of its escapes, say: its own affair
+        with warnings.catch_warnings(action="ignore"):  # such as invalid escapes
             ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise UserError(f"{text} is not Python: {_reason(error)}; mend the file") from error
+    except SyntaxError as error:
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise UserError(f"{text} is not Python: {error.msg}{line}. Fix the file") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        # A MemoryError of deep nesting has no message.
+        reason = str(error) or "nested too deeply"
+        raise UserError(f"{text} is not Python: {reason}. Fix the file") from error
     return hashlib.sha256(source).hexdigest()
 
 
-def _reason(error: Exception) -> str:
-    """Say why a source was not read; what is nested too deeply is out of memory, without a word."""
-    if isinstance(error, SyntaxError):
-        return f"{error.msg}, line {error.lineno}" if error.lineno else error.msg
-    return str(error) or "nested too deeply"
+def _split_requirements(text: str) -> list[str]:
+    """Split a text into requirements; empty if it is a single name or no list of requirements."""
+    parts = _SEPARATOR.split(text)
+    matches = [_REQUIREMENT.fullmatch(part) for part in parts]
+    is_name = len(parts) == 1 and matches[0] is not None and matches[0]["release"] is None
+    return parts if all(matches) and not is_name else []
 
 
-def _parts(text: str) -> list[str]:
-    """Take requirements apart; empty where the text is none: one name alone is not."""
-    parts = _BETWEEN.split(text)
-    found = [_REQUIREMENT.fullmatch(part) for part in parts]
-    return parts if all(found) and (len(parts) > 1 or cast("re.Match[str]", found[0])[1]) else []
-
-
-def _requirements(parts: list[str]) -> tuple[str, ...]:
-    """Normalise requirements; raises UserError for one that is malformed, or there twice."""
-    found: dict[str, str] = {}
+def _normalize_requirements(parts: list[str]) -> tuple[str, ...]:
+    """Return canonical, sorted requirements; raise UserError for a malformed or repeated one."""
+    requirements: dict[str, str] = {}
     for part in parts:
-        requirement = _requirement(part)
+        try:
+            requirement = Requirement(part)
+        except InvalidRequirement as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{part!r} is no requirement ({reason}). Write it as in scikit-learn==1.8.0"
+            ) from error
+        if not requirement.specifier:
+            raise _ask_for_release(part)
+        if requirement.marker or requirement.url:
+            raise UserError(
+                f"{part!r}: give only a name and a release, such as scikit-learn==1.8.0"
+            )
         name = canonicalize_name(requirement.name)
-        if name in found:
-            raise UserError(f"{name} is named twice; name one release of it")
+        if name in requirements:
+            raise UserError(f"{name} is named twice. Name one release of it")
         extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-        found[name] = f"{name}{extras}{requirement.specifier}"
-    return tuple(found[name] for name in sorted(found))
+        requirements[name] = f"{name}{extras}{requirement.specifier}"
+    return tuple(requirements[name] for name in sorted(requirements))
 
 
-def _requirement(part: str) -> Requirement:
-    try:
-        requirement = Requirement(part)
-    except InvalidRequirement as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"{part!r} is no requirement ({reason}); write it as in scikit-learn==1.8.0"
-        ) from error
-    if not requirement.specifier:
-        raise _which(part)
-    if requirement.marker or requirement.url:
-        raise UserError(f"{part!r}: give a name and a release only, such as scikit-learn==1.8.0")
-    return requirement
-
-
-def _which(name: str) -> UserError:
-    """Ask for a release, with the installed one as the example."""
+def _ask_for_release(name: str) -> UserError:
+    """Return an error that asks for a release, with the installed one as the example."""
     try:
         release = importlib.metadata.version(name)
     except (importlib.metadata.PackageNotFoundError, ValueError):
@@ -160,16 +161,8 @@ def _which(name: str) -> UserError:
     return UserError(f"{name}: say which release, e.g. {name}=={release.partition('+')[0]}")
 
 
-def _unknown(text: str) -> UserError:
-    """Say what a text might have meant: a path, a package, a revision of a similar name."""
-    if text.startswith(("/", "./", "../", "~")):
-        return UserError(f"{text} is no executable; name a Python, such as env/bin/python")
-    if canonicalize_name(text) in _packages():
-        return _which(text)
-    return git.unknown(text)
-
-
-def _packages() -> set[str]:
-    """Name the distributions that are here, and those that the implementations are made with."""
-    here = {found.metadata["Name"] or "" for found in importlib.metadata.distributions()}
-    return {canonicalize_name(name) for name in here | {one.framework for one in IMPLEMENTATIONS}}
+def _known_packages() -> set[str]:
+    """Return the canonical names of the installed distributions and of all frameworks."""
+    installed = {item.metadata["Name"] or "" for item in importlib.metadata.distributions()}
+    frameworks = {entry.framework for entry in IMPLEMENTATIONS}
+    return {canonicalize_name(name) for name in installed | frameworks}

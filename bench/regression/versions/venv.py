@@ -1,20 +1,17 @@
-"""An environment of packages that were named, and else as here: built once, whole or not there.
+"""Build virtual environments for sets of packages; each is built once and kept in the cache.
 
-In the user's cache, a folder ``environments/<key>`` each, with ``<key>.log`` (what pip said) and
-``<key>.lock`` beside it. A virtual environment cannot be moved, so that it is built in its place;
-its last file says that it is whole.
+An environment is the folder ``environments/<key>`` of the user's cache, with pip's output in
+``<key>.log`` and a lock in ``<key>.lock``. A virtual environment cannot be moved, so it is built in
+its final place. The file ``complete.json`` is written last and marks a finished build.
 """
 
-import fcntl
 import importlib.metadata
 import json
 import platform
-import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,173 +27,149 @@ from implementations import Implementation
 
 Progress = Callable[[str], None]
 
-_WHOLE = "whole.json"
+_COMPLETE = "complete.json"
+_REASON_LINES = 10  # of pip's output, at most
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """What an environment is built from; two that are equal are one environment.
+class EnvironmentSpec:
+    """What an environment is built from; equal specifications share one environment.
 
-    asked: what was named. wanted: what pip is asked for, that among it. held: the constraints.
-    python, base: the release and the place of the interpreter that it extends.
+    named: the user's requirements. requirements: all that pip installs, the named ones included.
+    constraints: pins of everything else. python, base: version and location of the interpreter.
     """
 
-    asked: tuple[str, ...]
-    wanted: tuple[str, ...]
-    held: tuple[str, ...]
+    named: tuple[str, ...]
+    requirements: tuple[str, ...]
+    constraints: tuple[str, ...]
     python: str
     base: str
 
 
-def recipe(requirements: Sequence[str], chosen: Iterable[Implementation]) -> Recipe:
-    """Say what has to be in an environment of these requirements to run what was chosen."""
-    asked = {_name(one) for one in requirements}
-    needed = {_name(one): one for one in _needed(chosen) if _name(one) not in asked}
-    held = (
-        constraint(name, version)
+def specify_environment(
+    requirements: Sequence[str], chosen: Iterable[Implementation]
+) -> EnvironmentSpec:
+    """Return the environment that runs the chosen implementations with these requirements.
+
+    All other packages are constrained to the versions that are installed here.
+    """
+    named = {_package_name(text) for text in requirements}
+    needed = {_package_name(text): text for text in _list_requirements(chosen)}
+    constraints = (
+        pin_version(name, version)
         for name, version in machine.software()["distributions"].items()
-        if canonicalize_name(name) not in {*asked, "softmax-bench"}
+        if canonicalize_name(name) not in {*named, "softmax-bench"}
     )
-    return Recipe(
-        asked=tuple(requirements), wanted=(*requirements, *sorted(needed.values())),
-        held=tuple(filter(None, held)),
+    return EnvironmentSpec(
+        named=tuple(requirements),
+        requirements=(
+            *requirements,
+            *sorted(text for name, text in needed.items() if name not in named),
+        ),
+        constraints=tuple(filter(None, constraints)),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         base=sys.base_prefix,
-    )  # fmt: skip
+    )
 
 
-def python(wanted: Recipe, progress: Progress) -> str:
-    """Return the Python of an environment, which is built if it is not there; raises UserError."""
-    folder = cache.root() / "environments" / machine.fingerprint(asdict(wanted))
-    if not _is_whole(folder):
+def ensure_environment(spec: EnvironmentSpec, progress: Progress) -> str:
+    """Return the Python of an environment, built if necessary; raise UserError if that fails."""
+    from filelock import FileLock, Timeout
+
+    folder = cache.root() / "environments" / machine.fingerprint(asdict(spec))
+    if not _is_complete(folder):
         try:
-            _build_alone(folder, wanted, progress)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder.with_suffix(".lock"))
+            try:
+                held = lock.acquire(blocking=False)
+            except Timeout:
+                progress("waiting for another process that builds this environment")
+                held = lock.acquire()
+            with held:
+                if not _is_complete(folder):  # the other process may have built it
+                    progress(f"building an environment with {' '.join(spec.named)}, once")
+                    _build(folder, spec, progress)
         except OSError as error:
             raise UserError(
-                f"{folder.parent} cannot be written ({error.strerror or error}); "
-                "set SOFTMAX_BENCH_CACHE to a folder that can"
+                f"cannot write to {folder.parent} ({error.strerror or error}). "
+                "Set SOFTMAX_BENCH_CACHE to a writable folder"
             ) from error
     return str(folder / "bin" / "python")
 
 
-def constraint(name: str, version: str) -> str | None:
-    """Hold a distribution at its public version; None where that is none that pip knows.
+def pin_version(name: str, version: str) -> str | None:
+    """Return pip's constraint to a version; None for a version that pip cannot parse.
 
-    A build of the machine's own ("2.9.1+cpu") is held by a range that only 2.9.1 satisfies,
-    whichever build: pip takes the machine's own for a range, and may not see it otherwise.
+    A local build ("2.9.1+cpu") is constrained to a range that only 2.9.1 and its builds satisfy,
+    because the index may not offer the same build.
     """
     try:
-        found = Version(version)
+        parsed = Version(version)
     except InvalidVersion:
         return None
-    if found.local is None:
-        return f"{canonicalize_name(name)}=={found}"
-    return f"{canonicalize_name(name)}>={found.public},<={found.public}"
+    if parsed.local is None:
+        return f"{canonicalize_name(name)}=={parsed}"
+    return f"{canonicalize_name(name)}>={parsed.public},<={parsed.public}"
 
 
-def _name(requirement: str) -> str:
+def _package_name(requirement: str) -> str:
     return canonicalize_name(Requirement(requirement).name)
 
 
-def _needed(chosen: Iterable[Implementation]) -> Iterator[str]:
-    """Yield NumPy, the frameworks of what was chosen, and what their extras ask for."""
+def _list_requirements(chosen: Iterable[Implementation]) -> Iterator[str]:
+    """Yield NumPy, the frameworks of the implementations, and the requirements of their extras."""
     yield "numpy"
-    extras = importlib.metadata.requires("softmax-bench") or []
+    requirements = importlib.metadata.requires("softmax-bench") or []
     for entry in chosen:
         yield from plan.list_distributions(entry)
-        for requirement in map(Requirement, extras):
+        for requirement in map(Requirement, requirements):
             marker = requirement.marker
             if marker and any(marker.evaluate({"extra": one}) for one in entry.extra.split(",")):
                 yield f"{requirement.name}{requirement.specifier}"
 
 
-def _is_whole(folder: Path) -> bool:
-    """Tell whether it was built to its end; its Python is a link that an upgrade may break."""
-    return (folder / _WHOLE).exists() and (folder / "bin" / "python").exists()
+def _is_complete(folder: Path) -> bool:
+    """Return whether a build finished; its Python is a link that an upgrade may have broken."""
+    return (folder / _COMPLETE).exists() and (folder / "bin" / "python").exists()
 
 
-def _build_alone(folder: Path, wanted: Recipe, progress: Progress) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.with_suffix(".lock"), progress) as lock:
-        if not _is_whole(folder):  # another process may have built it while this one waited
-            progress(f"building an environment with {' '.join(wanted.asked)}, once")
-            _build(folder, wanted, lock)
-
-
-@contextmanager
-def _locked(path: Path, progress: Progress) -> Iterator[int]:
-    """Have the lock; yields its descriptor."""
-    with path.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("waiting for another process that builds this environment")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield file.fileno()
-
-
-def _build(folder: Path, wanted: Recipe, lock: int) -> None:
-    """Build it in its place; whatever goes wrong, nothing is left of it but its log."""
-    if folder.exists():
-        shutil.rmtree(folder)  # a killed process left it
+def _build(folder: Path, spec: EnvironmentSpec, progress: Progress) -> None:
+    """Build an environment in its final place; remove it if the build fails, but keep the log."""
+    shutil.rmtree(folder, ignore_errors=True)  # of a killed process
+    pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--no-input"]
+    pip += ["--disable-pip-version-check", "--progress-bar=off"]
     try:
-        _make(folder, wanted, lock)
-        (folder / _WHOLE).write_text(json.dumps(asdict(wanted), indent=1), encoding="utf-8")
+        _run([sys.executable, "-m", "virtualenv", str(folder)], folder, spec, progress)
+        for name, lines in (
+            ("requirement", spec.requirements),
+            ("constraint", spec.constraints),
+        ):
+            (folder / f"{name}s.txt").write_text("\n".join(lines), encoding="utf-8")
+            pip += [f"--{name}", str(folder / f"{name}s.txt")]
+        _run(pip, folder, spec, progress)
+        (folder / _COMPLETE).write_text(json.dumps(asdict(spec), indent=1), encoding="utf-8")
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _make(folder: Path, wanted: Recipe, lock: int) -> None:
+def _run(command: list[str], folder: Path, spec: EnvironmentSpec, progress: Progress) -> None:
+    """Run a step of the build; if it fails, report its error lines and raise UserError."""
     log = folder.with_suffix(".log")
-    log.write_bytes(b"")
-    if _call([sys.executable, "-I", "-m", "venv", str(folder)], log, lock) != 0:
-        raise UserError(
-            f"python -m venv failed ({_reason(log)}); install what it lacks, as in "
-            "`apt-get install python3-venv`"
+    with log.open("wb") as stream:
+        process = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, check=False
         )
-    for name, lines in (("wanted.txt", wanted.wanted), ("held.txt", wanted.held)):
-        (folder / name).write_text("\n".join(lines), encoding="utf-8")
-    install = [
-        str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--no-input",
-        "--disable-pip-version-check", "--progress-bar=off",
-        "--requirement", str(folder / "wanted.txt"), "--constraint", str(folder / "held.txt"),
-    ]  # fmt: skip
-    if _call(install, log, lock) != 0:
-        raise UserError(f"{' '.join(wanted.asked)}: {_conflict(log) or _remedy(log)}")
-
-
-def _call(command: list[str], log: Path, lock: int) -> int:
-    """Run a program that holds the lock with us: if we are killed, it may go on writing."""
-    with log.open("ab") as out:
-        return subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-            pass_fds=(lock,), check=False,
-        ).returncode  # fmt: skip
-
-
-def _conflict(log: Path) -> str | None:
-    """Name what stands against what was asked for; None where pip failed otherwise."""
-    said = log.read_text(encoding="utf-8", errors="replace")
-    found = re.search(r"^The conflict is caused by:\n((?: +.+\n)+)", said, re.MULTILINE)
-    if found is None:
-        return None
-    lines = [line.strip() for line in found[1].splitlines()]
-    held = [line.partition("(constraint) ")[2] for line in lines if "(constraint) " in line]
-    if not held:
-        return f"{'; '.join(lines)}; name releases that go together"
-    name = _name(held[0])
-    why = next((line for line in lines if f"depends on {name}" in line), "that is another")
-    return f"{why}, but {held[0]} is held as it is here; name a release of {name} too"
-
-
-def _remedy(log: Path) -> str:
-    return f"pip failed ({_reason(log)}); name another release, or see {log}"
-
-
-def _reason(log: Path) -> str:
-    """Return the last line that begins with ERROR (or error, as some do), else the last line."""
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    said = [line.strip() for line in lines if line.strip()] or ["no reason given"]
-    errors = [line for line in said if line.lower().startswith("error:")]
-    return (errors or said)[-1].removeprefix("ERROR:").removeprefix("error:").strip()
+    if process.returncode == 0:
+        return
+    output = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = [line for line in output if line.strip()] or ["no reason given"]
+    errors = [number for number, line in enumerate(lines) if line.lower().startswith("error:")]
+    for line in lines[min(errors, default=0) :][-_REASON_LINES:]:
+        progress(line)
+    reason = lines[errors[-1] if errors else -1]
+    raise UserError(
+        f"building an environment with {' '.join(spec.named)} failed: {reason}. "
+        f"Name other releases, or see {log}"
+    )

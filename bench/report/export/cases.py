@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import Row
 from bench.errors import UserError
-from bench.records.schema import Case, Environment, Record
+from bench.records.schema import Case, Environment, TrialRecord
 from bench.report.load import LoadedRun
 
 UNKNOWN = Environment("", {}, {}, {}, {}, {})
@@ -22,7 +22,7 @@ class ExportedCase:
 
     row: Row
     epoch: Interval
-    trials: tuple[Record, ...]
+    trials: tuple[TrialRecord, ...]
     environment: Environment
 
     @property
@@ -89,12 +89,12 @@ def _export_row(run: LoadedRun, row: Row, epoch: Interval) -> ExportedCase:
     return ExportedCase(row, epoch, tuple(trials), environment)
 
 
-def find_trials(run: LoadedRun, row: Row) -> list[Record]:
+def find_trials(run: LoadedRun, row: Row) -> list[TrialRecord]:
     """Return the records that a row was made from, in the order of measurement."""
     return [
         record
         for record in run.records
-        if record.kind == "trial"
+        if isinstance(record, TrialRecord)
         and record.status != "interrupted"
         and record.case.slug == row.case.slug
     ]

@@ -6,7 +6,7 @@ Source: pyperf/_bench.py, which has the format's history.
 from typing import Any
 
 from bench.records import timestamps
-from bench.records.schema import Record
+from bench.records.schema import TrialRecord
 from bench.report.export.cases import ExportedCase, select_cases
 from bench.report.export.json_file import render_json
 from bench.report.load import LoadedRun
@@ -58,8 +58,8 @@ def _list_metadata(case: ExportedCase) -> dict[str, str | int | float]:
     }
 
 
-def _export_trial(trial: Record) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"date": str(timestamps.read(trial.started))}
+def _export_trial(trial: TrialRecord) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"date": str(timestamps.parse_time(trial.started))}
     if trial.wall_seconds is not None:
         metadata["duration"] = trial.wall_seconds
     if trial.peak_rss_bytes is not None:

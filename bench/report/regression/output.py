@@ -1,24 +1,41 @@
-"""What a comparison found, in the format that was asked for."""
+"""Print a comparison or a calibration as Markdown, JSON or GitHub annotations.
+
+Source: GitHub Docs, "Workflow commands for GitHub Actions"; the escapes are those of the runner's
+toolkit, ``packages/core/src/command.ts``. GitHub shows ten annotations of a level for each step,
+so the whole table also goes into the job summary.
+"""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
-from bench.report.regression import github as annotations
-from bench.report.regression.github import Annotation
+from bench.errors import UserError
 from bench.report.render import markdown
 from bench.report.render.text import escape
 from bench.report.sections import Table
 
 FORMATS = ("table", "markdown", "json", "github")
+SUMMARY = "GITHUB_STEP_SUMMARY"
+
+Level = Literal["error", "warning", "notice"]
+
+
+class Annotation(NamedTuple):
+    """A line that GitHub shows beside a change; title and message are any text."""
+
+    level: Level
+    title: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A comparison ready to be shown.
+class ComparisonOutput:
+    """A comparison in all formats.
 
-    opening: what has to be known first. annotations: for GitHub. document: for programs.
+    opening: lines before the tables. remarks: lines after them. document: of the JSON format.
     """
 
     tables: Sequence[Table]
@@ -28,30 +45,51 @@ class Shown:
     opening: Sequence[str] = ()
 
 
-def text(shown: Shown, style: str) -> str:
-    """Return what is printed in a format, ``table`` excepted, which is the terminal's.
+def format_output(output: ComparisonOutput, style: str) -> str:
+    """Return the text of a format, except ``table``, which only a terminal can lay out.
 
-    github: the annotations, and the page, which goes into the job's summary too where there is one.
+    github: annotations and the Markdown page, which is also appended to the job summary.
     """
     if style == "json":
-        return json.dumps(shown.document, indent=2, ensure_ascii=False, allow_nan=False)
-    page = as_markdown(shown)
+        return json.dumps(output.document, indent=2, ensure_ascii=False, allow_nan=False)
+    page = _format_markdown(output)
     if style == "markdown":
         return page
-    annotations.summarise(page)
-    return "\n".join([*annotations.lines(shown.annotations), page])
+    _append_job_summary(page)
+    return "\n".join([*map(_format_annotation, output.annotations), page])
 
 
-def as_markdown(shown: Shown) -> str:
-    """Lay out all that is for people."""
-    parts = [f"**{escape(line)}**\n" for line in shown.opening]
-    parts += [_table(table) for table in shown.tables if table.lines]
-    parts += [f"- {escape(line)}" for line in shown.remarks]
+def _format_markdown(output: ComparisonOutput) -> str:
+    parts = [f"**{escape(line)}**\n" for line in output.opening]
+    for table in output.tables:
+        if table.lines:
+            headings = [escape(heading) for heading in table.headings]
+            rows = markdown.render_table(headings, table.lines, numeric=table.numeric)
+            note = f"\n{escape(table.note)}\n" if table.note else ""
+            parts.append(f"## {escape(table.title)}\n\n{rows}{note}")
+    parts += [f"- {escape(line)}" for line in output.remarks]
     return "\n".join(parts).strip() + "\n"
 
 
-def _table(table: Table) -> str:
-    headings = [escape(heading) for heading in table.headings]
-    laid_out = markdown.render_table(headings, table.lines, numeric=table.numeric)
-    note = f"\n{escape(table.note)}\n" if table.note else ""
-    return f"## {escape(table.title)}\n\n{laid_out}{note}"
+def _format_annotation(annotation: Annotation) -> str:
+    """Return the workflow command of an annotation: one line, whatever its text."""
+    title = _escape_data(annotation.title).replace(":", "%3A").replace(",", "%2C")
+    return f"::{annotation.level} title={title}::{_escape_data(annotation.message)}"
+
+
+def _escape_data(text: str) -> str:
+    # The percent sign first, or it would be escaped twice.
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _append_job_summary(page: str) -> None:
+    path = os.environ.get(SUMMARY)
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as stream:
+            stream.write(f"{page.rstrip()}\n\n")
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {path}: {error.strerror}. Unset {SUMMARY}, or choose another --format"
+        ) from error

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from bench.analysis.summary import Row
+from bench.records.schema import TrialRecord
 from bench.report.charts.parity import can_draw_error, chart_parity
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -20,7 +21,8 @@ NOTE = (
 def describe_parity(run: LoadedRun) -> Section:
     """Return the errors of every row that was judged, including those that failed by them."""
     # One tolerance, or one for each version of the suite that measured the run.
-    tolerances = sorted({one.parity.tolerance for one in run.records if one.parity})
+    trials = [record for record in run.records if isinstance(record, TrialRecord)]
+    tolerances = sorted({trial.parity.tolerance for trial in trials if trial.parity})
     tables, pictures = [], []
     for workload in list_workloads(run.rows) if tolerances else ():
         rows = [

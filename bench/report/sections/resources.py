@@ -6,7 +6,7 @@ from functools import partial
 from bench.analysis.memory import PHASES, Memory, summarize_memory
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.summary import Row
-from bench.records.schema import Case, Record
+from bench.records.schema import Case, Record, RooflineRecord
 from bench.report.charts.epochs import chart_memory
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -33,7 +33,7 @@ def describe_roofline(run: LoadedRun) -> Section:
     # Older environments do not give the number of features.
     features = next((number for number in known if isinstance(number, int)), None)
     tables = tabulate_roofline(find_rooflines(run.records), run.base_rows, features)
-    empty = "No probe succeeded." if run.run.ceilings else NO_PROBE
+    empty = "No probe succeeded." if run.run.rooflines else NO_PROBE
     return Section(ROOFLINE_TITLE, tables, empty, remarks=list_failed_probes(run.records))
 
 
@@ -84,7 +84,7 @@ def list_failed_probes(records: Iterable[Record]) -> list[str]:
         f"{case.implementation}, {case.device}, {case.threads} thread{'s' * (case.threads > 1)}: "
         f"{record.status}, {record.reason or 'no reason was given'}"
         for record in records
-        if record.kind == "ceiling" and record.status not in {"ok", "interrupted"}
+        if isinstance(record, RooflineRecord) and record.status not in {"ok", "interrupted"}
         for case in [record.case]
     ]
     return list(dict.fromkeys(lines))

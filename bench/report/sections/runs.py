@@ -104,7 +104,7 @@ def describe_history(runs: Sequence[LoadedRun]) -> Section:
 
 
 def _read_created(run: LoadedRun) -> datetime:
-    return timestamps.read(run.run.created)
+    return timestamps.parse_time(run.run.created)
 
 
 def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
@@ -114,7 +114,7 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
         slug for by_slug in reversed(rows) for slug, row in by_slug.items() if row.ranked
     )
     lines = [[slug, *(_format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
-    versions = [software.versions(run.environments.values()) for run in runs]
+    versions = [software.list_versions(run.environments.values()) for run in runs]
     for name in dict.fromkeys(name for by_name in versions for name in by_name):
         values = [by_name.get(name, numbers.ABSENT) for by_name in versions]
         if len(set(values)) > 1:

@@ -11,7 +11,7 @@ import msgspec
 
 from bench.errors import UserError, one_line
 from bench.records import decoding
-from bench.records.versions import changes
+from bench.records.versions import list_changes
 from bench.runner.cluster.task import (
     HostInfo,
     RoundRequest,
@@ -72,7 +72,9 @@ class Cluster:
                 "install the same"
             )
         for other in self.hosts.values():
-            if other.machine == host.machine and (differ := changes(other.software, host.software)):
+            if other.machine == host.machine and (
+                differ := list_changes(other.software, host.software)
+            ):
                 raise UserError(
                     f"it is the same machine as {other.hostname} with other software: "
                     f"{'; '.join(differ)}"

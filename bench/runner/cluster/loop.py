@@ -11,7 +11,7 @@ import msgspec
 
 from bench.errors import UserError
 from bench.records import store
-from bench.records.environments import plain
+from bench.records.environments import is_file_name
 from bench.records.files import read_file
 from bench.records.schema import Record, Run, Trial
 from bench.runner.cluster.hosts import Cluster, read_result
@@ -54,8 +54,8 @@ class MachineRun:
     spent: bool = False
 
     def __post_init__(self) -> None:
-        store.mend(self.folder)
-        self.progress = Progress(self.run, store.salvaged(self.folder).records)
+        store.repair_run(self.folder)
+        self.progress = Progress(self.run, store.read_contents(self.folder).records)
         self._plan_rounds()
 
     @property
@@ -94,7 +94,7 @@ class MachineRun:
         host = cluster.hosts.get(result.worker)
         with scratch.folder() as parent:
             source = parent / "run"
-            store.create(source, self.run)
+            store.create_run(source, self.run)
             try:
                 records = unpack(source, self.run, sent.trials, result)
             except UserError as error:
@@ -108,8 +108,8 @@ class MachineRun:
                 store.add_environment(self.folder, environments[record.environment])
                 params = source / "params" / f"{record.trial}.npy"
                 if params.exists():
-                    store.keep_params(self.folder, record.trial, params)
-                store.append(self.folder, record)
+                    store.save_params(self.folder, record.trial, params)
+                store.append_record(self.folder, record)
                 self.progress.add(record)
                 done = self.progress.total - self.progress.remaining
                 yield TrialEnded(record, done, self.progress.total)
@@ -149,7 +149,7 @@ def unpack(folder: Path, run: Run, trials: Sequence[Trial], result: RoundResult)
     _write(folder / "environments", result.environments, ".json")
     _write(folder / "params", result.params, ".npy")
     (folder / "trials.jsonl").write_bytes(result.trials)
-    returned = store.salvaged(folder)
+    returned = store.read_contents(folder)
     if returned.faults:
         raise UserError(f"it sent {returned.faults[0]}")
     if any(one.machine.get("id") != run.machine for one in returned.environments.values()):
@@ -170,7 +170,7 @@ def unpack(folder: Path, run: Run, trials: Sequence[Trial], result: RoundResult)
 
 def _write(folder: Path, files: Mapping[str, bytes], suffix: str) -> None:
     for name, data in files.items():
-        if not plain(name):
+        if not is_file_name(name):
             raise UserError(f"it sent a file named {name!r}")
         (folder / f"{name}{suffix}").write_bytes(data)
 

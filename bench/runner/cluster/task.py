@@ -127,7 +127,7 @@ def _find_data(request: RoundRequest) -> Dataset:
 def _measure(request: RoundRequest, data: Dataset, parent: Path) -> dict[str, Any]:
     """Measure the trials of a request in a new folder; return its files."""
     run, folder = request.run, parent / "run"
-    store.create(folder, run)
+    store.create_run(folder, run)
     trials = [
         msgspec.structs.replace(trial, case=_write_file(trial.case, request.files, parent))
         for trial in request.trials

@@ -11,12 +11,10 @@ import msgspec
 
 from bench.errors import one_line
 from bench.records.files import read_file
-from bench.records.schema import REPORTED
+from bench.records.schema import MAX_RECORD_BYTES, REPORTED
 
 Document = dict[str, Any]
 
-# A trial of 200 epochs writes 20 kB.
-MAX_DOCUMENT_BYTES = 2**24
 # The scheduler may take this long between two clock reads. The share allows for two clocks of one
 # machine that the system adjusts separately.
 SLACK_SECONDS = 0.1
@@ -30,9 +28,9 @@ _NO_MEMORY = re.compile(
 # The statuses that a worker may report; the parent alone detects the others.
 _WORKER_STATUSES = ("ok", "unavailable", "failed", "out-of-memory")
 # The phases of a worker; their sum must be its whole time.
-_PHASES = {name for name in REPORTED if name.endswith("_seconds")} | {"between_seconds"}
-_PHASES -= {"worker_seconds", "epoch_cpu_seconds"}
-_SECONDS = _PHASES | {"worker_seconds", "epoch_cpu_seconds"}
+_SECONDS = {name for name in frozenset().union(*REPORTED.values()) if name.endswith("_seconds")}
+_SECONDS |= {"between_seconds"}
+_PHASES = _SECONDS - {"worker_seconds", "epoch_cpu_seconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ def _read_result(folder: Path, process_exit: ProcessExit) -> tuple[str, str | No
 
 def _read_document(path: Path) -> Document:
     """Read a worker's result. Raises OSError, or ValueError where status or times are wrong."""
-    document = msgspec.json.decode(read_file(path, MAX_DOCUMENT_BYTES, follow=False))
+    document = msgspec.json.decode(read_file(path, MAX_RECORD_BYTES, follow=False))
     if not isinstance(document, dict) or document.get("status") not in _WORKER_STATUSES:
         raise ValueError("it has no status")
     for name in document.keys() & _SECONDS:

@@ -11,12 +11,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
 from filelock import FileLock, Timeout
 
 from bench.errors import UserError
 from bench.runner.process.spec import CACHES
+
+if TYPE_CHECKING:
+    import psutil
 
 # Beside each folder is a lock, which its owner holds: a folder whose lock is free is stale.
 PREFIX = "softmax-bench-trial-"
@@ -94,6 +97,8 @@ def kill_leftovers(leader: int | None, scratch: Path, grace: float = GRACE_SECON
     leader: the worker's process id, while it is not reaped; None where it is not known.
     grace: seconds in which the processes may end by themselves.
     """
+    import psutil
+
     leftovers = list(_find_leftovers(leader, scratch))
     if leftovers and grace > 0:
         psutil.wait_procs(leftovers, timeout=grace)
@@ -104,7 +109,9 @@ def kill_leftovers(leader: int | None, scratch: Path, grace: float = GRACE_SECON
     return sorted(process.info["name"] for process in leftovers)
 
 
-def _find_leftovers(leader: int | None, scratch: Path) -> Iterator[psutil.Process]:
+def _find_leftovers(leader: int | None, scratch: Path) -> "Iterator[psutil.Process]":
+    import psutil
+
     for process in psutil.process_iter(["name", "status", "environ"]):
         if process.pid == leader or process.info["status"] in {
             psutil.STATUS_ZOMBIE,

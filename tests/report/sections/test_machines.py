@@ -216,7 +216,7 @@ def test_roofline_is_that_of_the_own_machine(tmp_path):
     # 1,505,280,000 operations an epoch, at 1e11 and at 2e11 a second: 15.0528 and 7.5264 ms.
     of = case("ceiling-jax", workload="ceiling", framework="jax")
     probes = [
-        bare(of, kind="ceiling", status="ok", product_operations=2 * 10**9, product_seconds=[time])
+        bare(of, kind="roofline", status="ok", product_operations=2 * 10**9, product_seconds=[time])
         for time in (0.02, 0.01)
     ]
     box = [probes[0], *trials(case("a"), 0.150528)]
@@ -239,7 +239,7 @@ def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     )
     folder = tmp_path / "x"
     store.add_environment(folder, newer)
-    store.append(folder, ok(case("a"), 3, 0.1, environment="there", run=runs[0].run.run))
+    store.append_record(folder, ok(case("a"), 3, 0.1, environment="there", run=runs[0].run.run))
     runs = load_runs([folder, tmp_path / "y"])
     server, box = SERVER["name"], BOX["name"]
     assert list_remarks(group_by_problem(runs), None)[0].endswith(

@@ -50,7 +50,7 @@ def write_and_list(tmp_path, plan, *records, **changes):
 
 def probe(by="numpy", threads=2, **changes):
     values = {
-        "kind": "ceiling",
+        "kind": "roofline",
         "status": "ok",
         "product_operations": 10**9,
         "product_seconds": [0.01],
@@ -133,7 +133,7 @@ def test_only_varied_axes_are_drawn(tmp_path, sizes, names):
 def test_failed_probes_and_skipped_sizes_are_remarks(tmp_path):
     failed = probe("jax", status="failed", reason="it returned 7", product_seconds=[])
     skipped = Skipped(7, 48000, "7 does not divide 48000")
-    plan = run(case(), ceilings=(failed.case,), skipped=(skipped,))
+    plan = run(case(), rooflines=(failed.case,), skipped=(skipped,))
     found = write_and_list(tmp_path, plan, ok(case()), failed)
     assert found[ROOFLINE].empty == "No probe succeeded."
     assert found[ROOFLINE].remarks == ["ceiling-jax, cpu, 2 threads: failed, it returned 7"]

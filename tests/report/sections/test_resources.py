@@ -52,7 +52,7 @@ def test_each_device_and_threads_has_a_line():
 
 def test_probes_of_a_gpu_fill_its_line():
     of = case("ceiling-jax", workload="ceiling", framework="jax", device="gpu")
-    probe = bare(of, kind="ceiling", status="ok", product_operations=10**10,
+    probe = bare(of, kind="roofline", status="ok", product_operations=10**10,
                  product_seconds=[0.002, 0.001], read_bytes=[LARGE], read_seconds=[LARGE / 2e12],
                  chain_steps=1000, chain_seconds=[0.006, 0.005])  # fmt: skip
     here = {"here": environment(data={"features": 784, "classes": 10})}
@@ -83,7 +83,7 @@ def test_without_probes_there_is_no_table():
 
 def probe(number=1, threads=2, **changes):
     of = case("ceiling-jax", workload="ceiling", threads=threads)
-    return bare(of, number, kind="ceiling", **changes)
+    return bare(of, number, kind="roofline", **changes)
 
 
 def test_failed_probes_are_listed_once():

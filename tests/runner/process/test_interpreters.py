@@ -1,4 +1,4 @@
-"""Other Pythons: found by their name, asked whether they will do, given to what runs on them."""
+"""Other Pythons: found by name, checked, and assigned to cases."""
 
 import sys
 
@@ -62,8 +62,8 @@ def test_program_that_cannot_run_is_refused(tmp_path):
 
 
 def test_frameworks_may_have_different_pythons():
-    found = interpreters.parse_options([f"torch={sys.executable}", f"jax={sys.executable}"])
-    assert found == {"torch": sys.executable, "jax": sys.executable}
+    pythons = interpreters.parse_options([f"torch={sys.executable}", f"jax={sys.executable}"])
+    assert pythons == {"torch": sys.executable, "jax": sys.executable}
     assert interpreters.parse_options([]) == {}
 
 
@@ -86,10 +86,10 @@ def test_bad_python_option_is_refused(texts, reason):
 
 def test_python_is_assigned_by_framework():
     pythons = {"torch": "a", "scikit-learn": "b"}
-    found = {
+    assigned = {
         name: interpreters.assign_python(one, pythons).interpreter for name, one in BY_NAME.items()
     }
-    assert found == {
+    assert assigned == {
         **dict.fromkeys(BY_NAME),
         **dict.fromkeys(("pytorch", "pytorch-dataloader", "pytorch-compiled", "keras-torch"), "a"),
         **dict.fromkeys(("sklearn-softmax", "sklearn-sgd"), "b"),
@@ -97,13 +97,13 @@ def test_python_is_assigned_by_framework():
 
 
 def test_keras_python_applies_to_every_backend():
-    found = [
+    cases = [
         one
         for one in BY_NAME.values()
         if interpreters.assign_python(one, {"keras": "a"}).interpreter
     ]
-    assert {one.framework for one in found} == {"keras"}
-    assert len(found) == 4
+    assert {case.framework for case in cases} == {"keras"}
+    assert len(cases) == 4
 
 
 def test_different_pythons_for_keras_and_backend_are_refused():

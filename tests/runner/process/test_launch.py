@@ -1,4 +1,4 @@
-"""A child's surroundings, and every way in which it can end; all with real processes."""
+"""A worker as its parent launches it, with real processes: surroundings and outcomes."""
 
 import json
 import os
@@ -23,14 +23,14 @@ Path("told").write_text(json.dumps({}))
 
 
 @pytest.fixture
-def told(launched, tmp_path):
+def evaluated(launched, tmp_path):
     """What an expression is in a child, seen by the child itself."""
 
-    def tell(expression, **child):
+    def evaluate(expression, **child):
         launched(TELLS.format(expression), ChildSpec(timeout=240, **child), mode="preflight")
         return json.loads((tmp_path / "child" / "told").read_text())
 
-    return tell
+    return evaluate
 
 
 def test_ok_trial_returns_times_params_and_labels(launched, tmp_path):
@@ -43,24 +43,24 @@ def test_ok_trial_returns_times_params_and_labels(launched, tmp_path):
         assert (tmp_path / "child" / name).stat().st_size > 0
 
 
-def test_only_named_variables_are_passed_on(told, monkeypatch):
+def test_only_named_variables_are_passed_on(evaluated, monkeypatch):
     monkeypatch.setenv("OMP_PROC_BIND", "true")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setenv("XLA_FLAGS", "--xla_nothing")
     monkeypatch.setenv("LANG", "C.UTF-8")
-    found = told("dict(os.environ)", threads=1, variables={"OWN": "yes"})
-    assert found["LANG"] == "C.UTF-8"
-    assert found["OWN"] == "yes"
+    value = evaluated("dict(os.environ)", threads=1, variables={"OWN": "yes"})
+    assert value["LANG"] == "C.UTF-8"
+    assert value["OWN"] == "yes"
     known = {*PASSED_ON, *build_variables(ChildSpec(), Path("/"))}
     # Coverage and the C library add some of their own.
-    extra = {name for name in found.keys() - known if "COV" not in name}
+    extra = {name for name in value.keys() - known if "COV" not in name}
     assert extra <= {"OWN", "LC_CTYPE"}
 
 
-def test_worker_gets_threads_and_cores_and_parent_keeps_its_own(told):
+def test_worker_gets_threads_and_cores_and_parent_keeps_its_own(evaluated):
     before = os.sched_getaffinity(0)
-    found = told("[dict(os.environ), sorted(os.sched_getaffinity(0))]", threads=1)
-    variables, cores = found
+    value = evaluated("[dict(os.environ), sorted(os.sched_getaffinity(0))]", threads=1)
+    variables, cores = value
     assert len(cores) == 1
     assert cores == machine.usable_cores()[-1:]
     assert os.sched_getaffinity(0) == before
@@ -75,20 +75,20 @@ def test_worker_gets_threads_and_cores_and_parent_keeps_its_own(told):
     assert {variables[pool] for pool in pools} == {"1"}
 
 
-def test_worker_without_threads_has_all_cores(told):
-    found = told("[os.environ['OMP_NUM_THREADS'], sorted(os.sched_getaffinity(0))]")
-    assert found == [str(len(machine.usable_cores())), sorted(os.sched_getaffinity(0))]
+def test_worker_without_threads_has_all_cores(evaluated):
+    value = evaluated("[os.environ['OMP_NUM_THREADS'], sorted(os.sched_getaffinity(0))]")
+    assert value == [str(len(machine.usable_cores())), sorted(os.sched_getaffinity(0))]
 
 
-def test_cpu_worker_sees_no_gpu(told):
-    found = told("dict(os.environ)")
-    assert found["CUDA_VISIBLE_DEVICES"] == ""
-    assert found["JAX_PLATFORMS"] == "cpu"
-    assert found["NVIDIA_TF32_OVERRIDE"] == "0"
-    assert found["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
+def test_cpu_worker_sees_no_gpu(evaluated):
+    value = evaluated("dict(os.environ)")
+    assert value["CUDA_VISIBLE_DEVICES"] == ""
+    assert value["JAX_PLATFORMS"] == "cpu"
+    assert value["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert value["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
 
 
-def test_caches_are_separate_empty_folders(told, tmp_path):
+def test_caches_are_separate_empty_folders(evaluated, tmp_path):
     names = [
         "HOME",
         "KERAS_HOME",
@@ -99,11 +99,11 @@ def test_caches_are_separate_empty_folders(told, tmp_path):
         "NUMBA_CACHE_DIR",
         "XDG_CACHE_HOME",
     ]
-    found = told(f"{{n: [os.environ[n], os.listdir(os.environ[n])] for n in {names}}}")
-    folders = [Path(folder) for folder, _ in found.values()]
+    value = evaluated(f"{{n: [os.environ[n], os.listdir(os.environ[n])] for n in {names}}}")
+    folders = [Path(folder) for folder, _ in value.values()]
     assert len(set(folders)) == len(names)
     assert {folder.parent for folder in folders} == {tmp_path / "child" / "cache"}
-    assert all(contents == [] for _, contents in found.values())
+    assert all(contents == [] for _, contents in value.values())
 
 
 def test_current_folder_is_not_imported(launched, tmp_path, monkeypatch):
@@ -325,19 +325,21 @@ def test_timeout_holds_without_pidfd(launched, monkeypatch):
     assert outcome.status == "timeout"
 
 
-def test_worker_imports_from_no_current_or_user_folder(told):
-    found = told("[getattr(__import__('sys').flags, n) for n in ('safe_path', 'no_user_site')]")
-    assert found == [True, 1]
+def test_worker_imports_from_no_current_or_user_folder(evaluated):
+    value = evaluated(
+        "[getattr(__import__('sys').flags, n) for n in ('safe_path', 'no_user_site')]"
+    )
+    assert value == [True, 1]
 
 
-def test_worker_has_an_empty_stdin(told):
+def test_worker_has_an_empty_stdin(evaluated):
     read, write = os.pipe()
     os.write(write, b"typed ahead")
     os.close(write)
     own = os.dup(0)
     os.dup2(read, 0)
     try:
-        assert told("__import__('sys').stdin.read()") == ""
+        assert evaluated("__import__('sys').stdin.read()") == ""
     finally:
         os.dup2(own, 0)
         os.close(own)

@@ -1,4 +1,4 @@
-"""What the end of a child means, from what the parent saw of it and what it left."""
+"""The status and the reason that follow from how a worker ended."""
 
 import json
 import signal
@@ -63,7 +63,7 @@ def test_delay_is_read_in_seconds_or_zero(tmp_path):
 
 def test_every_phase_counts(ended):
     lists = {name: [0.5, 0.5] for name in ("epoch_seconds", "predict_seconds")}
-    names = ("import", "setup", "reset", "first_epoch", "first_predict", "figure")
+    names = ("import", "setup", "reset", "first_epoch", "first_predict", "program")
     parts = {**lists, **{f"{name}_seconds": 1.0 for name in names}, "between_seconds": 2.0}
     whole = {"status": "ok", **parts, "worker_seconds": 10.0}
     assert ended(whole)[0] == "ok"

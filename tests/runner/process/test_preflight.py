@@ -1,4 +1,4 @@
-"""What is found out about an interpreter and a file before anything is measured."""
+"""What is checked about an interpreter and a file before anything is measured."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The folder of a trial: gone afterwards, be it because the next run on the host clears it away."""
+"""The folder of a worker and the processes that it left, removed by us or by the next run."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""What a child is made of: its interpreter, its implementations, its variables."""
+"""What a worker gets: installation, variables and request."""
 
 import json
 import sys
@@ -54,10 +54,10 @@ def test_worker_runs_the_given_python(launched, tmp_path):
 
 @pytest.mark.parametrize(("threads", "expected"), [(3, "3"), (1, "1")])
 def test_every_thread_pool_gets_its_size(threads, expected):
-    found = build_variables(ChildSpec(threads=threads), SCRATCH)
-    pools = [name for name in found if name.endswith("_THREADS") or name == "NPROC"]
+    values = build_variables(ChildSpec(threads=threads), SCRATCH)
+    pools = [name for name in values if name.endswith("_THREADS") or name == "NPROC"]
     assert len(pools) == 6
-    assert {found[name] for name in pools} == {expected}
+    assert {values[name] for name in pools} == {expected}
 
 
 @pytest.mark.parametrize(
@@ -67,23 +67,23 @@ def test_gpu_worker_sees_the_first_visible_gpu(monkeypatch, ours, theirs):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if ours is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ours)
-    found = build_variables(ChildSpec(device="gpu"), SCRATCH)
-    assert found["CUDA_VISIBLE_DEVICES"] == theirs
-    assert found["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
-    assert "JAX_PLATFORMS" not in found
+    values = build_variables(ChildSpec(device="gpu"), SCRATCH)
+    assert values["CUDA_VISIBLE_DEVICES"] == theirs
+    assert values["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert "JAX_PLATFORMS" not in values
 
 
 def test_cpu_worker_sees_no_gpu_whatever_is_visible(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    found = build_variables(ChildSpec(), SCRATCH)
-    assert (found["CUDA_VISIBLE_DEVICES"], found["JAX_PLATFORMS"]) == ("", "cpu")
+    values = build_variables(ChildSpec(), SCRATCH)
+    assert (values["CUDA_VISIBLE_DEVICES"], values["JAX_PLATFORMS"]) == ("", "cpu")
 
 
 def test_gpu_worker_preallocates_no_memory():
-    found = build_variables(ChildSpec(device="gpu"), SCRATCH)
-    assert found["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
-    assert found["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
-    assert found["TORCHINDUCTOR_COMPILE_THREADS"] == "1"
+    values = build_variables(ChildSpec(device="gpu"), SCRATCH)
+    assert values["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    assert values["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert values["TORCHINDUCTOR_COMPILE_THREADS"] == "1"
     assert not build_variables(ChildSpec(), SCRATCH).keys() & {
         "TORCHINDUCTOR_COMPILE_THREADS",
         "XLA_PYTHON_CLIENT_PREALLOCATE",
@@ -92,21 +92,21 @@ def test_gpu_worker_preallocates_no_memory():
 
 
 def test_gpu_worker_computes_in_full_precision():
-    found = build_variables(ChildSpec(device="gpu"), SCRATCH)
-    assert found["NVIDIA_TF32_OVERRIDE"] == "0"
-    assert found["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
+    values = build_variables(ChildSpec(device="gpu"), SCRATCH)
+    assert values["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert values["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
 
 
 def test_implementation_variables_override():
     own = {"KERAS_BACKEND": "jax", "NPROC": "7"}
-    found = build_variables(ChildSpec(threads=1, variables=own), SCRATCH)
-    assert found["KERAS_BACKEND"] == "jax"
-    assert found["NPROC"] == "7"
+    values = build_variables(ChildSpec(threads=1, variables=own), SCRATCH)
+    assert values["KERAS_BACKEND"] == "jax"
+    assert values["NPROC"] == "7"
 
 
 def test_caches_are_below_the_scratch_folder():
-    found = build_variables(ChildSpec(), SCRATCH)
-    folders = [Path(found[name]) for name in CACHES]
+    values = build_variables(ChildSpec(), SCRATCH)
+    folders = [Path(values[name]) for name in CACHES]
     assert {folder.parent for folder in folders} == {SCRATCH / "cache"}
     assert len(set(folders)) == len(CACHES)
 
@@ -115,12 +115,12 @@ def test_recorded_variables_have_no_path_of_this_machine(monkeypatch):
     monkeypatch.setenv("CXX", "/opt/private/g++")
     monkeypatch.delenv("LC_ALL", raising=False)
     python = Installation("/opt/private/python", Path("/opt/private/implementations"))
-    found = redact_variables(ChildSpec(installation=python, variables={"KERAS_BACKEND": "jax"}))
-    assert found["CXX"] == "<passed on>"
-    assert found["KERAS_BACKEND"] == "jax"
-    assert found["HOME"] == "<scratch>/cache/home"
-    assert "LC_ALL" not in found
-    assert not [value for value in found.values() if value.startswith("/")]
+    values = redact_variables(ChildSpec(installation=python, variables={"KERAS_BACKEND": "jax"}))
+    assert values["CXX"] == "<passed on>"
+    assert values["KERAS_BACKEND"] == "jax"
+    assert values["HOME"] == "<scratch>/cache/home"
+    assert "LC_ALL" not in values
+    assert not [value for value in values.values() if value.startswith("/")]
 
 
 def test_only_listed_variables_are_recorded(monkeypatch):
@@ -137,9 +137,9 @@ def test_only_listed_variables_are_recorded(monkeypatch):
     )
     for name in (*needed, *others):
         monkeypatch.setenv(name, "set")
-    found = redact_variables(ChildSpec())
-    assert {name for name, value in found.items() if value == "<passed on>"} == set(needed)
-    assert not found.keys() & set(others)
+    values = redact_variables(ChildSpec())
+    assert {name for name, value in values.items() if value == "<passed on>"} == set(needed)
+    assert not values.keys() & set(others)
 
 
 def test_dask_variables_are_not_passed_on(monkeypatch):
@@ -153,8 +153,8 @@ def test_dask_variables_are_not_passed_on(monkeypatch):
     }
     for name, value in nanny.items():
         monkeypatch.setenv(name, value)
-    found = redact_variables(ChildSpec(threads=3))
-    assert {name: found.get(name) for name in nanny} == {
+    values = redact_variables(ChildSpec(threads=3))
+    assert {name: values.get(name) for name in nanny} == {
         "OMP_NUM_THREADS": "3",
         "MKL_NUM_THREADS": "3",
         "OPENBLAS_NUM_THREADS": "3",
@@ -174,8 +174,8 @@ def test_worker_process_has_no_dask_variables(launched, monkeypatch):
 
 
 def test_training_request_has_all_that_decides_training(make_case, digits):
-    asked = request_training("trial", make_case(batch_size=8, epochs=3), digits, 7)
-    assert json.loads(json.dumps(asked)) == {
+    request = request_training("trial", make_case(batch_size=8, epochs=3), digits, 7)
+    assert json.loads(json.dumps(request)) == {
         "mode": "trial",
         "module": "idiomatic.softmax_numpy",
         "file": None,
@@ -197,8 +197,8 @@ def test_file_in_a_request_is_absolute(make_case, monkeypatch, tmp_path):
 
 
 def test_roofline_request_sorts_unique_samples(make_case):
-    asked = request_roofline(make_case(module="roofline.roofline_numpy"), 64, [1440, 96, 1440])
-    assert asked == {
+    request = request_roofline(make_case(module="roofline.roofline_numpy"), 64, [1440, 96, 1440])
+    assert request == {
         "mode": "roofline",
         "module": "roofline.roofline_numpy",
         "file": None,

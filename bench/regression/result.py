@@ -1,0 +1,143 @@
+"""The result of a comparison of two versions, from live pairs or from stored runs."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from bench.analysis.intervals import Interval
+from bench.regression.stats.decision import Rule, Verdict
+
+CaseVerdict = Literal[
+    "wrong",
+    "slower",
+    "failed",
+    "missing in baseline",
+    "missing in candidate",
+    "undecided",
+    "faster",
+    "no change",
+    "unavailable",
+]
+CASE_VERDICTS: Sequence[CaseVerdict] = get_args(CaseVerdict)  # the worst first
+TIMED: frozenset[CaseVerdict] = frozenset({"slower", "faster", "no change", "undecided"})
+MISSING: frozenset[CaseVerdict] = frozenset({"missing in baseline", "missing in candidate"})
+FAIL_ON = ("slower", "undecided")  # what --fail-on takes; "slower" always fails
+
+# A larger loss of validation accuracy is wrong: twelve of 12,000 images. Results within the parity
+# tolerance differ by one image at most.
+MAX_ACCURACY_LOSS = 0.001
+
+Sides = tuple[float | None, float | None]  # the baseline's and the candidate's value
+
+
+@dataclass(frozen=True, slots=True)
+class MetricComparison:
+    """One metric of one case on both sides.
+
+    baseline, candidate: in ``unit``, "seconds" or "bytes". ratio: of candidate to baseline.
+    p_slower, p_faster: None without a test. verdict: None for a metric that is not judged.
+    more_pairs: estimate for an undecided metric.
+    """
+
+    name: str
+    unit: str
+    baseline: float
+    candidate: float
+    ratio: Interval
+    p_slower: float | None = None
+    p_faster: float | None = None
+    verdict: Verdict | None = None
+    more_pairs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseComparison:
+    """The verdict on one case and what it rests on.
+
+    metrics: steady epochs first; empty if nothing could be timed. required: the case was named by
+    the user, or one side has it, so that a comparison without it fails. detectable: the slowdown
+    that as many measurements detect with probability 95 %, as a share.
+
+    Of live pairs: pairs. Of stored runs, on both sides: processes, those that succeeded; tried, all
+    processes; epochs, how many of each process were compared; deviation, the standard deviation
+    of the logarithm of the ratio of two such runs, known from so many blocks of calibration.
+    """
+
+    name: str
+    case: str
+    verdict: CaseVerdict
+    metrics: tuple[MetricComparison, ...] = ()
+    remarks: tuple[str, ...] = ()
+    accuracy: Sides = (None, None)
+    parity_error: Sides = (None, None)
+    required: bool = False
+    detectable: float | None = None
+    pairs: int = 0
+    processes: tuple[int, int] = (0, 0)
+    tried: tuple[int, int] = (0, 0)
+    epochs: int = 0
+    deviation: float | None = None
+    blocks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedVersion:
+    """One side of a comparison: software has the versions of its packages by name."""
+
+    name: str
+    machine: str | None = None
+    software: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonResult:
+    """All cases of a comparison.
+
+    command: "bench ab" or "bench compare". gated: names of the judged metrics. between_runs: the
+    ratio above which uncalibrated runs differ, as a share; None for live pairs. refusal: why the
+    two were not compared. fail_on: verdicts with exit status 1 beside "slower" and "wrong".
+    """
+
+    command: str
+    baseline: ComparedVersion
+    candidate: ComparedVersion
+    rule: Rule
+    cases: Sequence[CaseComparison]
+    gated: Sequence[str] = ("epoch",)
+    same_machine: bool = True
+    between_runs: float | None = None
+    refusal: str | None = None
+    fail_on: Collection[str] = ()
+
+    @property
+    def ordered_cases(self) -> list[CaseComparison]:
+        """The cases, the worst first; equal verdicts keep their order."""
+        return sorted(self.cases, key=lambda case: CASE_VERDICTS.index(case.verdict))
+
+    @property
+    def exit_status(self) -> int:
+        """The exit status, the first that applies.
+
+        1: a case is slower or wrong, or has another verdict of ``fail_on``.
+        3: a case failed.
+        4: the comparison was refused, a required case is missing or unavailable, or no case could
+        be timed.
+        0: otherwise, also if there was nothing to measure because no implementation differs.
+        """
+        verdicts = {case.verdict for case in self.cases}
+        if verdicts & {"slower", "wrong", *self.fail_on}:
+            return 1
+        if "failed" in verdicts:
+            return 3
+        required = {case.verdict for case in self.cases if case.required}
+        if self.refusal or required & {*MISSING, "unavailable"}:
+            return 4
+        return 4 if verdicts - MISSING and not verdicts & TIMED else 0
+
+
+def describe_accuracy_loss(accuracy: Sides) -> str | None:
+    """Return a remark if the candidate's validation accuracy is too low, else None."""
+    baseline, candidate = accuracy
+    if baseline is None or candidate is None or candidate >= baseline - MAX_ACCURACY_LOSS:
+        return None
+    return f"validation accuracy fell from {baseline:.4f} to {candidate:.4f}"

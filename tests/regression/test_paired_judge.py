@@ -1,0 +1,391 @@
+"""What a comparison found: every outcome, from records made by hand."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.comparisons import bad, comparison, pairs, side, two
+from support.records import case, environment, ok
+
+from bench.errors import UserError
+from bench.records import store
+from bench.records.schema import Parity
+from bench.regression.paired.judge import (
+    EPOCH,
+    METRICS,
+    collect_pairs,
+    judge_cases,
+    load_result,
+    log_ratio,
+    taken_looks,
+)
+from bench.regression.paired.plan import Absent, Pairing
+from bench.regression.stats.sequential import overall_level
+from bench.regression.stats.signed_rank import compare_pairs
+
+# Of twenty pairs that agree the p is 2 ** -20; a tenth is beyond any tolerance.
+SLOWER, FASTER = [0.1] * 20, [-0.1] * 20
+SAME, NOISY = [0.001, -0.001] * 10, [0.2, -0.2] * 10
+LOOKS = {"numpy": (10, 20)}
+WRONG = {"parity": Parity(0.5, 1e-5, passed=False), "status": "failed", "reason": "off by half"}
+
+
+def one(records, plan=None, looks=None):
+    (found,) = judge_cases(plan or comparison(), records, LOOKS if looks is None else looks)
+    return found
+
+
+def quantities(found):
+    return {each.name: each for each in found.metrics}
+
+
+@pytest.mark.parametrize(
+    ("logs", "outcome"),
+    [(SLOWER, "slower"), (FASTER, "faster"), (SAME, "no change"), (NOISY, "undecided")],
+)
+def test_pairs_that_went_well_are_judged_by_their_least_epoch(logs, outcome):
+    found = one(pairs(logs))
+    assert (found.verdict, found.pairs, found.remarks) == (outcome, 20, ())
+    epoch = quantities(found)["epoch"]
+    assert epoch.verdict == outcome
+    assert epoch.ratio == compare_pairs(logs, (10, 20), 0.01).ratio
+    assert (epoch.more_pairs is None) == (outcome != "undecided")
+    assert (found.name, found.case) == ("numpy", case("numpy").slug)
+
+
+def test_a_quantity_that_nobody_asked_to_judge_is_only_shown():
+    # The first epoch takes twice as long, and nobody asked.
+    slow = [
+        side(
+            each.version,
+            each.round,
+            each.case,
+            0.5,
+            first_epoch_seconds=6.0 if each.version == "candidate" else 3.0,
+        )
+        for each in pairs(SAME)
+    ]
+    found = one(slow)
+    first = quantities(found)["first-epoch"]
+    assert (found.verdict, first.verdict, first.more_pairs) == ("no change", None, None)
+    assert (first.baseline, first.candidate) == (3.0, 6.0)
+    assert first.ratio.mean == pytest.approx(2)
+    asked = one(slow, comparison(gates=("first-epoch",)))
+    assert asked.verdict == "slower"
+    assert quantities(asked)["epoch"].verdict == "no change"
+    assert quantities(asked)["first-epoch"].verdict == "slower"
+    assert quantities(asked)["memory"].verdict is None
+
+
+def test_what_is_shown_of_a_version_is_the_median_of_its_processes():
+    records = [*two(1, 0.1, 0.4), *two(2, 0.3, 0.8), *two(3, 0.2, 0.5)]
+    epoch = quantities(one(records))["epoch"]
+    assert (epoch.baseline, epoch.candidate) == pytest.approx((0.2, 0.5))
+    # Each pair has a ratio of its own: 4, 8 / 3 and 5 / 2. Of the averages of each and every two,
+    # those in the middle are 8 / 3 and that of 4 and 5 / 2, the root of 10.
+    assert epoch.ratio.mean == pytest.approx(math.sqrt(8 / 3 * math.sqrt(10)))
+
+
+def test_a_quantity_that_one_process_did_not_tell_is_that_of_the_other_pairs():
+    records = [
+        *two(1, 0.5, 0.5, peak_rss_bytes=100),
+        *two(2, 0.5, 0.5, peak_rss_bytes=300),
+        side("base", 3, case("numpy"), 0.5, peak_rss_bytes=900),
+        side("candidate", 3, case("numpy"), 0.5, peak_rss_bytes=None),
+    ]
+    memory = quantities(one(records))["memory"]
+    assert (memory.baseline, memory.candidate) == (200, 200)
+
+
+def test_a_quantity_that_no_process_told_is_not_there():
+    found = one(pairs(SAME, peak_rss_bytes=None))
+    assert "memory" not in quantities(found)
+    assert found.verdict == "no change"
+
+
+def test_what_is_to_be_judged_and_was_not_told_is_undecided():
+    plan = comparison(gates=("memory",))
+    assert one(pairs(SAME, peak_rss_bytes=None), plan).verdict == "undecided"
+    assert one(pairs(FASTER, peak_rss_bytes=None), plan).verdict == "undecided"
+    assert one(pairs(SLOWER, peak_rss_bytes=None), plan).verdict == "slower"
+
+
+def test_the_warm_up_is_no_pair():
+    warm = pairs([9.0], first=0)
+    found = one([*warm, *pairs(SAME)])
+    assert (found.verdict, found.pairs) == ("no change", 20)
+    assert one(warm).pairs == 0
+    assert collect_pairs(warm) == []
+
+
+def test_a_warm_up_that_failed_is_a_case_that_failed():
+    found = one([*two(0, 0.5, 0.5)[:1], bad("candidate", 0)])
+    assert (found.verdict, found.metrics, found.pairs) == ("failed", (), 0)
+    assert found.remarks == ("candidate: failed: it stumbled",)
+
+
+@pytest.mark.parametrize("version", ["base", "candidate"])
+@pytest.mark.parametrize("status", ["failed", "timeout", "out-of-memory", "unavailable"])
+def test_a_trial_that_went_wrong_on_either_side_fails_the_case_even_if_it_is_slower(
+    version, status
+):
+    rest = "base" if version == "candidate" else "candidate"
+    broken = [side(rest, 21, case("numpy"), 0.5), bad(version, 21, status=status)]
+    found = one([*pairs(SLOWER), *broken])
+    assert (found.verdict, found.pairs) == ("failed", 20)
+    assert found.remarks == (f"{version}: {status}: it stumbled",)
+    assert quantities(found)["epoch"].verdict == "slower"
+
+
+def test_a_reason_is_said_once():
+    records = [
+        *(bad(version, 1) for version in ("base", "candidate", "base")),
+        bad("base", 2, reason="it fell"),
+    ]
+    assert one(records).remarks == (
+        "base: failed: it stumbled",
+        "candidate: failed: it stumbled",
+        "base: failed: it fell",
+    )
+
+
+def test_what_was_interrupted_counts_neither_for_nor_against():
+    cut = bad("candidate", 21, status="interrupted", reason=None)
+    found = one([*pairs(SLOWER), side("base", 21, case("numpy"), 0.5), cut])
+    assert (found.verdict, found.pairs, found.remarks) == ("slower", 20, ())
+    alone = one([bad("base", 0, status="interrupted", reason=None)])
+    assert (alone.verdict, alone.pairs, alone.metrics) == ("undecided", 0, ())
+
+
+def test_a_candidate_that_leaves_the_oracle_is_wrong_and_nothing_else():
+    found = one([*pairs(FASTER), *two(21, 0.5, 0.5)[:1], bad("candidate", 21, **WRONG)])
+    assert (found.verdict, found.parity_error) == ("wrong", (1.5e-6, 0.5))
+    assert found.remarks == ("candidate: failed: off by half",)
+
+
+def test_a_base_that_leaves_the_oracle_only_fails():
+    found = one([*pairs(SAME), bad("base", 21, **WRONG), *two(21, 0.5, 0.5)[1:]])
+    assert (found.verdict, found.parity_error) == ("failed", (0.5, 1.5e-6))
+
+
+def accurate(base, candidate):
+    return [
+        record
+        for number in range(1, 21)
+        for record in (
+            side("base", number, case("numpy"), 0.5, validation_accuracy=[0.1] * 4 + [base]),
+            side(
+                "candidate", number, case("numpy"), 0.4, validation_accuracy=[0.1] * 4 + [candidate]
+            ),
+        )
+    ]
+
+
+def test_a_candidate_whose_accuracy_fell_is_wrong_however_fast():
+    found = one(accurate(0.84, 0.8388))
+    assert (found.verdict, found.accuracy) == ("wrong", pytest.approx((0.84, 0.8388)))
+    assert found.remarks == ("validation accuracy fell from 0.8400 to 0.8388",)
+
+
+@pytest.mark.parametrize(("base", "candidate"), [(0.84, 0.8392), (0.84, 0.85), (0.84, 0.84)])
+def test_an_accuracy_that_keeps_within_twelve_images_or_rises_is_right(base, candidate):
+    found = one(accurate(base, candidate))
+    assert (found.verdict, found.remarks) == ("faster", ())
+
+
+def test_accuracy_is_the_mean_of_all_processes_and_parity_the_worst():
+    records = [
+        *two(1, 0.5, 0.5, validation_accuracy=[0.1] * 4 + [0.84]),
+        *two(
+            2,
+            0.5,
+            0.5,
+            validation_accuracy=[0.1] * 4 + [0.86],
+            parity=Parity(4e-6, 1e-5, passed=True),
+        ),
+    ]
+    found = one(records)
+    assert found.accuracy == pytest.approx((0.85, 0.85))
+    assert found.parity_error == (4e-6, 4e-6)
+    assert one([bad("base", 0)]).accuracy == (None, None)
+
+
+def test_the_looks_of_a_case_are_paid_for():
+    found = one(pairs(SLOWER[:10]), looks={"numpy": (10, 20, 60)})
+    slower = quantities(found)["epoch"].p_slower
+    assert slower == pytest.approx(overall_level(2**-10, (10, 20, 60)))
+    assert one(pairs(SLOWER[:10]), looks={}).metrics[0].p_slower == 2**-10
+
+
+@pytest.mark.parametrize(
+    ("looks", "pairs", "found"),
+    [
+        ((30, 60, 180), 180, (30, 60, 180)),
+        ((30, 60, 180), 60, (30, 60, 180)),
+        ((30, 60, 180), 30, (30, 60, 180)),
+        ((30, 60, 180), 100, (30, 60, 100)),
+        ((30, 60, 180), 31, (30, 31)),
+        ((30, 60, 180), 29, (29,)),
+        ((), 7, (7,)),
+        ((10, 12), 13, (10, 12, 13)),
+    ],
+)
+def test_where_time_ended_between_two_looks_the_last_was_made_then(looks, pairs, found):
+    assert taken_looks(looks, pairs) == found
+
+
+@given(st.integers(1, 200))
+def test_the_last_look_is_at_all_pairs_or_one_that_was_planned(count):
+    found = taken_looks((30, 60, 180), count)
+    assert list(found) == sorted(set(found))
+    assert count in found
+
+
+def test_two_cases_are_one_family_and_the_surer_helps_the_other():
+    # Of eight pairs the one that is off by least goes the other way: as much as that, or more, in
+    # two of 2 ** 8 signs. Twice 0.0078 is too much for the first of two, once not for the last.
+    numpy, keras = case("numpy"), case("keras")
+    plan = comparison("numpy", "keras")
+    nearly = [0.1 + number / 1000 for number in range(7)]
+    weak, strong = [-0.01, *nearly], [0.1] * 12
+    found = judge_cases(plan, [*pairs(strong, numpy), *pairs(weak, keras)], {})
+    assert [(each.name, each.verdict) for each in found] == [
+        ("numpy", "slower"),
+        ("keras", "slower"),
+    ]
+    p = [quantities(each)["epoch"].p_slower for each in found]
+    assert p == [2**-12, 2 * 2**-8]
+    # Beside one that is no slower, it has half the rate: 0.0156 is too much.
+    found = judge_cases(plan, [*pairs([-0.1] * 12, numpy), *pairs(weak, keras)], {})
+    assert [each.verdict for each in found] == ["faster", "undecided"]
+
+
+def test_a_case_that_has_not_begun_is_not_found_and_counts_in_the_family_all_the_same():
+    plan = comparison("keras", "numpy")
+    records = pairs([-0.01, *[0.1] * 7], case("numpy"))
+    (found,) = judge_cases(plan, records, {})
+    assert (found.name, found.verdict) == ("numpy", "undecided")
+    (alone,) = judge_cases(comparison("numpy"), records, {})
+    assert alone.verdict == "slower"
+
+
+def test_cases_come_in_the_order_of_the_plan():
+    records = [*pairs(SAME, case("numpy")), *pairs(SAME, case("keras"))]
+    found = judge_cases(comparison("keras", "numpy"), records, {})
+    assert [each.name for each in found] == ["keras", "numpy"]
+
+
+def test_files_of_two_names_are_one_case():
+    plan = comparison(pairings=(Pairing(case("old"), case("new")),))
+    records = [
+        record
+        for number in range(1, 21)
+        for record in (
+            side("base", number, case("old"), 0.5),
+            side("candidate", number, case("new"), 0.6),
+        )
+    ]
+    (found,) = judge_cases(plan, records, {})
+    assert (found.name, found.verdict, found.pairs) == ("old → new", "slower", 20)
+
+
+def test_pairs_are_in_the_order_measured_whichever_side_came_first():
+    records = [*two(2, 0.2, 0.4)[::-1], *two(1, 0.1, 0.3), *two(3, 0.5, 0.5)[:1]]
+    found = collect_pairs(records)
+    assert [(base.round, base.version, candidate.version) for base, candidate in found] == [
+        (1, "base", "candidate"),
+        (2, "base", "candidate"),
+    ]
+    assert math.isclose(min(found[1][1].epoch_seconds), 0.4)
+
+
+def written(folder, plan, records):
+    store.create_run(folder, plan, "comparison.json")
+    store.add_environment(folder, environment())
+    for record in records:
+        store.append_record(folder, record)
+    store.save_looks(folder, LOOKS)
+    return folder
+
+
+def load(folder, plan, *, required=False):
+    return load_result(folder, plan, required=required, detect=lambda case: case.pairs / 1000)
+
+
+def test_result_is_loaded_with_software_and_detectable_slowdown(tmp_path):
+    plan, records = comparison(), pairs(SLOWER)
+    result = load(written(tmp_path / "one", plan, records), plan)
+    (found,) = result.cases
+    assert replace(found, detectable=None) == judge_cases(plan, records, LOOKS)[0]
+    assert found.detectable == 0.02
+    assert (result.baseline.name, result.candidate.name) == ("main", ".")
+    assert result.baseline.software["torch"] == result.candidate.software["torch"] == "2.9.1"
+    assert (result.rule, result.gated, result.exit_status) == (plan.rule, ("epoch",), 1)
+
+
+def test_absent_implementations_are_missing_on_their_side(tmp_path):
+    absent = (Absent("new", "not in main"), Absent("old", "not in ."))
+    plan = comparison(pairings=(), absent=absent)
+    result = load(tmp_path / "nothing", plan)
+    assert [(found.name, found.verdict) for found in result.cases] == [
+        ("new", "missing in baseline"),
+        ("old", "missing in candidate"),
+    ]
+    assert result.exit_status == 0
+    assert load(tmp_path / "nothing", plan, required=True).exit_status == 4
+
+
+def test_folder_without_a_comparison_is_refused(tmp_path):
+    with pytest.raises(UserError):
+        load(tmp_path, comparison())
+
+
+def test_a_trial_of_another_comparison_is_a_line(tmp_path):
+    folder = written(tmp_path / "one", comparison(), pairs(SAME, case("keras")))
+    with pytest.raises(UserError, match=r"trial p1-base-sgd-keras"):
+        load(folder, comparison())
+
+
+def test_what_neither_version_can_do_here_is_unavailable_and_no_failure():
+    records = [
+        bad(version, 0, status="unavailable", reason="no GPU") for version in ("base", "candidate")
+    ]
+    found = one(records)
+    assert (found.verdict, found.pairs) == ("unavailable", 0)
+    assert found.remarks == ("base: unavailable: no GPU", "candidate: unavailable: no GPU")
+
+
+METRIC = {metric.name: metric for metric in METRICS}
+RECORD = ok(case(), epoch_seconds=[0.4, 0.2, 0.3, 0.8, 0.6])
+
+
+# The 90th percentile of five lies at 0.9 * 4 = 3.6 of their gaps: 0.6 + 0.6 * (0.8 - 0.6).
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epoch", 0.2),
+        ("median epoch", 0.4),
+        ("90 % epoch", 0.72),
+        ("first-epoch", 3.0),
+        ("set-up", 0.25),
+        ("import", 2.0),
+        ("memory", 512 * 2**20),
+    ],
+)
+def test_metric_is_read_from_its_record(name, value):
+    assert METRIC[name].value(RECORD) == pytest.approx(value)
+
+
+def test_log_ratio_is_of_candidate_over_base():
+    slow = ok(case(), epoch_seconds=[0.9, 0.4, 0.5, 0.5, 0.5])
+    assert log_ratio(EPOCH, RECORD, slow) == pytest.approx(math.log(2))
+    assert log_ratio(EPOCH, slow, RECORD) == pytest.approx(-math.log(2))
+
+
+@pytest.mark.parametrize("missing", [None, 0.0])
+def test_log_ratio_without_a_value_is_none(missing):
+    setup, without = METRIC["set-up"], ok(case(), setup_seconds=missing)
+    assert log_ratio(setup, RECORD, without) is None
+    assert log_ratio(setup, without, RECORD) is None
