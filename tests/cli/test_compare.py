@@ -227,7 +227,7 @@ def test_in_a_fresh_process_published_runs_are_compared(bench, tmp_path):
     runs = [REFERENCE / f"amd-epyc-2-cores-{name}" for name in ("first", "second")]
     ended = bench("compare", *runs, "--format=json")
     found = json.loads(ended.stdout)
-    # One process a side says it is slower; see tests/test_compare.py.
+    # One process a side says it is slower.
     assert (ended.returncode, ended.stderr, found["status"]) == (1, "", 1)
     assert len(found["cases"]) == 26
     assert found["same_machine"] is True

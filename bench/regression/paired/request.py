@@ -22,6 +22,7 @@ from bench.runner.plan import Size, max_samples
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
 from bench.worker.data import read
+from bench.worker.machine import usable_cores
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 
@@ -32,7 +33,7 @@ class CaseOptions:
 
     implementations: names; empty for the default of the command. batch_size, samples: None for
     those of the workload and of the data. threads: one by default, because one core has the least
-    noise. data: name or folder of a data set.
+    noise; 0 for all cores. data: name or folder of a data set.
     """
 
     implementations: tuple[str, ...] = ()
@@ -120,7 +121,7 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     images, labels = read(dataset.find(options.data).folder, "train")
     size = Size(
         options.batch_size or WORKLOADS[options.workload].batch_size,
-        options.threads,
+        options.threads or len(usable_cores()),
         options.samples or len(labels),
     )
     if size.fault:
