@@ -7,7 +7,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bench.contract import Device, Objective
+# As in bench.contract, which imports NumPy; `bench list` does not need it.
+Objective = Literal["softmax", "one-vs-rest"]
+Device = Literal["cpu", "gpu"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,58 +1,83 @@
-"""The command line: its verbs, and the one line that an error a user can cause becomes."""
+"""The application: its commands, and the one line that an error of the user becomes."""
 
+import importlib.metadata
 import signal
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from bench.cli import ab, calibrate, check, compare, export, merge, run, show
+from bench.cli import check, info, records, regression, report, run
 from bench.errors import UserError
 from bench.runner import signals
 
 app = typer.Typer(
     name="bench",
-    help="Measure one softmax classifier in every framework.",
-    add_completion=False,
-    rich_markup_mode=None,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command()(run.run)
-app.command()(check.check)
-app.command()(ab.ab)
-app.command()(calibrate.calibrate)
-app.command()(show.report)
-app.command()(export.export)
-app.command()(merge.merge)
-app.command()(compare.compare)
-app.command("list")(show.implementations)
-app.command()(show.machine)
-app.command()(show.data)
+MEASURE = "Measure"
+SHOW = "Show and convert"
+app.command(rich_help_panel=MEASURE)(run.run)
+app.command(rich_help_panel=MEASURE)(check.check)
+app.command(rich_help_panel=MEASURE)(regression.ab)
+app.command(rich_help_panel=MEASURE)(regression.calibrate)
+app.command(rich_help_panel=SHOW)(report.report)
+app.command(rich_help_panel=SHOW)(regression.compare)
+app.command(rich_help_panel=SHOW)(records.export)
+app.command(rich_help_panel=SHOW)(records.merge)
+app.command("list", rich_help_panel=SHOW)(info.list_implementations)
+app.command(rich_help_panel=SHOW)(info.machine)
+app.command("data", rich_help_panel=SHOW)(info.show_data)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it
+    if value:
+        print(f"softmax-bench {importlib.metadata.version('softmax-bench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def bench(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Measure one softmax classifier in many machine-learning frameworks."""
 
 
 def main() -> NoReturn:
-    """Run the command line; whatever a user can cause is one line on stderr."""
+    """Run the command line and exit; print an error of the user as one line on stderr."""
     if sys.platform == "win32":
-        _refuse("Windows is not supported; use Linux, macOS or WSL")
+        _fail("Windows is not supported; use Linux, macOS or WSL")
     signals.install()
     try:
-        code = app(standalone_mode=False)
+        if sys.argv[1:] == ["list"]:  # Typer would load pydantic first, which takes 0.1 s
+            info.list_implementations()
+            status = 0
+        else:
+            status = app(standalone_mode=False)
     except UserError as error:
-        _refuse(str(error))
+        _fail(str(error))
     except typer.TyperException as error:
-        _refuse(error.format_message())
+        _fail(error.format_message().replace("Value error, ", ""))  # pydantic's prefix
     except OSError as error:
-        _refuse(f"{error.filename or 'the system'}: {error.strerror}; name another, or mend that")
-    except KeyboardInterrupt as stopped:
-        code = signals.exit_status(stopped)
+        file = error.filename or "the system"
+        _fail(f"{file}: {error.strerror}; choose another file or fix its permissions")
+    except KeyboardInterrupt as interrupt:
+        status = signals.exit_status(interrupt)
     except typer.Abort:
-        code = 130
-    except SystemExit:  # typer's own, where whoever reads our output has gone: no regression
-        code = 128 + signal.SIGPIPE
-    # Whatever the signal and whichever it was that ended us, typer makes 130 of it.
-    sys.exit(signals.first_exit_status() or (code if isinstance(code, int) else 0))
+        status = 130
+    except SystemExit as exit_:  # Typer exits with 1 when stdout is closed.
+        status = 128 + signal.SIGPIPE if exit_.code == 1 else 0
+    # Typer makes 130 of every signal.
+    sys.exit(signals.first_exit_status() or (status if isinstance(status, int) else 0))
 
 
-def _refuse(message: str) -> NoReturn:
+def _fail(message: str) -> NoReturn:
     print(f"bench: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(2)

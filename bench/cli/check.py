@@ -1,42 +1,73 @@
-"""``bench check``: prove that implementations do the same mathematics, and keep the contract."""
+"""``bench check``: prove that implementations do the same mathematics and keep the contract."""
 
 from typing import Annotated
 
 import typer
 
-from bench.cli.console import RUNS, Data, Device, Pythons, Seed, Threads, Timeout, console, host
+from bench.cli.console import machine_lock, print_line
+from bench.cli.options import (
+    Data,
+    Device,
+    Pythons,
+    Timeout,
+    complete_implementation,
+)
+
+SEED = 42
 
 
 def check(
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME|FILE", help=RUNS)] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME|FILE]...",
+            help="Implementations, or your own files; their code runs with your rights. "
+            "Default: all implementations.",
+            autocompletion=complete_implementation,
+        ),
+    ] = None,
     device: Device = "cpu",
-    threads: Threads = None,
     timeout: Timeout = 300,
-    seed: Seed = 42,
-    data: Data = None,
     python: Pythons = None,
+    data: Data = None,
 ) -> None:
-    """Prove that implementations (all of them, if none is named) do the same mathematics."""
-    from bench.cli import options, terminal
-    from bench.runner.parity import conformance as checks
+    """Prove that implementations compute the same as the oracle and keep the contract."""
+    from bench.cli import terminal
+    from bench.data import dataset
+    from bench.runner import plan
+    from bench.runner.parity import conformance
+    from bench.runner.process import interpreters, preflight
+    from bench.worker.machine import usable_cores
+    from implementations import IMPLEMENTATIONS
 
-    given = options.Given(
-        tuple(names or ()),
-        device=device,
-        threads=threads,
+    chosen = dict.fromkeys(names or (entry.name for entry in IMPLEMENTATIONS))
+    pythons = interpreters.parse_options(python or ())
+    cases = [
+        interpreters.assign_python(
+            plan.find_implementation(name, preflight.read_objective), pythons
+        )
+        for name in chosen
+    ]
+    examiner = conformance.Examiner(
+        [dataset.find(source) for source in dict.fromkeys(("digits", data))],
+        seed=SEED,
+        threads=len(usable_cores()),
         timeout=timeout,
-        seed=seed,
-        data=data,
-        pythons=tuple(python or ()),
+        device=device,
     )
-    cases, examiner = options.examination(given)
     failed = []
-    with host():
+    with machine_lock():
         for case in cases:
-            found = []
+            findings = []
             for finding in examiner.examine(case):
-                found.append(finding)
-                console.print(terminal.finding(case, finding), soft_wrap=True)
-            failed += [] if checks.has_passed(found) else [case.implementation]
-    console.print(terminal.verdict(cases, failed), soft_wrap=True)
+                findings.append(finding)
+                print_line(terminal.format_finding(case, finding))
+            if not conformance.has_passed(findings):
+                failed.append(case.implementation)
+    passed = [case.implementation for case in cases if case.implementation not in failed]
+    print_line("")
+    if passed:
+        print_line(f"passes: {', '.join(passed)}")
+    if failed:
+        print_line(f"FAILS: {', '.join(failed)}")
     raise typer.Exit(1 if failed else 0)

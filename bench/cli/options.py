@@ -1,298 +1,282 @@
-"""What the command line asked for, checked against what there is, as the plan of a run."""
+"""The options of the command line: how each is named and explained, and how its text is read."""
 
-import datetime as dt
-import os
 import re
-import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
 from pathlib import Path
-from typing import cast, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
+import typer
 
-from bench.cli import parsing
-from bench.contract import Device
-from bench.data import dataset
-from bench.errors import UserError
-from bench.records import environments, store
-from bench.records.schema import FORMAT, Case, Run
-from bench.regression.paired.request import CaseOptions
-from bench.runner import plan, resume
-from bench.runner.parity.conformance import Examiner
-from bench.runner.plan import max_samples
-from bench.runner.process import interpreters, preflight
-from bench.worker import data as prepared
-from bench.worker.machine import usable_cores
-from bench.worker.workloads import WORKLOADS
-from implementations import IMPLEMENTATIONS
+if TYPE_CHECKING:
+    from bench.records.schema import Slowdown
 
-RESULTS = Path("results")
-NO_GPU = "no host has a GPU; start a worker on one that has, or leave out --device gpu"
+LARGEST = 2**31 - 1
+SMALLEST_MEMORY = 2**26  # Python and NumPy alone take half of that.
+
+LONGEST = 7 * 24 * 3600.0
+
+CASES = "What to measure"
+MEASURING = "How to measure"
+VERDICT = "What counts as slower"
+FILES = "Data and results"
+CLUSTER = "Many machines"
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The flags of ``bench run`` as given; defaults mean that a flag was not given."""
+# Typer takes a plain tuple for an option with several values, but not a class of its own.
+class Numbers(tuple[int, ...]):
+    """Whole numbers in the order given, each once. Of threads 0 stands for every core."""
 
-    implementations: tuple[str, ...] = ()
-    workloads: tuple[str, ...] = ()
-    device: str = "cpu"
-    batch_size: str | None = None
-    threads: str | None = None
-    samples: str | None = None
-    epochs: int | None = None
-    rounds: int | None = None
-    timeout: float = 600.0
-    seed: int = 42
-    quick: bool = False
-    sweep: bool = False
-    ceiling: bool = True
-    data: str | None = None
-    precision: str | None = None
-    budget: str | None = None
-    pythons: tuple[str, ...] = ()
-    memory_limit: str | None = None
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Where a plan is measured: here, or on hosts of a cluster that are of one machine.
+class Names(tuple[str, ...]):
+    """Names in the order given, each once."""
 
-    cores: those that a process may use there. machine: its id, None for here. gpu: whether the
-    hosts have one; without one, they measure no cases of the GPU.
-    """
-
-    cores: int
-    machine: str | None = None
-    gpu: bool = True
+    __slots__ = ()
 
 
-def planned(
-    output: Path | None, given: Given, command: str, where: Where | None = None
-) -> tuple[Path, Run]:
-    """Return the folder and the plan of a new run; raises UserError, and writes nothing."""
-    where = where or Where(len(usable_cores()))
-    precision, budget = parsing.share(given.precision), parsing.seconds(given.budget)
-    selection = _selection(given, precision, where)
-    pythons = interpreters.parse_options(given.pythons)
+class Devices(tuple[Literal["cpu", "gpu"], ...]):
+    """Devices in the order given, each once."""
 
-    def placed(cases: Iterable[Case]) -> tuple[Case, ...]:
-        return tuple(interpreters.assign_python(each, pythons) for each in cases)
+    __slots__ = ()
 
-    cases = placed(plan.plan_cases(selection, preflight.read_objective))
-    sweep = plan.sweep_cases(cases) if given.sweep else ()
-    name, created = fresh_name()
-    folder = output or RESULTS / name
-    writable(folder)
-    figures = (
-        plan.textbook_cases(where.cores) if selection.with_figures() and given.data is None else ()
+
+class Slowdowns(tuple["Slowdown", ...]):
+    """Slowdowns to inject."""
+
+    __slots__ = ()
+
+
+def parse_share(text: str | float, least: float = 0.001) -> float:
+    """Read a share such as 2% or 0.02; raise BadParameter outside of least to 50 %."""
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(%?)", str(text).strip())
+    share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    if not least <= share <= 0.5:
+        raise typer.BadParameter(f"give a share from {100 * least:g}% to 50%, such as 2%")
+    return share
+
+
+def parse_tolerance(text: str | float) -> float:
+    """Read a share that may be zero; raise BadParameter."""
+    return parse_share(text, least=0.0)
+
+
+def parse_duration(text: str | float) -> float:
+    """Return the seconds of a time such as 90s, 10m, 1.5h or 90; raise BadParameter."""
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d*)?)([smh]?)", str(text).strip())
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
+    if not 1 <= seconds <= LONGEST:
+        raise typer.BadParameter("give a time from 1s to 168h, such as 90s, 10m or 2h")
+    return seconds
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of a size such as 512MiB, 2GiB or 1.5GB; raise BadParameter."""
+    units = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) ?([MG]i?B)", text.strip(), re.IGNORECASE)
+    size = int(float(match[1]) * units[match[2].upper()]) if match else 0
+    if size < SMALLEST_MEMORY:
+        raise typer.BadParameter("give a size of 64 MiB or more, such as 512MiB or 2GiB")
+    return size
+
+
+def parse_numbers(text: str) -> Numbers:
+    """Read whole numbers such as 32 or 8,32,128; raise BadParameter."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,10}", part) and 0 < int(part) <= LARGEST for part in parts):
+        raise typer.BadParameter(
+            f"give a whole number from 1 to {LARGEST}, or several such as 8,32,128"
+        )
+    return Numbers(dict.fromkeys(map(int, parts)))
+
+
+def parse_threads(text: str) -> Numbers:
+    """Read numbers of threads, where ``all`` becomes 0; raise BadParameter."""
+    parts = [part.strip() for part in text.split(",")]
+    return Numbers(
+        dict.fromkeys(n for p in parts for n in ([0] if p == "all" else parse_numbers(p)))
     )
-    ceilings = plan.roofline_cases((*cases, *sweep), quick=given.quick) if given.ceiling else ()
-    return folder, Run(
-        format=FORMAT, run=name, command=command, created=created,
-        seed=given.seed, rounds=selection.rounds_of(), cases=cases, textbook=placed(figures),
-        timeout=given.timeout, data=given.data, precision=precision, budget=budget,
-        memory_limit=parsing.size(given.memory_limit), sweep=sweep, sweep_rounds=given.rounds or 1,
-        skipped=plan.skipped_sizes(selection, sweep),
-        rooflines=placed(ceilings), machine=where.machine,
-    )  # fmt: skip
 
 
-def fresh_name() -> tuple[str, str]:
-    """Return a name that no other run has, and the moment that it was made in."""
-    now = dt.datetime.now(dt.UTC)
-    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", now.isoformat(timespec="seconds")
-
-
-def resumed(output: Path | None, given: Given) -> tuple[Path, Run]:
-    """Return the folder and the plan of an earlier run, the newest where none is named.
-
-    The folder may come from somebody else: the code that runs comes from the registry, or is named
-    again on this command line, as are data whose folder the plan does not tell.
-    Raises UserError.
-    """
-    changed = [field for field in fields(Given) if field.name not in _NAMED_AGAIN
-               and getattr(given, field.name) != field.default]  # fmt: skip
-    if changed:
-        flags = " and ".join(_flag(field.name, field.default) for field in changed)
-        raise UserError(f"--resume goes on with the plan of the run; leave out {flags}")
-    folder = output or newest()
-    run = resume.resolve_code(store.read_run(folder), given.implementations, given.pythons)
-    if given.data is not None:
-        run = _with_data(folder, run, given.data)
-    elif run.data is not None and run.data.startswith("<path>"):
-        raise UserError(f"the plan does not tell where the data {run.data} are; add --data DIR")
-    return folder, run
-
-
-_NAMED_AGAIN = {"implementations", "pythons", "data"}
-
-
-def _with_data(folder: Path, run: Run, data: str) -> Run:
-    """Return a plan with the data that the user names again; raise UserError for other data."""
-    sha256 = dataset.find(data).sha256
-    known, _ = environments.read_undamaged(folder)
-    if any(each.data.get("sha256", sha256) != sha256 for each in known.values()):
-        raise UserError(f"--data {data}: the run was begun with other data; name the same again")
-    return msgspec.structs.replace(run, data=data)
-
-
-def newest(*, clustered: bool = False) -> Path:
-    """Return the folder of the newest run, or of the collection that it is in.
-
-    clustered: of those that hosts of a cluster measure. Raises UserError where there is none.
-    """
-    places = ("*/run.json", "*/*/run.json") if clustered else ("*/run.json",)
-    found = [path.parent for place in places for path in RESULTS.glob(place)]
-    runs = {folder: store.read_run(folder) for folder in found}
-    wanted = [folder for folder, run in runs.items() if run.machine or not clustered]
-    if not wanted:
-        raise UserError(f"there is no run in {RESULTS}/ to resume; name its folder with --output")
-    last = max(wanted, key=lambda folder: runs[folder].created)
-    return last if last.parent == RESULTS else last.parent
-
-
-def _flag(name: str, default: object) -> str:
-    """Name a flag; one that can be repeated is in the singular, one that is on is switched off."""
-    if default is True:
-        return f"--no-{name}"
-    return "--" + (name.removesuffix("s") if default == () else name).replace("_", "-")
-
-
-def several(what: str, texts: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Read a flag that may be given several times, with commas too: all of it counts, each once.
-
-    Raises UserError for what is not known.
-    """
-    found = [each.strip() for text in texts for each in text.split(",")]
-    for each in found:
-        if each not in known:
-            raise plan.unknown_name(what, each, known)
-    return tuple(dict.fromkeys(found))
-
-
-def _selection(given: Given, precision: float | None, where: Where) -> plan.Selection:
-    for name in given.workloads:
-        if name not in WORKLOADS:
-            raise plan.unknown_name("workload", name, list(WORKLOADS))
-    devices = devices_of(given, gpu=where.gpu)
-    if given.sweep and (given.batch_size or given.threads or given.samples):
-        raise UserError("--sweep chooses --batch-size, --threads and --samples; leave those out")
-    batch_sizes, samples = (
-        parsing.whole_numbers("--batch-size", given.batch_size),
-        parsing.whole_numbers("--samples", given.samples),
-    )
-    threads = known_threads(given.threads, where.cores)
-    images, labels = prepared.read(dataset.find(given.data).folder, "train")
-    if where.machine is None:  # where one number fits, a larger one is a row with its reason
-        fits(min(samples, default=0), images.shape[1])
-    return plan.Selection(
-        given.implementations, tuple(dict.fromkeys(given.workloads)), devices,
-        batch_sizes, threads, samples, given.epochs, _rounds(given, precision), given.quick,
-        available=len(labels), cores=where.cores,
-    )  # fmt: skip
-
-
-def devices_of(given: Given, *, gpu: bool) -> tuple[Device, ...]:
-    """Return the devices that were asked for and are there; raises UserError where none is."""
-    asked = cast("tuple[Device, ...]", several("device", [given.device], get_args(Device)))
-    found = tuple(each for each in asked if each == "cpu" or gpu)
-    if not found:
-        raise UserError(NO_GPU)
-    return found
-
-
-def examination(given: Given) -> tuple[list[Case], Examiner]:
-    """Return what ``bench check`` examines, and who does it; raises UserError."""
-    cores = len(usable_cores())
-    device, threads = known_device(given.device), known_threads(given.threads, cores)
+def parse_thread_count(text: str | int) -> int:
+    """Read one number of threads, where ``all`` becomes 0; raise BadParameter."""
+    threads = parse_threads(str(text))
     if len(threads) > 1:
-        raise UserError(f"--threads {given.threads}: an examination has one number of threads")
-    names = given.implementations or tuple(entry.name for entry in IMPLEMENTATIONS)
-    cases = [
-        plan.find_implementation(name, preflight.read_objective) for name in dict.fromkeys(names)
-    ]
-    pythons = interpreters.parse_options(given.pythons)
-    cases = [interpreters.assign_python(each, pythons) for each in cases]
-    data = [dataset.find(name) for name in dict.fromkeys(("digits", given.data))]
-    return cases, Examiner(
-        data,
-        seed=given.seed,
-        threads=threads[0] if threads else cores,
-        timeout=given.timeout,
-        device=device,
-    )
+        raise typer.BadParameter("give one number of threads, or all")
+    return threads[0]
 
 
-def known_device(name: str) -> Device:
-    """Return a device; raises UserError where there is none of that name."""
-    for known in get_args(Device):
-        if known == name:
-            return cast("Device", known)
-    raise plan.unknown_name("device", name, get_args(Device))
+def parse_names(text: str, known: Iterable[str]) -> Names:
+    """Read known names, with commas between them; raise BadParameter for any other."""
+    names = Names(dict.fromkeys(part.strip() for part in text.split(",")))
+    if set(names) - set(known):
+        raise typer.BadParameter(f"choose from {', '.join(known)}, with commas between several")
+    return names
 
 
-def known_threads(text: str | None, cores: int) -> tuple[int, ...]:
-    """Return the numbers of threads, "all" as the cores; raises UserError for too many."""
-    found = parsing.whole_numbers(
-        "--threads", None if text is None else re.sub(r"\ball\b", str(cores), text)
-    )
-    if max(found, default=0) > cores:
-        raise UserError(f"--threads {text}: this machine lets us use {cores} at most")
-    return found
+def parse_workloads(text: str) -> Names:
+    """Read sgd, textbook or both; raise BadParameter."""
+    return parse_names(text, ("sgd", "textbook"))
 
 
-def _rounds(given: Given, precision: float | None) -> int | None:
-    """Rounds that were asked for; a precision is known after a first stage of more than one."""
-    if precision is None:
-        return given.rounds
-    if given.quick or given.rounds == 1:
-        raise UserError("--precision needs the spread of two rounds or more; raise --rounds")
-    return given.rounds or plan.FIRST_STAGE
+def parse_gates(text: str) -> Names:
+    """Read the quantities that bench ab judges on request; raise BadParameter."""
+    return parse_names(text, ("import", "memory", "first-epoch", "set-up"))
 
 
-def fits(samples: int, features: int) -> None:
-    """Raise UserError where this machine's memory does not hold so many samples."""
-    if samples > (most := max_samples(features)):
-        raise UserError(f"--samples {samples}: {most} are as many as this machine's memory holds")
+def join_names(options: Iterable[Names] | None) -> tuple[str, ...]:
+    """Return the names of all occurrences of an option, each once."""
+    return tuple(dict.fromkeys(name for names in options or () for name in names))
 
 
-def writable(folder: Path) -> None:
-    """Refuse a folder that holds a run or cannot be written, before anything is measured."""
-    store.reject_used_folder(folder)
-    there = folder
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise UserError(f"cannot write to {folder}; choose another --output")
+def parse_devices(text: str) -> Devices:
+    """Read cpu, gpu or both; raise BadParameter."""
+    return Devices(parse_names(text, ("cpu", "gpu")))  # type: ignore[arg-type]
 
 
-def case_options(
-    implementations: Iterable[str] | None,
-    workload: str,
-    device: str,
-    *,
-    batch_size: str | None,
-    threads: str,
-    samples: str | None,
-    data: str | None,
-) -> CaseOptions:
-    """Return what ``bench ab`` and ``bench calibrate`` measure, at one size; raise UserError."""
-    sizes = {
-        "batch-size": parsing.whole_numbers("--batch-size", batch_size),
-        "samples": parsing.whole_numbers("--samples", samples),
-        "threads": known_threads(threads, len(usable_cores())),
-    }
-    for flag, values in sizes.items():
-        if len(values) > 1:
-            raise UserError(f"--{flag}: two versions are compared at one size. Give one number")
-    return CaseOptions(
-        implementations=tuple(implementations or ()),
-        workload=workload,
-        device=known_device(device),
-        batch_size=next(iter(sizes["batch-size"]), None),
-        threads=sizes["threads"][0],
-        samples=next(iter(sizes["samples"]), None),
-        data=data,
-    )
+def parse_slowdowns(text: str) -> Slowdowns:
+    """Read slowdowns such as 5% or 5%,20%/5, or none; raise BadParameter."""
+    from bench.records.schema import Slowdown
+
+    slowdowns = []
+    for part in () if text == "none" else text.split(","):
+        share, slash, every = part.strip().partition("/")
+        if slash and not re.fullmatch(r"[1-9][0-9]?", every):
+            raise typer.BadParameter("after / give every how many epochs it strikes, as in 20%/5")
+        slowdowns.append(Slowdown(parse_share(share), int(every or 1)))
+    return Slowdowns(dict.fromkeys(slowdowns))
+
+
+def complete_implementation(incomplete: str) -> list[str]:
+    """Return the implementations whose names begin with a text."""
+    from implementations import IMPLEMENTATIONS
+
+    return [entry.name for entry in IMPLEMENTATIONS if entry.name.startswith(incomplete)]
+
+
+Workload = Literal["sgd", "textbook"]
+Format = Literal["table", "markdown", "json", "github"]
+
+Implementations = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--implementation",
+        metavar="NAME",
+        help="Measure this implementation. Repeat the option for several. Default: all.",
+        autocompletion=complete_implementation,
+        rich_help_panel=CASES,
+    ),
+]
+ImplementationsOrFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--implementation",
+        metavar="NAME|FILE",
+        help="Measure this implementation, or your own file; its code runs with your rights. "
+        "Repeat the option for several. Default: all.",
+        autocompletion=complete_implementation,
+        rich_help_panel=CASES,
+    ),
+]
+OneWorkload = Annotated[
+    Workload,
+    typer.Option(
+        "--workload",
+        help="Measure minibatch training as in this suite (sgd) or as in the textbook.",
+        rich_help_panel=CASES,
+    ),
+]
+Device = Annotated[
+    Literal["cpu", "gpu"],
+    typer.Option("--device", help="Compute on this device.", rich_help_panel=CASES),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=LARGEST,
+        help="Images a training step. Default: the workload's.",
+        rich_help_panel=CASES,
+    ),
+]
+ThreadCount = Annotated[
+    int,
+    typer.Option(
+        "--threads",
+        metavar="N|all",
+        parser=parse_thread_count,
+        help="Threads to compute with.",
+        rich_help_panel=CASES,
+    ),
+]
+Samples = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=LARGEST,
+        help="Images an epoch. Default: all training images.",
+        rich_help_panel=CASES,
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="DIR|digits",
+        help="Use the four IDX files in this folder, or scikit-learn's small digits. "
+        "Default: Fashion-MNIST, which is downloaded once.",
+        rich_help_panel=FILES,
+    ),
+]
+Pythons = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--python",
+        metavar="FRAMEWORK=EXECUTABLE",
+        help="Run this framework with its own Python, such as torch=env/bin/python. "
+        "Repeat the option for several.",
+        rich_help_panel=MEASURING,
+    ),
+]
+Timeout = Annotated[
+    float,
+    typer.Option(
+        "--timeout",
+        metavar="TIME",
+        parser=parse_duration,
+        help="Stop a process that takes longer than this.",
+        rich_help_panel=MEASURING,
+    ),
+]
+Tolerance = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE",
+        parser=parse_tolerance,
+        help="Ignore differences smaller than this.",
+        show_default="2%",
+        rich_help_panel=VERDICT,
+    ),
+]
+FailOn = Annotated[
+    Literal["slower", "undecided"],
+    typer.Option(
+        "--fail-on",
+        help="Exit with status 1 for a slower candidate only, or for an undecided case too.",
+        rich_help_panel=VERDICT,
+    ),
+]
+OutputFormat = Annotated[
+    Format,
+    typer.Option("--format", help="Print the result in this format.", rich_help_panel=FILES),
+]
+Calibrations = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of this machine's calibrations. Default: in your user data folder.",
+        rich_help_panel=FILES,
+    ),
+]

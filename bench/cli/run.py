@@ -8,17 +8,28 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.text import Text
 
-from bench.cli import cluster as clustered
-from bench.cli.console import (
-    RUNS,
-    WAITING,
+from bench.cli.console import WAITING, print_line, print_report, stdout
+from bench.cli.options import (
+    CASES,
+    CLUSTER,
+    FILES,
+    LARGEST,
+    MEASURING,
     Data,
+    Devices,
+    ImplementationsOrFiles,
+    Names,
+    Numbers,
     Pythons,
-    Seed,
-    Threads,
     Timeout,
-    console,
-    show_report,
+    join_names,
+    parse_devices,
+    parse_duration,
+    parse_numbers,
+    parse_share,
+    parse_size,
+    parse_threads,
+    parse_workloads,
 )
 from bench.errors import UserError
 
@@ -26,134 +37,302 @@ if TYPE_CHECKING:
     from bench.data.dataset import Dataset
     from bench.records.schema import Run
 
-Names = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--implementation", metavar="NAME|FILE", help=f"Measure this one (repeatable). {RUNS}"
-    ),
-]
-Workloads = Annotated[
-    list[str] | None, typer.Option("--workload", help="sgd or textbook (repeatable).")
-]
+# What a command that resumes a run may name; the plan has everything else.
+RESUME_OPTIONS = {
+    "implementation", "python", "data", "output", "resume", "dry_run", "cluster", "wait",
+    "each_host",
+}  # fmt: skip
 
 
 def run(
-    implementation: Names = None,
-    workload: Workloads = None,
-    device: Annotated[str, typer.Option(help="cpu, gpu, or both: cpu,gpu.")] = "cpu",
+    ctx: typer.Context,
+    implementation: ImplementationsOrFiles = None,
+    workload: Annotated[
+        list[Names] | None,
+        typer.Option(
+            metavar="sgd|textbook",
+            parser=parse_workloads,
+            help="Measure this workload: minibatch training as in this suite (sgd) or as in the "
+            "textbook. Default: both.",
+            rich_help_panel=CASES,
+        ),
+    ] = None,
+    device: Annotated[
+        Devices,
+        typer.Option(
+            metavar="cpu|gpu|cpu,gpu",
+            parser=parse_devices,
+            help="Compute on this device, or on both.",
+            rich_help_panel=CASES,
+        ),
+    ] = "cpu",  # type: ignore[assignment]
     batch_size: Annotated[
-        str | None, typer.Option(metavar="N[,N…]", help="Images a step: 32, or 8,32,128.")
+        Numbers | None,
+        typer.Option(
+            metavar="N,N,…",
+            parser=parse_numbers,
+            help="Images a training step. Several numbers are measured one after another. "
+            "Default: the workload's.",
+            rich_help_panel=CASES,
+        ),
     ] = None,
-    threads: Threads = None,
+    threads: Annotated[
+        Numbers | None,
+        typer.Option(
+            metavar="N,all,…",
+            parser=parse_threads,
+            help="Threads to compute with, such as 1,all. Default: all cores.",
+            rich_help_panel=CASES,
+        ),
+    ] = None,
     samples: Annotated[
-        str | None, typer.Option(metavar="N[,N…]", help="Images in an epoch; again from the first.")
+        Numbers | None,
+        typer.Option(
+            metavar="N,N,…",
+            parser=parse_numbers,
+            help="Images an epoch; more than the data set has are taken again from its start. "
+            "Default: all training images.",
+            rich_help_panel=CASES,
+        ),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, max=200, help="At least, timed.")] = None,
-    rounds: Annotated[int | None, typer.Option(min=1, max=1000, help="Processes a case.")] = None,
-    timeout: Timeout = 600,
-    memory_limit: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="A process may allocate: 512MiB, 2GiB.")
-    ] = None,
-    seed: Seed = 42,
-    quick: Annotated[bool, typer.Option("--quick", help="One round of sgd, no figures.")] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Measure one round of the sgd workload only, without the textbook's programs.",
+            rich_help_panel=CASES,
+        ),
+    ] = False,
     sweep: Annotated[
-        bool, typer.Option("--sweep", help="Also other batch sizes, threads and samples.")
+        bool,
+        typer.Option(
+            "--sweep",
+            help="Measure other batch sizes, numbers of threads and of samples too.",
+            rich_help_panel=CASES,
+        ),
     ] = False,
     ceiling: Annotated[
-        bool, typer.Option("--ceiling/--no-ceiling", help="Probe what the machine can do.")
+        bool,
+        typer.Option(
+            "--ceiling/--no-ceiling",
+            help="Measure the machine's arithmetic and memory rates, which bound an epoch's time.",
+            rich_help_panel=CASES,
+        ),
     ] = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List cases and time only.")] = False,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=200,
+            help="Time at least this many epochs in each process. Default: the workload's.",
+            rich_help_panel=MEASURING,
+        ),
+    ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=1000,
+            help="Measure each case in this many fresh processes. Default: 5 of sgd, 1 of "
+            "textbook.",
+            rich_help_panel=MEASURING,
+        ),
+    ] = None,
     precision: Annotated[
-        str | None, typer.Option(metavar="SHARE", help="Rounds until so precise: 2%.")
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            parser=parse_share,
+            help="Add rounds until the interval of each mean is this narrow, such as 2%.",
+            rich_help_panel=MEASURING,
+        ),
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(metavar="TIME", help="End after so long: 90s, 10m, 2h.")
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=parse_duration,
+            help="Start no further process after this time, such as 90s, 10m or 2h.",
+            rich_help_panel=MEASURING,
+        ),
     ] = None,
-    data: Data = None,
+    timeout: Timeout = 600,
+    memory_limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SIZE",
+            parser=parse_size,
+            help="Let each process allocate no more than this, such as 512MiB or 2GiB.",
+            rich_help_panel=MEASURING,
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=LARGEST,
+            help="Seed of the sample orders and initial weights.",
+            rich_help_panel=MEASURING,
+        ),
+    ] = 42,
     python: Pythons = None,
-    output: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's folder.")] = None,
+    data: Data = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the run. Default: a new one in results/.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with --output, or with the newest run.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the run in --output, or with the newest one in results/.",
+            rich_help_panel=FILES,
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Measure nothing: print the cases and how long they would take.",
+            rich_help_panel=FILES,
+        ),
     ] = False,
     cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Measure on hosts of this Dask scheduler.")
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Measure on the hosts of the Dask scheduler at this address.",
+            rich_help_panel=CLUSTER,
+        ),
     ] = None,
     each_host: Annotated[
-        bool, typer.Option("--each-host", help="Measure the whole plan on every machine.")
+        bool,
+        typer.Option(
+            "--each-host",
+            help="Measure everything on every kind of machine in the cluster, not on one kind.",
+            rich_help_panel=CLUSTER,
+        ),
     ] = False,
     wait: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Wait for hosts: 30s, 10m. Default: 60s.")
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=parse_duration,
+            help="Wait this long for hosts that can measure. Default: 60s.",
+            rich_help_panel=CLUSTER,
+        ),
     ] = None,
 ) -> None:
-    """Measure, then write the report."""
-    from bench.cli import options, parsing
+    """Measure implementations and write a report."""
+    from bench.cli.cluster import run_on_cluster
+    from bench.runner import planning
+    from bench.runner import resume as resuming
+    from bench.runner.process import interpreters
 
-    given = options.Given(
-        tuple(implementation or ()), tuple(workload or ()), device, batch_size, threads, samples,
-        epochs, rounds, timeout, seed, quick, sweep, ceiling, data, precision, budget,
-        tuple(python or ()), memory_limit,
-    )  # fmt: skip
+    if resume:
+        _refuse_changes(ctx)
+    options = planning.RunOptions(
+        implementations=tuple(implementation or ()),
+        workloads=join_names(workload),
+        devices=device,
+        batch_sizes=batch_size or (),
+        threads=threads or (),
+        samples=samples or (),
+        epochs=epochs,
+        rounds=rounds,
+        timeout=timeout,
+        seed=seed,
+        quick=quick,
+        sweep=sweep,
+        roofline=ceiling,
+        data=data,
+        precision=precision,
+        budget=budget,
+        memory_limit=memory_limit,
+        pythons=interpreters.parse_options(python or ()),
+    )
     command = f"python -m bench {shlex.join(sys.argv[1:])}"
     if cluster is not None:
-        patience = parsing.seconds(wait, "--wait") or 60.0
-        clustered.run(
+        run_on_cluster(
             cluster,
-            given,
+            options,
             command,
             output,
             each_host=each_host,
-            patience=patience,
+            patience=wait or 60.0,
             resume=resume,
             dry_run=dry_run,
         )
     if each_host or wait is not None:
-        raise UserError("--each-host and --wait are of --cluster; name its scheduler, or omit them")
+        raise UserError("--each-host and --wait need --cluster; add it, or leave them out")
     if resume:
-        folder, planned = options.resumed(output, given)
-        if planned.machine is not None:
+        folder = output or resuming.find_newest_run()
+        plan = resuming.read_plan(folder, options.implementations, options.pythons, options.data)
+        if plan.machine is not None:
             raise UserError(f"{folder} is measured by hosts of a cluster; name its --cluster")
     else:
-        folder, planned = options.planned(output, given, command)
+        folder, plan = planning.plan_run(options, output, command)
     if dry_run:
-        _dry_run(planned)
+        _print_plan(plan)
     else:
-        _measure(folder, planned, new=not resume)
+        _measure(folder, plan, new=not resume)
 
 
-def _dry_run(planned: "Run") -> None:
+def _refuse_changes(ctx: typer.Context) -> None:
+    """Raise UserError if options are given that would change the plan of a run."""
+    changed = []
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and name not in RESUME_OPTIONS:
+            off = ctx.params[name] is False
+            changed.append((parameter.secondary_opts if off else parameter.opts)[0])
+    if changed:
+        raise UserError(
+            f"--resume goes on with the plan of the run; leave out {' and '.join(changed)}"
+        )
+
+
+def _print_plan(plan: "Run") -> None:
     from bench.cli import terminal
-    from bench.runner import plan, progress
+    from bench.runner import progress
+    from bench.runner.plan import plan_trials
+    from bench.runner.planning import RESULTS
 
-    trials = plan.plan_trials(planned)
-    seconds = progress.Estimate(progress.read_earlier_records(Path("results"))).seconds(trials)
-    console.print(terminal.plan(planned))
-    for each in planned.skipped:
-        console.print(f"not measured: {each.reason}", soft_wrap=True, markup=False)
-    console.print(terminal.outlook(len(trials), seconds))
+    planned = plan_trials(plan)
+    seconds = progress.Estimate(progress.read_earlier_records(RESULTS)).seconds(planned)
+    stdout.print(terminal.plan_table(plan))
+    for size in plan.skipped:
+        print_line(f"not measured: {size.reason}")
+    print_line(terminal.format_outlook(len(planned), seconds))
 
 
-def _measure(folder: Path, planned: "Run", *, new: bool) -> NoReturn:
+def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     from bench.data import dataset
     from bench.records import store
-    from bench.runner import resume as trusted
-    from bench.runner import signals
+    from bench.runner import resume, signals
 
-    data = dataset.find(planned.data)
+    data = dataset.find(plan.data)
     if new:
-        store.create_run(folder, planned)
-    status = signals.run_until_signal(_follow, folder, planned, data)
-    found = show_report(folder)
+        store.create_run(folder, plan)
+    status = signals.run_until_signal(_follow, folder, plan, data)
+    run = print_report(folder)
     if status:
-        named = shlex.join(
-            ["--resume", "--output", str(folder), *trusted.repeated_options(planned)]
-        )
-        console.print(f"interrupted; go on with {named}", soft_wrap=True, markup=False)
+        again = shlex.join(["--resume", "--output", str(folder), *resume.repeated_options(plan)])
+        print_line(f"interrupted; go on with {again}")
         raise typer.Exit(status)
-    raise typer.Exit(3 if found.failed else 0)
+    raise typer.Exit(3 if run.failed else 0)
 
 
-def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
-    """Show what is running.
+def _follow(folder: Path, plan: "Run", data: "Dataset") -> None:
+    """Measure and print what happens.
 
     The screen changes only when a trial starts or ends: between the two, nothing of this process
     may disturb what is measured.
@@ -161,22 +340,21 @@ def _follow(folder: Path, planned: "Run", data: "Dataset") -> None:
     from rich.live import Live
 
     from bench.cli import terminal
-    from bench.runner import loop as runner
-    from bench.runner import progress
+    from bench.runner import loop, progress
 
     times = progress.Estimate(progress.read_earlier_records(folder.parent))
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        for event in runner.measure_run(folder, planned, data):
+    with Live(console=stdout, auto_refresh=False, transient=True) as live:
+        for event in loop.measure_run(folder, plan, data):
             match event:
-                case runner.HostBusy():
-                    console.print(WAITING)
-                case runner.ImportStarted(name):
+                case loop.HostBusy():
+                    print_line(WAITING)
+                case loop.ImportStarted(name):
                     live.update(Text(f"importing {name} once, unmeasured"), refresh=True)
-                case runner.TrialStarted(trial, number, total, left):
-                    shown = terminal.running(trial, number, total, times.seconds(left))
-                    live.update(shown, refresh=console.is_terminal)
-                case runner.TrialEnded(record, number, total):
+                case loop.TrialStarted(trial, number, total, remaining):
+                    line = terminal.format_start(trial, number, total, times.seconds(remaining))
+                    live.update(Text(line), refresh=stdout.is_terminal)
+                case loop.TrialEnded(record, number, total):
                     times.add(record)
-                    console.print(terminal.ended(record, number, total))
-                case runner.BudgetSpent(count):
-                    console.print(f"the budget is spent: {count} trials were not made")
+                    stdout.print(Text(terminal.format_end(record, number, total)))
+                case loop.BudgetSpent(count):
+                    print_line(f"the budget is spent: {count} trials were not made")

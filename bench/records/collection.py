@@ -1,4 +1,4 @@
-"""A collection: a folder with several runs right below it, such as one of every machine."""
+"""Find the runs in a collection: a folder with a run of every machine, for example."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 from bench.errors import UserError
 
 PLAN = "run.json"
-# The most runs that are listed by name.
+# At most this many runs are listed by name.
 _MAX_NAMES = 5
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Return the runs right below a folder, sorted, or the folder itself if it is a run.
+    """Return the runs directly below a folder, sorted, or the folder itself if it is a run.
 
-    Links are not followed; hidden folders are unfinished. Raises UserError for a folder that cannot
-    be read.
+    Links are not followed, and hidden folders are skipped: they are unfinished. Raises UserError if
+    the folder cannot be read.
     """
     try:
         if (folder / PLAN).exists():
@@ -26,19 +26,19 @@ def find_runs(folder: Path) -> list[Path]:
 
 
 def is_collection(folder: Path) -> bool:
-    """Return whether a folder is no run, but holds some."""
+    """Return whether a folder is not a run itself but holds runs."""
     return find_runs(folder) not in ([], [folder])
 
 
 def reject_collection(*folders: Path) -> None:
-    """Raise UserError for a collection, where one run is needed."""
+    """Raise UserError if a folder is a collection, for commands that take one run."""
     for folder in filter(is_collection, folders):
         names = describe_runs(find_runs(folder))
-        raise UserError(f"{folder} holds no run itself, but {names}; name one of them")
+        raise UserError(f"{folder} is not a run but holds {names}; name one of them")
 
 
 def describe_runs(folders: Sequence[Path]) -> str:
-    """Return how many runs these are, and their folders' names if they are few."""
+    """Return the number of runs, and the names of their folders if they are few."""
     count = f"{len(folders)} run{'s' * (len(folders) > 1)}"
     if len(folders) > _MAX_NAMES:
         return count

@@ -1,4 +1,4 @@
-"""Decode JSON that somebody else may have written, and encode our own."""
+"""Decode untrusted JSON, and encode the JSON files of a run."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class DamagedError(ValueError):
-    """A file does not hold what the suite writes; the text says why."""
+    """A file does not hold what the suite writes. The text gives the reason."""
 
 
 def decode(
@@ -23,9 +23,9 @@ def decode(
     where: str,
     upgrade: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Kind:
-    """Decode JSON. Raises DamagedError, and UserError where a newer suite wrote it.
+    """Decode JSON. Raises DamagedError, or UserError if a newer suite wrote it.
 
-    upgrade: turns an object of an older format into one of the current format.
+    upgrade: converts an object of an older format to the current one.
     """
     try:
         if upgrade is None:
@@ -40,11 +40,11 @@ def decode(
 
 
 class _Versioned(msgspec.Struct):
-    format: int = 0  # environments have none, their records do
+    format: int = 0  # environments have no format number
 
 
 def read_format(data: bytes) -> int:
-    """Return the number of the format that a file or line names, or 0."""
+    """Return the format number in a file or line, or 0 if there is none."""
     try:
         return msgspec.json.decode(data, type=_Versioned).format
     except UNREADABLE:
@@ -58,8 +58,8 @@ def refuse_newer(where: str, version: int) -> None:
 
 
 def encode(value: Any) -> bytes:
-    """Return the indented JSON of a file. Raises UserError for text that is no Unicode."""
+    """Return indented JSON. Raises UserError for text that is not valid Unicode."""
     try:
         return msgspec.json.format(msgspec.json.encode(value)) + b"\n"
-    except UnicodeEncodeError as error:  # half a surrogate pair, as in the name of a file
-        raise UserError(f"{error.object!r} is no Unicode; rename it") from error
+    except UnicodeEncodeError as error:  # an unpaired surrogate, as in a file name
+        raise UserError(f"{error.object!r} is not valid Unicode; rename it") from error

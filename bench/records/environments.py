@@ -1,4 +1,7 @@
-"""The environments of a run, a file each: written once, before the first record that names it."""
+"""Read, check and repair the environments of a run: ``environments/<id>.json``.
+
+An environment is written once, before the first record that names it.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +16,7 @@ from bench.records.paths import hide_paths
 from bench.records.schema import Count, Environment
 from bench.worker import machine
 
-# Bytes of a file's name, less what is put behind it.
+# Limit of a file name in bytes, less the suffixes that we append.
 MAX_NAME = 200
 
 
@@ -38,7 +41,7 @@ class _Data(TypedDict, total=False):
 
 
 class _Facts(msgspec.Struct):
-    """The facts that something is computed from; the others are only shown."""
+    """The facts that are used in computations. All others are only shown."""
 
     machine: _Machine
     software: _Software
@@ -46,7 +49,7 @@ class _Facts(msgspec.Struct):
 
 
 def is_file_name(name: str) -> bool:
-    """Return whether a record's text can name a file in its folder, and no other file."""
+    """Return whether a text from a record is a safe file name: it cannot leave its folder."""
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
@@ -55,13 +58,13 @@ def is_file_name(name: str) -> bool:
 
 
 def make_environment(facts: Mapping[str, Any]) -> Environment:
-    """Return the environment with these facts, without paths of this host; its id is their hash."""
+    """Return the environment with these facts. Paths are hidden; the id is the facts' hash."""
     facts = hide_paths(dict(facts))
     return Environment(id=machine.fingerprint(facts), **facts)
 
 
 def check_facts(environment: Environment) -> None:
-    """Raise DamagedError for a fact of the wrong type, where something is computed from it."""
+    """Raise DamagedError if a fact that is used in computations has the wrong type."""
     try:
         msgspec.convert(environment, _Facts, from_attributes=True)
     except msgspec.ValidationError as error:
@@ -69,9 +72,9 @@ def check_facts(environment: Environment) -> None:
 
 
 def read_undamaged(folder: Path) -> tuple[dict[str, Environment], list[str]]:
-    """Return a run's environments by their ids, and a line for each damaged one that says why.
+    """Return a run's environments by id, and the reason for each damaged file, in one line.
 
-    Raises UserError where a file cannot be read.
+    Raises UserError if a file cannot be read.
     """
     environments, faults = {}, []
     for path, environment in _read_all(folder):
@@ -83,7 +86,7 @@ def read_undamaged(folder: Path) -> tuple[dict[str, Environment], list[str]]:
 
 
 def set_damaged_aside(folder: Path) -> None:
-    """Rename damaged environments, so that they are written again. Raises OSError."""
+    """Rename damaged files, so that their environments are written again. Raises OSError."""
     for path, environment in _read_all(folder):
         if not isinstance(environment, Environment):
             path.rename(path.with_name(f"{path.name}.damaged"))
@@ -91,7 +94,7 @@ def set_damaged_aside(folder: Path) -> None:
 
 
 def _read_all(folder: Path) -> Iterator[tuple[Path, Environment | str]]:
-    """Yield each file with its environment, or with the reason why it is damaged."""
+    """Yield every file with its environment, or with the reason why it is damaged."""
     for path in sorted((folder / "environments").glob("*.json")):
         try:
             environment = decoding.decode(files.read_file(path), Environment, str(path))
@@ -101,5 +104,5 @@ def _read_all(folder: Path) -> Iterator[tuple[Path, Environment | str]]:
         except DamagedError as error:
             yield path, str(error)
         else:
-            named = is_file_name(environment.id) and path.name == f"{environment.id}.json"
-            yield path, environment if named else f"it is of environment {environment.id!r}"
+            matches = is_file_name(environment.id) and path.name == f"{environment.id}.json"
+            yield path, environment if matches else f"it holds environment {environment.id!r}"

@@ -1,8 +1,8 @@
-"""Read files that somebody else may have written, and write our own ones whole.
+"""Read untrusted files, and write files durably.
 
-Reading takes regular files up to a size limit and evaluates nothing. Writing replaces a file
-atomically or appends to it; what was written is on the disk when the function returns, and never
-goes through a link, which might lead out of the folder. All of them raise OSError.
+Only regular files up to a size limit are read. Files are replaced atomically or appended to. Data
+are on the disk when the function returns. Links are not followed, because they could lead out of
+the folder. All functions raise OSError.
 """
 
 import errno
@@ -20,12 +20,12 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-# The size limit of a file in a run's folder: 5,000 trials of 200 epochs take half of it.
+# Size limit of a file in a run's folder. 5,000 trials of 200 epochs take half of it.
 MAX_BYTES = 256 * 2**20
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-# What numpy.save writes for numbers in C order. NumPy's own reader would evaluate the header.
+# The header that numpy.save writes for numbers in C order. NumPy's own reader evaluates it.
 _NPY_HEADER = re.compile(
     rb"\x93NUMPY\x01\x00(?P<length>..)"
     rb"\{'descr': '(?P<dtype>[<|>=][a-z][0-9]{1,2})', 'fortran_order': False, "
@@ -39,10 +39,10 @@ _UNFINISHED = re.compile(r".+\.\d+\.part", re.DOTALL)
 
 
 def open_file(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> BinaryIO:
-    """Open a regular file of at most ``limit`` bytes; the caller closes it.
+    """Open a regular file of at most ``limit`` bytes without waiting for pipes.
 
-    A pipe is not waited for. ``follow`` links only for a path that a user named, never for one that
-    a worker wrote. Raises OSError; ``strerror`` says what is wrong with the file.
+    follow: follow links. Use it for paths that a user gave, never for files that a worker wrote.
+    Raises OSError with the reason as ``strerror``. The caller closes the file.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     descriptor = os.open(path, flags)
@@ -67,23 +67,25 @@ def hash_file(path: Path) -> str:
 
 
 def read_npy(path: Path, dtype: type[Scalar], ndim: int) -> NDArray[Scalar]:
-    """Read a ``.npy`` file with this type and number of dimensions; links are not followed.
+    """Read a ``.npy`` file of a given type and number of dimensions. Links are not followed.
 
-    A header that promises more than the file holds takes no memory. Raises OSError,
-    FileNotFoundError where there is no file, and ValueError where it holds something else.
+    Memory is allocated only after the header was checked. Raises OSError if the file cannot be
+    read, and ValueError if it holds something else.
     """
     data = read_file(path, follow=False)
     header = _NPY_HEADER.match(data, 0, 256)
     if header is None or header.end() != 10 + int.from_bytes(header["length"], "little"):
-        raise ValueError(f"{path.name} is no array of numbers in C order, as numpy.save writes it")
-    wanted, stored = np.dtype(dtype), header["dtype"].decode()
-    if stored != wanted.str:
-        raise ValueError(f"{path.name} is of type {stored}, not {wanted.str} ({wanted.name})")
+        raise ValueError(
+            f"{path.name} is not a C-ordered array of numbers, as numpy.save writes it"
+        )
+    expected, stored = np.dtype(dtype), header["dtype"].decode()
+    if stored != expected.str:
+        raise ValueError(f"{path.name} has type {stored}, not {expected.str} ({expected.name})")
     shape = tuple(map(int, header["shape"].split(b", ")))
     if len(shape) != ndim:
-        raise ValueError(f"{path.name} is of the wrong shape {shape}, not of {ndim} dimensions")
-    if prod(shape) * wanted.itemsize != len(data) - header.end():
-        raise ValueError(f"{path.name} promises shape {shape}, but has {len(data)} bytes")
+        raise ValueError(f"{path.name} has shape {shape}, not {ndim} dimensions")
+    if prod(shape) * expected.itemsize != len(data) - header.end():
+        raise ValueError(f"{path.name} has {len(data)} bytes, which does not fit its shape {shape}")
     return np.frombuffer(data, dtype, offset=header.end()).reshape(shape).copy()
 
 
@@ -91,7 +93,7 @@ def read_npy(path: Path, dtype: type[Scalar], ndim: int) -> NDArray[Scalar]:
 
 
 def write_file(path: Path, data: bytes) -> Path:
-    """Replace a file atomically: write a temporary file beside it and rename that."""
+    """Replace a file atomically, by renaming a temporary file in the same folder."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         temporary.unlink(missing_ok=True)  # a killed process with this id left it
@@ -107,7 +109,7 @@ def write_file(path: Path, data: bytes) -> Path:
 
 
 def append(path: Path, data: bytes) -> None:
-    """Append all of ``data``, or leave the file as it was."""
+    """Append all of ``data``, or leave the file unchanged."""
     with open(path, "ab", opener=_open_own) as stream:
         before = os.fstat(stream.fileno()).st_size
         try:
@@ -138,9 +140,9 @@ def remove_unfinished(folder: Path) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Make a folder whole or not at all, where there is none or an empty one.
+    """Create a folder with all of its files, or not at all. An empty folder is replaced.
 
-    Yields a temporary folder beside ``path``, which takes its place at the end.
+    Yields a temporary folder, which is renamed to ``path`` at the end.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -156,7 +158,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the names in a folder to the disk, where its file system can do that."""
+    """Flush the file names in a folder to the disk, if the file system supports that."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with suppress(OSError):

@@ -1,8 +1,8 @@
-"""trials.jsonl: one record a line, each with a checksum, appended as it is measured.
+"""Encode, decode, check and repair the lines of ``trials.jsonl``, one record each.
 
-A line is the record's JSON whose last member is ``"check"``: eight hexadecimal digits, the CRC-32
-of the JSON without it. Before format 5 there was no checksum; a later format keeps it, so that a
-changed line is not taken for a newer one.
+A line is the JSON of a record. Its last member is ``"check"``: eight hexadecimal digits, the CRC-32
+of the JSON without it. Formats 1 to 4 have no checksum. All later formats have it, so that a
+damaged line is not mistaken for one of a newer format.
 """
 
 import datetime as dt
@@ -27,9 +27,9 @@ from bench.records.schema import (
     TrialRecord,
 )
 
-FILE, ASIDE = "trials.jsonl", "damaged.jsonl"
+FILE, DAMAGED = "trials.jsonl", "damaged.jsonl"
 PLANS = ("run.json", "comparison.json", "calibration.json")
-# A shorter time is none of an epoch: the clock has a resolution of nanoseconds.
+# The resolution of the clock: no epoch can be shorter.
 MIN_SECONDS = 1e-9
 
 _CHECK = re.compile(rb',"check":"([0-9a-f]{8})"\}$')
@@ -39,15 +39,16 @@ def encode(record: Record) -> bytes:
     """Return the line of a record, with its newline."""
     try:
         data = msgspec.json.encode(record)
-    except UnicodeEncodeError:  # half a surrogate pair, as a worker or the name of a file may have
+    except UnicodeEncodeError:  # an unpaired surrogate, in a worker's text or a file name
         data = msgspec.json.encode(_replace_surrogates(msgspec.to_builtins(record)))
     return b'%s,"check":"%08x"}\n' % (data[:-1], zlib.crc32(data))
 
 
 def decode(line: bytes, where: str) -> Record:
-    """Return the record of a line without its newline, in today's format.
+    """Return the record of a line without its newline, converted to the current format.
 
-    Raises DamagedError, and UserError where a newer suite wrote it.
+    where: the name of the line in messages. Raises DamagedError, or UserError if a newer suite
+    wrote it.
     """
     check = _CHECK.search(line)
     if check:
@@ -58,14 +59,14 @@ def decode(line: bytes, where: str) -> Record:
     upgrade = _upgrade if version < 6 else None
     record: Record = decoding.decode(line, cast("Any", Record), where, upgrade)
     if version >= 5 and not check:
-        raise DamagedError("was changed after it was written: it lacks its check")
+        raise DamagedError("was changed after it was written: it has no checksum")
     if reason := find_fault(record):
         raise DamagedError(reason)
     return msgspec.structs.replace(record, format=FORMAT)
 
 
 def _upgrade(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record of formats 1 to 5 with the names of format 6."""
+    """Convert a record of formats 1 to 5, which had other names, to format 6."""
     names = {"figure_seconds": "program_seconds", "figure": "quantities"}
     kinds = {"figure": "textbook", "ceiling": "roofline"}
     kind = str(record.get("kind"))
@@ -74,11 +75,11 @@ def _upgrade(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_lines(folder: Path, environments: Collection[str]) -> Iterator[tuple[bytes, Record | str]]:
-    """Yield each line with its record, or with the reason why it is no record of this run.
+    """Yield every line with its record, or with the reason why it is not a record of this run.
 
-    environments: the ids of those that the run has. A last line without its newline was being
-    written when the run was killed, and is dropped. Raises UserError for a file that cannot be read
-    or that a newer suite wrote.
+    environments: the ids of the run's environments. A last line without a newline was torn when the
+    run was killed, and is skipped. Raises UserError if the file cannot be read or a newer suite
+    wrote it.
     """
     path, run, finished = folder / FILE, _run_name(folder), set[str]()
     try:
@@ -90,7 +91,7 @@ def read_lines(folder: Path, environments: Collection[str]) -> Iterator[tuple[by
     for number, line in enumerate(data.split(b"\n")[:-1], 1):
         try:
             record = decode(line, f"{path}:{number}")
-            _check_place(record, run, finished, environments)
+            _check_membership(record, run, finished, environments)
         except DamagedError as error:
             yield line + b"\n", f"{FILE}:{number}: {error}"
         else:
@@ -99,18 +100,18 @@ def read_lines(folder: Path, environments: Collection[str]) -> Iterator[tuple[by
             yield line + b"\n", record
 
 
-def _check_place(
+def _check_membership(
     record: Record, run: str | None, finished: Collection[str], environments: Collection[str]
 ) -> None:
-    """Raise DamagedError for a record that does not belong to this run, or not once more."""
+    """Raise DamagedError if a record does not belong to this run, or is a duplicate."""
     if not is_file_name(record.trial):
-        raise DamagedError(f"trial {record.trial!r} cannot be a file's name")
+        raise DamagedError(f"trial {record.trial!r} cannot be a file name")
     if run is not None and record.run != run:
-        raise DamagedError(f"a record of another run, {record.run!r}")
+        raise DamagedError(f"it belongs to another run, {record.run!r}")
     if record.environment not in environments:
         raise DamagedError(f"its environment {record.environment!r} is missing or damaged")
     if record.status != "interrupted" and record.trial in finished:
-        raise DamagedError(f"trial {record.trial} is there already")
+        raise DamagedError(f"trial {record.trial} is already recorded")
 
 
 class _Plan(msgspec.Struct):
@@ -118,7 +119,7 @@ class _Plan(msgspec.Struct):
 
 
 def _run_name(folder: Path) -> str | None:
-    """Return the name of the run, or None without a readable plan, which others refuse."""
+    """Return the name of the run, or None if no plan is readable, which other readers report."""
     for name in PLANS:
         try:
             return msgspec.json.decode(files.read_file(folder / name), type=_Plan).run
@@ -128,36 +129,36 @@ def _run_name(folder: Path) -> str | None:
 
 
 def repair_lines(folder: Path, environments: Collection[str]) -> None:
-    """Drop a torn last line, and move damaged lines to damaged.jsonl: nothing else is deleted.
+    """Delete a torn last line, and move damaged lines to damaged.jsonl.
 
-    Raises OSError where that cannot be written, and what reading raises.
+    Raises OSError if a file cannot be written, and UserError as ``read_lines`` does.
     """
     path = folder / FILE
     if not path.exists():
         return
     lines = list(read_lines(folder, environments))
-    whole = b"".join(line for line, record in lines if isinstance(record, Record))
+    undamaged = b"".join(line for line, record in lines if isinstance(record, Record))
     if damaged := b"".join(line for line, record in lines if isinstance(record, str)):
-        files.append(folder / ASIDE, damaged)
-    if len(whole) != path.stat().st_size:
-        files.write_file(path, whole)
+        files.append(folder / DAMAGED, damaged)
+    if len(undamaged) != path.stat().st_size:
+        files.write_file(path, undamaged)
 
 
 def find_fault(record: Record) -> str | None:
-    """Return what a record lacks that a table or an export would show, or None."""
+    """Return why reports could not show a record, or None."""
     if record.status == "ok" and not _is_complete(record):
-        return "an ok record without all its numbers"
+        return "its status is ok, but numbers are missing"
     parity = record.parity if isinstance(record, TrialRecord) else None
     if parity and parity.passed != (parity.error <= parity.tolerance):
         return "its parity contradicts itself"
-    return None if is_valid_time(record.started) else "began at no time"
+    return None if is_valid_time(record.started) else "its start is not a valid time"
 
 
 def explain_rejection(record: Record) -> str | None:
-    """Return why no reader would take a record if it were written, or None."""
+    """Return why readers would reject a record if it were written, or None."""
     line = encode(record)
     if len(line) > MAX_RECORD_BYTES:
-        return f"it has {len(line)} bytes, where a record has {MAX_RECORD_BYTES} at most"
+        return f"it has {len(line)} bytes, more than the limit of {MAX_RECORD_BYTES}"
     try:
         decode(line[:-1], "a record")
     except DamagedError as error:
@@ -166,7 +167,7 @@ def explain_rejection(record: Record) -> str | None:
 
 
 def is_valid_time(text: str) -> bool:
-    """Return whether a trial may have begun at this time."""
+    """Return whether a text is a time at which a trial can have started."""
     try:
         return 1970 <= dt.datetime.fromisoformat(text).year < 9999
     except ValueError:
@@ -184,30 +185,35 @@ def _is_complete(record: Record) -> bool:
 
 
 def _is_complete_trial(record: TrialRecord) -> bool:
-    """Return whether a trial has the times and accuracies that a table shows, and a valid size."""
+    """Return whether a trial has a valid size and all times and accuracies that tables show."""
     case = record.case
-    judged = min(len(record.validation_accuracy), len(record.test_accuracy))
-    sized = 0 < case.batch_size <= case.samples and case.threads > 0
-    timed = min(record.epoch_seconds, default=0) >= MIN_SECONDS
-    passed = record.parity is None or record.parity.passed
-    return sized and timed and passed and 0 < case.epochs <= judged
+    return (
+        0 < case.batch_size <= case.samples
+        and case.threads > 0
+        and min(record.epoch_seconds, default=0) >= MIN_SECONDS
+        and 0 < case.epochs <= min(len(record.validation_accuracy), len(record.test_accuracy))
+        and (record.parity is None or record.parity.passed)
+    )
 
 
 def _is_complete_roofline(record: RooflineRecord) -> bool:
-    """Return whether a probe has its times, and the amounts that they are divided by.
+    """Return whether a probe has all times and amounts that rates are computed from.
 
-    It read nothing where no number of samples fits into the memory.
+    Reads are empty if no number of samples fits into the memory, chains are empty on a CPU.
     """
     times = (*record.product_seconds, *record.read_seconds, *record.chain_seconds)
-    counts = (record.product_operations or 0, *record.read_bytes)
-    stepped = not record.chain_seconds or (record.chain_steps or 0) > 0
-    paired = len(record.read_bytes) == len(record.read_seconds)
-    measured = bool(record.product_seconds) and min(times) >= MIN_SECONDS and min(counts) > 0
-    return measured and stepped and paired
+    amounts = (record.product_operations or 0, *record.read_bytes)
+    return (
+        bool(record.product_seconds)
+        and min(times) >= MIN_SECONDS
+        and min(amounts) > 0
+        and len(record.read_bytes) == len(record.read_seconds)
+        and (not record.chain_seconds or (record.chain_steps or 0) > 0)
+    )
 
 
 def _replace_surrogates(value: Any) -> Any:
-    """Put a question mark where half a surrogate pair was."""
+    """Replace unpaired surrogates by question marks."""
     if isinstance(value, dict):
         return {_replace_surrogates(key): _replace_surrogates(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

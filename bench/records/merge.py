@@ -1,4 +1,4 @@
-"""Merge the parts of a run: the union of their trials, written whole beside what is read."""
+"""Merge the parts of a run into a new folder, as the union of their trials."""
 
 import os
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from bench.records.decoding import encode
 from bench.records.environments import is_file_name
 from bench.records.schema import FORMAT, Environment, Record, Run
 
-LEAVE = "leave one of the runs out"
+_HINT = "leave one of the runs out"
 
 Value = TypeVar("Value")
-Sourced = dict[str, tuple[Value, Path]]  # values by their names, with the folder they come from
+Sourced = dict[str, tuple[Value, Path]]  # values by name, with the folders that they come from
 
 
 @dataclass(slots=True)
 class MergedRun:
-    """The union of a run's parts. repeated: how many records were there already."""
+    """The union of a run's parts. repeated: number of records that several parts have."""
 
     runs: Sourced[Run] = field(default_factory=dict)
     environments: Sourced[Environment] = field(default_factory=dict)
@@ -31,19 +31,19 @@ class MergedRun:
     repeated: int = 0
 
     def add(self, folder: Path, run: Run) -> None:
-        """Add a part. Raises UserError where it is damaged or contradicts another one."""
+        """Add a part. Raises UserError if it is damaged or contradicts another one."""
         self.parts += 1
         _unite(self.runs, f"run {run.run}", run, folder)
         for environment in store.read_environments(folder).values():
             _unite(self.environments, f"environment {environment.id}", environment, folder)
         for record in store.read_records(folder):
-            # A trial is finished once, but may have been interrupted more often.
+            # A trial is finished once, but may be interrupted several times.
             interrupted = record.status == "interrupted"
             name = jsonl.encode(record).decode() if interrupted else f"trial {record.trial}"
             self.repeated += _unite(self.records, name, record, folder)
 
     def write(self, folder: Path) -> None:
-        """Write the run, its records in the order in which they began. Raises OSError."""
+        """Write the run, with its records in the order of their start. Raises OSError."""
         for part in ("params", "environments"):
             (folder / part).mkdir(parents=True)
         for run, _ in self.runs.values():
@@ -64,49 +64,49 @@ class MergedRun:
 def merge_runs(folders: Sequence[Path], output: Path) -> list[MergedRun]:
     """Write the union of runs, or of folders of runs, into a new folder.
 
-    Parts of one run become one; several runs get a folder each in ``output``. Raises UserError for
-    what is damaged or contradictory; then nothing is written.
+    Parts of one run become one run. Several runs get a folder each in ``output``. Raises UserError,
+    and writes nothing, if parts are damaged or contradict each other.
     """
-    place = _check_output(output, folders)
-    parts = [part for folder in folders for part in _parts(folder)]
+    destination = _check_output(output, folders)
+    parts: list[Path] = []
+    for folder in folders:
+        runs = collection.find_runs(folder)
+        if not runs:
+            raise UserError(f"{folder} holds no run: neither run.json nor a folder with one")
+        parts += runs
     if len(parts) < 2:
-        raise UserError("there is one run: name another RUN to merge it with")
+        raise UserError("this is a single run; name another RUN to merge it with")
     merged: dict[str, MergedRun] = {}
     for part in parts:
         run = msgspec.structs.replace(store.read_run(part), format=FORMAT)
         if not is_file_name(run.run):
-            raise UserError(f"{part}: run {run.run!r:.80} cannot be a folder's name; {LEAVE}")
+            raise UserError(f"{part}: run {run.run!r:.80} cannot be a folder name; {_HINT}")
         merged.setdefault(run.run, MergedRun()).add(part, run)
     try:
-        with files.new_folder(place) as folder:
+        with files.new_folder(destination) as folder:
             for name, union in merged.items():
                 union.write(folder if len(merged) == 1 else folder / name)
     except OSError as error:
-        raise UserError(f"cannot write to {output}: {error.strerror}; mend that") from error
+        raise UserError(
+            f"cannot write to {output}: {error.strerror}; choose another --output"
+        ) from error
     return list(merged.values())
 
 
 def _check_output(output: Path, folders: Sequence[Path]) -> Path:
-    """Return the resolved folder to write. Raises UserError unless it is new or empty."""
-    place = output.resolve()
+    """Return the resolved output folder. Raises UserError unless it is new or empty."""
+    resolved = output.resolve()
     for folder in folders:
-        if place.is_relative_to(folder.resolve()):
+        if resolved.is_relative_to(folder.resolve()):
             raise UserError(f"{output} is in {folder}, which is only read; choose another --output")
-    if os.path.lexists(place) and not (place.is_dir() and not any(place.iterdir())):
-        raise UserError(f"{output} is there already; choose another --output")
-    return place
-
-
-def _parts(folder: Path) -> list[Path]:
-    """Return the runs of a folder. Raises UserError where there is none."""
-    if runs := collection.find_runs(folder):
-        return runs
-    raise UserError(f"{folder} holds no run: there is no run.json, nor a folder with one")
+    if os.path.lexists(resolved) and not (resolved.is_dir() and not any(resolved.iterdir())):
+        raise UserError(f"{output} already exists; choose another --output")
+    return resolved
 
 
 def _unite(known: Sourced[Value], name: str, value: Value, folder: Path) -> bool:
-    """Add a value, or return True where the same is there. Raises UserError where they differ."""
+    """Add a value; return whether it was known. Raises UserError if a different one was known."""
     before, source = known.setdefault(name, (value, folder))
     if before != value:
-        raise UserError(f"{source} and {folder} have a different {name}; {LEAVE}")
+        raise UserError(f"{source} and {folder} have a different {name}; {_HINT}")
     return source != folder

@@ -1,7 +1,8 @@
-"""Take absolute paths and host names out of everything that a run records.
+"""Hide absolute paths and host names in everything that a run records.
 
-A published run must not name its users or hosts. Known folders become marks: ``<scratch>`` (of a
-trial), ``<suite>``, ``<python>`` (a virtual environment), ``.`` (the current folder) and ``~``.
+A published run must not name its users or hosts. Known folders are replaced by placeholders:
+``<scratch>`` (of a trial), ``<suite>``, ``<python>`` (a virtual environment), ``.`` (the current
+folder) and ``~``.
 """
 
 import os
@@ -10,6 +11,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,9 +22,9 @@ from bench.worker import machine
 
 Recorded = TypeVar("Recorded")
 
-# Fields that hold one path, or a name or nothing.
+# Fields that hold a path, a name, or None.
 _PATHS = {"data", "file", "interpreter", "name", "path"}
-# In a command a path may follow a flag's = or a comma.
+# In a command, a path may follow the = of an option or a comma.
 _ARGUMENT = re.compile(r"(?<![^=,])/[^,]*")
 _ADDRESS = re.compile(r"\b(tcp|tls|ucxx?|wss?|inproc)://[^\s\"'<>,]+")
 
@@ -30,14 +32,14 @@ _ADDRESS = re.compile(r"\b(tcp|tls|ucxx?|wss?|inproc)://[^\s\"'<>,]+")
 def hide_paths(value: Recorded, folders: Mapping[Path, str] | None = None) -> Recorded:
     """Return a plan, a record or facts without absolute paths of this machine.
 
-    folders: further folders and what to write for them; see ``find_case_folders``.
+    folders: more folders with their placeholders; see ``find_case_folders``.
     """
     folders = {**(folders or {}), **_known_folders()}
     return cast("Recorded", _Hider(folders).hide(value))
 
 
 def find_case_folders(case: Case) -> dict[Path, str]:
-    """Return the folders of a case's own file and of its Python, which messages may name."""
+    """Return the folders of a case's file and Python, by placeholder; messages may name them."""
     folders = {}
     if case.file is not None:
         folders[Path(case.file).resolve().parent] = "<path>"
@@ -49,11 +51,11 @@ def find_case_folders(case: Case) -> dict[Path, str]:
 def shorten_path(path: str) -> str:
     """Return a path relative to the current folder or to the home folder.
 
-    Of an absolute path elsewhere only the last part is left: ``<path>/name``.
+    An absolute path elsewhere is shortened to its last part: ``<path>/name``.
     """
     if not Path(path).is_absolute():
         return path
-    # Not Path.resolve(), which follows links: a virtual environment is known by its own place.
+    # Path.resolve() would follow the links of a virtual environment to the base Python.
     whole = Path(os.path.abspath(path))  # noqa: PTH100 - see above
     for folder, mark in _near_folders().items():
         if whole.is_relative_to(folder):
@@ -68,7 +70,7 @@ class _Hider:
         known = "|".join(map(re.escape, sorted(marks, key=len, reverse=True)))
         temporary = {tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir())}
         scratch = "|".join(map(re.escape, temporary))
-        # A path begins at the start of a word, or behind a compiler's -I, and ends with a word.
+        # A path begins at the start of a word or after a compiler's -I, and ends with a word.
         self._pattern = re.compile(
             r"(?:(?<![\w.~>])|(?<=\s-[A-Z]))"
             rf"(?:(?:{scratch})/softmax-bench-[\w-]+|(?:{known})(?![\w-]))"
@@ -101,26 +103,17 @@ class _Hider:
 
 
 def _near_folders() -> dict[Path, str]:
-    """Return the current folder and the home folder, each also without links."""
-    folders: dict[Path, str] = {}
-    try:
+    """Return the current and the home folder by placeholder, also with links resolved."""
+    folders = {Path.cwd(): "."}
+    with suppress(RuntimeError):  # the home folder is unknown
         home = Path.home()
-        folders = {home: "~", home.resolve(): "~"}
-    except RuntimeError:  # no home folder is known, so that no path names it
-        pass
-    here = {folder: mark for folder, mark in folders.items() if len(folder.parts) > 1}
-    current = Path.cwd()
-    return {current: ".", **here} if len(current.parts) > 1 else here
+        folders |= {home: "~", home.resolve(): "~"}
+    return {folder: mark for folder, mark in folders.items() if len(folder.parts) > 1}
 
 
 def _known_folders() -> dict[Path, str]:
+    folders = {**_near_folders(), machine.ROOT: "<suite>"}
     python = Path(sys.prefix)
-    own = (
-        {}
-        if python in {Path("/usr"), Path("/usr/local")}
-        else {
-            python: "<python>",
-            python.resolve(): "<python>",
-        }
-    )
-    return {**_near_folders(), machine.ROOT: "<suite>", **own}
+    if python not in {Path("/usr"), Path("/usr/local")}:
+        folders |= {python: "<python>", python.resolve(): "<python>"}
+    return folders

@@ -19,8 +19,8 @@ MAX_RECORD_BYTES = 2**20
 Status = Literal["ok", "unavailable", "failed", "timeout", "out-of-memory", "interrupted"]
 Kind = Literal["trial", "textbook", "roofline"]
 
-# What a number may be, far beyond all that is measured and far within what can be computed with:
-# what is not is refused where a record is read, and where it is made of what a child says.
+# Ranges of numbers: far wider than what is measured, far narrower than what can be computed with.
+# They are enforced when a record is read, and when one is made from a worker's document.
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # exact as a float
@@ -28,16 +28,16 @@ Value = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 Deviation = Annotated[float, msgspec.Meta(ge=0, le=1e100)]
 Rounds = Annotated[int, msgspec.Meta(ge=0, le=10_000)]  # a plan's; --rounds allows a tenth
-# A precision takes no more: a spread so large is not measured away.
+# The most rounds that a precision may take: more would not help against such a spread.
 MOST_ROUNDS = 1000
 Precision = Annotated[float, msgspec.Meta(ge=1e-6, le=1)]
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is measured: everything that decides the number, but the machine and the software.
+    """What is measured: everything that determines the times, except machine and software.
 
-    epochs: the least number of timed epochs. interpreter: the Python given with ``--python``, or
-    None for the suite's own. file, sha256: of an implementation that is somebody's own file.
+    epochs: least number of timed epochs. interpreter: the Python given with ``--python``, or None
+    for the suite's own. file, sha256: path and hash of a user's own implementation.
     """
 
     implementation: str
@@ -61,7 +61,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     @property
     def slug(self) -> str:
-        """A name that differs wherever two cases of one run differ, and is safe as a file's."""
+        """Return a name that is unique within a run and safe as a file name."""
         return (
             f"{self.workload}-{self.implementation}-{self.device}"
             f"-b{self.batch_size}-t{self.threads}-n{self.samples}"
@@ -69,7 +69,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was injected to be found: every so many epochs, so large a share of them more CPU."""
+    """An injected slowdown: CPU time added to every ``every``-th epoch, as a share of it."""
 
     share: Amount
     every: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
@@ -78,7 +78,7 @@ class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Trial(msgspec.Struct, frozen=True):
     """One measurement of one case; ``id`` is unique within the run.
 
-    version: which side of a comparison in pairs this is; the round is the pair's number there.
+    version: side of a comparison in pairs, where ``round`` is the number of the pair.
     """
 
     id: str
@@ -90,7 +90,7 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How far the params were from the oracle's, relative to how far training moved them."""
+    """The distance of the params from the oracle's, relative to how far training moved them."""
 
     error: Deviation
     tolerance: Deviation
@@ -214,7 +214,7 @@ REPORTED: dict[Kind, frozenset[str]] = {
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a trial ran: machine, software, the child's variables, the data's hashes."""
+    """Where a trial ran: machine, software, environment variables, hashes of the data."""
 
     id: str
     machine: dict[str, Any]
@@ -225,7 +225,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Skipped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A size at which nothing is measured, and why."""
+    """A size of a sweep that is not measured, and the reason."""
 
     batch_size: Count
     samples: Count
@@ -239,12 +239,13 @@ class Run(
     omit_defaults=True,
     rename={"textbook": "figures", "rooflines": "ceilings"},
 ):
-    """What a run set out to do: enough to go on with it after it was killed.
+    """The plan of a run: enough to resume it after it was killed.
 
-    rounds: of each workload, or with a precision of its first stage. precision: largest relative
-    half-width of the epochs' intervals, or None. budget: seconds that measuring may take, or None.
-    data: what ``--data`` said, or None. timeout, memory_limit: seconds a trial may take and bytes
-    that it may allocate, or None. sweep: cases at other sizes, measured ``sweep_rounds`` times.
+    rounds: by workload; with a precision, those of the first stage. precision: largest relative
+    half-width of the intervals of epoch times, or None. budget: seconds that measuring may take, or
+    None. data: the value of ``--data``, or None. timeout: seconds a trial may take. memory_limit:
+    bytes that a trial may allocate, or None. sweep: cases at other sizes, measured ``sweep_rounds``
+    times.
     textbook: the programs of the textbook. rooflines: probes of what the machine can do, by
     framework. machine: id of the machine whose hosts in a cluster measure the run, or None where
     this host does.

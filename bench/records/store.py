@@ -1,8 +1,9 @@
-"""A run's folder: what is written while it is measured, and read again. Nothing finished is lost.
+"""Write and read the folder of a run.
 
-``run.json`` (the plan), ``environments/<id>.json``, ``trials.jsonl`` (one record a line, appended)
-and ``params/<trial>.npy``. Damaged records and environments are left out and reported, or refused.
-Before a run goes on they are set aside: in ``damaged.jsonl`` or as ``<id>.json.damaged``.
+``run.json`` is the plan, ``environments/<id>.json`` an environment, ``trials.jsonl`` has a record a
+line, ``params/<trial>.npy`` the params of a trial. Damaged records and environments are skipped and
+reported, or raise UserError. Before a run is resumed they are set aside, in ``damaged.jsonl`` or as
+``<id>.json.damaged``.
 """
 
 import errno
@@ -28,9 +29,9 @@ Plan = TypeVar("Plan", bound=msgspec.Struct)
 
 @dataclass(frozen=True, slots=True)
 class RunContents:
-    """The undamaged part of a run: records in the order measured, environments by their ids.
+    """The undamaged part of a run: records in the order measured, environments by id.
 
-    faults: a line for everything that is left out, with the file and the reason.
+    faults: a line for each record or file that was skipped, with the reason.
     """
 
     records: Sequence[Record]
@@ -42,9 +43,9 @@ class RunContents:
 
 
 def create_run(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
-    """Make the folder of a run, or of another plan that has its own file name.
+    """Create the folder of a run, or of another plan, which has its own file name.
 
-    Raises UserError where the folder cannot be written or holds another run already.
+    Raises UserError if the folder cannot be written or holds another run.
     """
     reject_used_folder(folder)
     with _writing(folder):
@@ -58,7 +59,7 @@ def create_run(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> No
 
 
 def reject_used_folder(folder: Path) -> None:
-    """Raise UserError where a folder holds a run already."""
+    """Raise UserError if a folder holds a run."""
     if (folder / "run.json").exists() or (folder / jsonl.FILE).exists():
         raise UserError(
             f"{folder} holds another run; choose another --output, or add --resume to run"
@@ -67,17 +68,17 @@ def reject_used_folder(folder: Path) -> None:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Keep other processes from writing into a run's folder, also those on other hosts.
+    """Lock a run's folder against other processes, on this host and on others.
 
-    Raises UserError where another process has the lock, or where it cannot be taken.
+    Raises UserError if another process holds the lock, or if it cannot be acquired.
     """
-    from filelock import FileLock, Timeout  # only where something is measured
+    from filelock import FileLock, Timeout  # imported only when something is measured
 
-    # Never a soft lock: the kernel has to release it when its holder is killed.
-    held = FileLock(folder / LOCK, thread_local=False, fallback_to_soft=False)
+    # The kernel must release the lock when its holder is killed: a soft lock would become stale.
+    file_lock = FileLock(folder / LOCK, thread_local=False, fallback_to_soft=False)
     with _writing(folder):
         try:
-            held.acquire(timeout=0)
+            file_lock.acquire(timeout=0)
         except Timeout:
             raise UserError(
                 f"another process is measuring into {folder}; wait for its end, then --resume"
@@ -85,29 +86,30 @@ def lock_folder(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Still held, so that whoever has just opened it tries again with a new file.
+        # Delete the file before the release: a process that has just opened it retries with a new
+        # file.
         (folder / LOCK).unlink(missing_ok=True)
-        held.release()
+        file_lock.release()
 
 
 def append_record(folder: Path, record: Record) -> None:
-    """Append one record, and return when all of it is on the disk. Raises UserError."""
+    """Append a record, and return when it is on the disk. Raises UserError."""
     _file_name("trial", record.trial)
     path, line = folder / jsonl.FILE, jsonl.encode(record)
     with _writing(folder):
         if path.exists() and path.stat().st_size + len(line) > files.MAX_BYTES:
             limit = files.MAX_BYTES // 2**20
-            raise UserError(f"{path} would be larger than {limit} MiB; begin another --output")
+            raise UserError(f"{path} would be larger than {limit} MiB; choose another --output")
         files.append(path, line)
 
 
-def save_params(folder: Path, trial: str, handed_over: Path) -> Path:
+def save_params(folder: Path, trial: str, source: Path) -> Path:
     """Copy a trial's params into the run.
 
-    Raises FileNotFoundError where there are none, OSError where they are no regular file or too
-    large, and UserError where they cannot be written.
+    Raises OSError if they are missing, not a regular file or too large, and UserError if they
+    cannot be written.
     """
-    data = files.read_file(handed_over, follow=False)
+    data = files.read_file(source, follow=False)
     with _writing(folder):
         return files.write_file(folder / "params" / f"{_file_name('trial', trial)}.npy", data)
 
@@ -121,15 +123,15 @@ def add_environment(folder: Path, environment: Environment) -> None:
 
 
 def save_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
-    """Write after how many pairs each case of a comparison is looked at."""
+    """Write the numbers of pairs after which each case of a comparison is tested."""
     with _writing(folder):
         files.write_file(folder / "looks.json", encode(looks))
 
 
 def repair_run(folder: Path) -> None:
-    """Prepare a run to go on, while no other process writes to it. Raises UserError.
+    """Prepare a run to be resumed, while no other process writes to it. Raises UserError.
 
-    Unfinished files and a torn last line are dropped; damaged records and environments are set
+    Temporary files and a torn last line are deleted. Damaged records and environments are set
     aside.
     """
     for part in ("params", "environments"):
@@ -138,10 +140,10 @@ def repair_run(folder: Path) -> None:
     with _writing(folder):
         for part in (".", "params", "environments"):
             files.remove_unfinished(folder / part)
-        # First the records: those that name a damaged environment are damaged, too.
+        # Repair records first, because those of a damaged environment count as damaged.
         jsonl.repair_lines(folder, environments.read_undamaged(folder)[0].keys())
         environments.set_damaged_aside(folder)
-        files.append(folder / jsonl.FILE, b"")  # fails now where no record could be written
+        files.append(folder / jsonl.FILE, b"")  # fail now if no record could be written
 
 
 # ----- reading
@@ -151,8 +153,8 @@ def read_run(folder: Path) -> Run:
     """Read the plan of a run. Raises UserError."""
     path = folder / "run.json"
     run = read_plan(path, Run)
-    if lacking := {case.workload for case in run.cases} - run.rounds.keys():
-        raise UserError(f"{path}: it has no rounds of {' or '.join(sorted(lacking))}; delete it")
+    if missing := {case.workload for case in run.cases} - run.rounds.keys():
+        raise UserError(f"{path}: it has no rounds of {' or '.join(sorted(missing))}; delete it")
     return run
 
 
@@ -165,7 +167,7 @@ def read_plan(path: Path, kind: type[Plan]) -> Plan:
 
 
 def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Read after how many pairs each case was to be looked at. Raises UserError."""
+    """Read the numbers of pairs after which each case is tested. Raises UserError."""
     path = folder / "looks.json"
     if not path.exists():
         return {}
@@ -176,47 +178,47 @@ def read_looks(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def read_environments(folder: Path) -> dict[str, Environment]:
-    """Read all environments of a run, by id. Raises UserError where one is damaged."""
-    known, faults = environments.read_undamaged(folder)
+    """Read all environments of a run, by id. Raises UserError if one is damaged."""
+    undamaged, faults = environments.read_undamaged(folder)
     if faults:
         raise UserError(f"{folder}/{faults[0]}; delete it")
-    return known
+    return undamaged
 
 
 def read_records(folder: Path) -> list[Record]:
     """Read all records of a run in the order in which they were measured.
 
-    Raises UserError where anything is damaged: for what needs the whole run, as a comparison does.
+    Raises UserError if anything is damaged: for callers that need the whole run.
     """
-    salvage = read_contents(folder)
-    if salvage.faults:
+    contents = read_contents(folder)
+    if contents.faults:
         raise UserError(
-            f"{folder}/{salvage.faults[0]}; delete it, or have run --resume measure it again"
+            f"{folder}/{contents.faults[0]}; delete it, or measure it again with run --resume"
         )
-    return list(salvage.records)
+    return list(contents.records)
 
 
 def read_trials(folder: Path) -> list[TrialRecord]:
-    """Read all records of a comparison or a calibration, whose trials are all of cases.
+    """Read all records of a comparison or a calibration, which measure cases only.
 
-    Raises UserError where anything is damaged.
+    Raises UserError if anything is damaged.
     """
     return [record for record in read_records(folder) if isinstance(record, TrialRecord)]
 
 
 def read_contents(folder: Path) -> RunContents:
-    """Read the undamaged part of a run, and say what was left out.
+    """Read the undamaged part of a run, and list what was skipped.
 
-    Raises UserError where a file cannot be read, is too large or of a newer format.
+    Raises UserError if a file cannot be read, is too large or has a newer format.
     """
-    known, faults = environments.read_undamaged(folder)
-    records = []
-    for _, record in jsonl.read_lines(folder, known.keys()):
+    undamaged, faults = environments.read_undamaged(folder)
+    records: list[Record] = []
+    for _, record in jsonl.read_lines(folder, undamaged.keys()):
         if isinstance(record, Record):
             records.append(record)
         else:
             faults.append(record)
-    return RunContents(records, known, [one_line(fault) for fault in faults])
+    return RunContents(records, undamaged, [one_line(fault) for fault in faults])
 
 
 def _read(path: Path) -> bytes:
@@ -230,20 +232,24 @@ def _read(path: Path) -> bytes:
 
 
 def _file_name(what: str, name: str) -> str:
-    """Return a name that becomes a file's. Raises UserError where it would name another file."""
+    """Return a name if it is a safe file name. Raises UserError otherwise."""
     if is_file_name(name):
         return name
-    raise UserError(f"{what} {name[:80]!r} cannot be a file's name; choose a shorter, plain one")
+    raise UserError(f"{what} {name[:80]!r} cannot be a file name; choose a shorter, plain one")
 
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Turn a full disk, or a folder that cannot be written, into a UserError."""
+    """Raise UserError in place of OSError: the disk is full, or the folder is not writable."""
     try:
         yield
     except OSError as error:
-        begun = (folder / "run.json").exists()
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        what = "free some and go on" if full else "mend that and go on"
-        hint = f"{what} with --resume --output {folder}" if begun else "choose --output"
+        remedy = "free some space" if full else "fix its permissions"
+        resumable = (folder / "run.json").exists()
+        hint = (
+            f"{remedy} and continue with --resume --output {folder}"
+            if resumable
+            else "choose another --output"
+        )
         raise UserError(f"cannot write to {folder}: {error.strerror}; {hint}") from error

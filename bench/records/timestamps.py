@@ -1,4 +1,4 @@
-"""Times in records: ISO 8601, in UTC where they name no time zone."""
+"""Write and parse the times of records: ISO 8601, in UTC unless they name another time zone."""
 
 from datetime import UTC, datetime
 
@@ -11,9 +11,9 @@ def format_now() -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """Parse a time into UTC. Raises UserError for text that is no time between years 1 and 9999."""
+    """Parse a time and convert it to UTC. Raises UserError unless it lies in years 1 to 9999."""
     try:
         time = datetime.fromisoformat(text)
         return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UserError(f"{text!r:.40} is no time in ISO 8601; measure again") from None
+        raise UserError(f"{text!r:.40} is not a time in ISO 8601; measure again") from None

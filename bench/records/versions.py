@@ -1,19 +1,19 @@
-"""Versions of the software that the environments of a run name."""
+"""List and compare the versions of the software that a run was measured with."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from bench.records.schema import Environment
 
-# Everything that a case runs on, whatever its framework.
+# What all cases depend on, besides their framework.
 BELOW = ("python", "blas", "numpy", "suite")
 
 
 def list_versions(environments: Iterable[Environment]) -> dict[str, str]:
-    """Return versions by name; where the environments name several, all of them: "1.2 and 1.3".
+    """Return versions by name. Several versions are joined: "1.2 and 1.3".
 
-    Distributions have their own names. Beside them stand ``python``, ``blas``, ``system`` (the
-    kernel), ``distribution`` (of the operating system) and ``suite`` (version and commit).
+    Names are those of Python distributions, ``python``, ``blas``, ``system`` (the kernel),
+    ``distribution`` (of the operating system) and ``suite`` (version and commit).
     """
     by_name: defaultdict[str, set[str]] = defaultdict(set)
     for environment in environments:
@@ -45,7 +45,7 @@ def _versions(environment: Environment) -> dict[str, object]:
 
 
 def _suite(facts: Mapping[str, object]) -> str:
-    """Return the suite's version and commit: the version alone stays the same for months."""
+    """Return the suite's version and commit, because the version seldom changes."""
     parts = (facts.get("version"), str(facts.get("commit") or "")[:7])
     return " ".join(str(part) for part in parts if part) + (
         " changed" if facts.get("dirty") else ""

@@ -11,7 +11,6 @@ from bench.report.charts.chart import Chart, draw_chart
 from bench.report.load import LoadedRun
 from bench.report.render import csv, markdown, page
 from bench.report.render.contents import Contents, list_workload_contents
-from bench.report.sections import Picture
 from bench.report.sections.machines import choose_hardware, list_hardware
 from bench.report.sections.order import list_sections
 
@@ -52,7 +51,12 @@ def write_report(
         folder.mkdir(parents=True, exist_ok=True)
         pictures = {part.title: part.pictures for part in workloads}
         pictures |= {part.title: part.pictures for part in sections}
-        charts = {title: _draw(folder, drawings) for title, drawings in pictures.items()}
+        charts: dict[str, list[Chart]] = {title: [] for title in pictures}
+        for title, drawings in pictures.items() if can_draw() else ():
+            for picture in drawings:
+                chart = draw_chart(picture)
+                write_file(folder / chart.file, f"{chart.svg}\n".encode())
+                charts[title].append(chart)
         contents = Contents(runs, workloads, sections, charts)
         write_file(folder / "report.md", markdown.render_report(contents).encode())
         if can_draw():
@@ -69,11 +73,3 @@ def write_report(
 def can_draw() -> bool:
     """Return whether the extra ``report`` is installed."""
     return all(importlib.util.find_spec(name) for name in EXTRA)
-
-
-def _draw(folder: Path, pictures: Sequence[Picture]) -> list[Chart]:
-    """Draw the pictures and write their files; nothing without the extra ``report``."""
-    charts = [draw_chart(picture) for picture in pictures] if can_draw() else []
-    for chart in charts:
-        write_file(folder / chart.file, f"{chart.svg}\n".encode())
-    return charts

@@ -1,4 +1,4 @@
-"""Decide which code the plan of an earlier run may execute.
+"""Find an earlier run, and decide which code its plan may execute.
 
 A run's folder may come from somebody else. Its plan names implementations and sizes; modules,
 variables and devices come from today's registry, files and Pythons from the command line.
@@ -10,10 +10,13 @@ from pathlib import Path
 
 import msgspec
 
+from bench.data import dataset
 from bench.errors import UserError
+from bench.records import environments, store
 from bench.records.paths import shorten_path
 from bench.records.schema import Case, Run
 from bench.runner import plan
+from bench.runner.planning import RESULTS
 from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS
 
@@ -22,7 +25,42 @@ _SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
 _CASES = ("cases", "sweep", "textbook", "rooflines")
 
 
-def resolve_code(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
+def find_newest_run(*, clustered: bool = False) -> Path:
+    """Return the folder of the newest run in results/, or of the collection that it is in.
+
+    clustered: only of runs that hosts of a cluster measure. Raises UserError if there is none.
+    """
+    patterns = ("*/run.json", "*/*/run.json") if clustered else ("*/run.json",)
+    folders = [path.parent for pattern in patterns for path in RESULTS.glob(pattern)]
+    runs = {folder: store.read_run(folder) for folder in folders}
+    candidates = [folder for folder, run in runs.items() if run.machine or not clustered]
+    if not candidates:
+        raise UserError(f"there is no run in {RESULTS}/ to resume; name its folder with --output")
+    newest = max(candidates, key=lambda folder: runs[folder].created)
+    return newest if newest.parent == RESULTS else newest.parent
+
+
+def read_plan(
+    folder: Path, files: Iterable[str], pythons: Mapping[str, str], data: str | None
+) -> Run:
+    """Return the plan of an earlier run with the code and data that this command may use.
+
+    files, pythons, data: as named again on the command line; see ``resolve``. Data must be named
+    again if the plan does not tell their folder. Raises UserError.
+    """
+    run = resolve_code(store.read_run(folder), files, pythons)
+    if data is None:
+        if run.data is not None and run.data.startswith("<path>"):
+            raise UserError(f"the plan does not tell where the data {run.data} are; add --data DIR")
+        return run
+    sha256 = dataset.find(data).sha256
+    known, _ = environments.read_undamaged(folder)
+    if any(environment.data.get("sha256", sha256) != sha256 for environment in known.values()):
+        raise UserError(f"--data {data}: the run was begun with other data; name the same again")
+    return msgspec.structs.replace(run, data=data)
+
+
+def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> Run:
     """Return a plan whose code comes from the registry or from this command.
 
     files, pythons: the values of ``--implementation`` and ``--python`` of this command. Raises
@@ -33,7 +71,6 @@ def resolve_code(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
     planned = {case.implementation for case in _list_cases(run) if case.file is not None}
     if unplanned := sorted(paths.keys() - planned):
         raise UserError(f"the run was planned without {paths[unplanned[0]]}; leave it out")
-    executables = interpreters.parse_options(pythons)
     probes = (*plan.probe_cases("cpu", 1), *plan.probe_cases("gpu", 1))
     entries = (*map(plan.case_from_entry, IMPLEMENTATIONS), *plan.textbook_cases(1), *probes)
     registry = {case.implementation: case for case in entries}
@@ -47,7 +84,7 @@ def resolve_code(run: Run, files: Iterable[str], pythons: Iterable[str]) -> Run:
             raise _not_repeated(run)
         sizes = {name: getattr(case, name) for name in _SIZES}
         trusted = msgspec.structs.replace(trusted, **sizes)
-        trusted = interpreters.assign_python(trusted, executables)
+        trusted = interpreters.assign_python(trusted, pythons)
         # Plans of older versions have absolute paths.
         if shorten_path(trusted.interpreter or "") != shorten_path(case.interpreter or ""):
             raise _not_repeated(run)

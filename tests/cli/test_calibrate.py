@@ -18,8 +18,8 @@ from bench.regression.paired import loop
 from bench.report.render import numbers
 from bench.runner import lock, machine
 
-CASE = "sgd-numpy-cpu-b32-t1-n96"
-NUMPY = ("--implementation=numpy", "--data=digits", "--samples=96")
+CASE = "sgd-numpy-cpu-b32-t1-n1440"
+NUMPY = ("--implementation=numpy", "--data=digits")
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_a_comparison_says_what_the_calibration_of_this_machine_sees(called, pre
     assert code == 1
     (said,) = [line for line in out.splitlines() if "on this machine" in line]
     assert said.startswith("- numpy: on this machine, 15 pairs detect ")
-    code, out, _ = called("ab", "--base=.", *NUMPY[:2], "--samples=192", "--format=markdown")
+    code, out, _ = called("ab", "--base=.", *NUMPY, "--batch-size=16", "--format=markdown")
     assert code == 1
     assert "on this machine" not in out
 
@@ -200,16 +200,12 @@ def test_without_names_every_implementation_is_calibrated(called, pretended, tmp
         "--device=gpu",
         "--workload=textbook",
         "--batch-size=8",
-        "--samples=96",
-        "--seed=7",
-        "--timeout=9",
     )
     ((plan, _),) = sessions(tmp_path / "known")
     assert len(plan.cases) > 10
     assert {(case.device, case.workload, case.batch_size) for case in plan.cases} == {
         ("gpu", "textbook", 8)
     }
-    assert (plan.seed, plan.timeout) == (7, 9.0)
     assert plan.slowdowns == (
         Slowdown(0.02),
         Slowdown(0.03),
@@ -221,14 +217,12 @@ def test_without_names_every_implementation_is_calibrated(called, pretended, tmp
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--format=xml",), "unknown format 'xml'"),
-        (("--show", "--format=xml"), "unknown format 'xml'"),
+        (("--show", "--format=xml"), "--format"),
         (("--implementation=nmupy",), "'nmupy'; did you mean numpy"),
-        (("--workload=sdg",), "unknown workload 'sdg'"),
-        (("--batch-size=8,32",), "two versions are compared at one size"),
-        (("--budget=3",), "--budget 3: give a time"),
-        (("--inject=5",), "--inject 5: give a share"),
-        (("--inject=5%/x",), "--inject 5%/x: after / give every how many epochs"),
+        (("--workload=sdg",), "--workload"),
+        (("--batch-size=8,32",), "--batch-size"),
+        (("--budget=3x",), "--budget"),
+        (("--inject=5",), "--inject"),
         (("--threads=4096",), "--threads 4096"),
         (("--calibrations=file",), "file"),
     ],

@@ -78,18 +78,9 @@ def test_what_is_undecided_passes_and_says_how_to_decide_it(saved, compared):
     assert "`bench ab`" in out.splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [
-        ["--fail-on", "undecided"],
-        ["--fail-on", "undecided", "--fail-on", "slower"],
-        ["--fail-on", "slower", "--fail-on", "undecided"],
-        ["--fail-on=undecided,slower"],
-        ["--fail-on=slower,undecided"],
-    ],
-)
-def test_undecided_fails_where_it_is_asked_to_wherever_it_stands(saved, compared, flags):
-    assert compared(saved("one", 1.0, 1.0), saved("two", 1.1, 1.0), *flags)[0] == 1
+def test_undecided_fails_on_request(saved, compared):
+    runs = saved("one", 1.0, 1.0), saved("two", 1.1, 1.0)
+    assert compared(*runs, "--fail-on=undecided")[0] == 1
 
 
 def test_slower_fails_without_being_asked_to(saved, compared):
@@ -156,25 +147,12 @@ def test_a_calibration_of_the_machine_judges_by_itself(saved, compared, tmp_path
     assert compared(one, saved("four", 1.05, 1.05), "--tolerance=10%")[0] == 0
 
 
-def test_a_folder_of_calibrations_can_be_named(saved, compared, tmp_path):
-    calibrate(tmp_path / "mine")
-    runs = saved("one", 1.0, 1.0), saved("two", 1.05, 1.0)
-    assert compared(*runs)[0] == 0
-    assert compared(*runs, "--calibrations=mine")[0] == 1
-
-
 def test_across_machines_the_calibration_of_neither_counts(saved, compared):
     calibrate(calibration_folder(MACHINE["id"]))
     other = saved("two", 1.05, 1.0, machine={**MACHINE, "id": "another"})
     status, out = compared(saved("one", 1.0, 1.0), other, "--across-machines")
     assert status == 0
     assert "2 undecided" in out
-
-
-def test_what_is_large_without_a_calibration_is_a_flag(saved, compared):
-    runs = saved("one", 1.0, 1.0), saved("two", 1.1, 1.0)
-    assert compared(*runs, "--between-runs=5%")[0] == 1
-    assert compared(*runs, "--between-runs=0.15")[0] == 0
 
 
 # ----- formats
@@ -225,63 +203,33 @@ def test_without_github_nothing_is_written(saved, compared, tmp_path):
 # ----- refusals
 
 
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (["--format=jsno"], ["unknown format 'jsno'", "did you mean json"]),
-        (["--format=json,table"], ["unknown format 'json,table'"]),
-        (["--fail-on=faster"], ["unknown --fail-on 'faster'"]),
-        (["--fail-on=slower,"], ["unknown --fail-on ''"]),
-        (["--fail-on=undecide", "--fail-on=slower"], ["'undecide'", "did you mean undecided"]),
-        (["--tolerance=two"], ["--tolerance two", "from 0% to 50%"]),
-        (["--between-runs=0"], ["--between-runs 0", "from 0.1% to 50%"]),
-        (["--between-runs=20"], ["--between-runs 20", "such as 2%"]),
-        (["--calibrations=nowhere"], ["--calibrations nowhere", "Name another"]),
-    ],
-)
-def test_a_wrong_flag_is_refused_in_one_line(refused, saved, flags, words):
+@pytest.mark.parametrize("flag", ["--format=jsno", "--fail-on=faster", "--tolerance=two"])
+def test_a_wrong_flag_is_refused_in_one_line(refused, saved, flag):
     runs = saved("one", 1.0, 1.0), saved("two", 1.0, 1.0)
-    line = refused("compare", *runs, *flags)
-    for word in words:
-        assert word in line
+    assert flag.partition("=")[0] in refused("compare", *runs, flag)
 
 
 def test_what_is_no_run_is_refused(refused, saved):
     one = saved("one", 1.0, 1.0)
     assert "two" in refused("compare", one, "two")
-    assert "holds no run" in refused("compare", one, ".")
+    assert "is not a run" in refused("compare", one, ".")
     assert "Missing argument" in refused("compare", one)
 
 
 def test_the_calibration_of_another_machine_is_refused(refused, saved, tmp_path):
-    calibrate(tmp_path / "theirs", machine="another")
+    calibrate(calibration_folder(MACHINE["id"]), machine="another")
     runs = saved("one", 1.0, 1.0), saved("two", 1.0, 1.0)
-    line = refused("compare", *runs, "--calibrations=theirs")
+    line = refused("compare", *runs)
     assert "was calibrated on another machine" in line
 
 
 def test_in_a_fresh_process_published_runs_are_compared(bench, tmp_path):
     runs = [REFERENCE / f"amd-epyc-2-cores-{name}" for name in ("first", "second")]
-    (tmp_path / "none").mkdir()  # these runs may be of this very machine, and it calibrated
-    ended = bench("compare", *runs, "--format=json", "--calibrations=none")
+    ended = bench("compare", *runs, "--format=json")
     found = json.loads(ended.stdout)
-    # One process a side says it is slower; see tests/test_compare.py.
+    # One process a side says it is slower.
     assert (ended.returncode, ended.stderr, found["status"]) == (1, "", 1)
     assert len(found["cases"]) == 26
     assert found["same_machine"] is True
     other = bench("compare", runs[0], REFERENCE / "intel-xeon-2-cores")
     assert (other.returncode, other.stdout.count("\n")) == (4, 1)
-
-
-def test_every_flag_is_explained(bench):
-    assert " compare " in bench("--help").stdout
-    text = bench("compare", "--help").stdout
-    for flag in (
-        "between-runs",
-        "tolerance",
-        "across-machines",
-        "format",
-        "fail-on",
-        "calibrations",
-    ):
-        assert f"--{flag} " in text

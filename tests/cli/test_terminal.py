@@ -1,25 +1,190 @@
-"""What the terminal says in lines of its own."""
+"""Results are laid out for the terminal: tables that fit, and a line for each trial."""
 
-import importlib.metadata
+import io
+import re
 
+import numpy as np
+import pytest
+from rich.console import Console
+from support.data import idx_files, write_idx
+from support.records import bare, case, environment, ok, run, trials
+
+from bench.analysis.summary import summarize
+from bench.analysis.textbook import TextbookRow
 from bench.cli import terminal
-from implementations import IMPLEMENTATIONS
+from bench.data import dataset, idx
+from bench.records.schema import Trial
+from bench.report.sections.comparison import COLUMNS
+from bench.runner import plan
+from bench.runner.parity.conformance import Finding
+
+HOST = {"here": environment()}
 
 
-def test_the_installed_version_is_named_with_its_backends(monkeypatch):
-    entry = next(entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax")
-    other = next(entry for entry in IMPLEMENTATIONS if entry.name == "pytorch")
-    versions = {"keras": "3.12", "jax": "0.8", "torch": "2.9.1"}
-    monkeypatch.setattr(importlib.metadata, "version", versions.__getitem__)
-    assert terminal.installed(entry) == "keras 3.12, jax 0.8"
-    assert terminal.installed(other) == "torch 2.9.1"
+def printed(content, width=240):
+    console = Console(width=width, file=io.StringIO())
+    console.print(content)
+    return console.file.getvalue()
 
 
-def test_an_absent_framework_is_named_with_what_installs_it(monkeypatch):
-    def absent(name):
-        raise importlib.metadata.PackageNotFoundError(name)
+def comparison(*records, width=240):
+    console = Console(width=width, file=io.StringIO())
+    console.print(terminal.comparison_table(console, summarize(records, HOST), "sgd"))
+    return console.file.getvalue()
 
-    monkeypatch.setattr(importlib.metadata, "version", absent)
-    entry = next(entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax")
-    expected = "not installed: pip install 'softmax-bench[keras,jax]'"
-    assert terminal.installed(entry) == expected
+
+def headings(width):
+    text = comparison(*trials(case("a-long-name"), 0.5, 0.5), width=width)
+    assert "…" not in text
+    return re.split(" {2,}", text.splitlines()[1].strip())
+
+
+def test_narrow_terminal_drops_columns_by_priority():
+    previous = headings(240)
+    assert previous == [column.heading for column in COLUMNS]
+    for width in range(240, 33, -3):
+        shown = headings(width)
+        assert {"implementation", "epoch"} <= set(shown) <= set(previous)
+        previous = shown
+    assert previous == ["implementation", "epoch"]
+
+
+def test_comparison_has_the_rows_of_its_workload_without_markup():
+    text = comparison(
+        *trials(case("[red]x"), 0.5), *trials(case("t", workload="textbook"), 0.5),
+        *trials(case("wrong"), 0.5, status="failed"),
+    )  # fmt: skip
+    assert text.startswith("workload sgd")
+    assert "[red]x" in text
+    assert len(text.splitlines()) == 3
+
+
+def test_run_tables_have_workloads_figures_and_faults():
+    records = [*trials(case("good"), 0.5), *trials(case("bad"), 0.5, status="failed")]
+    console = Console(width=240)
+    rows = summarize(records, HOST)
+    figures = [TextbookRow("figure-keras", "accuracy", "3.9", 0.8463, 0.01, 0.8495, 1.0, None)]
+    titles = [str(table.title) for table in terminal.run_tables(console, rows, figures)]
+    assert titles == ["workload sgd", "the textbook's figures", "failed and unavailable"]
+    titles = [str(table.title) for table in terminal.run_tables(console, rows[:1], ())]
+    assert titles == ["workload sgd"]
+
+
+def test_started_trial_names_case_and_remaining_time():
+    sgd = Trial("r2-x", "trial", 2, case("jax"))
+    line = "trial 3 of 70: jax (sgd, b32 t2 n48000, round 2), about 3 min 05 s left"
+    assert terminal.format_start(sgd, 3, 70, 185) == line
+    probe = case("ceiling-jax", threads=1, batch_size=0, samples=0)
+    line = "trial 3 of 70: ceiling-jax (cpu, t1), about 3 min 05 s left"
+    assert terminal.format_start(Trial("r2-x", "roofline", 2, probe), 3, 70, 185) == line
+    figure = Trial("r1-x", "textbook", 1, case("figure-keras"))
+    line = "trial 70 of 70: figure-keras, time left unknown"
+    assert terminal.format_start(figure, 70, 70, None) == line
+
+
+def test_ended_trial_has_median_epoch_or_reason():
+    # The median of 0.2, 0.4, 0.6 and 0.9 is 0.5.
+    good = ok(case("jax"), epoch_seconds=[0.4, 0.6, 0.2, 0.9])
+    assert terminal.format_end(good, 3, 70) == (
+        " 3/70  sgd       jax                     b32 t2 n48000     "
+        "epoch   500 ms  parity error 1.5e-06  took 12 s"
+    )
+    wrong = bare(case("jax"), reason="one\nline")
+    assert terminal.format_end(wrong, 3, 7).endswith("b32 t2 n48000     failed: one line")
+
+
+def test_ended_probe_and_figure_have_their_own_numbers():
+    probe_case = case("ceiling-numpy", workload="ceiling", threads=1, batch_size=0, samples=0)
+    probe = bare(probe_case, kind="roofline", status="ok", wall_seconds=3.0,
+                 product_operations=2 * 10**9, product_seconds=[0.5, 0.02])  # fmt: skip
+    assert terminal.format_end(probe, 3, 7) == (
+        "3/7  ceiling   ceiling-numpy           t1                100 GFLOP/s  took 3 s"
+    )
+    figure = bare(case("figure-keras"), kind="textbook", status="ok", wall_seconds=70.4,
+                  quantities={"validation_accuracy": 0.8495, "validation_loss": None})  # fmt: skip
+    assert terminal.format_end(figure, 7, 7).endswith(
+        "validation accuracy 0.8495, validation loss —  took 1 min 10 s"
+    )
+
+
+def test_plan_counts_the_rounds_of_every_case():
+    probe = {"workload": "ceiling", "batch_size": 0, "samples": 0, "epochs": 0}
+    planned = run(case("a"), sweep=(case("a", batch_size=9600),), rounds={"sgd": 3},
+                  rooflines=(case("ceiling-jax", threads=1, **probe),),
+                  textbook=(case("figure-keras", **probe | {"workload": "figure"}),))  # fmt: skip
+    lines = [line.split() for line in printed(terminal.plan_table(planned)).splitlines()[1:]]
+    assert lines == [
+        ["sgd", "a", "cpu", "32", "2", "48,000", "5", "3"],
+        ["sgd", "a", "cpu", "9,600", "2", "48,000", "5", "1"],
+        ["ceiling", "ceiling-jax", "cpu", "—", "1", "—", "—", "1"],
+        ["figure", "figure-keras", "cpu", "—", "2", "—", "—", "1"],
+    ]
+    assert sum(int(line[-1]) for line in lines) == len(plan.plan_trials(planned))
+
+
+def test_finding_has_parity_error_or_reason():
+    good = Finding("digits", "sgd", "cpu", 32, "ok", error=1.5e-6)
+    bad = Finding("digits", "sgd", "cpu", 32, "failed", reason="it shuffles")
+    assert terminal.format_finding(case("a"), good).endswith("ok           parity error 1.5e-06")
+    assert terminal.format_finding(case("a"), bad).endswith("failed       it shuffles")
+
+
+@pytest.fixture
+def find(tmp_path, own_cache):
+    """Prepare the data set of these files."""
+
+    def find(files):
+        write_idx(tmp_path / "clothes", files)
+        return dataset.find(str(tmp_path / "clothes"))
+
+    return find
+
+
+def test_data_facts_have_name_source_folder_and_shapes(find):
+    data = find(idx_files())
+    text = terminal.data_facts(data).plain
+    for part in ("clothes", "the folder given", str(data.folder), "(40, 16) float32", "(10,)"):
+        assert part in text
+
+
+def test_classes_are_counted_in_every_part(find):
+    files = idx_files()
+    head, *lines = map(str.split, printed(terminal.class_counts(find(files))).splitlines())
+    assert head == ["label", "class", "train", "validation", "test"]
+    counts = np.array(lines, int)
+    assert np.array_equal(counts[:, 0], range(10))
+    whole = np.bincount(files[idx.TRAIN_LABELS], minlength=10)
+    assert np.array_equal(counts[:, 2] + counts[:, 3], whole)
+    assert np.array_equal(counts[:, 4], np.bincount(files[idx.TEST_LABELS], minlength=10))
+    assert counts[:, 2:].sum(axis=0).tolist() == [40, 10, 10]
+
+
+def test_first_images_are_drawn_in_the_order_of_the_data(find):
+    files = idx_files()
+    images = np.zeros((50, 4, 4), np.uint8)
+    images[0] = 255
+    images[1, 0] = images[1, 1] = [0, 51, 102, 255]  # two equal rows: 0, .2, .4 and 1
+    images[2, 2] = 255  # one white row of two: a half
+    lines = terminal.first_images(find({**files, idx.TRAIN_IMAGES: images}), 80).plain.splitlines()
+    assert lines[0].rstrip() == "    ".join(map(str, files[idx.TRAIN_LABELS][:10]))
+    assert [line.rstrip() for line in lines[1:]] == ["@@@@  :=@", "@@@@      ++++"]
+    assert {len(line) for line in lines} == {10 * 5 - 1}
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1, 1), (10, 2), (24, 4), (49, 9), (400, 10)])
+def test_row_has_as_many_images_as_fit(find, width, columns):
+    lines = terminal.first_images(find(idx_files()), width).plain.splitlines()
+    assert len(lines) == 3 * -(-10 // columns)
+    assert max(map(len, lines)) == 5 * columns - 1
+
+
+def test_images_of_an_odd_size_lose_their_last_row(find):
+    lines = terminal.first_images(find(idx_files(samples=3, side=5)), 80).plain.splitlines()
+    assert [len(line) for line in lines] == [17, 17, 17]
+
+
+def test_images_that_are_not_square_are_not_drawn(find):
+    files = idx_files()
+    files[idx.TRAIN_IMAGES] = files[idx.TRAIN_IMAGES][:, :2, :3]
+    files[idx.TEST_IMAGES] = files[idx.TEST_IMAGES][:, :2, :3]
+    assert "cannot be drawn" in terminal.first_images(find(files), 80).plain

@@ -100,7 +100,7 @@ def write_changed(folder, chance=None):
 
 def print_tables(folder):
     loaded = load.load_run(folder)
-    return list(terminal.tables_of(Console(width=200), loaded.rows, loaded.textbook))
+    return list(terminal.run_tables(Console(width=200), loaded.rows, loaded.textbook))
 
 
 def merge_twice(folder):

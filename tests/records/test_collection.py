@@ -1,4 +1,4 @@
-"""Folders of runs: what is in one, and what is said where one run is wanted."""
+"""Folders of runs, and commands that take one run only."""
 
 import pytest
 from support.records import MACHINE, case, run, trials, write
@@ -10,7 +10,7 @@ from bench.report import write as files
 
 @pytest.fixture
 def several(tmp_path):
-    """A folder of two runs, and of what is none."""
+    """A folder of two runs and of other folders."""
     for name in ("b", "a", ".a.17.part", "report"):
         (tmp_path / "all" / name).mkdir(parents=True)
     for name in ("b", "a", ".a.17.part"):
@@ -21,41 +21,41 @@ def several(tmp_path):
     return tmp_path / "all"
 
 
-def test_a_collection_has_the_runs_right_below_in_their_order(several):
+def test_collection_lists_its_runs_in_order(several):
     assert collection.find_runs(several) == [several / "a", several / "b"]
     assert collection.is_collection(several)
     assert not collection.is_collection(several / "a")
 
 
-def test_a_run_is_its_own_only_one_whatever_lies_below(several):
+def test_run_with_runs_below_is_one_run(several):
     (several / "run.json").touch()
     assert collection.find_runs(several) == [several]
     assert not collection.is_collection(several)
 
 
-def test_runs_are_neither_looked_for_deeper_nor_through_links(several, tmp_path):
+def test_deeper_and_linked_runs_are_ignored(several, tmp_path):
     assert collection.find_runs(tmp_path) == []
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "a").symlink_to(several / "a")
     assert collection.find_runs(tmp_path / "linked") == []
 
 
-def test_where_there_is_no_folder_there_is_no_run(several):
+def test_missing_folder_has_no_runs(several):
     assert collection.find_runs(several / "gone") == []
     assert collection.find_runs(several / "run.txt") == []
 
 
-def test_what_takes_one_run_names_those_of_a_collection(several):
-    with pytest.raises(UserError, match=r"all holds no run itself, but 2 runs, a, b; name"):
+def test_rejection_names_the_runs(several):
+    with pytest.raises(UserError, match=r"all is not a run but holds 2 runs, a, b; name"):
         collection.reject_collection(several / "a", several)
     collection.reject_collection(several / "a", several / "gone")
 
 
-def test_of_many_runs_it_is_said_how_many_there_are(several):
+def test_rejection_counts_many_runs(several):
     for number in range(9):
         (several / f"{number}").mkdir()
         (several / f"{number}" / "run.json").touch()
-    with pytest.raises(UserError, match=r"all holds no run itself, but 11 runs; name"):
+    with pytest.raises(UserError, match=r"all is not a run but holds 11 runs; name"):
         collection.reject_collection(several)
 
 
@@ -70,7 +70,7 @@ def measured(tmp_path, monkeypatch):
     return tmp_path / "all"
 
 
-def test_the_report_of_a_collection_is_that_of_its_runs_and_lies_in_it(measured, called):
+def test_report_of_a_collection_compares_its_runs(measured, called):
     code, out, _ = called("report", "all")
     assert (code, out) == (0, "all/report.md\n")
     text = (measured / "report.md").read_text(encoding="utf-8")
@@ -84,7 +84,7 @@ def test_the_report_of_a_collection_is_that_of_its_runs_and_lies_in_it(measured,
     assert (measured / "summary.csv").read_bytes() == again
 
 
-def test_a_collection_may_be_reported_elsewhere_and_beside_other_runs(measured, called):
+def test_collection_is_reported_with_other_runs(measured, called):
     write(measured.parent / "three", run(case(), run="three"), *trials(case(), 0.5))
     assert called("report", "all", "--output", "there")[:2] == (0, "there/report.md\n")
     code, out, _ = called("report", "all", "three", "--output", "three/../both")
@@ -99,12 +99,11 @@ def test_a_collection_may_be_reported_elsewhere_and_beside_other_runs(measured, 
      ("run", "--resume", "--output=all")],
     ids=" ".join,
 )  # fmt: skip
-def test_what_is_done_to_one_run_is_not_done_to_several(measured, refused, verb):
+def test_command_for_one_run_rejects_collections(measured, refused, verb):
     assert (
-        refused(*verb) == "bench: all holds no run itself, but 2 runs, one, two; name one of them\n"
+        refused(*verb) == "bench: all is not a run but holds 2 runs, one, two; name one of them\n"
     )
 
 
-@pytest.mark.parametrize("flag", ["--target=0.8", "--readme=README.md"])
-def test_what_is_of_one_run_is_not_of_a_collection(measured, refused, flag):
-    assert "are of one run; leave them out" in refused("report", "all", flag)
+def test_option_for_one_run_rejects_collections(measured, refused):
+    assert "--target" in refused("report", "all", "--target=0.8")

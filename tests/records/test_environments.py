@@ -1,4 +1,4 @@
-"""An environment is the one that its file is named after, or it is damaged."""
+"""Environments match the names of their files, or are damaged."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def test_environments_are_read_by_their_ids(folder):
         {"more": 1},
     ],
 )
-def test_facts_of_the_wrong_type_are_damage(folder, changes):
+def test_facts_of_the_wrong_type_are_damaged(folder, changes):
     text = json.dumps({**msgspec.to_builtins(environment()), **changes})
     (folder / "environments" / "here.json").write_text(text)
     known, (fault,) = environments.read_undamaged(folder)
@@ -44,24 +44,24 @@ def test_facts_of_the_wrong_type_are_damage(folder, changes):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 10**6, '{"id": "\\ud800"}'])
-def test_text_that_is_no_json_is_damage(folder, text):
+def test_invalid_json_is_damaged(folder, text):
     (folder / "environments" / "here.json").write_text(text)
     known, faults = environments.read_undamaged(folder)
     assert (known, len(faults)) == ({}, 1)
 
 
-def test_a_file_that_cannot_be_read_is_a_user_error(folder):
+def test_unreadable_file_is_user_error(folder):
     os.mkfifo(folder / "environments" / "pipe.json")
     with pytest.raises(UserError, match=r"pipe\.json: cannot be read: it is not a regular file"):
         environments.read_undamaged(folder)
 
 
 @pytest.mark.parametrize(
-    ("names", "is_plain"),
+    ("names", "is_safe"),
     [
         (["r1-sgd", "ü €", "x" * 200], True),
         (["x" * 201, "ü" * 101, "", ".", "..", ".a", "a/b", "/", "a\0b", "a\udcff"], False),
     ],
 )
-def test_plain_names_name_a_file_in_their_folder(names, is_plain):
-    assert {environments.is_file_name(name) for name in names} == {is_plain}
+def test_file_names_stay_in_their_folder(names, is_safe):
+    assert {environments.is_file_name(name) for name in names} == {is_safe}

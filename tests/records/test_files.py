@@ -1,4 +1,4 @@
-"""Files are read up to a limit and never waited for; they are written whole or not at all."""
+"""Reading is limited and never blocks; writing is atomic."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ def full(*_):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_read_file_at_the_limit_reads_it_and_beyond_refuses_it(path):
+def test_read_file_refuses_files_over_the_limit(path):
     path.write_bytes(b"four")
     assert files.read_file(path, 4) == b"four"
     os.truncate(path, 2**40)  # sparse: reading it would take hours
@@ -32,7 +32,7 @@ def test_read_file_at_the_limit_reads_it_and_beyond_refuses_it(path):
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
-def test_read_file_of_no_regular_file_is_an_error_at_once(tmp_path, kind):
+def test_read_file_refuses_special_files_at_once(tmp_path, kind):
     os.mkfifo(tmp_path / "pipe")
     paths = {"pipe": tmp_path / "pipe", "device": Path("/dev/zero"), "folder": tmp_path}
     before = len(list(Path("/proc/self/fd").iterdir()))
@@ -41,7 +41,7 @@ def test_read_file_of_no_regular_file_is_an_error_at_once(tmp_path, kind):
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_read_file_follows_a_link_for_a_user_only(path):
+def test_read_file_follows_links_on_request_only(path):
     path.write_bytes(b"secret")
     link = path.with_name("link")
     link.symlink_to(path)
@@ -50,7 +50,7 @@ def test_read_file_follows_a_link_for_a_user_only(path):
         files.read_file(link, follow=False)
 
 
-def test_write_file_has_the_data_on_disk_before_the_name(path, monkeypatch):
+def test_write_file_syncs_data_before_the_rename(path, monkeypatch):
     synced = []
     monkeypatch.setattr(
         os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
@@ -62,7 +62,7 @@ def test_write_file_has_the_data_on_disk_before_the_name(path, monkeypatch):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_write_file_on_a_full_disk_keeps_the_old_file_and_leaves_nothing_else(path, monkeypatch):
+def test_write_file_on_full_disk_keeps_old_file(path, monkeypatch):
     path.write_bytes(b"old")
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
@@ -72,7 +72,7 @@ def test_write_file_on_a_full_disk_keeps_the_old_file_and_leaves_nothing_else(pa
 
 
 @pytest.mark.parametrize("write", [files.write_file, files.append])
-def test_nothing_is_written_through_a_link(path, write):
+def test_links_are_not_written_through(path, write):
     other = path.with_name("other")
     other.write_bytes(b"12345")
     for name in (path, path.with_name(f"a.{os.getpid()}.part")):
@@ -82,7 +82,7 @@ def test_nothing_is_written_through_a_link(path, write):
     assert other.read_bytes() == b"12345"
 
 
-def test_append_on_a_full_disk_leaves_the_file_as_it_was(path, monkeypatch):
+def test_append_on_full_disk_changes_nothing(path, monkeypatch):
     files.append(path, b"1\n")
     files.append(path, b"2\n")
     monkeypatch.setattr(os, "fsync", full)
@@ -100,7 +100,7 @@ def test_remove_unfinished_deletes_temporary_files_only(tmp_path):
     assert left == {"a.part", ".7.part", "b.7x.part", "run.json", "folder.7.part"}
 
 
-def test_new_folder_is_there_whole_or_not_at_all(path):
+def test_new_folder_is_complete_or_absent(path):
     (path.parent / f".a.{os.getpid()}.part" / "stale").mkdir(parents=True)
     with files.new_folder(path) as folder:
         (folder / "x").touch()
@@ -123,7 +123,7 @@ def test_read_npy_returns_what_was_saved(tmp_path, array):
 
 
 def header(shape, dtype="<f4"):
-    """Return the beginning of a ``.npy`` file that says this."""
+    """Return the header of a ``.npy`` file."""
     text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
     text += b" " * (63 - (len(text) + 10) % 64) + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
@@ -147,11 +147,11 @@ def header(shape, dtype="<f4"):
         header("(2, 3, 4)", "|O") + STACK.tobytes(),
     ],
 )
-def test_read_npy_of_anything_else_is_a_value_error(path, data):
+def test_read_npy_refuses_other_content(path, data):
     if isinstance(data, bytes):
         path.write_bytes(data)
     else:
         with path.open("wb") as stream:
             np.save(stream, data)
-    with pytest.raises(ValueError, match="a "):
+    with pytest.raises(ValueError, match=r"^a "):
         files.read_npy(path, np.float32, 3)

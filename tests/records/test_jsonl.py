@@ -1,6 +1,7 @@
-"""A line of trials.jsonl is the record that was written, or it is found to be damaged."""
+"""Lines of trials.jsonl are the records that were written, or reported as damaged."""
 
 import re
+import zlib
 
 import msgspec
 import pytest
@@ -21,18 +22,18 @@ def decode(line):
 
 
 def older(record, version=4):
-    """Return a line as it was before there was a checksum."""
+    """Return a line of a format without checksums."""
     return msgspec.json.encode(replace(record, format=version)) + b"\n"
 
 
-def test_a_line_ends_with_the_checksum_of_what_is_before_it():
+def test_line_ends_with_its_checksum():
     line = jsonl.encode(bare(case()))
     assert re.search(rb',"check":"[0-9a-f]{8}"\}\n$', line)
     assert line.count(b"\n") == 1
     assert decode(line) == bare(case())
 
 
-def test_a_flipped_bit_anywhere_is_damage():
+def test_any_flipped_bit_is_damage():
     line = jsonl.encode(bare(case("naïve"), reason="a\nb", conditions={"a": 0.5}))[:-1]
     for position in range(8 * len(line)):
         place, bit = divmod(position, 8)
@@ -43,16 +44,33 @@ def test_a_flipped_bit_anywhere_is_damage():
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4])
-def test_lines_of_older_formats_have_no_checksum_and_become_todays(version):
+def test_formats_1_to_4_need_no_checksum(version):
     assert decode(older(ok(case()), version)) == ok(case())
 
 
-def test_a_line_of_today_without_its_checksum_is_damage():
-    with pytest.raises(DamagedError, match="lacks its check"):
+@pytest.mark.parametrize(
+    ("kind", "fields", "record"),
+    [
+        ("ceiling", {"product_operations": 8}, bare(case(), kind="roofline", product_operations=8)),
+        (
+            "figure",
+            {"figure": {"x": 0.5}, "figure_seconds": 2.0},
+            bare(case(), kind="textbook", quantities={"x": 0.5}, program_seconds=2.0),
+        ),
+    ],
+)
+def test_format_5_kinds_and_fields_are_renamed(kind, fields, record):
+    values = msgspec.to_builtins(bare(case())) | {"format": 5, "kind": kind} | fields
+    data = msgspec.json.encode(values)
+    assert decode(b'%s,"check":"%08x"}\n' % (data[:-1], zlib.crc32(data))) == record
+
+
+def test_format_5_without_checksum_is_damage():
+    with pytest.raises(DamagedError, match="no checksum"):
         decode(older(bare(case()), 5))
 
 
-def test_a_changed_line_is_damage_and_not_a_newer_format():
+def test_changed_format_number_is_damage():
     line = jsonl.encode(bare(case()))
     with pytest.raises(DamagedError, match="was changed"):
         decode(line.replace(b'"format":%d' % FORMAT, b'"format":9'))
@@ -76,7 +94,7 @@ def test_a_changed_line_is_damage_and_not_a_newer_format():
         {"started": "now"},
     ],
 )
-def test_a_value_that_nothing_can_have_is_damage(change):
+def test_value_out_of_range_is_damage(change):
     with pytest.raises(DamagedError):
         decode(jsonl.encode(bare(case(), **change)))
 
@@ -91,10 +109,10 @@ def test_a_value_that_nothing_can_have_is_damage(change):
         {"parity": Parity(1e-4, 1e-5, passed=False)},
     ],
 )
-def test_an_ok_trial_without_what_tables_show_is_damage(change):
+def test_incomplete_ok_trial_is_damage(change):
     record = replace(ok(case()), **change)
     assert decode(jsonl.encode(replace(record, status="failed")))
-    with pytest.raises(DamagedError, match="without all its numbers"):
+    with pytest.raises(DamagedError, match="numbers are missing"):
         decode(jsonl.encode(record))
     assert jsonl.explain_rejection(record)
 
@@ -121,16 +139,16 @@ PROBED = {
         ({"chain_seconds": [0.1]}, False),
     ],
 )
-def test_an_ok_probe_has_all_that_a_roofline_is_computed_from(change, complete):
+def test_ok_probe_needs_all_numbers_of_rates(change, complete):
     record = bare(case(), status="ok", **PROBED | change)
     assert (jsonl.explain_rejection(record) is None) == complete
 
 
-def test_a_record_longer_than_a_line_is_refused_before_it_is_written():
+def test_oversized_record_is_rejected():
     assert "bytes" in jsonl.explain_rejection(bare(case(), reason="x" * jsonl.MAX_RECORD_BYTES))
 
 
-def test_half_a_surrogate_pair_is_written_as_a_question_mark():
+def test_unpaired_surrogates_become_question_marks():
     record = bare(case(file="\udcff.py"), stderr_tail="a\ud800b", conditions={"\udc00": 1.0})
     again = decode(jsonl.encode(record))
     assert (again.stderr_tail, again.case.file, again.conditions) == ("a?b", "?.py", {"?": 1.0})
@@ -153,33 +171,33 @@ def folder(tmp_path):
         (b"\n", "not a Record: "),
         (b"[" * 10**5 + b"\n", "not a Record: "),
         (SECOND[:-1] + b" " + SECOND, "was changed after it was written"),
-        (jsonl.encode(replace(RECORDS[1], run="other")), "a record of another run, 'other'"),
+        (jsonl.encode(replace(RECORDS[1], run="other")), "it belongs to another run, 'other'"),
         (
             jsonl.encode(replace(RECORDS[1], environment="gone")),
             "its environment 'gone' is missing",
         ),
-        (jsonl.encode(replace(RECORDS[1], trial="../a")), "trial '../a' cannot be a file's name"),
-        (FIRST, f"trial {RECORDS[0].trial} is there already"),
-        (older(replace(RECORDS[1], run="\x1b[2J" * 10_000)), "a record of another run"),
+        (jsonl.encode(replace(RECORDS[1], trial="../a")), "trial '../a' cannot be a file name"),
+        (FIRST, f"trial {RECORDS[0].trial} is already recorded"),
+        (older(replace(RECORDS[1], run="\x1b[2J" * 10_000)), "it belongs to another run"),
     ],
 )
-def test_a_damaged_line_is_left_out_reported_and_set_aside(folder, line, reason):
+def test_damaged_line_is_skipped_reported_and_set_aside(folder, line, reason):
     (folder / "trials.jsonl").write_bytes(FIRST + line + THIRD)
-    salvage = store.read_contents(folder)
-    assert salvage.records == [RECORDS[0], RECORDS[2]]
-    (fault,) = salvage.faults
+    contents = store.read_contents(folder)
+    assert contents.records == [RECORDS[0], RECORDS[2]]
+    (fault,) = contents.faults
     assert fault.startswith(f"trials.jsonl:2: {reason}")
     assert fault.isprintable()
     assert len(fault) < 2000
     with pytest.raises(UserError):
         store.read_records(folder)
     store.repair_run(folder)
-    assert store.read_records(folder) == salvage.records
+    assert store.read_records(folder) == contents.records
     assert (folder / "trials.jsonl").read_bytes() == FIRST + THIRD
     assert (folder / "damaged.jsonl").read_bytes() == line
 
 
-def test_an_interrupted_trial_may_be_there_more_than_once(folder):
+def test_trial_may_be_interrupted_several_times(folder):
     interrupted = jsonl.encode(bare(case(), 2, status="interrupted"))
     (folder / "trials.jsonl").write_bytes(interrupted * 2 + FIRST + SECOND)
     assert [record.status for record in store.read_records(folder)] == [
@@ -188,7 +206,7 @@ def test_an_interrupted_trial_may_be_there_more_than_once(folder):
     ]
 
 
-def test_a_newer_line_anywhere_is_refused_and_not_set_aside(folder):
+def test_newer_line_is_user_error_and_stays(folder):
     newer = jsonl.encode(replace(RECORDS[1], format=FORMAT + 1))
     (folder / "trials.jsonl").write_bytes(FIRST + newer + b"{}\n")
     for read in (store.read_contents, store.read_records, store.repair_run):
@@ -197,7 +215,7 @@ def test_a_newer_line_anywhere_is_refused_and_not_set_aside(folder):
     assert (folder / "trials.jsonl").read_bytes() == FIRST + newer + b"{}\n"
 
 
-def test_a_torn_last_line_is_dropped_wherever_it_was_cut(folder):
+def test_torn_last_line_is_dropped(folder):
     path, whole = folder / "trials.jsonl", FIRST + SECOND
     for cut in range(len(FIRST), len(whole)):
         path.write_bytes(whole[:cut])
@@ -210,7 +228,7 @@ def test_a_torn_last_line_is_dropped_wherever_it_was_cut(folder):
         assert store.read_records(folder) == [RECORDS[0], RECORDS[2]]
 
 
-def test_a_killed_repair_loses_no_damaged_line(folder, monkeypatch):
+def test_killed_repair_loses_no_line(folder, monkeypatch):
     (folder / "trials.jsonl").write_bytes(FIRST + b"{}\n" + SECOND)
     with monkeypatch.context() as patch:
         patch.setattr(files, "write_file", lambda *_: pytest.fail("killed"))
@@ -221,7 +239,7 @@ def test_a_killed_repair_loses_no_damaged_line(folder, monkeypatch):
     assert (folder / "damaged.jsonl").read_bytes() == b"{}\n" * 2
 
 
-def test_an_environment_that_was_damaged_is_written_again_and_its_trials_measured_again(folder):
+def test_records_of_damaged_environment_are_set_aside(folder):
     path = folder / "environments" / "here.json"
     whole = path.read_bytes()
     path.write_bytes(b"[" + whole[1:])

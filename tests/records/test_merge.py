@@ -1,4 +1,4 @@
-"""Merging: the union of the trials, in any order; all or nothing; the parts stay as they are."""
+"""Merging is a union in any order, all or nothing, and does not change the parts."""
 
 import itertools
 import tempfile
@@ -29,7 +29,7 @@ RECORDS = [
 
 
 def contents(folder):
-    """Return all that is in a folder, by its place there."""
+    """Return the files and folders in a folder by relative path."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")
@@ -37,7 +37,7 @@ def contents(folder):
 
 
 def write_part(folder, records, plan=PLAN, **changes):
-    """Write a part of a run, with two environments and the params of what is ok."""
+    """Write a part of a run with two environments and the params of its ok trials."""
     write(folder, plan, *records, **changes)
     store.add_environment(folder, environment(id="there", machine={**MACHINE, "cores": 4}))
     for record in records:
@@ -54,14 +54,14 @@ def parts(tmp_path):
     return [write_part(tmp_path / name, RECORDS[begin:end]) for name, begin, end in slices]
 
 
-def test_the_order_of_the_parts_changes_no_byte(parts, tmp_path):
+def test_order_of_parts_changes_no_byte(parts, tmp_path):
     outputs = []
     for number, order in enumerate(itertools.permutations(parts)):
         merge.merge_runs(order, tmp_path / f"out {number}")
         outputs.append(contents(tmp_path / f"out {number}"))
     assert all(output == outputs[0] for output in outputs)
     records = store.read_records(tmp_path / "out 0")
-    assert [(each.case.implementation, each.round, each.status) for each in records] == [
+    assert [(one.case.implementation, one.round, one.status) for one in records] == [
         ("b", 2, "interrupted"),  # at four o'clock two hours east of the others
         ("a", 1, "ok"),
         ("a", 2, "ok"),
@@ -75,7 +75,7 @@ def test_the_order_of_the_parts_changes_no_byte(parts, tmp_path):
 
 @given(st.lists(st.lists(st.integers(0, 7), unique=True), min_size=3, max_size=4))
 @settings(max_examples=10, deadline=None)
-def test_merging_again_or_in_groups_changes_nothing(chosen):
+def test_merging_is_idempotent_and_associative(chosen):
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         parts = [
@@ -89,7 +89,7 @@ def test_merging_again_or_in_groups_changes_nothing(chosen):
         assert contents(place / "grouped") == contents(place / "all") == contents(place / "again")
 
 
-def test_a_merged_run_is_whole_and_its_parts_are_unchanged(parts, tmp_path):
+def test_merged_run_is_complete_and_parts_unchanged(parts, tmp_path):
     with (parts[0] / "trials.jsonl").open("ab") as stream:
         stream.write(b'{"format":5,"ki')  # a torn line
     before = [contents(part) for part in parts]
@@ -107,7 +107,7 @@ def test_a_merged_run_is_whole_and_its_parts_are_unchanged(parts, tmp_path):
     assert [path.name for path in output.parent.iterdir()] == ["out"]
 
 
-def test_an_earlier_format_becomes_todays(tmp_path):
+def test_older_format_becomes_current(tmp_path):
     old = write(tmp_path / "old", msgspec.structs.replace(PLAN, format=2))
     lines = [
         msgspec.json.encode(msgspec.structs.replace(record, format=2)) for record in RECORDS[:2]
@@ -138,7 +138,7 @@ def test_several_runs_get_a_folder_each(parts, tmp_path):
     ],
     ids=["record", "plan", "environment", "name"],
 )
-def test_a_contradiction_is_refused_and_nothing_is_written(parts, tmp_path, records, plan, changes):
+def test_contradiction_is_refused_without_output(parts, tmp_path, records, plan, changes):
     write_part(tmp_path / "w", records, plan, **changes)
     with pytest.raises(UserError, match="leave one of the runs out"):
         merge.merge_runs([parts[0], tmp_path / "w"], tmp_path / "out")
@@ -146,7 +146,7 @@ def test_a_contradiction_is_refused_and_nothing_is_written(parts, tmp_path, reco
 
 
 @pytest.mark.parametrize("file", ["trials.jsonl", "environments/here.json", "run.json"])
-def test_a_damaged_part_is_refused(parts, tmp_path, file):
+def test_damaged_part_is_refused(parts, tmp_path, file):
     path = parts[1] / file
     path.write_bytes(path.read_bytes().replace(b"format", b"formed").replace(b"cores", b"\xff"))
     with pytest.raises(UserError):
@@ -163,21 +163,21 @@ def test_params_that_are_a_link_are_refused(parts, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_one_run_or_none_is_not_merged(parts, tmp_path):
+def test_single_and_missing_runs_are_refused(parts, tmp_path):
     (tmp_path / "comparison").mkdir()
     (tmp_path / "comparison" / "comparison.json").touch()
     for folders in (parts[:1], [*parts, tmp_path / "comparison"], [*parts, tmp_path / "gone"]):
-        with pytest.raises(UserError, match=r"there is one run|holds no run"):
+        with pytest.raises(UserError, match=r"single run|holds no run"):
             merge.merge_runs(folders, tmp_path / "out")
 
 
-def test_the_output_is_new_or_empty_and_outside_the_parts(parts, tmp_path):
+def test_output_must_be_empty_and_outside_parts(parts, tmp_path):
     full = tmp_path / "full"
     full.mkdir()
     (full / "x").touch()
     (tmp_path / "link").symlink_to(parts[0])
     for output in (full, full / "x", parts[0], parts[1] / "out", tmp_path / "link" / "out"):
-        with pytest.raises(UserError, match=r"there already|is only read"):
+        with pytest.raises(UserError, match=r"already exists|is only read"):
             merge.merge_runs(parts, output)
     (full / "x").unlink()
     merge.merge_runs(parts, full)
@@ -185,7 +185,7 @@ def test_the_output_is_new_or_empty_and_outside_the_parts(parts, tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_merge_that_is_cut_short_leaves_nothing(parts, tmp_path, monkeypatch, error):
+def test_failed_merge_leaves_nothing(parts, tmp_path, monkeypatch, error):
     before = contents(tmp_path)
     write_file, count = files.write_file, itertools.count()
 
@@ -200,7 +200,7 @@ def test_a_merge_that_is_cut_short_leaves_nothing(parts, tmp_path, monkeypatch, 
     assert contents(tmp_path) == before
 
 
-def test_the_command_merges_or_refuses(parts, bench, tmp_path):
+def test_command_merges_or_fails(parts, bench, tmp_path):
     ended = bench("merge", "x", "y", "z", "--output", "out")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == "merged 3 runs with 8 records (2 of them more than once) into out\n"

@@ -1,4 +1,4 @@
-"""What a run records names no host, no user and no absolute path."""
+"""Records name no host, no user and no absolute path."""
 
 import sys
 import tempfile

@@ -1,4 +1,4 @@
-"""Whatever the files of a run hold, every reader decodes them or raises a UserError."""
+"""Fuzz: every reader decodes the files of a run or raises UserError."""
 
 import json
 import unicodedata
@@ -87,7 +87,7 @@ def odd(draw, document):
 
 
 def is_line(text):
-    """Return whether a text is one short line that a terminal only shows."""
+    """Return whether a text is one short line without control characters."""
     return len(text) < 2000 and not {"Cc", "Cs", "Zl", "Zp"} & set(map(unicodedata.category, text))
 
 
@@ -114,32 +114,32 @@ OLDER = [msgspec.to_builtins(msgspec.structs.replace(each, format=4)) for each i
 
 
 @given(damaged(LINES) | st.sampled_from(OLDER).flatmap(odd))
-def test_records_are_those_that_were_written_or_are_reported(data):
-    salvage = read(saved("trials.jsonl", data), store.read_contents)
-    if salvage is None:
+def test_damaged_records_are_skipped_or_reported(data):
+    contents = read(saved("trials.jsonl", data), store.read_contents)
+    if contents is None:
         return
-    finished = [each.trial for each in salvage.records if each.status != "interrupted"]
+    finished = [each.trial for each in contents.records if each.status != "interrupted"]
     assert len(set(finished)) == len(finished)
-    assert all(is_file_name(each.trial) and each.environment == "here" for each in salvage.records)
-    assert all(map(is_line, salvage.faults))
+    assert all(is_file_name(each.trial) and each.environment == "here" for each in contents.records)
+    assert all(map(is_line, contents.faults))
     if b'"check"' in data and not any(b'"format":%d' % old in data for old in range(1, 5)):
-        assert all(each in RECORDS for each in salvage.records)
+        assert all(each in RECORDS for each in contents.records)
 
 
 ENVIRONMENT = msgspec.to_builtins(environment())
 
 
 @given(damaged(json.dumps(ENVIRONMENT).encode()) | odd(ENVIRONMENT))
-def test_an_environment_is_the_one_of_its_name_or_is_reported(data):
-    salvage = read(saved("environments/here.json", data), store.read_contents)
-    assert salvage is None or set(salvage.environments) == {"here"} or len(salvage.faults) == 4
+def test_damaged_environment_is_reported(data):
+    contents = read(saved("environments/here.json", data), store.read_contents)
+    assert contents is None or set(contents.environments) == {"here"} or len(contents.faults) == 4
 
 
 BUILTIN_PLAN = msgspec.to_builtins(PLAN)
 
 
 @given(damaged(json.dumps(BUILTIN_PLAN).encode()) | odd(BUILTIN_PLAN))
-def test_a_plan_has_rounds_for_its_cases_or_is_refused(data):
+def test_plan_has_rounds_or_is_refused(data):
     plan = read(saved("run.json", data), store.read_run)
     assert plan is None or {each.workload for each in plan.cases} <= plan.rounds.keys()
 
@@ -152,7 +152,7 @@ def read_params(folder):
 
 
 @given(st.data())
-def test_params_are_float32_of_three_dimensions_or_none(data):
+def test_params_are_valid_or_refused(data):
     def change(folder):
         path = folder / "params" / "r1-a.npy"
         path.write_bytes(data.draw(damaged(path.read_bytes())))
@@ -164,7 +164,7 @@ def test_params_are_float32_of_three_dimensions_or_none(data):
 @settings(max_examples=30)
 @pytest.mark.parametrize("file", ["trials.jsonl", "run.json", "environments/here.json"])
 @given(st.data())
-def test_a_damaged_part_is_merged_whole_or_not_at_all(file, data):
+def test_damaged_part_is_merged_whole_or_refused(file, data):
     def merged(folder):
         other = write(folder.parent / "other", PLAN, *RECORDS[:1])
         output = folder.parent / "output"

@@ -1,4 +1,4 @@
-"""What is recorded cannot be changed nor misspelt, and cases that differ are told apart."""
+"""Records are immutable and strict, and different cases have different slugs."""
 
 import msgspec
 import pytest
@@ -8,7 +8,7 @@ from bench.records.schema import REPORTED, Parity, Trial
 
 
 @pytest.mark.parametrize(
-    "kept",
+    "struct",
     [
         case(),
         Trial("r1-x", "trial", 1, case()),
@@ -17,16 +17,16 @@ from bench.records.schema import REPORTED, Parity, Trial
         environment(),
         run(),
     ],
-    ids=lambda kept: type(kept).__name__,
+    ids=lambda struct: type(struct).__name__,
 )
-def test_what_is_kept_cannot_be_changed_nor_misspelt(kept):
-    for name in kept.__struct_fields__:
+def test_structs_are_immutable_and_strict(struct):
+    for name in struct.__struct_fields__:
         with pytest.raises(AttributeError, match="immutable"):
-            setattr(kept, name, None)
-    assert msgspec.convert(msgspec.to_builtins(kept), type(kept)) == kept
-    if type(kept) is not Trial:  # the only one that is not written to a file
+            setattr(struct, name, None)
+    assert msgspec.convert(msgspec.to_builtins(struct), type(struct)) == struct
+    if type(struct) is not Trial:  # it is never written to a file
         with pytest.raises(msgspec.ValidationError, match="unknown field `speed`"):
-            msgspec.convert({**msgspec.to_builtins(kept), "speed": 1}, type(kept))
+            msgspec.convert({**msgspec.to_builtins(struct), "speed": 1}, type(struct))
 
 
 @pytest.mark.parametrize("kind", ["trial", "textbook", "roofline"])
@@ -41,11 +41,11 @@ def test_worker_reports_no_judgement_and_no_identity(kind):
     assert REPORTED[kind] == set(record.__struct_fields__) - parents
 
 
-def test_a_case_is_written_without_what_it_has_by_default():
+def test_case_is_written_without_defaults():
     assert "interpreter" not in msgspec.to_builtins(case())
 
 
-def test_cases_that_differ_within_a_run_have_different_slugs():
+def test_different_cases_have_different_slugs():
     changes = [
         {},
         {"workload": "textbook"},

@@ -1,4 +1,4 @@
-"""What was measured is kept whole, and read as it was kept."""
+"""Runs are read as they were written, and stay intact when writing fails."""
 
 import errno
 import json
@@ -57,20 +57,20 @@ def test_records_are_read_as_they_were_appended(appended):
         assert store.read_records(folder) == numbered
 
 
-def test_a_run_without_a_trial_has_no_records_and_can_take_some(folder):
+def test_run_without_trials_has_no_records(folder):
     store.repair_run(folder)
     assert (folder / "trials.jsonl").read_bytes() == b""
     assert store.read_records(folder) == []
 
 
-def test_a_record_holds_what_was_measured_and_nothing_else(folder):
+def test_line_holds_no_default_values(folder):
     store.append_record(folder, bare(case()))
     line = (folder / "trials.jsonl").read_text(encoding="utf-8")
     keys = "kind format run trial round started status case environment check"
     assert list(json.loads(line)) == keys.split()
 
 
-def test_append_returns_when_the_record_is_on_the_disk(folder, monkeypatch):
+def test_append_syncs_the_record_to_disk(folder, monkeypatch):
     store.append_record(folder, bare(case(), 1))
     sizes = []
     monkeypatch.setattr(os, "fsync", lambda number: sizes.append(os.fstat(number).st_size))
@@ -78,7 +78,7 @@ def test_append_returns_when_the_record_is_on_the_disk(folder, monkeypatch):
     assert sizes == [(folder / "trials.jsonl").stat().st_size]
 
 
-def test_a_loss_that_is_not_a_number_leaves_the_run_readable(folder):
+def test_nan_is_recorded_as_null(folder):
     figure = bare(
         case("figure-keras"), kind="textbook", quantities={"validation_loss": float("nan")}
     )
@@ -86,11 +86,11 @@ def test_a_loss_that_is_not_a_number_leaves_the_run_readable(folder):
     assert store.read_records(folder)[0].quantities == {"validation_loss": None}
 
 
-def test_a_plan_and_environments_are_read_as_they_were_written(tmp_path):
+def test_plan_and_environments_are_read_as_written(tmp_path):
     planned = run(case(variables={"KERAS_BACKEND": "jax"}), textbook=(case("figure"),), data="x")
     folder = write(tmp_path / "a" / "b", planned)
     store.add_environment(folder, environment(id="there", variables={"A": "1"}))
-    store.add_environment(folder, environment(machine={}))  # is there already
+    store.add_environment(folder, environment(machine={}))  # exists already
     assert store.read_run(folder) == planned
     assert store.read_environments(folder) == {
         "here": environment(),
@@ -100,14 +100,14 @@ def test_a_plan_and_environments_are_read_as_they_were_written(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["run.json", "trials.jsonl"])
-def test_a_folder_that_holds_a_run_is_not_written_to(tmp_path, name):
+def test_folder_with_a_run_is_refused(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(UserError, match="holds another run"):
         store.create_run(tmp_path, run())
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_of_two_that_create_a_run_at_once_one_is_refused(tmp_path, monkeypatch):
+def test_second_of_two_concurrent_creations_is_refused(tmp_path, monkeypatch):
     looked, refuse = [], store.reject_used_folder
 
     def look(folder):
@@ -124,7 +124,7 @@ def test_of_two_that_create_a_run_at_once_one_is_refused(tmp_path, monkeypatch):
     assert store.read_run(tmp_path / "run") == run(case("first"))
 
 
-def test_a_locked_folder_refuses_another_process(folder):
+def test_locked_folder_refuses_other_processes(folder):
     refused = pytest.raises(UserError, match="another process is measuring")
     with store.lock_folder(folder), refused, store.lock_folder(folder):
         pytest.fail("both have the lock")
@@ -135,14 +135,16 @@ def test_a_locked_folder_refuses_another_process(folder):
     assert not (folder / store.LOCK).exists()
 
 
-def test_a_folder_that_cannot_be_made_is_a_user_error(tmp_path):
+def test_impossible_folder_is_user_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="choose --output"):
+    with pytest.raises(UserError, match="choose another --output"):
         store.create_run(tmp_path / "file" / "run", run())
 
 
-@pytest.mark.parametrize("action", ["append", "keep_params", "add_environment", "mend"])
-def test_a_full_disk_is_a_user_error_and_changes_nothing(folder, tmp_path, monkeypatch, action):
+@pytest.mark.parametrize(
+    "action", ["append_record", "save_params", "add_environment", "repair_run"]
+)
+def test_full_disk_is_user_error_and_changes_nothing(folder, tmp_path, monkeypatch, action):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -153,12 +155,12 @@ def test_a_full_disk_is_a_user_error_and_changes_nothing(folder, tmp_path, monke
     (tmp_path / "params.npy").write_bytes(b"params")
     monkeypatch.setattr(os, "fsync", full)
     arguments = {
-        "append": (bare(case()),),
-        "keep_params": ("r1-x", tmp_path / "params.npy"),
+        "append_record": (bare(case()),),
+        "save_params": ("r1-x", tmp_path / "params.npy"),
         "add_environment": (environment(id="other"),),
-        "mend": (),
+        "repair_run": (),
     }
-    with pytest.raises(UserError, match=f"free some and go on with --resume --output {folder}$"):
+    with pytest.raises(UserError, match=f"--resume --output {folder}$"):
         getattr(store, action)(folder, *arguments[action])
     after = sorted(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert after == before
@@ -177,7 +179,7 @@ def test_a_full_disk_is_a_user_error_and_changes_nothing(folder, tmp_path, monke
         ("600.0", "-1"),
     ],
 )
-def test_a_plan_that_cannot_be_read_is_a_user_error(folder, text):
+def test_unreadable_plan_is_user_error(folder, text):
     path = folder / "run.json"
     plan = path.read_text(encoding="utf-8")
     path.unlink()
@@ -187,7 +189,7 @@ def test_a_plan_that_cannot_be_read_is_a_user_error(folder, text):
         store.read_run(folder)
 
 
-def test_params_are_read_as_they_were_handed_over(folder, tmp_path):
+def test_params_are_copied_or_missing(folder, tmp_path):
     (tmp_path / "handed.npy").write_bytes(b"params")
     kept = store.save_params(folder, "r1-a", tmp_path / "handed.npy")
     assert kept.read_bytes() == b"params"
@@ -197,7 +199,7 @@ def test_params_are_read_as_they_were_handed_over(folder, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "link", "sparse"])
-def test_params_are_handed_over_in_a_regular_file(folder, tmp_path, kind):
+def test_params_must_be_a_regular_file(folder, tmp_path, kind):
     handed = tmp_path / "handed.npy"
     match kind:
         case "fifo":
@@ -214,26 +216,26 @@ def test_params_are_handed_over_in_a_regular_file(folder, tmp_path, kind):
     assert list((folder / "params").iterdir()) == []
 
 
-def test_no_name_of_a_record_leads_out_of_its_folder(folder, tmp_path):
+def test_names_cannot_leave_the_folder(folder, tmp_path):
     (tmp_path / "params.npy").write_bytes(b"params")
     before = sorted(tmp_path.rglob("*"))
     for name in ("../x", "a/b", "", ".x", "x" * 201, "a\0b"):
-        with pytest.raises(UserError, match="cannot be a file's name"):
+        with pytest.raises(UserError, match="cannot be a file name"):
             store.append_record(folder, bare(case(), trial=name))
-        with pytest.raises(UserError, match="cannot be a file's name"):
+        with pytest.raises(UserError, match="cannot be a file name"):
             store.save_params(folder, name, tmp_path / "params.npy")
-        with pytest.raises(UserError, match="cannot be a file's name"):
+        with pytest.raises(UserError, match="cannot be a file name"):
             store.add_environment(folder, environment(id=name))
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_half_a_surrogate_pair_in_a_plan_is_a_user_error(tmp_path):
-    with pytest.raises(UserError, match="is no Unicode"):
+def test_unpaired_surrogate_in_plan_is_user_error(tmp_path):
+    with pytest.raises(UserError, match="is not valid Unicode"):
         store.create_run(tmp_path / "run", run(case(file="\udcff.py")))
     assert not (tmp_path / "run" / "run.json").exists()
 
 
-def test_looks_are_read_as_they_were_written(folder):
+def test_looks_are_read_as_written(folder):
     assert store.read_looks(folder) == {}
     store.save_looks(folder, {"numpy": (10, 20)})
     assert store.read_looks(folder) == {"numpy": (10, 20)}
@@ -244,7 +246,7 @@ def test_looks_are_read_as_they_were_written(folder):
 
 @pytest.mark.parametrize("name", ["run.json", "trials.jsonl", "environments/here.json"])
 @pytest.mark.parametrize("kind", ["fifo", "device", "sparse", "folder"])
-def test_no_file_of_a_run_is_waited_for_or_too_large(folder, name, kind):
+def test_special_and_huge_files_are_refused(folder, name, kind):
     path = folder / name
     path.unlink(missing_ok=True)
     if kind == "fifo":
@@ -261,7 +263,7 @@ def test_no_file_of_a_run_is_waited_for_or_too_large(folder, name, kind):
         read(folder)
 
 
-def test_a_run_does_not_go_on_through_links(folder, tmp_path):
+def test_run_with_links_is_not_repaired(folder, tmp_path):
     (tmp_path / "other").touch()
     (folder / "damaged.jsonl").symlink_to(tmp_path / "other")
     (folder / "trials.jsonl").write_bytes(b"{}\n")
@@ -274,7 +276,7 @@ def test_a_run_does_not_go_on_through_links(folder, tmp_path):
         store.repair_run(folder)
 
 
-def test_no_more_is_appended_than_could_be_read_again(folder, monkeypatch):
+def test_append_stops_at_the_size_limit(folder, monkeypatch):
     store.append_record(folder, bare(case()))
     size = (folder / "trials.jsonl").stat().st_size
     monkeypatch.setattr(files, "MAX_BYTES", size + 10)

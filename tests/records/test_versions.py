@@ -1,14 +1,14 @@
-"""Versions by name, as the environments of a run state them."""
+"""Versions of distributions, Python, BLAS, system and suite, and their changes."""
 
 from support.records import MACHINE, environment
 
 from bench.records.versions import list_changes, list_versions
 
 
-def test_versions_have_the_names_of_distributions_and_of_what_is_below_them():
+def test_versions_are_listed_by_name():
     machine = {**MACHINE, "system": "Linux 6.1", "distribution": "Debian 13"}
-    found = list_versions([environment(machine=machine)])
-    assert found == {
+    versions = list_versions([environment(machine=machine)])
+    assert versions == {
         "torch": "2.9.1",
         "keras": "3.12",
         "jax": "0.8",
@@ -21,22 +21,22 @@ def test_versions_have_the_names_of_distributions_and_of_what_is_below_them():
     }
 
 
-def test_a_suite_without_changes_is_its_version_and_the_first_digits_of_its_commit():
+def test_unchanged_suite_is_version_and_commit():
     suite = {"version": "0.1.0", "commit": "0123456789abcdef", "dirty": False}
     assert list_versions([environment(suite=suite)])["suite"] == "0.1.0 0123456"
     assert list_versions([environment(suite={"version": "0.1.0"})])["suite"] == "0.1.0"
 
 
-def test_several_versions_are_all_named_and_what_is_not_stated_is_left_out():
+def test_several_versions_are_joined_and_unknown_ones_omitted():
     other = environment(software={"python": "3.11.8", "distributions": {"torch": "2.9.0"}})
-    found = list_versions([environment(), other])
-    assert found["python"] == "3.11.8 and 3.11.9"
-    assert found["torch"] == "2.9.0 and 2.9.1"
-    assert found["blas"] == "openblas 0.3"
-    assert "system" not in found
+    versions = list_versions([environment(), other])
+    assert versions["python"] == "3.11.8 and 3.11.9"
+    assert versions["torch"] == "2.9.0 and 2.9.1"
+    assert versions["blas"] == "openblas 0.3"
+    assert "system" not in versions
 
 
-def test_what_changed_came_or_went_is_named_and_what_stayed_is_not():
+def test_changes_name_only_what_differs():
     before, after = {"jax": "0.7", "rich": "14", "torch": "2.9"}, {"jax": "0.8", "torch": "2.9"}
     assert list_changes(before, after) == ["jax 0.7 → 0.8", "rich 14 → absent"]
     assert list_changes(after, before) == ["jax 0.8 → 0.7", "rich absent → 14"]

@@ -80,9 +80,7 @@ def test_good_run_leaves_stderr_empty(tmp_path, command):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "--format=pyperv"], "unknown format 'pyperv'; did you mean pyperf?"),
-        (["run", "--format=pytest"], "did you mean pytest-benchmark or "),
-        (["run", "--format=xml"], "choose from pytest-benchmark, pyperf"),
+        (["run", "--format=xml"], "'pytest-benchmark', 'pyperf'"),
         (["run"], "--format"),
         (["nothing", "--format=pyperf"], "nothing holds no run"),
         (["run", "--format=pyperf", "--output=run"], "cannot write run: "),

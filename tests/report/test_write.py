@@ -74,7 +74,7 @@ def complete(tmp_path):
         bare(other, 2, status="interrupted"),
         bare(textbook, status="timeout", reason="more than 600 s"),
         bare(figure, trial="r1-figure-keras", kind="textbook", status="ok", program_seconds=12.0,
-             figure=quoted),
+             quantities=quoted),
     ]  # fmt: skip
     plan = run(*cases, textbook=(figure,), command=command)
     return write(tmp_path / "results" / "run", plan, *records, machine={**MACHINE, "os": HOSTILE})

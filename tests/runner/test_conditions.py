@@ -7,7 +7,7 @@ import psutil
 import pytest
 import typer
 
-from bench.cli import show
+from bench.cli import info
 from bench.runner import machine as host
 from bench.runner.machine import compare_readings, find_disturbances, read_conditions
 
@@ -318,7 +318,7 @@ def test_all_disturbances_are_named_settings_first(machine):
 def test_check_of_a_quiet_machine_ends_with_zero(monkeypatch, capsys):
     monkeypatch.setattr(host, "find_disturbances", list)
     with pytest.raises(typer.Exit) as ended:
-        show.machine(check=True)
+        info.machine(check=True)
     assert ended.value.exit_code == 0
     *facts, last = capsys.readouterr().out.splitlines()
     assert any(line.startswith("cores ") for line in facts)
@@ -341,12 +341,12 @@ def test_check_of_a_busy_machine_ends_with_one(monkeypatch, capsys):
     lines = ["it is [b]hot[/b]", "x" * 500]
     monkeypatch.setattr(host, "find_disturbances", lambda: lines)
     with pytest.raises(typer.Exit) as ended:
-        show.machine(check=True)
+        info.machine(check=True)
     assert ended.value.exit_code == 1
     assert capsys.readouterr().out.splitlines()[-2:] == lines
 
 
 def test_machine_without_check_is_not_watched(monkeypatch, capsys):
     monkeypatch.setattr(host, "find_disturbances", lambda: pytest.fail("it was checked"))
-    show.machine()
+    info.machine()
     assert "nothing found" not in capsys.readouterr().out

@@ -2,11 +2,14 @@
 
 import json
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
+from support.data import idx_files, write_idx
 from support.records import case, run, write
 
+from bench.data import dataset
 from bench.errors import UserError
 from bench.records.files import hash_file
 from bench.runner import plan, resume
@@ -29,7 +32,7 @@ def test_plan_of_the_registry_resolves_to_itself():
     planned = run(
         *cases, textbook=plan.textbook_cases(2), rooflines=tuple(plan.probe_cases("gpu", 1))
     )
-    assert resume.resolve_code(planned, (), ()) == planned
+    assert resume.resolve_code(planned, (), {}) == planned
     assert resume.repeated_options(planned) == []
 
 
@@ -45,12 +48,12 @@ def test_plan_of_the_registry_resolves_to_itself():
 def test_module_or_variables_unlike_the_registry_are_refused(changed, where):
     planned = msgspec.structs.replace(run(case()), **{where: (case(**changed),)})
     with pytest.raises(UserError, match="measure anew"):
-        resume.resolve_code(planned, (), ())
+        resume.resolve_code(planned, (), {})
 
 
 def test_other_fields_come_from_the_registry():
     planned = run(case(framework="evil", extra="evil", devices=("gpu",), style="own", threads=7))
-    (resolved,) = resume.resolve_code(planned, (), ()).cases
+    (resolved,) = resume.resolve_code(planned, (), {}).cases
     assert resolved == case(threads=7)
 
 
@@ -58,29 +61,29 @@ def test_own_file_runs_only_when_it_is_named_again_and_unchanged(mine, tmp_path)
     planned = run(mine, case())
     for files in ((), ("other.py",), ("mine.py", "other.py")):
         with pytest.raises(UserError):
-            resume.resolve_code(planned, files, ())
-    assert resume.resolve_code(planned, ("mine.py",), ()) == planned
+            resume.resolve_code(planned, files, {})
+    assert resume.resolve_code(planned, ("mine.py",), {}) == planned
     moved = (tmp_path / "elsewhere").mkdir() or tmp_path / "elsewhere" / "mine.py"
     (tmp_path / "mine.py").rename(moved)
-    assert resume.resolve_code(planned, (str(moved),), ()).cases[0].file == str(moved)
+    assert resume.resolve_code(planned, (str(moved),), {}).cases[0].file == str(moved)
     moved.write_text(MINE + "# changed\n")
     with pytest.raises(UserError, match="not the file"):
-        resume.resolve_code(planned, (str(moved),), ())
+        resume.resolve_code(planned, (str(moved),), {})
 
 
 def test_hostile_fields_of_an_own_file_are_not_kept(mine):
     hostile = msgspec.structs.replace(mine, module="os", variables={"LD_PRELOAD": "x"}, extra="x")
-    assert resume.resolve_code(run(hostile), ("mine.py",), ()).cases == (mine,)
+    assert resume.resolve_code(run(hostile), ("mine.py",), {}).cases == (mine,)
 
 
 def test_python_runs_only_when_it_is_named_again():
     planned = run(case(interpreter=sys.executable))
-    for pythons in ((), (f"jax={sys.executable}",)):
+    for pythons in ({}, {"jax": sys.executable}):
         with pytest.raises(UserError, match="--python torch="):
             resume.resolve_code(planned, (), pythons)
-    assert resume.resolve_code(planned, (), (f"torch={sys.executable}",)) == planned
+    assert resume.resolve_code(planned, (), {"torch": sys.executable}) == planned
     with pytest.raises(UserError):
-        resume.resolve_code(run(case()), (), (f"torch={sys.executable}",))
+        resume.resolve_code(run(case()), (), {"torch": sys.executable})
 
 
 def test_flags_name_everything_once(mine):
@@ -117,3 +120,28 @@ def test_resume_runs_nothing_of_a_hostile_plan(name, tmp_path, called, monkeypat
     code, out, err = called("run", "--resume", "--output", folder)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert not (tmp_path / "ran").exists()
+
+
+def test_newest_run_is_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no run in results/"):
+        resume.find_newest_run()
+    runs = (("a", None, 2025), ("b", None, 2026), ("c", "m", 2023), ("lab/m", "m", 2024))
+    for name, machine, year in (*runs, ("reference/z", None, 2030)):
+        created = f"{year}-01-01T00:00:00+00:00"
+        plan = run(run=name.replace("/", "-"), created=created, machine=machine)
+        write(tmp_path / "results" / name, plan)
+    assert resume.find_newest_run() == Path("results/b")
+    assert resume.find_newest_run(clustered=True) == Path("results/lab")
+
+
+def test_data_elsewhere_are_named_again_and_are_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
+    write_idx(tmp_path / "small", idx_files())
+    small = str(tmp_path / "small")
+    known = {"sha256": dataset.find(small).sha256}
+    folder = write(tmp_path / "run", run(data="/srv/data"), data=known)
+    for data in (None, "digits"):
+        with pytest.raises(UserError, match="--data"):
+            resume.read_plan(folder, (), {}, data)
+    assert resume.read_plan(folder, (), {}, small).data == small

@@ -30,9 +30,9 @@ from implementations import IMPLEMENTATIONS, Implementation
 class CaseOptions:
     """Which cases are measured, and at which one size.
 
-    implementations: names; empty for the default of the command. batch_size, samples: None for
-    those of the workload and of the data. threads: one by default, because one core has the least
-    noise. data: name or folder of a data set.
+    implementations: names; empty for the default of the command. batch_size: None for that of the
+    workload. threads: one by default, because one core has the least noise. data: name or folder
+    of a data set.
     """
 
     implementations: tuple[str, ...] = ()
@@ -40,7 +40,6 @@ class CaseOptions:
     device: Device = "cpu"
     batch_size: int | None = None
     threads: int = 1
-    samples: int | None = None
     data: str | None = None
 
 
@@ -121,12 +120,12 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     size = Size(
         options.batch_size or WORKLOADS[options.workload].batch_size,
         options.threads,
-        options.samples or len(labels),
+        len(labels),
     )
     if size.fault:
         raise UserError(size.fault)
     if size.samples > (most := max_samples(images.shape[1])):
-        raise UserError(f"--samples {size.samples}: this machine's memory holds at most {most}")
+        raise UserError(f"{size.samples} samples do not fit: this machine's memory holds {most}")
     return lambda case: plan.complete_case(case, options.workload, options.device, size)
 
 

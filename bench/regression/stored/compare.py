@@ -30,9 +30,7 @@ SHORTEST, LONGEST = 1e-12, 1e9
 # The largest half width of an interval of logarithms; a wider one has no bounds.
 MAX_HALF_WIDTH = 50.0
 
-SINGLE_PROCESS = (
-    "one process on a side and no calibration: the ratio may be off by more than --between-runs"
-)
+SINGLE_PROCESS = "one process on a side and no calibration: the ratio may be off by more than 20 %"
 
 FindSpread = Callable[[str], Spread | None]  # by the slug of a case
 

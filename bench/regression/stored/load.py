@@ -58,7 +58,7 @@ def load_calibrations(folder: Path, machine: str | None) -> Calibrations:
         if _list_machines(read_environments(path.parent).values()) - {machine}:
             raise UserError(
                 f"{path.parent} was calibrated on another machine than the runs were measured on. "
-                "Name the calibrations of their machine with --calibrations"
+                "Remove that calibration"
             )
     return Calibrations(folder)
 

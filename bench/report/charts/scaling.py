@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from bench.analysis.crossover import Crossover
 from bench.analysis.summary import Row
-from bench.analysis.sweep import Sweep, ThreadSpeedup
+from bench.analysis.sweep import Sweep
 from bench.report.charts.style import (
     COLOURS,
     LIMIT,
@@ -199,7 +199,21 @@ def chart_by_threads(sweep: Sweep, title: str) -> Any:
     """Draw the speedup over one thread: a dot for each size, a panel for each number of threads."""
     import altair as alt
 
-    points = [_make_speedup(pair) for pair in sweep.by_threads if pair.speedup is not None]
+    points: Points = []
+    for pair in sweep.by_threads:
+        case, speedup = pair.multiple.case, pair.speedup
+        if speedup is not None:
+            points.append(
+                {
+                    "name": add_device(case.implementation, case.device),
+                    "threads": case.threads,
+                    "panel": f"{case.threads} threads",
+                    "size": f"batch size {case.batch_size:,}, {case.samples:,} samples",
+                    "times": speedup.mean,
+                    "low": speedup.low or speedup.mean,
+                    "high": speedup.high or speedup.mean,
+                }
+            )
     names = list(dict.fromkeys(str(point["name"]) for point in points))
     sizes = list(dict.fromkeys(str(point["size"]) for point in points))
     marks = [_SIZES[min(number, len(_SIZES) - 1)] for number in range(len(sizes))]
@@ -232,17 +246,3 @@ def chart_by_threads(sweep: Sweep, title: str) -> Any:
     )
     faceted = faceted.resolve_scale(x="independent")
     return finish_panels(faceted, title, THREADS_SUBTITLE).configure_view(stroke=None)
-
-
-def _make_speedup(pair: ThreadSpeedup) -> dict[str, object]:
-    case, speedup = pair.multiple.case, pair.speedup
-    assert speedup is not None  # others are not drawn
-    return {
-        "name": add_device(case.implementation, case.device),
-        "threads": case.threads,
-        "panel": f"{case.threads} threads",
-        "size": f"batch size {case.batch_size:,}, {case.samples:,} samples",
-        "times": speedup.mean,
-        "low": speedup.low or speedup.mean,
-        "high": speedup.high or speedup.mean,
-    }

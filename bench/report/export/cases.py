@@ -68,7 +68,13 @@ def select_cases(run: LoadedRun) -> list[ExportedCase]:
 
     Raises UserError if there is none, or if they were measured on several machines.
     """
-    cases = [_export_row(run, row, row.epoch) for row in run.rows if row.epoch is not None]
+    cases = []
+    for row in run.rows:
+        if row.epoch is not None:
+            good = [trial for trial in find_trials(run, row) if trial.status == "ok"]
+            trials = tuple(sorted(good, key=lambda trial: trial.round))
+            environment = run.environments.get(trials[0].environment, UNKNOWN)
+            cases.append(ExportedCase(row, row.epoch, trials, environment))
     if not cases:
         raise UserError("there is nothing to export: no trial of this run succeeded; measure again")
     machines = {str(case.environment.machine.get("id")) for case in cases}
@@ -78,15 +84,6 @@ def select_cases(run: LoadedRun) -> list[ExportedCase]:
             "one; export a run of one machine"
         )
     return sorted(cases, key=lambda case: case.name)
-
-
-def _export_row(run: LoadedRun, row: Row, epoch: Interval) -> ExportedCase:
-    trials = sorted(
-        (trial for trial in find_trials(run, row) if trial.status == "ok"),
-        key=lambda trial: trial.round,
-    )
-    environment = run.environments.get(trials[0].environment, UNKNOWN)
-    return ExportedCase(row, epoch, tuple(trials), environment)
 
 
 def find_trials(run: LoadedRun, row: Row) -> list[TrialRecord]:

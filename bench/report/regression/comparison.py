@@ -273,7 +273,7 @@ def _format_sides(baseline: str, candidate: str) -> str:
 def build_document(result: ComparisonResult) -> dict[str, Any]:
     """Return the JSON document: times in seconds, memory in bytes, ratios as they are.
 
-    docs/ci.md describes its keys.
+    docs/design.md describes its keys.
     """
     before, after = result.baseline.software, result.candidate.software
     names = sorted({*before, *after}) if before and after else []

@@ -1,4 +1,4 @@
-"""Numbers as people read them: three significant digits, a unit that fits the row."""
+"""Format numbers for readers: three significant digits and a fitting unit."""
 
 from math import floor, isfinite, log10
 
@@ -27,70 +27,72 @@ def _unit(seconds: float) -> tuple[float, str]:
 
 
 def duration(seconds: float | None) -> str:
-    """Show a time in s, ms or µs."""
+    """Return a time in s, ms or µs."""
     if seconds is None:
         return ABSENT
     scale, unit = _unit(seconds)
     return f"{significant(seconds * scale)} {unit}"
 
 
-def duration_interval(found: Interval | None) -> str:
-    """Show a time with its interval, both in the unit of the mean."""
-    if found is None:
+def duration_interval(interval: Interval | None) -> str:
+    """Return a time with its interval, both in the unit of the mean."""
+    if interval is None:
         return ABSENT
-    if found.low is None or found.high is None:
-        return duration(found.mean)
-    scale, unit = _unit(found.mean)
-    mean, low, high = (significant(v * scale) for v in (found.mean, found.low, found.high))
+    if interval.low is None or interval.high is None:
+        return duration(interval.mean)
+    scale, unit = _unit(interval.mean)
+    mean, low, high = (significant(v * scale) for v in (interval.mean, interval.low, interval.high))
     return f"{mean} {unit} [{low}, {high}]"
 
 
-def factor(found: Interval | None) -> str:
-    """Show a ratio, with its interval where there is one; exactly 1 is the fastest itself."""
-    return "1" if found is not None and found.mean == 1 else count_interval(found)
+def factor(interval: Interval | None) -> str:
+    """Return a ratio with its interval; exactly 1 is a row compared with itself."""
+    return "1" if interval is not None and interval.mean == 1 else count_interval(interval)
 
 
-def count_interval(found: Interval | None) -> str:
-    """Show a number to three digits, with its interval where there is one."""
-    if found is None:
+def count_interval(interval: Interval | None) -> str:
+    """Return a number with three digits, and its interval if there is one."""
+    if interval is None:
         return ABSENT
-    if found.low is None or found.high is None:
-        return significant(found.mean)
-    return f"{significant(found.mean)} [{significant(found.low)}, {significant(found.high)}]"
+    if interval.low is None or interval.high is None:
+        return significant(interval.mean)
+    return (
+        f"{significant(interval.mean)} [{significant(interval.low)}, {significant(interval.high)}]"
+    )
 
 
 def count(value: float | None) -> str:
-    """Show a large number to three digits: 1,140,000."""
+    """Return a large number with three digits: 1,140,000."""
     return ABSENT if value is None else significant(value)
 
 
 def whole(value: int) -> str:
-    """Show a number of things one by one below a thousand, and to three digits from there on."""
+    """Return a whole number: exact below 1,000, with three digits from there on."""
     return f"{value}" if value < 1000 else significant(value)
 
 
 def mebibytes(value: float | None) -> str:
-    """Show bytes in MiB."""
+    """Return bytes in MiB."""
     return ABSENT if value is None else f"{significant(value / 2**20)} MiB"
 
 
 def share(value: float | None) -> str:
-    """Show an accuracy to four decimals: one image in 10,000."""
+    """Return an accuracy with four decimals: one image in 10,000."""
     return ABSENT if value is None else f"{value:.4f}"
 
 
 def percent(value: float | None) -> str:
-    """Show a share in percent; what was not measured is a dash."""
+    """Return a share in percent, or a dash if it is unknown."""
     return ABSENT if value is None else f"{significant(100 * value, 2)} %"
 
 
 def error(value: float | None) -> str:
-    """Show a small relative error."""
+    """Return a small relative error."""
     return ABSENT if value is None else f"{value:.1e}"
 
 
 def clock(seconds: float) -> str:
-    """Show a wait: 45 s, 3 min 05 s, 2 h 05 min."""
+    """Return a duration in words: 45 s, 3 min 05 s, 2 h 05 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -50,7 +50,11 @@ def build_comparison(rows: Sequence[Row]) -> dict[str, Any]:
     last = [] if DEVICE in rest else [DEVICE]
     columns = [first, WORKLOAD, *rest, *last]
     ranked = [row for name in list_workloads(rows) for row in select_ranked(rows, name)]
-    filters = [_list_filters(row) for row in ranked]
+    filters = [
+        ({"machine": row.machine} if row.machine else {})
+        | {name: str(getattr(row.case, name)) for name in FILTERS}
+        for row in ranked
+    ]
     names = dict.fromkeys(name for values in filters for name in values)
     by_machine = group_by_machine(rows)
     return {
@@ -71,8 +75,3 @@ def build_comparison(rows: Sequence[Row]) -> dict[str, Any]:
             for row, values in zip(ranked, filters, strict=True)
         ],
     }
-
-
-def _list_filters(row: Row) -> dict[str, str]:
-    machine = {"machine": row.machine} if row.machine else {}
-    return machine | {name: str(getattr(row.case, name)) for name in FILTERS}

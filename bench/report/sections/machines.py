@@ -196,10 +196,11 @@ def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]
     """
 
     def tabulate(title: str, shown: Callable[[Row], str], note: str) -> Table:
-        lines = [
-            [name, *(_format(by_hardware.get(one), shown) for one in problem.hardware)]
-            for name, by_hardware in problem.rows.items()
-        ]
+        lines = []
+        for name, by_hardware in problem.rows.items():
+            rows = [by_hardware.get(one) for one in problem.hardware]
+            cells = [shown(row) if row and row.ranked else describe_status(row) for row in rows]
+            lines.append([name, *cells])
         headings = ("implementation", *map(str, problem.hardware))
         return Table(f"{title}, {problem.problem}", headings, lines, 1, note)
 
@@ -240,10 +241,6 @@ def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]
             tabulate("Joules per epoch", lambda row: numbers.count(row.epoch_joules), JOULES_NOTE)
         )
     return tables
-
-
-def _format(row: Row | None, shown: Callable[[Row], str]) -> str:
-    return shown(row) if row and row.ranked else describe_status(row)
 
 
 def list_remarks(problems: Sequence[ProblemRows], base: Hardware | None) -> list[str]:

@@ -113,7 +113,13 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     slugs = dict.fromkeys(
         slug for by_slug in reversed(rows) for slug, row in by_slug.items() if row.ranked
     )
-    lines = [[slug, *(_format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
+
+    def format_epoch(row: Row | None) -> str:
+        if row is None or not row.ranked:
+            return describe_status(row)
+        return numbers.duration_interval(row.epoch)
+
+    lines = [[slug, *(format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
     versions = [software.list_versions(run.environments.values()) for run in runs]
     for name in dict.fromkeys(name for by_name in versions for name in by_name):
         values = [by_name.get(name, numbers.ABSENT) for by_name in versions]
@@ -121,10 +127,6 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
             lines.append([f"version of {name}", *values])
     headings = [f"{run.folder.name}, {_read_created(run):%Y-%m-%d %H:%M}" for run in runs]
     return Table(title, ("case", *headings), lines, 1, OVER_TIME_NOTE)
-
-
-def _format_epoch(row: Row | None) -> str:
-    return numbers.duration_interval(row.epoch) if row and row.ranked else describe_status(row)
 
 
 def describe_textbook(runs: Sequence[LoadedRun]) -> Section:

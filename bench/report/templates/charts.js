@@ -1,10 +1,10 @@
-// The charts: each specification as it is, in the colours, the letters and the room of the page.
+// Draw the charts again, in the colours, the font and the width of the page.
 "use strict";
 {
   const WIDEST = 820; // a longer axis shows nothing more
-  const NARROWEST = 160; // of a small chart with its labels
-  const LABELS = 62; // what the labels of a small chart take of it
-  const GROWTH = 1.5; // how much wider than it was meant a small chart may become
+  const NARROWEST = 160; // width of a panel with its labels
+  const LABELS = 62; // width of a panel's labels
+  const GROWTH = 1.5; // how much wider than designed a panel may become
   const figures = [...document.querySelectorAll("figure")].map((figure) => ({
     figure,
     place: figure.querySelector(".live"),
@@ -14,7 +14,7 @@
   const isImage = ({ mark, layer = [] }) =>
     mark?.type === "image" || mark === "image" || layer.some(isImage);
 
-  // A small chart stands for a value of a field; those of a wrapped facet go on in the next row.
+  // A panel shows one value of a field; the panels of a wrapped facet continue in the next row.
   const charts = ({ data, datasets, facet }) => {
     const { field } = facet.column ?? facet;
     return new Set((data.values ?? datasets[data.name]).map((point) => point[field])).size;
@@ -32,10 +32,10 @@
     if (specification.facet && specification.spec.width) {
       const columns = across(specification, room);
       const most = Math.min(GROWTH * specification.spec.width, WIDEST / columns);
-      const found = widened(specification, Math.min(most, Math.floor(room / columns) - LABELS));
-      return specification.columns ? { ...found, columns } : found;
+      const wide = widened(specification, Math.min(most, Math.floor(room / columns) - LABELS));
+      return specification.columns ? { ...wide, columns } : wide;
     }
-    // Where images stand is counted in pixels: what holds some is made smaller as a whole.
+    // Images are placed by pixels: a chart with images is scaled as a whole.
     if (typeof specification.width === "number" && !isImage(specification)) {
       const autosize = { type: "fit-x", contains: "padding" };
       return { ...specification, width: Math.min(room, WIDEST), autosize };
@@ -43,16 +43,16 @@
     return specification;
   };
 
-  // Black, and the light greys that stand back behind other colours, change with the paper.
-  const recoloured = (found, { ink, line }) => {
-    if (Array.isArray(found)) return found.map((each) => recoloured(each, { ink, line }));
-    if (found && typeof found === "object") {
-      const its = Object.entries(found).map(([key, one]) =>
-        [key, /^(data|datasets)$/.test(key) ? one : recoloured(one, { ink, line })]);
-      return Object.fromEntries(its);
+  // Black and the light greys change with the background.
+  const recoloured = (value, { ink, line }) => {
+    if (Array.isArray(value)) return value.map((item) => recoloured(item, { ink, line }));
+    if (value && typeof value === "object") {
+      const entries = Object.entries(value).map(([key, item]) =>
+        [key, /^(data|datasets)$/.test(key) ? item : recoloured(item, { ink, line })]);
+      return Object.fromEntries(entries);
     }
-    if (/^#000000$/i.test(found)) return ink;
-    return /^#([b-e][0-9a-f])\1\1$/i.test(found) ? line : found;
+    if (/^#000000$/i.test(value)) return ink;
+    return /^#([b-e][0-9a-f])\1\1$/i.test(value) ? line : value;
   };
 
   const colours = () => {
@@ -67,7 +67,7 @@
     return { ink, faint, line, font };
   };
 
-  // Keeps the title of an axis from running into the next, or off the chart.
+  // Keep the title of an axis from running into the next, or off the chart.
   const config = ({ ink, faint, line, font }, room, columns, title) => ({
     background: "transparent",
     font,
@@ -82,16 +82,16 @@
     tooltipFormat: { numberFormat: ",.4~r" },
   });
 
-  // As many columns of the legend as fit beside the names of the rows, were they all short.
+  // The number of legend columns that fit beside the row names, if all names are short.
   const columnsOf = (room) => Math.max(1, Math.floor((room - 150) / 90));
 
-  // Draws a chart, and says by how much it is wider than its room.
+  // Draw a chart; return by how many pixels it is too wide.
   const embed = async (one, specification, room, columns = columnsOf(room)) => {
-    const its = colours();
+    const palette = colours();
     one.view?.finalize();
-    one.view = await vegaEmbed(one.place, recoloured(specification, its), {
+    one.view = await vegaEmbed(one.place, recoloured(specification, palette), {
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
-      config: config(its, room, columns, specification.spec?.width ?? room),
+      config: config(palette, room, columns, specification.spec?.width ?? room),
       tooltip: { disableDefaultStyle: true },
     });
     return Number(one.place.firstElementChild.getAttribute("width")) - room;

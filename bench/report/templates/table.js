@@ -1,4 +1,4 @@
-// The comparison: sorted by what its cells stand for, not by their text, and cut down by choices.
+// Sort the comparison by the values of its cells, and filter it.
 "use strict";
 for (const table of document.querySelectorAll("#comparison")) {
   const body = table.tBodies[0];
@@ -18,7 +18,7 @@ for (const table of document.querySelectorAll("#comparison")) {
   const sort = (column) => {
     const heading = headings[column];
     const up = heading.getAttribute("aria-sort") !== "ascending";
-    for (const each of headings) each.removeAttribute("aria-sort");
+    for (const other of headings) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", up ? "ascending" : "descending");
     const keyed = rows.map((row) => [key(row, column), row]);
     keyed.sort(([a], [b]) =>

@@ -1,0 +1,184 @@
+"""The application: help, version, one line for each error, and a closed stdout."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+from support.records import case, ok, run, write
+
+from bench.records import store
+from bench.runner import machine
+from implementations import IMPLEMENTATIONS, PROBES
+
+VERBS = ("run", "check", "ab", "calibrate", "report", "compare", "export", "merge", "list",
+         "machine", "data")  # fmt: skip
+
+
+def test_help_lists_every_command_in_whole_sentences(called):
+    code, out, _ = called("--help")
+    assert code == 0
+    for verb in VERBS:
+        assert f" {verb} " in out
+    assert "..." not in out.replace("COMMAND [ARGS]...", "")
+
+
+def test_help_of_each_command_is_not_cut_off(called):
+    for verb in VERBS:
+        code, out, _ = called(verb, "--help")
+        assert code == 0
+        assert "…" not in out.replace(",…", "")
+
+
+@pytest.mark.parametrize("verb", ["run", "check", "ab", "machine"])
+def test_help_warns_about_code_that_runs(called, verb):
+    out = " ".join(called(verb, "--help")[1].replace("│", " ").split())
+    assert "runs with your rights" in out or "with its own Python" in out
+
+
+def test_version_is_that_of_the_package(called):
+    assert called("--version") == (0, f"softmax-bench {version('softmax-bench')}\n", "")
+
+
+def test_completion_is_printed_for_a_shell(bench):
+    ended = bench("--show-completion", "bash")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_list_and_help_import_nothing_slow():
+    code = """
+import sys
+sys.argv = ["bench", sys.argv[1]]
+from bench.cli.app import main
+try:
+    main()
+finally:
+    print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
+"""
+    for verb in ("--help", "list"):
+        ended = subprocess.run(
+            [sys.executable, "-c", code, verb], capture_output=True, text=True, check=True
+        )
+        imported = set(ended.stderr.split())
+        assert "bench" in imported
+        assert not imported & {
+            "torch", "jax", "keras", "tensorflow", "sklearn", "numba", "scipy", "pandas", "altair",
+            "pooch", "numpy", "msgspec",
+        }  # fmt: skip
+
+
+def test_list_names_every_implementation(called):
+    code, out, err = called("list")
+    assert (code, err) == (0, "")
+    names = [line.split()[0] for line in out.splitlines()]
+    assert names == ["name", *(entry.name for entry in IMPLEMENTATIONS)]
+
+
+def test_machine_prints_what_records_hold(called):
+    _, out, _ = called("machine")
+    facts = dict(line.split(maxsplit=1) for line in out.splitlines())
+    expected = machine.describe()
+    frameworks = [probe.framework for probe in PROBES if "gpu" in probe.devices]
+    assert [key for key in facts if key != "gpu"] == [*expected, *frameworks]
+    assert (facts["id"], facts["name"]) == (expected["id"], expected["name"])
+
+
+def test_data_prints_name_source_and_sizes(called):
+    code, out, err = called("data", "--data=digits")
+    assert (code, err) == (0, "")
+    for text in ("digits", "bundled with scikit-learn", "1440", "357"):
+        assert text in out
+
+
+RUN = ("run", "--data=digits", "--implementation=numpy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("rnu",), "rnu"),
+        ((*RUN, "--batchsize=3"), "--batch-size"),
+        ((*RUN, "what"), "what"),
+        ((*RUN, "--seed"), "--seed"),
+        (("run", "--data=digits", "--implementation=nmupy"), "did you mean numpy"),
+        (("run", "--data=digits", "--implementation="), "unknown implementation"),
+        ((*RUN, "--implementation=numpy"), "numpy is chosen twice"),
+        ((*RUN, "--workload=sdg"), "--workload"),
+        ((*RUN, "--device=tpu"), "--device"),
+        ((*RUN, "--precision=2"), "--precision"),
+        ((*RUN, "--precision=2%", "--rounds=1"), "raise --rounds"),
+        ((*RUN, "--budget=soon"), "--budget"),
+        ((*RUN, "--memory-limit=1MiB"), "--memory-limit"),
+        ((*RUN, "--batch-size=33"), "32 or 36 would"),
+        ((*RUN, "--sweep", "--threads=1"), "leave those out"),
+        ((*RUN, "--samples=2147483647"), "memory holds"),
+        ((*RUN, "--threads=4096"), "at most"),
+        ((*RUN, "--python=torch"), "FRAMEWORK=EXECUTABLE"),
+        (("run", "--data=nowhere"), "nowhere"),
+        (("check", "nmupy"), "did you mean numpy"),
+        (("check", "no/such.py"), "there is no implementation file no/such.py"),
+        (("check", "--device=tpu"), "--device"),
+        (("merge", "one", "two"), "--output"),
+        (("merge", "--output=out"), "RUN"),
+        (("merge", "one", "two", "--output=out"), "one holds no run"),
+        (("report", "nowhere"), "nowhere holds no run"),
+        (("report", "--target=2"), "--target"),
+        (("report",), "there is no folder results"),
+        (("report", "--target=0.8"), "name the RUN"),
+        (("export", "nowhere", "--format=xml"), "--format"),
+    ],
+)
+def test_wrong_command_line_is_refused_in_one_line(refused, arguments, word):
+    assert word in refused(*arguments)
+
+
+def test_numbers_out_of_range_are_refused(refused):
+    values = ("-1", "99999999999999999999", "many", "nan", "inf", "", "0")
+    flags = ("batch-size", "threads", "samples", "epochs", "rounds", "timeout")
+    wrong = [(flag, value) for flag in flags for value in values]
+    wrong += [("seed", value) for value in values[:-1]]
+    wrong += [("epochs", "201"), ("rounds", "1001"), ("timeout", "169h"), ("seed", "1.5")]
+    for flag, value in wrong:
+        assert f"--{flag}" in refused(*RUN, f"--{flag}={value}")
+
+
+def test_refusal_in_a_fresh_process_is_one_line(bench, tmp_path):
+    ended = bench("run", "--implementation=pytroch", "--data=digits")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("bench: unknown implementation 'pytroch'; did you mean pytorch")
+    assert ended.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", [("run", "--output"), ("compare", "out"), ("report",)])
+def test_path_that_is_too_long_is_refused(refused, verb, tmp_path):
+    write(tmp_path / "out", run(case()), ok(case()))
+    assert "File name too long" in refused(*verb, "x" * 300)
+
+
+def test_windows_is_refused(refused, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert "use Linux, macOS or WSL" in refused("list")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list",),
+        ("run", "--data=digits", "--quick", "--threads=1", "--implementation=numpy",
+         "--no-ceiling", "--output=out"),
+    ],
+    ids=["list", "run"],
+)  # fmt: skip
+def test_closed_stdout_ends_with_141_and_loses_nothing(tmp_path, surroundings, arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench", *arguments], cwd=tmp_path, env=surroundings,
+        stdout=writer, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+    if arguments[0] == "run":
+        assert len(store.read_records(tmp_path / "out")) == 1

@@ -1,0 +1,351 @@
+"""``bench run`` and ``bench check`` from end to end on small data."""
+
+import csv
+import os
+
+import pytest
+from support.data import idx_files, write_idx
+from support.processes import ASSETS, going_on
+from support.records import bare, case, ok, run, write
+
+from bench.data import idx
+from bench.records import store
+from bench.runner import plan
+
+CHOSEN = ("numpy", "sklearn-softmax", "honest")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, command):
+    """A run of NumPy, scikit-learn and an own file on digits; its folder and the process."""
+    pytest.importorskip("sklearn")
+    folder = tmp_path_factory.mktemp("measured")
+    honest = ASSETS / "saboteurs" / "honest.py"
+    ended = command(
+        folder, "run", "--data=digits", "--rounds=1", "--threads=1", "--epochs=3", "--output=out",
+        "--no-ceiling",
+        "--implementation=numpy", "--implementation=sklearn-softmax",
+        f"--implementation={honest}",
+    )  # fmt: skip
+    return folder / "out", ended
+
+
+@pytest.fixture(scope="module")
+def records(measured):
+    folder, _ = measured
+    found = store.read_records(folder)
+    return {(record.case.workload, record.case.implementation): record for record in found}
+
+
+def test_good_run_ends_with_zero_and_no_stderr(measured):
+    _, ended = measured
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_every_case_has_a_record(records):
+    assert records.keys() == {(each, name) for each in ("sgd", "textbook") for name in CHOSEN}
+    statuses = {key: record.status for key, record in records.items()}
+    assert statuses.pop(("textbook", "sklearn-softmax")) == "unavailable"
+    assert set(statuses.values()) == {"ok"}
+    assert "RMSprop" in records["textbook", "sklearn-softmax"].reason
+    assert records["sgd", "honest"].case.style == "own"
+
+
+def test_terminal_shows_trials_and_tables(measured):
+    _, ended = measured
+    for text in ("1/6", "6/6", "workload sgd", "workload textbook", *CHOSEN, "out/report.md"):
+        assert text in ended.stdout
+    assert "MLPClassifier has no RMSprop" in ended.stdout
+    assert "\x1b" not in ended.stdout
+
+
+def test_run_folder_is_complete(measured, records):
+    folder, _ = measured
+    names = {path.name for path in folder.iterdir()}
+    assert {"run.json", "environments", "trials.jsonl", "params"} <= names
+    assert {"report.md", "report.html", "summary.csv"} <= names
+    for chart in folder.glob("*.svg"):
+        assert chart.read_text().startswith("<svg")
+    assert len(list(folder.glob("*.svg"))) >= 2
+    assert not list(folder.rglob("*.part"))
+    kept = {path.stem for path in (folder / "params").iterdir()}
+    assert kept == {record.trial for record in records.values() if record.status == "ok"}
+    (environment,) = store.read_environments(folder)
+    assert {record.environment for record in records.values()} == {environment}
+
+
+def test_report_and_summary_name_every_case(measured):
+    folder, _ = measured
+    text = (folder / "report.md").read_text()
+    rows = list(csv.DictReader((folder / "summary.csv").read_text().splitlines()))
+    for name in CHOSEN:
+        assert name in text
+        assert name in {row["implementation"] for row in rows}
+
+
+def test_report_written_again_is_the_same(measured, command):
+    folder, _ = measured
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    (folder / "report.md").unlink()
+    (folder / "summary.csv").unlink()
+    ended = command(folder.parent, "report", "out")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def accuracies(record):
+    return record.validation_accuracy[:3], record.validation_loss[:3], record.test_accuracy[:3]
+
+
+def test_same_seed_gives_same_accuracies(measured, records, command, tmp_path):
+    arguments = ("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
+                 "--epochs=3", "--no-ceiling", "--implementation=numpy")  # fmt: skip
+    for name, seed in (("same", 42), ("other", 43)):
+        ended = command(tmp_path, *arguments, f"--seed={seed}", f"--output={name}")
+        assert ended.returncode == 0
+    (same,), (other,) = (store.read_records(tmp_path / name) for name in ("same", "other"))
+    assert accuracies(same) == accuracies(records["sgd", "numpy"])
+    assert accuracies(other) != accuracies(same)
+
+
+def test_finished_run_is_resumed_without_measuring(measured, command):
+    folder, _ = measured
+    before = (folder / "trials.jsonl").read_bytes()
+    ended = command(folder.parent, *going_on(folder))
+    assert ended.returncode == 0
+    assert (folder / "trials.jsonl").read_bytes() == before
+
+
+def test_resume_runs_no_code_that_is_not_named_again(measured, command):
+    folder, _ = measured
+    ended = command(folder.parent, "run", "--resume", "--output=out")
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+
+
+def test_newest_run_in_results_is_resumed(bench, tmp_path):
+    ended = bench("run", "--data=digits", "--quick", "--threads=1", "--implementation=numpy",
+                  "--no-ceiling")  # fmt: skip
+    assert ended.returncode == 0
+    (folder,) = (tmp_path / "results").iterdir()
+    assert len(store.read_records(folder)) == 1
+    assert f"results/{folder.name}/report.md" in ended.stdout
+    again = bench("run", "--resume")
+    assert again.returncode == 0
+    assert f"results/{folder.name}/report.md" in again.stdout
+    assert len(store.read_records(folder)) == 1
+
+
+def test_run_of_unavailable_only_ends_with_zero(bench, saboteur):
+    ended = bench("run", "--data=digits", "--quick", "--implementation",
+                  saboteur("says_unavailable"), "--no-ceiling", "--output=out")  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "no abacus in this machine" in ended.stdout
+
+
+@pytest.mark.parametrize(("epoch", "status"), [(0.1506, 0), (0.1505, 3)])
+def test_epoch_faster_than_the_machine_ends_with_three(bench, tmp_path, epoch, status):
+    # 1,505,280,000 operations at 1e10 a second: no epoch of 48,000 samples is below 150.528 ms.
+    of, (limit, *_) = case(), plan.probe_cases("cpu", 2)
+    probe = bare(limit, kind="roofline", status="ok", product_operations=10**9,
+                 product_seconds=[0.1], trial=f"r1-{limit.implementation}-cpu-t2")  # fmt: skip
+    planned = run(of, rounds={"sgd": 1}, rooflines=(limit,), data="digits")
+    write(tmp_path / "out", planned, probe, ok(of, epoch=epoch),
+          data={"features": 784, "classes": 10})  # fmt: skip
+    ended = bench("run", "--resume", "--output=out")
+    assert (ended.returncode, ended.stderr) == (status, "")
+    assert ("% of the least time: " in ended.stdout) is (status == 3)
+
+
+def test_dry_run_lists_cases_and_writes_nothing(bench, tmp_path, saboteur):
+    ended = bench("run", "--data=digits", "--dry-run", "--threads=1", "--output=out",
+                  "--no-ceiling", "--implementation=numpy",
+                  "--implementation", saboteur("honest"))  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    lines = ended.stdout.splitlines()
+    for workload in ("sgd", "textbook"):
+        for name in ("numpy", "honest"):
+            (line,) = [each for each in lines if each.split()[:2] == [workload, name]]
+            rounds = {"sgd": "5", "textbook": "1"}[workload]
+            assert line.split()[2:] == ["cpu", "32", "1", "1,440", "5", rounds]
+    assert lines[-1].startswith("12 trials, estimated time ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_gives_reasons_of_skipped_sizes(bench):
+    ended = bench("run", "--data=digits", "--dry-run", "--implementation=numpy", "--no-ceiling",
+                  "--batch-size=32,33")  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    line = "not measured: --batch-size 33 does not divide 1440 samples; 32 or 36 would"
+    assert ended.stdout.splitlines().count(line) == 1
+
+
+@pytest.mark.full
+def test_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
+    ended = bench("run", "--data=digits", "--quick", "--sweep", "--implementation=numpy",
+                  "--output=out")  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    found = store.read_records(tmp_path / "out")
+    assert {record.status for record in found if record.kind == "trial"} == {"ok"}
+    assert {record.case.samples for record in found} >= {9600, 480000}
+    probes = [record for record in found if record.kind == "roofline"]
+    assert {record.status for record in probes} <= {"ok", "unavailable"}
+    assert any(record.status == "ok" for record in probes)
+    (text, *_) = (path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.md"))
+    for title in (
+        "The ceiling",
+        "Epoch time by batch size",
+        "Epoch time by samples",
+        "Peak memory by phase",
+    ):
+        assert f"### {title}" in text
+    assert "- not measured: --batch-size 1920 does not divide 1440 samples; 1440 would" in text
+    assert "growth-batch-size.svg" in text
+    assert (tmp_path / "out" / "growth-samples.svg").exists()
+
+
+def test_check_tells_right_from_wrong(bench, saboteur):
+    ended = bench("check", "--data=digits", "numpy", saboteur("sums_the_loss"))
+    assert (ended.returncode, ended.stderr) == (1, "")
+    lines = ended.stdout.splitlines()
+    assert len([line for line in lines if line.startswith("numpy ") and " ok " in line]) == 5
+    wrong = [line for line in lines if line.startswith("sums_the_loss ")]
+    assert "it looks as if it adds up the loss of a batch" in wrong[0]
+    assert {"passes: numpy", "FAILS: sums_the_loss"} <= set(lines)
+
+
+def test_check_of_a_right_implementation_passes(bench, saboteur):
+    ended = bench("check", "--data=digits", saboteur("honest"))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "passes: honest" in ended.stdout
+    assert "FAILS" not in ended.stdout
+
+
+def test_check_of_an_unavailable_implementation_fails(bench, saboteur):
+    ended = bench("check", "--data=digits", saboteur("says_unavailable"))
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "no abacus in this machine" in ended.stdout
+
+
+RUN = ("run", "--data=digits", "--implementation=numpy")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
+    write_idx(tmp_path / "clothes", idx_files())
+    return tmp_path / "clothes"
+
+
+@pytest.mark.parametrize(
+    ("damage", "word"),
+    [
+        (lambda folder: (folder / idx.TEST_LABELS).unlink(), idx.TEST_LABELS),
+        (lambda folder: os.truncate(folder / idx.TRAIN_IMAGES, 700), idx.TRAIN_IMAGES),
+        (lambda folder: (folder / idx.TRAIN_IMAGES).write_bytes(b""), idx.TRAIN_IMAGES),
+        (lambda folder: (folder / idx.TRAIN_LABELS).write_bytes(b"\1" * 58), idx.TRAIN_LABELS),
+        (
+            lambda folder: (folder / idx.TEST_IMAGES).write_bytes(
+                (folder / idx.TRAIN_IMAGES).read_bytes()
+            ),
+            "images",
+        ),
+        (
+            lambda folder: (folder / idx.TRAIN_LABELS).write_bytes(
+                (folder / idx.TRAIN_IMAGES).read_bytes()
+            ),
+            idx.TRAIN_LABELS,
+        ),
+    ],
+    ids=["missing", "truncated", "empty", "corrupted", "another number", "wrong shape"],
+)
+@pytest.mark.parametrize("verb", ["run", "data"])
+def test_damaged_data_are_refused(refused, folder, damage, word, verb):
+    damage(folder)
+    assert word in refused(verb, f"--data={folder}")
+
+
+def test_output_with_a_run_is_refused(refused, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "run.json").write_text("{}")
+    assert "holds another run" in refused(*RUN, "--output=out")
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/softmax-bench"])
+def test_unwritable_output_is_refused(refused, tmp_path, place):
+    (tmp_path / "file").touch()
+    assert f"cannot write to {place}" in refused(*RUN, f"--output={place}")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no_trainer", ["has no class Trainer", "docs/adding-an-implementation.md"]),
+        ("does_not_import", ["does not import", "libabacus.so"]),
+        ("bad_objective", ["OBJECTIVE must be 'softmax' or 'one-vs-rest'", "hinge"]),
+    ],
+)
+def test_wrong_implementation_file_is_refused(refused, saboteur, name, words):
+    line = refused("run", "--data=digits", "--implementation", saboteur(name))
+    for word in [f"{name}.py", *words]:
+        assert word in line
+
+
+def test_unparsable_implementation_file_is_refused(refused, tmp_path):
+    (tmp_path / "own.py").write_text("class Trainer(:\n")
+    line = refused("run", "--data=digits", "--implementation=own.py")
+    assert "own.py does not import: SyntaxError" in line
+
+
+@pytest.mark.parametrize("place", ["nothing.py", "./folder.py", "./folder"])
+def test_missing_implementation_file_is_refused(refused, tmp_path, place):
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "folder").mkdir()
+    line = refused("run", "--data=digits", f"--implementation={place}")
+    assert "there is no implementation file" in line
+
+
+@pytest.mark.parametrize("name", ["my-softmax.py", "numpy.py", "2fast.py"])
+def test_file_named_like_a_module_is_refused(refused, tmp_path, name):
+    (tmp_path / name).write_text("class Trainer: ...")
+    line = refused("run", "--data=digits", f"--implementation=./{name}")
+    assert f"{name}: name the file like a Python module" in line
+
+
+@pytest.mark.parametrize(
+    "flag",
+    ["--workload=sgd", "--device=gpu", "--batch-size=8", "--threads=1",
+     "--samples=32", "--epochs=2", "--rounds=2", "--timeout=5", "--seed=1", "--quick",
+     "--memory-limit=1GiB"],
+)  # fmt: skip
+def test_resume_refuses_flags_of_the_plan(refused, flag):
+    line = refused("run", "--resume", flag)
+    assert "leave out" in line
+    assert flag.partition("=")[0] in line
+
+
+def test_resume_without_a_run_is_refused(refused, tmp_path):
+    assert "no run in results/ to resume" in refused("run", "--resume")
+    (tmp_path / "empty").mkdir()
+    assert "empty holds no run" in refused("run", "--resume", "--output=empty")
+    assert "nowhere holds no run" in refused("run", "--resume", "--output=nowhere")
+
+
+def test_damaged_record_is_measured_again(bench, tmp_path):
+    ended = bench("run", "--data=digits", "--workload=sgd", "--rounds=2", "--threads=1",
+                  "--no-ceiling", "--implementation=numpy", "--output=out")  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    trials = tmp_path / "out" / "trials.jsonl"
+    first, second = trials.read_bytes().splitlines(keepends=True)
+    trials.write_bytes(first.replace(b"2", b"3", 1) + second)
+    said = "trials.jsonl:1: was changed after it was written"
+    report = bench("report", "out")
+    assert report.returncode == 0
+    assert said in report.stdout
+    assert said in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    ended = bench("run", "--resume", "--output=out")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert said not in ended.stdout
+    assert trials.read_bytes().startswith(second)
+    assert len(store.read_records(tmp_path / "out")) == 2
+    assert (tmp_path / "out" / "damaged.jsonl").read_bytes() == first.replace(b"2", b"3", 1)
