@@ -84,7 +84,7 @@ def conforms(judge_of, tmp_path):
         left = (tmp_path / "child" / name for name in ("params.npy", "labels.npy"))
         return outcome, judge_of(data).judge(case, *left, outcome.document["epoch_seconds"])
 
-    return conformance
+    return check
 
 
 def needs_framework(entry):
