@@ -131,3 +131,14 @@ def assert_nothing_left(temporary):
     """No process is left of the runs whose temporary folder this is, and no file."""
     until(lambda: not living(temporary))
     assert not list(temporary.iterdir())
+
+
+def assert_resumes(started, variables, folder, before):
+    """Resume a run to its end; its plan and its whole lines stay, and nothing else is left."""
+    planned = (folder / "run.json").read_bytes()
+    process = started(*going_on(folder), **variables)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert (folder / "run.json").read_bytes() == planned
+    assert_whole(folder, [line for line in before if line.endswith(b"\n")])
+    assert_nothing_left(folder.parent / "tmp")
