@@ -19,7 +19,7 @@ def measured(called, tmp_path):
     def run(name, *flags):
         status, out, err = called(
             "run", "--implementation", FAKE_GPUS / f"{name}.py", "--data", "digits", "--device",
-            "cpu,gpu", "--workload", "sgd", "--threads", "1", "--output", "run", "--no-ceiling",
+            "cpu,gpu", "--workload", "sgd", "--threads", "1", "--output", "run", "--no-roofline",
             *flags,
         )  # fmt: skip
         return status, out + err, read_records(tmp_path / "run")
@@ -116,7 +116,7 @@ def test_a_row_says_why_there_is_no_gpu(called, nvml, tmp_path):
     nvml([], no_library=True)
     status, out, err = called(
         "run", "--implementation", "pytorch", "--data", "digits", "--device", "gpu", "--workload",
-        "sgd", "--rounds", "1", "--output", "run", "--no-ceiling",
+        "sgd", "--rounds", "1", "--output", "run", "--no-roofline",
     )  # fmt: skip
     (found,) = read_records(tmp_path / "run")
     assert found.status == "unavailable", out + err
@@ -143,7 +143,7 @@ def test_each_framework_runs_on_the_python_it_is_given(called, tmp_path):
     (tmp_path / "python").symlink_to(sys.executable)
     status, out, err = called(
         "run", "--implementation", "numpy", "--implementation", "sklearn-softmax", "--data",
-        "digits", "--workload", "sgd", "--rounds", "1", "--batch-size", "288", "--no-ceiling",
+        "digits", "--workload", "sgd", "--rounds", "1", "--batch-size", "288", "--no-roofline",
         "--python", f"scikit-learn={tmp_path}/python", "--output", "run",
     )  # fmt: skip
     assert status == 0, out + err
@@ -158,7 +158,7 @@ def test_a_python_that_has_gone_since_is_one_line_and_loses_nothing(called, tmp_
     (tmp_path / "python").symlink_to(sys.executable)
     called(
         "run", "--implementation", "numpy", "--data", "digits", "--workload", "sgd", "--rounds",
-        "1", "--batch-size", "288", "--no-ceiling", "--python", f"numpy={tmp_path}/python",
+        "1", "--batch-size", "288", "--no-roofline", "--python", f"numpy={tmp_path}/python",
         "--output", "run",
     )  # fmt: skip
     (tmp_path / "python").unlink()

@@ -180,7 +180,7 @@ FAULTS = {
 
 
 RUN = (
-    *("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1", "--no-ceiling"),
+    *("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1", "--no-roofline"),
     *("--batch-size=288", "--epochs=2", "--memory-limit=1GiB"),
 )
 

@@ -38,7 +38,7 @@ WAITS_WITH_A_DAEMON = WAITS.replace(
 # Small trials of NumPy, as quick as they can be; what is measured and where to is added.
 RUN = (
     "run", "--data=digits", "--workload=sgd", "--batch-size=288", "--epochs=1", "--threads=1",
-    "--no-ceiling",
+    "--no-roofline",
 )  # fmt: skip
 
 # Charts take longer than all else that these runs do: without the extra there are none.
