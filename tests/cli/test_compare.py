@@ -212,7 +212,7 @@ def test_a_wrong_flag_is_refused_in_one_line(refused, saved, flag):
 def test_what_is_no_run_is_refused(refused, saved):
     one = saved("one", 1.0, 1.0)
     assert "two" in refused("compare", one, "two")
-    assert "holds no run" in refused("compare", one, ".")
+    assert "is not a run" in refused("compare", one, ".")
     assert "Missing argument" in refused("compare", one)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from bench.errors import UserError
 from bench.records.schema import FORMAT
+from bench.regression.paired import request
 from bench.regression.paired.plan import Absent
 from bench.regression.paired.request import CaseOptions, prepare_comparison, select_cases
 from bench.regression.stats.decision import ALPHA
@@ -122,10 +123,10 @@ def test_plan_holds_the_options_and_a_unique_name(sides):
 
 
 def test_size_options_apply_to_both_cases(sides):
-    given = {"workload": "textbook", "batch_size": 8, "threads": 3, "samples": 96}
+    given = {"workload": "textbook", "batch_size": 8, "threads": 3}
     with comparison(*sides, **given, device="gpu") as result:
         for case in (result.plan.pairings[0].base, result.plan.pairings[0].candidate):
-            assert (case.workload, case.batch_size, case.samples) == ("textbook", 8, 96)
+            assert (case.workload, case.batch_size) == ("textbook", 8)
             assert (case.threads, case.device) == (3, "gpu")
 
 
@@ -280,8 +281,6 @@ def test_interpreter_runs_its_side(tmp_path):
     [
         ({"workload": "sdg"}, "unknown workload 'sdg'; did you mean sgd?"),
         ({"batch_size": 33}, "--batch-size 33 does not divide 1440 samples"),
-        ({"samples": 97}, "--batch-size 32 does not divide 97 samples"),
-        ({"samples": 2000000000}, "--samples 2000000000:"),
         ({"data": "nowhere"}, "nowhere"),
         ({"implementations": ("numpy",)}, "two files say what is measured"),
     ],
@@ -325,9 +324,9 @@ def test_skipped_entries_are_reported_as_progress(repository, monkeypatch):
 
 
 def test_selected_cases_are_the_named_or_all():
-    every = select_cases(CaseOptions(samples=96, **DIGITS))
+    every = select_cases(CaseOptions(**DIGITS))
     assert [case.implementation for case in every] == [entry.name for entry in IMPLEMENTATIONS]
-    assert {(case.samples, case.threads, case.batch_size) for case in every} == {(96, 1, 32)}
+    assert {(case.samples, case.threads, case.batch_size) for case in every} == {(1440, 1, 32)}
     chosen = select_cases(
         CaseOptions(implementations=("jax", "numpy", "jax"), device="gpu", **DIGITS)
     )
@@ -342,3 +341,8 @@ def test_sites_are_removed_after_an_interruption(repository, tmp_path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         interrupted("HEAD~1", "HEAD")
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_data_larger_than_memory_are_refused(sides, monkeypatch):
+    monkeypatch.setattr(request, "max_samples", lambda features: 1439)
+    assert "memory" in refused(*sides)
