@@ -30,7 +30,7 @@ from bench.worker.workloads import (
 from implementations import FIGURES
 
 # Float32 with another order of summation stays below it. A weight decay of 1e-6, a learning rate
-# off by 1e-4, swapped batches and half precision exceed it (tests/runner/test_parity_judge.py).
+# off by 1e-4, swapped batches and half precision exceed it (tests/runner/parity/test_judge.py).
 TOLERANCE = 1e-5
 # Two labels may differ where the two best logits are this close: rounding decides.
 LABEL_TIE = 1e-4
