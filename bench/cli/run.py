@@ -111,10 +111,10 @@ def run(
             rich_help_panel=CASES,
         ),
     ] = False,
-    ceiling: Annotated[
+    roofline: Annotated[
         bool,
         typer.Option(
-            "--ceiling/--no-ceiling",
+            "--roofline/--no-roofline",
             help="Measure the machine's arithmetic and memory rates, which bound an epoch's time.",
             rich_help_panel=CASES,
         ),
@@ -251,7 +251,7 @@ def run(
         seed=seed,
         quick=quick,
         sweep=sweep,
-        roofline=ceiling,
+        roofline=roofline,
         data=data,
         precision=precision,
         budget=budget,

@@ -167,7 +167,7 @@ def test_windows_is_refused(refused, monkeypatch):
     [
         ("list",),
         ("run", "--data=digits", "--quick", "--threads=1", "--implementation=numpy",
-         "--no-ceiling", "--output=out"),
+         "--no-roofline", "--output=out"),
     ],
     ids=["list", "run"],
 )  # fmt: skip

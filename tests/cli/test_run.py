@@ -23,7 +23,7 @@ def measured(tmp_path_factory, command):
     honest = ASSETS / "saboteurs" / "honest.py"
     ended = command(
         folder, "run", "--data=digits", "--rounds=1", "--threads=1", "--epochs=3", "--output=out",
-        "--no-ceiling",
+        "--no-roofline",
         "--implementation=numpy", "--implementation=sklearn-softmax",
         f"--implementation={honest}",
     )  # fmt: skip
@@ -99,7 +99,7 @@ def accuracies(record):
 
 def test_same_seed_gives_same_accuracies(measured, records, command, tmp_path):
     arguments = ("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
-                 "--epochs=3", "--no-ceiling", "--implementation=numpy")  # fmt: skip
+                 "--epochs=3", "--no-roofline", "--implementation=numpy")  # fmt: skip
     for name, seed in (("same", 42), ("other", 43)):
         ended = command(tmp_path, *arguments, f"--seed={seed}", f"--output={name}")
         assert ended.returncode == 0
@@ -125,7 +125,7 @@ def test_resume_runs_no_code_that_is_not_named_again(measured, command):
 
 def test_newest_run_in_results_is_resumed(bench, tmp_path):
     ended = bench("run", "--data=digits", "--quick", "--threads=1", "--implementation=numpy",
-                  "--no-ceiling")  # fmt: skip
+                  "--no-roofline")  # fmt: skip
     assert ended.returncode == 0
     (folder,) = (tmp_path / "results").iterdir()
     assert len(store.read_records(folder)) == 1
@@ -138,7 +138,7 @@ def test_newest_run_in_results_is_resumed(bench, tmp_path):
 
 def test_run_of_unavailable_only_ends_with_zero(bench, saboteur):
     ended = bench("run", "--data=digits", "--quick", "--implementation",
-                  saboteur("says_unavailable"), "--no-ceiling", "--output=out")  # fmt: skip
+                  saboteur("says_unavailable"), "--no-roofline", "--output=out")  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "no abacus in this machine" in ended.stdout
 
@@ -159,7 +159,7 @@ def test_epoch_faster_than_the_machine_ends_with_three(bench, tmp_path, epoch, s
 
 def test_dry_run_lists_cases_and_writes_nothing(bench, tmp_path, saboteur):
     ended = bench("run", "--data=digits", "--dry-run", "--threads=1", "--output=out",
-                  "--no-ceiling", "--implementation=numpy",
+                  "--no-roofline", "--implementation=numpy",
                   "--implementation", saboteur("honest"))  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
@@ -173,7 +173,7 @@ def test_dry_run_lists_cases_and_writes_nothing(bench, tmp_path, saboteur):
 
 
 def test_dry_run_gives_reasons_of_skipped_sizes(bench):
-    ended = bench("run", "--data=digits", "--dry-run", "--implementation=numpy", "--no-ceiling",
+    ended = bench("run", "--data=digits", "--dry-run", "--implementation=numpy", "--no-roofline",
                   "--batch-size=32,33")  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     line = "not measured: --batch-size 33 does not divide 1440 samples; 32 or 36 would"
@@ -193,7 +193,7 @@ def test_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
     assert any(record.status == "ok" for record in probes)
     (text, *_) = (path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.md"))
     for title in (
-        "The ceiling",
+        "The roofline",
         "Epoch time by batch size",
         "Epoch time by samples",
         "Peak memory by phase",
@@ -333,7 +333,7 @@ def test_resume_without_a_run_is_refused(refused, tmp_path):
 
 def test_damaged_record_is_measured_again(bench, tmp_path):
     ended = bench("run", "--data=digits", "--workload=sgd", "--rounds=2", "--threads=1",
-                  "--no-ceiling", "--implementation=numpy", "--output=out")  # fmt: skip
+                  "--no-roofline", "--implementation=numpy", "--output=out")  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     trials = tmp_path / "out" / "trials.jsonl"
     first, second = trials.read_bytes().splitlines(keepends=True)
