@@ -23,9 +23,9 @@ def test_pytorch_built_for_the_cpu_says_so(monkeypatch):
     module = load("torch", "_devices.torch")
     monkeypatch.setattr(module.torch.accelerator, "current_accelerator", lambda: None)
     monkeypatch.setattr(module.torch, "__version__", "9.9.0+cpu")
-    with pytest.raises(Unavailable, match=r"^PyTorch 9\.9\.0\+cpu is a build for the CPU alone$"):
-        module.find("gpu")
-    assert module.find("cpu") == module.torch.device("cpu")
+    with pytest.raises(Unavailable, match=r"^PyTorch 9\.9\.0\+cpu is a CPU-only build$"):
+        module.find_device("gpu")
+    assert module.find_device("cpu") == module.torch.device("cpu")
 
 
 def test_pytorch_built_for_a_gpu_says_in_its_own_words_why_it_finds_none(monkeypatch):
@@ -38,13 +38,13 @@ def test_pytorch_built_for_a_gpu_says_in_its_own_words_why_it_finds_none(monkeyp
     monkeypatch.setattr(module.torch.accelerator, "current_accelerator", lambda: "cuda")
     monkeypatch.setattr(module.torch, "ones", refuse)
     with pytest.raises(Unavailable) as raised:
-        module.find("gpu")
+        module.find_device("gpu")
     said = str(raised.value).partition(" finds no GPU: ")[2]
     assert said.startswith("Found no NVIDIA driver on your system. Please check that.")
     assert said.endswith(" ...")
     assert len(said) <= 150
     monkeypatch.setattr(module.torch, "ones", lambda *_, device: None)
-    assert module.find("gpu") == "cuda"
+    assert module.find_device("gpu") == "cuda"
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ def test_a_gpu_that_is_full_is_no_gpu_that_is_missing(monkeypatch, on_keras, kin
     monkeypatch.setattr(module.torch.accelerator, "current_accelerator", lambda: "cuda")
     monkeypatch.setattr(module.torch, "ones", refuse)
     with pytest.raises(error):
-        module.find("gpu")
+        module.find_device("gpu")
     keras = on_keras("jax", {"gpu": "cuda:0"})
     monkeypatch.setattr(keras.keras.ops, "zeros", refuse)
     with pytest.raises(error):
-        keras.find("gpu")
+        keras.find_device("gpu")
 
 
 def test_jax_says_whether_it_has_a_plugin_for_a_gpu(monkeypatch, tmp_path):
@@ -78,23 +78,23 @@ def test_jax_says_whether_it_has_a_plugin_for_a_gpu(monkeypatch, tmp_path):
     monkeypatch.setattr(module.jax, "devices", refuse)
     monkeypatch.setattr(module.jax, "__version__", "9.9")
     monkeypatch.setitem(sys.modules, "jax_plugins", None)
-    without = "^JAX 9.9 finds no GPU as it is installed without a plugin for one$"
+    without = "^JAX 9.9 finds no GPU because no plugin for one is installed$"
     with pytest.raises(Unavailable, match=without):
-        module.find("gpu")
+        module.find_device("gpu")
     (tmp_path / "xla_cuda13").mkdir()
     (tmp_path / "xla_cuda13" / "__init__.py").touch()
     plugins = SimpleNamespace(__path__=[str(tmp_path)])
     monkeypatch.setitem(sys.modules, "jax_plugins", plugins)
     said = "JAX 9.9 finds no GPU with xla_cuda13: Unable to initialize backend 'cuda': no device"
     with pytest.raises(Unavailable, match=f"^{re.escape(said)}$"):
-        module.find("gpu")
+        module.find_device("gpu")
 
 
 @pytest.mark.parametrize(
     ("build", "said"),
     [
         ({"cuda_version": "12.5.1"}, "is built for CUDA 12.5.1"),
-        ({}, "is a build for the CPU alone"),
+        ({}, "is a CPU-only build"),
     ],
 )
 def test_tensorflow_says_what_it_is_built_for(monkeypatch, build, said):
@@ -102,7 +102,7 @@ def test_tensorflow_says_what_it_is_built_for(monkeypatch, build, said):
     monkeypatch.setattr(module.tf.config, "list_physical_devices", lambda _: [])
     monkeypatch.setattr(module.tf.sysconfig, "get_build_info", lambda: build)
     with pytest.raises(Unavailable, match=rf"^TensorFlow [\w.+-]+ finds no GPU; it {said}$"):
-        module.find("gpu")
+        module.find_device("gpu")
 
 
 def test_tensorflow_multiplies_in_full_float32_on_a_gpu_and_is_left_alone_on_the_cpu(monkeypatch):
@@ -112,9 +112,9 @@ def test_tensorflow_multiplies_in_full_float32_on_a_gpu_and_is_left_alone_on_the
     monkeypatch.setattr(
         module.tf.config.experimental, "enable_tensor_float_32_execution", asked.append
     )
-    assert module.find("cpu") == "/CPU:0"
+    assert module.find_device("cpu") == "/CPU:0"
     assert asked == []
-    assert module.find("gpu") == "/GPU:0"
+    assert module.find_device("gpu") == "/GPU:0"
     assert asked == [False]
 
 
@@ -170,14 +170,14 @@ def on_keras(monkeypatch):
 )
 def test_keras_calls_a_gpu_as_its_backend_does(on_keras, backend, gpus, own, name):
     module = on_keras(backend, gpus, own=own)
-    assert module.find("gpu") == name
-    assert module.find("cpu") == "cpu"
+    assert module.find_device("gpu") == name
+    assert module.find_device("cpu") == "cpu"
 
 
 def test_keras_says_what_its_backend_says(on_keras):
     said = "Keras finds no GPU with torch: Torch not compiled with CUDA enabled"
     with pytest.raises(Unavailable, match=f"^{said}$"):
-        on_keras("torch", {}).find("gpu")
+        on_keras("torch", {}).find_device("gpu")
 
 
 def test_keras_on_tensorflow_is_not_taken_in_by_a_silent_fall_back(on_keras, monkeypatch):
@@ -187,10 +187,12 @@ def test_keras_on_tensorflow_is_not_taken_in_by_a_silent_fall_back(on_keras, mon
         tensorflow.config.experimental, "enable_tensor_float_32_execution", asked.append
     )
     with pytest.raises(Unavailable, match=r"^TensorFlow \S+ finds no GPU; it is "):
-        on_keras("tensorflow", {"gpu": "/job:localhost/device:CPU:0"}).find("gpu")
-    assert on_keras("tensorflow", {}).find("cpu") == "cpu"
+        on_keras("tensorflow", {"gpu": "/job:localhost/device:CPU:0"}).find_device("gpu")
+    assert on_keras("tensorflow", {}).find_device("cpu") == "cpu"
     assert asked == []
-    assert on_keras("tensorflow", {"gpu": "/job:localhost/device:GPU:0"}).find("gpu") == "gpu"
+    assert (
+        on_keras("tensorflow", {"gpu": "/job:localhost/device:GPU:0"}).find_device("gpu") == "gpu"
+    )
     assert asked == [False]
 
 
@@ -261,8 +263,8 @@ def problem_of(optimizer, samples):
 def test_what_pytorch_replays_is_the_training_that_was_asked_for(recorded, monkeypatch, optimizer):
     module = load("torch", "tuned.softmax_pytorch_compiled")
     replays = recorded(module)
-    monkeypatch.setattr(module, "MOST", 2)
-    monkeypatch.setattr(module, "REPLAYED", 9)
+    monkeypatch.setattr(module, "MAX_COMPILED", 2)
+    monkeypatch.setattr(module, "MAX_REPLAYED", 9)
     problem = problem_of(optimizer, 48)  # 12 steps: two are compiled, six are replayed at once
     trainer = module.Trainer(problem, "cpu")
     assert replays == [0]
@@ -303,8 +305,8 @@ def test_what_xla_does_not_compile_for_is_unavailable(monkeypatch, framework, na
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     module = load(framework, name)
     monkeypatch.setattr(module.sys, "platform", "darwin")
-    monkeypatch.setattr(module, "find", lambda _: "/GPU:0")
-    with pytest.raises(Unavailable, match="compiles nothing for Apple's GPUs"):
+    monkeypatch.setattr(module, "find_device", lambda _: "/GPU:0")
+    with pytest.raises(Unavailable, match="cannot compile for Apple's GPUs"):
         module.Trainer(problem_of(SGD(0.05), 8), "gpu")
 
 
@@ -312,7 +314,7 @@ def test_what_xla_does_not_compile_for_is_unavailable(monkeypatch, framework, na
 def test_on_a_gpu_tensorflow_is_given_labels_that_it_does_not_keep_on_the_host(monkeypatch, name):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     module = load("tensorflow", name)
-    monkeypatch.setattr(module, "find", lambda _: "/CPU:0")
+    monkeypatch.setattr(module, "find_device", lambda _: "/CPU:0")
     problem = problem_of(SGD(0.05), 24)
     trainer = module.Trainer(problem, "gpu")
     labels = trainer.labels if hasattr(trainer, "labels") else trainer.model.labels

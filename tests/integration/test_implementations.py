@@ -18,15 +18,15 @@ from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec
 from bench.worker import data as prepared
 from bench.worker.machine import usable_cores
-from implementations import FIGURES, IMPLEMENTATIONS
+from implementations import IMPLEMENTATIONS, TEXTBOOK_PROGRAMS
 
 # The design's only gaps: estimators of scikit-learn that have no RMSprop.
 GAPS = {("textbook", "sklearn-softmax"), ("textbook", "sklearn-sgd")}
 # What is said where no GPU can be seen: which build it is, or the framework's own words.
 REASONS = {
-    "torch": r"PyTorch \S+ (is a build for the CPU alone|finds no GPU: \w.*)",
-    "jax": r"JAX \S+ finds no GPU (as it is installed without a plugin for one|with [\w, ]+: \w.*)",
-    "tensorflow": r"TensorFlow \S+ finds no GPU; it is (a build for the CPU|built for CUDA \d).*",
+    "torch": r"PyTorch \S+ (is a CPU-only build|finds no GPU: \w.*)",
+    "jax": r"JAX \S+ finds no GPU (because no plugin for one is installed|with [\w, ]+: \w.*)",
+    "tensorflow": r"TensorFlow \S+ finds no GPU; it is (a CPU-only build|built for CUDA \d).*",
     # By the backend, whose words they are.
     (
         "keras",
@@ -163,7 +163,7 @@ def test_on_fashion_mnist_every_implementation_agrees_after_each_of_five_epochs(
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("figure", [pytest.param(each, id=each.name) for each in FIGURES])
+@pytest.mark.parametrize("figure", [pytest.param(each, id=each.name) for each in TEXTBOOK_PROGRAMS])
 def test_the_figures_of_the_textbook_come_out_as_published(fashion, figure, tmp_path):
     needs_framework(figure)
     asked = {"mode": "textbook", "module": figure.module, "file": None, "extra": figure.extra}

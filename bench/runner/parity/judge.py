@@ -27,7 +27,7 @@ from bench.worker.workloads import (
     draw_order,
     draw_start_params,
 )
-from implementations import FIGURES
+from implementations import TEXTBOOK_PROGRAMS
 
 # Float32 in another order of summation stays below it; a weight decay of 1e-6, a learning rate off
 # by 1e-4, swapped batches and half precision do not (tests/test_judge.py).
@@ -222,7 +222,7 @@ def textbook_fault(name: str, values: object) -> str | None:
 
     values: what the child says, whatever that is: numbers by their quantity.
     """
-    published = next(figure.published for figure in FIGURES if figure.name == name)
+    published = next(figure.published for figure in TEXTBOOK_PROGRAMS if figure.name == name)
     for quantity, (value, tolerance) in published.items():
         found = values.get(quantity) if isinstance(values, Mapping) else None
         if not isinstance(found, int | float) or abs(found) > LARGEST:
