@@ -1,13 +1,13 @@
-"""Folders in the user's cache: built once, verified by SHA-256 whenever they are used."""
+"""Folders in the user's cache: built once, and verified by SHA-256 whenever they are used."""
 
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import DataError
+from bench.records.files import new_folder
 
 _CHECKSUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
 
@@ -50,18 +50,12 @@ def build(name: str, fill: Callable[[Path], object]) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
-            if find(name):
-                return folder
-            for stale in folder.parent.glob(f"{name}.*.part"):  # of a process that was killed
-                shutil.rmtree(stale, ignore_errors=True)
-            with tempfile.TemporaryDirectory(".part", f"{name}.", folder.parent) as temporary:
-                complete = Path(temporary, "complete")
-                complete.mkdir()
-                fill(complete)
-                (complete / _CHECKSUMS).write_text(_checksums(complete), encoding="utf-8")
-                if folder.exists():
-                    folder.rename(Path(temporary, "damaged"))
-                complete.rename(folder)
+            if not find(name):
+                for remains in (folder, *folder.parent.glob(f".{name}.*.part")):
+                    shutil.rmtree(remains, ignore_errors=True)
+                with new_folder(folder) as temporary:
+                    fill(temporary)
+                    (temporary / _CHECKSUMS).write_text(_checksums(temporary), encoding="utf-8")
     except OSError as error:
         raise DataError(
             f"{folder.parent}: cannot be written ({error.strerror or error}). "

@@ -11,6 +11,7 @@ import math
 import struct
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,25 +50,30 @@ def read_folder(folder: Path, expected: Mapping[str, str] | None = None) -> Raw:
     Raises DataError for a file that is missing, damaged or not the expected one, and for files
     that do not belong together.
     """
-    try:
+    with suppress(RuntimeError):  # no such home folder, so no such file below
         folder = folder.expanduser()
-    except RuntimeError as error:
-        raise DataError(f"{folder}: no such home folder. Give the whole path") from error
     arrays, sha256 = {}, {}
     for name in FILES:
-        path = _find_file(folder, name)
+        paths = (folder / name, folder / f"{name}.gz")
+        try:
+            path = next((path for path in paths if path.is_file()), None)  # a pipe would block
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be read ({error.strerror or error})") from error
+        if path is None:
+            raise DataError(f"{folder}: no file {name} or {name}.gz")
         arrays[name], sha256[name] = read_file(path, (expected or {}).get(name))
-    for image_file, label_file in ((TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS)):
-        if len(arrays[image_file]) != len(arrays[label_file]):
-            raise DataError(
-                f"{folder}: {image_file} has {len(arrays[image_file])} images, "
-                f"but {label_file} has {len(arrays[label_file])} labels"
-            )
-        if (label := arrays[label_file].max()) >= CLASSES:
-            raise DataError(f"{folder}: {label_file} has the label {label}; expected 0 to 9")
-    if arrays[TRAIN_IMAGES].shape[1:] != arrays[TEST_IMAGES].shape[1:]:
-        raise DataError(f"{folder}: the training and test images differ in size")
     images, labels, test_images, test_labels = arrays.values()
+    if images.shape[1:] != test_images.shape[1:]:
+        raise DataError(f"{folder}: the training and test images differ in size")
+    for part, part_images, part_labels in (
+        ("training", images, labels),
+        ("test", test_images, test_labels),
+    ):
+        if len(part_images) != len(part_labels):
+            counts = f"{len(part_images)} {part} images, but {len(part_labels)} labels"
+            raise DataError(f"{folder}: it has {counts}")
+        if (label := part_labels.max()) >= CLASSES:
+            raise DataError(f"{folder}: a {part} image has the label {label}; expected 0 to 9")
     images, test_images = (part.reshape(len(part), -1) for part in (images, test_images))
     return Raw(images, labels, test_images, test_labels, sha256)
 
@@ -92,25 +98,11 @@ def read_file(path: Path, expected: str | None = None) -> tuple[NDArray[np.uint8
             if not 0 < size <= MAX_BYTES:
                 raise DataError(f"{path}: expected 1 to {MAX_BYTES} bytes, the header says {size}")
             body = stream.read(size + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: damaged gzip file ({error})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from error
     if len(body) != size:
         raise DataError(f"{path}: expected exactly {size} bytes after the header")
     sha256 = hashlib.sha256(header + body).hexdigest()
     if expected not in {None, sha256}:
         raise DataError(f"{path}: expected SHA-256 {str(expected)[:12]}…, got {sha256[:12]}…")
     return np.frombuffer(body, np.uint8).reshape(shape), sha256
-
-
-def _find_file(folder: Path, name: str) -> Path:
-    try:
-        if not folder.is_dir():
-            raise DataError(f"{folder}: no such folder")
-        for path in (folder / name, folder / f"{name}.gz"):
-            if path.is_file():  # neither a pipe, which would block, nor a device
-                return path
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror or error})") from error
-    raise DataError(f"{folder}: no file {name} or {name}.gz")

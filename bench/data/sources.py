@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import importlib.metadata
 import os
-import shutil
 import subprocess
 import tempfile
 import zlib
@@ -98,9 +97,8 @@ def _download(mirror: str, scratch: Path) -> Path:
 
 def _fetch_debian_package(folder: Path) -> Path:
     """Download and unpack the Debian package, without root; return the folder of its files."""
-    programs = [shutil.which(name) for name in ("apt-get", "dpkg-deb")]
-    if None in programs:
-        raise DataError("apt-get or dpkg-deb is not installed")
+    for name in ("state/lists/partial", "cache/archives/partial"):
+        (folder / name).mkdir(parents=True)
     options = {
         "Dir::State": f"{folder}/state",
         "Dir::State::lists": f"{folder}/state/lists",
@@ -112,34 +110,28 @@ def _fetch_debian_package(folder: Path) -> Path:
         "Acquire::https::Timeout": str(_CONNECT_SECONDS),
     }
     apt_get = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items())]
-    for part in ("state/lists/partial", "cache/archives/partial"):
-        (folder / part).mkdir(parents=True)
-    # An unreachable source fails the update, though another may have the package: go on.
-    messages = _run([*apt_get, "update"], folder) + _run([*apt_get, "download", PACKAGE], folder)
-    packages = list(folder.glob(f"{PACKAGE}_*.deb"))
-    if not packages:
-        raise DataError(f"apt-get could not download it ({' '.join(messages[-2:])})")
-    _run(["dpkg-deb", "-x", str(packages[0]), str(folder)], folder)
-    return folder / SYSTEM.relative_to("/")
-
-
-def _run(command: list[str], folder: Path) -> list[str]:
-    """Run a program in a folder; return the lines that it wrote to stderr, in English."""
+    run = partial(
+        subprocess.run,
+        cwd=folder,
+        env=os.environ | {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_APT_SECONDS,
+        check=False,
+    )
     try:
-        process = subprocess.run(
-            command,
-            cwd=folder,
-            env=os.environ | {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_APT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return [f"{command[0]} took longer than {_APT_SECONDS} s"]
-    return process.stderr.splitlines()
+        # An unreachable source fails the update, though another may have the package: go on.
+        run([*apt_get, "update"])
+        download = run([*apt_get, "download", PACKAGE])
+        for package in folder.glob(f"{PACKAGE}_*.deb"):
+            run(["dpkg-deb", "-x", package, folder])
+            return folder / SYSTEM.relative_to("/")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise DataError(f"the Debian package cannot be fetched ({error})") from error
+    messages = " ".join(download.stderr.splitlines()[-2:])
+    raise DataError(f"apt-get could not download {PACKAGE} ({messages})")
 
 
 def read_digits() -> Raw:

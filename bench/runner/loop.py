@@ -75,7 +75,7 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
 def _measure_stages(folder: Path, run: Run, data: Dataset, progress: Progress) -> Iterator[Event]:
     peers = (*run.cases, *run.sweep)
     stage = progress.plan_stage()
-    yield from _import_frameworks(progress.remaining_trials)
+    yield from import_frameworks(progress.remaining_trials, set())
     runner = Runner(folder, run, data, peers=peers, memory_limit=run.memory_limit)
     while stage:
         for trial in stage:
@@ -90,8 +90,11 @@ def _measure_stages(folder: Path, run: Run, data: Dataset, progress: Progress) -
         stage = progress.plan_stage()
 
 
-def _import_frameworks(trials: Iterable[Trial]) -> Iterator[Event]:
-    imported: set[str] = set()
+def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[ImportStarted]:
+    """Import, unmeasured, what trials need; yield an event before each import.
+
+    imported: distributions and modules of earlier calls; this one adds its own.
+    """
     for case in (trial.case for trial in trials if file_fault(trial.case) is None):
         distributions = set(list_distributions(case) or [case.module])
         if not distributions <= imported:

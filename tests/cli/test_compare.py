@@ -212,7 +212,7 @@ def test_a_wrong_flag_is_refused_in_one_line(refused, saved, flag):
 def test_what_is_no_run_is_refused(refused, saved):
     one = saved("one", 1.0, 1.0)
     assert "two" in refused("compare", one, "two")
-    assert "holds no run" in refused("compare", one, ".")
+    assert "is not a run" in refused("compare", one, ".")
     assert "Missing argument" in refused("compare", one)
 
 
@@ -227,7 +227,7 @@ def test_in_a_fresh_process_published_runs_are_compared(bench, tmp_path):
     runs = [REFERENCE / f"amd-epyc-2-cores-{name}" for name in ("first", "second")]
     ended = bench("compare", *runs, "--format=json")
     found = json.loads(ended.stdout)
-    # One process a side says it is slower; see tests/test_compare.py.
+    # One process a side says it is slower.
     assert (ended.returncode, ended.stderr, found["status"]) == (1, "", 1)
     assert len(found["cases"]) == 26
     assert found["same_machine"] is True

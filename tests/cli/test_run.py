@@ -5,7 +5,7 @@ import os
 
 import pytest
 from support.data import idx_files, write_idx
-from support.processes import ASSETS, going_on
+from support.processes import ASSETS, resume_command
 from support.records import bare, case, ok, run, write
 
 from bench.data import idx
@@ -111,7 +111,7 @@ def test_same_seed_gives_same_accuracies(measured, records, command, tmp_path):
 def test_finished_run_is_resumed_without_measuring(measured, command):
     folder, _ = measured
     before = (folder / "trials.jsonl").read_bytes()
-    ended = command(folder.parent, *going_on(folder))
+    ended = command(folder.parent, *resume_command(folder))
     assert ended.returncode == 0
     assert (folder / "trials.jsonl").read_bytes() == before
 

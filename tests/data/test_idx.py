@@ -3,6 +3,7 @@
 import gzip
 import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,10 +19,11 @@ PACKED = gzip.compress(LABELS, mtime=0)
 
 
 @pytest.mark.parametrize("compress", [False, True])
-def test_folder_reads_as_written(tmp_path, compress):
+def test_folder_reads_as_written_also_through_links(tmp_path, compress):
     files = idx_files(samples=7, tests=3, side=5)
-    sha256 = write_idx(tmp_path, files, compress=compress)
-    raw = idx.read_folder(tmp_path, sha256)
+    sha256 = write_idx(tmp_path / "files", files, compress=compress)
+    (tmp_path / "link").symlink_to(tmp_path / "files")
+    raw = idx.read_folder(tmp_path / "link", sha256)
     assert raw.sha256 == sha256
     assert np.array_equal(raw.images, files[idx.TRAIN_IMAGES].reshape(7, 25))
     assert np.array_equal(raw.labels, files[idx.TRAIN_LABELS])
@@ -35,47 +37,27 @@ def test_compression_is_recognised_by_content(tmp_path):
     assert idx.read_file(path)[0].tolist() == [0, 9, 5, 2]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"<html>not found</html>",
-        packed_idx(np.zeros((1, 2, 2), np.uint8)),
-        LABELS[:6],
-        LABELS[:-1],
-        LABELS + b"\0",
-        LABELS[:4] + bytes(4),
-        PACKED[:-9],
-        PACKED[:-5] + bytes([PACKED[-5] ^ 1]) + PACKED[-4:],
-        PACKED + b"more",
-        gzip.compress(LABELS + bytes(2**20)),
-    ],
-    ids=[
-        "empty",
-        "web page",
-        "images",
-        "half a header",
-        "too short",
-        "too long",
-        "no labels",
-        "cut gzip",
-        "wrong checksum",
-        "more after gzip",
-        "longer than promised",
-    ],
-)
+DAMAGED = {
+    "empty": b"",
+    "web page": b"<html>not found</html>",
+    "images": packed_idx(np.zeros((1, 2, 2), np.uint8)),
+    "half a header": LABELS[:6],
+    "too short": LABELS[:-1],
+    "too long": LABELS + b"\0",
+    "no labels": LABELS[:4] + bytes(4),
+    "promises 2 GiB": LABELS[:4] + struct.pack(">I", 2**31) + bytes(100),
+    "cut gzip": PACKED[:-9],
+    "wrong checksum": PACKED[:-5] + bytes([PACKED[-5] ^ 1]) + PACKED[-4:],
+    "more after gzip": PACKED + b"more",
+    "longer than promised": gzip.compress(LABELS + bytes(2**20)),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_damaged_file_is_refused_by_name(tmp_path, content):
     path = tmp_path / idx.TRAIN_LABELS
     path.write_bytes(content)
     with pytest.raises(DataError, match=idx.TRAIN_LABELS):
-        idx.read_file(path)
-
-
-@pytest.mark.parametrize("shape", [(2**20, 2**10, 2**10), (2**10, 2**10, 2**10), (0, 28, 28)])
-def test_header_that_promises_too_much_is_refused(tmp_path, shape):
-    path = tmp_path / idx.TRAIN_IMAGES
-    path.write_bytes(bytes((0, 0, 8, 3)) + struct.pack(">3I", *shape) + bytes(100))
-    with pytest.raises(DataError):
         idx.read_file(path)
 
 
@@ -94,10 +76,10 @@ def test_folder_without_a_regular_file_is_refused(tmp_path, kind):
         idx.read_folder(tmp_path)
 
 
-def test_links_to_files_are_followed(tmp_path):
-    write_idx(tmp_path / "kept", idx_files())
-    (tmp_path / "given").symlink_to(tmp_path / "kept")
-    assert len(idx.read_folder(tmp_path / "given").labels) == 50
+def test_folder_that_cannot_exist_is_refused(tmp_path):
+    for folder in (tmp_path / "absent", tmp_path / ("long" * 100), Path("~no-such-user/x")):
+        with pytest.raises(DataError):
+            idx.read_folder(folder)
 
 
 @pytest.mark.parametrize(
@@ -122,30 +104,19 @@ def test_another_hash_than_expected_is_refused(tmp_path):
         idx.read_folder(tmp_path, sha256 | {idx.TEST_LABELS: "0" * 64})
 
 
-def test_folders_that_cannot_exist_are_refused(tmp_path):
-    for folder in (tmp_path / "absent", tmp_path / ("long" * 100), idx.Path("~no-such-user/x")):
-        with pytest.raises(DataError):
-            idx.read_folder(folder)
-
-
-def idx_like() -> st.SearchStrategy[bytes]:
-    """Return whole files, files that are nearly whole, and arbitrary bytes."""
-    lengths = st.integers(0, 20).map(lambda length: struct.pack(">I", length))
-    magic = st.sampled_from([b"\0\0\x08\x01", b"\0\0\x08\x03", b"\0\0\x09\x01"])
-    plain = st.one_of(
-        st.binary(max_size=64),
-        st.binary(max_size=20).map(lambda body: packed_idx(np.frombuffer(body, np.uint8))),
-        st.tuples(magic, lengths, st.binary(max_size=20)).map(b"".join),
-    )
-    flips = st.lists(st.tuples(st.integers(0, len(PACKED) - 1), st.integers(0, 7)), max_size=3)
-    return plain | plain.map(gzip.compress) | flips.map(flip)
-
-
-def flip(flips: list[tuple[int, int]]) -> bytes:
-    content = bytearray(PACKED)
-    for position, bit in flips:
-        content[position] ^= 1 << bit
-    return bytes(content)
+@st.composite
+def idx_like(draw):
+    """Draw whole files, files that are nearly whole, and arbitrary bytes."""
+    if draw(st.booleans()):
+        content = bytearray(PACKED)
+        for position in draw(st.lists(st.integers(0, len(PACKED) - 1), max_size=3)):
+            content[position] ^= 1 << draw(st.integers(0, 7))
+        return bytes(content)
+    magic = draw(st.sampled_from([b"\0\0\x08\x01", b"\0\0\x08\x03", b"\0\0\x09\x01", b""]))
+    body = draw(st.binary(max_size=20))
+    length = draw(st.just(len(body)) | st.integers(0, 20))
+    content = magic + struct.pack(">I", length) + body
+    return gzip.compress(content) if draw(st.booleans()) else content
 
 
 @given(content=idx_like())

@@ -1,147 +1,179 @@
-"""The parent killed at any moment: what was finished stays, and the run goes on from there."""
+"""A run that is killed at any moment loses and doubles nothing, and can be resumed."""
 
+import datetime as dt
 import secrets
 import signal
 import subprocess
 from collections import Counter
+from itertools import pairwise
 from random import Random
 
 import pytest
 from support.processes import (
     NO_CHARTS,
     RUN,
+    WAITS,
     WAITS_WITH_A_DAEMON,
-    announced,
     assert_nothing_left,
     assert_readable,
+    assert_resumes,
     assert_whole,
-    beginning_with,
-    going_on,
-    lines_of,
-    living,
-    until,
+    count_announced,
+    find_processes,
+    read_lines,
+    resume_command,
+    run_first,
+    wait_until,
 )
 
 from bench.records import store
 from bench.runner import plan
 from bench.worker.measure import now
 
-HONEST = "from implementations.idiomatic.softmax_numpy import Trainer\n"
-PLAN = (*RUN, "--implementation=numpy", "--implementation=./honest.py")
+NUMPY = (*RUN, "--implementation=numpy", "--output=out")
 
 
-def test_a_run_that_was_killed_goes_on_and_loses_and_doubles_nothing(
-    hanging, started, alone, tmp_path
-):
+def test_killed_run_is_resumed_without_loss(hanging, started, alone, tmp_path):
     process = hanging()
     process.kill()
     process.wait()
-    until(lambda: not living(tmp_path / "tmp"))  # what was being measured has died with the run
-    before = lines_of(tmp_path / "out")
+    wait_until(lambda: not find_processes(tmp_path / "tmp"))  # the worker died with its parent
+    before = read_lines(tmp_path / "out")
     assert len(before) == 1
     with (tmp_path / "out" / "trials.jsonl").open("ab") as stream:
-        stream.write(before[0][:50])  # a record that was being written
+        stream.write(before[0][:50])  # a torn write
     (tmp_path / "out" / "params" / "cut.npy.7.part").write_bytes(b"\x93NUMPY")
     (tmp_path / "hang").unlink()
-    again = started(*going_on(tmp_path / "out"), **alone)
-    _, err = again.communicate(timeout=60)
-    assert (again.returncode, err) == (0, "")
-    assert_whole(tmp_path / "out", before)
-    assert_nothing_left(tmp_path / "tmp")
+    assert_resumes(started, alone, tmp_path / "out", before)
 
 
-def test_the_next_run_on_the_host_ends_and_removes_what_a_killed_one_left(
-    hanging, started, alone, tmp_path
-):
+def test_next_run_removes_what_a_killed_run_left(hanging, started, alone, tmp_path):
     process = hanging(WAITS_WITH_A_DAEMON)
     process.kill()
     process.wait()
-    until(lambda: len(living(tmp_path / "tmp")) == 1)  # a daemon does not die with anybody
+    wait_until(lambda: len(find_processes(tmp_path / "tmp")) == 1)  # the daemon
     assert list((tmp_path / "tmp").iterdir())
     other = started(*RUN, "--rounds=1", "--implementation=numpy", "--output=other", **alone)
-    _, err = other.communicate(timeout=60)
+    _, err = other.communicate()
     assert (other.returncode, err) == (0, "")
     assert_nothing_left(tmp_path / "tmp")
 
 
-# The run is killed when a file beside the last one is written; when half of a record is; when all.
-WHILE_WRITING = """
+# Kill the run when a temporary file is renamed, when half of a record is written, or all of it.
+DIES_WRITING = """
 import os, signal
 from pathlib import Path
-from bench import files
-real = {{"replace": Path.replace, "write": files._write, "append": files.append}}
+from bench.records import files
+real = {{"replace": Path.replace, "_write": files._write, "append": files.append}}
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 def replace(path, target):
     return die() if target.suffix == ".npy" else real["replace"](path, target)
-def write(stream, data):
+def _write(stream, data):
     if not data or not str(stream.name).endswith("trials.jsonl"):
-        return real["write"](stream, data)
-    real["write"](stream, data[: len(data) // 2])
+        return real["_write"](stream, data)
+    real["_write"](stream, data[: len(data) // 2])
     die()
 def append(path, data):
     real["append"](path, data)
     if data:
         die()
-{0} = {1}
+{0}.{1} = {1}
 """
 
 
-def test_a_run_killed_while_it_writes_keeps_what_was_whole(started, alone, tmp_path):
-    command = (*RUN, "--rounds=2", "--implementation=numpy", "--output=out")
-    # Where it is killed; whether the last line has its end; the params that are left.
-    for place, call, ended, kept in (
-        ("Path.replace", "replace", None, ".part"),
-        ("files._write", "write", False, ".npy"),
-        ("files.append", "append", True, ".npy"),
+def test_run_killed_while_it_writes_keeps_whole_records(started, alone, tmp_path):
+    command = (*NUMPY, "--rounds=2")
+    # Where it is killed; whether each line has its end; the kind of file that holds the params.
+    for owner, name, line_ends, suffix in (
+        ("Path", "replace", [], ".part"),
+        ("files", "_write", [False], ".npy"),
+        ("files", "append", [True], ".npy"),
     ):
-        beginning_with(tmp_path, NO_CHARTS + WHILE_WRITING.format(place, call))
+        run_first(tmp_path, NO_CHARTS + DIES_WRITING.format(owner, name))
         process = started(*command, **alone)
-        process.communicate(timeout=60)
+        process.communicate()
         assert process.returncode == -signal.SIGKILL
-        ends = [line.endswith(b"\n") for line in lines_of(tmp_path / "out")]
-        assert ends == ([] if ended is None else [ended]), call
-        assert [path.suffix for path in (tmp_path / "out" / "params").iterdir()] == [kept], call
+        lines = read_lines(tmp_path / "out")
+        assert [line.endswith(b"\n") for line in lines] == line_ends, name
+        assert [path.suffix for path in (tmp_path / "out" / "params").iterdir()] == [suffix], name
         assert_readable(tmp_path / "out")
-        command = going_on(tmp_path / "out")
-    before = lines_of(tmp_path / "out")
-    beginning_with(tmp_path, NO_CHARTS)
-    process = started(*command, **alone)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, "")
-    assert_whole(tmp_path / "out", before)
-    assert_nothing_left(tmp_path / "tmp")
+        command = resume_command(tmp_path / "out")
+    run_first(tmp_path, NO_CHARTS)
+    assert_resumes(started, alone, tmp_path / "out", lines)
 
 
-DIES = """
+DIES_STARTING = """
 import os, signal, subprocess
 class Popen(subprocess.Popen):
-    def __init__(self, command, **named):
-        super().__init__(command, **named)
+    def __init__(self, command, **options):
+        super().__init__(command, **options)
         if os.path.exists("out") and "bench.worker" in command:
             os.kill(os.getpid(), signal.SIGKILL)
 subprocess.Popen = Popen
 """
 
 
-def test_a_child_whose_run_was_killed_before_it_could_ask_for_it_dies_too(started, alone, tmp_path):
-    (tmp_path / "waits.py").write_text(f"""
-import signal
-from pathlib import Path
-from implementations.idiomatic.softmax_numpy import Trainer
-if Path({str(tmp_path / "out")!r}).exists():
-    signal.pause()
-""")
-    beginning_with(tmp_path, DIES)
-    command = (*RUN, "--rounds=1", "--implementation=./waits.py", "--output=out")
-    process = started(*command, **alone)
-    process.communicate(timeout=60)
+def test_worker_dies_with_a_parent_killed_right_after_the_start(started, alone, tmp_path):
+    (tmp_path / "waits.py").write_text(WAITS)
+    (tmp_path / "hang").touch()
+    run_first(tmp_path, DIES_STARTING)
+    process = started(*RUN, "--rounds=1", "--implementation=./waits.py", "--output=out", **alone)
+    process.communicate()
     assert process.returncode == -signal.SIGKILL
-    until(lambda: not living(tmp_path / "tmp"))
+    wait_until(lambda: not find_processes(tmp_path / "tmp"))
 
 
-def killed(process, random, seconds):
-    """Kill a run at a random moment; what it had said, and whether it was still running."""
+# The parent's wall clock is an hour slow as soon as the file "back" exists.
+PARENT_CLOCK = """
+import datetime, time
+import pandas  # before its C code sees another datetime
+from pathlib import Path
+real = time.time
+time.time = lambda: real() - 3600 * Path("back").exists()
+class Slow(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) - datetime.timedelta(hours=Path("back").exists())
+datetime.datetime = Slow
+"""
+# When the clock is set back, everything that was written before lies in the future.
+SETS_CLOCK_BACK = """
+import os
+from pathlib import Path
+from implementations.idiomatic import softmax_numpy
+HERE = Path(__file__).parent
+class Trainer(softmax_numpy.Trainer):
+    def train_epoch(self, order):
+        if (HERE / "set").exists():
+            (HERE / "set").rename(HERE / "back")
+            for path in Path().iterdir():
+                hour_ahead = path.stat().st_mtime + 3600
+                os.utime(path, (hour_ahead, hour_ahead))
+        return super().train_epoch(order)
+"""
+
+
+def test_clock_set_back_changes_no_result_and_no_order(started, alone, tmp_path):
+    folder = tmp_path / "out"
+    (tmp_path / "child.py").write_text(SETS_CLOCK_BACK)
+    run_first(tmp_path, NO_CHARTS + PARENT_CLOCK)
+    process = started(*RUN, "--rounds=5", "--implementation=./child.py", "--output=out", **alone)
+    wait_until(lambda: read_lines(folder) or process.poll() is not None)
+    (tmp_path / "set").touch()
+    wait_until(lambda: (tmp_path / "back").exists() or process.poll() is not None)
+    count = len(read_lines(folder))
+    wait_until(lambda: len(read_lines(folder)) > count or process.poll() is not None)
+    process.kill()
+    process.communicate()
+    assert_resumes(started, alone, folder, read_lines(folder))
+    times = [dt.datetime.fromisoformat(record.started) for record in store.read_records(folder)]
+    assert sum(later < earlier for earlier, later in pairwise(times)) == 1
+    assert "missing" not in (folder / "report.md").read_text(encoding="utf-8")
+
+
+def kill_at_random(process, random, seconds):
+    """Kill a run within so many seconds; return its output and whether it was still running."""
     try:
         out, err = process.communicate(timeout=random.uniform(0, seconds))
     except subprocess.TimeoutExpired:
@@ -151,71 +183,69 @@ def killed(process, random, seconds):
     return out, process.returncode == -signal.SIGKILL
 
 
-def phase(folder, temporary, told):
-    """Say in what a run was when it was killed, from what lies where."""
-    lines = lines_of(folder)
-    asked = [path.read_text() for path in temporary.glob("softmax-bench-*/request.json")]
+def find_phase(folder, temporary, finished):
+    """Return what a run was doing when it was killed, by the files that it left."""
     if not (folder / "run.json").exists():
         return "starting"
-    if told == len(plan.plan_trials(store.read_run(folder))):
+    if finished == len(plan.plan_trials(store.read_run(folder))):
         return "reporting"
-    if list(folder.rglob("*.part")) or len(lines) > told:
+    if list(folder.rglob("*.part")) or len(read_lines(folder)) > finished:
         return "writing"
     if list(temporary.glob("softmax-bench-*/document.json")):
         return "judging"
-    if any('"trial"' in text for text in asked):
+    requests = [path.read_text() for path in temporary.glob("softmax-bench-*/request.json")]
+    if any('"trial"' in request for request in requests):
         return "measuring"
-    return "importing" if asked else "between trials"
+    return "importing" if requests else "between trials"
 
 
-def until_complete(start, command, folder, temporary, moments):
-    """Kill a run and go on with it until it is complete; the phases in which it was killed."""
-    random, seconds = moments
-    lines, planned = [], b""
-    while True:
-        there = (folder / "run.json").exists()
-        process = start(*(going_on(folder) if there else (*command, f"--output={folder.name}")))
-        out, crashed = killed(process, random, seconds)
-        told = max(announced(out), len(lines))
+def kill_until_complete(start, command, folder, temporary, random, seconds):
+    """Kill a run and resume it until it is complete; yield the phase of each kill."""
+    lines, planned, crashed = [], b"", True
+    while crashed:
+        exists = (folder / "run.json").exists()
+        process = start(
+            *(resume_command(folder) if exists else (*command, f"--output={folder.name}"))
+        )
+        out, crashed = kill_at_random(process, random, seconds)
+        finished = max(count_announced(out), len(lines))
         if crashed:
-            yield phase(folder, temporary, told)
+            yield find_phase(folder, temporary, finished)
         if (folder / "run.json").exists():
             assert planned in {b"", (folder / "run.json").read_bytes()}
             planned = (folder / "run.json").read_bytes()
-            assert lines_of(folder)[: len(lines)] == lines
-            assert len(assert_readable(folder)) >= told
-            lines = [line for line in lines_of(folder) if line.endswith(b"\n")]
-        if not crashed:
-            assert process.returncode == 0
-            assert_whole(folder, lines)
-            return
+            assert read_lines(folder)[: len(lines)] == lines
+            assert len(assert_readable(folder)) >= finished
+            lines = [line for line in read_lines(folder) if line.endswith(b"\n")]
+    assert process.returncode == 0
+    assert_whole(folder, lines)
 
 
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize(
-    ("count", "rounds"),
-    [(2, 1), pytest.param(200, 6, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])],
+    ("count", "rounds"), [(2, 1), pytest.param(200, 6, marks=pytest.mark.soak)]
 )
-def test_a_run_killed_at_random_moments_loses_and_doubles_nothing(
-    started, alone, tmp_path, count, rounds
-):
-    (tmp_path / "honest.py").write_text(HONEST)
+def test_kills_at_random_moments_lose_and_double_nothing(started, alone, tmp_path, count, rounds):
+    (tmp_path / "honest.py").write_text(
+        "from implementations.idiomatic.softmax_numpy import Trainer\n"
+    )
     if count > 100:
-        beginning_with(tmp_path, "")  # its report has charts
+        run_first(tmp_path, "")  # with charts in its report
     seed = secrets.randbits(32)
-    print(f"seed {seed}")  # noqa: T201 - shown where it fails
-    command = (*PLAN, f"--rounds={rounds}")
+    print(f"seed {seed}")  # noqa: T201 - shown if the test fails
+    files = ("--implementation=numpy", "--implementation=./honest.py")
+    command = (*RUN, *files, f"--rounds={rounds}")
 
     def start(*arguments):
         return started(*arguments, **alone)
 
-    begun = now()
-    assert start(*command, "--output=calm").wait(timeout=60) == 0
-    moments, phases, runs = (Random(seed), now() - begun), Counter(), 0
+    begin = now()
+    assert start(*command, "--output=calm").wait() == 0
+    random, seconds, phases, runs = Random(seed), now() - begin, Counter(), 0
     while phases.total() < count:
-        folder = tmp_path / f"run-{runs}"
-        phases.update(until_complete(start, command, folder, tmp_path / "tmp", moments))
-        assert_nothing_left(tmp_path / "tmp")
+        folder, temporary = tmp_path / f"run-{runs}", tmp_path / "tmp"
+        phases.update(kill_until_complete(start, command, folder, temporary, random, seconds))
+        assert_nothing_left(temporary)
         runs += 1
-    trials = runs * rounds * 2
-    found = f"{phases.total()} crashes: {dict(phases)}; {trials} trials, none lost, none doubled"
-    print(found)  # noqa: T201 - the figures
+    kills, trials = f"{phases.total()} kills: {dict(phases)}", runs * rounds * 2
+    print(f"{kills}; {trials} trials, none lost, none doubled")  # noqa: T201 - figures to note

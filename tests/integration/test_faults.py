@@ -1,10 +1,16 @@
-"""What a child can do to a run, with real processes: it becomes a row, and the others go on."""
+"""Faults of workers, with real processes: each becomes a record, and nothing is left behind."""
 
+import hashlib
+import os
+import re
+import tempfile
 from pathlib import Path
 
 import pytest
+from support.records import run as make_plan
 
 from bench.records import store
+from bench.runner import loop
 
 HEAD = """
 import json, os, shutil, signal, sys
@@ -13,8 +19,8 @@ import numpy as np
 from bench.contract import Params
 from bench.worker.measure import now
 from implementations.idiomatic import softmax_numpy
-def well():
-    # End as the worker does after a trial that went well: its times add up.
+def end_well():
+    # End as the worker does after a good trial: its times add up.
     frame = sys._getframe()
     while frame.f_code.co_name != "main":
         frame = frame.f_back
@@ -28,93 +34,43 @@ def well():
 class Trainer(softmax_numpy.Trainer):
     def train_epoch(self, order):
 """
+TRAIN = "return super().train_epoch(order)"
+FORK = "if os.fork() == 0:\n    os.setsid()\n    os.execlp('sleep', 'sleep', '601')\n"
 
-# What it does in an epoch, how its row ends, and what the row says.
+# The code of an epoch; the status and a part of the reason that the record has.
 FAULTS = {
-    "segfaults": ("os.kill(os.getpid(), signal.SIGSEGV)", "failed", "Segmentation fault"),
     "is_killed": ("os.kill(os.getpid(), signal.SIGKILL)", "failed", "signal: Killed"),
-    "ends_without_a_result": ("os._exit(0)", "failed", "the process left no result"),
-    "raises": ("raise RuntimeError('gone')", "failed", "RuntimeError: gone"),
-    "hangs_for_ever": (
-        (
-            "for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):\n"
-            "    signal.signal(number, signal.SIG_IGN)\n"
-            "while True: signal.pause()"
-        ),
-        "timeout",
-        "still running after 6 s",
-    ),
-    "forks": (
-        (
-            "if os.fork() == 0:\n    os.setsid()\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)"
-            "\n    os.execlp('sleep', 'sleep', '600')\nreturn super().train_epoch(order)"
-        ),
-        "failed",
-        "it left processes running: sleep",
-    ),
-    "forks_and_hangs": (
-        (
-            "if os.fork() == 0:\n    os.setsid()\n    os.execlp('sleep', 'sleep', '601')"
-            "\nwhile True: signal.pause()"
-        ),
-        "timeout",
-        "still running after 6 s",
-    ),
+    "leaves_a_daemon": (f"{FORK}{TRAIN}", "failed", "it left processes running: sleep"),
     "floods_stdout": (
-        "for _ in range(1024): os.write(1, bytes(2**20))\nreturn super().train_epoch(order)",
+        f"for _ in range(256): os.write(1, bytes(2**20))\n{TRAIN}",
         "failed",
-        "it printed on stdout",
+        "stdout",
     ),
     "floods_stderr": (
-        "for _ in range(1024): os.write(2, b'x' * 2**20)\nraise RuntimeError('and now this')",
+        "for _ in range(256): os.write(2, b'x' * 2**20)\nraise RuntimeError('and now this')",
         "failed",
         "RuntimeError: and now this",
     ),
-    "prints_a_result": (
-        (
-            "print(json.dumps({'status': 'ok', 'epoch_seconds': [1e-6]}))"
-            "\nreturn super().train_epoch(order)"
-        ),
-        "failed",
-        "it printed on stdout",
-    ),
-    "writes_a_result": ("well()", "failed", "handed over no params"),
-    "takes_gigabytes": (
-        "[bytearray(2**28) for _ in range(64)]",
-        "out-of-memory",
-        "the process ran out of memory",
-    ),
+    "forges_a_result": ("end_well()", "failed", "no params"),
+    "takes_gigabytes": ("[bytearray(2**28) for _ in range(64)]", "out-of-memory", "memory"),
     "takes_gigabytes_in_c": (
-        (
-            "os.write(2, b'terminate called after throwing an instance of std::bad_alloc')"
-            "\nos.abort()"
-        ),
+        "os.write(2, b'terminate called after throwing an instance of std::bad_alloc')\nos.abort()",
         "out-of-memory",
         "Aborted",
     ),
-    "hands_over_nan": (
-        "p = super().train_epoch(order)\nreturn Params(p.weight * np.nan, p.bias)",
-        "failed",
-        "its params are not finite",
-    ),
-    "hands_over_infinity": (
+    "returns_infinity": (
         "p = super().train_epoch(order)\nreturn Params(p.weight, p.bias + np.float32(np.inf))",
         "failed",
-        "its params are not finite",
+        "not finite",
     ),
-    "hands_over_wrong_shapes": (
-        "p = super().train_epoch(order)\nreturn Params(p.weight.T.copy(), p.bias)",
-        "failed",
-        "returned a weight of (10, 64)",
-    ),
-    "hands_over_nothing": ("return None", "failed", "must return Params, not NoneType"),
-    "deletes_its_output": (
-        "shutil.rmtree(Path.cwd(), ignore_errors=True)\nreturn super().train_epoch(order)",
+    "returns_nothing": ("return None", "failed", "NoneType"),
+    "deletes_its_folder": (
+        f"shutil.rmtree(Path.cwd(), ignore_errors=True)\n{TRAIN}",
         "failed",
         "exit status 1",
     ),
     "links_its_params_to_a_device": (
-        "Path('params.npy').symlink_to('/dev/zero')\nwell()",
+        "Path('params.npy').symlink_to('/dev/zero')\nend_well()",
         "failed",
         "cannot be read",
     ),
@@ -123,110 +79,141 @@ FAULTS = {
         "failed",
         "it is not a regular file",
     ),
-    "leaves_a_pipe_as_its_params": (
-        "os.mkfifo('params.npy')\nos.mkfifo('labels.npy')\nwell()",
-        "failed",
-        "cannot be read",
-    ),
-    "leaves_a_link_as_its_result": (
-        "Path('document.json').symlink_to('/etc/hostname')\nos._exit(0)",
-        "failed",
-        "a result that cannot be read",
-    ),
-    "leaves_a_result_without_end": (
+    "leaves_a_result_of_16_gib": (
         "os.truncate(os.open('document.json', os.O_CREAT | os.O_RDWR), 2**34)\nos._exit(0)",
         "failed",
         "it is larger than",
     ),
     "promises_a_terabyte": (
         (
-            "header = {'descr': '<f4', 'fortran_order': False, 'shape': (2**36, 65, 10)}"
-            "\nnp.lib.format.write_array_header_1_0(Path('params.npy').open('wb'), header)\nwell()"
+            "header = {'descr': '<f4', 'fortran_order': False, 'shape': (2**36, 65, 10)}\n"
+            "np.lib.format.write_array_header_1_0(Path('params.npy').open('wb'), header)\n"
+            "end_well()"
         ),
         "failed",
         "cannot be read",
     ),
     "pickles_its_params": (
-        "np.save('params.npy', np.array([Params], dtype=object))\nwell()",
+        "np.save('params.npy', np.array([Params], dtype=object))\nend_well()",
         "failed",
         "cannot be read",
     ),
-    "says_half_a_character": ("raise RuntimeError('\\udcff')", "failed", "cannot be read"),
-    "closes_all_descriptors": (
-        "os.closerange(3, 4096)\nreturn super().train_epoch(order)",
-        "failed",
-        "exit status 1",
-    ),
-    "nests_without_end": (
-        "Path('document.json').write_text('[' * 10**6)\nos._exit(0)",
-        "failed",
-        "cannot be read",
-    ),
-    "says_it_was_interrupted": (
-        "Path('document.json').write_text('{\"status\": \"interrupted\"}')\nos._exit(0)",
-        "failed",
-        "it has no status",
-    ),
-    "says_more_than_a_line_holds": (
+    "raises_half_a_character": ("raise RuntimeError('\\udcff')", "failed", "cannot be read"),
+    "closes_all_descriptors": (f"os.closerange(3, 4096)\n{TRAIN}", "failed", "exit status 1"),
+    "reports_too_many_values": (
         (
             "Path('document.json').write_text(json.dumps({'status': 'unavailable',"
             " 'phase_rss_bytes': {str(n): n for n in range(150_000)}}))\nos._exit(0)"
         ),
         "failed",
-        "a result that is wrong",
+        "a result that",
     ),
-    "well_behaved": ("return super().train_epoch(order)", "ok", None),
+    "trains_well": (TRAIN, "ok", ""),
+}
+HANGS = {
+    "ignores_signals": (
+        "for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):\n"
+        "    signal.signal(number, signal.SIG_IGN)\n"
+        "while True: signal.pause()"
+    ),
+    "leaves_a_daemon_and_hangs": f"{FORK}while True: signal.pause()",
 }
 
 
-RUN = (
-    *("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1", "--no-ceiling"),
-    *("--batch-size=288", "--epochs=2", "--memory-limit=1GiB"),
-)
+@pytest.fixture
+def measured(tmp_path, command):
+    """Measure the code of some epochs, each in a run's own case; return records by name."""
+
+    def measure(epochs, timeout):
+        for name, code in epochs.items():
+            body = "".join(f"        {line}\n" for line in code.splitlines())
+            (tmp_path / f"{name}.py").write_text(HEAD + body)
+        ended = command(
+            tmp_path,
+            *("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1"),
+            *("--no-ceiling", "--batch-size=288", "--epochs=2", "--memory-limit=1GiB"),
+            *(f"--timeout={timeout}", "--output=out"),
+            *(f"--implementation={name}.py" for name in epochs),
+        )
+        assert (ended.returncode, ended.stderr) == (3, "")
+        records = store.read_records(tmp_path / "out")
+        assert sorted(record.case.implementation for record in records) == sorted(epochs)
+        return {record.case.implementation: record for record in records}
+
+    return measure
 
 
-@pytest.fixture(scope="module")
-def faults(tmp_path_factory, command):
-    """Two runs, of the faults that exceed their time and of the others; their ends and records."""
-    ends, records = [], {}
-    for timeout in (6, 240):
-        folder = tmp_path_factory.mktemp("faults")
-        names = [
-            name for name, fault in FAULTS.items() if (fault[1] == "timeout") == (timeout == 6)
-        ]
-        for name in names:
-            body = "".join(f"        {line}\n" for line in FAULTS[name][0].splitlines())
-            (folder / f"{name}.py").write_text(HEAD + body)
-        chosen = [f"--implementation={name}.py" for name in names]
-        ends.append(command(folder, *RUN, f"--timeout={timeout}", "--output=out", *chosen))
-        for record in store.read_records(folder / "out"):
-            records[record.case.implementation] = record
-    return ends, records
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_becomes_a_row_that_says_in_one_line_what_it_was(faults, name):
-    _, status, reason = FAULTS[name]
-    record = faults[1][name]
-    assert (record.status, "\n" in (record.reason or "")) == (status, False), record.reason
-    assert (reason or "") in (record.reason or "")
-    assert (record.validation_accuracy == []) or record.status == "ok" or record.parity is not None
-
-
-def test_the_run_goes_on_after_every_fault_and_ends_with_three(faults):
-    ends, records = faults
-    assert records.keys() == FAULTS.keys()
-    assert [(ended.returncode, ended.stderr) for ended in ends] == [(3, "")] * 2
-    assert len(records["floods_stderr"].stderr_tail) <= 2000
-
-
-def test_no_fault_leaves_a_file_or_a_process_behind(faults, surroundings):
+def assert_nothing_left(surroundings):
     assert not list(Path(surroundings["TMPDIR"]).iterdir())
-    running = []
-    for process in Path("/proc").glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            arguments = (process / "cmdline").read_bytes()
-        except OSError:
+            assert b"sleep\x00601" not in process.read_bytes()
+        except OSError:  # it has just ended
             continue
-        running += [arguments for own in (b"sleep\x00600", b"sleep\x00601") if own in arguments]
-    assert running == []
+
+
+@pytest.mark.timeout(1800)
+def test_every_fault_becomes_a_record_with_its_reason(measured, surroundings):
+    records = measured({name: code for name, (code, *_) in FAULTS.items()}, timeout=300)
+    for name, (_, status, reason) in FAULTS.items():
+        record = records[name]
+        actual = record.reason or ""
+        assert (record.status, "\n" in actual) == (status, False), (name, actual)
+        assert reason in actual, name
+        assert record.status == "ok" or record.parity or not record.validation_accuracy, name
+    assert len(records["floods_stderr"].stderr_tail) <= 2000
+    assert_nothing_left(surroundings)
+
+
+def test_hanging_worker_is_a_timeout(measured, surroundings):
+    records = measured(HANGS, timeout=4)
+    assert {record.status for record in records.values()} == {"timeout"}
+    assert_nothing_left(surroundings)
+
+
+def resident_kib():
+    return int(re.search(r"VmRSS:\s*(\d+) kB", Path("/proc/self/status").read_text())[1])
+
+
+def children():
+    """Return the state of each child of this process, zombies among them."""
+    states = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, fields = path.read_text().partition("(")[2].rpartition(")")
+        except OSError:  # it has just ended
+            continue
+        if int(fields.split()[1]) == os.getpid():
+            states.append(f"{name} {fields.split()[0]}")
+    return states
+
+
+def descriptors():
+    """Return what this process has open, but for the folder that is listed here."""
+    paths = Path("/proc/self/fd").iterdir()
+    return sorted(str(path.readlink()) for path in paths if os.path.lexists(path))
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("count", [12, pytest.param(2000, marks=pytest.mark.soak)])
+def test_workers_leave_no_descriptor_zombie_file_or_memory(
+    make_case, digits, tmp_path, monkeypatch, count
+):
+    temporary, file = tmp_path / "tmp", tmp_path / "cheapest.py"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    file.write_text("from implementations.idiomatic.softmax_numpy import Trainer")
+    own = {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    own |= {"module": "cheapest", "framework": "", "style": "own", "data": "own"}
+    case = make_case(implementation="cheapest", batch_size=480, epochs=1, **own)
+    plan = make_plan(case, rounds={"sgd": count}, data="digits")
+    store.create_run(tmp_path / "run", plan)
+    before, memory = (descriptors(), children()), []
+    for event in loop.measure_run(tmp_path / "run", plan, digits):
+        if isinstance(event, loop.TrialEnded):
+            assert event.record.status == "ok", event.record.reason
+            memory.append(resident_kib())
+    assert len(memory) == count
+    assert (descriptors(), children()) == before
+    assert not list(temporary.iterdir())
+    assert memory[-1] <= 1.5 * memory[count // 20]

@@ -1,4 +1,4 @@
-"""Two runs into one folder, two runs on one host: one measures, the other waits or is refused."""
+"""Two runs into one folder or on one host: one measures, the other waits or is refused."""
 
 import datetime as dt
 from itertools import pairwise
@@ -6,107 +6,105 @@ from itertools import pairwise
 from support.processes import (
     NO_CHARTS,
     RUN,
-    announced,
     assert_nothing_left,
     assert_whole,
-    beginning_with,
-    going_on,
-    lines_of,
+    count_announced,
+    read_lines,
+    resume_command,
+    run_first,
 )
 
 from bench.records import store
 
-WAITING = "another run is measuring on this machine; waiting for it\n"
 NUMPY = (*RUN, "--rounds=1", "--implementation=numpy")
 
-# Who looks for a run in the folder goes on when somebody else has looked too, or after a second.
-MEET = """
+# A process that looks for the run goes on when the other one has looked too, or after a second.
+MEETS = """
 import os, signal
 from pathlib import Path
 real, looks = Path.exists, []
-def exists(path, **named):
-    found = real(path, **named)
-    if path.name == "run.json" and not found:
+def exists(path, **options):
+    exists = real(path, **options)
+    if path.name == "run.json" and not exists:
         looks.append(path)
         Path(f"looked-{os.getpid()}-{len(looks)}").touch()
         for _ in range(20):
             if len(list(Path().glob(f"looked-*-{len(looks)}"))) == 2:
                 break
             signal.sigtimedwait([], 0.05)
-    return found
+    return exists
 Path.exists = exists
 """
 
 
-def test_of_two_that_begin_a_run_in_one_folder_at_once_one_is_refused(started, alone, tmp_path):
-    beginning_with(tmp_path, NO_CHARTS + MEET)
+def assert_ends_well(process):
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    return count_announced(out)
+
+
+def assert_refused(process):
+    out, err = process.communicate()
+    assert (process.returncode, out) == (2, "")
+    assert err.startswith("bench: another process is measuring into out")
+    assert err.count("\n") == 1
+
+
+def test_second_new_run_in_a_folder_is_refused(started, alone, tmp_path):
+    run_first(tmp_path, NO_CHARTS + MEETS)
     processes = [started(*NUMPY, "--output=out", **alone) for _ in range(2)]
-    told = {each.communicate(timeout=60)[1]: each.returncode for each in processes}
-    assert sorted(told.values()) == [0, 2]
-    (line,) = [each for each, status in told.items() if status == 2]
+    errors = {process.communicate()[1]: process.returncode for process in processes}
+    assert sorted(errors.values()) == [0, 2]
+    (line,) = [text for text, status in errors.items() if status == 2]
     assert line.startswith("bench: ")
     assert line.count("\n") == 1
     assert_whole(tmp_path / "out")
 
 
-def test_of_two_that_go_on_with_a_run_the_second_waits_and_finds_nothing_to_do(
-    hanging, started, alone, tmp_path
-):
+def test_second_resume_waits_and_measures_nothing(hanging, started, alone, tmp_path):
     first = hanging()
-    second = started(*going_on(tmp_path / "out"), **alone)
-    assert second.stdout.readline() == WAITING
-    before = lines_of(tmp_path / "out")
+    second = started(*resume_command(tmp_path / "out"), **alone)
+    assert "waiting for it" in second.stdout.readline()
+    before = read_lines(tmp_path / "out")
     (tmp_path / "hang").unlink()
-    for process, told in ((first, 3), (second, 0)):
-        out, err = process.communicate(timeout=60)
-        assert (process.returncode, err, announced(out)) == (0, "", told)
+    assert (assert_ends_well(first), assert_ends_well(second)) == (3, 0)
     assert_whole(tmp_path / "out", before)
     assert_nothing_left(tmp_path / "tmp")
 
 
-def test_a_run_that_another_process_measures_into_under_another_lock_is_not_gone_on_with(
-    hanging, started, alone, tmp_path
-):
+def test_resume_under_another_lock_is_refused(hanging, started, alone, tmp_path):
     first = hanging()
     elsewhere = {**alone, "SOFTMAX_BENCH_LOCK": str(tmp_path / "other")}
-    second = started(*going_on(tmp_path / "out"), **elsewhere)
-    out, err = second.communicate(timeout=60)
-    assert (second.returncode, out) == (2, "")
-    assert err.startswith("bench: another process is measuring into out")
-    assert err.count("\n") == 1
-    before = lines_of(tmp_path / "out")
+    assert_refused(started(*resume_command(tmp_path / "out"), **elsewhere))
+    before = read_lines(tmp_path / "out")
     (tmp_path / "hang").unlink()
-    _, err = first.communicate(timeout=60)
-    assert (first.returncode, err) == (0, "")
+    assert_ends_well(first)
     assert_whole(tmp_path / "out", before)
 
 
 def spans(folder):
-    """Return when each trial of a run began and ended, seconds."""
-    found = []
-    for record in store.read_records(folder):
-        begun = dt.datetime.fromisoformat(record.started).timestamp()
-        found.append((begun, begun + record.wall_seconds))
-    return found
+    """Return when each trial of a run began and ended, in seconds."""
+    records = store.read_records(folder)
+    begins = [dt.datetime.fromisoformat(record.started).timestamp() for record in records]
+    return [
+        (begin, begin + record.wall_seconds) for begin, record in zip(begins, records, strict=True)
+    ]
 
 
-def test_a_second_run_on_the_host_says_that_it_waits_and_measures_nothing_until_then(
-    hanging, started, alone, tmp_path
-):
+def test_second_run_on_a_host_waits_for_the_first(hanging, started, alone, tmp_path):
     first = hanging()
     (tmp_path / "elsewhere").mkdir()
     elsewhere = {**alone, "TMPDIR": str(tmp_path / "elsewhere")}
     second = started(*NUMPY, "--output=other", **elsewhere)
-    assert second.stdout.readline() == WAITING
-    assert not lines_of(tmp_path / "other")
+    assert "waiting for it" in second.stdout.readline()
+    assert not read_lines(tmp_path / "other")
     (tmp_path / "hang").unlink()
     for process in (first, second):
-        _, err = process.communicate(timeout=60)
-        assert (process.returncode, err) == (0, "")
+        assert_ends_well(process)
     assert_whole(tmp_path / "out")
     assert_whole(tmp_path / "other")
-    one_by_one = sorted(spans(tmp_path / "out") + spans(tmp_path / "other"))
-    assert len(one_by_one) == 4
-    for (_, ended), (begun, _) in pairwise(one_by_one):
-        assert ended <= begun + 0.002  # a record's start is rounded to milliseconds
+    trials = sorted(spans(tmp_path / "out") + spans(tmp_path / "other"))
+    assert len(trials) == 4
+    for (_, end), (begin, _) in pairwise(trials):
+        assert end <= begin + 0.002  # the start in a record is rounded to milliseconds
     assert_nothing_left(tmp_path / "tmp")

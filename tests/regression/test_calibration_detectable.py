@@ -47,19 +47,19 @@ def block(starts, logs=None, first=1, slowdown=None):
     return MeasuredBlock("a session", after(starts[0]), tuple(pairs))
 
 
-def test_a_pair_takes_from_its_start_to_the_next_within_a_block():
+def test_pair_seconds_are_between_starts_of_a_block():
     # Steps of 2, 4 | 3 seconds; between the blocks lies an hour that is nobody's.
     assert pair_seconds([block([0, 2, 6]), block([3600, 3603])]) == pytest.approx(3)
 
 
-def test_a_pair_that_began_with_the_candidate_began_then():
+def test_pair_starts_with_its_first_trial():
     base, candidate = block([5]).pairs[0]
     early = side("candidate", 2, NUMPY, 1.0, started=after(8))
     late = side("base", 2, NUMPY, 1.0, started=after(9))
     assert pair_seconds([MeasuredBlock("one", after(5), ((base, candidate), (late, early)))]) == 3
 
 
-def test_pairs_that_have_no_neighbour_take_what_their_processes_took():
+def test_single_pairs_take_their_wall_time():
     # Twelve seconds each (records.ok).
     assert pair_seconds([block([0]), block([3600])]) == 24
 
@@ -78,17 +78,17 @@ def blocks_of_a_day(count, logs, slowdown=None):
 
 
 @pytest.fixture
-def found(tmp_path):
+def detectability(tmp_path):
     """Return calibrations of four plain blocks and a slowed one, and what they show."""
     plain = blocks_of_a_day(4, spread_evenly(48, 0.02))
     slowed = [block([9000 + 10 * pair for pair in range(12)], [0.05] * 12, first=49, slowdown=FIVE)]
-    records = [record for each in (*plain, *slowed) for two in each.pairs for record in two]
+    records = [record for item in (*plain, *slowed) for two in item.pairs for record in two]
     folder = calibrated(tmp_path, session(slowdowns=(FIVE,)), records)
     return Calibrations(folder), assess_detectability(Calibrations(folder), draws=50)
 
 
-def test_a_case_is_seen_against_itself_first_and_then_with_what_was_injected(found):
-    _, (same, slowed) = found
+def test_case_itself_precedes_its_slowdowns(detectability):
+    _, (same, slowed) = detectability
     assert (same.case, same.slowdown, same.blocks, same.pairs) == (NUMPY.slug, None, 4, 48)
     assert (slowed.case, slowed.slowdown, slowed.blocks, slowed.pairs) == (NUMPY.slug, FIVE, 1, 12)
     assert (same.seconds, slowed.seconds) == (10, 10)
@@ -96,15 +96,15 @@ def test_a_case_is_seen_against_itself_first_and_then_with_what_was_injected(fou
     assert slowed.ratio == pytest.approx(math.exp(0.05))
 
 
-def test_only_what_is_the_same_has_a_spread_and_a_smallest_slowdown(found):
-    known, (same, slowed) = found
+def test_slowed_case_has_no_spread(detectability):
+    known, (same, slowed) = detectability
     assert same.spread == estimate_spread(known.blocks(NUMPY.slug))
     assert slowed.spread is None
     assert {seen.smallest for seen in slowed.budgets} == {None}
 
 
-def test_every_budget_is_seen_with_the_pairs_that_fit(found):
-    known, (same, slowed) = found
+def test_each_budget_has_the_pairs_that_fit(detectability):
+    known, (same, slowed) = detectability
     assert [(seen.seconds, seen.pairs) for seen in same.budgets] == [
         (0.0, 10),
         (30.0, 10),
@@ -119,15 +119,15 @@ def test_every_budget_is_seen_with_the_pairs_that_fit(found):
         assert seen.smallest == power.smallest_slowdown(logs, seen.pairs, STRICT, 50)
 
 
-def test_what_was_injected_is_found_and_not_swapped(found):
-    _, (_, slowed) = found
+def test_injected_slowdown_is_counted_unswapped(detectability):
+    _, (_, slowed) = detectability
     assert slowed.budgets[0].drawn == DecisionCount(50, 50, 1)
     assert slowed.budgets[0].disjoint == DecisionCount(1, 1, 1)
     # Eighteen pairs do not come of twelve.
     assert (slowed.budgets[-1].disjoint, slowed.budgets[-1].drawn) == (None, None)
 
 
-def test_of_fewer_pairs_than_a_decision_takes_nothing_is_drawn():
+def test_too_few_pairs_are_not_drawn():
     # The smallest that more pairs would find is drawn from fewer, but not from next to none.
     for count, told in ((9, False), (10, True)):
         seen = detectable._assess_budget(
@@ -138,5 +138,5 @@ def test_of_fewer_pairs_than_a_decision_takes_nothing_is_drawn():
         assert (seen.smallest is not None) == told
 
 
-def test_where_nothing_went_well_nothing_is_seen(tmp_path):
+def test_no_calibration_has_no_detectability(tmp_path):
     assert assess_detectability(Calibrations(tmp_path)) == []

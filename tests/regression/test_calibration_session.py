@@ -40,22 +40,22 @@ def planned():
     )
 
 
-def test_a_session_is_planned_as_it_was_asked_for():
-    found = planned()
-    assert (found.cases, found.slowdowns, found.budget) == ((NUMPY, KERAS), (FIVE,), 600.0)
-    assert (found.timeout, found.seed, found.data, found.pairs) == (30.0, 7, "digits", PAIRS)
-    assert (found.format, found.command) == (FORMAT, "python -m bench calibrate")
-    assert found.run.startswith(found.created[:10].replace("-", ""))
+def test_session_plan_holds_its_options():
+    blocks = planned()
+    assert (blocks.cases, blocks.slowdowns, blocks.budget) == ((NUMPY, KERAS), (FIVE,), 600.0)
+    assert (blocks.timeout, blocks.seed, blocks.data, blocks.pairs) == (30.0, 7, "digits", PAIRS)
+    assert (blocks.format, blocks.command) == (FORMAT, "python -m bench calibrate")
+    assert blocks.run.startswith(blocks.created[:10].replace("-", ""))
 
 
-def test_every_session_has_a_name_of_its_own():
+def test_session_name_is_unique():
     assert planned().run != planned().run
 
 
-def test_a_session_is_read_as_it_was_written(tmp_path):
+def test_session_plan_is_read_as_written(tmp_path):
     store.create_run(tmp_path / "one", planned(), PLAN)
-    found = store.read_plan(tmp_path / "one" / PLAN, CalibrationPlan)
-    assert (found.slowdowns, found.cases) == ((FIVE,), (NUMPY, KERAS))
+    blocks = store.read_plan(tmp_path / "one" / PLAN, CalibrationPlan)
+    assert (blocks.slowdowns, blocks.cases) == ((FIVE,), (NUMPY, KERAS))
 
 
 def turns(of, count):
@@ -66,28 +66,28 @@ def turns(of, count):
     ]
 
 
-def test_blocks_with_and_without_a_slowdown_take_turns_and_so_do_the_slowdowns():
-    found = turns(session(slowdowns=(FIVE, FIFTH)), 8)
-    assert [number for number, _, _ in found] == list(range(1, 9))
-    assert [slowdown for _, _, slowdown in found] == [None, FIVE, None, FIFTH] * 2
+def test_blocks_alternate_with_and_without_slowdowns():
+    blocks = turns(session(slowdowns=(FIVE, FIFTH)), 8)
+    assert [number for number, _, _ in blocks] == list(range(1, 9))
+    assert [slowdown for _, _, slowdown in blocks] == [None, FIVE, None, FIFTH] * 2
 
 
-def test_where_nothing_is_injected_every_block_is_plain():
+def test_no_slowdowns_give_plain_blocks():
     assert {slowdown for _, _, slowdown in turns(session(), 9)} == {None}
 
 
-def test_every_case_has_its_turn_in_each_round_and_the_order_is_drawn():
+def test_each_round_has_all_cases_in_random_order():
     of = session(NUMPY, KERAS, slowdowns=(FIVE,))
-    found = turns(of, 80)
-    rounds = [found[at : at + 2] for at in range(0, 80, 2)]
+    blocks = turns(of, 80)
+    rounds = [blocks[at : at + 2] for at in range(0, 80, 2)]
     for one in rounds:
         assert {name for _, name, _ in one} == {"numpy", "keras"}
         assert len({slowdown for _, _, slowdown in one}) == 1
     counts = Counter(one[0][1] for one in rounds)
     assert 8 < counts["numpy"] < 32
-    assert turns(of, 80) == found
+    assert turns(of, 80) == blocks
     other = turns(session(NUMPY, KERAS, slowdowns=(FIVE,), seed=43), 80)
-    assert [name for _, name, _ in other] != [name for _, name, _ in found]
+    assert [name for _, name, _ in other] != [name for _, name, _ in blocks]
 
 
 class Pretended:
@@ -121,20 +121,20 @@ def performed(tmp_path, monkeypatch):
     return perform
 
 
-def test_blocks_are_measured_until_the_time_is_spent_and_the_last_is_cut_short(performed):
+def test_budget_cuts_the_last_block_short(performed):
     # 50 seconds: two blocks of twelve pairs, 24 seconds each, and one pair more.
     pretended = Pretended()
-    found = list(performed(pretended, session(slowdowns=(FIVE,), budget=50.0)))
-    assert [(event.block, len(event.records), event.seconds_left) for event in found] == [
+    blocks = list(performed(pretended, session(slowdowns=(FIVE,), budget=50.0)))
+    assert [(event.block, len(event.records), event.seconds_left) for event in blocks] == [
         (PlannedBlock(1, NUMPY, None), 24, 26.0),
         (PlannedBlock(2, NUMPY, FIVE), 24, 2.0),
         (PlannedBlock(3, NUMPY, None), 2, 0.0),
     ]
-    assert all(isinstance(event, BlockMeasured) for event in found)
+    assert all(isinstance(event, BlockMeasured) for event in blocks)
     assert set(pretended.places) == {"base", "candidate"}
 
 
-def test_pairs_are_numbered_on_through_the_session_and_never_halved(performed):
+def test_pairs_are_numbered_and_complete(performed):
     # Of an odd second the last pair takes its two all the same.
     pretended = Pretended()
     list(performed(pretended, session(slowdowns=(FIVE,), budget=51.0)))
@@ -145,13 +145,13 @@ def test_pairs_are_numbered_on_through_the_session_and_never_halved(performed):
     assert len({trial.id for trial in pretended.trials}) == 52
 
 
-def test_a_session_too_short_for_a_pair_has_one(performed):
+def test_short_session_measures_one_pair(performed):
     pretended = Pretended(seconds=9.0)
     (ended,) = performed(pretended, session(budget=1.0))
     assert (len(ended.records), ended.seconds_left) == (2, -17.0)
 
 
-def test_a_session_waits_for_whoever_measures_and_its_time_begins_then(performed, monkeypatch):
+def test_session_waits_for_the_host(performed, monkeypatch):
     pretended, others = Pretended(), FileLock(lock.lock_path())
     others.acquire()
     events = performed(pretended, session(budget=2.0))
@@ -162,7 +162,7 @@ def test_a_session_waits_for_whoever_measures_and_its_time_begins_then(performed
     assert ended.seconds_left == 0.0
 
 
-def test_the_machine_is_given_back_at_the_end_and_where_it_is_left_early(performed):
+def test_session_releases_the_host_if_closed(performed):
     events = performed(Pretended(), session())
     next(events)
     with lock.open_host_lock() as host:

@@ -43,73 +43,75 @@ def block(*logs, apart=0.0):
     return MeasuredBlock("a session", "now", tuple(zip(records[::2], records[1::2], strict=True)))
 
 
-def test_a_block_knows_its_ratios_and_its_processes():
-    found = block(0.1, 0.15, 0.3, 0.2)
-    assert found.logs == pytest.approx([0.05, -0.1])
-    assert found.minima == pytest.approx([0.1, 0.15, 0.3, 0.2])
+def test_block_has_ratios_and_process_minima():
+    calibrations = block(0.1, 0.15, 0.3, 0.2)
+    assert calibrations.logs == pytest.approx([0.05, -0.1])
+    assert calibrations.minima == pytest.approx([0.1, 0.15, 0.3, 0.2])
 
 
-def test_of_a_block_with_a_slowdown_only_the_base_is_as_it_was():
+def test_minima_exclude_slowed_processes():
     base, candidate = side("base", 1, NUMPY, 1.0), side("candidate", 1, NUMPY, 1.1, slowdown=FIVE)
-    found = MeasuredBlock("a session", "now", ((base, candidate),))
-    assert found.minima == [0.0]
-    assert found.logs == pytest.approx([math.log(1.1)])
+    calibrations = MeasuredBlock("a session", "now", ((base, candidate),))
+    assert calibrations.minima == [0.0]
+    assert calibrations.logs == pytest.approx([math.log(1.1)])
 
 
 # Within each block 0 and 0.02 differ by 0.02: a variance of 0.0002. Their means are 0.01 and 0.11,
 # whose variance is 0.005; two processes a block explain 0.0001 of it, and 0.0049 is 0.07 squared.
 # Epochs that are 0.02 and 0.06 apart have variances of 0.0002 and 0.0018.
-def test_the_variance_is_split_as_worked_out():
-    found = estimate_spread([block(0.0, 0.02, apart=0.02), block(0.1, 0.12, apart=0.06)])
-    assert found.processes == pytest.approx(math.sqrt(0.0002))
-    assert found.blocks == pytest.approx(0.07)
-    assert found.epochs == pytest.approx(math.sqrt(0.001))
-    assert found.count == 2
+def test_variance_components_by_hand():
+    calibrations = estimate_spread([block(0.0, 0.02, apart=0.02), block(0.1, 0.12, apart=0.06)])
+    assert calibrations.processes == pytest.approx(math.sqrt(0.0002))
+    assert calibrations.blocks == pytest.approx(0.07)
+    assert calibrations.epochs == pytest.approx(math.sqrt(0.001))
+    assert calibrations.count == 2
 
 
 # With 0, 0.02 | 0.1, 0.12, 0.1, 0.12: variances of 0.0002 and 0.0004 / 3, in the mean 0.0005 / 3;
 # the harmonic mean of two and four processes is 8 / 3: 0.005 - 0.0005 / 3 / (8 / 3) = 0.0049375.
-def test_a_block_that_was_cut_short_tells_less():
-    found = estimate_spread([block(0.0, 0.02, apart=1), block(0.1, 0.12, 0.1, 0.12, apart=1)])
-    assert found.processes == pytest.approx(math.sqrt(0.0005 / 3))
-    assert found.blocks == pytest.approx(math.sqrt(0.0049375))
+def test_short_block_has_less_weight():
+    calibrations = estimate_spread(
+        [block(0.0, 0.02, apart=1), block(0.1, 0.12, 0.1, 0.12, apart=1)]
+    )
+    assert calibrations.processes == pytest.approx(math.sqrt(0.0005 / 3))
+    assert calibrations.blocks == pytest.approx(math.sqrt(0.0049375))
 
 
-def test_blocks_that_differ_less_than_their_processes_explain_have_no_spread_of_their_own():
-    found = estimate_spread([block(0.0, 0.2, apart=1), block(0.01, 0.21, apart=1)])
-    assert found.blocks == 0.0
-    assert found.processes == pytest.approx(math.sqrt(0.02))
+def test_spread_between_blocks_is_at_least_0():
+    calibrations = estimate_spread([block(0.0, 0.2, apart=1), block(0.01, 0.21, apart=1)])
+    assert calibrations.blocks == 0.0
+    assert calibrations.processes == pytest.approx(math.sqrt(0.02))
 
 
-def test_one_block_tells_no_spread():
+def test_one_block_gives_no_spread():
     assert estimate_spread([block(0.0, 0.02)]) is None
     assert estimate_spread([]) is None
 
 
 # 0.0036 * (1 / 4 + 1 / 9) + 2 * 0.0004 = 0.0013 + 0.0008.
-def test_two_runs_differ_by_their_processes_and_by_themselves():
-    found = Spread(0.5, 0.06, 0.02, 10)
-    assert found.ratio_deviation(4, 9) == pytest.approx(math.sqrt(0.0021))
-    assert found.ratio_deviation(9, 4) == found.ratio_deviation(4, 9)
-    assert found.ratio_deviation(10**9, 10**9) == pytest.approx(0.02 * math.sqrt(2))
+def test_ratio_deviation_by_hand():
+    calibrations = Spread(0.5, 0.06, 0.02, 10)
+    assert calibrations.ratio_deviation(4, 9) == pytest.approx(math.sqrt(0.0021))
+    assert calibrations.ratio_deviation(9, 4) == calibrations.ratio_deviation(4, 9)
+    assert calibrations.ratio_deviation(10**9, 10**9) == pytest.approx(0.02 * math.sqrt(2))
 
 
-def test_pairs_are_sorted_into_the_blocks_that_they_were_measured_in(tmp_path):
+def test_pairs_are_grouped_by_block(tmp_path):
     # Of three pairs a block: pairs 1 to 3 are plain, 4 to 6 are slowed down, 7 was cut short.
     records = [*pairs([0.01, 0.02, 0.03]), *two(4, 0.5, 0.6), *two(7, 0.5, 0.5)]
     slowed = [side("base", 5, NUMPY, 0.5), side("candidate", 5, NUMPY, 0.6, slowdown=FIVE)]
     records[8:8] = slowed
-    found = Calibrations(calibrated(tmp_path, session(pairs=3, slowdowns=(FIVE,)), records))
-    assert found.cases == [SLUG]
-    assert found.slowdowns(SLUG) == [FIVE]
-    assert [len(one.pairs) for one in found.blocks(SLUG)] == [3, 1]
-    assert [len(one.pairs) for one in found.blocks(SLUG, FIVE)] == [2]
-    assert found.logs(SLUG) == pytest.approx([0.01, 0.02, 0.03, 0.0])
-    assert found.logs(SLUG, FIVE) == pytest.approx([math.log(1.2)] * 2)
-    assert found.blocks(SLUG)[0].session == "a session"
+    calibrations = Calibrations(calibrated(tmp_path, session(pairs=3, slowdowns=(FIVE,)), records))
+    assert calibrations.cases == [SLUG]
+    assert calibrations.slowdowns(SLUG) == [FIVE]
+    assert [len(one.pairs) for one in calibrations.blocks(SLUG)] == [3, 1]
+    assert [len(one.pairs) for one in calibrations.blocks(SLUG, FIVE)] == [2]
+    assert calibrations.logs(SLUG) == pytest.approx([0.01, 0.02, 0.03, 0.0])
+    assert calibrations.logs(SLUG, FIVE) == pytest.approx([math.log(1.2)] * 2)
+    assert calibrations.blocks(SLUG)[0].session == "a session"
 
 
-def test_cases_and_slowdowns_are_kept_apart(tmp_path):
+def test_cases_and_slowdowns_are_separate(tmp_path):
     def slowed(number, of, slowdown):
         base, candidate = two(number, 0.5, 0.6, of)
         return [base, msgspec.structs.replace(candidate, slowdown=slowdown)]
@@ -121,62 +123,62 @@ def test_cases_and_slowdowns_are_kept_apart(tmp_path):
         *slowed(10, NUMPY, FIVE),
         *slowed(13, NUMPY, Slowdown(0.02)),
     ]
-    found = Calibrations(calibrated(tmp_path, session(NUMPY, KERAS, pairs=3), records))
-    assert found.cases == sorted([NUMPY.slug, KERAS.slug])
-    assert found.slowdowns(SLUG) == [Slowdown(0.02), FIVE, FIFTH]
-    assert found.slowdowns(KERAS.slug) == []
-    assert found.logs(KERAS.slug) == pytest.approx([0.02])
-    assert found.logs(KERAS.slug, FIVE) == []
-    assert found.blocks("another") == []
+    calibrations = Calibrations(calibrated(tmp_path, session(NUMPY, KERAS, pairs=3), records))
+    assert calibrations.cases == sorted([NUMPY.slug, KERAS.slug])
+    assert calibrations.slowdowns(SLUG) == [Slowdown(0.02), FIVE, FIFTH]
+    assert calibrations.slowdowns(KERAS.slug) == []
+    assert calibrations.logs(KERAS.slug) == pytest.approx([0.02])
+    assert calibrations.logs(KERAS.slug, FIVE) == []
+    assert calibrations.blocks("another") == []
 
 
-def test_a_pair_that_went_wrong_is_in_no_block(tmp_path):
+def test_failed_pairs_are_in_no_block(tmp_path):
     records = [*two(1, 0.5, 0.5)[:1], bad("candidate", 1), *pairs([0.1], first=2), bad("base", 13)]
-    found = Calibrations(calibrated(tmp_path, session(), records))
-    assert [len(one.pairs) for one in found.blocks(SLUG)] == [1]
+    calibrations = Calibrations(calibrated(tmp_path, session(), records))
+    assert [len(one.pairs) for one in calibrations.blocks(SLUG)] == [1]
 
 
-def test_a_block_begins_with_its_first_process(tmp_path):
+def test_block_starts_with_its_first_process(tmp_path):
     records = pairs([0.0, 0.0])
-    found = Calibrations(calibrated(tmp_path, session(), records))
-    assert found.blocks(SLUG)[0].started == records[0].started
+    calibrations = Calibrations(calibrated(tmp_path, session(), records))
+    assert calibrations.blocks(SLUG)[0].started == records[0].started
 
 
-def test_every_session_adds_to_those_before(tmp_path):
+def test_sessions_add_up(tmp_path):
     for run, log in (("20250102-b", 0.02), ("20250101-a", 0.01)):
         calibrated(tmp_path, session(run=run), pairs([log] * 2))
-    found = Calibrations(tmp_path)
-    assert found.logs(SLUG) == pytest.approx([0.01, 0.01, 0.02, 0.02])
-    assert [one.session for one in found.blocks(SLUG)] == ["20250101-a", "20250102-b"]
-    assert found.spread(SLUG) == estimate_spread(found.blocks(SLUG))
-    assert found.spread("another") is None
+    calibrations = Calibrations(tmp_path)
+    assert calibrations.logs(SLUG) == pytest.approx([0.01, 0.01, 0.02, 0.02])
+    assert [one.session for one in calibrations.blocks(SLUG)] == ["20250101-a", "20250102-b"]
+    assert calibrations.spread(SLUG) == estimate_spread(calibrations.blocks(SLUG))
+    assert calibrations.spread("another") is None
 
 
-def test_where_nothing_was_calibrated_nothing_is_known(tmp_path):
-    found = Calibrations(tmp_path / "none")
-    assert found.cases == []
-    assert found.detectable_slowdown(SLUG, 30, Rule()) is None
+def test_missing_folder_has_no_calibrations(tmp_path):
+    calibrations = Calibrations(tmp_path / "none")
+    assert calibrations.cases == []
+    assert calibrations.detectable_slowdown(SLUG, 30, Rule()) is None
 
 
-def test_what_is_seen_is_what_is_found_in_the_pairs_of_all_blocks(tmp_path):
+def test_detectable_slowdown_uses_all_blocks(tmp_path):
     logs = spread_evenly(48, 0.05)
     folder = calibrated(tmp_path, session(), pairs(logs))
-    found = Calibrations(folder)
-    assert found.detectable_slowdown(SLUG, 20, Rule()) == pytest.approx(
-        power.smallest_slowdown(found.logs(SLUG), 20, Rule(), draws=200)
+    calibrations = Calibrations(folder)
+    assert calibrations.detectable_slowdown(SLUG, 20, Rule()) == pytest.approx(
+        power.smallest_slowdown(calibrations.logs(SLUG), 20, Rule(), draws=200)
     )
-    assert found.detectable_slowdown(SLUG, 9, Rule()) is None
-    assert found.detectable_slowdown(SLUG, 10, Rule()) is not None
+    assert calibrations.detectable_slowdown(SLUG, 9, Rule()) is None
+    assert calibrations.detectable_slowdown(SLUG, 10, Rule()) is not None
 
 
-def test_one_block_does_not_tell_what_is_seen(tmp_path):
-    found = Calibrations(calibrated(tmp_path, session(), pairs([0.01] * 12)))
-    assert found.detectable_slowdown(SLUG, 12, Rule()) is None
+def test_one_block_gives_no_detectable_slowdown(tmp_path):
+    calibrations = Calibrations(calibrated(tmp_path, session(), pairs([0.01] * 12)))
+    assert calibrations.detectable_slowdown(SLUG, 12, Rule()) is None
 
 
 @pytest.mark.parametrize("file", ["calibration.json", "trials.jsonl"])
 @pytest.mark.parametrize("content", ["{", '{"format": 999}\n', "\xff\n", "[1]\n"])
-def test_a_folder_that_is_damaged_is_a_line_that_names_the_file(tmp_path, file, content):
+def test_damaged_calibration_names_its_file(tmp_path, file, content):
     calibrated(tmp_path, session(), pairs([0.1]))
     with (tmp_path / "a session" / file).open("wb" if file.endswith("json") else "ab") as stream:
         stream.write(content.encode("latin-1") + b"\n")
@@ -185,12 +187,12 @@ def test_a_folder_that_is_damaged_is_a_line_that_names_the_file(tmp_path, file, 
     assert "\n" not in str(error.value)
 
 
-def test_calibrations_are_kept_with_the_users_data(monkeypatch):
+def test_calibrations_are_in_the_user_data_folder(monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
     assert calibration_folder("abc") == Path("/data/softmax-bench/calibrations/abc")
 
 
-def test_calibrations_without_a_home_say_what_to_set(monkeypatch):
+def test_calibrations_need_a_home_folder(monkeypatch):
     monkeypatch.setattr("platformdirs.user_data_dir", lambda _: "~/.local/share/softmax-bench")
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
     with pytest.raises(UserError, match="Set XDG_DATA_HOME"):

@@ -33,43 +33,43 @@ WRONG = {"parity": Parity(0.5, 1e-5, passed=False), "status": "failed", "reason"
 
 
 def one(records, plan=None, looks=None):
-    (found,) = judge_cases(plan or comparison(), records, LOOKS if looks is None else looks)
-    return found
+    (judged,) = judge_cases(plan or comparison(), records, LOOKS if looks is None else looks)
+    return judged
 
 
-def quantities(found):
-    return {each.name: each for each in found.metrics}
+def quantities(judged):
+    return {item.name: item for item in judged.metrics}
 
 
 @pytest.mark.parametrize(
     ("logs", "outcome"),
     [(SLOWER, "slower"), (FASTER, "faster"), (SAME, "no change"), (NOISY, "undecided")],
 )
-def test_pairs_that_went_well_are_judged_by_their_least_epoch(logs, outcome):
-    found = one(pairs(logs))
-    assert (found.verdict, found.pairs, found.remarks) == (outcome, 20, ())
-    epoch = quantities(found)["epoch"]
+def test_case_is_judged_by_the_minimum_epoch(logs, outcome):
+    judged = one(pairs(logs))
+    assert (judged.verdict, judged.pairs, judged.remarks) == (outcome, 20, ())
+    epoch = quantities(judged)["epoch"]
     assert epoch.verdict == outcome
     assert epoch.ratio == compare_pairs(logs, (10, 20), 0.01).ratio
     assert (epoch.more_pairs is None) == (outcome != "undecided")
-    assert (found.name, found.case) == ("numpy", case("numpy").slug)
+    assert (judged.name, judged.case) == ("numpy", case("numpy").slug)
 
 
-def test_a_quantity_that_nobody_asked_to_judge_is_only_shown():
+def test_metric_is_judged_only_on_request():
     # The first epoch takes twice as long, and nobody asked.
     slow = [
         side(
-            each.version,
-            each.round,
-            each.case,
+            item.version,
+            item.round,
+            item.case,
             0.5,
-            first_epoch_seconds=6.0 if each.version == "candidate" else 3.0,
+            first_epoch_seconds=6.0 if item.version == "candidate" else 3.0,
         )
-        for each in pairs(SAME)
+        for item in pairs(SAME)
     ]
-    found = one(slow)
-    first = quantities(found)["first-epoch"]
-    assert (found.verdict, first.verdict, first.more_pairs) == ("no change", None, None)
+    judged = one(slow)
+    first = quantities(judged)["first-epoch"]
+    assert (judged.verdict, first.verdict, first.more_pairs) == ("no change", None, None)
     assert (first.baseline, first.candidate) == (3.0, 6.0)
     assert first.ratio.mean == pytest.approx(2)
     asked = one(slow, comparison(gates=("first-epoch",)))
@@ -79,7 +79,7 @@ def test_a_quantity_that_nobody_asked_to_judge_is_only_shown():
     assert quantities(asked)["memory"].verdict is None
 
 
-def test_what_is_shown_of_a_version_is_the_median_of_its_processes():
+def test_shown_value_is_the_median_of_processes():
     records = [*two(1, 0.1, 0.4), *two(2, 0.3, 0.8), *two(3, 0.2, 0.5)]
     epoch = quantities(one(records))["epoch"]
     assert (epoch.baseline, epoch.candidate) == pytest.approx((0.2, 0.5))
@@ -88,7 +88,7 @@ def test_what_is_shown_of_a_version_is_the_median_of_its_processes():
     assert epoch.ratio.mean == pytest.approx(math.sqrt(8 / 3 * math.sqrt(10)))
 
 
-def test_a_quantity_that_one_process_did_not_tell_is_that_of_the_other_pairs():
+def test_metric_ignores_pairs_without_it():
     records = [
         *two(1, 0.5, 0.5, peak_rss_bytes=100),
         *two(2, 0.5, 0.5, peak_rss_bytes=300),
@@ -99,47 +99,45 @@ def test_a_quantity_that_one_process_did_not_tell_is_that_of_the_other_pairs():
     assert (memory.baseline, memory.candidate) == (200, 200)
 
 
-def test_a_quantity_that_no_process_told_is_not_there():
-    found = one(pairs(SAME, peak_rss_bytes=None))
-    assert "memory" not in quantities(found)
-    assert found.verdict == "no change"
+def test_unrecorded_metric_is_left_out():
+    judged = one(pairs(SAME, peak_rss_bytes=None))
+    assert "memory" not in quantities(judged)
+    assert judged.verdict == "no change"
 
 
-def test_what_is_to_be_judged_and_was_not_told_is_undecided():
+def test_unrecorded_gate_is_undecided():
     plan = comparison(gates=("memory",))
     assert one(pairs(SAME, peak_rss_bytes=None), plan).verdict == "undecided"
     assert one(pairs(FASTER, peak_rss_bytes=None), plan).verdict == "undecided"
     assert one(pairs(SLOWER, peak_rss_bytes=None), plan).verdict == "slower"
 
 
-def test_the_warm_up_is_no_pair():
+def test_warmup_is_no_pair():
     warm = pairs([9.0], first=0)
-    found = one([*warm, *pairs(SAME)])
-    assert (found.verdict, found.pairs) == ("no change", 20)
+    judged = one([*warm, *pairs(SAME)])
+    assert (judged.verdict, judged.pairs) == ("no change", 20)
     assert one(warm).pairs == 0
     assert collect_pairs(warm) == []
 
 
-def test_a_warm_up_that_failed_is_a_case_that_failed():
-    found = one([*two(0, 0.5, 0.5)[:1], bad("candidate", 0)])
-    assert (found.verdict, found.metrics, found.pairs) == ("failed", (), 0)
-    assert found.remarks == ("candidate: failed: it stumbled",)
+def test_failed_warmup_fails_the_case():
+    judged = one([*two(0, 0.5, 0.5)[:1], bad("candidate", 0)])
+    assert (judged.verdict, judged.metrics, judged.pairs) == ("failed", (), 0)
+    assert judged.remarks == ("candidate: failed: it stumbled",)
 
 
 @pytest.mark.parametrize("version", ["base", "candidate"])
 @pytest.mark.parametrize("status", ["failed", "timeout", "out-of-memory", "unavailable"])
-def test_a_trial_that_went_wrong_on_either_side_fails_the_case_even_if_it_is_slower(
-    version, status
-):
+def test_failed_trial_fails_the_case(version, status):
     rest = "base" if version == "candidate" else "candidate"
     broken = [side(rest, 21, case("numpy"), 0.5), bad(version, 21, status=status)]
-    found = one([*pairs(SLOWER), *broken])
-    assert (found.verdict, found.pairs) == ("failed", 20)
-    assert found.remarks == (f"{version}: {status}: it stumbled",)
-    assert quantities(found)["epoch"].verdict == "slower"
+    judged = one([*pairs(SLOWER), *broken])
+    assert (judged.verdict, judged.pairs) == ("failed", 20)
+    assert judged.remarks == (f"{version}: {status}: it stumbled",)
+    assert quantities(judged)["epoch"].verdict == "slower"
 
 
-def test_a_reason_is_said_once():
+def test_equal_reasons_are_one_remark():
     records = [
         *(bad(version, 1) for version in ("base", "candidate", "base")),
         bad("base", 2, reason="it fell"),
@@ -151,23 +149,23 @@ def test_a_reason_is_said_once():
     )
 
 
-def test_what_was_interrupted_counts_neither_for_nor_against():
+def test_interrupted_trials_do_not_count():
     cut = bad("candidate", 21, status="interrupted", reason=None)
-    found = one([*pairs(SLOWER), side("base", 21, case("numpy"), 0.5), cut])
-    assert (found.verdict, found.pairs, found.remarks) == ("slower", 20, ())
+    judged = one([*pairs(SLOWER), side("base", 21, case("numpy"), 0.5), cut])
+    assert (judged.verdict, judged.pairs, judged.remarks) == ("slower", 20, ())
     alone = one([bad("base", 0, status="interrupted", reason=None)])
     assert (alone.verdict, alone.pairs, alone.metrics) == ("undecided", 0, ())
 
 
-def test_a_candidate_that_leaves_the_oracle_is_wrong_and_nothing_else():
-    found = one([*pairs(FASTER), *two(21, 0.5, 0.5)[:1], bad("candidate", 21, **WRONG)])
-    assert (found.verdict, found.parity_error) == ("wrong", (1.5e-6, 0.5))
-    assert found.remarks == ("candidate: failed: off by half",)
+def test_candidate_without_parity_is_wrong():
+    judged = one([*pairs(FASTER), *two(21, 0.5, 0.5)[:1], bad("candidate", 21, **WRONG)])
+    assert (judged.verdict, judged.parity_error) == ("wrong", (1.5e-6, 0.5))
+    assert judged.remarks == ("candidate: failed: off by half",)
 
 
-def test_a_base_that_leaves_the_oracle_only_fails():
-    found = one([*pairs(SAME), bad("base", 21, **WRONG), *two(21, 0.5, 0.5)[1:]])
-    assert (found.verdict, found.parity_error) == ("failed", (0.5, 1.5e-6))
+def test_base_without_parity_is_failed():
+    judged = one([*pairs(SAME), bad("base", 21, **WRONG), *two(21, 0.5, 0.5)[1:]])
+    assert (judged.verdict, judged.parity_error) == ("failed", (0.5, 1.5e-6))
 
 
 def accurate(base, candidate):
@@ -183,19 +181,19 @@ def accurate(base, candidate):
     ]
 
 
-def test_a_candidate_whose_accuracy_fell_is_wrong_however_fast():
-    found = one(accurate(0.84, 0.8388))
-    assert (found.verdict, found.accuracy) == ("wrong", pytest.approx((0.84, 0.8388)))
-    assert found.remarks == ("validation accuracy fell from 0.8400 to 0.8388",)
+def test_lower_accuracy_is_wrong():
+    judged = one(accurate(0.84, 0.8388))
+    assert (judged.verdict, judged.accuracy) == ("wrong", pytest.approx((0.84, 0.8388)))
+    assert judged.remarks == ("validation accuracy fell from 0.8400 to 0.8388",)
 
 
 @pytest.mark.parametrize(("base", "candidate"), [(0.84, 0.8392), (0.84, 0.85), (0.84, 0.84)])
-def test_an_accuracy_that_keeps_within_twelve_images_or_rises_is_right(base, candidate):
-    found = one(accurate(base, candidate))
-    assert (found.verdict, found.remarks) == ("faster", ())
+def test_accuracy_within_twelve_images_passes(base, candidate):
+    judged = one(accurate(base, candidate))
+    assert (judged.verdict, judged.remarks) == ("faster", ())
 
 
-def test_accuracy_is_the_mean_of_all_processes_and_parity_the_worst():
+def test_accuracy_is_averaged_and_parity_is_the_worst():
     records = [
         *two(1, 0.5, 0.5, validation_accuracy=[0.1] * 4 + [0.84]),
         *two(
@@ -206,21 +204,21 @@ def test_accuracy_is_the_mean_of_all_processes_and_parity_the_worst():
             parity=Parity(4e-6, 1e-5, passed=True),
         ),
     ]
-    found = one(records)
-    assert found.accuracy == pytest.approx((0.85, 0.85))
-    assert found.parity_error == (4e-6, 4e-6)
+    judged = one(records)
+    assert judged.accuracy == pytest.approx((0.85, 0.85))
+    assert judged.parity_error == (4e-6, 4e-6)
     assert one([bad("base", 0)]).accuracy == (None, None)
 
 
-def test_the_looks_of_a_case_are_paid_for():
-    found = one(pairs(SLOWER[:10]), looks={"numpy": (10, 20, 60)})
-    slower = quantities(found)["epoch"].p_slower
+def test_p_pays_for_all_looks():
+    judged = one(pairs(SLOWER[:10]), looks={"numpy": (10, 20, 60)})
+    slower = quantities(judged)["epoch"].p_slower
     assert slower == pytest.approx(overall_level(2**-10, (10, 20, 60)))
     assert one(pairs(SLOWER[:10]), looks={}).metrics[0].p_slower == 2**-10
 
 
 @pytest.mark.parametrize(
-    ("looks", "pairs", "found"),
+    ("looks", "pairs", "judged"),
     [
         ((30, 60, 180), 180, (30, 60, 180)),
         ((30, 60, 180), 60, (30, 60, 180)),
@@ -232,52 +230,52 @@ def test_the_looks_of_a_case_are_paid_for():
         ((10, 12), 13, (10, 12, 13)),
     ],
 )
-def test_where_time_ended_between_two_looks_the_last_was_made_then(looks, pairs, found):
-    assert taken_looks(looks, pairs) == found
+def test_last_look_is_at_the_last_pair(looks, pairs, judged):
+    assert taken_looks(looks, pairs) == judged
 
 
 @given(st.integers(1, 200))
-def test_the_last_look_is_at_all_pairs_or_one_that_was_planned(count):
-    found = taken_looks((30, 60, 180), count)
-    assert list(found) == sorted(set(found))
-    assert count in found
+def test_taken_looks_are_ascending_and_end_at_the_pairs(count):
+    judged = taken_looks((30, 60, 180), count)
+    assert list(judged) == sorted(set(judged))
+    assert count in judged
 
 
-def test_two_cases_are_one_family_and_the_surer_helps_the_other():
+def test_cases_are_one_family():
     # Of eight pairs the one that is off by least goes the other way: as much as that, or more, in
     # two of 2 ** 8 signs. Twice 0.0078 is too much for the first of two, once not for the last.
     numpy, keras = case("numpy"), case("keras")
     plan = comparison("numpy", "keras")
     nearly = [0.1 + number / 1000 for number in range(7)]
     weak, strong = [-0.01, *nearly], [0.1] * 12
-    found = judge_cases(plan, [*pairs(strong, numpy), *pairs(weak, keras)], {})
-    assert [(each.name, each.verdict) for each in found] == [
+    judged = judge_cases(plan, [*pairs(strong, numpy), *pairs(weak, keras)], {})
+    assert [(item.name, item.verdict) for item in judged] == [
         ("numpy", "slower"),
         ("keras", "slower"),
     ]
-    p = [quantities(each)["epoch"].p_slower for each in found]
+    p = [quantities(item)["epoch"].p_slower for item in judged]
     assert p == [2**-12, 2 * 2**-8]
     # Beside one that is no slower, it has half the rate: 0.0156 is too much.
-    found = judge_cases(plan, [*pairs([-0.1] * 12, numpy), *pairs(weak, keras)], {})
-    assert [each.verdict for each in found] == ["faster", "undecided"]
+    judged = judge_cases(plan, [*pairs([-0.1] * 12, numpy), *pairs(weak, keras)], {})
+    assert [item.verdict for item in judged] == ["faster", "undecided"]
 
 
-def test_a_case_that_has_not_begun_is_not_found_and_counts_in_the_family_all_the_same():
+def test_unmeasured_case_counts_in_the_family():
     plan = comparison("keras", "numpy")
     records = pairs([-0.01, *[0.1] * 7], case("numpy"))
-    (found,) = judge_cases(plan, records, {})
-    assert (found.name, found.verdict) == ("numpy", "undecided")
+    (judged,) = judge_cases(plan, records, {})
+    assert (judged.name, judged.verdict) == ("numpy", "undecided")
     (alone,) = judge_cases(comparison("numpy"), records, {})
     assert alone.verdict == "slower"
 
 
-def test_cases_come_in_the_order_of_the_plan():
+def test_cases_are_in_plan_order():
     records = [*pairs(SAME, case("numpy")), *pairs(SAME, case("keras"))]
-    found = judge_cases(comparison("keras", "numpy"), records, {})
-    assert [each.name for each in found] == ["keras", "numpy"]
+    judged = judge_cases(comparison("keras", "numpy"), records, {})
+    assert [item.name for item in judged] == ["keras", "numpy"]
 
 
-def test_files_of_two_names_are_one_case():
+def test_two_files_are_one_case():
     plan = comparison(pairings=(Pairing(case("old"), case("new")),))
     records = [
         record
@@ -287,18 +285,18 @@ def test_files_of_two_names_are_one_case():
             side("candidate", number, case("new"), 0.6),
         )
     ]
-    (found,) = judge_cases(plan, records, {})
-    assert (found.name, found.verdict, found.pairs) == ("old → new", "slower", 20)
+    (judged,) = judge_cases(plan, records, {})
+    assert (judged.name, judged.verdict, judged.pairs) == ("old → new", "slower", 20)
 
 
-def test_pairs_are_in_the_order_measured_whichever_side_came_first():
+def test_pairs_are_in_order():
     records = [*two(2, 0.2, 0.4)[::-1], *two(1, 0.1, 0.3), *two(3, 0.5, 0.5)[:1]]
-    found = collect_pairs(records)
-    assert [(base.round, base.version, candidate.version) for base, candidate in found] == [
+    judged = collect_pairs(records)
+    assert [(base.round, base.version, candidate.version) for base, candidate in judged] == [
         (1, "base", "candidate"),
         (2, "base", "candidate"),
     ]
-    assert math.isclose(min(found[1][1].epoch_seconds), 0.4)
+    assert math.isclose(min(judged[1][1].epoch_seconds), 0.4)
 
 
 def written(folder, plan, records):
@@ -317,9 +315,9 @@ def load(folder, plan, *, required=False):
 def test_result_is_loaded_with_software_and_detectable_slowdown(tmp_path):
     plan, records = comparison(), pairs(SLOWER)
     result = load(written(tmp_path / "one", plan, records), plan)
-    (found,) = result.cases
-    assert replace(found, detectable=None) == judge_cases(plan, records, LOOKS)[0]
-    assert found.detectable == 0.02
+    (judged,) = result.cases
+    assert replace(judged, detectable=None) == judge_cases(plan, records, LOOKS)[0]
+    assert judged.detectable == 0.02
     assert (result.baseline.name, result.candidate.name) == ("main", ".")
     assert result.baseline.software["torch"] == result.candidate.software["torch"] == "2.9.1"
     assert (result.rule, result.gated, result.exit_status) == (plan.rule, ("epoch",), 1)
@@ -329,7 +327,7 @@ def test_absent_implementations_are_missing_on_their_side(tmp_path):
     absent = (Absent("new", "not in main"), Absent("old", "not in ."))
     plan = comparison(pairings=(), absent=absent)
     result = load(tmp_path / "nothing", plan)
-    assert [(found.name, found.verdict) for found in result.cases] == [
+    assert [(judged.name, judged.verdict) for judged in result.cases] == [
         ("new", "missing in baseline"),
         ("old", "missing in candidate"),
     ]
@@ -342,19 +340,19 @@ def test_folder_without_a_comparison_is_refused(tmp_path):
         load(tmp_path, comparison())
 
 
-def test_a_trial_of_another_comparison_is_a_line(tmp_path):
+def test_record_of_an_unknown_case_is_refused(tmp_path):
     folder = written(tmp_path / "one", comparison(), pairs(SAME, case("keras")))
     with pytest.raises(UserError, match=r"trial p1-base-sgd-keras"):
         load(folder, comparison())
 
 
-def test_what_neither_version_can_do_here_is_unavailable_and_no_failure():
+def test_case_unavailable_on_both_sides():
     records = [
         bad(version, 0, status="unavailable", reason="no GPU") for version in ("base", "candidate")
     ]
-    found = one(records)
-    assert (found.verdict, found.pairs) == ("unavailable", 0)
-    assert found.remarks == ("base: unavailable: no GPU", "candidate: unavailable: no GPU")
+    judged = one(records)
+    assert (judged.verdict, judged.pairs) == ("unavailable", 0)
+    assert judged.remarks == ("base: unavailable: no GPU", "candidate: unavailable: no GPU")
 
 
 METRIC = {metric.name: metric for metric in METRICS}

@@ -33,14 +33,14 @@ def warm(base, candidate, of=None):
         (0.001, 40, 70 * 0.001),  # not 400
     ],
 )
-def test_a_case_gets_as_many_epochs_as_are_worth_their_time(epoch, epochs, longer):
+def test_short_epochs_are_repeated(epoch, epochs, longer):
     longest, seconds = extend_epochs(pairing(), warm([9.0, epoch, 9.0], [epoch] * 3), 1.5)
     assert {longest.base.epochs, longest.candidate.epochs} == {epochs}
     assert seconds == pytest.approx(1.5 + longer)
     assert longest.base.slug == pairing().base.slug
 
 
-def test_the_slower_side_decides_how_many_epochs_there_are():
+def test_slower_side_decides_the_epochs():
     # The least of the base is 0.04, of the candidate 0.05: 8 epochs, 3 more on both sides.
     longest, seconds = extend_epochs(pairing(), warm([0.04, 1.0], [1.0, 0.05]), 2.0)
     assert longest.base.epochs == longest.candidate.epochs == 8
@@ -48,7 +48,7 @@ def test_the_slower_side_decides_how_many_epochs_there_are():
 
 
 @pytest.mark.parametrize("epochs", [41, 60])
-def test_a_case_of_many_epochs_is_not_shortened(epochs):
+def test_many_epochs_are_not_shortened(epochs):
     of = pairing(epochs=epochs)
     longest, seconds = extend_epochs(of, warm([0.001], [0.001], of), 2.0)
     assert longest == of
@@ -85,7 +85,7 @@ def jitter(number):
     return 1 + 0.1 * math.sin(7 * number)
 
 
-def test_a_slowdown_is_called_at_the_first_look_and_no_pair_follows(performed):
+def test_slowdown_stops_at_the_first_look(performed):
     # Of 180 s the first pair takes 2, and every other too: 89 pairs fit in, a sixth are 15.
     pretended = Pretended(ratio=lambda number: 1.2, epoch=0.01)
     events = performed(pretended)
@@ -96,10 +96,10 @@ def test_a_slowdown_is_called_at_the_first_look_and_no_pair_follows(performed):
     assert (finding.verdict, finding.pairs) == ("slower", 15)
 
 
-def test_a_first_pair_counts_for_nothing_but_the_time_of_one(performed, folder):
+def test_warmup_pair_is_not_judged(performed, folder):
     pretended = Pretended(ratio=lambda number: 9.0 if number == 0 else 1.2, epoch=1.0)
     events = performed(pretended)
-    assert [each.trial.split("-")[0] for each in store.read_records(folder)][:4] == [
+    assert [item.trial.split("-")[0] for item in store.read_records(folder)][:4] == [
         "p0",
         "p0",
         "p1",
@@ -110,7 +110,7 @@ def test_a_first_pair_counts_for_nothing_but_the_time_of_one(performed, folder):
     assert finding.metrics[0].ratio.high == pytest.approx(1.2)
 
 
-def test_the_looks_are_planned_for_the_pairs_that_the_time_holds_and_kept(performed, folder):
+def test_looks_are_planned_for_the_budget_and_stored(performed, folder):
     # Of 180 s the first pair takes 2: 178 / 2 = 89 pairs, a look after 15, 30 and 89.
     pretended = Pretended(ratio=jitter)
     events = performed(pretended)
@@ -122,12 +122,12 @@ def test_the_looks_are_planned_for_the_pairs_that_the_time_holds_and_kept(perfor
     assert {event.case.verdict for event in looked} == {"undecided"}
 
 
-def test_the_last_look_is_made_once_and_after_the_last_pair(performed):
+def test_last_look_follows_the_last_pair(performed):
     events = performed(Pretended(ratio=jitter), comparison(budget=62.0))
     assert [type(event) for event in events[-2:]] == [PairMeasured, LookTaken]
 
 
-def test_measuring_ends_where_no_pair_fits_into_the_time_any_more(performed):
+def test_measuring_stops_before_the_budget_ends(performed):
     pretended = Pretended(ratio=jitter)
     original, slow = pretended.measure, iter([0.5] * 40 + [3.0] * 1000)
 
@@ -143,29 +143,27 @@ def test_measuring_ends_where_no_pair_fits_into_the_time_any_more(performed):
     assert [event.case.pairs for event in of_kind(events, LookTaken)] == [15, 30, 39]
 
 
-def test_of_a_budget_too_short_for_a_look_there_is_one_all_the_same(performed, folder):
+def test_short_budget_has_one_look(performed, folder):
     events = performed(Pretended(ratio=lambda _: 1.2), comparison(budget=9.0))
     assert store.read_looks(folder) == {"numpy": (10,)}
     (finding,) = [event.case for event in of_kind(events, LookTaken)]
     assert (finding.verdict, finding.pairs) == ("undecided", 3)
 
 
-def test_of_a_budget_too_short_for_a_pair_the_case_is_undecided(performed):
+def test_budget_below_a_pair_is_undecided(performed):
     events = performed(Pretended(), comparison(budget=3.0))
     assert [type(event) for event in events] == [CaseStarted, LookTaken]
     assert (events[-1].case.verdict, events[-1].case.pairs) == ("undecided", 0)
 
 
-def test_a_longer_case_is_what_is_measured_after_the_first_pair(performed):
+def test_extended_case_is_measured_after_the_warmup(performed):
     pretended = Pretended(epoch=0.02, ratio=lambda number: 1.2)
     performed(pretended)
     # 0.4 s / 0.024 s are 17 epochs. Of 89 pairs the first look is after 15.
     assert [trial.case.epochs for trial in pretended.trials] == [5, 5, *[17] * 30]
 
 
-def test_every_case_has_its_share_of_the_time_and_what_one_leaves_the_others_have(
-    performed, folder
-):
+def test_cases_share_the_remaining_time(performed, folder):
     cases = tuple(map(pairing, ("a", "b", "c")))
     pretended = Pretended()
 
@@ -177,9 +175,9 @@ def test_every_case_has_its_share_of_the_time_and_what_one_leaves_the_others_hav
     # a: 100 s, 98 / 2 = 49 pairs, called at 10 after 22 s. b: half of 278 s, 137 / 2 = 68 pairs,
     # 138 s. c: the 140 s that are left, 69 pairs.
     assert store.read_looks(folder) == {"a": (10, 17, 49), "b": (12, 23, 68), "c": (12, 23, 69)}
-    begun = [(each.pairing.name, each.number, each.total) for each in of_kind(events, CaseStarted)]
+    begun = [(item.pairing.name, item.number, item.total) for item in of_kind(events, CaseStarted)]
     assert begun == [("a", 1, 3), ("b", 2, 3), ("c", 3, 3)]
-    looked = [(each.case.name, each.case.pairs) for each in of_kind(events, LookTaken)]
+    looked = [(item.case.name, item.case.pairs) for item in of_kind(events, LookTaken)]
     assert looked == [("a", 10), ("b", 12), ("b", 23), ("b", 68), ("c", 12), ("c", 23), ("c", 69)]
     assert pretended.clock - 1000 == 22 + 138 + 140
 
@@ -189,7 +187,7 @@ FAILED = {"status": "failed", "reason": "RuntimeError: no"}
 
 @pytest.mark.parametrize("version", ["base", "candidate"])
 @pytest.mark.parametrize("number", [0, 4])
-def test_a_case_ends_with_the_pair_in_which_something_goes_wrong(performed, version, number):
+def test_failed_pair_ends_its_case(performed, version, number):
     pretended = Pretended(becomes={(version, number): FAILED})
     events = performed(pretended, comparison(pairing("a"), pairing("b")))
     of_a = [trial.round for trial in pretended.trials if trial.case.implementation == "a"]
@@ -198,27 +196,27 @@ def test_a_case_ends_with_the_pair_in_which_something_goes_wrong(performed, vers
     assert first.verdict == "failed"
     assert first.remarks == (f"{version}: failed: RuntimeError: no",)
     # The next case is measured all the same, until its own goes wrong.
-    assert [each.name for each in others] == ["b"]
+    assert [item.name for item in others] == ["b"]
 
 
-def test_what_is_interrupted_keeps_the_records_that_there_are(performed, folder):
+def test_interrupted_comparison_keeps_its_records(performed, folder):
     pretended = Pretended(stop=("candidate", 3))
     with pytest.raises(KeyboardInterrupt):
         performed(pretended)
     records = store.read_records(folder)
-    assert {(each.version, each.round) for each in records} >= {
+    assert {(item.version, item.round) for item in records} >= {
         (version, number) for version in ("base", "candidate") for number in (0, 1, 2)
     }
     (finding,) = judged(folder)
     assert (finding.verdict, finding.pairs) == ("undecided", 2)
 
 
-def test_what_is_interrupted_between_two_sides_is_not_called_wrong(performed, folder):
+def test_interrupted_pair_is_not_wrong(performed, folder):
     # A first pair has 5 epochs and is less accurate than the others, of 40; the base has one more
     # process than the candidate.
     pretended = Pretended(epoch=0.001, accuracy=lambda epochs: 0.5 + epochs / 100)
     coins = {trial.round: trial for trial in reversed(_coins())}
-    number = next(each for each in range(1, 9) if coins[each].version == "base")
+    number = next(item for item in range(1, 9) if coins[item].version == "base")
     pretended.stop = ("candidate", number)
     with pytest.raises(KeyboardInterrupt):
         performed(pretended)
@@ -233,7 +231,7 @@ def _coins():
     return [trial for number in range(1, 9) for trial in plan_pair(number, one, comparison())]
 
 
-def test_a_pair_is_the_two_versions_of_one_case_in_the_order_measured(performed, folder):
+def test_events_have_the_records_of_each_pair(performed, folder):
     pretended = Pretended(ratio=jitter)
     events = performed(pretended, comparison(budget=62.0))
     records = [record for event in of_kind(events, PairMeasured) for record in event.records]
@@ -246,7 +244,7 @@ def test_a_pair_is_the_two_versions_of_one_case_in_the_order_measured(performed,
     )
 
 
-def test_what_a_run_is_told_goes_to_its_runner(tmp_path, digits, monkeypatch):
+def test_runner_gets_the_installations(tmp_path, digits, monkeypatch):
     told = []
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
     monkeypatch.setattr(loop, "Runner", lambda *given, **named: told.append((given, named)))
@@ -261,9 +259,7 @@ def _free():
         return host.take()
 
 
-def test_who_comes_second_says_that_it_waits_and_the_time_begins_when_it_measures(
-    performed, monkeypatch
-):
+def test_waiting_for_the_host_does_not_use_the_budget(performed, monkeypatch):
     pretended = Pretended(ratio=jitter)
 
     def wait(self):
@@ -282,12 +278,12 @@ def test_who_comes_second_says_that_it_waits_and_the_time_begins_when_it_measure
     assert waited == [True]
 
 
-def test_the_lock_is_given_back_at_the_end(performed, tmp_path):
+def test_host_lock_is_released_at_the_end(performed, tmp_path):
     performed(Pretended(ratio=lambda _: 1.2))
     assert _free()
 
 
-def test_while_a_comparison_measures_nobody_else_does(tmp_path, digits, monkeypatch):
+def test_host_is_locked_while_measuring(tmp_path, digits, monkeypatch):
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
     pretended = Pretended()
     monkeypatch.setattr(loop, "Runner", pretended.begin)

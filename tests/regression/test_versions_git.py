@@ -30,7 +30,7 @@ def registered(repository, tmp_path):
     return read
 
 
-def test_implementations_are_unpacked_as_they_were(repository, tmp_path):
+def test_implementations_of_a_commit_are_unpacked(repository, tmp_path):
     first = repository.git("rev-parse", "HEAD")
     repository.commit(softmax_numpy="two = 2", softmax_old=None, softmax_new="one = 1")
     folder = git.unpack(first, "first", tmp_path)
@@ -40,7 +40,7 @@ def test_implementations_are_unpacked_as_they_were(repository, tmp_path):
     assert (folder / "idiomatic" / "softmax_numpy.py").read_text() == "one = 1"
 
 
-def test_what_is_not_committed_is_not_unpacked(repository, tmp_path):
+def test_uncommitted_changes_are_not_unpacked(repository, tmp_path):
     (repository.folder / "implementations" / "idiomatic" / "softmax_numpy.py").write_text(
         "not committed"
     )
@@ -48,47 +48,47 @@ def test_what_is_not_committed_is_not_unpacked(repository, tmp_path):
     assert (folder / "idiomatic" / "softmax_numpy.py").read_text() == "one = 1"
 
 
-def test_nothing_else_of_the_revision_is_unpacked(repository, tmp_path):
+def test_only_implementations_are_unpacked(repository, tmp_path):
     (repository.folder / "bench").mkdir()
     (repository.folder / "bench" / "measure.py").write_text("another clock")
     git.unpack(repository.commit(), "HEAD", tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.name in {"bench", "path"}] == []
 
 
-def test_a_revision_without_implementations_is_refused(repository, tmp_path):
+def test_revision_without_implementations_is_refused(repository, tmp_path):
     repository.git("mv", "implementations", "elsewhere")
     with pytest.raises(UserError) as error:
         git.unpack(repository.commit(), "old", tmp_path)
     assert "implementations/" in str(error.value)
 
 
-def test_an_older_registry_has_the_defaults_of_what_it_lacks(repository, tmp_path):
+def test_old_registry_gets_default_fields(repository, tmp_path):
     folder = git.unpack("HEAD", "old", tmp_path)
-    found = git.read_registry(folder, "old", tmp_path, pytest.fail)
-    assert found == (
+    entries = git.read_registry(folder, "old", tmp_path, pytest.fail)
+    assert entries == (
         Implementation("numpy", "idiomatic.softmax_numpy", "numpy", "", devices=("cpu",)),
         Implementation("old", "idiomatic.softmax_old", "torch", "pytorch", variables={"A": "1"}),
     )
 
 
-def test_fields_without_a_default_are_as_in_ours(registered):
+def test_required_fields_are_inherited_from_ours(registered):
     ours = next(entry for entry in IMPLEMENTATIONS if entry.name == "jax")
-    found, said = registered(
+    entries, said = registered(
         f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m'),"
         "Entry(name='jax', module='m', framework='own')]"
     )
-    assert found == (
+    assert entries == (
         Implementation("jax", "m", ours.framework, ours.extra),
         Implementation("jax", "m", "own", ours.extra),
     )
     assert said == []
 
 
-def test_fields_that_we_do_not_know_are_passed_over(registered):
-    found, said = registered(
+def test_unknown_fields_are_ignored(registered):
+    entries, said = registered(
         f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m', colour=print, data='streamed')]"
     )
-    assert [(entry.name, entry.data) for entry in found] == [("jax", "streamed")]
+    assert [(entry.name, entry.data) for entry in entries] == [("jax", "streamed")]
     assert said == []
 
 
@@ -103,9 +103,9 @@ def test_fields_that_we_do_not_know_are_passed_over(registered):
         ("'jax'", "entry 2"),
     ],
 )
-def test_what_is_not_understood_is_one_line_and_the_rest_is_there(registered, entry, reason):
-    found, said = registered(f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m'), {entry}]")
-    assert [one.name for one in found] == ["jax"]
+def test_invalid_entry_is_skipped_and_reported(registered, entry, reason):
+    entries, said = registered(f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m'), {entry}]")
+    assert [one.name for one in entries] == ["jax"]
     (line,) = said
     assert line.startswith("old: ")
     assert f" {reason}," in line
@@ -123,7 +123,7 @@ def test_what_is_not_understood_is_one_line_and_the_rest_is_there(registered, en
         ("import time; time.sleep(9)", "timeout after 2 s"),
     ],
 )
-def test_a_registry_that_cannot_be_read_is_one_line(registered, text, reason, monkeypatch):
+def test_unreadable_registry_is_refused(registered, text, reason, monkeypatch):
     monkeypatch.setattr(git, "_REGISTRY_TIMEOUT", 2.0)
     with pytest.raises(UserError) as error:
         registered(text)
@@ -132,23 +132,23 @@ def test_a_registry_that_cannot_be_read_is_one_line(registered, text, reason, mo
     assert "\n" not in str(error.value)
 
 
-def test_a_registry_may_print(registered):
-    found, _ = registered(
+def test_registry_may_print(registered):
+    entries, _ = registered(
         f"{PLAIN}print('[]', end='')\nIMPLEMENTATIONS = [Entry(name='jax', module='m')]"
     )
-    assert [entry.name for entry in found] == ["jax"]
+    assert [entry.name for entry in entries] == ["jax"]
 
 
-def test_a_registry_sees_our_harness_whatever_else_the_user_has(registered, tmp_path, monkeypatch):
+def test_registry_imports_our_harness(registered, tmp_path, monkeypatch):
     other = tmp_path / "other"
     (other / "bench").mkdir(parents=True)
     (other / "bench" / "__init__.py").touch()
     (other / "json.py").write_text("raise ImportError('not this one')")
     monkeypatch.setenv("PYTHONPATH", str(other))
     monkeypatch.chdir(other)
-    found, _ = registered(
+    entries, _ = registered(
         f"{PLAIN}import os, bench\n"
         "where = os.path.realpath(bench.__file__)\n"
         "IMPLEMENTATIONS = [Entry(name='jax', module=where)]"
     )
-    assert Path(found[0].module) == Path(bench.__file__).resolve()
+    assert Path(entries[0].module) == Path(bench.__file__).resolve()

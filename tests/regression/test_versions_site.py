@@ -31,45 +31,50 @@ def listed(folder):
 @pytest.mark.parametrize(
     "side", [Version(".", "tree"), Version("a.py", "file", path="a.py", sha256="0")]
 )
-def test_the_tree_and_a_file_run_where_we_do(side, temporary):
-    with prepare_site(side, (), pytest.fail) as found:
-        assert found == OURS
+def test_tree_and_file_use_the_running_python(side, temporary):
+    with prepare_site(side, (), pytest.fail) as prepared:
+        assert prepared == OURS
         assert listed(temporary) == {}
 
 
-def test_another_python_runs_our_implementations(tmp_path, monkeypatch):
+def test_interpreter_runs_our_implementations(tmp_path, monkeypatch):
     (tmp_path / "python").symlink_to(sys.executable)
     monkeypatch.chdir(tmp_path)
-    with prepare_site(parse_version("./python"), (), pytest.fail) as found:
-        assert found == replace(OURS, python=str(tmp_path / "python"))
+    with prepare_site(parse_version("./python"), (), pytest.fail) as prepared:
+        assert prepared == replace(OURS, python=str(tmp_path / "python"))
 
 
-def test_a_python_that_has_gone_meanwhile_is_one_line(tmp_path):
+def test_missing_interpreter_is_refused(tmp_path):
     side = Version("there", "interpreter", path=str(tmp_path / "python"))
     with pytest.raises(UserError, match="no longer exists"), prepare_site(side, (), print):
         pytest.fail("it is not there")
 
 
-def test_packages_run_our_implementations_in_an_environment_for_what_was_chosen(monkeypatch):
+def test_packages_run_our_implementations_in_an_environment(monkeypatch):
     monkeypatch.setattr(venv, "ensure_environment", lambda spec, _: " ".join(spec.requirements))
     chosen = [entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax"]
     side = Version("x", "packages", requirements=("keras==3.9",))
-    with prepare_site(side, chosen, pytest.fail) as found:
-        assert (found.implementations, found.registry) == (OURS.implementations, OURS.registry)
-        assert found.python.startswith("keras==3.9 jax")
+    with prepare_site(side, chosen, pytest.fail) as prepared:
+        assert (prepared.implementations, prepared.registry) == (
+            OURS.implementations,
+            OURS.registry,
+        )
+        assert prepared.python.startswith("keras==3.9 jax")
 
 
-def test_a_revision_brings_its_implementations_and_its_registry(repository, temporary):
+def test_revision_brings_its_implementations_and_registry(repository, temporary):
     side = parse_version("main")
     repository.commit(softmax_numpy="two = 2")
-    with prepare_site(side, (), pytest.fail) as found:
-        assert found.python == sys.executable
-        assert [entry.name for entry in found.registry] == ["numpy", "old"]
-        assert (found.implementations / "idiomatic" / "softmax_numpy.py").read_text() == "one = 1"
-        assert found.implementations.is_relative_to(temporary)
+    with prepare_site(side, (), pytest.fail) as prepared:
+        assert prepared.python == sys.executable
+        assert [entry.name for entry in prepared.registry] == ["numpy", "old"]
+        assert (
+            prepared.implementations / "idiomatic" / "softmax_numpy.py"
+        ).read_text() == "one = 1"
+        assert prepared.implementations.is_relative_to(temporary)
 
 
-def test_a_revision_leaves_nothing_behind(repository, temporary):
+def test_revision_leaves_no_files_behind(repository, temporary):
     side = parse_version("main")
     before = listed(repository.folder)
     with prepare_site(side, (), print):
@@ -79,7 +84,7 @@ def test_a_revision_leaves_nothing_behind(repository, temporary):
     assert listed(temporary) == {}
 
 
-def test_what_of_a_revision_is_left_out_is_said(repository):
+def test_skipped_registry_entries_are_reported(repository):
     repository.commit(
         __init__="""
 class Entry:
@@ -88,8 +93,8 @@ IMPLEMENTATIONS = [Entry, "no entry"]
 """
     )
     said = []
-    with prepare_site(parse_version("HEAD"), (), said.append) as found:
-        assert [entry.name for entry in found.registry] == ["numpy"]
+    with prepare_site(parse_version("HEAD"), (), said.append) as prepared:
+        assert [entry.name for entry in prepared.registry] == ["numpy"]
     assert len(said) == 1
     assert said[0].startswith("HEAD: ")
 
@@ -110,38 +115,38 @@ def placed(tmp_path):
     return lay
 
 
-def test_places_that_are_alike_differ_in_nothing(placed):
+def test_equal_sites_have_no_changes(placed):
     base, candidate = placed("base", IMPLEMENTATIONS), placed("candidate", IMPLEMENTATIONS)
     assert find_changes(base, candidate) == ((), (), ())
 
 
-def test_every_implementation_of_a_changed_file_has_changed(placed):
+def test_changed_file_changes_all_its_implementations(placed):
     base = placed("base", IMPLEMENTATIONS)
     candidate = placed("candidate", IMPLEMENTATIONS, softmax_keras="two = 2")
-    found = find_changes(base, candidate)
-    assert found == (("keras-tensorflow", "keras-jax", "keras-torch"), (), ())
+    prepared = find_changes(base, candidate)
+    assert prepared == (("keras-tensorflow", "keras-jax", "keras-torch"), (), ())
 
 
-def test_an_implementation_of_another_entry_has_changed(placed):
+def test_changed_registry_entry_is_a_change(placed):
     first, *rest = IMPLEMENTATIONS
     other = [replace(first, data="streamed"), *rest]
-    found = find_changes(placed("base", IMPLEMENTATIONS), placed("candidate", other))
-    assert found == (("numpy",), (), ())
+    prepared = find_changes(placed("base", IMPLEMENTATIONS), placed("candidate", other))
+    assert prepared == (("numpy",), (), ())
 
 
-def test_an_implementation_is_the_same_in_another_place_of_the_registry(placed):
-    found = find_changes(placed("base", IMPLEMENTATIONS), placed("other", IMPLEMENTATIONS[::-1]))
-    assert found == ((), (), ())
+def test_registry_order_is_no_change(placed):
+    prepared = find_changes(placed("base", IMPLEMENTATIONS), placed("other", IMPLEMENTATIONS[::-1]))
+    assert prepared == ((), (), ())
 
 
-def test_what_is_on_one_side_only_is_told_by_its_side(placed):
+def test_implementations_on_one_side_only_are_listed_by_side(placed):
     first, second, *rest = IMPLEMENTATIONS
-    found = find_changes(placed("base", [first, *rest]), placed("candidate", [second, *rest]))
-    assert found.changed == ()
-    assert (found.only_base, found.only_candidate) == (("numpy",), ("numba",))
+    prepared = find_changes(placed("base", [first, *rest]), placed("candidate", [second, *rest]))
+    assert prepared.changed == ()
+    assert (prepared.only_base, prepared.only_candidate) == (("numpy",), ("numba",))
 
 
-def test_a_file_that_is_not_there_differs_from_one_that_is(placed):
+def test_missing_file_is_a_change(placed):
     base, candidate = placed("base", IMPLEMENTATIONS), placed("candidate", IMPLEMENTATIONS)
     (candidate.implementations / "idiomatic" / "softmax_numpy.py").unlink()
     assert find_changes(base, candidate).changed == ("numpy",)
@@ -149,7 +154,7 @@ def test_a_file_that_is_not_there_differs_from_one_that_is(placed):
     assert find_changes(base, candidate).changed == ()
 
 
-def test_code_that_an_implementation_imports_counts(placed):
+def test_changed_import_is_a_change(placed):
     texts = {
         "softmax_jax": "from implementations._devices import jax",
         "softmax_pytorch": "from implementations._devices.torch import find",
@@ -169,7 +174,7 @@ def test_code_that_an_implementation_imports_counts(placed):
     assert find_changes(*sites).changed == ("pytorch", "jax", *keras)
 
 
-def test_files_that_moved_are_unchanged(placed):
+def test_moved_files_are_no_change(placed):
     flat = [replace(entry, module=entry.module.partition(".")[2]) for entry in IMPLEMENTATIONS]
     base, candidate = placed("base", flat), placed("candidate", IMPLEMENTATIONS)
     assert find_changes(base, candidate) == ((), (), ())
@@ -177,10 +182,10 @@ def test_files_that_moved_are_unchanged(placed):
     assert find_changes(base, candidate).changed == ("jax",)
 
 
-def test_our_own_head_is_read_and_its_registry_has_our_names():
+def test_head_of_this_repository_is_read():
     """The real thing, once: only read, and only where this is a checkout."""
     if not (machine.ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    with prepare_site(parse_version("HEAD"), (), pytest.fail) as found:
-        assert (found.implementations / "idiomatic" / "softmax_numpy.py").exists()
-        assert "numpy" in {entry.name for entry in found.registry}
+    with prepare_site(parse_version("HEAD"), (), pytest.fail) as prepared:
+        assert (prepared.implementations / "idiomatic" / "softmax_numpy.py").exists()
+        assert "numpy" in {entry.name for entry in prepared.registry}

@@ -21,11 +21,11 @@ def refused(text):
     return str(error.value)
 
 
-def test_the_working_tree_is_a_point():
+def test_dot_is_the_working_tree():
     assert parse_version(".") == Version(".", "tree")
 
 
-def test_a_file_is_known_by_its_hash_and_named_as_it_was_given(tmp_path, monkeypatch):
+def test_file_is_identified_by_its_hash(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = b"# \xe4 in Latin-1\n# -*- coding: latin-1 -*-\npattern = '\\d'\n"
     (tmp_path / "a.py").write_bytes(source)
@@ -43,13 +43,13 @@ def test_a_file_is_known_by_its_hash_and_named_as_it_was_given(tmp_path, monkeyp
         (b"1" + b"+1" * 100_000, "is not Python: "),
     ],
 )
-def test_a_file_that_is_not_python_is_refused(tmp_path, content, reason):
+def test_file_that_is_not_python_is_refused(tmp_path, content, reason):
     (tmp_path / "a.py").write_bytes(content)
     said = refused(str(tmp_path / "a.py"))
     assert reason in said
 
 
-def test_a_file_that_is_not_there_is_refused_as_a_file(tmp_path):
+def test_missing_file_is_refused(tmp_path):
     assert "No such file" in refused(str(tmp_path / "a.py"))
     (tmp_path / "b.py").mkdir()
     assert "regular file" in refused(str(tmp_path / "b.py"))
@@ -70,29 +70,29 @@ def test_a_file_that_is_not_there_is_refused_as_a_file(tmp_path):
         ("numpy == v2.4", ("numpy==v2.4",)),
     ],
 )
-def test_requirements_are_taken_apart_normalised_and_sorted(text, expected):
+def test_requirements_are_normalized_and_sorted(text, expected):
     assert parse_version(text) == Version(text, "packages", requirements=expected)
 
 
 @pytest.mark.parametrize(
     "text", ["keras==", "keras==3.9 torch==x!", "scikit-learn=1.8.0", "keras==3.9; python<'4'"]
 )
-def test_a_malformed_requirement_is_refused_with_one_that_is_right(text):
+def test_malformed_requirement_is_refused(text):
     assert refused(text).endswith("Write it as in scikit-learn==1.8.0")
 
 
-def test_a_requirement_is_a_name_and_a_release_and_there_once():
+def test_repeated_or_marked_requirement_is_refused():
     assert "keras is named twice" in refused("keras==3.9 Keras==3.10")
     assert "give only a name and a release" in refused('keras==3.9;python_version<"4"')
 
 
 @pytest.mark.parametrize("text", ["numpy", "NumPy", "keras==3.9 numpy", "numpy keras==3.9"])
-def test_a_bare_name_is_asked_for_its_release(text, repository):
+def test_package_without_a_release_is_refused(text, repository):
     installed = importlib.metadata.version("numpy")
     assert refused(text).lower() == f"numpy: say which release, e.g. numpy=={installed}"
 
 
-def test_a_framework_that_is_not_installed_is_asked_for_its_release(repository, monkeypatch):
+def test_missing_framework_without_a_release_is_refused(repository, monkeypatch):
     def absent(name):
         raise importlib.metadata.PackageNotFoundError(name)
 
@@ -101,30 +101,30 @@ def test_a_framework_that_is_not_installed_is_asked_for_its_release(repository, 
     assert refused("torch") == "torch: say which release, as in scikit-learn==1.8.0"
 
 
-def test_the_example_of_a_release_has_no_local_part(repository, monkeypatch):
+def test_suggested_release_has_no_local_part(repository, monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "2.9.1+cpu")
     assert refused("torch").endswith("e.g. torch==2.9.1")
 
 
-def test_a_python_is_named_by_its_path(repository):
+def test_python_path_is_an_interpreter(repository):
     assert parse_version(sys.executable) == Version(
         sys.executable, "interpreter", path=sys.executable
     )
 
 
-def test_a_python_is_found_on_path_by_a_name_that_says_so(program, monkeypatch, tmp_path):
+def test_python_is_searched_on_path(program, monkeypatch, tmp_path):
     program("python-of-mine", f'exec {sys.executable} "$@"')
     monkeypatch.setenv("PATH", str(tmp_path))
     assert parse_version("python-of-mine").kind == "interpreter"
 
 
 @pytest.mark.parametrize("text", ["/nowhere/python", "./python", "../x", "~/nowhere/bin/python"])
-def test_a_path_without_an_executable_is_refused_as_one(text, tmp_path, monkeypatch):
+def test_path_without_an_executable_is_refused(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert refused(text).startswith(f"{text} is no executable")
 
 
-def test_a_revision_is_known_by_its_commit(repository):
+def test_revision_is_identified_by_its_commit(repository):
     first = repository.git("rev-parse", "HEAD")
     second = repository.commit(softmax_numpy="two = 2")
     repository.git("tag", "--annotate", "v1", "--message", "one", first)
@@ -132,9 +132,7 @@ def test_a_revision_is_known_by_its_commit(repository):
         assert parse_version(text) == Version(text, "revision", commit=commit)
 
 
-def test_a_branch_comes_before_a_package_of_its_name_and_after_an_executable(
-    repository, monkeypatch
-):
+def test_branch_precedes_package_and_follows_executable(repository, monkeypatch):
     repository.git("branch", "numpy")
     repository.git("branch", "python")
     assert parse_version("numpy").kind == "revision"
@@ -145,12 +143,12 @@ def test_a_branch_comes_before_a_package_of_its_name_and_after_an_executable(
 
 
 @pytest.mark.parametrize("text", ["HEAD@{1}", "HEAD^{/as a test}", "heads/main"])
-def test_what_only_git_understands_is_left_to_git(text, repository):
+def test_git_revision_syntax_is_understood(text, repository):
     repository.commit(softmax_numpy="two = 2")
     assert parse_version(text).kind == "revision"
 
 
-def test_an_unknown_revision_is_named_with_what_is_near_it(repository):
+def test_unknown_revision_suggests_similar_names(repository):
     repository.git("branch", "faster-numpy")
     assert "did you mean main?" in refused("mian")
     assert "did you mean faster-numpy?" in refused("fast-numpy")
@@ -160,7 +158,7 @@ def test_an_unknown_revision_is_named_with_what_is_near_it(repository):
     assert "unknown revision ''" in refused("  ")
 
 
-def test_a_shallow_clone_is_told_how_to_have_the_others(repository, tmp_path, monkeypatch):
+def test_shallow_clone_suggests_unshallow(repository, tmp_path, monkeypatch):
     first = repository.git("rev-parse", "HEAD")
     repository.commit(softmax_numpy="two = 2")
     shallow = tmp_path / "shallow"
@@ -169,26 +167,24 @@ def test_a_shallow_clone_is_told_how_to_have_the_others(repository, tmp_path, mo
     assert "git fetch --unshallow" in refused(first)
 
 
-def test_without_a_checkout_there_are_no_revisions(repository, tmp_path, monkeypatch):
+def test_revision_outside_a_checkout_is_refused(repository, tmp_path, monkeypatch):
     within = repository.folder / "site-packages"  # somebody else's repository is not the suite's
     within.mkdir()
     monkeypatch.setattr(machine, "ROOT", within)
     assert "outside its git checkout" in refused("main")
 
 
-def test_without_git_there_are_no_revisions(repository, monkeypatch):
+def test_revision_without_git_is_refused(repository, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     assert "git, which is not installed" in refused("main")
 
 
-def test_what_git_will_not_read_is_said_in_its_words(repository):
+def test_git_error_is_quoted(repository):
     (repository.folder / ".git" / "config").write_text("[core\n")
     assert "git says: fatal: bad config" in refused("main")
 
 
-def test_a_hook_of_another_repository_does_not_decide_which_one_is_read(
-    repository, tmp_path, monkeypatch
-):
+def test_git_hook_variables_are_ignored(repository, tmp_path, monkeypatch):
     commit = repository.git("rev-parse", "HEAD")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
     assert parse_version("main").commit == commit
@@ -215,7 +211,7 @@ COMPARABLE = [
 
 @pytest.mark.parametrize("base", SIDES)
 @pytest.mark.parametrize("candidate", SIDES)
-def test_only_what_differs_in_one_thing_is_compared(base, candidate):
+def test_comparable_kinds(base, candidate):
     fault = find_incompatibility(SIDES[base], SIDES[candidate])
     assert (fault is None) == ({base, candidate} in COMPARABLE)
 
@@ -227,5 +223,5 @@ def test_incompatible_versions_are_named_with_what_can_be_compared():
 
 
 @pytest.mark.parametrize("side", SIDES.values(), ids=SIDES)
-def test_a_version_is_what_a_record_of_it_gives(side):
+def test_version_survives_json(side):
     assert msgspec.json.decode(msgspec.json.encode(side), type=Version) == side

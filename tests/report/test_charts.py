@@ -190,8 +190,9 @@ def sweep_of(records):
 def test_sweep_charts_have_the_measured_values():
     by_batch_size = read_points(chart_by_batch_size(SWEEP, [], "t"))
     assert len(by_batch_size) == 2 * len(BATCHES)
-    points = {one["batch_size"]: one["samples_per_second"] for one in by_batch_size
-              if one["name"] != "b"}  # fmt: skip
+    points = {
+        one["batch_size"]: one["samples_per_second"] for one in by_batch_size if one["name"] != "b"
+    }
     rates = [48000 / seconds for seconds in (0.154, 0.064, 0.0415, 0.0365, 0.0345, 0.0341)]
     assert points == pytest.approx(dict(zip(BATCHES, rates, strict=True)))
     by_samples = read_points(chart_by_samples(SWEEP, "t"))

@@ -80,9 +80,7 @@ def test_good_run_leaves_stderr_empty(tmp_path, command):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "--format=pyperv"], "unknown format 'pyperv'; did you mean pyperf?"),
-        (["run", "--format=pytest"], "did you mean pytest-benchmark or "),
-        (["run", "--format=xml"], "choose from pytest-benchmark, pyperf"),
+        (["run", "--format=xml"], "'pytest-benchmark', 'pyperf'"),
         (["run"], "--format"),
         (["nothing", "--format=pyperf"], "nothing holds no run"),
         (["run", "--format=pyperf", "--output=run"], "cannot write run: "),
@@ -112,15 +110,27 @@ def test_every_case_with_times_is_exported(tmp_path):
 
 
 def test_different_cases_have_different_names():
-    cases = [case(), case("jax"), case(workload="textbook"), case(device="gpu"),
-             case(batch_size=8), case(threads=1), case(samples=96)]  # fmt: skip
+    cases = [
+        case(),
+        case("jax"),
+        case(workload="textbook"),
+        case(device="gpu"),
+        case(batch_size=8),
+        case(threads=1),
+        case(samples=96),
+    ]
     assert len({name_case(each) for each in cases}) == len(cases)
 
 
 def test_good_trials_are_exported_by_round(tmp_path):
     plan, one = run(case()), case()
-    folder = write(tmp_path / "run", plan, ok(one, 2, 0.25), ok(one, 1, 0.5),
-                   bare(one, 3, epoch_seconds=[9.0], first_epoch_seconds=9.0))  # fmt: skip
+    folder = write(
+        tmp_path / "run",
+        plan,
+        ok(one, 2, 0.25),
+        ok(one, 1, 0.5),
+        bare(one, 3, epoch_seconds=[9.0], first_epoch_seconds=9.0),
+    )
     (found,) = select_cases(load_run(folder))
     assert [trial.round for trial in found.trials] == [1, 2]
     assert found.medians == [0.5, 0.25]
@@ -138,34 +148,51 @@ def test_published_run_is_exported_completely():
 def test_correctness_is_beside_the_time(tmp_path):
     by_name = {each.name: each for each in select_cases(loaded(tmp_path / "run"))}
     assert by_name[name_case(PART)].correctness == {
-        "ranked": True, "validation_accuracy": 0.8396, "test_accuracy": 0.8321,
-        "parity_error": 1.5e-6, "trials": 3, "faults": ["timeout: 600 s are over"],
-    }  # fmt: skip
+        "ranked": True,
+        "validation_accuracy": 0.8396,
+        "test_accuracy": 0.8321,
+        "parity_error": 1.5e-6,
+        "trials": 3,
+        "faults": ["timeout: 600 s are over"],
+    }
     assert by_name[name_case(WRONG)].correctness["parity_error"] == 0.5
     assert by_name[name_case(GOOD)].faults == []
 
 
 def test_reason_of_several_trials_is_listed_once(tmp_path):
     one = case()
-    folder = write(tmp_path / "run", run(one), ok(one), bare(one, 2, reason="b"),
-                   bare(one, 3, reason="b"), bare(one, 4, reason="a"))  # fmt: skip
+    folder = write(
+        tmp_path / "run",
+        run(one),
+        ok(one),
+        bare(one, 2, reason="b"),
+        bare(one, 3, reason="b"),
+        bare(one, 4, reason="a"),
+    )
     assert list_faults(load_run(folder).rows[0]) == ["failed: a", "failed: b"]
 
 
 def test_remarks_name_what_is_left_out(tmp_path):
-    assert sorted(list_remarks(loaded(tmp_path / "run"))) == sorted([
-        f"{name_case(PART)}: 1 of 3 trials failed: timeout: 600 s are over",
-        f"not ranked: {name_case(WRONG)}: failed: parity error",
-        f"left out: {name_case(FAILED)}: out-of-memory: killed",
-        f"left out: {name_case(ABSENT)}: unavailable: numba is not installed",
-        f"left out: {name_case(NEVER)}: not measured",
-    ])  # fmt: skip
+    assert sorted(list_remarks(loaded(tmp_path / "run"))) == sorted(
+        [
+            f"{name_case(PART)}: 1 of 3 trials failed: timeout: 600 s are over",
+            f"not ranked: {name_case(WRONG)}: failed: parity error",
+            f"left out: {name_case(FAILED)}: out-of-memory: killed",
+            f"left out: {name_case(ABSENT)}: unavailable: numba is not installed",
+            f"left out: {name_case(NEVER)}: not measured",
+        ]
+    )
 
 
 def test_good_run_has_a_remark_only_if_dirty(tmp_path):
     one = case()
-    clean = write(tmp_path / "clean", run(one, sweep=(case(threads=1),)), ok(one),
-                  ok(case(threads=1)), **surroundings())  # fmt: skip
+    clean = write(
+        tmp_path / "clean",
+        run(one, sweep=(case(threads=1),)),
+        ok(one),
+        ok(case(threads=1)),
+        **surroundings(),
+    )
     assert list_remarks(load_run(clean)) == []
     dirty = write(tmp_path / "dirty", run(one), ok(one))
     assert list_remarks(load_run(dirty)) == ["measured with changes that are not in the commit"]
@@ -295,12 +322,20 @@ def test_pyperf_compares_two_exports(tmp_path):
 def test_pyperf_metadata_are_of_the_records(pyperf_benchmarks):
     found = pyperf_benchmarks[PART.slug].get_metadata()
     expected = {
-        "name": PART.slug, "cpu_model_name": "Test CPU", "cpu_count": 4, "platform": "Linux 6.1",
-        "python_implementation": "cpython", "python_version": "3.11.9", "loops": 1,
-        "softmax_bench_machine": "0123456789ab", "softmax_bench_trials": 3,
-        "softmax_bench_ranked": "yes", "softmax_bench_faults": "timeout: 600 s are over",
-        "softmax_bench_validation_accuracy": 0.8396, "softmax_bench_parity_error": 1.5e-6,
-    }  # fmt: skip
+        "name": PART.slug,
+        "cpu_model_name": "Test CPU",
+        "cpu_count": 4,
+        "platform": "Linux 6.1",
+        "python_implementation": "cpython",
+        "python_version": "3.11.9",
+        "loops": 1,
+        "softmax_bench_machine": "0123456789ab",
+        "softmax_bench_trials": 3,
+        "softmax_bench_ranked": "yes",
+        "softmax_bench_faults": "timeout: 600 s are over",
+        "softmax_bench_validation_accuracy": 0.8396,
+        "softmax_bench_parity_error": 1.5e-6,
+    }
     assert {name: found.get(name) for name in expected} == expected
     assert pyperf_benchmarks[WRONG.slug].get_metadata()["softmax_bench_ranked"] == "no"
     assert pyperf_benchmarks[GOOD.slug].get_runs()[0].get_metadata()["mem_max_rss"] == 512 * 2**20
@@ -314,10 +349,12 @@ def test_pyperf_has_only_cases_with_times(pyperf_benchmarks):
 
 def test_pyperf_loads_a_record_with_few_facts(tmp_path):
     folder = write(
-        tmp_path / "run", run(case()),
-        ok(case(), first_epoch_seconds=None, wall_seconds=None, peak_rss_bytes=None), machine={},
+        tmp_path / "run",
+        run(case()),
+        ok(case(), first_epoch_seconds=None, wall_seconds=None, peak_rss_bytes=None),
+        machine={},
         software={},
-    )  # fmt: skip
+    )
     (found,) = pyperf.BenchmarkSuite.loads(pyperf_format.export_run(load_run(folder)))
     assert found.get_runs()[0].warmups == ()
     assert "cpu_model_name" not in found.get_metadata()
@@ -336,8 +373,16 @@ def test_pytest_benchmark_compares_medians_of_processes(tmp_path):
     expected = measured(REFERENCE)
     for name in ("first.json", "second.json"):
         (tmp_path / name).write_text(pytest_benchmark.export_run(load_run(REFERENCE)))
-    shown = python(tmp_path, "-m", "pytest_benchmark", "compare", "first.json", "second.json",
-                   "--csv=found", "--columns=mean,stddev,median,rounds,iterations")  # fmt: skip
+    shown = python(
+        tmp_path,
+        "-m",
+        "pytest_benchmark",
+        "compare",
+        "first.json",
+        "second.json",
+        "--csv=found",
+        "--columns=mean,stddev,median,rounds,iterations",
+    )
     assert "Name (time in ms)" in shown
     with (tmp_path / "found.csv").open() as stream:
         rows = list(csv.DictReader(stream))
@@ -358,18 +403,28 @@ def test_data_have_a_value_for_each_process():
         mean, low, high = expected[each["name"]]
         assert geometric_mean(each["stats"]["data"]) == pytest.approx(mean, rel=1e-12)
         assert list(each["extra_info"]["epoch_seconds"].values()) == [
-            pytest.approx(mean, rel=1e-12), low and pytest.approx(low, rel=1e-9),
+            pytest.approx(mean, rel=1e-12),
+            low and pytest.approx(low, rel=1e-9),
             high and pytest.approx(high, rel=1e-9),
-        ]  # fmt: skip
+        ]
         processes = epochs[each["name"]]
         assert each["extra_info"]["epoch_seconds_by_process"] == [many for _, many in processes]
         assert each["extra_info"]["first_epoch_seconds"] == [first for first, _ in processes]
 
 
-@pytest.mark.parametrize("data", [
-    [0.5], [0.5, 0.25], [3.0, 1.0, 2.0], [1.0, 2.0, 4.0, 8.0], [5.0, 1.0, 1.5, 2.0, 9.0],
-    [1.0, 1.1, 1.2, 1.3, 1.4, 9.0], [0.1, 5.0, 5.1, 5.2, 5.3, 5.4, 11.0], [2.0, 2.0, 2.0],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        [0.5],
+        [0.5, 0.25],
+        [3.0, 1.0, 2.0],
+        [1.0, 2.0, 4.0, 8.0],
+        [5.0, 1.0, 1.5, 2.0, 9.0],
+        [1.0, 1.1, 1.2, 1.3, 1.4, 9.0],
+        [0.1, 5.0, 5.1, 5.2, 5.3, 5.4, 11.0],
+        [2.0, 2.0, 2.0],
+    ],
+)
 def test_statistics_are_those_of_pytest_benchmark(data):
     stats = Stats()
     for value in data:

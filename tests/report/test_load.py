@@ -130,8 +130,10 @@ def test_rows_are_compared_within_their_machine(tmp_path):
 
 
 def test_runs_of_one_machine_are_named_by_folder_and_not_compared(tmp_path):
-    folders = [write_on(tmp_path / name, SLOW, *trials(case("a"), epoch, epoch))
-               for name, epoch in (("x", 0.1), ("y", 0.2))]  # fmt: skip
+    folders = [
+        write_on(tmp_path / name, SLOW, *trials(case("a"), epoch, epoch))
+        for name, epoch in (("x", 0.1), ("y", 0.2))
+    ]
     runs = load_runs(folders)
     assert [loaded.name for loaded in runs] == ["2-core Slow CPU (x)", "2-core Slow CPU (y)"]
     rows = [row for loaded in runs for row in loaded.rows]

@@ -59,10 +59,12 @@ def small(tmp_path_factory):
     other = case("ovr", objective="one-vs-rest", framework="scikit-learn")
     textbook = case("fast", workload="textbook")
     records = [
-        *trials(cases[0], 0.09, 0.09), *trials(cases[1], 1.0, 1.0, peak_rss_bytes=None),
-        bare(cases[2], status="failed", reason="it lied"), *trials(other, 0.2, 0.2),
+        *trials(cases[0], 0.09, 0.09),
+        *trials(cases[1], 1.0, 1.0, peak_rss_bytes=None),
+        bare(cases[2], status="failed", reason="it lied"),
+        *trials(other, 0.2, 0.2),
         bare(textbook, status="timeout", reason="more than 600 s"),
-    ]  # fmt: skip
+    ]
     folder = tmp_path_factory.mktemp("small") / "run"
     planned = run(*cases, other, textbook, rounds={"sgd": 3, "textbook": 1})
     return read(write(folder, planned, *records))
@@ -115,15 +117,21 @@ def test_comparison_has_sort_keys_and_filters(tmp_path):
     epoch, memory = headings.index("epoch") - 1, headings.index("peak memory") - 1
     epochs = [cells[epoch + width * number] for number in range(3)]
     assert [one["text"] for one in epochs] == [
-        "1.20 ms [1.20, 1.20]", "200 ms [200, 200]", "1.20 s [1.20, 1.20]",
-    ]  # fmt: skip
+        "1.20 ms [1.20, 1.20]",
+        "200 ms [200, 200]",
+        "1.20 s [1.20, 1.20]",
+    ]
     assert [float(one["data-key"]) for one in epochs] == pytest.approx([0.0012, 0.2, 1.2])
     absent = cells[memory + width]
     assert (absent["text"], "data-key" in absent) == ("—", False)
     assert float(cells[memory]["data-key"]) == 2**29
     chosen = [{key: one[f"data-{key}"] for key in page.FILTERS} for one in found.all("tr")[1:]]
-    assert chosen[2] == {"objective": "softmax", "style": "tuned", "device": "gpu",
-                         "workload": "sgd"}  # fmt: skip
+    assert chosen[2] == {
+        "objective": "softmax",
+        "style": "tuned",
+        "device": "gpu",
+        "workload": "sgd",
+    }
 
 
 def test_device_column_is_last_if_all_are_one(small):
@@ -137,8 +145,18 @@ def test_filters_have_the_values_of_the_rows(small):
     assert small.texts("label") == list(page.FILTERS)
     assert [one["for"] for one in small.all("label")] == [one["id"] for one in small.all("select")]
     assert [one["name"] for one in small.all("select")] == list(page.FILTERS)
-    assert small.texts("option") == ["all", "one-vs-rest", "softmax", "all", "idiomatic", "tuned",
-                                     "all", "cpu", "all", "sgd"]  # fmt: skip
+    assert small.texts("option") == [
+        "all",
+        "one-vs-rest",
+        "softmax",
+        "all",
+        "idiomatic",
+        "tuned",
+        "all",
+        "cpu",
+        "all",
+        "sgd",
+    ]
 
 
 def test_failures_have_their_reasons(small):
@@ -182,8 +200,12 @@ def test_prose_is_rendered(small):
 
 
 def test_page_loads_nothing(small):
-    addresses = [one[key] for one in small.elements for key in ("href", "src", "action", "data")
-                 if key in one]  # fmt: skip
+    addresses = [
+        one[key]
+        for one in small.elements
+        for key in ("href", "src", "action", "data")
+        if key in one
+    ]
     assert addresses
     assert all(address.startswith(("#", "data:")) for address in addresses)
 
@@ -192,9 +214,33 @@ def test_hostile_text_becomes_no_element(small, hostile):
     assert {one["tag"] for one in hostile.elements} == {one["tag"] for one in small.elements}
     assert len(hostile.all("script")) - len(hostile.all("figure")) == 4
     assert len(small.all("script")) - len(small.all("figure")) == 4
-    allowed = {"tag", "text", "class", "id", "href", "src", "alt", "role", "aria-label", "tabindex",
-               "scope", "name", "for", "value", "type", "hidden", "content", "charset",
-               "http-equiv", "loading", "width", "height", "rel", "lang", "data-key"}  # fmt: skip
+    allowed = {
+        "tag",
+        "text",
+        "class",
+        "id",
+        "href",
+        "src",
+        "alt",
+        "role",
+        "aria-label",
+        "tabindex",
+        "scope",
+        "name",
+        "for",
+        "value",
+        "type",
+        "hidden",
+        "content",
+        "charset",
+        "http-equiv",
+        "loading",
+        "width",
+        "height",
+        "rel",
+        "lang",
+        "data-key",
+    }
     allowed |= {f"data-{name}" for name in page.FILTERS}
     assert {key for one in hostile.elements for key in one} <= allowed
 

@@ -51,8 +51,8 @@ def slowed(**changes):
     return sight(**{"slowdown": Slowdown(0.05), "ratio": 1.0512, "spread": None, **changes})
 
 
-def by_title(*found):
-    return {table.title: table for table in calibration.tabulate(found)}
+def by_title(*cases):
+    return {table.title: table for table in calibration.tabulate(cases)}
 
 
 NOISE = "How noisy this machine is"
@@ -61,14 +61,14 @@ ALARMS = "False alarms: a version called slower than itself"
 INJECTED = "Injected slowdowns, and how often they are detected"
 
 
-def test_the_tables_come_in_the_order_of_their_questions():
+def test_tables_are_in_order():
     assert list(by_title(sight(), slowed())) == [NOISE, SMALLEST, ALARMS, INJECTED]
     assert list(by_title(slowed())) == [INJECTED]
     assert list(by_title(sight())) == [NOISE, SMALLEST, ALARMS]
     assert calibration.tabulate([]) == []
 
 
-def test_noise_is_shown_by_where_it_comes_from():
+def test_noise_table():
     table = by_title(sight())[NOISE]
     assert table.headings == (
         "case",
@@ -84,7 +84,7 @@ def test_noise_is_shown_by_where_it_comes_from():
     assert line[4:] == ["—", "—", "—"]
 
 
-def test_the_smallest_slowdown_is_shown_for_every_time():
+def test_smallest_slowdown_table():
     table = by_title(sight())[SMALLEST]
     assert table.headings == ("case", "at the least", "in 30 s", "in 60 s", "in 180 s")
     assert table.lines == [["sgd-numpy", "2.3 % (10)", "2.3 % (20)", "2.3 % (40)", "2.3 % (120)"]]
@@ -103,13 +103,13 @@ def test_the_smallest_slowdown_is_shown_for_every_time():
         (seen(30.0, 10, smallest=math.inf), 1.0, "—"),
     ],
 )
-def test_a_time_too_short_for_a_decision_says_how_long_one_takes(one, seconds, text):
+def test_short_budget_shows_the_time_of_a_decision(one, seconds, text):
     (line,) = by_title(sight(budgets=(one,), seconds=seconds))[SMALLEST].lines
     assert line == ["sgd-numpy", text]
 
 
-def test_false_alarms_have_their_counts_and_intervals():
-    # Of none of 25 the bound is 13.3 %, of 10 of 100 5.5 to 17.4 % (test_power.py).
+def test_false_alarm_table():
+    # Of none of 25 the bound is 13.3 %, of 10 of 100 5.5 to 17.4 %.
     table = by_title(sight())[ALARMS]
     assert table.lines == [
         ["sgd-numpy", time, pairs, "0 of 25 [0.0, 13.3]", "10 of 100 [5.5, 17.4]", "7"]
@@ -118,7 +118,7 @@ def test_false_alarms_have_their_counts_and_intervals():
     assert len(table.headings) == 6
 
 
-def test_what_was_injected_is_shown_beside_what_was_measured():
+def test_injected_slowdown_table():
     fifth = slowed(slowdown=Slowdown(0.2, 5), ratio=0.999)
     assert by_title(slowed(), fifth)[INJECTED].lines == [
         ["sgd-numpy", "5 %", "+5.1 %", "1,234", *["10 of 100 [5.5, 17.4]"] * 3, "—"],
@@ -142,11 +142,11 @@ def test_what_was_injected_is_shown_beside_what_was_measured():
         (Slowdown(0.2, 5), "20 % in one epoch of 5"),
     ],
 )
-def test_a_slowdown_is_said_in_words(slowdown, text):
+def test_slowdown_is_described(slowdown, text):
     assert calibration.describe_slowdown(slowdown) == text
 
 
-def test_no_cell_is_blank_and_no_line_is_short():
+def test_no_cell_is_blank():
     bare = sight(
         spread=None,
         budgets=tuple(BudgetDetectability(budget, 10, None, None, None) for budget in BUDGETS),
@@ -157,7 +157,7 @@ def test_no_cell_is_blank_and_no_line_is_short():
             assert all(cell.strip() for cell in line)
 
 
-def test_the_document_has_the_numbers_as_they_are():
+def test_document_has_exact_numbers():
     document = calibration._document_case(sight(budgets=EVERY[:1] + EVERY[3:]))
     assert (
         json.loads(json.dumps(document, allow_nan=False))
@@ -190,8 +190,8 @@ def test_the_document_has_the_numbers_as_they_are():
     )
 
 
-def test_what_is_unknown_is_null():
-    found = slowed(budgets=(seen(0.0, 10, smallest=math.inf), seen(30.0, 10, smallest=None)))
-    document = json.loads(json.dumps(calibration._document_case(found), allow_nan=False))
+def test_unknown_numbers_are_null():
+    cases = slowed(budgets=(seen(0.0, 10, smallest=math.inf), seen(30.0, 10, smallest=None)))
+    document = json.loads(json.dumps(calibration._document_case(cases), allow_nan=False))
     assert document["spread"] is None
-    assert [each["smallest"] for each in document["budgets"]] == [None, None]
+    assert [item["smallest"] for item in document["budgets"]] == [None, None]

@@ -285,7 +285,7 @@ def test_names_from_records_are_text_and_no_markup():
     result = compare_runs(*sides, None, CompareOptions(rule=RULE, between_runs=0.2))
     output = build_output(result)
     stream = io.StringIO()
-    Console(file=stream, width=240).print(terminal.laid_out(output.tables[0]))
+    Console(file=stream, width=240).print(terminal.text_table(output.tables[0]))
     assert odd in stream.getvalue()
     assert r"| \[red\]x\[/b\] \| \`y\` |" in format_output(output, "markdown")
 

@@ -48,12 +48,12 @@ def summary(tmp_path, monkeypatch):
     return tmp_path / "summary.md"
 
 
-def test_markdown_is_the_tables_their_notes_and_the_remarks_escaped(summary):
+def test_markdown_has_escaped_tables_notes_and_remarks(summary):
     assert format_output(made(), "markdown") == PAGE
     assert not summary.exists()
 
 
-def test_a_table_without_lines_is_left_out_and_so_is_an_empty_note():
+def test_empty_tables_and_notes_are_left_out():
     empty = Table("Nothing", ("a",), [], words=1, note="Of nothing.")
     bare = Table("Bare", ("a", "b"), [["1", "2"]], words=2)
     page = format_output(made(tables=[empty, bare], remarks=()), "markdown")
@@ -61,12 +61,12 @@ def test_a_table_without_lines_is_left_out_and_so_is_an_empty_note():
     assert format_output(made(tables=[empty], remarks=()), "markdown") == "\n"
 
 
-def test_markdown_begins_with_what_has_to_be_known_first():
+def test_markdown_starts_with_the_opening():
     page = format_output(made(opening=["Another *machine*"]), "markdown")
     assert page.startswith("**Another \\*machine\\***\n\n## One")
 
 
-def test_json_is_the_document_and_nothing_else(summary):
+def test_json_is_the_document_only(summary):
     text = format_output(made(), "json")
     assert json.loads(text) == {"of": "é", "value": 0.1, "none": None}
     assert '"é"' in text
@@ -75,12 +75,12 @@ def test_json_is_the_document_and_nothing_else(summary):
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
-def test_what_is_no_number_in_json_is_refused(value):
+def test_json_without_infinity_or_nan(value):
     with pytest.raises(ValueError, match="JSON"):
         format_output(made(document={"value": value}), "json")
 
 
-def test_github_has_the_annotations_first_and_the_page_in_the_summary_too(summary):
+def test_github_has_annotations_page_and_summary(summary):
     text = format_output(made(), "github")
     assert text == f"::error title=one%3A slower::by 5 %25\n{PAGE}"
     assert summary.read_text(encoding="utf-8") == f"{PAGE}\n"
@@ -88,7 +88,7 @@ def test_github_has_the_annotations_first_and_the_page_in_the_summary_too(summar
     assert summary.read_text(encoding="utf-8") == f"{PAGE}\n{PAGE}\n"
 
 
-def test_outside_of_a_job_github_has_no_summary(summary, monkeypatch):
+def test_github_outside_a_job_has_no_summary(summary, monkeypatch):
     monkeypatch.delenv("GITHUB_STEP_SUMMARY")
     assert format_output(made(annotations=()), "github") == PAGE
     assert not summary.exists()

@@ -117,8 +117,10 @@ def test_other_quantities_have_their_digits():
         "—",
     )
     assert (numbers.error(6.09e-6), numbers.error(0.0), numbers.error(None)) == (
-        "6.1e-06", "0.0e+00", "—",
-    )  # fmt: skip
+        "6.1e-06",
+        "0.0e+00",
+        "—",
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,8 +186,10 @@ def test_table_aligns_numbers_right():
 
 def tied(device, **changes):
     """Records of two implementations that three rounds do not rank."""
-    return [*on(device, "a", (1.0, 1.0, 1.0), **changes),
-            *on(device, "b", (1.1, 1.2, 1.3), **changes)]  # fmt: skip
+    return [
+        *on(device, "a", (1.0, 1.0, 1.0), **changes),
+        *on(device, "b", (1.1, 1.2, 1.3), **changes),
+    ]
 
 
 def test_throttled_gpu_is_no_cause_for_rows_of_a_cpu():
@@ -214,12 +218,15 @@ def test_unavailable_at_several_sizes_is_one_line():
     absent = {"status": "unavailable", "reason": "no GPU"}
     wrong = {"status": "failed", "reason": "wrong"}
     records = [
-        *(bare(case("a", device="gpu", batch_size=size), number, **absent)
-          for size in (8, 32) for number in (1, 2)),
+        *(
+            bare(case("a", device="gpu", batch_size=size), number, **absent)
+            for size in (8, 32)
+            for number in (1, 2)
+        ),
         bare(case("a", device="gpu", batch_size=128), status="unavailable", reason="another"),
         bare(case("a", batch_size=8), **absent),
         *(bare(case("b", batch_size=size), **wrong) for size in (8, 32)),
-    ]  # fmt: skip
+    ]
     alike = "2 threads, 48,000 samples"
     assert sorted(line[1:] for line in list_faults(summarize(records, HERE))) == [
         ["a", f"cpu, batch size 8, {alike}", "unavailable", "1 of 1", "no GPU"],
@@ -235,10 +242,11 @@ def test_unavailable_at_several_sizes_is_one_line():
 
 def test_csv_has_every_number_unrounded():
     records = [
-        *trials(case("fast"), 0.123456789, 0.123456789), *trials(case("slow"), 0.5, 0.5),
+        *trials(case("fast"), 0.123456789, 0.123456789),
+        *trials(case("slow"), 0.5, 0.5),
         bare(case("absent"), 1, status="unavailable", reason="no GPU"),
         bare(case("absent"), 2, status="unavailable", reason="no GPU"),
-    ]  # fmt: skip
+    ]
     found = summarize(records, HERE)
     table = build_frame(found).set_index("implementation")
     assert list(table.index) == ["fast", "slow", "absent"]
@@ -297,9 +305,12 @@ def test_csv_has_gpu_columns_if_one_was_tried():
         "device"
     )
     assert [name for name in found.reset_index() if name not in plain] == [
-        "predict_seconds", "predict_seconds_low", "predict_seconds_high", "peak_device_bytes",
+        "predict_seconds",
+        "predict_seconds_low",
+        "predict_seconds_high",
+        "peak_device_bytes",
         "epoch_joules",
-    ]  # fmt: skip
+    ]
     gpu = found.loc["gpu"]
     assert (gpu["predict_seconds"], gpu["predict_seconds_high"]) == pytest.approx((0.005, 0.005))
     assert (gpu["peak_device_bytes"], gpu["epoch_joules"]) == (600 * 2**20, 10.0)

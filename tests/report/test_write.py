@@ -73,9 +73,15 @@ def complete(tmp_path):
         *trials(other, 0.25),
         bare(other, 2, status="interrupted"),
         bare(textbook, status="timeout", reason="more than 600 s"),
-        bare(figure, trial="r1-figure-keras", kind="textbook", status="ok", program_seconds=12.0,
-             figure=quoted),
-    ]  # fmt: skip
+        bare(
+            figure,
+            trial="r1-figure-keras",
+            kind="textbook",
+            status="ok",
+            program_seconds=12.0,
+            quantities=quoted,
+        ),
+    ]
     plan = run(*cases, textbook=(figure,), command=command)
     return write(tmp_path / "results" / "run", plan, *records, machine={**MACHINE, "os": HOSTILE})
 
@@ -306,13 +312,19 @@ def test_runs_of_one_machine_are_named_in_their_findings(tmp_path):
 
 
 def test_faults_and_textbook_name_their_machine(tmp_path):
-    figure = bare(case("figure-keras", workload="figure"), kind="textbook", status="ok",
-                  quantities={"validation_accuracy": 0.85}, program_seconds=1.0)  # fmt: skip
+    figure = bare(
+        case("figure-keras", workload="figure"),
+        kind="textbook",
+        status="ok",
+        quantities={"validation_accuracy": 0.85},
+        program_seconds=1.0,
+    )
     folders = [
-        write(tmp_path / "x", run(case("a"), run="x"), *trials(case("a"), 0.1), figure,
-              machine=FAST),
+        write(
+            tmp_path / "x", run(case("a"), run="x"), *trials(case("a"), 0.1), figure, machine=FAST
+        ),
         write_on(tmp_path / "y", SLOW, bare(case("a"), reason="it stumbled")),
-    ]  # fmt: skip
+    ]
     text = write_all(folders, tmp_path / "both")
     (fault,) = read_table(section(text, "Failed and unavailable"))
     assert (fault["machine"], fault["reason"]) == ("2-core Slow CPU", "it stumbled")
@@ -356,8 +368,10 @@ def test_names_of_several_runs_never_become_markup(tmp_path):
 
 def test_many_runs_have_lines_instead_of_columns(tmp_path):
     machines = [FAST, *[SLOW] * MAX_COLUMNS]
-    folders = [write_on(tmp_path / f"n{number}", machine, *trials(case("a"), 0.1, 0.1))
-               for number, machine in enumerate(machines)]  # fmt: skip
+    folders = [
+        write_on(tmp_path / f"n{number}", machine, *trials(case("a"), 0.1, 0.1))
+        for number, machine in enumerate(machines)
+    ]
     text = write_all(folders, tmp_path / "all")
     assert section(text, COMPARED).strip() == CROWDED
     assert not list((tmp_path / "all").glob("*.svg"))

@@ -158,9 +158,9 @@ def test_impossible_options_are_refused(make, little_memory, changes):
         make(**changes)
 
 
-def test_gpu_that_no_host_declares_is_refused(small):
+def test_gpu_that_no_host_has_is_refused(small):
     options = RunOptions(data=small, devices=("gpu",))
-    with pytest.raises(UserError, match="no host declares a GPU"):
+    with pytest.raises(UserError, match="no host has a GPU"):
         plan_run(options, None, "", Placement(2, "m", gpu=False))
 
 

@@ -112,22 +112,22 @@ class Pretended:
     def _well(self, trial: Trial, epoch: float, of: dict[str, Any]) -> Record:
         """Return a record whose least epoch is so long, with an accuracy of every epoch."""
         count = trial.case.epochs
-        found = [self.accuracy(number) for number in range(1, count + 1)]
+        curve = [self.accuracy(number) for number in range(1, count + 1)]
         return ok(
             trial.case,
             trial.round,
             epoch_seconds=[epoch * 1.5, *[epoch] * (count - 1)],
-            validation_accuracy=found,
-            test_accuracy=found,
+            validation_accuracy=curve,
+            test_accuracy=curve,
             **of,
         )
 
     @property
     def pairs(self) -> list[int]:
         """The numbers of the pairs that were begun, in order."""
-        return [number for number, _ in itertools.groupby(each.round for each in self.trials)]
+        return [number for number, _ in itertools.groupby(item.round for item in self.trials)]
 
 
 def of_kind(events: Iterable[Any], kind: type) -> list[Any]:
     """Return the events of one kind."""
-    return [each for each in events if isinstance(each, kind)]
+    return [item for item in events if isinstance(item, kind)]

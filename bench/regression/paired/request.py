@@ -22,7 +22,6 @@ from bench.runner.plan import Size, max_samples
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
 from bench.worker.data import read
-from bench.worker.machine import usable_cores
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 
@@ -31,9 +30,9 @@ from implementations import IMPLEMENTATIONS, Implementation
 class CaseOptions:
     """Which cases are measured, and at which one size.
 
-    implementations: names; empty for the default of the command. batch_size, samples: None for
-    those of the workload and of the data. threads: one by default, because one core has the least
-    noise; 0 for all cores. data: name or folder of a data set.
+    implementations: names; empty for the default of the command. batch_size: None for that of the
+    workload. threads: one by default, because one core has the least noise. data: name or folder
+    of a data set.
     """
 
     implementations: tuple[str, ...] = ()
@@ -41,7 +40,6 @@ class CaseOptions:
     device: Device = "cpu"
     batch_size: int | None = None
     threads: int = 1
-    samples: int | None = None
     data: str | None = None
 
 
@@ -121,13 +119,13 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     images, labels = read(dataset.find(options.data).folder, "train")
     size = Size(
         options.batch_size or WORKLOADS[options.workload].batch_size,
-        options.threads or len(usable_cores()),
-        options.samples or len(labels),
+        options.threads,
+        len(labels),
     )
     if size.fault:
         raise UserError(size.fault)
     if size.samples > (most := max_samples(images.shape[1])):
-        raise UserError(f"--samples {size.samples}: this machine's memory holds at most {most}")
+        raise UserError(f"{size.samples} samples do not fit: this machine's memory holds {most}")
     return lambda case: plan.complete_case(case, options.workload, options.device, size)
 
 

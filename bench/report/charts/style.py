@@ -72,7 +72,6 @@ def finish_panels(chart: Any, title: str, subtitle: str | Sequence[str]) -> Any:
     """Set the title of a chart of several panels."""
     import altair as alt
 
-    return (
-        chart.properties(title=alt.TitleParams(title, subtitle=subtitle), background="white")
-        .configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)
-    )  # fmt: skip
+    return chart.properties(
+        title=alt.TitleParams(title, subtitle=subtitle), background="white"
+    ).configure_title(anchor="start", fontSize=14, subtitleFontSize=11, offset=12)

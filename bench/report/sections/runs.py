@@ -64,8 +64,9 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
     if len(runs) > MAX_COLUMNS:
         remark = f"{rest} the report of each run: python -m bench report RUN"
         return Section(RUNS, tables, remarks=[remark])
-    remarks = [f"{run.folder.name}: {rest} its own report: {_find_report(run, output)}"
-               for run in runs]  # fmt: skip
+    remarks = [
+        f"{run.folder.name}: {rest} its own report: {_find_report(run, output)}" for run in runs
+    ]
     remarks += [
         f"{run.folder.name}: left out: {line}" for run in runs for line in list_left_out(run)
     ]
@@ -178,8 +179,9 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
     tables = []
     for facts, group in groups.items():
         more = f" and {len(group) - 1} more" * (len(group) > 1)
-        by_run = (line for run in group
-                  for line in (format_command(run.run), list_facts(run.run, {})[0]))  # fmt: skip
+        by_run = (
+            line for run in group for line in (format_command(run.run), list_facts(run.run, {})[0])
+        )
         lines = [[line] for line in dict.fromkeys((*by_run, *facts))]
         headings = ("command, machine and software",)
         tables.append(Table(group[0].name + more, headings, lines, 1))

@@ -1,4 +1,4 @@
-"""The hosts of a Dask scheduler: which are connected, what each is, what was sent to them."""
+"""The hosts of a Dask scheduler: connect, check them, send them rounds."""
 
 import logging
 import secrets
@@ -22,52 +22,50 @@ from bench.runner.cluster.task import (
 )
 
 START = 'dask worker SCHEDULER --nthreads 1 --no-nanny --resources "bench=1"'
-_TIMEOUT_SECONDS = 20
-_GATHER_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 class Cluster:
-    """The hosts that may measure, by the addresses of their workers; client: Dask's."""
+    """The hosts that may measure, by the addresses of their Dask workers."""
 
     def __init__(self, client: Any) -> None:
         self.hosts: dict[str, HostInfo] = {}
         self._client = client
         self._refused: set[str] = set()
-        self._ended: SimpleQueue[Any] = SimpleQueue()
+        self._done: SimpleQueue[Any] = SimpleQueue()
 
-    def look(self) -> Iterator[str]:
+    def update(self) -> Iterator[str]:
         """Update the hosts; yield a line for each change. Raises OSError without scheduler."""
-        identity = self._client.sync(
-            self._client.scheduler.identity, n_workers=-1, callback_timeout=_TIMEOUT_SECONDS
-        )
-        if self._client.status != "running":
+        if self._client.status != "running":  # at once, without the timeout of the next call
             raise ConnectionError
+        identity = self._client.sync(
+            self._client.scheduler.identity, n_workers=-1, callback_timeout=TIMEOUT_SECONDS
+        )
         workers = identity["workers"]
         for address in self.hosts.keys() - workers.keys():
             yield f"host {self.hosts.pop(address).hostname} left: its worker is gone"
         self._refused &= workers.keys()
-        new = workers.keys() - self.hosts.keys() - self._refused
-        if not new:
-            return
-        replies = self._client.run(describe_host, workers=list(new), on_error="return")
-        for address, reply in replies.items():
-            try:
-                self.hosts[address] = host = self._accept(reply, workers[address])
-            except UserError as error:
-                yield self.refuse(address, str(error))
-            else:
-                yield f"host {host.hostname} joined: {one_line(host.name)}"
+        if new := workers.keys() - self.hosts.keys() - self._refused:
+            replies = self._client.run(describe_host, workers=list(new), on_error="return")
+            for address, reply in replies.items():
+                try:
+                    host = self._accept(reply, workers[address].get("resources", {}))
+                except UserError as error:
+                    yield self.refuse(address, str(error))
+                else:
+                    self.hosts[address] = host
+                    yield f"host {host.hostname} joined: {one_line(host.name)}"
 
-    def _accept(self, reply: bytes | Exception, worker: dict[str, Any]) -> HostInfo:
-        """Return what a worker says of its host; raises UserError if that must not measure."""
-        if worker.get("resources", {}).get("bench", 0) < 1:
+    def _accept(self, reply: bytes | Exception, resources: dict[str, float]) -> HostInfo:
+        """Return what a host reports; raises UserError if it must not measure."""
+        if resources.get("bench", 0) < 1:
             raise UserError(f"it has no resource bench=1; start it with: {START}")
         if isinstance(reply, Exception):
             raise UserError(f"it does not run softmax-bench {suite_version()}: {reply!r}")
         try:
             host = decoding.decode(reply, HostInfo, "a host")
         except decoding.DamagedError as error:
-            raise UserError(f"what it says of itself is {error}") from error
+            raise UserError(f"its description is {error}") from error
         if host.suite != suite_version():
             raise UserError(
                 f"it has softmax-bench {host.suite} and the caller has {suite_version()}; "
@@ -89,8 +87,11 @@ class Cluster:
         self._refused.add(address)
         return one_line(f"worker {address} is not used: {reason}")
 
-    def send(self, request: RoundRequest, workers: Iterable[str]) -> Any:
-        """Have one of these workers measure a round; return Dask's future."""
+    def submit(self, request: RoundRequest, workers: Iterable[str]) -> Any:
+        """Let one of these workers measure a round; return Dask's future.
+
+        Dask gives the round to another of them if its worker is lost, three times at most.
+        """
         future = self._client.submit(
             measure_round,
             msgspec.json.encode(request),
@@ -99,25 +100,25 @@ class Cluster:
             resources={"bench": 1},
             retries=3,
         )
-        future.add_done_callback(self._ended.put)
+        future.add_done_callback(self._done.put)
         return future
 
     def wait(self, seconds: float) -> None:
-        """Wait so many seconds, or until a round has ended."""
+        """Wait until a round has ended, or for this long."""
         with suppress(Empty):
-            self._ended.get(timeout=seconds)
+            self._done.get(timeout=seconds)
 
 
-def read_answer(future: Any) -> RoundResult:
-    """Return what a round that has ended returned.
+def read_result(future: Any) -> RoundResult:
+    """Return the result of a round that has ended.
 
-    Raises UserError for a round that failed, and OSError if the connection broke: then Dask
-    cancels all.
+    Raises UserError for a round that failed, and OSError if the connection broke: Dask then
+    cancels all rounds.
     """
     if future.status == "cancelled":
         raise ConnectionError
     try:
-        return decoding.decode(future.result(timeout=_GATHER_SECONDS), RoundResult, "an answer")
+        return decoding.decode(future.result(timeout=TIMEOUT_SECONDS), RoundResult, "a result")
     except Exception as error:  # a fault of the suite there, or Dask's own
         raise UserError(f"{type(error).__name__}: {error}") from error
 
@@ -133,7 +134,7 @@ def connect(address: str) -> Iterator[Cluster]:
         ) from error
     logging.disable(logging.CRITICAL)  # Dask logs every lost worker in many lines; we print one
     try:
-        client = distributed.Client(address, timeout=_TIMEOUT_SECONDS, set_as_default=False)
+        client = distributed.Client(address, timeout=TIMEOUT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         reason = f"no scheduler answers there ({error}); start one: dask scheduler"
         raise UserError(f"--cluster {address}: {reason}") from error

@@ -18,12 +18,12 @@ RULE = Rule(tolerance=0.02, alpha=0.01)
 ABOVE, BELOW = math.nextafter(1.02, 2), math.nextafter(1 / 1.02, 0)
 
 
-def judged(found, rule=RULE):
-    return decide(found, rule, found.p_slower, found.p_faster)
+def judged(difference, rule=RULE):
+    return decide(difference, rule, difference.p_slower, difference.p_faster)
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("difference", "said"),
     [
         (make_difference(1.05, 1.01, 1.09, p_slower=0.01), "slower"),
         (make_difference(1.05, 1.01, 1.09, p_slower=math.nextafter(0.01, 1)), "undecided"),
@@ -47,18 +47,18 @@ def judged(found, rule=RULE):
         (make_difference(0.95, 0.91, 0.99, p_slower=1e-9), "undecided"),
     ],
 )
-def test_each_verdict_reaches_to_its_border(found, said):
-    assert judged(found) == said
+def test_verdict_at_and_beyond_each_border(difference, said):
+    assert judged(difference) == said
 
 
-def test_without_a_tolerance_what_is_sure_is_called():
+def test_zero_tolerance_calls_every_significant_difference():
     strict = Rule(tolerance=0.0)
     assert judged(make_difference(1.001, 1.0005, 1.0015, p_slower=0.005), strict) == "slower"
     assert judged(make_difference(0.999, 0.9985, 0.9995, p_faster=0.005), strict) == "faster"
     assert judged(make_difference(1.0, 1.0, 1.0), strict) == "undecided"
 
 
-def test_a_family_shares_the_rate_evenly():
+def test_family_shares_alpha_evenly():
     assert Rule().alpha == 0.01
     assert Rule(alpha=0.01, family=4).alpha_per_test == pytest.approx(0.0025)
     assert Rule().alpha_per_test == 0.01
@@ -66,30 +66,30 @@ def test_a_family_shares_the_rate_evenly():
 
 # Holm's own procedure: the least p times all four, the next times three, and none below the one
 # before it: 0.005 * 4, 0.01 * 3, 0.03 * 2, and 0.04 * 1, which is raised to 0.06.
-def test_p_are_adjusted_as_holm_did():
-    found = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 4)
-    assert found == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+def test_holm_adjustment_by_hand():
+    difference = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 4)
+    assert difference == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
 
 
-def test_what_is_not_known_yet_counts_among_the_family():
+def test_unknown_tests_count_in_the_family():
     # 0.005 * 6, 0.01 * 5, 0.03 * 4, 0.04 * 3: the others have a p of 1 and come last.
-    found = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 6)
-    assert found == pytest.approx({"a": 0.05, "b": 0.12, "c": 0.12, "d": 0.03})
+    difference = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 6)
+    assert difference == pytest.approx({"a": 0.05, "b": 0.12, "c": 0.12, "d": 0.03})
     assert adjust_holm({}, 3) == {}
 
 
-def test_an_adjusted_p_is_a_chance():
+def test_adjusted_p_is_at_most_1():
     assert adjust_holm({"a": 0.4, "b": 0.9}, 2) == {"a": 0.8, "b": 0.9}
     assert adjust_holm({"a": 0.6}, 3) == {"a": 1.0}
 
 
-def test_equal_p_are_adjusted_alike():
+def test_equal_p_values_are_adjusted_alike():
     assert adjust_holm({"a": 0.02, "b": 0.02, "c": 0.02}, 3) == pytest.approx(
         dict.fromkeys("abc", 0.06)
     )
 
 
-def test_the_second_of_a_family_has_it_easier_than_the_first():
+def test_second_rejection_needs_less_evidence():
     # Of two at 1 %: 0.004 * 2 and 0.009 * 1 are both called, 0.006 * 2 lets neither through.
     slow = {
         "one": make_difference(1.05, 1.01, 1.1, p_slower=0.004),
@@ -100,16 +100,16 @@ def test_the_second_of_a_family_has_it_easier_than_the_first():
     assert decide_all(slow, Rule(family=2)) == {"one": "undecided", "two": "undecided"}
 
 
-def test_slower_and_faster_are_two_families():
-    found = {
+def test_slower_and_faster_are_separate_families():
+    difference = {
         "slow": make_difference(1.05, 1.01, 1.1, p_slower=0.005, p_faster=0.9),
         "fast": make_difference(0.95, 0.9, 0.99, p_slower=0.9, p_faster=0.005),
         "same": make_difference(1.0, 0.99, 1.01, p_slower=0.5, p_faster=0.5),
     }
     said = {"slow": "undecided", "fast": "undecided", "same": "no change"}
-    assert decide_all(found, Rule(family=3)) == said
+    assert decide_all(difference, Rule(family=3)) == said
     said |= {"slow": "slower", "fast": "faster"}
-    assert decide_all(found, Rule(family=2)) == said
+    assert decide_all(difference, Rule(family=2)) == said
 
 
 # The interval is half as wide after four times the pairs; a little less than twice as wide as it
@@ -133,27 +133,27 @@ ALMOST_TWICE = 1.99
         (0.04, 0.02, 1),
     ],
 )
-def test_more_pairs_narrow_the_interval_as_their_root(log, half, more):
-    found = make_difference(math.exp(log), math.exp(log - half), math.exp(log + half))
-    assert estimate_more_pairs(found, RULE) == more
+def test_more_pairs_follow_the_square_root_law(log, half, more):
+    difference = make_difference(math.exp(log), math.exp(log - half), math.exp(log + half))
+    assert estimate_more_pairs(difference, RULE) == more
 
 
-def test_more_pairs_are_not_told_where_nothing_tells():
+def test_more_pairs_unknown_at_the_border():
     assert estimate_more_pairs(make_difference(1.0, 0.99, 1.01), Rule(tolerance=0.0)) is None
     assert estimate_more_pairs(make_difference(1.05, 1.05, 1.05), RULE) is None
 
 
 @pytest.mark.parametrize(("pairs", "more"), [(1, 9), (4, 6), (9, 1)])
-def test_without_bounds_those_lack_that_can_refute_anything(pairs, more):
+def test_unbounded_interval_needs_the_fewest_decisive_pairs(pairs, more):
     assert estimate_more_pairs(make_difference(1.05, pairs=pairs), RULE) == more
 
 
 # In three looks every one has a third of the rate at least: 2 ** -n <= 0.01 / 3 / family.
 @pytest.mark.parametrize(("family", "needed"), [(1, 10), (4, 11), (12, 12), (100, 15)])
-def test_a_large_family_takes_more_pairs_to_refute_anything(family, needed):
+def test_large_family_needs_more_pairs(family, needed):
     rule = Rule(family=family)
     assert estimate_more_pairs(make_difference(1.05, pairs=3), rule) == needed - 3
     looks = (needed - 2, needed - 1, needed)
-    found = compare_pairs([0.1] * needed, looks, rule.alpha_per_test)
-    assert family * found.p_slower <= rule.alpha
-    assert found.ratio.low is not None
+    difference = compare_pairs([0.1] * needed, looks, rule.alpha_per_test)
+    assert family * difference.p_slower <= rule.alpha
+    assert difference.ratio.low is not None

@@ -31,7 +31,7 @@ def test_count_interval_is_that_of_wilson(count, total, interval):
     assert DecisionCount(count, total, 1).interval == pytest.approx(interval, abs=5e-5)
 
 
-def test_a_decision_is_made_at_the_first_look_that_tells():
+def test_first_decisive_look_decides():
     slow, same, fast = [0.1] * 12, [0.0] * 12, [-0.1] * 12
     looks = (12, 24)
     assert calls_slowdown(slow, looks, STRICT)
@@ -44,12 +44,12 @@ def test_a_decision_is_made_at_the_first_look_that_tells():
     assert calls_slowdown(late, (36,), Rule())
 
 
-def test_a_decision_that_is_never_made_is_no_slowdown():
+def test_undecided_is_no_slowdown():
     assert not calls_slowdown([0.1, -0.1] * 6, (10, 12), STRICT)
     assert not calls_slowdown([0.1] * 9, (10, 12), STRICT)
 
 
-def test_a_family_makes_a_slowdown_harder_to_call():
+def test_larger_family_needs_more_evidence():
     logs = [0.1] * 10
     assert calls_slowdown(logs, (10,), Rule(family=10))  # 10 * 2 ** -10 = 0.0098
     assert not calls_slowdown(logs, (10,), Rule(family=11))
@@ -59,7 +59,7 @@ def test_a_family_makes_a_slowdown_harder_to_call():
     assert calls_slowdown(late, (10, 50), Rule(family=10))
 
 
-def test_decisions_that_share_no_pair_use_each_one_once():
+def test_disjoint_windows_use_each_pair_once():
     # Four windows of ten, and five pairs left over: the first and the last window are slow.
     slow, same = [0.1] * 10, [0.1, -0.1] * 5
     logs = [*slow, *same, *same, *slow, *[0.1] * 5]
@@ -68,23 +68,23 @@ def test_decisions_that_share_no_pair_use_each_one_once():
     assert count_disjoint([0.1] * 9, 10, STRICT) == DecisionCount(0, 0, 0)
 
 
-def test_drawn_decisions_say_how_many_independent_ones_stand_behind_them():
+def test_drawn_decisions_count_independent_windows():
     logs = [0.1] * 45
     assert count_drawn(logs, 10, STRICT, 30, swap=False) == DecisionCount(30, 30, 4)
     assert count_drawn(logs[:10], 10, STRICT, 3, swap=False) == DecisionCount(3, 3, 1)
 
 
-def test_with_the_sides_swapped_by_a_coin_a_slowdown_of_every_pair_is_none():
+def test_swapped_sides_hide_a_constant_slowdown():
     # Of ten pairs that a coin turns, all have the same sign once in 512 draws.
-    found = count_drawn([0.1] * 45, 10, STRICT, 200, swap=True)
-    assert found.count <= 3
-    assert found == count_drawn([0.1] * 45, 10, STRICT, 200, swap=True)
+    least = count_drawn([0.1] * 45, 10, STRICT, 200, swap=True)
+    assert least.count <= 3
+    assert least == count_drawn([0.1] * 45, 10, STRICT, 200, swap=True)
 
 
-def test_resampled_pairs_have_either_sign_and_come_from_all_of_them():
-    found = np.concatenate(list(power._resample([1.0, 2.0, 4.0], 10, 200)))
-    assert set(found) == {-4.0, -2.0, -1.0, 1.0, 2.0, 4.0}
-    assert abs(found.mean()) < 0.2
+def test_resampled_pairs_have_random_signs():
+    least = np.concatenate(list(power._resample([1.0, 2.0, 4.0], 10, 200)))
+    assert set(least) == {-4.0, -2.0, -1.0, 1.0, 2.0, 4.0}
+    assert abs(least.mean()) < 0.2
 
 
 def least_by_bisection(logs, looks, rule):
@@ -101,48 +101,48 @@ def least_by_bisection(logs, looks, rule):
 
 @pytest.mark.parametrize("rule", [STRICT, Rule(), Rule(tolerance=0.0, family=4), Rule(alpha=0.05)])
 @pytest.mark.parametrize("pairs", [12, 40])
-def test_the_least_that_is_called_is_that_of_trying(rule, pairs):
+def test_least_detected_slowdown_agrees_with_bisection(rule, pairs):
     looks = schedule_looks(pairs)
     for seed in range(2):
         logs = (np.random.default_rng(seed).standard_t(3, pairs) * 0.02).tolist()
-        found = least_detected_log(logs, looks, rule)
-        assert found == pytest.approx(least_by_bisection(logs, looks, rule), abs=1e-12)
+        least = least_detected_log(logs, looks, rule)
+        assert least == pytest.approx(least_by_bisection(logs, looks, rule), abs=1e-12)
 
 
-def test_what_the_first_look_would_call_is_called():
+def test_least_detected_slowdown_of_the_first_look():
     logs, looks = [0.001 * at for at in range(12)] + [-0.2, -0.1] * 20, (12, 24, 52)
-    found = least_detected_log(logs, looks, STRICT)
-    assert found == pytest.approx(least_by_bisection(logs, looks, STRICT), abs=1e-12)
-    assert found == least_detected_log(logs[:12], looks[:1], Rule(0.0, nominal_level(0.01, looks)))
-    assert found < 0.0
+    least = least_detected_log(logs, looks, STRICT)
+    assert least == pytest.approx(least_by_bisection(logs, looks, STRICT), abs=1e-12)
+    assert least == least_detected_log(logs[:12], looks[:1], Rule(0.0, nominal_level(0.01, looks)))
+    assert least < 0.0
 
 
-def test_of_pairs_that_do_not_differ_anything_above_the_tolerance_is_found():
+def test_equal_pairs_detect_the_tolerance_itself():
     assert least_detected_log([0.0] * 12, (10, 12), STRICT) == 0.0
     assert least_detected_log([0.0] * 12, (10, 12), Rule()) == pytest.approx(math.log(1.02))
     assert smallest_slowdown([0.0] * 12, 10, Rule(), 20) == pytest.approx(0.02)
 
 
-def test_too_few_pairs_find_nothing_however_slow():
+def test_too_few_pairs_detect_nothing():
     assert least_detected_log([0.0] * 6, (6,), STRICT) == math.inf
     assert smallest_slowdown([0.01] * 12, 10, Rule(family=50), 20) == math.inf
 
 
-def test_the_smallest_slowdown_is_found_in_ninety_five_draws_of_a_hundred():
+def test_smallest_slowdown_is_detected_in_95_of_100_draws():
     logs, pairs, draws = spread_evenly(60, 0.05), 24, 100
-    found = math.log1p(smallest_slowdown(logs, pairs, STRICT, draws))
+    least = math.log1p(smallest_slowdown(logs, pairs, STRICT, draws))
 
     def called(slowdown):
         return sum(
-            calls_slowdown((each + slowdown).tolist(), schedule_looks(pairs), STRICT)
-            for each in power._resample(logs, pairs, draws)
+            calls_slowdown((item + slowdown).tolist(), schedule_looks(pairs), STRICT)
+            for item in power._resample(logs, pairs, draws)
         )
 
-    assert called(found + 1e-9) >= 0.95 * draws
-    assert called(found - 1e-9) <= 0.95 * draws
+    assert called(least + 1e-9) >= 0.95 * draws
+    assert called(least - 1e-9) <= 0.95 * draws
 
 
-def test_twice_the_noise_hides_twice_the_slowdown_and_more_pairs_find_less():
+def test_smallest_slowdown_grows_with_noise_and_shrinks_with_pairs():
     logs = spread_evenly(60, 0.02)
     once, twice = (
         math.log1p(smallest_slowdown([factor * log for log in logs], 20, STRICT, 100))

@@ -38,11 +38,11 @@ DESIGNS = st.lists(st.integers(1, 400), min_size=1, max_size=5, unique=True).map
         (1, (1,)),
     ],
 )
-def test_looks_are_planned_at_a_sixth_a_third_and_all_of_the_pairs(pairs, looks):
+def test_looks_at_a_sixth_a_third_and_all_pairs(pairs, looks):
     assert schedule_looks(pairs) == looks
 
 
-def test_no_share_of_pairs_is_rounded_up_by_a_binary_fraction():
+def test_look_shares_are_exact_for_multiples_of_6():
     for pairs in range(6 * MIN_PAIRS, 6000, 6):
         assert schedule_looks(pairs) == (pairs // 6, pairs // 3, pairs)
 
@@ -53,7 +53,7 @@ def test_no_share_of_pairs_is_rounded_up_by_a_binary_fraction():
     ("looks", "constant"), [(1, 1.960), (2, 2.178), (3, 2.289), (4, 2.361), (5, 2.413), (10, 2.555)]
 )
 @pytest.mark.parametrize("apart", [1, 40])
-def test_the_boundaries_are_those_that_pocock_published(looks, constant, apart):
+def test_critical_values_published_by_pocock(looks, constant, apart):
     level = nominal_level(0.025, tuple(apart * number for number in range(1, looks + 1)))
     assert norm.isf(level) == pytest.approx(constant, abs=5.5e-4)
 
@@ -74,7 +74,7 @@ def simulated(level, looks):
 
 
 @pytest.mark.parametrize("looks", UNEQUAL)
-def test_looks_unequally_far_apart_cross_as_often_as_random_walks_do(looks):
+def test_overall_level_agrees_with_simulated_random_walks(looks):
     share = overall_level(0.01, looks)
     deviation = math.sqrt(share * (1 - share) / WALKS)
     assert simulated(0.01, looks) == pytest.approx(share, abs=4 * deviation)
@@ -91,36 +91,36 @@ def test_two_looks_agree_with_the_bivariate_normal_distribution(looks, level):
 
 
 @given(DESIGNS, st.floats(1e-6, 0.49))
-def test_all_looks_together_lie_between_one_look_and_as_many_apart(looks, level):
+def test_overall_level_lies_between_one_look_and_their_sum(looks, level):
     assert level * (1 - 1e-9) <= overall_level(level, looks) <= level * len(looks) * (1 + 1e-9)
 
 
 @given(DESIGNS, st.floats(1e-6, 0.4), st.floats(1.01, 1.2))
-def test_a_higher_level_crosses_more_often_and_so_does_one_look_more(looks, level, higher):
+def test_overall_level_grows_with_level_and_looks(looks, level, higher):
     assert overall_level(level, looks) < overall_level(level * higher, looks)
     assert overall_level(level, looks) < overall_level(level, (*looks, looks[-1] * 2))
 
 
 @pytest.mark.parametrize("level", [1e-12, 1e-30, 1e-100, 1e-300])
-def test_a_tiny_level_stays_tiny_and_is_not_lost_in_the_quadrature(level):
+def test_tiny_levels_survive_the_quadrature(level):
     looks = (30, 60, 180)
     # Far out in the tail two looks hardly ever cross together, and the chances add up.
     assert overall_level(level, looks) == pytest.approx(3 * level, rel=0.01)
     assert overall_level(level, looks) <= 3 * level * (1 + 1e-6)
 
 
-def test_a_level_of_nought_is_never_reached():
+def test_level_0_is_never_reached():
     assert overall_level(0.0, (100, 200, 1200)) == 0.0
 
 
 @pytest.mark.parametrize("level", [0.5, 0.7, 1.0])
-def test_what_an_even_coin_crosses_is_always_crossed(level):
+def test_level_from_a_half_on_is_always_reached(level):
     assert overall_level(level, (10, 20)) == 1.0
 
 
 @settings(max_examples=25)
 @given(DESIGNS, st.floats(1e-5, 0.2))
-def test_the_nominal_level_gives_all_looks_together_the_rate_asked_for(looks, alpha):
+def test_nominal_level_gives_the_overall_rate(looks, alpha):
     level = nominal_level(alpha, looks)
     assert alpha / len(looks) * (1 - 1e-6) <= level <= alpha
     if len(looks) > 1:
@@ -131,6 +131,6 @@ def test_one_look_needs_no_correction():
     assert nominal_level(0.01, (17,)) == 0.01
 
 
-def test_looks_nearer_to_one_another_cost_less():
+def test_closer_looks_cost_less():
     levels = [nominal_level(0.01, (30, other)) for other in (31, 40, 60, 180, 3000)]
     assert all(one > other for one, other in pairwise(levels))

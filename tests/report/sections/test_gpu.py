@@ -30,18 +30,28 @@ def test_devices_are_compared_at_the_first_size():
     compared, used = made(*on("cpu", predict=0.02), *on("gpu", times=0.5, predict=0.005))
     assert compared.title == (
         "Training and predicting, sgd: batch size 32, 2 threads, 48,000 samples"
-    )  # fmt: skip
+    )
     # 48,000 images in 64 ms and in 31.24 ms; 10,000 in 20 and in 5.
-    assert cells(compared) == [{
-        "implementation": "a", "samples/s, CPU": "750,000", "samples/s, GPU": "1,540,000",
-        "speedup": "2.05 [2.05, 2.05]", "predictions/s, CPU": "500,000",
-        "predictions/s, GPU": "2,000,000", "speedup of predicting": "4.00 [4.00, 4.00]",
-    }]  # fmt: skip
+    assert cells(compared) == [
+        {
+            "implementation": "a",
+            "samples/s, CPU": "750,000",
+            "samples/s, GPU": "1,540,000",
+            "speedup": "2.05 [2.05, 2.05]",
+            "predictions/s, CPU": "500,000",
+            "predictions/s, GPU": "2,000,000",
+            "speedup of predicting": "4.00 [4.00, 4.00]",
+        }
+    ]
     assert compared.numeric == set(range(1, 7))
-    assert cells(used) == [{
-        "implementation": "a", "% of roofline": "—", "device memory": "600 MiB",
-        "joules per epoch": "10.0",
-    }]  # fmt: skip
+    assert cells(used) == [
+        {
+            "implementation": "a",
+            "% of roofline": "—",
+            "device memory": "600 MiB",
+            "joules per epoch": "10.0",
+        }
+    ]
 
 
 def test_sweep_adds_crossover_and_batch_sizes():
@@ -77,11 +87,17 @@ def test_crossover_is_shown_with_its_bounds(found, says):
 
 def test_cell_without_a_number_gives_the_status():
     records = [
-        *on("cpu", "a"), *on("gpu", "a"), *on("cpu", "b"), unavailable("b"),
-        *on("cpu", "c"), *on("gpu", "c", status="failed", reason="wrong"), *on("gpu", "d"),
-        *on("cpu", "e", objective="one-vs-rest"), unavailable("e", objective="one-vs-rest"),
+        *on("cpu", "a"),
+        *on("gpu", "a"),
+        *on("cpu", "b"),
+        unavailable("b"),
+        *on("cpu", "c"),
+        *on("gpu", "c", status="failed", reason="wrong"),
+        *on("gpu", "d"),
+        *on("cpu", "e", objective="one-vs-rest"),
+        unavailable("e", objective="one-vs-rest"),
         *on("cpu", "f"),
-    ]  # fmt: skip
+    ]
     compared, used = made(*records)
     shown = {line[0]: [line[1], line[2], line[3], line[5]] for line in compared.lines}
     assert shown["d"] == ["not measured", "768,000", "—", "500,000"]
@@ -131,18 +147,26 @@ def test_absent_joules_have_each_reason_once(tmp_path):
 
 
 def test_conditions_are_shown_as_ranges():
-    hot = CONDITIONS | {"celsius_after": 61.4, "sm_mhz_after": 1755.0, "throttle_after": 4.0,
-                        "other_processes": 2.0}  # fmt: skip
+    hot = CONDITIONS | {
+        "celsius_after": 61.4,
+        "sm_mhz_after": 1755.0,
+        "throttle_after": 4.0,
+        "other_processes": 2.0,
+    }
     records = [*on("gpu"), *on("gpu", "b", device_conditions=hot, warmup_seconds=[2.0])]
     table = gpu.tabulate_conditions(summarize_gpu(records), ["One", "Two"])
     assert table.lines == [
-        ["GPU", "One, Two"], ["temperature before", "41 °C"], ["temperature after", "55 to 61 °C"],
-        ["clock before", "1,980 MHz"], ["clock after", "1,755 to 1,980 MHz"],
-        ["memory clock before", "2,619 MHz"], ["memory clock after", "2,619 MHz"],
+        ["GPU", "One, Two"],
+        ["temperature before", "41 °C"],
+        ["temperature after", "55 to 61 °C"],
+        ["clock before", "1,980 MHz"],
+        ["clock after", "1,755 to 1,980 MHz"],
+        ["memory clock before", "2,619 MHz"],
+        ["memory clock after", "2,619 MHz"],
         ["throttled", "power cap in 2 of 4 trials"],
         ["another process on it", "2 of 4 trials"],
         ["warm-up", "0.750 to 2.00 s"],
-    ]  # fmt: skip
+    ]
 
 
 def test_unreadable_conditions_are_dashes():

@@ -246,8 +246,9 @@ def test_versions_that_differ_are_named_with_their_machines(tmp_path):
         f"a: torch 2.9.1 on {box} and {server}; torch 2.10 on Z"
     )
     (suites,) = list_suites(runs)
-    assert suites.endswith(f"0.1.0, commit abcdef on {box} and {server}; "
-                           "0.2.0, commit ffffffffffff on Z")  # fmt: skip
+    assert suites.endswith(
+        f"0.1.0, commit abcdef on {box} and {server}; 0.2.0, commit ffffffffffff on Z"
+    )
 
 
 # ----- crossovers
@@ -273,16 +274,22 @@ def test_pairs_without_common_sizes_have_no_crossover(both, tmp_path):
         for sizes in ((32, 8, 128), (32, 384, 1920))
     )
     other, third = ({**MACHINE, "id": name, "name": name} for name in ("Other", "Third"))
-    runs = load(tmp_path / "four", box=(BOX, *small), other=(other, *large),
-                server=(SERVER, *small), more=(third, *large))  # fmt: skip
+    runs = load(
+        tmp_path / "four",
+        box=(BOX, *small),
+        other=(other, *large),
+        server=(SERVER, *small),
+        more=(third, *large),
+    )
     (table,), (left_out,) = tabulate_crossovers(runs)
     assert [line[1:] for line in table.lines] == [
         [f"{SERVER['name']}, 2 threads", SMALL, "never within the sweep"],
         ["Third, 2 threads", "Other, 2 threads", "never within the sweep"],
     ]
     assert left_out.count(" with ") == 4
-    runs = load(tmp_path / "three", box=(BOX, *small), server=(SERVER, *small),
-                third=(third, *on("cpu")))  # fmt: skip
+    runs = load(
+        tmp_path / "three", box=(BOX, *small), server=(SERVER, *small), third=(third, *on("cpu"))
+    )
     assert tabulate_crossovers(runs)[1][0].endswith(": Third, 2 threads")
 
 
@@ -342,8 +349,10 @@ def test_other_data_or_machine_is_another_history(tmp_path, changes):
 
 
 def test_history_shows_the_newest_of_many_runs(tmp_path):
-    folders = [write_night(tmp_path / f"n{day}", day, *trials(case("a"), 0.1))
-               for day in range(1, MAX_COLUMNS + 3)]  # fmt: skip
+    folders = [
+        write_night(tmp_path / f"n{day}", day, *trials(case("a"), 0.1))
+        for day in range(1, MAX_COLUMNS + 3)
+    ]
     (table,) = describe_history(load_runs(folders)).tables
     assert table.headings[1].startswith("n3, ")
     assert len(table.headings) == MAX_COLUMNS + 1

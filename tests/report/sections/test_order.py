@@ -164,8 +164,10 @@ def test_memory_and_starts_are_of_the_first_workload_and_size(tmp_path):
 
 
 def test_memory_has_a_table_for_each_device(tmp_path):
-    records = [*on("cpu", phase_rss_bytes={"epochs": 2**30}),
-               *on("gpu", phase_rss_bytes={"epochs": 2**31})]  # fmt: skip
+    records = [
+        *on("cpu", phase_rss_bytes={"epochs": 2**30}),
+        *on("gpu", phase_rss_bytes={"epochs": 2**31}),
+    ]
     found = write_and_list(tmp_path, run(case("a")), *records)
     lines = [table.lines for table in found[MEMORY].tables]
     assert lines == [[["a", "1,020 MiB"]], [["a", "2,050 MiB"]]]

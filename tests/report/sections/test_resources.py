@@ -27,11 +27,18 @@ def test_bandwidth_is_that_of_the_tables_size():
     found = Roofline(1.2345e11, "jax", {LARGE: 2e10, SMALL: 9e10}, {LARGE: "torch", SMALL: "numpy"})
     (table,) = resources.tabulate_roofline({("cpu", 2): found}, [row(), row(samples=9600)], 784)
     assert table.headings == (
-        "device", "threads", "matrix product", "by", "bandwidth", "by", "a step", "least epoch",
-    )  # fmt: skip
+        "device",
+        "threads",
+        "matrix product",
+        "by",
+        "bandwidth",
+        "by",
+        "a step",
+        "least epoch",
+    )
     assert table.lines == [
         ["cpu", "2", "123 GFLOP/s", "jax", "20.0 GB/s", "torch", "—", "15.1 ms"],
-    ]  # fmt: skip
+    ]
     (table,) = resources.tabulate_roofline({("cpu", 2): found}, [row(samples=9600)], 784)
     assert table.lines[0][4:6] == ["90.0 GB/s", "numpy"]
 
@@ -52,16 +59,24 @@ def test_each_device_and_threads_has_a_line():
 
 def test_probes_of_a_gpu_fill_its_line():
     of = case("ceiling-jax", workload="ceiling", framework="jax", device="gpu")
-    probe = bare(of, kind="roofline", status="ok", product_operations=10**10,
-                 product_seconds=[0.002, 0.001], read_bytes=[LARGE], read_seconds=[LARGE / 2e12],
-                 chain_steps=1000, chain_seconds=[0.006, 0.005])  # fmt: skip
+    probe = bare(
+        of,
+        kind="roofline",
+        status="ok",
+        product_operations=10**10,
+        product_seconds=[0.002, 0.001],
+        read_bytes=[LARGE],
+        read_seconds=[LARGE / 2e12],
+        chain_steps=1000,
+        chain_seconds=[0.006, 0.005],
+    )
     here = {"here": environment(data={"features": 784, "classes": 10})}
     records = [probe, *trials(case(device="gpu"), 0.5), *trials(case(), 0.5)]
     (table,) = resources.tabulate_roofline(find_rooflines(records), summarize(records, here), 784)
     # Of 1,500 steps of 5 µs each.
     assert table.lines == [
         ["gpu", "2", "10,000 GFLOP/s", "jax", "2,000 GB/s", "jax", "5.00 µs", "7.50 ms"],
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(("every", "features"), [([], 784), ([row(threads=1)], 784)])
@@ -87,12 +102,16 @@ def probe(number=1, threads=2, **changes):
 
 
 def test_failed_probes_are_listed_once():
-    said = resources.list_failed_probes([
-        probe(1, status="unavailable", reason="no jax"),
-        probe(2, status="unavailable", reason="no jax"),
-        probe(threads=1, status="failed"), probe(status="interrupted"), probe(status="ok"),
-        bare(case(), reason="a trial"),
-    ])  # fmt: skip
+    said = resources.list_failed_probes(
+        [
+            probe(1, status="unavailable", reason="no jax"),
+            probe(2, status="unavailable", reason="no jax"),
+            probe(threads=1, status="failed"),
+            probe(status="interrupted"),
+            probe(status="ok"),
+            bare(case(), reason="a trial"),
+        ]
+    )
     assert said == [
         "ceiling-jax, cpu, 2 threads: unavailable, no jax",
         "ceiling-jax, cpu, 1 thread: failed, no reason was given",
@@ -106,18 +125,18 @@ def of(name, samples=48000, batch_size=384, **mebibytes):
 
 def test_memory_of_the_chosen_cases_is_sorted():
     records = [
-        of("large", start=20, epochs=900), of("small", start=20, data=100, epochs=400),
-        of("small", batch_size=8, start=20, epochs=9), of("other", start=1, epochs=1),
-    ]  # fmt: skip
+        of("large", start=20, epochs=900),
+        of("small", start=20, data=100, epochs=400),
+        of("small", batch_size=8, start=20, epochs=9),
+        of("other", start=1, epochs=1),
+    ]
     asked = [records[0].case, records[1].case]
     (table,) = resources.tabulate_memory(memory.summarize_memory(records), asked)
-    assert table.title == (
-        "Peak memory by phase: cpu, batch size 384, 2 threads, 48,000 samples"
-    )  # fmt: skip
+    assert table.title == ("Peak memory by phase: cpu, batch size 384, 2 threads, 48,000 samples")
     assert cells(table) == [
         {"implementation": "small", "start": "20.0 MiB", "data": "100 MiB", "epochs": "400 MiB"},
         {"implementation": "large", "start": "20.0 MiB", "data": "—", "epochs": "900 MiB"},
-    ]  # fmt: skip
+    ]
     assert table.numeric == {1, 2, 3}
 
 

@@ -33,13 +33,24 @@ def row(of):
 def test_start_is_shown_by_its_parts():
     (table,) = tabulate_costs([start(case("jax"), 4.0)])
     assert dict(zip(table.headings, *table.lines, strict=True)) == {
-        "implementation": "jax", "objective": "softmax", "style": "idiomatic",
-        "import": "2.00 s", "set-up": "250 µs", "reset": "0 µs", "first epoch": "500 ms",
-        "cold start": "4.00 s [2.00, 8.00]", "parity error": "2.0e-06",
-    }  # fmt: skip
+        "implementation": "jax",
+        "objective": "softmax",
+        "style": "idiomatic",
+        "import": "2.00 s",
+        "set-up": "250 µs",
+        "reset": "0 µs",
+        "first epoch": "500 ms",
+        "cold start": "4.00 s [2.00, 8.00]",
+        "parity error": "2.0e-06",
+    }
     assert {table.headings[column] for column in table.numeric} == {
-        "import", "set-up", "reset", "first epoch", "cold start", "parity error",
-    }  # fmt: skip
+        "import",
+        "set-up",
+        "reset",
+        "first epoch",
+        "cold start",
+        "parity error",
+    }
     assert table.title == "What a start costs, sgd: cpu, batch size 32, 2 threads, 48,000 samples"
 
 
@@ -67,9 +78,14 @@ def reach(of, seconds=2.0, **changes):
 def test_time_to_accuracy_is_warm_and_cold():
     (table,) = tabulate_times([reach(case("jax"))])
     assert dict(zip(table.headings, *table.lines, strict=True)) == {
-        "implementation": "jax", "objective": "softmax", "style": "idiomatic", "epochs": "3",
-        "warm": "500 ms [400, 600]", "cold": "2.00 s [1.00, 4.00]", "parity error": "2.0e-06",
-    }  # fmt: skip
+        "implementation": "jax",
+        "objective": "softmax",
+        "style": "idiomatic",
+        "epochs": "3",
+        "warm": "500 ms [400, 600]",
+        "cold": "2.00 s [1.00, 4.00]",
+        "parity error": "2.0e-06",
+    }
     assert {table.headings[n] for n in table.numeric} == {"epochs", "warm", "cold", "parity error"}
 
 
@@ -112,8 +128,12 @@ def test_break_evens_are_a_matrix():
 def test_absent_pair_is_a_dash():
     scan, fused = row(case("scan", style="tuned")), row(case("fused", style="tuned"))
     plain, other = row(case("plain")), row(case("other"))
-    (table,) = tabulate_break_evens([BreakEven(scan, plain, 2, None, certain=True),
-                                 BreakEven(fused, other, 3, None, certain=True)])  # fmt: skip
+    (table,) = tabulate_break_evens(
+        [
+            BreakEven(scan, plain, 2, None, certain=True),
+            BreakEven(fused, other, 3, None, certain=True),
+        ]
+    )
     assert table.lines == [["scan", "2", numbers.ABSENT], ["fused", numbers.ABSENT, "3"]]
 
 

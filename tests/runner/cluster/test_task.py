@@ -8,12 +8,11 @@ from support.records import run
 
 from bench.records import store
 from bench.records.files import hash_file
-from bench.runner import machine as host_facts
-from bench.runner import plan
+from bench.runner import machine, plan
 from bench.runner.cluster import task
 from bench.runner.cluster.loop import unpack
 from bench.runner.cluster.task import RoundRequest, RoundResult
-from bench.worker import machine
+from bench.worker.machine import usable_cores
 
 pytest.importorskip("distributed")
 
@@ -40,7 +39,7 @@ def request_of(digits, make_case, tmp_path, monkeypatch):
     )
 
     def make(**changes):
-        planned = run(case, rounds={"sgd": 1}, data="digits", machine=host_facts.describe()["id"])
+        planned = run(case, rounds={"sgd": 1}, data="digits", machine=machine.describe()["id"])
         values = {
             "suite": task.suite_version(),
             "sha256": digits.sha256,
@@ -57,7 +56,7 @@ def answer_to(request):
     return msgspec.json.decode(task.measure_round(msgspec.json.encode(request)), type=RoundResult)
 
 
-def test_a_round_is_measured_and_judged_with_the_content_of_the_users_file(request_of, tmp_path):
+def test_round_is_measured_with_the_callers_own_file(request_of, tmp_path):
     request = request_of()
     answer = answer_to(request)
     store.create_run(tmp_path / "returned", request.run)
@@ -68,7 +67,7 @@ def test_a_round_is_measured_and_judged_with_the_content_of_the_users_file(reque
     assert answer.params.keys() == {record.trial}
 
 
-def test_a_file_of_other_content_fails_its_trial(request_of, tmp_path):
+def test_own_file_of_other_content_fails_its_trial(request_of, tmp_path):
     request = request_of(files={"elsewhere/mine.py": b"raise SystemExit\n"})
     store.create_run(tmp_path / "returned", request.run)
     (record,) = unpack(tmp_path / "returned", request.run, request.trials, answer_to(request))
@@ -76,7 +75,7 @@ def test_a_file_of_other_content_fails_its_trial(request_of, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["suite", "data", "machine"])
-def test_a_request_for_another_host_is_refused_before_anything_is_measured(request_of, change):
+def test_request_for_another_host_is_refused(request_of, change):
     planned = msgspec.structs.replace(request_of().run, machine="another")
     changes = {
         "suite": {"suite": "0.0.1 (code 0123456789ab)"},
@@ -88,9 +87,9 @@ def test_a_request_for_another_host_is_refused_before_anything_is_measured(reque
     assert answer.trials == b""
 
 
-def test_a_host_says_what_it_is():
+def test_host_describes_itself():
     host = msgspec.json.decode(task.describe_host(), type=task.HostInfo)
     assert host.suite == task.suite_version()
-    assert host.machine == host_facts.describe()["id"]
-    assert host.cores == len(machine.usable_cores())
+    assert host.machine == machine.describe()["id"]
+    assert host.cores == len(usable_cores())
     assert "numpy" in host.software

@@ -25,7 +25,7 @@ def single(solution):
     return Params(*(part.astype(np.float32) for part in solution))
 
 
-@pytest.mark.parametrize("mistake", mistakes.MISTAKES, ids=lambda mistake: mistake.says)
+@pytest.mark.parametrize("mistake", mistakes.MISTAKES, ids=lambda mistake: mistake.description)
 def test_every_mistake_is_told_from_the_others(problem, mistake):
     initial, first = initial_of(problem), draw_order(42, 0, problem.samples)
     wrong = single(mistakes._epoch(mistake, problem, initial, first))
@@ -34,7 +34,9 @@ def test_every_mistake_is_told_from_the_others(problem, mistake):
             mistakes.name_mistake(wrong, problem, initial, first, "softmax") is None
         )  # SGD has none
     else:
-        assert mistakes.name_mistake(wrong, problem, initial, first, "softmax") == mistake.says
+        assert (
+            mistakes.name_mistake(wrong, problem, initial, first, "softmax") == mistake.description
+        )
 
 
 def test_what_is_right_or_wrong_in_another_way_has_no_name(problem):

@@ -1,0 +1,194 @@
+"""Whole runs on the CPU and on a stand-in for a GPU, with a stand-in for NVML."""
+
+import importlib.util
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from support.nvml import gpu
+from support.processes import ASSETS
+
+from bench.records.store import read_environments, read_records, read_run
+from bench.worker.machine import ROOT
+
+SMALL = ("--data=digits", "--workload=sgd", "--batch-size=288", "--no-ceiling", "--output=run")
+
+
+@pytest.fixture
+def measured(called, tmp_path):
+    """Run one of the fake GPUs beside the CPU; return exit status, output and the GPU's records."""
+
+    def run(name, *options):
+        file = ASSETS / "fake_gpus" / f"{name}.py"
+        devices = ("--device=cpu,gpu", "--threads=1", f"--implementation={file}")
+        status, out, err = called("run", *SMALL, *devices, *(options or ("--rounds=1",)))
+        records = read_records(tmp_path / "run")
+        assert {record.status for record in records if record.case.device == "cpu"} == {"ok"}
+        gpu_records = [record for record in records if record.case.device == "gpu"]
+        return status, out + err, gpu_records
+
+    return run
+
+
+def test_run_on_both_devices_records_the_gpu_and_compares_the_two(measured, nvml, tmp_path):
+    nvml([gpu(name="Slow steps", used=[2**20, 2**20, 2**30], others=1)])
+    status, out, records = measured("two_speeds", "--rounds=1", "--batch-size=8,288")
+    assert status == 0, out
+    assert len(records) == 2
+    for record in records:
+        assert sum(record.warmup_seconds) >= 1
+        assert record.peak_device_bytes == 2**30 - 2**20
+        assert record.device_conditions["sm_mhz_before"] == 900
+        assert record.device_conditions["other_processes"] == 1
+        # 100 W during the epochs and between them.
+        assert record.energy_joules > 100 * sum(record.epoch_seconds)
+        assert record.energy_absent is None
+    (environment, *_) = read_environments(tmp_path / "run").values()
+    assert environment.machine["gpus"] == ["Slow steps"]
+    assert environment.machine["gpu_driver"] == "580.65.06"
+    report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "CPU against GPU" in report
+    for text in (out, report):
+        for device in ("cpu", "gpu"):
+            assert re.search(rf"two\\?_speeds[^\w\n]+{device}\b", text)
+
+
+def test_only_the_visible_gpu_is_monitored_until_it_is_lost(measured, nvml, monkeypatch):
+    gpus = [gpu(uuid="GPU-1", celsius=20), gpu(uuid="GPU-2", celsius=80)]
+    nvml(gpus, lost_after="nvmlDeviceGetTotalEnergyConsumption")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    status, out, (record,) = measured("two_speeds")
+    assert (status, record.status) == (0, "ok"), out
+    assert record.energy_absent == "the GPU's energy counter: NVML says: GPU is lost"
+    conditions = record.device_conditions
+    assert (conditions["celsius_before"], conditions["celsius_after"]) == (80, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "reason"),
+    [
+        ("runs_out", "out-of-memory", "CUDA out of memory. Tried to allocate 2.00 GiB."),
+        ("vanishes", "failed", "CUDA error: the launch timed out and was terminated"),
+    ],
+)
+def test_failing_gpu_is_a_row_with_its_reason(measured, nvml, tmp_path, name, expected, reason):
+    nvml([gpu()])
+    status, out, (record,) = measured(name)
+    assert (status, record.status) == (3, expected), out
+    assert record.reason.endswith(reason)
+    assert reason in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+
+
+def test_missing_gpu_is_unavailable_with_its_reason(called, nvml, tmp_path):
+    pytest.importorskip("torch")
+    nvml([], no_library=True)
+    status, out, err = called(
+        "run", *SMALL, "--implementation=pytorch", "--device=gpu", "--rounds=1"
+    )
+    (record,) = read_records(tmp_path / "run")
+    assert (status, record.status) == (0, "unavailable"), out + err
+    assert record.reason.endswith("; no NVIDIA driver is installed")
+
+
+def test_machine_lists_its_gpus_and_which_framework_sees_them(called, nvml, monkeypatch):
+    nvml([gpu(name="First", uuid="GPU-1"), gpu(name="Second", uuid="GPU-2")])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    _, out, _ = called("machine")
+    lines = {line[:14].strip(): line[14:] for line in out.splitlines()}
+    assert lines["gpus"] == "First, Second"
+    assert lines["gpu 1"].startswith("Second, 8 GiB; driver 580.65.06")
+    for framework in ("torch", "jax", "tensorflow"):
+        assert lines[framework].startswith("no GPU: ")
+        assert "CUDA_VISIBLE_DEVICES" in lines[framework]
+
+
+def test_framework_runs_on_its_own_python_which_resume_needs(called, tmp_path):
+    (tmp_path / "python").symlink_to(sys.executable)
+    python = f"--python=scikit-learn={tmp_path}/python"
+    names = ("--implementation=numpy", "--implementation=sklearn-softmax")
+    status, out, err = called("run", *SMALL, *names, "--rounds=1", python)
+    assert status == 0, out + err
+    cases = [record.case for record in read_records(tmp_path / "run")]
+    assert {case.implementation: case.interpreter for case in cases} == {
+        "numpy": None,
+        "sklearn-softmax": "./python",
+    }
+    assert {case.interpreter for case in read_run(tmp_path / "run").cases} == {None, "./python"}
+    (tmp_path / "python").unlink()
+    (tmp_path / "run" / "trials.jsonl").write_text("")
+    status, out, err = called("run", "--resume", "--output=run", python)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+
+
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+    "optional-dependencies"
+]
+
+
+class Session:
+    """The part of nox.Session that ``bench_gpu`` uses; it records the commands."""
+
+    def __init__(self, folder, *posargs):
+        self.virtualenv = SimpleNamespace(location=str(folder))
+        self.posargs = list(posargs)
+        self.installed, self.commands = [], []
+
+    def install(self, *requirements):
+        self.installed.append(requirements)
+
+    def run(self, *command, external=False):
+        if command[1:3] == ("-m", "virtualenv"):
+            Path(command[3]).mkdir(parents=True, exist_ok=True)
+        self.commands.append(command)
+
+
+@pytest.fixture(scope="module")
+def bench_gpu():
+    """The session of the noxfile, loaded once: nox registers each session only once."""
+    pytest.importorskip("nox")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        spec = importlib.util.spec_from_file_location("noxfile", ROOT / "noxfile.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        yield module.bench_gpu
+
+
+def test_bench_gpu_builds_an_environment_for_each_framework_once(bench_gpu, tmp_path):
+    first = Session(tmp_path, "--quick")
+    bench_gpu(first)
+    assert first.installed == [("-e", ".[sklearn,numba,report,gpu]")]
+    *built, run = first.commands
+    folder = Path(os.path.relpath(tmp_path)) / "cuda"
+    pythons = {name: f"{folder / name}/bin/python" for name in ("torch", "jax", "tensorflow")}
+    assert built == [
+        command
+        for name, python in pythons.items()
+        for command in (
+            (sys.executable, "-m", "virtualenv", str(folder / name)),
+            (python, "-m", "pip", "install", *EXTRAS[f"cuda-{name}"]),
+        )
+    ]
+    options = [f"--python={name}={python}" for name, python in pythons.items()]
+    assert run == ("python", "-m", "bench", "run", "--device", "cpu,gpu", *options, "--quick")
+
+    again = Session(tmp_path, "--resume")
+    bench_gpu(again)
+    assert again.commands == [("python", "-m", "bench", "run", *options, "--resume")]
+
+    (tmp_path / "cuda" / "jax" / "installed").write_text("['jax>=0.1']")
+    changed = Session(tmp_path)
+    bench_gpu(changed)
+    assert [command[0] for command in changed.commands[:-1]] == [sys.executable, pythons["jax"]]
+
+
+def test_extras_with_cuda_name_their_framework_numpy_and_keras():
+    for framework in ("torch", "jax", "tensorflow"):
+        requirements = EXTRAS[f"cuda-{framework}"]
+        names = {re.split(r"[\[<>=]", requirement)[0] for requirement in requirements}
+        assert names == {framework, "numpy", "keras"}
+        assert not [text for text in requirements if "@" in text or "/" in text]
