@@ -38,7 +38,7 @@ WAITS_WITH_A_DAEMON = WAITS.replace(
 # Small trials of NumPy, as quick as possible.
 RUN = (
     *("run", "--data=digits", "--workload=sgd", "--batch-size=288", "--epochs=1"),
-    *("--threads=1", "--no-ceiling"),
+    *("--threads=1", "--no-roofline"),
 )
 
 # Charts take longer than everything else in these runs: hide the packages that draw them.

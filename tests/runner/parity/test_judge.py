@@ -30,10 +30,17 @@ def judged(digits, images, make_case, tmp_path):
     """Judge what a trainer returns after the first epoch and three timed ones."""
 
     def run(
-        trainer=softmax_numpy.Trainer, workload="sgd", batch_size=32, objective="softmax",
-        alter=lambda problem: problem, reorder=lambda order: order, finish=lambda stack: stack,
-        relabel=lambda labels: labels, epochs=EPOCHS, timed=None,
-    ):  # fmt: skip
+        trainer=softmax_numpy.Trainer,
+        workload="sgd",
+        batch_size=32,
+        objective="softmax",
+        alter=lambda problem: problem,
+        reorder=lambda order: order,
+        finish=lambda stack: stack,
+        relabel=lambda labels: labels,
+        epochs=EPOCHS,
+        timed=None,
+    ):
         chosen = WORKLOADS[workload]
         problem = Problem(*images["train"], 10, batch_size, chosen.optimizer)
         program = trainer(alter(problem), "cpu")
