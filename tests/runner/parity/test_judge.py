@@ -14,7 +14,7 @@ from bench.runner.parity.judge import Judge
 from bench.worker import conformance, data, guard
 from bench.worker.conformance import ConformanceRequest
 from bench.worker.workloads import EXAMINATION, TRIAL, WORKLOADS, draw_initial_params, draw_order
-from implementations import FIGURES
+from implementations import TEXTBOOK_PROGRAMS
 from implementations.idiomatic import ovr_sklearn, softmax_numpy
 
 EPOCHS = 3
@@ -264,7 +264,7 @@ def test_parity_above_tolerance_is_a_fault(error, passed):
     assert (fault is None) == passed
 
 
-PUBLISHED = {figure.name: figure.published for figure in FIGURES}
+PUBLISHED = {figure.name: figure.published for figure in TEXTBOOK_PROGRAMS}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
