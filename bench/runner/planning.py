@@ -19,7 +19,7 @@ from bench.worker.machine import usable_cores
 
 RESULTS = Path("results")
 ALL_CORES = 0
-NO_GPU = 'no host declares a GPU. Start its worker with --resources "bench=1 GPU=1"'
+NO_GPU = "no host has a GPU; start a worker on one that has, or leave out --device gpu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Placement:
     """Where a plan is measured: here, or on hosts of a cluster that are of one machine.
 
     cores: those that a process may use there. machine: its id, None for here. gpu: whether the
-    hosts declare one; hosts that declare none measure nothing on a GPU.
+    hosts have one; hosts without one measure nothing on a GPU.
     """
 
     cores: int

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from support.processes import WAITS, until
+from support.processes import WAITS, wait_until
 from support.versions import REGISTRY
 
 import bench
@@ -266,13 +266,13 @@ def test_an_interrupted_comparison_says_what_it_knows_and_keeps_its_records(star
     (tmp_path / "waits.py").write_text(WAITS)
     process = started("ab", "--base=fast.py", "--candidate=waits.py", *DIGITS, "--output=out")
     lines = tmp_path / "out" / "trials.jsonl"
-    until(
+    wait_until(
         lambda: (
             process.poll() is not None or (lines.exists() and lines.read_bytes().count(b"\n") >= 6)
         )
     )
     (tmp_path / "hang").touch()
-    until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
+    wait_until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "")

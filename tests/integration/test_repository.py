@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 import bench
 from bench.report import index
-from implementations import FIGURES, IMPLEMENTATIONS, PROBES
+from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
 ROOT = Path(bench.__file__).parents[1]
 BENCH = sorted((ROOT / "bench").rglob("*.py"))
@@ -24,7 +24,7 @@ PAGES += [ROOT / "results" / "README.md", *DOCS]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
-REGISTRY = [*IMPLEMENTATIONS, *FIGURES, *PROBES]
+REGISTRY = [*IMPLEMENTATIONS, *TEXTBOOK_PROGRAMS, *PROBES]
 
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
 # Importing one of these takes longer than all of `bench list`.

@@ -43,7 +43,7 @@ def run_saboteurs(command, folder, *names, timeout):
         "--workload=sgd",
         "--rounds=1",
         "--threads=1",
-        "--no-ceiling",
+        "--no-roofline",
         "--batch-size=8",
         "--epochs=2",
         f"--timeout={timeout}",

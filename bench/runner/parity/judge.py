@@ -1,10 +1,10 @@
-"""The parent's judgement of a trial, from the params that it handed over.
+"""Judge a trial by the params that it returned.
 
-A child cannot vouch for itself: parity, accuracy and loss are computed here, against an oracle
-that is computed once for all trials of the same problem.
+A worker never reports its own score: parity, accuracy and loss are computed here, in the parent,
+against an oracle that is trained once for all trials of the same problem.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,18 +27,18 @@ from bench.worker.workloads import (
     draw_order,
     draw_start_params,
 )
-from implementations import FIGURES
+from implementations import TEXTBOOK_PROGRAMS
 
-# Float32 in another order of summation stays below it; a weight decay of 1e-6, a learning rate off
-# by 1e-4, swapped batches and half precision do not (tests/test_judge.py).
+# Float32 with another order of summation stays below it. A weight decay of 1e-6, a learning rate
+# off by 1e-4, swapped batches and half precision exceed it (tests/runner/parity/test_judge.py).
 TOLERANCE = 1e-5
 # Two labels may differ where the two best logits are this close: rounding decides.
 LABEL_TIE = 1e-4
 
-# What a quantity of a figure may be; a float holds it.
+# The largest number that a textbook program may return.
 LARGEST = 1e18
 
-# So many seconds of epochs tell how many cores they used.
+# Epochs shorter than this, all together, do not tell how many cores they used.
 MIN_SECONDS = 0.1
 
 LOSSES = {"softmax": oracle.cross_entropy, "one-vs-rest": oracle.logistic_loss}
@@ -48,9 +48,10 @@ Script = tuple[Segment, ...]
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Parity and, for every timed epoch, accuracy and loss; ``fault`` says what is wrong.
+    """Parity and, for every timed epoch, accuracy and loss.
 
-    errors: the parity error after each epoch that was compared, in the order of the script.
+    errors: the parity error after each compared epoch, in the order of the script. fault: what is
+    wrong, or None.
     """
 
     parity: Parity | None = None
@@ -62,7 +63,7 @@ class Judgement:
 
 
 class Judge:
-    """Judges the trials of a run on one data set; keeps the oracles it has computed."""
+    """Judge the trials of a run on one data set; oracles are trained once."""
 
     def __init__(self, folder: Path, classes: int, seed: int) -> None:
         self._folder = folder
@@ -73,53 +74,55 @@ class Judge:
         self._oracles: dict[tuple[object, ...], list[oracle.Solution]] = {}
 
     def judge(self, case: Case, params: Path, predicted: Path, seconds: object) -> Judgement:
-        """Judge the params and the predicted labels that a trial of this case left.
+        """Judge the files of params and predicted labels that a trial of this case returned.
 
-        seconds: what the child says of its timed epochs: a list, or there are none.
+        seconds: the ``epoch_seconds`` that the worker reported, not validated.
         """
         first, timed = TRIAL
         script = (first, Segment(timed.start, timed.epochs[: case.epochs]))
         count = len(seconds) if isinstance(seconds, list) else 0
-        found = self._read(params, predicted, 1 + count)
-        if isinstance(found, Judgement):
-            return found
+        returned = self._read(params, predicted, 1 + count)
+        if isinstance(returned, Judgement):
+            return returned
         most = max(case.epochs, MOST_REPEATS)
         if not case.epochs <= count <= most:
             return Judgement(fault=f"it timed {count} epochs, not {case.epochs} to {most}")
-        epochs, labels = found
-        judgement = self._scored(case, epochs[1:], self._compared(case, script, epochs))
+        epochs, labels = returned
+        judgement = self._add_scores(case, epochs[1:], self._compare(case, script, epochs))
         fault = label_fault(epochs[-1], self._test[0], labels) or judgement.fault
         return replace(judgement, fault=fault)
 
     def examine(self, case: Case, params: Path, predicted: Path) -> Judgement:
-        """Judge what the script of ``bench check`` left: every epoch, every prediction."""
-        found = self._read(params, predicted, sum(len(each.epochs) for each in EXAMINATION))
-        if isinstance(found, Judgement):
-            return found
-        epochs, labels = found
-        judgement = self._compared(case, EXAMINATION, epochs)
+        """Judge every epoch and every prediction of the script of ``bench check``."""
+        returned = self._read(params, predicted, sum(len(part.epochs) for part in EXAMINATION))
+        if isinstance(returned, Judgement):
+            return returned
+        epochs, labels = returned
+        judgement = self._compare(case, EXAMINATION, epochs)
         if judgement.fault:
             return judgement
-        shown = list_predictions(epochs, self.start(case, EXAMINATION[-1]), self._test[0])
-        for (what, weights, images), part in zip(shown, _parts(labels, shown), strict=True):
-            if fault := label_fault(weights, images, part):
-                return replace(judgement, fault=f"{fault}, {what}")
+        predictions = list_predictions(epochs, self.start(case, EXAMINATION[-1]), self._test[0])
+        ends = np.cumsum([len(images) for *_, images in predictions])
+        parts = np.split(labels, ends[:-1])
+        for (moment, params_then, images), part in zip(predictions, parts, strict=True):
+            if fault := label_fault(params_then, images, part):
+                return replace(judgement, fault=f"{fault}, {moment}")
         return judgement
 
     def _read(
         self, params: Path, predicted: Path, count: int
     ) -> tuple[list[Params], NDArray[np.int64]] | Judgement:
-        """Read what a child handed over, or say what is wrong with it."""
+        """Return params and labels, or a judgement that says why they cannot be read."""
         try:
             stack = read_npy(params, np.float32, 3)
             labels = read_npy(predicted, np.int64, 1)
         except (OSError, ValueError) as error:
-            return Judgement(fault=f"what it handed over cannot be read: {error}")
+            return Judgement(fault=f"its params or labels cannot be read: {error}")
         if fault := self._shape_fault(stack, count):
             return Judgement(fault=fault)
-        return [Params(each[:-1], each[-1]) for each in stack], labels
+        return [Params(epoch[:-1], epoch[-1]) for epoch in stack], labels
 
-    def _scored(self, case: Case, epochs: list[Params], judgement: Judgement) -> Judgement:
+    def _add_scores(self, case: Case, epochs: list[Params], judgement: Judgement) -> Judgement:
         """Add accuracy and loss after each of these epochs, in float64."""
         loss = LOSSES[case.objective]
         validation = oracle.forward_many(epochs, self._validation[0])
@@ -134,28 +137,29 @@ class Judge:
     def _shape_fault(self, stack: NDArray[np.float32], count: int) -> str | None:
         expected = (self._validation[0].shape[1] + 1, self._classes)
         if stack.shape[1:] != expected:
-            return f"it handed over params of shape {stack.shape}, not (epochs, {expected})"
-        if len(stack) != count:  # all are judged: of too many, the memory would not do
-            return f"it handed over params of {len(stack)} epochs, not {count}"
+            return f"it returned params of shape {stack.shape}, not (epochs, {expected})"
+        if len(stack) != count:  # judging too many could exceed the memory
+            return f"it returned params of {len(stack)} epochs, not {count}"
         if not np.isfinite(stack).all():
             return "its params are not finite: NaN or infinity after an epoch"
         return None
 
-    def _compared(self, case: Case, script: Script, epochs: list[Params]) -> Judgement:
+    def _compare(self, case: Case, script: Script, epochs: list[Params]) -> Judgement:
         """Compare the params after each epoch of a script with the oracle; the worst counts."""
-        truths = self._solutions(case, script)
-        starts = [self.start(case, stretch) for stretch in script for _ in stretch.epochs]
-        compared = zip(epochs, truths, starts, strict=False)  # a trial has more than is compared
-        errors = tuple(oracle.parity_error(*each) for each in compared)
+        solutions = [solution for part in script for solution in self._train_oracle(case, part)]
+        starts = [self.start(case, part) for part in script for _ in part.epochs]
+        # A trial may have more epochs than the script.
+        triples = zip(epochs, solutions, starts, strict=False)
+        errors = tuple(oracle.parity_error(*triple) for triple in triples)
         error = max(errors)
         parity = Parity(error=error, tolerance=TOLERANCE, passed=bool(error <= TOLERANCE))
         return Judgement(parity=parity, errors=errors, fault=parity_fault(parity))
 
-    def start(self, case: Case, stretch: Segment) -> Params:
-        """Return the weights that a stretch of this case begins with."""
+    def start(self, case: Case, segment: Segment) -> Params:
+        """Return the params with which a segment of this case begins."""
         features = self._validation[0].shape[1]
         workload = WORKLOADS[case.workload]
-        return draw_start_params(stretch, workload, features, self._classes, self.seed)
+        return draw_start_params(segment, workload, features, self._classes, self.seed)
 
     def problem(self, case: Case) -> Problem:
         """Return the problem that a case trains."""
@@ -163,16 +167,13 @@ class Judge:
         optimizer = WORKLOADS[case.workload].optimizer
         return Problem(images, labels, self._classes, case.batch_size, optimizer)
 
-    def _solutions(self, case: Case, script: Script) -> list[oracle.Solution]:
-        """Solutions after each epoch of a script."""
-        return [each for stretch in script for each in self._oracle(case, stretch)]
-
-    def _oracle(self, case: Case, stretch: Segment) -> list[oracle.Solution]:
-        key = (case.workload, case.objective, case.batch_size, case.samples, stretch)
+    def _train_oracle(self, case: Case, segment: Segment) -> list[oracle.Solution]:
+        """Return the oracle's params after each epoch of a segment."""
+        key = (case.workload, case.objective, case.batch_size, case.samples, segment)
         if key not in self._oracles:
-            orders = [draw_order(self.seed, epoch, case.samples) for epoch in stretch.epochs]
+            orders = [draw_order(self.seed, epoch, case.samples) for epoch in segment.epochs]
             self._oracles[key] = oracle.train(
-                self.problem(case), self.start(case, stretch), orders, case.objective
+                self.problem(case), self.start(case, segment), orders, case.objective
             )
         return self._oracles[key]
 
@@ -180,7 +181,7 @@ class Judge:
 def label_fault(
     params: Params, images: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> str | None:
-    """Hold predicted labels against the params that they were predicted with."""
+    """Return how predicted labels disagree with the params of the prediction, or None."""
     logits = oracle.forward(params, images)
     classes = logits.shape[1]
     if labels.shape != (len(logits),) or labels.min() < 0 or labels.max() >= classes:
@@ -192,25 +193,25 @@ def label_fault(
 
 
 def parity_fault(parity: Parity) -> str | None:
-    """Say in a sentence that a trial computed something else."""
+    """Return the fault of a trial whose parity error is above the tolerance, or None."""
     if parity.passed:
         return None
     return f"parity error {parity.error:.1e} is above {parity.tolerance:.0e}: other mathematics"
 
 
 def threads_in_force(document: Mapping[str, Any]) -> float | None:
-    """CPU seconds over wall seconds of all timed epochs; None where they are not there."""
+    """Return CPU seconds over wall seconds of all timed epochs; None without valid times."""
     try:
         return float(sum(document["epoch_cpu_seconds"]) / sum(document["epoch_seconds"]))
-    except (KeyError, TypeError, ArithmeticError):  # integers of JSON have no end
+    except (KeyError, TypeError, ArithmeticError):  # JSON allows integers of any size
         return None
 
 
 def threads_fault(case: Case, in_force: float, seconds: float) -> str | None:
-    """Say in a sentence that more cores were used than the case has threads.
+    """Return the fault of a trial that used more cores than its case has threads, or None.
 
-    seconds: of all epochs together. Where they are few, threads that spin while the clocks are read
-    count for as much as those that compute, and nothing can be told.
+    seconds: of all epochs together. Too few of them tell nothing: threads that spin while the
+    clocks are read then count as much as those that compute.
     """
     if in_force <= case.threads + 0.1 or seconds < MIN_SECONDS:
         return None
@@ -218,29 +219,24 @@ def threads_fault(case: Case, in_force: float, seconds: float) -> str | None:
 
 
 def textbook_fault(name: str, values: object) -> str | None:
-    """Say in a sentence that a program of the textbook came out otherwise than published.
+    """Return how the numbers of a textbook program differ from the published ones, or None.
 
-    values: what the child says, whatever that is: numbers by their quantity.
+    values: numbers by quantity as the worker reported them, not validated.
     """
-    published = next(figure.published for figure in FIGURES if figure.name == name)
+    published = next(figure.published for figure in TEXTBOOK_PROGRAMS if figure.name == name)
     for quantity, (value, tolerance) in published.items():
-        found = values.get(quantity) if isinstance(values, Mapping) else None
-        if not isinstance(found, int | float) or abs(found) > LARGEST:
+        number = values.get(quantity) if isinstance(values, Mapping) else None
+        if not isinstance(number, int | float) or abs(number) > LARGEST:
             return f"it returned no {quantity}"
-        if tolerance is not None and not abs(found - value) <= tolerance:
-            return f"{quantity} {found:.4f} is not within {tolerance} of {value}"
+        if tolerance is not None and not abs(number - value) <= tolerance:
+            return f"{quantity} {number:.4f} is not within {tolerance} of {value}"
     return None
-
-
-def _parts(labels: NDArray[np.int64], shown: Sequence[tuple[str, Params, Any]]) -> list[Any]:
-    """Cut what was predicted, one prediction after the other, at their sizes."""
-    return np.split(labels, np.cumsum([len(images) for *_, images in shown])[:-1])
 
 
 def _double(
     images: NDArray[np.float32], labels: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Convert the images once: every epoch of every trial is judged on them, in float64."""
+    """Return the images in float64, converted once for all trials."""
     return images.astype(np.float64), labels
 
 

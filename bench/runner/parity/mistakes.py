@@ -1,4 +1,4 @@
-"""Common mistakes, each trained for one epoch, so that a wrong result can be called by its name."""
+"""Name common mistakes: train one epoch with each, and compare it with a wrong result."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -10,51 +10,61 @@ from bench.contract import SGD, Objective, Params, Problem
 from bench.runner.parity import oracle
 from bench.runner.parity.oracle import Solution
 
-# A mistake that explains a result is as near to it as float32 is to the oracle; other mathematics
-# are not, so there is room for the difference of two mistakes and of half precision.
+# A mistake that explains a result is as near to it as float32 is to the oracle. The limit leaves
+# room for half precision; two different mistakes are farther apart.
 NEAR = 1e-4
 
 Batches = NDArray[np.int64]
 
 
 class Mistake(NamedTuple):
-    """What an implementation may do instead: with the batches, with the gradient, with a step."""
+    """A mistake in the batches, in the gradient or in a step. description: follows "as if"."""
 
-    says: str
+    description: str
     batches: Callable[[Batches], Batches] = lambda batches: batches
-    gradient: Callable[[Solution, int], Solution] = lambda found, _: found
+    gradient: Callable[[Solution, int], Solution] = lambda slope, _: slope
     epsilon_outside: bool = False
 
 
 MISTAKES = (
     Mistake("it hands back the weights that it was given", batches=lambda batches: batches[:0]),
-    Mistake("it adds up the loss of a batch instead of averaging it",
-            gradient=lambda found, size: Solution(size * found.weight, size * found.bias)),
-    Mistake("it leaves out the bias",
-            gradient=lambda found, _: Solution(found.weight, np.zeros_like(found.bias))),
-    Mistake("it ignores the order and takes the samples as they lie",
-            batches=lambda batches: np.sort(batches, axis=None).reshape(batches.shape)),
+    Mistake(
+        "it adds up the loss of a batch instead of averaging it",
+        gradient=lambda slope, size: Solution(size * slope.weight, size * slope.bias),
+    ),
+    Mistake(
+        "it leaves out the bias",
+        gradient=lambda slope, _: Solution(slope.weight, np.zeros_like(slope.bias)),
+    ),
+    Mistake(
+        "it ignores the order and takes the samples as they lie",
+        batches=lambda batches: np.sort(batches, axis=None).reshape(batches.shape),
+    ),
     Mistake("it takes the last batch first", batches=lambda batches: batches[::-1]),
     Mistake("it skips the first batch", batches=lambda batches: batches[1:]),
     Mistake("it skips the last batch", batches=lambda batches: batches[:-1]),
     Mistake("its RMSprop has epsilon outside the root, as PyTorch's", epsilon_outside=True),
-)  # fmt: skip
+)
 
 
 def name_mistake(
-    found: Params, problem: Problem, initial: Params, order: NDArray[np.int64], objective: Objective
+    params: Params,
+    problem: Problem,
+    initial: Params,
+    order: NDArray[np.int64],
+    objective: Objective,
 ) -> str | None:
-    """Say which mistake gives what was found after the first epoch, or None where none does."""
+    """Return the mistake that gives these params after the first epoch, or None."""
     if objective != "softmax":
         return None
     for mistake in MISTAKES:
         if mistake.epsilon_outside and isinstance(problem.optimizer, SGD):
-            continue  # it has no epsilon, and would be right
+            continue  # SGD has no epsilon: this would be correct
         wrong = _epoch(mistake, problem, initial, order)
         moved = max(np.abs(part - start).max() for part, start in zip(wrong, initial, strict=True))
-        same = all(np.array_equal(a, b) for a, b in zip(found, wrong, strict=True))
-        if same or (moved > 0 and oracle.parity_error(found, wrong, initial) <= NEAR):
-            return mistake.says
+        same = all(np.array_equal(a, b) for a, b in zip(params, wrong, strict=True))
+        if same or (moved > 0 and oracle.parity_error(params, wrong, initial) <= NEAR):
+            return mistake.description
     return None
 
 
@@ -64,8 +74,8 @@ def _epoch(
     solution = Solution(initial.weight.astype(np.float64), initial.bias.astype(np.float64))
     squares = [np.zeros_like(part) for part in solution]
     for batch in mistake.batches(order.reshape(problem.steps, problem.batch_size)):
-        found = oracle.gradient(solution, problem.images[batch], problem.labels[batch])
-        slope = mistake.gradient(found, len(batch))
+        slope = oracle.gradient(solution, problem.images[batch], problem.labels[batch])
+        slope = mistake.gradient(slope, len(batch))
         solution = Solution(*_step(mistake, problem, solution, slope, squares))
     return solution
 
@@ -77,7 +87,7 @@ def _step(
     slope: Solution,
     squares: list[NDArray[np.float64]],
 ) -> Iterable[NDArray[np.float64]]:
-    """One update, with whatever is wrong about it."""
+    """Yield weight and bias after one update with the mistake."""
     optimizer = problem.optimizer
     for w, g, v in zip(solution, slope, squares, strict=True):
         if isinstance(optimizer, SGD):

@@ -1,8 +1,7 @@
-"""The oracle: the mathematics of the contract in NumPy float64, clear before fast.
+"""The oracle: the mathematics of the contract in NumPy float64, written to be clear, not fast.
 
-Written from the formulas, not from any implementation, because every implementation is judged by
-what stands here. Functions that read parameters take them in float32 (``Params``) or float64
-(``Solution``) and always compute in float64.
+It follows the formulas and no implementation, because every implementation is judged by it.
+Functions take parameters in float32 (``Params``) or float64 (``Solution``) and compute in float64.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,7 @@ from bench.contract import SGD, Objective, Optimizer, Params, Problem, RMSprop
 
 
 class Solution(NamedTuple):
-    """Parameters as the oracle keeps them: weight (features, classes), bias (classes,), float64."""
+    """The oracle's parameters: weight (features, classes), bias (classes,), float64."""
 
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
@@ -27,10 +26,9 @@ def train(
     orders: Iterable[NDArray[np.int64]],
     objective: Objective = "softmax",
 ) -> list[Solution]:
-    """Train from ``params``, once over the samples in each of ``orders``.
+    """Return the parameters after each epoch of training from ``params``, one epoch an order.
 
-    Returns the parameters after each epoch. Raises ValueError where one-vs-rest is asked for with
-    RMSprop, which no implementation offers.
+    Raises ValueError for one-vs-rest with RMSprop, which no implementation offers.
     """
     solution = Solution(params.weight.astype(np.float64), params.bias.astype(np.float64))
     if objective == "one-vs-rest":
@@ -41,36 +39,38 @@ def train(
 def forward(
     params: Params | Solution, images: NDArray[np.float32] | NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Logits (n, classes) of the images (n, features)."""
+    """Return logits (n, classes) of images (n, features)."""
     weight, bias = (np.asarray(part, np.float64) for part in params)
     logits: NDArray[np.float64] = np.asarray(images, np.float64) @ weight + bias
     return logits
 
 
-def forward_many(each: Sequence[Params], images: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Logits of many weights on the same images, which one product of matrices reads once."""
-    weights = np.hstack([params.weight for params in each], dtype=np.float64)
-    products = np.hsplit(images @ weights, len(each))
-    return [logits + params.bias for logits, params in zip(products, each, strict=True)]
+def forward_many(
+    epochs: Sequence[Params], images: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """Return logits of several params on the same images, in one matrix product."""
+    weights = np.hstack([params.weight for params in epochs], dtype=np.float64)
+    products = np.hsplit(images @ weights, len(epochs))
+    return [logits + params.bias for logits, params in zip(products, epochs, strict=True)]
 
 
 def log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logarithm of the softmax of each row; the largest logit is taken off, so none overflows."""
+    """Return the logarithm of the softmax of each row; it never overflows."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return result
 
 
 def cross_entropy(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
-    """Mean over the samples of ``-log softmax(logits)[label]``, in nats."""
+    """Return the mean over the samples of ``-log softmax(logits)[label]``, in nats."""
     return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
 
 
 def logistic_loss(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
-    """Mean over the samples of the sum of their classes' logistic losses, in nats.
+    """Return the mean over the samples of the sum of their classes' logistic losses, in nats.
 
-    Each class is a question of its own, answered yes for the label's and no for the others:
-    ``log(1 + exp(-logit))`` and ``log(1 + exp(logit))``.
+    The loss is ``log(1 + exp(-logit))`` for the label's class and ``log(1 + exp(logit))`` for the
+    others.
     """
     signed = logits.copy()
     signed[np.arange(len(labels)), labels] *= -1
@@ -78,17 +78,17 @@ def logistic_loss(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> flo
 
 
 def accuracy(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
-    """Share of the samples whose largest logit is their label's."""
+    """Return the share of the samples whose largest logit is their label's."""
     return float((logits.argmax(axis=1) == labels).mean())
 
 
 def gradient(
     solution: Solution, images: NDArray[np.float32], labels: NDArray[np.int32]
 ) -> Solution:
-    """Gradient of the mean cross-entropy of one batch, in the shape of the parameters.
+    """Return the gradient of the mean cross-entropy of one batch, in the parameters' shape.
 
-    With p the softmax of the logits and y the one-hot label, each sample's gradient by its logits
-    is p - y: https://scikit-learn.org/stable/modules/linear_model.html#multinomial-case
+    With p the softmax of the logits and y the one-hot label, a sample's gradient by its logits is
+    p - y: https://scikit-learn.org/stable/modules/linear_model.html#multinomial-case
     """
     residual = np.exp(log_softmax(forward(solution, images)))
     residual[np.arange(len(labels)), labels] -= 1
@@ -96,26 +96,25 @@ def gradient(
     return Solution(images.T.astype(np.float64) @ residual, residual.sum(axis=0))
 
 
-def parity_error(found: Params, oracle: Solution, initial: Params) -> float:
-    """Largest deviation from the oracle, as a share of the longest way that it has moved.
+def parity_error(params: Params, oracle: Solution, initial: Params) -> float:
+    """Return max|params - oracle| / max|oracle - initial|, over weight and bias together.
 
-    max|found - oracle| / max|oracle - initial|, weight and bias together. Infinite where ``found``
-    is not finite, so that a comparison with any tolerance fails.
+    Infinite if ``params`` are not finite, so that a comparison with any tolerance fails.
     """
-    deviation = np.abs(_flat(found) - _flat(oracle)).max()
+    deviation = np.abs(_flat(params) - _flat(oracle)).max()
     way = np.abs(_flat(oracle) - _flat(initial)).max()
     return float(deviation / way) if np.isfinite(deviation) else float("inf")
 
 
 def _flat(params: Params | Solution) -> NDArray[np.float64]:
-    """Weight and bias as one vector."""
+    """Return weight and bias as one vector."""
     return np.concatenate([np.asarray(part, np.float64).ravel() for part in params])
 
 
 def _train_softmax(
     problem: Problem, solution: Solution, orders: Iterable[NDArray[np.int64]]
 ) -> list[Solution]:
-    """Update once a batch, by the optimizer's formula in ``bench.contract``."""
+    """Update once a batch, with the optimizer's formula in ``bench.contract``."""
     epochs = []
     squares = Solution(np.zeros_like(solution.weight), np.zeros_like(solution.bias))
     for order in orders:
@@ -133,7 +132,7 @@ def _train_softmax(
 def _update(
     optimizer: Optimizer, w: NDArray[np.float64], g: NDArray[np.float64], v: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Parameters and mean square of the gradient after one step; SGD has no use for the latter."""
+    """Return parameter and mean squared gradient after one step; SGD ignores the latter."""
     match optimizer:
         case SGD(learning_rate):
             return w - learning_rate * g, v
@@ -145,7 +144,7 @@ def _update(
 def _train_one_vs_rest(
     problem: Problem, solution: Solution, orders: Iterable[NDArray[np.int64]]
 ) -> list[Solution]:
-    """Ten logistic regressions side by side, updated once a sample, as SGDClassifier does it.
+    """Train a logistic regression a class, updated once a sample, as SGDClassifier does.
 
     ``w -= eta * (sigmoid(x @ w + b) - y) * x`` and ``b -= eta * (sigmoid(x @ w + b) - y)``, where y
     is 1 for the sample's own class and 0 for the others, and eta = learning_rate / batch_size.
@@ -170,7 +169,7 @@ def _train_one_vs_rest(
 
 
 def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / (1 + exp(-logits)), written so that exp never overflows."""
+    """Return 1 / (1 + exp(-logits)); exp never overflows."""
     small = np.exp(-np.abs(logits))
     result: NDArray[np.float64] = np.where(logits >= 0, 1, small) / (1 + small)
     return result

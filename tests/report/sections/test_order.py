@@ -69,7 +69,7 @@ def test_empty_run_has_every_section_which_says_how_to_fill_it(tmp_path, plan):
         assert not found[title].tables
         assert not found[title].pictures
         assert found[title].empty.endswith(".")
-    assert "--no-ceiling" in found[ROOFLINE].empty
+    assert "--no-roofline" in found[ROOFLINE].empty
     assert "--sweep" in found[SWEEP].empty
     text = write_report([load_run(tmp_path / "run")]).read_text(encoding="utf-8")
     for title in TITLES[:9]:
