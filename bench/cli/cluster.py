@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.records.schema import Run
-    from bench.runner.cluster.hosts import Cluster
-    from bench.runner.cluster.loop import MachineRun
+    from bench.runner.cluster.client import MachineRun
+    from bench.runner.cluster.task import HostInfo
     from bench.runner.planning import RunOptions
 
 
@@ -35,43 +35,42 @@ def run_on_cluster(
     from bench.data import dataset
     from bench.records import collection, store
     from bench.runner import planning, signals
-    from bench.runner.cluster.hosts import connect
-    from bench.runner.cluster.loop import MachineRun, measure_runs
+    from bench.runner.cluster.client import MachineRun, connect, find_hosts, measure_runs
+    from bench.runner.cluster.task import HostQuery, suite_version
     from bench.runner.resume import find_newest_run
 
     if resume:
         base = output or find_newest_run(clustered=True)
         plans = _read_plans(base, options)
-        if dry_run:
-            _print_plans(plans)
-            raise typer.Exit(0)
+        name = plans[0][1].data
     else:
         base = output or planning.RESULTS / planning.new_run_name()[0]
         planning.check_writable(base)
         if collection.is_collection(base):
             raise UserError(f"{base} holds runs; choose another --output, or add --resume")
-        plans = []
-    runs: list[MachineRun] = []
-
-    def measure(cluster: "Cluster", locks: ExitStack) -> None:
-        if not resume:
-            plans.extend(_plan(cluster, options, command, base, patience, each_host=each_host))
-        if dry_run:
-            _print_plans(plans)
-            return
-        for folder, planned in plans:
-            if not resume:
-                store.create_run(folder, planned)
-            locks.enter_context(store.lock_folder(folder))
-            runs.append(MachineRun(folder, planned, dataset.find(planned.data).sha256))
-        _print_events(measure_runs(cluster, runs, patience))
-
+        plans, name = [], options.data
+    query = HostQuery(suite_version(), name, dataset.find(name).sha256)
     with ExitStack() as locks:
-        with connect(address) as cluster:
-            status = signals.run_until_signal(measure, cluster, locks)
-        if runs:
-            _report(runs, base, address, status)
-    raise typer.Exit(status)
+        with connect(address) as client:
+            hosts, refusals = find_hosts(client, query, patience)
+            for line in refusals:
+                print_line(line)
+            if not resume:
+                plans = _plan(list(hosts.values()), options, command, base, each_host=each_host)
+            if dry_run:
+                _print_plans(plans, list(hosts.values()))
+                raise typer.Exit(0)
+            runs = []
+            for folder, plan in plans:
+                if not resume:
+                    store.create_run(folder, plan)
+                locks.enter_context(store.lock_folder(folder))
+                workers = [key for key, host in hosts.items() if host.machine == plan.machine]
+                if not workers:
+                    print_line(f"{folder}: no host of its machine {plan.machine} is connected")
+                runs.append(MachineRun(folder, plan, query, workers))
+            status = signals.run_until_signal(_print_events, measure_runs(client, runs))
+        _report(runs, base, address, status)
 
 
 def _read_plans(base: Path, options: "RunOptions") -> "list[tuple[Path, Run]]":
@@ -92,33 +91,31 @@ def _read_plans(base: Path, options: "RunOptions") -> "list[tuple[Path, Run]]":
 
 
 def _plan(
-    cluster: "Cluster",
+    hosts: "Sequence[HostInfo]",
     options: "RunOptions",
     command: str,
     base: Path,
-    patience: float,
     *,
     each_host: bool,
 ) -> "list[tuple[Path, Run]]":
-    """Wait for hosts; plan a run for each machine, or for the one with most hosts.
+    """Plan a run for each machine, or for the one with most hosts.
 
-    Raises UserError if no host joins, if none has the GPU that is asked for, or if nothing can be
-    planned.
+    Raises UserError if there is no host, if none has the GPU that is asked for, or if nothing can
+    be planned.
     """
-    from bench.runner.cluster.loop import wait_for_hosts
     from bench.runner.planning import NO_GPU, Placement, plan_run
 
-    _print_events(wait_for_hosts(cluster, patience))
-    hosts = list(cluster.hosts.values())
+    if not hosts:
+        raise UserError("no host of the cluster can measure; see why above")
     if not each_host and "gpu" in options.devices:
         hosts = [host for host in hosts if host.gpu]
     machines = Counter(host.machine for host in hosts).most_common(None if each_host else 1)
     plans, errors = [], [NO_GPU]
     for machine, _ in machines:
         host = next(host for host in hosts if host.machine == machine)
-        placement = Placement(host.cores, machine, host.gpu)
         folder = base / machine if each_host else base
         try:
+            placement = Placement(host.cores, machine, host.gpu)
             plans.append(plan_run(options, folder, command, placement))
         except UserError as error:
             errors.append(str(error))
@@ -128,12 +125,13 @@ def _plan(
     return plans
 
 
-def _print_plans(plans: "Sequence[tuple[Path, Run]]") -> None:
+def _print_plans(plans: "Sequence[tuple[Path, Run]]", hosts: "Sequence[HostInfo]") -> None:
     from bench.cli import terminal
 
-    for folder, planned in plans:
-        print_line(f"{folder}, machine {planned.machine}:")
-        stdout.print(terminal.plan_table(planned))
+    for folder, plan in plans:
+        names = [host.hostname for host in hosts if host.machine == plan.machine]
+        print_line(f"{folder}, machine {plan.machine}, hosts: {', '.join(names) or 'none'}")
+        stdout.print(terminal.plan_table(plan))
 
 
 def _print_events(events: "Iterator[object]") -> None:

@@ -232,7 +232,7 @@ def run(
         typer.Option(
             metavar="TIME",
             parser=parse_duration,
-            help="Wait this long for hosts that can measure. Default: 60s.",
+            help="Wait this long for the first host. Default: 60s.",
             rich_help_panel=CLUSTER,
         ),
     ] = None,

@@ -1,10 +1,8 @@
 """Runs on a cluster of real Dask processes that stand in for hosts."""
 
-import datetime as dt
 import re
 import signal
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -108,7 +106,6 @@ def test_lost_host_costs_a_round_and_resume_measures_the_missing(cluster, begin,
     wait_until(lambda: sum(map(count_lines, folders)) == 2)
     cluster.stop()
     out = wait_for_end(process, 3)
-    assert "host b left" in out
     assert set(hosts_by_round(out).values()) == {"a"}
     before = {folder: (folder / "trials.jsonl").read_bytes() for folder in folders}
     assert sorted(data.count(b"\n") for data in before.values()) == [0, 2]
@@ -123,26 +120,8 @@ def test_lost_host_costs_a_round_and_resume_measures_the_missing(cluster, begin,
     assert (tmp_path / "lab" / "report.md").exists()
 
 
-def test_two_callers_and_two_workers_of_a_host_measure_one_trial_at_a_time(
-    cluster, begin, tmp_path
-):
-    cluster.join("a")
-    cluster.join("a", worker="a2")
-    folders = [tmp_path / "out", tmp_path / "other"]
-    for process in [begin(*SMALL, "--rounds=2", f"--output={path.name}") for path in folders]:
-        wait_for_end(process, 0)
-    spans = []
-    for folder in folders:
-        assert_complete(folder)
-        for record in store.read_records(folder):
-            start = dt.datetime.fromisoformat(record.started).timestamp()
-            spans.append((start, start + record.wall_seconds))
-    for (_, end), (start, _) in pairwise(sorted(spans)):
-        assert end <= start + 0.002  # a record's start is rounded to milliseconds
-
-
 def test_unfit_hosts_are_refused_and_others_measure(cluster, begin, tmp_path):
-    no_data = "def no_data(*_): raise task.UserError('no data')\ntask._find_data = no_data\n"
+    no_data = "def no_data(*_): raise task.UserError('no data')\ntask.find_data = no_data\n"
     cluster.join("old", code="task.suite_version = lambda: '0.0.1 (code 0123456789ab)'\n")
     cluster.join("idle", resources=None)
     cluster.join("bare", code=no_data)

@@ -1,6 +1,7 @@
 """Measure one round on a host, in its Dask worker, with the ordinary runner.
 
-``RoundRequest`` and ``RoundResult`` travel as JSON: Dask carries bytes and two functions.
+``HostQuery``, ``HostInfo``, ``RoundRequest`` and ``RoundResult`` travel as JSON: Dask carries bytes
+and two functions.
 """
 
 import hashlib
@@ -16,88 +17,106 @@ from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Case, Run, Trial
-from bench.runner import lock, loop, machine, plan
+from bench.runner import lock, loop, machine
 from bench.runner.process import scratch
 from bench.runner.recorder import Runner
-from bench.worker.machine import ROOT, software
-from implementations import IMPLEMENTATIONS
+from bench.worker.machine import ROOT
+
+START = 'dask worker SCHEDULER --nthreads 1 --no-nanny --resources "bench=1"'
 
 _imported: set[str] = set()
 
 
-class HostInfo(msgspec.Struct, frozen=True):
-    """What a host reports. suite: see ``suite_version``. software: versions of the frameworks."""
+class HostQuery(msgspec.Struct, frozen=True):
+    """What a host must have: the caller's suite, and data with these hashes by file name."""
 
     suite: str
+    data: str | None
+    sha256: dict[str, str]
+
+
+class HostInfo(msgspec.Struct, frozen=True):
+    """What a host reports. machine: its id. name: of the machine."""
+
     machine: str
     name: str
     hostname: str
     cores: int
     gpu: bool
-    software: dict[str, str]
 
 
 class RoundRequest(msgspec.Struct, frozen=True):
     """Trials of a run that a host measures as one round.
 
-    suite: the caller's. sha256: of each data file. files: the content of the user's own
-    implementations, by path.
+    files: the content of the user's own implementations, by path.
     """
 
-    suite: str
-    sha256: dict[str, str]
+    query: HostQuery
     run: Run
     trials: tuple[Trial, ...]
     files: dict[str, bytes]
 
 
 class RoundResult(msgspec.Struct, frozen=True):
-    """What a host measured, as the files of a run's folder, or why it refuses.
+    """What a host measured, as the files of a run's folder.
 
-    worker: the Dask address. trials: the lines of ``trials.jsonl``. environments, params: the
-    content of files, by environment and by trial.
+    trials: the lines of ``trials.jsonl``. environments, params: the content of files, by
+    environment and by trial.
     """
 
-    worker: str
-    refusal: str | None = None
-    trials: bytes = b""
-    environments: dict[str, bytes] = {}
-    params: dict[str, bytes] = {}
+    hostname: str
+    trials: bytes
+    environments: dict[str, bytes]
+    params: dict[str, bytes]
+
+
+def suite_version() -> str:
+    """Return the suite's version and a digest of its code, which may change without it."""
+    return f"{machine.suite()['version']} (code {_digest_code()})"
 
 
 @cache
-def describe_host() -> bytes:
-    """Return an encoded ``HostInfo``; computed once, so that no query disturbs a measurement."""
-    facts, installed = machine.describe(), software()
-    used = {name for entry in IMPLEMENTATIONS for name in plan.list_distributions(entry)}
-    versions = {name: installed["distributions"].get(name, "absent") for name in used | {"numpy"}}
-    versions |= {"python": installed["python"], "blas": installed["blas"]}
+def _digest_code() -> str:
+    digest = hashlib.sha256()
+    for folder in ("bench", "implementations"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def find_data(query: HostQuery) -> Dataset:
+    """Return the data of a query; raise UserError if this host must not measure."""
+    if query.suite != suite_version():
+        raise UserError(
+            f"it has softmax-bench {suite_version()} and the caller has {query.suite}; install the "
+            "same and start its worker again"
+        )
+    data = dataset.find_prepared(query.sha256) or dataset.find(query.data)
+    if data.sha256 != query.sha256:
+        raise UserError("its data differ from the caller's; copy the caller's data to it")
+    return data
+
+
+def describe_host(query: bytes, dask_worker: Any = None) -> bytes:
+    """Return an encoded ``HostInfo``; raise UserError if this host must not measure."""
+    if dask_worker.state.total_resources.get("bench", 0) < 1:
+        raise UserError(f"it has no resource bench=1; start it with: {START}")
+    find_data(msgspec.json.decode(query, type=HostQuery))
+    facts = machine.describe()
     info = HostInfo(
-        suite=suite_version(),
         machine=facts["id"],
         name=facts["name"],
         hostname=platform.node(),
         cores=facts["cores"],
         gpu=bool(facts["gpus"]),
-        software=versions,
     )
     return msgspec.json.encode(info)
-
-
-@cache
-def suite_version() -> str:
-    """Return the suite's version and a digest of its code, which may change without it."""
-    digest = hashlib.sha256()
-    for folder in ("bench", "implementations"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
-    return f"{machine.suite()['version']} (code {digest.hexdigest()[:12]})"
 
 
 def measure_round(data: bytes) -> bytes:
     """Measure an encoded ``RoundRequest`` under the host's lock; return a ``RoundResult``.
 
-    An exception is a fault of the suite, and Dask tries again.
+    Dask tries again after any exception, on another host if there is one.
     """
     import distributed
 
@@ -106,25 +125,13 @@ def measure_round(data: bytes) -> bytes:
     for name, callback in worker.periodic_callbacks.items():
         if name not in {"heartbeat", "keep-alive"}:
             worker.loop.add_callback(callback.stop)
-    try:
-        with lock.hold_host_lock(), scratch.folder() as folder:
-            files = _measure(request, _find_data(request), folder)
-        return msgspec.json.encode(RoundResult(worker.address, **files))
-    except UserError as error:
-        return msgspec.json.encode(RoundResult(worker.address, str(error)))
+    if request.run.machine != machine.describe()["id"]:
+        raise UserError("its machine has changed; start its worker again")
+    with lock.hold_host_lock(), scratch.folder() as folder:
+        return msgspec.json.encode(_measure(request, find_data(request.query), folder))
 
 
-def _find_data(request: RoundRequest) -> Dataset:
-    """Return the data of a request; raise UserError if this host must not measure it."""
-    if request.suite != suite_version() or request.run.machine != machine.describe()["id"]:
-        raise UserError("its suite or its machine has changed; start its worker again")
-    data = dataset.find_prepared(request.sha256) or dataset.find(request.run.data)
-    if data.sha256 != request.sha256:
-        raise UserError("its data differ from the caller's; copy the caller's data there")
-    return data
-
-
-def _measure(request: RoundRequest, data: Dataset, parent: Path) -> dict[str, Any]:
+def _measure(request: RoundRequest, data: Dataset, parent: Path) -> RoundResult:
     """Measure the trials of a request in a new folder; return its files."""
     run, folder = request.run, parent / "run"
     store.create_run(folder, run)
@@ -137,11 +144,12 @@ def _measure(request: RoundRequest, data: Dataset, parent: Path) -> dict[str, An
     runner = Runner(folder, run, data, peers=peers, memory_limit=run.memory_limit)
     for trial in trials:
         runner.measure(trial)
-    return {
-        "trials": (folder / "trials.jsonl").read_bytes(),
-        "environments": {path.stem: path.read_bytes() for path in folder.glob("environments/*")},
-        "params": {path.stem: path.read_bytes() for path in folder.glob("params/*")},
-    }
+    return RoundResult(
+        hostname=platform.node(),
+        trials=(folder / "trials.jsonl").read_bytes(),
+        environments={path.stem: path.read_bytes() for path in folder.glob("environments/*")},
+        params={path.stem: path.read_bytes() for path in folder.glob("params/*")},
+    )
 
 
 def _write_file(case: Case, files: dict[str, bytes], folder: Path) -> Case:

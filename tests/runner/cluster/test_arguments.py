@@ -35,11 +35,3 @@ def test_two_runs_of_one_machine_are_not_resumed_together(refused, tmp_path):
     for name in ("one", "two"):
         write(tmp_path / "lab" / name, run(case(), run=name, machine="m"))
     assert "several runs of one machine" in refused("run", "--resume", "--output=lab", CLUSTER)
-
-
-def test_a_dry_run_of_resume_shows_the_plans_without_a_cluster(called, stored):
-    code, out, err = called("run", "--resume", "--dry-run", "--output=lab", CLUSTER)
-    assert (code, err) == (0, "")
-    assert "lab/one, machine m:" in out
-    assert "lab/three, machine n:" in out
-    assert out.count("pytorch") == 2

@@ -6,12 +6,13 @@ import msgspec
 import pytest
 from support.records import run
 
+from bench.errors import UserError
 from bench.records import store
 from bench.records.files import hash_file
 from bench.runner import machine, plan
 from bench.runner.cluster import task
-from bench.runner.cluster.loop import unpack
-from bench.runner.cluster.task import RoundRequest, RoundResult
+from bench.runner.cluster.client import unpack
+from bench.runner.cluster.task import HostQuery, RoundRequest, RoundResult
 from bench.worker.machine import usable_cores
 
 pytest.importorskip("distributed")
@@ -41,8 +42,7 @@ def request_of(digits, make_case, tmp_path, monkeypatch):
     def make(**changes):
         planned = run(case, rounds={"sgd": 1}, data="digits", machine=machine.describe()["id"])
         values = {
-            "suite": task.suite_version(),
-            "sha256": digits.sha256,
+            "query": HostQuery(task.suite_version(), "digits", digits.sha256),
             "run": planned,
             "trials": tuple(plan.plan_trials(planned)),
             "files": {case.file: FILE.encode()},
@@ -74,22 +74,27 @@ def test_own_file_of_other_content_fails_its_trial(request_of, tmp_path):
     assert record.status == "failed"
 
 
-@pytest.mark.parametrize("change", ["suite", "data", "machine"])
+@pytest.mark.parametrize("change", ["suite", "sha256", "machine"])
 def test_request_for_another_host_is_refused(request_of, change):
     planned = msgspec.structs.replace(request_of().run, machine="another")
+    query = request_of().query
     changes = {
-        "suite": {"suite": "0.0.1 (code 0123456789ab)"},
-        "data": {"sha256": {"digits": "0" * 64}},
+        "suite": {"query": msgspec.structs.replace(query, suite="0.0.1 (code 0123456789ab)")},
+        "sha256": {"query": msgspec.structs.replace(query, sha256={"digits": "0" * 64})},
         "machine": {"run": planned},
     }
-    answer = answer_to(request_of(**changes[change]))
-    assert answer.refusal
-    assert answer.trials == b""
+    with pytest.raises(UserError):
+        answer_to(request_of(**changes[change]))
 
 
-def test_host_describes_itself():
-    host = msgspec.json.decode(task.describe_host(), type=task.HostInfo)
-    assert host.suite == task.suite_version()
+def test_host_describes_itself_unless_it_has_no_resource(request_of):
+    query = msgspec.json.encode(request_of().query)
+    fit, idle = (
+        SimpleNamespace(state=SimpleNamespace(total_resources=resources))
+        for resources in ({"bench": 1}, {})
+    )
+    host = msgspec.json.decode(task.describe_host(query, dask_worker=fit), type=task.HostInfo)
     assert host.machine == machine.describe()["id"]
     assert host.cores == len(usable_cores())
-    assert "numpy" in host.software
+    with pytest.raises(UserError):
+        task.describe_host(query, dask_worker=idle)
