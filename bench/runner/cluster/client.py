@@ -188,7 +188,7 @@ def measure_runs(client: Any, runs: Sequence[MachineRun]) -> Iterator[str | Tria
             if not any(run.sent for run in runs):
                 return
             while sent := [future for run in runs for future in run.sent]:
-                with suppress(TimeoutError, CancelledError):
+                with client.as_current(), suppress(TimeoutError, CancelledError):
                     wait(sent, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
                 if client.status != "running":  # the next call would wait for its timeout
                     raise ConnectionError
