@@ -1,4 +1,4 @@
-"""One measurement at a time on a host: whoever comes second is told, and waits."""
+"""One process at a time measures on a host; others wait."""
 
 import errno
 import os
@@ -18,8 +18,8 @@ from bench.runner import lock
 OF_THE_SESSION = os.environ["SOFTMAX_BENCH_LOCK"]
 HOLDS = """
 import sys
-from bench import lock
-with lock.opened() as host:
+from bench.runner import lock
+with lock.open_host_lock() as host:
     if not host.take():
         print("waiting", flush=True)
         host.wait()
@@ -71,9 +71,9 @@ def test_lock_path_is_independent_of_tmpdir(tmp_path, monkeypatch, variable):
 
 
 @pytest.mark.parametrize("named", ["lock", "~/lock", "./lock"])
-def test_a_relative_lock_is_refused(monkeypatch, named):
+def test_relative_lock_path_is_refused(monkeypatch, named):
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", named)
-    with pytest.raises(UserError, match="give a whole path"):
+    with pytest.raises(UserError, match="SOFTMAX_BENCH_LOCK"):
         lock.lock_path()
 
 
