@@ -1,4 +1,4 @@
-"""What the tests share: small data, requests, and the command line in a fresh process."""
+"""Fixtures of several test files: small data, requests, stand-ins and the command line."""
 
 import gc
 import os
@@ -13,7 +13,16 @@ import pytest
 from hypothesis import settings
 from support.data import idx_files, write_idx
 from support.nvml import install
-from support.processes import ASSETS, NO_CHARTS, RUN, WAITS, beginning_with, lines_of, living, until
+from support.processes import (
+    ASSETS,
+    NO_CHARTS,
+    RUN,
+    WAITS,
+    find_processes,
+    read_lines,
+    run_first,
+    wait_until,
+)
 from support.versions import REGISTRY, Repository, wheel
 
 from bench.cli import app as command_line
@@ -23,18 +32,18 @@ from bench.runner import signals
 from bench.runner.process import launch
 from bench.worker import machine
 
-# PyTorch with CUDA brings Triton. Loaded into a process after TensorFlow it ends that; before, not.
-# Trials are not concerned: each process has one framework.
+# PyTorch with CUDA brings Triton, which must be loaded before TensorFlow: afterwards it crashes the
+# process. Workers load one framework each.
 with suppress(ImportError):
-    import triton  # noqa: F401 - so that it is there
+    import triton  # noqa: F401
 
-# No test fails on a time.
+# No test fails for want of time.
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
 
 
 def pytest_configure(config):
-    """Give the tests a lock of their own; of several workers each, and a core and TMPDIR, too."""
+    """Give the tests a lock of their own, and each of several workers a core and a TMPDIR too."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
     folder = tempfile.TemporaryDirectory(prefix="tests-", ignore_cleanup_errors=True)
     config.add_cleanup(folder.cleanup)
@@ -48,15 +57,15 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def interruptible():
-    """Take Ctrl-C even where the tests run in the background, whose shell has it ignored."""
+def default_signals():
+    """Restore the signals that a shell ignores for jobs in the background, and nohup."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has this one ignored
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def unhurried_disk(request):
-    """Wait for no disk, as nobody cuts the power; but where appending is timed."""
+def no_fsync(request):
+    """Do not wait for the disk, except where writing is timed."""
     with pytest.MonkeyPatch.context() as patch:
         if request.config.getoption("benchmark_skip"):
             patch.setattr(os, "fsync", lambda _: None)
@@ -92,15 +101,25 @@ def small_folder(own_cache, tmp_path, small_files):
 
 @pytest.fixture
 def make_case():
-    """Cases of NumPy on digits, altered by keyword."""
+    """Cases of NumPy on digits, changed by keyword."""
 
     def make(**changes):
         values = {
-            "implementation": "numpy", "module": "idiomatic.softmax_numpy", "framework": "numpy",
-            "extra": "", "objective": "softmax", "style": "idiomatic", "data": "resident",
-            "devices": ("cpu",), "workload": "sgd", "device": "cpu", "batch_size": 32,
-            "threads": 1, "samples": 1440, "epochs": 2,
-        }  # fmt: skip
+            "implementation": "numpy",
+            "module": "idiomatic.softmax_numpy",
+            "framework": "numpy",
+            "extra": "",
+            "objective": "softmax",
+            "style": "idiomatic",
+            "data": "resident",
+            "devices": ("cpu",),
+            "workload": "sgd",
+            "device": "cpu",
+            "batch_size": 32,
+            "threads": 1,
+            "samples": 1440,
+            "epochs": 2,
+        }
         return Case(**{**values, **changes})
 
     return make
@@ -108,21 +127,32 @@ def make_case():
 
 @pytest.fixture
 def make_request(digits):
-    """Requests to train NumPy on digits as the parent writes them, altered by keyword."""
+    """Requests to a worker to train NumPy on digits, changed by keyword."""
 
     def make(**changes):
         return {
-            "mode": "trial", "module": "idiomatic.softmax_numpy", "file": None, "extra": "",
-            "data": str(digits.folder), "classes": 10, "workload": "sgd", "device": "cpu",
-            "batch_size": 32, "samples": 1440, "epochs": 2, "seed": 42, "watch": False, **changes,
-        }  # fmt: skip
+            "mode": "trial",
+            "module": "idiomatic.softmax_numpy",
+            "file": None,
+            "extra": "",
+            "data": str(digits.folder),
+            "classes": 10,
+            "workload": "sgd",
+            "device": "cpu",
+            "batch_size": 32,
+            "samples": 1440,
+            "epochs": 2,
+            "seed": 42,
+            "watch": False,
+            **changes,
+        }
 
     return make
 
 
 @pytest.fixture
 def launched(tmp_path, make_request):
-    """Launch a worker on somebody's own code or on a request; its folder is ``child``."""
+    """Launch a worker in the folder ``child``, on a user's own code where it is given."""
 
     def run(code=None, child=None, **changes):
         if code is not None:
@@ -136,7 +166,7 @@ def launched(tmp_path, make_request):
 
 @pytest.fixture
 def quick_collector():
-    """Hide the tests' own objects from the collector, which is called before every epoch."""
+    """Hide the tests' own objects from the garbage collector, which runs before every epoch."""
     gc.collect()
     gc.freeze()
     yield
@@ -145,28 +175,28 @@ def quick_collector():
 
 @pytest.fixture
 def saboteur():
-    """Paths of the implementation files that go wrong, by name."""
+    """Paths of the deliberately wrong implementations, by name."""
     return lambda name: str(ASSETS / "saboteurs" / f"{name}.py")
 
 
 @pytest.fixture
 def nvml(monkeypatch, tmp_path):
-    """Have NVML tell of these GPUs, in this process and in its children."""
+    """Let a stand-in for NVML report GPUs, in this process and its workers."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.delitem(sys.modules, "pynvml", raising=False)  # so that it comes back afterwards
-    yield lambda gpus, **how: install(monkeypatch, tmp_path / "nvml", gpus, **how)
+    monkeypatch.delitem(sys.modules, "pynvml", raising=False)  # restored afterwards
+    yield lambda gpus, **options: install(monkeypatch, tmp_path / "nvml", gpus, **options)
     sys.modules.pop("pynvml", None)
 
 
 @pytest.fixture
 def no_nvml(monkeypatch):
-    """Have no module of NVML."""
+    """Let NVML's Python module be missing."""
     monkeypatch.setitem(sys.modules, "pynvml", None)
 
 
 @pytest.fixture
 def program(tmp_path):
-    """Write a program that answers in the words given; return its path."""
+    """Write a shell script as a program; return its path."""
 
     def write(name, script):
         path = tmp_path / name
@@ -179,7 +209,7 @@ def program(tmp_path):
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    """A repository that the suite takes for its own, with one commit on ``main``."""
+    """A repository with one commit on ``main`` that stands for the suite's own."""
     variables = {
         **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "A test"),
         **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "test@example.org"),
@@ -187,15 +217,15 @@ def repository(tmp_path, monkeypatch):
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    made = Repository(tmp_path / "repository")
-    made.commit(__init__=REGISTRY, softmax_numpy="one = 1", softmax_old="one = 1")
-    monkeypatch.setattr(machine, "ROOT", made.folder)
-    return made
+    repository = Repository(tmp_path / "repository")
+    repository.commit(__init__=REGISTRY, softmax_numpy="one = 1", softmax_old="one = 1")
+    monkeypatch.setattr(machine, "ROOT", repository.folder)
+    return repository
 
 
 @pytest.fixture
 def wheels(tmp_path, monkeypatch):
-    """Write tiny wheels for pip, which has no other place to look: (name, version, *requires)."""
+    """Write tiny wheels (name, version, *requires), the only ones that pip can find."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -210,47 +240,51 @@ def wheels(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def surroundings(tmp_path_factory):
-    """The environment of the command line: lock, scratch and calibrations are the tests' own."""
-    own = {"TMPDIR": "tmp", "XDG_DATA_HOME": "data"}
-    made = {name: str(tmp_path_factory.mktemp(folder)) for name, folder in own.items()}
+    """Variables of the command line: lock, temporary folder and calibrations are the tests' own."""
+    names = {"TMPDIR": "tmp", "XDG_DATA_HOME": "data"}
+    folders = {name: str(tmp_path_factory.mktemp(folder)) for name, folder in names.items()}
     lock = tmp_path_factory.mktemp("lock") / "lock"
-    return {**os.environ, **made, "SOFTMAX_BENCH_LOCK": str(lock)}
+    return {**os.environ, **folders, "SOFTMAX_BENCH_LOCK": str(lock)}
 
 
 @pytest.fixture(scope="session")
 def command(surroundings):
-    """Run the command line to its end in a fresh process, in a folder of one's choice."""
+    """Run the command line in a fresh process and in a given folder; return it when it ended."""
 
     def run(folder, *arguments):
         return subprocess.run(
             [sys.executable, "-m", "bench", *map(str, arguments)],
-            cwd=folder, env=surroundings, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=folder,
+            env=surroundings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     return run
 
 
 @pytest.fixture
 def bench(command, tmp_path):
-    """Run the command line to its end in a fresh process, in the test's folder."""
+    """Run the command line in a fresh process in the test's folder; return it when it ended."""
     return lambda *arguments: command(tmp_path, *arguments)
 
 
 @pytest.fixture
 def started(tmp_path, surroundings):
-    """Start the command line in the test's folder; what is still running at the end is killed.
+    """Start the command line in the test's folder, and kill it at the end of the test.
 
-    within: a program that is to start it. By keyword: variables.
+    within: a program that starts it. variables: None deletes one.
     """
     processes = []
 
     def start(*arguments, within=(), **variables):
-        given = {**surroundings, **variables}
+        environment = {**surroundings, **variables}
         processes.append(
             subprocess.Popen(
                 [*within, sys.executable, "-m", "bench", *arguments],
                 cwd=tmp_path,
-                env={name: value for name, value in given.items() if value is not None},
+                env={name: value for name, value in environment.items() if value is not None},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -266,39 +300,38 @@ def started(tmp_path, surroundings):
 
 @pytest.fixture
 def alone(tmp_path):
-    """Variables of runs that have a temporary folder and a lock of their own; no charts."""
+    """Variables of runs with a temporary folder and a lock of their own, and without charts."""
     (tmp_path / "tmp").mkdir()
-    own = {"TMPDIR": "tmp", "SOFTMAX_BENCH_LOCK": "lock"}
-    places = {name: str(tmp_path / place) for name, place in own.items()}
-    return {**places, **beginning_with(tmp_path, NO_CHARTS)}
+    folders = {"TMPDIR": str(tmp_path / "tmp"), "SOFTMAX_BENCH_LOCK": str(tmp_path / "lock")}
+    return {**folders, **run_first(tmp_path, NO_CHARTS)}
 
 
 @pytest.fixture
 def hanging(tmp_path, started, alone):
-    """Start a run of three trials of somebody's code, which hangs in the middle of the second."""
+    """Start a run of three trials of a user's own code that hangs in the second one."""
 
     def start(code=WAITS, **variables):
         (tmp_path / "waits.py").write_text(code)
         command = (*RUN, "--rounds=3", "--implementation=./waits.py", "--output=out")
         process = started(*command, **alone, **variables)
-        until(lambda: lines_of(tmp_path / "out") or process.poll() is not None)
+        wait_until(lambda: read_lines(tmp_path / "out") or process.poll() is not None)
         (tmp_path / "hang").touch()
-        until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
+        wait_until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
         return process
 
     yield start
-    for left in living(tmp_path / "tmp"):
-        os.kill(left, signal.SIGKILL)
+    for number in find_processes(tmp_path / "tmp"):
+        os.kill(number, signal.SIGKILL)
 
 
 @pytest.fixture
 def called(tmp_path, monkeypatch, capsys):
-    """Call the command line in this process, so that a test can change what it finds."""
+    """Call the command line in this process; return its exit status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
-    monkeypatch.setattr(signals, "install", lambda: None)  # no later test meets its handlers
+    monkeypatch.setattr(signals, "install", lambda: None)  # no later test gets its handlers
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
@@ -310,30 +343,23 @@ def called(tmp_path, monkeypatch, capsys):
 
 
 @pytest.fixture
-def refused(tmp_path, monkeypatch, capsys):
-    """Give the command line what it must refuse: one line, exit status 2, and nothing written."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(signals, "install", lambda: None)
+def refused(called, tmp_path):
+    """Check that the command line refuses its arguments in one line and writes nothing."""
+
+    def contents():
+        return {
+            str(path.relative_to(tmp_path)): path.read_bytes() if path.is_file() else None
+            for path in tmp_path.rglob("*")
+        }
 
     def refuse(*arguments):
-        before = _contents(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            command_line.main()
-        out, err = capsys.readouterr()
-        assert ended.value.code == 2
-        assert out == ""
-        assert _contents(tmp_path) == before
+        before = contents()
+        status, out, err = called(*arguments)
+        assert (status, out) == (2, "")
+        assert contents() == before
         assert err.startswith("bench: ")
         assert err.count("\n") == 1
         assert err.endswith("\n")
         return err
 
     return refuse
-
-
-def _contents(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
-        for path in folder.rglob("*")
-    }

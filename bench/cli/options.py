@@ -246,7 +246,7 @@ Timeout = Annotated[
         "--timeout",
         metavar="TIME",
         parser=parse_duration,
-        help="Stop a process that takes longer than this.",
+        help="Stop a process that takes longer than this, such as 90s or 10m.",
         rich_help_panel=MEASURING,
     ),
 ]

@@ -39,9 +39,16 @@ if TYPE_CHECKING:
 
 # What a command that resumes a run may name; the plan has everything else.
 RESUME_OPTIONS = {
-    "implementation", "python", "data", "output", "resume", "dry_run", "cluster", "wait",
+    "implementation",
+    "python",
+    "data",
+    "output",
+    "resume",
+    "dry_run",
+    "cluster",
+    "wait",
     "each_host",
-}  # fmt: skip
+}
 
 
 def run(
@@ -111,10 +118,10 @@ def run(
             rich_help_panel=CASES,
         ),
     ] = False,
-    ceiling: Annotated[
+    roofline: Annotated[
         bool,
         typer.Option(
-            "--ceiling/--no-ceiling",
+            "--roofline/--no-roofline",
             help="Measure the machine's arithmetic and memory rates, which bound an epoch's time.",
             rich_help_panel=CASES,
         ),
@@ -251,7 +258,7 @@ def run(
         seed=seed,
         quick=quick,
         sweep=sweep,
-        roofline=ceiling,
+        roofline=roofline,
         data=data,
         precision=precision,
         budget=budget,

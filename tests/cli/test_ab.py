@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.pretended import Pretended
-from support.processes import WAITS, until
+from support.processes import WAITS, wait_until
 from support.versions import REGISTRY
 
 import bench
@@ -184,13 +184,13 @@ def test_skipped_registry_entry_is_reported_on_stderr(repository, called):
 def test_interrupted_comparison_keeps_its_records(files, started, tmp_path):
     process = started(*files("waits"), "--output=out")
     lines = tmp_path / "out" / "trials.jsonl"
-    until(
+    wait_until(
         lambda: (
             process.poll() is not None or (lines.exists() and lines.read_bytes().count(b"\n") >= 4)
         )
     )
     (tmp_path / "hang").touch()
-    until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
+    wait_until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (130, "")

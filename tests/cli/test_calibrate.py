@@ -7,7 +7,7 @@ from statistics import median
 
 import pytest
 from support.pretended import Pretended
-from support.processes import WAITS, until
+from support.processes import WAITS, wait_until
 
 from bench.cli.console import WAITING
 from bench.records import store
@@ -78,9 +78,9 @@ def test_interrupted_calibration_keeps_its_records(started, tmp_path):
     def lines():
         return sum(path.read_bytes().count(b"\n") for path in known.glob("*/trials.jsonl"))
 
-    until(lambda: process.poll() is not None or lines() >= 4)
+    wait_until(lambda: process.poll() is not None or lines() >= 4)
     (tmp_path / "hang").touch()
-    until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
+    wait_until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (130, "")

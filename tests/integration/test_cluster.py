@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.cluster import Cluster
-from support.processes import NO_CHARTS, RUN, beginning_with, living, until
+from support.processes import NO_CHARTS, RUN, find_processes, run_first, wait_until
 
 from bench.records import store
 from bench.runner import plan
@@ -46,7 +46,7 @@ def cluster(tmp_path, surroundings):
 @pytest.fixture
 def begin(started, cluster, tmp_path):
     """Begin a command on the cluster; without charts, which take longer than all else."""
-    variables = beginning_with(tmp_path, NO_CHARTS)
+    variables = run_first(tmp_path, NO_CHARTS)
     return lambda *arguments: started(*arguments, f"--cluster={cluster.address}", **variables)
 
 
@@ -100,12 +100,12 @@ def test_lost_host_costs_a_round_and_resume_measures_the_missing(cluster, begin,
         hang(tmp_path, name)
     cluster.wait_for_workers(3)
     process = begin(*SMALL, "--rounds=2", "--each-host", "--output=lab")
-    until(lambda: all(hangs(tmp_path, name) for name in "abc"))
+    wait_until(lambda: all(hangs(tmp_path, name) for name in "abc"))
     cluster.kill("b")
-    until(lambda: not living(tmp_path / "host-b"))  # the process of its trial ends with it
+    wait_until(lambda: not find_processes(tmp_path / "host-b"))  # its trial ends with it
     go_on(tmp_path, "a")  # which measures the round of host b too
     folders = [path.parent for path in (tmp_path / "lab").glob("*/run.json")]
-    until(lambda: sum(map(count_lines, folders)) == 2)
+    wait_until(lambda: sum(map(count_lines, folders)) == 2)
     cluster.stop()
     out = wait_for_end(process, 3)
     assert "host b left" in out
@@ -175,9 +175,9 @@ def test_gpu_cases_are_planned_for_a_machine_that_has_one(cluster, begin, tmp_pa
 def test_ctrl_c_keeps_rounds_that_came_back_while_the_worker_sleeps(cluster, begin, tmp_path):
     cluster.join("a")
     process = begin(*SMALL, "--rounds=3", "--output=out")
-    until(lambda: count_lines(tmp_path / "out") >= 1)
+    wait_until(lambda: count_lines(tmp_path / "out") >= 1)
     hang(tmp_path, "a")
-    until(lambda: hangs(tmp_path, "a") or process.poll() is not None)
+    wait_until(lambda: hangs(tmp_path, "a") or process.poll() is not None)
     # Dask's own statistics would wake the worker a hundred times a second.
     status = Path(f"/proc/{cluster.workers['a'].pid}/status")
     before = count_wakeups(status)
@@ -201,7 +201,7 @@ def count_wakeups(status):
 def test_missing_host_scheduler_or_dask_is_one_line(cluster, begin, started, tmp_path):
     once = (*RUN, "--implementation=numpy", "--output=out", "--wait=1s")
     messages = [begin(*once).communicate(timeout=LIMIT)[1]]
-    without = beginning_with(tmp_path, f"{NO_CHARTS}\nsys.modules['distributed'] = None\n")
+    without = run_first(tmp_path, f"{NO_CHARTS}\nsys.modules['distributed'] = None\n")
     process = started(*once, f"--cluster={cluster.address}", **without)
     messages.append(process.communicate(timeout=LIMIT)[1])
     assert process.returncode == 2

@@ -14,16 +14,16 @@ from support.processes import (
     RUN,
     WAITS,
     WAITS_WITH_A_DAEMON,
-    announced,
     assert_nothing_left,
     assert_readable,
     assert_resumes,
     assert_whole,
-    beginning_with,
-    going_on,
-    lines_of,
-    living,
-    until,
+    count_announced,
+    find_processes,
+    read_lines,
+    resume_command,
+    run_first,
+    wait_until,
 )
 
 from bench.records import store
@@ -37,8 +37,8 @@ def test_killed_run_is_resumed_without_loss(hanging, started, alone, tmp_path):
     process = hanging()
     process.kill()
     process.wait()
-    until(lambda: not living(tmp_path / "tmp"))  # the worker died with its parent
-    before = lines_of(tmp_path / "out")
+    wait_until(lambda: not find_processes(tmp_path / "tmp"))  # the worker died with its parent
+    before = read_lines(tmp_path / "out")
     assert len(before) == 1
     with (tmp_path / "out" / "trials.jsonl").open("ab") as stream:
         stream.write(before[0][:50])  # a torn write
@@ -51,7 +51,7 @@ def test_next_run_removes_what_a_killed_run_left(hanging, started, alone, tmp_pa
     process = hanging(WAITS_WITH_A_DAEMON)
     process.kill()
     process.wait()
-    until(lambda: len(living(tmp_path / "tmp")) == 1)  # the daemon does not die with its parent
+    wait_until(lambda: len(find_processes(tmp_path / "tmp")) == 1)  # the daemon
     assert list((tmp_path / "tmp").iterdir())
     other = started(*RUN, "--rounds=1", "--implementation=numpy", "--output=other", **alone)
     _, err = other.communicate()
@@ -90,16 +90,16 @@ def test_run_killed_while_it_writes_keeps_whole_records(started, alone, tmp_path
         ("files", "_write", [False], ".npy"),
         ("files", "append", [True], ".npy"),
     ):
-        beginning_with(tmp_path, NO_CHARTS + DIES_WRITING.format(owner, name))
+        run_first(tmp_path, NO_CHARTS + DIES_WRITING.format(owner, name))
         process = started(*command, **alone)
         process.communicate()
         assert process.returncode == -signal.SIGKILL
-        lines = lines_of(tmp_path / "out")
+        lines = read_lines(tmp_path / "out")
         assert [line.endswith(b"\n") for line in lines] == line_ends, name
         assert [path.suffix for path in (tmp_path / "out" / "params").iterdir()] == [suffix], name
         assert_readable(tmp_path / "out")
-        command = going_on(tmp_path / "out")
-    beginning_with(tmp_path, NO_CHARTS)
+        command = resume_command(tmp_path / "out")
+    run_first(tmp_path, NO_CHARTS)
     assert_resumes(started, alone, tmp_path / "out", lines)
 
 
@@ -117,11 +117,11 @@ subprocess.Popen = Popen
 def test_worker_dies_with_a_parent_killed_right_after_the_start(started, alone, tmp_path):
     (tmp_path / "waits.py").write_text(WAITS)
     (tmp_path / "hang").touch()
-    beginning_with(tmp_path, DIES_STARTING)
+    run_first(tmp_path, DIES_STARTING)
     process = started(*RUN, "--rounds=1", "--implementation=./waits.py", "--output=out", **alone)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    until(lambda: not living(tmp_path / "tmp"))
+    wait_until(lambda: not find_processes(tmp_path / "tmp"))
 
 
 # The parent's wall clock is an hour slow as soon as the file "back" exists.
@@ -157,16 +157,16 @@ class Trainer(softmax_numpy.Trainer):
 def test_clock_set_back_changes_no_result_and_no_order(started, alone, tmp_path):
     folder = tmp_path / "out"
     (tmp_path / "child.py").write_text(SETS_CLOCK_BACK)
-    beginning_with(tmp_path, NO_CHARTS + PARENT_CLOCK)
+    run_first(tmp_path, NO_CHARTS + PARENT_CLOCK)
     process = started(*RUN, "--rounds=5", "--implementation=./child.py", "--output=out", **alone)
-    until(lambda: lines_of(folder) or process.poll() is not None)
+    wait_until(lambda: read_lines(folder) or process.poll() is not None)
     (tmp_path / "set").touch()
-    until(lambda: (tmp_path / "back").exists() or process.poll() is not None)
-    count = len(lines_of(folder))
-    until(lambda: len(lines_of(folder)) > count or process.poll() is not None)
+    wait_until(lambda: (tmp_path / "back").exists() or process.poll() is not None)
+    count = len(read_lines(folder))
+    wait_until(lambda: len(read_lines(folder)) > count or process.poll() is not None)
     process.kill()
     process.communicate()
-    assert_resumes(started, alone, folder, lines_of(folder))
+    assert_resumes(started, alone, folder, read_lines(folder))
     times = [dt.datetime.fromisoformat(record.started) for record in store.read_records(folder)]
     assert sum(later < earlier for earlier, later in pairwise(times)) == 1
     assert "missing" not in (folder / "report.md").read_text(encoding="utf-8")
@@ -189,7 +189,7 @@ def find_phase(folder, temporary, finished):
         return "starting"
     if finished == len(plan.plan_trials(store.read_run(folder))):
         return "reporting"
-    if list(folder.rglob("*.part")) or len(lines_of(folder)) > finished:
+    if list(folder.rglob("*.part")) or len(read_lines(folder)) > finished:
         return "writing"
     if list(temporary.glob("softmax-bench-*/document.json")):
         return "judging"
@@ -204,17 +204,19 @@ def kill_until_complete(start, command, folder, temporary, random, seconds):
     lines, planned, crashed = [], b"", True
     while crashed:
         exists = (folder / "run.json").exists()
-        process = start(*(going_on(folder) if exists else (*command, f"--output={folder.name}")))
+        process = start(
+            *(resume_command(folder) if exists else (*command, f"--output={folder.name}"))
+        )
         out, crashed = kill_at_random(process, random, seconds)
-        finished = max(announced(out), len(lines))
+        finished = max(count_announced(out), len(lines))
         if crashed:
             yield find_phase(folder, temporary, finished)
         if (folder / "run.json").exists():
             assert planned in {b"", (folder / "run.json").read_bytes()}
             planned = (folder / "run.json").read_bytes()
-            assert lines_of(folder)[: len(lines)] == lines
+            assert read_lines(folder)[: len(lines)] == lines
             assert len(assert_readable(folder)) >= finished
-            lines = [line for line in lines_of(folder) if line.endswith(b"\n")]
+            lines = [line for line in read_lines(folder) if line.endswith(b"\n")]
     assert process.returncode == 0
     assert_whole(folder, lines)
 
@@ -228,7 +230,7 @@ def test_kills_at_random_moments_lose_and_double_nothing(started, alone, tmp_pat
         "from implementations.idiomatic.softmax_numpy import Trainer\n"
     )
     if count > 100:
-        beginning_with(tmp_path, "")  # with charts in its report
+        run_first(tmp_path, "")  # with charts in its report
     seed = secrets.randbits(32)
     print(f"seed {seed}")  # noqa: T201 - shown if the test fails
     files = ("--implementation=numpy", "--implementation=./honest.py")

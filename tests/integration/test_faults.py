@@ -131,7 +131,7 @@ def measured(tmp_path, command):
         ended = command(
             tmp_path,
             *("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1"),
-            *("--no-ceiling", "--batch-size=288", "--epochs=2", "--memory-limit=1GiB"),
+            *("--no-roofline", "--batch-size=288", "--epochs=2", "--memory-limit=1GiB"),
             *(f"--timeout={timeout}", "--output=out"),
             *(f"--implementation={name}.py" for name in epochs),
         )

@@ -13,9 +13,9 @@ from support.processes import (
     assert_readable,
     assert_resumes,
     assert_whole,
-    going_on,
-    lines_of,
-    until,
+    read_lines,
+    resume_command,
+    wait_until,
 )
 
 NUMPY = (*RUN, "--implementation=numpy", "--output=out")
@@ -52,19 +52,19 @@ def test_failed_write_is_one_line_and_the_run_resumes(started, alone, tmp_path, 
     command = (*NUMPY, "--rounds=2", "--implementation=./slow.py")
     # Coverage would write its own file beyond the limit.
     process = started(*command, **alone, COVERAGE_PROCESS_CONFIG=None)
-    until(lambda: len(lines_of(tmp_path / "out")) >= 2 or process.poll() is not None)
+    wait_until(lambda: len(read_lines(tmp_path / "out")) >= 2 or process.poll() is not None)
     (tmp_path / "hang").touch()
-    until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
+    wait_until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
     # The worker has begun and is not limited. Its params take more than 500 bytes, its record more
     # than 100.
-    before = lines_of(tmp_path / "out")
+    before = read_lines(tmp_path / "out")
     size = (tmp_path / "out" / "trials.jsonl").stat().st_size
     limit = 500 if file == "params" else size + 100
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
     (tmp_path / "hang").unlink()
     assert "--resume --output out" in assert_refused(process, "cannot write to out")
     assert_readable(tmp_path / "out")
-    assert lines_of(tmp_path / "out")[: len(before)] == before
+    assert read_lines(tmp_path / "out")[: len(before)] == before
     assert_resumes(started, alone, tmp_path / "out", before)
 
 
@@ -91,7 +91,7 @@ def test_full_disk_is_one_line_and_the_run_resumes(started, alone, tmp_path):
     assert "No space left on device" in err
     assert "--resume --output out" in err
     assert_readable(tmp_path / "stopped")
-    before = lines_of(tmp_path / "stopped")
+    before = read_lines(tmp_path / "stopped")
     assert 1 <= len(before) < 3
     assert_whole(tmp_path / "whole", [line for line in before if line.endswith(b"\n")])
     assert_nothing_left(tmp_path / "tmp")
@@ -107,7 +107,7 @@ def test_full_temporary_folder_is_named_and_no_trial_is_blamed(started, alone, t
         err = assert_refused(process, f"cannot write to {alone['TMPDIR']}")
         assert "No space left on device" in err
         assert "TMPDIR" in err.replace(alone["TMPDIR"], "")
-        assert not lines_of(output)
+        assert not read_lines(output)
 
 
 # Root obeys the permissions of a folder too where it may not override them.
@@ -128,12 +128,12 @@ def test_run_on_a_read_only_file_system_is_refused(hanging, started, alone, tmp_
     process.communicate()
     (tmp_path / "imported").unlink()
     (tmp_path / "hang").unlink()
-    before = lines_of(tmp_path / "out")
+    before = read_lines(tmp_path / "out")
     new = (*NUMPY, "--output=out/new")
-    resume = going_on(tmp_path / "out")
+    resume = resume_command(tmp_path / "out")
     for command in (new, resume):
         assert_refused(started(*command, within=READ_ONLY, **alone), "cannot write to out")
-    assert lines_of(tmp_path / "out") == before
+    assert read_lines(tmp_path / "out") == before
     assert not (tmp_path / "out" / "new").exists()
     (tmp_path / "out" / "trials.jsonl").unlink()  # as if it had been killed before its first trial
     assert_refused(started(*resume, within=READ_ONLY, **alone), "cannot write to out")

@@ -15,7 +15,7 @@ from support.processes import ASSETS
 from bench.records.store import read_environments, read_records, read_run
 from bench.worker.machine import ROOT
 
-SMALL = ("--data=digits", "--workload=sgd", "--batch-size=288", "--no-ceiling", "--output=run")
+SMALL = ("--data=digits", "--workload=sgd", "--batch-size=288", "--no-roofline", "--output=run")
 
 
 @pytest.fixture

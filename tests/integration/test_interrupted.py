@@ -13,16 +13,16 @@ from support.processes import (
     RUN,
     WAITS,
     WAITS_WITH_A_DAEMON,
-    announced,
     assert_nothing_left,
     assert_readable,
     assert_resumes,
     assert_whole,
-    beginning_with,
-    going_on,
-    lines_of,
-    living,
-    until,
+    count_announced,
+    find_processes,
+    read_lines,
+    resume_command,
+    run_first,
+    wait_until,
 )
 
 from bench.worker.measure import now
@@ -34,14 +34,14 @@ NUMPY = (*RUN, "--implementation=numpy", "--output=out")
 @pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
 def test_signal_ends_the_trial_and_reports_the_rest(hanging, tmp_path, number):
     process = hanging(WAITS_WITH_A_DAEMON)
-    before = lines_of(tmp_path / "out")
+    before = read_lines(tmp_path / "out")
     process.send_signal(number)
     out, err = process.communicate()
     assert (process.returncode, err) == (STATUS[number], "")
     assert out.splitlines()[-1].endswith("--resume --output out --implementation waits.py")
     assert_nothing_left(tmp_path / "tmp")
     assert (tmp_path / "out" / "report.md").exists()
-    *lines, last = lines_of(tmp_path / "out")
+    *lines, last = read_lines(tmp_path / "out")
     assert (lines, json.loads(last)["status"]) == (before, "interrupted")
 
 
@@ -66,10 +66,10 @@ write.write_report = wait
     ],
 )
 def test_second_signal_ends_the_run_at_once(hanging, tmp_path, first, second):
-    beginning_with(tmp_path, NO_CHARTS + HANGS_REPORTING)
+    run_first(tmp_path, NO_CHARTS + HANGS_REPORTING)
     process = hanging()
     process.send_signal(first)
-    until(lambda: (tmp_path / "reporting").exists() or process.poll() is not None)
+    wait_until(lambda: (tmp_path / "reporting").exists() or process.poll() is not None)
     process.send_signal(second)
     _, err = process.communicate()
     assert (process.returncode, err) == (STATUS[first], "")
@@ -109,7 +109,7 @@ def test_signal_while_a_trial_is_judged_costs_one_trial_at_most(started, alone, 
     command, finished = (*NUMPY, f"--rounds={len(POINTS) + 1}"), 0
     for owner, name, before, count in POINTS:
         code = SIGNALS_ITSELF.format(owner=owner, name=name, before=before)
-        beginning_with(tmp_path, NO_CHARTS + code)
+        run_first(tmp_path, NO_CHARTS + code)
         process = started(*command, **alone)
         out, err = process.communicate()
         assert (process.returncode, err) == (130, ""), name
@@ -117,9 +117,9 @@ def test_signal_while_a_trial_is_judged_costs_one_trial_at_most(started, alone, 
         finished += count
         assert [record.status for record in assert_readable(tmp_path / "out")] == ["ok"] * finished
         assert (tmp_path / "out" / "report.md").exists()
-        command = going_on(tmp_path / "out")
-    beginning_with(tmp_path, NO_CHARTS)
-    assert_resumes(started, alone, tmp_path / "out", lines_of(tmp_path / "out"))
+        command = resume_command(tmp_path / "out")
+    run_first(tmp_path, NO_CHARTS)
+    assert_resumes(started, alone, tmp_path / "out", read_lines(tmp_path / "out"))
 
 
 def test_signal_before_the_first_trial_is_no_traceback(started, alone, tmp_path):
@@ -127,13 +127,13 @@ def test_signal_before_the_first_trial_is_no_traceback(started, alone, tmp_path)
     (tmp_path / "hang").touch()
     file = "--implementation=./waits.py"
     process = started(*RUN, "--rounds=1", file, "--output=out", **alone)
-    until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
+    wait_until(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
     assert (process.returncode, err) == (143, "")
     assert_nothing_left(tmp_path / "tmp")
     (tmp_path / "hang").unlink()
-    assert_resumes(started, alone, tmp_path / "out", lines_of(tmp_path / "out"))
+    assert_resumes(started, alone, tmp_path / "out", read_lines(tmp_path / "out"))
 
 
 def test_signal_ends_a_run_that_waits_for_the_host(started, alone, tmp_path):
@@ -143,7 +143,7 @@ def test_signal_ends_a_run_that_waits_for_the_host(started, alone, tmp_path):
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate()
     assert (process.returncode, err) == (143, "")
-    assert not lines_of(tmp_path / "out")
+    assert not read_lines(tmp_path / "out")
 
 
 def signal_at_random(process, random, seconds):
@@ -170,23 +170,23 @@ def test_signals_at_random_moments_lose_and_double_nothing(started, alone, tmp_p
     while signalled < count:
         folder = tmp_path / f"run-{runs}"
         exists = (folder / "run.json").exists()
-        arguments = going_on(folder) if exists else (*command, f"--output={folder.name}")
+        arguments = resume_command(folder) if exists else (*command, f"--output={folder.name}")
         process = started(*arguments, **alone)
         numbers, out, err = signal_at_random(process, random, seconds)
         signalled += len(numbers) > 0
         if not (folder / "run.json").exists():
             continue
         if "KeyboardInterrupt" in err:  # during the imports, Python itself answers
-            assert (out, lines_of(folder)) == ("", lines)
+            assert (out, read_lines(folder)) == ("", lines)
             continue
         assert not err or "StopSignal" in err  # Python discarded it, and it was raised again
         # Either of two signals may be the first. A run that had just ended is killed by one.
         statuses = {0, *(STATUS[number] for number in numbers), *(-number for number in numbers)}
         assert process.returncode in statuses
-        assert lines_of(folder)[: len(lines)] == lines
-        assert announced(out) <= len(assert_readable(folder))
-        lines = lines_of(folder)
-        until(lambda: not living(tmp_path / "tmp"))
+        assert read_lines(folder)[: len(lines)] == lines
+        assert count_announced(out) <= len(assert_readable(folder))
+        lines = read_lines(folder)
+        wait_until(lambda: not find_processes(tmp_path / "tmp"))
         if process.returncode == 0:
             assert_whole(folder)
             assert_nothing_left(tmp_path / "tmp")

@@ -43,7 +43,7 @@ def run_saboteurs(command, folder, *names, timeout):
         "--workload=sgd",
         "--rounds=1",
         "--threads=1",
-        "--no-ceiling",
+        "--no-roofline",
         "--batch-size=8",
         "--epochs=2",
         f"--timeout={timeout}",
@@ -216,5 +216,5 @@ def test_textbook_program_is_judged_by_its_published_numbers(measure_code, value
         replace={"implementation": "figure-sklearn", "batch_size": 0, "samples": 0},
     )
     assert (record.kind, record.status) == ("textbook", status)
-    assert record.figure == {"cross_validation_accuracy": value}
+    assert record.quantities == {"cross_validation_accuracy": value}
     assert record.program_seconds >= 0

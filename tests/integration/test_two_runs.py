@@ -6,12 +6,12 @@ from itertools import pairwise
 from support.processes import (
     NO_CHARTS,
     RUN,
-    announced,
     assert_nothing_left,
     assert_whole,
-    beginning_with,
-    going_on,
-    lines_of,
+    count_announced,
+    read_lines,
+    resume_command,
+    run_first,
 )
 
 from bench.records import store
@@ -40,7 +40,7 @@ Path.exists = exists
 def assert_ends_well(process):
     out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
-    return announced(out)
+    return count_announced(out)
 
 
 def assert_refused(process):
@@ -51,7 +51,7 @@ def assert_refused(process):
 
 
 def test_second_new_run_in_a_folder_is_refused(started, alone, tmp_path):
-    beginning_with(tmp_path, NO_CHARTS + MEETS)
+    run_first(tmp_path, NO_CHARTS + MEETS)
     processes = [started(*NUMPY, "--output=out", **alone) for _ in range(2)]
     errors = {process.communicate()[1]: process.returncode for process in processes}
     assert sorted(errors.values()) == [0, 2]
@@ -63,9 +63,9 @@ def test_second_new_run_in_a_folder_is_refused(started, alone, tmp_path):
 
 def test_second_resume_waits_and_measures_nothing(hanging, started, alone, tmp_path):
     first = hanging()
-    second = started(*going_on(tmp_path / "out"), **alone)
+    second = started(*resume_command(tmp_path / "out"), **alone)
     assert "waiting for it" in second.stdout.readline()
-    before = lines_of(tmp_path / "out")
+    before = read_lines(tmp_path / "out")
     (tmp_path / "hang").unlink()
     assert (assert_ends_well(first), assert_ends_well(second)) == (3, 0)
     assert_whole(tmp_path / "out", before)
@@ -75,8 +75,8 @@ def test_second_resume_waits_and_measures_nothing(hanging, started, alone, tmp_p
 def test_resume_under_another_lock_is_refused(hanging, started, alone, tmp_path):
     first = hanging()
     elsewhere = {**alone, "SOFTMAX_BENCH_LOCK": str(tmp_path / "other")}
-    assert_refused(started(*going_on(tmp_path / "out"), **elsewhere))
-    before = lines_of(tmp_path / "out")
+    assert_refused(started(*resume_command(tmp_path / "out"), **elsewhere))
+    before = read_lines(tmp_path / "out")
     (tmp_path / "hang").unlink()
     assert_ends_well(first)
     assert_whole(tmp_path / "out", before)
@@ -97,7 +97,7 @@ def test_second_run_on_a_host_waits_for_the_first(hanging, started, alone, tmp_p
     elsewhere = {**alone, "TMPDIR": str(tmp_path / "elsewhere")}
     second = started(*NUMPY, "--output=other", **elsewhere)
     assert "waiting for it" in second.stdout.readline()
-    assert not lines_of(tmp_path / "other")
+    assert not read_lines(tmp_path / "other")
     (tmp_path / "hang").unlink()
     for process in (first, second):
         assert_ends_well(process)

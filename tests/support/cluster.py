@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from support.processes import until
+from support.processes import wait_until
 
 # Runs in a worker before it begins: its machine id, its name and its lock are its own.
 HOST = """
@@ -45,8 +45,8 @@ class Cluster:
         told.unlink(missing_ok=True)
         where = ("--host=127.0.0.1", f"--port={self._port}", f"--scheduler-file={told}")
         self._scheduler = self._dask("scheduler", "--no-dashboard", *where)
-        until(lambda: told.exists() and told.stat().st_size > 0)
-        until(lambda: "address" in told.read_text())
+        wait_until(lambda: told.exists() and told.stat().st_size > 0)
+        wait_until(lambda: "address" in told.read_text())
         self.address = json.loads(told.read_text())["address"]
         self._port = self.address.rpartition(":")[2]
 

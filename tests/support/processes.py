@@ -1,4 +1,4 @@
-"""Command lines that run beside the test, how they are caught in the middle, and what they left."""
+"""Command lines that run beside the test: stop them in the middle and check what they left."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from bench.runner import plan
 
 ASSETS = Path(__file__).parents[1] / "assets"
 
-# Trains as NumPy does, but waits as long as there is a file named "hang" beside it.
+# Trains as NumPy does, but waits while a file named "hang" lies beside it.
 WAITS = """
 import os, signal
 from pathlib import Path
@@ -35,21 +35,21 @@ WAITS_WITH_A_DAEMON = WAITS.replace(
             (HERE / "hangs").touch()""",
 )
 
-# Small trials of NumPy, as quick as they can be; what is measured and where to is added.
+# Small trials of NumPy, as quick as possible.
 RUN = (
-    "run", "--data=digits", "--workload=sgd", "--batch-size=288", "--epochs=1", "--threads=1",
-    "--no-ceiling",
-)  # fmt: skip
+    *("run", "--data=digits", "--workload=sgd", "--batch-size=288", "--epochs=1"),
+    *("--threads=1", "--no-roofline"),
+)
 
-# Charts take longer than all else that these runs do: without the extra there are none.
+# Charts take longer than everything else in these runs: hide the packages that draw them.
 NO_CHARTS = """
 import sys
 sys.modules.update(dict.fromkeys(("altair", "vl_convert", "jinja2", "markdown_it")))
 """
 
 
-def until(condition):
-    """Wait until something has happened, ten minutes at most: the machine may be busy."""
+def wait_until(condition):
+    """Wait until a condition holds, for ten minutes at most: the machine may be busy."""
     for _ in range(12_000):
         if condition():
             return
@@ -57,8 +57,8 @@ def until(condition):
     pytest.fail("it did not happen within ten minutes")
 
 
-def beginning_with(folder, code):
-    """Return variables with which the parent, and no child of it, begins by running some code."""
+def run_first(folder, code):
+    """Return variables that let the parent, but no worker, run some code first."""
     (folder / "site").mkdir(exist_ok=True)
     (folder / "site" / "sitecustomize.py").write_text(code)
     before = os.environ.get("PYTHONPATH")
@@ -66,8 +66,8 @@ def beginning_with(folder, code):
     return {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def going_on(folder):
-    """Return the command line that goes on with a run: somebody's own code is named again."""
+def resume_command(folder):
+    """Return the command line that resumes a run; a user's own files are named again."""
     files = {case.file for case in store.read_run(folder).cases if case.file is not None}
     named = (
         f"--implementation={file.replace('<path>', str(ASSETS / 'saboteurs'))}" for file in files
@@ -75,68 +75,65 @@ def going_on(folder):
     return ("run", "--resume", f"--output={folder.name}", *named)
 
 
-def lines_of(folder):
-    """Return the records of a run as they lie on the disk."""
+def read_lines(folder):
+    """Return the lines of a run's records as they are on the disk."""
     path = folder / "trials.jsonl"
     return path.read_bytes().splitlines(keepends=True) if path.exists() else []
 
 
-def announced(out):
-    """Return the number of the last trial whose end a run has told of, nought if of none."""
-    return max(
-        (int(number) for number in re.findall(r"^ *(\d+)/\d+ ", out, re.MULTILINE)), default=0
-    )
+def count_announced(out):
+    """Return the number of the last trial that a run announced as ended, 0 if none."""
+    return max(map(int, re.findall(r"^ *(\d+)/\d+ ", out, re.MULTILINE)), default=0)
 
 
-def living(folder):
-    """Return the processes, but this one, that have a folder in their environment."""
-    found = []
+def find_processes(folder):
+    """Return the ids of the other processes that have a folder in their environment."""
+    numbers = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            mine = os.fsencode(folder) in (entry / "environ").read_bytes()
+            belongs = os.fsencode(folder) in (entry / "environ").read_bytes()
             state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:  # it has just ended, or is not ours to look at
+        except OSError:  # it has just ended, or belongs to another user
             continue
-        if mine and state not in "ZX" and int(entry.name) != os.getpid():
-            found.append(int(entry.name))
-    return found
+        if belongs and state not in "ZX" and int(entry.name) != os.getpid():
+            numbers.append(int(entry.name))
+    return numbers
 
 
 def assert_readable(folder):
-    """Every file of a run that was stopped is whole; no trial has two results; return these."""
+    """Check that a stopped run has whole files and one record a trial; return the records."""
     planned = [trial.id for trial in plan.plan_trials(store.read_run(folder))]
-    records = [each for each in store.read_records(folder) if each.status != "interrupted"]
+    records = [record for record in store.read_records(folder) if record.status != "interrupted"]
     assert [record.trial for record in records] == planned[: len(records)]
     assert {record.environment for record in records} <= store.read_environments(folder).keys()
-    kept = {path.stem: np.load(path, allow_pickle=False) for path in folder.glob("params/*.npy")}
-    assert {record.trial for record in records if record.status == "ok"} <= kept.keys()
+    params = {path.stem: np.load(path, allow_pickle=False) for path in folder.glob("params/*.npy")}
+    assert {record.trial for record in records if record.status == "ok"} <= params.keys()
     return records
 
 
 def assert_whole(folder, before=()):
-    """Every planned trial has exactly one result, and what was there before is still there."""
-    assert lines_of(folder)[: len(before)] == list(before)
-    finished = assert_readable(folder)
+    """Check that every planned trial has one record, after the lines of before."""
+    assert read_lines(folder)[: len(before)] == list(before)
+    records = assert_readable(folder)
     planned = [trial.id for trial in plan.plan_trials(store.read_run(folder))]
-    assert [record.trial for record in finished] == planned
-    assert {record.status for record in finished} == {"ok"}
-    assert {path.name for path in (folder / "params").iterdir()} == {
-        f"{one}.npy" for one in planned
-    }
+    assert [record.trial for record in records] == planned
+    assert {record.status for record in records} == {"ok"}
+    params = {path.name for path in (folder / "params").iterdir()}
+    assert params == {f"{trial}.npy" for trial in planned}
     assert (folder / "report.md").exists()
     assert not list(folder.rglob("*.part"))
 
 
 def assert_nothing_left(temporary):
-    """No process is left of the runs whose temporary folder this is, and no file."""
-    until(lambda: not living(temporary))
+    """Check that the runs with this temporary folder left no process and no file."""
+    wait_until(lambda: not find_processes(temporary))
     assert not list(temporary.iterdir())
 
 
 def assert_resumes(started, variables, folder, before):
-    """Resume a run to its end; its plan and its whole lines stay, and nothing else is left."""
+    """Resume a run to its end; check that it keeps its plan and whole lines, and leaves nothing."""
     planned = (folder / "run.json").read_bytes()
-    process = started(*going_on(folder), **variables)
+    process = started(*resume_command(folder), **variables)
     _, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     assert (folder / "run.json").read_bytes() == planned

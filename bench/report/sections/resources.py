@@ -14,7 +14,7 @@ from bench.report.sections import Picture, Section, Table
 from bench.report.sections.comparison import describe_problem
 
 ROOFLINE_TITLE = "How far from what the machine can do?"
-NO_PROBE = "The machine was not probed: leave out `--no-ceiling`."
+NO_PROBE = "The machine was not probed: leave out `--no-roofline`."
 ROOFLINE_NOTE = (
     "The best of all probes in their fastest repetitions. The bandwidth is for reading as many "
     "images as an epoch of the tables has. The least time of an epoch is the longest of three: "
