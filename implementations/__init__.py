@@ -1,7 +1,7 @@
-"""The registry of everything that is measured, without importing a framework.
+"""The registry of everything that can be measured. It imports no framework.
 
 ``idiomatic`` and ``tuned`` hold the implementations, ``textbook`` the textbook's two programs,
-``roofline`` the probes of what a machine can do, ``_devices`` how a framework finds its device.
+``roofline`` the probes of the machine, and ``_devices`` the device look-ups of the frameworks.
 """
 
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ Device = Literal["cpu", "gpu"]
 
 @dataclass(frozen=True, slots=True)
 class Implementation:
-    """One contestant.
+    """An implementation that is compared with the others.
 
     framework: the distribution whose version is recorded.
-    module: its file, as ``implementations.<module>``; the folder is the style.
-    extra: the extras of this project that install it, as pip takes them ("keras,jax").
-    data: "resident" data lies on the device; "streamed" data is fed batch by batch by the
+    module: the module below ``implementations``; its folder is the style.
+    extra: the extras of this project that install the framework, in pip's syntax ("keras,jax").
+    data: "resident" data are on the device; "streamed" data are fed batch by batch by the
         framework's own loader.
-    variables: of its process, beside those that the harness sets.
+    variables: environment variables of the worker, besides those that the harness sets.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Implementation:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A program of the textbook, and what it printed there.
+class TextbookProgram:
+    """A program of the textbook, and the results that the textbook prints.
 
-    published: quantity -> (published value, tolerance within which ours must come out, or None
-        where the textbook's value depends on a seed that it does not give).
+    published: value and tolerance by quantity. The tolerance is None if the value depends on a
+        seed that the textbook does not give; then it is shown but not judged.
     """
 
     name: str
@@ -57,8 +57,8 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Ceiling:
-    """A framework that is asked what the machine can do at all; a class ``Probe`` in its module."""
+class RooflineProbe:
+    """A probe of the machine with one framework: a class ``Probe`` in its module."""
 
     name: str
     module: str
@@ -83,8 +83,8 @@ IMPLEMENTATIONS = (
         "tuned.softmax_pytorch_compiled",
         "torch",
         "pytorch",
-        # Without these, a cold start also compiles a test program for each instruction set and a
-        # header, whose time a single kernel never gets back.
+        # Otherwise a cold start also compiles a test program for each instruction set and
+        # precompiles a header, which takes longer than it saves.
         variables={
             "TORCHINDUCTOR_VEC_ISA_OK": "1",
             "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
@@ -142,17 +142,17 @@ IMPLEMENTATIONS = (
     ),
 )
 
-FIGURES = (
-    Figure(
+TEXTBOOK_PROGRAMS = (
+    TextbookProgram(
         "figure-keras",
         "textbook.textbook_keras",
         "keras",
         "tensorflow",
-        # Validation loss moves more than accuracy from seed to seed; it is shown, not judged.
+        # The loss varies more between seeds than the accuracy.
         published={"validation_accuracy": (0.8463, 0.01), "validation_loss": (0.4530, None)},
         variables={"KERAS_BACKEND": "tensorflow"},
     ),
-    Figure(
+    TextbookProgram(
         "figure-sklearn",
         "textbook.textbook_sklearn",
         "scikit-learn",
@@ -163,8 +163,8 @@ FIGURES = (
 )
 
 PROBES = (
-    Ceiling("ceiling-numpy", "roofline.roofline_numpy", "numpy", "", devices=("cpu",)),
-    Ceiling("ceiling-pytorch", "roofline.roofline_pytorch", "torch", "pytorch"),
-    Ceiling("ceiling-jax", "roofline.roofline_jax", "jax", "jax"),
-    Ceiling("ceiling-tensorflow", "roofline.roofline_tensorflow", "tensorflow", "tensorflow"),
+    RooflineProbe("ceiling-numpy", "roofline.roofline_numpy", "numpy", "", devices=("cpu",)),
+    RooflineProbe("ceiling-pytorch", "roofline.roofline_pytorch", "torch", "pytorch"),
+    RooflineProbe("ceiling-jax", "roofline.roofline_jax", "jax", "jax"),
+    RooflineProbe("ceiling-tensorflow", "roofline.roofline_tensorflow", "tensorflow", "tensorflow"),
 )

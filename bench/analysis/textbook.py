@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.analysis.summary import framework_version
 from bench.records.schema import Environment, Record, TextbookRecord
-from implementations import FIGURES
+from implementations import TEXTBOOK_PROGRAMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def compare_textbook(
     records: Iterable[Record], environments: Mapping[str, Environment]
 ) -> list[TextbookRow]:
     """Return every published quantity of the programs that ran, beside ours."""
-    published = {figure.name: figure.published for figure in FIGURES}
+    published = {figure.name: figure.published for figure in TEXTBOOK_PROGRAMS}
     return [
         TextbookRow(
             name=record.case.implementation,

@@ -39,9 +39,16 @@ if TYPE_CHECKING:
 
 # What a command that resumes a run may name; the plan has everything else.
 RESUME_OPTIONS = {
-    "implementation", "python", "data", "output", "resume", "dry_run", "cluster", "wait",
+    "implementation",
+    "python",
+    "data",
+    "output",
+    "resume",
+    "dry_run",
+    "cluster",
+    "wait",
     "each_host",
-}  # fmt: skip
+}
 
 
 def run(

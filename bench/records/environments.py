@@ -32,6 +32,11 @@ class _Software(TypedDict, total=False):
     distributions: dict[str, str | None]
 
 
+class _Suite(TypedDict, total=False):
+    version: str | None
+    commit: str | None
+
+
 class _Data(TypedDict, total=False):
     name: str | None
     sha256: dict[str, str]
@@ -45,6 +50,7 @@ class _Facts(msgspec.Struct):
 
     machine: _Machine
     software: _Software
+    suite: _Suite
     data: _Data
 
 

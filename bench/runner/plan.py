@@ -19,7 +19,7 @@ from bench.records.files import hash_file
 from bench.records.schema import Case, Run, Skipped, Trial
 from bench.runner.machine import usable_memory
 from bench.worker.workloads import WORKLOADS
-from implementations import FIGURES, IMPLEMENTATIONS, PROBES, Implementation
+from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implementation
 
 # Five processes give a usable interval. One round of the second workload shows the order there.
 ROUNDS = {"sgd": 5, "textbook": 1}
@@ -287,7 +287,7 @@ def textbook_cases(cores: int) -> tuple[Case, ...]:
             variables=dict(program.variables),
             **{**_INCOMPLETE, "workload": "figure", "threads": cores},
         )
-        for program in FIGURES
+        for program in TEXTBOOK_PROGRAMS
     )
 
 

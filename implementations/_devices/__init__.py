@@ -1,1 +1,1 @@
-"""Find the device of a framework, or raise Unavailable with the reason."""
+"""Find the devices of the frameworks, or raise Unavailable with the reason."""

@@ -1,4 +1,4 @@
-"""JAX's devices."""
+"""Find JAX's devices: https://docs.jax.dev/en/latest/jax.html#jax.devices."""
 
 from pkgutil import iter_modules
 from textwrap import shorten
@@ -8,21 +8,22 @@ import jax
 from bench.contract import Device, Unavailable
 
 
-def find(device: Device) -> jax.Device:
-    """The first device of this kind."""
+def find_device(device: Device) -> jax.Device:
+    """Return the first device of this kind. Raises Unavailable."""
     try:
         return jax.devices(device)[0]
     except RuntimeError as error:
-        plugins = installed()
-        said = f"with {', '.join(plugins)}: {shorten(str(error), 150, placeholder=' ...')}"
-        why = said if plugins else "as it is installed without a plugin for one"
-        raise Unavailable(f"JAX {jax.__version__} finds no {device.upper()} {why}") from error
+        reason = "because no plugin for one is installed"
+        if plugins := list_plugins():
+            message = shorten(str(error), 150, placeholder=" ...")
+            reason = f"with {', '.join(plugins)}: {message}"
+        raise Unavailable(f"JAX {jax.__version__} finds no {device.upper()} {reason}") from error
 
 
-def installed() -> list[str]:
-    """The plugins that JAX was installed with, such as xla_cuda13; by itself it has the CPU."""
+def list_plugins() -> list[str]:
+    """Return the installed plugins, such as xla_cuda13. Without one, JAX has only the CPU."""
     try:
-        import jax_plugins  # noqa: PLC0415 - where there is no plugin, there is no such package
+        import jax_plugins  # noqa: PLC0415 - the package exists only if a plugin is installed
     except ModuleNotFoundError:
         return []
     return [module.name for module in iter_modules(jax_plugins.__path__)]

@@ -1,4 +1,4 @@
-"""Keras's devices, on whichever backend KERAS_BACKEND names."""
+"""Find Keras's devices, on the backend that KERAS_BACKEND names."""
 
 from textwrap import shorten
 
@@ -7,29 +7,29 @@ import keras
 from bench.contract import Device, Unavailable
 
 
-def find(device: Device) -> str:
-    """Keras's name of the device; a tensor shows that it is there, as TensorFlow never objects."""
+def find_device(device: Device) -> str:
+    """Return Keras's name of a device, after creating a tensor there. Raises Unavailable."""
     backend = keras.backend.backend()
-    name = accelerator() if (device, backend) == ("gpu", "torch") else device
+    name = name_accelerator() if (device, backend) == ("gpu", "torch") else device
     try:
         with keras.device(name):
             place = str(keras.ops.zeros(1).device).lower()
     except (AssertionError, RuntimeError, ValueError) as error:
-        if "out of memory" in str(error):  # there is one, and it is full
+        if "out of memory" in str(error):  # the device exists but is full
             raise
-        said = shorten(str(error), 150, placeholder=" ...")
-        raise Unavailable(f"Keras finds no {device.upper()} with {backend}: {said}") from error
+        message = shorten(str(error), 150, placeholder=" ...")
+        raise Unavailable(f"Keras finds no {device.upper()} with {backend}: {message}") from error
     if (device, backend) == ("gpu", "tensorflow"):
-        from implementations._devices import tensorflow  # noqa: PLC0415 - only as the backend
+        from implementations._devices import tensorflow  # noqa: PLC0415 - only if it is the backend
 
-        if "cpu" in place:
-            raise tensorflow.missing(device)
+        if "cpu" in place:  # TensorFlow falls back without an error
+            raise tensorflow.explain_absence(device)
         tensorflow.use_float32()
-    # Without ":0", which PyTorch takes for another device than its tensors', losing the gradients.
+    # No ":0": to PyTorch that is another device than that of its tensors, and gradients are lost.
     return name
 
 
-def accelerator() -> str:
-    """What Keras takes by itself on PyTorch, which may be Apple's; "gpu" is CUDA's to it."""
-    own = str(keras.ops.zeros(1).device.type)
-    return "gpu" if own == "cpu" else own
+def name_accelerator() -> str:
+    """Return the device that Keras uses by default on PyTorch, where "gpu" means CUDA only."""
+    default = str(keras.ops.zeros(1).device.type)
+    return "gpu" if default == "cpu" else default

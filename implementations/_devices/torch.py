@@ -1,4 +1,4 @@
-"""PyTorch's devices, and how work on CUDA is recorded once and replayed."""
+"""Find PyTorch's devices, and capture CUDA graphs."""
 
 from collections.abc import Callable
 from textwrap import shorten
@@ -7,31 +7,34 @@ import torch
 
 from bench.contract import Device, Unavailable
 
-CAPTURED = ("cuda",)  # the devices whose work can be recorded once and replayed, AMD's included
+CAPTURED = ("cuda",)  # device types with CUDA graphs; AMD's are named cuda, too
 
 
-def find(device: Device) -> torch.device:
-    """The CPU, or the accelerator that this build of PyTorch was made for; a tensor shows it."""
+def find_device(device: Device) -> torch.device:
+    """Return the CPU or this build's accelerator, after creating a tensor there.
+
+    Follows https://docs.pytorch.org/docs/stable/accelerator.html. Raises Unavailable.
+    """
     if device == "cpu":
         return torch.device("cpu")
     accelerator = torch.accelerator.current_accelerator()
     if accelerator is None:
-        raise Unavailable(f"PyTorch {torch.__version__} is a build for the CPU alone")
+        raise Unavailable(f"PyTorch {torch.__version__} is a CPU-only build")
     try:
         torch.ones(1, device=accelerator)
     except (AssertionError, RuntimeError) as error:
-        if "out of memory" in str(error):  # there is one, and it is full
+        if "out of memory" in str(error):  # the device exists but is full
             raise
-        said = shorten(str(error), 150, placeholder=" ...")
-        raise Unavailable(f"PyTorch {torch.__version__} finds no GPU: {said}") from error
+        message = shorten(str(error), 150, placeholder=" ...")
+        raise Unavailable(f"PyTorch {torch.__version__} finds no GPU: {message}") from error
     return accelerator
 
 
 def capture(run: Callable[[], None]) -> Callable[[], None]:
-    """Record all that ``run`` launches as a CUDA graph; return what launches it again, as one.
+    """Record the kernels that ``run`` launches as a CUDA graph; return a function to replay them.
 
-    As https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs has it: what happens the
-    first time only (compiling, loading kernels, making handles) happens before, on a side stream.
+    Follows https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs: before the recording,
+    warm-up calls on a side stream compile, load kernels and create handles.
     """
     graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
@@ -39,7 +42,7 @@ def capture(run: Callable[[], None]) -> Callable[[], None]:
         for _ in range(3):
             run()
     torch.cuda.current_stream().wait_stream(stream)
-    # On the stream of the warm-up, because AMD's library makes a handle for each.
+    # On the stream of the warm-up, because AMD's library creates a handle per stream.
     with torch.cuda.graph(graph, stream=stream):
         run()
     return graph.replay

@@ -1,1 +1,1 @@
-"""Each follows a named page of its framework's documentation."""
+"""Implementations that follow a page of their framework's documentation."""

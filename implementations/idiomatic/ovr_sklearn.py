@@ -1,4 +1,4 @@
-"""Ten one-vs-rest logistic regressions in scikit-learn, updated once a sample.
+"""Ten one-vs-rest logistic regressions in scikit-learn, with one update per sample.
 
 Follows https://scikit-learn.org/stable/modules/sgd.html and, for one epoch at a time,
 https://scikit-learn.org/stable/computing/scaling_strategies.html.
@@ -20,14 +20,14 @@ class Trainer:
         if not isinstance(problem.optimizer, SGD):
             raise Unavailable("scikit-learn's SGDClassifier has no RMSprop")
         self.problem = problem
-        # In float64, because one update a sample adds up 48,000 roundings an epoch.
+        # float64, because one update per sample accumulates 48,000 rounding errors an epoch.
         self.images = problem.images.astype(np.float64)
         self.classifier = SGDClassifier(
             loss="log_loss",
             penalty=None,
             shuffle=False,
             learning_rate="constant",
-            # The mean over a batch, spread over its samples.
+            # A batch's step is divided among its samples.
             eta0=problem.optimizer.learning_rate / problem.batch_size,
         )
         # The estimator allocates its weights in its first call; reset() replaces their values.
@@ -36,7 +36,7 @@ class Trainer:
         self.classifier.partial_fit(self.images[first], problem.labels[first], classes=classes)
 
     def reset(self, params: Params) -> None:
-        # One row a class, in the order that the estimator's compiled loop takes without a copy.
+        # A row for each class, C-ordered: the estimator's compiled loop takes it without a copy.
         self.classifier.coef_ = params.weight.T.astype(np.float64, order="C")
         self.classifier.intercept_ = params.bias.astype(np.float64)
 

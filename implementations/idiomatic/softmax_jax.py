@@ -1,4 +1,4 @@
-"""Softmax regression in JAX, one jitted step for each batch.
+"""Softmax regression in JAX, with one jitted step per batch.
 
 Follows https://docs.jax.dev/en/latest/notebooks/neural_network_with_tfds_data.html, with the data
 on the device and the optimizer of the contract.
@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import SGD, Device, Optimizer, Params, Problem
-from implementations._devices.jax import find
+from implementations._devices.jax import find_device
 
 
 class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
-        self.device = find(device)
+        self.device = find_device(device)
         self.data = jax.device_put((problem.images, problem.labels), self.device)
-        # Donating the state lets each step write the new parameters over the old.
+        # Donating the state lets each step overwrite the old params.
         self.step = jax.jit(partial(step, problem.optimizer), donate_argnums=0)
         self.label = jax.jit(label)
 
@@ -30,7 +30,7 @@ class Trainer:
         self.state = jax.device_put(state, self.device, may_alias=False)
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
-        # JAX indexes in 32 bits unless told otherwise.
+        # By default, JAX has no 64-bit integers.
         batches = order.astype(np.int32).reshape(self.problem.steps, self.problem.batch_size)
         for batch in batches:
             self.state = self.step(self.state, self.data, batch)
@@ -42,13 +42,13 @@ class Trainer:
         return np.array(self.label(params, jax.device_put(images, self.device)), np.int64)
 
 
-State = tuple[Params, Params]  # the parameters, and the mean squares of their gradients
+State = tuple[Params, Params]  # the params, and the mean squares of their gradients
 
 
 def step(
     optimizer: Optimizer, state: State, data: tuple[jax.Array, jax.Array], batch: jax.Array
 ) -> State:
-    """One update, by the samples of ``batch``."""
+    """Return the state after one update on the samples of ``batch``."""
     images, labels = data
     params, squares = state
     gradient = jax.grad(loss)(params, images[batch], labels[batch])
@@ -63,16 +63,16 @@ def step(
 
 
 def loss(params: Params, images: jax.Array, labels: jax.Array) -> jax.Array:
-    """Mean cross-entropy of a batch."""
+    """Return the mean cross-entropy of a batch."""
     log_probabilities = jax.nn.log_softmax(forward(params, images))
     return -jnp.take_along_axis(log_probabilities, labels[:, None], axis=1).mean()
 
 
 def forward(params: Params, images: jax.Array) -> jax.Array:
-    """Logits of the images."""
+    """Return the logits (samples, classes) of the images."""
     return images @ params.weight + params.bias
 
 
 def label(params: Params, images: jax.Array) -> jax.Array:
-    """The class with the largest logit."""
+    """Return the class with the largest logit."""
     return forward(params, images).argmax(axis=1)

@@ -1,7 +1,7 @@
-"""Softmax regression in Keras, on whichever backend KERAS_BACKEND names.
+"""Softmax regression in Keras, on the backend that KERAS_BACKEND names.
 
-Follows https://keras.io/guides/training_with_built_in_methods/: compile, fit and predict, with the
-loss on logits (on probabilities, two of the three backends clip them and lose the gradient).
+Follows https://keras.io/guides/training_with_built_in_methods/: compile, fit and predict. The loss
+takes logits, because two of the three backends clip probabilities and lose the gradient.
 """
 
 import keras
@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import SGD, Device, Optimizer, Params, Problem
-from implementations._devices.keras import find
+from implementations._devices.keras import find_device
 
 
 class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
-        self.device = find(device)
+        self.device = find_device(device)
         with keras.device(self.device):
             self.model = keras.Sequential(
                 [keras.Input((problem.features,)), keras.layers.Dense(problem.classes)]
@@ -42,7 +42,7 @@ class Trainer:
                 shuffle=False,
                 verbose=0,
             )
-            # Copies, because some backends lend the memory that they train in.
+            # Copies, because some backends return the memory that they train in.
             return Params(*(np.array(part, copy=True) for part in self.model.get_weights()))
 
     def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -51,7 +51,7 @@ class Trainer:
 
 
 def make_optimizer(optimizer: Optimizer) -> keras.optimizers.Optimizer:
-    """The optimizer of the problem, whose formulas are Keras's own."""
+    """Return the optimizer of the problem, whose formulas are those of Keras."""
     if isinstance(optimizer, SGD):
         return keras.optimizers.SGD(optimizer.learning_rate)
     return keras.optimizers.RMSprop(

@@ -1,4 +1,4 @@
-"""Softmax regression in NumPy, the gradient written out.
+"""Softmax regression in NumPy, with the gradient written out.
 
 Follows https://numpy.org/numpy-tutorials/content/tutorial-deep-learning-on-mnist.html, with a
 softmax on top and the optimizer of the contract.
@@ -38,11 +38,11 @@ class Trainer:
         self, images: NDArray[np.float32], labels: NDArray[np.int32]
     ) -> list[NDArray[np.float32]]:
         residual = self.forward(images)
-        residual -= residual.max(axis=1, keepdims=True)  # or exp overflows
+        residual -= residual.max(axis=1, keepdims=True)  # prevents an overflow of exp
         np.exp(residual, out=residual)
         residual /= residual.sum(axis=1, keepdims=True)
         residual[np.arange(len(labels)), labels] -= 1
-        # A product, because a sum over rows adds them up one by one, and a large batch drifts.
+        # A product, because a sum over rows accumulates rounding errors in a large batch.
         ones = np.ones(len(labels), np.float32)
         share = np.float32(1 / len(labels))
         return [share * (images.T @ residual), share * (ones @ residual)]

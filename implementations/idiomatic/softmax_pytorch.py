@@ -1,4 +1,4 @@
-"""Softmax regression in PyTorch, the data on the device and every step in Python.
+"""Softmax regression in PyTorch, with the data on the device and every step in Python.
 
 Follows https://docs.pytorch.org/tutorials/beginner/nn_tutorial.html, with the optimizer of the
 contract.
@@ -13,13 +13,13 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the name that PyTorch's own pages use
 
 from bench.contract import SGD, Device, Optimizer, Params, Problem
-from implementations._devices.torch import find
+from implementations._devices.torch import find_device
 
 
 class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
-        self.device = find(device)
+        self.device = find_device(device)
         self.images = torch.from_numpy(problem.images).to(self.device)
         self.labels = torch.from_numpy(problem.labels).to(self.device, torch.int64)
         self.model = nn.Linear(problem.features, problem.classes, device=self.device)
@@ -48,7 +48,7 @@ class Trainer:
 
 
 class RMSprop(torch.optim.Optimizer):
-    """The contract's formula; torch.optim.RMSprop has epsilon outside the root."""
+    """RMSprop as in the contract. In torch.optim.RMSprop, epsilon is outside the root."""
 
     def __init__(
         self, params: Iterable[torch.Tensor], lr: float, *, rho: float, epsilon: float
@@ -66,7 +66,7 @@ class RMSprop(torch.optim.Optimizer):
 
 
 def make_optimizer(optimizer: Optimizer, params: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
-    """The optimizer of the problem."""
+    """Return the optimizer of the problem."""
     if isinstance(optimizer, SGD):
         return torch.optim.SGD(params, lr=optimizer.learning_rate)
     return RMSprop(params, optimizer.learning_rate, rho=optimizer.rho, epsilon=optimizer.epsilon)

@@ -1,8 +1,8 @@
 """Softmax regression in PyTorch, fed by its DataLoader.
 
 Follows https://docs.pytorch.org/tutorials/beginner/basics/quickstart_tutorial.html, with the order
-of the samples and the optimizer of the contract, and on CUDA with pinned memory, as
-https://docs.pytorch.org/docs/stable/data.html#memory-pinning has it.
+of the samples and the optimizer of the contract. On CUDA, memory is pinned:
+https://docs.pytorch.org/docs/stable/data.html#memory-pinning.
 """
 
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ from torch.nn import functional as F  # noqa: N812 - the name that PyTorch's own
 from torch.utils.data import DataLoader, TensorDataset
 
 from bench.contract import SGD, Device, Optimizer, Params, Problem
-from implementations._devices.torch import find
+from implementations._devices.torch import find_device
 
 
 class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
-        self.device = find(device)
+        self.device = find_device(device)
         images, labels = torch.from_numpy(problem.images), torch.from_numpy(problem.labels)
         self.dataset = TensorDataset(images, labels.to(torch.int64))
         self.model = nn.Linear(problem.features, problem.classes, device=self.device)
@@ -35,7 +35,7 @@ class Trainer:
                 squares.zero_()
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
-        pinned = self.device.type == "cuda"  # PyTorch pins for no other device that is meant here
+        pinned = self.device.type == "cuda"  # PyTorch pins memory for CUDA only
         loader = DataLoader(
             self.dataset,
             batch_size=self.problem.batch_size,
@@ -58,7 +58,7 @@ class Trainer:
 
 
 class RMSprop(torch.optim.Optimizer):
-    """The contract's formula; torch.optim.RMSprop has epsilon outside the root."""
+    """RMSprop as in the contract. In torch.optim.RMSprop, epsilon is outside the root."""
 
     def __init__(
         self, params: Iterable[torch.Tensor], lr: float, *, rho: float, epsilon: float
@@ -76,7 +76,7 @@ class RMSprop(torch.optim.Optimizer):
 
 
 def make_optimizer(optimizer: Optimizer, params: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
-    """The optimizer of the problem."""
+    """Return the optimizer of the problem."""
     if isinstance(optimizer, SGD):
         return torch.optim.SGD(params, lr=optimizer.learning_rate)
     return RMSprop(params, optimizer.learning_rate, rho=optimizer.rho, epsilon=optimizer.epsilon)

@@ -1,4 +1,4 @@
-"""Softmax regression in scikit-learn: its multi-layer perceptron without a hidden layer.
+"""Softmax regression in scikit-learn: a multi-layer perceptron without hidden layers.
 
 Follows https://scikit-learn.org/stable/modules/neural_networks_supervised.html and, for one epoch
 at a time, https://scikit-learn.org/stable/computing/scaling_strategies.html.

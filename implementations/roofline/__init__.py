@@ -1,1 +1,1 @@
-"""What each framework can do on this machine: peak arithmetic, bandwidth and cost of a step."""
+"""Probes of the machine: peak rate, bandwidth and cost of a step, by framework."""

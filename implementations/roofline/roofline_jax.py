@@ -1,4 +1,4 @@
-"""What JAX can do: products of matrices and sums over the data."""
+"""Probe the machine with JAX: matrix products, sums over the data, chains of steps."""
 
 from functools import partial
 
@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Device
-from implementations._devices.jax import find
+from implementations._devices.jax import find_device
 
 
 class Probe:
     def __init__(self, matrix: NDArray[np.float32], device: Device) -> None:
-        self.device = find(device)
+        self.device = find_device(device)
         self.matrix = jax.device_put(matrix, self.device)
         self.numbers = jax.device_put(np.zeros(10, np.float32), self.device)
 
     def multiply(self) -> float:
-        # The element is taken outside of what is compiled, or only its row would be multiplied.
+        # Index outside of the compiled function, or XLA would compute a single row.
         return float(multiply(self.matrix)[0, 0])
 
     def place(self, images: NDArray[np.float32]) -> None:
@@ -34,21 +34,21 @@ class Probe:
 
 @jax.jit
 def multiply(matrix: jax.Array) -> jax.Array:
-    """The matrix times itself."""
+    """Return the matrix times itself."""
     return matrix @ matrix
 
 
 @jax.jit
 def read(images: jax.Array) -> jax.Array:
-    """The sum of all images."""
+    """Return the sum of all pixels."""
     return jnp.sum(images)
 
 
 @partial(jax.jit, static_argnums=1)
 def steps(numbers: jax.Array, count: int) -> jax.Array:
-    """The numbers after so many updates; the barrier keeps the compiler from adding them up.
+    """Return the numbers after ``count`` updates. The barrier prevents XLA from merging them.
 
-    The count is fixed, as it is in a scan: with another, a GPU asks the host before each turn.
+    The count is static, as in a scan. Otherwise a GPU would ask the host before each iteration.
     """
     return jax.lax.fori_loop(
         0, count, lambda _, last: jax.lax.optimization_barrier(last + 1), numbers

@@ -1,4 +1,4 @@
-"""What NumPy and its BLAS can do: products of matrices and sums over the data."""
+"""Probe the machine with NumPy: matrix products, sums over the data, chains of steps."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ class Probe:
         self.pixels = images.reshape(-1)
 
     def read(self) -> float:
-        # A product with itself, because BLAS reads for it on all threads; a sum takes one.
+        # A dot product, because BLAS uses all threads for it; a sum uses one.
         return float(self.pixels @ self.pixels)
 
     def steps(self, count: int) -> float:

@@ -1,4 +1,4 @@
-"""What PyTorch can do: products of matrices and sums over the data."""
+"""Probe the machine with PyTorch: matrix products, sums over the data, chains of steps."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 
 from bench.contract import Device
-from implementations._devices.torch import CAPTURED, capture, find
+from implementations._devices.torch import CAPTURED, capture, find_device
 
 
 class Probe:
-    chains: dict[int, Callable[[], None]]  # by their steps
+    chains: dict[int, Callable[[], None]]  # by number of steps
 
     def __init__(self, matrix: NDArray[np.float32], device: Device) -> None:
-        self.device = find(device)
+        self.device = find_device(device)
         self.matrix = torch.from_numpy(matrix).to(self.device)
         self.product = torch.empty_like(self.matrix)
         self.numbers = torch.zeros(10, device=self.device)

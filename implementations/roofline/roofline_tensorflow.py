@@ -1,4 +1,4 @@
-"""What TensorFlow can do: products of matrices and sums over the data."""
+"""Probe the machine with TensorFlow: matrix products, sums over the data, chains of steps."""
 
 import sys
 
@@ -7,14 +7,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bench.contract import Device
-from implementations._devices.tensorflow import find
+from implementations._devices.tensorflow import find_device
 
-XLA = sys.platform != "darwin"  # which compiles nothing for Apple's GPUs
+XLA = sys.platform != "darwin"  # XLA cannot compile for Apple's GPUs
 
 
 class Probe:
     def __init__(self, matrix: NDArray[np.float32], device: Device) -> None:
-        self.device = find(device)
+        self.device = find_device(device)
         with tf.device(self.device):
             self.matrix = tf.constant(matrix)
             self.numbers = tf.Variable(tf.zeros(10))
@@ -38,6 +38,6 @@ class Probe:
 
     @tf.function(jit_compile=XLA)
     def chain(self, count: int) -> None:
-        """Compiled, and of a fixed length, as the loops are that are measured against it."""
+        """Update the numbers ``count`` times, compiled with a fixed length like a tuned loop."""
         for _ in tf.range(count):
             self.numbers.assign_add(tf.ones(10))

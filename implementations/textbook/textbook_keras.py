@@ -1,7 +1,7 @@
 """The textbook's Keras program: a dense softmax layer, trained for five epochs by RMSprop.
 
-Follows https://keras.io/guides/sequential_model/; here the softmax is a layer of the network and
-the loss takes probabilities, as the textbook has it.
+Follows https://keras.io/guides/sequential_model/. As in the textbook, the softmax is part of the
+network and the loss takes probabilities.
 """
 
 import keras
@@ -16,7 +16,7 @@ def run(textbook: Textbook) -> dict[str, float]:
     model = keras.Sequential(
         [keras.Input((images.shape[1],)), keras.layers.Dense(10, activation="softmax")]
     )
-    # RMSprop is what compile() takes where the textbook names no optimizer.
+    # The textbook names no optimizer: RMSprop is the default of compile().
     model.compile(optimizer="rmsprop", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(images[textbook.training], labels[textbook.training], epochs=5, verbose=0)
     loss, accuracy = model.evaluate(

@@ -17,14 +17,14 @@ from bench.contract import Textbook
 
 def run(textbook: Textbook) -> dict[str, float]:
     """Return the mean accuracy over five folds."""
-    # The textbook divides the bytes by 255 in float64; the step of this estimator is so long that
-    # float32 gives another figure (0.8188 for 0.8194), so the division is done again.
+    # The textbook divides the bytes by 255 in float64. The steps of this estimator are so long that
+    # float32 gives another accuracy: 0.8188 instead of 0.8194.
     images = np.rint(textbook.images * 255).astype(np.float64) / 255
     classifier = SGDClassifier(loss="log_loss", max_iter=5, random_state=42)
     with warnings.catch_warnings():
-        # Five epochs, as the textbook has it, are too few to converge; scikit-learn says so.
+        # The textbook's five epochs are too few to converge, which scikit-learn warns about.
         warnings.simplefilter("ignore", ConvergenceWarning)
         scores = cross_validate(classifier, images, textbook.labels, n_jobs=-1)
-    # The workers of the pool would wait for more: whoever starts a process ends it.
+    # End the processes of the pool, which would wait for more work.
     get_reusable_executor().shutdown(wait=True)
     return {"cross_validation_accuracy": float(scores["test_score"].mean())}

@@ -1,1 +1,1 @@
-"""The same mathematics, as fast as each framework can compute it."""
+"""Implementations of the same mathematics, tuned for speed."""

@@ -1,10 +1,10 @@
-"""Softmax regression in Keras on TensorFlow, an epoch one compiled training step of the model.
+"""Softmax regression in Keras on TensorFlow, with an epoch as one compiled training step.
 
 Follows https://keras.io/guides/custom_train_step_in_tensorflow/ and
 https://keras.io/guides/making_new_layers_and_models_via_subclassing/: ``fit`` is given the order of
-the samples as its one batch, and the step that it calls loops over that on the device. Layer, loss
-and optimizer are Keras's. The weight is kept with a row for each class: both products then run
-along the pixels, which on a CPU are next to each other in memory.
+the samples as its single batch, and the training step loops over them on the device. Layer, loss
+and optimizer are Keras's. The weight has a row for each class: both products then run along the
+pixels, which are contiguous in memory.
 """
 
 import sys
@@ -15,9 +15,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
-from implementations._devices.tensorflow import find
+from implementations._devices.tensorflow import find_device
 
-# 1 / 255 to twice the places of a float32, because XLA divides by multiplying and rounds twice.
+# 1 / 255 as the sum of two float32: XLA replaces the division by a product, which rounds twice.
 HIGH = np.float32(1 / 255)
 LOW = np.float32(1 / 255 - float(HIGH))
 
@@ -25,9 +25,9 @@ LOW = np.float32(1 / 255 - float(HIGH))
 class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
-        self.device = find(device)
+        self.device = find_device(device)
         if device == "gpu" and sys.platform == "darwin":
-            raise Unavailable("TensorFlow's XLA compiles nothing for Apple's GPUs")
+            raise Unavailable("TensorFlow's XLA cannot compile for Apple's GPUs")
         with keras.device(self.device):
             self.model = Model(problem, tf.int64 if device == "gpu" else tf.int32)
             self.model.compile(
@@ -45,14 +45,14 @@ class Trainer:
                     variable.assign(np.zeros(variable.shape, variable.dtype))
 
     def train_epoch(self, order: NDArray[np.int64]) -> Params:
-        # A dataset of one element, because fit takes 40 ms to make one of an array. Datasets are on
-        # the host: made for one on a GPU, the order would go there, back, and there again.
+        # A dataset of one element, because fit takes 40 ms to convert an array. On the host, where
+        # datasets live: otherwise the order would be copied to a GPU, back, and there again.
         with tf.device("CPU"):
             batches = tf.constant(order.reshape(self.problem.steps, self.problem.batch_size))
             dataset = tf.data.Dataset.from_tensors(batches)
         with keras.device(self.device):
             self.model.fit(dataset, shuffle=False, verbose=0)
-            # Copies, because TensorFlow lends the memory that it trains in.
+            # Copies, because TensorFlow returns the memory that it trains in.
             weight, bias = self.model.get_weights()
             return Params(np.array(weight.T, order="C", copy=True), np.array(bias, copy=True))
 
@@ -67,24 +67,24 @@ class Model(keras.Model):
     def __init__(self, problem: Problem, labels: tf.DType) -> None:
         super().__init__()
         self.images = tf.constant(problem.images)
-        # As int64 on a GPU: TensorFlow keeps int32 in the host's memory, whatever the device.
+        # int64 on a GPU, because TensorFlow keeps int32 in host memory on every device.
         self.labels = tf.constant(problem.labels, labels)
         packed = tf.constant(pack(problem.images))
-        if gives_back(packed, self.images):
+        if restores(packed, self.images):
             self.images = packed
         self.kernel = self.add_weight(shape=(problem.classes, problem.features))
         self.bias = self.add_weight(shape=(problem.classes,))
         self.built = True
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        # Multiplied as (classes, samples): XLA's product of this shape is the faster one.
+        # XLA is faster at products of shape (classes, samples).
         product = keras.ops.matmul(self.kernel, keras.ops.transpose(images))
         return keras.ops.transpose(product) + self.bias
 
     def train_step(self, batches: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"loss": self.epoch(batches)}
 
-    @tf.function  # for its loop: Keras itself converts none
+    @tf.function  # converts the loop, which Keras does not do
     def epoch(self, batches: tf.Tensor) -> tf.Tensor:
         total = 0.0
         for step in tf.range(len(batches)):
@@ -99,14 +99,14 @@ class Model(keras.Model):
 
 
 def pack(images: NDArray[np.float32]) -> NDArray[np.uint32 | np.float32]:
-    """Pixels as bytes, four to a word because rows are gathered number by number."""
+    """Store pixels as bytes, four in a word because rows are gathered word by word."""
     if images.shape[1] % 4:
         return images
     return (images * 255 + 0.5).astype(np.uint8).view(np.uint32)
 
 
 def unpack(rows: tf.Tensor) -> tf.Tensor:
-    """The images, float32, of rows that may be packed."""
+    """Return float32 images of rows, which may be packed."""
     if rows.dtype == tf.float32:
         return rows
     pixels = tf.reshape(tf.bitcast(rows, tf.uint8), (rows.shape[0], -1))
@@ -114,13 +114,13 @@ def unpack(rows: tf.Tensor) -> tf.Tensor:
 
 
 @tf.function(jit_compile=True)
-def gives_back(packed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """Whether every float32 comes out exactly."""
+def restores(packed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """Return whether unpacking restores every float32 exactly."""
     return tf.reduce_all(unpack(packed) == images)
 
 
 def make_optimizer(optimizer: Optimizer) -> keras.optimizers.Optimizer:
-    """The optimizer of the problem, whose formulas are Keras's own."""
+    """Return the optimizer of the problem, whose formulas are those of Keras."""
     if isinstance(optimizer, SGD):
         return keras.optimizers.SGD(optimizer.learning_rate)
     return keras.optimizers.RMSprop(

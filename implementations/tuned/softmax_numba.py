@@ -1,7 +1,7 @@
-"""Softmax regression in Numba, the whole epoch one compiled function for one core.
+"""Softmax regression in Numba, with an epoch as one compiled function for one core.
 
-Follows https://numba.readthedocs.io/en/stable/user/performance-tips.html: plain loops along
-contiguous memory, over sums that may be reordered, become the processor's vector instructions.
+Follows https://numba.readthedocs.io/en/stable/user/performance-tips.html: loops over contiguous
+memory, whose sums may be reordered, compile to vector instructions.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
 
-# Images and classes that one loop takes together: their 20 sums stay in registers.
+# Images and classes that one loop processes together: their 20 sums fit into registers.
 TALL, WIDE = 4, 5
-ROWS = 32  # images at a time: as float32 they stay in the second cache, beside the weight
-LINE = 64  # bytes that memory hands over at once
-# Sums in any order, of finite numbers; no reciprocal or estimate in place of a division.
+ROWS = 32  # images at a time: as float32 they fit into the L2 cache with the weight
+LINE = 64  # bytes in a cache line
+# Reorder sums and assume finite numbers, but keep exact divisions.
 SUMS = {"reassoc", "contract", "nsz", "nnan", "ninf"}
 
 Floats = NDArray[np.float32]
@@ -31,7 +31,7 @@ class Trainer:
             raise Unavailable("Numba compiles loops for the CPU only")
         self.problem = problem
         self.data = compress(np.ascontiguousarray(problem.images))
-        # A row for each class, along the pixels; empty ones up to a multiple of WIDE.
+        # A row for each class, padded with empty rows to a multiple of WIDE.
         shape = (-(-problem.classes // WIDE) * WIDE, problem.features)
         self.weight, self.bias = np.zeros(shape, np.float32), np.zeros(problem.classes, np.float32)
         self.squares = np.zeros(self.weight.size, np.float32), np.zeros_like(self.bias)
@@ -56,9 +56,9 @@ class Trainer:
 
 
 def compress(images: Floats) -> tuple[NDArray[Any], np.float32, np.float32]:
-    """The images as bytes where these give back every float32 exactly, else as they are.
+    """Store pixels as bytes if decoding restores every float32 exactly.
 
-    With the two factors of ``decode``: 1 / 255 to twice the places of a float32, or 1.
+    Returns the images and the two factors of ``decode``: 1 / 255 as the sum of two float32, or 1.
     """
     pixels, high = np.empty(images.shape, np.uint8), np.float32(1 / 255)
     low = np.float32(1 / 255 - float(high))
@@ -69,7 +69,7 @@ def compress(images: Floats) -> tuple[NDArray[Any], np.float32, np.float32]:
 
 @njit(fastmath={"contract"})
 def encode(images: Floats, pixels: NDArray[np.uint8], high: float, low: float) -> bool:
-    """Fill the pixels; returns whether each gives back its float32."""
+    """Fill the pixels; return whether decoding restores every float32."""
     exact = True
     for row in range(len(images)):
         for f in range(images.shape[1]):
@@ -80,7 +80,7 @@ def encode(images: Floats, pixels: NDArray[np.uint8], high: float, low: float) -
 
 @njit(fastmath={"contract"})
 def decode(pixel: Any, high: float, low: float) -> float:
-    """A pixel as float32, rounded as a division by 255 would be, which takes longer."""
+    """Return a pixel as float32, rounded like a division by 255, which would be slower."""
     return float32(pixel) * high + float32(pixel) * low
 
 
@@ -94,9 +94,9 @@ def gather(images: NDArray[Any], high: float, low: float, batch: Integers, rows:
 
 @njit
 def fetch(images: NDArray[Any], batch: Integers) -> int:
-    """Have memory send the images of a batch: one pixel in each line of it is asked for.
+    """Prefetch the images of a batch, by reading one pixel of each cache line.
 
-    Returns their sum, or else the compiler would leave it out.
+    Returns the sum of these pixels, or the compiler would remove the loop.
     """
     total = 0
     for row in batch:
@@ -105,11 +105,11 @@ def fetch(images: NDArray[Any], batch: Integers) -> int:
     return total
 
 
-# The sizes are constants where these are called, and with inline="always" here too: knowing how
-# far rows are apart, the compiler sees that they do not overlap and makes vectors of the loop.
+# inline="always" makes the sizes constants here, too. Then the compiler knows that rows do not
+# overlap, and vectorizes the loop.
 @njit(fastmath=SUMS, inline="always")
 def forward(rows: Floats, weight: Floats, logits: Floats, wide: int, features: int) -> None:
-    """Products of ROWS images and all classes, (wide, ROWS), the bias not yet added."""
+    """Compute the logits (wide, ROWS) of ROWS images, without the bias."""
     for s in range(0, ROWS, TALL):
         for k in range(0, wide, WIDE):
             i, j = s * features, k * features
@@ -128,12 +128,12 @@ def forward(rows: Floats, weight: Floats, logits: Floats, wide: int, features: i
 
 @njit(fastmath=SUMS, error_model="numpy")
 def softmax(logits: Floats, bias: Floats, labels: Integers, batch: Integers) -> None:
-    """Turn the logits of a batch into probabilities minus one-hot labels, and zeros after them."""
+    """Replace logits by probabilities minus one-hot labels, and pad the batch with zeros."""
     for s in range(len(batch)):
         top = logits[0, s] + bias[0]
         for c in range(len(bias)):
             logits[c, s] += bias[c]
-            top = max(top, logits[c, s])  # or exp overflows
+            top = max(top, logits[c, s])  # prevents an overflow of exp
         total = float32(0)
         for c in range(len(bias)):
             logits[c, s] = np.exp(logits[c, s] - top)
@@ -148,7 +148,7 @@ def softmax(logits: Floats, bias: Floats, labels: Integers, batch: Integers) -> 
 
 @njit(fastmath=SUMS, inline="always")
 def accumulate(rows: Floats, residual: Floats, slope: Floats, wide: int, features: int) -> None:
-    """Add to the weight's gradient, (wide, features) in one row, what ROWS images have in it."""
+    """Add the contribution of ROWS images to the flattened weight gradient (wide * features,)."""
     for s in range(0, ROWS, TALL):
         for k in range(0, wide, WIDE):
             i, j = s * features, k * features
@@ -165,30 +165,30 @@ def accumulate(rows: Floats, residual: Floats, slope: Floats, wide: int, feature
 
 @njit(inline="always")
 def column(rows: Floats, at: int, features: int) -> Four:
-    """One pixel of four images."""
+    """Return one pixel of four images."""
     return rows[at], rows[at + features], rows[at + 2 * features], rows[at + 3 * features]
 
 
 @njit(inline="always")
 def four(residual: Floats, at: int) -> Four:
-    """Residuals of four images."""
+    """Return the residuals of four images."""
     return residual[at], residual[at + 1], residual[at + 2], residual[at + 3]
 
 
 @njit(fastmath=SUMS)
 def add(sums: Four, w: float, x: Four) -> Four:
-    """Four sums, one product further each."""
+    """Add one product to each of four sums."""
     return sums[0] + w * x[0], sums[1] + w * x[1], sums[2] + w * x[2], sums[3] + w * x[3]
 
 
 @njit(fastmath=SUMS)
 def dot(residual: Four, x: Four) -> float:
-    """Four products, added up."""
+    """Return the sum of four products."""
     return residual[0] * x[0] + residual[1] * x[1] + residual[2] * x[2] + residual[3] * x[3]
 
 
 def make_epoch(problem: Problem, wide: int) -> Callable[..., int]:
-    """The compiled loop over the batches; what it takes from out here is constant to it."""
+    """Return the compiled loop over the batches. Sizes and optimizer are compiled as constants."""
     size, features, classes = problem.batch_size, problem.features, problem.classes
     update = make_update(problem.optimizer, np.float32(1 / size))
 
@@ -204,7 +204,7 @@ def make_epoch(problem: Problem, wide: int) -> Callable[..., int]:
             for first in range(start, start + size, ROWS):
                 last = min(first + ROWS, start + size)
                 gather(images, high, low, order[first:last], rows)
-                fetched += fetch(images, order[last : last + ROWS])  # while these are computed
+                fetched += fetch(images, order[last : last + ROWS])  # overlaps with the computation
                 forward(flat, weight, logits, wide, features)
                 softmax(logits, bias, labels, order[first:last])
                 accumulate(flat, logits, slope, wide, features)
@@ -219,7 +219,7 @@ def make_epoch(problem: Problem, wide: int) -> Callable[..., int]:
 
 
 def make_update(optimizer: Optimizer, share: np.float32) -> Callable[..., None]:
-    """The optimizer's step in place; a share of the gradient's sum is its mean."""
+    """Return the optimizer's step in place. share: 1 / batch size, for the mean of the sums."""
     rate, plain = np.float32(optimizer.learning_rate), isinstance(optimizer, SGD)
     rho, rest, epsilon = np.float32(0), np.float32(1), np.float32(0)
     if not isinstance(optimizer, SGD):

@@ -1,10 +1,10 @@
-"""Softmax regression in PyTorch, several steps compiled as one graph.
+"""Softmax regression in PyTorch, with several steps compiled as one graph.
 
 Follows https://docs.pytorch.org/tutorials/intermediate/torch_compile_tutorial.html and, for the C++
 that calls the kernels, https://docs.pytorch.org/tutorials/unstable/inductor_cpp_wrapper_tutorial.html.
 On CUDA the kernels of many steps are recorded once and replayed with other samples.
-The gradient comes from torch.func, so that forward, backward and update compile together. The
-weight is kept with a row for each class: both products then run along the pixels.
+torch.func computes the gradient, so that forward, backward and update compile together. The weight
+has a row for each class: both products then run along the pixels, which are contiguous in memory.
 """
 
 import os
@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 
 from bench.contract import SGD, Device, Optimizer, Params, Problem, Unavailable
-from implementations._devices.torch import CAPTURED, capture, find
+from implementations._devices.torch import CAPTURED, capture, find_device
 
-MOST = 10  # steps that are compiled at once: set-up grows with them, what a call costs shrinks
-REPLAYED = 100  # steps that are replayed at once, at most: a replay costs about as much as a kernel
+MAX_COMPILED = 10  # steps in a graph: more take longer to compile, fewer need more calls
+MAX_REPLAYED = 100  # steps in a CUDA graph: a replay costs about as much as a kernel
 
 Tensors = tuple[torch.Tensor, torch.Tensor]
 
@@ -29,27 +29,27 @@ Tensors = tuple[torch.Tensor, torch.Tensor]
 class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
-        self.device = find(device)
+        self.device = find_device(device)
         if device == "cpu":
-            needs_compiler()
+            require_compiler()
         self.images = pack(torch.from_numpy(problem.images).to(self.device))
         self.labels = torch.from_numpy(problem.labels).to(self.device, torch.int64)
         shapes = ((problem.classes, problem.features), (problem.classes,))
         self.params = tuple(torch.zeros(shape, device=self.device) for shape in shapes)
         self.squares = tuple(torch.zeros(shape, device=self.device) for shape in shapes)
-        # Where the kernels are C++, so are the calls of them; where not, Triton launches them.
+        # C++ kernels are called from C++. On a GPU, Triton launches its kernels itself.
         options = {"cpp_wrapper": self.device.type == "cpu"}
         self.steps = torch.compile(
             make_steps(problem.optimizer), fullgraph=True, dynamic=False, options=options
         )
-        self.together = max(n for n in range(1, MOST + 1) if problem.steps % n == 0)
-        # The first call compiles; reset() puts right what it does to the parameters.
+        self.together = max(n for n in range(1, MAX_COMPILED + 1) if problem.steps % n == 0)
+        # The first call compiles. It changes the params, which reset() restores.
         self.run(torch.arange(self.together * problem.batch_size, device=self.device))
         self.train: Callable[[torch.Tensor], None] = self.run
         if self.device.type in CAPTURED:
-            sizes = range(self.together, REPLAYED + 1, self.together)
+            sizes = range(self.together, MAX_REPLAYED + 1, self.together)
             several = max(n for n in sizes if problem.steps % n == 0)
-            self.train = replayed(self.run, several * problem.batch_size, self.device)
+            self.train = make_replay(self.run, several * problem.batch_size, self.device)
 
     @torch.no_grad()
     def reset(self, params: Params) -> None:
@@ -67,7 +67,7 @@ class Trainer:
         return logits.argmax(dim=0).cpu().numpy()
 
     def run(self, order: torch.Tensor) -> None:
-        # Each batch a tensor of its own: the kernels of all steps are then the same few.
+        # With a tensor for each batch, all steps share the same few kernels.
         batches = order.split(self.problem.batch_size)
         for first in range(0, len(batches), self.together):
             some = batches[first : first + self.together]
@@ -75,9 +75,9 @@ class Trainer:
 
 
 def pack(images: torch.Tensor) -> torch.Tensor:
-    """The images as bytes where these give back every float32 exactly, else as they are.
+    """Store pixels as bytes if unpacking restores every float32 exactly, and on the CPU only.
 
-    On the CPU only: there a compiled division is rounded as any other, on a GPU it is not.
+    On a GPU, a compiled division is rounded differently.
     """
     if images.device.type != "cpu":
         return images
@@ -86,27 +86,27 @@ def pack(images: torch.Tensor) -> torch.Tensor:
 
 
 def unpack(rows: torch.Tensor) -> torch.Tensor:
-    """The images, float32, of rows that may be bytes."""
+    """Return float32 images of rows, which may be bytes."""
     return rows / 255 if rows.dtype == torch.uint8 else rows
 
 
 def forward(params: Tensors, images: torch.Tensor) -> torch.Tensor:
-    """Logits (classes, samples) of the images."""
+    """Return the logits (classes, samples) of the images."""
     weight, bias = params
     return weight @ images.T + bias[:, None]
 
 
 def loss(params: Tensors, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy of a batch."""
+    """Return the mean cross-entropy of a batch."""
     logits = forward(params, images)
-    # Where, not an index: the gradient of an index is a scatter, a kernel of its own.
+    # Use where() because the gradient of indexing is a scatter, a kernel of its own.
     classes = torch.arange(len(logits), device=labels.device)[:, None]
     chosen = torch.where(labels == classes, logits, 0).sum(dim=0)
     return (torch.logsumexp(logits, dim=0) - chosen).mean()
 
 
 def make_steps(optimizer: Optimizer) -> Callable[..., None]:
-    """One update in place for each of some batches."""
+    """Return a function that updates the params in place, once per batch."""
 
     def steps(
         params: Tensors,
@@ -127,11 +127,11 @@ def make_steps(optimizer: Optimizer) -> Callable[..., None]:
     return steps
 
 
-def replayed(
+def make_replay(
     run: Callable[[torch.Tensor], None], samples: int, device: torch.device
 ) -> Callable[[torch.Tensor], None]:
-    """``run``, recorded over so many samples, replayed over an order that is a multiple of them."""
-    some = torch.arange(samples, device=device)  # where the recorded kernels look
+    """Record ``run`` for a number of samples; return a function to replay it over an order."""
+    some = torch.arange(samples, device=device)  # the recorded kernels read it
     replay = capture(partial(run, some))
 
     def train(order: torch.Tensor) -> None:
@@ -142,8 +142,8 @@ def replayed(
     return train
 
 
-def needs_compiler() -> None:
-    """Raise Unavailable where the compiler is missing that torch.compile itself looks for."""
+def require_compiler() -> None:
+    """Raise Unavailable if the C++ compiler that torch.compile uses is not installed."""
     compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
     if shutil.which(compiler) is None:
         raise Unavailable(f"torch.compile needs a C++ compiler on the CPU: no {compiler}")

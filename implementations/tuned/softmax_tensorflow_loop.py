@@ -1,8 +1,8 @@
-"""Softmax regression in TensorFlow, the whole epoch one function compiled by XLA.
+"""Softmax regression in TensorFlow, with an epoch as one function compiled by XLA.
 
-Follows https://www.tensorflow.org/guide/function#loops: the loop runs on the device, so that Python
-is entered once an epoch. The weight is kept with a row for each class: both products then run along
-the pixels, which on a CPU are next to each other in memory.
+Follows https://www.tensorflow.org/guide/function#loops: the loop runs on the device, and Python is
+called once an epoch. The weight has a row for each class: both products then run along the pixels,
+which are contiguous in memory.
 """
 
 import sys
@@ -12,9 +12,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bench.contract import SGD, Device, Params, Problem, Unavailable
-from implementations._devices.tensorflow import find
+from implementations._devices.tensorflow import find_device
 
-# 1 / 255 to twice the places of a float32, because XLA divides by multiplying and rounds twice.
+# 1 / 255 as the sum of two float32: XLA replaces the division by a product, which rounds twice.
 HIGH = np.float32(1 / 255)
 LOW = np.float32(1 / 255 - float(HIGH))
 
@@ -22,15 +22,15 @@ LOW = np.float32(1 / 255 - float(HIGH))
 class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
-        self.device = find(device)
+        self.device = find_device(device)
         if device == "gpu" and sys.platform == "darwin":
-            raise Unavailable("TensorFlow's XLA compiles nothing for Apple's GPUs")
+            raise Unavailable("TensorFlow's XLA cannot compile for Apple's GPUs")
         with tf.device(self.device):
             self.images = tf.constant(problem.images)
-            # As int64 on a GPU: TensorFlow keeps int32 in the host's memory, whatever the device.
+            # int64 on a GPU, because TensorFlow keeps int32 in host memory on every device.
             self.labels = tf.constant(problem.labels, tf.int64 if device == "gpu" else tf.int32)
             packed = tf.constant(pack(problem.images))
-            if self.gives_back(packed, self.images):
+            if self.restores(packed, self.images):
                 self.images = packed
             shapes = ((problem.classes, problem.features), (problem.classes,))
             self.params = [tf.Variable(tf.zeros(shape)) for shape in shapes]
@@ -62,12 +62,12 @@ class Trainer:
         return tf.argmax(self.forward(images), axis=1)
 
     @tf.function(jit_compile=True)
-    def gives_back(self, packed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    def restores(self, packed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
         return tf.reduce_all(unpack(packed) == images)
 
     def forward(self, images: tf.Tensor) -> tf.Tensor:
         weight, bias = self.params
-        # Multiplied as (classes, samples): XLA's product of this shape is the faster one.
+        # XLA is faster at products of shape (classes, samples).
         return tf.transpose(tf.matmul(weight, images, transpose_b=True)) + bias
 
     def update(self, images: tf.Tensor, labels: tf.Tensor) -> None:
@@ -85,14 +85,14 @@ class Trainer:
 
 
 def pack(images: NDArray[np.float32]) -> NDArray[np.uint32 | np.float32]:
-    """Pixels as bytes, four to a word because rows are gathered number by number."""
+    """Store pixels as bytes, four in a word because rows are gathered word by word."""
     if images.shape[1] % 4:
         return images
     return (images * 255 + 0.5).astype(np.uint8).view(np.uint32)
 
 
 def unpack(rows: tf.Tensor) -> tf.Tensor:
-    """The images, float32, of rows that may be packed."""
+    """Return float32 images of rows, which may be packed."""
     if rows.dtype == tf.float32:
         return rows
     pixels = tf.reshape(tf.bitcast(rows, tf.uint8), (rows.shape[0], -1))

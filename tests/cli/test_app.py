@@ -12,8 +12,19 @@ from bench.records import store
 from bench.runner import machine
 from implementations import IMPLEMENTATIONS, PROBES
 
-VERBS = ("run", "check", "ab", "calibrate", "report", "compare", "export", "merge", "list",
-         "machine", "data")  # fmt: skip
+VERBS = (
+    "run",
+    "check",
+    "ab",
+    "calibrate",
+    "report",
+    "compare",
+    "export",
+    "merge",
+    "list",
+    "machine",
+    "data",
+)
 
 
 def test_help_lists_every_command_in_whole_sentences(called):
@@ -63,9 +74,19 @@ finally:
         imported = set(ended.stderr.split())
         assert "bench" in imported
         assert not imported & {
-            "torch", "jax", "keras", "tensorflow", "sklearn", "numba", "scipy", "pandas", "altair",
-            "pooch", "numpy", "msgspec",
-        }  # fmt: skip
+            "torch",
+            "jax",
+            "keras",
+            "tensorflow",
+            "sklearn",
+            "numba",
+            "scipy",
+            "pandas",
+            "altair",
+            "pooch",
+            "numpy",
+            "msgspec",
+        }
 
 
 def test_list_names_every_implementation(called):
@@ -166,18 +187,29 @@ def test_windows_is_refused(refused, monkeypatch):
     "arguments",
     [
         ("list",),
-        ("run", "--data=digits", "--quick", "--threads=1", "--implementation=numpy",
-         "--no-roofline", "--output=out"),
+        (
+            "run",
+            "--data=digits",
+            "--quick",
+            "--threads=1",
+            "--implementation=numpy",
+            "--no-roofline",
+            "--output=out",
+        ),
     ],
     ids=["list", "run"],
-)  # fmt: skip
+)
 def test_closed_stdout_ends_with_141_and_loses_nothing(tmp_path, surroundings, arguments):
     reader, writer = os.pipe()
     os.close(reader)
     ended = subprocess.run(
-        [sys.executable, "-m", "bench", *arguments], cwd=tmp_path, env=surroundings,
-        stdout=writer, stderr=subprocess.PIPE, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "bench", *arguments],
+        cwd=tmp_path,
+        env=surroundings,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (141, b"")
     if arguments[0] == "run":

@@ -32,17 +32,27 @@ def test_absent_framework_is_named_with_its_extra(monkeypatch):
 def test_machine_facts_are_in_two_columns():
     facts = {"cores": 2, "virtual": False, "gpus": [], "both": ["A", "B"], "distribution": ""}
     assert info.machine_lines(facts) == [
-        "cores         2", "virtual       False", "gpus          none", "both          A, B",
+        "cores         2",
+        "virtual       False",
+        "gpus          none",
+        "both          A, B",
         "distribution  none",
-    ]  # fmt: skip
+    ]
 
 
 def gpu_line(**changes):
     values = {
-        "index": 1, "name": "A GPU", "uuid": "GPU-1", "driver": "580.65", "cuda": "13.0",
-        "memory_bytes": 80 * 2**30, "sm_mhz": 345.0, "most_sm_mhz": 1980.0, "memory_mhz": 2619.0,
+        "index": 1,
+        "name": "A GPU",
+        "uuid": "GPU-1",
+        "driver": "580.65",
+        "cuda": "13.0",
+        "memory_bytes": 80 * 2**30,
+        "sm_mhz": 345.0,
+        "most_sm_mhz": 1980.0,
+        "memory_mhz": 2619.0,
         "most_memory_mhz": 2619.0,
-    }  # fmt: skip
+    }
     (line,) = info.gpu_lines([Gpu(**{**values, **changes})])
     return line
 

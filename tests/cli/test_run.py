@@ -22,11 +22,18 @@ def measured(tmp_path_factory, command):
     folder = tmp_path_factory.mktemp("measured")
     honest = ASSETS / "saboteurs" / "honest.py"
     ended = command(
-        folder, "run", "--data=digits", "--rounds=1", "--threads=1", "--epochs=3", "--output=out",
+        folder,
+        "run",
+        "--data=digits",
+        "--rounds=1",
+        "--threads=1",
+        "--epochs=3",
+        "--output=out",
         "--no-roofline",
-        "--implementation=numpy", "--implementation=sklearn-softmax",
+        "--implementation=numpy",
+        "--implementation=sklearn-softmax",
         f"--implementation={honest}",
-    )  # fmt: skip
+    )
     return folder / "out", ended
 
 
@@ -98,8 +105,16 @@ def accuracies(record):
 
 
 def test_same_seed_gives_same_accuracies(measured, records, command, tmp_path):
-    arguments = ("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1",
-                 "--epochs=3", "--no-roofline", "--implementation=numpy")  # fmt: skip
+    arguments = (
+        "run",
+        "--data=digits",
+        "--workload=sgd",
+        "--rounds=1",
+        "--threads=1",
+        "--epochs=3",
+        "--no-roofline",
+        "--implementation=numpy",
+    )
     for name, seed in (("same", 42), ("other", 43)):
         ended = command(tmp_path, *arguments, f"--seed={seed}", f"--output={name}")
         assert ended.returncode == 0
@@ -124,8 +139,9 @@ def test_resume_runs_no_code_that_is_not_named_again(measured, command):
 
 
 def test_newest_run_in_results_is_resumed(bench, tmp_path):
-    ended = bench("run", "--data=digits", "--quick", "--threads=1", "--implementation=numpy",
-                  "--no-roofline")  # fmt: skip
+    ended = bench(
+        "run", "--data=digits", "--quick", "--threads=1", "--implementation=numpy", "--no-roofline"
+    )
     assert ended.returncode == 0
     (folder,) = (tmp_path / "results").iterdir()
     assert len(store.read_records(folder)) == 1
@@ -137,8 +153,15 @@ def test_newest_run_in_results_is_resumed(bench, tmp_path):
 
 
 def test_run_of_unavailable_only_ends_with_zero(bench, saboteur):
-    ended = bench("run", "--data=digits", "--quick", "--implementation",
-                  saboteur("says_unavailable"), "--no-roofline", "--output=out")  # fmt: skip
+    ended = bench(
+        "run",
+        "--data=digits",
+        "--quick",
+        "--implementation",
+        saboteur("says_unavailable"),
+        "--no-roofline",
+        "--output=out",
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "no abacus in this machine" in ended.stdout
 
@@ -147,20 +170,35 @@ def test_run_of_unavailable_only_ends_with_zero(bench, saboteur):
 def test_epoch_faster_than_the_machine_ends_with_three(bench, tmp_path, epoch, status):
     # 1,505,280,000 operations at 1e10 a second: no epoch of 48,000 samples is below 150.528 ms.
     of, (limit, *_) = case(), plan.probe_cases("cpu", 2)
-    probe = bare(limit, kind="roofline", status="ok", product_operations=10**9,
-                 product_seconds=[0.1], trial=f"r1-{limit.implementation}-cpu-t2")  # fmt: skip
+    probe = bare(
+        limit,
+        kind="roofline",
+        status="ok",
+        product_operations=10**9,
+        product_seconds=[0.1],
+        trial=f"r1-{limit.implementation}-cpu-t2",
+    )
     planned = run(of, rounds={"sgd": 1}, rooflines=(limit,), data="digits")
-    write(tmp_path / "out", planned, probe, ok(of, epoch=epoch),
-          data={"features": 784, "classes": 10})  # fmt: skip
+    write(
+        tmp_path / "out", planned, probe, ok(of, epoch=epoch), data={"features": 784, "classes": 10}
+    )
     ended = bench("run", "--resume", "--output=out")
     assert (ended.returncode, ended.stderr) == (status, "")
     assert ("% of the least time: " in ended.stdout) is (status == 3)
 
 
 def test_dry_run_lists_cases_and_writes_nothing(bench, tmp_path, saboteur):
-    ended = bench("run", "--data=digits", "--dry-run", "--threads=1", "--output=out",
-                  "--no-roofline", "--implementation=numpy",
-                  "--implementation", saboteur("honest"))  # fmt: skip
+    ended = bench(
+        "run",
+        "--data=digits",
+        "--dry-run",
+        "--threads=1",
+        "--output=out",
+        "--no-roofline",
+        "--implementation=numpy",
+        "--implementation",
+        saboteur("honest"),
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
     for workload in ("sgd", "textbook"):
@@ -173,8 +211,14 @@ def test_dry_run_lists_cases_and_writes_nothing(bench, tmp_path, saboteur):
 
 
 def test_dry_run_gives_reasons_of_skipped_sizes(bench):
-    ended = bench("run", "--data=digits", "--dry-run", "--implementation=numpy", "--no-roofline",
-                  "--batch-size=32,33")  # fmt: skip
+    ended = bench(
+        "run",
+        "--data=digits",
+        "--dry-run",
+        "--implementation=numpy",
+        "--no-roofline",
+        "--batch-size=32,33",
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     line = "not measured: --batch-size 33 does not divide 1440 samples; 32 or 36 would"
     assert ended.stdout.splitlines().count(line) == 1
@@ -182,8 +226,9 @@ def test_dry_run_gives_reasons_of_skipped_sizes(bench):
 
 @pytest.mark.full
 def test_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
-    ended = bench("run", "--data=digits", "--quick", "--sweep", "--implementation=numpy",
-                  "--output=out")  # fmt: skip
+    ended = bench(
+        "run", "--data=digits", "--quick", "--sweep", "--implementation=numpy", "--output=out"
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     found = store.read_records(tmp_path / "out")
     assert {record.status for record in found if record.kind == "trial"} == {"ok"}
@@ -314,10 +359,20 @@ def test_file_named_like_a_module_is_refused(refused, tmp_path, name):
 
 @pytest.mark.parametrize(
     "flag",
-    ["--workload=sgd", "--device=gpu", "--batch-size=8", "--threads=1",
-     "--samples=32", "--epochs=2", "--rounds=2", "--timeout=5", "--seed=1", "--quick",
-     "--memory-limit=1GiB"],
-)  # fmt: skip
+    [
+        "--workload=sgd",
+        "--device=gpu",
+        "--batch-size=8",
+        "--threads=1",
+        "--samples=32",
+        "--epochs=2",
+        "--rounds=2",
+        "--timeout=5",
+        "--seed=1",
+        "--quick",
+        "--memory-limit=1GiB",
+    ],
+)
 def test_resume_refuses_flags_of_the_plan(refused, flag):
     line = refused("run", "--resume", flag)
     assert "leave out" in line
@@ -332,8 +387,16 @@ def test_resume_without_a_run_is_refused(refused, tmp_path):
 
 
 def test_damaged_record_is_measured_again(bench, tmp_path):
-    ended = bench("run", "--data=digits", "--workload=sgd", "--rounds=2", "--threads=1",
-                  "--no-roofline", "--implementation=numpy", "--output=out")  # fmt: skip
+    ended = bench(
+        "run",
+        "--data=digits",
+        "--workload=sgd",
+        "--rounds=2",
+        "--threads=1",
+        "--no-roofline",
+        "--implementation=numpy",
+        "--output=out",
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     trials = tmp_path / "out" / "trials.jsonl"
     first, second = trials.read_bytes().splitlines(keepends=True)

@@ -51,9 +51,10 @@ def test_narrow_terminal_drops_columns_by_priority():
 
 def test_comparison_has_the_rows_of_its_workload_without_markup():
     text = comparison(
-        *trials(case("[red]x"), 0.5), *trials(case("t", workload="textbook"), 0.5),
+        *trials(case("[red]x"), 0.5),
+        *trials(case("t", workload="textbook"), 0.5),
         *trials(case("wrong"), 0.5, status="failed"),
-    )  # fmt: skip
+    )
     assert text.startswith("workload sgd")
     assert "[red]x" in text
     assert len(text.splitlines()) == 3
@@ -95,13 +96,24 @@ def test_ended_trial_has_median_epoch_or_reason():
 
 def test_ended_probe_and_figure_have_their_own_numbers():
     probe_case = case("ceiling-numpy", workload="ceiling", threads=1, batch_size=0, samples=0)
-    probe = bare(probe_case, kind="roofline", status="ok", wall_seconds=3.0,
-                 product_operations=2 * 10**9, product_seconds=[0.5, 0.02])  # fmt: skip
+    probe = bare(
+        probe_case,
+        kind="roofline",
+        status="ok",
+        wall_seconds=3.0,
+        product_operations=2 * 10**9,
+        product_seconds=[0.5, 0.02],
+    )
     assert terminal.format_end(probe, 3, 7) == (
         "3/7  ceiling   ceiling-numpy           t1                100 GFLOP/s  took 3 s"
     )
-    figure = bare(case("figure-keras"), kind="textbook", status="ok", wall_seconds=70.4,
-                  quantities={"validation_accuracy": 0.8495, "validation_loss": None})  # fmt: skip
+    figure = bare(
+        case("figure-keras"),
+        kind="textbook",
+        status="ok",
+        wall_seconds=70.4,
+        quantities={"validation_accuracy": 0.8495, "validation_loss": None},
+    )
     assert terminal.format_end(figure, 7, 7).endswith(
         "validation accuracy 0.8495, validation loss —  took 1 min 10 s"
     )
@@ -109,9 +121,13 @@ def test_ended_probe_and_figure_have_their_own_numbers():
 
 def test_plan_counts_the_rounds_of_every_case():
     probe = {"workload": "ceiling", "batch_size": 0, "samples": 0, "epochs": 0}
-    planned = run(case("a"), sweep=(case("a", batch_size=9600),), rounds={"sgd": 3},
-                  rooflines=(case("ceiling-jax", threads=1, **probe),),
-                  textbook=(case("figure-keras", **probe | {"workload": "figure"}),))  # fmt: skip
+    planned = run(
+        case("a"),
+        sweep=(case("a", batch_size=9600),),
+        rounds={"sgd": 3},
+        rooflines=(case("ceiling-jax", threads=1, **probe),),
+        textbook=(case("figure-keras", **probe | {"workload": "figure"}),),
+    )
     lines = [line.split() for line in printed(terminal.plan_table(planned)).splitlines()[1:]]
     assert lines == [
         ["sgd", "a", "cpu", "32", "2", "48,000", "5", "3"],

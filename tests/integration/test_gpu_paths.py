@@ -58,21 +58,21 @@ def test_pytorch_built_for_the_cpu_is_unavailable_on_a_gpu(torch_devices, monkey
     torch = torch_devices.torch
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: None)
     monkeypatch.setattr(torch, "__version__", "9.9.0+cpu")
-    with pytest.raises(Unavailable, match=r"PyTorch 9\.9\.0\+cpu is a build for the CPU"):
-        torch_devices.find("gpu")
-    assert torch_devices.find("cpu") == torch.device("cpu")
+    with pytest.raises(Unavailable, match=r"PyTorch 9\.9\.0\+cpu is a CPU-only build"):
+        torch_devices.find_device("gpu")
+    assert torch_devices.find_device("cpu") == torch.device("cpu")
 
 
 def test_pytorch_without_a_driver_gives_its_own_reason_shortened(torch_devices, monkeypatch):
     error = RuntimeError("Found no NVIDIA driver on your system.\n" + "Please check that. " * 20)
     monkeypatch.setattr(torch_devices.torch, "ones", failing(error))
     with pytest.raises(Unavailable) as raised:
-        torch_devices.find("gpu")
+        torch_devices.find_device("gpu")
     reason = str(raised.value).partition(" finds no GPU: ")[2]
     assert reason.startswith("Found no NVIDIA driver on your system. Please")
     assert len(reason) <= 150
     monkeypatch.setattr(torch_devices.torch, "ones", lambda *_, device: None)
-    assert torch_devices.find("gpu") == "cuda"
+    assert torch_devices.find_device("gpu") == "cuda"
 
 
 def test_full_gpu_is_not_a_missing_gpu(torch_devices, monkeypatch, keras_devices):
@@ -83,11 +83,11 @@ def test_full_gpu_is_not_a_missing_gpu(torch_devices, monkeypatch, keras_devices
         error = type(name, (RuntimeError,), {})
         monkeypatch.setattr(torch_devices.torch, "ones", failing(error(text)))
         with pytest.raises(error):
-            torch_devices.find("gpu")
+            torch_devices.find_device("gpu")
         keras = keras_devices("jax", {"gpu": "cuda:0"})
         monkeypatch.setattr(keras.keras.ops, "zeros", failing(error(text)))
         with pytest.raises(error):
-            keras.find("gpu")
+            keras.find_device("gpu")
 
 
 def test_jax_without_a_gpu_says_whether_it_has_a_plugin(monkeypatch, tmp_path):
@@ -95,14 +95,14 @@ def test_jax_without_a_gpu_says_whether_it_has_a_plugin(monkeypatch, tmp_path):
     error = RuntimeError("Unable to initialize backend 'cuda':\nno device")
     monkeypatch.setattr(module.jax, "devices", failing(error))
     monkeypatch.setitem(sys.modules, "jax_plugins", None)
-    with pytest.raises(Unavailable, match=r"without a plugin for one$"):
-        module.find("gpu")
+    with pytest.raises(Unavailable, match=r"no plugin for one is installed$"):
+        module.find_device("gpu")
     (tmp_path / "xla_cuda13").mkdir()
     (tmp_path / "xla_cuda13" / "__init__.py").touch()
     plugins = SimpleNamespace(__path__=[str(tmp_path)])
     monkeypatch.setitem(sys.modules, "jax_plugins", plugins)
     with pytest.raises(Unavailable, match=r"with xla_cuda13: Unable .* backend 'cuda': no device$"):
-        module.find("gpu")
+        module.find_device("gpu")
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def tensorflow_devices(monkeypatch):
     ("build", "reason"),
     [
         ({"cuda_version": "12.5.1"}, "is built for CUDA 12.5.1"),
-        ({}, "is a build for the CPU alone"),
+        ({}, "is a CPU-only build"),
     ],
 )
 def test_tensorflow_without_a_gpu_says_how_it_was_built(
@@ -131,13 +131,13 @@ def test_tensorflow_without_a_gpu_says_how_it_was_built(
     monkeypatch.setattr(module.tf.config, "list_physical_devices", lambda _: [])
     monkeypatch.setattr(module.tf.sysconfig, "get_build_info", lambda: build)
     with pytest.raises(Unavailable, match=re.escape(reason)):
-        module.find("gpu")
+        module.find_device("gpu")
 
 
 def test_tensorflow_multiplies_in_full_float32_on_a_gpu_only(tensorflow_devices):
     module, calls = tensorflow_devices
-    assert (module.find("cpu"), calls) == ("/CPU:0", [])
-    assert (module.find("gpu"), calls) == ("/GPU:0", [False])
+    assert (module.find_device("cpu"), calls) == ("/CPU:0", [])
+    assert (module.find_device("gpu"), calls) == ("/GPU:0", [False])
 
 
 class Device(str):
@@ -192,21 +192,21 @@ def keras_devices(monkeypatch):
 )
 def test_keras_names_a_gpu_as_its_backend_does(keras_devices, backend, gpus, default, name):
     module = keras_devices(backend, gpus, default)
-    assert (module.find("gpu"), module.find("cpu")) == (name, "cpu")
+    assert (module.find_device("gpu"), module.find_device("cpu")) == (name, "cpu")
 
 
 def test_keras_without_a_gpu_gives_the_reason_of_its_backend(keras_devices):
     with pytest.raises(Unavailable, match=r"torch: Torch not compiled with CUDA enabled$"):
-        keras_devices("torch", {}).find("gpu")
+        keras_devices("torch", {}).find_device("gpu")
 
 
 def test_keras_on_tensorflow_detects_a_silent_fallback(keras_devices, tensorflow_devices):
     _, calls = tensorflow_devices
     with pytest.raises(Unavailable, match=r"^TensorFlow \S+ finds no GPU; it is "):
-        keras_devices("tensorflow", {"gpu": "/job:localhost/device:CPU:0"}).find("gpu")
-    assert keras_devices("tensorflow", {}).find("cpu") == "cpu"
+        keras_devices("tensorflow", {"gpu": "/job:localhost/device:CPU:0"}).find_device("gpu")
+    assert keras_devices("tensorflow", {}).find_device("cpu") == "cpu"
     assert calls == []
-    name = keras_devices("tensorflow", {"gpu": "/job:localhost/device:GPU:0"}).find("gpu")
+    name = keras_devices("tensorflow", {"gpu": "/job:localhost/device:GPU:0"}).find_device("gpu")
     assert (name, calls) == ("gpu", [False])
 
 
@@ -260,8 +260,8 @@ def test_pytorch_probe_captures_each_length_once(captures):
 def test_captured_training_has_parity(captures, monkeypatch, optimizer):
     module = load("torch", "tuned.softmax_pytorch_compiled")
     replays = captures(module)
-    monkeypatch.setattr(module, "MOST", 2)
-    monkeypatch.setattr(module, "REPLAYED", 9)
+    monkeypatch.setattr(module, "MAX_COMPILED", 2)
+    monkeypatch.setattr(module, "MAX_REPLAYED", 9)
     problem = make_problem(48, optimizer)  # 12 steps: two are compiled, six are replayed at once
     trainer = module.Trainer(problem, "cpu")
     assert replays == [0]
@@ -292,7 +292,7 @@ def test_data_loader_pins_its_batches_for_cuda_only(monkeypatch):
 def test_tuned_tensorflow_on_a_gpu(monkeypatch, name):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     module = load("tensorflow", name)
-    monkeypatch.setattr(module, "find", lambda _: "/CPU:0")
+    monkeypatch.setattr(module, "find_device", lambda _: "/CPU:0")
     problem = make_problem(24)
     trainer = module.Trainer(problem, "gpu")
     # TensorFlow keeps int32 on the host, even where it is asked for a GPU.
@@ -301,6 +301,6 @@ def test_tuned_tensorflow_on_a_gpu(monkeypatch, name):
     assert_trains_as_the_oracle(trainer, problem, epochs=1)
 
     monkeypatch.setattr(module.sys, "platform", "darwin")  # XLA compiles nothing for its GPUs
-    monkeypatch.setattr(module, "find", lambda _: "/GPU:0")
+    monkeypatch.setattr(module, "find_device", lambda _: "/GPU:0")
     with pytest.raises(Unavailable):
         module.Trainer(problem, "gpu")

@@ -22,7 +22,7 @@ from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec
 from bench.worker import data as prepared
 from bench.worker.machine import ROOT, usable_cores
-from implementations import FIGURES, IMPLEMENTATIONS
+from implementations import IMPLEMENTATIONS, TEXTBOOK_PROGRAMS
 
 # scikit-learn has no RMSprop.
 GAPS = {("textbook", "sklearn-softmax"), ("textbook", "sklearn-sgd")}
@@ -93,7 +93,7 @@ def test_five_epochs_of_fashion_mnist_have_parity(fashion, tmp_path, entry, work
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("figure", by_name(FIGURES))
+@pytest.mark.parametrize("figure", by_name(TEXTBOOK_PROGRAMS))
 def test_textbook_programs_reproduce_the_published_accuracy(fashion, figure, tmp_path):
     require_framework(figure)
     request = {"mode": "textbook", "module": figure.module, "file": None, "extra": figure.extra}

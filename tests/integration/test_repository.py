@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 import bench
 from bench.report import index
-from implementations import FIGURES, IMPLEMENTATIONS, PROBES
+from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
 ROOT = Path(bench.__file__).parents[1]
 BENCH = sorted((ROOT / "bench").rglob("*.py"))
@@ -24,7 +24,7 @@ PAGES += [ROOT / "results" / "README.md", *DOCS]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
-REGISTRY = [*IMPLEMENTATIONS, *FIGURES, *PROBES]
+REGISTRY = [*IMPLEMENTATIONS, *TEXTBOOK_PROGRAMS, *PROBES]
 
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
 # Importing one of these takes longer than all of `bench list`.
@@ -266,5 +266,5 @@ def test_readme_rows_are_those_of_a_published_report():
 
 def test_published_folders_are_readable_and_undamaged():
     entries = index.read_entries(ROOT / "results" / "reference")
-    assert {"run", "comparison", "calibration"} <= {entry.summary.kind for entry in entries}
-    assert [entry for entry in entries if entry.summary.state != "complete"] == []
+    assert {"run", "comparison", "calibration"} <= {entry.kind for entry in entries}
+    assert [entry for entry in entries if entry.state != "complete"] == []

@@ -28,6 +28,7 @@ def test_environments_are_read_by_their_ids(folder):
         {"machine": []},
         {"machine": {"gpus": "a"}},
         {"software": {"distributions": {"torch": {}}}},
+        {"suite": {"commit": {}}},
         {"data": {"features": -1}},
         {"data": {"sha256": "abc"}},
         {"variables": {"A": 1}},

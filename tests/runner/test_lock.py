@@ -1,4 +1,4 @@
-"""One measurement at a time on a host: whoever comes second is told, and waits."""
+"""One process at a time measures on a host; others wait."""
 
 import errno
 import os
@@ -18,8 +18,8 @@ from bench.runner import lock
 OF_THE_SESSION = os.environ["SOFTMAX_BENCH_LOCK"]
 HOLDS = """
 import sys
-from bench import lock
-with lock.opened() as host:
+from bench.runner import lock
+with lock.open_host_lock() as host:
     if not host.take():
         print("waiting", flush=True)
         host.wait()
@@ -55,13 +55,13 @@ def holder():
         process.communicate()
 
 
-def test_no_test_takes_the_lock_of_the_host():
+def test_tests_do_not_take_the_hosts_lock():
     assert Path(OF_THE_SESSION).is_absolute()
     assert Path(OF_THE_SESSION) != Path(lock.DEFAULT_PATH)
 
 
 @pytest.mark.parametrize("variable", [{}, {"SOFTMAX_BENCH_LOCK": ""}])
-def test_the_lock_has_one_path_whatever_tmpdir_is(tmp_path, monkeypatch, variable):
+def test_lock_path_is_independent_of_tmpdir(tmp_path, monkeypatch, variable):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.delenv("SOFTMAX_BENCH_LOCK")
@@ -71,21 +71,21 @@ def test_the_lock_has_one_path_whatever_tmpdir_is(tmp_path, monkeypatch, variabl
 
 
 @pytest.mark.parametrize("named", ["lock", "~/lock", "./lock"])
-def test_a_relative_lock_is_refused(monkeypatch, named):
+def test_relative_lock_path_is_refused(monkeypatch, named):
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", named)
-    with pytest.raises(UserError, match="give a whole path"):
+    with pytest.raises(UserError, match="SOFTMAX_BENCH_LOCK"):
         lock.lock_path()
 
 
 @pytest.mark.parametrize("place", ["file/lock", "x" * 300])
-def test_a_lock_that_cannot_be_opened_is_a_user_error(tmp_path, monkeypatch, place):
+def test_lock_that_cannot_be_opened_is_a_user_error(tmp_path, monkeypatch, place):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / place))
     with pytest.raises(UserError, match="set SOFTMAX_BENCH_LOCK"), lock.hold_host_lock():
         pytest.fail("it was opened")
 
 
-def test_a_file_system_without_locks_is_a_user_error(monkeypatch):
+def test_file_system_without_locks_is_a_user_error(monkeypatch):
     def refuse(*_):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
@@ -94,7 +94,7 @@ def test_a_file_system_without_locks_is_a_user_error(monkeypatch):
         pytest.fail("it was locked")
 
 
-def test_a_free_lock_is_taken_at_once_and_looks_new(own_lock):
+def test_free_lock_is_taken_at_once_and_touched(own_lock):
     own_lock.touch()
     for _ in range(2):
         os.utime(own_lock, (0, 0))
@@ -105,7 +105,7 @@ def test_a_free_lock_is_taken_at_once_and_looks_new(own_lock):
                 assert not other.take()
 
 
-def test_every_user_can_open_the_lock_whatever_the_umask(own_lock):
+def test_every_user_can_open_the_lock(own_lock):
     before = os.umask(0o077)
     try:
         with lock.hold_host_lock():
@@ -114,7 +114,7 @@ def test_every_user_can_open_the_lock_whatever_the_umask(own_lock):
         os.umask(before)
 
 
-def test_of_those_that_wait_one_gets_the_lock_when_it_is_free(holder):
+def test_one_waiting_process_gets_the_free_lock(holder):
     first = holder("held")
     others = [holder("waiting"), holder("waiting")]
     pipes = [process.stdout for process in others]
@@ -126,7 +126,7 @@ def test_of_those_that_wait_one_gets_the_lock_when_it_is_free(holder):
     assert select.select(pipes, [], [], 0.6)[0] == []
 
 
-def test_a_lock_is_free_when_its_holder_was_killed(holder):
+def test_lock_of_a_killed_holder_is_free(holder):
     first = holder("held")
     first.kill()
     first.wait()

@@ -11,7 +11,7 @@ from support.records import case, run
 from bench.errors import UserError
 from bench.runner import plan
 from bench.runner.plan import Selection, Size
-from implementations import FIGURES, IMPLEMENTATIONS, PROBES
+from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
 NAMES = [implementation.name for implementation in IMPLEMENTATIONS]
 SEEDS = st.integers(0, 2**31 - 1)
@@ -160,8 +160,8 @@ def test_sweep_varies_threads_on_the_cpu_only():
 
 def test_textbook_programs_are_cases_without_a_size():
     cases = plan.textbook_cases(2)
-    assert [one.implementation for one in cases] == [figure.name for figure in FIGURES]
-    assert [one.module for one in cases] == [figure.module for figure in FIGURES]
+    assert [one.implementation for one in cases] == [figure.name for figure in TEXTBOOK_PROGRAMS]
+    assert [one.module for one in cases] == [figure.module for figure in TEXTBOOK_PROGRAMS]
     assert {(one.workload, one.threads, one.batch_size) for one in cases} == {("figure", 2, 0)}
 
 

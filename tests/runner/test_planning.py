@@ -86,15 +86,20 @@ def test_both_devices_are_measured_in_one_run(make):
 
 def test_repeated_workload_is_measured_once(make):
     assert make(workloads=("textbook", "sgd", "textbook"), rounds=2)[1].rounds == {
-        "textbook": 2, "sgd": 2,
-    }  # fmt: skip
+        "textbook": 2,
+        "sgd": 2,
+    }
 
 
 def test_sizes_that_do_not_divide_are_skipped_with_their_reason(make):
     _, plan = make(**JAX, batch_sizes=(8, 5, 16), samples=(40, 80), threads=(1,))
     assert [(case.batch_size, case.samples) for case in plan.cases] == [
-        (8, 40), (5, 40), (8, 80), (5, 80), (16, 80),
-    ]  # fmt: skip
+        (8, 40),
+        (5, 40),
+        (8, 80),
+        (5, 80),
+        (16, 80),
+    ]
     (skipped,) = plan.skipped
     assert (skipped.batch_size, skipped.samples) == (16, 40)
     assert "10 or 20" in skipped.reason

@@ -23,10 +23,17 @@ def records_of(planned, *trials, **changes):
     """Return the records of successful trials of 12 s; each round has its own epoch time."""
     epochs = {1: 1.0, 2: 1.02, 3: 1.04}
     return [
-        ok(trial.case, trial.round, epochs.get(trial.round, 1.0), trial=trial.id, run=planned.run,
-           kind=trial.kind, **changes)
+        ok(
+            trial.case,
+            trial.round,
+            epochs.get(trial.round, 1.0),
+            trial=trial.id,
+            run=planned.run,
+            kind=trial.kind,
+            **changes,
+        )
         for trial in trials
-    ]  # fmt: skip
+    ]
 
 
 def test_trial_without_a_record_is_missing():

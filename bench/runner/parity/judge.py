@@ -27,7 +27,7 @@ from bench.worker.workloads import (
     draw_order,
     draw_start_params,
 )
-from implementations import FIGURES
+from implementations import TEXTBOOK_PROGRAMS
 
 # Float32 with another order of summation stays below it. A weight decay of 1e-6, a learning rate
 # off by 1e-4, swapped batches and half precision exceed it (tests/runner/parity/test_judge.py).
@@ -223,7 +223,7 @@ def textbook_fault(name: str, values: object) -> str | None:
 
     values: numbers by quantity as the worker reported them, not validated.
     """
-    published = next(figure.published for figure in FIGURES if figure.name == name)
+    published = next(figure.published for figure in TEXTBOOK_PROGRAMS if figure.name == name)
     for quantity, (value, tolerance) in published.items():
         number = values.get(quantity) if isinstance(values, Mapping) else None
         if not isinstance(number, int | float) or abs(number) > LARGEST:

@@ -14,7 +14,7 @@ from bench.runner.parity.judge import Judge
 from bench.worker import conformance, data, guard
 from bench.worker.conformance import ConformanceRequest
 from bench.worker.workloads import EXAMINATION, TRIAL, WORKLOADS, draw_initial_params, draw_order
-from implementations import FIGURES
+from implementations import TEXTBOOK_PROGRAMS
 from implementations.idiomatic import ovr_sklearn, softmax_numpy
 
 EPOCHS = 3
@@ -30,10 +30,17 @@ def judged(digits, images, make_case, tmp_path):
     """Judge what a trainer returns after the first epoch and three timed ones."""
 
     def run(
-        trainer=softmax_numpy.Trainer, workload="sgd", batch_size=32, objective="softmax",
-        alter=lambda problem: problem, reorder=lambda order: order, finish=lambda stack: stack,
-        relabel=lambda labels: labels, epochs=EPOCHS, timed=None,
-    ):  # fmt: skip
+        trainer=softmax_numpy.Trainer,
+        workload="sgd",
+        batch_size=32,
+        objective="softmax",
+        alter=lambda problem: problem,
+        reorder=lambda order: order,
+        finish=lambda stack: stack,
+        relabel=lambda labels: labels,
+        epochs=EPOCHS,
+        timed=None,
+    ):
         chosen = WORKLOADS[workload]
         problem = Problem(*images["train"], 10, batch_size, chosen.optimizer)
         program = trainer(alter(problem), "cpu")
@@ -257,7 +264,7 @@ def test_parity_above_tolerance_is_a_fault(error, passed):
     assert (fault is None) == passed
 
 
-PUBLISHED = {figure.name: figure.published for figure in FIGURES}
+PUBLISHED = {figure.name: figure.published for figure in TEXTBOOK_PROGRAMS}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

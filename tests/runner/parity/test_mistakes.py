@@ -26,7 +26,7 @@ def single(solution):
 
 
 @pytest.mark.parametrize("mistake", mistakes.MISTAKES, ids=lambda mistake: mistake.description)
-def test_every_mistake_is_told_from_the_others(problem, mistake):
+def test_mistakes_are_distinguished(problem, mistake):
     initial, first = initial_of(problem), draw_order(42, 0, problem.samples)
     wrong = single(mistakes._epoch(mistake, problem, initial, first))
     if mistake.epsilon_outside and problem.optimizer == WORKLOADS["sgd"].optimizer:
@@ -39,7 +39,7 @@ def test_every_mistake_is_told_from_the_others(problem, mistake):
         )
 
 
-def test_what_is_right_or_wrong_in_another_way_has_no_name(problem):
+def test_correct_or_otherwise_wrong_params_have_no_name(problem):
     initial, first = initial_of(problem), draw_order(42, 0, problem.samples)
     (right,) = oracle.train(problem, initial, [first])
     assert mistakes.name_mistake(single(right), problem, initial, first, "softmax") is None
@@ -48,7 +48,7 @@ def test_what_is_right_or_wrong_in_another_way_has_no_name(problem):
     assert mistakes.name_mistake(initial, problem, initial, first, "one-vs-rest") is None
 
 
-def test_without_a_mistake_the_epoch_is_the_oracles(problem):
+def test_epoch_without_a_mistake_equals_the_oracle(problem):
     initial, first = initial_of(problem), draw_order(42, 0, problem.samples)
     (right,) = oracle.train(problem, initial, [first])
     found = mistakes._epoch(mistakes.Mistake("none"), problem, initial, first)
@@ -72,7 +72,7 @@ def as_they_are(found):
         ("it skips the last batch", lambda batches: batches[:44], as_they_are),
     ],
 )
-def test_a_program_that_makes_the_mistake_is_told_so(problem, says, batches, slope):
+def test_program_with_the_mistake_is_named(problem, says, batches, slope):
     initial, first = initial_of(problem), draw_order(42, 0, problem.samples)
     program = softmax_numpy.Trainer(problem, "cpu")
     program.reset(initial)

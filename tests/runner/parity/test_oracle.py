@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.contract import SGD, Params, Problem, RMSprop
-from bench.runner.parity import oracle as reference
+from bench.runner.parity import oracle
 
 # Two float64 programs of the same mathematics differ by the order of their sums only.
 ROUNDING = 1e-12
@@ -38,27 +38,27 @@ def digits():
 def test_logits_are_images_times_weight_plus_bias():
     params = Params(np.array([[1, 2], [3, 4]], np.float32), np.array([0.5, -0.5], np.float32))
     # (2, 1) @ ((1, 2), (3, 4)) = (2 + 3, 4 + 4), plus the bias.
-    logits = reference.forward(params, np.array([[2, 1]], np.float32))
+    logits = oracle.forward(params, np.array([[2, 1]], np.float32))
     np.testing.assert_array_equal(logits, [[5.5, 7.5]])
     assert logits.dtype == np.float64
 
 
-def test_cross_entropy_is_the_mean_negative_logarithm_of_the_labels_probability():
+def test_cross_entropy_by_hand():
     # Probabilities 1/8, 2/8, 5/8 and 1/3 each.
     logits = np.array([[0, log(2), log(5)], [4, 4, 4]])
-    found = reference.cross_entropy(logits, np.array([2, 0], np.int32))
-    assert found == pytest.approx((log(8 / 5) + log(3)) / 2, rel=ROUNDING)
+    result = oracle.cross_entropy(logits, np.array([2, 0], np.int32))
+    assert result == pytest.approx((log(8 / 5) + log(3)) / 2, rel=ROUNDING)
 
 
-def test_cross_entropy_of_huge_logits_does_not_overflow():
+def test_cross_entropy_does_not_overflow():
     logits = np.array([[1000.0, 0.0], [-1000.0, 0.0]])
     # The losses are 1000 and 0, each within exp(-1000).
-    assert reference.cross_entropy(logits, np.array([1, 1], np.int32)) == 500
+    assert oracle.cross_entropy(logits, np.array([1, 1], np.int32)) == 500
 
 
-def test_accuracy_is_the_share_of_labels_with_the_largest_logit():
+def test_accuracy_by_hand():
     logits = np.array([[1.0, 2.0], [2.0, 1.0], [0.0, 3.0], [5.0, 4.0]])
-    assert reference.accuracy(logits, np.array([1, 0, 0, 0], np.int32)) == 0.75
+    assert oracle.accuracy(logits, np.array([1, 0, 0, 0], np.int32)) == 0.75
 
 
 def test_gradient_agrees_with_finite_differences():
@@ -67,16 +67,16 @@ def test_gradient_agrees_with_finite_differences():
     labels = rng.integers(0, 4, 5).astype(np.int32)
     point = np.append(rng.normal(size=(3, 4)), rng.normal(size=4))
 
-    def solution(flat: np.ndarray) -> reference.Solution:
-        return reference.Solution(flat[:12].reshape(3, 4), flat[12:])
+    def solution(flat: np.ndarray) -> oracle.Solution:
+        return oracle.Solution(flat[:12].reshape(3, 4), flat[12:])
 
     def loss(flat: np.ndarray) -> float:
-        return reference.cross_entropy(reference.forward(solution(flat), images), labels)
+        return oracle.cross_entropy(oracle.forward(solution(flat), images), labels)
 
     step = 1e-5  # the error is about step squared, plus 1e-16 / step
     slopes = [(loss(point + d) - loss(point - d)) / (2 * step) for d in step * np.eye(len(point))]
-    found = reference.gradient(solution(point), images, labels)
-    np.testing.assert_allclose(np.append(*found), slopes, atol=1e-9)
+    result = oracle.gradient(solution(point), images, labels)
+    np.testing.assert_allclose(np.append(*result), slopes, atol=1e-9)
 
 
 def test_one_step_of_softmax_by_hand():
@@ -84,9 +84,9 @@ def test_one_step_of_softmax_by_hand():
     #   (-1/3, 1/6, 1/6) for (1, 0), label 0, and (1/6, 1/6, -1/3) for (1/2, 1), label 2;
     # the gradient of the weight is r1 + r2/2 = (-1/4, 1/4, 0) and r2, of the bias r1 + r2.
     problem = make_problem([[1, 0], [0.5, 1]], [0, 2], SGD(1.2), batch_size=2)
-    (found,) = reference.train(problem, zeros(2, 3), [np.array([0, 1])])
-    np.testing.assert_allclose(found.weight, [[0.3, -0.3, 0], [-0.2, -0.2, 0.4]], atol=ROUNDING)
-    np.testing.assert_allclose(found.bias, [0.2, -0.4, 0.2], atol=ROUNDING)
+    (result,) = oracle.train(problem, zeros(2, 3), [np.array([0, 1])])
+    np.testing.assert_allclose(result.weight, [[0.3, -0.3, 0], [-0.2, -0.2, 0.4]], atol=ROUNDING)
+    np.testing.assert_allclose(result.bias, [0.2, -0.4, 0.2], atol=ROUNDING)
 
 
 def test_batches_follow_the_order():
@@ -94,9 +94,9 @@ def test_batches_follow_the_order():
     #   bias = ln2 * (-1/2, 1/2), probabilities (1/3, 2/3); then label 0, gradient (-2/3, 2/3):
     #   bias = ln2 * (-1/2 + 2/3, 1/2 - 2/3). In the other order the signs are exchanged.
     problem = make_problem([[0], [0]], [0, 1], SGD(log(2)), classes=2)
-    (found,) = reference.train(problem, zeros(1, 2), [np.array([1, 0])])
-    np.testing.assert_allclose(found.bias, [log(2) / 6, -log(2) / 6], atol=ROUNDING)
-    np.testing.assert_array_equal(found.weight, 0)
+    (result,) = oracle.train(problem, zeros(1, 2), [np.array([1, 0])])
+    np.testing.assert_allclose(result.bias, [log(2) / 6, -log(2) / 6], atol=ROUNDING)
+    np.testing.assert_array_equal(result.weight, 0)
 
 
 def test_two_steps_of_rmsprop_by_hand():
@@ -107,7 +107,7 @@ def test_two_steps_of_rmsprop_by_hand():
     # One step is an epoch here, so the mean square must live on from epoch to epoch.
     optimizer = RMSprop(learning_rate=log(2) / 3, rho=0.75, epsilon=7 / 144)
     problem = make_problem([[0]], [0], optimizer, classes=2)
-    first, second = reference.train(problem, zeros(1, 2), [np.array([0])] * 2)
+    first, second = oracle.train(problem, zeros(1, 2), [np.array([0])] * 2)
     np.testing.assert_allclose(first.bias, [log(2) / 2, -log(2) / 2], atol=ROUNDING)
     expected = log(2) / 2 + 8 * log(2) / (3 * sqrt(71))
     np.testing.assert_allclose(second.bias, [expected, -expected], atol=ROUNDING)
@@ -120,31 +120,31 @@ def test_two_updates_of_one_vs_rest_by_hand():
     # Sample 2, label 1: logits ln2 * (1, -1, -1), sigmoids (2/3, 1/3, 1/3), residuals
     #   (2/3, -2/3, 1/3); weight = ln2 * (1/2 - 2/3, -1/2 + 2/3, -1/2 - 1/3).
     problem = make_problem([[1], [1]], [0, 1], SGD(2 * log(2)), batch_size=2)
-    (found,) = reference.train(problem, zeros(1, 3), [np.array([0, 1])], "one-vs-rest")
+    (result,) = oracle.train(problem, zeros(1, 3), [np.array([0, 1])], "one-vs-rest")
     expected = log(2) * np.array([-1, 1, -5]) / 6
-    np.testing.assert_allclose(found.weight, [expected], atol=ROUNDING)
-    np.testing.assert_allclose(found.bias, expected, atol=ROUNDING)
+    np.testing.assert_allclose(result.weight, [expected], atol=ROUNDING)
+    np.testing.assert_allclose(result.bias, expected, atol=ROUNDING)
 
 
 def test_one_vs_rest_does_not_overflow():
     problem = make_problem([[1]], [0], SGD(1), classes=2)
     start = Params(np.array([[-2000, 2000]], np.float32), np.zeros(2, np.float32))
-    (found,) = reference.train(problem, start, [np.array([0])], "one-vs-rest")
-    np.testing.assert_array_equal(found.weight, [[-1999, 1999]])
+    (result,) = oracle.train(problem, start, [np.array([0])], "one-vs-rest")
+    np.testing.assert_array_equal(result.weight, [[-1999, 1999]])
 
 
 def test_one_vs_rest_refuses_rmsprop():
     problem = make_problem([[0]], [0], RMSprop(0.001, 0.9, 1e-7))
     with pytest.raises(ValueError, match="SGD only"):
-        reference.train(problem, zeros(1, 3), [np.array([0])], "one-vs-rest")
+        oracle.train(problem, zeros(1, 3), [np.array([0])], "one-vs-rest")
 
 
 @pytest.mark.parametrize("objective", ["softmax", "one-vs-rest"])
-def test_each_epoch_has_its_own_arrays_and_the_initial_parameters_stay(digits, objective):
+def test_epochs_have_arrays_of_their_own(digits, objective):
     problem, start, orders = digits
     before = Params(start.weight.copy(), start.bias.copy())
-    first, second, _ = reference.train(problem, start, iter(orders), objective)
-    (alone,) = reference.train(problem, start, orders[:1], objective)
+    first, second, _ = oracle.train(problem, start, iter(orders), objective)
+    (alone,) = oracle.train(problem, start, orders[:1], objective)
     np.testing.assert_array_equal(first.weight, alone.weight)
     np.testing.assert_array_equal(first.bias, alone.bias)
     assert not np.array_equal(first.weight, second.weight)
@@ -155,17 +155,23 @@ def test_each_epoch_has_its_own_arrays_and_the_initial_parameters_stay(digits, o
 def test_softmax_agrees_with_a_perceptron_without_hidden_layer(digits):
     problem, start, orders = digits
     network = pytest.importorskip("sklearn.neural_network").MLPClassifier(
-        hidden_layer_sizes=(), solver="sgd", alpha=0, batch_size=32, learning_rate_init=0.05,
-        shuffle=False, momentum=0, nesterovs_momentum=False,
-    )  # fmt: skip
+        hidden_layer_sizes=(),
+        solver="sgd",
+        alpha=0,
+        batch_size=32,
+        learning_rate_init=0.05,
+        shuffle=False,
+        momentum=0,
+        nesterovs_momentum=False,
+    )
     images = problem.images.astype(np.float64)
     network.partial_fit(images[:32], problem.labels[:32], classes=range(10))
     network.coefs_ = [start.weight.astype(np.float64)]
     network.intercepts_ = [start.bias.astype(np.float64)]
-    for order, found in zip(orders, reference.train(problem, start, orders), strict=True):
+    for order, result in zip(orders, oracle.train(problem, start, orders), strict=True):
         network.partial_fit(images[order], problem.labels[order])
-        np.testing.assert_allclose(found.weight, network.coefs_[0], atol=ROUNDING)
-        np.testing.assert_allclose(found.bias, network.intercepts_[0], atol=ROUNDING)
+        np.testing.assert_allclose(result.weight, network.coefs_[0], atol=ROUNDING)
+        np.testing.assert_allclose(result.bias, network.intercepts_[0], atol=ROUNDING)
 
 
 def test_one_vs_rest_agrees_with_sgd_classifier(digits):
@@ -177,57 +183,55 @@ def test_one_vs_rest_agrees_with_sgd_classifier(digits):
     classifier.partial_fit(images[:32], problem.labels[:32], classes=range(10))
     classifier.coef_ = start.weight.T.astype(np.float64, order="C")
     classifier.intercept_ = start.bias.astype(np.float64)
-    solutions = reference.train(problem, start, orders, "one-vs-rest")
-    for order, found in zip(orders, solutions, strict=True):
+    solutions = oracle.train(problem, start, orders, "one-vs-rest")
+    for order, result in zip(orders, solutions, strict=True):
         classifier.partial_fit(images[order], problem.labels[order])
-        np.testing.assert_allclose(found.weight.T, classifier.coef_, atol=ROUNDING)
-        np.testing.assert_allclose(found.bias, classifier.intercept_, atol=ROUNDING)
+        np.testing.assert_allclose(result.weight.T, classifier.coef_, atol=ROUNDING)
+        np.testing.assert_allclose(result.bias, classifier.intercept_, atol=ROUNDING)
 
 
 def parity(weight, bias):
     """Parity error of one weight and one bias, where the oracle moved from 1 to 3 and to 9."""
     initial = Params(np.array([[1]], np.float32), np.array([1], np.float32))
-    oracle = reference.Solution(np.array([[3.0]]), np.array([9.0]))
-    found = Params(np.array([[weight]], np.float32), np.array([bias], np.float32))
-    return reference.parity_error(found, oracle, initial)
+    truth = oracle.Solution(np.array([[3.0]]), np.array([9.0]))
+    params = Params(np.array([[weight]], np.float32), np.array([bias], np.float32))
+    return oracle.parity_error(params, truth, initial)
 
 
 @pytest.mark.parametrize(
     ("weight", "bias", "expected"),
     [(3, 9, 0), (3.5, 9, 1 / 16), (2, 9, 1 / 8), (3, 9.5, 1 / 16), (3, 1, 1), (2, 7, 1 / 4)],
 )
-def test_parity_error_is_the_largest_deviation_as_a_share_of_the_longest_way(
-    weight, bias, expected
-):
+def test_parity_error_by_hand(weight, bias, expected):
     assert parity(weight, bias) == expected
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_parity_error_of_what_is_not_finite_fails_any_tolerance(value):
+def test_parity_error_of_non_finite_params_fails_any_tolerance(value):
     assert parity(value, 9) == float("inf")
     assert parity(3, value) == float("inf")
 
 
-def test_logistic_loss_is_the_mean_of_the_sums_over_the_classes():
+def test_logistic_loss_by_hand():
     # exp(logit) is 1/2, 3 and 1, label 1: log(1 + 1/2) + log(1 + 1/3) + log(1 + 1) = log 4;
     # three times log 2 where all logits are zero.
     logits = np.array([[-log(2), log(3), 0], [0, 0, 0]])
-    found = reference.logistic_loss(logits, np.array([1, 0], np.int32))
-    assert found == pytest.approx((log(4) + 3 * log(2)) / 2, rel=ROUNDING)
+    result = oracle.logistic_loss(logits, np.array([1, 0], np.int32))
+    assert result == pytest.approx((log(4) + 3 * log(2)) / 2, rel=ROUNDING)
 
 
-def test_logistic_loss_of_huge_logits_does_not_overflow_and_the_logits_stay():
+def test_logistic_loss_neither_overflows_nor_changes_logits():
     logits = np.array([[1000.0, -1000.0], [1000.0, -1000.0]])
     # Right twice and wrong twice.
-    assert reference.logistic_loss(logits, np.array([0, 1], np.int32)) == 1000
+    assert oracle.logistic_loss(logits, np.array([0, 1], np.int32)) == 1000
     assert logits.tolist() == [[1000, -1000]] * 2
 
 
-def test_logits_of_many_weights_are_those_of_each():
+def test_logits_of_many_params_equal_single_ones():
     draw = np.random.default_rng(3)
     images = draw.random((7, 5))
-    each = [Params(draw.random((5, 3), np.float32), draw.random(3, np.float32)) for _ in range(4)]
-    found = reference.forward_many(each, images)
-    assert len(found) == 4
-    for logits, params in zip(found, each, strict=True):
-        assert np.allclose(logits, reference.forward(params, images), rtol=1e-14, atol=0)
+    epochs = [Params(draw.random((5, 3), np.float32), draw.random(3, np.float32)) for _ in range(4)]
+    result = oracle.forward_many(epochs, images)
+    assert len(result) == 4
+    for logits, params in zip(result, epochs, strict=True):
+        assert np.allclose(logits, oracle.forward(params, images), rtol=1e-14, atol=0)
