@@ -29,7 +29,7 @@ def encode_style(styles: Iterable[str]) -> tuple[Any, Any]:
     )
 
 
-def encode_names(names: Sequence[str], *, grid: bool = True) -> Any:
+def encode_names(names: Sequence[object], *, grid: bool = True) -> Any:
     """Return the y channel of a chart with a line for each name, in this order."""
     import altair as alt
 
