@@ -266,5 +266,5 @@ def test_readme_rows_are_those_of_a_published_report():
 
 def test_published_folders_are_readable_and_undamaged():
     entries = index.read_entries(ROOT / "results" / "reference")
-    assert {"run", "comparison", "calibration"} <= {entry.summary.kind for entry in entries}
-    assert [entry for entry in entries if entry.summary.state != "complete"] == []
+    assert {"run", "comparison", "calibration"} <= {entry.kind for entry in entries}
+    assert [entry for entry in entries if entry.state != "complete"] == []

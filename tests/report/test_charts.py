@@ -9,8 +9,6 @@ from dataclasses import replace
 import altair as alt
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.devices import on, unavailable
 from support.records import MACHINE, bare, case, environment, run, trials, write
 from support.sweep import BATCHES, SAMPLES, swept
@@ -33,9 +31,8 @@ from bench.report.charts.images import (
     chart_confusion,
     chart_images,
     chart_weights,
-    find_side,
 )
-from bench.report.charts.machines import HEAT, LIGHT, chart_machines, chart_throughput
+from bench.report.charts.machines import LIGHT, chart_machines, chart_throughput
 from bench.report.charts.parity import can_draw_error, chart_parity
 from bench.report.charts.scaling import chart_by_batch_size, chart_by_samples, chart_by_threads
 from bench.report.charts.style import choose_ticks
@@ -115,13 +112,6 @@ def read_points(chart):
     return [point for points in find_data_sets(chart.to_dict()) for point in points]
 
 
-def list_layers(chart):
-    """Return the fields along y of a small chart's layers, and the subtitle."""
-    made = chart.to_dict()
-    fields = [layer["encoding"]["y"].get("field") for layer in made["spec"]["layer"]]
-    return fields, made["title"].get("subtitle")
-
-
 def draw_svg(chart):
     return draw_chart(Picture("a", "a", lambda: chart)).svg
 
@@ -170,16 +160,6 @@ def test_accuracy_has_a_point_for_each_epoch_the_first_done_on_top():
     assert (last["accuracy"], last["seconds"]) == (0.8396, pytest.approx(63.435))
 
 
-def test_device_is_in_the_names():
-    for chart in (
-        chart_epochs(summarize(on("gpu"), HERE), "t"),
-        chart_cold_start(summarize(on("gpu"), HERE), "t"),
-        chart_accuracy(find_curves(on("gpu")), "t"),
-        chart_parity(summarize(on("gpu"), HERE), (1e-5,), "t"),
-    ):
-        assert "a (gpu)" in {point.get("name") for point in read_points(chart)}
-
-
 # ----- sweeps
 
 
@@ -201,25 +181,6 @@ def test_sweep_charts_have_the_measured_values():
     assert points == pytest.approx(times)
     speedups = [one["times"] for one in read_points(chart_by_threads(SWEEP, "t"))]
     assert speedups == pytest.approx([1.5] * 4)
-
-
-def test_points_have_intervals_if_measured_in_several_processes():
-    # The logarithms of 0.1 and 0.4 lie 1.386 apart: 12.706 * 1.386 / 2 = 8.807 on either side.
-    records = trials(case("a"), 0.1, 0.4) + trials(case("a", batch_size=8), 0.3)
-    points = read_points(chart_by_batch_size(sweep_of(records), [], "t"))
-    eight, base = sorted(points, key=lambda one: one["batch_size"])
-    assert (eight["low"], eight["high"]) == (None, None)
-    assert (base["low"], base["high"]) == pytest.approx((240000 / 6681, 240000 * 6681), rel=1e-3)
-
-
-def test_layers_without_values_are_neither_drawn_nor_explained():
-    assert list_layers(chart_by_samples(SWEEP, "t")) == (["epoch_ms", "epoch_ms"], "")
-    fields, _ = list_layers(chart_by_batch_size(SWEEP, [], "t"))
-    assert fields == ["low", "samples_per_second", "samples_per_second"]
-    rows = tuple(replace(row, roofline_seconds=0.004) for row in SWEEP.by_samples)
-    chart = chart_by_samples(replace(SWEEP, by_samples=rows), "t")
-    assert {one["best"] for one in read_points(chart)} == {4.0}
-    assert list_layers(chart)[0] == ["best", "epoch_ms", "epoch_ms"]
 
 
 def test_crossover_is_a_line_within_the_sweep_only():
@@ -327,34 +288,6 @@ def test_throughput_cells_have_a_number_or_the_reason(problem):
     assert float(black["test"].split(" > ")[1]) == pytest.approx(750_000 * 2**LIGHT)
 
 
-def test_equal_rates_have_a_colour_scale(problem):
-    row = next(iter(problem.rows["a"].values()))
-    same = problem._replace(rows={"a": dict.fromkeys(problem.hardware, row)})
-    scale = chart_throughput(same, "t").to_dict()["layer"][1]["encoding"]["color"]["scale"]
-    assert scale["domain"] == sorted(set(scale["domain"]))
-    assert len(scale["domain"]) == len(HEAT)
-
-
-def compute_luminance(colour):
-    """Return the relative luminance: https://www.w3.org/TR/WCAG21/#dfn-relative-luminance."""
-    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in colour]
-    return sum(weight * one for weight, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def test_letters_have_contrast_on_every_colour():
-    shares = np.linspace(0, 1, 201)
-    steps = np.array([list(bytes.fromhex(colour[1:])) for colour in HEAT]) / 255
-    positions = np.linspace(0, 1, len(HEAT))
-    channels = [np.interp(shares, positions, steps[:, channel]) for channel in range(3)]
-    light = [compute_luminance(colour) for colour in zip(*channels, strict=True)]
-    assert light == sorted(light)
-    contrasts = [
-        (luminance + 0.05) / 0.05 if share > LIGHT else 1.05 / (luminance + 0.05)
-        for share, luminance in zip(shares, light, strict=True)
-    ]
-    assert min(contrasts) >= 4.5
-
-
 # ----- images
 
 NAMES = ("cat", "<b>", "dog")
@@ -392,26 +325,12 @@ def test_images_have_every_pixel_white_for_zero():
     assert last == [[0, 255], [255, 255]]
 
 
-def test_images_are_not_smoothed():
-    svg = draw_svg(chart_images(np.zeros((1, 4), np.float32), NAMES[:1], "t"))
-    assert "pixelated" in svg or "optimizeSpeed" in svg
-
-
 def test_weights_go_from_blue_through_white_to_orange():
     weight = np.array([[1.0, -1], [-1, 1], [0, 1], [0, 1]])
     points = read_points(chart_weights(weight, NAMES[:2], "t"))
     first, second = (read_pixels(point["image"]) for point in points)
     assert first == [[ORANGE, BLUE], [WHITE, WHITE]]
     assert second == [[BLUE, ORANGE], [ORANGE, ORANGE]]
-
-
-@pytest.mark.parametrize(
-    ("weight", "limit"),
-    [(np.zeros((4, 1)), "1"), (np.repeat([[0.25], [100.0]], [399, 1], 0), "0.25")],
-)
-def test_scale_of_weights_excludes_one_in_a_hundred(weight, limit):
-    subtitle = chart_weights(weight, NAMES[:1], "t").to_dict()["title"]["subtitle"]
-    assert f"orange: {limit}," in subtitle
 
 
 def test_confusion_has_every_pair_and_prints_all_counts_but_0():
@@ -423,11 +342,6 @@ def test_confusion_has_every_pair_and_prints_all_counts_but_0():
     svg = draw_svg(chart)
     assert all(f">{count}<" in svg for count in (90, 10, 1, 3))
     assert ">0<" not in svg
-
-
-@pytest.mark.parametrize(("features", "side"), [(784, 28), (64, 8), (1, 1), (6, None), (2, None)])
-def test_only_square_images_have_a_side(features, side):
-    assert find_side(features) == side
 
 
 # ----- ticks, and what the page needs of a chart
@@ -448,27 +362,8 @@ def test_ticks_are_1_2_5_or_powers_of_ten(values, expected):
     assert choose_ticks(values) == pytest.approx(expected)
 
 
-@given(st.lists(st.floats(1e-9, 1e9), min_size=2))
-def test_ticks_are_few_and_within_the_axis(values):
-    ticks = choose_ticks(values)
-    assert len(ticks) <= 20
-    assert all(min(values) / 1.31 <= tick <= max(values) * 1.31 for tick in ticks)
-    assert ticks == sorted(set(ticks))
-
-
 def make(**specification):
     return Chart("a.svg", "what it shows", "<svg/>", specification)
-
-
-def test_caption_has_title_and_subtitle():
-    assert make(title="Epoch time").caption == ["Epoch time"]
-    assert make(title={"text": ["a", "b"], "subtitle": "c"}).caption == ["a", "b", "c"]
-    assert make().caption == ["what it shows"]
-
-
-def test_embedded_specification_has_no_title_and_background():
-    whole = {"$schema": "s", "title": "t", "background": "white", "mark": "bar", "width": 3}
-    assert make(**whole).embedded == {"mark": "bar", "width": 3}
 
 
 def test_tables_have_the_numbers_of_every_data_set():

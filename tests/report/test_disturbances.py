@@ -37,13 +37,6 @@ def test_report_names_ties_and_disturbances():
     assert text.describe_noisy_pairs(rows_of(a=A, c=C), disturbed) == []
 
 
-def test_report_names_no_tie_of_single_rounds():
-    assert text.describe_noisy_pairs(rows_of(a=[1.0], b=[1.1]), QUIET) == []
-    (line,) = text.describe_noisy_pairs(rows_of(a=A, b=B, other=[1.05]), QUIET)
-    assert "a and b" in line
-    assert "other" not in line
-
-
 def test_report_has_every_measure_of_noise():
     noise = Noise(0.25, 0.125, Interval(1.5, 1.25, 2.0), 0.0625, 0.5, 0.75, throttled=3)
     assert [value for _, value in comparison.tabulate_noise(noise).lines] == [

@@ -36,12 +36,6 @@ def test_run_is_loaded_with_rows_of_its_records(tmp_path):
     assert row.roofline_seconds == pytest.approx(0.150528)
 
 
-def test_workload_is_that_of_the_first_case(tmp_path):
-    plan = run(case(workload="textbook"), case())
-    assert load(tmp_path / "a", plan).workload == "textbook"
-    assert load(tmp_path / "b", run()).workload == ""
-
-
 def test_noise_ignores_the_sweep(tmp_path):
     swept = case(batch_size=8)
     plan = run(case(), sweep=(swept,))
@@ -148,11 +142,6 @@ def test_machines_of_one_name_in_one_run_are_named_by_id(resumed):
         "4-core Fast CPU",
         f"2-core Slow CPU ({resumed}, other)",
     ]
-
-
-def test_one_run_keeps_its_rows_without_a_machine(tmp_path):
-    (loaded,) = load_runs([write_on(tmp_path / "x", FAST, *trials(case("a"), 0.1))])
-    assert (loaded.name, loaded.rows[0].machine) == ("4-core Fast CPU", "")
 
 
 def test_run_named_twice_is_refused(tmp_path):

@@ -19,8 +19,8 @@ from bench.analysis.noise import measure_noise
 from bench.analysis.summary import summarize
 from bench.report.render import html, markdown, numbers, vega
 from bench.report.render.csv import build_frame
-from bench.report.render.text import describe_noisy_pairs, describe_precision, escape
-from bench.report.sections.comparison import label_case, list_faults
+from bench.report.render.text import describe_noisy_pairs, escape
+from bench.report.sections.comparison import list_faults
 
 HERE = {"here": environment()}
 
@@ -66,14 +66,6 @@ def test_rounding_is_to_the_nearest_with_all_digits(value, digits):
         assert len(whole) == digits
 
 
-@given(st.floats(1e-7, 1e4))
-def test_duration_is_between_1_and_1000_of_its_unit(value):
-    amount, unit = numbers.duration(value).split()
-    assert float(amount.replace(",", "")) > 0
-    assert unit == "s" or float(amount.replace(",", "")) < 1000
-    assert unit == "µs" or float(amount.replace(",", "")) >= 1
-
-
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
@@ -106,36 +98,6 @@ def test_only_the_fastest_is_exactly_1():
     assert numbers.factor(Interval(1.0001, 0.9, 1.1)) == "1.00 [0.900, 1.10]"
     assert numbers.factor(Interval(2.5)) == "2.50"
     assert numbers.factor(None) == "—"
-
-
-def test_other_quantities_have_their_digits():
-    assert (numbers.count(1_139_999.0), numbers.count(None)) == ("1,140,000", "—")
-    assert (numbers.mebibytes(512 * 2**20), numbers.mebibytes(None)) == ("512 MiB", "—")
-    assert (numbers.share(0.8396), numbers.share(1), numbers.share(None)) == (
-        "0.8396",
-        "1.0000",
-        "—",
-    )
-    assert (numbers.error(6.09e-6), numbers.error(0.0), numbers.error(None)) == (
-        "6.1e-06",
-        "0.0e+00",
-        "—",
-    )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [
-        (0.4, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 00 s"),
-        (185, "3 min 05 s"),
-        (3599.6, "1 h 00 min"),
-        (7500, "2 h 05 min"),
-    ],
-)
-def test_wait_is_in_hours_minutes_seconds(seconds, shown):
-    assert numbers.clock(seconds) == shown
 
 
 # ----- Markdown
@@ -204,16 +166,6 @@ def test_throttled_gpu_is_no_cause_for_rows_of_a_cpu():
     assert cpu.endswith(": a and b.")
 
 
-def test_precision_that_was_not_reached_names_the_device():
-    (row,) = summarize(on("gpu"), HERE)
-    assert "**Not reached** by a (gpu) (2 of " in describe_precision([row], 0.01)
-
-
-def test_label_has_objective_and_gpu():
-    assert label_case(case("a")) == "a"
-    assert label_case(case("a", objective="one-vs-rest", device="gpu")) == "a (one-vs-rest) (gpu)"
-
-
 def test_unavailable_at_several_sizes_is_one_line():
     absent = {"status": "unavailable", "reason": "no GPU"}
     wrong = {"status": "failed", "reason": "wrong"}
@@ -266,13 +218,6 @@ def test_csv_has_every_number_unrounded():
     assert (absent["rounds"], absent["rounds_ok"], absent["ranked"]) == (2, 0, False)
     assert absent["reasons"] == "unavailable: no GPU"
     assert absent[["epoch_seconds", "times_fastest", "parity_error"]].isna().all()
-
-
-def test_csv_has_each_reason_once_in_order():
-    reasons = ["d", "b", "a", "c", "b", "e"]
-    records = [bare(case(), n, status="timeout", reason=one) for n, one in enumerate(reasons)]
-    (said,) = build_frame(summarize(records, HERE))["reasons"]
-    assert said == "timeout: a; timeout: b; timeout: c; timeout: d; timeout: e"
 
 
 @pytest.mark.parametrize(
@@ -377,20 +322,6 @@ def test_values_stay_text(templates):
     assert re.findall("<[^>]*>", main) == []
 
 
-def test_missing_value_is_an_error(templates):
-    import jinja2
-
-    with pytest.raises(jinja2.UndefinedError, match="said"):
-        html.render_page("own.html.j2", title="t", note="n")
-
-
-def test_prose_is_rendered():
-    assert (
-        html.render_prose("**a** of `b`, *c*") == "<strong>a</strong> of <code>b</code>, <em>c</em>"
-    )
-    assert html.render_prose("- a\n- b\n") == "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"
-
-
 @given(st.text())
 @example("a_b **c** `d` <e> &lt; [f](g) ![h](i) \\ # | ~~j~~")
 @example("1. x")
@@ -407,15 +338,6 @@ def test_escaped_prose_reads_back_the_same(text):
 def test_prose_has_only_harmless_elements(text):
     found = set(re.findall(r"<\s*/?\s*([a-z]+)[^>]*>", str(html.render_prose(text))))
     assert found <= {"strong", "em", "code", "br"}
-
-
-def test_anchor_has_letters_and_numbers():
-    assert html.make_anchor("Workload sgd: SGD(rate=0.05)") == "workload-sgd-sgd-rate-0-05"
-    assert html.make_anchor('"><script>') == "script"
-
-
-def test_data_uri_holds_the_picture():
-    assert html.make_data_uri("<svg>ü</svg>") == "data:image/svg+xml;base64,PHN2Zz7DvDwvc3ZnPg=="
 
 
 # ----- Vega

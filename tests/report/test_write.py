@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.records import MACHINE, bare, case, environment, run, trials, write
+from support.records import MACHINE, bare, case, run, trials, write
 
-from bench.analysis.intervals import Interval
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Parity
@@ -18,8 +17,6 @@ from bench.report.export import json_file
 from bench.report.index import write_index
 from bench.report.load import load_run, load_runs
 from bench.report.readme import END, START, render_readme_part, update_readme
-from bench.report.render import csv as csv_file
-from bench.report.render import numbers
 from bench.report.sections.machines import COMPARED, CROWDED, MAX_COLUMNS
 from bench.report.write import PLANS, write_report
 
@@ -149,32 +146,6 @@ def test_textbook_figures_are_beside_ours(text):
     assert (loss["quantity"], loss["ours"]) == ("validation loss", "0.4400")
 
 
-def test_machines_and_software_of_all_environments_are_listed(complete):
-    others = [
-        environment(id="variables", variables={"A": "1"}),
-        environment(id="later", software={"python": "3.12.1"}, suite={"version": "0.2.0"}),
-        environment(id="moved", machine={"name": "another machine"}),
-    ]
-    for other in others:
-        store.add_environment(complete, other)
-    text = write_one(complete)
-    assert "Measured on 2-core Test CPU, 8 GiB and another machine, started" in text
-    lines = section(text, "Machine and software").splitlines()
-    for line in (
-        "- Run a run, seed 42, at most 600 s a trial.",
-        "- Python 3.11.9, scikit-learn 1.7, torch 2.9.1, jax 0.8, keras 3.12",
-        "- softmax-bench 0.1.0, commit abcdef, with changes",
-        "- softmax-bench 0.2.0, commit unknown",
-    ):
-        assert lines.count(line) == 1
-
-
-def test_records_never_become_markup(text):
-    outside_code = [line for line in text.splitlines() if not line.startswith("    ")]
-    assert not [line for line in outside_code if "<script" in line]
-    assert not [line for line in outside_code if re.search(r"(?<!\\)(\[e\]|`d)", line)]
-
-
 def test_damage_is_named_in_every_format_up_to_a_limit(complete):
     assert "Left out" not in write_one(complete)
     path = complete / "trials.jsonl"
@@ -192,24 +163,6 @@ def test_run_without_a_trial_has_a_report(tmp_path):
     text = write_one(tmp_path / "run")
     assert "Measured on no machine yet" in text
     assert "**2 planned trials are missing**" in text
-
-
-def test_csv_has_the_numbers_of_the_table(complete, text):
-    with (complete / "summary.csv").open(encoding="utf-8", newline="") as stream:
-        lines = {line["implementation"]: line for line in csv.DictReader(stream)}
-    assert next(iter(lines["fast"])) == "implementation"
-    assert len(lines) == 7
-    assert lines["wrong"]["ranked"] == "False"
-    for row in read_table(section(text, "Workload sgd"))[:3]:
-        line = lines[row["implementation"]]
-        interval = [line[f"epoch_seconds{end}"] for end in ("", "_low", "_high")]
-        epoch = Interval(*(float(end) if end else None for end in interval))
-        assert row["epoch"] == numbers.duration_interval(epoch)
-        assert row["samples/s"] == numbers.count(float(line["samples_per_second"]))
-        assert row["parity error"] == numbers.error(float(line["parity_error"]))
-        assert row["peak memory"] == numbers.mebibytes(float(line["peak_rss_bytes"]))
-        times = row["× fastest"].split()[0]
-        assert times in {"1", numbers.significant(float(line["times_fastest"]))}
 
 
 def test_charts_are_linked_and_have_every_name(complete, text):
@@ -300,15 +253,6 @@ def test_runs_of_several_name_their_own_reports_and_faults(two, tmp_path):
     assert f"report: python -m bench report {two[1]}".replace("_", "\\_") in text
     assert text.count("left out") == 1
     assert "\n- slow: left out: trials.jsonl:5: " in text
-
-
-def test_runs_of_one_machine_are_named_in_their_findings(tmp_path):
-    folders = [write_on(tmp_path / name, SLOW, *trials(case("a"), 0.1, 0.1)) for name in "xy"]
-    text = write_all(folders, tmp_path / "both")
-    for name in "xy":
-        assert f"\n2-core Slow CPU ({name}): On this 2-core Slow CPU, **a** is" in text
-    assert "| Slow CPU" not in section(text, "Machine and software")
-    assert section(text, "Machine and software").count("### ") == 1  # they share its facts
 
 
 def test_faults_and_textbook_name_their_machine(tmp_path):
@@ -483,32 +427,6 @@ def test_nothing_is_written_through_a_link(writer, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_full_disk_leaves_page_and_csv_whole(tmp_path, monkeypatch):
-    folder = write(tmp_path / "run", run(case("a")), *trials(case("a"), 0.5, 0.5))
-    write_one(folder)
-    size = (folder / "report.html").stat().st_size  # more than any of the others
-    monkeypatch.setattr(csv_file, "render_csv", lambda _: b"x" * 2 * size)
-    for name, limit in (("report.html", size // 2), ("summary.csv", size)):
-        before = (folder / name).read_bytes()
-        with file_size_limit(limit), pytest.raises(UserError, match="File too large"):
-            write_one(folder)
-        assert (folder / name).read_bytes() == before
-
-
-def test_readme_behind_a_link_is_updated_whole_or_not_at_all(tmp_path):
-    folder = write(tmp_path / "run", run(case("a")), *trials(case("a"), 0.5, 0.5))
-    link, readme = tmp_path / "link.md", tmp_path / "README.md"
-    readme.write_text(f"{START}\n{END}\n{'x' * 1000}")
-    link.symlink_to("README.md")
-    before = readme.read_bytes()
-    with file_size_limit(LIMIT), pytest.raises(UserError, match="File too large"):
-        update_readme(link, folder)
-    assert readme.read_bytes() == before
-    update_readme(link, folder)
-    assert link.is_symlink()
-    assert b"500 ms" in readme.read_bytes()
-
-
 def test_unwritable_folder_is_a_user_error(complete, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write to .*file"):
@@ -521,10 +439,3 @@ def test_unwritable_folder_is_a_user_error(complete, tmp_path):
 def test_device_file_is_written_and_not_replaced():
     json_file.save_json(Path("/dev/null"), "{}")
     assert Path("/dev/null").is_char_device()
-
-
-def test_failed_replacement_leaves_no_part_behind(tmp_path):
-    (tmp_path / "index.html").mkdir()
-    with pytest.raises(UserError, match="cannot write to"):
-        write_index(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]

@@ -4,7 +4,7 @@ import math
 
 import pytest
 from support.devices import CONDITIONS, on, swept_on, unavailable
-from support.records import case, environment, ok, run, write
+from support.records import case, environment, run, write
 
 from bench.analysis.crossover import Crossover, find_device_crossovers
 from bench.analysis.gpu import compare_devices, summarize_gpu
@@ -107,18 +107,6 @@ def test_cell_without_a_number_gives_the_status():
     assert [line[0] for line in used.lines] == ["a", "d"]
 
 
-def test_tables_need_ranked_rows_of_the_devices():
-    assert made(*on("cpu"), unavailable("a")) == []
-    assert made(*on("cpu")) == []
-    assert [table.title.partition(",")[0] for table in made(*on("gpu"))] == ["Use of the GPU"]
-
-
-def test_one_batch_size_has_no_speedup_table():
-    assert len(made(*on("cpu"), *on("gpu"))) == 2
-    samples = [*on("cpu", samples=9600), *on("gpu", samples=9600)]
-    assert len(made(*on("cpu"), *on("gpu"), *samples)) == 2
-
-
 def test_absent_joules_have_each_reason_once(tmp_path):
     def silent(name, reason):
         return on("gpu", name, energy_joules=None, energy_absent=reason)
@@ -167,10 +155,3 @@ def test_conditions_are_shown_as_ranges():
         ["another process on it", "2 of 4 trials"],
         ["warm-up", "0.750 to 2.00 s"],
     ]
-
-
-def test_unreadable_conditions_are_dashes():
-    table = gpu.tabulate_conditions(summarize_gpu([ok(case(device="gpu"))]), [])
-    assert {line[1] for line in table.lines} == {"—"}
-    quiet = gpu.tabulate_conditions(summarize_gpu(on("gpu")), [])
-    assert dict(quiet.lines)["throttled"] == "0 of 2 trials"

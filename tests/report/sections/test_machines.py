@@ -11,7 +11,6 @@ from bench.report.sections.machines import (
     CROWDED,
     MAX_COLUMNS,
     NO_SWEEP,
-    Hardware,
     choose_hardware,
     describe_machines,
     group_by_problem,
@@ -65,27 +64,6 @@ def test_each_device_of_each_machine_is_listed_cpu_first(both):
 
 
 @pytest.mark.parametrize(
-    ("device", "threads", "model", "name"),
-    [
-        ("cpu", 1, "", "A, 1 thread"),
-        ("cpu", 8, "", "A, 8 threads"),
-        ("gpu", 8, "", "A, gpu"),
-        ("gpu", 8, "GeForce", "A, gpu GeForce"),
-        ("gpu", 8, "A", "A, gpu"),
-    ],
-)
-def test_hardware_is_named_by_machine_and_device(device, threads, model, name):
-    assert str(Hardware("A", "id", device, threads, model)) == name
-
-
-def test_threads_are_those_of_the_compared_size(tmp_path):
-    plan = run(case("a"), sweep=(case("a", threads=1),))
-    swept = [*trials(case("a", threads=1), 0.3), *trials(case("a"), 0.1)]
-    (hardware,) = list_hardware(load_runs([write(tmp_path / "x", plan, *swept)]))
-    assert hardware.threads == 2
-
-
-@pytest.mark.parametrize(
     ("wanted", "which"),
     [
         ("box", 0),
@@ -99,12 +77,6 @@ def test_threads_are_those_of_the_compared_size(tmp_path):
 def test_hardware_is_chosen_by_id_or_part_of_name(both, wanted, which):
     hardware = list_hardware(both)
     assert choose_hardware(hardware, wanted) == hardware[which]
-
-
-def test_whole_id_wins_over_part_of_a_name(tmp_path):
-    other = {**BOX, "id": "x", "name": "a Box called box"}
-    hardware = list_hardware(load(tmp_path, box=(BOX, *on("cpu")), x=(other, *on("cpu"))))
-    assert choose_hardware(hardware, "BOX") == hardware[0]
 
 
 @pytest.mark.parametrize(("wanted", "candidates"), [("xeon", 3), ("server", 2)])
@@ -210,21 +182,6 @@ def test_joules_and_roofline_are_shown_if_known(both, tmp_path):
     remarks = list_remarks([problem], None)
     assert f"no joules of b, {problem.hardware[0]}: too old" in remarks
     assert f"no joules, {problem.hardware[1]}: no reason was given" in remarks
-
-
-def test_roofline_is_that_of_the_own_machine(tmp_path):
-    # 1,505,280,000 operations an epoch, at 1e11 and at 2e11 a second: 15.0528 and 7.5264 ms.
-    of = case("ceiling-jax", workload="ceiling", framework="jax")
-    probes = [
-        bare(of, kind="roofline", status="ok", product_operations=2 * 10**9, product_seconds=[time])
-        for time in (0.02, 0.01)
-    ]
-    box = [probes[0], *trials(case("a"), 0.150528)]
-    server = [probes[1], *trials(case("a"), 0.0150528)]
-    data = {"name": "digits", "features": 784, "classes": 10}
-    runs = load(tmp_path, data, box=(BOX, *box), server=(SERVER, *server))
-    assert tabulate(runs)["% of each device's roofline"].lines == [["a", "10 %", "50 %"]]
-    assert list_remarks(group_by_problem(runs), None) == []
 
 
 def test_versions_that_differ_are_named_with_their_machines(tmp_path):

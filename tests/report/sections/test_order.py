@@ -117,19 +117,6 @@ def test_failed_gpu_trials_leave_a_section_with_the_reason(tmp_path):
     assert (section.tables, section.remarks, section.empty) == ([], [], gpu.NONE_WELL)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "names"),
-    [
-        ([(32, 48000, 2), (8, 48000, 2), (8, 48000, 1)], ["growth-batch-size", "growth-threads"]),
-        ([(32, 48000, 2), (32, 9600, 2)], ["growth-samples"]),
-        ([(32, 48000, 2), (32, 48000, 1)], ["growth-threads"]),
-    ],
-)
-def test_only_varied_axes_are_drawn(tmp_path, sizes, names):
-    found = write_and_list(tmp_path, run(case("a")), *swept("a", sizes=sizes))
-    assert [picture.name for picture in found[SWEEP].pictures] == names
-
-
 def test_failed_probes_and_skipped_sizes_are_remarks(tmp_path):
     failed = probe("jax", status="failed", reason="it returned 7", product_seconds=[])
     skipped = Skipped(7, 48000, "7 does not divide 48000")
@@ -149,36 +136,6 @@ def test_row_faster_than_the_roofline_is_in_no_section(tmp_path):
     found = write_and_list(tmp_path, plan, *fast, *good, probe())
     tables = [table for title in (STARTS, MEMORY) for table in found[title].tables]
     assert {line[0] for table in tables for line in table.lines} == {"good"}
-
-
-def test_memory_and_starts_are_of_the_first_workload_and_size(tmp_path):
-    cases = [case(), case(batch_size=9600), case(workload="textbook")]
-    records = [
-        ok(of, phase_rss_bytes={"epochs": peak * 2**20})
-        for of, peak in zip(cases, (300, 500, 700), strict=True)
-    ]
-    found = write_and_list(tmp_path, run(*cases), *records[::-1])
-    (table,) = found[MEMORY].tables
-    assert table.lines == [["pytorch", "300 MiB"]]
-    assert all(" batch size 32," in one.title for one in (table, *found[STARTS].tables))
-
-
-def test_memory_has_a_table_for_each_device(tmp_path):
-    records = [
-        *on("cpu", phase_rss_bytes={"epochs": 2**30}),
-        *on("gpu", phase_rss_bytes={"epochs": 2**31}),
-    ]
-    found = write_and_list(tmp_path, run(case("a")), *records)
-    lines = [table.lines for table in found[MEMORY].tables]
-    assert lines == [[["a", "1,020 MiB"]], [["a", "2,050 MiB"]]]
-
-
-@pytest.mark.parametrize("features", [None, "many", 7.5])
-def test_data_without_a_shape_have_a_rate_and_no_bandwidth(tmp_path, features):
-    data = {"features": features, "classes": 10}
-    found = write_and_list(tmp_path, run(case()), ok(case()), probe(), data=data)
-    lines = found[ROOFLINE].tables[0].lines
-    assert lines == [["cpu", "2", "100 GFLOP/s", "numpy", "—", "—", "—", "—"]]
 
 
 def test_older_environment_without_the_shape_does_not_hide_it(tmp_path):
@@ -252,12 +209,6 @@ def test_report_written_twice_has_the_same_bytes(folder):
     first = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     write_report([load_run(folder)])
     assert {name: (folder / name).read_bytes() for name in first} == first
-
-
-def test_learned_section_without_a_softmax_row_is_empty(tmp_path, prepared):
-    only = case("c", objective="one-vs-rest")
-    folder = write(tmp_path / "run", run(only), ok(only), data=prepared.describe())
-    assert not sections_of(folder)[LEARNED].tables
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
 from support.records import bare, case, environment, ok, trials
 
 from bench.analysis import memory
@@ -43,20 +42,6 @@ def test_bandwidth_is_that_of_the_tables_size():
     assert table.lines[0][4:6] == ["90.0 GB/s", "numpy"]
 
 
-def test_each_device_and_threads_has_a_line():
-    found = {
-        ("gpu", 2): Roofline(1e13, "jax", {LARGE: 2e12}, {LARGE: "jax"}, step=4.2e-6),
-        ("cpu", 2): Roofline(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"}),
-        ("cpu", 1): Roofline(5e10, "numpy", {}, {}),
-    }
-    every = [row(device="gpu", least=0.0063), row(), row(threads=1, least=0.03)]
-    (table,) = resources.tabulate_roofline(found, every, 784)
-    assert [line[:2] for line in table.lines] == [["cpu", "1"], ["cpu", "2"], ["gpu", "2"]]
-    assert [line[-1] for line in table.lines] == ["30.0 ms", "15.1 ms", "6.30 ms"]
-    assert [line[-2] for line in table.lines] == ["—", "—", "4.20 µs"]
-    assert table.lines[0][4:6] == ["—", "—"]
-
-
 def test_probes_of_a_gpu_fill_its_line():
     of = case("ceiling-jax", workload="ceiling", framework="jax", device="gpu")
     probe = bare(
@@ -77,23 +62,6 @@ def test_probes_of_a_gpu_fill_its_line():
     assert table.lines == [
         ["gpu", "2", "10,000 GFLOP/s", "jax", "2,000 GB/s", "jax", "5.00 µs", "7.50 ms"],
     ]
-
-
-@pytest.mark.parametrize(("every", "features"), [([], 784), ([row(threads=1)], 784)])
-def test_without_a_row_only_the_rate_is_known(every, features):
-    found = {("cpu", 2): Roofline(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"})}
-    (table,) = resources.tabulate_roofline(found, every, features)
-    assert table.lines == [["cpu", "2", "100 GFLOP/s", "torch", "—", "—", "—", "—"]]
-
-
-def test_without_data_shape_bandwidth_is_unknown():
-    found = {("cpu", 2): Roofline(1e11, "torch", {LARGE: 2e10}, {LARGE: "torch"})}
-    (table,) = resources.tabulate_roofline(found, [row()], None)
-    assert table.lines[0][4:6] == ["—", "—"]
-
-
-def test_without_probes_there_is_no_table():
-    assert resources.tabulate_roofline({}, [row()], 784) == []
 
 
 def probe(number=1, threads=2, **changes):
@@ -138,8 +106,3 @@ def test_memory_of_the_chosen_cases_is_sorted():
         {"implementation": "large", "start": "20.0 MiB", "data": "—", "epochs": "900 MiB"},
     ]
     assert table.numeric == {1, 2, 3}
-
-
-def test_without_memory_there_is_no_table():
-    assert resources.tabulate_memory([], []) == []
-    assert resources.tabulate_memory(memory.summarize_memory([of("a", epochs=1)]), []) == []

@@ -1,8 +1,7 @@
 """Tables of a sweep show the measured times: every cell here is worked out by hand."""
 
 import pytest
-from support.devices import swept_on
-from support.records import case, environment, run, trials
+from support.records import case, environment, run
 from support.sweep import SWEEP, swept
 
 from bench.analysis.summary import summarize
@@ -23,10 +22,6 @@ def tables(records):
 @pytest.fixture(scope="module")
 def found():
     return tables(swept())
-
-
-def test_each_axis_has_a_table(found):
-    assert list(found) == [BY_BATCH_SIZE, BY_SAMPLES, BY_THREADS]
 
 
 def test_batch_sizes_are_columns_with_intervals(found):
@@ -75,24 +70,3 @@ def test_size_that_varies_with_another_has_no_column():
     found = tables(swept("a", sizes=[*SWEEP, (64, 9600, 2), (32, 4800, 2)]))
     assert found[BY_BATCH_SIZE].headings[1:] == ("8", "32", "128", "384", "1,920", "9,600")
     assert found[BY_SAMPLES].headings[1:] == ("9,600", "19,200", "48,000", "96,000", "480,000")
-
-
-def test_one_thread_is_singular():
-    sizes = [(batch_size, samples, 1) for batch_size, samples, _ in SWEEP]
-    found = tables(swept("a", sizes=sizes))
-    assert [title.rpartition(", ")[2] for title in found] == ["1 thread"] * 2
-
-
-def test_names_have_the_device_if_there_are_two():
-    found = tables([*swept_on("cpu"), *swept_on("gpu")])
-    assert [line[0] for line in found[BY_BATCH_SIZE].lines] == ["a (cpu)", "a (gpu)"]
-
-
-def test_each_number_of_threads_has_a_line():
-    records = [
-        record
-        for threads, seconds in ((1, 4.0), (2, 2.0), (4, 2.0))
-        for record in trials(case("a", threads=threads), seconds)
-    ]
-    lines = tables(records)[BY_THREADS].lines
-    assert sorted((line[3], line[-1]) for line in lines) == [("2", "2.00"), ("4", "2.00")]

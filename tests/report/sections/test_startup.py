@@ -8,7 +8,6 @@ from bench.analysis import startup
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import NO_START, BreakEven, Start, TimeToAccuracy
 from bench.analysis.summary import summarize
-from bench.report.render import numbers
 from bench.report.sections.startup import (
     tabulate_break_evens,
     tabulate_costs,
@@ -54,11 +53,6 @@ def test_start_is_shown_by_its_parts():
     assert table.title == "What a start costs, sgd: cpu, batch size 32, 2 threads, 48,000 samples"
 
 
-def test_shortest_start_comes_first():
-    (table,) = tabulate_costs([start(case("b"), 4.0), start(case("a"), 9.0), start(case("c"), 1.0)])
-    assert [line[0] for line in table.lines] == ["c", "b", "a"]
-
-
 def test_each_problem_has_its_own_table():
     problems = [case(), case(workload="textbook"), case(device="gpu"), case(batch_size=64)]
     tables = tabulate_costs(start(of, 1.0) for of in [*problems, case("other", device="gpu")])
@@ -99,12 +93,6 @@ def test_unreached_accuracy_comes_last_with_its_reason():
     assert table.lines[0][3:6] == ["3", "500 ms [400, 600]", NO_START]
 
 
-def test_title_has_the_target_with_all_digits():
-    for target, shown in ((0.84, "0.84"), (0.8463, "0.8463")):
-        (table,) = tabulate_times(startup.find_times_to_accuracy(trials(case(), 0.5), target))
-        assert table.title.startswith(f"Time to validation accuracy {shown}, sgd: cpu")
-
-
 def test_break_evens_are_a_matrix():
     scan, fused = row(case("scan", style="tuned")), row(case("fused", style="tuned"))
     plain, other = row(case("plain")), row(case("other"))
@@ -125,27 +113,6 @@ def test_break_evens_are_a_matrix():
     assert table.title.endswith(", sgd, softmax: cpu, batch size 32, 2 threads, 48,000 samples")
 
 
-def test_absent_pair_is_a_dash():
-    scan, fused = row(case("scan", style="tuned")), row(case("fused", style="tuned"))
-    plain, other = row(case("plain")), row(case("other"))
-    (table,) = tabulate_break_evens(
-        [
-            BreakEven(scan, plain, 2, None, certain=True),
-            BreakEven(fused, other, 3, None, certain=True),
-        ]
-    )
-    assert table.lines == [["scan", "2", numbers.ABSENT], ["fused", numbers.ABSENT, "3"]]
-
-
-def test_different_problems_share_no_matrix():
-    pairs = [
-        BreakEven(row(case("t", style="tuned", **of)), row(case("p", **of)), n, None, certain=True)
-        for n, of in enumerate(({}, {"workload": "textbook"}, {"objective": "one-vs-rest"}), 2)
-    ]
-    tables = tabulate_break_evens(pairs)
-    assert [table.lines for table in tables] == [[["t", "2"]], [["t", "3"]], [["t", "4"]]]
-
-
 def test_curve_has_time_and_accuracy_after_each_epoch():
     (table,) = tabulate_curves(startup.find_curves(trials(case("a"), 0.5)), "sgd")
     assert table.title.endswith(" sgd: cpu, batch size 32, 2 threads, 48,000 samples")
@@ -161,8 +128,3 @@ def test_curves_are_sorted_by_their_end_in_a_table_for_each_device():
     assert [line[0] for line in cpu.lines] == ["short", "a", "late"]
     assert cpu.lines[0][3:] == ["5.26 s: 0.1000", "—", "—", "—", "—"]
     assert [line[0] for line in gpu.lines] == ["a"]
-
-
-def test_nothing_gives_no_tables():
-    assert tabulate_costs([]) == tabulate_times([]) == tabulate_break_evens([]) == []
-    assert tabulate_curves([], "sgd") == []
