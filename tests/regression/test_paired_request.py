@@ -154,19 +154,6 @@ def test_named_implementations_are_measured_unchanged(repository):
     )
 
 
-def test_revisions_exist_until_the_end(repository):
-    repository.commit(softmax_numpy="two = 2")
-    with comparison("HEAD~1", "HEAD") as result:
-        folders = {side: item.implementations for side, item in result.installations.items()}
-        sources = {
-            side: (folder / "idiomatic" / "softmax_numpy.py").read_text()
-            for side, folder in folders.items()
-        }
-        assert sources == {"base": "one = 1", "candidate": "two = 2"}
-        assert {item.python for item in result.installations.values()} == {sys.executable}
-    assert not any(path.exists() for path in folders.values())
-
-
 def test_each_side_uses_its_own_registry_entry(repository):
     text = (repository.folder / "implementations" / "__init__.py").read_text()
     repository.commit(__init__=text.replace('"A": "1"', '"A": "2"'))

@@ -40,14 +40,6 @@ def test_implementations_of_a_commit_are_unpacked(repository, tmp_path):
     assert (folder / "idiomatic" / "softmax_numpy.py").read_text() == "one = 1"
 
 
-def test_uncommitted_changes_are_not_unpacked(repository, tmp_path):
-    (repository.folder / "implementations" / "idiomatic" / "softmax_numpy.py").write_text(
-        "not committed"
-    )
-    folder = git.unpack("HEAD", "HEAD", tmp_path)
-    assert (folder / "idiomatic" / "softmax_numpy.py").read_text() == "one = 1"
-
-
 def test_only_implementations_are_unpacked(repository, tmp_path):
     (repository.folder / "bench").mkdir()
     (repository.folder / "bench" / "measure.py").write_text("another clock")

@@ -126,15 +126,3 @@ def test_smallest_slowdown_is_detected_in_95_of_100_draws():
 
     assert called(least + 1e-9) >= 0.95 * draws
     assert called(least - 1e-9) <= 0.95 * draws
-
-
-def test_smallest_slowdown_grows_with_noise_and_shrinks_with_pairs():
-    logs = spread_evenly(60, 0.02)
-    once, twice = (
-        math.log1p(smallest_slowdown([factor * log for log in logs], 20, STRICT, 100))
-        for factor in (1, 2)
-    )
-    assert twice == pytest.approx(2 * once)
-    assert smallest_slowdown(logs, 80, STRICT, 100) < 0.75 * smallest_slowdown(
-        logs, 20, STRICT, 100
-    )
