@@ -31,7 +31,6 @@ from bench.report.export import json_file, pytest_benchmark
 from bench.report.export import pyperf as pyperf_format
 from bench.report.export.cases import (
     list_remarks,
-    name_case,
     select_cases,
 )
 from bench.report.export.writers import WRITERS
@@ -94,10 +93,10 @@ def test_run_without_a_good_trial_leaves_no_file(refused, tmp_path):
 
 def test_every_case_with_times_is_exported(tmp_path):
     cases = select_cases(loaded(tmp_path / "run"))
-    names = [name_case(each) for each in (PART, GOOD, WRONG, ALONE)]
+    names = [each.slug for each in (PART, GOOD, WRONG, ALONE)]
     assert [each.name for each in cases] == sorted(names)
     ranked = {each.name for each in cases if each.correctness["ranked"]}
-    assert ranked == {name_case(GOOD), name_case(PART), name_case(ALONE)}
+    assert ranked == {GOOD.slug, PART.slug, ALONE.slug}
 
 
 def test_published_run_is_exported_completely():
@@ -111,7 +110,7 @@ def test_published_run_is_exported_completely():
 
 def test_correctness_is_beside_the_time(tmp_path):
     by_name = {each.name: each for each in select_cases(loaded(tmp_path / "run"))}
-    assert by_name[name_case(PART)].correctness == {
+    assert by_name[PART.slug].correctness == {
         "ranked": True,
         "validation_accuracy": 0.8396,
         "test_accuracy": 0.8321,
@@ -119,18 +118,18 @@ def test_correctness_is_beside_the_time(tmp_path):
         "trials": 3,
         "faults": ["timeout: 600 s are over"],
     }
-    assert by_name[name_case(WRONG)].correctness["parity_error"] == 0.5
-    assert by_name[name_case(GOOD)].faults == []
+    assert by_name[WRONG.slug].correctness["parity_error"] == 0.5
+    assert by_name[GOOD.slug].faults == []
 
 
 def test_remarks_name_what_is_left_out(tmp_path):
     assert sorted(list_remarks(loaded(tmp_path / "run"))) == sorted(
         [
-            f"{name_case(PART)}: 1 of 3 trials failed: timeout: 600 s are over",
-            f"not ranked: {name_case(WRONG)}: failed: parity error",
-            f"left out: {name_case(FAILED)}: out-of-memory: killed",
-            f"left out: {name_case(ABSENT)}: unavailable: numba is not installed",
-            f"left out: {name_case(NEVER)}: not measured",
+            f"{PART.slug}: 1 of 3 trials failed: timeout: 600 s are over",
+            f"not ranked: {WRONG.slug}: failed: parity error",
+            f"left out: {FAILED.slug}: out-of-memory: killed",
+            f"left out: {ABSENT.slug}: unavailable: numba is not installed",
+            f"left out: {NEVER.slug}: not measured",
         ]
     )
 
