@@ -96,20 +96,6 @@ def test_slowdown_stops_at_the_first_look(performed):
     assert (case.verdict, case.pairs) == ("slower", 15)
 
 
-def test_warmup_pair_is_not_judged(performed, folder):
-    pretended = Pretended(ratio=lambda number: 9.0 if number == 0 else 1.2, epoch=1.0)
-    events = performed(pretended)
-    assert [item.trial.split("-")[0] for item in store.read_records(folder)][:4] == [
-        "p0",
-        "p0",
-        "p1",
-        "p1",
-    ]
-    (case,) = [event.case for event in of_kind(events, LookTaken)]
-    assert case.metrics[0].ratio.mean == pytest.approx(1.2)
-    assert case.metrics[0].ratio.high == pytest.approx(1.2)
-
-
 def test_looks_are_planned_for_the_budget_and_stored(performed, folder):
     # 178 / 2 = 89 pairs, with looks after 15, 30 and 89.
     pretended = Pretended(ratio=jitter)

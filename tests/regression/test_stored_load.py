@@ -1,7 +1,5 @@
 """Runs and calibrations as ``bench compare`` reads them."""
 
-from pathlib import Path
-
 import pytest
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
@@ -11,7 +9,6 @@ from bench.records.schema import FORMAT, Parity
 from bench.regression.calibration.session import PLAN, CalibrationPlan
 from bench.regression.stored.load import load_calibrations, load_side
 
-REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 PYTORCH = case("pytorch")
 
 
@@ -141,16 +138,6 @@ def test_empty_run_has_no_case_and_no_machine(tmp_path):
     store.create_run(folder, run(PYTORCH))
     result = load_side(folder)
     assert (result.series, result.machine, result.data) == ({}, None, None)
-
-
-def test_published_run_is_loaded():
-    result = load_side(REFERENCE / "amd-epyc-2-cores-first")
-    assert result.machine == "3e509898d0e5"
-    assert len(result.series) == 26
-    numpy = result.series["sgd-numpy-cpu-b32-t2-n48000"]
-    assert [len(item) for item in numpy.processes] == [6, 6, 6, 6, 5]
-    assert sum(item.unavailable for item in result.series.values()) == 2
-    assert result.software["torch"] == "2.13.0+cpu"
 
 
 @pytest.fixture

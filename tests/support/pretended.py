@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from support import comparisons
 from support.records import bare, case, environment, ok
 
 from bench.records import store
-from bench.records.schema import FORMAT, Record, Trial
+from bench.records.schema import Record, Trial
 from bench.regression.paired.plan import ComparisonPlan, Pairing
-from bench.regression.versions.spec import Version
 from bench.runner.executor import RunContext
 
 NUMPY = {
@@ -34,22 +34,8 @@ def pairing(name: str = "numpy", **changes: Any) -> Pairing:
 
 def comparison(*pairings: Pairing, **changes: Any) -> ComparisonPlan:
     """Return the plan of a comparison with a budget of three minutes."""
-    values: dict[str, Any] = {
-        "format": FORMAT,
-        "run": "20260102-030405-ab-0123",
-        "command": "python -m bench ab",
-        "created": "2026-01-02T03:04:05+00:00",
-        "seed": 42,
-        "base": Version("main", "revision", commit="c" * 40),
-        "candidate": Version(".", "tree"),
-        "pairings": pairings or (pairing(),),
-        "tolerance": 0.02,
-        "alpha": 0.01,
-        "budget": 180.0,
-        "timeout": 60.0,
-        "data": "digits",
-    }
-    return ComparisonPlan(**{**values, **changes})
+    pairings = pairings or (pairing(),)
+    return comparisons.comparison(pairings=pairings, data="digits", **changes)
 
 
 @dataclass
