@@ -3,6 +3,7 @@
 import json
 import math
 import signal
+from functools import partial
 from statistics import median
 
 import pytest
@@ -12,9 +13,10 @@ from support.processes import WAITS, wait_until
 from bench.cli.console import WAITING
 from bench.records import store
 from bench.records.schema import Slowdown
-from bench.regression.calibration import session
+from bench.regression.calibration import detectable, session
 from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.paired import loop
+from bench.report.regression import calibration
 from bench.report.render import numbers
 from bench.runner import lock, machine
 
@@ -32,7 +34,9 @@ def sessions(folder):
 
 @pytest.fixture
 def pretended(monkeypatch):
-    """Run no process: pairs of two seconds that differ by up to 2 %."""
+    """Run no process: pairs of two seconds that differ by up to 2 %; draw few decisions."""
+    assess = partial(detectable.assess_detectability, draws=50)
+    monkeypatch.setattr(calibration, "assess_detectability", assess)
     runner = Pretended(ratio=lambda number: 1 + 0.02 * math.sin(7 * number))
     for module in (session, loop):
         monkeypatch.setattr(module, "Runner", runner.begin)
@@ -108,7 +112,7 @@ def test_calibration_shows_all_tables(called, pretended, tmp_path):
     measured, pairs = [cell.strip() for cell in injected.split("|")][3:5]
     assert float(measured.removesuffix(" %")) == pytest.approx(middle, abs=0.1)
     assert pairs == "12"
-    assert "1000 of 1000" in injected
+    assert "50 of 50" in injected
     ((plan, records),) = sessions(tmp_path / "known")
     assert len(records) == 60
     assert plan.run in pretended.folder.parts
