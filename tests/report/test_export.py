@@ -99,15 +99,6 @@ def test_every_case_with_times_is_exported(tmp_path):
     assert ranked == {GOOD.slug, PART.slug, ALONE.slug}
 
 
-def test_published_run_is_exported_completely():
-    expected = measured(REFERENCE)
-    found = select_cases(load_run(REFERENCE))
-    assert [each.name for each in found] == sorted(expected)
-    for each in found:
-        epochs = [(trial.first_epoch_seconds, trial.epoch_seconds) for trial in each.trials]
-        assert epochs == expected[each.name]
-
-
 def test_correctness_is_beside_the_time(tmp_path):
     by_name = {each.name: each for each in select_cases(loaded(tmp_path / "run"))}
     assert by_name[PART.slug].correctness == {
@@ -190,24 +181,6 @@ def test_pyperf_loads_processes_with_warmups_and_values(
             (((1, first),), tuple(epochs)) for first, epochs in expected[each.get_name()]
         ]
         assert (each.get_unit(), each.get_total_loops()) == ("second", 1)
-
-
-def test_pyperf_values_give_the_reports_epoch(reference):
-    expected = figures(REFERENCE)
-    for each in pyperf.BenchmarkSuite.load(str(reference / "found.json")):
-        found = geometric_mean([median(run.values) for run in each.get_runs()])
-        assert found == pytest.approx(expected[each.get_name()][0], rel=1e-12)
-
-
-def test_pyperf_shows_statistics_of_steady_state_epochs(reference):
-    shown = python(reference, "-m", "pyperf", "stats", "found.json")
-    name, processes = next(iter(sorted(measured(REFERENCE).items())))
-    section = shown.partition(name)[2]
-    values = [value for _, epochs in processes for value in epochs]
-    assert "Number of warmup per run: 1" in section
-    assert f"Total number of values: {len(values)}" in section
-    mean, spread = 1000 * fmean(values), 1000 * stdev(values)
-    assert f"Mean +- std dev: {mean:.1f} ms +- {spread:.1f} ms" in section
 
 
 def test_pyperf_compares_two_exports(tmp_path):

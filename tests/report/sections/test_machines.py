@@ -55,14 +55,6 @@ def tabulate(runs, base=None):
 # ----- hardware
 
 
-def test_each_device_of_each_machine_is_listed_cpu_first(both):
-    assert list_hardware(both) == [
-        ("2-core Box, 8 GiB", "box", "cpu", 2, ""),
-        (f"16-core Server, 64 GiB, {GPU}", "server", "cpu", 2, ""),
-        (f"16-core Server, 64 GiB, {GPU}", "server", "gpu", 2, GPU),
-    ]
-
-
 @pytest.mark.parametrize(
     ("wanted", "which"),
     [
@@ -87,14 +79,6 @@ def test_unclear_hardware_is_refused_with_the_candidates(both, wanted, candidate
 
 
 # ----- the tables of a problem
-
-
-def test_only_rows_of_one_problem_are_compared(tmp_path):
-    box = [*on("cpu"), *on("cpu", workload="textbook")]
-    runs = load(tmp_path, box=(BOX, *box), server=(SERVER, *on("gpu")))
-    (problem,) = group_by_problem(runs)
-    assert str(problem.problem) == "sgd: batch size 32, 48,000 samples of fashion-mnist"
-    assert list(problem.hardware) == list_hardware(runs)
 
 
 @pytest.mark.parametrize(
@@ -298,13 +282,3 @@ def test_other_data_or_machine_is_another_history(tmp_path, changes):
         write_night(tmp_path / "two", 2, *trials(case("a"), 0.1), **changes),
     ]
     assert not describe_history(load_runs(folders)).tables
-
-
-def test_history_shows_the_newest_of_many_runs(tmp_path):
-    folders = [
-        write_night(tmp_path / f"n{day}", day, *trials(case("a"), 0.1))
-        for day in range(1, MAX_COLUMNS + 3)
-    ]
-    (table,) = describe_history(load_runs(folders)).tables
-    assert table.headings[1].startswith("n3, ")
-    assert len(table.headings) == MAX_COLUMNS + 1
