@@ -130,7 +130,7 @@ class BaseRecord(
         return cast("Kind", self.__struct_config__.tag)
 
 
-class JudgedRecord(BaseRecord, frozen=True):
+class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
     """What the parent knows of a trial, and what it computed from the params.
 
     Accuracies and losses have one value for each timed epoch. version, slowdown: see ``Trial``.
@@ -148,7 +148,7 @@ class JudgedRecord(BaseRecord, frozen=True):
 # The fields that a kind of record adds to its base class are those that its worker reports.
 
 
-class TrialRecord(JudgedRecord, frozen=True, tag="trial"):
+class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     """A case that was trained: seconds, bytes and joules in the order measured.
 
     worker_seconds: life of the worker, by its own clock. warmup_seconds: untimed epochs of a GPU
@@ -175,7 +175,7 @@ class TrialRecord(JudgedRecord, frozen=True, tag="trial"):
     energy_absent: str | None = None
 
 
-class TextbookRecord(BaseRecord, frozen=True, tag="textbook"):
+class TextbookRecord(BaseRecord, frozen=True, kw_only=True, tag="textbook"):
     """A program of the textbook: its time, and the quantities that it prints, by name."""
 
     worker_seconds: Seconds | None = None
@@ -184,7 +184,7 @@ class TextbookRecord(BaseRecord, frozen=True, tag="textbook"):
     quantities: dict[str, Value | None] = {}
 
 
-class RooflineRecord(BaseRecord, frozen=True, tag="roofline"):
+class RooflineRecord(BaseRecord, frozen=True, kw_only=True, tag="roofline"):
     """A probe of what the machine can do: see bench/worker/roofline.py."""
 
     worker_seconds: Seconds | None = None

@@ -173,9 +173,13 @@ def test_clock_set_back_changes_no_result_and_no_order(started, alone, tmp_path)
 
 
 def kill_at_random(process, random, seconds):
-    """Kill a run within so many seconds; return its output and whether it was still running."""
+    """Kill a run within so many seconds; return its output and whether it was still running.
+
+    seconds: None lets it end.
+    """
     try:
-        out, err = process.communicate(timeout=random.uniform(0, seconds))
+        timeout = None if seconds is None else random.uniform(0, seconds)
+        out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = process.communicate()
@@ -199,15 +203,19 @@ def find_phase(folder, temporary, finished):
     return "importing" if requests else "between trials"
 
 
-def kill_until_complete(start, command, folder, temporary, random, seconds):
-    """Kill a run and resume it until it is complete; yield the phase of each kill."""
+def kill_until_complete(start, command, folder, temporary, random, seconds, kills):
+    """Kill a run and resume it until it is complete; yield the phase of each kill.
+
+    kills: how many at most; afterwards the run may end.
+    """
     lines, planned, crashed = [], b"", True
     while crashed:
         exists = (folder / "run.json").exists()
         process = start(
             *(resume_command(folder) if exists else (*command, f"--output={folder.name}"))
         )
-        out, crashed = kill_at_random(process, random, seconds)
+        out, crashed = kill_at_random(process, random, seconds if kills > 0 else None)
+        kills -= crashed
         finished = max(count_announced(out), len(lines))
         if crashed:
             yield find_phase(folder, temporary, finished)
@@ -244,8 +252,11 @@ def test_kills_at_random_moments_lose_and_double_nothing(started, alone, tmp_pat
     random, seconds, phases, runs = Random(seed), now() - begin, Counter(), 0
     while phases.total() < count:
         folder, temporary = tmp_path / f"run-{runs}", tmp_path / "tmp"
-        phases.update(kill_until_complete(start, command, folder, temporary, random, seconds))
+        kills = count - phases.total()
+        phases.update(
+            kill_until_complete(start, command, folder, temporary, random, seconds, kills)
+        )
         assert_nothing_left(temporary)
         runs += 1
-    kills, trials = f"{phases.total()} kills: {dict(phases)}", runs * rounds * 2
-    print(f"{kills}; {trials} trials, none lost, none doubled")  # noqa: T201 - figures to note
+    summary, trials = f"{phases.total()} kills: {dict(phases)}", runs * rounds * 2
+    print(f"{summary}; {trials} trials, none lost, none doubled")  # noqa: T201 - figures to note

@@ -216,5 +216,5 @@ def test_textbook_program_is_judged_by_its_published_numbers(measure_code, value
         replace={"implementation": "figure-sklearn", "batch_size": 0, "samples": 0},
     )
     assert (record.kind, record.status) == ("textbook", status)
-    assert record.figure == {"cross_validation_accuracy": value}
+    assert record.quantities == {"cross_validation_accuracy": value}
     assert record.program_seconds >= 0

@@ -1,4 +1,4 @@
-"""What a calibration shows: pairs that fit into a time, and what they find."""
+"""What a calibration shows: the pairs that fit into a budget, and what they detect."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,6 @@ from support.comparisons import calibrated, session, side, spread_evenly
 from support.records import case
 
 from bench.records.schema import Slowdown
-from bench.regression.calibration import detectable
 from bench.regression.calibration.detectable import (
     BUDGETS,
     STRICT,
@@ -28,7 +27,7 @@ def after(seconds):
 
 
 def block(starts, logs=None, first=1, slowdown=None):
-    """A block of pairs that started so many seconds after midnight; logs: of their ratios."""
+    """Return a block of pairs. starts: seconds after midnight. logs: of their ratios."""
     logs = logs or [0.0] * len(starts)
     pairs = (
         (
@@ -48,19 +47,12 @@ def block(starts, logs=None, first=1, slowdown=None):
 
 
 def test_pair_seconds_are_between_starts_of_a_block():
-    # Steps of 2, 4 | 3 seconds; between the blocks lies an hour that is nobody's.
+    # Steps of 2, 4 | 3 seconds. The hour between the blocks does not count.
     assert pair_seconds([block([0, 2, 6]), block([3600, 3603])]) == pytest.approx(3)
 
 
-def test_pair_starts_with_its_first_trial():
-    base, candidate = block([5]).pairs[0]
-    early = side("candidate", 2, NUMPY, 1.0, started=after(8))
-    late = side("base", 2, NUMPY, 1.0, started=after(9))
-    assert pair_seconds([MeasuredBlock("one", after(5), ((base, candidate), (late, early)))]) == 3
-
-
 def test_single_pairs_take_their_wall_time():
-    # Twelve seconds each (records.ok).
+    # Two processes of 12 s (support.records.ok).
     assert pair_seconds([block([0]), block([3600])]) == 24
 
 
@@ -79,7 +71,7 @@ def blocks_of_a_day(count, logs, slowdown=None):
 
 @pytest.fixture
 def detectability(tmp_path):
-    """Return calibrations of four plain blocks and a slowed one, and what they show."""
+    """Return calibrations of four plain blocks and a slowed one, and their detectability."""
     plain = blocks_of_a_day(4, spread_evenly(48, 0.02))
     slowed = [block([9000 + 10 * pair for pair in range(12)], [0.05] * 12, first=49, slowdown=FIVE)]
     records = [record for item in (*plain, *slowed) for two in item.pairs for record in two]
@@ -97,46 +89,31 @@ def test_case_itself_precedes_its_slowdowns(detectability):
 
 
 def test_slowed_case_has_no_spread(detectability):
-    known, (same, slowed) = detectability
-    assert same.spread == estimate_spread(known.blocks(NUMPY.slug))
+    calibrations, (same, slowed) = detectability
+    assert same.spread == estimate_spread(calibrations.blocks(NUMPY.slug))
     assert slowed.spread is None
-    assert {seen.smallest for seen in slowed.budgets} == {None}
+    assert {budget.smallest for budget in slowed.budgets} == {None}
 
 
 def test_each_budget_has_the_pairs_that_fit(detectability):
-    known, (same, slowed) = detectability
-    assert [(seen.seconds, seen.pairs) for seen in same.budgets] == [
+    calibrations, (same, slowed) = detectability
+    assert [(budget.seconds, budget.pairs) for budget in same.budgets] == [
         (0.0, 10),
         (30.0, 10),
         (60.0, 10),
         (180.0, 18),
     ]
-    assert tuple(seen.seconds for seen in slowed.budgets) == BUDGETS
-    logs = known.logs(NUMPY.slug)
-    for seen in same.budgets:
-        assert seen.disjoint == power.count_disjoint(logs, seen.pairs, STRICT)
-        assert seen.drawn == power.count_drawn(logs, seen.pairs, STRICT, 50, swap=True)
-        assert seen.smallest == power.smallest_slowdown(logs, seen.pairs, STRICT, 50)
+    assert tuple(budget.seconds for budget in slowed.budgets) == BUDGETS
+    logs = calibrations.logs(NUMPY.slug)
+    for budget in same.budgets:
+        assert budget.disjoint == power.count_disjoint(logs, budget.pairs, STRICT)
+        assert budget.drawn == power.count_drawn(logs, budget.pairs, STRICT, 50, swap=True)
+        assert budget.smallest == power.smallest_slowdown(logs, budget.pairs, STRICT, 50)
 
 
 def test_injected_slowdown_is_counted_unswapped(detectability):
     _, (_, slowed) = detectability
     assert slowed.budgets[0].drawn == DecisionCount(50, 50, 1)
     assert slowed.budgets[0].disjoint == DecisionCount(1, 1, 1)
-    # Eighteen pairs do not come of twelve.
+    # Twelve pairs are too few for windows of 18.
     assert (slowed.budgets[-1].disjoint, slowed.budgets[-1].drawn) == (None, None)
-
-
-def test_too_few_pairs_are_not_drawn():
-    # The smallest that more pairs would find is drawn from fewer, but not from next to none.
-    for count, told in ((9, False), (10, True)):
-        seen = detectable._assess_budget(
-            [0.01, -0.01] * 4 + [0.0] * (count - 8), 180, 10.0, 20, same=True
-        )
-        assert seen.pairs == 18
-        assert (seen.disjoint, seen.drawn) == (None, None)
-        assert (seen.smallest is not None) == told
-
-
-def test_no_calibration_has_no_detectability(tmp_path):
-    assert assess_detectability(Calibrations(tmp_path)) == []

@@ -1,4 +1,4 @@
-"""A session of calibrating: what is injected, in which turns, until the time is spent."""
+"""A calibration session: the order of its blocks, and the end of its budget."""
 
 from collections import Counter
 from itertools import islice
@@ -6,20 +6,17 @@ from itertools import islice
 import pytest
 from filelock import FileLock
 from support.comparisons import session
-from support.records import bare, case
+from support.pretended import Pretended
+from support.records import case
 
 from bench.records import store
-from bench.records.schema import FORMAT, Slowdown
+from bench.records.schema import Slowdown
 from bench.regression.calibration import session as sessions
 from bench.regression.calibration.session import (
-    PAIRS,
     PLAN,
-    BlockMeasured,
-    CalibrationPlan,
     PlannedBlock,
     generate_blocks,
     measure_session,
-    plan_session,
 )
 from bench.runner import lock
 from bench.runner.loop import HostBusy
@@ -28,41 +25,11 @@ NUMPY, KERAS = case("numpy"), case("keras")
 FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
 
 
-def planned():
-    return plan_session(
-        (NUMPY, KERAS),
-        (FIVE,),
-        budget=600.0,
-        command="python -m bench calibrate",
-        timeout=30.0,
-        seed=7,
-        data="digits",
-    )
-
-
-def test_session_plan_holds_its_options():
-    blocks = planned()
-    assert (blocks.cases, blocks.slowdowns, blocks.budget) == ((NUMPY, KERAS), (FIVE,), 600.0)
-    assert (blocks.timeout, blocks.seed, blocks.data, blocks.pairs) == (30.0, 7, "digits", PAIRS)
-    assert (blocks.format, blocks.command) == (FORMAT, "python -m bench calibrate")
-    assert blocks.run.startswith(blocks.created[:10].replace("-", ""))
-
-
-def test_session_name_is_unique():
-    assert planned().run != planned().run
-
-
-def test_session_plan_is_read_as_written(tmp_path):
-    store.create_run(tmp_path / "one", planned(), PLAN)
-    blocks = store.read_plan(tmp_path / "one" / PLAN, CalibrationPlan)
-    assert (blocks.slowdowns, blocks.cases) == ((FIVE,), (NUMPY, KERAS))
-
-
 def turns(of, count):
-    """Return so many blocks as (number, implementation, what is injected)."""
+    """Return the first blocks as (number, implementation, slowdown)."""
     return [
-        (one.number, one.case.implementation, one.slowdown)
-        for one in islice(generate_blocks(of), count)
+        (block.number, block.case.implementation, block.slowdown)
+        for block in islice(generate_blocks(of), count)
     ]
 
 
@@ -70,10 +37,6 @@ def test_blocks_alternate_with_and_without_slowdowns():
     blocks = turns(session(slowdowns=(FIVE, FIFTH)), 8)
     assert [number for number, _, _ in blocks] == list(range(1, 9))
     assert [slowdown for _, _, slowdown in blocks] == [None, FIVE, None, FIFTH] * 2
-
-
-def test_no_slowdowns_give_plain_blocks():
-    assert {slowdown for _, _, slowdown in turns(session(), 9)} == {None}
 
 
 def test_each_round_has_all_cases_in_random_order():
@@ -90,32 +53,22 @@ def test_each_round_has_all_cases_in_random_order():
     assert [name for _, name, _ in other] != [name for _, name, _ in blocks]
 
 
-class Pretended:
-    """A runner, and a clock that goes on by so many seconds with every trial."""
-
-    def __init__(self, seconds=1.0):
-        self.seconds, self.time, self.trials, self.places = seconds, 1000.0, [], None
-
-    def __call__(self, folder, plan, data, *, places):
-        self.places = places
-        return self
-
-    def measure(self, trial):
-        self.time += self.seconds
-        self.trials.append(trial)
-        return bare(
-            trial.case, trial.round, trial=trial.id, version=trial.version, slowdown=trial.slowdown
-        )
+@pytest.fixture
+def runner(tmp_path, monkeypatch):
+    """Run no process: a trial takes a second of the clock. The lock is the test's own."""
+    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
+    runner = Pretended()
+    monkeypatch.setattr(sessions, "Runner", runner.begin)
+    monkeypatch.setattr(sessions, "now", runner.now)
+    return runner
 
 
 @pytest.fixture
-def performed(tmp_path, monkeypatch):
-    """Perform a session with a pretended runner; the lock is the test's own."""
-    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
+def performed(tmp_path, runner):
+    """Measure a session; its events."""
 
-    def perform(pretended, plan):
-        monkeypatch.setattr(sessions, "Runner", pretended)
-        monkeypatch.setattr(sessions, "now", lambda: pretended.time)
+    def perform(plan):
+        store.create_run(tmp_path / "out", plan, PLAN)
         return measure_session(tmp_path / "out", plan, None)
 
     return perform
@@ -123,47 +76,43 @@ def performed(tmp_path, monkeypatch):
 
 def test_budget_cuts_the_last_block_short(performed):
     # 50 seconds: two blocks of twelve pairs, 24 seconds each, and one pair more.
-    pretended = Pretended()
-    blocks = list(performed(pretended, session(slowdowns=(FIVE,), budget=50.0)))
+    blocks = list(performed(session(slowdowns=(FIVE,), budget=50.0)))
     assert [(event.block, len(event.records), event.seconds_left) for event in blocks] == [
         (PlannedBlock(1, NUMPY, None), 24, 26.0),
         (PlannedBlock(2, NUMPY, FIVE), 24, 2.0),
         (PlannedBlock(3, NUMPY, None), 2, 0.0),
     ]
-    assert all(isinstance(event, BlockMeasured) for event in blocks)
-    assert set(pretended.places) == {"base", "candidate"}
 
 
-def test_pairs_are_numbered_and_complete(performed):
-    # Of an odd second the last pair takes its two all the same.
-    pretended = Pretended()
-    list(performed(pretended, session(slowdowns=(FIVE,), budget=51.0)))
-    assert [trial.round for trial in pretended.trials] == sorted([*range(1, 27)] * 2)
-    slowed = {trial.round for trial in pretended.trials if trial.slowdown}
+def test_pairs_are_numbered_and_complete(performed, runner):
+    # The last pair is complete, although the budget ends in its middle.
+    list(performed(session(slowdowns=(FIVE,), budget=51.0)))
+    assert [trial.round for trial in runner.trials] == sorted([*range(1, 27)] * 2)
+    slowed = {trial.round for trial in runner.trials if trial.slowdown}
     assert slowed == set(range(13, 25))
-    assert {trial.version for trial in pretended.trials if trial.slowdown} == {"candidate"}
-    assert len({trial.id for trial in pretended.trials}) == 52
+    assert {trial.version for trial in runner.trials if trial.slowdown} == {"candidate"}
+    assert len({trial.id for trial in runner.trials}) == 52
 
 
-def test_short_session_measures_one_pair(performed):
-    pretended = Pretended(seconds=9.0)
-    (ended,) = performed(pretended, session(budget=1.0))
-    assert (len(ended.records), ended.seconds_left) == (2, -17.0)
+def test_short_session_measures_one_pair(performed, runner):
+    runner.seconds = 9.0
+    (block,) = performed(session(budget=1.0))
+    assert (len(block.records), block.seconds_left) == (2, -17.0)
 
 
-def test_session_waits_for_the_host(performed, monkeypatch):
-    pretended, others = Pretended(), FileLock(lock.lock_path())
-    others.acquire()
-    events = performed(pretended, session(budget=2.0))
+def test_session_waits_for_the_host(performed, runner):
+    other = FileLock(lock.lock_path())
+    other.acquire()
+    events = performed(session(budget=2.0))
     assert isinstance(next(events), HostBusy)
-    pretended.time += 500
-    others.release()
-    (ended,) = events
-    assert ended.seconds_left == 0.0
+    runner.clock += 500
+    other.release()
+    (block,) = events
+    assert block.seconds_left == 0.0
 
 
 def test_session_releases_the_host_if_closed(performed):
-    events = performed(Pretended(), session())
+    events = performed(session())
     next(events)
     with lock.open_host_lock() as host:
         assert not host.take()

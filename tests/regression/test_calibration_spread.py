@@ -1,7 +1,6 @@
-"""What calibrations of a machine hold: blocks of every session, and spreads by hand."""
+"""Calibrations of a machine: blocks of all sessions, and spreads worked out by hand."""
 
 import math
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -26,9 +25,9 @@ FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
 
 
 def block(*logs, apart=0.0):
-    """A block of processes whose least epochs have these logarithms, two by two a pair.
+    """Return a block of pairs. logs: of the minimum epoch of each process.
 
-    Every process has two epochs, so far apart in their logarithms.
+    apart: difference of the logarithms of the two epochs of a process.
     """
     records = [
         side(
@@ -57,7 +56,7 @@ def test_minima_exclude_slowed_processes():
 
 
 # Within each block 0 and 0.02 differ by 0.02: a variance of 0.0002. Their means are 0.01 and 0.11,
-# whose variance is 0.005; two processes a block explain 0.0001 of it, and 0.0049 is 0.07 squared.
+# whose variance is 0.005. Two processes a block explain 0.0001 of it; 0.0049 is 0.07 squared.
 # Epochs that are 0.02 and 0.06 apart have variances of 0.0002 and 0.0018.
 def test_variance_components_by_hand():
     calibrations = estimate_spread([block(0.0, 0.02, apart=0.02), block(0.1, 0.12, apart=0.06)])
@@ -97,7 +96,7 @@ def test_ratio_deviation_by_hand():
 
 
 def test_pairs_are_grouped_by_block(tmp_path):
-    # Of three pairs a block: pairs 1 to 3 are plain, 4 to 6 are slowed down, 7 was cut short.
+    # Blocks of three pairs: 1 to 3 are plain, 4 to 6 are slowed down, 7 was cut short.
     records = [*pairs([0.01, 0.02, 0.03]), *two(4, 0.5, 0.6), *two(7, 0.5, 0.5)]
     slowed = [side("base", 5, NUMPY, 0.5), side("candidate", 5, NUMPY, 0.6, slowdown=FIVE)]
     records[8:8] = slowed
@@ -138,12 +137,6 @@ def test_failed_pairs_are_in_no_block(tmp_path):
     assert [len(one.pairs) for one in calibrations.blocks(SLUG)] == [1]
 
 
-def test_block_starts_with_its_first_process(tmp_path):
-    records = pairs([0.0, 0.0])
-    calibrations = Calibrations(calibrated(tmp_path, session(), records))
-    assert calibrations.blocks(SLUG)[0].started == records[0].started
-
-
 def test_sessions_add_up(tmp_path):
     for run, log in (("20250102-b", 0.02), ("20250101-a", 0.01)):
         calibrated(tmp_path, session(run=run), pairs([log] * 2))
@@ -152,12 +145,6 @@ def test_sessions_add_up(tmp_path):
     assert [one.session for one in calibrations.blocks(SLUG)] == ["20250101-a", "20250102-b"]
     assert calibrations.spread(SLUG) == estimate_spread(calibrations.blocks(SLUG))
     assert calibrations.spread("another") is None
-
-
-def test_missing_folder_has_no_calibrations(tmp_path):
-    calibrations = Calibrations(tmp_path / "none")
-    assert calibrations.cases == []
-    assert calibrations.detectable_slowdown(SLUG, 30, Rule()) is None
 
 
 def test_detectable_slowdown_uses_all_blocks(tmp_path):
@@ -171,13 +158,8 @@ def test_detectable_slowdown_uses_all_blocks(tmp_path):
     assert calibrations.detectable_slowdown(SLUG, 10, Rule()) is not None
 
 
-def test_one_block_gives_no_detectable_slowdown(tmp_path):
-    calibrations = Calibrations(calibrated(tmp_path, session(), pairs([0.01] * 12)))
-    assert calibrations.detectable_slowdown(SLUG, 12, Rule()) is None
-
-
 @pytest.mark.parametrize("file", ["calibration.json", "trials.jsonl"])
-@pytest.mark.parametrize("content", ["{", '{"format": 999}\n', "\xff\n", "[1]\n"])
+@pytest.mark.parametrize("content", ["{", '{"format": 999}\n'])
 def test_damaged_calibration_names_its_file(tmp_path, file, content):
     calibrated(tmp_path, session(), pairs([0.1]))
     with (tmp_path / "a session" / file).open("wb" if file.endswith("json") else "ab") as stream:
@@ -185,11 +167,6 @@ def test_damaged_calibration_names_its_file(tmp_path, file, content):
     with pytest.raises(UserError, match=file) as error:
         Calibrations(tmp_path)
     assert "\n" not in str(error.value)
-
-
-def test_calibrations_are_in_the_user_data_folder(monkeypatch):
-    monkeypatch.setenv("XDG_DATA_HOME", "/data")
-    assert calibration_folder("abc") == Path("/data/softmax-bench/calibrations/abc")
 
 
 def test_calibrations_need_a_home_folder(monkeypatch):

@@ -1,4 +1,4 @@
-"""The loop of a comparison: pairs until it is clear, something went wrong, or time is up."""
+"""The loop of ``bench ab``: pairs until a case is decided or failed, or time is up."""
 
 import math
 
@@ -17,7 +17,7 @@ from bench.runner.loop import HostBusy
 
 
 def warm(base, candidate, of=None):
-    """The records of a first pair, of the epochs given."""
+    """Return the records of a warm-up pair with these epochs."""
     case = (of or pairing()).base
     return ok(case, 0, epoch_seconds=base), ok(case, 0, epoch_seconds=candidate)
 
@@ -41,7 +41,7 @@ def test_short_epochs_are_repeated(epoch, epochs, longer):
 
 
 def test_slower_side_decides_the_epochs():
-    # The least of the base is 0.04, of the candidate 0.05: 8 epochs, 3 more on both sides.
+    # The minima are 0.04 and 0.05: 0.4 / 0.05 = 8 epochs, 3 more on both sides.
     longest, seconds = extend_epochs(pairing(), warm([0.04, 1.0], [1.0, 0.05]), 2.0)
     assert longest.base.epochs == longest.candidate.epochs == 8
     assert seconds == pytest.approx(2.0 + 6 * 0.05)
@@ -57,7 +57,7 @@ def test_many_epochs_are_not_shortened(epochs):
 
 @pytest.fixture
 def performed(tmp_path, digits, monkeypatch):
-    """Perform a comparison with a pretended runner; its events. The lock is the test's own."""
+    """Measure a comparison with a pretended runner; return its events."""
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
 
     def perform(pretended, plan=None):
@@ -81,37 +81,23 @@ def judged(folder):
 
 
 def jitter(number):
-    """One of ten: undecided however long it is measured, and no two alike."""
+    """Return a ratio within 10 % of 1, which stays undecided."""
     return 1 + 0.1 * math.sin(7 * number)
 
 
 def test_slowdown_stops_at_the_first_look(performed):
-    # Of 180 s the first pair takes 2, and every other too: 89 pairs fit in, a sixth are 15.
+    # A pair takes 2 s: after the warm-up, 89 pairs fit into 180 s. A sixth of them are 15.
     pretended = Pretended(ratio=lambda number: 1.2, epoch=0.01)
     events = performed(pretended)
     assert pretended.pairs == [0, *range(1, 16)]
     assert type(events[0]) is CaseStarted
     assert [type(event) for event in events[1:]] == [PairMeasured] * 15 + [LookTaken]
-    (finding,) = [event.case for event in of_kind(events, LookTaken)]
-    assert (finding.verdict, finding.pairs) == ("slower", 15)
-
-
-def test_warmup_pair_is_not_judged(performed, folder):
-    pretended = Pretended(ratio=lambda number: 9.0 if number == 0 else 1.2, epoch=1.0)
-    events = performed(pretended)
-    assert [item.trial.split("-")[0] for item in store.read_records(folder)][:4] == [
-        "p0",
-        "p0",
-        "p1",
-        "p1",
-    ]
-    (finding,) = [event.case for event in of_kind(events, LookTaken)]
-    assert finding.metrics[0].ratio.mean == pytest.approx(1.2)
-    assert finding.metrics[0].ratio.high == pytest.approx(1.2)
+    (case,) = [event.case for event in of_kind(events, LookTaken)]
+    assert (case.verdict, case.pairs) == ("slower", 15)
 
 
 def test_looks_are_planned_for_the_budget_and_stored(performed, folder):
-    # Of 180 s the first pair takes 2: 178 / 2 = 89 pairs, a look after 15, 30 and 89.
+    # 178 / 2 = 89 pairs, with looks after 15, 30 and 89.
     pretended = Pretended(ratio=jitter)
     events = performed(pretended)
     assert store.read_looks(folder) == {"numpy": (15, 30, 89)}
@@ -120,11 +106,6 @@ def test_looks_are_planned_for_the_budget_and_stored(performed, folder):
     looked = of_kind(events, LookTaken)
     assert [event.case.pairs for event in looked] == [15, 30, 89]
     assert {event.case.verdict for event in looked} == {"undecided"}
-
-
-def test_last_look_follows_the_last_pair(performed):
-    events = performed(Pretended(ratio=jitter), comparison(budget=62.0))
-    assert [type(event) for event in events[-2:]] == [PairMeasured, LookTaken]
 
 
 def test_measuring_stops_before_the_budget_ends(performed):
@@ -137,7 +118,7 @@ def test_measuring_stops_before_the_budget_ends(performed):
 
     pretended.measure = measure
     events = performed(pretended)
-    # The first pair took 2 s; the 20 first ones 2 s each, all that follow 7 s: 140 / 7 = 20.
+    # The first 20 pairs take 2 s each, the others 7 s: 140 / 7 = 20.
     assert pretended.clock - 1000 <= 180
     assert pretended.pairs == [*range(40)]
     assert [event.case.pairs for event in of_kind(events, LookTaken)] == [15, 30, 39]
@@ -146,8 +127,8 @@ def test_measuring_stops_before_the_budget_ends(performed):
 def test_short_budget_has_one_look(performed, folder):
     events = performed(Pretended(ratio=lambda _: 1.2), comparison(budget=9.0))
     assert store.read_looks(folder) == {"numpy": (10,)}
-    (finding,) = [event.case for event in of_kind(events, LookTaken)]
-    assert (finding.verdict, finding.pairs) == ("undecided", 3)
+    (case,) = [event.case for event in of_kind(events, LookTaken)]
+    assert (case.verdict, case.pairs) == ("undecided", 3)
 
 
 def test_budget_below_a_pair_is_undecided(performed):
@@ -159,7 +140,7 @@ def test_budget_below_a_pair_is_undecided(performed):
 def test_extended_case_is_measured_after_the_warmup(performed):
     pretended = Pretended(epoch=0.02, ratio=lambda number: 1.2)
     performed(pretended)
-    # 0.4 s / 0.024 s are 17 epochs. Of 89 pairs the first look is after 15.
+    # 0.4 s / 0.024 s are 17 epochs. The first look at 89 pairs is after 15.
     assert [trial.case.epochs for trial in pretended.trials] == [5, 5, *[17] * 30]
 
 
@@ -172,8 +153,8 @@ def test_cases_share_the_remaining_time(performed, folder):
 
     pretended.ratio = ratio
     events = performed(pretended, comparison(*cases, budget=300.0))
-    # a: 100 s, 98 / 2 = 49 pairs, called at 10 after 22 s. b: half of 278 s, 137 / 2 = 68 pairs,
-    # 138 s. c: the 140 s that are left, 69 pairs.
+    # a: 100 s, 98 / 2 = 49 pairs, decided at 10 after 22 s. b: half of 278 s, 137 / 2 = 68 pairs,
+    # 138 s. c: the remaining 140 s, 69 pairs.
     assert store.read_looks(folder) == {"a": (10, 17, 49), "b": (12, 23, 68), "c": (12, 23, 69)}
     begun = [(item.pairing.name, item.number, item.total) for item in of_kind(events, CaseStarted)]
     assert begun == [("a", 1, 3), ("b", 2, 3), ("c", 3, 3)]
@@ -195,7 +176,7 @@ def test_failed_pair_ends_its_case(performed, version, number):
     first, *others = [event.case for event in of_kind(events, LookTaken)]
     assert first.verdict == "failed"
     assert first.remarks == (f"{version}: failed: RuntimeError: no",)
-    # The next case is measured all the same, until its own goes wrong.
+    # The next case is measured all the same.
     assert [item.name for item in others] == ["b"]
 
 
@@ -207,54 +188,32 @@ def test_interrupted_comparison_keeps_its_records(performed, folder):
     assert {(item.version, item.round) for item in records} >= {
         (version, number) for version in ("base", "candidate") for number in (0, 1, 2)
     }
-    (finding,) = judged(folder)
-    assert (finding.verdict, finding.pairs) == ("undecided", 2)
+    (case,) = judged(folder)
+    assert (case.verdict, case.pairs) == ("undecided", 2)
 
 
 def test_interrupted_pair_is_not_wrong(performed, folder):
-    # A first pair has 5 epochs and is less accurate than the others, of 40; the base has one more
-    # process than the candidate.
+    # The warm-up has 5 epochs and a lower accuracy than the others, of 40 epochs. The base has one
+    # process more than the candidate.
     pretended = Pretended(epoch=0.001, accuracy=lambda epochs: 0.5 + epochs / 100)
     coins = {trial.round: trial for trial in reversed(_coins())}
     number = next(item for item in range(1, 9) if coins[item].version == "base")
     pretended.stop = ("candidate", number)
     with pytest.raises(KeyboardInterrupt):
         performed(pretended)
-    (finding,) = judged(folder)
-    assert finding.accuracy == (pytest.approx(0.55), pytest.approx(0.55))
-    assert (finding.verdict, finding.remarks) == ("undecided", ())
+    (case,) = judged(folder)
+    assert case.accuracy == (pytest.approx(0.55), pytest.approx(0.55))
+    assert (case.verdict, case.remarks) == ("undecided", ())
 
 
 def _coins():
-    """The trials of the first pairs in the order in which they are measured."""
+    """Return the trials of the first pairs in the order measured."""
     one = pairing()
     return [trial for number in range(1, 9) for trial in plan_pair(number, one, comparison())]
 
 
-def test_events_have_the_records_of_each_pair(performed, folder):
-    pretended = Pretended(ratio=jitter)
-    events = performed(pretended, comparison(budget=62.0))
-    records = [record for event in of_kind(events, PairMeasured) for record in event.records]
-    assert records == store.read_records(folder)[2:]
-    first, second = records[::2], records[1::2]
-    assert [one.round for one in first] == [one.round for one in second] == [*range(1, 31)]
-    assert all(
-        {one.version, other.version} == {"base", "candidate"}
-        for one, other in zip(first, second, strict=True)
-    )
-
-
-def test_runner_gets_the_installations(tmp_path, digits, monkeypatch):
-    told = []
-    monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
-    monkeypatch.setattr(loop, "Runner", lambda *given, **named: told.append((given, named)))
-    plan, places = comparison(pairings=()), {"base": "here", "candidate": "there"}
-    assert list(loop.measure(tmp_path / "out", plan, digits, places)) == []
-    assert told == [((tmp_path / "out", plan, digits), {"places": places})]
-
-
 def _free():
-    """Tell whether nobody has the host's lock."""
+    """Return whether the lock of the host is free."""
     with lock.open_host_lock() as host:
         return host.take()
 
@@ -278,11 +237,6 @@ def test_waiting_for_the_host_does_not_use_the_budget(performed, monkeypatch):
     assert waited == [True]
 
 
-def test_host_lock_is_released_at_the_end(performed, tmp_path):
-    performed(Pretended(ratio=lambda _: 1.2))
-    assert _free()
-
-
 def test_host_is_locked_while_measuring(tmp_path, digits, monkeypatch):
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
     pretended = Pretended()
@@ -293,3 +247,4 @@ def test_host_is_locked_while_measuring(tmp_path, digits, monkeypatch):
     assert type(next(events)) is CaseStarted
     assert not _free()
     events.close()
+    assert _free()

@@ -1,6 +1,4 @@
-"""What a run's folder holds, as the side of a comparison."""
-
-from pathlib import Path
+"""Runs and calibrations as ``bench compare`` reads them."""
 
 import pytest
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
@@ -10,9 +8,7 @@ from bench.records import store
 from bench.records.schema import FORMAT, Parity
 from bench.regression.calibration.session import PLAN, CalibrationPlan
 from bench.regression.stored.load import load_calibrations, load_side
-from bench.worker import machine
 
-REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 PYTORCH = case("pytorch")
 
 
@@ -28,15 +24,6 @@ def test_case_has_the_epochs_of_successful_processes(tmp_path):
     assert result.name == PYTORCH.slug == "sgd-pytorch-cpu-b32-t2-n48000"
     assert result.processes == ((0.5, 0.4), (0.3,))
     assert (result.tried, result.faults, result.wrong, result.unavailable) == (2, (), None, False)
-
-
-def test_side_has_its_folder_name_and_all_sizes(tmp_path):
-    other = case("pytorch", batch_size=64)
-    plan = run(PYTORCH, sweep=(other,))
-    result = load_side(write(tmp_path / "run", plan, ok(PYTORCH), ok(other)))
-    assert result.name == str(tmp_path / "run")
-    assert result.series.keys() == {PYTORCH.slug, other.slug}
-    assert result.machine == MACHINE["id"]
 
 
 def test_only_finished_trials_are_cases(tmp_path):
@@ -153,31 +140,9 @@ def test_empty_run_has_no_case_and_no_machine(tmp_path):
     assert (result.series, result.machine, result.data) == ({}, None, None)
 
 
-def test_folder_without_a_run_is_refused(tmp_path):
-    with pytest.raises(UserError, match="holds no run"):
-        load_side(tmp_path)
-    (tmp_path / "saved.json").touch()
-    for name in ("nothing", "saved.json"):
-        with pytest.raises(UserError):
-            load_side(tmp_path / name)
-
-
-def test_published_run_is_loaded():
-    result = load_side(REFERENCE / "amd-epyc-2-cores-first")
-    assert result.machine == "3e509898d0e5"
-    assert len(result.series) == 26
-    numpy = result.series["sgd-numpy-cpu-b32-t2-n48000"]
-    assert [len(item) for item in numpy.processes] == [6, 6, 6, 6, 5]
-    assert sum(item.unavailable for item in result.series.values()) == 2
-    assert result.software["torch"] == "2.13.0+cpu"
-
-
-# ----- calibrations
-
-
 @pytest.fixture
 def session(tmp_path):
-    """Write a session of calibrating, of the machine with this id: two blocks of two pairs."""
+    """Write a calibration session with two blocks of two pairs."""
 
     def save(name, of=MACHINE["id"]):
         folder = tmp_path / "calibrations" / name
@@ -202,13 +167,3 @@ def test_calibrations_of_the_machine_give_a_spread(session):
     assert result.blocks > 0
     session("tuesday")
     assert load_calibrations(session("wednesday"), MACHINE["id"]).spread(PYTORCH.slug).count == 6
-
-
-def test_a_calibration_of_another_machine_is_refused(session):
-    session("monday")
-    with pytest.raises(UserError, match=r"tuesday was calibrated on another machine .*"):
-        load_calibrations(session("tuesday", of="another"), MACHINE["id"])
-
-
-def test_missing_calibrations_give_no_spread(tmp_path):
-    assert load_calibrations(tmp_path / "none", machine.fingerprint(1)).spread("a") is None

@@ -1,4 +1,4 @@
-"""Environments of named packages: built once, complete or absent, with all else constrained."""
+"""Environments of named packages: built once, complete or absent."""
 
 import importlib.metadata
 import json
@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock, Timeout
-from packaging.requirements import Requirement
 
 import bench
 from bench.errors import UserError
@@ -86,9 +85,6 @@ def leftovers(folder):
     return [path for path in folder.iterdir() if path.suffix not in {".log", ".lock"}]
 
 
-# ----- the specification
-
-
 def test_everything_but_the_named_packages_is_constrained(installed):
     installed(numpy="2.4.6", keras="3.9.0", softmax_bench="0.1.0", broken="not a version")
     environment = venv.specify_environment(["keras==3.8.0"], ())
@@ -110,12 +106,6 @@ def test_distribution_is_pinned_to_its_public_version(version, constraint):
     assert venv.pin_version("torch", version) == constraint
 
 
-def test_pin_of_a_local_build_accepts_that_release_only():
-    specifier = Requirement(venv.pin_version("torch", "2.9.1+cpu")).specifier
-    releases = ("2.9.0", "2.9.1", "2.9.1+cpu", "2.9.1+cu130", "2.9.1.post1", "2.9.2", "2.9.1rc1")
-    assert list(specifier.filter(releases)) == ["2.9.1", "2.9.1+cpu", "2.9.1+cu130"]
-
-
 def test_chosen_implementations_bring_the_requirements_of_their_extras(installed, monkeypatch):
     lines = ['keras>=3.9; extra == "keras"', 'jax>=0.6; extra == "jax"', "rich>=13"]
     monkeypatch.setattr(importlib.metadata, "requires", lambda _: lines)
@@ -126,16 +116,6 @@ def test_chosen_implementations_bring_the_requirements_of_their_extras(installed
     # A named release replaces the requirement of this project.
     environment = venv.specify_environment(["keras==3.0", "numpy<2.1"], chosen)
     assert environment.requirements == ("keras==3.0", "numpy<2.1", "jax>=0.6")
-
-
-def test_extras_of_this_project_are_understood(installed):
-    installed()
-    requirements = venv.specify_environment(["x==1"], entries("sklearn-sgd", "jax")).requirements
-    names = [text.partition(">=")[0] for text in requirements]
-    assert names == ["x==1", "jax", "numpy", "scikit-learn"]
-
-
-# ----- the build
 
 
 def test_environment_has_the_named_release_and_the_constrained_rest(packages, folder):

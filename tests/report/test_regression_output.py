@@ -61,11 +61,6 @@ def test_empty_tables_and_notes_are_left_out():
     assert format_output(made(tables=[empty], remarks=()), "markdown") == "\n"
 
 
-def test_markdown_starts_with_the_opening():
-    page = format_output(made(opening=["Another *machine*"]), "markdown")
-    assert page.startswith("**Another \\*machine\\***\n\n## One")
-
-
 def test_json_is_the_document_only(summary):
     text = format_output(made(), "json")
     assert json.loads(text) == {"of": "é", "value": 0.1, "none": None}
@@ -86,12 +81,6 @@ def test_github_has_annotations_page_and_summary(summary):
     assert summary.read_text(encoding="utf-8") == f"{PAGE}\n"
     format_output(made(), "github")
     assert summary.read_text(encoding="utf-8") == f"{PAGE}\n{PAGE}\n"
-
-
-def test_github_outside_a_job_has_no_summary(summary, monkeypatch):
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY")
-    assert format_output(made(annotations=()), "github") == PAGE
-    assert not summary.exists()
 
 
 @pytest.mark.parametrize(

@@ -103,26 +103,6 @@ def test_only_the_fastest_is_exactly_1():
 # ----- Markdown
 
 
-@pytest.mark.parametrize(
-    ("text", "escaped"),
-    [
-        ("a|b", "a\\|b"),
-        ("a\nb\r\n\tc", "a b c"),
-        ("<script>", "&lt;script&gt;"),
-        ("\\<b>", "\\\\&lt;b&gt;"),
-        ("`x`", "\\`x\\`"),
-        ("[a](b)", "\\[a\\](b)"),
-        ("*a* _b_ ~~c~~", "\\*a\\* \\_b\\_ \\~\\~c\\~\\~"),
-        ("&lt;", "&amp;lt;"),
-        ("# a {b}", "\\# a \\{b\\}"),
-        (None, "None"),
-        (7, "7"),
-    ],
-)
-def test_escaped_text_has_no_markup(text, escaped):
-    assert escape(text) == escaped
-
-
 def unescaped(text):
     """Read Markdown's escapes back, as a renderer would."""
     text = re.sub(r"\\([\\`*_{}\[\]|#~])", r"\1", text)

@@ -195,15 +195,6 @@ def test_without_the_extra_there_are_no_charts_and_no_page(complete, monkeypatch
     assert not (complete / "report.html").exists()
 
 
-def test_device_has_a_column_only_if_there_are_two(tmp_path):
-    both = [*trials(case("a"), 0.5), *trials(case("a", device="gpu"), 0.1)]
-    for name, records in (("both", both), ("gpu", both[1:])):
-        folder = write(tmp_path / name, run(*(one.case for one in records)), *records)
-        table = read_table(section(write_one(folder), "Workload sgd"))
-        assert ("device" in table[0]) is (name == "both")
-        assert ("device" in read_table(render_readme_part(folder, tmp_path))[0]) is (name == "both")
-
-
 # ----- several runs
 
 
@@ -253,27 +244,6 @@ def test_runs_of_several_name_their_own_reports_and_faults(two, tmp_path):
     assert f"report: python -m bench report {two[1]}".replace("_", "\\_") in text
     assert text.count("left out") == 1
     assert "\n- slow: left out: trials.jsonl:5: " in text
-
-
-def test_faults_and_textbook_name_their_machine(tmp_path):
-    figure = bare(
-        case("figure-keras", workload="figure"),
-        kind="textbook",
-        status="ok",
-        quantities={"validation_accuracy": 0.85},
-        program_seconds=1.0,
-    )
-    folders = [
-        write(
-            tmp_path / "x", run(case("a"), run="x"), *trials(case("a"), 0.1), figure, machine=FAST
-        ),
-        write_on(tmp_path / "y", SLOW, bare(case("a"), reason="it stumbled")),
-    ]
-    text = write_all(folders, tmp_path / "both")
-    (fault,) = read_table(section(text, "Failed and unavailable"))
-    assert (fault["machine"], fault["reason"]) == ("2-core Slow CPU", "it stumbled")
-    lines = read_table(section(text, "The textbook's figures and ours"))
-    assert {line["machine"] for line in lines} == {"4-core Fast CPU"}
 
 
 def test_speedups_are_relative_to_the_chosen_device(two, tmp_path):

@@ -1,4 +1,4 @@
-"""Synthetic pairs and comparisons, for the tests of the gate."""
+"""Synthetic pairs, comparisons and calibrations."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -20,9 +20,9 @@ from bench.regression.versions.spec import Version
 
 
 def comparison(*names: str, **changes: Any) -> ComparisonPlan:
-    """Return the plan of a comparison of ``main`` and the working tree, of these implementations.
+    """Return the plan of a comparison of ``main`` and the working tree.
 
-    NumPy where none is named; ``pairings`` says it in full.
+    names: of the implementations, NumPy by default.
     """
     pairings = tuple(Pairing(case(name), case(name)) for name in names or ("numpy",))
     values: dict[str, Any] = {
@@ -43,8 +43,8 @@ def comparison(*names: str, **changes: Any) -> ComparisonPlan:
 
 
 def side(version: str, number: int, of: Case, epoch: float, **changes: Any) -> Record:
-    """Return a good trial of one version whose least epoch took so many seconds."""
-    # The least of the epochs of ``ok`` is half of what it is given.
+    """Return a successful trial of one version. epoch: its minimum epoch, in seconds."""
+    # The minimum epoch of ``ok`` is half of its argument.
     trial = f"p{number}-{version}-{of.slug}"
     return ok(of, number, 2 * epoch, trial=trial, version=version, **changes)
 
@@ -52,7 +52,7 @@ def side(version: str, number: int, of: Case, epoch: float, **changes: Any) -> R
 def two(
     number: int, base: float, candidate: float, of: Case | None = None, **changes: Any
 ) -> list[Record]:
-    """Return a pair whose least epochs took so many seconds; ``changes`` are of both."""
+    """Return a pair with these minimum epochs, in seconds. changes: to both records."""
     of = of or case("numpy")
     return [
         side(BASE, number, of, base, **changes),
@@ -63,7 +63,7 @@ def two(
 def pairs(
     logs: Iterable[float], of: Case | None = None, first: int = 1, **changes: Any
 ) -> list[Record]:
-    """Return pairs whose least epochs have ratios of these logarithms, numbered from the first."""
+    """Return pairs, numbered from ``first``. logs: of the ratios of their minimum epochs."""
     return [
         record
         for number, log in enumerate(logs, first)
@@ -72,7 +72,7 @@ def pairs(
 
 
 def bad(version: str, number: int, of: Case | None = None, **changes: Any) -> Record:
-    """Return a trial of one version that went wrong."""
+    """Return a failed trial of one version."""
     of = of or case("numpy")
     values = {"status": "failed", "reason": "it stumbled", **changes}
     trial = f"p{number}-{version}-{of.slug}"
@@ -82,19 +82,19 @@ def bad(version: str, number: int, of: Case | None = None, **changes: Any) -> Re
 def make_difference(
     mean: float, low: float | None = None, high: float | None = None, **changes: Any
 ) -> Difference:
-    """Return a difference of twenty pairs with an interval, and a p of 1 for both sides."""
+    """Return a difference of 20 pairs, with p values of 1."""
     values: dict[str, Any] = {"pairs": 20, "p_slower": 1.0, "p_faster": 1.0, **changes}
     return Difference(ratio=Interval(mean, low, high), **values)
 
 
 def spread_evenly(count: int, half: float, centre: float = 0.0) -> Sequence[float]:
-    """Return so many numbers evenly round a centre, so far away from it at most; mixed in order."""
+    """Return ``count`` evenly spaced numbers within ``half`` of a centre, in mixed order."""
     even = [centre + half * (2 * at / (count - 1) - 1) for at in range(count)]
     return [even[at * 7 % count] for at in range(count)] if count % 7 else even
 
 
 def session(*cases: Case, **changes: Any) -> CalibrationPlan:
-    """Return the plan of a session of calibrating these cases, NumPy where none is given."""
+    """Return the plan of a calibration session of these cases, NumPy by default."""
     values: dict[str, Any] = {
         "format": FORMAT,
         "run": "a session",
@@ -110,7 +110,7 @@ def session(*cases: Case, **changes: Any) -> CalibrationPlan:
 
 
 def calibrated(folder: Path, plan: CalibrationPlan, records: Iterable[Record]) -> Path:
-    """Write a session as ``bench calibrate`` would have left it, in its own folder there."""
+    """Write a session below a folder of calibrations, like ``bench calibrate``."""
     store.create_run(folder / plan.run, plan, PLAN)
     store.add_environment(folder / plan.run, environment())
     for record in records:
@@ -122,11 +122,10 @@ RULE = Rule(tolerance=0.02, alpha=0.01)
 
 
 def stored_series(name: str = "a", *processes: Any, **changes: Any) -> Series:
-    """Return a case of a stored run with these seconds of each process; two of 1 s by default.
-
-    A number is a process with one epoch.
-    """
-    times = tuple(one if isinstance(one, tuple) else (one,) for one in processes or (1.0, 1.0))
+    """Return a case of a stored run. processes: their epochs in seconds, or a single epoch."""
+    times = tuple(
+        epochs if isinstance(epochs, tuple) else (epochs,) for epochs in processes or (1.0, 1.0)
+    )
     return Series(**{"name": name, "processes": times, "tried": len(times), **changes})
 
 

@@ -25,31 +25,41 @@ GOOD, PART, WRONG, FAILED, ABSENT, ALONE, NEVER = (
 
 
 def mixed(folder):
-    """Write a run in which everything happens that a run can come to."""
+    """Write a run with every outcome of a trial."""
     plan = run(GOOD, PART, WRONG, FAILED, ABSENT, ALONE, NEVER, rounds={"sgd": 3, "textbook": 1})
     wrong = Parity(0.5, 1e-5, passed=False)
     records = [
         *trials(GOOD, 0.5, 0.25, 1.0),
-        *trials(PART, 0.125, 0.25), bare(PART, 3, status="timeout", reason="600 s are\nover"),
-        ok(WRONG, 1, 0.125), ok(WRONG, 2, 0.0625),
+        *trials(PART, 0.125, 0.25),
+        bare(PART, 3, status="timeout", reason="600 s are\nover"),
+        ok(WRONG, 1, 0.125),
+        ok(WRONG, 2, 0.0625),
         bare(WRONG, 3, reason="parity error", parity=wrong),
         bare(FAILED, 1, status="out-of-memory", reason="killed"),
         bare(ABSENT, 1, status="unavailable", reason="numba is not installed"),
         bare(NEVER, 1, status="interrupted"),
         ok(ALONE, 1, 2.0),
-    ]  # fmt: skip
+    ]
     return write(folder, plan, *records, **surroundings())
 
 
 def surroundings(commit=COMMIT, **changes):
     """Return the changes that make the environment one of a real machine."""
     return {
-        "machine": {"id": "0123456789ab", "cpu": "Test CPU", "cores": 2, "processors": 4,
-                    "memory_gib": 8, "architecture": "x86_64", "system": "Linux 6.1", "host": "h"},
+        "machine": {
+            "id": "0123456789ab",
+            "cpu": "Test CPU",
+            "cores": 2,
+            "processors": 4,
+            "memory_gib": 8,
+            "architecture": "x86_64",
+            "system": "Linux 6.1",
+            "host": "h",
+        },
         "software": {**environment().software, "interpreter": "CPython"},
         "suite": {"version": "0.1.0", "commit": commit, "dirty": False},
         **changes,
-    }  # fmt: skip
+    }
 
 
 def loaded(folder):
@@ -59,17 +69,22 @@ def loaded(folder):
 
 def measured(folder):
     """Return (first epoch, steady epochs) of every good trial by case's name, as it was written."""
-    found = defaultdict(list)
+    processes = defaultdict(list)
     for line in (folder / "trials.jsonl").read_text().splitlines():
         record = json.loads(line)
         if record["kind"] == "trial" and record["status"] == "ok":
             of = record["case"]
-            name = (f"{of['workload']}-{of['implementation']}-{of['device']}-b{of['batch_size']}"
-                    f"-t{of['threads']}-n{of['samples']}")  # fmt: skip
-            found[name].append((record["round"], record["first_epoch_seconds"],
-                                record["epoch_seconds"]))  # fmt: skip
-    return {name: [(first, epochs) for _, first, epochs in sorted(every)]
-            for name, every in found.items()}  # fmt: skip
+            name = (
+                f"{of['workload']}-{of['implementation']}-{of['device']}-b{of['batch_size']}"
+                f"-t{of['threads']}-n{of['samples']}"
+            )
+            processes[name].append(
+                (record["round"], record["first_epoch_seconds"], record["epoch_seconds"])
+            )
+    return {
+        name: [(first, epochs) for _, first, epochs in sorted(rounds)]
+        for name, rounds in processes.items()
+    }
 
 
 def figures(folder):

@@ -6,7 +6,7 @@ from support.records import write as write_run
 
 from bench.records import store
 
-# HTML, the end of a program, a separator that ends a line in old JavaScript, Markdown, a formula.
+# HTML, the end of a script, line separators of old JavaScript, Markdown, a formula.
 HOSTILE = (
     "=1+1</script><script>window.broken = true</script><img src=x onerror='window.broken = true'>"
     "\u2028\u2029 | a\n# b `c` [d](javascript:window.broken=true) **e** &lt; \"'{{ 7 * 6 }}"
@@ -24,12 +24,16 @@ def write(folder):
         *trials(cases[3], 0.75),
     ]
     # The quote that the text opens is closed: a command is always quoted.
-    planned = run(*cases, command=f'python -m bench run {HOSTILE}"', run=HOSTILE,
-                  rounds={each.workload: 2 for each in cases})  # fmt: skip
-    # What is written in a file's name may not be so long.
-    records = [replace(each, trial=f"r{at}") for at, each in enumerate(records)]
+    plan = run(
+        *cases,
+        command=f'python -m bench run {HOSTILE}"',
+        run=HOSTILE,
+        rounds={of.workload: 2 for of in cases},
+    )
+    # A trial's id is part of a file's name, which may not be so long.
+    records = [replace(record, trial=f"r{number}") for number, record in enumerate(records)]
     machine = {**MACHINE, "name": HOSTILE}
-    written = write_run(folder, planned, *records, machine=machine)
+    written = write_run(folder, plan, *records, machine=machine)
     other = environment(id="second", machine=machine, software={"python": HOSTILE})
     store.add_environment(written, other)
     return written

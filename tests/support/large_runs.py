@@ -1,128 +1,111 @@
-"""Made-up runs as large as anybody may want: a published one's records, at many sizes and rounds.
+"""Synthetic runs as large as anybody may want, made of a published run's records.
 
-Times are the published ones, times what a size costs, times a spread that a round's number decides
-and that comes round again: a run of twice the rounds has the same means, and narrower intervals.
+Epoch times are the published ones, scaled by the cost of the size and by a spread of 3 %.
 """
 
 import datetime as dt
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from bench.records import jsonl, store
-from bench.records.schema import Case, Record, Run
+from bench.records.schema import Case, Record
 from bench.worker import machine
 
 PUBLISHED = machine.ROOT / "results" / "reference" / "amd-epyc-2-cores"
 IMPLEMENTATIONS = 10
-BATCH_SIZES = (32, 64, 128, 384, 1920)
-SAMPLES = (9600, 19200, 48000, 96000, 192000)
-THREADS = (2, 1)
-PERIOD = 4
+# The tables of a report compare the first size.
+SIZES = sorted(
+    product((9600, 19200, 48000, 96000, 192000), (32, 64, 128, 384, 1920), (2, 1)),
+    key=lambda size: size != (48000, 32, 2),
+)
 FIRST = dt.datetime(2025, 1, 1, 2, 17, tzinfo=dt.UTC)
 
 
-def write(
-    folder: Path,
-    rounds: int,
-    implementations: int = IMPLEMENTATIONS,
-    batch_sizes: tuple[int, ...] = BATCH_SIZES,
-    samples: tuple[int, ...] = SAMPLES,
-) -> int:
-    """Write such a run with its probes and environments; return how many trials it has."""
-    published = store.read_records(PUBLISHED)
-    plan = store.read_run(PUBLISHED)
-    first = plan.cases[0].workload
-    kept = _templates(published, plan)[:implementations]
-    sizes = list(product(samples, batch_sizes, THREADS))
-    # The first size is the one that the tables compare.
-    sizes.sort(key=lambda size: size != (48000, 32, 2))
-    cases = [_case(one.case, size) for size in sizes for one in kept]
-    store.create_run(
-        folder,
+def write(folder: Path, rounds: int) -> int:
+    """Write a run of 500 cases with its roofline probes; return its number of trials."""
+    templates = _read_templates()
+    cases = [
         msgspec.structs.replace(
-            plan, cases=tuple(cases), sweep=(), skipped=(), rounds={first: rounds}, textbook=()
-        ),
-    )
-    shutil.copytree(PUBLISHED / "environments", folder / "environments", dirs_exist_ok=True)
-    probes = [one for one in published if one.kind == "roofline"]
-    templates = {one.case.implementation: one for one in kept}
-    with (folder / "trials.jsonl").open("wb") as stream:
-        for one in (*probes, *_trials(cases, templates, rounds)):
-            stream.write(jsonl.encode(one))
+            record.case, samples=samples, batch_size=batch_size, threads=threads
+        )
+        for samples, batch_size, threads in SIZES
+        for record in templates
+    ]
+    probes = [record for record in store.read_records(PUBLISHED) if record.kind == "roofline"]
+    _write_run(folder, cases, [*probes, *_draw_trials(cases, templates, rounds)], rounds)
     return len(cases) * rounds
 
 
 def write_several(folder: Path, runs: int, rounds: int = 10) -> list[Path]:
-    """Write so many nights' runs on one machine, ten trials a round; return their folders."""
-    plan, published = store.read_run(PUBLISHED), store.read_records(PUBLISHED)
-    kept = _templates(published, plan)[:IMPLEMENTATIONS]
-    cases = [one.case for one in kept]
-    templates = {one.case.implementation: one for one in kept}
+    """Write the runs of several nights on one machine, ten trials a round; return their folders."""
+    templates = _read_templates()
+    cases = [record.case for record in templates]
     folders = [folder / f"night-{number:04}" for number in range(1, runs + 1)]
-    for number, each in enumerate(folders):
-        name = f"night-{number}"
-        store.create_run(
-            each,
-            msgspec.structs.replace(
-                plan,
-                cases=tuple(cases),
-                sweep=(),
-                skipped=(),
-                textbook=(),
-                rooflines=(),
-                run=name,
-                rounds={cases[0].workload: rounds},
-                created=str(FIRST + dt.timedelta(days=number)),
-            ),
-        )
-        shutil.copytree(PUBLISHED / "environments", each / "environments", dirs_exist_ok=True)
-        with (each / "trials.jsonl").open("wb") as stream:
-            for one in _trials(cases, templates, rounds):
-                record = msgspec.structs.replace(one, run=name)
-                stream.write(jsonl.encode(record))
+    for number, night in enumerate(folders):
+        trials = _draw_trials(cases, templates, rounds)
+        created = str(FIRST + dt.timedelta(days=number))
+        _write_run(night, cases, trials, rounds, run=night.name, created=created, rooflines=())
     return folders
 
 
-def _templates(published: list[Record], plan: Run) -> list[Record]:
-    """Return a published trial of each implementation, of those that solve one problem."""
-    first = plan.cases[0].workload
+def _read_templates() -> list[Record]:
+    """Return the published records of the first round that solve one problem."""
+    plan = store.read_run(PUBLISHED)
     return [
-        one
-        for one in published
-        if one.kind == "trial"
-        and one.round == 1
-        and one.case in plan.cases
-        and one.case.workload == first
-        and one.case.objective == "softmax"
-    ]
+        record
+        for record in store.read_records(PUBLISHED)
+        if record.kind == "trial"
+        and record.round == 1
+        and record.case in plan.cases
+        and record.case.workload == plan.cases[0].workload
+        and record.case.objective == "softmax"
+    ][:IMPLEMENTATIONS]
 
 
-def _case(of: Case, size: tuple[int, int, int]) -> Case:
-    samples, batch_size, threads = size
-    return msgspec.structs.replace(of, samples=samples, batch_size=batch_size, threads=threads)
+def _write_run(
+    folder: Path, cases: Sequence[Case], records: Any, rounds: int, **changes: Any
+) -> None:
+    plan = msgspec.structs.replace(
+        store.read_run(PUBLISHED),
+        cases=tuple(cases),
+        sweep=(),
+        skipped=(),
+        textbook=(),
+        rounds={cases[0].workload: rounds},
+        **changes,
+    )
+    store.create_run(folder, plan)
+    shutil.copytree(PUBLISHED / "environments", folder / "environments", dirs_exist_ok=True)
+    with (folder / "trials.jsonl").open("wb") as stream:
+        for record in records:
+            stream.write(jsonl.encode(msgspec.structs.replace(record, run=plan.run)))
 
 
-def _trials(cases: list[Case], templates: dict[str, Record], rounds: int) -> Iterator[Record]:
-    """Yield the trials of each round, every case once."""
+def _draw_trials(
+    cases: Sequence[Case], templates: Sequence[Record], rounds: int
+) -> Iterator[Record]:
+    """Yield a trial of every case, round by round."""
+    by_name = {record.case.implementation: record for record in templates}
     for number in range(1, rounds + 1):
         for case in cases:
-            found = templates[case.implementation]
-            luck = random.Random(f"{case.slug}/{number % PERIOD}").gauss(1, 0.03)
-            times = luck * _cost(case) / _cost(found.case)
+            template = by_name[case.implementation]
+            noise = random.Random(f"{case.slug}/{number}").gauss(1, 0.03)
+            scale = noise * _estimate_cost(case) / _estimate_cost(template.case)
             yield msgspec.structs.replace(
-                found,
+                template,
                 case=case,
                 round=number,
                 trial=f"r{number}-{case.slug}",
-                epoch_seconds=[times * each for each in found.epoch_seconds],
+                epoch_seconds=[scale * seconds for seconds in template.epoch_seconds],
             )
 
 
-def _cost(case: Case) -> float:
-    """Of an epoch: what a step and a sample cost, and more of both with one thread."""
+def _estimate_cost(case: Case) -> float:
+    """Return seconds of an epoch by its steps and samples; one thread takes twice as long."""
     return (2e-5 * case.samples / case.batch_size + 5e-7 * case.samples) * (3 - case.threads)

@@ -1,4 +1,4 @@
-"""A stand-in for NVML's Python module, as a file: it is lent to a child as the real one is."""
+"""A stand-in for NVML's Python module, as a file: workers get a link to it as to the real one."""
 
 import json
 import sys
@@ -110,25 +110,37 @@ def nvmlDeviceGetComputeRunningProcesses(handle):
 
 
 def gpu(**changes):
-    """One GPU as NVML would describe it, lost where it has no name.
+    """Return the facts of a GPU; without a name it is lost.
 
-    used: the bytes in use, an answer each. divided: by MIG; None where it knows none.
+    used: bytes in use, one number for each call. divided: by MIG; None where NVML does not know.
     """
     return {
-        "name": "A GPU", "uuid": "GPU-aaaa", "memory": 8 * 2**30, "used": [2**20],
-        "clocks": [0, 900, 2000], "most": [0, 1800, 2000], "celsius": 40, "throttle": 1,
-        "watts": 100, "others": 0, "divided": None, **changes,
-    }  # fmt: skip
+        "name": "A GPU",
+        "uuid": "GPU-aaaa",
+        "memory": 8 * 2**30,
+        "used": [2**20],
+        "clocks": [0, 900, 2000],
+        "most": [0, 1800, 2000],
+        "celsius": 40,
+        "throttle": 1,
+        "watts": 100,
+        "others": 0,
+        "divided": None,
+        **changes,
+    }
 
 
 def install(monkeypatch, folder, gpus, *, failing=(), lost_after=None, no_library=False):
-    """Have NVML say all this, in this process and in the children that it lends its module to.
+    """Install the stand-in with these GPUs for this process and its workers.
 
-    failing: functions and what each of them says. lost_after: the last function that answers.
+    failing: error text by function. lost_after: the last function that answers.
     """
     state = {
-        "gpus": gpus, "failing": dict(failing), "lost_after": lost_after, "no_library": no_library,
-    }  # fmt: skip
+        "gpus": gpus,
+        "failing": dict(failing),
+        "lost_after": lost_after,
+        "no_library": no_library,
+    }
     folder.mkdir(exist_ok=True)
     (folder / "pynvml.py").write_text(TEXT.replace("{state!r}", repr(json.dumps(state))))
     sys.modules.pop("pynvml", None)

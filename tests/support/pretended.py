@@ -1,4 +1,4 @@
-"""Two versions of a case, and a pretended measurement of them, for the tests of what pairs."""
+"""A runner that measures nothing, and the plan of a comparison for it."""
 
 import datetime as dt
 import itertools
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from support import comparisons
 from support.records import bare, case, environment, ok
 
 from bench.records import store
-from bench.records.schema import FORMAT, Record, Trial
+from bench.records.schema import Record, Trial
 from bench.regression.paired.plan import ComparisonPlan, Pairing
-from bench.regression.versions.spec import Version
 from bench.runner.executor import RunContext
 
 NUMPY = {
@@ -27,40 +27,24 @@ NUMPY = {
 
 
 def pairing(name: str = "numpy", **changes: Any) -> Pairing:
-    """Return a case that both versions have alike: NumPy on digits."""
+    """Return a pairing of equal cases: NumPy on digits."""
     of = case(name, **{**NUMPY, **changes})
     return Pairing(of, of)
 
 
 def comparison(*pairings: Pairing, **changes: Any) -> ComparisonPlan:
-    """Return the plan of a comparison of two revisions, of three minutes."""
-    values: dict[str, Any] = {
-        "format": FORMAT,
-        "run": "20260102-030405-ab-0123",
-        "command": "python -m bench ab",
-        "created": "2026-01-02T03:04:05+00:00",
-        "seed": 42,
-        "base": Version("main", "revision", commit="c" * 40),
-        "candidate": Version(".", "tree"),
-        "pairings": pairings or (pairing(),),
-        "tolerance": 0.02,
-        "alpha": 0.01,
-        "budget": 180.0,
-        "timeout": 60.0,
-        "data": "digits",
-    }
-    return ComparisonPlan(**{**values, **changes})
+    """Return the plan of a comparison with a budget of three minutes."""
+    pairings = pairings or (pairing(),)
+    return comparisons.comparison(pairings=pairings, data="digits", **changes)
 
 
 @dataclass
 class Pretended:
-    """A runner that measures nothing: every process takes its seconds on a clock of its own.
+    """A runner without processes: each trial takes ``seconds`` of a clock that only it moves.
 
-    What is injected into every epoch is in the least of them.
-
-    ratio: the candidate's epoch over the base's by the number of the pair. accuracy: after so many
-    epochs. becomes: a trial that
-    goes wrong, as (version, pair) and what its record says instead. stop: is interrupted there.
+    ratio: of the candidate's epoch to the base's, by the number of the pair. accuracy: by epochs.
+    becomes: fields of the records of failed trials, by (version, pair). stop: the trial that is
+    interrupted. A slowdown of every epoch is added to the candidate's.
     """
 
     folder: Path | None = None
@@ -75,17 +59,17 @@ class Pretended:
     run: str = "a run"
 
     def now(self) -> float:
-        """Seconds of a clock that only measuring moves."""
+        """Return the seconds of the clock."""
         return self.clock
 
     def begin(self, folder: Path, planned: RunContext, *_given: Any, **_named: Any) -> "Pretended":
-        """Be the runner of a folder."""
+        """Become the runner of a folder."""
         self.folder, self.run = folder, planned.run
         store.add_environment(folder, environment())
         return self
 
     def measure(self, trial: Trial) -> Record:
-        """Keep the record of a process that was not run."""
+        """Store and return the record of a trial."""
         self.trials.append(trial)
         self.clock += self.seconds
         if self.stop == (trial.version, trial.round):
@@ -110,7 +94,7 @@ class Pretended:
         return record
 
     def _well(self, trial: Trial, epoch: float, of: dict[str, Any]) -> Record:
-        """Return a record whose least epoch is so long, with an accuracy of every epoch."""
+        """Return a successful record with this minimum epoch, in seconds."""
         count = trial.case.epochs
         curve = [self.accuracy(number) for number in range(1, count + 1)]
         return ok(
@@ -124,7 +108,7 @@ class Pretended:
 
     @property
     def pairs(self) -> list[int]:
-        """The numbers of the pairs that were begun, in order."""
+        """The numbers of the started pairs, in order."""
         return [number for number, _ in itertools.groupby(item.round for item in self.trials)]
 
 

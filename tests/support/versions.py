@@ -1,4 +1,4 @@
-"""What tests of versions share: a repository and wheels of their own."""
+"""A git repository and wheels for the tests of versions."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ IMPLEMENTATIONS = (
 
 
 class Repository:
-    """A checkout of this suite, as far as git is concerned, of which a test writes the history."""
+    """A git repository that stands for this suite; a test writes its history."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -34,11 +34,9 @@ class Repository:
         self.git("init", "--quiet", "--initial-branch=main")
 
     def git(self, *arguments):
-        done = subprocess.run(
-            ["git", "-C", self.folder, *arguments],
-            stdout=subprocess.PIPE, text=True, check=True,
-        )  # fmt: skip
-        return done.stdout.strip()
+        command = ["git", "-C", self.folder, *arguments]
+        ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        return ended.stdout.strip()
 
     def commit(self, **files):
         """Commit the registry and idiomatic files by name, None to remove; return the commit."""
@@ -53,21 +51,25 @@ class Repository:
 
 
 def wheel(folder, name, version, requires):
-    """Write a wheel of one package with nothing but its version in it."""
+    """Write a wheel of a package that holds its version only."""
     about = f"{name}-{version}.dist-info"
-    lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {one}" for one in requires)]
+    lines = [
+        f"Name: {name}",
+        f"Version: {version}",
+        *(f"Requires-Dist: {name}" for name in requires),
+    ]
     content = {
         f"{name}/__init__.py": f"version = {version!r}\n",
         f"{about}/METADATA": "\n".join(["Metadata-Version: 2.1", *lines, ""]),
         f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    marks = [f"{path},sha256={_mark(text)},{len(text)}" for path, text in content.items()]
-    content[f"{about}/RECORD"] = "\n".join([*marks, f"{about}/RECORD,,", ""])
+    rows = [f"{path},sha256={_encode_hash(text)},{len(text)}" for path, text in content.items()]
+    content[f"{about}/RECORD"] = "\n".join([*rows, f"{about}/RECORD,,", ""])
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
         for path, text in content.items():
             archive.writestr(path, text)
 
 
-def _mark(text):
+def _encode_hash(text):
     digest = hashlib.sha256(text.encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

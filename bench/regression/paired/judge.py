@@ -75,9 +75,8 @@ def load_result(
     """Return the result of a comparison from its folder, which exists only if it has pairings.
 
     required: the user named the implementations, so that each must be compared. fail_on: see
-    ``ComparisonResult``. detect: returns
-    the slowdown that the pairs of a case detect on this machine. Raise UserError if a file is
-    damaged or an environment is missing.
+    ``ComparisonResult``. detect: returns the slowdown that the pairs of a case detect on this
+    machine. Raise UserError if a file is damaged or an environment is missing.
     """
     cases: list[CaseComparison] = []
     software: dict[str, dict[str, str]] = {BASE: {}, CANDIDATE: {}}

@@ -108,10 +108,10 @@ class _CaseLoop:
         yield LookTaken(self._judge(pairing))
 
     def _measure_pair(self, pairing: Pairing, number: int) -> tuple[TrialRecord, ...]:
-        first = len(self._records)
-        for record in measure_pair(self._runner, plan_pair(number, pairing, self._plan)):
-            self._records.append(record)
-        return tuple(self._records[first:])
+        trials = plan_pair(number, pairing, self._plan)
+        records = tuple(measure_pair(self._runner, trials))
+        self._records += records
+        return records
 
     def _plan_looks(
         self, pairing: Pairing, measured: int, seconds: float, end: float

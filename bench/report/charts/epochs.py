@@ -6,7 +6,14 @@ from typing import Any
 from bench.analysis.memory import PHASES as MEMORY_PHASES
 from bench.analysis.memory import Memory
 from bench.analysis.summary import Row
-from bench.report.charts.style import LIMIT, encode_style, finish_chart, make_name_axis
+from bench.report.charts.style import (
+    LIMIT,
+    bound_interval,
+    draw_dots,
+    encode_names,
+    encode_style,
+    finish_chart,
+)
 from bench.report.render.numbers import significant
 from bench.report.sections.comparison import add_device, label_case
 
@@ -31,37 +38,36 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     for row in rows:
         assert row.epoch is not None  # ranked rows have times
         mean = row.epoch.mean * 1e3
+        low, high = bound_interval(row.epoch, 1e3)
         points.append(
             {
                 "name": label_case(row.case),
                 "style": row.case.style,
                 "objective": row.case.objective,
                 "mean": mean,
-                "low": row.epoch.low * 1e3 if row.epoch.low else mean,
-                "high": row.epoch.high * 1e3 if row.epoch.high else mean,
+                "low": low,
+                "high": high,
                 "label": significant(mean),
             }
         )
     names = [point["name"] for point in points]
     colour, shape = encode_style(row.case.style for row in rows)
     scale = alt.Scale(type="log", nice=False, padding=20)
-    x_title = "epoch time, ms (log scale; bars: 95 % interval)"
-    base = alt.Chart(alt.Data(values=points)).encode(
-        y=alt.Y("name:N", sort=names, title=None, axis=make_name_axis())
-    )
-    rule = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", scale=scale, title=x_title), x2="high:Q", color=colour
-    )
-    dot = base.mark_point(size=70, filled=True, opacity=1).encode(
-        x=alt.X("mean:Q", scale=scale),
-        color=colour,
+    base = alt.Chart(alt.Data(values=points)).encode(y=encode_names(names))
+    x = alt.X("mean:Q", scale=scale)
+    tooltip = ["name:N", "style:N", "objective:N", "mean:Q", "low:Q", "high:Q"]
+    dots = draw_dots(
+        base,
+        "mean",
+        scale=scale,
+        x_title="epoch time, ms (log scale; bars: 95 % interval)",
+        colour=colour,
+        size=70,
         shape=shape,
-        tooltip=["name:N", "style:N", "objective:N", "mean:Q", "low:Q", "high:Q"],
+        tooltip=tooltip,
     )
-    text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(
-        x=alt.X("mean:Q", scale=scale), text="label:N"
-    )
-    return finish_chart(alt.layer(*_draw_least(rows, scale), rule, dot, text), title, len(rows))
+    text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(x=x, text="label:N")
+    return finish_chart(alt.layer(*_draw_least(rows, scale), *dots, text), title, len(rows))
 
 
 def _draw_least(rows: Sequence[Row], scale: Any) -> list[Any]:
@@ -140,7 +146,7 @@ def _stack(
         alt.Chart(alt.Data(values=points))
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", sort=names, title=None, axis=make_name_axis()),
+            y=encode_names(names),
             x=alt.X(f"{field}:Q", title=x_title),
             color=alt.Color("phase:N", title=None, legend=alt.Legend(orient="top"), scale=scale),
             order=alt.Order("number:Q"),

@@ -3,7 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis.summary import Row
-from bench.report.charts.style import choose_ticks, finish_chart, make_name_axis
+from bench.report.charts.style import (
+    bound_interval,
+    choose_ticks,
+    draw_dots,
+    encode_names,
+    finish_chart,
+)
 from bench.report.render import numbers
 from bench.report.render.numbers import significant
 from bench.report.sections.comparison import describe_status
@@ -40,50 +46,46 @@ def chart_machines(problem: "ProblemRows", title: str) -> Any:
     import altair as alt
 
     points = [
-        _make_point(name, str(one), by_hardware[one])
+        {
+            "name": name,
+            "machine": str(one),
+            "mean": epoch.mean * 1e3,
+            **dict(zip(("low", "high"), bound_interval(epoch, 1e3), strict=True)),
+            "text": f"{significant(epoch.mean * 1e3)} ms",
+        }
         for name, by_hardware in problem.rows.items()
         for one in problem.hardware
-        if one in by_hardware and by_hardware[one].ranked
+        if one in by_hardware
+        and by_hardware[one].ranked
+        and (epoch := by_hardware[one].epoch) is not None
     ]
     names = list(dict.fromkeys(str(point["name"]) for point in points))
     measured = {point["machine"] for point in points}
     machines = [name for name in map(str, problem.hardware) if name in measured]
-    x = alt.Scale(type="log", nice=False, padding=20)
+    scale = alt.Scale(type="log", nice=False, padding=20)
     legend = alt.Legend(orient="top", columns=1, labelLimit=600)
     colours, shapes = (
         alt.Scale(domain=machines, range=[values[n % len(values)] for n in range(len(machines))])
         for values in (COLOURS, SHAPES)
     )
     colour = alt.Color("machine:N", scale=colours, title=None, legend=legend)
-    x_title = "epoch time, ms (log scale; bars: 95 % interval)"
     base = alt.Chart(alt.Data(values=points)).encode(
-        y=alt.Y("name:N", sort=names, title=None, axis=make_name_axis()),
+        y=encode_names(names),
         yOffset=alt.YOffset("machine:N", sort=machines),
     )
-    rule = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", scale=x, title=x_title), x2="high:Q", color=colour
+    shape = alt.Shape("machine:N", scale=shapes, title=None, legend=legend)
+    tooltip = ["name:N", "machine:N", "text:N"]
+    dots = draw_dots(
+        base,
+        "mean",
+        scale=scale,
+        x_title="epoch time, ms (log scale; bars: 95 % interval)",
+        colour=colour,
+        size=60,
+        shape=shape,
+        tooltip=tooltip,
     )
-    dot = base.mark_point(size=60, filled=True, opacity=1).encode(
-        x=alt.X("mean:Q", scale=x),
-        color=colour,
-        shape=alt.Shape("machine:N", scale=shapes, title=None, legend=legend),
-        tooltip=["name:N", "machine:N", "text:N"],
-    )
-    return finish_chart(alt.layer(rule, dot), title, len(names))
-
-
-def _make_point(name: str, machine: str, row: Row) -> dict[str, object]:
-    epoch = row.epoch
-    assert epoch is not None  # it is ranked
-    mean = epoch.mean * 1e3
-    return {
-        "name": name,
-        "machine": machine,
-        "mean": mean,
-        "low": epoch.low * 1e3 if epoch.low else mean,
-        "high": epoch.high * 1e3 if epoch.high else mean,
-        "text": f"{significant(mean)} ms",
-    }
+    return finish_chart(alt.layer(*dots), title, len(names))
 
 
 def chart_throughput(problem: "ProblemRows", title: str) -> Any:
@@ -108,7 +110,7 @@ def chart_throughput(problem: "ProblemRows", title: str) -> Any:
     narrow = f"{width} < {NARROW}"
     base = alt.Chart(alt.Data(values=cells)).encode(
         x=alt.X("machine:N", sort=machines, title=None, axis=_make_machine_axis(width)),
-        y=alt.Y("name:N", sort=list(problem.rows), title=None, axis=make_name_axis(grid=False)),
+        y=encode_names(list(problem.rows), grid=False),
         tooltip=["name:N", "machine:N", "text:N"],
     )
     legend = alt.Legend(

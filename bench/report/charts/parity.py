@@ -8,9 +8,9 @@ from bench.analysis.summary import Row
 from bench.report.charts.style import (
     COLOURS,
     LIMIT,
+    encode_names,
     finish_chart,
     make_log_axis,
-    make_name_axis,
 )
 from bench.report.sections.comparison import label_case
 
@@ -51,7 +51,7 @@ def chart_parity(rows: Sequence[Row], tolerances: Sequence[float], title: str) -
         alt.Chart(alt.Data(values=points))
         .mark_point(filled=True, opacity=1)
         .encode(
-            y=alt.Y("name:N", sort=names, title=None, axis=make_name_axis()),
+            y=encode_names(names),
             x=alt.X("error:Q", scale=x, title="parity error (log scale)", axis=axis),
             color=alt.Color("what:N", scale=colour, title=None, legend=legend),
             shape=alt.Shape("what:N", scale=shape, title=None, legend=legend),

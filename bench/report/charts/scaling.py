@@ -10,9 +10,11 @@ from bench.analysis.sweep import Sweep
 from bench.report.charts.style import (
     COLOURS,
     LIMIT,
+    bound_interval,
+    draw_dots,
+    encode_names,
     finish_panels,
     make_log_axis,
-    make_name_axis,
 )
 from bench.report.sections.comparison import add_device
 
@@ -203,6 +205,7 @@ def chart_by_threads(sweep: Sweep, title: str) -> Any:
     for pair in sweep.by_threads:
         case, speedup = pair.multiple.case, pair.speedup
         if speedup is not None:
+            low, high = bound_interval(speedup)
             points.append(
                 {
                     "name": add_device(case.implementation, case.device),
@@ -210,8 +213,8 @@ def chart_by_threads(sweep: Sweep, title: str) -> Any:
                     "panel": f"{case.threads} threads",
                     "size": f"batch size {case.batch_size:,}, {case.samples:,} samples",
                     "times": speedup.mean,
-                    "low": speedup.low or speedup.mean,
-                    "high": speedup.high or speedup.mean,
+                    "low": low,
+                    "high": high,
                 }
             )
     names = list(dict.fromkeys(str(point["name"]) for point in points))
@@ -223,22 +226,27 @@ def chart_by_threads(sweep: Sweep, title: str) -> Any:
     legend = alt.Legend(orient="top", labelLimit=300)
     colour = alt.Color("size:N", title=None, legend=legend, scale=colours)
     shape = alt.Shape("size:N", title=None, scale=shapes)
-    x = alt.Scale(zero=True, nice=False, padding=10)
     base = alt.Chart().encode(
-        y=alt.Y("name:N", sort=names, title=None, axis=make_name_axis()),
+        y=encode_names(names),
         yOffset=alt.YOffset("size:N", sort=sizes),
     )
-    low = alt.X("low:Q", scale=x, title="speedup over one thread")
     tooltip = ["name:N", "size:N", "threads:Q", "times:Q", "low:Q", "high:Q"]
+    dots = draw_dots(
+        base,
+        "times",
+        scale=alt.Scale(zero=True, nice=False, padding=10),
+        x_title="speedup over one thread",
+        colour=colour,
+        size=60,
+        shape=shape,
+        tooltip=tooltip,
+    )
     # Aggregated to one row, so that each line is drawn once a panel, not once a point.
     panel = alt.Chart().transform_aggregate(groupby=["threads"]).transform_calculate(one="1")
     layers = alt.layer(
         panel.mark_rule(color="#999999", strokeWidth=1.5).encode(x="one:Q"),
         panel.mark_rule(strokeDash=[4, 3], color=LIMIT).encode(x="threads:Q"),
-        base.mark_rule(strokeWidth=2).encode(x=low, x2="high:Q", color=colour),
-        base.mark_point(size=60, filled=True, opacity=1).encode(
-            x=alt.X("times:Q", scale=x), color=colour, shape=shape, tooltip=tooltip
-        ),
+        *dots,
     )
     panels = len({point["threads"] for point in points})
     faceted = layers.properties(width=520 / panels, height=22 * len(names)).facet(

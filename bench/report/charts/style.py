@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bench.analysis.intervals import Interval
+
 # Okabe and Ito's colours, which colour-blind readers can distinguish; shapes repeat them.
 COLOURS = {"idiomatic": "#0072B2", "tuned": "#D55E00", "own": "#009E73"}
 SHAPES = {"idiomatic": "circle", "tuned": "diamond", "own": "square"}
@@ -27,11 +29,34 @@ def encode_style(styles: Iterable[str]) -> tuple[Any, Any]:
     )
 
 
-def make_name_axis(*, grid: bool = True) -> Any:
-    """Return the axis of a chart with a line for each implementation."""
+def encode_names(names: Sequence[object], *, grid: bool = True) -> Any:
+    """Return the y channel of a chart with a line for each name, in this order."""
     import altair as alt
 
-    return alt.Axis(labelLimit=260, labelFontSize=12, ticks=False, domain=False, grid=grid)
+    axis = alt.Axis(labelLimit=260, labelFontSize=12, ticks=False, domain=False, grid=grid)
+    return alt.Y("name:N", sort=names, title=None, axis=axis)
+
+
+def bound_interval(interval: Interval, scale: float = 1.0) -> tuple[float, float]:
+    """Return the ends of an interval; the mean for both if it was measured once."""
+    low, high = interval.low or interval.mean, interval.high or interval.mean
+    return low * scale, high * scale
+
+
+def draw_dots(
+    base: Any, field: str, *, scale: Any, x_title: str, colour: Any, size: int, **encodings: Any
+) -> list[Any]:
+    """Return the layers that draw a field of each point as a dot, and its interval as a bar.
+
+    The bar goes from the field low to the field high.
+    """
+    import altair as alt
+
+    x = alt.X(f"{field}:Q", scale=scale)
+    low = alt.X("low:Q", scale=scale, title=x_title)
+    bar = base.mark_rule(strokeWidth=2).encode(x=low, x2="high:Q", color=colour)
+    dot = base.mark_point(size=size, filled=True, opacity=1)
+    return [bar, dot.encode(x=x, color=colour, **encodings)]
 
 
 def make_log_axis(values: Iterable[float | None], **settings: Any) -> Any:

@@ -1,12 +1,11 @@
 """The cases of a run that have times, by the same name in every export format."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import Row
 from bench.errors import UserError
-from bench.records.schema import Case, Environment, TrialRecord
+from bench.records.schema import Environment, TrialRecord
 from bench.report.load import LoadedRun
 
 UNKNOWN = Environment("", {}, {}, {}, {}, {})
@@ -27,8 +26,8 @@ class ExportedCase:
 
     @property
     def name(self) -> str:
-        """The name of the case."""
-        return name_case(self.row.case)
+        """A name that is the same in every run, and safe in a path or a URL."""
+        return self.row.case.slug
 
     @property
     def medians(self) -> list[float]:
@@ -53,11 +52,6 @@ class ExportedCase:
         }
 
 
-def name_case(case: Case) -> str:
-    """Return a name that is the same in every run, and safe in a path or a URL."""
-    return case.slug
-
-
 def list_faults(row: Row) -> list[str]:
     """Return how trials of a row failed, each reason once and in one line."""
     return sorted({" ".join(f"{status}: {reason}".split()) for status, reason in row.faults})
@@ -71,7 +65,13 @@ def select_cases(run: LoadedRun) -> list[ExportedCase]:
     cases = []
     for row in run.rows:
         if row.epoch is not None:
-            good = [trial for trial in find_trials(run, row) if trial.status == "ok"]
+            good = [
+                record
+                for record in run.records
+                if isinstance(record, TrialRecord)
+                and record.status == "ok"
+                and record.case.slug == row.case.slug
+            ]
             trials = tuple(sorted(good, key=lambda trial: trial.round))
             environment = run.environments.get(trials[0].environment, UNKNOWN)
             cases.append(ExportedCase(row, row.epoch, trials, environment))
@@ -86,36 +86,19 @@ def select_cases(run: LoadedRun) -> list[ExportedCase]:
     return sorted(cases, key=lambda case: case.name)
 
 
-def find_trials(run: LoadedRun, row: Row) -> list[TrialRecord]:
-    """Return the records that a row was made from, in the order of measurement."""
-    return [
-        record
-        for record in run.records
-        if isinstance(record, TrialRecord)
-        and record.status != "interrupted"
-        and record.case.slug == row.case.slug
-    ]
-
-
-def list_commits(cases: Sequence[ExportedCase]) -> list[str]:
-    """Return the commits of the suite that measured the cases, if known."""
-    commits = {case.environment.suite.get("commit") for case in cases}
-    return sorted(str(commit) for commit in commits if commit)
-
-
 def list_remarks(run: LoadedRun) -> list[str]:
     """Return a line for each thing that an export lacks or that failed."""
     remarks = []
     for row in run.rows:
-        name, reasons = name_case(row.case), "; ".join(list_faults(row))
+        name, reasons = row.case.slug, "; ".join(list_faults(row))
         if row.epoch is None:
             remarks.append(f"left out: {name}: {reasons}")
         elif not row.ranked:
             remarks.append(f"not ranked: {name}: {reasons}")
         elif row.faults:
             remarks.append(f"{name}: {len(row.faults)} of {row.rounds} trials failed: {reasons}")
-    known = {name_case(row.case) for row in run.rows}
-    planned = dict.fromkeys(name_case(case) for case in (*run.run.cases, *run.run.sweep))
+    known = {row.case.slug for row in run.rows}
+    planned = dict.fromkeys(case.slug for case in (*run.run.cases, *run.run.sweep))
     remarks += [f"left out: {name}: not measured" for name in planned if name not in known]
     if any(one.suite.get("dirty") for one in run.environments.values()):
         remarks.append("measured with changes that are not in the commit")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench.records.schema import Environment
-from bench.report.export.cases import ExportedCase, list_commits, select_cases
+from bench.report.export.cases import ExportedCase, select_cases
 from bench.report.export.json_file import render_json
 from bench.report.load import LoadedRun
 
@@ -27,8 +27,9 @@ def export_run(run: LoadedRun) -> str:
     The mean is arithmetic, as the tool defines it; the report's geometric one is in ``extra_info``.
     """
     cases = select_cases(run)
+    commits = {str(case.environment.suite.get("commit") or "") for case in cases} - {""}
     commit = {
-        "id": " and ".join(list_commits(cases)) or "unversioned",
+        "id": " and ".join(sorted(commits)) or "unversioned",
         "time": None,
         "author_time": None,
         "dirty": any(bool(case.environment.suite.get("dirty")) for case in cases),

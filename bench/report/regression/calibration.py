@@ -1,6 +1,7 @@
 """Show the calibrations of a machine as tables and JSON."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from math import isfinite, isinf
 from typing import Any
 
@@ -155,7 +156,6 @@ def format_count(count: DecisionCount | None) -> str:
 
 def _document_case(case: Detectability) -> dict[str, Any]:
     """Return a case of the JSON document: deviations of logarithms, ratios as they are."""
-    spread = case.spread
     return {
         "case": case.case,
         "injected": describe_slowdown(case.slowdown),
@@ -163,27 +163,12 @@ def _document_case(case: Detectability) -> dict[str, Any]:
         "pairs": case.pairs,
         "seconds_a_pair": case.seconds,
         "ratio": case.ratio,
-        "spread": spread
-        and {
-            "epochs": spread.epochs,
-            "processes": spread.processes,
-            "blocks": spread.blocks,
-            "count": spread.count,
-        },
+        "spread": case.spread and asdict(case.spread),
         "budgets": [
             {
-                "seconds": budget.seconds,
-                "pairs": budget.pairs,
+                **asdict(budget),
                 "smallest": budget.smallest if isfinite(budget.smallest or 0.0) else None,
-                "disjoint": _document_count(budget.disjoint),
-                "drawn": _document_count(budget.drawn),
             }
             for budget in case.budgets
         ],
     }
-
-
-def _document_count(count: DecisionCount | None) -> dict[str, int] | None:
-    if count is None:
-        return None
-    return {"count": count.count, "total": count.total, "independent": count.independent}

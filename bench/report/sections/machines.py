@@ -48,7 +48,7 @@ ROOFLINE_NOTE = (
 JOULES_NOTE = "From the GPU's own counter, over the timed epochs and the time between them."
 CROSSOVER_NOTE = (
     "Faster: the device that is faster at the largest batch size that both measured. From: "
-    f"{CROSSOVER_DEFINITION}"
+    f"{CROSSOVER_DEFINITION} Devices with fewer than two sizes in common are left out."
 )
 NO_SWEEP = "To see from which batch size on a device is faster, run two of them with --sweep."
 
@@ -184,8 +184,10 @@ def describe_machines(runs: Sequence[LoadedRun], base: Hardware | None = None) -
             ):
                 title = f"{start}, {problem.problem}"
                 pictures.append(Picture(f"{name}-{number}", title, partial(chart, problem, title)))
-    crossovers, left_out = tabulate_crossovers(runs)
-    remarks = [*list_suites(runs), *list_remarks(problems, base), *left_out] if problems else []
+    crossovers = tabulate_crossovers(runs)
+    remarks = [*list_suites(runs), *list_remarks(problems, base)] if problems else []
+    if problems and not crossovers:
+        remarks.append(NO_SWEEP)
     return Section(COMPARED, [*tables, *crossovers], NOT_ALIKE, pictures, remarks)
 
 
@@ -294,26 +296,16 @@ def describe_suite(run: LoadedRun) -> str:
 
 
 def _explain_joules(by_hardware: Mapping[Hardware, Sequence[Row]]) -> list[str]:
-    """Explain why joules are absent: a line for each reason, with its devices."""
-    devices: dict[str, list[str]] = {}
-    some = []
-    for one, rows in by_hardware.items():
-        reasons = list_absent_joules(rows)
-        if len(reasons) == 1 and all(row.epoch_joules is None for row in rows):
-            devices.setdefault(next(iter(reasons)), []).append(str(one))
-        else:
-            some += [
-                f"no joules of {', '.join(names)}, {one}: {reason}"
-                for reason, names in reasons.items()
-            ]
+    """Explain why joules are absent: a line for each device and reason."""
     return [
-        *(f"no joules, {'; '.join(names)}: {reason}" for reason, names in devices.items()),
-        *some,
+        f"no joules of {', '.join(names)}, {one}: {reason}"
+        for one, rows in by_hardware.items()
+        for reason, names in list_absent_joules(rows).items()
     ]
 
 
-def tabulate_crossovers(runs: Iterable[LoadedRun]) -> tuple[list[Table], list[str]]:
-    """Return from which batch sizes on one device is faster than another, and what is left out.
+def tabulate_crossovers(runs: Iterable[LoadedRun]) -> list[Table]:
+    """Return from which batch sizes on one device is faster than another.
 
     A table for each workload and data set that two devices measured at common sizes.
     """
@@ -324,7 +316,7 @@ def tabulate_crossovers(runs: Iterable[LoadedRun]) -> tuple[list[Table], list[st
                 if row.ranked and row.case.device == one.device:
                     key = (row.case.workload, *identify_data(run))
                     rows[key].setdefault(one, []).append(row)
-    tables, left_out = [], []
+    tables = []
     for (workload, data, _), by_hardware in rows.items():
         pairs = {
             (one, other): crossovers
@@ -340,8 +332,7 @@ def tabulate_crossovers(runs: Iterable[LoadedRun]) -> tuple[list[Table], list[st
             headings = ("implementation", "faster", "than", "from batch size")
             title = f"Crossover batch sizes, {workload} on {data}"
             tables.append(Table(title, headings, lines, 3, CROSSOVER_NOTE))
-            left_out += _explain_pairs(by_hardware, pairs)
-    return tables, left_out if tables else [NO_SWEEP]
+    return tables
 
 
 def _crossover_line(crossover: Crossover, one: Hardware, other: Hardware) -> list[str]:
@@ -349,18 +340,3 @@ def _crossover_line(crossover: Crossover, one: Hardware, other: Hardware) -> lis
     if crossover.speedups[max(crossover.speedups)].mean < 1:
         crossover, one, other = crossover.inverted, other, one
     return [crossover.name, str(other), str(one), describe_crossover(crossover)]
-
-
-def _explain_pairs(
-    hardware: Iterable[Hardware], pairs: Mapping[tuple[Hardware, Hardware], object]
-) -> list[str]:
-    """Name the devices that are in no pair, and the pairs of others that have no crossover."""
-    paired = {one for pair in pairs for one in pair}
-    names = [str(one) for one in hardware if one not in paired]
-    names += [
-        f"{one} with {other}"
-        for one, other in combinations(hardware, 2)
-        if {one, other} <= paired and (one, other) not in pairs
-    ]
-    reason = "no crossover batch size, because fewer than two sizes are common"
-    return [f"{reason}: {'; '.join(names)}"] if names else []

@@ -2,16 +2,17 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bench.analysis import startup
+from bench.analysis.intervals import Interval
 from bench.analysis.startup import BreakEven, Curve, Start, TimeToAccuracy
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections import Picture, Section, Table
+from bench.report.sections import Picture, Section, Table, make_table
 from bench.report.sections.comparison import (
     HasCase,
     describe_problem,
@@ -28,21 +29,10 @@ CURVES_NOTE = (
     "and the validation accuracy at that time: geometric and arithmetic means over processes."
 )
 NOTHING_WELL = "No trial succeeded."
-CASE_HEADINGS = ("implementation", "objective", "style")
-COSTS_HEADINGS = (
-    *CASE_HEADINGS,
-    "import",
-    "set-up",
-    "reset",
-    "first epoch",
-    "cold start",
-    "parity error",
-)
 COSTS_NOTE = (
     "Cold start: import, set-up, reset and first epoch of a fresh process with empty compile "
     "caches. All are geometric means over processes, so the parts need not add up."
 )
-REACHED_HEADINGS = (*CASE_HEADINGS, "epochs", "warm", "cold", "parity error")
 REACHED_NOTE = (
     "Warm: the timed epochs up to the first with that accuracy. Cold: a cold start, whose first "
     "epoch counts as epoch 1, and the timed epochs after it."
@@ -52,6 +42,20 @@ OVERTAKEN_NOTE = (
     "first epoch. Not certain: the interval of the ratio of the two starts, or of the two epochs, "
     "includes 1, and other processes may give another answer."
 )
+CASE_COLUMNS: dict[str, Callable[[Any], str]] = {
+    "implementation": lambda result: result.case.implementation,
+    "objective": lambda result: result.case.objective,
+    "style": lambda result: result.case.style,
+}
+COSTS_COLUMNS: dict[str, Callable[[Start], str]] = {
+    **CASE_COLUMNS,
+    "import": lambda start: numbers.duration(start.imports),
+    "set-up": lambda start: numbers.duration(start.setup),
+    "reset": lambda start: numbers.duration(start.reset),
+    "first epoch": lambda start: numbers.duration(start.first_epoch),
+    "cold start": lambda start: numbers.duration_interval(start.total),
+    "parity error": lambda start: numbers.error(start.parity_error),
+}
 
 
 def describe_curves(run: LoadedRun) -> Section:
@@ -85,8 +89,8 @@ def tabulate_curves(known: Sequence[Curve], workload: str) -> list[Table]:
                 for point in curve.points
             ]
             absent = [numbers.ABSENT] * (epochs - len(cells))
-            lines.append([*_name(curve), *cells, *absent])
-        headings = (*CASE_HEADINGS, *(f"epoch {number}" for number in range(1, epochs + 1)))
+            lines.append([*(name(curve) for name in CASE_COLUMNS.values()), *cells, *absent])
+        headings = (*CASE_COLUMNS, *(f"epoch {number}" for number in range(1, epochs + 1)))
         title = f"Time and accuracy after each epoch, {workload}: {describe_problem(group[0])}"
         tables.append(Table(title, headings, lines, 3, CURVES_NOTE))
     return tables
@@ -111,21 +115,16 @@ def describe_starts(run: LoadedRun, target: float) -> Section:
 
 def tabulate_costs(starts: Iterable[Start]) -> list[Table]:
     """Return what a start costs, a table for each problem, the shortest start first."""
-    tables = []
-    for problem, group in _group_by_problem(starts).items():
-        lines = []
-        for start in sorted(group, key=lambda start: start.total.mean):
-            parts = (start.imports, start.setup, start.reset, start.first_epoch)
-            lines.append(
-                [
-                    *_name(start),
-                    *map(numbers.duration, parts),
-                    numbers.duration_interval(start.total),
-                    numbers.error(start.parity_error),
-                ]
-            )
-        tables.append(Table(f"What a start costs, {problem}", COSTS_HEADINGS, lines, 3, COSTS_NOTE))
-    return tables
+    return [
+        make_table(
+            f"What a start costs, {problem}",
+            sorted(group, key=lambda start: start.total.mean),
+            COSTS_COLUMNS,
+            words=3,
+            note=COSTS_NOTE,
+        )
+        for problem, group in _group_by_problem(starts).items()
+    ]
 
 
 def tabulate_times(times: Iterable[TimeToAccuracy]) -> list[Table]:
@@ -133,19 +132,30 @@ def tabulate_times(times: Iterable[TimeToAccuracy]) -> list[Table]:
 
     The reason stands where there is no time.
     """
-    tables = []
-    for problem, group in _group_by_problem(times).items():
-        lines = []
-        for one in sorted(group, key=lambda one: one.cold.mean if one.cold else math.inf):
-            absent = one.reason or numbers.ABSENT
-            epochs = absent if one.epoch is None else numbers.whole(one.epoch)
-            warm, cold = (
-                numbers.duration_interval(time) if time else absent for time in (one.warm, one.cold)
-            )
-            lines.append([*_name(one), epochs, warm, cold, numbers.error(one.parity_error)])
-        title = f"Time to validation accuracy {group[0].target:g}, {problem}"
-        tables.append(Table(title, REACHED_HEADINGS, lines, 3, REACHED_NOTE))
-    return tables
+
+    def format_time(time: TimeToAccuracy, interval: Interval | None) -> str:
+        absent = time.reason or numbers.ABSENT
+        return numbers.duration_interval(interval) if interval else absent
+
+    columns: dict[str, Callable[[TimeToAccuracy], str]] = {
+        **CASE_COLUMNS,
+        "epochs": lambda time: (
+            time.reason or numbers.ABSENT if time.epoch is None else numbers.whole(time.epoch)
+        ),
+        "warm": lambda time: format_time(time, time.warm),
+        "cold": lambda time: format_time(time, time.cold),
+        "parity error": lambda time: numbers.error(time.parity_error),
+    }
+    return [
+        make_table(
+            f"Time to validation accuracy {group[0].target:g}, {problem}",
+            sorted(group, key=lambda time: time.cold.mean if time.cold else math.inf),
+            columns,
+            words=3,
+            note=REACHED_NOTE,
+        )
+        for problem, group in _group_by_problem(times).items()
+    ]
 
 
 def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
@@ -178,10 +188,6 @@ def _describe_break_even(break_even: BreakEven) -> str:
     if not break_even.certain:
         words.append("not certain")
     return ", ".join(words)
-
-
-def _name(result: HasCase) -> list[str]:
-    return [result.case.implementation, result.case.objective, result.case.style]
 
 
 def _group_by_problem(results: Iterable[Result]) -> dict[str, list[Result]]:

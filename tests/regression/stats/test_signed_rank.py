@@ -14,9 +14,9 @@ from bench.regression.stats import signed_rank
 from bench.regression.stats.sequential import nominal_level, overall_level, schedule_looks
 from bench.regression.stats.signed_rank import compare_pairs, estimate_ratio
 
-# In steps of a hundredth, so that there are ties and zeros.
+# In steps of 0.01, to have ties and zeros.
 COARSE = st.integers(-9, 9).map(lambda steps: steps / 100)
-# No two alike in size, and none of them nought.
+# No ties and no zeros.
 FINE = st.lists(
     st.floats(1e-3, 0.5).flatmap(lambda size: st.sampled_from([size, -size])),
     min_size=1,
@@ -34,7 +34,7 @@ def test_p_values_agree_with_scipy(logs):
 
 
 # M. Hollander and D. A. Wolfe, "Nonparametric statistical methods" (1973), pp. 29-42: a factor of
-# nine patients' depression scales before and after. V = 40, p = 0.01953, estimate -0.46, and
+# the depression scale of nine patients, before and after. V = 40, p = 0.01953, estimate -0.46, and
 # -0.786 to -0.010 at 96.1 %, which is 1.95 % on each side.
 BEFORE = (1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30)
 AFTER = (0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29)
@@ -52,7 +52,7 @@ def test_published_example_of_hollander_and_wolfe():
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([0.0, 0.01, 0.02, 0.03]), min_size=1, max_size=8))
 def test_ties_and_zeros_keep_the_false_alarm_rate(sizes):
-    # Every pair's sign is a coin's: all that may come about are 2 ** n equally likely outcomes.
+    # Without a difference, all 2 ** n signs are equally likely.
     signs = product((-1, 1), repeat=len(sizes))
     estimate = [
         signed_rank.signed_rank_p_values(
@@ -79,7 +79,7 @@ def test_bound_excludes_1_exactly_if_the_test_rejects(logs, level):
 
 @given(st.lists(COARSE, min_size=1, max_size=30), st.integers(-9, 9), st.floats(0.001, 0.2))
 def test_interval_holds_all_ratios_not_rejected(logs, steps, level):
-    # Whole steps, so that taking one away leaves no rest.
+    # Whole steps, to avoid rounding errors of the difference.
     rest = [round(100 * log - steps) / 100 for log in logs]
     estimate, (slower, faster) = estimate_ratio(logs, level), signed_rank.signed_rank_p_values(rest)
     wanted = steps / 100
@@ -110,7 +110,7 @@ def test_swapped_sides_mirror_the_difference(logs):
 
 
 def test_too_few_pairs_give_no_bounds():
-    # Of n pairs that all agree the least p is 2 ** -n: 1 / 64 of six, 1 / 128 of seven.
+    # The smallest p of n pairs is 2 ** -n: 1 / 64 of six, 1 / 128 of seven.
     six, seven = (estimate_ratio([0.1] * count, 0.01) for count in (6, 7))
     assert (six.low, six.high) == (None, None)
     assert (seven.low, seven.high) == pytest.approx((math.exp(0.1), math.exp(0.1)))
@@ -154,8 +154,8 @@ def test_no_pairs_raise():
         compare_pairs([], (10,), 0.01)
 
 
-# Of one version against itself, as pairs give it: a coin turns each number's sign. Drifting: what
-# being first costs wanders from pair to pair, and the noise grows.
+# Log ratios of pairs of equal versions. Drifting: the cost of being measured first wanders from
+# pair to pair, and the noise grows.
 def normal(draw, pairs):
     return draw.standard_normal(pairs)
 
@@ -175,13 +175,13 @@ LOOKS = schedule_looks(PAIRS)
 
 
 def alarms(noise, runs):
-    """Count runs in which a slowdown is called: as the gate calls it, and at 1 % at every look."""
+    """Count runs in which a slowdown is called, with the correction and at 1 % at every look."""
     draw, corrected, uncorrected = np.random.default_rng(11), 0, 0
     for _ in range(runs):
         logs = noise(draw, PAIRS).tolist()
         least = min(signed_rank.signed_rank_p_values(logs[:count])[0] for count in LOOKS)
         uncorrected += least <= ALPHA
-        # Only what one look would call can be called by all: the rest need not be worked out.
+        # A slowdown called by all looks together is called by one look alone: skip the others.
         corrected += least <= ALPHA and compare_pairs(logs, LOOKS, ALPHA).p_slower <= ALPHA
     return corrected, uncorrected
 
@@ -190,10 +190,9 @@ def alarms(noise, runs):
 def test_three_looks_keep_the_false_alarm_rate(noise):
     runs = 4000
     corrected, uncorrected = alarms(noise, runs)
-    # What a rate of 1 % gives in all but one of ten thousand such simulations, either way; that
-    # the exact p has steps, and so is a little too high, is within that.
+    # The range of a rate of 1 % in all but one of 10,000 simulations on either side.
     assert binom.ppf(1e-4, runs, ALPHA) <= corrected <= binom.ppf(1 - 1e-4, runs, ALPHA)
-    # And what it would be without the correction is seen to be too much.
+    # Without the correction the rate is too high.
     assert uncorrected > binom.ppf(1 - 1e-4, runs, ALPHA)
 
 

@@ -4,13 +4,12 @@ import math
 
 import pytest
 from support.devices import CONDITIONS, on, swept_on, unavailable
-from support.records import case, environment, run, write
+from support.records import case, environment, run
 
 from bench.analysis.crossover import Crossover, find_device_crossovers
 from bench.analysis.gpu import compare_devices, summarize_gpu
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
-from bench.report.load import load_run
 from bench.report.sections import gpu
 
 HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images": 10_000})}
@@ -105,33 +104,6 @@ def test_cell_without_a_number_gives_the_status():
     assert shown["c"] == ["750,000", "failed", "—", "failed"]
     assert shown["f"] == ["750,000", "not measured", "—", "not measured"]
     assert [line[0] for line in used.lines] == ["a", "d"]
-
-
-def test_absent_joules_have_each_reason_once(tmp_path):
-    def silent(name, reason):
-        return on("gpu", name, energy_joules=None, energy_absent=reason)
-
-    records = [
-        *silent("a", "too old"),
-        *silent("b", None),
-        *silent("c", "too old"),
-        *on("gpu", "d"),
-        *on("cpu", "a", energy_absent="of the CPU"),
-    ]
-    loaded = load_run(write(tmp_path / "run", run(*map(case, "abcd")), *records))
-    section = gpu.describe_gpu(loaded, None, ())
-    assert sorted(section.remarks) == [
-        gpu.NO_SWEEP,
-        "joules of a, c: too old",
-        "joules of b: no reason was given",
-    ]
-    lines = section.tables[1].lines
-    assert sorted((line[0], line[-1]) for line in lines) == [
-        ("a", "—"),
-        ("b", "—"),
-        ("c", "—"),
-        ("d", "10.0"),
-    ]
 
 
 def test_conditions_are_shown_as_ranges():
