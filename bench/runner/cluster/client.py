@@ -117,7 +117,10 @@ class MachineRun:
         for _, block in groupby(stage, lambda trial: (trial.kind, trial.round)):
             trials = tuple(block)
             files = {trial.case.file for trial in trials if trial.case.file is not None}
-            contents = {path: read_file(Path(path)) for path in files}
+            try:
+                contents = {path: read_file(Path(path)) for path in files}
+            except OSError as error:
+                raise UserError(f"{error.filename}: cannot be read: {error.strerror}") from error
             future = client.submit(
                 measure_round,
                 msgspec.json.encode(RoundRequest(self.query, self.run, trials, contents)),
