@@ -50,18 +50,18 @@ class Cluster:
         self.address = json.loads(told.read_text())["address"]
         self._port = self.address.rpartition(":")[2]
 
-    def join(self, name, kind="one", *flags, worker=None, code="", resources="bench=1"):
+    def join(self, name, kind="one", *, code="", resources="bench=1"):
         """Start a worker of the host of this name, which is a machine of this kind."""
         temporary = self.folder / f"host-{name}"
         temporary.mkdir(exist_ok=True)
-        hook = temporary / f"host_{worker or name}.py"
+        hook = temporary / f"host_{name}.py"
         hook.write_text(HOST + code)
-        self.workers[worker or name] = self._dask(
+        self.workers[name] = self._dask(
             "worker",
             self.address,
             "--nthreads=1",
             "--no-dashboard",
-            *(flags or ["--no-nanny"]),
+            "--no-nanny",
             *([f"--resources={resources}"] if resources else []),
             f"--preload={hook}",
             f"--local-directory={temporary}",

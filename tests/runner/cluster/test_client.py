@@ -1,5 +1,7 @@
 """What the caller accepts from a host, without Dask."""
 
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 from support.records import MACHINE, case, environment, run, trials, write
@@ -7,8 +9,8 @@ from support.records import MACHINE, case, environment, run, trials, write
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Trial
-from bench.runner.cluster.client import unpack
-from bench.runner.cluster.task import RoundResult
+from bench.runner.cluster.client import MachineRun, unpack
+from bench.runner.cluster.task import HostQuery, RoundResult
 
 CASES = (case("pytorch"), case("numpy"))
 PLAN = run(*CASES, machine=MACHINE["id"], rounds={"sgd": 3})
@@ -87,3 +89,25 @@ def test_record_of_an_own_file_has_the_callers_path(tmp_path, unpacked):
     ]
     kept = unpacked(result_of(tmp_path / "host", records), file="mine.py")
     assert [record.case.file for record in kept] == ["mine.py"] * 2
+
+
+def test_spent_budget_keeps_the_round_that_another_host_measures(tmp_path):
+    class Future(SimpleNamespace):
+        __hash__ = object.__hash__
+
+    cancelled = []
+    planned = msgspec.structs.replace(PLAN, budget=1.0)
+    store.create_run(tmp_path / "run", planned)
+    machine_run = MachineRun(tmp_path / "run", planned, HostQuery("", None, {}), ["one", "two"])
+    client = SimpleNamespace(
+        submit=lambda *_, key, **__: Future(
+            status="pending", done=lambda: False, cancel=lambda: cancelled.append(key)
+        )
+    )
+    machine_run.submit(client)
+    first = next(iter(machine_run.sent))
+    answer = msgspec.json.encode(result_of(tmp_path / "host", ROUND))
+    first.done, first.result = (lambda: True), (lambda timeout: answer)
+    list(machine_run.collect({"one"}))  # a trial takes 12 s, as its record says
+    assert (len(store.read_records(machine_run.folder)), len(machine_run.sent)) == (2, 1)
+    assert (len(cancelled), machine_run.incomplete) == (1, False)
