@@ -13,12 +13,12 @@ from bench.records.schema import Case
 from bench.runner.parity import oracle
 from bench.runner.parity.oracle import Solution
 from bench.worker import data as prepared
-from bench.worker.workloads import TRIAL, WORKLOADS, draw_initial_params, draw_order
+from bench.worker.workloads import TRIAL_SCRIPT, WORKLOADS, draw_initial_params, draw_order
 
 
 def compared_epochs(case: Case) -> tuple[int, ...]:
     """Return the numbers of the timed epochs of a case that parity compares."""
-    return TRIAL[1].epochs[: case.epochs]
+    return TRIAL_SCRIPT[1].epochs[: case.epochs]
 
 
 def train_oracle(case: Case, seed: int, data: Dataset) -> Solution:

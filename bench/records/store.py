@@ -48,7 +48,7 @@ def create_run(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> No
     Raises UserError if the folder cannot be written or holds another run.
     """
     reject_used_folder(folder)
-    with _writing(folder):
+    with _report_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with lock_folder(folder):
             reject_used_folder(folder)  # another process may have been faster
@@ -76,7 +76,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
     # The kernel must release the lock when its holder is killed: a soft lock would become stale.
     file_lock = FileLock(folder / LOCK, thread_local=False, fallback_to_soft=False)
-    with _writing(folder):
+    with _report_write_errors(folder):
         try:
             file_lock.acquire(timeout=0)
         except Timeout:
@@ -96,7 +96,7 @@ def append_record(folder: Path, record: Record) -> None:
     """Append a record, and return when it is on the disk. Raises UserError."""
     _file_name("trial", record.trial)
     path, line = folder / jsonl.FILE, jsonl.encode(record)
-    with _writing(folder):
+    with _report_write_errors(folder):
         if path.exists() and path.stat().st_size + len(line) > files.MAX_BYTES:
             limit = files.MAX_BYTES // 2**20
             raise UserError(f"{path} would be larger than {limit} MiB; choose another --output")
@@ -110,7 +110,7 @@ def save_params(folder: Path, trial: str, source: Path) -> Path:
     cannot be written.
     """
     data = files.read_file(source, follow=False)
-    with _writing(folder):
+    with _report_write_errors(folder):
         return files.write_file(folder / "params" / f"{_file_name('trial', trial)}.npy", data)
 
 
@@ -118,13 +118,13 @@ def add_environment(folder: Path, environment: Environment) -> None:
     """Write an environment under its id, before the first record that names it."""
     path = folder / "environments" / f"{_file_name('environment', environment.id)}.json"
     if not path.exists():
-        with _writing(folder):
+        with _report_write_errors(folder):
             files.write_file(path, encode(environment))
 
 
 def save_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
     """Write the numbers of pairs after which each case of a comparison is tested."""
-    with _writing(folder):
+    with _report_write_errors(folder):
         files.write_file(folder / "looks.json", encode(looks))
 
 
@@ -137,7 +137,7 @@ def repair_run(folder: Path) -> None:
     for part in ("params", "environments"):
         if (folder / part).is_symlink():
             raise UserError(f"{folder / part} is a link, which may lead elsewhere; copy the folder")
-    with _writing(folder):
+    with _report_write_errors(folder):
         for part in (".", "params", "environments"):
             files.remove_unfinished(folder / part)
         # Repair records first, because those of a damaged environment count as damaged.
@@ -239,7 +239,7 @@ def _file_name(what: str, name: str) -> str:
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def _report_write_errors(folder: Path) -> Iterator[None]:
     """Raise UserError in place of OSError: the disk is full, or the folder is not writable."""
     try:
         yield

@@ -81,10 +81,10 @@ class Executor:
         """
         if reason := self._unavailable_reason(trial.case):
             yield _unmeasured("unavailable", reason)
-        elif fault := file_fault(trial.case):
+        elif fault := find_file_fault(trial.case):
             yield _unmeasured("failed", fault)
         else:
-            with scratch.folder() as folder:
+            with scratch.make_folder() as folder:
                 output = self._launch(trial, folder)
                 yield output
             if output.values["status"] != "ok":
@@ -171,7 +171,7 @@ def _unmeasured(status: str, reason: str) -> TrialOutput:
     return TrialOutput({"status": status, "reason": reason, "started": timestamps.format_now()})
 
 
-def file_fault(case: Case) -> str | None:
+def find_file_fault(case: Case) -> str | None:
     """Return how a user's own file differs from the planned one, or None."""
     if case.file is None:
         return None

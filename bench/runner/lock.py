@@ -64,7 +64,7 @@ class Lock:
             ) from error
         with suppress(OSError):  # another user's
             os.utime(path)  # systems delete old files in /tmp, even locked ones
-        scratch.sweep()
+        scratch.remove_stale_folders()
         return True
 
 

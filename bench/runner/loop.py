@@ -8,7 +8,7 @@ from bench.data.dataset import Dataset
 from bench.records import store
 from bench.records.schema import Record, Run, Trial
 from bench.runner import lock
-from bench.runner.executor import file_fault
+from bench.runner.executor import find_file_fault
 from bench.runner.plan import list_distributions
 from bench.runner.process import preflight
 from bench.runner.progress import Progress
@@ -95,7 +95,7 @@ def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[I
 
     imported: distributions and modules of earlier calls; this one adds its own.
     """
-    for case in (trial.case for trial in trials if file_fault(trial.case) is None):
+    for case in (trial.case for trial in trials if find_file_fault(trial.case) is None):
         distributions = set(list_distributions(case) or [case.module])
         if not distributions <= imported:
             imported |= distributions

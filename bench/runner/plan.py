@@ -177,7 +177,7 @@ def find_implementation(name: str, probe: Callable[[Path], Objective]) -> Case:
             return case_from_entry(entry)
     if name.endswith(".py") or "/" in name:
         return _case_from_file(Path(name), probe)
-    raise unknown_name("implementation", name, [entry.name for entry in IMPLEMENTATIONS])
+    raise make_unknown_name_error("implementation", name, [entry.name for entry in IMPLEMENTATIONS])
 
 
 def _case_from_file(path: Path, probe: Callable[[Path], Objective]) -> Case:
@@ -329,7 +329,7 @@ def list_distributions(case: Case | Implementation) -> list[str]:
     return [name for name in (case.framework, case.variables.get("KERAS_BACKEND")) if name]
 
 
-def unknown_name(kind: str, name: str, known: Sequence[str]) -> UserError:
+def make_unknown_name_error(kind: str, name: str, known: Sequence[str]) -> UserError:
     """Return the error for an unknown name; it suggests similar names, or lists all."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     near = near or [candidate for candidate in known if name and name in candidate]

@@ -14,7 +14,7 @@ from bench.worker.measure import now
 # An estimate is from this many runs: older ones say little about today's software.
 EARLIER_RUNS = 5
 
-Kind = tuple[str, str, str]  # workload, implementation, device
+CaseGroup = tuple[str, str, str]  # workload, implementation, device
 
 
 class Progress:
@@ -95,21 +95,21 @@ def plan_rounds(run: Run, records: Iterable[Record]) -> dict[str, int]:
 
 
 class Estimate:
-    """Estimate how long trials take: the mean of their case, else of their kind, else of all.
+    """Estimate how long trials take: the mean of their case, else of their group, else of all.
 
-    A kind is an implementation, a workload and a device; a case has a size as well. Every size has
-    the same weight in the mean of a kind, and every kind in the mean of all.
+    A group is an implementation, a workload and a device; a case has a size as well. Every size has
+    the same weight in the mean of a group, and every group in the mean of all.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
-        self._seconds: dict[Kind, dict[Size, list[float]]] = {}
+        self._seconds: dict[CaseGroup, dict[Size, list[float]]] = {}
         for record in records:
             self.add(record)
 
     def add(self, record: Record) -> None:
         """Take in the record of a trial."""
         if record.wall_seconds is not None:
-            sizes = self._seconds.setdefault(_kind(record.case), {})
+            sizes = self._seconds.setdefault(_group(record.case), {})
             sizes.setdefault(case_size(record.case), []).append(record.wall_seconds)
 
     def seconds(self, trials: Iterable[Trial]) -> float | None:
@@ -123,7 +123,7 @@ class Estimate:
         return sum(count * self._seconds_of(by_id[key], overall) for key, count in counts.items())
 
     def _seconds_of(self, case: Case, overall: float) -> float:
-        sizes = self._seconds.get(_kind(case))
+        sizes = self._seconds.get(_group(case))
         if sizes is None:
             return overall
         same = sizes.get(case_size(case))
@@ -134,7 +134,7 @@ def _mean(sizes: Mapping[Size, Sequence[float]]) -> float:
     return fmean(map(fmean, sizes.values()))
 
 
-def _kind(case: Case) -> Kind:
+def _group(case: Case) -> CaseGroup:
     return case.workload, case.implementation, case.device
 
 

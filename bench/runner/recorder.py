@@ -13,7 +13,12 @@ from bench.records.jsonl import explain_rejection
 from bench.records.paths import find_case_folders, hide_paths
 from bench.records.schema import FORMAT, Case, Environment, Record, Trial
 from bench.runner.executor import Executor, RunContext, TrialOutput
-from bench.runner.parity.judge import Judge, textbook_fault, threads_fault, threads_in_force
+from bench.runner.parity.judge import (
+    Judge,
+    find_textbook_fault,
+    find_threads_fault,
+    threads_in_force,
+)
 from bench.runner.process.spec import Installation
 
 
@@ -57,7 +62,7 @@ class Recorder:
         if trial.kind == "roofline":
             return {}
         if trial.kind == "textbook":
-            fault = textbook_fault(trial.case.implementation, values.get("quantities", {}))
+            fault = find_textbook_fault(trial.case.implementation, values.get("quantities", {}))
             return {"status": "failed" if fault else "ok", "reason": fault}
         params = folder / "params.npy"
         if not os.path.lexists(params):
@@ -69,7 +74,9 @@ class Recorder:
         in_force = threads_in_force(values)
         if in_force is None:
             return {"status": "failed", "reason": "the process left a result without its epochs"}
-        fault = judgement.fault or threads_fault(trial.case, in_force, sum(values["epoch_seconds"]))
+        fault = judgement.fault or find_threads_fault(
+            trial.case, in_force, sum(values["epoch_seconds"])
+        )
         return {
             "status": "failed" if fault else "ok",
             "reason": fault,

@@ -32,7 +32,7 @@ from bench.worker.guard import ContractError, HarnessSnapshot
 from bench.worker.measure import Measurement, Request, measure, now, time_call
 from bench.worker.roofline import measure_roofline
 from bench.worker.slowdown import slow_down
-from bench.worker.workloads import EXAMINATION, WORKLOADS, draw_initial_params, draw_start_params
+from bench.worker.workloads import CHECK_SCRIPT, WORKLOADS, draw_initial_params, draw_start_params
 
 Document = dict[str, Any]
 
@@ -148,7 +148,7 @@ def examine_module(
     problem, trial = prepare(request, snapshot)
     workload = WORKLOADS[request["workload"]]
     sizes = (problem.features, problem.classes, request["seed"])
-    starts = {segment: draw_start_params(segment, workload, *sizes) for segment in EXAMINATION}
+    starts = {segment: draw_start_params(segment, workload, *sizes) for segment in CHECK_SCRIPT}
     script = ConformanceRequest(starts, trial.seed, trial.test_images, request["watch"], snapshot)
     result = examine(module.Trainer, problem, request["device"], script)
     require_untouched(snapshot, problem, request)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.contract import Device, Params, Problem, Trainer
 from bench.worker import guard
 from bench.worker.measure import Measurement, require_idle, time_epoch
-from bench.worker.workloads import EXAMINATION, Segment, draw_order
+from bench.worker.workloads import CHECK_SCRIPT, Segment, draw_order
 
 FEW = 7
 
@@ -56,7 +56,7 @@ def examine(
     def predict(images: NDArray[np.float32]) -> None:
         labels.append(guard.copy_labels(trainer.predict(images), images))
 
-    for segment in EXAMINATION:
+    for segment in CHECK_SCRIPT:
         start = request.starts[segment]
         copy = Params(start.weight.copy(), start.bias.copy())
         trainer.reset(copy)

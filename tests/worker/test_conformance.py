@@ -7,10 +7,10 @@ from bench.contract import SGD, Params, Problem
 from bench.worker import conformance, guard, measure
 from bench.worker.conformance import ConformanceRequest
 from bench.worker.guard import ContractError
-from bench.worker.workloads import EXAMINATION, draw_order
+from bench.worker.workloads import CHECK_SCRIPT, draw_order
 
 SAMPLES = 8
-START = {stretch: number for number, stretch in enumerate(EXAMINATION, 1)}
+START = {stretch: number for number, stretch in enumerate(CHECK_SCRIPT, 1)}
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     Raise UserError for an unknown workload, or for a size that does not fit the data or memory.
     """
     if options.workload not in WORKLOADS:
-        raise plan.unknown_name("workload", options.workload, list(WORKLOADS))
+        raise plan.make_unknown_name_error("workload", options.workload, list(WORKLOADS))
     images, labels = read(dataset.find(options.data).folder, "train")
     size = Size(
         options.batch_size or WORKLOADS[options.workload].batch_size,
@@ -172,7 +172,7 @@ def _choose_implementations(
         ours = {entry.name: entry for entry in IMPLEMENTATIONS}
         unknown = [name for name in options.implementations if name not in ours]
         if unknown and "revision" not in kinds:
-            raise plan.unknown_name("implementation", unknown[0], [*ours])
+            raise plan.make_unknown_name_error("implementation", unknown[0], [*ours])
         return [entry for name, entry in ours.items() if name in options.implementations]
     if "packages" in kinds:
         packages = base.packages | candidate.packages
@@ -215,5 +215,5 @@ def _pair_cases(
             lacking = candidate[0] if name in before else base[0]
             absent.append(Absent(name, f"not in {lacking.name}"))
         else:
-            raise plan.unknown_name("implementation", name, [*after])
+            raise plan.make_unknown_name_error("implementation", name, [*after])
     return pairings, absent

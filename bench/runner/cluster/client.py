@@ -140,7 +140,7 @@ class MachineRun:
                 continue
             if future.status == "cancelled":
                 raise ConnectionError
-            with scratch.folder() as parent:
+            with scratch.make_folder() as parent:
                 try:
                     result = read_result(future, TIMEOUT_SECONDS if future.done() else 0)
                     store.create_run(parent / "run", self.run)

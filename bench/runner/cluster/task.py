@@ -127,7 +127,7 @@ def measure_round(data: bytes) -> bytes:
             worker.loop.add_callback(callback.stop)
     if request.run.machine != machine.describe()["id"]:
         raise UserError("its machine has changed; start its worker again")
-    with lock.hold_host_lock(), scratch.folder() as folder:
+    with lock.hold_host_lock(), scratch.make_folder() as folder:
         return msgspec.json.encode(_measure(request, find_data(request.query), folder))
 
 

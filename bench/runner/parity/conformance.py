@@ -19,13 +19,19 @@ from bench.records.files import read_npy
 from bench.records.schema import Case
 from bench.runner import plan
 from bench.runner.parity import mistakes
-from bench.runner.parity.judge import TOLERANCE, Judge, Judgement, threads_fault, threads_in_force
+from bench.runner.parity.judge import (
+    TOLERANCE,
+    Judge,
+    Judgement,
+    find_threads_fault,
+    threads_in_force,
+)
 from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec
 from bench.worker.data import read
-from bench.worker.workloads import EXAMINATION, draw_order
+from bench.worker.workloads import CHECK_SCRIPT, draw_order
 
 # The examination with this batch size under sgd also watches the process after its last epoch.
 WATCHED_BATCH_SIZE = 32
@@ -46,7 +52,7 @@ NO_GPU = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "JAX_PLATFORMS"
 
 EPOCH_NAMES = (
     "in the first epoch",
-    *(f"in epoch {epoch} after a second reset" for epoch in EXAMINATION[1].epochs),
+    *(f"in epoch {epoch} after a second reset" for epoch in CHECK_SCRIPT[1].epochs),
     "from other weights, over an order that was there before",
 )
 
@@ -110,7 +116,7 @@ class Examiner:
         return plan.complete_case(case, workload, self._device, size)
 
     def _examine_once(self, case: Case, data: Dataset, judge: Judge) -> Finding:
-        with scratch.folder() as folder:
+        with scratch.make_folder() as folder:
             outcome = self._launch(case, data, folder, {})
             if outcome.status != "ok":
                 return _finding(case, data, outcome.status, outcome.reason)
@@ -119,10 +125,10 @@ class Examiner:
         if reason is None:
             in_force = threads_in_force(outcome.document)
             if in_force is None:  # without valid times nothing has passed
-                reason = threads_fault(case, inf, inf)
+                reason = find_threads_fault(case, inf, inf)
             else:
                 seconds = sum(outcome.document["epoch_seconds"])
-                reason = threads_fault(case, in_force, seconds)
+                reason = find_threads_fault(case, in_force, seconds)
         error = judgement.parity.error if judgement.parity else None
         return _finding(case, data, "failed" if reason else "ok", reason, error)
 
@@ -151,7 +157,7 @@ class Examiner:
         if wrong[0] > 0:
             return fault
         first, *_ = read_npy(folder / "params.npy", np.float32, 3)
-        segment = EXAMINATION[0]
+        segment = CHECK_SCRIPT[0]
         mistake = mistakes.name_mistake(
             Params(first[:-1], first[-1]),
             judge.problem(case),
@@ -166,7 +172,7 @@ class Examiner:
         data, _ = self._judges[0]
         complete = self._complete_case(case, data, "sgd", WATCHED_BATCH_SIZE)
         complete = msgspec.structs.replace(complete, device="gpu")
-        with scratch.folder() as folder:
+        with scratch.make_folder() as folder:
             outcome = self._launch(complete, data, folder, NO_GPU)
         if outcome.status == "unavailable":
             return _finding(complete, data, "unavailable", outcome.reason)

@@ -20,8 +20,8 @@ from bench.worker import data
 from bench.worker.conformance import list_predictions
 from bench.worker.measure import MOST_REPEATS
 from bench.worker.workloads import (
-    EXAMINATION,
-    TRIAL,
+    CHECK_SCRIPT,
+    TRIAL_SCRIPT,
     WORKLOADS,
     Segment,
     draw_order,
@@ -78,7 +78,7 @@ class Judge:
 
         seconds: the ``epoch_seconds`` that the worker reported, not validated.
         """
-        first, timed = TRIAL
+        first, timed = TRIAL_SCRIPT
         script = (first, Segment(timed.start, timed.epochs[: case.epochs]))
         count = len(seconds) if isinstance(seconds, list) else 0
         returned = self._read(params, predicted, 1 + count)
@@ -89,23 +89,23 @@ class Judge:
             return Judgement(fault=f"it timed {count} epochs, not {case.epochs} to {most}")
         epochs, labels = returned
         judgement = self._add_scores(case, epochs[1:], self._compare(case, script, epochs))
-        fault = label_fault(epochs[-1], self._test[0], labels) or judgement.fault
+        fault = find_label_fault(epochs[-1], self._test[0], labels) or judgement.fault
         return replace(judgement, fault=fault)
 
     def examine(self, case: Case, params: Path, predicted: Path) -> Judgement:
         """Judge every epoch and every prediction of the script of ``bench check``."""
-        returned = self._read(params, predicted, sum(len(part.epochs) for part in EXAMINATION))
+        returned = self._read(params, predicted, sum(len(part.epochs) for part in CHECK_SCRIPT))
         if isinstance(returned, Judgement):
             return returned
         epochs, labels = returned
-        judgement = self._compare(case, EXAMINATION, epochs)
+        judgement = self._compare(case, CHECK_SCRIPT, epochs)
         if judgement.fault:
             return judgement
-        predictions = list_predictions(epochs, self.start(case, EXAMINATION[-1]), self._test[0])
+        predictions = list_predictions(epochs, self.start(case, CHECK_SCRIPT[-1]), self._test[0])
         ends = np.cumsum([len(images) for *_, images in predictions])
         parts = np.split(labels, ends[:-1])
         for (moment, params_then, images), part in zip(predictions, parts, strict=True):
-            if fault := label_fault(params_then, images, part):
+            if fault := find_label_fault(params_then, images, part):
                 return replace(judgement, fault=f"{fault}, {moment}")
         return judgement
 
@@ -153,7 +153,7 @@ class Judge:
         errors = tuple(oracle.parity_error(*triple) for triple in triples)
         error = max(errors)
         parity = Parity(error=error, tolerance=TOLERANCE, passed=bool(error <= TOLERANCE))
-        return Judgement(parity=parity, errors=errors, fault=parity_fault(parity))
+        return Judgement(parity=parity, errors=errors, fault=find_parity_fault(parity))
 
     def start(self, case: Case, segment: Segment) -> Params:
         """Return the params with which a segment of this case begins."""
@@ -178,7 +178,7 @@ class Judge:
         return self._oracles[key]
 
 
-def label_fault(
+def find_label_fault(
     params: Params, images: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> str | None:
     """Return how predicted labels disagree with the params of the prediction, or None."""
@@ -192,7 +192,7 @@ def label_fault(
     return None
 
 
-def parity_fault(parity: Parity) -> str | None:
+def find_parity_fault(parity: Parity) -> str | None:
     """Return the fault of a trial whose parity error is above the tolerance, or None."""
     if parity.passed:
         return None
@@ -207,7 +207,7 @@ def threads_in_force(document: Mapping[str, Any]) -> float | None:
         return None
 
 
-def threads_fault(case: Case, in_force: float, seconds: float) -> str | None:
+def find_threads_fault(case: Case, in_force: float, seconds: float) -> str | None:
     """Return the fault of a trial that used more cores than its case has threads, or None.
 
     seconds: of all epochs together. Too few of them tell nothing: threads that spin while the
@@ -218,7 +218,7 @@ def threads_fault(case: Case, in_force: float, seconds: float) -> str | None:
     return f"it used {in_force:.2f} threads where {case.threads} were allowed"
 
 
-def textbook_fault(name: str, values: object) -> str | None:
+def find_textbook_fault(name: str, values: object) -> str | None:
     """Return how the numbers of a textbook program differ from the published ones, or None.
 
     values: numbers by quantity as the worker reported them, not validated.

@@ -9,7 +9,7 @@ import msgspec
 
 from bench.errors import UserError
 from bench.records.schema import Case
-from bench.runner.plan import list_distributions, unknown_name
+from bench.runner.plan import list_distributions, make_unknown_name_error
 from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
 
@@ -65,7 +65,7 @@ def parse_options(texts: Iterable[str]) -> dict[str, str]:
         if not python:
             raise UserError(f"--python {text}: give FRAMEWORK=EXECUTABLE, torch=env/bin/python")
         if framework not in known:
-            raise unknown_name("framework", framework, known)
+            raise make_unknown_name_error("framework", framework, known)
         if framework in pythons:
             raise UserError(f"--python {framework}= is given twice; give one Python")
         check_python(python, _require_executable(python))

@@ -20,7 +20,7 @@ from bench.runner.process.outcome import (
     interpret_exit,
     read_delay,
 )
-from bench.runner.process.scratch import kill_leftovers, writing
+from bench.runner.process.scratch import kill_leftovers, report_write_errors
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import gpu, machine
 from bench.worker.measure import now
@@ -132,7 +132,7 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
 
 def write_folder(scratch: Path, request: Mapping[str, Any], child: ChildSpec) -> None:
     """Write the worker's folder; links give it this suite whichever Python it runs on."""
-    with writing():
+    with report_write_errors():
         for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
             (scratch / folder).mkdir(parents=True)
         (scratch / "path" / "bench").symlink_to(machine.ROOT / "bench")

@@ -58,5 +58,5 @@ def read_objective(path: Path) -> Objective:
 
 
 def _launch(request: Mapping[str, Any], child: ChildSpec) -> Outcome:
-    with scratch.folder() as folder:
+    with scratch.make_folder() as folder:
         return launch(request, child, folder)

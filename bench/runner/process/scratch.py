@@ -32,12 +32,12 @@ _MARKS = (*CACHES, "PYTHONPATH")
 
 
 @contextmanager
-def folder() -> Iterator[Path]:
+def make_folder() -> Iterator[Path]:
     """Make the folder of a worker and hold its lock; remove both. Raises UserError."""
     made = Path(tempfile.gettempdir(), PREFIX + secrets.token_hex(4))
     lock = _lock(made)
     try:
-        with writing():
+        with report_write_errors():
             lock.acquire()
             made.mkdir(mode=0o700)
         yield made
@@ -45,7 +45,7 @@ def folder() -> Iterator[Path]:
         _discard(made, lock)
 
 
-def sweep() -> None:
+def remove_stale_folders() -> None:
     """Remove the folders of runs that were killed on this host, and end the processes in them.
 
     Folders in use stay, and those of other users.
@@ -130,12 +130,12 @@ def _find_leftovers(leader: int | None, scratch: Path) -> "Iterator[psutil.Proce
 
 def check_room() -> None:
     """Raise UserError if the disk is full: then a trial that failed is not at fault."""
-    with writing(), tempfile.TemporaryFile() as stream:
+    with report_write_errors(), tempfile.TemporaryFile() as stream:
         stream.write(bytes(_ROOM_BYTES))
 
 
 @contextmanager
-def writing() -> Iterator[None]:
+def report_write_errors() -> Iterator[None]:
     """Turn an OSError, such as a full disk, into a UserError that names the temporary folder."""
     try:
         yield

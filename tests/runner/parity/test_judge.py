@@ -13,7 +13,13 @@ from bench.runner.parity import judge, oracle
 from bench.runner.parity.judge import Judge
 from bench.worker import conformance, data, guard
 from bench.worker.conformance import ConformanceRequest
-from bench.worker.workloads import EXAMINATION, TRIAL, WORKLOADS, draw_initial_params, draw_order
+from bench.worker.workloads import (
+    CHECK_SCRIPT,
+    TRIAL_SCRIPT,
+    WORKLOADS,
+    draw_initial_params,
+    draw_order,
+)
 from implementations import TEXTBOOK_PROGRAMS
 from implementations.idiomatic import ovr_sklearn, softmax_numpy
 
@@ -222,7 +228,7 @@ def one_image(tmp_path):
 )
 def test_labels_may_differ_where_the_best_logits_tie(one_image, label, allowed):
     params = Params(np.array([[1, 1 - 0.9e-4, 1 - 1.1e-4]], np.float32), np.zeros(3, np.float32))
-    fault = judge.label_fault(params, one_image._test[0], np.array([label]))
+    fault = judge.find_label_fault(params, one_image._test[0], np.array([label]))
     assert (fault is None) == allowed
 
 
@@ -250,17 +256,17 @@ def test_oracle_is_trained_once_a_problem(digits, make_case, monkeypatch):
 
     monkeypatch.setattr(judge.oracle, "train", train)
     examiner = Judge(digits.folder, 10, 42)
-    for segment in TRIAL:
+    for segment in TRIAL_SCRIPT:
         first = examiner._train_oracle(make_case(implementation="numpy"), segment)
         assert examiner._train_oracle(make_case(implementation="pytorch"), segment) is first
     assert len(computed) == 2  # the first epoch, and the timed ones
-    examiner._train_oracle(make_case(batch_size=96), TRIAL[0])
+    examiner._train_oracle(make_case(batch_size=96), TRIAL_SCRIPT[0])
     assert computed == [32, 32, 96]
 
 
 @pytest.mark.parametrize(("error", "passed"), [(9e-6, True), (1.1e-5, False)])
 def test_parity_above_tolerance_is_a_fault(error, passed):
-    fault = judge.parity_fault(Parity(error=error, tolerance=1e-5, passed=passed))
+    fault = judge.find_parity_fault(Parity(error=error, tolerance=1e-5, passed=passed))
     assert (fault is None) == passed
 
 
@@ -270,7 +276,7 @@ PUBLISHED = {figure.name: figure.published for figure in TEXTBOOK_PROGRAMS}
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_textbook_numbers_have_no_fault(name):
     values = {quantity: value for quantity, (value, _) in PUBLISHED[name].items()}
-    assert judge.textbook_fault(name, values) is None
+    assert judge.find_textbook_fault(name, values) is None
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -279,36 +285,36 @@ def test_textbook_numbers_must_be_within_tolerance(name):
         values = {other: published for other, (published, _) in PUBLISHED[name].items()}
         for off in (-1.1, 1.1, -0.9, 0.9):
             values[quantity] = value + off * (tolerance or 1)
-            fault = judge.textbook_fault(name, values)
+            fault = judge.find_textbook_fault(name, values)
             assert (fault is not None) == (tolerance is not None and abs(off) > 1)
         values[quantity] = float("nan")
-        assert (judge.textbook_fault(name, values) is None) == (tolerance is None)
+        assert (judge.find_textbook_fault(name, values) is None) == (tolerance is None)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_missing_textbook_number_is_a_fault(name):
-    assert judge.textbook_fault(name, {}).startswith("it returned no ")
+    assert judge.find_textbook_fault(name, {}).startswith("it returned no ")
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_invalid_textbook_numbers_are_a_fault(name):
     for values in (None, 0.85, "all", [*PUBLISHED[name]], " ".join(PUBLISHED[name])):
-        assert judge.textbook_fault(name, values).startswith("it returned no ")
+        assert judge.find_textbook_fault(name, values).startswith("it returned no ")
     for value in (None, "0.8463", [0.8463], {}, 10**400, -(10**400)):
         values = dict.fromkeys(PUBLISHED[name], value)
-        assert judge.textbook_fault(name, values).startswith("it returned no ")
+        assert judge.find_textbook_fault(name, values).startswith("it returned no ")
 
 
 @pytest.mark.parametrize(
     ("in_force", "fine"), [(1.9, True), (2.1, True), (2.11, False)], ids=["less", "edge", "more"]
 )
 def test_more_threads_than_allowed_are_a_fault(make_case, in_force, fine):
-    assert (judge.threads_fault(make_case(threads=2), in_force, 0.1) is None) == fine
+    assert (judge.find_threads_fault(make_case(threads=2), in_force, 0.1) is None) == fine
 
 
 def test_short_epochs_do_not_tell_the_threads(make_case):
-    assert judge.threads_fault(make_case(threads=2), 2.47, 0.099) is None
-    assert judge.threads_fault(make_case(threads=2), 2.47, 0.1) is not None
+    assert judge.find_threads_fault(make_case(threads=2), 2.47, 0.099) is None
+    assert judge.find_threads_fault(make_case(threads=2), 2.47, 0.1) is not None
 
 
 def test_additional_epochs_are_scored_and_not_compared(judged):
@@ -380,9 +386,9 @@ def test_validation_and_test_have_their_own_images(make_case, tmp_path):
 )
 def test_another_problem_has_another_oracle(digits, make_case, change):
     examiner = Judge(digits.folder, 10, 42)
-    (first,) = examiner._train_oracle(make_case(), TRIAL[0])
-    (other,) = examiner._train_oracle(make_case(**change), TRIAL[0])
-    (fresh,) = Judge(digits.folder, 10, 42)._train_oracle(make_case(**change), TRIAL[0])
+    (first,) = examiner._train_oracle(make_case(), TRIAL_SCRIPT[0])
+    (other,) = examiner._train_oracle(make_case(**change), TRIAL_SCRIPT[0])
+    (fresh,) = Judge(digits.folder, 10, 42)._train_oracle(make_case(**change), TRIAL_SCRIPT[0])
     assert np.array_equal(other.weight, fresh.weight)
     assert not np.array_equal(other.weight, first.weight)
 
@@ -390,7 +396,7 @@ def test_another_problem_has_another_oracle(digits, make_case, change):
 def test_label_just_out_of_range_is_a_fault(one_image):
     params = Params(np.zeros((1, 3), np.float32), np.zeros(3, np.float32))
     for label in (-1, 3):
-        fault = judge.label_fault(params, one_image._test[0], np.array([label]))
+        fault = judge.find_label_fault(params, one_image._test[0], np.array([label]))
         assert fault == "predict returned labels of the wrong shape or out of range"
 
 
@@ -424,7 +430,7 @@ def test_every_prediction_of_an_examination_is_judged(
     digits, images, make_case, tmp_path, first, when
 ):
     examiner, case = Judge(digits.folder, 10, 42), make_case()
-    starts = {segment: examiner.start(case, segment) for segment in EXAMINATION}
+    starts = {segment: examiner.start(case, segment) for segment in CHECK_SCRIPT}
     asked = ConformanceRequest(starts, 42, images["test"][0], False, guard.HarnessSnapshot())
     _, params, labels = conformance.examine(
         softmax_numpy.Trainer, examiner.problem(case), "cpu", asked

@@ -36,14 +36,14 @@ def dead(temporary):
 
 
 def test_folder_is_removed_after_the_block(temporary):
-    with scratch.folder() as folder:
+    with scratch.make_folder() as folder:
         (folder / "params.npy").write_bytes(b"whole")
         assert folder.parent == temporary
     assert list(temporary.iterdir()) == []
 
 
 def test_worker_may_have_removed_its_folder(temporary):
-    with scratch.folder() as folder:
+    with scratch.make_folder() as folder:
         folder.rmdir()
     assert list(temporary.iterdir()) == []
 
@@ -78,8 +78,8 @@ def test_failing_to_take_the_host_lock_sweeps_nothing(temporary, dead):
 
 
 def test_folder_in_use_is_not_swept(temporary):
-    with scratch.folder() as folder:
-        scratch.sweep()
+    with scratch.make_folder() as folder:
+        scratch.remove_stale_folders()
         assert folder.exists()
 
 
@@ -91,13 +91,13 @@ def test_links_files_and_other_folders_are_not_swept(temporary):
     (temporary / f"{scratch.PREFIX}b.lock").mkdir()
     (temporary / "softmax-bench-asked").mkdir()
     before = sorted(temporary.iterdir())
-    scratch.sweep()
+    scratch.remove_stale_folders()
     assert sorted(temporary.iterdir()) == before
 
 
 def test_folder_of_another_user_is_not_swept(temporary, dead, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 12345)
-    scratch.sweep()
+    scratch.remove_stale_folders()
     assert dead[0].exists()
 
 
@@ -105,12 +105,12 @@ def test_unwritable_temporary_folder_is_a_user_error(monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
     with pytest.raises(UserError, match=r"cannot write to /proc/nowhere: .*; .* set TMPDIR"):
         scratch.check_room()
-    with pytest.raises(UserError, match="set TMPDIR"), scratch.folder():
+    with pytest.raises(UserError, match="set TMPDIR"), scratch.make_folder():
         pytest.fail("there was no folder")
 
 
 def test_error_within_the_block_passes_through():
-    with pytest.raises(FileNotFoundError), scratch.folder() as folder:
+    with pytest.raises(FileNotFoundError), scratch.make_folder() as folder:
         Path(folder / "absent").read_bytes()
 
 
@@ -136,13 +136,13 @@ def test_deeply_nested_folders_are_removed(temporary, files):
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, before[1]), before[1]))
     try:
-        with scratch.folder() as folder:
+        with scratch.make_folder() as folder:
             nested(folder, 1500)
         assert list(temporary.iterdir()) == []
         (left := temporary / f"{scratch.PREFIX}dead").mkdir()
         left.with_suffix(".lock").touch()
         nested(left, 1500)
-        scratch.sweep()
+        scratch.remove_stale_folders()
         assert list(temporary.iterdir()) == []
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
@@ -152,14 +152,14 @@ def test_deeply_nested_folders_are_removed(temporary, files):
 def test_folder_that_cannot_be_removed_raises_nothing(temporary, monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(scratch.shutil, "rmtree", lambda *_, **__: None)
-    with scratch.folder() as folder:
+    with scratch.make_folder() as folder:
         pass
     assert folder.exists()
 
 
 def test_folder_without_permissions_is_removed(temporary, monkeypatch):
     monkeypatch.setattr(scratch.shutil, "rmtree", lambda *_, **__: None)  # nothing stops root's
-    with scratch.folder() as folder:
+    with scratch.make_folder() as folder:
         (folder / "shut").mkdir(mode=0)
     assert list(temporary.iterdir()) == []
 
