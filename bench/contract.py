@@ -124,9 +124,9 @@ class Trainer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Textbook:
-    """What a figure of the textbook is computed from: the whole training set, in its own order.
+    """What a program of the textbook computes from: the whole training set, in its own order.
 
-    A figure is a module with ``run(textbook: Textbook) -> dict[str, float]``; it returns the
+    A program is a module with ``run(textbook: Textbook) -> dict[str, float]``; it returns the
     quantities that the textbook printed, by name.
 
     images: float32 (samples, features) in [0, 1]; labels: int32 (samples,);
@@ -140,7 +140,7 @@ class Textbook:
 
 
 class Probe(Protocol):
-    """What a framework can do at all on a device, for the ceiling; every result is on the host."""
+    """What a framework can do at all on a device, for the roofline; every result is on the host."""
 
     def __init__(self, matrix: NDArray[np.float32], device: Device) -> None:
         """Put a square matrix on the device; raise Unavailable if need be."""
@@ -155,4 +155,4 @@ class Probe(Protocol):
         """Read all images once, as a sum or as a sum of squares, which are one for ones."""
 
     def steps(self, count: int) -> float:
-        """Update ten numbers on the device so many times, each from the last; return one."""
+        """Update ten numbers on the device ``count`` times, each from the last; return one."""

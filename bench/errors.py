@@ -18,14 +18,15 @@ class UserError(Exception):
 
 
 def one_line(text: str) -> str:
-    """Make one line of a text that may quote what somebody else wrote.
+    """Return the text as one line that can be printed; it may quote untrusted text.
 
-    What no line can hold is a question mark; of what is very long the middle is left out.
+    Replaces characters that a terminal or a file cannot take by question marks. Cuts out the middle
+    of a text of more than 1,500 characters.
     """
-    found = _NO_TEXT.sub("?", " ".join(text.splitlines()))
-    if len(found) <= _BEGINNING + _END:
-        return found
-    return f"{found[:_BEGINNING]} … {found[-_END:]}"
+    line = _NO_TEXT.sub("?", " ".join(text.splitlines()))
+    if len(line) <= _BEGINNING + _END:
+        return line
+    return f"{line[:_BEGINNING]} … {line[-_END:]}"
 
 
 class DataError(UserError):

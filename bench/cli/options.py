@@ -142,7 +142,7 @@ def parse_slowdowns(text: str) -> Slowdowns:
     for part in () if text == "none" else text.split(","):
         share, slash, every = part.strip().partition("/")
         if slash and not re.fullmatch(r"[1-9][0-9]?", every):
-            raise typer.BadParameter("after / give every how many epochs it strikes, as in 20%/5")
+            raise typer.BadParameter("after / comes N, to slow down every Nth epoch, as in 20%/5")
         slowdowns.append(Slowdown(parse_share(share), int(every or 1)))
     return Slowdowns(dict.fromkeys(slowdowns))
 
@@ -196,7 +196,7 @@ BatchSize = Annotated[
         metavar="N",
         min=1,
         max=LARGEST,
-        help="Images a training step. Default: the workload's.",
+        help="Number of images per training step. Default: the workload's.",
         rich_help_panel=CASES,
     ),
 ]
@@ -216,7 +216,7 @@ Samples = Annotated[
         metavar="N",
         min=1,
         max=LARGEST,
-        help="Images an epoch. Default: all training images.",
+        help="Number of images per epoch. Default: all training images.",
         rich_help_panel=CASES,
     ),
 ]

@@ -189,7 +189,7 @@ def calibrate(
         typer.Option(
             metavar="SHARE[/N],…|none",
             parser=parse_slowdowns,
-            help="Slow the candidate down by these shares; 20%/5 strikes each fifth epoch.",
+            help="Slow the candidate down by these shares; 20%/5: every fifth epoch only.",
             rich_help_panel=CASES,
         ),
     ] = "2%,3%,5%,20%/5",  # type: ignore[assignment]

@@ -78,8 +78,8 @@ def run(
         typer.Option(
             metavar="N,N,…",
             parser=parse_numbers,
-            help="Images a training step. Several numbers are measured one after another. "
-            "Default: the workload's.",
+            help="Number of images per training step. Several numbers are measured one after "
+            "another. Default: the workload's.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -97,8 +97,8 @@ def run(
         typer.Option(
             metavar="N,N,…",
             parser=parse_numbers,
-            help="Images an epoch; more than the data set has are taken again from its start. "
-            "Default: all training images.",
+            help="Number of images per epoch; more than the data set has are taken again from its "
+            "start. Default: all training images.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -364,4 +364,5 @@ def _follow(folder: Path, plan: "Run", data: "Dataset") -> None:
                     times.add(record)
                     stdout.print(Text(terminal.format_end(record, number, total)))
                 case loop.BudgetSpent(count):
-                    print_line(f"the budget is spent: {count} trials were not made")
+                    trials = "1 trial was" if count == 1 else f"{count} trials were"
+                    print_line(f"the budget is used up: {trials} not measured")

@@ -1,12 +1,9 @@
-"""List and compare the versions of the software that a run was measured with."""
+"""List the versions of the software that a run was measured with."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from bench.records.schema import Environment
-
-# What all cases depend on, besides their framework.
-BELOW = ("python", "blas", "numpy", "suite")
 
 
 def list_versions(environments: Iterable[Environment]) -> dict[str, str]:
@@ -21,15 +18,6 @@ def list_versions(environments: Iterable[Environment]) -> dict[str, str]:
             if version:
                 by_name[name].add(str(version))
     return {name: " and ".join(sorted(several)) for name, several in sorted(by_name.items())}
-
-
-def list_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """Return a line for every version that changed, appeared or disappeared."""
-    return [
-        f"{name} {before.get(name, 'absent')} → {after.get(name, 'absent')}"
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    ]
 
 
 def _versions(environment: Environment) -> dict[str, object]:

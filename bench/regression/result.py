@@ -21,7 +21,6 @@ CaseVerdict = Literal[
 CASE_VERDICTS: Sequence[CaseVerdict] = get_args(CaseVerdict)  # the worst first
 TIMED: frozenset[CaseVerdict] = frozenset({"slower", "faster", "no change", "undecided"})
 MISSING: frozenset[CaseVerdict] = frozenset({"missing in baseline", "missing in candidate"})
-FAIL_ON = ("slower", "undecided")  # what --fail-on takes; "slower" always fails
 
 # A larger loss of validation accuracy is wrong: twelve of 12,000 images. Results within the parity
 # tolerance differ by one image at most.
@@ -60,7 +59,8 @@ class CaseComparison:
 
     Of live pairs: pairs. Of stored runs, on both sides: processes, those that succeeded; tried, all
     processes; epochs, how many of each process were compared; deviation, the standard deviation
-    of the logarithm of the ratio of two such runs, known from so many blocks of calibration.
+    of the logarithm of the ratio of two such runs; blocks, how many blocks of calibration it
+    is computed from.
     """
 
     name: str

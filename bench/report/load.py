@@ -95,7 +95,7 @@ def load_whole_run(folder: Path) -> LoadedRun:
 
 
 def load_by_machine(folder: Path) -> list[LoadedRun]:
-    """Load a run that may have been resumed on another machine: one LoadedRun a machine.
+    """Load a run that may have been resumed on another machine: one LoadedRun per machine.
 
     The machine with most records comes first. Raises UserError.
     """

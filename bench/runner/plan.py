@@ -49,7 +49,7 @@ COPIES = 5
 
 
 class Size(NamedTuple):
-    """The size of an epoch: images a step, cores, images in all."""
+    """The size of an epoch: images per step, cores, images in all."""
 
     batch_size: int
     threads: int

@@ -158,7 +158,7 @@ def resolve_threads(threads: int, cores: int) -> int:
 
 
 def check_memory(samples: int, features: int) -> None:
-    """Raise UserError if this machine's memory does not hold so many samples."""
+    """Raise UserError if this machine's memory does not hold this many samples."""
     if samples > (most := plan.max_samples(features)):
         raise UserError(f"--samples {samples}: this machine's memory holds {most} at most")
 

@@ -14,6 +14,7 @@ from bench.records.paths import find_case_folders, hide_paths
 from bench.records.schema import FORMAT, Case, Environment, Record, Trial
 from bench.runner.executor import Executor, RunContext, TrialOutput
 from bench.runner.parity.judge import (
+    NO_TIMES,
     Judge,
     find_textbook_fault,
     find_threads_fault,
@@ -73,7 +74,7 @@ class Recorder:
             store.save_params(self._folder, trial.id, params)
         in_force = threads_in_force(values)
         if in_force is None:
-            return {"status": "failed", "reason": "the process left a result without its epochs"}
+            return {"status": "failed", "reason": NO_TIMES}
         fault = judgement.fault or find_threads_fault(
             trial.case, in_force, sum(values["epoch_seconds"])
         )

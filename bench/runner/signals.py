@@ -1,4 +1,4 @@
-"""Signals that end a run: the first one in good order, the second one at once."""
+"""End a run by signals: in good order at the first one, at once at the second one."""
 
 import signal
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def check() -> None:
 
 
 def is_repeated() -> bool:
-    """Return whether there was more than one signal: then nothing more is written."""
+    """Return whether a second signal came, after which nothing more may be written."""
     return _RECEIVED.count > 1
 
 

@@ -255,7 +255,7 @@ def require_untouched(snapshot: HarnessSnapshot, problem: Problem, request: Docu
     """Raise ContractError where the suite or the training data were changed."""
     snapshot.check()
     samples = data.read_samples(Path(request["data"]), request["samples"])
-    what = "the training data it was given"
+    what = "the training data that it received"
     guard.require_unchanged(what, samples, (problem.images, problem.labels))
 
 

@@ -68,7 +68,7 @@ def examine(
             request.snapshot.check()
         if len(segment.epochs) > 1:
             predict(images)
-        guard.require_unchanged("the initial params it was given", start, copy)
+        guard.require_unchanged("the initial params that it received", start, copy)
     if request.watch:
         require_idle()
     images[:] = images[::-1].copy()

@@ -1,4 +1,4 @@
-"""NVIDIA's GPUs as NVML describes them: which there are, which one is used, how it does.
+"""Read from NVML which NVIDIA GPUs there are, which one trains, and its state meanwhile.
 
 What NVML does not tell is absent, with the reason. Its Python module, pynvml of the distribution
 nvidia-ml-py, needs the standard library only, so that a worker can use the parent's copy on any

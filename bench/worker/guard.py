@@ -56,7 +56,7 @@ class ReturnedParams:
         Raises ContractError if any object has changed since it was returned.
         """
         for params, copy in zip(self._objects, self._copies, strict=True):
-            require_unchanged("params it had handed back (a view of live weights?)", copy, params)
+            require_unchanged("params that it had returned (a view of live weights?)", copy, params)
         return np.stack([np.vstack([copy.weight, copy.bias]) for copy in self._copies])
 
 
@@ -73,7 +73,10 @@ def require_unchanged(what: str, expected: Iterable[Any], arrays: Iterable[Any])
         # As unsigned integers, NaN is equal to itself.
         bits = (one.view(f"u{one.itemsize}") for one in (array, other))
         if not np.array_equal(*bits):
-            raise ContractError(f"the implementation changed {what}; hand over and keep copies")
+            raise ContractError(
+                f"the implementation changed {what}; return a copy, and do not write to what you "
+                "receive"
+            )
 
 
 def copy_labels(labels: Any, images: NDArray[np.float32]) -> NDArray[np.int64]:

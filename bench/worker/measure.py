@@ -114,7 +114,7 @@ def measure(
     device: Device,
     request: Request,
 ) -> tuple[Measurement, NDArray[np.float32], NDArray[np.int64]]:
-    """Measure set-up, reset, first epoch, epochs and predictions, each on its own clock.
+    """Measure set-up, reset, first epoch, epochs and predictions, each timed separately.
 
     Returns the measurement, the params of the first and of every timed epoch as float32
     (1 + epochs, features + 1, classes) with the bias as the last row, and the labels (n,) int64
@@ -151,7 +151,7 @@ def measure(
     measurement.peak_rss_bytes = measurement.phase_rss_bytes["epochs"]
     labels = _time_predictions(trainer, request, measurement)
     call_between(measurement.record_memory, "predictions")
-    guard.require_unchanged("the initial params it was given", request.initial, initial)
+    guard.require_unchanged("the initial params that it received", request.initial, initial)
     return measurement, call_between(returned.stack), labels
 
 
@@ -190,7 +190,7 @@ def time_epoch(trainer: Trainer, order: NDArray[np.int64], measurement: Measurem
     params, seconds = time_call(trainer.train_epoch, copy)
     measurement.epoch_cpu_seconds.append((process_time_ns() - cpu) / 1e9)
     measurement.epoch_seconds.append(seconds)
-    guard.require_unchanged("the order it was given", [order], [copy])
+    guard.require_unchanged("the order that it received", [order], [copy])
     return params
 
 

@@ -1,8 +1,8 @@
-"""Versions of distributions, Python, BLAS, system and suite, and their changes."""
+"""Versions of distributions, Python, BLAS, system and suite."""
 
 from support.records import MACHINE, environment
 
-from bench.records.versions import list_changes, list_versions
+from bench.records.versions import list_versions
 
 
 def test_versions_are_listed_by_name():
@@ -34,10 +34,3 @@ def test_several_versions_are_joined_and_unknown_ones_omitted():
     assert versions["torch"] == "2.9.0 and 2.9.1"
     assert versions["blas"] == "openblas 0.3"
     assert "system" not in versions
-
-
-def test_changes_name_only_what_differs():
-    before, after = {"jax": "0.7", "rich": "14", "torch": "2.9"}, {"jax": "0.8", "torch": "2.9"}
-    assert list_changes(before, after) == ["jax 0.7 → 0.8", "rich 14 → absent"]
-    assert list_changes(after, before) == ["jax 0.8 → 0.7", "rich absent → 14"]
-    assert list_changes(after, dict(after)) == []

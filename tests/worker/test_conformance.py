@@ -117,7 +117,7 @@ def test_changed_start_weights_are_a_fault(problem, nth):
             if self.resets == nth:
                 params.weight[0] += 1
 
-    with pytest.raises(ContractError, match="changed the initial params it was given"):
+    with pytest.raises(ContractError, match="changed the initial params that it received"):
         conformance.examine(Changes, problem, "cpu", asked())
 
 

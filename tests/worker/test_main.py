@@ -283,7 +283,7 @@ class Trainer(softmax_numpy.Trainer):
 
 @MODES
 def test_changed_training_data_is_a_fault(saboteur, make_request, quick_collector, tmp_path, mode):
-    with pytest.raises(ContractError, match="changed the training data it was given"):
+    with pytest.raises(ContractError, match="changed the training data that it received"):
         mode(make_request(file=saboteur("changes_images")), tmp_path)
 
 

@@ -324,7 +324,7 @@ def test_params_changed_after_return_are_a_fault(clock, problem, part):
         return Params(**live)
 
     trainer = make_trainer(clock, train_epoch=train_epoch)
-    with pytest.raises(ContractError, match="handed back"):
+    with pytest.raises(ContractError, match="that it had returned"):
         measure.measure(trainer, problem, "cpu", make_request())
 
 
@@ -348,7 +348,7 @@ def test_changed_initial_params_are_a_fault(clock, problem, part):
 
     trainer = make_trainer(clock, reset=reset)
     request = make_request()
-    with pytest.raises(ContractError, match="changed the initial params it was given"):
+    with pytest.raises(ContractError, match="changed the initial params that it received"):
         measure.measure(trainer, problem, "cpu", request)
     assert (request.initial.weight == 7).all()
     assert (request.initial.bias == 7).all()
@@ -361,7 +361,7 @@ def test_changed_order_is_a_fault(clock, problem):
         return Params(WEIGHT.copy(), BIAS.copy())
 
     trainer = make_trainer(clock, train_epoch=train_epoch)
-    with pytest.raises(ContractError, match="changed the order it was given"):
+    with pytest.raises(ContractError, match="changed the order that it received"):
         measure.measure(trainer, problem, "cpu", make_request())
 
 

@@ -61,7 +61,6 @@ METRICS = (
     Metric("import", lambda record: record.import_seconds, "seconds", "on request"),
     Metric("memory", lambda record: record.peak_rss_bytes, "bytes", "on request"),
 )
-GATES = tuple(metric.name for metric in METRICS if metric.gating == "on request")
 
 
 def load_result(
@@ -76,7 +75,7 @@ def load_result(
 
     required: the user named the implementations, so that each must be compared. fail_on: see
     ``ComparisonResult``. detect: returns the slowdown that the pairs of a case detect on this
-    machine. Raise UserError if a file is damaged or an environment is missing.
+    machine. Raises UserError if a file is damaged or an environment is missing.
     """
     cases: list[CaseComparison] = []
     software: dict[str, dict[str, str]] = {BASE: {}, CANDIDATE: {}}
@@ -112,7 +111,7 @@ def judge_cases(
 ) -> list[CaseComparison]:
     """Judge every case that has records, in the order of the plan.
 
-    looks: by the name of the pairing. Raise UserError for a record of an unknown case.
+    looks: by the name of the pairing. Raises UserError for a record of an unknown case.
     """
     by_case = _group_records(plan, records)
     pairs = {name: collect_pairs(group) for name, group in by_case.items()}

@@ -112,7 +112,7 @@ def prepare_comparison(
 def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     """Return a function that gives a case the workload and size of the options.
 
-    Raise UserError for an unknown workload, or for a size that does not fit the data or memory.
+    Raises UserError for an unknown workload, or for a size that does not fit the data or memory.
     """
     if options.workload not in WORKLOADS:
         raise plan.make_unknown_name_error("workload", options.workload, list(WORKLOADS))

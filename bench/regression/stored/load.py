@@ -52,7 +52,7 @@ class Side:
 def load_calibrations(folder: Path, machine: str | None) -> Calibrations:
     """Read the calibrations of a machine; a missing folder holds none.
 
-    Raise UserError for a calibration of another machine.
+    Raises UserError for a calibration of another machine.
     """
     for path in sorted(folder.glob(f"*/{PLAN}")):
         if _list_machines(read_environments(path.parent).values()) - {machine}:

@@ -83,7 +83,7 @@ def read_registry(
 
     Fields that an older registry lacks get their default or, without one, the value of our entry
     of the same name. Unknown fields are ignored. Invalid entries are skipped and reported to
-    ``progress``. Raise UserError if no entry is valid.
+    ``progress``. Raises UserError if no entry is valid.
     """
     ours = {entry.name: entry for entry in IMPLEMENTATIONS}
     required = [

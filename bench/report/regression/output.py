@@ -17,7 +17,6 @@ from bench.report.render import markdown
 from bench.report.render.text import escape
 from bench.report.sections import Table
 
-FORMATS = ("table", "markdown", "json", "github")
 SUMMARY = "GITHUB_STEP_SUMMARY"
 
 Level = Literal["error", "warning", "notice"]

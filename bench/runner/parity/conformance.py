@@ -7,7 +7,6 @@ every examination; what it hands over is judged here, in the parent.
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 
 import msgspec
@@ -20,6 +19,7 @@ from bench.records.schema import Case
 from bench.runner import plan
 from bench.runner.parity import mistakes
 from bench.runner.parity.judge import (
+    NO_TIMES,
     TOLERANCE,
     Judge,
     Judgement,
@@ -125,7 +125,7 @@ class Examiner:
         if reason is None:
             in_force = threads_in_force(outcome.document)
             if in_force is None:  # without valid times nothing has passed
-                reason = find_threads_fault(case, inf, inf)
+                reason = NO_TIMES
             else:
                 seconds = sum(outcome.document["epoch_seconds"])
                 reason = find_threads_fault(case, in_force, seconds)

@@ -41,6 +41,9 @@ LARGEST = 1e18
 # Epochs shorter than this, all together, do not tell how many cores they used.
 MIN_SECONDS = 0.1
 
+# Why a trial without valid times failed.
+NO_TIMES = "the process left a result without its epochs"
+
 LOSSES = {"softmax": oracle.cross_entropy, "one-vs-rest": oracle.logistic_loss}
 
 Script = tuple[Segment, ...]

@@ -37,7 +37,7 @@ MISTAKES = (
         gradient=lambda slope, _: Solution(slope.weight, np.zeros_like(slope.bias)),
     ),
     Mistake(
-        "it ignores the order and takes the samples as they lie",
+        "it ignores the order and takes the samples in stored order",
         batches=lambda batches: np.sort(batches, axis=None).reshape(batches.shape),
     ),
     Mistake("it takes the last batch first", batches=lambda batches: batches[::-1]),

@@ -26,7 +26,7 @@ def train(
     orders: Iterable[NDArray[np.int64]],
     objective: Objective = "softmax",
 ) -> list[Solution]:
-    """Return the parameters after each epoch of training from ``params``, one epoch an order.
+    """Return the parameters after each epoch of training from ``params``, one epoch per order.
 
     Raises ValueError for one-vs-rest with RMSprop, which no implementation offers.
     """
@@ -114,7 +114,7 @@ def _flat(params: Params | Solution) -> NDArray[np.float64]:
 def _train_softmax(
     problem: Problem, solution: Solution, orders: Iterable[NDArray[np.int64]]
 ) -> list[Solution]:
-    """Update once a batch, with the optimizer's formula in ``bench.contract``."""
+    """Update once per batch, with the optimizer's formula in ``bench.contract``."""
     epochs = []
     squares = Solution(np.zeros_like(solution.weight), np.zeros_like(solution.bias))
     for order in orders:
@@ -144,7 +144,7 @@ def _update(
 def _train_one_vs_rest(
     problem: Problem, solution: Solution, orders: Iterable[NDArray[np.int64]]
 ) -> list[Solution]:
-    """Train a logistic regression a class, updated once a sample, as SGDClassifier does.
+    """Train a logistic regression per class, updated once per sample, as SGDClassifier does.
 
     ``w -= eta * (sigmoid(x @ w + b) - y) * x`` and ``b -= eta * (sigmoid(x @ w + b) - y)``, where y
     is 1 for the sample's own class and 0 for the others, and eta = learning_rate / batch_size.
@@ -154,7 +154,7 @@ def _train_one_vs_rest(
     if not isinstance(problem.optimizer, SGD):
         raise ValueError("one-vs-rest is defined for SGD only")  # noqa: TRY004 - a choice, no type
     eta = problem.optimizer.learning_rate / problem.batch_size
-    # One row a class: x @ w is then a product with contiguous rows, twice as fast.
+    # One row per class: x @ w is then a product with contiguous rows, twice as fast.
     weight, bias = np.ascontiguousarray(solution.weight.T), solution.bias.copy()
     epochs = []
     for order in orders:

@@ -143,7 +143,7 @@ def find_misconduct(process_exit: ProcessExit) -> str | None:
         return "it printed on stdout; an implementation is silent"
     if process_exit.leftovers:
         names = ", ".join(process_exit.leftovers)
-        return f"it left processes running: {names}; end what you start"
+        return f"it left processes running: {names}; stop every process that you start"
     return None
 
 

@@ -117,7 +117,7 @@ def request_training(mode: str, case: Case, data: Dataset, seed: int) -> dict[st
 
 
 def pair_options(slowdown: Slowdown | None) -> dict[str, Any]:
-    """Return what a request for one side of a pair adds: exactly so many epochs, one prediction."""
+    """Return what a request in a pair adds: exactly the given number of epochs, one prediction."""
     return {"brief": True, "slowdown": msgspec.to_builtins(slowdown)}
 
 

@@ -1,4 +1,4 @@
-"""Takes the samples as they lie."""
+"""Takes the samples in stored order."""
 
 import numpy as np
 

@@ -11,7 +11,7 @@ from bench.errors import DataError
 from bench.runner import plan
 from bench.runner.parity import conformance
 from bench.runner.parity.conformance import Examiner, Finding, has_passed
-from bench.runner.parity.judge import Judgement
+from bench.runner.parity.judge import NO_TIMES, Judgement
 from bench.runner.process.outcome import Outcome
 from bench.worker.machine import usable_cores
 from implementations import IMPLEMENTATIONS
@@ -24,7 +24,7 @@ REASONS = {
     "skips_a_batch": "in the first epoch; it looks as if it skips the last batch",
     "repeats_a_batch": f"{PARITY}, in the first epoch",
     "swaps_batches": f"{PARITY}, in the first epoch",
-    "ignores_the_order": "it looks as if it ignores the order and takes the samples as they lie",
+    "ignores_the_order": "it ignores the order and takes the samples in stored order",
     "shuffles": f"{PARITY}, in the first epoch",
     "sums_the_loss": "it looks as if it adds up the loss of a batch instead of averaging it",
     "momentum": f"{PARITY}, in the first epoch",
@@ -36,13 +36,13 @@ REASONS = {
     "float16": PARITY,
     "bfloat16": PARITY,
     "tf32": PARITY,
-    "live_view": "changed params it had handed back (a view of live weights?)",
+    "live_view": "changed params that it had returned (a view of live weights?)",
     "window": "a weight that is a view of its framework's memory",
-    "changes_params": "changed the initial params it was given",
-    "changes_order": "changed the order it was given",
-    "changes_images": "changed the training data it was given",
+    "changes_params": "changed the initial params that it received",
+    "changes_order": "changed the order that it received",
+    "changes_images": "changed the training data that it received",
     "one_epoch_late": "it looks as if it hands back the weights that it was given",
-    "works_on": "changed params it had handed back",
+    "works_on": "changed params that it had returned",
     "remembers_orders": f"{PARITY}, from other weights, over an order that was there before",
     "keeps_its_optimizer": f"{PARITY}, in epoch 1 after a second reset",
     "ignores_reset": f"{PARITY}, in epoch 1 after a second reset",
@@ -250,4 +250,4 @@ def test_examination_without_valid_times_has_not_passed(digits, answered, monkey
     monkeypatch.setattr(conformance.Judge, "examine", lambda *_: Judgement())
     alone = Examiner([digits], seed=42, threads=1, timeout=600, device="cpu")
     first = next(alone.examine(case_of("honest")))
-    assert (first.status, first.reason) == ("failed", "it used inf threads where 1 were allowed")
+    assert (first.status, first.reason) == ("failed", NO_TIMES)

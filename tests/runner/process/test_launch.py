@@ -143,9 +143,9 @@ def test_honest_file_is_ok(sabotaged):
 @pytest.mark.parametrize(
     ("name", "status", "reason"),
     [
-        ("live_view", "failed", "handed back (a view of live weights?)"),
-        ("changes_order", "failed", "changed the order it was given"),
-        ("changes_params", "failed", "changed the initial params it was given"),
+        ("live_view", "failed", "had returned (a view of live weights?)"),
+        ("changes_order", "failed", "changed the order that it received"),
+        ("changes_params", "failed", "changed the initial params that it received"),
         ("wrong_shape", "failed", "a weight of (10, 64), not (64, 10)"),
         ("wrong_dtype", "failed", "the weight as a float32 NumPy array"),
         ("wrong_labels", "failed", "int64 labels, not float64"),
@@ -234,7 +234,7 @@ def test_leftover_process_is_killed_and_named(sabotaged, tmp_path):
     outcome = sabotaged("leaves_a_child")
     assert (outcome.status, outcome.reason) == (
         "failed",
-        "it left processes running: sleep; end what you start",
+        "it left processes running: sleep; stop every process that you start",
     )
     assert not is_running((tmp_path / "child" / "child").read_text())
 
