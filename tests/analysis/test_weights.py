@@ -46,8 +46,9 @@ def test_confusion_counts_labels_by_row_and_predictions_by_column(data):
     next_class[9] = np.eye(10)[4]
     counts = weights.count_confusion(Solution(next_class, np.zeros(10)), data)
     assert [tuple(cell) for cell in np.argwhere(counts)] == [
-        *((label, label + 1) for label in range(9)), (9, 4)
-    ]  # fmt: skip
+        *((label, label + 1) for label in range(9)),
+        (9, 4),
+    ]
     assert counts.sum() == 10
     constant = weights.count_confusion(Solution(next_class, 9.0 * np.eye(10)[7]), data)
     assert constant[:, 7].tolist() == [1] * 10

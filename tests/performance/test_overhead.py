@@ -49,8 +49,11 @@ def bare(case, found, scratch):
     done = subprocess.run(
         [sys.executable, str(BARE), case.module, str(found.folder), str(case.epochs)],
         env={"PATH": os.environ["PATH"], **build_variables(child, scratch)},
-        cwd=scratch, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=scratch,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return json.loads(done.stdout)
 
 

@@ -95,10 +95,13 @@ def test_collection_is_reported_with_other_runs(measured, called):
 
 @pytest.mark.parametrize(
     "verb",
-    [("export", "all", "--format=pyperf"), ("compare", "all", "all/one"),
-     ("run", "--resume", "--output=all")],
+    [
+        ("export", "all", "--format=pyperf"),
+        ("compare", "all", "all/one"),
+        ("run", "--resume", "--output=all"),
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_command_for_one_run_rejects_collections(measured, refused, verb):
     assert (
         refused(*verb) == "bench: all is not a run but holds 2 runs, one, two; name one of them\n"

@@ -61,8 +61,12 @@ def test_path_is_relative_or_its_last_part(home, path, recorded):
     ],
 )
 def test_known_folders_in_a_text_become_marks(home, text, recorded):
-    known = {"home": home, "tmp": tempfile.gettempdir(), "suite": machine.ROOT,
-             "python": sys.prefix}  # fmt: skip
+    known = {
+        "home": home,
+        "tmp": tempfile.gettempdir(),
+        "suite": machine.ROOT,
+        "python": sys.prefix,
+    }
     reason = hide_paths(bare(case(), reason=text.format(**known))).reason
     assert reason == recorded.format(**known)
 
@@ -76,8 +80,10 @@ def test_plan_on_disk_keeps_the_last_parts_of_its_paths(home, tmp_path):
     store.create_run(tmp_path / "run", run(own, command=command, data="/srv/a b"))
     plan = store.read_run(tmp_path / "run")
     assert (plan.cases[0].file, plan.cases[0].interpreter, plan.data) == (
-        "<path>/own.py", "~/env/bin/python", "<path>/a b",
-    )  # fmt: skip
+        "<path>/own.py",
+        "~/env/bin/python",
+        "<path>/a b",
+    )
     data = (tmp_path / "run" / "run.json").read_text()
     for name in ("alice", "/srv", "/opt", "node7"):
         assert name not in data
