@@ -74,7 +74,7 @@ def run_on_cluster(
 
 
 def _read_plans(base: Path, options: "RunOptions") -> "list[tuple[Path, Run]]":
-    """Return the runs to resume with their folders, one a machine; raises UserError."""
+    """Return the runs to resume with their folders, one per machine; raises UserError."""
     from bench.records import collection
     from bench.runner.resume import read_plan
 

@@ -35,7 +35,7 @@ SWEEP_SAMPLES = (9600, 19200, 96000, 480000)
 SWEEP_SAMPLES_BATCH_SIZE = 384
 # One thread is measured where threads help least and where they help most.
 ONE_THREAD_BATCH_SIZES = (32, 1920)
-# One-vs-rest updates once a sample, whatever the batch size; its oracle needs a minute for these.
+# One-vs-rest updates once per sample, whatever the batch size; its oracle needs a minute for these.
 MAX_ONE_VS_REST_SAMPLES = 100_000
 
 # A process that needs more than this share of the memory would be measured while it swaps.
@@ -240,7 +240,7 @@ def complete_case(
 def sweep_cases(cases: Sequence[Case]) -> tuple[Case, ...]:
     """Return the cases of a sweep around those of the first workload, which have one size.
 
-    Fewer threads are measured on the CPU only. One-vs-rest, whose time a sample does not depend on
+    Fewer threads are measured on the CPU only. One-vs-rest, whose time per sample does not depend on
     the batch size, is measured at two batch sizes and up to MAX_ONE_VS_REST_SAMPLES.
     """
     base = case_size(cases[0])

@@ -20,7 +20,7 @@ class Trainer:
         if not isinstance(problem.optimizer, SGD):
             raise Unavailable("scikit-learn's SGDClassifier has no RMSprop")
         self.problem = problem
-        # float64, because one update per sample accumulates 48,000 rounding errors an epoch.
+        # float64, because one update per sample accumulates 48,000 rounding errors per epoch.
         self.images = problem.images.astype(np.float64)
         self.classifier = SGDClassifier(
             loss="log_loss",

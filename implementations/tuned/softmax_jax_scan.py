@@ -1,7 +1,7 @@
 """Softmax regression in JAX, with an epoch as one compiled scan over the batches.
 
 Follows https://docs.jax.dev/en/latest/_autosummary/jax.lax.scan.html: the loop runs on the device,
-and Python is called once an epoch. The weight has a row for each class: both products then run
+and Python is called once per epoch. The weight has a row for each class: both products then run
 along the pixels, which are contiguous in memory.
 """
 

@@ -1,7 +1,7 @@
 """Softmax regression in TensorFlow, with an epoch as one function compiled by XLA.
 
 Follows https://www.tensorflow.org/guide/function#loops: the loop runs on the device, and Python is
-called once an epoch. The weight has a row for each class: both products then run along the pixels,
+called once per epoch. The weight has a row for each class: both products then run along the pixels,
 which are contiguous in memory.
 """
 

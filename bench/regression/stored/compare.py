@@ -168,7 +168,7 @@ def compare_ratio(
     """Test a ratio of two runs against the spread between runs: Student's t on the logarithm.
 
     It has one degree of freedom less than the spread has blocks. processes: of each run. alpha:
-    false-alarm rate of each side of the interval. Raise ValueError for a spread of 0.
+    false-alarm rate of each side of the interval. Raises ValueError for a spread of 0.
     """
     from scipy.stats import t
 
