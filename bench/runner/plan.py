@@ -240,8 +240,8 @@ def complete_case(
 def sweep_cases(cases: Sequence[Case]) -> tuple[Case, ...]:
     """Return the cases of a sweep around those of the first workload, which have one size.
 
-    Fewer threads are measured on the CPU only. One-vs-rest, whose time per sample does not depend on
-    the batch size, is measured at two batch sizes and up to MAX_ONE_VS_REST_SAMPLES.
+    Fewer threads are measured on the CPU only. One-vs-rest, whose time per sample does not depend
+    on the batch size, is measured at two batch sizes and up to MAX_ONE_VS_REST_SAMPLES.
     """
     base = case_size(cases[0])
 
