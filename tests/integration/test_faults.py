@@ -144,7 +144,8 @@ def measured(tmp_path, command):
 
 
 def assert_nothing_left(surroundings):
-    assert not list(Path(surroundings["TMPDIR"]).iterdir())
+    # Only folders of trials: Dask of other tests keeps one of its own there.
+    assert not list(Path(surroundings["TMPDIR"]).glob("softmax-bench-*"))
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             assert b"sleep\x00601" not in process.read_bytes()
