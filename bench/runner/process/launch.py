@@ -106,6 +106,8 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
             process = _start(child, scratch, pipes)
             in_time = _wait(process, child.timeout, pipes)
             wall_seconds, delay = now() - start, read_delay() - delay
+            # The kernel keeps this file until the process is reaped.
+            worker_delay = read_delay(Path(f"/proc/{process.pid}/schedstat"))
             names = kill_leftovers(process.pid, scratch) if in_time else []
         finally:
             _kill(process, scratch)
@@ -118,6 +120,7 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
         stderr.tail.decode("utf-8", errors="replace"),
         life.last - life.first,
         delay,
+        worker_delay,
         names,
         oom_killed=count_oom_kills() > kills,
         memory_limit=child.memory_limit,

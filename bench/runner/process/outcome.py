@@ -43,6 +43,7 @@ class ProcessExit:
     life_seconds: seconds on the parent's clock between the worker's first and last byte.
     delay_seconds: seconds that the parent waited for a core meanwhile, so that it may have seen the
     bytes late: on a machine that is busy.
+    worker_delay_seconds: seconds that the worker waited for a core, between its phases too.
     leftovers: names of the processes that the worker did not end.
     oom_killed: the kernel killed a process for its memory during the worker's life.
     memory_limit: bytes that the worker was allowed to allocate, or None.
@@ -54,6 +55,7 @@ class ProcessExit:
     stderr_tail: str
     life_seconds: float
     delay_seconds: float = 0.0
+    worker_delay_seconds: float = 0.0
     leftovers: Sequence[str] = ()
     oom_killed: bool = False
     memory_limit: int | None = None
@@ -155,8 +157,9 @@ def find_clock_fault(process_exit: ProcessExit, document: Mapping[str, Any]) -> 
         phases += sum(seconds) if isinstance(seconds, list) else seconds
     total = document.get("worker_seconds", 0.0)
     slack = SLACK_SECONDS + SLACK_SHARE * total
+    gaps = slack + process_exit.worker_delay_seconds
     late = slack + process_exit.delay_seconds
-    if abs(total - phases) <= slack and abs(process_exit.life_seconds - total) <= late:
+    if abs(total - phases) <= gaps and abs(process_exit.life_seconds - total) <= late:
         return None
     return (
         f"its clock does not add up: {phases:.2f} s in parts, {total:.2f} s in all, "
@@ -165,7 +168,7 @@ def find_clock_fault(process_exit: ProcessExit, document: Mapping[str, Any]) -> 
 
 
 def read_delay(path: Path = Path("/proc/thread-self/schedstat")) -> float:
-    """Return the seconds that this thread has waited for a core, 0.0 where it is not known.
+    """Return the seconds that a thread has waited for a core, 0.0 where it is not known.
 
     Source: Linux, Documentation/scheduler/sched-stats.rst.
     """

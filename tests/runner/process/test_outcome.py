@@ -55,6 +55,12 @@ def test_parent_that_waited_for_a_core_may_see_the_bytes_late(ended):
     assert ended(document, delay_seconds=0.2)[0] == "ok"
 
 
+def test_worker_that_waited_for_a_core_may_have_gaps_between_phases(ended):
+    document = {"status": "ok", "epoch_seconds": [9.5], "worker_seconds": 10.0}
+    assert ended(document)[0] == "failed"
+    assert ended(document, worker_delay_seconds=0.3)[0] == "ok"
+
+
 def test_delay_is_read_in_seconds_or_zero(tmp_path):
     (tmp_path / "schedstat").write_text("5000 1500000000 7\n")
     assert outcome.read_delay(tmp_path / "schedstat") == 1.5
