@@ -20,9 +20,9 @@ from bench.worker import machine
 def home(tmp_path, monkeypatch):
     """Have a home folder of alice and work in a folder of it."""
     home = tmp_path / "home" / "alice"
-    (home / "work").mkdir(parents=True)
+    (home / "project").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.chdir(home / "work")
+    monkeypatch.chdir(home / "project")
     return home
 
 
@@ -32,10 +32,10 @@ def home(tmp_path, monkeypatch):
         ("mine.py", "mine.py"),
         ("../mine.py", "../mine.py"),
         ("python3.12", "python3.12"),
-        ("{home}/work/mine.py", "./mine.py"),
-        ("{home}/work/../data", "~/data"),
+        ("{home}/project/mine.py", "./mine.py"),
+        ("{home}/project/../data", "~/data"),
         ("{home}", "~"),
-        ("{home}/work", "."),
+        ("{home}/project", "."),
         ("/srv/alice/data", "<path>/data"),
         ("<path>/data", "<path>/data"),
     ],
@@ -48,7 +48,7 @@ def test_path_is_relative_or_its_last_part(home, path, recorded):
     ("text", "recorded"),
     [
         ('File "{home}/x.py", line 3', 'File "~/x.py", line 3'),
-        ("gcc -I{home}/include -L{home}/work/lib", "gcc -I~/include -L./lib"),
+        ("gcc -I{home}/include -L{home}/project/lib", "gcc -I~/include -L./lib"),
         ("in {home}: {home}-old, x{home}", "in ~: {home}-old, x{home}"),
         (
             "{tmp}/softmax-bench-trial-ab_1/path/bench/worker/__main__.py",
