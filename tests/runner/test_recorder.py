@@ -7,7 +7,7 @@ from support.records import case, ok
 
 from bench.records import store
 from bench.records.schema import Parity, Slowdown, Trial
-from bench.regression.paired.plan import plan_pair
+from bench.regression.paired.comparison_plan import plan_pair
 from bench.runner import executor, machine
 from bench.runner.parity.judge import Judge, Judgement
 from bench.runner.process import preflight
