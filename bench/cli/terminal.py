@@ -139,7 +139,7 @@ def _result(record: Record) -> str:
 
 
 def format_finding(case: Case, finding: Finding) -> str:
-    """Return the line of one examination."""
+    """Return the line of one finding."""
     size = f"{finding.workload:<8}  {finding.device}  batch {finding.batch_size:>6,}"
     if finding.status == "ok":
         result = f"{'ok':<11}  parity error {numbers.error(finding.error)}"

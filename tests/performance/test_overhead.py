@@ -21,7 +21,7 @@ from bench.worker import machine
 from bench.worker.workloads import WORKLOADS
 
 BARE = Path(__file__).with_name("bare_loop.py")
-THREADS = len(machine.usable_cores())
+THREADS = len(machine.list_usable_cores())
 # On the digits an epoch takes a millisecond, so that what is added to any epoch, however long, is
 # seen in microseconds; on the real data it is the ratio that counts.
 PAIRS = {("numpy", None): 60, ("jax-scan", None): 60, ("numpy", "digits"): 40}
