@@ -117,9 +117,7 @@ RUN = ("run", "--data=digits", "--implementation=numpy")
         (("merge", "--output=out"), "RUN"),
         (("merge", "one", "two", "--output=out"), "one holds no run"),
         (("report", "nowhere"), "nowhere holds no run"),
-        (("report", "--target=2"), "--target"),
         (("report",), "there is no folder results"),
-        (("report", "--target=0.8"), "name the RUN"),
         (("export", "nowhere", "--format=xml"), "--format"),
     ],
 )
