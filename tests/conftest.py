@@ -64,11 +64,10 @@ def default_signals():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_fsync(request):
-    """Do not wait for the disk, except where writing is timed."""
+def no_fsync():
+    """Do not wait for the disk."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.config.getoption("benchmark_skip"):
-            patch.setattr(os, "fsync", lambda _: None)
+        patch.setattr(os, "fsync", lambda _: None)
         yield
 
 
