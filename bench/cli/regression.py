@@ -104,7 +104,7 @@ def ab(
     from bench.report.regression.verdicts import build_output
     from bench.runner import planning
     from bench.runner.machine import describe
-    from bench.worker.machine import usable_cores
+    from bench.worker.machine import list_usable_cores
 
     if output is not None:
         planning.check_writable(output)
@@ -113,7 +113,7 @@ def ab(
         workload=workload,
         device=device,
         batch_size=batch_size,
-        threads=planning.resolve_threads(threads, len(usable_cores())),
+        threads=planning.resolve_threads(threads, len(list_usable_cores())),
         data=data,
     )
     with prepare_comparison(
@@ -233,7 +233,7 @@ def calibrate(
     from bench.report.regression.calibration import build_calibration_output
     from bench.runner import planning, signals
     from bench.runner.machine import describe
-    from bench.worker.machine import usable_cores
+    from bench.worker.machine import list_usable_cores
 
     folder = calibrations or calibration_folder(describe()["id"])
     stopped = 0
@@ -243,7 +243,7 @@ def calibrate(
             workload=workload,
             device=device,
             batch_size=batch_size,
-            threads=planning.resolve_threads(threads, len(usable_cores())),
+            threads=planning.resolve_threads(threads, len(list_usable_cores())),
             data=data,
         )
         session = plan_session(
