@@ -15,7 +15,7 @@ from bench.runner.plan import max_samples
 from bench.runner.process import interpreters, preflight, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec, Installation, redact_variables
-from bench.worker.machine import software, usable_cores
+from bench.worker.machine import list_software, list_usable_cores
 
 
 class RunContext(Protocol):
@@ -112,7 +112,7 @@ class Executor:
             return f"{case.implementation} runs on {' and '.join(case.devices)} only"
         if case.samples > (most := max_samples(self._data.features)):
             return f"{case.samples} samples: this machine's memory holds {most} at most"
-        if case.threads > (cores := len(usable_cores())):
+        if case.threads > (cores := len(list_usable_cores())):
             return f"{case.threads} threads: only {cores} cores are usable on this machine"
         return None
 
@@ -146,7 +146,9 @@ class Executor:
         """Return what is installed for an interpreter; another one than ours is asked once."""
         if place.python not in self._software:
             ours = place.python == Installation().python
-            self._software[place.python] = software() if ours else preflight.read_software(place)
+            self._software[place.python] = (
+                list_software() if ours else preflight.read_software(place)
+            )
         return self._software[place.python]
 
     def _find_place(self, trial: Trial) -> Installation:

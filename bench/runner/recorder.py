@@ -16,9 +16,9 @@ from bench.runner.executor import Executor, RunContext, TrialOutput
 from bench.runner.parity.judge import (
     NO_TIMES,
     Judge,
+    compute_threads_in_force,
     find_textbook_fault,
     find_threads_fault,
-    threads_in_force,
 )
 from bench.runner.process.spec import Installation
 
@@ -72,7 +72,7 @@ class Recorder:
         judgement = self._judge.judge(trial.case, params, folder / "labels.npy", seconds)
         if self._keep_params and judgement.parity is not None:  # they could be read
             store.save_params(self._folder, trial.id, params)
-        in_force = threads_in_force(values)
+        in_force = compute_threads_in_force(values)
         if in_force is None:
             return {"status": "failed", "reason": NO_TIMES}
         fault = judgement.fault or find_threads_fault(
