@@ -17,7 +17,7 @@ from bench.regression.stats.sequential import MIN_PAIRS, LookSchedule, schedule_
 from bench.runner import lock
 from bench.runner.loop import HostBusy
 from bench.runner.process.spec import Installation
-from bench.runner.recorder import Runner
+from bench.runner.runner import Runner
 from bench.worker.measure import now
 
 # Short epochs are repeated: the minimum of more epochs shows a smaller slowdown at little cost.

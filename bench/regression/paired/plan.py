@@ -9,8 +9,7 @@ import msgspec
 from bench.records.schema import Case, Slowdown, Trial, TrialRecord
 from bench.regression.stats.decision import Rule
 from bench.regression.versions.spec import Version
-from bench.runner.executor import RunContext
-from bench.runner.recorder import Runner
+from bench.runner.runner import RunContext, Runner
 
 PLAN = "comparison.json"
 BASE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record
