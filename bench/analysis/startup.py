@@ -16,12 +16,6 @@ from bench.analysis.ranking import compare_epochs, compare_rounds, select_compar
 from bench.analysis.summary import Row, count_first_stage, summarize
 from bench.records.schema import Case, Record, Run, TrialRecord
 
-# Two standard errors (0.33 points on 12,000 images) below the textbook's 0.8463: every program that
-# trains like the textbook's reaches it within five epochs, and none within the first, so that both
-# the start and the steady epochs count.
-TARGET = 0.84
-NO_START = "import, set-up, reset or first epoch was not recorded"
-
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -39,28 +33,6 @@ class Start:
     reset: float
     first_epoch: float
     parity_error: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class TimeToAccuracy:
-    """How long a case trains until its validation accuracy first reaches the target.
-
-    epoch: the number of epochs, the largest of all trials. The times use each trial's own number:
-        float32 rounding may decide a single image, and so an epoch.
-    cold: seconds in a fresh process. Its first epoch stands in for epoch 1, because it has the cost
-        of a first epoch, though its own order and weights.
-    warm: seconds of the timed epochs alone.
-    reason: why a number is missing. One trial that never reaches the target is enough, because the
-        mean of the others would be biased.
-    """
-
-    case: Case
-    target: float
-    epoch: int | None
-    cold: Interval | None
-    warm: Interval | None
-    parity_error: float | None
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,49 +103,6 @@ def find_starts(records: Iterable[Record], run: Run | None = None) -> list[Start
             )
         )
     return starts
-
-
-def find_times_to_accuracy(
-    records: Iterable[Record], target: float = TARGET, run: Run | None = None
-) -> list[TimeToAccuracy]:
-    """Return how long each ranked case takes to reach a validation accuracy, in table order.
-
-    target: a share of the validation images, 0 to 1.
-    """
-    return [
-        _time_to_accuracy(row, trials, target, run) for row, trials in _rank_with_trials(records)
-    ]
-
-
-def _time_to_accuracy(
-    row: Row, trials: Sequence[TrialRecord], target: float, run: Run | None
-) -> TimeToAccuracy:
-    epochs: dict[int, int] = {}
-    cold, warm, late = {}, {}, []
-    for trial in trials:
-        accuracies = trial.validation_accuracy[: len(trial.epoch_seconds)]
-        epoch = next((n for n, accuracy in enumerate(accuracies, 1) if accuracy >= target), None)
-        if epoch is None:
-            late.append(len(trial.epoch_seconds))
-            continue
-        epochs[trial.round] = epoch
-        warm[trial.round] = sum(trial.epoch_seconds[:epoch])
-        if phases := _start_phases(trial):
-            cold[trial.round] = sum(phases) + sum(trial.epoch_seconds[1:epoch])
-    if late:
-        # The fewest epochs of these trials is a number that is true of each of them.
-        share = "" if len(late) == len(trials) else f" in {len(late)} of {len(trials)} trials"
-        reason = f"not within {min(late)} epoch{'s' if min(late) > 1 else ''}{share}"
-        return TimeToAccuracy(row.case, target, None, None, None, row.parity_error, reason)
-    return TimeToAccuracy(
-        case=row.case,
-        target=target,
-        epoch=max(epochs.values()),
-        cold=_estimate_over_rounds(cold, row.case, run) if cold else None,
-        warm=_estimate_over_rounds(warm, row.case, run),
-        parity_error=row.parity_error,
-        reason=None if cold else NO_START,
-    )
 
 
 def find_break_evens(rows: Sequence[Row], starts: Iterable[Start]) -> list[BreakEven]:

@@ -37,19 +37,15 @@ def machine_lock() -> Iterator[None]:
         yield
 
 
-def print_report(folder: Path, target: float | None = None) -> "LoadedRun":
-    """Write a run's report, print its tables, and return the run.
-
-    target: validation accuracy to which the report times training; None for the default.
-    """
-    from bench.analysis.startup import TARGET
+def print_report(folder: Path) -> "LoadedRun":
+    """Write a run's report, print its tables, and return the run."""
     from bench.cli import terminal
     from bench.report.load import load_run
     from bench.report.sections.runs import list_left_out
     from bench.report.write import can_draw, write_report
 
     run = load_run(folder)
-    report = write_report([run], target=TARGET if target is None else target)
+    report = write_report([run])
     for line in list_left_out(run):
         print_line(f"left out: {line}")
     for table in terminal.run_tables(stdout, run.rows, run.textbook):

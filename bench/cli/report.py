@@ -22,15 +22,6 @@ def report(
         Path | None,
         typer.Option(metavar="DIR", help="Write the report of several runs to this folder."),
     ] = None,
-    target: Annotated[
-        float | None,
-        typer.Option(
-            metavar="ACCURACY",
-            min=0.0,
-            max=1.0,
-            help="Report the time until this validation accuracy, such as 0.84. One run only.",
-        ),
-    ] = None,
     relative_to: Annotated[
         str | None,
         typer.Option(
@@ -47,20 +38,18 @@ def report(
     from bench.runner.planning import RESULTS
 
     if not folders:
-        if output is not None or target is not None or relative_to is not None:
+        if output is not None or relative_to is not None:
             raise UserError("name the RUN to report; without one there is only the page of all")
         print_line(str(index.write_index(RESULTS)))
         return
     if len(folders) == 1 and not collection.is_collection(folders[0]):
         if output is not None or relative_to is not None:
             raise UserError("--output and --relative-to need several runs; name another RUN")
-        print_report(folders[0], target)
+        print_report(folders[0])
         return
     if len(folders) == 1 and output is None:
         output = folders[0]
     if output is None:
         raise UserError("several runs make a report of their own: name its folder with --output")
-    if target is not None:
-        raise UserError("--target is of one run; leave it out")
     runs = [run for folder in folders for run in collection.find_runs(folder) or [folder]]
     print_line(str(write_report(load_runs(runs), output, relative_to=relative_to)))

@@ -4,7 +4,6 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.analysis.startup import TARGET
 from bench.errors import UserError
 from bench.records.files import write_file
 from bench.report.charts.chart import Chart, draw_chart
@@ -24,14 +23,13 @@ def write_report(
     runs: Sequence[LoadedRun],
     output: Path | None = None,
     *,
-    target: float = TARGET,
     relative_to: str | None = None,
 ) -> Path:
     """Write the report of one or several runs; return report.md.
 
-    output: by default the folder of the run. target: the validation accuracy that training is
-    timed up to. relative_to: the machine id, or a part of the name, of the device that speedups
-    are relative to; by default the first. Charts and report.html need the extra ``report``.
+    output: by default the folder of the run. relative_to: the machine id, or a part of the name, of
+    the device that speedups are relative to; by default the first. Charts and report.html need the
+    extra ``report``.
 
     Raises UserError if the folder cannot be written or holds another run, or if no device or
     several have that name.
@@ -46,7 +44,7 @@ def write_report(
             raise UserError("--relative-to compares devices, but only one was measured")
         base = choose_hardware(hardware, relative_to)
     workloads = list_workload_contents(runs)
-    sections = list_sections(runs, folder, target=target, base=base)
+    sections = list_sections(runs, folder, base=base)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         pictures = {part.title: part.pictures for part in workloads}

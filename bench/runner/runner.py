@@ -17,16 +17,16 @@ from bench.runner import machine
 from bench.runner.parity.judge import (
     NO_TIMES,
     Judge,
+    compute_threads_in_force,
     find_textbook_fault,
     find_threads_fault,
-    threads_in_force,
 )
 from bench.runner.plan import max_samples
 from bench.runner.process import interpreters, preflight, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec, Installation, redact_variables
-from bench.worker.machine import software, usable_cores
+from bench.worker.machine import list_software, list_usable_cores
 
 
 class RunContext(Protocol):
@@ -132,7 +132,7 @@ class Runner:
         judgement = self._judge.judge(trial.case, params, folder / "labels.npy", seconds)
         if self._places is None and judgement.parity is not None:  # they could be read
             store.save_params(self._folder, trial.id, params)
-        in_force = threads_in_force(outcome.document)
+        in_force = compute_threads_in_force(outcome.document)
         if in_force is None:
             return {"status": "failed", "reason": NO_TIMES}
         fault = judgement.fault or find_threads_fault(
@@ -185,7 +185,7 @@ class Runner:
             return f"{case.implementation} runs on {' and '.join(case.devices)} only"
         if case.samples > (most := max_samples(self._data.features)):
             return f"{case.samples} samples: this machine's memory holds {most} at most"
-        if case.threads > (cores := len(usable_cores())):
+        if case.threads > (cores := len(list_usable_cores())):
             return f"{case.threads} threads: only {cores} cores are usable on this machine"
         return None
 
@@ -209,7 +209,9 @@ class Runner:
         place = self._find_place(trial)
         if place.python not in self._software:  # another interpreter than ours is asked once
             ours = place.python == Installation().python
-            self._software[place.python] = software() if ours else preflight.read_software(place)
+            self._software[place.python] = (
+                list_software() if ours else preflight.read_software(place)
+            )
         facts = {
             "machine": self._machine,
             "software": self._software[place.python],

@@ -2,29 +2,22 @@
 
 import math
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.records import bare, case, environment, ok, run, trials
 
-import bench
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
-    NO_START,
-    TARGET,
     find_break_evens,
     find_curves,
     find_lead,
     find_starts,
-    find_times_to_accuracy,
 )
 from bench.analysis.summary import summarize
-from bench.records import store
 
 HERE = {"here": environment()}
-PUBLISHED = Path(bench.__file__).parents[1] / "results" / "reference"
 PHASES = ("import_seconds", "setup_seconds", "reset_seconds", "first_epoch_seconds")
 
 
@@ -94,7 +87,7 @@ def test_only_ranked_cases_are_listed_in_table_order():
         bare(case("absent"), status="unavailable", reason="no GPU"),
         ok(case("figure"), kind="textbook"),
     ]
-    for find in (find_starts, find_times_to_accuracy, find_curves):
+    for find in (find_starts, find_curves):
         assert names(find(iter(records))) == ["fast", "slow"]
         assert find([]) == []
 
@@ -114,95 +107,11 @@ def test_precision_takes_the_spread_of_the_first_stage():
     asked = run(case(), precision=0.1, rounds={"sgd": 2, "textbook": 1})
     for ordered in (records, records[::-1]):
         (start,) = find_starts(ordered, asked)
-        (reach,) = find_times_to_accuracy(ordered, run=asked)
         (curve,) = find_curves(ordered, asked)
-        for interval in (start.total, reach.warm, reach.cold, curve.points[-1].seconds):
+        for interval in (start.total, curve.points[-1].seconds):
             assert interval.high / interval.mean == pytest.approx(math.exp(0.4282), rel=1e-3)
     (plain,) = find_starts(records)
     assert plain.total.high / plain.total.mean != pytest.approx(math.exp(0.4282), rel=1e-3)
-
-
-# ----- time to an accuracy
-
-
-def test_first_epoch_at_the_target_counts():
-    record = ok(
-        case(),
-        epoch_seconds=[1.0, 2.0, 4.0, 8.0, 16.0],
-        validation_accuracy=[0.1, 0.83, 0.85, 0.7, 0.9],
-        **phases(32.0, 64.0, 128.0, 256.0),
-    )
-    (reach,) = find_times_to_accuracy([record])
-    assert (reach.epoch, reach.target, reach.reason) == (3, 0.84, None)
-    assert reach.warm == Interval(pytest.approx(1 + 2 + 4))
-    # The first epoch of the process stands in for epoch 1: its 256 is included, the 1 is not.
-    assert reach.cold == Interval(pytest.approx(32 + 64 + 128 + 256 + 2 + 4))
-    assert reach.parity_error == 1.5e-6
-    (reach,) = find_times_to_accuracy([record], target=0.1)
-    assert (reach.epoch, reach.warm.mean, reach.cold.mean) == (1, 1.0, pytest.approx(480))
-
-
-@pytest.mark.parametrize(
-    ("changes", "epoch"),
-    [
-        ({"validation_accuracy": [0.0, 10_080 / 12_000, 0.0, 0.0, 0.0]}, 2),
-        ({"validation_accuracy": [0.0, 10_079 / 12_000, 0.0, 0.0, 0.0]}, None),
-        ({"validation_accuracy": [0.1] * 4 + [0.9], "test_accuracy": [0.9] * 5}, 5),
-        ({"validation_accuracy": [0.1] * 5 + [0.9]}, None),  # after the last timed epoch
-    ],
-)
-def test_target_is_reached_by_validation_accuracy_alone(changes, epoch):
-    (reach,) = find_times_to_accuracy([ok(case(), epoch_seconds=[1.0] * 5, **changes)])
-    assert reach.epoch == epoch
-
-
-def test_missed_target_is_a_reason_without_times():
-    def miss(number, accuracies):
-        times = [1.0] * len(accuracies)
-        return ok(case(), number, epoch_seconds=times, validation_accuracy=accuracies)
-
-    short, long = miss(1, [0.5] * 5), miss(2, [0.5] * 7)
-    lucky = [ok(case(), number, validation_accuracy=[0.9] * 5) for number in (3, 4)]
-    for records, reason in (
-        ([short], "not within 5 epochs"),
-        ([short, long], "not within 5 epochs"),
-        ([*lucky, long], "not within 7 epochs in 1 of 3 trials"),
-    ):
-        (reach,) = find_times_to_accuracy(records)
-        assert (reach.epoch, reach.cold, reach.warm) == (None, None, None)
-        assert reach.reason == reason
-
-
-def test_each_trial_has_its_own_epoch():
-    # Warm 1 + 1 and 1 + 1 + 6: the mean of 2 and 8 is 4. Cold 4 + 1 and 4 + 1 + 6: sqrt(55).
-    same = {"epoch_seconds": [1.0, 1.0, 6.0, 1.0, 1.0], **phases(1.0, 1.0, 1.0, 1.0)}
-    early = ok(case(), 1, validation_accuracy=[0.1, 0.84, 0.85, 0.85, 0.85], **same)
-    later = ok(case(), 2, validation_accuracy=[0.1, 0.83, 0.85, 0.85, 0.85], **same)
-    for records in ([early, later], [later, early]):
-        (reach,) = find_times_to_accuracy(records)
-        assert reach.epoch == 3
-        assert (reach.warm.mean, reach.cold.mean) == pytest.approx((4.0, math.sqrt(55)))
-
-
-def test_without_start_only_the_cold_time_is_missing():
-    record = ok(case(), setup_seconds=None, epoch_seconds=[1.0] * 5)
-    (reach,) = find_times_to_accuracy([record], 0.15)
-    assert (reach.epoch, reach.cold, reach.reason) == (2, None, NO_START)
-    assert reach.warm.mean == pytest.approx(2.0)
-
-
-def test_published_softmax_rows_reach_the_target_after_epoch_1():
-    reaches = [
-        reach
-        for path in PUBLISHED.glob("*/trials.jsonl")
-        for reach in find_times_to_accuracy(store.read_records(path.parent))
-        if reach.case.objective == "softmax"
-        and (reach.case.batch_size, reach.case.samples) == (32, 48000)
-    ]
-    assert {reach.case.workload for reach in reaches} == {"sgd", "textbook"}
-    assert all(1 < reach.epoch <= reach.case.epochs for reach in reaches)
-    two_errors = 2 * math.sqrt(TARGET * (1 - TARGET) / 12_000)
-    assert 0.8463 - TARGET == pytest.approx(two_errors, abs=5e-4)  # noqa: SIM300 - it is measured
 
 
 # ----- accuracy curves

@@ -40,7 +40,6 @@ def test_several_runs_make_one_report(called, refused, two_runs, tmp_path):
     refused("report", "one", "two")
     refused("report", "one", "--output=both")
     refused("report", "one", "two", "--output=one")
-    refused("report", "one", "two", "--output=both", "--target=0.8")
 
 
 def test_speedups_are_relative_to_the_named_machine(called, refused, two_runs, tmp_path):

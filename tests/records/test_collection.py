@@ -106,7 +106,3 @@ def test_command_for_one_run_rejects_collections(measured, refused, verb):
     assert (
         refused(*verb) == "bench: all is not a run but holds 2 runs, one, two; name one of them\n"
     )
-
-
-def test_option_for_one_run_rejects_collections(measured, refused):
-    assert "--target" in refused("report", "all", "--target=0.8")

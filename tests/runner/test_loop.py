@@ -135,7 +135,7 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
     monkeypatch.setattr(runner, "launch", launch)
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
     monkeypatch.setattr(runner, "max_samples", lambda features: 30 * features)
-    monkeypatch.setattr(runner, "usable_cores", lambda: [0, 1])
+    monkeypatch.setattr(runner, "list_usable_cores", lambda: [0, 1])
     cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
     measured(*cases, rooflines=plan.roofline_cases(cases), sweep=(make_case(samples=480),))
     probes = [request for request in requests if "roofline_numpy" in request["module"]]

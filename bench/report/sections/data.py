@@ -16,6 +16,7 @@ from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
 from bench.report.sections.comparison import select_ranked
+from bench.runner.parity.judge import list_segments
 from bench.worker import data as prepared
 from bench.worker.data import Part
 
@@ -86,7 +87,7 @@ def _describe_weights(case: Case, seed: int, data: Dataset) -> Section:
         pictures.append(Picture("weights", title, draw))
     title = "Test images by class and prediction"
     pictures.append(Picture("confusion", title, partial(chart_confusion, counts, names, title)))
-    remark = LEARNED.format(len(weights.compared_epochs(case)), case.workload, case.batch_size)
+    remark = LEARNED.format(len(list_segments(case)[-1].epochs), case.workload, case.batch_size)
     table = tabulate_confusions(counts, names)
     return Section(LEARNED_TITLE, [table], pictures=pictures, remarks=[remark])
 

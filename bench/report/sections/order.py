@@ -26,15 +26,14 @@ from bench.report.sections.startup import describe_curves, describe_starts
 
 
 def list_sections(
-    runs: Sequence[LoadedRun], output: Path, *, target: float, base: Hardware | None = None
+    runs: Sequence[LoadedRun], output: Path, *, base: Hardware | None = None
 ) -> list[Section]:
     """Return the sections of a report, including empty ones, which say how to fill them.
 
-    output: the folder of the report. target: the validation accuracy that training is timed up to.
-    base: what speedups between machines are relative to.
+    output: the folder of the report. base: what speedups between machines are relative to.
     """
     if len(runs) == 1:
-        sections = [describe_textbook(runs), *_list_for_run(runs[0], target)]
+        sections = [describe_textbook(runs), *_list_for_run(runs[0])]
     else:
         sections = [
             describe_machines(runs, base),
@@ -51,14 +50,14 @@ def list_sections(
     ]
 
 
-def _list_for_run(run: LoadedRun, target: float) -> Iterator[Section]:
+def _list_for_run(run: LoadedRun) -> Iterator[Section]:
     """Yield the sections about one run that a report of several runs leaves to its own report."""
     sweep = find_sweep(run.rows, run.workload)
     crossovers = find_device_crossovers(run.rows, run.workload)
     if run.on_gpu:
         yield describe_gpu(run, sweep, crossovers)
     yield describe_curves(run)
-    yield describe_starts(run, target)
+    yield describe_starts(run)
     yield describe_roofline(run)
     yield describe_sweep(run, sweep, crossovers)
     yield describe_parity(run)

@@ -1,14 +1,12 @@
 """Start-up: accuracy over the time from a cold start, start-up costs, and break-evens."""
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 from bench.analysis import startup
-from bench.analysis.intervals import Interval
-from bench.analysis.startup import BreakEven, Curve, Start, TimeToAccuracy
+from bench.analysis.startup import BreakEven, Curve, Start
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -32,10 +30,6 @@ NOTHING_WELL = "No trial succeeded."
 COSTS_NOTE = (
     "Cold start: import, set-up, reset and first epoch of a fresh process with empty compile "
     "caches. All are geometric means over processes, so the parts need not add up."
-)
-REACHED_NOTE = (
-    "Warm: the timed epochs up to the first with that accuracy. Cold: a cold start, whose first "
-    "epoch counts as epoch 1, and the timed epochs after it."
 )
 OVERTAKEN_NOTE = (
     "The time of n epochs is a cold start and n - 1 steady-state epochs. At once: ahead after the "
@@ -96,8 +90,8 @@ def tabulate_curves(known: Sequence[Curve], workload: str) -> list[Table]:
     return tables
 
 
-def describe_starts(run: LoadedRun, target: float) -> Section:
-    """Return start-up costs, the time to a validation accuracy, and break-evens.
+def describe_starts(run: LoadedRun) -> Section:
+    """Return start-up costs and break-evens.
 
     Of the ranked rows of the first workload at its first size: it has most rounds.
     """
@@ -107,7 +101,6 @@ def describe_starts(run: LoadedRun, target: float) -> Section:
     starts = startup.find_starts(records, run.run)
     tables = [
         *tabulate_costs(starts),
-        *tabulate_times(startup.find_times_to_accuracy(records, target, run.run)),
         *tabulate_break_evens(startup.find_break_evens(rows, starts)),
     ]
     return Section(STARTS_TITLE, tables, NOTHING_WELL)
@@ -124,37 +117,6 @@ def tabulate_costs(starts: Iterable[Start]) -> list[Table]:
             note=COSTS_NOTE,
         )
         for problem, group in _group_by_problem(starts).items()
-    ]
-
-
-def tabulate_times(times: Iterable[TimeToAccuracy]) -> list[Table]:
-    """Return the time to an accuracy, a table for each problem, the shortest cold time first.
-
-    The reason stands where there is no time.
-    """
-
-    def format_time(time: TimeToAccuracy, interval: Interval | None) -> str:
-        absent = time.reason or numbers.ABSENT
-        return numbers.duration_interval(interval) if interval else absent
-
-    columns: dict[str, Callable[[TimeToAccuracy], str]] = {
-        **CASE_COLUMNS,
-        "epochs": lambda time: (
-            time.reason or numbers.ABSENT if time.epoch is None else numbers.whole(time.epoch)
-        ),
-        "warm": lambda time: format_time(time, time.warm),
-        "cold": lambda time: format_time(time, time.cold),
-        "parity error": lambda time: numbers.error(time.parity_error),
-    }
-    return [
-        make_table(
-            f"Time to validation accuracy {group[0].target:g}, {problem}",
-            sorted(group, key=lambda time: time.cold.mean if time.cold else math.inf),
-            columns,
-            words=3,
-            note=REACHED_NOTE,
-        )
-        for problem, group in _group_by_problem(times).items()
     ]
 
 

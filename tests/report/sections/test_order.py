@@ -41,7 +41,7 @@ TEXTBOOK, CURVES, STARTS, ROOFLINE, SWEEP, PARITY, MEMORY, IMAGES, LEARNED = TIT
 
 def sections_of(folder):
     loaded = load_run(folder)
-    return {section.title: section for section in list_sections([loaded], folder, target=0.84)}
+    return {section.title: section for section in list_sections([loaded], folder)}
 
 
 def write_and_list(tmp_path, plan, *records, **changes):

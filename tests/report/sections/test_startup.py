@@ -6,13 +6,12 @@ from support.records import case, environment, ok, trials
 
 from bench.analysis import startup
 from bench.analysis.intervals import Interval
-from bench.analysis.startup import NO_START, BreakEven, Start, TimeToAccuracy
+from bench.analysis.startup import BreakEven, Start
 from bench.analysis.summary import summarize
 from bench.report.sections.startup import (
     tabulate_break_evens,
     tabulate_costs,
     tabulate_curves,
-    tabulate_times,
 )
 
 
@@ -58,39 +57,6 @@ def test_each_problem_has_its_own_table():
     tables = tabulate_costs(start(of, 1.0) for of in [*problems, case("other", device="gpu")])
     assert [len(table.lines) for table in tables] == [1, 1, 2, 1]
     assert len({table.title for table in tables}) == 4
-    reached = tabulate_times([reach(of) for of in problems])
-    assert [table.title.partition(", ")[2] for table in reached] == [
-        table.title.partition(", ")[2] for table in tables
-    ]
-
-
-def reach(of, seconds=2.0, **changes):
-    known = TimeToAccuracy(of, 0.84, 3, Interval(seconds, 1.0, 4.0), Interval(0.5, 0.4, 0.6), 2e-6)
-    return replace(known, **changes)
-
-
-def test_time_to_accuracy_is_warm_and_cold():
-    (table,) = tabulate_times([reach(case("jax"))])
-    assert dict(zip(table.headings, *table.lines, strict=True)) == {
-        "implementation": "jax",
-        "objective": "softmax",
-        "style": "idiomatic",
-        "epochs": "3",
-        "warm": "500 ms [400, 600]",
-        "cold": "2.00 s [1.00, 4.00]",
-        "parity error": "2.0e-06",
-    }
-    assert {table.headings[n] for n in table.numeric} == {"epochs", "warm", "cold", "parity error"}
-
-
-def test_unreached_accuracy_comes_last_with_its_reason():
-    never = reach(case("never"), epoch=None, warm=None, cold=None, reason="not within 5 epochs")
-    unknown = reach(case("unknown"), cold=None, reason=NO_START)
-    (table,) = tabulate_times([never, reach(case("slow"), 3.0), reach(case("fast"), 2.0)])
-    assert [line[0] for line in table.lines] == ["fast", "slow", "never"]
-    assert table.lines[-1][3:6] == ["not within 5 epochs"] * 3
-    (table,) = tabulate_times([unknown])
-    assert table.lines[0][3:6] == ["3", "500 ms [400, 600]", NO_START]
 
 
 def test_break_evens_are_a_matrix():
