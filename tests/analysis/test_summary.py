@@ -188,21 +188,3 @@ def test_plan_decides_which_size_is_the_first():
 def test_row_names_the_framework_version(changes, environments, version):
     (row,) = summarize([ok(case(**changes))], environments)
     assert row.version == version
-
-
-# ----- precision
-
-
-def test_precision_takes_the_spread_of_the_first_stage():
-    asked = run(case(), precision=0.1, rounds={"sgd": 2, "textbook": 1})
-    records = trials(case(), 1.0, 1.1, 5.0, 7.0)
-    for ordered in (records, records[::-1]):
-        row = one(*ordered, of_run=asked)
-        # Logarithms of 1 and 1.1: s = 0.09531 / sqrt(2) = 0.06739, t = 12.706, of four values half
-        # is 12.706 * 0.06739 / 2 = 0.4282, for any spread of the last two.
-        assert row.epoch.high / row.epoch.mean == pytest.approx(math.exp(0.4282), rel=1e-3)
-        assert row.rounds_needed == 81  # (12.706 * 0.06739 / ln 1.1)^2 = 80.7
-    plain = one(*records)
-    assert plain.epoch.high > row.epoch.high
-    assert plain.rounds_needed is None
-    assert one(*records[:1], of_run=asked).rounds_needed is None
