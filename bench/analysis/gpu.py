@@ -1,7 +1,7 @@
-"""Each implementation on the CPU and on the GPU, and what slowed the GPU down meanwhile."""
+"""Each implementation on the CPU and on the GPU."""
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,22 +10,6 @@ from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_epochs, compare_rounds
 from bench.analysis.summary import Row
 from bench.contract import Device
-from bench.records.schema import Record, TrialRecord
-
-# The clocks event reasons of NVML that slow a GPU down. The others (idle, clocks set by an
-# application or the display, synchronised boards) do not. Source: nvml.h, "Clocks Event Reasons",
-# https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html
-SLOWDOWNS = {
-    0x04: "power cap",
-    0x08: "hardware slowdown",
-    0x20: "heat",
-    0x40: "heat",
-    0x80: "power brake",
-}
-# Read before the first timed epoch and after the last; degrees Celsius and MHz.
-READINGS = ("celsius", "sm_mhz", "memory_mhz")
-
-Span = tuple[float, float]  # smallest and largest
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,87 +63,3 @@ def compare_devices(
         return row.epoch.mean if row and row.epoch else math.inf
 
     return sorted(comparisons, key=gpu_seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class TrialCount:
-    """The number of trials to which something happened, of those that recorded whether it did."""
-
-    count: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class GpuConditions:
-    """The GPU's conditions over the successful trials on it.
-
-    spans: by the name of a reading with ``_before`` or ``_after``, where any trial has it.
-    throttle_reads: trials that recorded the throttle reasons. throttled: trials by reason. shared:
-    trials with another process on the GPU. warm_up: seconds of a trial's untimed epochs after its
-    first; None without any.
-    """
-
-    spans: Mapping[str, Span]
-    throttle_reads: int
-    throttled: Mapping[str, int]
-    shared: TrialCount
-    warm_up: Span | None
-
-    @property
-    def clock(self) -> float | None:
-        """Relative difference between the largest and the smallest clock after the epochs."""
-        smallest, largest = self.spans.get("sm_mhz_after", (0.0, 0.0))
-        return largest / smallest - 1 if smallest else None
-
-    @property
-    def throttle_summary(self) -> str:
-        """Name what slowed the GPU down and in how many trials; empty if nothing did."""
-        return " and ".join(
-            f"{reason} in {count} of {self.throttle_reads} trials"
-            for reason, count in self.throttled.items()
-        )
-
-
-def summarize_gpu(records: Iterable[Record]) -> GpuConditions | None:
-    """Summarize the conditions of the successful trials on a GPU; None if there is none."""
-    trials = [
-        record
-        for record in records
-        if isinstance(record, TrialRecord) and record.status == "ok" and record.case.device == "gpu"
-    ]
-    if not trials:
-        return None
-    reasons = [_throttle_reasons(trial.device_conditions) for trial in trials]
-    read = [names for names in reasons if names is not None]
-    counts = Counter(name for names in read for name in names)
-    others = _readings(trials, "other_processes")
-    spans = {
-        name: _span(_readings(trials, name))
-        for reading in READINGS
-        for name in (f"{reading}_before", f"{reading}_after")
-    }
-    return GpuConditions(
-        spans={name: span for name, span in spans.items() if span},
-        throttle_reads=len(read),
-        throttled={name: counts[name] for name in SLOWDOWNS.values() if name in counts},
-        shared=TrialCount(sum(number > 0 for number in others), len(others)),
-        warm_up=_span([sum(trial.warmup_seconds) for trial in trials if trial.warmup_seconds]),
-    )
-
-
-def _throttle_reasons(conditions: Mapping[str, float | None]) -> set[str] | None:
-    """Return the slowdowns before or after the epochs; None if neither was read."""
-    masks = [conditions.get(f"throttle_{when}") for when in ("before", "after")]
-    known = [int(mask) for mask in masks if mask is not None]
-    if not known:
-        return None
-    return {name for bit, name in SLOWDOWNS.items() if any(mask & bit for mask in known)}
-
-
-def _readings(trials: Iterable[TrialRecord], name: str) -> list[float]:
-    readings = (trial.device_conditions.get(name) for trial in trials)
-    return [value for value in readings if value is not None]
-
-
-def _span(values: Sequence[float]) -> Span | None:
-    return (min(values), max(values)) if values else None

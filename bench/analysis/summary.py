@@ -33,7 +33,7 @@ class Row:
     first_epoch, imports, setup: seconds.
     validation_accuracy, test_accuracy: after the workload's own epochs.
     peak_rss_bytes, peak_device_bytes: memory of the process, and of the GPU.
-    epoch_joules: energy of the GPU in an epoch. energy_absent: why no trial recorded it.
+    epoch_joules: energy of the GPU in an epoch.
     parity_error: the largest of all trials.
     faults: status and reason of every unsuccessful trial. If the successful ones are faster than
         the roofline, they count as failed.
@@ -58,7 +58,6 @@ class Row:
     peak_rss_bytes: float | None
     peak_device_bytes: float | None
     epoch_joules: float | None
-    energy_absent: str | None
     parity_error: float | None
     faults: tuple[tuple[str, str], ...]
     machine: str = ""
@@ -167,7 +166,6 @@ def _summarize_case(
         for trial in metered
         if trial.energy_joules is not None
     )
-    absent = (trial.energy_absent for trial in metered if trial.energy_absent and joules is None)
     return Row(
         case=case,
         swept=swept,
@@ -191,7 +189,6 @@ def _summarize_case(
         peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
         epoch_joules=joules,
-        energy_absent=next(absent, None),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=tuple(faults),
     )

@@ -19,7 +19,6 @@ from bench.report.sections.gpu import (
     CROSSOVER_DEFINITION,
     DEVICES,
     describe_crossover,
-    list_absent_joules,
 )
 from bench.worker.machine import fingerprint
 
@@ -270,7 +269,7 @@ def list_remarks(problems: Sequence[ProblemRows], base: Hardware | None) -> list
     ]
     if not_probed:
         remarks.append(f"no roofline, because it was not probed: {'; '.join(not_probed)}")
-    return [*remarks, *_explain_joules(by_hardware)]
+    return remarks
 
 
 def _list_by_version(by_version: Mapping[str, Iterable[str]]) -> str:
@@ -293,15 +292,6 @@ def describe_suite(run: LoadedRun) -> str:
     suites = [known.suite for known in run.environments.values()]
     names = (f"{suite.get('version')}, commit {str(suite.get('commit'))[:12]}" for suite in suites)
     return "; ".join(dict.fromkeys(names))
-
-
-def _explain_joules(by_hardware: Mapping[Hardware, Sequence[Row]]) -> list[str]:
-    """Explain why joules are absent: a line for each device and reason."""
-    return [
-        f"no joules of {', '.join(names)}, {one}: {reason}"
-        for one, rows in by_hardware.items()
-        for reason, names in list_absent_joules(rows).items()
-    ]
 
 
 def tabulate_crossovers(runs: Iterable[LoadedRun]) -> list[Table]:

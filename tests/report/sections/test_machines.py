@@ -152,20 +152,13 @@ def test_base_without_the_problem_has_no_speedups(both, tmp_path):
     assert list_remarks([problem], base)[0].startswith("no speedup, ")
 
 
-def test_joules_and_roofline_are_shown_if_known(both, tmp_path):
+def test_joules_and_roofline_are_shown_if_known(both):
     tables = tabulate(both)
     assert "% of each device's roofline" not in tables
     joules = tables["Joules per epoch"].lines
     assert joules == [["a", "—", "—", "10.0"], ["b", "not measured", "—", "unavailable"]]
     (remark,) = list_remarks(group_by_problem(both), None)
     assert remark.startswith("no roofline")
-    known = [*on("gpu"), *on("gpu", "b", energy_joules=None, energy_absent="too old")]
-    silent = on("gpu", energy_joules=None)
-    runs = load(tmp_path, x=({**BOX, "id": "x"}, *known), y=(BOX, *silent))
-    (problem,) = group_by_problem(runs)
-    remarks = list_remarks([problem], None)
-    assert f"no joules of b, {problem.hardware[0]}: too old" in remarks
-    assert f"no joules of a, {problem.hardware[1]}: no reason was given" in remarks
 
 
 def test_versions_that_differ_are_named_with_their_machines(tmp_path):
