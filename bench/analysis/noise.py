@@ -54,7 +54,7 @@ class Noise:
     steal: float | None
     clock: float | None
     throttled: float | None
-    gpu_causes: Sequence[str] = ()
+    gpu_causes: tuple[str, ...] = ()
 
     @property
     def causes(self) -> list[str]:
@@ -176,7 +176,7 @@ def _share_of_time(
     return part / whole if whole else None
 
 
-def _find_gpu_causes(trials: Sequence[TrialRecord]) -> list[str]:
+def _find_gpu_causes(trials: Sequence[TrialRecord]) -> tuple[str, ...]:
     """Name what throttled the GPU, whether others used it, and whether its clock varied."""
     conditions = [trial.device_conditions for trial in trials]
     causes = []
@@ -207,4 +207,4 @@ def _find_gpu_causes(trials: Sequence[TrialRecord]) -> list[str]:
     clocks = [mhz for read in conditions if (mhz := read.get("sm_mhz_after"))]
     if clocks and (variation := max(clocks) / min(clocks) - 1) > MAX_CLOCK:
         causes.append(f"the GPU's clock varied by {variation:.0%}")
-    return causes
+    return tuple(causes)
