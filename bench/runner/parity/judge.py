@@ -149,7 +149,7 @@ class Judge:
 
     def _compare(self, case: Case, script: Script, epochs: list[Params]) -> Judgement:
         """Compare the params after each epoch of a script with the oracle; the worst counts."""
-        solutions = [solution for part in script for solution in self._train_oracle(case, part)]
+        solutions = [solution for part in script for solution in self.train_oracle(case, part)]
         starts = [self.start(case, part) for part in script for _ in part.epochs]
         # A trial may have more epochs than the script.
         triples = zip(epochs, solutions, starts, strict=False)
@@ -170,7 +170,7 @@ class Judge:
         optimizer = WORKLOADS[case.workload].optimizer
         return Problem(images, labels, self._classes, case.batch_size, optimizer)
 
-    def _train_oracle(self, case: Case, segment: Segment) -> list[oracle.Solution]:
+    def train_oracle(self, case: Case, segment: Segment) -> list[oracle.Solution]:
         """Return the oracle's params after each epoch of a segment."""
         key = (case.workload, case.objective, case.batch_size, case.samples, segment)
         if key not in self._oracles:

@@ -257,10 +257,10 @@ def test_oracle_is_trained_once_a_problem(digits, make_case, monkeypatch):
     monkeypatch.setattr(judge.oracle, "train", train)
     examiner = Judge(digits.folder, 10, 42)
     for segment in TRIAL_SCRIPT:
-        first = examiner._train_oracle(make_case(implementation="numpy"), segment)
-        assert examiner._train_oracle(make_case(implementation="pytorch"), segment) is first
+        first = examiner.train_oracle(make_case(implementation="numpy"), segment)
+        assert examiner.train_oracle(make_case(implementation="pytorch"), segment) is first
     assert len(computed) == 2  # the first epoch, and the timed ones
-    examiner._train_oracle(make_case(batch_size=96), TRIAL_SCRIPT[0])
+    examiner.train_oracle(make_case(batch_size=96), TRIAL_SCRIPT[0])
     assert computed == [32, 32, 96]
 
 
@@ -386,9 +386,9 @@ def test_validation_and_test_have_their_own_images(make_case, tmp_path):
 )
 def test_another_problem_has_another_oracle(digits, make_case, change):
     examiner = Judge(digits.folder, 10, 42)
-    (first,) = examiner._train_oracle(make_case(), TRIAL_SCRIPT[0])
-    (other,) = examiner._train_oracle(make_case(**change), TRIAL_SCRIPT[0])
-    (fresh,) = Judge(digits.folder, 10, 42)._train_oracle(make_case(**change), TRIAL_SCRIPT[0])
+    (first,) = examiner.train_oracle(make_case(), TRIAL_SCRIPT[0])
+    (other,) = examiner.train_oracle(make_case(**change), TRIAL_SCRIPT[0])
+    (fresh,) = Judge(digits.folder, 10, 42).train_oracle(make_case(**change), TRIAL_SCRIPT[0])
     assert np.array_equal(other.weight, fresh.weight)
     assert not np.array_equal(other.weight, first.weight)
 
