@@ -16,6 +16,9 @@ from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
 from bench.runner.plan import case_size, list_distributions, required_rounds
 
+# In which the peak of the resident memory is recorded, in order.
+MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -91,6 +94,18 @@ class Row:
         if self.epoch is None or self.roofline_seconds is None:
             return None
         return self.roofline_seconds / self.epoch.mean
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Peak resident bytes of one case at the end of each phase, averaged over its processes.
+
+    The peak only rises: a phase adds the difference to the phase before. Memory-mapped data count
+    as soon as they are read.
+    """
+
+    case: Case
+    peaks: dict[str, float]
 
 
 def summarize(
@@ -233,3 +248,20 @@ def framework_version(case: Case, environment: Environment | None) -> str:
         return "own file"
     known = environment.software.get("distributions", {}) if environment else {}
     return ", ".join(f"{name} {known.get(name, '(absent)')}" for name in list_distributions(case))
+
+
+def summarize_memory(records: Iterable[Record]) -> list[Memory]:
+    """Return the memory of every case with successful trials that recorded it, in record order."""
+    by_case: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in records:
+        if isinstance(record, TrialRecord) and record.status == "ok" and record.phase_rss_bytes:
+            by_case[record.case.slug].append(record)
+    summaries = []
+    for trials in by_case.values():
+        peaks = {}
+        for phase in MEMORY_PHASES:
+            recorded = [value for trial in trials if (value := trial.phase_rss_bytes.get(phase))]
+            if recorded:
+                peaks[phase] = fmean(recorded)
+        summaries.append(Memory(trials[0].case, peaks))
+    return summaries

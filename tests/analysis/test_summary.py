@@ -5,7 +5,7 @@ import math
 import pytest
 from support.records import bare, case, environment, ok, run, trials
 
-from bench.analysis.summary import summarize
+from bench.analysis.summary import summarize, summarize_memory
 from bench.records.schema import Parity
 
 HERE = {"here": environment()}
@@ -187,6 +187,21 @@ def test_plan_decides_which_size_is_the_first():
 def test_row_names_the_framework_version(changes, environments, version):
     (row,) = summarize([ok(case(**changes))], environments)
     assert row.version == version
+
+
+# ----- memory
+
+
+def test_memory_has_the_mean_of_each_recorded_phase():
+    first, second = {"start": 100, "epochs": 300}, {"start": 200, "first epoch": 260, "epochs": 500}
+    others = [
+        ok(case("older")),
+        bare(case(), phase_rss_bytes={"start": 1}),
+        ok(case("figure-keras"), kind="textbook"),
+    ]
+    records = [ok(case(), n, phase_rss_bytes=peaks) for n, peaks in ((1, first), (2, second))]
+    (memory,) = summarize_memory([*records, *others])
+    assert list(memory.peaks.items()) == [("start", 150), ("first epoch", 260), ("epochs", 400)]
 
 
 # ----- precision

@@ -3,8 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
-from bench.analysis.crossover import Crossover
-from bench.analysis.gpu import DeviceComparison, compare_devices
+from bench.analysis.devices import Crossover, DeviceComparison, compare_devices
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep
 from bench.contract import Device
@@ -27,12 +26,11 @@ COMPARED_NOTE = (
     "all test images at once, from the host and back to it. *Failed and unavailable* gives the "
     "reasons of missing rows."
 )
-CROSSOVER_DEFINITION = (
-    "the batch size at which the speedup passes 1 for the last time, interpolated between the "
-    "sizes of the sweep on logarithmic scales; in brackets, where the ends of the speedups' "
-    "intervals pass 1. Not certain: each size was measured once."
+CROSSOVER_NOTE = (
+    "GPU faster from: the batch size at which the speedup passes 1 for the last time, interpolated "
+    "between the sizes of the sweep on logarithmic scales; in brackets, where the ends of the "
+    "speedups' intervals pass 1. Not certain: each size was measured once."
 )
-CROSSOVER_NOTE = f"GPU faster from: {CROSSOVER_DEFINITION}"
 USED_NOTE = (
     "% of roofline: the least time that an epoch could take on this GPU, over the time that it "
     "took. Memory: reserved by the process on the GPU, including the CUDA context. Joules: from "

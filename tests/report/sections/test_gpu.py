@@ -6,8 +6,7 @@ import pytest
 from support.devices import on, swept_on, unavailable
 from support.records import case, environment, run
 
-from bench.analysis.crossover import Crossover, find_device_crossovers
-from bench.analysis.gpu import compare_devices
+from bench.analysis.devices import Crossover, compare_devices, find_crossovers
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
 from bench.report.sections import gpu
@@ -17,7 +16,7 @@ HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images":
 
 def made(*records):
     found = summarize(records, HERE, run(case()))
-    crossed = find_device_crossovers(found, "sgd")
+    crossed = find_crossovers(found, "sgd")
     return gpu.tabulate_devices(compare_devices(found, "sgd", crossed), crossed)
 
 
