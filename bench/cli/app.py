@@ -7,7 +7,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bench.cli import check, info, records, regression, report, run
+from bench.cli import check, data, machine, records, regression, report, run
+from bench.cli.list import list_implementations
 from bench.errors import UserError
 from bench.runner import signals
 
@@ -27,9 +28,9 @@ app.command(rich_help_panel=SHOW)(report.report)
 app.command(rich_help_panel=SHOW)(regression.compare)
 app.command(rich_help_panel=SHOW)(records.export)
 app.command(rich_help_panel=SHOW)(records.merge)
-app.command("list", rich_help_panel=SHOW)(info.list_implementations)
-app.command(rich_help_panel=SHOW)(info.machine)
-app.command("data", rich_help_panel=SHOW)(info.show_data)
+app.command("list", rich_help_panel=SHOW)(list_implementations)
+app.command(rich_help_panel=SHOW)(machine.machine)
+app.command("data", rich_help_panel=SHOW)(data.show_data)
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it
@@ -57,7 +58,7 @@ def main() -> NoReturn:
     signals.install()
     try:
         if sys.argv[1:] == ["list"]:  # Typer would load pydantic first, which takes 0.1 s
-            info.list_implementations()
+            list_implementations()
             status = 0
         else:
             status = app(standalone_mode=False)

@@ -27,11 +27,10 @@ def run_on_cluster(
     output: Path | None,
     *,
     each_host: bool,
-    patience: float,
     resume: bool,
     dry_run: bool,
 ) -> NoReturn:
-    """Measure on the hosts of a cluster, then write the report. patience: seconds."""
+    """Measure on the hosts of a cluster, then write the report."""
     from bench.data import dataset
     from bench.records import collection, store
     from bench.runner import planning, signals
@@ -52,7 +51,7 @@ def run_on_cluster(
     query = HostQuery(suite_version(), name, dataset.find(name).sha256)
     with ExitStack() as locks:
         with connect(address) as client:
-            hosts, refusals = find_hosts(client, query, patience)
+            hosts, refusals = find_hosts(client, query)
             for line in refusals:
                 print_line(line)
             if not resume:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -210,16 +209,6 @@ ThreadCount = Annotated[
         rich_help_panel=CASES,
     ),
 ]
-Samples = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        min=1,
-        max=LARGEST,
-        help="Number of images per epoch. Default: all training images.",
-        rich_help_panel=CASES,
-    ),
-]
 Data = Annotated[
     str | None,
     typer.Option(
@@ -271,12 +260,4 @@ FailOn = Annotated[
 OutputFormat = Annotated[
     Format,
     typer.Option("--format", help="Print the result in this format.", rich_help_panel=FILES),
-]
-Calibrations = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Folder of this machine's calibrations. Default: in your user data folder.",
-        rich_help_panel=FILES,
-    ),
 ]

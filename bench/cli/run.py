@@ -26,7 +26,6 @@ from bench.cli.options import (
     parse_devices,
     parse_duration,
     parse_numbers,
-    parse_share,
     parse_size,
     parse_threads,
     parse_workloads,
@@ -46,7 +45,6 @@ RESUME_OPTIONS = {
     "resume",
     "dry_run",
     "cluster",
-    "wait",
     "each_host",
 }
 
@@ -147,15 +145,6 @@ def run(
             rich_help_panel=MEASURING,
         ),
     ] = None,
-    precision: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            parser=parse_share,
-            help="Add rounds until the interval of each mean is this narrow, such as 2%.",
-            rich_help_panel=MEASURING,
-        ),
-    ] = None,
     budget: Annotated[
         float | None,
         typer.Option(
@@ -227,15 +216,6 @@ def run(
             rich_help_panel=CLUSTER,
         ),
     ] = False,
-    wait: Annotated[
-        float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=parse_duration,
-            help="Wait this long for the first host. Default: 60s.",
-            rich_help_panel=CLUSTER,
-        ),
-    ] = None,
 ) -> None:
     """Measure implementations and write a report."""
     from bench.cli.cluster import run_on_cluster
@@ -260,7 +240,6 @@ def run(
         sweep=sweep,
         roofline=roofline,
         data=data,
-        precision=precision,
         budget=budget,
         memory_limit=memory_limit,
         pythons=interpreters.parse_options(python or ()),
@@ -273,12 +252,11 @@ def run(
             command,
             output,
             each_host=each_host,
-            patience=wait or 60.0,
             resume=resume,
             dry_run=dry_run,
         )
-    if each_host or wait is not None:
-        raise UserError("--each-host and --wait need --cluster; add it, or leave them out")
+    if each_host:
+        raise UserError("--each-host needs --cluster; add it, or leave --each-host out")
     if resume:
         folder = output or resuming.find_newest_run()
         plan = resuming.read_plan(folder, options.implementations, options.pythons, options.data)

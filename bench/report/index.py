@@ -14,8 +14,8 @@ from bench.records.files import write_file
 from bench.records.schema import Environment
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
 from bench.regression.calibration.session import CalibrationPlan
-from bench.regression.paired.judge import collect_pairs, judge_cases
-from bench.regression.paired.plan import ComparisonPlan
+from bench.regression.paired.comparison_plan import ComparisonPlan
+from bench.regression.paired.judge_pairs import collect_pairs, judge_cases
 from bench.regression.result import CASE_VERDICTS
 from bench.report.load import load_by_machine
 from bench.report.regression.calibration import describe_slowdown

@@ -15,7 +15,7 @@ from bench.records.schema import FORMAT, Case, Run
 from bench.runner import plan
 from bench.runner.process import interpreters, preflight
 from bench.worker.data import read
-from bench.worker.machine import usable_cores
+from bench.worker.machine import list_usable_cores
 
 RESULTS = Path("results")
 ALL_CORES = 0
@@ -71,7 +71,7 @@ def plan_run(
 
     folder: None for a new one in results/. command: recorded with the run.
     """
-    placement = placement or Placement(len(usable_cores()))
+    placement = placement or Placement(len(list_usable_cores()))
     selection = _select(options, placement)
 
     def with_python(cases: Iterable[Case]) -> tuple[Case, ...]:

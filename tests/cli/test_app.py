@@ -9,8 +9,6 @@ import pytest
 from support.records import case, ok, run, write
 
 from bench.records import store
-from bench.runner import machine
-from implementations import IMPLEMENTATIONS, PROBES
 
 VERBS = (
     "run",
@@ -89,29 +87,6 @@ finally:
         }
 
 
-def test_list_names_every_implementation(called):
-    code, out, err = called("list")
-    assert (code, err) == (0, "")
-    names = [line.split()[0] for line in out.splitlines()]
-    assert names == ["name", *(entry.name for entry in IMPLEMENTATIONS)]
-
-
-def test_machine_prints_what_records_hold(called):
-    _, out, _ = called("machine")
-    facts = dict(line.split(maxsplit=1) for line in out.splitlines())
-    expected = machine.describe()
-    frameworks = [probe.framework for probe in PROBES if "gpu" in probe.devices]
-    assert [key for key in facts if key != "gpu"] == [*expected, *frameworks]
-    assert (facts["id"], facts["name"]) == (expected["id"], expected["name"])
-
-
-def test_data_prints_name_source_and_sizes(called):
-    code, out, err = called("data", "--data=digits")
-    assert (code, err) == (0, "")
-    for text in ("digits", "bundled with scikit-learn", "1440", "357"):
-        assert text in out
-
-
 RUN = ("run", "--data=digits", "--implementation=numpy")
 
 
@@ -127,8 +102,6 @@ RUN = ("run", "--data=digits", "--implementation=numpy")
         ((*RUN, "--implementation=numpy"), "numpy is chosen twice"),
         ((*RUN, "--workload=sdg"), "--workload"),
         ((*RUN, "--device=tpu"), "--device"),
-        ((*RUN, "--precision=2"), "--precision"),
-        ((*RUN, "--precision=2%", "--rounds=1"), "raise --rounds"),
         ((*RUN, "--budget=soon"), "--budget"),
         ((*RUN, "--memory-limit=1MiB"), "--memory-limit"),
         ((*RUN, "--batch-size=33"), "32 or 36 would"),

@@ -7,8 +7,8 @@ import typer
 
 from bench.cli import options, regression, run
 from bench.records.schema import Slowdown
-from bench.regression.paired.judge import METRICS
-from bench.regression.paired.request import CaseOptions
+from bench.regression.paired.judge_pairs import METRICS
+from bench.regression.paired.prepare import CaseOptions
 from bench.runner.planning import ALL_CORES, RunOptions
 from bench.worker.workloads import WORKLOADS
 

@@ -3,16 +3,12 @@
 import io
 import re
 
-import numpy as np
-import pytest
 from rich.console import Console
-from support.data import idx_files, write_idx
 from support.records import bare, case, environment, ok, run, trials
 
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
 from bench.cli import terminal
-from bench.data import dataset, idx
 from bench.records.schema import Trial
 from bench.report.sections.comparison import COLUMNS
 from bench.runner import plan
@@ -143,64 +139,3 @@ def test_finding_has_parity_error_or_reason():
     bad = Finding("digits", "sgd", "cpu", 32, "failed", reason="it shuffles")
     assert terminal.format_finding(case("a"), good).endswith("ok           parity error 1.5e-06")
     assert terminal.format_finding(case("a"), bad).endswith("failed       it shuffles")
-
-
-@pytest.fixture
-def find(tmp_path, own_cache):
-    """Prepare the data set of these files."""
-
-    def find(files):
-        write_idx(tmp_path / "clothes", files)
-        return dataset.find(str(tmp_path / "clothes"))
-
-    return find
-
-
-def test_data_facts_have_name_source_folder_and_shapes(find):
-    data = find(idx_files())
-    text = terminal.data_facts(data).plain
-    for part in ("clothes", "the folder given", str(data.folder), "(40, 16) float32", "(10,)"):
-        assert part in text
-
-
-def test_classes_are_counted_in_every_part(find):
-    files = idx_files()
-    head, *lines = map(str.split, printed(terminal.class_counts(find(files))).splitlines())
-    assert head == ["label", "class", "train", "validation", "test"]
-    counts = np.array(lines, int)
-    assert np.array_equal(counts[:, 0], range(10))
-    whole = np.bincount(files[idx.TRAIN_LABELS], minlength=10)
-    assert np.array_equal(counts[:, 2] + counts[:, 3], whole)
-    assert np.array_equal(counts[:, 4], np.bincount(files[idx.TEST_LABELS], minlength=10))
-    assert counts[:, 2:].sum(axis=0).tolist() == [40, 10, 10]
-
-
-def test_first_images_are_drawn_in_the_order_of_the_data(find):
-    files = idx_files()
-    images = np.zeros((50, 4, 4), np.uint8)
-    images[0] = 255
-    images[1, 0] = images[1, 1] = [0, 51, 102, 255]  # two equal rows: 0, .2, .4 and 1
-    images[2, 2] = 255  # one white row of two: a half
-    lines = terminal.first_images(find({**files, idx.TRAIN_IMAGES: images}), 80).plain.splitlines()
-    assert lines[0].rstrip() == "    ".join(map(str, files[idx.TRAIN_LABELS][:10]))
-    assert [line.rstrip() for line in lines[1:]] == ["@@@@  :=@", "@@@@      ++++"]
-    assert {len(line) for line in lines} == {10 * 5 - 1}
-
-
-@pytest.mark.parametrize(("width", "columns"), [(1, 1), (10, 2), (24, 4), (49, 9), (400, 10)])
-def test_row_has_as_many_images_as_fit(find, width, columns):
-    lines = terminal.first_images(find(idx_files()), width).plain.splitlines()
-    assert len(lines) == 3 * -(-10 // columns)
-    assert max(map(len, lines)) == 5 * columns - 1
-
-
-def test_images_of_an_odd_size_lose_their_last_row(find):
-    lines = terminal.first_images(find(idx_files(samples=3, side=5)), 80).plain.splitlines()
-    assert [len(line) for line in lines] == [17, 17, 17]
-
-
-def test_images_that_are_not_square_are_not_drawn(find):
-    files = idx_files()
-    files[idx.TRAIN_IMAGES] = files[idx.TRAIN_IMAGES][:, :2, :3]
-    files[idx.TEST_IMAGES] = files[idx.TEST_IMAGES][:, :2, :3]
-    assert "cannot be drawn" in terminal.first_images(find(files), 80).plain

@@ -29,7 +29,7 @@ class Trainer(softmax_numpy.Trainer):
             signal.sigtimedwait([], 0.05)
         return super().train_epoch(order)
 """
-SMALL = (*RUN, "--implementation=./slow.py", "--wait=10m")
+SMALL = (*RUN, "--implementation=./slow.py")
 LIMIT = 1500
 
 
@@ -49,7 +49,7 @@ def begin(started, cluster, tmp_path):
 
 
 def resume(begin, folder):
-    return begin("run", "--resume", f"--output={folder}", "--implementation=slow.py", "--wait=10m")
+    return begin("run", "--resume", f"--output={folder}", "--implementation=slow.py")
 
 
 def wait_for_end(process, status):
@@ -178,7 +178,7 @@ def count_wakeups(status):
 
 
 def test_missing_host_scheduler_or_dask_is_one_line(cluster, begin, started, tmp_path):
-    once = (*RUN, "--implementation=numpy", "--output=out", "--wait=1s")
+    once = (*RUN, "--implementation=numpy", "--output=out")
     messages = [begin(*once).communicate(timeout=LIMIT)[1]]
     without = run_first(tmp_path, f"{NO_CHARTS}\nsys.modules['distributed'] = None\n")
     process = started(*once, f"--cluster={cluster.address}", **without)

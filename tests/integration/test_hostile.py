@@ -16,7 +16,7 @@ from support.records import bare, case, environment, ok, run, trials, write
 from bench.cli import terminal
 from bench.errors import UserError
 from bench.records import files, merge
-from bench.regression.stored.load import load_side
+from bench.regression.stored.sides import load_side
 from bench.report import index, load
 from bench.report import write as report
 from bench.report.export.writers import WRITERS

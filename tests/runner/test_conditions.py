@@ -5,9 +5,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-import typer
 
-from bench.cli import info
 from bench.runner import machine as host
 from bench.runner.machine import compare_readings, find_disturbances, read_conditions
 
@@ -48,7 +46,7 @@ class Machine:
 def machine(tmp_path, monkeypatch):
     made = Machine(tmp_path)
     monkeypatch.setattr(host, "now", lambda: made.seconds)
-    monkeypatch.setattr(host, "usable_cores", lambda: made.cores)
+    monkeypatch.setattr(host, "list_usable_cores", lambda: made.cores)
     monkeypatch.setattr(host, "select", SimpleNamespace(select=made.watch))
     monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
     monkeypatch.setattr(psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))
@@ -312,19 +310,6 @@ def test_all_disturbances_are_named_settings_first(machine):
     assert all(line.startswith(start) for line, start in zip(result, starts, strict=True))
 
 
-# ----- the verb
-
-
-def test_check_of_a_quiet_machine_ends_with_zero(monkeypatch, capsys):
-    monkeypatch.setattr(host, "find_disturbances", list)
-    with pytest.raises(typer.Exit) as ended:
-        info.machine(check=True)
-    assert ended.value.exit_code == 0
-    *facts, last = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("cores ") for line in facts)
-    assert last.startswith("nothing")
-
-
 def test_processes_on_the_visible_gpu_are_named(machine, monkeypatch):
     machine.gpus = {n: SimpleNamespace(other_processes=int(n)) for n in ("0", "2")}
     assert find_disturbances(machine.root) == []
@@ -335,18 +320,3 @@ def test_processes_on_the_visible_gpu_are_named(machine, monkeypatch):
             "(CUDA_VISIBLE_DEVICES)"
         )
     ]
-
-
-def test_check_of_a_busy_machine_ends_with_one(monkeypatch, capsys):
-    lines = ["it is [b]hot[/b]", "x" * 500]
-    monkeypatch.setattr(host, "find_disturbances", lambda: lines)
-    with pytest.raises(typer.Exit) as ended:
-        info.machine(check=True)
-    assert ended.value.exit_code == 1
-    assert capsys.readouterr().out.splitlines()[-2:] == lines
-
-
-def test_machine_without_check_is_not_watched(monkeypatch, capsys):
-    monkeypatch.setattr(host, "find_disturbances", lambda: pytest.fail("it was checked"))
-    info.machine()
-    assert "nothing found" not in capsys.readouterr().out

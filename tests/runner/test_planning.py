@@ -16,7 +16,7 @@ from bench.records import store
 from bench.runner import plan as planner
 from bench.runner import planning
 from bench.runner.planning import ALL_CORES, Placement, RunOptions, plan_run
-from bench.worker.machine import usable_cores
+from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS, PROBES
 
 
@@ -107,7 +107,7 @@ def test_sizes_that_do_not_divide_are_skipped_with_their_reason(make):
 
 def test_all_threads_are_the_cores_of_the_machine(make):
     _, plan = make(**JAX, threads=(1, ALL_CORES))
-    assert [case.threads for case in plan.cases] == sorted({1, len(usable_cores())})
+    assert [case.threads for case in plan.cases] == sorted({1, len(list_usable_cores())})
 
 
 def test_sweep_adds_sizes_of_the_first_workload():
@@ -125,7 +125,7 @@ def test_sweep_adds_sizes_of_the_first_workload():
 def test_roofline_is_probed_on_every_number_of_threads(make):
     _, plan = make(**JAX, threads=(1, ALL_CORES))
     probes = [(case.implementation, case.threads) for case in plan.rooflines]
-    threads = sorted({1, len(usable_cores())})
+    threads = sorted({1, len(list_usable_cores())})
     assert probes == [(probe.name, number) for number in threads for probe in PROBES]
     assert make(roofline=False)[1].rooflines == ()
 

@@ -15,11 +15,10 @@ from bench.report.load import LoadedRun
 from bench.report.sections import Picture, Section
 from bench.report.sections.comparison import select_ranked
 from bench.runner.parity import oracle
-from bench.runner.parity.judge import Judge
+from bench.runner.parity.judge import Judge, list_segments
 from bench.runner.parity.oracle import Solution
 from bench.worker import data as prepared
 from bench.worker.data import Part
-from bench.worker.workloads import TRIAL_SCRIPT, Segment
 
 DATA_TITLE = "The data"
 LEARNED_TITLE = "What the classifiers learned"
@@ -85,9 +84,8 @@ def _describe_weights(case: Case, seed: int, data: Dataset) -> Section:
     Every ranked implementation agrees with the oracle within the parity tolerance, so one set of
     weights shows what all of them learn. Training takes about two seconds at the default sizes.
     """
-    timed = TRIAL_SCRIPT[1]
-    segment = Segment(timed.start, timed.epochs[: case.epochs])
-    solution = Judge(data.folder, data.classes, seed).train_oracle(case, segment)[-1]
+    _, timed = list_segments(case)
+    solution = Judge(data.folder, data.classes, seed).train_oracle(case, timed)[-1]
     counts, names = count_confusion(solution, data), data.class_names
     pictures = []
     if find_side(data.features):
@@ -96,7 +94,7 @@ def _describe_weights(case: Case, seed: int, data: Dataset) -> Section:
         pictures.append(Picture("weights", title, draw))
     title = "Test images by class and prediction"
     pictures.append(Picture("confusion", title, partial(chart_confusion, counts, names, title)))
-    remark = LEARNED.format(len(segment.epochs), case.workload, case.batch_size)
+    remark = LEARNED.format(len(timed.epochs), case.workload, case.batch_size)
     return Section(LEARNED_TITLE, pictures=pictures, remarks=[remark])
 
 

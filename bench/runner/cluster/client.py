@@ -55,20 +55,17 @@ def connect(address: str) -> Iterator[Any]:
             client.close(timeout=1)  # which cancels what is not finished
 
 
-def find_hosts(
-    client: Any, query: HostQuery, patience: float
-) -> tuple[dict[str, HostInfo], list[str]]:
+def find_hosts(client: Any, query: HostQuery) -> tuple[dict[str, HostInfo], list[str]]:
     """Return the hosts by the addresses of their workers, and a line for each that is refused.
 
-    Waits up to ``patience`` seconds for the first worker. Raises UserError if there is none.
+    Waits for the first worker. Raises UserError if there is none.
     """
     hosts, refusals = {}, []
     try:
-        client.wait_for_workers(1, timeout=patience)
+        client.wait_for_workers(1, timeout=TIMEOUT_SECONDS)
         replies = client.run(describe_host, msgspec.json.encode(query), on_error="return")
     except TimeoutError as error:
-        text = f"no host joined within {patience:g} s; start one, or raise --wait"
-        raise UserError(text) from error
+        raise UserError(f"no host joined within {TIMEOUT_SECONDS} s; start one") from error
     except OSError as error:
         raise UserError(LOST) from error
     for address, reply in replies.items():

@@ -195,7 +195,7 @@ def _affinity(threads: int | None) -> Iterator[None]:
         yield
         return
     cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, machine.usable_cores()[-threads:])
+    os.sched_setaffinity(0, machine.list_usable_cores()[-threads:])
     try:
         yield
     finally:

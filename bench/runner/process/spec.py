@@ -73,7 +73,7 @@ class ChildSpec:
 
 def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
     """Return the variables that the harness sets: threads, precision, device, empty caches."""
-    threads = str(child.threads or len(machine.usable_cores()))
+    threads = str(child.threads or len(machine.list_usable_cores()))
     return {
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
@@ -85,7 +85,7 @@ def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
         "TORCH_WARM_POOL": "0",  # PyTorch with CUDA would start processes that compile
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
         **DEVICES[child.device],
-        gpu.VISIBLE: gpu.visible_gpu() if child.device == "gpu" else "",
+        gpu.VISIBLE: gpu.get_visible_gpu() if child.device == "gpu" else "",
         **{name: str(scratch / "cache" / folder) for name, folder in CACHES.items()},
         "PYTHONPATH": str(scratch / "path"),
         "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder

@@ -23,7 +23,6 @@ def stored(tmp_path):
         ("--output=lab", CLUSTER),
         ("--each-host", "--output=lab", CLUSTER),
         ("--each-host",),
-        ("--wait=1m",),
     ],
     ids=" ".join,
 )

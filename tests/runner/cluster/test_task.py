@@ -13,7 +13,7 @@ from bench.runner import machine, plan
 from bench.runner.cluster import task
 from bench.runner.cluster.client import unpack
 from bench.runner.cluster.task import HostQuery, RoundRequest, RoundResult
-from bench.worker.machine import usable_cores
+from bench.worker.machine import list_usable_cores
 
 pytest.importorskip("distributed")
 
@@ -95,6 +95,6 @@ def test_host_describes_itself_unless_it_has_no_resource(request_of):
     )
     host = msgspec.json.decode(task.describe_host(query, dask_worker=fit), type=task.HostInfo)
     assert host.machine == machine.describe()["id"]
-    assert host.cores == len(usable_cores())
+    assert host.cores == len(list_usable_cores())
     with pytest.raises(UserError):
         task.describe_host(query, dask_worker=idle)

@@ -45,7 +45,7 @@ def installed(monkeypatch):
 
     def pretend(**versions):
         distributions = {name.replace("_", "-"): version for name, version in versions.items()}
-        monkeypatch.setattr(machine, "software", lambda: {"distributions": distributions})
+        monkeypatch.setattr(machine, "list_software", lambda: {"distributions": distributions})
 
     return pretend
 

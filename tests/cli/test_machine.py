@@ -1,37 +1,27 @@
-"""``bench list`` and ``bench machine`` describe frameworks, the machine and its GPUs."""
+"""``bench machine``: facts as in the records, GPUs, and what would disturb a run."""
 
-import importlib.metadata
-
-import pytest
-
-from bench.cli import info
+from bench.cli.machine import gpu_lines, machine_lines
+from bench.runner import machine
 from bench.worker.gpu import Gpu
-from implementations import IMPLEMENTATIONS
-
-ENTRIES = {entry.name: entry for entry in IMPLEMENTATIONS}
+from implementations import PROBES
 
 
-@pytest.mark.parametrize(
-    ("name", "versions"),
-    [("keras-jax", "keras 3.12, jax 0.8"), ("pytorch", "torch 2.9.1"), ("numpy", "numpy 2.4")],
-)
-def test_installed_versions_include_the_backend(monkeypatch, name, versions):
-    releases = {"keras": "3.12", "jax": "0.8", "torch": "2.9.1", "numpy": "2.4"}
-    monkeypatch.setattr(importlib.metadata, "version", releases.__getitem__)
-    assert info.installed_versions(ENTRIES[name]) == versions
-
-
-def test_absent_framework_is_named_with_its_extra(monkeypatch):
-    def absent(name):
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "version", absent)
-    assert info.installed_versions(ENTRIES["keras-jax"]).endswith("'softmax-bench[keras,jax]'")
+def test_machine_prints_what_records_hold_and_disturbances(called, monkeypatch):
+    disturbances = ["it is [b]hot[/b]", "x" * 500]
+    monkeypatch.setattr(machine, "find_disturbances", lambda: disturbances)
+    status, out, _ = called("machine")
+    lines = out.splitlines()
+    assert (status, lines[-2:]) == (0, disturbances)
+    facts = dict(line.split(maxsplit=1) for line in lines[:-2])
+    expected = machine.describe()
+    frameworks = [probe.framework for probe in PROBES if "gpu" in probe.devices]
+    assert [key for key in facts if key != "gpu"] == [*expected, *frameworks]
+    assert (facts["id"], facts["name"]) == (expected["id"], expected["name"])
 
 
 def test_machine_facts_are_in_two_columns():
     facts = {"cores": 2, "virtual": False, "gpus": [], "both": ["A", "B"], "distribution": ""}
-    assert info.machine_lines(facts) == [
+    assert machine_lines(facts) == [
         "cores         2",
         "virtual       False",
         "gpus          none",
@@ -53,7 +43,7 @@ def gpu_line(**changes):
         "memory_mhz": 2619.0,
         "most_memory_mhz": 2619.0,
     }
-    (line,) = info.gpu_lines([Gpu(**{**values, **changes})])
+    (line,) = gpu_lines([Gpu(**{**values, **changes})])
     return line
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from bench.contract import SGD, Params, Problem
-from bench.worker import conformance, guard, measure
-from bench.worker.conformance import ConformanceRequest
+from bench.worker import check, guard, measure
+from bench.worker.check import CheckRequest
 from bench.worker.guard import ContractError
-from bench.worker.workloads import CHECK_SCRIPT, draw_order
+from bench.worker.workloads import CHECK_SEGMENTS, draw_order
 
 SAMPLES = 8
-START = {stretch: number for number, stretch in enumerate(CHECK_SCRIPT, 1)}
+START = {stretch: number for number, stretch in enumerate(CHECK_SEGMENTS, 1)}
 
 
 @pytest.fixture
@@ -46,12 +46,12 @@ def asked(*, watch=False):
         for stretch, number in START.items()
     }
     tests = np.arange(30, dtype=np.float32).reshape(10, 3)
-    return ConformanceRequest(starts, 42, tests, watch, guard.HarnessSnapshot())
+    return CheckRequest(starts, 42, tests, watch, guard.HarnessSnapshot())
 
 
 def test_script_is_followed_in_order(problem):
     request = asked()
-    measurement, params, labels = conformance.examine(Book, problem, "cpu", request)
+    measurement, params, labels = check.check_trainer(Book, problem, "cpu", request)
     forth, back = [3.0 * n for n in range(10)], [3.0 * n for n in range(9, -1, -1)]
     epochs = [("epoch", tuple(draw_order(42, epoch, SAMPLES))) for epoch in range(6)]
     assert Book.last.calls == [
@@ -74,10 +74,10 @@ def test_script_is_followed_in_order(problem):
 
 
 def test_predictions_are_listed_with_their_params_and_images(problem):
-    _, params, labels = conformance.examine(Book, problem, "cpu", asked())
+    _, params, labels = check.check_trainer(Book, problem, "cpu", asked())
     epochs = [Params(each[:-1], each[-1]) for each in params]
     other = Params(np.full((3, 2), 300, np.float32), np.zeros(2, np.float32))
-    shown = conformance.list_predictions(epochs, other, asked().test_images)
+    shown = check.list_predictions(epochs, other, asked().test_images)
     expected = [int(weights.weight[0, 0]) for _, weights, images in shown for _ in images]
     assert labels.tolist() == expected
     assert [images[0, 0] for *_, images in shown] == [0, 0, 27, 27]
@@ -86,8 +86,8 @@ def test_predictions_are_listed_with_their_params_and_images(problem):
 @pytest.mark.parametrize("watch", [True, False])
 def test_idle_is_required_when_requested(problem, monkeypatch, watch):
     watched = []
-    monkeypatch.setattr(conformance, "require_idle", lambda: watched.append(len(Book.last.calls)))
-    conformance.examine(Book, problem, "cpu", asked(watch=watch))
+    monkeypatch.setattr(check, "require_idle", lambda: watched.append(len(Book.last.calls)))
+    check.check_trainer(Book, problem, "cpu", asked(watch=watch))
     # After the last epoch, before anything else is asked.
     assert watched == ([13] if watch else [])
 
@@ -103,7 +103,7 @@ def test_temporary_replacement_is_found(problem, monkeypatch):
             return super().predict(images)
 
     with pytest.raises(ContractError, match=r"it replaced bench\.worker\.measure\.time_call"):
-        conformance.examine(Mends, problem, "cpu", asked())
+        check.check_trainer(Mends, problem, "cpu", asked())
 
 
 @pytest.mark.parametrize("nth", [1, 3])
@@ -118,7 +118,7 @@ def test_changed_start_weights_are_a_fault(problem, nth):
                 params.weight[0] += 1
 
     with pytest.raises(ContractError, match="changed the initial params that it received"):
-        conformance.examine(Changes, problem, "cpu", asked())
+        check.check_trainer(Changes, problem, "cpu", asked())
 
 
 def test_images_change_within_the_same_array(problem):
@@ -129,6 +129,6 @@ def test_images_change_within_the_same_array(problem):
             self.places += (images.__array_interface__["data"][0],)
             return super().predict(images)
 
-    conformance.examine(Sees, problem, "cpu", asked())
+    check.check_trainer(Sees, problem, "cpu", asked())
     assert len(Sees.last.places) == 4
     assert len(set(Sees.last.places)) == 1

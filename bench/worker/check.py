@@ -1,7 +1,4 @@
-"""The worker's part of ``bench check``: calls that a wrong implementation cannot answer rightly.
-
-Needs the standard library, NumPy and the implementation.
-"""
+"""The worker's part of ``bench check``: calls that a wrong implementation cannot answer rightly."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,16 +10,16 @@ from numpy.typing import NDArray
 from bench.contract import Device, Params, Problem, Trainer
 from bench.worker import guard
 from bench.worker.measure import Measurement, require_idle, time_epoch
-from bench.worker.workloads import CHECK_SCRIPT, Segment, draw_order
+from bench.worker.workloads import CHECK_SEGMENTS, Segment, draw_order
 
-FEW = 7
+FEW_IMAGES = 7
 
 
 @dataclass(frozen=True, slots=True)
-class ConformanceRequest:
-    """What an examination is asked to do, beside its problem and its device.
+class CheckRequest:
+    """What a check is asked to do, beside its problem and its device.
 
-    starts: the weights that each segment of the script begins with.
+    starts: the weights that each segment begins with.
     watch: sleep after the last epoch, and require that the implementation is idle, too.
     snapshot: the suite before the implementation was loaded.
     """
@@ -34,13 +31,13 @@ class ConformanceRequest:
     snapshot: guard.HarnessSnapshot
 
 
-def examine(
+def check_trainer(
     implementation: Callable[[Problem, Device], Trainer],
     problem: Problem,
     device: Device,
-    request: ConformanceRequest,
+    request: CheckRequest,
 ) -> tuple[Measurement, NDArray[np.float32], NDArray[np.int64]]:
-    """Train every segment of the script, and predict in between.
+    """Train every segment, and predict in between.
 
     Returns the times of the epochs (other times are 0), the params after every epoch as float32
     (epochs, features + 1, classes) with the bias as the last row, and all predicted labels, int64,
@@ -56,7 +53,7 @@ def examine(
     def predict(images: NDArray[np.float32]) -> None:
         labels.append(guard.copy_labels(trainer.predict(images), images))
 
-    for segment in CHECK_SCRIPT:
+    for segment in CHECK_SEGMENTS:
         start = request.starts[segment]
         copy = Params(start.weight.copy(), start.bias.copy())
         trainer.reset(copy)
@@ -73,14 +70,14 @@ def examine(
         require_idle()
     images[:] = images[::-1].copy()
     predict(images)
-    predict(images[:FEW])
+    predict(images[:FEW_IMAGES])
     return measurement, returned.stack(), np.concatenate(labels)
 
 
 def list_predictions(
     epochs: list[Params], other: Params, images: NDArray[Any]
 ) -> list[tuple[str, Params, NDArray[Any]]]:
-    """Return when each prediction of ``examine`` is asked for, of which params and which images.
+    """Return when each prediction of ``check_trainer`` is made, with its params and its images.
 
     epochs: the params after every epoch. other: the weights of the last reset.
     """
@@ -89,5 +86,5 @@ def list_predictions(
         ("after five epochs", epochs[-2], images),
         ("after a reset to other weights", other, images),
         ("of other images in the same array", epochs[-1], reversed_images),
-        (f"of {FEW} images", epochs[-1], reversed_images[:FEW]),
+        (f"of {FEW_IMAGES} images", epochs[-1], reversed_images[:FEW_IMAGES]),
     ]

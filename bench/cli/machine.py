@@ -1,0 +1,65 @@
+"""``bench machine``: this machine, its GPUs, and what would disturb a run on it."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bench.cli.console import print_line
+from bench.cli.options import Pythons
+
+if TYPE_CHECKING:
+    from bench.worker.gpu import Gpu
+
+KEY_WIDTH = 14
+
+
+def machine(python: Pythons = None) -> None:
+    """Describe this machine, its GPUs, and what would disturb a run on it."""
+    from bench.runner import plan
+    from bench.runner.machine import describe, find_disturbances
+    from bench.runner.process import interpreters, preflight
+    from bench.worker import gpu
+    from bench.worker.machine import list_usable_cores
+
+    pythons = interpreters.parse_options(python or ())
+    for line in (*machine_lines(describe()), *gpu_lines(gpu.find_gpus())):
+        print_line(line)
+    for case in plan.probe_cases("gpu", len(list_usable_cores())):
+        fault = preflight.find_device_fault(interpreters.assign_python(case, pythons))
+        result = "sees the GPU" if fault is None else f"no GPU: {fault}"
+        print_line(f"{case.framework:<{KEY_WIDTH}}{result}")
+    for line in find_disturbances() or ["nothing found that would disturb a run"]:
+        print_line(line)
+
+
+def machine_lines(facts: Mapping[str, Any]) -> list[str]:
+    """Return a line for each fact of a machine, as the records have them."""
+    lines = []
+    for key, value in facts.items():
+        if isinstance(value, list):
+            text = ", ".join(map(str, value)) or "none"
+        else:
+            text = str(value) if isinstance(value, bool | int) else value or "none"
+        lines.append(f"{key:<{KEY_WIDTH}}{text}")
+    return lines
+
+
+def gpu_lines(gpus: "Iterable[Gpu]") -> list[str]:
+    """Return a line for each GPU: memory, driver, current and highest clocks."""
+    from bench.report.render.numbers import ABSENT
+
+    def clock(now: float | None, highest: float | None) -> str:
+        if now is None:
+            return ABSENT
+        return f"{now:,.0f} MHz" + ("" if highest is None else f" of {highest:,.0f}")
+
+    lines = []
+    for gpu in gpus:
+        memory = "memory not known"
+        if gpu.memory_bytes is not None:
+            memory = f"{gpu.memory_bytes / 2**30:.0f} GiB"
+        lines.append(
+            f"{f'gpu {gpu.index}':<{KEY_WIDTH}}{gpu.name}, {memory}; driver {gpu.driver} for CUDA "
+            f"up to {gpu.cuda}; SM clock {clock(gpu.sm_mhz, gpu.most_sm_mhz)}, "
+            f"memory clock {clock(gpu.memory_mhz, gpu.most_memory_mhz)}"
+        )
+    return lines
