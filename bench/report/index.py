@@ -20,10 +20,10 @@ from bench.regression.result import CASE_VERDICTS
 from bench.report.load import load_by_machine
 from bench.report.regression.calibration import describe_slowdown
 from bench.report.render import html, numbers
-from bench.report.render.text import escape, render_phrases
+from bench.report.render.markdown import escape
 from bench.report.sections.comparison import select_ranked
-from bench.report.sections.headline import write_headline
 from bench.report.sections.runs import PAGES
+from bench.report.sections.workload import write_headline
 from bench.report.write import PLANS, can_draw
 
 TITLE = "Softmax classifier: all results"
@@ -117,7 +117,7 @@ def _read_run(folder: Path) -> Entry:
     }
     return Entry(
         "run",
-        render_phrases(write_headline(select_ranked(run.rows, run.workload))),
+        write_headline(select_ranked(run.rows, run.workload)),
         ", ".join(text for text, count in state.items() if count) or "complete",
         _parse_time(run.run.created),
         _name_machines(one for part in parts for one in part.environments.values()),

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from bench.errors import UserError
 from bench.records.files import write_file
-from bench.report.charts.chart import Chart, draw_chart
+from bench.report.charts.chart import draw_chart
 from bench.report.load import LoadedRun
 from bench.report.render import csv, markdown, page
-from bench.report.render.contents import Contents, list_workload_contents
+from bench.report.sections.comparison import list_workloads
 from bench.report.sections.machines import choose_hardware, list_hardware
-from bench.report.sections.order import list_sections
+from bench.report.sections.order import describe_opening, list_sections
+from bench.report.sections.workload import describe_workload
 
+TITLE = "Softmax classifier: the frameworks compared"
 # Packages of the extra `report`.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
 # A folder that holds one of these holds measurements.
@@ -43,26 +45,30 @@ def write_report(
         if len(hardware) < 2:
             raise UserError("--relative-to compares devices, but only one was measured")
         base = choose_hardware(hardware, relative_to)
-    workloads = list_workload_contents(runs)
+    rows = [row for run in runs for row in run.rows]
+    workloads = [describe_workload(runs, name) for name in list_workloads(rows)]
     sections = list_sections(runs, folder, base=base)
+    opening = describe_opening(runs)
+    everything = [*workloads, *sections]
+    charts = {}
+    if can_draw():
+        pictures = [picture for section in everything for picture in section.pictures]
+        charts = {picture.name: draw_chart(picture) for picture in pictures}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        pictures = {part.title: part.pictures for part in workloads}
-        pictures |= {part.title: part.pictures for part in sections}
-        charts: dict[str, list[Chart]] = {title: [] for title in pictures}
-        for title, drawings in pictures.items() if can_draw() else ():
-            for picture in drawings:
-                chart = draw_chart(picture)
-                write_file(folder / chart.file, f"{chart.svg}\n".encode())
-                charts[title].append(chart)
-        contents = Contents(runs, workloads, sections, charts)
-        write_file(folder / "report.md", markdown.render_report(contents).encode())
+        for chart in charts.values():
+            write_file(folder / chart.file, f"{chart.svg}\n".encode())
+        text = markdown.render_report(TITLE, opening, everything, charts)
+        write_file(folder / "report.md", text.encode())
         if can_draw():
-            write_file(folder / "report.html", page.render_report(contents).encode())
+            text = page.render_report(
+                TITLE, opening, rows, workloads=workloads, sections=sections, charts=charts
+            )
+            write_file(folder / "report.html", text.encode())
         else:
             # An older page would show other numbers.
             (folder / "report.html").unlink(missing_ok=True)
-        write_file(folder / "summary.csv", csv.render_csv(contents.rows))
+        write_file(folder / "summary.csv", csv.render_csv(rows))
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     return folder / "report.md"

@@ -19,8 +19,10 @@ from bench.analysis.noise import measure_noise
 from bench.analysis.summary import summarize
 from bench.report.render import html, markdown, numbers, vega
 from bench.report.render.csv import build_frame
-from bench.report.render.text import describe_noisy_pairs, escape
+from bench.report.render.markdown import escape
+from bench.report.sections import Table
 from bench.report.sections.comparison import list_faults
+from bench.report.sections.workload import describe_noisy_pairs
 
 HERE = {"here": environment()}
 
@@ -119,8 +121,8 @@ def test_escaped_text_reads_back_the_same(text):
 
 
 def test_table_aligns_numbers_right():
-    text = markdown.render_table(["name", "n"], [["a|b", "1"], ["c", "2\n3"]], numeric={1})
-    assert text == "| name | n |\n| --- | ---: |\n| a\\|b | 1 |\n| c | 2 3 |\n"
+    text = markdown.render_table(Table("", ("a_b", "n"), [["a|b", "1"], ["c", "2\n3"]], 1))
+    assert text == "| a\\_b | n |\n| --- | ---: |\n| a\\|b | 1 |\n| c | 2 3 |\n"
 
 
 # ----- sentences

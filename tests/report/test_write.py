@@ -91,15 +91,18 @@ def text(complete):
 # ----- one run
 
 
-def test_opening_has_machine_command_and_missing_trials(text):
+def test_command_is_code_with_the_facts(text):
+    assert "\n\n    python -m bench run ``` <script>\n\n" in section(text, "Machine and software")
+
+
+def test_opening_has_machine_and_missing_trials(text):
     opening = text.partition("\n## ")[0]
     assert "Measured on 2-core Test CPU, 8 GiB, started 2025-01-02T03:04:05+00:00" in opening
-    assert "\n    python -m bench run ``` <script>\n" in opening
     assert "**1 planned trials are missing**" in opening
 
 
 def test_ranked_rows_have_correctness_beside_the_time(text):
-    sgd = section(text, "Workload sgd: SGD(learning_rate=0.05)")
+    sgd = section(text, "Workload sgd: SGD(learning\\_rate=0.05)")
     assert "On this 2-core Test CPU, 8 GiB, **fast** trains fastest: 500 ms [500, 500]" in sgd
     assert "2 threads, 48,000 samples; 1 or 2 processes a row.)" in sgd
     ovr, fast, slow, odd = read_table(sgd)

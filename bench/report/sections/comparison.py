@@ -94,6 +94,16 @@ def list_workloads(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(row.case.workload for row in rows))
 
 
+def tabulate_comparison(
+    all_rows: Sequence[Row], rows: Sequence[Row], max_priority: int = 99
+) -> Table:
+    """Return the comparison table of some of all rows."""
+    columns = select_columns(rows, max_priority)
+    lines = format_cells(all_rows, rows, columns)
+    words = sum(not column.numeric for column in columns)
+    return Table("", tuple(column.heading for column in columns), lines, words)
+
+
 def format_cells(
     all_rows: Sequence[Row], rows: Sequence[Row], columns: Sequence[Column]
 ) -> list[list[str]]:

@@ -172,7 +172,9 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
     """Return machine and software; runs with the same facts share a table."""
     if len(runs) == 1:
         (run,) = runs
-        return Section(MACHINE, remarks=list_facts(run.run, run.environments))
+        # Indented, not fenced: no text in the command can end the block.
+        command = f"    {format_command(run.run)}\n"
+        return Section(MACHINE, text=command, remarks=list_facts(run.run, run.environments))
     groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
     for run in runs:
         groups[tuple(list_facts(run.run, run.environments)[1:])].append(run)
