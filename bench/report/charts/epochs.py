@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analysis.memory import PHASES as MEMORY_PHASES
-from bench.analysis.memory import Memory
-from bench.analysis.summary import Row
+from bench.analysis.summary import MEMORY_PHASES, Memory, Row
 from bench.report.charts.style import (
     LIMIT,
     bound_interval,

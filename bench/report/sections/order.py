@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.analysis.crossover import find_device_crossovers
+from bench.analysis.devices import find_crossovers
 from bench.analysis.sweep import find_sweep
 from bench.report.load import LoadedRun
 from bench.report.render.markdown import escape
@@ -99,7 +99,7 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
 def _list_for_run(run: LoadedRun) -> Iterator[Section]:
     """Yield the sections about one run that a report of several runs leaves to its own report."""
     sweep = find_sweep(run.rows, run.workload)
-    crossovers = find_device_crossovers(run.rows, run.workload)
+    crossovers = find_crossovers(run.rows, run.workload)
     if run.on_gpu:
         yield describe_gpu(run, sweep, crossovers)
     yield describe_curves(run)

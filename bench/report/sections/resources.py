@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from bench.analysis.memory import PHASES, Memory, summarize_memory
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
-from bench.analysis.summary import Row
+from bench.analysis.summary import MEMORY_PHASES, Memory, Row, summarize_memory
 from bench.records.schema import Case, Record, RooflineRecord
 from bench.report.charts.epochs import chart_memory
 from bench.report.load import LoadedRun
@@ -108,7 +107,7 @@ def describe_memory(run: LoadedRun) -> Section:
 def tabulate_memory(known: Sequence[Memory], cases: Iterable[Case]) -> list[Table]:
     """Return the peaks of these cases by phase."""
     chosen = sort_memories(known, cases)
-    phases = [phase for phase in PHASES if any(phase in one.peaks for one in chosen)]
+    phases = [phase for phase in MEMORY_PHASES if any(phase in one.peaks for one in chosen)]
     lines = [
         [one.case.implementation, *(numbers.mebibytes(one.peaks.get(phase)) for phase in phases)]
         for one in chosen

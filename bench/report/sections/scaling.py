@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from bench.analysis.crossover import Crossover
+from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep, ThreadSpeedup
 from bench.records.schema import Case

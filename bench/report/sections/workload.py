@@ -88,7 +88,7 @@ def describe_noisy_pairs(rows: Sequence[Row], noise: Noise) -> list[str]:
     names = ", ".join(f"{name(faster)} and {name(slower)}" for faster, slower in pairs)
     # A disturbance of the GPU does not affect rows of the CPU.
     on_gpu = any(row.case.device == "gpu" for pair in pairs for row in pair)
-    if causes := (noise if on_gpu else replace(noise, gpu=None)).causes:
+    if causes := (noise if on_gpu else replace(noise, gpu_causes=())).causes:
         problem = f"**The machine was too noisy** ({', '.join(causes)})"
     else:
         problem = "There are too few processes"
