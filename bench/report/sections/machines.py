@@ -193,7 +193,7 @@ def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]
         return Table(f"{title}, {problem.problem}", headings, lines, 1, note)
 
     def format_rate(row: Row) -> str:
-        return numbers.count_interval(row.epoch and row.case.samples / row.epoch)
+        return numbers.format_interval(row.epoch and row.case.samples / row.epoch)
 
     rates = tabulate("Samples per second", format_rate, THROUGHPUT_NOTE)
     errors = [
@@ -201,7 +201,7 @@ def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]
         for by_hardware in problem.rows.values()
     ]
     lines = [
-        [*line, numbers.error(max(known, default=None))]
+        [*line, numbers.format_error(max(known, default=None))]
         for line, known in zip(rates.lines, errors, strict=True)
     ]
     tables = [Table(rates.title, (*rates.headings, "parity error"), lines, 1, rates.note)]
@@ -215,18 +215,20 @@ def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]
 
         def format_speedup(row: Row) -> str:
             other = bases.get(id(row))
-            return numbers.factor(compare_machines(row, other) if other else None)
+            return numbers.format_factor(compare_machines(row, other) if other else None)
 
         tables.append(tabulate(f"Speedup over {base}", format_speedup, SPEEDUP_NOTE))
     rows = [row for _, row in problem.ranked]
     if any(row.roofline_share is not None for row in rows):
         title = "% of each device's roofline"
         tables.append(
-            tabulate(title, lambda row: numbers.percent(row.roofline_share), ROOFLINE_NOTE)
+            tabulate(title, lambda row: numbers.format_percent(row.roofline_share), ROOFLINE_NOTE)
         )
     if any(row.epoch_joules is not None for row in rows):
         tables.append(
-            tabulate("Joules per epoch", lambda row: numbers.count(row.epoch_joules), JOULES_NOTE)
+            tabulate(
+                "Joules per epoch", lambda row: numbers.format_number(row.epoch_joules), JOULES_NOTE
+            )
         )
     return tables
 
