@@ -16,6 +16,9 @@ from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
 from bench.runner.plan import case_size, list_distributions
 
+# In which the peak of the resident memory is recorded, in order.
+MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -32,7 +35,7 @@ class Row:
     first_epoch, imports, setup: seconds.
     validation_accuracy, test_accuracy: after the workload's own epochs.
     peak_rss_bytes, peak_device_bytes: memory of the process, and of the GPU.
-    epoch_joules: energy of the GPU in an epoch. energy_absent: why no trial recorded it.
+    epoch_joules: energy of the GPU in an epoch.
     parity_error: the largest of all trials.
     faults: status and reason of every unsuccessful trial. If the successful ones are faster than
         the roofline, they count as failed.
@@ -56,7 +59,6 @@ class Row:
     peak_rss_bytes: float | None
     peak_device_bytes: float | None
     epoch_joules: float | None
-    energy_absent: str | None
     parity_error: float | None
     faults: tuple[tuple[str, str], ...]
     machine: str = ""
@@ -90,6 +92,18 @@ class Row:
         if self.epoch is None or self.roofline_seconds is None:
             return None
         return self.roofline_seconds / self.epoch.mean
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Peak resident bytes of one case at the end of each phase, averaged over its processes.
+
+    The peak only rises: a phase adds the difference to the phase before. Memory-mapped data count
+    as soon as they are read.
+    """
+
+    case: Case
+    peaks: dict[str, float]
 
 
 def summarize(
@@ -163,7 +177,6 @@ def _summarize_case(
         for trial in metered
         if trial.energy_joules is not None
     )
-    absent = (trial.energy_absent for trial in metered if trial.energy_absent and joules is None)
     return Row(
         case=case,
         swept=swept,
@@ -184,7 +197,6 @@ def _summarize_case(
         peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
         epoch_joules=joules,
-        energy_absent=next(absent, None),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=tuple(faults),
     )
@@ -218,3 +230,20 @@ def framework_version(case: Case, environment: Environment | None) -> str:
         return "own file"
     known = environment.software.get("distributions", {}) if environment else {}
     return ", ".join(f"{name} {known.get(name, '(absent)')}" for name in list_distributions(case))
+
+
+def summarize_memory(records: Iterable[Record]) -> list[Memory]:
+    """Return the memory of every case with successful trials that recorded it, in record order."""
+    by_case: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in records:
+        if isinstance(record, TrialRecord) and record.status == "ok" and record.phase_rss_bytes:
+            by_case[record.case.slug].append(record)
+    summaries = []
+    for trials in by_case.values():
+        peaks = {}
+        for phase in MEMORY_PHASES:
+            recorded = [value for trial in trials if (value := trial.phase_rss_bytes.get(phase))]
+            if recorded:
+                peaks[phase] = fmean(recorded)
+        summaries.append(Memory(trials[0].case, peaks))
+    return summaries

@@ -5,7 +5,7 @@ import math
 import pytest
 from support.records import bare, case, environment, ok, run, trials
 
-from bench.analysis.summary import summarize
+from bench.analysis.summary import summarize, summarize_memory
 from bench.records.schema import Parity
 
 HERE = {"here": environment()}
@@ -103,13 +103,12 @@ def test_joules_are_of_an_epoch_on_a_gpu():
         ok(gpu, 2, energy_joules=40.0, epoch_seconds=[1.0] * 10, peak_device_bytes=300),
         ok(gpu, 3, energy_absent="too old"),
     )
-    assert (row.epoch_joules, row.peak_device_bytes, row.energy_absent) == (3.0, 200, None)
+    assert (row.epoch_joules, row.peak_device_bytes) == (3.0, 200)
     row = one(ok(gpu, 1), ok(gpu, 2, energy_absent="too old"))
-    assert (row.epoch_joules, row.peak_device_bytes, row.energy_absent) == (None, None, "too old")
+    assert (row.epoch_joules, row.peak_device_bytes) == (None, None)
     assert one(ok(gpu, energy_joules=0.0)).epoch_joules == 0
-    # Records of CPUs in older formats.
-    row = one(ok(case(), 1, energy_joules=10.0), ok(case(), 2, energy_absent="no counter"))
-    assert (row.epoch_joules, row.energy_absent) == (None, None)
+    # A record of a CPU in an older format.
+    assert one(ok(case(), energy_joules=10.0)).epoch_joules is None
 
 
 # ----- which trials count
@@ -188,3 +187,18 @@ def test_plan_decides_which_size_is_the_first():
 def test_row_names_the_framework_version(changes, environments, version):
     (row,) = summarize([ok(case(**changes))], environments)
     assert row.version == version
+
+
+# ----- memory
+
+
+def test_memory_has_the_mean_of_each_recorded_phase():
+    first, second = {"start": 100, "epochs": 300}, {"start": 200, "first epoch": 260, "epochs": 500}
+    others = [
+        ok(case("older")),
+        bare(case(), phase_rss_bytes={"start": 1}),
+        ok(case("figure-keras"), kind="textbook"),
+    ]
+    records = [ok(case(), n, phase_rss_bytes=peaks) for n, peaks in ((1, first), (2, second))]
+    (memory,) = summarize_memory([*records, *others])
+    assert list(memory.peaks.items()) == [("start", 150), ("first epoch", 260), ("epochs", 400)]

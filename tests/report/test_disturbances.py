@@ -6,9 +6,8 @@ import pytest
 from support.records import case, environment, ok, trials
 
 from bench.analysis.intervals import Interval
-from bench.analysis.memory import PHASES, summarize_memory
 from bench.analysis.noise import Noise
-from bench.analysis.summary import summarize
+from bench.analysis.summary import MEMORY_PHASES, summarize, summarize_memory
 from bench.report.charts import epochs
 from bench.report.sections import comparison, workload
 
@@ -56,6 +55,6 @@ def test_chart_stacks_what_each_phase_adds():
     peaks = {"start": 10 * mib, "import": 30 * mib, "epochs": 45 * mib}
     memories = summarize_memory([ok(case(), phase_rss_bytes=peaks)])
     values = epochs.chart_memory(memories, "a title").to_dict()["data"]["values"]
-    added = dict.fromkeys(PHASES, 0) | {"start": 10, "import": 20, "epochs": 15}
+    added = dict.fromkeys(MEMORY_PHASES, 0) | {"start": 10, "import": 20, "epochs": 15}
     assert {point["phase"]: point["added"] for point in values} == pytest.approx(added)
-    assert [point["number"] for point in values] == list(range(len(PHASES)))
+    assert [point["number"] for point in values] == list(range(len(MEMORY_PHASES)))
