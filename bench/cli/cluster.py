@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.records.schema import Run
     from bench.runner.cluster.client import MachineRun
     from bench.runner.cluster.task import HostInfo
-    from bench.runner.planning import RunOptions
+    from bench.runner.plan import RunOptions
 
 
 def run_on_cluster(
@@ -33,9 +33,10 @@ def run_on_cluster(
     """Measure on the hosts of a cluster, then write the report."""
     from bench.data import dataset
     from bench.records import collection, store
-    from bench.runner import planning, signals
+    from bench.runner import signals
     from bench.runner.cluster.client import MachineRun, connect, find_hosts, measure_runs
     from bench.runner.cluster.task import HostQuery, suite_version
+    from bench.runner.plan import RESULTS, check_writable, make_run_name
     from bench.runner.resume import find_newest_run
 
     if resume:
@@ -43,8 +44,8 @@ def run_on_cluster(
         plans = _read_plans(base, options)
         name = plans[0][1].data
     else:
-        base = output or planning.RESULTS / planning.new_run_name()[0]
-        planning.check_writable(base)
+        base = output or RESULTS / make_run_name()[0]
+        check_writable(base)
         if collection.is_collection(base):
             raise UserError(f"{base} holds runs; choose another --output, or add --resume")
         plans, name = [], options.data
@@ -102,7 +103,7 @@ def _plan(
     Raises UserError if there is no host, if none has the GPU that is asked for, or if nothing can
     be planned.
     """
-    from bench.runner.planning import NO_GPU, Placement, plan_run
+    from bench.runner.plan import NO_GPU, Placement, plan_run
 
     if not hosts:
         raise UserError("no host of the cluster can measure; see why above")

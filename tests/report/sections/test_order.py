@@ -57,7 +57,7 @@ def probe(by="numpy", threads=2, **changes):
         "read_bytes": [4 * 48000 * 784],
         "read_seconds": [0.01],
     }
-    of = case(f"ceiling-{by}", workload="ceiling", framework=by, threads=threads)
+    of = case(f"ceiling-{by}", workload="roofline", framework=by, threads=threads)
     return bare(of, **values | changes)
 
 

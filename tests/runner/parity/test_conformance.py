@@ -8,7 +8,7 @@ from support.processes import ASSETS
 
 from bench.data import dataset
 from bench.errors import DataError
-from bench.runner import plan
+from bench.runner.cases import find_implementation
 from bench.runner.parity import conformance
 from bench.runner.parity.conformance import Checker, Finding, has_passed
 from bench.runner.parity.judge import NO_TIMES, Judgement
@@ -100,7 +100,7 @@ def checker(data):
 
 
 def case_of(name):
-    return plan.find_implementation(str(ASSETS / "saboteurs" / f"{name}.py"), lambda _: "softmax")
+    return find_implementation(str(ASSETS / "saboteurs" / f"{name}.py"), lambda _: "softmax")
 
 
 def test_every_saboteur_has_its_reason():
@@ -136,7 +136,7 @@ def test_hanging_implementation_is_checked_once(digits):
 
 def test_honest_implementation_passes_every_check(checker, data):
     numpy = next(entry for entry in IMPLEMENTATIONS if entry.name == "numpy")
-    findings = list(checker.check(plan.find_implementation(numpy.name, None)))
+    findings = list(checker.check(find_implementation(numpy.name, None)))
     assert [finding.status for finding in findings] == ["ok"] * 5 * len(data)
     assert {finding.data for finding in findings} == {part.name for part in data}
     assert {finding.batch_size for finding in findings} >= {8, 32, 1440}
@@ -169,7 +169,7 @@ def test_passing_needs_a_success_and_no_fault():
 @pytest.mark.parametrize("entry", IMPLEMENTATIONS, ids=lambda entry: entry.name)
 def test_every_implementation_of_the_registry_passes(data, entry):
     checker = Checker(data, seed=42, threads=len(list_usable_cores()), timeout=900, device="cpu")
-    findings = list(checker.check(plan.find_implementation(entry.name, None)))
+    findings = list(checker.check(find_implementation(entry.name, None)))
     assert has_passed(findings), [
         finding.reason for finding in findings if finding.status == "failed"
     ]
