@@ -10,7 +10,6 @@ from bench.report.charts.chart import draw_chart
 from bench.report.load import LoadedRun
 from bench.report.render import csv, markdown, page
 from bench.report.sections.comparison import list_workloads
-from bench.report.sections.machines import choose_hardware, list_hardware
 from bench.report.sections.order import describe_opening, list_sections
 from bench.report.sections.workload import describe_workload
 
@@ -24,30 +23,19 @@ PLANS = {"run": "run.json", "comparison": "comparison.json", "calibration": "cal
 def write_report(
     runs: Sequence[LoadedRun],
     output: Path | None = None,
-    *,
-    relative_to: str | None = None,
 ) -> Path:
     """Write the report of one or several runs; return report.md.
 
-    output: by default the folder of the run. relative_to: the machine id, or a part of the name, of
-    the device that speedups are relative to; by default the first. Charts and report.html need the
-    extra ``report``.
+    output: by default the folder of the run. Charts and report.html need the extra ``report``.
 
-    Raises UserError if the folder cannot be written or holds another run, or if no device or
-    several have that name.
+    Raises UserError if the folder cannot be written or holds another run.
     """
     folder = runs[0].folder if output is None else output
     if output is not None and any((output / plan).exists() for plan in PLANS.values()):
         raise UserError(f"{output} holds measurements; choose another --output")
-    base = None
-    if relative_to is not None:
-        hardware = list_hardware(runs)
-        if len(hardware) < 2:
-            raise UserError("--relative-to compares devices, but only one was measured")
-        base = choose_hardware(hardware, relative_to)
     rows = [row for run in runs for row in run.rows]
     workloads = [describe_workload(runs, name) for name in list_workloads(rows)]
-    sections = list_sections(runs, folder, base=base)
+    sections = list_sections(runs, folder)
     opening = describe_opening(runs)
     everything = [*workloads, *sections]
     charts = {}

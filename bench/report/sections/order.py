@@ -10,7 +10,7 @@ from bench.report.render.markdown import escape
 from bench.report.sections import Section
 from bench.report.sections.data import describe_data
 from bench.report.sections.gpu import describe_gpu
-from bench.report.sections.machines import COMPARED, Hardware, describe_machines
+from bench.report.sections.machines import COMPARED, describe_machines
 from bench.report.sections.parity import describe_parity
 from bench.report.sections.resources import describe_memory, describe_roofline
 from bench.report.sections.runs import (
@@ -73,18 +73,16 @@ def describe_opening(runs: Sequence[LoadedRun]) -> list[str]:
     return lines + [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
 
 
-def list_sections(
-    runs: Sequence[LoadedRun], output: Path, *, base: Hardware | None = None
-) -> list[Section]:
+def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
     """Return the sections after the workloads, including empty ones, which say how to fill them.
 
-    output: the folder of the report. base: what speedups between machines are relative to.
+    output: the folder of the report.
     """
     if len(runs) == 1:
         sections = [describe_textbook(runs), *_list_for_run(runs[0])]
     else:
         sections = [
-            describe_machines(runs, base),
+            describe_machines(runs),
             describe_runs(runs, output),
             describe_history(runs),
             describe_textbook(runs),
