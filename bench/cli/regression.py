@@ -274,7 +274,7 @@ def _follow_blocks(folder: Path, session: "CalibrationPlan", data: "Dataset") ->
             if isinstance(event, HostBusy):
                 stderr.print(WAITING)
                 continue
-            block, remaining = event.block, numbers.clock(max(0.0, event.seconds_left))
+            block, remaining = event.block, numbers.format_wall_time(max(0.0, event.seconds_left))
             case = f"{block.case.implementation}, {describe_slowdown(block.slowdown)} injected"
             line = Text(f"block {block.number}: {case}; {remaining} left")
             live.update(line, refresh=stderr.is_terminal)

@@ -109,11 +109,11 @@ def _read_run(folder: Path) -> Entry:
     run, records = parts[0], [record for part in parts for record in part.records]
     statuses = Counter(record.status for record in records)
     failed = sum(statuses[status] for status in ("failed", "timeout", "out-of-memory"))
-    total = numbers.whole(len(records) - statuses["interrupted"] + run.missing)
+    total = numbers.format_count(len(records) - statuses["interrupted"] + run.missing)
     state = {
-        f"{numbers.whole(run.missing)} of {total} trials missing": run.missing,
-        f"{numbers.whole(failed)} failed": failed,
-        f"{numbers.whole(len(run.faults))} damaged": len(run.faults),
+        f"{numbers.format_count(run.missing)} of {total} trials missing": run.missing,
+        f"{numbers.format_count(failed)} failed": failed,
+        f"{numbers.format_count(len(run.faults))} damaged": len(run.faults),
     }
     return Entry(
         "run",
@@ -152,7 +152,7 @@ def _read_calibration(folder: Path) -> Entry:
     slowed = ", ".join(map(describe_slowdown, plan.slowdowns)) or "nothing"
     return Entry(
         "calibration",
-        f"{numbers.whole(pairs)} pairs of {names} with themselves; injected: {slowed}.",
+        f"{numbers.format_count(pairs)} pairs of {names} with themselves; injected: {slowed}.",
         "complete" if pairs else "no pair succeeded",
         _parse_time(plan.created),
         _name_machines(read_environments(folder).values()),

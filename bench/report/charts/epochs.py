@@ -12,7 +12,7 @@ from bench.report.charts.style import (
     encode_style,
     finish_chart,
 )
-from bench.report.render.numbers import significant
+from bench.report.render.numbers import format_number
 from bench.report.sections.comparison import add_device, label_case
 
 EPOCH_TITLE = "epoch time, ms (log scale; bars: 95 % interval)"
@@ -49,7 +49,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
                 "mean": mean,
                 "low": low,
                 "high": high,
-                "label": significant(mean),
+                "label": format_number(mean),
             }
         )
     names = [point["name"] for point in points]
@@ -79,9 +79,10 @@ def _draw_least(rows: Sequence[Row], scale: Any) -> list[Any]:
     times = sorted({row.roofline_seconds * 1e3 for row in rows if row.roofline_seconds is not None})
     if not times:
         return []
-    points = [{"least": time, "text": f"least: {significant(time)}"} for time in times]
+    points = [{"least": time, "text": f"least: {format_number(time)}"} for time in times]
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("least:Q", scale=scale))
-    label = base.mark_text(align="left", dx=4, dy=9, fontSize=10, color=LIMIT)
+    # Above the first row, whose value may be near the line.
+    label = base.mark_text(dy=-7, fontSize=10, color=LIMIT)
     return [
         base.mark_rule(strokeDash=[4, 3], color=LIMIT).encode(tooltip=["text:N"]),
         label.encode(y=alt.value(0), text="text:N"),
@@ -103,7 +104,7 @@ def chart_machines(
             "machine": machine,
             "mean": epoch.mean * 1e3,
             **dict(zip(("low", "high"), bound_interval(epoch, 1e3), strict=True)),
-            "text": f"{significant(epoch.mean * 1e3)} ms",
+            "text": f"{format_number(epoch.mean * 1e3)} ms",
         }
         for name, by_machine in rows.items()
         for machine in machines

@@ -67,9 +67,9 @@ def tabulate_devices(
     lines = [
         [
             name_case(row.case),
-            numbers.percent(row.roofline_share),
-            numbers.mebibytes(row.peak_device_bytes),
-            numbers.count(row.epoch_joules),
+            numbers.format_percent(row.roofline_share),
+            numbers.format_mebibytes(row.peak_device_bytes),
+            numbers.format_number(row.epoch_joules),
         ]
         for _, row in on_gpu
     ]
@@ -80,7 +80,7 @@ def tabulate_devices(
     sizes = sorted({size for crossover in crossovers for size in crossover.speedups})
     if len(sizes) > 1:
         lines = [
-            [one.name, *(numbers.factor(one.speedups.get(size)) for size in sizes)]
+            [one.name, *(numbers.format_factor(one.speedups.get(size)) for size in sizes)]
             for one in crossovers
         ]
         headings = ("implementation", *(f"{size:,}" for size in sizes))
@@ -101,11 +101,11 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
     lines = [
         [
             name_case(next(iter(pair.rows.values())).case),
-            *format_both(pair, lambda row: numbers.count(row.samples_per_second)),
-            numbers.factor(pair.training),
+            *format_both(pair, lambda row: numbers.format_number(row.samples_per_second)),
+            numbers.format_factor(pair.training),
             *[describe_crossover(pair.crossover)] * crossed,
-            *format_both(pair, lambda row: numbers.count(row.predictions_per_second)),
-            numbers.factor(pair.predicting),
+            *format_both(pair, lambda row: numbers.format_number(row.predictions_per_second)),
+            numbers.format_factor(pair.predicting),
         ]
         for pair in pairs
     ]
@@ -142,7 +142,7 @@ def describe_crossover(crossover: Crossover | None) -> str:
 def _format_size(batch_size: float, sizes: Sequence[int]) -> str:
     """Format a batch size, or the end of the measured sizes beyond which it lies."""
     if batch_size == 0:
-        return f"< {numbers.whole(sizes[0])}"
+        return f"< {numbers.format_count(sizes[0])}"
     if batch_size == math.inf:
-        return f"> {numbers.whole(sizes[-1])}"
-    return numbers.whole(round(batch_size))
+        return f"> {numbers.format_count(sizes[-1])}"
+    return numbers.format_count(round(batch_size))

@@ -176,28 +176,32 @@ def tabulate_problem(problem: ProblemRows) -> list[Table]:
         return Table(f"{title}, {problem.problem}", headings, lines, 1, note)
 
     def format_rate(row: Row, _: Row | None) -> str:
-        return numbers.count_interval(row.epoch and row.case.samples / row.epoch)
+        return numbers.format_interval(row.epoch and row.case.samples / row.epoch)
 
     def format_speedup(row: Row, base: Row | None) -> str:
-        return numbers.factor(compare_machines(row, base) if base else None)
+        return numbers.format_factor(compare_machines(row, base) if base else None)
 
     rates = tabulate("Samples per second", format_rate, THROUGHPUT_NOTE)
     for line, by_hardware in zip(rates.lines, problem.rows.values(), strict=True):
         errors = [row.parity_error for row in by_hardware.values() if row.parity_error is not None]
-        line.append(numbers.error(max(errors, default=None)))
+        line.append(numbers.format_error(max(errors, default=None)))
     tables = [
         Table(rates.title, (*rates.headings, "parity error"), rates.lines, 1, rates.note),
         tabulate(f"Speedup over {reference}", format_speedup, SPEEDUP_NOTE),
     ]
     ranked = [row for _, row in problem.ranked]
     if any(row.roofline_share is not None for row in ranked):
-        title = "% of each device's roofline"
-        tables.append(
-            tabulate(title, lambda row, _: numbers.percent(row.roofline_share), ROOFLINE_NOTE)
-        )
+
+        def format_share(row: Row, _: Row | None) -> str:
+            return numbers.format_percent(row.roofline_share)
+
+        tables.append(tabulate("% of each device's roofline", format_share, ROOFLINE_NOTE))
     if any(row.epoch_joules is not None for row in ranked):
-        title = "Joules per epoch"
-        tables.append(tabulate(title, lambda row, _: numbers.count(row.epoch_joules), JOULES_NOTE))
+
+        def format_joules(row: Row, _: Row | None) -> str:
+            return numbers.format_number(row.epoch_joules)
+
+        tables.append(tabulate("Joules per epoch", format_joules, JOULES_NOTE))
     return tables
 
 

@@ -53,7 +53,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
             run.folder.name,
             run.run.created,
             describe_suite(run.environments.values()),
-            numbers.whole(run.missing),
+            numbers.format_count(run.missing),
             "; ".join(run.noise.causes) or "none recorded",
         ]
         for run in runs
@@ -118,7 +118,7 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     def format_epoch(row: Row | None) -> str:
         if row is None or not row.ranked:
             return describe_status(row)
-        return numbers.duration_interval(row.epoch)
+        return numbers.format_duration(row.epoch)
 
     lines = [[slug, *(format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
     versions = [list_versions(run.environments.values()) for run in runs]

@@ -144,7 +144,7 @@ def _describe_fastest(rows: Sequence[Row]) -> str:
     """Describe the fastest of the rows, which must be comparable and not empty."""
     best = find_leaders(rows)
     first = best[0]
-    name, time = _emphasize(first), numbers.duration_interval(first.epoch)
+    name, time = _emphasize(first), numbers.format_duration(first.epoch)
     if len(rows) == 1:
         text = f"{name} is the only result that can be ranked: {time} an epoch"
     elif first.epoch is not None and first.epoch.low is None:
@@ -158,7 +158,7 @@ def _describe_fastest(rows: Sequence[Row]) -> str:
         text = f"{name} trains fastest: {time} an epoch, {_describe_lead(first, opponents)}"
     else:
         *names, last = [
-            f"{_emphasize(row)} ({numbers.duration_interval(row.epoch)} an epoch)"
+            f"{_emphasize(row)} ({numbers.format_duration(row.epoch)} an epoch)"
             for row in best[:MAX_NAMES]
         ]
         if len(best) > MAX_NAMES:
@@ -199,7 +199,7 @@ def _describe_lead(best: Row, opponents: Sequence[Row]) -> str:
 
 
 def _format_ratio(slower: Row, faster: Row) -> str:
-    return numbers.factor(compare_epochs(slower, faster))
+    return numbers.format_factor(compare_epochs(slower, faster))
 
 
 def _describe_parity(rows: Sequence[Row]) -> str:
@@ -208,7 +208,7 @@ def _describe_parity(rows: Sequence[Row]) -> str:
     if len(errors) < len(rows):
         return "."
     weights = "Its weights agree" if len(rows) == 1 else "Their weights agree"
-    return f". {weights} with the float64 oracle's to {numbers.error(max(errors))}."
+    return f". {weights} with the float64 oracle's to {numbers.format_error(max(errors))}."
 
 
 def _emphasize(row: Row) -> str:
