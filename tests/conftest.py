@@ -50,7 +50,7 @@ def pytest_configure(config):
     os.environ["SOFTMAX_BENCH_LOCK"] = str(Path(folder.name, "lock"))
     if not worker:
         return
-    cores = machine.usable_cores()
+    cores = machine.list_usable_cores()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {cores[int(worker) % len(cores)]})
     os.environ["TMPDIR"] = tempfile.tempdir = folder.name
@@ -64,11 +64,10 @@ def default_signals():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_fsync(request):
-    """Do not wait for the disk, except where writing is timed."""
+def no_fsync():
+    """Do not wait for the disk."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.config.getoption("benchmark_skip"):
-            patch.setattr(os, "fsync", lambda _: None)
+        patch.setattr(os, "fsync", lambda _: None)
         yield
 
 

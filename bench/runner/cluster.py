@@ -22,12 +22,11 @@ from bench.errors import UserError, one_line
 from bench.records import store
 from bench.records.schema import Environment, Record, Run, Trial
 from bench.runner import lock, loop, machine
-from bench.runner.executor import find_file_fault
 from bench.runner.loop import TrialEnded
 from bench.runner.plan import plan_trials
 from bench.runner.process import scratch
 from bench.runner.progress import missing_trials
-from bench.runner.recorder import Runner
+from bench.runner.runner import Runner, find_file_fault
 from bench.worker.machine import ROOT
 
 START = 'dask worker SCHEDULER --nthreads 1 --no-nanny --resources "bench=1"'
@@ -128,7 +127,7 @@ def measure_round(query: HostQuery, run: Run, trials: Sequence[Trial]) -> RoundR
         store.create_run(folder, run)
         list(loop.import_frameworks(trials, _imported))
         peers = (*run.cases, *run.sweep)
-        runner = Runner(folder, run, data, peers=peers, memory_limit=run.memory_limit)
+        runner = Runner(folder, run, data, peers=peers)
         records = [runner.measure(trial) for trial in trials]
         environments = [*store.read_environments(folder).values()]
         params = {path.stem: path.read_bytes() for path in folder.glob("params/*")}
@@ -143,12 +142,14 @@ def connect(address: str) -> Iterator[Any]:
     """Yield a Dask client; raises UserError without Dask or if no scheduler answers."""
     try:
         import distributed
+        from distributed import comm
     except ModuleNotFoundError as error:
         raise UserError(
             "--cluster needs Dask: pip install 'softmax-bench[cluster]', here and on the hosts"
         ) from error
     logging.disable(logging.CRITICAL)  # Dask logs every lost worker in many lines
     try:
+        comm.get_address_host_port(address)  # a Client without a port would try for two minutes
         client = distributed.Client(address, timeout=TIMEOUT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         reason = f"no scheduler answers there ({error}); start one: dask scheduler"

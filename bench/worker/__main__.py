@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 
 from bench.contract import Problem, Unavailable
 from bench.worker import data, guard, machine
-from bench.worker.conformance import ConformanceRequest, examine
+from bench.worker.check import CheckRequest, check_trainer
 from bench.worker.gpu import VISIBLE, GpuMonitor
 from bench.worker.guard import ContractError, HarnessSnapshot
 from bench.worker.measure import Measurement, Request, measure, now, time_call
 from bench.worker.roofline import measure_roofline
 from bench.worker.slowdown import slow_down
-from bench.worker.workloads import CHECK_SCRIPT, WORKLOADS, draw_initial_params, draw_start_params
+from bench.worker.workloads import CHECK_SEGMENTS, WORKLOADS, draw_initial_params, draw_start_params
 
 Document = dict[str, Any]
 
@@ -49,7 +49,6 @@ def main() -> None:
     os.set_inheritable(descriptor, False)  # not for the processes that this one starts
     disable_core_dumps()
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-    limit_memory(request.get("memory_limit"))
     document = answer(MODES[request["mode"]], request, folder)
     document["worker_seconds"] = now() - started
     os.write(descriptor, b"\n")
@@ -66,17 +65,6 @@ def disable_core_dumps() -> None:
     """Let a crash write no core file: a framework's has gigabytes."""
     _, hard_limit = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard_limit))
-
-
-def limit_memory(size: int | None) -> None:
-    """Limit the bytes that this process may allocate; None limits nothing.
-
-    On Linux private writable memory counts, not what is only reserved (RLIMIT_DATA of
-    setrlimit(2)). Elsewhere only the address space can be limited, if anything.
-    """
-    if size is not None:
-        limit = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
-        resource.setrlimit(limit, (size, size))
 
 
 def answer(mode: Callable[[Document, Path], Document], request: Document, folder: Path) -> Document:
@@ -104,12 +92,12 @@ def run_trial(request: Document, folder: Path) -> Document:
     """Measure one case; write its params and predicted labels beside the document."""
     monitor, monitor_seconds = time_call(create_monitor, request)
     snapshot, snapshot_seconds = time_call(HarnessSnapshot)
-    memory = {"start": machine.peak_rss_bytes()}
+    memory = {"start": machine.read_peak_memory()}
     module, import_seconds = time_call(load, request)
-    memory["import"] = machine.peak_rss_bytes()
+    memory["import"] = machine.read_peak_memory()
     _, check_seconds = time_call(snapshot.check)
     (problem, trial), prepare_seconds = time_call(prepare, request, snapshot, monitor)
-    memory["data"] = machine.peak_rss_bytes()
+    memory["data"] = machine.read_peak_memory()
     trainer = slow_down(module.Trainer, request.get("slowdown"))
     measurement, params, labels = measure(trainer, problem, request["device"], trial)
     measurement.phase_rss_bytes = {**memory, **measurement.phase_rss_bytes}
@@ -131,7 +119,7 @@ def run_check(request: Document, folder: Path) -> Document:
     snapshot = HarnessSnapshot()
     module, import_seconds = time_call(load, request)
     snapshot.check()
-    (measurement, params, labels), seconds = time_call(examine_module, module, request, snapshot)
+    (measurement, params, labels), seconds = time_call(check_module, module, request, snapshot)
     save_arrays(folder, params, labels)
     return {
         "import_seconds": import_seconds,
@@ -141,16 +129,16 @@ def run_check(request: Document, folder: Path) -> Document:
     }
 
 
-def examine_module(
+def check_module(
     module: ModuleType, request: Document, snapshot: HarnessSnapshot
 ) -> tuple[Measurement, NDArray[np.float32], NDArray[np.int64]]:
     """Examine a module's Trainer; return the times of its epochs, its params and its labels."""
     problem, trial = prepare(request, snapshot)
     workload = WORKLOADS[request["workload"]]
     sizes = (problem.features, problem.classes, request["seed"])
-    starts = {segment: draw_start_params(segment, workload, *sizes) for segment in CHECK_SCRIPT}
-    script = ConformanceRequest(starts, trial.seed, trial.test_images, request["watch"], snapshot)
-    result = examine(module.Trainer, problem, request["device"], script)
+    starts = {segment: draw_start_params(segment, workload, *sizes) for segment in CHECK_SEGMENTS}
+    script = CheckRequest(starts, trial.seed, trial.test_images, request["watch"], snapshot)
+    result = check_trainer(module.Trainer, problem, request["device"], script)
     require_untouched(snapshot, problem, request)
     return result
 
@@ -186,15 +174,15 @@ def run_preflight(request: Document, folder: Path) -> Document:  # noqa: ARG001 
     }
 
 
-def check_device(request: Document, folder: Path) -> Document:  # noqa: ARG001 - as all modes
+def run_device_check(request: Document, folder: Path) -> Document:  # noqa: ARG001 - as all modes
     """Create a framework's roofline probe, which raises Unavailable if it sees no such device."""
     load(request).Probe(np.zeros((1, 1), np.float32), request["device"])
     return {}
 
 
-def list_software(request: Document, folder: Path) -> Document:  # noqa: ARG001 - as all modes
+def run_software(request: Document, folder: Path) -> Document:  # noqa: ARG001 - as all modes
     """Return what is installed for this interpreter."""
-    return {"software": machine.software()}
+    return {"software": machine.list_software()}
 
 
 MODES = {
@@ -203,8 +191,8 @@ MODES = {
     "roofline": run_roofline,
     "textbook": run_textbook,
     "preflight": run_preflight,
-    "device": check_device,
-    "software": list_software,
+    "device": run_device_check,
+    "software": run_software,
 }
 
 

@@ -87,7 +87,7 @@ def find_gpus() -> list[Gpu]:
         return []
 
 
-def visible_gpu(variables: Mapping[str, str] = os.environ) -> str:
+def get_visible_gpu(variables: Mapping[str, str] = os.environ) -> str:
     """Return the one GPU that a worker may see: the first one that the user left visible, or 0."""
     return variables.get(VISIBLE, "0").split(",")[0].strip()
 
@@ -114,7 +114,7 @@ def explain_absence(variables: Mapping[str, str] = os.environ) -> str | None:
     """Return why no framework can see an NVIDIA GPU; None where one should, and on macOS."""
     if sys.platform == "darwin":
         return None
-    token = visible_gpu(variables)
+    token = get_visible_gpu(variables)
     if token in {"", "-1"}:
         return f"{VISIBLE} hides every GPU; unset it"
     try:

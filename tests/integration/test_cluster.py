@@ -190,7 +190,7 @@ def test_missing_scheduler_or_dask_is_one_line(cluster, started, tmp_path):
     without = run_first(tmp_path, f"{NO_CHARTS}\nsys.modules['distributed'] = None\n")
     once = (*RUN, "--implementation=numpy", "--output=out")
     for address, variables, part in (
-        ("no address", {}, "no scheduler answers"),
+        ("localhost", {}, "no scheduler answers"),
         (cluster.address, without, "needs Dask"),
     ):
         process = started(*once, f"--cluster={address}", **variables)

@@ -21,7 +21,7 @@ from bench.runner.process import spec
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec
 from bench.worker import data as prepared
-from bench.worker.machine import ROOT, usable_cores
+from bench.worker.machine import ROOT, list_usable_cores
 from implementations import IMPLEMENTATIONS, TEXTBOOK_PROGRAMS
 
 # scikit-learn has no RMSprop.
@@ -45,8 +45,8 @@ def require_framework(entry):
 def test_framework_has_parity_on_digits_and_reports_a_missing_gpu(digits, monkeypatch, entry):
     require_framework(entry)
     monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (96,)}})
-    examiner = conformance.Examiner([digits], seed=42, threads=1, timeout=240, device="cpu")
-    cpu, *gpu = examiner.examine(plan.find_implementation(entry.name, None))
+    checker = conformance.Checker([digits], seed=42, threads=1, timeout=240, device="cpu")
+    cpu, *gpu = checker.check(plan.find_implementation(entry.name, None))
     assert (cpu.status, cpu.reason) == ("ok", None)
     assert cpu.error <= TOLERANCE == 1e-5
     assert [finding.status for finding in gpu] == ["unavailable"] * ("gpu" in entry.devices)
@@ -69,7 +69,7 @@ def fashion():
 def test_five_epochs_of_fashion_mnist_have_parity(fashion, tmp_path, entry, workload):
     require_framework(entry)
     data, judge = fashion
-    threads = len(usable_cores())
+    threads = len(list_usable_cores())
     case = msgspec.structs.replace(
         plan.case_from_entry(entry),
         workload=workload,
@@ -98,7 +98,7 @@ def test_textbook_programs_reproduce_the_published_accuracy(fashion, figure, tmp
     require_framework(figure)
     request = {"mode": "textbook", "module": figure.module, "file": None, "extra": figure.extra}
     request["data"] = str(fashion[0].folder)
-    child = ChildSpec(threads=len(usable_cores()), variables=figure.variables, timeout=280)
+    child = ChildSpec(threads=len(list_usable_cores()), variables=figure.variables, timeout=280)
     outcome = launch(request, child, tmp_path / "child")
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
     values = outcome.document["quantities"]

@@ -72,7 +72,7 @@ def test_lost_gpu_is_left_out_of_the_list(nvml):
     ],
 )
 def test_visible_gpu_is_the_first_of_the_variable(variables, token):
-    assert gpu.visible_gpu(variables) == token
+    assert gpu.get_visible_gpu(variables) == token
 
 
 @pytest.mark.parametrize(

@@ -229,14 +229,14 @@ def test_time_beside_trial_phases_is_between_seconds(make_request, monkeypatch, 
     assert (result["import_seconds"], result["between_seconds"]) == (1, 10 + 6)
 
 
-def test_time_beside_examined_epochs_is_between_seconds(make_request, monkeypatch, tmp_path):
+def test_time_beside_checked_epochs_is_between_seconds(make_request, monkeypatch, tmp_path):
     monkeypatch.setattr(worker, "time_call", lambda call, *arguments: (call(*arguments), 1.0))
     measured = (
         Measurement(epoch_seconds=[0.25, 0.5]),
         np.zeros(1, np.float32),
         np.zeros(1, np.int64),
     )
-    monkeypatch.setattr(worker, "examine_module", lambda *_: measured)
+    monkeypatch.setattr(worker, "check_module", lambda *_: measured)
     result = worker.run_check(make_request(), tmp_path)
     assert (result["import_seconds"], result["between_seconds"]) == (1, 0.25)
 
@@ -288,11 +288,11 @@ def test_changed_training_data_is_a_fault(saboteur, make_request, quick_collecto
 
 
 @pytest.mark.parametrize("watch", [True, False])
-def test_examination_watches_when_requested(make_request, monkeypatch, tmp_path, watch):
+def test_check_watches_when_requested(make_request, monkeypatch, tmp_path, watch):
     asked = []
     measured = (Measurement(), np.zeros(1, np.float32), np.zeros(1, np.int64))
     monkeypatch.setattr(
-        worker, "examine", lambda *arguments: asked.append(arguments[-1]) or measured
+        worker, "check_trainer", lambda *arguments: asked.append(arguments[-1]) or measured
     )
     worker.run_check(make_request(watch=watch), tmp_path)
     assert [each.watch for each in asked] == [watch]

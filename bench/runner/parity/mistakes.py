@@ -74,7 +74,7 @@ def _epoch(
     solution = Solution(initial.weight.astype(np.float64), initial.bias.astype(np.float64))
     squares = [np.zeros_like(part) for part in solution]
     for batch in mistake.batches(order.reshape(problem.steps, problem.batch_size)):
-        slope = oracle.gradient(solution, problem.images[batch], problem.labels[batch])
+        slope = oracle.compute_gradient(solution, problem.images[batch], problem.labels[batch])
         slope = mistake.gradient(slope, len(batch))
         solution = Solution(*_step(mistake, problem, solution, slope, squares))
     return solution

@@ -77,12 +77,12 @@ def logistic_loss(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> flo
     return float(np.logaddexp(0, signed).sum(axis=1).mean())
 
 
-def accuracy(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
+def compute_accuracy(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
     """Return the share of the samples whose largest logit is their label's."""
     return float((logits.argmax(axis=1) == labels).mean())
 
 
-def gradient(
+def compute_gradient(
     solution: Solution, images: NDArray[np.float32], labels: NDArray[np.int32]
 ) -> Solution:
     """Return the gradient of the mean cross-entropy of one batch, in the parameters' shape.
@@ -119,7 +119,7 @@ def _train_softmax(
     squares = Solution(np.zeros_like(solution.weight), np.zeros_like(solution.bias))
     for order in orders:
         for batch in order.reshape(problem.steps, problem.batch_size):
-            slope = gradient(solution, problem.images[batch], problem.labels[batch])
+            slope = compute_gradient(solution, problem.images[batch], problem.labels[batch])
             updated = [
                 _update(problem.optimizer, w, g, v)
                 for w, g, v in zip(solution, slope, squares, strict=True)

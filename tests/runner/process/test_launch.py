@@ -62,7 +62,7 @@ def test_worker_gets_threads_and_cores_and_parent_keeps_its_own(evaluated):
     value = evaluated("[dict(os.environ), sorted(os.sched_getaffinity(0))]", threads=1)
     variables, cores = value
     assert len(cores) == 1
-    assert cores == machine.usable_cores()[-1:]
+    assert cores == machine.list_usable_cores()[-1:]
     assert os.sched_getaffinity(0) == before
     pools = (
         "OMP_NUM_THREADS",
@@ -77,7 +77,7 @@ def test_worker_gets_threads_and_cores_and_parent_keeps_its_own(evaluated):
 
 def test_worker_without_threads_has_all_cores(evaluated):
     value = evaluated("[os.environ['OMP_NUM_THREADS'], sorted(os.sched_getaffinity(0))]")
-    assert value == [str(len(machine.usable_cores())), sorted(os.sched_getaffinity(0))]
+    assert value == [str(len(machine.list_usable_cores())), sorted(os.sched_getaffinity(0))]
 
 
 def test_cpu_worker_sees_no_gpu(evaluated):
@@ -350,7 +350,7 @@ def test_affinity_is_restored_after_an_error(monkeypatch):
     chosen = []
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
     monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: chosen.append(set(cores)))
-    monkeypatch.setattr(machine, "usable_cores", lambda: [3, 5, 7])
+    monkeypatch.setattr(machine, "list_usable_cores", lambda: [3, 5, 7])
     with launch._affinity(2):
         assert chosen == [{5, 7}]
     assert chosen == [{5, 7}, {3, 5, 7}]
