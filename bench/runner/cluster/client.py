@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from bench.errors import UserError, one_line
+from bench.errors import UserError, join_lines
 from bench.records import decoding, store
 from bench.records.environments import is_file_name
 from bench.records.files import read_file
@@ -74,7 +74,7 @@ def find_hosts(client: Any, query: HostQuery) -> tuple[dict[str, HostInfo], list
             continue
         known = isinstance(reply, UserError)
         reason = reply if known else f"it does not run softmax-bench {query.suite}: {reply!r}"
-        refusals.append(one_line(f"worker {address} is not used: {reason}"))
+        refusals.append(join_lines(f"worker {address} is not used: {reason}"))
     return hosts, refusals
 
 
@@ -147,10 +147,10 @@ class MachineRun:
                         del self.sent[future]
                         future.cancel()
                         reason = "its hosts were lost" if lost else str(error)
-                        yield one_line(f"round {trials[0].round} was given up: {reason}")
+                        yield join_lines(f"round {trials[0].round} was given up: {reason}")
                     continue
                 del self.sent[future]
-                yield one_line(f"round {trials[0].round}, measured on {result.hostname}:")
+                yield join_lines(f"round {trials[0].round}, measured on {result.hostname}:")
                 yield from self._keep(parent / "run", records)
             self._check_budget()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bench.errors import one_line
+from bench.errors import join_lines
 from bench.records.files import read_file
 from bench.records.schema import MAX_RECORD_BYTES, REPORTED
 
@@ -109,7 +109,7 @@ def _read_result(folder: Path, process_exit: ProcessExit) -> tuple[str, str | No
     except FileNotFoundError:
         return "failed", "the process left no result", {}
     except (OSError, ValueError, RecursionError) as error:
-        return "failed", one_line(f"the process left a result that cannot be read: {error}"), {}
+        return "failed", join_lines(f"the process left a result that cannot be read: {error}"), {}
     return document["status"], document.get("reason"), document
 
 
