@@ -13,10 +13,9 @@ from support.devices import on, unavailable
 from support.records import MACHINE, bare, case, environment, run, trials, write
 from support.sweep import BATCHES, SAMPLES, swept
 
-from bench.analysis.crossover import find_device_crossovers
-from bench.analysis.memory import summarize_memory
+from bench.analysis.devices import find_crossovers
 from bench.analysis.startup import find_curves
-from bench.analysis.summary import summarize
+from bench.analysis.summary import summarize, summarize_memory
 from bench.analysis.sweep import find_sweep
 from bench.records.schema import Parity
 from bench.report.charts.accuracy import chart_accuracy
@@ -199,7 +198,7 @@ def test_crossover_is_a_line_within_the_sweep_only():
         ],
         HERE,
     )
-    chart = chart_by_batch_size(find_sweep(rows, "sgd"), find_device_crossovers(rows, "sgd"), "t")
+    chart = chart_by_batch_size(find_sweep(rows, "sgd"), find_crossovers(rows, "sgd"), "t")
     # Between 0.8 and 2: 32 * 4 ** (ln 0.8 / (ln 0.8 - ln 2)) = 32 * 4 ** 0.243529 = 44.85.
     assert {one["name"]: one["gpu_from"] for one in read_points(chart)} == {
         "pays": pytest.approx(44.85, abs=0.01),

@@ -19,8 +19,10 @@ from bench.analysis.noise import measure_noise
 from bench.analysis.summary import summarize
 from bench.report.render import html, markdown, numbers, vega
 from bench.report.render.csv import build_frame
-from bench.report.render.text import describe_noisy_pairs, escape
+from bench.report.render.markdown import escape
+from bench.report.sections import Table
 from bench.report.sections.comparison import list_faults
+from bench.report.sections.workload import describe_noisy_pairs
 
 HERE = {"here": environment()}
 
@@ -50,12 +52,12 @@ HERE = {"here": environment()}
     ],
 )
 def test_number_has_three_digits(value, shown):
-    assert numbers.significant(value) == shown
+    assert numbers.format_number(value) == shown
 
 
 @given(st.floats(1e-9, 1e12), st.integers(1, 6))
 def test_rounding_is_to_the_nearest_with_all_digits(value, digits):
-    shown = numbers.significant(value, digits)
+    shown = numbers.format_number(value, digits)
     back = float(shown.replace(",", ""))
     assert back != 0
     assert abs(back / value - 1) <= 0.5000001 * 10 ** (1 - digits)
@@ -83,21 +85,21 @@ def test_rounding_is_to_the_nearest_with_all_digits(value, digits):
     ],
 )
 def test_duration_has_the_unit_that_fits(seconds, shown):
-    assert numbers.duration(seconds) == shown
+    assert numbers.format_duration(seconds) == shown
 
 
 def test_interval_has_the_unit_of_its_mean():
-    assert numbers.duration_interval(Interval(0.9, 0.8, 1.2)) == "900 ms [800, 1,200]"
-    assert numbers.duration_interval(Interval(0.9996, 0.8, 1.2)) == "1.00 s [0.800, 1.20]"
-    assert numbers.duration_interval(Interval(0.9)) == "900 ms"
-    assert numbers.duration_interval(None) == "—"
+    assert numbers.format_duration(Interval(0.9, 0.8, 1.2)) == "900 ms [800, 1,200]"
+    assert numbers.format_duration(Interval(0.9996, 0.8, 1.2)) == "1.00 s [0.800, 1.20]"
+    assert numbers.format_duration(Interval(0.9)) == "900 ms"
+    assert numbers.format_duration(None) == "—"
 
 
 def test_only_the_fastest_is_exactly_1():
-    assert numbers.factor(Interval(1.0, 1.0, 1.0)) == "1"
-    assert numbers.factor(Interval(1.0001, 0.9, 1.1)) == "1.00 [0.900, 1.10]"
-    assert numbers.factor(Interval(2.5)) == "2.50"
-    assert numbers.factor(None) == "—"
+    assert numbers.format_factor(Interval(1.0, 1.0, 1.0)) == "1"
+    assert numbers.format_factor(Interval(1.0001, 0.9, 1.1)) == "1.00 [0.900, 1.10]"
+    assert numbers.format_factor(Interval(2.5)) == "2.50"
+    assert numbers.format_factor(None) == "—"
 
 
 # ----- Markdown
@@ -119,8 +121,8 @@ def test_escaped_text_reads_back_the_same(text):
 
 
 def test_table_aligns_numbers_right():
-    text = markdown.render_table(["name", "n"], [["a|b", "1"], ["c", "2\n3"]], numeric={1})
-    assert text == "| name | n |\n| --- | ---: |\n| a\\|b | 1 |\n| c | 2 3 |\n"
+    text = markdown.render_table(Table("", ("a_b", "n"), [["a|b", "1"], ["c", "2\n3"]], 1))
+    assert text == "| a\\_b | n |\n| --- | ---: |\n| a\\|b | 1 |\n| c | 2 3 |\n"
 
 
 # ----- sentences

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analysis.memory import PHASES as MEMORY_PHASES
-from bench.analysis.memory import Memory
-from bench.analysis.summary import Row
+from bench.analysis.summary import MEMORY_PHASES, Memory, Row
 from bench.report.charts.style import (
     LIMIT,
     bound_interval,
@@ -14,7 +12,7 @@ from bench.report.charts.style import (
     encode_style,
     finish_chart,
 )
-from bench.report.render.numbers import significant
+from bench.report.render.numbers import format_number
 from bench.report.sections.comparison import add_device, label_case
 
 START_COLOURS = {
@@ -47,7 +45,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
                 "mean": mean,
                 "low": low,
                 "high": high,
-                "label": significant(mean),
+                "label": format_number(mean),
             }
         )
     names = [point["name"] for point in points]
@@ -77,7 +75,7 @@ def _draw_least(rows: Sequence[Row], scale: Any) -> list[Any]:
     times = sorted({row.roofline_seconds * 1e3 for row in rows if row.roofline_seconds is not None})
     if not times:
         return []
-    points = [{"least": time, "text": f"least: {significant(time)}"} for time in times]
+    points = [{"least": time, "text": f"least: {format_number(time)}"} for time in times]
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("least:Q", scale=scale))
     label = base.mark_text(align="left", dx=4, dy=9, fontSize=10, color=LIMIT)
     return [

@@ -11,7 +11,7 @@ from bench.report.charts.style import (
     finish_chart,
 )
 from bench.report.render import numbers
-from bench.report.render.numbers import significant
+from bench.report.render.numbers import format_number
 from bench.report.sections.comparison import describe_status
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def chart_machines(problem: "ProblemRows", title: str) -> Any:
             "machine": str(one),
             "mean": epoch.mean * 1e3,
             **dict(zip(("low", "high"), bound_interval(epoch, 1e3), strict=True)),
-            "text": f"{significant(epoch.mean * 1e3)} ms",
+            "text": f"{format_number(epoch.mean * 1e3)} ms",
         }
         for name, by_hardware in problem.rows.items()
         for one in problem.hardware
@@ -169,7 +169,7 @@ def _make_machine_axis(width: str) -> Any:
 def _make_cell(name: str, machine: str, row: Row | None) -> dict[str, Any]:
     rate = row.samples_per_second if row and row.ranked else None
     if rate:
-        text, short = f"{significant(rate)} samples/s", _format_short(rate)
+        text, short = f"{format_number(rate)} samples/s", _format_short(rate)
     else:
         text = describe_status(row)
         short = text if row else numbers.ABSENT
@@ -180,4 +180,4 @@ def _format_short(value: float) -> str:
     """Format a number with two digits and a prefix: 1.1M."""
     rounded = float(f"{value:.2g}")
     prefix, scale = next((one for one in _PREFIXES if rounded >= one[1]), ("", 1.0))
-    return f"{significant(rounded / scale, 2)}{prefix}"
+    return f"{format_number(rounded / scale, 2)}{prefix}"

@@ -1,12 +1,11 @@
-"""The devices of several machines side by side: throughput, speedups, roofline, crossovers."""
+"""The devices of several machines side by side: throughput, speedups, roofline, joules."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import combinations
 from typing import NamedTuple
 
-from bench.analysis.crossover import Crossover, compare_machines, find_machine_crossovers
+from bench.analysis.ranking import compare_machines
 from bench.analysis.summary import Row
 from bench.contract import Device
 from bench.errors import UserError
@@ -15,12 +14,7 @@ from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
 from bench.report.sections.comparison import describe_status, name_case
-from bench.report.sections.gpu import (
-    CROSSOVER_DEFINITION,
-    DEVICES,
-    describe_crossover,
-    list_absent_joules,
-)
+from bench.report.sections.gpu import DEVICES
 from bench.worker.machine import fingerprint
 
 COMPARED = "The machines compared"
@@ -46,11 +40,6 @@ ROOFLINE_NOTE = (
     "it took."
 )
 JOULES_NOTE = "From the GPU's own counter, over the timed epochs and the time between them."
-CROSSOVER_NOTE = (
-    "Faster: the device that is faster at the largest batch size that both measured. From: "
-    f"{CROSSOVER_DEFINITION} Devices with fewer than two sizes in common are left out."
-)
-NO_SWEEP = "To see from which batch size on a device is faster, run two of them with --sweep."
 
 
 class Hardware(NamedTuple):
@@ -184,11 +173,8 @@ def describe_machines(runs: Sequence[LoadedRun], base: Hardware | None = None) -
             ):
                 title = f"{start}, {problem.problem}"
                 pictures.append(Picture(f"{name}-{number}", title, partial(chart, problem, title)))
-    crossovers = tabulate_crossovers(runs)
     remarks = [*list_suites(runs), *list_remarks(problems, base)] if problems else []
-    if problems and not crossovers:
-        remarks.append(NO_SWEEP)
-    return Section(COMPARED, [*tables, *crossovers], NOT_ALIKE, pictures, remarks)
+    return Section(COMPARED, tables, NOT_ALIKE, pictures, remarks)
 
 
 def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]:
@@ -207,7 +193,7 @@ def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]
         return Table(f"{title}, {problem.problem}", headings, lines, 1, note)
 
     def format_rate(row: Row) -> str:
-        return numbers.count_interval(row.epoch and row.case.samples / row.epoch)
+        return numbers.format_interval(row.epoch and row.case.samples / row.epoch)
 
     rates = tabulate("Samples per second", format_rate, THROUGHPUT_NOTE)
     errors = [
@@ -215,7 +201,7 @@ def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]
         for by_hardware in problem.rows.values()
     ]
     lines = [
-        [*line, numbers.error(max(known, default=None))]
+        [*line, numbers.format_error(max(known, default=None))]
         for line, known in zip(rates.lines, errors, strict=True)
     ]
     tables = [Table(rates.title, (*rates.headings, "parity error"), lines, 1, rates.note)]
@@ -229,18 +215,20 @@ def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]
 
         def format_speedup(row: Row) -> str:
             other = bases.get(id(row))
-            return numbers.factor(compare_machines(row, other) if other else None)
+            return numbers.format_factor(compare_machines(row, other) if other else None)
 
         tables.append(tabulate(f"Speedup over {base}", format_speedup, SPEEDUP_NOTE))
     rows = [row for _, row in problem.ranked]
     if any(row.roofline_share is not None for row in rows):
         title = "% of each device's roofline"
         tables.append(
-            tabulate(title, lambda row: numbers.percent(row.roofline_share), ROOFLINE_NOTE)
+            tabulate(title, lambda row: numbers.format_percent(row.roofline_share), ROOFLINE_NOTE)
         )
     if any(row.epoch_joules is not None for row in rows):
         tables.append(
-            tabulate("Joules per epoch", lambda row: numbers.count(row.epoch_joules), JOULES_NOTE)
+            tabulate(
+                "Joules per epoch", lambda row: numbers.format_number(row.epoch_joules), JOULES_NOTE
+            )
         )
     return tables
 
@@ -270,7 +258,7 @@ def list_remarks(problems: Sequence[ProblemRows], base: Hardware | None) -> list
     ]
     if not_probed:
         remarks.append(f"no roofline, because it was not probed: {'; '.join(not_probed)}")
-    return [*remarks, *_explain_joules(by_hardware)]
+    return remarks
 
 
 def _list_by_version(by_version: Mapping[str, Iterable[str]]) -> str:
@@ -293,50 +281,3 @@ def describe_suite(run: LoadedRun) -> str:
     suites = [known.suite for known in run.environments.values()]
     names = (f"{suite.get('version')}, commit {str(suite.get('commit'))[:12]}" for suite in suites)
     return "; ".join(dict.fromkeys(names))
-
-
-def _explain_joules(by_hardware: Mapping[Hardware, Sequence[Row]]) -> list[str]:
-    """Explain why joules are absent: a line for each device and reason."""
-    return [
-        f"no joules of {', '.join(names)}, {one}: {reason}"
-        for one, rows in by_hardware.items()
-        for reason, names in list_absent_joules(rows).items()
-    ]
-
-
-def tabulate_crossovers(runs: Iterable[LoadedRun]) -> list[Table]:
-    """Return from which batch sizes on one device is faster than another.
-
-    A table for each workload and data set that two devices measured at common sizes.
-    """
-    rows: dict[tuple[str, str, str], dict[Hardware, list[Row]]] = defaultdict(dict)
-    for run in runs:
-        for one in list_hardware([run]):
-            for row in run.rows:
-                if row.ranked and row.case.device == one.device:
-                    key = (row.case.workload, *identify_data(run))
-                    rows[key].setdefault(one, []).append(row)
-    tables = []
-    for (workload, data, _), by_hardware in rows.items():
-        pairs = {
-            (one, other): crossovers
-            for one, other in combinations(by_hardware, 2)
-            if (crossovers := find_machine_crossovers(by_hardware[one], by_hardware[other]))
-        }
-        if pairs:
-            lines = [
-                _crossover_line(crossover, *pair)
-                for pair, crossovers in pairs.items()
-                for crossover in crossovers
-            ]
-            headings = ("implementation", "faster", "than", "from batch size")
-            title = f"Crossover batch sizes, {workload} on {data}"
-            tables.append(Table(title, headings, lines, 3, CROSSOVER_NOTE))
-    return tables
-
-
-def _crossover_line(crossover: Crossover, one: Hardware, other: Hardware) -> list[str]:
-    """Return a line with the device first that is faster at the largest batch size."""
-    if crossover.speedups[max(crossover.speedups)].mean < 1:
-        crossover, one, other = crossover.inverted, other, one
-    return [crossover.name, str(other), str(one), describe_crossover(crossover)]

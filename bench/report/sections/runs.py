@@ -53,7 +53,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
             run.folder.name,
             run.run.created,
             describe_suite(run),
-            numbers.whole(run.missing),
+            numbers.format_count(run.missing),
             "; ".join(run.noise.causes) or "none recorded",
         ]
         for run in runs
@@ -118,7 +118,7 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     def format_epoch(row: Row | None) -> str:
         if row is None or not row.ranked:
             return describe_status(row)
-        return numbers.duration_interval(row.epoch)
+        return numbers.format_duration(row.epoch)
 
     lines = [[slug, *(format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
     versions = [software.list_versions(run.environments.values()) for run in runs]
@@ -172,7 +172,9 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
     """Return machine and software; runs with the same facts share a table."""
     if len(runs) == 1:
         (run,) = runs
-        return Section(MACHINE, remarks=list_facts(run.run, run.environments))
+        # Indented, not fenced: no text in the command can end the block.
+        command = f"    {format_command(run.run)}\n"
+        return Section(MACHINE, text=command, remarks=list_facts(run.run, run.environments))
     groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
     for run in runs:
         groups[tuple(list_facts(run.run, run.environments)[1:])].append(run)

@@ -1,7 +1,7 @@
 """Devices of several machines side by side, and runs over time: cells are worked out by hand."""
 
 import pytest
-from support.devices import on, swept_on, unavailable
+from support.devices import on, unavailable
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
 from bench.errors import UserError
@@ -10,14 +10,12 @@ from bench.report.load import load_runs
 from bench.report.sections.machines import (
     CROWDED,
     MAX_COLUMNS,
-    NO_SWEEP,
     choose_hardware,
     describe_machines,
     group_by_problem,
     list_hardware,
     list_remarks,
     list_suites,
-    tabulate_crossovers,
     tabulate_problem,
 )
 from bench.report.sections.runs import describe_history
@@ -152,20 +150,13 @@ def test_base_without_the_problem_has_no_speedups(both, tmp_path):
     assert list_remarks([problem], base)[0].startswith("no speedup, ")
 
 
-def test_joules_and_roofline_are_shown_if_known(both, tmp_path):
+def test_joules_and_roofline_are_shown_if_known(both):
     tables = tabulate(both)
     assert "% of each device's roofline" not in tables
     joules = tables["Joules per epoch"].lines
     assert joules == [["a", "—", "—", "10.0"], ["b", "not measured", "—", "unavailable"]]
     (remark,) = list_remarks(group_by_problem(both), None)
     assert remark.startswith("no roofline")
-    known = [*on("gpu"), *on("gpu", "b", energy_joules=None, energy_absent="too old")]
-    silent = on("gpu", energy_joules=None)
-    runs = load(tmp_path, x=({**BOX, "id": "x"}, *known), y=(BOX, *silent))
-    (problem,) = group_by_problem(runs)
-    remarks = list_remarks([problem], None)
-    assert f"no joules of b, {problem.hardware[0]}: too old" in remarks
-    assert f"no joules of a, {problem.hardware[1]}: no reason was given" in remarks
 
 
 def test_versions_that_differ_are_named_with_their_machines(tmp_path):
@@ -190,43 +181,6 @@ def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     assert suites.endswith(
         f"0.1.0, commit abcdef on {box} and {server}; 0.2.0, commit ffffffffffff on Z"
     )
-
-
-# ----- crossovers
-
-
-def test_faster_device_of_a_crossover_comes_first(tmp_path):
-    box = (BOX, *swept_on("cpu"), *swept_on("cpu", "b"))
-    server = (SERVER, *swept_on("gpu"), *swept_on("gpu", "b", times=50))
-    runs = load(tmp_path, box=box, server=server)
-    (table,) = tabulate_crossovers(runs)
-    cpu, gpu = map(str, list_hardware(runs))
-    # The 30 is worked out in test_gpu.py.
-    assert table.lines == [["a", gpu, cpu, "30"], ["b", cpu, gpu, "every size measured"]]
-    (other_way,) = tabulate_crossovers(runs[::-1])
-    assert sorted(other_way.lines) == table.lines
-
-
-def test_pairs_without_common_sizes_have_no_crossover(both, tmp_path):
-    assert tabulate_crossovers(both) == []
-    assert NO_SWEEP in describe_machines(both).remarks
-    small, large = (
-        [one for size in sizes for one in on("cpu", batch_size=size)]
-        for sizes in ((32, 8, 128), (32, 384, 1920))
-    )
-    other, third = ({**MACHINE, "id": name, "name": name} for name in ("Other", "Third"))
-    runs = load(
-        tmp_path / "four",
-        box=(BOX, *small),
-        other=(other, *large),
-        server=(SERVER, *small),
-        more=(third, *large),
-    )
-    (table,) = tabulate_crossovers(runs)
-    assert [line[1:] for line in table.lines] == [
-        [f"{SERVER['name']}, 2 threads", SMALL, "never within the sweep"],
-        ["Third, 2 threads", "Other, 2 threads", "never within the sweep"],
-    ]
 
 
 # ----- many machines

@@ -12,11 +12,11 @@ from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.records.schema import FORMAT, Case
-from bench.regression.paired.plan import BASE, CANDIDATE, Absent, ComparisonPlan, Pairing
+from bench.regression.paired.comparison_plan import BASE, CANDIDATE, Absent, ComparisonPlan, Pairing
 from bench.regression.stats.decision import ALPHA, TOLERANCE
 from bench.regression.versions import venv
+from bench.regression.versions.names import Version, find_incompatibility, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site
-from bench.regression.versions.spec import Version, find_incompatibility, parse_version
 from bench.runner import plan
 from bench.runner.plan import Size, max_samples
 from bench.runner.process import preflight

@@ -22,7 +22,7 @@ from bench.regression.result import (
 )
 from bench.regression.stats.decision import Rule, Verdict, decide_all
 from bench.regression.stats.signed_rank import Difference
-from bench.regression.stored.load import Series, Side
+from bench.regression.stored.sides import Series, Side
 
 # Seconds that a time can have: a thousandth of a clock's tick, and thirty years. Beyond, ratios may
 # overflow.

@@ -1,16 +1,13 @@
 """The plan of ``bench ab``, and the pairs of trials that it measures."""
 
 import random
-from collections.abc import Iterator
-from typing import cast
 
 import msgspec
 
-from bench.records.schema import Case, Slowdown, Trial, TrialRecord
+from bench.records.schema import Case, Slowdown, Trial
 from bench.regression.stats.decision import Rule
-from bench.regression.versions.spec import Version
-from bench.runner.executor import RunContext
-from bench.runner.recorder import Runner
+from bench.regression.versions.names import Version
+from bench.runner.runner import RunContext
 
 PLAN = "comparison.json"
 BASE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record
@@ -90,9 +87,3 @@ def plan_pair(
     coin = random.Random(f"{planned.run}/{planned.seed}/{base.slug}/{number}")  # noqa: S311 - no secret
     coin.shuffle(trials)
     return trials
-
-
-def measure_pair(runner: Runner, trials: list[Trial]) -> Iterator[TrialRecord]:
-    """Measure the trials of a pair directly after one another; yield a record as each ends."""
-    for trial in trials:
-        yield cast("TrialRecord", runner.measure(trial))

@@ -1,11 +1,11 @@
 """The headline says what the intervals say, of every device, and no more."""
 
 import pytest
-from support.records import MACHINE, case, environment, ok, trials
+from support.records import MACHINE, case, environment, trials
 
 from bench.analysis.summary import summarize
 from bench.records.schema import Parity
-from bench.report.sections.headline import NOTHING, find_machine, write_headline
+from bench.report.sections.workload import NOTHING, find_machine, write_headline
 
 HERE = {"here": environment()}
 ITS = " Its weights agree with the float64 oracle's to 1.5e-06."
@@ -13,7 +13,7 @@ THEIR = " Their weights agree with the float64 oracle's to 1.5e-06."
 
 
 def headline(*records, machine=None):
-    return "".join(phrase.text for phrase in write_headline(summarize(records, HERE), machine))
+    return write_headline(summarize(records, HERE), machine).replace("**", "")
 
 
 def keras(name, *epochs, **changes):
@@ -118,11 +118,14 @@ def test_fastest_of_both_devices_are_compared(gpu, end):
     assert headline(*records, *trials(case("on", device="gpu"), *gpu)).endswith(end)
 
 
-def test_text_of_records_is_marked_for_escaping():
-    rows = summarize([ok(case("<one>")), ok(case("<two>"), 2)], HERE)
-    phrases = write_headline(rows, "<machine>")
-    kinds = {phrase.kind for phrase in phrases if "<" in phrase.text}
-    assert kinds == {"record", "name"}
+@pytest.mark.parametrize("changes", [{"framework": "keras"}, {"style": "tuned"}])
+@pytest.mark.parametrize("epochs", [(0.5, 0.5), (9.0, 9.0), (0.5,)])
+def test_text_of_records_is_escaped(epochs, changes):
+    first = trials(case("<a>"), *[0.5 for _ in epochs])
+    second = trials(case("<b>", **changes), *epochs)
+    text = write_headline(summarize([*first, *second], HERE), "<m> [x](y)")
+    assert text.startswith("On this &lt;m&gt; \\[x\\](y), **&lt;")
+    assert "<" not in text
 
 
 def test_machine_is_named_only_if_there_is_one():

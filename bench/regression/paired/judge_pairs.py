@@ -12,7 +12,7 @@ import numpy as np
 from bench.errors import UserError
 from bench.records.schema import TrialRecord
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
-from bench.regression.paired.plan import BASE, CANDIDATE, PLAN, ComparisonPlan, Pairing
+from bench.regression.paired.comparison_plan import BASE, CANDIDATE, PLAN, ComparisonPlan, Pairing
 from bench.regression.result import (
     CaseComparison,
     CaseVerdict,
@@ -23,7 +23,7 @@ from bench.regression.result import (
     describe_accuracy_loss,
 )
 from bench.regression.stats.decision import decide_all, estimate_more_pairs
-from bench.regression.stats.sequential import LookSchedule
+from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
 from bench.worker.workloads import WORKLOADS
 

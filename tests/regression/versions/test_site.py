@@ -8,8 +8,8 @@ import pytest
 
 from bench.errors import UserError
 from bench.regression.versions import venv
+from bench.regression.versions.names import Version, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site
-from bench.regression.versions.spec import Version, parse_version
 from bench.worker import machine
 from implementations import IMPLEMENTATIONS
 

@@ -11,16 +11,16 @@ from support.comparisons import stored_side as side
 from bench.analysis.intervals import Interval
 from bench.regression.calibration.spread import Spread
 from bench.regression.stats.decision import Rule
-from bench.regression.stored.compare import (
+from bench.regression.stored.judge_runs import (
     SINGLE_PROCESS,
     CompareOptions,
     compare_ratio,
     compare_runs,
     detectable_slowdown,
 )
-from bench.regression.stored.load import load_side
+from bench.regression.stored.sides import load_side
 
-REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 # Deviation of two runs of two processes each: sqrt(0.03² (1/2 + 1/2) + 2 · 0.04²) = 0.0640312.
 KNOWN = Spread(epochs=0.5, processes=0.03, blocks=0.04, count=3)
 # So small that 2 % are many deviations.

@@ -10,15 +10,15 @@ from support.records import case, environment, ok
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Parity
-from bench.regression.paired.judge import (
+from bench.regression.paired.comparison_plan import Absent, Pairing
+from bench.regression.paired.judge_pairs import (
     METRICS,
     collect_pairs,
     judge_cases,
     load_result,
     taken_looks,
 )
-from bench.regression.paired.plan import Absent, Pairing
-from bench.regression.stats.sequential import overall_level
+from bench.regression.stats.false_alarms import overall_level
 from bench.regression.stats.signed_rank import compare_pairs
 
 # Twenty unanimous pairs have a p of 2 ** -20, and 10 % is beyond the tolerance.

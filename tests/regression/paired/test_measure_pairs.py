@@ -8,10 +8,15 @@ from support.pretended import Pretended, comparison, of_kind, pairing
 from support.records import ok
 
 from bench.records import store
-from bench.regression.paired import loop
-from bench.regression.paired.judge import judge_cases
-from bench.regression.paired.loop import CaseStarted, LookTaken, PairMeasured, extend_epochs
-from bench.regression.paired.plan import plan_pair
+from bench.regression.paired import measure_pairs
+from bench.regression.paired.comparison_plan import plan_pair
+from bench.regression.paired.judge_pairs import judge_cases
+from bench.regression.paired.measure_pairs import (
+    CaseStarted,
+    LookTaken,
+    PairMeasured,
+    extend_epochs,
+)
 from bench.runner import lock
 from bench.runner.loop import HostBusy
 
@@ -64,9 +69,9 @@ def performed(tmp_path, digits, monkeypatch):
         plan = plan or comparison()
         folder = tmp_path / "out"
         store.create_run(folder, plan, "comparison.json")
-        monkeypatch.setattr(loop, "Runner", pretended.begin)
-        monkeypatch.setattr(loop, "now", pretended.now)
-        return list(loop.measure(folder, plan, digits, {}))
+        monkeypatch.setattr(measure_pairs, "Runner", pretended.begin)
+        monkeypatch.setattr(measure_pairs, "now", pretended.now)
+        return list(measure_pairs.measure(folder, plan, digits, {}))
 
     return perform
 
@@ -240,10 +245,10 @@ def test_waiting_for_the_host_does_not_use_the_budget(performed, monkeypatch):
 def test_host_is_locked_while_measuring(tmp_path, digits, monkeypatch):
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", str(tmp_path / "lock"))
     pretended = Pretended()
-    monkeypatch.setattr(loop, "Runner", pretended.begin)
-    monkeypatch.setattr(loop, "now", pretended.now)
+    monkeypatch.setattr(measure_pairs, "Runner", pretended.begin)
+    monkeypatch.setattr(measure_pairs, "now", pretended.now)
     store.create_run(tmp_path / "out", comparison(), "comparison.json")
-    events = loop.measure(tmp_path / "out", comparison(), digits, {})
+    events = measure_pairs.measure(tmp_path / "out", comparison(), digits, {})
     assert type(next(events)) is CaseStarted
     assert not _free()
     events.close()

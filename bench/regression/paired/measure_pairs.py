@@ -4,20 +4,21 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
 from bench.data.dataset import Dataset
 from bench.records import store
 from bench.records.schema import TrialRecord
-from bench.regression.paired.judge import judge_cases
-from bench.regression.paired.plan import ComparisonPlan, Pairing, measure_pair, plan_pair
+from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, plan_pair
+from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CaseComparison
-from bench.regression.stats.sequential import MIN_PAIRS, LookSchedule, schedule_looks
+from bench.regression.stats.false_alarms import MIN_PAIRS, LookSchedule, schedule_looks
 from bench.runner import lock
 from bench.runner.loop import HostBusy
 from bench.runner.process.spec import Installation
-from bench.runner.recorder import Runner
+from bench.runner.runner import Runner
 from bench.worker.measure import now
 
 # Short epochs are repeated: the minimum of more epochs shows a smaller slowdown at little cost.
@@ -109,7 +110,7 @@ class _CaseLoop:
 
     def _measure_pair(self, pairing: Pairing, number: int) -> tuple[TrialRecord, ...]:
         trials = plan_pair(number, pairing, self._plan)
-        records = tuple(measure_pair(self._runner, trials))
+        records = tuple(cast("TrialRecord", self._runner.measure(trial)) for trial in trials)
         self._records += records
         return records
 

@@ -7,7 +7,7 @@ from support.comparisons import comparison
 from support.records import case
 
 from bench.records.schema import Slowdown
-from bench.regression.paired.plan import (
+from bench.regression.paired.comparison_plan import (
     Pairing,
     plan_pair,
 )

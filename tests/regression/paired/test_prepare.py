@@ -9,12 +9,12 @@ import pytest
 
 from bench.errors import UserError
 from bench.records.schema import FORMAT
-from bench.regression.paired import request
-from bench.regression.paired.plan import Absent
-from bench.regression.paired.request import CaseOptions, prepare_comparison, select_cases
+from bench.regression.paired import prepare
+from bench.regression.paired.comparison_plan import Absent
+from bench.regression.paired.prepare import CaseOptions, prepare_comparison, select_cases
 from bench.regression.stats.decision import ALPHA
 from bench.regression.versions import venv
-from bench.regression.versions.spec import Version
+from bench.regression.versions.names import Version
 from bench.runner.process.spec import Installation
 from bench.worker import machine
 from implementations import IMPLEMENTATIONS
@@ -287,5 +287,5 @@ def test_selected_cases_are_the_named_or_all():
 
 
 def test_data_larger_than_memory_are_refused(sides, monkeypatch):
-    monkeypatch.setattr(request, "max_samples", lambda features: 1439)
+    monkeypatch.setattr(prepare, "max_samples", lambda features: 1439)
     assert "memory" in refused(*sides)

@@ -13,15 +13,15 @@ from bench.analysis.intervals import Interval
 from bench.cli import terminal
 from bench.records.schema import Parity
 from bench.regression.calibration.spread import Spread
-from bench.regression.paired.judge import judge_cases
+from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CaseComparison, ComparedVersion, ComparisonResult
-from bench.regression.stored.compare import CompareOptions, compare_runs
-from bench.report.regression.comparison import (
+from bench.regression.stored.judge_runs import CompareOptions, compare_runs
+from bench.report.regression.output import format_output
+from bench.report.regression.verdicts import (
     build_output,
     describe_software_changes,
     format_change,
 )
-from bench.report.regression.output import format_output
 
 SLOWER, FASTER, SAME, NOISY = [0.1] * 20, [-0.1] * 20, [0.001, -0.001] * 10, [0.2, -0.2] * 10
 SOFTWARE = {"torch": "2.9", "jax": "1", "keras": "3"}, {"torch": "2.10", "jax": "1", "numba": "0.6"}

@@ -7,7 +7,7 @@ from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import FORMAT, Parity
 from bench.regression.calibration.session import PLAN, CalibrationPlan
-from bench.regression.stored.load import load_calibrations, load_side
+from bench.regression.stored.sides import load_calibrations, load_side
 
 PYTORCH = case("pytorch")
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bench.errors import UserError
-from bench.regression.versions.spec import Version, find_incompatibility, parse_version
+from bench.regression.versions.names import Version, find_incompatibility, parse_version
 from bench.runner.process import interpreters
 from bench.worker import machine
 
