@@ -18,7 +18,7 @@ from typing import Any
 
 from bench.data import dataset
 from bench.data.dataset import Dataset
-from bench.errors import UserError, one_line
+from bench.errors import UserError, join_lines
 from bench.records import store
 from bench.records.schema import Environment, Record, Run, Trial
 from bench.runner import lock, loop, machine
@@ -180,7 +180,7 @@ def find_hosts(client: Any, query: HostQuery) -> tuple[dict[str, HostInfo], list
             continue
         known = isinstance(reply, UserError)
         reason = reply if known else f"it does not run softmax-bench {query.suite}: {reply!r}"
-        refusals.append(one_line(f"worker {address} is not used: {reason}"))
+        refusals.append(join_lines(f"worker {address} is not used: {reason}"))
     return hosts, refusals
 
 
@@ -248,7 +248,7 @@ def measure_runs(client: Any, runs: Sequence[MachineRun]) -> Iterator[str | Tria
         for future, result in ended.items():
             run, trials = sent.pop(future)
             if isinstance(result, str):
-                yield one_line(f"round {trials[0].round} was given up: {result}")
+                yield join_lines(f"round {trials[0].round} was given up: {result}")
             else:
                 yield f"round {trials[0].round}, measured on {result.hostname}:"
                 yield from run.keep(trials, result)
