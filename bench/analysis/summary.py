@@ -14,7 +14,7 @@ from statistics import fmean, median
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
-from bench.runner.plan import case_size, list_distributions, required_rounds
+from bench.runner.plan import case_size, list_distributions
 
 # In which the peak of the resident memory is recorded, in order.
 MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
@@ -31,7 +31,6 @@ class Row:
         the test images, of each successful trial.
     test_images: number of test images.
     epoch: seconds.
-    rounds_needed: rounds that the run's precision takes; None without a precision.
     roofline_seconds: the least time that an epoch could take on this machine.
     first_epoch, imports, setup: seconds.
     validation_accuracy, test_accuracy: after the workload's own epochs.
@@ -51,7 +50,6 @@ class Row:
     predicts_by_round: Mapping[int, float]
     test_images: int | None
     epoch: Interval | None
-    rounds_needed: int | None
     roofline_seconds: float | None
     first_epoch: float | None
     imports: float | None
@@ -113,8 +111,8 @@ def summarize(
 ) -> list[Row]:
     """Return one row for each case that was tried, in table order (``sort_key``).
 
-    Interrupted trials are ignored: they are repeated on resume. run: its precision decides how
-    intervals are computed.
+    Interrupted trials are ignored: they are repeated on resume. run: its first case of a workload
+    decides which size is not swept.
     """
     records = list(records)
     by_case: dict[str, list[TrialRecord]] = defaultdict(list)
@@ -130,7 +128,7 @@ def summarize(
         case, environment = trials[0].case, environments.get(trials[0].environment)
         swept = case_size(case) != first_sizes[case.workload]
         roofline_seconds = _roofline_seconds(case, environment, rooflines)
-        rows.append(_summarize_case(trials, environment, run, roofline_seconds, swept=swept))
+        rows.append(_summarize_case(trials, environment, roofline_seconds, swept=swept))
     return sorted(rows, key=sort_key)
 
 
@@ -152,7 +150,6 @@ def sort_key(row: Row) -> tuple[object, ...]:
 def _summarize_case(
     trials: Sequence[TrialRecord],
     environment: Environment | None,
-    run: Run | None,
     roofline_seconds: float | None,
     *,
     swept: bool,
@@ -160,8 +157,7 @@ def _summarize_case(
     case = trials[0].case
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
-    times, stage = list(medians.values()), count_first_stage(medians, case, run)
-    epoch = estimate_mean(times, stage) if times else None
+    epoch = estimate_mean(list(medians.values())) if medians else None
     faults = [
         (trial.status, trial.reason or "no reason was given")
         for trial in trials
@@ -192,9 +188,6 @@ def _summarize_case(
         },
         test_images=environment.data.get("test_images") if environment else None,
         epoch=epoch,
-        rounds_needed=required_rounds(times[:stage], run.precision)
-        if stage and run and run.precision
-        else None,
         roofline_seconds=roofline_seconds,
         first_epoch=_geometric_mean(trial.first_epoch_seconds for trial in good),
         imports=_geometric_mean(trial.import_seconds for trial in good),
@@ -219,17 +212,6 @@ def _roofline_seconds(
     if roofline is None or not isinstance(features, int) or not isinstance(classes, int):
         return None
     return roofline.epoch_seconds(case, features, classes)
-
-
-def count_first_stage(rounds: Iterable[int], case: Case, run: Run | None) -> int | None:
-    """Return how many of a case's rounds belong to the first stage of a run with a precision.
-
-    None for a run without a precision, and for fewer than two rounds.
-    """
-    if run is None or run.precision is None:
-        return None
-    count = sum(number <= run.rounds[case.workload] for number in rounds)
-    return count if count > 1 else None
 
 
 def _geometric_mean(seconds: Iterable[float | None]) -> float | None:

@@ -75,7 +75,7 @@ def _measure_stages(folder: Path, run: Run, data: Dataset, progress: Progress) -
     peers = (*run.cases, *run.sweep)
     stage = progress.plan_stage()
     yield from import_frameworks(progress.remaining_trials, set())
-    runner = Runner(folder, run, data, peers=peers, memory_limit=run.memory_limit)
+    runner = Runner(folder, run, data, peers=peers)
     while stage:
         for trial in stage:
             if progress.exceeds_budget(trial):

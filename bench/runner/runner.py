@@ -50,7 +50,7 @@ class Runner:
 
     peers: cases of the run; a roofline probe reads as many images as they do. places: for a
     comparison in pairs, where each version is installed; its trials are as short as possible, and
-    their params are not kept. memory_limit: bytes that a process may allocate.
+    their params are not kept.
     """
 
     def __init__(
@@ -61,14 +61,12 @@ class Runner:
         *,
         peers: Sequence[Case] = (),
         places: Mapping[str, Installation] | None = None,
-        memory_limit: int | None = None,
     ) -> None:
         self._folder = folder
         self._context = context
         self._data = data
         self._peers = peers
         self._places = places
-        self._memory_limit = memory_limit
         self._judge = Judge(data.folder, data.classes, context.seed)
         self._machine = machine.describe()
         self._suite = machine.suite()
@@ -234,7 +232,6 @@ class Runner:
             device=case.device,
             variables=case.variables,
             timeout=self._context.timeout,
-            memory_limit=self._memory_limit,
         )
 
 

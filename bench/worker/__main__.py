@@ -49,7 +49,6 @@ def main() -> None:
     os.set_inheritable(descriptor, False)  # not for the processes that this one starts
     disable_core_dumps()
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-    limit_memory(request.get("memory_limit"))
     document = answer(MODES[request["mode"]], request, folder)
     document["worker_seconds"] = now() - started
     os.write(descriptor, b"\n")
@@ -66,17 +65,6 @@ def disable_core_dumps() -> None:
     """Let a crash write no core file: a framework's has gigabytes."""
     _, hard_limit = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard_limit))
-
-
-def limit_memory(size: int | None) -> None:
-    """Limit the bytes that this process may allocate; None limits nothing.
-
-    On Linux private writable memory counts, not what is only reserved (RLIMIT_DATA of
-    setrlimit(2)). Elsewhere only the address space can be limited, if anything.
-    """
-    if size is not None:
-        limit = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
-        resource.setrlimit(limit, (size, size))
 
 
 def answer(mode: Callable[[Document, Path], Document], request: Document, folder: Path) -> Document:

@@ -158,7 +158,7 @@ def test_drift_is_the_mean_of_the_cases(other, drift):
 
 
 def test_drift_compares_each_case_with_itself():
-    # A precision gave nine rounds to one and three to the other; both slow down by 0.01 a round.
+    # One has nine rounds, the other three; both slow down by 0.01 a round.
     few = timed(case("a"), *(0.01 * n for n in range(1, 4)))
     many = timed(case("b"), *(7 + 0.01 * n for n in range(1, 10)))
     assert measure_noise([*few, *many], HERE).drift.mean == pytest.approx(math.exp(0.08))

@@ -202,21 +202,3 @@ def test_memory_has_the_mean_of_each_recorded_phase():
     records = [ok(case(), n, phase_rss_bytes=peaks) for n, peaks in ((1, first), (2, second))]
     (memory,) = summarize_memory([*records, *others])
     assert list(memory.peaks.items()) == [("start", 150), ("first epoch", 260), ("epochs", 400)]
-
-
-# ----- precision
-
-
-def test_precision_takes_the_spread_of_the_first_stage():
-    asked = run(case(), precision=0.1, rounds={"sgd": 2, "textbook": 1})
-    records = trials(case(), 1.0, 1.1, 5.0, 7.0)
-    for ordered in (records, records[::-1]):
-        row = one(*ordered, of_run=asked)
-        # Logarithms of 1 and 1.1: s = 0.09531 / sqrt(2) = 0.06739, t = 12.706, of four values half
-        # is 12.706 * 0.06739 / 2 = 0.4282, for any spread of the last two.
-        assert row.epoch.high / row.epoch.mean == pytest.approx(math.exp(0.4282), rel=1e-3)
-        assert row.rounds_needed == 81  # (12.706 * 0.06739 / ln 1.1)^2 = 80.7
-    plain = one(*records)
-    assert plain.epoch.high > row.epoch.high
-    assert plain.rounds_needed is None
-    assert one(*records[:1], of_run=asked).rounds_needed is None

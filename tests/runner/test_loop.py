@@ -92,26 +92,6 @@ def started(events):
     ]
 
 
-def test_precision_adds_rounds_and_resumes_among_them(measured, fake_runner, make_case, tmp_path):
-    # Logarithms 0, 0.0198, 0.0392: s = 0.0196, t = 4.303: (4.303 * 0.0196 / ln 1.04)^2 = 4.63.
-    fake_runner(1.0, 1.02, 1.04, 2.0, 0.5)
-    events = measured(make_case(), rounds=3, precision=0.04)
-    assert started(events) == [(1, 1, 3, 3), (2, 2, 3, 2), (3, 3, 3, 1), (4, 4, 5, 2), (5, 5, 5, 1)]
-    path = tmp_path / "out" / "trials.jsonl"
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:4]))
-    assert started(measured(make_case(), rounds=3, precision=0.04)) == [(5, 5, 5, 1)]
-
-
-def test_precision_does_not_repeat_the_sweep(measured, fake_runner, make_case):
-    fake_runner(1.0, 1.02, 1.04, 2.0, 0.5)
-    sweep = (make_case(batch_size=96),)
-    events = measured(make_case(), rounds=3, precision=0.04, sweep=sweep)
-    sizes = [record.case.batch_size for record in records_of(events)]
-    assert sizes == [32] * 5 + [96]
-    assert [number for _, number, *_ in started(events)] == [1, 2, 3, 4, 5, 6]
-    assert measured(make_case(), rounds=3, precision=0.04, sweep=sweep) == []
-
-
 def test_budget_ends_a_run_before_the_trial_that_exceeds_it(measured, fake_runner, make_case):
     fake_runner(1.0, 1.0, 1.0, 1.0)
     # Trials of 12 s: the third would end after 36 s.

@@ -56,12 +56,12 @@ JAX = {"implementations": ("jax",), "workloads": ("sgd",)}
 
 
 def test_new_run_has_name_folder_and_every_implementation(make, small, current_folder):
-    folder, plan = make(timeout=30.0, seed=7, quick=True, memory_limit=2**30)
+    folder, plan = make(timeout=30.0, seed=7, quick=True, budget=600.0)
     assert folder == Path("results") / plan.run
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", plan.run)
     assert plan.created.endswith("+00:00")
     assert (plan.command, plan.seed, plan.timeout, plan.data) == ("a command", 7, 30.0, small)
-    assert (plan.rounds, plan.memory_limit) == ({"sgd": 1}, 2**30)
+    assert (plan.rounds, plan.budget) == ({"sgd": 1}, 600.0)
     assert [case.implementation for case in plan.cases] == [e.name for e in IMPLEMENTATIONS]
     assert {(c.samples, c.batch_size, c.device) for c in plan.cases} == {(40, 8, "cpu")}
     assert not (current_folder / "results").exists()
@@ -139,18 +139,9 @@ def test_textbook_programs_run_with_the_whole_suite_only(make, small, monkeypatc
     assert make(data=None, quick=True)[1].textbook == ()
 
 
-def test_precision_has_a_first_stage_of_five_rounds(make):
-    _, plan = make(precision=0.02, budget=600.0)
-    assert plan.rounds == {"sgd": 5, "textbook": 5}
-    assert (plan.precision, plan.budget) == (0.02, 600.0)
-    assert make(precision=0.02, rounds=3)[1].rounds == {"sgd": 3, "textbook": 3}
-
-
 @pytest.mark.parametrize(
     "changes",
     [
-        {"precision": 0.02, "quick": True},
-        {"precision": 0.02, "rounds": 1},
         {"threads": (1, 1_000_000)},
         {"samples": (2**31 - 1,)},
         {"batch_sizes": (7, 9)},

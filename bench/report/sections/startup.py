@@ -58,9 +58,7 @@ def describe_curves(run: LoadedRun) -> Section:
     tables, pictures = [], []
     for workload in list_workloads(run.rows):
         ranked = {row.case.slug for row in select_ranked(run.rows, workload)}
-        known = startup.find_curves(
-            [one for one in run.records if one.case.slug in ranked], run.run
-        )
+        known = startup.find_curves(one for one in run.records if one.case.slug in ranked)
         tables += tabulate_curves(known, workload)
         title = f"Accuracy against time from a cold start, workload {workload}"
         if known:
@@ -99,7 +97,7 @@ def describe_starts(run: LoadedRun) -> Section:
     rows = [row for row in run.rows if not row.swept and row.case.workload == run.workload]
     ranked = {row.case.slug for row in rows if row.ranked}
     records = [one for one in run.records if one.case.slug in ranked]
-    starts = startup.find_starts(records, run.run)
+    starts = startup.find_starts(records)
     tables = [
         *tabulate_costs(starts),
         *tabulate_break_evens(startup.find_break_evens(rows, starts)),

@@ -141,7 +141,7 @@ def _measure(request: RoundRequest, data: Dataset, parent: Path) -> RoundResult:
     ]
     list(loop.import_frameworks(trials, _imported))
     peers = (*run.cases, *run.sweep)
-    runner = Runner(folder, run, data, peers=peers, memory_limit=run.memory_limit)
+    runner = Runner(folder, run, data, peers=peers)
     for trial in trials:
         runner.measure(trial)
     return RoundResult(

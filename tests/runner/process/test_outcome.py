@@ -96,27 +96,19 @@ def test_failure_keeps_its_own_reason(ended):
         ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 400 bytes", True),
         ("RESOURCE_EXHAUSTED: Out of memory allocating 17179869184 bytes.", True),
         ("Cannot allocate memory", True),
+        ("cannot allocate memory in static TLS block", False),  # an ImportError
         ("a segmentation fault", False),
     ],
 )
-def test_failed_allocation_under_a_limit_is_recognised(ended, text, memory):
-    status, reason, _ = ended(code=-signal.SIGABRT, stderr_tail=text, memory_limit=2**30)
+def test_failed_allocation_is_recognised(ended, text, memory):
+    status, reason, _ = ended(code=-signal.SIGABRT, stderr_tail=text)
     assert status == ("out-of-memory" if memory else "failed")
     assert "the process was ended by a signal: Aborted" in reason
-    assert memory or reason.endswith("; it was allowed 1024 MiB")
-    assert ended(code=-signal.SIGABRT, stderr_tail=text)[0] == "failed"
 
 
-def test_reason_about_memory_under_a_limit_is_recognised(ended):
+def test_reason_about_memory_is_recognised(ended):
     told = {"status": "failed", "reason": "RuntimeError: can't allocate memory"}
-    assert ended(told, memory_limit=2**30)[0] == "out-of-memory"
-    assert ended(told)[0] == "failed"
-
-
-def test_kill_under_a_limit_is_not_out_of_memory(ended):
-    status, reason, _ = ended(code=-signal.SIGKILL, memory_limit=2**30)
-    assert status == "failed"
-    assert reason.endswith("Killed; often the kernel, out of memory; it was allowed 1024 MiB")
+    assert ended(told)[0] == "out-of-memory"
 
 
 def test_kernel_oom_kill_is_out_of_memory(ended):
