@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.errors import UserError
 from bench.runner import signals
+from bench.runner.process.leftovers import kill_leftovers
 from bench.runner.process.outcome import (
     Outcome,
     ProcessExit,
@@ -20,7 +21,7 @@ from bench.runner.process.outcome import (
     interpret_exit,
     read_delay,
 )
-from bench.runner.process.scratch import kill_leftovers, report_write_errors
+from bench.runner.process.scratch import report_write_errors
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import gpu, machine
 from bench.worker.measure import now

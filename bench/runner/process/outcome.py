@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bench.errors import one_line
+from bench.errors import join_lines
 from bench.records.files import read_file
 from bench.records.schema import MAX_RECORD_BYTES, REPORTED
 
@@ -83,7 +83,11 @@ def interpret_exit(
     """
     status, reason, document = _read_result(folder, process_exit)
     if status == "failed":
-        status, reason = _detect_lack_of_memory(process_exit, reason, document.get("reason"))
+        if process_exit.oom_killed and process_exit.code == -signal.SIGKILL:
+            reason = "the kernel ended the process: the machine had no memory left"
+            return "out-of-memory", reason, document
+        if _NO_MEMORY.search(f"{process_exit.stderr_tail}\n{document.get('reason')}"):
+            return "out-of-memory", f"the process ran out of memory: {reason}", document
     if timed and status == "ok":
         fault = find_misconduct(process_exit) or find_clock_fault(process_exit, document)
         if fault is not None:
@@ -107,7 +111,7 @@ def _read_result(folder: Path, process_exit: ProcessExit) -> tuple[str, str | No
     except FileNotFoundError:
         return "failed", "the process left no result", {}
     except (OSError, ValueError, RecursionError) as error:
-        return "failed", one_line(f"the process left a result that cannot be read: {error}"), {}
+        return "failed", join_lines(f"the process left a result that cannot be read: {error}"), {}
     return document["status"], document.get("reason"), document
 
 
@@ -121,17 +125,6 @@ def _read_document(path: Path) -> Document:
         if not all(isinstance(value, float) and value >= 0 for value in values):
             raise ValueError(f"its {name} are not a number of seconds")
     return document
-
-
-def _detect_lack_of_memory(
-    process_exit: ProcessExit, reason: str | None, worker_reason: Any
-) -> tuple[str, str | None]:
-    """Return the status and reason of a worker that failed, perhaps for lack of memory."""
-    if process_exit.oom_killed and process_exit.code == -signal.SIGKILL:
-        return "out-of-memory", "the kernel ended the process: the machine had no memory left"
-    if _NO_MEMORY.search(f"{process_exit.stderr_tail}\n{worker_reason}"):
-        return "out-of-memory", f"the process ran out of memory: {reason}"
-    return "failed", reason
 
 
 def find_misconduct(process_exit: ProcessExit) -> str | None:
