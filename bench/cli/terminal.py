@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from statistics import median
 
 from rich.console import Console, JustifyMethod
@@ -38,13 +39,8 @@ def comparison_table(console: Console, rows: Sequence[Row], workload: str) -> Ta
     unlimited = console.options.update_width(10_000)
     measured = comparison.select_ranked(rows, workload)
     for count in range(len(comparison.COLUMNS), 0, -1):
-        columns = comparison.select_columns(measured, count)
-        table = Table(title=f"workload {workload}", title_justify="left", box=None, pad_edge=False)
-        for column in columns:
-            justify: JustifyMethod = "right" if column.numeric else "left"
-            table.add_column(column.heading, justify=justify, no_wrap=True)
-        for cells in comparison.format_cells(rows, measured, columns):
-            table.add_row(*map(Text, cells))
+        content = comparison.tabulate_comparison(rows, measured, count)
+        table = text_table(replace(content, title=f"workload {workload}"))
         if console.measure(table, options=unlimited).maximum <= console.width:
             break
     return table
