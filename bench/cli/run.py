@@ -276,11 +276,11 @@ def _refuse_changes(ctx: typer.Context) -> None:
 
 def _print_plan(plan: "Run") -> None:
     from bench.cli import terminal
-    from bench.runner import progress
+    from bench.runner.loop import Estimate, read_earlier_records
     from bench.runner.plan import RESULTS, plan_trials
 
     planned = plan_trials(plan)
-    seconds = progress.Estimate(progress.read_earlier_records(RESULTS)).seconds(planned)
+    seconds = Estimate(read_earlier_records(RESULTS)).sum_seconds(planned)
     stdout.print(terminal.plan_table(plan))
     for size in plan.skipped:
         print_line(f"not measured: {size.reason}")
@@ -313,9 +313,9 @@ def _follow(folder: Path, plan: "Run", data: "Dataset") -> None:
     from rich.live import Live
 
     from bench.cli import terminal
-    from bench.runner import loop, progress
+    from bench.runner import loop
 
-    times = progress.Estimate(progress.read_earlier_records(folder.parent))
+    times = loop.Estimate(loop.read_earlier_records(folder.parent))
     with Live(console=stdout, auto_refresh=False, transient=True) as live:
         for event in loop.measure_run(folder, plan, data):
             match event:
@@ -324,7 +324,7 @@ def _follow(folder: Path, plan: "Run", data: "Dataset") -> None:
                 case loop.ImportStarted(name):
                     live.update(Text(f"importing {name} once, unmeasured"), refresh=True)
                 case loop.TrialStarted(trial, number, total, remaining):
-                    line = terminal.format_start(trial, number, total, times.seconds(remaining))
+                    line = terminal.format_start(trial, number, total, times.sum_seconds(remaining))
                     live.update(Text(line), refresh=stdout.is_terminal)
                 case loop.TrialEnded(record, number, total):
                     times.add(record)
