@@ -44,14 +44,7 @@ def machine_lines(facts: Mapping[str, Any]) -> list[str]:
 
 
 def gpu_lines(gpus: "Iterable[Gpu]") -> list[str]:
-    """Return a line for each GPU: memory, driver, current and highest clocks."""
-    from bench.report.render.numbers import ABSENT
-
-    def clock(now: float | None, highest: float | None) -> str:
-        if now is None:
-            return ABSENT
-        return f"{now:,.0f} MHz" + ("" if highest is None else f" of {highest:,.0f}")
-
+    """Return a line for each GPU: its name, memory and driver."""
     lines = []
     for gpu in gpus:
         memory = "memory not known"
@@ -59,7 +52,6 @@ def gpu_lines(gpus: "Iterable[Gpu]") -> list[str]:
             memory = f"{gpu.memory_bytes / 2**30:.0f} GiB"
         lines.append(
             f"{f'gpu {gpu.index}':<{KEY_WIDTH}}{gpu.name}, {memory}; driver {gpu.driver} for CUDA "
-            f"up to {gpu.cuda}; SM clock {clock(gpu.sm_mhz, gpu.most_sm_mhz)}, "
-            f"memory clock {clock(gpu.memory_mhz, gpu.most_memory_mhz)}"
+            f"up to {gpu.cuda}"
         )
     return lines

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.records import timestamps
+from bench.records import collection, timestamps
 from bench.records.files import write_file
 from bench.records.schema import Environment
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
-from bench.regression.calibration.session import CalibrationPlan
-from bench.regression.paired.comparison_plan import ComparisonPlan
+from bench.regression.calibration import session
+from bench.regression.paired import comparison_plan
 from bench.regression.paired.judge_pairs import collect_pairs, judge_cases
 from bench.regression.result import CASE_VERDICTS
 from bench.report.load import load_by_machine
@@ -24,10 +24,15 @@ from bench.report.render.markdown import escape
 from bench.report.sections.comparison import select_ranked
 from bench.report.sections.runs import PAGES
 from bench.report.sections.workload import write_headline
-from bench.report.write import PLANS, can_draw
+from bench.report.write import can_draw
 
 TITLE = "Softmax classifier: all results"
 MAX_NAMES = 3
+PLANS = {
+    "run": collection.PLAN,
+    "comparison": comparison_plan.PLAN,
+    "calibration": session.PLAN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ def _read_run(folder: Path) -> Entry:
 
 
 def _read_comparison(folder: Path) -> Entry:
-    plan = read_plan(folder / PLANS["comparison"], ComparisonPlan)
+    plan = read_plan(folder / comparison_plan.PLAN, comparison_plan.ComparisonPlan)
     results = judge_cases(plan, read_trials(folder), read_looks(folder))
     by_verdict = {
         verdict: [case.name for case in results if case.verdict == verdict]
@@ -146,7 +151,7 @@ def _read_comparison(folder: Path) -> Entry:
 
 
 def _read_calibration(folder: Path) -> Entry:
-    plan = read_plan(folder / PLANS["calibration"], CalibrationPlan)
+    plan = read_plan(folder / session.PLAN, session.CalibrationPlan)
     pairs = len(collect_pairs(read_trials(folder)))
     names = _list_names(list(dict.fromkeys(case.implementation for case in plan.cases)))
     slowed = ", ".join(map(describe_slowdown, plan.slowdowns)) or "nothing"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.errors import UserError
 from bench.records.files import write_file
+from bench.records.jsonl import PLANS
 from bench.report.charts.chart import draw_chart
 from bench.report.load import LoadedRun
 from bench.report.render import csv, markdown, page
@@ -16,8 +17,6 @@ from bench.report.sections.workload import describe_workload
 TITLE = "Softmax classifier: the frameworks compared"
 # Packages of the extra `report`.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
-# A folder that holds one of these holds measurements.
-PLANS = {"run": "run.json", "comparison": "comparison.json", "calibration": "calibration.json"}
 
 
 def write_report(
@@ -31,7 +30,7 @@ def write_report(
     Raises UserError if the folder cannot be written or holds another run.
     """
     folder = runs[0].folder if output is None else output
-    if output is not None and any((output / plan).exists() for plan in PLANS.values()):
+    if output is not None and any((output / plan).exists() for plan in PLANS):
         raise UserError(f"{output} holds measurements; choose another --output")
     rows = [row for run in runs for row in run.rows]
     workloads = [describe_workload(runs, name) for name in list_workloads(rows)]

@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-import pytest
-from support.records import case, environment, ok, trials
+from support.records import case, environment, trials
 
 from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise
-from bench.analysis.summary import MEMORY_PHASES, summarize, summarize_memory
-from bench.report.charts import epochs
+from bench.analysis.summary import summarize
 from bench.report.sections import comparison, workload
 
 HERE = {"here": environment()}
@@ -48,13 +46,3 @@ def test_report_has_every_measure_of_noise():
     ]
     unknown = ["—", "—", "unknown", *["—"] * 4]
     assert [value for _, value in comparison.tabulate_noise(UNKNOWN).lines] == unknown
-
-
-def test_chart_stacks_what_each_phase_adds():
-    mib = 2**20
-    peaks = {"start": 10 * mib, "import": 30 * mib, "epochs": 45 * mib}
-    memories = summarize_memory([ok(case(), phase_rss_bytes=peaks)])
-    values = epochs.chart_memory(memories, "a title").to_dict()["data"]["values"]
-    added = dict.fromkeys(MEMORY_PHASES, 0) | {"start": 10, "import": 20, "epochs": 15}
-    assert {point["phase"]: point["added"] for point in values} == pytest.approx(added)
-    assert [point["number"] for point in values] == list(range(len(MEMORY_PHASES)))

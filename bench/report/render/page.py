@@ -1,5 +1,6 @@
 """The report as a page: one file that works from a mail attachment; needs the extra ``report``."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -62,31 +63,18 @@ def build_comparison(rows: Sequence[Row]) -> dict[str, Any]:
     The most important columns come first; the reader scrolls to the others.
     """
     first, *rest = sorted(select_columns(rows), key=lambda column: column.priority)
-    last = [] if DEVICE in rest else [DEVICE]
-    columns = [first, WORKLOAD, *rest, *last]
-    ranked = [row for name in list_workloads(rows) for row in select_ranked(rows, name)]
-    filters = [
-        ({"machine": row.machine} if row.machine else {})
-        | {name: str(getattr(row.case, name)) for name in FILTERS}
-        for row in ranked
-    ]
-    names = dict.fromkeys(name for values in filters for name in values)
+    device = [] if DEVICE in rest else [DEVICE]
+    columns = [first, WORKLOAD, *rest, *device]
     by_machine = group_by_machine(rows)
-    return {
-        "columns": columns,
-        "filters": {name: sorted({values[name] for values in filters}) for name in names},
-        "lines": [
-            {
-                "filters": values,
-                "cells": [
-                    {
-                        "text": column.cell(by_machine[row.machine], row),
-                        "key": column.key(by_machine[row.machine], row),
-                        "numeric": column.numeric,
-                    }
-                    for column in columns
-                ],
-            }
-            for row, values in zip(ranked, filters, strict=True)
-        ],
-    }
+    lines = []
+    choices: dict[str, set[str]] = defaultdict(set)
+    for row in [row for name in list_workloads(rows) for row in select_ranked(rows, name)]:
+        values = {"machine": row.machine} if row.machine else {}
+        values |= {name: str(getattr(row.case, name)) for name in FILTERS}
+        for name, value in values.items():
+            choices[name].add(value)
+        same = by_machine[row.machine]
+        cells = [(column.cell(same, row), column.key(same, row)) for column in columns]
+        lines.append({"filters": values, "cells": cells})
+    filters = {name: sorted(values) for name, values in choices.items()}
+    return {"columns": columns, "filters": filters, "lines": lines}

@@ -30,19 +30,19 @@ class HasCase(Protocol):
 class Column:
     """A column of the comparison table.
 
-    value: takes the rows of the same machine, and the row. priority: columns with the highest
-    numbers are dropped first where there is little room.
+    value: takes the rows of the same machine, and the row. priority: where there is little room,
+    columns with the highest numbers are left out first.
     """
 
     heading: str
     value: Callable[[Sequence[Row], Row], Value]
     priority: int
-    shown: Callable[[Any], str] = str
+    format: Callable[[Any], str] = str
     numeric: bool = True
 
     def cell(self, rows: Sequence[Row], row: Row) -> str:
         """Return the text of a cell."""
-        return self.shown(self.value(rows, row))
+        return self.format(self.value(rows, row))
 
     def key(self, rows: Sequence[Row], row: Row) -> float | str | None:
         """Return what rows are sorted by: the value, or the mean of an interval."""
@@ -77,7 +77,7 @@ DEVICE = _text_column("device", lambda row: row.case.device, 1)
 
 
 def select_columns(rows: Sequence[Row], max_priority: int = 99) -> list[Column]:
-    """Return the columns for these rows; with machine and device where the rows differ in them."""
+    """Return the columns up to a priority; with machine and device where the rows need them."""
     first, *rest = [column for column in COLUMNS if column.priority <= max_priority]
     machine = [MACHINE] * any(row.machine for row in rows)
     device = [DEVICE] * (len({row.case.device for row in rows}) > 1)
@@ -97,19 +97,12 @@ def list_workloads(rows: Sequence[Row]) -> list[str]:
 def tabulate_comparison(
     all_rows: Sequence[Row], rows: Sequence[Row], max_priority: int = 99
 ) -> Table:
-    """Return the comparison table of some of all rows."""
+    """Return the comparison table of some of all rows; see select_columns."""
     columns = select_columns(rows, max_priority)
-    lines = format_cells(all_rows, rows, columns)
+    by_machine = group_by_machine(all_rows)
+    lines = [[column.cell(by_machine[row.machine], row) for column in columns] for row in rows]
     words = sum(not column.numeric for column in columns)
     return Table("", tuple(column.heading for column in columns), lines, words)
-
-
-def format_cells(
-    all_rows: Sequence[Row], rows: Sequence[Row], columns: Sequence[Column]
-) -> list[list[str]]:
-    """Return the text of every cell, a list for each row."""
-    by_machine = group_by_machine(all_rows)
-    return [[column.cell(by_machine[row.machine], row) for column in columns] for row in rows]
 
 
 def name_case(case: Case) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench.analysis.summary import Row
 from bench.records import timestamps
-from bench.records import versions as software
 from bench.records.schema import Environment, Run
+from bench.records.versions import describe_suite, list_versions
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table
@@ -21,7 +21,7 @@ from bench.report.sections.comparison import (
     list_textbook,
     tabulate_noise,
 )
-from bench.report.sections.machines import MAX_COLUMNS, describe_suite, identify_data
+from bench.report.sections.machines import MAX_COLUMNS, identify_data
 
 RUNS = "The runs"
 OVER_TIME = "Over time"
@@ -52,7 +52,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
             run.name,
             run.folder.name,
             run.run.created,
-            describe_suite(run),
+            describe_suite(run.environments.values()),
             numbers.format_count(run.missing),
             "; ".join(run.noise.causes) or "none recorded",
         ]
@@ -121,7 +121,7 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
         return numbers.format_duration(row.epoch)
 
     lines = [[slug, *(format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
-    versions = [software.list_versions(run.environments.values()) for run in runs]
+    versions = [list_versions(run.environments.values()) for run in runs]
     for name in dict.fromkeys(name for by_name in versions for name in by_name):
         values = [by_name.get(name, numbers.ABSENT) for by_name in versions]
         if len(set(values)) > 1:

@@ -4,16 +4,13 @@ import pytest
 from support.devices import on, unavailable
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench.errors import UserError
 from bench.records import store
 from bench.report.load import load_runs
 from bench.report.sections.machines import (
     CROWDED,
     MAX_COLUMNS,
-    choose_hardware,
     describe_machines,
     group_by_problem,
-    list_hardware,
     list_remarks,
     list_suites,
     tabulate_problem,
@@ -44,36 +41,10 @@ def both(tmp_path):
     return load(tmp_path, box=(BOX, *on("cpu", epochs=(1.0, 1.1, 0.9))), server=(SERVER, *server))
 
 
-def tabulate(runs, base=None):
+def tabulate(runs):
     (problem,) = group_by_problem(runs)
-    tables = tabulate_problem(problem, base or problem.hardware[0])
+    tables = tabulate_problem(problem)
     return {table.title.partition(", sgd")[0]: table for table in tables}
-
-
-# ----- hardware
-
-
-@pytest.mark.parametrize(
-    ("wanted", "which"),
-    [
-        ("box", 0),
-        ("2-CORE", 0),
-        ("16-core Server, 64 GiB, nvidia h100 80gb hbm3, gpu", 2),
-        ("server, gpu", 2),
-        ("Server, CPU", 1),
-        ("hbm3, 2", 1),
-    ],
-)
-def test_hardware_is_chosen_by_id_or_part_of_name(both, wanted, which):
-    hardware = list_hardware(both)
-    assert choose_hardware(hardware, wanted) == hardware[which]
-
-
-@pytest.mark.parametrize(("wanted", "candidates"), [("xeon", 3), ("server", 2)])
-def test_unclear_hardware_is_refused_with_the_candidates(both, wanted, candidates):
-    with pytest.raises(UserError) as refused:
-        choose_hardware(list_hardware(both), wanted)
-    assert str(refused.value).count(" (") == candidates
 
 
 # ----- the tables of a problem
@@ -116,10 +87,9 @@ def test_devices_are_compared_with_the_first(both):
 
 
 def test_devices_of_one_run_are_compared_round_by_round(both):
-    server = list_hardware(both)[1]
-    times = tabulate(both, server)[f"Speedup over {server}"]
-    assert times.lines[0][1:] == ["0.502 [0.391, 0.644]", "1", "1.02 [1.02, 1.02]"]
-    assert times.lines[1][1:] == ["not measured", "1", "unavailable"]
+    server = both[1:]
+    times = next(table for title, table in tabulate(server).items() if "Speedup" in title)
+    assert times.lines == [["a", "1", "1.02 [1.02, 1.02]"], ["b", "1", "unavailable"]]
 
 
 def test_absent_rows_give_their_status(tmp_path):
@@ -141,27 +111,18 @@ def test_absent_rows_give_their_status(tmp_path):
     ]
 
 
-def test_base_without_the_problem_has_no_speedups(both, tmp_path):
-    other = load(tmp_path, other=({**MACHINE, "id": "o"}, *on("cpu", batch_size=8)))
-    (problem,) = group_by_problem([*both, *other])
-    base = list_hardware(other)[0]
-    titles = [table.title for table in tabulate_problem(problem, base)]
-    assert not any(title.startswith("Speedup") for title in titles)
-    assert list_remarks([problem], base)[0].startswith("no speedup, ")
-
-
 def test_joules_and_roofline_are_shown_if_known(both):
     tables = tabulate(both)
     assert "% of each device's roofline" not in tables
     joules = tables["Joules per epoch"].lines
     assert joules == [["a", "—", "—", "10.0"], ["b", "not measured", "—", "unavailable"]]
-    (remark,) = list_remarks(group_by_problem(both), None)
+    (remark,) = list_remarks(group_by_problem(both))
     assert remark.startswith("no roofline")
 
 
 def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     runs = load(tmp_path, x=(BOX, *on("cpu"), *on("cpu", "b")), y=(SERVER, *on("cpu")))
-    remarks = [*list_remarks(group_by_problem(runs), None), *list_suites(runs)]
+    remarks = [*list_remarks(group_by_problem(runs)), *list_suites(runs)]
     assert not any("versions" in remark for remark in remarks)
     newer = environment(
         id="there",
@@ -174,13 +135,11 @@ def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     store.append_record(folder, ok(case("a"), 3, 0.1, environment="there", run=runs[0].run.run))
     runs = load_runs([folder, tmp_path / "y"])
     server, box = SERVER["name"], BOX["name"]
-    assert list_remarks(group_by_problem(runs), None)[0].endswith(
+    assert list_remarks(group_by_problem(runs))[0].endswith(
         f"a: torch 2.9.1 on {box} and {server}; torch 2.10 on Z"
     )
     (suites,) = list_suites(runs)
-    assert suites.endswith(
-        f"0.1.0, commit abcdef on {box} and {server}; 0.2.0, commit ffffffffffff on Z"
-    )
+    assert suites.endswith(f"0.1.0 abcdef changed on {box} and {server}; 0.2.0 fffffff on Z")
 
 
 # ----- many machines
