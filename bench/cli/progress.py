@@ -12,8 +12,7 @@ from bench.cli.console import WAITING, print_line, stdout
 from bench.records.schema import Case, Record, RooflineRecord, Run, TextbookRecord, Trial
 from bench.report.render import numbers
 from bench.runner import loop
-from bench.runner.plan import plan_trials
-from bench.runner.planning import RESULTS
+from bench.runner.plan import RESULTS, plan_trials
 from bench.runner.progress import Estimate, read_earlier_records
 
 

@@ -208,13 +208,13 @@ def run(
     """Measure implementations and write a report."""
     from bench.cli.cluster import run_on_cluster
     from bench.cli.progress import print_plan
-    from bench.runner import planning
     from bench.runner import resume as resuming
+    from bench.runner.plan import RunOptions, plan_run
     from bench.runner.process import interpreters
 
     if resume:
         _refuse_changes(ctx)
-    options = planning.RunOptions(
+    options = RunOptions(
         implementations=tuple(implementation or ()),
         workloads=join_names(workload),
         devices=device,
@@ -245,7 +245,7 @@ def run(
         if plan.machine is not None:
             raise UserError(f"{folder} is measured by hosts of a cluster; name its --cluster")
     else:
-        folder, plan = planning.plan_run(options, output, command)
+        folder, plan = plan_run(options, output, command)
     if dry_run:
         print_plan(plan)
     else:

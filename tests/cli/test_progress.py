@@ -8,13 +8,13 @@ from bench.records.schema import Trial
 
 def test_plan_counts_the_rounds_of_every_case(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    probe = {"workload": "ceiling", "batch_size": 0, "samples": 0, "epochs": 0}
+    probe = {"workload": "roofline", "batch_size": 0, "samples": 0, "epochs": 0}
     planned = run(
         case("a"),
         sweep=(case("a", batch_size=9600),),
         rounds={"sgd": 3},
         rooflines=(case("ceiling-jax", threads=1, **probe),),
-        textbook=(case("figure-keras", **probe | {"workload": "figure"}),),
+        textbook=(case("figure-keras", **probe | {"workload": "textbook"}),),
     )
     print_plan(planned)
     _, *table, last = capsys.readouterr().out.splitlines()
@@ -22,8 +22,8 @@ def test_plan_counts_the_rounds_of_every_case(capsys, monkeypatch, tmp_path):
     assert lines == [
         ["sgd", "a", "cpu", "32", "2", "48,000", "5", "3"],
         ["sgd", "a", "cpu", "9,600", "2", "48,000", "5", "1"],
-        ["ceiling", "ceiling-jax", "cpu", "—", "1", "—", "—", "1"],
-        ["figure", "figure-keras", "cpu", "—", "2", "—", "—", "1"],
+        ["roofline", "ceiling-jax", "cpu", "—", "1", "—", "—", "1"],
+        ["textbook", "figure-keras", "cpu", "—", "2", "—", "—", "1"],
     ]
     assert last == "6 trials, estimated time unknown, without an earlier run"
 
@@ -52,7 +52,7 @@ def test_ended_trial_has_median_epoch_or_reason():
 
 
 def test_ended_probe_and_figure_have_their_own_numbers():
-    probe_case = case("ceiling-numpy", workload="ceiling", threads=1, batch_size=0, samples=0)
+    probe_case = case("ceiling-numpy", workload="roofline", threads=1, batch_size=0, samples=0)
     probe = bare(
         probe_case,
         kind="roofline",
@@ -62,7 +62,7 @@ def test_ended_probe_and_figure_have_their_own_numbers():
         product_seconds=[0.5, 0.02],
     )
     assert format_end(probe, 3, 7) == (
-        "3/7  ceiling   ceiling-numpy           t1                100 GFLOP/s  took 3 s"
+        "3/7  roofline  ceiling-numpy           t1                100 GFLOP/s  took 3 s"
     )
     figure = bare(
         case("figure-keras"),
