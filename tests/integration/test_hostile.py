@@ -9,11 +9,10 @@ from contextlib import suppress
 
 import msgspec
 import pytest
-from rich.console import Console
 from support.exports import surroundings
 from support.records import bare, case, environment, ok, run, trials, write
 
-from bench.cli import terminal
+from bench.cli import console
 from bench.errors import UserError
 from bench.records import files, merge
 from bench.regression.stored.sides import load_side
@@ -100,7 +99,7 @@ def write_changed(folder, chance=None):
 
 def print_tables(folder):
     loaded = load.load_run(folder)
-    return list(terminal.run_tables(Console(width=200), loaded.rows, loaded.textbook))
+    return list(console.format_run(loaded.rows, loaded.textbook, width=200))
 
 
 def merge_twice(folder):
