@@ -302,20 +302,21 @@ def compare(
     """Compare two stored runs; use bench ab to find slowdowns smaller than 20 %."""
     from bench.regression.calibration.spread import calibration_folder
     from bench.regression.stats.decision import Rule
-    from bench.regression.stored.judge_runs import CompareOptions, compare_runs
+    from bench.regression.stored.judge_runs import compare_runs
     from bench.regression.stored.sides import load_calibrations, load_side
     from bench.report.regression.verdicts import build_output
 
-    base, other = load_side(baseline), load_side(candidate)
+    sides = load_side(baseline), load_side(candidate)
     find_spread = None
-    if base.machine is not None:
-        find_spread = load_calibrations(calibration_folder(base.machine), base.machine).spread
-    options = CompareOptions(
+    if machine := sides[0].machine:
+        find_spread = load_calibrations(calibration_folder(machine), machine).spread
+    result = compare_runs(
+        *sides,
+        find_spread,
         rule=Rule(tolerance),
         between_runs=BETWEEN_RUNS,
         across_machines=across_machines,
         fail_on=(fail_on,),
     )
-    result = compare_runs(base, other, find_spread, options)
     print_comparison(build_output(result), style)
     raise typer.Exit(result.exit_status)

@@ -134,7 +134,7 @@ def _read_comparison(folder: Path) -> Entry:
     verdicts = "; ".join(
         f"{_list_names(names)} {verdict}" for verdict, names in by_verdict.items() if names
     )
-    names = f"{escape(plan.candidate.name)} against {escape(plan.base.name)}"
+    names = f"{escape(plan.candidate.name)} against {escape(plan.baseline.name)}"
     missing = len(plan.pairings) - len(results)
     return Entry(
         "comparison",

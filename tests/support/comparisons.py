@@ -12,7 +12,7 @@ from bench.analysis.intervals import Interval
 from bench.records import store
 from bench.records.schema import FORMAT, Case, Record
 from bench.regression.calibration.session import PLAN, CalibrationPlan
-from bench.regression.paired.comparison_plan import BASE, CANDIDATE, ComparisonPlan, Pairing
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan, Pairing
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.signed_rank import Difference
 from bench.regression.stored.sides import Series, Side
@@ -31,7 +31,7 @@ def comparison(*names: str, **changes: Any) -> ComparisonPlan:
         "command": "python -m bench ab main .",
         "created": "2025-01-02T03:04:05+00:00",
         "seed": 42,
-        "base": Version("main", "revision", commit="0" * 40),
+        "baseline": Version("main", "revision", commit="0" * 40),
         "candidate": Version(".", "tree"),
         "pairings": pairings,
         "tolerance": 0.02,
@@ -55,7 +55,7 @@ def two(
     """Return a pair with these minimum epochs, in seconds. changes: to both records."""
     of = of or case("numpy")
     return [
-        side(BASE, number, of, base, **changes),
+        side(BASELINE, number, of, base, **changes),
         side(CANDIDATE, number, of, candidate, **changes),
     ]
 

@@ -14,7 +14,7 @@ import msgspec
 from bench.data.dataset import Dataset
 from bench.records.schema import FORMAT, Case, Slowdown, TrialRecord
 from bench.regression.paired.comparison_plan import (
-    BASE,
+    BASELINE,
     CANDIDATE,
     Pairing,
     plan_pair,
@@ -119,7 +119,7 @@ def measure_session(
             yield HostBusy()
             host.wait()
         end = now() + plan.budget
-        installations = {BASE: Installation(), CANDIDATE: Installation()}
+        installations = {BASELINE: Installation(), CANDIDATE: Installation()}
         runner = Runner(folder, plan, data, places=installations)
         for block in generate_blocks(plan):
             pairing = Pairing(block.case, block.case)

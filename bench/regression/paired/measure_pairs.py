@@ -136,12 +136,13 @@ def extend_epochs(
     seconds: of the warm-up pair, with the present number of epochs.
     """
     epoch = max(min(record.epoch_seconds) for record in warmup)
-    present = pairing.base.epochs
+    present = pairing.baseline.epochs
     epochs = max(present, min(MAX_EPOCHS, math.ceil(EPOCH_SECONDS / epoch)))
-    base, candidate = (
-        msgspec.structs.replace(case, epochs=epochs) for case in (pairing.base, pairing.candidate)
+    baseline, candidate = (
+        msgspec.structs.replace(case, epochs=epochs)
+        for case in (pairing.baseline, pairing.candidate)
     )
-    return Pairing(base, candidate), seconds + 2 * (epochs - present) * epoch
+    return Pairing(baseline, candidate), seconds + 2 * (epochs - present) * epoch
 
 
 def _succeeded(records: tuple[TrialRecord, ...]) -> bool:

@@ -88,14 +88,14 @@ def parse_version(text: str) -> Version:
     raise git.unknown_revision(text)
 
 
-def find_incompatibility(base: Version, candidate: Version) -> str | None:
+def find_incompatibility(baseline: Version, candidate: Version) -> str | None:
     """Return why two versions cannot be compared and which can; None if they can."""
-    if candidate.kind in _COMPARABLE[base.kind]:
+    if candidate.kind in _COMPARABLE[baseline.kind]:
         return None
-    kinds = (base.kind, candidate.kind)
+    kinds = (baseline.kind, candidate.kind)
     remedy = "a file with a file" if "file" in kinds else "two of a kind, or either with ."
     return (
-        f"{base.name} is {_KIND_NAMES[base.kind]} and {candidate.name} is "
+        f"{baseline.name} is {_KIND_NAMES[baseline.kind]} and {candidate.name} is "
         f"{_KIND_NAMES[candidate.kind]}. Compare {remedy}"
     )
 

@@ -40,15 +40,15 @@ def warm(base, candidate, of=None):
 )
 def test_short_epochs_are_repeated(epoch, epochs, longer):
     longest, seconds = extend_epochs(pairing(), warm([9.0, epoch, 9.0], [epoch] * 3), 1.5)
-    assert {longest.base.epochs, longest.candidate.epochs} == {epochs}
+    assert {longest.baseline.epochs, longest.candidate.epochs} == {epochs}
     assert seconds == pytest.approx(1.5 + longer)
-    assert longest.base.slug == pairing().base.slug
+    assert longest.baseline.slug == pairing().baseline.slug
 
 
 def test_slower_side_decides_the_epochs():
     # The minima are 0.04 and 0.05: 0.4 / 0.05 = 8 epochs, 3 more on both sides.
     longest, seconds = extend_epochs(pairing(), warm([0.04, 1.0], [1.0, 0.05]), 2.0)
-    assert longest.base.epochs == longest.candidate.epochs == 8
+    assert longest.baseline.epochs == longest.candidate.epochs == 8
     assert seconds == pytest.approx(2.0 + 6 * 0.05)
 
 

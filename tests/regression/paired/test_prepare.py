@@ -93,11 +93,11 @@ def test_two_files_are_one_case_on_one_core(sides, tmp_path):
         plan = result.plan
         (pairing,) = plan.pairings
         assert pairing.name == "fast → slow"
-        for case, name in ((pairing.base, "fast"), (pairing.candidate, "slow")):
+        for case, name in ((pairing.baseline, "fast"), (pairing.candidate, "slow")):
             assert (case.implementation, case.file, case.style) == (name, f"{name}.py", "own")
             assert (case.workload, case.device, case.threads) == ("sgd", "cpu", 1)
             assert (case.batch_size, case.samples, case.epochs) == (32, 1440, 5)
-        assert (plan.base.path, plan.candidate.path) == sides
+        assert (plan.baseline.path, plan.candidate.path) == sides
         assert result.installations == {"base": Installation(), "candidate": Installation()}
         assert result.data.name == "digits"
         assert plan.absent == ()
@@ -122,7 +122,7 @@ def test_files_of_one_name_are_one_case(tmp_path, monkeypatch):
     with comparison("old/mine.py", "new/mine.py") as result:
         (pairing,) = result.plan.pairings
         assert pairing.name == "mine"
-        assert pairing.base.sha256 != pairing.candidate.sha256
+        assert pairing.baseline.sha256 != pairing.candidate.sha256
 
 
 def test_changes_since_a_revision_are_measured(repository):
@@ -159,7 +159,7 @@ def test_each_side_uses_its_own_registry_entry(repository):
     repository.commit(__init__=text.replace('"A": "1"', '"A": "2"'))
     with comparison("HEAD~1", "HEAD") as result:
         (pairing,) = result.plan.pairings
-        assert (pairing.base.variables, pairing.candidate.variables) == ({"A": "1"}, {"A": "2"})
+        assert (pairing.baseline.variables, pairing.candidate.variables) == ({"A": "1"}, {"A": "2"})
 
 
 def test_users_of_the_packages_are_measured(built):
@@ -192,8 +192,8 @@ def test_each_set_of_packages_has_an_environment(built):
 def test_tree_becomes_the_installed_packages(built, installed, order):
     installed(numba="0.62.1")
     with comparison(*order) as result:
-        tree = result.plan.candidate if order[1] == "." else result.plan.base
-        named = result.plan.base if order[1] == "." else result.plan.candidate
+        tree = result.plan.candidate if order[1] == "." else result.plan.baseline
+        named = result.plan.baseline if order[1] == "." else result.plan.candidate
     assert tree == Version("numba==0.62.1", "packages", requirements=("numba==0.62.1",))
     assert named == Version("numba==0.61", "packages", requirements=("numba==0.61",))
     one, other = built
@@ -238,7 +238,7 @@ def test_interpreter_runs_its_side(tmp_path):
     with comparison(str(python), ".", implementations=("numpy",)) as result:
         assert result.installations["base"].python == str(python)
         assert result.installations["candidate"] == Installation()
-        assert result.plan.base.kind == "interpreter"
+        assert result.plan.baseline.kind == "interpreter"
 
 
 @pytest.mark.parametrize(
