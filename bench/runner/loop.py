@@ -8,11 +8,10 @@ from bench.data.dataset import Dataset
 from bench.records import store
 from bench.records.schema import Record, Run, Trial
 from bench.runner import lock
-from bench.runner.executor import find_file_fault
 from bench.runner.plan import list_distributions
 from bench.runner.process import preflight
 from bench.runner.progress import Progress
-from bench.runner.recorder import Runner
+from bench.runner.runner import Runner, find_file_fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from support.records import environment, ok
 
 from bench.records import store
 from bench.records.schema import FORMAT, Run
-from bench.runner import executor, loop, plan, progress
+from bench.runner import loop, plan, progress, runner
 from bench.runner.process.outcome import Outcome
 
 
@@ -132,10 +132,10 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
         requests.append(request)
         return Outcome("failed", "not launched", {}, "", wall_seconds=1)
 
-    monkeypatch.setattr(executor, "launch", launch)
+    monkeypatch.setattr(runner, "launch", launch)
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
-    monkeypatch.setattr(executor, "max_samples", lambda features: 30 * features)
-    monkeypatch.setattr(executor, "list_usable_cores", lambda: [0, 1])
+    monkeypatch.setattr(runner, "max_samples", lambda features: 30 * features)
+    monkeypatch.setattr(runner, "list_usable_cores", lambda: [0, 1])
     cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
     measured(*cases, rooflines=plan.roofline_cases(cases), sweep=(make_case(samples=480),))
     probes = [request for request in requests if "roofline_numpy" in request["module"]]
@@ -152,7 +152,7 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
 def test_case_that_cannot_run_here_is_unavailable_without_a_process(
     measured, make_case, monkeypatch, changes
 ):
-    monkeypatch.setattr(executor, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(runner, "launch", lambda *_: pytest.fail("a child was launched"))
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
     (record,) = records_of(measured(make_case(**changes)))
     assert record.status == "unavailable"
@@ -162,7 +162,7 @@ def test_case_that_cannot_run_here_is_unavailable_without_a_process(
 def test_changed_own_file_is_neither_imported_nor_measured(
     measured, make_case, monkeypatch, tmp_path, change
 ):
-    monkeypatch.setattr(executor, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(runner, "launch", lambda *_: pytest.fail("a child was launched"))
     monkeypatch.setattr(loop.preflight, "import_implementation", pytest.fail)
     path = tmp_path / "mine.py"
     path.write_text("class Trainer: ...\n")

@@ -22,7 +22,7 @@ from bench.regression.paired.comparison_plan import (
 from bench.runner import lock
 from bench.runner.loop import HostBusy
 from bench.runner.process.spec import Installation
-from bench.runner.recorder import Runner
+from bench.runner.runner import Runner
 from bench.worker.measure import now
 
 # Of a block: enough for the first look of a short comparison, and over in less than a minute.

@@ -7,7 +7,7 @@ import msgspec
 from bench.records.schema import Case, Slowdown, Trial
 from bench.regression.stats.decision import Rule
 from bench.regression.versions.names import Version
-from bench.runner.executor import RunContext
+from bench.runner.runner import RunContext
 
 PLAN = "comparison.json"
 BASELINE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record

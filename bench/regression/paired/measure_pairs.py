@@ -18,7 +18,7 @@ from bench.regression.stats.false_alarms import MIN_PAIRS, LookSchedule, schedul
 from bench.runner import lock
 from bench.runner.loop import HostBusy
 from bench.runner.process.spec import Installation
-from bench.runner.recorder import Runner
+from bench.runner.runner import Runner
 from bench.worker.measure import now
 
 # Short epochs are repeated: the minimum of more epochs shows a smaller slowdown at little cost.

@@ -19,7 +19,7 @@ from bench.records import store
 from bench.records.schema import Case, Run, Trial
 from bench.runner import lock, loop, machine
 from bench.runner.process import scratch
-from bench.runner.recorder import Runner
+from bench.runner.runner import Runner
 from bench.worker.machine import ROOT
 
 START = 'dask worker SCHEDULER --nthreads 1 --no-nanny --resources "bench=1"'

@@ -8,12 +8,12 @@ from support.records import case, ok
 from bench.records import store
 from bench.records.schema import Parity, Slowdown, Trial
 from bench.regression.paired.comparison_plan import plan_pair
-from bench.runner import executor, machine
+from bench.runner import machine, runner
 from bench.runner.parity.judge import Judge, Judgement
 from bench.runner.process import preflight
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import Installation
-from bench.runner.recorder import Runner
+from bench.runner.runner import Runner
 from bench.worker.machine import list_software
 
 SLOWDOWN = Slowdown(0.5, 2)
@@ -48,7 +48,7 @@ def launches(monkeypatch):
         calls.append((request, child))
         return Outcome("unavailable", "not today", {}, "", 1.0)
 
-    monkeypatch.setattr(executor, "launch", launch)
+    monkeypatch.setattr(runner, "launch", launch)
     return calls
 
 
@@ -58,7 +58,7 @@ def report(monkeypatch):
 
     def install(document, status="unavailable"):
         outcome = Outcome(status, "so", document, "last words", 1.0)
-        monkeypatch.setattr(executor, "launch", lambda *_: outcome)
+        monkeypatch.setattr(runner, "launch", lambda *_: outcome)
 
     return install
 
@@ -141,7 +141,7 @@ def test_interrupted_side_is_recorded_as_that_side(make_runner, folder, monkeypa
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(executor, "launch", interrupt)
+    monkeypatch.setattr(runner, "launch", interrupt)
     with pytest.raises(KeyboardInterrupt):
         make_runner(PLACES).measure(sides(4, SLOWDOWN)["candidate"])
     (record,) = store.read_records(folder)
