@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.text import Text
 
-from bench.cli.console import WAITING, print_line, print_report, stdout
+from bench.cli.console import WAITING, Transient, print_line, print_progress, print_report, stdout
 from bench.cli.options import (
     CASES,
     CLUSTER,
@@ -33,6 +32,8 @@ from bench.cli.options import (
 from bench.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bench.data.dataset import Dataset
     from bench.records.schema import Run
 
@@ -307,7 +308,7 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     data = dataset.find(plan.data)
     if new:
         store.create_run(folder, plan)
-    status = signals.run_until_signal(_follow, folder, plan, data)
+    status = signals.run_until_signal(print_progress, stdout, _measure_trials(folder, plan, data))
     run = print_report(folder)
     if status:
         again = shlex.join(["--resume", "--output", str(folder), *resume.repeated_options(plan)])
@@ -316,31 +317,24 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     raise typer.Exit(3 if run.failed else 0)
 
 
-def _follow(folder: Path, plan: "Run", data: "Dataset") -> None:
-    """Measure and print what happens.
-
-    The screen changes only when a trial starts or ends: between the two, nothing of this process
-    may disturb what is measured.
-    """
-    from rich.live import Live
-
+def _measure_trials(folder: Path, plan: "Run", data: "Dataset") -> "Iterator[str]":
+    """Measure the missing trials; yield a line for each event."""
     from bench.cli import terminal
     from bench.runner import loop, progress
 
     times = progress.Estimate(progress.read_earlier_records(folder.parent))
-    with Live(console=stdout, auto_refresh=False, transient=True) as live:
-        for event in loop.measure_run(folder, plan, data):
-            match event:
-                case loop.HostBusy():
-                    print_line(WAITING)
-                case loop.ImportStarted(name):
-                    live.update(Text(f"importing {name} once, unmeasured"), refresh=True)
-                case loop.TrialStarted(trial, number, total, remaining):
-                    line = terminal.format_start(trial, number, total, times.seconds(remaining))
-                    live.update(Text(line), refresh=stdout.is_terminal)
-                case loop.TrialEnded(record, number, total):
-                    times.add(record)
-                    stdout.print(Text(terminal.format_end(record, number, total)))
-                case loop.BudgetSpent(count):
-                    trials = "1 trial was" if count == 1 else f"{count} trials were"
-                    print_line(f"the budget is used up: {trials} not measured")
+    for event in loop.measure_run(folder, plan, data):
+        match event:
+            case loop.HostBusy():
+                yield WAITING
+            case loop.ImportStarted(name):
+                yield Transient(f"importing {name} once, unmeasured")
+            case loop.TrialStarted(trial, number, total, remaining):
+                seconds = times.seconds(remaining)
+                yield Transient(terminal.format_start(trial, number, total, seconds))
+            case loop.TrialEnded(record, number, total):
+                times.add(record)
+                yield terminal.format_end(record, number, total)
+            case loop.BudgetSpent(count):
+                trials = "1 trial was" if count == 1 else f"{count} trials were"
+                yield f"the budget is used up: {trials} not measured"

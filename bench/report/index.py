@@ -13,12 +13,11 @@ from bench.records import timestamps
 from bench.records.files import write_file
 from bench.records.schema import Environment
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
-from bench.regression.calibration.session import CalibrationPlan
+from bench.regression.calibration.session import CalibrationPlan, describe_slowdown
 from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.paired.judge_pairs import collect_pairs, judge_cases
 from bench.regression.result import CASE_VERDICTS
 from bench.report.load import load_by_machine
-from bench.report.regression.calibration import describe_slowdown
 from bench.report.render import html, numbers
 from bench.report.render.text import escape, render_phrases
 from bench.report.sections.comparison import select_ranked

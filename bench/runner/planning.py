@@ -109,10 +109,10 @@ def plan_run(
     )
 
 
-def new_run_name() -> tuple[str, str]:
+def new_run_name(kind: str = "") -> tuple[str, str]:
     """Return a name that no other run has, and the time in it as ISO 8601 text."""
     now = dt.datetime.now(dt.UTC)
-    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", now.isoformat(timespec="seconds")
+    return f"{now:%Y%m%d-%H%M%S}-{kind}{secrets.token_hex(2)}", now.isoformat(timespec="seconds")
 
 
 def _select(options: RunOptions, placement: Placement) -> plan.Selection:

@@ -10,6 +10,8 @@ from bench.regression.versions.names import Version
 from bench.runner.runner import RunContext
 
 PLAN = "comparison.json"
+SEED = 42
+TIMEOUT = 600.0  # seconds of a process
 BASELINE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record
 
 

@@ -227,7 +227,7 @@ def _judge_case(
     # The same failure in several trials is one remark.
     remarks = tuple(
         dict.fromkeys(
-            f"{record.version}: {record.status}: {record.reason}"
+            _describe_failure(record)
             for record in records
             if record.status not in {"ok", "interrupted"}
         )
@@ -266,8 +266,13 @@ def _find_wrong_result(records: Sequence[TrialRecord], accuracy: Sides) -> str |
     for record in records:
         failed = record.parity is not None and not record.parity.passed
         if record.version == CANDIDATE and failed:
-            return f"{record.version}: {record.status}: {record.reason}"
+            return _describe_failure(record)
     return describe_accuracy_loss(accuracy)
+
+
+def _describe_failure(record: TrialRecord) -> str:
+    side = "baseline" if record.version == BASELINE else "candidate"
+    return f"{side}: {record.status}: {record.reason}"
 
 
 def _aggregate_sides(

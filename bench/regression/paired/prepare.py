@@ -1,8 +1,6 @@
 """Prepare what ``bench ab`` and ``bench calibrate`` measure: cases, versions and their sites."""
 
-import datetime as dt
 import importlib.metadata
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +13,8 @@ from bench.records.schema import FORMAT, Case
 from bench.regression.paired.comparison_plan import (
     BASELINE,
     CANDIDATE,
+    SEED,
+    TIMEOUT,
     Absent,
     ComparisonPlan,
     Pairing,
@@ -23,22 +23,23 @@ from bench.regression.stats.decision import ALPHA, TOLERANCE
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version, find_incompatibility, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site
-from bench.runner import plan
+from bench.runner import plan, planning
 from bench.runner.plan import Size, max_samples
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
 from bench.worker.data import read
+from bench.worker.machine import list_usable_cores
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CaseOptions:
     """Which cases are measured, and at which one size.
 
     implementations: names; empty for the default of the command. batch_size: None for that of the
-    workload. threads: one by default, because one core has the least noise. data: name or folder
-    of a data set.
+    workload. threads: 0 for every core; one by default, because one core has the least noise.
+    data: name or folder of a data set.
     """
 
     implementations: tuple[str, ...] = ()
@@ -69,13 +70,11 @@ def prepare_comparison(
     tolerance: float = TOLERANCE,
     budget: float = 180.0,
     gates: tuple[str, ...] = (),
-    timeout: float = 600.0,
-    seed: int = 42,
 ) -> Iterator[PreparedComparison]:
     """Yield a comparison of two named versions with their sites; raise UserError if it fails.
 
     tolerance: share. budget: seconds of measuring. gates: names of further metrics to judge.
-    timeout: seconds of a process. command: as recorded. progress: gets a line for each slow step.
+    command: as recorded. progress: gets a line for each slow step.
     """
     sides = parse_version(baseline), parse_version(candidate)
     if reason := find_incompatibility(*sides):
@@ -89,14 +88,14 @@ def prepare_comparison(
     ):
         names = cases.implementations or tuple(entry.name for entry in chosen)
         pairings, absent = _pair_cases((before, baseline_site), (after, candidate_site), names)
-        now = dt.datetime.now(dt.UTC)
+        run, created = planning.new_run_name("ab-")
         yield PreparedComparison(
             ComparisonPlan(
                 format=FORMAT,
-                run=f"{now:%Y%m%d-%H%M%S}-ab-{secrets.token_hex(2)}",
+                run=run,
                 command=command,
-                created=now.isoformat(timespec="seconds"),
-                seed=seed,
+                created=created,
+                seed=SEED,
                 baseline=before,
                 candidate=after,
                 pairings=tuple(
@@ -105,7 +104,7 @@ def prepare_comparison(
                 tolerance=tolerance,
                 alpha=ALPHA,
                 budget=budget,
-                timeout=timeout,
+                timeout=TIMEOUT,
                 absent=tuple(absent),
                 gates=gates,
                 data=cases.data,
@@ -125,7 +124,7 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     images, labels = read(dataset.find(options.data).folder, "train")
     size = Size(
         options.batch_size or WORKLOADS[options.workload].batch_size,
-        options.threads,
+        planning.resolve_threads(options.threads, len(list_usable_cores())),
         len(labels),
     )
     if size.fault:
