@@ -95,11 +95,12 @@ def ab(
     from bench.regression.paired.judge_pairs import load_result
     from bench.regression.paired.prepare import CaseOptions, prepare_comparison
     from bench.report.regression.verdicts import build_output
-    from bench.runner import planning, signals
+    from bench.runner import signals
     from bench.runner.machine import describe
+    from bench.runner.plan import RESULTS, check_writable
 
     if output is not None:
-        planning.check_writable(output)
+        check_writable(output)
     with prepare_comparison(
         baseline,
         candidate,
@@ -112,7 +113,7 @@ def ab(
         gates=join_names(gate),
     ) as comparison:
         plan = comparison.plan
-        folder = output or planning.RESULTS / plan.run
+        folder = output or RESULTS / plan.run
         stopped = 0
         if plan.pairings:
             store.create_run(folder, plan, PLAN)

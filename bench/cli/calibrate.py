@@ -82,13 +82,14 @@ def calibrate(
     from bench.regression.paired.comparison_plan import SEED, TIMEOUT
     from bench.regression.paired.prepare import CaseOptions, select_cases
     from bench.report.regression.calibration import build_calibration_output
-    from bench.runner import planning, signals
+    from bench.runner import signals
     from bench.runner.machine import describe
+    from bench.runner.plan import make_run_name
 
     folder = calibrations or calibration_folder(describe()["id"])
     stopped = 0
     if not show:
-        run, created = planning.new_run_name()
+        run, created = make_run_name()
         cases = CaseOptions(
             tuple(implementation or ()), workload, device, batch_size, threads, data
         )

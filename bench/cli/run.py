@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bench.cli.console import WAITING, Transient, print_line, print_progress, print_report, stdout
+from bench.cli.console import print_line, print_report
 from bench.cli.options import (
     CASES,
     CLUSTER,
@@ -25,16 +25,12 @@ from bench.cli.options import (
     parse_devices,
     parse_duration,
     parse_numbers,
-    parse_size,
     parse_threads,
     parse_workloads,
 )
 from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.data.dataset import Dataset
     from bench.records.schema import Run
 
 # What a command that resumes a run may name; the plan has everything else.
@@ -156,15 +152,6 @@ def run(
         ),
     ] = None,
     timeout: Timeout = 600,
-    memory_limit: Annotated[
-        int | None,
-        typer.Option(
-            metavar="SIZE",
-            parser=parse_size,
-            help="Let each process allocate no more than this, such as 512MiB or 2GiB.",
-            rich_help_panel=MEASURING,
-        ),
-    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -220,13 +207,14 @@ def run(
 ) -> None:
     """Measure implementations and write a report."""
     from bench.cli.cluster import run_on_cluster
-    from bench.runner import planning
+    from bench.cli.progress import print_plan
     from bench.runner import resume as resuming
+    from bench.runner.plan import RunOptions, plan_run
     from bench.runner.process import interpreters
 
     if resume:
         _refuse_changes(ctx)
-    options = planning.RunOptions(
+    options = RunOptions(
         implementations=tuple(implementation or ()),
         workloads=join_names(workload),
         devices=device,
@@ -242,19 +230,12 @@ def run(
         roofline=roofline,
         data=data,
         budget=budget,
-        memory_limit=memory_limit,
         pythons=interpreters.parse_options(python or ()),
     )
     command = f"python -m bench {shlex.join(sys.argv[1:])}"
     if cluster is not None:
         run_on_cluster(
-            cluster,
-            options,
-            command,
-            output,
-            each_host=each_host,
-            resume=resume,
-            dry_run=dry_run,
+            cluster, options, command, output, each_host=each_host, resume=resume, dry_run=dry_run
         )
     if each_host:
         raise UserError("--each-host needs --cluster; add it, or leave --each-host out")
@@ -264,9 +245,9 @@ def run(
         if plan.machine is not None:
             raise UserError(f"{folder} is measured by hosts of a cluster; name its --cluster")
     else:
-        folder, plan = planning.plan_run(options, output, command)
+        folder, plan = plan_run(options, output, command)
     if dry_run:
-        _print_plan(plan)
+        print_plan(plan)
     else:
         _measure(folder, plan, new=not resume)
 
@@ -286,55 +267,20 @@ def _refuse_changes(ctx: typer.Context) -> None:
         )
 
 
-def _print_plan(plan: "Run") -> None:
-    from bench.cli import terminal
-    from bench.runner import progress
-    from bench.runner.plan import plan_trials
-    from bench.runner.planning import RESULTS
-
-    planned = plan_trials(plan)
-    seconds = progress.Estimate(progress.read_earlier_records(RESULTS)).seconds(planned)
-    stdout.print(terminal.plan_table(plan))
-    for size in plan.skipped:
-        print_line(f"not measured: {size.reason}")
-    print_line(terminal.format_outlook(len(planned), seconds))
-
-
 def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
+    from bench.cli.progress import follow_run
     from bench.data import dataset
     from bench.records import store
-    from bench.runner import resume, signals
+    from bench.runner import loop, progress, resume, signals
 
     data = dataset.find(plan.data)
     if new:
         store.create_run(folder, plan)
-    status = signals.run_until_signal(print_progress, stdout, _measure_trials(folder, plan, data))
+    times = progress.Estimate(progress.read_earlier_records(folder.parent))
+    status = signals.run_until_signal(follow_run, loop.measure_run(folder, plan, data), times)
     run = print_report(folder)
     if status:
         again = shlex.join(["--resume", "--output", str(folder), *resume.repeated_options(plan)])
         print_line(f"interrupted; go on with {again}")
         raise typer.Exit(status)
     raise typer.Exit(3 if run.failed else 0)
-
-
-def _measure_trials(folder: Path, plan: "Run", data: "Dataset") -> "Iterator[str]":
-    """Measure the missing trials; yield a line for each event."""
-    from bench.cli import terminal
-    from bench.runner import loop, progress
-
-    times = progress.Estimate(progress.read_earlier_records(folder.parent))
-    for event in loop.measure_run(folder, plan, data):
-        match event:
-            case loop.HostBusy():
-                yield WAITING
-            case loop.ImportStarted(name):
-                yield Transient(f"importing {name} once, unmeasured")
-            case loop.TrialStarted(trial, number, total, remaining):
-                seconds = times.seconds(remaining)
-                yield Transient(terminal.format_start(trial, number, total, seconds))
-            case loop.TrialEnded(record, number, total):
-                times.add(record)
-                yield terminal.format_end(record, number, total)
-            case loop.BudgetSpent(count):
-                trials = "1 trial was" if count == 1 else f"{count} trials were"
-                yield f"the budget is used up: {trials} not measured"

@@ -8,7 +8,7 @@ from bench.data.dataset import Dataset
 from bench.records import store
 from bench.records.schema import Record, Run, Trial
 from bench.runner import lock
-from bench.runner.plan import list_distributions
+from bench.runner.cases import list_distributions
 from bench.runner.process import preflight
 from bench.runner.progress import Progress
 from bench.runner.runner import Runner, find_file_fault
@@ -75,7 +75,7 @@ def _measure_stages(folder: Path, run: Run, data: Dataset, progress: Progress) -
     peers = (*run.cases, *run.sweep)
     stage = progress.plan_stage()
     yield from import_frameworks(progress.remaining_trials, set())
-    runner = Runner(folder, run, data, peers=peers, memory_limit=run.memory_limit)
+    runner = Runner(folder, run, data, peers=peers)
     while stage:
         for trial in stage:
             if progress.exceeds_budget(trial):

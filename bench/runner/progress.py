@@ -1,14 +1,15 @@
 """Follow a run from its records: the missing trials, their order, and how long they will take."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 
 from bench.errors import UserError
-from bench.records.schema import MOST_ROUNDS, Case, Record, Run, Trial, TrialRecord
+from bench.records.schema import Case, Record, Run, Trial
 from bench.records.store import read_contents
-from bench.runner.plan import Size, case_size, plan_trials, postpone_sweep, required_rounds
+from bench.runner.cases import Size, get_size
+from bench.runner.plan import find_missing_trials, plan_trials
 from bench.worker.measure import now
 
 # An estimate is from this many runs: older ones say little about today's software.
@@ -20,7 +21,7 @@ CaseGroup = tuple[str, str, str]  # workload, implementation, device
 class Progress:
     """Follow a run from its records.
 
-    total: trials, as far as they are known. remaining: those of them that are missing.
+    total: trials of the plan. remaining: those of them that are missing.
     """
 
     def __init__(self, run: Run, records: Iterable[Record]) -> None:
@@ -34,15 +35,11 @@ class Progress:
             self.add(record)
 
     def plan_stage(self) -> list[Trial]:
-        """Return the next trials in their order, or an empty list at the end of the run.
-
-        Call it again when all of them are measured: the first stage decides how many rounds a
-        precision needs, and a sweep comes last.
-        """
-        self._missing = missing_trials(self._run, self._records)
-        self.total = len(plan_trials(self._run, plan_rounds(self._run, self._records)))
+        """Return the missing trials in their order."""
+        self._missing = find_missing_trials(self._run, self._records)
+        self.total = len(plan_trials(self._run))
         self.remaining = len(self._missing)
-        return postpone_sweep(self._run, self._missing)
+        return self._missing
 
     @property
     def remaining_trials(self) -> tuple[Trial, ...]:
@@ -62,38 +59,6 @@ class Progress:
         return self._run.budget is not None and now() - self._begin + longest > self._run.budget
 
 
-def missing_trials(run: Run, records: Iterable[Record]) -> list[Trial]:
-    """Return the trials without a record, as far as they are known, in their order."""
-    complete = [record for record in records if record.status != "interrupted"]
-    ids = {record.trial for record in complete}
-    trials = plan_trials(run, plan_rounds(run, complete))
-    return [trial for trial in trials if trial.id not in ids]
-
-
-def plan_rounds(run: Run, records: Iterable[Record]) -> dict[str, int]:
-    """Return how many rounds the run's precision needs, by the slug of each case.
-
-    Only cases whose whole first stage succeeded have one. Empty for a run without a precision.
-    """
-    if run.precision is None:
-        return {}
-    medians: dict[str, dict[int, float]] = defaultdict(dict)
-    failed = set()
-    for record in records:
-        if isinstance(record, TrialRecord) and record.status == "ok":
-            medians[record.case.slug][record.round] = median(record.epoch_seconds)
-        elif isinstance(record, TrialRecord) and record.status == "failed":
-            failed.add(record.case.slug)
-    rounds = {}
-    for case in run.cases:
-        by_round = medians[case.slug]
-        stage = range(1, run.rounds[case.workload] + 1)
-        if len(stage) > 1 and case.slug not in failed and all(n in by_round for n in stage):
-            needed = required_rounds([by_round[n] for n in stage], run.precision)
-            rounds[case.slug] = min(needed, MOST_ROUNDS)
-    return rounds
-
-
 class Estimate:
     """Estimate how long trials take: the mean of their case, else of their group, else of all.
 
@@ -110,7 +75,7 @@ class Estimate:
         """Take in the record of a trial."""
         if record.wall_seconds is not None:
             sizes = self._seconds.setdefault(_group(record.case), {})
-            sizes.setdefault(case_size(record.case), []).append(record.wall_seconds)
+            sizes.setdefault(get_size(record.case), []).append(record.wall_seconds)
 
     def seconds(self, trials: Iterable[Trial]) -> float | None:
         """Return the seconds that some trials take together, or None without any record."""
@@ -126,7 +91,7 @@ class Estimate:
         sizes = self._seconds.get(_group(case))
         if sizes is None:
             return overall
-        same = sizes.get(case_size(case))
+        same = sizes.get(get_size(case))
         return fmean(same) if same else _mean(sizes)
 
 

@@ -15,29 +15,22 @@ from bench.errors import UserError
 from bench.records import environments, store
 from bench.records.paths import shorten_path
 from bench.records.schema import Case, Run
-from bench.runner import plan
-from bench.runner.planning import RESULTS
+from bench.runner.cases import find_implementation, make_case
+from bench.runner.plan import RESULTS
 from bench.runner.process import interpreters
-from implementations import IMPLEMENTATIONS
+from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
 # The fields of a case that a plan decides; all others are looked up again.
 _SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
 _CASES = ("cases", "sweep", "textbook", "rooflines")
 
 
-def find_newest_run(*, clustered: bool = False) -> Path:
-    """Return the folder of the newest run in results/, or of the collection that it is in.
-
-    clustered: only of runs that hosts of a cluster measure. Raises UserError if there is none.
-    """
-    patterns = ("*/run.json", "*/*/run.json") if clustered else ("*/run.json",)
-    folders = [path.parent for pattern in patterns for path in RESULTS.glob(pattern)]
-    runs = {folder: store.read_run(folder) for folder in folders}
-    candidates = [folder for folder, run in runs.items() if run.machine or not clustered]
-    if not candidates:
+def find_newest_run() -> Path:
+    """Return the folder of the newest run in results/. Raises UserError if there is none."""
+    folders = [path.parent for path in RESULTS.glob("*/run.json")]
+    if not folders:
         raise UserError(f"there is no run in {RESULTS}/ to resume; name its folder with --output")
-    newest = max(candidates, key=lambda folder: runs[folder].created)
-    return newest if newest.parent == RESULTS else newest.parent
+    return max(folders, key=lambda folder: store.read_run(folder).created)
 
 
 def read_plan(
@@ -71,9 +64,8 @@ def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> 
     planned = {case.implementation for case in _list_cases(run) if case.file is not None}
     if unplanned := sorted(paths.keys() - planned):
         raise UserError(f"the run was planned without {paths[unplanned[0]]}; leave it out")
-    probes = (*plan.probe_cases("cpu", 1), *plan.probe_cases("gpu", 1))
-    entries = (*map(plan.case_from_entry, IMPLEMENTATIONS), *plan.textbook_cases(1), *probes)
-    registry = {case.implementation: case for case in entries}
+    entries = (*IMPLEMENTATIONS, *TEXTBOOK_PROGRAMS, *PROBES)
+    registry = {entry.name: make_case(entry) for entry in entries}
 
     def resolve(case: Case) -> Case:
         if case.file is None:
@@ -119,7 +111,7 @@ def _find_entry(case: Case, registry: Mapping[str, Case]) -> Case:
 
 
 def _find_file(case: Case, file: str) -> Case:
-    own = plan.find_implementation(file, lambda _: case.objective)
+    own = find_implementation(file, lambda _: case.objective)
     if own.sha256 != case.sha256:
         raise UserError(
             f"{file} is not the file that the run was planned with; restore it, or measure anew"

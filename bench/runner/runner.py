@@ -14,6 +14,7 @@ from bench.records.jsonl import explain_rejection
 from bench.records.paths import find_case_folders, hide_paths
 from bench.records.schema import FORMAT, REPORTED, Case, Environment, Record, Trial
 from bench.runner import machine
+from bench.runner.cases import compute_max_samples
 from bench.runner.parity.judge import (
     NO_TIMES,
     Judge,
@@ -21,7 +22,6 @@ from bench.runner.parity.judge import (
     find_textbook_fault,
     find_threads_fault,
 )
-from bench.runner.plan import max_samples
 from bench.runner.process import interpreters, preflight, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
@@ -50,7 +50,7 @@ class Runner:
 
     peers: cases of the run; a roofline probe reads as many images as they do. places: for a
     comparison in pairs, where each version is installed; its trials are as short as possible, and
-    their params are not kept. memory_limit: bytes that a process may allocate.
+    their params are not kept.
     """
 
     def __init__(
@@ -61,14 +61,12 @@ class Runner:
         *,
         peers: Sequence[Case] = (),
         places: Mapping[str, Installation] | None = None,
-        memory_limit: int | None = None,
     ) -> None:
         self._folder = folder
         self._context = context
         self._data = data
         self._peers = peers
         self._places = places
-        self._memory_limit = memory_limit
         self._judge = Judge(data.folder, data.classes, context.seed)
         self._machine = machine.describe()
         self._suite = machine.suite()
@@ -183,7 +181,7 @@ class Runner:
         """Return why a case cannot be measured on this host, or None."""
         if case.device not in case.devices:
             return f"{case.implementation} runs on {' and '.join(case.devices)} only"
-        if case.samples > (most := max_samples(self._data.features)):
+        if case.samples > (most := compute_max_samples(self._data.features)):
             return f"{case.samples} samples: this machine's memory holds {most} at most"
         if case.threads > (cores := len(list_usable_cores())):
             return f"{case.threads} threads: only {cores} cores are usable on this machine"
@@ -196,7 +194,7 @@ class Runner:
             if self._places is not None:
                 training |= spec.pair_options(trial.slowdown)
             return training
-        most = max_samples(self._data.features)  # trials with more are unavailable
+        most = compute_max_samples(self._data.features)  # trials with more are unavailable
         samples = (
             peer.samples
             for peer in self._peers
@@ -234,7 +232,6 @@ class Runner:
             device=case.device,
             variables=case.variables,
             timeout=self._context.timeout,
-            memory_limit=self._memory_limit,
         )
 
 

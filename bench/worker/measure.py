@@ -83,8 +83,8 @@ class Measurement:
 
     def record_gpu(self, monitor: GpuMonitor, when: str) -> None:
         """Record the state of the GPU, and the memory that the process has taken so far."""
-        self.peak_device_bytes = monitor.peak_bytes()
-        for name, value in monitor.reading().items():
+        self.peak_device_bytes = monitor.read_peak_bytes()
+        for name, value in monitor.read_conditions().items():
             self.device_conditions[f"{name}_{when}"] = value
         self.device_conditions["other_processes"] = monitor.other_processes
 
@@ -140,11 +140,11 @@ def measure(
     call_between(gc.collect)
     if monitor:
         call_between(measurement.record_gpu, monitor, "before")
-        energy = call_between(monitor.energy)
+        energy = call_between(monitor.read_energy)
     _time_epochs(trainer, problem, device, request, measurement, returned)
     if monitor:
         measurement.energy_joules, measurement.energy_absent = call_between(
-            monitor.energy_since, energy
+            monitor.read_energy_since, energy
         )
         call_between(measurement.record_gpu, monitor, "after")
     call_between(measurement.record_memory, "epochs")

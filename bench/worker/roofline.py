@@ -1,7 +1,4 @@
-"""The worker's part of the roofline: measure what a framework can do at most on this machine.
-
-Needs the standard library, NumPy and the probe.
-"""
+"""The worker's part of the roofline: measure the peak rates of a framework on this machine."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +50,8 @@ def measure_roofline(
     Raises Unavailable as the probe does, ContractError where a result is wrong.
     """
     sample = RooflineSample()
-    matrix, sample.between_seconds = time_call(_draw_matrix)
+    draw = np.random.default_rng(42).random
+    matrix, sample.between_seconds = time_call(draw, (MATRIX_SIZE, MATRIX_SIZE), np.float32)
     probe, sample.setup_seconds = time_call(implementation, matrix, device)
 
     def place(count: int) -> None:
@@ -73,10 +71,6 @@ def measure_roofline(
     if device == "gpu":
         _repeat(sample, sample.chain_seconds, lambda: probe.steps(STEPS))
     return sample
-
-
-def _draw_matrix() -> NDArray[np.float32]:
-    return np.random.default_rng(42).random((MATRIX_SIZE, MATRIX_SIZE), dtype=np.float32)
 
 
 def _repeat(sample: RooflineSample, seconds: list[float], call: Callable[[], float]) -> float:

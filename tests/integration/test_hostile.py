@@ -9,22 +9,21 @@ from contextlib import suppress
 
 import msgspec
 import pytest
-from rich.console import Console
 from support.exports import surroundings
 from support.records import bare, case, environment, ok, run, trials, write
 
-from bench.cli import terminal
+from bench.cli import console
 from bench.errors import UserError
 from bench.records import files, merge
 from bench.regression.stored.sides import load_side
 from bench.report import index, load
 from bench.report import write as report
-from bench.report.export.writers import WRITERS
+from bench.report.export import pyperf, pytest_benchmark
 from bench.worker.machine import ROOT
 
 SWEEP = [case(name, batch_size=size) for name in ("a", "b") for size in (8, 64)]
 GPU, TEXTBOOK = case("a", device="gpu"), case("a", workload="textbook")
-PROBE = case("ceiling-numpy", workload="ceiling", batch_size=0, samples=0, epochs=0)
+PROBE = case("ceiling-numpy", workload="roofline", batch_size=0, samples=0, epochs=0)
 FIGURE = case("figure-keras", workload="figure")
 PLAN = run(
     case("a"), case("b"), GPU, TEXTBOOK, sweep=tuple(SWEEP), rooflines=(PROBE,), textbook=(FIGURE,)
@@ -100,7 +99,7 @@ def write_changed(folder, chance=None):
 
 def print_tables(folder):
     loaded = load.load_run(folder)
-    return list(terminal.run_tables(Console(width=200), loaded.rows, loaded.textbook))
+    return list(console.format_run(loaded.rows, loaded.textbook, width=200))
 
 
 def merge_twice(folder):
@@ -122,7 +121,7 @@ READERS = [
     merge_twice,
     *(
         lambda folder, export=export: export(load.load_whole_run(folder))
-        for export in WRITERS.values()
+        for export in (pyperf.export_run, pytest_benchmark.export_run)
     ),
 ]
 

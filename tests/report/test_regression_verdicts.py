@@ -10,7 +10,7 @@ from support.comparisons import RULE, bad, comparison, pairs, stored_side, store
 from support.records import case
 
 from bench.analysis.intervals import Interval
-from bench.cli import terminal
+from bench.cli.console import format_table
 from bench.records.schema import Parity
 from bench.regression.calibration.spread import Spread
 from bench.regression.paired.judge_pairs import judge_cases
@@ -300,7 +300,7 @@ def test_names_from_records_are_text_and_no_markup():
     result = live_result([], extra=[CaseComparison(odd, "slug", "no change")])
     output = build_output(result)
     stream = io.StringIO()
-    Console(file=stream, width=240).print(terminal.text_table(output.tables[0]))
+    Console(file=stream, width=240).print(format_table(output.tables[0]))
     assert odd in stream.getvalue()
     assert r"| \[red\]x\[/b\] \| \`y\` |" in format_output(output, "markdown")
 

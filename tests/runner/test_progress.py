@@ -3,18 +3,13 @@
 import os
 
 import pytest
-from support.records import bare, case, ok, run, trials, write
+from support.records import bare, case, ok, run, write
 
 from bench.records import store
 from bench.records.schema import Trial
 from bench.runner import progress
-from bench.runner.progress import (
-    Estimate,
-    Progress,
-    missing_trials,
-    plan_rounds,
-    read_earlier_records,
-)
+from bench.runner.plan import find_missing_trials
+from bench.runner.progress import Estimate, Progress, read_earlier_records
 
 ONE, TWO = case("pytorch"), case("jax")
 
@@ -36,27 +31,6 @@ def records_of(planned, *trials, **changes):
     ]
 
 
-def test_trial_without_a_record_is_missing():
-    planned = run(ONE, TWO)
-    expected = missing_trials(planned, [])
-    assert len(expected) == 4
-    assert missing_trials(planned, records_of(planned, expected[2], expected[0])) == expected[1::2]
-    assert missing_trials(planned, records_of(planned, *expected)) == []
-
-
-def test_interrupted_trial_is_missing_and_failed_one_is_not():
-    planned = run(ONE)
-    first, second = missing_trials(planned, [])
-    records = [
-        bare(ONE, 1, trial=first.id, status="interrupted"),
-        bare(ONE, 2, trial=second.id, status="failed"),
-    ]
-    assert missing_trials(planned, records) == [first]
-    followed = Progress(planned, records)
-    assert followed.plan_stage() == [first]
-    assert (followed.total, followed.remaining) == (2, 1)
-
-
 def test_ended_trial_remains_only_if_it_was_interrupted():
     planned = run(ONE)
     followed = Progress(planned, [])
@@ -71,48 +45,6 @@ def test_ended_trial_remains_only_if_it_was_interrupted():
     assert followed.plan_stage() == []
 
 
-def test_sweep_is_the_last_stage():
-    planned = run(ONE, sweep=(case("pytorch", batch_size=96),))
-    followed = Progress(planned, [])
-    stage = followed.plan_stage()
-    assert ([trial.case.batch_size for trial in stage], followed.remaining) == ([32, 32], 3)
-    for record in records_of(planned, *stage):
-        followed.add(record)
-    assert [trial.case.batch_size for trial in followed.plan_stage()] == [96]
-
-
-def test_precision_adds_rounds_after_the_first_stage():
-    # As in test_loop.py: five rounds of epochs that differ by 2 %.
-    planned = run(ONE, rounds={"sgd": 3}, precision=0.04)
-    followed = Progress(planned, [])
-    first = followed.plan_stage()
-    assert [trial.round for trial in first] == [1, 2, 3]
-    for record in records_of(planned, *first):
-        followed.add(record)
-    assert [trial.round for trial in followed.plan_stage()] == [4, 5]
-    assert (followed.total, followed.remaining) == (5, 2)
-
-
-def test_interrupted_first_stage_is_finished_first():
-    planned = run(ONE, rounds={"sgd": 3}, precision=0.04)
-    *most, last = missing_trials(planned, [])
-    records = [*records_of(planned, *most), bare(ONE, 3, trial=last.id, status="interrupted")]
-    assert Progress(planned, records).plan_stage() == [last]
-
-
-def test_plan_rounds_needs_a_whole_successful_first_stage():
-    # Logarithms of 1 and 1.1: s = 0.09531 / sqrt(2), t = 12.706: (t * s / ln 1.1)^2 = 80.7.
-    plan = run(ONE, precision=0.1)
-    assert plan_rounds(plan, trials(ONE, 1.0, 1.1)) == {ONE.slug: 81}
-    assert plan_rounds(plan, trials(ONE, 1.0, 1.1, 5.0)[::-1]) == {ONE.slug: 81}
-    assert plan_rounds(plan, trials(ONE, 1.0)) == {}
-    assert plan_rounds(plan, [*trials(ONE, 1.0), bare(ONE, 2)]) == {}
-    assert plan_rounds(plan, [*trials(ONE, 1.0, 1.1), bare(ONE, 3)]) == {}
-    assert plan_rounds(plan, trials(TWO, 1.0, 1.1)) == {}
-    assert plan_rounds(run(ONE), trials(ONE, 1.0, 1.1)) == {}
-    assert plan_rounds(plan, trials(ONE, 1e-9, 1e9)) == {ONE.slug: 1000}
-
-
 @pytest.fixture
 def clock(monkeypatch):
     now = [100.0]
@@ -122,8 +54,8 @@ def clock(monkeypatch):
 
 def test_budget_allows_for_the_longest_trial_of_the_case(clock):
     planned = run(ONE, TWO, budget=35.0)
-    first, *_ = missing_trials(planned, [])
-    other = next(trial for trial in missing_trials(planned, []) if trial.case != first.case)
+    first, *_ = find_missing_trials(planned, [])
+    other = next(trial for trial in find_missing_trials(planned, []) if trial.case != first.case)
     records = records_of(planned, first)
     followed = Progress(planned, records)
     clock[0] += 23.0
@@ -138,7 +70,7 @@ def test_budget_allows_for_the_longest_trial_of_the_case(clock):
 
 def test_run_without_a_budget_never_exceeds_it(clock):
     planned = run(ONE)
-    (first, _), followed = missing_trials(planned, []), Progress(planned, [])
+    (first, _), followed = find_missing_trials(planned, []), Progress(planned, [])
     clock[0] += 1e9
     assert not followed.exceeds_budget(first)
 

@@ -12,7 +12,8 @@ from support.records import case, run, write
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records.files import hash_file
-from bench.runner import plan, resume
+from bench.runner import resume
+from bench.runner.cases import list_probes, list_textbook_programs, make_case
 from implementations import IMPLEMENTATIONS
 
 MINE = "OBJECTIVE = 'softmax'\nclass Trainer: ...\n"
@@ -28,9 +29,9 @@ def mine(tmp_path, monkeypatch):
 
 
 def test_plan_of_the_registry_resolves_to_itself():
-    cases = [plan.case_from_entry(entry) for entry in IMPLEMENTATIONS]
+    cases = [make_case(entry) for entry in IMPLEMENTATIONS]
     planned = run(
-        *cases, textbook=plan.textbook_cases(2), rooflines=tuple(plan.probe_cases("gpu", 1))
+        *cases, textbook=list_textbook_programs(2), rooflines=tuple(list_probes("gpu", 1))
     )
     assert resume.resolve_code(planned, (), {}) == planned
     assert resume.repeated_options(planned) == []
@@ -126,13 +127,10 @@ def test_newest_run_is_found(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="no run in results/"):
         resume.find_newest_run()
-    runs = (("a", None, 2025), ("b", None, 2026), ("c", "m", 2023), ("lab/m", "m", 2024))
-    for name, machine, year in (*runs, ("reference/z", None, 2030)):
+    for name, year in (("a", 2025), ("b", 2026), ("lab/m", 2027), ("reference/z", 2030)):
         created = f"{year}-01-01T00:00:00+00:00"
-        plan = run(run=name.replace("/", "-"), created=created, machine=machine)
-        write(tmp_path / "results" / name, plan)
+        write(tmp_path / "results" / name, run(run=name.replace("/", "-"), created=created))
     assert resume.find_newest_run() == Path("results/b")
-    assert resume.find_newest_run(clustered=True) == Path("results/lab")
 
 
 def test_data_elsewhere_are_named_again_and_are_the_same(tmp_path, monkeypatch):

@@ -116,17 +116,17 @@ class Meter:
         self.trainer = trainer
         self.seen = []
 
-    def reading(self):
+    def read_conditions(self):
         self.seen.append(len(self.trainer.orders))
         return {"celsius": 40.0 + len(self.seen), "throttle": None}
 
-    def peak_bytes(self):
+    def read_peak_bytes(self):
         return 1000 * len(self.trainer.orders)
 
-    def energy(self):
+    def read_energy(self):
         return len(self.trainer.orders)
 
-    def energy_since(self, before):
+    def read_energy_since(self, before):
         return float(len(self.trainer.orders) - before), None
 
 

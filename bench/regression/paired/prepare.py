@@ -23,8 +23,16 @@ from bench.regression.stats.decision import ALPHA, TOLERANCE
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version, find_incompatibility, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site
-from bench.runner import plan, planning
-from bench.runner.plan import Size, max_samples
+from bench.runner.cases import (
+    Size,
+    complete_case,
+    compute_max_samples,
+    find_implementation,
+    list_distributions,
+    make_case,
+    make_unknown_name_error,
+)
+from bench.runner.plan import make_run_name, resolve_threads
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
 from bench.worker.data import read
@@ -88,7 +96,7 @@ def prepare_comparison(
     ):
         names = cases.implementations or tuple(entry.name for entry in chosen)
         pairings, absent = _pair_cases((before, baseline_site), (after, candidate_site), names)
-        run, created = planning.new_run_name("ab-")
+        run, created = make_run_name("ab-")
         yield PreparedComparison(
             ComparisonPlan(
                 format=FORMAT,
@@ -120,25 +128,25 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     Raises UserError for an unknown workload, or for a size that does not fit the data or memory.
     """
     if options.workload not in WORKLOADS:
-        raise plan.make_unknown_name_error("workload", options.workload, list(WORKLOADS))
+        raise make_unknown_name_error("workload", options.workload, list(WORKLOADS))
     images, labels = read(dataset.find(options.data).folder, "train")
     size = Size(
         options.batch_size or WORKLOADS[options.workload].batch_size,
-        planning.resolve_threads(options.threads, len(list_usable_cores())),
+        resolve_threads(options.threads, len(list_usable_cores())),
         len(labels),
     )
     if size.fault:
         raise UserError(size.fault)
-    if size.samples > (most := max_samples(images.shape[1])):
+    if size.samples > (most := compute_max_samples(images.shape[1])):
         raise UserError(f"{size.samples} samples do not fit: this machine's memory holds {most}")
-    return lambda case: plan.complete_case(case, options.workload, options.device, size)
+    return lambda case: complete_case(case, options.workload, options.device, size)
 
 
 def select_cases(options: CaseOptions) -> tuple[Case, ...]:
     """Return the named implementations, or all registered ones, at one size."""
     names = dict.fromkeys(options.implementations or (entry.name for entry in IMPLEMENTATIONS))
     fill = prepare_size(options)
-    return tuple(fill(plan.find_implementation(name, preflight.read_objective)) for name in names)
+    return tuple(fill(find_implementation(name, preflight.read_objective)) for name in names)
 
 
 def _pin_packages(version: Version, other: Version) -> Version:
@@ -177,13 +185,11 @@ def _choose_implementations(
         ours = {entry.name: entry for entry in IMPLEMENTATIONS}
         unknown = [name for name in options.implementations if name not in ours]
         if unknown and "revision" not in kinds:
-            raise plan.make_unknown_name_error("implementation", unknown[0], [*ours])
+            raise make_unknown_name_error("implementation", unknown[0], [*ours])
         return [entry for name, entry in ours.items() if name in options.implementations]
     if "packages" in kinds:
         packages = baseline.packages | candidate.packages
-        users = [
-            entry for entry in IMPLEMENTATIONS if packages & set(plan.list_distributions(entry))
-        ]
+        users = [entry for entry in IMPLEMENTATIONS if packages & set(list_distributions(entry))]
         if users:
             return users
     if kinds & {"file", "revision"}:
@@ -200,7 +206,7 @@ def _pair_cases(
     """
     if baseline[0].kind == "file":
         files = (
-            plan.find_implementation(str(version.path), preflight.read_objective)
+            find_implementation(str(version.path), preflight.read_objective)
             for version in (baseline[0], candidate[0])
         )
         return [Pairing(*files)], []
@@ -213,12 +219,10 @@ def _pair_cases(
     pairings, absent = [], []
     for name in dict.fromkeys(names):
         if name in before and name in after:
-            pairings.append(
-                Pairing(plan.case_from_entry(before[name]), plan.case_from_entry(after[name]))
-            )
+            pairings.append(Pairing(make_case(before[name]), make_case(after[name])))
         elif name in before or name in after:
             lacking = candidate[0] if name in before else baseline[0]
             absent.append(Absent(name, f"not in {lacking.name}"))
         else:
-            raise plan.make_unknown_name_error("implementation", name, [*after])
+            raise make_unknown_name_error("implementation", name, [*after])
     return pairings, absent

@@ -97,13 +97,13 @@ def _tabulate_cases(result: ComparisonResult) -> Table:
         cells = (
             case.name,
             _describe_verdict(case),
-            numbers.duration(epoch.baseline if epoch else None),
-            numbers.duration(epoch.candidate if epoch else None),
+            numbers.format_duration(epoch.baseline if epoch else None),
+            numbers.format_duration(epoch.candidate if epoch else None),
             format_change(epoch.ratio) if epoch else numbers.ABSENT,
             _describe_measurements(case) or numbers.ABSENT,
             _describe_spread(case) or numbers.ABSENT,
-            _format_sides(*map(numbers.share, case.accuracy)),
-            _format_sides(*map(numbers.error, case.parity_error)),
+            _format_sides(*map(numbers.format_share, case.accuracy)),
+            _format_sides(*map(numbers.format_error, case.parity_error)),
         )
         for column, cell in zip(columns.values(), cells, strict=True):
             column.append(cell)
@@ -144,7 +144,7 @@ def _tabulate_metrics(result: ComparisonResult) -> Table:
     lines = []
     for case in result.ordered_cases:
         for metric in case.metrics[1:]:
-            show = numbers.duration if metric.unit == "seconds" else numbers.mebibytes
+            show = numbers.format_duration if metric.unit == "seconds" else numbers.format_mebibytes
             lines.append(
                 [
                     case.name,
@@ -193,7 +193,7 @@ def _describe_spread(case: CaseComparison) -> str:
         return ""
     if case.deviation is None:
         return "no calibration"
-    return f"{numbers.percent(case.deviation)} ({case.blocks} blocks)"
+    return f"{numbers.format_percent(case.deviation)} ({case.blocks} blocks)"
 
 
 def _list_remarks(result: ComparisonResult) -> list[str]:
@@ -262,7 +262,7 @@ def format_change(ratio: Interval) -> str:
 def _format_ratio(ratio: float) -> str:
     if ratio < 10:
         return f"{100 * (ratio - 1):+.1f} %"
-    return f"{numbers.significant(ratio)} times"
+    return f"{numbers.format_number(ratio)} times"
 
 
 def _format_sides(baseline: str, candidate: str) -> str:

@@ -60,7 +60,7 @@ class ChildSpec:
     """Where and how a worker runs.
 
     threads: cores and threads that it gets; None for all usable ones. variables: its own ones.
-    timeout: seconds. memory_limit: bytes that it may allocate, or None.
+    timeout: seconds.
     """
 
     installation: Installation = field(default_factory=Installation)
@@ -68,7 +68,6 @@ class ChildSpec:
     device: Device = "cpu"
     variables: Mapping[str, str] | None = None
     timeout: float = 600.0
-    memory_limit: int | None = None
 
 
 def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:

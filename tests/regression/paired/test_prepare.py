@@ -230,7 +230,7 @@ def test_impossible_comparison_is_refused_before_any_build(
 
 
 def test_data_larger_than_memory_are_refused(files, monkeypatch):
-    monkeypatch.setattr(prepare, "max_samples", lambda features: 1439)
+    monkeypatch.setattr(prepare, "compute_max_samples", lambda features: 1439)
     with pytest.raises(UserError, match="memory"), comparison(*files):
         pass
 

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 from support.records import bare, case, environment, ok, trials
 
-from bench.analysis import memory
 from bench.analysis.roofline import Roofline, find_rooflines
-from bench.analysis.summary import summarize
+from bench.analysis.summary import summarize, summarize_memory
 from bench.report.sections import resources
 
 HERE = {"here": environment()}
@@ -43,7 +42,7 @@ def test_bandwidth_is_that_of_the_tables_size():
 
 
 def test_probes_of_a_gpu_fill_its_line():
-    of = case("ceiling-jax", workload="ceiling", framework="jax", device="gpu")
+    of = case("ceiling-jax", workload="roofline", framework="jax", device="gpu")
     probe = bare(
         of,
         kind="roofline",
@@ -65,7 +64,7 @@ def test_probes_of_a_gpu_fill_its_line():
 
 
 def probe(number=1, threads=2, **changes):
-    of = case("ceiling-jax", workload="ceiling", threads=threads)
+    of = case("ceiling-jax", workload="roofline", threads=threads)
     return bare(of, number, kind="roofline", **changes)
 
 
@@ -99,7 +98,7 @@ def test_memory_of_the_chosen_cases_is_sorted():
         of("other", start=1, epochs=1),
     ]
     asked = [records[0].case, records[1].case]
-    (table,) = resources.tabulate_memory(memory.summarize_memory(records), asked)
+    (table,) = resources.tabulate_memory(summarize_memory(records), asked)
     assert table.title == ("Peak memory by phase: cpu, batch size 384, 2 threads, 48,000 samples")
     assert cells(table) == [
         {"implementation": "small", "start": "20.0 MiB", "data": "100 MiB", "epochs": "400 MiB"},
