@@ -14,7 +14,7 @@ KEY_WIDTH = 14
 
 def machine(python: Pythons = None) -> None:
     """Describe this machine, its GPUs, and what would disturb a run on it."""
-    from bench.runner import plan
+    from bench.runner.cases import list_probes
     from bench.runner.machine import describe, find_disturbances
     from bench.runner.process import interpreters, preflight
     from bench.worker import gpu
@@ -23,7 +23,7 @@ def machine(python: Pythons = None) -> None:
     pythons = interpreters.parse_options(python or ())
     for line in (*machine_lines(describe()), *gpu_lines(gpu.find_gpus())):
         print_line(line)
-    for case in plan.probe_cases("gpu", len(list_usable_cores())):
+    for case in list_probes("gpu", len(list_usable_cores())):
         fault = preflight.find_device_fault(interpreters.assign_python(case, pythons))
         result = "sees the GPU" if fault is None else f"no GPU: {fault}"
         print_line(f"{case.framework:<{KEY_WIDTH}}{result}")

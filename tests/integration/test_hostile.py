@@ -24,7 +24,7 @@ from bench.worker.machine import ROOT
 
 SWEEP = [case(name, batch_size=size) for name in ("a", "b") for size in (8, 64)]
 GPU, TEXTBOOK = case("a", device="gpu"), case("a", workload="textbook")
-PROBE = case("ceiling-numpy", workload="ceiling", batch_size=0, samples=0, epochs=0)
+PROBE = case("ceiling-numpy", workload="roofline", batch_size=0, samples=0, epochs=0)
 FIGURE = case("figure-keras", workload="figure")
 PLAN = run(
     case("a"), case("b"), GPU, TEXTBOOK, sweep=tuple(SWEEP), rooflines=(PROBE,), textbook=(FIGURE,)

@@ -8,7 +8,7 @@ from support.processes import ASSETS
 
 from bench.data import dataset
 from bench.errors import DataError
-from bench.runner import plan
+from bench.runner.cases import find_implementation
 from bench.runner.parity import conformance
 from bench.runner.parity.conformance import Checker, Finding, has_passed
 from bench.runner.parity.judge import NO_TIMES, Judgement
@@ -95,7 +95,7 @@ PLACES = {
 
 
 def case_of(name):
-    return plan.find_implementation(str(ASSETS / "saboteurs" / f"{name}.py"), lambda _: "softmax")
+    return find_implementation(str(ASSETS / "saboteurs" / f"{name}.py"), lambda _: "softmax")
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_honest_implementation_passes_and_is_asked_for_a_gpu(checker):
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("entry", IMPLEMENTATIONS, ids=lambda entry: entry.name)
 def test_every_implementation_of_the_registry_passes(full_checker, entry):
-    findings = list(full_checker.check(plan.find_implementation(entry.name, None)))
+    findings = list(full_checker.check(find_implementation(entry.name, None)))
     assert has_passed(findings), [
         finding.reason for finding in findings if finding.status == "failed"
     ]
