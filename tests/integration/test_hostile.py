@@ -9,11 +9,9 @@ from contextlib import suppress
 
 import msgspec
 import pytest
-from rich.console import Console
-from support.exports import surroundings
 from support.records import bare, case, environment, ok, run, trials, write
 
-from bench.cli import terminal
+from bench.cli import console
 from bench.errors import UserError
 from bench.records import files, merge
 from bench.regression.stored.sides import load_side
@@ -100,7 +98,7 @@ def write_changed(folder, chance=None):
 
 def print_tables(folder):
     loaded = load.load_run(folder)
-    return list(terminal.run_tables(Console(width=200), loaded.rows, loaded.textbook))
+    return list(console.format_run(loaded.rows, loaded.textbook, width=200))
 
 
 def merge_twice(folder):
@@ -165,7 +163,7 @@ def evil_runs(tmp_path):
         evil = case("evil.py", module="evil", style="own", file="./evil.py", sha256="0" * 64)
         records = [*trials(evil, 0.5, 0.25), *trials(case("numpy"), 0.5, 0.5)]
         plan = run(evil, case("numpy"), run=name)
-        write(tmp_path / name, plan, *records, **surroundings())
+        write(tmp_path / name, plan, *records)
     (tmp_path / "evil.py").write_text(code)
     for name in MODULES:
         (tmp_path / "run" / f"{name}.py").write_text(code)
