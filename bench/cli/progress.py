@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bench.cli.console import WAITING, print_line, stdout
+from bench.cli.console import print_line, stdout
 from bench.records.schema import Case, Record, RooflineRecord, Run, TextbookRecord, Trial
 from bench.report.render import numbers
 from bench.runner import loop
@@ -48,8 +48,6 @@ def follow_run(events: Iterable[loop.Event | str], times: Estimate) -> None:
             match event:
                 case str(line):
                     print_line(line)
-                case loop.HostBusy():
-                    print_line(WAITING)
                 case loop.ImportStarted(name):
                     live.update(Text(f"importing {name} once, unmeasured"), refresh=True)
                 case loop.TrialStarted(trial, number, total, remaining):

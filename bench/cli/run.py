@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bench.cli.console import print_line, print_report
+from bench.cli.console import machine_lock, print_line, print_report
 from bench.cli.options import (
     CASES,
     CLUSTER,
     FILES,
-    LARGEST,
+    MAX_NUMBER,
     MEASURING,
     Data,
     Devices,
@@ -31,6 +31,7 @@ from bench.cli.options import (
 from bench.errors import UserError
 
 if TYPE_CHECKING:
+    from bench.data.dataset import Dataset
     from bench.records.schema import Run
 
 # What a command that resumes a run may name; the plan has everything else.
@@ -157,7 +158,7 @@ def run(
         typer.Option(
             metavar="N",
             min=0,
-            max=LARGEST,
+            max=MAX_NUMBER,
             help="Seed of the sample orders and initial weights.",
             rich_help_panel=MEASURING,
         ),
@@ -268,19 +269,29 @@ def _refuse_changes(ctx: typer.Context) -> None:
 
 
 def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
-    from bench.cli.progress import follow_run
     from bench.data import dataset
     from bench.records import store
-    from bench.runner import loop, resume, signals
+    from bench.runner import resume, signals
 
     data = dataset.find(plan.data)
     if new:
         store.create_run(folder, plan)
-    times = loop.Estimate(loop.read_earlier_records(folder.parent))
-    status = signals.run_until_signal(follow_run, loop.measure_run(folder, plan, data), times)
+    status = signals.run_until_signal(_follow, folder, plan, data)
     run = print_report(folder)
     if status:
-        again = shlex.join(["--resume", "--output", str(folder), *resume.repeated_options(plan)])
+        again = shlex.join(
+            ["--resume", "--output", str(folder), *resume.list_repeated_options(plan)]
+        )
         print_line(f"interrupted; go on with {again}")
         raise typer.Exit(status)
     raise typer.Exit(3 if run.failed else 0)
+
+
+def _follow(folder: Path, plan: "Run", data: "Dataset") -> None:
+    from bench.cli.progress import follow_run
+    from bench.runner import loop
+
+    times = loop.Estimate(loop.read_earlier_records(folder.parent))
+    with machine_lock():
+        # The records are read only now: the process that had the lock may have measured this run.
+        follow_run(loop.measure_run(folder, plan, data), times)
