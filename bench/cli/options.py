@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from bench.records.schema import Slowdown
 
-MAX_NUMBER = 2**31 - 1
+MAX_INT = 2**31 - 1
 MAX_SECONDS = 7 * 24 * 3600.0
 
 CASES = "What to measure"
@@ -70,9 +70,9 @@ def parse_duration(text: str | float) -> float:
 def parse_numbers(text: str) -> Numbers:
     """Read whole numbers such as 32 or 8,32,128; raise BadParameter."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(re.fullmatch(r"[0-9]{1,10}", part) and 0 < int(part) <= MAX_NUMBER for part in parts):
+    if not all(re.fullmatch(r"[0-9]{1,10}", part) and 0 < int(part) <= MAX_INT for part in parts):
         raise typer.BadParameter(
-            f"give a whole number from 1 to {MAX_NUMBER}, or several such as 8,32,128"
+            f"give a whole number from 1 to {MAX_INT}, or several such as 8,32,128"
         )
     return Numbers(dict.fromkeys(map(int, parts)))
 
@@ -182,7 +182,7 @@ BatchSize = Annotated[
     typer.Option(
         metavar="N",
         min=1,
-        max=MAX_NUMBER,
+        max=MAX_INT,
         help="Use this number of images per training step. Default: the workload's.",
         rich_help_panel=CASES,
     ),

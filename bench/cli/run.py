@@ -12,7 +12,7 @@ from bench.cli.options import (
     CASES,
     CLUSTER,
     FILES,
-    MAX_NUMBER,
+    MAX_INT,
     MEASURING,
     Data,
     Devices,
@@ -73,8 +73,8 @@ def run(
         typer.Option(
             metavar="N,N,…",
             parser=parse_numbers,
-            help="Use this number of images per training step. Several numbers are measured one after "
-            "another. Default: the workload's.",
+            help="Use this number of images per training step. Several numbers are measured one "
+            "after another. Default: the workload's.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -83,7 +83,8 @@ def run(
         typer.Option(
             metavar="N,all,…",
             parser=parse_threads,
-            help="Compute with this number of threads, or with several such as 1,all. Default: all cores.",
+            help="Compute with this number of threads, or with several such as 1,all. Default: "
+            "all cores.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -158,7 +159,7 @@ def run(
         typer.Option(
             metavar="N",
             min=0,
-            max=MAX_NUMBER,
+            max=MAX_INT,
             help="Draw sample orders and initial weights from this seed.",
             rich_help_panel=MEASURING,
         ),
