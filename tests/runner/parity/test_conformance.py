@@ -168,13 +168,14 @@ def test_passing_needs_a_success_and_no_fault():
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("entry", IMPLEMENTATIONS, ids=lambda entry: entry.name)
 def test_every_implementation_of_the_registry_passes(data, entry):
-    examiner = Examiner(data, seed=42, threads=len(usable_cores()), timeout=900, device="cpu")
+    # Every framework is checked on digits each day.
+    examiner = Examiner(data[-1:], seed=42, threads=len(usable_cores()), timeout=900, device="cpu")
     findings = list(examiner.examine(plan.find_implementation(entry.name, None)))
     assert has_passed(findings), [
         finding.reason for finding in findings if finding.status == "failed"
     ]
     unavailable = [finding for finding in findings if finding.status == "unavailable"]
-    gaps = 2 * len(data) if entry.name.startswith("sklearn-") else 0
+    gaps = 2 if entry.name.startswith("sklearn-") else 0
     assert len(unavailable) == gaps + ("gpu" in entry.devices)
 
 
