@@ -247,14 +247,18 @@ def surroundings(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def command(surroundings):
-    """Run the command line in a fresh process and in a given folder; return it when it ended."""
+def command(surroundings, tmp_path_factory):
+    """Run the command line in a fresh process and in a given folder; return it when it ended.
 
-    def run(folder, *arguments):
+    charts: whether its reports have charts, which take longer than a small run.
+    """
+    no_charts = run_first(tmp_path_factory.mktemp("first"), NO_CHARTS)
+
+    def run(folder, *arguments, charts=False):
         return subprocess.run(
             [sys.executable, "-m", "bench", *map(str, arguments)],
             cwd=folder,
-            env=surroundings,
+            env=surroundings if charts else {**surroundings, **no_charts},
             capture_output=True,
             text=True,
             check=False,
@@ -266,7 +270,7 @@ def command(surroundings):
 @pytest.fixture
 def bench(command, tmp_path):
     """Run the command line in a fresh process in the test's folder; return it when it ended."""
-    return lambda *arguments: command(tmp_path, *arguments)
+    return lambda *arguments, **options: command(tmp_path, *arguments, **options)
 
 
 @pytest.fixture
