@@ -14,16 +14,17 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(one_line(message))
+        super().__init__(join_lines(message))
 
 
-def one_line(text: str) -> str:
-    """Return the text as one line that can be printed; it may quote untrusted text.
+def join_lines(text: str) -> str:
+    """Return the text, which may quote untrusted text, as one line that can be printed.
 
     Replaces characters that a terminal or a file cannot take by question marks. Cuts out the middle
     of a text of more than 1,500 characters.
     """
-    line = _NO_TEXT.sub("?", " ".join(text.splitlines()))
+    lines = (line.strip() for line in text.splitlines())
+    line = _NO_TEXT.sub("?", " ".join(filter(None, lines)))
     if len(line) <= _BEGINNING + _END:
         return line
     return f"{line[:_BEGINNING]} … {line[-_END:]}"

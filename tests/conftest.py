@@ -50,7 +50,7 @@ def pytest_configure(config):
     os.environ["SOFTMAX_BENCH_LOCK"] = str(Path(folder.name, "lock"))
     if not worker:
         return
-    cores = machine.usable_cores()
+    cores = machine.list_usable_cores()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {cores[int(worker) % len(cores)]})
     os.environ["TMPDIR"] = tempfile.tempdir = folder.name

@@ -32,12 +32,9 @@ class Interval:
         return self.low > value or self.high < value
 
 
-def estimate_mean(values: Sequence[float], first_stage: int | None = None) -> Interval:
+def estimate_mean(values: Sequence[float]) -> Interval:
     """Return the geometric mean of positive values, with the t interval of their logarithms.
 
-    first_stage: with Stein's two stages, the number of leading values of the first stage. Only
-        these give the spread, because they decided the number of values (``plan.rounds_needed``);
-        at least two.
     A single value, or bounds beyond the range of floats, give no interval. Raises ValueError if
     there is no value or a value is not positive.
     """
@@ -46,8 +43,7 @@ def estimate_mean(values: Sequence[float], first_stage: int | None = None) -> In
     logs = [math.log(value) for value in values]
     if len(logs) == 1:
         return Interval(math.exp(logs[0]))
-    stage = logs[:first_stage]
-    half_width = t_quantile(len(stage) - 1) * math.sqrt(_variance(stage) / len(logs))
+    half_width = t_quantile(len(logs) - 1) * math.sqrt(_variance(logs) / len(logs))
     return _exponentiate(fmean(logs), half_width)
 
 

@@ -1,14 +1,14 @@
 """How noisy a run was, and what disturbed it."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.analysis.gpu import GpuConditions, summarize_gpu
 from bench.analysis.intervals import Interval, t_quantile
 from bench.records.schema import Environment, Record, TrialRecord
 
@@ -22,6 +22,16 @@ MAX_STEAL = 0.01
 MAX_CLOCK = 0.05
 MAX_DRIFT = 0.05
 MAX_BETWEEN = 0.10
+# The clocks event reasons of NVML that slow a GPU down. The others (idle, clocks set by an
+# application or the display, synchronised boards) do not. Source: nvml.h, "Clocks Event Reasons",
+# https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html
+SLOWDOWNS = {
+    0x04: "power cap",
+    0x08: "hardware slowdown",
+    0x20: "heat",
+    0x40: "heat",
+    0x80: "power brake",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ class Noise:
     others, steal: share of all cores' time that other processes and other guests took.
     clock: largest mean clock over the smallest, minus 1.
     throttled: how often cores were throttled.
-    gpu: conditions of the GPU; None without a trial on it.
+    gpu_causes: what disturbed the trials on a GPU.
     """
 
     within: float | None
@@ -44,7 +54,7 @@ class Noise:
     steal: float | None
     clock: float | None
     throttled: float | None
-    gpu: GpuConditions | None = None
+    gpu_causes: tuple[str, ...] = ()
 
     @property
     def causes(self) -> list[str]:
@@ -59,14 +69,7 @@ class Noise:
             (drift, MAX_DRIFT, "times drifted by {:.0%} over the rounds"),
         )
         causes = [text.format(value) for value, limit, text in thresholds if (value or 0) > limit]
-        if self.gpu and self.gpu.throttled:
-            causes.append(f"the GPU was throttled by {self.gpu.throttle_summary}")
-        if self.gpu and self.gpu.shared.count:
-            shared = f"{self.gpu.shared.count} of {self.gpu.shared.total} trials"
-            causes.append(f"another process was on the GPU in {shared}")
-        if self.gpu and (self.gpu.clock or 0) > MAX_CLOCK:
-            causes.append(f"the GPU's clock varied by {self.gpu.clock:.0%}")
-        return causes
+        return [*causes, *self.gpu_causes]
 
 
 def measure_noise(records: Iterable[Record], environments: Mapping[str, Environment]) -> Noise:
@@ -101,7 +104,7 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
         steal=_share_of_time(trials, environments, "steal_seconds"),
         clock=max(clocks) / min(clocks) - 1 if clocks else None,
         throttled=sum(throttled) if throttled else None,
-        gpu=summarize_gpu(trials),
+        gpu_causes=_find_gpu_causes([trial for trial in trials if trial.case.device == "gpu"]),
     )
 
 
@@ -171,3 +174,37 @@ def _share_of_time(
             part += seconds
             whole += elapsed * float(processors)
     return part / whole if whole else None
+
+
+def _find_gpu_causes(trials: Sequence[TrialRecord]) -> tuple[str, ...]:
+    """Name what throttled the GPU, whether others used it, and whether its clock varied."""
+    conditions = [trial.device_conditions for trial in trials]
+    causes = []
+    masks = [
+        [
+            int(mask)
+            for when in ("before", "after")
+            if (mask := read.get(f"throttle_{when}")) is not None
+        ]
+        for read in conditions
+    ]
+    recorded = [known for known in masks if known]
+    reasons = Counter(
+        reason
+        for known in recorded
+        for reason in {name for bit, name in SLOWDOWNS.items() if any(mask & bit for mask in known)}
+    )
+    if reasons:
+        counts = (
+            f"{reason} in {reasons[reason]} of {len(recorded)} trials"
+            for reason in dict.fromkeys(SLOWDOWNS.values())
+            if reason in reasons
+        )
+        causes.append(f"the GPU was throttled by {' and '.join(counts)}")
+    others = [count for read in conditions if (count := read.get("other_processes")) is not None]
+    if shared := sum(count > 0 for count in others):
+        causes.append(f"another process was on the GPU in {shared} of {len(others)} trials")
+    clocks = [mhz for read in conditions if (mhz := read.get("sm_mhz_after"))]
+    if clocks and (variation := max(clocks) / min(clocks) - 1) > MAX_CLOCK:
+        causes.append(f"the GPU's clock varied by {variation:.0%}")
+    return tuple(causes)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from bench.analysis.intervals import Interval, estimate_mean
+from bench.analysis.intervals import Interval, estimate_mean, estimate_ratio
 from bench.analysis.summary import Row, sort_key
 
 
@@ -20,6 +20,19 @@ def compare_rounds(slower: Mapping[int, float], faster: Mapping[int, float]) -> 
     """
     common = sorted(slower.keys() & faster.keys())
     return estimate_mean([slower[n] / faster[n] for n in common]) if common else None
+
+
+def compare_machines(row: Row, base: Row) -> Interval | None:
+    """Return how many times as fast a row is as the base row; None unless both are ranked.
+
+    Rows of two machines share no round: their processes are independent samples. Two devices of
+    one machine are compared round by round, which removes the machine's drift.
+    """
+    if not row.ranked or not base.ranked:
+        return None
+    if row.machine == base.machine:
+        return compare_epochs(base, row)
+    return estimate_ratio(list(base.epochs_by_round.values()), list(row.epochs_by_round.values()))
 
 
 def group_by_machine(rows: Iterable[Row]) -> dict[str, list[Row]]:

@@ -13,8 +13,8 @@ from statistics import fmean
 
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.ranking import compare_epochs, compare_rounds, select_comparable
-from bench.analysis.summary import Row, count_first_stage, summarize
-from bench.records.schema import Case, Record, Run, TrialRecord
+from bench.analysis.summary import Row, summarize
+from bench.records.schema import Case, Record, TrialRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,8 @@ class Curve:
     points: tuple[CurvePoint, ...]
 
 
-def find_starts(records: Iterable[Record], run: Run | None = None) -> list[Start]:
-    """Return the start of each ranked case in table order, where any trial recorded all of it.
-
-    run: decides how intervals are computed, by its precision.
-    """
+def find_starts(records: Iterable[Record]) -> list[Start]:
+    """Return the start of each ranked case in table order, where any trial recorded all of it."""
     starts = []
     for row, trials in _rank_with_trials(records):
         phases = {trial.round: parts for trial in trials if (parts := _start_phases(trial))}
@@ -94,7 +91,7 @@ def find_starts(records: Iterable[Record], run: Run | None = None) -> list[Start
             Start(
                 case=row.case,
                 total_by_round=total_by_round,
-                total=_estimate_over_rounds(total_by_round, row.case, run),
+                total=estimate_mean(list(total_by_round.values())),
                 imports=imports,
                 setup=setup,
                 reset=reset,
@@ -155,7 +152,7 @@ def find_lead(start_loss: Fraction, epoch_gain: Fraction) -> tuple[int | None, i
     return (math.floor(start_loss / epoch_gain) + 2 if epoch_gain > 0 else None), None
 
 
-def find_curves(records: Iterable[Record], run: Run | None = None) -> list[Curve]:
+def find_curves(records: Iterable[Record]) -> list[Curve]:
     """Return the accuracy curve of each ranked case in table order, where any start is complete.
 
     Time is counted as in ``TimeToAccuracy.cold``.
@@ -169,12 +166,9 @@ def find_curves(records: Iterable[Record], run: Run | None = None) -> list[Curve
         )
         points = []
         for epoch in range(1, min(lengths, default=0) + 1):
-            seconds = {
-                trial.round: start + sum(trial.epoch_seconds[1:epoch]) for trial, start in starts
-            }
+            seconds = [start + sum(trial.epoch_seconds[1:epoch]) for trial, start in starts]
             accuracy = fmean(trial.validation_accuracy[epoch - 1] for trial, _ in starts)
-            interval = _estimate_over_rounds(seconds, row.case, run)
-            points.append(CurvePoint(epoch, interval, accuracy))
+            points.append(CurvePoint(epoch, estimate_mean(seconds), accuracy))
         if points:
             curves.append(Curve(row.case, tuple(points)))
     return curves
@@ -200,8 +194,3 @@ def _start_phases(trial: TrialRecord) -> list[float] | None:
     )
     recorded = [seconds for seconds in phases if seconds is not None]
     return recorded if len(recorded) == len(phases) and sum(recorded) > 0 else None
-
-
-def _estimate_over_rounds(by_round: Mapping[int, float], case: Case, run: Run | None) -> Interval:
-    """Return the mean over rounds, with Stein's two-stage interval if the run has a precision."""
-    return estimate_mean(list(by_round.values()), count_first_stage(by_round, case, run))

@@ -14,7 +14,10 @@ from statistics import fmean, median
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
-from bench.runner.plan import case_size, list_distributions, required_rounds
+from bench.runner.plan import case_size, list_distributions
+
+# In which the peak of the resident memory is recorded, in order.
+MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,11 @@ class Row:
         the test images, of each successful trial.
     test_images: number of test images.
     epoch: seconds.
-    rounds_needed: rounds that the run's precision takes; None without a precision.
     roofline_seconds: the least time that an epoch could take on this machine.
     first_epoch, imports, setup: seconds.
     validation_accuracy, test_accuracy: after the workload's own epochs.
     peak_rss_bytes, peak_device_bytes: memory of the process, and of the GPU.
-    epoch_joules: energy of the GPU in an epoch. energy_absent: why no trial recorded it.
+    epoch_joules: energy of the GPU in an epoch.
     parity_error: the largest of all trials.
     faults: status and reason of every unsuccessful trial. If the successful ones are faster than
         the roofline, they count as failed.
@@ -48,7 +50,6 @@ class Row:
     predicts_by_round: Mapping[int, float]
     test_images: int | None
     epoch: Interval | None
-    rounds_needed: int | None
     roofline_seconds: float | None
     first_epoch: float | None
     imports: float | None
@@ -58,7 +59,6 @@ class Row:
     peak_rss_bytes: float | None
     peak_device_bytes: float | None
     epoch_joules: float | None
-    energy_absent: str | None
     parity_error: float | None
     faults: tuple[tuple[str, str], ...]
     machine: str = ""
@@ -94,13 +94,25 @@ class Row:
         return self.roofline_seconds / self.epoch.mean
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Peak resident bytes of one case at the end of each phase, averaged over its processes.
+
+    The peak only rises: a phase adds the difference to the phase before. Memory-mapped data count
+    as soon as they are read.
+    """
+
+    case: Case
+    peaks: dict[str, float]
+
+
 def summarize(
     records: Iterable[Record], environments: Mapping[str, Environment], run: Run | None = None
 ) -> list[Row]:
     """Return one row for each case that was tried, in table order (``sort_key``).
 
-    Interrupted trials are ignored: they are repeated on resume. run: its precision decides how
-    intervals are computed.
+    Interrupted trials are ignored: they are repeated on resume. run: its first case of a workload
+    decides which size is not swept.
     """
     records = list(records)
     by_case: dict[str, list[TrialRecord]] = defaultdict(list)
@@ -116,7 +128,7 @@ def summarize(
         case, environment = trials[0].case, environments.get(trials[0].environment)
         swept = case_size(case) != first_sizes[case.workload]
         roofline_seconds = _roofline_seconds(case, environment, rooflines)
-        rows.append(_summarize_case(trials, environment, run, roofline_seconds, swept=swept))
+        rows.append(_summarize_case(trials, environment, roofline_seconds, swept=swept))
     return sorted(rows, key=sort_key)
 
 
@@ -138,7 +150,6 @@ def sort_key(row: Row) -> tuple[object, ...]:
 def _summarize_case(
     trials: Sequence[TrialRecord],
     environment: Environment | None,
-    run: Run | None,
     roofline_seconds: float | None,
     *,
     swept: bool,
@@ -146,8 +157,7 @@ def _summarize_case(
     case = trials[0].case
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
-    times, stage = list(medians.values()), count_first_stage(medians, case, run)
-    epoch = estimate_mean(times, stage) if times else None
+    epoch = estimate_mean(list(medians.values())) if medians else None
     faults = [
         (trial.status, trial.reason or "no reason was given")
         for trial in trials
@@ -167,7 +177,6 @@ def _summarize_case(
         for trial in metered
         if trial.energy_joules is not None
     )
-    absent = (trial.energy_absent for trial in metered if trial.energy_absent and joules is None)
     return Row(
         case=case,
         swept=swept,
@@ -179,9 +188,6 @@ def _summarize_case(
         },
         test_images=environment.data.get("test_images") if environment else None,
         epoch=epoch,
-        rounds_needed=required_rounds(times[:stage], run.precision)
-        if stage and run and run.precision
-        else None,
         roofline_seconds=roofline_seconds,
         first_epoch=_geometric_mean(trial.first_epoch_seconds for trial in good),
         imports=_geometric_mean(trial.import_seconds for trial in good),
@@ -191,7 +197,6 @@ def _summarize_case(
         peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
         epoch_joules=joules,
-        energy_absent=next(absent, None),
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=tuple(faults),
     )
@@ -207,17 +212,6 @@ def _roofline_seconds(
     if roofline is None or not isinstance(features, int) or not isinstance(classes, int):
         return None
     return roofline.epoch_seconds(case, features, classes)
-
-
-def count_first_stage(rounds: Iterable[int], case: Case, run: Run | None) -> int | None:
-    """Return how many of a case's rounds belong to the first stage of a run with a precision.
-
-    None for a run without a precision, and for fewer than two rounds.
-    """
-    if run is None or run.precision is None:
-        return None
-    count = sum(number <= run.rounds[case.workload] for number in rounds)
-    return count if count > 1 else None
 
 
 def _geometric_mean(seconds: Iterable[float | None]) -> float | None:
@@ -236,3 +230,20 @@ def framework_version(case: Case, environment: Environment | None) -> str:
         return "own file"
     known = environment.software.get("distributions", {}) if environment else {}
     return ", ".join(f"{name} {known.get(name, '(absent)')}" for name in list_distributions(case))
+
+
+def summarize_memory(records: Iterable[Record]) -> list[Memory]:
+    """Return the memory of every case with successful trials that recorded it, in record order."""
+    by_case: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in records:
+        if isinstance(record, TrialRecord) and record.status == "ok" and record.phase_rss_bytes:
+            by_case[record.case.slug].append(record)
+    summaries = []
+    for trials in by_case.values():
+        peaks = {}
+        for phase in MEMORY_PHASES:
+            recorded = [value for trial in trials if (value := trial.phase_rss_bytes.get(phase))]
+            if recorded:
+                peaks[phase] = fmean(recorded)
+        summaries.append(Memory(trials[0].case, peaks))
+    return summaries

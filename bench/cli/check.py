@@ -37,7 +37,7 @@ def check(
     from bench.runner import plan
     from bench.runner.parity import conformance
     from bench.runner.process import interpreters, preflight
-    from bench.worker.machine import usable_cores
+    from bench.worker.machine import list_usable_cores
     from implementations import IMPLEMENTATIONS
 
     chosen = dict.fromkeys(names or (entry.name for entry in IMPLEMENTATIONS))
@@ -48,10 +48,10 @@ def check(
         )
         for name in chosen
     ]
-    examiner = conformance.Examiner(
+    checker = conformance.Checker(
         [dataset.find(source) for source in dict.fromkeys(("digits", data))],
         seed=SEED,
-        threads=len(usable_cores()),
+        threads=len(list_usable_cores()),
         timeout=timeout,
         device=device,
     )
@@ -59,7 +59,7 @@ def check(
     with machine_lock():
         for case in cases:
             findings = []
-            for finding in examiner.examine(case):
+            for finding in checker.check(case):
                 findings.append(finding)
                 print_line(terminal.format_finding(case, finding))
             if not conformance.has_passed(findings):

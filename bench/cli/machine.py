@@ -18,12 +18,12 @@ def machine(python: Pythons = None) -> None:
     from bench.runner.machine import describe, find_disturbances
     from bench.runner.process import interpreters, preflight
     from bench.worker import gpu
-    from bench.worker.machine import usable_cores
+    from bench.worker.machine import list_usable_cores
 
     pythons = interpreters.parse_options(python or ())
     for line in (*machine_lines(describe()), *gpu_lines(gpu.find_gpus())):
         print_line(line)
-    for case in plan.probe_cases("gpu", len(usable_cores())):
+    for case in plan.probe_cases("gpu", len(list_usable_cores())):
         fault = preflight.find_device_fault(interpreters.assign_python(case, pythons))
         result = "sees the GPU" if fault is None else f"no GPU: {fault}"
         print_line(f"{case.framework:<{KEY_WIDTH}}{result}")

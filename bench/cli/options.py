@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from bench.records.schema import Slowdown
 
 LARGEST = 2**31 - 1
-SMALLEST_MEMORY = 2**26  # Python and NumPy alone take half of that.
 
 LONGEST = 7 * 24 * 3600.0
 
@@ -67,16 +66,6 @@ def parse_duration(text: str | float) -> float:
     if not 1 <= seconds <= LONGEST:
         raise typer.BadParameter("give a time from 1s to 168h, such as 90s, 10m or 2h")
     return seconds
-
-
-def parse_size(text: str) -> int:
-    """Return the bytes of a size such as 512MiB, 2GiB or 1.5GB; raise BadParameter."""
-    units = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
-    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) ?([MG]i?B)", text.strip(), re.IGNORECASE)
-    size = int(float(match[1]) * units[match[2].upper()]) if match else 0
-    if size < SMALLEST_MEMORY:
-        raise typer.BadParameter("give a size of 64 MiB or more, such as 512MiB or 2GiB")
-    return size
 
 
 def parse_numbers(text: str) -> Numbers:

@@ -1,5 +1,6 @@
 """``bench export`` and ``bench merge``: convert stored runs, or join the parts of one."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,22 +16,15 @@ def export(
         Literal["pytest-benchmark", "pyperf"],
         typer.Option("--format", help="The tool whose format to write."),
     ],
-    output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write to this file. Default: stdout.")
-    ] = None,
 ) -> None:
-    """Write a run in another tool's format; stderr lists what the export lacks."""
-    from bench.report import load
-    from bench.report.export import json_file
+    """Print a run in another tool's format; stderr lists what the export lacks."""
+    from bench.report.export import pyperf, pytest_benchmark
     from bench.report.export.cases import list_remarks
-    from bench.report.export.writers import WRITERS
+    from bench.report.load import load_whole_run
 
-    run = load.load_whole_run(folder)
-    text = WRITERS[style](run)
-    if output is None:
-        print(text, end="")
-    else:
-        print_line(str(json_file.save_json(output, text)))
+    run = load_whole_run(folder)
+    exporter = pyperf if style == "pyperf" else pytest_benchmark
+    print(json.dumps(exporter.export_run(run), indent=2, allow_nan=False))
     for line in list_remarks(run):
         print(line, file=sys.stderr)
 
@@ -53,5 +47,4 @@ def merge(
     parts, records = sum(run.parts for run in merged), sum(len(run.records) for run in merged)
     repeated = sum(run.repeated for run in merged)
     again = f" ({repeated:,} of them more than once)" if repeated else ""
-    text = f"merged {parts:,} runs with {records:,} records{again} into {output}"
-    print_line(text)
+    print_line(f"merged {parts:,} runs with {records:,} records{again} into {output}")

@@ -34,7 +34,7 @@ from bench.cli.options import (
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
     from bench.regression.calibration.session import CalibrationPlan
-    from bench.regression.paired.request import PreparedComparison
+    from bench.regression.paired.prepare import PreparedComparison
 
 # Two runs of one machine hours apart, with nothing changed, differed by up to 10 % in means of
 # five processes (docs/methodology.md). Single processes differ by more.
@@ -99,12 +99,12 @@ def ab(
 ) -> None:
     """Compare two versions in pairs of fresh processes; exit with status 1 if one is slower."""
     from bench.regression.calibration.spread import Calibrations, calibration_folder
-    from bench.regression.paired.judge import load_result
-    from bench.regression.paired.request import CaseOptions, prepare_comparison
-    from bench.report.regression.comparison import build_output
+    from bench.regression.paired.judge_pairs import load_result
+    from bench.regression.paired.prepare import CaseOptions, prepare_comparison
+    from bench.report.regression.verdicts import build_output
     from bench.runner import planning
     from bench.runner.machine import describe
-    from bench.worker.machine import usable_cores
+    from bench.worker.machine import list_usable_cores
 
     if output is not None:
         planning.check_writable(output)
@@ -113,7 +113,7 @@ def ab(
         workload=workload,
         device=device,
         batch_size=batch_size,
-        threads=planning.resolve_threads(threads, len(usable_cores())),
+        threads=planning.resolve_threads(threads, len(list_usable_cores())),
         data=data,
     )
     with prepare_comparison(
@@ -145,7 +145,7 @@ def ab(
 def _measure_pairs(folder: Path, comparison: "PreparedComparison") -> int:
     """Measure a comparison; return the exit status of the signal that stopped it, or 0."""
     from bench.records import store
-    from bench.regression.paired.plan import PLAN
+    from bench.regression.paired.comparison_plan import PLAN
     from bench.runner import signals
 
     if not comparison.plan.pairings:
@@ -158,23 +158,25 @@ def _follow_pairs(folder: Path, comparison: "PreparedComparison") -> None:
     """Measure and print what happens; the screen changes only between two processes."""
     from rich.live import Live
 
-    from bench.regression.paired import loop
-    from bench.report.regression.comparison import describe_case
+    from bench.regression.paired import measure_pairs
+    from bench.report.regression.verdicts import describe_case
     from bench.runner.loop import HostBusy
 
-    events = loop.measure(folder, comparison.plan, comparison.data, comparison.installations)
+    events = measure_pairs.measure(
+        folder, comparison.plan, comparison.data, comparison.installations
+    )
     with Live(console=stderr, auto_refresh=False, transient=True) as live:
         for event in events:
             match event:
                 case HostBusy():
                     stderr.print(WAITING)
-                case loop.CaseStarted(pairing, number, total):
+                case measure_pairs.CaseStarted(pairing, number, total):
                     line = Text(f"{pairing.name} ({number} of {total}): a first pair")
                     live.update(line, refresh=stderr.is_terminal)
-                case loop.PairMeasured(pairing, number, pairs, _):
+                case measure_pairs.PairMeasured(pairing, number, pairs, _):
                     line = Text(f"{pairing.name}: pair {number} of {pairs} at most")
                     live.update(line, refresh=stderr.is_terminal)
-                case loop.LookTaken(case):
+                case measure_pairs.LookTaken(case):
                     stderr.print(describe_case(case), soft_wrap=True, markup=False)
 
 
@@ -227,11 +229,11 @@ def calibrate(
     from bench.records import store
     from bench.regression.calibration.session import PLAN, plan_session
     from bench.regression.calibration.spread import Calibrations, calibration_folder
-    from bench.regression.paired.request import CaseOptions, select_cases
+    from bench.regression.paired.prepare import CaseOptions, select_cases
     from bench.report.regression.calibration import build_calibration_output
     from bench.runner import planning, signals
     from bench.runner.machine import describe
-    from bench.worker.machine import usable_cores
+    from bench.worker.machine import list_usable_cores
 
     folder = calibrations or calibration_folder(describe()["id"])
     stopped = 0
@@ -241,7 +243,7 @@ def calibrate(
             workload=workload,
             device=device,
             batch_size=batch_size,
-            threads=planning.resolve_threads(threads, len(usable_cores())),
+            threads=planning.resolve_threads(threads, len(list_usable_cores())),
             data=data,
         )
         session = plan_session(
@@ -272,7 +274,7 @@ def _follow_blocks(folder: Path, session: "CalibrationPlan", data: "Dataset") ->
             if isinstance(event, HostBusy):
                 stderr.print(WAITING)
                 continue
-            block, remaining = event.block, numbers.clock(max(0.0, event.seconds_left))
+            block, remaining = event.block, numbers.format_wall_time(max(0.0, event.seconds_left))
             case = f"{block.case.implementation}, {describe_slowdown(block.slowdown)} injected"
             line = Text(f"block {block.number}: {case}; {remaining} left")
             live.update(line, refresh=stderr.is_terminal)
@@ -300,9 +302,9 @@ def compare(
     """Compare two stored runs; use bench ab to find slowdowns smaller than 20 %."""
     from bench.regression.calibration.spread import calibration_folder
     from bench.regression.stats.decision import Rule
-    from bench.regression.stored.compare import CompareOptions, compare_runs
-    from bench.regression.stored.load import load_calibrations, load_side
-    from bench.report.regression.comparison import build_output
+    from bench.regression.stored.judge_runs import CompareOptions, compare_runs
+    from bench.regression.stored.sides import load_calibrations, load_side
+    from bench.report.regression.verdicts import build_output
 
     base, other = load_side(baseline), load_side(candidate)
     find_spread = None

@@ -20,13 +20,10 @@ def report(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write the report of several runs to this folder."),
-    ] = None,
-    relative_to: Annotated[
-        str | None,
         typer.Option(
-            metavar="MACHINE",
-            help="Report speedups over this machine, by a part of its name. Several runs only.",
+            metavar="DIR",
+            help="Write the report of several runs to this folder. Its speedups are relative to "
+            "the machine of the first run.",
         ),
     ] = None,
 ) -> None:
@@ -38,13 +35,13 @@ def report(
     from bench.runner.planning import RESULTS
 
     if not folders:
-        if output is not None or relative_to is not None:
+        if output is not None:
             raise UserError("name the RUN to report; without one there is only the page of all")
         print_line(str(index.write_index(RESULTS)))
         return
     if len(folders) == 1 and not collection.is_collection(folders[0]):
-        if output is not None or relative_to is not None:
-            raise UserError("--output and --relative-to need several runs; name another RUN")
+        if output is not None:
+            raise UserError("--output needs several runs; name another RUN")
         print_report(folders[0])
         return
     if len(folders) == 1 and output is None:
@@ -52,4 +49,4 @@ def report(
     if output is None:
         raise UserError("several runs make a report of their own: name its folder with --output")
     runs = [run for folder in folders for run in collection.find_runs(folder) or [folder]]
-    print_line(str(write_report(load_runs(runs), output, relative_to=relative_to)))
+    print_line(str(write_report(load_runs(runs), output)))

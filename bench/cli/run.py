@@ -26,7 +26,6 @@ from bench.cli.options import (
     parse_devices,
     parse_duration,
     parse_numbers,
-    parse_size,
     parse_threads,
     parse_workloads,
 )
@@ -155,15 +154,6 @@ def run(
         ),
     ] = None,
     timeout: Timeout = 600,
-    memory_limit: Annotated[
-        int | None,
-        typer.Option(
-            metavar="SIZE",
-            parser=parse_size,
-            help="Let each process allocate no more than this, such as 512MiB or 2GiB.",
-            rich_help_panel=MEASURING,
-        ),
-    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -241,7 +231,6 @@ def run(
         roofline=roofline,
         data=data,
         budget=budget,
-        memory_limit=memory_limit,
         pythons=interpreters.parse_options(python or ()),
     )
     command = f"python -m bench {shlex.join(sys.argv[1:])}"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from statistics import median
 
 from rich.console import Console, JustifyMethod
@@ -38,13 +39,8 @@ def comparison_table(console: Console, rows: Sequence[Row], workload: str) -> Ta
     unlimited = console.options.update_width(10_000)
     measured = comparison.select_ranked(rows, workload)
     for count in range(len(comparison.COLUMNS), 0, -1):
-        columns = comparison.select_columns(measured, count)
-        table = Table(title=f"workload {workload}", title_justify="left", box=None, pad_edge=False)
-        for column in columns:
-            justify: JustifyMethod = "right" if column.numeric else "left"
-            table.add_column(column.heading, justify=justify, no_wrap=True)
-        for cells in comparison.format_cells(rows, measured, columns):
-            table.add_row(*map(Text, cells))
+        content = comparison.tabulate_comparison(rows, measured, count)
+        table = text_table(replace(content, title=f"workload {workload}"))
         if console.measure(table, options=unlimited).maximum <= console.width:
             break
     return table
@@ -83,13 +79,19 @@ def plan_table(run: Run) -> Table:
 
 def format_outlook(trials: int, seconds: float | None) -> str:
     """Return how many trials a plan has and how long they take; None if that is unknown."""
-    time = "unknown, without an earlier run" if seconds is None else numbers.clock(seconds)
+    time = (
+        "unknown, without an earlier run" if seconds is None else numbers.format_wall_time(seconds)
+    )
     return f"{trials} trials, estimated time {time}"
 
 
 def format_start(trial: Trial, number: int, total: int, remaining: float | None) -> str:
     """Return the line of a trial that starts; remaining: seconds of all that are left."""
-    time = "time left unknown" if remaining is None else f"about {numbers.clock(remaining)} left"
+    time = (
+        "time left unknown"
+        if remaining is None
+        else f"about {numbers.format_wall_time(remaining)} left"
+    )
     case, details = trial.case, ""
     if trial.kind == "roofline":
         details = f" ({case.device}, {_size(case)})"
@@ -116,26 +118,26 @@ def _size(case: Case) -> str:
 def _result(record: Record) -> str:
     if record.status != "ok":
         return f"{record.status}: {' '.join((record.reason or '').split())}"
-    took = f"took {numbers.clock(record.wall_seconds or 0)}"
+    took = f"took {numbers.format_wall_time(record.wall_seconds or 0)}"
     if isinstance(record, RooflineRecord):
         rate = (record.product_operations or 0) / min(record.product_seconds) / 1e9
-        return f"{numbers.significant(rate)} GFLOP/s  {took}"
+        return f"{numbers.format_number(rate)} GFLOP/s  {took}"
     if isinstance(record, TextbookRecord):
         values = [
-            f"{name.replace('_', ' ')} {numbers.share(value)}"
+            f"{name.replace('_', ' ')} {numbers.format_share(value)}"
             for name, value in record.quantities.items()
         ]
         return f"{', '.join(values)}  {took}"
-    parity = numbers.error(record.parity.error if record.parity else None)
-    epoch = numbers.duration(median(record.epoch_seconds))
+    parity = numbers.format_error(record.parity.error if record.parity else None)
+    epoch = numbers.format_duration(median(record.epoch_seconds))
     return f"epoch {epoch:>8}  parity error {parity}  {took}"
 
 
 def format_finding(case: Case, finding: Finding) -> str:
-    """Return the line of one examination."""
+    """Return the line of one finding."""
     size = f"{finding.workload:<8}  {finding.device}  batch {finding.batch_size:>6,}"
     if finding.status == "ok":
-        result = f"{'ok':<11}  parity error {numbers.error(finding.error)}"
+        result = f"{'ok':<11}  parity error {numbers.format_error(finding.error)}"
     else:
         result = f"{finding.status:<11}  {finding.reason}"
     return f"{case.implementation:<22}  {finding.data:<13}  {size}  {result}"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bench.data import cache, idx, sources
 from bench.data.idx import Raw
 from bench.errors import DataError
-from bench.worker.data import features, read_labels
+from bench.worker.data import count_features, read_labels
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -160,7 +160,7 @@ def _open(folder: Path) -> Dataset:
         sha256=facts["sha256"],
         class_names=names,
         classes=len(names),
-        features=features(folder),
+        features=count_features(folder),
     )
 
 

@@ -28,8 +28,6 @@ Value = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 Deviation = Annotated[float, msgspec.Meta(ge=0, le=1e100)]
 Rounds = Annotated[int, msgspec.Meta(ge=0, le=10_000)]  # a plan's; --rounds allows a tenth
-# The most rounds that a precision may take: more would not help against such a spread.
-MOST_ROUNDS = 1000
 Precision = Annotated[float, msgspec.Meta(ge=1e-6, le=1)]
 
 
@@ -241,11 +239,9 @@ class Run(
 ):
     """The plan of a run: enough to resume it after it was killed.
 
-    rounds: by workload; with a precision, those of the first stage. precision: largest relative
-    half-width of the intervals of epoch times, or None. budget: seconds that measuring may take, or
-    None. data: the value of ``--data``, or None. timeout: seconds a trial may take. memory_limit:
-    bytes that a trial may allocate, or None. sweep: cases at other sizes, measured ``sweep_rounds``
-    times.
+    rounds: by workload. budget: seconds that measuring may take, or None. data: the value of
+    ``--data``, or None. timeout: seconds a trial may take. sweep: cases at other sizes, measured
+    ``sweep_rounds`` times. precision, memory_limit: of older versions, and without effect.
     textbook: the programs of the textbook. rooflines: probes of what the machine can do, by
     framework. machine: id of the machine whose hosts in a cluster measure the run, or None where
     this host does.

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bench.errors import UserError, one_line
+from bench.errors import UserError, join_lines
 from bench.records import collection, environments, files, jsonl
 from bench.records.decoding import DamagedError, decode, encode
 from bench.records.environments import is_file_name
@@ -218,7 +218,7 @@ def read_contents(folder: Path) -> RunContents:
             records.append(record)
         else:
             faults.append(record)
-    return RunContents(records, undamaged, [one_line(fault) for fault in faults])
+    return RunContents(records, undamaged, [join_lines(fault) for fault in faults])
 
 
 def _read(path: Path) -> bytes:

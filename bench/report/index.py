@@ -9,25 +9,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.records import timestamps
+from bench.records import collection, timestamps
 from bench.records.files import write_file
 from bench.records.schema import Environment
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
-from bench.regression.calibration.session import CalibrationPlan
-from bench.regression.paired.judge import collect_pairs, judge_cases
-from bench.regression.paired.plan import ComparisonPlan
+from bench.regression.calibration import session
+from bench.regression.paired import comparison_plan
+from bench.regression.paired.judge_pairs import collect_pairs, judge_cases
 from bench.regression.result import CASE_VERDICTS
 from bench.report.load import load_by_machine
 from bench.report.regression.calibration import describe_slowdown
 from bench.report.render import html, numbers
-from bench.report.render.text import escape, render_phrases
+from bench.report.render.markdown import escape
 from bench.report.sections.comparison import select_ranked
-from bench.report.sections.headline import write_headline
 from bench.report.sections.runs import PAGES
-from bench.report.write import PLANS, can_draw
+from bench.report.sections.workload import write_headline
+from bench.report.write import can_draw
 
 TITLE = "Softmax classifier: all results"
 MAX_NAMES = 3
+PLANS = {
+    "run": collection.PLAN,
+    "comparison": comparison_plan.PLAN,
+    "calibration": session.PLAN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +114,15 @@ def _read_run(folder: Path) -> Entry:
     run, records = parts[0], [record for part in parts for record in part.records]
     statuses = Counter(record.status for record in records)
     failed = sum(statuses[status] for status in ("failed", "timeout", "out-of-memory"))
-    total = numbers.whole(len(records) - statuses["interrupted"] + run.missing)
+    total = numbers.format_count(len(records) - statuses["interrupted"] + run.missing)
     state = {
-        f"{numbers.whole(run.missing)} of {total} trials missing": run.missing,
-        f"{numbers.whole(failed)} failed": failed,
-        f"{numbers.whole(len(run.faults))} damaged": len(run.faults),
+        f"{numbers.format_count(run.missing)} of {total} trials missing": run.missing,
+        f"{numbers.format_count(failed)} failed": failed,
+        f"{numbers.format_count(len(run.faults))} damaged": len(run.faults),
     }
     return Entry(
         "run",
-        render_phrases(write_headline(select_ranked(run.rows, run.workload))),
+        write_headline(select_ranked(run.rows, run.workload)),
         ", ".join(text for text, count in state.items() if count) or "complete",
         _parse_time(run.run.created),
         _name_machines(one for part in parts for one in part.environments.values()),
@@ -125,7 +130,7 @@ def _read_run(folder: Path) -> Entry:
 
 
 def _read_comparison(folder: Path) -> Entry:
-    plan = read_plan(folder / PLANS["comparison"], ComparisonPlan)
+    plan = read_plan(folder / comparison_plan.PLAN, comparison_plan.ComparisonPlan)
     results = judge_cases(plan, read_trials(folder), read_looks(folder))
     by_verdict = {
         verdict: [case.name for case in results if case.verdict == verdict]
@@ -146,13 +151,13 @@ def _read_comparison(folder: Path) -> Entry:
 
 
 def _read_calibration(folder: Path) -> Entry:
-    plan = read_plan(folder / PLANS["calibration"], CalibrationPlan)
+    plan = read_plan(folder / session.PLAN, session.CalibrationPlan)
     pairs = len(collect_pairs(read_trials(folder)))
     names = _list_names(list(dict.fromkeys(case.implementation for case in plan.cases)))
     slowed = ", ".join(map(describe_slowdown, plan.slowdowns)) or "nothing"
     return Entry(
         "calibration",
-        f"{numbers.whole(pairs)} pairs of {names} with themselves; injected: {slowed}.",
+        f"{numbers.format_count(pairs)} pairs of {names} with themselves; injected: {slowed}.",
         "complete" if pairs else "no pair succeeded",
         _parse_time(plan.created),
         _name_machines(read_environments(folder).values()),

@@ -6,15 +6,14 @@ from bench.errors import UserError
 from bench.records.files import write_file
 from bench.report.charts.chart import name_file
 from bench.report.load import load_run
-from bench.report.render.markdown import render_comparison
-from bench.report.render.text import escape, render_phrases
+from bench.report.render.markdown import escape, render_table
 from bench.report.sections.comparison import (
     describe_problem,
     list_workloads,
-    select_columns,
     select_ranked,
+    tabulate_comparison,
 )
-from bench.report.sections.headline import find_machine, write_headline
+from bench.report.sections.workload import find_machine, write_headline
 
 START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
 MAX_PRIORITY = 9
@@ -47,9 +46,9 @@ def render_readme_part(folder: Path, root: Path) -> str:
     if not rows:
         raise UserError(f"{folder} has no ranked row to show")
     path = folder.resolve().relative_to(root.resolve()).as_posix()
-    headline = render_phrases(write_headline(rows, find_machine(run.environments)))
+    headline = write_headline(rows, find_machine(run.environments))
     picture = name_file(f"epoch-{rows[0].case.workload}")
-    table = render_comparison(run.rows, rows, select_columns(rows, MAX_PRIORITY))
+    table = render_table(tabulate_comparison(run.rows, rows, MAX_PRIORITY))
     return (
         f"{headline} ({escape(describe_problem(rows[0]))}.)\n\n{table}\n"
         f"![Epoch time of every implementation]({path}/{picture})\n\n"

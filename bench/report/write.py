@@ -6,63 +6,56 @@ from pathlib import Path
 
 from bench.errors import UserError
 from bench.records.files import write_file
-from bench.report.charts.chart import Chart, draw_chart
+from bench.records.jsonl import PLANS
+from bench.report.charts.chart import draw_chart
 from bench.report.load import LoadedRun
 from bench.report.render import csv, markdown, page
-from bench.report.render.contents import Contents, list_workload_contents
-from bench.report.sections.machines import choose_hardware, list_hardware
-from bench.report.sections.order import list_sections
+from bench.report.sections.comparison import list_workloads
+from bench.report.sections.order import describe_opening, list_sections
+from bench.report.sections.workload import describe_workload
 
+TITLE = "Softmax classifier: the frameworks compared"
 # Packages of the extra `report`.
 EXTRA = ("altair", "vl_convert", "jinja2", "markdown_it")
-# A folder that holds one of these holds measurements.
-PLANS = {"run": "run.json", "comparison": "comparison.json", "calibration": "calibration.json"}
 
 
 def write_report(
     runs: Sequence[LoadedRun],
     output: Path | None = None,
-    *,
-    relative_to: str | None = None,
 ) -> Path:
     """Write the report of one or several runs; return report.md.
 
-    output: by default the folder of the run. relative_to: the machine id, or a part of the name, of
-    the device that speedups are relative to; by default the first. Charts and report.html need the
-    extra ``report``.
+    output: by default the folder of the run. Charts and report.html need the extra ``report``.
 
-    Raises UserError if the folder cannot be written or holds another run, or if no device or
-    several have that name.
+    Raises UserError if the folder cannot be written or holds another run.
     """
     folder = runs[0].folder if output is None else output
-    if output is not None and any((output / plan).exists() for plan in PLANS.values()):
+    if output is not None and any((output / plan).exists() for plan in PLANS):
         raise UserError(f"{output} holds measurements; choose another --output")
-    base = None
-    if relative_to is not None:
-        hardware = list_hardware(runs)
-        if len(hardware) < 2:
-            raise UserError("--relative-to compares devices, but only one was measured")
-        base = choose_hardware(hardware, relative_to)
-    workloads = list_workload_contents(runs)
-    sections = list_sections(runs, folder, base=base)
+    rows = [row for run in runs for row in run.rows]
+    workloads = [describe_workload(runs, name) for name in list_workloads(rows)]
+    sections = list_sections(runs, folder)
+    opening = describe_opening(runs)
+    everything = [*workloads, *sections]
+    charts = {}
+    if can_draw():
+        pictures = [picture for section in everything for picture in section.pictures]
+        charts = {picture.name: draw_chart(picture) for picture in pictures}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        pictures = {part.title: part.pictures for part in workloads}
-        pictures |= {part.title: part.pictures for part in sections}
-        charts: dict[str, list[Chart]] = {title: [] for title in pictures}
-        for title, drawings in pictures.items() if can_draw() else ():
-            for picture in drawings:
-                chart = draw_chart(picture)
-                write_file(folder / chart.file, f"{chart.svg}\n".encode())
-                charts[title].append(chart)
-        contents = Contents(runs, workloads, sections, charts)
-        write_file(folder / "report.md", markdown.render_report(contents).encode())
+        for chart in charts.values():
+            write_file(folder / chart.file, f"{chart.svg}\n".encode())
+        text = markdown.render_report(TITLE, opening, everything, charts)
+        write_file(folder / "report.md", text.encode())
         if can_draw():
-            write_file(folder / "report.html", page.render_report(contents).encode())
+            text = page.render_report(
+                TITLE, opening, rows, workloads=workloads, sections=sections, charts=charts
+            )
+            write_file(folder / "report.html", text.encode())
         else:
             # An older page would show other numbers.
             (folder / "report.html").unlink(missing_ok=True)
-        write_file(folder / "summary.csv", csv.render_csv(contents.rows))
+        write_file(folder / "summary.csv", csv.render_csv(rows))
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
     return folder / "report.md"

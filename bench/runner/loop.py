@@ -8,11 +8,10 @@ from bench.data.dataset import Dataset
 from bench.records import store
 from bench.records.schema import Record, Run, Trial
 from bench.runner import lock
-from bench.runner.executor import find_file_fault
 from bench.runner.plan import list_distributions
 from bench.runner.process import preflight
 from bench.runner.progress import Progress
-from bench.runner.recorder import Runner
+from bench.runner.runner import Runner, find_file_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def _measure_stages(folder: Path, run: Run, data: Dataset, progress: Progress) -
     peers = (*run.cases, *run.sweep)
     stage = progress.plan_stage()
     yield from import_frameworks(progress.remaining_trials, set())
-    runner = Runner(folder, run, data, peers=peers, memory_limit=run.memory_limit)
+    runner = Runner(folder, run, data, peers=peers)
     while stage:
         for trial in stage:
             if progress.exceeds_budget(trial):

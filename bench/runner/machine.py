@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.worker import gpu, machine
-from bench.worker.gpu import VISIBLE, GpuMonitor, visible_gpu
-from bench.worker.machine import cgroup_quota, fingerprint, usable_cores
+from bench.worker.gpu import VISIBLE, GpuMonitor, get_visible_gpu
+from bench.worker.machine import fingerprint, list_usable_cores, read_cgroup_quota
 from bench.worker.measure import now
 
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
@@ -39,7 +39,7 @@ def describe() -> dict[str, Any]:
     gpus = gpu.find_gpus()
     facts = {
         "cpu": cpu_model(),
-        "cores": len(usable_cores()),
+        "cores": len(list_usable_cores()),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "gpus": [device.name for device in gpus],
     }
@@ -139,7 +139,7 @@ def _subtract(value: float | None, other: float | None) -> float | None:
 def _throttle_count(root: Path) -> float | None:
     """Return how often the usable cores were throttled, or None as in most virtual machines."""
     counts = []
-    for core in usable_cores():
+    for core in list_usable_cores():
         text = _read_text(
             root / f"sys/devices/system/cpu/cpu{core}/thermal_throttle/core_throttle_count"
         )
@@ -155,7 +155,7 @@ def find_disturbances(root: Path = ROOT) -> list[str]:
 
 def _check_settings(root: Path) -> Iterator[str]:
     cpu = root / "sys/devices/system/cpu"
-    cores = usable_cores()
+    cores = list_usable_cores()
     governors = {_read_text(cpu / f"cpu{core}/cpufreq/scaling_governor") for core in cores} - {""}
     if governors - {"performance"}:
         yield (
@@ -173,7 +173,7 @@ def _check_settings(root: Path) -> Iterator[str]:
             f"cores {', '.join(map(str, shared))} are hardware threads that share a core with "
             "another of them; choose one of each pair (taskset -c), or switch SMT off"
         )
-    quota = cgroup_quota(root / "sys/fs/cgroup/cpu.max")
+    quota = read_cgroup_quota(root / "sys/fs/cgroup/cpu.max")
     if quota is not None and quota < len(os.sched_getaffinity(0)):
         yield (
             f"a container's quota of {quota:g} cores stops all threads when it is used up; bind "
@@ -182,10 +182,10 @@ def _check_settings(root: Path) -> Iterator[str]:
 
 
 def _check_gpu() -> Iterator[str]:
-    others = GpuMonitor(visible_gpu()).other_processes
+    others = GpuMonitor(get_visible_gpu()).other_processes
     if others:
         yield (
-            f"{others} other processes compute on GPU {visible_gpu()}; end them, or choose "
+            f"{others} other processes compute on GPU {get_visible_gpu()}; end them, or choose "
             f"another GPU ({VISIBLE})"
         )
 

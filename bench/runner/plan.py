@@ -1,11 +1,9 @@
 """Plan a run: its cases, their sizes, and its trials in randomised blocks."""
 
 import difflib
-import math
 import random
-import statistics
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
 from pathlib import Path
@@ -23,8 +21,6 @@ from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implemen
 
 # Five processes give a usable interval. One round of the second workload shows the order there.
 ROUNDS = {"sgd": 5, "textbook": 1}
-# With a precision to reach, this many rounds decide the number of all: fewer make it a guess.
-FIRST_STAGE = 5
 
 # A sweep varies one thing at a time, starting from the workload's own size: batches from 8 images
 # to a fifth of the data. One batch of all images is left to --batch-size: from zero weights, the
@@ -340,65 +336,30 @@ def make_unknown_name_error(kind: str, name: str, known: Sequence[str]) -> UserE
 # ----- trials
 
 
-def plan_trials(run: Run, needed: Mapping[str, int] | None = None) -> list[Trial]:
+def plan_trials(run: Run) -> list[Trial]:
     """Return all trials of a run in the order in which they are measured.
 
     Randomised blocks: each round measures every case once, in an order that follows from the seed
     and the round, so that drift of the machine affects all cases alike. Roofline probes come first.
-    After the last round come the textbook's programs, then the rounds that a precision needs in
-    addition, then the blocks of a sweep.
-
-    needed: rounds that the precision needs, by the case's slug.
+    After the last round come the textbook's programs, then the blocks of a sweep.
     """
-    rounds = {case.slug: run.rounds[case.workload] for case in run.cases}
     probes = [
         Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
         for case in run.rooflines
     ]
     return [
         *probes,
-        *_plan_blocks(run, run.cases, {}, rounds),
+        *_plan_blocks(run.seed, [(case, run.rounds[case.workload]) for case in run.cases]),
         *(Trial(f"r1-{case.implementation}", "textbook", 1, case) for case in run.textbook),
-        *_plan_blocks(run, run.cases, rounds, needed or {}),
-        *_plan_blocks(run, run.sweep, {}, {case.slug: run.sweep_rounds for case in run.sweep}),
+        *_plan_blocks(run.seed, [(case, run.sweep_rounds) for case in run.sweep]),
     ]
 
 
-def _plan_blocks(
-    run: Run, cases: Iterable[Case], first: Mapping[str, int], last: Mapping[str, int]
-) -> list[Trial]:
-    """Return the rounds of each case after ``first`` up to ``last``, by the case's slug."""
+def _plan_blocks(seed: int, rounds: Sequence[tuple[Case, int]]) -> list[Trial]:
+    """Return the trials of each case in as many rounds as given beside it."""
     trials = []
-    for number in range(1, max(last.values(), default=0) + 1):
-        block = [
-            case for case in cases if first.get(case.slug, 0) < number <= last.get(case.slug, 0)
-        ]
-        random.Random(f"{run.seed}/{number}").shuffle(block)  # noqa: S311 - an order, not a secret
+    for number in range(1, max((count for _, count in rounds), default=0) + 1):
+        block = [case for case, count in rounds if number <= count]
+        random.Random(f"{seed}/{number}").shuffle(block)  # noqa: S311 - an order, not a secret
         trials += [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
     return trials
-
-
-def required_rounds(first_stage: Sequence[float], precision: float) -> int:
-    """Return how many rounds narrow the interval of the mean to a factor of ``1 + precision``.
-
-    Stein's two stages: the spread of the first values decides the number of all values. The
-    interval from this spread has its nominal coverage for any true spread. Stopping as soon as an
-    interval looks narrow does not.
-    Source: C. Stein, "A two-sample test for a linear hypothesis whose power is independent of the
-    variance", Annals of Mathematical Statistics 16 (1945), pp. 243-258.
-    Raises ValueError for fewer than two values, or one that is not positive.
-    """
-    from scipy.special import stdtrit  # imported late: `bench list` needs no SciPy
-
-    spread = statistics.stdev(map(math.log, first_stage))
-    half_width = float(stdtrit(len(first_stage) - 1, 0.975)) * spread
-    return max(len(first_stage), math.ceil((half_width / math.log1p(precision)) ** 2))
-
-
-def postpone_sweep(run: Run, trials: list[Trial]) -> list[Trial]:
-    """Return the trials without the sweep, or the sweep if nothing else is missing.
-
-    A precision may add rounds to what comes before the sweep.
-    """
-    slugs = {case.slug for case in run.sweep}
-    return [trial for trial in trials if trial.case.slug not in slugs] or trials

@@ -15,7 +15,7 @@ from bench.records.schema import FORMAT, Case, Run
 from bench.runner import plan
 from bench.runner.process import interpreters, preflight
 from bench.worker.data import read
-from bench.worker.machine import usable_cores
+from bench.worker.machine import list_usable_cores
 
 RESULTS = Path("results")
 ALL_CORES = 0
@@ -27,8 +27,7 @@ class RunOptions:
     """What to measure and how; an empty value stands for the default of the workload or machine.
 
     threads: ALL_CORES stands for every core of the machine that measures. timeout, budget: seconds.
-    precision: half the width of an interval, as a share of its mean. memory_limit: bytes that a
-    process may allocate. pythons: the executable of a framework that has a Python of its own.
+    pythons: the executable of a framework that has a Python of its own.
     """
 
     implementations: tuple[str, ...] = ()
@@ -45,9 +44,7 @@ class RunOptions:
     sweep: bool = False
     roofline: bool = True
     data: str | None = None
-    precision: float | None = None
     budget: float | None = None
-    memory_limit: int | None = None
     pythons: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -71,7 +68,7 @@ def plan_run(
 
     folder: None for a new one in results/. command: recorded with the run.
     """
-    placement = placement or Placement(len(usable_cores()))
+    placement = placement or Placement(len(list_usable_cores()))
     selection = _select(options, placement)
 
     def with_python(cases: Iterable[Case]) -> tuple[Case, ...]:
@@ -98,9 +95,7 @@ def plan_run(
         textbook=with_python(figures),
         timeout=options.timeout,
         data=options.data,
-        precision=options.precision,
         budget=options.budget,
-        memory_limit=options.memory_limit,
         sweep=sweep,
         sweep_rounds=options.rounds or 1,
         skipped=plan.skipped_sizes(selection, sweep),
@@ -118,11 +113,6 @@ def new_run_name() -> tuple[str, str]:
 def _select(options: RunOptions, placement: Placement) -> plan.Selection:
     if options.sweep and (options.batch_sizes or options.threads or options.samples):
         raise UserError("--sweep chooses --batch-size, --threads and --samples; leave those out")
-    rounds = options.rounds
-    if options.precision is not None:
-        if options.quick or rounds == 1:
-            raise UserError("--precision needs the spread of two rounds or more; raise --rounds")
-        rounds = rounds or plan.FIRST_STAGE
     images, labels = read(dataset.find(options.data).folder, "train")
     if placement.machine is None:
         # One size must fit; of several, those that do not fit become rows with their reason.
@@ -135,7 +125,7 @@ def _select(options: RunOptions, placement: Placement) -> plan.Selection:
         threads=tuple(dict.fromkeys(resolve_threads(n, placement.cores) for n in options.threads)),
         samples=options.samples,
         epochs=options.epochs,
-        rounds=rounds,
+        rounds=options.rounds,
         quick=options.quick,
         available=len(labels),
         cores=placement.cores,

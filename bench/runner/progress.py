@@ -1,14 +1,14 @@
 """Follow a run from its records: the missing trials, their order, and how long they will take."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 
 from bench.errors import UserError
-from bench.records.schema import MOST_ROUNDS, Case, Record, Run, Trial, TrialRecord
+from bench.records.schema import Case, Record, Run, Trial
 from bench.records.store import read_contents
-from bench.runner.plan import Size, case_size, plan_trials, postpone_sweep, required_rounds
+from bench.runner.plan import Size, case_size, plan_trials
 from bench.worker.measure import now
 
 # An estimate is from this many runs: older ones say little about today's software.
@@ -20,7 +20,7 @@ CaseGroup = tuple[str, str, str]  # workload, implementation, device
 class Progress:
     """Follow a run from its records.
 
-    total: trials, as far as they are known. remaining: those of them that are missing.
+    total: trials of the plan. remaining: those of them that are missing.
     """
 
     def __init__(self, run: Run, records: Iterable[Record]) -> None:
@@ -34,15 +34,11 @@ class Progress:
             self.add(record)
 
     def plan_stage(self) -> list[Trial]:
-        """Return the next trials in their order, or an empty list at the end of the run.
-
-        Call it again when all of them are measured: the first stage decides how many rounds a
-        precision needs, and a sweep comes last.
-        """
+        """Return the missing trials in their order."""
         self._missing = missing_trials(self._run, self._records)
-        self.total = len(plan_trials(self._run, plan_rounds(self._run, self._records)))
+        self.total = len(plan_trials(self._run))
         self.remaining = len(self._missing)
-        return postpone_sweep(self._run, self._missing)
+        return self._missing
 
     @property
     def remaining_trials(self) -> tuple[Trial, ...]:
@@ -63,35 +59,9 @@ class Progress:
 
 
 def missing_trials(run: Run, records: Iterable[Record]) -> list[Trial]:
-    """Return the trials without a record, as far as they are known, in their order."""
-    complete = [record for record in records if record.status != "interrupted"]
-    ids = {record.trial for record in complete}
-    trials = plan_trials(run, plan_rounds(run, complete))
-    return [trial for trial in trials if trial.id not in ids]
-
-
-def plan_rounds(run: Run, records: Iterable[Record]) -> dict[str, int]:
-    """Return how many rounds the run's precision needs, by the slug of each case.
-
-    Only cases whose whole first stage succeeded have one. Empty for a run without a precision.
-    """
-    if run.precision is None:
-        return {}
-    medians: dict[str, dict[int, float]] = defaultdict(dict)
-    failed = set()
-    for record in records:
-        if isinstance(record, TrialRecord) and record.status == "ok":
-            medians[record.case.slug][record.round] = median(record.epoch_seconds)
-        elif isinstance(record, TrialRecord) and record.status == "failed":
-            failed.add(record.case.slug)
-    rounds = {}
-    for case in run.cases:
-        by_round = medians[case.slug]
-        stage = range(1, run.rounds[case.workload] + 1)
-        if len(stage) > 1 and case.slug not in failed and all(n in by_round for n in stage):
-            needed = required_rounds([by_round[n] for n in stage], run.precision)
-            rounds[case.slug] = min(needed, MOST_ROUNDS)
-    return rounds
+    """Return the trials without a record, in their order."""
+    complete = {record.trial for record in records if record.status != "interrupted"}
+    return [trial for trial in plan_trials(run) if trial.id not in complete]
 
 
 class Estimate:

@@ -25,19 +25,12 @@ _SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
 _CASES = ("cases", "sweep", "textbook", "rooflines")
 
 
-def find_newest_run(*, clustered: bool = False) -> Path:
-    """Return the folder of the newest run in results/, or of the collection that it is in.
-
-    clustered: only of runs that hosts of a cluster measure. Raises UserError if there is none.
-    """
-    patterns = ("*/run.json", "*/*/run.json") if clustered else ("*/run.json",)
-    folders = [path.parent for pattern in patterns for path in RESULTS.glob(pattern)]
-    runs = {folder: store.read_run(folder) for folder in folders}
-    candidates = [folder for folder, run in runs.items() if run.machine or not clustered]
-    if not candidates:
+def find_newest_run() -> Path:
+    """Return the folder of the newest run in results/. Raises UserError if there is none."""
+    folders = [path.parent for path in RESULTS.glob("*/run.json")]
+    if not folders:
         raise UserError(f"there is no run in {RESULTS}/ to resume; name its folder with --output")
-    newest = max(candidates, key=lambda folder: runs[folder].created)
-    return newest if newest.parent == RESULTS else newest.parent
+    return max(folders, key=lambda folder: store.read_run(folder).created)
 
 
 def read_plan(

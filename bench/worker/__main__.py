@@ -25,18 +25,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Problem, Unavailable
+from bench.errors import join_lines
 from bench.worker import data, guard, machine
-from bench.worker.conformance import ConformanceRequest, examine
+from bench.worker.check import CheckRequest, check_trainer
 from bench.worker.gpu import VISIBLE, GpuMonitor
 from bench.worker.guard import ContractError, HarnessSnapshot
 from bench.worker.measure import Measurement, Request, measure, now, time_call
 from bench.worker.roofline import measure_roofline
 from bench.worker.slowdown import slow_down
-from bench.worker.workloads import CHECK_SCRIPT, WORKLOADS, draw_initial_params, draw_start_params
+from bench.worker.workloads import CHECK_SEGMENTS, WORKLOADS, draw_initial_params, draw_start_params
 
 Document = dict[str, Any]
 
-MAX_REASON = 500  # characters
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -49,8 +49,7 @@ def main() -> None:
     os.set_inheritable(descriptor, False)  # not for the processes that this one starts
     disable_core_dumps()
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-    limit_memory(request.get("memory_limit"))
-    document = answer(MODES[request["mode"]], request, folder)
+    document = answer(MODES[request["mode"]], {**request, "folder": folder})
     document["worker_seconds"] = now() - started
     os.write(descriptor, b"\n")
     write_document(folder / "document.json", document)
@@ -68,27 +67,16 @@ def disable_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard_limit))
 
 
-def limit_memory(size: int | None) -> None:
-    """Limit the bytes that this process may allocate; None limits nothing.
-
-    On Linux private writable memory counts, not what is only reserved (RLIMIT_DATA of
-    setrlimit(2)). Elsewhere only the address space can be limited, if anything.
-    """
-    if size is not None:
-        limit = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
-        resource.setrlimit(limit, (size, size))
-
-
-def answer(mode: Callable[[Document, Path], Document], request: Document, folder: Path) -> Document:
+def answer(mode: Callable[[Document], Document], request: Document) -> Document:
     """Run a mode; turn whatever it raises into a status and a reason of one line."""
     try:
-        return {"status": "ok", **mode(request, folder)}
+        return {"status": "ok", **mode(request)}
     except Unavailable as reason:
-        return {"status": "unavailable", "reason": _one_line(reason)}
+        return {"status": "unavailable", "reason": join_lines(str(reason))}
     except ModuleNotFoundError as error:
         return _explain_missing_module(error, request)
     except ContractError as fault:
-        return {"status": "failed", "reason": _one_line(fault)}
+        return {"status": "failed", "reason": join_lines(str(fault))}
     except MemoryError:
         return {"status": "out-of-memory", "reason": "the process ran out of memory"}
     except Exception as error:  # noqa: BLE001 - any failure of an implementation becomes a row
@@ -100,39 +88,33 @@ def answer(mode: Callable[[Document, Path], Document], request: Document, folder
         return {"status": "out-of-memory" if full else "failed", "reason": _describe(error)}
 
 
-def run_trial(request: Document, folder: Path) -> Document:
+def run_trial(request: Document) -> Document:
     """Measure one case; write its params and predicted labels beside the document."""
-    monitor, monitor_seconds = time_call(create_monitor, request)
-    snapshot, snapshot_seconds = time_call(HarnessSnapshot)
-    memory = {"start": machine.peak_rss_bytes()}
+    outside = Measurement()  # its ``between_seconds`` are those before and after ``measure``
+    monitor = outside.call_between(create_monitor, request)
+    snapshot = outside.call_between(HarnessSnapshot)
+    outside.record_memory("start")
     module, import_seconds = time_call(load, request)
-    memory["import"] = machine.peak_rss_bytes()
-    _, check_seconds = time_call(snapshot.check)
-    (problem, trial), prepare_seconds = time_call(prepare, request, snapshot, monitor)
-    memory["data"] = machine.peak_rss_bytes()
+    outside.record_memory("import")
+    outside.call_between(snapshot.check)
+    problem, trial = outside.call_between(prepare, request, snapshot, monitor)
+    outside.record_memory("data")
     trainer = slow_down(module.Trainer, request.get("slowdown"))
     measurement, params, labels = measure(trainer, problem, request["device"], trial)
-    measurement.phase_rss_bytes = {**memory, **measurement.phase_rss_bytes}
-    _, save_seconds = time_call(save_arrays, folder, params, labels)
-    _, verify_seconds = time_call(require_untouched, snapshot, problem, request)
-    measurement.between_seconds += (
-        monitor_seconds
-        + snapshot_seconds
-        + check_seconds
-        + prepare_seconds
-        + save_seconds
-        + verify_seconds
-    )
+    outside.call_between(save_arrays, request, params, labels)
+    outside.call_between(require_untouched, snapshot, problem, request)
+    measurement.between_seconds += outside.between_seconds
+    measurement.phase_rss_bytes = outside.phase_rss_bytes | measurement.phase_rss_bytes
     return {"import_seconds": import_seconds, **asdict(measurement)}
 
 
-def run_check(request: Document, folder: Path) -> Document:
-    """Run the script of ``bench check`` on an implementation; its times are not reported."""
+def run_check(request: Document) -> Document:
+    """Check an implementation as ``bench check`` asks; its times are not reported."""
     snapshot = HarnessSnapshot()
     module, import_seconds = time_call(load, request)
     snapshot.check()
-    (measurement, params, labels), seconds = time_call(examine_module, module, request, snapshot)
-    save_arrays(folder, params, labels)
+    (measurement, params, labels), seconds = time_call(check_module, module, request, snapshot)
+    save_arrays(request, params, labels)
     return {
         "import_seconds": import_seconds,
         "epoch_seconds": measurement.epoch_seconds,
@@ -141,21 +123,21 @@ def run_check(request: Document, folder: Path) -> Document:
     }
 
 
-def examine_module(
+def check_module(
     module: ModuleType, request: Document, snapshot: HarnessSnapshot
 ) -> tuple[Measurement, NDArray[np.float32], NDArray[np.int64]]:
-    """Examine a module's Trainer; return the times of its epochs, its params and its labels."""
+    """Check a module's Trainer; return the times of its epochs, its params and its labels."""
     problem, trial = prepare(request, snapshot)
     workload = WORKLOADS[request["workload"]]
     sizes = (problem.features, problem.classes, request["seed"])
-    starts = {segment: draw_start_params(segment, workload, *sizes) for segment in CHECK_SCRIPT}
-    script = ConformanceRequest(starts, trial.seed, trial.test_images, request["watch"], snapshot)
-    result = examine(module.Trainer, problem, request["device"], script)
+    starts = {segment: draw_start_params(segment, workload, *sizes) for segment in CHECK_SEGMENTS}
+    check_request = CheckRequest(starts, trial.seed, trial.test_images, request["watch"], snapshot)
+    result = check_trainer(module.Trainer, problem, request["device"], check_request)
     require_untouched(snapshot, problem, request)
     return result
 
 
-def run_roofline(request: Document, folder: Path) -> Document:  # noqa: ARG001 - as all modes
+def run_roofline(request: Document) -> Document:
     """Measure a framework's peak rate and bandwidth on this machine."""
     module, import_seconds = time_call(load, request)
     sample = measure_roofline(
@@ -164,7 +146,7 @@ def run_roofline(request: Document, folder: Path) -> Document:  # noqa: ARG001 -
     return {"import_seconds": import_seconds, **asdict(sample)}
 
 
-def run_textbook(request: Document, folder: Path) -> Document:  # noqa: ARG001 - as all modes
+def run_textbook(request: Document) -> Document:
     """Run one of the textbook's programs and return its quantities by name."""
     module, import_seconds = time_call(load, request)
     textbook, between_seconds = time_call(data.read_textbook, Path(request["data"]))
@@ -177,7 +159,7 @@ def run_textbook(request: Document, folder: Path) -> Document:  # noqa: ARG001 -
     }
 
 
-def run_preflight(request: Document, folder: Path) -> Document:  # noqa: ARG001 - as all modes
+def run_preflight(request: Document) -> Document:
     """Import an implementation, and say what it is."""
     module = load(request)
     return {
@@ -186,15 +168,15 @@ def run_preflight(request: Document, folder: Path) -> Document:  # noqa: ARG001 
     }
 
 
-def check_device(request: Document, folder: Path) -> Document:  # noqa: ARG001 - as all modes
+def run_device_check(request: Document) -> Document:
     """Create a framework's roofline probe, which raises Unavailable if it sees no such device."""
     load(request).Probe(np.zeros((1, 1), np.float32), request["device"])
     return {}
 
 
-def list_software(request: Document, folder: Path) -> Document:  # noqa: ARG001 - as all modes
+def run_software(_: Document) -> Document:
     """Return what is installed for this interpreter."""
-    return {"software": machine.software()}
+    return {"software": machine.list_software()}
 
 
 MODES = {
@@ -203,8 +185,8 @@ MODES = {
     "roofline": run_roofline,
     "textbook": run_textbook,
     "preflight": run_preflight,
-    "device": check_device,
-    "software": list_software,
+    "device": run_device_check,
+    "software": run_software,
 }
 
 
@@ -231,16 +213,17 @@ def prepare(
     request: Document, snapshot: HarnessSnapshot, monitor: GpuMonitor | None = None
 ) -> tuple[Problem, Request]:
     """Read every page of the data, and draw the initial weights."""
-    folder, workload, classes = (
-        Path(request["data"]),
-        WORKLOADS[request["workload"]],
-        request["classes"],
+    folder, workload = Path(request["data"]), WORKLOADS[request["workload"]]
+    problem = data.read_problem(
+        folder,
+        workload.name,
+        classes=request["classes"],
+        batch_size=request["batch_size"],
+        samples=request["samples"],
     )
-    images, labels = data.read_samples(folder, request["samples"])
     test_images, _ = data.read(folder, "test")
-    problem = Problem(images, labels, classes, request["batch_size"], workload.optimizer)
     trial = Request(
-        initial=draw_initial_params(workload, problem.features, classes, request["seed"]),
+        initial=draw_initial_params(workload, problem.features, problem.classes, request["seed"]),
         seed=request["seed"],
         epochs=request["epochs"],
         test_images=test_images,
@@ -259,10 +242,10 @@ def require_untouched(snapshot: HarnessSnapshot, problem: Problem, request: Docu
     guard.require_unchanged(what, samples, (problem.images, problem.labels))
 
 
-def save_arrays(folder: Path, params: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+def save_arrays(request: Document, params: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
     """Save what was trained and predicted, for the parent to judge."""
-    np.save(folder / "params.npy", params)
-    np.save(folder / "labels.npy", labels)
+    np.save(request["folder"] / "params.npy", params)
+    np.save(request["folder"] / "labels.npy", labels)
 
 
 def write_document(path: Path, document: Document) -> None:
@@ -283,11 +266,7 @@ def _explain_missing_module(error: ModuleNotFoundError, request: Document) -> Do
 
 
 def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {_one_line(error)}"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:MAX_REASON]
+    return join_lines(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contract import Textbook
+from bench.contract import Problem, Textbook
 from bench.errors import DataError
+from bench.worker.workloads import WORKLOADS
 
 Part = Literal["train", "validation", "test"]
 
@@ -39,6 +40,14 @@ def read_samples(folder: Path, samples: int) -> tuple[NDArray[np.float32], NDArr
         return images[:samples], labels[:samples]
     indices = np.arange(samples) % len(labels)
     return images[indices], labels[indices]
+
+
+def read_problem(
+    folder: Path, workload: str, *, classes: int, batch_size: int, samples: int
+) -> Problem:
+    """Return the problem of a workload on the first ``samples`` images. Raises DataError."""
+    images, labels = read_samples(folder, samples)
+    return Problem(images, labels, classes, batch_size, WORKLOADS[workload].optimizer)
 
 
 def read_labels(folder: Path, part: Part) -> NDArray[np.int32]:
@@ -75,7 +84,7 @@ def read_textbook(folder: Path) -> Textbook:
     return Textbook(images, labels, training=training, validation=validation)
 
 
-def features(folder: Path) -> int:
+def count_features(folder: Path) -> int:
     """Return the number of pixels of an image. Raises DataError."""
     return int(_load(folder, "test_images", "c").shape[1])
 

@@ -1,8 +1,7 @@
-"""Read from NVML which NVIDIA GPUs there are, which one trains, and its state meanwhile.
+"""List the NVIDIA GPUs, select the one that trains, and read its state with NVML.
 
-What NVML does not tell is absent, with the reason. Its Python module, pynvml of the distribution
-nvidia-ml-py, needs the standard library only, so that a worker can use the parent's copy on any
-interpreter.
+NVML's Python module, pynvml of the distribution nvidia-ml-py, needs the standard library only, so
+that a worker can use the parent's copy on any interpreter.
 """
 
 import importlib
@@ -21,12 +20,12 @@ SHARED = "the GPU is divided (MIG), and the driver counts for the whole of it"
 
 
 class NvmlError(Exception):
-    """NVML does not tell; the message says why."""
+    """NVML cannot be asked or does not know; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU: memory in bytes, clocks in MHz now and at most; None where it does not tell.
+    """One GPU: memory in bytes, clocks in MHz now and at most; None where NVML does not know.
 
     index: in the order of the PCI bus. driver: its version. cuda: the newest CUDA it serves.
     """
@@ -55,9 +54,9 @@ def find_module() -> Path | None:
 def list_gpus() -> list[Gpu]:
     """Return the GPUs in the driver's order. Raises NvmlError.
 
-    A GPU that does not tell its name, because it is lost or may not be asked, is left out.
+    A GPU without a name, because it is lost or may not be asked, is left out.
     """
-    nvml = _start()
+    nvml = _import_nvml()
     driver = str(_call(nvml, "nvmlSystemGetDriverVersion"))
     cuda = int(_call(nvml, "nvmlSystemGetCudaDriverVersion_v2"))  # 13010 is 13.1
     served = f"{cuda // 1000}.{cuda % 1000 // 10}"
@@ -80,14 +79,14 @@ def list_gpus() -> list[Gpu]:
 
 
 def find_gpus() -> list[Gpu]:
-    """Return the GPUs that NVML knows, none where NVML does not answer."""
+    """Return the GPUs that NVML knows; an empty list where NVML does not answer."""
     try:
         return list_gpus()
     except NvmlError:
         return []
 
 
-def visible_gpu(variables: Mapping[str, str] = os.environ) -> str:
+def get_visible_gpu(variables: Mapping[str, str] = os.environ) -> str:
     """Return the one GPU that a worker may see: the first one that the user left visible, or 0."""
     return variables.get(VISIBLE, "0").split(",")[0].strip()
 
@@ -114,7 +113,7 @@ def explain_absence(variables: Mapping[str, str] = os.environ) -> str | None:
     """Return why no framework can see an NVIDIA GPU; None where one should, and on macOS."""
     if sys.platform == "darwin":
         return None
-    token = visible_gpu(variables)
+    token = get_visible_gpu(variables)
     if token in {"", "-1"}:
         return f"{VISIBLE} hides every GPU; unset it"
     try:
@@ -146,7 +145,7 @@ class GpuMonitor:
         self.absent: str | None = None
         self.other_processes: int | None = None
         try:
-            self._nvml = _start()
+            self._nvml = _import_nvml()
             index = select_gpu(token, list_gpus()).index
             self._handle = _call(self._nvml, "nvmlDeviceGetHandleByIndex", index)
             if _is_divided(self._nvml, self._handle):
@@ -157,7 +156,7 @@ class GpuMonitor:
             self.other_processes = self._count_processes()
         self._used_before = self._used_bytes()
 
-    def peak_bytes(self) -> int | None:
+    def read_peak_bytes(self) -> int | None:
         """Return by how much the memory in use has grown since the monitor was created.
 
         After the last epoch this is the peak that the process reserved, its context included: the
@@ -170,7 +169,7 @@ class GpuMonitor:
             return None
         return used - self._used_before
 
-    def reading(self) -> dict[str, float | None]:
+    def read_conditions(self) -> dict[str, float | None]:
         """Return temperature (degrees Celsius), clocks (MHz), and NVML's reasons for low clocks.
 
         throttle: NVML's clocks event reasons, one bit each.
@@ -182,7 +181,7 @@ class GpuMonitor:
             "throttle": self._read("nvmlDeviceGetCurrentClocksEventReasons"),
         }
 
-    def energy(self) -> int | str:
+    def read_energy(self) -> int | str:
         """Return millijoules since the driver was loaded, or why they cannot be read."""
         if self.absent is not None:
             return self.absent
@@ -191,9 +190,9 @@ class GpuMonitor:
         except NvmlError as error:
             return f"the GPU's energy counter: {error}"
 
-    def energy_since(self, before: int | str) -> tuple[float | None, str | None]:
+    def read_energy_since(self, before: int | str) -> tuple[float | None, str | None]:
         """Return joules since an earlier reading, or None and the reason."""
-        after = self.energy()
+        after = self.read_energy()
         for reading in (before, after):
             if isinstance(reading, str):
                 return None, reading
@@ -215,13 +214,13 @@ class GpuMonitor:
             return None
 
 
-def _start() -> Any:
+def _import_nvml() -> Any:
     """Import and initialise NVML. Raises NvmlError."""
     try:
         nvml: Any = importlib.import_module(MODULE)
     except ModuleNotFoundError as error:
         raise NvmlError(
-            "nvidia-ml-py, which tells of GPUs, is not installed: pip install 'softmax-bench[gpu]'"
+            "nvidia-ml-py, which reads GPUs, is not installed: pip install 'softmax-bench[gpu]'"
         ) from error
     _call(nvml, "nvmlInit")
     return nvml

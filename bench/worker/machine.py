@@ -17,7 +17,7 @@ import bench
 ROOT = Path(bench.__file__).resolve().parent.parent
 
 
-def usable_cores() -> list[int]:
+def list_usable_cores() -> list[int]:
     """Return the cores that this process may use: its affinity, cut to the cgroup's CPU quota.
 
     macOS has no affinity: all cores are returned, and none can be chosen.
@@ -26,11 +26,11 @@ def usable_cores() -> list[int]:
         cores = sorted(os.sched_getaffinity(0))
     else:
         cores = list(range(os.cpu_count() or 1))
-    quota = cgroup_quota(Path("/sys/fs/cgroup/cpu.max"))
+    quota = read_cgroup_quota(Path("/sys/fs/cgroup/cpu.max"))
     return cores if quota is None else cores[: max(1, floor(quota))]
 
 
-def cgroup_quota(path: Path) -> float | None:
+def read_cgroup_quota(path: Path) -> float | None:
     """Return the CPU quota of a cgroup v2 in cores, or None: "max 100000" means no limit."""
     try:
         quota, period = path.read_text().split()
@@ -39,7 +39,7 @@ def cgroup_quota(path: Path) -> float | None:
         return None
 
 
-def software() -> dict[str, Any]:
+def list_software() -> dict[str, Any]:
     """Return this interpreter, the distributions that it can import, and NumPy's BLAS."""
     versions: dict[str, str] = {}
     for distribution in importlib.metadata.distributions():
@@ -55,7 +55,7 @@ def software() -> dict[str, Any]:
     }
 
 
-def peak_rss_bytes() -> int | None:
+def read_peak_memory() -> int | None:
     """Return this process's peak resident memory, VmHWM, or None where there is no /proc.
 
     ``ru_maxrss`` is no substitute: on Linux a child inherits its parent's peak.

@@ -23,7 +23,7 @@ TIMED_SECONDS: dict[Device, float] = {"cpu": 0.5, "gpu": 2.0}
 WARM_SECONDS: dict[Device, float] = {"cpu": 0.0, "gpu": 1.0}
 PREDICT_SECONDS = 0.1
 PREDICTIONS = 5
-MOST_REPEATS = 200
+MAX_REPEATS = 200
 YOUNG = 1  # generations 0 and 1 of the collector
 # The threads of a BLAS spin for 0.1 to 0.2 s after their last product before they sleep.
 SETTLE_SECONDS = 0.3
@@ -79,12 +79,12 @@ class Measurement:
 
     def record_memory(self, phase: str) -> None:
         """Record the peak of the resident memory at the end of a phase."""
-        self.phase_rss_bytes[phase] = machine.peak_rss_bytes()
+        self.phase_rss_bytes[phase] = machine.read_peak_memory()
 
     def record_gpu(self, monitor: GpuMonitor, when: str) -> None:
         """Record the state of the GPU, and the memory that the process has taken so far."""
-        self.peak_device_bytes = monitor.peak_bytes()
-        for name, value in monitor.reading().items():
+        self.peak_device_bytes = monitor.read_peak_bytes()
+        for name, value in monitor.read_conditions().items():
             self.device_conditions[f"{name}_{when}"] = value
         self.device_conditions["other_processes"] = monitor.other_processes
 
@@ -140,11 +140,11 @@ def measure(
     call_between(gc.collect)
     if monitor:
         call_between(measurement.record_gpu, monitor, "before")
-        energy = call_between(monitor.energy)
+        energy = call_between(monitor.read_energy)
     _time_epochs(trainer, problem, device, request, measurement, returned)
     if monitor:
         measurement.energy_joules, measurement.energy_absent = call_between(
-            monitor.energy_since, energy
+            monitor.read_energy_since, energy
         )
         call_between(measurement.record_gpu, monitor, "after")
     call_between(measurement.record_memory, "epochs")
@@ -167,7 +167,7 @@ def _time_epochs(  # noqa: PLR0917 - the state of ``measure``
     least_seconds = 0.0 if request.brief else TIMED_SECONDS[device]
     epoch = 0
     while epoch < request.epochs or (
-        epoch < MOST_REPEATS and sum(measurement.epoch_seconds) < least_seconds
+        epoch < MAX_REPEATS and sum(measurement.epoch_seconds) < least_seconds
     ):
         epoch += 1
         order = measurement.call_between(draw_order, request.seed, epoch, problem.samples)
@@ -202,7 +202,7 @@ def _time_predictions(
     measurement.call_between(gc.collect)
     labels, measurement.first_predict_seconds = time_call(trainer.predict, images)
     seconds = measurement.predict_seconds
-    while not request.brief and len(seconds) < MOST_REPEATS:
+    while not request.brief and len(seconds) < MAX_REPEATS:
         if len(seconds) >= PREDICTIONS and sum(seconds) >= PREDICT_SECONDS:
             break
         labels, last_seconds = time_call(trainer.predict, images)

@@ -1,7 +1,4 @@
-"""The worker's part of the roofline: measure what a framework can do at most on this machine.
-
-Needs the standard library, NumPy and the probe.
-"""
+"""The worker's part of the roofline: measure the peak rates of a framework on this machine."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +12,10 @@ from bench.worker.guard import ContractError
 from bench.worker.measure import time_call
 
 # Large enough for the peak rate of a matrix product, small enough for a second of one core.
-MATRIX = 2048
+MATRIX_SIZE = 2048
 STEPS = 1000
-SECONDS = 0.4
-LEAST, MOST = 3, 50
+MIN_SECONDS = 0.4
+MIN_REPEATS, MAX_REPEATS = 3, 50
 # Relative tolerances. The error of float32 over 2,048 products is smaller, that of half precision
 # is larger. A sum over hundreds of millions of ones depends on how it is split.
 PRODUCT_TOLERANCE, SUM_TOLERANCE = 1e-5, 1e-3
@@ -32,7 +29,7 @@ class RooflineSample:
     chain_steps: dependent updates in each chain; measured on a GPU only.
     """
 
-    product_operations: int = 2 * MATRIX**3
+    product_operations: int = 2 * MATRIX_SIZE**3
     product_seconds: list[float] = field(default_factory=list)
     read_bytes: list[int] = field(default_factory=list)
     read_seconds: list[float] = field(default_factory=list)
@@ -53,7 +50,8 @@ def measure_roofline(
     Raises Unavailable as the probe does, ContractError where a result is wrong.
     """
     sample = RooflineSample()
-    matrix, sample.between_seconds = time_call(_draw_matrix)
+    draw = np.random.default_rng(42).random
+    matrix, sample.between_seconds = time_call(draw, (MATRIX_SIZE, MATRIX_SIZE), np.float32)
     probe, sample.setup_seconds = time_call(implementation, matrix, device)
 
     def place(count: int) -> None:
@@ -75,16 +73,12 @@ def measure_roofline(
     return sample
 
 
-def _draw_matrix() -> NDArray[np.float32]:
-    return np.random.default_rng(42).random((MATRIX, MATRIX), dtype=np.float32)
-
-
 def _repeat(sample: RooflineSample, seconds: list[float], call: Callable[[], float]) -> float:
-    """Call once as a warm-up, then time calls for SECONDS; return the last result."""
+    """Call once as a warm-up, then time calls for MIN_SECONDS; return the last result."""
     result, last_seconds = time_call(call)
     sample.between_seconds += last_seconds
     count, total = 0, 0.0
-    while count < MOST and (count < LEAST or total < SECONDS):
+    while count < MAX_REPEATS and (count < MIN_REPEATS or total < MIN_SECONDS):
         result, last_seconds = time_call(call)
         seconds.append(last_seconds)
         count, total = count + 1, total + last_seconds

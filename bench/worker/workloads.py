@@ -47,10 +47,10 @@ class Segment(NamedTuple):
 
 # A trial is judged on its first epoch and on the first five timed ones. Later epochs are not
 # compared: rounding errors grow with the epochs, and five show a fault.
-TRIAL_SCRIPT = (Segment("initial", (FIRST_EPOCH,)), Segment("initial", (1, 2, 3, 4, 5)))
+TRIAL_SEGMENTS = (Segment("initial", (FIRST_EPOCH,)), Segment("initial", (1, 2, 3, 4, 5)))
 # ``bench check`` adds other weights and an order that was used before, to see what an
 # implementation keeps through a reset and what it remembers by the order.
-CHECK_SCRIPT = (*TRIAL_SCRIPT, Segment("other", (1,)))
+CHECK_SEGMENTS = (*TRIAL_SEGMENTS, Segment("other", (1,)))
 
 
 def draw_initial_params(workload: Workload, features: int, classes: int, seed: int) -> Params:

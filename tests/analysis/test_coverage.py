@@ -34,13 +34,6 @@ def test_intervals_between_machines_of_unequal_spreads_hold(rounds, other_rounds
     assert 0.94 <= coverage.row <= 0.96
 
 
-def test_intervals_of_two_stages_hold_and_are_narrow_enough():
-    coverage = simulate.two_stages(Spread(), 2000, 5, 0.05)
-    assert 0.94 <= coverage.row <= 0.965
-    assert coverage.narrow == 1
-    assert 5 < coverage.rounds < 12
-
-
 def test_simulated_processes_have_the_spread_asked_for():
     random = np.random.default_rng(1)
     still = np.log(simulate.medians(Spread(0.0, 0.038), 20_000, random))

@@ -1,14 +1,12 @@
 """Intervals, with numbers worked out by hand."""
 
 import math
-import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.analysis.intervals import Interval, estimate_mean, estimate_ratio, t_quantile
-from bench.runner.plan import required_rounds
 
 
 def test_t_quantile_matches_printed_tables():
@@ -58,42 +56,6 @@ def test_unit_of_time_scales_the_interval(values, unit):
     assert [scaled.low, scaled.mean, scaled.high] == pytest.approx(expected)
     assert interval.low <= interval.mean * (1 + 1e-12)
     assert interval.mean <= interval.high * (1 + 1e-12)
-
-
-# ----- two stages
-
-
-def test_two_stages_take_the_spread_of_the_first():
-    # Logarithms 0, ln 2 | 0, 0: s = ln 2 / sqrt(2) = 0.4901, t = 12.706, four values:
-    # half = 12.706 * 0.4901 / 2 = 3.1138, mean = 2 ** 0.25.
-    interval = estimate_mean([1, 2, 1, 1], first_stage=2)
-    assert interval.mean == pytest.approx(2**0.25)
-    assert math.log(interval.high / interval.mean) == pytest.approx(3.1138, rel=1e-3)
-    assert math.log(interval.mean / interval.low) == pytest.approx(3.1138, rel=1e-3)
-
-
-def test_rounds_needed_follows_from_first_stage():
-    # s = 0.01 * sqrt(2.5) of the logarithms, t = 2.776: (2.776 * 0.015811 / ln 1.02)^2 = 4.91.
-    first = [math.exp(0.01 * step) for step in range(5)]
-    assert required_rounds(first, 0.02) == 5
-    # (0.043893 / ln 1.01)^2 = 19.46.
-    assert required_rounds(first, 0.01) == 20
-    assert required_rounds([1.0] * 5, 0.001) == 5
-    with pytest.raises(statistics.StatisticsError):
-        required_rounds([1.0], 0.02)
-
-
-@given(st.lists(st.floats(0.5, 2), min_size=2, max_size=6), st.floats(0.01, 0.5))
-def test_rounds_needed_is_the_least_that_is_precise(first, precision):
-    needed = required_rounds(first, precision)
-    if needed > 10_000:
-        return
-    values = [*first, *[1.0] * (needed - len(first))]
-    interval = estimate_mean(values, len(first))
-    assert interval.high <= interval.mean * (1 + precision) * (1 + 1e-9)
-    if needed > len(first):
-        fewer = estimate_mean(values[:-1], len(first))
-        assert fewer.high > fewer.mean * (1 + precision) * (1 - 1e-9)
 
 
 # ----- two independent samples

@@ -4,11 +4,12 @@ import math
 from dataclasses import replace
 
 import pytest
-from support.records import case, environment, ok, trials
+from support.records import bare, case, environment, ok, trials
 
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import (
     compare_epochs,
+    compare_machines,
     compare_to_fastest,
     find_leaders,
     find_ties,
@@ -76,6 +77,27 @@ def test_ratio_bounds_match_worked_out_numbers():
     assert [compare_epochs(c, a).mean, compare_epochs(c, a).low] == pytest.approx(
         [1.2325, 1.0988], abs=5e-4
     )
+
+
+# ----- two machines
+
+
+def test_processes_of_two_machines_are_not_paired():
+    base, row = rows_of(base=(1.0, 4.0, 2.0), row=(0.5, 2.0, 1.0))[::-1]
+    # Paired by round they have the ratio 2 exactly.
+    paired = compare_machines(row, base)
+    assert (paired.low, paired.mean, paired.high) == pytest.approx((2, 2, 2))
+    speedup = compare_machines(replace(row, machine="x"), replace(base, machine="y"))
+    assert speedup.mean == pytest.approx(2)
+    # Both logarithms have the variance (ln 2)^2: 2.776 * ln 2 * sqrt(2 / 3), with 4 degrees.
+    assert speedup.high == pytest.approx(2 * math.exp(1.5711), rel=1e-3)
+
+
+def test_unranked_rows_have_no_speedup():
+    (good,) = rows_of(a=(1.0, 1.1))
+    partly = one(*trials(case("a"), 0.5), bare(case("a"), 2))
+    assert partly.epoch is not None
+    assert compare_machines(partly, good) is compare_machines(good, partly) is None
 
 
 # ----- who is comparable, and who leads

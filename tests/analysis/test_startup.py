@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.records import bare, case, environment, ok, run, trials
+from support.records import bare, case, environment, ok, trials
 
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
@@ -90,28 +90,6 @@ def test_only_ranked_cases_are_listed_in_table_order():
     for find in (find_starts, find_curves):
         assert names(find(iter(records))) == ["fast", "slow"]
         assert find([]) == []
-
-
-def test_precision_takes_the_spread_of_the_first_stage():
-    # As in test_summary.py: of 1 and 1.1, and four values, half is 12.706 * 0.06739 / 2 = 0.4282.
-    records = [
-        ok(
-            case(),
-            number,
-            **phases(0.0, 0.0, 0.0, seconds),
-            epoch_seconds=[seconds] * 5,
-            validation_accuracy=[0.9] * 5,
-        )
-        for number, seconds in enumerate((1.0, 1.1, 5.0, 7.0), 1)
-    ]
-    asked = run(case(), precision=0.1, rounds={"sgd": 2, "textbook": 1})
-    for ordered in (records, records[::-1]):
-        (start,) = find_starts(ordered, asked)
-        (curve,) = find_curves(ordered, asked)
-        for interval in (start.total, curve.points[-1].seconds):
-            assert interval.high / interval.mean == pytest.approx(math.exp(0.4282), rel=1e-3)
-    (plain,) = find_starts(records)
-    assert plain.total.high / plain.total.mean != pytest.approx(math.exp(0.4282), rel=1e-3)
 
 
 # ----- accuracy curves

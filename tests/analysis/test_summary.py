@@ -5,7 +5,7 @@ import math
 import pytest
 from support.records import bare, case, environment, ok, run, trials
 
-from bench.analysis.summary import summarize
+from bench.analysis.summary import summarize, summarize_memory
 from bench.records.schema import Parity
 
 HERE = {"here": environment()}
@@ -103,13 +103,12 @@ def test_joules_are_of_an_epoch_on_a_gpu():
         ok(gpu, 2, energy_joules=40.0, epoch_seconds=[1.0] * 10, peak_device_bytes=300),
         ok(gpu, 3, energy_absent="too old"),
     )
-    assert (row.epoch_joules, row.peak_device_bytes, row.energy_absent) == (3.0, 200, None)
+    assert (row.epoch_joules, row.peak_device_bytes) == (3.0, 200)
     row = one(ok(gpu, 1), ok(gpu, 2, energy_absent="too old"))
-    assert (row.epoch_joules, row.peak_device_bytes, row.energy_absent) == (None, None, "too old")
+    assert (row.epoch_joules, row.peak_device_bytes) == (None, None)
     assert one(ok(gpu, energy_joules=0.0)).epoch_joules == 0
-    # Records of CPUs in older formats.
-    row = one(ok(case(), 1, energy_joules=10.0), ok(case(), 2, energy_absent="no counter"))
-    assert (row.epoch_joules, row.energy_absent) == (None, None)
+    # A record of a CPU in an older format.
+    assert one(ok(case(), energy_joules=10.0)).epoch_joules is None
 
 
 # ----- which trials count
@@ -190,19 +189,16 @@ def test_row_names_the_framework_version(changes, environments, version):
     assert row.version == version
 
 
-# ----- precision
+# ----- memory
 
 
-def test_precision_takes_the_spread_of_the_first_stage():
-    asked = run(case(), precision=0.1, rounds={"sgd": 2, "textbook": 1})
-    records = trials(case(), 1.0, 1.1, 5.0, 7.0)
-    for ordered in (records, records[::-1]):
-        row = one(*ordered, of_run=asked)
-        # Logarithms of 1 and 1.1: s = 0.09531 / sqrt(2) = 0.06739, t = 12.706, of four values half
-        # is 12.706 * 0.06739 / 2 = 0.4282, for any spread of the last two.
-        assert row.epoch.high / row.epoch.mean == pytest.approx(math.exp(0.4282), rel=1e-3)
-        assert row.rounds_needed == 81  # (12.706 * 0.06739 / ln 1.1)^2 = 80.7
-    plain = one(*records)
-    assert plain.epoch.high > row.epoch.high
-    assert plain.rounds_needed is None
-    assert one(*records[:1], of_run=asked).rounds_needed is None
+def test_memory_has_the_mean_of_each_recorded_phase():
+    first, second = {"start": 100, "epochs": 300}, {"start": 200, "first epoch": 260, "epochs": 500}
+    others = [
+        ok(case("older")),
+        bare(case(), phase_rss_bytes={"start": 1}),
+        ok(case("figure-keras"), kind="textbook"),
+    ]
+    records = [ok(case(), n, phase_rss_bytes=peaks) for n, peaks in ((1, first), (2, second))]
+    (memory,) = summarize_memory([*records, *others])
+    assert list(memory.peaks.items()) == [("start", 150), ("first epoch", 260), ("epochs", 400)]

@@ -12,8 +12,8 @@ from support.versions import REGISTRY
 
 import bench
 from bench.records import store
-from bench.regression.paired import loop
-from bench.regression.paired.plan import ComparisonPlan
+from bench.regression.paired import measure_pairs
+from bench.regression.paired.comparison_plan import ComparisonPlan
 
 SOURCES = {
     "fast": "from implementations.idiomatic.softmax_numpy import Trainer\n",
@@ -55,8 +55,8 @@ def files(tmp_path):
 def pretended(monkeypatch):
     """Run no process: every pair takes two seconds of a clock that only measuring moves."""
     runner = Pretended()
-    monkeypatch.setattr(loop, "Runner", runner.begin)
-    monkeypatch.setattr(loop, "now", runner.now)
+    monkeypatch.setattr(measure_pairs, "Runner", runner.begin)
+    monkeypatch.setattr(measure_pairs, "now", runner.now)
     return runner
 
 

@@ -103,7 +103,6 @@ RUN = ("run", "--data=digits", "--implementation=numpy")
         ((*RUN, "--workload=sdg"), "--workload"),
         ((*RUN, "--device=tpu"), "--device"),
         ((*RUN, "--budget=soon"), "--budget"),
-        ((*RUN, "--memory-limit=1MiB"), "--memory-limit"),
         ((*RUN, "--batch-size=33"), "32 or 36 would"),
         ((*RUN, "--sweep", "--threads=1"), "leave those out"),
         ((*RUN, "--samples=2147483647"), "memory holds"),

@@ -15,7 +15,7 @@ from bench.records import store
 from bench.records.schema import Slowdown
 from bench.regression.calibration import detectable, session
 from bench.regression.calibration.session import CalibrationPlan
-from bench.regression.paired import loop
+from bench.regression.paired import measure_pairs
 from bench.report.regression import calibration
 from bench.report.render import numbers
 from bench.runner import lock, machine
@@ -38,7 +38,7 @@ def pretended(monkeypatch):
     assess = partial(detectable.assess_detectability, draws=50)
     monkeypatch.setattr(calibration, "assess_detectability", assess)
     runner = Pretended(ratio=lambda number: 1 + 0.02 * math.sin(7 * number))
-    for module in (session, loop):
+    for module in (session, measure_pairs):
         monkeypatch.setattr(module, "Runner", runner.begin)
         monkeypatch.setattr(module, "now", runner.now)
     return runner

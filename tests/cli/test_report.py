@@ -42,14 +42,6 @@ def test_several_runs_make_one_report(called, refused, two_runs, tmp_path):
     refused("report", "one", "two", "--output=one")
 
 
-def test_speedups_are_relative_to_the_named_machine(called, refused, two_runs, tmp_path):
-    assert called("report", "one", "two", "--output=both", "--relative-to=(TWO)")[0] == 0
-    text = (tmp_path / "both" / "report.md").read_text(encoding="utf-8")
-    assert "2-core Test CPU, 8 GiB (two), 2 threads, sgd: " in text
-    refused("report", "one", "two", "--output=both", "--relative-to=cpu")
-    refused("report", "one", "--relative-to=cpu")
-
-
 def test_report_without_a_run_leads_to_all(called, tmp_path):
     write(tmp_path / "results" / "one", run(case()), ok(case()))
     assert called("report", "results/one")[0] == 0

@@ -370,7 +370,6 @@ def test_file_named_like_a_module_is_refused(refused, tmp_path, name):
         "--timeout=5",
         "--seed=1",
         "--quick",
-        "--memory-limit=1GiB",
     ],
 )
 def test_resume_refuses_flags_of_the_plan(refused, flag):

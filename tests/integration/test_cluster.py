@@ -29,7 +29,7 @@ class Trainer(softmax_numpy.Trainer):
             signal.sigtimedwait([], 0.05)
         return super().train_epoch(order)
 """
-SMALL = (*RUN, "--implementation=./slow.py")
+SMALL = (*RUN, "--rounds=2")
 LIMIT = 1500
 
 
@@ -45,11 +45,12 @@ def cluster(tmp_path, surroundings):
 def begin(started, cluster, tmp_path):
     """Begin a command on the cluster; without charts, which take longer than all else."""
     variables = run_first(tmp_path, NO_CHARTS)
-    return lambda *arguments: started(*arguments, f"--cluster={cluster.address}", **variables)
+    options = (f"--implementation={tmp_path / 'slow.py'}", f"--cluster={cluster.address}")
+    return lambda *arguments: started(*arguments, *options, **variables)
 
 
 def resume(begin, folder):
-    return begin("run", "--resume", f"--output={folder}", "--implementation=slow.py")
+    return begin("run", "--resume", f"--output={folder}")
 
 
 def wait_for_end(process, status):
@@ -91,24 +92,32 @@ def assert_complete(folder):
     assert all((folder / "params" / f"{record.trial}.npy").exists() for record in records)
 
 
-def test_lost_host_costs_a_round_and_resume_measures_the_missing(cluster, begin, tmp_path):
-    """Two hosts of one machine and one of another; one is lost, then the scheduler."""
+def test_lost_hosts_and_scheduler_cost_rounds_and_resume_measures_them(cluster, begin, tmp_path):
+    """Two hosts of one machine and one of another; one of each is lost, then the scheduler."""
     for name, kind in (("a", "one"), ("b", "one"), ("c", "two")):
         cluster.join(name, kind)
         hang(tmp_path, name)
     cluster.wait_for_workers(3)
-    process = begin(*SMALL, "--rounds=2", "--each-host", "--output=lab")
+    process = begin(*SMALL, "--each-host", "--output=lab")
     wait_until(lambda: all(hangs(tmp_path, name) for name in "abc"))
-    cluster.kill("b")
-    wait_until(lambda: not find_processes(tmp_path / "host-b"))  # its trial ends with it
+    for name in "bc":
+        cluster.kill(name)
+    lost = (tmp_path / "host-b", tmp_path / "host-c")  # their trials end with them
+    wait_until(lambda: not any(map(find_processes, lost)))
     go_on(tmp_path, "a")  # which measures the round of host b too
-    folders = [path.parent for path in (tmp_path / "lab").glob("*/run.json")]
-    wait_until(lambda: sum(map(count_lines, folders)) == 2)
-    cluster.stop()
     out = wait_for_end(process, 3)
-    assert set(hosts_by_round(out).values()) == {"a"}
+    assert hosts_by_round(out) == {"1": "a", "2": "a"}
+    assert out.count("its hosts were lost") == 2
+    folders = [path.parent for path in (tmp_path / "lab").glob("*/run.json")]
     before = {folder: (folder / "trials.jsonl").read_bytes() for folder in folders}
     assert sorted(data.count(b"\n") for data in before.values()) == [0, 2]
+
+    (tmp_path / "hangs-host-c").unlink()
+    cluster.join("c", "two")
+    process = resume(begin, "lab")
+    wait_until(lambda: hangs(tmp_path, "c") or process.poll() is not None)
+    cluster.stop()
+    assert "scheduler was lost" in wait_for_end(process, 3)
 
     go_on(tmp_path, "c")
     cluster.start()
@@ -125,10 +134,10 @@ def test_unfit_hosts_are_refused_and_others_measure(cluster, begin, tmp_path):
     cluster.join("old", code="task.suite_version = lambda: '0.0.1 (code 0123456789ab)'\n")
     cluster.join("idle", resources=None)
     cluster.join("bare", code=no_data)
-    cluster.join("without", code="import sys; sys.modules['bench.runner.cluster.task'] = None\n")
+    cluster.join("without", code="import sys; sys.modules['bench.runner.cluster'] = None\n")
     cluster.join("a")
     cluster.wait_for_workers(5)
-    process = begin(*SMALL, "--rounds=2", "--output=out")
+    process = begin(*SMALL, "--output=out")
     out = wait_for_end(process, 0)
     refusals = " ".join(line for line in out.splitlines() if " is not used: " in line)
     for part in ("0.0.1 (code", "no resource bench=1", "no data", "does not run softmax-bench"):
@@ -140,7 +149,7 @@ def test_unfit_hosts_are_refused_and_others_measure(cluster, begin, tmp_path):
 def test_gpu_cases_are_planned_for_a_machine_that_has_one(cluster, begin, tmp_path):
     cluster.join("a")
     cluster.wait_for_workers(1)
-    dry_run = (*SMALL, "--device=cpu,gpu", "--rounds=1", "--output=out", "--dry-run")
+    dry_run = (*SMALL, "--device=cpu,gpu", "--output=out", "--dry-run")
     _, err = begin(*dry_run).communicate(timeout=LIMIT)
     assert (err.startswith("bench: "), err.count("\n")) == (True, 1)
     cluster.join("g", "with a GPU")
@@ -153,7 +162,7 @@ def test_gpu_cases_are_planned_for_a_machine_that_has_one(cluster, begin, tmp_pa
 
 def test_ctrl_c_keeps_rounds_that_came_back_while_the_worker_sleeps(cluster, begin, tmp_path):
     cluster.join("a")
-    process = begin(*SMALL, "--rounds=3", "--output=out")
+    process = begin(*RUN, "--rounds=3", "--output=out")
     wait_until(lambda: count_lines(tmp_path / "out") >= 1)
     hang(tmp_path, "a")
     wait_until(lambda: hangs(tmp_path, "a") or process.poll() is not None)
@@ -177,14 +186,15 @@ def count_wakeups(status):
     return int(re.search(pattern, status.read_text(), re.MULTILINE)[1])
 
 
-def test_missing_host_scheduler_or_dask_is_one_line(cluster, begin, started, tmp_path):
-    once = (*RUN, "--implementation=numpy", "--output=out")
-    messages = [begin(*once).communicate(timeout=LIMIT)[1]]
+def test_missing_scheduler_or_dask_is_one_line(cluster, started, tmp_path):
     without = run_first(tmp_path, f"{NO_CHARTS}\nsys.modules['distributed'] = None\n")
-    process = started(*once, f"--cluster={cluster.address}", **without)
-    messages.append(process.communicate(timeout=LIMIT)[1])
-    assert process.returncode == 2
-    for message, part in zip(messages, ("no host joined", "needs Dask"), strict=True):
-        assert part in message
-        assert message.count("\n") == 1
+    once = (*RUN, "--implementation=numpy", "--output=out")
+    for address, variables, part in (
+        ("localhost", {}, "no scheduler answers"),
+        (cluster.address, without, "needs Dask"),
+    ):
+        process = started(*once, f"--cluster={address}", **variables)
+        _, err = process.communicate(timeout=LIMIT)
+        assert part in err
+        assert (process.returncode, err.count("\n")) == (2, 1)
     assert not (tmp_path / "out").exists()

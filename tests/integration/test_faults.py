@@ -13,7 +13,7 @@ from bench.records import store
 from bench.runner import loop
 
 HEAD = """
-import json, os, shutil, signal, sys
+import json, os, resource, shutil, signal, sys
 from pathlib import Path
 import numpy as np
 from bench.contract import Params
@@ -52,7 +52,14 @@ FAULTS = {
         "RuntimeError: and now this",
     ),
     "forges_a_result": ("end_well()", "failed", "no params"),
-    "takes_gigabytes": ("[bytearray(2**28) for _ in range(64)]", "out-of-memory", "memory"),
+    "takes_gigabytes": (
+        (
+            "resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))\n"
+            "[bytearray(2**28) for _ in range(64)]"
+        ),
+        "out-of-memory",
+        "memory",
+    ),
     "takes_gigabytes_in_c": (
         "os.write(2, b'terminate called after throwing an instance of std::bad_alloc')\nos.abort()",
         "out-of-memory",
@@ -98,7 +105,7 @@ FAULTS = {
         "failed",
         "cannot be read",
     ),
-    "raises_half_a_character": ("raise RuntimeError('\\udcff')", "failed", "cannot be read"),
+    "raises_half_a_character": ("raise RuntimeError('\\udcff')", "failed", "RuntimeError: ?"),
     "closes_all_descriptors": (f"os.closerange(3, 4096)\n{TRAIN}", "failed", "exit status 1"),
     "reports_too_many_values": (
         (
@@ -131,7 +138,7 @@ def measured(tmp_path, command):
         ended = command(
             tmp_path,
             *("run", "--data=digits", "--workload=sgd", "--rounds=1", "--threads=1"),
-            *("--no-roofline", "--batch-size=288", "--epochs=2", "--memory-limit=1GiB"),
+            *("--no-roofline", "--batch-size=288", "--epochs=2"),
             *(f"--timeout={timeout}", "--output=out"),
             *(f"--implementation={name}.py" for name in epochs),
         )

@@ -16,10 +16,10 @@ from support.records import bare, case, environment, ok, run, trials, write
 from bench.cli import terminal
 from bench.errors import UserError
 from bench.records import files, merge
-from bench.regression.stored.load import load_side
+from bench.regression.stored.sides import load_side
 from bench.report import index, load
 from bench.report import write as report
-from bench.report.export.writers import WRITERS
+from bench.report.export import pyperf, pytest_benchmark
 from bench.worker.machine import ROOT
 
 SWEEP = [case(name, batch_size=size) for name in ("a", "b") for size in (8, 64)]
@@ -122,7 +122,7 @@ READERS = [
     merge_twice,
     *(
         lambda folder, export=export: export(load.load_whole_run(folder))
-        for export in WRITERS.values()
+        for export in (pyperf.export_run, pytest_benchmark.export_run)
     ),
 ]
 

@@ -19,7 +19,7 @@ from bench.runner.parity import conformance
 from bench.runner.parity.judge import TOLERANCE, Judge
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec
-from bench.worker.machine import ROOT, usable_cores
+from bench.worker.machine import ROOT, list_usable_cores
 from implementations import IMPLEMENTATIONS, TEXTBOOK_PROGRAMS
 
 IMPORTED_AS = {"scikit-learn": "sklearn"}
@@ -41,8 +41,8 @@ def require_framework(entry):
 def test_framework_has_parity_on_digits_and_reports_a_missing_gpu(digits, monkeypatch, entry):
     require_framework(entry)
     monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (96,)}})
-    examiner = conformance.Examiner([digits], seed=42, threads=1, timeout=240, device="cpu")
-    cpu, *gpu = examiner.examine(plan.find_implementation(entry.name, None))
+    checker = conformance.Checker([digits], seed=42, threads=1, timeout=240, device="cpu")
+    cpu, *gpu = checker.check(plan.find_implementation(entry.name, None))
     assert (cpu.status, cpu.reason) == ("ok", None)
     assert cpu.error <= TOLERANCE == 1e-5
     assert [finding.status for finding in gpu] == ["unavailable"] * ("gpu" in entry.devices)
@@ -69,7 +69,7 @@ def test_textbook_programs_reproduce_the_published_accuracy(figure, tmp_path):
         pytest.skip(str(error))
     request = {"mode": "textbook", "module": figure.module, "file": None, "extra": figure.extra}
     request["data"] = str(data.folder)
-    child = ChildSpec(threads=len(usable_cores()), variables=figure.variables, timeout=280)
+    child = ChildSpec(threads=len(list_usable_cores()), variables=figure.variables, timeout=280)
     outcome = launch(request, child, tmp_path / "child")
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
     values = outcome.document["quantities"]

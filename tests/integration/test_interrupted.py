@@ -74,7 +74,7 @@ def test_second_signal_ends_the_run_at_once(hanging, tmp_path, first, second):
 SIGNALS_ITSELF = """
 import os, signal
 from bench.records import store
-from bench.runner import executor
+from bench.runner import runner
 from bench.runner.parity import judge
 real = {owner}.{name}
 def signalled(*args, **options):
@@ -89,7 +89,7 @@ def signalled(*args, **options):
 """
 # The trial counts if the signal comes after its record was written.
 POINTS = (
-    ("executor", "launch", False, 0),
+    ("runner", "launch", False, 0),
     ("judge.Judge", "judge", True, 0),
     ("store", "save_params", True, 0),
     ("store", "append_record", True, 0),

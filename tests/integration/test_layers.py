@@ -103,7 +103,7 @@ def test_imports_of_the_same_or_a_lower_layer_are_allowed(package, name, code):
         ("worker/gpu/nvml.py", "from ... import records", "records"),
         ("worker/measure.py", "def f():\n    from bench.records import schema", "records"),
         ("worker/measure.py", "if TYPE_CHECKING:\n    import bench.cli", "cli"),
-        ("runner/cluster/client.py", "from bench.analysis import summary", "analysis"),
+        ("runner/cluster.py", "from bench.analysis import summary", "analysis"),
         ("contract.py", "import bench.worker.measure", "worker"),
         ("__init__.py", "from bench.errors import UserError", "errors"),
         ("cli/run.py", "from bench.__main__ import main", "__main__"),

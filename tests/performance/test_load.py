@@ -14,7 +14,7 @@ CODE = """
 import atexit, sys
 from bench.worker import machine
 from bench.cli import app
-atexit.register(lambda: print("peak", machine.peak_rss_bytes(), file=sys.stderr))
+atexit.register(lambda: print("peak", machine.read_peak_memory(), file=sys.stderr))
 app.main()
 """
 

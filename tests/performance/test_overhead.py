@@ -21,7 +21,7 @@ from bench.worker import machine
 from bench.worker.workloads import WORKLOADS
 
 BARE = Path(__file__).with_name("bare_loop.py")
-THREADS = len(machine.usable_cores())
+THREADS = len(machine.list_usable_cores())
 
 
 def time_under_harness(case, data, scratch):

@@ -2,16 +2,12 @@
 
 from dataclasses import replace
 
-import pytest
-from support.records import case, environment, ok, trials
+from support.records import case, environment, trials
 
 from bench.analysis.intervals import Interval
-from bench.analysis.memory import PHASES, summarize_memory
 from bench.analysis.noise import Noise
 from bench.analysis.summary import summarize
-from bench.report.charts import epochs
-from bench.report.render import text
-from bench.report.sections import comparison
+from bench.report.sections import comparison, workload
 
 HERE = {"here": environment()}
 UNKNOWN = Noise(None, None, None, None, None, None, None)
@@ -27,14 +23,14 @@ def rows_of(**epochs_of):
 
 def test_report_names_ties_and_disturbances():
     disturbed = replace(QUIET, others=0.25)
-    (line,) = text.describe_noisy_pairs(rows_of(a=A, b=B, c=C, d=D), disturbed)
+    (line,) = workload.describe_noisy_pairs(rows_of(a=A, b=B, c=C, d=D), disturbed)
     assert "noisy" in line
     assert "other processes took 25.0% of the cores" in line
     assert "a and b, b and c" in line
-    (line,) = text.describe_noisy_pairs(rows_of(**{"<a>": A, "b|c": B}), QUIET)
+    (line,) = workload.describe_noisy_pairs(rows_of(**{"<a>": A, "b|c": B}), QUIET)
     assert "&lt;a&gt; and b\\|c" in line
     assert "nois" not in line
-    assert text.describe_noisy_pairs(rows_of(a=A, c=C), disturbed) == []
+    assert workload.describe_noisy_pairs(rows_of(a=A, c=C), disturbed) == []
 
 
 def test_report_has_every_measure_of_noise():
@@ -50,13 +46,3 @@ def test_report_has_every_measure_of_noise():
     ]
     unknown = ["—", "—", "unknown", *["—"] * 4]
     assert [value for _, value in comparison.tabulate_noise(UNKNOWN).lines] == unknown
-
-
-def test_chart_stacks_what_each_phase_adds():
-    mib = 2**20
-    peaks = {"start": 10 * mib, "import": 30 * mib, "epochs": 45 * mib}
-    memories = summarize_memory([ok(case(), phase_rss_bytes=peaks)])
-    values = epochs.chart_memory(memories, "a title").to_dict()["data"]["values"]
-    added = dict.fromkeys(PHASES, 0) | {"start": 10, "import": 20, "epochs": 15}
-    assert {point["phase"]: point["added"] for point in values} == pytest.approx(added)
-    assert [point["number"] for point in values] == list(range(len(PHASES)))

@@ -11,7 +11,7 @@ from support.records import MACHINE, bare, case, environment, ok, run, trials, w
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Slowdown
-from bench.regression.paired.plan import Absent
+from bench.regression.paired.comparison_plan import Absent
 from bench.report import index
 from bench.report.index import read_entries, write_index
 

@@ -46,7 +46,7 @@ class Machine:
 def machine(tmp_path, monkeypatch):
     made = Machine(tmp_path)
     monkeypatch.setattr(host, "now", lambda: made.seconds)
-    monkeypatch.setattr(host, "usable_cores", lambda: made.cores)
+    monkeypatch.setattr(host, "list_usable_cores", lambda: made.cores)
     monkeypatch.setattr(host, "select", SimpleNamespace(select=made.watch))
     monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(**vars(made.cpu)))
     monkeypatch.setattr(psutil, "cpu_freq", lambda: SimpleNamespace(current=2500.25))

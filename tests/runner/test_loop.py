@@ -8,7 +8,7 @@ from support.records import environment, ok
 
 from bench.records import store
 from bench.records.schema import FORMAT, Run
-from bench.runner import executor, loop, plan, progress
+from bench.runner import loop, plan, progress, runner
 from bench.runner.process.outcome import Outcome
 
 
@@ -92,26 +92,6 @@ def started(events):
     ]
 
 
-def test_precision_adds_rounds_and_resumes_among_them(measured, fake_runner, make_case, tmp_path):
-    # Logarithms 0, 0.0198, 0.0392: s = 0.0196, t = 4.303: (4.303 * 0.0196 / ln 1.04)^2 = 4.63.
-    fake_runner(1.0, 1.02, 1.04, 2.0, 0.5)
-    events = measured(make_case(), rounds=3, precision=0.04)
-    assert started(events) == [(1, 1, 3, 3), (2, 2, 3, 2), (3, 3, 3, 1), (4, 4, 5, 2), (5, 5, 5, 1)]
-    path = tmp_path / "out" / "trials.jsonl"
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:4]))
-    assert started(measured(make_case(), rounds=3, precision=0.04)) == [(5, 5, 5, 1)]
-
-
-def test_precision_does_not_repeat_the_sweep(measured, fake_runner, make_case):
-    fake_runner(1.0, 1.02, 1.04, 2.0, 0.5)
-    sweep = (make_case(batch_size=96),)
-    events = measured(make_case(), rounds=3, precision=0.04, sweep=sweep)
-    sizes = [record.case.batch_size for record in records_of(events)]
-    assert sizes == [32] * 5 + [96]
-    assert [number for _, number, *_ in started(events)] == [1, 2, 3, 4, 5, 6]
-    assert measured(make_case(), rounds=3, precision=0.04, sweep=sweep) == []
-
-
 def test_budget_ends_a_run_before_the_trial_that_exceeds_it(measured, fake_runner, make_case):
     fake_runner(1.0, 1.0, 1.0, 1.0)
     # Trials of 12 s: the third would end after 36 s.
@@ -132,10 +112,10 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
         requests.append(request)
         return Outcome("failed", "not launched", {}, "", wall_seconds=1)
 
-    monkeypatch.setattr(executor, "launch", launch)
+    monkeypatch.setattr(runner, "launch", launch)
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
-    monkeypatch.setattr(executor, "max_samples", lambda features: 30 * features)
-    monkeypatch.setattr(executor, "usable_cores", lambda: [0, 1])
+    monkeypatch.setattr(runner, "max_samples", lambda features: 30 * features)
+    monkeypatch.setattr(runner, "list_usable_cores", lambda: [0, 1])
     cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
     measured(*cases, rooflines=plan.roofline_cases(cases), sweep=(make_case(samples=480),))
     probes = [request for request in requests if "roofline_numpy" in request["module"]]
@@ -152,7 +132,7 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
 def test_case_that_cannot_run_here_is_unavailable_without_a_process(
     measured, make_case, monkeypatch, changes
 ):
-    monkeypatch.setattr(executor, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(runner, "launch", lambda *_: pytest.fail("a child was launched"))
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
     (record,) = records_of(measured(make_case(**changes)))
     assert record.status == "unavailable"
@@ -162,7 +142,7 @@ def test_case_that_cannot_run_here_is_unavailable_without_a_process(
 def test_changed_own_file_is_neither_imported_nor_measured(
     measured, make_case, monkeypatch, tmp_path, change
 ):
-    monkeypatch.setattr(executor, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(runner, "launch", lambda *_: pytest.fail("a child was launched"))
     monkeypatch.setattr(loop.preflight, "import_implementation", pytest.fail)
     path = tmp_path / "mine.py"
     path.write_text("class Trainer: ...\n")

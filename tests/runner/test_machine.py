@@ -62,7 +62,7 @@ def test_memory_is_in_whole_gib_though_the_kernel_keeps_some(monkeypatch):
     ("name", "value", "same"),
     [
         ("cpu_model", lambda: "Abacus 3", False),
-        ("usable_cores", lambda: list(range(99)), False),
+        ("list_usable_cores", lambda: list(range(99)), False),
         ("_distribution", lambda: "Another Linux", True),
     ],
 )

@@ -16,7 +16,7 @@ from bench.records import store
 from bench.runner import plan as planner
 from bench.runner import planning
 from bench.runner.planning import ALL_CORES, Placement, RunOptions, plan_run
-from bench.worker.machine import usable_cores
+from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS, PROBES
 
 
@@ -56,12 +56,12 @@ JAX = {"implementations": ("jax",), "workloads": ("sgd",)}
 
 
 def test_new_run_has_name_folder_and_every_implementation(make, small, current_folder):
-    folder, plan = make(timeout=30.0, seed=7, quick=True, memory_limit=2**30)
+    folder, plan = make(timeout=30.0, seed=7, quick=True, budget=600.0)
     assert folder == Path("results") / plan.run
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", plan.run)
     assert plan.created.endswith("+00:00")
     assert (plan.command, plan.seed, plan.timeout, plan.data) == ("a command", 7, 30.0, small)
-    assert (plan.rounds, plan.memory_limit) == ({"sgd": 1}, 2**30)
+    assert (plan.rounds, plan.budget) == ({"sgd": 1}, 600.0)
     assert [case.implementation for case in plan.cases] == [e.name for e in IMPLEMENTATIONS]
     assert {(c.samples, c.batch_size, c.device) for c in plan.cases} == {(40, 8, "cpu")}
     assert not (current_folder / "results").exists()
@@ -107,7 +107,7 @@ def test_sizes_that_do_not_divide_are_skipped_with_their_reason(make):
 
 def test_all_threads_are_the_cores_of_the_machine(make):
     _, plan = make(**JAX, threads=(1, ALL_CORES))
-    assert [case.threads for case in plan.cases] == sorted({1, len(usable_cores())})
+    assert [case.threads for case in plan.cases] == sorted({1, len(list_usable_cores())})
 
 
 def test_sweep_adds_sizes_of_the_first_workload():
@@ -125,7 +125,7 @@ def test_sweep_adds_sizes_of_the_first_workload():
 def test_roofline_is_probed_on_every_number_of_threads(make):
     _, plan = make(**JAX, threads=(1, ALL_CORES))
     probes = [(case.implementation, case.threads) for case in plan.rooflines]
-    threads = sorted({1, len(usable_cores())})
+    threads = sorted({1, len(list_usable_cores())})
     assert probes == [(probe.name, number) for number in threads for probe in PROBES]
     assert make(roofline=False)[1].rooflines == ()
 
@@ -139,18 +139,9 @@ def test_textbook_programs_run_with_the_whole_suite_only(make, small, monkeypatc
     assert make(data=None, quick=True)[1].textbook == ()
 
 
-def test_precision_has_a_first_stage_of_five_rounds(make):
-    _, plan = make(precision=0.02, budget=600.0)
-    assert plan.rounds == {"sgd": 5, "textbook": 5}
-    assert (plan.precision, plan.budget) == (0.02, 600.0)
-    assert make(precision=0.02, rounds=3)[1].rounds == {"sgd": 3, "textbook": 3}
-
-
 @pytest.mark.parametrize(
     "changes",
     [
-        {"precision": 0.02, "quick": True},
-        {"precision": 0.02, "rounds": 1},
         {"threads": (1, 1_000_000)},
         {"samples": (2**31 - 1,)},
         {"batch_sizes": (7, 9)},

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from support.records import bare, case, ok, run, trials, write
+from support.records import bare, case, ok, run, write
 
 from bench.records import store
 from bench.records.schema import Trial
@@ -12,7 +12,6 @@ from bench.runner.progress import (
     Estimate,
     Progress,
     missing_trials,
-    plan_rounds,
     read_earlier_records,
 )
 
@@ -69,48 +68,6 @@ def test_ended_trial_remains_only_if_it_was_interrupted():
     followed.add(*records_of(planned, second))
     assert (followed.remaining, followed.remaining_trials) == (0, ())
     assert followed.plan_stage() == []
-
-
-def test_sweep_is_the_last_stage():
-    planned = run(ONE, sweep=(case("pytorch", batch_size=96),))
-    followed = Progress(planned, [])
-    stage = followed.plan_stage()
-    assert ([trial.case.batch_size for trial in stage], followed.remaining) == ([32, 32], 3)
-    for record in records_of(planned, *stage):
-        followed.add(record)
-    assert [trial.case.batch_size for trial in followed.plan_stage()] == [96]
-
-
-def test_precision_adds_rounds_after_the_first_stage():
-    # As in test_loop.py: five rounds of epochs that differ by 2 %.
-    planned = run(ONE, rounds={"sgd": 3}, precision=0.04)
-    followed = Progress(planned, [])
-    first = followed.plan_stage()
-    assert [trial.round for trial in first] == [1, 2, 3]
-    for record in records_of(planned, *first):
-        followed.add(record)
-    assert [trial.round for trial in followed.plan_stage()] == [4, 5]
-    assert (followed.total, followed.remaining) == (5, 2)
-
-
-def test_interrupted_first_stage_is_finished_first():
-    planned = run(ONE, rounds={"sgd": 3}, precision=0.04)
-    *most, last = missing_trials(planned, [])
-    records = [*records_of(planned, *most), bare(ONE, 3, trial=last.id, status="interrupted")]
-    assert Progress(planned, records).plan_stage() == [last]
-
-
-def test_plan_rounds_needs_a_whole_successful_first_stage():
-    # Logarithms of 1 and 1.1: s = 0.09531 / sqrt(2), t = 12.706: (t * s / ln 1.1)^2 = 80.7.
-    plan = run(ONE, precision=0.1)
-    assert plan_rounds(plan, trials(ONE, 1.0, 1.1)) == {ONE.slug: 81}
-    assert plan_rounds(plan, trials(ONE, 1.0, 1.1, 5.0)[::-1]) == {ONE.slug: 81}
-    assert plan_rounds(plan, trials(ONE, 1.0)) == {}
-    assert plan_rounds(plan, [*trials(ONE, 1.0), bare(ONE, 2)]) == {}
-    assert plan_rounds(plan, [*trials(ONE, 1.0, 1.1), bare(ONE, 3)]) == {}
-    assert plan_rounds(plan, trials(TWO, 1.0, 1.1)) == {}
-    assert plan_rounds(run(ONE), trials(ONE, 1.0, 1.1)) == {}
-    assert plan_rounds(plan, trials(ONE, 1e-9, 1e9)) == {ONE.slug: 1000}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ HOST = """
 import os, platform
 from bench.runner import machine as host
 from bench.worker import machine
-from bench.runner.cluster import task
+from bench.runner import cluster as task
 NAME, KIND = os.environ["STAND_IN"], os.environ["STAND_IN_KIND"]
 platform.node = lambda: NAME
 if not hasattr(host, "REAL"):

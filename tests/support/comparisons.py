@@ -12,11 +12,11 @@ from bench.analysis.intervals import Interval
 from bench.records import store
 from bench.records.schema import FORMAT, Case, Record
 from bench.regression.calibration.session import PLAN, CalibrationPlan
-from bench.regression.paired.plan import BASE, CANDIDATE, ComparisonPlan, Pairing
+from bench.regression.paired.comparison_plan import BASE, CANDIDATE, ComparisonPlan, Pairing
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.signed_rank import Difference
-from bench.regression.stored.load import Series, Side
-from bench.regression.versions.spec import Version
+from bench.regression.stored.sides import Series, Side
+from bench.regression.versions.names import Version
 
 
 def comparison(*names: str, **changes: Any) -> ComparisonPlan:

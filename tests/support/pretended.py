@@ -12,8 +12,8 @@ from support.records import bare, case, environment, ok
 
 from bench.records import store
 from bench.records.schema import Record, Trial
-from bench.regression.paired.plan import ComparisonPlan, Pairing
-from bench.runner.executor import RunContext
+from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing
+from bench.runner.runner import RunContext
 
 NUMPY = {
     "module": "idiomatic.softmax_numpy",

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.intervals import Interval, estimate_mean, estimate_ratio
-from bench.runner.plan import required_rounds
 
 EPOCHS = 5
 # The processes of the second machine spread this many times as widely as those of the first.
@@ -29,19 +28,13 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Share of runs whose interval held the true value: of one row's epoch, of two rows' ratio.
-
-    rounds: mean number of processes of the row. narrow: share of the row's intervals that were as
-    narrow as the precision asked for; None without a precision.
-    """
+    """Share of runs whose interval held the true value: of one row's epoch, of two rows' ratio."""
 
     row: float
     ratio: float
-    rounds: float
-    narrow: float | None = None
 
 
-Run = tuple[Interval, Interval, int]
+Run = tuple[Interval, Interval]
 
 
 def medians(
@@ -63,7 +56,7 @@ def fixed_rounds(spread: Spread, repeats: int, rounds: int, seed: int = 42) -> C
 
     def run(random: np.random.Generator) -> Run:
         one, other = medians(spread, rounds, random)
-        return estimate_mean(list(one)), estimate_mean(list(one / other)), rounds
+        return estimate_mean(list(one)), estimate_mean(list(one / other))
 
     return _coverage(run, repeats, seed)
 
@@ -77,27 +70,9 @@ def two_machines(
     def run(random: np.random.Generator) -> Run:
         one = list(medians(spread, rounds, random, cases=1)[0])
         other = list(medians(wider, other_rounds, random, cases=1)[0])
-        return estimate_mean(one), estimate_ratio(one, other), rounds
+        return estimate_mean(one), estimate_ratio(one, other)
 
     return _coverage(run, repeats, seed)
-
-
-def two_stages(
-    spread: Spread, repeats: int, first: int, precision: float, seed: int = 42
-) -> Coverage:
-    """Simulate runs whose number of rounds Stein's first stage fixes."""
-
-    def draw(random: np.random.Generator) -> list[float]:
-        values = list(medians(spread, first, random, cases=1)[0])
-        more = required_rounds(values, precision) - first
-        return values + list(medians(spread, more, random, cases=1)[0])
-
-    def run(random: np.random.Generator) -> Run:
-        one, other = draw(random), draw(random)
-        ratios = [a / b for a, b in zip(one, other, strict=False)]
-        return estimate_mean(one, first), estimate_mean(ratios), len(one)
-
-    return _coverage(run, repeats, seed, precision)
 
 
 def holds(simulated: Interval) -> bool:
@@ -110,12 +85,7 @@ def _coverage(
     run: Callable[[np.random.Generator], Run],
     repeats: int,
     seed: int,
-    precision: float | None = None,
 ) -> Coverage:
     random = np.random.default_rng(seed)
-    rows, ratios, rounds = zip(*(run(random) for _ in range(repeats)), strict=True)
-    narrow = None
-    if precision is not None:
-        most = (1 + precision) * (1 + 1e-12)
-        narrow = fmean(row.high is not None and row.high <= row.mean * most for row in rows)
-    return Coverage(fmean(map(holds, rows)), fmean(map(holds, ratios)), fmean(rounds), narrow)
+    rows, ratios = zip(*(run(random) for _ in range(repeats)), strict=True)
+    return Coverage(fmean(map(holds, rows)), fmean(map(holds, ratios)))

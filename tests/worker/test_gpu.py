@@ -72,7 +72,7 @@ def test_lost_gpu_is_left_out_of_the_list(nvml):
     ],
 )
 def test_visible_gpu_is_the_first_of_the_variable(variables, token):
-    assert gpu.visible_gpu(variables) == token
+    assert gpu.get_visible_gpu(variables) == token
 
 
 @pytest.mark.parametrize(
@@ -138,18 +138,18 @@ def test_macos_needs_no_nvidia_driver(nvml, monkeypatch):
 
 def test_peak_is_growth_of_memory_in_use(nvml):
     nvml([make(used=[300, 1300, 2300])])  # the first answer is to the list of all GPUs
-    assert GpuMonitor("0").peak_bytes() == 1000
+    assert GpuMonitor("0").read_peak_bytes() == 1000
 
 
 @pytest.mark.parametrize("after", [200, 300])
 def test_peak_is_none_when_memory_did_not_grow(nvml, after):
     nvml([make(used=[300, 300, after])])
-    assert GpuMonitor("0").peak_bytes() is None
+    assert GpuMonitor("0").read_peak_bytes() is None
 
 
 def test_reading_has_temperature_clocks_and_throttle_reasons(nvml):
     nvml([make(celsius=71, throttle=0x44)])
-    assert GpuMonitor("0").reading() == {
+    assert GpuMonitor("0").read_conditions() == {
         "celsius": 71,
         "sm_mhz": 900,
         "memory_mhz": 2000,
@@ -159,20 +159,20 @@ def test_reading_has_temperature_clocks_and_throttle_reasons(nvml):
 
 def test_second_gpu_is_monitored_when_visible(nvml):
     nvml(TWO)
-    assert GpuMonitor("1").reading()["celsius"] == 70
+    assert GpuMonitor("1").read_conditions()["celsius"] == 70
 
 
 def test_energy_is_in_joules(nvml, monkeypatch):
     nvml([make()])
     watch = GpuMonitor("0")
-    monkeypatch.setattr(watch, "energy", lambda: 5500)
-    assert watch.energy_since(3000) == (2.5, None)
+    monkeypatch.setattr(watch, "read_energy", lambda: 5500)
+    assert watch.read_energy_since(3000) == (2.5, None)
 
 
 def test_energy_counter_counts(nvml):
     nvml([make(watts=1_000_000)])
     watch = GpuMonitor("0")
-    joules, absent = watch.energy_since(watch.energy())
+    joules, absent = watch.read_energy_since(watch.read_energy())
     assert joules > 0
     assert absent is None
 
@@ -180,11 +180,11 @@ def test_energy_counter_counts(nvml):
 def test_gpu_without_energy_counter_is_still_monitored(nvml):
     nvml([make()], failing={"nvmlDeviceGetTotalEnergyConsumption": "Not Supported"})
     watch = GpuMonitor("0")
-    assert watch.energy_since(watch.energy()) == (
+    assert watch.read_energy_since(watch.read_energy()) == (
         None,
         "the GPU's energy counter: NVML says: Not Supported",
     )
-    assert watch.reading()["celsius"] == 40
+    assert watch.read_conditions()["celsius"] == 40
 
 
 def test_other_processes_are_counted_at_creation(nvml):
@@ -198,7 +198,7 @@ def test_other_processes_are_counted_at_creation(nvml):
 def test_unreadable_value_is_none_and_others_are_read(nvml, function):
     nvml([make()], failing={function: "Insufficient Permissions"})
     watch = GpuMonitor("0")
-    values = {"others": watch.other_processes, **watch.reading()}
+    values = {"others": watch.other_processes, **watch.read_conditions()}
     lacking = "others" if "Processes" in function else "celsius"
     assert {name for name, value in values.items() if value is None} == {lacking}
 
@@ -206,19 +206,22 @@ def test_unreadable_value_is_none_and_others_are_read(nvml, function):
 def test_vanished_gpu_reads_none_with_reason(nvml):
     nvml([make()])
     watch = GpuMonitor("0")
-    before = watch.energy()
+    before = watch.read_energy()
     sys.modules["pynvml"].lost = True
-    assert set(watch.reading().values()) == {None}
-    assert watch.peak_bytes() is None
-    assert watch.energy_since(before) == (None, "the GPU's energy counter: NVML says: GPU is lost")
+    assert set(watch.read_conditions().values()) == {None}
+    assert watch.read_peak_bytes() is None
+    assert watch.read_energy_since(before) == (
+        None,
+        "the GPU's energy counter: NVML says: GPU is lost",
+    )
 
 
 @pytest.mark.parametrize("token", ["0", ""])
 def test_monitor_without_nvml_reads_none_with_reason(no_nvml, token):
     watch = GpuMonitor(token)
-    assert (watch.peak_bytes(), watch.other_processes) == (None, None)
-    assert set(watch.reading().values()) == {None}
-    joules, absent = watch.energy_since(watch.energy())
+    assert (watch.read_peak_bytes(), watch.other_processes) == (None, None)
+    assert set(watch.read_conditions().values()) == {None}
+    joules, absent = watch.read_energy_since(watch.read_energy())
     assert joules is None
     assert "not installed" in absent
 
@@ -227,16 +230,16 @@ def test_gpu_without_memory_info_is_still_monitored(nvml):
     nvml([make()], failing={"nvmlDeviceGetMemoryInfo": "Not Supported"})
     assert gpu.list_gpus()[0].memory_bytes is None
     watch = GpuMonitor("0")
-    assert watch.peak_bytes() is None
-    assert watch.reading()["celsius"] == 40
+    assert watch.read_peak_bytes() is None
+    assert watch.read_conditions()["celsius"] == 40
 
 
 def test_missing_nvml_function_reads_none(nvml):
     nvml([make()])
     watch = GpuMonitor("0")
     del sys.modules["pynvml"].nvmlDeviceGetCurrentClocksEventReasons
-    assert watch.reading()["throttle"] is None
-    assert watch.reading()["celsius"] == 40
+    assert watch.read_conditions()["throttle"] is None
+    assert watch.read_conditions()["celsius"] == 40
 
 
 def test_divided_gpu_is_not_monitored(nvml):
@@ -245,14 +248,14 @@ def test_divided_gpu_is_not_monitored(nvml):
     for token in ("MIG-1", "0"):
         watch = GpuMonitor(token)
         assert watch.absent == gpu.SHARED
-        assert (watch.peak_bytes(), watch.other_processes) == (None, None)
+        assert (watch.read_peak_bytes(), watch.other_processes) == (None, None)
     nvml([make(divided=False)])
     assert GpuMonitor("0").absent is None
 
 
 def test_lost_gpu_does_not_stop_monitoring_another(nvml):
     nvml([make(name=None), make(name="Second", uuid="GPU-2", celsius=70)])
-    assert GpuMonitor("1").reading()["celsius"] == 70
+    assert GpuMonitor("1").read_conditions()["celsius"] == 70
 
 
 # ----- NVML's module, for a worker

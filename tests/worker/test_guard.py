@@ -79,7 +79,7 @@ def test_untouched_harness_passes():
     [
         (measure, "perf_counter_ns", "bench.worker.measure.perf_counter_ns"),
         (measure, "time_call", "bench.worker.measure.time_call"),
-        (measure, "MOST_REPEATS", "bench.worker.measure.MOST_REPEATS"),
+        (measure, "MAX_REPEATS", "bench.worker.measure.MAX_REPEATS"),
         (guard.ReturnedParams, "take", "the code of bench.worker.guard.ReturnedParams.take"),
         (json, "dumps", "json.dumps"),
         (gc, "collect", "gc.collect"),
@@ -147,7 +147,7 @@ def test_params_that_view_a_view_of_a_copy_are_taken(returned):
     ("owner", "name", "says"),
     [
         (measure, "time_call", "bench.worker.measure.time_call"),
-        (measure, "MOST_REPEATS", "bench.worker.measure.MOST_REPEATS"),
+        (measure, "MAX_REPEATS", "bench.worker.measure.MAX_REPEATS"),
         (sys.modules["time"], "thread_time_ns", "time.thread_time_ns"),
     ],
 )

@@ -14,9 +14,9 @@ from bench.worker import machine
     [("max 100000\n", None), ("150000 100000\n", 1.5), ("", None), ("nonsense\n", None)],
 )
 def test_cgroup_quota_is_in_cores(tmp_path, text, cores):
-    assert machine.cgroup_quota(tmp_path / "cpu.max") is None
+    assert machine.read_cgroup_quota(tmp_path / "cpu.max") is None
     (tmp_path / "cpu.max").write_text(text)
-    assert machine.cgroup_quota(tmp_path / "cpu.max") == cores
+    assert machine.read_cgroup_quota(tmp_path / "cpu.max") == cores
 
 
 @pytest.mark.parametrize(
@@ -24,15 +24,15 @@ def test_cgroup_quota_is_in_cores(tmp_path, text, cores):
 )
 def test_usable_cores_are_the_affinity_cut_to_the_quota(monkeypatch, quota, cores):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {8, 1, 3})
-    monkeypatch.setattr(machine, "cgroup_quota", lambda _: quota)
-    assert machine.usable_cores() == cores
+    monkeypatch.setattr(machine, "read_cgroup_quota", lambda _: quota)
+    assert machine.list_usable_cores() == cores
 
 
 def test_usable_cores_without_affinity_are_all(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    monkeypatch.setattr(machine, "cgroup_quota", lambda _: None)
-    assert machine.usable_cores() == [0, 1, 2, 3]
+    monkeypatch.setattr(machine, "read_cgroup_quota", lambda _: None)
+    assert machine.list_usable_cores() == [0, 1, 2, 3]
 
 
 class Distribution:
@@ -44,7 +44,7 @@ class Distribution:
 def test_software_names_python_blas_and_the_first_of_a_distribution(monkeypatch):
     distributions = [Distribution("Torch", "2"), Distribution("torch", "1"), Distribution(None, "")]
     monkeypatch.setattr(importlib.metadata, "distributions", lambda: distributions)
-    software = machine.software()
+    software = machine.list_software()
     assert software["distributions"] == {"torch": "2"}
     assert software["python"].startswith("3.")
     assert software["interpreter"] == "CPython"
@@ -58,10 +58,10 @@ def test_fingerprint_depends_on_values_and_not_on_their_order():
 
 
 def test_peak_memory_follows_use():
-    before = machine.peak_rss_bytes()
+    before = machine.read_peak_memory()
     assert before > 2**20
     block = bytearray(before + 2**26)
-    assert machine.peak_rss_bytes() >= len(block)
+    assert machine.read_peak_memory() >= len(block)
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_peak_memory_follows_use():
 )
 def test_peak_memory_is_the_high_water_mark(monkeypatch, status, peak):
     monkeypatch.setattr(machine.Path, "read_text", lambda _: status)
-    assert machine.peak_rss_bytes() == peak
+    assert machine.read_peak_memory() == peak

@@ -116,17 +116,17 @@ class Meter:
         self.trainer = trainer
         self.seen = []
 
-    def reading(self):
+    def read_conditions(self):
         self.seen.append(len(self.trainer.orders))
         return {"celsius": 40.0 + len(self.seen), "throttle": None}
 
-    def peak_bytes(self):
+    def read_peak_bytes(self):
         return 1000 * len(self.trainer.orders)
 
-    def energy(self):
+    def read_energy(self):
         return len(self.trainer.orders)
 
-    def energy_since(self, before):
+    def read_energy_since(self, before):
         return float(len(self.trainer.orders) - before), None
 
 
@@ -249,7 +249,7 @@ def test_peak_memory_is_that_of_the_epochs(clock, problem, monkeypatch):
     trainer = make_trainer(clock)
     calls = trainer.calls
     monkeypatch.setattr(
-        measure.machine, "peak_rss_bytes", lambda: calls.append(("memory",)) or 12345
+        measure.machine, "read_peak_memory", lambda: calls.append(("memory",)) or 12345
     )
     measurement, _, _ = measure.measure(trainer, problem, "cpu", make_request(epochs=2))
     assert (measurement.energy_joules, measurement.energy_absent, measurement.peak_rss_bytes) == (
@@ -410,7 +410,7 @@ def test_all_harness_work_is_between_seconds(clock, problem, monkeypatch):
     slow(guard.ReturnedParams, "take", 10**4)
     slow(guard.ReturnedParams, "stack", 10**5)
     slow(guard.HarnessSnapshot, "check_clock", 10**6)
-    slow(measure.machine, "peak_rss_bytes", 10**7)
+    slow(measure.machine, "read_peak_memory", 10**7)
     measurement, _, _ = measure.measure(make_trainer(clock), problem, "cpu", make_request(epochs=2))
     # Each digit says how often; the 100 are the reset.
     assert measurement.between_seconds == 42_133_100
@@ -439,10 +439,10 @@ def test_replaced_clock_is_found_after_its_epoch(clock, problem, monkeypatch):
     real = trainer.train_epoch
 
     def train_epoch(self, order):
-        monkeypatch.setattr(measure, "MOST_REPEATS", 200 if self.orders[1:] else 1)
+        monkeypatch.setattr(measure, "MAX_REPEATS", 200 if self.orders[1:] else 1)
         return real(self, order)
 
     trainer.train_epoch = train_epoch
-    with pytest.raises(ContractError, match=r"it replaced bench\.worker\.measure\.MOST_REPEATS"):
+    with pytest.raises(ContractError, match=r"it replaced bench\.worker\.measure\.MAX_REPEATS"):
         measure.measure(trainer, problem, "cpu", make_request())
     assert len(trainer.orders) == 2

@@ -10,8 +10,8 @@ from implementations.roofline.roofline_numpy import Probe
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(roofline, "MATRIX", 64)
-    monkeypatch.setattr(roofline, "SECONDS", 0.0)
+    monkeypatch.setattr(roofline, "MATRIX_SIZE", 64)
+    monkeypatch.setattr(roofline, "MIN_SECONDS", 0.0)
 
 
 class Watched(Probe):
@@ -43,12 +43,12 @@ class Watched(Probe):
 def test_products_and_reads_are_timed_after_a_warm_up():
     sample = roofline.measure_roofline(Watched, "cpu", 8, [100, 50])
     assert sample.product_operations == 2 * 2048**3
-    assert len(sample.product_seconds) == roofline.LEAST
-    assert sample.read_bytes == [3200] * roofline.LEAST + [1600] * roofline.LEAST
-    assert len(sample.read_seconds) == 2 * roofline.LEAST
+    assert len(sample.product_seconds) == roofline.MIN_REPEATS
+    assert sample.read_bytes == [3200] * roofline.MIN_REPEATS + [1600] * roofline.MIN_REPEATS
+    assert len(sample.read_seconds) == 2 * roofline.MIN_REPEATS
     assert min(sample.product_seconds + sample.read_seconds) > 0
     assert sample.chain_seconds == []
-    more = roofline.LEAST + 1
+    more = roofline.MIN_REPEATS + 1
     placed = [("place", (count, 8), np.float32, 1.0) for count in (100, 50, 1)]
     assert Watched.asked == [
         *["multiply"] * more,
@@ -74,7 +74,7 @@ class Clock:
 
 def test_calls_repeat_until_min_seconds_excluding_warm_up(monkeypatch):
     clock = Clock(monkeypatch)
-    monkeypatch.setattr(roofline, "SECONDS", 1.0)
+    monkeypatch.setattr(roofline, "MIN_SECONDS", 1.0)
 
     class Slow(Probe):
         def multiply(self):
@@ -107,15 +107,15 @@ def test_freeing_images_is_between_seconds(monkeypatch):
 
 
 def test_quick_calls_repeat_at_most_most_times(monkeypatch):
-    monkeypatch.setattr(roofline, "SECONDS", 60.0)
+    monkeypatch.setattr(roofline, "MIN_SECONDS", 60.0)
     sample = roofline.measure_roofline(Watched, "cpu", 8, [50, 100])
-    assert len(sample.product_seconds) == roofline.MOST
-    assert sample.read_bytes == [1600] * roofline.MOST + [3200] * roofline.MOST
+    assert len(sample.product_seconds) == roofline.MAX_REPEATS
+    assert sample.read_bytes == [1600] * roofline.MAX_REPEATS + [3200] * roofline.MAX_REPEATS
 
 
 def test_chains_are_timed_on_a_gpu():
     sample = roofline.measure_roofline(Watched, "gpu", 8, [100])
-    assert len(sample.chain_seconds) == roofline.LEAST
+    assert len(sample.chain_seconds) == roofline.MIN_REPEATS
     assert Watched.asked[-1] == ("steps", sample.chain_steps)
 
 

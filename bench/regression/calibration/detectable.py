@@ -16,8 +16,8 @@ from bench.regression.calibration.spread import (
 )
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
+from bench.regression.stats.false_alarms import MIN_PAIRS
 from bench.regression.stats.power import DecisionCount
-from bench.regression.stats.sequential import MIN_PAIRS
 
 # Seconds: the shortest possible comparison, the first two looks of the default one, and all of it.
 BUDGETS = (0.0, 30.0, 60.0, 180.0)

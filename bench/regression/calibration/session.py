@@ -7,16 +7,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
 from bench.data.dataset import Dataset
 from bench.records.schema import FORMAT, Case, Slowdown, TrialRecord
-from bench.regression.paired.plan import BASE, CANDIDATE, Pairing, measure_pair, plan_pair
+from bench.regression.paired.comparison_plan import (
+    BASE,
+    CANDIDATE,
+    Pairing,
+    plan_pair,
+)
 from bench.runner import lock
 from bench.runner.loop import HostBusy
 from bench.runner.process.spec import Installation
-from bench.runner.recorder import Runner
+from bench.runner.runner import Runner
 from bench.worker.measure import now
 
 # Of a block: enough for the first look of a short comparison, and over in less than a minute.
@@ -123,7 +129,7 @@ def measure_session(
                 if now() >= end:
                     break
                 trials = plan_pair(number, pairing, plan, block.slowdown)
-                records += measure_pair(runner, trials)
+                records += [cast("TrialRecord", runner.measure(trial)) for trial in trials]
             seconds_left = end - now()
             yield BlockMeasured(block, tuple(records), seconds_left)
             if seconds_left <= 0:

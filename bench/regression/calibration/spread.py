@@ -11,10 +11,10 @@ from bench.errors import UserError
 from bench.records.schema import Slowdown, TrialRecord
 from bench.records.store import read_plan, read_trials
 from bench.regression.calibration.session import PLAN, CalibrationPlan
-from bench.regression.paired.judge import EPOCH, RecordPair, collect_pairs, log_ratio
+from bench.regression.paired.judge_pairs import EPOCH, RecordPair, collect_pairs, log_ratio
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
-from bench.regression.stats.sequential import MIN_PAIRS
+from bench.regression.stats.false_alarms import MIN_PAIRS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,17 @@
 """Decide slower, faster, no change or undecided: one rule for pairs and for stored runs."""
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
-from bench.regression.stats.sequential import LOOK_SHARES, MIN_PAIRS
+from bench.regression.stats.false_alarms import LOOK_SHARES, MIN_PAIRS, Key, adjust_holm
 from bench.regression.stats.signed_rank import Difference
 
 ALPHA = 0.01  # false-alarm rate of a whole comparison
 TOLERANCE = 0.02  # smaller differences do not matter, however significant
 
 Verdict = Literal["slower", "faster", "no change", "undecided"]
-Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +56,6 @@ def decide_all(differences: Mapping[Key, Difference], rule: Rule) -> dict[Key, V
         key: decide(difference, rule, slower[key], faster[key])
         for key, difference in differences.items()
     }
-
-
-def adjust_holm(values: Mapping[Key, float], family: int) -> dict[Key, float]:
-    """Adjust p values so that each can be compared with the rate of the whole family.
-
-    family: number of tests, with those whose p is not known yet and counts as 1.
-    Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal
-    of Statistics 6 (1979), pp. 65-70.
-    """
-    adjusted: dict[Key, float] = {}
-    largest = 0.0
-    for position, key in enumerate(sorted(values, key=values.__getitem__)):
-        largest = max(largest, min(1.0, (family - position) * values[key]))
-        adjusted[key] = largest
-    return adjusted
 
 
 def estimate_more_pairs(difference: Difference, rule: Rule) -> int | None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.regression.stats.decision import Rule, decide
-from bench.regression.stats.sequential import LookSchedule, nominal_level, schedule_looks
+from bench.regression.stats.false_alarms import LookSchedule, nominal_level, schedule_looks
 from bench.regression.stats.signed_rank import compare_pairs, estimate_ratio
 
 # Draws of pairs: enough to know a share of 95 % to within one or two points.

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.intervals import Interval
-from bench.regression.stats.sequential import LookSchedule, nominal_level, overall_level
+from bench.regression.stats.false_alarms import LookSchedule, nominal_level, overall_level
 
 
 @dataclass(frozen=True, slots=True)

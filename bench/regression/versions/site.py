@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bench.errors import UserError
 from bench.regression.versions import git, venv
-from bench.regression.versions.spec import Version
+from bench.regression.versions.names import Version
 from bench.runner.process.interpreters import find_executable
 from bench.runner.process.spec import Installation
 from bench.worker import machine

@@ -57,7 +57,7 @@ def specify_environment(
     needed = {_package_name(text): text for text in _list_requirements(chosen)}
     constraints = (
         pin_version(name, version)
-        for name, version in machine.software()["distributions"].items()
+        for name, version in machine.list_software()["distributions"].items()
         if canonicalize_name(name) not in {*named, "softmax-bench"}
     )
     return EnvironmentSpec(

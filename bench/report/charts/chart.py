@@ -150,4 +150,4 @@ def _tabulate(points: Sequence[Point]) -> DataTable:
 def _format(value: object) -> str:
     if value is None:
         return numbers.ABSENT
-    return numbers.significant(value, DIGITS) if isinstance(value, float) else str(value)
+    return numbers.format_number(value, DIGITS) if isinstance(value, float) else str(value)

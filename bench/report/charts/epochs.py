@@ -1,11 +1,9 @@
-"""Charts of epoch time, of a cold start, and of memory by phase."""
+"""Charts of epoch time, on one machine or several, of a cold start, and of memory by phase."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analysis.memory import PHASES as MEMORY_PHASES
-from bench.analysis.memory import Memory
-from bench.analysis.summary import Row
+from bench.analysis.summary import MEMORY_PHASES, Memory, Row
 from bench.report.charts.style import (
     LIMIT,
     bound_interval,
@@ -14,15 +12,19 @@ from bench.report.charts.style import (
     encode_style,
     finish_chart,
 )
-from bench.report.render.numbers import significant
+from bench.report.render.numbers import format_number
 from bench.report.sections.comparison import add_device, label_case
 
+EPOCH_TITLE = "epoch time, ms (log scale; bars: 95 % interval)"
 START_COLOURS = {
     "import": "#56B4E9",
     "set-up": "#009E73",
     "first epoch": "#E69F00",
     "next four epochs": "#999999",
 }
+# Okabe and Ito's colours without black and yellow, which are invisible on one of two backgrounds.
+MACHINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+MACHINE_SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")
 _MEMORY_RANGE = ("#000000", "#56B4E9", "#F0E442", "#009E73", "#E69F00", "#999999", "#CC79A7")
 MEMORY_COLOURS = dict(zip(MEMORY_PHASES, _MEMORY_RANGE, strict=True))
 
@@ -47,7 +49,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
                 "mean": mean,
                 "low": low,
                 "high": high,
-                "label": significant(mean),
+                "label": format_number(mean),
             }
         )
     names = [point["name"] for point in points]
@@ -60,7 +62,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         base,
         "mean",
         scale=scale,
-        x_title="epoch time, ms (log scale; bars: 95 % interval)",
+        x_title=EPOCH_TITLE,
         colour=colour,
         size=70,
         shape=shape,
@@ -77,13 +79,58 @@ def _draw_least(rows: Sequence[Row], scale: Any) -> list[Any]:
     times = sorted({row.roofline_seconds * 1e3 for row in rows if row.roofline_seconds is not None})
     if not times:
         return []
-    points = [{"least": time, "text": f"least: {significant(time)}"} for time in times]
+    points = [{"least": time, "text": f"least: {format_number(time)}"} for time in times]
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("least:Q", scale=scale))
-    label = base.mark_text(align="left", dx=4, dy=9, fontSize=10, color=LIMIT)
+    # Above the first row, whose value may be near the line.
+    label = base.mark_text(dy=-7, fontSize=10, color=LIMIT)
     return [
         base.mark_rule(strokeDash=[4, 3], color=LIMIT).encode(tooltip=["text:N"]),
         label.encode(y=alt.value(0), text="text:N"),
     ]
+
+
+def chart_machines(
+    rows: Mapping[str, Mapping[str, Row]], machines: Sequence[str], title: str
+) -> Any:
+    """Draw each implementation's epoch time as a dot for each machine, on a logarithmic axis.
+
+    rows: ranked rows by implementation and machine. machines: in the order of the legend.
+    """
+    import altair as alt
+
+    points = [
+        {
+            "name": name,
+            "machine": machine,
+            "mean": epoch.mean * 1e3,
+            **dict(zip(("low", "high"), bound_interval(epoch, 1e3), strict=True)),
+            "text": f"{format_number(epoch.mean * 1e3)} ms",
+        }
+        for name, by_machine in rows.items()
+        for machine in machines
+        if machine in by_machine and (epoch := by_machine[machine].epoch) is not None
+    ]
+    names = list(dict.fromkeys(str(point["name"]) for point in points))
+    measured = {point["machine"] for point in points}
+    machines = [machine for machine in machines if machine in measured]
+    legend = alt.Legend(orient="top", columns=1, labelLimit=600)
+    colours, shapes = (
+        alt.Scale(domain=machines, range=[values[n % len(values)] for n in range(len(machines))])
+        for values in (MACHINE_COLOURS, MACHINE_SHAPES)
+    )
+    dots = draw_dots(
+        alt.Chart(alt.Data(values=points)).encode(
+            y=encode_names(names), yOffset=alt.YOffset("machine:N", sort=machines)
+        ),
+        "mean",
+        scale=alt.Scale(type="log", nice=False, padding=20),
+        x_title=EPOCH_TITLE,
+        colour=alt.Color("machine:N", scale=colours, title=None, legend=legend),
+        size=60,
+        shape=alt.Shape("machine:N", scale=shapes, title=None, legend=legend),
+        tooltip=["name:N", "machine:N", "text:N"],
+    )
+    return finish_chart(alt.layer(*dots), title, len(names))
 
 
 def chart_cold_start(rows: Sequence[Row], title: str) -> Any:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from bench.analysis.crossover import Crossover
+from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep
 from bench.report.charts.style import (

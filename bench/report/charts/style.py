@@ -29,11 +29,11 @@ def encode_style(styles: Iterable[str]) -> tuple[Any, Any]:
     )
 
 
-def encode_names(names: Sequence[object], *, grid: bool = True) -> Any:
+def encode_names(names: Sequence[object]) -> Any:
     """Return the y channel of a chart with a line for each name, in this order."""
     import altair as alt
 
-    axis = alt.Axis(labelLimit=260, labelFontSize=12, ticks=False, domain=False, grid=grid)
+    axis = alt.Axis(labelLimit=260, labelFontSize=12, ticks=False, domain=False, grid=True)
     return alt.Y("name:N", sort=names, title=None, axis=axis)
 
 

@@ -8,20 +8,19 @@ from typing import Any
 from bench.records import timestamps
 from bench.records.schema import TrialRecord
 from bench.report.export.cases import ExportedCase, select_cases
-from bench.report.export.json_file import render_json
 from bench.report.load import LoadedRun
 
 VERSION = "1.0"
 
 
-def export_run(run: LoadedRun) -> str:
-    """Return what ``pyperf stats``, ``show`` and ``compare_to`` read; raises UserError.
+def export_run(run: LoadedRun) -> dict[str, Any]:
+    """Return what ``pyperf stats``, ``show`` and ``compare_to`` read as JSON; raises UserError.
 
     The first epoch of a process is its warm-up, the steady-state ones are its values, in seconds.
     The tool pools the values of all processes, so its deviations and tests are of epochs, which are
     not independent within a process.
     """
-    document = {
+    return {
         "version": VERSION,
         "metadata": {"unit": "second", "loops": 1},
         "benchmarks": [
@@ -29,7 +28,6 @@ def export_run(run: LoadedRun) -> str:
             for case in select_cases(run)
         ],
     }
-    return render_json(document)
 
 
 def _list_metadata(case: ExportedCase) -> dict[str, str | int | float]:

@@ -14,15 +14,14 @@ import numpy as np
 
 from bench.records.schema import Environment
 from bench.report.export.cases import ExportedCase, select_cases
-from bench.report.export.json_file import render_json
 from bench.report.load import LoadedRun
 
 # The release that defines this format.
 VERSION = "5.3.1"
 
 
-def export_run(run: LoadedRun) -> str:
-    """Return what ``pytest-benchmark compare`` loads; raises UserError if no case has times.
+def export_run(run: LoadedRun) -> dict[str, Any]:
+    """Return what ``pytest-benchmark compare`` loads as JSON; raises UserError without times.
 
     The mean is arithmetic, as the tool defines it; the report's geometric one is in ``extra_info``.
     """
@@ -36,14 +35,13 @@ def export_run(run: LoadedRun) -> str:
         "project": "softmax-bench",
         "branch": "(unknown)",
     }
-    document = {
+    return {
         "machine_info": _describe_machine(cases[0].environment),
         "commit_info": commit,
         "benchmarks": [_export_case(case) for case in cases],
         "datetime": run.run.created,
         "version": VERSION,
     }
-    return render_json(document)
 
 
 def _describe_machine(environment: Environment) -> dict[str, Any]:

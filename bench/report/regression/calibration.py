@@ -49,9 +49,10 @@ def _tabulate_noise(cases: Sequence[Detectability]) -> Table:
         if case.spread is not None:
             spread = case.spread
             deviations = [
-                numbers.percent(part) for part in (spread.epochs, spread.processes, spread.blocks)
+                numbers.format_percent(part)
+                for part in (spread.epochs, spread.processes, spread.blocks)
             ]
-        seconds = numbers.significant(case.seconds)
+        seconds = numbers.format_number(case.seconds)
         lines.append([case.case, f"{case.pairs:,}", str(case.blocks), seconds, *deviations])
     return Table(
         "How noisy this machine is",
@@ -88,7 +89,7 @@ def _tabulate_smallest(cases: Sequence[Detectability]) -> Table:
 def _format_smallest(case: Detectability, budget: BudgetDetectability) -> str:
     """Show the smallest slowdown, or how long the fewest pairs take if that is too long."""
     if budget.seconds and budget.pairs * case.seconds > budget.seconds:
-        return f"{budget.pairs} pairs take {numbers.clock(budget.pairs * case.seconds)}"
+        return f"{budget.pairs} pairs take {numbers.format_wall_time(budget.pairs * case.seconds)}"
     if budget.smallest is None or isinf(budget.smallest):
         return numbers.ABSENT
     return f"{100 * budget.smallest:.1f} % ({budget.pairs})"

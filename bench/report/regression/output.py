@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from bench.errors import UserError
-from bench.report.render import markdown
-from bench.report.render.text import escape
+from bench.report.render.markdown import escape, render_table
 from bench.report.sections import Table
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -62,10 +61,8 @@ def _format_markdown(output: ComparisonOutput) -> str:
     parts = [f"**{escape(line)}**\n" for line in output.opening]
     for table in output.tables:
         if table.lines:
-            headings = [escape(heading) for heading in table.headings]
-            rows = markdown.render_table(headings, table.lines, numeric=table.numeric)
             note = f"\n{escape(table.note)}\n" if table.note else ""
-            parts.append(f"## {escape(table.title)}\n\n{rows}{note}")
+            parts.append(f"## {escape(table.title)}\n\n{render_table(table)}{note}")
     parts += [f"- {escape(line)}" for line in output.remarks]
     return "\n".join(parts).strip() + "\n"
 

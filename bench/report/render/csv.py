@@ -1,38 +1,29 @@
 """summary.csv: every number of the tables, unrounded."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from bench.analysis.ranking import compare_to_fastest, group_by_machine
 from bench.analysis.summary import Row
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # What a spreadsheet reads as the start of a formula
 # (https://owasp.org/www-community/attacks/CSV_Injection).
 FORMULA = ("=", "+", "-", "@")
 
 
-def render_csv(all_rows: Sequence[Row]) -> bytes:
-    """Return summary.csv."""
-    return build_frame(all_rows).to_csv(index=False).encode()
-
-
-def build_frame(all_rows: Sequence[Row]) -> "pd.DataFrame":
-    """Return a line for each case at each size.
+def render_csv(rows: Sequence[Row]) -> bytes:
+    """Return summary.csv: a line for each case at each size.
 
     With the machine if there are several runs, and GPU columns if a GPU was tried.
     """
     import pandas as pd
 
-    on_gpu = any(row.case.device == "gpu" for row in all_rows)
-    by_machine = group_by_machine(all_rows)
+    on_gpu = any(row.case.device == "gpu" for row in rows)
+    by_machine = group_by_machine(rows)
     lines = [
         _list_values(by_machine[row.machine], row) | (_list_gpu_values(row) if on_gpu else {})
-        for row in all_rows
+        for row in rows
     ]
-    return pd.DataFrame([{name: _escape(value) for name, value in line.items()} for line in lines])
+    return pd.DataFrame(lines).map(_escape).to_csv(index=False).encode()
 
 
 def _escape(value: object) -> object:

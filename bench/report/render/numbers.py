@@ -7,8 +7,10 @@ from bench.analysis.intervals import Interval
 ABSENT = "—"
 
 
-def significant(value: float, digits: int = 3) -> str:
+def format_number(value: float | None, digits: int = 3) -> str:
     """Round to significant digits, without an exponent, thousands separated: 1,230 or 0.0123."""
+    if value is None:
+        return ABSENT
     if value == 0 or not isfinite(value):
         return f"{value:g}"
     places = digits - 1 - floor(log10(abs(value)))
@@ -18,7 +20,7 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{rounded:,.{max(0, places)}f}"
 
 
-def _unit(seconds: float) -> tuple[float, str]:
+def _choose_unit(seconds: float) -> tuple[float, str]:
     """Choose the unit after rounding: 999.6 µs is 1.00 ms, not 1,000 µs."""
     rounded = float(f"{seconds:.3g}")
     if rounded >= 1:
@@ -26,76 +28,60 @@ def _unit(seconds: float) -> tuple[float, str]:
     return (1e3, "ms") if rounded >= 1e-3 else (1e6, "µs")
 
 
-def duration(seconds: float | None) -> str:
-    """Return a time in s, ms or µs."""
-    if seconds is None:
+def format_duration(value: Interval | float | None) -> str:
+    """Return a time in s, ms or µs, and its interval, if there is one, in the same unit."""
+    if value is None:
         return ABSENT
-    scale, unit = _unit(seconds)
-    return f"{significant(seconds * scale)} {unit}"
+    interval = value if isinstance(value, Interval) else Interval(value)
+    return format_interval(interval, *_choose_unit(interval.mean))
 
 
-def duration_interval(interval: Interval | None) -> str:
-    """Return a time with its interval, both in the unit of the mean."""
+def format_interval(interval: Interval | None, scale: float = 1.0, unit: str = "") -> str:
+    """Return a mean times a scale, with its unit, and the interval if there is one."""
     if interval is None:
         return ABSENT
+    mean = f"{format_number(interval.mean * scale)} {unit}".rstrip()
     if interval.low is None or interval.high is None:
-        return duration(interval.mean)
-    scale, unit = _unit(interval.mean)
-    mean, low, high = (significant(v * scale) for v in (interval.mean, interval.low, interval.high))
-    return f"{mean} {unit} [{low}, {high}]"
+        return mean
+    low, high = (format_number(bound * scale) for bound in (interval.low, interval.high))
+    return f"{mean} [{low}, {high}]"
 
 
-def factor(interval: Interval | None) -> str:
+def format_factor(interval: Interval | None) -> str:
     """Return a ratio with its interval; exactly 1 is a row compared with itself."""
-    return "1" if interval is not None and interval.mean == 1 else count_interval(interval)
+    return "1" if interval is not None and interval.mean == 1 else format_interval(interval)
 
 
-def count_interval(interval: Interval | None) -> str:
-    """Return a number with three digits, and its interval if there is one."""
-    if interval is None:
-        return ABSENT
-    if interval.low is None or interval.high is None:
-        return significant(interval.mean)
-    return (
-        f"{significant(interval.mean)} [{significant(interval.low)}, {significant(interval.high)}]"
-    )
-
-
-def count(value: float | None) -> str:
-    """Return a large number with three digits: 1,140,000."""
-    return ABSENT if value is None else significant(value)
-
-
-def whole(value: int) -> str:
+def format_count(value: int) -> str:
     """Return a whole number: exact below 1,000, with three digits from there on."""
-    return f"{value}" if value < 1000 else significant(value)
+    return f"{value}" if value < 1000 else format_number(value)
 
 
-def mebibytes(value: float | None) -> str:
+def format_mebibytes(value: float | None) -> str:
     """Return bytes in MiB."""
-    return ABSENT if value is None else f"{significant(value / 2**20)} MiB"
+    return ABSENT if value is None else f"{format_number(value / 2**20)} MiB"
 
 
-def share(value: float | None) -> str:
+def format_share(value: float | None) -> str:
     """Return an accuracy with four decimals: one image in 10,000."""
     return ABSENT if value is None else f"{value:.4f}"
 
 
-def percent(value: float | None) -> str:
+def format_percent(value: float | None) -> str:
     """Return a share in percent, or a dash if it is unknown."""
-    return ABSENT if value is None else f"{significant(100 * value, 2)} %"
+    return ABSENT if value is None else f"{format_number(100 * value, 2)} %"
 
 
-def error(value: float | None) -> str:
+def format_error(value: float | None) -> str:
     """Return a small relative error."""
     return ABSENT if value is None else f"{value:.1e}"
 
 
-def clock(seconds: float) -> str:
+def format_wall_time(seconds: float) -> str:
     """Return a duration in words: 45 s, 3 min 05 s, 2 h 05 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,12 +1,15 @@
 """The report as a page: one file that works from a mail attachment; needs the extra ``report``."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bench.analysis.ranking import group_by_machine
 from bench.analysis.summary import Row
-from bench.report.render import html, text, vega
-from bench.report.render.contents import Contents
+from bench.report.charts.chart import Chart
+from bench.report.render import html, vega
+from bench.report.sections import Section
 from bench.report.sections.comparison import (
     DEVICE,
     Column,
@@ -14,7 +17,6 @@ from bench.report.sections.comparison import (
     select_columns,
     select_ranked,
 )
-from bench.report.sections.runs import format_command
 
 COMPARED = "The frameworks compared"
 # Fields of a case by which the reader can filter the table.
@@ -22,22 +24,36 @@ FILTERS = ("objective", "style", "device", "workload")
 WORKLOAD = Column("workload", lambda _, row: row.case.workload, 1, numeric=False)
 
 
-def render_report(contents: Contents) -> str:
-    """Return the whole page."""
-    first = contents.runs[0]
-    alone = len(contents.runs) == 1
+def render_report(
+    title: str,
+    opening: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    workloads: Sequence[Section],
+    sections: Sequence[Section],
+    charts: Mapping[str, Chart],
+) -> str:
+    """Return the whole page. opening: Markdown paragraphs. charts: by the picture's name.
+
+    The findings of the workloads come first. Their rows are in one table, which can be sorted.
+    """
+    rest = [
+        replace(section, text="", tables=())
+        for section in workloads
+        if section.pictures or section.empty
+    ]
     return html.render_page(
         "report.html.j2",
         # The table's script comes first: it need not wait for Vega to start.
         scripts=[html.read_part("table.js"), vega.load_library(), html.read_part("charts.js")],
-        title=text.TITLE,
-        contents=contents,
-        comparison=build_comparison(contents.rows),
+        title=title,
+        opening=opening,
+        alone=not any(row.machine for row in rows),
+        workloads=workloads,
+        comparison=build_comparison(rows),
         comparison_title=COMPARED,
-        origin=text.describe_origin(contents.runs),
-        missing=text.describe_missing(first) if alone else [],
-        command=format_command(first.run) if alone else "",
-        nothing_well=text.NOTHING_WELL,
+        sections=[*rest, *sections],
+        charts=charts,
     )
 
 
@@ -47,31 +63,18 @@ def build_comparison(rows: Sequence[Row]) -> dict[str, Any]:
     The most important columns come first; the reader scrolls to the others.
     """
     first, *rest = sorted(select_columns(rows), key=lambda column: column.priority)
-    last = [] if DEVICE in rest else [DEVICE]
-    columns = [first, WORKLOAD, *rest, *last]
-    ranked = [row for name in list_workloads(rows) for row in select_ranked(rows, name)]
-    filters = [
-        ({"machine": row.machine} if row.machine else {})
-        | {name: str(getattr(row.case, name)) for name in FILTERS}
-        for row in ranked
-    ]
-    names = dict.fromkeys(name for values in filters for name in values)
+    device = [] if DEVICE in rest else [DEVICE]
+    columns = [first, WORKLOAD, *rest, *device]
     by_machine = group_by_machine(rows)
-    return {
-        "columns": columns,
-        "filters": {name: sorted({values[name] for values in filters}) for name in names},
-        "lines": [
-            {
-                "filters": values,
-                "cells": [
-                    {
-                        "text": column.cell(by_machine[row.machine], row),
-                        "key": column.key(by_machine[row.machine], row),
-                        "numeric": column.numeric,
-                    }
-                    for column in columns
-                ],
-            }
-            for row, values in zip(ranked, filters, strict=True)
-        ],
-    }
+    lines = []
+    choices: dict[str, set[str]] = defaultdict(set)
+    for row in [row for name in list_workloads(rows) for row in select_ranked(rows, name)]:
+        values = {"machine": row.machine} if row.machine else {}
+        values |= {name: str(getattr(row.case, name)) for name in FILTERS}
+        for name, value in values.items():
+            choices[name].add(value)
+        same = by_machine[row.machine]
+        cells = [(column.cell(same, row), column.key(same, row)) for column in columns]
+        lines.append({"filters": values, "cells": cells})
+    filters = {name: sorted(values) for name, values in choices.items()}
+    return {"columns": columns, "filters": filters, "lines": lines}

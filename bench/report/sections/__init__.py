@@ -51,10 +51,11 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and its contents.
+    """A heading and its contents. title: plain text, like every title of its parts.
 
     empty: Markdown to show when there is neither text nor a table; it says how to get some.
-    remarks: a list of plain text. text: Markdown before the tables.
+    remarks: a list of plain text. text: Markdown before the tables, in which text of records is
+    escaped.
     """
 
     title: str

@@ -30,19 +30,19 @@ class HasCase(Protocol):
 class Column:
     """A column of the comparison table.
 
-    value: takes the rows of the same machine, and the row. priority: columns with the highest
-    numbers are dropped first where there is little room.
+    value: takes the rows of the same machine, and the row. priority: where there is little room,
+    columns with the highest numbers are left out first.
     """
 
     heading: str
     value: Callable[[Sequence[Row], Row], Value]
     priority: int
-    shown: Callable[[Any], str] = str
+    format: Callable[[Any], str] = str
     numeric: bool = True
 
     def cell(self, rows: Sequence[Row], row: Row) -> str:
         """Return the text of a cell."""
-        return self.shown(self.value(rows, row))
+        return self.format(self.value(rows, row))
 
     def key(self, rows: Sequence[Row], row: Row) -> float | str | None:
         """Return what rows are sorted by: the value, or the mean of an interval."""
@@ -60,24 +60,24 @@ COLUMNS = (
     _text_column("objective", lambda row: row.case.objective, 3),
     _text_column("style", lambda row: row.case.style, 10),
     _text_column("data", lambda row: row.case.data, 15),
-    Column("validation accuracy", lambda _, row: row.validation_accuracy, 4, numbers.share),
-    Column("test accuracy", lambda _, row: row.test_accuracy, 14, numbers.share),
-    Column("epoch", lambda _, row: row.epoch, 1, numbers.duration_interval),
-    Column("samples/s", lambda _, row: row.samples_per_second, 9, numbers.count),
-    Column("× fastest", compare_to_fastest, 5, numbers.factor),
-    Column("% of roofline", lambda _, row: row.roofline_share, 6, numbers.percent),
-    Column("first epoch", lambda _, row: row.first_epoch, 7, numbers.duration),
-    Column("set-up", lambda _, row: row.setup, 11, numbers.duration),
-    Column("import", lambda _, row: row.imports, 12, numbers.duration),
-    Column("peak memory", lambda _, row: row.peak_rss_bytes, 13, numbers.mebibytes),
-    Column("parity error", lambda _, row: row.parity_error, 2, numbers.error),
+    Column("validation accuracy", lambda _, row: row.validation_accuracy, 4, numbers.format_share),
+    Column("test accuracy", lambda _, row: row.test_accuracy, 14, numbers.format_share),
+    Column("epoch", lambda _, row: row.epoch, 1, numbers.format_duration),
+    Column("samples/s", lambda _, row: row.samples_per_second, 9, numbers.format_number),
+    Column("× fastest", compare_to_fastest, 5, numbers.format_factor),
+    Column("% of roofline", lambda _, row: row.roofline_share, 6, numbers.format_percent),
+    Column("first epoch", lambda _, row: row.first_epoch, 7, numbers.format_duration),
+    Column("set-up", lambda _, row: row.setup, 11, numbers.format_duration),
+    Column("import", lambda _, row: row.imports, 12, numbers.format_duration),
+    Column("peak memory", lambda _, row: row.peak_rss_bytes, 13, numbers.format_mebibytes),
+    Column("parity error", lambda _, row: row.parity_error, 2, numbers.format_error),
 )
 MACHINE = _text_column("machine", lambda row: row.machine, 1)
 DEVICE = _text_column("device", lambda row: row.case.device, 1)
 
 
 def select_columns(rows: Sequence[Row], max_priority: int = 99) -> list[Column]:
-    """Return the columns for these rows; with machine and device where the rows differ in them."""
+    """Return the columns up to a priority; with machine and device where the rows need them."""
     first, *rest = [column for column in COLUMNS if column.priority <= max_priority]
     machine = [MACHINE] * any(row.machine for row in rows)
     device = [DEVICE] * (len({row.case.device for row in rows}) > 1)
@@ -94,12 +94,15 @@ def list_workloads(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(row.case.workload for row in rows))
 
 
-def format_cells(
-    all_rows: Sequence[Row], rows: Sequence[Row], columns: Sequence[Column]
-) -> list[list[str]]:
-    """Return the text of every cell, a list for each row."""
+def tabulate_comparison(
+    all_rows: Sequence[Row], rows: Sequence[Row], max_priority: int = 99
+) -> Table:
+    """Return the comparison table of some of all rows; see select_columns."""
+    columns = select_columns(rows, max_priority)
     by_machine = group_by_machine(all_rows)
-    return [[column.cell(by_machine[row.machine], row) for column in columns] for row in rows]
+    lines = [[column.cell(by_machine[row.machine], row) for column in columns] for row in rows]
+    words = sum(not column.numeric for column in columns)
+    return Table("", tuple(column.heading for column in columns), lines, words)
 
 
 def name_case(case: Case) -> str:
@@ -173,10 +176,10 @@ def list_textbook(rows: Sequence[TextbookRow]) -> list[list[str]]:
         [
             row.name,
             row.quantity.replace("_", " "),
-            numbers.share(row.published),
-            numbers.share(row.measured),
+            numbers.format_share(row.published),
+            numbers.format_share(row.measured),
             row.verdict,
-            numbers.duration(row.seconds),
+            numbers.format_duration(row.seconds),
             row.version,
         ]
         for row in rows
@@ -185,14 +188,20 @@ def list_textbook(rows: Sequence[TextbookRow]) -> list[list[str]]:
 
 def tabulate_noise(noise: Noise) -> Table:
     """Return how noisy a run was, a line for each measure."""
-    drift = "unknown" if noise.drift is None else numbers.factor(noise.drift)
+    drift = "unknown" if noise.drift is None else numbers.format_factor(noise.drift)
     lines = [
-        ["spread within a process (standard deviation of epochs)", numbers.percent(noise.within)],
-        ["spread between processes of a case, without drift", numbers.percent(noise.between)],
+        [
+            "spread within a process (standard deviation of epochs)",
+            numbers.format_percent(noise.within),
+        ],
+        [
+            "spread between processes of a case, without drift",
+            numbers.format_percent(noise.between),
+        ],
         ["drift from the first round to the last, as a factor", drift],
-        ["time of all cores taken by other processes", numbers.percent(noise.others)],
-        ["time stolen by the hypervisor", numbers.percent(noise.steal)],
-        ["variation of the clock", numbers.percent(noise.clock)],
-        ["times a core was throttled", numbers.count(noise.throttled)],
+        ["time of all cores taken by other processes", numbers.format_percent(noise.others)],
+        ["time stolen by the hypervisor", numbers.format_percent(noise.steal)],
+        ["variation of the clock", numbers.format_percent(noise.clock)],
+        ["times a core was throttled", numbers.format_number(noise.throttled)],
     ]
     return Table("", ("measure", "value"), lines, 1)

@@ -1,10 +1,9 @@
-"""The CPU against the GPU, and the state of the GPU during the trials."""
+"""The CPU against the GPU."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-from bench.analysis.crossover import Crossover
-from bench.analysis.gpu import DeviceComparison, GpuConditions, Span, compare_devices, summarize_gpu
+from bench.analysis.devices import Crossover, DeviceComparison, compare_devices
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep
 from bench.contract import Device
@@ -20,36 +19,24 @@ from bench.report.sections.comparison import (
 
 TITLE = "CPU against GPU"
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")
-READINGS = (
-    ("temperature", "celsius", "°C"),
-    ("clock", "sm_mhz", "MHz"),
-    ("memory clock", "memory_mhz", "MHz"),
-)
-NONE_WELL = "No trial on a GPU succeeded: *Failed and unavailable* gives the reasons."
+NOT_RANKED = "No row of a GPU is ranked: *Failed and unavailable* gives the reasons."
 NO_SWEEP = "To see from which batch size on the GPU is faster, add --sweep."
 COMPARED_NOTE = (
     "Speedup: CPU time over GPU time, round by round; above 1, the GPU is faster. Predictions: of "
     "all test images at once, from the host and back to it. *Failed and unavailable* gives the "
     "reasons of missing rows."
 )
-CROSSOVER_DEFINITION = (
-    "the batch size at which the speedup passes 1 for the last time, interpolated between the "
-    "sizes of the sweep on logarithmic scales; in brackets, where the ends of the speedups' "
-    "intervals pass 1. Not certain: each size was measured once."
+CROSSOVER_NOTE = (
+    "GPU faster from: the batch size at which the speedup passes 1 for the last time, interpolated "
+    "between the sizes of the sweep on logarithmic scales; in brackets, where the ends of the "
+    "speedups' intervals pass 1. Not certain: each size was measured once."
 )
-CROSSOVER_NOTE = f"GPU faster from: {CROSSOVER_DEFINITION}"
 USED_NOTE = (
     "% of roofline: the least time that an epoch could take on this GPU, over the time that it "
     "took. Memory: reserved by the process on the GPU, including the CUDA context. Joules: from "
     "the GPU's own counter, over the timed epochs and the time between them."
 )
 SPEEDUPS_NOTE = "CPU time over GPU time of an epoch: above 1, the GPU is faster."
-TRIALS_NOTE = (
-    "Of all successful trials on the GPU, including those of a sweep. Before: after the warm-up, "
-    "before the first timed epoch; after: after the last epoch. The GPU has just become idle at "
-    "both, so a slowdown in between may not show. Another process: as far as the driver reports "
-    "it, which it often does not in a container. A dash: the value could not be read."
-)
 
 
 def describe_gpu(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Crossover]) -> Section:
@@ -57,19 +44,13 @@ def describe_gpu(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Cross
 
     sweep, crossovers: of the first workload, which the sweep belongs to.
     """
-    tables, remarks = [], [] if sweep else [NO_SWEEP]
+    tables = []
     for workload in list_workloads(run.rows):
         crossed = crossovers if workload == run.workload else ()
         pairs = compare_devices(run.rows, workload, crossed)
         tables += tabulate_devices(pairs, crossed)
-        reasons = list_absent_joules(row for pair in pairs if (row := pair.ranked("gpu")))
-        remarks += [f"joules of {', '.join(names)}: {text}" for text, names in reasons.items()]
-    if conditions := summarize_gpu(run.records):
-        known = (one.machine.get("gpus", ()) for one in run.environments.values())
-        models = list(dict.fromkeys(str(name) for names in known for name in names))
-        tables.append(tabulate_conditions(conditions, models))
-    remarks = list(dict.fromkeys(remarks)) if tables else []
-    return Section(TITLE, tables, NONE_WELL, remarks=remarks)
+    remarks = [NO_SWEEP] if tables and not sweep else []
+    return Section(TITLE, tables, NOT_RANKED, remarks=remarks)
 
 
 def tabulate_devices(
@@ -86,9 +67,9 @@ def tabulate_devices(
     lines = [
         [
             name_case(row.case),
-            numbers.percent(row.roofline_share),
-            numbers.mebibytes(row.peak_device_bytes),
-            numbers.count(row.epoch_joules),
+            numbers.format_percent(row.roofline_share),
+            numbers.format_mebibytes(row.peak_device_bytes),
+            numbers.format_number(row.epoch_joules),
         ]
         for _, row in on_gpu
     ]
@@ -99,7 +80,7 @@ def tabulate_devices(
     sizes = sorted({size for crossover in crossovers for size in crossover.speedups})
     if len(sizes) > 1:
         lines = [
-            [one.name, *(numbers.factor(one.speedups.get(size)) for size in sizes)]
+            [one.name, *(numbers.format_factor(one.speedups.get(size)) for size in sizes)]
             for one in crossovers
         ]
         headings = ("implementation", *(f"{size:,}" for size in sizes))
@@ -120,11 +101,11 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
     lines = [
         [
             name_case(next(iter(pair.rows.values())).case),
-            *format_both(pair, lambda row: numbers.count(row.samples_per_second)),
-            numbers.factor(pair.training),
+            *format_both(pair, lambda row: numbers.format_number(row.samples_per_second)),
+            numbers.format_factor(pair.training),
             *[describe_crossover(pair.crossover)] * crossed,
-            *format_both(pair, lambda row: numbers.count(row.predictions_per_second)),
-            numbers.factor(pair.predicting),
+            *format_both(pair, lambda row: numbers.format_number(row.predictions_per_second)),
+            numbers.format_factor(pair.predicting),
         ]
         for pair in pairs
     ]
@@ -144,16 +125,6 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
     return Table(title, headings, lines, 1, note)
 
 
-def list_absent_joules(rows: Iterable[Row]) -> dict[str, list[str]]:
-    """Return the implementations on a GPU without joules, by the reason."""
-    reasons: dict[str, dict[str, None]] = {}
-    for row in rows:
-        if row.case.device == "gpu" and row.epoch_joules is None:
-            reason = row.energy_absent or "no reason was given"
-            reasons.setdefault(reason, {})[row.case.implementation] = None
-    return {reason: list(names) for reason, names in reasons.items()}
-
-
 def describe_crossover(crossover: Crossover | None) -> str:
     """Return the batch size from which on the second device is faster, with its interval."""
     if crossover is None:
@@ -171,37 +142,7 @@ def describe_crossover(crossover: Crossover | None) -> str:
 def _format_size(batch_size: float, sizes: Sequence[int]) -> str:
     """Format a batch size, or the end of the measured sizes beyond which it lies."""
     if batch_size == 0:
-        return f"< {numbers.whole(sizes[0])}"
+        return f"< {numbers.format_count(sizes[0])}"
     if batch_size == math.inf:
-        return f"> {numbers.whole(sizes[-1])}"
-    return numbers.whole(round(batch_size))
-
-
-def tabulate_conditions(conditions: GpuConditions, gpus: Sequence[str]) -> Table:
-    """Return the state of the GPU before and after the epochs of its trials. gpus: models."""
-    shared = conditions.shared
-    throttled = conditions.throttle_summary or f"0 of {conditions.throttle_reads} trials"
-    lines = [
-        ["GPU", ", ".join(gpus) or numbers.ABSENT],
-        *(
-            [f"{name} {when}", _format_span(conditions.spans.get(f"{key}_{when}"), unit)]
-            for name, key, unit in READINGS
-            for when in ("before", "after")
-        ),
-        ["throttled", throttled if conditions.throttle_reads else numbers.ABSENT],
-        [
-            "another process on it",
-            f"{shared.count} of {shared.total} trials" if shared.total else numbers.ABSENT,
-        ],
-        ["warm-up", _format_span(conditions.warm_up, "s", numbers.significant)],
-    ]
-    return Table("The GPU during the trials", ("what", "here"), lines, 1, TRIALS_NOTE)
-
-
-def _format_span(
-    span: Span | None, unit: str, shown: Callable[[float], str] = "{:,.0f}".format
-) -> str:
-    if span is None:
-        return numbers.ABSENT
-    low, high = map(shown, span)
-    return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
+        return f"> {numbers.format_count(sizes[-1])}"
+    return numbers.format_count(round(batch_size))

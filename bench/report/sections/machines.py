@@ -1,26 +1,20 @@
-"""The devices of several machines side by side: throughput, speedups, roofline, crossovers."""
+"""The devices of several machines side by side: throughput, speedups, roofline, joules."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import combinations
 from typing import NamedTuple
 
-from bench.analysis.crossover import Crossover, compare_machines, find_machine_crossovers
+from bench.analysis.ranking import compare_machines
 from bench.analysis.summary import Row
 from bench.contract import Device
-from bench.errors import UserError
-from bench.report.charts.machines import chart_machines, chart_throughput
+from bench.records.versions import describe_suite
+from bench.report.charts.epochs import chart_machines
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
 from bench.report.sections.comparison import describe_status, name_case
-from bench.report.sections.gpu import (
-    CROSSOVER_DEFINITION,
-    DEVICES,
-    describe_crossover,
-    list_absent_joules,
-)
+from bench.report.sections.gpu import DEVICES
 from bench.worker.machine import fingerprint
 
 COMPARED = "The machines compared"
@@ -46,11 +40,6 @@ ROOFLINE_NOTE = (
     "it took."
 )
 JOULES_NOTE = "From the GPU's own counter, over the timed epochs and the time between them."
-CROSSOVER_NOTE = (
-    "Faster: the device that is faster at the largest batch size that both measured. From: "
-    f"{CROSSOVER_DEFINITION} Devices with fewer than two sizes in common are left out."
-)
-NO_SWEEP = "To see from which batch size on a device is faster, run two of them with --sweep."
 
 
 class Hardware(NamedTuple):
@@ -97,44 +86,22 @@ class ProblemRows(NamedTuple):
     rows: Mapping[str, Mapping[Hardware, Row]]
 
     @property
-    def ranked(self) -> Iterator[tuple[Hardware, Row]]:
+    def ranked(self) -> list[tuple[Hardware, Row]]:
         """The ranked rows, with their hardware."""
-        for by_hardware in self.rows.values():
-            yield from ((one, row) for one, row in by_hardware.items() if row.ranked)
+        pairs = (pair for by_hardware in self.rows.values() for pair in by_hardware.items())
+        return [(one, row) for one, row in pairs if row.ranked]
 
 
-def list_hardware(runs: Iterable[LoadedRun]) -> list[Hardware]:
-    """Return every device that was tried, in the order of the runs, the CPU of each first."""
+def list_hardware(run: LoadedRun) -> list[Hardware]:
+    """Return the devices of a run on which anything was tried, the CPU first."""
     listed = []
-    for run in runs:
-        for device in DEVICES:
-            if rows := [row for row in run.rows if row.case.device == device]:
-                gpus = run.machine.get("gpus") or ()
-                model = str(next(iter(gpus), "")) if device == "gpu" else ""
-                threads = min(rows, key=lambda row: row.swept).case.threads
-                machine_id = str(run.machine.get("id"))
-                listed.append(Hardware(run.name, machine_id, device, threads, model))
+    for device in DEVICES:
+        if rows := [row for row in run.rows if row.case.device == device]:
+            gpus = run.machine.get("gpus") or ()
+            model = str(next(iter(gpus), "")) if device == "gpu" else ""
+            threads = min(rows, key=lambda row: row.swept).case.threads
+            listed.append(Hardware(run.name, str(run.machine.get("id")), device, threads, model))
     return listed
-
-
-def choose_hardware(hardware: Sequence[Hardware], wanted: str) -> Hardware:
-    """Return the hardware with this machine id, or with this text in its name.
-
-    Raises UserError if none fits, or more than one.
-    """
-    text = wanted.casefold()
-
-    def has_id(one: Hardware) -> bool:
-        return text in (one.id.casefold(), f"{one.id}, {one.device}".casefold())
-
-    fit = [one for one in hardware if has_id(one)] or [
-        one for one in hardware if text in str(one).casefold()
-    ]
-    if len(fit) == 1:
-        return fit[0]
-    problem = "fits several devices; name more of one" if fit else "fits no device; name one"
-    listed = "; ".join(f"{one} ({one.id})" for one in fit or hardware)
-    raise UserError(f"--relative-to {wanted} {problem} of {listed}")
 
 
 def group_by_problem(runs: Iterable[LoadedRun]) -> list[ProblemRows]:
@@ -146,7 +113,7 @@ def group_by_problem(runs: Iterable[LoadedRun]) -> list[ProblemRows]:
     hardware: dict[Problem, dict[Hardware, None]] = defaultdict(dict)
     for run in runs:
         data = identify_data(run)
-        for one in list_hardware([run]):
+        for one in list_hardware(run):
             for row in run.rows:
                 case = row.case
                 if case.device == one.device and not row.swept:
@@ -166,99 +133,87 @@ def identify_data(run: LoadedRun) -> tuple[str, str]:
     return str(facts.get("name")), fingerprint([facts.get("name"), facts.get("sha256")])
 
 
-def describe_machines(runs: Sequence[LoadedRun], base: Hardware | None = None) -> Section:
-    """Return the section that compares devices.
-
-    base: what speedups are relative to; None: the first device that was given each problem.
-    """
-    if len(list_hardware(runs)) > MAX_COLUMNS:
+def describe_machines(runs: Sequence[LoadedRun]) -> Section:
+    """Return the section that compares devices."""
+    if sum(len(list_hardware(run)) for run in runs) > MAX_COLUMNS:
         return Section(COMPARED, empty=CROWDED)
     problems = group_by_problem(runs)
     tables, pictures = [], []
     for number, problem in enumerate(problems, 1):
-        tables += tabulate_problem(problem, base or problem.hardware[0])
-        if any(problem.ranked):
-            for name, start, chart in (
-                ("throughput", "Samples per second on each machine", chart_throughput),
-                ("machines", "Epoch time on each machine", chart_machines),
-            ):
-                title = f"{start}, {problem.problem}"
-                pictures.append(Picture(f"{name}-{number}", title, partial(chart, problem, title)))
-    crossovers = tabulate_crossovers(runs)
-    remarks = [*list_suites(runs), *list_remarks(problems, base)] if problems else []
-    if problems and not crossovers:
-        remarks.append(NO_SWEEP)
-    return Section(COMPARED, [*tables, *crossovers], NOT_ALIKE, pictures, remarks)
+        tables += tabulate_problem(problem)
+        if problem.ranked:
+            title = f"Epoch time on each machine, {problem.problem}"
+            rows = {
+                name: {str(one): row for one, row in by_hardware.items() if row.ranked}
+                for name, by_hardware in problem.rows.items()
+            }
+            draw = partial(chart_machines, rows, list(map(str, problem.hardware)), title)
+            pictures.append(Picture(f"machines-{number}", title, draw))
+    remarks = [*list_suites(runs), *list_remarks(problems)] if problems else []
+    return Section(COMPARED, tables, NOT_ALIKE, pictures, remarks)
 
 
-def tabulate_problem(problem: ProblemRows, base: Hardware | None) -> list[Table]:
-    """Return what each device did: throughput, speedup over the base, roofline and joules.
+def tabulate_problem(problem: ProblemRows) -> list[Table]:
+    """Return what each device did: throughput, speedup over the first, roofline and joules.
 
-    Tables without a number are left out, and speedups if the base was not given the problem.
+    The tables of roofline and joules are left out if no row has them.
     """
+    reference = problem.hardware[0]
 
-    def tabulate(title: str, shown: Callable[[Row], str], note: str) -> Table:
+    def tabulate(title: str, cell: Callable[[Row, Row | None], str], note: str) -> Table:
+        """Return a table of the cells of each row and the reference's row."""
         lines = []
         for name, by_hardware in problem.rows.items():
             rows = [by_hardware.get(one) for one in problem.hardware]
-            cells = [shown(row) if row and row.ranked else describe_status(row) for row in rows]
-            lines.append([name, *cells])
+            lines.append(
+                [name]
+                + [
+                    cell(row, rows[0]) if row and row.ranked else describe_status(row)
+                    for row in rows
+                ]
+            )
         headings = ("implementation", *map(str, problem.hardware))
         return Table(f"{title}, {problem.problem}", headings, lines, 1, note)
 
-    def format_rate(row: Row) -> str:
-        return numbers.count_interval(row.epoch and row.case.samples / row.epoch)
+    def format_rate(row: Row, _: Row | None) -> str:
+        return numbers.format_interval(row.epoch and row.case.samples / row.epoch)
+
+    def format_speedup(row: Row, base: Row | None) -> str:
+        return numbers.format_factor(compare_machines(row, base) if base else None)
 
     rates = tabulate("Samples per second", format_rate, THROUGHPUT_NOTE)
-    errors = [
-        [row.parity_error for row in by_hardware.values() if row.parity_error is not None]
-        for by_hardware in problem.rows.values()
+    for line, by_hardware in zip(rates.lines, problem.rows.values(), strict=True):
+        errors = [row.parity_error for row in by_hardware.values() if row.parity_error is not None]
+        line.append(numbers.format_error(max(errors, default=None)))
+    tables = [
+        Table(rates.title, (*rates.headings, "parity error"), rates.lines, 1, rates.note),
+        tabulate(f"Speedup over {reference}", format_speedup, SPEEDUP_NOTE),
     ]
-    lines = [
-        [*line, numbers.error(max(known, default=None))]
-        for line, known in zip(rates.lines, errors, strict=True)
-    ]
-    tables = [Table(rates.title, (*rates.headings, "parity error"), lines, 1, rates.note)]
-    if base and base in problem.hardware:
-        bases = {
-            id(row): by_hardware[base]
-            for by_hardware in problem.rows.values()
-            if base in by_hardware
-            for row in by_hardware.values()
-        }
+    ranked = [row for _, row in problem.ranked]
+    if any(row.roofline_share is not None for row in ranked):
 
-        def format_speedup(row: Row) -> str:
-            other = bases.get(id(row))
-            return numbers.factor(compare_machines(row, other) if other else None)
+        def format_share(row: Row, _: Row | None) -> str:
+            return numbers.format_percent(row.roofline_share)
 
-        tables.append(tabulate(f"Speedup over {base}", format_speedup, SPEEDUP_NOTE))
-    rows = [row for _, row in problem.ranked]
-    if any(row.roofline_share is not None for row in rows):
-        title = "% of each device's roofline"
-        tables.append(
-            tabulate(title, lambda row: numbers.percent(row.roofline_share), ROOFLINE_NOTE)
-        )
-    if any(row.epoch_joules is not None for row in rows):
-        tables.append(
-            tabulate("Joules per epoch", lambda row: numbers.count(row.epoch_joules), JOULES_NOTE)
-        )
+        tables.append(tabulate("% of each device's roofline", format_share, ROOFLINE_NOTE))
+    if any(row.epoch_joules is not None for row in ranked):
+
+        def format_joules(row: Row, _: Row | None) -> str:
+            return numbers.format_number(row.epoch_joules)
+
+        tables.append(tabulate("Joules per epoch", format_joules, JOULES_NOTE))
     return tables
 
 
-def list_remarks(problems: Sequence[ProblemRows], base: Hardware | None) -> list[str]:
-    """Explain what the tables lack, and name versions of frameworks that differ."""
-    remarks = [
-        f"no speedup, {problem.problem}: {base} was not given it"
-        for problem in problems
-        if base and base not in problem.hardware
-    ]
+def list_remarks(problems: Iterable[ProblemRows]) -> list[str]:
+    """Name versions of frameworks that differ, and devices without a roofline."""
     versions: dict[str, dict[str, dict[str, None]]] = {}
     by_hardware: dict[Hardware, list[Row]] = {}
     for one, row in (pair for problem in problems for pair in problem.ranked):
         by_version = versions.setdefault(row.case.implementation, {})
         by_version.setdefault(row.version, {})[one.machine] = None
         by_hardware.setdefault(one, []).append(row)
-    remarks += [
+    remarks = [
         f"versions differ, {name}: {_list_by_version(by_version)}"
         for name, by_version in versions.items()
         if len(by_version) > 1
@@ -270,73 +225,19 @@ def list_remarks(problems: Sequence[ProblemRows], base: Hardware | None) -> list
     ]
     if not_probed:
         remarks.append(f"no roofline, because it was not probed: {'; '.join(not_probed)}")
-    return [*remarks, *_explain_joules(by_hardware)]
-
-
-def _list_by_version(by_version: Mapping[str, Iterable[str]]) -> str:
-    return "; ".join(f"{version} on {' and '.join(on)}" for version, on in by_version.items())
+    return remarks
 
 
 def list_suites(runs: Iterable[LoadedRun]) -> list[str]:
     """Report versions of the suite that differ: its implementations may differ too."""
     versions: dict[str, dict[str, None]] = {}
     for run in runs:
-        versions.setdefault(describe_suite(run), {})[run.name] = None
+        versions.setdefault(describe_suite(run.environments.values()), {})[run.name] = None
     if len(versions) < 2:
         return []
     problem = "versions of the suite differ, and so may its implementations"
     return [f"{problem}: {_list_by_version(versions)}"]
 
 
-def describe_suite(run: LoadedRun) -> str:
-    """Name the versions of the suite that measured a run."""
-    suites = [known.suite for known in run.environments.values()]
-    names = (f"{suite.get('version')}, commit {str(suite.get('commit'))[:12]}" for suite in suites)
-    return "; ".join(dict.fromkeys(names))
-
-
-def _explain_joules(by_hardware: Mapping[Hardware, Sequence[Row]]) -> list[str]:
-    """Explain why joules are absent: a line for each device and reason."""
-    return [
-        f"no joules of {', '.join(names)}, {one}: {reason}"
-        for one, rows in by_hardware.items()
-        for reason, names in list_absent_joules(rows).items()
-    ]
-
-
-def tabulate_crossovers(runs: Iterable[LoadedRun]) -> list[Table]:
-    """Return from which batch sizes on one device is faster than another.
-
-    A table for each workload and data set that two devices measured at common sizes.
-    """
-    rows: dict[tuple[str, str, str], dict[Hardware, list[Row]]] = defaultdict(dict)
-    for run in runs:
-        for one in list_hardware([run]):
-            for row in run.rows:
-                if row.ranked and row.case.device == one.device:
-                    key = (row.case.workload, *identify_data(run))
-                    rows[key].setdefault(one, []).append(row)
-    tables = []
-    for (workload, data, _), by_hardware in rows.items():
-        pairs = {
-            (one, other): crossovers
-            for one, other in combinations(by_hardware, 2)
-            if (crossovers := find_machine_crossovers(by_hardware[one], by_hardware[other]))
-        }
-        if pairs:
-            lines = [
-                _crossover_line(crossover, *pair)
-                for pair, crossovers in pairs.items()
-                for crossover in crossovers
-            ]
-            headings = ("implementation", "faster", "than", "from batch size")
-            title = f"Crossover batch sizes, {workload} on {data}"
-            tables.append(Table(title, headings, lines, 3, CROSSOVER_NOTE))
-    return tables
-
-
-def _crossover_line(crossover: Crossover, one: Hardware, other: Hardware) -> list[str]:
-    """Return a line with the device first that is faster at the largest batch size."""
-    if crossover.speedups[max(crossover.speedups)].mean < 1:
-        crossover, one, other = crossover.inverted, other, one
-    return [crossover.name, str(other), str(one), describe_crossover(crossover)]
+def _list_by_version(by_version: Mapping[str, Iterable[str]]) -> str:
+    return "; ".join(f"{version} on {' and '.join(on)}" for version, on in by_version.items())

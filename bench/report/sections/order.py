@@ -1,16 +1,16 @@
-"""The sections of a report in their order."""
+"""The opening of a report, and its sections in their order."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.analysis.crossover import find_device_crossovers
+from bench.analysis.devices import find_crossovers
 from bench.analysis.sweep import find_sweep
 from bench.report.load import LoadedRun
-from bench.report.render.text import INCLUDED
+from bench.report.render.markdown import escape
 from bench.report.sections import Section
 from bench.report.sections.data import describe_data
 from bench.report.sections.gpu import describe_gpu
-from bench.report.sections.machines import Hardware, describe_machines
+from bench.report.sections.machines import COMPARED, describe_machines
 from bench.report.sections.parity import describe_parity
 from bench.report.sections.resources import describe_memory, describe_roofline
 from bench.report.sections.runs import (
@@ -20,23 +20,69 @@ from bench.report.sections.runs import (
     describe_noise,
     describe_runs,
     describe_textbook,
+    list_left_out,
 )
 from bench.report.sections.scaling import describe_sweep
 from bench.report.sections.startup import describe_curves, describe_starts
 
+INCLUDED = """\
+- **Epoch**: one call of `train_epoch`: the framework's own loop over 48,000 images by default, its
+  gathering of the batches in the given order, and the copy of the weights to the host, which must
+  wait for the last step. The value is the geometric mean, over processes, of each process's median
+  epoch; in brackets, the 95 % t interval on the logarithms.
+- **First epoch**: the first call in a fresh process with empty compile caches, so it includes
+  compilation. It is not part of *epoch*.
+- **Set-up**: moving the data to the device, building the model, and ahead-of-time compilation.
+- **Import**: importing the framework in a fresh process, with its files in the page cache.
+- Not included anywhere: starting Python, reading the data (every page was touched before), drawing
+  the order, the initial weights, judging.
+- **Data**: *resident* data stay on the device from set-up on; *streamed* data are fed by the
+  framework's own loader, which is part of its epoch.
+- **Validation and test accuracy**: after the workload's last epoch, computed from the weights by
+  the suite, not by the framework. The standard error of an accuracy on 10,000 images is 0.37
+  points, so accuracies are not ranked.
+- **Parity error**: largest difference from the float64 oracle over the first five epochs, relative
+  to how far training moved the weights. A row above 1e-5 fails and is not ranked.
+- **One-vs-rest** rows train ten logistic regressions, one update a sample. This is another problem
+  than that of the softmax rows, with its own oracle.
+- **% of roofline**: the least time that an epoch could take on this machine, from the probes of
+  the same run, over the time that it took. A row above 100 % fails.
+- **Peak memory**: resident set (VmHWM) after the last timed epoch, including mapped data.
+"""
 
-def list_sections(
-    runs: Sequence[LoadedRun], output: Path, *, base: Hardware | None = None
-) -> list[Section]:
-    """Return the sections of a report, including empty ones, which say how to fill them.
 
-    output: the folder of the report. base: what speedups between machines are relative to.
+def describe_opening(runs: Sequence[LoadedRun]) -> list[str]:
+    """Return Markdown paragraphs: where and when a run was measured, and what is missing.
+
+    For several runs: how to read the report.
+    """
+    if len(runs) > 1:
+        folders = {run.folder for run in runs}
+        how_to_read = (
+            f"{len(folders)} runs side by side. Rows are compared within one run on one machine: "
+            f"*× fastest* is relative to the fastest there. *{COMPARED}* compares one case on "
+            "several machines."
+        )
+        return [how_to_read]
+    (run,) = runs
+    machines = {escape(one.machine.get("name", "unknown")) for one in run.environments.values()}
+    where = " and ".join(sorted(machines)) or "no machine yet"
+    lines = [f"Measured on {where}, started {escape(run.run.created)}."]
+    if run.missing:
+        lines.append(f"**{run.missing} planned trials are missing**: measure them with `--resume`.")
+    return lines + [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
+
+
+def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
+    """Return the sections after the workloads, including empty ones, which say how to fill them.
+
+    output: the folder of the report.
     """
     if len(runs) == 1:
         sections = [describe_textbook(runs), *_list_for_run(runs[0])]
     else:
         sections = [
-            describe_machines(runs, base),
+            describe_machines(runs),
             describe_runs(runs, output),
             describe_history(runs),
             describe_textbook(runs),
@@ -53,7 +99,7 @@ def list_sections(
 def _list_for_run(run: LoadedRun) -> Iterator[Section]:
     """Yield the sections about one run that a report of several runs leaves to its own report."""
     sweep = find_sweep(run.rows, run.workload)
-    crossovers = find_device_crossovers(run.rows, run.workload)
+    crossovers = find_crossovers(run.rows, run.workload)
     if run.on_gpu:
         yield describe_gpu(run, sweep, crossovers)
     yield describe_curves(run)

@@ -50,11 +50,11 @@ def tabulate_parity(rows: Iterable[Row], workload: str, tolerance: float) -> lis
         if worst == 0:
             margin = "all"
         elif worst <= tolerance:
-            margin = f"{numbers.significant(tolerance / worst, 2)} times"
+            margin = f"{numbers.format_number(tolerance / worst, 2)} times"
         else:
             margin = "none: it fails"
         errors = (_find_worst(first) if first else None, worst)
-        lines.append([name, device, *map(numbers.error, errors), str(len(group)), margin])
+        lines.append([name, device, *map(numbers.format_error, errors), str(len(group)), margin])
     headings = ("implementation", "device", "at the first size", "at any size", "sizes", "margin")
     return [Table(f"Parity errors, {workload}", headings, lines, 2, NOTE)] if lines else []
 

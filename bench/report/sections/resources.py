@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from bench.analysis.memory import PHASES, Memory, summarize_memory
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
-from bench.analysis.summary import Row
+from bench.analysis.summary import MEMORY_PHASES, Memory, Row, summarize_memory
 from bench.records.schema import Case, Record, RooflineRecord
 from bench.report.charts.epochs import chart_memory
 from bench.report.load import LoadedRun
@@ -53,16 +52,16 @@ def tabulate_roofline(
         size = 4 * row.case.samples * features if row and features else 0
         bandwidth = [numbers.ABSENT, numbers.ABSENT]
         if size in roofline.bandwidth:
-            rate = f"{numbers.significant(roofline.bandwidth[size] / 1e9)} GB/s"
+            rate = f"{numbers.format_number(roofline.bandwidth[size] / 1e9)} GB/s"
             bandwidth = [rate, roofline.bandwidth_by[size]]
         lines.append(
             [
                 *map(str, resources),
-                f"{numbers.significant(roofline.rate / 1e9)} GFLOP/s",
+                f"{numbers.format_number(roofline.rate / 1e9)} GFLOP/s",
                 roofline.rate_by,
                 *bandwidth,
-                numbers.duration(roofline.step),
-                numbers.duration(row.roofline_seconds if row else None),
+                numbers.format_duration(roofline.step),
+                numbers.format_duration(row.roofline_seconds if row else None),
             ]
         )
     headings = (
@@ -108,9 +107,12 @@ def describe_memory(run: LoadedRun) -> Section:
 def tabulate_memory(known: Sequence[Memory], cases: Iterable[Case]) -> list[Table]:
     """Return the peaks of these cases by phase."""
     chosen = sort_memories(known, cases)
-    phases = [phase for phase in PHASES if any(phase in one.peaks for one in chosen)]
+    phases = [phase for phase in MEMORY_PHASES if any(phase in one.peaks for one in chosen)]
     lines = [
-        [one.case.implementation, *(numbers.mebibytes(one.peaks.get(phase)) for phase in phases)]
+        [
+            one.case.implementation,
+            *(numbers.format_mebibytes(one.peaks.get(phase)) for phase in phases),
+        ]
         for one in chosen
     ]
     if not lines:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench.analysis.summary import Row
 from bench.records import timestamps
-from bench.records import versions as software
 from bench.records.schema import Environment, Run
+from bench.records.versions import describe_suite, list_versions
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table
@@ -21,7 +21,7 @@ from bench.report.sections.comparison import (
     list_textbook,
     tabulate_noise,
 )
-from bench.report.sections.machines import MAX_COLUMNS, describe_suite, identify_data
+from bench.report.sections.machines import MAX_COLUMNS, identify_data
 
 RUNS = "The runs"
 OVER_TIME = "Over time"
@@ -52,8 +52,8 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
             run.name,
             run.folder.name,
             run.run.created,
-            describe_suite(run),
-            numbers.whole(run.missing),
+            describe_suite(run.environments.values()),
+            numbers.format_count(run.missing),
             "; ".join(run.noise.causes) or "none recorded",
         ]
         for run in runs
@@ -118,10 +118,10 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     def format_epoch(row: Row | None) -> str:
         if row is None or not row.ranked:
             return describe_status(row)
-        return numbers.duration_interval(row.epoch)
+        return numbers.format_duration(row.epoch)
 
     lines = [[slug, *(format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
-    versions = [software.list_versions(run.environments.values()) for run in runs]
+    versions = [list_versions(run.environments.values()) for run in runs]
     for name in dict.fromkeys(name for by_name in versions for name in by_name):
         values = [by_name.get(name, numbers.ABSENT) for by_name in versions]
         if len(set(values)) > 1:
@@ -172,7 +172,9 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
     """Return machine and software; runs with the same facts share a table."""
     if len(runs) == 1:
         (run,) = runs
-        return Section(MACHINE, remarks=list_facts(run.run, run.environments))
+        # Indented, not fenced: no text in the command can end the block.
+        command = f"    {format_command(run.run)}\n"
+        return Section(MACHINE, text=command, remarks=list_facts(run.run, run.environments))
     groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
     for run in runs:
         groups[tuple(list_facts(run.run, run.environments)[1:])].append(run)

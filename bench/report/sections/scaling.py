@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from bench.analysis.crossover import Crossover
+from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep, ThreadSpeedup
 from bench.records.schema import Case
@@ -64,7 +64,7 @@ def _tabulate_sizes(rows: Sequence[Row], title: str, size_of: Callable[[Case], i
     cells: dict[str, dict[int, str]] = {}
     for row in rows:
         times = cells.setdefault(_name(row, rows), {})
-        times[size_of(row.case)] = numbers.duration_interval(row.epoch)
+        times[size_of(row.case)] = numbers.format_duration(row.epoch)
     lines = [
         [name, *(times.get(size, numbers.ABSENT) for size in sizes)]
         for name, times in cells.items()
@@ -80,9 +80,9 @@ def _tabulate_threads(sweep: Sweep) -> Table:
         "batch size": lambda pair: f"{pair.single.case.batch_size:,}",
         "samples": lambda pair: f"{pair.single.case.samples:,}",
         "threads": lambda pair: f"{pair.multiple.case.threads}",
-        "one thread": lambda pair: numbers.duration_interval(pair.single.epoch),
-        "these threads": lambda pair: numbers.duration_interval(pair.multiple.epoch),
-        "speedup": lambda pair: numbers.factor(pair.speedup),
+        "one thread": lambda pair: numbers.format_duration(pair.single.epoch),
+        "these threads": lambda pair: numbers.format_duration(pair.multiple.epoch),
+        "speedup": lambda pair: numbers.format_factor(pair.speedup),
     }
     note = f"{NOTE} {THREADS_NOTE}"
     return make_table("Epoch time by threads", sweep.by_threads, columns, words=1, note=note)

@@ -10,6 +10,7 @@ from bench.analysis.startup import BreakEven, Curve, Start
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
+from bench.report.render.numbers import format_duration, format_share
 from bench.report.sections import Picture, Section, Table, make_table
 from bench.report.sections.comparison import (
     HasCase,
@@ -43,12 +44,12 @@ CASE_COLUMNS: dict[str, Callable[[Any], str]] = {
 }
 COSTS_COLUMNS: dict[str, Callable[[Start], str]] = {
     **CASE_COLUMNS,
-    "import": lambda start: numbers.duration(start.imports),
-    "set-up": lambda start: numbers.duration(start.setup),
-    "reset": lambda start: numbers.duration(start.reset),
-    "first epoch": lambda start: numbers.duration(start.first_epoch),
-    "cold start": lambda start: numbers.duration_interval(start.total),
-    "parity error": lambda start: numbers.error(start.parity_error),
+    "import": lambda start: format_duration(start.imports),
+    "set-up": lambda start: format_duration(start.setup),
+    "reset": lambda start: format_duration(start.reset),
+    "first epoch": lambda start: format_duration(start.first_epoch),
+    "cold start": lambda start: format_duration(start.total),
+    "parity error": lambda start: numbers.format_error(start.parity_error),
 }
 
 
@@ -57,9 +58,7 @@ def describe_curves(run: LoadedRun) -> Section:
     tables, pictures = [], []
     for workload in list_workloads(run.rows):
         ranked = {row.case.slug for row in select_ranked(run.rows, workload)}
-        known = startup.find_curves(
-            [one for one in run.records if one.case.slug in ranked], run.run
-        )
+        known = startup.find_curves(one for one in run.records if one.case.slug in ranked)
         tables += tabulate_curves(known, workload)
         title = f"Accuracy against time from a cold start, workload {workload}"
         if known:
@@ -79,7 +78,7 @@ def tabulate_curves(known: Sequence[Curve], workload: str) -> list[Table]:
         lines = []
         for curve in sorted(group, key=lambda curve: curve.points[-1].seconds.mean):
             cells = [
-                f"{numbers.duration(point.seconds.mean)}: {numbers.share(point.accuracy)}"
+                f"{format_duration(point.seconds.mean)}: {format_share(point.accuracy)}"
                 for point in curve.points
             ]
             absent = [numbers.ABSENT] * (epochs - len(cells))
@@ -98,7 +97,7 @@ def describe_starts(run: LoadedRun) -> Section:
     rows = [row for row in run.rows if not row.swept and row.case.workload == run.workload]
     ranked = {row.case.slug for row in rows if row.ranked}
     records = [one for one in run.records if one.case.slug in ranked]
-    starts = startup.find_starts(records, run.run)
+    starts = startup.find_starts(records)
     tables = [
         *tabulate_costs(starts),
         *tabulate_break_evens(startup.find_break_evens(rows, starts)),
@@ -144,9 +143,11 @@ def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
 def _describe_break_even(break_even: BreakEven) -> str:
     """Return from which epoch on the tuned program is ahead, until when, and if it is certain."""
     epochs, until = break_even.ahead_from, break_even.ahead_until
-    words = ["never" if epochs is None else "at once" if epochs == 1 else numbers.whole(epochs)]
+    words = [
+        "never" if epochs is None else "at once" if epochs == 1 else numbers.format_count(epochs)
+    ]
     if until is not None:
-        words.append(f"until {numbers.whole(until)}")
+        words.append(f"until {numbers.format_count(until)}")
     if not break_even.certain:
         words.append("not certain")
     return ", ".join(words)

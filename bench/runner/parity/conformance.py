@@ -1,7 +1,7 @@
 """Conformance of an implementation: the contract's rules, parity, and good behaviour.
 
-An implementation is put through the script of bench/worker/conformance.py in a fresh process for
-every examination; what it hands over is judged here, in the parent.
+The worker trains and predicts as bench/worker/check.py says, in a fresh process for every batch
+size. The parent judges here what it returns.
 """
 
 import sys
@@ -23,17 +23,17 @@ from bench.runner.parity.judge import (
     TOLERANCE,
     Judge,
     Judgement,
+    compute_threads_in_force,
     find_threads_fault,
-    threads_in_force,
 )
 from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec
-from bench.worker.data import read
-from bench.worker.workloads import CHECK_SCRIPT, draw_order
+from bench.worker.data import read_labels
+from bench.worker.workloads import CHECK_SEGMENTS, draw_order
 
-# The examination with this batch size under sgd also watches the process after its last epoch.
+# The check with this batch size under sgd also watches the process after its last epoch.
 WATCHED_BATCH_SIZE = 32
 # None is the whole set in one batch. Small batches show small faults (a weight decay of 1e-6 needs
 # many updates), large ones show assumptions about a batch's size. From zero weights, one batch of
@@ -52,14 +52,14 @@ NO_GPU = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "JAX_PLATFORMS"
 
 EPOCH_NAMES = (
     "in the first epoch",
-    *(f"in epoch {epoch} after a second reset" for epoch in CHECK_SCRIPT[1].epochs),
+    *(f"in epoch {epoch} after a second reset" for epoch in CHECK_SEGMENTS[1].epochs),
     "from other weights, over an order that was there before",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one examination.
+    """The result of one check: one data set, workload, device and batch size.
 
     status: as a trial's; a fault is ``failed``, ``timeout`` or ``out-of-memory`` with its reason.
     error: the parity error, if there is one.
@@ -74,10 +74,10 @@ class Finding:
     error: float | None = None
 
 
-class Examiner:
-    """Examine implementations on some data sets; oracles are trained once for all of them.
+class Checker:
+    """Check implementations on some data sets; oracles are trained once for all of them.
 
-    threads, timeout (seconds): of one examination. device: where it trains.
+    threads, timeout (seconds): of one check. device: where it trains.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class Examiner:
         self._timeout = timeout
         self._device = device
 
-    def examine(self, case: Case) -> Iterator[Finding]:
-        """Examine an implementation; end early if it exceeds the time limit once.
+    def check(self, case: Case) -> Iterator[Finding]:
+        """Check an implementation in all sizes; end early if it exceeds the time limit once.
 
         case: incomplete, as ``plan.find_implementation`` returns it.
         """
@@ -99,38 +99,38 @@ class Examiner:
             for workload, batch_sizes in BATCH_SIZES[known].items():
                 for batch_size in batch_sizes:
                     complete = self._complete_case(case, data, workload, batch_size)
-                    finding = self._examine_once(complete, data, judge)
+                    finding = self._check_once(complete, data, judge)
                     yield finding
                     if finding.status == "timeout":
                         return
             if data is self._judges[0][0] and "gpu" in case.devices and sys.platform == "linux":
-                yield self._examine_without_gpu(case)
+                yield self._check_without_gpu(case)
 
     def _complete_case(
         self, case: Case, data: Dataset, workload: str, batch_size: int | None
     ) -> Case:
-        available = len(read(data.folder, "train")[1])
+        available = len(read_labels(data.folder, "train"))
         if batch_size is not None:  # for a user's own data, the next smaller divisor
             batch_size = next(n for n in range(batch_size, 0, -1) if available % n == 0)
         size = plan.Size(batch_size or available, self._threads, available)
         return plan.complete_case(case, workload, self._device, size)
 
-    def _examine_once(self, case: Case, data: Dataset, judge: Judge) -> Finding:
+    def _check_once(self, case: Case, data: Dataset, judge: Judge) -> Finding:
         with scratch.make_folder() as folder:
             outcome = self._launch(case, data, folder, {})
             if outcome.status != "ok":
-                return _finding(case, data, outcome.status, outcome.reason)
-            judgement = judge.examine(case, folder / "params.npy", folder / "labels.npy")
+                return _make_finding(case, data, outcome.status, outcome.reason)
+            judgement = judge.judge_check(case, folder / "params.npy", folder / "labels.npy")
             reason = self._explain_fault(judgement, case, judge, folder)
         if reason is None:
-            in_force = threads_in_force(outcome.document)
-            if in_force is None:  # without valid times nothing has passed
+            threads = compute_threads_in_force(outcome.document)
+            if threads is None:  # without valid times nothing has passed
                 reason = NO_TIMES
             else:
                 seconds = sum(outcome.document["epoch_seconds"])
-                reason = find_threads_fault(case, in_force, seconds)
+                reason = find_threads_fault(case, threads, seconds)
         error = judgement.parity.error if judgement.parity else None
-        return _finding(case, data, "failed" if reason else "ok", reason, error)
+        return _make_finding(case, data, "failed" if reason else "ok", reason, error)
 
     def _launch(
         self, case: Case, data: Dataset, folder: Path, variables: Mapping[str, str]
@@ -157,17 +157,17 @@ class Examiner:
         if wrong[0] > 0:
             return fault
         first, *_ = read_npy(folder / "params.npy", np.float32, 3)
-        segment = CHECK_SCRIPT[0]
+        segment = CHECK_SEGMENTS[0]
         mistake = mistakes.name_mistake(
             Params(first[:-1], first[-1]),
-            judge.problem(case),
-            judge.start(case, segment),
+            judge.read_problem(case),
+            judge.draw_start(case, segment),
             draw_order(self._seed, segment.epochs[0], case.samples),
             case.objective,
         )
         return f"{fault}; it looks as if {mistake}" if mistake else fault
 
-    def _examine_without_gpu(self, case: Case) -> Finding:
+    def _check_without_gpu(self, case: Case) -> Finding:
         """Ask for a GPU where the process sees none: the implementation must be unavailable."""
         data, _ = self._judges[0]
         complete = self._complete_case(case, data, "sgd", WATCHED_BATCH_SIZE)
@@ -175,18 +175,18 @@ class Examiner:
         with scratch.make_folder() as folder:
             outcome = self._launch(complete, data, folder, NO_GPU)
         if outcome.status == "unavailable":
-            return _finding(complete, data, "unavailable", outcome.reason)
+            return _make_finding(complete, data, "unavailable", outcome.reason)
         behaviour = outcome.reason or "it trained, so it claims a GPU that it does not use"
         reason = f"where no GPU can be seen it must raise Unavailable: {behaviour}"
-        return _finding(complete, data, "failed", reason)
+        return _make_finding(complete, data, "failed", reason)
 
 
 def has_passed(findings: Sequence[Finding]) -> bool:
-    """Return whether at least one examination succeeded and none found a fault."""
+    """Return whether at least one check succeeded and none found a fault."""
     return {finding.status for finding in findings} - {"unavailable"} == {"ok"}
 
 
-def _finding(
+def _make_finding(
     case: Case, data: Dataset, status: str, reason: str | None, error: float | None = None
 ) -> Finding:
     place = (data.name, case.workload, case.device, case.batch_size)

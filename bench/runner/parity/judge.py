@@ -4,8 +4,9 @@ A worker never reports its own score: parity, accuracy and loss are computed her
 against an oracle that is trained once for all trials of the same problem.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from bench.records.files import read_npy
 from bench.records.schema import Case, Parity
 from bench.runner.parity import oracle
 from bench.worker import data
-from bench.worker.conformance import list_predictions
-from bench.worker.measure import MOST_REPEATS
+from bench.worker.check import list_predictions
+from bench.worker.measure import MAX_REPEATS
 from bench.worker.workloads import (
-    CHECK_SCRIPT,
-    TRIAL_SCRIPT,
+    CHECK_SEGMENTS,
+    TRIAL_SEGMENTS,
     WORKLOADS,
     Segment,
     draw_order,
@@ -36,7 +37,7 @@ TOLERANCE = 1e-5
 LABEL_TIE = 1e-4
 
 # The largest number that a textbook program may return.
-LARGEST = 1e18
+MAX_QUANTITY = 1e18
 
 # Epochs shorter than this, all together, do not tell how many cores they used.
 MIN_SECONDS = 0.1
@@ -46,15 +47,13 @@ NO_TIMES = "the process left a result without its epochs"
 
 LOSSES = {"softmax": oracle.cross_entropy, "one-vs-rest": oracle.logistic_loss}
 
-Script = tuple[Segment, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """Parity and, for every timed epoch, accuracy and loss.
 
-    errors: the parity error after each compared epoch, in the order of the script. fault: what is
-    wrong, or None.
+    errors: the parity error after each compared epoch, in their order. fault: what is wrong,
+    or None.
     """
 
     parity: Parity | None = None
@@ -72,39 +71,49 @@ class Judge:
         self._folder = folder
         self._classes = classes
         self.seed = seed
-        self._validation = _double(*data.read(folder, "validation"))
-        self._test = _double(*data.read(folder, "test"))
         self._oracles: dict[tuple[object, ...], list[oracle.Solution]] = {}
+
+    @cached_property
+    def _validation(self) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        images, labels = data.read(self._folder, "validation")
+        return images.astype(np.float64), labels
+
+    @cached_property
+    def _test(self) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        images, labels = data.read(self._folder, "test")
+        return images.astype(np.float64), labels
 
     def judge(self, case: Case, params: Path, predicted: Path, seconds: object) -> Judgement:
         """Judge the files of params and predicted labels that a trial of this case returned.
 
         seconds: the ``epoch_seconds`` that the worker reported, not validated.
         """
-        first, timed = TRIAL_SCRIPT
-        script = (first, Segment(timed.start, timed.epochs[: case.epochs]))
         count = len(seconds) if isinstance(seconds, list) else 0
         returned = self._read(params, predicted, 1 + count)
         if isinstance(returned, Judgement):
             return returned
-        most = max(case.epochs, MOST_REPEATS)
-        if not case.epochs <= count <= most:
-            return Judgement(fault=f"it timed {count} epochs, not {case.epochs} to {most}")
+        max_epochs = max(case.epochs, MAX_REPEATS)
+        if not case.epochs <= count <= max_epochs:
+            return Judgement(fault=f"it timed {count} epochs, not {case.epochs} to {max_epochs}")
         epochs, labels = returned
-        judgement = self._add_scores(case, epochs[1:], self._compare(case, script, epochs))
+        judgement = self._add_scores(
+            case, epochs[1:], self._compare(case, list_segments(case), epochs)
+        )
         fault = find_label_fault(epochs[-1], self._test[0], labels) or judgement.fault
         return replace(judgement, fault=fault)
 
-    def examine(self, case: Case, params: Path, predicted: Path) -> Judgement:
-        """Judge every epoch and every prediction of the script of ``bench check``."""
-        returned = self._read(params, predicted, sum(len(part.epochs) for part in CHECK_SCRIPT))
+    def judge_check(self, case: Case, params: Path, predicted: Path) -> Judgement:
+        """Judge every epoch and every prediction that ``bench check`` asks for."""
+        count = sum(len(segment.epochs) for segment in CHECK_SEGMENTS)
+        returned = self._read(params, predicted, count)
         if isinstance(returned, Judgement):
             return returned
         epochs, labels = returned
-        judgement = self._compare(case, CHECK_SCRIPT, epochs)
+        judgement = self._compare(case, CHECK_SEGMENTS, epochs)
         if judgement.fault:
             return judgement
-        predictions = list_predictions(epochs, self.start(case, CHECK_SCRIPT[-1]), self._test[0])
+        start = self.draw_start(case, CHECK_SEGMENTS[-1])
+        predictions = list_predictions(epochs, start, self._test[0])
         ends = np.cumsum([len(images) for *_, images in predictions])
         parts = np.split(labels, ends[:-1])
         for (moment, params_then, images), part in zip(predictions, parts, strict=True):
@@ -115,70 +124,83 @@ class Judge:
     def _read(
         self, params: Path, predicted: Path, count: int
     ) -> tuple[list[Params], NDArray[np.int64]] | Judgement:
-        """Return params and labels, or a judgement that says why they cannot be read."""
+        """Return the params of ``count`` epochs and the labels, or a judgement with the fault."""
         try:
             stack = read_npy(params, np.float32, 3)
             labels = read_npy(predicted, np.int64, 1)
         except (OSError, ValueError) as error:
             return Judgement(fault=f"its params or labels cannot be read: {error}")
-        if fault := self._shape_fault(stack, count):
-            return Judgement(fault=fault)
-        return [Params(epoch[:-1], epoch[-1]) for epoch in stack], labels
+        expected = (data.count_features(self._folder) + 1, self._classes)
+        if stack.shape[1:] != expected:
+            fault = f"it returned params of shape {stack.shape}, not (epochs, {expected})"
+        elif len(stack) != count:  # judging too many could exceed the memory
+            fault = f"it returned params of {len(stack)} epochs, not {count}"
+        elif not np.isfinite(stack).all():
+            fault = "its params are not finite: NaN or infinity after an epoch"
+        else:
+            return [Params(epoch[:-1], epoch[-1]) for epoch in stack], labels
+        return Judgement(fault=fault)
 
     def _add_scores(self, case: Case, epochs: list[Params], judgement: Judgement) -> Judgement:
         """Add accuracy and loss after each of these epochs, in float64."""
         loss = LOSSES[case.objective]
-        validation = oracle.forward_many(epochs, self._validation[0])
-        test = oracle.forward_many(epochs, self._test[0])
+        images, labels = self._validation
+        test_images, test_labels = self._test
+        validation = oracle.forward_many(epochs, images)
+        test = oracle.forward_many(epochs, test_images)
         return replace(
             judgement,
-            validation_accuracy=_accuracies(validation, self._validation[1]),
-            validation_loss=tuple(loss(logits, self._validation[1]) for logits in validation),
-            test_accuracy=_accuracies(test, self._test[1]),
+            validation_accuracy=tuple(oracle.compute_accuracy(one, labels) for one in validation),
+            validation_loss=tuple(loss(one, labels) for one in validation),
+            test_accuracy=tuple(oracle.compute_accuracy(one, test_labels) for one in test),
         )
 
-    def _shape_fault(self, stack: NDArray[np.float32], count: int) -> str | None:
-        expected = (self._validation[0].shape[1] + 1, self._classes)
-        if stack.shape[1:] != expected:
-            return f"it returned params of shape {stack.shape}, not (epochs, {expected})"
-        if len(stack) != count:  # judging too many could exceed the memory
-            return f"it returned params of {len(stack)} epochs, not {count}"
-        if not np.isfinite(stack).all():
-            return "its params are not finite: NaN or infinity after an epoch"
-        return None
-
-    def _compare(self, case: Case, script: Script, epochs: list[Params]) -> Judgement:
-        """Compare the params after each epoch of a script with the oracle; the worst counts."""
-        solutions = [solution for part in script for solution in self._train_oracle(case, part)]
-        starts = [self.start(case, part) for part in script for _ in part.epochs]
-        # A trial may have more epochs than the script.
+    def _compare(self, case: Case, segments: Sequence[Segment], epochs: list[Params]) -> Judgement:
+        """Compare the params after each epoch of the segments with the oracle; the worst counts."""
+        solutions = [solution for part in segments for solution in self.train_oracle(case, part)]
+        starts = [self.draw_start(case, part) for part in segments for _ in part.epochs]
+        # A trial may have more epochs than are compared.
         triples = zip(epochs, solutions, starts, strict=False)
         errors = tuple(oracle.parity_error(*triple) for triple in triples)
         error = max(errors)
         parity = Parity(error=error, tolerance=TOLERANCE, passed=bool(error <= TOLERANCE))
         return Judgement(parity=parity, errors=errors, fault=find_parity_fault(parity))
 
-    def start(self, case: Case, segment: Segment) -> Params:
+    def draw_start(self, case: Case, segment: Segment) -> Params:
         """Return the params with which a segment of this case begins."""
-        features = self._validation[0].shape[1]
-        workload = WORKLOADS[case.workload]
-        return draw_start_params(segment, workload, features, self._classes, self.seed)
+        features = data.count_features(self._folder)
+        return draw_start_params(
+            segment, WORKLOADS[case.workload], features, self._classes, self.seed
+        )
 
-    def problem(self, case: Case) -> Problem:
+    def read_problem(self, case: Case) -> Problem:
         """Return the problem that a case trains."""
-        images, labels = data.read_samples(self._folder, case.samples)
-        optimizer = WORKLOADS[case.workload].optimizer
-        return Problem(images, labels, self._classes, case.batch_size, optimizer)
+        return data.read_problem(
+            self._folder,
+            case.workload,
+            classes=self._classes,
+            batch_size=case.batch_size,
+            samples=case.samples,
+        )
 
-    def _train_oracle(self, case: Case, segment: Segment) -> list[oracle.Solution]:
-        """Return the oracle's params after each epoch of a segment."""
+    def train_oracle(self, case: Case, segment: Segment) -> list[oracle.Solution]:
+        """Return the oracle's params after each epoch of a segment.
+
+        Takes about two seconds at the default sizes. Raises DataError if the data cannot be read.
+        """
         key = (case.workload, case.objective, case.batch_size, case.samples, segment)
         if key not in self._oracles:
             orders = [draw_order(self.seed, epoch, case.samples) for epoch in segment.epochs]
             self._oracles[key] = oracle.train(
-                self.problem(case), self.start(case, segment), orders, case.objective
+                self.read_problem(case), self.draw_start(case, segment), orders, case.objective
             )
         return self._oracles[key]
+
+
+def list_segments(case: Case) -> tuple[Segment, Segment]:
+    """Return the epochs of a trial that are compared: the first, and up to five timed ones."""
+    first, timed = TRIAL_SEGMENTS
+    return first, Segment(timed.start, timed.epochs[: case.epochs])
 
 
 def find_label_fault(
@@ -202,7 +224,7 @@ def find_parity_fault(parity: Parity) -> str | None:
     return f"parity error {parity.error:.1e} is above {parity.tolerance:.0e}: other mathematics"
 
 
-def threads_in_force(document: Mapping[str, Any]) -> float | None:
+def compute_threads_in_force(document: Mapping[str, Any]) -> float | None:
     """Return CPU seconds over wall seconds of all timed epochs; None without valid times."""
     try:
         return float(sum(document["epoch_cpu_seconds"]) / sum(document["epoch_seconds"]))
@@ -226,22 +248,11 @@ def find_textbook_fault(name: str, values: object) -> str | None:
 
     values: numbers by quantity as the worker reported them, not validated.
     """
-    published = next(figure.published for figure in TEXTBOOK_PROGRAMS if figure.name == name)
+    published = next(one.published for one in TEXTBOOK_PROGRAMS if one.name == name)
     for quantity, (value, tolerance) in published.items():
         number = values.get(quantity) if isinstance(values, Mapping) else None
-        if not isinstance(number, int | float) or abs(number) > LARGEST:
+        if not isinstance(number, int | float) or abs(number) > MAX_QUANTITY:
             return f"it returned no {quantity}"
         if tolerance is not None and not abs(number - value) <= tolerance:
             return f"{quantity} {number:.4f} is not within {tolerance} of {value}"
     return None
-
-
-def _double(
-    images: NDArray[np.float32], labels: NDArray[np.int32]
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Return the images in float64, converted once for all trials."""
-    return images.astype(np.float64), labels
-
-
-def _accuracies(epochs: list[NDArray[np.float64]], labels: NDArray[np.int32]) -> tuple[float, ...]:
-    return tuple(oracle.accuracy(logits, labels) for logits in epochs)

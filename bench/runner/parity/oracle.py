@@ -4,20 +4,32 @@ It follows the formulas and no implementation, because every implementation is j
 Functions take parameters in float32 (``Params``) or float64 (``Solution``) and compute in float64.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contract import SGD, Objective, Optimizer, Params, Problem, RMSprop
+from bench.contract import SGD, Objective, Params, Problem, RMSprop
+
+Array = NDArray[np.float64]
 
 
 class Solution(NamedTuple):
     """The oracle's parameters: weight (features, classes), bias (classes,), float64."""
 
-    weight: NDArray[np.float64]
-    bias: NDArray[np.float64]
+    weight: Array
+    bias: Array
+
+
+def update_parameter(problem: Problem, w: Array, g: Array, v: Array) -> tuple[Array, Array]:
+    """Return parameter and mean squared gradient after one step; SGD ignores the latter."""
+    match problem.optimizer:
+        case SGD(learning_rate):
+            return w - learning_rate * g, v
+        case RMSprop(learning_rate, rho, epsilon):
+            v = rho * v + (1 - rho) * g * g
+            return w - learning_rate * g / np.sqrt(v + epsilon), v
 
 
 def train(
@@ -25,48 +37,56 @@ def train(
     params: Params,
     orders: Iterable[NDArray[np.int64]],
     objective: Objective = "softmax",
+    update: Callable[[Problem, Array, Array, Array], tuple[Array, Array]] = update_parameter,
 ) -> list[Solution]:
     """Return the parameters after each epoch of training from ``params``, one epoch per order.
 
+    update: another step of the optimizer, for wrong results; one-vs-rest ignores it.
     Raises ValueError for one-vs-rest with RMSprop, which no implementation offers.
     """
     solution = Solution(params.weight.astype(np.float64), params.bias.astype(np.float64))
     if objective == "one-vs-rest":
         return _train_one_vs_rest(problem, solution, orders)
-    return _train_softmax(problem, solution, orders)
+    epochs = []
+    squares = Solution(np.zeros_like(solution.weight), np.zeros_like(solution.bias))
+    for order in orders:
+        for batch in order.reshape(-1, problem.batch_size):
+            slope = compute_gradient(solution, problem.images[batch], problem.labels[batch])
+            updated = [
+                update(problem, w, g, v) for w, g, v in zip(solution, slope, squares, strict=True)
+            ]
+            solution, squares = (Solution(*parts) for parts in zip(*updated, strict=True))
+        epochs.append(solution)
+    return epochs
 
 
-def forward(
-    params: Params | Solution, images: NDArray[np.float32] | NDArray[np.float64]
-) -> NDArray[np.float64]:
+def forward(params: Params | Solution, images: NDArray[np.float32] | Array) -> Array:
     """Return logits (n, classes) of images (n, features)."""
     weight, bias = (np.asarray(part, np.float64) for part in params)
-    logits: NDArray[np.float64] = np.asarray(images, np.float64) @ weight + bias
+    logits: Array = np.asarray(images, np.float64) @ weight + bias
     return logits
 
 
-def forward_many(
-    epochs: Sequence[Params], images: NDArray[np.float64]
-) -> list[NDArray[np.float64]]:
+def forward_many(epochs: Sequence[Params], images: Array) -> list[Array]:
     """Return logits of several params on the same images, in one matrix product."""
     weights = np.hstack([params.weight for params in epochs], dtype=np.float64)
     products = np.hsplit(images @ weights, len(epochs))
     return [logits + params.bias for logits, params in zip(products, epochs, strict=True)]
 
 
-def log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_softmax(logits: Array) -> Array:
     """Return the logarithm of the softmax of each row; it never overflows."""
     shifted = logits - logits.max(axis=1, keepdims=True)
-    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    result: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return result
 
 
-def cross_entropy(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
+def cross_entropy(logits: Array, labels: NDArray[np.int32]) -> float:
     """Return the mean over the samples of ``-log softmax(logits)[label]``, in nats."""
     return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
 
 
-def logistic_loss(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
+def logistic_loss(logits: Array, labels: NDArray[np.int32]) -> float:
     """Return the mean over the samples of the sum of their classes' logistic losses, in nats.
 
     The loss is ``log(1 + exp(-logit))`` for the label's class and ``log(1 + exp(logit))`` for the
@@ -77,23 +97,24 @@ def logistic_loss(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> flo
     return float(np.logaddexp(0, signed).sum(axis=1).mean())
 
 
-def accuracy(logits: NDArray[np.float64], labels: NDArray[np.int32]) -> float:
+def compute_accuracy(logits: Array, labels: NDArray[np.int32]) -> float:
     """Return the share of the samples whose largest logit is their label's."""
     return float((logits.argmax(axis=1) == labels).mean())
 
 
-def gradient(
-    solution: Solution, images: NDArray[np.float32], labels: NDArray[np.int32]
+def compute_gradient(
+    solution: Solution, images: NDArray[np.float32] | Array, labels: NDArray[np.int32]
 ) -> Solution:
     """Return the gradient of the mean cross-entropy of one batch, in the parameters' shape.
 
     With p the softmax of the logits and y the one-hot label, a sample's gradient by its logits is
     p - y: https://scikit-learn.org/stable/modules/linear_model.html#multinomial-case
     """
+    images = np.asarray(images, np.float64)
     residual = np.exp(log_softmax(forward(solution, images)))
     residual[np.arange(len(labels)), labels] -= 1
     residual /= len(labels)
-    return Solution(images.T.astype(np.float64) @ residual, residual.sum(axis=0))
+    return Solution(images.T @ residual, residual.sum(axis=0))
 
 
 def parity_error(params: Params, oracle: Solution, initial: Params) -> float:
@@ -106,39 +127,9 @@ def parity_error(params: Params, oracle: Solution, initial: Params) -> float:
     return float(deviation / way) if np.isfinite(deviation) else float("inf")
 
 
-def _flat(params: Params | Solution) -> NDArray[np.float64]:
+def _flat(params: Params | Solution) -> Array:
     """Return weight and bias as one vector."""
     return np.concatenate([np.asarray(part, np.float64).ravel() for part in params])
-
-
-def _train_softmax(
-    problem: Problem, solution: Solution, orders: Iterable[NDArray[np.int64]]
-) -> list[Solution]:
-    """Update once per batch, with the optimizer's formula in ``bench.contract``."""
-    epochs = []
-    squares = Solution(np.zeros_like(solution.weight), np.zeros_like(solution.bias))
-    for order in orders:
-        for batch in order.reshape(problem.steps, problem.batch_size):
-            slope = gradient(solution, problem.images[batch], problem.labels[batch])
-            updated = [
-                _update(problem.optimizer, w, g, v)
-                for w, g, v in zip(solution, slope, squares, strict=True)
-            ]
-            solution, squares = (Solution(*parts) for parts in zip(*updated, strict=True))
-        epochs.append(solution)
-    return epochs
-
-
-def _update(
-    optimizer: Optimizer, w: NDArray[np.float64], g: NDArray[np.float64], v: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return parameter and mean squared gradient after one step; SGD ignores the latter."""
-    match optimizer:
-        case SGD(learning_rate):
-            return w - learning_rate * g, v
-        case RMSprop(learning_rate, rho, epsilon):
-            v = rho * v + (1 - rho) * g * g
-            return w - learning_rate * g / np.sqrt(v + epsilon), v
 
 
 def _train_one_vs_rest(
@@ -168,8 +159,8 @@ def _train_one_vs_rest(
     return epochs
 
 
-def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def _sigmoid(logits: Array) -> Array:
     """Return 1 / (1 + exp(-logits)); exp never overflows."""
     small = np.exp(-np.abs(logits))
-    result: NDArray[np.float64] = np.where(logits >= 0, 1, small) / (1 + small)
+    result: Array = np.where(logits >= 0, 1, small) / (1 + small)
     return result

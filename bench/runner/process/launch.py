@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.errors import UserError
 from bench.runner import signals
+from bench.runner.process.leftovers import kill_leftovers
 from bench.runner.process.outcome import (
     Outcome,
     ProcessExit,
@@ -20,7 +21,7 @@ from bench.runner.process.outcome import (
     interpret_exit,
     read_delay,
 )
-from bench.runner.process.scratch import kill_leftovers, report_write_errors
+from bench.runner.process.scratch import report_write_errors
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import gpu, machine
 from bench.worker.measure import now
@@ -97,7 +98,7 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
     # The installation was checked before the run began; other trials may go on without it.
     if not os.access(child.installation.python, os.X_OK):
         return Outcome("failed", "its Python is not there any more; build it again", {}, "", 0.0)
-    write_folder(scratch, {**request, "memory_limit": child.memory_limit}, child)
+    write_folder(scratch, request, child)
     kills, delay, start = count_oom_kills(), read_delay(), now()
     process = None
     with closing(Pipe()) as stdout, closing(Pipe()) as stderr, closing(Pipe()) as life:
@@ -123,7 +124,6 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
         worker_delay,
         names,
         oom_killed=count_oom_kills() > kills,
-        memory_limit=child.memory_limit,
     )
     timed = request["mode"] not in UNTIMED
     status, reason, document = interpret_exit(scratch, process_exit, timed=timed)
@@ -195,7 +195,7 @@ def _affinity(threads: int | None) -> Iterator[None]:
         yield
         return
     cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, machine.usable_cores()[-threads:])
+    os.sched_setaffinity(0, machine.list_usable_cores()[-threads:])
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bench.errors import one_line
+from bench.errors import join_lines
 from bench.records.files import read_file
 from bench.records.schema import MAX_RECORD_BYTES, REPORTED
 
@@ -21,8 +21,8 @@ SLACK_SECONDS = 0.1
 SLACK_SHARE = 0.02
 # The last words of C++, glibc, OpenBLAS, PyTorch and XLA when an allocation fails.
 _NO_MEMORY = re.compile(
-    r"bad_alloc|cannot allocate memory|can't allocate memory|memory allocation (still )?failed|"
-    r"out of memory|MemoryError|RESOURCE_EXHAUSTED",
+    r"bad_alloc|cannot allocate memory(?! in static TLS)|can't allocate memory|"
+    r"memory allocation (still )?failed|out of memory|MemoryError|RESOURCE_EXHAUSTED",
     re.IGNORECASE,
 )
 # The statuses that a worker may report; the parent alone detects the others.
@@ -46,7 +46,6 @@ class ProcessExit:
     worker_delay_seconds: seconds that the worker waited for a core, between its phases too.
     leftovers: names of the processes that the worker did not end.
     oom_killed: the kernel killed a process for its memory during the worker's life.
-    memory_limit: bytes that the worker was allowed to allocate, or None.
     """
 
     code: int
@@ -58,7 +57,6 @@ class ProcessExit:
     worker_delay_seconds: float = 0.0
     leftovers: Sequence[str] = ()
     oom_killed: bool = False
-    memory_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +82,12 @@ def interpret_exit(
     timed: the worker reports times, which must agree with the parent's clock.
     """
     status, reason, document = _read_result(folder, process_exit)
-    if status == "failed" and (process_exit.memory_limit is not None or process_exit.oom_killed):
-        status, reason = _detect_lack_of_memory(process_exit, reason, document.get("reason"))
+    if status == "failed":
+        if process_exit.oom_killed and process_exit.code == -signal.SIGKILL:
+            reason = "the kernel ended the process: the machine had no memory left"
+            return "out-of-memory", reason, document
+        if _NO_MEMORY.search(f"{process_exit.stderr_tail}\n{document.get('reason')}"):
+            return "out-of-memory", f"the process ran out of memory: {reason}", document
     if timed and status == "ok":
         fault = find_misconduct(process_exit) or find_clock_fault(process_exit, document)
         if fault is not None:
@@ -109,7 +111,7 @@ def _read_result(folder: Path, process_exit: ProcessExit) -> tuple[str, str | No
     except FileNotFoundError:
         return "failed", "the process left no result", {}
     except (OSError, ValueError, RecursionError) as error:
-        return "failed", one_line(f"the process left a result that cannot be read: {error}"), {}
+        return "failed", join_lines(f"the process left a result that cannot be read: {error}"), {}
     return document["status"], document.get("reason"), document
 
 
@@ -123,20 +125,6 @@ def _read_document(path: Path) -> Document:
         if not all(isinstance(value, float) and value >= 0 for value in values):
             raise ValueError(f"its {name} are not a number of seconds")
     return document
-
-
-def _detect_lack_of_memory(
-    process_exit: ProcessExit, reason: str | None, worker_reason: Any
-) -> tuple[str, str | None]:
-    """Return the status and reason of a worker that failed, perhaps for lack of memory."""
-    if process_exit.oom_killed and process_exit.code == -signal.SIGKILL:
-        return "out-of-memory", "the kernel ended the process: the machine had no memory left"
-    if _NO_MEMORY.search(f"{process_exit.stderr_tail}\n{worker_reason}"):
-        return "out-of-memory", f"the process ran out of memory: {reason}"
-    # Some libraries report a failed allocation in words of their own.
-    if process_exit.memory_limit is not None and process_exit.code != 0:
-        reason = f"{reason}; it was allowed {process_exit.memory_limit / 2**20:.0f} MiB"
-    return "failed", reason
 
 
 def find_misconduct(process_exit: ProcessExit) -> str | None:

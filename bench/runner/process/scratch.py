@@ -1,48 +1,38 @@
-"""The folder of a worker, and the processes that were given it: removed after the worker.
+"""The folder of a worker: made before it starts, removed after it.
 
-If this process is killed, the next run on the host removes both.
+If this process is killed, the next run on the host removes the folder.
 """
 
 import os
 import secrets
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from bench.errors import UserError
-from bench.runner.process.spec import CACHES
-
-if TYPE_CHECKING:
-    import psutil
+from bench.runner.process.leftovers import kill_leftovers
 
 # Beside each folder is a lock, which its owner holds: a folder whose lock is free is stale.
 PREFIX = "softmax-bench-trial-"
 _ROOM_BYTES = 2**24  # more than any trial writes
-# The processes of a pool need a moment to notice that their master has gone; that is no fault.
-GRACE_SECONDS = 0.5
-# The variables that the harness sets to folders below the scratch folder. PWD and the like do not
-# count: a shell that has visited the folder has them, too.
-_MARKS = (*CACHES, "PYTHONPATH")
 
 
 @contextmanager
 def make_folder() -> Iterator[Path]:
     """Make the folder of a worker and hold its lock; remove both. Raises UserError."""
-    made = Path(tempfile.gettempdir(), PREFIX + secrets.token_hex(4))
-    lock = _lock(made)
+    folder = Path(tempfile.gettempdir(), PREFIX + secrets.token_hex(4))
+    lock = _lock(folder)
     try:
         with report_write_errors():
             lock.acquire()
-            made.mkdir(mode=0o700)
-        yield made
+            folder.mkdir(mode=0o700)
+        yield folder
     finally:
-        _discard(made, lock)
+        _discard(folder, lock)
 
 
 def remove_stale_folders() -> None:
@@ -65,67 +55,10 @@ def _lock(folder: Path) -> FileLock:
 
 
 def _discard(folder: Path, lock: FileLock) -> None:
-    """Remove a folder, then its lock file, then release the lock."""
-    _remove(folder)
+    """Remove a folder as far as possible, then its lock file, then release the lock."""
+    shutil.rmtree(folder, ignore_errors=True)
     Path(lock.lock_file).unlink(missing_ok=True)
     lock.release()
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder as far as possible; raise nothing.
-
-    ``shutil`` opens a file and calls a function for each level; ``rm`` removes any depth.
-    """
-    with suppress(RecursionError):
-        shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
-            with suppress(OSError):
-                subprocess.run(
-                    [*command, folder],
-                    check=False,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-
-
-def kill_leftovers(leader: int | None, scratch: Path, grace: float = GRACE_SECONDS) -> list[str]:
-    """Kill the processes that a worker has left running, and return their names.
-
-    These are the living processes of its session, and those that were given a folder below its
-    scratch folder: a daemon leaves the session, but keeps its variables.
-    leader: the worker's process id, while it is not reaped; None where it is not known.
-    grace: seconds in which the processes may end by themselves.
-    """
-    import psutil
-
-    leftovers = list(_find_leftovers(leader, scratch))
-    if leftovers and grace > 0:
-        psutil.wait_procs(leftovers, timeout=grace)
-        leftovers = list(_find_leftovers(leader, scratch))
-    for process in leftovers:
-        with suppress(psutil.Error):
-            process.kill()
-    return sorted(process.info["name"] for process in leftovers)
-
-
-def _find_leftovers(leader: int | None, scratch: Path) -> "Iterator[psutil.Process]":
-    import psutil
-
-    for process in psutil.process_iter(["name", "status", "environ"]):
-        if process.pid == leader or process.info["status"] in {
-            psutil.STATUS_ZOMBIE,
-            psutil.STATUS_DEAD,
-        }:
-            continue
-        variables = process.info["environ"] or {}  # None: another user's
-        marked = any(variables.get(name, "").startswith(f"{scratch}/") for name in _MARKS)
-        try:
-            in_session = leader is not None and os.getsid(process.pid) == leader
-        except OSError:  # it has ended, or the system does not tell
-            in_session = False
-        if marked or in_session:
-            yield process
 
 
 def check_room() -> None:

@@ -60,7 +60,7 @@ class ChildSpec:
     """Where and how a worker runs.
 
     threads: cores and threads that it gets; None for all usable ones. variables: its own ones.
-    timeout: seconds. memory_limit: bytes that it may allocate, or None.
+    timeout: seconds.
     """
 
     installation: Installation = field(default_factory=Installation)
@@ -68,12 +68,11 @@ class ChildSpec:
     device: Device = "cpu"
     variables: Mapping[str, str] | None = None
     timeout: float = 600.0
-    memory_limit: int | None = None
 
 
 def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
     """Return the variables that the harness sets: threads, precision, device, empty caches."""
-    threads = str(child.threads or len(machine.usable_cores()))
+    threads = str(child.threads or len(machine.list_usable_cores()))
     return {
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
@@ -85,7 +84,7 @@ def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
         "TORCH_WARM_POOL": "0",  # PyTorch with CUDA would start processes that compile
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
         **DEVICES[child.device],
-        gpu.VISIBLE: gpu.visible_gpu() if child.device == "gpu" else "",
+        gpu.VISIBLE: gpu.get_visible_gpu() if child.device == "gpu" else "",
         **{name: str(scratch / "cache" / folder) for name, folder in CACHES.items()},
         "PYTHONPATH": str(scratch / "path"),
         "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder

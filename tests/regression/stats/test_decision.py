@@ -7,7 +7,6 @@ from support.comparisons import make_difference
 
 from bench.regression.stats.decision import (
     Rule,
-    adjust_holm,
     decide,
     decide_all,
     estimate_more_pairs,
@@ -62,25 +61,6 @@ def test_zero_tolerance_calls_every_significant_difference():
     assert judged(make_difference(1.001, 1.0005, 1.0015, p_slower=0.005), strict) == "slower"
     assert judged(make_difference(0.999, 0.9985, 0.9995, p_faster=0.005), strict) == "faster"
     assert judged(make_difference(1.0, 1.0, 1.0), strict) == "undecided"
-
-
-# Holm's procedure: 0.005 * 4, 0.01 * 3, 0.03 * 2, and 0.04 * 1, which is raised to 0.06, because no
-# adjusted p is below the one before it.
-def test_holm_adjustment_by_hand():
-    difference = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 4)
-    assert difference == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
-
-
-def test_unknown_tests_count_in_the_family():
-    # 0.005 * 6, 0.01 * 5, 0.03 * 4, 0.04 * 3: the others have a p of 1 and come last.
-    difference = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 6)
-    assert difference == pytest.approx({"a": 0.05, "b": 0.12, "c": 0.12, "d": 0.03})
-    assert adjust_holm({}, 3) == {}
-
-
-def test_adjusted_p_is_at_most_1():
-    assert adjust_holm({"a": 0.4, "b": 0.9}, 2) == {"a": 0.8, "b": 0.9}
-    assert adjust_holm({"a": 0.6}, 3) == {"a": 1.0}
 
 
 def test_second_rejection_needs_less_evidence():

@@ -8,6 +8,7 @@ from support.comparisons import spread_evenly
 
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
+from bench.regression.stats.false_alarms import schedule_looks
 from bench.regression.stats.power import (
     DecisionCount,
     calls_slowdown,
@@ -16,7 +17,6 @@ from bench.regression.stats.power import (
     least_detected_log,
     smallest_slowdown,
 )
-from bench.regression.stats.sequential import schedule_looks
 
 STRICT = Rule(tolerance=0.0)
 

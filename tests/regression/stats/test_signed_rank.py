@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, wilcoxon
 
 from bench.regression.stats import signed_rank
-from bench.regression.stats.sequential import nominal_level, overall_level, schedule_looks
+from bench.regression.stats.false_alarms import nominal_level, overall_level, schedule_looks
 from bench.regression.stats.signed_rank import compare_pairs, estimate_ratio
 
 # In steps of 0.01, to have ties and zeros.

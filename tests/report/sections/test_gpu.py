@@ -3,11 +3,10 @@
 import math
 
 import pytest
-from support.devices import CONDITIONS, on, swept_on, unavailable
+from support.devices import on, swept_on, unavailable
 from support.records import case, environment, run
 
-from bench.analysis.crossover import Crossover, find_device_crossovers
-from bench.analysis.gpu import compare_devices, summarize_gpu
+from bench.analysis.devices import Crossover, compare_devices, find_crossovers
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
 from bench.report.sections import gpu
@@ -17,7 +16,7 @@ HERE = {"here": environment(data={"features": 784, "classes": 10, "test_images":
 
 def made(*records):
     found = summarize(records, HERE, run(case()))
-    crossed = find_device_crossovers(found, "sgd")
+    crossed = find_crossovers(found, "sgd")
     return gpu.tabulate_devices(compare_devices(found, "sgd", crossed), crossed)
 
 
@@ -104,26 +103,3 @@ def test_cell_without_a_number_gives_the_status():
     assert shown["c"] == ["750,000", "failed", "—", "failed"]
     assert shown["f"] == ["750,000", "not measured", "—", "not measured"]
     assert [line[0] for line in used.lines] == ["a", "d"]
-
-
-def test_conditions_are_shown_as_ranges():
-    hot = CONDITIONS | {
-        "celsius_after": 61.4,
-        "sm_mhz_after": 1755.0,
-        "throttle_after": 4.0,
-        "other_processes": 2.0,
-    }
-    records = [*on("gpu"), *on("gpu", "b", device_conditions=hot, warmup_seconds=[2.0])]
-    table = gpu.tabulate_conditions(summarize_gpu(records), ["One", "Two"])
-    assert table.lines == [
-        ["GPU", "One, Two"],
-        ["temperature before", "41 °C"],
-        ["temperature after", "55 to 61 °C"],
-        ["clock before", "1,980 MHz"],
-        ["clock after", "1,755 to 1,980 MHz"],
-        ["memory clock before", "2,619 MHz"],
-        ["memory clock after", "2,619 MHz"],
-        ["throttled", "power cap in 2 of 4 trials"],
-        ["another process on it", "2 of 4 trials"],
-        ["warm-up", "0.750 to 2.00 s"],
-    ]

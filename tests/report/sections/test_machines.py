@@ -1,23 +1,18 @@
 """Devices of several machines side by side, and runs over time: cells are worked out by hand."""
 
 import pytest
-from support.devices import on, swept_on, unavailable
+from support.devices import on, unavailable
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
-from bench.errors import UserError
 from bench.records import store
 from bench.report.load import load_runs
 from bench.report.sections.machines import (
     CROWDED,
     MAX_COLUMNS,
-    NO_SWEEP,
-    choose_hardware,
     describe_machines,
     group_by_problem,
-    list_hardware,
     list_remarks,
     list_suites,
-    tabulate_crossovers,
     tabulate_problem,
 )
 from bench.report.sections.runs import describe_history
@@ -46,36 +41,10 @@ def both(tmp_path):
     return load(tmp_path, box=(BOX, *on("cpu", epochs=(1.0, 1.1, 0.9))), server=(SERVER, *server))
 
 
-def tabulate(runs, base=None):
+def tabulate(runs):
     (problem,) = group_by_problem(runs)
-    tables = tabulate_problem(problem, base or problem.hardware[0])
+    tables = tabulate_problem(problem)
     return {table.title.partition(", sgd")[0]: table for table in tables}
-
-
-# ----- hardware
-
-
-@pytest.mark.parametrize(
-    ("wanted", "which"),
-    [
-        ("box", 0),
-        ("2-CORE", 0),
-        ("16-core Server, 64 GiB, nvidia h100 80gb hbm3, gpu", 2),
-        ("server, gpu", 2),
-        ("Server, CPU", 1),
-        ("hbm3, 2", 1),
-    ],
-)
-def test_hardware_is_chosen_by_id_or_part_of_name(both, wanted, which):
-    hardware = list_hardware(both)
-    assert choose_hardware(hardware, wanted) == hardware[which]
-
-
-@pytest.mark.parametrize(("wanted", "candidates"), [("xeon", 3), ("server", 2)])
-def test_unclear_hardware_is_refused_with_the_candidates(both, wanted, candidates):
-    with pytest.raises(UserError) as refused:
-        choose_hardware(list_hardware(both), wanted)
-    assert str(refused.value).count(" (") == candidates
 
 
 # ----- the tables of a problem
@@ -118,10 +87,9 @@ def test_devices_are_compared_with_the_first(both):
 
 
 def test_devices_of_one_run_are_compared_round_by_round(both):
-    server = list_hardware(both)[1]
-    times = tabulate(both, server)[f"Speedup over {server}"]
-    assert times.lines[0][1:] == ["0.502 [0.391, 0.644]", "1", "1.02 [1.02, 1.02]"]
-    assert times.lines[1][1:] == ["not measured", "1", "unavailable"]
+    server = both[1:]
+    times = next(table for title, table in tabulate(server).items() if "Speedup" in title)
+    assert times.lines == [["a", "1", "1.02 [1.02, 1.02]"], ["b", "1", "unavailable"]]
 
 
 def test_absent_rows_give_their_status(tmp_path):
@@ -143,34 +111,18 @@ def test_absent_rows_give_their_status(tmp_path):
     ]
 
 
-def test_base_without_the_problem_has_no_speedups(both, tmp_path):
-    other = load(tmp_path, other=({**MACHINE, "id": "o"}, *on("cpu", batch_size=8)))
-    (problem,) = group_by_problem([*both, *other])
-    base = list_hardware(other)[0]
-    titles = [table.title for table in tabulate_problem(problem, base)]
-    assert not any(title.startswith("Speedup") for title in titles)
-    assert list_remarks([problem], base)[0].startswith("no speedup, ")
-
-
-def test_joules_and_roofline_are_shown_if_known(both, tmp_path):
+def test_joules_and_roofline_are_shown_if_known(both):
     tables = tabulate(both)
     assert "% of each device's roofline" not in tables
     joules = tables["Joules per epoch"].lines
     assert joules == [["a", "—", "—", "10.0"], ["b", "not measured", "—", "unavailable"]]
-    (remark,) = list_remarks(group_by_problem(both), None)
+    (remark,) = list_remarks(group_by_problem(both))
     assert remark.startswith("no roofline")
-    known = [*on("gpu"), *on("gpu", "b", energy_joules=None, energy_absent="too old")]
-    silent = on("gpu", energy_joules=None)
-    runs = load(tmp_path, x=({**BOX, "id": "x"}, *known), y=(BOX, *silent))
-    (problem,) = group_by_problem(runs)
-    remarks = list_remarks([problem], None)
-    assert f"no joules of b, {problem.hardware[0]}: too old" in remarks
-    assert f"no joules of a, {problem.hardware[1]}: no reason was given" in remarks
 
 
 def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     runs = load(tmp_path, x=(BOX, *on("cpu"), *on("cpu", "b")), y=(SERVER, *on("cpu")))
-    remarks = [*list_remarks(group_by_problem(runs), None), *list_suites(runs)]
+    remarks = [*list_remarks(group_by_problem(runs)), *list_suites(runs)]
     assert not any("versions" in remark for remark in remarks)
     newer = environment(
         id="there",
@@ -183,50 +135,11 @@ def test_versions_that_differ_are_named_with_their_machines(tmp_path):
     store.append_record(folder, ok(case("a"), 3, 0.1, environment="there", run=runs[0].run.run))
     runs = load_runs([folder, tmp_path / "y"])
     server, box = SERVER["name"], BOX["name"]
-    assert list_remarks(group_by_problem(runs), None)[0].endswith(
+    assert list_remarks(group_by_problem(runs))[0].endswith(
         f"a: torch 2.9.1 on {box} and {server}; torch 2.10 on Z"
     )
     (suites,) = list_suites(runs)
-    assert suites.endswith(
-        f"0.1.0, commit abcdef on {box} and {server}; 0.2.0, commit ffffffffffff on Z"
-    )
-
-
-# ----- crossovers
-
-
-def test_faster_device_of_a_crossover_comes_first(tmp_path):
-    box = (BOX, *swept_on("cpu"), *swept_on("cpu", "b"))
-    server = (SERVER, *swept_on("gpu"), *swept_on("gpu", "b", times=50))
-    runs = load(tmp_path, box=box, server=server)
-    (table,) = tabulate_crossovers(runs)
-    cpu, gpu = map(str, list_hardware(runs))
-    # The 30 is worked out in test_gpu.py.
-    assert table.lines == [["a", gpu, cpu, "30"], ["b", cpu, gpu, "every size measured"]]
-    (other_way,) = tabulate_crossovers(runs[::-1])
-    assert sorted(other_way.lines) == table.lines
-
-
-def test_pairs_without_common_sizes_have_no_crossover(both, tmp_path):
-    assert tabulate_crossovers(both) == []
-    assert NO_SWEEP in describe_machines(both).remarks
-    small, large = (
-        [one for size in sizes for one in on("cpu", batch_size=size)]
-        for sizes in ((32, 8, 128), (32, 384, 1920))
-    )
-    other, third = ({**MACHINE, "id": name, "name": name} for name in ("Other", "Third"))
-    runs = load(
-        tmp_path / "four",
-        box=(BOX, *small),
-        other=(other, *large),
-        server=(SERVER, *small),
-        more=(third, *large),
-    )
-    (table,) = tabulate_crossovers(runs)
-    assert [line[1:] for line in table.lines] == [
-        [f"{SERVER['name']}, 2 threads", SMALL, "never within the sweep"],
-        ["Third, 2 threads", "Other, 2 threads", "never within the sweep"],
-    ]
+    assert suites.endswith(f"0.1.0 abcdef changed on {box} and {server}; 0.2.0 fffffff on Z")
 
 
 # ----- many machines

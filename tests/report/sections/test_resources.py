@@ -4,9 +4,8 @@ from dataclasses import replace
 
 from support.records import bare, case, environment, ok, trials
 
-from bench.analysis import memory
 from bench.analysis.roofline import Roofline, find_rooflines
-from bench.analysis.summary import summarize
+from bench.analysis.summary import summarize, summarize_memory
 from bench.report.sections import resources
 
 HERE = {"here": environment()}
@@ -99,7 +98,7 @@ def test_memory_of_the_chosen_cases_is_sorted():
         of("other", start=1, epochs=1),
     ]
     asked = [records[0].case, records[1].case]
-    (table,) = resources.tabulate_memory(memory.summarize_memory(records), asked)
+    (table,) = resources.tabulate_memory(summarize_memory(records), asked)
     assert table.title == ("Peak memory by phase: cpu, batch size 384, 2 threads, 48,000 samples")
     assert cells(table) == [
         {"implementation": "small", "start": "20.0 MiB", "data": "100 MiB", "epochs": "400 MiB"},

@@ -10,10 +10,10 @@ from bench.data import dataset
 from bench.errors import DataError
 from bench.runner import plan
 from bench.runner.parity import conformance
-from bench.runner.parity.conformance import Examiner, Finding, has_passed
+from bench.runner.parity.conformance import Checker, Finding, has_passed
 from bench.runner.parity.judge import NO_TIMES, Judgement
 from bench.runner.process.outcome import Outcome
-from bench.worker.machine import usable_cores
+from bench.worker.machine import list_usable_cores
 from implementations import IMPLEMENTATIONS
 
 pytestmark = pytest.mark.timeout(1800)
@@ -95,8 +95,8 @@ def data(digits):
 
 
 @pytest.fixture(scope="module")
-def examiner(data):
-    return Examiner(data, seed=42, threads=1, timeout=600, device="cpu")
+def checker(data):
+    return Checker(data, seed=42, threads=1, timeout=600, device="cpu")
 
 
 def case_of(name):
@@ -112,11 +112,11 @@ SLOW = pytest.param("keras_jax_probabilities", marks=pytest.mark.full)
 
 
 @pytest.mark.parametrize("name", [*sorted(set(REASONS) - {"hangs", *SLOW.values}), SLOW])
-def test_saboteur_is_rejected_with_its_reason(examiner, data, name):
+def test_saboteur_is_rejected_with_its_reason(checker, data, name):
     if name == "keras_jax_probabilities":
         pytest.importorskip("keras")
     findings = []
-    for finding in examiner.examine(case_of(name)):
+    for finding in checker.check(case_of(name)):
         findings.append(finding)
         if finding.status not in {"ok", "unavailable"}:
             break
@@ -127,16 +127,16 @@ def test_saboteur_is_rejected_with_its_reason(examiner, data, name):
     assert "\n" not in findings[-1].reason
 
 
-def test_hanging_implementation_is_examined_once(digits):
-    hasty = Examiner([digits], seed=42, threads=1, timeout=6, device="cpu")
-    (finding,) = hasty.examine(case_of("hangs"))
+def test_hanging_implementation_is_checked_once(digits):
+    hasty = Checker([digits], seed=42, threads=1, timeout=6, device="cpu")
+    (finding,) = hasty.check(case_of("hangs"))
     assert (finding.status, finding.reason) == ("timeout", REASONS["hangs"])
     assert not has_passed([finding])
 
 
-def test_honest_implementation_passes_every_examination(examiner, data):
+def test_honest_implementation_passes_every_check(checker, data):
     numpy = next(entry for entry in IMPLEMENTATIONS if entry.name == "numpy")
-    findings = list(examiner.examine(plan.find_implementation(numpy.name, None)))
+    findings = list(checker.check(plan.find_implementation(numpy.name, None)))
     assert [finding.status for finding in findings] == ["ok"] * 5 * len(data)
     assert {finding.data for finding in findings} == {part.name for part in data}
     assert {finding.batch_size for finding in findings} >= {8, 32, 1440}
@@ -145,8 +145,8 @@ def test_honest_implementation_passes_every_examination(examiner, data):
 
 
 def test_gpu_is_asked_for_where_there_is_none(digits):
-    alone = Examiner([digits], seed=42, threads=1, timeout=600, device="cpu")
-    *cpu, gpu = alone.examine(case_of("honest"))
+    alone = Checker([digits], seed=42, threads=1, timeout=600, device="cpu")
+    *cpu, gpu = alone.check(case_of("honest"))
     assert {finding.status for finding in cpu} == {"ok"}
     assert (gpu.device, gpu.status) == ("gpu", "unavailable")
     assert gpu.reason.startswith("NumPy computes on the CPU only; ")
@@ -169,8 +169,9 @@ def test_passing_needs_a_success_and_no_fault():
 @pytest.mark.parametrize("entry", IMPLEMENTATIONS, ids=lambda entry: entry.name)
 def test_every_implementation_of_the_registry_passes(data, entry):
     # Every framework is checked on digits each day.
-    examiner = Examiner(data[-1:], seed=42, threads=len(usable_cores()), timeout=900, device="cpu")
-    findings = list(examiner.examine(plan.find_implementation(entry.name, None)))
+    threads = len(list_usable_cores())
+    checker = Checker(data[-1:], seed=42, threads=threads, timeout=900, device="cpu")
+    findings = list(checker.check(plan.find_implementation(entry.name, None)))
     assert has_passed(findings), [
         finding.reason for finding in findings if finding.status == "failed"
     ]
@@ -181,14 +182,14 @@ def test_every_implementation_of_the_registry_passes(data, entry):
 
 def test_ragged_batch_size_is_replaced_by_a_smaller_divisor(monkeypatch, digits):
     monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (7, 1439, None)}})
-    alone = Examiner([digits], seed=42, threads=1, timeout=600, device="cpu")
+    alone = Checker([digits], seed=42, threads=1, timeout=600, device="cpu")
     case = msgspec.structs.replace(case_of("honest"), devices=("cpu",))
-    assert [finding.batch_size for finding in alone.examine(case)] == [6, 720, 1440]
+    assert [finding.batch_size for finding in alone.check(case)] == [6, 720, 1440]
 
 
 @pytest.fixture
 def answered(monkeypatch):
-    """Let every examination end without a process; return the requests and children."""
+    """Let every check end without a process; return the requests and children."""
 
     def answer(*statuses):
         left, asked = iter(statuses), []
@@ -206,9 +207,9 @@ def answered(monkeypatch):
 def test_requests_cover_all_sizes_and_watch_one(digits, answered):
     asked = answered("unavailable")
     own = dataclasses.replace(digits, name="own")
-    both = Examiner([digits, own], seed=42, threads=1, timeout=600, device="cpu")
+    both = Checker([digits, own], seed=42, threads=1, timeout=600, device="cpu")
     case = msgspec.structs.replace(case_of("honest"), variables={"OWN": "yes"})
-    findings = list(both.examine(case))
+    findings = list(both.check(case))
     places = [
         (finding.data, finding.workload, finding.device, finding.batch_size) for finding in findings
     ]
@@ -238,17 +239,17 @@ def test_requests_cover_all_sizes_and_watch_one(digits, answered):
         assert child.variables == {"OWN": "yes", **(hidden if place[2] == "gpu" else {})}
 
 
-def test_examination_ends_after_a_timeout(digits, answered):
+def test_check_ends_after_a_timeout(digits, answered):
     asked = answered("ok", "timeout", "ok")
-    examiner = Examiner([digits], seed=42, threads=1, timeout=600, device="cpu")
-    findings = list(examiner.examine(case_of("honest")))
+    checker = Checker([digits], seed=42, threads=1, timeout=600, device="cpu")
+    findings = list(checker.check(case_of("honest")))
     assert len(findings) == len(asked) == 2
     assert findings[-1].status == "timeout"
 
 
-def test_examination_without_valid_times_has_not_passed(digits, answered, monkeypatch):
+def test_check_without_valid_times_has_not_passed(digits, answered, monkeypatch):
     answered("ok")
-    monkeypatch.setattr(conformance.Judge, "examine", lambda *_: Judgement())
-    alone = Examiner([digits], seed=42, threads=1, timeout=600, device="cpu")
-    first = next(alone.examine(case_of("honest")))
+    monkeypatch.setattr(conformance.Judge, "judge_check", lambda *_: Judgement())
+    alone = Checker([digits], seed=42, threads=1, timeout=600, device="cpu")
+    first = next(alone.check(case_of("honest")))
     assert (first.status, first.reason) == ("failed", NO_TIMES)

@@ -11,11 +11,11 @@ from bench.contract import Params, Problem
 from bench.records.schema import Parity
 from bench.runner.parity import judge, oracle
 from bench.runner.parity.judge import Judge
-from bench.worker import conformance, data, guard
-from bench.worker.conformance import ConformanceRequest
+from bench.worker import check, data, guard
+from bench.worker.check import CheckRequest
 from bench.worker.workloads import (
-    CHECK_SCRIPT,
-    TRIAL_SCRIPT,
+    CHECK_SEGMENTS,
+    TRIAL_SEGMENTS,
     WORKLOADS,
     draw_initial_params,
     draw_order,
@@ -60,9 +60,9 @@ def judged(digits, images, make_case, tmp_path):
         case = make_case(
             workload=workload, batch_size=batch_size, objective=objective, epochs=epochs
         )
-        examiner = Judge(digits.folder, 10, 42)
+        judging = Judge(digits.folder, 10, 42)
         seconds = [0.5] * epochs if timed is None else timed
-        return examiner.judge(case, tmp_path / "params.npy", tmp_path / "labels.npy", seconds)
+        return judging.judge(case, tmp_path / "params.npy", tmp_path / "labels.npy", seconds)
 
     return run
 
@@ -88,7 +88,7 @@ def test_scores_are_of_every_timed_epoch(judged, images):
     losses = [oracle.cross_entropy(epoch, labels) for epoch in logits]
     assert judgement.validation_loss == pytest.approx(losses, rel=1e-5)
     test = [oracle.forward(solution, images["test"][0]) for solution in truth]
-    expected = [oracle.accuracy(each, images["test"][1]) for each in test]
+    expected = [oracle.compute_accuracy(each, images["test"][1]) for each in test]
     assert judgement.test_accuracy == pytest.approx(expected)
     assert 0.7 < accuracies[0] < accuracies[-1] < 1
 
@@ -255,12 +255,12 @@ def test_oracle_is_trained_once_a_problem(digits, make_case, monkeypatch):
         return real(problem, *arguments)
 
     monkeypatch.setattr(judge.oracle, "train", train)
-    examiner = Judge(digits.folder, 10, 42)
-    for segment in TRIAL_SCRIPT:
-        first = examiner._train_oracle(make_case(implementation="numpy"), segment)
-        assert examiner._train_oracle(make_case(implementation="pytorch"), segment) is first
+    judging = Judge(digits.folder, 10, 42)
+    for segment in TRIAL_SEGMENTS:
+        first = judging.train_oracle(make_case(implementation="numpy"), segment)
+        assert judging.train_oracle(make_case(implementation="pytorch"), segment) is first
     assert len(computed) == 2  # the first epoch, and the timed ones
-    examiner._train_oracle(make_case(batch_size=96), TRIAL_SCRIPT[0])
+    judging.train_oracle(make_case(batch_size=96), TRIAL_SEGMENTS[0])
     assert computed == [32, 32, 96]
 
 
@@ -349,11 +349,11 @@ def test_times_that_are_not_a_list_are_a_fault(judged, timed):
     assert judged(timed=timed).fault == "it returned params of 4 epochs, not 1"
 
 
-def test_examination_must_have_all_epochs_of_its_script(digits, make_case, tmp_path):
+def test_check_must_have_all_epochs_of_its_segments(digits, make_case, tmp_path):
     np.save(tmp_path / "params.npy", np.zeros((8, 65, 10), np.float32))
     np.save(tmp_path / "labels.npy", np.zeros(1, np.int64))
-    examiner = Judge(digits.folder, 10, 42)
-    judgement = examiner.examine(make_case(), tmp_path / "params.npy", tmp_path / "labels.npy")
+    judging = Judge(digits.folder, 10, 42)
+    judgement = judging.judge_check(make_case(), tmp_path / "params.npy", tmp_path / "labels.npy")
     assert judgement.fault == "it returned params of 8 epochs, not 7"
 
 
@@ -373,8 +373,8 @@ def test_validation_and_test_have_their_own_images(make_case, tmp_path):
         np.save(tmp_path / f"{part}_images.npy", np.full((1, 1), pixel, np.float32))
         np.save(tmp_path / f"{part}_labels.npy", np.full(1, label, np.int32))
     params = Params(np.array([[1, 0]], np.float32), np.zeros(2, np.float32))
-    examiner = Judge(tmp_path, 2, 42)
-    judgement = examiner._add_scores(make_case(), [params], judge.Judgement())
+    judging = Judge(tmp_path, 2, 42)
+    judgement = judging._add_scores(make_case(), [params], judge.Judgement())
     assert (judgement.validation_accuracy, judgement.test_accuracy) == ((1.0,), (0.0,))
     assert judgement.validation_loss == pytest.approx([np.log1p(np.exp(-1))])
 
@@ -385,10 +385,10 @@ def test_validation_and_test_have_their_own_images(make_case, tmp_path):
     ids=lambda change: next(iter(change)),
 )
 def test_another_problem_has_another_oracle(digits, make_case, change):
-    examiner = Judge(digits.folder, 10, 42)
-    (first,) = examiner._train_oracle(make_case(), TRIAL_SCRIPT[0])
-    (other,) = examiner._train_oracle(make_case(**change), TRIAL_SCRIPT[0])
-    (fresh,) = Judge(digits.folder, 10, 42)._train_oracle(make_case(**change), TRIAL_SCRIPT[0])
+    judging = Judge(digits.folder, 10, 42)
+    (first,) = judging.train_oracle(make_case(), TRIAL_SEGMENTS[0])
+    (other,) = judging.train_oracle(make_case(**change), TRIAL_SEGMENTS[0])
+    (fresh,) = Judge(digits.folder, 10, 42).train_oracle(make_case(**change), TRIAL_SEGMENTS[0])
     assert np.array_equal(other.weight, fresh.weight)
     assert not np.array_equal(other.weight, first.weight)
 
@@ -413,7 +413,7 @@ def test_label_just_out_of_range_is_a_fault(one_image):
     ],
 )
 def test_threads_in_force_are_cpu_seconds_over_wall_seconds(document, in_force):
-    assert judge.threads_in_force(document) == in_force
+    assert judge.compute_threads_in_force(document) == in_force
 
 
 @pytest.mark.parametrize(
@@ -426,20 +426,18 @@ def test_threads_in_force_are_cpu_seconds_over_wall_seconds(document, in_force):
         (1071, "of 7 images"),
     ],
 )
-def test_every_prediction_of_an_examination_is_judged(
-    digits, images, make_case, tmp_path, first, when
-):
-    examiner, case = Judge(digits.folder, 10, 42), make_case()
-    starts = {segment: examiner.start(case, segment) for segment in CHECK_SCRIPT}
-    asked = ConformanceRequest(starts, 42, images["test"][0], False, guard.HarnessSnapshot())
-    _, params, labels = conformance.examine(
-        softmax_numpy.Trainer, examiner.problem(case), "cpu", asked
+def test_every_prediction_of_a_check_is_judged(digits, images, make_case, tmp_path, first, when):
+    judging, case = Judge(digits.folder, 10, 42), make_case()
+    starts = {segment: judging.draw_start(case, segment) for segment in CHECK_SEGMENTS}
+    asked = CheckRequest(starts, 42, images["test"][0], False, guard.HarnessSnapshot())
+    _, params, labels = check.check_trainer(
+        softmax_numpy.Trainer, judging.read_problem(case), "cpu", asked
     )
     if first is not None:
         labels[first] = (labels[first] + 1) % 10
     np.save(tmp_path / "params.npy", params)
     np.save(tmp_path / "labels.npy", labels)
-    judgement = examiner.examine(case, tmp_path / "params.npy", tmp_path / "labels.npy")
+    judgement = judging.judge_check(case, tmp_path / "params.npy", tmp_path / "labels.npy")
     assert len(judgement.errors) == 7
     said = "predict disagrees with argmax(images @ weight + bias) on 1 images"
     assert judgement.fault == (when and f"{said}, {when}")
@@ -447,5 +445,5 @@ def test_every_prediction_of_an_examination_is_judged(
 
 @pytest.mark.parametrize("samples", [320, 2000])
 def test_problem_has_the_samples_of_its_case(digits, make_case, samples):
-    problem = Judge(digits.folder, 10, 42).problem(make_case(samples=samples))
+    problem = Judge(digits.folder, 10, 42).read_problem(make_case(samples=samples))
     assert problem.samples == len(problem.labels) == samples

@@ -58,7 +58,7 @@ def test_cross_entropy_does_not_overflow():
 
 def test_accuracy_by_hand():
     logits = np.array([[1.0, 2.0], [2.0, 1.0], [0.0, 3.0], [5.0, 4.0]])
-    assert oracle.accuracy(logits, np.array([1, 0, 0, 0], np.int32)) == 0.75
+    assert oracle.compute_accuracy(logits, np.array([1, 0, 0, 0], np.int32)) == 0.75
 
 
 def test_gradient_agrees_with_finite_differences():
@@ -75,7 +75,7 @@ def test_gradient_agrees_with_finite_differences():
 
     step = 1e-5  # the error is about step squared, plus 1e-16 / step
     slopes = [(loss(point + d) - loss(point - d)) / (2 * step) for d in step * np.eye(len(point))]
-    result = oracle.gradient(solution(point), images, labels)
+    result = oracle.compute_gradient(solution(point), images, labels)
     np.testing.assert_allclose(np.append(*result), slopes, atol=1e-9)
 
 

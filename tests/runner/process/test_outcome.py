@@ -8,7 +8,7 @@ import pytest
 from bench.runner.process import outcome
 from bench.runner.process.outcome import ProcessExit
 
-SEEN = {
+GOOD_EXIT = {
     "code": 0,
     "exceeded_seconds": None,
     "stdout_bytes": 0,
@@ -19,14 +19,16 @@ SEEN = {
 
 @pytest.fixture
 def ended(tmp_path):
-    """Tell what an end means; ``left`` is the document."""
+    """Interpret the exit of a worker that wrote a document."""
 
-    def tell(left=None, *, timed=True, **seen):
-        if left is not None:
-            (tmp_path / "document.json").write_text(json.dumps(left))
-        return outcome.interpret_exit(tmp_path, ProcessExit(**{**SEEN, **seen}), timed=timed)
+    def interpret(document=None, *, timed=True, **changes):
+        if document is not None:
+            (tmp_path / "document.json").write_text(json.dumps(document))
+        return outcome.interpret_exit(
+            tmp_path, ProcessExit(**{**GOOD_EXIT, **changes}), timed=timed
+        )
 
-    return tell
+    return interpret
 
 
 @pytest.mark.parametrize(
@@ -49,22 +51,15 @@ def test_phases_worker_and_parent_must_agree_on_time(ended, parts, seen, honest)
     assert honest or reason.startswith("its clock does not add up: ")
 
 
-def test_parent_that_waited_for_a_core_may_see_the_bytes_late(ended):
-    document = {"status": "ok", "epoch_seconds": [9.65], "worker_seconds": 9.65}
+@pytest.mark.parametrize(
+    ("epochs", "total", "delay"),
+    [(9.65, 9.65, {"delay_seconds": 0.2}), (9.5, 10.0, {"worker_delay_seconds": 0.3})],
+    ids=["the parent sees bytes late", "the worker waits between phases"],
+)
+def test_wait_for_a_core_is_allowed_for(ended, epochs, total, delay):
+    document = {"status": "ok", "epoch_seconds": [epochs], "worker_seconds": total}
     assert ended(document)[0] == "failed"
-    assert ended(document, delay_seconds=0.2)[0] == "ok"
-
-
-def test_worker_that_waited_for_a_core_may_have_gaps_between_phases(ended):
-    document = {"status": "ok", "epoch_seconds": [9.5], "worker_seconds": 10.0}
-    assert ended(document)[0] == "failed"
-    assert ended(document, worker_delay_seconds=0.3)[0] == "ok"
-
-
-def test_delay_is_read_in_seconds_or_zero(tmp_path):
-    (tmp_path / "schedstat").write_text("5000 1500000000 7\n")
-    assert outcome.read_delay(tmp_path / "schedstat") == 1.5
-    assert outcome.read_delay(tmp_path / "absent") == 0.0
+    assert ended(document, **delay)[0] == "ok"
 
 
 def test_every_phase_counts(ended):
@@ -84,8 +79,8 @@ def test_untimed_mode_is_not_compared_with_the_clock(ended):
 
 
 def test_failure_keeps_its_own_reason(ended):
-    told = {"status": "failed", "reason": "gone", "worker_seconds": 1.0}
-    assert ended(told)[:2] == ("failed", "gone")
+    document = {"status": "failed", "reason": "gone", "worker_seconds": 1.0}
+    assert ended(document)[:2] == ("failed", "gone")
 
 
 @pytest.mark.parametrize(
@@ -96,27 +91,19 @@ def test_failure_keeps_its_own_reason(ended):
         ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 400 bytes", True),
         ("RESOURCE_EXHAUSTED: Out of memory allocating 17179869184 bytes.", True),
         ("Cannot allocate memory", True),
+        ("cannot allocate memory in static TLS block", False),  # an ImportError
         ("a segmentation fault", False),
     ],
 )
-def test_failed_allocation_under_a_limit_is_recognised(ended, text, memory):
-    status, reason, _ = ended(code=-signal.SIGABRT, stderr_tail=text, memory_limit=2**30)
+def test_failed_allocation_is_recognised(ended, text, memory):
+    status, reason, _ = ended(code=-signal.SIGABRT, stderr_tail=text)
     assert status == ("out-of-memory" if memory else "failed")
     assert "the process was ended by a signal: Aborted" in reason
-    assert memory or reason.endswith("; it was allowed 1024 MiB")
-    assert ended(code=-signal.SIGABRT, stderr_tail=text)[0] == "failed"
 
 
-def test_reason_about_memory_under_a_limit_is_recognised(ended):
-    told = {"status": "failed", "reason": "RuntimeError: can't allocate memory"}
-    assert ended(told, memory_limit=2**30)[0] == "out-of-memory"
-    assert ended(told)[0] == "failed"
-
-
-def test_kill_under_a_limit_is_not_out_of_memory(ended):
-    status, reason, _ = ended(code=-signal.SIGKILL, memory_limit=2**30)
-    assert status == "failed"
-    assert reason.endswith("Killed; often the kernel, out of memory; it was allowed 1024 MiB")
+def test_reason_about_memory_is_recognised(ended):
+    document = {"status": "failed", "reason": "RuntimeError: can't allocate memory"}
+    assert ended(document)[0] == "out-of-memory"
 
 
 def test_kernel_oom_kill_is_out_of_memory(ended):
@@ -125,20 +112,45 @@ def test_kernel_oom_kill_is_out_of_memory(ended):
     assert ended(code=-signal.SIGSEGV, oom_killed=True)[0] == "failed"  # it was somebody else's
 
 
-def test_oom_kills_are_counted_or_zero(tmp_path):
-    (tmp_path / "vmstat").write_text("nr_free_pages 7\noom_kill 3\noom_kill_other 9\n")
-    assert outcome.count_oom_kills(tmp_path / "vmstat") == 3
-    assert outcome.count_oom_kills(tmp_path / "absent") == 0
-    (tmp_path / "vmstat").write_text("nr_free_pages 7\n")
-    assert outcome.count_oom_kills(tmp_path / "vmstat") == 0
+@pytest.mark.parametrize(
+    ("read", "text", "value"),
+    [
+        (outcome.read_delay, "5000 1500000000 7\n", 1.5),
+        (outcome.read_delay, None, 0.0),
+        (outcome.count_oom_kills, "nr_free_pages 7\noom_kill 3\noom_kill_other 9\n", 3),
+        (outcome.count_oom_kills, "nr_free_pages 7\n", 0),
+        (outcome.count_oom_kills, None, 0),
+    ],
+)
+def test_delay_and_oom_kills_are_read_or_zero(tmp_path, read, text, value):
+    if text is not None:
+        (tmp_path / "file").write_text(text)
+    assert read(tmp_path / "file") == value
 
 
-@pytest.mark.parametrize("status", ["interrupted", "timeout", "fine", "", None, 0])
-def test_status_that_a_worker_cannot_know_is_refused(ended, status):
-    told, reason, _ = ended({"status": status, "reason": "so"})
-    assert (told, "it has no status" in reason) == ("failed", True)
-
-
-def test_huge_integer_is_not_a_number_of_seconds(ended):
-    status, reason, _ = ended({"status": "ok", "epoch_cpu_seconds": [10**400]})
-    assert (status, "epoch_cpu_seconds are not" in reason) == ("failed", True)
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ("", "cannot be read"),
+        ('{"status": "ok"', "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        ("[]", "it has no status"),
+        *(
+            (json.dumps({"status": status}), "it has no status")
+            for status in ("interrupted", "timeout", "fine", "", None, 0)
+        ),
+        ('{"status": "ok", "import_seconds": NaN}', "cannot be read"),
+        ('{"status": "ok", "epoch_seconds": [0.5, Infinity]}', "cannot be read"),
+        ('{"status": "ok", "epoch_seconds": [0.5, -1.0]}', "its epoch_seconds are not"),
+        ('{"status": "ok", "epoch_seconds": ["fast"]}', "its epoch_seconds are not"),
+        ('{"status": "ok", "setup_seconds": "none"}', "its setup_seconds are not"),
+        ('{"status": "ok", "worker_seconds": null}', "its worker_seconds are not"),
+        (f'{{"status": "ok", "epoch_cpu_seconds": [{10**400}]}}', "epoch_cpu_seconds are not"),
+        ('{"status": "ok", "worker_seconds": 5.0}', "its clock does not add up"),
+        ('{"status": "ok", "import_seconds": 5.0}', "its clock does not add up"),
+    ],
+)
+def test_wrong_document_is_a_failure(ended, tmp_path, document, reason):
+    (tmp_path / "document.json").write_text(document)
+    status, text, _ = ended()
+    assert (status, reason in text, "\n" in text) == ("failed", True, False)

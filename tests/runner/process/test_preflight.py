@@ -11,7 +11,7 @@ from bench.worker import machine
 
 
 def test_software_of_another_python_is_read():
-    assert preflight.read_software(Installation()) == machine.software()
+    assert preflight.read_software(Installation()) == machine.list_software()
 
 
 def test_framework_that_sees_a_device_has_no_fault(make_case):

@@ -19,12 +19,18 @@ from bench.runner.process.spec import (
 from bench.worker import machine
 
 SCRATCH = Path("/scratch")
-
-
-def test_default_installation_is_this_python_and_suite():
-    assert ChildSpec().installation == Installation(
-        sys.executable, machine.ROOT / "implementations"
-    )
+POOLS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"),
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+)
+GPU_ONLY = {
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",
+}
+PRECISION = {"NVIDIA_TF32_OVERRIDE": "0", "JAX_DEFAULT_MATMUL_PRECISION": "highest"}
+SOURCE = {"module": "idiomatic.softmax_numpy", "file": None, "extra": ""}
 
 
 def test_worker_imports_the_given_implementations(launched, tmp_path):
@@ -37,78 +43,52 @@ def test_worker_imports_the_given_implementations(launched, tmp_path):
     )
     child = ChildSpec(installation=Installation(implementations=place), timeout=240)
     assert launched(child=child, mode="preflight", module="softmax_old").status == "ok"
-    ours, suite = (tmp_path / "child" / "seen").read_text().splitlines()
-    assert Path(ours).resolve() == place / "softmax_old.py"
-    # The harness is the running one, whatever the implementations are.
-    assert Path(suite).resolve() == machine.ROOT / "bench" / "contract.py"
+    implementation, contract = (tmp_path / "child" / "seen").read_text().splitlines()
+    assert Path(implementation).resolve() == place / "softmax_old.py"
+    # The suite is the running one, whatever the implementations are.
+    assert Path(contract).resolve() == machine.ROOT / "bench" / "contract.py"
 
 
-def test_worker_runs_the_given_python(launched, tmp_path):
-    python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\necho asked > "$2.asked"\nexec {sys.executable} "$@"\n')
-    python.chmod(0o755)
+def test_worker_runs_the_given_python(launched, program, tmp_path):
+    python = program("python", f'touch "$2.ran"\nexec {sys.executable} "$@"')
     child = ChildSpec(installation=Installation(str(python)), timeout=240)
     assert launched(child=child, mode="preflight").status == "ok"
-    assert (tmp_path / "child" / "bench.worker.asked").exists()
-
-
-@pytest.mark.parametrize(("threads", "expected"), [(3, "3"), (1, "1")])
-def test_every_thread_pool_gets_its_size(threads, expected):
-    values = build_variables(ChildSpec(threads=threads), SCRATCH)
-    pools = [name for name in values if name.endswith("_THREADS") or name == "NPROC"]
-    assert len(pools) == 6
-    assert {values[name] for name in pools} == {expected}
+    assert (tmp_path / "child" / "bench.worker.ran").exists()
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"), [(None, "0"), ("1", "1"), ("3,1", "3"), ("", ""), ("-1", "-1")]
+    ("child", "expected"),
+    [
+        ({"threads": 3}, dict.fromkeys(POOLS, "3")),
+        ({"device": "cpu"}, {**PRECISION, **dict.fromkeys(GPU_ONLY), "JAX_PLATFORMS": "cpu"}),
+        ({"device": "gpu"}, {**PRECISION, **GPU_ONLY, "JAX_PLATFORMS": None}),
+        (
+            {"threads": 1, "variables": {"KERAS_BACKEND": "jax", "NPROC": "7"}},
+            {"KERAS_BACKEND": "jax", "NPROC": "7", "OMP_NUM_THREADS": "1"},
+        ),
+    ],
 )
-def test_gpu_worker_sees_the_first_visible_gpu(monkeypatch, ours, theirs):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if ours is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ours)
-    values = build_variables(ChildSpec(device="gpu"), SCRATCH)
-    assert values["CUDA_VISIBLE_DEVICES"] == theirs
-    assert values["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
-    assert "JAX_PLATFORMS" not in values
-
-
-def test_cpu_worker_sees_no_gpu_whatever_is_visible(monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    values = build_variables(ChildSpec(), SCRATCH)
-    assert (values["CUDA_VISIBLE_DEVICES"], values["JAX_PLATFORMS"]) == ("", "cpu")
-
-
-def test_gpu_worker_preallocates_no_memory():
-    values = build_variables(ChildSpec(device="gpu"), SCRATCH)
-    assert values["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
-    assert values["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
-    assert values["TORCHINDUCTOR_COMPILE_THREADS"] == "1"
-    assert not build_variables(ChildSpec(), SCRATCH).keys() & {
-        "TORCHINDUCTOR_COMPILE_THREADS",
-        "XLA_PYTHON_CLIENT_PREALLOCATE",
-        "TF_FORCE_GPU_ALLOW_GROWTH",
-    }
-
-
-def test_gpu_worker_computes_in_full_precision():
-    values = build_variables(ChildSpec(device="gpu"), SCRATCH)
-    assert values["NVIDIA_TF32_OVERRIDE"] == "0"
-    assert values["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
-
-
-def test_implementation_variables_override():
-    own = {"KERAS_BACKEND": "jax", "NPROC": "7"}
-    values = build_variables(ChildSpec(threads=1, variables=own), SCRATCH)
-    assert values["KERAS_BACKEND"] == "jax"
-    assert values["NPROC"] == "7"
-
-
-def test_caches_are_below_the_scratch_folder():
-    values = build_variables(ChildSpec(), SCRATCH)
-    folders = [Path(values[name]) for name in CACHES]
+def test_variables_follow_threads_device_and_case(child, expected):
+    values = build_variables(ChildSpec(**child), SCRATCH)
+    assert {name: values.get(name) for name in expected} == expected
+    folders = {Path(values[name]) for name in CACHES}
+    assert len(folders) == len(CACHES)
     assert {folder.parent for folder in folders} == {SCRATCH / "cache"}
-    assert len(set(folders)) == len(CACHES)
+
+
+@pytest.mark.parametrize(
+    ("parents", "device", "workers"),
+    [
+        *((value, "cpu", "") for value in (None, "1")),
+        *((None, "gpu", "0"), ("1", "gpu", "1"), ("3,1", "gpu", "3"), ("", "gpu", "")),
+    ],
+)
+def test_gpu_worker_sees_the_first_visible_gpu(monkeypatch, parents, device, workers):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if parents is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", parents)
+    values = build_variables(ChildSpec(device=device), SCRATCH)
+    assert values["CUDA_VISIBLE_DEVICES"] == workers
 
 
 def test_recorded_variables_have_no_path_of_this_machine(monkeypatch):
@@ -123,63 +103,24 @@ def test_recorded_variables_have_no_path_of_this_machine(monkeypatch):
     assert not [value for value in values.values() if value.startswith("/")]
 
 
-def test_only_listed_variables_are_recorded(monkeypatch):
-    needed = ("PATH", "CXX", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "COVERAGE_PROCESS_CONFIG")
-    others = (
-        "LD_PRELOAD",
-        "PYTHONHASHSEED",
-        "PYTHONSTARTUP",
-        "PYTHONOPTIMIZE",
-        "MALLOC_ARENA_MAX",
-        "KMP_AFFINITY",
-        "GOMP_CPU_AFFINITY",
-        "CUDA_LAUNCH_BLOCKING",
-    )
-    for name in (*needed, *others):
-        monkeypatch.setenv(name, "set")
-    values = redact_variables(ChildSpec())
-    assert {name for name, value in values.items() if value == "<passed on>"} == set(needed)
-    assert not values.keys() & set(others)
-
-
-def test_dask_variables_are_not_passed_on(monkeypatch):
-    """Its nanny gives every worker one thread and another way to free memory."""
-    nanny = {
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MALLOC_TRIM_THRESHOLD_": "65536",
-        "DASK_PARENT": "tcp://here:1",
-    }
-    for name, value in nanny.items():
-        monkeypatch.setenv(name, value)
+def test_only_listed_variables_are_passed_on(monkeypatch):
+    needed = {"PATH", "CXX", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "COVERAGE_PROCESS_CONFIG"}
+    # Dask's nanny sets the last ones: one thread a worker, and another way to free memory.
+    others = {"LD_PRELOAD", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "MALLOC_ARENA_MAX", "KMP_AFFINITY"}
+    others |= {"GOMP_CPU_AFFINITY", "CUDA_LAUNCH_BLOCKING", "MALLOC_TRIM_THRESHOLD_", "DASK_PARENT"}
+    for name in (*needed, *others, *POOLS):
+        monkeypatch.setenv(name, "1")
     values = redact_variables(ChildSpec(threads=3))
-    assert {name: values.get(name) for name in nanny} == {
-        "OMP_NUM_THREADS": "3",
-        "MKL_NUM_THREADS": "3",
-        "OPENBLAS_NUM_THREADS": "3",
-        "MALLOC_TRIM_THRESHOLD_": None,
-        "DASK_PARENT": None,
-    }
+    assert {name for name, value in values.items() if value == "<passed on>"} == needed
+    assert not values.keys() & others
+    assert {values[pool] for pool in POOLS} == {"3"}
 
 
-def test_worker_process_has_no_dask_variables(launched, monkeypatch):
-    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    code = (
-        "import os\nassert 'MALLOC_TRIM_THRESHOLD_' not in os.environ\n"
-        "assert os.environ['OMP_NUM_THREADS'] == '2'\nTrainer = None\n"
-    )
-    assert launched(code, ChildSpec(threads=2, timeout=240), mode="preflight").reason is None
-
-
-def test_training_request_has_all_that_decides_training(make_case, digits):
+def test_training_request_has_all_that_decides_training(make_case, digits, monkeypatch, tmp_path):
     request = request_training("trial", make_case(batch_size=8, epochs=3), digits, 7)
     assert json.loads(json.dumps(request)) == {
         "mode": "trial",
-        "module": "idiomatic.softmax_numpy",
-        "file": None,
-        "extra": "",
+        **SOURCE,
         "data": str(digits.folder),
         "classes": 10,
         "workload": "sgd",
@@ -189,21 +130,11 @@ def test_training_request_has_all_that_decides_training(make_case, digits):
         "epochs": 3,
         "seed": 7,
     }
-
-
-def test_file_in_a_request_is_absolute(make_case, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert describe_source(make_case(file="own.py"))["file"] == str(tmp_path / "own.py")
 
 
 def test_roofline_request_sorts_unique_samples(make_case):
-    request = request_roofline(make_case(module="roofline.roofline_numpy"), 64, [1440, 96, 1440])
-    assert request == {
-        "mode": "roofline",
-        "module": "roofline.roofline_numpy",
-        "file": None,
-        "extra": "",
-        "device": "cpu",
-        "features": 64,
-        "samples": [96, 1440],
-    }
+    request = request_roofline(make_case(), 64, [1440, 96, 1440])
+    sizes = {"device": "cpu", "features": 64, "samples": [96, 1440]}
+    assert request == {"mode": "roofline", **SOURCE, **sizes}

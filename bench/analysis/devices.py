@@ -1,0 +1,148 @@
+"""Each implementation on the CPU and on the GPU, and from which batch size on the GPU is faster."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from bench.analysis.intervals import Interval
+from bench.analysis.ranking import compare_epochs, compare_rounds
+from bench.analysis.summary import Row
+from bench.analysis.sweep import max_threads, usual_samples
+from bench.contract import Device
+
+
+@dataclass(frozen=True, slots=True)
+class Crossover:
+    """The batch size from which on an implementation is faster on the GPU than on the CPU.
+
+    speedups: CPU time over GPU time, by ascending batch size; at least one.
+    batch_size: its interval reaches from where the speedups' upper bounds cross 1 to where their
+        lower bounds do. 0 means that the GPU is faster at every measured batch size, infinity that
+        it is slower at the largest. Without bounds if a speedup has none (one round).
+    """
+
+    name: str
+    speedups: Mapping[int, Interval]
+    batch_size: Interval
+
+    @classmethod
+    def from_speedups(cls, name: str, speedups: Mapping[int, Interval]) -> "Crossover":
+        """Interpolate the crossing of the speedups and of their bounds."""
+        upper = {size: s.high for size, s in speedups.items() if s.high is not None}
+        lower = {size: s.low for size, s in speedups.items() if s.low is not None}
+        bounded = len(upper) == len(lower) == len(speedups)
+        crossing = Interval(
+            interpolate_crossing({size: s.mean for size, s in speedups.items()}),
+            interpolate_crossing(upper) if bounded else None,
+            interpolate_crossing(lower) if bounded else None,
+        )
+        return cls(name, speedups, crossing)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceComparison:
+    """One implementation on both devices at a workload's first size; ranked on at least one.
+
+    rows: by device, ranked or not. training, predicting: CPU time over GPU time of an epoch and of
+    a prediction, paired by round; None unless both devices have one. crossover: of the sweep, or
+    None.
+    """
+
+    rows: Mapping[Device, Row]
+    training: Interval | None
+    predicting: Interval | None
+    crossover: Crossover | None
+
+    def ranked(self, device: Device) -> Row | None:
+        """Return the row of a device if it is ranked."""
+        row = self.rows.get(device)
+        return row if row and row.ranked else None
+
+
+def interpolate_crossing(speedups: Mapping[int, float]) -> float:
+    """Return the batch size from which on the speedups, by ascending batch size, exceed 1.
+
+    Interpolates linearly between the logarithms of batch sizes and speedups. If they cross 1
+    several times, the last upward crossing counts: between neighbours a and b with
+    s(a) <= 1 < s(b) it is at
+
+        ln x = ln a + (ln b - ln a) * ln s(a) / (ln s(a) - ln s(b)).
+
+    Returns 0 if every speedup exceeds 1, infinity if the last one does not.
+    """
+    sizes = list(speedups)
+    if speedups[sizes[-1]] <= 1:
+        return math.inf
+    upward = [(a, b) for a, b in pairwise(sizes) if speedups[a] <= 1 < speedups[b]]
+    if not upward:
+        return 0.0
+    a, b = upward[-1]
+    low, high = math.log(speedups[a]), math.log(speedups[b])
+    return float(a * (b / a) ** (low / (low - high)))
+
+
+def find_crossovers(rows: Iterable[Row], workload: str) -> list[Crossover]:
+    """Return where the GPU overtakes the CPU, for each implementation measured on both.
+
+    Compared are ranked rows at the samples that the CPU has most batch sizes of, with the most
+    threads of each device.
+    """
+    ranked = [row for row in rows if row.ranked and row.case.workload == workload]
+    cpu = [row for row in ranked if row.case.device == "cpu"]
+    gpu = [row for row in ranked if row.case.device == "gpu"]
+    if not cpu or not gpu:
+        return []
+    samples, cpu_threads, gpu_threads = usual_samples(cpu), max_threads(cpu), max_threads(gpu)
+    counterparts = {
+        (row.case.implementation, row.case.batch_size): row
+        for row in gpu
+        if (row.case.samples, row.case.threads) == (samples, gpu_threads)
+    }
+    speedups: dict[str, dict[int, Interval]] = defaultdict(dict)
+    for row in cpu:
+        case = row.case
+        counterpart = counterparts.get((case.implementation, case.batch_size))
+        if counterpart is None or (case.samples, case.threads) != (samples, cpu_threads):
+            continue
+        if speedup := compare_epochs(row, counterpart):
+            speedups[case.implementation][case.batch_size] = speedup
+    return [
+        Crossover.from_speedups(name, dict(sorted(by_size.items())))
+        for name, by_size in speedups.items()
+    ]
+
+
+def compare_devices(
+    rows: Iterable[Row], workload: str, crossovers: Sequence[Crossover] = ()
+) -> list[DeviceComparison]:
+    """Compare the implementations of a workload, the fastest on the GPU first.
+
+    Returns nothing if no row is of a GPU. crossovers: of a sweep of the same workload.
+    """
+    by_name: dict[str, dict[Device, Row]] = defaultdict(dict)
+    for row in rows:
+        if row.case.workload == workload and not row.swept:
+            by_name[row.case.implementation][row.case.device] = row
+    if not any("gpu" in by_device for by_device in by_name.values()):
+        return []
+    crossover_of = {one.name: one for one in crossovers if len(one.speedups) > 1}
+    comparisons = []
+    for name, by_device in by_name.items():
+        ranked = {device: row for device, row in by_device.items() if row.ranked}
+        cpu, gpu = ranked.get("cpu"), ranked.get("gpu")
+        training = predicting = None
+        if cpu and gpu:
+            training = compare_epochs(cpu, gpu)
+            predicting = compare_rounds(cpu.predicts_by_round, gpu.predicts_by_round)
+        if ranked:
+            comparisons.append(
+                DeviceComparison(by_device, training, predicting, crossover_of.get(name))
+            )
+
+    def gpu_seconds(comparison: DeviceComparison) -> float:
+        row = comparison.ranked("gpu")
+        return row.epoch.mean if row and row.epoch else math.inf
+
+    return sorted(comparisons, key=gpu_seconds)

@@ -1,0 +1,89 @@
+"""The plan of ``bench ab``, and the pairs of trials that it measures."""
+
+import random
+
+import msgspec
+
+from bench.records.schema import Case, Slowdown, Trial
+from bench.regression.stats.decision import Rule
+from bench.regression.versions.names import Version
+from bench.runner.runner import RunContext
+
+PLAN = "comparison.json"
+BASE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record
+
+
+class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One case in both versions. Two files may have different names."""
+
+    base: Case
+    candidate: Case
+
+    @property
+    def name(self) -> str:
+        """The implementation, or both if the names differ."""
+        base, candidate = self.base.implementation, self.candidate.implementation
+        return base if base == candidate else f"{base} → {candidate}"
+
+
+class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An implementation that one version lacks. The reason names that version."""
+
+    implementation: str
+    reason: str
+
+
+class ComparisonPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The plan of ``bench ab``, as it is stored.
+
+    gates: names of the metrics that are judged beside the epoch. tolerance, alpha: see ``Rule``.
+    budget: seconds of measuring. timeout: seconds of a process.
+    """
+
+    format: int
+    run: str
+    command: str
+    created: str
+    seed: int
+    base: Version
+    candidate: Version
+    pairings: tuple[Pairing, ...]
+    tolerance: float
+    alpha: float
+    budget: float
+    timeout: float
+    absent: tuple[Absent, ...] = ()
+    gates: tuple[str, ...] = ()
+    data: str | None = None
+
+    @property
+    def rule(self) -> Rule:
+        """The rule of the whole comparison: each judged metric of each case is one test."""
+        family = len(self.pairings) * (1 + len(self.gates))
+        return Rule(self.tolerance, self.alpha, family=max(1, family))
+
+
+def plan_pair(
+    number: int, pairing: Pairing, planned: RunContext, slowdown: Slowdown | None = None
+) -> list[Trial]:
+    """Return the two trials of a pair in the order in which they are measured.
+
+    A coin decides the order, and each run tosses its own coins. Otherwise the cost of being first
+    would look like a difference.
+    number: of the pair within its case, from 1. slowdown: injected into the candidate.
+    """
+    base, candidate = pairing.base, pairing.candidate
+    trials = [
+        Trial(f"p{number}-{BASE}-{base.slug}", "trial", number, base, BASE),
+        Trial(
+            f"p{number}-{CANDIDATE}-{candidate.slug}",
+            "trial",
+            number,
+            candidate,
+            CANDIDATE,
+            slowdown,
+        ),
+    ]
+    coin = random.Random(f"{planned.run}/{planned.seed}/{base.slug}/{number}")  # noqa: S311 - no secret
+    coin.shuffle(trials)
+    return trials

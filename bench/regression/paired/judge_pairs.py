@@ -1,0 +1,284 @@
+"""Judge the cases of ``bench ab``: pure functions of its plan, records and looks."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean, median
+
+import numpy as np
+
+from bench.errors import UserError
+from bench.records.schema import TrialRecord
+from bench.records.store import read_environments, read_looks, read_plan, read_trials
+from bench.regression.paired.comparison_plan import BASE, CANDIDATE, PLAN, ComparisonPlan, Pairing
+from bench.regression.result import (
+    CaseComparison,
+    CaseVerdict,
+    ComparedVersion,
+    ComparisonResult,
+    MetricComparison,
+    Sides,
+    describe_accuracy_loss,
+)
+from bench.regression.stats.decision import decide_all, estimate_more_pairs
+from bench.regression.stats.false_alarms import LookSchedule
+from bench.regression.stats.signed_rank import Difference, compare_pairs
+from bench.worker.workloads import WORKLOADS
+
+RecordPair = tuple[TrialRecord, TrialRecord]  # of the base and of the candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A positive number of one process; less is better.
+
+    value: None if the record lacks it. unit: "seconds" or "bytes". gating: "always", "on request",
+    or "never" for a metric that is only shown.
+    """
+
+    name: str
+    value: Callable[[TrialRecord], float | None]
+    unit: str
+    gating: str
+
+
+# Of five epochs the minimum shows the smallest slowdown (docs/calibration.md). A slowdown of only
+# some epochs is visible in the median and in the 90th percentile, which are not judged.
+EPOCH = Metric("epoch", lambda record: min(record.epoch_seconds), "seconds", "always")
+METRICS = (
+    EPOCH,
+    Metric("median epoch", lambda record: median(record.epoch_seconds), "seconds", "never"),
+    Metric(
+        "90 % epoch",
+        lambda record: float(np.percentile(record.epoch_seconds, 90)),
+        "seconds",
+        "never",
+    ),
+    Metric("first-epoch", lambda record: record.first_epoch_seconds, "seconds", "on request"),
+    Metric("set-up", lambda record: record.setup_seconds, "seconds", "on request"),
+    Metric("import", lambda record: record.import_seconds, "seconds", "on request"),
+    Metric("memory", lambda record: record.peak_rss_bytes, "bytes", "on request"),
+)
+
+
+def load_result(
+    folder: Path,
+    plan: ComparisonPlan,
+    *,
+    required: bool,
+    fail_on: tuple[str, ...] = (),
+    detect: Callable[[CaseComparison], float | None] = lambda _: None,
+) -> ComparisonResult:
+    """Return the result of a comparison from its folder, which exists only if it has pairings.
+
+    required: the user named the implementations, so that each must be compared. fail_on: see
+    ``ComparisonResult``. detect: returns the slowdown that the pairs of a case detect on this
+    machine. Raises UserError if a file is damaged or an environment is missing.
+    """
+    cases: list[CaseComparison] = []
+    software: dict[str, dict[str, str]] = {BASE: {}, CANDIDATE: {}}
+    if plan.pairings:
+        stored = read_plan(folder / PLAN, ComparisonPlan)
+        records = list(read_trials(folder))
+        environments = read_environments(folder) if records else {}
+        for record in records:
+            versions = environments[record.environment].software
+            software[record.version].update(versions.get("distributions", {}))
+            software[record.version]["Python"] = str(versions.get("python"))
+        cases = [
+            replace(case, detectable=detect(case))
+            for case in judge_cases(stored, records, read_looks(folder))
+        ]
+    for absent in plan.absent:
+        in_base = absent.reason == f"not in {plan.candidate.name}"
+        verdict: CaseVerdict = "missing in candidate" if in_base else "missing in baseline"
+        cases.append(CaseComparison(absent.implementation, "", verdict, remarks=(absent.reason,)))
+    return ComparisonResult(
+        command="bench ab",
+        baseline=ComparedVersion(plan.base.name, software=software[BASE]),
+        candidate=ComparedVersion(plan.candidate.name, software=software[CANDIDATE]),
+        rule=plan.rule,
+        cases=[replace(case, required=required) for case in cases],
+        gated=(EPOCH.name, *plan.gates),
+        fail_on=fail_on,
+    )
+
+
+def judge_cases(
+    plan: ComparisonPlan, records: Iterable[TrialRecord], looks: Mapping[str, LookSchedule]
+) -> list[CaseComparison]:
+    """Judge every case that has records, in the order of the plan.
+
+    looks: by the name of the pairing. Raises UserError for a record of an unknown case.
+    """
+    by_case = _group_records(plan, records)
+    pairs = {name: collect_pairs(group) for name, group in by_case.items()}
+    differences: dict[tuple[str, str], Difference] = {}
+    for name, case_pairs in pairs.items():
+        for metric in METRICS:
+            logs = [log for pair in case_pairs if (log := log_ratio(metric, *pair)) is not None]
+            if logs:
+                taken = taken_looks(looks.get(name, ()), len(logs))
+                differences[name, metric.name] = compare_pairs(
+                    logs, taken, plan.rule.alpha_per_test
+                )
+    gated = {EPOCH.name, *plan.gates}
+    verdicts = decide_all(
+        {key: item for key, item in differences.items() if key[1] in gated}, plan.rule
+    )
+    cases = []
+    for pairing in plan.pairings:
+        name = pairing.name
+        if name not in by_case:
+            continue
+        metrics = []
+        for metric in METRICS:
+            difference = differences.get((name, metric.name))
+            if difference is None:
+                continue
+            verdict = verdicts.get((name, metric.name))
+            undecided = verdict == "undecided"
+            values = [both for pair in pairs[name] if (both := _both_values(metric, *pair))]
+            metrics.append(
+                MetricComparison(
+                    metric.name,
+                    metric.unit,
+                    baseline=median(base for base, _ in values),
+                    candidate=median(candidate for _, candidate in values),
+                    ratio=difference.ratio,
+                    p_slower=difference.p_slower,
+                    p_faster=difference.p_faster,
+                    verdict=verdict,
+                    more_pairs=estimate_more_pairs(difference, plan.rule) if undecided else None,
+                )
+            )
+        epoch = differences.get((name, EPOCH.name))
+        cases.append(
+            _judge_case(pairing, by_case[name], metrics, gated, pairs=epoch.pairs if epoch else 0)
+        )
+    return cases
+
+
+def _group_records(
+    plan: ComparisonPlan, records: Iterable[TrialRecord]
+) -> dict[str, list[TrialRecord]]:
+    """Group records by the name of their pairing."""
+    names = {(BASE, pairing.base.slug): pairing.name for pairing in plan.pairings}
+    names |= {(CANDIDATE, pairing.candidate.slug): pairing.name for pairing in plan.pairings}
+    groups = defaultdict(list)
+    for record in records:
+        key = record.version, record.case.slug
+        if key not in names:
+            raise UserError(
+                f"trial {record.trial} belongs to no case of this comparison. Delete its record"
+            )
+        groups[names[key]].append(record)
+    return dict(groups)
+
+
+def collect_pairs(records: Iterable[TrialRecord]) -> list[RecordPair]:
+    """Return the pairs of which both trials succeeded, in order, without the warm-up pair."""
+    sides: dict[int, dict[str, TrialRecord]] = defaultdict(dict)
+    for record in records:
+        if record.round > 0 and record.status == "ok":
+            sides[record.round][record.version] = record
+    complete = [sides[number] for number in sorted(sides) if len(sides[number]) == 2]
+    return [(pair[BASE], pair[CANDIDATE]) for pair in complete]
+
+
+def log_ratio(metric: Metric, base: TrialRecord, candidate: TrialRecord) -> float | None:
+    """Return the logarithm of candidate over base; None if a value is missing or 0."""
+    values = _both_values(metric, base, candidate)
+    return None if values is None else math.log(values[1] / values[0])
+
+
+def _both_values(
+    metric: Metric, base: TrialRecord, candidate: TrialRecord
+) -> tuple[float, float] | None:
+    values = metric.value(base) or 0.0, metric.value(candidate) or 0.0
+    return values if all(values) else None
+
+
+def taken_looks(looks: LookSchedule, pairs: int) -> LookSchedule:
+    """Return the looks as they happened: measuring may end between two planned looks."""
+    return looks if pairs in looks else (*(look for look in looks if look < pairs), pairs)
+
+
+def _judge_case(
+    pairing: Pairing,
+    records: Sequence[TrialRecord],
+    metrics: Sequence[MetricComparison],
+    gated: set[str],
+    pairs: int,
+) -> CaseComparison:
+    """Combine all that is known of a case; its verdict is the worst of it."""
+    accuracy = _aggregate_sides(records, _final_accuracy, fmean)
+    parity = _aggregate_sides(
+        records, lambda record: None if record.parity is None else record.parity.error, max
+    )
+    # The same failure in several trials is one remark.
+    remarks = tuple(
+        dict.fromkeys(
+            f"{record.version}: {record.status}: {record.reason}"
+            for record in records
+            if record.status not in {"ok", "interrupted"}
+        )
+    )
+    verdicts = {metric.verdict for metric in metrics}
+    # A judged metric that was not recorded, such as memory on some systems, is not known to pass.
+    unknown = gated - {metric.name for metric in metrics}
+    verdict: CaseVerdict
+    if wrong := _find_wrong_result(records, accuracy):
+        verdict = "wrong"
+        remarks = tuple(dict.fromkeys((*remarks, wrong)))
+    elif {record.status for record in records} == {"unavailable"}:
+        verdict = "unavailable"
+    elif remarks:
+        verdict = "failed"
+    elif "slower" in verdicts:
+        verdict = "slower"
+    elif "undecided" in verdicts or unknown:
+        verdict = "undecided"
+    else:
+        verdict = "faster" if "faster" in verdicts else "no change"
+    return CaseComparison(
+        name=pairing.name,
+        case=pairing.base.slug,
+        verdict=verdict,
+        metrics=tuple(metrics),
+        remarks=remarks,
+        accuracy=accuracy,
+        parity_error=parity,
+        pairs=pairs,
+    )
+
+
+def _find_wrong_result(records: Sequence[TrialRecord], accuracy: Sides) -> str | None:
+    """Return how the candidate's result is worse than the base's, whatever its time."""
+    for record in records:
+        failed = record.parity is not None and not record.parity.passed
+        if record.version == CANDIDATE and failed:
+            return f"{record.version}: {record.status}: {record.reason}"
+    return describe_accuracy_loss(accuracy)
+
+
+def _aggregate_sides(
+    records: Iterable[TrialRecord],
+    value: Callable[[TrialRecord], float | None],
+    aggregate: Callable[[list[float]], float],
+) -> Sides:
+    """Return a number of each version, over all its processes."""
+    values: dict[str, list[float]] = {BASE: [], CANDIDATE: []}
+    for record in records:
+        if (number := value(record)) is not None:
+            values[record.version].append(number)
+    base, candidate = (aggregate(numbers) if numbers else None for numbers in values.values())
+    return base, candidate
+
+
+def _final_accuracy(record: TrialRecord) -> float | None:
+    """Return the validation accuracy after the workload's epochs; a case may have more."""
+    curve = record.validation_accuracy[: WORKLOADS[record.case.workload].epochs]
+    return curve[-1] if curve else None

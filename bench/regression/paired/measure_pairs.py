@@ -1,0 +1,148 @@
+"""Measure two versions in alternating processes until each case is decided or time is up."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from bench.data.dataset import Dataset
+from bench.records import store
+from bench.records.schema import TrialRecord
+from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, plan_pair
+from bench.regression.paired.judge_pairs import judge_cases
+from bench.regression.result import CaseComparison
+from bench.regression.stats.false_alarms import MIN_PAIRS, LookSchedule, schedule_looks
+from bench.runner import lock
+from bench.runner.loop import HostBusy
+from bench.runner.process.spec import Installation
+from bench.runner.runner import Runner
+from bench.worker.measure import now
+
+# Short epochs are repeated: the minimum of more epochs shows a smaller slowdown at little cost.
+EPOCH_SECONDS, MAX_EPOCHS = 0.4, 40
+# The looks are planned again after each of the first pairs, because the very first reads cold
+# files. No look happens before, so no result influences the number of looks.
+PLANNING_PAIRS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CaseStarted:
+    """A case starts with a warm-up pair, which only shows how long a pair takes."""
+
+    pairing: Pairing
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairMeasured:
+    """A pair ended. pairs: how many are planned."""
+
+    pairing: Pairing
+    number: int
+    pairs: int
+    records: tuple[TrialRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LookTaken:
+    """The pairs of a case were judged, at a planned look or at the end."""
+
+    case: CaseComparison
+
+
+Event = HostBusy | CaseStarted | PairMeasured | LookTaken
+
+
+def measure(
+    folder: Path, plan: ComparisonPlan, data: Dataset, installations: Mapping[str, Installation]
+) -> Iterator[Event]:
+    """Measure one case after the other; the remaining cases share the remaining time."""
+    with lock.open_host_lock() as host:
+        if not host.take():
+            yield HostBusy()
+            host.wait()
+        end = now() + plan.budget
+        cases = _CaseLoop(folder, plan, Runner(folder, plan, data, places=installations))
+        total = len(plan.pairings)
+        for number, pairing in enumerate(plan.pairings, 1):
+            yield CaseStarted(pairing, number, total)
+            yield from cases.measure(pairing, now() + (end - now()) / (total - number + 1))
+
+
+class _CaseLoop:
+    """Measures the cases of a comparison and stores the looks planned for each."""
+
+    def __init__(self, folder: Path, plan: ComparisonPlan, runner: Runner) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._runner = runner
+        self._looks: dict[str, LookSchedule] = {}
+        self._records: list[TrialRecord] = []
+
+    def measure(self, pairing: Pairing, end: float) -> Iterator[Event]:
+        """Measure pairs of a case until it is decided, a trial failed, or time is up."""
+        start = now()
+        warmup = self._measure_pair(pairing, 0)
+        if not _succeeded(warmup):
+            yield LookTaken(self._judge(pairing))
+            return
+        pairing, seconds = extend_epochs(pairing, warmup, now() - start)
+        looks, start, number = self._plan_looks(pairing, 0, seconds, end), now(), 0
+        while number < looks[-1] and now() + seconds <= end:
+            number += 1
+            records = self._measure_pair(pairing, number)
+            yield PairMeasured(pairing, number, looks[-1], records)
+            if not _succeeded(records):
+                break
+            if number <= PLANNING_PAIRS:
+                seconds = (now() - start) / number
+                looks = self._plan_looks(pairing, number, seconds, end)
+            if number in looks[:-1]:
+                case = self._judge(pairing)
+                yield LookTaken(case)
+                if case.verdict != "undecided":
+                    return
+        yield LookTaken(self._judge(pairing))
+
+    def _measure_pair(self, pairing: Pairing, number: int) -> tuple[TrialRecord, ...]:
+        trials = plan_pair(number, pairing, self._plan)
+        records = tuple(cast("TrialRecord", self._runner.measure(trial)) for trial in trials)
+        self._records += records
+        return records
+
+    def _plan_looks(
+        self, pairing: Pairing, measured: int, seconds: float, end: float
+    ) -> LookSchedule:
+        """Plan and store the looks after this many pairs, given the seconds of one pair."""
+        looks = schedule_looks(max(MIN_PAIRS, measured + int((end - now()) / seconds)))
+        self._looks[pairing.name] = looks
+        store.save_looks(self._folder, self._looks)
+        return looks
+
+    def _judge(self, pairing: Pairing) -> CaseComparison:
+        cases = judge_cases(self._plan, self._records, self._looks)
+        return next(case for case in cases if case.name == pairing.name)
+
+
+def extend_epochs(
+    pairing: Pairing, warmup: tuple[TrialRecord, ...], seconds: float
+) -> tuple[Pairing, float]:
+    """Return a pairing with more epochs if they are short, and the seconds of such a pair.
+
+    seconds: of the warm-up pair, with the present number of epochs.
+    """
+    epoch = max(min(record.epoch_seconds) for record in warmup)
+    present = pairing.base.epochs
+    epochs = max(present, min(MAX_EPOCHS, math.ceil(EPOCH_SECONDS / epoch)))
+    base, candidate = (
+        msgspec.structs.replace(case, epochs=epochs) for case in (pairing.base, pairing.candidate)
+    )
+    return Pairing(base, candidate), seconds + 2 * (epochs - present) * epoch
+
+
+def _succeeded(records: tuple[TrialRecord, ...]) -> bool:
+    return all(record.status == "ok" for record in records)

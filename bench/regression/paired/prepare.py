@@ -1,0 +1,219 @@
+"""Prepare what ``bench ab`` and ``bench calibrate`` measure: cases, versions and their sites."""
+
+import datetime as dt
+import importlib.metadata
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bench.contract import Device
+from bench.data import dataset
+from bench.data.dataset import Dataset
+from bench.errors import UserError
+from bench.records.schema import FORMAT, Case
+from bench.regression.paired.comparison_plan import BASE, CANDIDATE, Absent, ComparisonPlan, Pairing
+from bench.regression.stats.decision import ALPHA, TOLERANCE
+from bench.regression.versions import venv
+from bench.regression.versions.names import Version, find_incompatibility, parse_version
+from bench.regression.versions.site import Site, find_changes, prepare_site
+from bench.runner import plan
+from bench.runner.plan import Size, max_samples
+from bench.runner.process import preflight
+from bench.runner.process.spec import Installation
+from bench.worker.data import read
+from bench.worker.workloads import WORKLOADS
+from implementations import IMPLEMENTATIONS, Implementation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseOptions:
+    """Which cases are measured, and at which one size.
+
+    implementations: names; empty for the default of the command. batch_size: None for that of the
+    workload. threads: one by default, because one core has the least noise. data: name or folder
+    of a data set.
+    """
+
+    implementations: tuple[str, ...] = ()
+    workload: str = "sgd"
+    device: Device = "cpu"
+    batch_size: int | None = None
+    threads: int = 1
+    data: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedComparison:
+    """A comparison that is ready to be measured; installations by version, base or candidate."""
+
+    plan: ComparisonPlan
+    installations: Mapping[str, Installation]
+    data: Dataset
+
+
+@contextmanager
+def prepare_comparison(
+    base: str,
+    candidate: str,
+    *,
+    cases: CaseOptions,
+    command: str,
+    progress: Callable[[str], None],
+    tolerance: float = TOLERANCE,
+    budget: float = 180.0,
+    gates: tuple[str, ...] = (),
+    timeout: float = 600.0,
+    seed: int = 42,
+) -> Iterator[PreparedComparison]:
+    """Yield a comparison of two named versions with their sites; raise UserError if it fails.
+
+    tolerance: share. budget: seconds of measuring. gates: names of further metrics to judge.
+    timeout: seconds of a process. command: as recorded. progress: gets a line for each slow step.
+    """
+    sides = parse_version(base), parse_version(candidate)
+    if reason := find_incompatibility(*sides):
+        raise UserError(reason)
+    before, after = _pin_packages(*sides), _pin_packages(*sides[::-1])
+    fill, data = prepare_size(cases), dataset.find(cases.data)
+    chosen = _choose_implementations(before, after, cases)
+    with (
+        prepare_site(before, chosen, progress) as base_site,
+        prepare_site(after, chosen, progress) as candidate_site,
+    ):
+        names = cases.implementations or tuple(entry.name for entry in chosen)
+        pairings, absent = _pair_cases((before, base_site), (after, candidate_site), names)
+        now = dt.datetime.now(dt.UTC)
+        yield PreparedComparison(
+            ComparisonPlan(
+                format=FORMAT,
+                run=f"{now:%Y%m%d-%H%M%S}-ab-{secrets.token_hex(2)}",
+                command=command,
+                created=now.isoformat(timespec="seconds"),
+                seed=seed,
+                base=before,
+                candidate=after,
+                pairings=tuple(
+                    Pairing(fill(pairing.base), fill(pairing.candidate)) for pairing in pairings
+                ),
+                tolerance=tolerance,
+                alpha=ALPHA,
+                budget=budget,
+                timeout=timeout,
+                absent=tuple(absent),
+                gates=gates,
+                data=cases.data,
+            ),
+            {BASE: base_site.installation, CANDIDATE: candidate_site.installation},
+            data,
+        )
+
+
+def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
+    """Return a function that gives a case the workload and size of the options.
+
+    Raises UserError for an unknown workload, or for a size that does not fit the data or memory.
+    """
+    if options.workload not in WORKLOADS:
+        raise plan.make_unknown_name_error("workload", options.workload, list(WORKLOADS))
+    images, labels = read(dataset.find(options.data).folder, "train")
+    size = Size(
+        options.batch_size or WORKLOADS[options.workload].batch_size,
+        options.threads,
+        len(labels),
+    )
+    if size.fault:
+        raise UserError(size.fault)
+    if size.samples > (most := max_samples(images.shape[1])):
+        raise UserError(f"{size.samples} samples do not fit: this machine's memory holds {most}")
+    return lambda case: plan.complete_case(case, options.workload, options.device, size)
+
+
+def select_cases(options: CaseOptions) -> tuple[Case, ...]:
+    """Return the named implementations, or all registered ones, at one size."""
+    names = dict.fromkeys(options.implementations or (entry.name for entry in IMPLEMENTATIONS))
+    fill = prepare_size(options)
+    return tuple(fill(plan.find_implementation(name, preflight.read_objective)) for name in names)
+
+
+def _pin_packages(version: Version, other: Version) -> Version:
+    """Return the installed releases of the other side's packages in place of the working tree.
+
+    The running Python has more packages than an environment, and a library may import another one
+    if it is there. So both sides get environments that differ only in the named releases.
+    """
+    if version.kind != "tree" or other.kind != "packages":
+        return version
+    releases = {}
+    for name in sorted(other.packages):
+        try:
+            releases[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            raise UserError(
+                f"{name} is not installed here. Name both sides, such as {name}==1.0 and "
+                f"{name}==1.1"
+            ) from None
+    pins = tuple(filter(None, (venv.pin_version(*item) for item in releases.items())))
+    name = " ".join(f"{name}=={release}" for name, release in releases.items())
+    return Version(name, "packages", requirements=pins)
+
+
+def _choose_implementations(
+    base: Version, candidate: Version, options: CaseOptions
+) -> list[Implementation]:
+    """Return our implementations that were named or use the packages.
+
+    Empty for files, and for revisions, whose changes are only known once they are unpacked.
+    """
+    kinds = {base.kind, candidate.kind}
+    if options.implementations:
+        if "file" in kinds:
+            raise UserError("two files say what is measured. Leave out --implementation")
+        ours = {entry.name: entry for entry in IMPLEMENTATIONS}
+        unknown = [name for name in options.implementations if name not in ours]
+        if unknown and "revision" not in kinds:
+            raise plan.make_unknown_name_error("implementation", unknown[0], [*ours])
+        return [entry for name, entry in ours.items() if name in options.implementations]
+    if "packages" in kinds:
+        packages = base.packages | candidate.packages
+        users = [
+            entry for entry in IMPLEMENTATIONS if packages & set(plan.list_distributions(entry))
+        ]
+        if users:
+            return users
+    if kinds & {"file", "revision"}:
+        return []
+    raise UserError("nothing says what to measure. Name it with --implementation")
+
+
+def _pair_cases(
+    base: tuple[Version, Site], candidate: tuple[Version, Site], names: tuple[str, ...]
+) -> tuple[list[Pairing], list[Absent]]:
+    """Return the implementations that both versions have, and those that one of them lacks.
+
+    names: empty for those that differ between the versions.
+    """
+    if base[0].kind == "file":
+        files = (
+            plan.find_implementation(str(version.path), preflight.read_objective)
+            for version in (base[0], candidate[0])
+        )
+        return [Pairing(*files)], []
+    before, after = (
+        {entry.name: entry for entry in site.registry} for _, site in (base, candidate)
+    )
+    if not names:
+        changes = find_changes(base[1], candidate[1])
+        names = (*changes.changed, *changes.only_base, *changes.only_candidate)
+    pairings, absent = [], []
+    for name in dict.fromkeys(names):
+        if name in before and name in after:
+            pairings.append(
+                Pairing(plan.case_from_entry(before[name]), plan.case_from_entry(after[name]))
+            )
+        elif name in before or name in after:
+            lacking = candidate[0] if name in before else base[0]
+            absent.append(Absent(name, f"not in {lacking.name}"))
+        else:
+            raise plan.make_unknown_name_error("implementation", name, [*after])
+    return pairings, absent

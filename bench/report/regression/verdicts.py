@@ -1,0 +1,333 @@
+"""Show the result of ``bench ab`` or ``bench compare`` as tables, remarks, annotations and JSON."""
+
+from collections import Counter
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from bench.analysis.intervals import Interval
+from bench.regression.result import (
+    CASE_VERDICTS,
+    TIMED,
+    CaseComparison,
+    ComparisonResult,
+    MetricComparison,
+)
+from bench.report.regression.output import Annotation, ComparisonOutput, Level
+from bench.report.render import numbers
+from bench.report.sections import Table
+
+FORMAT = 3  # of the JSON document; format 3 is the first that both commands share
+MAX_NAMED = 5  # packages that only one side has
+_LEVELS: Mapping[str, Level] = {
+    "wrong": "error",
+    "slower": "error",
+    "failed": "error",
+    "missing in baseline": "warning",
+    "missing in candidate": "warning",
+    "undecided": "warning",
+    "faster": "notice",
+    "unavailable": "notice",
+}
+
+
+def build_output(result: ComparisonResult) -> ComparisonOutput:
+    """Return a comparison in all formats."""
+    title = result.command
+    opening = []
+    if result.refusal:
+        opening = [result.refusal]
+    elif not result.same_machine:
+        known = None not in (result.baseline.machine, result.candidate.machine)
+        reason = "the machines differ" if known else "nothing says on which machines"
+        opening = [f"measured across machines ({reason}): a difference may be theirs"]
+    level: Level = "error" if result.refusal else "warning"
+    annotations = [Annotation(level, title, line) for line in opening] + [
+        Annotation(
+            _LEVELS[case.verdict], f"{title}: {case.name}: {case.verdict}", describe_basis(case)
+        )
+        for case in result.ordered_cases
+        if case.verdict in _LEVELS
+    ]
+    tables = [] if result.refusal else [_tabulate_cases(result), _tabulate_metrics(result)]
+    return ComparisonOutput(
+        [table for table in tables if table.lines],
+        [] if result.refusal else _list_remarks(result),
+        annotations,
+        build_document(result),
+        opening,
+    )
+
+
+def describe_case(case: CaseComparison) -> str:
+    """Return one line with the verdict on a case and what it rests on."""
+    return f"{case.name}: {_describe_verdict(case)}; {describe_basis(case)}"
+
+
+def describe_basis(case: CaseComparison) -> str:
+    """Return what the verdict on a case rests on: differences, measurements and remarks."""
+    judged = [
+        f"{metric.name} {format_change(metric.ratio)}"
+        for metric in case.metrics
+        if metric.verdict is not None
+    ]
+    spread = _describe_spread(case)
+    basis = [_describe_measurements(case), f"spread between runs {spread}" if spread else ""]
+    return "; ".join([*judged, *filter(None, basis), *case.remarks])
+
+
+def _tabulate_cases(result: ComparisonResult) -> Table:
+    """Return a line for each case; columns that are empty for all cases are left out."""
+    columns: dict[str, list[str]] = {
+        heading: []
+        for heading in (
+            "case",
+            "verdict",
+            "baseline",
+            "candidate",
+            "difference",
+            "measured",
+            "spread between runs",
+            "accuracy",
+            "parity error",
+        )
+    }
+    for case in result.ordered_cases:
+        epoch = case.metrics[0] if case.metrics else None
+        cells = (
+            case.name,
+            _describe_verdict(case),
+            numbers.format_duration(epoch.baseline if epoch else None),
+            numbers.format_duration(epoch.candidate if epoch else None),
+            format_change(epoch.ratio) if epoch else numbers.ABSENT,
+            _describe_measurements(case) or numbers.ABSENT,
+            _describe_spread(case) or numbers.ABSENT,
+            _format_sides(*map(numbers.format_share, case.accuracy)),
+            _format_sides(*map(numbers.format_error, case.parity_error)),
+        )
+        for column, cell in zip(columns.values(), cells, strict=True):
+            column.append(cell)
+    columns = {
+        heading: cells
+        for heading, cells in columns.items()
+        if any(cell != numbers.ABSENT for cell in cells)
+    }
+    return Table(
+        f"{result.candidate.name} compared with {result.baseline.name}",
+        tuple(columns),
+        [list(cells) for cells in zip(*columns.values(), strict=True)],
+        words=2,
+        note=_describe_rule(result),
+    )
+
+
+def _describe_rule(result: ComparisonResult) -> str:
+    counts = Counter(case.verdict for case in result.cases)
+    verdicts = ", ".join(
+        f"{counts[verdict]} {verdict}" for verdict in CASE_VERDICTS if counts[verdict]
+    )
+    plural = "s" if len(result.cases) != 1 else ""
+    rule = result.rule
+    text = (
+        f"{len(result.cases)} case{plural}: {verdicts}. Judged: {' and '.join(result.gated)}; of "
+        f"epochs, the minimum of each process. Slower: no slowdown is rejected at "
+        f"{100 * rule.alpha:g} % for {rule.family} judged together, and the estimate is above "
+        f"{100 * rule.tolerance:g} %"
+    )
+    if result.between_runs is None:
+        return f"{text}."
+    return f"{text}; without a calibration, it is above {100 * result.between_runs:g} %."
+
+
+def _tabulate_metrics(result: ComparisonResult) -> Table:
+    """Return the other metrics, whether they are judged or only shown."""
+    lines = []
+    for case in result.ordered_cases:
+        for metric in case.metrics[1:]:
+            show = numbers.format_duration if metric.unit == "seconds" else numbers.format_mebibytes
+            lines.append(
+                [
+                    case.name,
+                    metric.name,
+                    show(metric.baseline),
+                    show(metric.candidate),
+                    format_change(metric.ratio),
+                    metric.verdict or "not judged",
+                ]
+            )
+    return Table(
+        "Other metrics",
+        ("case", "metric", "baseline", "candidate", "difference", "verdict"),
+        lines,
+        words=2,
+        note="A slowdown of only some epochs shows in their median and 90th percentile.",
+    )
+
+
+def _describe_verdict(case: CaseComparison) -> str:
+    """Return the verdict; for an undecided one, how many more pairs may decide it."""
+    if case.verdict != "undecided":
+        return case.verdict
+    more = [metric.more_pairs for metric in case.metrics if metric.more_pairs is not None]
+    if more:
+        return f"undecided (about {max(more):,} more pairs)"
+    if case.pairs == 0 and not any(case.processes):
+        return "undecided (no pair fits into the time; raise --budget)"
+    return "undecided"
+
+
+def _describe_measurements(case: CaseComparison) -> str:
+    """Return how often a case was measured, and how many processes failed."""
+    if any(case.tried):
+        counts = [
+            str(succeeded) if succeeded == tried else f"{succeeded} of {tried}"
+            for succeeded, tried in zip(case.processes, case.tried, strict=True)
+        ]
+        return f"{' / '.join(counts)} processes"
+    return f"{case.pairs} pairs" if case.pairs else ""
+
+
+def _describe_spread(case: CaseComparison) -> str:
+    """Return the deviation of the ratio of two stored runs, or that it is not known."""
+    if case.verdict not in TIMED or not any(case.processes):
+        return ""
+    if case.deviation is None:
+        return "no calibration"
+    return f"{numbers.format_percent(case.deviation)} ({case.blocks} blocks)"
+
+
+def _list_remarks(result: ComparisonResult) -> list[str]:
+    """Return what went wrong, what the machine can detect, and which software differs."""
+    lines = []
+    if changes := describe_software_changes(result.baseline.software, result.candidate.software):
+        lines.append(f"Differs: {', '.join(changes)}.")
+    for case in result.ordered_cases:
+        lines += [f"{case.name}: {remark}" for remark in case.remarks]
+        if case.detectable is not None:
+            runs = f"{case.pairs} pairs"
+            if any(case.processes):
+                runs = f"runs of {case.processes[0]} and {case.processes[1]} processes"
+            least = "no slowdown, however large"
+            if isfinite(case.detectable):
+                least = f"slowdowns from {100 * case.detectable:.1f} %"
+            lines.append(f"{case.name}: on this machine, {runs} detect {least}.")
+    if not result.cases:
+        lines.append(
+            f"No implementation differs between {result.baseline.name} and "
+            f"{result.candidate.name}, so nothing was measured. Name one with --implementation to "
+            "measure it anyway."
+        )
+    stored = result.between_runs is not None
+    if stored and any(case.verdict == "undecided" for case in result.cases):
+        lines.append("undecided: measure in pairs with `bench ab`")
+    return lines
+
+
+def describe_software_changes(
+    baseline: Mapping[str, str], candidate: Mapping[str, str]
+) -> list[str]:
+    """Name the packages with another version, and count those that only one side has.
+
+    Empty if the software of one side is not known.
+    """
+    if not baseline or not candidate:
+        return []
+    changes = [
+        f"{name} {baseline[name]} → {candidate[name]}"
+        for name in sorted(baseline.keys() & candidate.keys())
+        if baseline[name] != candidate[name]
+    ]
+    for side, names in (
+        ("baseline", sorted(baseline.keys() - candidate.keys())),
+        ("candidate", sorted(candidate.keys() - baseline.keys())),
+    ):
+        if names:
+            named = f": {', '.join(names)}" if len(names) <= MAX_NAMED else ""
+            plural = "s" if len(names) != 1 else ""
+            changes.append(f"{len(names)} package{plural} in the {side} only{named}")
+    return changes
+
+
+def format_change(ratio: Interval) -> str:
+    """Show a ratio as a difference in percent, or as a factor from 10 on, with its interval."""
+    if ratio.low is None or ratio.high is None:
+        return _format_ratio(ratio.mean)
+    if ratio.high >= 10:
+        low, high = _format_ratio(ratio.low), _format_ratio(ratio.high)
+    else:
+        low, high = (f"{100 * (bound - 1):+.1f}" for bound in (ratio.low, ratio.high))
+    return f"{_format_ratio(ratio.mean)} [{low}, {high}]"
+
+
+def _format_ratio(ratio: float) -> str:
+    if ratio < 10:
+        return f"{100 * (ratio - 1):+.1f} %"
+    return f"{numbers.format_number(ratio)} times"
+
+
+def _format_sides(baseline: str, candidate: str) -> str:
+    """Show a number of both sides, once if they read the same."""
+    return baseline if baseline == candidate else f"{baseline} → {candidate}"
+
+
+def build_document(result: ComparisonResult) -> dict[str, Any]:
+    """Return the JSON document: times in seconds, memory in bytes, ratios as they are.
+
+    docs/design.md describes its keys.
+    """
+    before, after = result.baseline.software, result.candidate.software
+    names = sorted({*before, *after}) if before and after else []
+    return {
+        "format": FORMAT,
+        "command": result.command,
+        "baseline": {"name": result.baseline.name, "machine": result.baseline.machine},
+        "candidate": {"name": result.candidate.name, "machine": result.candidate.machine},
+        "same_machine": result.same_machine,
+        "tolerance": result.rule.tolerance,
+        "alpha": result.rule.alpha,
+        "family": result.rule.family,
+        "between_runs": result.between_runs,
+        "refusal": result.refusal,
+        "status": result.exit_status,
+        "software": {
+            name: (before.get(name), after.get(name))
+            for name in names
+            if before.get(name) != after.get(name)
+        },
+        "cases": [_document_case(case) for case in result.cases],
+    }
+
+
+def _document_case(case: CaseComparison) -> dict[str, Any]:
+    return {
+        "name": case.name,
+        "case": case.case,
+        "verdict": case.verdict,
+        "pairs": case.pairs,
+        "processes": case.processes,
+        "tried": case.tried,
+        "epochs": case.epochs,
+        "deviation": case.deviation,
+        "blocks": case.blocks,
+        "detectable": case.detectable if isfinite(case.detectable or 0.0) else None,
+        "accuracy": case.accuracy,
+        "parity_error": case.parity_error,
+        "remarks": case.remarks,
+        "metrics": [_document_metric(metric) for metric in case.metrics],
+    }
+
+
+def _document_metric(metric: MetricComparison) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "unit": metric.unit,
+        "verdict": metric.verdict,
+        "baseline": metric.baseline,
+        "candidate": metric.candidate,
+        "ratio": metric.ratio.mean,
+        "low": metric.ratio.low,
+        "high": metric.ratio.high,
+        "p_slower": metric.p_slower,
+        "p_faster": metric.p_faster,
+        "more_pairs": metric.more_pairs,
+    }

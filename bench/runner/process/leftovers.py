@@ -1,0 +1,56 @@
+"""Kill the processes that a worker left running."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.runner.process.spec import CACHES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psutil
+
+# The processes of a pool need a moment to notice that their master has gone; that is no fault.
+GRACE_SECONDS = 0.5
+# The variables that the suite sets to folders below the scratch folder. PWD and the like do not
+# count: a shell that has visited the folder has them, too.
+_MARKS = (*CACHES, "PYTHONPATH")
+
+
+def kill_leftovers(leader: int | None, scratch: Path, grace: float = GRACE_SECONDS) -> list[str]:
+    """Kill the processes that a worker has left running, and return their names.
+
+    These are the living processes of its session, and those that were given a folder below its
+    scratch folder: a daemon leaves the session, but keeps its variables.
+    leader: the worker's process id, while it is not reaped; None where it is not known.
+    grace: seconds in which the processes may end by themselves.
+    """
+    import psutil
+
+    leftovers = list(_find_leftovers(leader, scratch))
+    if leftovers and grace > 0:
+        psutil.wait_procs(leftovers, timeout=grace)
+        leftovers = list(_find_leftovers(leader, scratch))
+    for process in leftovers:
+        with suppress(psutil.Error):
+            process.kill()
+    return sorted(process.info["name"] for process in leftovers)
+
+
+def _find_leftovers(leader: int | None, scratch: Path) -> "Iterator[psutil.Process]":
+    import psutil
+
+    dead = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    for process in psutil.process_iter(["name", "status", "environ"]):
+        if process.pid == leader or process.info["status"] in dead:
+            continue
+        variables = process.info["environ"] or {}  # None: another user's
+        marked = any(variables.get(name, "").startswith(f"{scratch}/") for name in _MARKS)
+        try:
+            in_session = leader is not None and os.getsid(process.pid) == leader
+        except OSError:  # it has ended, or the system does not tell
+            in_session = False
+        if marked or in_session:
+            yield process

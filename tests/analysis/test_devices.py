@@ -1,0 +1,157 @@
+"""CPU and GPU compared round by round and over batch sizes: every number is worked out by hand."""
+
+import math
+
+import pytest
+from msgspec import structs
+from support.devices import on, swept_on, unavailable
+from support.records import case, environment, ok, run, trials
+
+from bench.analysis.devices import compare_devices, find_crossovers, interpolate_crossing
+from bench.analysis.intervals import Interval
+from bench.analysis.summary import summarize
+
+HERE = {"here": environment()}
+
+
+# ----- crossovers
+
+
+@pytest.mark.parametrize(
+    ("speedups", "batch_size"),
+    [
+        # From 1/2 at 8 to 8 at 128: a quarter of the way, 8 * 16 ** (1 / 4) = 16.
+        ({8: 0.5, 128: 8.0}, 16),
+        ({8: 0.5, 32: 1.0, 128: 2.0}, 32),  # faster only after a speedup of exactly 1
+        ({8: 4.0, 32: 0.5, 128: 2.0}, 64),  # the last upward crossing
+        ({8: 4.0, 32: 2.0}, 0),
+        ({8: 0.5, 32: 2.0, 128: 0.5}, math.inf),
+        ({8: 2.0, 32: 1.0}, math.inf),
+    ],
+)
+def test_crossing_is_interpolated_between_logarithms(speedups, batch_size):
+    assert interpolate_crossing(speedups) == pytest.approx(batch_size)
+
+
+def both(name, seconds, **changes):
+    """Return records by batch size: seconds on the CPU and on the GPU, or of several rounds."""
+    return [
+        record
+        for batch_size, pair in seconds.items()
+        for device, times in zip(("cpu", "gpu"), pair, strict=True)
+        for record in trials(
+            case(name, device=device, batch_size=batch_size, **changes),
+            *(times if isinstance(times, tuple) else (times,)),
+        )
+    ]
+
+
+def crossovers(*records, workload="sgd"):
+    return find_crossovers(summarize(records, HERE), workload)
+
+
+# At 8 and 128 or 32, the mean speedups; their bounds are half and twice that.
+@pytest.mark.parametrize(
+    ("first", "second", "low", "mean", "high"),
+    [
+        # Upper bounds 1/2 and 8: 8 * 16 ** (1 / 4) = 16; lower ones 1/8 and 2: 64.
+        ((8, 0.25), (128, 4.0), 16, 32, 64),
+        # Upper bounds 1/2 and 1.6, of which only the mean ends below 1.
+        ((8, 0.25), (32, 0.8), 8 * 4 ** (math.log(2) / math.log(3.2)), math.inf, math.inf),
+    ],
+)
+def test_interval_reaches_from_upper_to_lower_bounds(first, second, low, mean, high):
+    # Two rounds; the half-width is 12.706 * |x - y| / 2 of the two logarithms.
+    half = math.log(2) / 12.7062
+    records = [
+        record
+        for size, speedup in (first, second)
+        for record in both(
+            "a", {size: ((speedup * math.exp(half), speedup * math.exp(-half)), (1.0, 1.0))}
+        )
+    ]
+    (crossover,) = crossovers(*records)
+    interval = crossover.batch_size
+    assert (interval.low, interval.mean, interval.high) == pytest.approx((low, mean, high), 1e-4)
+
+
+def test_one_round_gives_no_interval():
+    (crossover,) = crossovers(*both("a", {32: (1.0, 2.0), 8: (1.0, 4.0), 128: (1.0, 0.5)}))
+    assert list(crossover.speedups) == [8, 32, 128]
+    assert crossover.batch_size == Interval(pytest.approx(64))
+
+
+def test_only_sizes_ranked_on_both_devices_are_compared():
+    sizes = both("a", {8: (1.0, 2.0), 32: (1.0, 0.5)})
+    others = [
+        *trials(case("a", batch_size=1920), 0.1),
+        *trials(case("a", batch_size=8, threads=1), 9.0),
+        *trials(case("a", batch_size=128), 1.0),
+        *trials(case("a", batch_size=128, device="gpu", threads=1), 9.0),
+        *both("a", {8: (1.0, 0.1)}, samples=96000),
+        *trials(case("b", batch_size=8, device="gpu"), 0.1),
+        *trials(case("c", batch_size=32), 1.0),
+        *trials(case("c", batch_size=32, device="gpu"), 0.1, status="failed"),
+    ]
+    (crossover,) = crossovers(*sizes, *others)
+    means = {size: speedup.mean for size, speedup in crossover.speedups.items()}
+    assert means == pytest.approx({8: 0.5, 32: 2.0})
+    assert crossovers(*sizes, workload="textbook") == crossovers() == []
+
+
+# ----- both devices
+
+
+def compare(*records, workload="sgd"):
+    rows = summarize(records, HERE, run(case()))
+    return compare_devices(rows, workload, find_crossovers(rows, workload))
+
+
+def test_speedups_are_taken_round_by_round():
+    # The machine gets ten times slower from round to round, and the CPU takes twice the GPU's time.
+    def timed(device, *seconds):
+        return [
+            ok(case("a", device=device), number, time, predict_seconds=[time**2])
+            for number, time in enumerate(seconds, 1)
+        ]
+
+    (pair,) = compare(*timed("cpu", 0.2, 2.0), *timed("gpu", 0.1, 1.0))
+    assert (pair.training.mean, pair.training.high) == pytest.approx((2, 2))
+    assert (pair.predicting.mean, pair.predicting.high) == pytest.approx((4, 4))
+    assert pair.crossover is None
+
+
+def test_without_gpu_rows_nothing_is_compared():
+    assert compare(*on("cpu"), *on("cpu", "b")) == compare() == []
+    assert compare(*on("cpu"), *on("gpu"), workload="textbook") == []
+
+
+def test_fastest_on_gpu_comes_first_and_unranked_last():
+    good, second = on("gpu", "wrong")
+    comparisons = compare(
+        *on("cpu", "a"),
+        *on("gpu", "a"),
+        *on("gpu", "alone", times=0.5),
+        *on("cpu", "absent", times=0.1),
+        unavailable("absent"),
+        *on("cpu", "wrong"),
+        *[good, structs.replace(second, status="failed", reason="other mathematics")],
+        unavailable("neither"),
+    )
+    names = [next(iter(pair.rows.values())).case.implementation for pair in comparisons]
+    assert names == ["alone", "a", "absent", "wrong"]
+    assert [pair.training is None for pair in comparisons] == [True, False, True, True]
+    assert [pair.ranked("gpu") is None for pair in comparisons] == [False, False, True, True]
+    assert comparisons[2].rows["gpu"].faults == (("unavailable", "no GPU can be used"),)
+
+
+def test_crossover_needs_a_sweep():
+    one_size = [*on("cpu", "b"), *on("gpu", "b")]
+    swept, single = compare(*swept_on("cpu"), *swept_on("gpu"), *one_size)
+    # At the first size, (0.01 + 1,500 * 20e-6 + 48,000 * 0.5e-6) s over
+    # (0.002 + 1,500 * 40e-6 + 48,000 * 10e-9) s.
+    assert swept.training.mean == pytest.approx(0.064 / 0.06248)
+    assert list(swept.crossover.speedups) == [8, 32, 128, 384, 1920, 9600]
+    # Between 8, where it is 154 / 242.48... and 32, where it is 64 / 62.48.
+    assert 8 < swept.crossover.batch_size.mean < 32
+    assert single.crossover is None

@@ -1,0 +1,80 @@
+"""The plan of a comparison, and the random order of the two versions in a pair."""
+
+from itertools import pairwise
+
+import pytest
+from support.comparisons import comparison
+from support.records import case
+
+from bench.records.schema import Slowdown
+from bench.regression.paired.comparison_plan import (
+    Pairing,
+    plan_pair,
+)
+from bench.regression.stats.decision import Rule
+
+PAIRING = Pairing(case("old"), case("new"))
+
+
+@pytest.mark.parametrize(
+    ("names", "gates", "family"),
+    [
+        (["numpy"], (), 1),
+        (["numpy", "keras", "jax"], (), 3),
+        (["numpy"], ("memory",), 2),
+        (["numpy", "keras", "jax"], ("memory", "import"), 9),
+    ],
+)
+def test_each_judged_metric_of_each_case_is_one_test(names, gates, family):
+    plan = comparison(*names, gates=gates, tolerance=0.05, alpha=0.02)
+    assert plan.rule == Rule(0.05, 0.02, family)
+    assert comparison(pairings=()).rule.family == 1
+
+
+def test_pairing_is_named_by_its_implementation_or_both():
+    assert Pairing(case("numpy"), case("numpy", epochs=9)).name == "numpy"
+    assert PAIRING.name == "old → new"
+
+
+def trials(number, run="a comparison", pairing=PAIRING, **changes):
+    return plan_pair(number, pairing, comparison(run=run, **changes))
+
+
+def base_first(**changes):
+    """Return for 400 pairs whether the base is measured first."""
+    return [trials(number, **changes)[0].version == "base" for number in range(1, 401)]
+
+
+def test_pair_has_one_trial_of_each_version():
+    by_version = {trial.version: trial for trial in trials(7)}
+    base, candidate = by_version["base"], by_version["candidate"]
+    assert (base.case, candidate.case) == (PAIRING.base, PAIRING.candidate)
+    assert base.id == "p7-base-sgd-old-cpu-b32-t2-n48000"
+    assert candidate.id == "p7-candidate-sgd-new-cpu-b32-t2-n48000"
+    for trial in (base, candidate):
+        assert (trial.kind, trial.round, trial.slowdown) == ("trial", 7, None)
+
+
+def test_slowdown_is_injected_into_the_candidate():
+    slowdown = Slowdown(0.05, 5)
+    pair = plan_pair(1, PAIRING, comparison(), slowdown)
+    slowdowns = {trial.version: trial.slowdown for trial in pair}
+    assert slowdowns == {"base": None, "candidate": slowdown}
+
+
+# Fewer than 150 or more than 250 heads of 400 fair coins have a probability of one in a million.
+@pytest.mark.parametrize("run", ["one", "another", "20250102-030405-abcd"])
+def test_order_in_a_pair_is_a_fair_coin(run):
+    first = base_first(run=run)
+    assert 150 < sum(first) < 250
+    assert 150 < sum(one == other for one, other in pairwise(first)) < 250
+    assert first == base_first(run=run)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"run": "another"}, {"seed": 43}, {"pairing": Pairing(case("other"), PAIRING.candidate)}],
+)
+def test_each_run_seed_and_case_has_its_own_coins(changes):
+    first = zip(base_first(), base_first(**changes), strict=True)
+    assert 150 < sum(one == other for one, other in first) < 250

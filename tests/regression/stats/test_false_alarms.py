@@ -1,0 +1,147 @@
+"""Looks at the pairs: published constants, and simulated error rates."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import multivariate_normal, norm
+
+from bench.regression.stats.false_alarms import (
+    MIN_PAIRS,
+    adjust_holm,
+    nominal_level,
+    overall_level,
+    schedule_looks,
+)
+
+UNEQUAL = [(30, 60, 180), (10, 11, 33), (10, 12), (30, 60, 61), (5, 300)]
+DESIGNS = st.lists(st.integers(1, 400), min_size=1, max_size=5, unique=True).map(
+    lambda looks: tuple(sorted(looks))
+)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "looks"),
+    [
+        (180, (30, 60, 180)),
+        (181, (31, 61, 181)),
+        (60, (10, 20, 60)),
+        (61, (11, 21, 61)),
+        (33, (10, 11, 33)),
+        (30, (10, 30)),
+        (12, (10, 12)),
+        (11, (10, 11)),
+        (10, (10,)),
+        (3, (3,)),
+        (1, (1,)),
+    ],
+)
+def test_looks_at_a_sixth_a_third_and_all_pairs(pairs, looks):
+    assert schedule_looks(pairs) == looks
+
+
+def test_look_shares_are_exact_for_multiples_of_6():
+    for pairs in range(6 * MIN_PAIRS, 6000, 6):
+        assert schedule_looks(pairs) == (pairs // 6, pairs // 3, pairs)
+
+
+# P. Armitage et al. and S. J. Pocock: critical values of the normal deviate for equally spaced
+# looks, at 5 % two-sided.
+@pytest.mark.parametrize(
+    ("looks", "constant"), [(1, 1.960), (2, 2.178), (3, 2.289), (4, 2.361), (5, 2.413), (10, 2.555)]
+)
+@pytest.mark.parametrize("apart", [1, 40])
+def test_critical_values_published_by_pocock(looks, constant, apart):
+    level = nominal_level(0.025, tuple(apart * number for number in range(1, looks + 1)))
+    assert norm.isf(level) == pytest.approx(constant, abs=5.5e-4)
+
+
+# With this many walks, the standard deviation of a share of 1 % is 0.01 points.
+WALKS = 1_000_000
+
+
+def simulated(level, looks):
+    """Share of random walks with normal steps that cross at some look."""
+    draw, total = np.random.default_rng(20), np.zeros(WALKS)
+    crossed, before = np.zeros(WALKS, bool), 0
+    for pairs in looks:
+        total += math.sqrt(pairs - before) * draw.standard_normal(WALKS)
+        crossed |= total >= norm.isf(level) * math.sqrt(pairs)
+        before = pairs
+    return crossed.mean()
+
+
+@pytest.mark.parametrize("looks", UNEQUAL)
+def test_overall_level_agrees_with_simulated_random_walks(looks):
+    share = overall_level(0.01, looks)
+    deviation = math.sqrt(share * (1 - share) / WALKS)
+    assert simulated(0.01, looks) == pytest.approx(share, abs=4 * deviation)
+
+
+# For two looks, SciPy computes the distribution function to nine digits.
+@pytest.mark.parametrize("looks", [(10, 12), (30, 180), (300, 301), (1, 400), (1999, 2000)])
+@pytest.mark.parametrize("level", [0.2, 0.005, 1e-4])
+def test_two_looks_agree_with_the_bivariate_normal_distribution(looks, level):
+    share = math.sqrt(looks[0] / looks[1])
+    both = multivariate_normal([0, 0], [[1, share], [share, 1]])
+    either = 1 - both.cdf([norm.isf(level)] * 2)
+    assert overall_level(level, looks) == pytest.approx(either, rel=1e-5)
+
+
+@given(DESIGNS, st.floats(1e-6, 0.49))
+def test_overall_level_lies_between_one_look_and_their_sum(looks, level):
+    assert level * (1 - 1e-9) <= overall_level(level, looks) <= level * len(looks) * (1 + 1e-9)
+
+
+@settings(max_examples=25)
+@given(DESIGNS, st.floats(1e-6, 0.4), st.floats(1.01, 1.2))
+def test_overall_level_grows_with_level_and_looks(looks, level, higher):
+    assert overall_level(level, looks) < overall_level(level * higher, looks)
+    assert overall_level(level, looks) < overall_level(level, (*looks, looks[-1] * 2))
+
+
+@pytest.mark.parametrize("level", [1e-12, 1e-30, 1e-100, 1e-300])
+def test_tiny_levels_survive_the_quadrature(level):
+    looks = (30, 60, 180)
+    # Far out in the tail two looks hardly ever cross together, so their levels add up.
+    assert overall_level(level, looks) == pytest.approx(3 * level, rel=0.01)
+    assert overall_level(level, looks) <= 3 * level * (1 + 1e-6)
+
+
+def test_level_0_is_never_reached():
+    assert overall_level(0.0, (100, 200, 1200)) == 0.0
+
+
+@pytest.mark.parametrize("level", [0.5, 0.7, 1.0])
+def test_level_from_a_half_on_is_always_reached(level):
+    assert overall_level(level, (10, 20)) == 1.0
+
+
+@settings(max_examples=25)
+@given(DESIGNS, st.floats(1e-5, 0.2))
+def test_nominal_level_gives_the_overall_rate(looks, alpha):
+    level = nominal_level(alpha, looks)
+    assert alpha / len(looks) * (1 - 1e-6) <= level <= alpha
+    if len(looks) > 1:
+        assert overall_level(level, looks) == pytest.approx(alpha, rel=1e-5)
+
+
+# Holm's procedure: 0.005 * 4, 0.01 * 3, 0.03 * 2, and 0.04 * 1, which is raised to 0.06, because no
+# adjusted p is below the one before it.
+def test_holm_adjustment_by_hand():
+    difference = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 4)
+    assert difference == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+
+
+def test_unknown_tests_count_in_the_family():
+    # 0.005 * 6, 0.01 * 5, 0.03 * 4, 0.04 * 3: the others have a p of 1 and come last.
+    difference = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 6)
+    assert difference == pytest.approx({"a": 0.05, "b": 0.12, "c": 0.12, "d": 0.03})
+    assert adjust_holm({}, 3) == {}
+
+
+def test_adjusted_p_is_at_most_1():
+    assert adjust_holm({"a": 0.4, "b": 0.9}, 2) == {"a": 0.8, "b": 0.9}
+    assert adjust_holm({"a": 0.6}, 3) == {"a": 1.0}

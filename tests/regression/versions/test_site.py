@@ -1,0 +1,162 @@
+"""Where a version runs, and which implementations differ between two sites."""
+
+import sys
+import tempfile
+from dataclasses import replace
+
+import pytest
+
+from bench.errors import UserError
+from bench.regression.versions import venv
+from bench.regression.versions.names import Version, parse_version
+from bench.regression.versions.site import Site, find_changes, prepare_site
+from bench.worker import machine
+from implementations import IMPLEMENTATIONS
+
+OURS = Site(sys.executable, machine.ROOT / "implementations", IMPLEMENTATIONS)
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """Return the folder of temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    return tmp_path / "temporary"
+
+
+def listed(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    "side", [Version(".", "tree"), Version("a.py", "file", path="a.py", sha256="0")]
+)
+def test_tree_and_file_use_the_running_python(side, temporary):
+    with prepare_site(side, (), pytest.fail) as prepared:
+        assert prepared == OURS
+        assert listed(temporary) == {}
+
+
+def test_interpreter_runs_our_implementations(tmp_path, monkeypatch):
+    (tmp_path / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    with prepare_site(parse_version("./python"), (), pytest.fail) as prepared:
+        assert prepared == replace(OURS, python=str(tmp_path / "python"))
+
+
+def test_missing_interpreter_is_refused(tmp_path):
+    side = Version("python", "interpreter", path=str(tmp_path / "python"))
+    with pytest.raises(UserError, match="no longer exists"), prepare_site(side, (), print):
+        pytest.fail("the interpreter does not exist")
+
+
+def test_packages_run_our_implementations_in_an_environment(monkeypatch):
+    monkeypatch.setattr(venv, "ensure_environment", lambda spec, _: " ".join(spec.requirements))
+    chosen = [entry for entry in IMPLEMENTATIONS if entry.name == "keras-jax"]
+    side = Version("x", "packages", requirements=("keras==3.9",))
+    with prepare_site(side, chosen, pytest.fail) as prepared:
+        assert (prepared.implementations, prepared.registry) == (
+            OURS.implementations,
+            OURS.registry,
+        )
+        assert prepared.python.startswith("keras==3.9 jax")
+
+
+def test_revision_brings_its_implementations_and_registry(repository, temporary):
+    side = parse_version("main")
+    repository.commit(softmax_numpy="two = 2")
+    with prepare_site(side, (), pytest.fail) as prepared:
+        assert prepared.python == sys.executable
+        assert [entry.name for entry in prepared.registry] == ["numpy", "old"]
+        assert (
+            prepared.implementations / "idiomatic" / "softmax_numpy.py"
+        ).read_text() == "one = 1"
+        assert prepared.implementations.is_relative_to(temporary)
+
+
+def test_revision_leaves_no_files_behind(repository, temporary):
+    side = parse_version("main")
+    before = listed(repository.folder)
+    with prepare_site(side, (), print):
+        assert listed(repository.folder) == before  # a killed process leaves nothing either
+        assert len(listed(temporary)) > 1
+    assert listed(repository.folder) == before
+    assert listed(temporary) == {}
+
+
+@pytest.fixture
+def placed(tmp_path):
+    """Write a site with a file for every module of a registry. texts: by module."""
+
+    def lay(name, registry, **texts):
+        folder = tmp_path / name
+        folder.mkdir()
+        for entry in registry:
+            path = folder.joinpath(*entry.module.split(".")).with_suffix(".py")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(texts.get(path.stem, "one = 1"))
+        return Site(sys.executable, folder, tuple(registry))
+
+    return lay
+
+
+def test_changed_file_changes_all_its_implementations(placed):
+    base = placed("base", IMPLEMENTATIONS)
+    candidate = placed("candidate", IMPLEMENTATIONS, softmax_keras="two = 2")
+    prepared = find_changes(base, candidate)
+    assert prepared == (("keras-tensorflow", "keras-jax", "keras-torch"), (), ())
+
+
+def test_changed_registry_entry_is_a_change(placed):
+    first, *rest = IMPLEMENTATIONS
+    other = [replace(first, data="streamed"), *rest]
+    prepared = find_changes(placed("base", IMPLEMENTATIONS), placed("candidate", other))
+    assert prepared == (("numpy",), (), ())
+
+
+def test_registry_order_is_no_change(placed):
+    prepared = find_changes(placed("base", IMPLEMENTATIONS), placed("other", IMPLEMENTATIONS[::-1]))
+    assert prepared == ((), (), ())
+
+
+def test_implementations_on_one_side_only_are_listed_by_side(placed):
+    first, second, *rest = IMPLEMENTATIONS
+    prepared = find_changes(placed("base", [first, *rest]), placed("candidate", [second, *rest]))
+    assert prepared.changed == ()
+    assert (prepared.only_base, prepared.only_candidate) == (("numpy",), ("numba",))
+
+
+def test_missing_file_is_a_change(placed):
+    base, candidate = placed("base", IMPLEMENTATIONS), placed("candidate", IMPLEMENTATIONS)
+    (candidate.implementations / "idiomatic" / "softmax_numpy.py").unlink()
+    assert find_changes(base, candidate).changed == ("numpy",)
+    (base.implementations / "idiomatic" / "softmax_numpy.py").unlink()
+    assert find_changes(base, candidate).changed == ()
+
+
+def test_changed_import_is_a_change(placed):
+    texts = {
+        "softmax_jax": "from implementations._devices import jax",
+        "softmax_pytorch": "from implementations._devices.torch import find",
+        "softmax_keras": "from .._devices.keras import find",
+    }
+    sites = [placed(name, IMPLEMENTATIONS, **texts) for name in ("base", "candidate")]
+    for location in sites:
+        (location.implementations / "_devices").mkdir()
+        for name in ("jax", "torch", "keras", "other"):
+            (location.implementations / "_devices" / f"{name}.py").write_text("from . import other")
+    assert find_changes(*sites).changed == ()
+    devices = sites[1].implementations / "_devices"
+    (devices / "jax.py").write_text("from . import other  # changed")
+    assert find_changes(*sites).changed == ("jax",)
+    (devices / "other.py").write_text("changed")
+    keras = ("keras-tensorflow", "keras-jax", "keras-torch")
+    assert find_changes(*sites).changed == ("pytorch", "jax", *keras)
+
+
+def test_moved_files_are_no_change(placed):
+    flat = [replace(entry, module=entry.module.partition(".")[2]) for entry in IMPLEMENTATIONS]
+    base, candidate = placed("base", flat), placed("candidate", IMPLEMENTATIONS)
+    assert find_changes(base, candidate) == ((), (), ())
+    (base.implementations / "softmax_jax.py").write_text("two = 2")
+    assert find_changes(base, candidate).changed == ("jax",)

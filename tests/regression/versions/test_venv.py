@@ -1,0 +1,247 @@
+"""Environments of named packages: built once, complete or absent."""
+
+import importlib.metadata
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock, Timeout
+
+import bench
+from bench.errors import UserError
+from bench.regression.versions import venv
+from bench.regression.versions.venv import EnvironmentSpec, ensure_environment
+from bench.worker import machine
+from implementations import IMPLEMENTATIONS
+
+NUMPY = importlib.metadata.version("numpy")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Return the folder of the environments in the user's cache."""
+    monkeypatch.delenv("SOFTMAX_BENCH_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "softmax-bench" / "environments"
+
+
+@pytest.fixture
+def packages(wheels):
+    """Write wheels of NumPy and of a tool in two releases that needs a part."""
+    wheels("numpy", NUMPY)
+    wheels("tool", "1.0", "part")
+    wheels("tool", "2.0", "part>=2")
+    for release in ("1.0", "1.5", "2.0"):
+        wheels("part", release)
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Pretend that only these distributions are installed here."""
+
+    def pretend(**versions):
+        distributions = {name.replace("_", "-"): version for name, version in versions.items()}
+        monkeypatch.setattr(machine, "list_software", lambda: {"distributions": distributions})
+
+    return pretend
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Replace the programs of a build; return their commands."""
+    commands = []
+
+    def run(command, folder, spec, progress):
+        commands.append(command)
+        if "virtualenv" in command:
+            python = folder / "bin" / "python"
+            python.parent.mkdir(parents=True)
+            python.symlink_to(sys.executable)
+
+    monkeypatch.setattr(venv, "_run", run)
+    return commands
+
+
+def entries(*names):
+    return [entry for entry in IMPLEMENTATIONS if entry.name in names]
+
+
+def spec(*named, constraints=(f"numpy=={NUMPY}", "part==1.5"), others=("numpy",)):
+    return EnvironmentSpec(named, (*named, *others), constraints, "CPython 3", sys.base_prefix)
+
+
+def version_in(python, package):
+    """Import a package in an environment and return its version."""
+    code = f"import {package}; print({package}.version)"
+    return subprocess.check_output([python, "-I", "-c", code], text=True).strip()
+
+
+def leftovers(folder):
+    """Return the folders in the cache that are neither a log nor a lock."""
+    return [path for path in folder.iterdir() if path.suffix not in {".log", ".lock"}]
+
+
+def test_everything_but_the_named_packages_is_constrained(installed):
+    installed(numpy="2.4.6", keras="3.9.0", softmax_bench="0.1.0", broken="not a version")
+    environment = venv.specify_environment(["keras==3.8.0"], ())
+    assert environment.named == ("keras==3.8.0",)
+    assert environment.constraints == ("numpy==2.4.6",)
+    assert venv.specify_environment(["Keras==3.8.0", "numpy<2.1"], ()).constraints == ()
+
+
+@pytest.mark.parametrize(
+    ("version", "constraint"),
+    [
+        ("2.9.1", "torch==2.9.1"),
+        ("2.9.1+cpu", "torch>=2.9.1,<=2.9.1"),
+        ("2.10.0.dev20260101+cu130", "torch>=2.10.0.dev20260101,<=2.10.0.dev20260101"),
+        ("2.9.1-modified-by-hand", None),
+    ],
+)
+def test_distribution_is_pinned_to_its_public_version(version, constraint):
+    assert venv.pin_version("torch", version) == constraint
+
+
+def test_chosen_implementations_bring_the_requirements_of_their_extras(installed, monkeypatch):
+    lines = ['keras>=3.9; extra == "keras"', 'jax>=0.6; extra == "jax"', "rich>=13"]
+    monkeypatch.setattr(importlib.metadata, "requires", lambda _: lines)
+    installed()
+    chosen = entries("numpy", "keras-jax")
+    environment = venv.specify_environment(["x==1"], chosen)
+    assert environment.requirements == ("x==1", "jax>=0.6", "keras>=3.9", "numpy")
+    # A named release replaces the requirement of this project.
+    environment = venv.specify_environment(["keras==3.0", "numpy<2.1"], chosen)
+    assert environment.requirements == ("keras==3.0", "numpy<2.1", "jax>=0.6")
+
+
+def test_environment_has_the_named_release_and_the_constrained_rest(packages, folder):
+    lines = []
+    python = ensure_environment(spec("tool==1.0"), lines.append)
+    assert Path(python).parents[2] == folder
+    versions = [version_in(python, package) for package in ("tool", "part", "numpy")]
+    assert versions == ["1.0", "1.5", NUMPY]
+    assert lines == ["building an environment with tool==1.0, once"]
+
+
+def test_failed_build_reports_what_pip_says_and_leaves_only_its_log(packages, folder):
+    lines = []
+    with pytest.raises(UserError) as error:
+        ensure_environment(spec("tool==2.0"), lines.append)
+    (log,) = folder.glob("*.log")
+    assert str(log) in str(error.value)
+    assert "tool 2.0 depends on part>=2" in "\n".join(lines)
+    assert leftovers(folder) == []
+
+
+def test_complete_environment_is_reused_without_a_process(steps, folder, monkeypatch):
+    python = ensure_environment(spec("tool==1.0"), print)
+    monkeypatch.setattr(subprocess, "run", pytest.fail)
+    monkeypatch.setattr(venv, "_run", pytest.fail)
+    assert ensure_environment(spec("tool==1.0"), pytest.fail) == python
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        spec("tool==2.0"),
+        spec("tool==1.0", constraints=("part==2.0",)),
+        spec("tool==1.0", others=("numpy", "jax")),
+        replace(spec("tool==1.0"), python="CPython 4"),
+        replace(spec("tool==1.0"), base="/another"),
+    ],
+)
+def test_another_specification_is_another_environment(steps, other):
+    assert ensure_environment(other, print) != ensure_environment(spec("tool==1.0"), print)
+
+
+def test_pip_gets_requirements_and_constraints(steps):
+    made = Path(ensure_environment(spec("tool==1.0"), print)).parents[1]
+    assert (made / "requirements.txt").read_text().split() == ["tool==1.0", "numpy"]
+    assert (made / "constraints.txt").read_text().split() == [f"numpy=={NUMPY}", "part==1.5"]
+    assert json.loads((made / "complete.json").read_text())["named"] == ["tool==1.0"]
+    assert {"--requirement", "--constraint"} < set(steps[-1])
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError])
+def test_interrupted_build_leaves_nothing(steps, folder, monkeypatch, stop):
+    real = venv._run
+
+    def run(command, *arguments):
+        real(command, *arguments)
+        if "pip" in command:
+            raise stop
+
+    monkeypatch.setattr(venv, "_run", run)
+    with pytest.raises(stop):
+        ensure_environment(spec("tool==1.0"), print)
+    assert leftovers(folder) == []
+
+
+def test_environment_whose_python_is_gone_is_built_again(steps):
+    python = Path(ensure_environment(spec("tool==1.0"), print))
+    python.unlink()
+    python.symlink_to("/nowhere/python")
+    ensure_environment(spec("tool==1.0"), print)
+    assert python.exists()
+
+
+def test_cache_that_cannot_be_written_is_refused(folder):
+    folder.parent.mkdir(parents=True)
+    folder.write_text("a file where a folder should be")
+    with pytest.raises(UserError, match="SOFTMAX_BENCH_CACHE"):
+        ensure_environment(spec("tool==1.0"), print)
+
+
+CHILD = """
+import sys
+from bench.regression.versions import venv
+
+spec = venv.EnvironmentSpec(("x==1",), ("x==1",), (), "CPython 3", sys.base_prefix)
+
+def run(command, folder, spec, progress):
+    (folder / "bin").mkdir(parents=True)
+    print("building", flush=True)
+    sys.stdin.readline()
+
+venv._run = run
+venv.ensure_environment(spec, print)
+"""
+
+
+def test_killed_build_is_not_used_and_releases_its_lock(steps, folder):
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD],
+        cwd=Path(bench.__file__).parents[1],
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    lines = [child.stdout.readline(), child.stdout.readline()]
+    assert lines == ["building an environment with x==1, once\n", "building\n"]
+    (made,) = leftovers(folder)
+    lock = FileLock(made.with_suffix(".lock"))
+    with pytest.raises(Timeout):
+        lock.acquire(blocking=False)
+    child.kill()
+    child.communicate()
+    assert child.returncode == -signal.SIGKILL
+    environment = EnvironmentSpec(("x==1",), ("x==1",), (), "CPython 3", sys.base_prefix)
+    python = ensure_environment(environment, print)
+    assert Path(python).parents[1] == made
+    assert (made / "complete.json").exists()
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1200)  # pip downloads 60 MB, over any network
+def test_environment_with_another_release_of_a_framework(tmp_path):
+    running = importlib.metadata.version("scikit-learn")
+    release = "1.8.0" if running != "1.8.0" else "1.7.2"
+    environment = venv.specify_environment([f"scikit-learn=={release}"], entries("sklearn-sgd"))
+    python = ensure_environment(environment, print)
+    code = "import sklearn, numpy; print(sklearn.__version__, numpy.__version__)"
+    output = subprocess.check_output([python, "-I", "-c", code], text=True)
+    assert output.split() == [release, NUMPY]

@@ -1,0 +1,36 @@
+"""What a classifier learns, shown by the oracle's weights."""
+
+import numpy as np
+import pytest
+from support.data import idx_files, write_idx
+
+from bench.data import dataset, idx
+from bench.report.sections.data import count_confusion
+from bench.runner.parity.oracle import Solution
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """Ten test images of one white pixel each, whose position is their label."""
+    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
+    images = np.zeros((10, 16), np.uint8)
+    np.fill_diagonal(images, 255)
+    tests = {
+        idx.TEST_IMAGES: images.reshape(10, 4, 4),
+        idx.TEST_LABELS: np.arange(10, dtype=np.uint8),
+    }
+    write_idx(tmp_path / "pixels", {**idx_files(samples=50, side=4), **tests})
+    return dataset.find(str(tmp_path / "pixels"))
+
+
+def test_confusion_counts_labels_by_row_and_predictions_by_column(data):
+    next_class = np.roll(np.eye(16, 10), 1, axis=1)
+    next_class[9] = np.eye(10)[4]
+    counts = count_confusion(Solution(next_class, np.zeros(10)), data)
+    assert [tuple(cell) for cell in np.argwhere(counts)] == [
+        *((label, label + 1) for label in range(9)),
+        (9, 4),
+    ]
+    assert counts.sum() == 10
+    constant = count_confusion(Solution(next_class, 9.0 * np.eye(10)[7]), data)
+    assert constant[:, 7].tolist() == [1] * 10

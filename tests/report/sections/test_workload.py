@@ -1,0 +1,136 @@
+"""The headline says what the intervals say, of every device, and no more."""
+
+import pytest
+from support.records import MACHINE, case, environment, trials
+
+from bench.analysis.summary import summarize
+from bench.records.schema import Parity
+from bench.report.sections.workload import NOTHING, find_machine, write_headline
+
+HERE = {"here": environment()}
+ITS = " Its weights agree with the float64 oracle's to 1.5e-06."
+THEIR = " Their weights agree with the float64 oracle's to 1.5e-06."
+
+
+def headline(*records, machine=None):
+    return write_headline(summarize(records, HERE), machine).replace("**", "")
+
+
+def keras(name, *epochs, **changes):
+    return trials(case(name, framework="keras"), *epochs, **changes)
+
+
+def test_one_leader_is_compared_with_the_slowest():
+    records = (*trials(case("fast"), 0.5, 0.5), *trials(case("mid"), 0.75, 0.75))
+    assert headline(*records, *trials(case("slow"), 1.0, 1.0)) == (
+        "fast trains fastest: 500 ms [500, 500] an epoch, 2.00 [2.00, 2.00] times as fast as the "
+        "slowest, slow." + THEIR
+    )
+    # Two rounds, twice and four times as long: exp(log 8 / 2 ± 12.706 * log 2 / 2) includes 1.
+    assert "slowest" not in headline(*records, *trials(case("slow"), 1.0, 2.0))
+
+
+def test_leader_is_compared_with_keras_on_its_best_and_worst_backend():
+    fast = trials(case("fast"), 0.5, 0.5)
+    slower = trials(case("worse"), 50.0, 50.0)
+    assert headline(*fast, *keras("keras-jax", 5.0, 5.0), *slower) == (
+        "fast trains fastest: 500 ms [500, 500] an epoch, 10.0 [10.0, 10.0] times as fast as "
+        "Keras's fit (keras-jax)." + THEIR
+    )
+    three = [*keras("c", 10.0, 10.0), *keras("a", 2.0, 2.0), *keras("b", 5.0, 5.0)]
+    tuned = trials(case("keras-fused", framework="keras", style="tuned"), 20.0, 20.0)
+    assert headline(*fast, *three, *tuned) == (
+        "fast trains fastest: 500 ms [500, 500] an epoch, 4.00 [4.00, 4.00] (a) to "
+        "20.0 [20.0, 20.0] (c) times as fast as Keras's fit." + THEIR
+    )
+    leading = headline(*keras("keras-jax", 0.5, 0.5), *trials(case("slow"), 1.0, 1.0))
+    assert "times as fast as the slowest, slow." in leading
+
+
+def test_parity_error_is_the_worst_of_those_named():
+    fast = trials(case("fast"), 0.5, 0.5)
+    fit = keras("keras", 5.0, 5.0, parity=Parity(4e-6, 1e-5, passed=True))
+    other = trials(case("other"), 3.0, 3.0, parity=Parity(9e-6, 1e-5, passed=True))
+    assert headline(*fast, *fit, *other).endswith(" to 4.0e-06.")
+    unknown = keras("keras", 5.0, 5.0, parity=None)
+    assert headline(*fast, *unknown).endswith(" times as fast as Keras's fit (keras).")
+
+
+def test_ties_are_named_with_their_intervals():
+    a, c = trials(case("a"), 0.5, 0.5), trials(case("c"), 0.4, 0.8)
+    text = headline(*a, *c, *trials(case("d"), 50.0, 50.0))
+    assert text.startswith("a (500 ms [500, 500] an epoch) and c (566 ms [")
+    assert "the data do not show a difference" in text
+    assert " d " not in text
+
+
+@pytest.mark.parametrize(
+    ("number", "names"),
+    [(3, "0, 1 and 2"), (4, "0, 1, 2 and 1 more"), (9, "0, 1, 2 and 6 more")],
+)
+def test_at_most_three_ties_are_named(number, names):
+    many = [one for n in range(number) for one in trials(case(str(n)), 0.5, 0.5)]
+    text = headline(*many).replace(" (500 ms [500, 500] an epoch)", "")
+    assert text.startswith(f"{names} are fastest")
+
+
+def test_one_round_ranks_nothing():
+    assert headline(*trials(case("fast"), 0.5), *trials(case("slow"), 50.0)) == (
+        "fast had the shortest epoch, 500 ms. It was measured once: the order is not certain." + ITS
+    )
+
+
+def test_row_without_a_competitor_leads_nothing():
+    other = trials(case("other", objective="one-vs-rest"), 0.1)
+    wrong = trials(case("wrong"), 0.1, status="failed")
+    text = headline(*trials(case("only"), 0.5), *other, *wrong)
+    assert text == "only is the only result that can be ranked: 500 ms an epoch." + ITS
+
+
+def test_without_a_ranked_softmax_row_there_is_no_finding():
+    wrong = trials(case("wrong"), 0.5, status="failed")
+    other = trials(case("other", objective="one-vs-rest"), 0.5)
+    assert headline() == headline(*wrong, *other, machine="a machine") == NOTHING
+
+
+def test_machine_comes_first_and_devices_if_there_are_two():
+    cpu, gpu = case("one"), case("two", device="gpu")
+    text = headline(*trials(cpu, 0.5), machine="2-core CPU")
+    assert text.startswith("On this 2-core CPU, one is")
+    both = (*trials(gpu, 0.25), *trials(cpu, 0.5))
+    only = " is the only result that can be ranked: "
+    expected = f"one{only}500 ms an epoch.{ITS} On the GPU, two{only}250 ms an epoch.{ITS}"
+    assert headline(*both, machine="2-core CPU") == f"On the CPU of this 2-core CPU, {expected}"
+    assert headline(*both) == f"On the CPU, {expected}"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "end"),
+    [
+        ((0.25, 0.25), "on the GPU is 2.00 [2.00, 2.00] times as fast as the fastest on the CPU."),
+        ((2.0, 2.0), "on the CPU is 4.00 [4.00, 4.00] times as fast as the fastest on the GPU."),
+        ((0.4, 0.6), "do not show which device is faster."),
+        ((0.25,), ITS),
+    ],
+)
+def test_fastest_of_both_devices_are_compared(gpu, end):
+    records = (*trials(case("slow"), 5.0, 5.0), *trials(case("fast"), 0.5, 0.5))
+    assert headline(*records, *trials(case("on", device="gpu"), *gpu)).endswith(end)
+
+
+@pytest.mark.parametrize("changes", [{"framework": "keras"}, {"style": "tuned"}])
+@pytest.mark.parametrize("epochs", [(0.5, 0.5), (9.0, 9.0), (0.5,)])
+def test_text_of_records_is_escaped(epochs, changes):
+    first = trials(case("<a>"), *[0.5 for _ in epochs])
+    second = trials(case("<b>", **changes), *epochs)
+    text = write_headline(summarize([*first, *second], HERE), "<m> [x](y)")
+    assert text.startswith("On this &lt;m&gt; \\[x\\](y), **&lt;")
+    assert "<" not in text
+
+
+def test_machine_is_named_only_if_there_is_one():
+    later, moved = environment(id="later"), environment(machine={**MACHINE, "id": "another"})
+    assert find_machine({"here": environment(), "later": later}) == "2-core Test CPU, 8 GiB"
+    assert find_machine({"here": environment(), "moved": moved}) is None
+    assert find_machine({"here": environment(machine={})}) is None
+    assert find_machine({}) is None

@@ -1,0 +1,313 @@
+"""How the result of ``bench ab`` or ``bench compare`` is shown in every format."""
+
+import io
+import json
+import math
+
+import pytest
+from rich.console import Console
+from support.comparisons import RULE, bad, comparison, pairs, stored_series, stored_side
+from support.records import case
+
+from bench.analysis.intervals import Interval
+from bench.cli import terminal
+from bench.records.schema import Parity
+from bench.regression.calibration.spread import Spread
+from bench.regression.paired.judge_pairs import judge_cases
+from bench.regression.result import CaseComparison, ComparedVersion, ComparisonResult
+from bench.regression.stored.judge_runs import CompareOptions, compare_runs
+from bench.report.regression.output import format_output
+from bench.report.regression.verdicts import (
+    build_output,
+    describe_software_changes,
+    format_change,
+)
+
+SLOWER, FASTER, SAME, NOISY = [0.1] * 20, [-0.1] * 20, [0.001, -0.001] * 10, [0.2, -0.2] * 10
+SOFTWARE = {"torch": "2.9", "jax": "1", "keras": "3"}, {"torch": "2.10", "jax": "1", "numba": "0.6"}
+
+
+def live_result(records, plan=None, extra=(), **changes):
+    """Return the result of ``bench ab`` for these records."""
+    plan = plan or comparison()
+    return ComparisonResult(
+        "bench ab",
+        ComparedVersion("main", software=SOFTWARE[0]),
+        ComparedVersion(".", software=SOFTWARE[1]),
+        plan.rule,
+        [*judge_cases(plan, records, {}), *extra],
+        gated=("epoch", *plan.gates),
+        **changes,
+    )
+
+
+@pytest.fixture
+def live():
+    """Return a live comparison with every verdict."""
+    names = ["slower", "faster", "same", "noisy", "one pair", "wrong", "failed", "absent"]
+    cases = {name: case(name) for name in names}
+    records = [
+        *pairs(SLOWER, cases["slower"]),
+        *pairs(FASTER, cases["faster"]),
+        *pairs(SAME, cases["same"]),
+        *pairs(NOISY, cases["noisy"]),
+        *pairs([0.0], cases["one pair"], peak_rss_bytes=None),
+        *pairs(SAME, cases["wrong"])[:1],
+        bad(
+            "candidate",
+            1,
+            cases["wrong"],
+            reason="off by half",
+            parity=Parity(0.5, 1e-5, passed=False),
+        ),
+        bad("base", 0, cases["failed"]),
+        *(
+            bad(side, 0, cases["absent"], status="unavailable", reason="no GPU")
+            for side in ("base", "candidate")
+        ),
+    ]
+    missing = CaseComparison("jax", "", "missing in baseline", remarks=("not in main",))
+    return live_result(records, comparison(*names, gates=("memory",)), extra=[missing])
+
+
+@pytest.fixture
+def stored():
+    """Return a comparison of stored runs with every verdict; "known" is calibrated."""
+    unavailable = {"processes": (), "tried": 1, "faults": ("unavailable: no x",)}
+    absent = stored_series("absent", **unavailable, unavailable=True)
+    names = ("faster", "slow", "unclear", "known", "broken", "gone")
+    base = [stored_series(name) for name in names]
+    candidate = [
+        stored_series("faster", 0.5, 0.5),
+        stored_series("slow", 1.5, 1.5),
+        stored_series("wrong", accuracy=0.8),
+        stored_series("unclear", 1.1, 1.1, 1.1),
+        stored_series("known", 1.1, 1.1),
+        stored_series("broken", 1.0, tried=2, faults=("failed: it broke",)),
+        stored_series("new"),
+    ]
+    return compare_runs(
+        stored_side(*base, stored_series("wrong", accuracy=0.9), absent, software=SOFTWARE[0]),
+        stored_side(*candidate, absent, name="new run", software=SOFTWARE[1]),
+        {"known": Spread(epochs=0.5, processes=0.03, blocks=0.04, count=3)}.get,
+        CompareOptions(rule=RULE, between_runs=0.2),
+    )
+
+
+@pytest.fixture(params=["live", "stored"])
+def result(request):
+    """Return either comparison."""
+    return request.getfixturevalue(request.param)
+
+
+def lines(result, table=0):
+    """Return the lines of a table as dictionaries, by the name of the case."""
+    table = build_output(result).tables[table]
+    return {line[0]: dict(zip(table.headings, line, strict=True)) for line in table.lines}
+
+
+def test_line_of_a_live_case_has_its_verdict_and_basis(live):
+    # 0.5 s * exp(0.1) = 0.5526 s.
+    assert lines(live)["slower"] == {
+        "case": "slower",
+        "verdict": "slower",
+        "baseline": "500 ms",
+        "candidate": "553 ms",
+        "difference": "+10.5 % [+10.5, +10.5]",
+        "measured": "20 pairs",
+        "accuracy": "0.8396",
+        "parity error": "1.5e-06",
+    }
+
+
+def test_line_of_a_stored_case_has_processes_and_spread(stored):
+    table = lines(stored)
+    # The deviation of a ratio of two runs of two processes: sqrt(0.03² + 2 · 0.04²) = 6.4 %.
+    assert table["known"] == {
+        "case": "known",
+        "verdict": "undecided",
+        "baseline": "1.00 s",
+        "candidate": "1.10 s",
+        "difference": "+10.0 % [-29.6, +71.8]",
+        "measured": "2 / 2 processes",
+        "spread between runs": "6.4 % (3 blocks)",
+        "accuracy": "—",
+    }
+    assert table["slow"]["spread between runs"] == "no calibration"
+    assert table["broken"]["measured"] == "2 / 1 of 2 processes"
+    assert table["new"]["baseline"] == table["new"]["difference"] == "—"
+
+
+def test_worst_case_comes_first_and_no_cell_is_blank(result):
+    output = build_output(result)
+    verdicts = [line[1].partition(" (")[0] for line in output.tables[0].lines]
+    assert verdicts[0] == "wrong"
+    assert verdicts[-1] == "unavailable"
+    for table in output.tables:
+        for line in table.lines:
+            assert len(line) == len(table.headings)
+            assert all(cell.strip() for cell in line)
+
+
+def test_other_metrics_have_their_own_units_and_verdicts(live):
+    table = build_output(live).tables[1]
+    memory = next(line for line in table.lines if line[:2] == ["same", "memory"])
+    assert memory[2:] == ["512 MiB", "512 MiB", "+0.0 % [+0.0, +0.0]", "no change"]
+    first = next(line for line in table.lines if line[:2] == ["same", "first-epoch"])
+    assert first[-1] == "not judged"
+
+
+def undecided(more=(), pairs=20):
+    from bench.regression.result import MetricComparison
+
+    metrics = [
+        MetricComparison("epoch", "seconds", 0.5, 0.5, Interval(1.01), more_pairs=number)
+        for number in more
+    ]
+    return CaseComparison("numpy", "slug", "undecided", metrics=tuple(metrics), pairs=pairs)
+
+
+@pytest.mark.parametrize(
+    ("case", "text"),
+    [
+        (undecided([60]), "undecided (about 60 more pairs)"),
+        (undecided([60, None, 1234]), "undecided (about 1,234 more pairs)"),
+        (undecided([None]), "undecided"),
+        (undecided(pairs=0), "undecided (no pair fits into the time; raise --budget)"),
+    ],
+)
+def test_undecided_case_says_how_many_more_pairs_it_takes(case, text):
+    assert lines(live_result([], extra=[case]))["numpy"]["verdict"] == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (Interval(1.05, 1.02, 1.081), "+5.0 % [+2.0, +8.1]"),
+        (Interval(0.9, 0.85, 0.999), "-10.0 % [-15.0, -0.1]"),
+        (Interval(1.05), "+5.0 %"),
+        (Interval(1.0, 1.0, 1.0), "+0.0 % [+0.0, +0.0]"),
+        (Interval(12.34), "12.3 times"),
+        (Interval(2.0, 0.5, 442413.0), "+100.0 % [-50.0 %, 442,000 times]"),
+    ],
+)
+def test_ratio_is_shown_in_percent_and_from_10_on_as_a_factor(ratio, text):
+    assert format_change(ratio) == text
+
+
+def test_remarks_name_faults_detectable_slowdowns_and_software(stored):
+    remarks = build_output(stored).remarks
+    assert "broken: candidate: failed: it broke (1 of 2)" in remarks
+    # (6.965 + 1.645) * 0.0640: the quantiles of Student's t with two degrees of freedom, and of
+    # the power.
+    assert [line for line in remarks if "detect" in line] == [
+        "known: on this machine, runs of 2 and 2 processes detect slowdowns from 73.5 %."
+    ]
+    assert remarks[0].startswith("Differs: torch 2.9 → 2.10, 1 package in the baseline only: keras")
+    assert "bench ab" in remarks[-1]
+
+
+@pytest.mark.parametrize(
+    ("least", "words"), [(0.0234, "20 pairs detect slowdowns from 2.3 %"), (math.inf, "however")]
+)
+def test_detectable_slowdown_of_pairs_is_a_remark(least, words):
+    case = CaseComparison("numpy", "slug", "no change", pairs=20, detectable=least)
+    (line,) = [
+        line for line in build_output(live_result([], extra=[case])).remarks if ": on" in line
+    ]
+    assert words in line
+
+
+def test_software_is_not_compared_if_one_side_is_unknown():
+    assert describe_software_changes({}, {"torch": "1"}) == []
+    assert describe_software_changes({"torch": "1"}, {"torch": "1"}) == []
+    many = {f"p{number}": "1" for number in range(6)}
+    changes = describe_software_changes({"torch": "1"}, {"torch": "1", **many})
+    assert changes == ["6 packages in the candidate only"]
+
+
+def test_annotations_are_of_every_case_but_the_unchanged(live):
+    output = build_output(live)
+    assert {(note.level, note.title) for note in output.annotations} == {
+        ("error", "bench ab: wrong: wrong"),
+        ("error", "bench ab: slower: slower"),
+        ("error", "bench ab: failed: failed"),
+        ("warning", "bench ab: jax: missing in baseline"),
+        ("warning", "bench ab: noisy: undecided"),
+        ("warning", "bench ab: one pair: undecided"),
+        ("notice", "bench ab: faster: faster"),
+        ("notice", "bench ab: absent: unavailable"),
+    }
+    messages = {note.title: note.message for note in output.annotations}
+    assert messages["bench ab: slower: slower"] == (
+        "epoch +10.5 % [+10.5, +10.5]; memory +0.0 % [+0.0, +0.0]; 20 pairs"
+    )
+    assert messages["bench ab: failed: failed"] == "base: failed: it stumbled"
+
+
+def across(**options):
+    sides = stored_side(stored_series()), stored_side(stored_series(), machine="there")
+    return compare_runs(*sides, None, CompareOptions(rule=RULE, between_runs=0.2, **options))
+
+
+def test_refusal_is_all_that_is_shown():
+    result = across()
+    output = build_output(result)
+    assert (output.opening, output.tables, output.remarks) == ([result.refusal], [], [])
+    assert [(note.level, note.message) for note in output.annotations] == [
+        ("error", result.refusal)
+    ]
+    assert (output.document["refusal"], output.document["status"]) == (result.refusal, 4)
+
+
+def test_different_machines_are_named_before_the_table():
+    output = build_output(across(across_machines=True))
+    assert "across machines" in output.opening[0]
+    assert output.annotations[0].level == "warning"
+    page = format_output(output, "markdown")
+    assert page.index("across machines") < page.index("| case |")
+
+
+def test_names_from_records_are_text_and_no_markup():
+    odd = "[red]x[/b] | `y`"
+    sides = stored_side(stored_series(odd), name="[b]base"), stored_side(stored_series(odd))
+    result = compare_runs(*sides, None, CompareOptions(rule=RULE, between_runs=0.2))
+    output = build_output(result)
+    stream = io.StringIO()
+    Console(file=stream, width=240).print(terminal.text_table(output.tables[0]))
+    assert odd in stream.getvalue()
+    assert r"| \[red\]x\[/b\] \| \`y\` |" in format_output(output, "markdown")
+
+
+def test_document_has_all_numbers_as_they_are(live):
+    document = json.loads(format_output(build_output(live), "json"))
+    assert (document["format"], document["command"], document["status"]) == (3, "bench ab", 1)
+    assert (document["baseline"]["name"], document["candidate"]["name"]) == ("main", ".")
+    assert (document["tolerance"], document["alpha"], document["family"]) == (0.02, 0.01, 16)
+    assert document["software"]["torch"] == ["2.9", "2.10"]
+    assert "jax" not in document["software"]
+    slower = document["cases"][0]
+    assert (slower["name"], slower["case"], slower["pairs"]) == ("slower", case("slower").slug, 20)
+    assert slower["metrics"][0] == {
+        "name": "epoch",
+        "unit": "seconds",
+        "verdict": "slower",
+        "baseline": 0.5,
+        "candidate": pytest.approx(0.5 * math.exp(0.1)),
+        "ratio": pytest.approx(math.exp(0.1)),
+        "low": pytest.approx(math.exp(0.1)),
+        "high": pytest.approx(math.exp(0.1)),
+        "p_slower": 2**-20,
+        "p_faster": 1.0,
+        "more_pairs": None,
+    }
+
+
+def test_documents_of_both_commands_have_the_same_keys(live, stored):
+    documents = [build_output(result).document for result in (live, stored)]
+    assert documents[0].keys() == documents[1].keys()
+    cases = [case for document in documents for case in document["cases"]]
+    assert len({tuple(case) for case in cases}) == 1
+    known = next(case for case in documents[1]["cases"] if case["name"] == "known")
+    assert (known["deviation"], known["blocks"]) == (pytest.approx(0.0640312), 3)
+    assert (known["processes"], known["tried"], known["epochs"]) == ((2, 2), (2, 2), 1)
