@@ -14,7 +14,7 @@ Device = Literal["cpu", "gpu"]
 
 @dataclass(frozen=True, slots=True)
 class Implementation:
-    """An implementation that is compared with the others.
+    """A program that is measured: an implementation, or a roofline probe with a class ``Probe``.
 
     framework: the distribution whose version is recorded.
     module: the module below ``implementations``; its folder is the style.
@@ -39,32 +39,15 @@ class Implementation:
         return "tuned" if self.module.startswith("tuned.") else "idiomatic"
 
 
-@dataclass(frozen=True, slots=True)
-class TextbookProgram:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextbookProgram(Implementation):
     """A program of the textbook, and the results that the textbook prints.
 
     published: value and tolerance by quantity. The tolerance is None if the value depends on a
         seed that the textbook does not give; then it is shown but not judged.
     """
 
-    name: str
-    module: str
-    framework: str
-    extra: str
     published: dict[str, tuple[float, float | None]]
-    objective: Objective = "softmax"
-    variables: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RooflineProbe:
-    """A probe of the machine with one framework: a class ``Probe`` in its module."""
-
-    name: str
-    module: str
-    framework: str
-    extra: str
-    devices: tuple[Device, ...] = ("cpu", "gpu")
 
 
 IMPLEMENTATIONS = (
@@ -150,6 +133,7 @@ TEXTBOOK_PROGRAMS = (
         "tensorflow",
         # The loss varies more between seeds than the accuracy.
         published={"validation_accuracy": (0.8463, 0.01), "validation_loss": (0.4530, None)},
+        devices=("cpu",),
         variables={"KERAS_BACKEND": "tensorflow"},
     ),
     TextbookProgram(
@@ -159,12 +143,16 @@ TEXTBOOK_PROGRAMS = (
         "sklearn",
         published={"cross_validation_accuracy": (0.8196, 0.003)},
         objective="one-vs-rest",
+        devices=("cpu",),
     ),
 )
 
+# Roofline probes: what the machine can do with each framework.
 PROBES = (
-    RooflineProbe("ceiling-numpy", "roofline.roofline_numpy", "numpy", "", devices=("cpu",)),
-    RooflineProbe("ceiling-pytorch", "roofline.roofline_pytorch", "torch", "pytorch"),
-    RooflineProbe("ceiling-jax", "roofline.roofline_jax", "jax", "jax"),
-    RooflineProbe("ceiling-tensorflow", "roofline.roofline_tensorflow", "tensorflow", "tensorflow"),
+    Implementation("ceiling-numpy", "roofline.roofline_numpy", "numpy", "", devices=("cpu",)),
+    Implementation("ceiling-pytorch", "roofline.roofline_pytorch", "torch", "pytorch"),
+    Implementation("ceiling-jax", "roofline.roofline_jax", "jax", "jax"),
+    Implementation(
+        "ceiling-tensorflow", "roofline.roofline_tensorflow", "tensorflow", "tensorflow"
+    ),
 )

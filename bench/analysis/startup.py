@@ -1,7 +1,7 @@
 """What a start costs, how fast accuracy rises, and after how many epochs a slow start pays off.
 
-Only ranked cases are included: a time is published beside its correctness. Times exclude starting
-Python, reading the data, and what the harness does between phases.
+Only ranked rows are included: a time is published beside its correctness. Times exclude starting
+Python, reading the data, and what the suite does between phases.
 """
 
 import math
@@ -13,7 +13,7 @@ from statistics import fmean
 
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.ranking import compare_epochs, compare_rounds, select_comparable
-from bench.analysis.summary import Row, summarize
+from bench.analysis.summary import Row
 from bench.records.schema import Case, Record, TrialRecord
 
 
@@ -74,10 +74,10 @@ class Curve:
     points: tuple[CurvePoint, ...]
 
 
-def find_starts(records: Iterable[Record]) -> list[Start]:
-    """Return the start of each ranked case in table order, where any trial recorded all of it."""
+def find_starts(rows: Iterable[Row], records: Iterable[Record]) -> list[Start]:
+    """Return the start of each ranked row of which any trial recorded all phases."""
     starts = []
-    for row, trials in _rank_with_trials(records):
+    for row, trials in _pair_with_trials(rows, records):
         phases = {trial.round: parts for trial in trials if (parts := _start_phases(trial))}
         if not phases:
             continue
@@ -110,29 +110,25 @@ def find_break_evens(rows: Sequence[Row], starts: Iterable[Start]) -> list[Break
     start_of = {start.case.slug: start for start in starts}
     break_evens = []
     for tuned in rows:
-        if not tuned.ranked or tuned.case.style != "tuned":
+        tuned_start = start_of.get(tuned.case.slug)
+        if not tuned.epoch or not tuned.ranked or tuned.case.style != "tuned" or not tuned_start:
             continue
         for simpler in select_comparable(rows, tuned):
-            tuned_start = start_of.get(tuned.case.slug)
             simpler_start = start_of.get(simpler.case.slug)
-            if simpler.case.style == "idiomatic" and tuned_start and simpler_start:
-                break_evens.append(_break_even(tuned, simpler, tuned_start, simpler_start))
+            if not simpler.epoch or simpler.case.style != "idiomatic" or not simpler_start:
+                continue
+            # Exact fractions: rounding must not decide whether a lead begins after epoch 4 or 5.
+            ahead_from, ahead_until = find_lead(
+                Fraction(tuned_start.total.mean) - Fraction(simpler_start.total.mean),
+                Fraction(simpler.epoch.mean) - Fraction(tuned.epoch.mean),
+            )
+            ratios = (
+                compare_rounds(tuned_start.total_by_round, simpler_start.total_by_round),
+                compare_epochs(simpler, tuned),
+            )
+            certain = all(ratio is not None and ratio.excludes(1) for ratio in ratios)
+            break_evens.append(BreakEven(tuned, simpler, ahead_from, ahead_until, certain))
     return break_evens
-
-
-def _break_even(tuned: Row, simpler: Row, tuned_start: Start, simpler_start: Start) -> BreakEven:
-    assert tuned.epoch is not None
-    assert simpler.epoch is not None
-    # Exact fractions: rounding must not decide whether a lead begins after epoch 4 or 5.
-    start_loss = Fraction(tuned_start.total.mean) - Fraction(simpler_start.total.mean)
-    epoch_gain = Fraction(simpler.epoch.mean) - Fraction(tuned.epoch.mean)
-    ratios = (
-        compare_rounds(tuned_start.total_by_round, simpler_start.total_by_round),
-        compare_epochs(simpler, tuned),
-    )
-    first, last = find_lead(start_loss, epoch_gain)
-    certain = all(ratio is not None and ratio.excludes(1) for ratio in ratios)
-    return BreakEven(tuned, simpler, first, last, certain)
 
 
 def find_lead(start_loss: Fraction, epoch_gain: Fraction) -> tuple[int | None, int | None]:
@@ -152,13 +148,14 @@ def find_lead(start_loss: Fraction, epoch_gain: Fraction) -> tuple[int | None, i
     return (math.floor(start_loss / epoch_gain) + 2 if epoch_gain > 0 else None), None
 
 
-def find_curves(records: Iterable[Record]) -> list[Curve]:
-    """Return the accuracy curve of each ranked case in table order, where any start is complete.
+def find_curves(rows: Iterable[Row], records: Iterable[Record]) -> list[Curve]:
+    """Return the accuracy curve of each ranked row of which any trial recorded its whole start.
 
-    Time is counted as in ``TimeToAccuracy.cold``.
+    Time is a start and the timed epochs after the first: the first epoch of the process stands in
+    for epoch 1, because it has the cost of a first epoch, though its own order and weights.
     """
     curves = []
-    for row, trials in _rank_with_trials(records):
+    for row, trials in _pair_with_trials(rows, records):
         starts = [(trial, sum(phases)) for trial in trials if (phases := _start_phases(trial))]
         lengths = (
             min(row.case.epochs, len(trial.epoch_seconds), len(trial.validation_accuracy))
@@ -174,14 +171,15 @@ def find_curves(records: Iterable[Record]) -> list[Curve]:
     return curves
 
 
-def _rank_with_trials(records: Iterable[Record]) -> Iterator[tuple[Row, list[TrialRecord]]]:
-    """Return each ranked row in table order, with its successful trials by round."""
-    ordered = sorted(records, key=lambda record: record.round)
+def _pair_with_trials(
+    rows: Iterable[Row], records: Iterable[Record]
+) -> Iterator[tuple[Row, list[TrialRecord]]]:
+    """Yield each ranked row with its successful trials."""
     trials: dict[str, list[TrialRecord]] = defaultdict(list)
-    for record in ordered:
+    for record in records:
         if isinstance(record, TrialRecord) and record.status == "ok":
             trials[record.case.slug].append(record)
-    return ((row, trials[row.case.slug]) for row in summarize(ordered, {}) if row.ranked)
+    return ((row, trials[row.case.slug]) for row in rows if row.ranked)
 
 
 def _start_phases(trial: TrialRecord) -> list[float] | None:

@@ -14,7 +14,7 @@ from statistics import fmean, median
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
-from bench.runner.plan import case_size, list_distributions
+from bench.runner.cases import get_size, list_distributions
 
 # In which the peak of the resident memory is recorded, in order.
 MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
@@ -121,12 +121,12 @@ def summarize(
             by_case[record.case.slug].append(record)
     first_sizes: dict[str, tuple[int, ...]] = {}
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
-        first_sizes.setdefault(case.workload, case_size(case))
+        first_sizes.setdefault(case.workload, get_size(case))
     rooflines = find_rooflines(records)
     rows = []
     for trials in by_case.values():
         case, environment = trials[0].case, environments.get(trials[0].environment)
-        swept = case_size(case) != first_sizes[case.workload]
+        swept = get_size(case) != first_sizes[case.workload]
         roofline_seconds = _roofline_seconds(case, environment, rooflines)
         rows.append(_summarize_case(trials, environment, roofline_seconds, swept=swept))
     return sorted(rows, key=sort_key)
@@ -135,7 +135,7 @@ def summarize(
 def sort_key(row: Row) -> tuple[object, ...]:
     """Order rows by workload, device, size, ranked or not, and epoch time."""
     time = row.epoch.mean if row.epoch else math.inf
-    size = case_size(row.case) if row.swept else ()
+    size = get_size(row.case) if row.swept else ()
     return (
         row.case.workload,
         row.case.device,

@@ -34,7 +34,7 @@ def check(
     """Prove that implementations compute the same as the oracle and keep the contract."""
     from bench.cli import terminal
     from bench.data import dataset
-    from bench.runner import plan
+    from bench.runner.cases import find_implementation
     from bench.runner.parity import conformance
     from bench.runner.process import interpreters, preflight
     from bench.worker.machine import list_usable_cores
@@ -43,9 +43,7 @@ def check(
     chosen = dict.fromkeys(names or (entry.name for entry in IMPLEMENTATIONS))
     pythons = interpreters.parse_options(python or ())
     cases = [
-        interpreters.assign_python(
-            plan.find_implementation(name, preflight.read_objective), pythons
-        )
+        interpreters.assign_python(find_implementation(name, preflight.read_objective), pythons)
         for name in chosen
     ]
     checker = conformance.Checker(

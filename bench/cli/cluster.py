@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bench.records.schema import Run
     from bench.runner.cluster import HostInfo, MachineRun
-    from bench.runner.planning import RunOptions
+    from bench.runner.plan import RunOptions
 
 
 def run_on_cluster(
@@ -33,19 +33,20 @@ def run_on_cluster(
     from bench.cli import terminal
     from bench.data import dataset
     from bench.records import collection, store
-    from bench.runner import cluster, planning, signals
+    from bench.runner import cluster, signals
+    from bench.runner.plan import RESULTS, check_writable, make_run_name
 
     if options.budget is not None:
         raise UserError("--budget does not work with --cluster; leave one of them out")
     if resume and output is None:
         raise UserError("--resume with --cluster needs the folder of the run; add --output")
-    base = output or planning.RESULTS / planning.new_run_name()[0]
+    base = output or RESULTS / make_run_name()[0]
     plans, data = [], options.data
     if resume:
         plans = _read_plans(base, options)
         data = plans[0][1].data
     else:
-        planning.check_writable(base)
+        check_writable(base)
         if collection.is_collection(base):
             raise UserError(f"{base} holds runs; choose another --output, or add --resume")
     query = cluster.HostQuery(cluster.suite_version(), data, dataset.find(data).sha256)
@@ -95,7 +96,7 @@ def _plan_runs(
     each_host: bool,
 ) -> "list[tuple[Path, Run]]":
     """Plan a run for each machine, or for the one with most hosts. Raises UserError."""
-    from bench.runner.planning import NO_GPU, Placement, plan_run
+    from bench.runner.plan import NO_GPU, Placement, plan_run
 
     if not hosts:
         raise UserError("no host of the cluster can measure; see why above")

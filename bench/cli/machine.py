@@ -14,7 +14,7 @@ KEY_WIDTH = 14
 
 def machine(python: Pythons = None) -> None:
     """Describe this machine, its GPUs, and what would disturb a run on it."""
-    from bench.runner import plan
+    from bench.runner.cases import list_probes
     from bench.runner.machine import describe, find_disturbances
     from bench.runner.process import interpreters, preflight
     from bench.worker import gpu
@@ -23,7 +23,7 @@ def machine(python: Pythons = None) -> None:
     pythons = interpreters.parse_options(python or ())
     for line in (*machine_lines(describe()), *gpu_lines(gpu.find_gpus())):
         print_line(line)
-    for case in plan.probe_cases("gpu", len(list_usable_cores())):
+    for case in list_probes("gpu", len(list_usable_cores())):
         fault = preflight.find_device_fault(interpreters.assign_python(case, pythons))
         result = "sees the GPU" if fault is None else f"no GPU: {fault}"
         print_line(f"{case.framework:<{KEY_WIDTH}}{result}")
@@ -44,14 +44,7 @@ def machine_lines(facts: Mapping[str, Any]) -> list[str]:
 
 
 def gpu_lines(gpus: "Iterable[Gpu]") -> list[str]:
-    """Return a line for each GPU: memory, driver, current and highest clocks."""
-    from bench.report.render.numbers import ABSENT
-
-    def clock(now: float | None, highest: float | None) -> str:
-        if now is None:
-            return ABSENT
-        return f"{now:,.0f} MHz" + ("" if highest is None else f" of {highest:,.0f}")
-
+    """Return a line for each GPU: its name, memory and driver."""
     lines = []
     for gpu in gpus:
         memory = "memory not known"
@@ -59,7 +52,6 @@ def gpu_lines(gpus: "Iterable[Gpu]") -> list[str]:
             memory = f"{gpu.memory_bytes / 2**30:.0f} GiB"
         lines.append(
             f"{f'gpu {gpu.index}':<{KEY_WIDTH}}{gpu.name}, {memory}; driver {gpu.driver} for CUDA "
-            f"up to {gpu.cuda}; SM clock {clock(gpu.sm_mhz, gpu.most_sm_mhz)}, "
-            f"memory clock {clock(gpu.memory_mhz, gpu.most_memory_mhz)}"
+            f"up to {gpu.cuda}"
         )
     return lines

@@ -102,18 +102,18 @@ def ab(
     from bench.regression.paired.judge_pairs import load_result
     from bench.regression.paired.prepare import CaseOptions, prepare_comparison
     from bench.report.regression.verdicts import build_output
-    from bench.runner import planning
     from bench.runner.machine import describe
+    from bench.runner.plan import RESULTS, check_writable, resolve_threads
     from bench.worker.machine import list_usable_cores
 
     if output is not None:
-        planning.check_writable(output)
+        check_writable(output)
     cases = CaseOptions(
         implementations=tuple(implementation or ()),
         workload=workload,
         device=device,
         batch_size=batch_size,
-        threads=planning.resolve_threads(threads, len(list_usable_cores())),
+        threads=resolve_threads(threads, len(list_usable_cores())),
         data=data,
     )
     with prepare_comparison(
@@ -128,7 +128,7 @@ def ab(
         gates=join_names(gate),
     ) as comparison:
         plan = comparison.plan
-        folder = output or planning.RESULTS / plan.run
+        folder = output or RESULTS / plan.run
         stopped = _measure_pairs(folder, comparison)
     calibrations = Calibrations(calibration_folder(describe()["id"]))
     result = load_result(
@@ -231,8 +231,9 @@ def calibrate(
     from bench.regression.calibration.spread import Calibrations, calibration_folder
     from bench.regression.paired.prepare import CaseOptions, select_cases
     from bench.report.regression.calibration import build_calibration_output
-    from bench.runner import planning, signals
+    from bench.runner import signals
     from bench.runner.machine import describe
+    from bench.runner.plan import resolve_threads
     from bench.worker.machine import list_usable_cores
 
     folder = calibrations or calibration_folder(describe()["id"])
@@ -243,7 +244,7 @@ def calibrate(
             workload=workload,
             device=device,
             batch_size=batch_size,
-            threads=planning.resolve_threads(threads, len(list_usable_cores())),
+            threads=resolve_threads(threads, len(list_usable_cores())),
             data=data,
         )
         session = plan_session(

@@ -32,7 +32,7 @@ def report(
     from bench.report import index
     from bench.report.load import load_runs
     from bench.report.write import write_report
-    from bench.runner.planning import RESULTS
+    from bench.runner.plan import RESULTS
 
     if not folders:
         if output is not None:

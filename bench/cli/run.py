@@ -209,13 +209,13 @@ def run(
 ) -> None:
     """Measure implementations and write a report."""
     from bench.cli.cluster import run_on_cluster
-    from bench.runner import planning
     from bench.runner import resume as resuming
+    from bench.runner.plan import RunOptions, plan_run
     from bench.runner.process import interpreters
 
     if resume:
         _refuse_changes(ctx)
-    options = planning.RunOptions(
+    options = RunOptions(
         implementations=tuple(implementation or ()),
         workloads=join_names(workload),
         devices=device,
@@ -252,7 +252,7 @@ def run(
         if plan.machine is not None:
             raise UserError(f"{folder} is measured by hosts of a cluster; name its --cluster")
     else:
-        folder, plan = planning.plan_run(options, output, command)
+        folder, plan = plan_run(options, output, command)
     if dry_run:
         _print_plan(plan)
     else:
@@ -277,8 +277,7 @@ def _refuse_changes(ctx: typer.Context) -> None:
 def _print_plan(plan: "Run") -> None:
     from bench.cli import terminal
     from bench.runner import progress
-    from bench.runner.plan import plan_trials
-    from bench.runner.planning import RESULTS
+    from bench.runner.plan import RESULTS, plan_trials
 
     planned = plan_trials(plan)
     seconds = progress.Estimate(progress.read_earlier_records(RESULTS)).seconds(planned)

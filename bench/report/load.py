@@ -13,8 +13,8 @@ from bench.analysis.textbook import TextbookRow
 from bench.errors import UserError
 from bench.records.schema import Environment, Record, Run
 from bench.records.store import RunContents, read_contents, read_run
-from bench.runner import progress
-from bench.runner.plan import case_size
+from bench.runner.cases import get_size
+from bench.runner.plan import find_missing_trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ class LoadedRun:
         """Rows of the first workload at its first batch size and samples, with any threads."""
         if not self.run.cases:
             return []
-        first = case_size(self.run.cases[0])._replace(threads=0)
+        first = get_size(self.run.cases[0])._replace(threads=0)
         rows = [row for row in self.rows if row.case.workload == self.workload]
-        return [row for row in rows if case_size(row.case)._replace(threads=0) == first]
+        return [row for row in rows if get_size(row.case)._replace(threads=0) == first]
 
     @property
     def on_gpu(self) -> bool:
@@ -163,7 +163,7 @@ def _load(folder: Path, run: Run, files: RunContents) -> LoadedRun:
         rows=summary.summarize(files.records, files.environments, run),
         textbook=textbook.compare_textbook(files.records, files.environments),
         noise=measure_noise(main_records, files.environments),
-        missing=len(progress.missing_trials(run, files.records)),
+        missing=len(find_missing_trials(run, files.records)),
         faults=files.faults,
         name=next((str(one.machine.get("name")) for one in files.environments.values()), ""),
     )

@@ -23,9 +23,8 @@ from bench.records import store
 from bench.records.schema import Environment, Record, Run, Trial
 from bench.runner import lock, loop, machine
 from bench.runner.loop import TrialEnded
-from bench.runner.plan import plan_trials
+from bench.runner.plan import find_missing_trials, plan_trials
 from bench.runner.process import scratch
-from bench.runner.progress import missing_trials
 from bench.runner.runner import Runner, find_file_fault
 from bench.worker.machine import ROOT
 
@@ -200,7 +199,7 @@ class MachineRun:
 
     def __post_init__(self) -> None:
         store.repair_run(self.folder)
-        self.missing = missing_trials(self.run, store.read_contents(self.folder).records)
+        self.missing = find_missing_trials(self.run, store.read_contents(self.folder).records)
         self.total = len(plan_trials(self.run))
 
     def submit(self, client: Any) -> dict[Any, list[Trial]]:

@@ -8,7 +8,7 @@ from bench.data.dataset import Dataset
 from bench.records import store
 from bench.records.schema import Record, Run, Trial
 from bench.runner import lock
-from bench.runner.plan import list_distributions
+from bench.runner.cases import list_distributions
 from bench.runner.process import preflight
 from bench.runner.progress import Progress
 from bench.runner.runner import Runner, find_file_fault

@@ -69,7 +69,7 @@ def cpu_model() -> str:
     return " ".join(name.partition("@")[0].split())
 
 
-def usable_memory(cgroup: Path = CGROUP_MEMORY) -> int:
+def read_usable_memory(cgroup: Path = CGROUP_MEMORY) -> int:
     """Return the bytes of memory of this machine, or the limit of its cgroup if that is lower."""
     import psutil
 

@@ -8,7 +8,8 @@ from statistics import fmean
 from bench.errors import UserError
 from bench.records.schema import Case, Record, Run, Trial
 from bench.records.store import read_contents
-from bench.runner.plan import Size, case_size, plan_trials
+from bench.runner.cases import Size, get_size
+from bench.runner.plan import find_missing_trials, plan_trials
 from bench.worker.measure import now
 
 # An estimate is from this many runs: older ones say little about today's software.
@@ -35,7 +36,7 @@ class Progress:
 
     def plan_stage(self) -> list[Trial]:
         """Return the missing trials in their order."""
-        self._missing = missing_trials(self._run, self._records)
+        self._missing = find_missing_trials(self._run, self._records)
         self.total = len(plan_trials(self._run))
         self.remaining = len(self._missing)
         return self._missing
@@ -58,12 +59,6 @@ class Progress:
         return self._run.budget is not None and now() - self._begin + longest > self._run.budget
 
 
-def missing_trials(run: Run, records: Iterable[Record]) -> list[Trial]:
-    """Return the trials without a record, in their order."""
-    complete = {record.trial for record in records if record.status != "interrupted"}
-    return [trial for trial in plan_trials(run) if trial.id not in complete]
-
-
 class Estimate:
     """Estimate how long trials take: the mean of their case, else of their group, else of all.
 
@@ -80,7 +75,7 @@ class Estimate:
         """Take in the record of a trial."""
         if record.wall_seconds is not None:
             sizes = self._seconds.setdefault(_group(record.case), {})
-            sizes.setdefault(case_size(record.case), []).append(record.wall_seconds)
+            sizes.setdefault(get_size(record.case), []).append(record.wall_seconds)
 
     def seconds(self, trials: Iterable[Trial]) -> float | None:
         """Return the seconds that some trials take together, or None without any record."""
@@ -96,7 +91,7 @@ class Estimate:
         sizes = self._seconds.get(_group(case))
         if sizes is None:
             return overall
-        same = sizes.get(case_size(case))
+        same = sizes.get(get_size(case))
         return fmean(same) if same else _mean(sizes)
 
 

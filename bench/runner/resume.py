@@ -15,10 +15,10 @@ from bench.errors import UserError
 from bench.records import environments, store
 from bench.records.paths import shorten_path
 from bench.records.schema import Case, Run
-from bench.runner import plan
-from bench.runner.planning import RESULTS
+from bench.runner.cases import find_implementation, make_case
+from bench.runner.plan import RESULTS
 from bench.runner.process import interpreters
-from implementations import IMPLEMENTATIONS
+from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
 # The fields of a case that a plan decides; all others are looked up again.
 _SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
@@ -64,9 +64,8 @@ def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> 
     planned = {case.implementation for case in _list_cases(run) if case.file is not None}
     if unplanned := sorted(paths.keys() - planned):
         raise UserError(f"the run was planned without {paths[unplanned[0]]}; leave it out")
-    probes = (*plan.probe_cases("cpu", 1), *plan.probe_cases("gpu", 1))
-    entries = (*map(plan.case_from_entry, IMPLEMENTATIONS), *plan.textbook_cases(1), *probes)
-    registry = {case.implementation: case for case in entries}
+    entries = (*IMPLEMENTATIONS, *TEXTBOOK_PROGRAMS, *PROBES)
+    registry = {entry.name: make_case(entry) for entry in entries}
 
     def resolve(case: Case) -> Case:
         if case.file is None:
@@ -112,7 +111,7 @@ def _find_entry(case: Case, registry: Mapping[str, Case]) -> Case:
 
 
 def _find_file(case: Case, file: str) -> Case:
-    own = plan.find_implementation(file, lambda _: case.objective)
+    own = find_implementation(file, lambda _: case.objective)
     if own.sha256 != case.sha256:
         raise UserError(
             f"{file} is not the file that the run was planned with; restore it, or measure anew"

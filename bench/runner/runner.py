@@ -14,6 +14,7 @@ from bench.records.jsonl import explain_rejection
 from bench.records.paths import find_case_folders, hide_paths
 from bench.records.schema import FORMAT, REPORTED, Case, Environment, Record, Trial
 from bench.runner import machine
+from bench.runner.cases import compute_max_samples
 from bench.runner.parity.judge import (
     NO_TIMES,
     Judge,
@@ -21,7 +22,6 @@ from bench.runner.parity.judge import (
     find_textbook_fault,
     find_threads_fault,
 )
-from bench.runner.plan import max_samples
 from bench.runner.process import interpreters, preflight, scratch, spec
 from bench.runner.process.launch import launch
 from bench.runner.process.outcome import Outcome
@@ -181,7 +181,7 @@ class Runner:
         """Return why a case cannot be measured on this host, or None."""
         if case.device not in case.devices:
             return f"{case.implementation} runs on {' and '.join(case.devices)} only"
-        if case.samples > (most := max_samples(self._data.features)):
+        if case.samples > (most := compute_max_samples(self._data.features)):
             return f"{case.samples} samples: this machine's memory holds {most} at most"
         if case.threads > (cores := len(list_usable_cores())):
             return f"{case.threads} threads: only {cores} cores are usable on this machine"
@@ -194,7 +194,7 @@ class Runner:
             if self._places is not None:
                 training |= spec.pair_options(trial.slowdown)
             return training
-        most = max_samples(self._data.features)  # trials with more are unavailable
+        most = compute_max_samples(self._data.features)  # trials with more are unavailable
         samples = (
             peer.samples
             for peer in self._peers

@@ -25,9 +25,9 @@ class NvmlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU: memory in bytes, clocks in MHz now and at most; None where NVML does not know.
+    """One GPU. index: in the order of the PCI bus. memory_bytes: None where NVML does not know.
 
-    index: in the order of the PCI bus. driver: its version. cuda: the newest CUDA it serves.
+    driver: its version. cuda: the newest CUDA that the driver serves.
     """
 
     index: int
@@ -36,10 +36,6 @@ class Gpu:
     driver: str
     cuda: str
     memory_bytes: int | None
-    sm_mhz: float | None
-    most_sm_mhz: float | None
-    memory_mhz: float | None
-    most_memory_mhz: float | None
 
 
 def find_module() -> Path | None:
@@ -68,13 +64,8 @@ def list_gpus() -> list[Gpu]:
             uuid = str(_call(nvml, "nvmlDeviceGetUUID", handle))
         except NvmlError:
             continue
-        clocks = [
-            _read_number(nvml, function, handle, kind)
-            for kind in (nvml.NVML_CLOCK_SM, nvml.NVML_CLOCK_MEM)
-            for function in ("nvmlDeviceGetClockInfo", "nvmlDeviceGetMaxClockInfo")
-        ]
         memory = _read_memory(nvml, handle, "total")
-        gpus.append(Gpu(index, name, uuid, driver, served, memory, *clocks))
+        gpus.append(Gpu(index, name, uuid, driver, served, memory))
     return gpus
 
 

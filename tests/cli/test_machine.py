@@ -1,5 +1,7 @@
 """``bench machine``: facts as in the records, GPUs, and what would disturb a run."""
 
+import pytest
+
 from bench.cli.machine import gpu_lines, machine_lines
 from bench.runner import machine
 from bench.worker.gpu import Gpu
@@ -30,31 +32,7 @@ def test_machine_facts_are_in_two_columns():
     ]
 
 
-def gpu_line(**changes):
-    values = {
-        "index": 1,
-        "name": "A GPU",
-        "uuid": "GPU-1",
-        "driver": "580.65",
-        "cuda": "13.0",
-        "memory_bytes": 80 * 2**30,
-        "sm_mhz": 345.0,
-        "most_sm_mhz": 1980.0,
-        "memory_mhz": 2619.0,
-        "most_memory_mhz": 2619.0,
-    }
-    (line,) = gpu_lines([Gpu(**{**values, **changes})])
-    return line
-
-
-def test_gpu_line_has_memory_driver_and_clocks():
-    assert gpu_line() == (
-        "gpu 1         A GPU, 80 GiB; driver 580.65 for CUDA up to 13.0; SM clock "
-        "345 MHz of 1,980, memory clock 2,619 MHz of 2,619"
-    )
-
-
-def test_unknown_gpu_values_are_absent():
-    assert "A GPU, memory not known; driver" in gpu_line(memory_bytes=None)
-    clocks = gpu_line(sm_mhz=None, most_memory_mhz=None)
-    assert clocks.endswith("SM clock —, memory clock 2,619 MHz")
+@pytest.mark.parametrize(("memory", "words"), [(80 * 2**30, "80 GiB"), (None, "memory not known")])
+def test_gpu_line_has_memory_and_driver(memory, words):
+    lines = gpu_lines([Gpu(1, "A GPU", "GPU-1", "580.65", "13.0", memory)])
+    assert lines == [f"gpu 1         A GPU, {words}; driver 580.65 for CUDA up to 13.0"]

@@ -10,7 +10,7 @@ from support.records import bare, case, ok, run, write
 
 from bench.data import idx
 from bench.records import store
-from bench.runner import plan
+from bench.runner.cases import list_probes
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")
 
@@ -169,7 +169,7 @@ def test_run_of_unavailable_only_ends_with_zero(bench, saboteur):
 @pytest.mark.parametrize(("epoch", "status"), [(0.1506, 0), (0.1505, 3)])
 def test_epoch_faster_than_the_machine_ends_with_three(bench, tmp_path, epoch, status):
     # 1,505,280,000 operations at 1e10 a second: no epoch of 48,000 samples is below 150.528 ms.
-    of, (limit, *_) = case(), plan.probe_cases("cpu", 2)
+    of, (limit, *_) = case(), list_probes("cpu", 2)
     probe = bare(
         limit,
         kind="roofline",

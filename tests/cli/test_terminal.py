@@ -91,7 +91,7 @@ def test_ended_trial_has_median_epoch_or_reason():
 
 
 def test_ended_probe_and_figure_have_their_own_numbers():
-    probe_case = case("ceiling-numpy", workload="ceiling", threads=1, batch_size=0, samples=0)
+    probe_case = case("ceiling-numpy", workload="roofline", threads=1, batch_size=0, samples=0)
     probe = bare(
         probe_case,
         kind="roofline",
@@ -101,7 +101,7 @@ def test_ended_probe_and_figure_have_their_own_numbers():
         product_seconds=[0.5, 0.02],
     )
     assert terminal.format_end(probe, 3, 7) == (
-        "3/7  ceiling   ceiling-numpy           t1                100 GFLOP/s  took 3 s"
+        "3/7  roofline  ceiling-numpy           t1                100 GFLOP/s  took 3 s"
     )
     figure = bare(
         case("figure-keras"),
@@ -116,20 +116,20 @@ def test_ended_probe_and_figure_have_their_own_numbers():
 
 
 def test_plan_counts_the_rounds_of_every_case():
-    probe = {"workload": "ceiling", "batch_size": 0, "samples": 0, "epochs": 0}
+    probe = {"workload": "roofline", "batch_size": 0, "samples": 0, "epochs": 0}
     planned = run(
         case("a"),
         sweep=(case("a", batch_size=9600),),
         rounds={"sgd": 3},
         rooflines=(case("ceiling-jax", threads=1, **probe),),
-        textbook=(case("figure-keras", **probe | {"workload": "figure"}),),
+        textbook=(case("figure-keras", **probe | {"workload": "textbook"}),),
     )
     lines = [line.split() for line in printed(terminal.plan_table(planned)).splitlines()[1:]]
     assert lines == [
         ["sgd", "a", "cpu", "32", "2", "48,000", "5", "3"],
         ["sgd", "a", "cpu", "9,600", "2", "48,000", "5", "1"],
-        ["ceiling", "ceiling-jax", "cpu", "—", "1", "—", "—", "1"],
-        ["figure", "figure-keras", "cpu", "—", "2", "—", "—", "1"],
+        ["roofline", "ceiling-jax", "cpu", "—", "1", "—", "—", "1"],
+        ["textbook", "figure-keras", "cpu", "—", "2", "—", "—", "1"],
     ]
     assert sum(int(line[-1]) for line in lines) == len(plan.plan_trials(planned))
 

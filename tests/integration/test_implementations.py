@@ -14,7 +14,7 @@ from bench.contract import SGD, Problem
 from bench.data import dataset
 from bench.errors import DataError
 from bench.records import store
-from bench.runner import plan
+from bench.runner.cases import find_implementation
 from bench.runner.parity import conformance
 from bench.runner.parity.judge import TOLERANCE, Judge
 from bench.runner.process.launch import launch
@@ -42,7 +42,7 @@ def test_framework_has_parity_on_digits_and_reports_a_missing_gpu(digits, monkey
     require_framework(entry)
     monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (96,)}})
     checker = conformance.Checker([digits], seed=42, threads=1, timeout=240, device="cpu")
-    cpu, *gpu = checker.check(plan.find_implementation(entry.name, None))
+    cpu, *gpu = checker.check(find_implementation(entry.name, None))
     assert (cpu.status, cpu.reason) == ("ok", None)
     assert cpu.error <= TOLERANCE == 1e-5
     assert [finding.status for finding in gpu] == ["unavailable"] * ("gpu" in entry.devices)

@@ -12,8 +12,7 @@ import pytest
 
 from bench.analysis.intervals import estimate_mean
 from bench.data import dataset
-from bench.runner import plan
-from bench.runner.plan import Size
+from bench.runner.cases import Size, complete_case, find_implementation
 from bench.runner.process import launch, spec
 from bench.runner.process.spec import ChildSpec, build_variables
 from bench.worker import data as prepared
@@ -59,7 +58,7 @@ def test_epoch_under_harness_takes_as_long_as_in_bare_loop(
     data = dataset.find(data_set)
     samples = len(prepared.read(data.folder, "train")[1])
     size = Size(WORKLOADS["sgd"].batch_size, THREADS, samples)
-    case = plan.complete_case(plan.find_implementation(name, None), "sgd", "cpu", size, epochs)
+    case = complete_case(find_implementation(name, None), "sgd", "cpu", size, epochs)
     draw = random.Random(42)
     seconds = []
     for number in range(pairs):

@@ -50,6 +50,10 @@ def summarize_parity(**errors):
     return summarize(records, HERE)
 
 
+def curves_of(records):
+    return find_curves(summarize(records, HERE), records)
+
+
 def peaks(name, **mebibytes):
     known = {phase: value * MIB for phase, value in mebibytes.items()}
     return summarize_memory(trials(case(name), 0.5, phase_rss_bytes=known))
@@ -60,7 +64,7 @@ CHARTS = {
     "machines": lambda: chart_machines(MACHINES, ["none", "server", "box"], ODD),
     "cold start": lambda: chart_cold_start(BOTH, ODD),
     "memory": lambda: chart_memory(peaks(ODD, start=1), ODD),
-    "accuracy": lambda: chart_accuracy(find_curves([*on("cpu", ODD), *on("cpu", "b")]), ODD),
+    "accuracy": lambda: chart_accuracy(curves_of([*on("cpu", ODD), *on("cpu", "b")]), ODD),
     "batch size": lambda: chart_by_batch_size(SWEEP, [], ODD),
     "samples": lambda: chart_by_samples(SWEEP, ODD),
     "threads": lambda: chart_by_threads(SWEEP, ODD),
@@ -145,7 +149,7 @@ def test_memory_stacks_what_each_phase_adds():
 
 def test_accuracy_has_a_point_for_each_epoch_the_first_done_on_top():
     late = trials(case("late"), 0.05, 0.05, import_seconds=60.0)
-    chart = chart_accuracy(find_curves([*late, *trials(case("early"), 0.1)]), "t")
+    chart = chart_accuracy(curves_of([*late, *trials(case("early"), 0.1)]), "t")
     assert chart.to_dict()["facet"]["sort"] == ["early", "late"]
     points = read_points(chart)
     assert len(points) == 10

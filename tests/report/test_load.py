@@ -18,7 +18,7 @@ SLOW = {**MACHINE, "id": "slow", "name": "2-core Slow CPU"}
 
 def probe(seconds):
     """A probe whose least epoch of 48,000 samples is 1,505,280,000 operations at 1e9 in seconds."""
-    of = case("ceiling-numpy", workload="ceiling")
+    of = case("ceiling-numpy", workload="roofline")
     rates = {"product_operations": 10**9, "product_seconds": [seconds]}
     return bare(of, kind="roofline", status="ok", **rates)
 

@@ -7,11 +7,12 @@ from html.parser import HTMLParser
 import pytest
 from support import hostile_run
 from support.hostile_run import HOSTILE, line
-from support.records import bare, case, run, trials, write
+from support.records import bare, case, environment, run, trials, write
 
-from bench.report.charts.chart import find_data_sets
+from bench.analysis.summary import summarize
 from bench.report.load import load_run
 from bench.report.render import page
+from bench.report.sections import Section, Table
 from bench.report.write import write_report
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -47,6 +48,10 @@ class Reader(HTMLParser):
         return [line(one["text"]) for one in self.all(tag, **attributes)]
 
 
+def render(rows=(), sections=()):
+    return Reader(page.render_report("t", [], rows, workloads=[], sections=sections, charts={}))
+
+
 def read(folder):
     write_report([load_run(folder)])
     return Reader((folder / "report.html").read_text(encoding="utf-8"))
@@ -68,11 +73,6 @@ def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small") / "run"
     planned = run(*cases, other, textbook, rounds={"sgd": 3, "textbook": 1})
     return read(write(folder, planned, *records))
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    return read(hostile_run.write(tmp_path_factory.mktemp("hostile") / "run"))
 
 
 def test_page_has_the_findings_before_the_sections(small):
@@ -97,41 +97,55 @@ def test_links_of_the_contents_lead_to_headings(small):
     assert len(set(links)) == len(links)
 
 
-def rows(found):
-    table = found.partition('id="comparison"')[2].partition("</table>")[0]
-    return Reader(f"<table{table}</table>")
-
-
-def test_comparison_has_sort_keys_and_filters(tmp_path):
+def test_comparison_has_sort_keys_and_filters():
     cases = [case("b"), case("a", device="gpu", style="tuned"), case("c", objective="one-vs-rest")]
-    odd = trials(cases[2], 0.2, 0.2, peak_rss_bytes=None)
-    records = [*trials(cases[0], 0.0012, 0.0012), *trials(cases[1], 1.2, 1.2), *odd]
-    write_report([load_run(write(tmp_path / "run", run(*cases), *records))])
-    found = rows((tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
-    headings = found.texts("th", scope="col")
+    records = [*trials(cases[0], 0.0012, 0.0012), *trials(cases[1], 1.2, 1.2)]
+    records += trials(cases[2], 0.2, 0.2, peak_rss_bytes=None)
+    view = render(rows=summarize(records, {"here": environment()}))
+    headings = view.texts("th", scope="col")
     assert headings[:4] == ["implementation", "workload", "device", "epoch"]
     assert headings[-1] == "data"
-    assert found.texts("th", scope="row") == ["b", "c", "a"]
-    cells = found.all("td")
+    assert view.texts("th", scope="row") == ["b", "c", "a"]
     width = len(headings) - 1
-    epoch, memory = headings.index("epoch") - 1, headings.index("peak memory") - 1
-    epochs = [cells[epoch + width * number] for number in range(3)]
-    assert [one["text"] for one in epochs] == [
+    cells = view.all("td")
+    lines = [
+        dict(zip(headings[1:], cells[start : start + width], strict=True))
+        for start in range(0, len(cells), width)
+    ]
+    assert [line["epoch"]["text"] for line in lines] == [
         "1.20 ms [1.20, 1.20]",
         "200 ms [200, 200]",
         "1.20 s [1.20, 1.20]",
     ]
-    assert [float(one["data-key"]) for one in epochs] == pytest.approx([0.0012, 0.2, 1.2])
-    absent = cells[memory + width]
-    assert (absent["text"], "data-key" in absent) == ("—", False)
-    assert float(cells[memory]["data-key"]) == 2**29
-    chosen = [{key: one[f"data-{key}"] for key in page.FILTERS} for one in found.all("tr")[1:]]
-    assert chosen[2] == {
+    keys = [float(line["epoch"]["data-key"]) for line in lines]
+    assert keys == pytest.approx([0.0012, 0.2, 1.2])
+    assert float(lines[0]["peak memory"]["data-key"]) == 2**29
+    assert lines[1]["peak memory"]["text"] == "—"
+    assert "data-key" not in lines[1]["peak memory"]
+    last = view.all("tr")[3]
+    assert {name: last[f"data-{name}"] for name in page.FILTERS} == {
         "objective": "softmax",
         "style": "tuned",
         "device": "gpu",
         "workload": "sgd",
     }
+
+
+def test_every_part_of_a_section_is_there_and_escaped():
+    table = Table(f"t {HOSTILE}", ("name", f"h {HOSTILE}"), [[HOSTILE, "1"], ["b", HOSTILE]], 1)
+    section = Section(f"s {HOSTILE}", [table], text="*x*", remarks=[f"r {HOSTILE}"], empty="none")
+    view = render(sections=[section, Section("e", empty="*nothing*")])
+    text = line(HOSTILE)
+    assert view.texts("h2") == [page.COMPARED, f"s {text}", "e"]
+    assert view.texts("h3") == [f"t {text}"]
+    assert view.texts("th") == ["name", f"h {text}", text, "b"]
+    assert [(cell["text"], cell["class"]) for cell in view.all("td")] == [
+        ("1", "n"),
+        (HOSTILE, "n"),
+    ]
+    assert f"r {text}" in view.texts("li")
+    assert view.texts("em") == ["x", "nothing"]
+    assert len(view.all("script")) == 4
 
 
 def test_chart_has_text_picture_numbers_and_specification(small):
@@ -141,17 +155,12 @@ def test_chart_has_text_picture_numbers_and_specification(small):
     titles = [one["aria-label"] for one in small.all("div", role="img")]
     assert titles == [one["alt"] for one in small.all("img")]
     assert titles[0] == "Epoch time of each implementation, workload sgd"
-    assert all(one["src"].startswith("data:image/svg+xml;base64,") for one in small.all("img"))
-    captions = small.texts("figcaption")
-    assert captions[:2] == ["Epoch time, workload sgd", "Cold start, workload sgd"]
-    assert small.texts("summary") == ["The numbers behind this chart"] * 4
+    assert small.texts("figcaption")[:2] == ["Epoch time, workload sgd", "Cold start, workload sgd"]
     assert "slowidiomaticsoftmax1,0001,0001,0001,000" in small.texts("details")[0]
-    specifications = small.all("script", type="application/json")
-    first, second, *_ = (json.loads(one["text"]) for one in specifications)
+    first, *_ = (json.loads(one["text"]) for one in small.all("script", type="application/json"))
     names = [point["name"] for point in first["data"]["values"]]
     assert names == ["fast", "ovr (one-vs-rest)", "slow"]
     assert "title" not in first
-    assert second["mark"]["type"] == "bar"
 
 
 def test_page_loads_nothing(small):
@@ -165,63 +174,22 @@ def test_page_loads_nothing(small):
     assert all(address.startswith(("#", "data:")) for address in addresses)
 
 
-def test_hostile_text_becomes_no_element(small, hostile):
-    assert {one["tag"] for one in hostile.elements} == {one["tag"] for one in small.elements}
-    assert len(hostile.all("script")) - len(hostile.all("figure")) == 4
-    assert len(small.all("script")) - len(small.all("figure")) == 4
-    allowed = {
-        "tag",
-        "text",
-        "class",
-        "id",
-        "href",
-        "src",
-        "alt",
-        "role",
-        "aria-label",
-        "tabindex",
-        "scope",
-        "name",
-        "for",
-        "value",
-        "type",
-        "hidden",
-        "content",
-        "charset",
-        "http-equiv",
-        "loading",
-        "width",
-        "height",
-        "rel",
-        "lang",
-        "data-key",
+def test_hostile_text_becomes_no_element_or_attribute(small, tmp_path):
+    view = read(hostile_run.write(tmp_path / "run"))
+    assert {one["tag"] for one in view.elements} == {one["tag"] for one in small.elements}
+    assert {key for one in view.elements for key in one} <= {
+        key for one in small.elements for key in one
     }
-    allowed |= {f"data-{name}" for name in page.FILTERS}
-    assert {key for one in hostile.elements for key in one} <= allowed
-
-
-def test_hostile_text_is_still_readable(hostile):
-    said = line(HOSTILE)
-    names = hostile.texts("th", scope="row")
-    assert {said, f"second {said}"} <= set(names)
-    failed = [text for text in hostile.texts("tr") if f"failed {said}" in text]
-    assert [text for text in failed if text.endswith(said)]
-    assert hostile.texts("pre") == [f'python -m bench run {said}"']
-    (opening,) = hostile.texts("p", class_="opening")
-    assert opening.startswith(f"Measured on {said}, started")
-    assert any(said in text for text in hostile.texts("p", class_="finding"))
-
-
-def test_specification_cannot_end_its_element(hostile):
-    for one in hostile.all("script", type="application/json"):
-        assert not re.search("[<>&\u2028\u2029]", one["text"])
-    texts = [one["text"] for one in hostile.all("script", type="application/json")]
-    sets = [each for text in texts for each in find_data_sets(json.loads(text))]
-    points = [point for each in sets for point in each]
-    assert line(HOSTILE) in {line(point["name"]) for point in points if "name" in point}
+    specifications = view.all("script", type="application/json")
+    assert len(view.all("script")) - len(specifications) == 4
+    assert not any(re.search("[<>&\u2028\u2029]", one["text"]) for one in specifications)
+    text = line(HOSTILE)
+    assert {text, f"second {text}"} <= set(view.texts("th", scope="row"))
+    assert view.texts("pre") == [f'python -m bench run {text}"']
+    assert view.texts("p", class_="opening")[0].startswith(f"Measured on {text}, started")
 
 
 def test_run_without_a_trial_has_a_page(tmp_path):
-    found = read(write(tmp_path / "run", run(case())))
-    assert not found.all("figure")
-    assert not found.all("form")
+    view = read(write(tmp_path / "run", run(case())))
+    assert not view.all("figure")
+    assert not view.all("form")

@@ -8,7 +8,8 @@ from support.records import environment, ok
 
 from bench.records import store
 from bench.records.schema import FORMAT, Run
-from bench.runner import loop, plan, progress, runner
+from bench.runner import loop, progress, runner
+from bench.runner.cases import Size, complete_case, find_implementation, list_rooflines
 from bench.runner.process.outcome import Outcome
 
 
@@ -114,15 +115,15 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
 
     monkeypatch.setattr(runner, "launch", launch)
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
-    monkeypatch.setattr(runner, "max_samples", lambda features: 30 * features)
+    monkeypatch.setattr(runner, "compute_max_samples", lambda features: 30 * features)
     monkeypatch.setattr(runner, "list_usable_cores", lambda: [0, 1])
     cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
-    measured(*cases, rooflines=plan.roofline_cases(cases), sweep=(make_case(samples=480),))
+    measured(*cases, rooflines=list_rooflines(cases), sweep=(make_case(samples=480),))
     probes = [request for request in requests if "roofline_numpy" in request["module"]]
     assert [request["samples"] for request in probes] == [[480, 960, 1920], [96]]
     requests.clear()
     large = make_case(samples=1952)
-    measured(large, rooflines=plan.roofline_cases([large]), folder="other")
+    measured(large, rooflines=list_rooflines([large]), folder="other")
     assert {tuple(request["samples"]) for request in requests} == {()}
 
 
@@ -146,11 +147,9 @@ def test_changed_own_file_is_neither_imported_nor_measured(
     monkeypatch.setattr(loop.preflight, "import_implementation", pytest.fail)
     path = tmp_path / "mine.py"
     path.write_text("class Trainer: ...\n")
-    (entry,) = plan.plan_cases(
-        plan.Selection((str(path),), ("sgd",), available=1440, cores=1), lambda _: "softmax"
-    )
+    own = find_implementation(str(path), lambda _: "softmax")
     change(path)
-    (record,) = records_of(measured(entry))
+    (record,) = records_of(measured(complete_case(own, "sgd", "cpu", Size(32, 1, 1440))))
     assert (record.status, "mine.py" in record.reason) == ("failed", True)
 
 

@@ -109,7 +109,7 @@ def test_usable_memory_is_cut_to_the_cgroup(monkeypatch, tmp_path, text, usable)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=4096))
     if text is not None:
         (tmp_path / "memory.max").write_text(text)
-    assert host.usable_memory(tmp_path / "memory.max") == usable
+    assert host.read_usable_memory(tmp_path / "memory.max") == usable
 
 
 def test_suite_knows_its_commit_and_changes_of_its_code(tmp_path, monkeypatch):

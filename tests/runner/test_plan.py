@@ -1,225 +1,197 @@
-"""A plan has the chosen cases at their sizes, and their trials in blocks that the seed shuffles."""
+"""What is asked for becomes a plan and its trials, or an error before anything is measured."""
 
-import hashlib
+import os
+import re
 from collections import Counter
+from pathlib import Path
 
+import msgspec
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
-from support.records import case, run
+from support.data import idx_files, write_idx
+from support.records import bare, case, run, write
 
+from bench.data import dataset
 from bench.errors import UserError
-from bench.runner import plan
-from bench.runner.plan import Selection, Size
-from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
+from bench.records import store
+from bench.runner import cases, plan
+from bench.runner.plan import (
+    ALL_CORES,
+    Placement,
+    RunOptions,
+    find_missing_trials,
+    plan_run,
+    plan_trials,
+)
+from bench.worker.machine import list_usable_cores
+from implementations import IMPLEMENTATIONS, PROBES
 
 NAMES = [implementation.name for implementation in IMPLEMENTATIONS]
 SEEDS = st.integers(0, 2**31 - 1)
-BASE = Size(32, 2, 48000)
+JAX = {"implementations": ("jax",), "workloads": ("sgd",)}
 
 
-def select(*names, **changes):
-    return Selection(names, **{"available": 48000, "cores": 2, **changes})
+@pytest.fixture(autouse=True)
+def current_folder(tmp_path, monkeypatch):
+    """An empty folder to stand in, and an empty cache."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOFTMAX_BENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path
 
 
-def plan_cases(*names, **changes):
-    def unprobed(path):
-        pytest.fail("a registered implementation must not be imported")
-
-    return plan.plan_cases(select(*names, **changes), unprobed)
-
-
-# ----- sizes
+@pytest.fixture
+def small(current_folder):
+    """Fifty images of sixteen pixels, of which forty are for training."""
+    write_idx(current_folder / "small", idx_files())
+    return str(current_folder / "small")
 
 
-def test_combined_sizes_are_all_combinations_once():
-    assert plan.combine_sizes([8, 7, 8], [1, 2], [56]) == [
-        Size(8, 1, 56),
-        Size(7, 1, 56),
-        Size(8, 2, 56),
-        Size(7, 2, 56),
-    ]
+@pytest.fixture
+def make(small):
+    """Plan a run of small data, altered by keyword; return the plan."""
+
+    def make(folder=None, **changes):
+        options = RunOptions(**{"data": small, "batch_sizes": (8,), **changes})
+        return plan_run(options, folder, "a command")[1]
+
+    return make
 
 
-@pytest.mark.parametrize(
-    ("batch_size", "samples", "near"),
-    [(7, 100, "5 or 10"), (101, 100, "100"), (49, 97, "1 or 97"), (37, 1296, "36 or 48")],
-)
-def test_ragged_size_names_the_nearest_divisors(batch_size, samples, near):
-    assert Size(batch_size, 1, samples).fault == (
-        f"--batch-size {batch_size} does not divide {samples} samples; {near} would"
-    )
+@pytest.fixture
+def little_memory(monkeypatch):
+    """A machine of 1,000 pages of 4,096 bytes."""
+    monkeypatch.setattr(cases, "read_usable_memory", lambda: 1000 * 4096)
 
 
-@given(samples=st.integers(1, 2000), batch_size=st.integers(1, 2100))
-def test_nearest_divisors_divide_and_none_is_nearer(samples, batch_size):
-    assume(samples % batch_size)
-    near = [int(size) for size in plan.nearest_divisors(samples, batch_size).split(" or ")]
-    divisors = [size for size in range(1, samples + 1) if samples % size == 0]
-    below = [size for size in divisors if size < batch_size]
-    assert near == below[-1:] + [size for size in divisors if size > batch_size][:1]
+# ----- a new run
 
 
-def test_sweep_varies_one_thing_at_a_time():
-    sizes = plan.sweep_sizes(BASE)
-    assert BASE not in sizes
-    assert len(sizes) == len(set(sizes))
-    assert {size.batch_size for size in sizes if size[1:] == (2, 48000)} == {
-        *(8, 128, 384, 1920, 9600)
-    }
-    assert {size.samples for size in sizes if size[:2] == (384, 2)} == {
-        *(9600, 19200, 48000, 96000, 480000)
-    }
-    assert [size for size in sizes if size.threads == 1] == [
-        Size(32, 1, 48000),
-        Size(1920, 1, 48000),
-    ]
-    assert {size.fault for size in sizes} == {None}
-    assert {size.threads for size in plan.sweep_sizes(Size(32, 1, 48000))} == {1}
-
-
-# ----- cases
-
-
-def test_default_selection_is_the_whole_registry_in_order():
-    cases = plan_cases()
+def test_new_run_has_name_folder_and_every_implementation(small, current_folder):
+    options = RunOptions(data=small, batch_sizes=(8,), timeout=30.0, seed=7, budget=600.0)
+    folder, planned = plan_run(options, None, "a command")
+    assert folder == Path("results") / planned.run
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", planned.run)
+    assert planned.run != plan_run(options, None, "")[1].run
+    assert planned.created.endswith("+00:00")
+    values = (planned.command, planned.seed, planned.timeout, planned.budget, planned.data)
+    assert values == ("a command", 7, 30.0, 600.0, small)
     expected = [(workload, name) for workload in ("sgd", "textbook") for name in NAMES]
-    assert [(one.workload, one.implementation) for one in cases] == expected
-    first = cases[0]
-    assert (plan.case_size(first), first.epochs, first.device) == (BASE, 5, "cpu")
+    assert [(one.workload, one.implementation) for one in planned.cases] == expected
+    assert {(one.samples, one.batch_size, one.device) for one in planned.cases} == {(40, 8, "cpu")}
+    assert not (current_folder / "results").exists()
 
 
-def test_case_has_the_fields_of_its_registry_entry():
-    (one,) = plan_cases("keras-tensorflow-fused", workloads=("sgd",))
-    entry = next(entry for entry in IMPLEMENTATIONS if entry.name == "keras-tensorflow-fused")
-    for name in ("module", "framework", "extra", "objective", "style", "data", "devices"):
-        assert getattr(one, name) == getattr(entry, name)
-    assert one.variables == {"KERAS_BACKEND": "tensorflow"}
-    assert plan.list_distributions(one) == ["keras", "tensorflow"]
-
-
-def test_chosen_values_replace_the_defaults():
-    (one,) = plan_cases(
-        "jax",
-        workloads=("textbook",),
-        devices=("gpu",),
-        batch_sizes=(50,),
-        threads=(1,),
-        samples=(100,),
-        epochs=7,
-    )
-    assert (one.workload, one.device, one.epochs) == ("textbook", "gpu", 7)
-    assert plan.case_size(one) == Size(50, 1, 100)
+def test_chosen_values_replace_the_defaults(make):
+    planned = make(**JAX, devices=("gpu",), threads=(1,), samples=(24,), epochs=9, rounds=4)
+    (one,) = planned.cases
+    values = (one.implementation, one.device, one.threads, one.samples, one.epochs)
+    assert values == ("jax", "gpu", 1, 24, 9)
+    assert planned.rounds == {"sgd": 4}
+    assert [one.device for one in make(**JAX, devices=("cpu", "gpu")).cases] == ["cpu", "gpu"]
 
 
 @pytest.mark.parametrize(
-    ("changes", "rounds", "figures"),
+    ("changes", "rounds"),
     [
-        ({}, {"sgd": 5, "textbook": 1}, True),
-        ({"quick": True}, {"sgd": 1}, False),
-        ({"quick": True, "workloads": ("textbook",)}, {"textbook": 1}, False),
-        ({"quick": True, "rounds": 3}, {"sgd": 3}, False),
-        ({"rounds": 2}, {"sgd": 2, "textbook": 2}, True),
-        ({"workloads": ("textbook", "sgd")}, {"textbook": 1, "sgd": 5}, False),
+        ({}, {"sgd": 5, "textbook": 1}),
+        ({"quick": True}, {"sgd": 1}),
+        ({"quick": True, "workloads": ("textbook",)}, {"textbook": 1}),
+        ({"quick": True, "rounds": 3}, {"sgd": 3}),
+        ({"rounds": 2}, {"sgd": 2, "textbook": 2}),
+        ({"workloads": ("textbook", "sgd", "textbook")}, {"textbook": 1, "sgd": 5}),
     ],
 )
-def test_rounds_and_figures_follow_from_the_selection(changes, rounds, figures):
-    assert select(**changes).rounds_of() == rounds
-    assert select(**changes).with_figures() is figures
+def test_rounds_follow_from_the_options(make, changes, rounds):
+    planned = make(**changes, implementations=("jax",))
+    assert planned.rounds == rounds
+    assert [one.workload for one in planned.cases] == list(rounds)
 
 
-def test_ragged_sizes_are_skipped_once_or_refused_if_there_is_no_other():
-    with pytest.raises(UserError, match="5 or 10 would"):
-        plan_cases("numpy", batch_sizes=(7,), samples=(100,))
-    (one,) = plan_cases("numpy", workloads=("sgd",), batch_sizes=(7, 50), samples=(100,))
-    assert (one.batch_size, one.samples) == (50, 100)
-    chosen = select(batch_sizes=(7, 50), threads=(1, 2), samples=(100, 140))
-    skipped = plan.skipped_sizes(chosen, ())
-    assert [(size.batch_size, size.samples) for size in skipped] == [(7, 100), (50, 140)]
+def test_sizes_that_do_not_divide_are_skipped_with_their_reason(make):
+    planned = make(**JAX, batch_sizes=(8, 5, 16), samples=(40, 80), threads=(1,))
+    sizes = [(8, 40), (5, 40), (8, 80), (5, 80), (16, 80)]
+    assert [(one.batch_size, one.samples) for one in planned.cases] == sizes
+    (skipped,) = planned.skipped
+    assert (skipped.batch_size, skipped.samples) == (16, 40)
+    assert "10 or 20" in skipped.reason
 
 
-def test_sweep_cases_are_of_the_first_workload_and_fewer_for_one_vs_rest():
-    cases = plan_cases("numpy", "sklearn-sgd", threads=(2,))
-    sweep = plan.sweep_cases(cases)
-    softmax, one_vs_rest = (
-        {plan.case_size(one) for one in sweep if one.implementation == name}
-        for name in ("numpy", "sklearn-sgd")
-    )
-    assert {one.workload for one in sweep} == {"sgd"}
-    assert softmax == set(plan.sweep_sizes(BASE))
-    assert one_vs_rest < softmax
-    assert {size.batch_size for size in one_vs_rest} == {32, 384}
-    assert {size.samples for size in one_vs_rest} == {9600, 19200, 48000, 96000}
-    assert plan.skipped_sizes(select(threads=(2,)), sweep) == ()
+def test_all_threads_are_the_cores_of_the_machine(make):
+    planned = make(**JAX, threads=(1, ALL_CORES))
+    threads = sorted({1, len(list_usable_cores())})
+    assert [one.threads for one in planned.cases] == threads
+    probes = [(one.implementation, one.threads) for one in planned.rooflines]
+    assert probes == [(probe.name, number) for number in threads for probe in PROBES]
+    assert make(roofline=False).rooflines == ()
 
 
-def test_sweep_varies_threads_on_the_cpu_only():
-    sweep = plan.sweep_cases(plan_cases("pytorch", threads=(2,), devices=("cpu", "gpu")))
-    assert {(one.device, one.threads) for one in sweep} == {("cpu", 1), ("cpu", 2), ("gpu", 2)}
+@pytest.mark.parametrize(("rounds", "sweep_rounds"), [(None, 1), (3, 3)])
+def test_sweep_adds_sizes_of_the_first_workload(rounds, sweep_rounds):
+    options = RunOptions(data="digits", sweep=True, implementations=("numpy",), rounds=rounds)
+    _, planned = plan_run(options, None, "")
+    assert {one.workload for one in planned.sweep} == {"sgd"}
+    assert {one.slug for one in planned.sweep}.isdisjoint({one.slug for one in planned.cases})
+    assert (1920, 1440) in {(size.batch_size, size.samples) for size in planned.skipped}
+    assert planned.sweep_rounds == sweep_rounds
 
 
-def test_textbook_programs_are_cases_without_a_size():
-    cases = plan.textbook_cases(2)
-    assert [one.implementation for one in cases] == [figure.name for figure in TEXTBOOK_PROGRAMS]
-    assert [one.module for one in cases] == [figure.module for figure in TEXTBOOK_PROGRAMS]
-    assert {(one.workload, one.threads, one.batch_size) for one in cases} == {("figure", 2, 0)}
-
-
-def test_roofline_probes_run_once_a_device_and_number_of_threads():
-    cases = [case("a", threads=2), case("b", threads=2), case("a", threads=1)]
-    names = [probe.name for probe in PROBES]
-    probes = plan.roofline_cases(cases)
-    assert [(one.implementation, one.threads) for one in probes] == [
-        (name, threads) for threads in (2, 1) for name in names
-    ]
-    quick = plan.roofline_cases([case("a", threads=2), case("a", device="gpu")], quick=True)
-    assert [(one.implementation, one.device) for one in quick] == [
-        ("ceiling-numpy", "cpu"),
-        ("ceiling-pytorch", "gpu"),
-    ]
-    assert len(plan.roofline_cases([case("a", device="gpu")])) == len(PROBES) - 1
+def test_textbook_programs_run_with_the_whole_suite_only(make, small, monkeypatch):
+    assert make().textbook == ()
+    data = dataset.find(small)
+    monkeypatch.setattr(plan.dataset, "find", lambda _: data)
+    programs = [one.implementation for one in make(data=None).textbook]
+    assert programs == ["figure-keras", "figure-sklearn"]
+    for changes in ({"quick": True}, {"workloads": ("sgd",)}, {"implementations": ("jax",)}):
+        assert make(data=None, **changes).textbook == ()
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"),
+    "changes",
     [
-        ("pytorhc", "did you mean pytorch"),
-        ("loop", "did you mean tensorflow-loop"),
-        ("zzz", f"choose from {', '.join(NAMES)}"),
+        {"threads": (1, 1_000_000)},
+        {"samples": (2**31 - 1,)},
+        {"batch_sizes": (7, 9)},
+        {"sweep": True},
+        {"implementations": ("nothing",)},
+        {"implementations": ("numpy", "jax", "numpy")},
     ],
 )
-def test_unknown_name_is_refused_with_similar_names(name, hint):
-    with pytest.raises(UserError, match=hint):
-        plan_cases(name)
+def test_impossible_options_are_refused(make, little_memory, changes):
+    with pytest.raises(UserError):
+        make(**changes)
 
 
-def test_implementation_chosen_twice_is_refused():
-    with pytest.raises(UserError, match="twice"):
-        plan_cases("numpy", "jax", "numpy")
+def test_gpu_that_no_host_has_is_refused(small):
+    options = RunOptions(data=small, devices=("gpu",))
+    with pytest.raises(UserError, match="no host has a GPU"):
+        plan_run(options, None, "", Placement(2, "m", gpu=False))
 
 
-def test_own_file_becomes_a_case(tmp_path):
-    path = tmp_path / "my_softmax.py"
-    path.write_bytes(b"a class")
-    probed = []
-
-    def probe(path):
-        probed.append(path)
-        return "one-vs-rest"
-
-    (one,) = plan.plan_cases(select(str(path), workloads=("sgd",)), probe)
-    assert probed == [path]
-    assert (one.implementation, one.module, one.file) == ("my_softmax", "my_softmax", str(path))
-    assert (one.objective, one.style, one.framework) == ("one-vs-rest", "own", "")
-    assert one.sha256 == hashlib.sha256(b"a class").hexdigest()
+def test_samples_are_limited_by_memory(little_memory):
+    # 60 % of 4,096,000 bytes hold 38,400 images of 16 float32 pixels, five times 7,680.
+    plan.check_memory(7680, 16)
+    with pytest.raises(UserError, match="7680 at most"):
+        plan.check_memory(7681, 16)
 
 
-@pytest.mark.parametrize("name", ["nowhere.py", "my-softmax.py", "jax.py", "torch.py", "json.py"])
-def test_file_that_cannot_be_imported_by_its_name_is_refused(tmp_path, name):
-    if name != "nowhere.py":
-        (tmp_path / name).touch()
-    with pytest.raises(UserError, match=name):
-        plan_cases(str(tmp_path / name))
+@pytest.mark.parametrize("folder", ["file", "file/run", "taken", "locked/run"])
+def test_unwritable_folder_is_refused(make, current_folder, monkeypatch, folder):
+    (current_folder / "file").touch()
+    write(current_folder / "taken", run())
+    (current_folder / "locked").mkdir()
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path).name != "locked" and access(path, mode)
+    )
+    with pytest.raises(UserError):
+        make(current_folder / folder)
+
+
+def test_plan_can_be_written_and_read_again(make, current_folder):
+    folder, planned = current_folder / "run", make()
+    store.create_run(folder, planned)
+    assert store.read_run(folder) == msgspec.structs.replace(planned, data="./small")
 
 
 # ----- trials
@@ -231,14 +203,13 @@ def runs(draw):
     rounds = {name: draw(st.integers(1, 5)) for name in ("sgd", "textbook")}
     names = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=6))
     cases = [case(name, workload=workload) for workload in rounds for name in names]
-    return run(*cases, rounds=rounds, seed=draw(SEEDS), textbook=(case("figure-keras"),))
+    return run(*cases, rounds=rounds, seed=draw(SEEDS))
 
 
 @given(runs())
 def test_every_round_measures_every_case_once(planned):
-    *trials, figure = plan.plan_trials(planned)
+    trials = plan_trials(planned)
     assert len({trial.id for trial in trials}) == len(trials)
-    assert (figure.id, figure.kind) == ("r1-figure-keras", "textbook")
     assert [trial.round for trial in trials] == sorted(trial.round for trial in trials)
     for number in range(1, max(planned.rounds.values()) + 1):
         block = Counter(trial.case.slug for trial in trials if trial.round == number)
@@ -251,7 +222,7 @@ def test_order_follows_from_the_seed_and_the_round(seed, other):
     cases = [case(f"number-{number}") for number in range(40)]
 
     def orders(seed):
-        trials = plan.plan_trials(run(*cases, rounds={"sgd": 3}, seed=seed))
+        trials = plan_trials(run(*cases, rounds={"sgd": 3}, seed=seed))
         names = [trial.case.implementation for trial in trials]
         return [tuple(names[start : start + 40]) for start in (0, 40, 80)]
 
@@ -263,7 +234,7 @@ def test_probes_come_first_and_a_sweep_last():
     planned = run(
         case("a"),
         rounds={"sgd": 2},
-        rooflines=(case("ceiling-numpy", workload="ceiling"),),
+        rooflines=(case("ceiling-numpy", workload="roofline"),),
         sweep=(case("a", batch_size=8),),
         textbook=(case("figure-keras"),),
     )
@@ -274,4 +245,17 @@ def test_probes_come_first_and_a_sweep_last():
         "r1-figure-keras": "textbook",
         "r1-sgd-a-cpu-b8-t2-n48000": "trial",
     }
-    assert [(trial.id, trial.kind) for trial in plan.plan_trials(planned)] == list(ids.items())
+    assert [(trial.id, trial.kind) for trial in plan_trials(planned)] == list(ids.items())
+
+
+def test_trial_without_a_complete_record_is_missing():
+    planned = run(case("a"), case("b"), rounds={"sgd": 2})
+    expected = plan_trials(planned)
+    assert find_missing_trials(planned, []) == expected
+    records = [
+        bare(trial.case, trial.round, trial=trial.id, status=status)
+        for trial, status in zip(
+            expected, ("failed", "interrupted", "timeout", "unavailable"), strict=True
+        )
+    ]
+    assert find_missing_trials(planned, records) == expected[1:2]

@@ -8,12 +8,8 @@ from support.records import bare, case, ok, run, write
 from bench.records import store
 from bench.records.schema import Trial
 from bench.runner import progress
-from bench.runner.progress import (
-    Estimate,
-    Progress,
-    missing_trials,
-    read_earlier_records,
-)
+from bench.runner.plan import find_missing_trials
+from bench.runner.progress import Estimate, Progress, read_earlier_records
 
 ONE, TWO = case("pytorch"), case("jax")
 
@@ -33,27 +29,6 @@ def records_of(planned, *trials, **changes):
         )
         for trial in trials
     ]
-
-
-def test_trial_without_a_record_is_missing():
-    planned = run(ONE, TWO)
-    expected = missing_trials(planned, [])
-    assert len(expected) == 4
-    assert missing_trials(planned, records_of(planned, expected[2], expected[0])) == expected[1::2]
-    assert missing_trials(planned, records_of(planned, *expected)) == []
-
-
-def test_interrupted_trial_is_missing_and_failed_one_is_not():
-    planned = run(ONE)
-    first, second = missing_trials(planned, [])
-    records = [
-        bare(ONE, 1, trial=first.id, status="interrupted"),
-        bare(ONE, 2, trial=second.id, status="failed"),
-    ]
-    assert missing_trials(planned, records) == [first]
-    followed = Progress(planned, records)
-    assert followed.plan_stage() == [first]
-    assert (followed.total, followed.remaining) == (2, 1)
 
 
 def test_ended_trial_remains_only_if_it_was_interrupted():
@@ -79,8 +54,8 @@ def clock(monkeypatch):
 
 def test_budget_allows_for_the_longest_trial_of_the_case(clock):
     planned = run(ONE, TWO, budget=35.0)
-    first, *_ = missing_trials(planned, [])
-    other = next(trial for trial in missing_trials(planned, []) if trial.case != first.case)
+    first, *_ = find_missing_trials(planned, [])
+    other = next(trial for trial in find_missing_trials(planned, []) if trial.case != first.case)
     records = records_of(planned, first)
     followed = Progress(planned, records)
     clock[0] += 23.0
@@ -95,7 +70,7 @@ def test_budget_allows_for_the_longest_trial_of_the_case(clock):
 
 def test_run_without_a_budget_never_exceeds_it(clock):
     planned = run(ONE)
-    (first, _), followed = missing_trials(planned, []), Progress(planned, [])
+    (first, _), followed = find_missing_trials(planned, []), Progress(planned, [])
     clock[0] += 1e9
     assert not followed.exceeds_budget(first)
 

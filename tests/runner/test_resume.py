@@ -12,7 +12,8 @@ from support.records import case, run, write
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records.files import hash_file
-from bench.runner import plan, resume
+from bench.runner import resume
+from bench.runner.cases import list_probes, list_textbook_programs, make_case
 from implementations import IMPLEMENTATIONS
 
 MINE = "OBJECTIVE = 'softmax'\nclass Trainer: ...\n"
@@ -28,9 +29,9 @@ def mine(tmp_path, monkeypatch):
 
 
 def test_plan_of_the_registry_resolves_to_itself():
-    cases = [plan.case_from_entry(entry) for entry in IMPLEMENTATIONS]
+    cases = [make_case(entry) for entry in IMPLEMENTATIONS]
     planned = run(
-        *cases, textbook=plan.textbook_cases(2), rooflines=tuple(plan.probe_cases("gpu", 1))
+        *cases, textbook=list_textbook_programs(2), rooflines=tuple(list_probes("gpu", 1))
     )
     assert resume.resolve_code(planned, (), {}) == planned
     assert resume.repeated_options(planned) == []

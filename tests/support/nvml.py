@@ -87,10 +87,6 @@ def nvmlDeviceGetClockInfo(handle, kind):
     return answer("nvmlDeviceGetClockInfo", one(handle, "clocks")[kind])
 
 
-def nvmlDeviceGetMaxClockInfo(handle, kind):
-    return answer("nvmlDeviceGetMaxClockInfo", one(handle, "most")[kind])
-
-
 def nvmlDeviceGetTemperature(handle, sensor):
     return answer("nvmlDeviceGetTemperature", one(handle, "celsius"))
 
@@ -120,7 +116,6 @@ def gpu(**changes):
         "memory": 8 * 2**30,
         "used": [2**20],
         "clocks": [0, 900, 2000],
-        "most": [0, 1800, 2000],
         "celsius": 40,
         "throttle": 1,
         "watts": 100,

@@ -17,8 +17,15 @@ from bench.regression.stats.decision import ALPHA, TOLERANCE
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version, find_incompatibility, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site
-from bench.runner import plan
-from bench.runner.plan import Size, max_samples
+from bench.runner.cases import (
+    Size,
+    complete_case,
+    compute_max_samples,
+    find_implementation,
+    list_distributions,
+    make_case,
+    make_unknown_name_error,
+)
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
 from bench.worker.data import read
@@ -115,7 +122,7 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     Raises UserError for an unknown workload, or for a size that does not fit the data or memory.
     """
     if options.workload not in WORKLOADS:
-        raise plan.make_unknown_name_error("workload", options.workload, list(WORKLOADS))
+        raise make_unknown_name_error("workload", options.workload, list(WORKLOADS))
     images, labels = read(dataset.find(options.data).folder, "train")
     size = Size(
         options.batch_size or WORKLOADS[options.workload].batch_size,
@@ -124,16 +131,16 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     )
     if size.fault:
         raise UserError(size.fault)
-    if size.samples > (most := max_samples(images.shape[1])):
+    if size.samples > (most := compute_max_samples(images.shape[1])):
         raise UserError(f"{size.samples} samples do not fit: this machine's memory holds {most}")
-    return lambda case: plan.complete_case(case, options.workload, options.device, size)
+    return lambda case: complete_case(case, options.workload, options.device, size)
 
 
 def select_cases(options: CaseOptions) -> tuple[Case, ...]:
     """Return the named implementations, or all registered ones, at one size."""
     names = dict.fromkeys(options.implementations or (entry.name for entry in IMPLEMENTATIONS))
     fill = prepare_size(options)
-    return tuple(fill(plan.find_implementation(name, preflight.read_objective)) for name in names)
+    return tuple(fill(find_implementation(name, preflight.read_objective)) for name in names)
 
 
 def _pin_packages(version: Version, other: Version) -> Version:
@@ -172,13 +179,11 @@ def _choose_implementations(
         ours = {entry.name: entry for entry in IMPLEMENTATIONS}
         unknown = [name for name in options.implementations if name not in ours]
         if unknown and "revision" not in kinds:
-            raise plan.make_unknown_name_error("implementation", unknown[0], [*ours])
+            raise make_unknown_name_error("implementation", unknown[0], [*ours])
         return [entry for name, entry in ours.items() if name in options.implementations]
     if "packages" in kinds:
         packages = base.packages | candidate.packages
-        users = [
-            entry for entry in IMPLEMENTATIONS if packages & set(plan.list_distributions(entry))
-        ]
+        users = [entry for entry in IMPLEMENTATIONS if packages & set(list_distributions(entry))]
         if users:
             return users
     if kinds & {"file", "revision"}:
@@ -195,7 +200,7 @@ def _pair_cases(
     """
     if base[0].kind == "file":
         files = (
-            plan.find_implementation(str(version.path), preflight.read_objective)
+            find_implementation(str(version.path), preflight.read_objective)
             for version in (base[0], candidate[0])
         )
         return [Pairing(*files)], []
@@ -208,12 +213,10 @@ def _pair_cases(
     pairings, absent = [], []
     for name in dict.fromkeys(names):
         if name in before and name in after:
-            pairings.append(
-                Pairing(plan.case_from_entry(before[name]), plan.case_from_entry(after[name]))
-            )
+            pairings.append(Pairing(make_case(before[name]), make_case(after[name])))
         elif name in before or name in after:
             lacking = candidate[0] if name in before else base[0]
             absent.append(Absent(name, f"not in {lacking.name}"))
         else:
-            raise plan.make_unknown_name_error("implementation", name, [*after])
+            raise make_unknown_name_error("implementation", name, [*after])
     return pairings, absent

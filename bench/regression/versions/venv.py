@@ -21,7 +21,7 @@ from packaging.version import InvalidVersion, Version
 
 from bench.data import cache
 from bench.errors import UserError
-from bench.runner import plan
+from bench.runner.cases import list_distributions
 from bench.worker import machine
 from implementations import Implementation
 
@@ -122,7 +122,7 @@ def _list_requirements(chosen: Iterable[Implementation]) -> Iterator[str]:
     yield "numpy"
     requirements = importlib.metadata.requires("softmax-bench") or []
     for entry in chosen:
-        yield from plan.list_distributions(entry)
+        yield from list_distributions(entry)
         for requirement in map(Requirement, requirements):
             marker = requirement.marker
             if marker and any(marker.evaluate({"extra": one}) for one in entry.extra.split(",")):

@@ -1,17 +1,18 @@
 """Start-up: accuracy over the time from a cold start, start-up costs, and break-evens."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bench.analysis import startup
 from bench.analysis.startup import BreakEven, Curve, Start
+from bench.records.schema import Case
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.render.numbers import format_duration, format_share
-from bench.report.sections import Picture, Section, Table, make_table
+from bench.report.sections import Picture, Section, Table
 from bench.report.sections.comparison import (
     HasCase,
     describe_problem,
@@ -32,48 +33,31 @@ COSTS_NOTE = (
     "Cold start: import, set-up, reset and first epoch of a fresh process with empty compile "
     "caches. All are geometric means over processes, so the parts need not add up."
 )
-OVERTAKEN_NOTE = (
+BREAK_EVEN_NOTE = (
     "The time of n epochs is a cold start and n - 1 steady-state epochs. At once: ahead after the "
     "first epoch. Not certain: the interval of the ratio of the two starts, or of the two epochs, "
     "includes 1, and other processes may give another answer."
 )
-CASE_COLUMNS: dict[str, Callable[[Any], str]] = {
-    "implementation": lambda result: result.case.implementation,
-    "objective": lambda result: result.case.objective,
-    "style": lambda result: result.case.style,
-}
-COSTS_COLUMNS: dict[str, Callable[[Start], str]] = {
-    **CASE_COLUMNS,
-    "import": lambda start: format_duration(start.imports),
-    "set-up": lambda start: format_duration(start.setup),
-    "reset": lambda start: format_duration(start.reset),
-    "first epoch": lambda start: format_duration(start.first_epoch),
-    "cold start": lambda start: format_duration(start.total),
-    "parity error": lambda start: numbers.format_error(start.parity_error),
-}
+CASE_HEADINGS = ("implementation", "objective", "style")
 
 
 def describe_curves(run: LoadedRun) -> Section:
     """Return validation accuracy over the time since a cold start, for every workload."""
     tables, pictures = [], []
     for workload in list_workloads(run.rows):
-        ranked = {row.case.slug for row in select_ranked(run.rows, workload)}
-        known = startup.find_curves(one for one in run.records if one.case.slug in ranked)
-        tables += tabulate_curves(known, workload)
-        title = f"Accuracy against time from a cold start, workload {workload}"
-        if known:
-            draw = partial(chart_accuracy, known, title)
+        curves = startup.find_curves(select_ranked(run.rows, workload), run.records)
+        tables += tabulate_curves(curves)
+        if curves:
+            title = f"Accuracy against time from a cold start, workload {workload}"
+            draw = partial(chart_accuracy, curves, title)
             pictures.append(Picture(f"accuracy-{workload}", title, draw))
     return Section(CURVES_TITLE, tables, NOTHING_WELL, pictures)
 
 
-def tabulate_curves(known: Sequence[Curve], workload: str) -> list[Table]:
+def tabulate_curves(curves: Iterable[Curve]) -> list[Table]:
     """Return a table for each device, the first to finish its last epoch on top."""
-    by_device: dict[str, list[Curve]] = defaultdict(list)
-    for curve in known:
-        by_device[curve.case.device].append(curve)
     tables = []
-    for group in by_device.values():
+    for group in _group_by_device(curves):
         epochs = max(len(curve.points) for curve in group)
         lines = []
         for curve in sorted(group, key=lambda curve: curve.points[-1].seconds.mean):
@@ -82,9 +66,10 @@ def tabulate_curves(known: Sequence[Curve], workload: str) -> list[Table]:
                 for point in curve.points
             ]
             absent = [numbers.ABSENT] * (epochs - len(cells))
-            lines.append([*(name(curve) for name in CASE_COLUMNS.values()), *cells, *absent])
-        headings = (*CASE_COLUMNS, *(f"epoch {number}" for number in range(1, epochs + 1)))
-        title = f"Time and accuracy after each epoch, {workload}: {describe_problem(group[0])}"
+            lines.append([*_describe_case(curve.case), *cells, *absent])
+        headings = (*CASE_HEADINGS, *(f"epoch {number}" for number in range(1, epochs + 1)))
+        problem = f"{group[0].case.workload}: {describe_problem(group[0])}"
+        title = f"Time and accuracy after each epoch, {problem}"
         tables.append(Table(title, headings, lines, 3, CURVES_NOTE))
     return tables
 
@@ -94,29 +79,32 @@ def describe_starts(run: LoadedRun) -> Section:
 
     Of the ranked rows of the first workload at its first size: it has most rounds.
     """
-    rows = [row for row in run.rows if not row.swept and row.case.workload == run.workload]
-    ranked = {row.case.slug for row in rows if row.ranked}
-    records = [one for one in run.records if one.case.slug in ranked]
-    starts = startup.find_starts(records)
-    tables = [
-        *tabulate_costs(starts),
-        *tabulate_break_evens(startup.find_break_evens(rows, starts)),
-    ]
+    rows = select_ranked(run.rows, run.workload)
+    starts = startup.find_starts(rows, run.records)
+    tables = tabulate_costs(starts) + tabulate_break_evens(startup.find_break_evens(rows, starts))
     return Section(STARTS_TITLE, tables, NOTHING_WELL)
 
 
 def tabulate_costs(starts: Iterable[Start]) -> list[Table]:
-    """Return what a start costs, a table for each problem, the shortest start first."""
-    return [
-        make_table(
-            f"What a start costs, {problem}",
-            sorted(group, key=lambda start: start.total.mean),
-            COSTS_COLUMNS,
-            words=3,
-            note=COSTS_NOTE,
-        )
-        for problem, group in _group_by_problem(starts).items()
-    ]
+    """Return what a start costs, a table for each device, the shortest start first."""
+    headings = ("import", "set-up", "reset", "first epoch", "cold start", "parity error")
+    tables = []
+    for group in _group_by_device(starts):
+        lines = [
+            [
+                *_describe_case(start.case),
+                format_duration(start.imports),
+                format_duration(start.setup),
+                format_duration(start.reset),
+                format_duration(start.first_epoch),
+                format_duration(start.total),
+                numbers.format_error(start.parity_error),
+            ]
+            for start in sorted(group, key=lambda start: start.total.mean)
+        ]
+        title = f"What a start costs, {group[0].case.workload}: {describe_problem(group[0])}"
+        tables.append(Table(title, (*CASE_HEADINGS, *headings), lines, 3, COSTS_NOTE))
+    return tables
 
 
 def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
@@ -136,7 +124,7 @@ def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
         ]
         title = f"Epochs until a tuned program is ahead, start-up included, {problem}"
         headings = ("tuned, ahead of", *simpler.values())
-        tables.append(Table(title, headings, lines, 1, OVERTAKEN_NOTE))
+        tables.append(Table(title, headings, lines, 1, BREAK_EVEN_NOTE))
     return tables
 
 
@@ -153,8 +141,12 @@ def _describe_break_even(break_even: BreakEven) -> str:
     return ", ".join(words)
 
 
-def _group_by_problem(results: Iterable[Result]) -> dict[str, list[Result]]:
+def _describe_case(case: Case) -> list[str]:
+    return [case.implementation, case.objective, case.style]
+
+
+def _group_by_device(results: Iterable[Result]) -> list[list[Result]]:
     groups: dict[str, list[Result]] = defaultdict(list)
-    for one in results:
-        groups[f"{one.case.workload}: {describe_problem(one)}"].append(one)
-    return groups
+    for result in results:
+        groups[result.case.device].append(result)
+    return list(groups.values())

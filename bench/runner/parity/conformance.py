@@ -16,7 +16,7 @@ from bench.contract import Device, Params
 from bench.data.dataset import Dataset
 from bench.records.files import read_npy
 from bench.records.schema import Case
-from bench.runner import plan
+from bench.runner.cases import Size, complete_case
 from bench.runner.parity import mistakes
 from bench.runner.parity.judge import (
     NO_TIMES,
@@ -92,7 +92,7 @@ class Checker:
     def check(self, case: Case) -> Iterator[Finding]:
         """Check an implementation in all sizes; end early if it exceeds the time limit once.
 
-        case: incomplete, as ``plan.find_implementation`` returns it.
+        case: incomplete, as ``find_implementation`` returns it.
         """
         for data, judge in self._judges:
             known = data.name if data.name in BATCH_SIZES else "fashion-mnist"
@@ -112,8 +112,8 @@ class Checker:
         available = len(read_labels(data.folder, "train"))
         if batch_size is not None:  # for a user's own data, the next smaller divisor
             batch_size = next(n for n in range(batch_size, 0, -1) if available % n == 0)
-        size = plan.Size(batch_size or available, self._threads, available)
-        return plan.complete_case(case, workload, self._device, size)
+        size = Size(batch_size or available, self._threads, available)
+        return complete_case(case, workload, self._device, size)
 
     def _check_once(self, case: Case, data: Dataset, judge: Judge) -> Finding:
         with scratch.make_folder() as folder:

@@ -287,5 +287,5 @@ def test_selected_cases_are_the_named_or_all():
 
 
 def test_data_larger_than_memory_are_refused(sides, monkeypatch):
-    monkeypatch.setattr(prepare, "max_samples", lambda features: 1439)
+    monkeypatch.setattr(prepare, "compute_max_samples", lambda features: 1439)
     assert "memory" in refused(*sides)

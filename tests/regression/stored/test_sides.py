@@ -86,7 +86,7 @@ def test_case_is_unavailable_only_if_all_rounds_are(tmp_path):
 
 def test_times_faster_than_the_roofline_are_faults(tmp_path):
     probe = bare(
-        case("ceiling-numpy", workload="ceiling"),
+        case("ceiling-numpy", workload="roofline"),
         kind="roofline",
         status="ok",
         product_operations=10**6,

@@ -42,7 +42,7 @@ def test_bandwidth_is_that_of_the_tables_size():
 
 
 def test_probes_of_a_gpu_fill_its_line():
-    of = case("ceiling-jax", workload="ceiling", framework="jax", device="gpu")
+    of = case("ceiling-jax", workload="roofline", framework="jax", device="gpu")
     probe = bare(
         of,
         kind="roofline",
@@ -64,7 +64,7 @@ def test_probes_of_a_gpu_fill_its_line():
 
 
 def probe(number=1, threads=2, **changes):
-    of = case("ceiling-jax", workload="ceiling", threads=threads)
+    of = case("ceiling-jax", workload="roofline", threads=threads)
     return bare(of, number, kind="roofline", **changes)
 
 

@@ -1,11 +1,26 @@
-"""The headline says what the intervals say, of every device, and no more."""
+"""The section of a workload; its findings say what the intervals say, and no more."""
+
+import json
+from dataclasses import replace
 
 import pytest
-from support.records import MACHINE, case, environment, trials
+from support.devices import CONDITIONS, on
+from support.records import MACHINE, case, environment, run, trials, write
 
+from bench.analysis.intervals import Interval
+from bench.analysis.noise import Noise, measure_noise
 from bench.analysis.summary import summarize
 from bench.records.schema import Parity
-from bench.report.sections.workload import NOTHING, find_machine, write_headline
+from bench.report.load import load_run
+from bench.report.sections import Section
+from bench.report.sections.workload import (
+    NOTHING,
+    NOTHING_WELL,
+    describe_noisy_pairs,
+    describe_workload,
+    find_machine,
+    write_headline,
+)
 
 HERE = {"here": environment()}
 ITS = " Its weights agree with the float64 oracle's to 1.5e-06."
@@ -134,3 +149,88 @@ def test_machine_is_named_only_if_there_is_one():
     assert find_machine({"here": environment(), "moved": moved}) is None
     assert find_machine({"here": environment(machine={})}) is None
     assert find_machine({}) is None
+
+
+# ----- what the noise hides
+
+QUIET = Noise(0.5, 0.02, Interval(1.0, 0.99, 1.01), others=0.01, steal=0, clock=0.01, throttled=0)
+# b / a is not certain, c / a is; d takes ten times the others (tests/analysis/test_ranking.py).
+A, B, C, D = (1.0, 1.0, 1.0), (1.1, 1.2, 1.3), (1.2, 1.2, 1.3), (10.0, 10.0, 10.0)
+
+
+def rows_of(**epochs):
+    records = [record for name, times in epochs.items() for record in trials(case(name), *times)]
+    return summarize(records, HERE)
+
+
+def test_uncertain_neighbours_are_named_with_the_disturbances():
+    disturbed = replace(QUIET, others=0.25)
+    (line,) = describe_noisy_pairs(rows_of(a=A, b=B, c=C, d=D), disturbed)
+    assert line == (
+        "**The machine was too noisy** (other processes took 25.0% of the cores) to rank these "
+        "pairs: a and b, b and c."
+    )
+    (line,) = describe_noisy_pairs(rows_of(**{"<a>": A, "b|c": B}), QUIET)
+    assert line == "There are too few processes to rank these pairs: &lt;a&gt; and b\\|c."
+    assert describe_noisy_pairs(rows_of(a=A, c=C), disturbed) == []
+
+
+def test_throttled_gpu_is_no_cause_for_rows_of_a_cpu():
+    hot = CONDITIONS | {"throttle_after": 4.0}
+    on_cpu = [*on("cpu", "a", A), *on("cpu", "b", B)]
+    on_gpu = [*on("gpu", "a", A, device_conditions=hot), *on("gpu", "b", B, device_conditions=hot)]
+    records = [*on_cpu, *on_gpu]
+    noise = replace(measure_noise(records, HERE), between=None, drift=None)
+    (both,) = describe_noisy_pairs(summarize(records, HERE), noise)
+    assert "(the GPU was throttled by power cap in 6 of 6 trials)" in both
+    assert both.endswith(": a and b, a (gpu) and b (gpu).")
+    (cpu,) = describe_noisy_pairs(summarize(on_cpu, HERE), noise)
+    assert "throttled" not in cpu
+
+
+# ----- the section
+
+
+def test_workload_has_table_and_charts_of_its_ranked_rows(tmp_path):
+    cases = [case("slow", style="tuned"), case("wrong"), case("ovr", objective="one-vs-rest")]
+    records = [
+        *trials(case("fast"), 0.5, 0.5),
+        *trials(cases[0], 1.0, 1.0),
+        *trials(cases[1], 0.1, 0.1, status="failed"),
+        *trials(cases[2], 0.25),
+    ]
+    loaded = load_run(write(tmp_path / "run", run(case("fast"), *cases), *records))
+    section = describe_workload([loaded], "sgd")
+    assert section.title == "Workload sgd: SGD(learning_rate=0.05)"
+    assert section.text.endswith(
+        "(cpu, batch size 32, 2 threads, 48,000 samples; 1 or 2 processes a row.)"
+    )
+    (table,) = section.tables
+    ovr, fast, slow = (dict(zip(table.headings, line, strict=True)) for line in table.lines)
+    assert slow == {
+        "implementation": "slow",
+        "framework": "torch 2.9.1",
+        "objective": "softmax",
+        "style": "tuned",
+        "data": "resident",
+        "validation accuracy": "0.8396",
+        "test accuracy": "0.8321",
+        "epoch": "1.00 s [1.00, 1.00]",
+        "samples/s": "48,000",
+        "× fastest": "2.00 [2.00, 2.00]",
+        "first epoch": "3.00 s",
+        "set-up": "250 ms",
+        "import": "2.00 s",
+        "% of roofline": "—",
+        "peak memory": "512 MiB",
+        "parity error": "1.5e-06",
+    }
+    assert (fast["× fastest"], ovr["× fastest"], ovr["objective"]) == ("1", "0.500", "one-vs-rest")
+    assert [picture.name for picture in section.pictures] == ["epoch-sgd", "cold-start-sgd"]
+    for picture in section.pictures:
+        points = json.dumps(picture.draw().to_dict())
+        assert [f'"{name}' in points for name in ("fast", "slow", "ovr", "wrong")] == [
+            *[True] * 3,
+            False,
+        ]
+    assert describe_workload([loaded], "own") == Section("Workload own", empty=NOTHING_WELL)

@@ -5,12 +5,12 @@ import sys
 import pytest
 
 from bench.errors import UserError
-from bench.runner.plan import case_from_entry
+from bench.runner.cases import make_case
 from bench.runner.process import interpreters
 from bench.runner.process.spec import Installation
 from implementations import IMPLEMENTATIONS
 
-BY_NAME = {one.name: case_from_entry(one) for one in IMPLEMENTATIONS}
+BY_NAME = {one.name: make_case(one) for one in IMPLEMENTATIONS}
 
 
 def test_python_is_found_on_path_by_name(program, monkeypatch, tmp_path):

@@ -1,0 +1,215 @@
+"""Cases and their sizes: what can be measured, from the registry or from a user's own file."""
+
+import difflib
+import math
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bench.contract import Device, Objective
+from bench.errors import UserError
+from bench.records.files import hash_file
+from bench.records.schema import Case
+from bench.runner.machine import read_usable_memory
+from bench.worker.workloads import WORKLOADS
+from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implementation
+
+# A sweep varies one thing at a time, starting from the workload's own size: batches from 8 images
+# to a fifth of the data. One batch of all images is left to --batch-size: from zero weights, the
+# rounding of some libraries then exceeds the tolerance (docs/methodology.md).
+SWEEP_BATCH_SIZES = (8, 128, 384, 1920, 9600)
+# The samples vary at a batch size at which half a million of them take seconds, not minutes.
+SWEEP_SAMPLES = (9600, 19200, 96000, 480000)
+SWEEP_SAMPLES_BATCH_SIZE = 384
+# One thread is measured where threads help least and where they help most.
+ONE_THREAD_BATCH_SIZES = (32, 1920)
+# One-vs-rest updates once per sample, whatever the batch size; its oracle needs a minute for these.
+MAX_ONE_VS_REST_SAMPLES = 100_000
+
+# A process that needs more than this share of the memory would be measured while it swaps.
+MEMORY_SHARE = 0.6
+# The images, and copies of them. TensorFlow's loops need the most memory: 8,128 MiB with 480,000
+# images and 1,597 MiB with 48,000 (results/reference/amd-epyc-2-cores), which is five copies.
+COPIES = 5
+
+
+# ----- sizes
+
+
+class Size(NamedTuple):
+    """The size of an epoch: images per step, cores, images in all."""
+
+    batch_size: int
+    threads: int
+    samples: int
+
+    @property
+    def fault(self) -> str | None:
+        """Return why nothing can be measured at this size, or None: no batch may be ragged."""
+        if self.samples % self.batch_size == 0:
+            return None
+        near = find_nearest_divisors(self.samples, self.batch_size)
+        return (
+            f"--batch-size {self.batch_size} does not divide {self.samples} samples; {near} would"
+        )
+
+
+def get_size(case: Case) -> Size:
+    """Return the size of a case."""
+    return Size(case.batch_size, case.threads, case.samples)
+
+
+def combine_sizes(
+    batch_sizes: Sequence[int], threads: Sequence[int], samples: Iterable[int]
+) -> list[Size]:
+    """Return every combination once, whether its batch size divides its samples or not."""
+    sizes = (Size(b, t, s) for s in samples for t in threads for b in batch_sizes)
+    return list(dict.fromkeys(sizes))
+
+
+def list_sweep_sizes(base: Size) -> list[Size]:
+    """Return the sizes of a sweep around a base, without the base itself."""
+    sizes = [base._replace(batch_size=size) for size in SWEEP_BATCH_SIZES]
+    sizes += [
+        base._replace(batch_size=SWEEP_SAMPLES_BATCH_SIZE, samples=samples)
+        for samples in SWEEP_SAMPLES
+    ]
+    sizes += [base._replace(batch_size=size, threads=1) for size in ONE_THREAD_BATCH_SIZES]
+    return [size for size in dict.fromkeys(sizes) if size != base]
+
+
+def find_nearest_divisors(samples: int, batch_size: int) -> str:
+    """Return the nearest divisors of ``samples`` below and above ``batch_size``: "5 or 10"."""
+    small = [size for size in range(1, math.isqrt(samples) + 1) if samples % size == 0]
+    divisors = sorted({*small, *(samples // size for size in small)})
+    below = [str(size) for size in divisors if size < batch_size][-1:]
+    above = [str(size) for size in divisors if size > batch_size][:1]
+    return " or ".join(below + above)
+
+
+def compute_max_samples(features: int) -> int:
+    """Return how many images fit into the memory of a process on this machine."""
+    return int(MEMORY_SHARE * read_usable_memory() / (4 * features * COPIES))
+
+
+# ----- cases
+
+
+def make_case(entry: Implementation, **changes: Any) -> Case:
+    """Return the case of a registry entry, incomplete without changes: see ``complete_case``."""
+    fields: dict[str, Any] = {
+        "implementation": entry.name,
+        "module": entry.module,
+        "framework": entry.framework,
+        "extra": entry.extra,
+        "objective": entry.objective,
+        "style": entry.style,
+        "data": entry.data,
+        "devices": entry.devices,
+        "variables": dict(entry.variables),
+        "workload": "",
+        "device": "cpu",
+        "batch_size": 0,
+        "threads": 0,
+        "samples": 0,
+        "epochs": 0,
+    }
+    return Case(**{**fields, **changes})
+
+
+def complete_case(
+    case: Case, workload: str, device: Device, size: Size, epochs: int | None = None
+) -> Case:
+    """Return a case with its workload, device, size and epochs."""
+    epochs = epochs or WORKLOADS[workload].epochs
+    return msgspec.structs.replace(
+        case, workload=workload, device=device, epochs=epochs, **size._asdict()
+    )
+
+
+def find_implementation(name: str, read_objective: Callable[[Path], Objective]) -> Case:
+    """Return the incomplete case of a registered name or of a user's own file.
+
+    read_objective: imports a user's own file in a child and returns its objective. Raises UserError
+    for an unknown name, and for a file that cannot be used.
+    """
+    for entry in IMPLEMENTATIONS:
+        if entry.name == name:
+            return make_case(entry)
+    if not (name.endswith(".py") or "/" in name):
+        known = [entry.name for entry in IMPLEMENTATIONS]
+        raise make_unknown_name_error("implementation", name, known)
+    path = Path(name)
+    if not path.is_file():
+        raise UserError(f"there is no implementation file {path}; give a name or a .py file")
+    taken = {name for entry in IMPLEMENTATIONS for name in (entry.name, entry.framework)}
+    if path.stem in taken | sys.stdlib_module_names or not path.stem.isidentifier():
+        raise UserError(f"{path.name}: name the file like a Python module, and not like a built-in")
+    entry = Implementation(path.stem, path.stem, "", "", read_objective(path))
+    return make_case(entry, style="own", data="own", file=str(path), sha256=hash_file(path))
+
+
+def list_sweep(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Return the cases of a sweep around those of the first workload, which have one size.
+
+    Fewer threads are measured on the CPU only. One-vs-rest, whose time per sample does not depend
+    on the batch size, is measured at two batch sizes and up to MAX_ONE_VS_REST_SAMPLES.
+    """
+    base = get_size(cases[0])
+
+    def belongs(case: Case, size: Size) -> bool:
+        if case.device != "cpu" and size.threads != base.threads:
+            return False
+        return case.objective == "softmax" or (
+            size.samples <= MAX_ONE_VS_REST_SAMPLES
+            and size.batch_size in {base.batch_size, SWEEP_SAMPLES_BATCH_SIZE}
+        )
+
+    return tuple(
+        msgspec.structs.replace(case, **size._asdict())
+        for size in list_sweep_sizes(base)
+        if size.fault is None
+        for case in cases
+        if case.workload == cases[0].workload and belongs(case, size)
+    )
+
+
+def list_textbook_programs(cores: int) -> tuple[Case, ...]:
+    """Return the textbook's programs as cases; they have no workload of ours."""
+    return tuple(
+        make_case(program, workload="textbook", threads=cores) for program in TEXTBOOK_PROGRAMS
+    )
+
+
+def list_probes(device: Device, threads: int) -> list[Case]:
+    """Return the roofline probes that run on a device, as cases."""
+    return [
+        make_case(probe, workload="roofline", device=device, threads=threads)
+        for probe in PROBES
+        if device in probe.devices
+    ]
+
+
+def list_rooflines(cases: Iterable[Case], *, quick: bool = False) -> tuple[Case, ...]:
+    """Return the roofline probes for every device and number of threads of some cases.
+
+    quick: one probe for each, the first that runs there; all of them take 15 seconds.
+    """
+    places = dict.fromkeys((case.device, case.threads) for case in cases)
+    return tuple(probe for place in places for probe in list_probes(*place)[: 1 if quick else None])
+
+
+def list_distributions(case: Case | Implementation) -> list[str]:
+    """Return the distributions of the framework and of Keras' backend; none for an own file."""
+    return [name for name in (case.framework, case.variables.get("KERAS_BACKEND")) if name]
+
+
+def make_unknown_name_error(kind: str, name: str, known: Sequence[str]) -> UserError:
+    """Return the error for an unknown name; it suggests similar names, or lists all."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    near = near or [candidate for candidate in known if name and name in candidate]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(known)}"
+    return UserError(f"unknown {kind} {name!r}; {hint}")

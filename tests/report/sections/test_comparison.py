@@ -1,0 +1,46 @@
+"""The tables of faults, of the textbook's figures and of noise."""
+
+from support.records import bare, case, environment
+
+from bench.analysis.intervals import Interval
+from bench.analysis.noise import Noise
+from bench.analysis.summary import summarize
+from bench.analysis.textbook import TextbookRow
+from bench.report.sections.comparison import list_faults, list_textbook, tabulate_noise
+
+
+def test_unavailable_at_several_sizes_is_one_line():
+    absent = {"status": "unavailable", "reason": "no GPU"}
+    sizes = [case("a", device="gpu", batch_size=size) for size in (8, 32)]
+    records = [
+        *(bare(of, number, **absent) for of in sizes for number in (1, 2)),
+        bare(case("a", device="gpu", batch_size=128), status="unavailable", reason="another"),
+        bare(case("a", batch_size=8), **absent),
+        *(bare(case("b", batch_size=size), reason="wrong") for size in (8, 32)),
+    ]
+    rest = "2 threads, 48,000 samples"
+    rows = summarize(records, {"here": environment()})
+    assert sorted(line[1:] for line in list_faults(rows)) == [
+        ["a", f"cpu, batch size 8, {rest}", "unavailable", "1 of 1", "no GPU"],
+        ["a", "gpu, 2 sizes", "unavailable", "4 of 4", "no GPU"],
+        ["a", f"gpu, batch size 128, {rest}", "unavailable", "1 of 1", "another"],
+        ["b", f"cpu, batch size 32, {rest}", "failed", "1 of 1", "wrong"],
+        ["b", f"cpu, batch size 8, {rest}", "failed", "1 of 1", "wrong"],
+    ]
+
+
+def test_textbook_figures_are_beside_ours():
+    row = TextbookRow("fig", "validation_accuracy", "keras 3", 0.8463, 0.01, 0.8495, 12.0, None)
+    verdict = "differs by 0.0032: within 0.01"
+    assert list_textbook([row]) == [
+        ["fig", "validation accuracy", "0.8463", "0.8495", verdict, "12.0 s", "keras 3"]
+    ]
+
+
+def test_noise_has_every_measure():
+    noise = Noise(0.25, 0.125, Interval(1.5, 1.25, 2.0), 0.0625, 0.5, 0.75, throttled=3)
+    values = [value for _, value in tabulate_noise(noise).lines]
+    assert values == ["25 %", "12 %", "1.50 [1.25, 2.00]", "6.2 %", "50 %", "75 %", "3.00"]
+    unknown = Noise(None, None, None, None, None, None, None)
+    values = [value for _, value in tabulate_noise(unknown).lines]
+    assert values == ["—", "—", "unknown", "—", "—", "—", "—"]

@@ -1,0 +1,142 @@
+"""Sizes, and the cases of implementations, sweeps, programs and probes."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from support.records import case
+
+from bench.contract import SGD
+from bench.errors import UserError
+from bench.records.files import hash_file
+from bench.runner.cases import (
+    Size,
+    combine_sizes,
+    complete_case,
+    find_implementation,
+    find_nearest_divisors,
+    get_size,
+    list_distributions,
+    list_rooflines,
+    list_sweep,
+    list_sweep_sizes,
+    list_textbook_programs,
+)
+from bench.worker.workloads import WORKLOADS
+from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
+
+BASE = Size(32, 2, 48000)
+
+
+def make(name, device="cpu", workload="sgd"):
+    """Return the case of a registered implementation, which must not be imported."""
+    return complete_case(find_implementation(name, pytest.fail), workload, device, BASE)
+
+
+def test_combined_sizes_are_all_combinations_once():
+    sizes = [Size(8, 1, 56), Size(7, 1, 56), Size(8, 2, 56), Size(7, 2, 56)]
+    assert combine_sizes([8, 7, 8], [1, 2], [56]) == sizes
+
+
+@given(samples=st.integers(1, 2000), batch_size=st.integers(1, 2100))
+def test_nearest_divisors_divide_and_none_is_nearer(samples, batch_size):
+    assume(samples % batch_size)
+    near = find_nearest_divisors(samples, batch_size)
+    divisors = [size for size in range(1, samples + 1) if samples % size == 0]
+    below = [size for size in divisors if size < batch_size]
+    nearest = below[-1:] + [size for size in divisors if size > batch_size][:1]
+    assert [int(size) for size in near.split(" or ")] == nearest
+    assert f"{near} would" in Size(batch_size, 1, samples).fault
+
+
+def test_sweep_varies_one_thing_at_a_time():
+    sizes = list_sweep_sizes(BASE)
+    assert BASE not in sizes
+    assert len(sizes) == len(set(sizes))
+    batch_sizes = {size.batch_size for size in sizes if size[1:] == (2, 48000)}
+    assert batch_sizes == {8, 128, 384, 1920, 9600}
+    samples = {size.samples for size in sizes if size[:2] == (384, 2)}
+    assert samples == {9600, 19200, 48000, 96000, 480000}
+    one_thread = [size for size in sizes if size.threads == 1]
+    assert one_thread == [Size(32, 1, 48000), Size(1920, 1, 48000)]
+    assert {size.fault for size in sizes} == {None}
+    assert {size.threads for size in list_sweep_sizes(Size(32, 1, 48000))} == {1}
+
+
+def test_case_has_the_fields_of_its_registry_entry():
+    one = make("keras-tensorflow-fused")
+    entry = next(entry for entry in IMPLEMENTATIONS if entry.name == "keras-tensorflow-fused")
+    for name in ("module", "framework", "extra", "objective", "style", "data", "devices"):
+        assert getattr(one, name) == getattr(entry, name)
+    assert one.variables == {"KERAS_BACKEND": "tensorflow"}
+    assert list_distributions(one) == ["keras", "tensorflow"]
+    assert (get_size(one), one.epochs) == (BASE, WORKLOADS["sgd"].epochs)
+    assert isinstance(WORKLOADS[one.workload].optimizer, SGD)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("pytorhc", "did you mean pytorch"),
+        ("loop", "did you mean tensorflow-loop"),
+        ("zzz", "choose from numpy, numba"),
+    ],
+)
+def test_unknown_name_is_refused_with_similar_names(name, hint):
+    with pytest.raises(UserError, match=hint):
+        make(name)
+
+
+def test_own_file_becomes_a_case(tmp_path):
+    path = tmp_path / "my_softmax.py"
+    path.write_bytes(b"a class")
+    objectives = {path: "one-vs-rest"}
+    own = find_implementation(str(path), objectives.get)
+    assert (own.implementation, own.module, own.file) == ("my_softmax", "my_softmax", str(path))
+    assert (own.objective, own.style, own.framework) == ("one-vs-rest", "own", "")
+    assert own.sha256 == hash_file(path)
+    assert list_distributions(own) == []
+
+
+@pytest.mark.parametrize("name", ["nowhere.py", "my-softmax.py", "jax.py", "torch.py", "json.py"])
+def test_file_that_cannot_be_imported_by_its_name_is_refused(tmp_path, name):
+    if name != "nowhere.py":
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=name):
+        make(str(tmp_path / name))
+
+
+def test_sweep_is_of_the_first_workload_and_smaller_for_one_vs_rest():
+    names = ("numpy", "sklearn-sgd")
+    sweep = list_sweep([make(name, workload=w) for w in ("sgd", "textbook") for name in names])
+    softmax, one_vs_rest = (
+        {get_size(one) for one in sweep if one.implementation == name} for name in names
+    )
+    assert {one.workload for one in sweep} == {"sgd"}
+    assert softmax == set(list_sweep_sizes(BASE))
+    assert one_vs_rest < softmax
+    assert {size.batch_size for size in one_vs_rest} == {32, 384}
+    assert {size.samples for size in one_vs_rest} == {9600, 19200, 48000, 96000}
+
+
+def test_sweep_varies_threads_on_the_cpu_only():
+    sweep = list_sweep([make("pytorch", device) for device in ("cpu", "gpu")])
+    assert {(one.device, one.threads) for one in sweep} == {("cpu", 1), ("cpu", 2), ("gpu", 2)}
+
+
+def test_textbook_programs_are_cases_without_a_size():
+    cases = list_textbook_programs(2)
+    assert [one.module for one in cases] == [program.module for program in TEXTBOOK_PROGRAMS]
+    assert {(one.threads, one.batch_size) for one in cases} == {(2, 0)}
+
+
+def test_roofline_probes_run_once_a_device_and_number_of_threads():
+    probes = list_rooflines([case("a", threads=2), case("b", threads=2), case("a", threads=1)])
+    assert [(one.implementation, one.threads) for one in probes] == [
+        (probe.name, threads) for threads in (2, 1) for probe in PROBES
+    ]
+    quick = list_rooflines([case("a", threads=2), case("a", device="gpu")], quick=True)
+    assert [(one.implementation, one.device) for one in quick] == [
+        ("ceiling-numpy", "cpu"),
+        ("ceiling-pytorch", "gpu"),
+    ]
+    assert len(list_rooflines([case("a", device="gpu")])) == len(PROBES) - 1
