@@ -145,12 +145,12 @@ def ab(
 def _measure_pairs(folder: Path, comparison: "PreparedComparison") -> int:
     """Measure a comparison; return the exit status of the signal that stopped it, or 0."""
     from bench.records import store
-    from bench.regression.paired.comparison_plan import PLAN
+    from bench.records.layout import COMPARISON_PLAN
     from bench.runner import signals
 
     if not comparison.plan.pairings:
         return 0
-    store.create_run(folder, comparison.plan, PLAN)
+    store.create_run(folder, comparison.plan, COMPARISON_PLAN)
     return signals.run_until_signal(_follow_pairs, folder, comparison)
 
 
@@ -227,7 +227,8 @@ def calibrate(
     """Measure false alarms on this machine, and which slowdowns bench ab would see."""
     from bench.data import dataset
     from bench.records import store
-    from bench.regression.calibration.session import PLAN, plan_session
+    from bench.records.layout import CALIBRATION_PLAN
+    from bench.regression.calibration.session import plan_session
     from bench.regression.calibration.spread import Calibrations, calibration_folder
     from bench.regression.paired.prepare import CaseOptions, select_cases
     from bench.report.regression.calibration import build_calibration_output
@@ -255,7 +256,7 @@ def calibrate(
             data=data,
         )
         found = dataset.find(data)
-        store.create_run(folder / session.run, session, PLAN)
+        store.create_run(folder / session.run, session, CALIBRATION_PLAN)
         stopped = signals.run_until_signal(_follow_blocks, folder / session.run, session, found)
     print_comparison(build_calibration_output(Calibrations(folder)), style)
     raise typer.Exit(stopped)

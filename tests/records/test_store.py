@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.records import bare, case, environment, ok, run, write
 
 from bench.errors import UserError
-from bench.records import files, store
+from bench.records import files, layout, store
 from bench.records.schema import FORMAT, Parity
 
 replace = msgspec.structs.replace
@@ -132,7 +132,7 @@ def test_locked_folder_refuses_other_processes(folder):
         raise BlockingIOError  # of something else
     with store.lock_folder(folder):
         pass
-    assert not (folder / store.LOCK).exists()
+    assert not (folder / layout.LOCK).exists()
 
 
 def test_impossible_folder_is_user_error(tmp_path):

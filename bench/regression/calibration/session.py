@@ -27,7 +27,6 @@ from bench.worker.measure import now
 
 # Of a block: enough for the first look of a short comparison, and over in less than a minute.
 PAIRS = 12
-PLAN = "calibration.json"
 
 
 class CalibrationPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -9,7 +9,6 @@ from bench.regression.stats.decision import Rule
 from bench.regression.versions.names import Version
 from bench.runner.runner import RunContext
 
-PLAN = "comparison.json"
 BASE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record
 
 

@@ -10,10 +10,10 @@ from support.pretended import Pretended
 from support.records import case
 
 from bench.records import store
+from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import Slowdown
 from bench.regression.calibration import session as sessions
 from bench.regression.calibration.session import (
-    PLAN,
     PlannedBlock,
     generate_blocks,
     measure_session,
@@ -68,7 +68,7 @@ def performed(tmp_path, runner):
     """Measure a session; its events."""
 
     def perform(plan):
-        store.create_run(tmp_path / "out", plan, PLAN)
+        store.create_run(tmp_path / "out", plan, CALIBRATION_PLAN)
         return measure_session(tmp_path / "out", plan, None)
 
     return perform

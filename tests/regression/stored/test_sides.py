@@ -5,8 +5,9 @@ from support.records import MACHINE, bare, case, environment, ok, run, trials, w
 
 from bench.errors import UserError
 from bench.records import store
+from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import FORMAT, Parity
-from bench.regression.calibration.session import PLAN, CalibrationPlan
+from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.stored.sides import load_calibrations, load_side
 
 PYTORCH = case("pytorch")
@@ -149,7 +150,7 @@ def session(tmp_path):
         plan = CalibrationPlan(
             FORMAT, name, "bench calibrate", "2025", 1, (PYTORCH,), (), 60, 60, 2
         )
-        store.create_run(folder, plan, PLAN)
+        store.create_run(folder, plan, CALIBRATION_PLAN)
         store.add_environment(folder, environment(machine={**MACHINE, "id": of}))
         for number in range(1, 5):
             for version in ("base", "candidate"):
