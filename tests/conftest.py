@@ -110,7 +110,7 @@ def make_case():
             "extra": "",
             "objective": "softmax",
             "style": "idiomatic",
-            "data": "resident",
+            "data_access": "resident",
             "devices": ("cpu",),
             "workload": "sgd",
             "device": "cpu",

@@ -44,7 +44,7 @@ def run_on_cluster(
     plans, data = [], options.data
     if resume:
         plans = _read_plans(base, options)
-        data = plans[0][1].data
+        data = plans[0][1].data_source
     else:
         check_writable(base)
         if layout.is_collection(base):

@@ -292,7 +292,7 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     from bench.records import store
     from bench.runner import resume, signals
 
-    data = dataset.find(plan.data)
+    data = dataset.find(plan.data_source)
     if new:
         store.create_run(folder, plan)
     status = signals.run_until_signal(_follow, folder, plan, data)

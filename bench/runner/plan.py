@@ -113,7 +113,7 @@ def plan_run(
         cases=cases,
         textbook=with_python(programs),
         timeout=options.timeout,
-        data=options.data,
+        data_source=options.data,
         budget=options.budget,
         sweep=sweep,
         sweep_rounds=options.rounds or 1,

@@ -230,9 +230,9 @@ def test_workers_leave_no_descriptor_zombie_file_or_memory(
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     file.write_text("from implementations.idiomatic.softmax_numpy import Trainer")
     own = {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-    own |= {"module": "cheapest", "framework": "", "style": "own", "data": "own"}
+    own |= {"module": "cheapest", "framework": "", "style": "own", "data_access": "own"}
     case = make_case(implementation="cheapest", batch_size=480, epochs=1, **own)
-    plan = make_plan(case, rounds={"sgd": count}, data="digits")
+    plan = make_plan(case, rounds={"sgd": count}, data_source="digits")
     store.create_run(tmp_path / "run", plan)
     before, memory = (descriptors(), children()), []
     for event in loop.measure_run(tmp_path / "run", plan, digits):

@@ -23,7 +23,7 @@ def measure_code(make_case, tmp_path, digits):
             module="own_file",
             framework="",
             style="own",
-            data="own",
+            data_access="own",
             devices=("cpu", "gpu"),
             file=str(path),
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -32,7 +32,7 @@ def measure_code(make_case, tmp_path, digits):
         textbook = case.workload == "figure"
         case = msgspec.structs.replace(case, **(replace or {}))
         cases = {"textbook": (case,)} if textbook else {"cases": (case,)}
-        planned = make_plan(rounds={"sgd": 1}, data="digits", **cases)
+        planned = make_plan(rounds={"sgd": 1}, data_source="digits", **cases)
         store.create_run(tmp_path / "out", planned)
         *_, ended = loop.measure_run(tmp_path / "out", planned, digits)
         return ended.record

@@ -87,7 +87,9 @@ def test_nan_is_recorded_as_null(folder):
 
 
 def test_plan_and_environments_are_read_as_written(tmp_path):
-    planned = run(case(variables={"KERAS_BACKEND": "jax"}), textbook=(case("figure"),), data="x")
+    planned = run(
+        case(variables={"KERAS_BACKEND": "jax"}), textbook=(case("figure"),), data_source="x"
+    )
     folder = write(tmp_path / "a" / "b", planned)
     store.add_environment(folder, environment(id="there", variables={"A": "1"}))
     store.add_environment(folder, environment(machine={}))  # exists already

@@ -35,7 +35,7 @@ def pairing(name: str = "numpy", **changes: Any) -> Pairing:
 def comparison(*pairings: Pairing, **changes: Any) -> ComparisonPlan:
     """Return the plan of a comparison with a budget of three minutes."""
     pairings = pairings or (pairing(),)
-    return comparisons.comparison(pairings=pairings, data="digits", **changes)
+    return comparisons.comparison(pairings=pairings, data_source="digits", **changes)
 
 
 @dataclass

@@ -36,7 +36,7 @@ def case(implementation: str = "pytorch", **changes: Any) -> Case:
         "extra": "pytorch",
         "objective": "softmax",
         "style": "idiomatic",
-        "data": "resident",
+        "data_access": "resident",
         "devices": ("cpu", "gpu"),
         "workload": "sgd",
         "device": "cpu",

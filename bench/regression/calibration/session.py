@@ -29,7 +29,13 @@ from bench.worker.measure import now
 PAIRS = 12
 
 
-class CalibrationPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class CalibrationPlan(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename={"data_source": "data"},
+):
     """The plan of one session of ``bench calibrate``, as it is stored.
 
     pairs: of a block. Blocks with and without a slowdown in the candidate alternate. budget:
@@ -46,7 +52,7 @@ class CalibrationPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     budget: float
     timeout: float
     pairs: int = PAIRS
-    data: str | None = None
+    data_source: str | None = None
 
 
 def plan_session(
@@ -71,7 +77,7 @@ def plan_session(
         slowdowns=slowdowns,
         budget=budget,
         timeout=timeout,
-        data=data,
+        data_source=data,
     )
 
 

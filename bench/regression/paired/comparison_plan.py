@@ -32,7 +32,13 @@ class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
-class ComparisonPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class ComparisonPlan(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename={"data_source": "data"},
+):
     """The plan of ``bench ab``, as it is stored.
 
     gates: names of the metrics that are judged beside the epoch. tolerance, alpha: see ``Rule``.
@@ -53,7 +59,7 @@ class ComparisonPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     timeout: float
     absent: tuple[Absent, ...] = ()
     gates: tuple[str, ...] = ()
-    data: str | None = None
+    data_source: str | None = None
 
     @property
     def rule(self) -> Rule:

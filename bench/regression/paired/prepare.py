@@ -109,7 +109,7 @@ def prepare_comparison(
                 timeout=timeout,
                 absent=tuple(absent),
                 gates=gates,
-                data=cases.data,
+                data_source=cases.data,
             ),
             {BASE: base_site.installation, CANDIDATE: candidate_site.installation},
             data,

@@ -109,7 +109,7 @@ def test_plan_holds_the_options_and_a_unique_name(sides):
         assert (one.plan.tolerance, one.plan.budget, one.plan.timeout) == (0.05, 90.0, 7.0)
         assert (one.plan.seed, one.plan.alpha, one.plan.format) == (43, ALPHA, FORMAT)
         assert one.plan.gates == ("memory",)
-        assert (one.plan.data, one.plan.command) == ("digits", "bench ab")
+        assert (one.plan.data_source, one.plan.command) == ("digits", "bench ab")
         assert one.plan.run != other.plan.run  # the coins of a pair hang on it
         assert re.fullmatch(r"[0-9]{8}-[0-9]{6}-ab-[0-9a-f]{4}", one.plan.run)
 
