@@ -1,6 +1,6 @@
 """``bench check``: prove that implementations do the same mathematics and keep the contract."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,10 @@ from bench.cli.options import (
     Timeout,
     complete_implementation,
 )
+
+if TYPE_CHECKING:
+    from bench.records.schema import Case
+    from bench.runner.parity.conformance import Finding
 
 SEED = 42
 
@@ -32,7 +36,6 @@ def check(
     data: Data = None,
 ) -> None:
     """Prove that implementations compute the same as the oracle and keep the contract."""
-    from bench.cli import terminal
     from bench.data import dataset
     from bench.runner.cases import find_implementation
     from bench.runner.parity import conformance
@@ -59,7 +62,7 @@ def check(
             findings = []
             for finding in checker.check(case):
                 findings.append(finding)
-                print_line(terminal.format_finding(case, finding))
+                print_line(format_finding(case, finding))
             if not conformance.has_passed(findings):
                 failed.append(case.implementation)
     passed = [case.implementation for case in cases if case.implementation not in failed]
@@ -69,3 +72,15 @@ def check(
     if failed:
         print_line(f"FAILS: {', '.join(failed)}")
     raise typer.Exit(1 if failed else 0)
+
+
+def format_finding(case: "Case", finding: "Finding") -> str:
+    """Return the line of one finding."""
+    from bench.report.render import numbers
+
+    size = f"{finding.workload:<8}  {finding.device}  batch {finding.batch_size:>6,}"
+    if finding.status == "ok":
+        result = f"{'ok':<11}  parity error {numbers.format_error(finding.error)}"
+    else:
+        result = f"{finding.status:<11}  {finding.reason}"
+    return f"{case.implementation:<22}  {finding.data:<13}  {size}  {result}"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from bench.cli.console import print_line, print_report, stdout
+from bench.cli.console import print_line, print_report
 from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
     from bench.records.schema import Run
     from bench.runner.cluster import HostInfo, MachineRun
@@ -30,11 +30,12 @@ def run_on_cluster(
     dry_run: bool,
 ) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
-    from bench.cli import terminal
+    from bench.cli.progress import follow_run, print_plan
     from bench.data import dataset
     from bench.records import layout, store
     from bench.runner import cluster, signals
     from bench.runner.plan import RESULTS, check_writable, make_run_name
+    from bench.runner.progress import Estimate
 
     if options.budget is not None:
         raise UserError("--budget does not work with --cluster; leave one of them out")
@@ -61,7 +62,7 @@ def run_on_cluster(
             workers = [key for key, host in hosts.items() if host.machine == plan.machine]
             print_line(f"{folder}: machine {plan.machine}, {len(workers)} hosts")
             if dry_run:
-                stdout.print(terminal.plan_table(plan))
+                print_plan(plan)
                 continue
             if not resume:
                 store.create_run(folder, plan)
@@ -69,7 +70,8 @@ def run_on_cluster(
             runs.append(cluster.MachineRun(folder, plan, query, workers))
         if dry_run:
             raise typer.Exit(0)
-        status = signals.run_until_signal(_print_events, cluster.measure_runs(client, runs))
+        events = cluster.measure_runs(client, runs)
+        status = signals.run_until_signal(follow_run, events, Estimate())
     _report(runs, base, address, status)
 
 
@@ -113,17 +115,6 @@ def _plan_runs(
         folder = base / machine if each_host else base
         plans.append(plan_run(options, folder, command, placement))
     return plans
-
-
-def _print_events(events: "Iterator[object]") -> None:
-    from bench.cli import terminal
-    from bench.runner.loop import TrialEnded
-
-    for event in events:
-        if isinstance(event, TrialEnded):
-            print_line(terminal.format_end(event.record, event.number, event.total))
-        else:
-            print_line(str(event))
 
 
 def _report(runs: "Sequence[MachineRun]", base: Path, address: str, status: int) -> NoReturn:

@@ -1,16 +1,22 @@
-"""Print to the user: lines, reports and comparisons, and progress on stderr."""
+"""Print to the user: lines, tables of runs and of comparisons, and progress on stderr."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
+from rich.table import Table as RichTable
+from rich.text import Text
 
 if TYPE_CHECKING:
+    from bench.analysis.summary import Row
+    from bench.analysis.textbook import TextbookRow
     from bench.report.load import LoadedRun
     from bench.report.regression.output import ComparisonOutput
+    from bench.report.sections import Table
 
 # Without a terminal there is no width to keep to: print every column.
 stdout = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
@@ -39,7 +45,6 @@ def machine_lock() -> Iterator[None]:
 
 def print_report(folder: Path) -> "LoadedRun":
     """Write a run's report, print its tables, and return the run."""
-    from bench.cli import terminal
     from bench.report.load import load_run
     from bench.report.sections.runs import list_left_out
     from bench.report.write import can_draw, write_report
@@ -48,7 +53,7 @@ def print_report(folder: Path) -> "LoadedRun":
     report = write_report([run])
     for line in list_left_out(run):
         print_line(f"left out: {line}")
-    for table in terminal.run_tables(stdout, run.rows, run.textbook):
+    for table in format_run(run.rows, run.textbook, stdout.width):
         stdout.print("\n", table, sep="")
     if not can_draw():
         print_line(f"\n{NO_CHARTS}")
@@ -58,7 +63,6 @@ def print_report(folder: Path) -> "LoadedRun":
 
 def print_comparison(comparison: "ComparisonOutput", style: str) -> None:
     """Print a comparison; in the formats for programs print nothing else."""
-    from bench.cli import terminal
     from bench.report.regression import output
 
     if style != "table":
@@ -68,7 +72,53 @@ def print_comparison(comparison: "ComparisonOutput", style: str) -> None:
         print_line(line)
     for table in comparison.tables:
         if table.lines:
-            stdout.print("\n", terminal.text_table(table), sep="")
+            stdout.print("\n", format_table(table), sep="")
             print_line(table.note)
     for line in comparison.remarks:
         print_line(line)
+
+
+def format_run(
+    rows: "Sequence[Row]", figures: "Sequence[TextbookRow]", width: int
+) -> Iterator[RichTable]:
+    """Yield the tables of a run that have rows. width: columns of the terminal."""
+    from bench.report.sections import Table, comparison
+
+    for workload in comparison.list_workloads(rows):
+        if ranked := comparison.select_ranked(rows, workload):
+            yield _format_comparison(rows, ranked, width)
+    if figures:
+        headings = comparison.TEXTBOOK_HEADINGS[:5]
+        lines = [cells[:5] for cells in comparison.list_textbook(figures)]
+        yield format_table(Table("the textbook's figures", headings, lines, words=5))
+    if faults := comparison.list_faults(rows):
+        words = len(comparison.FAULT_HEADINGS)
+        yield format_table(
+            Table("failed and unavailable", comparison.FAULT_HEADINGS, faults, words)
+        )
+
+
+def _format_comparison(rows: "Sequence[Row]", ranked: "Sequence[Row]", width: int) -> RichTable:
+    """Return the table of a workload with as many columns as fit."""
+    from bench.report.sections.comparison import COLUMNS, tabulate_comparison
+
+    # A table that is measured within the console's own width is already squeezed into it.
+    unlimited = stdout.options.update_width(10_000)
+    for count in range(len(COLUMNS), 0, -1):
+        content = tabulate_comparison(rows, ranked, count)
+        content = replace(content, title=f"workload {ranked[0].case.workload}")
+        table = format_table(content, no_wrap=True)
+        if stdout.measure(table, options=unlimited).maximum <= width:
+            break
+    return table
+
+
+def format_table(content: "Table", *, no_wrap: bool = False) -> RichTable:
+    """Return the table of a report for the terminal, with its numbers flush right."""
+    table = RichTable(title=Text(content.title), title_justify="left", box=None, pad_edge=False)
+    for number, heading in enumerate(content.headings):
+        justify: JustifyMethod = "right" if number in content.numeric else "left"
+        table.add_column(Text(heading), justify=justify, no_wrap=no_wrap)
+    for cells in content.lines:
+        table.add_row(*map(Text, cells))
+    return table

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.text import Text
 
-from bench.cli.console import WAITING, print_line, print_report, stdout
+from bench.cli.console import print_line, print_report
 from bench.cli.options import (
     CASES,
     CLUSTER,
@@ -32,7 +31,6 @@ from bench.cli.options import (
 from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.data.dataset import Dataset
     from bench.records.schema import Run
 
 # What a command that resumes a run may name; the plan has everything else.
@@ -209,6 +207,7 @@ def run(
 ) -> None:
     """Measure implementations and write a report."""
     from bench.cli.cluster import run_on_cluster
+    from bench.cli.progress import print_plan
     from bench.runner import resume as resuming
     from bench.runner.plan import RunOptions, plan_run
     from bench.runner.process import interpreters
@@ -236,13 +235,7 @@ def run(
     command = f"python -m bench {shlex.join(sys.argv[1:])}"
     if cluster is not None:
         run_on_cluster(
-            cluster,
-            options,
-            command,
-            output,
-            each_host=each_host,
-            resume=resume,
-            dry_run=dry_run,
+            cluster, options, command, output, each_host=each_host, resume=resume, dry_run=dry_run
         )
     if each_host:
         raise UserError("--each-host needs --cluster; add it, or leave --each-host out")
@@ -254,7 +247,7 @@ def run(
     else:
         folder, plan = plan_run(options, output, command)
     if dry_run:
-        _print_plan(plan)
+        print_plan(plan)
     else:
         _measure(folder, plan, new=not resume)
 
@@ -274,61 +267,20 @@ def _refuse_changes(ctx: typer.Context) -> None:
         )
 
 
-def _print_plan(plan: "Run") -> None:
-    from bench.cli import terminal
-    from bench.runner import progress
-    from bench.runner.plan import RESULTS, plan_trials
-
-    planned = plan_trials(plan)
-    seconds = progress.Estimate(progress.read_earlier_records(RESULTS)).seconds(planned)
-    stdout.print(terminal.plan_table(plan))
-    for size in plan.skipped:
-        print_line(f"not measured: {size.reason}")
-    print_line(terminal.format_outlook(len(planned), seconds))
-
-
 def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
+    from bench.cli.progress import follow_run
     from bench.data import dataset
     from bench.records import store
-    from bench.runner import resume, signals
+    from bench.runner import loop, progress, resume, signals
 
     data = dataset.find(plan.data_source)
     if new:
         store.create_run(folder, plan)
-    status = signals.run_until_signal(_follow, folder, plan, data)
+    times = progress.Estimate(progress.read_earlier_records(folder.parent))
+    status = signals.run_until_signal(follow_run, loop.measure_run(folder, plan, data), times)
     run = print_report(folder)
     if status:
         again = shlex.join(["--resume", "--output", str(folder), *resume.repeated_options(plan)])
         print_line(f"interrupted; go on with {again}")
         raise typer.Exit(status)
     raise typer.Exit(3 if run.failed else 0)
-
-
-def _follow(folder: Path, plan: "Run", data: "Dataset") -> None:
-    """Measure and print what happens.
-
-    The screen changes only when a trial starts or ends: between the two, nothing of this process
-    may disturb what is measured.
-    """
-    from rich.live import Live
-
-    from bench.cli import terminal
-    from bench.runner import loop, progress
-
-    times = progress.Estimate(progress.read_earlier_records(folder.parent))
-    with Live(console=stdout, auto_refresh=False, transient=True) as live:
-        for event in loop.measure_run(folder, plan, data):
-            match event:
-                case loop.HostBusy():
-                    print_line(WAITING)
-                case loop.ImportStarted(name):
-                    live.update(Text(f"importing {name} once, unmeasured"), refresh=True)
-                case loop.TrialStarted(trial, number, total, remaining):
-                    line = terminal.format_start(trial, number, total, times.seconds(remaining))
-                    live.update(Text(line), refresh=stdout.is_terminal)
-                case loop.TrialEnded(record, number, total):
-                    times.add(record)
-                    stdout.print(Text(terminal.format_end(record, number, total)))
-                case loop.BudgetSpent(count):
-                    trials = "1 trial was" if count == 1 else f"{count} trials were"
-                    print_line(f"the budget is used up: {trials} not measured")

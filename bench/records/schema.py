@@ -138,7 +138,8 @@ class BaseRecord(
 class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
     """What the parent knows of a trial, and what it computed from the params.
 
-    Accuracies and losses have one value for each timed epoch. version, slowdown: see ``Trial``.
+    Accuracies have one value for each timed epoch. validation_loss: in records of older runs.
+    version, slowdown: see ``Trial``.
     """
 
     validation_accuracy: list[Share] = []

@@ -6,7 +6,6 @@ tests/records/test_readers.py fuzzes the readers.
 import re
 
 import pytest
-from support.exports import surroundings
 from support.records import case, run, trials, write
 
 from bench.records import files
@@ -37,7 +36,7 @@ def evil_runs(tmp_path):
         evil = case("evil.py", module="evil", style="own", file="./evil.py", sha256="0" * 64)
         records = [*trials(evil, 0.5, 0.25), *trials(case("numpy"), 0.5, 0.5)]
         plan = run(evil, case("numpy"), run=name)
-        write(tmp_path / name, plan, *records, **surroundings())
+        write(tmp_path / name, plan, *records)
     (tmp_path / "evil.py").write_text(code)
     for name in MODULES:
         (tmp_path / "run" / f"{name}.py").write_text(code)

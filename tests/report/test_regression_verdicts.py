@@ -10,7 +10,7 @@ from support.comparisons import RULE, bad, comparison, pairs, stored_series, sto
 from support.records import case
 
 from bench.analysis.intervals import Interval
-from bench.cli import terminal
+from bench.cli.console import format_table
 from bench.records.schema import Parity
 from bench.regression.calibration.spread import Spread
 from bench.regression.paired.judge_pairs import judge_cases
@@ -274,7 +274,7 @@ def test_names_from_records_are_text_and_no_markup():
     result = compare_runs(*sides, None, CompareOptions(rule=RULE, between_runs=0.2))
     output = build_output(result)
     stream = io.StringIO()
-    Console(file=stream, width=240).print(terminal.text_table(output.tables[0]))
+    Console(file=stream, width=240).print(format_table(output.tables[0]))
     assert odd in stream.getvalue()
     assert r"| \[red\]x\[/b\] \| \`y\` |" in format_output(output, "markdown")
 

@@ -74,7 +74,6 @@ def ok(of: Case, number: int = 1, epoch: float = 0.5, kind: str = "trial", **cha
         "first_epoch_seconds": 3.0,
         "epoch_seconds": [epoch * 3, epoch / 2, epoch, epoch, epoch],
         "validation_accuracy": [0.1, 0.2, 0.3, 0.4, 0.8396],
-        "validation_loss": [2.3, 2.2, 2.1, 2.0, 0.45],
         "test_accuracy": [0.1, 0.2, 0.3, 0.4, 0.8321],
         "parity": Parity(1.5e-6, 1e-5, passed=True),
         "peak_rss_bytes": 512 * 2**20,

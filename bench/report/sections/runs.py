@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.analysis.summary import Row
 from bench.records import timestamps
 from bench.records.schema import Environment, Run
-from bench.records.versions import describe_suite, list_versions
+from bench.records.versions import list_versions
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table
@@ -52,7 +52,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
             run.name,
             run.folder.name,
             run.run.created,
-            describe_suite(run.environments.values()),
+            list_versions(run.environments.values()).get("suite", ""),
             numbers.format_count(run.missing),
             "; ".join(run.noise.causes) or "none recorded",
         ]

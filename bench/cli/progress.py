@@ -1,0 +1,109 @@
+"""Print the plan of a run, and its trials as they start and end."""
+
+from collections import Counter
+from collections.abc import Iterable
+from statistics import median
+
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from bench.cli.console import WAITING, print_line, stdout
+from bench.records.schema import Case, Record, RooflineRecord, Run, TextbookRecord, Trial
+from bench.report.render import numbers
+from bench.runner import loop
+from bench.runner.plan import RESULTS, plan_trials
+from bench.runner.progress import Estimate, read_earlier_records
+
+
+def print_plan(run: Run) -> None:
+    """Print the cases of a run, how often each is measured, and how long all take."""
+    headings = ("workload", "implementation", "device", "batch size", "threads", "samples")
+    table = Table(*headings, "epochs", "rounds", box=None, pad_edge=False)
+    trials = plan_trials(run)
+    rounds = Counter(trial.case.slug for trial in trials)
+    for case in (*run.cases, *run.sweep, *run.rooflines, *run.textbook):
+        sizes = (case.batch_size, case.threads, case.samples, case.epochs)
+        cells = [f"{size:,}" if size else numbers.ABSENT for size in sizes]
+        names = (case.workload, case.implementation, case.device)
+        table.add_row(*names, *cells, str(rounds[case.slug]))
+    stdout.print(table)
+    for size in run.skipped:
+        print_line(f"not measured: {size.reason}")
+    seconds = Estimate(read_earlier_records(RESULTS)).seconds(trials)
+    time = (
+        "unknown, without an earlier run" if seconds is None else numbers.format_wall_time(seconds)
+    )
+    print_line(f"{len(trials)} trials, estimated time {time}")
+
+
+def follow_run(events: Iterable[loop.Event | str], times: Estimate) -> None:
+    """Measure a run and print what happens; text is printed as it is.
+
+    The screen changes only when a trial starts or ends: between the two, nothing of this process
+    may disturb what is measured.
+    """
+    with Live(console=stdout, auto_refresh=False, transient=True) as live:
+        for event in events:
+            match event:
+                case str(line):
+                    print_line(line)
+                case loop.HostBusy():
+                    print_line(WAITING)
+                case loop.ImportStarted(name):
+                    live.update(Text(f"importing {name} once, unmeasured"), refresh=True)
+                case loop.TrialStarted(trial, number, total, remaining):
+                    line = format_start(trial, number, total, times.seconds(remaining))
+                    live.update(Text(line), refresh=stdout.is_terminal)
+                case loop.TrialEnded(record, number, total):
+                    times.add(record)
+                    stdout.print(Text(format_end(record, number, total)))
+                case loop.BudgetSpent(count):
+                    trials = "1 trial was" if count == 1 else f"{count} trials were"
+                    print_line(f"the budget is used up: {trials} not measured")
+
+
+def format_start(trial: Trial, number: int, total: int, remaining: float | None) -> str:
+    """Return the line of a trial that starts; remaining: seconds of all that are left."""
+    time = "time left unknown"
+    if remaining is not None:
+        time = f"about {numbers.format_wall_time(remaining)} left"
+    case, details = trial.case, ""
+    if trial.kind == "roofline":
+        details = f" ({case.device}, {_size(case)})"
+    elif trial.kind == "trial":
+        details = f" ({case.workload}, {_size(case)}, round {trial.round})"
+    return f"trial {number} of {total}: {case.implementation}{details}, {time}"
+
+
+def format_end(record: Record, number: int, total: int) -> str:
+    """Return the line of a trial that ended."""
+    case = record.case
+    width = len(str(total))
+    size = "" if isinstance(record, TextbookRecord) else _size(case)
+    names = f"{case.workload:<8}  {case.implementation:<22}  {size:<16}"
+    return f"{number:>{width}}/{total}  {names}  {_result(record)}"
+
+
+def _size(case: Case) -> str:
+    """Return a size as a trial's name has it; a probe of the machine has only threads."""
+    parts = (("b", case.batch_size), ("t", case.threads), ("n", case.samples))
+    return " ".join(f"{letter}{number}" for letter, number in parts if number)
+
+
+def _result(record: Record) -> str:
+    if record.status != "ok":
+        return f"{record.status}: {' '.join((record.reason or '').split())}"
+    took = f"took {numbers.format_wall_time(record.wall_seconds or 0)}"
+    if isinstance(record, RooflineRecord):
+        rate = (record.product_operations or 0) / min(record.product_seconds) / 1e9
+        return f"{numbers.format_number(rate)} GFLOP/s  {took}"
+    if isinstance(record, TextbookRecord):
+        values = [
+            f"{name.replace('_', ' ')} {numbers.format_share(value)}"
+            for name, value in record.quantities.items()
+        ]
+        return f"{', '.join(values)}  {took}"
+    parity = numbers.format_error(record.parity.error if record.parity else None)
+    epoch = numbers.format_duration(median(record.epoch_seconds))
+    return f"epoch {epoch:>8}  parity error {parity}  {took}"
