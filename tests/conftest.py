@@ -23,11 +23,11 @@ from support.processes import (
     run_first,
     wait_until,
 )
+from support.records import NUMPY, case
 from support.versions import REGISTRY, Repository, wheel
 
 from bench.cli import app as command_line
 from bench.data import dataset
-from bench.records.schema import Case
 from bench.runner import signals
 from bench.runner.process import launch
 from bench.worker import machine
@@ -35,7 +35,7 @@ from bench.worker import machine
 # PyTorch with CUDA brings Triton, which must be loaded before TensorFlow: afterwards it crashes the
 # process. Workers load one framework each.
 with suppress(ImportError):
-    import triton  # noqa: F401
+    import triton  # noqa: F401 - see above
 
 # No test fails for want of time.
 settings.register_profile("ours", deadline=None)
@@ -101,27 +101,7 @@ def small_folder(own_cache, tmp_path, small_files):
 @pytest.fixture
 def make_case():
     """Cases of NumPy on digits, changed by keyword."""
-
-    def make(**changes):
-        values = {
-            "implementation": "numpy",
-            "module": "idiomatic.softmax_numpy",
-            "framework": "numpy",
-            "extra": "",
-            "objective": "softmax",
-            "style": "idiomatic",
-            "data_access": "resident",
-            "devices": ("cpu",),
-            "workload": "sgd",
-            "device": "cpu",
-            "batch_size": 32,
-            "threads": 1,
-            "samples": 1440,
-            "epochs": 2,
-        }
-        return Case(**{**values, **changes})
-
-    return make
+    return lambda **changes: case(**{"implementation": "numpy", **NUMPY, "epochs": 2, **changes})
 
 
 @pytest.fixture

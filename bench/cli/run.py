@@ -67,7 +67,7 @@ def run(
             help="Compute on this device, or on both.",
             rich_help_panel=CASES,
         ),
-    ] = "cpu",  # type: ignore[assignment]
+    ] = "cpu",  # type: ignore[assignment]  # Typer parses it
     batch_size: Annotated[
         Numbers | None,
         typer.Option(

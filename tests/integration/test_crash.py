@@ -180,7 +180,7 @@ def test_stops_at_random_moments_lose_and_double_nothing(started, alone, tmp_pat
     if count > 100:
         run_first(tmp_path, "")  # with charts in its report
     seed = secrets.randbits(32)
-    print(f"seed {seed}")  # noqa: T201 - shown if the test fails
+    print(f"seed {seed}")
     command = (*RUN, "--rounds=2", "--implementation=numpy")
     begin = now()
     assert started(*command, "--output=calm", **alone).wait() == 0
@@ -212,4 +212,4 @@ def test_stops_at_random_moments_lose_and_double_nothing(started, alone, tmp_pat
             assert_whole(folder, lines)
             assert_nothing_left(tmp_path / "tmp")
             runs, lines, plan = runs + 1, [], b""
-    print(f"{stops} stops, {runs} runs completed, no trial lost")  # noqa: T201 - docs quote it
+    print(f"{stops} stops, {runs} runs completed, no trial lost")

@@ -110,7 +110,7 @@ def generate_blocks(plan: CalibrationPlan) -> Iterator[PlannedBlock]:
         if plan.slowdowns and turn % 2:
             slowdown = plan.slowdowns[turn // 2 % len(plan.slowdowns)]
         order = list(plan.cases)
-        random.Random(f"{plan.seed}/{turn}").shuffle(order)  # noqa: S311 - an order, not a secret
+        random.Random(f"{plan.seed}/{turn}").shuffle(order)
         for case in order:
             yield PlannedBlock(next(numbers), case, slowdown)
 

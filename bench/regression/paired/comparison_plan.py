@@ -89,6 +89,6 @@ def plan_pair(
             slowdown,
         ),
     ]
-    coin = random.Random(f"{planned.run}/{planned.seed}/{base.slug}/{number}")  # noqa: S311 - no secret
+    coin = random.Random(f"{planned.run}/{planned.seed}/{base.slug}/{number}")
     coin.shuffle(trials)
     return trials
