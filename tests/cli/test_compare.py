@@ -169,7 +169,7 @@ def test_wrong_option_is_refused_in_one_line(refused, saved, flag):
 def test_folder_without_a_run_is_refused(refused, saved):
     one = saved("one", 1.0, 1.0)
     assert "two" in refused("compare", one, "two")
-    assert "is not a run" in refused("compare", one, ".")
+    assert ". holds no run" in refused("compare", one, ".")
     assert "Missing argument" in refused("compare", one)
 
 
