@@ -34,8 +34,8 @@ def run_on_cluster(
     from bench.data import dataset
     from bench.records import layout, store
     from bench.runner import cluster, signals
+    from bench.runner.loop import Estimate
     from bench.runner.plan import RESULTS, check_writable, make_run_name
-    from bench.runner.progress import Estimate
 
     if options.budget is not None:
         raise UserError("--budget does not work with --cluster; leave one of them out")

@@ -18,7 +18,6 @@ from bench.regression.paired import comparison_plan
 from bench.regression.paired.judge_pairs import collect_pairs, judge_cases
 from bench.regression.result import CASE_VERDICTS
 from bench.report.load import load_by_machine
-from bench.report.regression.calibration import describe_slowdown
 from bench.report.render import html, numbers
 from bench.report.render.markdown import escape
 from bench.report.sections.comparison import select_ranked
@@ -139,7 +138,7 @@ def _read_comparison(folder: Path) -> Entry:
     verdicts = "; ".join(
         f"{_list_names(names)} {verdict}" for verdict, names in by_verdict.items() if names
     )
-    names = f"{escape(plan.candidate.name)} against {escape(plan.base.name)}"
+    names = f"{escape(plan.candidate.name)} against {escape(plan.baseline.name)}"
     missing = len(plan.pairings) - len(results)
     return Entry(
         "comparison",
@@ -154,7 +153,7 @@ def _read_calibration(folder: Path) -> Entry:
     plan = read_plan(folder / layout.CALIBRATION_PLAN, session.CalibrationPlan)
     pairs = len(collect_pairs(read_trials(folder)))
     names = _list_names(list(dict.fromkeys(case.implementation for case in plan.cases)))
-    slowed = ", ".join(map(describe_slowdown, plan.slowdowns)) or "nothing"
+    slowed = ", ".join(map(session.describe_slowdown, plan.slowdowns)) or "nothing"
     return Entry(
         "calibration",
         f"{numbers.format_count(pairs)} pairs of {names} with themselves; injected: {slowed}.",

@@ -123,10 +123,10 @@ def plan_run(
     )
 
 
-def make_run_name() -> tuple[str, str]:
+def make_run_name(kind: str = "") -> tuple[str, str]:
     """Return a name that no other run has, and the time in it as ISO 8601 text."""
     now = dt.datetime.now(dt.UTC)
-    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", now.isoformat(timespec="seconds")
+    return f"{now:%Y%m%d-%H%M%S}-{kind}{secrets.token_hex(2)}", now.isoformat(timespec="seconds")
 
 
 def resolve_options(options: RunOptions, placement: Placement) -> RunOptions:

@@ -28,7 +28,7 @@ class MeasuredBlock:
 
     @property
     def logs(self) -> list[float]:
-        """Logarithms of the candidate's minimum epoch over the base's, by pair."""
+        """Logarithms of the candidate's minimum epoch over the baseline's, by pair."""
         logs = (log_ratio(EPOCH, *pair) for pair in self.pairs)
         return [log for log in logs if log is not None]
 
@@ -56,9 +56,9 @@ class Spread:
     blocks: float
     count: int
 
-    def ratio_deviation(self, base: int, candidate: int) -> float:
+    def ratio_deviation(self, baseline: int, candidate: int) -> float:
         """Return the deviation of the log ratio of two runs with these numbers of processes."""
-        within = self.processes**2 * (1 / base + 1 / candidate)
+        within = self.processes**2 * (1 / baseline + 1 / candidate)
         return math.sqrt(within + 2 * self.blocks**2)
 
 

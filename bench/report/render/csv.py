@@ -59,7 +59,7 @@ def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
         "epoch_seconds_high": row.epoch and row.epoch.high,
         "samples_per_second": row.samples_per_second,
         "least_epoch_seconds": row.roofline_seconds,
-        "share_of_ceiling": row.roofline_share,
+        "share_of_roofline": row.roofline_share,
         "times_fastest": times and times.mean,
         "first_epoch_seconds": row.first_epoch,
         "import_seconds": row.imports,
