@@ -178,7 +178,7 @@ def test_epoch_faster_than_the_machine_ends_with_three(bench, tmp_path, epoch, s
         product_seconds=[0.1],
         trial=f"r1-{limit.implementation}-cpu-t2",
     )
-    planned = run(of, rounds={"sgd": 1}, rooflines=(limit,), data="digits")
+    planned = run(of, rounds={"sgd": 1}, rooflines=(limit,), data_source="digits")
     write(
         tmp_path / "out", planned, probe, ok(of, epoch=epoch), data={"features": 784, "classes": 10}
     )
