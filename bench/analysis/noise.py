@@ -33,6 +33,8 @@ SLOWDOWNS = {
     0x80: "power brake",
 }
 
+Conditions = Mapping[str, float | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Noise:
@@ -87,28 +89,22 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
         }
     )
     conditions = [trial.conditions for trial in trials]
-    clocks = [
-        mhz
-        for condition in conditions
-        for mhz in (condition.get("mhz_before"), condition.get("mhz_after"))
-        if mhz
-    ]
-    throttled = [
-        times for condition in conditions if (times := condition.get("throttled")) is not None
-    ]
+    throttled = _list_readings(conditions, "throttled")
     return Noise(
-        within=_spread_within(trials),
-        between=_spread_between(medians),
-        drift=_drift(medians),
+        within=_estimate_within(trials),
+        between=_estimate_between(medians),
+        drift=_estimate_drift(medians),
         others=_share_of_time(trials, environments, "others_seconds"),
         steal=_share_of_time(trials, environments, "steal_seconds"),
-        clock=max(clocks) / min(clocks) - 1 if clocks else None,
+        clock=_compute_variation(_list_readings(conditions, "mhz_before", "mhz_after")),
         throttled=sum(throttled) if throttled else None,
-        gpu_causes=_find_gpu_causes([trial for trial in trials if trial.case.device == "gpu"]),
+        gpu_causes=_find_gpu_causes(
+            [trial.device_conditions for trial in trials if trial.case.device == "gpu"]
+        ),
     )
 
 
-def _spread_within(trials: Iterable[TrialRecord]) -> float | None:
+def _estimate_within(trials: Iterable[TrialRecord]) -> float | None:
     """Pool the variances of the processes' log epochs by their degrees of freedom."""
     logs = [np.log(trial.epoch_seconds) for trial in trials]
     freedom = sum(len(epochs) - 1 for epochs in logs)
@@ -117,12 +113,12 @@ def _spread_within(trials: Iterable[TrialRecord]) -> float | None:
     return math.sqrt(sum(((epochs - epochs.mean()) ** 2).sum() for epochs in logs) / freedom)
 
 
-def _spread_between(medians: "pd.DataFrame") -> float | None:
+def _estimate_between(medians: "pd.DataFrame") -> float | None:
     """Fit an effect of each case and of each round, and return the residuals' deviation.
 
-    Least squares, because with a precision some cases have more rounds than others. The factor with
-    more levels is removed by subtracting its means, so that the matrix has a column for each level
-    of the other only. None without degrees of freedom.
+    Least squares, because trials may be missing. The factor with more levels is removed by
+    subtracting its means, so that the matrix has a column for each level of the other only. None
+    without degrees of freedom.
     """
     import pandas as pd
 
@@ -137,7 +133,7 @@ def _spread_between(medians: "pd.DataFrame") -> float | None:
     return math.sqrt(((logs - design @ effects) ** 2).sum() / freedom)
 
 
-def _drift(medians: "pd.DataFrame") -> Interval | None:
+def _estimate_drift(medians: "pd.DataFrame") -> Interval | None:
     """Fit a level of each case and one slope over the rounds; None with fewer than three rounds.
 
     The standard error is that of the rounds' mean residuals, because what slows one trial of a
@@ -176,35 +172,42 @@ def _share_of_time(
     return part / whole if whole else None
 
 
-def _find_gpu_causes(trials: Sequence[TrialRecord]) -> tuple[str, ...]:
-    """Name what throttled the GPU, whether others used it, and whether its clock varied."""
-    conditions = [trial.device_conditions for trial in trials]
+def _find_gpu_causes(conditions: Sequence[Conditions]) -> tuple[str, ...]:
+    """Name what throttled the GPU, whether others used it, and whether its clock varied.
+
+    conditions: of the trials on a GPU.
+    """
     causes = []
-    masks = [
-        [
-            int(mask)
-            for when in ("before", "after")
-            if (mask := read.get(f"throttle_{when}")) is not None
-        ]
-        for read in conditions
-    ]
-    recorded = [known for known in masks if known]
-    reasons = Counter(
+    masks = [_list_readings([read], "throttle_before", "throttle_after") for read in conditions]
+    recorded = [list(map(int, known)) for known in masks if known]
+    counts = Counter(
         reason
         for known in recorded
         for reason in {name for bit, name in SLOWDOWNS.items() if any(mask & bit for mask in known)}
     )
-    if reasons:
-        counts = (
-            f"{reason} in {reasons[reason]} of {len(recorded)} trials"
+    if counts:
+        reasons = " and ".join(
+            f"{reason} in {counts[reason]} of {len(recorded)} trials"
             for reason in dict.fromkeys(SLOWDOWNS.values())
-            if reason in reasons
+            if reason in counts
         )
-        causes.append(f"the GPU was throttled by {' and '.join(counts)}")
-    others = [count for read in conditions if (count := read.get("other_processes")) is not None]
+        causes.append(f"the GPU was throttled by {reasons}")
+    others = _list_readings(conditions, "other_processes")
     if shared := sum(count > 0 for count in others):
         causes.append(f"another process was on the GPU in {shared} of {len(others)} trials")
-    clocks = [mhz for read in conditions if (mhz := read.get("sm_mhz_after"))]
-    if clocks and (variation := max(clocks) / min(clocks) - 1) > MAX_CLOCK:
+    variation = _compute_variation(_list_readings(conditions, "sm_mhz_after"))
+    if variation is not None and variation > MAX_CLOCK:
         causes.append(f"the GPU's clock varied by {variation:.0%}")
     return tuple(causes)
+
+
+def _list_readings(conditions: Iterable[Conditions], *names: str) -> list[float]:
+    """Return the values that were recorded under these names."""
+    values = (read.get(name) for read in conditions for name in names)
+    return [value for value in values if value is not None]
+
+
+def _compute_variation(clocks: Iterable[float]) -> float | None:
+    """Return the largest clock over the smallest, minus 1; a clock of 0 was not read."""
+    known = [clock for clock in clocks if clock]
+    return max(known) / min(known) - 1 if known else None

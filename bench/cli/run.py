@@ -67,7 +67,7 @@ def run(
             help="Compute on this device, or on both.",
             rich_help_panel=CASES,
         ),
-    ] = "cpu",  # type: ignore[assignment]
+    ] = "cpu",  # type: ignore[assignment]  # Typer parses it
     batch_size: Annotated[
         Numbers | None,
         typer.Option(
@@ -272,12 +272,12 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     from bench.cli.progress import follow_run
     from bench.data import dataset
     from bench.records import store
-    from bench.runner import loop, progress, resume, signals
+    from bench.runner import loop, resume, signals
 
-    data = dataset.find(plan.data)
+    data = dataset.find(plan.data_source)
     if new:
         store.create_run(folder, plan)
-    times = progress.Estimate(progress.read_earlier_records(folder.parent))
+    times = loop.Estimate(loop.read_earlier_records(folder.parent))
     status = signals.run_until_signal(follow_run, loop.measure_run(folder, plan, data), times)
     run = print_report(folder)
     if status:

@@ -142,7 +142,6 @@ class Runner:
             "threads_in_force": in_force,
             "parity": judgement.parity,
             "validation_accuracy": judgement.validation_accuracy,
-            "validation_loss": judgement.validation_loss,
             "test_accuracy": judgement.test_accuracy,
         }
 

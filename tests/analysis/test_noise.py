@@ -49,26 +49,6 @@ def test_within_pools_variances_by_degrees_of_freedom():
     assert measure_noise([first, second, alone], HERE).within == pytest.approx(math.sqrt(2.5 / 3))
 
 
-def test_single_epochs_and_rounds_have_no_spread():
-    records = [ok(case("a"), epoch_seconds=[1.0]), ok(case("b"), epoch_seconds=[9.0])]
-    noise = measure_noise(records, HERE)
-    assert (noise.within, noise.between, noise.drift) == (None, None, None)
-
-
-def test_between_is_free_of_drift():
-    # One takes ten times the other, both get slower by a factor of 1.5, then of 3.
-    logs = [0.0, math.log(1.5), math.log(4.5)]
-    fast, slow = timed(case("a"), *logs), timed(case("b"), *(log + math.log(10) for log in logs))
-    assert measure_noise([*fast, *slow], HERE).between == pytest.approx(0, abs=1e-9)
-
-
-def test_between_takes_median_epochs():
-    epochs = {1: [50.0, 1.0, 1.0], 2: [1.0, 1.0, 0.01]}
-    records = [ok(case(n), r, epoch_seconds=epochs[r]) for n in ("a", "b") for r in epochs]
-    records += [ok(case("c"), 1, epoch_seconds=[1.0]), ok(case("c"), 2, epoch_seconds=epochs[1])]
-    assert measure_noise(records, HERE).between == pytest.approx(0, abs=1e-9)
-
-
 def test_between_counts_degrees_of_freedom_of_drift():
     # Residuals after cases and rounds are ±1/2; four numbers less two cases and one difference of
     # rounds leave one degree of freedom: 4 * 1/4 is the variance.
@@ -96,7 +76,9 @@ def residual_deviation(trials):
 )
 def test_between_matches_whole_design_with_missing_trials(trials):
     records = [
-        ok(case(name), number, epoch_seconds=[math.exp(log)]) for name, number, log in trials
+        # The median decides, not the mean.
+        ok(case(name), number, epoch_seconds=[math.exp(log), 1e-6, 1e6])
+        for name, number, log in trials
     ]
     between, expected = measure_noise(records, HERE).between, residual_deviation(trials)
     assert (between is None) == (expected is None)
@@ -116,52 +98,32 @@ def test_without_successful_trials_nothing_is_known():
 # ----- drift
 
 
-@pytest.mark.parametrize(
-    ("logs", "rounds", "drift"),
-    [
-        ((0.0, 0.1, 0.2), (1, 2, 3), 0.2),
-        ((0.0, 0.1, 0.3), (1, 2, 4), 0.3),  # a missing round keeps its distance
-    ],
-)
-def test_exact_drift_is_first_to_last_round(logs, rounds, drift):
-    interval = measure_noise(timed(case(), *logs, rounds=rounds), HERE).drift
-    assert (interval.mean, interval.low, interval.high) == pytest.approx((math.exp(drift),) * 3)
+def test_exact_drift_is_first_to_last_round():
+    # A missing round keeps its distance.
+    interval = measure_noise(timed(case(), 0.0, 0.1, 0.3, rounds=(1, 2, 4)), HERE).drift
+    assert (interval.mean, interval.low, interval.high) == pytest.approx((math.exp(0.3),) * 3)
 
 
-@pytest.mark.parametrize(
-    ("logs", "length", "slope", "half_width"),
-    [
-        # Residuals 0.01, -0.02, 0.01: error sqrt(0.0006 / 1 / 2) = 0.017321, times 12.706.
-        ((0.0, 0.0, 0.06), 2, 0.03, 0.22008),
-        # Residuals -0.02, 0.06, -0.06, 0.02: error sqrt(0.008 / 2 / 5) = 0.028284, times 4.3027.
-        ((0.0, 0.1, 0.0, 0.1), 3, 0.02, 0.12170),
-    ],
-)
-def test_drift_has_t_interval_of_its_slope(logs, length, slope, half_width):
-    drift = measure_noise(timed(case(), *logs), HERE).drift
-    assert drift.mean == pytest.approx(math.exp(length * slope))
-    assert drift.low == pytest.approx(math.exp(length * (slope - half_width)), rel=1e-4)
-    assert drift.high == pytest.approx(math.exp(length * (slope + half_width)), rel=1e-4)
+def test_drift_has_t_interval_of_its_slope():
+    # Residuals -0.02, 0.06, -0.06, 0.02: error sqrt(0.008 / 2 / 5) = 0.028284, times 4.3027.
+    drift = measure_noise(timed(case(), 0.0, 0.1, 0.0, 0.1), HERE).drift
+    assert drift.mean == pytest.approx(math.exp(3 * 0.02))
+    assert drift.low == pytest.approx(math.exp(3 * (0.02 - 0.12170)), rel=1e-4)
+    assert drift.high == pytest.approx(math.exp(3 * (0.02 + 0.12170)), rel=1e-4)
 
 
 @pytest.mark.parametrize(
     ("other", "drift"),
     [
         (timed(case("b"), 5, 5, 5), 0.1),
-        (timed(case("a", workload="textbook"), 5, 5, 5), 0.1),
         (timed(case("b", workload="textbook"), 3.0), 0.2),  # one round shows no drift
+        # Each case is compared with itself, also over more rounds.
+        (timed(case("b"), *(7 + 0.1 * number for number in range(9))), 0.8),
     ],
 )
 def test_drift_is_the_mean_of_the_cases(other, drift):
     noise = measure_noise([*timed(case("a"), 0, 0.1, 0.2), *other], HERE)
     assert noise.drift.mean == pytest.approx(math.exp(drift))
-
-
-def test_drift_compares_each_case_with_itself():
-    # One has nine rounds, the other three; both slow down by 0.01 a round.
-    few = timed(case("a"), *(0.01 * n for n in range(1, 4)))
-    many = timed(case("b"), *(7 + 0.01 * n for n in range(1, 10)))
-    assert measure_noise([*few, *many], HERE).drift.mean == pytest.approx(math.exp(0.08))
 
 
 # ----- shares of time, clock, heat
@@ -174,9 +136,12 @@ def test_shares_are_of_the_time_of_all_processors():
         watched(seconds=10.0, others_seconds=2.0, steal_seconds=0.4),
         watched(seconds=30.0, others_seconds=6.0, steal_seconds=1.2),
         watched(others_seconds=9.0, steal_seconds=9.0),  # an older record without its seconds
+        watched(seconds=0.0, others_seconds=1.0, steal_seconds=1.0),
     ]
     noise = measure_noise(records, here)
     assert (noise.others, noise.steal) == pytest.approx((8 / 160, 1.6 / 160))
+    assert measure_noise(records[2:], here).others is None
+    assert measure_noise([watched(seconds=10.0, others_seconds=0.0)], here).others == 0
 
 
 @pytest.mark.parametrize(
@@ -184,20 +149,12 @@ def test_shares_are_of_the_time_of_all_processors():
     [
         ({"here": environment(machine={"processors": 8, "cores": 2})}, 8),
         ({"here": environment(machine={"processors": None, "cores": 4})}, 4),
-        ({"here": environment(machine={})}, 3),
         ({"elsewhere": environment(machine={"processors": 8})}, 3),
     ],
 )
 def test_cores_or_threads_replace_unknown_processors(environments, processors):
     record = ok(case(threads=3), conditions={"seconds": 10.0, "others_seconds": 6.0})
     assert measure_noise([record], environments).others == pytest.approx(0.6 / processors)
-
-
-def test_zero_is_a_share_and_zero_elapsed_is_unknown():
-    noise = measure_noise([watched(seconds=10.0, others_seconds=0.0, steal_seconds=0.0)], HERE)
-    assert (noise.others, noise.steal) == (0, 0)
-    noise = measure_noise([watched(seconds=0.0, others_seconds=1.0, steal_seconds=1.0)], HERE)
-    assert (noise.others, noise.steal) == (None, None)
 
 
 def test_clock_varies_from_smallest_to_largest_mean():
@@ -230,19 +187,15 @@ def test_throttling_is_counted_over_all_trials():
     ],
 )
 def test_cause_is_named_above_its_threshold(name, limit, over, cause):
-    assert QUIET.causes == []
-    assert replace(QUIET, **{name: limit}).causes == []
-    assert replace(QUIET, **{name: over}).causes == [cause]
-    assert replace(QUIET, **{name: None}).causes == []
+    causes = [replace(QUIET, **{name: value}).causes for value in (None, limit, over)]
+    assert causes == [[], [], [cause]]
 
 
 @pytest.mark.parametrize(
     ("drift", "causes"),
     [
-        (Interval(1.10, 1.02, 1.18), ["times drifted by 10% over the rounds"]),
         (Interval(0.90, 0.85, 0.98), ["times drifted by 10% over the rounds"]),
         (Interval(1.0499, 1.04, 1.06), []),
-        (Interval(0.9501, 0.94, 0.96), []),
         (Interval(1.10, 0.80, 1.50), []),
         (Interval(1.10), []),
         (None, []),
@@ -258,12 +211,10 @@ THROTTLED = "the GPU was throttled by"
 @pytest.mark.parametrize(
     ("conditions", "causes"),
     [
-        ([{"throttle_before": 4.0}, {}], [f"{THROTTLED} power cap in 1 of 1 trials"]),
         (
-            [{"throttle_after": 8.0}, {"throttle_after": 0.0}],
+            [{"throttle_before": 8.0}, {"throttle_before": 0.0}, {}],
             [f"{THROTTLED} hardware slowdown in 1 of 2 trials"],
         ),
-        ([{"throttle_after": 128.0}], [f"{THROTTLED} power brake in 1 of 1 trials"]),
         # A trial counts once for each of its reasons; two bits mean heat.
         (
             [{"throttle_before": 32.0, "throttle_after": 68.0}, {"throttle_after": 4.0}],
@@ -275,13 +226,9 @@ THROTTLED = "the GPU was throttled by"
             [{"other_processes": number} for number in (0.0, 2.0, 1.0, None)],
             ["another process was on the GPU in 2 of 3 trials"],
         ),
-        ([{"other_processes": 0.0}], []),
         ([{"sm_mhz_after": 1049.0}, {"sm_mhz_after": 1000.0}, {"sm_mhz_after": 0.0}], []),
-        (
-            [{"sm_mhz_after": 1051.0}, {"sm_mhz_after": 1000.0}],
-            ["the GPU's clock varied by 5%"],
-        ),
-        ([{}, dict.fromkeys(("throttle_before", "other_processes", "sm_mhz_after"))], []),
+        ([{"sm_mhz_after": 1051.0}, {"sm_mhz_after": 1000.0}], ["the GPU's clock varied by 5%"]),
+        ([dict.fromkeys(("throttle_before", "other_processes", "sm_mhz_after"))], []),
     ],
 )
 def test_gpu_conditions_are_causes_of_gpu_trials_only(conditions, causes):

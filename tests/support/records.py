@@ -20,6 +20,16 @@ from bench.records.schema import (
 
 MACHINE = {"id": "0123456789ab", "name": "2-core Test CPU, 8 GiB", "cores": 2, "gpus": []}
 
+# Changes of a case: NumPy on digits.
+NUMPY = {
+    "module": "idiomatic.softmax_numpy",
+    "framework": "numpy",
+    "extra": "",
+    "devices": ("cpu",),
+    "threads": 1,
+    "samples": 1440,
+    "epochs": 5,
+}
 
 _RECORDS: dict[str, type] = {
     "trial": TrialRecord,
@@ -36,7 +46,7 @@ def case(implementation: str = "pytorch", **changes: Any) -> Case:
         "extra": "pytorch",
         "objective": "softmax",
         "style": "idiomatic",
-        "data": "resident",
+        "data_access": "resident",
         "devices": ("cpu", "gpu"),
         "workload": "sgd",
         "device": "cpu",
@@ -74,12 +84,11 @@ def ok(of: Case, number: int = 1, epoch: float = 0.5, kind: str = "trial", **cha
         "first_epoch_seconds": 3.0,
         "epoch_seconds": [epoch * 3, epoch / 2, epoch, epoch, epoch],
         "validation_accuracy": [0.1, 0.2, 0.3, 0.4, 0.8396],
-        "validation_loss": [2.3, 2.2, 2.1, 2.0, 0.45],
         "test_accuracy": [0.1, 0.2, 0.3, 0.4, 0.8321],
         "parity": Parity(1.5e-6, 1e-5, passed=True),
         "peak_rss_bytes": 512 * 2**20,
     }
-    fields = _RECORDS[kind].__struct_fields__  # type: ignore[attr-defined]
+    fields = _RECORDS[kind].__struct_fields__
     values = {name: value for name, value in values.items() if name in fields}
     return bare(of, number, kind, **{**values, **changes})
 

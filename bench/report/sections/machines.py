@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bench.analysis.ranking import compare_machines
 from bench.analysis.summary import Row
 from bench.contract import Device
-from bench.records.versions import describe_suite
+from bench.records.versions import list_versions
 from bench.report.charts.epochs import chart_machines
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
@@ -232,7 +232,8 @@ def list_suites(runs: Iterable[LoadedRun]) -> list[str]:
     """Report versions of the suite that differ: its implementations may differ too."""
     versions: dict[str, dict[str, None]] = {}
     for run in runs:
-        versions.setdefault(describe_suite(run.environments.values()), {})[run.name] = None
+        suite = list_versions(run.environments.values()).get("suite", "")
+        versions.setdefault(suite, {})[run.name] = None
     if len(versions) < 2:
         return []
     problem = "versions of the suite differ, and so may its implementations"

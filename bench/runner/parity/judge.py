@@ -1,6 +1,6 @@
 """Judge a trial by the params that it returned.
 
-A worker never reports its own score: parity, accuracy and loss are computed here, in the parent,
+A worker never reports its own score: parity and accuracy are computed here, in the parent,
 against an oracle that is trained once for all trials of the same problem.
 """
 
@@ -45,12 +45,10 @@ MIN_SECONDS = 0.1
 # Why a trial without valid times failed.
 NO_TIMES = "the process left a result without its epochs"
 
-LOSSES = {"softmax": oracle.cross_entropy, "one-vs-rest": oracle.logistic_loss}
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Parity and, for every timed epoch, accuracy and loss.
+    """Parity and, for every timed epoch, the accuracies.
 
     errors: the parity error after each compared epoch, in their order. fault: what is wrong,
     or None.
@@ -59,7 +57,6 @@ class Judgement:
     parity: Parity | None = None
     errors: tuple[float, ...] = ()
     validation_accuracy: tuple[float, ...] = ()
-    validation_loss: tuple[float, ...] = ()
     test_accuracy: tuple[float, ...] = ()
     fault: str | None = None
 
@@ -96,9 +93,7 @@ class Judge:
         if not case.epochs <= count <= max_epochs:
             return Judgement(fault=f"it timed {count} epochs, not {case.epochs} to {max_epochs}")
         epochs, labels = returned
-        judgement = self._add_scores(
-            case, epochs[1:], self._compare(case, list_segments(case), epochs)
-        )
+        judgement = self._add_scores(epochs[1:], self._compare(case, list_segments(case), epochs))
         fault = find_label_fault(epochs[-1], self._test[0], labels) or judgement.fault
         return replace(judgement, fault=fault)
 
@@ -141,9 +136,8 @@ class Judge:
             return [Params(epoch[:-1], epoch[-1]) for epoch in stack], labels
         return Judgement(fault=fault)
 
-    def _add_scores(self, case: Case, epochs: list[Params], judgement: Judgement) -> Judgement:
-        """Add accuracy and loss after each of these epochs, in float64."""
-        loss = LOSSES[case.objective]
+    def _add_scores(self, epochs: list[Params], judgement: Judgement) -> Judgement:
+        """Add the accuracies after each of these epochs, in float64."""
         images, labels = self._validation
         test_images, test_labels = self._test
         validation = oracle.forward_many(epochs, images)
@@ -151,7 +145,6 @@ class Judge:
         return replace(
             judgement,
             validation_accuracy=tuple(oracle.compute_accuracy(one, labels) for one in validation),
-            validation_loss=tuple(loss(one, labels) for one in validation),
             test_accuracy=tuple(oracle.compute_accuracy(one, test_labels) for one in test),
         )
 

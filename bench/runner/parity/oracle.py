@@ -86,17 +86,6 @@ def cross_entropy(logits: Array, labels: NDArray[np.int32]) -> float:
     return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
 
 
-def logistic_loss(logits: Array, labels: NDArray[np.int32]) -> float:
-    """Return the mean over the samples of the sum of their classes' logistic losses, in nats.
-
-    The loss is ``log(1 + exp(-logit))`` for the label's class and ``log(1 + exp(logit))`` for the
-    others.
-    """
-    signed = logits.copy()
-    signed[np.arange(len(labels)), labels] *= -1
-    return float(np.logaddexp(0, signed).sum(axis=1).mean())
-
-
 def compute_accuracy(logits: Array, labels: NDArray[np.int32]) -> float:
     """Return the share of the samples whose largest logit is their label's."""
     return float((logits.argmax(axis=1) == labels).mean())

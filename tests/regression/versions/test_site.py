@@ -123,7 +123,7 @@ def test_implementations_on_one_side_only_are_listed_by_side(placed):
     first, second, *rest = IMPLEMENTATIONS
     prepared = find_changes(placed("base", [first, *rest]), placed("candidate", [second, *rest]))
     assert prepared.changed == ()
-    assert (prepared.only_base, prepared.only_candidate) == (("numpy",), ("numba",))
+    assert (prepared.only_baseline, prepared.only_candidate) == (("numpy",), ("numba",))
 
 
 def test_missing_file_is_a_change(placed):

@@ -212,21 +212,6 @@ def test_parity_error_of_non_finite_params_fails_any_tolerance(value):
     assert parity(3, value) == float("inf")
 
 
-def test_logistic_loss_by_hand():
-    # exp(logit) is 1/2, 3 and 1, label 1: log(1 + 1/2) + log(1 + 1/3) + log(1 + 1) = log 4;
-    # three times log 2 where all logits are zero.
-    logits = np.array([[-log(2), log(3), 0], [0, 0, 0]])
-    result = oracle.logistic_loss(logits, np.array([1, 0], np.int32))
-    assert result == pytest.approx((log(4) + 3 * log(2)) / 2, rel=ROUNDING)
-
-
-def test_logistic_loss_neither_overflows_nor_changes_logits():
-    logits = np.array([[1000.0, -1000.0], [1000.0, -1000.0]])
-    # Right twice and wrong twice.
-    assert oracle.logistic_loss(logits, np.array([0, 1], np.int32)) == 1000
-    assert logits.tolist() == [[1000, -1000]] * 2
-
-
 def test_logits_of_many_params_equal_single_ones():
     draw = np.random.default_rng(3)
     images = draw.random((7, 5))
