@@ -7,9 +7,8 @@ from dataclasses import replace
 import altair as alt
 import numpy as np
 import pytest
-from support.devices import on
 from support.records import case, environment, run, trials
-from support.sweep import BATCHES, SAMPLES, swept
+from support.sweeps import BATCHES, SAMPLES, on, swept
 
 from bench.analysis.devices import find_crossovers
 from bench.analysis.startup import find_curves
