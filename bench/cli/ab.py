@@ -90,8 +90,8 @@ def ab(
 ) -> None:
     """Compare two versions in pairs of fresh processes; exit with status 1 if one is slower."""
     from bench.records import store
+    from bench.records.layout import COMPARISON_PLAN
     from bench.regression.calibration.spread import Calibrations, calibration_folder
-    from bench.regression.paired.comparison_plan import PLAN
     from bench.regression.paired.judge_pairs import load_result
     from bench.regression.paired.prepare import CaseOptions, prepare_comparison
     from bench.report.regression.verdicts import build_output
@@ -116,7 +116,7 @@ def ab(
         folder = output or RESULTS / plan.run
         stopped = 0
         if plan.pairings:
-            store.create_run(folder, plan, PLAN)
+            store.create_run(folder, plan, COMPARISON_PLAN)
             stopped = signals.run_until_signal(_measure, folder, comparison)
     calibrations = Calibrations(calibration_folder(describe()["id"]))
     result = load_result(

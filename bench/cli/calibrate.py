@@ -76,8 +76,9 @@ def calibrate(
     """Measure false alarms on this machine, and which slowdowns bench ab would see."""
     from bench.data import dataset
     from bench.records import store
+    from bench.records.layout import CALIBRATION_PLAN
     from bench.records.schema import FORMAT
-    from bench.regression.calibration.session import PLAN, CalibrationPlan
+    from bench.regression.calibration.session import CalibrationPlan
     from bench.regression.calibration.spread import Calibrations, calibration_folder
     from bench.regression.paired.comparison_plan import SEED, TIMEOUT
     from bench.regression.paired.prepare import CaseOptions, select_cases
@@ -103,9 +104,9 @@ def calibrate(
             slowdowns=inject,
             budget=budget,
             timeout=TIMEOUT,
-            data=data,
+            data_source=data,
         )
-        store.create_run(folder / run, plan, PLAN)
+        store.create_run(folder / run, plan, CALIBRATION_PLAN)
         stopped = signals.run_until_signal(_measure, folder / run, plan, dataset.find(data))
     print_comparison(build_calibration_output(Calibrations(folder)), style)
     raise typer.Exit(stopped)

@@ -113,7 +113,7 @@ def plan_run(
         cases=cases,
         textbook=with_python(programs),
         timeout=options.timeout,
-        data=options.data,
+        data_source=options.data,
         budget=options.budget,
         sweep=sweep,
         sweep_rounds=options.rounds or 1,
@@ -255,7 +255,7 @@ def _plan_blocks(seed: int, rounds: Sequence[tuple[Case, int]]) -> list[Trial]:
     trials = []
     for number in range(1, max((count for _, count in rounds), default=0) + 1):
         block = [case for case, count in rounds if number <= count]
-        random.Random(f"{seed}/{number}").shuffle(block)  # noqa: S311 - an order, not a secret
+        random.Random(f"{seed}/{number}").shuffle(block)
         trials += [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
     return trials
 

@@ -1,5 +1,6 @@
 """``bench calibrate`` from its flags to its exit status, on small data."""
 
+import contextlib
 import json
 import math
 import signal
@@ -53,7 +54,7 @@ def test_calibration_keeps_its_records_and_shows_them_again(bench, called, tmp_p
     assert cases[0]["injected"] == "nothing"
     ((plan, records),) = sessions(tmp_path / "known")
     assert plan.slowdowns == (Slowdown(0.5),)
-    assert (plan.budget, plan.seed, plan.data) == (5.0, 42, "digits")
+    assert (plan.budget, plan.seed, plan.data_source) == (5.0, 42, "digits")
     assert plan.command.startswith("python -m bench calibrate --implementation=numpy")
     assert [case.slug for case in plan.cases] == [CASE]
     assert {(record.status, record.case.slug) for record in records} == {("ok", CASE)}
@@ -119,7 +120,11 @@ def test_calibration_shows_all_tables(called, pretended, tmp_path):
 
 
 def test_busy_machine_is_reported_on_stderr(called, pretended, monkeypatch):
-    monkeypatch.setattr(lock.Lock, "take", lambda _: False)
+    def wait(announce_wait):
+        announce_wait()
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(lock, "hold_host_lock", wait)
     code, out, err = called("calibrate", *NUMPY, "--budget=4s", "--inject=none", "--format=json")
     assert (code, err) == (0, f"{WAITING}\n")
     assert json.loads(out)["cases"][0]["pairs"] == 2

@@ -29,7 +29,7 @@ def measured(tmp_path, digits):
             cases=cases,
             textbook=textbook,
             timeout=300,
-            data="digits",
+            data_source="digits",
             **changes,
         )
         if not path.exists():

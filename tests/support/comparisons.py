@@ -10,8 +10,9 @@ from support.records import MACHINE, bare, case, environment, ok, run
 
 from bench.analysis.intervals import Interval
 from bench.records import store
+from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import FORMAT, Case, Record
-from bench.regression.calibration.session import PLAN, CalibrationPlan
+from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan, Pairing
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.signed_rank import Difference
@@ -111,7 +112,7 @@ def session(*cases: Case, **changes: Any) -> CalibrationPlan:
 
 def calibrated(folder: Path, plan: CalibrationPlan, records: Iterable[Record]) -> Path:
     """Write a session below a folder of calibrations, like ``bench calibrate``."""
-    store.create_run(folder / plan.run, plan, PLAN)
+    store.create_run(folder / plan.run, plan, CALIBRATION_PLAN)
     store.add_environment(folder / plan.run, environment())
     for record in records:
         store.append_record(folder / plan.run, msgspec.structs.replace(record, run=plan.run))

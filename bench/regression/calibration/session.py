@@ -21,10 +21,15 @@ from bench.worker.measure import now
 
 # Of a block: enough for the first look of a short comparison, and over in less than a minute.
 PAIRS = 12
-PLAN = "calibration.json"
 
 
-class CalibrationPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class CalibrationPlan(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename={"data_source": "data"},
+):
     """The plan of one session of ``bench calibrate``, as it is stored.
 
     pairs: of a block. Blocks with and without a slowdown in the candidate alternate. budget:
@@ -41,7 +46,7 @@ class CalibrationPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     budget: float
     timeout: float
     pairs: int = PAIRS
-    data: str | None = None
+    data_source: str | None = None
 
 
 def describe_slowdown(slowdown: Slowdown | None) -> str:
@@ -62,7 +67,7 @@ def generate_blocks(plan: CalibrationPlan) -> Iterator[tuple[Case, Slowdown | No
         if plan.slowdowns and turn % 2:
             slowdown = plan.slowdowns[turn // 2 % len(plan.slowdowns)]
         order = list(plan.cases)
-        random.Random(f"{plan.seed}/{turn}").shuffle(order)  # noqa: S311 - an order, not a secret
+        random.Random(f"{plan.seed}/{turn}").shuffle(order)
         for case in order:
             yield case, slowdown
 

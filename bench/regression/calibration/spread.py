@@ -8,9 +8,10 @@ from pathlib import Path
 from statistics import fmean, variance
 
 from bench.errors import UserError
+from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import Slowdown, TrialRecord
 from bench.records.store import read_plan, read_trials
-from bench.regression.calibration.session import PLAN, CalibrationPlan
+from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.paired.judge_pairs import EPOCH, RecordPair, collect_pairs, log_ratio
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
@@ -66,7 +67,7 @@ class Calibrations:
 
     def __init__(self, folder: Path) -> None:
         self._blocks: dict[tuple[str, Slowdown | None], list[MeasuredBlock]] = defaultdict(list)
-        for path in sorted(folder.glob(f"*/{PLAN}")):
+        for path in sorted(folder.glob(f"*/{CALIBRATION_PLAN}")):
             for key, block in _read_blocks(path):
                 self._blocks[key].append(block)
 

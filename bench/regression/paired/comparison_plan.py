@@ -9,7 +9,6 @@ from bench.regression.stats.decision import Rule
 from bench.regression.versions.names import Version
 from bench.runner.runner import RunContext
 
-PLAN = "comparison.json"
 SEED = 42
 TIMEOUT = 600.0  # seconds of a process
 BASELINE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record
@@ -35,7 +34,13 @@ class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
-class ComparisonPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class ComparisonPlan(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename={"data_source": "data"},
+):
     """The plan of ``bench ab``, as it is stored.
 
     gates: names of the metrics that are judged beside the epoch. tolerance, alpha: see ``Rule``.
@@ -56,7 +61,7 @@ class ComparisonPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     timeout: float
     absent: tuple[Absent, ...] = ()
     gates: tuple[str, ...] = ()
-    data: str | None = None
+    data_source: str | None = None
 
     @property
     def rule(self) -> Rule:
@@ -86,6 +91,6 @@ def plan_pair(
             slowdown,
         ),
     ]
-    coin = random.Random(f"{planned.run}/{planned.seed}/{baseline.slug}/{number}")  # noqa: S311 - no secret
+    coin = random.Random(f"{planned.run}/{planned.seed}/{baseline.slug}/{number}")
     coin.shuffle(trials)
     return trials

@@ -10,13 +10,13 @@ from statistics import fmean, median
 import numpy as np
 
 from bench.errors import UserError
+from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import TrialRecord
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
 from bench.records.versions import list_versions
 from bench.regression.paired.comparison_plan import (
     BASELINE,
     CANDIDATE,
-    PLAN,
     ComparisonPlan,
     Pairing,
 )
@@ -87,7 +87,7 @@ def load_result(
     cases: list[CaseComparison] = []
     software: dict[str, dict[str, str]] = {}
     if plan.pairings:
-        stored = read_plan(folder / PLAN, ComparisonPlan)
+        stored = read_plan(folder / COMPARISON_PLAN, ComparisonPlan)
         records = list(read_trials(folder))
         environments = read_environments(folder) if records else {}
         for version in (BASELINE, CANDIDATE):

@@ -115,7 +115,7 @@ def prepare_comparison(
                 timeout=TIMEOUT,
                 absent=tuple(absent),
                 gates=gates,
-                data=cases.data,
+                data_source=cases.data,
             ),
             {BASELINE: baseline_site.installation, CANDIDATE: candidate_site.installation},
             data,

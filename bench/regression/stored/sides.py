@@ -8,10 +8,10 @@ from pathlib import Path
 from bench.analysis import summary
 from bench.analysis.summary import Row
 from bench.errors import UserError
+from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import Environment, Record, Run, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
 from bench.records.versions import list_versions
-from bench.regression.calibration.session import PLAN
 from bench.regression.calibration.spread import Calibrations
 from bench.worker import machine
 
@@ -64,7 +64,7 @@ def load_calibrations(folder: Path, machine: str | None) -> Calibrations:
 
     Raises UserError for a calibration of another machine.
     """
-    for path in sorted(folder.glob(f"*/{PLAN}")):
+    for path in sorted(folder.glob(f"*/{CALIBRATION_PLAN}")):
         if _list_machines(read_environments(path.parent).values()) - {machine}:
             raise UserError(
                 f"{path.parent} was calibrated on another machine than the runs were measured on. "

@@ -43,7 +43,7 @@ def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
         "version": row.version,
         "objective": case.objective,
         "style": case.style,
-        "data": case.data,
+        "data": case.data_access,
         "workload": case.workload,
         "device": case.device,
         "batch_size": case.batch_size,

@@ -60,7 +60,7 @@ COLUMNS = (
     _text_column("framework", lambda row: row.version, 8),
     _text_column("objective", lambda row: row.case.objective, 3),
     _text_column("style", lambda row: row.case.style, 10),
-    _text_column("data", lambda row: row.case.data, 15),
+    _text_column("data", lambda row: row.case.data_access, 15),
     Column("validation accuracy", lambda _, row: row.validation_accuracy, 4, numbers.format_share),
     Column("test accuracy", lambda _, row: row.test_accuracy, 14, numbers.format_share),
     Column("epoch", lambda _, row: row.epoch, 1, numbers.format_duration),

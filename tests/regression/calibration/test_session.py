@@ -9,9 +9,10 @@ from support.pretended import Pretended
 from support.records import case
 
 from bench.records import store
+from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import Slowdown
 from bench.regression.calibration import session as sessions
-from bench.regression.calibration.session import PLAN, generate_blocks, measure_session
+from bench.regression.calibration.session import generate_blocks, measure_session
 
 NUMPY, KERAS = case("numpy"), case("keras")
 FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
@@ -54,7 +55,7 @@ def test_budget_cuts_the_last_block_short(tmp_path, monkeypatch, budget, seconds
     monkeypatch.setattr(sessions, "Runner", runner.begin)
     monkeypatch.setattr(sessions, "now", runner.now)
     plan = session(slowdowns=(FIVE,), budget=budget)
-    store.create_run(tmp_path / "out", plan, PLAN)
+    store.create_run(tmp_path / "out", plan, CALIBRATION_PLAN)
     lines = list(measure_session(tmp_path / "out", plan, None))
     assert len(lines) == -(-pairs // 12)
     assert [trial.round for trial in runner.trials] == sorted([*range(1, pairs + 1)] * 2)

@@ -96,7 +96,7 @@ def test_plan_holds_the_options_and_a_unique_name(files):
     terms = {"tolerance": 0.05, "budget": 90.0, "gates": ("memory",)}
     with comparison(*files, terms=terms) as one, comparison(*files, terms=terms) as other:
         assert (one.plan.tolerance, one.plan.budget, one.plan.gates) == (0.05, 90.0, ("memory",))
-        assert (one.plan.data, one.plan.command) == ("digits", "bench ab")
+        assert (one.plan.data_source, one.plan.command) == ("digits", "bench ab")
         assert one.plan.run != other.plan.run  # the coins of a pair hang on it
         assert re.fullmatch(r"[0-9]{8}-[0-9]{6}-ab-[0-9a-f]{4}", one.plan.run)
 
