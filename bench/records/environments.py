@@ -71,14 +71,6 @@ def make_environment(facts: Mapping[str, Any]) -> Environment:
     return Environment(id=machine.fingerprint(facts), **facts)
 
 
-def check_facts(environment: Environment) -> None:
-    """Raise DamagedError if a fact that is used in computations has the wrong type."""
-    try:
-        msgspec.convert(environment, _Facts, from_attributes=True)
-    except msgspec.ValidationError as error:
-        raise DamagedError(f"not an Environment: {error}") from error
-
-
 def read_undamaged(folder: Path) -> tuple[dict[str, Environment], list[str]]:
     """Return a run's environments by id, and the reason for each damaged file, in one line.
 
@@ -106,11 +98,13 @@ def _read_all(folder: Path) -> Iterator[tuple[Path, Environment | str]]:
     for path in sorted((folder / ENVIRONMENTS).glob("*.json")):
         try:
             environment = decoding.decode(files.read_file(path), Environment, str(path))
-            check_facts(environment)
+            msgspec.convert(environment, _Facts, from_attributes=True)
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror}") from error
         except DamagedError as error:
             yield path, str(error)
+        except msgspec.ValidationError as error:
+            yield path, f"not an Environment: {error}"
         else:
             matches = is_file_name(environment.id) and path.name == f"{environment.id}.json"
             yield path, environment if matches else f"it holds environment {environment.id!r}"
