@@ -13,7 +13,7 @@ def report(
     folders: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN]...",
+            metavar="RUN",
             help="Folders of runs, or of several runs. Without one, write results/index.html, "
             "a page of everything that was measured.",
         ),

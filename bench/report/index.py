@@ -101,10 +101,8 @@ def _read_entry(folder: Path, kind: str) -> Entry:
     readers = {"run": _read_run, "comparison": _read_comparison, "calibration": _read_calibration}
     try:
         return readers[kind](folder)
-    except UserError as error:
-        text = str(error)
     except Exception as error:  # noqa: BLE001 - however it is damaged, the others are shown
-        text = f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
     return Entry("unreadable", escape(text.replace(f"{folder}/", "")), "damaged")
 
 
