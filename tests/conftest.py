@@ -23,11 +23,11 @@ from support.processes import (
     run_first,
     wait_until,
 )
+from support.records import NUMPY, case
 from support.versions import REGISTRY, Repository, wheel
 
 from bench.cli import app as command_line
 from bench.data import dataset
-from bench.records.schema import Case
 from bench.runner import signals
 from bench.runner.process import launch
 from bench.worker import machine
@@ -35,7 +35,7 @@ from bench.worker import machine
 # PyTorch with CUDA brings Triton, which must be loaded before TensorFlow: afterwards it crashes the
 # process. Workers load one framework each.
 with suppress(ImportError):
-    import triton  # noqa: F401
+    import triton  # noqa: F401 - see above
 
 # No test fails for want of time.
 settings.register_profile("ours", deadline=None)
@@ -101,27 +101,7 @@ def small_folder(own_cache, tmp_path, small_files):
 @pytest.fixture
 def make_case():
     """Cases of NumPy on digits, changed by keyword."""
-
-    def make(**changes):
-        values = {
-            "implementation": "numpy",
-            "module": "idiomatic.softmax_numpy",
-            "framework": "numpy",
-            "extra": "",
-            "objective": "softmax",
-            "style": "idiomatic",
-            "data": "resident",
-            "devices": ("cpu",),
-            "workload": "sgd",
-            "device": "cpu",
-            "batch_size": 32,
-            "threads": 1,
-            "samples": 1440,
-            "epochs": 2,
-        }
-        return Case(**{**values, **changes})
-
-    return make
+    return lambda **changes: case(**{"implementation": "numpy", **NUMPY, "epochs": 2, **changes})
 
 
 @pytest.fixture
@@ -247,14 +227,18 @@ def surroundings(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def command(surroundings):
-    """Run the command line in a fresh process and in a given folder; return it when it ended."""
+def command(surroundings, tmp_path_factory):
+    """Run the command line in a fresh process and in a given folder; return it when it ended.
 
-    def run(folder, *arguments):
+    charts: whether its reports have charts, which take longer than a small run.
+    """
+    no_charts = run_first(tmp_path_factory.mktemp("first"), NO_CHARTS)
+
+    def run(folder, *arguments, charts=False):
         return subprocess.run(
             [sys.executable, "-m", "bench", *map(str, arguments)],
             cwd=folder,
-            env=surroundings,
+            env=surroundings if charts else {**surroundings, **no_charts},
             capture_output=True,
             text=True,
             check=False,
@@ -266,7 +250,7 @@ def command(surroundings):
 @pytest.fixture
 def bench(command, tmp_path):
     """Run the command line in a fresh process in the test's folder; return it when it ended."""
-    return lambda *arguments: command(tmp_path, *arguments)
+    return lambda *arguments, **options: command(tmp_path, *arguments, **options)
 
 
 @pytest.fixture

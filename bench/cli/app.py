@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bench.cli import check, data, machine, records, regression, report, run
+from bench.cli import ab, calibrate, check, compare, data, machine, records, report, run
 from bench.cli.list import list_implementations
 from bench.errors import UserError
 from bench.runner import signals
@@ -22,10 +22,10 @@ MEASURE = "Measure"
 SHOW = "Show and convert"
 app.command(rich_help_panel=MEASURE)(run.run)
 app.command(rich_help_panel=MEASURE)(check.check)
-app.command(rich_help_panel=MEASURE)(regression.ab)
-app.command(rich_help_panel=MEASURE)(regression.calibrate)
+app.command(rich_help_panel=MEASURE)(ab.ab)
+app.command(rich_help_panel=MEASURE)(calibrate.calibrate)
 app.command(rich_help_panel=SHOW)(report.report)
-app.command(rich_help_panel=SHOW)(regression.compare)
+app.command(rich_help_panel=SHOW)(compare.compare)
 app.command(rich_help_panel=SHOW)(records.export)
 app.command(rich_help_panel=SHOW)(records.merge)
 app.command("list", rich_help_panel=SHOW)(list_implementations)

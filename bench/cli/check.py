@@ -24,8 +24,8 @@ def check(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME|FILE]...",
-            help="Implementations, or your own files; their code runs with your rights. "
+            metavar="NAME|FILE",
+            help="Check these implementations or your own files. Their code runs with your rights. "
             "Default: all implementations.",
             autocompletion=complete_implementation,
         ),

@@ -32,10 +32,10 @@ def run_on_cluster(
     """Measure on the hosts of a cluster, then write the report."""
     from bench.cli.progress import follow_run, print_plan
     from bench.data import dataset
-    from bench.records import collection, store
+    from bench.records import layout, store
     from bench.runner import cluster, signals
+    from bench.runner.loop import Estimate
     from bench.runner.plan import RESULTS, check_writable, make_run_name
-    from bench.runner.progress import Estimate
 
     if options.budget is not None:
         raise UserError("--budget does not work with --cluster; leave one of them out")
@@ -45,10 +45,10 @@ def run_on_cluster(
     plans, data = [], options.data
     if resume:
         plans = _read_plans(base, options)
-        data = plans[0][1].data
+        data = plans[0][1].data_source
     else:
         check_writable(base)
-        if collection.is_collection(base):
+        if layout.is_collection(base):
             raise UserError(f"{base} holds runs; choose another --output, or add --resume")
     query = cluster.HostQuery(cluster.suite_version(), data, dataset.find(data).sha256)
     with ExitStack() as stack:
@@ -77,12 +77,12 @@ def run_on_cluster(
 
 def _read_plans(base: Path, options: "RunOptions") -> "list[tuple[Path, Run]]":
     """Return the runs to resume with their folders; raises UserError."""
-    from bench.records import collection
+    from bench.records import layout
     from bench.runner.resume import read_plan
 
     plans = [
         (folder, read_plan(folder, options.implementations, options.pythons, options.data))
-        for folder in collection.find_runs(base) or [base]
+        for folder in layout.find_runs(base) or [base]
     ]
     if local := [folder for folder, plan in plans if plan.machine is None]:
         raise UserError(f"{local[0]} was begun without --cluster; leave that out")

@@ -1,7 +1,7 @@
 """Print to the user: lines, tables of runs and of comparisons, and progress on stderr."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,14 +31,35 @@ def print_line(line: str) -> None:
     stdout.print(line, soft_wrap=True, markup=False)
 
 
+class Transient(str):
+    """A line of progress that the next one replaces."""
+
+    __slots__ = ()
+
+
+def print_progress(console: Console, lines: Iterable[str]) -> None:
+    """Print lines as they come; a ``Transient`` one is shown on a terminal, until the next.
+
+    Between two lines nothing of this process may disturb what is measured, so the screen stays.
+    """
+    from rich.live import Live
+
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        for line in lines:
+            if isinstance(line, Transient):
+                live.update(Text(line), refresh=console.is_terminal)
+            else:
+                console.print(line, soft_wrap=True, markup=False)
+
+
 @contextmanager
-def machine_lock() -> Iterator[None]:
+def machine_lock(console: Console = stdout) -> Iterator[None]:
     """Lock the machine for measuring; if another run holds it, say so and wait."""
     from bench.runner import lock
 
     with lock.open_host_lock() as machine:
         if not machine.take():
-            print_line(WAITING)
+            console.print(WAITING)
             machine.wait()
         yield
 

@@ -9,9 +9,8 @@ import typer
 if TYPE_CHECKING:
     from bench.records.schema import Slowdown
 
-LARGEST = 2**31 - 1
-
-LONGEST = 7 * 24 * 3600.0
+MAX_INT = 2**31 - 1
+MAX_SECONDS = 7 * 24 * 3600.0
 
 CASES = "What to measure"
 MEASURING = "How to measure"
@@ -63,7 +62,7 @@ def parse_duration(text: str | float) -> float:
     """Return the seconds of a time such as 90s, 10m, 1.5h or 90; raise BadParameter."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d*)?)([smh]?)", str(text).strip())
     seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
-    if not 1 <= seconds <= LONGEST:
+    if not 1 <= seconds <= MAX_SECONDS:
         raise typer.BadParameter("give a time from 1s to 168h, such as 90s, 10m or 2h")
     return seconds
 
@@ -71,9 +70,9 @@ def parse_duration(text: str | float) -> float:
 def parse_numbers(text: str) -> Numbers:
     """Read whole numbers such as 32 or 8,32,128; raise BadParameter."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(re.fullmatch(r"[0-9]{1,10}", part) and 0 < int(part) <= LARGEST for part in parts):
+    if not all(re.fullmatch(r"[0-9]{1,10}", part) and 0 < int(part) <= MAX_INT for part in parts):
         raise typer.BadParameter(
-            f"give a whole number from 1 to {LARGEST}, or several such as 8,32,128"
+            f"give a whole number from 1 to {MAX_INT}, or several such as 8,32,128"
         )
     return Numbers(dict.fromkeys(map(int, parts)))
 
@@ -119,7 +118,7 @@ def join_names(options: Iterable[Names] | None) -> tuple[str, ...]:
 
 def parse_devices(text: str) -> Devices:
     """Read cpu, gpu or both; raise BadParameter."""
-    return Devices(parse_names(text, ("cpu", "gpu")))  # type: ignore[arg-type]
+    return Devices(parse_names(text, ("cpu", "gpu")))  # type: ignore[arg-type]  # the names are checked
 
 
 def parse_slowdowns(text: str) -> Slowdowns:
@@ -183,8 +182,8 @@ BatchSize = Annotated[
     typer.Option(
         metavar="N",
         min=1,
-        max=LARGEST,
-        help="Number of images per training step. Default: the workload's.",
+        max=MAX_INT,
+        help="Use this number of images per training step. Default: the workload's.",
         rich_help_panel=CASES,
     ),
 ]
@@ -194,7 +193,7 @@ ThreadCount = Annotated[
         "--threads",
         metavar="N|all",
         parser=parse_thread_count,
-        help="Threads to compute with.",
+        help="Compute with this number of threads.",
         rich_help_panel=CASES,
     ),
 ]
@@ -224,7 +223,7 @@ Timeout = Annotated[
         "--timeout",
         metavar="TIME",
         parser=parse_duration,
-        help="Stop a process that takes longer than this, such as 90s or 10m.",
+        help="Stop a process that takes longer than this: seconds, or a time such as 10m.",
         rich_help_panel=MEASURING,
     ),
 ]
@@ -233,8 +232,8 @@ Tolerance = Annotated[
     typer.Option(
         metavar="SHARE",
         parser=parse_tolerance,
-        help="Ignore differences smaller than this.",
-        show_default="2%",
+        help="Ignore differences smaller than this share. Default: 2%.",
+        show_default=False,
         rich_help_panel=VERDICT,
     ),
 ]
@@ -248,5 +247,10 @@ FailOn = Annotated[
 ]
 OutputFormat = Annotated[
     Format,
-    typer.Option("--format", help="Print the result in this format.", rich_help_panel=FILES),
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="Print the result as table, markdown, json or github (annotations of a pull request).",
+        rich_help_panel=FILES,
+    ),
 ]

@@ -12,8 +12,8 @@ from bench.cli.console import WAITING, print_line, stdout
 from bench.records.schema import Case, Record, RooflineRecord, Run, TextbookRecord, Trial
 from bench.report.render import numbers
 from bench.runner import loop
+from bench.runner.loop import Estimate, read_earlier_records
 from bench.runner.plan import RESULTS, plan_trials
-from bench.runner.progress import Estimate, read_earlier_records
 
 
 def print_plan(run: Run) -> None:
@@ -30,7 +30,7 @@ def print_plan(run: Run) -> None:
     stdout.print(table)
     for size in run.skipped:
         print_line(f"not measured: {size.reason}")
-    seconds = Estimate(read_earlier_records(RESULTS)).seconds(trials)
+    seconds = Estimate(read_earlier_records(RESULTS)).sum_seconds(trials)
     time = (
         "unknown, without an earlier run" if seconds is None else numbers.format_wall_time(seconds)
     )
@@ -53,7 +53,7 @@ def follow_run(events: Iterable[loop.Event | str], times: Estimate) -> None:
                 case loop.ImportStarted(name):
                     live.update(Text(f"importing {name} once, unmeasured"), refresh=True)
                 case loop.TrialStarted(trial, number, total, remaining):
-                    line = format_start(trial, number, total, times.seconds(remaining))
+                    line = format_start(trial, number, total, times.sum_seconds(remaining))
                     live.update(Text(line), refresh=stdout.is_terminal)
                 case loop.TrialEnded(record, number, total):
                     times.add(record)

@@ -31,7 +31,7 @@ def export(
 
 def merge(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or of several runs.")
+        list[Path], typer.Argument(metavar="RUN", help="Folders of runs, or of several runs.")
     ],
     output: Annotated[
         Path, typer.Option(metavar="DIR", help="Write to this folder, which is new or empty.")

@@ -13,7 +13,7 @@ def report(
     folders: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN]...",
+            metavar="RUN",
             help="Folders of runs, or of several runs. Without one, write results/index.html, "
             "a page of everything that was measured.",
         ),
@@ -28,7 +28,7 @@ def report(
     ] = None,
 ) -> None:
     """Write reports, CSV and charts of stored runs again, and print one run's tables."""
-    from bench.records import collection
+    from bench.records import layout
     from bench.report import index
     from bench.report.load import load_runs
     from bench.report.write import write_report
@@ -39,7 +39,7 @@ def report(
             raise UserError("name the RUN to report; without one there is only the page of all")
         print_line(str(index.write_index(RESULTS)))
         return
-    if len(folders) == 1 and not collection.is_collection(folders[0]):
+    if len(folders) == 1 and not layout.is_collection(folders[0]):
         if output is not None:
             raise UserError("--output needs several runs; name another RUN")
         print_report(folders[0])
@@ -48,5 +48,5 @@ def report(
         output = folders[0]
     if output is None:
         raise UserError("several runs make a report of their own: name its folder with --output")
-    runs = [run for folder in folders for run in collection.find_runs(folder) or [folder]]
+    runs = [run for folder in folders for run in layout.find_runs(folder) or [folder]]
     print_line(str(write_report(load_runs(runs), output)))

@@ -12,7 +12,7 @@ from bench.cli.options import (
     CASES,
     CLUSTER,
     FILES,
-    LARGEST,
+    MAX_INT,
     MEASURING,
     Data,
     Devices,
@@ -67,14 +67,14 @@ def run(
             help="Compute on this device, or on both.",
             rich_help_panel=CASES,
         ),
-    ] = "cpu",  # type: ignore[assignment]
+    ] = "cpu",  # type: ignore[assignment]  # Typer parses it
     batch_size: Annotated[
         Numbers | None,
         typer.Option(
             metavar="N,N,…",
             parser=parse_numbers,
-            help="Number of images per training step. Several numbers are measured one after "
-            "another. Default: the workload's.",
+            help="Use this number of images per training step. Several numbers are measured one "
+            "after another. Default: the workload's.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -83,7 +83,8 @@ def run(
         typer.Option(
             metavar="N,all,…",
             parser=parse_threads,
-            help="Threads to compute with, such as 1,all. Default: all cores.",
+            help="Compute with this number of threads, or with several such as 1,all. Default: "
+            "all cores.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -92,8 +93,8 @@ def run(
         typer.Option(
             metavar="N,N,…",
             parser=parse_numbers,
-            help="Number of images per epoch; more than the data set has are taken again from its "
-            "start. Default: all training images.",
+            help="Train on this number of images per epoch. After the last image of the data set "
+            "comes its first one again. Default: all training images.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -109,18 +110,19 @@ def run(
         bool,
         typer.Option(
             "--sweep",
-            help="Measure other batch sizes, numbers of threads and of samples too.",
+            help="Measure other batch sizes and other numbers of threads and samples too.",
             rich_help_panel=CASES,
         ),
     ] = False,
-    roofline: Annotated[
+    no_roofline: Annotated[
         bool,
         typer.Option(
-            "--roofline/--no-roofline",
-            help="Measure the machine's arithmetic and memory rates, which bound an epoch's time.",
+            "--no-roofline",
+            help="Do not measure the machine's arithmetic and memory rates, which bound an "
+            "epoch's time.",
             rich_help_panel=CASES,
         ),
-    ] = True,
+    ] = False,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -157,8 +159,8 @@ def run(
         typer.Option(
             metavar="N",
             min=0,
-            max=LARGEST,
-            help="Seed of the sample orders and initial weights.",
+            max=MAX_INT,
+            help="Draw sample orders and initial weights from this seed.",
             rich_help_panel=MEASURING,
         ),
     ] = 42,
@@ -168,7 +170,7 @@ def run(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder of the run. Default: a new one in results/.",
+            help="Write the run to this folder. Default: a new one in results/.",
             rich_help_panel=FILES,
         ),
     ] = None,
@@ -227,7 +229,7 @@ def run(
         seed=seed,
         quick=quick,
         sweep=sweep,
-        roofline=roofline,
+        roofline=not no_roofline,
         data=data,
         budget=budget,
         pythons=interpreters.parse_options(python or ()),
@@ -259,8 +261,7 @@ def _refuse_changes(ctx: typer.Context) -> None:
         name = parameter.name or ""
         source = ctx.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE" and name not in RESUME_OPTIONS:
-            off = ctx.params[name] is False
-            changed.append((parameter.secondary_opts if off else parameter.opts)[0])
+            changed.append(parameter.opts[0])
     if changed:
         raise UserError(
             f"--resume goes on with the plan of the run; leave out {' and '.join(changed)}"
@@ -271,12 +272,12 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     from bench.cli.progress import follow_run
     from bench.data import dataset
     from bench.records import store
-    from bench.runner import loop, progress, resume, signals
+    from bench.runner import loop, resume, signals
 
-    data = dataset.find(plan.data)
+    data = dataset.find(plan.data_source)
     if new:
         store.create_run(folder, plan)
-    times = progress.Estimate(progress.read_earlier_records(folder.parent))
+    times = loop.Estimate(loop.read_earlier_records(folder.parent))
     status = signals.run_until_signal(follow_run, loop.measure_run(folder, plan, data), times)
     run = print_report(folder)
     if status:

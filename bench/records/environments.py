@@ -12,6 +12,7 @@ import msgspec
 from bench.errors import UserError
 from bench.records import decoding, files
 from bench.records.decoding import DamagedError
+from bench.records.layout import ENVIRONMENTS
 from bench.records.paths import hide_paths
 from bench.records.schema import Count, Environment
 from bench.worker import machine
@@ -87,7 +88,7 @@ def read_undamaged(folder: Path) -> tuple[dict[str, Environment], list[str]]:
         if isinstance(environment, Environment):
             environments[environment.id] = environment
         else:
-            faults.append(f"environments/{path.name}: {environment}")
+            faults.append(f"{ENVIRONMENTS}/{path.name}: {environment}")
     return environments, faults
 
 
@@ -101,7 +102,7 @@ def set_damaged_aside(folder: Path) -> None:
 
 def _read_all(folder: Path) -> Iterator[tuple[Path, Environment | str]]:
     """Yield every file with its environment, or with the reason why it is damaged."""
-    for path in sorted((folder / "environments").glob("*.json")):
+    for path in sorted((folder / ENVIRONMENTS).glob("*.json")):
         try:
             environment = decoding.decode(files.read_file(path), Environment, str(path))
             check_facts(environment)

@@ -18,6 +18,7 @@ from bench.errors import UserError
 from bench.records import decoding, files
 from bench.records.decoding import UNREADABLE, DamagedError
 from bench.records.environments import is_file_name
+from bench.records.layout import DAMAGED, PLANS, TRIALS
 from bench.records.schema import (
     FORMAT,
     MAX_RECORD_BYTES,
@@ -27,8 +28,6 @@ from bench.records.schema import (
     TrialRecord,
 )
 
-FILE, DAMAGED = "trials.jsonl", "damaged.jsonl"
-PLANS = ("run.json", "comparison.json", "calibration.json")
 # The resolution of the clock: no epoch can be shorter.
 MIN_SECONDS = 1e-9
 
@@ -81,7 +80,7 @@ def read_lines(folder: Path, environments: Collection[str]) -> Iterator[tuple[by
     run was killed, and is skipped. Raises UserError if the file cannot be read or a newer suite
     wrote it.
     """
-    path, run, finished = folder / FILE, _run_name(folder), set[str]()
+    path, run, finished = folder / TRIALS, _run_name(folder), set[str]()
     try:
         data = files.read_file(path)
     except FileNotFoundError:
@@ -93,7 +92,7 @@ def read_lines(folder: Path, environments: Collection[str]) -> Iterator[tuple[by
             record = decode(line, f"{path}:{number}")
             _check_membership(record, run, finished, environments)
         except DamagedError as error:
-            yield line + b"\n", f"{FILE}:{number}: {error}"
+            yield line + b"\n", f"{TRIALS}:{number}: {error}"
         else:
             if record.status != "interrupted":
                 finished.add(record.trial)
@@ -133,7 +132,7 @@ def repair_lines(folder: Path, environments: Collection[str]) -> None:
 
     Raises OSError if a file cannot be written, and UserError as ``read_lines`` does.
     """
-    path = folder / FILE
+    path = folder / TRIALS
     if not path.exists():
         return
     lines = list(read_lines(folder, environments))

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from bench.errors import UserError
-from bench.records import collection, files, jsonl, store, timestamps
+from bench.records import files, jsonl, layout, store, timestamps
 from bench.records.decoding import encode
 from bench.records.environments import is_file_name
 from bench.records.schema import FORMAT, Environment, Record, Run
@@ -44,19 +44,19 @@ class MergedRun:
 
     def write(self, folder: Path) -> None:
         """Write the run, with its records in the order of their start. Raises OSError."""
-        for part in ("params", "environments"):
+        for part in (layout.PARAMS, layout.ENVIRONMENTS):
             (folder / part).mkdir(parents=True)
         for run, _ in self.runs.values():
-            files.write_file(folder / "run.json", encode(run))
+            files.write_file(folder / layout.RUN_PLAN, encode(run))
         for environment, _ in self.environments.values():
             store.add_environment(folder, environment)
         lines = [
             (timestamps.parse_time(record.started), record.trial, jsonl.encode(record))
             for record, _ in self.records.values()
         ]
-        files.write_file(folder / jsonl.FILE, b"".join(line for *_, line in sorted(lines)))
+        files.write_file(folder / layout.TRIALS, b"".join(line for *_, line in sorted(lines)))
         for record, source in self.records.values():
-            params = source / "params" / f"{record.trial}.npy"
+            params = source / layout.PARAMS / f"{record.trial}.npy"
             if record.status != "interrupted" and os.path.lexists(params):
                 store.save_params(folder, record.trial, params)
 
@@ -70,7 +70,7 @@ def merge_runs(folders: Sequence[Path], output: Path) -> list[MergedRun]:
     destination = _check_output(output, folders)
     parts: list[Path] = []
     for folder in folders:
-        runs = collection.find_runs(folder)
+        runs = layout.find_runs(folder)
         if not runs:
             raise UserError(f"{folder} holds no run: neither run.json nor a folder with one")
         parts += runs

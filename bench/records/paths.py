@@ -23,7 +23,7 @@ from bench.worker import machine
 Recorded = TypeVar("Recorded")
 
 # Fields that hold a path, a name, or None.
-_PATHS = {"data", "file", "interpreter", "name", "path"}
+_PATHS = {"data_source", "file", "interpreter", "name", "path"}
 # In a command, a path may follow the = of an option or a comma.
 _ARGUMENT = re.compile(r"(?<![^=,])/[^,]*")
 _ADDRESS = re.compile(r"\b(tcp|tls|ucxx?|wss?|inproc)://[^\s\"'<>,]+")

@@ -31,9 +31,16 @@ Rounds = Annotated[int, msgspec.Meta(ge=0, le=10_000)]  # a plan's; --rounds all
 Precision = Annotated[float, msgspec.Meta(ge=1e-6, le=1)]
 
 
-class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Case(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename={"data_access": "data"},
+):
     """What is measured: everything that determines the times, except machine and software.
 
+    data_access: whether the data stay in the framework's memory or are streamed batch by batch.
     epochs: least number of timed epochs. interpreter: the Python given with ``--python``, or None
     for the suite's own. file, sha256: path and hash of a user's own implementation.
     """
@@ -44,7 +51,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     extra: str
     objective: Objective
     style: Literal["idiomatic", "tuned", "own"]
-    data: Literal["resident", "streamed", "own"]
+    data_access: Literal["resident", "streamed", "own"]
     devices: tuple[Device, ...]
     workload: str
     device: Device
@@ -236,13 +243,13 @@ class Run(
     frozen=True,
     forbid_unknown_fields=True,
     omit_defaults=True,
-    rename={"textbook": "figures", "rooflines": "ceilings"},
+    rename={"textbook": "figures", "rooflines": "ceilings", "data_source": "data"},
 ):
     """The plan of a run: enough to resume it after it was killed.
 
-    rounds: by workload. budget: seconds that measuring may take, or None. data: the value of
-    ``--data``, or None. timeout: seconds a trial may take. sweep: cases at other sizes, measured
-    ``sweep_rounds`` times. precision, memory_limit: of older versions, and without effect.
+    rounds: by workload. budget: seconds that measuring may take, or None. data_source: the
+    value of ``--data``, or None. timeout: seconds a trial may take. sweep: cases at other sizes,
+    measured ``sweep_rounds`` times. precision, memory_limit: of older versions, and without effect.
     textbook: the programs of the textbook. rooflines: probes of what the machine can do, by
     framework. machine: id of the machine whose hosts in a cluster measure the run, or None where
     this host does.
@@ -257,7 +264,7 @@ class Run(
     cases: tuple[Case, ...]
     textbook: tuple[Case, ...]
     timeout: Seconds
-    data: str | None = None
+    data_source: str | None = None
     precision: Precision | None = None
     budget: Amount | None = None
     memory_limit: Count | None = None

@@ -1,8 +1,7 @@
 """Write and read the folder of a run.
 
-``run.json`` is the plan, ``environments/<id>.json`` an environment, ``trials.jsonl`` has a record a
-line, ``params/<trial>.npy`` the params of a trial. Damaged records and environments are skipped and
-reported, or raise UserError. Before a run is resumed they are set aside, in ``damaged.jsonl`` or as
+bench/records/layout.py names its files. Damaged records and environments are skipped and reported,
+or raise UserError. Before a run is resumed they are set aside, in ``damaged.jsonl`` or as
 ``<id>.json.damaged``.
 """
 
@@ -16,13 +15,12 @@ from typing import TypeVar
 import msgspec
 
 from bench.errors import UserError, join_lines
-from bench.records import collection, environments, files, jsonl
+from bench.records import environments, files, jsonl
 from bench.records.decoding import DamagedError, decode, encode
 from bench.records.environments import is_file_name
+from bench.records.layout import ENVIRONMENTS, LOCK, PARAMS, RUN_PLAN, TRIALS
 from bench.records.paths import hide_paths
 from bench.records.schema import Environment, Record, Run, TrialRecord
-
-LOCK = "run.lock"
 
 Plan = TypeVar("Plan", bound=msgspec.Struct)
 
@@ -42,7 +40,7 @@ class RunContents:
 # ----- writing
 
 
-def create_run(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> None:
+def create_run(folder: Path, plan: msgspec.Struct, name: str = RUN_PLAN) -> None:
     """Create the folder of a run, or of another plan, which has its own file name.
 
     Raises UserError if the folder cannot be written or holds another run.
@@ -52,7 +50,7 @@ def create_run(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> No
         folder.mkdir(parents=True, exist_ok=True)
         with lock_folder(folder):
             reject_used_folder(folder)  # another process may have been faster
-            for part in ("params", "environments") if name == "run.json" else ("environments",):
+            for part in (PARAMS, ENVIRONMENTS) if name == RUN_PLAN else (ENVIRONMENTS,):
                 (folder / part).mkdir(exist_ok=True)
             files.write_file(folder / name, encode(hide_paths(plan)))
         files.sync_folder(folder.parent)
@@ -60,7 +58,7 @@ def create_run(folder: Path, plan: msgspec.Struct, name: str = "run.json") -> No
 
 def reject_used_folder(folder: Path) -> None:
     """Raise UserError if a folder holds a run."""
-    if (folder / "run.json").exists() or (folder / jsonl.FILE).exists():
+    if (folder / RUN_PLAN).exists() or (folder / TRIALS).exists():
         raise UserError(
             f"{folder} holds another run; choose another --output, or add --resume to run"
         )
@@ -95,7 +93,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 def append_record(folder: Path, record: Record) -> None:
     """Append a record, and return when it is on the disk. Raises UserError."""
     _file_name("trial", record.trial)
-    path, line = folder / jsonl.FILE, jsonl.encode(record)
+    path, line = folder / TRIALS, jsonl.encode(record)
     with _report_write_errors(folder):
         if path.exists() and path.stat().st_size + len(line) > files.MAX_BYTES:
             limit = files.MAX_BYTES // 2**20
@@ -111,12 +109,12 @@ def save_params(folder: Path, trial: str, source: Path) -> Path:
     """
     data = files.read_file(source, follow=False)
     with _report_write_errors(folder):
-        return files.write_file(folder / "params" / f"{_file_name('trial', trial)}.npy", data)
+        return files.write_file(folder / PARAMS / f"{_file_name('trial', trial)}.npy", data)
 
 
 def add_environment(folder: Path, environment: Environment) -> None:
     """Write an environment under its id, before the first record that names it."""
-    path = folder / "environments" / f"{_file_name('environment', environment.id)}.json"
+    path = folder / ENVIRONMENTS / f"{_file_name('environment', environment.id)}.json"
     if not path.exists():
         with _report_write_errors(folder):
             files.write_file(path, encode(environment))
@@ -134,16 +132,16 @@ def repair_run(folder: Path) -> None:
     Temporary files and a torn last line are deleted. Damaged records and environments are set
     aside.
     """
-    for part in ("params", "environments"):
+    for part in (PARAMS, ENVIRONMENTS):
         if (folder / part).is_symlink():
             raise UserError(f"{folder / part} is a link, which may lead elsewhere; copy the folder")
     with _report_write_errors(folder):
-        for part in (".", "params", "environments"):
+        for part in (".", PARAMS, ENVIRONMENTS):
             files.remove_unfinished(folder / part)
         # Repair records first, because those of a damaged environment count as damaged.
         jsonl.repair_lines(folder, environments.read_undamaged(folder)[0].keys())
         environments.set_damaged_aside(folder)
-        files.append(folder / jsonl.FILE, b"")  # fail now if no record could be written
+        files.append(folder / TRIALS, b"")  # fail now if no record could be written
 
 
 # ----- reading
@@ -151,7 +149,7 @@ def repair_run(folder: Path) -> None:
 
 def read_run(folder: Path) -> Run:
     """Read the plan of a run. Raises UserError."""
-    path = folder / "run.json"
+    path = folder / RUN_PLAN
     run = read_plan(path, Run)
     if missing := {case.workload for case in run.cases} - run.rounds.keys():
         raise UserError(f"{path}: it has no rounds of {' or '.join(sorted(missing))}; delete it")
@@ -225,7 +223,6 @@ def _read(path: Path) -> bytes:
     try:
         return files.read_file(path)
     except FileNotFoundError:
-        collection.reject_collection(path.parent)
         raise UserError(f"{path.parent} holds no run: there is no {path.name}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
@@ -246,7 +243,7 @@ def _report_write_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         remedy = "free some space" if full else "fix its permissions"
-        resumable = (folder / "run.json").exists()
+        resumable = (folder / RUN_PLAN).exists()
         hint = (
             f"{remedy} and continue with --resume --output {folder}"
             if resumable

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.records import collection, timestamps
+from bench.records import layout, timestamps
 from bench.records.files import write_file
 from bench.records.schema import Environment
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
@@ -18,7 +18,6 @@ from bench.regression.paired import comparison_plan
 from bench.regression.paired.judge_pairs import collect_pairs, judge_cases
 from bench.regression.result import CASE_VERDICTS
 from bench.report.load import load_by_machine
-from bench.report.regression.calibration import describe_slowdown
 from bench.report.render import html, numbers
 from bench.report.render.markdown import escape
 from bench.report.sections.comparison import select_ranked
@@ -29,9 +28,9 @@ from bench.report.write import can_draw
 TITLE = "Softmax classifier: all results"
 MAX_NAMES = 3
 PLANS = {
-    "run": collection.PLAN,
-    "comparison": comparison_plan.PLAN,
-    "calibration": session.PLAN,
+    "run": layout.RUN_PLAN,
+    "comparison": layout.COMPARISON_PLAN,
+    "calibration": layout.CALIBRATION_PLAN,
 }
 
 
@@ -102,10 +101,8 @@ def _read_entry(folder: Path, kind: str) -> Entry:
     readers = {"run": _read_run, "comparison": _read_comparison, "calibration": _read_calibration}
     try:
         return readers[kind](folder)
-    except UserError as error:
-        text = str(error)
     except Exception as error:  # noqa: BLE001 - however it is damaged, the others are shown
-        text = f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
     return Entry("unreadable", escape(text.replace(f"{folder}/", "")), "damaged")
 
 
@@ -130,7 +127,7 @@ def _read_run(folder: Path) -> Entry:
 
 
 def _read_comparison(folder: Path) -> Entry:
-    plan = read_plan(folder / comparison_plan.PLAN, comparison_plan.ComparisonPlan)
+    plan = read_plan(folder / layout.COMPARISON_PLAN, comparison_plan.ComparisonPlan)
     results = judge_cases(plan, read_trials(folder), read_looks(folder))
     by_verdict = {
         verdict: [case.name for case in results if case.verdict == verdict]
@@ -139,7 +136,7 @@ def _read_comparison(folder: Path) -> Entry:
     verdicts = "; ".join(
         f"{_list_names(names)} {verdict}" for verdict, names in by_verdict.items() if names
     )
-    names = f"{escape(plan.candidate.name)} against {escape(plan.base.name)}"
+    names = f"{escape(plan.candidate.name)} against {escape(plan.baseline.name)}"
     missing = len(plan.pairings) - len(results)
     return Entry(
         "comparison",
@@ -151,10 +148,10 @@ def _read_comparison(folder: Path) -> Entry:
 
 
 def _read_calibration(folder: Path) -> Entry:
-    plan = read_plan(folder / session.PLAN, session.CalibrationPlan)
+    plan = read_plan(folder / layout.CALIBRATION_PLAN, session.CalibrationPlan)
     pairs = len(collect_pairs(read_trials(folder)))
     names = _list_names(list(dict.fromkeys(case.implementation for case in plan.cases)))
-    slowed = ", ".join(map(describe_slowdown, plan.slowdowns)) or "nothing"
+    slowed = ", ".join(map(session.describe_slowdown, plan.slowdowns)) or "nothing"
     return Entry(
         "calibration",
         f"{numbers.format_count(pairs)} pairs of {names} with themselves; injected: {slowed}.",

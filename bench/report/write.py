@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.errors import UserError
 from bench.records.files import write_file
-from bench.records.jsonl import PLANS
+from bench.records.layout import PLANS
 from bench.report.charts.chart import draw_chart
 from bench.report.load import LoadedRun
 from bench.report.render import csv, markdown, page

@@ -107,7 +107,7 @@ def make_case(entry: Implementation, **changes: Any) -> Case:
         "extra": entry.extra,
         "objective": entry.objective,
         "style": entry.style,
-        "data": entry.data,
+        "data_access": entry.data,
         "devices": entry.devices,
         "variables": dict(entry.variables),
         "workload": "",
@@ -149,7 +149,7 @@ def find_implementation(name: str, read_objective: Callable[[Path], Objective]) 
     if path.stem in taken | sys.stdlib_module_names or not path.stem.isidentifier():
         raise UserError(f"{path.name}: name the file like a Python module, and not like a built-in")
     entry = Implementation(path.stem, path.stem, "", "", read_objective(path))
-    return make_case(entry, style="own", data="own", file=str(path), sha256=hash_file(path))
+    return make_case(entry, style="own", data_access="own", file=str(path), sha256=hash_file(path))
 
 
 def list_sweep(cases: Sequence[Case]) -> tuple[Case, ...]:

@@ -1,17 +1,28 @@
-"""Measure the missing trials of a run, one after the other, and report each as an event."""
+"""Measure the missing trials of a run one after the other, and estimate how long they take."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from bench.data.dataset import Dataset
+from bench.errors import UserError
 from bench.records import store
-from bench.records.schema import Record, Run, Trial
+from bench.records.schema import Case, Record, Run, Trial
 from bench.runner import lock
-from bench.runner.cases import list_distributions
+from bench.runner.cases import Size, get_size, list_distributions
+from bench.runner.plan import find_missing_trials, plan_trials
 from bench.runner.process import preflight
-from bench.runner.progress import Progress
 from bench.runner.runner import Runner, find_file_fault
+from bench.worker.measure import now
+
+# An estimate is from this many runs: older ones say little about today's software.
+EARLIER_RUNS = 5
+
+CaseGroup = tuple[str, str, str]  # workload, implementation, device
+
+
+# ----- measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +44,7 @@ class TrialStarted:
     trial: Trial
     number: int
     total: int
-    remaining: tuple[Trial, ...]
+    remaining: Sequence[Trial]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +78,27 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
         with store.lock_folder(folder):
             # Read the records only now: the process that had the host may have measured this run.
             store.repair_run(folder)
-            progress = Progress(run, store.read_contents(folder).records)
-            yield from _measure_stages(folder, run, data, progress)
+            yield from _measure_missing(folder, run, data)
 
 
-def _measure_stages(folder: Path, run: Run, data: Dataset, progress: Progress) -> Iterator[Event]:
-    peers = (*run.cases, *run.sweep)
-    stage = progress.plan_stage()
-    yield from import_frameworks(progress.remaining_trials, set())
-    runner = Runner(folder, run, data, peers=peers)
-    while stage:
-        for trial in stage:
-            if progress.exceeds_budget(trial):
-                yield BudgetSpent(progress.remaining)
+def _measure_missing(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
+    begin = now()
+    records = list(store.read_contents(folder).records)
+    missing, total = find_missing_trials(run, records), len(plan_trials(run))
+    yield from import_frameworks(missing, set())
+    runner = Runner(folder, run, data, peers=(*run.cases, *run.sweep))
+    for index, trial in enumerate(missing):
+        remaining = missing[index:]
+        if run.budget is not None:
+            slug = trial.case.slug
+            seconds = [record.wall_seconds or 0.0 for record in records if record.case.slug == slug]
+            if now() - begin + max(seconds, default=0.0) > run.budget:
+                yield BudgetSpent(len(remaining))
                 return
-            number, total = progress.total - progress.remaining + 1, progress.total
-            yield TrialStarted(trial, number, total, progress.remaining_trials)
-            record = runner.measure(trial)
-            progress.add(record)
-            yield TrialEnded(record, number, total)
-        stage = progress.plan_stage()
+        number = total - len(remaining) + 1
+        yield TrialStarted(trial, number, total, remaining)
+        records.append(runner.measure(trial))
+        yield TrialEnded(records[-1], number, total)
 
 
 def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[ImportStarted]:
@@ -100,3 +112,61 @@ def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[I
             imported |= distributions
             yield ImportStarted(case.implementation)
             preflight.import_implementation(case)
+
+
+# ----- estimate
+
+
+class Estimate:
+    """Estimate how long trials take: the mean of their case, else of their group, else of all.
+
+    A group is an implementation, a workload and a device; a case has a size as well. Every size has
+    the same weight in the mean of a group, and every group in the mean of all.
+    """
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._seconds: dict[CaseGroup, dict[Size, list[float]]] = {}
+        for record in records:
+            self.add(record)
+
+    def add(self, record: Record) -> None:
+        """Take in the record of a trial."""
+        if record.wall_seconds is not None:
+            sizes = self._seconds.setdefault(_group(record.case), {})
+            sizes.setdefault(get_size(record.case), []).append(record.wall_seconds)
+
+    def sum_seconds(self, trials: Iterable[Trial]) -> float | None:
+        """Return the seconds that some trials take together, or None without any record."""
+        if not self._seconds:
+            return None
+        groups = {
+            group: fmean(map(fmean, sizes.values())) for group, sizes in self._seconds.items()
+        }
+        overall, total = fmean(groups.values()), 0.0
+        for case in (trial.case for trial in trials):
+            group = _group(case)
+            same = self._seconds.get(group, {}).get(get_size(case))
+            total += fmean(same) if same else groups.get(group, overall)
+        return total
+
+
+def _group(case: Case) -> CaseGroup:
+    return case.workload, case.implementation, case.device
+
+
+def read_earlier_records(results: Path) -> list[Record]:
+    """Return the records of the last runs in a results folder, or else of the published ones.
+
+    A damaged run is left out: an estimate is no reason to fail.
+    """
+    for pattern in ("*/trials.jsonl", "reference/*/trials.jsonl"):
+        paths = sorted(results.glob(pattern), key=lambda path: path.stat().st_mtime)
+        records: list[Record] = []
+        for path in paths[-EARLIER_RUNS:]:
+            try:
+                records += store.read_contents(path.parent).records
+            except UserError:
+                continue
+        if records:
+            return records
+    return []

@@ -113,7 +113,7 @@ def plan_run(
         cases=cases,
         textbook=with_python(programs),
         timeout=options.timeout,
-        data=options.data,
+        data_source=options.data,
         budget=options.budget,
         sweep=sweep,
         sweep_rounds=options.rounds or 1,
@@ -123,10 +123,10 @@ def plan_run(
     )
 
 
-def make_run_name() -> tuple[str, str]:
+def make_run_name(kind: str = "") -> tuple[str, str]:
     """Return a name that no other run has, and the time in it as ISO 8601 text."""
     now = dt.datetime.now(dt.UTC)
-    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", now.isoformat(timespec="seconds")
+    return f"{now:%Y%m%d-%H%M%S}-{kind}{secrets.token_hex(2)}", now.isoformat(timespec="seconds")
 
 
 def resolve_options(options: RunOptions, placement: Placement) -> RunOptions:
@@ -255,7 +255,7 @@ def _plan_blocks(seed: int, rounds: Sequence[tuple[Case, int]]) -> list[Trial]:
     trials = []
     for number in range(1, max((count for _, count in rounds), default=0) + 1):
         block = [case for case, count in rounds if number <= count]
-        random.Random(f"{seed}/{number}").shuffle(block)  # noqa: S311 - an order, not a secret
+        random.Random(f"{seed}/{number}").shuffle(block)
         trials += [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
     return trials
 

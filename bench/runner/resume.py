@@ -43,14 +43,16 @@ def read_plan(
     """
     run = resolve_code(store.read_run(folder), files, pythons)
     if data is None:
-        if run.data is not None and run.data.startswith("<path>"):
-            raise UserError(f"the plan does not tell where the data {run.data} are; add --data DIR")
+        if run.data_source is not None and run.data_source.startswith("<path>"):
+            raise UserError(
+                f"the plan does not tell where the data {run.data_source} are; add --data DIR"
+            )
         return run
     sha256 = dataset.find(data).sha256
     known, _ = environments.read_undamaged(folder)
     if any(environment.data.get("sha256", sha256) != sha256 for environment in known.values()):
         raise UserError(f"--data {data}: the run was begun with other data; name the same again")
-    return msgspec.structs.replace(run, data=data)
+    return msgspec.structs.replace(run, data_source=data)
 
 
 def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> Run:
@@ -95,8 +97,8 @@ def repeated_options(run: Run) -> list[str]:
     )
     options = [word for file in files for word in ("--implementation", file)]
     options += [word for python in pythons for word in ("--python", python)]
-    if run.data is not None and shorten_path(run.data).startswith("<path>"):
-        options += ["--data", run.data]
+    if run.data_source is not None and shorten_path(run.data_source).startswith("<path>"):
+        options += ["--data", run.data_source]
     return options
 
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 from msgspec import structs
-from support.devices import on, swept_on, unavailable
 from support.records import case, environment, ok, run, trials
+from support.sweeps import on, swept_on, unavailable
 
 from bench.analysis.devices import compare_devices, find_crossovers, interpolate_crossing
 from bench.analysis.intervals import Interval

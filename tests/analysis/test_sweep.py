@@ -2,7 +2,7 @@
 
 import pytest
 from support.records import case, environment, trials
-from support.sweep import swept
+from support.sweeps import swept
 
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep, max_threads, usual_batch_size, usual_samples

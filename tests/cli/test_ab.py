@@ -93,7 +93,7 @@ def test_slowdown_since_a_revision_ends_with_1(checkout, called, tmp_path):
     names = {path.name for path in folder.iterdir()}
     assert names == {"comparison.json", "looks.json", "environments", "trials.jsonl"}
     plan = store.read_plan(folder / "comparison.json", ComparisonPlan)
-    assert plan.base.commit == checkout.git("rev-parse", "main")
+    assert plan.baseline.commit == checkout.git("rev-parse", "main")
     assert plan.command.startswith("python -m bench ab --base=main --implementation=numpy")
     records = store.read_records(folder)
     assert {record.status for record in records} == {"ok"}

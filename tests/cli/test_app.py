@@ -6,7 +6,6 @@ import sys
 from importlib.metadata import version
 
 import pytest
-from support.records import case, ok, run, write
 
 from bench.records import store
 
@@ -85,67 +84,6 @@ finally:
             "numpy",
             "msgspec",
         }
-
-
-RUN = ("run", "--data=digits", "--implementation=numpy")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        (("rnu",), "rnu"),
-        ((*RUN, "--batchsize=3"), "--batch-size"),
-        ((*RUN, "what"), "what"),
-        ((*RUN, "--seed"), "--seed"),
-        (("run", "--data=digits", "--implementation=nmupy"), "did you mean numpy"),
-        (("run", "--data=digits", "--implementation="), "unknown implementation"),
-        ((*RUN, "--implementation=numpy"), "numpy is chosen twice"),
-        ((*RUN, "--workload=sdg"), "--workload"),
-        ((*RUN, "--device=tpu"), "--device"),
-        ((*RUN, "--budget=soon"), "--budget"),
-        ((*RUN, "--batch-size=33"), "32 or 36 would"),
-        ((*RUN, "--sweep", "--threads=1"), "leave those out"),
-        ((*RUN, "--samples=2147483647"), "memory holds"),
-        ((*RUN, "--threads=4096"), "at most"),
-        ((*RUN, "--python=torch"), "FRAMEWORK=EXECUTABLE"),
-        (("run", "--data=nowhere"), "nowhere"),
-        (("check", "nmupy"), "did you mean numpy"),
-        (("check", "no/such.py"), "there is no implementation file no/such.py"),
-        (("check", "--device=tpu"), "--device"),
-        (("merge", "one", "two"), "--output"),
-        (("merge", "--output=out"), "RUN"),
-        (("merge", "one", "two", "--output=out"), "one holds no run"),
-        (("report", "nowhere"), "nowhere holds no run"),
-        (("report",), "there is no folder results"),
-        (("export", "nowhere", "--format=xml"), "--format"),
-    ],
-)
-def test_wrong_command_line_is_refused_in_one_line(refused, arguments, word):
-    assert word in refused(*arguments)
-
-
-def test_numbers_out_of_range_are_refused(refused):
-    values = ("-1", "99999999999999999999", "many", "nan", "inf", "", "0")
-    flags = ("batch-size", "threads", "samples", "epochs", "rounds", "timeout")
-    wrong = [(flag, value) for flag in flags for value in values]
-    wrong += [("seed", value) for value in values[:-1]]
-    wrong += [("epochs", "201"), ("rounds", "1001"), ("timeout", "169h"), ("seed", "1.5")]
-    for flag, value in wrong:
-        assert f"--{flag}" in refused(*RUN, f"--{flag}={value}")
-
-
-def test_refusal_in_a_fresh_process_is_one_line(bench, tmp_path):
-    ended = bench("run", "--implementation=pytroch", "--data=digits")
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("bench: unknown implementation 'pytroch'; did you mean pytorch")
-    assert ended.stderr.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("verb", [("run", "--output"), ("compare", "out"), ("report",)])
-def test_path_that_is_too_long_is_refused(refused, verb, tmp_path):
-    write(tmp_path / "out", run(case()), ok(case()))
-    assert "File name too long" in refused(*verb, "x" * 300)
 
 
 def test_windows_is_refused(refused, monkeypatch):

@@ -53,7 +53,7 @@ def test_calibration_keeps_its_records_and_shows_them_again(bench, called, tmp_p
     assert cases[0]["injected"] == "nothing"
     ((plan, records),) = sessions(tmp_path / "known")
     assert plan.slowdowns == (Slowdown(0.5),)
-    assert (plan.budget, plan.seed, plan.data) == (5.0, 42, "digits")
+    assert (plan.budget, plan.seed, plan.data_source) == (5.0, 42, "digits")
     assert plan.command.startswith("python -m bench calibrate --implementation=numpy")
     assert [case.slug for case in plan.cases] == [CASE]
     assert {(record.status, record.case.slug) for record in records} == {("ok", CASE)}

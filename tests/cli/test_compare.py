@@ -9,8 +9,9 @@ from support.records import MACHINE, bare, case, environment, ok, run, trials, w
 
 from bench.cli import app as command_line
 from bench.records import store
+from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import FORMAT
-from bench.regression.calibration.session import PLAN, CalibrationPlan
+from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.calibration.spread import calibration_folder
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
@@ -59,7 +60,7 @@ def compared(monkeypatch, capsys):
 def calibrate(folder, machine=MACHINE["id"]):
     """Write a calibration of case A: ten blocks of two pairs that hardly differ."""
     plan = CalibrationPlan(FORMAT, "s", "bench calibrate", "2025", 1, (A,), (), 60, 60, 2)
-    store.create_run(folder / "session", plan, PLAN)
+    store.create_run(folder / "session", plan, CALIBRATION_PLAN)
     store.add_environment(folder / "session", environment(machine={**MACHINE, "id": machine}))
     for number in range(1, 21):
         for at, version in enumerate(("base", "candidate")):
@@ -168,7 +169,7 @@ def test_wrong_option_is_refused_in_one_line(refused, saved, flag):
 def test_folder_without_a_run_is_refused(refused, saved):
     one = saved("one", 1.0, 1.0)
     assert "two" in refused("compare", one, "two")
-    assert "is not a run" in refused("compare", one, ".")
+    assert ". holds no run" in refused("compare", one, ".")
     assert "Missing argument" in refused("compare", one)
 
 

@@ -5,7 +5,7 @@ import inspect
 import pytest
 import typer
 
-from bench.cli import options, regression, run
+from bench.cli import ab, calibrate, options, run
 from bench.records.schema import Slowdown
 from bench.regression.paired.judge_pairs import METRICS
 from bench.regression.paired.prepare import CaseOptions
@@ -81,7 +81,7 @@ def test_defaults_of_the_command_line_are_those_of_the_options():
     flags = inspect.signature(run.run).parameters
     for name in ("timeout", "seed", "quick", "sweep", "data", "epochs", "rounds"):
         assert flags[name].default == getattr(RunOptions(), name), name
-    for verb in (regression.ab, regression.calibrate):
+    for verb in (ab.ab, calibrate.calibrate):
         flags = inspect.signature(verb).parameters
         for name in ("workload", "device", "batch_size", "threads", "data"):
             assert flags[name].default == getattr(CaseOptions(), name), name

@@ -119,8 +119,7 @@ def opened(chromium):
         assert remote == []
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1280, "dark")])
 def test_every_chart_is_drawn_and_the_page_fits(opened, reference, scheme, width):
     view = opened(reference, width, color_scheme=scheme)
     charts = view.page.locator("figure")
@@ -136,6 +135,7 @@ def test_every_chart_is_drawn_and_the_page_fits(opened, reference, scheme, width
         if picture.locator("image").count() == 0:
             assert shown >= SMALLEST * float(picture.get_attribute("width"))
     assert view.sideways == 0
+    assert reference.stat().st_size < 4e6
 
 
 def luminance(colour):
@@ -256,24 +256,17 @@ def test_table_is_filtered_by_every_choice(opened, reference):
     assert view.texts("output") == [f"{len(shown)} of {whole} rows"]
 
 
-def test_keyboard_sorts_filters_and_opens(opened, reference):
+def test_keyboard_sorts_and_opens(opened, reference):
     view = opened(reference)
     page = view.page
     heading(view, "epoch").get_by_role("button").focus()
     page.keyboard.press("Enter")
     assert page.locator("[aria-sort=ascending]").inner_text().startswith("epoch")
-    outline = "getComputedStyle(document.activeElement).outlineStyle"
-    assert page.evaluate(outline) == "solid"
-    page.get_by_label("style", exact=True).focus()
-    page.keyboard.press("t")
-    assert page.locator("output").inner_text() != ""
-    assert page.get_by_label("style", exact=True).input_value() == "tuned"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     details = page.locator("details").first
     details.locator("summary").focus()
     page.keyboard.press("Enter")
     assert details.locator("table").first.is_visible()
-    details.locator(".box").first.focus()
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')")
 
 
 def test_point_of_a_chart_shows_its_numbers(opened, reference):
@@ -284,13 +277,6 @@ def test_point_of_a_chart_shows_its_numbers(opened, reference):
     assert "name" in tooltip
     assert "mean" in tooltip
     assert not re.search(r"\d\.\d{6}", tooltip)
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_axe_finds_nothing_serious(opened, reference, scheme):
-    page = opened(reference, color_scheme=scheme).page
-    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    assert serious(page) == []
 
 
 def serious(page):
@@ -313,9 +299,8 @@ def test_page_is_readable_without_javascript(opened, reference):
     assert page.locator("#comparison tbody tr:visible").count() > 20
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_print_has_dark_text_and_pictures(opened, reference, scheme):
-    page = opened(reference, color_scheme=scheme).page
+def test_print_has_dark_text_and_pictures(opened, reference):
+    page = opened(reference, color_scheme="dark").page
     page.emulate_media(media="print")
     assert luminance(page.evaluate("getComputedStyle(document.body).backgroundColor")) > 0.9
     assert page.locator(".still:visible").count() == page.locator("figure").count()
@@ -325,28 +310,18 @@ def test_print_has_dark_text_and_pictures(opened, reference, scheme):
     assert min(page.evaluate(widths)) > 100
 
 
-@pytest.mark.parametrize("width", [320, 1280])
-def test_hostile_text_of_a_record_is_inert(opened, hostile, width):
-    view = opened(hostile, width)
-    assert view.page.evaluate("window.broken") is None
+def test_hostile_text_of_a_record_is_inert(opened, hostile):
+    view = opened(hostile)
     assert view.page.locator("img:not(.still)").count() == 0
     assert hostile_run.line(hostile_run.HOSTILE) in [
         hostile_run.line(text) for text in view.page.locator("th").all_text_contents()
     ]
-    if width > 1000:
-        chart = view.page.locator("figure").filter(has_text="Epoch time, workload sgd")
-        chart.locator(".live svg .mark-symbol path").first.hover()
-        view.page.wait_for_selector("#vg-tooltip-element.visible")
-        assert "<script>window.broken" in view.page.locator("#vg-tooltip-element").inner_text()
+    chart = view.page.locator("figure").filter(has_text="Epoch time, workload sgd")
+    chart.locator(".live svg .mark-symbol path").first.hover()
+    view.page.wait_for_selector("#vg-tooltip-element.visible")
+    assert "<script>window.broken" in view.page.locator("#vg-tooltip-element").inner_text()
     assert view.page.evaluate("window.broken") is None
     assert view.sideways == 0
-
-
-def test_page_is_small_and_says_when_it_was_drawn(opened, reference):
-    marks = "['usable', 'charts'].map((name) => performance.getEntriesByName(name)[0].startTime)"
-    usable, drawn = opened(reference).page.evaluate(marks)
-    assert usable <= drawn
-    assert reference.stat().st_size < 4e6
 
 
 # ----- the other pages
@@ -368,19 +343,19 @@ def others(tmp_path_factory):
     }
 
 
-OTHERS = pytest.mark.parametrize("name", ["index", "several"])
+@pytest.mark.parametrize("name", ["index", "several"])
+def test_other_pages_fit_small_screens(opened, others, name):
+    assert opened(others[name], 320).sideways == 0
 
 
-@OTHERS
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_other_pages_fit(opened, others, name, width):
-    assert opened(others[name], width).sideways == 0
-
-
-@OTHERS
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_axe_finds_nothing_serious_in_other_pages(opened, others, name, scheme):
-    assert serious(opened(others[name], color_scheme=scheme).page) == []
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [("report", "light"), ("report", "dark"), ("index", "light"), ("several", "dark")],
+)
+def test_axe_finds_nothing_serious(opened, reference, others, name, scheme):
+    page = opened({"report": reference, **others}[name], color_scheme=scheme).page
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert serious(page) == []
 
 
 def test_rows_are_filtered_by_machine(opened, others):
@@ -391,34 +366,6 @@ def test_rows_are_filtered_by_machine(opened, others):
     for machine in machines:
         choice.select_option(machine)
         assert set(column(view, "machine")) == {machine}
-
-
-# The colours of each number of the first chart, and of the cell under its middle.
-CELLS = """
-() => {
-  const chart = document.querySelector(".live svg"), colours = [];
-  const cells = [...chart.querySelectorAll(".mark-rect path")].reverse();
-  for (const text of chart.querySelectorAll(".mark-text.role-mark text")) {
-    const box = text.getBoundingClientRect();
-    const x = box.x + box.width / 2, y = box.y + box.height / 2;
-    const cell = cells.find((one) => {
-      const cell = one.getBoundingClientRect();
-      return cell.left <= x && x <= cell.right && cell.top <= y && y <= cell.bottom;
-    });
-    colours.push([getComputedStyle(text).fill, getComputedStyle(cell).fill]);
-  }
-  return colours;
-}
-"""
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", [320, 1280])
-def test_cells_of_compared_machines_have_contrast(opened, others, scheme, width):
-    page = opened(others["several"], width, color_scheme=scheme).page
-    pairs = page.evaluate(CELLS)
-    assert len(pairs) == 28  # 14 rows on two machines
-    assert min(contrast(*pair) for pair in pairs) >= 4.5
 
 
 def test_index_links_to_its_reports(opened, others):

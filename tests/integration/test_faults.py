@@ -117,6 +117,18 @@ FAULTS = {
     ),
     "trains_well": (TRAIN, "ok", ""),
 }
+# Files in tests/assets/saboteurs, likewise.
+SABOTEURS = {
+    "honest": ("ok", ""),
+    "live_view": ("failed", "live weights"),
+    "prints": ("failed", "stdout"),
+    "says_unavailable": ("unavailable", "no abacus in this machine"),
+    "raises": ("failed", "RuntimeError: the gradient is gone"),
+    "momentum": ("failed", "other mathematics"),
+    "predicts_wrongly": ("failed", "argmax"),
+    "disarms_the_guard": ("failed", "its clock does not add up"),
+    "many_threads": ("failed", "cores"),
+}
 HANGS = {
     "ignores_signals": (
         "for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):\n"
@@ -129,9 +141,9 @@ HANGS = {
 
 @pytest.fixture
 def measured(tmp_path, command):
-    """Measure the code of some epochs, each in a run's own case; return records by name."""
+    """Measure the code of some epochs and some files in one run; return its records by name."""
 
-    def measure(epochs, timeout):
+    def measure(epochs, files=(), *, timeout):
         for name, code in epochs.items():
             body = "".join(f"        {line}\n" for line in code.splitlines())
             (tmp_path / f"{name}.py").write_text(HEAD + body)
@@ -141,10 +153,10 @@ def measured(tmp_path, command):
             *("--no-roofline", "--batch-size=288", "--epochs=2"),
             *(f"--timeout={timeout}", "--output=out"),
             *(f"--implementation={name}.py" for name in epochs),
+            *(f"--implementation={file}" for file in files),
         )
         assert (ended.returncode, ended.stderr) == (3, "")
         records = store.read_records(tmp_path / "out")
-        assert sorted(record.case.implementation for record in records) == sorted(epochs)
         return {record.case.implementation: record for record in records}
 
     return measure
@@ -161,15 +173,21 @@ def assert_nothing_left(surroundings):
 
 
 @pytest.mark.timeout(1800)
-def test_every_fault_becomes_a_record_with_its_reason(measured, surroundings):
-    records = measured({name: code for name, (code, *_) in FAULTS.items()}, timeout=300)
-    for name, (_, status, reason) in FAULTS.items():
+def test_every_fault_becomes_a_record_with_its_reason(measured, saboteur, surroundings):
+    codes = {name: code for name, (code, *_) in FAULTS.items()}
+    records = measured(codes, map(saboteur, SABOTEURS), timeout=300)
+    expected = {name: fault[-2:] for name, fault in (FAULTS | SABOTEURS).items()}
+    assert records.keys() == expected.keys()
+    for name, (status, part) in expected.items():
         record = records[name]
-        actual = record.reason or ""
-        assert (record.status, "\n" in actual) == (status, False), (name, actual)
-        assert reason in actual, name
+        reason = record.reason or ""
+        assert (record.status, "\n" in reason) == (status, False), (name, reason)
+        assert part in reason, name
         assert record.status == "ok" or record.parity or not record.validation_accuracy, name
+    assert records["raises"].stderr_tail.endswith("RuntimeError: the gradient\n  is gone\n")
     assert len(records["floods_stderr"].stderr_tail) <= 2000
+    assert records["honest"].stderr_tail is None
+    assert records["honest"].parity.passed
     assert_nothing_left(surroundings)
 
 
@@ -212,9 +230,9 @@ def test_workers_leave_no_descriptor_zombie_file_or_memory(
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     file.write_text("from implementations.idiomatic.softmax_numpy import Trainer")
     own = {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-    own |= {"module": "cheapest", "framework": "", "style": "own", "data": "own"}
+    own |= {"module": "cheapest", "framework": "", "style": "own", "data_access": "own"}
     case = make_case(implementation="cheapest", batch_size=480, epochs=1, **own)
-    plan = make_plan(case, rounds={"sgd": count}, data="digits")
+    plan = make_plan(case, rounds={"sgd": count}, data_source="digits")
     store.create_run(tmp_path / "run", plan)
     before, memory = (descriptors(), children()), []
     for event in loop.measure_run(tmp_path / "run", plan, digits):

@@ -1,31 +1,27 @@
-"""Implementations in real workers against the oracle: one a framework every day, all of them full.
+"""Implementations in real workers against the oracle: one per framework every day, all in full.
 
-Every implementation goes through the whole ``bench check`` in tests/runner, full too.
+tests/runner/parity/test_conformance.py checks every implementation on Fashion-MNIST.
 """
 
 import importlib
 import importlib.util
 import re
 
-import msgspec
 import numpy as np
 import pytest
 
 from bench.contract import SGD, Problem
 from bench.data import dataset
 from bench.errors import DataError
-from bench.runner.cases import find_implementation, make_case
+from bench.records import store
+from bench.runner.cases import find_implementation
 from bench.runner.parity import conformance
 from bench.runner.parity.judge import TOLERANCE, Judge
-from bench.runner.process import spec
 from bench.runner.process.launch import launch
 from bench.runner.process.spec import ChildSpec
-from bench.worker import data as prepared
 from bench.worker.machine import ROOT, list_usable_cores
 from implementations import IMPLEMENTATIONS, TEXTBOOK_PROGRAMS
 
-# scikit-learn has no RMSprop.
-GAPS = {("textbook", "sklearn-softmax"), ("textbook", "sklearn-sgd")}
 IMPORTED_AS = {"scikit-learn": "sklearn"}
 FIRST_OF_FRAMEWORK = {entry.framework: entry for entry in reversed(IMPLEMENTATIONS)}
 
@@ -53,51 +49,26 @@ def test_framework_has_parity_on_digits_and_reports_a_missing_gpu(digits, monkey
     assert all(finding.reason for finding in gpu)
 
 
-@pytest.fixture(scope="module")
-def fashion():
-    """Fashion-MNIST and its judge, which keeps its oracles from one implementation to the next."""
-    try:
-        data = dataset.find()
-    except DataError as error:
-        pytest.skip(str(error))
-    return data, Judge(data.folder, data.classes, 42)
-
-
 @pytest.mark.full
-@pytest.mark.parametrize("workload", ["sgd", "textbook"])
-@pytest.mark.parametrize("entry", by_name(IMPLEMENTATIONS))
-def test_five_epochs_of_fashion_mnist_have_parity(fashion, tmp_path, entry, workload):
-    require_framework(entry)
-    data, judge = fashion
-    threads = len(list_usable_cores())
-    case = msgspec.structs.replace(
-        make_case(entry),
-        workload=workload,
-        device="cpu",
-        batch_size=32,
-        samples=len(prepared.read_labels(data.folder, "train")),
-        epochs=5,
-        threads=threads,
-    )
-    child = ChildSpec(threads=threads, variables=case.variables, timeout=280)
-    outcome = launch(spec.request_training("trial", case, data, 42), child, tmp_path / "child")
-    if (workload, entry.name) in GAPS:
-        assert outcome.status == "unavailable"
-        return
-    assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
-    paths = (tmp_path / "child" / name for name in ("params.npy", "labels.npy"))
-    judgement = judge.judge(case, *paths, outcome.document["epoch_seconds"])
-    assert judgement.fault is None
-    assert judgement.parity.error <= TOLERANCE
-    assert np.max(judgement.validation_accuracy[:5]) > 0.83
+def test_quick_run_measures_every_implementation_with_parity(bench, tmp_path):
+    ended = bench("run", "--data=digits", "--quick", "--no-roofline", "--output=out")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    records = {record.case.implementation: record for record in store.read_trials(tmp_path / "out")}
+    assert set(records) == {entry.name for entry in IMPLEMENTATIONS}
+    for name, record in records.items():
+        assert (record.status, record.parity.passed) == ("ok", True), name
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("figure", by_name(TEXTBOOK_PROGRAMS))
-def test_textbook_programs_reproduce_the_published_accuracy(fashion, figure, tmp_path):
+def test_textbook_programs_reproduce_the_published_accuracy(figure, tmp_path):
     require_framework(figure)
+    try:
+        data = dataset.find()
+    except DataError as error:
+        pytest.skip(str(error))
     request = {"mode": "textbook", "module": figure.module, "file": None, "extra": figure.extra}
-    request["data"] = str(fashion[0].folder)
+    request["data"] = str(data.folder)
     child = ChildSpec(threads=len(list_usable_cores()), variables=figure.variables, timeout=280)
     outcome = launch(request, child, tmp_path / "child")
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail

@@ -1,33 +1,25 @@
 """A run that gets a signal cuts its trial short, keeps and reports the rest, and can be resumed."""
 
 import json
-import secrets
 import signal
-import subprocess
-from random import Random
 
 import pytest
 from filelock import FileLock
 from support.processes import (
     NO_CHARTS,
     RUN,
+    STATUS,
     WAITS,
     WAITS_WITH_A_DAEMON,
     assert_nothing_left,
     assert_readable,
     assert_resumes,
-    assert_whole,
-    count_announced,
-    find_processes,
     read_lines,
     resume_command,
     run_first,
     wait_until,
 )
 
-from bench.worker.measure import now
-
-STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 NUMPY = (*RUN, "--implementation=numpy", "--output=out")
 
 
@@ -132,8 +124,6 @@ def test_signal_before_the_first_trial_is_no_traceback(started, alone, tmp_path)
     _, err = process.communicate()
     assert (process.returncode, err) == (143, "")
     assert_nothing_left(tmp_path / "tmp")
-    (tmp_path / "hang").unlink()
-    assert_resumes(started, alone, tmp_path / "out", read_lines(tmp_path / "out"))
 
 
 def test_signal_ends_a_run_that_waits_for_the_host(started, alone, tmp_path):
@@ -144,51 +134,3 @@ def test_signal_ends_a_run_that_waits_for_the_host(started, alone, tmp_path):
         _, err = process.communicate()
     assert (process.returncode, err) == (143, "")
     assert not read_lines(tmp_path / "out")
-
-
-def signal_at_random(process, random, seconds):
-    """Send a run up to three signals within so many seconds; return them, its stdout and stderr."""
-    try:
-        return [], *process.communicate(timeout=random.uniform(0, seconds))
-    except subprocess.TimeoutExpired:
-        numbers = random.choices(list(STATUS), k=random.choice([1, 1, 2, 3]))
-        for number in numbers:
-            process.send_signal(number)
-            signal.sigtimedwait([], random.choice([0.0, 0.05, 0.5]))
-        return numbers, *process.communicate()
-
-
-@pytest.mark.timeout(7200)
-@pytest.mark.parametrize("count", [2, pytest.param(200, marks=pytest.mark.soak)])
-def test_signals_at_random_moments_lose_and_double_nothing(started, alone, tmp_path, count):
-    seed = secrets.randbits(32)
-    print(f"seed {seed}")  # noqa: T201 - shown if the test fails
-    command = (*RUN, "--rounds=2", "--implementation=numpy")
-    begin = now()
-    assert started(*command, "--output=calm", **alone).wait() == 0
-    random, seconds, signalled, runs, lines = Random(seed), now() - begin, 0, 0, []
-    while signalled < count:
-        folder = tmp_path / f"run-{runs}"
-        exists = (folder / "run.json").exists()
-        arguments = resume_command(folder) if exists else (*command, f"--output={folder.name}")
-        process = started(*arguments, **alone)
-        numbers, out, err = signal_at_random(process, random, seconds)
-        signalled += len(numbers) > 0
-        if not (folder / "run.json").exists():
-            continue
-        if "KeyboardInterrupt" in err:  # during the imports, Python itself answers
-            assert (out, read_lines(folder)) == ("", lines)
-            continue
-        assert not err or "StopSignal" in err  # Python discarded it, and it was raised again
-        # Either of two signals may be the first. A run that had just ended is killed by one.
-        statuses = {0, *(STATUS[number] for number in numbers), *(-number for number in numbers)}
-        assert process.returncode in statuses
-        assert read_lines(folder)[: len(lines)] == lines
-        assert count_announced(out) <= len(assert_readable(folder))
-        lines = read_lines(folder)
-        wait_until(lambda: not find_processes(tmp_path / "tmp"))
-        if process.returncode == 0:
-            assert_whole(folder)
-            assert_nothing_left(tmp_path / "tmp")
-            runs, lines = runs + 1, []
-    print(f"{signalled} times signals, {runs} runs completed")  # noqa: T201 - figures to note

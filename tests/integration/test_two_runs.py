@@ -61,27 +61,6 @@ def test_second_new_run_in_a_folder_is_refused(started, alone, tmp_path):
     assert_whole(tmp_path / "out")
 
 
-def test_second_resume_waits_and_measures_nothing(hanging, started, alone, tmp_path):
-    first = hanging()
-    second = started(*resume_command(tmp_path / "out"), **alone)
-    assert "waiting for it" in second.stdout.readline()
-    before = read_lines(tmp_path / "out")
-    (tmp_path / "hang").unlink()
-    assert (assert_ends_well(first), assert_ends_well(second)) == (3, 0)
-    assert_whole(tmp_path / "out", before)
-    assert_nothing_left(tmp_path / "tmp")
-
-
-def test_resume_under_another_lock_is_refused(hanging, started, alone, tmp_path):
-    first = hanging()
-    elsewhere = {**alone, "SOFTMAX_BENCH_LOCK": str(tmp_path / "other")}
-    assert_refused(started(*resume_command(tmp_path / "out"), **elsewhere))
-    before = read_lines(tmp_path / "out")
-    (tmp_path / "hang").unlink()
-    assert_ends_well(first)
-    assert_whole(tmp_path / "out", before)
-
-
 def spans(folder):
     """Return when each trial of a run began and ended, in seconds."""
     records = store.read_records(folder)
@@ -91,17 +70,21 @@ def spans(folder):
     ]
 
 
-def test_second_run_on_a_host_waits_for_the_first(hanging, started, alone, tmp_path):
+def test_other_runs_wait_for_the_one_that_measures(hanging, started, alone, tmp_path):
     first = hanging()
+    before = read_lines(tmp_path / "out")
+    other_lock = {**alone, "SOFTMAX_BENCH_LOCK": str(tmp_path / "other-lock")}
+    assert_refused(started(*resume_command(tmp_path / "out"), **other_lock))
+    resumed = started(*resume_command(tmp_path / "out"), **alone)
     (tmp_path / "elsewhere").mkdir()
     elsewhere = {**alone, "TMPDIR": str(tmp_path / "elsewhere")}
-    second = started(*NUMPY, "--output=other", **elsewhere)
-    assert "waiting for it" in second.stdout.readline()
+    other = started(*NUMPY, "--output=other", **elsewhere)
+    for process in (resumed, other):
+        assert "waiting for it" in process.stdout.readline()
     assert not read_lines(tmp_path / "other")
     (tmp_path / "hang").unlink()
-    for process in (first, second):
-        assert_ends_well(process)
-    assert_whole(tmp_path / "out")
+    assert [assert_ends_well(process) for process in (first, resumed, other)] == [3, 0, 1]
+    assert_whole(tmp_path / "out", before)
     assert_whole(tmp_path / "other")
     trials = sorted(spans(tmp_path / "out") + spans(tmp_path / "other"))
     assert len(trials) == 4

@@ -32,4 +32,4 @@ for order in orders[1:]:
     start = perf_counter_ns()
     trainer.train_epoch(order)
     seconds.append((perf_counter_ns() - start) / 1e9)
-print(json.dumps(seconds))  # noqa: T201 - it is a program of its own
+print(json.dumps(seconds))

@@ -70,7 +70,7 @@ def test_epoch_under_harness_takes_as_long_as_in_bare_loop(
     added = 1e6 * median(harness - bare for harness, bare in seconds)
     interval = f"[{ratio.low:.4f}, {ratio.high:.4f}]"
     with capsys.disabled():
-        print(  # noqa: T201 - docs/methodology.md quotes it
+        print(
             f"\n{name} on {data.name}, {pairs} pairs: {ratio.mean:.4f} {interval}, {added:+.0f} µs"
         )
     # A ratio within one run: it must not be shown that the harness costs a hundredth.

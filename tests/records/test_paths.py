@@ -77,9 +77,9 @@ def test_plan_on_disk_keeps_the_last_parts_of_its_paths(home, tmp_path):
         f"python -m bench run --data '/srv/a b' --python=torch=/opt/bin/python --output={home}/out "
         "--implementation z.py,/srv/alice/own.py --cluster tcp://node7:8786"
     )
-    store.create_run(tmp_path / "run", run(own, command=command, data="/srv/a b"))
+    store.create_run(tmp_path / "run", run(own, command=command, data_source="/srv/a b"))
     plan = store.read_run(tmp_path / "run")
-    assert (plan.cases[0].file, plan.cases[0].interpreter, plan.data) == (
+    assert (plan.cases[0].file, plan.cases[0].interpreter, plan.data_source) == (
         "<path>/own.py",
         "~/env/bin/python",
         "<path>/a b",

@@ -10,14 +10,27 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.records import case, environment, run, trials, write
+from support.records import case, environment, ok, probe, run, trials, write
 
 from bench.errors import UserError
 from bench.records import files, merge, store
 from bench.records.environments import is_file_name
+from bench.regression.stored.sides import load_side
+from bench.report import index, load
+from bench.report import write as report
+from bench.report.export import pyperf, pytest_benchmark
 
-PLAN = run(case(), case("jax"))
-RECORDS = [*trials(case(), 0.5, 0.25), *trials(case("jax"), 0.125)]
+GPU, SMALL = case("jax", device="gpu"), case("jax", batch_size=8)
+FIGURE = case("figure-keras", workload="figure")
+PLAN = run(case(), case("jax"), GPU, sweep=(SMALL,), textbook=(FIGURE,))
+RECORDS = [
+    *trials(case(), 0.5, 0.25),
+    *trials(case("jax"), 0.125, phase_rss_bytes={"import": 100}),
+    *trials(GPU, 0.1, warmup_seconds=[0.1], device_conditions={"celsius": 50.0}, energy_joules=5.0),
+    *trials(SMALL, 0.3, predict_seconds=[0.1]),
+    probe(),
+    ok(FIGURE, kind="textbook", quantities={"accuracy": 0.8}, program_seconds=3.0),
+]
 # Values that may stand where JSON has another one: edges of types, half a character, a path, depth.
 TOKENS = [
     "null",
@@ -110,7 +123,7 @@ def saved(file, data):
 
 
 LINES = b"".join(store.jsonl.encode(record) for record in RECORDS)
-OLDER = [msgspec.to_builtins(msgspec.structs.replace(each, format=4)) for each in RECORDS]
+OLDER = [msgspec.to_builtins(msgspec.structs.replace(record, format=4)) for record in RECORDS]
 
 
 @given(damaged(LINES) | st.sampled_from(OLDER).flatmap(odd))
@@ -118,12 +131,33 @@ def test_damaged_records_are_skipped_or_reported(data):
     contents = read(saved("trials.jsonl", data), store.read_contents)
     if contents is None:
         return
-    finished = [each.trial for each in contents.records if each.status != "interrupted"]
+    records = contents.records
+    finished = [record.trial for record in records if record.status != "interrupted"]
     assert len(set(finished)) == len(finished)
-    assert all(is_file_name(each.trial) and each.environment == "here" for each in contents.records)
+    assert all(is_file_name(record.trial) and record.environment == "here" for record in records)
     assert all(map(is_line, contents.faults))
     if b'"check"' in data and not any(b'"format":%d' % old in data for old in range(1, 5)):
-        assert all(each in RECORDS for each in contents.records)
+        assert all(record in RECORDS for record in records)
+
+
+SHOWN_BY = [
+    lambda folder: report.write_report([load.load_run(folder)]),
+    load_side,
+    lambda folder: index.read_entries(folder.parent),
+    *(
+        lambda folder, export=export: export(load.load_whole_run(folder))
+        for export in (pyperf.export_run, pytest_benchmark.export_run)
+    ),
+]
+
+
+@settings(max_examples=10)
+@pytest.mark.parametrize("show", SHOWN_BY)
+@given(st.sampled_from(OLDER).flatmap(odd))
+def test_run_with_an_odd_record_is_shown_or_refused(show, data):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "can_draw", lambda: False)
+        read(saved("trials.jsonl", data + LINES), show)
 
 
 ENVIRONMENT = msgspec.to_builtins(environment())
@@ -132,7 +166,11 @@ ENVIRONMENT = msgspec.to_builtins(environment())
 @given(damaged(json.dumps(ENVIRONMENT).encode()) | odd(ENVIRONMENT))
 def test_damaged_environment_is_reported(data):
     contents = read(saved("environments/here.json", data), store.read_contents)
-    assert contents is None or set(contents.environments) == {"here"} or len(contents.faults) == 4
+    assert (
+        contents is None
+        or set(contents.environments) == {"here"}
+        or len(contents.faults) == len(RECORDS) + 1
+    )
 
 
 BUILTIN_PLAN = msgspec.to_builtins(PLAN)
@@ -141,7 +179,7 @@ BUILTIN_PLAN = msgspec.to_builtins(PLAN)
 @given(damaged(json.dumps(BUILTIN_PLAN).encode()) | odd(BUILTIN_PLAN))
 def test_plan_has_rounds_or_is_refused(data):
     plan = read(saved("run.json", data), store.read_run)
-    assert plan is None or {each.workload for each in plan.cases} <= plan.rounds.keys()
+    assert plan is None or {case.workload for case in plan.cases} <= plan.rounds.keys()
 
 
 def read_params(folder):

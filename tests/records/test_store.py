@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.records import bare, case, environment, ok, run, write
 
 from bench.errors import UserError
-from bench.records import files, store
+from bench.records import files, layout, store
 from bench.records.schema import FORMAT, Parity
 
 replace = msgspec.structs.replace
@@ -87,7 +87,9 @@ def test_nan_is_recorded_as_null(folder):
 
 
 def test_plan_and_environments_are_read_as_written(tmp_path):
-    planned = run(case(variables={"KERAS_BACKEND": "jax"}), textbook=(case("figure"),), data="x")
+    planned = run(
+        case(variables={"KERAS_BACKEND": "jax"}), textbook=(case("figure"),), data_source="x"
+    )
     folder = write(tmp_path / "a" / "b", planned)
     store.add_environment(folder, environment(id="there", variables={"A": "1"}))
     store.add_environment(folder, environment(machine={}))  # exists already
@@ -132,7 +134,7 @@ def test_locked_folder_refuses_other_processes(folder):
         raise BlockingIOError  # of something else
     with store.lock_folder(folder):
         pass
-    assert not (folder / store.LOCK).exists()
+    assert not (folder / layout.LOCK).exists()
 
 
 def test_impossible_folder_is_user_error(tmp_path):

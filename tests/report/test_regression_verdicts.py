@@ -6,7 +6,7 @@ import math
 
 import pytest
 from rich.console import Console
-from support.comparisons import RULE, bad, comparison, pairs, stored_series, stored_side
+from support.comparisons import RULE, bad, comparison, pairs, stored_side, stored_trials
 from support.records import case
 
 from bench.analysis.intervals import Interval
@@ -14,8 +14,13 @@ from bench.cli.console import format_table
 from bench.records.schema import Parity
 from bench.regression.calibration.spread import Spread
 from bench.regression.paired.judge_pairs import judge_cases
-from bench.regression.result import CaseComparison, ComparedVersion, ComparisonResult
-from bench.regression.stored.judge_runs import CompareOptions, compare_runs
+from bench.regression.result import (
+    CaseComparison,
+    ComparedVersion,
+    ComparisonResult,
+    MetricComparison,
+)
+from bench.regression.stored.judge_runs import compare_runs
 from bench.report.regression.output import format_output
 from bench.report.regression.verdicts import (
     build_output,
@@ -70,27 +75,51 @@ def live():
     return live_result(records, comparison(*names, gates=("memory",)), extra=[missing])
 
 
+def slug(name):
+    return case(name).slug
+
+
+def stored_result(baseline, candidate, spreads=None, sides=({}, {}), **options):
+    """Return the result of ``bench compare``. baseline, candidate: processes by case."""
+    runs = [
+        stored_side(
+            *(r for name, times in cases.items() for r in stored_trials(case(name), *times)),
+            **changes,
+        )
+        for cases, changes in zip((baseline, candidate), sides, strict=True)
+    ]
+    find_spread = (spreads or {}).get
+    return compare_runs(*runs, find_spread, rule=RULE, between_runs=0.2, **options)
+
+
+def software(number):
+    return {"software": {"python": "3.11", "distributions": SOFTWARE[number]}}
+
+
 @pytest.fixture
 def stored():
     """Return a comparison of stored runs with every verdict; "known" is calibrated."""
-    unavailable = {"processes": (), "tried": 1, "faults": ("unavailable: no x",)}
-    absent = stored_series("absent", **unavailable, unavailable=True)
+    good = [1.0, 1.0]
+    absent = [{"status": "unavailable", "reason": "no x"}]
+
+    def accurate(share):
+        return [{"epoch": 1.0, "validation_accuracy": [share] * 5}]
+
     names = ("faster", "slow", "unclear", "known", "broken", "gone")
-    base = [stored_series(name) for name in names]
-    candidate = [
-        stored_series("faster", 0.5, 0.5),
-        stored_series("slow", 1.5, 1.5),
-        stored_series("wrong", accuracy=0.8),
-        stored_series("unclear", 1.1, 1.1, 1.1),
-        stored_series("known", 1.1, 1.1),
-        stored_series("broken", 1.0, tried=2, faults=("failed: it broke",)),
-        stored_series("new"),
-    ]
-    return compare_runs(
-        stored_side(*base, stored_series("wrong", accuracy=0.9), absent, software=SOFTWARE[0]),
-        stored_side(*candidate, absent, name="new run", software=SOFTWARE[1]),
-        {"known": Spread(epochs=0.5, processes=0.03, blocks=0.04, count=3)}.get,
-        CompareOptions(rule=RULE, between_runs=0.2),
+    return stored_result(
+        {**dict.fromkeys(names, good), "wrong": accurate(0.9), "absent": absent},
+        {
+            "faster": [0.5, 0.5],
+            "slow": [1.5, 1.5],
+            "wrong": accurate(0.8),
+            "unclear": [1.1] * 3,
+            "known": [1.1, 1.1],
+            "broken": [1.0, {"reason": "it broke"}],
+            "new": good,
+            "absent": absent,
+        },
+        {slug("known"): Spread(epochs=0.5, processes=0.03, blocks=0.04, count=3)},
+        (software(0), software(1)),
     )
 
 
@@ -123,19 +152,19 @@ def test_line_of_a_live_case_has_its_verdict_and_basis(live):
 def test_line_of_a_stored_case_has_processes_and_spread(stored):
     table = lines(stored)
     # The deviation of a ratio of two runs of two processes: sqrt(0.03² + 2 · 0.04²) = 6.4 %.
-    assert table["known"] == {
-        "case": "known",
+    assert table[slug("known")] == {
+        "case": slug("known"),
         "verdict": "undecided",
         "baseline": "1.00 s",
         "candidate": "1.10 s",
         "difference": "+10.0 % [-29.6, +71.8]",
         "measured": "2 / 2 processes",
         "spread between runs": "6.4 % (3 blocks)",
-        "accuracy": "—",
+        "accuracy": "0.8396",
     }
-    assert table["slow"]["spread between runs"] == "no calibration"
-    assert table["broken"]["measured"] == "2 / 1 of 2 processes"
-    assert table["new"]["baseline"] == table["new"]["difference"] == "—"
+    assert table[slug("slow")]["spread between runs"] == "no calibration"
+    assert table[slug("broken")]["measured"] == "2 / 1 of 2 processes"
+    assert table[slug("new")]["baseline"] == table[slug("new")]["difference"] == "—"
 
 
 def test_worst_case_comes_first_and_no_cell_is_blank(result):
@@ -158,8 +187,6 @@ def test_other_metrics_have_their_own_units_and_verdicts(live):
 
 
 def undecided(more=(), pairs=20):
-    from bench.regression.result import MetricComparison
-
     metrics = [
         MetricComparison("epoch", "seconds", 0.5, 0.5, Interval(1.01), more_pairs=number)
         for number in more
@@ -197,11 +224,11 @@ def test_ratio_is_shown_in_percent_and_from_10_on_as_a_factor(ratio, text):
 
 def test_remarks_name_faults_detectable_slowdowns_and_software(stored):
     remarks = build_output(stored).remarks
-    assert "broken: candidate: failed: it broke (1 of 2)" in remarks
+    assert f"{slug('broken')}: candidate: failed: it broke (1 of 2)" in remarks
     # (6.965 + 1.645) * 0.0640: the quantiles of Student's t with two degrees of freedom, and of
     # the power.
     assert [line for line in remarks if "detect" in line] == [
-        "known: on this machine, runs of 2 and 2 processes detect slowdowns from 73.5 %."
+        f"{slug('known')}: on this machine, runs of 2 and 2 processes detect slowdowns from 73.5 %."
     ]
     assert remarks[0].startswith("Differs: torch 2.9 → 2.10, 1 package in the baseline only: keras")
     assert "bench ab" in remarks[-1]
@@ -242,12 +269,12 @@ def test_annotations_are_of_every_case_but_the_unchanged(live):
     assert messages["bench ab: slower: slower"] == (
         "epoch +10.5 % [+10.5, +10.5]; memory +0.0 % [+0.0, +0.0]; 20 pairs"
     )
-    assert messages["bench ab: failed: failed"] == "base: failed: it stumbled"
+    assert messages["bench ab: failed: failed"] == "baseline: failed: it stumbled"
 
 
 def across(**options):
-    sides = stored_side(stored_series()), stored_side(stored_series(), machine="there")
-    return compare_runs(*sides, None, CompareOptions(rule=RULE, between_runs=0.2, **options))
+    one = {"a": [1.0, 1.0]}
+    return stored_result(one, one, sides=({}, {"machine": "there"}), **options)
 
 
 def test_refusal_is_all_that_is_shown():
@@ -270,8 +297,7 @@ def test_different_machines_are_named_before_the_table():
 
 def test_names_from_records_are_text_and_no_markup():
     odd = "[red]x[/b] | `y`"
-    sides = stored_side(stored_series(odd), name="[b]base"), stored_side(stored_series(odd))
-    result = compare_runs(*sides, None, CompareOptions(rule=RULE, between_runs=0.2))
+    result = live_result([], extra=[CaseComparison(odd, "slug", "no change")])
     output = build_output(result)
     stream = io.StringIO()
     Console(file=stream, width=240).print(format_table(output.tables[0]))
@@ -308,6 +334,6 @@ def test_documents_of_both_commands_have_the_same_keys(live, stored):
     assert documents[0].keys() == documents[1].keys()
     cases = [case for document in documents for case in document["cases"]]
     assert len({tuple(case) for case in cases}) == 1
-    known = next(case for case in documents[1]["cases"] if case["name"] == "known")
+    known = next(case for case in documents[1]["cases"] if case["name"] == slug("known"))
     assert (known["deviation"], known["blocks"]) == (pytest.approx(0.0640312), 3)
-    assert (known["processes"], known["tried"], known["epochs"]) == ((2, 2), (2, 2), 1)
+    assert (known["processes"], known["tried"], known["epochs"]) == ((2, 2), (2, 2), 5)

@@ -11,8 +11,8 @@ from html import unescape
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.devices import on
 from support.records import bare, case, environment, trials
+from support.sweeps import on
 
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize

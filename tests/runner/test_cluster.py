@@ -49,7 +49,9 @@ def planned(digits, make_case, tmp_path, monkeypatch):
     own = {"implementation": "mine", "module": "mine", "framework": "", "style": "own"}
     mine = make_case(**own, file=str(file), sha256=hash_file(file), epochs=1, batch_size=288)
     query = HostQuery(cluster.suite_version(), "digits", digits.sha256)
-    return query, run(mine, rounds={"sgd": 1}, data="digits", machine=machine.describe()["id"])
+    return query, run(
+        mine, rounds={"sgd": 1}, data_source="digits", machine=machine.describe()["id"]
+    )
 
 
 def test_round_is_measured_on_a_host_and_kept_by_the_caller(planned, tmp_path):

@@ -1,14 +1,15 @@
-"""The loop measures the missing trials of a run in their order, and tells what happens."""
+"""The loop measures the missing trials of a run in their order, within the budget."""
 
 import contextlib
+import os
 from pathlib import Path
 
 import pytest
-from support.records import environment, ok
+from support.records import bare, case, environment, ok, run, write
 
 from bench.records import store
-from bench.records.schema import FORMAT, Run
-from bench.runner import loop, progress, runner
+from bench.records.schema import FORMAT, Run, Trial
+from bench.runner import loop, runner
 from bench.runner.cases import Size, complete_case, find_implementation, list_rooflines
 from bench.runner.process.outcome import Outcome
 
@@ -29,7 +30,7 @@ def measured(tmp_path, digits):
             cases=cases,
             textbook=textbook,
             timeout=300,
-            data="digits",
+            data_source="digits",
             **changes,
         )
         if not path.exists():
@@ -62,46 +63,44 @@ def test_events_come_before_and_after_every_trial(measured, make_case, tmp_path)
 
 @pytest.fixture
 def fake_runner(monkeypatch):
-    """Record trials without a process: each takes 12 s, its epochs as given by round."""
+    """Record trials without a process, each of 12 s."""
     clock = [0.0]
 
-    def install(*epochs):
-        class FakeRunner:
-            def __init__(self, folder, run, data, **options):
-                self.folder, self.run = folder, run.run
+    class FakeRunner:
+        def __init__(self, folder, run, data, **options):
+            self.folder, self.run = folder, run.run
 
-            def measure(self, trial):
-                store.add_environment(self.folder, environment())
-                fields = {"trial": trial.id, "run": self.run}
-                record = ok(trial.case, trial.round, epochs[trial.round - 1], **fields)
-                clock[0] += record.wall_seconds
-                store.append_record(self.folder, record)
-                return record
+        def measure(self, trial):
+            store.add_environment(self.folder, environment())
+            fields = {"trial": trial.id, "run": self.run}
+            record = ok(trial.case, trial.round, wall_seconds=12.0, **fields)
+            clock[0] += record.wall_seconds
+            store.append_record(self.folder, record)
+            return record
 
-        monkeypatch.setattr(loop, "Runner", FakeRunner)
-        monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
-        monkeypatch.setattr(progress, "now", lambda: clock[0])
-
-    return install
+    monkeypatch.setattr(loop, "Runner", FakeRunner)
+    monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
+    monkeypatch.setattr(loop, "now", lambda: clock[0])
 
 
-def started(events):
-    return [
-        (event.trial.round, event.number, event.total, len(event.remaining))
-        for event in events
-        if isinstance(event, loop.TrialStarted)
-    ]
+def count_remaining(events):
+    return [len(event.remaining) for event in events if isinstance(event, loop.TrialStarted)]
 
 
 def test_budget_ends_a_run_before_the_trial_that_exceeds_it(measured, fake_runner, make_case):
-    fake_runner(1.0, 1.0, 1.0, 1.0)
     # Trials of 12 s: the third would end after 36 s.
     events = measured(make_case(), rounds=4, budget=35.0)
-    assert len(started(events)) == 2
+    assert count_remaining(events) == [4, 3]
     assert events[-1] == loop.BudgetSpent(2)
-    resumed = measured(make_case(), rounds=4, budget=36.0)  # with a new budget
-    assert len(started(resumed)) == 2
+    resumed = measured(make_case(), rounds=4, budget=24.0)  # with a new budget
+    assert count_remaining(resumed) == [2, 1]
     assert isinstance(resumed[-1], loop.TrialEnded)
+
+
+def test_budget_allows_for_the_longest_trial_of_the_case(measured, fake_runner, make_case):
+    # Nothing is known of the second case: it begins after 12 s, and its second trial does not.
+    events = measured(make_case(), make_case(batch_size=96), rounds=2, budget=23.0)
+    assert count_remaining(events) == [4, 3]
 
 
 def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
@@ -156,7 +155,6 @@ def test_changed_own_file_is_neither_imported_nor_measured(
 def test_trials_that_another_process_measured_meanwhile_are_not_repeated(
     measured, fake_runner, make_case, monkeypatch, tmp_path
 ):
-    fake_runner(1.0)
     measured(make_case())
     path = tmp_path / "out" / "trials.jsonl"
     finished = path.read_bytes()
@@ -171,3 +169,74 @@ def test_trials_that_another_process_measured_meanwhile_are_not_repeated(
 
     monkeypatch.setattr(loop.lock, "open_host_lock", lambda: contextlib.nullcontext(BusyHost()))
     assert measured(make_case()) == [loop.HostBusy()]
+
+
+# ----- estimate
+
+
+def took(seconds, name="pytorch", **changes):
+    return bare(case(name, **changes), wall_seconds=seconds)
+
+
+def estimate(records, **changes):
+    return loop.Estimate(records).sum_seconds([Trial("r1-x", "trial", 1, case(**changes))])
+
+
+def test_estimate_is_the_mean_of_the_same_case():
+    assert estimate([]) is None
+    assert estimate([bare(case())]) is None
+    records = [took(10), took(14), took(100, "jax"), took(None)]
+    assert estimate(records) == 12
+    trial, other = (Trial("r1-x", "trial", 1, case(name)) for name in ("pytorch", "jax"))
+    assert loop.Estimate(records).sum_seconds([trial, other, trial]) == 124
+    assert loop.Estimate(records).sum_seconds([]) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"workload": "textbook"},
+        {"device": "gpu"},
+        {"batch_size": 8},
+        {"threads": 1},
+        {"samples": 96},
+    ],
+    ids=str,
+)
+def test_estimate_separates_workloads_devices_and_sizes(change):
+    records = [took(10), took(500, **change), took(14)]
+    assert estimate(records) == 12
+    assert estimate(records, **change) == 500
+
+
+def test_estimate_of_an_unknown_size_or_group_is_a_mean_of_means():
+    records = [took(10), took(10), took(40, batch_size=64), took(75, "jax"), took(75, "jax")]
+    assert estimate(records, threads=1) == 25  # (10 + 40) / 2: sizes have equal weight
+    assert estimate(records, implementation="numpy") == 50  # (25 + 75) / 2: groups, too
+
+
+def write_runs(results, *names):
+    """Write runs of one trial each, whose number is its wall time; later ones are newer."""
+    for number, name in enumerate(names, 1):
+        folder = write(results / name, run(), ok(case(), wall_seconds=float(number)))
+        os.utime(folder / "trials.jsonl", (number, number))
+
+
+def read_wall_times(results):
+    return [record.wall_seconds for record in loop.read_earlier_records(results)]
+
+
+def test_earlier_records_are_of_the_last_five_runs(tmp_path):
+    write_runs(tmp_path, "g", "a", "f", "b", "e", "c", "d")
+    assert read_wall_times(tmp_path) == [3, 4, 5, 6, 7]
+
+
+def test_published_runs_replace_missing_and_damaged_own_ones(tmp_path):
+    assert read_wall_times(tmp_path / "nowhere") == []
+    write_runs(tmp_path, "reference/a", "reference/b", "damaged")
+    (tmp_path / "damaged" / "trials.jsonl").write_bytes(b"no record\n")
+    write(tmp_path / "empty", run())
+    (tmp_path / "empty" / "trials.jsonl").touch()
+    assert read_wall_times(tmp_path) == [1, 2]
+    write_runs(tmp_path, "mine")
+    assert read_wall_times(tmp_path) == [1]

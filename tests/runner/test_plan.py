@@ -74,7 +74,7 @@ def test_new_run_has_name_folder_and_every_implementation(small, current_folder)
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", planned.run)
     assert planned.run != plan_run(options, None, "")[1].run
     assert planned.created.endswith("+00:00")
-    values = (planned.command, planned.seed, planned.timeout, planned.budget, planned.data)
+    values = (planned.command, planned.seed, planned.timeout, planned.budget, planned.data_source)
     assert values == ("a command", 7, 30.0, 600.0, small)
     expected = [(workload, name) for workload in ("sgd", "textbook") for name in NAMES]
     assert [(one.workload, one.implementation) for one in planned.cases] == expected
@@ -191,7 +191,7 @@ def test_unwritable_folder_is_refused(make, current_folder, monkeypatch, folder)
 def test_plan_can_be_written_and_read_again(make, current_folder):
     folder, planned = current_folder / "run", make()
     store.create_run(folder, planned)
-    assert store.read_run(folder) == msgspec.structs.replace(planned, data="./small")
+    assert store.read_run(folder) == msgspec.structs.replace(planned, data_source="./small")
 
 
 # ----- trials

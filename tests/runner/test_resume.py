@@ -25,7 +25,7 @@ def mine(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(MINE)
     own = {"file": "mine.py", "module": "mine", "framework": "", "extra": "", "style": "own"}
-    return case("mine", data="own", sha256=hash_file(tmp_path / "mine.py"), **own)
+    return case("mine", data_access="own", sha256=hash_file(tmp_path / "mine.py"), **own)
 
 
 def test_plan_of_the_registry_resolves_to_itself():
@@ -138,8 +138,8 @@ def test_data_elsewhere_are_named_again_and_are_the_same(tmp_path, monkeypatch):
     write_idx(tmp_path / "small", idx_files())
     small = str(tmp_path / "small")
     known = {"sha256": dataset.find(small).sha256}
-    folder = write(tmp_path / "run", run(data="/srv/data"), data=known)
+    folder = write(tmp_path / "run", run(data_source="/srv/data"), data=known)
     for data in (None, "digits"):
         with pytest.raises(UserError, match="--data"):
             resume.read_plan(folder, (), {}, data)
-    assert resume.read_plan(folder, (), {}, small).data == small
+    assert resume.read_plan(folder, (), {}, small).data_source == small

@@ -19,7 +19,7 @@ from bench.worker.machine import list_software
 SLOWDOWN = Slowdown(0.5, 2)
 OURS = machine.machine.ROOT / "implementations"
 PLACES = {"base": Installation(), "candidate": Installation()}
-ALONE = Trial("r1-mine", "trial", 1, pairing(batch_size=96).base)
+ALONE = Trial("r1-mine", "trial", 1, pairing(batch_size=96).baseline)
 
 
 @pytest.fixture

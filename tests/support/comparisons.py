@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from support.records import bare, case, environment, ok
+from support.records import MACHINE, bare, case, environment, ok, run
 
 from bench.analysis.intervals import Interval
 from bench.records import store
+from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import FORMAT, Case, Record
-from bench.regression.calibration.session import PLAN, CalibrationPlan
-from bench.regression.paired.comparison_plan import BASE, CANDIDATE, ComparisonPlan, Pairing
+from bench.regression.calibration.session import CalibrationPlan
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan, Pairing
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.signed_rank import Difference
-from bench.regression.stored.sides import Series, Side
+from bench.regression.stored.sides import Side, make_side
 from bench.regression.versions.names import Version
 
 
@@ -31,7 +32,7 @@ def comparison(*names: str, **changes: Any) -> ComparisonPlan:
         "command": "python -m bench ab main .",
         "created": "2025-01-02T03:04:05+00:00",
         "seed": 42,
-        "base": Version("main", "revision", commit="0" * 40),
+        "baseline": Version("main", "revision", commit="0" * 40),
         "candidate": Version(".", "tree"),
         "pairings": pairings,
         "tolerance": 0.02,
@@ -55,7 +56,7 @@ def two(
     """Return a pair with these minimum epochs, in seconds. changes: to both records."""
     of = of or case("numpy")
     return [
-        side(BASE, number, of, base, **changes),
+        side(BASELINE, number, of, base, **changes),
         side(CANDIDATE, number, of, candidate, **changes),
     ]
 
@@ -111,7 +112,7 @@ def session(*cases: Case, **changes: Any) -> CalibrationPlan:
 
 def calibrated(folder: Path, plan: CalibrationPlan, records: Iterable[Record]) -> Path:
     """Write a session below a folder of calibrations, like ``bench calibrate``."""
-    store.create_run(folder / plan.run, plan, PLAN)
+    store.create_run(folder / plan.run, plan, CALIBRATION_PLAN)
     store.add_environment(folder / plan.run, environment())
     for record in records:
         store.append_record(folder / plan.run, msgspec.structs.replace(record, run=plan.run))
@@ -120,17 +121,39 @@ def calibrated(folder: Path, plan: CalibrationPlan, records: Iterable[Record]) -
 
 RULE = Rule(tolerance=0.02, alpha=0.01)
 
+Process = float | Sequence[float] | dict[str, Any]
 
-def stored_series(name: str = "a", *processes: Any, **changes: Any) -> Series:
-    """Return a case of a stored run. processes: their epochs in seconds, or a single epoch."""
-    times = tuple(
-        epochs if isinstance(epochs, tuple) else (epochs,) for epochs in processes or (1.0, 1.0)
-    )
-    return Series(**{"name": name, "processes": times, "tried": len(times), **changes})
+
+def make_trial(of: Case, number: int, process: Process, **changes: Any) -> Record:
+    """Return the trial of a process: its minimum epoch in seconds, all epochs, or other fields.
+
+    Fields without an "epoch" are those of a failure.
+    """
+    if isinstance(process, float):
+        process = {"epoch": process}
+    elif not isinstance(process, dict):
+        process = {"epoch": 1.0, "epoch_seconds": list(process)}
+    if "epoch" not in process:
+        return bare(of, number, **{"reason": "it stumbled", **process, **changes})
+    fields = {name: value for name, value in process.items() if name != "epoch"}
+    return ok(of, number, 2 * process["epoch"], **fields, **changes)  # its minimum is a half
+
+
+def stored_trials(of: Case, *processes: Process) -> list[Record]:
+    """Return one trial a round."""
+    return [make_trial(of, number, process) for number, process in enumerate(processes, 1)]
 
 
 def stored_side(
-    *series: Series, name: str = "base", machine: str | None = "here", **changes: Any
+    *records: Record,
+    name: str = "baseline",
+    machine: str | None = "here",
+    data: str = "1",
+    **changes: Any,
 ) -> Side:
-    """Return a stored run with these cases."""
-    return Side(name, machine, {one.name: one for one in series}, **changes)
+    """Return a stored run with these records. machine: None for a run without environments."""
+    known = environment(
+        machine={**MACHINE, "id": machine}, data={"sha256": {"train": data}}, **changes
+    )
+    environments = {"here": known} if machine else {}
+    return make_side(name, records, environments, run())

@@ -8,22 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from support import comparisons
-from support.records import bare, case, environment, ok
+from support.records import NUMPY, bare, case, environment, ok
 
 from bench.records import store
 from bench.records.schema import Record, Trial
 from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing
 from bench.runner.runner import RunContext
-
-NUMPY = {
-    "module": "idiomatic.softmax_numpy",
-    "framework": "numpy",
-    "extra": "",
-    "devices": ("cpu",),
-    "threads": 1,
-    "samples": 1440,
-    "epochs": 5,
-}
 
 
 def pairing(name: str = "numpy", **changes: Any) -> Pairing:
@@ -35,7 +25,7 @@ def pairing(name: str = "numpy", **changes: Any) -> Pairing:
 def comparison(*pairings: Pairing, **changes: Any) -> ComparisonPlan:
     """Return the plan of a comparison with a budget of three minutes."""
     pairings = pairings or (pairing(),)
-    return comparisons.comparison(pairings=pairings, data="digits", **changes)
+    return comparisons.comparison(pairings=pairings, data_source="digits", **changes)
 
 
 @dataclass

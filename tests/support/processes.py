@@ -41,6 +41,9 @@ RUN = (
     *("--threads=1", "--no-roofline"),
 )
 
+# The exit status of a run that a signal stopped.
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
 # Charts take longer than everything else in these runs: hide the packages that draw them.
 NO_CHARTS = """
 import sys

@@ -20,6 +20,16 @@ from bench.records.schema import (
 
 MACHINE = {"id": "0123456789ab", "name": "2-core Test CPU, 8 GiB", "cores": 2, "gpus": []}
 
+# Changes of a case: NumPy on digits.
+NUMPY = {
+    "module": "idiomatic.softmax_numpy",
+    "framework": "numpy",
+    "extra": "",
+    "devices": ("cpu",),
+    "threads": 1,
+    "samples": 1440,
+    "epochs": 5,
+}
 
 _RECORDS: dict[str, type] = {
     "trial": TrialRecord,
@@ -36,7 +46,7 @@ def case(implementation: str = "pytorch", **changes: Any) -> Case:
         "extra": "pytorch",
         "objective": "softmax",
         "style": "idiomatic",
-        "data": "resident",
+        "data_access": "resident",
         "devices": ("cpu", "gpu"),
         "workload": "sgd",
         "device": "cpu",
@@ -78,7 +88,7 @@ def ok(of: Case, number: int = 1, epoch: float = 0.5, kind: str = "trial", **cha
         "parity": Parity(1.5e-6, 1e-5, passed=True),
         "peak_rss_bytes": 512 * 2**20,
     }
-    fields = _RECORDS[kind].__struct_fields__  # type: ignore[attr-defined]
+    fields = _RECORDS[kind].__struct_fields__
     values = {name: value for name, value in values.items() if name in fields}
     return bare(of, number, kind, **{**values, **changes})
 

@@ -29,9 +29,10 @@ STRICT = Rule(tolerance=0.0)
 class BudgetDetectability:
     """What decisions show within a budget; None if there are too few pairs to tell.
 
-    seconds: the budget. pairs: that fit into it. disjoint, drawn: slowdowns called in decisions
-    that share no pair, and in many that overlap; of equal versions they are false alarms.
-    smallest: the slowdown, as a share, detected with probability 95 % without a tolerance.
+    seconds: the budget. pairs: that fit into it. disjoint: slowdowns called in decisions that share
+    no pair; of equal versions they are false alarms. drawn: injected slowdowns called in many
+    decisions that overlap. smallest: the slowdown, as a share, detected with probability 95 %
+    without a tolerance; of equal versions only.
     """
 
     seconds: float
@@ -96,7 +97,7 @@ def _assess_budget(
         seconds=budget,
         pairs=pairs,
         disjoint=power.count_disjoint(logs, pairs, STRICT) if enough else None,
-        drawn=power.count_drawn(logs, pairs, STRICT, draws, swap=same) if enough else None,
+        drawn=power.count_drawn(logs, pairs, STRICT, draws) if enough and not same else None,
         smallest=(
             power.smallest_slowdown(logs, pairs, STRICT, draws)
             if same and len(logs) >= MIN_PAIRS

@@ -8,9 +8,10 @@ from pathlib import Path
 from statistics import fmean, variance
 
 from bench.errors import UserError
+from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import Slowdown, TrialRecord
 from bench.records.store import read_plan, read_trials
-from bench.regression.calibration.session import PLAN, CalibrationPlan
+from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.paired.judge_pairs import EPOCH, RecordPair, collect_pairs, log_ratio
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
@@ -27,7 +28,7 @@ class MeasuredBlock:
 
     @property
     def logs(self) -> list[float]:
-        """Logarithms of the candidate's minimum epoch over the base's, by pair."""
+        """Logarithms of the candidate's minimum epoch over the baseline's, by pair."""
         logs = (log_ratio(EPOCH, *pair) for pair in self.pairs)
         return [log for log in logs if log is not None]
 
@@ -55,9 +56,9 @@ class Spread:
     blocks: float
     count: int
 
-    def ratio_deviation(self, base: int, candidate: int) -> float:
+    def ratio_deviation(self, baseline: int, candidate: int) -> float:
         """Return the deviation of the log ratio of two runs with these numbers of processes."""
-        within = self.processes**2 * (1 / base + 1 / candidate)
+        within = self.processes**2 * (1 / baseline + 1 / candidate)
         return math.sqrt(within + 2 * self.blocks**2)
 
 
@@ -66,7 +67,7 @@ class Calibrations:
 
     def __init__(self, folder: Path) -> None:
         self._blocks: dict[tuple[str, Slowdown | None], list[MeasuredBlock]] = defaultdict(list)
-        for path in sorted(folder.glob(f"*/{PLAN}")):
+        for path in sorted(folder.glob(f"*/{CALIBRATION_PLAN}")):
             for key, block in _read_blocks(path):
                 self._blocks[key].append(block)
 

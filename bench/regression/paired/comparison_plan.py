@@ -9,21 +9,22 @@ from bench.regression.stats.decision import Rule
 from bench.regression.versions.names import Version
 from bench.runner.runner import RunContext
 
-PLAN = "comparison.json"
-BASE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record
+SEED = 42
+TIMEOUT = 600.0  # seconds of a process
+BASELINE, CANDIDATE = "base", "candidate"  # the version of a trial, in its record
 
 
 class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One case in both versions. Two files may have different names."""
 
-    base: Case
+    baseline: Case = msgspec.field(name="base")
     candidate: Case
 
     @property
     def name(self) -> str:
         """The implementation, or both if the names differ."""
-        base, candidate = self.base.implementation, self.candidate.implementation
-        return base if base == candidate else f"{base} → {candidate}"
+        baseline, candidate = self.baseline.implementation, self.candidate.implementation
+        return baseline if baseline == candidate else f"{baseline} → {candidate}"
 
 
 class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +34,13 @@ class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
-class ComparisonPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class ComparisonPlan(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename={"data_source": "data"},
+):
     """The plan of ``bench ab``, as it is stored.
 
     gates: names of the metrics that are judged beside the epoch. tolerance, alpha: see ``Rule``.
@@ -45,7 +52,7 @@ class ComparisonPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     command: str
     created: str
     seed: int
-    base: Version
+    baseline: Version = msgspec.field(name="base")
     candidate: Version
     pairings: tuple[Pairing, ...]
     tolerance: float
@@ -54,7 +61,7 @@ class ComparisonPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     timeout: float
     absent: tuple[Absent, ...] = ()
     gates: tuple[str, ...] = ()
-    data: str | None = None
+    data_source: str | None = None
 
     @property
     def rule(self) -> Rule:
@@ -72,9 +79,9 @@ def plan_pair(
     would look like a difference.
     number: of the pair within its case, from 1. slowdown: injected into the candidate.
     """
-    base, candidate = pairing.base, pairing.candidate
+    baseline, candidate = pairing.baseline, pairing.candidate
     trials = [
-        Trial(f"p{number}-{BASE}-{base.slug}", "trial", number, base, BASE),
+        Trial(f"p{number}-{BASELINE}-{baseline.slug}", "trial", number, baseline, BASELINE),
         Trial(
             f"p{number}-{CANDIDATE}-{candidate.slug}",
             "trial",
@@ -84,6 +91,6 @@ def plan_pair(
             slowdown,
         ),
     ]
-    coin = random.Random(f"{planned.run}/{planned.seed}/{base.slug}/{number}")  # noqa: S311 - no secret
+    coin = random.Random(f"{planned.run}/{planned.seed}/{baseline.slug}/{number}")
     coin.shuffle(trials)
     return trials

@@ -10,9 +10,16 @@ from statistics import fmean, median
 import numpy as np
 
 from bench.errors import UserError
+from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import TrialRecord
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
-from bench.regression.paired.comparison_plan import BASE, CANDIDATE, PLAN, ComparisonPlan, Pairing
+from bench.records.versions import list_versions
+from bench.regression.paired.comparison_plan import (
+    BASELINE,
+    CANDIDATE,
+    ComparisonPlan,
+    Pairing,
+)
 from bench.regression.result import (
     CaseComparison,
     CaseVerdict,
@@ -27,7 +34,7 @@ from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
 from bench.worker.workloads import WORKLOADS
 
-RecordPair = tuple[TrialRecord, TrialRecord]  # of the base and of the candidate
+RecordPair = tuple[TrialRecord, TrialRecord]  # of the baseline and of the candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +85,14 @@ def load_result(
     machine. Raises UserError if a file is damaged or an environment is missing.
     """
     cases: list[CaseComparison] = []
-    software: dict[str, dict[str, str]] = {BASE: {}, CANDIDATE: {}}
+    software: dict[str, dict[str, str]] = {}
     if plan.pairings:
-        stored = read_plan(folder / PLAN, ComparisonPlan)
+        stored = read_plan(folder / COMPARISON_PLAN, ComparisonPlan)
         records = list(read_trials(folder))
         environments = read_environments(folder) if records else {}
-        for record in records:
-            versions = environments[record.environment].software
-            software[record.version].update(versions.get("distributions", {}))
-            software[record.version]["Python"] = str(versions.get("python"))
+        for version in (BASELINE, CANDIDATE):
+            used = {record.environment for record in records if record.version == version}
+            software[version] = list_versions(environments[key] for key in used)
         cases = [
             replace(case, detectable=detect(case))
             for case in judge_cases(stored, records, read_looks(folder))
@@ -97,8 +103,8 @@ def load_result(
         cases.append(CaseComparison(absent.implementation, "", verdict, remarks=(absent.reason,)))
     return ComparisonResult(
         command="bench ab",
-        baseline=ComparedVersion(plan.base.name, software=software[BASE]),
-        candidate=ComparedVersion(plan.candidate.name, software=software[CANDIDATE]),
+        baseline=ComparedVersion(plan.baseline.name, software=software.get(BASELINE, {})),
+        candidate=ComparedVersion(plan.candidate.name, software=software.get(CANDIDATE, {})),
         rule=plan.rule,
         cases=[replace(case, required=required) for case in cases],
         gated=(EPOCH.name, *plan.gates),
@@ -145,7 +151,7 @@ def judge_cases(
                 MetricComparison(
                     metric.name,
                     metric.unit,
-                    baseline=median(base for base, _ in values),
+                    baseline=median(baseline for baseline, _ in values),
                     candidate=median(candidate for _, candidate in values),
                     ratio=difference.ratio,
                     p_slower=difference.p_slower,
@@ -165,7 +171,7 @@ def _group_records(
     plan: ComparisonPlan, records: Iterable[TrialRecord]
 ) -> dict[str, list[TrialRecord]]:
     """Group records by the name of their pairing."""
-    names = {(BASE, pairing.base.slug): pairing.name for pairing in plan.pairings}
+    names = {(BASELINE, pairing.baseline.slug): pairing.name for pairing in plan.pairings}
     names |= {(CANDIDATE, pairing.candidate.slug): pairing.name for pairing in plan.pairings}
     groups = defaultdict(list)
     for record in records:
@@ -185,19 +191,19 @@ def collect_pairs(records: Iterable[TrialRecord]) -> list[RecordPair]:
         if record.round > 0 and record.status == "ok":
             sides[record.round][record.version] = record
     complete = [sides[number] for number in sorted(sides) if len(sides[number]) == 2]
-    return [(pair[BASE], pair[CANDIDATE]) for pair in complete]
+    return [(pair[BASELINE], pair[CANDIDATE]) for pair in complete]
 
 
-def log_ratio(metric: Metric, base: TrialRecord, candidate: TrialRecord) -> float | None:
-    """Return the logarithm of candidate over base; None if a value is missing or 0."""
-    values = _both_values(metric, base, candidate)
+def log_ratio(metric: Metric, baseline: TrialRecord, candidate: TrialRecord) -> float | None:
+    """Return the logarithm of candidate over baseline; None if a value is missing or 0."""
+    values = _both_values(metric, baseline, candidate)
     return None if values is None else math.log(values[1] / values[0])
 
 
 def _both_values(
-    metric: Metric, base: TrialRecord, candidate: TrialRecord
+    metric: Metric, baseline: TrialRecord, candidate: TrialRecord
 ) -> tuple[float, float] | None:
-    values = metric.value(base) or 0.0, metric.value(candidate) or 0.0
+    values = metric.value(baseline) or 0.0, metric.value(candidate) or 0.0
     return values if all(values) else None
 
 
@@ -221,7 +227,7 @@ def _judge_case(
     # The same failure in several trials is one remark.
     remarks = tuple(
         dict.fromkeys(
-            f"{record.version}: {record.status}: {record.reason}"
+            _describe_failure(record)
             for record in records
             if record.status not in {"ok", "interrupted"}
         )
@@ -245,7 +251,7 @@ def _judge_case(
         verdict = "faster" if "faster" in verdicts else "no change"
     return CaseComparison(
         name=pairing.name,
-        case=pairing.base.slug,
+        case=pairing.baseline.slug,
         verdict=verdict,
         metrics=tuple(metrics),
         remarks=remarks,
@@ -256,12 +262,17 @@ def _judge_case(
 
 
 def _find_wrong_result(records: Sequence[TrialRecord], accuracy: Sides) -> str | None:
-    """Return how the candidate's result is worse than the base's, whatever its time."""
+    """Return how the candidate's result is worse than the baseline's, whatever its time."""
     for record in records:
         failed = record.parity is not None and not record.parity.passed
         if record.version == CANDIDATE and failed:
-            return f"{record.version}: {record.status}: {record.reason}"
+            return _describe_failure(record)
     return describe_accuracy_loss(accuracy)
+
+
+def _describe_failure(record: TrialRecord) -> str:
+    side = "baseline" if record.version == BASELINE else "candidate"
+    return f"{side}: {record.status}: {record.reason}"
 
 
 def _aggregate_sides(
@@ -270,12 +281,12 @@ def _aggregate_sides(
     aggregate: Callable[[list[float]], float],
 ) -> Sides:
     """Return a number of each version, over all its processes."""
-    values: dict[str, list[float]] = {BASE: [], CANDIDATE: []}
+    values: dict[str, list[float]] = {BASELINE: [], CANDIDATE: []}
     for record in records:
         if (number := value(record)) is not None:
             values[record.version].append(number)
-    base, candidate = (aggregate(numbers) if numbers else None for numbers in values.values())
-    return base, candidate
+    baseline, candidate = (aggregate(numbers) if numbers else None for numbers in values.values())
+    return baseline, candidate
 
 
 def _final_accuracy(record: TrialRecord) -> float | None:

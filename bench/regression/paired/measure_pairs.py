@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -15,8 +14,6 @@ from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, pla
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import MIN_PAIRS, LookSchedule, schedule_looks
-from bench.runner import lock
-from bench.runner.loop import HostBusy
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
 from bench.worker.measure import now
@@ -28,49 +25,20 @@ EPOCH_SECONDS, MAX_EPOCHS = 0.4, 40
 PLANNING_PAIRS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class CaseStarted:
-    """A case starts with a warm-up pair, which only shows how long a pair takes."""
-
-    pairing: Pairing
-    number: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class PairMeasured:
-    """A pair ended. pairs: how many are planned."""
-
-    pairing: Pairing
-    number: int
-    pairs: int
-    records: tuple[TrialRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LookTaken:
-    """The pairs of a case were judged, at a planned look or at the end."""
-
-    case: CaseComparison
-
-
-Event = HostBusy | CaseStarted | PairMeasured | LookTaken
-
-
 def measure(
     folder: Path, plan: ComparisonPlan, data: Dataset, installations: Mapping[str, Installation]
-) -> Iterator[Event]:
-    """Measure one case after the other; the remaining cases share the remaining time."""
-    with lock.open_host_lock() as host:
-        if not host.take():
-            yield HostBusy()
-            host.wait()
-        end = now() + plan.budget
-        cases = _CaseLoop(folder, plan, Runner(folder, plan, data, places=installations))
-        total = len(plan.pairings)
-        for number, pairing in enumerate(plan.pairings, 1):
-            yield CaseStarted(pairing, number, total)
-            yield from cases.measure(pairing, now() + (end - now()) / (total - number + 1))
+) -> Iterator[str | CaseComparison]:
+    """Measure one case after the other; the remaining cases share the remaining time.
+
+    Yields a line before each pair, and a case whenever it was judged. The caller has the host's
+    lock.
+    """
+    end = now() + plan.budget
+    cases = _CaseLoop(folder, plan, Runner(folder, plan, data, places=installations))
+    total = len(plan.pairings)
+    for number, pairing in enumerate(plan.pairings, 1):
+        yield f"{pairing.name} ({number} of {total}): a first pair"
+        yield from cases.measure(pairing, now() + (end - now()) / (total - number + 1))
 
 
 class _CaseLoop:
@@ -83,19 +51,19 @@ class _CaseLoop:
         self._looks: dict[str, LookSchedule] = {}
         self._records: list[TrialRecord] = []
 
-    def measure(self, pairing: Pairing, end: float) -> Iterator[Event]:
+    def measure(self, pairing: Pairing, end: float) -> Iterator[str | CaseComparison]:
         """Measure pairs of a case until it is decided, a trial failed, or time is up."""
         start = now()
         warmup = self._measure_pair(pairing, 0)
         if not _succeeded(warmup):
-            yield LookTaken(self._judge(pairing))
+            yield self._judge(pairing)
             return
         pairing, seconds = extend_epochs(pairing, warmup, now() - start)
         looks, start, number = self._plan_looks(pairing, 0, seconds, end), now(), 0
         while number < looks[-1] and now() + seconds <= end:
             number += 1
+            yield f"{pairing.name}: pair {number} of {looks[-1]} at most"
             records = self._measure_pair(pairing, number)
-            yield PairMeasured(pairing, number, looks[-1], records)
             if not _succeeded(records):
                 break
             if number <= PLANNING_PAIRS:
@@ -103,10 +71,10 @@ class _CaseLoop:
                 looks = self._plan_looks(pairing, number, seconds, end)
             if number in looks[:-1]:
                 case = self._judge(pairing)
-                yield LookTaken(case)
+                yield case
                 if case.verdict != "undecided":
                     return
-        yield LookTaken(self._judge(pairing))
+        yield self._judge(pairing)
 
     def _measure_pair(self, pairing: Pairing, number: int) -> tuple[TrialRecord, ...]:
         trials = plan_pair(number, pairing, self._plan)
@@ -136,12 +104,13 @@ def extend_epochs(
     seconds: of the warm-up pair, with the present number of epochs.
     """
     epoch = max(min(record.epoch_seconds) for record in warmup)
-    present = pairing.base.epochs
+    present = pairing.baseline.epochs
     epochs = max(present, min(MAX_EPOCHS, math.ceil(EPOCH_SECONDS / epoch)))
-    base, candidate = (
-        msgspec.structs.replace(case, epochs=epochs) for case in (pairing.base, pairing.candidate)
+    longer = Pairing(
+        msgspec.structs.replace(pairing.baseline, epochs=epochs),
+        msgspec.structs.replace(pairing.candidate, epochs=epochs),
     )
-    return Pairing(base, candidate), seconds + 2 * (epochs - present) * epoch
+    return longer, seconds + 2 * (epochs - present) * epoch
 
 
 def _succeeded(records: tuple[TrialRecord, ...]) -> bool:

@@ -1,8 +1,6 @@
 """Prepare what ``bench ab`` and ``bench calibrate`` measure: cases, versions and their sites."""
 
-import datetime as dt
 import importlib.metadata
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +10,15 @@ from bench.data import dataset
 from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.records.schema import FORMAT, Case
-from bench.regression.paired.comparison_plan import BASE, CANDIDATE, Absent, ComparisonPlan, Pairing
+from bench.regression.paired.comparison_plan import (
+    BASELINE,
+    CANDIDATE,
+    SEED,
+    TIMEOUT,
+    Absent,
+    ComparisonPlan,
+    Pairing,
+)
 from bench.regression.stats.decision import ALPHA, TOLERANCE
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version, find_incompatibility, parse_version
@@ -26,20 +32,22 @@ from bench.runner.cases import (
     make_case,
     make_unknown_name_error,
 )
+from bench.runner.plan import make_run_name, resolve_threads
 from bench.runner.process import preflight
 from bench.runner.process.spec import Installation
 from bench.worker.data import read
+from bench.worker.machine import list_usable_cores
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, Implementation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CaseOptions:
     """Which cases are measured, and at which one size.
 
     implementations: names; empty for the default of the command. batch_size: None for that of the
-    workload. threads: one by default, because one core has the least noise. data: name or folder
-    of a data set.
+    workload. threads: 0 for every core; one by default, because one core has the least noise.
+    data: name or folder of a data set.
     """
 
     implementations: tuple[str, ...] = ()
@@ -52,7 +60,7 @@ class CaseOptions:
 
 @dataclass(frozen=True, slots=True)
 class PreparedComparison:
-    """A comparison that is ready to be measured; installations by version, base or candidate."""
+    """A comparison that is ready to be measured, with the installation of each version."""
 
     plan: ComparisonPlan
     installations: Mapping[str, Installation]
@@ -61,7 +69,7 @@ class PreparedComparison:
 
 @contextmanager
 def prepare_comparison(
-    base: str,
+    baseline: str,
     candidate: str,
     *,
     cases: CaseOptions,
@@ -70,48 +78,46 @@ def prepare_comparison(
     tolerance: float = TOLERANCE,
     budget: float = 180.0,
     gates: tuple[str, ...] = (),
-    timeout: float = 600.0,
-    seed: int = 42,
 ) -> Iterator[PreparedComparison]:
     """Yield a comparison of two named versions with their sites; raise UserError if it fails.
 
     tolerance: share. budget: seconds of measuring. gates: names of further metrics to judge.
-    timeout: seconds of a process. command: as recorded. progress: gets a line for each slow step.
+    command: as recorded. progress: gets a line for each slow step.
     """
-    sides = parse_version(base), parse_version(candidate)
+    sides = parse_version(baseline), parse_version(candidate)
     if reason := find_incompatibility(*sides):
         raise UserError(reason)
     before, after = _pin_packages(*sides), _pin_packages(*sides[::-1])
     fill, data = prepare_size(cases), dataset.find(cases.data)
     chosen = _choose_implementations(before, after, cases)
     with (
-        prepare_site(before, chosen, progress) as base_site,
+        prepare_site(before, chosen, progress) as baseline_site,
         prepare_site(after, chosen, progress) as candidate_site,
     ):
         names = cases.implementations or tuple(entry.name for entry in chosen)
-        pairings, absent = _pair_cases((before, base_site), (after, candidate_site), names)
-        now = dt.datetime.now(dt.UTC)
+        pairings, absent = _pair_cases((before, baseline_site), (after, candidate_site), names)
+        run, created = make_run_name("ab-")
         yield PreparedComparison(
             ComparisonPlan(
                 format=FORMAT,
-                run=f"{now:%Y%m%d-%H%M%S}-ab-{secrets.token_hex(2)}",
+                run=run,
                 command=command,
-                created=now.isoformat(timespec="seconds"),
-                seed=seed,
-                base=before,
+                created=created,
+                seed=SEED,
+                baseline=before,
                 candidate=after,
                 pairings=tuple(
-                    Pairing(fill(pairing.base), fill(pairing.candidate)) for pairing in pairings
+                    Pairing(fill(pairing.baseline), fill(pairing.candidate)) for pairing in pairings
                 ),
                 tolerance=tolerance,
                 alpha=ALPHA,
                 budget=budget,
-                timeout=timeout,
+                timeout=TIMEOUT,
                 absent=tuple(absent),
                 gates=gates,
-                data=cases.data,
+                data_source=cases.data,
             ),
-            {BASE: base_site.installation, CANDIDATE: candidate_site.installation},
+            {BASELINE: baseline_site.installation, CANDIDATE: candidate_site.installation},
             data,
         )
 
@@ -126,7 +132,7 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     images, labels = read(dataset.find(options.data).folder, "train")
     size = Size(
         options.batch_size or WORKLOADS[options.workload].batch_size,
-        options.threads,
+        resolve_threads(options.threads, len(list_usable_cores())),
         len(labels),
     )
     if size.fault:
@@ -166,13 +172,13 @@ def _pin_packages(version: Version, other: Version) -> Version:
 
 
 def _choose_implementations(
-    base: Version, candidate: Version, options: CaseOptions
+    baseline: Version, candidate: Version, options: CaseOptions
 ) -> list[Implementation]:
     """Return our implementations that were named or use the packages.
 
     Empty for files, and for revisions, whose changes are only known once they are unpacked.
     """
-    kinds = {base.kind, candidate.kind}
+    kinds = {baseline.kind, candidate.kind}
     if options.implementations:
         if "file" in kinds:
             raise UserError("two files say what is measured. Leave out --implementation")
@@ -182,7 +188,7 @@ def _choose_implementations(
             raise make_unknown_name_error("implementation", unknown[0], [*ours])
         return [entry for name, entry in ours.items() if name in options.implementations]
     if "packages" in kinds:
-        packages = base.packages | candidate.packages
+        packages = baseline.packages | candidate.packages
         users = [entry for entry in IMPLEMENTATIONS if packages & set(list_distributions(entry))]
         if users:
             return users
@@ -192,30 +198,30 @@ def _choose_implementations(
 
 
 def _pair_cases(
-    base: tuple[Version, Site], candidate: tuple[Version, Site], names: tuple[str, ...]
+    baseline: tuple[Version, Site], candidate: tuple[Version, Site], names: tuple[str, ...]
 ) -> tuple[list[Pairing], list[Absent]]:
     """Return the implementations that both versions have, and those that one of them lacks.
 
     names: empty for those that differ between the versions.
     """
-    if base[0].kind == "file":
+    if baseline[0].kind == "file":
         files = (
             find_implementation(str(version.path), preflight.read_objective)
-            for version in (base[0], candidate[0])
+            for version in (baseline[0], candidate[0])
         )
         return [Pairing(*files)], []
     before, after = (
-        {entry.name: entry for entry in site.registry} for _, site in (base, candidate)
+        {entry.name: entry for entry in site.registry} for _, site in (baseline, candidate)
     )
     if not names:
-        changes = find_changes(base[1], candidate[1])
-        names = (*changes.changed, *changes.only_base, *changes.only_candidate)
+        changes = find_changes(baseline[1], candidate[1])
+        names = (*changes.changed, *changes.only_baseline, *changes.only_candidate)
     pairings, absent = [], []
     for name in dict.fromkeys(names):
         if name in before and name in after:
             pairings.append(Pairing(make_case(before[name]), make_case(after[name])))
         elif name in before or name in after:
-            lacking = candidate[0] if name in before else base[0]
+            lacking = candidate[0] if name in before else baseline[0]
             absent.append(Absent(name, f"not in {lacking.name}"))
         else:
             raise make_unknown_name_error("implementation", name, [*after])

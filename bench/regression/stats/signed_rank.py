@@ -1,6 +1,6 @@
-"""Estimate from pairs how much a candidate differs from its base, with exact signed-rank tests.
+"""Estimate from pairs how much a candidate differs from its baseline, with exact signed-rank tests.
 
-A pair gives one number, the logarithm of the candidate's value over the base's. Noise that hits
+A pair gives one number, the logarithm of the candidate's value over the baseline's. Noise that hits
 both, such as a busy neighbour, cancels. A coin decides which version is measured first, so without
 a difference either sign is equally likely. The signed-rank test assumes nothing else about the
 noise, which is heavy-tailed: on a shared machine, one pair in thirty is off by more than a tenth
@@ -24,7 +24,7 @@ from bench.regression.stats.false_alarms import LookSchedule, nominal_level, ove
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The candidate's value as a multiple of the base's, with one-sided p values.
+    """The candidate's value as a multiple of the baseline's, with one-sided p values.
 
     ratio: the Hodges-Lehmann estimate. Its interval excludes 1 exactly if p at this look is as low
         as the design asks for, and has no bounds if there are too few pairs for that.

@@ -1,50 +1,60 @@
 """Read stored runs as the sides of ``bench compare``."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.analysis import summary
 from bench.analysis.summary import Row
 from bench.errors import UserError
-from bench.records.schema import Environment, TrialRecord
+from bench.records.layout import CALIBRATION_PLAN
+from bench.records.schema import Environment, Record, Run, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
-from bench.regression.calibration.session import PLAN
+from bench.records.versions import list_versions
 from bench.regression.calibration.spread import Calibrations
 from bench.worker import machine
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """One case on one side.
+class StoredCase:
+    """One case of a run: its row, and its finished trials in the order measured."""
 
-    name: the slug of the case. processes: seconds of the steady epochs of each process that
-    succeeded, in the order measured. tried: number of all processes. faults: why the others failed.
-    accuracy: validation accuracy after the workload's epochs. wrong: why the result was wrong, or
-    None. unavailable: there was nothing to try, such as a framework that is not installed.
-    """
+    row: Row
+    trials: Sequence[TrialRecord]
 
-    name: str
-    processes: tuple[tuple[float, ...], ...]
-    tried: int
-    faults: tuple[str, ...] = ()
-    accuracy: float | None = None
-    wrong: str | None = None
-    unavailable: bool = False
+    @property
+    def processes(self) -> list[Sequence[float]]:
+        """Seconds of the steady epochs of each process that succeeded."""
+        return [trial.epoch_seconds for trial in self.trials if trial.status == "ok"]
+
+    @property
+    def faults(self) -> list[str]:
+        """Why processes failed. Times faster than the roofline are a fault, too."""
+        return [f"{status}: {' '.join(reason.split())}" for status, reason in self.row.faults]
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether there was nothing to try, such as a framework that is not installed."""
+        return {record.status for record in self.trials} == {"unavailable"}
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the result of a process failed the parity check."""
+        return any(trial.parity is not None and not trial.parity.passed for trial in self.trials)
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The cases of a run's folder.
+    """A run, with its cases by slug.
 
     machine, data: ids, equal for equal machines and data; None if nothing was measured. software:
-    versions by distribution.
+    versions by name.
     """
 
     name: str
     machine: str | None
-    series: Mapping[str, Series]
+    cases: Mapping[str, StoredCase]
     software: Mapping[str, str] = field(default_factory=dict)
     data: str | None = None
 
@@ -54,7 +64,7 @@ def load_calibrations(folder: Path, machine: str | None) -> Calibrations:
 
     Raises UserError for a calibration of another machine.
     """
-    for path in sorted(folder.glob(f"*/{PLAN}")):
+    for path in sorted(folder.glob(f"*/{CALIBRATION_PLAN}")):
         if _list_machines(read_environments(path.parent).values()) - {machine}:
             raise UserError(
                 f"{path.parent} was calibrated on another machine than the runs were measured on. "
@@ -68,18 +78,20 @@ def load_side(folder: Path) -> Side:
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder. Name the folder of a run")
     run, records, environments = read_run(folder), read_records(folder), read_environments(folder)
+    return make_side(str(folder), records, environments, run)
+
+
+def make_side(
+    name: str, records: Sequence[Record], environments: Mapping[str, Environment], run: Run
+) -> Side:
+    """Group the records of a run by case; raise UserError if they are of several machines."""
     trials = defaultdict(list)
     for record in records:
-        if isinstance(record, TrialRecord):
+        if isinstance(record, TrialRecord) and record.status != "interrupted":
             trials[record.case.slug].append(record)
     machines = _list_machines(environments.values())
     if len(machines) > 1:
-        raise UserError(f"{folder} was measured on {len(machines)} machines. Name a run of one")
-    software: dict[str, set[str]] = defaultdict(set)
-    for environment in environments.values():
-        for name, version in environment.software.get("distributions", {}).items():
-            software[name].add(str(version))
-        software["python"].add(str(environment.software.get("python", "unknown")))
+        raise UserError(f"{name} was measured on {len(machines)} machines. Name a run of one")
     # The hashes of the data, not where they came from.
     data = {
         machine.fingerprint(environment.data.get("sha256") or environment.data.get("name"))
@@ -87,32 +99,11 @@ def load_side(folder: Path) -> Side:
     }
     rows = summary.summarize(records, environments, run)
     return Side(
-        name=str(folder),
+        name=name,
         machine=next(iter(machines), None),
-        series={row.case.slug: _make_series(row, trials[row.case.slug]) for row in rows},
-        software={name: " and ".join(sorted(software[name])) for name in sorted(software)},
+        cases={row.case.slug: StoredCase(row, trials[row.case.slug]) for row in rows},
+        software=list_versions(environments.values()),
         data=" ".join(sorted(data)) or None,
-    )
-
-
-def _make_series(row: Row, trials: Iterable[TrialRecord]) -> Series:
-    """Return a case with the faults of its row: times faster than the roofline are one of them."""
-    trials = list(trials)
-    return Series(
-        name=row.case.slug,
-        processes=tuple(tuple(trial.epoch_seconds) for trial in trials if trial.status == "ok"),
-        tried=row.rounds,
-        faults=tuple(f"{status}: {reason}" for status, reason in row.faults),
-        accuracy=row.validation_accuracy,
-        wrong=next(
-            (
-                f"{trial.status}: {trial.reason}"
-                for trial in trials
-                if trial.parity is not None and not trial.parity.passed
-            ),
-            None,
-        ),
-        unavailable={status for status, _ in row.faults} == {"unavailable"} and row.epoch is None,
     )
 
 

@@ -3,7 +3,6 @@
 import ast
 import hashlib
 import importlib.metadata
-import re
 import warnings
 from pathlib import Path
 from typing import Literal
@@ -37,10 +36,6 @@ _COMPARABLE: dict[Kind, set[Kind]] = {
     "file": {"file"},
 }
 
-# Between two requirements, not inside one: no operator precedes it, and no bracket is open.
-_SEPARATOR = re.compile(r"(?<=[^\s,<>=!~])[\s,]+(?=[A-Za-z])(?![^\[]*\])")
-_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(?:\s*\[[^\]]*\])?(?P<release>\s*(?:[<>=]|[!~]=).*)?")
-
 
 class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One side of a comparison, as it is stored in the plan.
@@ -65,37 +60,39 @@ class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 def parse_version(text: str) -> Version:
     """Return the version that a text names; raise UserError for a text that names none.
 
-    The first match counts: a name that ends with ``.py`` is a file, ``.`` the working tree, a
-    text with an operator or several names is a set of packages; then executables and git revisions
-    are tried. On PATH only programs called python or pypy are tried, because trying runs them.
+    The first match counts: a name that ends with ``.py`` is a file, ``.`` the working tree. Then
+    executables are tried; on PATH only programs called python or pypy, because trying runs them.
+    A text with an operator is a set of packages, with spaces in between, anything else a revision.
     """
     text = text.strip()
     if text.endswith(".py"):
         return Version(text, "file", sha256=_hash_python_file(text), path=text)
     if text == ".":
         return Version(text, "tree")
-    if parts := _split_requirements(text):
-        return Version(text, "packages", requirements=_normalize_requirements(parts))
     if python := interpreters.find_executable(text):
         interpreters.check_python(text, python)
         return Version(text, "interpreter", path=text)
+    if set("<>=") & set(text):
+        return Version(text, "packages", requirements=_normalize_requirements(text.split()))
     if commit := git.find_commit(text):
         return Version(text, "revision", commit=commit)
     if text.startswith(("/", "./", "../", "~")):
         raise UserError(f"{text} is no executable. Name a Python, such as env/bin/python")
-    if canonicalize_name(text) in _known_packages():
+    if _find_release(text) or canonicalize_name(text) in {
+        entry.framework for entry in IMPLEMENTATIONS
+    }:
         raise _ask_for_release(text)
     raise git.unknown_revision(text)
 
 
-def find_incompatibility(base: Version, candidate: Version) -> str | None:
+def find_incompatibility(baseline: Version, candidate: Version) -> str | None:
     """Return why two versions cannot be compared and which can; None if they can."""
-    if candidate.kind in _COMPARABLE[base.kind]:
+    if candidate.kind in _COMPARABLE[baseline.kind]:
         return None
-    kinds = (base.kind, candidate.kind)
+    kinds = (baseline.kind, candidate.kind)
     remedy = "a file with a file" if "file" in kinds else "two of a kind, or either with ."
     return (
-        f"{base.name} is {_KIND_NAMES[base.kind]} and {candidate.name} is "
+        f"{baseline.name} is {_KIND_NAMES[baseline.kind]} and {candidate.name} is "
         f"{_KIND_NAMES[candidate.kind]}. Compare {remedy}"
     )
 
@@ -117,14 +114,6 @@ def _hash_python_file(text: str) -> str:
         reason = str(error) or "nested too deeply"
         raise UserError(f"{text} is not Python: {reason}. Fix the file") from error
     return hashlib.sha256(source).hexdigest()
-
-
-def _split_requirements(text: str) -> list[str]:
-    """Split a text into requirements; empty if it is a single name or no list of requirements."""
-    parts = _SEPARATOR.split(text)
-    matches = [_REQUIREMENT.fullmatch(part) for part in parts]
-    is_name = len(parts) == 1 and matches[0] is not None and matches[0]["release"] is None
-    return parts if all(matches) and not is_name else []
 
 
 def _normalize_requirements(parts: list[str]) -> tuple[str, ...]:
@@ -154,15 +143,16 @@ def _normalize_requirements(parts: list[str]) -> tuple[str, ...]:
 
 def _ask_for_release(name: str) -> UserError:
     """Return an error that asks for a release, with the installed one as the example."""
+    release = _find_release(name)
+    example = (
+        f"e.g. {name}=={release.partition('+')[0]}" if release else "as in scikit-learn==1.8.0"
+    )
+    return UserError(f"{name}: say which release, {example}")
+
+
+def _find_release(name: str) -> str | None:
+    """Return the installed release of a distribution."""
     try:
-        release = importlib.metadata.version(name)
+        return importlib.metadata.version(name)
     except (importlib.metadata.PackageNotFoundError, ValueError):
-        return UserError(f"{name}: say which release, as in scikit-learn==1.8.0")
-    return UserError(f"{name}: say which release, e.g. {name}=={release.partition('+')[0]}")
-
-
-def _known_packages() -> set[str]:
-    """Return the canonical names of the installed distributions and of all frameworks."""
-    installed = {item.metadata["Name"] or "" for item in importlib.metadata.distributions()}
-    frameworks = {entry.framework for entry in IMPLEMENTATIONS}
-    return {canonicalize_name(name) for name in installed | frameworks}
+        return None

@@ -40,7 +40,7 @@ class RegistryChanges(NamedTuple):
     """Names of implementations: different on both sides, or on one side only."""
 
     changed: tuple[str, ...]
-    only_base: tuple[str, ...]
+    only_baseline: tuple[str, ...]
     only_candidate: tuple[str, ...]
 
 
@@ -74,25 +74,25 @@ def prepare_site(
     yield Site(python, folder, IMPLEMENTATIONS)
 
 
-def find_changes(base: Site, candidate: Site) -> RegistryChanges:
+def find_changes(baseline: Site, candidate: Site) -> RegistryChanges:
     """Compare the registries of two sites: the code of each implementation, and its entry.
 
     Module names are not compared, because files may have moved.
     """
-    base_entries = {entry.name: entry for entry in base.registry}
+    baseline_entries = {entry.name: entry for entry in baseline.registry}
     candidate_entries = {entry.name: entry for entry in candidate.registry}
 
     def differ(name: str) -> bool:
-        before, after = base_entries[name], candidate_entries[name]
+        before, after = baseline_entries[name], candidate_entries[name]
         if replace(after, module=before.module) != before:
             return True
-        return _read_sources(candidate, after) != _read_sources(base, before)
+        return _read_sources(candidate, after) != _read_sources(baseline, before)
 
-    common = [name for name in candidate_entries if name in base_entries]
+    common = [name for name in candidate_entries if name in baseline_entries]
     return RegistryChanges(
         changed=tuple(name for name in common if differ(name)),
-        only_base=tuple(name for name in base_entries if name not in candidate_entries),
-        only_candidate=tuple(name for name in candidate_entries if name not in base_entries),
+        only_baseline=tuple(name for name in baseline_entries if name not in candidate_entries),
+        only_candidate=tuple(name for name in candidate_entries if name not in baseline_entries),
     )
 
 

@@ -8,15 +8,12 @@ from bench.errors import UserError
 from bench.records.schema import Environment, TrialRecord
 from bench.report.load import LoadedRun
 
-UNKNOWN = Environment("", {}, {}, {}, {}, {})
-
 
 @dataclass(frozen=True, slots=True)
 class ExportedCase:
     """A case that has times, ranked or not: its row, and its successful trials by round.
 
-    epoch: seconds, as in the report. environment: of the first trial; without facts if the run's
-    folder lacks it.
+    epoch: seconds, as in the report. environment: of the first trial.
     """
 
     row: Row
@@ -73,7 +70,7 @@ def select_cases(run: LoadedRun) -> list[ExportedCase]:
                 and record.case.slug == row.case.slug
             ]
             trials = tuple(sorted(good, key=lambda trial: trial.round))
-            environment = run.environments.get(trials[0].environment, UNKNOWN)
+            environment = run.environments[trials[0].environment]
             cases.append(ExportedCase(row, row.epoch, trials, environment))
     if not cases:
         raise UserError("there is nothing to export: no trial of this run succeeded; measure again")

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from math import isfinite, isinf
 from typing import Any
 
-from bench.records.schema import Slowdown
 from bench.regression.calibration.detectable import (
     BUDGETS,
     BudgetDetectability,
     Detectability,
     assess_detectability,
 )
+from bench.regression.calibration.session import describe_slowdown
 from bench.regression.calibration.spread import Calibrations
 from bench.regression.stats.power import DecisionCount
 from bench.report.regression.output import ComparisonOutput
@@ -98,24 +98,21 @@ def _format_smallest(case: Detectability, budget: BudgetDetectability) -> str:
 def _tabulate_false_alarms(cases: Sequence[Detectability]) -> Table:
     return Table(
         "False alarms: a version called slower than itself",
-        ("case", "time", "pairs", "decisions that share no pair", "drawn decisions", "blocks"),
+        ("case", "time", "pairs", "called slower"),
         [
             [
                 case.case,
                 f"{budget.seconds:g} s" if budget.seconds else "the least",
                 str(budget.pairs),
                 format_count(budget.disjoint),
-                format_count(budget.drawn),
-                str(budget.drawn.independent),
             ]
             for case in cases
             for budget in case.budgets
-            if budget.disjoint and budget.drawn
+            if budget.disjoint
         ],
         words=2,
-        note="Without a tolerance; the design allows 1 %. Drawn decisions take overlapping windows "
-        "of pairs and swap the versions by a coin; blocks: how many of them could share no pair. "
-        "In brackets: the 95 % Wilson interval.",
+        note="Without a tolerance; the design allows 1 %. No two decisions share a pair. In "
+        "brackets: the 95 % Wilson interval.",
     )
 
 
@@ -137,14 +134,6 @@ def _tabulate_injected(cases: Sequence[Detectability]) -> Table:
         note="Without a tolerance; decisions are drawn from overlapping windows of the measured "
         "pairs. A slowdown of one epoch in five does not show in the minimum.",
     )
-
-
-def describe_slowdown(slowdown: Slowdown | None) -> str:
-    """Return what was injected into the candidate."""
-    if slowdown is None:
-        return "nothing"
-    share = f"{100 * slowdown.share:g} %"
-    return share if slowdown.every == 1 else f"{share} in one epoch of {slowdown.every}"
 
 
 def format_count(count: DecisionCount | None) -> str:

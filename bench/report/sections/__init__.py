@@ -1,10 +1,8 @@
 """The sections of a report: their tables, charts and sentences."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-Item = TypeVar("Item")
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +23,6 @@ class Table:
     def numeric(self) -> set[int]:
         """Indices of the columns that are aligned right."""
         return set(range(self.words, len(self.headings)))
-
-
-def make_table(
-    title: str,
-    items: Iterable[Item],
-    columns: Mapping[str, Callable[[Item], str]],
-    *,
-    words: int,
-    note: str = "",
-) -> Table:
-    """Return a table with a line for each item. columns: make the cells, by heading."""
-    lines = [[make_cell(item) for make_cell in columns.values()] for item in items]
-    return Table(title, tuple(columns), lines, words, note)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from bench.analysis.textbook import TextbookRow
 from bench.contract import Device
 from bench.records.schema import Case
 from bench.report.render import numbers
+from bench.report.render.numbers import format_percent
 from bench.report.sections import Table
 
 Value = Interval | float | str | None
@@ -59,13 +60,13 @@ COLUMNS = (
     _text_column("framework", lambda row: row.version, 8),
     _text_column("objective", lambda row: row.case.objective, 3),
     _text_column("style", lambda row: row.case.style, 10),
-    _text_column("data", lambda row: row.case.data, 15),
+    _text_column("data", lambda row: row.case.data_access, 15),
     Column("validation accuracy", lambda _, row: row.validation_accuracy, 4, numbers.format_share),
     Column("test accuracy", lambda _, row: row.test_accuracy, 14, numbers.format_share),
     Column("epoch", lambda _, row: row.epoch, 1, numbers.format_duration),
     Column("samples/s", lambda _, row: row.samples_per_second, 9, numbers.format_number),
     Column("× fastest", compare_to_fastest, 5, numbers.format_factor),
-    Column("% of roofline", lambda _, row: row.roofline_share, 6, numbers.format_percent),
+    Column("% of roofline", lambda _, row: row.roofline_share, 6, format_percent),
     Column("first epoch", lambda _, row: row.first_epoch, 7, numbers.format_duration),
     Column("set-up", lambda _, row: row.setup, 11, numbers.format_duration),
     Column("import", lambda _, row: row.imports, 12, numbers.format_duration),
@@ -152,12 +153,10 @@ def list_faults(rows: Sequence[Row]) -> list[list[str]]:
     """
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
+        names = (row.case.workload, row.case.implementation, row.case.device)
         for status, reason in dict.fromkeys(row.faults):
             slug = "" if status == "unavailable" else row.case.slug
-            case = row.case
-            groups[case.workload, case.implementation, case.device, slug, status, reason].append(
-                row
-            )
+            groups[*names, slug, status, reason].append(row)
     lines = []
     for (workload, implementation, device, _, status, reason), group in groups.items():
         problem = describe_problem(group[0]) if len(group) == 1 else f"{device}, {len(group)} sizes"
@@ -188,20 +187,15 @@ def list_textbook(rows: Sequence[TextbookRow]) -> list[list[str]]:
 
 def tabulate_noise(noise: Noise) -> Table:
     """Return how noisy a run was, a line for each measure."""
-    drift = "unknown" if noise.drift is None else numbers.format_factor(noise.drift)
-    lines = [
-        [
-            "spread within a process (standard deviation of epochs)",
-            numbers.format_percent(noise.within),
-        ],
-        [
-            "spread between processes of a case, without drift",
-            numbers.format_percent(noise.between),
-        ],
-        ["drift from the first round to the last, as a factor", drift],
-        ["time of all cores taken by other processes", numbers.format_percent(noise.others)],
-        ["time stolen by the hypervisor", numbers.format_percent(noise.steal)],
-        ["variation of the clock", numbers.format_percent(noise.clock)],
-        ["times a core was throttled", numbers.format_number(noise.throttled)],
-    ]
-    return Table("", ("measure", "value"), lines, 1)
+    measures = {
+        "spread within a process (standard deviation of epochs)": format_percent(noise.within),
+        "spread between processes of a case, without drift": format_percent(noise.between),
+        "drift from the first round to the last, as a factor": (
+            "unknown" if noise.drift is None else numbers.format_factor(noise.drift)
+        ),
+        "time of all cores taken by other processes": format_percent(noise.others),
+        "time stolen by the hypervisor": format_percent(noise.steal),
+        "variation of the clock": format_percent(noise.clock),
+        "times a core was throttled": numbers.format_number(noise.throttled),
+    }
+    return Table("", ("measure", "value"), [[name, value] for name, value in measures.items()], 1)

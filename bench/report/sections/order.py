@@ -1,6 +1,6 @@
 """The opening of a report, and its sections in their order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.analysis.devices import find_crossovers
@@ -76,16 +76,30 @@ def describe_opening(runs: Sequence[LoadedRun]) -> list[str]:
 def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
     """Return the sections after the workloads, including empty ones, which say how to fill them.
 
-    output: the folder of the report.
+    A report of several runs leaves most of them to the reports of its runs. output: the folder of
+    the report.
     """
-    if len(runs) == 1:
-        sections = [describe_textbook(runs), *_list_for_run(runs[0])]
-    else:
+    if len(runs) > 1:
         sections = [
             describe_machines(runs),
             describe_runs(runs, output),
             describe_history(runs),
             describe_textbook(runs),
+        ]
+    else:
+        (run,) = runs
+        sweep = find_sweep(run.rows, run.workload)
+        crossovers = find_crossovers(run.rows, run.workload)
+        sections = [
+            describe_textbook(runs),
+            *([describe_gpu(run, sweep, crossovers)] if run.on_gpu else []),
+            describe_curves(run),
+            describe_starts(run),
+            describe_roofline(run),
+            describe_sweep(run, sweep, crossovers),
+            describe_parity(run),
+            describe_memory(run),
+            *describe_data(run),
         ]
     return [
         *sections,
@@ -94,18 +108,3 @@ def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
         describe_noise(runs),
         describe_environments(runs),
     ]
-
-
-def _list_for_run(run: LoadedRun) -> Iterator[Section]:
-    """Yield the sections about one run that a report of several runs leaves to its own report."""
-    sweep = find_sweep(run.rows, run.workload)
-    crossovers = find_crossovers(run.rows, run.workload)
-    if run.on_gpu:
-        yield describe_gpu(run, sweep, crossovers)
-    yield describe_curves(run)
-    yield describe_starts(run)
-    yield describe_roofline(run)
-    yield describe_sweep(run, sweep, crossovers)
-    yield describe_parity(run)
-    yield describe_memory(run)
-    yield from describe_data(run)

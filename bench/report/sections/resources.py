@@ -1,16 +1,16 @@
 """What the machine can do at best, and the memory that each implementation takes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.summary import MEMORY_PHASES, Memory, Row, summarize_memory
-from bench.records.schema import Case, Record, RooflineRecord
+from bench.records.schema import Record, RooflineRecord
 from bench.report.charts.epochs import chart_memory
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
-from bench.report.sections.comparison import describe_problem
+from bench.report.sections.comparison import describe_problem, select_ranked
 
 ROOFLINE_TITLE = "How far from what the machine can do?"
 NO_PROBE = "The machine was not probed: leave out `--no-roofline`."
@@ -28,9 +28,9 @@ MEMORY_NOTE = (
 
 def describe_roofline(run: LoadedRun) -> Section:
     """Return what the probes of a run reached, and the least time of an epoch."""
-    known = [one.data.get("features") for one in run.environments.values()]
     # Older environments do not give the number of features.
-    features = next((number for number in known if isinstance(number, int)), None)
+    recorded = (environment.data.get("features") for environment in run.environments.values())
+    features = next((number for number in recorded if isinstance(number, int)), None)
     tables = tabulate_roofline(find_rooflines(run.records), run.base_rows, features)
     empty = "No probe succeeded." if run.run.rooflines else NO_PROBE
     return Section(ROOFLINE_TITLE, tables, empty, remarks=list_failed_probes(run.records))
@@ -44,12 +44,12 @@ def tabulate_roofline(
     rows: the bandwidth and the least time are for their epochs. features: pixels of an image.
     """
     firsts: dict[Resources, Row] = {}
-    for one in rows:
-        firsts.setdefault((one.case.device, one.case.threads), one)
+    for row in rows:
+        firsts.setdefault((row.case.device, row.case.threads), row)
     lines = []
     for resources, roofline in sorted(rooflines.items()):
-        row = firsts.get(resources)
-        size = 4 * row.case.samples * features if row and features else 0
+        first = firsts.get(resources)
+        size = 4 * first.case.samples * features if first and features else 0
         bandwidth = [numbers.ABSENT, numbers.ABSENT]
         if size in roofline.bandwidth:
             rate = f"{numbers.format_number(roofline.bandwidth[size] / 1e9)} GB/s"
@@ -61,7 +61,7 @@ def tabulate_roofline(
                 roofline.rate_by,
                 *bandwidth,
                 numbers.format_duration(roofline.step),
-                numbers.format_duration(row.roofline_seconds if row else None),
+                numbers.format_duration(first.roofline_seconds if first else None),
             ]
         )
     headings = (
@@ -92,37 +92,30 @@ def list_failed_probes(records: Iterable[Record]) -> list[str]:
 def describe_memory(run: LoadedRun) -> Section:
     """Return the peak memory of the ranked rows of the first workload at its first size."""
     title = "Peak memory by phase"
-    ranked = {row.case.slug for row in run.rows if row.ranked}
-    records = [
-        one for one in run.records if one.case.slug in ranked and one.case.workload == run.workload
-    ]
-    cases = [row.case for row in run.base_rows if not row.swept]
-    known = sort_memories(summarize_memory(records), cases)
-    by_device = ([one for one in known if one.case.device == device] for device in ("cpu", "gpu"))
-    tables = [table for group in by_device for table in tabulate_memory(group, cases)]
-    pictures = [Picture("memory", title, partial(chart_memory, known, title))] if known else []
-    return Section("Memory", tables, "No record has it.", pictures)
+    ranked = {row.case.slug for row in select_ranked(run.rows, run.workload)}
+    memories = sorted(
+        summarize_memory(record for record in run.records if record.case.slug in ranked),
+        key=lambda memory: max(memory.peaks.values(), default=0.0),
+    )
+    pictures = [Picture("memory", title, partial(chart_memory, memories, title))] * bool(memories)
+    return Section("Memory", tabulate_memory(memories), "No record has it.", pictures)
 
 
-def tabulate_memory(known: Sequence[Memory], cases: Iterable[Case]) -> list[Table]:
-    """Return the peaks of these cases by phase."""
-    chosen = sort_memories(known, cases)
-    phases = [phase for phase in MEMORY_PHASES if any(phase in one.peaks for one in chosen)]
-    lines = [
-        [
-            one.case.implementation,
-            *(numbers.format_mebibytes(one.peaks.get(phase)) for phase in phases),
+def tabulate_memory(memories: Iterable[Memory]) -> list[Table]:
+    """Return the peaks by phase, a table for each device."""
+    by_device: dict[str, list[Memory]] = {"cpu": [], "gpu": []}
+    for memory in memories:
+        by_device[memory.case.device].append(memory)
+    tables = []
+    for group in filter(None, by_device.values()):
+        phases = [phase for phase in MEMORY_PHASES if any(phase in one.peaks for one in group)]
+        lines = [
+            [
+                memory.case.implementation,
+                *(numbers.format_mebibytes(memory.peaks.get(phase)) for phase in phases),
+            ]
+            for memory in group
         ]
-        for one in chosen
-    ]
-    if not lines:
-        return []
-    title = f"Peak memory by phase: {describe_problem(chosen[0])}"
-    return [Table(title, ("implementation", *phases), lines, 1, MEMORY_NOTE)]
-
-
-def sort_memories(known: Iterable[Memory], cases: Iterable[Case]) -> list[Memory]:
-    """Return the memory of these cases, the least peak first."""
-    slugs = {case.slug for case in cases}
-    chosen = [one for one in known if one.case.slug in slugs]
-    return sorted(chosen, key=lambda one: max(one.peaks.values(), default=0.0))
+        title = f"Peak memory by phase: {describe_problem(group[0])}"
+        tables.append(Table(title, ("implementation", *phases), lines, 1, MEMORY_NOTE))
+    return tables

@@ -1,7 +1,7 @@
 """The runs of a report: where and when, over time, faults, noise, machine and software."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from os.path import relpath
 from pathlib import Path
@@ -132,40 +132,44 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
 
 def describe_textbook(runs: Sequence[LoadedRun]) -> Section:
     """Return the textbook's figures beside ours, with the machine if there are several runs."""
-    lines = [[*_name_run(run, runs), *line] for run in runs for line in list_textbook(run.textbook)]
-    headings = (*["machine"] * (len(runs) > 1), *TEXTBOOK_HEADINGS)
-    tables = [Table("", headings, lines, len(headings))] if lines else []
+    tables = _tabulate_by_run(runs, TEXTBOOK_HEADINGS, lambda run: list_textbook(run.textbook))
     return Section(TEXTBOOK, tables, NO_TEXTBOOK)
 
 
 def describe_faults(runs: Sequence[LoadedRun]) -> Section:
     """Return what failed or was not measured, with the machine if there are several runs."""
-    lines = [[*_name_run(run, runs), *line] for run in runs for line in list_faults(run.rows)]
-    headings = (*["machine"] * (len(runs) > 1), *FAULT_HEADINGS)
-    tables = [Table("", headings, lines, len(headings))] if lines else []
+    tables = _tabulate_by_run(runs, FAULT_HEADINGS, lambda run: list_faults(run.rows))
     return Section(FAULTS, tables, NO_FAULTS)
 
 
-def _name_run(run: LoadedRun, runs: Sequence[LoadedRun]) -> list[str]:
-    """Return the cell that names a run in a table of several runs."""
-    return [run.name] if len(runs) > 1 else []
+def _tabulate_by_run(
+    runs: Sequence[LoadedRun],
+    headings: Sequence[str],
+    list_lines: Callable[[LoadedRun], Iterable[Sequence[str]]],
+) -> list[Table]:
+    """Return a table of the lines of all runs; several runs add a column with their names."""
+    if len(runs) == 1:
+        lines = [list(line) for line in list_lines(runs[0])]
+    else:
+        headings = ("machine", *headings)
+        lines = [[run.name, *line] for run in runs for line in list_lines(run)]
+    return [Table("", tuple(headings), lines, len(headings))] if lines else []
 
 
 def describe_noise(runs: Sequence[LoadedRun]) -> Section:
     """Return how noisy each run was, a column for each run; a line for each if they are many."""
-    tables = [tabulate_noise(run.noise) for run in runs]
-    names = [run.name for run in runs]
-    values = [[line[1] for line in table.lines] for table in tables]
-    measures = [line[0] for line in tables[0].lines]
     if len(runs) == 1:
         causes = ", ".join(runs[0].noise.causes)
         text = f"Disturbed: {causes}." if causes else "No disturbance was recorded."
-        return Section(NOISE, tables, text=text)
-    if len(runs) > MAX_COLUMNS:
-        lines = [[name, *cells] for name, cells in zip(names, values, strict=True)]
-        return Section(NOISE, [Table("", ("machine", *measures), lines, 1)])
-    lines = [[measure, *cells] for measure, *cells in zip(measures, *values, strict=True)]
-    return Section(NOISE, [Table("", ("measure", *names), lines, 1)])
+        return Section(NOISE, [tabulate_noise(runs[0].noise)], text=text)
+    lines_of = {run.name: tabulate_noise(run.noise).lines for run in runs}
+    measures = [measure for measure, _ in next(iter(lines_of.values()))]
+    rows = [[name, *(value for _, value in lines)] for name, lines in lines_of.items()]
+    table = [["machine", *measures], *rows]
+    if len(runs) <= MAX_COLUMNS:
+        table = [list(column) for column in zip(*table, strict=True)]
+        table[0][0] = "measure"
+    return Section(NOISE, [Table("", tuple(table[0]), table[1:], 1)])
 
 
 def describe_environments(runs: Sequence[LoadedRun]) -> Section:
@@ -173,45 +177,50 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
     if len(runs) == 1:
         (run,) = runs
         # Indented, not fenced: no text in the command can end the block.
-        command = f"    {format_command(run.run)}\n"
-        return Section(MACHINE, text=command, remarks=list_facts(run.run, run.environments))
+        text = f"    {_format_command(run.run)}"
+        remarks = [_describe_run(run.run), *list_facts(run.environments)]
+        return Section(MACHINE, remarks=remarks, text=text)
     groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
     for run in runs:
-        groups[tuple(list_facts(run.run, run.environments)[1:])].append(run)
+        groups[tuple(list_facts(run.environments))].append(run)
     tables = []
     for facts, group in groups.items():
         more = f" and {len(group) - 1} more" * (len(group) > 1)
-        by_run = (
-            line for run in group for line in (format_command(run.run), list_facts(run.run, {})[0])
-        )
+        by_run = [
+            line for run in group for line in (_format_command(run.run), _describe_run(run.run))
+        ]
         lines = [[line] for line in dict.fromkeys((*by_run, *facts))]
         headings = ("command, machine and software",)
         tables.append(Table(group[0].name + more, headings, lines, 1))
     return Section(MACHINE, tables)
 
 
-def format_command(run: Run) -> str:
+def _format_command(run: Run) -> str:
     """Return the command that started a run, in one line; plain text."""
     return " ".join(run.command.split())
 
 
-def list_facts(run: Run, environments: Mapping[str, Environment]) -> list[str]:
-    """Return a line about the run, then lines about machines and software; plain text."""
-    lines = [f"Run {run.run}, seed {run.seed}, at most {run.timeout:g} s a trial."]
-    for one in {str(e.machine): e for e in environments.values()}.values():
-        lines += [f"{key}: {fact}" for key, fact in one.machine.items() if fact]
-    for one in {str((e.software, e.suite, e.data)): e for e in environments.values()}.values():
-        lines += _list_software(one)
+def _describe_run(run: Run) -> str:
+    return f"Run {run.run}, seed {run.seed}, at most {run.timeout:g} s a trial."
+
+
+def list_facts(environments: Mapping[str, Environment]) -> list[str]:
+    """Return lines about machines and software; plain text."""
+    machines = {str(known.machine): known.machine for known in environments.values()}
+    lines = [
+        f"{key}: {fact}" for machine in machines.values() for key, fact in machine.items() if fact
+    ]
+    settings = [(known.software, known.suite, known.data) for known in environments.values()]
+    for software, suite, data in {str(setting): setting for setting in settings}.values():
+        installed = software.get("distributions", {})
+        names = ("numpy", "scikit-learn", "torch", "jax", "jaxlib", "tensorflow", "keras")
+        versions = ", ".join(f"{name} {installed[name]}" for name in names if name in installed)
+        changed = ", with changes" if suite.get("dirty") else ""
+        commit = suite.get("commit", "unknown")
+        lines += [
+            f"Python {software.get('python')}, {versions}",
+            f"NumPy's BLAS: {software.get('blas')}",
+            f"softmax-bench {suite.get('version')}, commit {commit}{changed}",
+            f"data: {data.get('name')} ({data.get('source')})",
+        ]
     return lines
-
-
-def _list_software(environment: Environment) -> Iterator[str]:
-    software, suite, data = environment.software, environment.suite, environment.data
-    installed = software.get("distributions", {})
-    names = ("numpy", "scikit-learn", "torch", "jax", "jaxlib", "tensorflow", "keras")
-    versions = ", ".join(f"{name} {installed[name]}" for name in names if name in installed)
-    yield f"Python {software.get('python')}, {versions}"
-    yield f"NumPy's BLAS: {software.get('blas')}"
-    changed = ", with changes" if suite.get("dirty") else ""
-    yield f"softmax-bench {suite.get('version')}, commit {suite.get('commit', 'unknown')}{changed}"
-    yield f"data: {data.get('name')} ({data.get('source')})"

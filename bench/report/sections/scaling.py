@@ -5,12 +5,12 @@ from functools import partial
 
 from bench.analysis.devices import Crossover
 from bench.analysis.summary import Row
-from bench.analysis.sweep import Sweep, ThreadSpeedup
+from bench.analysis.sweep import Sweep
 from bench.records.schema import Case
 from bench.report.charts.scaling import chart_by_batch_size, chart_by_samples, chart_by_threads
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections import Picture, Section, Table, make_table
+from bench.report.sections import Picture, Section, Table
 
 TITLE = "Batch size, samples and threads"
 NO_SWEEP = (
@@ -75,17 +75,28 @@ def _tabulate_sizes(rows: Sequence[Row], title: str, size_of: Callable[[Case], i
 
 def _tabulate_threads(sweep: Sweep) -> Table:
     rows = [pair.single for pair in sweep.by_threads]
-    columns: dict[str, Callable[[ThreadSpeedup], str]] = {
-        "implementation": lambda pair: _name(pair.single, rows),
-        "batch size": lambda pair: f"{pair.single.case.batch_size:,}",
-        "samples": lambda pair: f"{pair.single.case.samples:,}",
-        "threads": lambda pair: f"{pair.multiple.case.threads}",
-        "one thread": lambda pair: numbers.format_duration(pair.single.epoch),
-        "these threads": lambda pair: numbers.format_duration(pair.multiple.epoch),
-        "speedup": lambda pair: numbers.format_factor(pair.speedup),
-    }
-    note = f"{NOTE} {THREADS_NOTE}"
-    return make_table("Epoch time by threads", sweep.by_threads, columns, words=1, note=note)
+    lines = [
+        [
+            _name(pair.single, rows),
+            f"{pair.single.case.batch_size:,}",
+            f"{pair.single.case.samples:,}",
+            f"{pair.multiple.case.threads}",
+            numbers.format_duration(pair.single.epoch),
+            numbers.format_duration(pair.multiple.epoch),
+            numbers.format_factor(pair.speedup),
+        ]
+        for pair in sweep.by_threads
+    ]
+    headings = (
+        "implementation",
+        "batch size",
+        "samples",
+        "threads",
+        "one thread",
+        "these threads",
+        "speedup",
+    )
+    return Table("Epoch time by threads", headings, lines, 1, f"{NOTE} {THREADS_NOTE}")
 
 
 def _name(row: Row, rows: Iterable[Row]) -> str:

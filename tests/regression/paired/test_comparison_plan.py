@@ -48,7 +48,7 @@ def base_first(**changes):
 def test_pair_has_one_trial_of_each_version():
     by_version = {trial.version: trial for trial in trials(7)}
     base, candidate = by_version["base"], by_version["candidate"]
-    assert (base.case, candidate.case) == (PAIRING.base, PAIRING.candidate)
+    assert (base.case, candidate.case) == (PAIRING.baseline, PAIRING.candidate)
     assert base.id == "p7-base-sgd-old-cpu-b32-t2-n48000"
     assert candidate.id == "p7-candidate-sgd-new-cpu-b32-t2-n48000"
     for trial in (base, candidate):

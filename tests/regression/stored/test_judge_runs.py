@@ -4,16 +4,14 @@ import math
 from pathlib import Path
 
 import pytest
-from support.comparisons import RULE
-from support.comparisons import stored_series as series
-from support.comparisons import stored_side as side
+from support.comparisons import RULE, stored_side, stored_trials
+from support.records import case
 
 from bench.analysis.intervals import Interval
 from bench.regression.calibration.spread import Spread
 from bench.regression.stats.decision import Rule
 from bench.regression.stored.judge_runs import (
     SINGLE_PROCESS,
-    CompareOptions,
     compare_ratio,
     compare_runs,
     detectable_slowdown,
@@ -21,22 +19,33 @@ from bench.regression.stored.judge_runs import (
 from bench.regression.stored.sides import load_side
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
+A = case("a")
 # Deviation of two runs of two processes each: sqrt(0.03² (1/2 + 1/2) + 2 · 0.04²) = 0.0640312.
 KNOWN = Spread(epochs=0.5, processes=0.03, blocks=0.04, count=3)
 # So small that 2 % are many deviations.
 STILL = Spread(epochs=0.5, processes=0.0005, blocks=0.0005, count=50)
 
 
-def compare(base, candidate, find_spread=None, *, rule=RULE, between_runs=0.2, **options):
-    """Return the cases of two sides."""
-    options = CompareOptions(rule=rule, between_runs=between_runs, **options)
-    return compare_runs(base, candidate, find_spread, options).cases
+def runs(baseline, candidate, spread=None, **options):
+    """Compare runs. baseline, candidate: processes by the name of their case."""
+    sides = [
+        stored_side(
+            *(
+                record
+                for name, times in by_name.items()
+                for record in stored_trials(case(name), *times)
+            )
+        )
+        for by_name in (baseline, candidate)
+    ]
+    options = {"rule": RULE, "between_runs": 0.2, **options}
+    return compare_runs(*sides, spread if callable(spread) else lambda _: spread, **options)
 
 
-def compared(base, candidate, spread=None, **options):
-    """Return the comparison of one case. spread: of its calibration, if any."""
-    sides = side(base) if base else side(), side(candidate) if candidate else side()
-    (case,) = compare(*sides, lambda _: spread, **options)
+def one(baseline, candidate, spread=None, **options):
+    """Compare one case. baseline, candidate: its processes, None for a run that lacks it."""
+    by_name = [{} if times is None else {"a": times} for times in (baseline, candidate)]
+    (case,) = runs(*by_name, spread, **options).cases
     return case
 
 
@@ -46,21 +55,24 @@ def student(p):
 
 
 def test_time_is_the_geometric_mean_of_minima():
-    result = compared(series("a", (3.0, 1.0, 2.0), (4.0, 5.0, 9.0)), series("a", (3.0, 3.0, 3.0)))
-    assert (result.metrics[0].baseline, result.metrics[0].candidate) == pytest.approx((2.0, 3.0))
-    assert result.metrics[0].ratio == Interval(pytest.approx(1.5))
-    assert result.processes == (2, 1)
-    assert result.epochs == 3
+    result = one([[3.0, 1.0, 2.0], [4.0, 5.0, 9.0]], [[3.0, 3.0, 3.0]])
+    epoch = result.metrics[0]
+    assert (epoch.baseline, epoch.candidate) == pytest.approx((2.0, 3.0))
+    assert epoch.ratio == Interval(pytest.approx(1.5))
+    assert (result.processes, result.tried, result.epochs) == ((2, 1), (2, 1), 3)
+    assert result.remarks == (
+        "unequal rounds: 2 in the baseline, 1 in the candidate",
+        SINGLE_PROCESS,
+    )
 
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_minima_use_equally_many_epochs(turned):
     # The third epoch of the long process is the shortest, but does not count.
-    short, long = series("a", (2.0, 1.0), (1.0, 2.0)), series("a", (1.0, 1.0, 0.1), (1.0, 1.0))
-    result = compared(*((long, short) if turned else (short, long)))
+    short, long = [[2.0, 1.0], [1.0, 2.0]], [[1.0, 1.0, 0.1], [1.0, 1.0]]
+    result = one(*((long, short) if turned else (short, long)))
     assert result.metrics[0].ratio.mean == pytest.approx(1)
-    assert result.epochs == 2
-    assert len(result.remarks) == 1
+    assert (result.epochs, len(result.remarks)) == (2, 1)
 
 
 def test_ratio_test_by_hand():
@@ -68,8 +80,7 @@ def test_ratio_test_by_hand():
     # F(t) = 1/2 + t / (2 sqrt(2 + t²)), so that p = 1/2 - 1.48850 / (2 · 2.05320) = 0.137518;
     # the quantile of 0.99 is 0.98 / sqrt(2 · 0.99 · 0.01) = 6.96456, half an interval 0.445949.
     result = compare_ratio(1.1, KNOWN, (2, 2), 0.01)
-    assert result.p_slower == pytest.approx(0.137518, abs=1e-6)
-    assert result.p_faster == pytest.approx(0.862482, abs=1e-6)
+    assert (result.p_slower, result.p_faster) == pytest.approx((0.137518, 0.862482), abs=1e-6)
     assert result.ratio.mean == 1.1
     assert result.ratio.low == pytest.approx(1.1 / 1.561971, rel=1e-5)
     assert result.ratio.high == pytest.approx(1.1 * 1.561971, rel=1e-5)
@@ -78,7 +89,7 @@ def test_ratio_test_by_hand():
 
 def test_ratio_test_uses_the_processes_of_each_side():
     # 0.03² (1/1 + 1/4) + 2 · 0.04² = 0.004325, whose root is 0.0657647.
-    result = compared(series("a", 1.0), series("a", *[1.1] * 4), KNOWN)
+    result = one([1.0], [1.1] * 4, KNOWN)
     t = math.log(1.1) / 0.0657647
     p = 0.5 - t / (2 * math.sqrt(2 + t * t))
     assert result.metrics[0].p_slower == pytest.approx(p, abs=1e-5)
@@ -94,313 +105,193 @@ def test_very_wide_interval_has_no_bounds():
 
 
 def test_zero_spread_is_not_tested():
-    none = Spread(epochs=0.0, processes=0.0, blocks=0.0, count=5)
-    with pytest.raises(ValueError, match="no spread"):
-        compare_ratio(1.1, none, (2, 2), 0.01)
-    result = compared(series(), series("a", 1.1, 1.1), none)
+    result = one([1.0] * 2, [1.1] * 2, Spread(epochs=0.0, processes=0.0, blocks=0.0, count=5))
     assert (result.verdict, result.deviation) == ("undecided", None)
 
 
 @pytest.mark.parametrize(
-    ("ratio", "spread", "outcome"),
+    ("ratio", "spread", "verdict"),
     [
-        (1.03, STILL, "slower"),
-        (1 / 1.03, STILL, "faster"),
-        (1.01, STILL, "no change"),
-        (1.0, STILL, "no change"),
-        (1 / 1.01, STILL, "no change"),
         # Significant, but within the tolerance.
         (1.0195, STILL, "undecided"),
-        (1.1, KNOWN, "undecided"),
         # With a calibration, size alone decides nothing.
         (1.3, KNOWN, "undecided"),
         (1 / 1.3, KNOWN, "undecided"),
         (1.6, KNOWN, "slower"),
         (1 / 1.6, KNOWN, "faster"),
+        # Without one, only size does.
+        (1.201, None, "slower"),
+        (1.199, None, "undecided"),
+        (1 / 1.199, None, "undecided"),
+        (1 / 1.201, None, "faster"),
     ],
 )
-def test_calibrated_case_is_judged_by_its_spread(ratio, spread, outcome):
-    assert compared(series(), series("a", ratio, ratio), spread).verdict == outcome
-
-
-@pytest.mark.parametrize(
-    ("ratio", "outcome"),
-    [
-        (1.201, "slower"),
-        (1.199, "undecided"),
-        (1.0, "undecided"),
-        (1 / 1.199, "undecided"),
-        (1 / 1.201, "faster"),
-    ],
-)
-def test_uncalibrated_case_needs_a_large_ratio(ratio, outcome):
-    base = series("a", *[0.5] * 5)
-    result = compared(base, series("a", *[0.5 * ratio] * 5))
-    assert result.verdict == outcome
-    assert result.metrics[0].ratio == Interval(pytest.approx(ratio))
-    assert (result.deviation, result.remarks) == (None, ())
+def test_verdict_depends_on_the_spread_between_runs(ratio, spread, verdict):
+    result = one([0.5] * 2, [0.5 * ratio] * 2, spread)
+    assert (result.verdict, result.remarks) == (verdict, ())
+    assert result.metrics[0].ratio.mean == pytest.approx(ratio)
 
 
 def test_spread_within_a_run_does_not_count():
-    base, candidate = (series("a", *[(item, item)] * 30) for item in (1.0, 1.19))
-    assert compared(base, candidate).verdict == "undecided"
-    wild = series("a", *[0.5, 5.0] * 10)
-    assert compared(series("a", 1.0, 1.0), wild).verdict == "slower"
+    assert one([[1.0, 1.0]] * 30, [[1.19, 1.19]] * 30).verdict == "undecided"
+    assert one([1.0, 1.0], [0.5, 5.0] * 10).verdict == "slower"
 
 
 def test_between_runs_is_at_least_the_tolerance():
-    base, candidate = series(), series("a", 1.05, 1.05)
-    assert compared(base, candidate, between_runs=0.04).verdict == "slower"
-    assert compared(base, candidate, between_runs=0.06).verdict == "undecided"
-    loose = Rule(tolerance=0.06)
-    assert compared(base, candidate, between_runs=0.04, rule=loose).verdict == "undecided"
+    times = [1.0] * 2, [1.05] * 2
+    assert one(*times, between_runs=0.04).verdict == "slower"
+    assert one(*times, between_runs=0.06).verdict == "undecided"
+    assert one(*times, between_runs=0.04, rule=Rule(tolerance=0.06)).verdict == "undecided"
 
 
-@pytest.mark.parametrize("processes", [(1, 3), (3, 1), (1, 1)])
-def test_single_process_is_remarked(processes):
-    one, other = processes
-    base = series("a", *[1.0] * one)
-    far = compared(base, series("a", *[1.5] * other))
-    assert far.verdict == "slower"
-    assert SINGLE_PROCESS in far.remarks
-    assert SINGLE_PROCESS not in compared(base, series("a", *[1.1] * other)).remarks
-    assert SINGLE_PROCESS not in compared(base, series("a", *[9.0] * other), STILL).remarks
+@pytest.mark.parametrize("count", [(1, 3), (3, 1), (1, 1)])
+def test_single_process_is_remarked(count):
+    def remarks(ratio, spread=None):
+        return one([1.0] * count[0], [ratio] * count[1], spread).remarks
+
+    assert SINGLE_PROCESS in remarks(1.5)
+    assert SINGLE_PROCESS not in remarks(1.1) + remarks(9.0, STILL)
 
 
-def judge_p_values(*ps, spread=KNOWN, uncalibrated=0):
-    """Return the verdicts on cases with these p values, and on uncalibrated ones."""
+def judge_p_values(*ps, others=None):
+    """Judge cases with these p values, and more cases without a calibration."""
     deviation = KNOWN.ratio_deviation(2, 2)
-    ratios = [math.exp(student(p) * deviation) for p in ps] + [1.1] * uncalibrated
-    names = [f"case {number}" for number in range(len(ratios))]
-    base = side(*(series(name) for name in names))
-    candidate = side(*(series(name, one, one) for name, one in zip(names, ratios, strict=True)))
-    result = compare(
-        base, candidate, lambda name: spread if name in names[: len(ps)] else None, between_runs=0.5
-    )
-    return [item.verdict for item in result], result
+    candidate = {f"case-{p}": [math.exp(student(p) * deviation)] * 2 for p in ps}
+    spreads = {case(name).slug: KNOWN for name in candidate}
+    candidate |= others or {}
+    baseline = {name: [1.0, 1.0] for name in candidate}
+    cases = runs(baseline, candidate, spreads.get, between_runs=0.5).cases
+    return {item.case: item for item in cases}, [item.verdict for item in cases]
 
 
-def test_calibrated_cases_are_one_family():
-    assert judge_p_values(0.009)[0] == ["slower"]
-    assert judge_p_values(0.009, 0.5)[0] == ["undecided", "undecided"]
-    # Holm: the smaller p must be at most 0.01 / 2, the other one 0.01.
-    assert judge_p_values(0.004, 0.009)[0] == ["slower", "slower"]
-    assert judge_p_values(0.004, 0.009, 0.5)[0] == ["undecided"] * 3
+@pytest.mark.parametrize(
+    ("ps", "verdict"),
+    [
+        ((0.009,), "slower"),
+        ((0.009, 0.5), "undecided"),
+        # Holm: the smaller p must be at most 0.01 / 2, the other one 0.01.
+        ((0.004, 0.009), "slower"),
+        ((0.004, 0.009, 0.5), "undecided"),
+    ],
+)
+def test_calibrated_cases_are_one_family(ps, verdict):
+    assert set(judge_p_values(*ps)[1]) == {verdict}
 
 
-def test_uncalibrated_case_is_outside_the_family():
-    outcomes, result = judge_p_values(0.004, 0.009, uncalibrated=3)
-    assert outcomes == ["slower", "slower", *["undecided"] * 3]
+def test_uncalibrated_and_failed_cases_are_outside_the_family():
+    others = {"far": [1.1, 1.1], "broken": [{"reason": "no"}] * 2}
+    cases, verdicts = judge_p_values(0.004, 0.009, others=others)
+    assert sorted(verdicts) == ["failed", "slower", "slower", "undecided"]
+    assert cases[case("broken").slug].deviation is None
     # Half an interval is the quantile at 0.01 / 2.
-    half = math.log(result[0].metrics[0].ratio.high / result[0].metrics[0].ratio.mean)
+    ratio = cases[case("case-0.004").slug].metrics[0].ratio
+    half = math.log(ratio.high / ratio.mean)
     assert half == pytest.approx(student(0.005) * KNOWN.ratio_deviation(2, 2))
 
 
-def test_failed_case_is_outside_the_family():
-    sides = [
-        side(series("a"), series("b")),
-        side(series("a", 1.9, 1.9), series("b", faults=("failed: no",))),
-    ]
-    result = {item.name: item for item in compare(*sides, lambda _: KNOWN)}
-    half = math.log(result["a"].metrics[0].ratio.high / result["a"].metrics[0].ratio.mean)
-    assert half == pytest.approx(student(0.01) * KNOWN.ratio_deviation(2, 2))
-    assert (result["b"].verdict, result["b"].deviation) == ("failed", None)
-
-
-@pytest.mark.parametrize("spread", [None, STILL])
-@pytest.mark.parametrize("ratio", [0.5, 1.0, 2.0])
-def test_case_on_one_side_only_is_missing(ratio, spread):
-    single = series("a", ratio)
-    assert compared(single, None, spread).verdict == "missing in candidate"
-    assert compared(None, single, spread).verdict == "missing in baseline"
-    assert compared(None, single, spread).metrics == ()
-
-
-@pytest.mark.parametrize("spread", [None, STILL])
-def test_one_failed_process_fails_the_case(spread):
-    good = series("a", 1.0, 1.0, 1.0)
-    bad = series("a", 1.0, 1.0, tried=3, faults=("timeout: took  10 s\n",))
-    result = compared(good, bad, spread)
-    assert (result.verdict, result.remarks) == (
-        "failed",
-        ("candidate: timeout: took 10 s (1 of 3)",),
-    )
-    assert (result.processes, result.tried) == ((3, 2), (3, 3))
-    result = compared(bad, good, spread)
-    assert (result.verdict, result.remarks) == (
-        "failed",
-        ("baseline: timeout: took 10 s (1 of 3)",),
-    )
-    assert result.metrics == ()
+UNAVAILABLE = [{"status": "unavailable", "reason": "none"}]
+BROKEN = [{"reason": "took  10 s\n"}]
 
 
 @pytest.mark.parametrize(
-    "times",
+    ("baseline", "candidate", "verdict"),
     [
-        (),
-        ((),),
-        ((1.0,), ()),
-        ((0.0,),),
-        ((-1.0,),),
-        ((math.nan,),),
-        ((math.inf,),),
-        ((1.0, math.nan),),
-        ((5e-324,),),
-        ((1e308,),),
-        ((1.0,), (9e-13,)),
+        ([1.0], None, "missing in candidate"),
+        (None, [1.0], "missing in baseline"),
+        ([1.0], UNAVAILABLE, "missing in candidate"),
+        (UNAVAILABLE, [1.0], "missing in baseline"),
+        (UNAVAILABLE, None, "missing in candidate"),
+        (None, UNAVAILABLE, "missing in baseline"),
+        (None, BROKEN, "failed"),
+        (BROKEN, None, "failed"),
+        (UNAVAILABLE, BROKEN, "failed"),
+        ([1.0, *UNAVAILABLE], [1.0], "failed"),
     ],
 )
-def test_impossible_times_fail_the_case(times):
-    odd = series("a", processes=times)
-    for result in (compared(series(), odd, STILL), compared(odd, series(), STILL)):
-        assert result.verdict == "failed"
-        assert len(result.remarks) >= 1
-        assert result.metrics == ()
+def test_case_that_one_side_lacks_is_missing(baseline, candidate, verdict):
+    result = one(baseline, candidate, STILL)
+    assert (result.verdict, result.metrics) == (verdict, ())
 
 
-@pytest.mark.parametrize("spread", [None, STILL])
-@pytest.mark.parametrize("ratio", [0.5, 1.0, 2.0])
-def test_wrong_candidate_is_wrong_whatever_its_time(ratio, spread):
-    wrong = series("a", ratio, ratio, wrong="failed: off by 1", faults=("failed: off by 1",))
-    result = compared(series(), wrong, spread)
-    assert (result.verdict, result.remarks) == ("wrong", ("candidate: failed: off by 1 (1 of 2)",))
-    assert compared(None, wrong, spread).verdict == "wrong"
-    assert compared(wrong, wrong, spread).verdict == "wrong"
-    assert compared(wrong, series(), spread).verdict == "failed"
-    assert compared(wrong, None, spread).verdict == "failed"
+def test_fault_is_counted_in_one_line():
+    result = one([1.0] * 3, [1.0, 1.0, *BROKEN])
+    assert result.remarks == ("candidate: failed: took 10 s (1 of 3)",)
+    assert (result.processes, result.tried) == ((3, 2), (3, 3))
+    assert one(None, BROKEN).remarks[1] == "missing in baseline"
 
 
-def test_wrong_result_is_remarked():
-    result = compared(series(), series("a", wrong="off\nby 1"))
-    assert (result.verdict, result.remarks) == ("wrong", ("candidate: off by 1",))
+def test_cases_are_in_baseline_order_with_their_own_calibration():
+    spreads = {case("a").slug: STILL, case("b").slug: KNOWN}
+    baseline = {"b": [1.0, 1.0], "a": [2.0, 2.0]}
+    candidate = {"c": [0.1], "a": [2.2, 2.2], "b": [1.1, 1.1]}
+    result = runs(baseline, candidate, spreads.get)
+    assert [(item.name, item.verdict) for item in result.cases] == [
+        (case("b").slug, "undecided"),
+        (case("a").slug, "slower"),
+        (case("c").slug, "missing in baseline"),
+    ]
 
 
-@pytest.mark.parametrize("spread", [None, STILL])
-def test_accuracy_loss_is_wrong_whatever_the_time(spread):
-    result = compared(series(accuracy=0.84), series("a", 0.1, 0.1, accuracy=0.8389), spread)
-    assert result.verdict == "wrong"
-    assert result.remarks == ("validation accuracy fell from 0.8400 to 0.8389",)
-    assert result.accuracy == (0.84, 0.8389)
-
-
-@pytest.mark.parametrize(
-    ("base", "candidate"), [(0.84, 0.8391), (0.8, 0.9), (None, 0.1), (0.9, None)]
-)
-def test_small_or_unknown_accuracy_loss_passes(base, candidate):
-    result = compared(series(accuracy=base), series(accuracy=candidate), STILL)
-    assert (result.verdict, result.remarks) == ("no change", ())
-
-
-def test_missing_case_that_failed_is_failed():
-    bad = series("a", 1.0, faults=("failed: no",))
-    assert compared(None, bad).verdict == compared(bad, None).verdict == "failed"
-    assert compared(None, bad).remarks == ("candidate: failed: no (1 of 1)", "missing in baseline")
-    assert compared(bad, None).remarks == ("baseline: failed: no (1 of 1)", "missing in candidate")
-
-
-def test_case_unavailable_on_one_side_is_missing():
-    absent = series("a", processes=(), tried=1, faults=("unavailable: none",), unavailable=True)
-    for result in (compared(absent, absent), compared(absent, absent, STILL)):
-        assert result.verdict == "unavailable"
-        assert len(result.remarks) == 2
-    assert compared(series(), absent).verdict == "missing in candidate"
-    assert compared(absent, series()).verdict == "missing in baseline"
-    assert compared(absent, None).verdict == "missing in candidate"
-    assert compared(None, absent).verdict == "missing in baseline"
-    failed = series(faults=("failed: no",))
-    assert compared(absent, failed).verdict == compared(failed, absent).verdict == "failed"
-
-
-def test_unequal_rounds_are_remarked():
-    result = compared(series("a", *[1.0] * 5), series("a", *[1.0] * 3), STILL)
-    assert result.verdict == "no change"
-    assert result.remarks == ("unequal rounds: 5 in the baseline, 3 in the candidate",)
-
-
-def test_cases_are_in_baseline_order():
-    base, candidate = side(series("b"), series("a")), side(series("c"), series("a"), series("b"))
-    result = compare(base, candidate, lambda _: None)
-    assert [item.name for item in result] == ["b", "a", "c"]
-    assert compare(side(), side()) == []
-
-
-def test_each_case_uses_its_own_calibration():
-    base = side(series("a"), series("b"))
-    candidate = side(series("a", 1.1, 1.1), series("b", 1.1, 1.1))
-    result = compare(base, candidate, {"a": STILL, "b": KNOWN}.get)
-    assert [item.verdict for item in result] == ["slower", "undecided"]
-
-
-def results(base, candidate, *, across_machines=False):
-    options = CompareOptions(rule=RULE, between_runs=0.2, across_machines=across_machines)
-    return compare_runs(base, candidate, lambda _: STILL, options)
+def result(baseline, candidate, **options):
+    return compare_runs(
+        baseline, candidate, lambda _: STILL, rule=RULE, between_runs=0.2, **options
+    )
 
 
 @pytest.mark.parametrize(
     "machines", [("here", "there"), ("here", None), (None, "here"), (None, None)]
 )
 def test_runs_of_unknown_or_different_machines_are_refused(machines):
-    base, candidate = (
-        side(series("a", *[time] * 2), machine=machine)
-        for time, machine in zip((1.0, 1.1), machines, strict=True)
-    )
-    refused = results(base, candidate)
+    sides = [
+        stored_side(*stored_trials(A, *times), machine=machine)
+        for times, machine in zip(([1.0] * 2, [1.1] * 2), machines, strict=True)
+    ]
+    refused = result(*sides)
     assert (refused.exit_status, refused.cases, refused.same_machine) == (4, [], False)
     assert "--across-machines" in refused.refusal
     # A calibration says nothing about two machines.
-    anyway = results(base, candidate, across_machines=True)
+    anyway = result(*sides, across_machines=True)
     assert (anyway.refusal, anyway.same_machine) == (None, False)
     assert [case.verdict for case in anyway.cases] == ["undecided"]
-    same = results(base, side(series("a", 1.1, 1.1), machine=base.machine))
-    assert [case.verdict for case in same.cases] == (["slower"] if base.machine else [])
 
 
 @pytest.mark.parametrize("across", [True, False])
 def test_runs_with_different_data_are_refused(across):
-    refused = results(side(series(), data="a"), side(series(), data="b"), across_machines=across)
+    sides = [stored_side(*stored_trials(A, 1.0), data=data) for data in "12"]
+    refused = result(*sides, across_machines=across)
     assert (refused.exit_status, refused.cases) == (4, [])
-    for base, candidate in (("a", "a"), (None, "a"), ("a", None), (None, None)):
-        accepted = results(side(series(), data=base), side(series(), data=candidate))
-        assert (accepted.exit_status, accepted.refusal) == (0, None)
 
 
 def test_runs_without_a_case_are_refused():
-    assert results(side(), side()).exit_status == 4
+    assert result(stored_side(), stored_side()).exit_status == 4
 
 
 def test_only_comparable_cases_are_required():
-    absent = series("b", processes=(), tried=1, faults=("unavailable: no",), unavailable=True)
-    assert results(side(series(), absent), side(series(), absent)).exit_status == 0
-    assert results(side(absent), side(absent)).exit_status == 4
-    assert results(side(series(), series("b")), side(series())).exit_status == 4
-    assert results(side(series(), series("b")), side(series(), absent)).exit_status == 4
+    both = {"a": [1.0, 1.0], "b": UNAVAILABLE}
+    assert runs(both, both, STILL).exit_status == 0
+    assert runs({"b": UNAVAILABLE}, {"b": UNAVAILABLE}).exit_status == 4
+    assert runs({"a": [1.0], "b": [1.0]}, both).exit_status == 4
 
 
-DEFAULT = 0.2  # of --between-runs
-
-
-@pytest.fixture(scope="module")
-def published():
-    """Two runs hours apart on one machine, with nothing changed in between."""
-    return [load_side(REFERENCE / f"amd-epyc-2-cores-{name}") for name in ("first", "second")]
-
-
-def test_published_runs_of_five_processes_are_undecided(published):
-    result = compare(*published, between_runs=DEFAULT)
-    several = [item for item in result if min(item.processes) >= 5]
+def test_published_runs_of_five_processes_are_undecided():
+    # Two runs hours apart on one machine, with nothing changed in between.
+    sides = [load_side(REFERENCE / f"amd-epyc-2-cores-{name}") for name in ("first", "second")]
+    several = [
+        case
+        for case in compare_runs(*sides, None, rule=RULE, between_runs=0.2).cases
+        if min(case.processes) >= 5
+    ]
     assert len(several) == 13
-    assert {item.verdict for item in several} == {"undecided"}
-    ratios = [item.metrics[0].ratio.mean for item in several]
+    assert {case.verdict for case in several} == {"undecided"}
+    ratios = [case.metrics[0].ratio.mean for case in several]
     assert 1.08 < max(ratios) < 1.09
     assert 0.97 < min(ratios) < 0.98
 
 
 def test_detectable_slowdown_of_runs_by_hand():
     # 2.7638 is Student's quantile 0.99 of ten degrees of freedom, 1.6449 the normal one of 0.95.
-    result = detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), Rule(alpha=0.01))
-    assert result == pytest.approx(math.expm1((2.7638 + 1.6449) * 0.05 * math.sqrt(2)), rel=1e-3)
+    least = detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), Rule(alpha=0.01))
+    assert least == pytest.approx(math.expm1((2.7638 + 1.6449) * 0.05 * math.sqrt(2)), rel=1e-3)
     more = detectable_slowdown(Spread(0.01, 0.03, 0.05, 11), (5, 5), Rule(alpha=0.01))
-    fewer_alarms = detectable_slowdown(
-        Spread(0.01, 0.0, 0.05, 11), (5, 5), Rule(alpha=0.01, family=4)
-    )
-    assert result < min(more, fewer_alarms)
+    rule = Rule(alpha=0.01, family=4)
+    assert least < min(more, detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), rule))

@@ -30,21 +30,16 @@ def registered(repository, tmp_path):
     return read
 
 
-def test_implementations_of_a_commit_are_unpacked(repository, tmp_path):
-    first = repository.git("rev-parse", "HEAD")
+def test_only_implementations_of_a_commit_are_unpacked(repository, tmp_path):
+    (repository.folder / "bench").mkdir()
+    (repository.folder / "bench" / "measure.py").write_text("another clock")
+    first = repository.commit()
     repository.commit(softmax_numpy="two = 2", softmax_old=None, softmax_new="one = 1")
-    folder = git.unpack(first, "first", tmp_path)
-    assert folder == tmp_path / "implementations"
+    folder = git.unpack(first, "first", tmp_path / "scratch")
+    assert [*(tmp_path / "scratch").iterdir()] == [folder]
     names = sorted(path.stem for path in folder.rglob("*.py"))
     assert names == ["__init__", "softmax_numpy", "softmax_old"]
     assert (folder / "idiomatic" / "softmax_numpy.py").read_text() == "one = 1"
-
-
-def test_only_implementations_are_unpacked(repository, tmp_path):
-    (repository.folder / "bench").mkdir()
-    (repository.folder / "bench" / "measure.py").write_text("another clock")
-    git.unpack(repository.commit(), "HEAD", tmp_path)
-    assert [path.name for path in tmp_path.iterdir() if path.name in {"bench", "path"}] == []
 
 
 def test_revision_without_implementations_is_refused(repository, tmp_path):
@@ -63,24 +58,16 @@ def test_old_registry_gets_default_fields(repository, tmp_path):
     )
 
 
-def test_required_fields_are_inherited_from_ours(registered):
+def test_required_fields_are_inherited_and_unknown_ones_ignored(registered):
     ours = next(entry for entry in IMPLEMENTATIONS if entry.name == "jax")
     entries, reports = registered(
-        f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m'),"
+        f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m', colour=print),"
         "Entry(name='jax', module='m', framework='own')]"
     )
     assert entries == (
         Implementation("jax", "m", ours.framework, ours.extra),
         Implementation("jax", "m", "own", ours.extra),
     )
-    assert reports == []
-
-
-def test_unknown_fields_are_ignored(registered):
-    entries, reports = registered(
-        f"{PLAIN}IMPLEMENTATIONS = [Entry(name='jax', module='m', colour=print, data='streamed')]"
-    )
-    assert [(entry.name, entry.data) for entry in entries] == [("jax", "streamed")]
     assert reports == []
 
 
@@ -127,14 +114,7 @@ def test_unreadable_registry_is_refused(registered, text, reason, monkeypatch):
     assert "\n" not in str(error.value)
 
 
-def test_registry_may_print(registered):
-    entries, _ = registered(
-        f"{PLAIN}print('[]', end='')\nIMPLEMENTATIONS = [Entry(name='jax', module='m')]"
-    )
-    assert [entry.name for entry in entries] == ["jax"]
-
-
-def test_registry_imports_our_harness(registered, tmp_path, monkeypatch):
+def test_registry_may_print_and_imports_our_bench(registered, tmp_path, monkeypatch):
     other = tmp_path / "other"
     (other / "bench").mkdir(parents=True)
     (other / "bench" / "__init__.py").touch()
@@ -143,6 +123,7 @@ def test_registry_imports_our_harness(registered, tmp_path, monkeypatch):
     monkeypatch.chdir(other)
     entries, _ = registered(
         f"{PLAIN}import os, bench\n"
+        "print('[]', end='')\n"
         "where = os.path.realpath(bench.__file__)\n"
         "IMPLEMENTATIONS = [Entry(name='jax', module=where)]"
     )

@@ -62,24 +62,17 @@ def test_packages_run_our_implementations_in_an_environment(monkeypatch):
         assert prepared.python.startswith("keras==3.9 jax")
 
 
-def test_revision_brings_its_implementations_and_registry(repository, temporary):
+def test_revision_brings_its_implementations_and_leaves_no_files(repository, temporary):
     side = parse_version("main")
     repository.commit(softmax_numpy="two = 2")
+    before = listed(repository.folder)
     with prepare_site(side, (), pytest.fail) as prepared:
         assert prepared.python == sys.executable
         assert [entry.name for entry in prepared.registry] == ["numpy", "old"]
-        assert (
-            prepared.implementations / "idiomatic" / "softmax_numpy.py"
-        ).read_text() == "one = 1"
-        assert prepared.implementations.is_relative_to(temporary)
-
-
-def test_revision_leaves_no_files_behind(repository, temporary):
-    side = parse_version("main")
-    before = listed(repository.folder)
-    with prepare_site(side, (), print):
+        path = prepared.implementations / "idiomatic" / "softmax_numpy.py"
+        assert path.read_text() == "one = 1"
+        assert path.is_relative_to(temporary)
         assert listed(repository.folder) == before  # a killed process leaves nothing either
-        assert len(listed(temporary)) > 1
     assert listed(repository.folder) == before
     assert listed(temporary) == {}
 
@@ -100,30 +93,23 @@ def placed(tmp_path):
     return lay
 
 
-def test_changed_file_changes_all_its_implementations(placed):
-    base = placed("base", IMPLEMENTATIONS)
-    candidate = placed("candidate", IMPLEMENTATIONS, softmax_keras="two = 2")
-    prepared = find_changes(base, candidate)
-    assert prepared == (("keras-tensorflow", "keras-jax", "keras-torch"), (), ())
+FIRST, SECOND, *REST = IMPLEMENTATIONS
+KERAS = ("keras-tensorflow", "keras-jax", "keras-torch")
 
 
-def test_changed_registry_entry_is_a_change(placed):
-    first, *rest = IMPLEMENTATIONS
-    other = [replace(first, data="streamed"), *rest]
-    prepared = find_changes(placed("base", IMPLEMENTATIONS), placed("candidate", other))
-    assert prepared == (("numpy",), (), ())
-
-
-def test_registry_order_is_no_change(placed):
-    prepared = find_changes(placed("base", IMPLEMENTATIONS), placed("other", IMPLEMENTATIONS[::-1]))
-    assert prepared == ((), (), ())
-
-
-def test_implementations_on_one_side_only_are_listed_by_side(placed):
-    first, second, *rest = IMPLEMENTATIONS
-    prepared = find_changes(placed("base", [first, *rest]), placed("candidate", [second, *rest]))
-    assert prepared.changed == ()
-    assert (prepared.only_base, prepared.only_candidate) == (("numpy",), ("numba",))
+@pytest.mark.parametrize(
+    ("registry", "texts", "changes"),
+    [
+        (IMPLEMENTATIONS, {"softmax_keras": "two = 2"}, (KERAS, (), ())),
+        ([replace(FIRST, data="streamed"), SECOND, *REST], {}, (("numpy",), (), ())),
+        (IMPLEMENTATIONS[::-1], {}, ((), (), ())),
+        (REST, {}, ((), ("numpy", "numba"), ())),
+        ([replace(FIRST, name="new"), SECOND, *REST], {}, ((), ("numpy",), ("new",))),
+    ],
+)
+def test_changes_are_those_of_code_and_registry(placed, registry, texts, changes):
+    base, candidate = placed("base", IMPLEMENTATIONS), placed("candidate", registry, **texts)
+    assert find_changes(base, candidate) == changes
 
 
 def test_missing_file_is_a_change(placed):
@@ -150,8 +136,7 @@ def test_changed_import_is_a_change(placed):
     (devices / "jax.py").write_text("from . import other  # changed")
     assert find_changes(*sites).changed == ("jax",)
     (devices / "other.py").write_text("changed")
-    keras = ("keras-tensorflow", "keras-jax", "keras-torch")
-    assert find_changes(*sites).changed == ("pytorch", "jax", *keras)
+    assert find_changes(*sites).changed == ("pytorch", "jax", *KERAS)
 
 
 def test_moved_files_are_no_change(placed):

@@ -1,7 +1,6 @@
 """Environments of named packages: built once, complete or absent."""
 
 import importlib.metadata
-import json
 import signal
 import subprocess
 import sys
@@ -149,7 +148,6 @@ def test_complete_environment_is_reused_without_a_process(steps, folder, monkeyp
     [
         spec("tool==2.0"),
         spec("tool==1.0", constraints=("part==2.0",)),
-        spec("tool==1.0", others=("numpy", "jax")),
         replace(spec("tool==1.0"), python="CPython 4"),
         replace(spec("tool==1.0"), base="/another"),
     ],
@@ -158,25 +156,16 @@ def test_another_specification_is_another_environment(steps, other):
     assert ensure_environment(other, print) != ensure_environment(spec("tool==1.0"), print)
 
 
-def test_pip_gets_requirements_and_constraints(steps):
-    made = Path(ensure_environment(spec("tool==1.0"), print)).parents[1]
-    assert (made / "requirements.txt").read_text().split() == ["tool==1.0", "numpy"]
-    assert (made / "constraints.txt").read_text().split() == [f"numpy=={NUMPY}", "part==1.5"]
-    assert json.loads((made / "complete.json").read_text())["named"] == ["tool==1.0"]
-    assert {"--requirement", "--constraint"} < set(steps[-1])
-
-
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError])
-def test_interrupted_build_leaves_nothing(steps, folder, monkeypatch, stop):
+def test_interrupted_build_leaves_nothing(steps, folder, monkeypatch):
     real = venv._run
 
     def run(command, *arguments):
         real(command, *arguments)
         if "pip" in command:
-            raise stop
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(venv, "_run", run)
-    with pytest.raises(stop):
+    with pytest.raises(KeyboardInterrupt):
         ensure_environment(spec("tool==1.0"), print)
     assert leftovers(folder) == []
 

@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from support.devices import on, swept_on, unavailable
 from support.records import case, environment, run
+from support.sweeps import on, swept_on, unavailable
 
 from bench.analysis.devices import Crossover, compare_devices, find_crossovers
 from bench.analysis.intervals import Interval

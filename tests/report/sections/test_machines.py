@@ -1,8 +1,8 @@
 """Devices of several machines side by side, and runs over time: cells are worked out by hand."""
 
 import pytest
-from support.devices import on, unavailable
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.sweeps import on, unavailable
 
 from bench.records import store
 from bench.report.load import load_runs

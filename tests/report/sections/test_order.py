@@ -5,9 +5,8 @@ import re
 import numpy as np
 import pytest
 from support.data import idx_files, write_idx
-from support.devices import on, swept_on, unavailable
 from support.records import MACHINE, case, environment, ok, probe, run, trials, write
-from support.sweep import swept
+from support.sweeps import on, swept, swept_on, unavailable
 
 from bench.data import dataset
 from bench.records import store

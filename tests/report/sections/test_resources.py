@@ -85,23 +85,20 @@ def test_failed_probes_are_listed_once():
     ]
 
 
-def of(name, samples=48000, batch_size=384, **mebibytes):
-    phases = {phase: value * 2**20 for phase, value in mebibytes.items()}
-    return ok(case(name, samples=samples, batch_size=batch_size), phase_rss_bytes=phases)
-
-
-def test_memory_of_the_chosen_cases_is_sorted():
+def test_memory_has_the_recorded_phases_of_each_device():
     records = [
-        of("large", start=20, epochs=900),
-        of("small", start=20, data=100, epochs=400),
-        of("small", batch_size=8, start=20, epochs=9),
-        of("other", start=1, epochs=1),
+        ok(case(name, device=device), phase_rss_bytes={key: n * 2**20 for key, n in peaks.items()})
+        for name, device, peaks in (
+            ("small", "cpu", {"start": 20, "data": 100, "epochs": 400}),
+            ("large", "cpu", {"start": 20, "epochs": 900}),
+            ("other", "gpu", {"start": 1}),
+        )
     ]
-    asked = [records[0].case, records[1].case]
-    (table,) = resources.tabulate_memory(summarize_memory(records), asked)
-    assert table.title == ("Peak memory by phase: cpu, batch size 384, 2 threads, 48,000 samples")
-    assert cells(table) == [
+    cpu, gpu = resources.tabulate_memory(summarize_memory(records))
+    assert cpu.title == "Peak memory by phase: cpu, batch size 32, 2 threads, 48,000 samples"
+    assert cells(cpu) == [
         {"implementation": "small", "start": "20.0 MiB", "data": "100 MiB", "epochs": "400 MiB"},
         {"implementation": "large", "start": "20.0 MiB", "data": "—", "epochs": "900 MiB"},
     ]
-    assert table.numeric == {1, 2, 3}
+    assert cpu.numeric == {1, 2, 3}
+    assert cells(gpu) == [{"implementation": "other", "start": "1.00 MiB"}]

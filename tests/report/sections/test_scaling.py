@@ -2,7 +2,7 @@
 
 import pytest
 from support.records import case, environment, run
-from support.sweep import SWEEP, swept
+from support.sweeps import SWEEP, swept
 
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.devices import CONDITIONS, on
 from support.records import MACHINE, case, environment, run, trials, write
+from support.sweeps import CONDITIONS, on
 
 from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise, measure_noise

@@ -181,13 +181,14 @@ def test_honest_implementation_passes_and_is_asked_for_a_gpu(checker):
 @pytest.mark.full
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("entry", IMPLEMENTATIONS, ids=lambda entry: entry.name)
-def test_every_implementation_of_the_registry_passes(full_checker, entry):
+def test_every_implementation_passes_on_fashion_mnist(full_checker, monkeypatch, entry):
+    monkeypatch.setitem(conformance.BATCH_SIZES, "digits", {})  # other tests train on them
     findings = list(full_checker.check(find_implementation(entry.name, None)))
     assert has_passed(findings), [
         finding.reason for finding in findings if finding.status == "failed"
     ]
     unavailable = [finding for finding in findings if finding.status == "unavailable"]
-    gaps = 4 if entry.name.startswith("sklearn-") else 0  # it has no RMSprop
+    gaps = 2 if entry.name.startswith("sklearn-") else 0  # it has no RMSprop
     assert len(unavailable) == gaps + ("gpu" in entry.devices)
 
 

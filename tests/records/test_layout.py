@@ -3,8 +3,7 @@
 import pytest
 from support.records import MACHINE, case, run, trials, write
 
-from bench.errors import UserError
-from bench.records import collection
+from bench.records import layout
 from bench.report import write as files
 
 
@@ -22,41 +21,27 @@ def several(tmp_path):
 
 
 def test_collection_lists_its_runs_in_order(several):
-    assert collection.find_runs(several) == [several / "a", several / "b"]
-    assert collection.is_collection(several)
-    assert not collection.is_collection(several / "a")
+    assert layout.find_runs(several) == [several / "a", several / "b"]
+    assert layout.is_collection(several)
+    assert not layout.is_collection(several / "a")
 
 
 def test_run_with_runs_below_is_one_run(several):
     (several / "run.json").touch()
-    assert collection.find_runs(several) == [several]
-    assert not collection.is_collection(several)
+    assert layout.find_runs(several) == [several]
+    assert not layout.is_collection(several)
 
 
 def test_deeper_and_linked_runs_are_ignored(several, tmp_path):
-    assert collection.find_runs(tmp_path) == []
+    assert layout.find_runs(tmp_path) == []
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "a").symlink_to(several / "a")
-    assert collection.find_runs(tmp_path / "linked") == []
+    assert layout.find_runs(tmp_path / "linked") == []
 
 
 def test_missing_folder_has_no_runs(several):
-    assert collection.find_runs(several / "gone") == []
-    assert collection.find_runs(several / "run.txt") == []
-
-
-def test_rejection_names_the_runs(several):
-    with pytest.raises(UserError, match=r"all is not a run but holds 2 runs, a, b; name"):
-        collection.reject_collection(several / "a", several)
-    collection.reject_collection(several / "a", several / "gone")
-
-
-def test_rejection_counts_many_runs(several):
-    for number in range(9):
-        (several / f"{number}").mkdir()
-        (several / f"{number}" / "run.json").touch()
-    with pytest.raises(UserError, match=r"all is not a run but holds 11 runs; name"):
-        collection.reject_collection(several)
+    assert layout.find_runs(several / "gone") == []
+    assert layout.find_runs(several / "run.txt") == []
 
 
 @pytest.fixture
@@ -103,6 +88,4 @@ def test_collection_is_reported_with_other_runs(measured, called):
     ids=" ".join,
 )
 def test_command_for_one_run_rejects_collections(measured, refused, verb):
-    assert (
-        refused(*verb) == "bench: all is not a run but holds 2 runs, one, two; name one of them\n"
-    )
+    assert "all holds no run: there is no run.json" in refused(*verb)

@@ -1,9 +1,14 @@
-"""Synthetic records of a CPU and a GPU of known cost."""
+"""Synthetic records of sweeps: implementations and devices of known cost."""
 
 from support.records import bare, case, trials
 
 BATCHES = (8, 32, 128, 384, 1920, 9600)
-SAMPLES = (9600, 96000, 480000)
+SAMPLES = (9600, 19200, 96000, 480000)
+# Batch size, samples and threads.
+SWEEP = [(batch_size, 48000, 2) for batch_size in BATCHES] + [
+    (384, samples, 2) for samples in SAMPLES
+]
+ONE_THREAD = [(32, 48000, 1), (1920, 48000, 1)]
 # Seconds of an epoch, of a step and of a sample.
 COSTS = {"cpu": (0.01, 2e-5, 5e-7), "gpu": (0.002, 4e-5, 1e-8)}
 CONDITIONS = {
@@ -28,7 +33,7 @@ ON_GPU = {
 def seconds(device, batch_size=32, samples=48000):
     """Return the seconds of an epoch by COSTS."""
     epoch, step, sample = COSTS[device]
-    return epoch + step * (samples // batch_size) + sample * samples
+    return epoch + step * (samples / batch_size) + sample * samples
 
 
 def on(device, name="a", epochs=(1.0, 1.0), predict=0.02, times=1.0, **changes):
@@ -55,6 +60,29 @@ def swept_on(device, name="a", **changes):
         for batch_size, samples in sizes
         for record in on(device, name, batch_size=batch_size, samples=samples, **changes)
     ]
+
+
+def swept(*names, sizes=(*SWEEP, *ONE_THREAD), **changes):
+    """Return the records of a sweep, with two rounds at the first size and one elsewhere."""
+    return [
+        record
+        for name in names or ("a", "b")
+        for size in sizes
+        for record in trials(
+            case(name, **dict(zip(("batch_size", "samples", "threads"), size, strict=True))),
+            *[_seconds(name, *size)] * (2 if size == (32, 48000, 2) else 1),
+            **changes,
+        )
+    ]
+
+
+def _seconds(name, batch_size, samples, threads):
+    """Return the seconds of an epoch; one thread takes 1.5 times as long as two.
+
+    The implementation b takes twice as long as the others.
+    """
+    factor = (1.5 if threads == 1 else 1.0) * (2 if name == "b" else 1)
+    return seconds("cpu", batch_size, samples) * factor
 
 
 def unavailable(name, reason="no GPU can be used", **changes):

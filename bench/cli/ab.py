@@ -1,0 +1,144 @@
+"""``bench ab``: measure two versions in pairs."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import Transient, machine_lock, print_comparison, print_progress, stderr
+from bench.cli.options import (
+    FILES,
+    MEASURING,
+    VERDICT,
+    BatchSize,
+    Data,
+    Device,
+    FailOn,
+    Implementations,
+    Names,
+    OneWorkload,
+    OutputFormat,
+    ThreadCount,
+    Tolerance,
+    join_names,
+    parse_duration,
+    parse_gates,
+)
+
+if TYPE_CHECKING:
+    from bench.regression.paired.prepare import PreparedComparison
+
+
+def ab(
+    baseline: Annotated[
+        str,
+        typer.Option(
+            "--base",
+            metavar="VERSION",
+            help="The version to compare with: a git revision, packages such as "
+            "scikit-learn==1.8.0, a Python executable or a .py file. Its code runs with your "
+            "rights.",
+            rich_help_panel="Versions",
+        ),
+    ],
+    candidate: Annotated[
+        str,
+        typer.Option(
+            metavar="VERSION",
+            help="The version that may be slower, named in the same ways; . is the working tree.",
+            rich_help_panel="Versions",
+        ),
+    ] = ".",
+    implementation: Implementations = None,
+    workload: OneWorkload = "sgd",
+    device: Device = "cpu",
+    batch_size: BatchSize = None,
+    threads: ThreadCount = 1,
+    budget: Annotated[
+        float,
+        typer.Option(
+            metavar="TIME",
+            parser=parse_duration,
+            help="Measure each case for at most this time.",
+            show_default="3m",
+            rich_help_panel=MEASURING,
+        ),
+    ] = 180,
+    tolerance: Tolerance = 0.02,
+    gate: Annotated[
+        list[Names] | None,
+        typer.Option(
+            metavar="NAME,NAME,…",
+            parser=parse_gates,
+            help="Judge these besides the epoch: import, memory, first-epoch, set-up.",
+            rich_help_panel=VERDICT,
+        ),
+    ] = None,
+    fail_on: FailOn = "slower",
+    style: OutputFormat = "table",
+    data: Data = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the records. Default: a new one in results/.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+) -> None:
+    """Compare two versions in pairs of fresh processes; exit with status 1 if one is slower."""
+    from bench.records import store
+    from bench.records.layout import COMPARISON_PLAN
+    from bench.regression.calibration.spread import Calibrations, calibration_folder
+    from bench.regression.paired.judge_pairs import load_result
+    from bench.regression.paired.prepare import CaseOptions, prepare_comparison
+    from bench.report.regression.verdicts import build_output
+    from bench.runner import signals
+    from bench.runner.machine import describe
+    from bench.runner.plan import RESULTS, check_writable
+
+    if output is not None:
+        check_writable(output)
+    with prepare_comparison(
+        baseline,
+        candidate,
+        cases=CaseOptions(tuple(implementation or ()), workload, device, batch_size, threads, data),
+        command=f"python -m bench {shlex.join(sys.argv[1:])}",
+        # A program may read stdout: the result alone goes there.
+        progress=lambda line: print(line, file=sys.stderr),
+        tolerance=tolerance,
+        budget=budget,
+        gates=join_names(gate),
+    ) as comparison:
+        plan = comparison.plan
+        folder = output or RESULTS / plan.run
+        stopped = 0
+        if plan.pairings:
+            store.create_run(folder, plan, COMPARISON_PLAN)
+            stopped = signals.run_until_signal(_measure, folder, comparison)
+    calibrations = Calibrations(calibration_folder(describe()["id"]))
+    result = load_result(
+        folder,
+        plan,
+        required=bool(implementation),
+        fail_on=(fail_on,),
+        detect=lambda case: calibrations.detectable_slowdown(case.case, case.pairs, plan.rule),
+    )
+    print_comparison(build_output(result), style)
+    raise typer.Exit(stopped or result.exit_status)
+
+
+def _measure(folder: Path, comparison: "PreparedComparison") -> None:
+    from bench.regression.paired import measure_pairs
+    from bench.report.regression.verdicts import describe_case
+
+    events = measure_pairs.measure(
+        folder, comparison.plan, comparison.data, comparison.installations
+    )
+    lines = (
+        Transient(event) if isinstance(event, str) else describe_case(event) for event in events
+    )
+    with machine_lock(stderr):
+        print_progress(stderr, lines)

@@ -1,0 +1,55 @@
+"""``bench compare``: compare two stored runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import print_comparison
+from bench.cli.options import VERDICT, FailOn, OutputFormat, Tolerance
+
+# Two runs of one machine hours apart, with nothing changed, differed by up to 10 % in means of
+# five processes (docs/methodology.md). Single processes differ by more.
+BETWEEN_RUNS = 0.2
+
+
+def compare(
+    baseline: Annotated[
+        Path, typer.Argument(metavar="BASELINE", help="Folder of the run to compare with.")
+    ],
+    candidate: Annotated[
+        Path, typer.Argument(metavar="CANDIDATE", help="Folder of the run that may be slower.")
+    ],
+    tolerance: Tolerance = 0.02,
+    across_machines: Annotated[
+        bool,
+        typer.Option(
+            "--across-machines",
+            help="Compare runs of different machines too.",
+            rich_help_panel=VERDICT,
+        ),
+    ] = False,
+    fail_on: FailOn = "slower",
+    style: OutputFormat = "table",
+) -> None:
+    """Compare two stored runs; use bench ab to find slowdowns smaller than 20 %."""
+    from bench.regression.calibration.spread import calibration_folder
+    from bench.regression.stats.decision import Rule
+    from bench.regression.stored.judge_runs import compare_runs
+    from bench.regression.stored.sides import load_calibrations, load_side
+    from bench.report.regression.verdicts import build_output
+
+    sides = load_side(baseline), load_side(candidate)
+    find_spread = None
+    if machine := sides[0].machine:
+        find_spread = load_calibrations(calibration_folder(machine), machine).spread
+    result = compare_runs(
+        *sides,
+        find_spread,
+        rule=Rule(tolerance),
+        between_runs=BETWEEN_RUNS,
+        across_machines=across_machines,
+        fail_on=(fail_on,),
+    )
+    print_comparison(build_output(result), style)
+    raise typer.Exit(result.exit_status)

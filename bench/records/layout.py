@@ -1,0 +1,46 @@
+"""The names of the files that a run consists of, and the runs in a folder.
+
+``run.json`` is the plan, ``environments/<id>.json`` an environment, ``trials.jsonl`` has a record a
+line, ``params/<trial>.npy`` are the params of a trial.
+"""
+
+from pathlib import Path
+
+from bench.errors import UserError
+
+RUN_PLAN = "run.json"
+COMPARISON_PLAN = "comparison.json"
+CALIBRATION_PLAN = "calibration.json"
+PLANS = (RUN_PLAN, COMPARISON_PLAN, CALIBRATION_PLAN)
+TRIALS = "trials.jsonl"
+DAMAGED = "damaged.jsonl"
+ENVIRONMENTS = "environments"
+PARAMS = "params"
+LOCK = "run.lock"
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """Return the runs directly below a folder, sorted, or the folder itself if it is a run.
+
+    Links are not followed, and hidden folders are skipped: they are unfinished. Raises UserError if
+    the folder cannot be read.
+    """
+    try:
+        if (folder / RUN_PLAN).exists():
+            return [folder]
+        below = sorted(folder.iterdir()) if folder.is_dir() else []
+        return [
+            path
+            for path in below
+            if not path.name.startswith(".")
+            and not path.is_symlink()
+            and path.is_dir()
+            and (path / RUN_PLAN).exists()
+        ]
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
+
+
+def is_collection(folder: Path) -> bool:
+    """Return whether a folder is not a run itself but holds runs."""
+    return find_runs(folder) not in ([], [folder])

@@ -1,0 +1,124 @@
+"""What cannot be done is refused in one line, before anything is written."""
+
+import os
+
+import pytest
+from support.processes import ASSETS
+from support.records import case, ok, run, write
+
+from bench.data import idx
+
+RUN = ("run", "--data=digits", "--implementation=numpy")
+OWN = ("run", "--data=digits", "--implementation")
+SABOTEURS = ASSETS / "saboteurs"
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Write runs and files that are refused."""
+    write(tmp_path / "out", run(case()), ok(case()))
+    for folder in ("empty", "folder", "folder.py"):
+        (tmp_path / folder).mkdir()
+    for name in ("file", "my-softmax.py", "numpy.py", "2fast.py"):
+        (tmp_path / name).touch()
+    (tmp_path / "own.py").write_text("class Trainer(:\n")
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("rnu",), "rnu"),
+        ((*RUN, "--batchsize=3"), "--batch-size"),
+        ((*RUN, "what"), "what"),
+        ((*RUN, "--seed"), "--seed"),
+        ((*OWN, "nmupy"), "did you mean numpy"),
+        ((*OWN, ""), "unknown implementation"),
+        ((*RUN, "--implementation=numpy"), "numpy is chosen twice"),
+        ((*OWN, "nothing.py"), "there is no implementation file"),
+        ((*OWN, "./folder.py"), "there is no implementation file"),
+        ((*OWN, "./folder"), "there is no implementation file"),
+        ((*OWN, "./my-softmax.py"), "my-softmax.py: name the file like a Python module"),
+        ((*OWN, "./numpy.py"), "numpy.py: name the file like a Python module"),
+        ((*OWN, "./2fast.py"), "2fast.py: name the file like a Python module"),
+        ((*OWN, "own.py"), "own.py does not import: SyntaxError"),
+        ((*OWN, SABOTEURS / "no_trainer.py"), "has no class Trainer"),
+        ((*OWN, SABOTEURS / "does_not_import.py"), "libabacus.so"),
+        ((*OWN, SABOTEURS / "bad_objective.py"), "must be 'softmax' or 'one-vs-rest'"),
+        ((*RUN, "--workload=sdg"), "--workload"),
+        ((*RUN, "--device=tpu"), "--device"),
+        ((*RUN, "--budget=soon"), "--budget"),
+        ((*RUN, "--batch-size=33"), "32 or 36 would"),
+        ((*RUN, "--sweep", "--threads=1"), "leave those out"),
+        ((*RUN, "--samples=2147483647"), "memory holds"),
+        ((*RUN, "--threads=4096"), "at most"),
+        ((*RUN, "--python=torch"), "FRAMEWORK=EXECUTABLE"),
+        ((*RUN, "--output=out"), "holds another run"),
+        ((*RUN, "--output=file"), "cannot write to file"),
+        ((*RUN, "--output=file/below"), "cannot write to file/below"),
+        ((*RUN, "--output=/proc/softmax-bench"), "cannot write to /proc"),
+        ((*RUN, "--output", "x" * 300), "File name too long"),
+        (("run", "--data=nowhere"), "nowhere"),
+        (("run", "--resume"), "no run in results/ to resume"),
+        (("run", "--resume", "--output=empty"), "empty holds no run"),
+        (("run", "--resume", "--output=nowhere"), "nowhere holds no run"),
+        (("check", "nmupy"), "did you mean numpy"),
+        (("check", "no/such.py"), "there is no implementation file no/such.py"),
+        (("check", "--device=tpu"), "--device"),
+        (("compare", "out", "x" * 300), "File name too long"),
+        (("merge", "one", "two"), "--output"),
+        (("merge", "--output=new"), "RUN"),
+        (("merge", "one", "two", "--output=new"), "one holds no run"),
+        (("report", "nowhere"), "nowhere holds no run"),
+        (("report",), "there is no folder results"),
+        (("report", "--output=new"), "name the RUN"),
+        (("report", "x" * 300), "File name too long"),
+        (("export", "out", "--format=xml"), "--format"),
+    ],
+)
+def test_wrong_command_line_is_refused_in_one_line(refused, arguments, word):
+    assert word in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--workload=sgd",
+        "--device=gpu",
+        "--batch-size=8",
+        "--threads=1",
+        "--samples=32",
+        "--epochs=2",
+        "--rounds=2",
+        "--timeout=5",
+        "--seed=1",
+        "--quick",
+        "--no-roofline",
+    ],
+)
+def test_resume_refuses_flags_of_the_plan(refused, flag):
+    assert f"leave out {flag.partition('=')[0]}" in refused("run", "--resume", flag)
+
+
+def test_numbers_out_of_range_are_refused(refused):
+    values = ("-1", "99999999999999999999", "many", "nan", "inf", "", "0")
+    flags = ("batch-size", "threads", "samples", "epochs", "rounds", "timeout")
+    wrong = [(flag, value) for flag in flags for value in values]
+    wrong += [("seed", value) for value in values[:-1]]
+    wrong += [("epochs", "201"), ("rounds", "1001"), ("timeout", "169h"), ("seed", "1.5")]
+    for flag, value in wrong:
+        assert f"--{flag}" in refused(*RUN, f"--{flag}={value}")
+
+
+@pytest.mark.parametrize("verb", ["run", "data"])
+def test_damaged_data_are_refused(refused, small_folder, verb):
+    os.truncate(small_folder / idx.TRAIN_IMAGES, 700)
+    assert idx.TRAIN_IMAGES in refused(verb, f"--data={small_folder}")
+
+
+def test_refusal_in_a_fresh_process_is_one_line(bench, tmp_path):
+    ended = bench("run", "--implementation=pytroch", "--data=digits")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("bench: unknown implementation 'pytroch'; did you mean pytorch")
+    assert ended.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
