@@ -52,8 +52,8 @@ def print_progress(console: Console, lines: Iterable[str]) -> None:
                 console.print(line, soft_wrap=True, markup=False)
 
 
-def machine_lock(console: Console = stdout) -> AbstractContextManager[None]:
-    """Lock the machine for measuring; if another run holds it, say so and wait."""
+def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:
+    """Hold the host's lock in a block; say so before waiting for another run that has it."""
     from bench.runner import lock
 
     return lock.hold_host_lock(lambda: console.print(WAITING))

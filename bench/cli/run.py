@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bench.cli.console import machine_lock, print_line, print_report
+from bench.cli.console import hold_host_lock, print_line, print_progress, print_report, stdout
 from bench.cli.options import (
     CASES,
     CLUSTER,
@@ -31,7 +31,8 @@ from bench.cli.options import (
 from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.data.dataset import Dataset
+    from collections.abc import Iterator
+
     from bench.records.schema import Run
 
 # What a command that resumes a run may name; the plan has everything else.
@@ -270,14 +271,17 @@ def _refuse_changes(ctx: typer.Context) -> None:
 
 
 def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
+    from bench.cli.progress import format_events
     from bench.data import dataset
     from bench.records import store
-    from bench.runner import resume, signals
+    from bench.runner import loop, resume, signals
 
     data = dataset.find(plan.data_source)
     if new:
         store.create_run(folder, plan)
-    status = signals.run_until_signal(_follow, folder, plan, data)
+    times = loop.Estimate(loop.read_earlier_records(folder.parent))
+    lines = format_events(loop.measure_run(folder, plan, data), times)
+    status = signals.run_until_signal(_print_under_lock, lines)
     run = print_report(folder)
     if status:
         again = shlex.join(
@@ -288,11 +292,6 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     raise typer.Exit(3 if run.failed else 0)
 
 
-def _follow(folder: Path, plan: "Run", data: "Dataset") -> None:
-    from bench.cli.progress import follow_run
-    from bench.runner import loop
-
-    times = loop.Estimate(loop.read_earlier_records(folder.parent))
-    with machine_lock():
-        # The records are read only now: the process that had the lock may have measured this run.
-        follow_run(loop.measure_run(folder, plan, data), times)
+def _print_under_lock(lines: "Iterator[str]") -> None:
+    with hold_host_lock():
+        print_progress(stdout, lines)

@@ -39,7 +39,9 @@ def hold_host_lock(announce_wait: Callable[[], None] = lambda: None) -> Iterator
     # Every user may open it. Never a soft lock, which would outlive a killed holder.
     lock = FileLock(find_lock_path(), mode=0o666, thread_local=False, fallback_to_soft=False)
     try:
-        _acquire(lock, announce_wait)
+        if not _acquire(lock, timeout=0):
+            announce_wait()
+            _acquire(lock, timeout=-1)
         with suppress(OSError):  # another user's
             os.utime(lock.lock_file)  # systems delete old files in /tmp, even locked ones
         scratch.remove_stale_folders()
@@ -48,15 +50,14 @@ def hold_host_lock(announce_wait: Callable[[], None] = lambda: None) -> Iterator
         lock.release()
 
 
-def _acquire(lock: FileLock, announce_wait: Callable[[], None]) -> None:
+def _acquire(lock: FileLock, timeout: float) -> bool:
     try:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            announce_wait()
-            lock.acquire(poll_interval=POLL_SECONDS)
+        lock.acquire(timeout=timeout, poll_interval=POLL_SECONDS)
+    except Timeout:
+        return False
     except OSError as error:
         raise UserError(
             f"cannot take the host's lock {lock.lock_file}: {error.strerror}; set "
             "SOFTMAX_BENCH_LOCK to a file that everybody who measures on this host can write to"
         ) from error
+    return True
