@@ -107,15 +107,15 @@ def test_epochs_are_in_milliseconds_with_intervals():
     assert (slow["low"], slow["high"]) == pytest.approx((interval.low * 1e3, interval.high * 1e3))
 
 
-def test_least_epoch_is_a_line_for_each_problem():
+def test_roofline_is_a_line_for_each_problem():
     rows = summarize([*trials(case("a"), 0.5), *trials(case("b"), 1.0)], HERE)
     same, other = (
-        [replace(row, roofline_seconds=least) for row, least in zip(rows, seconds, strict=True)]
+        [replace(row, roofline_seconds=time) for row, time in zip(rows, seconds, strict=True)]
         for seconds in ((0.0150528, 0.0150528), (0.0150528, 0.004))
     )
-    assert draw_svg(chart_epochs(same, "t")).count(">least: 15.1<") == 1
+    assert draw_svg(chart_epochs(same, "t")).count(">roofline: 15.1<") == 1
     texts = {point.get("text") for point in read_points(chart_epochs(other, "t"))}
-    assert texts == {"least: 4.00", "least: 15.1", None}
+    assert texts == {"roofline: 4.00", "roofline: 15.1", None}
 
 
 def test_machines_have_a_dot_for_each_ranked_row():
@@ -291,11 +291,11 @@ def test_ticks_are_1_2_5_or_powers_of_ten(values, expected):
 def test_tables_have_the_numbers_of_every_data_set():
     specification = {
         "data": {"values": [{"a": 1, "b": 2.123456}, {"a": 10000, "c": None}]},
-        "layer": [{"data": {"values": [{"least": "x", "n": 3, "image": "data:image/png,"}]}}],
+        "layer": [{"data": {"values": [{"text": "x", "n": 3, "image": "data:image/png,"}]}}],
         "datasets": {"one": [{"d": True}], "none": []},
     }
     assert Chart("a.svg", "what it shows", "<svg/>", specification).tables == [
         (["a", "b", "c"], [["1", "2.123", "—"], ["10000", "—", "—"]], {0, 1, 2}),
-        (["least", "n"], [["x", "3"]], {1}),
+        (["text", "n"], [["x", "3"]], {1}),
         (["d"], [["True"]], {0}),
     ]

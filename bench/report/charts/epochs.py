@@ -32,7 +32,7 @@ MEMORY_COLOURS = dict(zip(MEMORY_PHASES, _MEMORY_RANGE, strict=True))
 def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     """Draw each row's epoch time as a dot with its interval, on a logarithmic axis.
 
-    A dashed line shows the least time of an epoch for each problem of the rows, if it is known.
+    A dashed line shows the roofline of each problem of the rows: the least time of an epoch.
     """
     import altair as alt
 
@@ -69,18 +69,18 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         tooltip=tooltip,
     )
     text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(x=x, text="label:N")
-    return finish_chart(alt.layer(*_draw_least(rows, scale), *dots, text), title, len(rows))
+    return finish_chart(alt.layer(*_draw_rooflines(rows, scale), *dots, text), title, len(rows))
 
 
-def _draw_least(rows: Sequence[Row], scale: Any) -> list[Any]:
+def _draw_rooflines(rows: Sequence[Row], scale: Any) -> list[Any]:
     """Return the lines of the least epoch times, with labels."""
     import altair as alt
 
     times = sorted({row.roofline_seconds * 1e3 for row in rows if row.roofline_seconds is not None})
     if not times:
         return []
-    points = [{"least": time, "text": f"least: {format_number(time)}"} for time in times]
-    base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("least:Q", scale=scale))
+    points = [{"roofline": time, "text": f"roofline: {format_number(time)}"} for time in times]
+    base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("roofline:Q", scale=scale))
     # Above the first row, whose value may be near the line.
     label = base.mark_text(dy=-7, fontSize=10, color=LIMIT)
     return [

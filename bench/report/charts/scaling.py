@@ -39,15 +39,14 @@ Points = list[dict[str, Any]]
 class _Axes(NamedTuple):
     """What a chart varies along x, and what it shows along y.
 
-    value: takes an epoch's seconds and samples.
+    value: returns what y shows, from an epoch's seconds and samples.
     """
 
     varied: Literal["batch_size", "samples"]
     x_title: str
     x_format: str
-    shown: str
+    field: str
     y_title: str
-    best: str
     value: Callable[[float, int], float]
 
 
@@ -55,18 +54,16 @@ _BATCH_SIZES = _Axes(
     varied="batch_size",
     x_title="batch size (log scale)",
     x_format=",",
-    shown="samples_per_second",
+    field="samples_per_second",
     y_title="samples/s (log scale)",
-    best="highest rate",
     value=lambda seconds, samples: samples / seconds,
 )
 _SAMPLES = _Axes(
     varied="samples",
     x_title="samples (log scale)",
     x_format="~s",
-    shown="epoch_ms",
+    field="epoch_ms",
     y_title="epoch, ms (log scale)",
-    best="least time",
     value=lambda seconds, _: seconds * 1e3,
 )
 
@@ -103,10 +100,10 @@ def _make_point(row: Row, axes: _Axes) -> dict[str, Any]:
         "name": row.case.implementation,
         "device": row.case.device,
         axes.varied: getattr(row.case, axes.varied),
-        axes.shown: axes.value(epoch.mean, samples),
+        axes.field: axes.value(epoch.mean, samples),
         "low": min(bounds, default=None),
         "high": max(bounds, default=None),
-        "best": axes.value(row.roofline_seconds, samples) if row.roofline_seconds else None,
+        "roofline": axes.value(row.roofline_seconds, samples) if row.roofline_seconds else None,
     }
 
 
@@ -117,7 +114,7 @@ def _chart_panels(points: Points, axes: _Axes, title: str) -> Any:
     layers = alt.layer(*_draw_layers(points, axes)).properties(width=_SIDE, height=_SIDE)
     legends = {
         "low": "bars: 95 % intervals",
-        "best": f"dotted: {axes.best} that this machine allows",
+        "roofline": "dotted: roofline",
     }
     subtitle = "; ".join(text for field, text in legends.items() if _has_values(points, field))
     facet = alt.Facet("name:N", sort=names, title=None)
@@ -145,18 +142,18 @@ def _draw_layers(points: Points, axes: _Axes) -> list[Any]:
         )
         for channel, values in ((alt.Color, colours), (alt.StrokeDash, dashes))
     )
-    fields = (axes.shown, "low", "high", "best")
+    fields = (axes.field, "low", "high", "roofline")
     y_axis = make_log_axis((point[field] for point in points for field in fields), format="~s")
-    mean, low, best = (
+    mean, low, roofline = (
         alt.Y(f"{field}:Q", scale=scale, title=axes.y_title, axis=y_axis)
-        for field in (axes.shown, "low", "best")
+        for field in (axes.field, "low", "roofline")
     )
-    best_colour = colour if len(devices) > 1 else alt.value(LIMIT)
+    roofline_colour = colour if len(devices) > 1 else alt.value(LIMIT)
     tooltip = ["name:N", "device:N", f"{axes.varied}:Q", *(f"{field}:Q" for field in fields)]
     layers = []
     # A layer without data would have no scale, and Vega would warn in the console.
-    if _has_values(points, "best"):
-        layers.append(base.mark_line(strokeDash=[1, 3]).encode(y=best, color=best_colour))
+    if _has_values(points, "roofline"):
+        layers.append(base.mark_line(strokeDash=[1, 3]).encode(y=roofline, color=roofline_colour))
     if _has_values(points, "low"):
         layers.append(base.mark_rule(strokeWidth=2).encode(y=low, y2="high:Q", color=colour))
     layers += [
