@@ -160,7 +160,7 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     worker_seconds: life of the worker, by its own clock. warmup_seconds: untimed epochs of a GPU
     between the first and the timed ones. peak_device_bytes, device_conditions: see
     bench/worker/gpu.py. energy_joules: of a GPU, over all timed epochs; older records may have
-    that of a CPU, which no report shows.
+    that of a CPU, which no report shows, and energy_absent, the reason for none.
     """
 
     worker_seconds: Seconds | None = None

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from typing import Any
 MODULE = "pynvml"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 MIG = "MIG-"
-SHARED = "the GPU is divided (MIG), and the driver counts for the whole of it"
 
 
 class NvmlError(Exception):
@@ -64,7 +64,9 @@ def list_gpus() -> list[Gpu]:
             uuid = str(_call(nvml, "nvmlDeviceGetUUID", handle))
         except NvmlError:
             continue
-        memory = _read_memory(nvml, handle, "total")
+        memory = None
+        with suppress(NvmlError):
+            memory = int(_call(nvml, "nvmlDeviceGetMemoryInfo", handle).total)
         gpus.append(Gpu(index, name, uuid, driver, served, memory))
     return gpus
 
@@ -88,7 +90,7 @@ def select_gpu(token: str, gpus: list[Gpu]) -> Gpu:
     Raises NvmlError where it means none, or several.
     """
     if token.startswith(MIG):
-        raise NvmlError(SHARED)
+        raise NvmlError("MIG divides the GPU")
     selected = [
         gpu
         for gpu in gpus
@@ -126,26 +128,23 @@ def explain_unavailable(reason: str | None) -> str:
 class GpuMonitor:
     """Memory, clocks, temperature and energy of one GPU, read by the process that trains on it.
 
-    Create it before a framework is imported. Where NVML does not know the GPU nothing fails:
-    ``absent`` says why all readings are None.
+    Create it before a framework is imported. Where NVML does not know the GPU, or MIG divides it,
+    all readings are None.
     """
 
     def __init__(self, token: str) -> None:
         self._nvml: Any = None
         self._handle: Any = None
-        self.absent: str | None = None
-        self.other_processes: int | None = None
-        try:
+        with suppress(NvmlError):
             self._nvml = _import_nvml()
             index = select_gpu(token, list_gpus()).index
             self._handle = _call(self._nvml, "nvmlDeviceGetHandleByIndex", index)
-            if _is_divided(self._nvml, self._handle):
-                raise NvmlError(SHARED)  # noqa: TRY301 - absent, as for any other reason
-        except NvmlError as error:
-            self.absent = str(error)
-        else:
-            self.other_processes = self._count_processes()
-        self._used_before = self._used_bytes()
+        mig = self._ask("nvmlDeviceGetMigMode")
+        if mig is not None and mig[0]:  # the driver counts for the whole GPU
+            self._handle = None
+        processes = self._ask("nvmlDeviceGetComputeRunningProcesses")
+        self.other_processes = None if processes is None else len(processes)
+        self._used_before = self._read_used_bytes()
 
     def read_peak_bytes(self) -> int | None:
         """Return by how much the memory in use has grown since the monitor was created.
@@ -155,7 +154,7 @@ class GpuMonitor:
         the variables of a worker). Memory that another process takes is counted, too. None where
         it is not known, and where it has not grown: then other processes have freed some.
         """
-        used = self._used_bytes()
+        used = self._read_used_bytes()
         if used is None or self._used_before is None or used <= self._used_before:
             return None
         return used - self._used_before
@@ -166,43 +165,30 @@ class GpuMonitor:
         throttle: NVML's clocks event reasons, one bit each.
         """
         return {
-            "celsius": self._read("nvmlDeviceGetTemperature", "NVML_TEMPERATURE_GPU"),
-            "sm_mhz": self._read("nvmlDeviceGetClockInfo", "NVML_CLOCK_SM"),
-            "memory_mhz": self._read("nvmlDeviceGetClockInfo", "NVML_CLOCK_MEM"),
-            "throttle": self._read("nvmlDeviceGetCurrentClocksEventReasons"),
+            "celsius": self._ask("nvmlDeviceGetTemperature", "NVML_TEMPERATURE_GPU"),
+            "sm_mhz": self._ask("nvmlDeviceGetClockInfo", "NVML_CLOCK_SM"),
+            "memory_mhz": self._ask("nvmlDeviceGetClockInfo", "NVML_CLOCK_MEM"),
+            "throttle": self._ask("nvmlDeviceGetCurrentClocksEventReasons"),
         }
 
-    def read_energy(self) -> int | str:
-        """Return millijoules since the driver was loaded, or why they cannot be read."""
-        if self.absent is not None:
-            return self.absent
-        try:
-            return int(_call(self._nvml, "nvmlDeviceGetTotalEnergyConsumption", self._handle))
-        except NvmlError as error:
-            return f"the GPU's energy counter: {error}"
+    def read_joules(self) -> float | None:
+        """Return the energy since the driver was loaded."""
+        millijoules = self._ask("nvmlDeviceGetTotalEnergyConsumption")
+        return None if millijoules is None else millijoules / 1000
 
-    def read_energy_since(self, before: int | str) -> tuple[float | None, str | None]:
-        """Return joules since an earlier reading, or None and the reason."""
-        after = self.read_energy()
-        for reading in (before, after):
-            if isinstance(reading, str):
-                return None, reading
-        return (int(after) - int(before)) / 1000, None
-
-    def _read(self, function: str, constant: str | None = None) -> float | None:
-        if self.absent is not None:
+    def _ask(self, function: str, *constants: str) -> Any:
+        """Return what NVML answers about the GPU, None where it does not answer."""
+        if self._handle is None:
             return None
-        arguments = () if constant is None else (getattr(self._nvml, constant),)
-        return _read_number(self._nvml, function, self._handle, *arguments)
-
-    def _used_bytes(self) -> int | None:
-        return None if self.absent is not None else _read_memory(self._nvml, self._handle, "used")
-
-    def _count_processes(self) -> int | None:
+        arguments = [getattr(self._nvml, constant) for constant in constants]
         try:
-            return len(_call(self._nvml, "nvmlDeviceGetComputeRunningProcesses", self._handle))
+            return _call(self._nvml, function, self._handle, *arguments)
         except NvmlError:
             return None
+
+    def _read_used_bytes(self) -> int | None:
+        memory = self._ask("nvmlDeviceGetMemoryInfo")
+        return None if memory is None else int(memory.used)
 
 
 def _import_nvml() -> Any:
@@ -225,26 +211,3 @@ def _call(nvml: Any, function: str, *arguments: Any) -> Any:
         if type(error).__name__ == "NVMLError_LibraryNotFound":
             raise NvmlError("no NVIDIA driver is installed") from error
         raise NvmlError(f"NVML says: {error}") from error
-
-
-def _read_number(nvml: Any, function: str, *arguments: Any) -> float | None:
-    try:
-        return float(_call(nvml, function, *arguments))
-    except NvmlError:
-        return None
-
-
-def _read_memory(nvml: Any, handle: Any, field: str) -> int | None:
-    """Return the ``total`` or the ``used`` bytes of a GPU's memory, or None."""
-    try:
-        return int(getattr(_call(nvml, "nvmlDeviceGetMemoryInfo", handle), field))
-    except NvmlError:
-        return None
-
-
-def _is_divided(nvml: Any, handle: Any) -> bool:
-    """Return whether MIG divides a GPU; a GPU that does not know MIG answers with an error."""
-    try:
-        return bool(_call(nvml, "nvmlDeviceGetMigMode", handle)[0])
-    except NvmlError:
-        return False

@@ -52,7 +52,7 @@ class Measurement:
     parent sees.
     phase_rss_bytes: the peak of the resident memory at the end of each phase.
     device_conditions: what a GPU was like before and after the timed epochs.
-    energy_joules: of the GPU during the timed epochs; energy_absent: why it is not known.
+    energy_joules: of the GPU during the timed epochs.
     """
 
     between_seconds: float = 0.0
@@ -69,7 +69,6 @@ class Measurement:
     peak_device_bytes: int | None = None
     device_conditions: dict[str, float | None] = field(default_factory=dict)
     energy_joules: float | None = None
-    energy_absent: str | None = None
 
     def call_between(self, call: Callable[..., Any], *args: Any) -> Any:
         """Call a function between the phases and add its time to ``between_seconds``."""
@@ -140,12 +139,12 @@ def measure(
     call_between(gc.collect)
     if monitor:
         call_between(measurement.record_gpu, monitor, "before")
-        energy = call_between(monitor.read_energy)
+        before = call_between(monitor.read_joules)
     _time_epochs(trainer, problem, device, request, measurement, returned)
     if monitor:
-        measurement.energy_joules, measurement.energy_absent = call_between(
-            monitor.read_energy_since, energy
-        )
+        after = call_between(monitor.read_joules)
+        if before is not None and after is not None:
+            measurement.energy_joules = after - before
         call_between(measurement.record_gpu, monitor, "after")
     call_between(measurement.record_memory, "epochs")
     measurement.peak_rss_bytes = measurement.phase_rss_bytes["epochs"]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bench.analysis.ranking import compare_machines
 from bench.analysis.summary import Row
 from bench.contract import Device
-from bench.records.versions import list_versions
+from bench.records.environments import list_versions
 from bench.report.charts.epochs import chart_machines
 from bench.report.load import LoadedRun
 from bench.report.render import numbers

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench.analysis.summary import Row
 from bench.records import timestamps
+from bench.records.environments import list_versions
 from bench.records.schema import Environment, Run
-from bench.records.versions import list_versions
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table

@@ -117,7 +117,7 @@ def sabotaged(launched, saboteur):
         ("changes_params", "failed", "changed the initial params that it received"),
         ("wrong_labels", "failed", "int64 labels, not float64"),
         ("says_unavailable", "unavailable", "no abacus in this machine"),
-        ("slow_clock", "failed", "it replaced bench.worker.measure.perf_counter_ns"),
+        ("mends_the_clock", "failed", "it replaced bench.worker.measure.perf_counter_ns"),
         ("disarms_the_guard", "failed", "its clock does not add up"),
         ("no_trainer", "failed", "AttributeError"),
         ("does_not_import", "failed", "OSError: libabacus.so"),
