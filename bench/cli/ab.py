@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import Transient, machine_lock, print_comparison, print_progress, stderr
+from bench.cli.console import Transient, hold_host_lock, print_comparison, print_progress, stderr
 from bench.cli.options import (
     FILES,
     MEASURING,
@@ -140,5 +140,5 @@ def _measure(folder: Path, comparison: "PreparedComparison") -> None:
     lines = (
         Transient(event) if isinstance(event, str) else describe_case(event) for event in events
     )
-    with machine_lock(stderr):
+    with hold_host_lock(stderr):
         print_progress(stderr, lines)

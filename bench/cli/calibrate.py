@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import Transient, machine_lock, print_comparison, print_progress, stderr
+from bench.cli.console import Transient, hold_host_lock, print_comparison, print_progress, stderr
 from bench.cli.options import (
     CASES,
     FILES,
@@ -115,5 +115,5 @@ def calibrate(
 def _measure(folder: Path, plan: "CalibrationPlan", data: "Dataset") -> None:
     from bench.regression.calibration.session import measure_session
 
-    with machine_lock(stderr):
+    with hold_host_lock(stderr):
         print_progress(stderr, map(Transient, measure_session(folder, plan, data)))

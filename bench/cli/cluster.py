@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from bench.cli.console import print_line, print_report
+from bench.cli.console import print_line, print_progress, print_report, stdout
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def run_on_cluster(
     dry_run: bool,
 ) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
-    from bench.cli.progress import follow_run, print_plan
+    from bench.cli.progress import format_events, print_plan
     from bench.data import dataset
     from bench.records import layout, store
     from bench.runner import cluster, signals
@@ -70,8 +70,8 @@ def run_on_cluster(
             runs.append(cluster.MachineRun(folder, plan, query, workers))
         if dry_run:
             raise typer.Exit(0)
-        events = cluster.measure_runs(client, runs)
-        status = signals.run_until_signal(follow_run, events, Estimate())
+        lines = format_events(cluster.measure_runs(client, runs), Estimate())
+        status = signals.run_until_signal(print_progress, stdout, lines)
     _report(runs, base, address, status)
 
 

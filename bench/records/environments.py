@@ -1,9 +1,10 @@
-"""Read, check and repair the environments of a run: ``environments/<id>.json``.
+"""The environments of a run, ``environments/<id>.json``: read, check, repair, list versions.
 
 An environment is written once, before the first record that names it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -70,14 +71,6 @@ def make_environment(facts: Mapping[str, Any]) -> Environment:
     return Environment(id=machine.fingerprint(facts), **facts)
 
 
-def check_facts(environment: Environment) -> None:
-    """Raise DamagedError if a fact that is used in computations has the wrong type."""
-    try:
-        msgspec.convert(environment, _Facts, from_attributes=True)
-    except msgspec.ValidationError as error:
-        raise DamagedError(f"not an Environment: {error}") from error
-
-
 def read_undamaged(folder: Path) -> tuple[dict[str, Environment], list[str]]:
     """Return a run's environments by id, and the reason for each damaged file, in one line.
 
@@ -105,11 +98,42 @@ def _read_all(folder: Path) -> Iterator[tuple[Path, Environment | str]]:
     for path in sorted((folder / ENVIRONMENTS).glob("*.json")):
         try:
             environment = decoding.decode(files.read_file(path), Environment, str(path))
-            check_facts(environment)
+            msgspec.convert(environment, _Facts, from_attributes=True)
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror}") from error
         except DamagedError as error:
             yield path, str(error)
+        except msgspec.ValidationError as error:
+            yield path, f"not an Environment: {error}"
         else:
             matches = is_file_name(environment.id) and path.name == f"{environment.id}.json"
             yield path, environment if matches else f"it holds environment {environment.id!r}"
+
+
+def list_versions(environments: Iterable[Environment]) -> dict[str, str]:
+    """Return versions by name. Several versions are joined: "1.2 and 1.3".
+
+    Names are those of Python distributions, ``python``, ``blas``, ``system`` (the kernel),
+    ``distribution`` (of the operating system) and ``suite`` (version and commit).
+    """
+    by_name: defaultdict[str, set[str]] = defaultdict(set)
+    for environment in environments:
+        software, machine = environment.software, environment.machine
+        versions = {
+            **software.get("distributions", {}),
+            "python": software.get("python"),
+            "blas": software.get("blas"),
+            "system": machine.get("system"),
+            "distribution": machine.get("distribution"),
+            "suite": _name_suite(environment.suite),
+        }
+        for name, version in versions.items():
+            if version:
+                by_name[name].add(str(version))
+    return {name: " and ".join(sorted(several)) for name, several in sorted(by_name.items())}
+
+
+def _name_suite(facts: Mapping[str, object]) -> str:
+    """Return the suite's version and commit, because the version seldom changes."""
+    parts = [facts.get("version"), str(facts.get("commit") or "")[:7]]
+    return " ".join(str(part) for part in (*parts, "changed" * bool(facts.get("dirty"))) if part)

@@ -38,26 +38,19 @@ _UNFINISHED = re.compile(r".+\.\d+\.part", re.DOTALL)
 # ----- reading
 
 
-def open_file(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> BinaryIO:
-    """Open a regular file of at most ``limit`` bytes without waiting for pipes.
+def read_file(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> bytes:
+    """Read a regular file of at most ``limit`` bytes, without waiting for pipes.
 
     follow: follow links. Use it for paths that a user gave, never for files that a worker wrote.
-    Raises OSError with the reason as ``strerror``. The caller closes the file.
+    Raises OSError with the reason as ``strerror``.
     """
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    descriptor = os.open(path, flags)
-    status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode) and status.st_size <= limit:
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    if stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EFBIG, f"it is larger than {limit} bytes")
-    raise OSError(errno.EINVAL, "it is not a regular file")
-
-
-def read_file(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> bytes:
-    """Read a regular file of at most ``limit`` bytes. Raises OSError."""
-    with open_file(path, limit, follow=follow) as stream:
+    more = os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | more)) as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        if status.st_size > limit:
+            raise OSError(errno.EFBIG, f"it is larger than {limit} bytes")
         return stream.read(limit)
 
 

@@ -59,7 +59,7 @@ def decode(line: bytes, where: str) -> Record:
     record: Record = decoding.decode(line, cast("Any", Record), where, upgrade)
     if version >= 5 and not check:
         raise DamagedError("was changed after it was written: it has no checksum")
-    if reason := find_fault(record):
+    if reason := _find_fault(record):
         raise DamagedError(reason)
     return msgspec.structs.replace(record, format=FORMAT)
 
@@ -143,16 +143,6 @@ def repair_lines(folder: Path, environments: Collection[str]) -> None:
         files.write_file(path, undamaged)
 
 
-def find_fault(record: Record) -> str | None:
-    """Return why reports could not show a record, or None."""
-    if record.status == "ok" and not _is_complete(record):
-        return "its status is ok, but numbers are missing"
-    parity = record.parity if isinstance(record, TrialRecord) else None
-    if parity and parity.passed != (parity.error <= parity.tolerance):
-        return "its parity contradicts itself"
-    return None if is_valid_time(record.started) else "its start is not a valid time"
-
-
 def explain_rejection(record: Record) -> str | None:
     """Return why readers would reject a record if it were written, or None."""
     line = encode(record)
@@ -165,54 +155,49 @@ def explain_rejection(record: Record) -> str | None:
     return None
 
 
-def is_valid_time(text: str) -> bool:
-    """Return whether a text is a time at which a trial can have started."""
+def _find_fault(record: Record) -> str | None:
+    """Return why reports could not show a record, or None."""
+    if record.status == "ok" and not _is_complete(record):
+        return "its status is ok, but numbers are missing"
+    parity = record.parity if isinstance(record, TrialRecord) else None
+    if parity and parity.passed != (parity.error <= parity.tolerance):
+        return "its parity contradicts itself"
     try:
-        return 1970 <= dt.datetime.fromisoformat(text).year < 9999
+        valid = 1970 <= dt.datetime.fromisoformat(record.started).year < 9999
     except ValueError:
-        return False
+        valid = False
+    return None if valid else "its start is not a valid time"
 
 
 def _is_complete(record: Record) -> bool:
+    """Return whether a record has all numbers that tables show and that rates are computed from."""
     match record:
-        case TrialRecord():
-            return _is_complete_trial(record)
-        case RooflineRecord():
-            return _is_complete_roofline(record)
         case TextbookRecord():
             return True
-
-
-def _is_complete_trial(record: TrialRecord) -> bool:
-    """Return whether a trial has a valid size and all times and accuracies that tables show."""
-    case = record.case
-    return (
-        0 < case.batch_size <= case.samples
-        and case.threads > 0
-        and min(record.epoch_seconds, default=0) >= MIN_SECONDS
-        and 0 < case.epochs <= min(len(record.validation_accuracy), len(record.test_accuracy))
-        and (record.parity is None or record.parity.passed)
-    )
-
-
-def _is_complete_roofline(record: RooflineRecord) -> bool:
-    """Return whether a probe has all times and amounts that rates are computed from.
-
-    Reads are empty if no number of samples fits into the memory, chains are empty on a CPU.
-    """
-    times = (*record.product_seconds, *record.read_seconds, *record.chain_seconds)
-    amounts = (record.product_operations or 0, *record.read_bytes)
-    return (
-        bool(record.product_seconds)
-        and min(times) >= MIN_SECONDS
-        and min(amounts) > 0
-        and len(record.read_bytes) == len(record.read_seconds)
-        and (not record.chain_seconds or (record.chain_steps or 0) > 0)
-    )
+        case TrialRecord(case=case):
+            return (
+                0 < case.batch_size <= case.samples
+                and case.threads > 0
+                and min(record.epoch_seconds, default=0) >= MIN_SECONDS
+                and 0
+                < case.epochs
+                <= min(len(record.validation_accuracy), len(record.test_accuracy))
+                and (record.parity is None or record.parity.passed)
+            )
+        case RooflineRecord():
+            # Reads are empty if no number of samples fits into the memory, chains on a CPU.
+            times = (*record.product_seconds, *record.read_seconds, *record.chain_seconds)
+            amounts = (record.product_operations or 0, *record.read_bytes)
+            return (
+                bool(record.product_seconds)
+                and min(times) >= MIN_SECONDS
+                and min(amounts) > 0
+                and len(record.read_bytes) == len(record.read_seconds)
+                and (not record.chain_seconds or (record.chain_steps or 0) > 0)
+            )
 
 
 def _replace_surrogates(value: Any) -> Any:
-    """Replace unpaired surrogates by question marks."""
     if isinstance(value, dict):
         return {_replace_surrogates(key): _replace_surrogates(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

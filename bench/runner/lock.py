@@ -1,7 +1,7 @@
 """Lock the host: one measurement at a time on a machine, for all users."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -79,8 +79,10 @@ def open_host_lock() -> Iterator[Lock]:
 
 
 @contextmanager
-def hold_host_lock() -> Iterator[None]:
-    """Hold the host's lock in a block; wait for it first. Raises UserError."""
+def hold_host_lock(report_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the host's lock in a block; report before waiting for it. Raises UserError."""
     with open_host_lock() as host:
-        host.wait()
+        if not host.take():
+            report_wait()
+            host.wait()
         yield

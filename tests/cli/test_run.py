@@ -30,6 +30,7 @@ def measured(tmp_path_factory, command):
         "--implementation=numpy",
         "--implementation=sklearn-softmax",
         f"--implementation={honest}",
+        charts=True,
     )
     return folder / "out", ended
 
@@ -204,7 +205,13 @@ def test_dry_run_gives_reasons_of_skipped_sizes(bench):
 @pytest.mark.full
 def test_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
     ended = bench(
-        "run", "--data=digits", "--quick", "--sweep", "--implementation=numpy", "--output=out"
+        "run",
+        "--data=digits",
+        "--quick",
+        "--sweep",
+        "--implementation=numpy",
+        "--output=out",
+        charts=True,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     found = store.read_records(tmp_path / "out")

@@ -4,37 +4,17 @@ import datetime as dt
 from itertools import pairwise
 
 from support.processes import (
-    NO_CHARTS,
     RUN,
     assert_nothing_left,
     assert_whole,
     count_announced,
     read_lines,
     resume_command,
-    run_first,
 )
 
 from bench.records import store
 
 NUMPY = (*RUN, "--rounds=1", "--implementation=numpy")
-
-# A process that looks for the run goes on when the other one has looked too, or after a second.
-MEETS = """
-import os, signal
-from pathlib import Path
-real, looks = Path.exists, []
-def exists(path, **options):
-    exists = real(path, **options)
-    if path.name == "run.json" and not exists:
-        looks.append(path)
-        Path(f"looked-{os.getpid()}-{len(looks)}").touch()
-        for _ in range(20):
-            if len(list(Path().glob(f"looked-*-{len(looks)}"))) == 2:
-                break
-            signal.sigtimedwait([], 0.05)
-    return exists
-Path.exists = exists
-"""
 
 
 def assert_ends_well(process):
@@ -48,17 +28,6 @@ def assert_refused(process):
     assert (process.returncode, out) == (2, "")
     assert err.startswith("bench: another process is measuring into out")
     assert err.count("\n") == 1
-
-
-def test_second_new_run_in_a_folder_is_refused(started, alone, tmp_path):
-    run_first(tmp_path, NO_CHARTS + MEETS)
-    processes = [started(*NUMPY, "--output=out", **alone) for _ in range(2)]
-    errors = {process.communicate()[1]: process.returncode for process in processes}
-    assert sorted(errors.values()) == [0, 2]
-    (line,) = [text for text, status in errors.items() if status == 2]
-    assert line.startswith("bench: ")
-    assert line.count("\n") == 1
-    assert_whole(tmp_path / "out")
 
 
 def spans(folder):

@@ -1,23 +1,20 @@
-"""Environments match the names of their files, or are damaged."""
+"""Environments match the names of their files, or are damaged; they list versions."""
 
 import json
 import os
 
 import msgspec
 import pytest
-from support.records import case, environment, ok, run, write
+from support.records import MACHINE, case, environment, ok, run, write
 
 from bench.errors import UserError
 from bench.records import environments
+from bench.records.environments import list_versions
 
 
 @pytest.fixture
 def folder(tmp_path):
     return write(tmp_path / "run", run(case()), ok(case()))
-
-
-def test_environments_are_read_by_their_ids(folder):
-    assert environments.read_undamaged(folder) == ({"here": environment()}, [])
 
 
 @pytest.mark.parametrize(
@@ -44,13 +41,6 @@ def test_facts_of_the_wrong_type_are_damaged(folder, changes):
     assert "\n" not in fault
 
 
-@pytest.mark.parametrize("text", ["", "{", "[" * 10**6, '{"id": "\\ud800"}'])
-def test_invalid_json_is_damaged(folder, text):
-    (folder / "environments" / "here.json").write_text(text)
-    known, faults = environments.read_undamaged(folder)
-    assert (known, len(faults)) == ({}, 1)
-
-
 def test_unreadable_file_is_user_error(folder):
     os.mkfifo(folder / "environments" / "pipe.json")
     with pytest.raises(UserError, match=r"pipe\.json: cannot be read: it is not a regular file"):
@@ -66,3 +56,34 @@ def test_unreadable_file_is_user_error(folder):
 )
 def test_file_names_stay_in_their_folder(names, is_safe):
     assert {environments.is_file_name(name) for name in names} == {is_safe}
+
+
+def test_versions_are_listed_by_name():
+    machine = {**MACHINE, "system": "Linux 6.1", "distribution": "Debian 13"}
+    versions = list_versions([environment(machine=machine)])
+    assert versions == {
+        "torch": "2.9.1",
+        "keras": "3.12",
+        "jax": "0.8",
+        "scikit-learn": "1.7",
+        "python": "3.11.9",
+        "blas": "openblas 0.3",
+        "system": "Linux 6.1",
+        "distribution": "Debian 13",
+        "suite": "0.1.0 abcdef changed",
+    }
+
+
+def test_unchanged_suite_is_version_and_commit():
+    suite = {"version": "0.1.0", "commit": "0123456789abcdef", "dirty": False}
+    assert list_versions([environment(suite=suite)])["suite"] == "0.1.0 0123456"
+    assert list_versions([environment(suite={"version": "0.1.0"})])["suite"] == "0.1.0"
+
+
+def test_several_versions_are_joined_and_unknown_ones_omitted():
+    other = environment(software={"python": "3.11.8", "distributions": {"torch": "2.9.0"}})
+    versions = list_versions([environment(), other])
+    assert versions["python"] == "3.11.8 and 3.11.9"
+    assert versions["torch"] == "2.9.0 and 2.9.1"
+    assert versions["blas"] == "openblas 0.3"
+    assert "system" not in versions

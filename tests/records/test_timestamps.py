@@ -16,16 +16,11 @@ def test_parsed_time_is_in_utc(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2025-13-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59-14:00"]
+    "text",
+    ["", "2025-13-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59-14:00", "\x1b" * 10_000],
 )
 def test_invalid_time_is_user_error_of_one_line(text):
     with pytest.raises(UserError, match="not a time in ISO 8601") as error:
         timestamps.parse_time(text)
-    assert len(str(error.value).splitlines()) == 1
-
-
-def test_long_text_is_shortened_in_the_error():
-    with pytest.raises(UserError) as error:
-        timestamps.parse_time("\x1b" * 10_000)
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 100

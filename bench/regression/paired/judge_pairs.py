@@ -10,10 +10,10 @@ from statistics import fmean, median
 import numpy as np
 
 from bench.errors import UserError
+from bench.records.environments import list_versions
 from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import TrialRecord
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
-from bench.records.versions import list_versions
 from bench.regression.paired.comparison_plan import (
     BASELINE,
     CANDIDATE,

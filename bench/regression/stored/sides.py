@@ -8,10 +8,10 @@ from pathlib import Path
 from bench.analysis import summary
 from bench.analysis.summary import Row
 from bench.errors import UserError
+from bench.records.environments import list_versions
 from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import Environment, Record, Run, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
-from bench.records.versions import list_versions
 from bench.regression.calibration.spread import Calibrations
 from bench.worker import machine
 
