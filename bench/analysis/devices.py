@@ -127,7 +127,9 @@ def compare_devices(
             by_name[row.case.implementation][row.case.device] = row
     if not any("gpu" in by_device for by_device in by_name.values()):
         return []
-    crossover_of = {one.name: one for one in crossovers if len(one.speedups) > 1}
+    crossover_of = {
+        crossover.name: crossover for crossover in crossovers if len(crossover.speedups) > 1
+    }
     comparisons = []
     for name, by_device in by_name.items():
         ranked = {device: row for device, row in by_device.items() if row.ranked}

@@ -179,11 +179,11 @@ def _find_gpu_causes(conditions: Sequence[Conditions]) -> tuple[str, ...]:
     """
     causes = []
     masks = [_list_readings([read], "throttle_before", "throttle_after") for read in conditions]
-    recorded = [list(map(int, known)) for known in masks if known]
+    recorded = [list(map(int, by_trial)) for by_trial in masks if by_trial]
     counts = Counter(
         reason
-        for known in recorded
-        for reason in {name for bit, name in SLOWDOWNS.items() if any(mask & bit for mask in known)}
+        for trial in recorded
+        for reason in {name for bit, name in SLOWDOWNS.items() if any(mask & bit for mask in trial)}
     )
     if counts:
         reasons = " and ".join(
@@ -209,5 +209,5 @@ def _list_readings(conditions: Iterable[Conditions], *names: str) -> list[float]
 
 def _compute_variation(clocks: Iterable[float]) -> float | None:
     """Return the largest clock over the smallest, minus 1; a clock of 0 was not read."""
-    known = [clock for clock in clocks if clock]
-    return max(known) / min(known) - 1 if known else None
+    positive = [clock for clock in clocks if clock]
+    return max(positive) / min(positive) - 1 if positive else None

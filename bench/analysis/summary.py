@@ -127,7 +127,7 @@ def summarize(
     for trials in by_case.values():
         case, environment = trials[0].case, environments.get(trials[0].environment)
         swept = get_size(case) != first_sizes[case.workload]
-        roofline_seconds = _roofline_seconds(case, environment, rooflines)
+        roofline_seconds = _find_roofline_seconds(case, environment, rooflines)
         rows.append(_summarize_case(trials, environment, roofline_seconds, swept=swept))
     return sorted(rows, key=sort_key)
 
@@ -158,18 +158,6 @@ def _summarize_case(
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
     epoch = estimate_mean(list(medians.values())) if medians else None
-    faults = [
-        (trial.status, trial.reason or "no reason was given")
-        for trial in trials
-        if trial.status != "ok"
-    ]
-    if epoch and roofline_seconds is not None and epoch.mean < roofline_seconds:
-        share = math.floor(100 * epoch.mean / roofline_seconds)  # rounding could print 100%
-        reason = (
-            f"an epoch took {share}% of the least time: "
-            "the measurement or the roofline is wrong; measure again"
-        )
-        faults += [("failed", reason)] * len(good)
     metered = good if case.device == "gpu" else []
     # The counter covers all timed epochs of a trial.
     joules = _mean(
@@ -198,11 +186,30 @@ def _summarize_case(
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
         epoch_joules=joules,
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
-        faults=tuple(faults),
+        faults=tuple(_list_faults(trials, epoch, roofline_seconds)),
     )
 
 
-def _roofline_seconds(
+def _list_faults(
+    trials: Sequence[TrialRecord], epoch: Interval | None, roofline_seconds: float | None
+) -> list[tuple[str, str]]:
+    """Return status and reason of each trial that failed, or of all if their time is too short."""
+    faults: list[tuple[str, str]] = [
+        (trial.status, trial.reason or "no reason was given")
+        for trial in trials
+        if trial.status != "ok"
+    ]
+    if epoch and roofline_seconds is not None and epoch.mean < roofline_seconds:
+        share = math.floor(100 * epoch.mean / roofline_seconds)  # rounding could print 100%
+        reason = (
+            f"an epoch took {share}% of the least time: "
+            "the measurement or the roofline is wrong; measure again"
+        )
+        faults += [("failed", reason) for trial in trials if trial.status == "ok"]
+    return faults
+
+
+def _find_roofline_seconds(
     case: Case, environment: Environment | None, rooflines: Mapping[Resources, Roofline]
 ) -> float | None:
     """Return the least seconds of an epoch; None without a probe or the shape of the data."""
@@ -228,8 +235,9 @@ def framework_version(case: Case, environment: Environment | None) -> str:
     """Return the framework's name and version, and for Keras its backend's too."""
     if not case.framework:
         return "own file"
-    known = environment.software.get("distributions", {}) if environment else {}
-    return ", ".join(f"{name} {known.get(name, '(absent)')}" for name in list_distributions(case))
+    versions = environment.software.get("distributions", {}) if environment else {}
+    names = list_distributions(case)
+    return ", ".join(f"{name} {versions.get(name, '(absent)')}" for name in names)
 
 
 def summarize_memory(records: Iterable[Record]) -> list[Memory]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import machine_lock, print_line
+from bench.cli.console import hold_host_lock, print_line
 from bench.cli.options import (
     Data,
     Device,
@@ -57,7 +57,7 @@ def check(
         device=device,
     )
     failed = []
-    with machine_lock():
+    with hold_host_lock():
         for case in cases:
             findings = []
             for finding in checker.check(case):

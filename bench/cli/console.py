@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,16 +52,11 @@ def print_progress(console: Console, lines: Iterable[str]) -> None:
                 console.print(line, soft_wrap=True, markup=False)
 
 
-@contextmanager
-def machine_lock(console: Console = stdout) -> Iterator[None]:
-    """Lock the machine for measuring; if another run holds it, say so and wait."""
+def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:
+    """Hold the host's lock in a block; say so before waiting for another run that has it."""
     from bench.runner import lock
 
-    with lock.open_host_lock() as machine:
-        if not machine.take():
-            console.print(WAITING)
-            machine.wait()
-        yield
+    return lock.hold_host_lock(lambda: console.print(WAITING))
 
 
 def print_report(folder: Path) -> "LoadedRun":

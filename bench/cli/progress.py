@@ -1,14 +1,12 @@
 """Print the plan of a run, and its trials as they start and end."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from statistics import median
 
-from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
-from bench.cli.console import WAITING, print_line, stdout
+from bench.cli.console import Transient, print_line, stdout
 from bench.records.schema import Case, Record, RooflineRecord, Run, TextbookRecord, Trial
 from bench.report.render import numbers
 from bench.runner import loop
@@ -37,30 +35,22 @@ def print_plan(run: Run) -> None:
     print_line(f"{len(trials)} trials, estimated time {time}")
 
 
-def follow_run(events: Iterable[loop.Event | str], times: Estimate) -> None:
-    """Measure a run and print what happens; text is printed as it is.
-
-    The screen changes only when a trial starts or ends: between the two, nothing of this process
-    may disturb what is measured.
-    """
-    with Live(console=stdout, auto_refresh=False, transient=True) as live:
-        for event in events:
-            match event:
-                case str(line):
-                    print_line(line)
-                case loop.HostBusy():
-                    print_line(WAITING)
-                case loop.ImportStarted(name):
-                    live.update(Text(f"importing {name} once, unmeasured"), refresh=True)
-                case loop.TrialStarted(trial, number, total, remaining):
-                    line = format_start(trial, number, total, times.sum_seconds(remaining))
-                    live.update(Text(line), refresh=stdout.is_terminal)
-                case loop.TrialEnded(record, number, total):
-                    times.add(record)
-                    stdout.print(Text(format_end(record, number, total)))
-                case loop.BudgetSpent(count):
-                    trials = "1 trial was" if count == 1 else f"{count} trials were"
-                    print_line(f"the budget is used up: {trials} not measured")
+def format_events(events: Iterable[loop.Event | str], times: Estimate) -> Iterator[str]:
+    """Yield a line for each event of a run, and text as it is."""
+    for event in events:
+        match event:
+            case str():
+                yield event
+            case loop.ImportStarted(name):
+                yield Transient(f"importing {name} once, unmeasured")
+            case loop.TrialStarted(trial, number, total, remaining):
+                yield Transient(format_start(trial, number, total, times.sum_seconds(remaining)))
+            case loop.TrialEnded(record, number, total):
+                times.add(record)
+                yield format_end(record, number, total)
+            case loop.BudgetSpent(count):
+                trials = "1 trial was" if count == 1 else f"{count} trials were"
+                yield f"the budget is used up: {trials} not measured"
 
 
 def format_start(trial: Trial, number: int, total: int, remaining: float | None) -> str:

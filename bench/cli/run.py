@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bench.cli.console import print_line, print_report
+from bench.cli.console import hold_host_lock, print_line, print_progress, print_report, stdout
 from bench.cli.options import (
     CASES,
     CLUSTER,
@@ -31,6 +31,8 @@ from bench.cli.options import (
 from bench.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bench.records.schema import Run
 
 # What a command that resumes a run may name; the plan has everything else.
@@ -269,7 +271,7 @@ def _refuse_changes(ctx: typer.Context) -> None:
 
 
 def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
-    from bench.cli.progress import follow_run
+    from bench.cli.progress import format_events
     from bench.data import dataset
     from bench.records import store
     from bench.runner import loop, resume, signals
@@ -278,10 +280,18 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     if new:
         store.create_run(folder, plan)
     times = loop.Estimate(loop.read_earlier_records(folder.parent))
-    status = signals.run_until_signal(follow_run, loop.measure_run(folder, plan, data), times)
+    lines = format_events(loop.measure_run(folder, plan, data), times)
+    status = signals.run_until_signal(_print_under_lock, lines)
     run = print_report(folder)
     if status:
-        again = shlex.join(["--resume", "--output", str(folder), *resume.repeated_options(plan)])
+        again = shlex.join(
+            ["--resume", "--output", str(folder), *resume.list_repeated_options(plan)]
+        )
         print_line(f"interrupted; go on with {again}")
         raise typer.Exit(status)
     raise typer.Exit(3 if run.failed else 0)
+
+
+def _print_under_lock(lines: "Iterator[str]") -> None:
+    with hold_host_lock():
+        print_progress(stdout, lines)

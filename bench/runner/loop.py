@@ -9,7 +9,6 @@ from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Case, Record, Run, Trial
-from bench.runner import lock
 from bench.runner.cases import Size, get_size, list_distributions
 from bench.runner.plan import find_missing_trials, plan_trials
 from bench.runner.process import preflight
@@ -23,11 +22,6 @@ CaseGroup = tuple[str, str, str]  # workload, implementation, device
 
 
 # ----- measure
-
-
-@dataclass(frozen=True, slots=True)
-class HostBusy:
-    """Another run measures on this host; this one waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,42 +57,33 @@ class BudgetSpent:
     remaining: int
 
 
-Event = HostBusy | ImportStarted | TrialStarted | TrialEnded | BudgetSpent
+Event = ImportStarted | TrialStarted | TrialEnded | BudgetSpent
 
 
 def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
     """Measure all missing trials of a run; yield an event before and after each.
 
-    Waits for the host's lock. Raises UserError, also where another process has the run's folder.
+    The caller holds the host's lock. Raises UserError, also if another process has the run's
+    folder.
     """
-    with lock.open_host_lock() as host:
-        if not host.take():
-            yield HostBusy()
-            host.wait()
-        with store.lock_folder(folder):
-            # Read the records only now: the process that had the host may have measured this run.
-            store.repair_run(folder)
-            yield from _measure_missing(folder, run, data)
-
-
-def _measure_missing(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
-    begin = now()
-    records = list(store.read_contents(folder).records)
-    missing, total = find_missing_trials(run, records), len(plan_trials(run))
-    yield from import_frameworks(missing, set())
-    runner = Runner(folder, run, data, peers=(*run.cases, *run.sweep))
-    for index, trial in enumerate(missing):
-        remaining = missing[index:]
-        if run.budget is not None:
-            slug = trial.case.slug
-            seconds = [record.wall_seconds or 0.0 for record in records if record.case.slug == slug]
-            if now() - begin + max(seconds, default=0.0) > run.budget:
-                yield BudgetSpent(len(remaining))
-                return
-        number = total - len(remaining) + 1
-        yield TrialStarted(trial, number, total, remaining)
-        records.append(runner.measure(trial))
-        yield TrialEnded(records[-1], number, total)
+    with store.lock_folder(folder):
+        store.repair_run(folder)
+        begin, records = now(), list(store.read_contents(folder).records)
+        missing, total = find_missing_trials(run, records), len(plan_trials(run))
+        yield from import_frameworks(missing, set())
+        runner = Runner(folder, run, data, peers=(*run.cases, *run.sweep))
+        for index, trial in enumerate(missing):
+            remaining = missing[index:]
+            if run.budget is not None:
+                of_case = [record for record in records if record.case.slug == trial.case.slug]
+                longest = max((record.wall_seconds or 0.0 for record in of_case), default=0.0)
+                if now() - begin + longest > run.budget:
+                    yield BudgetSpent(len(remaining))
+                    return
+            number = total - len(remaining) + 1
+            yield TrialStarted(trial, number, total, remaining)
+            records.append(runner.measure(trial))
+            yield TrialEnded(records[-1], number, total)
 
 
 def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[ImportStarted]:

@@ -1,6 +1,5 @@
 """The loop measures the missing trials of a run in their order, within the budget."""
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -150,25 +149,6 @@ def test_changed_own_file_is_neither_imported_nor_measured(
     change(path)
     (record,) = records_of(measured(complete_case(own, "sgd", "cpu", Size(32, 1, 1440))))
     assert (record.status, "mine.py" in record.reason) == ("failed", True)
-
-
-def test_trials_that_another_process_measured_meanwhile_are_not_repeated(
-    measured, fake_runner, make_case, monkeypatch, tmp_path
-):
-    measured(make_case())
-    path = tmp_path / "out" / "trials.jsonl"
-    finished = path.read_bytes()
-    path.unlink()
-
-    class BusyHost:
-        def take(self):
-            return False
-
-        def wait(self):
-            path.write_bytes(finished)
-
-    monkeypatch.setattr(loop.lock, "open_host_lock", lambda: contextlib.nullcontext(BusyHost()))
-    assert measured(make_case()) == [loop.HostBusy()]
 
 
 # ----- estimate

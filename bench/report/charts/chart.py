@@ -97,9 +97,9 @@ def make_specification(draw: Callable[[], Any]) -> dict[str, Any]:
 
 def _make_readable(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _make_readable(one) for key, one in value.items()}
+        return {key: _make_readable(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_make_readable(one) for one in value]
+        return [_make_readable(item) for item in value]
     return UNREADABLE.sub(" ", value) if isinstance(value, str) else value
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
@@ -11,7 +12,6 @@ from bench.regression.result import (
     TIMED,
     CaseComparison,
     ComparisonResult,
-    MetricComparison,
 )
 from bench.report.regression.output import Annotation, ComparisonOutput, Level
 from bench.report.render import numbers
@@ -19,6 +19,17 @@ from bench.report.sections import Table
 
 FORMAT = 3  # of the JSON document; format 3 is the first that both commands share
 MAX_NAMED = 5  # packages that only one side has
+HEADINGS = (
+    "case",
+    "verdict",
+    "baseline",
+    "candidate",
+    "difference",
+    "measured",
+    "spread between runs",
+    "accuracy",
+    "parity error",
+)
 _LEVELS: Mapping[str, Level] = {
     "wrong": "error",
     "slower": "error",
@@ -61,7 +72,9 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
 
 def describe_case(case: CaseComparison) -> str:
     """Return one line with the verdict on a case and what it rests on."""
-    return f"{case.name}: {_describe_verdict(case)}; {describe_basis(case)}"
+    return "; ".join(
+        filter(None, (f"{case.name}: {_describe_verdict(case)}", describe_basis(case)))
+    )
 
 
 def describe_basis(case: CaseComparison) -> str:
@@ -78,44 +91,31 @@ def describe_basis(case: CaseComparison) -> str:
 
 def _tabulate_cases(result: ComparisonResult) -> Table:
     """Return a line for each case; columns that are empty for all cases are left out."""
-    columns: dict[str, list[str]] = {
-        heading: []
-        for heading in (
-            "case",
-            "verdict",
-            "baseline",
-            "candidate",
-            "difference",
-            "measured",
-            "spread between runs",
-            "accuracy",
-            "parity error",
-        )
-    }
+    lines = []
     for case in result.ordered_cases:
         epoch = case.metrics[0] if case.metrics else None
-        cells = (
-            case.name,
-            _describe_verdict(case),
-            numbers.format_duration(epoch.baseline if epoch else None),
-            numbers.format_duration(epoch.candidate if epoch else None),
-            format_change(epoch.ratio) if epoch else numbers.ABSENT,
-            _describe_measurements(case) or numbers.ABSENT,
-            _describe_spread(case) or numbers.ABSENT,
-            _format_sides(*map(numbers.format_share, case.accuracy)),
-            _format_sides(*map(numbers.format_error, case.parity_error)),
+        lines.append(
+            [
+                case.name,
+                _describe_verdict(case),
+                numbers.format_duration(epoch.baseline if epoch else None),
+                numbers.format_duration(epoch.candidate if epoch else None),
+                format_change(epoch.ratio) if epoch else numbers.ABSENT,
+                _describe_measurements(case) or numbers.ABSENT,
+                _describe_spread(case) or numbers.ABSENT,
+                _format_sides(*map(numbers.format_share, case.accuracy)),
+                _format_sides(*map(numbers.format_error, case.parity_error)),
+            ]
         )
-        for column, cell in zip(columns.values(), cells, strict=True):
-            column.append(cell)
-    columns = {
-        heading: cells
-        for heading, cells in columns.items()
-        if any(cell != numbers.ABSENT for cell in cells)
-    }
+    filled = [
+        number
+        for number in range(len(HEADINGS))
+        if any(line[number] != numbers.ABSENT for line in lines)
+    ]
     return Table(
         f"{result.candidate.name} compared with {result.baseline.name}",
-        tuple(columns),
-        [list(cells) for cells in zip(*columns.values(), strict=True)],
+        tuple(HEADINGS[number] for number in filled),
+        [[line[number] for number in filled] for line in lines],
         words=2,
         note=_describe_rule(result),
     )
@@ -299,35 +299,11 @@ def build_document(result: ComparisonResult) -> dict[str, Any]:
 
 
 def _document_case(case: CaseComparison) -> dict[str, Any]:
-    return {
-        "name": case.name,
-        "case": case.case,
-        "verdict": case.verdict,
-        "pairs": case.pairs,
-        "processes": case.processes,
-        "tried": case.tried,
-        "epochs": case.epochs,
-        "deviation": case.deviation,
-        "blocks": case.blocks,
-        "detectable": case.detectable if isfinite(case.detectable or 0.0) else None,
-        "accuracy": case.accuracy,
-        "parity_error": case.parity_error,
-        "remarks": case.remarks,
-        "metrics": [_document_metric(metric) for metric in case.metrics],
-    }
-
-
-def _document_metric(metric: MetricComparison) -> dict[str, Any]:
-    return {
-        "name": metric.name,
-        "unit": metric.unit,
-        "verdict": metric.verdict,
-        "baseline": metric.baseline,
-        "candidate": metric.candidate,
-        "ratio": metric.ratio.mean,
-        "low": metric.ratio.low,
-        "high": metric.ratio.high,
-        "p_slower": metric.p_slower,
-        "p_faster": metric.p_faster,
-        "more_pairs": metric.more_pairs,
-    }
+    document = asdict(case)
+    del document["required"]
+    if not isfinite(case.detectable or 0.0):
+        document["detectable"] = None
+    for metric in document["metrics"]:
+        ratio = metric.pop("ratio")
+        metric |= {"ratio": ratio["mean"], "low": ratio["low"], "high": ratio["high"]}
+    return document

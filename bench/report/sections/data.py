@@ -65,8 +65,8 @@ def describe_data(run: LoadedRun) -> Iterator[Section]:
 
 def _find_data(run: LoadedRun) -> Dataset | str:
     """Return the data that a run was measured on, or why they are not available."""
-    known = [one.data for one in run.environments.values() if one.data.get("sha256")]
-    by_hashes = {str(data["sha256"]): data for data in known}
+    data = [environment.data for environment in run.environments.values()]
+    by_hashes = {str(facts["sha256"]): facts for facts in data if facts.get("sha256")}
     if len(by_hashes) != 1:
         return "The records do not name one data set."
     (facts,) = by_hashes.values()

@@ -80,8 +80,9 @@ def tabulate_devices(
     sizes = sorted({size for crossover in crossovers for size in crossover.speedups})
     if len(sizes) > 1:
         lines = [
-            [one.name, *(numbers.format_factor(one.speedups.get(size)) for size in sizes)]
-            for one in crossovers
+            [crossover.name]
+            + [numbers.format_factor(crossover.speedups.get(size)) for size in sizes]
+            for crossover in crossovers
         ]
         headings = ("implementation", *(f"{size:,}" for size in sizes))
         tables.append(Table("GPU speedup by batch size", headings, lines, 1, SPEEDUPS_NOTE))
@@ -92,9 +93,11 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
     """Return both devices' throughput and speedups, a line for each implementation."""
     crossed = any(pair.crossover for pair in pairs)
 
-    def format_both(pair: DeviceComparison, shown: Callable[[Row], str]) -> list[str]:
+    def format_both(pair: DeviceComparison, format_row: Callable[[Row], str]) -> list[str]:
         return [
-            shown(row) if (row := pair.ranked(device)) else describe_status(pair.rows.get(device))
+            format_row(row)
+            if (row := pair.ranked(device))
+            else describe_status(pair.rows.get(device))
             for device in DEVICES
         ]
 

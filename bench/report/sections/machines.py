@@ -58,8 +58,8 @@ class Hardware(NamedTuple):
     def __str__(self) -> str:
         if self.device == "cpu":
             return f"{self.machine}, {self.threads} thread{'s' * (self.threads > 1)}"
-        known = self.model in self.machine
-        return f"{self.machine}, gpu" if known else f"{self.machine}, gpu {self.model}"
+        named = self.model in self.machine
+        return f"{self.machine}, gpu" if named else f"{self.machine}, gpu {self.model}"
 
 
 class Problem(NamedTuple):
@@ -89,7 +89,7 @@ class ProblemRows(NamedTuple):
     def ranked(self) -> list[tuple[Hardware, Row]]:
         """The ranked rows, with their hardware."""
         pairs = (pair for by_hardware in self.rows.values() for pair in by_hardware.items())
-        return [(one, row) for one, row in pairs if row.ranked]
+        return [(hardware, row) for hardware, row in pairs if row.ranked]
 
 
 def list_hardware(run: LoadedRun) -> list[Hardware]:
@@ -113,13 +113,13 @@ def group_by_problem(runs: Iterable[LoadedRun]) -> list[ProblemRows]:
     hardware: dict[Problem, dict[Hardware, None]] = defaultdict(dict)
     for run in runs:
         data = identify_data(run)
-        for one in list_hardware(run):
-            for row in run.rows:
-                case = row.case
-                if case.device == one.device and not row.swept:
-                    problem = Problem(case.workload, case.batch_size, case.samples, *data)
-                    rows[problem][name_case(case)][one] = row
-                    hardware[problem][one] = None
+        by_device = {listed.device: listed for listed in list_hardware(run)}
+        for row in run.rows:
+            case = row.case
+            if not row.swept:
+                problem = Problem(case.workload, case.batch_size, case.samples, *data)
+                rows[problem][name_case(case)][by_device[case.device]] = row
+                hardware[problem][by_device[case.device]] = None
     return [
         ProblemRows(problem, list(hardware[problem]), by_name)
         for problem, by_name in rows.items()
@@ -129,7 +129,7 @@ def group_by_problem(runs: Iterable[LoadedRun]) -> list[ProblemRows]:
 
 def identify_data(run: LoadedRun) -> tuple[str, str]:
     """Return the name of a run's data, and a digest of their files."""
-    facts = next((known.data for known in run.environments.values()), {})
+    facts = next((environment.data for environment in run.environments.values()), {})
     return str(facts.get("name")), fingerprint([facts.get("name"), facts.get("sha256")])
 
 
@@ -144,7 +144,7 @@ def describe_machines(runs: Sequence[LoadedRun]) -> Section:
         if problem.ranked:
             title = f"Epoch time on each machine, {problem.problem}"
             rows = {
-                name: {str(one): row for one, row in by_hardware.items() if row.ranked}
+                name: {str(hardware): row for hardware, row in by_hardware.items() if row.ranked}
                 for name, by_hardware in problem.rows.items()
             }
             draw = partial(chart_machines, rows, list(map(str, problem.hardware)), title)
@@ -158,22 +158,6 @@ def tabulate_problem(problem: ProblemRows) -> list[Table]:
 
     The tables of roofline and joules are left out if no row has them.
     """
-    reference = problem.hardware[0]
-
-    def tabulate(title: str, cell: Callable[[Row, Row | None], str], note: str) -> Table:
-        """Return a table of the cells of each row and the reference's row."""
-        lines = []
-        for name, by_hardware in problem.rows.items():
-            rows = [by_hardware.get(one) for one in problem.hardware]
-            lines.append(
-                [name]
-                + [
-                    cell(row, rows[0]) if row and row.ranked else describe_status(row)
-                    for row in rows
-                ]
-            )
-        headings = ("implementation", *map(str, problem.hardware))
-        return Table(f"{title}, {problem.problem}", headings, lines, 1, note)
 
     def format_rate(row: Row, _: Row | None) -> str:
         return numbers.format_interval(row.epoch and row.case.samples / row.epoch)
@@ -181,46 +165,65 @@ def tabulate_problem(problem: ProblemRows) -> list[Table]:
     def format_speedup(row: Row, base: Row | None) -> str:
         return numbers.format_factor(compare_machines(row, base) if base else None)
 
-    rates = tabulate("Samples per second", format_rate, THROUGHPUT_NOTE)
+    def format_roofline(row: Row, _: Row | None) -> str:
+        return numbers.format_percent(row.roofline_share)
+
+    def format_joules(row: Row, _: Row | None) -> str:
+        return numbers.format_number(row.epoch_joules)
+
+    rates = _tabulate(problem, "Samples per second", format_rate, THROUGHPUT_NOTE)
     for line, by_hardware in zip(rates.lines, problem.rows.values(), strict=True):
         errors = [row.parity_error for row in by_hardware.values() if row.parity_error is not None]
         line.append(numbers.format_error(max(errors, default=None)))
+    speedup = f"Speedup over {problem.hardware[0]}"
     tables = [
         Table(rates.title, (*rates.headings, "parity error"), rates.lines, 1, rates.note),
-        tabulate(f"Speedup over {reference}", format_speedup, SPEEDUP_NOTE),
+        _tabulate(problem, speedup, format_speedup, SPEEDUP_NOTE),
     ]
     ranked = [row for _, row in problem.ranked]
     if any(row.roofline_share is not None for row in ranked):
-
-        def format_share(row: Row, _: Row | None) -> str:
-            return numbers.format_percent(row.roofline_share)
-
-        tables.append(tabulate("% of each device's roofline", format_share, ROOFLINE_NOTE))
+        title = "% of each device's roofline"
+        tables.append(_tabulate(problem, title, format_roofline, ROOFLINE_NOTE))
     if any(row.epoch_joules is not None for row in ranked):
-
-        def format_joules(row: Row, _: Row | None) -> str:
-            return numbers.format_number(row.epoch_joules)
-
-        tables.append(tabulate("Joules per epoch", format_joules, JOULES_NOTE))
+        tables.append(_tabulate(problem, "Joules per epoch", format_joules, JOULES_NOTE))
     return tables
+
+
+def _tabulate(
+    problem: ProblemRows, title: str, format_cell: Callable[[Row, Row | None], str], note: str
+) -> Table:
+    """Return a table with a column for each device.
+
+    format_cell: takes a ranked row, and the row of the first device or None.
+    """
+    lines = []
+    for name, by_hardware in problem.rows.items():
+        rows = [by_hardware.get(hardware) for hardware in problem.hardware]
+        cells = [
+            format_cell(row, rows[0]) if row and row.ranked else describe_status(row)
+            for row in rows
+        ]
+        lines.append([name, *cells])
+    headings = ("implementation", *map(str, problem.hardware))
+    return Table(f"{title}, {problem.problem}", headings, lines, 1, note)
 
 
 def list_remarks(problems: Iterable[ProblemRows]) -> list[str]:
     """Name versions of frameworks that differ, and devices without a roofline."""
     versions: dict[str, dict[str, dict[str, None]]] = {}
     by_hardware: dict[Hardware, list[Row]] = {}
-    for one, row in (pair for problem in problems for pair in problem.ranked):
+    for hardware, row in (pair for problem in problems for pair in problem.ranked):
         by_version = versions.setdefault(row.case.implementation, {})
-        by_version.setdefault(row.version, {})[one.machine] = None
-        by_hardware.setdefault(one, []).append(row)
+        by_version.setdefault(row.version, {})[hardware.machine] = None
+        by_hardware.setdefault(hardware, []).append(row)
     remarks = [
         f"versions differ, {name}: {_list_by_version(by_version)}"
         for name, by_version in versions.items()
         if len(by_version) > 1
     ]
     not_probed = [
-        str(one)
-        for one, rows in by_hardware.items()
+        str(hardware)
+        for hardware, rows in by_hardware.items()
         if all(row.roofline_share is None for row in rows)
     ]
     if not_probed:

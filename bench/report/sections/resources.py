@@ -108,7 +108,9 @@ def tabulate_memory(memories: Iterable[Memory]) -> list[Table]:
         by_device[memory.case.device].append(memory)
     tables = []
     for group in filter(None, by_device.values()):
-        phases = [phase for phase in MEMORY_PHASES if any(phase in one.peaks for one in group)]
+        phases = [
+            phase for phase in MEMORY_PHASES if any(phase in memory.peaks for memory in group)
+        ]
         lines = [
             [
                 memory.case.implementation,

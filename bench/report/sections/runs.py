@@ -206,11 +206,11 @@ def _describe_run(run: Run) -> str:
 
 def list_facts(environments: Mapping[str, Environment]) -> list[str]:
     """Return lines about machines and software; plain text."""
-    machines = {str(known.machine): known.machine for known in environments.values()}
+    machines = {str(one.machine): one.machine for one in environments.values()}
     lines = [
         f"{key}: {fact}" for machine in machines.values() for key, fact in machine.items() if fact
     ]
-    settings = [(known.software, known.suite, known.data) for known in environments.values()]
+    settings = [(one.software, one.suite, one.data) for one in environments.values()]
     for software, suite, data in {str(setting): setting for setting in settings}.values():
         installed = software.get("distributions", {})
         names = ("numpy", "scikit-learn", "torch", "jax", "jaxlib", "tensorflow", "keras")

@@ -110,14 +110,14 @@ def tabulate_costs(starts: Iterable[Start]) -> list[Table]:
 def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
     """Return a matrix for each problem and objective: tuned rows, simpler programs in columns."""
     groups: dict[str, list[BreakEven]] = defaultdict(list)
-    for one in break_evens:
-        case = one.tuned.case
-        groups[f"{case.workload}, {case.objective}: {describe_problem(one.tuned)}"].append(one)
+    for pair in break_evens:
+        case = pair.tuned.case
+        groups[f"{case.workload}, {case.objective}: {describe_problem(pair.tuned)}"].append(pair)
     tables = []
     for problem, group in groups.items():
-        tuned = {id(one.tuned): one.tuned.case.implementation for one in group}
-        simpler = {id(one.simpler): one.simpler.case.implementation for one in group}
-        cells = {(id(one.tuned), id(one.simpler)): _describe_break_even(one) for one in group}
+        tuned = {id(pair.tuned): pair.tuned.case.implementation for pair in group}
+        simpler = {id(pair.simpler): pair.simpler.case.implementation for pair in group}
+        cells = {(id(pair.tuned), id(pair.simpler)): _describe_break_even(pair) for pair in group}
         lines = [
             [name, *(cells.get((row, column), numbers.ABSENT) for column in simpler)]
             for row, name in tuned.items()
