@@ -9,7 +9,7 @@ imports this file and its framework, never a clock, and nothing else of the suit
         def train_epoch(self, order: NDArray[np.int64]) -> Params: ...
         def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]: ...
 
-The harness owns the initial weights and the orders of the samples, so that every implementation
+The suite owns the initial weights and the orders of the samples, so that every implementation
 starts from the same numbers and sees the same batches.
 """
 

@@ -21,7 +21,7 @@ class Implementation:
     extra: the extras of this project that install the framework, in pip's syntax ("keras,jax").
     data: "resident" data are on the device; "streamed" data are fed batch by batch by the
         framework's own loader.
-    variables: environment variables of the worker, besides those that the harness sets.
+    variables: environment variables of the worker, besides those that the suite sets.
     """
 
     name: str

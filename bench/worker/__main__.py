@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from bench.contract import Problem, Unavailable
 from bench.errors import join_lines
 from bench.worker import data, guard, machine
-from bench.worker.check import CheckRequest, check_trainer
+from bench.worker.check import check_trainer
 from bench.worker.gpu import VISIBLE, GpuMonitor
-from bench.worker.guard import ContractError, HarnessSnapshot
+from bench.worker.guard import ContractError, SuiteSnapshot
 from bench.worker.measure import Measurement, Request, measure, now, time_call
 from bench.worker.roofline import measure_roofline
 from bench.worker.slowdown import slow_down
@@ -92,7 +92,7 @@ def run_trial(request: Document) -> Document:
     """Measure one case; write its params and predicted labels beside the document."""
     outside = Measurement()  # its ``between_seconds`` are those before and after ``measure``
     monitor = outside.call_between(create_monitor, request)
-    snapshot = outside.call_between(HarnessSnapshot)
+    snapshot = outside.call_between(SuiteSnapshot)
     outside.record_memory("start")
     module, import_seconds = time_call(load, request)
     outside.record_memory("import")
@@ -110,7 +110,7 @@ def run_trial(request: Document) -> Document:
 
 def run_check(request: Document) -> Document:
     """Check an implementation as ``bench check`` asks; its times are not reported."""
-    snapshot = HarnessSnapshot()
+    snapshot = SuiteSnapshot()
     module, import_seconds = time_call(load, request)
     snapshot.check()
     (measurement, params, labels), seconds = time_call(check_module, module, request, snapshot)
@@ -124,15 +124,15 @@ def run_check(request: Document) -> Document:
 
 
 def check_module(
-    module: ModuleType, request: Document, snapshot: HarnessSnapshot
+    module: ModuleType, request: Document, snapshot: SuiteSnapshot
 ) -> tuple[Measurement, NDArray[np.float32], NDArray[np.int64]]:
     """Check a module's Trainer; return the times of its epochs, its params and its labels."""
     problem, trial = prepare(request, snapshot)
     workload = WORKLOADS[request["workload"]]
     sizes = (problem.features, problem.classes, request["seed"])
     starts = {segment: draw_start_params(segment, workload, *sizes) for segment in CHECK_SEGMENTS}
-    check_request = CheckRequest(starts, trial.seed, trial.test_images, request["watch"], snapshot)
-    result = check_trainer(module.Trainer, problem, request["device"], check_request)
+    device, watch = request["device"], request["watch"]
+    result = check_trainer(module.Trainer, problem, device, trial, starts, watch=watch)
     require_untouched(snapshot, problem, request)
     return result
 
@@ -210,7 +210,7 @@ def load(request: Document) -> ModuleType:
 
 
 def prepare(
-    request: Document, snapshot: HarnessSnapshot, monitor: GpuMonitor | None = None
+    request: Document, snapshot: SuiteSnapshot, monitor: GpuMonitor | None = None
 ) -> tuple[Problem, Request]:
     """Read every page of the data, and draw the initial weights."""
     folder, workload = Path(request["data"]), WORKLOADS[request["workload"]]
@@ -234,7 +234,7 @@ def prepare(
     return problem, trial
 
 
-def require_untouched(snapshot: HarnessSnapshot, problem: Problem, request: Document) -> None:
+def require_untouched(snapshot: SuiteSnapshot, problem: Problem, request: Document) -> None:
     """Raise ContractError where the suite or the training data were changed."""
     snapshot.check()
     samples = data.read_samples(Path(request["data"]), request["samples"])

@@ -1,7 +1,6 @@
 """The worker's part of ``bench check``: calls that a wrong implementation cannot answer rightly."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,36 +8,25 @@ from numpy.typing import NDArray
 
 from bench.contract import Device, Params, Problem, Trainer
 from bench.worker import guard
-from bench.worker.measure import Measurement, require_idle, time_epoch
+from bench.worker.measure import Measurement, Request, require_idle, time_epoch
 from bench.worker.workloads import CHECK_SEGMENTS, Segment, draw_order
 
 FEW_IMAGES = 7
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRequest:
-    """What a check is asked to do, beside its problem and its device.
-
-    starts: the weights that each segment begins with.
-    watch: sleep after the last epoch, and require that the implementation is idle, too.
-    snapshot: the suite before the implementation was loaded.
-    """
-
-    starts: Mapping[Segment, Params]
-    seed: int
-    test_images: NDArray[np.float32]
-    watch: bool
-    snapshot: guard.HarnessSnapshot
 
 
 def check_trainer(
     implementation: Callable[[Problem, Device], Trainer],
     problem: Problem,
     device: Device,
-    request: CheckRequest,
+    request: Request,
+    starts: Mapping[Segment, Params],
+    *,
+    watch: bool,
 ) -> tuple[Measurement, NDArray[np.float32], NDArray[np.int64]]:
     """Train every segment, and predict in between.
 
+    starts: the weights that each segment begins with.
+    watch: sleep after the last epoch, and require that the implementation is idle, too.
     Returns the times of the epochs (other times are 0), the params after every epoch as float32
     (epochs, features + 1, classes) with the bias as the last row, and all predicted labels, int64,
     one prediction after the other (see ``list_predictions``).
@@ -54,7 +42,7 @@ def check_trainer(
         labels.append(guard.copy_labels(trainer.predict(images), images))
 
     for segment in CHECK_SEGMENTS:
-        start = request.starts[segment]
+        start = starts[segment]
         copy = Params(start.weight.copy(), start.bias.copy())
         trainer.reset(copy)
         if segment.start == "other":
@@ -66,7 +54,7 @@ def check_trainer(
         if len(segment.epochs) > 1:
             predict(images)
         guard.require_unchanged("the initial params that it received", start, copy)
-    if request.watch:
+    if watch:
         require_idle()
     images[:] = images[::-1].copy()
     predict(images)

@@ -88,41 +88,41 @@ def copy_labels(labels: Any, images: NDArray[np.float32]) -> NDArray[np.int64]:
     return labels.copy()
 
 
-class HarnessSnapshot:
-    """Harness, clock, collector and cores as they were before an implementation was loaded."""
+class SuiteSnapshot:
+    """Suite, clock, collector and cores as they were before an implementation was loaded."""
 
     def __init__(self) -> None:
-        self._cores = _affinity()
-        self._before = dict(_state(_modules()))
+        self._cores = _get_cores()
+        self._before = dict(_list_values(_list_modules()))
         self._clock = {name: module for name, module in sys.modules.items() if name in CLOCK}
-        self._clock_before = dict(_state(self._clock.values()))
+        self._clock_before = dict(_list_values(self._clock.values()))
 
     def check(self) -> None:
         """Raise ContractError where code was replaced, cores changed or the collector stopped."""
-        _compare(self._before, dict(_state(_modules())))
-        if _affinity() != self._cores:
+        _compare(self._before, dict(_list_values(_list_modules())))
+        if _get_cores() != self._cores:
             raise ContractError("it left the cores it was given; compute on those")
         if not gc.isenabled():
             raise ContractError("it switched the garbage collector off; leave it on")
 
     def check_clock(self) -> None:
         """Check the clock only: little enough to be done between any two epochs."""
-        _compare(self._clock_before, dict(_state(self._clock.values())))
+        _compare(self._clock_before, dict(_list_values(self._clock.values())))
 
 
-def _affinity() -> set[int] | None:
+def _get_cores() -> set[int] | None:
     """Return the cores that this thread may use; None where there is no affinity (macOS)."""
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
 
 
-def _modules() -> list[ModuleType]:
+def _list_modules() -> list[ModuleType]:
     """Return the modules that measure and check, and those that they call."""
     own = [module for name, module in sys.modules.items() if name.partition(".")[0] == "bench"]
     main = sys.modules["__main__"]  # the worker itself, whose name is not bench.worker
     return [*own, main, sys.modules["time"], gc, json, np]
 
 
-def _state(modules: Iterable[ModuleType]) -> Iterator[tuple[str, Any]]:
+def _list_values(modules: Iterable[ModuleType]) -> Iterator[tuple[str, Any]]:
     """Yield the values of modules by name; of our own also what can change inside a value."""
     for module in modules:
         own = module.__name__.partition(".")[0] in {"bench", "__main__"}
@@ -131,13 +131,13 @@ def _state(modules: Iterable[ModuleType]) -> Iterator[tuple[str, Any]]:
             if own or callable(value):  # any library may set time.tzname
                 yield path, value
             if own:
-                yield from _contents(path, value)
+                yield from _list_contents(path, value)
                 if isinstance(value, type) and value.__module__ == module.__name__:
                     for attribute, member in vars(value).items():
-                        yield from _contents(f"{path}.{attribute}", member)
+                        yield from _list_contents(f"{path}.{attribute}", member)
 
 
-def _contents(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _list_contents(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Yield what can change within a value that stays the same object."""
     if isinstance(value, FunctionType):
         yield f"the code of {path}", (value, value.__code__, value.__defaults__)

@@ -1,7 +1,4 @@
-"""The only clock: measure one trial of one case, in the worker.
-
-Needs the standard library, NumPy and the implementation.
-"""
+"""The only clock: measure one trial of one case, in the worker."""
 
 import gc
 from collections.abc import Callable
@@ -102,7 +99,7 @@ class Request:
     seed: int
     epochs: int
     test_images: NDArray[np.float32]
-    snapshot: guard.HarnessSnapshot
+    snapshot: guard.SuiteSnapshot
     brief: bool = False
     monitor: GpuMonitor | None = None
 
@@ -140,7 +137,8 @@ def measure(
     if monitor:
         call_between(measurement.record_gpu, monitor, "before")
         before = call_between(monitor.read_joules)
-    _time_epochs(trainer, problem, device, request, measurement, returned)
+    min_seconds = 0.0 if request.brief else TIMED_SECONDS[device]
+    _time_epochs(trainer, request, measurement, returned, problem.samples, min_seconds=min_seconds)
     if monitor:
         after = call_between(monitor.read_joules)
         if before is not None and after is not None:
@@ -154,22 +152,22 @@ def measure(
     return measurement, call_between(returned.stack), labels
 
 
-def _time_epochs(  # noqa: PLR0917 - the state of ``measure``
+def _time_epochs(
     trainer: Trainer,
-    problem: Problem,
-    device: Device,
     request: Request,
     measurement: Measurement,
     returned: guard.ReturnedParams,
+    samples: int,
+    *,
+    min_seconds: float,
 ) -> None:
-    """Time the epochs that were asked for, and more until they took TIMED_SECONDS."""
-    least_seconds = 0.0 if request.brief else TIMED_SECONDS[device]
+    """Time the epochs that were asked for, and more until they took ``min_seconds``."""
     epoch = 0
     while epoch < request.epochs or (
-        epoch < MAX_REPEATS and sum(measurement.epoch_seconds) < least_seconds
+        epoch < MAX_REPEATS and sum(measurement.epoch_seconds) < min_seconds
     ):
         epoch += 1
-        order = measurement.call_between(draw_order, request.seed, epoch, problem.samples)
+        order = measurement.call_between(draw_order, request.seed, epoch, samples)
         params = time_epoch(trainer, order, measurement)
         measurement.call_between(returned.take, params)
         # After every epoch: a clock could be slow in one epoch and be repaired in another.

@@ -10,7 +10,7 @@ import pytest
 
 from bench.contract import SGD, Params, Problem
 from bench.worker import guard, measure
-from bench.worker.guard import ContractError, HarnessSnapshot, ReturnedParams
+from bench.worker.guard import ContractError, ReturnedParams, SuiteSnapshot
 
 WEIGHT, BIAS = np.zeros((3, 2), np.float32), np.zeros(2, np.float32)
 
@@ -105,7 +105,7 @@ def test_labels_are_copied():
 
 
 def test_untouched_harness_passes():
-    before = HarnessSnapshot()
+    before = SuiteSnapshot()
     before.check()
     json.scanner = json.scanner  # what only looks changed is not
     before.check()
@@ -131,7 +131,7 @@ def assert_replaced(check, what):
     ],
 )
 def test_replaced_value_is_named(monkeypatch, owner, name, what, is_clock):
-    before = HarnessSnapshot()
+    before = SuiteSnapshot()
     with monkeypatch.context() as patched:
         patched.setattr(owner, name, lambda *_: 0)
         assert_replaced(before.check, what)
@@ -159,7 +159,7 @@ CONTENTS = "the contents of bench.worker.measure.TIMED_SECONDS"
     ],
 )
 def test_deleted_or_changed_code_and_contents_are_named(monkeypatch, change, what):
-    before = HarnessSnapshot()
+    before = SuiteSnapshot()
     with monkeypatch.context() as patched:
         change(patched)
         assert_replaced(before.check, what)
@@ -167,7 +167,7 @@ def test_deleted_or_changed_code_and_contents_are_named(monkeypatch, change, wha
 
 
 def test_stopped_collector_is_a_fault():
-    before = HarnessSnapshot()
+    before = SuiteSnapshot()
     gc.disable()
     try:
         with pytest.raises(ContractError, match="switched the garbage collector off; leave it on"):
@@ -188,7 +188,7 @@ def test_snapshot_covers_the_main_module(monkeypatch):
     main = ModuleType("__main__")
     main.MODES, main.leave = {"trial": 1}, guard.copy_labels
     monkeypatch.setitem(sys.modules, "__main__", main)
-    before = HarnessSnapshot()
+    before = SuiteSnapshot()
     main.MODES["trial"] = 2
     assert_replaced(before.check, "the contents of __main__.MODES")
     main.MODES["trial"], main.leave = 1, guard.require_unchanged

@@ -34,6 +34,14 @@ def test_worker_needs_numpy_contract_and_errors_only(tmp_path):
     assert document["worker_seconds"] > 0
 
 
+def test_crash_writes_no_core_file():
+    code = (
+        "import resource; from bench.worker import __main__ as worker; worker.disable_core_dumps();"
+        "assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_result_of_a_mode_is_the_document():
     result = worker.answer(lambda request: {"seconds": request["x"]}, {"x": 3})
     assert result == {"status": "ok", "seconds": 3}
@@ -220,9 +228,11 @@ def test_change_at_import_or_in_the_last_call_is_a_fault(
 @pytest.mark.parametrize("watch", [True, False])
 def test_check_watches_when_requested(make_request, monkeypatch, tmp_path, watch):
     requests = []
-    measured = (Measurement(), np.zeros(1, np.float32), np.zeros(1, np.int64))
-    monkeypatch.setattr(
-        worker, "check_trainer", lambda *args: requests.append(args[-1]) or measured
-    )
+
+    def check_trainer(*_, watch):
+        requests.append(watch)
+        return Measurement(), np.zeros(1, np.float32), np.zeros(1, np.int64)
+
+    monkeypatch.setattr(worker, "check_trainer", check_trainer)
     worker.run_check(make_request(folder=tmp_path, watch=watch))
-    assert [request.watch for request in requests] == [watch]
+    assert requests == [watch]

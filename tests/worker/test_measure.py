@@ -8,7 +8,7 @@ import pytest
 
 from bench.contract import SGD, Params, Problem
 from bench.worker import guard, measure, workloads
-from bench.worker.guard import ContractError, HarnessSnapshot
+from bench.worker.guard import ContractError, SuiteSnapshot
 from bench.worker.measure import Request
 
 SAMPLES = 8
@@ -43,7 +43,7 @@ def problem():
 
 def make_request(epochs=2):
     initial = Params(np.full((3, 2), 7, np.float32), np.full(2, 7, np.float32))
-    return Request(initial, 42, epochs, np.zeros((5, 3), np.float32), HarnessSnapshot())
+    return Request(initial, 42, epochs, np.zeros((5, 3), np.float32), SuiteSnapshot())
 
 
 def make_trainer(clock, seconds=1.0, predict_seconds=0.05):
@@ -277,7 +277,7 @@ def test_all_work_of_the_suite_is_between_seconds(clock, problem, monkeypatch):
     slow(measure, "draw_order", 10**3)
     slow(guard.ReturnedParams, "take", 10**4)
     slow(guard.ReturnedParams, "stack", 10**5)
-    slow(guard.HarnessSnapshot, "check_clock", 10**6)
+    slow(guard.SuiteSnapshot, "check_clock", 10**6)
     slow(measure.machine, "read_peak_memory", 10**7)
     measurement, _, _ = measure.measure(make_trainer(clock), problem, "cpu", make_request(epochs=2))
     # Each digit says how often; the 100 are the second reset. Garbage is collected after it, before

@@ -56,7 +56,7 @@ class Pipe:
         self.is_open = True
 
     def read(self) -> bool:
-        """Read what has come, one chunk at most, and tell whether there was any."""
+        """Read what has come, one chunk at most, and return whether there was any."""
         try:
             chunk = os.read(self.read_end, _CHUNK_BYTES)
         except BlockingIOError:
@@ -71,8 +71,8 @@ class Pipe:
 
     def drain(self) -> None:
         """Read what a worker that has ended left in the pipe; other processes may write on."""
-        most = self.count + _PIPE_BYTES
-        while self.count < most and self.read():
+        end = self.count + _PIPE_BYTES
+        while self.count < end and self.read():
             pass
 
     def close_write_end(self) -> None:
@@ -109,20 +109,20 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
             wall_seconds, delay = now() - start, read_delay() - delay
             # The kernel keeps this file until the process is reaped.
             worker_delay = read_delay(Path(f"/proc/{process.pid}/schedstat"))
-            names = kill_leftovers(process.pid, scratch) if in_time else []
+            leftovers = kill_leftovers(process.pid, scratch) if in_time else []
         finally:
             _kill(process, scratch)
         for pipe in pipes:
             pipe.drain()
     process_exit = ProcessExit(
-        process.returncode,
-        None if in_time else child.timeout,
-        stdout.count,
-        stderr.tail.decode("utf-8", errors="replace"),
-        life.last - life.first,
-        delay,
-        worker_delay,
-        names,
+        code=process.returncode,
+        exceeded_seconds=None if in_time else child.timeout,
+        stdout_bytes=stdout.count,
+        stderr_tail=stderr.tail.decode("utf-8", errors="replace"),
+        life_seconds=life.last - life.first,
+        delay_seconds=delay,
+        worker_delay_seconds=worker_delay,
+        leftovers=leftovers,
         oom_killed=count_oom_kills() > kills,
     )
     timed = request["mode"] not in UNTIMED

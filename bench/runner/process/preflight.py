@@ -32,13 +32,13 @@ def find_device_fault(case: Case) -> str | None:
     return None if outcome.status == "ok" else outcome.reason
 
 
-def read_software(place: Installation) -> dict[str, Any]:
+def read_software(installation: Installation) -> dict[str, Any]:
     """Return what is installed for another interpreter. Raises UserError."""
-    outcome = _launch({"mode": "software"}, ChildSpec(installation=place, timeout=TIMEOUT))
+    outcome = _launch({"mode": "software"}, ChildSpec(installation=installation, timeout=TIMEOUT))
     if outcome.status != "ok":
         raise UserError(
-            f"{place.python} does not run the suite: {outcome.reason}; give a Python 3.11 or newer "
-            "that has NumPy"
+            f"{installation.python} does not run the suite: {outcome.reason}; give a Python 3.11 "
+            "or newer that has NumPy"
         )
     return dict(outcome.document["software"])
 

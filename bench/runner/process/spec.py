@@ -71,7 +71,7 @@ class ChildSpec:
 
 
 def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
-    """Return the variables that the harness sets: threads, precision, device, empty caches."""
+    """Return the variables that the suite sets: threads, precision, device, empty caches."""
     threads = str(child.threads or len(machine.list_usable_cores()))
     return {
         "OMP_NUM_THREADS": threads,

@@ -9,7 +9,7 @@ from bench.contract import Params, Problem
 from bench.runner.parity import judge, oracle
 from bench.runner.parity.judge import Judge
 from bench.worker import check, data, guard
-from bench.worker.check import CheckRequest
+from bench.worker.measure import Request
 from bench.worker.workloads import (
     CHECK_SEGMENTS,
     TRIAL_SEGMENTS,
@@ -347,9 +347,10 @@ def test_every_prediction_of_a_check_is_judged(
 ):
     case = make_case()
     starts = {segment: digits_judge.draw_start(case, segment) for segment in CHECK_SEGMENTS}
-    request = CheckRequest(starts, 42, images["test"][0], False, guard.HarnessSnapshot())
+    request = Request(starts[CHECK_SEGMENTS[0]], 42, 5, images["test"][0], guard.SuiteSnapshot())
+    problem = digits_judge.read_problem(case)
     _, params, labels = check.check_trainer(
-        softmax_numpy.Trainer, digits_judge.read_problem(case), "cpu", request
+        softmax_numpy.Trainer, problem, "cpu", request, starts, watch=False
     )
     if first is not None:
         labels[first] = (labels[first] + 1) % 10
