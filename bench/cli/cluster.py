@@ -121,7 +121,7 @@ def _report(runs: "Sequence[MachineRun]", base: Path, address: str, status: int)
     """Write one report over all runs, say how to measure what is missing, and exit."""
     from bench.report.load import load_runs
     from bench.report.write import write_report
-    from bench.runner.resume import repeated_options
+    from bench.runner.resume import list_repeated_options
 
     if [run.folder for run in runs] == [base]:
         loaded = [print_report(base)]
@@ -131,7 +131,7 @@ def _report(runs: "Sequence[MachineRun]", base: Path, address: str, status: int)
     missing = sum(len(run.missing) for run in runs)
     if missing:
         words = ["--resume", "--output", str(base), "--cluster", address]
-        words += repeated_options(runs[0].run)
+        words += list_repeated_options(runs[0].run)
         print_line(f"{missing} trials are missing; go on with {shlex.join(words)}")
     failed = any(run.failed for run in loaded)
     raise typer.Exit(status or (3 if missing or failed else 0))

@@ -70,7 +70,7 @@ class RoundResult:
 
 def suite_version() -> str:
     """Return the suite's version and a digest of its code, which may change without it."""
-    return f"{machine.suite()['version']} (code {_digest_code()})"
+    return f"{machine.describe_suite()['version']} (code {_digest_code()})"
 
 
 @cache

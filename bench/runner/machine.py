@@ -38,7 +38,7 @@ def describe() -> dict[str, Any]:
 
     gpus = gpu.find_gpus()
     facts = {
-        "cpu": cpu_model(),
+        "cpu": read_cpu_model(),
         "cores": len(list_usable_cores()),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "gpus": [device.name for device in gpus],
@@ -60,7 +60,7 @@ def describe() -> dict[str, Any]:
     }
 
 
-def cpu_model() -> str:
+def read_cpu_model() -> str:
     """Return the maker's name of the CPU without trademark signs and clock rate."""
     name = _cpuinfo("model name")
     if not name and platform.system() == "Darwin":
@@ -80,7 +80,7 @@ def read_usable_memory(cgroup: Path = CGROUP_MEMORY) -> int:
         return total
 
 
-def suite() -> dict[str, Any]:
+def describe_suite() -> dict[str, Any]:
     """Return the suite's version, its git commit, and whether its code differs from the commit."""
     facts: dict[str, Any] = {"version": importlib.metadata.version("softmax-bench")}
     if (machine.ROOT / ".git").exists():

@@ -69,7 +69,7 @@ class Runner:
         self._places = places
         self._judge = Judge(data.folder, data.classes, context.seed)
         self._machine = machine.describe()
-        self._suite = machine.suite()
+        self._suite = machine.describe_suite()
         self._software: dict[str, dict[str, Any]] = {}
 
     def measure(self, trial: Trial) -> Record:

@@ -89,7 +89,10 @@ def test_host_describes_itself_unless_it_has_no_resource(planned):
         for resources in ({"bench": 1}, {})
     )
     host = cluster.describe_host(query, dask_worker=fit)
-    assert (host.machine, host.cores) == (machine.describe()["id"], len(list_usable_cores()))
+    assert (host.machine, host.cores) == (
+        machine.describe()["id"],
+        len(list_usable_cores()),
+    )
     with pytest.raises(UserError):
         cluster.describe_host(query, dask_worker=idle)
 
