@@ -4,7 +4,7 @@ import shlex
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from bench.records.schema import Run
-    from bench.runner.cluster import HostInfo, MachineRun
+    from bench.runner.cluster import MachineRun
     from bench.runner.plan import RunOptions
 
 
@@ -59,7 +59,7 @@ def run_on_cluster(
         plans = plans or _plan_runs(hosts.values(), options, command, base, each_host=each_host)
         runs = []
         for folder, plan in plans:
-            workers = [key for key, host in hosts.items() if host.machine == plan.machine]
+            workers = [key for key, host in hosts.items() if host["id"] == plan.machine]
             print_line(f"{folder}: machine {plan.machine}, {len(workers)} hosts")
             if dry_run:
                 print_plan(plan)
@@ -90,7 +90,7 @@ def _read_plans(base: Path, options: "RunOptions") -> "list[tuple[Path, Run]]":
 
 
 def _plan_runs(
-    hosts: "Collection[HostInfo]",
+    hosts: "Collection[dict[str, Any]]",
     options: "RunOptions",
     command: str,
     base: Path,
@@ -103,15 +103,15 @@ def _plan_runs(
     if not hosts:
         raise UserError("no host of the cluster can measure; see why above")
     if "gpu" in options.devices and not (each_host and "cpu" in options.devices):
-        hosts = [host for host in hosts if host.gpu]
+        hosts = [host for host in hosts if host["gpus"]]
         if not hosts:
             raise UserError(NO_GPU)
-    by_machine = {host.machine: host for host in hosts}
-    counts = Counter(host.machine for host in hosts)
+    machines = {host["id"]: host for host in hosts}
+    counts = Counter(host["id"] for host in hosts)
     plans = []
     for machine, _ in counts.most_common(None if each_host else 1):
-        host = by_machine[machine]
-        placement = Placement(host.cores, machine, host.gpu)
+        facts = machines[machine]
+        placement = Placement(facts["cores"], machine, bool(facts["gpus"]))
         folder = base / machine if each_host else base
         plans.append(plan_run(options, folder, command, placement))
     return plans
@@ -121,7 +121,7 @@ def _report(runs: "Sequence[MachineRun]", base: Path, address: str, status: int)
     """Write one report over all runs, say how to measure what is missing, and exit."""
     from bench.report.load import load_runs
     from bench.report.write import write_report
-    from bench.runner.resume import repeated_options
+    from bench.runner.resume import list_repeated_options
 
     if [run.folder for run in runs] == [base]:
         loaded = [print_report(base)]
@@ -131,7 +131,7 @@ def _report(runs: "Sequence[MachineRun]", base: Path, address: str, status: int)
     missing = sum(len(run.missing) for run in runs)
     if missing:
         words = ["--resume", "--output", str(base), "--cluster", address]
-        words += repeated_options(runs[0].run)
+        words += list_repeated_options(runs[0].run)
         print_line(f"{missing} trials are missing; go on with {shlex.join(words)}")
     failed = any(run.failed for run in loaded)
     raise typer.Exit(status or (3 if missing or failed else 0))

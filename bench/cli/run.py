@@ -284,7 +284,9 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
     status = signals.run_until_signal(_print_under_lock, lines)
     run = print_report(folder)
     if status:
-        again = shlex.join(["--resume", "--output", str(folder), *resume.repeated_options(plan)])
+        again = shlex.join(
+            ["--resume", "--output", str(folder), *resume.list_repeated_options(plan)]
+        )
         print_line(f"interrupted; go on with {again}")
         raise typer.Exit(status)
     raise typer.Exit(3 if run.failed else 0)

@@ -15,7 +15,7 @@ DEFAULT_PATH = "/tmp/softmax-bench.runner.lock"  # noqa: S108 - nothing is writt
 POLL_SECONDS = 0.25
 
 
-def lock_path() -> Path:
+def find_lock_path() -> Path:
     """Return the path of the lock, the same for every user of the host.
 
     If each job or container has its own /tmp, SOFTMAX_BENCH_LOCK names a file on the host's disk
@@ -29,60 +29,35 @@ def lock_path() -> Path:
     return path
 
 
-class Lock:
-    """The host's lock. The kernel releases it when its holder ends, even if it is killed.
-
-    Taking it removes what a killed holder has left on the host.
-    """
-
-    def __init__(self, path: Path) -> None:
-        # Every user may open it. Never a soft lock, which would outlive a killed holder.
-        self._lock = FileLock(path, mode=0o666, thread_local=False, fallback_to_soft=False)
-
-    def take(self) -> bool:
-        """Take the lock if it is free; return whether it was. Raises UserError."""
-        return self._acquire(0)
-
-    def wait(self) -> None:
-        """Take the lock as soon as it is free. Raises UserError."""
-        self._acquire(-1)
-
-    def release(self) -> None:
-        """Release the lock if it is ours."""
-        self._lock.release()
-
-    def _acquire(self, timeout: float) -> bool:
-        path = self._lock.lock_file
-        try:
-            self._lock.acquire(timeout=timeout, poll_interval=POLL_SECONDS)
-        except Timeout:
-            return False
-        except OSError as error:
-            raise UserError(
-                f"cannot take the host's lock {path}: {error.strerror}; set SOFTMAX_BENCH_LOCK to "
-                "a file that everybody who measures on this host can write to"
-            ) from error
-        with suppress(OSError):  # another user's
-            os.utime(path)  # systems delete old files in /tmp, even locked ones
-        scratch.remove_stale_folders()
-        return True
-
-
 @contextmanager
-def open_host_lock() -> Iterator[Lock]:
-    """Yield the host's lock, not yet taken; release it at the end. Raises UserError."""
-    lock = Lock(lock_path())
+def hold_host_lock(announce_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the host's lock in a block; wait for it first. Raises UserError.
+
+    The kernel releases it when its holder ends, even if it is killed; the next holder removes what
+    a killed one has left on the host. announce_wait: called if the lock is not free at once.
+    """
+    # Every user may open it. Never a soft lock, which would outlive a killed holder.
+    lock = FileLock(find_lock_path(), mode=0o666, thread_local=False, fallback_to_soft=False)
     try:
-        yield lock
+        if not _acquire(lock, timeout=0):
+            announce_wait()
+            _acquire(lock, timeout=-1)
+        with suppress(OSError):  # another user's
+            os.utime(lock.lock_file)  # systems delete old files in /tmp, even locked ones
+        scratch.remove_stale_folders()
+        yield
     finally:
         lock.release()
 
 
-@contextmanager
-def hold_host_lock(report_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the host's lock in a block; report before waiting for it. Raises UserError."""
-    with open_host_lock() as host:
-        if not host.take():
-            report_wait()
-            host.wait()
-        yield
+def _acquire(lock: FileLock, timeout: float) -> bool:
+    try:
+        lock.acquire(timeout=timeout, poll_interval=POLL_SECONDS)
+    except Timeout:
+        return False
+    except OSError as error:
+        raise UserError(
+            f"cannot take the host's lock {lock.lock_file}: {error.strerror}; set "
+            "SOFTMAX_BENCH_LOCK to a file that everybody who measures on this host can write to"
+        ) from error
+    return True

@@ -63,24 +63,21 @@ Event = ImportStarted | TrialStarted | TrialEnded | BudgetSpent
 def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
     """Measure all missing trials of a run; yield an event before and after each.
 
-    The caller holds the host's lock: a process that had it may have measured this run meanwhile.
-    Raises UserError, also where another process has the run's folder.
+    The caller holds the host's lock. Raises UserError, also if another process has the run's
+    folder.
     """
-    begin = now()
     with store.lock_folder(folder):
         store.repair_run(folder)
-        records = list(store.read_contents(folder).records)
+        begin, records = now(), list(store.read_contents(folder).records)
         missing, total = find_missing_trials(run, records), len(plan_trials(run))
         yield from import_frameworks(missing, set())
         runner = Runner(folder, run, data, peers=(*run.cases, *run.sweep))
         for index, trial in enumerate(missing):
             remaining = missing[index:]
             if run.budget is not None:
-                slug = trial.case.slug
-                seconds = [
-                    record.wall_seconds or 0.0 for record in records if record.case.slug == slug
-                ]
-                if now() - begin + max(seconds, default=0.0) > run.budget:
+                of_case = [record for record in records if record.case.slug == trial.case.slug]
+                longest = max((record.wall_seconds or 0.0 for record in of_case), default=0.0)
+                if now() - begin + longest > run.budget:
                     yield BudgetSpent(len(remaining))
                     return
             number = total - len(remaining) + 1

@@ -88,7 +88,7 @@ def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> 
     return msgspec.structs.replace(run, **groups)
 
 
-def repeated_options(run: Run) -> list[str]:
+def list_repeated_options(run: Run) -> list[str]:
     """Return the options that a command must repeat to resume a run."""
     cases = list(_list_cases(run))
     files = dict.fromkeys(case.file for case in cases if case.file is not None)
@@ -122,7 +122,7 @@ def _find_file(case: Case, file: str) -> Case:
 
 
 def _not_repeated(run: Run) -> UserError:
-    options = shlex.join(repeated_options(run)) or "no --python"
+    options = shlex.join(list_repeated_options(run)) or "no --python"
     return UserError(
         "a plan's own files and Pythons run only if the command names them again; "
         f"this run was planned with {options}"

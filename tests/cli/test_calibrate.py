@@ -1,5 +1,6 @@
 """``bench calibrate`` from its flags to its exit status, on small data."""
 
+import contextlib
 import json
 import math
 import signal
@@ -118,7 +119,11 @@ def test_calibration_shows_all_tables(called, pretended, tmp_path):
 
 
 def test_busy_machine_is_reported_on_stderr(called, pretended, monkeypatch):
-    monkeypatch.setattr(lock.Lock, "take", lambda _: False)
+    def wait(announce_wait):
+        announce_wait()
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(lock, "hold_host_lock", wait)
     code, out, err = called("calibrate", *NUMPY, "--budget=4s", "--inject=none", "--format=json")
     assert (code, err) == (0, f"{WAITING}\n")
     assert json.loads(out)["cases"][0]["pairs"] == 2

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import filelock
 import pytest
 
 from bench.errors import UserError
@@ -19,10 +18,7 @@ OF_THE_SESSION = os.environ["SOFTMAX_BENCH_LOCK"]
 HOLDS = """
 import sys
 from bench.runner import lock
-with lock.open_host_lock() as host:
-    if not host.take():
-        print("waiting", flush=True)
-        host.wait()
+with lock.hold_host_lock(lambda: print("waiting", flush=True)):
     print("held", flush=True)
     sys.stdin.read(1)
 """
@@ -67,14 +63,14 @@ def test_lock_path_is_independent_of_tmpdir(tmp_path, monkeypatch, variable):
     monkeypatch.delenv("SOFTMAX_BENCH_LOCK")
     for name, value in variable.items():
         monkeypatch.setenv(name, value)
-    assert lock.lock_path() == Path("/tmp/softmax-bench.runner.lock")
+    assert lock.find_lock_path() == Path("/tmp/softmax-bench.runner.lock")
 
 
 @pytest.mark.parametrize("named", ["lock", "~/lock", "./lock"])
 def test_relative_lock_path_is_refused(monkeypatch, named):
     monkeypatch.setenv("SOFTMAX_BENCH_LOCK", named)
     with pytest.raises(UserError, match="SOFTMAX_BENCH_LOCK"):
-        lock.lock_path()
+        lock.find_lock_path()
 
 
 @pytest.mark.parametrize("place", ["file/lock", "x" * 300])
@@ -98,11 +94,8 @@ def test_free_lock_is_taken_at_once_and_touched(own_lock):
     own_lock.touch()
     for _ in range(2):
         os.utime(own_lock, (0, 0))
-        with lock.open_host_lock() as host:
-            assert host.take()
+        with lock.hold_host_lock(pytest.fail):
             assert own_lock.stat().st_mtime > 0
-            with lock.open_host_lock() as other:
-                assert not other.take()
 
 
 def test_every_user_can_open_the_lock(own_lock):
@@ -130,12 +123,12 @@ def test_lock_of_a_killed_holder_is_free(holder):
     first = holder("held")
     first.kill()
     first.wait()
-    with lock.open_host_lock() as host:
-        assert host.take()
+    with lock.hold_host_lock(pytest.fail):
+        pass
 
 
-def test_a_lock_is_free_after_an_error():
+def test_lock_is_free_after_an_error():
     with pytest.raises(RuntimeError), lock.hold_host_lock():
         raise RuntimeError
-    with filelock.FileLock(lock.lock_path(), timeout=0):
+    with lock.hold_host_lock(pytest.fail):
         pass

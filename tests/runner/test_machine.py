@@ -61,9 +61,9 @@ def test_memory_is_in_whole_gib_though_the_kernel_keeps_some(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "value", "same"),
     [
-        ("cpu_model", lambda: "Abacus 3", False),
+        ("read_cpu_model", lambda: "Abacus 3", False),
         ("list_usable_cores", lambda: list(range(99)), False),
-        ("_distribution", lambda: "Another Linux", True),
+        ("_read_distribution", lambda: "Another Linux", True),
     ],
 )
 def test_id_is_of_hardware_only(monkeypatch, name, value, same):
@@ -83,17 +83,17 @@ def test_id_is_of_hardware_only(monkeypatch, name, value, same):
 )
 def test_cpu_model_has_no_signs_and_no_clock_rate(cpuinfo, maker, name):
     cpuinfo(maker)
-    assert host.cpu_model() == name
+    assert host.read_cpu_model() == name
 
 
 @pytest.mark.parametrize(("system", "name"), [("Darwin", "Apple M3"), ("Linux", "riscv64")])
 def test_cpu_model_without_cpuinfo_is_of_sysctl_or_architecture(monkeypatch, system, name):
-    monkeypatch.setattr(host, "_cpuinfo", lambda _: "")
+    monkeypatch.setattr(host, "_read_cpuinfo", lambda _: "")
     monkeypatch.setattr(host, "_run", lambda _: "Apple M3")
     monkeypatch.setattr(host.platform, "system", lambda: system)
     monkeypatch.setattr(host.platform, "processor", lambda: "")
     monkeypatch.setattr(host.platform, "machine", lambda: "riscv64")
-    assert host.cpu_model() == name
+    assert host.read_cpu_model() == name
 
 
 @pytest.mark.parametrize(("flag", "virtual"), [("hypervisor", True), ("hypervisors", False)])
@@ -114,23 +114,17 @@ def test_usable_memory_is_cut_to_the_cgroup(monkeypatch, tmp_path, text, usable)
 
 def test_suite_knows_its_commit_and_changes_of_its_code(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "ROOT", tmp_path)
-    assert host.suite() == {"version": importlib.metadata.version("softmax-bench")}
+    assert host.describe_suite() == {"version": importlib.metadata.version("softmax-bench")}
     git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@example.org"]
     for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "First"]):
         subprocess.run([*git, *arguments], check=True)
-    clean = host.suite()
+    clean = host.describe_suite()
     assert re.fullmatch("[0-9a-f]{40}", clean["commit"])
     assert clean["dirty"] is False
     (tmp_path / "report.md").touch()
-    assert host.suite() == clean
+    assert host.describe_suite() == clean
     for folder in ("bench", "implementations"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "new.py").touch()
-        assert host.suite() == {**clean, "dirty": True}
+        assert host.describe_suite() == {**clean, "dirty": True}
         (tmp_path / folder / "new.py").unlink()
-
-
-def test_output_of_a_program_that_fails_is_not_used():
-    assert host._run(["/no/such/program"]) == ""
-    assert host._run(["sh", "-c", "echo half an answer; exit 1"]) == ""
-    assert host._run(["echo", "yes"]) == "yes"

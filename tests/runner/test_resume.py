@@ -34,7 +34,7 @@ def test_plan_of_the_registry_resolves_to_itself():
         *cases, textbook=list_textbook_programs(2), rooflines=tuple(list_probes("gpu", 1))
     )
     assert resume.resolve_code(planned, (), {}) == planned
-    assert resume.repeated_options(planned) == []
+    assert resume.list_repeated_options(planned) == []
 
 
 @pytest.mark.parametrize("where", ["cases", "sweep", "textbook", "rooflines"])
@@ -89,7 +89,7 @@ def test_python_runs_only_when_it_is_named_again():
 
 def test_flags_name_everything_once(mine):
     planned = run(mine, mine, case(interpreter="a b"))
-    assert resume.repeated_options(planned) == [
+    assert resume.list_repeated_options(planned) == [
         "--implementation",
         "mine.py",
         "--python",

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 
@@ -29,7 +29,7 @@ from bench.regression.result import (
     Sides,
     describe_accuracy_loss,
 )
-from bench.regression.stats.decision import decide_all, estimate_more_pairs
+from bench.regression.stats.decision import Rule, Verdict, decide_all, estimate_more_pairs
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
 from bench.worker.workloads import WORKLOADS
@@ -37,37 +37,19 @@ from bench.worker.workloads import WORKLOADS
 RecordPair = tuple[TrialRecord, TrialRecord]  # of the baseline and of the candidate
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A positive number of one process; less is better.
-
-    value: None if the record lacks it. unit: "seconds" or "bytes". gating: "always", "on request",
-    or "never" for a metric that is only shown.
-    """
-
-    name: str
-    value: Callable[[TrialRecord], float | None]
-    unit: str
-    gating: str
-
-
-# Of five epochs the minimum shows the smallest slowdown (docs/calibration.md). A slowdown of only
-# some epochs is visible in the median and in the 90th percentile, which are not judged.
-EPOCH = Metric("epoch", lambda record: min(record.epoch_seconds), "seconds", "always")
-METRICS = (
-    EPOCH,
-    Metric("median epoch", lambda record: median(record.epoch_seconds), "seconds", "never"),
-    Metric(
-        "90 % epoch",
-        lambda record: float(np.percentile(record.epoch_seconds, 90)),
-        "seconds",
-        "never",
-    ),
-    Metric("first-epoch", lambda record: record.first_epoch_seconds, "seconds", "on request"),
-    Metric("set-up", lambda record: record.setup_seconds, "seconds", "on request"),
-    Metric("import", lambda record: record.import_seconds, "seconds", "on request"),
-    Metric("memory", lambda record: record.peak_rss_bytes, "bytes", "on request"),
-)
+# Positive numbers of a process, None if the record lacks it; less is better. Of five epochs the
+# minimum shows the smallest slowdown (docs/calibration.md). A slowdown of only some epochs is
+# visible in the median and in the 90th percentile, which are never judged.
+EPOCH, MEMORY = "epoch", "memory"
+METRICS: Mapping[str, Callable[[TrialRecord], float | None]] = {
+    EPOCH: lambda record: min(record.epoch_seconds),
+    "median epoch": lambda record: median(record.epoch_seconds),
+    "90 % epoch": lambda record: float(np.percentile(record.epoch_seconds, 90)),
+    "first-epoch": lambda record: record.first_epoch_seconds,
+    "set-up": lambda record: record.setup_seconds,
+    "import": lambda record: record.import_seconds,
+    MEMORY: lambda record: record.peak_rss_bytes,
+}
 
 
 def load_result(
@@ -107,7 +89,7 @@ def load_result(
         candidate=ComparedVersion(plan.candidate.name, software=software.get(CANDIDATE, {})),
         rule=plan.rule,
         cases=[replace(case, required=required) for case in cases],
-        gated=(EPOCH.name, *plan.gates),
+        gated=(EPOCH, *plan.gates),
         fail_on=fail_on,
     )
 
@@ -120,51 +102,54 @@ def judge_cases(
     looks: by the name of the pairing. Raises UserError for a record of an unknown case.
     """
     by_case = _group_records(plan, records)
-    pairs = {name: collect_pairs(group) for name, group in by_case.items()}
+    rule, gated = plan.rule, {EPOCH, *plan.gates}
+    values: dict[tuple[str, str], list[tuple[float, float]]] = {}
     differences: dict[tuple[str, str], Difference] = {}
-    for name, case_pairs in pairs.items():
+    for name, group in by_case.items():
+        pairs = collect_pairs(group)
         for metric in METRICS:
-            logs = [log for pair in case_pairs if (log := log_ratio(metric, *pair)) is not None]
-            if logs:
+            both = [value for pair in pairs if (value := _read_pair(metric, *pair))]
+            if both:
+                logs = [math.log(after / before) for before, after in both]
                 taken = taken_looks(looks.get(name, ()), len(logs))
-                differences[name, metric.name] = compare_pairs(
-                    logs, taken, plan.rule.alpha_per_test
-                )
-    gated = {EPOCH.name, *plan.gates}
+                values[name, metric] = both
+                differences[name, metric] = compare_pairs(logs, taken, rule.alpha_per_test)
     verdicts = decide_all(
-        {key: item for key, item in differences.items() if key[1] in gated}, plan.rule
+        {key: difference for key, difference in differences.items() if key[1] in gated}, rule
     )
     cases = []
     for pairing in plan.pairings:
-        name = pairing.name
-        if name not in by_case:
+        if pairing.name not in by_case:
             continue
         metrics = []
         for metric in METRICS:
-            difference = differences.get((name, metric.name))
-            if difference is None:
-                continue
-            verdict = verdicts.get((name, metric.name))
-            undecided = verdict == "undecided"
-            values = [both for pair in pairs[name] if (both := _both_values(metric, *pair))]
-            metrics.append(
-                MetricComparison(
-                    metric.name,
-                    metric.unit,
-                    baseline=median(baseline for baseline, _ in values),
-                    candidate=median(candidate for _, candidate in values),
-                    ratio=difference.ratio,
-                    p_slower=difference.p_slower,
-                    p_faster=difference.p_faster,
-                    verdict=verdict,
-                    more_pairs=estimate_more_pairs(difference, plan.rule) if undecided else None,
-                )
-            )
-        epoch = differences.get((name, EPOCH.name))
-        cases.append(
-            _judge_case(pairing, by_case[name], metrics, gated, pairs=epoch.pairs if epoch else 0)
-        )
+            key = pairing.name, metric
+            if key in differences:
+                verdict = verdicts.get(key)
+                metrics.append(_make_metric(metric, values[key], differences[key], verdict, rule))
+        count = len(values.get((pairing.name, EPOCH), []))
+        cases.append(_judge_case(pairing, by_case[pairing.name], metrics, gated, count))
     return cases
+
+
+def _make_metric(
+    name: str,
+    values: Sequence[tuple[float, float]],
+    difference: Difference,
+    verdict: Verdict | None,
+    rule: Rule,
+) -> MetricComparison:
+    return MetricComparison(
+        name,
+        "bytes" if name == MEMORY else "seconds",
+        baseline=median(before for before, _ in values),
+        candidate=median(after for _, after in values),
+        ratio=difference.ratio,
+        p_slower=difference.p_slower,
+        p_faster=difference.p_faster,
+        verdict=verdict,
+        more_pairs=estimate_more_pairs(difference, rule) if verdict == "undecided" else None,
+    )
 
 
 def _group_records(
@@ -194,16 +179,16 @@ def collect_pairs(records: Iterable[TrialRecord]) -> list[RecordPair]:
     return [(pair[BASELINE], pair[CANDIDATE]) for pair in complete]
 
 
-def log_ratio(metric: Metric, baseline: TrialRecord, candidate: TrialRecord) -> float | None:
+def log_ratio(metric: str, baseline: TrialRecord, candidate: TrialRecord) -> float | None:
     """Return the logarithm of candidate over baseline; None if a value is missing or 0."""
-    values = _both_values(metric, baseline, candidate)
-    return None if values is None else math.log(values[1] / values[0])
+    values = _read_pair(metric, baseline, candidate)
+    return math.log(values[1] / values[0]) if values else None
 
 
-def _both_values(
-    metric: Metric, baseline: TrialRecord, candidate: TrialRecord
+def _read_pair(
+    metric: str, baseline: TrialRecord, candidate: TrialRecord
 ) -> tuple[float, float] | None:
-    values = metric.value(baseline) or 0.0, metric.value(candidate) or 0.0
+    values = METRICS[metric](baseline) or 0.0, METRICS[metric](candidate) or 0.0
     return values if all(values) else None
 
 

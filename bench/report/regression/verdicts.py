@@ -72,7 +72,9 @@ def build_output(result: ComparisonResult) -> ComparisonOutput:
 
 def describe_case(case: CaseComparison) -> str:
     """Return one line with the verdict on a case and what it rests on."""
-    return f"{case.name}: {_describe_verdict(case)}; {describe_basis(case)}"
+    return "; ".join(
+        filter(None, (f"{case.name}: {_describe_verdict(case)}", describe_basis(case)))
+    )
 
 
 def describe_basis(case: CaseComparison) -> str:

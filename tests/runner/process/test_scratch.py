@@ -44,26 +44,11 @@ def test_worker_may_have_removed_its_folder(temporary):
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("method", ["take", "wait"])
-def test_holder_of_the_host_lock_sweeps_stale_folders(dead, method):
+def test_holder_of_the_host_lock_sweeps_stale_folders(dead):
     folder, process = dead
-    with lock.open_host_lock() as host:
-        getattr(host, method)()
-    assert not folder.exists()
+    with lock.hold_host_lock():
+        assert not folder.exists()
     assert process.wait(timeout=240) == -9
-
-
-def test_failing_to_take_the_host_lock_sweeps_nothing(temporary, dead):
-    folder, process = dead
-    with lock.open_host_lock() as other:
-        mark = folder.with_suffix(".lock")
-        mark.rename(aside := temporary / "aside")
-        assert other.take()
-        aside.rename(mark)
-        with lock.open_host_lock() as host:
-            assert not host.take()
-    assert (folder / "params.npy").exists()
-    assert process.poll() is None
 
 
 def test_folder_in_use_is_not_swept(temporary):
