@@ -37,7 +37,7 @@ def ab(
         typer.Option(
             "--base",
             metavar="VERSION",
-            help="The version to compare with: a git revision, packages such as "
+            help="Compare with this version: a git revision, packages such as "
             "scikit-learn==1.8.0, a Python executable or a .py file. Its code runs with your "
             "rights.",
             rich_help_panel="Versions",
@@ -47,7 +47,7 @@ def ab(
         str,
         typer.Option(
             metavar="VERSION",
-            help="The version that may be slower, named in the same ways; . is the working tree.",
+            help="Judge this version, named in the same ways; . is the working tree.",
             rich_help_panel="Versions",
         ),
     ] = ".",
@@ -61,8 +61,8 @@ def ab(
         typer.Option(
             metavar="TIME",
             parser=parse_duration,
-            help="Measure each case for at most this time.",
-            show_default="3m",
+            help="Measure each case for at most this time. Default: 3m.",
+            show_default=False,
             rich_help_panel=MEASURING,
         ),
     ] = 180,
@@ -83,7 +83,7 @@ def ab(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder of the records. Default: a new one in results/.",
+            help="Write the records to this folder. Default: a new one in results/.",
             rich_help_panel=FILES,
         ),
     ] = None,

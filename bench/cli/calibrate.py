@@ -40,7 +40,7 @@ def calibrate(
         typer.Option(
             metavar="SHARE[/N],…|none",
             parser=parse_slowdowns,
-            help="Slow the candidate down by these shares; 20%/5: every fifth epoch only.",
+            help="Slow the candidate down by these shares. 20%/5 slows down every fifth epoch.",
             rich_help_panel=CASES,
         ),
     ] = "2%,3%,5%,20%/5",  # type: ignore[assignment]
@@ -49,8 +49,8 @@ def calibrate(
         typer.Option(
             metavar="TIME",
             parser=parse_duration,
-            help="Measure for this time, such as 10m or 2h.",
-            show_default="10m",
+            help="Measure for this time, such as 30m or 2h. Default: 10m.",
+            show_default=False,
             rich_help_panel=MEASURING,
         ),
     ] = 600,

@@ -4,7 +4,7 @@ import shlex
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from bench.records.schema import Run
-    from bench.runner.cluster import HostInfo, MachineRun
+    from bench.runner.cluster import MachineRun
     from bench.runner.plan import RunOptions
 
 
@@ -59,7 +59,7 @@ def run_on_cluster(
         plans = plans or _plan_runs(hosts.values(), options, command, base, each_host=each_host)
         runs = []
         for folder, plan in plans:
-            workers = [key for key, host in hosts.items() if host.machine == plan.machine]
+            workers = [key for key, host in hosts.items() if host["id"] == plan.machine]
             print_line(f"{folder}: machine {plan.machine}, {len(workers)} hosts")
             if dry_run:
                 print_plan(plan)
@@ -90,7 +90,7 @@ def _read_plans(base: Path, options: "RunOptions") -> "list[tuple[Path, Run]]":
 
 
 def _plan_runs(
-    hosts: "Collection[HostInfo]",
+    hosts: "Collection[dict[str, Any]]",
     options: "RunOptions",
     command: str,
     base: Path,
@@ -103,15 +103,15 @@ def _plan_runs(
     if not hosts:
         raise UserError("no host of the cluster can measure; see why above")
     if "gpu" in options.devices and not (each_host and "cpu" in options.devices):
-        hosts = [host for host in hosts if host.gpu]
+        hosts = [host for host in hosts if host["gpus"]]
         if not hosts:
             raise UserError(NO_GPU)
-    by_machine = {host.machine: host for host in hosts}
-    counts = Counter(host.machine for host in hosts)
+    machines = {host["id"]: host for host in hosts}
+    counts = Counter(host["id"] for host in hosts)
     plans = []
     for machine, _ in counts.most_common(None if each_host else 1):
-        host = by_machine[machine]
-        placement = Placement(host.cores, machine, host.gpu)
+        facts = machines[machine]
+        placement = Placement(facts["cores"], machine, bool(facts["gpus"]))
         folder = base / machine if each_host else base
         plans.append(plan_run(options, folder, command, placement))
     return plans

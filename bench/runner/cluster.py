@@ -49,16 +49,6 @@ class HostQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class HostInfo:
-    """What a host reports. machine: its id."""
-
-    machine: str
-    hostname: str
-    cores: int
-    gpu: bool
-
-
-@dataclass(frozen=True, slots=True)
 class RoundResult:
     """What a host measured. params: the content of ``.npy`` files by trial."""
 
@@ -95,13 +85,12 @@ def find_data(query: HostQuery) -> Dataset:
     return data
 
 
-def describe_host(query: HostQuery, dask_worker: Any = None) -> HostInfo:
-    """Return what this host is; raise UserError if it must not measure."""
+def describe_host(query: HostQuery, dask_worker: Any = None) -> dict[str, Any]:
+    """Return facts about this host's machine; raise UserError if it must not measure."""
     if dask_worker.state.total_resources.get("bench", 0) < 1:
         raise UserError(f"it has no resource bench=1; start it with: {START}")
     find_data(query)
-    facts = machine.describe()
-    return HostInfo(facts["id"], platform.node(), facts["cores"], bool(facts["gpus"]))
+    return machine.describe()
 
 
 def measure_round(query: HostQuery, run: Run, trials: Sequence[Trial]) -> RoundResult:
@@ -125,8 +114,7 @@ def measure_round(query: HostQuery, run: Run, trials: Sequence[Trial]) -> RoundR
         data, folder = find_data(query), parent / "run"
         store.create_run(folder, run)
         list(loop.import_frameworks(trials, _imported))
-        peers = (*run.cases, *run.sweep)
-        runner = Runner(folder, run, data, peers=peers)
+        runner = Runner(folder, run, data, peers=(*run.cases, *run.sweep))
         records = [runner.measure(trial) for trial in trials]
         environments = [*store.read_environments(folder).values()]
         params = {path.stem: path.read_bytes() for path in folder.glob("params/*")}
@@ -160,10 +148,10 @@ def connect(address: str) -> Iterator[Any]:
             client.close(timeout=1)  # which cancels what is not finished
 
 
-def find_hosts(client: Any, query: HostQuery) -> tuple[dict[str, HostInfo], list[str]]:
-    """Return the hosts by the addresses of their workers, and a line for each that is refused.
+def find_hosts(client: Any, query: HostQuery) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return facts about each host's machine, and a line for each host that is refused.
 
-    Waits for the first worker. Raises UserError if there is none.
+    The keys are the addresses of their workers. Raises UserError if no worker joins.
     """
     hosts, refusals = {}, []
     try:
@@ -174,7 +162,7 @@ def find_hosts(client: Any, query: HostQuery) -> tuple[dict[str, HostInfo], list
     except OSError as error:
         raise UserError(LOST) from error
     for address, reply in replies.items():
-        if isinstance(reply, HostInfo):
+        if isinstance(reply, dict):
             hosts[address] = reply
             continue
         known = isinstance(reply, UserError)
@@ -267,8 +255,6 @@ def _collect(client: Any, sent: Mapping[Any, Sequence[str]]) -> dict[Any, RoundR
     connected = client.nthreads()
     ended: dict[Any, RoundResult | str] = {}
     for future, workers in sent.items():
-        if future.status == "cancelled":
-            raise ConnectionError
         if future.done():
             try:
                 ended[future] = future.result(timeout=TIMEOUT_SECONDS)
