@@ -168,12 +168,6 @@ def nvml(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def no_nvml(monkeypatch):
-    """Let NVML's Python module be missing."""
-    monkeypatch.setitem(sys.modules, "pynvml", None)
-
-
-@pytest.fixture
 def program(tmp_path):
     """Write a shell script as a program; return its path."""
 

@@ -210,13 +210,6 @@ def test_keras_on_tensorflow_detects_a_silent_fallback(keras_devices, tensorflow
     assert (name, calls) == ("gpu", [False])
 
 
-@pytest.mark.parametrize("framework", ["torch", "jax", "tensorflow"])
-def test_roofline_probe_runs_the_steps_asked_for(framework):
-    name = {"torch": "pytorch"}.get(framework, framework)
-    probe = load(framework, f"roofline.roofline_{name}").Probe(np.eye(2, dtype=np.float32), "cpu")
-    assert [probe.steps(5), probe.steps(5), probe.steps(2)] == [5, 10, 12]
-
-
 @pytest.fixture
 def captures(monkeypatch):
     """Let a module capture graphs as on CUDA; return how often each one was replayed.
@@ -267,25 +260,6 @@ def test_captured_training_has_parity(captures, monkeypatch, optimizer):
     assert replays == [0]
     assert_trains_as_the_oracle(trainer, problem, epochs=2)
     assert replays == [4]
-
-
-@pytest.mark.usefixtures("captures")
-def test_pytorch_captures_nothing_on_the_cpu(monkeypatch):
-    module = load("torch", "tuned.softmax_pytorch_compiled")
-    monkeypatch.setattr(module, "capture", None)
-    trainer = module.Trainer(make_problem(8), "cpu")
-    assert trainer.train == trainer.run
-
-
-def test_data_loader_pins_its_batches_for_cuda_only(monkeypatch):
-    module = load("torch", "idiomatic.softmax_pytorch_dataloader")
-    trainer = module.Trainer(make_problem(8), "cpu")
-    calls = []
-    monkeypatch.setattr(module, "DataLoader", lambda *_, **options: calls.append(options) or [])
-    for device in ("cpu", "cuda", "mps"):
-        trainer.device = module.torch.device(device)
-        trainer.train_epoch(np.arange(8))
-    assert [options["pin_memory"] for options in calls] == [False, True, False]
 
 
 @pytest.mark.parametrize("name", ["tuned.softmax_tensorflow_loop", "tuned.softmax_keras_fused"])

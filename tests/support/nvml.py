@@ -20,88 +20,56 @@ class NVMLError_LibraryNotFound(NVMLError):
     pass
 
 
-class Bag:
+class Struct:
     def __init__(self, **values):
         vars(self).update(values)
 
 
-def answer(name, value):
-    global lost
-    if STATE["no_library"]:
-        raise NVMLError_LibraryNotFound("NVML Shared Library Not Found")
-    if lost:
-        raise NVMLError("GPU is lost")
-    if name in STATE["failing"]:
-        raise NVMLError(STATE["failing"][name])
-    lost = name == STATE["lost_after"]
+def refuse(value, reason):
+    if value is None:
+        raise NVMLError(reason)
     return value
 
 
-def one(index, name):
-    return STATE["gpus"][index][name]
+def use_memory(gpu):
+    used = gpu["used"].pop(0) if len(gpu["used"]) > 1 else gpu["used"][0]
+    return Struct(total=gpu["memory"], used=used)
 
 
-def nvmlInit():
-    answer("nvmlInit", None)
+ANSWERS = {
+    "nvmlInit": lambda: None,
+    "nvmlSystemGetDriverVersion": lambda: "580.65.06",
+    "nvmlSystemGetCudaDriverVersion_v2": lambda: 13010,
+    "nvmlDeviceGetCount": lambda: len(STATE["gpus"]),
+    "nvmlDeviceGetHandleByIndex": lambda index: STATE["gpus"][index],
+    "nvmlDeviceGetName": lambda gpu: refuse(gpu["name"], "GPU is lost"),
+    "nvmlDeviceGetMigMode": lambda gpu: [int(refuse(gpu["divided"], "Not Supported")), 0],
+    "nvmlDeviceGetUUID": lambda gpu: gpu["uuid"],
+    "nvmlDeviceGetMemoryInfo": use_memory,
+    "nvmlDeviceGetClockInfo": lambda gpu, kind: gpu["clocks"][kind],
+    "nvmlDeviceGetTemperature": lambda gpu, sensor: gpu["celsius"],
+    "nvmlDeviceGetCurrentClocksEventReasons": lambda gpu: gpu["throttle"],
+    "nvmlDeviceGetTotalEnergyConsumption": lambda gpu: int(1000 * gpu["watts"] * perf_counter()),
+    "nvmlDeviceGetComputeRunningProcesses": lambda gpu: [Struct(pid=1)] * gpu["others"],
+}
 
 
-def nvmlSystemGetDriverVersion():
-    return answer("nvmlSystemGetDriverVersion", "580.65.06")
+def __getattr__(name):
+    if name not in ANSWERS:
+        raise AttributeError(name)
 
+    def call(*arguments):
+        global lost
+        if STATE["no_library"]:
+            raise NVMLError_LibraryNotFound("NVML Shared Library Not Found")
+        if lost:
+            raise NVMLError("GPU is lost")
+        if name in STATE["failing"]:
+            raise NVMLError(STATE["failing"][name])
+        lost = name == STATE["lost_after"]
+        return ANSWERS[name](*arguments)
 
-def nvmlSystemGetCudaDriverVersion_v2():
-    return answer("nvmlSystemGetCudaDriverVersion_v2", 13010)
-
-
-def nvmlDeviceGetCount():
-    return answer("nvmlDeviceGetCount", len(STATE["gpus"]))
-
-
-def nvmlDeviceGetHandleByIndex(index):
-    return answer("nvmlDeviceGetHandleByIndex", index)
-
-
-def nvmlDeviceGetName(handle):
-    if one(handle, "name") is None:
-        raise NVMLError("GPU is lost")
-    return answer("nvmlDeviceGetName", one(handle, "name"))
-
-
-def nvmlDeviceGetMigMode(handle):
-    if one(handle, "divided") is None:
-        raise NVMLError("Not Supported")
-    return answer("nvmlDeviceGetMigMode", [int(one(handle, "divided")), 0])
-
-
-def nvmlDeviceGetUUID(handle):
-    return answer("nvmlDeviceGetUUID", one(handle, "uuid"))
-
-
-def nvmlDeviceGetMemoryInfo(handle):
-    used = one(handle, "used")
-    now = used.pop(0) if len(used) > 1 else used[0]
-    return answer("nvmlDeviceGetMemoryInfo", Bag(total=one(handle, "memory"), used=now))
-
-
-def nvmlDeviceGetClockInfo(handle, kind):
-    return answer("nvmlDeviceGetClockInfo", one(handle, "clocks")[kind])
-
-
-def nvmlDeviceGetTemperature(handle, sensor):
-    return answer("nvmlDeviceGetTemperature", one(handle, "celsius"))
-
-
-def nvmlDeviceGetCurrentClocksEventReasons(handle):
-    return answer("nvmlDeviceGetCurrentClocksEventReasons", one(handle, "throttle"))
-
-
-def nvmlDeviceGetTotalEnergyConsumption(handle):
-    millijoules = int(1000 * one(handle, "watts") * perf_counter())
-    return answer("nvmlDeviceGetTotalEnergyConsumption", millijoules)
-
-
-def nvmlDeviceGetComputeRunningProcesses(handle):
-    return answer("nvmlDeviceGetComputeRunningProcesses", [Bag(pid=1)] * one(handle, "others"))
+    return call
 """
 
 
