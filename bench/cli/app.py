@@ -7,8 +7,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bench.cli import ab, calibrate, check, compare, data, machine, records, report, run
-from bench.cli.list import list_implementations
+from bench.cli.verbs import ab, calibrate, check, compare, data, machine, records, report, run
+from bench.cli.verbs.list import list_implementations
 from bench.errors import UserError
 from bench.runner import signals
 
