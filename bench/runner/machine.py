@@ -20,6 +20,8 @@ from bench.worker.machine import fingerprint, list_usable_cores, read_cgroup_quo
 from bench.worker.measure import now
 
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
+# Absent in most virtual machines.
+THROTTLE_COUNT = "sys/devices/system/cpu/cpu{}/thermal_throttle/core_throttle_count"
 ROOT = Path("/")
 # The services of a quiet machine take less than this share of its processors.
 OTHERS_SHARE = 0.05
@@ -53,8 +55,8 @@ def describe() -> dict[str, Any]:
         "gpu_driver": gpus[0].driver if gpus else gpu.explain_absence() or "not known",
         "architecture": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
-        "distribution": _distribution(),
-        "virtual": "hypervisor" in _cpuinfo("flags").split(),
+        "distribution": _read_distribution(),
+        "virtual": "hypervisor" in _read_cpuinfo("flags").split(),
         "processors": psutil.cpu_count(),
         "affinity": hasattr(os, "sched_setaffinity"),
     }
@@ -62,7 +64,7 @@ def describe() -> dict[str, Any]:
 
 def read_cpu_model() -> str:
     """Return the maker's name of the CPU without trademark signs and clock rate."""
-    name = _cpuinfo("model name")
+    name = _read_cpuinfo("model name")
     if not name and platform.system() == "Darwin":
         name = _run(["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"])
     name = re.sub(r"\((?:R|TM)\)", "", name or platform.processor() or platform.machine())
@@ -92,7 +94,7 @@ def describe_suite() -> dict[str, Any]:
 
 
 def read_conditions(root: Path = ROOT) -> Reading:
-    """Return load, clock and counters; None for what this machine does not tell.
+    """Return load, clock and counters; None for what this machine does not report.
 
     seconds: on the monotonic clock. load: the mean of a minute. mhz: the mean of the processors.
     Since the system's start: busy_seconds and steal_seconds of all processors together, throttled
@@ -103,6 +105,11 @@ def read_conditions(root: Path = ROOT) -> Reading:
     import psutil
 
     own, cpu, clock = os.times(), psutil.cpu_times(), psutil.cpu_freq()
+    throttles = [
+        int(text)
+        for core in list_usable_cores()
+        if (text := _read_text(root / THROTTLE_COUNT.format(core))).isdigit()
+    ]
     busy = ("user", "nice", "system", "irq", "softirq")
     return {
         "seconds": now(),
@@ -110,7 +117,7 @@ def read_conditions(root: Path = ROOT) -> Reading:
         "mhz": clock.current if clock else None,
         "busy_seconds": sum(getattr(cpu, name, 0.0) for name in busy),
         "steal_seconds": getattr(cpu, "steal", None),
-        "throttled": _throttle_count(root),
+        "throttled": sum(throttles) if throttles else None,
         "own_seconds": own.user + own.system + own.children_user + own.children_system,
     }
 
@@ -136,24 +143,33 @@ def _subtract(value: float | None, other: float | None) -> float | None:
     return None if value is None or other is None else value - other
 
 
-def _throttle_count(root: Path) -> float | None:
-    """Return how often the usable cores were throttled, or None as in most virtual machines."""
-    counts = []
-    for core in list_usable_cores():
-        text = _read_text(
-            root / f"sys/devices/system/cpu/cpu{core}/thermal_throttle/core_throttle_count"
-        )
-        if text.isdigit():
-            counts.append(float(text))
-    return sum(counts) if counts else None
-
-
 def find_disturbances(root: Path = ROOT) -> list[str]:
     """Return what would disturb a run on this machine, and what to do about it. Takes a second."""
-    return [*_check_settings(root), *_check_gpu(), *_check_load(root)]
+    disturbances = list(_check_settings(root))
+    if others := GpuMonitor(get_visible_gpu()).other_processes:
+        disturbances.append(
+            f"{others} other processes compute on GPU {get_visible_gpu()}; end them, or choose "
+            f"another GPU ({VISIBLE})"
+        )
+    before = read_conditions(root)
+    select.select([], [], [], WATCH_SECONDS)
+    conditions = compare_readings(before, read_conditions(root))
+    cores = os.cpu_count() or 1
+    share = (conditions["others_seconds"] or 0) / ((conditions["seconds"] or WATCH_SECONDS) * cores)
+    if share > OTHERS_SHARE:
+        disturbances.append(
+            f"other processes take {share:.0%} of the {cores} cores; end them, or wait"
+        )
+    if (conditions["steal_seconds"] or 0) > 0:
+        disturbances.append(
+            "the hypervisor gives this machine's time to others (steal); "
+            "measure when they are quiet, or on a machine of its own"
+        )
+    return disturbances
 
 
 def _check_settings(root: Path) -> Iterator[str]:
+    """Yield the settings of processors and container that make times vary."""
     cpu = root / "sys/devices/system/cpu"
     cores = list_usable_cores()
     governors = {_read_text(cpu / f"cpu{core}/cpufreq/scaling_governor") for core in cores} - {""}
@@ -167,10 +183,10 @@ def _check_settings(root: Path) -> Iterator[str]:
             "turbo is on: the clock depends on heat and on how many cores work; switch it off "
             "(write 1 to intel_pstate/no_turbo, or 0 to cpufreq/boost, in /sys/devices/system/cpu)"
         )
-    shared = [core for core in cores if len(_siblings(cpu, core) & set(cores)) > 1]
+    shared = [str(core) for core in cores if len(_read_siblings(cpu, core) & set(cores)) > 1]
     if shared:
         yield (
-            f"cores {', '.join(map(str, shared))} are hardware threads that share a core with "
+            f"cores {', '.join(shared)} are hardware threads that share a core with "
             "another of them; choose one of each pair (taskset -c), or switch SMT off"
         )
     quota = read_cgroup_quota(root / "sys/fs/cgroup/cpu.max")
@@ -181,31 +197,7 @@ def _check_settings(root: Path) -> Iterator[str]:
         )
 
 
-def _check_gpu() -> Iterator[str]:
-    others = GpuMonitor(get_visible_gpu()).other_processes
-    if others:
-        yield (
-            f"{others} other processes compute on GPU {get_visible_gpu()}; end them, or choose "
-            f"another GPU ({VISIBLE})"
-        )
-
-
-def _check_load(root: Path) -> Iterator[str]:
-    before = read_conditions(root)
-    select.select([], [], [], WATCH_SECONDS)
-    conditions = compare_readings(before, read_conditions(root))
-    cores = os.cpu_count() or 1
-    share = (conditions["others_seconds"] or 0) / ((conditions["seconds"] or WATCH_SECONDS) * cores)
-    if share > OTHERS_SHARE:
-        yield f"other processes take {share:.0%} of the {cores} cores; end them, or wait"
-    if (conditions["steal_seconds"] or 0) > 0:
-        yield (
-            "the hypervisor gives this machine's time to others (steal); "
-            "measure when they are quiet, or on a machine of its own"
-        )
-
-
-def _siblings(cpu: Path, core: int) -> set[int]:
+def _read_siblings(cpu: Path, core: int) -> set[int]:
     """Return the hardware threads of a core, from lists such as ``0,4`` or ``0-1``."""
     siblings: set[int] = set()
     text = _read_text(cpu / f"cpu{core}/topology/thread_siblings_list")
@@ -222,7 +214,7 @@ def _read_text(path: Path) -> str:
         return ""
 
 
-def _cpuinfo(key: str) -> str:
+def _read_cpuinfo(key: str) -> str:
     """Return a field of the first processor in /proc/cpuinfo, or an empty string."""
     try:
         text = Path("/proc/cpuinfo").read_text()
@@ -232,7 +224,7 @@ def _cpuinfo(key: str) -> str:
     return field[1] if field else ""
 
 
-def _distribution() -> str:
+def _read_distribution() -> str:
     try:
         return platform.freedesktop_os_release().get("PRETTY_NAME", "")
     except OSError:

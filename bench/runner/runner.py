@@ -16,11 +16,9 @@ from bench.records.schema import FORMAT, REPORTED, Case, Environment, Record, Tr
 from bench.runner import machine
 from bench.runner.cases import compute_max_samples
 from bench.runner.parity.judge import (
-    NO_TIMES,
     Judge,
-    compute_threads_in_force,
     find_textbook_fault,
-    find_threads_fault,
+    judge_threads,
 )
 from bench.runner.process import interpreters, preflight, scratch, spec
 from bench.runner.process.launch import launch
@@ -130,16 +128,14 @@ class Runner:
         judgement = self._judge.judge(trial.case, params, folder / "labels.npy", seconds)
         if self._places is None and judgement.parity is not None:  # they could be read
             store.save_params(self._folder, trial.id, params)
-        in_force = compute_threads_in_force(outcome.document)
-        if in_force is None:
-            return {"status": "failed", "reason": NO_TIMES}
-        fault = judgement.fault or find_threads_fault(
-            trial.case, in_force, sum(outcome.document["epoch_seconds"])
-        )
+        threads, threads_fault = judge_threads(trial.case, outcome.document)
+        if threads is None:
+            return {"status": "failed", "reason": threads_fault}
+        fault = judgement.fault or threads_fault
         return {
             "status": "failed" if fault else "ok",
             "reason": fault,
-            "threads_in_force": in_force,
+            "threads_in_force": threads,
             "parity": judgement.parity,
             "validation_accuracy": judgement.validation_accuracy,
             "test_accuracy": judgement.test_accuracy,

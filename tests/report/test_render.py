@@ -263,9 +263,12 @@ def test_script_cannot_be_ended_by_its_text():
 
 @given(st.text(alphabet="<>script/=![]()`*_&;a \\:#"))
 @example(RAW)
-def test_prose_has_only_harmless_elements(text):
-    found = set(re.findall(r"<\s*/?\s*([a-z]+)[^>]*>", str(html.render_prose(text))))
-    assert found <= {"strong", "em", "code", "br"}
+def test_markdown_has_only_harmless_elements(text):
+    inline = {"strong", "em", "code", "br"}
+    blocks = inline | {"p", "pre", "ul", "ol", "li", "blockquote", "hr"}
+    for render, allowed in ((html.render_prose, inline), (html.render_blocks, blocks)):
+        elements = set(re.findall(r"<\s*/?\s*([a-z]+)[^>]*>", str(render(text))))
+        assert elements <= allowed
 
 
 # ----- Vega

@@ -1,5 +1,7 @@
 """How often a roofline probe is timed, and which results are faults."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -14,34 +16,34 @@ def small(monkeypatch):
     monkeypatch.setattr(roofline, "MIN_SECONDS", 0.0)
 
 
-class Watched(Probe):
-    """NumPy's probe, which also writes down what it is asked."""
+class Recorder(Probe):
+    """NumPy's probe, which also records its calls."""
 
-    asked: list
+    calls: list
 
     def __init__(self, matrix, device):
         super().__init__(matrix, "cpu")
-        type(self).asked = []
+        type(self).calls = []
 
     def multiply(self):
-        self.asked.append("multiply")
+        self.calls.append("multiply")
         return super().multiply()
 
     def place(self, images):
-        self.asked.append(("place", images.shape, images.dtype, float(images.min())))
+        self.calls.append(("place", images.shape, images.dtype, float(images.min())))
         super().place(images)
 
     def read(self):
-        self.asked.append("read")
+        self.calls.append("read")
         return super().read()
 
     def steps(self, count):
-        self.asked.append(("steps", count))
+        self.calls.append(("steps", count))
         return super().steps(count)
 
 
 def test_products_and_reads_are_timed_after_a_warm_up():
-    sample = roofline.measure_roofline(Watched, "cpu", 8, [100, 50])
+    sample = roofline.measure_roofline(Recorder, "cpu", 8, [100, 50])
     assert sample.product_operations == 2 * 2048**3
     assert len(sample.product_seconds) == roofline.MIN_REPEATS
     assert sample.read_bytes == [3200] * roofline.MIN_REPEATS + [1600] * roofline.MIN_REPEATS
@@ -50,7 +52,7 @@ def test_products_and_reads_are_timed_after_a_warm_up():
     assert sample.chain_seconds == []
     more = roofline.MIN_REPEATS + 1
     placed = [("place", (count, 8), np.float32, 1.0) for count in (100, 50, 1)]
-    assert Watched.asked == [
+    assert Recorder.calls == [
         *["multiply"] * more,
         placed[0],
         *["read"] * more,
@@ -60,78 +62,73 @@ def test_products_and_reads_are_timed_after_a_warm_up():
     ]
 
 
-class Clock:
-    """A clock on which giving images back takes as many seconds as there were of them."""
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that moves only where a probe says so."""
+    clock = SimpleNamespace(seconds=0.0)
 
-    def __init__(self, monkeypatch):
-        self.seconds = 0.0
-        monkeypatch.setattr(roofline, "time_call", self.timed)
+    def time_call(call, *args):
+        start = clock.seconds
+        return call(*args), clock.seconds - start
 
-    def timed(self, call, *args):
-        begun = self.seconds
-        return call(*args), self.seconds - begun
+    monkeypatch.setattr(roofline, "time_call", time_call)
+    return clock
 
 
-def test_calls_repeat_until_min_seconds_excluding_warm_up(monkeypatch):
-    clock = Clock(monkeypatch)
+def test_calls_repeat_until_min_seconds_excluding_warm_up(clock, monkeypatch):
     monkeypatch.setattr(roofline, "MIN_SECONDS", 1.0)
 
     class Slow(Probe):
+        """A probe for which it also takes long to free the last images."""
+
+        count = 0
+
         def multiply(self):
             clock.seconds += 0.25
             return super().multiply()
-
-        def read(self):
-            clock.seconds += 0.125
-            return super().read()
-
-    sample = roofline.measure_roofline(Slow, "cpu", 8, [50])
-    assert sample.product_seconds == [0.25] * 4
-    assert sample.read_seconds == [0.125] * 8
-    assert sample.between_seconds == 0.25 + 0.125
-
-
-def test_freeing_images_is_between_seconds(monkeypatch):
-    clock = Clock(monkeypatch)
-
-    class Holds(Probe):
-        count = 0
 
         def place(self, images):
             clock.seconds += self.count
             self.count = len(images)
             super().place(images)
 
-    sample = roofline.measure_roofline(Holds, "cpu", 8, [50, 100])
-    assert sample.between_seconds == 50 + 100
+        def read(self):
+            clock.seconds += 0.125
+            return super().read()
+
+    sample = roofline.measure_roofline(Slow, "cpu", 8, [50, 100])
+    assert sample.product_seconds == [0.25] * 4
+    assert sample.read_seconds == [0.125] * 16
+    assert sample.between_seconds == 0.25 + 2 * 0.125 + 50 + 100
 
 
 def test_quick_calls_repeat_at_most_most_times(monkeypatch):
     monkeypatch.setattr(roofline, "MIN_SECONDS", 60.0)
-    sample = roofline.measure_roofline(Watched, "cpu", 8, [50, 100])
+    sample = roofline.measure_roofline(Recorder, "cpu", 8, [50, 100])
     assert len(sample.product_seconds) == roofline.MAX_REPEATS
     assert sample.read_bytes == [1600] * roofline.MAX_REPEATS + [3200] * roofline.MAX_REPEATS
 
 
 def test_chains_are_timed_on_a_gpu():
-    sample = roofline.measure_roofline(Watched, "gpu", 8, [100])
+    sample = roofline.measure_roofline(Recorder, "gpu", 8, [100])
     assert len(sample.chain_seconds) == roofline.MIN_REPEATS
-    assert Watched.asked[-1] == ("steps", sample.chain_steps)
+    assert Recorder.calls[-1] == ("steps", sample.chain_steps)
+
+
+def multiply_in_half_precision(probe):
+    half = probe.matrix.astype(np.float16)
+    return float((half @ half)[0, 0])
 
 
 @pytest.mark.parametrize(
-    ("method", "result"), [("multiply", 0.0), ("read", 799.0), ("read", float("nan"))]
+    ("method", "call"),
+    [
+        ("multiply", lambda _: 0.0),
+        ("multiply", multiply_in_half_precision),
+        ("read", lambda _: 799.0),
+        ("read", lambda _: float("nan")),
+    ],
 )
-def test_wrong_result_is_a_fault(method, result):
-    lazy = type("Lazy", (Probe,), {method: lambda self: result})
+def test_wrong_result_is_a_fault(method, call):
     with pytest.raises(ContractError, match="a probe returned"):
-        roofline.measure_roofline(lazy, "cpu", 8, [100])
-
-
-def test_half_precision_is_a_fault():
-    class Half(Probe):
-        def multiply(self):
-            return float((self.matrix.astype(np.float16) @ self.matrix.astype(np.float16))[0, 0])
-
-    with pytest.raises(ContractError, match="a probe returned"):
-        roofline.measure_roofline(Half, "cpu", 8, [100])
+        roofline.measure_roofline(type("Wrong", (Probe,), {method: call}), "cpu", 8, [100])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.analysis.startup import Curve
-from bench.report.charts.style import encode_style, finish_panels, make_log_axis
+from bench.report.charts.style import bound_interval, encode_style, finish_panels, make_log_axis
 from bench.report.sections.comparison import label_case
 
 SUBTITLE = (
@@ -29,8 +29,7 @@ def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
             "epoch": point.epoch,
             "seconds": point.seconds.mean,
             "accuracy": point.accuracy,
-            "low": point.seconds.low or point.seconds.mean,
-            "high": point.seconds.high or point.seconds.mean,
+            **dict(zip(("low", "high"), bound_interval(point.seconds), strict=True)),
         }
         for curve in sorted(curves, key=lambda curve: curve.points[-1].seconds.mean)
         for point in curve.points

@@ -5,9 +5,9 @@ from typing import Any
 
 from bench.analysis.summary import MEMORY_PHASES, Memory, Row
 from bench.report.charts.style import (
-    LIMIT,
     bound_interval,
     draw_dots,
+    draw_limits,
     encode_names,
     encode_style,
     finish_chart,
@@ -36,22 +36,15 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     """
     import altair as alt
 
-    points = []
-    for row in rows:
-        assert row.epoch is not None  # ranked rows have times
-        mean = row.epoch.mean * 1e3
-        low, high = bound_interval(row.epoch, 1e3)
-        points.append(
-            {
-                "name": label_case(row.case),
-                "style": row.case.style,
-                "objective": row.case.objective,
-                "mean": mean,
-                "low": low,
-                "high": high,
-                "label": format_number(mean),
-            }
-        )
+    points = [
+        {
+            "name": label_case(row.case),
+            "style": row.case.style,
+            "objective": row.case.objective,
+            **_make_milliseconds(row),
+        }
+        for row in rows
+    ]
     names = [point["name"] for point in points]
     colour, shape = encode_style(row.case.style for row in rows)
     scale = alt.Scale(type="log", nice=False, padding=20)
@@ -68,25 +61,10 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         shape=shape,
         tooltip=tooltip,
     )
-    text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(x=x, text="label:N")
-    return finish_chart(alt.layer(*_draw_rooflines(rows, scale), *dots, text), title, len(rows))
-
-
-def _draw_rooflines(rows: Sequence[Row], scale: Any) -> list[Any]:
-    """Return the lines of the least epoch times, with labels."""
-    import altair as alt
-
     times = sorted({row.roofline_seconds * 1e3 for row in rows if row.roofline_seconds is not None})
-    if not times:
-        return []
-    points = [{"roofline": time, "text": f"roofline: {format_number(time)}"} for time in times]
-    base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("roofline:Q", scale=scale))
-    # Above the first row, whose value may be near the line.
-    label = base.mark_text(dy=-7, fontSize=10, color=LIMIT)
-    return [
-        base.mark_rule(strokeDash=[4, 3], color=LIMIT).encode(tooltip=["text:N"]),
-        label.encode(y=alt.value(0), text="text:N"),
-    ]
+    lines = draw_limits({time: f"roofline: {format_number(time)}" for time in times}, scale)
+    text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(x=x, text="text:N")
+    return finish_chart(alt.layer(*lines, *dots, text), title, len(rows))
 
 
 def chart_machines(
@@ -99,16 +77,10 @@ def chart_machines(
     import altair as alt
 
     points = [
-        {
-            "name": name,
-            "machine": machine,
-            "mean": epoch.mean * 1e3,
-            **dict(zip(("low", "high"), bound_interval(epoch, 1e3), strict=True)),
-            "text": f"{format_number(epoch.mean * 1e3)} ms",
-        }
+        {"name": name, "machine": machine, **_make_milliseconds(by_machine[machine])}
         for name, by_machine in rows.items()
         for machine in machines
-        if machine in by_machine and (epoch := by_machine[machine].epoch) is not None
+        if machine in by_machine
     ]
     names = list(dict.fromkeys(str(point["name"]) for point in points))
     measured = {point["machine"] for point in points}
@@ -128,9 +100,17 @@ def chart_machines(
         colour=alt.Color("machine:N", scale=colours, title=None, legend=legend),
         size=60,
         shape=alt.Shape("machine:N", scale=shapes, title=None, legend=legend),
-        tooltip=["name:N", "machine:N", "text:N"],
+        tooltip=["name:N", "machine:N", "mean:Q", "low:Q", "high:Q"],
     )
     return finish_chart(alt.layer(*dots), title, len(names))
+
+
+def _make_milliseconds(row: Row) -> dict[str, Any]:
+    """Return the epoch time of a ranked row in ms, the ends of its interval, and a label."""
+    assert row.epoch is not None  # ranked rows have times
+    low, high = bound_interval(row.epoch, 1e3)
+    mean = row.epoch.mean * 1e3
+    return {"mean": mean, "low": low, "high": high, "text": format_number(mean)}
 
 
 def chart_cold_start(rows: Sequence[Row], title: str) -> Any:

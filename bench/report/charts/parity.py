@@ -7,7 +7,7 @@ from typing import Any
 from bench.analysis.summary import Row
 from bench.report.charts.style import (
     COLOURS,
-    LIMIT,
+    draw_limits,
     encode_names,
     finish_chart,
     make_log_axis,
@@ -59,15 +59,8 @@ def chart_parity(rows: Sequence[Row], tolerances: Sequence[float], title: str) -
             tooltip=["name:N", "error:Q", "batch_size:Q", "threads:Q", "samples:Q", "device:N"],
         )
     )
-    limits = [{"limit": limit, "text": f"tolerance {limit:.0e}"} for limit in tolerances]
-    base = alt.Chart(alt.Data(values=limits)).encode(x=alt.X("limit:Q", scale=x))
-    label = base.mark_text(dy=-7, fontSize=10, color=LIMIT)
-    layers = [
-        base.mark_rule(strokeDash=[4, 3], color=LIMIT),
-        label.encode(y=alt.value(0), text="text:N"),
-        dots,
-    ]
-    return finish_chart(alt.layer(*layers), title, len(names))
+    limits = draw_limits({limit: f"tolerance {limit:.0e}" for limit in tolerances}, x)
+    return finish_chart(alt.layer(*limits, dots), title, len(names))
 
 
 def _make_point(row: Row, tolerance: float) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from bench.analysis.devices import Crossover
+from bench.analysis.intervals import Interval
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep
+from bench.records.schema import Case
 from bench.report.charts.style import (
     COLOURS,
     LIMIT,
@@ -112,10 +114,7 @@ def _chart_panels(points: Points, axes: _Axes, title: str) -> Any:
 
     names = list(dict.fromkeys(str(point["name"]) for point in points))
     layers = alt.layer(*_draw_layers(points, axes)).properties(width=_SIDE, height=_SIDE)
-    legends = {
-        "low": "bars: 95 % intervals",
-        "roofline": "dotted: roofline",
-    }
+    legends = {"low": "bars: 95 % intervals", "roofline": "dotted: roofline"}
     subtitle = "; ".join(text for field, text in legends.items() if _has_values(points, field))
     facet = alt.Facet("name:N", sort=names, title=None)
     panels = layers.facet(facet=facet, columns=_COLUMNS, data=alt.Data(values=points))
@@ -198,22 +197,9 @@ def chart_by_threads(sweep: Sweep, title: str) -> Any:
     """Draw the speedup over one thread: a dot for each size, a panel for each number of threads."""
     import altair as alt
 
-    points: Points = []
-    for pair in sweep.by_threads:
-        case, speedup = pair.multiple.case, pair.speedup
-        if speedup is not None:
-            low, high = bound_interval(speedup)
-            points.append(
-                {
-                    "name": add_device(case.implementation, case.device),
-                    "threads": case.threads,
-                    "panel": f"{case.threads} threads",
-                    "size": f"batch size {case.batch_size:,}, {case.samples:,} samples",
-                    "times": speedup.mean,
-                    "low": low,
-                    "high": high,
-                }
-            )
+    points = [
+        _make_speedup(pair.multiple.case, pair.speedup) for pair in sweep.by_threads if pair.speedup
+    ]
     names = list(dict.fromkeys(str(point["name"]) for point in points))
     sizes = list(dict.fromkeys(str(point["size"]) for point in points))
     marks = [_SIZES[min(number, len(_SIZES) - 1)] for number in range(len(sizes))]
@@ -251,3 +237,17 @@ def chart_by_threads(sweep: Sweep, title: str) -> Any:
     )
     faceted = faceted.resolve_scale(x="independent")
     return finish_panels(faceted, title, THREADS_SUBTITLE).configure_view(stroke=None)
+
+
+def _make_speedup(case: Case, speedup: Interval) -> dict[str, Any]:
+    """Return the point of one speedup over one thread."""
+    low, high = bound_interval(speedup)
+    return {
+        "name": add_device(case.implementation, case.device),
+        "threads": case.threads,
+        "panel": f"{case.threads} threads",
+        "size": f"batch size {case.batch_size:,}, {case.samples:,} samples",
+        "times": speedup.mean,
+        "low": low,
+        "high": high,
+    }

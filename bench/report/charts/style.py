@@ -1,7 +1,7 @@
 """What the charts share: colours, shapes, axes, titles."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.analysis.intervals import Interval
@@ -57,6 +57,24 @@ def draw_dots(
     bar = base.mark_rule(strokeWidth=2).encode(x=low, x2="high:Q", color=colour)
     dot = base.mark_point(size=size, filled=True, opacity=1)
     return [bar, dot.encode(x=x, color=colour, **encodings)]
+
+
+def draw_limits(limits: Mapping[float, str], scale: Any) -> list[Any]:
+    """Return the layers of dashed vertical lines at these values, with their texts above the chart.
+
+    Beside a line, a text could lie over the value of the first row.
+    """
+    import altair as alt
+
+    if not limits:
+        return []  # a layer without data would have no scale
+    points = [{"limit": limit, "text": text} for limit, text in limits.items()]
+    base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("limit:Q", scale=scale))
+    label = base.mark_text(dy=-7, fontSize=10, color=LIMIT)
+    return [
+        base.mark_rule(strokeDash=[4, 3], color=LIMIT).encode(tooltip=["text:N"]),
+        label.encode(y=alt.value(0), text="text:N"),
+    ]
 
 
 def make_log_axis(values: Iterable[float | None], **settings: Any) -> Any:

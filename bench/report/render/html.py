@@ -25,7 +25,12 @@ def render_page(template: str, *, scripts: Sequence[str] = (), **values: Any) ->
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"prose": render_prose, "anchor": make_anchor, "data_uri": make_data_uri}
+    environment.filters |= {
+        "prose": render_prose,
+        "blocks": render_blocks,
+        "anchor": make_anchor,
+        "data_uri": make_data_uri,
+    }
     style = read_part("style.css")
     scripts = [_escape_script(script) for script in (read_part("colours.js"), *scripts)]
     return environment.get_template(template).render(
@@ -58,16 +63,23 @@ def build_policy(scripts: Iterable[str], styles: Iterable[str]) -> str:
 
 
 def render_prose(text: str) -> Any:
-    """Render a sentence or a list in Markdown, as markup.
-
-    It may hold names of records: HTML in it stays text, and links and pictures are not rendered.
-    """
-    from markdown_it import MarkdownIt
+    """Render Markdown within a paragraph, as markup; HTML, links and pictures in it stay text."""
     from markupsafe import Markup
 
-    parser = MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])
-    rendered = parser.render(text) if "\n" in text else parser.renderInline(text)
-    return Markup(rendered)  # noqa: S704 - HTML in the text stayed text
+    return Markup(_make_parser().renderInline(text))  # noqa: S704 - HTML in the text stayed text
+
+
+def render_blocks(text: str) -> Any:
+    """Render paragraphs, lists and code in Markdown, as markup; likewise."""
+    from markupsafe import Markup
+
+    return Markup(_make_parser().render(text))  # noqa: S704 - HTML in the text stayed text
+
+
+def _make_parser() -> Any:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])
 
 
 def make_anchor(title: str) -> str:

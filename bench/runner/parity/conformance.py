@@ -19,12 +19,10 @@ from bench.records.schema import Case
 from bench.runner.cases import Size, complete_case
 from bench.runner.parity import mistakes
 from bench.runner.parity.judge import (
-    NO_TIMES,
     TOLERANCE,
     Judge,
     Judgement,
-    compute_threads_in_force,
-    find_threads_fault,
+    judge_threads,
 )
 from bench.runner.process import interpreters, scratch, spec
 from bench.runner.process.launch import launch
@@ -122,13 +120,8 @@ class Checker:
                 return _make_finding(case, data, outcome.status, outcome.reason)
             judgement = judge.judge_check(case, folder / "params.npy", folder / "labels.npy")
             reason = self._explain_fault(judgement, case, judge, folder)
-        if reason is None:
-            threads = compute_threads_in_force(outcome.document)
-            if threads is None:  # without valid times nothing has passed
-                reason = NO_TIMES
-            else:
-                seconds = sum(outcome.document["epoch_seconds"])
-                reason = find_threads_fault(case, threads, seconds)
+        if reason is None:  # without valid times nothing has passed
+            _, reason = judge_threads(case, outcome.document)
         error = judgement.parity.error if judgement.parity else None
         return _make_finding(case, data, "failed" if reason else "ok", reason, error)
 

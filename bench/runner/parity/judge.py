@@ -42,9 +42,6 @@ MAX_QUANTITY = 1e18
 # Epochs shorter than this, all together, do not tell how many cores they used.
 MIN_SECONDS = 0.1
 
-# Why a trial without valid times failed.
-NO_TIMES = "the process left a result without its epochs"
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -217,23 +214,21 @@ def find_parity_fault(parity: Parity) -> str | None:
     return f"parity error {parity.error:.1e} is above {parity.tolerance:.0e}: other mathematics"
 
 
-def compute_threads_in_force(document: Mapping[str, Any]) -> float | None:
-    """Return CPU seconds over wall seconds of all timed epochs; None without valid times."""
-    try:
-        return float(sum(document["epoch_cpu_seconds"]) / sum(document["epoch_seconds"]))
-    except (KeyError, TypeError, ArithmeticError):  # JSON allows integers of any size
-        return None
+def judge_threads(case: Case, document: Mapping[str, Any]) -> tuple[float | None, str | None]:
+    """Return the threads in force in a trial, and the fault if there were too many, or None.
 
-
-def find_threads_fault(case: Case, in_force: float, seconds: float) -> str | None:
-    """Return the fault of a trial that used more cores than its case has threads, or None.
-
-    seconds: of all epochs together. Too few of them tell nothing: threads that spin while the
-    clocks are read then count as much as those that compute.
+    Threads in force are CPU seconds over wall seconds of all timed epochs, None without valid
+    times, which is a fault. Too short epochs are none: threads that spin while the clocks are read
+    count as much there as those that compute.
     """
-    if in_force <= case.threads + 0.1 or seconds < MIN_SECONDS:
-        return None
-    return f"it used {in_force:.2f} threads where {case.threads} were allowed"
+    try:
+        seconds = float(sum(document["epoch_seconds"]))
+        threads = float(sum(document["epoch_cpu_seconds"]) / seconds)
+    except (KeyError, TypeError, ArithmeticError):  # JSON allows integers of any size
+        return None, "the process left a result without its epochs"
+    if threads <= case.threads + 0.1 or seconds < MIN_SECONDS:
+        return threads, None
+    return threads, f"it used {threads:.2f} threads where {case.threads} were allowed"
 
 
 def find_textbook_fault(name: str, values: object) -> str | None:

@@ -288,15 +288,6 @@ def test_missing_or_invalid_textbook_numbers_are_a_fault(name, value):
         assert judge.find_textbook_fault(name, values).startswith("it returned no ")
 
 
-@pytest.mark.parametrize(
-    ("threads", "seconds", "fine"),
-    [(1.9, 0.1, True), (2.1, 0.1, True), (2.11, 0.1, False), (2.47, 0.099, True)],
-    ids=["less", "edge", "more", "too short"],
-)
-def test_more_threads_than_allowed_are_a_fault(make_case, threads, seconds, fine):
-    assert (judge.find_threads_fault(make_case(threads=2), threads, seconds) is None) == fine
-
-
 def test_check_must_have_all_epochs_of_its_segments(digits_judge, make_case, tmp_path):
     np.save(tmp_path / "params.npy", np.zeros((8, 65, 10), np.float32))
     np.save(tmp_path / "labels.npy", np.zeros(1, np.int64))
@@ -316,20 +307,27 @@ def test_validation_and_test_have_their_own_images(tmp_path):
     assert (judgement.validation_accuracy, judgement.test_accuracy) == ((1.0,), (0.0,))
 
 
+NO_EPOCHS = "the process left a result without its epochs"
+
+
 @pytest.mark.parametrize(
-    ("document", "threads"),
+    ("cpu", "wall", "threads", "fault"),
     [
-        ({"epoch_cpu_seconds": [1.0, 2.0], "epoch_seconds": [0.5, 0.75]}, 2.4),
-        ({"epoch_cpu_seconds": [0.0], "epoch_seconds": [0.0]}, None),
-        ({"epoch_cpu_seconds": None, "epoch_seconds": [1.0]}, None),
-        ({"epoch_seconds": [1.0]}, None),
-        ({}, None),
-        ({"epoch_cpu_seconds": [10**400], "epoch_seconds": [0.5]}, None),
-        ({"epoch_cpu_seconds": [0.5], "epoch_seconds": [10**400]}, None),
+        ([0.07, 0.12], [0.05, 0.05], 1.9, None),
+        ([0.21], [0.1], 2.1, None),
+        ([0.211], [0.1], 2.11, "it used 2.11 threads where 2 were allowed"),
+        ([0.247], [0.0999], 2.472, None),  # too short to judge
+        ([0.0], [0.0], None, NO_EPOCHS),
+        (None, [1.0], None, NO_EPOCHS),
+        ([10**400], [0.5], None, NO_EPOCHS),
+        ([0.5], [10**400], None, NO_EPOCHS),
     ],
 )
-def test_threads_in_force_are_cpu_seconds_over_wall_seconds(document, threads):
-    assert judge.compute_threads_in_force(document) == threads
+def test_threads_in_force_are_cpu_over_wall_seconds(make_case, cpu, wall, threads, fault):
+    document = {"epoch_cpu_seconds": cpu, "epoch_seconds": wall}
+    expected = (threads and pytest.approx(threads, rel=1e-3), fault)
+    assert judge.judge_threads(make_case(threads=2), document) == expected
+    assert judge.judge_threads(make_case(), {"epoch_seconds": wall}) == (None, NO_EPOCHS)
 
 
 @pytest.mark.parametrize(
