@@ -7,8 +7,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bench.cli import ab, calibrate, check, compare, data, machine, records, report, run
-from bench.cli.list import list_implementations
+from bench.cli.verbs import ab, calibrate, check, compare, data, machine, records, report, run
+from bench.cli.verbs.list import list_implementations
 from bench.errors import UserError
 from bench.runner import signals
 
@@ -69,14 +69,12 @@ def main() -> NoReturn:
     except OSError as error:
         file = error.filename or "the system"
         _fail(f"{file}: {error.strerror}; choose another file or fix its permissions")
-    except KeyboardInterrupt as interrupt:
-        status = signals.exit_status(interrupt)
-    except typer.Abort:
+    except (KeyboardInterrupt, typer.Abort):
         status = 130
     except SystemExit as exit_:  # Typer exits with 1 when stdout is closed.
         status = 128 + signal.SIGPIPE if exit_.code == 1 else 0
     # Typer makes 130 of every signal.
-    sys.exit(signals.first_exit_status() or (status if isinstance(status, int) else 0))
+    sys.exit(signals.get_exit_status() or (status if isinstance(status, int) else 0))
 
 
 def _fail(message: str) -> NoReturn:

@@ -38,14 +38,14 @@ def read_plan(
 ) -> Run:
     """Return the plan of an earlier run with the code and data that this command may use.
 
-    files, pythons, data: as named again on the command line; see ``resolve``. Data must be named
-    again if the plan does not tell their folder. Raises UserError.
+    files, pythons, data: as named again on the command line; see ``resolve_code``. Data must be
+    named again if the plan has no path of them. Raises UserError.
     """
     run = resolve_code(store.read_run(folder), files, pythons)
     if data is None:
         if run.data_source is not None and run.data_source.startswith("<path>"):
             raise UserError(
-                f"the plan does not tell where the data {run.data_source} are; add --data DIR"
+                f"the plan does not say where the data {run.data_source} are; add --data DIR"
             )
         return run
     sha256 = dataset.find(data).sha256
@@ -75,13 +75,13 @@ def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> 
         elif case.implementation in paths:
             trusted = _find_file(case, paths[case.implementation])
         else:
-            raise _not_repeated(run)
+            raise _make_missing_options_error(run)
         sizes = {name: getattr(case, name) for name in _SIZES}
         trusted = msgspec.structs.replace(trusted, **sizes)
         trusted = interpreters.assign_python(trusted, pythons)
         # Plans of older versions have absolute paths.
         if shorten_path(trusted.interpreter or "") != shorten_path(case.interpreter or ""):
-            raise _not_repeated(run)
+            raise _make_missing_options_error(run)
         return trusted
 
     groups = {name: tuple(map(resolve, getattr(run, name))) for name in _CASES}
@@ -121,7 +121,7 @@ def _find_file(case: Case, file: str) -> Case:
     return own
 
 
-def _not_repeated(run: Run) -> UserError:
+def _make_missing_options_error(run: Run) -> UserError:
     options = shlex.join(list_repeated_options(run)) or "no --python"
     return UserError(
         "a plan's own files and Pythons run only if the command names them again; "

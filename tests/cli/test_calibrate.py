@@ -65,11 +65,10 @@ def test_calibration_keeps_its_records_and_shows_them_again(bench, called, tmp_p
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("style", ["table", "markdown", "json"])
-def test_machine_without_calibrations_shows_none(called, tmp_path, style):
-    status, out, err = called("calibrate", "--show", f"--format={style}", "--calibrations=nowhere")
+def test_machine_without_calibrations_shows_none(called, tmp_path):
+    status, out, err = called("calibrate", "--show", "--calibrations=nowhere")
     assert (status, err) == (0, "")
-    assert json.loads(out) == {"cases": []} if style == "json" else "nothing is calibrated" in out
+    assert "nothing is calibrated" in out
     assert not (tmp_path / "nowhere").exists()
 
 

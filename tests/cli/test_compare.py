@@ -1,17 +1,12 @@
 """``bench compare`` from its flags to its exit status."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-from support.records import MACHINE, bare, case, environment, ok, run, trials, write
+from support.comparisons import calibrated, pairs, session
+from support.records import MACHINE, bare, case, run, trials, write
 
-from bench.cli import app as command_line
-from bench.records import store
-from bench.records.layout import CALIBRATION_PLAN
-from bench.records.schema import FORMAT
-from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.calibration.spread import calibration_folder
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
@@ -19,11 +14,9 @@ A, B = case("pytorch"), case("numpy", module="idiomatic.softmax_numpy", framewor
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path, monkeypatch):
-    """Hide this machine's calibrations and the summary of a GitHub job."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+def alone(called, monkeypatch):
+    """Hide the summary of a GitHub job; ``called`` hides this machine's calibrations."""
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -43,30 +36,22 @@ def saved(tmp_path):
 
 
 @pytest.fixture
-def compared(monkeypatch, capsys):
+def compared(called):
     """Run ``bench compare``; return its exit status and output."""
 
     def compare(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bench", "compare", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            command_line.main()
-        out, err = capsys.readouterr()
+        status, out, err = called("compare", *arguments)
         assert err == ""
-        return ended.value.code, out
+        return status, out
 
     return compare
 
 
-def calibrate(folder, machine=MACHINE["id"]):
+def calibrate(machine=MACHINE["id"]):
     """Write a calibration of case A: ten blocks of two pairs that hardly differ."""
-    plan = CalibrationPlan(FORMAT, "s", "bench calibrate", "2025", 1, (A,), (), 60, 60, 2)
-    store.create_run(folder / "session", plan, CALIBRATION_PLAN)
-    store.add_environment(folder / "session", environment(machine={**MACHINE, "id": machine}))
-    for number in range(1, 21):
-        for at, version in enumerate(("base", "candidate")):
-            epoch = 1 + ((number + at) % 3) / 1000
-            side = {"version": version, "trial": f"p{number}-{version}", "run": plan.run}
-            store.append_record(folder / "session", ok(A, number, epoch, **side))
+    logs = [number % 3 / 1000 for number in range(20)]
+    folder = calibration_folder(MACHINE["id"])
+    calibrated(folder, session(A, pairs=2), pairs(logs, A), machine={**MACHINE, "id": machine})
 
 
 def test_undecided_case_fails_on_request(saved, compared):
@@ -94,7 +79,7 @@ def test_failed_trial_is_3_and_missing_case_4(saved, compared):
 
 
 def test_different_machines_are_compared_only_on_request(saved, compared):
-    calibrate(calibration_folder(MACHINE["id"]))  # says nothing about another machine
+    calibrate()  # says nothing about another machine
     runs = saved("one", 1.0, 1.0), saved("two", 1.05, 1.0, machine={**MACHINE, "id": "another"})
     status, out = compared(*runs)
     assert (status, out.count("\n")) == (4, 1)
@@ -109,7 +94,7 @@ def test_different_machines_are_compared_only_on_request(saved, compared):
 
 
 def test_calibrated_machine_judges_small_differences(saved, compared):
-    calibrate(calibration_folder(MACHINE["id"]))
+    calibrate()
     one, two = saved("one", 1.0, 1.0), saved("two", 1.05, 1.05)
     status, out = compared(one, two)
     assert status == 1
@@ -150,7 +135,7 @@ def test_impossible_comparison_is_refused_in_one_line(refused, saved, arguments,
 
 
 def test_calibration_of_another_machine_is_refused(refused, saved):
-    calibrate(calibration_folder(MACHINE["id"]), machine="another")
+    calibrate(machine="another")
     runs = saved("one", 1.0, 1.0), saved("two", 1.0, 1.0)
     assert "another machine" in refused("compare", *runs)
 

@@ -4,7 +4,7 @@ import importlib.metadata
 
 import pytest
 
-from bench.cli.list import installed_versions
+from bench.cli.verbs.list import installed_versions
 from implementations import IMPLEMENTATIONS
 
 ENTRIES = {entry.name: entry for entry in IMPLEMENTATIONS}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.cli.machine import gpu_lines, machine_lines
+from bench.cli.verbs.machine import gpu_lines, machine_lines
 from bench.runner import machine
 from bench.worker.gpu import Gpu
 from implementations import PROBES

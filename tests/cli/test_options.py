@@ -5,7 +5,8 @@ import inspect
 import pytest
 import typer
 
-from bench.cli import ab, calibrate, options, run
+from bench.cli import options
+from bench.cli.verbs import ab, calibrate, run
 from bench.records.schema import Slowdown
 from bench.regression.paired.judge_pairs import METRICS
 from bench.regression.paired.prepare import CaseOptions

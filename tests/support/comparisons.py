@@ -110,10 +110,12 @@ def session(*cases: Case, **changes: Any) -> CalibrationPlan:
     return CalibrationPlan(**{**values, **changes})
 
 
-def calibrated(folder: Path, plan: CalibrationPlan, records: Iterable[Record]) -> Path:
-    """Write a session below a folder of calibrations, like ``bench calibrate``."""
+def calibrated(
+    folder: Path, plan: CalibrationPlan, records: Iterable[Record], **changes: Any
+) -> Path:
+    """Write a session below a folder of calibrations; changes: to its environment."""
     store.create_run(folder / plan.run, plan, CALIBRATION_PLAN)
-    store.add_environment(folder / plan.run, environment())
+    store.add_environment(folder / plan.run, environment(**changes))
     for record in records:
         store.append_record(folder / plan.run, msgspec.structs.replace(record, run=plan.run))
     return folder

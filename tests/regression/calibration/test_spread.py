@@ -2,7 +2,6 @@
 
 import math
 
-import msgspec
 import pytest
 from support.comparisons import bad, calibrated, pairs, session, side, spread_evenly, two
 from support.records import case
@@ -24,117 +23,96 @@ SLUG = NUMPY.slug
 FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
 
 
-def block(*logs, apart=0.0):
+def block(*logs, apart=1.0):
     """Return a block of pairs. logs: of the minimum epoch of each process.
 
     apart: difference of the logarithms of the two epochs of a process.
     """
     records = [
-        side(
-            "base" if at % 2 == 0 else "candidate",
-            at // 2 + 1,
-            NUMPY,
-            1.0,
-            epoch_seconds=[math.exp(log), math.exp(log + apart)],
-        )
-        for at, log in enumerate(logs)
+        side(version, 1, NUMPY, 1.0, epoch_seconds=[math.exp(log), math.exp(log + apart)])
+        for version, log in zip(("base", "candidate") * len(logs), logs, strict=False)
     ]
     return MeasuredBlock("a session", "now", tuple(zip(records[::2], records[1::2], strict=True)))
 
 
 def test_block_has_ratios_and_process_minima():
-    calibrations = block(0.1, 0.15, 0.3, 0.2)
-    assert calibrations.logs == pytest.approx([0.05, -0.1])
-    assert calibrations.minima == pytest.approx([0.1, 0.15, 0.3, 0.2])
-
-
-def test_minima_exclude_slowed_processes():
-    base, candidate = side("base", 1, NUMPY, 1.0), side("candidate", 1, NUMPY, 1.1, slowdown=FIVE)
-    calibrations = MeasuredBlock("a session", "now", ((base, candidate),))
-    assert calibrations.minima == [0.0]
-    assert calibrations.logs == pytest.approx([math.log(1.1)])
+    plain = block(0.1, 0.15, 0.3, 0.2)
+    assert plain.logs == pytest.approx([0.05, -0.1])
+    assert plain.minima == pytest.approx([0.1, 0.15, 0.3, 0.2])
+    pair = side("base", 1, NUMPY, 1.0), side("candidate", 1, NUMPY, 1.1, slowdown=FIVE)
+    slowed = MeasuredBlock("a session", "now", (pair,))
+    assert slowed.logs == pytest.approx([math.log(1.1)])
+    assert slowed.minima == [0.0]
 
 
 # Within each block 0 and 0.02 differ by 0.02: a variance of 0.0002. Their means are 0.01 and 0.11,
 # whose variance is 0.005. Two processes a block explain 0.0001 of it; 0.0049 is 0.07 squared.
 # Epochs that are 0.02 and 0.06 apart have variances of 0.0002 and 0.0018.
 def test_variance_components_by_hand():
-    calibrations = estimate_spread([block(0.0, 0.02, apart=0.02), block(0.1, 0.12, apart=0.06)])
-    assert calibrations.processes == pytest.approx(math.sqrt(0.0002))
-    assert calibrations.blocks == pytest.approx(0.07)
-    assert calibrations.epochs == pytest.approx(math.sqrt(0.001))
-    assert calibrations.count == 2
+    spread = estimate_spread([block(0.0, 0.02, apart=0.02), block(0.1, 0.12, apart=0.06)])
+    assert spread.processes == pytest.approx(math.sqrt(0.0002))
+    assert spread.blocks == pytest.approx(0.07)
+    assert spread.epochs == pytest.approx(math.sqrt(0.001))
+    assert spread.count == 2
 
 
 # With 0, 0.02 | 0.1, 0.12, 0.1, 0.12: variances of 0.0002 and 0.0004 / 3, in the mean 0.0005 / 3;
 # the harmonic mean of two and four processes is 8 / 3: 0.005 - 0.0005 / 3 / (8 / 3) = 0.0049375.
 def test_short_block_has_less_weight():
-    calibrations = estimate_spread(
-        [block(0.0, 0.02, apart=1), block(0.1, 0.12, 0.1, 0.12, apart=1)]
-    )
-    assert calibrations.processes == pytest.approx(math.sqrt(0.0005 / 3))
-    assert calibrations.blocks == pytest.approx(math.sqrt(0.0049375))
+    spread = estimate_spread([block(0.0, 0.02), block(0.1, 0.12, 0.1, 0.12)])
+    assert spread.processes == pytest.approx(math.sqrt(0.0005 / 3))
+    assert spread.blocks == pytest.approx(math.sqrt(0.0049375))
 
 
 def test_spread_between_blocks_is_at_least_0():
-    calibrations = estimate_spread([block(0.0, 0.2, apart=1), block(0.01, 0.21, apart=1)])
-    assert calibrations.blocks == 0.0
-    assert calibrations.processes == pytest.approx(math.sqrt(0.02))
+    spread = estimate_spread([block(0.0, 0.2), block(0.01, 0.21)])
+    assert spread.blocks == 0.0
+    assert spread.processes == pytest.approx(math.sqrt(0.02))
 
 
 def test_one_block_gives_no_spread():
-    assert estimate_spread([block(0.0, 0.02)]) is None
-    assert estimate_spread([]) is None
+    assert estimate_spread([block(0.0, 0.02)]) is estimate_spread([]) is None
 
 
 # 0.0036 * (1 / 4 + 1 / 9) + 2 * 0.0004 = 0.0013 + 0.0008.
 def test_ratio_deviation_by_hand():
-    calibrations = Spread(0.5, 0.06, 0.02, 10)
-    assert calibrations.ratio_deviation(4, 9) == pytest.approx(math.sqrt(0.0021))
-    assert calibrations.ratio_deviation(9, 4) == calibrations.ratio_deviation(4, 9)
-    assert calibrations.ratio_deviation(10**9, 10**9) == pytest.approx(0.02 * math.sqrt(2))
+    spread = Spread(0.5, 0.06, 0.02, 10)
+    assert spread.ratio_deviation(4, 9) == pytest.approx(math.sqrt(0.0021))
+    assert spread.ratio_deviation(9, 4) == spread.ratio_deviation(4, 9)
+    assert spread.ratio_deviation(10**9, 10**9) == pytest.approx(0.02 * math.sqrt(2))
 
 
-def test_pairs_are_grouped_by_block(tmp_path):
-    # Blocks of three pairs: 1 to 3 are plain, 4 to 6 are slowed down, 7 was cut short.
-    records = [*pairs([0.01, 0.02, 0.03]), *two(4, 0.5, 0.6), *two(7, 0.5, 0.5)]
-    slowed = [side("base", 5, NUMPY, 0.5), side("candidate", 5, NUMPY, 0.6, slowdown=FIVE)]
-    records[8:8] = slowed
-    calibrations = Calibrations(calibrated(tmp_path, session(pairs=3, slowdowns=(FIVE,)), records))
-    assert calibrations.cases == [SLUG]
-    assert calibrations.slowdowns(SLUG) == [FIVE]
-    assert [len(one.pairs) for one in calibrations.blocks(SLUG)] == [3, 1]
-    assert [len(one.pairs) for one in calibrations.blocks(SLUG, FIVE)] == [2]
-    assert calibrations.logs(SLUG) == pytest.approx([0.01, 0.02, 0.03, 0.0])
-    assert calibrations.logs(SLUG, FIVE) == pytest.approx([math.log(1.2)] * 2)
-    assert calibrations.blocks(SLUG)[0].session == "a session"
+def slowed(number, slowdown):
+    return [
+        side("base", number, NUMPY, 0.5),
+        side("candidate", number, NUMPY, 0.6, slowdown=slowdown),
+    ]
 
 
-def test_cases_and_slowdowns_are_separate(tmp_path):
-    def slowed(number, of, slowdown):
-        base, candidate = two(number, 0.5, 0.6, of)
-        return [base, msgspec.structs.replace(candidate, slowdown=slowdown)]
-
+def test_pairs_are_grouped_by_block_case_and_slowdown(tmp_path):
+    # Blocks of three pairs, of which some were cut short.
     records = [
-        *pairs([0.01], NUMPY),
-        *pairs([0.02], KERAS, first=4),
-        *slowed(7, NUMPY, FIFTH),
-        *slowed(10, NUMPY, FIVE),
-        *slowed(13, NUMPY, Slowdown(0.02)),
+        *pairs([0.01, 0.02, 0.03]),
+        *slowed(4, FIVE),
+        *slowed(5, FIVE),
+        *two(7, 0.5, 0.5),
+        *pairs([0.02], KERAS, first=10),
+        *slowed(13, FIFTH),
+        *slowed(16, Slowdown(0.02)),
+        # Failed pairs are in no block.
+        *two(19, 0.5, 0.5)[:1],
+        bad("candidate", 19),
+        bad("base", 22),
     ]
     calibrations = Calibrations(calibrated(tmp_path, session(NUMPY, KERAS, pairs=3), records))
     assert calibrations.cases == sorted([NUMPY.slug, KERAS.slug])
     assert calibrations.slowdowns(SLUG) == [Slowdown(0.02), FIVE, FIFTH]
     assert calibrations.slowdowns(KERAS.slug) == []
+    assert [len(one.pairs) for one in calibrations.blocks(SLUG)] == [3, 1]
+    assert calibrations.logs(SLUG) == pytest.approx([0.01, 0.02, 0.03, 0.0])
+    assert calibrations.logs(SLUG, FIVE) == pytest.approx([math.log(1.2)] * 2)
     assert calibrations.logs(KERAS.slug) == pytest.approx([0.02])
-    assert calibrations.logs(KERAS.slug, FIVE) == []
-    assert calibrations.blocks("another") == []
-
-
-def test_failed_pairs_are_in_no_block(tmp_path):
-    records = [*two(1, 0.5, 0.5)[:1], bad("candidate", 1), *pairs([0.1], first=2), bad("base", 13)]
-    calibrations = Calibrations(calibrated(tmp_path, session(), records))
-    assert [len(one.pairs) for one in calibrations.blocks(SLUG)] == [1]
+    assert calibrations.logs(KERAS.slug, FIVE) == calibrations.blocks("another") == []
 
 
 def test_sessions_add_up(tmp_path):
@@ -148,8 +126,7 @@ def test_sessions_add_up(tmp_path):
 
 
 def test_detectable_slowdown_uses_all_blocks(tmp_path):
-    logs = spread_evenly(48, 0.05)
-    folder = calibrated(tmp_path, session(), pairs(logs))
+    folder = calibrated(tmp_path, session(), pairs(spread_evenly(48, 0.05)))
     calibrations = Calibrations(folder)
     assert calibrations.detectable_slowdown(SLUG, 20, Rule()) == pytest.approx(
         power.smallest_slowdown(calibrations.logs(SLUG), 20, Rule(), draws=200)
@@ -162,8 +139,8 @@ def test_detectable_slowdown_uses_all_blocks(tmp_path):
 @pytest.mark.parametrize("content", ["{", '{"format": 999}\n'])
 def test_damaged_calibration_names_its_file(tmp_path, file, content):
     calibrated(tmp_path, session(), pairs([0.1]))
-    with (tmp_path / "a session" / file).open("wb" if file.endswith("json") else "ab") as stream:
-        stream.write(content.encode("latin-1") + b"\n")
+    with (tmp_path / "a session" / file).open("w" if file.endswith("json") else "a") as stream:
+        stream.write(f"{content}\n")
     with pytest.raises(UserError, match=file) as error:
         Calibrations(tmp_path)
     assert "\n" not in str(error.value)

@@ -210,8 +210,8 @@ def run(
     ] = False,
 ) -> None:
     """Measure implementations and write a report."""
-    from bench.cli.cluster import run_on_cluster
     from bench.cli.progress import print_plan
+    from bench.cli.verbs.cluster import run_on_cluster
     from bench.runner import resume as resuming
     from bench.runner.plan import RunOptions, plan_run
     from bench.runner.process import interpreters
