@@ -50,7 +50,7 @@ def prepare_site(
 ) -> Iterator[Site]:
     """Yield the site of a version, which is removed at the end; raise UserError if it fails.
 
-    The harness is always the running one: a revision brings only its implementations.
+    The suite is always the running one: a revision brings only its implementations.
     chosen: the implementations that an environment of packages must be able to run. progress: gets
     a line for each slow step and for each part that is left out.
     """
