@@ -37,6 +37,7 @@ def keras(name, *epochs, **changes):
 
 HALF = "500 ms [500, 500] an epoch"
 LEADS = f"trains fastest: {HALF}, "
+KERAS = "times as fast as Keras's fit"
 SLOWEST = "times as fast as the slowest, slow."
 TIE = "are fastest; the data do not show a difference between them."
 
@@ -48,12 +49,11 @@ TIE = "are fastest; the data do not show a difference between them."
         ({"keras-a": 0.5, "slow": 1}, f"keras-a {LEADS}2.00 [2.00, 2.00] {SLOWEST}"),
         (
             {"fast": 0.5, "keras-a": 5, "slow": 9},
-            f"fast {LEADS}10.0 [10.0, 10.0] times as fast as Keras's fit (keras-a).",
+            f"fast {LEADS}10.0 [10.0, 10.0] {KERAS} (keras-a).",
         ),
         (
             {"fast": 0.5, "keras-c": 10, "keras-a": 2, "keras-b": 5, "keras-tuned": 20},
-            f"fast {LEADS}4.00 [4.00, 4.00] (keras-a) to 20.0 [20.0, 20.0] (keras-c) times as "
-            "fast as Keras's fit.",
+            f"fast {LEADS}4.00 [4.00, 4.00] (keras-a) to 20.0 [20.0, 20.0] (keras-c) {KERAS}.",
         ),
         (dict.fromkeys("abc", 0.5), f"a ({HALF}), b ({HALF}) and c ({HALF}) {TIE}"),
         (dict.fromkeys("abcd", 0.5), f"a ({HALF}), b ({HALF}), c ({HALF}) and 1 more {TIE}"),
