@@ -9,7 +9,7 @@ from itertools import pairwise
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_epochs, compare_rounds
 from bench.analysis.summary import Row
-from bench.analysis.sweep import max_threads, usual_samples
+from bench.analysis.sweep import find_max_threads, find_usual_size
 from bench.contract import Device
 
 
@@ -94,7 +94,8 @@ def find_crossovers(rows: Iterable[Row], workload: str) -> list[Crossover]:
     gpu = [row for row in ranked if row.case.device == "gpu"]
     if not cpu or not gpu:
         return []
-    samples, cpu_threads, gpu_threads = usual_samples(cpu), max_threads(cpu), max_threads(gpu)
+    samples = find_usual_size(cpu, "samples")
+    cpu_threads, gpu_threads = find_max_threads(cpu), find_max_threads(gpu)
     counterparts = {
         (row.case.implementation, row.case.batch_size): row
         for row in gpu

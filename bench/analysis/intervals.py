@@ -43,7 +43,7 @@ def estimate_mean(values: Sequence[float]) -> Interval:
     logs = [math.log(value) for value in values]
     if len(logs) == 1:
         return Interval(math.exp(logs[0]))
-    half_width = t_quantile(len(logs) - 1) * math.sqrt(_variance(logs) / len(logs))
+    half_width = compute_t_quantile(len(logs) - 1) * math.sqrt(_variance(logs) / len(logs))
     return _exponentiate(fmean(logs), half_width)
 
 
@@ -67,7 +67,7 @@ def estimate_ratio(sample: Sequence[float], base: Sequence[float]) -> Interval:
     freedom = sum(errors) ** 2 / sum(
         error**2 / (len(values) - 1) for error, values in zip(errors, logs, strict=True)
     )
-    return _exponentiate(difference, t_quantile(freedom) * math.sqrt(sum(errors)))
+    return _exponentiate(difference, compute_t_quantile(freedom) * math.sqrt(sum(errors)))
 
 
 def _variance(values: Sequence[float]) -> float:
@@ -84,7 +84,7 @@ def _exponentiate(centre: float, half_width: float) -> Interval:
 
 
 @cache
-def t_quantile(freedom: float) -> float:
+def compute_t_quantile(freedom: float) -> float:
     """Return half the width of a 95 % interval in standard errors: Student's t at 0.975."""
     from scipy.special import stdtrit  # scipy.stats, whose t.ppf this is, takes 0.5 s to import
 

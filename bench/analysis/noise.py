@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.analysis.intervals import Interval, t_quantile
+from bench.analysis.intervals import Interval, compute_t_quantile
 from bench.records.schema import Environment, Record, TrialRecord
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
         within=_estimate_within(trials),
         between=_estimate_between(medians),
         drift=_estimate_drift(medians),
-        others=_share_of_time(trials, environments, "others_seconds"),
-        steal=_share_of_time(trials, environments, "steal_seconds"),
+        others=_compute_share(trials, environments, "others_seconds"),
+        steal=_compute_share(trials, environments, "steal_seconds"),
         clock=_compute_variation(_list_readings(conditions, "mhz_before", "mhz_after")),
         throttled=sum(throttled) if throttled else None,
         gpu_causes=_find_gpu_causes(
@@ -148,7 +148,7 @@ def _estimate_drift(medians: "pd.DataFrame") -> Interval | None:
     slope = (x * y).sum() / squares
     residuals = (y - slope * x).groupby(rounds)
     variance = (residuals.size() * residuals.mean() ** 2).sum() / freedom
-    half_width = t_quantile(freedom) * math.sqrt(variance / squares)
+    half_width = compute_t_quantile(freedom) * math.sqrt(variance / squares)
     length = rounds.max() - rounds.min()
     low, mean, high = (
         math.exp(length * value) for value in (slope - half_width, slope, slope + half_width)
@@ -156,7 +156,7 @@ def _estimate_drift(medians: "pd.DataFrame") -> Interval | None:
     return Interval(mean, low, high)
 
 
-def _share_of_time(
+def _compute_share(
     trials: Iterable[Record], environments: Mapping[str, Environment], name: str
 ) -> float | None:
     """Return the seconds of a condition over all cores' seconds, of the trials with both."""

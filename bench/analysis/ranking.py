@@ -45,15 +45,15 @@ def group_by_machine(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 def select_comparable(rows: Iterable[Row], row: Row) -> list[Row]:
     """Return the ranked rows of the same machine, objective, workload, device and size."""
-    problem = (row.case.objective, *_problem(row))
+    problem = (row.case.objective, *_identify_problem(row))
     return [
         other
         for other in rows
-        if other.ranked and (other.case.objective, *_problem(other)) == problem
+        if other.ranked and (other.case.objective, *_identify_problem(other)) == problem
     ]
 
 
-def _problem(row: Row) -> tuple[object, ...]:
+def _identify_problem(row: Row) -> tuple[object, ...]:
     """Return what rows must have in common to be compared, except the objective."""
     case = row.case
     return case.workload, case.device, case.batch_size, case.threads, case.samples, row.machine
@@ -92,7 +92,9 @@ def compare_to_fastest(rows: Sequence[Row], row: Row) -> Interval | None:
     peers = [
         other
         for other in rows
-        if other.ranked and other.case.objective == "softmax" and _problem(other) == _problem(row)
+        if other.ranked
+        and other.case.objective == "softmax"
+        and _identify_problem(other) == _identify_problem(row)
     ]
     if not row.ranked or not peers:
         return None

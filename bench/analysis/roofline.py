@@ -53,10 +53,10 @@ def find_rooflines(records: Iterable[Record]) -> dict[Resources, Roofline]:
     for record in records:
         if isinstance(record, RooflineRecord) and record.status == "ok" and record.product_seconds:
             probes[record.case.device, record.case.threads].append(record)
-    return {resources: _best(group) for resources, group in probes.items()}
+    return {resources: _find_best(group) for resources, group in probes.items()}
 
 
-def _best(probes: Iterable[RooflineRecord]) -> Roofline:
+def _find_best(probes: Iterable[RooflineRecord]) -> Roofline:
     rates, steps = [], []
     reads: dict[int, tuple[float, str]] = {}
     for probe in probes:

@@ -168,7 +168,7 @@ def _summarize_case(
     return Row(
         case=case,
         swept=swept,
-        version=framework_version(case, environment),
+        version=describe_framework(case, environment),
         rounds=len(trials),
         epochs_by_round=medians,
         predicts_by_round={
@@ -231,7 +231,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return fmean(recorded) if recorded else None
 
 
-def framework_version(case: Case, environment: Environment | None) -> str:
+def describe_framework(case: Case, environment: Environment | None) -> str:
     """Return the framework's name and version, and for Keras its backend's too."""
     if not case.framework:
         return "own file"

@@ -1,8 +1,9 @@
 """Select the measured rows of a sweep along each axis: batch size, samples and threads."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_epochs
@@ -51,9 +52,11 @@ def find_sweep(rows: Iterable[Row], workload: str) -> Sweep | None:
     if not varied:
         return None
     swept = [row for group in varied for row in group]
-    threads, samples, batch_size = max_threads(swept), usual_samples(swept), usual_batch_size(swept)
-    by_batch_size = tuple(row for row in _at_max_threads(swept) if row.case.samples == samples)
-    by_samples = tuple(row for row in _at_max_threads(swept) if row.case.batch_size == batch_size)
+    threads = find_max_threads(swept)
+    samples, batch_size = find_usual_size(swept, "samples"), find_usual_size(swept, "batch_size")
+    parallel = [row for row in swept if row.case.threads == threads]
+    by_batch_size = tuple(row for row in parallel if row.case.samples == samples)
+    by_samples = tuple(row for row in parallel if row.case.batch_size == batch_size)
     return Sweep(
         threads=threads,
         samples=samples,
@@ -72,26 +75,18 @@ def find_sweep(rows: Iterable[Row], workload: str) -> Sweep | None:
     )
 
 
-def max_threads(rows: Iterable[Row]) -> int:
+def find_max_threads(rows: Iterable[Row]) -> int:
     """Return the most threads that any row was measured with."""
     return max(row.case.threads for row in rows)
 
 
-def usual_samples(rows: Iterable[Row]) -> int:
-    """Return the samples at which most batch sizes were measured; the fewest on a tie."""
-    pairs = {(row.case.samples, row.case.batch_size) for row in _at_max_threads(rows)}
-    samples = sorted(size for size, _ in pairs)
-    return max(samples, key=samples.count)
+def find_usual_size(rows: Sequence[Row], axis: Literal["batch_size", "samples"]) -> int:
+    """Return the size on an axis at which the other has most sizes; the smallest on a tie.
 
-
-def usual_batch_size(rows: Iterable[Row]) -> int:
-    """Return the batch size at which most numbers of samples were; the smallest on a tie."""
-    pairs = {(row.case.batch_size, row.case.samples) for row in _at_max_threads(rows)}
-    sizes = sorted(size for size, _ in pairs)
-    return max(sizes, key=sizes.count)
-
-
-def _at_max_threads(rows: Iterable[Row]) -> list[Row]:
-    rows = list(rows)
-    threads = max_threads(rows)
-    return [row for row in rows if row.case.threads == threads]
+    Only rows with the most threads count.
+    """
+    threads = find_max_threads(rows)
+    cases = [row.case for row in rows if row.case.threads == threads]
+    pairs = {(case.batch_size, case.samples) for case in cases}
+    counts = Counter(pair[axis == "samples"] for pair in pairs)
+    return min(counts, key=lambda size: (-counts[size], size))

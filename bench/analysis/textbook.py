@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.analysis.summary import framework_version
+from bench.analysis.summary import describe_framework
 from bench.records.schema import Environment, Record, TextbookRecord
 from implementations import TEXTBOOK_PROGRAMS
 
@@ -44,7 +44,7 @@ def compare_textbook(
         TextbookRow(
             name=record.case.implementation,
             quantity=quantity,
-            version=framework_version(record.case, environments.get(record.environment)),
+            version=describe_framework(record.case, environments.get(record.environment)),
             published=value,
             tolerance=tolerance,
             measured=record.quantities.get(quantity),

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis.intervals import Interval, estimate_mean, estimate_ratio, t_quantile
+from bench.analysis.intervals import Interval, compute_t_quantile, estimate_mean, estimate_ratio
 
 
 def test_t_quantile_matches_printed_tables():
     printed = {1: 12.706, 4: 2.776, 9: 2.262, 30: 2.042}
-    assert {freedom: round(t_quantile(freedom), 3) for freedom in printed} == printed
+    assert {freedom: round(compute_t_quantile(freedom), 3) for freedom in printed} == printed
 
 
 # The standard deviation of k numbers evenly spaced by ln 2 is ln 2 / sqrt(2), ln 2 and

@@ -5,7 +5,7 @@ from support.records import case, environment, trials
 from support.sweeps import swept
 
 from bench.analysis.summary import summarize
-from bench.analysis.sweep import find_sweep, max_threads, usual_batch_size, usual_samples
+from bench.analysis.sweep import find_sweep, find_usual_size
 
 HERE = {"here": environment()}
 SIZES = [
@@ -107,13 +107,13 @@ def test_both_devices_share_one_sweep():
 
 
 def test_usual_size_has_most_partners_and_is_smallest():
-    rows = summarize(measured("a", *SIZES), HERE)
-    assert (usual_samples(rows), usual_batch_size(rows)) == (48000, 384)
-    square = [(batch_size, samples, 2) for batch_size in (128, 32) for samples in (96000, 9600)]
-    rows = summarize(measured("a", *square), HERE)
-    assert (usual_samples(rows), usual_batch_size(rows)) == (9600, 32)
+    def usual(*sizes):
+        rows = summarize(measured("a", *sizes), HERE)
+        return find_usual_size(rows, "samples"), find_usual_size(rows, "batch_size")
+
+    assert usual(*SIZES) == (48000, 384)
+    assert usual(*((size, n, 2) for size in (128, 32) for n in (96000, 9600))) == (9600, 32)
     # Sizes of fewer threads do not count.
-    alone = [(batch_size, 19200, 1) for batch_size in (8, 16, 32, 64, 128, 384, 960)]
-    alone += [(8, samples, 1) for samples in (960, 9600, 48000, 96000, 192_000)]
-    rows = summarize(measured("a", *SIZES, *alone), HERE)
-    assert (max_threads(rows), usual_samples(rows), usual_batch_size(rows)) == (2, 48000, 384)
+    single = [(batch_size, 19200, 1) for batch_size in (8, 16, 32, 64, 128, 384, 960)]
+    single += [(8, samples, 1) for samples in (960, 9600, 48000, 96000, 192_000)]
+    assert usual(*SIZES, *single) == (48000, 384)

@@ -245,7 +245,7 @@ BLUE, WHITE, ORANGE = [0, 114, 178], [255, 255, 255], [213, 94, 0]
 
 
 def test_images_have_every_pixel_white_for_zero(monkeypatch):
-    monkeypatch.setattr(images, "_png", lambda picture: picture[..., 0].tolist())
+    monkeypatch.setattr(images, "_encode_png", lambda picture: picture[..., 0].tolist())
     values = np.array([[0, 0.2, 0.4, 1], [1, 1, 0, 0], [2, -1, 0, 0]], np.float32)
     points = read_points(images.chart_images(values, NAMES, "t"))
     assert [point["name"] for point in points] == list(NAMES)
@@ -254,7 +254,7 @@ def test_images_have_every_pixel_white_for_zero(monkeypatch):
 
 
 def test_weights_go_from_blue_through_white_to_orange(monkeypatch):
-    monkeypatch.setattr(images, "_png", lambda picture: picture.tolist())
+    monkeypatch.setattr(images, "_encode_png", lambda picture: picture.tolist())
     weight = np.array([[1.0, -1], [-1, 1], [0, 1], [0, 1]])
     first, second = read_points(images.chart_weights(weight, NAMES[:2], "t"))
     assert first["image"] == [[ORANGE, BLUE], [WHITE, WHITE]]

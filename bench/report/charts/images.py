@@ -96,7 +96,7 @@ def _draw_row(pictures: Pictures, names: Sequence[str], title: Any) -> Any:
     import altair as alt
 
     points = [
-        {"place": number, "image": _png(picture), "name": name}
+        {"place": number, "image": _encode_png(picture), "name": name}
         for number, (picture, name) in enumerate(zip(pictures, names, strict=True))
     ]
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("place:O", axis=None))
@@ -120,7 +120,7 @@ def _fold(pixels: NDArray[np.uint8]) -> Pictures:
     return pixels.reshape(-1, length, length, 3)
 
 
-def _png(picture: NDArray[np.uint8]) -> str:
+def _encode_png(picture: NDArray[np.uint8]) -> str:
     """Return a picture (height, width, 3) as the data URI of a PNG."""
     import vl_convert
 
