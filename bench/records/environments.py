@@ -118,22 +118,19 @@ def list_versions(environments: Iterable[Environment]) -> dict[str, str]:
     """
     by_name: defaultdict[str, set[str]] = defaultdict(set)
     for environment in environments:
-        software, machine = environment.software, environment.machine
+        software, machine, suite = environment.software, environment.machine, environment.suite
+        # The version alone seldom changes.
+        parts = (suite.get("version"), str(suite.get("commit") or "")[:7])
+        changed = "changed" if suite.get("dirty") else ""
         versions = {
             **software.get("distributions", {}),
             "python": software.get("python"),
             "blas": software.get("blas"),
             "system": machine.get("system"),
             "distribution": machine.get("distribution"),
-            "suite": _name_suite(environment.suite),
+            "suite": " ".join(str(part) for part in (*parts, changed) if part),
         }
         for name, version in versions.items():
             if version:
                 by_name[name].add(str(version))
     return {name: " and ".join(sorted(several)) for name, several in sorted(by_name.items())}
-
-
-def _name_suite(facts: Mapping[str, object]) -> str:
-    """Return the suite's version and commit, because the version seldom changes."""
-    parts = [facts.get("version"), str(facts.get("commit") or "")[:7]]
-    return " ".join(str(part) for part in (*parts, "changed" * bool(facts.get("dirty"))) if part)

@@ -103,7 +103,8 @@ def write_file(path: Path, data: bytes) -> Path:
 
 def append(path: Path, data: bytes) -> None:
     """Append all of ``data``, or leave the file unchanged."""
-    with open(path, "ab", opener=_open_own) as stream:
+    more = os.O_NOFOLLOW
+    with open(path, "ab", opener=lambda name, flags: os.open(name, flags | more, 0o666)) as stream:
         before = os.fstat(stream.fileno()).st_size
         try:
             _write(stream, data)
@@ -112,10 +113,6 @@ def append(path: Path, data: bytes) -> None:
             raise
     if not before:
         sync_folder(path.parent)
-
-
-def _open_own(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
 
 def _write(stream: BinaryIO, data: bytes) -> None:

@@ -34,7 +34,10 @@ def hide_paths(value: Recorded, folders: Mapping[Path, str] | None = None) -> Re
 
     folders: more folders with their placeholders; see ``find_case_folders``.
     """
-    folders = {**(folders or {}), **_known_folders()}
+    folders = {**(folders or {}), **_near_folders(), machine.ROOT: "<suite>"}
+    python = Path(sys.prefix)
+    if python not in {Path("/usr"), Path("/usr/local")}:
+        folders |= {python: "<python>", python.resolve(): "<python>"}
     return cast("Recorded", _Hider(folders).hide(value))
 
 
@@ -109,11 +112,3 @@ def _near_folders() -> dict[Path, str]:
         home = Path.home()
         folders |= {home: "~", home.resolve(): "~"}
     return {folder: mark for folder, mark in folders.items() if len(folder.parts) > 1}
-
-
-def _known_folders() -> dict[Path, str]:
-    folders = {**_near_folders(), machine.ROOT: "<suite>"}
-    python = Path(sys.prefix)
-    if python not in {Path("/usr"), Path("/usr/local")}:
-        folders |= {python: "<python>", python.resolve(): "<python>"}
-    return folders

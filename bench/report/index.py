@@ -39,7 +39,7 @@ class Entry:
     """A folder of the index.
 
     finding: Markdown; all other text is untrusted. state: what is missing or failed. path: of the
-    folder, relative to the index, with slashes. page: of its report, likewise; None if it has none.
+    folder, relative to the index, with slashes. page: of its report, in the same form, if any.
     """
 
     kind: str

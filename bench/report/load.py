@@ -22,7 +22,7 @@ class LoadedRun:
     """A run on one machine: its plan, records and environments, and what follows from them.
 
     missing: number of planned trials without a record. faults: why records or files were left
-    out, one line each. name: tells the run from the others in a report of several runs.
+    out, one line each. name: unique among the runs of a report.
     """
 
     folder: Path

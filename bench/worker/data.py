@@ -55,20 +55,6 @@ def read_labels(folder: Path, part: Part) -> NDArray[np.int32]:
     return _load(folder, f"{part}_labels")
 
 
-def read_first(folder: Path, count: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Return the first images (count, features) and labels in the data set's own order.
-
-    Fewer if the training and validation parts have fewer. Raises DataError.
-    """
-    parts: tuple[Part, Part] = ("validation", "train")
-    positions = np.argsort(_load(folder, "split"))[:count]
-    images = [_load(folder, f"{part}_images", "c") for part in parts]
-    labels = np.concatenate([read_labels(folder, part) for part in parts])
-    held_out = len(images[0])
-    first = [images[0][at] if at < held_out else images[1][at - held_out] for at in positions]
-    return np.array(first, np.float32), labels[positions]
-
-
 def read_textbook(folder: Path) -> Textbook:
     """Restore the whole training set, training and validation, in the data set's own order.
 

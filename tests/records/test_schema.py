@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from support.comparisons import comparison, session
 from support.records import bare, case, environment, run
 
 from bench.records.schema import REPORTED, Parity, Trial
@@ -39,6 +40,15 @@ def test_worker_reports_no_judgement_and_no_identity(kind):
         parents |= {"threads_in_force", "version", "slowdown"}
     assert record.kind == kind
     assert REPORTED[kind] == set(record.__struct_fields__) - parents
+
+
+def test_renamed_fields_keep_their_names_on_disk():
+    probes = {"textbook": (case("figure-keras"),), "rooflines": (case("numpy"),)}
+    plan = msgspec.to_builtins(run(case(), data_source="digits", **probes))
+    assert {"figures", "ceilings"} <= plan.keys()
+    assert (plan["data"], plan["cases"][0]["data"]) == ("digits", "resident")
+    for other in (comparison, session):
+        assert msgspec.to_builtins(other(data_source="digits"))["data"] == "digits"
 
 
 def test_case_is_written_without_defaults():

@@ -1,4 +1,4 @@
-"""Numbers, Markdown, summary.csv and pages: what is shown is right, and text stays text."""
+"""Numbers, Markdown, summary.csv and pages: every value is there, and text is escaped."""
 
 import base64
 import csv

@@ -164,12 +164,6 @@ def test_runs_of_several_name_their_own_reports_and_faults(two, tmp_path):
     assert "\n- slow: left out: trials.jsonl:5: " in text
 
 
-def test_speedups_are_relative_to_the_first_run(two, tmp_path):
-    text = write_all(two[::-1], tmp_path / "both")
-    assert "### Speedup over 2-core Slow CPU, 2 threads" in text
-    assert "\n| a | 1 | 10.0 \\[10.0, 10.0\\] |\n" in section(text, COMPARED)
-
-
 @pytest.mark.parametrize("name", jsonl.PLANS)
 def test_measurements_are_never_overwritten_by_a_report(two, tmp_path, name):
     output = tmp_path / "both"

@@ -41,13 +41,13 @@ class Cluster:
 
     def start(self):
         """Start the scheduler; again, where it was stopped, at the same address."""
-        told = self.folder / "scheduler.json"
-        told.unlink(missing_ok=True)
-        where = ("--host=127.0.0.1", f"--port={self._port}", f"--scheduler-file={told}")
+        file = self.folder / "scheduler.json"
+        file.unlink(missing_ok=True)
+        where = ("--host=127.0.0.1", f"--port={self._port}", f"--scheduler-file={file}")
         self._scheduler = self._dask("scheduler", "--no-dashboard", *where)
-        wait_until(lambda: told.exists() and told.stat().st_size > 0)
-        wait_until(lambda: "address" in told.read_text())
-        self.address = json.loads(told.read_text())["address"]
+        wait_until(lambda: file.exists() and file.stat().st_size > 0)
+        wait_until(lambda: "address" in file.read_text())
+        self.address = json.loads(file.read_text())["address"]
         self._port = self.address.rpartition(":")[2]
 
     def join(self, name, kind="one", *, code="", resources="bench=1"):
@@ -73,7 +73,7 @@ class Cluster:
         )
 
     def wait_for_workers(self, count):
-        """Wait until so many workers are connected."""
+        """Wait until ``count`` workers are connected."""
         import distributed
 
         with distributed.Client(self.address, set_as_default=False) as client:

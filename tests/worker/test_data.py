@@ -70,14 +70,3 @@ def test_folder_that_is_not_prepared_is_an_error_of_one_line(small_folder):
         with pytest.raises(DataError, match="no prepared data") as error:
             read()
         assert len(str(error.value).splitlines()) == 1
-
-
-@pytest.mark.parametrize("count", [1, 10, 50, 60])
-def test_first_images_are_those_of_the_data_sets_own_order(small_folder, small_files, count):
-    folder = dataset.find(str(small_folder)).folder
-    images, labels = data.read_first(folder, count)
-    assert images.dtype == np.float32
-    assert np.array_equal(
-        np.round(images * 255), small_files[idx.TRAIN_IMAGES][:count].reshape(-1, 16)
-    )
-    assert np.array_equal(labels, small_files[idx.TRAIN_LABELS][:count])

@@ -34,19 +34,16 @@ def report(
     from bench.report.write import write_report
     from bench.runner.plan import RESULTS
 
+    folders = folders or []
+    several = len(folders) > 1 or any(map(layout.is_collection, folders))
+    if output is not None and not several:
+        raise UserError("--output needs several runs. Name more of them, or leave it out.")
     if not folders:
-        if output is not None:
-            raise UserError("name the RUN to report; without one there is only the page of all")
         print_line(str(index.write_index(RESULTS)))
-        return
-    if len(folders) == 1 and not layout.is_collection(folders[0]):
-        if output is not None:
-            raise UserError("--output needs several runs; name another RUN")
+    elif not several:
         print_report(folders[0])
-        return
-    if len(folders) == 1 and output is None:
-        output = folders[0]
-    if output is None:
-        raise UserError("several runs make a report of their own: name its folder with --output")
-    runs = [run for folder in folders for run in layout.find_runs(folder) or [folder]]
-    print_line(str(write_report(load_runs(runs), output)))
+    else:
+        if output is None and len(folders) > 1:
+            raise UserError("A report of several runs needs its own folder. Add --output DIR.")
+        runs = [run for folder in folders for run in layout.find_runs(folder) or [folder]]
+        print_line(str(write_report(load_runs(runs), output or folders[0])))

@@ -70,7 +70,7 @@ def render_prose(text: str) -> Any:
 
 
 def render_blocks(text: str) -> Any:
-    """Render paragraphs, lists and code in Markdown, as markup; likewise."""
+    """Render Markdown with paragraphs, lists and code; HTML, links and pictures stay text."""
     from markupsafe import Markup
 
     return Markup(_make_parser().render(text))  # noqa: S704 - HTML in the text stayed text

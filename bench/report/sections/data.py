@@ -48,7 +48,8 @@ def describe_data(run: LoadedRun) -> Iterator[Section]:
         f"{data.classes} classes."
     )
     if find_side(data.features):
-        images, labels = prepared.read_first(data.folder, FIRST_IMAGES)
+        textbook = prepared.read_textbook(data.folder)
+        images, labels = textbook.images[:FIRST_IMAGES], textbook.labels[:FIRST_IMAGES]
         title = f"The first {len(images)} images"
         names = [data.class_names[label] for label in labels]
         picture = Picture("data", title, partial(chart_images, images, names, title))

@@ -140,16 +140,9 @@ def _train_one_vs_rest(
     for order in orders:
         for sample in order:
             x = problem.images[sample].astype(np.float64)
-            residual = _sigmoid(weight @ x + bias)
+            residual = np.exp(-np.logaddexp(0, -(weight @ x + bias)))  # the sigmoids
             residual[problem.labels[sample]] -= 1
             weight -= np.outer(eta * residual, x)
             bias -= eta * residual
         epochs.append(Solution(weight.T.copy(), bias.copy()))
     return epochs
-
-
-def _sigmoid(logits: Array) -> Array:
-    """Return 1 / (1 + exp(-logits)); exp never overflows."""
-    small = np.exp(-np.abs(logits))
-    result: Array = np.where(logits >= 0, 1, small) / (1 + small)
-    return result

@@ -64,9 +64,9 @@ def test_other_processes_are_spared(started, leader, tmp_path):
 
 
 def test_daemon_is_known_by_any_folder_variable(started, tmp_path):
-    given = spec.build_variables(spec.ChildSpec(), tmp_path)
+    variables = spec.build_variables(spec.ChildSpec(), tmp_path)
     daemons = [
-        started(["sleep", "60"], start_new_session=True, env={name: given[name]})
+        started(["sleep", "60"], start_new_session=True, env={name: variables[name]})
         for name in ("PYTHONPATH", *spec.CACHES)
     ]
     for daemon in daemons:

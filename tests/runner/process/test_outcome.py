@@ -32,7 +32,7 @@ def ended(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("parts", "seen", "honest"),
+    ("parts", "total", "honest"),
     [
         (9.99, 10.0, True),
         (9.75, 10.0, True),  # 0.1 s and 2 % are allowed
@@ -44,9 +44,9 @@ def ended(tmp_path):
         (0.0, 0.0, False),
     ],
 )
-def test_phases_worker_and_parent_must_agree_on_time(ended, parts, seen, honest):
+def test_phases_worker_and_parent_must_agree_on_time(ended, parts, total, honest):
     document = {"epoch_seconds": [parts / 2, parts / 4], "between_seconds": parts / 4}
-    status, reason, _ = ended({"status": "ok", **document, "worker_seconds": seen})
+    status, reason, _ = ended({"status": "ok", **document, "worker_seconds": total})
     assert (status == "ok") == honest
     assert honest or reason.startswith("its clock does not add up: ")
 
