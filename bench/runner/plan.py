@@ -5,11 +5,11 @@ import datetime as dt
 import os
 import random
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.contract import Device, Objective
+from bench.contract import Device
 from bench.data import dataset
 from bench.errors import UserError
 from bench.records import store
@@ -94,7 +94,7 @@ def plan_run(
     def with_python(cases: Iterable[Case]) -> tuple[Case, ...]:
         return tuple(interpreters.assign_python(case, options.pythons) for case in cases)
 
-    cases = with_python(plan_cases(options, preflight.read_objective))
+    cases = with_python(plan_cases(options))
     sweep = list_sweep(cases) if options.sweep else ()
     measured = (*cases, *sweep) if options.roofline else ()
     rooflines = list_rooflines(measured, quick=options.quick)
@@ -186,15 +186,15 @@ def count_rounds(options: RunOptions) -> dict[str, int]:
     return {name: options.rounds or default[name] for name in names}
 
 
-def plan_cases(
-    options: RunOptions, read_objective: Callable[[Path], Objective]
-) -> tuple[Case, ...]:
+def plan_cases(options: RunOptions) -> tuple[Case, ...]:
     """Return every chosen case, in the registry's order.
 
-    read_objective: see ``find_implementation``. Raises UserError for an implementation that is
-    unknown or chosen twice, and where no batch size divides the samples.
+    Imports a user's own files in a child. Raises UserError for an implementation that is unknown or
+    chosen twice, and where no batch size divides the samples.
     """
-    entries = [find_implementation(name, read_objective) for name in options.implementations]
+    entries = [
+        find_implementation(name, preflight.read_objective) for name in options.implementations
+    ]
     names = [case.implementation for case in entries]
     for name in names:
         if names.count(name) > 1:

@@ -46,9 +46,9 @@ class RunContext(Protocol):
 class Runner:
     """Measure trials of one run on this host, judge them, and append their records to its folder.
 
-    peers: cases of the run; a roofline probe reads as many images as they do. places: for a
-    comparison in pairs, where each version is installed; its trials are as short as possible, and
-    their params are not kept.
+    peers: cases of the run; a roofline probe reads as many images as they do. installations: of the
+    versions of a comparison in pairs, whose trials are as short as possible; their params are not
+    kept.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Runner:
         data: Dataset,
         *,
         peers: Sequence[Case] = (),
-        places: Mapping[str, Installation] | None = None,
+        installations: Mapping[str, Installation] | None = None,
     ) -> None:
         self._folder = folder
         self._context = context
         self._data = data
         self._peers = peers
-        self._places = places
+        self._installations = installations
         self._judge = Judge(data.folder, data.classes, context.seed)
         self._machine = machine.describe()
         self._suite = machine.describe_suite()
@@ -77,16 +77,17 @@ class Runner:
         UserError if the run's folder or the worker's cannot be written.
         """
         # First of all: another Python may need long to describe itself.
-        environment = self._describe_environment(trial)
+        child = self._specify_child(trial)
+        environment = self._describe_environment(child)
         started = timestamps.format_now()
         try:
-            values = self._run(trial)
+            values = self._run(trial, child)
         except KeyboardInterrupt:
             self._append(trial, environment, {"started": started, "status": "interrupted"})
             raise
         return self._append(trial, environment, {"started": started, **values})
 
-    def _run(self, trial: Trial) -> dict[str, Any]:
+    def _run(self, trial: Trial, child: ChildSpec) -> dict[str, Any]:
         """Return the fields of a trial's record: what its process reported, judged."""
         if reason := self._explain_unavailable(trial.case):
             return {"status": "unavailable", "reason": reason}
@@ -94,7 +95,7 @@ class Runner:
             return {"status": "failed", "reason": fault}
         with scratch.make_folder() as folder:
             before = machine.read_conditions()
-            outcome = launch(self._build_request(trial), self._child_spec(trial), folder)
+            outcome = launch(self._build_request(trial), child, folder)
             conditions = machine.compare_readings(before, machine.read_conditions())
             # A worker reports these fields and no others: the parent fills in the rest.
             names = REPORTED[trial.kind] & outcome.document.keys()
@@ -126,7 +127,7 @@ class Runner:
             return {"status": "failed", "reason": "the process returned no params"}
         seconds = outcome.document.get("epoch_seconds")
         judgement = self._judge.judge(trial.case, params, folder / "labels.npy", seconds)
-        if self._places is None and judgement.parity is not None:  # they could be read
+        if self._installations is None and judgement.parity is not None:  # they could be read
             store.save_params(self._folder, trial.id, params)
         threads, threads_fault = judge_threads(trial.case, outcome.document)
         if threads is None:
@@ -186,7 +187,7 @@ class Runner:
         case = trial.case
         if trial.kind != "roofline":
             training = spec.request_training(trial.kind, case, self._data, self._context.seed)
-            if self._places is not None:
+            if self._installations is not None:
                 training |= spec.pair_options(trial.slowdown)
             return training
         most = compute_max_samples(self._data.features)  # trials with more are unavailable
@@ -197,37 +198,36 @@ class Runner:
         )
         return spec.request_roofline(case, self._data.features, samples)
 
-    def _describe_environment(self, trial: Trial) -> Environment:
-        """Return the environment of a trial; raises UserError if another Python does not answer."""
-        place = self._find_place(trial)
-        if place.python not in self._software:  # another interpreter than ours is asked once
-            ours = place.python == Installation().python
-            self._software[place.python] = (
-                list_software() if ours else preflight.read_software(place)
-            )
-        facts = {
-            "machine": self._machine,
-            "software": self._software[place.python],
-            "suite": self._suite,
-            "variables": redact_variables(self._child_spec(trial)),
-            "data": self._data.describe(),
-        }
-        return environments.make_environment(facts)
-
-    def _find_place(self, trial: Trial) -> Installation:
-        if self._places is not None:
-            return self._places[trial.version]
-        return interpreters.find_installation(trial.case)
-
-    def _child_spec(self, trial: Trial) -> ChildSpec:
+    def _specify_child(self, trial: Trial) -> ChildSpec:
         case = trial.case
+        if self._installations is not None:
+            installation = self._installations[trial.version]
+        else:
+            installation = interpreters.find_installation(case)
         return ChildSpec(
-            installation=self._find_place(trial),
+            installation=installation,
             threads=case.threads,
             device=case.device,
             variables=case.variables,
             timeout=self._context.timeout,
         )
+
+    def _describe_environment(self, child: ChildSpec) -> Environment:
+        """Return the environment of a trial; raises UserError if another Python does not answer."""
+        python = child.installation.python
+        if python not in self._software:  # another interpreter than ours is asked once
+            ours = python == Installation().python
+            self._software[python] = (
+                list_software() if ours else preflight.read_software(child.installation)
+            )
+        facts = {
+            "machine": self._machine,
+            "software": self._software[python],
+            "suite": self._suite,
+            "variables": redact_variables(child),
+            "data": self._data.describe(),
+        }
+        return environments.make_environment(facts)
 
 
 def find_file_fault(case: Case) -> str | None:

@@ -18,7 +18,7 @@ from bench.worker.machine import list_software
 
 SLOWDOWN = Slowdown(0.5, 2)
 OURS = machine.machine.ROOT / "implementations"
-PLACES = {"base": Installation(), "candidate": Installation()}
+INSTALLATIONS = {"base": Installation(), "candidate": Installation()}
 ALONE = Trial("r1-mine", "trial", 1, pairing(batch_size=96).baseline)
 
 
@@ -29,12 +29,12 @@ def folder(tmp_path):
 
 @pytest.fixture
 def make_runner(folder, digits):
-    """A runner of a comparison, or of a run without places."""
+    """A runner of a comparison, or of a run without versions."""
 
-    def make(places=None, **changes):
+    def make(installations=None, **changes):
         planned = comparison(pairing(batch_size=96), **changes)
-        store.create_run(folder, planned, "comparison.json" if places else "run.json")
-        return Runner(folder, planned, digits, places=places)
+        store.create_run(folder, planned, "comparison.json" if installations else "run.json")
+        return Runner(folder, planned, digits, installations=installations)
 
     return make
 
@@ -71,7 +71,7 @@ def sides(number=1, slowdown=None, **changes):
 
 
 def test_sides_of_a_pair_are_brief_and_judged_without_keeping_params(make_runner, folder):
-    runner = make_runner(PLACES)
+    runner = make_runner(INSTALLATIONS)
     for trial in sides(3, SLOWDOWN).values():
         runner.measure(trial)
     base, candidate = sorted(store.read_records(folder), key=lambda record: record.version)
@@ -98,7 +98,7 @@ def test_trial_of_a_run_is_repeated_and_its_params_are_kept(make_runner, folder)
 
 
 def test_only_a_comparison_asks_for_brief_and_slowed_trials(make_runner, launches, folder, digits):
-    runner = make_runner(PLACES)
+    runner = make_runner(INSTALLATIONS)
     for trial in sides(1, SLOWDOWN).values():
         runner.measure(trial)
     slowdowns = [request["slowdown"] for request, _ in launches]
@@ -117,19 +117,19 @@ def test_every_version_runs_and_describes_its_own_place(
     monkeypatch.setattr(
         preflight, "read_software", lambda place: described.append(place) or {"python": "3.99"}
     )
-    places = {
+    installations = {
         "base": Installation(implementations=tmp_path),
         "candidate": Installation("/b/python", OURS),
     }
-    runner = make_runner(places, timeout=7.0)
+    runner = make_runner(installations, timeout=7.0)
     for number in (1, 2):
         for version, trial in sides(number, variables={"OWN": "yes"}, threads=1).items():
             runner.measure(trial)
             _, child = launches[-1]
-            assert child.installation == places[version]
+            assert child.installation == installations[version]
             assert (child.timeout, child.threads, child.device) == (7.0, 1, "cpu")
             assert child.variables == {"OWN": "yes"}
-    assert described == [places["candidate"]]  # once
+    assert described == [installations["candidate"]]  # once
     environments = store.read_environments(folder)
     assert {
         (record.version, environments[record.environment].software["python"])
@@ -143,7 +143,7 @@ def test_interrupted_side_is_recorded_as_that_side(make_runner, folder, monkeypa
 
     monkeypatch.setattr(runner, "launch", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        make_runner(PLACES).measure(sides(4, SLOWDOWN)["candidate"])
+        make_runner(INSTALLATIONS).measure(sides(4, SLOWDOWN)["candidate"])
     (record,) = store.read_records(folder)
     assert (record.status, record.version, record.round) == ("interrupted", "candidate", 4)
     assert record.slowdown == SLOWDOWN
@@ -161,7 +161,7 @@ def test_interrupted_side_is_recorded_as_that_side(make_runner, folder, monkeypa
 )
 def test_invalid_result_is_a_failed_record(make_runner, folder, report, document):
     report(document)
-    record = make_runner(PLACES).measure(sides(4, SLOWDOWN)["candidate"])
+    record = make_runner(INSTALLATIONS).measure(sides(4, SLOWDOWN)["candidate"])
     assert (record.status, record.version, record.slowdown) == ("failed", "candidate", SLOWDOWN)
     assert (record.epoch_seconds, record.peak_rss_bytes) == ([], None)
     assert store.read_records(folder) == [record]
@@ -177,7 +177,7 @@ def test_worker_cannot_report_fields_of_the_parent(make_runner, report):
             "import_seconds": 1.0,
         }
     )
-    record = make_runner(PLACES).measure(sides(4)["base"])
+    record = make_runner(INSTALLATIONS).measure(sides(4)["base"])
     assert (record.version, record.round, record.status) == ("base", 4, "unavailable")
     assert (record.parity, record.validation_accuracy, record.import_seconds) == (None, [], 1.0)
     assert record.stderr_tail == "last words"
@@ -205,7 +205,7 @@ def test_another_python_is_described_before_the_trial_begins(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(preflight, "read_software", interrupt)
-    runner = make_runner(dict.fromkeys(PLACES, Installation("/b/python", OURS)))
+    runner = make_runner(dict.fromkeys(INSTALLATIONS, Installation("/b/python", OURS)))
     with pytest.raises(KeyboardInterrupt):
         runner.measure(sides()["base"])
     assert launches == []

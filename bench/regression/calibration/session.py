@@ -79,7 +79,7 @@ def measure_session(folder: Path, plan: CalibrationPlan, data: Dataset) -> Itera
     """
     end = now() + plan.budget
     installations = {BASELINE: Installation(), CANDIDATE: Installation()}
-    runner = Runner(folder, plan, data, places=installations)
+    runner = Runner(folder, plan, data, installations=installations)
     for number, (case, slowdown) in enumerate(generate_blocks(plan)):
         injected = f"{case.implementation}, {describe_slowdown(slowdown)} injected"
         yield f"block {number + 1}: {injected}; {end - now():.0f} s left"

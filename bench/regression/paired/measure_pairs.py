@@ -34,7 +34,7 @@ def measure(
     lock.
     """
     end = now() + plan.budget
-    cases = _CaseLoop(folder, plan, Runner(folder, plan, data, places=installations))
+    cases = _CaseLoop(folder, plan, Runner(folder, plan, data, installations=installations))
     total = len(plan.pairings)
     for number, pairing in enumerate(plan.pairings, 1):
         yield f"{pairing.name} ({number} of {total}): a first pair"
