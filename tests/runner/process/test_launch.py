@@ -107,18 +107,14 @@ def sabotaged(launched, saboteur):
     return run
 
 
-# What else goes wrong is seen by ``bench check``, in tests/runner/parity/test_conformance.py.
+# Other faults: tests/runner/parity/test_conformance.py and tests/integration/test_faults.py.
 @pytest.mark.parametrize(
     ("name", "status", "reason"),
     [
-        ("honest", "ok", ""),
-        ("live_view", "failed", "had returned (a view of live weights?)"),
         ("changes_order", "failed", "changed the order that it received"),
         ("changes_params", "failed", "changed the initial params that it received"),
         ("wrong_labels", "failed", "int64 labels, not float64"),
-        ("says_unavailable", "unavailable", "no abacus in this machine"),
         ("mends_the_clock", "failed", "it replaced bench.worker.measure.perf_counter_ns"),
-        ("disarms_the_guard", "failed", "its clock does not add up"),
         ("no_trainer", "failed", "AttributeError"),
         ("does_not_import", "failed", "OSError: libabacus.so"),
     ],
