@@ -269,16 +269,6 @@ def test_keyboard_sorts_and_opens(opened, reference):
     assert details.locator("table").first.is_visible()
 
 
-def test_point_of_a_chart_shows_its_numbers(opened, reference):
-    page = opened(reference).page
-    page.locator(".live svg .mark-symbol path").first.hover()
-    page.wait_for_selector("#vg-tooltip-element.visible")
-    tooltip = page.locator("#vg-tooltip-element").inner_text()
-    assert "name" in tooltip
-    assert "mean" in tooltip
-    assert not re.search(r"\d\.\d{6}", tooltip)
-
-
 def serious(page):
     """Return what axe finds that keeps people from reading a page, each with where it is."""
     page.evaluate(Path(os.environ["AXE"]).read_text(encoding="utf-8"))
@@ -366,9 +356,3 @@ def test_rows_are_filtered_by_machine(opened, others):
     for machine in machines:
         choice.select_option(machine)
         assert set(column(view, "machine")) == {machine}
-
-
-def test_index_links_to_its_reports(opened, others):
-    page = opened(others["index"]).page
-    page.get_by_role("link", name="both").click()
-    assert page.title() == "Softmax classifier: the frameworks compared"

@@ -139,6 +139,7 @@ class Trainer(softmax_numpy.Trainer):
 """
 
 
+@pytest.mark.soak
 def test_clock_set_back_changes_no_result_and_no_order(started, alone, tmp_path):
     folder = tmp_path / "out"
     (tmp_path / "child.py").write_text(SETS_CLOCK_BACK)
@@ -173,9 +174,19 @@ def stop_at_random(process, random, seconds, numbers):
         return sent, *process.communicate()
 
 
+KILL = (signal.SIGKILL,)
+
+
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("numbers", [(signal.SIGKILL,), tuple(STATUS)], ids=["kills", "signals"])
-@pytest.mark.parametrize("count", [1, pytest.param(200, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    ("count", "numbers"),
+    [
+        (1, KILL),
+        pytest.param(200, KILL, marks=pytest.mark.soak),
+        pytest.param(200, tuple(STATUS), marks=pytest.mark.soak),
+    ],
+    ids=["a kill", "kills", "signals"],
+)
 def test_stops_at_random_moments_lose_and_double_nothing(started, alone, tmp_path, count, numbers):
     if count > 100:
         run_first(tmp_path, "")  # with charts in its report

@@ -69,15 +69,6 @@ def test_report_of_a_collection_compares_its_runs(measured, called):
     assert (measured / "summary.csv").read_bytes() == again
 
 
-def test_collection_is_reported_with_other_runs(measured, called):
-    write(measured.parent / "three", run(case(), run="three"), *trials(case(), 0.5))
-    assert called("report", "all", "--output", "there")[:2] == (0, "there/report.md\n")
-    code, out, _ = called("report", "all", "three", "--output", "three/../both")
-    assert (code, out) == (0, "three/../both/report.md\n")
-    text = (measured.parent / "both" / "report.md").read_text(encoding="utf-8")
-    assert "3 runs side by side" in text
-
-
 @pytest.mark.parametrize(
     "verb",
     [

@@ -37,8 +37,8 @@ def test_line_has_errors_at_first_and_any_size_with_margin():
     [(0.0, "all"), (1e-5, "1.0 times"), (2e-4, "none: it fails"), (float("nan"), "none: it fails")],
 )
 def test_margin_at_the_limits(error, margin):
-    ((*_, found),) = tabulate(*with_error(error, case("a")))
-    assert found == margin
+    ((*_, cell),) = tabulate(*with_error(error, case("a")))
+    assert cell == margin
 
 
 def test_section_has_a_table_and_chart_for_each_workload(tmp_path):

@@ -13,8 +13,8 @@ LARGE, SMALL = 4 * 48000 * 784, 4 * 9600 * 784
 
 
 def row(least=0.0150528, **changes):
-    (found,) = summarize(trials(case(**changes), 0.5), HERE)
-    return replace(found, roofline_seconds=least)
+    (summarized,) = summarize(trials(case(**changes), 0.5), HERE)
+    return replace(summarized, roofline_seconds=least)
 
 
 def cells(table):
@@ -22,8 +22,10 @@ def cells(table):
 
 
 def test_bandwidth_is_that_of_the_tables_size():
-    found = Roofline(1.2345e11, "jax", {LARGE: 2e10, SMALL: 9e10}, {LARGE: "torch", SMALL: "numpy"})
-    (table,) = resources.tabulate_roofline({("cpu", 2): found}, [row(), row(samples=9600)], 784)
+    roofline = Roofline(
+        1.2345e11, "jax", {LARGE: 2e10, SMALL: 9e10}, {LARGE: "torch", SMALL: "numpy"}
+    )
+    (table,) = resources.tabulate_roofline({("cpu", 2): roofline}, [row(), row(samples=9600)], 784)
     assert table.headings == (
         "device",
         "threads",
@@ -37,7 +39,7 @@ def test_bandwidth_is_that_of_the_tables_size():
     assert table.lines == [
         ["cpu", "2", "123 GFLOP/s", "jax", "20.0 GB/s", "torch", "—", "15.1 ms"],
     ]
-    (table,) = resources.tabulate_roofline({("cpu", 2): found}, [row(samples=9600)], 784)
+    (table,) = resources.tabulate_roofline({("cpu", 2): roofline}, [row(samples=9600)], 784)
     assert table.lines[0][4:6] == ["90.0 GB/s", "numpy"]
 
 

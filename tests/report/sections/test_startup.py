@@ -1,7 +1,5 @@
 """Tables of start-up, of accuracy over time, and of break-evens: worked out by hand."""
 
-from dataclasses import replace
-
 from support.records import case, environment, ok, trials
 
 from bench.analysis.intervals import Interval
@@ -14,17 +12,15 @@ from bench.report.sections.startup import (
 )
 
 
-def start(of, total, **changes):
+def start(of, total):
+    interval = Interval(total, total / 2, total * 2)
     values = {"imports": 2.0, "setup": 0.00025, "reset": 0.0, "first_epoch": 0.5}
-    found = Start(
-        of, {1: total}, Interval(total, total / 2, total * 2), **values, parity_error=2e-6
-    )
-    return replace(found, **changes)
+    return Start(of, {1: total}, interval, **values, parity_error=2e-6)
 
 
 def row(of):
-    (found,) = summarize([ok(of)], {"here": environment()})
-    return found
+    (summarized,) = summarize([ok(of)], {"here": environment()})
+    return summarized
 
 
 def find_curves_of(records):
