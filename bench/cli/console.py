@@ -59,6 +59,12 @@ def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:
     return lock.hold_host_lock(lambda: console.print(WAITING))
 
 
+def print_measurement(console: Console, lines: Iterable[str]) -> None:
+    """Hold the host's lock, and print what is measured meanwhile."""
+    with hold_host_lock(console):
+        print_progress(console, lines)
+
+
 def print_report(folder: Path) -> "LoadedRun":
     """Write a run's report, print its tables, and return the run."""
     from bench.report.load import load_run

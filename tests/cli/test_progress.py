@@ -2,8 +2,11 @@
 
 from support.records import bare, case, ok, run
 
-from bench.cli.progress import format_end, format_start, print_plan
+from bench.cli.console import Transient
+from bench.cli.progress import format_end, format_events, format_start, print_plan
 from bench.records.schema import Trial
+from bench.runner import loop
+from bench.runner.loop import Estimate
 
 
 def test_plan_counts_the_rounds_of_every_case(capsys, monkeypatch, tmp_path):
@@ -26,6 +29,31 @@ def test_plan_counts_the_rounds_of_every_case(capsys, monkeypatch, tmp_path):
         ["textbook", "figure-keras", "cpu", "—", "2", "—", "—", "1"],
     ]
     assert last == "6 trials, estimated time unknown, without an earlier run"
+
+
+def test_events_become_lines_and_tell_the_time_left():
+    record = ok(case("jax"), wall_seconds=12.0)
+    trial = Trial("r1-x", "trial", 1, case("jax"))
+    events = [
+        loop.ImportStarted("jax"),
+        loop.TrialStarted(trial, 1, 3, (trial, trial, trial)),
+        loop.TrialEnded(record, 1, 3),
+        "a host was lost",
+        loop.TrialStarted(trial, 2, 3, (trial, trial)),
+        loop.BudgetSpent(2),
+    ]
+    lines = list(format_events(events, Estimate()))
+    assert [isinstance(line, Transient) for line in lines] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert lines[1].endswith("time left unknown")
+    assert lines[4].endswith("about 24 s left")
+    assert lines[5] == "the budget is used up: 2 trials were not measured"
 
 
 def test_started_trial_names_case_and_remaining_time():

@@ -1,7 +1,6 @@
 """The index has an entry for every folder with results, and says what each holds."""
 
 import datetime as dt
-import json
 import re
 
 import pytest
@@ -104,31 +103,25 @@ def test_folders_below_have_entries_and_links_are_not_followed(results):
     }
 
 
-def damage_run(folder):
-    """Return ways to damage a run, by what its entry says."""
-    plan, lines = folder / "run.json", folder / "trials.jsonl"
-    fields = json.loads(plan.read_text(encoding="utf-8"))
-    return {
-        "run.json: not a Run": lambda: plan.write_text("{"),
-        "format 99 is newer": lambda: plan.write_text(json.dumps({**fields, "format": 99})),
-        "trials.jsonl: cannot be read": lambda: (lines.unlink(), lines.mkdir()),
-        "run.json: cannot be read": lambda: (plan.unlink(), plan.mkdir()),
-    }
-
-
-@pytest.mark.parametrize("number", range(4))
-def test_damaged_folder_is_an_entry_with_its_reason(results, number):
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda folder: (folder / "run.json").write_text("{"), "run.json: not a Run"),
+        (lambda folder: (folder / "run.json").write_text('{"format": 99}'), "format 99 is newer"),
+        (lambda folder: (folder / "trials.jsonl").mkdir(), "trials.jsonl: cannot be read"),
+    ],
+)
+def test_damaged_folder_is_an_entry_with_its_reason(results, damage, reason):
     write(results / "good", run(case()), *trials(case(), 0.5, 0.5))
-    folder = write(results / "bad", run(case()), *trials(case(), 0.5))
+    folder = write(results / "bad", run(case()))
     (folder / "report.md").write_text("")
-    reason, damage = list(damage_run(folder).items())[number]
-    damage()
+    damage(folder)
     good, entry = read_entries(results)
     assert (good.path, good.kind) == ("good", "run")
-    assert (entry.path, entry.kind, entry.state) == ("bad", "unreadable", "damaged")
+    assert (entry.path, entry.page) == ("bad", "bad/report.md")
+    assert (entry.kind, entry.state) == ("unreadable", "damaged")
     assert reason in entry.finding
     assert str(results) not in entry.finding
-    assert entry.page == "bad/report.md"
 
 
 def test_whole_records_of_a_damaged_run_count(results):

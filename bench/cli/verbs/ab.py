@@ -3,11 +3,11 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from bench.cli.console import Transient, hold_host_lock, print_comparison, print_progress, stderr
+from bench.cli.console import Transient, print_comparison, print_measurement, stderr
 from bench.cli.options import (
     FILES,
     MEASURING,
@@ -26,9 +26,6 @@ from bench.cli.options import (
     parse_duration,
     parse_gates,
 )
-
-if TYPE_CHECKING:
-    from bench.regression.paired.prepare import PreparedComparison
 
 
 def ab(
@@ -91,10 +88,11 @@ def ab(
     """Compare two versions in pairs of fresh processes; exit with status 1 if one is slower."""
     from bench.records import store
     from bench.records.layout import COMPARISON_PLAN
-    from bench.regression.calibration.spread import Calibrations, calibration_folder
+    from bench.regression.calibration.spread import Calibrations, locate_calibrations
+    from bench.regression.paired import measure_pairs
     from bench.regression.paired.judge_pairs import load_result
     from bench.regression.paired.prepare import CaseOptions, prepare_comparison
-    from bench.report.regression.verdicts import build_output
+    from bench.report.regression.verdicts import build_output, describe_case
     from bench.runner import signals
     from bench.runner.machine import describe
     from bench.runner.plan import RESULTS, check_writable
@@ -117,8 +115,13 @@ def ab(
         stopped = 0
         if plan.pairings:
             store.create_run(folder, plan, COMPARISON_PLAN)
-            stopped = signals.run_until_signal(_measure, folder, comparison)
-    calibrations = Calibrations(calibration_folder(describe()["id"]))
+            events = measure_pairs.measure(folder, plan, comparison.data, comparison.installations)
+            lines = (
+                Transient(event) if isinstance(event, str) else describe_case(event)
+                for event in events
+            )
+            stopped = signals.run_until_signal(print_measurement, stderr, lines)
+    calibrations = Calibrations(locate_calibrations(describe()["id"]))
     result = load_result(
         folder,
         plan,
@@ -128,17 +131,3 @@ def ab(
     )
     print_comparison(build_output(result), style)
     raise typer.Exit(stopped or result.exit_status)
-
-
-def _measure(folder: Path, comparison: "PreparedComparison") -> None:
-    from bench.regression.paired import measure_pairs
-    from bench.report.regression.verdicts import describe_case
-
-    events = measure_pairs.measure(
-        folder, comparison.plan, comparison.data, comparison.installations
-    )
-    lines = (
-        Transient(event) if isinstance(event, str) else describe_case(event) for event in events
-    )
-    with hold_host_lock(stderr):
-        print_progress(stderr, lines)

@@ -3,11 +3,11 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from bench.cli.console import Transient, hold_host_lock, print_comparison, print_progress, stderr
+from bench.cli.console import Transient, print_comparison, print_measurement, stderr
 from bench.cli.options import (
     CASES,
     FILES,
@@ -23,10 +23,6 @@ from bench.cli.options import (
     parse_duration,
     parse_slowdowns,
 )
-
-if TYPE_CHECKING:
-    from bench.data.dataset import Dataset
-    from bench.regression.calibration.session import CalibrationPlan
 
 
 def calibrate(
@@ -78,8 +74,8 @@ def calibrate(
     from bench.records import store
     from bench.records.layout import CALIBRATION_PLAN
     from bench.records.schema import FORMAT
-    from bench.regression.calibration.session import CalibrationPlan
-    from bench.regression.calibration.spread import Calibrations, calibration_folder
+    from bench.regression.calibration.session import CalibrationPlan, measure_session
+    from bench.regression.calibration.spread import Calibrations, locate_calibrations
     from bench.regression.paired.comparison_plan import SEED, TIMEOUT
     from bench.regression.paired.prepare import CaseOptions, select_cases
     from bench.report.regression.calibration import build_calibration_output
@@ -87,7 +83,7 @@ def calibrate(
     from bench.runner.machine import describe
     from bench.runner.plan import make_run_name
 
-    folder = calibrations or calibration_folder(describe()["id"])
+    folder = calibrations or locate_calibrations(describe()["id"])
     stopped = 0
     if not show:
         run, created = make_run_name()
@@ -107,13 +103,7 @@ def calibrate(
             data_source=data,
         )
         store.create_run(folder / run, plan, CALIBRATION_PLAN)
-        stopped = signals.run_until_signal(_measure, folder / run, plan, dataset.find(data))
+        lines = map(Transient, measure_session(folder / run, plan, dataset.find(data)))
+        stopped = signals.run_until_signal(print_measurement, stderr, lines)
     print_comparison(build_calibration_output(Calibrations(folder)), style)
     raise typer.Exit(stopped)
-
-
-def _measure(folder: Path, plan: "CalibrationPlan", data: "Dataset") -> None:
-    from bench.regression.calibration.session import measure_session
-
-    with hold_host_lock(stderr):
-        print_progress(stderr, map(Transient, measure_session(folder, plan, data)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bench.cli.console import hold_host_lock, print_line, print_progress, print_report, stdout
+from bench.cli.console import print_line, print_measurement, print_report, stdout
 from bench.cli.options import (
     CASES,
     CLUSTER,
@@ -31,8 +31,6 @@ from bench.cli.options import (
 from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from bench.records.schema import Run
 
 # What a command that resumes a run may name; the plan has everything else.
@@ -281,7 +279,7 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
         store.create_run(folder, plan)
     times = loop.Estimate(loop.read_earlier_records(folder.parent))
     lines = format_events(loop.measure_run(folder, plan, data), times)
-    status = signals.run_until_signal(_print_under_lock, lines)
+    status = signals.run_until_signal(print_measurement, stdout, lines)
     run = print_report(folder)
     if status:
         again = shlex.join(
@@ -290,8 +288,3 @@ def _measure(folder: Path, plan: "Run", *, new: bool) -> NoReturn:
         print_line(f"interrupted; go on with {again}")
         raise typer.Exit(status)
     raise typer.Exit(3 if run.failed else 0)
-
-
-def _print_under_lock(lines: "Iterator[str]") -> None:
-    with hold_host_lock():
-        print_progress(stdout, lines)

@@ -35,31 +35,38 @@ def keras(name, *epochs, **changes):
     return trials(case(name, framework="keras"), *epochs, **changes)
 
 
-def test_one_leader_is_compared_with_the_slowest():
-    records = (*trials(case("fast"), 0.5, 0.5), *trials(case("mid"), 0.75, 0.75))
-    assert headline(*records, *trials(case("slow"), 1.0, 1.0)) == (
-        "fast trains fastest: 500 ms [500, 500] an epoch, 2.00 [2.00, 2.00] times as fast as the "
-        "slowest, slow." + THEIR
-    )
-    # Two rounds, twice and four times as long: exp(log 8 / 2 ± 12.706 * log 2 / 2) includes 1.
-    assert "slowest" not in headline(*records, *trials(case("slow"), 1.0, 2.0))
+HALF = "500 ms [500, 500] an epoch"
+LEADS = f"trains fastest: {HALF}, "
+KERAS = "times as fast as Keras's fit"
+SLOWEST = "times as fast as the slowest, slow."
+TIE = "are fastest; the data do not show a difference between them."
 
 
-def test_leader_is_compared_with_keras_on_its_best_and_worst_backend():
-    fast = trials(case("fast"), 0.5, 0.5)
-    slower = trials(case("worse"), 50.0, 50.0)
-    assert headline(*fast, *keras("keras-jax", 5.0, 5.0), *slower) == (
-        "fast trains fastest: 500 ms [500, 500] an epoch, 10.0 [10.0, 10.0] times as fast as "
-        "Keras's fit (keras-jax)." + THEIR
-    )
-    three = [*keras("c", 10.0, 10.0), *keras("a", 2.0, 2.0), *keras("b", 5.0, 5.0)]
-    tuned = trials(case("keras-fused", framework="keras", style="tuned"), 20.0, 20.0)
-    assert headline(*fast, *three, *tuned) == (
-        "fast trains fastest: 500 ms [500, 500] an epoch, 4.00 [4.00, 4.00] (a) to "
-        "20.0 [20.0, 20.0] (c) times as fast as Keras's fit." + THEIR
-    )
-    leading = headline(*keras("keras-jax", 0.5, 0.5), *trials(case("slow"), 1.0, 1.0))
-    assert "times as fast as the slowest, slow." in leading
+@pytest.mark.parametrize(
+    ("epochs", "text"),
+    [
+        ({"fast": 0.5, "mid": 0.75, "slow": 1}, f"fast {LEADS}2.00 [2.00, 2.00] {SLOWEST}"),
+        ({"keras-a": 0.5, "slow": 1}, f"keras-a {LEADS}2.00 [2.00, 2.00] {SLOWEST}"),
+        (
+            {"fast": 0.5, "keras-a": 5, "slow": 9},
+            f"fast {LEADS}10.0 [10.0, 10.0] {KERAS} (keras-a).",
+        ),
+        (
+            {"fast": 0.5, "keras-c": 10, "keras-a": 2, "keras-b": 5, "keras-tuned": 20},
+            f"fast {LEADS}4.00 [4.00, 4.00] (keras-a) to 20.0 [20.0, 20.0] (keras-c) {KERAS}.",
+        ),
+        (dict.fromkeys("abc", 0.5), f"a ({HALF}), b ({HALF}) and c ({HALF}) {TIE}"),
+        (dict.fromkeys("abcd", 0.5), f"a ({HALF}), b ({HALF}), c ({HALF}) and 1 more {TIE}"),
+        (dict.fromkeys("abcdef", 0.5), f"a ({HALF}), b ({HALF}), c ({HALF}) and 3 more {TIE}"),
+    ],
+)
+def test_leaders_of_two_rounds_are_compared(epochs, text):
+    records = []
+    for name, seconds in epochs.items():
+        framework = "keras" if name.startswith("keras") else "torch"
+        style = "tuned" if name.endswith("tuned") else "idiomatic"
+        records += trials(case(name, framework=framework, style=style), seconds, seconds)
+    assert headline(*records) == text + THEIR
 
 
 def test_parity_error_is_the_worst_of_those_named():
@@ -71,41 +78,27 @@ def test_parity_error_is_the_worst_of_those_named():
     assert headline(*fast, *unknown).endswith(" times as fast as Keras's fit (keras).")
 
 
-def test_ties_are_named_with_their_intervals():
+def test_ties_are_those_that_the_intervals_do_not_separate():
     a, c = trials(case("a"), 0.5, 0.5), trials(case("c"), 0.4, 0.8)
     text = headline(*a, *c, *trials(case("d"), 50.0, 50.0))
     assert text.startswith("a (500 ms [500, 500] an epoch) and c (566 ms [")
-    assert "the data do not show a difference" in text
     assert " d " not in text
+    # Two rounds, twice and four times as long: exp(log 8 / 2 ± 12.706 * log 2 / 2) includes 1.
+    assert "slowest" not in headline(*a, *trials(case("slow"), 1.0, 2.0))
 
 
-@pytest.mark.parametrize(
-    ("number", "names"),
-    [(3, "0, 1 and 2"), (4, "0, 1, 2 and 1 more"), (9, "0, 1, 2 and 6 more")],
-)
-def test_at_most_three_ties_are_named(number, names):
-    many = [one for n in range(number) for one in trials(case(str(n)), 0.5, 0.5)]
-    text = headline(*many).replace(" (500 ms [500, 500] an epoch)", "")
-    assert text.startswith(f"{names} are fastest")
-
-
-def test_one_round_ranks_nothing():
-    assert headline(*trials(case("fast"), 0.5), *trials(case("slow"), 50.0)) == (
+def test_one_round_or_one_row_ranks_nothing():
+    fast = trials(case("fast"), 0.5)
+    assert headline(*fast, *trials(case("slow"), 50.0)) == (
         "fast had the shortest epoch, 500 ms. It was measured once: the order is not certain." + ITS
     )
-
-
-def test_row_without_a_competitor_leads_nothing():
-    other = trials(case("other", objective="one-vs-rest"), 0.1)
-    wrong = trials(case("wrong"), 0.1, status="failed")
-    text = headline(*trials(case("only"), 0.5), *other, *wrong)
-    assert text == "only is the only result that can be ranked: 500 ms an epoch." + ITS
-
-
-def test_without_a_ranked_softmax_row_there_is_no_finding():
-    wrong = trials(case("wrong"), 0.5, status="failed")
-    other = trials(case("other", objective="one-vs-rest"), 0.5)
-    assert headline() == headline(*wrong, *other, machine="a machine") == NOTHING
+    others = [
+        *trials(case("other", objective="one-vs-rest"), 0.1),
+        *trials(case("wrong"), 0.1, status="failed"),
+    ]
+    text = "fast is the only result that can be ranked: 500 ms an epoch."
+    assert headline(*fast, *others) == text + ITS
+    assert headline() == headline(*others, machine="a machine") == NOTHING
 
 
 def test_machine_comes_first_and_devices_if_there_are_two():
