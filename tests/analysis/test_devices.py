@@ -23,7 +23,7 @@ HERE = {"here": environment()}
         # From 1/2 at 8 to 8 at 128: a quarter of the way, 8 * 16 ** (1 / 4) = 16.
         ({8: 0.5, 128: 8.0}, 16),
         ({8: 0.5, 32: 1.0, 128: 2.0}, 32),  # faster only after a speedup of exactly 1
-        ({8: 4.0, 32: 0.5, 128: 2.0}, 64),  # the last upward crossing
+        ({8: 0.5, 32: 2.0, 128: 0.5, 512: 2.0}, 256),  # the last upward crossing
         ({8: 4.0, 32: 2.0}, 0),
         ({8: 0.5, 32: 2.0, 128: 0.5}, math.inf),
         ({8: 2.0, 32: 1.0}, math.inf),

@@ -7,7 +7,7 @@ import pytest
 from support.comparisons import calibrated, pairs, session
 from support.records import MACHINE, bare, case, run, trials, write
 
-from bench.regression.calibration.spread import calibration_folder
+from bench.regression.calibration.spread import locate_calibrations
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 A, B = case("pytorch"), case("numpy", module="idiomatic.softmax_numpy", framework="numpy", extra="")
@@ -50,7 +50,7 @@ def compared(called):
 def calibrate(machine=MACHINE["id"]):
     """Write a calibration of case A: ten blocks of two pairs that hardly differ."""
     logs = [number % 3 / 1000 for number in range(20)]
-    folder = calibration_folder(MACHINE["id"])
+    folder = locate_calibrations(MACHINE["id"])
     calibrated(folder, session(A, pairs=2), pairs(logs, A), machine={**MACHINE, "id": machine})
 
 

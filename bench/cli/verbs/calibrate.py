@@ -75,7 +75,7 @@ def calibrate(
     from bench.records.layout import CALIBRATION_PLAN
     from bench.records.schema import FORMAT
     from bench.regression.calibration.session import CalibrationPlan, measure_session
-    from bench.regression.calibration.spread import Calibrations, calibration_folder
+    from bench.regression.calibration.spread import Calibrations, locate_calibrations
     from bench.regression.paired.comparison_plan import SEED, TIMEOUT
     from bench.regression.paired.prepare import CaseOptions, select_cases
     from bench.report.regression.calibration import build_calibration_output
@@ -83,7 +83,7 @@ def calibrate(
     from bench.runner.machine import describe
     from bench.runner.plan import make_run_name
 
-    folder = calibrations or calibration_folder(describe()["id"])
+    folder = calibrations or locate_calibrations(describe()["id"])
     stopped = 0
     if not show:
         run, created = make_run_name()

@@ -33,7 +33,7 @@ def compare(
     style: OutputFormat = "table",
 ) -> None:
     """Compare two stored runs; use bench ab to find slowdowns smaller than 20 %."""
-    from bench.regression.calibration.spread import calibration_folder
+    from bench.regression.calibration.spread import locate_calibrations
     from bench.regression.stats.decision import Rule
     from bench.regression.stored.judge_runs import compare_runs
     from bench.regression.stored.sides import load_calibrations, load_side
@@ -42,7 +42,7 @@ def compare(
     sides = load_side(baseline), load_side(candidate)
     find_spread = None
     if machine := sides[0].machine:
-        find_spread = load_calibrations(calibration_folder(machine), machine).spread
+        find_spread = load_calibrations(locate_calibrations(machine), machine).spread
     result = compare_runs(
         *sides,
         find_spread,

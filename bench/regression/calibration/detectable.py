@@ -69,7 +69,7 @@ def assess_detectability(
             logs, blocks = calibrations.logs(case, slowdown), calibrations.blocks(case, slowdown)
             if not logs:
                 continue
-            seconds = pair_seconds(blocks)
+            seconds = estimate_pair_seconds(blocks)
             assessed.append(
                 Detectability(
                     case=case,
@@ -99,14 +99,14 @@ def _assess_budget(
         disjoint=power.count_disjoint(logs, pairs, STRICT) if enough else None,
         drawn=power.count_drawn(logs, pairs, STRICT, draws) if enough and not same else None,
         smallest=(
-            power.smallest_slowdown(logs, pairs, STRICT, draws)
+            power.find_smallest_slowdown(logs, pairs, STRICT, draws)
             if same and len(logs) >= MIN_PAIRS
             else None
         ),
     )
 
 
-def pair_seconds(blocks: Sequence[MeasuredBlock]) -> float:
+def estimate_pair_seconds(blocks: Sequence[MeasuredBlock]) -> float:
     """Return the median seconds from the start of a pair to the next one, judging included.
 
     Without two pairs in a row, the median of the processes' own seconds.

@@ -12,7 +12,7 @@ from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import Slowdown, TrialRecord
 from bench.records.store import read_plan, read_trials
 from bench.regression.calibration.session import CalibrationPlan
-from bench.regression.paired.judge_pairs import EPOCH, RecordPair, collect_pairs, log_ratio
+from bench.regression.paired.judge_pairs import EPOCH, RecordPair, collect_pairs, compute_log_ratio
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.false_alarms import MIN_PAIRS
@@ -29,7 +29,7 @@ class MeasuredBlock:
     @property
     def logs(self) -> list[float]:
         """Logarithms of the candidate's minimum epoch over the baseline's, by pair."""
-        logs = (log_ratio(EPOCH, *pair) for pair in self.pairs)
+        logs = (compute_log_ratio(EPOCH, *pair) for pair in self.pairs)
         return [log for log in logs if log is not None]
 
     @property
@@ -102,7 +102,7 @@ class Calibrations:
         """
         if len(self.blocks(case)) < 2 or pairs < MIN_PAIRS:
             return None
-        return power.smallest_slowdown(self.logs(case), pairs, rule, draws=200)
+        return power.find_smallest_slowdown(self.logs(case), pairs, rule, draws=200)
 
 
 def estimate_spread(blocks: Sequence[MeasuredBlock]) -> Spread | None:
@@ -123,7 +123,7 @@ def estimate_spread(blocks: Sequence[MeasuredBlock]) -> Spread | None:
     return Spread(math.sqrt(epochs), math.sqrt(within), math.sqrt(max(0.0, between)), len(groups))
 
 
-def calibration_folder(machine: str) -> Path:
+def locate_calibrations(machine: str) -> Path:
     """Return the folder of a machine's calibrations, in the user's data folder."""
     import platformdirs
 

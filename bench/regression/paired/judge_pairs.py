@@ -111,7 +111,7 @@ def judge_cases(
             both = [value for pair in pairs if (value := _read_pair(metric, *pair))]
             if both:
                 logs = [math.log(after / before) for before, after in both]
-                taken = taken_looks(looks.get(name, ()), len(logs))
+                taken = select_taken_looks(looks.get(name, ()), len(logs))
                 values[name, metric] = both
                 differences[name, metric] = compare_pairs(logs, taken, rule.alpha_per_test)
     verdicts = decide_all(
@@ -179,7 +179,7 @@ def collect_pairs(records: Iterable[TrialRecord]) -> list[RecordPair]:
     return [(pair[BASELINE], pair[CANDIDATE]) for pair in complete]
 
 
-def log_ratio(metric: str, baseline: TrialRecord, candidate: TrialRecord) -> float | None:
+def compute_log_ratio(metric: str, baseline: TrialRecord, candidate: TrialRecord) -> float | None:
     """Return the logarithm of candidate over baseline; None if a value is missing or 0."""
     values = _read_pair(metric, baseline, candidate)
     return math.log(values[1] / values[0]) if values else None
@@ -192,7 +192,7 @@ def _read_pair(
     return values if all(values) else None
 
 
-def taken_looks(looks: LookSchedule, pairs: int) -> LookSchedule:
+def select_taken_looks(looks: LookSchedule, pairs: int) -> LookSchedule:
     """Return the looks as they happened: measuring may end between two planned looks."""
     return looks if pairs in looks else (*(look for look in looks if look < pairs), pairs)
 

@@ -214,8 +214,7 @@ def _pair_cases(
         {entry.name: entry for entry in site.registry} for _, site in (baseline, candidate)
     )
     if not names:
-        changes = find_changes(baseline[1], candidate[1])
-        names = (*changes.changed, *changes.only_baseline, *changes.only_candidate)
+        names = tuple(find_changes(baseline[1], candidate[1]))
     pairings, absent = [], []
     for name in dict.fromkeys(names):
         if name in before and name in after:

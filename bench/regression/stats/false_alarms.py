@@ -36,7 +36,7 @@ def schedule_looks(pairs: int) -> LookSchedule:
 
 
 @cache
-def overall_level(nominal: float, looks: LookSchedule) -> float:
+def compute_overall_level(nominal: float, looks: LookSchedule) -> float:
     """Return the probability that any look has a one-sided p <= nominal if nothing differs.
 
     The sum of the differences is a random walk with a normal step between looks. The density of
@@ -72,14 +72,16 @@ def overall_level(nominal: float, looks: LookSchedule) -> float:
 
 
 @cache
-def nominal_level(alpha: float, looks: LookSchedule) -> float:
+def compute_nominal_level(alpha: float, looks: LookSchedule) -> float:
     """Return the level of each look for which all looks together have the rate ``alpha``."""
     from scipy.optimize import brentq
 
     if len(looks) == 1:
         return alpha
     low, high = alpha / len(looks) / 2, min(alpha, 0.5)
-    return float(brentq(lambda level: overall_level(level, looks) - alpha, low, high, xtol=1e-12))
+    return float(
+        brentq(lambda level: compute_overall_level(level, looks) - alpha, low, high, xtol=1e-12)
+    )
 
 
 def adjust_holm(values: Mapping[Key, float], family: int) -> dict[Key, float]:

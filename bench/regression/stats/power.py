@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.regression.stats.decision import Rule, decide
-from bench.regression.stats.false_alarms import LookSchedule, nominal_level, schedule_looks
+from bench.regression.stats.false_alarms import LookSchedule, compute_nominal_level, schedule_looks
 from bench.regression.stats.signed_rank import compare_pairs, estimate_ratio
 
 # Draws of pairs: enough to know a share of 95 % to within one or two points.
@@ -69,7 +69,9 @@ def count_drawn(logs: Sequence[float], pairs: int, rule: Rule, draws: int = DRAW
     return DecisionCount(called, draws, len(logs) // pairs)
 
 
-def smallest_slowdown(logs: Sequence[float], pairs: int, rule: Rule, draws: int = DRAWS) -> float:
+def find_smallest_slowdown(
+    logs: Sequence[float], pairs: int, rule: Rule, draws: int = DRAWS
+) -> float:
     """Return the slowdown, as a share, that this many pairs detect with probability 95 %.
 
     logs: of pairs of equal versions. A slowdown adds its logarithm to every pair, so the least
@@ -77,14 +79,15 @@ def smallest_slowdown(logs: Sequence[float], pairs: int, rule: Rule, draws: int 
     """
     looks = schedule_looks(pairs)
     least = [
-        least_detected_log(drawn.tolist(), looks, rule) for drawn in _resample(logs, pairs, draws)
+        find_least_detected_log(drawn.tolist(), looks, rule)
+        for drawn in _resample(logs, pairs, draws)
     ]
     return math.expm1(float(np.quantile(least, POWER, method="higher")))
 
 
-def least_detected_log(logs: Sequence[float], looks: LookSchedule, rule: Rule) -> float:
+def find_least_detected_log(logs: Sequence[float], looks: LookSchedule, rule: Rule) -> float:
     """Return the least logarithm that, added to every pair, makes a look call a slowdown."""
-    level, margin = nominal_level(rule.alpha_per_test, looks), math.log1p(rule.tolerance)
+    level, margin = compute_nominal_level(rule.alpha_per_test, looks), math.log1p(rule.tolerance)
     least = math.inf
     for count in looks:
         ratio = estimate_ratio(logs[:count], level)

@@ -19,7 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.intervals import Interval
-from bench.regression.stats.false_alarms import LookSchedule, nominal_level, overall_level
+from bench.regression.stats.false_alarms import (
+    LookSchedule,
+    compute_nominal_level,
+    compute_overall_level,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +50,17 @@ def compare_pairs(logs: Sequence[float], looks: LookSchedule, alpha: float) -> D
     """
     if not logs:
         raise ValueError("no pairs, no difference")
-    tests = [signed_rank_p_values(logs[:count]) for count in looks if count <= len(logs)]
+    tests = [compute_p_values(logs[:count]) for count in looks if count <= len(logs)]
     p_slower, p_faster = (
-        min(1.0, overall_level(min(values), looks))
+        min(1.0, compute_overall_level(min(values), looks))
         for values in zip(*(tests or [(1.0, 1.0)]), strict=True)
     )
     return Difference(
-        len(logs), estimate_ratio(logs, nominal_level(alpha, looks)), p_slower, p_faster
+        len(logs), estimate_ratio(logs, compute_nominal_level(alpha, looks)), p_slower, p_faster
     )
 
 
-def signed_rank_p_values(logs: Sequence[float]) -> tuple[float, float]:
+def compute_p_values(logs: Sequence[float]) -> tuple[float, float]:
     """Return the one-sided p of no slowdown and of no speed-up, by the exact signed-rank test.
 
     Zeros count for neither side.

@@ -211,7 +211,7 @@ def _add_test(
         metrics=(epoch,),
         deviation=spread.ratio_deviation(*case.processes),
         blocks=spread.count,
-        detectable=detectable_slowdown(spread, case.processes, rule),
+        detectable=find_detectable_slowdown(spread, case.processes, rule),
     )
 
 
@@ -252,7 +252,7 @@ def compare_ratio(
     )
 
 
-def detectable_slowdown(
+def find_detectable_slowdown(
     spread: Spread, processes: tuple[int, int], rule: Rule, power: float = 0.95
 ) -> float:
     """Return the slowdown, as a share, that two such runs detect with this probability.

@@ -51,7 +51,7 @@ def find_commit(name: str) -> str | None:
     return process.stdout.decode().strip() or None
 
 
-def unknown_revision(name: str) -> UserError:
+def make_unknown_revision_error(name: str) -> UserError:
     """Return an error for an unknown revision, with similar names."""
     names = _run_git("for-each-ref", "--format=%(refname:short)").stdout.decode().split()
     similar = difflib.get_close_matches(name, names, n=3, cutoff=0.5)

@@ -82,7 +82,7 @@ def parse_version(text: str) -> Version:
         entry.framework for entry in IMPLEMENTATIONS
     }:
         raise _ask_for_release(text)
-    raise git.unknown_revision(text)
+    raise git.make_unknown_revision_error(text)
 
 
 def find_incompatibility(baseline: Version, candidate: Version) -> str | None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from bench.errors import UserError
 from bench.regression.versions import git, venv
@@ -36,21 +35,13 @@ class Site:
         return Installation(self.python, self.implementations)
 
 
-class RegistryChanges(NamedTuple):
-    """Names of implementations: different on both sides, or on one side only."""
-
-    changed: tuple[str, ...]
-    only_baseline: tuple[str, ...]
-    only_candidate: tuple[str, ...]
-
-
 @contextmanager
 def prepare_site(
     version: Version, chosen: Sequence[Implementation], progress: Callable[[str], None]
 ) -> Iterator[Site]:
     """Yield the site of a version, which is removed at the end; raise UserError if it fails.
 
-    The harness is always the running one: a revision brings only its implementations.
+    The suite is always the running one: a revision brings only its implementations.
     chosen: the implementations that an environment of packages must be able to run. progress: gets
     a line for each slow step and for each part that is left out.
     """
@@ -74,26 +65,22 @@ def prepare_site(
     yield Site(python, folder, IMPLEMENTATIONS)
 
 
-def find_changes(baseline: Site, candidate: Site) -> RegistryChanges:
-    """Compare the registries of two sites: the code of each implementation, and its entry.
+def find_changes(baseline: Site, candidate: Site) -> list[str]:
+    """Return the implementations that one site lacks, or whose code or registry entry differs.
 
     Module names are not compared, because files may have moved.
     """
-    baseline_entries = {entry.name: entry for entry in baseline.registry}
-    candidate_entries = {entry.name: entry for entry in candidate.registry}
+    before = {entry.name: entry for entry in baseline.registry}
+    after = {entry.name: entry for entry in candidate.registry}
 
-    def differ(name: str) -> bool:
-        before, after = baseline_entries[name], candidate_entries[name]
-        if replace(after, module=before.module) != before:
+    def differs(name: str) -> bool:
+        if name not in before or name not in after:
             return True
-        return _read_sources(candidate, after) != _read_sources(baseline, before)
+        if replace(after[name], module=before[name].module) != before[name]:
+            return True
+        return _read_sources(candidate, after[name]) != _read_sources(baseline, before[name])
 
-    common = [name for name in candidate_entries if name in baseline_entries]
-    return RegistryChanges(
-        changed=tuple(name for name in common if differ(name)),
-        only_baseline=tuple(name for name in baseline_entries if name not in candidate_entries),
-        only_candidate=tuple(name for name in candidate_entries if name not in baseline_entries),
-    )
+    return [name for name in {**before, **after} if differs(name)]
 
 
 def _read_sources(site: Site, entry: Implementation) -> list[bytes]:

@@ -12,7 +12,7 @@ from bench.regression.calibration.detectable import (
     BUDGETS,
     STRICT,
     assess_detectability,
-    pair_seconds,
+    estimate_pair_seconds,
 )
 from bench.regression.calibration.spread import Calibrations, MeasuredBlock, estimate_spread
 from bench.regression.stats import power
@@ -50,7 +50,7 @@ def block(starts, logs=None, first=1, slowdown=None):
     ],
 )
 def test_pair_seconds_are_between_starts_of_a_block(blocks, seconds):
-    assert pair_seconds([block(starts) for starts in blocks]) == pytest.approx(seconds)
+    assert estimate_pair_seconds([block(starts) for starts in blocks]) == pytest.approx(seconds)
 
 
 def test_detectability_of_a_case_and_of_its_slowdown(tmp_path):
@@ -79,7 +79,7 @@ def test_detectability_of_a_case_and_of_its_slowdown(tmp_path):
     for budget in same.budgets:
         assert budget.disjoint == power.count_disjoint(logs, budget.pairs, STRICT)
         assert budget.drawn is None
-        assert budget.smallest == power.smallest_slowdown(logs, budget.pairs, STRICT, 50)
+        assert budget.smallest == power.find_smallest_slowdown(logs, budget.pairs, STRICT, 50)
     assert {budget.smallest for budget in slowed.budgets} == {None}
     first, *_, last = slowed.budgets
     assert (first.disjoint, first.drawn) == (DecisionCount(1, 1, 1), DecisionCount(50, 50, 1))

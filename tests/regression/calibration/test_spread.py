@@ -12,8 +12,8 @@ from bench.regression.calibration.spread import (
     Calibrations,
     MeasuredBlock,
     Spread,
-    calibration_folder,
     estimate_spread,
+    locate_calibrations,
 )
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
@@ -129,7 +129,7 @@ def test_detectable_slowdown_uses_all_blocks(tmp_path):
     folder = calibrated(tmp_path, session(), pairs(spread_evenly(48, 0.05)))
     calibrations = Calibrations(folder)
     assert calibrations.detectable_slowdown(SLUG, 20, Rule()) == pytest.approx(
-        power.smallest_slowdown(calibrations.logs(SLUG), 20, Rule(), draws=200)
+        power.find_smallest_slowdown(calibrations.logs(SLUG), 20, Rule(), draws=200)
     )
     assert calibrations.detectable_slowdown(SLUG, 9, Rule()) is None
     assert calibrations.detectable_slowdown(SLUG, 10, Rule()) is not None
@@ -150,4 +150,4 @@ def test_calibrations_need_a_home_folder(monkeypatch):
     monkeypatch.setattr("platformdirs.user_data_dir", lambda _: "~/.local/share/softmax-bench")
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
     with pytest.raises(UserError, match="Set XDG_DATA_HOME"):
-        calibration_folder("abc")
+        locate_calibrations("abc")

@@ -16,9 +16,9 @@ from bench.regression.paired.judge_pairs import (
     collect_pairs,
     judge_cases,
     load_result,
-    taken_looks,
+    select_taken_looks,
 )
-from bench.regression.stats.false_alarms import overall_level
+from bench.regression.stats.false_alarms import compute_overall_level
 from bench.regression.stats.signed_rank import compare_pairs
 
 # Twenty unanimous pairs have a p of 2 ** -20, and 10 % is beyond the tolerance.
@@ -127,7 +127,7 @@ def test_parity_error_is_the_largest():
 
 def test_p_pays_for_all_looks():
     judged = one(pairs(SLOWER[:10]), looks={"numpy": (10, 20, 60)})
-    assert judged.metrics[0].p_slower == pytest.approx(overall_level(2**-10, (10, 20, 60)))
+    assert judged.metrics[0].p_slower == pytest.approx(compute_overall_level(2**-10, (10, 20, 60)))
     assert one(pairs(SLOWER[:10]), looks={}).metrics[0].p_slower == 2**-10
 
 
@@ -143,7 +143,7 @@ def test_p_pays_for_all_looks():
     ],
 )
 def test_last_look_is_at_the_last_pair(looks, pairs, taken):
-    assert taken_looks(looks, pairs) == taken
+    assert select_taken_looks(looks, pairs) == taken
 
 
 def test_cases_are_one_family():

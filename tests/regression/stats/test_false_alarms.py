@@ -11,8 +11,8 @@ from scipy.stats import multivariate_normal, norm
 from bench.regression.stats.false_alarms import (
     MIN_PAIRS,
     adjust_holm,
-    nominal_level,
-    overall_level,
+    compute_nominal_level,
+    compute_overall_level,
     schedule_looks,
 )
 
@@ -54,7 +54,7 @@ def test_look_shares_are_exact_for_multiples_of_6():
 )
 @pytest.mark.parametrize("apart", [1, 40])
 def test_critical_values_published_by_pocock(looks, constant, apart):
-    level = nominal_level(0.025, tuple(apart * number for number in range(1, looks + 1)))
+    level = compute_nominal_level(0.025, tuple(apart * number for number in range(1, looks + 1)))
     assert norm.isf(level) == pytest.approx(constant, abs=5.5e-4)
 
 
@@ -75,7 +75,7 @@ def simulated(level, looks):
 
 @pytest.mark.parametrize("looks", UNEQUAL)
 def test_overall_level_agrees_with_simulated_random_walks(looks):
-    share = overall_level(0.01, looks)
+    share = compute_overall_level(0.01, looks)
     deviation = math.sqrt(share * (1 - share) / WALKS)
     assert simulated(0.01, looks) == pytest.approx(share, abs=4 * deviation)
 
@@ -87,45 +87,49 @@ def test_two_looks_agree_with_the_bivariate_normal_distribution(looks, level):
     share = math.sqrt(looks[0] / looks[1])
     both = multivariate_normal([0, 0], [[1, share], [share, 1]])
     either = 1 - both.cdf([norm.isf(level)] * 2)
-    assert overall_level(level, looks) == pytest.approx(either, rel=1e-5)
+    assert compute_overall_level(level, looks) == pytest.approx(either, rel=1e-5)
 
 
 @given(DESIGNS, st.floats(1e-6, 0.49))
 def test_overall_level_lies_between_one_look_and_their_sum(looks, level):
-    assert level * (1 - 1e-9) <= overall_level(level, looks) <= level * len(looks) * (1 + 1e-9)
+    assert (
+        level * (1 - 1e-9) <= compute_overall_level(level, looks) <= level * len(looks) * (1 + 1e-9)
+    )
 
 
 @settings(max_examples=25)
 @given(DESIGNS, st.floats(1e-6, 0.4), st.floats(1.01, 1.2))
 def test_overall_level_grows_with_level_and_looks(looks, level, higher):
-    assert overall_level(level, looks) < overall_level(level * higher, looks)
-    assert overall_level(level, looks) < overall_level(level, (*looks, looks[-1] * 2))
+    assert compute_overall_level(level, looks) < compute_overall_level(level * higher, looks)
+    assert compute_overall_level(level, looks) < compute_overall_level(
+        level, (*looks, looks[-1] * 2)
+    )
 
 
 @pytest.mark.parametrize("level", [1e-12, 1e-30, 1e-100, 1e-300])
 def test_tiny_levels_survive_the_quadrature(level):
     looks = (30, 60, 180)
     # Far out in the tail two looks hardly ever cross together, so their levels add up.
-    assert overall_level(level, looks) == pytest.approx(3 * level, rel=0.01)
-    assert overall_level(level, looks) <= 3 * level * (1 + 1e-6)
+    assert compute_overall_level(level, looks) == pytest.approx(3 * level, rel=0.01)
+    assert compute_overall_level(level, looks) <= 3 * level * (1 + 1e-6)
 
 
 def test_level_0_is_never_reached():
-    assert overall_level(0.0, (100, 200, 1200)) == 0.0
+    assert compute_overall_level(0.0, (100, 200, 1200)) == 0.0
 
 
 @pytest.mark.parametrize("level", [0.5, 0.7, 1.0])
 def test_level_from_a_half_on_is_always_reached(level):
-    assert overall_level(level, (10, 20)) == 1.0
+    assert compute_overall_level(level, (10, 20)) == 1.0
 
 
 @settings(max_examples=25)
 @given(DESIGNS, st.floats(1e-5, 0.2))
 def test_nominal_level_gives_the_overall_rate(looks, alpha):
-    level = nominal_level(alpha, looks)
+    level = compute_nominal_level(alpha, looks)
     assert alpha / len(looks) * (1 - 1e-6) <= level <= alpha
     if len(looks) > 1:
-        assert overall_level(level, looks) == pytest.approx(alpha, rel=1e-5)
+        assert compute_overall_level(level, looks) == pytest.approx(alpha, rel=1e-5)
 
 
 # Holm's procedure: 0.005 * 4, 0.01 * 3, 0.03 * 2, and 0.04 * 1, which is raised to 0.06, because no

@@ -14,8 +14,8 @@ from bench.regression.stats.power import (
     calls_slowdown,
     count_disjoint,
     count_drawn,
-    least_detected_log,
-    smallest_slowdown,
+    find_least_detected_log,
+    find_smallest_slowdown,
 )
 
 STRICT = Rule(tolerance=0.0)
@@ -95,24 +95,24 @@ def test_least_detected_slowdown_agrees_with_bisection(rule, pairs):
     looks = schedule_looks(pairs)
     for seed in range(2):
         logs = (np.random.default_rng(seed).standard_t(3, pairs) * 0.02).tolist()
-        least = least_detected_log(logs, looks, rule)
+        least = find_least_detected_log(logs, looks, rule)
         assert least == pytest.approx(least_by_bisection(logs, looks, rule), abs=1e-12)
 
 
 def test_equal_pairs_detect_the_tolerance_itself():
-    assert least_detected_log([0.0] * 12, (10, 12), STRICT) == 0.0
-    assert least_detected_log([0.0] * 12, (10, 12), Rule()) == pytest.approx(math.log(1.02))
-    assert smallest_slowdown([0.0] * 12, 10, Rule(), 20) == pytest.approx(0.02)
+    assert find_least_detected_log([0.0] * 12, (10, 12), STRICT) == 0.0
+    assert find_least_detected_log([0.0] * 12, (10, 12), Rule()) == pytest.approx(math.log(1.02))
+    assert find_smallest_slowdown([0.0] * 12, 10, Rule(), 20) == pytest.approx(0.02)
 
 
 def test_too_few_pairs_detect_nothing():
-    assert least_detected_log([0.0] * 6, (6,), STRICT) == math.inf
-    assert smallest_slowdown([0.01] * 12, 10, Rule(family=50), 20) == math.inf
+    assert find_least_detected_log([0.0] * 6, (6,), STRICT) == math.inf
+    assert find_smallest_slowdown([0.01] * 12, 10, Rule(family=50), 20) == math.inf
 
 
 def test_smallest_slowdown_is_detected_in_95_of_100_draws():
     logs, pairs, draws = spread_evenly(60, 0.05), 24, 100
-    least = math.log1p(smallest_slowdown(logs, pairs, STRICT, draws))
+    least = math.log1p(find_smallest_slowdown(logs, pairs, STRICT, draws))
 
     def called(slowdown):
         return sum(

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from scipy.stats import binom, wilcoxon
 
 from bench.regression.stats import signed_rank
-from bench.regression.stats.false_alarms import nominal_level, overall_level, schedule_looks
+from bench.regression.stats.false_alarms import (
+    compute_nominal_level,
+    compute_overall_level,
+    schedule_looks,
+)
 from bench.regression.stats.signed_rank import compare_pairs, estimate_ratio
 
 # In steps of 0.01, to have ties and zeros.
@@ -27,7 +31,7 @@ FINE = st.lists(
 
 @given(FINE)
 def test_p_values_agree_with_scipy(logs):
-    slower, faster = signed_rank.signed_rank_p_values(logs)
+    slower, faster = signed_rank.compute_p_values(logs)
     for ours, side in ((slower, "greater"), (faster, "less")):
         theirs = wilcoxon(logs, alternative=side, method="exact").pvalue
         assert ours == pytest.approx(theirs, rel=1e-9)
@@ -42,7 +46,7 @@ AFTER = (0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29)
 
 def test_published_example_of_hollander_and_wolfe():
     logs = [after - before for before, after in zip(BEFORE, AFTER, strict=True)]
-    assert signed_rank.signed_rank_p_values(logs)[1] == pytest.approx(0.01953, abs=5e-6)
+    assert signed_rank.compute_p_values(logs)[1] == pytest.approx(0.01953, abs=5e-6)
     estimate = estimate_ratio(logs, 0.0196)
     assert [math.log(one) for one in (estimate.mean, estimate.low, estimate.high)] == pytest.approx(
         [-0.46, -0.786, -0.010], abs=5e-4
@@ -55,9 +59,7 @@ def test_ties_and_zeros_keep_the_false_alarm_rate(sizes):
     # Without a difference, all 2 ** n signs are equally likely.
     signs = product((-1, 1), repeat=len(sizes))
     estimate = [
-        signed_rank.signed_rank_p_values(
-            [sign * size for sign, size in zip(item, sizes, strict=True)]
-        )
+        signed_rank.compute_p_values([sign * size for sign, size in zip(item, sizes, strict=True)])
         for item in signs
     ]
     for side in zip(*estimate, strict=True):
@@ -67,12 +69,12 @@ def test_ties_and_zeros_keep_the_false_alarm_rate(sizes):
 
 @given(st.lists(st.just(0.0), min_size=1, max_size=20))
 def test_zeros_are_no_evidence(logs):
-    assert signed_rank.signed_rank_p_values(logs) == (1.0, 1.0)
+    assert signed_rank.compute_p_values(logs) == (1.0, 1.0)
 
 
 @given(st.lists(COARSE, min_size=1, max_size=30), st.floats(0.001, 0.2))
 def test_bound_excludes_1_exactly_if_the_test_rejects(logs, level):
-    estimate, (slower, faster) = estimate_ratio(logs, level), signed_rank.signed_rank_p_values(logs)
+    estimate, (slower, faster) = estimate_ratio(logs, level), signed_rank.compute_p_values(logs)
     assert (estimate.low is not None and estimate.low > 1) == (slower <= level)
     assert (estimate.high is not None and estimate.high < 1) == (faster <= level)
 
@@ -81,7 +83,7 @@ def test_bound_excludes_1_exactly_if_the_test_rejects(logs, level):
 def test_interval_holds_all_ratios_not_rejected(logs, steps, level):
     # Whole steps, to avoid rounding errors of the difference.
     rest = [round(100 * log - steps) / 100 for log in logs]
-    estimate, (slower, faster) = estimate_ratio(logs, level), signed_rank.signed_rank_p_values(rest)
+    estimate, (slower, faster) = estimate_ratio(logs, level), signed_rank.compute_p_values(rest)
     wanted = steps / 100
     low, high = (
         round(200 * math.log(one)) / 200 if one else default
@@ -124,11 +126,11 @@ def test_unanimous_pairs_have_the_p_of_coins():
 
 def test_future_looks_are_paid_for():
     estimate = compare_pairs([0.05] * 10, (10, 20, 60), 0.01)
-    assert estimate.p_slower == pytest.approx(overall_level(2**-10, (10, 20, 60)))
+    assert estimate.p_slower == pytest.approx(compute_overall_level(2**-10, (10, 20, 60)))
     assert 2.5 * 2**-10 < estimate.p_slower < 3 * 2**-10
     logs = [0.01 * number for number in range(20)]
     estimate = compare_pairs(logs, (10, 20, 60), 0.01)
-    assert estimate.ratio == estimate_ratio(logs, nominal_level(0.01, (10, 20, 60)))
+    assert estimate.ratio == estimate_ratio(logs, compute_nominal_level(0.01, (10, 20, 60)))
     assert estimate.ratio.low < estimate_ratio(logs, 0.01).low
 
 
@@ -179,7 +181,7 @@ def alarms(noise, runs):
     draw, corrected, uncorrected = np.random.default_rng(11), 0, 0
     for _ in range(runs):
         logs = noise(draw, PAIRS).tolist()
-        least = min(signed_rank.signed_rank_p_values(logs[:count])[0] for count in LOOKS)
+        least = min(signed_rank.compute_p_values(logs[:count])[0] for count in LOOKS)
         uncorrected += least <= ALPHA
         # A slowdown called by all looks together is called by one look alone: skip the others.
         corrected += least <= ALPHA and compare_pairs(logs, LOOKS, ALPHA).p_slower <= ALPHA

@@ -14,7 +14,7 @@ from bench.regression.stored.judge_runs import (
     SINGLE_PROCESS,
     compare_ratio,
     compare_runs,
-    detectable_slowdown,
+    find_detectable_slowdown,
 )
 from bench.regression.stored.sides import load_side
 
@@ -290,8 +290,8 @@ def test_published_runs_of_five_processes_are_undecided():
 
 def test_detectable_slowdown_of_runs_by_hand():
     # 2.7638 is Student's quantile 0.99 of ten degrees of freedom, 1.6449 the normal one of 0.95.
-    least = detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), Rule(alpha=0.01))
+    least = find_detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), Rule(alpha=0.01))
     assert least == pytest.approx(math.expm1((2.7638 + 1.6449) * 0.05 * math.sqrt(2)), rel=1e-3)
-    more = detectable_slowdown(Spread(0.01, 0.03, 0.05, 11), (5, 5), Rule(alpha=0.01))
+    more = find_detectable_slowdown(Spread(0.01, 0.03, 0.05, 11), (5, 5), Rule(alpha=0.01))
     rule = Rule(alpha=0.01, family=4)
-    assert least < min(more, detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), rule))
+    assert least < min(more, find_detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), rule))
