@@ -8,7 +8,6 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,9 +78,9 @@ def find_gpus() -> list[Gpu]:
         return []
 
 
-def get_visible_gpu(variables: Mapping[str, str] = os.environ) -> str:
+def get_visible_gpu() -> str:
     """Return the one GPU that a worker may see: the first one that the user left visible, or 0."""
-    return variables.get(VISIBLE, "0").split(",")[0].strip()
+    return os.environ.get(VISIBLE, "0").split(",")[0].strip()
 
 
 def select_gpu(token: str, gpus: list[Gpu]) -> Gpu:
@@ -102,11 +101,11 @@ def select_gpu(token: str, gpus: list[Gpu]) -> Gpu:
     raise NvmlError(f"there is no GPU {token} ({VISIBLE}); the driver knows {known}")
 
 
-def explain_absence(variables: Mapping[str, str] = os.environ) -> str | None:
+def explain_absence() -> str | None:
     """Return why no framework can see an NVIDIA GPU; None where one should, and on macOS."""
     if sys.platform == "darwin":
         return None
-    token = get_visible_gpu(variables)
+    token = get_visible_gpu()
     if token in {"", "-1"}:
         return f"{VISIBLE} hides every GPU; unset it"
     try:

@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter_ns, process_time_ns, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from bench.contract import Device, Params, Problem, Trainer
 from bench.worker import guard, machine
 from bench.worker.gpu import GpuMonitor
 from bench.worker.workloads import FIRST_EPOCH, WARM_UP, draw_order
+
+T = TypeVar("T")
 
 # A trial times at least this many seconds of epochs: single short epochs are noisy.
 TIMED_SECONDS: dict[Device, float] = {"cpu": 0.5, "gpu": 2.0}
@@ -33,7 +35,7 @@ def now() -> float:
     return perf_counter_ns() / 1e9
 
 
-def time_call(call: Callable[..., Any], *args: Any) -> tuple[Any, float]:
+def time_call(call: Callable[..., T], *args: Any) -> tuple[T, float]:
     """Call a function between two reads of the clock; return its result and the seconds."""
     start = perf_counter_ns()
     result = call(*args)
@@ -67,7 +69,7 @@ class Measurement:
     device_conditions: dict[str, float | None] = field(default_factory=dict)
     energy_joules: float | None = None
 
-    def call_between(self, call: Callable[..., Any], *args: Any) -> Any:
+    def call_between(self, call: Callable[..., T], *args: Any) -> T:
         """Call a function between the phases and add its time to ``between_seconds``."""
         result, seconds = time_call(call, *args)
         self.between_seconds += seconds

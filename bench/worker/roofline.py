@@ -50,8 +50,8 @@ def measure_roofline(
     Raises Unavailable as the probe does, ContractError where a result is wrong.
     """
     sample = RooflineSample()
-    draw = np.random.default_rng(42).random
-    matrix, sample.between_seconds = time_call(draw, (MATRIX_SIZE, MATRIX_SIZE), np.float32)
+    generator, shape = np.random.default_rng(42), (MATRIX_SIZE, MATRIX_SIZE)
+    matrix, sample.between_seconds = time_call(lambda: generator.random(shape, np.float32))
     probe, sample.setup_seconds = time_call(implementation, matrix, device)
 
     def place(count: int) -> None:

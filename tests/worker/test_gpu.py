@@ -49,9 +49,11 @@ def test_list_without_nvml_has_a_reason(nvml, monkeypatch, options, reason):
     ("value", "token"),
     [(None, "0"), ("1", "1"), (" 1 , 0", "1"), ("GPU-1c,0", "GPU-1c"), ("", "")],
 )
-def test_visible_gpu_is_the_first_of_the_variable(value, token):
-    variables = {} if value is None else {"CUDA_VISIBLE_DEVICES": value}
-    assert gpu.get_visible_gpu(variables) == token
+def test_visible_gpu_is_the_first_of_the_variable(monkeypatch, value, token):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if value is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
+    assert gpu.get_visible_gpu() == token
 
 
 @pytest.mark.parametrize(

@@ -153,8 +153,9 @@ class Judge:
         triples = zip(epochs, solutions, starts, strict=False)
         errors = tuple(oracle.parity_error(*triple) for triple in triples)
         error = max(errors)
+        fault = f"parity error {error:.1e} is above {TOLERANCE:.0e}: other mathematics"
         parity = Parity(error=error, tolerance=TOLERANCE, passed=bool(error <= TOLERANCE))
-        return Judgement(parity=parity, errors=errors, fault=find_parity_fault(parity))
+        return Judgement(parity=parity, errors=errors, fault=None if parity.passed else fault)
 
     def draw_start(self, case: Case, segment: Segment) -> Params:
         """Return the params with which a segment of this case begins."""
@@ -205,13 +206,6 @@ def find_label_fault(
     if wrong := int((logits.max(axis=1) - chosen > LABEL_TIE).sum()):
         return f"predict disagrees with argmax(images @ weight + bias) on {wrong} images"
     return None
-
-
-def find_parity_fault(parity: Parity) -> str | None:
-    """Return the fault of a trial whose parity error is above the tolerance, or None."""
-    if parity.passed:
-        return None
-    return f"parity error {parity.error:.1e} is above {parity.tolerance:.0e}: other mathematics"
 
 
 def judge_threads(case: Case, document: Mapping[str, Any]) -> tuple[float | None, str | None]:
