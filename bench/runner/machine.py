@@ -22,7 +22,6 @@ from bench.worker.measure import now
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 # Absent in most virtual machines.
 THROTTLE_COUNT = "sys/devices/system/cpu/cpu{}/thermal_throttle/core_throttle_count"
-ROOT = Path("/")
 # The services of a quiet machine take less than this share of its processors.
 OTHERS_SHARE = 0.05
 WATCH_SECONDS = 1.0
@@ -93,7 +92,7 @@ def describe_suite() -> dict[str, Any]:
     return facts
 
 
-def read_conditions(root: Path = ROOT) -> Reading:
+def read_conditions(root: Path = Path("/")) -> Reading:
     """Return load, clock and counters; None for what this machine does not report.
 
     seconds: on the monotonic clock. load: the mean of a minute. mhz: the mean of the processors.
@@ -143,7 +142,7 @@ def _subtract(value: float | None, other: float | None) -> float | None:
     return None if value is None or other is None else value - other
 
 
-def find_disturbances(root: Path = ROOT) -> list[str]:
+def find_disturbances(root: Path = Path("/")) -> list[str]:
     """Return what would disturb a run on this machine, and what to do about it. Takes a second."""
     disturbances = list(_check_settings(root))
     if others := GpuMonitor(get_visible_gpu()).other_processes:

@@ -259,3 +259,8 @@ def test_trial_without_a_complete_record_is_missing():
         )
     ]
     assert find_missing_trials(planned, records) == expected[1:2]
+
+
+def test_precision_and_memory_limit_of_an_older_plan_have_no_effect(tmp_path):
+    folder = write(tmp_path / "run", run(case("a"), precision=0.02, memory_limit=2**30))
+    assert plan_trials(store.read_run(folder)) == plan_trials(run(case("a")))

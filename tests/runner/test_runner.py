@@ -71,9 +71,9 @@ def sides(number=1, slowdown=None, **changes):
 
 
 def test_sides_of_a_pair_are_brief_and_judged_without_keeping_params(make_runner, folder):
-    runner = make_runner(INSTALLATIONS)
+    made = make_runner(INSTALLATIONS)
     for trial in sides(3, SLOWDOWN).values():
-        runner.measure(trial)
+        made.measure(trial)
     base, candidate = sorted(store.read_records(folder), key=lambda record: record.version)
     assert (base.version, candidate.version) == ("base", "candidate")
     assert (base.slowdown, candidate.slowdown) == (None, SLOWDOWN)
@@ -98,9 +98,9 @@ def test_trial_of_a_run_is_repeated_and_its_params_are_kept(make_runner, folder)
 
 
 def test_only_a_comparison_asks_for_brief_and_slowed_trials(make_runner, launches, folder, digits):
-    runner = make_runner(INSTALLATIONS)
+    made = make_runner(INSTALLATIONS)
     for trial in sides(1, SLOWDOWN).values():
-        runner.measure(trial)
+        made.measure(trial)
     slowdowns = [request["slowdown"] for request, _ in launches]
     assert sorted(slowdowns, key=str) == [None, {"share": 0.5, "every": 2}]
     assert {request["brief"] for request, _ in launches} == {True}
@@ -121,10 +121,10 @@ def test_every_version_runs_and_describes_its_own_place(
         "base": Installation(implementations=tmp_path),
         "candidate": Installation("/b/python", OURS),
     }
-    runner = make_runner(installations, timeout=7.0)
+    made = make_runner(installations, timeout=7.0)
     for number in (1, 2):
         for version, trial in sides(number, variables={"OWN": "yes"}, threads=1).items():
-            runner.measure(trial)
+            made.measure(trial)
             _, child = launches[-1]
             assert child.installation == installations[version]
             assert (child.timeout, child.threads, child.device) == (7.0, 1, "cpu")
@@ -137,11 +137,12 @@ def test_every_version_runs_and_describes_its_own_place(
     } == {("base", list_software()["python"]), ("candidate", "3.99")}
 
 
-def test_interrupted_side_is_recorded_as_that_side(make_runner, folder, monkeypatch):
+@pytest.mark.parametrize("point", [(runner, "launch"), (Judge, "judge")], ids=str)
+def test_side_that_is_interrupted_is_recorded_as_that_side(make_runner, folder, monkeypatch, point):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "launch", interrupt)
+    monkeypatch.setattr(*point, interrupt)
     with pytest.raises(KeyboardInterrupt):
         make_runner(INSTALLATIONS).measure(sides(4, SLOWDOWN)["candidate"])
     (record,) = store.read_records(folder)
@@ -205,8 +206,8 @@ def test_another_python_is_described_before_the_trial_begins(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(preflight, "read_software", interrupt)
-    runner = make_runner(dict.fromkeys(INSTALLATIONS, Installation("/b/python", OURS)))
+    made = make_runner(dict.fromkeys(INSTALLATIONS, Installation("/b/python", OURS)))
     with pytest.raises(KeyboardInterrupt):
-        runner.measure(sides()["base"])
+        made.measure(sides()["base"])
     assert launches == []
     assert store.read_records(folder) == []

@@ -1,9 +1,7 @@
 """Parse the name of a version: one side of ``bench ab``."""
 
-import ast
 import hashlib
 import importlib.metadata
-import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -66,7 +64,12 @@ def parse_version(text: str) -> Version:
     """
     text = text.strip()
     if text.endswith(".py"):
-        return Version(text, "file", sha256=_hash_python_file(text), path=text)
+        try:
+            digest = hashlib.sha256(read_file(Path(text))).hexdigest()
+        except OSError as error:
+            reason = error.strerror or "cannot be read"
+            raise UserError(f"{text}: {reason}. Name an existing .py file") from error
+        return Version(text, "file", sha256=digest, path=text)
     if text == ".":
         return Version(text, "tree")
     if python := interpreters.find_executable(text):
@@ -95,25 +98,6 @@ def find_incompatibility(baseline: Version, candidate: Version) -> str | None:
         f"{baseline.name} is {_KIND_NAMES[baseline.kind]} and {candidate.name} is "
         f"{_KIND_NAMES[candidate.kind]}. Compare {remedy}"
     )
-
-
-def _hash_python_file(text: str) -> str:
-    try:
-        source = read_file(Path(text))
-    except OSError as error:
-        reason = error.strerror or "cannot be read"
-        raise UserError(f"{text}: {reason}. Name an existing .py file") from error
-    try:
-        with warnings.catch_warnings(action="ignore"):  # such as invalid escapes
-            ast.parse(source)
-    except SyntaxError as error:
-        line = f", line {error.lineno}" if error.lineno else ""
-        raise UserError(f"{text} is not Python: {error.msg}{line}. Fix the file") from error
-    except (ValueError, RecursionError, MemoryError) as error:
-        # A MemoryError of deep nesting has no message.
-        reason = str(error) or "nested too deeply"
-        raise UserError(f"{text} is not Python: {reason}. Fix the file") from error
-    return hashlib.sha256(source).hexdigest()
 
 
 def _normalize_requirements(parts: list[str]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ def files(tmp_path, monkeypatch):
     for name in ("fast", "slow", "numpy", "new/fast"):
         (tmp_path / f"{name}.py").write_text(f"NAME = {name!r}\nclass Trainer: ...\n")
     (tmp_path / "empty.py").touch()
+    (tmp_path / "broken.py").write_text("def f(:")
     return "fast.py", "slow.py"
 
 
@@ -209,6 +210,7 @@ FILES, NUMBA = ("fast.py", "slow.py"), ("numba==0.61", "numba==0.62")
         (("fast.py", "."), {}, "Compare a file with a file"),
         (("numba==0.61", "fast.py"), {}, "Compare a file with a file"),
         (("fast.py", "empty.py"), {}, "empty.py has no class Trainer"),
+        (("fast.py", "broken.py"), {}, "broken.py does not import: SyntaxError"),
         (("numpy.py", "fast.py"), {}, "numpy.py: name the file like a Python module"),
         (NUMBA, {"implementations": ("numba", "nmupy")}, "'nmupy'; did you mean numpy?"),
         ((".", "."), {"implementations": ("nmupy",)}, "'nmupy'; did you mean numpy?"),
