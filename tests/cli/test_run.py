@@ -79,7 +79,7 @@ def test_report_written_again_is_the_same(measured, command):
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     (folder / "report.md").unlink()
     (folder / "summary.csv").unlink()
-    ended = command(folder.parent, "report", "out")
+    ended = command(folder.parent, "report", "out", charts=True)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
 
