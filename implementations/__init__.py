@@ -127,7 +127,7 @@ IMPLEMENTATIONS = (
 
 TEXTBOOK_PROGRAMS = (
     TextbookProgram(
-        "figure-keras",
+        "textbook-keras",
         "textbook.textbook_keras",
         "keras",
         "tensorflow",
@@ -137,7 +137,7 @@ TEXTBOOK_PROGRAMS = (
         variables={"KERAS_BACKEND": "tensorflow"},
     ),
     TextbookProgram(
-        "figure-sklearn",
+        "textbook-sklearn",
         "textbook.textbook_sklearn",
         "scikit-learn",
         "sklearn",
@@ -149,10 +149,10 @@ TEXTBOOK_PROGRAMS = (
 
 # Roofline probes: what the machine can do with each framework.
 PROBES = (
-    Implementation("ceiling-numpy", "roofline.roofline_numpy", "numpy", "", devices=("cpu",)),
-    Implementation("ceiling-pytorch", "roofline.roofline_pytorch", "torch", "pytorch"),
-    Implementation("ceiling-jax", "roofline.roofline_jax", "jax", "jax"),
+    Implementation("roofline-numpy", "roofline.roofline_numpy", "numpy", "", devices=("cpu",)),
+    Implementation("roofline-pytorch", "roofline.roofline_pytorch", "torch", "pytorch"),
+    Implementation("roofline-jax", "roofline.roofline_jax", "jax", "jax"),
     Implementation(
-        "ceiling-tensorflow", "roofline.roofline_tensorflow", "tensorflow", "tensorflow"
+        "roofline-tensorflow", "roofline.roofline_tensorflow", "tensorflow", "tensorflow"
     ),
 )

@@ -198,7 +198,7 @@ def test_memory_has_the_mean_of_each_recorded_phase():
     others = [
         ok(case("older")),
         bare(case(), phase_rss_bytes={"start": 1}),
-        ok(case("figure-keras"), kind="textbook"),
+        ok(case("textbook-keras"), kind="textbook"),
     ]
     records = [ok(case(), n, phase_rss_bytes=peaks) for n, peaks in ((1, first), (2, second))]
     (memory,) = summarize_memory([*records, *others])

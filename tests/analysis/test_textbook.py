@@ -10,7 +10,7 @@ HERE = {"here": environment()}
 
 def keras(figure=None, **changes):
     program = case(
-        "figure-keras", framework="keras", workload="figure", variables={"KERAS_BACKEND": "jax"}
+        "textbook-keras", framework="keras", workload="figure", variables={"KERAS_BACKEND": "jax"}
     )
     return bare(program, kind="textbook", **{"status": "ok", "quantities": figure or {}, **changes})
 
@@ -18,7 +18,7 @@ def keras(figure=None, **changes):
 def test_every_published_quantity_has_a_row():
     figure = {"validation_accuracy": 0.8495, "validation_loss": 0.4400}
     accuracy, loss = compare_textbook([keras(figure, program_seconds=12.5)], HERE)
-    assert (accuracy.name, accuracy.quantity) == ("figure-keras", "validation_accuracy")
+    assert (accuracy.name, accuracy.quantity) == ("textbook-keras", "validation_accuracy")
     assert (accuracy.published, accuracy.measured, accuracy.tolerance) == (0.8463, 0.8495, 0.01)
     assert (accuracy.seconds, accuracy.version) == (12.5, "keras 3.12, jax 0.8")
     assert (loss.published, loss.measured, loss.tolerance) == (0.4530, 0.44, None)

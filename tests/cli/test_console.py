@@ -43,7 +43,7 @@ def test_tables_of_workloads_figures_and_faults_have_no_markup():
         *trials(case("bad"), 0.5, status="failed"),
     ]
     rows = summarize(records, HOST)
-    figures = [TextbookRow("figure-keras", "accuracy", "3.9", 0.8463, 0.01, 0.8495, 1.0, None)]
+    figures = [TextbookRow("textbook-keras", "accuracy", "3.9", 0.8463, 0.01, 0.8495, 1.0, None)]
     titles = [str(table.title) for table in format_run(rows, figures, 240)]
     assert titles == [
         "workload sgd",

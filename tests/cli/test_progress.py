@@ -16,8 +16,8 @@ def test_plan_counts_the_rounds_of_every_case(capsys, monkeypatch, tmp_path):
         case("a"),
         sweep=(case("a", batch_size=9600),),
         rounds={"sgd": 3},
-        rooflines=(case("ceiling-jax", threads=1, **probe),),
-        textbook=(case("figure-keras", **probe | {"workload": "textbook"}),),
+        rooflines=(case("roofline-jax", threads=1, **probe),),
+        textbook=(case("textbook-keras", **probe | {"workload": "textbook"}),),
     )
     print_plan(planned)
     _, *table, last = capsys.readouterr().out.splitlines()
@@ -25,8 +25,8 @@ def test_plan_counts_the_rounds_of_every_case(capsys, monkeypatch, tmp_path):
     assert lines == [
         ["sgd", "a", "cpu", "32", "2", "48,000", "5", "3"],
         ["sgd", "a", "cpu", "9,600", "2", "48,000", "5", "1"],
-        ["roofline", "ceiling-jax", "cpu", "—", "1", "—", "—", "1"],
-        ["textbook", "figure-keras", "cpu", "—", "2", "—", "—", "1"],
+        ["roofline", "roofline-jax", "cpu", "—", "1", "—", "—", "1"],
+        ["textbook", "textbook-keras", "cpu", "—", "2", "—", "—", "1"],
     ]
     assert last == "6 trials, estimated time unknown, without an earlier run"
 
@@ -60,11 +60,11 @@ def test_started_trial_names_case_and_remaining_time():
     sgd = Trial("r2-x", "trial", 2, case("jax"))
     line = "trial 3 of 70: jax (sgd, b32 t2 n48000, round 2), about 3 min 05 s left"
     assert format_start(sgd, 3, 70, 185) == line
-    probe = case("ceiling-jax", threads=1, batch_size=0, samples=0)
-    line = "trial 3 of 70: ceiling-jax (cpu, t1), about 3 min 05 s left"
+    probe = case("roofline-jax", threads=1, batch_size=0, samples=0)
+    line = "trial 3 of 70: roofline-jax (cpu, t1), about 3 min 05 s left"
     assert format_start(Trial("r2-x", "roofline", 2, probe), 3, 70, 185) == line
-    figure = Trial("r1-x", "textbook", 1, case("figure-keras"))
-    line = "trial 70 of 70: figure-keras, time left unknown"
+    figure = Trial("r1-x", "textbook", 1, case("textbook-keras"))
+    line = "trial 70 of 70: textbook-keras, time left unknown"
     assert format_start(figure, 70, 70, None) == line
 
 
@@ -79,8 +79,8 @@ def test_ended_trial_has_median_epoch_or_reason():
     assert format_end(wrong, 3, 7).endswith("b32 t2 n48000     failed: one line")
 
 
-def test_ended_probe_and_figure_have_their_own_numbers():
-    probe_case = case("ceiling-numpy", workload="roofline", threads=1, batch_size=0, samples=0)
+def test_ended_probe_and_textbook_program_have_their_own_numbers():
+    probe_case = case("roofline-numpy", workload="roofline", threads=1, batch_size=0, samples=0)
     probe = bare(
         probe_case,
         kind="roofline",
@@ -90,15 +90,15 @@ def test_ended_probe_and_figure_have_their_own_numbers():
         product_seconds=[0.5, 0.02],
     )
     assert format_end(probe, 3, 7) == (
-        "3/7  roofline  ceiling-numpy           t1                100 GFLOP/s  took 3 s"
+        "3/7  roofline  roofline-numpy          t1                100 GFLOP/s  took 3 s"
     )
-    figure = bare(
-        case("figure-keras"),
+    program = bare(
+        case("textbook-keras"),
         kind="textbook",
         status="ok",
         wall_seconds=70.4,
         quantities={"validation_accuracy": 0.8495, "validation_loss": None},
     )
-    assert format_end(figure, 7, 7).endswith(
+    assert format_end(program, 7, 7).endswith(
         "validation accuracy 0.8495, validation loss —  took 1 min 10 s"
     )

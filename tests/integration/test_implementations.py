@@ -73,7 +73,7 @@ def test_textbook_programs_reproduce_the_published_accuracy(figure, tmp_path):
     outcome = launch(request, child, tmp_path / "child")
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
     values = outcome.document["quantities"]
-    if figure.name == "figure-keras":
+    if figure.name == "textbook-keras":
         assert values["validation_accuracy"] == pytest.approx(0.8463, abs=0.01)
     else:
         assert values["cross_validation_accuracy"] == pytest.approx(0.8196, abs=0.003)

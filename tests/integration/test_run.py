@@ -94,7 +94,7 @@ def test_textbook_program_is_judged_by_its_published_numbers(measure_code, value
     record = measure_code(
         code,
         workload="figure",
-        replace={"implementation": "figure-sklearn", "batch_size": 0, "samples": 0},
+        replace={"implementation": "textbook-sklearn", "batch_size": 0, "samples": 0},
     )
     assert (record.kind, record.status) == ("textbook", status)
     assert record.quantities == {"cross_validation_accuracy": value}

@@ -43,7 +43,7 @@ def test_worker_reports_no_judgement_and_no_identity(kind):
 
 
 def test_renamed_fields_keep_their_names_on_disk():
-    probes = {"textbook": (case("figure-keras"),), "rooflines": (case("numpy"),)}
+    probes = {"textbook": (case("textbook-keras"),), "rooflines": (case("numpy"),)}
     plan = msgspec.to_builtins(run(case(), data_source="digits", **probes))
     assert {"figures", "ceilings"} <= plan.keys()
     assert (plan["data"], plan["cases"][0]["data"]) == ("digits", "resident")

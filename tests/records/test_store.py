@@ -80,7 +80,7 @@ def test_append_syncs_the_record_to_disk(folder, monkeypatch):
 
 def test_nan_is_recorded_as_null(folder):
     figure = bare(
-        case("figure-keras"), kind="textbook", quantities={"validation_loss": float("nan")}
+        case("textbook-keras"), kind="textbook", quantities={"validation_loss": float("nan")}
     )
     store.append_record(folder, figure)
     assert store.read_records(folder)[0].quantities == {"validation_loss": None}

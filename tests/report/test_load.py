@@ -18,7 +18,7 @@ SLOW = {**MACHINE, "id": "slow", "name": "2-core Slow CPU"}
 
 def probe(seconds):
     """A probe whose least epoch of 48,000 samples is 1,505,280,000 operations at 1e9 in seconds."""
-    of = case("ceiling-numpy", workload="roofline")
+    of = case("roofline-numpy", workload="roofline")
     rates = {"product_operations": 10**9, "product_seconds": [seconds]}
     return bare(of, kind="roofline", status="ok", **rates)
 
@@ -47,7 +47,7 @@ def test_noise_ignores_the_sweep(tmp_path):
 @pytest.mark.parametrize("status", ["ok", "unavailable", "interrupted", "failed", "timeout"])
 @pytest.mark.parametrize("kind", ["trial", "textbook"])
 def test_run_failed_if_a_trial_of_any_kind_failed(tmp_path, status, kind):
-    of = case("figure-keras" if kind == "textbook" else "a")
+    of = case("textbook-keras" if kind == "textbook" else "a")
     records = [ok(case()), ok(of, kind=kind, status=status, trial="another")]
     assert load(tmp_path, run(case()), *records).failed is (status in {"failed", "timeout"})
 

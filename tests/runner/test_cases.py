@@ -65,8 +65,9 @@ def test_sweep_varies_one_thing_at_a_time():
 def test_case_has_the_fields_of_its_registry_entry():
     one = make("keras-tensorflow-fused")
     entry = next(entry for entry in IMPLEMENTATIONS if entry.name == "keras-tensorflow-fused")
-    for name in ("module", "framework", "extra", "objective", "style", "data", "devices"):
+    for name in ("module", "framework", "extra", "objective", "style", "devices"):
         assert getattr(one, name) == getattr(entry, name)
+    assert one.data_access == entry.data
     assert one.variables == {"KERAS_BACKEND": "tensorflow"}
     assert list_distributions(one) == ["keras", "tensorflow"]
     assert (get_size(one), one.epochs) == (BASE, WORKLOADS["sgd"].epochs)
@@ -136,7 +137,7 @@ def test_roofline_probes_run_once_a_device_and_number_of_threads():
     ]
     quick = list_rooflines([case("a", threads=2), case("a", device="gpu")], quick=True)
     assert [(one.implementation, one.device) for one in quick] == [
-        ("ceiling-numpy", "cpu"),
-        ("ceiling-pytorch", "gpu"),
+        ("roofline-numpy", "cpu"),
+        ("roofline-pytorch", "gpu"),
     ]
     assert len(list_rooflines([case("a", device="gpu")])) == len(PROBES) - 1

@@ -141,7 +141,7 @@ def test_textbook_programs_run_with_the_whole_suite_only(make, small, monkeypatc
     data = dataset.find(small)
     monkeypatch.setattr(plan.dataset, "find", lambda _: data)
     programs = [one.implementation for one in make(data=None).textbook]
-    assert programs == ["figure-keras", "figure-sklearn"]
+    assert programs == ["textbook-keras", "textbook-sklearn"]
     for changes in ({"quick": True}, {"workloads": ("sgd",)}, {"implementations": ("jax",)}):
         assert make(data=None, **changes).textbook == ()
 
@@ -234,15 +234,15 @@ def test_probes_come_first_and_a_sweep_last():
     planned = run(
         case("a"),
         rounds={"sgd": 2},
-        rooflines=(case("ceiling-numpy", workload="roofline"),),
+        rooflines=(case("roofline-numpy", workload="roofline"),),
         sweep=(case("a", batch_size=8),),
-        textbook=(case("figure-keras"),),
+        textbook=(case("textbook-keras"),),
     )
     ids = {
-        "r1-ceiling-numpy-cpu-t2": "roofline",
+        "r1-roofline-numpy-cpu-t2": "roofline",
         "r1-sgd-a-cpu-b32-t2-n48000": "trial",
         "r2-sgd-a-cpu-b32-t2-n48000": "trial",
-        "r1-figure-keras": "textbook",
+        "r1-textbook-keras": "textbook",
         "r1-sgd-a-cpu-b8-t2-n48000": "trial",
     }
     assert [(trial.id, trial.kind) for trial in plan_trials(planned)] == list(ids.items())

@@ -100,7 +100,7 @@ def trials(of: Case, *epochs: float, **changes: Any) -> list[TrialRecord]:
 
 def probe(by: str = "numpy", number: int = 1, **changes: Any) -> RooflineRecord:
     """Return a roofline probe of a framework; ``of`` changes its case."""
-    of = case(f"ceiling-{by}", framework=by, workload="roofline", **changes.pop("of", {}))
+    of = case(f"roofline-{by}", framework=by, workload="roofline", **changes.pop("of", {}))
     values: dict[str, Any] = {
         "kind": "roofline",
         "status": "ok",

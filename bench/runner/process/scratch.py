@@ -56,7 +56,8 @@ def _lock(folder: Path) -> FileLock:
 
 def _discard(folder: Path, lock: FileLock) -> None:
     """Remove a folder as far as possible, then its lock file, then release the lock."""
-    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(RecursionError):  # folders nested too deeply stay
+        shutil.rmtree(folder, ignore_errors=True)
     Path(lock.lock_file).unlink(missing_ok=True)
     lock.release()
 

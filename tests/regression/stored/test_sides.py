@@ -31,7 +31,7 @@ def test_only_finished_trials_are_cases(tmp_path):
 
 def test_times_faster_than_the_roofline_are_faults(tmp_path):
     of_machine = bare(
-        case("ceiling-numpy", workload="roofline"),
+        case("roofline-numpy", workload="roofline"),
         kind="roofline",
         status="ok",
         product_operations=10**6,

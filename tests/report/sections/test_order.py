@@ -99,7 +99,7 @@ def test_failed_probes_and_skipped_sizes_are_remarks(tmp_path):
     plan = run(case(), rooflines=(failed.case,), skipped=(skipped,))
     found = write_and_list(tmp_path, plan, ok(case()), failed)
     assert found[ROOFLINE].empty == "No probe succeeded."
-    assert found[ROOFLINE].remarks == ["ceiling-jax, cpu, 2 threads: failed, it returned 7"]
+    assert found[ROOFLINE].remarks == ["roofline-jax, cpu, 2 threads: failed, it returned 7"]
     assert found[SWEEP].remarks == ["not measured: 7 does not divide 48000"]
 
 

@@ -44,7 +44,7 @@ def test_bandwidth_is_that_of_the_tables_size():
 
 
 def test_probes_of_a_gpu_fill_its_line():
-    of = case("ceiling-jax", workload="roofline", framework="jax", device="gpu")
+    of = case("roofline-jax", workload="roofline", framework="jax", device="gpu")
     probe = bare(
         of,
         kind="roofline",
@@ -66,7 +66,7 @@ def test_probes_of_a_gpu_fill_its_line():
 
 
 def probe(number=1, threads=2, **changes):
-    of = case("ceiling-jax", workload="roofline", threads=threads)
+    of = case("roofline-jax", workload="roofline", threads=threads)
     return bare(of, number, kind="roofline", **changes)
 
 
@@ -82,8 +82,8 @@ def test_failed_probes_are_listed_once():
         ]
     )
     assert said == [
-        "ceiling-jax, cpu, 2 threads: unavailable, no jax",
-        "ceiling-jax, cpu, 1 thread: failed, no reason was given",
+        "roofline-jax, cpu, 2 threads: unavailable, no jax",
+        "roofline-jax, cpu, 1 thread: failed, no reason was given",
     ]
 
 

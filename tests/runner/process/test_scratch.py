@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -91,6 +92,18 @@ def test_error_within_the_block_passes_through():
 def test_enough_room_is_no_error(temporary):
     scratch.check_room()
     assert list(temporary.iterdir()) == []
+
+
+def test_folder_nested_too_deeply_raises_nothing(temporary):
+    with scratch.make_folder() as folder:
+        inner = os.open(folder, os.O_RDONLY)
+        for _ in range(3 * sys.getrecursionlimit()):
+            os.mkdir("n", dir_fd=inner)
+            outer, inner = inner, os.open("n", os.O_RDONLY, dir_fd=inner)
+            os.close(outer)
+        os.close(inner)
+    assert not folder.with_suffix(".lock").exists()
+    subprocess.run(["rm", "-rf", str(temporary)], check=True)
 
 
 def test_folder_that_cannot_be_removed_raises_nothing(temporary, monkeypatch):
