@@ -102,13 +102,6 @@ def test_plan_holds_the_options_and_a_unique_name(files):
         assert re.fullmatch(r"[0-9]{8}-[0-9]{6}-ab-[0-9a-f]{4}", one.plan.run)
 
 
-def test_files_of_one_name_are_one_case(files):
-    with comparison("fast.py", "new/fast.py") as result:
-        (pairing,) = result.plan.pairings
-        assert pairing.name == "fast"
-        assert pairing.baseline.sha256 != pairing.candidate.sha256
-
-
 def test_changes_since_a_revision_are_measured(repository):
     repository.commit(softmax_numpy="two = 2")
     here = [entry.name for entry in IMPLEMENTATIONS if entry.name != "numpy"]
@@ -156,11 +149,11 @@ def test_each_set_of_packages_has_an_environment(built):
         for spec in built:
             names = {re.match(r"[a-z-]+", one)[0] for one in spec.requirements}
             assert names == {"jax", "numba", "numpy"}
-        places = [result.installations[version] for version in ("base", "candidate")]
-        assert [place.python for place in places] == [
-            f"/environments/{number}/bin/python" for number in (1, 2)
-        ]
-        assert places[0].implementations == machine.ROOT / "implementations"
+        ours = machine.ROOT / "implementations"
+        assert result.installations == {
+            "base": Installation("/environments/1/bin/python", ours),
+            "candidate": Installation("/environments/2/bin/python", ours),
+        }
 
 
 @pytest.mark.parametrize("order", [("numba==0.61", "."), (".", "numba==0.61")])
@@ -208,7 +201,6 @@ FILES, NUMBA = ("fast.py", "slow.py"), ("numba==0.61", "numba==0.62")
         (FILES, {"threads": 4096}, "--threads 4096"),
         (FILES, {"implementations": ("numpy",)}, "two files say what is measured"),
         (("fast.py", "."), {}, "Compare a file with a file"),
-        (("numba==0.61", "fast.py"), {}, "Compare a file with a file"),
         (("fast.py", "empty.py"), {}, "empty.py has no class Trainer"),
         (("fast.py", "broken.py"), {}, "broken.py does not import: SyntaxError"),
         (("numpy.py", "fast.py"), {}, "numpy.py: name the file like a Python module"),
@@ -242,7 +234,5 @@ def test_selected_cases_are_the_named_or_all():
     assert [case.implementation for case in every] == [entry.name for entry in IMPLEMENTATIONS]
     assert {(case.samples, case.threads, case.batch_size) for case in every} == {(1440, 1, 32)}
     chosen = select_cases(CaseOptions(("jax", "numpy", "jax"), device="gpu", data="digits"))
-    assert [(case.implementation, case.device) for case in chosen] == [
-        ("jax", "gpu"),
-        ("numpy", "gpu"),
-    ]
+    assert [case.implementation for case in chosen] == ["jax", "numpy"]
+    assert {case.device for case in chosen} == {"gpu"}
