@@ -95,7 +95,7 @@ def ab(
         ),
     ] = None,
 ) -> None:
-    """Compare two versions in pairs of fresh processes; exit with status 1 if one is slower."""
+    """Compare two versions in pairs of fresh processes; exit with 1 if the candidate is slower."""
     from bench.records import store
     from bench.records.layout import COMPARISON_PLAN
     from bench.regression.calibration.spread import Calibrations, locate_calibrations
