@@ -79,6 +79,10 @@ def _upgrade(record: dict[str, Any]) -> dict[str, Any]:
     kinds = {"figure": "textbook", "ceiling": "roofline"}
     kind = str(record.get("kind"))
     renamed = {names.get(name, name): value for name, value in record.items()}
+    case = record.get("case")
+    if kind in kinds and isinstance(case, dict):
+        program = str(case.get("implementation")).replace(f"{kind}-", f"{kinds[kind]}-", 1)
+        renamed["case"] = {**case, "implementation": program}
     return {**renamed, "kind": kinds.get(kind, kind)}
 
 
