@@ -77,7 +77,19 @@ def find(data: str | None = None) -> Dataset:
         digits = sources.read_digits()
         return _prepare(digits.sha256, lambda: (digits, "bundled with scikit-learn"))
     if data is not None and (data != "fashion-mnist" or Path(data).exists()):
-        return _find_folder(Path(data))
+        try:
+            raw = idx.read_folder(Path(data))
+        except DataError as error:
+            raise DataError(f"{error}. Give a folder with four whole IDX files") from error
+        if len(raw.labels) < 2:
+            raise DataError(f"{data}: one training image cannot be split. Give a larger data set")
+        name = Path(data).resolve().name
+        if raw.sha256 == sources.FASHION_MNIST:
+            name = "fashion-mnist"
+        elif name in {"fashion-mnist", "digits"}:  # it is not the data set of this name
+            name += "-folder"
+        dataset = _prepare(raw.sha256, lambda: (raw, _GIVEN))
+        return dataclasses.replace(dataset, name=name, source=_GIVEN)
     folder = os.environ.get("FASHION_MNIST_DIR")
     if not folder:
         return _prepare(sources.FASHION_MNIST, sources.find_fashion_mnist)
@@ -102,52 +114,31 @@ def split_samples(samples: int) -> tuple[NDArray[np.int64], int]:
     return np.random.RandomState(42).permutation(samples), math.ceil(samples / 5)
 
 
-def _find_folder(folder: Path) -> Dataset:
-    try:
-        raw = idx.read_folder(folder)
-    except DataError as error:
-        raise DataError(f"{error}. Give a folder with four whole IDX files") from error
-    if len(raw.labels) < 2:
-        raise DataError(f"{folder}: one training image cannot be split. Give a larger data set")
-    name = folder.resolve().name
-    if raw.sha256 == sources.FASHION_MNIST:
-        name = "fashion-mnist"
-    elif name in {"fashion-mnist", "digits"}:  # it is not the data set of this name
-        name += "-folder"
-    dataset = _prepare(raw.sha256, lambda: (raw, _GIVEN))
-    return dataclasses.replace(dataset, name=name, source=_GIVEN)
-
-
 def _prepare(sha256: dict[str, str], load: Callable[[], tuple[Raw, str]]) -> Dataset:
     """Return the data with these hashes; load and prepare them unless the cache has them."""
 
     def fill(folder: Path) -> None:
         raw, source = load()
-        _save(folder, raw, source)
+        name, class_names = "folder", tuple("0123456789")
+        (order, held_out), white = split_samples(len(raw.labels)), 255
+        if raw.sha256 == sources.FASHION_MNIST:
+            name, class_names = "fashion-mnist", CLASS_NAMES
+        elif "digits.csv.gz" in raw.sha256:
+            name, order, held_out, white = "digits", np.roll(np.arange(1797), 357), 357, 16
+        validation, training = np.split(order, [held_out])
+        parts = {
+            "train": (raw.images[training], raw.labels[training]),
+            "validation": (raw.images[validation], raw.labels[validation]),
+            "test": (raw.test_images, raw.test_labels),
+        }
+        np.save(folder / "split.npy", order)
+        for part, (images, labels) in parts.items():
+            np.save(folder / f"{part}_images.npy", images.astype(np.float32) / np.float32(white))
+            np.save(folder / f"{part}_labels.npy", labels.astype(np.int32))
+        facts = {"name": name, "source": source, "class_names": class_names, "sha256": raw.sha256}
+        (folder / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
     return _open(cache.build(_key(sha256), fill))
-
-
-def _save(folder: Path, raw: Raw, source: str) -> None:
-    """Write the arrays that ``bench.worker.data`` reads, and the facts about them."""
-    name, class_names = "folder", tuple("0123456789")
-    (order, held_out), white = split_samples(len(raw.labels)), 255
-    if raw.sha256 == sources.FASHION_MNIST:
-        name, class_names = "fashion-mnist", CLASS_NAMES
-    elif "digits.csv.gz" in raw.sha256:
-        name, order, held_out, white = "digits", np.roll(np.arange(1797), 357), 357, 16
-    validation, training = np.split(order, [held_out])
-    parts = {
-        "train": (raw.images[training], raw.labels[training]),
-        "validation": (raw.images[validation], raw.labels[validation]),
-        "test": (raw.test_images, raw.test_labels),
-    }
-    np.save(folder / "split.npy", order)
-    for part, (images, labels) in parts.items():
-        np.save(folder / f"{part}_images.npy", images.astype(np.float32) / np.float32(white))
-        np.save(folder / f"{part}_labels.npy", labels.astype(np.int32))
-    facts = {"name": name, "source": source, "class_names": class_names, "sha256": raw.sha256}
-    (folder / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
 def _open(folder: Path) -> Dataset:

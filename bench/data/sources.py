@@ -41,6 +41,8 @@ MIRRORS: tuple[str, ...] = (
 SYSTEM = Path("/usr/share/datasets/fashion-mnist")  # where the Debian package puts it
 PACKAGE = "dataset-fashion-mnist"
 
+Source = tuple[str, Callable[[], Path]]  # its name, and the function that returns its folder
+
 _CONNECT_SECONDS = 5
 _SILENCE_SECONDS = 30  # without a byte from a mirror that answered
 _APT_SECONDS = 120
@@ -52,8 +54,17 @@ def find_fashion_mnist() -> tuple[Raw, str]:
     Raises DataError with a line that names every source and why it failed.
     """
     failures = []
-    with tempfile.TemporaryDirectory() as scratch:
-        for name, locate in _sources(Path(scratch)):
+    keras = Path(os.environ.get("KERAS_HOME", "~/.keras"))
+    with tempfile.TemporaryDirectory() as temporary:
+        scratch = Path(temporary)
+        sources: list[Source] = [
+            ("cache of Keras", lambda: keras / "datasets/fashion-mnist"),
+            ("download of torchvision", lambda: Path("data/FashionMNIST/raw")),
+            ("system package", lambda: SYSTEM),
+            *(("downloaded from a mirror", partial(_download, url, scratch)) for url in MIRRORS),
+            ("Debian package, fetched", lambda: _fetch_debian_package(scratch)),
+        ]
+        for name, locate in sources:
             try:
                 return idx.read_folder(locate(), FASHION_MNIST), name
             except DataError as error:
@@ -62,18 +73,6 @@ def find_fashion_mnist() -> tuple[Raw, str]:
         f"Fashion-MNIST was not found. Install it with `apt-get install {PACKAGE}`, or set "
         f"FASHION_MNIST_DIR to a folder with its four IDX files. Tried {'; '.join(failures)}"
     )
-
-
-def _sources(scratch: Path) -> list[tuple[str, Callable[[], Path]]]:
-    """Return the name of each source, and the function that returns its folder."""
-    keras = Path(os.environ.get("KERAS_HOME", "~/.keras"))
-    return [
-        ("cache of Keras", lambda: keras / "datasets/fashion-mnist"),
-        ("download of torchvision", lambda: Path("data/FashionMNIST/raw")),
-        ("system package", lambda: SYSTEM),
-        *(("downloaded from a mirror", partial(_download, url, scratch)) for url in MIRRORS),
-        ("Debian package, fetched", lambda: _fetch_debian_package(scratch)),
-    ]
 
 
 def _download(mirror: str, scratch: Path) -> Path:

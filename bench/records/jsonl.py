@@ -59,8 +59,17 @@ def decode(line: bytes, where: str) -> Record:
     record: Record = decoding.decode(line, cast("Any", Record), where, upgrade)
     if version >= 5 and not check:
         raise DamagedError("was changed after it was written: it has no checksum")
-    if reason := _find_fault(record):
-        raise DamagedError(reason)
+    if record.status == "ok" and not _is_complete(record):
+        raise DamagedError("its status is ok, but numbers are missing")
+    parity = record.parity if isinstance(record, TrialRecord) else None
+    if parity and parity.passed != (parity.error <= parity.tolerance):
+        raise DamagedError("its parity contradicts itself")
+    try:
+        valid = 1970 <= dt.datetime.fromisoformat(record.started).year < 9999
+    except ValueError:
+        valid = False
+    if not valid:
+        raise DamagedError("its start is not a valid time")
     return msgspec.structs.replace(record, format=FORMAT)
 
 
@@ -70,6 +79,10 @@ def _upgrade(record: dict[str, Any]) -> dict[str, Any]:
     kinds = {"figure": "textbook", "ceiling": "roofline"}
     kind = str(record.get("kind"))
     renamed = {names.get(name, name): value for name, value in record.items()}
+    case = record.get("case")
+    if kind in kinds and isinstance(case, dict):
+        program = str(case.get("implementation")).replace(f"{kind}-", f"{kinds[kind]}-", 1)
+        renamed["case"] = {**case, "implementation": program}
     return {**renamed, "kind": kinds.get(kind, kind)}
 
 
@@ -153,20 +166,6 @@ def explain_rejection(record: Record) -> str | None:
     except DamagedError as error:
         return str(error)
     return None
-
-
-def _find_fault(record: Record) -> str | None:
-    """Return why reports could not show a record, or None."""
-    if record.status == "ok" and not _is_complete(record):
-        return "its status is ok, but numbers are missing"
-    parity = record.parity if isinstance(record, TrialRecord) else None
-    if parity and parity.passed != (parity.error <= parity.tolerance):
-        return "its parity contradicts itself"
-    try:
-        valid = 1970 <= dt.datetime.fromisoformat(record.started).year < 9999
-    except ValueError:
-        valid = False
-    return None if valid else "its start is not a valid time"
 
 
 def _is_complete(record: Record) -> bool:

@@ -58,18 +58,14 @@ class RoundResult:
     params: Mapping[str, bytes]
 
 
+@cache
 def suite_version() -> str:
     """Return the suite's version and a digest of its code, which may change without it."""
-    return f"{machine.describe_suite()['version']} (code {_digest_code()})"
-
-
-@cache
-def _digest_code() -> str:
     digest = hashlib.sha256()
     for folder in ("bench", "implementations"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
+    return f"{machine.describe_suite()['version']} (code {digest.hexdigest()[:12]})"
 
 
 def find_data(query: HostQuery) -> Dataset:

@@ -71,9 +71,23 @@ def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> 
 
     def resolve(case: Case) -> Case:
         if case.file is None:
-            trusted = _find_entry(case, registry)
+            trusted = registry.get(case.implementation)
+            if trusted is None or (trusted.module, trusted.variables) != (
+                case.module,
+                case.variables,
+            ):
+                raise UserError(
+                    f"{case.implementation} is not what it was when the run was planned: its "
+                    "module or its variables differ; measure anew: python -m bench run"
+                )
         elif case.implementation in paths:
-            trusted = _find_file(case, paths[case.implementation])
+            file = paths[case.implementation]
+            trusted = find_implementation(file, lambda _: case.objective)
+            if trusted.sha256 != case.sha256:
+                raise UserError(
+                    f"{file} is not the file that the run was planned with; restore it, or "
+                    "measure anew"
+                )
         else:
             raise _make_missing_options_error(run)
         sizes = {name: getattr(case, name) for name in _SIZES}
@@ -100,25 +114,6 @@ def list_repeated_options(run: Run) -> list[str]:
     if run.data_source is not None and shorten_path(run.data_source).startswith("<path>"):
         options += ["--data", run.data_source]
     return options
-
-
-def _find_entry(case: Case, registry: Mapping[str, Case]) -> Case:
-    entry = registry.get(case.implementation)
-    if entry is None or (entry.module, entry.variables) != (case.module, case.variables):
-        raise UserError(
-            f"{case.implementation} is not what it was when the run was planned: its module or its "
-            "variables differ; measure anew: python -m bench run"
-        )
-    return entry
-
-
-def _find_file(case: Case, file: str) -> Case:
-    own = find_implementation(file, lambda _: case.objective)
-    if own.sha256 != case.sha256:
-        raise UserError(
-            f"{file} is not the file that the run was planned with; restore it, or measure anew"
-        )
-    return own
 
 
 def _make_missing_options_error(run: Run) -> UserError:

@@ -71,12 +71,16 @@ def answer(mode: Callable[[Document], Document], request: Document) -> Document:
     """Run a mode; turn whatever it raises into a status and a reason of one line."""
     try:
         return {"status": "ok", **mode(request)}
-    except Unavailable as reason:
-        return {"status": "unavailable", "reason": join_lines(str(reason))}
+    except (Unavailable, ContractError) as error:
+        status = "unavailable" if isinstance(error, Unavailable) else "failed"
+        return {"status": status, "reason": join_lines(str(error))}
     except ModuleNotFoundError as error:
-        return _explain_missing_module(error, request)
-    except ContractError as fault:
-        return {"status": "failed", "reason": join_lines(str(fault))}
+        name, extra = (error.name or "").partition(".")[0], request.get("extra")
+        if name in {"", "bench", "implementations"} or not extra:  # our own code lacks it
+            traceback.print_exc()
+            return {"status": "failed", "reason": _describe(error)}
+        reason = f"{name} is not installed: pip install 'softmax-bench[{extra}]'"
+        return {"status": "unavailable", "reason": reason}
     except MemoryError:
         return {"status": "out-of-memory", "reason": "the process ran out of memory"}
     except Exception as error:  # noqa: BLE001 - any failure of an implementation becomes a row
@@ -253,16 +257,6 @@ def write_document(path: Path, document: Document) -> None:
     temporary = path.with_suffix(".part")
     temporary.write_text(json.dumps(document), encoding="utf-8")
     temporary.replace(path)
-
-
-def _explain_missing_module(error: ModuleNotFoundError, request: Document) -> Document:
-    """Distinguish a framework that is not installed from a module that our own code lacks."""
-    name = (error.name or "").partition(".")[0]
-    if name in {"", "bench", "implementations"} or not request.get("extra"):
-        traceback.print_exc()
-        return {"status": "failed", "reason": _describe(error)}
-    reason = f"{name} is not installed: pip install 'softmax-bench[{request['extra']}]'"
-    return {"status": "unavailable", "reason": reason}
 
 
 def _describe(error: BaseException) -> str:

@@ -2,26 +2,38 @@
 
 import shlex
 from collections import Counter
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
 
 from bench.cli.console import print_line, print_progress, print_report, stdout
+from bench.cli.progress import format_events, print_plan
+from bench.data import dataset
 from bench.errors import UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from bench.records.schema import Run
-    from bench.runner.cluster import MachineRun
-    from bench.runner.plan import RunOptions
+from bench.records import layout, store
+from bench.records.schema import Run
+from bench.report.load import load_runs
+from bench.report.write import write_report
+from bench.runner import cluster, signals
+from bench.runner.loop import Estimate
+from bench.runner.plan import (
+    NO_GPU,
+    RESULTS,
+    Placement,
+    RunOptions,
+    check_writable,
+    make_run_name,
+    plan_run,
+)
+from bench.runner.resume import list_repeated_options, read_plan
 
 
 def run_on_cluster(
     address: str,
-    options: "RunOptions",
+    options: RunOptions,
     command: str,
     output: Path | None,
     *,
@@ -30,13 +42,6 @@ def run_on_cluster(
     dry_run: bool,
 ) -> NoReturn:
     """Measure on the hosts of a cluster, then write the report."""
-    from bench.cli.progress import format_events, print_plan
-    from bench.data import dataset
-    from bench.records import layout, store
-    from bench.runner import cluster, signals
-    from bench.runner.loop import Estimate
-    from bench.runner.plan import RESULTS, check_writable, make_run_name
-
     if options.budget is not None:
         raise UserError("--budget does not work with --cluster; leave one of them out")
     if resume and output is None:
@@ -75,31 +80,26 @@ def run_on_cluster(
     _report(runs, base, address, status)
 
 
-def _read_plans(base: Path, options: "RunOptions") -> "list[tuple[Path, Run]]":
+def _read_plans(base: Path, options: RunOptions) -> list[tuple[Path, Run]]:
     """Return the runs to resume with their folders; raises UserError."""
-    from bench.records import layout
-    from bench.runner.resume import read_plan
-
-    plans = [
-        (folder, read_plan(folder, options.implementations, options.pythons, options.data))
-        for folder in layout.find_runs(base) or [base]
-    ]
-    if local := [folder for folder, plan in plans if plan.machine is None]:
-        raise UserError(f"{local[0]} was begun without --cluster; leave that out")
+    plans = []
+    for folder in layout.find_runs(base) or [base]:
+        plan = read_plan(folder, options.implementations, options.pythons, options.data)
+        if plan.machine is None:
+            raise UserError(f"{folder} was begun without --cluster; leave that out")
+        plans.append((folder, plan))
     return plans
 
 
 def _plan_runs(
-    hosts: "Collection[dict[str, Any]]",
-    options: "RunOptions",
+    hosts: Collection[dict[str, Any]],
+    options: RunOptions,
     command: str,
     base: Path,
     *,
     each_host: bool,
-) -> "list[tuple[Path, Run]]":
+) -> list[tuple[Path, Run]]:
     """Plan a run for each machine, or for the one with most hosts. Raises UserError."""
-    from bench.runner.plan import NO_GPU, Placement, plan_run
-
     if not hosts:
         raise UserError("no host of the cluster can measure; see why above")
     if "gpu" in options.devices and not (each_host and "cpu" in options.devices):
@@ -117,12 +117,8 @@ def _plan_runs(
     return plans
 
 
-def _report(runs: "Sequence[MachineRun]", base: Path, address: str, status: int) -> NoReturn:
+def _report(runs: Sequence[cluster.MachineRun], base: Path, address: str, status: int) -> NoReturn:
     """Write one report over all runs, say how to measure what is missing, and exit."""
-    from bench.report.load import load_runs
-    from bench.report.write import write_report
-    from bench.runner.resume import list_repeated_options
-
     if [run.folder for run in runs] == [base]:
         loaded = [print_report(base)]
     else:

@@ -149,7 +149,7 @@ def run(
         typer.Option(
             metavar="TIME",
             parser=parse_duration,
-            help="Start no further process after this time, such as 90s, 10m or 2h.",
+            help="Start no process that would exceed this time, such as 90s, 10m or 2h.",
             rich_help_panel=MEASURING,
         ),
     ] = None,
@@ -209,7 +209,6 @@ def run(
 ) -> None:
     """Measure implementations and write a report."""
     from bench.cli.progress import print_plan
-    from bench.cli.verbs.cluster import run_on_cluster
     from bench.runner import resume as resuming
     from bench.runner.plan import RunOptions, plan_run
     from bench.runner.process import interpreters
@@ -236,6 +235,8 @@ def run(
     )
     command = f"python -m bench {shlex.join(sys.argv[1:])}"
     if cluster is not None:
+        from bench.cli.verbs.cluster import run_on_cluster
+
         run_on_cluster(
             cluster, options, command, output, each_host=each_host, resume=resume, dry_run=dry_run
         )

@@ -1,4 +1,4 @@
-"""The runs of a report: where and when, over time, faults, noise, machine and software."""
+"""The runs of a report: where and when, over time, textbook, faults, noise, machines."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
