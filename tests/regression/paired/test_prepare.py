@@ -17,6 +17,8 @@ from bench.runner.process.spec import Installation
 from bench.worker import machine
 from implementations import IMPLEMENTATIONS
 
+FILES, NUMBA = ("fast.py", "slow.py"), ("numba==0.61", "numba==0.62")
+
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
@@ -27,7 +29,7 @@ def files(tmp_path, monkeypatch):
         (tmp_path / f"{name}.py").write_text(f"NAME = {name!r}\nclass Trainer: ...\n")
     (tmp_path / "empty.py").touch()
     (tmp_path / "broken.py").write_text("def f(:")
-    return "fast.py", "slow.py"
+    return FILES
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ def test_changes_since_a_revision_are_measured(repository):
         (("main", "."), ("old", "numpy", "old"), (["numpy"], (Absent("old", "not in ."),))),
         (("main", "."), ("jax",), ([], (Absent("jax", "not in main"),))),
         ((".", "."), ("numpy", "numpy"), (["numpy"], ())),
-        (("polars==1.0", "polars==1.1"), ("numpy",), (["numpy"], ())),
+        (NUMBA, ("numpy",), (["numpy"], ())),
     ],
 )
 def test_named_implementations_are_measured_unchanged(repository, built, sides, named, expected):
@@ -143,9 +145,9 @@ def test_users_of_the_packages_are_measured(built):
 
 
 def test_each_set_of_packages_has_an_environment(built):
-    with comparison("numba==0.61", "numba==0.62", implementations=("numba", "jax")) as result:
+    with comparison(*NUMBA, implementations=("numba", "jax")) as result:
         assert [one.name for one in result.plan.pairings] == ["numba", "jax"]
-        assert [spec.named for spec in built] == [("numba==0.61",), ("numba==0.62",)]
+        assert [spec.named for spec in built] == [(release,) for release in NUMBA]
         for spec in built:
             names = {re.match(r"[a-z-]+", one)[0] for one in spec.requirements}
             assert names == {"jax", "numba", "numpy"}
@@ -187,9 +189,6 @@ def test_interpreter_runs_its_side(tmp_path):
         assert result.installations["base"].python == str(python)
         assert result.installations["candidate"] == Installation()
         assert result.plan.baseline.kind == "interpreter"
-
-
-FILES, NUMBA = ("fast.py", "slow.py"), ("numba==0.61", "numba==0.62")
 
 
 @pytest.mark.parametrize(
