@@ -1,1 +1,1 @@
-"""Pure functions of records: summary, intervals, ranking, start-up, sweep, roofline."""
+"""Pure functions of records: rows, intervals, ranking, noise, devices, start-up, roofline."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Above these a run was disturbed. For comparison, on two idle shared cores other processes take
-# 1 to 2 %, nothing is stolen, and the processes of one case differ by 4 % (docs/methodology.md).
+# 1 to 2 %, nothing is stolen, and the processes of one case differ by 4 %.
 MAX_OTHERS = 0.05
 MAX_STEAL = 0.01
 MAX_CLOCK = 0.05

@@ -53,24 +53,23 @@ def find_rooflines(records: Iterable[Record]) -> dict[Resources, Roofline]:
     for record in records:
         if isinstance(record, RooflineRecord) and record.status == "ok" and record.product_seconds:
             probes[record.case.device, record.case.threads].append(record)
-    return {resources: _find_best(group) for resources, group in probes.items()}
-
-
-def _find_best(probes: Iterable[RooflineRecord]) -> Roofline:
-    rates, steps = [], []
-    reads: dict[int, tuple[float, str]] = {}
-    for probe in probes:
-        framework = probe.case.framework
-        rates.append(((probe.product_operations or 0) / min(probe.product_seconds), framework))
-        for size, seconds in zip(probe.read_bytes, probe.read_seconds, strict=True):
-            speed = (size / seconds, framework)
-            reads[size] = max(speed, reads.get(size, speed))
-        steps += [seconds / (probe.chain_steps or 1) for seconds in probe.chain_seconds]
-    rate, rate_by = max(rates)
-    return Roofline(
-        rate,
-        rate_by,
-        bandwidth={size: speed for size, (speed, _) in reads.items()},
-        bandwidth_by={size: framework for size, (_, framework) in reads.items()},
-        step=min(steps, default=None),
-    )
+    rooflines = {}
+    for resources, group in probes.items():
+        rates, steps = [], []
+        reads: dict[int, tuple[float, str]] = {}
+        for probe in group:
+            framework = probe.case.framework
+            rates.append(((probe.product_operations or 0) / min(probe.product_seconds), framework))
+            for size, seconds in zip(probe.read_bytes, probe.read_seconds, strict=True):
+                speed = (size / seconds, framework)
+                reads[size] = max(speed, reads.get(size, speed))
+            steps += [seconds / (probe.chain_steps or 1) for seconds in probe.chain_seconds]
+        rate, rate_by = max(rates)
+        rooflines[resources] = Roofline(
+            rate,
+            rate_by,
+            bandwidth={size: speed for size, (speed, _) in reads.items()},
+            bandwidth_by={size: framework for size, (_, framework) in reads.items()},
+            step=min(steps, default=None),
+        )
+    return rooflines

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from bench.analysis.intervals import Interval, estimate_mean
-from bench.analysis.roofline import Resources, Roofline, find_rooflines
+from bench.analysis.roofline import find_rooflines
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
 from bench.runner.cases import get_size, list_distributions
 
@@ -127,7 +127,12 @@ def summarize(
     for trials in by_case.values():
         case, environment = trials[0].case, environments.get(trials[0].environment)
         swept = get_size(case) != first_sizes[case.workload]
-        roofline_seconds = _find_roofline_seconds(case, environment, rooflines)
+        data = environment.data if environment else {}
+        features, classes = data.get("features"), data.get("classes")
+        roofline = rooflines.get((case.device, case.threads))
+        roofline_seconds = None
+        if roofline and isinstance(features, int) and isinstance(classes, int):
+            roofline_seconds = roofline.epoch_seconds(case, features, classes)
         rows.append(_summarize_case(trials, environment, roofline_seconds, swept=swept))
     return sorted(rows, key=sort_key)
 
@@ -207,18 +212,6 @@ def _list_faults(
         )
         faults += [("failed", reason) for trial in trials if trial.status == "ok"]
     return faults
-
-
-def _find_roofline_seconds(
-    case: Case, environment: Environment | None, rooflines: Mapping[Resources, Roofline]
-) -> float | None:
-    """Return the least seconds of an epoch; None without a probe or the shape of the data."""
-    data = environment.data if environment else {}
-    features, classes = data.get("features"), data.get("classes")
-    roofline = rooflines.get((case.device, case.threads))
-    if roofline is None or not isinstance(features, int) or not isinstance(classes, int):
-        return None
-    return roofline.epoch_seconds(case, features, classes)
 
 
 def _geometric_mean(seconds: Iterable[float | None]) -> float | None:

@@ -1,4 +1,4 @@
-"""Print to the user: lines, tables of runs and of comparisons, and progress on stderr."""
+"""Print to the user: lines, progress, and tables of runs and of comparisons."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence

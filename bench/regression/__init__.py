@@ -1,8 +1,7 @@
-"""Is the candidate slower than the baseline?
+"""Find out whether the candidate is slower than the baseline.
 
 ``paired/`` measures and judges two versions (``bench ab``), ``stored/`` judges two stored runs
-(``bench compare``); ``result.py`` has their verdicts and exit statuses. ``versions/``: which code
-does a side run? ``stats/false_alarms.py``: what keeps the rate of false alarms?
-``stats/power.py``: which slowdowns do the tests detect? ``calibration/``: how noisy is this
-machine, and how many false alarms does it show (``bench calibrate``)?
+(``bench compare``), and ``result.py`` has the verdicts and exit statuses of both. ``versions/``
+prepares the code that a side runs. ``stats/`` has the tests, their power and the limit of false
+alarms. ``calibration/`` measures the noise and the false alarms of a machine (``bench calibrate``).
 """

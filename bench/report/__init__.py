@@ -1,1 +1,1 @@
-"""Reports of a run: Markdown, CSV, charts and terminal, all from the same numbers."""
+"""Reports of one or several runs and of comparisons, the index of results/, and exports."""

@@ -17,7 +17,6 @@ from bench.records.schema import Slowdown
 from bench.regression.calibration import detectable, session
 from bench.regression.calibration.session import CalibrationPlan
 from bench.regression.paired import measure_pairs
-from bench.report.regression import calibration
 from bench.runner import lock, machine
 
 CASE = "sgd-numpy-cpu-b32-t1-n1440"
@@ -36,7 +35,7 @@ def sessions(folder):
 def pretended(monkeypatch):
     """Run no process: pairs of two seconds that differ by up to 2 %; draw few decisions."""
     assess = partial(detectable.assess_detectability, draws=50)
-    monkeypatch.setattr(calibration, "assess_detectability", assess)
+    monkeypatch.setattr(detectable, "assess_detectability", assess)
     runner = Pretended(ratio=lambda number: 1 + 0.02 * math.sin(7 * number))
     for module in (session, measure_pairs):
         monkeypatch.setattr(module, "Runner", runner.begin)

@@ -71,7 +71,7 @@ def files(tmp_path):
         (("merge", "one", "two", "--output=new"), "one holds no run"),
         (("report", "nowhere"), "nowhere holds no run"),
         (("report",), "there is no folder results"),
-        (("report", "--output=new"), "name the RUN"),
+        (("report", "--output=new"), "--output needs several runs"),
         (("report", "x" * 300), "File name too long"),
         (("export", "out", "--format=xml"), "--format"),
     ],

@@ -10,6 +10,9 @@ from bench.records import store
 from bench.runner.cases import list_probes
 
 CHOSEN = ("numpy", "sklearn-softmax", "honest")
+DIGITS = ("run", "--data=digits", "--threads=1", "--no-roofline")
+NUMPY = (*DIGITS, "--implementation=numpy")
+THREE_EPOCHS = ("--rounds=1", "--epochs=3")
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +23,9 @@ def measured(tmp_path_factory, command):
     honest = ASSETS / "saboteurs" / "honest.py"
     ended = command(
         folder,
-        "run",
-        "--data=digits",
-        "--rounds=1",
-        "--threads=1",
-        "--epochs=3",
+        *NUMPY,
+        *THREE_EPOCHS,
         "--output=out",
-        "--no-roofline",
-        "--implementation=numpy",
         "--implementation=sklearn-softmax",
         f"--implementation={honest}",
         charts=True,
@@ -38,8 +36,10 @@ def measured(tmp_path_factory, command):
 @pytest.fixture(scope="module")
 def records(measured):
     folder, _ = measured
-    found = store.read_records(folder)
-    return {(record.case.workload, record.case.implementation): record for record in found}
+    return {
+        (record.case.workload, record.case.implementation): record
+        for record in store.read_records(folder)
+    }
 
 
 def test_every_case_is_measured_recorded_and_reported(measured, records):
@@ -89,19 +89,9 @@ def accuracies(record):
 
 
 def test_same_seed_gives_same_accuracies(measured, records, command, tmp_path):
-    arguments = (
-        "run",
-        "--data=digits",
-        "--workload=sgd",
-        "--rounds=1",
-        "--threads=1",
-        "--epochs=3",
-        "--no-roofline",
-        "--implementation=numpy",
-    )
     for name, seed in (("same", 42), ("other", 43)):
-        ended = command(tmp_path, *arguments, f"--seed={seed}", f"--output={name}")
-        assert ended.returncode == 0
+        arguments = ("--workload=sgd", f"--seed={seed}", f"--output={name}")
+        assert command(tmp_path, *NUMPY, *THREE_EPOCHS, *arguments).returncode == 0
     (same,), (other,) = (store.read_records(tmp_path / name) for name in ("same", "other"))
     assert accuracies(same) == accuracies(records["sgd", "numpy"])
     assert accuracies(other) != accuracies(same)
@@ -117,29 +107,17 @@ def test_finished_run_is_resumed_with_its_files_named_again(measured, command):
 
 
 def test_newest_run_in_results_is_resumed(bench, tmp_path):
-    ended = bench(
-        "run", "--data=digits", "--quick", "--threads=1", "--implementation=numpy", "--no-roofline"
-    )
-    assert ended.returncode == 0
-    (folder,) = (tmp_path / "results").iterdir()
-    assert len(store.read_records(folder)) == 1
-    assert f"results/{folder.name}/report.md" in ended.stdout
-    again = bench("run", "--resume")
-    assert again.returncode == 0
-    assert f"results/{folder.name}/report.md" in again.stdout
-    assert len(store.read_records(folder)) == 1
+    for arguments in ((*NUMPY, "--quick"), ("run", "--resume")):
+        ended = bench(*arguments)
+        assert ended.returncode == 0
+        (folder,) = (tmp_path / "results").iterdir()
+        assert len(store.read_records(folder)) == 1
+        assert f"results/{folder.name}/report.md" in ended.stdout
 
 
 def test_run_of_unavailable_only_ends_with_zero(bench, saboteur):
-    ended = bench(
-        "run",
-        "--data=digits",
-        "--quick",
-        "--implementation",
-        saboteur("says_unavailable"),
-        "--no-roofline",
-        "--output=out",
-    )
+    own = saboteur("says_unavailable")
+    ended = bench(*DIGITS, "--quick", "--implementation", own, "--output=out")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "no abacus in this machine" in ended.stdout
 
@@ -166,22 +144,13 @@ def test_epoch_faster_than_the_machine_ends_with_three(bench, tmp_path, epoch, s
 
 
 def test_dry_run_lists_cases_and_writes_nothing(bench, tmp_path, saboteur):
-    ended = bench(
-        "run",
-        "--data=digits",
-        "--dry-run",
-        "--threads=1",
-        "--output=out",
-        "--no-roofline",
-        "--implementation=numpy",
-        "--implementation",
-        saboteur("honest"),
-    )
+    own = saboteur("honest")
+    ended = bench(*NUMPY, "--implementation", own, "--output=out", "--dry-run")
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
     for workload in ("sgd", "textbook"):
         for name in ("numpy", "honest"):
-            (line,) = [each for each in lines if each.split()[:2] == [workload, name]]
+            (line,) = [line for line in lines if line.split()[:2] == [workload, name]]
             rounds = {"sgd": "5", "textbook": "1"}[workload]
             assert line.split()[2:] == ["cpu", "32", "1", "1,440", "5", rounds]
     assert lines[-1].startswith("12 trials, estimated time ")
@@ -189,14 +158,7 @@ def test_dry_run_lists_cases_and_writes_nothing(bench, tmp_path, saboteur):
 
 
 def test_dry_run_gives_reasons_of_skipped_sizes(bench):
-    ended = bench(
-        "run",
-        "--data=digits",
-        "--dry-run",
-        "--implementation=numpy",
-        "--no-roofline",
-        "--batch-size=32,33",
-    )
+    ended = bench(*NUMPY, "--batch-size=32,33", "--dry-run")
     assert (ended.returncode, ended.stderr) == (0, "")
     line = "not measured: --batch-size 33 does not divide 1440 samples; 32 or 36 would"
     assert ended.stdout.splitlines().count(line) == 1
@@ -204,22 +166,14 @@ def test_dry_run_gives_reasons_of_skipped_sizes(bench):
 
 @pytest.mark.full
 def test_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
-    ended = bench(
-        "run",
-        "--data=digits",
-        "--quick",
-        "--sweep",
-        "--implementation=numpy",
-        "--output=out",
-        charts=True,
-    )
+    options = ("--quick", "--sweep", "--implementation=numpy", "--output=out")
+    ended = bench("run", "--data=digits", *options, charts=True)
     assert (ended.returncode, ended.stderr) == (0, "")
-    found = store.read_records(tmp_path / "out")
-    assert {record.status for record in found if record.kind == "trial"} == {"ok"}
-    assert {record.case.samples for record in found} >= {9600, 480000}
-    probes = [record for record in found if record.kind == "roofline"]
-    assert {record.status for record in probes} <= {"ok", "unavailable"}
-    assert any(record.status == "ok" for record in probes)
+    records = store.read_records(tmp_path / "out")
+    assert {record.status for record in records if record.kind == "trial"} == {"ok"}
+    assert {record.case.samples for record in records} >= {9600, 480000}
+    probes = {record.status for record in records if record.kind == "roofline"}
+    assert {"ok"} <= probes <= {"ok", "unavailable"}
     (text, *_) = (path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.md"))
     for title in (
         "The roofline",
@@ -234,20 +188,12 @@ def test_sweep_probes_the_machine_and_fills_its_section(bench, tmp_path):
 
 
 def test_damaged_record_is_measured_again(bench, tmp_path):
-    ended = bench(
-        "run",
-        "--data=digits",
-        "--workload=sgd",
-        "--rounds=2",
-        "--threads=1",
-        "--no-roofline",
-        "--implementation=numpy",
-        "--output=out",
-    )
+    ended = bench(*NUMPY, "--workload=sgd", "--rounds=2", "--output=out")
     assert (ended.returncode, ended.stderr) == (0, "")
     trials = tmp_path / "out" / "trials.jsonl"
     first, second = trials.read_bytes().splitlines(keepends=True)
-    trials.write_bytes(first.replace(b"2", b"3", 1) + second)
+    damaged = first.replace(b"2", b"3", 1)
+    trials.write_bytes(damaged + second)
     said = "trials.jsonl:1: was changed after it was written"
     report = bench("report", "out")
     assert report.returncode == 0
@@ -258,4 +204,4 @@ def test_damaged_record_is_measured_again(bench, tmp_path):
     assert said not in ended.stdout
     assert trials.read_bytes().startswith(second)
     assert len(store.read_records(tmp_path / "out")) == 2
-    assert (tmp_path / "out" / "damaged.jsonl").read_bytes() == first.replace(b"2", b"3", 1)
+    assert (tmp_path / "out" / "damaged.jsonl").read_bytes() == damaged

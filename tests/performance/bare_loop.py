@@ -8,7 +8,7 @@ import importlib
 import json
 import sys
 from pathlib import Path
-from time import perf_counter_ns  # noqa: TID251 - it stands for a program without the harness
+from time import perf_counter_ns  # noqa: TID251 - it stands for a program without the suite
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The cost of the harness: epochs under it against a bare loop, in pairs of fresh processes."""
+"""The cost of the suite: epochs under it against a bare loop, in pairs of fresh processes."""
 
 import json
 import os
@@ -23,7 +23,7 @@ BARE = Path(__file__).with_name("bare_loop.py")
 THREADS = len(machine.list_usable_cores())
 
 
-def time_under_harness(case, data, scratch):
+def time_under_suite(case, data, scratch):
     child = ChildSpec(threads=THREADS, variables=case.variables)
     outcome = launch.launch(spec.request_training("trial", case, data, 42), child, scratch)
     assert outcome.status == "ok", outcome.reason
@@ -52,7 +52,7 @@ def time_bare_loop(case, data, scratch):
     ("name", "data_set", "epochs", "pairs"),
     [("numpy", None, 6, 60), ("jax-scan", None, 6, 60), ("numpy", "digits", 200, 40)],
 )
-def test_epoch_under_harness_takes_as_long_as_in_bare_loop(
+def test_epoch_under_suite_takes_as_long_as_in_bare_loop(
     capsys, tmp_path, name, data_set, epochs, pairs
 ):
     data = dataset.find(data_set)
@@ -62,16 +62,16 @@ def test_epoch_under_harness_takes_as_long_as_in_bare_loop(
     draw = random.Random(42)
     seconds = []
     for number in range(pairs):
-        ways = [time_under_harness, time_bare_loop]
+        ways = [time_under_suite, time_bare_loop]
         draw.shuffle(ways)
         pair = {way: way(case, data, tmp_path / f"{number}-{way.__name__}") for way in ways}
-        seconds.append((pair[time_under_harness], pair[time_bare_loop]))
-    ratio = estimate_mean([harness / bare for harness, bare in seconds])
-    added = 1e6 * median(harness - bare for harness, bare in seconds)
+        seconds.append((pair[time_under_suite], pair[time_bare_loop]))
+    ratio = estimate_mean([suite / bare for suite, bare in seconds])
+    added = 1e6 * median(suite - bare for suite, bare in seconds)
     interval = f"[{ratio.low:.4f}, {ratio.high:.4f}]"
     with capsys.disabled():
         print(
             f"\n{name} on {data.name}, {pairs} pairs: {ratio.mean:.4f} {interval}, {added:+.0f} µs"
         )
-    # A ratio within one run: it must not be shown that the harness costs a hundredth.
+    # A ratio within one run: it must not be shown that the suite costs a hundredth.
     assert data_set == "digits" or ratio.low < 1.01

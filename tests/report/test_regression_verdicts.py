@@ -58,13 +58,7 @@ def live():
         *pairs(NOISY, cases["noisy"]),
         *pairs([0.0], cases["one pair"], peak_rss_bytes=None),
         *pairs(SAME, cases["wrong"])[:1],
-        bad(
-            "candidate",
-            1,
-            cases["wrong"],
-            reason="off by half",
-            parity=Parity(0.5, 1e-5, passed=False),
-        ),
+        bad("candidate", 1, cases["wrong"], parity=Parity(0.5, 1e-5, passed=False)),
         bad("base", 0, cases["failed"]),
         *(
             bad(side, 0, cases["absent"], status="unavailable", reason="no GPU")
@@ -92,10 +86,6 @@ def stored_result(baseline, candidate, spreads=None, sides=({}, {}), **options):
     return compare_runs(*runs, find_spread, rule=RULE, between_runs=0.2, **options)
 
 
-def software(number):
-    return {"software": {"python": "3.11", "distributions": SOFTWARE[number]}}
-
-
 @pytest.fixture
 def stored():
     """Return a comparison of stored runs with every verdict; "known" is calibrated."""
@@ -119,19 +109,13 @@ def stored():
             "absent": absent,
         },
         {slug("known"): Spread(epochs=0.5, processes=0.03, blocks=0.04, count=3)},
-        (software(0), software(1)),
+        [{"software": {"distributions": packages}} for packages in SOFTWARE],
     )
 
 
-@pytest.fixture(params=["live", "stored"])
-def result(request):
-    """Return either comparison."""
-    return request.getfixturevalue(request.param)
-
-
-def lines(result, table=0):
-    """Return the lines of a table as dictionaries, by the name of the case."""
-    table = build_output(result).tables[table]
+def lines(result):
+    """Return the lines of the first table as dictionaries, by the name of the case."""
+    table = build_output(result).tables[0]
     return {line[0]: dict(zip(table.headings, line, strict=True)) for line in table.lines}
 
 
@@ -167,23 +151,19 @@ def test_line_of_a_stored_case_has_processes_and_spread(stored):
     assert table[slug("new")]["baseline"] == table[slug("new")]["difference"] == "—"
 
 
-def test_worst_case_comes_first_and_no_cell_is_blank(result):
-    output = build_output(result)
-    verdicts = [line[1].partition(" (")[0] for line in output.tables[0].lines]
-    assert verdicts[0] == "wrong"
-    assert verdicts[-1] == "unavailable"
-    for table in output.tables:
-        for line in table.lines:
-            assert len(line) == len(table.headings)
-            assert all(cell.strip() for cell in line)
+def test_worst_case_comes_first_and_no_cell_is_blank(live, stored):
+    for result in (live, stored):
+        tables = build_output(result).tables
+        assert (tables[0].lines[0][1], tables[0].lines[-1][1]) == ("wrong", "unavailable")
+        for table in tables:
+            assert {len(line) for line in table.lines} == {len(table.headings)}
+            assert all(cell.strip() for line in table.lines for cell in line)
 
 
 def test_other_metrics_have_their_own_units_and_verdicts(live):
-    table = build_output(live).tables[1]
-    memory = next(line for line in table.lines if line[:2] == ["same", "memory"])
-    assert memory[2:] == ["512 MiB", "512 MiB", "+0.0 % [+0.0, +0.0]", "no change"]
-    first = next(line for line in table.lines if line[:2] == ["same", "first-epoch"])
-    assert first[-1] == "not judged"
+    metrics = {tuple(line[:2]): line[2:] for line in build_output(live).tables[1].lines}
+    assert metrics["same", "memory"] == ["512 MiB", "512 MiB", "+0.0 % [+0.0, +0.0]", "no change"]
+    assert metrics["same", "first-epoch"][-1] == "not judged"
 
 
 def undecided(more=(), pairs=20):
@@ -197,7 +177,6 @@ def undecided(more=(), pairs=20):
 @pytest.mark.parametrize(
     ("case", "text"),
     [
-        (undecided([60]), "undecided (about 60 more pairs)"),
         (undecided([60, None, 1234]), "undecided (about 1,234 more pairs)"),
         (undecided([None]), "undecided"),
         (undecided(pairs=0), "undecided (no pair fits into the time; raise --budget)"),
@@ -211,9 +190,7 @@ def test_undecided_case_says_how_many_more_pairs_it_takes(case, text):
     ("ratio", "text"),
     [
         (Interval(1.05, 1.02, 1.081), "+5.0 % [+2.0, +8.1]"),
-        (Interval(0.9, 0.85, 0.999), "-10.0 % [-15.0, -0.1]"),
         (Interval(1.05), "+5.0 %"),
-        (Interval(1.0, 1.0, 1.0), "+0.0 % [+0.0, +0.0]"),
         (Interval(12.34), "12.3 times"),
         (Interval(2.0, 0.5, 442413.0), "+100.0 % [-50.0 %, 442,000 times]"),
     ],
@@ -239,10 +216,7 @@ def test_remarks_name_faults_detectable_slowdowns_and_software(stored):
 )
 def test_detectable_slowdown_of_pairs_is_a_remark(least, words):
     case = CaseComparison("numpy", "slug", "no change", pairs=20, detectable=least)
-    (line,) = [
-        line for line in build_output(live_result([], extra=[case])).remarks if ": on" in line
-    ]
-    assert words in line
+    assert words in build_output(live_result([], extra=[case])).remarks[-1]
 
 
 def test_software_is_not_compared_if_one_side_is_unknown():
@@ -281,9 +255,7 @@ def test_refusal_is_all_that_is_shown():
     result = across()
     output = build_output(result)
     assert (output.opening, output.tables, output.remarks) == ([result.refusal], [], [])
-    assert [(note.level, note.message) for note in output.annotations] == [
-        ("error", result.refusal)
-    ]
+    assert output.annotations == [("error", "bench compare", result.refusal)]
     assert (output.document["refusal"], output.document["status"]) == (result.refusal, 4)
 
 
@@ -310,10 +282,10 @@ def test_document_has_all_numbers_as_they_are(live):
     assert (document["format"], document["command"], document["status"]) == (3, "bench ab", 1)
     assert (document["baseline"]["name"], document["candidate"]["name"]) == ("main", ".")
     assert (document["tolerance"], document["alpha"], document["family"]) == (0.02, 0.01, 16)
-    assert document["software"]["torch"] == ["2.9", "2.10"]
-    assert "jax" not in document["software"]
+    changed = {"torch": ["2.9", "2.10"], "keras": ["3", None], "numba": [None, "0.6"]}
+    assert document["software"] == changed
     slower = document["cases"][0]
-    assert (slower["name"], slower["case"], slower["pairs"]) == ("slower", case("slower").slug, 20)
+    assert (slower["name"], slower["case"], slower["pairs"]) == ("slower", slug("slower"), 20)
     assert slower["metrics"][0] == {
         "name": "epoch",
         "unit": "seconds",

@@ -104,7 +104,7 @@ def test_labels_are_copied():
     assert taken.tolist() == [0, 1, 2, 3]
 
 
-def test_untouched_harness_passes():
+def test_untouched_suite_passes():
     before = SuiteSnapshot()
     before.check()
     json.scanner = json.scanner  # what only looks changed is not

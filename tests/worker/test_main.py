@@ -42,11 +42,6 @@ def test_crash_writes_no_core_file():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_result_of_a_mode_is_the_document():
-    result = worker.answer(lambda request: {"seconds": request["x"]}, {"x": 3})
-    assert result == {"status": "ok", "seconds": 3}
-
-
 def absent(name):
     return ModuleNotFoundError(f"No module named {name!r}", name=name)
 
@@ -118,16 +113,6 @@ def test_file_that_is_not_python_is_an_import_error(tmp_path):
     (tmp_path / "own.txt").write_text("")
     with pytest.raises(ImportError, match=r"own.txt is not a Python file"):
         worker.load({"file": str(tmp_path / "own.txt")})
-
-
-def test_trial_writes_params_labels_and_times(make_request, quick_collector, tmp_path):
-    document = worker.run_trial(make_request(folder=tmp_path, samples=320, epochs=3))
-    params = np.load(tmp_path / "params.npy")
-    assert params.shape == (1 + len(document["epoch_seconds"]), 65, 10)
-    assert np.load(tmp_path / "labels.npy").shape == (357,)
-    assert len(document["epoch_seconds"]) == len(document["epoch_cpu_seconds"]) >= 3
-    phases = ("import", "setup", "reset", "first_epoch", "between", "first_predict")
-    assert all(document[f"{phase}_seconds"] > 0 for phase in phases)
 
 
 def test_textbook_program_returns_its_quantities(own_file, digits):
@@ -223,16 +208,3 @@ def test_change_at_import_or_in_the_last_call_is_a_fault(
     own = own_file(WRONG.format(at_import=at_import, in_predict=in_predict))
     with pytest.raises(ContractError, match=fault):
         mode(make_request(folder=tmp_path, **own))
-
-
-@pytest.mark.parametrize("watch", [True, False])
-def test_check_watches_when_requested(make_request, monkeypatch, tmp_path, watch):
-    requests = []
-
-    def check_trainer(*_, watch):
-        requests.append(watch)
-        return Measurement(), np.zeros(1, np.float32), np.zeros(1, np.int64)
-
-    monkeypatch.setattr(worker, "check_trainer", check_trainer)
-    worker.run_check(make_request(folder=tmp_path, watch=watch))
-    assert requests == [watch]

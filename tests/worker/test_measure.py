@@ -97,14 +97,6 @@ def test_phases_are_timed_in_order(clock, problem):
     assert measurement.warmup_seconds == []
 
 
-def test_epoch_n_uses_order_n(clock, problem):
-    trainer = make_trainer(clock)
-    measure.measure(trainer, problem, "cpu", make_request(epochs=3))
-    expected = [workloads.draw_order(42, epoch, SAMPLES) for epoch in range(4)]
-    assert np.array_equal(trainer.orders, expected)
-    assert len({tuple(order) for order in trainer.orders}) == 4
-
-
 class Monitor:
     """A monitor that counts how often it was read, and what had been trained by then."""
 
@@ -129,35 +121,25 @@ def make_monitored(trainer, epochs=2, *, brief=False):
     return dataclasses.replace(make_request(epochs), brief=brief, monitor=Monitor(trainer))
 
 
-def test_short_epochs_warm_a_gpu_as_long_as_long_ones(clock, problem):
-    trainer = make_trainer(clock, seconds=0.002)
-    measurement, *_ = measure.measure(trainer, problem, "gpu", make_monitored(trainer))
-    assert 500 <= len(measurement.warmup_seconds) <= 501
-    assert sum(measurement.warmup_seconds) >= 1
-
-
-@pytest.mark.parametrize("brief", [False, True])
-def test_gpu_warms_up_a_second_before_timed_epochs(clock, problem, brief):
-    trainer = make_trainer(clock, seconds=0.3)
+@pytest.mark.parametrize(("seconds", "warm_ups", "brief"), [(0.3, 4, False), (1 / 512, 512, True)])
+def test_gpu_warms_up_a_second_before_timed_epochs(clock, problem, seconds, warm_ups, brief):
+    trainer = make_trainer(clock, seconds=seconds)
     request = make_monitored(trainer, epochs=7, brief=brief)
     measurement, params, _ = measure.measure(trainer, problem, "gpu", request)
-    assert measurement.warmup_seconds == [0.3] * 4  # three were 0.9 s
-    assert (measurement.first_epoch_seconds, measurement.epoch_seconds) == (0.3, [0.3] * 7)
-    calls = [("epoch",)] * 5
-    assert trainer.calls[1:9] == [("reset", 7), *calls, ("reset", 7), ("epoch",)]
+    assert measurement.warmup_seconds == [seconds] * warm_ups
+    assert measurement.first_epoch_seconds == seconds
+    assert measurement.epoch_seconds == [seconds] * 7
+    calls = [("reset", 7), *[("epoch",)] * (1 + warm_ups), ("reset", 7), ("epoch",)]
+    assert trainer.calls[1:][: len(calls)] == calls
     assert len(params) == 1 + 7
 
 
-def test_warm_up_orders_are_used_by_no_other_epoch(clock, problem, monkeypatch):
-    numbers = []
-    monkeypatch.setattr(
-        measure,
-        "draw_order",
-        lambda _, number, samples: numbers.append(number) or np.arange(samples),
-    )
+def test_every_epoch_has_an_order_of_its_own(clock, problem):
     trainer = make_trainer(clock, seconds=0.5)
     measure.measure(trainer, problem, "gpu", make_monitored(trainer, epochs=200))
-    assert numbers == [0, 1001, 1002, *range(1, 201)]
+    numbers = [0, 1001, 1002, *range(1, 201)]
+    expected = [workloads.draw_order(42, number, SAMPLES) for number in numbers]
+    assert np.array_equal(trainer.orders, expected)
 
 
 def test_gpu_is_read_around_the_timed_epochs(clock, problem):
@@ -222,13 +204,15 @@ def test_garbage_is_collected_before_every_epoch(clock, problem, monkeypatch):
 
 def test_peak_memory_is_that_of_the_epochs(clock, problem, monkeypatch):
     trainer = make_trainer(clock)
-    calls = trainer.calls
-    monkeypatch.setattr(
-        measure.machine, "read_peak_memory", lambda: calls.append(("memory",)) or 12345
-    )
+
+    def read_peak_memory():
+        trainer.calls.append(("memory",))
+        return 12345
+
+    monkeypatch.setattr(measure.machine, "read_peak_memory", read_peak_memory)
     measurement, _, _ = measure.measure(trainer, problem, "cpu", make_request(epochs=2))
     assert (measurement.energy_joules, measurement.peak_rss_bytes) == (None, 12345)
-    names = [call[0] for call in calls]
+    names = [call[0] for call in trainer.calls]
     assert names[names.index("predict") - 3 :][:3] == ["epoch", "epoch", "memory"]
 
 

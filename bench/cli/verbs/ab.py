@@ -9,6 +9,7 @@ import typer
 
 from bench.cli.console import Transient, print_comparison, print_measurement, stderr
 from bench.cli.options import (
+    CASES,
     FILES,
     MEASURING,
     VERDICT,
@@ -16,12 +17,12 @@ from bench.cli.options import (
     Data,
     Device,
     FailOn,
-    Implementations,
     Names,
     OneWorkload,
     OutputFormat,
     ThreadCount,
     Tolerance,
+    complete_implementation,
     join_names,
     parse_duration,
     parse_gates,
@@ -48,7 +49,16 @@ def ab(
             rich_help_panel="Versions",
         ),
     ] = ".",
-    implementation: Implementations = None,
+    implementation: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Measure this implementation. Repeat the option for several. Default: those "
+            "whose files differ, or that use the named packages.",
+            autocompletion=complete_implementation,
+            rich_help_panel=CASES,
+        ),
+    ] = None,
     workload: OneWorkload = "sgd",
     device: Device = "cpu",
     batch_size: BatchSize = None,
@@ -58,7 +68,7 @@ def ab(
         typer.Option(
             metavar="TIME",
             parser=parse_duration,
-            help="Measure each case for at most this time. Default: 3m.",
+            help="Measure for at most this time, which all cases share. Default: 3m.",
             show_default=False,
             rich_help_panel=MEASURING,
         ),
@@ -85,7 +95,7 @@ def ab(
         ),
     ] = None,
 ) -> None:
-    """Compare two versions in pairs of fresh processes; exit with status 1 if one is slower."""
+    """Compare two versions in pairs of fresh processes; exit with 1 if the candidate is slower."""
     from bench.records import store
     from bench.records.layout import COMPARISON_PLAN
     from bench.regression.calibration.spread import Calibrations, locate_calibrations

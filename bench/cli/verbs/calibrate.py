@@ -74,6 +74,7 @@ def calibrate(
     from bench.records import store
     from bench.records.layout import CALIBRATION_PLAN
     from bench.records.schema import FORMAT
+    from bench.regression.calibration.detectable import assess_detectability
     from bench.regression.calibration.session import CalibrationPlan, measure_session
     from bench.regression.calibration.spread import Calibrations, locate_calibrations
     from bench.regression.paired.comparison_plan import SEED, TIMEOUT
@@ -105,5 +106,5 @@ def calibrate(
         store.create_run(folder / run, plan, CALIBRATION_PLAN)
         lines = map(Transient, measure_session(folder / run, plan, dataset.find(data)))
         stopped = signals.run_until_signal(print_measurement, stderr, lines)
-    print_comparison(build_calibration_output(Calibrations(folder)), style)
+    print_comparison(build_calibration_output(assess_detectability(Calibrations(folder))), style)
     raise typer.Exit(stopped)

@@ -149,7 +149,7 @@ def run(
         typer.Option(
             metavar="TIME",
             parser=parse_duration,
-            help="Start no further process after this time, such as 90s, 10m or 2h.",
+            help="Start no process that would exceed this time, such as 90s, 10m or 2h.",
             rich_help_panel=MEASURING,
         ),
     ] = None,

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, variance
@@ -68,8 +68,15 @@ class Calibrations:
     def __init__(self, folder: Path) -> None:
         self._blocks: dict[tuple[str, Slowdown | None], list[MeasuredBlock]] = defaultdict(list)
         for path in sorted(folder.glob(f"*/{CALIBRATION_PLAN}")):
-            for key, block in _read_blocks(path):
-                self._blocks[key].append(block)
+            plan = read_plan(path, CalibrationPlan)
+            blocks: dict[tuple[str, int], list[TrialRecord]] = defaultdict(list)
+            for record in read_trials(path.parent):
+                blocks[record.case.slug, (record.round - 1) // plan.pairs].append(record)
+            for (case, _), records in blocks.items():
+                slowdown = next((record.slowdown for record in records if record.slowdown), None)
+                if pairs := collect_pairs(records):
+                    block = MeasuredBlock(plan.run, records[0].started, tuple(pairs))
+                    self._blocks[case, slowdown].append(block)
 
     @property
     def cases(self) -> list[str]:
@@ -132,14 +139,3 @@ def locate_calibrations(machine: str) -> Path:
     except RuntimeError as error:
         raise UserError("no home folder for calibrations. Set XDG_DATA_HOME") from error
     return base / "calibrations" / machine
-
-
-def _read_blocks(path: Path) -> Iterator[tuple[tuple[str, Slowdown | None], MeasuredBlock]]:
-    plan = read_plan(path, CalibrationPlan)
-    blocks: defaultdict[tuple[str, int], list[TrialRecord]] = defaultdict(list)
-    for record in read_trials(path.parent):
-        blocks[record.case.slug, (record.round - 1) // plan.pairs].append(record)
-    for (case, _), records in blocks.items():
-        slowdown = next((record.slowdown for record in records if record.slowdown), None)
-        if pairs := collect_pairs(records):
-            yield (case, slowdown), MeasuredBlock(plan.run, records[0].started, tuple(pairs))

@@ -4,7 +4,7 @@ A pair gives one number, the logarithm of the candidate's value over the baselin
 both, such as a busy neighbour, cancels. A coin decides which version is measured first, so without
 a difference either sign is equally likely. The signed-rank test assumes nothing else about the
 noise, which is heavy-tailed: on a shared machine, one pair in thirty is off by more than a tenth
-(docs/calibration.md), too much for a mean and its standard deviation.
+(results/reference/intel-xeon-2-cores-calibration), too much for a mean and its standard deviation.
 Source: F. Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945), pp.
 80-83; estimate and interval: J. L. Hodges and E. L. Lehmann, "Estimates of location based on rank
 tests", Annals of Mathematical Statistics 34 (1963), pp. 598-611.

@@ -143,11 +143,11 @@ def _tabulate(points: Sequence[Point]) -> DataTable:
         for number, values in enumerate(columns.values())
         if all(value is None or isinstance(value, int | float) for value in values)
     }
-    lines = [[_format_value(point.get(key)) for key in columns] for point in points]
+
+    def format_value(value: object) -> str:
+        if value is None:
+            return numbers.ABSENT
+        return numbers.format_number(value, DIGITS) if isinstance(value, float) else str(value)
+
+    lines = [[format_value(point.get(key)) for key in columns] for point in points]
     return DataTable(list(columns), lines, numeric)
-
-
-def _format_value(value: object) -> str:
-    if value is None:
-        return numbers.ABSENT
-    return numbers.format_number(value, DIGITS) if isinstance(value, float) else str(value)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from bench.records.schema import Environment
 from bench.report.export.cases import ExportedCase, select_cases
 from bench.report.load import LoadedRun
 
@@ -26,29 +25,10 @@ def export_run(run: LoadedRun) -> dict[str, Any]:
     The mean is arithmetic, as the tool defines it; the report's geometric one is in ``extra_info``.
     """
     cases = select_cases(run)
-    commits = {str(case.environment.suite.get("commit") or "") for case in cases} - {""}
-    commit = {
-        "id": " and ".join(sorted(commits)) or "unversioned",
-        "time": None,
-        "author_time": None,
-        "dirty": any(bool(case.environment.suite.get("dirty")) for case in cases),
-        "project": "softmax-bench",
-        "branch": "(unknown)",
-    }
-    return {
-        "machine_info": _describe_machine(cases[0].environment),
-        "commit_info": commit,
-        "benchmarks": [_export_case(case) for case in cases],
-        "datetime": run.run.created,
-        "version": VERSION,
-    }
-
-
-def _describe_machine(environment: Environment) -> dict[str, Any]:
-    """Return the fields of the tool's own files, as far as they are known, and our machine id."""
-    machine, software = environment.machine, environment.software
+    machine, software = cases[0].environment.machine, cases[0].environment.software
     system, _, release = str(machine.get("system", "")).partition(" ")
-    return {
+    # The fields of the tool's own files, as far as they are known, and our machine id.
+    machine_info = {
         "node": "",
         "processor": "",
         "machine": machine.get("architecture", ""),
@@ -59,6 +39,22 @@ def _describe_machine(environment: Environment) -> dict[str, Any]:
         "system": system,
         "cpu": {"brand_raw": machine.get("cpu", ""), "count": machine.get("processors")},
         "softmax_bench_machine": machine.get("id"),
+    }
+    commits = {str(case.environment.suite.get("commit") or "") for case in cases} - {""}
+    commit = {
+        "id": " and ".join(sorted(commits)) or "unversioned",
+        "time": None,
+        "author_time": None,
+        "dirty": any(bool(case.environment.suite.get("dirty")) for case in cases),
+        "project": "softmax-bench",
+        "branch": "(unknown)",
+    }
+    return {
+        "machine_info": machine_info,
+        "commit_info": commit,
+        "benchmarks": [_export_case(case) for case in cases],
+        "datetime": run.run.created,
+        "version": VERSION,
     }
 
 

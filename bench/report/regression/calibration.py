@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from math import isfinite, isinf
-from typing import Any
 
 from bench.regression.calibration.detectable import (
     BUDGETS,
     BudgetDetectability,
     Detectability,
-    assess_detectability,
 )
 from bench.regression.calibration.session import describe_slowdown
-from bench.regression.calibration.spread import Calibrations
 from bench.regression.stats.power import DecisionCount
 from bench.report.regression.output import ComparisonOutput
 from bench.report.render import numbers
@@ -22,11 +19,32 @@ EMPTY = "nothing is calibrated yet. Leave out --show to measure, or name a folde
 BUDGET_HEADINGS = [f"in {seconds:g} s" if seconds else "at the least" for seconds in BUDGETS]
 
 
-def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
-    """Return all that the calibrations of a machine show, in all formats."""
-    cases = assess_detectability(calibrations)
-    document = {"cases": [_document_case(case) for case in cases]}
-    return ComparisonOutput(tabulate(cases), [] if cases else [EMPTY], (), document)
+def build_calibration_output(cases: Sequence[Detectability]) -> ComparisonOutput:
+    """Return what the calibrations of a machine show, in all formats.
+
+    The JSON document has standard deviations of logarithms, and ratios as they are.
+    """
+    documents = [
+        {
+            "case": case.case,
+            "injected": describe_slowdown(case.slowdown),
+            "blocks": case.blocks,
+            "pairs": case.pairs,
+            "seconds_a_pair": case.seconds,
+            "ratio": case.ratio,
+            "spread": case.spread and asdict(case.spread),
+            "budgets": [
+                {
+                    **asdict(budget),
+                    "smallest": budget.smallest if isfinite(budget.smallest or 0.0) else None,
+                }
+                for budget in case.budgets
+            ],
+        }
+        for case in cases
+    ]
+    remarks = [] if cases else [EMPTY]
+    return ComparisonOutput(tabulate(cases), remarks, (), {"cases": documents})
 
 
 def tabulate(cases: Sequence[Detectability]) -> list[Table]:
@@ -142,23 +160,3 @@ def format_count(count: DecisionCount | None) -> str:
         return numbers.ABSENT
     low, high = count.interval
     return f"{count.count} of {count.total} [{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def _document_case(case: Detectability) -> dict[str, Any]:
-    """Return a case of the JSON document: deviations of logarithms, ratios as they are."""
-    return {
-        "case": case.case,
-        "injected": describe_slowdown(case.slowdown),
-        "blocks": case.blocks,
-        "pairs": case.pairs,
-        "seconds_a_pair": case.seconds,
-        "ratio": case.ratio,
-        "spread": case.spread and asdict(case.spread),
-        "budgets": [
-            {
-                **asdict(budget),
-                "smallest": budget.smallest if isfinite(budget.smallest or 0.0) else None,
-            }
-            for budget in case.budgets
-        ],
-    }

@@ -53,8 +53,20 @@ def format_output(output: ComparisonOutput, style: str) -> str:
     page = _format_markdown(output)
     if style == "markdown":
         return page
-    _append_job_summary(page)
-    return "\n".join([*map(_format_annotation, output.annotations), page])
+    if path := os.environ.get(SUMMARY):
+        try:
+            with Path(path).open("a", encoding="utf-8") as stream:
+                stream.write(f"{page.rstrip()}\n\n")
+        except OSError as error:
+            raise UserError(
+                f"cannot write to {path}: {error.strerror}. Unset {SUMMARY}, or choose another "
+                "--format"
+            ) from error
+    lines = []
+    for level, title, message in output.annotations:
+        heading = _escape_data(title).replace(":", "%3A").replace(",", "%2C")
+        lines.append(f"::{level} title={heading}::{_escape_data(message)}")
+    return "\n".join([*lines, page])
 
 
 def _format_markdown(output: ComparisonOutput) -> str:
@@ -67,25 +79,6 @@ def _format_markdown(output: ComparisonOutput) -> str:
     return "\n".join(parts).strip() + "\n"
 
 
-def _format_annotation(annotation: Annotation) -> str:
-    """Return the workflow command of an annotation: one line, whatever its text."""
-    title = _escape_data(annotation.title).replace(":", "%3A").replace(",", "%2C")
-    return f"::{annotation.level} title={title}::{_escape_data(annotation.message)}"
-
-
 def _escape_data(text: str) -> str:
     # The percent sign first, or it would be escaped twice.
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _append_job_summary(page: str) -> None:
-    path = os.environ.get(SUMMARY)
-    if not path:
-        return
-    try:
-        with Path(path).open("a", encoding="utf-8") as stream:
-            stream.write(f"{page.rstrip()}\n\n")
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {path}: {error.strerror}. Unset {SUMMARY}, or choose another --format"
-        ) from error

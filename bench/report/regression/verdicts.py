@@ -275,6 +275,16 @@ def build_document(result: ComparisonResult) -> dict[str, Any]:
 
     docs/design.md describes its keys.
     """
+    cases = []
+    for case in result.cases:
+        document = asdict(case)
+        del document["required"]
+        if not isfinite(case.detectable or 0.0):
+            document["detectable"] = None
+        for metric in document["metrics"]:
+            ratio = metric.pop("ratio")
+            metric |= {"ratio": ratio["mean"], "low": ratio["low"], "high": ratio["high"]}
+        cases.append(document)
     before, after = result.baseline.software, result.candidate.software
     names = sorted({*before, *after}) if before and after else []
     return {
@@ -294,16 +304,5 @@ def build_document(result: ComparisonResult) -> dict[str, Any]:
             for name in names
             if before.get(name) != after.get(name)
         },
-        "cases": [_document_case(case) for case in result.cases],
+        "cases": cases,
     }
-
-
-def _document_case(case: CaseComparison) -> dict[str, Any]:
-    document = asdict(case)
-    del document["required"]
-    if not isfinite(case.detectable or 0.0):
-        document["detectable"] = None
-    for metric in document["metrics"]:
-        ratio = metric.pop("ratio")
-        metric |= {"ratio": ratio["mean"], "low": ratio["low"], "high": ratio["high"]}
-    return document

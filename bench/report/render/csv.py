@@ -19,10 +19,18 @@ def render_csv(rows: Sequence[Row]) -> bytes:
 
     on_gpu = any(row.case.device == "gpu" for row in rows)
     by_machine = group_by_machine(rows)
-    lines = [
-        _list_values(by_machine[row.machine], row) | (_list_gpu_values(row) if on_gpu else {})
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        values = _list_values(by_machine[row.machine], row)
+        if on_gpu:
+            values |= {
+                "predict_seconds": row.predict and row.predict.mean,
+                "predict_seconds_low": row.predict and row.predict.low,
+                "predict_seconds_high": row.predict and row.predict.high,
+                "peak_device_bytes": row.peak_device_bytes,
+                "epoch_joules": row.epoch_joules,
+            }
+        lines.append(values)
     return pd.DataFrame(lines).map(_escape).to_csv(index=False).encode()
 
 
@@ -67,14 +75,4 @@ def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
         "peak_rss_bytes": row.peak_rss_bytes,
         "parity_error": row.parity_error,
         "reasons": "; ".join(sorted({f"{status}: {reason}" for status, reason in row.faults})),
-    }
-
-
-def _list_gpu_values(row: Row) -> dict[str, object]:
-    return {
-        "predict_seconds": row.predict and row.predict.mean,
-        "predict_seconds_low": row.predict and row.predict.low,
-        "predict_seconds_high": row.predict and row.predict.high,
-        "peak_device_bytes": row.peak_device_bytes,
-        "epoch_joules": row.epoch_joules,
     }

@@ -20,20 +20,17 @@ def format_number(value: float | None, digits: int = 3) -> str:
     return f"{rounded:,.{max(0, places)}f}"
 
 
-def _choose_unit(seconds: float) -> tuple[float, str]:
-    """Choose the unit after rounding: 999.6 µs is 1.00 ms, not 1,000 µs."""
-    rounded = float(f"{seconds:.3g}")
-    if rounded >= 1:
-        return 1.0, "s"
-    return (1e3, "ms") if rounded >= 1e-3 else (1e6, "µs")
-
-
 def format_duration(value: Interval | float | None) -> str:
     """Return a time in s, ms or µs, and its interval, if there is one, in the same unit."""
     if value is None:
         return ABSENT
     interval = value if isinstance(value, Interval) else Interval(value)
-    return format_interval(interval, *_choose_unit(interval.mean))
+    # The unit fits the rounded time: 999.6 µs is 1.00 ms, not 1,000 µs.
+    rounded = float(f"{interval.mean:.3g}")
+    if rounded >= 1:
+        return format_interval(interval, unit="s")
+    scale, unit = (1e3, "ms") if rounded >= 1e-3 else (1e6, "µs")
+    return format_interval(interval, scale, unit)
 
 
 def format_interval(interval: Interval | None, scale: float = 1.0, unit: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The sections of a report: their tables, charts and sentences."""
+"""The sections of a report, and what they consist of: tables, charts and sentences."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The runs of a report: where and when, over time, faults, noise, machine and software."""
+"""The runs of a report: where and when, over time, textbook, faults, noise, machines."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,7 +45,7 @@ MAX_FAULTS = 5
 def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
     """Return where and when each run was measured, and where its own report is.
 
-    output: the folder of this report.
+    That is a path from the folder of this report, output, or the command that writes it.
     """
     lines = [
         [
@@ -64,21 +64,16 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
     if len(runs) > MAX_COLUMNS:
         remark = f"{rest} the report of each run: python -m bench report RUN"
         return Section(RUNS, tables, remarks=[remark])
-    remarks = [
-        f"{run.folder.name}: {rest} its own report: {_find_report(run, output)}" for run in runs
-    ]
+    remarks = []
+    for run in runs:
+        report = f"python -m bench report {run.folder}"
+        if page := next((page for page in PAGES if (run.folder / page).is_file()), None):
+            report = Path(relpath(run.folder.resolve(), output.resolve()), page).as_posix()
+        remarks.append(f"{run.folder.name}: {rest} its own report: {report}")
     remarks += [
         f"{run.folder.name}: left out: {line}" for run in runs for line in list_left_out(run)
     ]
     return Section(RUNS, tables, remarks=list(dict.fromkeys(remarks)))
-
-
-def _find_report(run: LoadedRun, output: Path) -> str:
-    """Return the path from the output folder to a run's own report, or the command to write it."""
-    name = next((name for name in PAGES if (run.folder / name).is_file()), None)
-    if name is None:
-        return f"python -m bench report {run.folder}"
-    return Path(relpath(run.folder.resolve(), output.resolve()), name).as_posix()
 
 
 def list_left_out(run: LoadedRun) -> list[str]:

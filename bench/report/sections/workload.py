@@ -153,7 +153,10 @@ def _describe_fastest(rows: Sequence[Row]) -> str:
             f"{name} had the shortest epoch, {time}. It was measured once: the order is not certain"
         )
     elif len(best) == 1:
-        opponents = _choose_opponents(first, rows)
+        # Keras's fit on its best and its worst backend; without Keras, the slowest row.
+        rest = sorted((row for row in rows if row is not first), key=sort_key)
+        keras = [row for row in rest if _is_keras_fit(row)]
+        opponents = [keras[0], keras[-1]] if len(keras) > 1 else keras or rest[-1:]
         best = [first, *opponents]
         text = f"{name} trains fastest: {time} an epoch, {_describe_lead(first, opponents)}"
     else:
@@ -168,16 +171,6 @@ def _describe_fastest(rows: Sequence[Row]) -> str:
             "the data do not show a difference between them"
         )
     return text + _describe_parity(best)
-
-
-def _choose_opponents(best: Row, rows: Sequence[Row]) -> list[Row]:
-    """Return what to compare the fastest with: Keras's fit on its best and its worst backend.
-
-    Without Keras, the slowest row. All of them differ from the fastest beyond their intervals.
-    """
-    rest = sorted((row for row in rows if row is not best), key=sort_key)
-    keras = [row for row in rest if _is_keras_fit(row)]
-    return [keras[0], keras[-1]] if len(keras) > 1 else keras or rest[-1:]
 
 
 def _is_keras_fit(row: Row) -> bool:
@@ -198,10 +191,6 @@ def _describe_lead(best: Row, opponents: Sequence[Row]) -> str:
     )
 
 
-def _format_ratio(slower: Row, faster: Row) -> str:
-    return numbers.format_factor(compare_epochs(slower, faster))
-
-
 def _describe_parity(rows: Sequence[Row]) -> str:
     """End the sentence; give the largest parity error if every row has one."""
     errors = [row.parity_error for row in rows if row.parity_error is not None]
@@ -209,6 +198,10 @@ def _describe_parity(rows: Sequence[Row]) -> str:
         return "."
     weights = "Its weights agree" if len(rows) == 1 else "Their weights agree"
     return f". {weights} with the float64 oracle's to {numbers.format_error(max(errors))}."
+
+
+def _format_ratio(slower: Row, faster: Row) -> str:
+    return numbers.format_factor(compare_epochs(slower, faster))
 
 
 def _emphasize(row: Row) -> str:

@@ -1,4 +1,4 @@
-"""Puts other code into a function of the harness that stays the same object."""
+"""Puts other code into a function of the suite that stays the same object."""
 
 from bench.worker import guard
 from implementations.idiomatic import softmax_numpy

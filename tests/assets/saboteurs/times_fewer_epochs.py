@@ -1,4 +1,4 @@
-"""Tells the harness that fewer seconds are enough, inside a dictionary that stays the same."""
+"""Tells the suite that fewer seconds are enough, inside a dictionary that stays the same."""
 
 from bench.worker import measure
 from implementations.idiomatic import softmax_numpy

@@ -48,15 +48,11 @@ def test_case_is_judged_by_the_minimum_epoch(logs):
 
 def test_metric_is_judged_only_on_request():
     # The first epoch takes twice as long.
+    first_epochs = {"base": 3.0, "candidate": 6.0}
     slow = [
-        side(
-            item.version,
-            item.round,
-            item.case,
-            0.5,
-            first_epoch_seconds=6.0 if item.version == "candidate" else 3.0,
-        )
-        for item in pairs(SAME)
+        side(version, number, case("numpy"), 0.5, first_epoch_seconds=seconds)
+        for number in range(1, 21)
+        for version, seconds in first_epochs.items()
     ]
     judged = one(slow)
     first = metrics(judged)["first-epoch"]
@@ -79,11 +75,11 @@ def test_shown_value_is_the_median_of_processes():
 
 
 def test_metric_ignores_pairs_without_it():
+    sizes = [(100, 100), (300, 300), (900, None)]
     records = [
-        *two(1, 0.5, 0.5, peak_rss_bytes=100),
-        *two(2, 0.5, 0.5, peak_rss_bytes=300),
-        side("base", 3, case("numpy"), 0.5, peak_rss_bytes=900),
-        side("candidate", 3, case("numpy"), 0.5, peak_rss_bytes=None),
+        side(version, number, case("numpy"), 0.5, peak_rss_bytes=size)
+        for number, pair in enumerate(sizes, 1)
+        for version, size in zip(("base", "candidate"), pair, strict=True)
     ]
     memory = metrics(one(records))["memory"]
     assert (memory.baseline, memory.candidate) == (200, 200)
@@ -114,8 +110,7 @@ def test_failed_pair_leaves_the_others():
 
 def test_interrupted_first_pair_is_undecided():
     judged = one([bad("base", 0, status="interrupted", reason=None)])
-    assert (judged.verdict, judged.remarks, judged.metrics) == ("undecided", (), ())
-    assert (judged.accuracy, judged.pairs) == ((None, None), 0)
+    assert (judged.verdict, judged.remarks, judged.pairs) == ("undecided", (), 0)
 
 
 def test_parity_error_is_the_largest():
@@ -135,7 +130,6 @@ def test_p_pays_for_all_looks():
     ("looks", "pairs", "taken"),
     [
         ((30, 60, 180), 180, (30, 60, 180)),
-        ((30, 60, 180), 30, (30, 60, 180)),
         ((30, 60, 180), 100, (30, 60, 100)),
         ((30, 60, 180), 29, (29,)),
         ((), 7, (7,)),
@@ -153,18 +147,15 @@ def test_cases_are_one_family():
     plan = comparison("numpy", "keras")
     weak = pairs([-0.01, *(0.1 + number / 1000 for number in range(7))], keras)
     judged = judge_cases(plan, [*pairs([0.1] * 12, numpy), *weak], {})
-    assert [(item.name, item.verdict) for item in judged] == [
-        ("numpy", "slower"),
-        ("keras", "slower"),
-    ]
+    assert [item.name for item in judged] == ["numpy", "keras"]
+    assert [item.verdict for item in judged] == ["slower", "slower"]
     assert [item.metrics[0].p_slower for item in judged] == [2**-12, 2 * 2**-8]
     # Beside a case that is not slower, it has half the rate: 2 * 0.0078 is above 1 %.
     judged = judge_cases(plan, [*pairs([-0.1] * 12, numpy), *weak], {})
     assert [item.verdict for item in judged] == ["faster", "undecided"]
     # Also beside a case that was not measured yet.
-    (judged,) = judge_cases(plan, weak, {})
-    assert judged.verdict == "undecided"
-    assert judge_cases(comparison("keras"), weak, {})[0].verdict == "slower"
+    assert one(weak, plan, {}).verdict == "undecided"
+    assert one(weak, comparison("keras"), {}).verdict == "slower"
 
 
 def test_two_files_are_one_case():
@@ -180,10 +171,7 @@ def test_two_files_are_one_case():
 
 def test_pairs_are_in_order():
     records = [*two(2, 0.2, 0.4)[::-1], *two(1, 0.1, 0.3), *two(3, 0.5, 0.5)[:1]]
-    collected = [
-        (pair[0].round, *(record.version for record in pair)) for pair in collect_pairs(records)
-    ]
-    assert collected == [(1, "base", "candidate"), (2, "base", "candidate")]
+    assert collect_pairs(records) == [tuple(two(1, 0.1, 0.3)), tuple(two(2, 0.2, 0.4))]
 
 
 def write(folder, plan, records):
@@ -213,10 +201,8 @@ def test_result_is_loaded_with_software_and_detectable_slowdown(tmp_path):
 def test_absent_implementations_are_missing_on_their_side(tmp_path):
     plan = comparison(pairings=(), absent=(Absent("new", "not in main"), Absent("old", "not in .")))
     result = load(tmp_path / "nothing", plan)
-    assert [(judged.name, judged.verdict) for judged in result.cases] == [
-        ("new", "missing in baseline"),
-        ("old", "missing in candidate"),
-    ]
+    verdicts = {judged.name: judged.verdict for judged in result.cases}
+    assert verdicts == {"new": "missing in baseline", "old": "missing in candidate"}
     assert result.exit_status == 0
     assert load(tmp_path / "nothing", plan, required=True).exit_status == 4
 

@@ -19,7 +19,6 @@ from bench.regression.result import CaseComparison
     [
         ([9.0, 0.08, 9.0], [0.08], 5, 5, 0.0),  # 0.4 / 0.08 = 5
         ([9.0, 0.07, 9.0], [0.07], 5, 6, 2 * 0.07),  # 5.71, one epoch more on both sides
-        ([0.02], [0.02], 5, 20, 30 * 0.02),
         ([0.001], [0.001], 5, 40, 70 * 0.001),  # not 400
         ([0.04, 1.0], [1.0, 0.05], 5, 8, 6 * 0.05),  # the slower side decides
         ([0.001], [0.001], 60, 60, 0.0),
@@ -74,11 +73,8 @@ def test_looks_are_planned_for_the_budget_and_stored(measured, folder):
     cases = measured(pretended)
     assert store.read_looks(folder) == {"numpy": (15, 30, 89)}
     assert pretended.pairs == [*range(90)]
-    assert [(case.verdict, case.pairs) for case in cases] == [
-        ("undecided", 15),
-        ("undecided", 30),
-        ("undecided", 89),
-    ]
+    assert [case.pairs for case in cases] == [15, 30, 89]
+    assert {case.verdict for case in cases} == {"undecided"}
 
 
 def test_measuring_stops_before_the_budget_ends(measured):

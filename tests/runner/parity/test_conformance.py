@@ -76,7 +76,6 @@ REASONS = {
 OTHERS = {
     "honest",
     "says_unavailable",
-    "floods_stderr",
     "does_not_import",
     "no_trainer",
     "bad_objective",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.errors import UserError
@@ -43,10 +44,14 @@ def test_ok_trial_returns_times_params_and_labels(launched, tmp_path):
     outcome = launched()
     assert (outcome.status, outcome.reason) == ("ok", None)
     assert outcome.stderr_tail == ""
-    assert 0 < outcome.document["worker_seconds"] < outcome.wall_seconds
-    assert len(outcome.document["epoch_seconds"]) >= 2
-    for name in ("params.npy", "labels.npy"):
-        assert (tmp_path / "child" / name).stat().st_size > 0
+    document = outcome.document
+    assert 0 < document["worker_seconds"] < outcome.wall_seconds
+    phases = ("import", "setup", "reset", "first_epoch", "between", "first_predict")
+    assert all(document[f"{phase}_seconds"] > 0 for phase in phases)
+    epochs = len(document["epoch_seconds"])
+    assert epochs == len(document["epoch_cpu_seconds"]) >= 2
+    assert np.load(tmp_path / "child" / "params.npy").shape == (1 + epochs, 65, 10)
+    assert np.load(tmp_path / "child" / "labels.npy").shape == (357,)
 
 
 def test_worker_has_its_variables_cores_and_empty_caches(evaluated, monkeypatch, tmp_path):
@@ -109,21 +114,21 @@ def sabotaged(launched, saboteur):
 
 # Other faults: tests/runner/parity/test_conformance.py and tests/integration/test_faults.py.
 @pytest.mark.parametrize(
-    ("name", "status", "reason"),
+    ("name", "reason"),
     [
-        ("changes_order", "failed", "changed the order that it received"),
-        ("changes_params", "failed", "changed the initial params that it received"),
-        ("wrong_labels", "failed", "int64 labels, not float64"),
-        ("mends_the_clock", "failed", "it replaced bench.worker.measure.perf_counter_ns"),
-        ("no_trainer", "failed", "AttributeError"),
-        ("does_not_import", "failed", "OSError: libabacus.so"),
+        ("changes_order", "changed the order that it received"),
+        ("changes_params", "changed the initial params that it received"),
+        ("wrong_labels", "int64 labels, not float64"),
+        ("mends_the_clock", "it replaced bench.worker.measure.perf_counter_ns"),
+        ("no_trainer", "AttributeError"),
+        ("does_not_import", "OSError: libabacus.so"),
     ],
 )
-def test_trial_of_a_saboteur_has_status_and_reason(sabotaged, name, status, reason):
+def test_trial_of_a_saboteur_fails_with_a_reason(sabotaged, name, reason):
     outcome = sabotaged(name, batch_size=8)
-    assert outcome.status == status
-    assert reason in (outcome.reason or "")
-    assert "\n" not in (outcome.reason or "")
+    assert outcome.status == "failed"
+    assert reason in outcome.reason
+    assert "\n" not in outcome.reason
 
 
 @pytest.mark.parametrize(("on", "explanation"), [("gpu", "; no driver"), ("cpu", "")])
@@ -135,17 +140,8 @@ def test_missing_gpu_is_explained_after_the_reason(sabotaged, monkeypatch, on, e
 
 def test_missing_python_is_a_failure(launched, tmp_path):
     outcome = launched(child=ChildSpec(Installation(str(tmp_path / "python"))))
-    assert (outcome.status, outcome.reason) == (
-        "failed",
-        "its Python is not there any more; build it again",
-    )
-
-
-def test_tail_of_a_huge_stderr_is_kept(sabotaged):
-    outcome = sabotaged("floods_stderr")
-    assert outcome.reason == "RuntimeError: and now this"
-    assert len(outcome.stderr_tail) <= launch.TAIL_BYTES
-    assert outcome.stderr_tail.endswith("RuntimeError: and now this\n")
+    assert outcome.status == "failed"
+    assert "its Python is not there any more" in outcome.reason
 
 
 def is_running(pid):
@@ -183,15 +179,6 @@ while True:
     assert not [pid for pid in pids.read_text().split() if is_running(pid)]
 
 
-def test_leftover_process_is_killed_and_named(sabotaged, tmp_path):
-    outcome = sabotaged("leaves_a_child")
-    assert (outcome.status, outcome.reason) == (
-        "failed",
-        "it left processes running: sleep; stop every process that you start",
-    )
-    assert not is_running((tmp_path / "child" / "child").read_text())
-
-
 def test_interrupt_kills_the_worker_and_is_raised(launched, tmp_path):
     code = f"""
 import os, signal
@@ -205,7 +192,7 @@ signal.pause()
     assert not is_running((tmp_path / "child" / "pid").read_text())
 
 
-def test_worker_dies_with_its_parent(launched, saboteur, tmp_path):
+def test_worker_dies_with_its_parent(tmp_path):
     # The parent of the worker is a process of ours that ends as soon as the worker has begun.
     code = f"""
 import signal, subprocess, sys
@@ -257,21 +244,6 @@ def test_worker_has_an_empty_stdin(evaluated):
         os.close(read)
 
 
-def test_affinity_is_restored_after_an_error(monkeypatch):
-    chosen = []
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
-    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: chosen.append(set(cores)))
-    monkeypatch.setattr(machine, "list_usable_cores", lambda: [3, 5, 7])
-    with launch._affinity(2):
-        assert chosen == [{5, 7}]
-    assert chosen == [{5, 7}, {3, 5, 7}]
-    with pytest.raises(OSError, match="no such Python"), launch._affinity(1):
-        raise OSError("no such Python")
-    assert chosen[2:] == [{7}, {3, 5, 7}]
-    with launch._affinity(None):
-        assert len(chosen) == 4
-
-
 def test_partial_stderr_is_kept_and_exit_handlers_are_skipped(launched, tmp_path):
     outcome = launched(
         """
@@ -293,9 +265,14 @@ def test_trial_may_not_print_a_character_and_preflight_may(launched, mode, statu
 
 
 def test_process_that_cannot_start_is_a_user_error(launched, monkeypatch):
+    before, during = os.sched_getaffinity(0), []
+
     def refuses(*_, **__):
+        during.append(sorted(os.sched_getaffinity(0)))
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(subprocess, "Popen", refuses)
     with pytest.raises(UserError, match="cannot start a process: Resource temporarily unavailable"):
-        launched(mode="preflight")
+        launched(mode="preflight", child=ChildSpec(threads=1))
+    assert during == [machine.list_usable_cores()[-1:]]
+    assert os.sched_getaffinity(0) == before
