@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from bench.report.regression.output import ComparisonOutput
     from bench.report.sections import Table
 
-# Without a terminal there is no width to keep to: print every column.
-stdout = Console(width=None if sys.stdout.isatty() else 240, highlight=False)
+# Without a terminal there is no width to keep to: print every column. A shell can close stdout.
+_on_terminal = sys.stdout is not None and sys.stdout.isatty()
+stdout = Console(width=None if _on_terminal else 240, highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
 WAITING = "another run is measuring on this machine; waiting for it"

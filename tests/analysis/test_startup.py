@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from support.records import bare, case, environment, ok, trials
 
 from bench.analysis.intervals import Interval
-from bench.analysis.startup import find_break_evens, find_curves, find_lead, find_starts
+from bench.analysis.startup import (
+    find_break_evens,
+    find_curves,
+    find_lead,
+    find_starts,
+    find_times_to_accuracy,
+)
 from bench.analysis.summary import summarize
 
 HERE = {"here": environment()}
@@ -26,6 +32,10 @@ def starts(*records):
 
 def curves(*records):
     return find_curves(summarize(records, HERE), records)
+
+
+def times(*records):
+    return find_times_to_accuracy(summarize(records, HERE), records)
 
 
 def names(results):
@@ -119,6 +129,40 @@ def test_curve_averages_times_geometrically_and_accuracy_arithmetically():
 
 
 # ----- break-even
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "epoch", "seconds"),
+    [
+        # The first epoch of the process stands in for epoch 1: its 256 is included, the 1 is not.
+        ([0.1, 0.83, 0.85, 0.7, 0.9], 3, 32 + 64 + 128 + 256 + 2 + 4),
+        ([0.84, 0.1, 0.1, 0.1, 0.1], 1, 32 + 64 + 128 + 256),
+        ([0.0, 10_079 / 12_000, 0.0, 0.0, 10_080 / 12_000], 5, 32 + 64 + 128 + 256 + 30),
+        ([0.1] * 5 + [0.9], None, None),  # after the last timed epoch
+    ],
+)
+def test_time_to_accuracy_ends_with_the_first_epoch_that_has_it(accuracies, epoch, seconds):
+    record = ok(
+        case(),
+        epoch_seconds=[1.0, 2.0, 4.0, 8.0, 16.0],
+        validation_accuracy=accuracies,
+        **phases(32.0, 64.0, 128.0, 256.0),
+    )
+    (time,) = times(record)
+    assert (time.epoch, time.timed_epochs, time.parity_error) == (epoch, 5, 1.5e-6)
+    assert (time.seconds and time.seconds.mean) == (seconds and pytest.approx(seconds))
+
+
+def test_time_to_accuracy_takes_the_epoch_of_each_trial():
+    # 4 + 1 and 4 + 1 + 6 seconds.
+    same = {"epoch_seconds": [1.0, 1.0, 6.0, 1.0, 1.0], **phases(1.0, 1.0, 1.0, 1.0)}
+    early = ok(case(), 1, validation_accuracy=[0.1, 0.84, 0.85, 0.85, 0.85], **same)
+    later = ok(case(), 2, validation_accuracy=[0.1, 0.83, 0.85, 0.85, 0.85], **same)
+    never = ok(case(), 3, validation_accuracy=[0.1] * 5, **same)
+    (time,) = times(early, later)
+    assert (time.epoch, time.seconds.mean) == (3, pytest.approx(math.sqrt(55)))
+    (time,) = times(early, later, never)
+    assert (time.epoch, time.seconds) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -122,3 +122,9 @@ def test_closed_stdout_ends_with_141_and_loses_nothing(tmp_path, surroundings, a
     assert (ended.returncode, ended.stderr) == (141, b"")
     if arguments[0] == "run":
         assert len(store.read_records(tmp_path / "out")) == 1
+
+
+def test_command_without_stdout_has_no_traceback(surroundings):
+    command = f"exec {sys.executable} -m bench list >&-"
+    ended = subprocess.run(command, shell=True, env=surroundings, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")

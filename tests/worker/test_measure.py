@@ -268,3 +268,14 @@ def test_all_work_of_the_suite_is_between_seconds(clock, problem, monkeypatch):
     # both epochs and before the predictions.
     assert measurement.between_seconds == 4_042_133_100
     assert measurement.epoch_seconds == [1, 1]
+
+
+@pytest.mark.parametrize("part", ["weight", "bias"])
+def test_changed_initial_params_are_a_fault(clock, problem, part):
+    class Trainer(make_trainer(clock)):
+        def reset(self, params):
+            getattr(params, part)[0] += 1
+            super().reset(params)
+
+    with pytest.raises(ContractError, match="changed the initial params"):
+        measure.measure(Trainer, problem, "cpu", make_request())

@@ -1,12 +1,13 @@
 """Start-up: accuracy over the time from a cold start, start-up costs, and break-evens."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
 from typing import TypeVar
 
 from bench.analysis import startup
-from bench.analysis.startup import BreakEven, Curve, Start
+from bench.analysis.startup import TARGET, BreakEven, Curve, Start, TimeToAccuracy
 from bench.records.schema import Case
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.load import LoadedRun
@@ -32,6 +33,10 @@ NOTHING_WELL = "No trial succeeded."
 COSTS_NOTE = (
     "Cold start: import, set-up, reset and first epoch of a fresh process with empty compile "
     "caches. All are geometric means over processes, so the parts need not add up."
+)
+TARGET_NOTE = (
+    "Time: a cold start, whose first epoch counts as epoch 1, and the timed epochs after it, up to "
+    "the first with that accuracy."
 )
 BREAK_EVEN_NOTE = (
     "The time of n epochs is a cold start and n - 1 steady-state epochs. At once: ahead after the "
@@ -75,13 +80,17 @@ def tabulate_curves(curves: Iterable[Curve]) -> list[Table]:
 
 
 def describe_starts(run: LoadedRun) -> Section:
-    """Return start-up costs and break-evens.
+    """Return start-up costs, times to an accuracy, and break-evens.
 
     Of the ranked rows of the first workload at its first size: it has most rounds.
     """
     rows = select_ranked(run.rows, run.workload)
     starts = startup.find_starts(rows, run.records)
-    tables = tabulate_costs(starts) + tabulate_break_evens(startup.find_break_evens(rows, starts))
+    tables = [
+        *tabulate_costs(starts),
+        *tabulate_times(startup.find_times_to_accuracy(rows, run.records)),
+        *tabulate_break_evens(startup.find_break_evens(rows, starts)),
+    ]
     return Section(STARTS_TITLE, tables, NOTHING_WELL)
 
 
@@ -104,6 +113,24 @@ def tabulate_costs(starts: Iterable[Start]) -> list[Table]:
         ]
         title = f"What a start costs, {group[0].case.workload}: {describe_problem(group[0])}"
         tables.append(Table(title, (*CASE_HEADINGS, *headings), lines, 3, COSTS_NOTE))
+    return tables
+
+
+def tabulate_times(times: Iterable[TimeToAccuracy]) -> list[Table]:
+    """Return the time to an accuracy, a table for each device, the shortest first."""
+    tables = []
+    for group in _group_by_device(times):
+        lines = []
+        for time in sorted(group, key=lambda time: time.seconds.mean if time.seconds else math.inf):
+            cells = [f"not within {time.timed_epochs}", numbers.ABSENT]
+            if time.epoch is not None:
+                cells = [numbers.format_count(time.epoch), format_duration(time.seconds)]
+            error = numbers.format_error(time.parity_error)
+            lines.append([*_describe_case(time.case), *cells, error])
+        problem = f"{group[0].case.workload}: {describe_problem(group[0])}"
+        title = f"Time to validation accuracy {TARGET:g}, {problem}"
+        headings = (*CASE_HEADINGS, "epochs", "time", "parity error")
+        tables.append(Table(title, headings, lines, 3, TARGET_NOTE))
     return tables
 
 

@@ -3,12 +3,13 @@
 from support.records import case, environment, ok, trials
 
 from bench.analysis.intervals import Interval
-from bench.analysis.startup import BreakEven, Start, find_curves
+from bench.analysis.startup import BreakEven, Start, TimeToAccuracy, find_curves
 from bench.analysis.summary import summarize
 from bench.report.sections.startup import (
     tabulate_break_evens,
     tabulate_costs,
     tabulate_curves,
+    tabulate_times,
 )
 
 
@@ -55,6 +56,23 @@ def test_each_device_has_its_own_table():
     cases = [case(), case(device="gpu"), case("other", device="gpu")]
     tables = tabulate_costs(start(of, 1.0) for of in cases)
     assert [len(table.lines) for table in tables] == [1, 2]
+
+
+def test_shortest_time_to_accuracy_is_first_and_unreached_last():
+    interval = Interval(2.0, 1.0, 4.0)
+    known = {
+        "never": TimeToAccuracy(case("never"), None, None, 5, 2e-6),
+        "slow": TimeToAccuracy(case("slow"), 3, Interval(3.0, 3.0, 3.0), 5, 2e-6),
+        "fast": TimeToAccuracy(case("fast"), 4, interval, 5, 2e-6),
+    }
+    (table,) = tabulate_times(known.values())
+    assert table.title.startswith("Time to validation accuracy 0.84, sgd: cpu")
+    assert table.headings[3:] == ("epochs", "time", "parity error")
+    assert [[line[0], *line[3:5]] for line in table.lines] == [
+        ["fast", "4", "2.00 s [1.00, 4.00]"],
+        ["slow", "3", "3.00 s [3.00, 3.00]"],
+        ["never", "not within 5", "—"],
+    ]
 
 
 def test_break_evens_are_a_matrix():
