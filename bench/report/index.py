@@ -77,6 +77,7 @@ def read_entries(root: Path) -> list[Entry]:
     """
     if not root.is_dir():
         raise UserError(f"there is no folder {root}; measure something first: python -m bench run")
+    readers = {"run": _read_run, "comparison": _read_comparison, "calibration": _read_calibration}
     entries = []
     for name, folders, files in os.walk(root):
         folder = Path(name)
@@ -84,7 +85,13 @@ def read_entries(root: Path) -> list[Entry]:
         page = next((f"{path}/{file}" for file in PAGES if file in files), None)
         kind = next((kind for kind, plan in PLANS.items() if plan in {*folders, *files}), None)
         if kind is not None:
-            entries.append(replace(_read_entry(folder, kind), path=path, page=page))
+            try:
+                entry = readers[kind](folder)
+            except Exception as error:  # noqa: BLE001 - however it is damaged, the others are shown
+                known = isinstance(error, UserError)
+                reason = str(error) if known else f"{type(error).__name__}: {error}"
+                entry = Entry("unreadable", escape(reason.replace(f"{folder}/", "")), "damaged")
+            entries.append(replace(entry, path=path, page=page))
             folders.clear()
         elif page is not None:
             entries.append(Entry("report", "Of several runs.", "complete", path=path, page=page))
@@ -94,16 +101,6 @@ def read_entries(root: Path) -> list[Entry]:
         return (-entry.created.timestamp() if entry.created else math.inf, entry.path)
 
     return sorted(entries, key=sort_key)
-
-
-def _read_entry(folder: Path, kind: str) -> Entry:
-    """Read what is in a folder; what cannot be read gives an entry that says why."""
-    readers = {"run": _read_run, "comparison": _read_comparison, "calibration": _read_calibration}
-    try:
-        return readers[kind](folder)
-    except Exception as error:  # noqa: BLE001 - however it is damaged, the others are shown
-        text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    return Entry("unreadable", escape(text.replace(f"{folder}/", "")), "damaged")
 
 
 def _read_run(folder: Path) -> Entry:

@@ -216,7 +216,10 @@ def test_remarks_name_faults_detectable_slowdowns_and_software(stored):
 )
 def test_detectable_slowdown_of_pairs_is_a_remark(least, words):
     case = CaseComparison("numpy", "slug", "no change", pairs=20, detectable=least)
-    assert words in build_output(live_result([], extra=[case])).remarks[-1]
+    output = build_output(live_result([], extra=[case]))
+    assert words in output.remarks[-1]
+    (document,) = json.loads(format_output(output, "json"))["cases"]
+    assert document["detectable"] == (least if math.isfinite(least) else None)
 
 
 def test_software_is_not_compared_if_one_side_is_unknown():

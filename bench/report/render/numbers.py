@@ -54,6 +54,11 @@ def format_count(value: int) -> str:
     return f"{value}" if value < 1000 else format_number(value)
 
 
+def format_threads(count: int) -> str:
+    """Return a number of threads: 1 thread, 2 threads."""
+    return f"{count} thread{'s' * (count > 1)}"
+
+
 def format_mebibytes(value: float | None) -> str:
     """Return bytes in MiB."""
     return ABSENT if value is None else f"{format_number(value / 2**20)} MiB"

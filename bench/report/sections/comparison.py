@@ -130,10 +130,8 @@ def describe_problem(result: HasCase) -> str:
 
 def describe_size(case: Case) -> str:
     """Name batch size, threads and samples of a case."""
-    return (
-        f"batch size {case.batch_size}, {case.threads} thread"
-        f"{'s' if case.threads > 1 else ''}, {case.samples:,} samples"
-    )
+    threads = numbers.format_threads(case.threads)
+    return f"batch size {case.batch_size}, {threads}, {case.samples:,} samples"
 
 
 def describe_status(row: Row | None) -> str:

@@ -57,7 +57,7 @@ class Hardware(NamedTuple):
 
     def __str__(self) -> str:
         if self.device == "cpu":
-            return f"{self.machine}, {self.threads} thread{'s' * (self.threads > 1)}"
+            return f"{self.machine}, {numbers.format_threads(self.threads)}"
         named = self.model in self.machine
         return f"{self.machine}, gpu" if named else f"{self.machine}, gpu {self.model}"
 

@@ -80,7 +80,7 @@ def tabulate_roofline(
 def list_failed_probes(records: Iterable[Record]) -> list[str]:
     """Return a line for each probe that failed, with the reason."""
     lines = [
-        f"{case.implementation}, {case.device}, {case.threads} thread{'s' * (case.threads > 1)}: "
+        f"{case.implementation}, {case.device}, {numbers.format_threads(case.threads)}: "
         f"{record.status}, {record.reason or 'no reason was given'}"
         for record in records
         if isinstance(record, RooflineRecord) and record.status not in {"ok", "interrupted"}

@@ -47,7 +47,7 @@ def describe_sweep(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Cro
 
 def tabulate_sweep(sweep: Sweep) -> list[Table]:
     """Return a table for each axis that was varied."""
-    threads = f"{sweep.threads} thread{'s' * (sweep.threads > 1)}"
+    threads = numbers.format_threads(sweep.threads)
     by_batch_size = f"Epoch time by batch size: {sweep.samples:,} samples, {threads}"
     by_samples = f"Epoch time by samples: batch size {sweep.batch_size:,}, {threads}"
     tables = [
