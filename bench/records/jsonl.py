@@ -19,6 +19,7 @@ from bench.records import decoding, files
 from bench.records.decoding import UNREADABLE, DamagedError
 from bench.records.environments import is_file_name
 from bench.records.layout import DAMAGED, PLANS, TRIALS
+from bench.records.old_formats import upgrade_record
 from bench.records.schema import (
     FORMAT,
     MAX_RECORD_BYTES,
@@ -55,7 +56,7 @@ def decode(line: bytes, where: str) -> Record:
         if int(check[1], 16) != zlib.crc32(line):
             raise DamagedError("was changed after it was written")
     version = decoding.read_format(line)
-    upgrade = _upgrade if version < 6 else None
+    upgrade = upgrade_record if version < 6 else None
     record: Record = decoding.decode(line, cast("Any", Record), where, upgrade)
     if version >= 5 and not check:
         raise DamagedError("was changed after it was written: it has no checksum")
@@ -71,19 +72,6 @@ def decode(line: bytes, where: str) -> Record:
     if not valid:
         raise DamagedError("its start is not a valid time")
     return msgspec.structs.replace(record, format=FORMAT)
-
-
-def _upgrade(record: dict[str, Any]) -> dict[str, Any]:
-    """Convert a record of formats 1 to 5, which had other names, to format 6."""
-    names = {"figure_seconds": "program_seconds", "figure": "quantities"}
-    kinds = {"figure": "textbook", "ceiling": "roofline"}
-    kind = str(record.get("kind"))
-    renamed = {names.get(name, name): value for name, value in record.items()}
-    case = record.get("case")
-    if kind in kinds and isinstance(case, dict):
-        program = str(case.get("implementation")).replace(f"{kind}-", f"{kinds[kind]}-", 1)
-        renamed["case"] = {**case, "implementation": program}
-    return {**renamed, "kind": kinds.get(kind, kind)}
 
 
 def read_lines(folder: Path, environments: Collection[str]) -> Iterator[tuple[bytes, Record | str]]:

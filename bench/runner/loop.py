@@ -71,6 +71,7 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
         begin, records = now(), list(store.read_contents(folder).records)
         missing, total = find_missing_trials(run, records), len(plan_trials(run))
         yield from import_frameworks(missing, set())
+        # A roofline probe reads as many images as the cases do.
         runner = Runner(folder, run, data, peers=(*run.cases, *run.sweep))
         for index, trial in enumerate(missing):
             remaining = missing[index:]
@@ -105,8 +106,9 @@ def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[I
 class Estimate:
     """Estimate how long trials take: the mean of their case, else of their group, else of all.
 
-    A group is an implementation, a workload and a device; a case has a size as well. Every size has
-    the same weight in the mean of a group, and every group in the mean of all.
+    A group is an implementation, a workload and a device; a case has a size as well. The mean of a
+    group is that of its sizes' means, and the mean of all is that of the groups' means: many trials
+    of one case weigh no more than one.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:

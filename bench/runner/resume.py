@@ -1,7 +1,8 @@
 """Find an earlier run, and decide which code its plan may execute.
 
 A run's folder may come from somebody else. Its plan names implementations and sizes; modules,
-variables and devices come from today's registry, files and Pythons from the command line.
+variables and devices come from today's registry, files and Pythons from the command line. What is
+missing of the run is then measured by ``bench.runner.loop``.
 """
 
 import shlex

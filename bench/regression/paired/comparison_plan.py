@@ -28,10 +28,14 @@ class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An implementation that one version lacks. The reason names that version."""
+    """An implementation that one version lacks.
+
+    side: that version, BASELINE or CANDIDATE; empty in plans of earlier suites. reason: names it.
+    """
 
     implementation: str
     reason: str
+    side: str = ""
 
 
 class ComparisonPlan(

@@ -11,9 +11,8 @@ import numpy as np
 
 from bench.errors import UserError
 from bench.records.environments import list_versions
-from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import TrialRecord
-from bench.records.store import read_environments, read_looks, read_plan, read_trials
+from bench.records.store import read_environments, read_looks, read_trials
 from bench.regression.paired.comparison_plan import (
     BASELINE,
     CANDIDATE,
@@ -69,7 +68,6 @@ def load_result(
     cases: list[CaseComparison] = []
     software: dict[str, dict[str, str]] = {}
     if plan.pairings:
-        stored = read_plan(folder / COMPARISON_PLAN, ComparisonPlan)
         records = list(read_trials(folder))
         environments = read_environments(folder) if records else {}
         for version in (BASELINE, CANDIDATE):
@@ -77,11 +75,12 @@ def load_result(
             software[version] = list_versions(environments[key] for key in used)
         cases = [
             replace(case, detectable=detect(case))
-            for case in judge_cases(stored, records, read_looks(folder))
+            for case in judge_cases(plan, records, read_looks(folder))
         ]
     for absent in plan.absent:
-        in_base = absent.reason == f"not in {plan.candidate.name}"
-        verdict: CaseVerdict = "missing in candidate" if in_base else "missing in baseline"
+        verdict: CaseVerdict = (
+            "missing in candidate" if absent.side == CANDIDATE else "missing in baseline"
+        )
         cases.append(CaseComparison(absent.implementation, "", verdict, remarks=(absent.reason,)))
     return ComparisonResult(
         command="bench ab",
@@ -111,7 +110,7 @@ def judge_cases(
             both = [value for pair in pairs if (value := _read_pair(metric, *pair))]
             if both:
                 logs = [math.log(after / before) for before, after in both]
-                taken = select_taken_looks(looks.get(name, ()), len(logs))
+                taken = close_schedule(looks.get(name, ()), len(logs))
                 values[name, metric] = both
                 differences[name, metric] = compare_pairs(logs, taken, rule.alpha_per_test)
     verdicts = decide_all(
@@ -192,8 +191,11 @@ def _read_pair(
     return values if all(values) else None
 
 
-def select_taken_looks(looks: LookSchedule, pairs: int) -> LookSchedule:
-    """Return the looks as they happened: measuring may end between two planned looks."""
+def close_schedule(looks: LookSchedule, pairs: int) -> LookSchedule:
+    """Return the schedule whose last look is at this many pairs, where measuring has ended.
+
+    If that is a planned look, the level of all planned looks holds: return them all.
+    """
     return looks if pairs in looks else (*(look for look in looks if look < pairs), pairs)
 
 

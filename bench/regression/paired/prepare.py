@@ -19,7 +19,8 @@ from bench.regression.paired.comparison_plan import (
     ComparisonPlan,
     Pairing,
 )
-from bench.regression.stats.decision import ALPHA, TOLERANCE
+from bench.regression.stats.decision import TOLERANCE
+from bench.regression.stats.false_alarms import ALPHA
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version, find_incompatibility, parse_version
 from bench.regression.versions.site import Site, find_changes, prepare_site
@@ -220,8 +221,9 @@ def _pair_cases(
         if name in before and name in after:
             pairings.append(Pairing(make_case(before[name]), make_case(after[name])))
         elif name in before or name in after:
+            side = CANDIDATE if name in before else BASELINE
             lacking = candidate[0] if name in before else baseline[0]
-            absent.append(Absent(name, f"not in {lacking.name}"))
+            absent.append(Absent(name, f"not in {lacking.name}", side))
         else:
             raise make_unknown_name_error("implementation", name, [*after])
     return pairings, absent

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.regression.stats.false_alarms import LOOK_SHARES, MIN_PAIRS, Key, adjust_holm
+from bench.regression.stats.false_alarms import ALPHA, LOOK_SHARES, MIN_PAIRS, Key, adjust_holm
 from bench.regression.stats.signed_rank import Difference
 
-ALPHA = 0.01  # false-alarm rate of a whole comparison
 TOLERANCE = 0.02  # smaller differences do not matter, however significant
 
 Verdict = Literal["slower", "faster", "no change", "undecided"]

@@ -17,6 +17,8 @@ from functools import cache
 from itertools import pairwise
 from typing import TypeVar
 
+# The probability that a whole comparison calls any case slower or faster if nothing differs.
+ALPHA = 0.01
 # Shares of all pairs at each look: with a budget of three minutes, after 30 s, 60 s and 180 s.
 LOOK_SHARES = (1 / 6, 1 / 3, 1.0)
 # The fewest pairs that can reject one hypothesis at 1 % in three looks: the smallest p of a sign

@@ -37,6 +37,17 @@ OVER_TIME_NOTE = (
     "version changed. Runs of different hours differ by more than these intervals: use "
     "`python -m bench ab` to find out whether something became slower."
 )
+# Those whose versions a report names.
+DISTRIBUTIONS = (
+    "numpy",
+    "scikit-learn",
+    "numba",
+    "torch",
+    "jax",
+    "jaxlib",
+    "tensorflow",
+    "keras",
+)
 NO_TEXTBOOK = "Not part of this run; `python -m bench run` without a selection measures them."
 NO_FAULTS = "None: every trial succeeded."
 MAX_FAULTS = 5
@@ -208,8 +219,9 @@ def list_facts(environments: Mapping[str, Environment]) -> list[str]:
     settings = [(one.software, one.suite, one.data) for one in environments.values()]
     for software, suite, data in {str(setting): setting for setting in settings}.values():
         installed = software.get("distributions", {})
-        names = ("numpy", "scikit-learn", "torch", "jax", "jaxlib", "tensorflow", "keras")
-        versions = ", ".join(f"{name} {installed[name]}" for name in names if name in installed)
+        versions = ", ".join(
+            f"{name} {installed[name]}" for name in DISTRIBUTIONS if name in installed
+        )
         changed = ", with changes" if suite.get("dirty") else ""
         commit = suite.get("commit", "unknown")
         lines += [

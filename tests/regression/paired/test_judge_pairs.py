@@ -10,13 +10,13 @@ from support.records import case, environment, ok
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Parity
-from bench.regression.paired.comparison_plan import Absent, Pairing
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent, Pairing
 from bench.regression.paired.judge_pairs import (
     METRICS,
+    close_schedule,
     collect_pairs,
     judge_cases,
     load_result,
-    select_taken_looks,
 )
 from bench.regression.stats.false_alarms import compute_overall_level
 from bench.regression.stats.signed_rank import compare_pairs
@@ -137,7 +137,7 @@ def test_p_pays_for_all_looks():
     ],
 )
 def test_last_look_is_at_the_last_pair(looks, pairs, taken):
-    assert select_taken_looks(looks, pairs) == taken
+    assert close_schedule(looks, pairs) == taken
 
 
 def test_cases_are_one_family():
@@ -199,7 +199,10 @@ def test_result_is_loaded_with_software_and_detectable_slowdown(tmp_path):
 
 
 def test_absent_implementations_are_missing_on_their_side(tmp_path):
-    plan = comparison(pairings=(), absent=(Absent("new", "not in main"), Absent("old", "not in .")))
+    plan = comparison(
+        pairings=(),
+        absent=(Absent("new", "not in main", BASELINE), Absent("old", "not in .", CANDIDATE)),
+    )
     result = load(tmp_path / "nothing", plan)
     verdicts = {judged.name: judged.verdict for judged in result.cases}
     assert verdicts == {"new": "missing in baseline", "old": "missing in candidate"}

@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import UserError
 from bench.regression.paired import prepare
-from bench.regression.paired.comparison_plan import Absent
+from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent
 from bench.regression.paired.prepare import CaseOptions, prepare_comparison, select_cases
 from bench.regression.versions import venv
 from bench.regression.versions.names import Version
@@ -107,7 +107,10 @@ def test_plan_holds_the_options_and_a_unique_name(files):
 def test_changes_since_a_revision_are_measured(repository):
     repository.commit(softmax_numpy="two = 2")
     here = [entry.name for entry in IMPLEMENTATIONS if entry.name != "numpy"]
-    absent = (Absent("old", "not in ."), *(Absent(name, "not in HEAD~1") for name in here))
+    absent = (
+        Absent("old", "not in .", CANDIDATE),
+        *(Absent(name, "not in HEAD~1", BASELINE) for name in here),
+    )
     assert measured("HEAD~1", ".") == (["numpy"], absent)
     repository.commit(softmax_old="two = 2")
     assert measured("HEAD~1", "HEAD") == (["old"], ())
@@ -118,8 +121,12 @@ def test_changes_since_a_revision_are_measured(repository):
     ("sides", "named", "expected"),
     [
         (("main", "main"), ("numpy",), (["numpy"], ())),
-        (("main", "."), ("old", "numpy", "old"), (["numpy"], (Absent("old", "not in ."),))),
-        (("main", "."), ("jax",), ([], (Absent("jax", "not in main"),))),
+        (
+            ("main", "."),
+            ("old", "numpy", "old"),
+            (["numpy"], (Absent("old", "not in .", CANDIDATE),)),
+        ),
+        (("main", "."), ("jax",), ([], (Absent("jax", "not in main", BASELINE),))),
         ((".", "."), ("numpy", "numpy"), (["numpy"], ())),
         (NUMBA, ("numpy",), (["numpy"], ())),
     ],
