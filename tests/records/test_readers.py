@@ -21,7 +21,7 @@ from bench.report import write as report
 from bench.report.export import pyperf, pytest_benchmark
 
 GPU, SMALL = case("jax", device="gpu"), case("jax", batch_size=8)
-FIGURE = case("textbook-keras", workload="figure")
+FIGURE = case("textbook-keras", workload="textbook")
 PLAN = run(case(), case("jax"), GPU, sweep=(SMALL,), textbook=(FIGURE,))
 RECORDS = [
     *trials(case(), 0.5, 0.25),
