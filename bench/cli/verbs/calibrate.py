@@ -39,7 +39,7 @@ def calibrate(
             help="Slow the candidate down by these shares. 20%/5 slows down every fifth epoch.",
             rich_help_panel=CASES,
         ),
-    ] = "2%,3%,5%,20%/5",  # type: ignore[assignment]
+    ] = "2%,3%,5%,20%/5",  # type: ignore[assignment]  # Typer parses it
     budget: Annotated[
         float,
         typer.Option(
