@@ -34,7 +34,8 @@ class Row:
     roofline_seconds: the least time that an epoch could take on this machine.
     first_epoch, imports, setup: seconds.
     validation_accuracy, test_accuracy: after the workload's own epochs.
-    peak_rss_bytes, peak_device_bytes: memory of the process, and of the GPU.
+    peak_rss_bytes, peak_device_bytes: memory of the process, and what it reserved on the GPU.
+    framework_peak_bytes: memory in use on the GPU, by the framework's own count.
     epoch_joules: energy of the GPU in an epoch.
     parity_error: the largest of all trials.
     faults: status and reason of every unsuccessful trial. If the successful ones are faster than
@@ -58,6 +59,7 @@ class Row:
     test_accuracy: float | None
     peak_rss_bytes: float | None
     peak_device_bytes: float | None
+    framework_peak_bytes: float | None
     epoch_joules: float | None
     parity_error: float | None
     faults: tuple[tuple[str, str], ...]
@@ -189,6 +191,9 @@ def _summarize_case(
         test_accuracy=_mean(trial.test_accuracy[case.epochs - 1] for trial in good),
         peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
+        framework_peak_bytes=_mean(
+            trial.device_conditions.get("framework_peak_bytes_after") for trial in good
+        ),
         epoch_joules=joules,
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=tuple(_list_faults(trials, epoch, roofline_seconds)),

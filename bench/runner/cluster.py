@@ -110,6 +110,7 @@ def measure_round(query: HostQuery, run: Run, trials: Sequence[Trial]) -> RoundR
         data, folder = find_data(query), parent / "run"
         store.create_run(folder, run)
         list(loop.import_frameworks(trials, _imported))
+        list(loop.compile_kernels(run, data, trials))
         runner = Runner(folder, run, data, peers=(*run.cases, *run.sweep))
         records = [runner.measure(trial) for trial in trials]
         environments = [*store.read_environments(folder).values()]
