@@ -9,7 +9,7 @@ from itertools import pairwise
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_epochs, compare_rounds
 from bench.analysis.summary import Row
-from bench.analysis.sweep import find_max_threads, find_usual_size
+from bench.analysis.sweep import find_usual_size, select_threads
 from bench.contract import Device
 
 
@@ -86,8 +86,8 @@ def interpolate_crossing(speedups: Mapping[int, float]) -> float:
 def find_crossovers(rows: Iterable[Row], workload: str) -> list[Crossover]:
     """Return where the GPU overtakes the CPU, for each implementation measured on both.
 
-    Compared are ranked rows at the samples that the CPU has most batch sizes of, with the most
-    threads of each device.
+    Compared are ranked rows at the samples that the CPU has most batch sizes of, with the threads
+    that a pilot chose or else the most of each device.
     """
     ranked = [row for row in rows if row.ranked and row.case.workload == workload]
     cpu = [row for row in ranked if row.case.device == "cpu"]
@@ -95,17 +95,16 @@ def find_crossovers(rows: Iterable[Row], workload: str) -> list[Crossover]:
     if not cpu or not gpu:
         return []
     samples = find_usual_size(cpu, "samples")
-    cpu_threads, gpu_threads = find_max_threads(cpu), find_max_threads(gpu)
     counterparts = {
         (row.case.implementation, row.case.batch_size): row
-        for row in gpu
-        if (row.case.samples, row.case.threads) == (samples, gpu_threads)
+        for row in select_threads(gpu)
+        if row.case.samples == samples
     }
     speedups: dict[str, dict[int, Interval]] = defaultdict(dict)
-    for row in cpu:
+    for row in select_threads(cpu):
         case = row.case
         counterpart = counterparts.get((case.implementation, case.batch_size))
-        if counterpart is None or (case.samples, case.threads) != (samples, cpu_threads):
+        if counterpart is None or case.samples != samples:
             continue
         if speedup := compare_epochs(row, counterpart):
             speedups[case.implementation][case.batch_size] = speedup

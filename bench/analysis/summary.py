@@ -14,7 +14,7 @@ from statistics import fmean, median
 from bench.analysis.intervals import Interval, estimate_mean
 from bench.analysis.roofline import find_rooflines
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
-from bench.runner.cases import get_size, list_distributions
+from bench.runner.cases import list_distributions
 
 # In which the peak of the resident memory is recorded, in order.
 MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
@@ -112,21 +112,21 @@ def summarize(
     """Return one row for each case that was tried, in table order (``sort_key``).
 
     Interrupted trials are ignored: they are repeated on resume. run: its first case of a workload
-    decides which size is not swept.
+    and device decides which size is not swept.
     """
     records = list(records)
     by_case: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in records:
         if isinstance(record, TrialRecord) and record.status != "interrupted":
             by_case[record.case.slug].append(record)
-    first_sizes: dict[str, tuple[int, ...]] = {}
+    first: dict[tuple[str, str], Case] = {}
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
-        first_sizes.setdefault(case.workload, get_size(case))
+        first.setdefault((case.workload, case.device), case)
     rooflines = find_rooflines(records)
     rows = []
     for trials in by_case.values():
         case, environment = trials[0].case, environments.get(trials[0].environment)
-        swept = get_size(case) != first_sizes[case.workload]
+        swept = identify_size(case) != identify_size(first[case.workload, case.device])
         data = environment.data if environment else {}
         features, classes = data.get("features"), data.get("classes")
         roofline = rooflines.get((case.device, case.threads))
@@ -137,10 +137,18 @@ def summarize(
     return sorted(rows, key=sort_key)
 
 
+def identify_size(case: Case) -> tuple[object, ...]:
+    """Return batch size, threads and samples; of threads that a pilot chose, what it chose from.
+
+    So cases of which each has its own best number of threads are of one size.
+    """
+    return case.batch_size, case.tried_threads or (case.threads,), case.samples
+
+
 def sort_key(row: Row) -> tuple[object, ...]:
     """Order rows by workload, device, size, ranked or not, and epoch time."""
     time = row.epoch.mean if row.epoch else math.inf
-    size = get_size(row.case) if row.swept else ()
+    size = identify_size(row.case) if row.swept else ()
     return (
         row.case.workload,
         row.case.device,

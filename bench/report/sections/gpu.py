@@ -11,6 +11,7 @@ from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table
 from bench.report.sections.comparison import (
+    add_threads,
     describe_size,
     describe_status,
     list_workloads,
@@ -103,7 +104,7 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
 
     lines = [
         [
-            name_case(next(iter(pair.rows.values())).case),
+            add_threads(name_case(case), case),
             *format_both(pair, lambda row: numbers.format_number(row.samples_per_second)),
             numbers.format_factor(pair.training),
             *[describe_crossover(pair.crossover)] * crossed,
@@ -111,6 +112,7 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
             numbers.format_factor(pair.predicting),
         ]
         for pair in pairs
+        for case in [next(iter(pair.rows.values())).case]
     ]
     headings = (
         "implementation",
