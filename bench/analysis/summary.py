@@ -112,21 +112,21 @@ def summarize(
     """Return one row for each case that was tried, in table order (``sort_key``).
 
     Interrupted trials are ignored: they are repeated on resume. run: its first case of a workload
-    and device decides which size is not swept.
+    decides which size is not swept.
     """
     records = list(records)
     by_case: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in records:
         if isinstance(record, TrialRecord) and record.status != "interrupted":
             by_case[record.case.slug].append(record)
-    first: dict[tuple[str, str], Case] = {}
+    first: dict[str, Case] = {}
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
-        first.setdefault((case.workload, case.device), case)
+        first.setdefault(case.workload, case)
     rooflines = find_rooflines(records)
     rows = []
     for trials in by_case.values():
         case, environment = trials[0].case, environments.get(trials[0].environment)
-        swept = identify_size(case) != identify_size(first[case.workload, case.device])
+        swept = not _has_size(case, first[case.workload])
         data = environment.data if environment else {}
         features, classes = data.get("features"), data.get("classes")
         roofline = rooflines.get((case.device, case.threads))
@@ -135,6 +135,13 @@ def summarize(
             roofline_seconds = roofline.epoch_seconds(case, features, classes)
         rows.append(_summarize_case(trials, environment, roofline_seconds, swept=swept))
     return sorted(rows, key=sort_key)
+
+
+def _has_size(case: Case, first: Case) -> bool:
+    """Return whether a case has the size of another; threads count unless pilots choose them."""
+    same_threads = first.tried_threads or case.threads == first.threads
+    same_images = (case.batch_size, case.samples) == (first.batch_size, first.samples)
+    return bool(same_threads and same_images)
 
 
 def identify_size(case: Case) -> tuple[object, ...]:

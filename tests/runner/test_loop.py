@@ -105,7 +105,7 @@ def test_budget_allows_for_the_longest_trial_of_the_case(measured, fake_runner, 
 def test_pilot_decides_what_the_rounds_measure(measured, fake_runner, make_case):
     # An epoch takes as many seconds as it has threads. A budget stops the run within the pilot.
     cases = [make_case(threads=0, tried_threads=(1, 2)), make_case(batch_size=96)]
-    (first,) = records_of(measured(*cases, rounds=2, budget=23.0))
+    (first,) = records_of(measured(*cases, rounds=2, budget=11.0))
     events = measured(*cases, rounds=2)
     records = [first, *records_of(events)]
     assert sorted(one.case.threads for one in records if one.round == 0) == [1, 2]
