@@ -208,3 +208,18 @@ def test_memory_has_the_mean_of_each_recorded_phase():
     records = [ok(case(), n, phase_rss_bytes=peaks) for n, peaks in ((1, first), (2, second))]
     (memory,) = summarize_memory([*records, *others])
     assert list(memory.peaks.items()) == [("start", 150), ("first epoch", 260), ("epochs", 400)]
+
+
+def test_threads_that_a_pilot_chose_are_no_other_size():
+    chosen = {"tried_threads": (1, 2)}
+    cases = [
+        case("a", threads=1, **chosen),
+        case("b", threads=2, **chosen),
+        case("a", device="gpu"),
+        case("a", threads=1, batch_size=8, **chosen),
+    ]
+    plan = run(case("a", threads=0, **chosen), *cases[1:3], sweep=cases[3:])
+    rows = summarize([ok(one) for one in cases], {"here": environment()}, plan)
+    assert {row.case.slug: row.swept for row in rows} == {
+        one.slug: one.batch_size == 8 for one in cases
+    }

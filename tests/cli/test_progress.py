@@ -104,3 +104,14 @@ def test_ended_probe_and_textbook_program_have_their_own_numbers():
     assert format_end(program, 7, 7).endswith(
         "validation accuracy 0.8495, validation loss —  took 1 min 10 s"
     )
+
+
+def test_pilot_is_named(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    print_plan(run(case("a", threads=0, tried_threads=(1, 2)), rounds={"sgd": 3}))
+    line, last = capsys.readouterr().out.splitlines()[1:]
+    assert line.split() == ["sgd", "a", "cpu", "32", "1", "or", "2", "48,000", "5", "3"]
+    assert last.startswith("5 trials (2 of a pilot")
+    trial = Trial("r0-x", "trial", 0, case("a"))
+    assert ", pilot)" in format_start(trial, 1, 5, None)
+    assert "pilot" in format_end(ok(case("a"), 0), 1, 5)

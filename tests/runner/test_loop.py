@@ -73,7 +73,7 @@ def fake_runner(monkeypatch):
         def measure(self, trial):
             store.add_environment(self.folder, environment())
             fields = {"trial": trial.id, "run": self.run}
-            record = ok(trial.case, trial.round, wall_seconds=12.0, **fields)
+            record = ok(trial.case, trial.round, trial.case.threads, wall_seconds=12.0, **fields)
             clock[0] += record.wall_seconds
             store.append_record(self.folder, record)
             return record
@@ -135,6 +135,29 @@ def test_budget_allows_for_the_longest_trial_of_the_case(measured, fake_runner, 
     assert count_remaining(events) == [4, 3]
 
 
+def test_pilot_decides_what_the_rounds_measure(measured, fake_runner, make_case):
+    # An epoch takes as many seconds as it has threads. A budget stops the run within the pilot.
+    cases = [make_case(threads=0, tried_threads=(1, 2)), make_case(batch_size=96)]
+    (first,) = records_of(measured(*cases, rounds=2, budget=11.0))
+    events = measured(*cases, rounds=2)
+    records = [first, *records_of(events)]
+    assert sorted(one.case.threads for one in records if one.round == 0) == [1, 2]
+    assert {one.case.threads for one in records if one.round > 0} == {1}
+    rounds = [one.trial for one in records if one.round > 0]
+    assert len(rounds) == len(set(rounds)) == 4
+    assert [event.total for event in events if isinstance(event, loop.TrialEnded)] == [6] * 5
+    assert measured(*cases, rounds=2) == []
+
+
+def test_case_whose_pilot_fails_is_unavailable(measured, make_case, monkeypatch):
+    monkeypatch.setattr(runner, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
+    many = make_case(threads=0, tried_threads=(2**39, 2**40))
+    records = records_of(measured(many))
+    assert [one.status for one in records] == ["unavailable"] * 3
+    assert records[-1].round == 1
+
+
 def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
     measured, make_case, monkeypatch
 ):
@@ -152,6 +175,11 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
     measured(*cases, rooflines=list_rooflines(cases), sweep=(make_case(samples=480),))
     probes = [request for request in requests if "roofline_numpy" in request["module"]]
     assert [request["samples"] for request in probes] == [[480, 960, 1920], [96]]
+    requests.clear()
+    waiting = make_case(samples=960, threads=0, tried_threads=(1, 2))
+    measured(waiting, rooflines=list_rooflines([waiting]), folder="waiting")
+    probes = [request for request in requests if "roofline_numpy" in request["module"]]
+    assert [request["samples"] for request in probes] == [[960], [960]]
     requests.clear()
     large = make_case(samples=1952)
     measured(large, rooflines=list_rooflines([large]), folder="other")
@@ -189,6 +217,13 @@ def test_changed_own_file_is_neither_imported_nor_measured(
 
 def took(seconds, name="pytorch", **changes):
     return bare(case(name, **changes), wall_seconds=seconds)
+
+
+def test_estimate_separates_the_pilot():
+    records = [took(10), bare(case(), 0, wall_seconds=4)]
+    pilot = Trial("r0-x", "trial", 0, case())
+    assert estimate(records) == 10
+    assert loop.Estimate(records).sum_seconds([pilot]) == 4
 
 
 def estimate(records, **changes):

@@ -13,6 +13,7 @@ from bench.report.render import numbers
 from bench.report.sections import Section, Table
 from bench.report.sections.comparison import (
     describe_status,
+    describe_threads,
     list_workloads,
     name_case,
 )
@@ -115,7 +116,7 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
         [
             name_case(next(iter(pair.rows.values())).case),
             *format_both(pair, lambda row: numbers.format_number(row.samples_per_second)),
-            str(row.case.threads) if (row := pair.ranked("cpu")) else numbers.ABSENT,
+            describe_threads(row.case) if (row := pair.ranked("cpu")) else numbers.ABSENT,
             numbers.format_factor(pair.training),
             *[describe_crossover(pair.crossover)] * crossed,
             *format_both(pair, lambda row: numbers.format_number(row.predictions_per_second)),

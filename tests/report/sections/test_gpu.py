@@ -33,7 +33,7 @@ def test_devices_are_compared_at_the_first_size():
             "implementation": "a",
             "samples/s, CPU": "750,000",
             "samples/s, GPU": "1,540,000",
-            "CPU threads": "2",
+            "CPU threads": "2 threads",
             "speedup": "2.05 [2.05, 2.05]",
             "predictions/s, CPU": "500,000",
             "predictions/s, GPU": "2,000,000",
@@ -96,11 +96,11 @@ def test_cell_without_a_number_gives_the_status():
     ]
     compared, used = tabulate(*records)
     assert {line[0]: line[1:5] for line in compared.lines} == {
-        "a": ["750,000", "768,000", "2", "1.02 [1.02, 1.02]"],
-        "b": ["750,000", "unavailable", "2", "—"],
-        "c": ["750,000", "failed", "2", "—"],
+        "a": ["750,000", "768,000", "2 threads", "1.02 [1.02, 1.02]"],
+        "b": ["750,000", "unavailable", "2 threads", "—"],
+        "c": ["750,000", "failed", "2 threads", "—"],
         "d": ["not measured", "768,000", "—", "—"],
-        "e (one-vs-rest)": ["750,000", "unavailable", "2", "—"],
-        "f": ["750,000", "not measured", "2", "—"],
+        "e (one-vs-rest)": ["750,000", "unavailable", "2 threads", "—"],
+        "f": ["750,000", "not measured", "2 threads", "—"],
     }
     assert [line[0] for line in used.lines] == ["a", "d"]
