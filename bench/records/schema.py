@@ -1,8 +1,9 @@
 """The schema of what was measured: frozen structs of raw values.
 
-Format 6: one type of record for each kind of trial. Format 5: a line ends with its checksum
-(records/jsonl.py). Format 4: conditions of a GPU. Format 3: versions in pairs. Format 2: sweeps,
-roofline probes, peak memory by phase. All of them and format 1, the first, can be read.
+Format 7: the parent drives the worker (bench/runner/process/drive.py). Format 6: one type of record
+for each kind of trial. Format 5: a line ends with its checksum (records/jsonl.py). Format 4:
+conditions of a GPU. Format 3: versions in pairs. Format 2: sweeps, roofline probes, peak memory by
+phase. All of them and format 1, the first, can be read.
 """
 
 from typing import Annotated, Any, Literal, cast
@@ -11,7 +12,7 @@ import msgspec
 
 from bench.contract import Device, Objective
 
-FORMAT = 6
+FORMAT = 7
 # The size limit of a record, and of the document that a worker writes for it. A trial of 200 epochs
 # takes 20 kB.
 MAX_RECORD_BYTES = 2**20
@@ -43,6 +44,8 @@ class Case(
     data_access: whether the data stay in the framework's memory or are streamed batch by batch.
     epochs: least number of timed epochs. interpreter: the Python given with ``--python``, or None
     for the suite's own. file, sha256: path and hash of a user's own implementation.
+    tried_threads: what a pilot chooses ``threads`` from, which are 0 until then; empty where the
+    number was given.
     """
 
     implementation: str
@@ -60,6 +63,7 @@ class Case(
     samples: Count
     epochs: Count
     variables: dict[str, str] = {}
+    tried_threads: tuple[Count, ...] = ()
     interpreter: str | None = None
     file: str | None = None
     sha256: str | None = None
@@ -67,9 +71,17 @@ class Case(
     @property
     def slug(self) -> str:
         """Return a name that is unique within a run and safe as a file name."""
+        return self._name(f"t{self.threads}")
+
+    @property
+    def stable_slug(self) -> str:
+        """Return the slug, without the threads if a pilot chose them: the same in every run."""
+        return self._name("best" if self.tried_threads else f"t{self.threads}")
+
+    def _name(self, threads: str) -> str:
         return (
             f"{self.workload}-{self.implementation}-{self.device}"
-            f"-b{self.batch_size}-t{self.threads}-n{self.samples}"
+            f"-b{self.batch_size}-{threads}-n{self.samples}"
         ).replace("/", "-")
 
 
@@ -114,6 +126,8 @@ class BaseRecord(
 
     started: UTC, ISO 8601. wall_seconds: life of the worker, by the parent's clock.
     conditions: state of the machine before and after the trial.
+    kernel_seconds: of the reference kernel (bench/runner/kernel.py) on the worker's core: before
+    each timed epoch and after the last, and before and after a roofline probe. Empty in older runs.
     """
 
     format: Count
@@ -128,6 +142,7 @@ class BaseRecord(
     stderr_tail: str | None = None
     wall_seconds: Seconds | None = None
     conditions: dict[str, Value | None] = {}
+    kernel_seconds: list[Seconds] = []
 
     @property
     def kind(self) -> Kind:
@@ -139,11 +154,15 @@ class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
     """What the parent knows of a trial, and what it computed from the params.
 
     Accuracies have one value for each timed epoch. validation_loss: in records of older runs.
+    entropy: id of what the orders and initial weights were drawn from; None in older records, whose
+    run has a seed. judged_epochs: numbers of the timed epochs that were compared with the oracle.
     version, slowdown: see ``Trial``.
     """
 
     validation_accuracy: list[Share] = []
     validation_loss: list[Deviation] = []
+    entropy: str | None = None
+    judged_epochs: list[Count] = []
     test_accuracy: list[Share] = []
     parity: Parity | None = None
     threads_in_force: Amount | None = None
@@ -157,10 +176,11 @@ class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
 class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     """A case that was trained: seconds, bytes and joules in the order measured.
 
-    worker_seconds: life of the worker, by its own clock. warmup_seconds: untimed epochs of a GPU
-    between the first and the timed ones. peak_device_bytes, device_conditions: see
-    bench/worker/gpu.py. energy_joules: of a GPU, over all timed epochs; older records may have
-    that of a CPU, which no report shows, and energy_absent, the reason for none.
+    worker_seconds: in older records. warmup_seconds: untimed epochs of a GPU between the first and
+    the timed ones. handover_seconds: see bench/runner/process/drive.py. alternated:
+    its epochs were timed in turn with those of its partner in a pair. peak_device_bytes,
+    device_conditions: see bench/worker/gpu.py. energy_joules: of a GPU, over all timed epochs;
+    older records may have that of a CPU, which no report shows, and energy_absent, the reason.
     """
 
     worker_seconds: Seconds | None = None
@@ -171,6 +191,8 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     warmup_seconds: list[Seconds] = []
     epoch_seconds: list[Seconds] = []
     epoch_cpu_seconds: list[Seconds] = []
+    handover_seconds: list[Seconds] = []
+    alternated: bool = False
     first_predict_seconds: Seconds | None = None
     predict_seconds: list[Seconds] = []
     peak_rss_bytes: Count | None = None
@@ -191,13 +213,17 @@ class TextbookRecord(BaseRecord, frozen=True, kw_only=True, tag="textbook"):
 
 
 class RooflineRecord(BaseRecord, frozen=True, kw_only=True, tag="roofline"):
-    """A probe of what the machine can do: see bench/worker/roofline.py."""
+    """A probe of what the machine can do: see bench/worker/roofline.py.
+
+    read_times: None in older records, which read the images once in each repetition.
+    """
 
     worker_seconds: Seconds | None = None
     import_seconds: Seconds | None = None
     setup_seconds: Seconds | None = None
     product_operations: Count | None = None
     product_seconds: list[Seconds] = []
+    read_times: Count | None = None
     read_bytes: list[Count] = []
     read_seconds: list[Seconds] = []
     chain_steps: Count | None = None
@@ -259,7 +285,7 @@ class Run(
     run: str
     command: str
     created: str
-    seed: int
+    seed: int | None
     rounds: dict[str, Rounds]
     cases: tuple[Case, ...]
     textbook: tuple[Case, ...]
@@ -273,3 +299,4 @@ class Run(
     skipped: tuple[Skipped, ...] = ()
     rooflines: tuple[Case, ...] = ()
     machine: str | None = None
+    order: str = ""

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,16 @@ class Pretended:
         self.folder, self.run = folder, planned.run
         store.add_environment(folder, environment())
         return self
+
+    def __enter__(self) -> "Pretended":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def measure_pair(self, trials: Sequence[Trial], *, brief: bool) -> tuple[Record, ...]:
+        """Store and return the records of two trials."""
+        return tuple(self.measure(trial) for trial in trials)
 
     def measure(self, trial: Trial) -> Record:
         """Store and return the record of a trial."""

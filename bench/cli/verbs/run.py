@@ -84,7 +84,8 @@ def run(
             metavar="N,all,…",
             parser=parse_threads,
             help="Compute with this number of threads, or with several such as 1,all. Default: "
-            "all cores.",
+            "one or all, whichever a short unranked pilot finds faster for each row. With --quick: "
+            "all.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -102,7 +103,8 @@ def run(
         bool,
         typer.Option(
             "--quick",
-            help="Measure one round of the sgd workload only, without the textbook's programs.",
+            help="Measure one round of the sgd workload only, without a pilot of the threads and "
+            "without the textbook's programs.",
             rich_help_panel=CASES,
         ),
     ] = False,
@@ -110,7 +112,7 @@ def run(
         bool,
         typer.Option(
             "--sweep",
-            help="Measure other batch sizes and other numbers of threads and samples too.",
+            help="Measure other batch sizes and other numbers of samples too.",
             rich_help_panel=CASES,
         ),
     ] = False,
@@ -155,15 +157,16 @@ def run(
     ] = None,
     timeout: Timeout = 600,
     seed: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="N",
             min=0,
             max=MAX_INT,
-            help="Draw sample orders and initial weights from this seed.",
+            help="Draw sample orders and initial weights from this seed, so that a run can be "
+            "repeated. Default: new ones each round, which no implementation can know.",
             rich_help_panel=MEASURING,
         ),
-    ] = 42,
+    ] = None,
     python: Pythons = None,
     data: Data = None,
     output: Annotated[

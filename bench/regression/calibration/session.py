@@ -85,7 +85,6 @@ def measure_session(folder: Path, plan: CalibrationPlan, data: Dataset) -> Itera
         yield f"block {number + 1}: {injected}; {end - now():.0f} s left"
         pairing = Pairing(case, case)
         for pair in range(number * plan.pairs + 1, (number + 1) * plan.pairs + 1):
-            for trial in plan_pair(pair, pairing, plan, slowdown):
-                runner.measure(trial)
+            runner.measure_pair(plan_pair(pair, pairing, plan, slowdown), brief=True)
             if now() >= end:
                 return
