@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from support import comparisons
 from support.records import NUMPY, bare, case, environment, ok
@@ -58,7 +58,7 @@ class Pretended:
         store.add_environment(folder, environment())
         return self
 
-    def __enter__(self) -> "Pretended":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
