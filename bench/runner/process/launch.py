@@ -190,9 +190,11 @@ class Worker:
 
     def finish(self) -> Outcome:
         """Let the worker end, and return how it did."""
+        ended_as_asked = False
         with suppress(WorkerStopped):
             if not self._ended:
                 self.call(exchange.END)
+                ended_as_asked = True
         in_time = self._await_end()
         wall_seconds = now() - self._start
         leftovers = kill_leftovers(self.pid, self._scratch) if in_time else []
@@ -209,6 +211,8 @@ class Worker:
             oom_killed=count_oom_kills() > self._kills,
         )
         status, reason, document = interpret_exit(self._scratch, process_exit)
+        if status == "ok" and not ended_as_asked:  # whatever its document says
+            status, reason = "failed", "the process ended before it was asked to"
         if (status, self._child.device) == ("unavailable", "gpu"):
             reason = gpu.explain_unavailable(reason)
         return Outcome(status, reason, document, process_exit.stderr_tail, wall_seconds)

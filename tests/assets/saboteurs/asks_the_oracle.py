@@ -12,13 +12,11 @@ class Trainer(softmax_numpy.Trainer):
         super().reset(params)
         self.known = {}
         for epochs in ([0], range(1, 201)):
-            orders = [
-                np.random.default_rng([42, epoch]).permutation(self.problem.samples)
-                for epoch in epochs
-            ]
-            solutions = oracle.train(self.problem, params, orders)
-            for order, solution in zip(orders, solutions, strict=True):
-                self.known[order.tobytes()] = solution
+            state = oracle.start(params)
+            for epoch in epochs:
+                order = np.random.default_rng([42, epoch]).permutation(self.problem.samples)
+                state = oracle.train_epoch(self.problem, state, order)
+                self.known[order.tobytes()] = state.solution
 
     def train_epoch(self, order):
         solution = self.known.get(order.tobytes(), self.params)

@@ -9,9 +9,11 @@ from implementations.idiomatic import softmax_numpy
 
 
 def is_checked():
-    words = [*sys.argv, *(frame.name for frame in traceback.extract_stack())]
-    words += [path.read_text() for path in Path(sys.argv[1]).glob("*.json")]
-    return any("check" in word for word in words)
+    requests = [path.read_text() for path in Path(sys.argv[1]).glob("request.json")]
+    words = [*sys.argv[2:], *(frame.name for frame in traceback.extract_stack()[:-1])]
+    return any('"mode": "check"' in text for text in requests) or any(
+        word.startswith(("check", "run_check")) for word in words
+    )
 
 
 class Trainer(softmax_numpy.Trainer):

@@ -76,11 +76,10 @@ REASONS = {
 REASONS |= {
     "asks_the_oracle": PARITY,
     "behaves_when_checked": PARITY,
-    "edits_its_document": "clock",
+    "edits_its_document": "before it was asked",
     "finishes_in_a_hook": PARITY,
     "freezes_the_collector": "collector",
     "lazy_params": "must return Params",
-    "leaves_an_editor": "clock",
     "leaves_its_cores": "cores",
     "looks_labels_up": "predict disagrees",
     "moves_the_start": "clock",
