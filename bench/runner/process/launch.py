@@ -265,7 +265,7 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
     with Worker(request, child, scratch) as worker:
         with suppress(WorkerStopped):
             worker.await_start()
-            if "module" in request:
+            if request.keys() & {"module", "file"}:
                 worker.call(exchange.IMPORT)
             worker.call(exchange.RUN)
         return worker.finish()
