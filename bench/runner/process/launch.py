@@ -131,6 +131,9 @@ class Worker:
         self._ended = False
 
     def __enter__(self) -> Self:
+        # The installation was checked before the run began; other trials may go on without it.
+        if not os.access(self._child.installation.python, os.X_OK):
+            return self
         try:
             pipes = [self._stack.enter_context(closing(Pipe())) for _ in range(3)]
             self._stdout, self._stderr, self._answers = self._pipes = pipes
@@ -161,6 +164,8 @@ class Worker:
 
     def await_start(self) -> None:
         """Wait until the worker is ready. Raises WorkerStopped."""
+        if self._process is None:
+            raise WorkerStopped
         self._await_answer(exchange.PING)
 
     def call(
@@ -190,16 +195,19 @@ class Worker:
 
     def finish(self) -> Outcome:
         """Let the worker end, and return how it did."""
+        if self._process is None:
+            reason = "its Python is not there any more; build it again"
+            return Outcome("failed", reason, {}, "", 0.0)
         with suppress(WorkerStopped):
             if not self._ended:
                 self.call(exchange.END)
+        answered = not self._ended
         in_time = self._await_end()
         wall_seconds = now() - self._start
         leftovers = kill_leftovers(self.pid, self._scratch) if in_time else []
         _kill(self._process, self._scratch)
         for pipe in self._pipes:
             pipe.drain()
-        assert self._process is not None
         process_exit = ProcessExit(
             code=self._process.returncode,
             exceeded_seconds=None if in_time else self._child.timeout,
@@ -207,6 +215,7 @@ class Worker:
             stderr_tail=self._stderr.tail.decode("utf-8", errors="replace"),
             leftovers=leftovers,
             oom_killed=count_oom_kills() > self._kills,
+            answered=answered,
         )
         status, reason, document = interpret_exit(self._scratch, process_exit)
         if (status, self._child.device) == ("unavailable", "gpu"):
