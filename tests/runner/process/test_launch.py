@@ -12,6 +12,7 @@ import pytest
 
 from bench.errors import UserError
 from bench.runner.process import launch
+from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.spec import (
     CACHES,
     PASSED_ON,
@@ -19,7 +20,6 @@ from bench.runner.process.spec import (
     Installation,
     build_variables,
 )
-from bench.runner.process.launch import Worker, WorkerStopped
 from bench.worker import exchange, machine
 from bench.worker.exchange import ExchangeSize
 from bench.worker.measure import now
