@@ -45,6 +45,7 @@ class EpochTimes(Protocol):
     """The times of a trial's epochs."""
 
     epoch_seconds: list[float]
+    handover_seconds: list[float]
     epoch_cpu_seconds: list[float]
 
 
@@ -104,12 +105,11 @@ class Judge:
         return replace(judgement, fault=fault)
 
     def judge_epoch(self, case: Case, draws: Draws, evidence: Evidence) -> Judgement:
-        """Judge one timed epoch of a trial, drawn here, and no predictions."""
+        """Judge one timed epoch of a trial, drawn here: no predictions, and no accuracies."""
         if fault := find_params_fault(evidence.params):
             return Judgement(fault=fault)
         epoch = 1 + secrets.randbelow(max(evidence.params))
-        error = self._compare_alone(case, draws, evidence, epoch)
-        return self._score(evidence, make_judgement({epoch: error}))
+        return make_judgement({epoch: self._compare_alone(case, draws, evidence, epoch)})
 
     def _follow(
         self, case: Case, draws: Draws, evidence: Evidence, epochs: Iterable[int]
@@ -247,10 +247,12 @@ def find_label_fault(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> 
 def judge_threads(threads: int, measurement: EpochTimes) -> tuple[float | None, str | None]:
     """Return the threads in force in a trial, and the fault if there were too many, or None.
 
-    Threads in force are CPU seconds over wall seconds of all timed epochs. Too short epochs are no
+    Threads in force are CPU seconds over wall seconds of all timed epochs, hand-overs included, as
+    both are seen from outside. Too short epochs are no
     fault: threads that spin while the clocks are read count as much there as those that compute.
     """
-    seconds, cpu_seconds = sum(measurement.epoch_seconds), sum(measurement.epoch_cpu_seconds)
+    seconds = sum(measurement.epoch_seconds) + sum(measurement.handover_seconds)
+    cpu_seconds = sum(measurement.epoch_cpu_seconds)
     if not cpu_seconds:  # macOS has no such clock
         return None, None
     in_force = cpu_seconds / seconds
