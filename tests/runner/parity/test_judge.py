@@ -247,7 +247,7 @@ def test_one_epoch_of_a_pair_is_judged_alone(
     honest.predictions[0].labels[:] = 0  # a pair's are not asked for
     judgement = digits_judge.judge_epoch(case, DRAWS, honest)
     assert (judgement.fault, list(judgement.errors)) == (None, [epoch])
-    assert len(judgement.validation_accuracy) == 9
+    assert judgement.validation_accuracy == judgement.test_accuracy == ()
     cheat = train(TiresAfterFive, workload, epochs=9)
     assert (digits_judge.judge_epoch(case, DRAWS, cheat).fault is None) == (epoch <= 5)
     assert asked == [9, 9]
@@ -412,17 +412,20 @@ def test_validation_and_test_have_their_own_images(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cpu", "wall", "threads", "fault"),
+    ("cpu", "wall", "handover", "threads", "fault"),
     [
-        ([0.07, 0.12], [0.05, 0.05], 1.9, None),
-        ([0.21], [0.1], 2.1, None),
-        ([0.211], [0.1], 2.11, "it used 2.11 threads where 2 were allowed"),
-        ([0.247], [0.0999], 2.472, None),  # too short to judge
-        ([0.0, 0.0], [0.5, 0.5], None, None),  # no such clock
+        ([0.07, 0.12], [0.05, 0.05], 0.0, 1.9, None),
+        ([0.21], [0.1], 0.0, 2.1, None),
+        ([0.211], [0.1], 0.0, 2.11, "it used 2.11 threads where 2 were allowed"),
+        ([0.211], [0.1], 0.1, 1.055, None),
+        ([0.247], [0.0999], 0.0, 2.472, None),  # too short to judge
+        ([0.0, 0.0], [0.5, 0.5], 0.0, None, None),  # no such clock
     ],
 )
-def test_threads_in_force_are_cpu_over_wall_seconds(cpu, wall, threads, fault):
-    times = SimpleNamespace(epoch_cpu_seconds=cpu, epoch_seconds=wall)
+def test_threads_in_force_are_cpu_over_wall_seconds(cpu, wall, handover, threads, fault):
+    times = SimpleNamespace(
+        epoch_cpu_seconds=cpu, epoch_seconds=wall, handover_seconds=[handover / 2] * 2
+    )
     expected = (threads and pytest.approx(threads, rel=1e-3), fault)
     assert judge.judge_threads(2, times) == expected
 
