@@ -53,9 +53,10 @@ def test_module_or_variables_unlike_the_registry_are_refused(changed, where):
 
 
 def test_other_fields_come_from_the_registry():
-    planned = run(case(framework="evil", extra="evil", devices=("gpu",), style="own", threads=7))
+    sizes = {"threads": 0, "tried_threads": (1, 7)}
+    planned = run(case(framework="evil", extra="evil", devices=("gpu",), style="own", **sizes))
     (resolved,) = resume.resolve_code(planned, (), {}).cases
-    assert resolved == case(threads=7)
+    assert resolved == case(**sizes)
 
 
 def test_own_file_runs_only_when_it_is_named_again_and_unchanged(mine, tmp_path):
