@@ -74,6 +74,18 @@ def files(tmp_path):
         (("report", "--output=new"), "--output needs several runs"),
         (("report", "x" * 300), "File name too long"),
         (("export", "out", "--format=xml"), "--format"),
+        ((*RUN, "--output", ""), "--output"),
+        ((*RUN, "--output="), "--output"),
+        ((*RUN, "--data", ""), "--data"),
+        (("ab", "--base", "", "--output=new"), "--base"),
+        (("report", "out", "out", "--output="), "--output"),
+        (("report", ""), "report is empty"),
+        (("compare", "out", ""), "is empty"),
+        (("merge", "", "out", "--output=new"), "is empty"),
+        (("export", "", "--format=pyperf"), "is empty"),
+        (("calibrate", "--calibrations="), "--calibrations"),
+        ((*RUN, "--output", "\udcff"), "'?' is not valid Unicode"),
+        (("calibrate", "--calibrations", "\udcff"), "'?' is not valid Unicode"),
     ],
 )
 def test_wrong_command_line_is_refused_in_one_line(refused, arguments, word):

@@ -31,7 +31,7 @@ class StoredCase:
     @property
     def faults(self) -> list[str]:
         """Why processes failed. Times faster than the roofline are a fault, too."""
-        return [f"{status}: {' '.join(reason.split())}" for status, reason in self.row.faults]
+        return [f"{status}: {reason}" for status, reason in self.row.faults]
 
     @property
     def unavailable(self) -> bool:
