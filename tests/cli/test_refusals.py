@@ -33,7 +33,7 @@ def files(tmp_path):
         ((*RUN, "what"), "what"),
         ((*RUN, "--seed"), "--seed"),
         ((*OWN, "nmupy"), "did you mean numpy"),
-        ((*OWN, ""), "unknown implementation"),
+        ((*OWN, ""), "--implementation is empty"),
         ((*RUN, "--implementation=numpy"), "numpy is chosen twice"),
         ((*OWN, "nothing.py"), "there is no implementation file"),
         ((*OWN, "./folder.py"), "there is no implementation file"),

@@ -29,8 +29,8 @@ def folders(tmp_path, monkeypatch):
 
 
 def test_report_and_its_files_are_clean(folders, called):
-    status, out, _ = called("report", folders[0])
-    assert status == 0
+    status, out, err = called("report", folders[0])
+    assert (status, err) == (0, "")
     check(out)
     for name in ("report.md", "report.html", "summary.csv"):
         text = (folders[0] / name).read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def test_report_and_its_files_are_clean(folders, called):
         check(re.sub("<script>.*?</script>", "", text, flags=re.DOTALL))
     text = (folders[0] / "report.md").read_text(encoding="utf-8")
     assert "evil.example" in text
-    assert not re.search(r"://evil|www\.evil", re.sub("^    .*$", "", text, flags=re.MULTILINE))
+    assert not re.search(r"(?<!\\)://evil|www\.evil", re.sub("^    .*$", "", text, flags=re.MULTILINE))
 
 
 def test_report_of_several_runs_is_clean(folders, called):
@@ -56,7 +56,6 @@ def test_report_of_several_runs_is_clean(folders, called):
         ("compare", 0, 1, "--format=json"),
         ("export", 0, "--format=pyperf"),
         ("export", 0, "--format=pytest-benchmark"),
-        ("run", "--resume", "--output", 0),
     ],
     ids=str,
 )
