@@ -49,5 +49,8 @@ def _list_numbers(run: "Run") -> Iterator[Bounded]:
 def _list_sizes(case: "Case") -> Iterator[Bounded]:
     yield "batch_size", case.batch_size, 1, MAX_INT
     yield "samples", case.samples, 1, MAX_INT
-    yield "threads", case.threads, 1, MAX_INT
+    # Where a pilot chooses the threads, they are 0 until then.
+    yield "threads", case.threads, 0 if case.tried_threads else 1, MAX_INT
+    for threads in case.tried_threads:
+        yield "tried_threads", threads, 1, MAX_INT
     yield "epochs", case.epochs, 1, MAX_EPOCHS

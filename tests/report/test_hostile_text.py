@@ -38,7 +38,9 @@ def test_report_and_its_files_are_clean(folders, called):
         check(re.sub("<script>.*?</script>", "", text, flags=re.DOTALL))
     text = (folders[0] / "report.md").read_text(encoding="utf-8")
     assert "evil.example" in text
-    assert not re.search(r"(?<!\\)://evil|www\.evil", re.sub("^    .*$", "", text, flags=re.MULTILINE))
+    assert not re.search(
+        r"(?<!\\)://evil|www\.evil", re.sub("^    .*$", "", text, flags=re.MULTILINE)
+    )
 
 
 def test_report_of_several_runs_is_clean(folders, called):

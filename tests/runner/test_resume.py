@@ -145,6 +145,7 @@ def test_resume_runs_nothing_of_a_hostile_plan(name, tmp_path, called, monkeypat
         ("cases", {"samples": 0}),
         ("cases", {"samples": 2**53}),
         ("cases", {"threads": 0}),
+        ("cases", {"threads": 0, "tried_threads": (1, 0)}),
         ("cases", {"epochs": 2**53}),
         ("cases", {"epochs": 0}),
         ("sweep", {"epochs": 201}),

@@ -89,7 +89,8 @@ def run(
             metavar="N,all,…",
             parser=parse_threads,
             help="Compute with this number of threads, or with several such as 1,all. Default: "
-            "all cores.",
+            "one or all, whichever a short unranked pilot finds faster for each row. With --quick: "
+            "all.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -107,7 +108,8 @@ def run(
         bool,
         typer.Option(
             "--quick",
-            help="Measure one round of the sgd workload only, without the textbook's programs.",
+            help="Measure one round of the sgd workload only, without a pilot of the threads and "
+            "without the textbook's programs.",
             rich_help_panel=CASES,
         ),
     ] = False,
@@ -115,7 +117,7 @@ def run(
         bool,
         typer.Option(
             "--sweep",
-            help="Measure other batch sizes and other numbers of threads and samples too.",
+            help="Measure other batch sizes and other numbers of samples too.",
             rich_help_panel=CASES,
         ),
     ] = False,
