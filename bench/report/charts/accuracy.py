@@ -8,7 +8,8 @@ from bench.report.charts.style import bound_interval, encode_style, finish_panel
 from bench.report.sections.comparison import label_case
 
 SUBTITLE = (
-    "a point for each epoch; bars: 95 % interval of the time; grey: the others, for comparison"
+    "a point for each epoch; bars: 95 % interval of the time, least and largest accuracy over "
+    "seeds; grey: the others, for comparison"
 )
 _WIDTH, _HEIGHT = 150, 90
 _COLUMNS = 4
@@ -29,6 +30,8 @@ def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
             "epoch": point.epoch,
             "seconds": point.seconds.mean,
             "accuracy": point.accuracy,
+            "least": point.least_accuracy,
+            "largest": point.largest_accuracy,
             **dict(zip(("low", "high"), bound_interval(point.seconds), strict=True)),
         }
         for curve in sorted(curves, key=lambda curve: curve.points[-1].seconds.mean)
@@ -57,6 +60,7 @@ def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
         grey.encode(x=x, y=y, detail="name:N"),
         base.mark_line(strokeWidth=2, interpolate="step-after").encode(color=colour),
         base.mark_rule(strokeWidth=1, aria=False).encode(x="low:Q", x2="high:Q", color=colour),
+        base.mark_rule(strokeWidth=1, aria=False).encode(y="least:Q", y2="largest:Q", color=colour),
         base.mark_point(size=30, filled=True, opacity=1).encode(
             color=colour,
             shape=shape,

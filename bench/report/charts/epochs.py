@@ -13,9 +13,10 @@ from bench.report.charts.style import (
     finish_chart,
 )
 from bench.report.render.numbers import format_number
-from bench.report.sections.comparison import add_device, label_case
+from bench.report.sections.comparison import add_device, label_case, remark_processes
 
-EPOCH_TITLE = "epoch time, ms (log scale; bars: 95 % interval)"
+EPOCH_TITLE = "epoch time, ms (log scale; bars: 95 % interval of the typical process)"
+PROCESSES_TITLE = f"{EPOCH_TITLE[:-1]}; rings: all processes)"
 START_COLOURS = {
     "import": "#56B4E9",
     "set-up": "#009E73",
@@ -30,7 +31,7 @@ MEMORY_COLOURS = dict(zip(MEMORY_PHASES, _MEMORY_RANGE, strict=True))
 
 
 def chart_epochs(rows: Sequence[Row], title: str) -> Any:
-    """Draw each row's epoch time as a dot with its interval, on a logarithmic axis.
+    """Draw each row's processes and the typical one with its interval, on a logarithmic axis.
 
     A dashed line shows the roofline of each problem of the rows: the least time of an epoch.
     """
@@ -55,16 +56,32 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         base,
         "mean",
         scale=scale,
-        x_title=EPOCH_TITLE,
+        x_title=PROCESSES_TITLE,
         colour=colour,
         size=70,
         shape=shape,
         tooltip=tooltip,
     )
+    rings = _draw_processes(rows, encode_names(names), scale, colour)
     times = sorted({row.roofline_seconds * 1e3 for row in rows if row.roofline_seconds is not None})
     lines = draw_limits({time: f"roofline: {format_number(time)}" for time in times}, scale)
     text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(x=x, text="text:N")
-    return finish_chart(alt.layer(*lines, *dots, text), title, len(rows))
+    # Layers of their own: so their data are written once, and not for each of them.
+    return finish_chart(alt.layer(*lines, rings, alt.layer(*dots, text)), title, len(rows))
+
+
+def _draw_processes(rows: Sequence[Row], names: Any, scale: Any, colour: Any) -> Any:
+    """Return the layer of a ring for each process."""
+    import altair as alt
+
+    points = [
+        {"name": label_case(row.case), "style": row.case.style, "round": number, "ms": 1e3 * time}
+        for row in rows
+        for number, time in row.epochs_by_round.items()
+    ]
+    rings = alt.Chart(alt.Data(values=points)).mark_point(size=30, strokeWidth=1, opacity=0.8)
+    x = alt.X("ms:Q", scale=scale)
+    return rings.encode(y=names, x=x, color=colour, tooltip=["name:N", "round:Q", "ms:Q"])
 
 
 def chart_machines(
@@ -110,7 +127,8 @@ def _make_milliseconds(row: Row) -> dict[str, Any]:
     assert row.epoch is not None  # ranked rows have times
     low, high = bound_interval(row.epoch, 1e3)
     mean = row.epoch.mean * 1e3
-    return {"mean": mean, "low": low, "high": high, "text": format_number(mean)}
+    text = format_number(mean) + remark_processes(row)
+    return {"mean": mean, "low": low, "high": high, "text": text}
 
 
 def chart_cold_start(rows: Sequence[Row], title: str) -> Any:

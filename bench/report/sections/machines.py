@@ -13,7 +13,7 @@ from bench.report.charts.epochs import chart_machines
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
-from bench.report.sections.comparison import describe_status, name_case
+from bench.report.sections.comparison import describe_status, name_case, remark_processes
 from bench.report.sections.gpu import DEVICES
 from bench.worker.machine import fingerprint
 
@@ -160,7 +160,8 @@ def tabulate_problem(problem: ProblemRows) -> list[Table]:
     """
 
     def format_rate(row: Row, _: Row | None) -> str:
-        return numbers.format_interval(row.epoch and row.case.samples / row.epoch)
+        rate = row.epoch and row.case.samples / row.epoch
+        return numbers.format_interval(rate) + remark_processes(row)
 
     def format_speedup(row: Row, base: Row | None) -> str:
         return numbers.format_factor(compare_machines(row, base) if base else None)
