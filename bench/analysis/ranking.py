@@ -12,7 +12,7 @@ from bench.analysis.intervals import (
     estimate_ratio,
     estimate_typical,
 )
-from bench.analysis.summary import Row, sort_key
+from bench.analysis.summary import Row, identify_size, sort_key
 
 
 def compare_epochs(slower: Row, faster: Row) -> Interval | None:
@@ -74,8 +74,7 @@ def select_comparable(rows: Iterable[Row], row: Row) -> list[Row]:
 
 def _identify_problem(row: Row) -> tuple[object, ...]:
     """Return what rows must have in common to be compared, except the objective."""
-    case = row.case
-    return case.workload, case.device, case.batch_size, case.threads, case.samples, row.machine
+    return row.case.workload, row.case.device, *identify_size(row.case), row.machine
 
 
 def find_leaders(rows: Sequence[Row]) -> list[Row]:

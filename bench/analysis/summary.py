@@ -15,7 +15,7 @@ from statistics import fmean, median
 from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.roofline import find_rooflines
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
-from bench.runner.cases import get_size, list_distributions
+from bench.runner.cases import list_distributions
 
 # In which the peak of the resident memory is recorded, in order.
 MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
@@ -39,7 +39,8 @@ class Row:
     first_epoch, imports, setup: seconds, medians over trials.
     validation_accuracy, test_accuracy: after the workload's own epochs, means over trials.
     accuracy_by_seed: validation accuracy with each seed of orders and initial weights.
-    peak_rss_bytes, peak_device_bytes: memory of the process, and of the GPU.
+    peak_rss_bytes, peak_device_bytes: memory of the process, and what it reserved on the GPU.
+    framework_peak_bytes: memory in use on the GPU, by the framework's own count.
     epoch_joules: energy of the GPU in an epoch.
     parity_error: the largest of all trials.
     faults: status and reason of every unsuccessful trial. If the successful ones are faster than
@@ -64,6 +65,7 @@ class Row:
     accuracy_by_seed: tuple[float, ...]
     peak_rss_bytes: float | None
     peak_device_bytes: float | None
+    framework_peak_bytes: float | None
     epoch_joules: float | None
     parity_error: float | None
     faults: tuple[tuple[str, str], ...]
@@ -143,14 +145,14 @@ def summarize(
     for record in records:
         if isinstance(record, TrialRecord) and record.status != "interrupted":
             by_case[record.case.slug].append(record)
-    first_sizes: dict[str, tuple[int, ...]] = {}
+    first: dict[str, Case] = {}
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
-        first_sizes.setdefault(case.workload, get_size(case))
+        first.setdefault(case.workload, case)
     rooflines = find_rooflines(records)
     rows = []
     for trials in by_case.values():
         case, environment = trials[0].case, environments.get(trials[0].environment)
-        swept = get_size(case) != first_sizes[case.workload]
+        swept = not _has_size(case, first[case.workload])
         data = environment.data if environment else {}
         features, classes = data.get("features"), data.get("classes")
         roofline = rooflines.get((case.device, case.threads))
@@ -161,10 +163,25 @@ def summarize(
     return sorted(rows, key=sort_key)
 
 
+def _has_size(case: Case, first: Case) -> bool:
+    """Return whether a case has the size of another; threads count unless pilots choose them."""
+    same_threads = first.tried_threads or case.threads == first.threads
+    same_images = (case.batch_size, case.samples) == (first.batch_size, first.samples)
+    return bool(same_threads and same_images)
+
+
+def identify_size(case: Case) -> tuple[object, ...]:
+    """Return batch size, threads and samples; of threads that a pilot chose, what it chose from.
+
+    So cases of which each has its own best number of threads are of one size.
+    """
+    return case.batch_size, case.tried_threads or (case.threads,), case.samples
+
+
 def sort_key(row: Row) -> tuple[object, ...]:
     """Order rows by workload, device, size, ranked or not, and epoch time."""
     time = row.epoch.mean if row.epoch else math.inf
-    size = get_size(row.case) if row.swept else ()
+    size = identify_size(row.case) if row.swept else ()
     return (
         row.case.workload,
         row.case.device,
@@ -216,6 +233,9 @@ def _summarize_case(
         ),
         peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
+        framework_peak_bytes=_mean(
+            trial.device_conditions.get("framework_peak_bytes_after") for trial in good
+        ),
         epoch_joules=joules,
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=tuple(_list_faults(trials, epoch, roofline_seconds)),

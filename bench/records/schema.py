@@ -43,6 +43,8 @@ class Case(
     data_access: whether the data stay in the framework's memory or are streamed batch by batch.
     epochs: least number of timed epochs. interpreter: the Python given with ``--python``, or None
     for the suite's own. file, sha256: path and hash of a user's own implementation.
+    tried_threads: what a pilot chooses ``threads`` from, which are 0 until then; empty where the
+    number was given.
     """
 
     implementation: str
@@ -60,6 +62,7 @@ class Case(
     samples: Count
     epochs: Count
     variables: dict[str, str] = {}
+    tried_threads: tuple[Count, ...] = ()
     interpreter: str | None = None
     file: str | None = None
     sha256: str | None = None
@@ -67,9 +70,17 @@ class Case(
     @property
     def slug(self) -> str:
         """Return a name that is unique within a run and safe as a file name."""
+        return self._name(f"t{self.threads}")
+
+    @property
+    def stable_slug(self) -> str:
+        """Return the slug, without the threads if a pilot chose them: the same in every run."""
+        return self._name("best" if self.tried_threads else f"t{self.threads}")
+
+    def _name(self, threads: str) -> str:
         return (
             f"{self.workload}-{self.implementation}-{self.device}"
-            f"-b{self.batch_size}-t{self.threads}-n{self.samples}"
+            f"-b{self.batch_size}-{threads}-n{self.samples}"
         ).replace("/", "-")
 
 
@@ -191,13 +202,17 @@ class TextbookRecord(BaseRecord, frozen=True, kw_only=True, tag="textbook"):
 
 
 class RooflineRecord(BaseRecord, frozen=True, kw_only=True, tag="roofline"):
-    """A probe of what the machine can do: see bench/worker/roofline.py."""
+    """A probe of what the machine can do: see bench/worker/roofline.py.
+
+    read_times: None in older records, which read the images once in each repetition.
+    """
 
     worker_seconds: Seconds | None = None
     import_seconds: Seconds | None = None
     setup_seconds: Seconds | None = None
     product_operations: Count | None = None
     product_seconds: list[Seconds] = []
+    read_times: Count | None = None
     read_bytes: list[Count] = []
     read_seconds: list[Seconds] = []
     chain_steps: Count | None = None

@@ -22,7 +22,7 @@ from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
 # The fields of a case that a plan decides; all others are looked up again.
-_SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
+_SIZES = ("workload", "device", "batch_size", "threads", "tried_threads", "samples", "epochs")
 _CASES = ("cases", "sweep", "textbook", "rooflines")
 
 

@@ -178,3 +178,15 @@ def test_fastest_is_ranked_and_of_the_same_problem():
     assert compare_to_fastest(rows, row_of["a"]).mean == 1
     assert compare_to_fastest(rows, row_of["mixed"]) is None  # not ranked
     assert compare_to_fastest(rows, row_of["c"]) is None  # no softmax row of its problem
+
+
+def test_rows_are_ranked_together_whatever_threads_their_pilots_chose():
+    records = [
+        *trials(case("a", threads=2, tried_threads=(1, 2)), *A),
+        *trials(case("b", threads=1, tried_threads=(1, 2)), *B),
+        *trials(case("fixed", threads=1), *A),
+    ]
+    rows = summarize(records, HERE)
+    a = next(row for row in rows if row.case.implementation == "a")
+    assert names(select_comparable(rows, a)) == ["a", "b"]
+    assert name_pairs(find_ties(rows)) == [("a", "b")]

@@ -97,16 +97,21 @@ def test_parity_error_is_the_largest_of_all_trials():
     assert one(*records).parity_error == 3e-2
 
 
-def test_joules_are_of_an_epoch_on_a_gpu():
+def test_gpu_row_has_energy_of_an_epoch_and_memory():
     gpu = case(device="gpu")
+
+    def used(count, **values):
+        conditions = {"framework_peak_bytes_before": 1.0, "framework_peak_bytes_after": count}
+        return {"device_conditions": conditions, **values}
+
     row = one(
-        ok(gpu, 1, energy_joules=10.0, epoch_seconds=[1.0] * 5, peak_device_bytes=100),
-        ok(gpu, 2, energy_joules=40.0, epoch_seconds=[1.0] * 10, peak_device_bytes=300),
+        ok(gpu, 1, 1.0, energy_joules=10.0, **used(20.0, peak_device_bytes=100)),
+        ok(gpu, 2, 1.0, energy_joules=20.0, **used(40.0, peak_device_bytes=300)),
         ok(gpu, 3, energy_absent="too old"),
     )
-    assert (row.epoch_joules, row.peak_device_bytes) == (3.0, 200)
+    assert (row.epoch_joules, row.peak_device_bytes, row.framework_peak_bytes) == (3.0, 200, 30)
     row = one(ok(gpu))
-    assert (row.epoch_joules, row.peak_device_bytes) == (None, None)
+    assert (row.epoch_joules, row.peak_device_bytes, row.framework_peak_bytes) == (None,) * 3
     assert one(ok(gpu, energy_joules=0.0)).epoch_joules == 0
     # A record of a CPU in an older format.
     assert one(ok(case(), energy_joules=10.0)).epoch_joules is None
@@ -231,3 +236,18 @@ def test_memory_has_the_mean_of_each_recorded_phase():
     records = [ok(case(), n, phase_rss_bytes=peaks) for n, peaks in ((1, first), (2, second))]
     (memory,) = summarize_memory([*records, *others])
     assert list(memory.peaks.items()) == [("start", 150), ("first epoch", 260), ("epochs", 400)]
+
+
+def test_threads_that_a_pilot_chose_are_no_other_size():
+    chosen = {"tried_threads": (1, 2)}
+    cases = [
+        case("a", threads=1, **chosen),
+        case("b", threads=2, **chosen),
+        case("a", device="gpu"),
+        case("a", threads=1, batch_size=8, **chosen),
+    ]
+    plan = run(case("a", threads=0, **chosen), *cases[1:3], sweep=cases[3:])
+    rows = summarize([ok(one) for one in cases], {"here": environment()}, plan)
+    assert {row.case.slug: row.swept for row in rows} == {
+        one.slug: one.batch_size == 8 for one in cases
+    }

@@ -218,6 +218,7 @@ def test_csv_has_gpu_columns_if_one_was_tried():
         "predict_seconds_low": 0.005,
         "predict_seconds_high": 0.005,
         "peak_device_bytes": 600 * 2**20,
+        "framework_peak_bytes": 200 * 2**20,
         "epoch_joules": 10.0,
     }
     assert [name for name in gpu if name not in plain] == list(values)

@@ -84,7 +84,8 @@ def run(
             metavar="N,all,…",
             parser=parse_threads,
             help="Compute with this number of threads, or with several such as 1,all. Default: "
-            "all cores.",
+            "one or all, whichever a short unranked pilot finds faster for each row. With --quick: "
+            "all.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -102,7 +103,8 @@ def run(
         bool,
         typer.Option(
             "--quick",
-            help="Measure one round of the sgd workload only, without the textbook's programs.",
+            help="Measure one round of the sgd workload only, without a pilot of the threads and "
+            "without the textbook's programs.",
             rich_help_panel=CASES,
         ),
     ] = False,
@@ -110,7 +112,7 @@ def run(
         bool,
         typer.Option(
             "--sweep",
-            help="Measure other batch sizes and other numbers of threads and samples too.",
+            help="Measure other batch sizes and other numbers of samples too.",
             rich_help_panel=CASES,
         ),
     ] = False,

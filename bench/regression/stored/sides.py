@@ -13,6 +13,7 @@ from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import Environment, Record, Run, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
 from bench.regression.calibration.spread import Calibrations
+from bench.runner.pilot import choose_threads, split_pilot
 from bench.worker import machine
 
 
@@ -82,9 +83,13 @@ def load_side(folder: Path) -> Side:
 
 
 def make_side(
-    name: str, records: Sequence[Record], environments: Mapping[str, Environment], run: Run
+    name: str, everything: Sequence[Record], environments: Mapping[str, Environment], run: Run
 ) -> Side:
-    """Group the records of a run by case; raise UserError if they are of several machines."""
+    """Group the records of a run by case, without its pilot's.
+
+    Raises UserError if they are of several machines.
+    """
+    records, _ = split_pilot(everything)
     trials = defaultdict(list)
     for record in records:
         if isinstance(record, TrialRecord) and record.status != "interrupted":
@@ -97,7 +102,7 @@ def make_side(
         machine.fingerprint(environment.data.get("sha256") or environment.data.get("name"))
         for environment in environments.values()
     }
-    rows = summary.summarize(records, environments, run)
+    rows = summary.summarize(records, environments, choose_threads(run, everything))
     return Side(
         name=name,
         machine=next(iter(machines), None),

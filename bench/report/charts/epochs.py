@@ -1,22 +1,27 @@
 """Charts of epoch time, on one machine or several, of a cold start, and of memory by phase."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.analysis.summary import MEMORY_PHASES, Memory, Row
 from bench.report.charts.style import (
+    BARS,
     bound_interval,
     draw_dots,
     draw_limits,
     encode_names,
     encode_style,
     finish_chart,
+    has_bars,
 )
-from bench.report.render.numbers import format_number
-from bench.report.sections.comparison import add_device, label_case, remark_processes
+from bench.report.render.numbers import format_number, format_threads
+from bench.report.sections.comparison import (
+    add_device,
+    add_threads,
+    label_case,
+    remark_processes,
+)
 
-EPOCH_TITLE = "epoch time, ms (log scale; bars: 95 % interval of the typical process)"
-PROCESSES_TITLE = f"{EPOCH_TITLE[:-1]}; rings: all processes)"
 START_COLOURS = {
     "import": "#56B4E9",
     "set-up": "#009E73",
@@ -39,7 +44,7 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
 
     points = [
         {
-            "name": label_case(row.case),
+            "name": add_threads(label_case(row.case), row.case),
             "style": row.case.style,
             "objective": row.case.objective,
             **_make_milliseconds(row),
@@ -56,15 +61,14 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         base,
         "mean",
         scale=scale,
-        x_title=PROCESSES_TITLE,
+        x_title=_name_axis(rows, "; rings: processes"),
         colour=colour,
         size=70,
         shape=shape,
         tooltip=tooltip,
     )
     rings = _draw_processes(rows, encode_names(names), scale, colour)
-    times = sorted({row.roofline_seconds * 1e3 for row in rows if row.roofline_seconds is not None})
-    lines = draw_limits({time: f"roofline: {format_number(time)}" for time in times}, scale)
+    lines = draw_limits(_label_rooflines(rows), scale)
     text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(x=x, text="text:N")
     # Layers of their own: so their data are written once, and not for each of them.
     return finish_chart(alt.layer(*lines, rings, alt.layer(*dots, text)), title, len(rows))
@@ -75,13 +79,26 @@ def _draw_processes(rows: Sequence[Row], names: Any, scale: Any, colour: Any) ->
     import altair as alt
 
     points = [
-        {"name": label_case(row.case), "style": row.case.style, "round": number, "ms": 1e3 * time}
+        {"name": name, "style": row.case.style, "round": number, "ms": 1e3 * time}
         for row in rows
+        for name in [add_threads(label_case(row.case), row.case)]
         for number, time in row.epochs_by_round.items()
     ]
     rings = alt.Chart(alt.Data(values=points)).mark_point(size=30, strokeWidth=1, opacity=0.8)
     x = alt.X("ms:Q", scale=scale)
     return rings.encode(y=names, x=x, color=colour, tooltip=["name:N", "round:Q", "ms:Q"])
+
+
+def _label_rooflines(rows: Sequence[Row]) -> dict[float, str]:
+    """Return the text of each roofline by its ms, with its threads if a pilot chose the rows'."""
+    names = {
+        row.roofline_seconds * 1e3: f"roofline, {format_threads(row.case.threads)}"
+        if row.case.tried_threads
+        else "roofline"
+        for row in rows
+        if row.roofline_seconds is not None
+    }
+    return {time: f"{name}: {format_number(time)}" for time, name in sorted(names.items())}
 
 
 def chart_machines(
@@ -113,13 +130,18 @@ def chart_machines(
         ),
         "mean",
         scale=alt.Scale(type="log", nice=False, padding=20),
-        x_title=EPOCH_TITLE,
+        x_title=_name_axis(row for by_machine in rows.values() for row in by_machine.values()),
         colour=alt.Color("machine:N", scale=colours, title=None, legend=legend),
         size=60,
         shape=alt.Shape("machine:N", scale=shapes, title=None, legend=legend),
         tooltip=["name:N", "machine:N", "mean:Q", "low:Q", "high:Q"],
     )
     return finish_chart(alt.layer(*dots), title, len(names))
+
+
+def _name_axis(rows: Iterable[Row], marks: str = "") -> str:
+    bars = f"; {BARS}{marks}" if has_bars(row.epoch for row in rows) else ""
+    return f"epoch time, ms (log scale{bars})"
 
 
 def _make_milliseconds(row: Row) -> dict[str, Any]:
@@ -134,8 +156,9 @@ def _make_milliseconds(row: Row) -> dict[str, Any]:
 def chart_cold_start(rows: Sequence[Row], title: str) -> Any:
     """Draw where the time of five epochs from a cold start goes: stacked bars, seconds."""
     points = [
-        {"name": label_case(row.case), "phase": phase, "number": number, "seconds": seconds}
+        {"name": name, "phase": phase, "number": number, "seconds": seconds}
         for row in rows
+        for name in [add_threads(label_case(row.case), row.case)]
         for number, (phase, seconds) in enumerate(_list_phases(row).items())
     ]
     x_title = "seconds from start to five epochs trained"
@@ -158,12 +181,13 @@ def chart_memory(memories: Sequence[Memory], title: str) -> Any:
     """Draw what each phase adds to the peak of the resident memory: stacked bars, MiB."""
     points: list[dict[str, Any]] = []
     for memory in memories:
-        before = 0.0
+        before, case = 0.0, memory.case
+        name = add_threads(add_device(case.implementation, case.device), case)
         for number, phase in enumerate(MEMORY_COLOURS):
             peak = memory.peaks.get(phase, before)
             points.append(
                 {
-                    "name": add_device(memory.case.implementation, memory.case.device),
+                    "name": name,
                     "phase": phase,
                     "number": number,
                     "added": (peak - before) / 2**20,

@@ -28,6 +28,7 @@ def render_csv(rows: Sequence[Row]) -> bytes:
                 "predict_seconds_low": row.predict and row.predict.low,
                 "predict_seconds_high": row.predict and row.predict.high,
                 "peak_device_bytes": row.peak_device_bytes,
+                "framework_peak_bytes": row.framework_peak_bytes,
                 "epoch_joules": row.epoch_joules,
             }
         lines.append(values)

@@ -97,14 +97,17 @@ COLUMNS = (
 )
 MACHINE = _text_column("machine", lambda row: row.machine, 1)
 DEVICE = _text_column("device", lambda row: row.case.device, 1)
+# Where a pilot chose them, each row has its own.
+THREADS = _text_column("threads", lambda row: describe_threads(row.case), 1)
 
 
 def select_columns(rows: Sequence[Row], max_priority: int = 99) -> list[Column]:
-    """Return the columns up to a priority; with machine and device where the rows need them."""
+    """Return the columns up to a priority; machine, device and threads where rows need them."""
     first, *rest = [column for column in COLUMNS if column.priority <= max_priority]
     machine = [MACHINE] * any(row.machine for row in rows)
     device = [DEVICE] * (len({row.case.device for row in rows}) > 1)
-    return [first, *machine, *device, *rest]
+    threads = [THREADS] * any(row.case.tried_threads for row in rows)
+    return [first, *machine, *device, *threads, *rest]
 
 
 def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:
@@ -145,14 +148,36 @@ def add_device(name: str, device: Device) -> str:
     return name if device == "cpu" else f"{name} ({device})"
 
 
+def add_threads(name: str, case: Case) -> str:
+    """Add the threads of a case to a name if a pilot chose them."""
+    return f"{name}, {describe_threads(case)}" if case.tried_threads else name
+
+
+def describe_threads(case: Case) -> str:
+    """Return the number of threads, and of how many if a pilot chose: 1 of 2 threads."""
+    if not case.tried_threads:
+        return numbers.format_threads(case.threads)
+    return f"{case.threads} of {numbers.format_threads(max(case.tried_threads))}"
+
+
 def describe_problem(result: HasCase) -> str:
-    """Name the device and the size of a case."""
+    """Name the device and the size of a case, as all comparable cases have them."""
     return f"{result.case.device}, {describe_size(result.case)}"
 
 
 def describe_size(case: Case) -> str:
-    """Name batch size, threads and samples of a case."""
-    threads = numbers.format_threads(case.threads)
+    """Name batch size, threads and samples of a case, as all comparable cases have them."""
+    return _format_size(case, name_offered_threads(case))
+
+
+def name_offered_threads(case: Case) -> str:
+    """Return the threads that all comparable cases share: a number, or what pilots chose from."""
+    if not case.tried_threads:
+        return numbers.format_threads(case.threads)
+    return f"the better of {' and '.join(map(str, case.tried_threads))} threads"
+
+
+def _format_size(case: Case, threads: str) -> str:
     return f"batch size {case.batch_size}, {threads}, {case.samples:,} samples"
 
 
@@ -179,7 +204,10 @@ def list_faults(rows: Sequence[Row]) -> list[list[str]]:
             groups[*names, slug, status, reason].append(row)
     lines = []
     for (workload, implementation, device, _, status, reason), group in groups.items():
-        problem = describe_problem(group[0]) if len(group) == 1 else f"{device}, {len(group)} sizes"
+        problem = f"{device}, {len(group)} sizes"
+        if len(group) == 1:
+            case = group[0].case
+            problem = f"{device}, {_format_size(case, describe_threads(case))}"
         count = sum(row.faults.count((status, reason)) for row in group)
         trials = f"{count} of {sum(row.rounds for row in group)}"
         lines.append([workload, implementation, problem, status, trials, reason])

@@ -10,7 +10,7 @@ from bench.report.charts.epochs import chart_memory
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
-from bench.report.sections.comparison import describe_problem, select_ranked
+from bench.report.sections.comparison import add_threads, describe_problem, select_ranked
 
 ROOFLINE_TITLE = "How far from what the machine can do?"
 NO_PROBE = "The machine was not probed: leave out `--no-roofline`."
@@ -113,7 +113,7 @@ def tabulate_memory(memories: Iterable[Memory]) -> list[Table]:
         ]
         lines = [
             [
-                memory.case.implementation,
+                add_threads(memory.case.implementation, memory.case),
                 *(numbers.format_mebibytes(memory.peaks.get(phase)) for phase in phases),
             ]
             for memory in group

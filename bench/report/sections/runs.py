@@ -16,6 +16,7 @@ from bench.report.sections import Section, Table
 from bench.report.sections.comparison import (
     FAULT_HEADINGS,
     TEXTBOOK_HEADINGS,
+    add_threads,
     describe_status,
     list_faults,
     list_textbook,
@@ -117,7 +118,8 @@ def _read_created(run: LoadedRun) -> datetime:
 
 def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     """Return a line for each case and for each version that changed, and a column for each run."""
-    rows = [{row.case.slug: row for row in run.rows if not row.swept} for run in runs]
+    # Runs of which each chose the threads are compared, whatever they chose.
+    rows = [{row.case.stable_slug: row for row in run.rows if not row.swept} for run in runs]
     slugs = dict.fromkeys(
         slug for by_slug in reversed(rows) for slug, row in by_slug.items() if row.ranked
     )
@@ -125,7 +127,7 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     def format_epoch(row: Row | None) -> str:
         if row is None or not row.ranked:
             return describe_status(row)
-        return numbers.format_duration(row.epoch) + remark_processes(row)
+        return add_threads(numbers.format_duration(row.epoch), row.case) + remark_processes(row)
 
     lines = [[slug, *(format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
     versions = [list_versions(run.environments.values()) for run in runs]

@@ -16,6 +16,7 @@ from bench.report.render.numbers import format_duration, format_share
 from bench.report.sections import Picture, Section, Table
 from bench.report.sections.comparison import (
     HasCase,
+    add_threads,
     describe_problem,
     list_workloads,
     select_ranked,
@@ -162,8 +163,8 @@ def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
         groups[f"{case.workload}, {case.objective}: {describe_problem(pair.tuned)}"].append(pair)
     tables = []
     for problem, group in groups.items():
-        tuned = {id(pair.tuned): pair.tuned.case.implementation for pair in group}
-        simpler = {id(pair.simpler): pair.simpler.case.implementation for pair in group}
+        tuned = {id(pair.tuned): _describe_case(pair.tuned.case)[0] for pair in group}
+        simpler = {id(pair.simpler): _describe_case(pair.simpler.case)[0] for pair in group}
         cells = {(id(pair.tuned), id(pair.simpler)): _describe_break_even(pair) for pair in group}
         lines = [
             [name, *(cells.get((row, column), numbers.ABSENT) for column in simpler)]
@@ -189,7 +190,7 @@ def _describe_break_even(break_even: BreakEven) -> str:
 
 
 def _describe_case(case: Case) -> list[str]:
-    return [case.implementation, case.objective, case.style]
+    return [add_threads(case.implementation, case), case.objective, case.style]
 
 
 def _group_by_device(results: Iterable[Result]) -> list[list[Result]]:

@@ -295,3 +295,18 @@ def test_detectable_slowdown_of_runs_by_hand():
     more = find_detectable_slowdown(Spread(0.01, 0.03, 0.05, 11), (5, 5), Rule(alpha=0.01))
     rule = Rule(alpha=0.01, family=4)
     assert least < min(more, find_detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), rule))
+
+
+def test_cases_whose_pilots_chose_other_threads_are_compared_without_a_calibration():
+    sides = [
+        stored_side(
+            *stored_trials(case("a", threads=threads, tried_threads=(1, 2)), [seconds]),
+            *stored_trials(case("b", tried_threads=(1, 2)), [1.0]),
+        )
+        for threads, seconds in ((1, 1.0), (2, 2.0))
+    ]
+    known = {case("b").slug: STILL, case("a", threads=1).slug: STILL}
+    a, b = compare_runs(*sides, known.get, rule=RULE, between_runs=0.2).cases
+    assert (a.verdict, a.deviation, b.verdict) == ("slower", None, "no change")
+    assert any("threads: 1" in remark for remark in a.remarks)
+    assert b.deviation is not None

@@ -1,12 +1,17 @@
 """The tables of faults, of the textbook's figures and of noise."""
 
-from support.records import bare, case, environment
+from support.records import bare, case, environment, ok
 
 from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
-from bench.report.sections.comparison import list_faults, list_textbook, tabulate_noise
+from bench.report.sections.comparison import (
+    list_faults,
+    list_textbook,
+    tabulate_comparison,
+    tabulate_noise,
+)
 
 
 def test_unavailable_at_several_sizes_is_one_line():
@@ -44,3 +49,20 @@ def test_noise_has_every_measure():
     unknown = Noise(None, None, None, None, None, None, None)
     values = [value for _, value in tabulate_noise(unknown).lines]
     assert values == ["—", "—", "unknown", "—", "—", "—", "—"]
+
+
+def test_rows_name_the_threads_that_the_pilot_chose():
+    chosen = {"tried_threads": (1, 2)}
+    records = [
+        ok(case("a", threads=1, **chosen), epoch=0.1),
+        ok(case("b", threads=2, **chosen), epoch=0.2),
+        bare(case("c", threads=2, **chosen), reason="wrong"),
+    ]
+    rows = summarize(records, {"here": environment()})
+    table = tabulate_comparison(rows, rows[:2], 1)
+    threads = table.headings.index("threads")
+    assert [line[threads] for line in table.lines] == ["1 of 2 threads", "2 of 2 threads"]
+    (fault,) = list_faults(rows)
+    assert fault[2] == "cpu, batch size 32, 2 of 2 threads, 48,000 samples"
+    fixed = summarize([ok(case("a"))], {"here": environment()})
+    assert "threads" not in tabulate_comparison(fixed, fixed, 1).headings

@@ -172,16 +172,16 @@ def test_uncertain_neighbours_are_named_with_the_disturbances():
 
 
 def test_throttled_gpu_is_no_cause_for_rows_of_a_cpu():
-    hot = CONDITIONS | {"throttle_after": 4.0}
+    hot = CONDITIONS | {"heat_seconds_before": 0.0, "heat_seconds_after": 99.0}
     on_cpu = [*on("cpu", "a", A), *on("cpu", "b", B)]
     on_gpu = [*on("gpu", "a", A, device_conditions=hot), *on("gpu", "b", B, device_conditions=hot)]
     records = [*on_cpu, *on_gpu]
     noise = replace(measure_noise(records, HERE), between=None, drift=None)
     (both,) = describe_noisy_pairs(summarize(records, HERE), noise)
-    assert "(the GPU was throttled by power cap in 6 of 6 trials)" in both
+    assert "(heat slowed the GPU in 6 of 6 trials" in both
     assert both.endswith(": a and b, a (gpu) and b (gpu).")
     (cpu,) = describe_noisy_pairs(summarize(on_cpu, HERE), noise)
-    assert "throttled" not in cpu
+    assert "heat" not in cpu
 
 
 def test_rows_in_two_groups_and_with_lost_trials_are_marked(tmp_path):
