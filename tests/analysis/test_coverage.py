@@ -41,7 +41,9 @@ def test_documented_coverage_is_that_of_the_code(documented):
 def test_documented_coverage_is_at_least_95_percent(documented):
     # 10,000 repeats have a standard error of 0.22 points.
     for name, (*held, wrong) in documented.items():
-        assert min(held) >= 0.945, name
+        # Half of the processes in another state: only six or more need no assumption.
+        shares = held[2:4] if "one in two" in name else held
+        assert min(shares) >= 0.945, name
         assert wrong <= 0.05, name
 
 
@@ -56,7 +58,7 @@ def test_bursts_stay_together_and_have_the_median_of_their_stretch():
 
 
 def test_one_process_in_five_is_slower():
-    noise = simulate.add_slow_processes(np.array([0.0]))
+    noise = simulate.add_slow_processes(np.array([0.0]), 5)
     (row,), truth = noise(np.random.default_rng(1), (1, 2000, 5))
     assert (row > 0).mean() == pytest.approx(0.2, abs=0.02)
     assert truth == 0

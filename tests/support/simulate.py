@@ -25,7 +25,7 @@ REPEATS = 10_000
 # Tables of this many pairs of equal rows; the pairs are far apart.
 TABLES, PAIRS, ROUNDS = 1000, 7, 5
 SPREAD = 0.04  # of normal noise, standard deviation of the logarithms
-SLOW = math.log(1.6)  # one process in five, with two states
+SLOW = math.log(1.6)  # how much longer processes in the slower of two states take
 # A run gives a case one process a round. These many processes of the calibration, which measures
 # one after the other, fit into a round: one or ten seconds, or a minute.
 STRETCHES = (10, 60)
@@ -85,10 +85,9 @@ def resample_in_order(population: Logs, stretch: int) -> Noise:
     return draw
 
 
-def add_slow_processes(population: Logs) -> Noise:
-    """Return noise of these processes, of which one in five is in another, slower state."""
-    share = np.concatenate([np.repeat(population, 4), population + SLOW])
-    return resample(share)
+def add_slow_processes(population: Logs, one_in: int) -> Noise:
+    """Return noise of these processes, of which one in so many is in another, slower state."""
+    return resample(np.concatenate([np.repeat(population, one_in - 1), population + SLOW]))
 
 
 def list_noises() -> dict[str, Noise]:
@@ -107,8 +106,9 @@ def list_noises() -> dict[str, Noise]:
             for stretch in STRETCHES
         },
         "published runs": resample(residuals),
-        "normal, one in five 1.6 × slower": add_slow_processes(normal),
-        "busy, one in five 1.6 × slower": add_slow_processes(busy),
+        "normal, one in five 1.6 × slower": add_slow_processes(normal, 5),
+        "busy, one in five 1.6 × slower": add_slow_processes(busy, 5),
+        "normal, one in two 1.6 × slower": add_slow_processes(normal, 2),
     }
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from bench.analysis import startup
+from bench.analysis.intervals import compute_sign_p
 from bench.analysis.startup import TARGET, BreakEven, Curve, Start, TimeToAccuracy
 from bench.records.schema import Case
 from bench.report.charts.accuracy import chart_accuracy
@@ -41,8 +42,8 @@ TARGET_NOTE = (
     "the slowest, and then there is no interval. Epochs: "
 )
 SEEDS_NOTE = (
-    "least and largest over {} seeds of orders and initial weights. The interval of the time "
-    "covers seeds and processes."
+    "least and largest over {} seeds of orders and initial weights, between which the typical seed "
+    "lies with {} certainty. The interval of the time covers seeds and processes."
 )
 ONE_SEED_NOTE = (
     "of one seed of orders and initial weights, because all rounds share it. Another seed may need "
@@ -51,7 +52,8 @@ ONE_SEED_NOTE = (
 BREAK_EVEN_NOTE = (
     "The time of n epochs is a cold start and n - 1 steady-state epochs. At once: ahead after the "
     "first epoch. Not certain: the interval of the ratio of the two starts, or of the two epochs, "
-    "includes 1, and other processes may give another answer."
+    "includes 1, and other processes may give another answer. Each cell is judged on its own, at "
+    "95 %."
 )
 CASE_HEADINGS = ("implementation", "objective", "style")
 
@@ -139,7 +141,10 @@ def tabulate_times(times: Iterable[TimeToAccuracy]) -> list[Table]:
         title = f"Time to validation accuracy {TARGET:g}, {problem}"
         headings = (*CASE_HEADINGS, "epochs", "time", "parity error")
         seeds = max(len(time.epochs) for time in group)
-        note = TARGET_NOTE + (SEEDS_NOTE.format(seeds) if seeds > 1 else ONE_SEED_NOTE)
+        note = TARGET_NOTE + ONE_SEED_NOTE
+        if seeds > 1:
+            certainty = numbers.format_percent(1 - compute_sign_p(0, seeds))
+            note = TARGET_NOTE + SEEDS_NOTE.format(seeds, certainty)
         tables.append(Table(title, headings, lines, 3, note))
     return tables
 

@@ -76,6 +76,7 @@ def test_shortest_time_to_accuracy_is_first_and_unreached_last():
         ["never", "not within 5", "—"],
     ]
     assert "over 3 seeds" in table.note
+    assert "75 %" in table.note  # all three on one side of the typical seed: 2 / 8
     (table,) = tabulate_times([TimeToAccuracy(case("once"), (3,), interval, 5, 2e-6)])
     assert "one seed" in table.note
 
