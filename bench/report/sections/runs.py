@@ -21,6 +21,7 @@ from bench.report.sections.comparison import (
     describe_status,
     list_faults,
     list_textbook,
+    remark_processes,
     tabulate_noise,
 )
 from bench.report.sections.machines import MAX_COLUMNS, identify_data
@@ -127,7 +128,7 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     def format_epoch(row: Row | None) -> str:
         if row is None or not row.ranked:
             return describe_status(row)
-        return add_threads(numbers.format_duration(row.epoch), row.case)
+        return add_threads(numbers.format_duration(row.epoch), row.case) + remark_processes(row)
 
     lines = [[slug, *(format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
     versions = [list_versions(run.environments.values()) for run in runs]
