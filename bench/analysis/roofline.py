@@ -61,7 +61,7 @@ def find_rooflines(records: Iterable[Record]) -> dict[Resources, Roofline]:
             framework = probe.case.framework
             rates.append(((probe.product_operations or 0) / min(probe.product_seconds), framework))
             for size, seconds in zip(probe.read_bytes, probe.read_seconds, strict=True):
-                speed = (size / seconds, framework)
+                speed = (size * (probe.read_times or 1) / seconds, framework)
                 reads[size] = max(speed, reads.get(size, speed))
             steps += [seconds / (probe.chain_steps or 1) for seconds in probe.chain_seconds]
         rate, rate_by = max(rates)

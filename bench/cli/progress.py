@@ -48,6 +48,8 @@ def format_events(events: Iterable[loop.Event | str], times: Estimate) -> Iterat
                 yield event
             case loop.ImportStarted(name):
                 yield Transient(f"importing {name} once, unmeasured")
+            case loop.KernelsCompiled(name):
+                yield Transient(f"training {name} once on the GPU, unmeasured")
             case loop.TrialStarted(trial, number, total, remaining):
                 yield Transient(format_start(trial, number, total, times.sum_seconds(remaining)))
             case loop.TrialEnded(record, number, total):

@@ -202,13 +202,17 @@ class TextbookRecord(BaseRecord, frozen=True, kw_only=True, tag="textbook"):
 
 
 class RooflineRecord(BaseRecord, frozen=True, kw_only=True, tag="roofline"):
-    """A probe of what the machine can do: see bench/worker/roofline.py."""
+    """A probe of what the machine can do: see bench/worker/roofline.py.
+
+    read_times: None in older records, which read the images once in each repetition.
+    """
 
     worker_seconds: Seconds | None = None
     import_seconds: Seconds | None = None
     setup_seconds: Seconds | None = None
     product_operations: Count | None = None
     product_seconds: list[Seconds] = []
+    read_times: Count | None = None
     read_bytes: list[Count] = []
     read_seconds: list[Seconds] = []
     chain_steps: Count | None = None

@@ -192,11 +192,16 @@ def list_probes(device: Device, threads: int) -> list[Case]:
 def list_rooflines(cases: Iterable[Case], *, quick: bool = False) -> tuple[Case, ...]:
     """Return the roofline probes for every device and number of threads that cases may get.
 
-    quick: one probe for each, the first that runs there; all of them take 15 seconds.
+    quick: on the CPU only NumPy's, because all of them take 15 seconds. On a GPU all of them: any
+    framework may be absent there.
     """
     candidates = (candidate for case in cases for candidate in list_candidates(case))
     places = dict.fromkeys((case.device, case.threads) for case in candidates)
-    return tuple(probe for place in places for probe in list_probes(*place)[: 1 if quick else None])
+    return tuple(
+        probe
+        for device, threads in places
+        for probe in list_probes(device, threads)[: 1 if quick and device == "cpu" else None]
+    )
 
 
 def list_distributions(case: Case | Implementation) -> list[str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+import msgspec
+
 from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.records import store
@@ -12,12 +14,15 @@ from bench.records.schema import Record, Run, Trial
 from bench.runner.cases import Size, get_size, list_distributions
 from bench.runner.pilot import PILOT_ROUND, list_peers
 from bench.runner.plan import find_missing_trials, plan_trials
-from bench.runner.process import preflight
+from bench.runner.process import preflight, scratch
 from bench.runner.runner import Runner, find_file_fault
+from bench.worker import gpu
 from bench.worker.measure import now
 
 # An estimate is from this many runs: older ones say little about today's software.
 EARLIER_RUNS = 5
+# The driver may compile for half an hour: https://github.com/tensorflow/tensorflow/issues/62320.
+COMPILE_SECONDS = 3600.0
 
 CaseGroup = tuple[str, str, str, bool]  # workload, implementation, device, whether of a pilot
 
@@ -28,6 +33,13 @@ CaseGroup = tuple[str, str, str, bool]  # workload, implementation, device, whet
 @dataclass(frozen=True, slots=True)
 class ImportStarted:
     """An implementation is imported, unmeasured, so that its first trial reads no cold disk."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernelsCompiled:
+    """An implementation trains on the GPU, unmeasured, so that the driver compiles its kernels."""
 
     name: str
 
@@ -58,7 +70,7 @@ class BudgetSpent:
     remaining: int
 
 
-Event = ImportStarted | TrialStarted | TrialEnded | BudgetSpent
+Event = ImportStarted | KernelsCompiled | TrialStarted | TrialEnded | BudgetSpent
 
 
 def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
@@ -70,8 +82,9 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
     with store.lock_folder(folder):
         store.repair_run(folder)
         begin, records = now(), list(store.read_contents(folder).records)
-        total = len(plan_trials(run))
-        yield from import_frameworks(find_missing_trials(run, records), set())
+        missing, total = find_missing_trials(run, records), len(plan_trials(run))
+        yield from import_frameworks(missing, set())
+        yield from compile_kernels(run, data, missing)
         # A roofline probe reads as many images as the cases do.
         runner = Runner(folder, run, data, peers=list_peers(run))
         # The end of a pilot decides which trials follow.
@@ -100,6 +113,29 @@ def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[I
             imported |= distributions
             yield ImportStarted(case.implementation)
             preflight.import_implementation(case)
+
+
+def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterator[KernelsCompiled]:
+    """Train each implementation of trials on a GPU once; yield an event before each.
+
+    What the driver compiles stays in the shared PTX cache; records are thrown away. Does nothing
+    where there is no NVIDIA GPU. A user's own file, which may hang, gets the run's own limit.
+    """
+    cases = {
+        (trial.case.implementation, trial.case.interpreter): trial.case
+        for trial in trials
+        if trial.kind == "trial" and trial.case.device == "gpu"
+    }
+    if not cases or not gpu.find_gpus():
+        return
+    for case in cases.values():
+        yield KernelsCompiled(case.implementation)
+        seconds = run.timeout if case.file else max(run.timeout, COMPILE_SECONDS)
+        patient = msgspec.structs.replace(run, timeout=seconds)
+        with scratch.make_folder() as parent:
+            folder = parent / "run"
+            store.create_run(folder, patient)
+            Runner(folder, patient, data).measure(Trial(f"r0-{case.slug}", "trial", 0, case))
 
 
 # ----- estimate

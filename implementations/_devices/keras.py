@@ -1,5 +1,6 @@
 """Find Keras's devices, on the backend that KERAS_BACKEND names."""
 
+from importlib import import_module
 from textwrap import shorten
 
 import keras
@@ -10,7 +11,7 @@ from bench.contract import Device, Unavailable
 def find_device(device: Device) -> str:
     """Return Keras's name of a device, after creating a tensor there. Raises Unavailable."""
     backend = keras.backend.backend()
-    name = name_accelerator() if (device, backend) == ("gpu", "torch") else device
+    name = name_accelerator(backend) if device == "gpu" else device
     try:
         with keras.device(name):
             place = str(keras.ops.zeros(1).device).lower()
@@ -29,7 +30,18 @@ def find_device(device: Device) -> str:
     return name
 
 
-def name_accelerator() -> str:
-    """Return the device that Keras uses by default on PyTorch, where "gpu" means CUDA only."""
-    default = str(keras.ops.zeros(1).device.type)
-    return "gpu" if default == "cpu" else default
+def name_accelerator(backend: str) -> str:
+    """Return the name by which Keras finds a backend's GPU."""
+    if backend == "torch":  # "gpu" means CUDA only; without a name it is what PyTorch has
+        default = str(keras.ops.zeros(1).device.type)
+        return "gpu" if default == "cpu" else default
+    if backend == "jax":  # Keras compares the name with the platform, "gpu" today, maybe "cuda"
+        return str(import_module("implementations._devices.jax").find_device("gpu").platform)
+    return "gpu"
+
+
+def read_peak_bytes() -> int | None:
+    """Return the most bytes that the backend had in use on the GPU so far; None on the CPU."""
+    module = import_module(f"implementations._devices.{keras.backend.backend()}")
+    peak: int | None = module.read_peak_bytes()
+    return peak

@@ -138,6 +138,7 @@ def test_roofline_probes_run_once_a_device_and_number_of_threads():
     quick = list_rooflines([case("a", threads=2), case("a", device="gpu")], quick=True)
     assert [(one.implementation, one.device) for one in quick] == [
         ("roofline-numpy", "cpu"),
-        ("roofline-pytorch", "gpu"),
+        # Any framework may be absent on a host with a GPU.
+        *((probe.name, "gpu") for probe in PROBES if "gpu" in probe.devices),
     ]
     assert len(list_rooflines([case("a", device="gpu")])) == len(PROBES) - 1

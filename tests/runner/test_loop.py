@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from support.nvml import gpu
 from support.records import bare, case, environment, ok, run, write
 
 from bench.records import store
@@ -80,6 +81,38 @@ def fake_runner(monkeypatch):
     monkeypatch.setattr(loop, "Runner", FakeRunner)
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
     monkeypatch.setattr(loop, "now", lambda: clock[0])
+
+
+def test_each_implementation_trains_on_the_gpu_once_before_the_first_trial(
+    measured, fake_runner, make_case, nvml, monkeypatch
+):
+    on_gpu = [make_case(device="gpu", batch_size=size) for size in (32, 96)]
+    made = []
+
+    class Recorder(loop.Runner):
+        def __init__(self, folder, run, data, **options):
+            super().__init__(folder, run, data, **options)
+            self.made = [folder.name, run.timeout]
+            made.append(self.made)
+
+        def measure(self, trial):
+            self.made.append(trial.id)
+            return super().measure(trial)
+
+    monkeypatch.setattr(loop, "Runner", Recorder)
+    assert not any(isinstance(event, loop.KernelsCompiled) for event in measured(*on_gpu))
+    nvml([gpu()])
+    made.clear()
+    own = make_case(device="gpu", implementation="own", file="own.py")
+    events = measured(make_case(), *on_gpu, own, folder="with-gpu")
+    compiled = [event.name for event in events if isinstance(event, loop.KernelsCompiled)]
+    assert compiled == [event.name for event in events[1:3]]  # after the import
+    assert sorted(compiled) == ["numpy", "own"]
+    *rehearsals, (folder, timeout, *trials) = made
+    assert (folder, timeout, len(trials)) == ("with-gpu", 300, 4)
+    limits = {of[2].split("-")[2]: of[1] for of in rehearsals}
+    assert limits == {"numpy": loop.COMPILE_SECONDS, "own": 300}
+    assert not {of[2] for of in rehearsals} & set(trials)
 
 
 def count_remaining(events):

@@ -18,8 +18,9 @@ CONDITIONS = {
     "sm_mhz_after": 1980.0,
     "memory_mhz_before": 2619.0,
     "memory_mhz_after": 2619.0,
-    "throttle_before": 0.0,
-    "throttle_after": 0.0,
+    "power_seconds_before": 7.0,
+    "power_seconds_after": 7.0,
+    "framework_peak_bytes_after": 200.0 * 2**20,
     "other_processes": 0.0,
 }
 ON_GPU = {
