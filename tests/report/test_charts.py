@@ -14,6 +14,7 @@ from bench.analysis.devices import find_crossovers
 from bench.analysis.startup import find_curves
 from bench.analysis.summary import MEMORY_PHASES, summarize, summarize_memory
 from bench.analysis.sweep import find_sweep, find_thread_speedups
+from bench.errors import clean_text
 from bench.records.schema import Parity
 from bench.report.charts import images
 from bench.report.charts.accuracy import chart_accuracy
@@ -32,8 +33,8 @@ from bench.report.sections import Picture
 
 HERE = {"here": environment()}
 MIB = 2**20
-# Control characters, line ends, quotes, markup and code: a name of a record may be any text.
-ODD = "".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>"
+# Control characters, line ends, quotes, markup and code, as readers of records return them.
+ODD = clean_text("".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>")
 BOTH = summarize([*on("cpu", ODD), *on("gpu", ODD, times=0.5), *on("cpu", "b", times=2)], HERE)
 SWEEP = find_sweep(summarize(swept(ODD, "b"), HERE, run(case())), "sgd")
 SPEEDUPS = find_thread_speedups(summarize(swept(ODD, "b"), HERE, run(case())), "sgd")

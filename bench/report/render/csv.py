@@ -36,11 +36,10 @@ def render_csv(rows: Sequence[Row]) -> bytes:
 
 
 def _escape(value: object) -> object:
-    """Return a text as one line, with an apostrophe before what looks like a formula."""
-    if not isinstance(value, str):
-        return value
-    line = " ".join(value.split())
-    return f"'{line}" if line.startswith(FORMULA) else line
+    """Return a text with an apostrophe before what looks like a formula, spaces or not."""
+    if isinstance(value, str) and value.lstrip().startswith(FORMULA):
+        return f"'{value}"
+    return value
 
 
 def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
