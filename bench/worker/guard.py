@@ -43,7 +43,7 @@ def require_own_memory(params: Params) -> None:
         base: Any = array
         while isinstance(base.base, np.ndarray):
             base = base.base
-        if base.base is not None or not base.flags.owndata:
+        if not base.flags.owndata:
             raise ContractError(
                 f"train_epoch returned a {name} that is a view of its framework's memory; "
                 "return np.array(..., copy=True)"

@@ -118,7 +118,8 @@ class Session:
         params, seconds = time_epoch(self._trainer, self._order, self._exchange)
         guard.require_own_memory(params)
         what = "params that it had returned (a view of live weights?)"
-        self._lent[1:] = [(what, params, self._copy_params())]
+        # The params before these are looked at once more: this epoch may have written to them.
+        self._lent[1:] = [*self._lent[1:][-1:], (what, params, self._copy_params())]
         return seconds
 
     def predict_test(self) -> float:
