@@ -217,6 +217,7 @@ class Worker:
             oom_killed=count_oom_kills() > self._kills,
             answered=answered,
         )
+        reason: str | None
         status, reason, document = interpret_exit(self._scratch, process_exit)
         if (status, self._child.device) == ("unavailable", "gpu"):
             reason = gpu.explain_unavailable(reason)
