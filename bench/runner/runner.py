@@ -193,22 +193,38 @@ class Runner:
                         drive.predict_all(partial(self._judge.find_mistaken, drive.case))
             outcomes = [drive.worker.finish() for drive in drives]
         conditions = machine.compare_readings(before, machine.read_conditions())
-        judged = secrets.choice(drives)
-        rows = []
-        for trial, drive, outcome in zip(trials, drives, outcomes, strict=True):
-            values = describe_outcome(outcome) | drive.describe()
-            values |= {"alternated": True, "conditions": conditions}
-            if outcome.status == "ok" and {one.status for one in outcomes} != {"ok"}:
-                values |= {"status": "interrupted", "reason": "its partner failed"}
-            elif outcome.status == "ok":
-                judgement = Judgement()
-                if not brief:
-                    judgement = self._judge.judge(trial.case, drive.draws, drive.evidence)
-                elif drive is judged:
-                    judgement = self._judge.judge_epoch(trial.case, drive.draws, drive.evidence)
-                values |= self._judge_drive(trial, drive, judgement)
-            rows.append(values)
+        rows = [
+            drive.describe() | describe_outcome(outcome)
+            for drive, outcome in zip(drives, outcomes, strict=True)
+        ]
+        for row in rows:
+            row |= {"alternated": True, "conditions": conditions}
+        if all(row["status"] == "ok" for row in rows):
+            return self._judge_pair(trials, drives, rows, brief=brief)
+        for row in rows:
+            if row["status"] == "ok":
+                row |= {"status": "interrupted", "reason": "its partner failed"}
         return rows
+
+    def _judge_pair(
+        self,
+        trials: Sequence[Trial],
+        drives: Sequence[Drive],
+        rows: Sequence[dict[str, Any]],
+        *,
+        brief: bool,
+    ) -> list[dict[str, Any]]:
+        """Return the rows of a pair with what it is judged by: of a brief one, one epoch."""
+        judged = secrets.choice(drives)
+        complete = []
+        for trial, drive, row in zip(trials, drives, rows, strict=True):
+            judgement = Judgement()
+            if not brief:
+                judgement = self._judge.judge(trial.case, drive.draws, drive.evidence)
+            elif drive is judged:
+                judgement = self._judge.judge_epoch(trial.case, drive.draws, drive.evidence)
+            complete.append(row | self._judge_drive(trial, drive, judgement))
+        return complete
 
     def _start_worker(self, trial: Trial, child: ChildSpec, folder: Path) -> Worker:
         request = spec.request_training(trial.case, self._data, trial.slowdown)

@@ -93,7 +93,7 @@ def test_same_seed_gives_same_accuracies(command, tmp_path):
     for name, seed in (("same", 42), ("again", 42), ("other", 43)):
         arguments = ("--workload=sgd", f"--seed={seed}", f"--output={name}")
         assert command(tmp_path, *NUMPY, *THREE_EPOCHS, *arguments).returncode == 0
-        accuracies_by_name[name] = accuracies(read_rounds(tmp_path / name)[0])
+        accuracies_by_name[name] = accuracies(store.read_records(tmp_path / name)[0])
     assert accuracies_by_name["same"] == accuracies_by_name["again"]
     assert accuracies_by_name["same"] != accuracies_by_name["other"]
 

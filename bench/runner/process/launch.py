@@ -226,6 +226,7 @@ class Worker:
             answered=answered,
             placement_fault=self._placement_fault,
         )
+        reason: str | None
         status, reason, document = interpret_exit(self._scratch, process_exit)
         if (status, self._child.device) == ("unavailable", "gpu"):
             reason = gpu.explain_unavailable(reason)
