@@ -7,6 +7,7 @@ for the time of an epoch only, so the parent looks while one is trained.
 import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 # Other classes take the processor from normal threads: first-in-first-out, round-robin, deadline.
 _FAIR = {"SCHED_OTHER", "SCHED_BATCH", "SCHED_IDLE"}
@@ -44,6 +45,6 @@ def _list_threads(leader: int) -> Iterator[int]:
 
 def _list_numbers(folder: str) -> list[int]:
     try:
-        return [int(name) for name in os.listdir(folder) if name.isdecimal()]
+        return [int(path.name) for path in Path(folder).iterdir() if path.name.isdecimal()]
     except OSError:
         return []
