@@ -198,7 +198,9 @@ class Runner:
         for trial, drive, outcome in zip(trials, drives, outcomes, strict=True):
             values = describe_outcome(outcome) | drive.describe()
             values |= {"alternated": True, "conditions": conditions}
-            if {one.status for one in outcomes} == {"ok"}:
+            if outcome.status == "ok" and {one.status for one in outcomes} != {"ok"}:
+                values |= {"status": "interrupted", "reason": "its partner failed"}
+            elif outcome.status == "ok":
                 judgement = Judgement()
                 if not brief:
                     judgement = self._judge.judge(trial.case, drive.draws, drive.evidence)

@@ -116,6 +116,7 @@ class Checker:
         restless = None
         with scratch.make_folder() as folder, self._start_worker(case, data, folder, {}) as worker:
             drive = Drive(worker, case, self._draws)
+            evidence = drive.evidence
             with suppress(WorkerStopped):
                 drive.set_up()
                 drive.train_first()
@@ -126,8 +127,8 @@ class Checker:
             outcome = worker.finish()
         if outcome.status != "ok":
             return _make_finding(case, data, outcome.status, outcome.reason)
-        judgement = judge.judge(case, self._draws, drive.evidence, later=EPOCHS)
-        reason = self._explain_fault(judgement, case, judge, drive.evidence)
+        judgement = judge.judge(case, self._draws, evidence, later=EPOCHS)
+        reason = self._explain_fault(judgement, case, judge, evidence)
         error = judgement.parity.error if judgement.parity else None
         if reason is None and (fault := judge.judge(case, self._draws, other, later=0).fault):
             reason = f"{fault}, from other weights over an order that was there before"
