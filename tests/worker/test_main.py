@@ -51,6 +51,8 @@ def serve(prepare, monkeypatch, tmp_path):
 
     def run(request, commands, size=EMPTY):
         arguments, answers = prepare(request, commands, size)
+        for number in arguments[1:]:
+            os.set_inheritable(int(number), True)  # as a worker gets them
         monkeypatch.setattr(sys, "argv", ["worker", *arguments])
         worker.main()
         assert not any(os.get_inheritable(int(number)) for number in arguments[1:])
