@@ -77,7 +77,7 @@ REASONS |= {
     "asks_the_oracle": PARITY,
     "behaves_when_checked": PARITY,
     "edits_its_document": "before its last command",
-    "finishes_in_a_hook": "changed params that it had returned",
+    "finishes_in_a_hook": CLOCK,
     "freezes_the_collector": "collector",
     "lazy_params": "must return Params",
     "leaves_its_cores": "cores",
