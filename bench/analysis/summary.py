@@ -1,8 +1,9 @@
 """Summarize the records of each case in one row; nothing here is stored.
 
-The process is the unit: a trial gives one median epoch, and the trials give a geometric mean with a
-t interval on the logarithms. Epochs of one process are never pooled: they are not independent, and
-treating them as such makes intervals far too narrow.
+The process is the unit: a trial gives one median epoch, and the trials give the typical process of
+the program on this machine in this run, which is their median, with its interval (intervals.py).
+Epochs of one process are never pooled: they are not independent, and treating them as such makes
+intervals far too narrow.
 """
 
 import math
@@ -11,13 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from bench.analysis.intervals import Interval, estimate_mean
+from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.roofline import find_rooflines
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
 from bench.runner.cases import list_distributions
 
 # In which the peak of the resident memory is recorded, in order.
 MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
+
+# The largest process over the median from which on they fall into two groups.
+TWO_GROUPS = 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,9 @@ class Row:
     test_images: number of test images.
     epoch: seconds.
     roofline_seconds: the least time that an epoch could take on this machine.
-    first_epoch, imports, setup: seconds.
-    validation_accuracy, test_accuracy: after the workload's own epochs.
+    first_epoch, imports, setup: seconds, medians over trials.
+    validation_accuracy, test_accuracy: after the workload's own epochs, means over trials.
+    accuracy_by_seed: validation accuracy with each seed of orders and initial weights.
     peak_rss_bytes, peak_device_bytes: memory of the process, and what it reserved on the GPU.
     framework_peak_bytes: memory in use on the GPU, by the framework's own count.
     epoch_joules: energy of the GPU in an epoch.
@@ -57,6 +62,7 @@ class Row:
     setup: float | None
     validation_accuracy: float | None
     test_accuracy: float | None
+    accuracy_by_seed: tuple[float, ...]
     peak_rss_bytes: float | None
     peak_device_bytes: float | None
     framework_peak_bytes: float | None
@@ -67,14 +73,32 @@ class Row:
 
     @property
     def ranked(self) -> bool:
-        """Return whether the row may be compared: it has times, and no trial failed."""
-        return self.epoch is not None and all(status != "failed" for status, _ in self.faults)
+        """Return whether the row may be compared.
+
+        It has times, more than half of its trials succeeded, and none failed: a program that
+        computes something else once is not trusted. The others ended by a time limit, for want of
+        memory, or because the framework was not available.
+        """
+        failed = any(status == "failed" for status, _ in self.faults)
+        return self.epoch is not None and not failed and 2 * self.succeeded > self.rounds
+
+    @property
+    def succeeded(self) -> int:
+        """Number of trials that succeeded."""
+        return len(self.epochs_by_round)
+
+    @property
+    def in_two_groups(self) -> bool:
+        """Return whether some processes take far longer than the typical one."""
+        if self.epoch is None:
+            return False
+        return max(self.epochs_by_round.values()) > TWO_GROUPS * self.epoch.mean
 
     @property
     def predict(self) -> Interval | None:
         """Seconds of a prediction of the test images."""
         times = list(self.predicts_by_round.values())
-        return estimate_mean(times) if times else None
+        return estimate_typical(times) if times else None
 
     @property
     def predictions_per_second(self) -> float | None:
@@ -179,7 +203,7 @@ def _summarize_case(
     case = trials[0].case
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
-    epoch = estimate_mean(list(medians.values())) if medians else None
+    epoch = estimate_typical(list(medians.values())) if medians else None
     metered = good if case.device == "gpu" else []
     # The counter covers all timed epochs of a trial.
     joules = _mean(
@@ -199,11 +223,14 @@ def _summarize_case(
         test_images=environment.data.get("test_images") if environment else None,
         epoch=epoch,
         roofline_seconds=roofline_seconds,
-        first_epoch=_geometric_mean(trial.first_epoch_seconds for trial in good),
-        imports=_geometric_mean(trial.import_seconds for trial in good),
-        setup=_geometric_mean(trial.setup_seconds for trial in good),
+        first_epoch=_median(trial.first_epoch_seconds for trial in good),
+        imports=_median(trial.import_seconds for trial in good),
+        setup=_median(trial.setup_seconds for trial in good),
         validation_accuracy=_mean(trial.validation_accuracy[case.epochs - 1] for trial in good),
         test_accuracy=_mean(trial.test_accuracy[case.epochs - 1] for trial in good),
+        accuracy_by_seed=tuple(
+            trial.validation_accuracy[case.epochs - 1] for trial in select_seeds(good)
+        ),
         peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
         framework_peak_bytes=_mean(
@@ -213,6 +240,17 @@ def _summarize_case(
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=tuple(_list_faults(trials, epoch, roofline_seconds)),
     )
+
+
+def select_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Return the first trial of each seed of the orders and the initial weights.
+
+    Rounds of older runs share one seed: their accuracies differ by rounding only.
+    """
+    first: dict[str | None, TrialRecord] = {}
+    for trial in trials:
+        first.setdefault(getattr(trial, "entropy", None), trial)
+    return list(first.values())
 
 
 def _list_faults(
@@ -234,9 +272,9 @@ def _list_faults(
     return faults
 
 
-def _geometric_mean(seconds: Iterable[float | None]) -> float | None:
+def _median(seconds: Iterable[float | None]) -> float | None:
     recorded = [value for value in seconds if value]
-    return estimate_mean(recorded).mean if recorded else None
+    return median(recorded) if recorded else None
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import msgspec
 
-from bench.errors import UserError
+from bench.errors import UserError, clean_text
 from bench.records import decoding, files
 from bench.records.decoding import UNREADABLE, DamagedError
 from bench.records.environments import is_file_name
@@ -40,7 +40,7 @@ def encode(record: Record) -> bytes:
     try:
         data = msgspec.json.encode(record)
     except UnicodeEncodeError:  # an unpaired surrogate, in a worker's text or a file name
-        data = msgspec.json.encode(_replace_surrogates(msgspec.to_builtins(record)))
+        data = msgspec.json.encode(decoding.clean_texts(msgspec.to_builtins(record)))
     return b'%s,"check":"%08x"}\n' % (data[:-1], zlib.crc32(data))
 
 
@@ -122,7 +122,8 @@ def _run_name(folder: Path) -> str | None:
     """Return the name of the run, or None if no plan is readable, which other readers report."""
     for name in PLANS:
         try:
-            return msgspec.json.decode(files.read_file(folder / name), type=_Plan).run
+            plan = msgspec.json.decode(files.read_file(folder / name), type=_Plan)
+            return clean_text(plan.run)
         except (OSError, *UNREADABLE):
             continue
     return None
@@ -182,11 +183,3 @@ def _is_complete(record: Record) -> bool:
                 and len(record.read_bytes) == len(record.read_seconds)
                 and (not record.chain_seconds or (record.chain_steps or 0) > 0)
             )
-
-
-def _replace_surrogates(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_replace_surrogates(key): _replace_surrogates(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_replace_surrogates(item) for item in value]
-    return value.encode(errors="replace").decode() if isinstance(value, str) else value

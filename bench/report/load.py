@@ -10,7 +10,7 @@ from bench.analysis import summary, textbook
 from bench.analysis.noise import Noise, measure_noise
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
-from bench.errors import UserError
+from bench.errors import UserError, clean_text
 from bench.records.schema import Environment, Record, Run
 from bench.records.store import RunContents, read_contents, read_run
 from bench.runner.cases import get_size
@@ -38,6 +38,11 @@ class LoadedRun:
     missing: int
     faults: Sequence[str]
     name: str
+
+    @property
+    def folder_name(self) -> str:
+        """The name of the folder, as it may be shown: somebody else may have chosen it."""
+        return clean_text(self.folder.name)
 
     @property
     def machine(self) -> Mapping[str, Any]:
@@ -145,8 +150,11 @@ def _choose_names(runs: Sequence[LoadedRun]) -> list[str]:
     """Name runs by machine; those of one name also by folder, then by path and machine id."""
     names = [run.machine_name for run in runs]
     longer_names = (
-        [f"{run.machine_name} ({run.folder.name})" for run in runs],
-        [f"{run.machine_name} ({run.folder}, {run.machine.get('id', '')})" for run in runs],
+        [f"{run.machine_name} ({run.folder_name})" for run in runs],
+        [
+            f"{run.machine_name} ({clean_text(str(run.folder))}, {run.machine.get('id', '')})"
+            for run in runs
+        ],
     )
     for longer in longer_names:
         counts = Counter(names)

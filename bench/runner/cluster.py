@@ -26,6 +26,7 @@ from bench.runner.loop import TrialEnded
 from bench.runner.pilot import PILOT_ROUND, list_peers, waits_for_pilot
 from bench.runner.plan import find_missing_trials, plan_trials
 from bench.runner.process import scratch
+from bench.runner.resume import find_code_fault
 from bench.runner.runner import Runner, find_file_fault
 from bench.worker.machine import ROOT
 
@@ -105,7 +106,7 @@ def measure_round(query: HostQuery, run: Run, trials: Sequence[Trial]) -> RoundR
     if run.machine != machine.describe()["id"]:
         raise UserError("its machine has changed; start its worker again")
     for trial in trials:
-        if fault := find_file_fault(trial.case):
+        if fault := find_code_fault(trial.case) or find_file_fault(trial.case):
             raise UserError(fault)
     with lock.hold_host_lock(), scratch.make_folder() as parent:
         data, folder = find_data(query), parent / "run"

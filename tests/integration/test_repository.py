@@ -228,7 +228,9 @@ def test_verbs_and_flags_named_in_pages_and_workflows_exist():
     }
     offenders = []
     for path in PAGES + WORKFLOWS:
-        for verb, arguments in re.findall(r"(?:-m |`)bench ([a-z]+)([^\n`|;>&]*)", text(path)):
+        for verb, arguments in re.findall(
+            r"(?:-m |`|softmax-)bench ([a-z]+)([^\n`|;>&]*)", text(path)
+        ):
             unknown = set(re.findall(r"--[a-z-]+", arguments)) - flags.get(verb, set())
             if verb not in flags or unknown:
                 offenders.append(f"{relative(path)}: {verb} {sorted(unknown)}")

@@ -14,6 +14,7 @@ from bench.analysis.devices import find_crossovers
 from bench.analysis.startup import find_curves
 from bench.analysis.summary import MEMORY_PHASES, summarize, summarize_memory
 from bench.analysis.sweep import find_sweep, find_thread_speedups
+from bench.errors import clean_text
 from bench.records.schema import Parity
 from bench.report.charts import images
 from bench.report.charts.accuracy import chart_accuracy
@@ -32,8 +33,8 @@ from bench.report.sections import Picture
 
 HERE = {"here": environment()}
 MIB = 2**20
-# Control characters, line ends, quotes, markup and code: a name of a record may be any text.
-ODD = "".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>"
+# Control characters, line ends, quotes, markup and code, as readers of records return them.
+ODD = clean_text("".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>")
 BOTH = summarize([*on("cpu", ODD), *on("gpu", ODD, times=0.5), *on("cpu", "b", times=2)], HERE)
 SWEEP = find_sweep(summarize(swept(ODD, "b"), HERE, run(case())), "sgd")
 SPEEDUPS = find_thread_speedups(summarize(swept(ODD, "b"), HERE, run(case())), "sgd")
@@ -100,7 +101,14 @@ def draw_svg(chart):
 
 def test_epochs_are_in_milliseconds_with_intervals():
     rows = summarize([*trials(case("fast"), 0.5), *trials(case("slow"), 1.0, 4.0)], HERE)
-    fast, slow = read_points(chart_epochs(rows, "t"))
+    fast, slow, *processes = sorted(
+        read_points(chart_epochs(rows, "t")), key=lambda one: "ms" in one
+    )
+    assert [(one["name"], one["ms"]) for one in processes] == [
+        ("fast", 500),
+        ("slow", 1000),
+        ("slow", 4000),
+    ]
     assert (fast["name"], fast["text"], fast["mean"]) == ("fast", "500", pytest.approx(500))
     assert fast["low"] == fast["mean"] == fast["high"]
     interval = rows[1].epoch
@@ -112,7 +120,8 @@ def test_roofline_is_a_line_for_each_problem():
     same = [replace(row, roofline_seconds=0.0150528) for row in rows]
     other = [same[0], replace(rows[1], roofline_seconds=0.004)]
     assert draw_svg(chart_epochs(same, "t")).count(">roofline: 15.1<") == 1
-    texts = {point.get("text") for point in read_points(chart_epochs(other, "t"))}
+    points = read_points(chart_epochs(other, "t"))
+    texts = {point["text"] for point in points if "text" in point}
     assert texts == {"roofline: 4.00", "roofline: 15.1", "500", "1,000"}
 
 

@@ -90,7 +90,7 @@ def test_rounds_wait_for_the_pilot_and_probes_do_not(planned, tmp_path):
     assert len(caller.missing) == 3
 
 
-@pytest.mark.parametrize("change", ["suite", "data", "machine", "file"])
+@pytest.mark.parametrize("change", ["suite", "data", "machine", "file", "variables"])
 def test_host_that_differs_from_the_plan_is_refused(planned, tmp_path, change):
     query, plan = planned
     if change == "suite":
@@ -99,6 +99,10 @@ def test_host_that_differs_from_the_plan_is_refused(planned, tmp_path, change):
         query = HostQuery(query.suite, query.data, {"digits": "0" * 64})
     elif change == "machine":
         plan = msgspec.structs.replace(plan, machine="another")
+    elif change == "variables":
+        (mine,) = plan.cases
+        mine = msgspec.structs.replace(mine, variables={"PYTHONWARNINGS": "error"})
+        plan = msgspec.structs.replace(plan, cases=(mine,))
     else:
         (tmp_path / "mine.py").write_text("raise SystemExit\n")
     with pytest.raises(UserError):

@@ -1,18 +1,22 @@
 """``bench run``: measure, then write the report."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bench.cli.console import print_line, print_measurement, print_report, stdout
+from bench.cli.console import (
+    print_line,
+    print_measurement,
+    print_report,
+    quote_command,
+    stdout,
+)
 from bench.cli.options import (
     CASES,
     CLUSTER,
     FILES,
-    MAX_INT,
     MEASURING,
     Data,
     Devices,
@@ -29,6 +33,7 @@ from bench.cli.options import (
     parse_workloads,
 )
 from bench.errors import UserError
+from bench.runner.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS
 
 if TYPE_CHECKING:
     from bench.records.schema import Run
@@ -130,7 +135,7 @@ def run(
         typer.Option(
             metavar="N",
             min=1,
-            max=200,
+            max=MAX_EPOCHS,
             help="Time at least this many epochs in each process. Default: the workload's.",
             rich_help_panel=MEASURING,
         ),
@@ -140,7 +145,7 @@ def run(
         typer.Option(
             metavar="N",
             min=1,
-            max=1000,
+            max=MAX_ROUNDS,
             help="Measure each case in this many fresh processes. Default: 5 of sgd, 1 of "
             "textbook.",
             rich_help_panel=MEASURING,
@@ -235,7 +240,7 @@ def run(
         budget=budget,
         pythons=interpreters.parse_options(python or ()),
     )
-    command = f"python -m bench {shlex.join(sys.argv[1:])}"
+    command = quote_command()
     if cluster is not None:
         from bench.cli.verbs.cluster import run_on_cluster
 

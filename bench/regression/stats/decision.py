@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.regression.stats.false_alarms import ALPHA, LOOK_SHARES, MIN_PAIRS, Key, adjust_holm
+from bench.analysis.intervals import Key, adjust_holm
+from bench.regression.stats.false_alarms import ALPHA, LOOK_SHARES, MIN_PAIRS
 from bench.regression.stats.signed_rank import Difference
 
 TOLERANCE = 0.02  # smaller differences do not matter, however significant

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.analysis import summary
 from bench.analysis.summary import Row
-from bench.errors import UserError
+from bench.errors import UserError, clean_text
 from bench.records.environments import list_versions
 from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import Environment, Record, Run, TrialRecord
@@ -32,7 +32,7 @@ class StoredCase:
     @property
     def faults(self) -> list[str]:
         """Why processes failed. Times faster than the roofline are a fault, too."""
-        return [f"{status}: {' '.join(reason.split())}" for status, reason in self.row.faults]
+        return [f"{status}: {reason}" for status, reason in self.row.faults]
 
     @property
     def unavailable(self) -> bool:
@@ -79,7 +79,7 @@ def load_side(folder: Path) -> Side:
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder. Name the folder of a run")
     run, records, environments = read_run(folder), read_records(folder), read_environments(folder)
-    return make_side(str(folder), records, environments, run)
+    return make_side(clean_text(str(folder)), records, environments, run)
 
 
 def make_side(

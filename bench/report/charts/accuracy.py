@@ -33,6 +33,8 @@ def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
             "epoch": point.epoch,
             "seconds": point.seconds.mean,
             "accuracy": point.accuracy,
+            "least": point.least_accuracy,
+            "largest": point.largest_accuracy,
             **dict(zip(("low", "high"), bound_interval(point.seconds), strict=True)),
         }
         for curve in sorted(curves, key=lambda curve: curve.points[-1].seconds.mean)
@@ -61,6 +63,7 @@ def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
         grey.encode(x=x, y=y, detail="name:N"),
         base.mark_line(strokeWidth=2, interpolate="step-after").encode(color=colour),
         base.mark_rule(strokeWidth=1, aria=False).encode(x="low:Q", x2="high:Q", color=colour),
+        base.mark_rule(strokeWidth=1, aria=False).encode(y="least:Q", y2="largest:Q", color=colour),
         base.mark_point(size=30, filled=True, opacity=1).encode(
             color=colour,
             shape=shape,
@@ -70,7 +73,13 @@ def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
     facet = alt.Facet("name:N", sort=names, title=None)
     panels = layers.facet(facet=facet, columns=_COLUMNS, data=alt.NamedData(_DATA))
     bars = has_bars(point.seconds for curve in curves for point in curve.points)
-    legend = ["a point for each epoch", *[f"{BARS} of the time"] * bars, "grey: the others"]
+    spread = any(point["least"] < point["largest"] for point in points)
+    legend = [
+        "a point for each epoch",
+        *[f"{BARS} of the time"] * bars,
+        *["upright: least and largest accuracy over seeds"] * spread,
+        "grey: the others",
+    ]
     return finish_panels(
         panels.properties(datasets={_DATA: points}), title, "; ".join(legend)
     ).configure_axis(gridOpacity=0.5)

@@ -15,7 +15,12 @@ from bench.report.charts.style import (
     has_bars,
 )
 from bench.report.render.numbers import format_number, format_threads
-from bench.report.sections.comparison import add_device, add_threads, label_case
+from bench.report.sections.comparison import (
+    add_device,
+    add_threads,
+    label_case,
+    remark_processes,
+)
 
 START_COLOURS = {
     "import": "#56B4E9",
@@ -31,7 +36,7 @@ MEMORY_COLOURS = dict(zip(MEMORY_PHASES, _MEMORY_RANGE, strict=True))
 
 
 def chart_epochs(rows: Sequence[Row], title: str) -> Any:
-    """Draw each row's epoch time as a dot with its interval, on a logarithmic axis.
+    """Draw each row's processes and the typical one with its interval, on a logarithmic axis.
 
     A dashed line shows the roofline of each problem of the rows: the least time of an epoch.
     """
@@ -56,15 +61,32 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         base,
         "mean",
         scale=scale,
-        x_title=_name_axis(rows),
+        x_title=_name_axis(rows, "; rings: processes"),
         colour=colour,
         size=70,
         shape=shape,
         tooltip=tooltip,
     )
+    rings = _draw_processes(rows, encode_names(names), scale, colour)
     lines = draw_limits(_label_rooflines(rows), scale)
     text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(x=x, text="text:N")
-    return finish_chart(alt.layer(*lines, *dots, text), title, len(rows))
+    # Layers of their own: so their data are written once, and not for each of them.
+    return finish_chart(alt.layer(*lines, rings, alt.layer(*dots, text)), title, len(rows))
+
+
+def _draw_processes(rows: Sequence[Row], names: Any, scale: Any, colour: Any) -> Any:
+    """Return the layer of a ring for each process."""
+    import altair as alt
+
+    points = [
+        {"name": name, "style": row.case.style, "round": number, "ms": 1e3 * time}
+        for row in rows
+        for name in [add_threads(label_case(row.case), row.case)]
+        for number, time in row.epochs_by_round.items()
+    ]
+    rings = alt.Chart(alt.Data(values=points)).mark_point(size=30, strokeWidth=1, opacity=0.8)
+    x = alt.X("ms:Q", scale=scale)
+    return rings.encode(y=names, x=x, color=colour, tooltip=["name:N", "round:Q", "ms:Q"])
 
 
 def _label_rooflines(rows: Sequence[Row]) -> dict[float, str]:
@@ -117,8 +139,8 @@ def chart_machines(
     return finish_chart(alt.layer(*dots), title, len(names))
 
 
-def _name_axis(rows: Iterable[Row]) -> str:
-    bars = f"; {BARS}" if has_bars(row.epoch for row in rows) else ""
+def _name_axis(rows: Iterable[Row], marks: str = "") -> str:
+    bars = f"; {BARS}{marks}" if has_bars(row.epoch for row in rows) else ""
     return f"epoch time, ms (log scale{bars})"
 
 
@@ -127,7 +149,8 @@ def _make_milliseconds(row: Row) -> dict[str, Any]:
     assert row.epoch is not None  # ranked rows have times
     low, high = bound_interval(row.epoch, 1e3)
     mean = row.epoch.mean * 1e3
-    return {"mean": mean, "low": low, "high": high, "text": format_number(mean)}
+    text = format_number(mean) + remark_processes(row)
+    return {"mean": mean, "low": low, "high": high, "text": text}
 
 
 def chart_cold_start(rows: Sequence[Row], title: str) -> Any:

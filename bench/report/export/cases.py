@@ -50,8 +50,8 @@ class ExportedCase:
 
 
 def list_faults(row: Row) -> list[str]:
-    """Return how trials of a row failed, each reason once and in one line."""
-    return sorted({" ".join(f"{status}: {reason}".split()) for status, reason in row.faults})
+    """Return how trials of a row failed, each reason once."""
+    return sorted({f"{status}: {reason}" for status, reason in row.faults})
 
 
 def select_cases(run: LoadedRun) -> list[ExportedCase]:

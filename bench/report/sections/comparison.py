@@ -32,7 +32,7 @@ class Column:
     """A column of the comparison table.
 
     value: takes the rows of the same machine, and the row. priority: where there is little room,
-    columns with the highest numbers are left out first.
+    columns with the highest numbers are left out first. remark: added to the cell of a row.
     """
 
     heading: str
@@ -40,10 +40,11 @@ class Column:
     priority: int
     format: Callable[[Any], str] = str
     numeric: bool = True
+    remark: Callable[[Row], str] = lambda _: ""
 
     def cell(self, rows: Sequence[Row], row: Row) -> str:
         """Return the text of a cell."""
-        return self.format(self.value(rows, row))
+        return self.format(self.value(rows, row)) + self.remark(row)
 
     def key(self, rows: Sequence[Row], row: Row) -> float | str | None:
         """Return what rows are sorted by: the value, or the mean of an interval."""
@@ -55,15 +56,36 @@ def _text_column(heading: str, value: Callable[[Row], str], priority: int) -> Co
     return Column(heading, lambda _, row: value(row), priority, numeric=False)
 
 
+def remark_processes(row: Row) -> str:
+    """Return how many trials of a row succeeded, if not all, and whether they fall into groups."""
+    remarks = [f"{row.succeeded} of {row.rounds}"] * (row.succeeded < row.rounds)
+    remarks += ["two groups"] * row.in_two_groups
+    return "".join(f", {remark}" for remark in remarks)
+
+
+def remark_accuracy(row: Row) -> str:
+    """Return the least and the largest accuracy over the seeds, if there are several."""
+    if len(row.accuracy_by_seed) < 2:
+        return ""
+    least, largest = (numbers.format_share(bound(row.accuracy_by_seed)) for bound in (min, max))
+    return f" [{least}, {largest}]"
+
+
 COLUMNS = (
     _text_column("implementation", lambda row: row.case.implementation, 1),
     _text_column("framework", lambda row: row.version, 8),
     _text_column("objective", lambda row: row.case.objective, 3),
     _text_column("style", lambda row: row.case.style, 10),
     _text_column("data", lambda row: row.case.data_access, 15),
-    Column("validation accuracy", lambda _, row: row.validation_accuracy, 4, numbers.format_share),
+    Column(
+        "validation accuracy",
+        lambda _, row: row.validation_accuracy,
+        4,
+        numbers.format_share,
+        remark=remark_accuracy,
+    ),
     Column("test accuracy", lambda _, row: row.test_accuracy, 14, numbers.format_share),
-    Column("epoch", lambda _, row: row.epoch, 1, numbers.format_duration),
+    Column("epoch", lambda _, row: row.epoch, 1, numbers.format_duration, remark=remark_processes),
     Column("samples/s", lambda _, row: row.samples_per_second, 9, numbers.format_number),
     Column("× fastest", compare_to_fastest, 5, numbers.format_factor),
     Column("% of roofline", lambda _, row: row.roofline_share, 6, format_percent),

@@ -18,6 +18,7 @@ from bench.report.sections.comparison import (
     describe_status,
     name_case,
     name_offered_threads,
+    remark_processes,
 )
 from bench.report.sections.gpu import DEVICES
 from bench.worker.machine import fingerprint
@@ -166,7 +167,7 @@ def tabulate_problem(problem: ProblemRows) -> list[Table]:
 
     def format_rate(row: Row, _: Row | None) -> str:
         rate = numbers.format_interval(row.epoch and row.case.samples / row.epoch)
-        return add_threads(rate, row.case)
+        return add_threads(rate, row.case) + remark_processes(row)
 
     def format_speedup(row: Row, base: Row | None) -> str:
         return numbers.format_factor(compare_machines(row, base) if base else None)

@@ -190,7 +190,7 @@ def test_uncalibrated_and_failed_cases_are_outside_the_family():
 
 
 UNAVAILABLE = [{"status": "unavailable", "reason": "none"}]
-BROKEN = [{"reason": "took  10 s\n"}]
+BROKEN = [{"reason": "took 10 s"}]
 
 
 @pytest.mark.parametrize(

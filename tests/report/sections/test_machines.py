@@ -78,10 +78,9 @@ def test_devices_are_compared_with_the_first(both):
     server = f"16-core Server, 64 GiB, {GPU}"
     expected = ("implementation", SMALL, f"{server}, 2 threads", f"{server}, gpu")
     assert times.headings == rates.headings[:-1] == expected
-    # A mean of 64 ms * (1 * 1.1 * 0.9) ** (1 / 3); logarithms 0, 0.09531, -0.10536, whose standard
-    # deviation is 0.10038, over the root of 3 times t of two degrees, 4.3027: 0.24936.
+    # A median of 64 ms, from ln 0.9 - 1.23607 * ln(1.1 / 0.9) = -0.3534 below to 0.3433 above it.
     assert times.lines == [
-        ["a", "1", "1.99 [1.55, 2.56]", "2.04 [1.59, 2.62]"],
+        ["a", "1", "2.00 [1.40, 2.82]", "2.05 [1.44, 2.89]"],
         ["b", "not measured", "—", "unavailable"],
     ]
 

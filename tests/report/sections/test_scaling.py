@@ -41,7 +41,7 @@ def test_speedup_is_the_ratio_of_the_times_beside_it():
     table = tabulate_threads(find_thread_speedups(rows, "sgd"), "a note")
     assert table.lines == [
         ["a", "1,920", "48,000", "2", "51.8 ms", "34.5 ms", "1.50"],
-        ["b", "1,920", "48,000", "2", "103 ms", "69.0 ms", "1.50"],
+        ["b", "1,920", "48,000", "2", "104 ms", "69.0 ms", "1.50"],
     ]
 
 
