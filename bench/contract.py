@@ -139,20 +139,31 @@ class Textbook:
     validation: NDArray[np.int64]
 
 
+# What a probe multiplies its numbers by in each step. The rounding of every product shows in the
+# last one, so that nothing but one product after the other gives the right result.
+GROWTH = 1 + 2.0**-12
+
+
 class Probe(Protocol):
-    """What a framework can do at all on a device, for the roofline; every result is on the host."""
+    """What a framework can do at all on a device, for the roofline; every result is on the host.
+
+    Work that is repeated ``times`` times is queued at once, and only the last result is waited for.
+    """
 
     def __init__(self, matrix: NDArray[np.float32], device: Device) -> None:
         """Put a square matrix on the device; raise Unavailable if need be."""
 
-    def multiply(self) -> float:
-        """Multiply the matrix by itself in full float32; return the first element of the result."""
+    def multiply(self, times: int) -> NDArray[np.float32]:
+        """Multiply the matrix by itself in full float32; return the first 8 x 8 elements."""
 
     def place(self, images: NDArray[np.float32]) -> None:
         """Put the images (samples, features) on the device, in place of others."""
 
-    def read(self) -> float:
-        """Read all images once, as a sum or as a sum of squares, which are one for ones."""
+    def read(self, times: int) -> float:
+        """Read all images, as a sum or as a sum of squares, which are one for ones; return it."""
 
     def steps(self, count: int) -> float:
-        """Update ten numbers on the device ``count`` times, each from the last; return one."""
+        """Set ten numbers on the device to 1, multiply them ``count`` times by GROWTH; return one.
+
+        Each product in float32, from the last one.
+        """

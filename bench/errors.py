@@ -1,10 +1,22 @@
-"""The one kind of error that a user can cause."""
+"""The one kind of error that a user can cause, and text that is safe to print."""
 
+import errno
 import re
 
-# Control characters, which a terminal obeys, and halves of characters, which no file takes.
-_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_LINE_ENDS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]")
+# Control characters, which a terminal obeys; bidirectional marks, which reorder a line (Unicode
+# Standard Annex #9, table 4); halves of characters, which no file takes; and what XML forbids.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 _BEGINNING, _END = 1000, 500
+_REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "close other programs",
+    errno.ENOMEM: "free some memory",
+}
 
 
 class UserError(Exception):
@@ -17,17 +29,30 @@ class UserError(Exception):
         super().__init__(join_lines(message))
 
 
-def join_lines(text: str) -> str:
-    """Return the text, which may quote untrusted text, as one line that can be printed.
+def clean_text(text: str) -> str:
+    """Return an untrusted text as one line that can be printed.
 
-    Replaces characters that a terminal or a file cannot take by question marks. Cuts out the middle
-    of a text of more than 1,500 characters.
+    Line ends and tabs become spaces. Control characters, bidirectional marks and what is no
+    character become question marks.
+    """
+    return _UNPRINTABLE.sub("?", _LINE_ENDS.sub(" ", text))
+
+
+def join_lines(text: str) -> str:
+    """Return a message, which may quote untrusted text, as one line that can be printed.
+
+    Cuts out the middle of a text of more than 1,500 characters.
     """
     lines = (line.strip() for line in text.splitlines())
-    line = _NO_TEXT.sub("?", " ".join(filter(None, lines)))
+    line = clean_text(" ".join(filter(None, lines)))
     if len(line) <= _BEGINNING + _END:
         return line
     return f"{line[:_BEGINNING]} … {line[-_END:]}"
+
+
+def suggest_remedy(error: OSError) -> str:
+    """Return what the user can do about an error of the system."""
+    return _REMEDIES.get(error.errno or 0, "fix its permissions")
 
 
 class DataError(UserError):

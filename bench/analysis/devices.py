@@ -9,7 +9,7 @@ from itertools import pairwise
 from bench.analysis.intervals import Interval
 from bench.analysis.ranking import compare_epochs, compare_rounds
 from bench.analysis.summary import Row
-from bench.analysis.sweep import find_max_threads, find_usual_size
+from bench.analysis.sweep import find_usual_size
 from bench.contract import Device
 
 
@@ -45,9 +45,9 @@ class Crossover:
 class DeviceComparison:
     """One implementation on both devices at a workload's first size; ranked on at least one.
 
-    rows: by device, ranked or not. training, predicting: CPU time over GPU time of an epoch and of
-    a prediction, paired by round; None unless both devices have one. crossover: of the sweep, or
-    None.
+    rows: by device, ranked or not, with the number of threads whose epoch is the shortest.
+    training, predicting: CPU time over GPU time of an epoch and of a prediction, paired by round;
+    None unless both devices have one. crossover: of the sweep, or None.
     """
 
     rows: Mapping[Device, Row]
@@ -86,33 +86,42 @@ def interpolate_crossing(speedups: Mapping[int, float]) -> float:
 def find_crossovers(rows: Iterable[Row], workload: str) -> list[Crossover]:
     """Return where the GPU overtakes the CPU, for each implementation measured on both.
 
-    Compared are ranked rows at the samples that the CPU has most batch sizes of, with the most
-    threads of each device.
+    Compared are ranked rows at the samples that the CPU has most batch sizes of, on each device
+    with the number of threads whose epoch is the shortest.
     """
     ranked = [row for row in rows if row.ranked and row.case.workload == workload]
     cpu = [row for row in ranked if row.case.device == "cpu"]
-    gpu = [row for row in ranked if row.case.device == "gpu"]
-    if not cpu or not gpu:
+    if not cpu:
         return []
     samples = find_usual_size(cpu, "samples")
-    cpu_threads, gpu_threads = find_max_threads(cpu), find_max_threads(gpu)
-    counterparts = {
-        (row.case.implementation, row.case.batch_size): row
-        for row in gpu
-        if (row.case.samples, row.case.threads) == (samples, gpu_threads)
-    }
-    speedups: dict[str, dict[int, Interval]] = defaultdict(dict)
-    for row in cpu:
-        case = row.case
-        counterpart = counterparts.get((case.implementation, case.batch_size))
-        if counterpart is None or (case.samples, case.threads) != (samples, cpu_threads):
-            continue
-        if speedup := compare_epochs(row, counterpart):
-            speedups[case.implementation][case.batch_size] = speedup
+    fastest = find_fastest(row for row in ranked if row.case.samples == samples)
+    speedups: dict[str, dict[int, Interval]] = {row.case.implementation: {} for row in cpu}
+    for (name, device, batch_size), row in fastest.items():
+        counterpart = fastest.get((name, "gpu", batch_size))
+        if device == "cpu" and counterpart and (speedup := compare_epochs(row, counterpart)):
+            speedups[name][batch_size] = speedup
     return [
         Crossover.from_speedups(name, dict(sorted(by_size.items())))
         for name, by_size in speedups.items()
+        if by_size
     ]
+
+
+def find_fastest(rows: Iterable[Row]) -> dict[tuple[str, Device, int], Row]:
+    """Return the row of each implementation, device and batch size with the shortest epoch.
+
+    Rows with more threads than are good for them would flatter a speedup over them. A row that is
+    not ranked is returned where there is no other.
+    """
+    fastest: dict[tuple[str, Device, int], Row] = {}
+    for row in sorted(rows, key=lambda row: (not row.ranked, _seconds(row))):
+        case = row.case
+        fastest.setdefault((case.implementation, case.device, case.batch_size), row)
+    return fastest
+
+
+def _seconds(row: Row | None) -> float:
+    return row.epoch.mean if row and row.epoch else math.inf
 
 
 def compare_devices(
@@ -122,10 +131,12 @@ def compare_devices(
 
     Returns nothing if no row is of a GPU. crossovers: of a sweep of the same workload.
     """
+    rows = [row for row in rows if row.case.workload == workload]
+    first_sizes = {(row.case.batch_size, row.case.samples) for row in rows if not row.swept}
     by_name: dict[str, dict[Device, Row]] = defaultdict(dict)
-    for row in rows:
-        if row.case.workload == workload and not row.swept:
-            by_name[row.case.implementation][row.case.device] = row
+    at_first = (row for row in rows if (row.case.batch_size, row.case.samples) in first_sizes)
+    for (name, device, _), row in find_fastest(at_first).items():
+        by_name[name][device] = row
     if not any("gpu" in by_device for by_device in by_name.values()):
         return []
     crossover_of = {
@@ -143,9 +154,4 @@ def compare_devices(
             comparisons.append(
                 DeviceComparison(by_device, training, predicting, crossover_of.get(name))
             )
-
-    def gpu_seconds(comparison: DeviceComparison) -> float:
-        row = comparison.ranked("gpu")
-        return row.epoch.mean if row and row.epoch else math.inf
-
-    return sorted(comparisons, key=gpu_seconds)
+    return sorted(comparisons, key=lambda comparison: _seconds(comparison.ranked("gpu")))

@@ -1,7 +1,6 @@
 """How noisy a run was, and what disturbed it."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -22,15 +21,13 @@ MAX_STEAL = 0.01
 MAX_CLOCK = 0.05
 MAX_DRIFT = 0.05
 MAX_BETWEEN = 0.10
-# The clocks event reasons of NVML that slow a GPU down. The others (idle, clocks set by an
-# application or the display, synchronised boards) do not. Source: nvml.h, "Clocks Event Reasons",
-# https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html
-SLOWDOWNS = {
-    0x04: "power cap",
-    0x08: "hardware slowdown",
-    0x20: "heat",
-    0x40: "heat",
-    0x80: "power brake",
+# A GPU that reaches its power cap for a moment is not disturbed: boost looks for the cap.
+MAX_LIMITED = 0.01
+LIMITS = {
+    "power": "its power cap",
+    "heat": "heat",
+    "board": "a limit of its board",
+    "reliability": "its reliability limit",
 }
 
 Conditions = Mapping[str, float | None]
@@ -92,15 +89,13 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
     throttled = _list_readings(conditions, "throttled")
     return Noise(
         within=_estimate_within(trials),
-        between=_estimate_between(medians),
+        between=estimate_between(medians),
         drift=_estimate_drift(medians),
         others=_compute_share(trials, environments, "others_seconds"),
         steal=_compute_share(trials, environments, "steal_seconds"),
         clock=_compute_variation(_list_readings(conditions, "mhz_before", "mhz_after")),
         throttled=sum(throttled) if throttled else None,
-        gpu_causes=_find_gpu_causes(
-            [trial.device_conditions for trial in trials if trial.case.device == "gpu"]
-        ),
+        gpu_causes=_find_gpu_causes([trial for trial in trials if trial.case.device == "gpu"]),
     )
 
 
@@ -113,12 +108,12 @@ def _estimate_within(trials: Iterable[TrialRecord]) -> float | None:
     return math.sqrt(sum(((epochs - epochs.mean()) ** 2).sum() for epochs in logs) / freedom)
 
 
-def _estimate_between(medians: "pd.DataFrame") -> float | None:
+def estimate_between(medians: "pd.DataFrame") -> float | None:
     """Fit an effect of each case and of each round, and return the residuals' deviation.
 
-    Least squares, because trials may be missing. The factor with more levels is removed by
-    subtracting its means, so that the matrix has a column for each level of the other only. None
-    without degrees of freedom.
+    medians: of the processes' epochs; columns case, round and log. Least squares, because trials
+    may be missing. The factor with more levels is removed by subtracting its means, so that the
+    matrix has a column for each level of the other only. None without degrees of freedom.
     """
     import pandas as pd
 
@@ -172,32 +167,26 @@ def _compute_share(
     return part / whole if whole else None
 
 
-def _find_gpu_causes(conditions: Sequence[Conditions]) -> tuple[str, ...]:
-    """Name what throttled the GPU, whether others used it, and whether its clock varied.
-
-    conditions: of the trials on a GPU.
-    """
+def _find_gpu_causes(trials: Sequence[TrialRecord]) -> tuple[str, ...]:
+    """Name what held the GPU's clock down in timed epochs, and whether others used the GPU."""
     causes = []
-    masks = [_list_readings([read], "throttle_before", "throttle_after") for read in conditions]
-    recorded = [list(map(int, by_trial)) for by_trial in masks if by_trial]
-    counts = Counter(
-        reason
-        for trial in recorded
-        for reason in {name for bit, name in SLOWDOWNS.items() if any(mask & bit for mask in trial)}
-    )
-    if counts:
-        reasons = " and ".join(
-            f"{reason} in {counts[reason]} of {len(recorded)} trials"
-            for reason in dict.fromkeys(SLOWDOWNS.values())
-            if reason in counts
-        )
-        causes.append(f"the GPU was throttled by {reasons}")
-    others = _list_readings(conditions, "other_processes")
+    for name, words in LIMITS.items():
+        shares = []
+        for trial in trials:
+            before, after = (
+                trial.device_conditions.get(f"{name}_seconds_{when}")
+                for when in ("before", "after")
+            )
+            if before is not None and after is not None:
+                shares.append((after - before) / sum(trial.epoch_seconds))
+        if limited := [share for share in shares if share > MAX_LIMITED]:
+            causes.append(
+                f"{words} slowed the GPU in {len(limited)} of {len(shares)} trials, up to "
+                f"{max(limited):.0%} of the time"
+            )
+    others = _list_readings([trial.device_conditions for trial in trials], "other_processes")
     if shared := sum(count > 0 for count in others):
         causes.append(f"another process was on the GPU in {shared} of {len(others)} trials")
-    variation = _compute_variation(_list_readings(conditions, "sm_mhz_after"))
-    if variation is not None and variation > MAX_CLOCK:
-        causes.append(f"the GPU's clock varied by {variation:.0%}")
     return tuple(causes)
 
 

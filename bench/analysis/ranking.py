@@ -4,22 +4,42 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from bench.analysis.intervals import Interval, estimate_mean, estimate_ratio
-from bench.analysis.summary import Row, sort_key
+from bench.analysis.intervals import (
+    MISSED,
+    Interval,
+    adjust_holm,
+    compute_p,
+    estimate_ratio,
+    estimate_typical,
+)
+from bench.analysis.summary import Row, identify_size, sort_key
 
 
 def compare_epochs(slower: Row, faster: Row) -> Interval | None:
-    """Return how many times longer an epoch of one row takes than of another."""
-    return compare_rounds(slower.epochs_by_round, faster.epochs_by_round)
+    """Return how many times longer an epoch of one row typically takes than of another."""
+    return _estimate(list_ratios(slower, faster))
 
 
 def compare_rounds(slower: Mapping[int, float], faster: Mapping[int, float]) -> Interval | None:
-    """Return the ratio of two cases' times, paired by round; None if no round has both.
+    """Return the typical ratio of two cases' times, paired by round; None if no round has both."""
+    return _estimate(_divide(slower, faster))
 
-    Trials of one round ran one after the other, so their ratio is free of the machine's drift.
+
+def list_ratios(slower: Row, faster: Row) -> list[float]:
+    """Return how many times longer an epoch of one row took than of another, in each common round.
+
+    Trials of one round ran one after the other, so their ratio is free of the machine's drift. It
+    is also free of jumps of the machine's speed, where the reference kernel shows them.
     """
-    common = sorted(slower.keys() & faster.keys())
-    return estimate_mean([slower[n] / faster[n] for n in common]) if common else None
+    return _divide(slower.adjusted_by_round, faster.adjusted_by_round)
+
+
+def _divide(slower: Mapping[int, float], faster: Mapping[int, float]) -> list[float]:
+    return [slower[n] / faster[n] for n in sorted(slower.keys() & faster.keys())]
+
+
+def _estimate(ratios: Sequence[float]) -> Interval | None:
+    return estimate_typical(ratios) if ratios else None
 
 
 def compare_machines(row: Row, base: Row) -> Interval | None:
@@ -55,14 +75,14 @@ def select_comparable(rows: Iterable[Row], row: Row) -> list[Row]:
 
 def _identify_problem(row: Row) -> tuple[object, ...]:
     """Return what rows must have in common to be compared, except the objective."""
-    case = row.case
-    return case.workload, case.device, case.batch_size, case.threads, case.samples, row.machine
+    return row.case.workload, row.case.device, *identify_size(row.case), row.machine
 
 
 def find_leaders(rows: Sequence[Row]) -> list[Row]:
     """Return the fastest of comparable rows, and every row that is not certainly slower."""
     ranked = sorted((row for row in rows if row.ranked), key=sort_key)
-    return [row for row in ranked if not is_slower(row, ranked[0])]
+    slower = find_slower(ranked)
+    return [row for number, row in enumerate(ranked) if (number, 0) not in slower]
 
 
 def find_ties(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
@@ -71,17 +91,35 @@ def find_ties(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     for row in rows:
         group = select_comparable(rows, row)
         if group and group[0] is row:
-            ties += [(a, b) for a, b in pairwise(group) if not is_slower(b, a)]
+            slower = find_slower(group)
+            ties += [
+                pair
+                for number, pair in enumerate(pairwise(group))
+                if (number + 1, number) not in slower
+            ]
     return ties
 
 
-def is_slower(row: Row, faster: Row) -> bool:
-    """Return whether the interval of a row's ratio to a faster one lies above 1.
+def find_slower(rows: Sequence[Row]) -> set[tuple[int, int]]:
+    """Return the places of each certainly slower row and of the row that it is slower than.
 
-    One common round gives no interval, and so no certainty.
+    rows: comparable, the fastest first. Each is compared with the row before it and with the first.
+    The interval of their ratio must lie above 1, also after Holm's adjustment for all these pairs:
+    with probability 95 %, no two equal rows of the table are called different.
     """
-    ratio = compare_epochs(row, faster)
-    return ratio is not None and ratio.low is not None and ratio.low > 1
+    places = range(1, len(rows))
+    pairs = {(place, other) for place in places for other in (place - 1, 0)}
+    ratios = {pair: list_ratios(rows[pair[0]], rows[pair[1]]) for pair in sorted(pairs)}
+    measured = {pair: values for pair, values in ratios.items() if values}
+    adjusted = adjust_holm(
+        {pair: compute_p(values) for pair, values in measured.items()}, len(pairs)
+    )
+    intervals = {pair: estimate_typical(values) for pair, values in measured.items()}
+    return {
+        pair
+        for pair, interval in intervals.items()
+        if interval.low is not None and interval.low > 1 and adjusted[pair] <= MISSED
+    }
 
 
 def compare_to_fastest(rows: Sequence[Row], row: Row) -> Interval | None:

@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from statistics import fmean
+from statistics import fmean, median
 
-from bench.analysis.intervals import Interval, estimate_mean
+from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.ranking import compare_epochs, compare_rounds, select_comparable
-from bench.analysis.summary import Row
+from bench.analysis.summary import Row, select_seeds
 from bench.records.schema import Case, Record, TrialRecord
 
 # Two standard errors (0.33 points on 12,000 images) below the textbook's 0.8463: every program that
@@ -27,7 +27,7 @@ class Start:
     """The cost of a case's first epoch in a fresh process, in seconds.
 
     total_by_round: import + set-up + reset + first epoch of each trial. total and the parts are
-    geometric means over trials, so the parts need not add up to the total.
+    medians over trials, so the parts need not add up to the total.
     """
 
     case: Case
@@ -62,13 +62,15 @@ class BreakEven:
 class CurvePoint:
     """The state of a case after an epoch.
 
-    seconds: since the start of a fresh process, geometric mean over processes. accuracy: on the
-    validation images, arithmetic mean over processes.
+    seconds: since the start of a fresh process, of the typical process. accuracy: on the validation
+    images, mean over processes. least_accuracy, largest_accuracy: over seeds.
     """
 
     epoch: int
     seconds: Interval
     accuracy: float
+    least_accuracy: float
+    largest_accuracy: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +85,14 @@ class Curve:
 class TimeToAccuracy:
     """How long a case trains, from a fresh process, until its validation accuracy is ``TARGET``.
 
-    epoch: the number of epochs, the largest of all trials, and seconds: the time, in which each
-        trial has its own number. Both are None if a trial never reaches it: the mean of the others
-        would be biased.
+    epochs: with each seed of orders and initial weights; None if it is not reached in the epochs
+        that were timed. seconds: of the typical process; a process that never reaches it counts as
+        the slowest. Without an interval if one does not, and None if half of them do not.
     timed_epochs: the fewest timed epochs of the trials.
     """
 
     case: Case
-    epoch: int | None
+    epochs: tuple[int | None, ...]
     seconds: Interval | None
     timed_epochs: int
     parity_error: float | None
@@ -104,16 +106,12 @@ def find_starts(rows: Iterable[Row], records: Iterable[Record]) -> list[Start]:
         if not phases:
             continue
         total_by_round = {number: sum(parts) for number, parts in phases.items()}
-        # A phase of 0 s has no logarithm.
-        imports, setup, reset, first_epoch = (
-            estimate_mean(seconds).mean if min(seconds) > 0 else 0.0
-            for seconds in zip(*phases.values(), strict=True)
-        )
+        imports, setup, reset, first_epoch = map(median, zip(*phases.values(), strict=True))
         starts.append(
             Start(
                 case=row.case,
                 total_by_round=total_by_round,
-                total=estimate_mean(list(total_by_round.values())),
+                total=estimate_typical(list(total_by_round.values())),
                 imports=imports,
                 setup=setup,
                 reset=reset,
@@ -187,7 +185,11 @@ def find_curves(rows: Iterable[Row], records: Iterable[Record]) -> list[Curve]:
         for epoch in range(1, min(lengths, default=0) + 1):
             seconds = [start + sum(trial.epoch_seconds[1:epoch]) for trial, start in starts]
             accuracy = fmean(trial.validation_accuracy[epoch - 1] for trial, _ in starts)
-            points.append(CurvePoint(epoch, estimate_mean(seconds), accuracy))
+            seeds = select_seeds(trial for trial, _ in starts)
+            by_seed = [trial.validation_accuracy[epoch - 1] for trial in seeds]
+            points.append(
+                CurvePoint(epoch, estimate_typical(seconds), accuracy, min(by_seed), max(by_seed))
+            )
         if points:
             curves.append(Curve(row.case, tuple(points)))
     return curves
@@ -201,26 +203,37 @@ def find_times_to_accuracy(rows: Iterable[Row], records: Iterable[Record]) -> li
     times = []
     for row, trials in _pair_with_trials(rows, records):
         starts = [(trial, sum(phases)) for trial in trials if (phases := _start_phases(trial))]
-        epochs, seconds = [], []
-        for trial, start in starts:
-            accuracies = trial.validation_accuracy[: len(trial.epoch_seconds)]
-            for epoch, accuracy in enumerate(accuracies, 1):
-                if accuracy >= TARGET:
-                    epochs.append(epoch)
-                    seconds.append(start + sum(trial.epoch_seconds[1:epoch]))
-                    break
-        if starts:
-            reached = len(epochs) == len(starts)
-            times.append(
-                TimeToAccuracy(
-                    case=row.case,
-                    epoch=max(epochs) if reached else None,
-                    seconds=estimate_mean(seconds) if reached else None,
-                    timed_epochs=min(len(trial.epoch_seconds) for trial, _ in starts),
-                    parity_error=row.parity_error,
-                )
+        if not starts:
+            continue
+        reached = [
+            start + sum(trial.epoch_seconds[1:epoch])
+            for trial, start in starts
+            if (epoch := count_epochs(trial)) is not None
+        ]
+        never = len(starts) - len(reached)
+        seconds = None
+        if not never:
+            seconds = estimate_typical(reached)
+        elif never < len(reached):
+            seconds = Interval(median(reached + [math.inf] * never))
+        times.append(
+            TimeToAccuracy(
+                case=row.case,
+                epochs=tuple(
+                    count_epochs(trial) for trial in select_seeds(trial for trial, _ in starts)
+                ),
+                seconds=seconds,
+                timed_epochs=min(len(trial.epoch_seconds) for trial, _ in starts),
+                parity_error=row.parity_error,
             )
+        )
     return times
+
+
+def count_epochs(trial: TrialRecord) -> int | None:
+    """Return after how many timed epochs a trial had the accuracy ``TARGET``; None if never."""
+    accuracies = trial.validation_accuracy[: len(trial.epoch_seconds)]
+    return next((epoch for epoch, value in enumerate(accuracies, 1) if value >= TARGET), None)
 
 
 def _pair_with_trials(

@@ -1,23 +1,28 @@
 """Summarize the records of each case in one row; nothing here is stored.
 
-The process is the unit: a trial gives one median epoch, and the trials give a geometric mean with a
-t interval on the logarithms. Epochs of one process are never pooled: they are not independent, and
-treating them as such makes intervals far too narrow.
+The process is the unit: a trial gives one median epoch, and the trials give the typical process of
+the program on this machine in this run, which is their median, with its interval (intervals.py).
+Epochs of one process are never pooled: they are not independent, and treating them as such makes
+intervals far too narrow.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
-from bench.analysis.intervals import Interval, estimate_mean
+from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.roofline import find_rooflines
+from bench.analysis.speed import adjust_epochs, measure_speeds
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
-from bench.runner.cases import get_size, list_distributions
+from bench.runner.cases import list_distributions
 
 # In which the peak of the resident memory is recorded, in order.
 MEMORY_PHASES = ("start", "import", "data", "set-up", "first epoch", "epochs", "predictions")
+
+# The largest process over the median from which on they fall into two groups.
+TWO_GROUPS = 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +34,17 @@ class Row:
     rounds: number of trials, successful or not.
     epochs_by_round, predicts_by_round: seconds of the median epoch and of the median prediction of
         the test images, of each successful trial.
+    adjusted_by_round: the same epochs at the run's mean speed, where the reference kernel makes
+        processes agree (speed.py), and else as they were measured. Ratios use them.
+    speed: of the machine during the row, over the run's median; None in older runs.
     test_images: number of test images.
     epoch: seconds.
     roofline_seconds: the least time that an epoch could take on this machine.
-    first_epoch, imports, setup: seconds.
-    validation_accuracy, test_accuracy: after the workload's own epochs.
-    peak_rss_bytes, peak_device_bytes: memory of the process, and of the GPU.
+    first_epoch, imports, setup: seconds, medians over trials.
+    validation_accuracy, test_accuracy: after the workload's own epochs, means over trials.
+    accuracy_by_seed: validation accuracy with each seed of orders and initial weights.
+    peak_rss_bytes, peak_device_bytes: memory of the process, and what it reserved on the GPU.
+    framework_peak_bytes: memory in use on the GPU, by the framework's own count.
     epoch_joules: energy of the GPU in an epoch.
     parity_error: the largest of all trials.
     faults: status and reason of every unsuccessful trial. If the successful ones are faster than
@@ -47,6 +57,8 @@ class Row:
     version: str
     rounds: int
     epochs_by_round: Mapping[int, float]
+    adjusted_by_round: Mapping[int, float]
+    speed: float | None
     predicts_by_round: Mapping[int, float]
     test_images: int | None
     epoch: Interval | None
@@ -56,8 +68,10 @@ class Row:
     setup: float | None
     validation_accuracy: float | None
     test_accuracy: float | None
+    accuracy_by_seed: tuple[float, ...]
     peak_rss_bytes: float | None
     peak_device_bytes: float | None
+    framework_peak_bytes: float | None
     epoch_joules: float | None
     parity_error: float | None
     faults: tuple[tuple[str, str], ...]
@@ -65,14 +79,32 @@ class Row:
 
     @property
     def ranked(self) -> bool:
-        """Return whether the row may be compared: it has times, and no trial failed."""
-        return self.epoch is not None and all(status != "failed" for status, _ in self.faults)
+        """Return whether the row may be compared.
+
+        It has times, more than half of its trials succeeded, and none failed: a program that
+        computes something else once is not trusted. The others ended by a time limit, for want of
+        memory, or because the framework was not available.
+        """
+        failed = any(status == "failed" for status, _ in self.faults)
+        return self.epoch is not None and not failed and 2 * self.succeeded > self.rounds
+
+    @property
+    def succeeded(self) -> int:
+        """Number of trials that succeeded."""
+        return len(self.epochs_by_round)
+
+    @property
+    def in_two_groups(self) -> bool:
+        """Return whether some processes take far longer than the typical one."""
+        if self.epoch is None:
+            return False
+        return max(self.epochs_by_round.values()) > TWO_GROUPS * self.epoch.mean
 
     @property
     def predict(self) -> Interval | None:
         """Seconds of a prediction of the test images."""
         times = list(self.predicts_by_round.values())
-        return estimate_mean(times) if times else None
+        return estimate_typical(times) if times else None
 
     @property
     def predictions_per_second(self) -> float | None:
@@ -119,28 +151,46 @@ def summarize(
     for record in records:
         if isinstance(record, TrialRecord) and record.status != "interrupted":
             by_case[record.case.slug].append(record)
-    first_sizes: dict[str, tuple[int, ...]] = {}
+    first: dict[str, Case] = {}
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
-        first_sizes.setdefault(case.workload, get_size(case))
-    rooflines = find_rooflines(records)
+        first.setdefault(case.workload, case)
+    rooflines, speeds = find_rooflines(records), measure_speeds(records)
+    adjusted = adjust_epochs(records).seconds
     rows = []
     for trials in by_case.values():
         case, environment = trials[0].case, environments.get(trials[0].environment)
-        swept = get_size(case) != first_sizes[case.workload]
+        swept = not _has_size(case, first[case.workload])
         data = environment.data if environment else {}
         features, classes = data.get("features"), data.get("classes")
         roofline = rooflines.get((case.device, case.threads))
-        roofline_seconds = None
+        roofline_seconds, speed = None, speeds.get(case.slug)
         if roofline and isinstance(features, int) and isinstance(classes, int):
-            roofline_seconds = roofline.epoch_seconds(case, features, classes)
-        rows.append(_summarize_case(trials, environment, roofline_seconds, swept=swept))
+            roofline_seconds = roofline.epoch_seconds(case, features, classes, speed)
+        row = _summarize_case(trials, environment, roofline_seconds, swept=swept)
+        at_mean_speed = {**row.epochs_by_round, **adjusted.get(case.slug, {})}
+        rows.append(replace(row, speed=speed, adjusted_by_round=at_mean_speed))
     return sorted(rows, key=sort_key)
+
+
+def _has_size(case: Case, first: Case) -> bool:
+    """Return whether a case has the size of another; threads count unless pilots choose them."""
+    same_threads = first.tried_threads or case.threads == first.threads
+    same_images = (case.batch_size, case.samples) == (first.batch_size, first.samples)
+    return bool(same_threads and same_images)
+
+
+def identify_size(case: Case) -> tuple[object, ...]:
+    """Return batch size, threads and samples; of threads that a pilot chose, what it chose from.
+
+    So cases of which each has its own best number of threads are of one size.
+    """
+    return case.batch_size, case.tried_threads or (case.threads,), case.samples
 
 
 def sort_key(row: Row) -> tuple[object, ...]:
     """Order rows by workload, device, size, ranked or not, and epoch time."""
     time = row.epoch.mean if row.epoch else math.inf
-    size = get_size(row.case) if row.swept else ()
+    size = identify_size(row.case) if row.swept else ()
     return (
         row.case.workload,
         row.case.device,
@@ -162,7 +212,7 @@ def _summarize_case(
     case = trials[0].case
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
-    epoch = estimate_mean(list(medians.values())) if medians else None
+    epoch = estimate_typical(list(medians.values())) if medians else None
     metered = good if case.device == "gpu" else []
     # The counter covers all timed epochs of a trial.
     joules = _mean(
@@ -176,23 +226,42 @@ def _summarize_case(
         version=describe_framework(case, environment),
         rounds=len(trials),
         epochs_by_round=medians,
+        adjusted_by_round=medians,
+        speed=None,
         predicts_by_round={
             trial.round: median(trial.predict_seconds) for trial in good if trial.predict_seconds
         },
         test_images=environment.data.get("test_images") if environment else None,
         epoch=epoch,
         roofline_seconds=roofline_seconds,
-        first_epoch=_geometric_mean(trial.first_epoch_seconds for trial in good),
-        imports=_geometric_mean(trial.import_seconds for trial in good),
-        setup=_geometric_mean(trial.setup_seconds for trial in good),
+        first_epoch=_median(trial.first_epoch_seconds for trial in good),
+        imports=_median(trial.import_seconds for trial in good),
+        setup=_median(trial.setup_seconds for trial in good),
         validation_accuracy=_mean(trial.validation_accuracy[case.epochs - 1] for trial in good),
         test_accuracy=_mean(trial.test_accuracy[case.epochs - 1] for trial in good),
+        accuracy_by_seed=tuple(
+            trial.validation_accuracy[case.epochs - 1] for trial in select_seeds(good)
+        ),
         peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
+        framework_peak_bytes=_mean(
+            trial.device_conditions.get("framework_peak_bytes_after") for trial in good
+        ),
         epoch_joules=joules,
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=tuple(_list_faults(trials, epoch, roofline_seconds)),
     )
+
+
+def select_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Return the first trial of each seed of the orders and the initial weights.
+
+    Rounds of older runs share one seed: their accuracies differ by rounding only.
+    """
+    first: dict[str | None, TrialRecord] = {}
+    for trial in trials:
+        first.setdefault(getattr(trial, "entropy", None), trial)
+    return list(first.values())
 
 
 def _list_faults(
@@ -214,9 +283,9 @@ def _list_faults(
     return faults
 
 
-def _geometric_mean(seconds: Iterable[float | None]) -> float | None:
+def _median(seconds: Iterable[float | None]) -> float | None:
     recorded = [value for value in seconds if value]
-    return estimate_mean(recorded).mean if recorded else None
+    return median(recorded) if recorded else None
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -1,4 +1,4 @@
-"""Select the measured rows of a sweep along each axis: batch size, samples and threads."""
+"""Select measured rows along each axis: batch size and samples of a sweep, and threads."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,31 +12,28 @@ from bench.analysis.summary import Row
 
 @dataclass(frozen=True, slots=True)
 class ThreadSpeedup:
-    """One problem trained with a single thread and with multiple threads.
+    """One problem trained with a single thread and with multiple threads, in the same rounds.
 
-    speedup: the time with one thread over the time with several, paired by round; None unless a
-    round has both.
+    speedup: the time with one thread over the time with several, paired by round.
     """
 
     single: Row
     multiple: Row
-    speedup: Interval | None
+    speedup: Interval
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The ranked rows of one workload along each axis; empty for an axis that was not varied.
+    """The ranked rows of one workload along two axes; empty for an axis that was not varied.
 
-    threads: the most that were measured; both other axes hold it fixed.
+    All have the threads that a pilot chose for them, or else the most that were measured.
     by_batch_size: rows with ``samples`` samples. by_samples: rows with batch size ``batch_size``.
     """
 
-    threads: int
     samples: int
     batch_size: int
     by_batch_size: tuple[Row, ...]
     by_samples: tuple[Row, ...]
-    by_threads: tuple[ThreadSpeedup, ...]
 
 
 def find_sweep(rows: Iterable[Row], workload: str) -> Sweep | None:
@@ -52,41 +49,53 @@ def find_sweep(rows: Iterable[Row], workload: str) -> Sweep | None:
     if not varied:
         return None
     swept = [row for group in varied for row in group]
-    threads = find_max_threads(swept)
     samples, batch_size = find_usual_size(swept, "samples"), find_usual_size(swept, "batch_size")
-    parallel = [row for row in swept if row.case.threads == threads]
+    parallel = select_threads(swept)
     by_batch_size = tuple(row for row in parallel if row.case.samples == samples)
     by_samples = tuple(row for row in parallel if row.case.batch_size == batch_size)
     return Sweep(
-        threads=threads,
         samples=samples,
         batch_size=batch_size,
         by_batch_size=by_batch_size if len({r.case.batch_size for r in by_batch_size}) > 1 else (),
         by_samples=by_samples if len({row.case.samples for row in by_samples}) > 1 else (),
-        by_threads=tuple(
-            ThreadSpeedup(single, multiple, compare_epochs(single, multiple))
-            for group in varied
-            for single in group
-            for multiple in group
-            if single.case.threads == 1 < multiple.case.threads
-            and single.case.batch_size == multiple.case.batch_size
-            and single.case.samples == multiple.case.samples
-        ),
     )
 
 
-def find_max_threads(rows: Iterable[Row]) -> int:
-    """Return the most threads that any row was measured with."""
-    return max(row.case.threads for row in rows)
+def find_thread_speedups(rows: Iterable[Row], workload: str) -> list[ThreadSpeedup]:
+    """Pair each ranked row of one thread with those of more, in their order.
+
+    Rows that were not measured in the same rounds are left out: the ratio, which is taken round by
+    round, would not be that of the two times, which are means over all rounds of a row.
+    """
+    groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        case = row.case
+        if case.workload == workload and row.ranked:
+            problem = (case.device, case.implementation, case.batch_size, case.samples)
+            groups[problem].append(row)
+    return [
+        ThreadSpeedup(single, multiple, speedup)
+        for group in groups.values()
+        for single in group
+        for multiple in group
+        if single.case.threads == 1 < multiple.case.threads
+        and single.epochs_by_round.keys() == multiple.epochs_by_round.keys()
+        and (speedup := compare_epochs(single, multiple))
+    ]
+
+
+def select_threads(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows with threads that a pilot chose, and of the others those with the most."""
+    most = max((row.case.threads for row in rows), default=0)
+    return [row for row in rows if row.case.tried_threads or row.case.threads == most]
 
 
 def find_usual_size(rows: Sequence[Row], axis: Literal["batch_size", "samples"]) -> int:
     """Return the size on an axis at which the other has most sizes; the smallest on a tie.
 
-    Only rows with the most threads count.
+    Only the rows of ``select_threads`` count.
     """
-    threads = find_max_threads(rows)
-    cases = [row.case for row in rows if row.case.threads == threads]
+    cases = [row.case for row in select_threads(rows)]
     pairs = {(case.batch_size, case.samples) for case in cases}
     counts = Counter(pair[axis == "samples"] for pair in pairs)
     return min(counts, key=lambda size: (-counts[size], size))

@@ -1,15 +1,19 @@
 """The application: its commands, and the one line that an error of the user becomes."""
 
 import importlib.metadata
+import os
 import signal
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from bench.cli.verbs import ab, calibrate, check, compare, data, machine, records, report, run
 from bench.cli.verbs.list import list_implementations
-from bench.errors import UserError
+from bench.errors import UserError, join_lines, suggest_remedy
 from bench.runner import signals
 
 app = typer.Typer(
@@ -55,8 +59,10 @@ def main() -> NoReturn:
     """Run the command line and exit; print an error of the user as one line on stderr."""
     if sys.platform == "win32":
         _fail("Windows is not supported; use Linux, macOS or WSL")
+    _open_missing_streams()
     signals.install()
     try:
+        _refuse_empty_words(sys.argv[1:])
         if sys.argv[1:] == ["list"]:  # Typer would load pydantic first, which takes 0.1 s
             list_implementations()
             status = 0
@@ -67,8 +73,13 @@ def main() -> NoReturn:
     except typer.TyperException as error:
         _fail(error.format_message().replace("Value error, ", ""))  # pydantic's prefix
     except OSError as error:
-        file = error.filename or "the system"
-        _fail(f"{file}: {error.strerror}; choose another file or fix its permissions")
+        what = f"{error.filename or 'the system'}: {error.strerror}; {suggest_remedy(error)}"
+        _fail(f"{what}, or choose another file" if error.filename else what)
+    except MemoryError:
+        _fail(
+            "the memory is used up; end other programs or raise the limit (ulimit -v), and add "
+            "--resume to go on with a run"
+        )
     except (KeyboardInterrupt, typer.Abort):
         status = 130
     except SystemExit as exit_:  # Typer exits with 1 when stdout is closed.
@@ -77,6 +88,29 @@ def main() -> NoReturn:
     sys.exit(signals.get_exit_status() or (status if isinstance(status, int) else 0))
 
 
+def _open_missing_streams() -> None:
+    """Open /dev/null for standard streams that are closed, as cron and daemons leave them.
+
+    Otherwise the next file gets the number of the stream, and what is printed lands in it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - until the end
+            setattr(sys, name, stream)
+
+
+def _refuse_empty_words(words: Sequence[str]) -> None:
+    """Raise UserError for an empty value, which an unset variable of a script leaves.
+
+    As a path it would be the current folder.
+    """
+    for before, word in pairwise(("", *words)):
+        option, equals, value = word.partition("=")
+        if not word or (option.startswith("--") and equals and not value):
+            name = option or before
+            raise UserError(f"{name or 'an argument'} is empty; give a value, or leave it out")
+
+
 def _fail(message: str) -> NoReturn:
-    print(f"bench: {' '.join(message.split())}", file=sys.stderr)
+    print(f"bench: {join_lines(message)}", file=sys.stderr)
     sys.exit(2)

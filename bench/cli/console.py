@@ -1,5 +1,6 @@
 """Print to the user: lines, progress, and tables of runs and of comparisons."""
 
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -11,6 +12,8 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from bench.errors import UserError, clean_text
+
 if TYPE_CHECKING:
     from bench.analysis.summary import Row
     from bench.analysis.textbook import TextbookRow
@@ -18,9 +21,10 @@ if TYPE_CHECKING:
     from bench.report.regression.output import ComparisonOutput
     from bench.report.sections import Table
 
-# Without a terminal there is no width to keep to: print every column. A shell can close stdout.
+# Without a terminal there is no width to keep to: print every column, and each row in one line,
+# because a CI obeys lines that begin with ::error. A shell can close stdout.
 _on_terminal = sys.stdout is not None and sys.stdout.isatty()
-stdout = Console(width=None if _on_terminal else 240, highlight=False)
+stdout = Console(width=None if _on_terminal else 2000, highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
 WAITING = "another run is measuring on this machine; waiting for it"
@@ -28,8 +32,16 @@ NO_CHARTS = "without charts and report.html, which need: pip install 'softmax-be
 
 
 def print_line(line: str) -> None:
-    """Print a line as it is: unwrapped and without markup, because it may quote others' text."""
-    stdout.print(line, soft_wrap=True, markup=False)
+    """Print one line, unwrapped and without markup, because it may quote others' text."""
+    stdout.print(clean_text(line), soft_wrap=True, markup=False)
+
+
+def quote_command() -> str:
+    """Return the command that runs, as the records keep it. Raises UserError for bad Unicode."""
+    for word in sys.argv[1:]:
+        if word != (safe := word.encode(errors="replace").decode()):
+            raise UserError(f"{safe!r} is not valid Unicode; rename it")
+    return f"python -m bench {shlex.join(sys.argv[1:])}"
 
 
 class Transient(str):
@@ -47,10 +59,11 @@ def print_progress(console: Console, lines: Iterable[str]) -> None:
 
     with Live(console=console, auto_refresh=False, transient=True) as live:
         for line in lines:
+            clean = clean_text(line)  # a worker may have written its reason
             if isinstance(line, Transient):
-                live.update(Text(line), refresh=console.is_terminal)
+                live.update(Text(clean), refresh=console.is_terminal)
             else:
-                console.print(line, soft_wrap=True, markup=False)
+                console.print(clean, soft_wrap=True, markup=False)
 
 
 def hold_host_lock(console: Console = stdout) -> AbstractContextManager[None]:
@@ -79,8 +92,10 @@ def print_report(folder: Path) -> "LoadedRun":
     for table in format_run(run.rows, run.textbook, stdout.width):
         stdout.print("\n", table, sep="")
     if not can_draw():
-        print_line(f"\n{NO_CHARTS}")
-    print_line(f"\n{report}")
+        stdout.print()
+        print_line(NO_CHARTS)
+    stdout.print()
+    print_line(str(report))
     return run
 
 
@@ -138,10 +153,12 @@ def _format_comparison(rows: "Sequence[Row]", ranked: "Sequence[Row]", width: in
 
 def format_table(content: "Table", *, no_wrap: bool = False) -> RichTable:
     """Return the table of a report for the terminal, with its numbers flush right."""
-    table = RichTable(title=Text(content.title), title_justify="left", box=None, pad_edge=False)
+    whole = not _on_terminal
+    title = Text(content.title, no_wrap=whole, overflow="ignore" if whole else None)
+    table = RichTable(title=title, title_justify="left", box=None, pad_edge=False)
     for number, heading in enumerate(content.headings):
         justify: JustifyMethod = "right" if number in content.numeric else "left"
-        table.add_column(Text(heading), justify=justify, no_wrap=no_wrap)
+        table.add_column(Text(heading), justify=justify, no_wrap=no_wrap or whole)
     for cells in content.lines:
         table.add_row(*map(Text, cells))
     return table

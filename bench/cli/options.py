@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bench.runner.bounds import MAX_INT, MAX_SECONDS
+
 if TYPE_CHECKING:
     from bench.records.schema import Slowdown
-
-MAX_INT = 2**31 - 1
-MAX_SECONDS = 7 * 24 * 3600.0
 
 CASES = "What to measure"
 MEASURING = "How to measure"

@@ -11,6 +11,7 @@ from bench.records.schema import Case, Record, RooflineRecord, Run, TextbookReco
 from bench.report.render import numbers
 from bench.runner import loop
 from bench.runner.loop import Estimate, read_earlier_records
+from bench.runner.pilot import PILOT_ROUND, waits_for_pilot
 from bench.runner.plan import RESULTS, plan_trials
 
 
@@ -23,6 +24,8 @@ def print_plan(run: Run) -> None:
     for case in (*run.cases, *run.sweep, *run.rooflines, *run.textbook):
         sizes = (case.batch_size, case.threads, case.samples, case.epochs)
         cells = [f"{size:,}" if size else numbers.ABSENT for size in sizes]
+        if waits_for_pilot(case):
+            cells[1] = " or ".join(map(str, case.tried_threads))
         names = (case.workload, case.implementation, case.device)
         table.add_row(*names, *cells, str(rounds[case.slug]))
     stdout.print(table)
@@ -32,7 +35,9 @@ def print_plan(run: Run) -> None:
     time = (
         "unknown, without an earlier run" if seconds is None else numbers.format_wall_time(seconds)
     )
-    print_line(f"{len(trials)} trials, estimated time {time}")
+    pilot = sum(trial.round == PILOT_ROUND for trial in trials)
+    of_pilot = f" ({pilot} of a pilot that chooses the threads)" if pilot else ""
+    print_line(f"{len(trials)} trials{of_pilot}, estimated time {time}")
 
 
 def format_events(events: Iterable[loop.Event | str], times: Estimate) -> Iterator[str]:
@@ -43,6 +48,8 @@ def format_events(events: Iterable[loop.Event | str], times: Estimate) -> Iterat
                 yield event
             case loop.ImportStarted(name):
                 yield Transient(f"importing {name} once, unmeasured")
+            case loop.KernelsCompiled(name):
+                yield Transient(f"training {name} once on the GPU, unmeasured")
             case loop.TrialStarted(trial, number, total, remaining):
                 yield Transient(format_start(trial, number, total, times.sum_seconds(remaining)))
             case loop.TrialEnded(record, number, total):
@@ -62,7 +69,8 @@ def format_start(trial: Trial, number: int, total: int, remaining: float | None)
     if trial.kind == "roofline":
         details = f" ({case.device}, {_size(case)})"
     elif trial.kind == "trial":
-        details = f" ({case.workload}, {_size(case)}, round {trial.round})"
+        name = f"round {trial.round}" if trial.round != PILOT_ROUND else "pilot"
+        details = f" ({case.workload}, {_size(case)}, {name})"
     return f"trial {number} of {total}: {case.implementation}{details}, {time}"
 
 
@@ -94,6 +102,7 @@ def _result(record: Record) -> str:
             for name, value in record.quantities.items()
         ]
         return f"{', '.join(values)}  {took}"
+    pilot = "pilot, " if record.round == PILOT_ROUND else ""
     parity = numbers.format_error(record.parity.error if record.parity else None)
     epoch = numbers.format_duration(median(record.epoch_seconds))
-    return f"epoch {epoch:>8}  parity error {parity}  {took}"
+    return f"{pilot}epoch {epoch:>8}  parity error {parity}  {took}"

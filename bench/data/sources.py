@@ -54,7 +54,7 @@ def find_fashion_mnist() -> tuple[Raw, str]:
     Raises DataError with a line that names every source and why it failed.
     """
     failures = []
-    keras = Path(os.environ.get("KERAS_HOME", "~/.keras"))
+    keras = Path(os.environ.get("KERAS_HOME") or "~/.keras")
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
         sources: list[Source] = [

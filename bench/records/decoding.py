@@ -1,16 +1,23 @@
-"""Decode untrusted JSON, and encode the JSON files of a run."""
+"""Decode untrusted JSON with clean texts, and encode the JSON files of a run."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
-from bench.errors import UserError
+from bench.errors import UserError, clean_text
 from bench.records.schema import FORMAT
 
 Kind = TypeVar("Kind")
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+
+# In JSON: the characters that ``clean_text`` replaces, in UTF-8 or escaped. Most files have none.
+_UNCLEAN = re.compile(
+    rb"\\[bfnrtu]|\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|"
+    rb"\xef\xbf[\xbe\xbf]"
+)
 
 
 class DamagedError(ValueError):
@@ -23,19 +30,33 @@ def decode(
     where: str,
     upgrade: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Kind:
-    """Decode JSON. Raises DamagedError, or UserError if a newer suite wrote it.
+    """Decode a JSON object. Raises DamagedError, or UserError if a newer suite wrote it.
 
+    All its texts, keys included, are cleaned by ``clean_text``.
     upgrade: converts an object of an older format to the current one.
     """
     try:
-        if upgrade is None:
+        if upgrade is None and not _UNCLEAN.search(data):
             value = msgspec.json.decode(data, type=kind)
         else:
-            value = msgspec.convert(upgrade(msgspec.json.decode(data, type=dict[str, Any])), kind)
+            document = clean_texts(msgspec.json.decode(data, type=dict[str, Any]))
+            value = msgspec.convert(upgrade(document) if upgrade else document, kind)
     except UNREADABLE as error:
         refuse_newer(where, read_format(data))
         raise DamagedError(f"not a {getattr(kind, '__name__', 'Record')}: {error}") from error
     refuse_newer(where, getattr(value, "format", 0))
+    return value
+
+
+def clean_texts(value: Any) -> Any:
+    """Return what JSON decodes to with every text in it cleaned by ``clean_text``."""
+    match value:
+        case str():
+            return clean_text(value)
+        case dict():
+            return {clean_text(key): clean_texts(item) for key, item in value.items()}
+        case list() | tuple():
+            return [clean_texts(item) for item in value]
     return value
 
 

@@ -51,7 +51,8 @@ def read_file(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> byt
             raise OSError(errno.EINVAL, "it is not a regular file")
         if status.st_size > limit:
             raise OSError(errno.EFBIG, f"it is larger than {limit} bytes")
-        return stream.read(limit)
+        # Not the limit: read() would allocate that much. A larger file has just grown.
+        return stream.read(status.st_size)
 
 
 def hash_file(path: Path) -> str:

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import msgspec
 
-from bench.errors import UserError
+from bench.errors import UserError, clean_text
 from bench.records import decoding, files
 from bench.records.decoding import UNREADABLE, DamagedError
 from bench.records.environments import is_file_name
@@ -40,7 +40,7 @@ def encode(record: Record) -> bytes:
     try:
         data = msgspec.json.encode(record)
     except UnicodeEncodeError:  # an unpaired surrogate, in a worker's text or a file name
-        data = msgspec.json.encode(_replace_surrogates(msgspec.to_builtins(record)))
+        data = msgspec.json.encode(decoding.clean_texts(msgspec.to_builtins(record)))
     return b'%s,"check":"%08x"}\n' % (data[:-1], zlib.crc32(data))
 
 
@@ -122,7 +122,8 @@ def _run_name(folder: Path) -> str | None:
     """Return the name of the run, or None if no plan is readable, which other readers report."""
     for name in PLANS:
         try:
-            return msgspec.json.decode(files.read_file(folder / name), type=_Plan).run
+            plan = msgspec.json.decode(files.read_file(folder / name), type=_Plan)
+            return clean_text(plan.run)
         except (OSError, *UNREADABLE):
             continue
     return None
@@ -166,6 +167,7 @@ def _is_complete(record: Record) -> bool:
                 0 < case.batch_size <= case.samples
                 and case.threads > 0
                 and min(record.epoch_seconds, default=0) >= MIN_SECONDS
+                and min(record.kernel_seconds, default=1) >= MIN_SECONDS
                 and 0
                 < case.epochs
                 <= min(len(record.validation_accuracy), len(record.test_accuracy))
@@ -173,7 +175,12 @@ def _is_complete(record: Record) -> bool:
             )
         case RooflineRecord():
             # Reads are empty if no number of samples fits into the memory, chains on a CPU.
-            times = (*record.product_seconds, *record.read_seconds, *record.chain_seconds)
+            times = (
+                *record.product_seconds,
+                *record.read_seconds,
+                *record.chain_seconds,
+                *record.kernel_seconds,
+            )
             amounts = (record.product_operations or 0, *record.read_bytes)
             return (
                 bool(record.product_seconds)
@@ -182,11 +189,3 @@ def _is_complete(record: Record) -> bool:
                 and len(record.read_bytes) == len(record.read_seconds)
                 and (not record.chain_seconds or (record.chain_steps or 0) > 0)
             )
-
-
-def _replace_surrogates(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_replace_surrogates(key): _replace_surrogates(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_replace_surrogates(item) for item in value]
-    return value.encode(errors="replace").decode() if isinstance(value, str) else value

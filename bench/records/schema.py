@@ -43,6 +43,10 @@ class Case(
     data_access: whether the data stay in the framework's memory or are streamed batch by batch.
     epochs: least number of timed epochs. interpreter: the Python given with ``--python``, or None
     for the suite's own. file, sha256: path and hash of a user's own implementation.
+    pixel_bytes: by device, the bytes that the implementation keeps and reads for a pixel; four,
+    a float32, where none is given.
+    tried_threads: what a pilot chooses ``threads`` from, which are 0 until then; empty where the
+    number was given.
     """
 
     implementation: str
@@ -60,16 +64,31 @@ class Case(
     samples: Count
     epochs: Count
     variables: dict[str, str] = {}
+    tried_threads: tuple[Count, ...] = ()
     interpreter: str | None = None
     file: str | None = None
     sha256: str | None = None
+    pixel_bytes: dict[Device, Annotated[int, msgspec.Meta(ge=1, le=8)]] = {}
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Return the bytes that an epoch reads for each pixel of an image."""
+        return self.pixel_bytes.get(self.device, 4)
 
     @property
     def slug(self) -> str:
         """Return a name that is unique within a run and safe as a file name."""
+        return self._name(f"t{self.threads}")
+
+    @property
+    def stable_slug(self) -> str:
+        """Return the slug, without the threads if a pilot chose them: the same in every run."""
+        return self._name("best" if self.tried_threads else f"t{self.threads}")
+
+    def _name(self, threads: str) -> str:
         return (
             f"{self.workload}-{self.implementation}-{self.device}"
-            f"-b{self.batch_size}-t{self.threads}-n{self.samples}"
+            f"-b{self.batch_size}-{threads}-n{self.samples}"
         ).replace("/", "-")
 
 
@@ -114,6 +133,8 @@ class BaseRecord(
 
     started: UTC, ISO 8601. wall_seconds: life of the worker, by the parent's clock.
     conditions: state of the machine before and after the trial.
+    kernel_seconds: of the reference kernel (bench/runner/kernel.py) on the worker's core: before
+    each timed epoch and after the last, and before and after a roofline probe. Empty in older runs.
     """
 
     format: Count
@@ -128,6 +149,7 @@ class BaseRecord(
     stderr_tail: str | None = None
     wall_seconds: Seconds | None = None
     conditions: dict[str, Value | None] = {}
+    kernel_seconds: list[Seconds] = []
 
     @property
     def kind(self) -> Kind:
@@ -191,13 +213,17 @@ class TextbookRecord(BaseRecord, frozen=True, kw_only=True, tag="textbook"):
 
 
 class RooflineRecord(BaseRecord, frozen=True, kw_only=True, tag="roofline"):
-    """A probe of what the machine can do: see bench/worker/roofline.py."""
+    """A probe of what the machine can do: see bench/worker/roofline.py.
+
+    read_times: None in older records, which read the images once in each repetition.
+    """
 
     worker_seconds: Seconds | None = None
     import_seconds: Seconds | None = None
     setup_seconds: Seconds | None = None
     product_operations: Count | None = None
     product_seconds: list[Seconds] = []
+    read_times: Count | None = None
     read_bytes: list[Count] = []
     read_seconds: list[Seconds] = []
     chain_steps: Count | None = None

@@ -5,7 +5,6 @@ or raise UserError. Before a run is resumed they are set aside, in ``damaged.jso
 ``<id>.json.damaged``.
 """
 
-import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bench.errors import UserError, join_lines
+from bench.errors import UserError, join_lines, suggest_remedy
 from bench.records import environments, files, jsonl
 from bench.records.decoding import DamagedError, decode, encode
 from bench.records.environments import is_file_name
@@ -46,13 +45,14 @@ def create_run(folder: Path, plan: msgspec.Struct, name: str = RUN_PLAN) -> None
     Raises UserError if the folder cannot be written or holds another run.
     """
     reject_used_folder(folder)
+    data = encode(hide_paths(plan))  # may raise UserError, before anything is written
     with _report_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with lock_folder(folder):
             reject_used_folder(folder)  # another process may have been faster
             for part in (PARAMS, ENVIRONMENTS) if name == RUN_PLAN else (ENVIRONMENTS,):
                 (folder / part).mkdir(exist_ok=True)
-            files.write_file(folder / name, encode(hide_paths(plan)))
+            files.write_file(folder / name, data)
         files.sync_folder(folder.parent)
 
 
@@ -241,11 +241,9 @@ def _report_write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        remedy = "free some space" if full else "fix its permissions"
         resumable = (folder / RUN_PLAN).exists()
         hint = (
-            f"{remedy} and continue with --resume --output {folder}"
+            f"{suggest_remedy(error)} and continue with --resume --output {folder}"
             if resumable
             else "choose another --output"
         )

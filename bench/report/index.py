@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.errors import UserError
+from bench.errors import UserError, clean_text, join_lines
 from bench.records import layout, timestamps
 from bench.records.files import write_file
 from bench.records.schema import Environment
@@ -76,7 +76,7 @@ def read_entries(root: Path) -> list[Entry]:
     have an entry that says why. Raises UserError if there is no such folder.
     """
     if not root.is_dir():
-        raise UserError(f"there is no folder {root}; measure something first: python -m bench run")
+        raise UserError(f"there is no folder {root}; measure something first: softmax-bench run")
     readers = {"run": _read_run, "comparison": _read_comparison, "calibration": _read_calibration}
     entries = []
     for name, folders, files in os.walk(root):
@@ -89,12 +89,14 @@ def read_entries(root: Path) -> list[Entry]:
                 entry = readers[kind](folder)
             except Exception as error:  # noqa: BLE001 - however it is damaged, the others are shown
                 known = isinstance(error, UserError)
-                reason = str(error) if known else f"{type(error).__name__}: {error}"
+                reason = str(error) if known else join_lines(f"{type(error).__name__}: {error}")
                 entry = Entry("unreadable", escape(reason.replace(f"{folder}/", "")), "damaged")
-            entries.append(replace(entry, path=path, page=page))
+            entries.append(replace(entry, path=clean_text(path), page=page))
             folders.clear()
         elif page is not None:
-            entries.append(Entry("report", "Of several runs.", "complete", path=path, page=page))
+            entries.append(
+                Entry("report", "Of several runs.", "complete", path=clean_text(path), page=page)
+            )
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
 
     def sort_key(entry: Entry) -> tuple[float, str]:
@@ -108,7 +110,8 @@ def _read_run(folder: Path) -> Entry:
     run, records = parts[0], [record for part in parts for record in part.records]
     statuses = Counter(record.status for record in records)
     failed = sum(statuses[status] for status in ("failed", "timeout", "out-of-memory"))
-    total = numbers.format_count(len(records) - statuses["interrupted"] + run.missing)
+    pilot = sum(row.rounds for part in parts for row in part.pilot)
+    total = numbers.format_count(len(records) + pilot - statuses["interrupted"] + run.missing)
     state = {
         f"{numbers.format_count(run.missing)} of {total} trials missing": run.missing,
         f"{numbers.format_count(failed)} failed": failed,

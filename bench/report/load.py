@@ -10,10 +10,11 @@ from bench.analysis import summary, textbook
 from bench.analysis.noise import Noise, measure_noise
 from bench.analysis.summary import Row
 from bench.analysis.textbook import TextbookRow
-from bench.errors import UserError
+from bench.errors import UserError, clean_text
 from bench.records.schema import Environment, Record, Run
 from bench.records.store import RunContents, read_contents, read_run
 from bench.runner.cases import get_size
+from bench.runner.pilot import choose_threads, split_pilot
 from bench.runner.plan import find_missing_trials
 
 
@@ -21,8 +22,9 @@ from bench.runner.plan import find_missing_trials
 class LoadedRun:
     """A run on one machine: its plan, records and environments, and what follows from them.
 
-    missing: number of planned trials without a record. faults: why records or files were left
-    out, one line each. name: unique among the runs of a report.
+    run: with the threads that the pilot chose. records, rows: without those of the pilot, which has
+    rows of its own. missing: number of planned trials without a record. faults: why records or
+    files were left out, one line each. name: unique among the runs of a report.
     """
 
     folder: Path
@@ -30,11 +32,17 @@ class LoadedRun:
     records: Sequence[Record]
     environments: Mapping[str, Environment]
     rows: Sequence[Row]
+    pilot: Sequence[Row]
     textbook: Sequence[TextbookRow]
     noise: Noise
     missing: int
     faults: Sequence[str]
     name: str
+
+    @property
+    def folder_name(self) -> str:
+        """The name of the folder, as it may be shown: somebody else may have chosen it."""
+        return clean_text(self.folder.name)
 
     @property
     def machine(self) -> Mapping[str, Any]:
@@ -91,7 +99,7 @@ def load_whole_run(folder: Path) -> LoadedRun:
         raise UserError(
             f"{folder}/{files.faults[0]}; delete it, or have run --resume measure it again"
         )
-    return _load(folder, read_run(folder), files)
+    return _load(folder, choose_threads(read_run(folder), files.records), files)
 
 
 def load_by_machine(folder: Path) -> list[LoadedRun]:
@@ -99,7 +107,8 @@ def load_by_machine(folder: Path) -> list[LoadedRun]:
 
     The machine with most records comes first. Raises UserError.
     """
-    run, files = read_run(folder), read_contents(folder)
+    files = read_contents(folder)
+    run = choose_threads(read_run(folder), files.records)
     machines = {key: str(known.machine.get("id")) for key, known in files.environments.items()}
     by_machine: dict[str, list[Record]] = defaultdict(list)
     for record in files.records:
@@ -141,8 +150,11 @@ def _choose_names(runs: Sequence[LoadedRun]) -> list[str]:
     """Name runs by machine; those of one name also by folder, then by path and machine id."""
     names = [run.machine_name for run in runs]
     longer_names = (
-        [f"{run.machine_name} ({run.folder.name})" for run in runs],
-        [f"{run.machine_name} ({run.folder}, {run.machine.get('id', '')})" for run in runs],
+        [f"{run.machine_name} ({run.folder_name})" for run in runs],
+        [
+            f"{run.machine_name} ({clean_text(str(run.folder))}, {run.machine.get('id', '')})"
+            for run in runs
+        ],
     )
     for longer in longer_names:
         counts = Counter(names)
@@ -153,15 +165,17 @@ def _choose_names(runs: Sequence[LoadedRun]) -> list[str]:
 
 
 def _load(folder: Path, run: Run, files: RunContents) -> LoadedRun:
+    records, pilot = split_pilot(files.records)
     slugs = {case.slug for case in run.cases}
-    main_records = [one for one in files.records if one.case.slug in slugs]  # without a sweep
+    main_records = [one for one in records if one.case.slug in slugs]  # without a sweep
     return LoadedRun(
         folder=folder,
         run=run,
-        records=files.records,
+        records=records,
         environments=files.environments,
-        rows=summary.summarize(files.records, files.environments, run),
-        textbook=textbook.compare_textbook(files.records, files.environments),
+        rows=summary.summarize(records, files.environments, run),
+        pilot=summary.summarize(pilot, files.environments, run),
+        textbook=textbook.compare_textbook(records, files.environments),
         noise=measure_noise(main_records, files.environments),
         missing=len(find_missing_trials(run, files.records)),
         faults=files.faults,

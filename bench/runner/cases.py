@@ -14,6 +14,7 @@ from bench.errors import UserError
 from bench.records.files import hash_file
 from bench.records.schema import Case
 from bench.runner.machine import read_usable_memory
+from bench.runner.pilot import list_candidates
 from bench.worker.workloads import WORKLOADS
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implementation
 
@@ -24,8 +25,6 @@ SWEEP_BATCH_SIZES = (8, 128, 384, 1920, 9600)
 # The samples vary at a batch size at which half a million of them take seconds, not minutes.
 SWEEP_SAMPLES = (9600, 19200, 96000, 480000)
 SWEEP_SAMPLES_BATCH_SIZE = 384
-# One thread is measured where threads help least and where they help most.
-ONE_THREAD_BATCH_SIZES = (32, 1920)
 # One-vs-rest updates once per sample, whatever the batch size; its oracle needs a minute for these.
 MAX_ONE_VS_REST_SAMPLES = 100_000
 
@@ -40,7 +39,7 @@ COPIES = 5
 
 
 class Size(NamedTuple):
-    """The size of an epoch: images per step, cores, images in all."""
+    """The size of an epoch: images per step, threads (0 before a pilot chose), images in all."""
 
     batch_size: int
     threads: int
@@ -77,7 +76,6 @@ def list_sweep_sizes(base: Size) -> list[Size]:
         base._replace(batch_size=SWEEP_SAMPLES_BATCH_SIZE, samples=samples)
         for samples in SWEEP_SAMPLES
     ]
-    sizes += [base._replace(batch_size=size, threads=1) for size in ONE_THREAD_BATCH_SIZES]
     return [size for size in dict.fromkeys(sizes) if size != base]
 
 
@@ -110,6 +108,7 @@ def make_case(entry: Implementation, **changes: Any) -> Case:
         "data_access": entry.data,
         "devices": entry.devices,
         "variables": dict(entry.variables),
+        "pixel_bytes": dict(entry.pixel_bytes),
         "workload": "",
         "device": "cpu",
         "batch_size": 0,
@@ -148,28 +147,34 @@ def find_implementation(name: str, read_objective: Callable[[Path], Objective]) 
     taken = {name for entry in IMPLEMENTATIONS for name in (entry.name, entry.framework)}
     if path.stem in taken | sys.stdlib_module_names or not path.stem.isidentifier():
         raise UserError(f"{path.name}: name the file like a Python module, and not like a built-in")
-    entry = Implementation(path.stem, path.stem, "", "", read_objective(path))
+    # How a user's file stores images is unknown. No program of ours reads less than a byte.
+    entry = Implementation(
+        path.stem,
+        path.stem,
+        "",
+        "",
+        read_objective(path),
+        pixel_bytes={"cpu": 1, "gpu": 1},
+    )
     return make_case(entry, style="own", data_access="own", file=str(path), sha256=hash_file(path))
 
 
 def list_sweep(cases: Sequence[Case]) -> tuple[Case, ...]:
     """Return the cases of a sweep around those of the first workload, which have one size.
 
-    Fewer threads are measured on the CPU only. One-vs-rest, whose time per sample does not depend
-    on the batch size, is measured at two batch sizes and up to MAX_ONE_VS_REST_SAMPLES.
+    Threads are those of each case. One-vs-rest, whose time per sample does not depend on the batch
+    size, is measured at two batch sizes and up to MAX_ONE_VS_REST_SAMPLES.
     """
     base = get_size(cases[0])
 
     def belongs(case: Case, size: Size) -> bool:
-        if case.device != "cpu" and size.threads != base.threads:
-            return False
         return case.objective == "softmax" or (
             size.samples <= MAX_ONE_VS_REST_SAMPLES
             and size.batch_size in {base.batch_size, SWEEP_SAMPLES_BATCH_SIZE}
         )
 
     return tuple(
-        msgspec.structs.replace(case, **size._asdict())
+        msgspec.structs.replace(case, batch_size=size.batch_size, samples=size.samples)
         for size in list_sweep_sizes(base)
         if size.fault is None
         for case in cases
@@ -194,12 +199,18 @@ def list_probes(device: Device, threads: int) -> list[Case]:
 
 
 def list_rooflines(cases: Iterable[Case], *, quick: bool = False) -> tuple[Case, ...]:
-    """Return the roofline probes for every device and number of threads of some cases.
+    """Return the roofline probes for every device and number of threads that cases may get.
 
-    quick: one probe for each, the first that runs there; all of them take 15 seconds.
+    quick: on the CPU only NumPy's, because all of them take 15 seconds. On a GPU all of them: any
+    framework may be absent there.
     """
-    places = dict.fromkeys((case.device, case.threads) for case in cases)
-    return tuple(probe for place in places for probe in list_probes(*place)[: 1 if quick else None])
+    candidates = (candidate for case in cases for candidate in list_candidates(case))
+    places = dict.fromkeys((case.device, case.threads) for case in candidates)
+    return tuple(
+        probe
+        for device, threads in places
+        for probe in list_probes(device, threads)[: 1 if quick and device == "cpu" else None]
+    )
 
 
 def list_distributions(case: Case | Implementation) -> list[str]:

@@ -23,8 +23,10 @@ from bench.records import store
 from bench.records.schema import Environment, Record, Run, Trial
 from bench.runner import lock, loop, machine
 from bench.runner.loop import TrialEnded
+from bench.runner.pilot import PILOT_ROUND, list_peers, waits_for_pilot
 from bench.runner.plan import find_missing_trials, plan_trials
 from bench.runner.process import scratch
+from bench.runner.resume import find_code_fault
 from bench.runner.runner import Runner, find_file_fault
 from bench.worker.machine import ROOT
 
@@ -104,13 +106,14 @@ def measure_round(query: HostQuery, run: Run, trials: Sequence[Trial]) -> RoundR
     if run.machine != machine.describe()["id"]:
         raise UserError("its machine has changed; start its worker again")
     for trial in trials:
-        if fault := find_file_fault(trial.case):
+        if fault := find_code_fault(trial.case) or find_file_fault(trial.case):
             raise UserError(fault)
     with lock.hold_host_lock(), scratch.make_folder() as parent:
         data, folder = find_data(query), parent / "run"
         store.create_run(folder, run)
         list(loop.import_frameworks(trials, _imported))
-        runner = Runner(folder, run, data, peers=(*run.cases, *run.sweep))
+        list(loop.compile_kernels(run, data, trials))
+        runner = Runner(folder, run, data, peers=list_peers(run))
         records = [runner.measure(trial) for trial in trials]
         environments = [*store.read_environments(folder).values()]
         params = {path.stem: path.read_bytes() for path in folder.glob("params/*")}
@@ -171,26 +174,42 @@ def find_hosts(client: Any, query: HostQuery) -> tuple[dict[str, dict[str, Any]]
 class MachineRun:
     """The run of one machine; the caller holds the lock of its folder.
 
-    workers: addresses of its hosts. missing: trials without a record, in their order.
+    workers: addresses of its hosts. sent: ids of the trials that hosts were asked for.
     """
 
     folder: Path
     run: Run
     query: HostQuery
     workers: Sequence[str]
-    missing: list[Trial] = field(init=False)
+    records: list[Record] = field(init=False)
+    sent: set[str] = field(init=False, default_factory=set)
     total: int = field(init=False)
 
     def __post_init__(self) -> None:
         store.repair_run(self.folder)
-        self.missing = find_missing_trials(self.run, store.read_contents(self.folder).records)
+        self.records = list(store.read_contents(self.folder).records)
         self.total = len(plan_trials(self.run))
 
+    @property
+    def missing(self) -> list[Trial]:
+        """Trials without a record, in their order."""
+        return find_missing_trials(self.run, self.records)
+
     def submit(self, client: Any) -> dict[Any, list[Trial]]:
-        """Send all missing rounds; return the trials of each by Dask's future."""
+        """Send the missing rounds that can be measured; return the trials of each by Dask's future.
+
+        The pilot is a round of one host, which decides for all: the rounds wait for it.
+        """
         if not self.workers:  # to Dask, no workers are any workers
             return {}
-        rounds = groupby(self.missing, lambda trial: (trial.kind, trial.round))
+        missing = groupby(self.missing, lambda trial: (trial.kind, trial.round))
+        rounds = [list(block) for _, block in missing]
+        ready = [
+            block
+            for block in rounds
+            if all(trial.id not in self.sent and not waits_for_pilot(trial.case) for trial in block)
+        ]
+        self.sent |= {trial.id for block in ready for trial in block}
         return {
             client.submit(
                 measure_round,
@@ -202,7 +221,7 @@ class MachineRun:
                 resources={"bench": 1},
                 retries=3,
             ): trials
-            for trials in [list(block) for _, block in rounds]
+            for trials in ready
         }
 
     def keep(self, trials: Sequence[Trial], result: RoundResult) -> Iterator[TrialEnded]:
@@ -215,7 +234,7 @@ class MachineRun:
                     (folder / "params.npy").write_bytes(result.params[trial.id])
                     store.save_params(self.folder, trial.id, folder / "params.npy")
             store.append_record(self.folder, record)
-            self.missing.remove(trial)
+            self.records.append(record)
             yield TrialEnded(record, self.total - len(self.missing), self.total)
 
 
@@ -230,11 +249,13 @@ def measure_runs(client: Any, runs: Sequence[MachineRun]) -> Iterator[str | Tria
             return
         for future, result in ended.items():
             run, trials = sent.pop(future)
+            name = f"round {trials[0].round}" if trials[0].round != PILOT_ROUND else "the pilot"
             if isinstance(result, str):
-                yield join_lines(f"round {trials[0].round} was given up: {result}")
+                yield join_lines(f"{name} was given up: {result}")
             else:
-                yield f"round {trials[0].round}, measured on {result.hostname}:"
+                yield f"{name}, measured on {result.hostname}:"
                 yield from run.keep(trials, result)
+                sent |= {future: (run, trials) for future, trials in run.submit(client).items()}
 
 
 def _collect(client: Any, sent: Mapping[Any, Sequence[str]]) -> dict[Any, RoundResult | str]:

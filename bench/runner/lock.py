@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bench.errors import UserError
-from bench.runner.process import scratch
+from bench.runner.process import ptx_cache, scratch
 
 # Not below TMPDIR: users, jobs and the workers of a cluster may each have their own.
 DEFAULT_PATH = "/tmp/softmax-bench.runner.lock"  # noqa: S108 - nothing is written to it
@@ -34,7 +34,8 @@ def hold_host_lock(announce_wait: Callable[[], None] = lambda: None) -> Iterator
     """Hold the host's lock in a block; wait for it first. Raises UserError.
 
     The kernel releases it when its holder ends, even if it is killed; the next holder removes what
-    a killed one has left on the host. announce_wait: called if the lock is not free at once.
+    a killed one has left on the host. All workers of the block share one PTX cache.
+    announce_wait: called if the lock is not free at once.
     """
     # Every user may open it. Never a soft lock, which would outlive a killed holder.
     lock = FileLock(find_lock_path(), mode=0o666, thread_local=False, fallback_to_soft=False)
@@ -45,7 +46,8 @@ def hold_host_lock(announce_wait: Callable[[], None] = lambda: None) -> Iterator
         with suppress(OSError):  # another user's
             os.utime(lock.lock_file)  # systems delete old files in /tmp, even locked ones
         scratch.remove_stale_folders()
-        yield
+        with scratch.make_folder() as folder, ptx_cache.share(folder):
+            yield
     finally:
         lock.release()
 

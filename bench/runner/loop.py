@@ -5,20 +5,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+import msgspec
+
 from bench.data.dataset import Dataset
 from bench.errors import UserError
 from bench.records import store
-from bench.records.schema import Case, Record, Run, Trial
+from bench.records.schema import Record, Run, Trial
 from bench.runner.cases import Size, get_size, list_distributions
+from bench.runner.pilot import PILOT_ROUND, list_peers
 from bench.runner.plan import find_missing_trials, plan_trials
-from bench.runner.process import preflight
+from bench.runner.process import preflight, scratch
 from bench.runner.runner import Runner, find_file_fault
+from bench.worker import gpu
 from bench.worker.measure import now
 
 # An estimate is from this many runs: older ones say little about today's software.
 EARLIER_RUNS = 5
+# The driver may compile for half an hour: https://github.com/tensorflow/tensorflow/issues/62320.
+COMPILE_SECONDS = 3600.0
 
-CaseGroup = tuple[str, str, str]  # workload, implementation, device
+CaseGroup = tuple[str, str, str, bool]  # workload, implementation, device, whether of a pilot
 
 
 # ----- measure
@@ -27,6 +33,13 @@ CaseGroup = tuple[str, str, str]  # workload, implementation, device
 @dataclass(frozen=True, slots=True)
 class ImportStarted:
     """An implementation is imported, unmeasured, so that its first trial reads no cold disk."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernelsCompiled:
+    """An implementation trains on the GPU, unmeasured, so that the driver compiles its kernels."""
 
     name: str
 
@@ -57,7 +70,7 @@ class BudgetSpent:
     remaining: int
 
 
-Event = ImportStarted | TrialStarted | TrialEnded | BudgetSpent
+Event = ImportStarted | KernelsCompiled | TrialStarted | TrialEnded | BudgetSpent
 
 
 def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
@@ -71,10 +84,12 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
         begin, records = now(), list(store.read_contents(folder).records)
         missing, total = find_missing_trials(run, records), len(plan_trials(run))
         yield from import_frameworks(missing, set())
+        yield from compile_kernels(run, data, missing)
         # A roofline probe reads as many images as the cases do.
-        runner = Runner(folder, run, data, peers=(*run.cases, *run.sweep))
-        for index, trial in enumerate(missing):
-            remaining = missing[index:]
+        runner = Runner(folder, run, data, peers=list_peers(run))
+        # The end of a pilot decides which trials follow.
+        while remaining := find_missing_trials(run, records):
+            trial = remaining[0]
             if run.budget is not None:
                 of_case = [record for record in records if record.case.slug == trial.case.slug]
                 longest = max((record.wall_seconds or 0.0 for record in of_case), default=0.0)
@@ -100,15 +115,38 @@ def import_frameworks(trials: Iterable[Trial], imported: set[str]) -> Iterator[I
             preflight.import_implementation(case)
 
 
+def compile_kernels(run: Run, data: Dataset, trials: Iterable[Trial]) -> Iterator[KernelsCompiled]:
+    """Train each implementation of trials on a GPU once; yield an event before each.
+
+    What the driver compiles stays in the shared PTX cache; records are thrown away. Does nothing
+    where there is no NVIDIA GPU. A user's own file, which may hang, gets the run's own limit.
+    """
+    cases = {
+        (trial.case.implementation, trial.case.interpreter): trial.case
+        for trial in trials
+        if trial.kind == "trial" and trial.case.device == "gpu"
+    }
+    if not cases or not gpu.find_gpus():
+        return
+    for case in cases.values():
+        yield KernelsCompiled(case.implementation)
+        seconds = run.timeout if case.file else max(run.timeout, COMPILE_SECONDS)
+        patient = msgspec.structs.replace(run, timeout=seconds)
+        with scratch.make_folder() as parent:
+            folder = parent / "run"
+            store.create_run(folder, patient)
+            Runner(folder, patient, data).measure(Trial(f"r0-{case.slug}", "trial", 0, case))
+
+
 # ----- estimate
 
 
 class Estimate:
     """Estimate how long trials take: the mean of their case, else of their group, else of all.
 
-    A group is an implementation, a workload and a device; a case has a size as well. The mean of a
-    group is that of its sizes' means, and the mean of all is that of the groups' means: many trials
-    of one case weigh no more than one.
+    A group is an implementation, a workload and a device, in a pilot or not. Cases have sizes.
+    The mean of a group is that of its sizes' means, and the mean of all is that of the groups'
+    means: many trials of one case weigh no more than one.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
@@ -119,7 +157,7 @@ class Estimate:
     def add(self, record: Record) -> None:
         """Take in the record of a trial."""
         if record.wall_seconds is not None:
-            sizes = self._seconds.setdefault(_group(record.case), {})
+            sizes = self._seconds.setdefault(_group(record), {})
             sizes.setdefault(get_size(record.case), []).append(record.wall_seconds)
 
     def sum_seconds(self, trials: Iterable[Trial]) -> float | None:
@@ -130,15 +168,16 @@ class Estimate:
             group: fmean(map(fmean, sizes.values())) for group, sizes in self._seconds.items()
         }
         overall, total = fmean(groups.values()), 0.0
-        for case in (trial.case for trial in trials):
-            group = _group(case)
-            same = self._seconds.get(group, {}).get(get_size(case))
+        for trial in trials:
+            group = _group(trial)
+            same = self._seconds.get(group, {}).get(get_size(trial.case))
             total += fmean(same) if same else groups.get(group, overall)
         return total
 
 
-def _group(case: Case) -> CaseGroup:
-    return case.workload, case.implementation, case.device
+def _group(trial: Record | Trial) -> CaseGroup:
+    case, pilot = trial.case, trial.round == PILOT_ROUND
+    return case.workload, case.implementation, case.device, pilot
 
 
 def read_earlier_records(results: Path) -> list[Record]:

@@ -26,6 +26,7 @@ from bench.runner.cases import (
     list_textbook_programs,
     make_case,
 )
+from bench.runner.pilot import choose_threads, offer_threads, plan_pilot
 from bench.runner.process import interpreters, preflight
 from bench.worker.data import count_features, read_labels
 from bench.worker.machine import list_usable_cores
@@ -43,7 +44,8 @@ ROUNDS = {"sgd": 5, "textbook": 1}
 class RunOptions:
     """What to measure and how; an empty value stands for the default of the workload or machine.
 
-    threads: ALL_CORES stands for every core of the machine that measures. timeout, budget: seconds.
+    threads: ALL_CORES stands for every core of the machine that measures. tried_threads: what a
+    pilot chooses from where nothing else decides the threads. timeout, budget: seconds.
     pythons: the executable of a framework that has a Python of its own.
     """
 
@@ -52,6 +54,7 @@ class RunOptions:
     devices: tuple[Device, ...] = ("cpu",)
     batch_sizes: tuple[int, ...] = ()
     threads: tuple[int, ...] = ()
+    tried_threads: tuple[int, ...] = ()
     samples: tuple[int, ...] = ()
     epochs: int | None = None
     rounds: int | None = None
@@ -143,12 +146,15 @@ def resolve_options(options: RunOptions, placement: Placement) -> RunOptions:
     if placement.machine is None:
         # One size must fit; of several, those that do not fit become rows with their reason.
         check_memory(min(options.samples, default=0), count_features(data))
+    # One round of --quick would take less time than its pilot.
+    pilot = not options.threads and not options.quick and placement.cores > 1
     threads = [resolve_threads(n, placement.cores) for n in options.threads or (ALL_CORES,)]
     return dataclasses.replace(
         options,
         workloads=tuple(dict.fromkeys(options.workloads)),
         devices=devices,
-        threads=tuple(dict.fromkeys(threads)),
+        threads=(0,) if pilot else tuple(dict.fromkeys(threads)),
+        tried_threads=(1, placement.cores) if pilot else (),
         samples=options.samples or (len(read_labels(data, "train")),),
     )
 
@@ -205,7 +211,9 @@ def plan_cases(options: RunOptions) -> tuple[Case, ...]:
     if None not in faults:
         raise UserError(str(faults[0]))
     return tuple(
-        complete_case(case, workload, device, size, options.epochs)
+        offer_threads(
+            complete_case(case, workload, device, size, options.epochs), options.tried_threads
+        )
         for workload, size in sizes
         if size.fault is None
         for device in options.devices
@@ -235,8 +243,9 @@ def plan_trials(run: Run) -> list[Trial]:
     """Return all trials of a run in the order in which they are measured.
 
     Randomised blocks: each round measures every case once, in an order that follows from the seed
-    and the round, so that drift of the machine affects all cases alike. Roofline probes come first.
-    After the last round come the textbook's programs, then the blocks of a sweep.
+    and the round, so that drift of the machine affects all cases alike. Roofline probes come first,
+    then the pilot. After the last round come the textbook's programs, then the pilot and the blocks
+    of a sweep. Trials whose threads the pilot has not chosen have 0 threads.
     """
     probes = [
         Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
@@ -244,8 +253,10 @@ def plan_trials(run: Run) -> list[Trial]:
     ]
     return [
         *probes,
+        *plan_pilot(f"{run.seed}/pilot", run.cases),
         *_plan_blocks(run.seed, [(case, run.rounds[case.workload]) for case in run.cases]),
         *(Trial(f"r1-{case.implementation}", "textbook", 1, case) for case in run.textbook),
+        *plan_pilot(f"{run.seed}/pilot", run.sweep, earlier=run.cases),
         *_plan_blocks(run.seed, [(case, run.sweep_rounds) for case in run.sweep]),
     ]
 
@@ -261,6 +272,11 @@ def _plan_blocks(seed: int, rounds: Sequence[tuple[Case, int]]) -> list[Trial]:
 
 
 def find_missing_trials(run: Run, records: Iterable[Record]) -> list[Trial]:
-    """Return the trials without a record, in their order; interrupted ones are missing."""
+    """Return the trials without a record, in their order; interrupted ones are missing.
+
+    Those that wait for a pilot have 0 threads.
+    """
+    records = list(records)
     complete = {record.trial for record in records if record.status != "interrupted"}
-    return [trial for trial in plan_trials(run) if trial.id not in complete]
+    trials = plan_trials(choose_threads(run, records))
+    return [trial for trial in trials if trial.id not in complete]

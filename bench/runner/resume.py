@@ -1,8 +1,8 @@
 """Find an earlier run, and decide which code its plan may execute.
 
-A run's folder may come from somebody else. Its plan names implementations and sizes; modules,
-variables and devices come from today's registry, files and Pythons from the command line. What is
-missing of the run is then measured by ``bench.runner.loop``.
+A run's folder may come from somebody else. Its plan names implementations and sizes, within the
+bounds of the command line; modules, variables and devices come from today's registry, files and
+Pythons from the command line. What is missing of the run is then measured by ``bench.runner.loop``.
 """
 
 import shlex
@@ -16,14 +16,18 @@ from bench.errors import UserError
 from bench.records import environments, store
 from bench.records.paths import shorten_path
 from bench.records.schema import Case, Run
+from bench.runner.bounds import find_plan_fault
 from bench.runner.cases import find_implementation, make_case
 from bench.runner.plan import RESULTS
 from bench.runner.process import interpreters
 from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS
 
 # The fields of a case that a plan decides; all others are looked up again.
-_SIZES = ("workload", "device", "batch_size", "threads", "samples", "epochs")
+_SIZES = ("workload", "device", "batch_size", "threads", "tried_threads", "samples", "epochs")
 _CASES = ("cases", "sweep", "textbook", "rooflines")
+_REGISTRY = {
+    entry.name: make_case(entry) for entry in (*IMPLEMENTATIONS, *TEXTBOOK_PROGRAMS, *PROBES)
+}
 
 
 def find_newest_run() -> Path:
@@ -42,7 +46,10 @@ def read_plan(
     files, pythons, data: as named again on the command line; see ``resolve_code``. Data must be
     named again if the plan has no path of them. Raises UserError.
     """
-    run = resolve_code(store.read_run(folder), files, pythons)
+    run = store.read_run(folder)
+    if fault := find_plan_fault(run):
+        raise UserError(f"{folder} cannot be resumed: {fault}; measure anew: softmax-bench run")
+    run = resolve_code(run, files, pythons)
     if data is None:
         if run.data_source is not None and run.data_source.startswith("<path>"):
             raise UserError(
@@ -67,20 +74,12 @@ def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> 
     planned = {case.implementation for case in _list_cases(run) if case.file is not None}
     if unplanned := sorted(paths.keys() - planned):
         raise UserError(f"the run was planned without {paths[unplanned[0]]}; leave it out")
-    entries = (*IMPLEMENTATIONS, *TEXTBOOK_PROGRAMS, *PROBES)
-    registry = {entry.name: make_case(entry) for entry in entries}
 
     def resolve(case: Case) -> Case:
+        if fault := find_code_fault(case):
+            raise UserError(fault)
         if case.file is None:
-            trusted = registry.get(case.implementation)
-            if trusted is None or (trusted.module, trusted.variables) != (
-                case.module,
-                case.variables,
-            ):
-                raise UserError(
-                    f"{case.implementation} is not what it was when the run was planned: its "
-                    "module or its variables differ; measure anew: python -m bench run"
-                )
+            trusted = _REGISTRY[case.implementation]
         elif case.implementation in paths:
             file = paths[case.implementation]
             trusted = find_implementation(file, lambda _: case.objective)
@@ -101,6 +100,26 @@ def resolve_code(run: Run, files: Iterable[str], pythons: Mapping[str, str]) -> 
 
     groups = {name: tuple(map(resolve, getattr(run, name))) for name in _CASES}
     return msgspec.structs.replace(run, **groups)
+
+
+def find_code_fault(case: Case) -> str | None:
+    """Return why a planned case must not run as the plan has it, or None.
+
+    The registry decides modules and variables, and an own file has no variables: those of a
+    stranger's plan, such as PYTHONWARNINGS or LD_PRELOAD, would run commands.
+    """
+    if case.file is not None:
+        if not case.variables:
+            return None
+        names = ", ".join(case.variables)
+        return f"the plan sets variables for {case.file}, {names}; measure anew: softmax-bench run"
+    known = _REGISTRY.get(case.implementation)
+    if known and (known.module, known.variables) == (case.module, case.variables):
+        return None
+    return (
+        f"{case.implementation} is not what it was when the run was planned: its module or its "
+        "variables differ; measure anew: softmax-bench run"
+    )
 
 
 def list_repeated_options(run: Run) -> list[str]:

@@ -87,5 +87,7 @@ def _load(folder: Path, name: str, mmap_mode: Literal["c"] | None = None) -> NDA
     try:
         array: NDArray[Any] = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"{path}: no prepared data ({error}). Start again to prepare it") from error
+        raise DataError(
+            f"{path}: no prepared data ({error}). Start again to prepare it, a run with --resume"
+        ) from error
     return array

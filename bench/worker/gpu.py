@@ -16,10 +16,38 @@ from typing import Any
 MODULE = "pynvml"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 MIG = "MIG-"
+# What can hold the clocks down, and NVML's counter of how long it did.
+LIMITS = {
+    "power": "NVML_PERF_POLICY_POWER",
+    "heat": "NVML_PERF_POLICY_THERMAL",
+    "board": "NVML_PERF_POLICY_BOARD_LIMIT",
+    "reliability": "NVML_PERF_POLICY_RELIABILITY",
+}
+# The energy counter moves every 20 to 100 ms, and an H100 looks at its power a quarter of the time
+# (https://arxiv.org/abs/2312.02741): shorter measurements are not published.
+MIN_ENERGY_SECONDS = 2.0
 
 
 class NvmlError(Exception):
     """NVML cannot be asked or does not know; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuSettings:
+    """How a GPU is set; None for what NVML does not know.
+
+    persistent: whether the driver stays loaded without a process. watts, default_watts: the power
+    cap, and the maker's. megahertz, max_megahertz: the application clock of the multiprocessors,
+    and their highest clock; NVML does not tell whether clocks are locked (``nvidia-smi -lgc``).
+    mps_processes: those that share the GPU through MPS.
+    """
+
+    persistent: bool | None
+    watts: float | None
+    default_watts: float | None
+    megahertz: int | None
+    max_megahertz: int | None
+    mps_processes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +77,9 @@ def find_module() -> Path | None:
 def list_gpus() -> list[Gpu]:
     """Return the GPUs in the driver's order. Raises NvmlError.
 
-    A GPU without a name, because it is lost or may not be asked, is left out.
+    A GPU without a name, because it is lost or may not be asked, is left out. NVML is never shut
+    down: as long as the process that measures has it open, the driver stays loaded, also without
+    persistence mode, and no worker's import or set-up has to wait for it.
     """
     nvml = _import_nvml()
     driver = str(_call(nvml, "nvmlSystemGetDriverVersion"))
@@ -125,7 +155,7 @@ def explain_unavailable(reason: str | None) -> str:
 
 
 class GpuMonitor:
-    """Memory, clocks, temperature and energy of one GPU, read by the process that trains on it.
+    """Memory, clocks, limits, temperature and energy of one GPU, read by the process that trains.
 
     Create it before a framework is imported. Where NVML does not know the GPU, or MIG divides it,
     all readings are None.
@@ -150,8 +180,9 @@ class GpuMonitor:
 
         After the last epoch this is the peak that the process reserved, its context included: the
         allocators of the frameworks keep what they have taken, and take nothing in advance (see
-        the variables of a worker). Memory that another process takes is counted, too. None where
-        it is not known, and where it has not grown: then other processes have freed some.
+        the variables of a worker), but more than they need: see ``read_framework_peak``. Memory
+        that another process takes is counted, too. None where it is not known, and where it has
+        not grown: then other processes have freed some.
         """
         used = self._read_used_bytes()
         if used is None or self._used_before is None or used <= self._used_before:
@@ -159,19 +190,42 @@ class GpuMonitor:
         return used - self._used_before
 
     def read_conditions(self) -> dict[str, float | None]:
-        """Return temperature (degrees Celsius), clocks (MHz), and NVML's reasons for low clocks.
+        """Return temperature (degrees Celsius), clocks (MHz), counters, and the framework's peak.
 
-        throttle: NVML's clocks event reasons, one bit each.
+        power_seconds and so on: how long each of LIMITS has held the clocks down since the driver
+        was loaded; only differences mean something. framework_peak_bytes: see
+        ``read_framework_peak``. The clocks are those of a GPU that has just become idle.
         """
+        limits = {
+            f"{name}_seconds": None if status is None else status.violationTime / 1e9
+            for name, policy in LIMITS.items()
+            for status in [self._ask("nvmlDeviceGetViolationStatus", policy)]
+        }
         return {
             "celsius": self._ask("nvmlDeviceGetTemperature", "NVML_TEMPERATURE_GPU"),
             "sm_mhz": self._ask("nvmlDeviceGetClockInfo", "NVML_CLOCK_SM"),
             "memory_mhz": self._ask("nvmlDeviceGetClockInfo", "NVML_CLOCK_MEM"),
-            "throttle": self._ask("nvmlDeviceGetCurrentClocksEventReasons"),
+            **limits,
+            "framework_peak_bytes": read_framework_peak(),
         }
 
+    def read_settings(self) -> GpuSettings:
+        """Return how the GPU is set."""
+        persistent = self._ask("nvmlDeviceGetPersistenceMode")
+        cap = self._ask("nvmlDeviceGetEnforcedPowerLimit")  # milliwatts
+        default = self._ask("nvmlDeviceGetPowerManagementDefaultLimit")
+        shared = self._ask("nvmlDeviceGetMPSComputeRunningProcesses")
+        return GpuSettings(
+            persistent=None if persistent is None else bool(persistent),
+            watts=None if cap is None else cap / 1000,
+            default_watts=None if default is None else default / 1000,
+            megahertz=self._ask("nvmlDeviceGetApplicationsClock", "NVML_CLOCK_SM"),
+            max_megahertz=self._ask("nvmlDeviceGetMaxClockInfo", "NVML_CLOCK_SM"),
+            mps_processes=None if shared is None else len(shared),
+        )
+
     def read_joules(self) -> float | None:
-        """Return the energy since the driver was loaded."""
+        """Return the energy since the driver was loaded; see ``subtract_joules``."""
         millijoules = self._ask("nvmlDeviceGetTotalEnergyConsumption")
         return None if millijoules is None else millijoules / 1000
 
@@ -188,6 +242,30 @@ class GpuMonitor:
     def _read_used_bytes(self) -> int | None:
         memory = self._ask("nvmlDeviceGetMemoryInfo")
         return None if memory is None else int(memory.used)
+
+
+def subtract_joules(before: float | None, after: float | None, seconds: float) -> float | None:
+    """Return the energy between two readings that lie ``seconds`` apart.
+
+    None where a reading is missing, and below MIN_ENERGY_SECONDS.
+    """
+    if before is None or after is None or seconds < MIN_ENERGY_SECONDS:
+        return None
+    return after - before
+
+
+def read_framework_peak() -> int | None:
+    """Return the most bytes that the framework had in use on the GPU, by its own count.
+
+    Asks the device look-ups in implementations/_devices/ that were imported; None where none of
+    them knows. Unlike the growth of the memory in use, it has no context and no reserve in it.
+    """
+    peaks = []
+    for name, module in list(sys.modules.items()):
+        if name.startswith("implementations._devices.") and hasattr(module, "read_peak_bytes"):
+            with suppress(RuntimeError, ValueError):  # a device that does not count
+                peaks.append(module.read_peak_bytes())
+    return max((peak for peak in peaks if peak is not None), default=None)
 
 
 def _import_nvml() -> Any:

@@ -2,35 +2,46 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import isclose
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from bench.contract import Device, Probe
+from bench.contract import GROWTH, Device, Probe
 from bench.worker.guard import ContractError
 from bench.worker.measure import time_call
+
+T = TypeVar("T")
 
 # Large enough for the peak rate of a matrix product, small enough for a second of one core.
 MATRIX_SIZE = 2048
 STEPS = 1000
+# A GPU raises its clocks while it works, so it works this long untimed.
+WARM_SECONDS: dict[Device, float] = {"cpu": 0.0, "gpu": 1.0}
+# Work of a GPU is queued, so that starting it and fetching a result take no share of the time.
+TIMES: dict[Device, int] = {"cpu": 1, "gpu": 100}
 MIN_SECONDS = 0.4
-MIN_REPEATS, MAX_REPEATS = 3, 50
+MIN_REPEATS = 3
+MAX_REPEATS = 2000  # a bound of the record's size
 # Relative tolerances. The error of float32 over 2,048 products is smaller, that of half precision
 # is larger. A sum over hundreds of millions of ones depends on how it is split.
 PRODUCT_TOLERANCE, SUM_TOLERANCE = 1e-5, 1e-3
+# What TF32 and half precision lose: rounded to ten bits after the point, it is 1.
+FINE = 1 + 2.0**-12
 
 
 @dataclass(slots=True)
 class RooflineSample:
     """The raw values of one probe: seconds of products, of reads with their bytes, and of chains.
 
-    product_operations: floating-point operations of one product, 2 n^3 for n x n matrices.
-    chain_steps: dependent updates in each chain; measured on a GPU only.
+    product_operations: floating-point operations of one repetition, 2 n^3 for each product of
+    n x n matrices. read_times: how often each repetition reads ``read_bytes``. chain_steps:
+    dependent updates in each chain; measured on a GPU only.
     """
 
-    product_operations: int = 2 * MATRIX_SIZE**3
+    product_operations: int = 0
     product_seconds: list[float] = field(default_factory=list)
+    read_times: int = 1
     read_bytes: list[int] = field(default_factory=list)
     read_seconds: list[float] = field(default_factory=list)
     chain_steps: int = STEPS
@@ -49,7 +60,8 @@ def measure_roofline(
 
     Raises Unavailable as the probe does, ContractError where a result is wrong.
     """
-    sample = RooflineSample()
+    times = TIMES[device]
+    sample = RooflineSample(product_operations=2 * MATRIX_SIZE**3 * times, read_times=times)
     generator, shape = np.random.default_rng(42), (MATRIX_SIZE, MATRIX_SIZE)
     matrix, sample.between_seconds = time_call(lambda: generator.random(shape, np.float32))
     probe, sample.setup_seconds = time_call(implementation, matrix, device)
@@ -57,35 +69,73 @@ def measure_roofline(
     def place(count: int) -> None:
         probe.place(np.ones((count, features), np.float32))
 
-    product = float(matrix[0].astype(float) @ matrix[:, 0])
-    result = _repeat(sample, sample.product_seconds, probe.multiply)
-    _require_near(result, product, PRODUCT_TOLERANCE)
+    result = _repeat(sample, device, sample.product_seconds, lambda: probe.multiply(times))
+    require_product(result, matrix)
     for count in samples:
         sample.between_seconds += time_call(place, count)[1]
         before = len(sample.read_seconds)
-        result = _repeat(sample, sample.read_seconds, probe.read)
-        _require_near(result, count * features, SUM_TOLERANCE)
+        pixels = _repeat(sample, device, sample.read_seconds, lambda: probe.read(times))
+        require_near(pixels, count * features, SUM_TOLERANCE)
         sample.read_bytes += [4 * count * features] * (len(sample.read_seconds) - before)
     # It takes 0.2 s to free a gigabyte: do that here, where it is timed, and not at the end.
     sample.between_seconds += time_call(place, 1)[1]
     if device == "gpu":
-        _repeat(sample, sample.chain_seconds, lambda: probe.steps(STEPS))
+        last = _repeat(sample, device, sample.chain_seconds, lambda: probe.steps(STEPS))
+        require_near(last, compute_chain(STEPS), 0.0)
+    fine = (FINE * generator.integers(1, 3, shape)).astype(np.float32)
+    sample.between_seconds += time_call(require_float32, implementation, device, fine)[1]
     return sample
 
 
-def _repeat(sample: RooflineSample, seconds: list[float], call: Callable[[], float]) -> float:
-    """Call once as a warm-up, then time calls for MIN_SECONDS; return the last result."""
-    result, last_seconds = time_call(call)
-    sample.between_seconds += last_seconds
+def _repeat(
+    sample: RooflineSample, device: Device, seconds: list[float], call: Callable[[], T]
+) -> T:
+    """Warm up, once at least, then time calls for MIN_SECONDS; return the last result."""
+    result, warm_seconds = time_call(call)
+    while warm_seconds < WARM_SECONDS[device]:
+        warm_seconds += time_call(call)[1]
+    sample.between_seconds += warm_seconds
     count, total = 0, 0.0
     while count < MAX_REPEATS and (count < MIN_REPEATS or total < MIN_SECONDS):
         result, last_seconds = time_call(call)
         seconds.append(last_seconds)
         count, total = count + 1, total + last_seconds
-    return float(result)
+    return result
 
 
-def _require_near(result: float, expected: float, tolerance: float) -> None:
+def require_float32(
+    implementation: Callable[[NDArray[np.float32], Device], Probe],
+    device: Device,
+    fine: NDArray[np.float32],
+) -> None:
+    """Raise ContractError where a probe rounds the elements of a matrix before it multiplies.
+
+    fine: FINE times powers of two. Rounding loses a share of 2^-12 of every element, so of every
+    sum of products 2^-11, which is 49 times the tolerance. The elements of a random matrix are
+    rounded up and down: most of their sums stay within it.
+    """
+    require_product(implementation(fine, device).multiply(1), fine)
+
+
+def require_product(result: NDArray[np.float32], matrix: NDArray[np.float32]) -> None:
+    """Raise ContractError where the first 8 x 8 elements of a matrix times itself are wrong."""
+    wide = matrix.astype(float)
+    require_near(result, wide[:8] @ wide[:, :8], PRODUCT_TOLERANCE)
+
+
+def compute_chain(count: int) -> np.float32:
+    """Return the right end of a chain, one float32 product after the other."""
+    products = np.multiply.accumulate(np.full(count, GROWTH, np.float32))
+    return np.float32(products[-1])
+
+
+def require_near(result: ArrayLike, expected: ArrayLike, tolerance: float) -> None:
     """Raise ContractError where a result was not computed in float32."""
-    if not isclose(result, expected, rel_tol=tolerance):
-        raise ContractError(f"a probe returned {result:g} where {expected:g} is right")
+    actual, right = np.asarray(result, float), np.asarray(expected, float)
+    error = np.inf
+    if actual.shape == right.shape:
+        error = float(np.max(np.abs(actual / right - 1)))
+    if not error <= tolerance:  # not a number, too
+        raise ContractError(
+            f"a probe's result is off by a share of {error:.2g}; {tolerance:g} is allowed"
+        )

@@ -27,3 +27,9 @@ def list_plugins() -> list[str]:
     except ModuleNotFoundError:
         return []
     return [module.name for module in iter_modules(jax_plugins.__path__)]
+
+
+def read_peak_bytes() -> int | None:
+    """Return the most bytes of arrays on the default device so far; None where it is a CPU."""
+    statistics = jax.devices()[0].memory_stats()
+    return statistics.get("peak_bytes_in_use") if statistics else None

@@ -24,3 +24,10 @@ def explain_absence(device: Device) -> Unavailable:
 def use_float32() -> None:
     """Disable TF32, the default: XLA's kernels ignore NVIDIA_TF32_OVERRIDE."""
     tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def read_peak_bytes() -> int | None:
+    """Return the most bytes of tensors on the GPU so far; None on the CPU."""
+    if not tf.config.list_physical_devices("GPU"):
+        return None
+    return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])

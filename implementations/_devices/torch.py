@@ -46,3 +46,8 @@ def capture(run: Callable[[], None]) -> Callable[[], None]:
     with torch.cuda.graph(graph, stream=stream):
         run()
     return graph.replay
+
+
+def read_peak_bytes() -> int | None:
+    """Return the most bytes of tensors on the GPU so far; None on the CPU and on Apple's GPUs."""
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else None

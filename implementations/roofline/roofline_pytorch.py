@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.contract import Device
+from bench.contract import GROWTH, Device
 from implementations._devices.torch import CAPTURED, capture, find_device
 
 
@@ -18,18 +18,21 @@ class Probe:
         self.device = find_device(device)
         self.matrix = torch.from_numpy(matrix).to(self.device)
         self.product = torch.empty_like(self.matrix)
-        self.numbers = torch.zeros(10, device=self.device)
+        self.numbers = torch.ones(10, device=self.device)
         self.chains = {}
 
-    def multiply(self) -> float:
-        torch.mm(self.matrix, self.matrix, out=self.product)
-        return float(self.product[0, 0])
+    def multiply(self, times: int) -> NDArray[np.float32]:
+        for _ in range(times):
+            torch.mm(self.matrix, self.matrix, out=self.product)
+        return self.product[:8, :8].cpu().numpy().copy()
 
     def place(self, images: NDArray[np.float32]) -> None:
         self.images = torch.from_numpy(images).to(self.device)
 
-    def read(self) -> float:
-        return float(self.images.sum())
+    def read(self, times: int) -> float:
+        for _ in range(times):
+            result = self.images.sum()
+        return float(result)
 
     def steps(self, count: int) -> float:
         if count not in self.chains:
@@ -39,5 +42,6 @@ class Probe:
         return float(self.numbers[0])
 
     def update(self, count: int) -> None:
+        self.numbers.fill_(1)
         for _ in range(count):
-            self.numbers.add_(1)
+            self.numbers.mul_(GROWTH)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from bench.contract import Device
+from bench.contract import GROWTH, Device
 from implementations._devices.tensorflow import find_device
 
 XLA = sys.platform != "darwin"  # XLA cannot compile for Apple's GPUs
@@ -17,19 +17,23 @@ class Probe:
         self.device = find_device(device)
         with tf.device(self.device):
             self.matrix = tf.constant(matrix)
-            self.numbers = tf.Variable(tf.zeros(10))
+            self.numbers = tf.Variable(tf.ones(10))
 
-    def multiply(self) -> float:
+    def multiply(self, times: int) -> NDArray[np.float32]:
         with tf.device(self.device):
-            return float(tf.matmul(self.matrix, self.matrix)[0, 0])
+            for _ in range(times):
+                product = tf.matmul(self.matrix, self.matrix)
+            return np.array(product[:8, :8])
 
     def place(self, images: NDArray[np.float32]) -> None:
         with tf.device(self.device):
             self.images = tf.constant(images)
 
-    def read(self) -> float:
+    def read(self, times: int) -> float:
         with tf.device(self.device):
-            return float(tf.reduce_sum(self.images))
+            for _ in range(times):
+                result = tf.reduce_sum(self.images)
+            return float(result)
 
     def steps(self, count: int) -> float:
         with tf.device(self.device):
@@ -39,5 +43,6 @@ class Probe:
     @tf.function(jit_compile=XLA)
     def chain(self, count: int) -> None:
         """Update the numbers ``count`` times, compiled with a fixed length like a tuned loop."""
+        self.numbers.assign(tf.ones(10))
         for _ in tf.range(count):
-            self.numbers.assign_add(tf.ones(10))
+            self.numbers.assign(self.numbers * GROWTH)

@@ -10,8 +10,10 @@ has a row for each class: both products then run along the pixels, which are con
 import os
 import shutil
 import sys
+import sysconfig
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,8 +32,7 @@ class Trainer:
     def __init__(self, problem: Problem, device: Device) -> None:
         self.problem = problem
         self.device = find_device(device)
-        if device == "cpu":
-            require_compiler()
+        require_compiler(self.device)
         self.images = pack(torch.from_numpy(problem.images).to(self.device))
         self.labels = torch.from_numpy(problem.labels).to(self.device, torch.int64)
         shapes = ((problem.classes, problem.features), (problem.classes,))
@@ -132,7 +133,9 @@ def make_replay(
 ) -> Callable[[torch.Tensor], None]:
     """Record ``run`` for a number of samples; return a function to replay it over an order."""
     some = torch.arange(samples, device=device)  # the recorded kernels read it
-    replay = capture(partial(run, some))
+    # A compilation cannot be recorded: fail, and name the guard that asks for it.
+    with torch._dynamo.config.patch(error_on_recompile=True):  # noqa: SLF001 - no public name
+        replay = capture(partial(run, some))
 
     def train(order: torch.Tensor) -> None:
         for part in order.split(samples):
@@ -142,8 +145,20 @@ def make_replay(
     return train
 
 
-def require_compiler() -> None:
-    """Raise Unavailable if the C++ compiler that torch.compile uses is not installed."""
-    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
-    if shutil.which(compiler) is None:
-        raise Unavailable(f"torch.compile needs a C++ compiler on the CPU: no {compiler}")
+def require_compiler(device: torch.device) -> None:
+    """Raise Unavailable where torch.compile finds no compiler for a device.
+
+    On the CPU it compiles C++. On CUDA Triton compiles what launches its kernels, in C, for Python:
+    https://github.com/triton-lang/triton/blob/main/python/triton/runtime/build.py.
+    """
+    if device.type == "cpu":
+        compilers = [os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")]
+    elif device.type in CAPTURED:
+        compilers = [os.environ["CC"]] if "CC" in os.environ else ["gcc", "clang"]
+    else:
+        return
+    if not any(map(shutil.which, compilers)):
+        raise Unavailable(f"torch.compile needs a compiler: no {' or '.join(compilers)}")
+    folders = [sysconfig.get_path("include"), *os.environ.get("CPATH", "").split(os.pathsep)]
+    if device.type != "cpu" and not any(Path(one, "Python.h").exists() for one in folders if one):
+        raise Unavailable("torch.compile needs the headers of Python on a GPU: no Python.h")

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis.intervals import Interval, compute_t_quantile, estimate_mean, estimate_ratio
+from bench.analysis.intervals import (
+    Interval,
+    adjust_holm,
+    compute_p,
+    compute_sign_p,
+    compute_t_quantile,
+    estimate_ratio,
+    estimate_typical,
+)
+
+RATIOS = st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=12)
 
 
 def test_t_quantile_matches_printed_tables():
@@ -14,77 +24,135 @@ def test_t_quantile_matches_printed_tables():
     assert {freedom: round(compute_t_quantile(freedom), 3) for freedom in printed} == printed
 
 
-# The standard deviation of k numbers evenly spaced by ln 2 is ln 2 / sqrt(2), ln 2 and
-# ln 2 * sqrt(2.5) for k = 2, 3 and 5.
+# The range of n values misses with probability 2 ** (1 - n). It is stretched by the share e of
+# itself for which 2 ** (1 - n) * (1 + e) ** (1 - n) is 5 %: 9, sqrt(5) - 1, 1.25 ** (1 / 4) - 1.
 @pytest.mark.parametrize(
-    ("values", "mean", "half_width"),
+    ("values", "centre", "low", "high"),
     [
-        ([1, 2], math.sqrt(2), 12.706 * math.log(2) / math.sqrt(2) / math.sqrt(2)),
-        ([4, 1, 2], 2, 4.303 * math.log(2) / math.sqrt(3)),  # 1.7220: from 0.3574 to 11.19
-        ([1, 2, 4, 8, 16], 4, 2.776 * math.log(2) * math.sqrt(2.5) / math.sqrt(5)),  # 1.3606
-        ([1] * 5, 1, 0),
+        ([1, 2], math.sqrt(2), 2**-9, 2 * 2**9),
+        ([4, 1, 2], 2, 4**-1.23607, 4 * 4**1.23607),
+        ([16, 2, 4, 8, 1], 4, 16**-0.05737, 16 * 16**0.05737),
+        ([3] * 5, 3, 3, 3),
+        # No stretching: the range of 6 to 8 values holds the median 31 of 32 times or more often.
+        ([6, 1, 2, 3, 4, 5], math.sqrt(12), 1, 6),
+        (range(1, 9), math.sqrt(20), 1, 8),
+        # One value, and five, lie beyond each bound: printed in tables of the sign test.
+        (range(1, 10), 5, 2, 8),
+        (range(1, 21), math.sqrt(110), 6, 15),
     ],
 )
-def test_mean_has_t_interval_of_logarithms(values, mean, half_width):
-    interval = estimate_mean(values)
-    assert interval.mean == pytest.approx(mean)
-    assert interval.low == pytest.approx(mean / math.exp(half_width), rel=1e-3)
-    assert interval.high == pytest.approx(mean * math.exp(half_width), rel=1e-3)
+def test_typical_value_is_the_median_with_order_statistics(values, centre, low, high):
+    interval = estimate_typical(list(values))
+    assert interval.mean == pytest.approx(centre)
+    assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-4)
 
 
-def test_mean_of_one_value_has_no_bounds():
-    assert estimate_mean([3.0]) == Interval(pytest.approx(3.0))
+def test_one_value_has_no_bounds():
+    assert estimate_typical([3.0]) == Interval(3.0)
 
 
 @pytest.mark.parametrize("values", [[5e-324, 1e9], [5e-324, 1e308], [1e300, 1e308]])
 def test_bounds_beyond_floats_are_unknown(values):
-    interval = estimate_mean(values)
+    interval = estimate_typical(values)
     assert interval.mean == pytest.approx(math.exp(sum(map(math.log, values)) / len(values)))
     assert (interval.low, interval.high) == (None, None)
 
 
 @pytest.mark.parametrize("values", [[], [1.0, 0.0], [1.0, -2.0]])
-def test_values_without_geometric_mean_raise(values):
+@pytest.mark.parametrize("compute", [estimate_typical, compute_p])
+def test_values_without_logarithm_raise(compute, values):
     with pytest.raises(ValueError):  # noqa: PT011 - the message is the math module's or ours
-        estimate_mean(values)
+        compute(values)
 
 
-@given(st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=9), st.floats(1e-3, 1e3))
+@given(RATIOS, st.floats(1e-3, 1e3))
 def test_unit_of_time_scales_the_interval(values, unit):
-    interval, scaled = estimate_mean(values), estimate_mean([value * unit for value in values])
+    interval = estimate_typical(values)
+    scaled = estimate_typical([value * unit for value in values])
     expected = [interval.low * unit, interval.mean * unit, interval.high * unit]
     assert [scaled.low, scaled.mean, scaled.high] == pytest.approx(expected)
     assert interval.low <= interval.mean * (1 + 1e-12)
     assert interval.mean <= interval.high * (1 + 1e-12)
 
 
-# ----- two independent samples
+# ----- how certain it is that a ratio is not 1
 
 
 @pytest.mark.parametrize(
-    ("sample", "base", "mean", "half_width"),
+    ("ratios", "p"),
     [
-        # Variances (ln 2)² and 0: Welch's degrees of freedom are the first sample's, two.
-        ([1, 2, 4], [1, 1, 1], 2, 4.303 * math.log(2) / math.sqrt(3)),
-        # Equal variances of three values each: four.
-        ([1, 2, 4], [3, 6, 12], 1 / 3, 2.776 * math.log(2) * math.sqrt(2 / 3)),
-        # (ln 2)² / 2 of two values, (ln 2)² of three: squared errors 1/4 and 1/3, and
-        # (7/12)² / (1/16 + 1/18) = 2.8824 degrees, where t is 3.2572: at three it is 3.182.
-        ([1, 2], [1, 2, 4], 2**-0.5, 3.2572 * math.log(2) * math.sqrt(7 / 12)),
-        ([4, 4], [2, 2], 2, 0),
+        ([2.0], 1.0),
+        ([2, 4], 0.5 * (1 - 1 / 2)),
+        ([1 / 2, 1 / 4, 1 / 16], 0.25 * (1 - 1 / 4) ** 2),
+        ([2, 2, 2], 0.0),
+        ([2, 2, 2, 2, 1 / 2], 2 * (1 + 5) / 32),
+        ([2] * 8 + [1 / 2], 2 * (1 + 9) / 512),
+        ([2, 2, 1], 1.0),  # exactly 1 is on neither side
     ],
 )
-def test_ratio_has_welch_interval(sample, base, mean, half_width):
+def test_p_by_hand(ratios, p):
+    assert compute_p(ratios) == pytest.approx(p)
+
+
+@given(RATIOS)
+def test_interval_excludes_1_exactly_if_p_is_below_5_percent(ratios):
+    p = compute_p(ratios)
+    assert abs(p - 0.05) < 1e-9 or estimate_typical(ratios).excludes(1) == (p < 0.05)
+
+
+def test_sign_test_counts_both_sides():
+    # Of six tosses, one of the two sides comes up at most once in 2 * (1 + 6) of 64 cases.
+    assert compute_sign_p(1, 6) == 14 / 64
+    assert compute_sign_p(3, 6) == 1
+
+
+# Holm's procedure: 0.005 * 4, 0.01 * 3, 0.03 * 2, and 0.04 * 1, which is raised to 0.06, because no
+# adjusted p is below the one before it.
+def test_holm_adjustment_by_hand():
+    difference = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 4)
+    assert difference == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+
+
+def test_unknown_tests_count_in_the_family():
+    # 0.005 * 6, 0.01 * 5, 0.03 * 4, 0.04 * 3: the others have a p of 1 and come last.
+    difference = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 6)
+    assert difference == pytest.approx({"a": 0.05, "b": 0.12, "c": 0.12, "d": 0.03})
+    assert adjust_holm({}, 3) == {}
+
+
+def test_adjusted_p_is_at_most_1():
+    assert adjust_holm({"a": 0.4, "b": 0.9}, 2) == {"a": 0.8, "b": 0.9}
+    assert adjust_holm({"a": 0.6}, 3) == {"a": 1.0}
+
+
+# ----- two independent samples
+
+
+# The bounds of 1, 2, 4 are ln 2 + 1.23607 * ln 4 = 2.40669 from the median, on the logarithms.
+@pytest.mark.parametrize(
+    ("sample", "base", "ratio", "below", "above"),
+    [
+        ([1, 2, 4], [1, 1, 1], 2, 2.40669, 2.40669),
+        ([1, 2, 4], [3, 6, 12], 1 / 3, 2.40669 * math.sqrt(2), 2.40669 * math.sqrt(2)),
+        # 1.23607 * ln 4 = 1.71356 below the first of 1, 1, 4, and ln 4 more above it.
+        ([1, 1, 4], [1, 1, 1], 1, 1.71356, 3.09985),
+        ([1, 1, 1], [1, 1, 4], 1, 3.09985, 1.71356),
+        ([4, 4], [2, 2], 2, 0, 0),
+    ],
+)
+def test_ratio_combines_the_bounds_of_both(sample, base, ratio, below, above):
     interval = estimate_ratio(sample, base)
-    assert interval.mean == pytest.approx(mean)
-    assert interval.low == pytest.approx(mean / math.exp(half_width), rel=1e-3)
-    assert interval.high == pytest.approx(mean * math.exp(half_width), rel=1e-3)
+    assert interval.mean == pytest.approx(ratio)
+    assert interval.low == pytest.approx(ratio / math.exp(below), rel=1e-4)
+    assert interval.high == pytest.approx(ratio * math.exp(above), rel=1e-4)
 
 
 def test_ratio_without_spread_or_range_has_no_bounds():
     assert estimate_ratio([4.0], [2.0, 2.0, 2.0]) == Interval(2.0)
     assert estimate_ratio([4.0, 4.0], [2.0]) == Interval(2.0)
     assert estimate_ratio([5e-324, 1e9], [1.0, 1.0]).low is None
+    # Both have bounds, whose combination is beyond the range of floats.
+    assert estimate_ratio([1e-15, 1e15], [1e15, 1e-15]).low is None
 
 
 @pytest.mark.parametrize(("sample", "base"), [([], [1.0]), ([1.0], [])])

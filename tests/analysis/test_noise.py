@@ -205,35 +205,42 @@ def test_drift_is_a_cause_if_large_and_certain(drift, causes):
     assert replace(QUIET, drift=drift).causes == causes
 
 
-THROTTLED = "the GPU was throttled by"
+def limited(seconds, by="power"):
+    """Return the counters of a trial of five epochs of a second."""
+    return {f"{by}_seconds_before": 100.0, f"{by}_seconds_after": 100.0 + seconds}
 
 
 @pytest.mark.parametrize(
     ("conditions", "causes"),
     [
+        # 0.5 and 0.1 s of 5 s; a GPU at its cap for 50 ms is not disturbed.
         (
-            [{"throttle_before": 8.0}, {"throttle_before": 0.0}, {}],
-            [f"{THROTTLED} hardware slowdown in 1 of 2 trials"],
+            [limited(0.5), limited(0.1), limited(0.05), {}],
+            ["its power cap slowed the GPU in 2 of 3 trials, up to 10% of the time"],
         ),
-        # A trial counts once for each of its reasons; two bits mean heat.
         (
-            [{"throttle_before": 32.0, "throttle_after": 68.0}, {"throttle_after": 4.0}],
-            [f"{THROTTLED} power cap in 2 of 2 trials and heat in 1 of 2 trials"],
+            [limited(5.0, "heat") | limited(0.5, "board")],
+            [
+                "heat slowed the GPU in 1 of 1 trials, up to 100% of the time",
+                "a limit of its board slowed the GPU in 1 of 1 trials, up to 10% of the time",
+            ],
         ),
-        # Idle, clocks set by an application or the display, synchronised boards slow nothing.
-        ([{"throttle_after": float(0x1 | 0x2 | 0x10 | 0x100)}], []),
         (
             [{"other_processes": number} for number in (0.0, 2.0, 1.0, None)],
             ["another process was on the GPU in 2 of 3 trials"],
         ),
-        ([{"sm_mhz_after": 1049.0}, {"sm_mhz_after": 1000.0}, {"sm_mhz_after": 0.0}], []),
-        ([{"sm_mhz_after": 1051.0}, {"sm_mhz_after": 1000.0}], ["the GPU's clock varied by 5%"]),
-        ([dict.fromkeys(("throttle_before", "other_processes", "sm_mhz_after"))], []),
+        # The clock of an idle GPU says nothing.
+        ([{"sm_mhz_after": 1980.0}, {"sm_mhz_after": 345.0}], []),
+        ([dict.fromkeys(("power_seconds_before", "power_seconds_after", "other_processes"))], []),
+        ([{"power_seconds_after": 100.0}], []),
     ],
 )
 def test_gpu_conditions_are_causes_of_gpu_trials_only(conditions, causes):
     gpu, cpu = (
-        [ok(case(device=device), n, device_conditions=read) for n, read in enumerate(conditions, 1)]
+        [
+            ok(case(device=device), n, epoch_seconds=[1.0] * 5, device_conditions=read)
+            for n, read in enumerate(conditions, 1)
+        ]
         for device in ("gpu", "cpu")
     )
     assert measure_noise(gpu, HERE).causes == causes

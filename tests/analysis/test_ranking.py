@@ -12,6 +12,7 @@ from bench.analysis.ranking import (
     compare_machines,
     compare_to_fastest,
     find_leaders,
+    find_slower,
     find_ties,
     select_comparable,
 )
@@ -25,9 +26,9 @@ OTHER_PROBLEMS = [
     {"threads": 1},
     {"samples": 96},
 ]
-# b / a is 1.1, 1.2 and 1.3: 1.1972 with half = 4.303 * 0.0836 / sqrt(3) = 0.2077, from 0.97 on;
-# c / a is 1.2, 1.2 and 1.3: 1.2325 with half = 4.303 * 0.0462 / sqrt(3) = 0.1148, from 1.10 on.
-A, B, C, D = (1.0, 1.0, 1.0), (1.1, 1.2, 1.3), (1.2, 1.2, 1.3), (10.0, 10.0, 10.0)
+# The range of three ratios is stretched by 1.236 times itself: b / a is 1.1 to 1.3, from 0.89 on,
+# p is 0.10; c / a is 1.25 to 1.3, from 1.19 on, p is 0.25 * (1 - ln 1.25 / ln 1.3) ** 2 = 0.0056.
+A, B, C, D = (1.0, 1.0, 1.0), (1.1, 1.2, 1.3), (1.25, 1.25, 1.3), (10.0, 10.0, 10.0)
 
 
 def one(*records):
@@ -51,6 +52,33 @@ def name_pairs(pairs):
 # ----- ratios
 
 
+def test_ratios_are_those_at_the_mean_speed_and_times_as_measured():
+    # A neighbour slows one process of each row, in different rounds, and the kernel shows it.
+    def slowed(of, epoch, *factors):
+        return [
+            ok(of, n, epoch_seconds=[epoch * f] * 5, kernel_seconds=[0.002 * f] * 6)
+            for n, f in enumerate(factors, 1)
+        ]
+
+    a, b = slowed(case("a"), 1.0, 1.6, 1.0, 1.0), slowed(case("b"), 2.0, 1.0, 1.0, 1.6)
+    rows = summarize([*a, *b], HERE)
+    ratio = compare_epochs(rows[1], rows[0])
+    assert (ratio.low, ratio.mean, ratio.high) == pytest.approx((2, 2, 2))
+    assert [row.epoch.mean for row in rows] == [1.0, 2.0]
+    assert list(rows[0].epochs_by_round.values()) == [1.6, 1.0, 1.0]
+
+
+def test_trials_without_a_kernel_count_as_measured():
+    kernels = {"kernel_seconds": [0.002] * 6}
+    records = [
+        ok(case(name), n, epoch_seconds=[epoch] * 5, **(kernels if n > 1 else {}))
+        for name, epoch in (("a", 1.0), ("b", 2.0))
+        for n in (1, 2, 3)
+    ]
+    for row in summarize(records, HERE):
+        assert row.adjusted_by_round == pytest.approx(row.epochs_by_round)
+
+
 def test_ratio_by_round_is_free_of_drift():
     # The machine gets ten times slower, and each trial takes twice its neighbour's time.
     fast, slow = one(*trials(case("a"), 0.1, 0.3, 1.0)), one(*trials(case("b"), 0.2, 0.6, 2.0))
@@ -59,12 +87,12 @@ def test_ratio_by_round_is_free_of_drift():
 
 
 def test_ratio_uses_common_rounds_only():
-    # Rounds 1 and 2: 2 / 1 and 8 / 1, whose geometric mean is 4; 12.706 * ln(4) / 2 = 8.807.
+    # Rounds 1 and 2: 2 / 1 and 8 / 1, whose geometric mean is 4; stretched by 9 times their ratio.
     first = one(ok(case("a"), 1, 2.0), ok(case("a"), 2, 8.0), ok(case("a"), 3, 99.0))
     second = one(ok(case("b"), 1, 1.0), ok(case("b"), 2, 1.0), ok(case("b"), 4, 77.0))
     ratio = compare_epochs(first, second)
     assert ratio.mean == pytest.approx(4)
-    assert ratio.high == pytest.approx(4 * math.exp(8.807), rel=1e-3)
+    assert ratio.high == pytest.approx(8 * 4**9)
     assert compare_epochs(one(ok(case("a"), 1)), one(ok(case("b"), 2))) is None
 
 
@@ -75,8 +103,8 @@ def test_processes_of_two_machines_are_not_paired():
     assert (paired.low, paired.mean, paired.high) == pytest.approx((2, 2, 2))
     speedup = compare_machines(replace(row, machine="x"), replace(base, machine="y"))
     assert speedup.mean == pytest.approx(2)
-    # Both logarithms have the variance (ln 2)^2: 2.776 * ln 2 * sqrt(2 / 3), with 4 degrees.
-    assert speedup.high == pytest.approx(2 * math.exp(1.5711), rel=1e-3)
+    # Both have bounds ln 2 + 1.23607 * ln 4 from their medians, on the logarithms.
+    assert speedup.high == pytest.approx(2 * math.exp(2.40669 * math.sqrt(2)), rel=1e-3)
     (partly,) = summarize([ok(case("a")), bare(case("a"), 2)], HERE)
     assert compare_machines(partly, base) is compare_machines(base, partly) is None
 
@@ -117,6 +145,21 @@ def test_ties_are_neighbours_whose_ratio_may_be_one():
     # a and b, b and c; but not c and d, and a is no neighbour of c.
     assert name_pairs(find_ties(rows_of(d=D, c=C, b=B, a=A))) == [("a", "b"), ("b", "c")]
     assert find_ties(rows_of(a=A, c=C)) == find_ties(rows_of(a=A)) == find_ties([]) == []
+
+
+def test_table_with_more_rows_asks_for_more_certainty():
+    # The p of c / a is 0.0233 where c is 1.2 to 1.3: enough alone, but not as one of three.
+    a, b, c = rows_of(a=A, b=B, c=(1.2, 1.2, 1.3))
+    assert find_slower([a, c]) == {(1, 0)}
+    assert find_slower([a, b, c]) == set()
+    assert find_slower([c, a]) == set()  # it is faster
+
+
+def test_leader_and_neighbours_are_of_one_family():
+    # Without ties between neighbours, every row is slower than the first, and the reverse.
+    rows = rows_of(**{f"x{n}": [n, 1.01 * n, n] for n in range(1, 6)})
+    assert find_slower(rows) == {(1, 0), (2, 0), (3, 0), (4, 0), (2, 1), (3, 2), (4, 3)}
+    assert (names(find_leaders(rows)), find_ties(rows)) == (["x1"], [])
 
 
 def test_rows_of_other_problems_stand_between_no_tie():
@@ -162,3 +205,15 @@ def test_fastest_is_ranked_and_of_the_same_problem():
     assert compare_to_fastest(rows, row_of["a"]).mean == 1
     assert compare_to_fastest(rows, row_of["mixed"]) is None  # not ranked
     assert compare_to_fastest(rows, row_of["c"]) is None  # no softmax row of its problem
+
+
+def test_rows_are_ranked_together_whatever_threads_their_pilots_chose():
+    records = [
+        *trials(case("a", threads=2, tried_threads=(1, 2)), *A),
+        *trials(case("b", threads=1, tried_threads=(1, 2)), *B),
+        *trials(case("fixed", threads=1), *A),
+    ]
+    rows = summarize(records, HERE)
+    a = next(row for row in rows if row.case.implementation == "a")
+    assert names(select_comparable(rows, a)) == ["a", "b"]
+    assert name_pairs(find_ties(rows)) == [("a", "b")]

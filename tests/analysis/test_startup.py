@@ -3,11 +3,13 @@
 import math
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.records import bare, case, environment, ok, trials
 
+from bench.analysis import startup
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
     find_break_evens,
@@ -55,17 +57,17 @@ def test_start_is_the_sum_of_its_four_phases():
     assert start.parity_error == 1.5e-6
 
 
-def test_starts_and_phases_are_averaged_geometrically():
-    # Totals 2 and 8: mean 4, and half = 12.706 * ln(4) / sqrt(2) / sqrt(2) = 8.807. The phases'
-    # means are 1, 1.5, 0 (a phase of no time has no logarithm) and 0.75: they need not add up.
+def test_start_and_phases_are_those_of_the_typical_process():
+    # Totals 2, 8 and 4. The phases' medians are 1, 2, 0 and 1.25: they need not add up.
     (start,) = starts(
         ok(case(), 1, **phases(0.25, 0.5, 0.0, 1.25)),
         ok(case(), 2, **phases(4.0, 3.0, 0.55, 0.45)),
+        ok(case(), 3, **phases(1.0, 2.0, 0.0, 1.0)),
     )
     assert start.total.mean == pytest.approx(4.0)
-    assert start.total.high == pytest.approx(4 * math.exp(8.807), rel=1e-3)
+    assert start.total.high == pytest.approx(8 * 4**1.23607, rel=1e-4)
     parts = (start.imports, start.setup, start.reset, start.first_epoch)
-    assert parts == pytest.approx((1.0, math.sqrt(1.5), 0.0, 0.75))
+    assert parts == pytest.approx((1.0, 2.0, 0.0, 1.0))
 
 
 def test_incomplete_starts_and_other_trials_are_ignored():
@@ -75,8 +77,9 @@ def test_incomplete_starts_and_other_trials_are_ignored():
     late = ok(case(), 3, status="timeout", **phases(9.0, 9.0, 9.0, 9.0))
     figure = ok(case(), 4, kind="textbook")
     for other in (*incomplete, untimed, late, figure):
-        (start,) = starts(whole, other)
-        assert start.total_by_round == {1: 4.0}
+        # Rows of which half of the trials timed out are not ranked.
+        (start,) = starts(whole, msgspec.structs.replace(whole, round=9), other)
+        assert start.total_by_round == {1: 4.0, 9: 4.0}
         assert starts(other) == curves(other) == []
 
 
@@ -117,22 +120,26 @@ def test_curve_has_the_epochs_of_all_trials_up_to_the_workloads():
     assert lengths == [3, 4, 2]
 
 
-def test_curve_averages_times_geometrically_and_accuracy_arithmetically():
+def test_curve_has_typical_time_and_accuracies_of_all_seeds(monkeypatch):
     records = [
         ok(case(), number, **phases(seconds, 0.0, 0.0, 0.0), validation_accuracy=[accuracy] * 5)
-        for number, seconds, accuracy in ((1, 1.0, 0.5), (2, 4.0, 0.75))
+        for number, seconds, accuracy in ((1, 1.0, 0.5), (2, 4.0, 0.75), (3, 2.0, 0.55))
     ]
     point = curves(*records)[0].points[0]
     assert point.seconds.mean == pytest.approx(2.0)
-    assert point.seconds.high == pytest.approx(2 * 2**12.7062, rel=1e-3)
-    assert point.accuracy == pytest.approx(0.625)
+    assert point.seconds.high == pytest.approx(4 * 4**1.23607, rel=1e-4)
+    assert point.accuracy == pytest.approx(0.6)
+    assert (point.least_accuracy, point.largest_accuracy) == (0.5, 0.5)  # one seed
+    monkeypatch.setattr(startup, "select_seeds", list)
+    point = curves(*records)[0].points[0]
+    assert (point.least_accuracy, point.largest_accuracy) == (0.5, 0.75)
 
 
 # ----- break-even
 
 
 @pytest.mark.parametrize(
-    ("accuracies", "epoch", "seconds"),
+    ("accuracies", "epochs", "seconds"),
     [
         # The first epoch of the process stands in for epoch 1: its 256 is included, the 1 is not.
         ([0.1, 0.83, 0.85, 0.7, 0.9], 3, 32 + 64 + 128 + 256 + 2 + 4),
@@ -141,7 +148,7 @@ def test_curve_averages_times_geometrically_and_accuracy_arithmetically():
         ([0.1] * 5 + [0.9], None, None),  # after the last timed epoch
     ],
 )
-def test_time_to_accuracy_ends_with_the_first_epoch_that_has_it(accuracies, epoch, seconds):
+def test_time_to_accuracy_ends_with_the_first_epoch_that_has_it(accuracies, epochs, seconds):
     record = ok(
         case(),
         epoch_seconds=[1.0, 2.0, 4.0, 8.0, 16.0],
@@ -149,20 +156,27 @@ def test_time_to_accuracy_ends_with_the_first_epoch_that_has_it(accuracies, epoc
         **phases(32.0, 64.0, 128.0, 256.0),
     )
     (time,) = times(record)
-    assert (time.epoch, time.timed_epochs, time.parity_error) == (epoch, 5, 1.5e-6)
+    assert (time.epochs, time.timed_epochs, time.parity_error) == ((epochs,), 5, 1.5e-6)
     assert (time.seconds and time.seconds.mean) == (seconds and pytest.approx(seconds))
 
 
-def test_time_to_accuracy_takes_the_epoch_of_each_trial():
+def test_time_to_accuracy_takes_the_epoch_of_each_trial(monkeypatch):
     # 4 + 1 and 4 + 1 + 6 seconds.
     same = {"epoch_seconds": [1.0, 1.0, 6.0, 1.0, 1.0], **phases(1.0, 1.0, 1.0, 1.0)}
     early = ok(case(), 1, validation_accuracy=[0.1, 0.84, 0.85, 0.85, 0.85], **same)
     later = ok(case(), 2, validation_accuracy=[0.1, 0.83, 0.85, 0.85, 0.85], **same)
     never = ok(case(), 3, validation_accuracy=[0.1] * 5, **same)
     (time,) = times(early, later)
-    assert (time.epoch, time.seconds.mean) == (3, pytest.approx(math.sqrt(55)))
+    assert time.epochs == (2,)  # one seed
+    monkeypatch.setattr(startup, "select_seeds", list)
+    (time,) = times(early, later)
+    assert (time.epochs, time.seconds.mean) == ((2, 3), pytest.approx(math.sqrt(55)))
+    assert time.seconds.high is not None
+    # The slowest of three never reaches it, so that the typical one is the later of the others.
     (time,) = times(early, later, never)
-    assert (time.epoch, time.seconds) == (None, None)
+    assert (time.epochs, time.seconds) == ((2, 3, None), Interval(11.0))
+    (time,) = times(early, never)
+    assert (time.epochs, time.seconds) == ((2, None), None)
 
 
 @pytest.mark.parametrize(

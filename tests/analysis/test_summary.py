@@ -1,11 +1,11 @@
 """Rows say what the records say: every number here is worked out by hand."""
 
-import math
+from types import SimpleNamespace
 
 import pytest
 from support.records import bare, case, environment, ok, run, trials
 
-from bench.analysis.summary import summarize, summarize_memory
+from bench.analysis.summary import select_seeds, summarize, summarize_memory
 from bench.records.schema import Parity
 
 HERE = {"here": environment()}
@@ -16,16 +16,16 @@ def one(*records, of_run=None):
     return row
 
 
-def test_process_gives_median_and_processes_geometric_mean():
-    # Medians 0.2 and 0.8: the geometric mean is 0.4, unlike that of means or of pooled epochs.
+def test_process_gives_median_and_processes_the_typical_one():
+    # Medians 0.2 and 0.8: the median is 0.4 on the logarithms, unlike that of pooled epochs.
     row = one(
         ok(case(), 1, epoch_seconds=[9.0, 0.2, 0.1, 0.2, 0.3]),
         ok(case(), 2, epoch_seconds=[0.7, 0.1, 0.9, 5.0]),
     )
     assert row.epochs_by_round == {1: 0.2, 2: pytest.approx(0.8)}
     assert row.epoch.mean == pytest.approx(0.4)
-    # 12.706 * ln(4) / sqrt(2) / sqrt(2) = 8.807
-    assert row.epoch.high == pytest.approx(0.4 * math.exp(8.807), rel=1e-3)
+    # The range of two is stretched by 9 times itself.
+    assert row.epoch.high == pytest.approx(0.8 * 4**9)
     assert row.samples_per_second == pytest.approx(48000 / 0.4)
 
 
@@ -37,7 +37,7 @@ def test_predictions_are_averaged_like_epochs():
     )
     assert row.predicts_by_round == {1: 0.1, 2: 0.4}
     assert row.predict.mean == pytest.approx(0.2)
-    assert row.predict.high == pytest.approx(0.2 * math.exp(8.807), rel=1e-3)
+    assert row.predict.high == pytest.approx(0.4 * 4**9)
     assert row.predictions_per_second is None
     with_images = {"here": environment(data={"test_images": 1000})}
     (row,) = summarize([ok(case(), predict_seconds=[0.2])], with_images)
@@ -45,9 +45,9 @@ def test_predictions_are_averaged_like_epochs():
     assert one(ok(case())).predict is None
 
 
-def test_times_average_geometrically_and_others_arithmetically():
-    times = [(1.0, 2.0, 0.1), (4.0, 8.0, 0.9)]
-    others = [(100, 0.8, 0.7), (300, 0.9, 0.8)]
+def test_times_are_medians_and_others_means():
+    times = [(1.0, 2.0, 0.1), (3.0, 8.0, 0.3), (9.0, 4.0, 9.0)]
+    others = [(100, 0.8, 0.7), (300, 0.9, 0.8), (500, 0.94, 0.9)]
     row = one(
         *(
             ok(
@@ -65,9 +65,9 @@ def test_times_average_geometrically_and_others_arithmetically():
             )
         )
     )
-    assert (row.first_epoch, row.imports, row.setup) == pytest.approx((2.0, 4.0, 0.3))
-    assert row.peak_rss_bytes == 200
-    assert (row.validation_accuracy, row.test_accuracy) == pytest.approx((0.85, 0.75))
+    assert (row.first_epoch, row.imports, row.setup) == (3.0, 4.0, 0.3)
+    assert row.peak_rss_bytes == 300
+    assert (row.validation_accuracy, row.test_accuracy) == pytest.approx((0.88, 0.8))
 
 
 def test_accuracy_is_of_the_workloads_own_last_epoch():
@@ -97,16 +97,21 @@ def test_parity_error_is_the_largest_of_all_trials():
     assert one(*records).parity_error == 3e-2
 
 
-def test_joules_are_of_an_epoch_on_a_gpu():
+def test_gpu_row_has_energy_of_an_epoch_and_memory():
     gpu = case(device="gpu")
+
+    def used(count, **values):
+        conditions = {"framework_peak_bytes_before": 1.0, "framework_peak_bytes_after": count}
+        return {"device_conditions": conditions, **values}
+
     row = one(
-        ok(gpu, 1, energy_joules=10.0, epoch_seconds=[1.0] * 5, peak_device_bytes=100),
-        ok(gpu, 2, energy_joules=40.0, epoch_seconds=[1.0] * 10, peak_device_bytes=300),
+        ok(gpu, 1, 1.0, energy_joules=10.0, **used(20.0, peak_device_bytes=100)),
+        ok(gpu, 2, 1.0, energy_joules=20.0, **used(40.0, peak_device_bytes=300)),
         ok(gpu, 3, energy_absent="too old"),
     )
-    assert (row.epoch_joules, row.peak_device_bytes) == (3.0, 200)
+    assert (row.epoch_joules, row.peak_device_bytes, row.framework_peak_bytes) == (3.0, 200, 30)
     row = one(ok(gpu))
-    assert (row.epoch_joules, row.peak_device_bytes) == (None, None)
+    assert (row.epoch_joules, row.peak_device_bytes, row.framework_peak_bytes) == (None,) * 3
     assert one(ok(gpu, energy_joules=0.0)).epoch_joules == 0
     # A record of a CPU in an older format.
     assert one(ok(case(), energy_joules=10.0)).epoch_joules is None
@@ -122,11 +127,39 @@ def test_row_with_failed_trial_is_not_ranked():
     assert list(row.epochs_by_round) == [1]
 
 
-@pytest.mark.parametrize("status", ["timeout", "out-of-memory"])
-def test_row_with_timeout_is_ranked_by_its_other_trials(status):
-    row = one(ok(case(), 1, 0.5), bare(case(), 2, status=status))
-    assert (row.ranked, row.epoch.mean, row.rounds) == (True, pytest.approx(0.5), 2)
-    assert row.faults == ((status, "no reason was given"),)
+@pytest.mark.parametrize("status", ["timeout", "out-of-memory", "unavailable"])
+@pytest.mark.parametrize(
+    ("succeeded", "ended", "ranked"), [(1, 1, False), (2, 2, False), (2, 3, False), (3, 2, True)]
+)
+def test_row_is_ranked_if_more_than_half_of_its_trials_succeeded(status, succeeded, ended, ranked):
+    rest = [bare(case(), 10 + number, status=status) for number in range(ended)]
+    row = one(*trials(case(), *[0.5] * succeeded), *rest)
+    assert (row.ranked, row.succeeded, row.rounds) == (ranked, succeeded, succeeded + ended)
+    assert row.faults == ((status, "no reason was given"),) * ended
+
+
+@pytest.mark.parametrize(
+    ("epochs", "in_two_groups"),
+    [([1.0, 1.0, 1.3], False), ([1.0, 1.0, 1.31], True), ([0.5, 1.0, 1.0], False), ([1.0], False)],
+)
+def test_slow_processes_are_another_group(epochs, in_two_groups):
+    assert one(*trials(case(), *epochs)).in_two_groups is in_two_groups
+
+
+def test_accuracy_has_a_value_for_each_seed():
+    accuracies = [[0.0] * 4 + [last] for last in (0.83, 0.85, 0.84)]
+
+    def select(*entropies):
+        records = [
+            SimpleNamespace(entropy=entropy, validation_accuracy=accuracy)
+            for entropy, accuracy in zip(entropies, accuracies, strict=True)
+        ]
+        return [record.validation_accuracy[-1] for record in select_seeds(records)]
+
+    assert select("a", "b", "c") == [0.83, 0.85, 0.84]
+    assert select("a", "b", "a") == [0.83, 0.85]
+    assert select(None, None, None) == [0.83]  # older records: one seed for all rounds
+    assert one(*trials(case(), 0.5, 0.5)).accuracy_by_seed == (0.8396,)
 
 
 def test_unavailable_row_has_reason_and_no_numbers():
@@ -203,3 +236,18 @@ def test_memory_has_the_mean_of_each_recorded_phase():
     records = [ok(case(), n, phase_rss_bytes=peaks) for n, peaks in ((1, first), (2, second))]
     (memory,) = summarize_memory([*records, *others])
     assert list(memory.peaks.items()) == [("start", 150), ("first epoch", 260), ("epochs", 400)]
+
+
+def test_threads_that_a_pilot_chose_are_no_other_size():
+    chosen = {"tried_threads": (1, 2)}
+    cases = [
+        case("a", threads=1, **chosen),
+        case("b", threads=2, **chosen),
+        case("a", device="gpu"),
+        case("a", threads=1, batch_size=8, **chosen),
+    ]
+    plan = run(case("a", threads=0, **chosen), *cases[1:3], sweep=cases[3:])
+    rows = summarize([ok(one) for one in cases], {"here": environment()}, plan)
+    assert {row.case.slug: row.swept for row in rows} == {
+        one.slug: one.batch_size == 8 for one in cases
+    }

@@ -5,7 +5,7 @@ from support.records import case, environment, trials
 from support.sweeps import swept
 
 from bench.analysis.summary import summarize
-from bench.analysis.sweep import find_sweep, find_usual_size
+from bench.analysis.sweep import find_sweep, find_thread_speedups, find_usual_size
 
 HERE = {"here": environment()}
 SIZES = [
@@ -20,6 +20,10 @@ SIZES = [
 
 def sweep_of(*records):
     return find_sweep(summarize(records, HERE), "sgd")
+
+
+def speedups_of(*records):
+    return find_thread_speedups(summarize(records, HERE), "sgd")
 
 
 def measured(name, *sizes, **changes):
@@ -38,7 +42,7 @@ def names(rows):
 
 def test_each_axis_fixes_the_others_at_usual_size():
     sweep = sweep_of(*measured("a", *SIZES, (32, 48000, 1)))
-    assert (sweep.threads, sweep.samples, sweep.batch_size) == (2, 48000, 384)
+    assert (sweep.samples, sweep.batch_size) == (48000, 384)
     assert {row.case.batch_size for row in sweep.by_batch_size} == {32, 128, 384, 1920}
     assert {row.case.samples for row in sweep.by_batch_size} == {48000}
     assert {row.case.samples for row in sweep.by_samples} == {9600, 48000, 96000}
@@ -49,22 +53,35 @@ def test_each_axis_fixes_the_others_at_usual_size():
 @pytest.mark.parametrize(
     ("sizes", "axes"),
     [
-        ([(32, 48000, 2), (8, 48000, 2)], (2, 0, 0)),
-        ([(32, 48000, 2), (32, 9600, 2)], (0, 2, 0)),
-        ([(32, 48000, 2), (32, 48000, 1)], (0, 0, 1)),
+        ([(32, 48000, 2), (8, 48000, 2)], (2, 0)),
+        ([(32, 48000, 2), (32, 9600, 2)], (0, 2)),
+        ([(32, 48000, 2), (32, 48000, 1)], (0, 0)),
     ],
     ids=["batch size", "samples", "threads"],
 )
 def test_axis_that_was_not_varied_is_empty(sizes, axes):
     sweep = sweep_of(*measured("a", *sizes))
-    assert tuple(map(len, (sweep.by_batch_size, sweep.by_samples, sweep.by_threads))) == axes
+    assert tuple(map(len, (sweep.by_batch_size, sweep.by_samples))) == axes
+
+
+def test_axes_have_the_threads_that_the_pilot_chose():
+    chosen = {"tried_threads": (1, 2)}
+    records = [
+        *measured("a", (32, 48000, 1), (8, 48000, 2), **chosen),
+        *measured("b", (32, 48000, 1), (8, 48000, 1), **chosen),
+    ]
+    sweep = sweep_of(*records)
+    sizes = {
+        (r.case.implementation, r.case.batch_size, r.case.threads) for r in sweep.by_batch_size
+    }
+    assert sizes == {("a", 32, 1), ("a", 8, 2), ("b", 32, 1), ("b", 8, 1)}
 
 
 def test_threads_are_paired_at_the_same_size():
-    sizes = [(32, 48000, 1), (32, 48000, 2), (8, 48000, 1), (32, 9600, 2)]
-    (pair,) = sweep_of(*swept("a", sizes=sizes)).by_threads
+    sizes = [(128, 48000, 1), (128, 48000, 2), (8, 48000, 1), (32, 9600, 2)]
+    (pair,) = speedups_of(*swept("a", sizes=sizes))
     assert (pair.single.case.threads, pair.multiple.case.threads) == (1, 2)
-    assert pair.single.case.batch_size == pair.multiple.case.batch_size == 32
+    assert pair.single.case.batch_size == pair.multiple.case.batch_size == 128
     assert pair.speedup.mean == pytest.approx(1.5)
 
 
@@ -74,7 +91,7 @@ def test_every_number_of_threads_compares_to_one():
         for threads, seconds in ((1, 4.0), (2, 2.0), (4, 0.5))
         for record in trials(case("a", threads=threads), seconds)
     ]
-    pairs = sweep_of(*records).by_threads
+    pairs = speedups_of(*records)
     speedups = {pair.multiple.case.threads: pair.speedup.mean for pair in pairs}
     assert speedups == pytest.approx({2: 2, 4: 8})
 
@@ -82,8 +99,22 @@ def test_every_number_of_threads_compares_to_one():
 def test_thread_speedup_is_paired_by_round():
     # The machine is ten times slower in the second round, and two threads take half the time.
     records = trials(case("a", threads=1), 1.0, 10.0) + trials(case("a", threads=2), 0.5, 5.0)
-    (pair,) = sweep_of(*records).by_threads
+    (pair,) = speedups_of(*records)
     assert (pair.speedup.low, pair.speedup.high) == pytest.approx((2, 2))
+
+
+def test_speedup_is_that_of_the_two_times_or_absent():
+    """One thread was measured once, two threads five times, as in a published run."""
+    once = trials(case("a", threads=1), 29.8)
+    # The ratio of the first rounds is 0.56, that of the means 29.8 / 37.2 = 0.80.
+    five = trials(case("a", threads=2), 53.2, 34.0, 34.0, 34.0, 34.0)
+    assert speedups_of(*once, *five) == []
+    (pair,) = speedups_of(*once, *five[:1])
+    assert pair.speedup.mean == pytest.approx(29.8 / 53.2)
+    assert pair.single.epoch.mean / pair.multiple.epoch.mean == pytest.approx(pair.speedup.mean)
+    alone = trials(case("a", threads=1), 29.8, 31.0, 30.0, 29.0, 30.0)
+    (pair,) = speedups_of(*alone, *five)
+    assert pair.single.epoch.mean / pair.multiple.epoch.mean == pytest.approx(pair.speedup.mean)
 
 
 def test_single_sizes_and_unranked_rows_are_left_out():

@@ -9,6 +9,14 @@ import pytest
 
 from bench.records import store
 
+RUN = (
+    "run",
+    "--data=digits",
+    "--quick",
+    "--threads=1",
+    "--implementation=numpy",
+    "--no-roofline",
+)
 VERBS = (
     "run",
     "check",
@@ -93,18 +101,7 @@ def test_windows_is_refused(refused, monkeypatch):
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ("list",),
-        (
-            "run",
-            "--data=digits",
-            "--quick",
-            "--threads=1",
-            "--implementation=numpy",
-            "--no-roofline",
-            "--output=out",
-        ),
-    ],
+    [("list",), (*RUN, "--output=out")],
     ids=["list", "run"],
 )
 def test_closed_stdout_ends_with_141_and_loses_nothing(tmp_path, surroundings, arguments):
@@ -124,7 +121,28 @@ def test_closed_stdout_ends_with_141_and_loses_nothing(tmp_path, surroundings, a
         assert len(store.read_records(tmp_path / "out")) == 1
 
 
-def test_command_without_stdout_has_no_traceback(surroundings):
-    command = f"exec {sys.executable} -m bench list >&-"
-    ended = subprocess.run(command, shell=True, env=surroundings, capture_output=True, check=False)
-    assert (ended.returncode, ended.stderr) == (0, b"")
+@pytest.mark.parametrize(
+    ("arguments", "streams", "status"),
+    [
+        ("list", ">&-", 0),
+        ("list", "<&- >&- 2>&-", 0),
+        ("report nowhere", ">&-", 2),
+        ("report nowhere", "2>&-", 2),
+        ("--nosuch", "2>&-", 2),
+        (" ".join((*RUN, "--output=out")), "<&- >&- 2>&-", 0),
+    ],
+)
+def test_command_without_streams_ends_as_with_them(
+    tmp_path, surroundings, arguments, streams, status
+):
+    command = f"exec {sys.executable} -m bench {arguments} {streams}"
+    ended = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=surroundings, capture_output=True, check=False
+    )
+    assert ended.returncode == status
+    assert b"Traceback" not in ended.stderr
+    assert ended.stderr.count(b"\n") == (status == 2 and "2>&-" not in streams)
+    if status == 2:  # what is for stderr alone is on no other stream
+        assert ended.stdout == b""
+    if arguments.startswith("run"):
+        assert [record.status for record in store.read_records(tmp_path / "out")] == ["ok"]

@@ -72,11 +72,13 @@ def test_real_session_finds_a_slowdown_that_only_the_candidate_has(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_machine_without_calibrations_shows_none(called, tmp_path):
-    status, out, err = called("calibrate", "--show", "--calibrations=nowhere")
+def test_machine_without_calibrations_shows_none(called, refused, tmp_path):
+    status, out, err = called("calibrate", "--show")
     assert (status, err) == (0, "")
     assert "nothing is calibrated" in out
-    assert not (tmp_path / "nowhere").exists()
+    (tmp_path / "file").touch()
+    for name in ("nowhere", "file"):
+        assert name in refused("calibrate", "--show", f"--calibrations={name}")
 
 
 def test_interrupted_calibration_is_no_decision(started, tmp_path):

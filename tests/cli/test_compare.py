@@ -59,6 +59,16 @@ def calibrate(machine=MACHINE["id"]):
     decided(folder, *days, plan=plan, machine={**MACHINE, "id": machine})
 
 
+def test_machine_id_of_a_record_leads_to_no_other_folder(saved, compared, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    theirs = {**MACHINE, "id": "../../../theirs"}
+    (tmp_path / "data" / "softmax-bench" / "calibrations").mkdir(parents=True)
+    (tmp_path / "theirs" / "one").mkdir(parents=True)
+    (tmp_path / "theirs" / "one" / "calibration.json").write_text("{")
+    status, _ = compared(saved("one", 1.0, 1.0, machine=theirs), saved("two", 1.0, machine=theirs))
+    assert status != 2
+
+
 def test_undecided_case_fails_on_request(saved, compared):
     runs = saved("one", 1.0, 1.0), saved("two", 1.1, 1.0)
     status, out = compared(*runs)

@@ -36,6 +36,7 @@ def test_events_become_lines_and_tell_the_time_left():
     trial = Trial("r1-x", "trial", 1, case("jax"))
     events = [
         loop.ImportStarted("jax"),
+        loop.KernelsCompiled("jax"),
         loop.TrialStarted(trial, 1, 3, (trial, trial, trial)),
         loop.TrialEnded(record, 1, 3),
         "a host was lost",
@@ -46,14 +47,15 @@ def test_events_become_lines_and_tell_the_time_left():
     assert [isinstance(line, Transient) for line in lines] == [
         True,
         True,
+        True,
         False,
         False,
         True,
         False,
     ]
-    assert lines[1].endswith("time left unknown")
-    assert lines[4].endswith("about 24 s left")
-    assert lines[5] == "the budget is used up: 2 trials were not measured"
+    assert lines[2].endswith("time left unknown")
+    assert lines[5].endswith("about 24 s left")
+    assert lines[6] == "the budget is used up: 2 trials were not measured"
 
 
 def test_started_trial_names_case_and_remaining_time():
@@ -102,3 +104,14 @@ def test_ended_probe_and_textbook_program_have_their_own_numbers():
     assert format_end(program, 7, 7).endswith(
         "validation accuracy 0.8495, validation loss —  took 1 min 10 s"
     )
+
+
+def test_pilot_is_named(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    print_plan(run(case("a", threads=0, tried_threads=(1, 2)), rounds={"sgd": 3}))
+    line, last = capsys.readouterr().out.splitlines()[1:]
+    assert line.split() == ["sgd", "a", "cpu", "32", "1", "or", "2", "48,000", "5", "3"]
+    assert last.startswith("5 trials (2 of a pilot")
+    trial = Trial("r0-x", "trial", 0, case("a"))
+    assert ", pilot)" in format_start(trial, 1, 5, None)
+    assert "pilot" in format_end(ok(case("a"), 0), 1, 5)

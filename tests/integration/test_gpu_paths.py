@@ -12,6 +12,7 @@ import pytest
 from bench.contract import SGD, Params, Problem, RMSprop, Unavailable
 from bench.runner.parity import oracle
 from bench.runner.parity.judge import TOLERANCE
+from bench.worker import roofline
 
 PLAIN = SGD(0.05)
 
@@ -84,7 +85,7 @@ def test_full_gpu_is_not_a_missing_gpu(torch_devices, monkeypatch, keras_devices
         monkeypatch.setattr(torch_devices.torch, "ones", failing(error(text)))
         with pytest.raises(error):
             torch_devices.find_device("gpu")
-        keras = keras_devices("jax", {"gpu": "cuda:0"})
+        keras = keras_devices("torch", {"gpu": "cuda:0"}, "cuda")
         monkeypatch.setattr(keras.keras.ops, "zeros", failing(error(text)))
         with pytest.raises(error):
             keras.find_device("gpu")
@@ -188,9 +189,15 @@ def keras_devices(monkeypatch):
         ("torch", {"cuda": "cuda:0"}, "cuda:0", "cuda"),
         ("torch", {"mps": "mps:0"}, "mps:0", "mps"),
         ("jax", {"gpu": "cuda:0"}, "cuda:0", "gpu"),
+        ("jax", {"cuda": "cuda:0"}, "cuda:0", "cuda"),  # as JAX may name it one day
     ],
 )
-def test_keras_names_a_gpu_as_its_backend_does(keras_devices, backend, gpus, default, name):
+def test_keras_names_a_gpu_as_its_backend_does(
+    keras_devices, monkeypatch, backend, gpus, default, name
+):
+    jax_devices = load("jax", "_devices.jax")
+    device = SimpleNamespace(platform=next(iter(gpus)))
+    monkeypatch.setattr(jax_devices.jax, "devices", lambda _: [device])
     module = keras_devices(backend, gpus, default)
     assert (module.find_device("gpu"), module.find_device("cpu")) == (name, "cpu")
 
@@ -208,6 +215,30 @@ def test_keras_on_tensorflow_detects_a_silent_fallback(keras_devices, tensorflow
     assert calls == []
     name = keras_devices("tensorflow", {"gpu": "/job:localhost/device:GPU:0"}).find_device("gpu")
     assert (name, calls) == ("gpu", [False])
+
+
+def test_frameworks_count_the_peak_of_their_memory(torch_devices, tensorflow_devices, monkeypatch):
+    torch, jax = torch_devices.torch, load("jax", "_devices.jax")
+    tensorflow, _ = tensorflow_devices
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 7)
+    device = SimpleNamespace(memory_stats=lambda: {"peak_bytes_in_use": 8})
+    monkeypatch.setattr(jax.jax, "devices", lambda: [device])
+    monkeypatch.setattr(tensorflow.tf.config.experimental, "get_memory_info", {"GPU:0": PEAK}.get)
+    peaks = {"torch": torch_devices, "jax": jax, "tensorflow": tensorflow}
+    assert [module.read_peak_bytes() for module in peaks.values()] == [7, 8, 9]
+    keras = load("keras", "_devices.keras")
+    for backend, module in peaks.items():
+        monkeypatch.setattr(keras.keras.backend, "backend", lambda name=backend: name)
+        assert keras.read_peak_bytes() == module.read_peak_bytes()
+
+
+PEAK = {"current": 1, "peak": 9}
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax", "tensorflow"])
+def test_no_peak_is_counted_on_the_cpu(framework):
+    assert load(framework, f"_devices.{framework}").read_peak_bytes() is None
 
 
 @pytest.fixture
@@ -245,8 +276,20 @@ def test_pytorch_probe_captures_each_length_once(captures):
     module = load("torch", "roofline.roofline_pytorch")
     replays = captures(module)
     probe = module.Probe(np.eye(2, dtype=np.float32), "cpu")
-    assert [probe.steps(5), probe.steps(5), probe.steps(2)] == [25, 30, 40]
+    products = [probe.steps(count) for count in (5, 5, 2)]
+    assert products == [roofline.compute_chain(count) for count in (5, 5, 2)]
     assert replays == [2, 1]
+
+
+@pytest.mark.parametrize("framework", ["numpy", "pytorch", "jax", "tensorflow"])
+def test_probe_queues_work_and_returns_the_right_results(framework):
+    module = load({"pytorch": "torch"}.get(framework, framework), f"roofline.roofline_{framework}")
+    matrix = np.random.default_rng(1).random((16, 16), np.float32)
+    probe = module.Probe(matrix, "cpu")
+    assert np.allclose(probe.multiply(3), (matrix @ matrix)[:8, :8], rtol=1e-6)
+    probe.place(np.ones((5, 4), np.float32))
+    assert probe.read(3) == 20
+    assert [probe.steps(1000), probe.steps(1000)] == [roofline.compute_chain(1000)] * 2
 
 
 @pytest.mark.parametrize("optimizer", [SGD(0.05), RMSprop(0.001, 0.9, 1e-7)])
@@ -260,6 +303,71 @@ def test_captured_training_has_parity(captures, monkeypatch, optimizer):
     assert replays == [0]
     assert_trains_as_the_oracle(trainer, problem, epochs=2)
     assert replays == [4]
+
+
+def test_recording_finds_the_steps_compiled(captures, monkeypatch):
+    module = load("torch", "tuned.softmax_pytorch_compiled")
+    replays = captures(module)
+    compilations = []
+
+    def count(graph, _inputs):
+        compilations.append(graph)
+        return graph.forward
+
+    # The fixture has replaced torch.compile.
+    really = module.torch._dynamo.optimize(count, dynamic=False)
+    monkeypatch.setattr(module.torch, "compile", lambda function, **_: really(function))
+    module.torch.compiler.reset()
+    monkeypatch.setattr(module, "MAX_COMPILED", 2)
+    monkeypatch.setattr(module, "MAX_REPLAYED", 9)
+    problem = make_problem(48)
+    trainer = module.Trainer(problem, "cpu")
+    assert (len(compilations), replays) == (1, [0])
+    assert_trains_as_the_oracle(trainer, problem, epochs=1)
+    assert len(compilations) == 1
+
+
+def test_recording_that_would_compile_fails(monkeypatch):
+    module = load("torch", "tuned.softmax_pytorch_compiled")
+    torch = module.torch
+    monkeypatch.setattr(module, "capture", lambda run: run())
+    compiled = torch.compile(lambda order: order + 1, backend="eager", dynamic=False)
+    compiled(torch.arange(3))
+    module.make_replay(compiled, 3, torch.device("cpu"))
+    with pytest.raises(RuntimeError, match="Recompiling"):
+        module.make_replay(compiled, 4, torch.device("cpu"))
+    compiled(torch.arange(5))  # elsewhere it may
+
+
+@pytest.mark.parametrize(
+    ("device", "variables", "programs", "reason"),
+    [
+        ("cuda", {}, ["gcc"], None),
+        ("cuda", {}, ["clang"], None),
+        ("cuda", {}, ["g++"], "needs a compiler: no gcc or clang$"),
+        ("cuda", {"CC": "icx"}, ["gcc"], "no icx$"),
+        ("cuda", {"CPATH": "/nowhere"}, ["gcc"], "no Python.h$"),
+        ("cpu", {}, ["g++"], None),
+        ("cpu", {"CXX": "icpx"}, ["g++"], "no icpx$"),
+        ("mps", {}, [], None),
+    ],
+)
+def test_compiled_pytorch_needs_a_compiler_on_cpu_and_cuda(
+    monkeypatch, tmp_path, device, variables, programs, reason
+):
+    module = load("torch", "tuned.softmax_pytorch_compiled")
+    (tmp_path / "Python.h").touch()
+    for name in ("CC", "CXX"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"CPATH": str(tmp_path), **variables}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(module.sysconfig, "get_path", lambda _: "/nowhere")
+    monkeypatch.setattr(module.shutil, "which", lambda name: name if name in programs else None)
+    if reason is None:
+        module.require_compiler(module.torch.device(device))
+    else:
+        with pytest.raises(Unavailable, match=reason):
+            module.require_compiler(module.torch.device(device))
 
 
 @pytest.mark.parametrize("name", ["tuned.softmax_tensorflow_loop", "tuned.softmax_keras_fused"])

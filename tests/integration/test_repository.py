@@ -181,6 +181,13 @@ def test_registry_and_files_agree():
     assert registered == files
 
 
+def test_registry_says_which_programs_keep_pixels_in_bytes():
+    for entry in REGISTRY:
+        (path,) = [path for path in PROGRAMS if path.stem == entry.module.rpartition(".")[2]]
+        keeps_bytes = "uint8" in path.read_text(encoding="utf-8")
+        assert keeps_bytes == (1 in entry.pixel_bytes.values()), entry.name
+
+
 def test_extras_install_the_framework_and_backend_of_every_entry():
     offenders = []
     for entry in REGISTRY:
@@ -228,7 +235,9 @@ def test_verbs_and_flags_named_in_pages_and_workflows_exist():
     }
     offenders = []
     for path in PAGES + WORKFLOWS:
-        for verb, arguments in re.findall(r"(?:-m |`)bench ([a-z]+)([^\n`|;>&]*)", text(path)):
+        for verb, arguments in re.findall(
+            r"(?:-m |`|softmax-)bench ([a-z]+)([^\n`|;>&]*)", text(path)
+        ):
             unknown = set(re.findall(r"--[a-z-]+", arguments)) - flags.get(verb, set())
             if verb not in flags or unknown:
                 offenders.append(f"{relative(path)}: {verb} {sorted(unknown)}")

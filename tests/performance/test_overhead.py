@@ -10,7 +10,7 @@ from statistics import median
 
 import pytest
 
-from bench.analysis.intervals import estimate_mean
+from bench.analysis.intervals import estimate_typical
 from bench.data import dataset
 from bench.runner.cases import Size, complete_case, find_implementation
 from bench.runner.process import launch, spec
@@ -66,7 +66,7 @@ def test_epoch_under_suite_takes_as_long_as_in_bare_loop(
         draw.shuffle(ways)
         pair = {way: way(case, data, tmp_path / f"{number}-{way.__name__}") for way in ways}
         seconds.append((pair[time_under_suite], pair[time_bare_loop]))
-    ratio = estimate_mean([suite / bare for suite, bare in seconds])
+    ratio = estimate_typical([suite / bare for suite, bare in seconds])
     added = 1e6 * median(suite - bare for suite, bare in seconds)
     interval = f"[{ratio.low:.4f}, {ratio.high:.4f}]"
     with capsys.disabled():

@@ -3,6 +3,7 @@
 import errno
 import os
 import struct
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +30,16 @@ def test_read_file_refuses_files_over_the_limit(path):
     os.truncate(path, 2**40)  # sparse: reading it would take hours
     with pytest.raises(OSError, match="larger than 4 bytes"):
         files.read_file(path, 4)
+
+
+def test_read_file_allocates_what_the_file_holds(path):
+    path.write_bytes(b"four")
+    tracemalloc.start()
+    try:
+        files.read_file(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])

@@ -13,7 +13,8 @@ from support.sweeps import BATCHES, SAMPLES, on, swept
 from bench.analysis.devices import find_crossovers
 from bench.analysis.startup import find_curves
 from bench.analysis.summary import MEMORY_PHASES, summarize, summarize_memory
-from bench.analysis.sweep import find_sweep
+from bench.analysis.sweep import find_sweep, find_thread_speedups
+from bench.errors import clean_text
 from bench.records.schema import Parity
 from bench.report.charts import images
 from bench.report.charts.accuracy import chart_accuracy
@@ -32,10 +33,11 @@ from bench.report.sections import Picture
 
 HERE = {"here": environment()}
 MIB = 2**20
-# Control characters, line ends, quotes, markup and code: a name of a record may be any text.
-ODD = "".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>"
+# Control characters, line ends, quotes, markup and code, as readers of records return them.
+ODD = clean_text("".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\"'\\`</script>${x}<b>")
 BOTH = summarize([*on("cpu", ODD), *on("gpu", ODD, times=0.5), *on("cpu", "b", times=2)], HERE)
 SWEEP = find_sweep(summarize(swept(ODD, "b"), HERE, run(case())), "sgd")
+SPEEDUPS = find_thread_speedups(summarize(swept(ODD, "b"), HERE, run(case())), "sgd")
 MACHINES = {ODD: {"box": BOTH[0], "server": BOTH[2]}, "b": {"server": BOTH[1]}}
 
 
@@ -66,7 +68,7 @@ CHARTS = {
     "accuracy": lambda: chart_accuracy(curves_of([*on("cpu", ODD), *on("cpu", "b")]), ODD),
     "batch size": lambda: chart_by_batch_size(SWEEP, [], ODD),
     "samples": lambda: chart_by_samples(SWEEP, ODD),
-    "threads": lambda: chart_by_threads(SWEEP, ODD),
+    "threads": lambda: chart_by_threads(SPEEDUPS, ODD),
     "parity": lambda: chart_parity(summarize_parity(a=2e-6, a_8=4e-6, wrong=1e-3), [1e-5], ODD),
     "images": lambda: images.chart_images(np.zeros((2, 4), np.float32), (ODD, "b"), ODD),
     "weights": lambda: images.chart_weights(np.ones((4, 2)), (ODD, "b"), ODD),
@@ -99,20 +101,28 @@ def draw_svg(chart):
 
 def test_epochs_are_in_milliseconds_with_intervals():
     rows = summarize([*trials(case("fast"), 0.5), *trials(case("slow"), 1.0, 4.0)], HERE)
-    fast, slow = read_points(chart_epochs(rows, "t"))
+    fast, slow, *processes = sorted(
+        read_points(chart_epochs(rows, "t")), key=lambda one: "ms" in one
+    )
+    assert [(one["name"], one["ms"]) for one in processes] == [
+        ("fast", 500),
+        ("slow", 1000),
+        ("slow", 4000),
+    ]
     assert (fast["name"], fast["text"], fast["mean"]) == ("fast", "500", pytest.approx(500))
     assert fast["low"] == fast["mean"] == fast["high"]
     interval = rows[1].epoch
     assert (slow["low"], slow["high"]) == pytest.approx((interval.low * 1e3, interval.high * 1e3))
 
 
-def test_roofline_is_a_line_for_each_problem():
+def test_each_row_has_a_tick_at_its_roofline():
     rows = summarize([*trials(case("a"), 0.5), *trials(case("b"), 1.0)], HERE)
-    same = [replace(row, roofline_seconds=0.0150528) for row in rows]
-    other = [same[0], replace(rows[1], roofline_seconds=0.004)]
-    assert draw_svg(chart_epochs(same, "t")).count(">roofline: 15.1<") == 1
-    texts = {point.get("text") for point in read_points(chart_epochs(other, "t"))}
-    assert texts == {"roofline: 4.00", "roofline: 15.1", "500", "1,000"}
+    probed = [replace(rows[0], roofline_seconds=0.015), replace(rows[1], roofline_seconds=0.004)]
+    points = [point for point in read_points(chart_epochs(probed, "t")) if "mean" in point]
+    assert [point["roofline"] for point in points] == [pytest.approx(15), pytest.approx(4)]
+    counts = [chart_epochs(of, "t").to_json().count('"tick"') for of in (probed, rows)]
+    assert counts == [1, 0]
+    assert draw_svg(chart_epochs([probed[0], rows[1]], "t"))
 
 
 def test_machines_have_a_dot_for_each_ranked_row():
@@ -165,8 +175,24 @@ def test_sweep_charts_have_the_measured_values():
     points = {one["samples"]: one["epoch_ms"] for one in by_samples if one["name"] == "b"}
     times = dict(zip(sorted([*SAMPLES, 48000]), (30.6, 41.2, 73, 126, 550), strict=True))
     assert points == pytest.approx(times)
-    speedups = [one["times"] for one in read_points(chart_by_threads(SWEEP, "t"))]
-    assert speedups == pytest.approx([1.5] * 4)
+    speedups = [one["times"] for one in read_points(chart_by_threads(SPEEDUPS, "t"))]
+    assert speedups == pytest.approx([1.5] * 2)
+
+
+def test_bars_are_announced_only_where_there_are_some():
+    for count in (1, 2):
+        rows = summarize(
+            [one for n in (1, 2) for one in trials(case(threads=n), *[0.5] * count)], HERE
+        )
+        charts = [
+            chart_epochs(rows, "t"),
+            chart_machines({"a": {"box": rows[0]}}, ["box"], "t"),
+            chart_accuracy(curves_of(trials(case(), *[0.5] * count)), "t"),
+            chart_by_threads(find_thread_speedups(rows, "sgd"), "t"),
+        ]
+        assert [("95 % interval" in chart.to_json(ensure_ascii=False)) for chart in charts] == [
+            count > 1
+        ] * len(charts)
 
 
 def test_crossover_is_a_line_within_the_sweep_only():
@@ -198,9 +224,9 @@ def test_crossover_is_a_line_within_the_sweep_only():
 
 def test_sizes_beyond_the_marks_share_one():
     sizes = [(2**power, 48000, threads) for power in range(8) for threads in (1, 2)]
-    sweep = find_sweep(summarize(swept("a", sizes=sizes), HERE, run(case())), "sgd")
-    chart = chart_by_threads(sweep, "t")
-    assert len(read_points(chart)) == 8
+    rows = summarize(swept("a", sizes=sizes), HERE, run(case()))
+    chart = chart_by_threads(find_thread_speedups(rows, "sgd"), "t")
+    assert len(read_points(chart)) == 7  # not of batch size 32, whose rounds differ
     draw_svg(chart)
 
 

@@ -159,7 +159,7 @@ def test_runs_of_several_name_their_own_reports_and_faults(two, tmp_path):
         stream.write(b"{}\n")
     text = write_all(two, tmp_path / "results" / "both")
     assert "report: ../../fast/report.html" in text
-    assert f"report: python -m bench report {two[1]}".replace("_", "\\_") in text
+    assert f"report: softmax-bench report {two[1]}".replace("_", "\\_") in text
     assert text.count("left out") == 1
     assert "\n- slow: left out: trials.jsonl:5: " in text
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support.records import case
 
 from bench.contract import SGD
@@ -56,10 +57,7 @@ def test_sweep_varies_one_thing_at_a_time():
     assert batch_sizes == {8, 128, 384, 1920, 9600}
     samples = {size.samples for size in sizes if size[:2] == (384, 2)}
     assert samples == {9600, 19200, 48000, 96000, 480000}
-    one_thread = [size for size in sizes if size.threads == 1]
-    assert one_thread == [Size(32, 1, 48000), Size(1920, 1, 48000)]
-    assert {size.fault for size in sizes} == {None}
-    assert {size.threads for size in list_sweep_sizes(Size(32, 1, 48000))} == {1}
+    assert {(size.fault, size.threads) for size in sizes} == {(None, 2)}
 
 
 def test_case_has_the_fields_of_its_registry_entry():
@@ -115,13 +113,15 @@ def test_sweep_is_of_the_first_workload_and_smaller_for_one_vs_rest():
     assert {one.workload for one in sweep} == {"sgd"}
     assert softmax == set(list_sweep_sizes(BASE))
     assert one_vs_rest < softmax
-    assert {size.batch_size for size in one_vs_rest} == {32, 384}
+    assert {size.batch_size for size in one_vs_rest} == {384}
     assert {size.samples for size in one_vs_rest} == {9600, 19200, 48000, 96000}
 
 
-def test_sweep_varies_threads_on_the_cpu_only():
-    sweep = list_sweep([make("pytorch", device) for device in ("cpu", "gpu")])
-    assert {(one.device, one.threads) for one in sweep} == {("cpu", 1), ("cpu", 2), ("gpu", 2)}
+def test_sweep_keeps_the_threads_of_each_case():
+    waiting = replace(make("pytorch"), threads=0, tried_threads=(1, 2))
+    sweep = list_sweep([waiting, make("pytorch", "gpu")])
+    threads = {(one.device, one.threads, one.tried_threads) for one in sweep}
+    assert threads == {("cpu", 0, (1, 2)), ("gpu", 2, ())}
 
 
 def test_textbook_programs_are_cases_without_a_size():
@@ -138,6 +138,7 @@ def test_roofline_probes_run_once_a_device_and_number_of_threads():
     quick = list_rooflines([case("a", threads=2), case("a", device="gpu")], quick=True)
     assert [(one.implementation, one.device) for one in quick] == [
         ("roofline-numpy", "cpu"),
-        ("roofline-pytorch", "gpu"),
+        # Any framework may be absent on a host with a GPU.
+        *((probe.name, "gpu") for probe in PROBES if "gpu" in probe.devices),
     ]
     assert len(list_rooflines([case("a", device="gpu")])) == len(PROBES) - 1

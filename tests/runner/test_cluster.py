@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
-from support.records import case, run, write
+from support.records import case, environment, ok, run, write
 
 from bench.errors import UserError
 from bench.records import store
 from bench.records.files import hash_file
 from bench.runner import cluster, machine
-from bench.runner.cluster import HostQuery, MachineRun
+from bench.runner.cluster import HostQuery, MachineRun, RoundResult
 from bench.runner.plan import plan_trials
 
 CLUSTER = "--cluster=tcp://127.0.0.1:1"
@@ -66,7 +66,31 @@ def test_round_is_measured_on_a_host_and_kept_by_the_caller(planned, tmp_path):
     assert caller.missing == []
 
 
-@pytest.mark.parametrize("change", ["suite", "data", "machine", "file"])
+def test_rounds_wait_for_the_pilot_and_probes_do_not(planned, tmp_path):
+    """The caller sends each round once, when its threads are known."""
+    open_case = case("a", threads=0, tried_threads=(1, 2))
+    probe = case("roofline-numpy", workload="roofline")
+    plan = run(open_case, rooflines=(probe,), rounds={"sgd": 2})
+    store.create_run(tmp_path / "run", plan)
+    store.add_environment(tmp_path / "run", environment())
+    caller = MachineRun(tmp_path / "run", plan, planned[0], ["tcp://a"])
+    client = SimpleNamespace(submit=lambda *args, key, **_: key)
+
+    def submit():
+        return [[trial.id for trial in trials] for trials in caller.submit(client).values()]
+
+    pilot = caller.submit(client)
+    probes, pilot = pilot.values()
+    assert ([one.kind for one in probes], [one.round for one in pilot]) == (["roofline"], [0, 0])
+    assert submit() == []
+    records = [ok(trial.case, 0, trial.case.threads) for trial in pilot]
+    list(caller.keep(pilot, RoundResult("a", records, [], {})))
+    assert submit() == [["r1-sgd-a-cpu-b32-t1-n48000"], ["r2-sgd-a-cpu-b32-t1-n48000"]]
+    assert submit() == []
+    assert len(caller.missing) == 3
+
+
+@pytest.mark.parametrize("change", ["suite", "data", "machine", "file", "variables"])
 def test_host_that_differs_from_the_plan_is_refused(planned, tmp_path, change):
     query, plan = planned
     if change == "suite":
@@ -75,6 +99,10 @@ def test_host_that_differs_from_the_plan_is_refused(planned, tmp_path, change):
         query = HostQuery(query.suite, query.data, {"digits": "0" * 64})
     elif change == "machine":
         plan = msgspec.structs.replace(plan, machine="another")
+    elif change == "variables":
+        (mine,) = plan.cases
+        mine = msgspec.structs.replace(mine, variables={"PYTHONWARNINGS": "error"})
+        plan = msgspec.structs.replace(plan, cases=(mine,))
     else:
         (tmp_path / "mine.py").write_text("raise SystemExit\n")
     with pytest.raises(UserError):

@@ -8,9 +8,18 @@ import pytest
 
 from bench.runner import machine as host
 from bench.runner.machine import compare_readings, find_disturbances, read_conditions
+from bench.worker.gpu import GpuSettings
 
 CPU = "sys/devices/system/cpu"
 QUIET = {"user": 2.0, "nice": 0.4, "system": 0.6, "irq": 0.12, "softirq": 0.08, "steal": 0.8}
+
+
+UNKNOWN = GpuSettings(*[None] * 6)
+
+
+def gpu(others, settings=UNKNOWN):
+    """Return the monitor of a GPU."""
+    return SimpleNamespace(other_processes=others, read_settings=lambda: settings)
 
 
 class Machine:
@@ -26,7 +35,7 @@ class Machine:
         self.own = os.times_result((1.0, 0.5, 0.25, 0.125, 77.0))
         self.cores = [0, 1]
         self.affinity = {0, 1}
-        self.gpus = {"0": SimpleNamespace(other_processes=None)}
+        self.gpus = {"0": gpu(None)}
         self.meanwhile = lambda: None
         self.cpu = SimpleNamespace(**QUIET, idle=80.0, iowait=10.0, guest=140.0)
 
@@ -225,8 +234,25 @@ def test_stolen_time_is_named(machine):
 
 
 def test_processes_on_the_visible_gpu_are_named(machine, monkeypatch):
-    machine.gpus = {n: SimpleNamespace(other_processes=int(n)) for n in ("0", "2")}
+    machine.gpus = {n: gpu(int(n)) for n in ("0", "2")}
     assert find_disturbances(machine.root) == []
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
     (line,) = find_disturbances(machine.root)
     assert line.startswith("2 other processes compute on GPU 2;")
+
+
+@pytest.mark.parametrize(
+    ("settings", "starts"),
+    [
+        (GpuSettings(True, 700.0, 700.0, 1980, 1980, 0), []),
+        (GpuSettings(False, 700.0, None, 1980, 1980, 0), ["persistence mode of GPU 0 is off"]),
+        (GpuSettings(True, 300.0, 700.0, 1980, 1980, 0), ["the power cap of GPU 0 is 300 W"]),
+        (GpuSettings(True, 700.0, 700.0, 1980, 1980, 1), ["GPU 0 is shared through MPS"]),
+    ],
+)
+def test_settings_of_the_visible_gpu_are_named(machine, settings, starts):
+    machine.gpus = {"0": gpu(0, settings)}
+    lines = find_disturbances(machine.root)
+    assert [line.startswith(start) for line, start in zip(lines, starts, strict=True)] == [True] * (
+        len(starts)
+    )

@@ -13,6 +13,7 @@ import pytest
 
 from bench.errors import UserError
 from bench.runner import lock
+from bench.runner.process import ptx_cache
 
 OF_THE_SESSION = os.environ["SOFTMAX_BENCH_LOCK"]
 HOLDS = """
@@ -49,6 +50,14 @@ def holder():
     for process in started:
         process.kill()
         process.communicate()
+
+
+def test_holder_has_a_ptx_cache_for_its_workers():
+    with lock.hold_host_lock():
+        folder = ptx_cache.find_shared()
+        assert list(folder.iterdir()) == []
+    assert not folder.exists()
+    assert ptx_cache.find_shared() is None
 
 
 def test_tests_do_not_take_the_hosts_lock():

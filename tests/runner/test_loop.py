@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from support.nvml import gpu
 from support.records import bare, case, environment, ok, run, write
 
 from bench.records import store
@@ -72,7 +73,7 @@ def fake_runner(monkeypatch):
         def measure(self, trial):
             store.add_environment(self.folder, environment())
             fields = {"trial": trial.id, "run": self.run}
-            record = ok(trial.case, trial.round, wall_seconds=12.0, **fields)
+            record = ok(trial.case, trial.round, trial.case.threads, wall_seconds=12.0, **fields)
             clock[0] += record.wall_seconds
             store.append_record(self.folder, record)
             return record
@@ -80,6 +81,38 @@ def fake_runner(monkeypatch):
     monkeypatch.setattr(loop, "Runner", FakeRunner)
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
     monkeypatch.setattr(loop, "now", lambda: clock[0])
+
+
+def test_each_implementation_trains_on_the_gpu_once_before_the_first_trial(
+    measured, fake_runner, make_case, nvml, monkeypatch
+):
+    on_gpu = [make_case(device="gpu", batch_size=size) for size in (32, 96)]
+    made = []
+
+    class Recorder(loop.Runner):
+        def __init__(self, folder, run, data, **options):
+            super().__init__(folder, run, data, **options)
+            self.made = [folder.name, run.timeout]
+            made.append(self.made)
+
+        def measure(self, trial):
+            self.made.append(trial.id)
+            return super().measure(trial)
+
+    monkeypatch.setattr(loop, "Runner", Recorder)
+    assert not any(isinstance(event, loop.KernelsCompiled) for event in measured(*on_gpu))
+    nvml([gpu()])
+    made.clear()
+    own = make_case(device="gpu", implementation="own", file="own.py")
+    events = measured(make_case(), *on_gpu, own, folder="with-gpu")
+    compiled = [event.name for event in events if isinstance(event, loop.KernelsCompiled)]
+    assert compiled == [event.name for event in events[1:3]]  # after the import
+    assert sorted(compiled) == ["numpy", "own"]
+    *rehearsals, (folder, timeout, *trials) = made
+    assert (folder, timeout, len(trials)) == ("with-gpu", 300, 4)
+    limits = {of[2].split("-")[2]: of[1] for of in rehearsals}
+    assert limits == {"numpy": loop.COMPILE_SECONDS, "own": 300}
+    assert not {of[2] for of in rehearsals} & set(trials)
 
 
 def count_remaining(events):
@@ -102,6 +135,29 @@ def test_budget_allows_for_the_longest_trial_of_the_case(measured, fake_runner, 
     assert count_remaining(events) == [4, 3]
 
 
+def test_pilot_decides_what_the_rounds_measure(measured, fake_runner, make_case):
+    # An epoch takes as many seconds as it has threads. A budget stops the run within the pilot.
+    cases = [make_case(threads=0, tried_threads=(1, 2)), make_case(batch_size=96)]
+    (first,) = records_of(measured(*cases, rounds=2, budget=11.0))
+    events = measured(*cases, rounds=2)
+    records = [first, *records_of(events)]
+    assert sorted(one.case.threads for one in records if one.round == 0) == [1, 2]
+    assert {one.case.threads for one in records if one.round > 0} == {1}
+    rounds = [one.trial for one in records if one.round > 0]
+    assert len(rounds) == len(set(rounds)) == 4
+    assert [event.total for event in events if isinstance(event, loop.TrialEnded)] == [6] * 5
+    assert measured(*cases, rounds=2) == []
+
+
+def test_case_whose_pilot_fails_is_unavailable(measured, make_case, monkeypatch):
+    monkeypatch.setattr(runner, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
+    many = make_case(threads=0, tried_threads=(2**39, 2**40))
+    records = records_of(measured(many))
+    assert [one.status for one in records] == ["unavailable"] * 3
+    assert records[-1].round == 1
+
+
 def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
     measured, make_case, monkeypatch
 ):
@@ -119,6 +175,11 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
     measured(*cases, rooflines=list_rooflines(cases), sweep=(make_case(samples=480),))
     probes = [request for request in requests if "roofline_numpy" in request["module"]]
     assert [request["samples"] for request in probes] == [[480, 960, 1920], [96]]
+    requests.clear()
+    waiting = make_case(samples=960, threads=0, tried_threads=(1, 2))
+    measured(waiting, rooflines=list_rooflines([waiting]), folder="waiting")
+    probes = [request for request in requests if "roofline_numpy" in request["module"]]
+    assert [request["samples"] for request in probes] == [[960], [960]]
     requests.clear()
     large = make_case(samples=1952)
     measured(large, rooflines=list_rooflines([large]), folder="other")
@@ -156,6 +217,13 @@ def test_changed_own_file_is_neither_imported_nor_measured(
 
 def took(seconds, name="pytorch", **changes):
     return bare(case(name, **changes), wall_seconds=seconds)
+
+
+def test_estimate_separates_the_pilot():
+    records = [took(10), bare(case(), 0, wall_seconds=4)]
+    pilot = Trial("r0-x", "trial", 0, case())
+    assert estimate(records) == 10
+    assert loop.Estimate(records).sum_seconds([pilot]) == 4
 
 
 def estimate(records, **changes):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.data import idx_files, write_idx
-from support.records import bare, case, run, write
+from support.records import bare, case, ok, run, write
 
 from bench.data import dataset
 from bench.errors import UserError
@@ -124,6 +124,25 @@ def test_all_threads_are_the_cores_of_the_machine(make):
     probes = [(one.implementation, one.threads) for one in planned.rooflines]
     assert probes == [(probe.name, number) for number in threads for probe in PROBES]
     assert make(roofline=False).rooflines == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "cores", "threads"),
+    [
+        ({}, 4, {("cpu", 0, (1, 4)), ("gpu", 4, ())}),
+        ({}, 1, {("cpu", 1, ()), ("gpu", 1, ())}),
+        ({"quick": True}, 4, {("cpu", 4, ()), ("gpu", 4, ())}),
+        ({"threads": (ALL_CORES,)}, 4, {("cpu", 4, ()), ("gpu", 4, ())}),
+    ],
+)
+def test_pilot_chooses_between_one_and_all_cores_of_the_cpu(small, changes, cores, threads):
+    options = RunOptions(
+        data=small, batch_sizes=(8,), implementations=("jax",), devices=("cpu", "gpu"), **changes
+    )
+    planned = plan_run(options, None, "", Placement(cores))[1]
+    assert {(one.device, one.threads, one.tried_threads) for one in planned.cases} == threads
+    probed = {(one.device, one.threads) for one in planned.rooflines}
+    assert probed == {(device, n) for device, given, tried in threads for n in (tried or (given,))}
 
 
 @pytest.mark.parametrize(("rounds", "sweep_rounds"), [(None, 1), (3, 3)])
@@ -246,6 +265,26 @@ def test_probes_come_first_and_a_sweep_last():
         "r1-sgd-a-cpu-b8-t2-n48000": "trial",
     }
     assert [(trial.id, trial.kind) for trial in plan_trials(planned)] == list(ids.items())
+
+
+def test_pilot_comes_before_the_rounds_that_wait_for_it():
+    open_case = {"threads": 0, "tried_threads": (1, 2)}
+    planned = run(case("a", **open_case), sweep=(case("a", batch_size=8, **open_case),))
+    trials = plan_trials(planned)
+    assert [(trial.round, trial.case.batch_size) for trial in trials] == [
+        (0, 32),
+        (0, 32),
+        (1, 32),
+        (2, 32),
+        (0, 8),
+        (0, 8),
+        (1, 8),
+    ]
+    assert find_missing_trials(planned, []) == trials
+    records = [ok(trial.case, 0, trial.case.threads) for trial in trials[:2]]
+    ids = [trial.id for trial in find_missing_trials(planned, records)]
+    assert ids[:2] == ["r1-sgd-a-cpu-b32-t1-n48000", "r2-sgd-a-cpu-b32-t1-n48000"]
+    assert ids[4:] == ["r1-sgd-a-cpu-b8-t0-n48000"]
 
 
 def test_trial_without_a_complete_record_is_missing():

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from support.data import idx_files, write_idx
-from support.records import case, run, write
+from support.records import NUMPY, case, run, write
 
 from bench.data import dataset
 from bench.errors import UserError
@@ -25,7 +25,8 @@ def mine(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(MINE)
     own = {"file": "mine.py", "module": "mine", "framework": "", "extra": "", "style": "own"}
-    return case("mine", data_access="own", sha256=hash_file(tmp_path / "mine.py"), **own)
+    own |= {"data_access": "own", "pixel_bytes": {"cpu": 1, "gpu": 1}}
+    return case("mine", sha256=hash_file(tmp_path / "mine.py"), **own)
 
 
 def test_plan_of_the_registry_resolves_to_itself():
@@ -53,9 +54,10 @@ def test_module_or_variables_unlike_the_registry_are_refused(changed, where):
 
 
 def test_other_fields_come_from_the_registry():
-    planned = run(case(framework="evil", extra="evil", devices=("gpu",), style="own", threads=7))
+    sizes = {"threads": 0, "tried_threads": (1, 7)}
+    planned = run(case(framework="evil", extra="evil", devices=("gpu",), style="own", **sizes))
     (resolved,) = resume.resolve_code(planned, (), {}).cases
-    assert resolved == case(threads=7)
+    assert resolved == case(**sizes)
 
 
 def test_own_file_runs_only_when_it_is_named_again_and_unchanged(mine, tmp_path):
@@ -73,8 +75,20 @@ def test_own_file_runs_only_when_it_is_named_again_and_unchanged(mine, tmp_path)
 
 
 def test_hostile_fields_of_an_own_file_are_not_kept(mine):
-    hostile = msgspec.structs.replace(mine, module="os", variables={"LD_PRELOAD": "x"}, extra="x")
+    hostile = msgspec.structs.replace(mine, module="os", framework="os", extra="x", style="tuned")
     assert resume.resolve_code(run(hostile), ("mine.py",), {}).cases == (mine,)
+
+
+def test_variables_of_a_plan_run_nothing_where_its_file_is_named_again(mine, called, tmp_path):
+    # What Python's own modules make of them: a warning is imported, which opens a browser.
+    browser = f"/bin/sh -c 'touch {tmp_path}/ran' %s"
+    variables = {"PYTHONWARNINGS": "all:0:antigravity.x:0:0", "BROWSER": browser}
+    planned = run(msgspec.structs.replace(mine, **NUMPY, variables=variables))
+    folder = write(tmp_path / "run", planned)
+    status, out, err = called("run", "--resume", "--output", folder, "--implementation=mine.py")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "PYTHONWARNINGS" in err
+    assert not (tmp_path / "ran").exists()
 
 
 def test_python_runs_only_when_it_is_named_again():
@@ -121,6 +135,43 @@ def test_resume_runs_nothing_of_a_hostile_plan(name, tmp_path, called, monkeypat
     code, out, err = called("run", "--resume", "--output", folder)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("where", "changes"),
+    [
+        ("cases", {"workload": "nosuch"}),
+        ("cases", {"batch_size": 7}),
+        ("cases", {"batch_size": 0}),
+        ("cases", {"batch_size": 2880}),
+        ("cases", {"samples": 0}),
+        ("cases", {"samples": 2**53}),
+        ("cases", {"threads": 0}),
+        ("cases", {"threads": 0, "tried_threads": (1, 0)}),
+        ("cases", {"epochs": 2**53}),
+        ("cases", {"epochs": 0}),
+        ("sweep", {"epochs": 201}),
+        ("textbook", {"threads": 0}),
+        ("rooflines", {"threads": 0}),
+        ("", {"seed": -1}),
+        ("", {"timeout": 1e9}),
+        ("", {"timeout": 0.0}),
+        ("", {"budget": 1e9}),
+        ("", {"rounds": {"sgd": 1001, "nosuch": 1}}),
+        ("", {"sweep_rounds": 0}),
+    ],
+    ids=str,
+)
+def test_plan_beyond_the_bounds_of_the_command_line_is_refused(refused, tmp_path, where, changes):
+    numpy = {**NUMPY, "framework": "numpy", "devices": ("cpu",)}
+    changes, planned = dict(changes), run(case("numpy", **numpy), sweep=(case("numpy", **numpy),))
+    if where:
+        kinds = {"textbook": list_textbook_programs(1)[0], "rooflines": list_probes("cpu", 1)[0]}
+        changed = msgspec.structs.replace(kinds.get(where, planned.cases[0]), **changes)
+        changes = {where: (changed,)}
+    changes.setdefault("rounds", {"sgd": 1, "nosuch": 1})
+    folder = write(tmp_path / "run", msgspec.structs.replace(planned, **changes))
+    assert "cannot be resumed" in refused("run", "--resume", "--output", folder)
 
 
 def test_newest_run_is_found(tmp_path, monkeypatch):

@@ -9,7 +9,10 @@ from time import perf_counter
 
 STATE = json.loads({state!r})
 NVML_TEMPERATURE_GPU, NVML_CLOCK_SM, NVML_CLOCK_MEM = 0, 1, 2
+NVML_PERF_POLICY_POWER, NVML_PERF_POLICY_THERMAL = 0, 1
+NVML_PERF_POLICY_BOARD_LIMIT, NVML_PERF_POLICY_RELIABILITY = 3, 5
 lost = False
+open = 0  # how often NVML was initialised and not shut down
 
 
 class NVMLError(Exception):
@@ -31,13 +34,19 @@ def refuse(value, reason):
     return value
 
 
+def count(change):
+    global open
+    open += change
+
+
 def use_memory(gpu):
     used = gpu["used"].pop(0) if len(gpu["used"]) > 1 else gpu["used"][0]
     return Struct(total=gpu["memory"], used=used)
 
 
 ANSWERS = {
-    "nvmlInit": lambda: None,
+    "nvmlInit": lambda: count(1),
+    "nvmlShutdown": lambda: count(-1),
     "nvmlSystemGetDriverVersion": lambda: "580.65.06",
     "nvmlSystemGetCudaDriverVersion_v2": lambda: 13010,
     "nvmlDeviceGetCount": lambda: len(STATE["gpus"]),
@@ -48,7 +57,15 @@ ANSWERS = {
     "nvmlDeviceGetMemoryInfo": use_memory,
     "nvmlDeviceGetClockInfo": lambda gpu, kind: gpu["clocks"][kind],
     "nvmlDeviceGetTemperature": lambda gpu, sensor: gpu["celsius"],
-    "nvmlDeviceGetCurrentClocksEventReasons": lambda gpu: gpu["throttle"],
+    "nvmlDeviceGetViolationStatus": lambda gpu, policy: Struct(
+        referenceTime=0, violationTime=gpu["limited"].get(str(policy), 0)
+    ),
+    "nvmlDeviceGetPersistenceMode": lambda gpu: gpu["persistent"],
+    "nvmlDeviceGetEnforcedPowerLimit": lambda gpu: 1000 * gpu["cap"][0],
+    "nvmlDeviceGetPowerManagementDefaultLimit": lambda gpu: 1000 * gpu["cap"][1],
+    "nvmlDeviceGetApplicationsClock": lambda gpu, kind: gpu["application_clocks"][kind],
+    "nvmlDeviceGetMaxClockInfo": lambda gpu, kind: gpu["max_clocks"][kind],
+    "nvmlDeviceGetMPSComputeRunningProcesses": lambda gpu: [Struct(pid=1)] * gpu["mps"],
     "nvmlDeviceGetTotalEnergyConsumption": lambda gpu: int(1000 * gpu["watts"] * perf_counter()),
     "nvmlDeviceGetComputeRunningProcesses": lambda gpu: [Struct(pid=1)] * gpu["others"],
 }
@@ -77,6 +94,7 @@ def gpu(**changes):
     """Return the facts of a GPU; without a name it is lost.
 
     used: bytes in use, one number for each call. divided: by MIG; None where NVML does not know.
+    limited: nanoseconds by the number of a perf policy. cap: watts, and the maker's.
     """
     return {
         "name": "A GPU",
@@ -85,7 +103,12 @@ def gpu(**changes):
         "used": [2**20],
         "clocks": [0, 900, 2000],
         "celsius": 40,
-        "throttle": 1,
+        "limited": {},
+        "persistent": 1,
+        "cap": [700, 700],
+        "application_clocks": [0, 1980, 0],
+        "max_clocks": [0, 1980, 0],
+        "mps": 0,
         "watts": 100,
         "others": 0,
         "divided": None,

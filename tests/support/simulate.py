@@ -1,91 +1,196 @@
-"""Simulate processes whose true mean is known, and count how often our intervals hold it."""
+"""Count how often the intervals of a report hold the truth: python tests/support/simulate.py.
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import fmean
+Prints the table of docs/methodology.md. Noise is normal, or drawn from the processes of published
+runs, whose true median is then known. The intervals are those of bench/analysis.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.intervals import Interval, estimate_mean, estimate_ratio
+from bench.analysis.intervals import Interval, estimate_ratio, estimate_typical
+from bench.analysis.ranking import find_slower
+from bench.records import store
+from bench.records.schema import TrialRecord
 
-EPOCHS = 5
-# The processes of the second machine spread this many times as widely as those of the first.
-WIDER = 3
+REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+COUNTS = (3, 5, 6, 10)
+REPEATS = 10_000
+# Tables of this many pairs of equal rows; the pairs are far apart.
+TABLES, PAIRS, ROUNDS = 1000, 7, 5
+SPREAD = 0.04  # of normal noise, standard deviation of the logarithms
+SLOW = math.log(1.6)  # how much longer processes in the slower of two states take
+# A run gives a case one process a round. These many processes of the calibration, which measures
+# one after the other, fit into a round: one or ten seconds, or a minute.
+STRETCHES = (10, 60)
+
+Logs = NDArray[np.float64]
+# Takes a generator and the shape (rows, repeats, processes). Returns the logarithms of the times,
+# and those of the true median, (repeats, 1) or one for all.
+Noise = Callable[[np.random.Generator, tuple[int, int, int]], tuple[Logs, Logs | float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Standard deviations of log epoch times within and between processes, and drift in a run.
+def read_session(folder: Path) -> Logs:
+    """Return the log median epoch of each process of a calibration, in the order measured."""
+    trials = sorted(store.read_trials(folder), key=lambda trial: trial.started)
+    return np.log([median(t.epoch_seconds) for t in trials if t.status == "ok" and not t.slowdown])
 
-    The defaults were measured on two shared cores.
+
+def read_residuals(folder: Path) -> list[float]:
+    """Return how far the processes of each row of a run are from its mean, on the logarithms.
+
+    Widened, because a mean of few processes lies closer to them than the true one does.
+    """
+    rows: dict[str, list[float]] = {}
+    for record in store.read_records(folder):
+        if isinstance(record, TrialRecord) and record.status == "ok":
+            rows.setdefault(record.case.slug, []).append(math.log(median(record.epoch_seconds)))
+    residuals: list[float] = []
+    for logs in rows.values():
+        if len(logs) > 2:
+            wider = math.sqrt(len(logs) / (len(logs) - 1))
+            residuals += (wider * (np.array(logs) - np.mean(logs))).tolist()
+    return residuals
+
+
+def make_normal(spread: float) -> Noise:
+    """Return normal noise."""
+    return lambda random, shape: (random.normal(0, spread, shape), 0.0)
+
+
+def resample(population: Logs) -> Noise:
+    """Return noise that is drawn from these processes, each by itself."""
+    return lambda random, shape: (random.choice(population, shape), float(np.median(population)))
+
+
+def resample_in_order(population: Logs, stretch: int) -> Noise:
+    """Return processes of one stretch of time: in each round, one from as many in a row.
+
+    The truth is the median of all processes of the stretch. So bursts stay together.
     """
 
-    within: float = 0.035
-    between: float = 0.038
-    drift: float = 0.0
+    def draw(random: np.random.Generator, shape: tuple[int, int, int]) -> tuple[Logs, Logs]:
+        _, repeats, count = shape
+        windows = np.lib.stride_tricks.sliding_window_view(population, count * stretch)
+        starts = random.integers(0, len(windows), (repeats, 1))
+        chosen = starts + np.arange(count) * stretch + random.integers(0, stretch, shape)
+        return population[chosen], np.median(windows, axis=1)[starts]
+
+    return draw
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """Share of runs whose interval held the true value: of one row's epoch, of two rows' ratio."""
-
-    row: float
-    ratio: float
+def add_slow_processes(population: Logs, one_in: int) -> Noise:
+    """Return noise of these processes, of which one in so many is in another, slower state."""
+    return resample(np.concatenate([np.repeat(population, one_in - 1), population + SLOW]))
 
 
-Run = tuple[Interval, Interval]
+def list_noises() -> dict[str, Noise]:
+    """Return each noise by its name."""
+    plans = sorted(REFERENCE.glob("*/*/calibration.json"))
+    quiet, *_, busy = sorted((read_session(plan.parent) for plan in plans), key=np.std)
+    runs = sorted(REFERENCE.glob("*/run.json"))
+    residuals = np.array([value for plan in runs for value in read_residuals(plan.parent)])
+    normal = np.random.default_rng(0).normal(0, SPREAD, 10_000)
+    return {
+        "normal, 4 %": make_normal(SPREAD),
+        "quiet, each by itself": resample(quiet),
+        "busy, each by itself": resample(busy),
+        **{
+            f"busy, in bursts, {stretch} s a round": resample_in_order(busy, stretch)
+            for stretch in STRETCHES
+        },
+        "published runs": resample(residuals),
+        "normal, one in five 1.6 × slower": add_slow_processes(normal, 5),
+        "busy, one in five 1.6 × slower": add_slow_processes(busy, 5),
+        "normal, one in two 1.6 × slower": add_slow_processes(normal, 2),
+    }
 
 
-def medians(
-    spread: Spread, rounds: int, random: np.random.Generator, cases: int = 2
-) -> NDArray[np.float64]:
-    """Return the median epoch of every process, (cases, rounds); the true mean of a case is 1.
-
-    A round has one process of every case. Drift belongs to the round: it is linear over the run,
-    and its mean is 0.
-    """
-    process = random.normal(0, spread.between, (cases, rounds))
-    epochs = random.normal(0, spread.within, (cases, rounds, EPOCHS))
-    drift = spread.drift * (np.arange(rounds) / max(1, rounds - 1) - 0.5)
-    return np.exp(np.median(process[..., None] + epochs, axis=-1) + drift)
+def count_held(intervals: Iterator[Interval], truths: Sequence[float]) -> float:
+    """Return the share of intervals that hold the truth, a logarithm."""
+    held = [
+        interval.low is not None
+        and interval.high is not None
+        and interval.low <= math.exp(truth) <= interval.high
+        for interval, truth in zip(intervals, truths, strict=True)
+    ]
+    return sum(held) / len(held)
 
 
-def fixed_rounds(spread: Spread, repeats: int, rounds: int, seed: int = 42) -> Coverage:
-    """Simulate runs of two equal cases with a fixed number of rounds."""
-
-    def run(random: np.random.Generator) -> Run:
-        one, other = medians(spread, rounds, random)
-        return estimate_mean(list(one)), estimate_mean(list(one / other))
-
-    return _coverage(run, repeats, seed)
+def cover_row(noise: Noise, count: int, repeats: int, random: np.random.Generator) -> float:
+    """Return how often the interval of a row holds its typical process."""
+    (row,), truth = noise(random, (1, repeats, count))
+    truths = np.broadcast_to(truth, (repeats, 1))[:, 0]
+    return count_held(map(estimate_typical, np.exp(row).tolist()), truths.tolist())
 
 
-def two_machines(
-    spread: Spread, repeats: int, rounds: int, other_rounds: int, seed: int = 42
-) -> Coverage:
-    """Simulate a case on two machines; the second has ``WIDER`` times the spread of the first."""
-    wider = Spread(WIDER * spread.within, WIDER * spread.between)
-
-    def run(random: np.random.Generator) -> Run:
-        one = list(medians(spread, rounds, random, cases=1)[0])
-        other = list(medians(wider, other_rounds, random, cases=1)[0])
-        return estimate_mean(one), estimate_ratio(one, other)
-
-    return _coverage(run, repeats, seed)
+def cover_ratio(noise: Noise, count: int, repeats: int, random: np.random.Generator) -> float:
+    """Return how often the interval of the ratio of two equal rows, by round, holds 1."""
+    (row, other), _ = noise(random, (2, repeats, count))
+    return count_held(map(estimate_typical, np.exp(row - other).tolist()), [0.0] * repeats)
 
 
-def holds(simulated: Interval) -> bool:
-    """Return whether an interval contains the true value, 1."""
-    low, high = simulated.low, simulated.high
-    return low is not None and high is not None and low <= 1 <= high
+def cover_machines(noise: Noise, count: int, repeats: int, random: np.random.Generator) -> float:
+    """Return how often the interval of a ratio to a machine with normal noise holds the truth."""
+    (row,), truth = noise(random, (1, repeats, count))
+    base = np.exp(random.normal(0, SPREAD, (repeats, count)))
+    truths = np.broadcast_to(truth, (repeats, 1))[:, 0]
+    return count_held(map(estimate_ratio, np.exp(row).tolist(), base.tolist()), truths.tolist())
 
 
-def _coverage(
-    run: Callable[[np.random.Generator], Run],
-    repeats: int,
-    seed: int,
-) -> Coverage:
-    random = np.random.default_rng(seed)
-    rows, ratios = zip(*(run(random) for _ in range(repeats)), strict=True)
-    return Coverage(fmean(map(holds, rows)), fmean(map(holds, ratios)))
+def count_errors(noise: Noise, tables: int, random: np.random.Generator) -> float:
+    """Return the share of tables in which two equal rows are told apart."""
+    logs, _ = noise(random, (2 * PAIRS, tables, ROUNDS))
+    scale = np.repeat(np.arange(PAIRS) * math.log(100), 2)[:, None]
+    within = {(number + 1, number) for number in range(0, 2 * PAIRS, 2)}
+    errors = 0
+    for table in logs.transpose(1, 0, 2):
+        epochs = sorted(np.exp(table + scale).tolist(), key=median)
+        rows: list[Any] = [
+            SimpleNamespace(adjusted_by_round=dict(enumerate(row))) for row in epochs
+        ]
+        errors += not within.isdisjoint(find_slower(rows))
+    return errors / tables
+
+
+HEADINGS = (
+    "noise",
+    *(f"row, {count}" for count in COUNTS),
+    *(f"ratio, {count}" for count in COUNTS),
+    f"two machines, {ROUNDS}",
+    "wrongly told apart",
+)
+
+
+def simulate(repeats: int, tables: int) -> dict[str, list[float]]:
+    """Return the shares in the columns of the table, by noise."""
+    lines = {}
+    for name, noise in list_noises().items():
+        random = np.random.default_rng(42)
+        lines[name] = [
+            *(cover_row(noise, count, repeats, random) for count in COUNTS),
+            *(cover_ratio(noise, count, repeats, random) for count in COUNTS),
+            cover_machines(noise, ROUNDS, repeats, random),
+            count_errors(noise, tables, random),
+        ]
+    return lines
+
+
+def format_table(lines: dict[str, list[float]]) -> str:
+    """Return the table in Markdown, in percent."""
+    rows = [
+        "| " + " | ".join([name, *(f"{100 * share:.1f}" for share in shares)]) + " |"
+        for name, shares in lines.items()
+    ]
+    rule = "|---" + "|---:" * (len(HEADINGS) - 1) + "|"
+    return "\n".join(["| " + " | ".join(HEADINGS) + " |", rule, *rows])
+
+
+if __name__ == "__main__":
+    print(format_table(simulate(REPEATS, TABLES)))

@@ -8,7 +8,7 @@ SAMPLES = (9600, 19200, 96000, 480000)
 SWEEP = [(batch_size, 48000, 2) for batch_size in BATCHES] + [
     (384, samples, 2) for samples in SAMPLES
 ]
-ONE_THREAD = [(32, 48000, 1), (1920, 48000, 1)]
+ONE_THREAD = [(32, 48000, 1), (1920, 48000, 1)]  # the first in one round, of two threads' two
 # Seconds of an epoch, of a step and of a sample.
 COSTS = {"cpu": (0.01, 2e-5, 5e-7), "gpu": (0.002, 4e-5, 1e-8)}
 CONDITIONS = {
@@ -18,8 +18,9 @@ CONDITIONS = {
     "sm_mhz_after": 1980.0,
     "memory_mhz_before": 2619.0,
     "memory_mhz_after": 2619.0,
-    "throttle_before": 0.0,
-    "throttle_after": 0.0,
+    "power_seconds_before": 7.0,
+    "power_seconds_after": 7.0,
+    "framework_peak_bytes_after": 200.0 * 2**20,
     "other_processes": 0.0,
 }
 ON_GPU = {

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from types import SimpleNamespace
 
 import pytest
 from support.nvml import gpu as make
@@ -110,10 +111,19 @@ def test_peak_is_growth_of_memory_in_use(nvml, after, peak):
 
 
 def test_conditions_are_those_of_the_visible_gpu(nvml):
-    nvml([make(name=None), make(celsius=71, throttle=0x44, others=2)])
+    limited = {"0": 1_500_000_000, "1": 250_000_000}  # nanoseconds
+    nvml([make(name=None), make(celsius=71, limited=limited, others=2)])
     monitor = GpuMonitor("1")
-    values = {"celsius": 71, "sm_mhz": 900, "memory_mhz": 2000, "throttle": 0x44}
-    assert monitor.read_conditions() == values
+    assert monitor.read_conditions() == {
+        "celsius": 71,
+        "sm_mhz": 900,
+        "memory_mhz": 2000,
+        "power_seconds": 1.5,
+        "heat_seconds": 0.25,
+        "board_seconds": 0,
+        "reliability_seconds": 0,
+        "framework_peak_bytes": None,
+    }
     assert monitor.other_processes == 2
 
 
@@ -126,14 +136,59 @@ def test_energy_is_in_joules(nvml):
     assert monitor.read_joules() == 5.5
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "seconds", "joules"),
+    [(5.5, 9.0, 2.0, 3.5), (5.5, 9.0, 1.99, None), (None, 9.0, 2.0, None), (5.5, None, 2.0, None)],
+)
+def test_energy_of_less_than_two_seconds_is_absent(before, after, seconds, joules):
+    assert gpu.subtract_joules(before, after, seconds) == joules
+
+
+def fail():
+    raise RuntimeError("no such counter")
+
+
+@pytest.mark.parametrize(
+    ("readers", "peak"),
+    [
+        ({}, None),
+        ({"torch": lambda: 7, "keras": lambda: 7, "jax": lambda: None}, 7),
+        ({"jax": fail, "torch": lambda: 3}, 3),
+    ],
+)
+def test_frameworks_own_peak_is_what_its_device_look_up_says(monkeypatch, nvml, readers, peak):
+    for name in [name for name in sys.modules if name.startswith("implementations._devices.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "implementations._devices.other", SimpleNamespace())
+    for name, read in readers.items():
+        module = SimpleNamespace(read_peak_bytes=read)
+        monkeypatch.setitem(sys.modules, f"implementations._devices.{name}", module)
+    nvml([])  # also where NVML knows no GPU
+    assert GpuMonitor("0").read_conditions()["framework_peak_bytes"] == peak
+
+
+def test_settings_are_those_of_the_visible_gpu(nvml):
+    nvml([make(), make(persistent=0, cap=[300, 700], application_clocks=[0, 1410, 0], mps=2)])
+    assert GpuMonitor("1").read_settings() == gpu.GpuSettings(False, 300, 700, 1410, 1980, 2)
+    assert GpuMonitor("2").read_settings() == gpu.GpuSettings(*[None] * 6)
+
+
+def test_driver_stays_loaded_once_its_gpus_were_listed(nvml):
+    nvml([make()])
+    gpu.list_gpus()
+    assert sys.modules["pynvml"].open == 1
+
+
 def list_absent(monitor):
-    """Return the names of the readings that are None."""
+    """Return the names of NVML's readings that are None."""
     values = {"peak": monitor.read_peak_bytes(), "others": monitor.other_processes}
     values |= {"joules": monitor.read_joules(), **monitor.read_conditions()}
+    del values["framework_peak_bytes"]
     return {name for name, value in values.items() if value is None}
 
 
-ALL = {"peak", "others", "joules", "celsius", "sm_mhz", "memory_mhz", "throttle"}
+LIMITS = {f"{name}_seconds" for name in gpu.LIMITS}
+ALL = {"peak", "others", "joules", "celsius", "sm_mhz", "memory_mhz", *LIMITS}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +198,7 @@ ALL = {"peak", "others", "joules", "celsius", "sm_mhz", "memory_mhz", "throttle"
         ("nvmlDeviceGetComputeRunningProcesses", {"others"}),
         ("nvmlDeviceGetTemperature", {"celsius"}),
         ("nvmlDeviceGetMemoryInfo", {"peak"}),
-        ("nvmlDeviceGetCurrentClocksEventReasons", {"throttle"}),
+        ("nvmlDeviceGetViolationStatus", LIMITS),
         ("nvmlInit", ALL),
     ],
 )

@@ -108,7 +108,7 @@ class Monitor:
 
     def read_conditions(self):
         self.readings.append(len(self.trainer.orders))
-        return {"celsius": 40.0 + len(self.readings), "throttle": None}
+        return {"celsius": 40.0 + len(self.readings), "heat_seconds": None}
 
     def read_peak_bytes(self):
         return 1000 * len(self.trainer.orders)
@@ -149,9 +149,9 @@ def test_gpu_is_read_around_the_timed_epochs(clock, problem):
     assert request.monitor.readings == [2, 5]  # the first epoch and one of warm-up, and three more
     assert measurement.device_conditions == {
         "celsius_before": 41,
-        "throttle_before": None,
+        "heat_seconds_before": None,
         "celsius_after": 42,
-        "throttle_after": None,
+        "heat_seconds_after": None,
         "other_processes": 1,
     }
     assert measurement.peak_device_bytes == 5000

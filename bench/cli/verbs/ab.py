@@ -1,13 +1,18 @@
 """``bench ab``: measure two versions in pairs."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cli.console import Transient, print_comparison, print_measurement, stderr
+from bench.cli.console import (
+    Transient,
+    print_comparison,
+    print_measurement,
+    quote_command,
+    stderr,
+)
 from bench.cli.options import (
     CASES,
     FILES,
@@ -113,7 +118,7 @@ def ab(
         baseline,
         candidate,
         cases=CaseOptions(tuple(implementation or ()), workload, device, batch_size, threads, data),
-        command=f"python -m bench {shlex.join(sys.argv[1:])}",
+        command=quote_command(),
         # A program may read stdout: the result alone goes there.
         progress=lambda line: print(line, file=sys.stderr),
         tolerance=tolerance,

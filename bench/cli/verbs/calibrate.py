@@ -1,13 +1,17 @@
 """``bench calibrate``: count the false alarms of ``bench ab`` on this machine."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cli.console import Transient, print_comparison, print_measurement, stderr
+from bench.cli.console import (
+    Transient,
+    print_comparison,
+    print_measurement,
+    quote_command,
+    stderr,
+)
 from bench.cli.options import (
     CASES,
     FILES,
@@ -23,6 +27,7 @@ from bench.cli.options import (
     parse_duration,
     parse_slowdowns,
 )
+from bench.errors import UserError
 
 
 def calibrate(
@@ -94,6 +99,8 @@ def calibrate(
     from bench.runner.plan import make_run_name
 
     folder = calibrations or locate_calibrations(describe()["id"])
+    if show and calibrations is not None and not calibrations.is_dir():
+        raise UserError(f"there is no folder {calibrations}; give one that holds calibrations")
     stopped = 0
     if not show:
         run, created = make_run_name()
@@ -103,7 +110,7 @@ def calibrate(
         plan = session.CalibrationPlan(
             format=FORMAT,
             run=run,
-            command=f"python -m bench {shlex.join(sys.argv[1:])}",
+            command=quote_command(),
             created=created,
             seed=SEED,
             cases=select_cases(options),

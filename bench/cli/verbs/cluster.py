@@ -123,7 +123,8 @@ def _report(runs: Sequence[cluster.MachineRun], base: Path, address: str, status
         loaded = [print_report(base)]
     else:
         loaded = load_runs(run.folder for run in runs)
-        print_line(f"\n{write_report(loaded, base)}")
+        stdout.print()
+        print_line(str(write_report(loaded, base)))
     missing = sum(len(run.missing) for run in runs)
     if missing:
         words = ["--resume", "--output", str(base), "--cluster", address]

@@ -33,6 +33,7 @@ def compare(
     style: OutputFormat = "table",
 ) -> None:
     """Compare two stored runs; use bench ab to find slowdowns smaller than 20 %."""
+    from bench.records.environments import is_file_name
     from bench.regression.calibration.spread import load_calibrations, locate_calibrations
     from bench.regression.stats.decision import Rule
     from bench.regression.stored.judge_runs import compare_runs
@@ -41,7 +42,8 @@ def compare(
 
     sides = load_side(baseline), load_side(candidate)
     find_spread = None
-    if machine := sides[0].machine:
+    # The id is a record's: it must not lead out of the folder of calibrations.
+    if (machine := sides[0].machine) and is_file_name(machine):
         find_spread = load_calibrations(locate_calibrations(machine), machine).spread
     result = compare_runs(
         *sides,

@@ -7,7 +7,7 @@ from bench.cli.console import print_line
 from bench.cli.options import Pythons
 
 if TYPE_CHECKING:
-    from bench.worker.gpu import Gpu
+    from bench.worker.gpu import Gpu, GpuSettings
 
 KEY_WIDTH = 14
 
@@ -21,7 +21,10 @@ def machine(python: Pythons = None) -> None:
     from bench.worker.machine import list_usable_cores
 
     pythons = interpreters.parse_options(python or ())
-    for line in (*machine_lines(describe()), *gpu_lines(gpu.find_gpus())):
+    settings = {
+        one.index: gpu.GpuMonitor(str(one.index)).read_settings() for one in gpu.find_gpus()
+    }
+    for line in (*machine_lines(describe()), *gpu_lines(gpu.find_gpus(), settings)):
         print_line(line)
     for case in list_probes("gpu", len(list_usable_cores())):
         fault = preflight.find_device_fault(interpreters.assign_python(case, pythons))
@@ -43,8 +46,8 @@ def machine_lines(facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def gpu_lines(gpus: "Iterable[Gpu]") -> list[str]:
-    """Return a line for each GPU: its name, memory and driver."""
+def gpu_lines(gpus: "Iterable[Gpu]", settings: "Mapping[int, GpuSettings]") -> list[str]:
+    """Return two lines for each GPU: name, memory and driver, and how it is set."""
     lines = []
     for gpu in gpus:
         memory = "memory not known"
@@ -54,4 +57,23 @@ def gpu_lines(gpus: "Iterable[Gpu]") -> list[str]:
             f"{f'gpu {gpu.index}':<{KEY_WIDTH}}{gpu.name}, {memory}; driver {gpu.driver} for CUDA "
             f"up to {gpu.cuda}"
         )
+        lines.append(f"{'':<{KEY_WIDTH}}{describe_settings(settings[gpu.index])}")
     return lines
+
+
+def describe_settings(settings: "GpuSettings") -> str:
+    """Return how a GPU is set, as far as NVML knows."""
+    words = {True: "on", False: "off", None: "not known"}
+
+    def of(value: float | None, most: float | None, unit: str) -> str:
+        return " of ".join("?" if n is None else f"{n:g}" for n in (value, most)) + f" {unit}"
+
+    shared = settings.mps_processes
+    return ", ".join(
+        (
+            f"persistence mode {words[settings.persistent]}",
+            f"power cap {of(settings.watts, settings.default_watts, 'W')}",
+            f"application clock {of(settings.megahertz, settings.max_megahertz, 'MHz')}",
+            f"MPS processes {'?' if shared is None else shared}",
+        )
+    )

@@ -1,18 +1,22 @@
 """``bench run``: measure, then write the report."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bench.cli.console import print_line, print_measurement, print_report, stdout
+from bench.cli.console import (
+    print_line,
+    print_measurement,
+    print_report,
+    quote_command,
+    stdout,
+)
 from bench.cli.options import (
     CASES,
     CLUSTER,
     FILES,
-    MAX_INT,
     MEASURING,
     Data,
     Devices,
@@ -29,6 +33,7 @@ from bench.cli.options import (
     parse_workloads,
 )
 from bench.errors import UserError
+from bench.runner.bounds import MAX_EPOCHS, MAX_INT, MAX_ROUNDS
 
 if TYPE_CHECKING:
     from bench.records.schema import Run
@@ -84,7 +89,8 @@ def run(
             metavar="N,all,…",
             parser=parse_threads,
             help="Compute with this number of threads, or with several such as 1,all. Default: "
-            "all cores.",
+            "one or all, whichever a short unranked pilot finds faster for each row. With --quick: "
+            "all.",
             rich_help_panel=CASES,
         ),
     ] = None,
@@ -102,7 +108,8 @@ def run(
         bool,
         typer.Option(
             "--quick",
-            help="Measure one round of the sgd workload only, without the textbook's programs.",
+            help="Measure one round of the sgd workload only, without a pilot of the threads and "
+            "without the textbook's programs.",
             rich_help_panel=CASES,
         ),
     ] = False,
@@ -110,7 +117,7 @@ def run(
         bool,
         typer.Option(
             "--sweep",
-            help="Measure other batch sizes and other numbers of threads and samples too.",
+            help="Measure other batch sizes and other numbers of samples too.",
             rich_help_panel=CASES,
         ),
     ] = False,
@@ -128,7 +135,7 @@ def run(
         typer.Option(
             metavar="N",
             min=1,
-            max=200,
+            max=MAX_EPOCHS,
             help="Time at least this many epochs in each process. Default: the workload's.",
             rich_help_panel=MEASURING,
         ),
@@ -138,7 +145,7 @@ def run(
         typer.Option(
             metavar="N",
             min=1,
-            max=1000,
+            max=MAX_ROUNDS,
             help="Measure each case in this many fresh processes. Default: 5 of sgd, 1 of "
             "textbook.",
             rich_help_panel=MEASURING,
@@ -233,7 +240,7 @@ def run(
         budget=budget,
         pythons=interpreters.parse_options(python or ()),
     )
-    command = f"python -m bench {shlex.join(sys.argv[1:])}"
+    command = quote_command()
     if cluster is not None:
         from bench.cli.verbs.cluster import run_on_cluster
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.analysis.intervals import Interval
-from bench.regression.stats.false_alarms import ALPHA, Key, adjust_holm, count_fewest_pairs
+from bench.analysis.intervals import Interval, Key, adjust_holm
+from bench.regression.stats.false_alarms import ALPHA, count_fewest_pairs
 from bench.regression.stats.signed_rank import Difference
 
 TOLERANCE = 0.02  # smaller differences do not matter, however significant

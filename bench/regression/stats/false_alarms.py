@@ -3,19 +3,17 @@
 Over looks by Pocock's design: every look has the same nominal level, which is lower than the
 overall rate. It finds a large slowdown at an early look and loses little power at the last one. The
 design of O'Brien and Fleming keeps nearly all of its rate for the last look: it would measure three
-minutes for what half a minute shows. Over cases and metrics by Holm's procedure.
+minutes for what half a minute shows. Over cases and metrics by Holm's procedure
+(bench/analysis/intervals.py).
 Sources: S. J. Pocock, "Group sequential methods in the design and analysis of clinical trials",
 Biometrika 64 (1977), pp. 191-199; the recursion is that of P. Armitage, C. K. McPherson and B. C.
 Rowe, "Repeated significance tests on accumulating data", Journal of the Royal Statistical Society A
-132 (1969), pp. 235-244; S. Holm, "A simple sequentially rejective multiple test procedure",
-Scandinavian Journal of Statistics 6 (1979), pp. 65-70.
+132 (1969), pp. 235-244.
 """
 
 import math
-from collections.abc import Hashable, Mapping
 from functools import cache
 from itertools import pairwise
-from typing import TypeVar
 
 # The probability that a whole comparison calls any case slower if nothing differs; of faster the
 # same.
@@ -27,7 +25,6 @@ MIN_PAIRS = 7
 NODES, LOWER_END = 80, 8.0
 
 LookSchedule = tuple[int, ...]  # numbers of pairs, ascending
-Key = TypeVar("Key", bound=Hashable)
 
 
 def count_fewest_pairs(alpha: float) -> int:
@@ -99,16 +96,3 @@ def compute_nominal_level(alpha: float, looks: LookSchedule) -> float:
     return float(
         brentq(lambda level: compute_overall_level(level, looks) - alpha, low, high, xtol=1e-12)
     )
-
-
-def adjust_holm(values: Mapping[Key, float], family: int) -> dict[Key, float]:
-    """Adjust p values so that each can be compared with the rate of the whole family.
-
-    family: number of tests, with those whose p is not known yet and counts as 1.
-    """
-    adjusted: dict[Key, float] = {}
-    largest = 0.0
-    for position, key in enumerate(sorted(values, key=values.__getitem__)):
-        largest = max(largest, min(1.0, (family - position) * values[key]))
-        adjusted[key] = largest
-    return adjusted

@@ -6,7 +6,7 @@ calibration. Without a calibration only a large ratio is called a difference.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -57,11 +57,7 @@ def compare_runs(
     refusal = _find_refusal(baseline, candidate, comparable=comparable)
     cases: list[CaseComparison] = []
     if refusal is None:
-        names = dict.fromkeys((*baseline.cases, *candidate.cases))
-        cases = [
-            _compare_case(name, baseline.cases.get(name), candidate.cases.get(name))
-            for name in names
-        ]
+        cases = [_compare_case(*pair) for pair in pair_cases(baseline.cases, candidate.cases)]
         rule, cases = _judge_times(cases, find_spread if same_machine else None, rule, between_runs)
     return ComparisonResult(
         command="bench compare",
@@ -87,6 +83,30 @@ def _find_refusal(baseline: Side, candidate: Side, *, comparable: bool) -> str |
     if None in (baseline.machine, candidate.machine):
         reason = "nothing says whether the two were measured on one machine"
     return f"{reason}: there is nothing to compare. --across-machines compares them anyway"
+
+
+def pair_cases(
+    baseline: Mapping[str, StoredCase], candidate: Mapping[str, StoredCase]
+) -> list[tuple[str, StoredCase | None, StoredCase | None]]:
+    """Return a name for each case, and the case on both sides; None where a side lacks it.
+
+    Two cases whose pilots chose different numbers of threads are a pair, too. Its name has no
+    number, so that no calibration, which is of one number, is taken for it.
+    """
+    chosen = {
+        case.row.case.stable_slug: slug
+        for slug, case in candidate.items()
+        if case.row.case.tried_threads
+    }
+    pairs: list[tuple[str, StoredCase | None, StoredCase | None]] = []
+    partners = set()
+    for slug, case in baseline.items():
+        stable_slug = case.row.case.stable_slug
+        partner = slug if slug in candidate else chosen.get(stable_slug, slug)
+        partners.add(partner)
+        name = slug if partner == slug else stable_slug
+        pairs.append((name, case, candidate.get(partner)))
+    return pairs + [(slug, None, case) for slug, case in candidate.items() if slug not in partners]
 
 
 def _compare_case(
@@ -123,8 +143,12 @@ def _compare_case(
     tried = (baseline.row.rounds, candidate.row.rounds)
     if loss is not None:
         remarks.append(loss)
-    if tried[0] != tried[1]:
-        remarks.append(f"unequal rounds: {tried[0]} in the baseline, {tried[1]} in the candidate")
+    threads = (baseline.row.case.threads, candidate.row.case.threads)
+    remarks += [
+        f"unequal {what}: {before} in the baseline, {after} in the candidate"
+        for what, (before, after) in {"threads": threads, "rounds": tried}.items()
+        if before != after
+    ]
     case = CaseComparison(
         name,
         name,

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from bench.analysis import summary
 from bench.analysis.summary import Row
-from bench.errors import UserError
+from bench.errors import UserError, clean_text
 from bench.records.environments import list_versions
 from bench.records.schema import Environment, Record, Run, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
+from bench.runner.pilot import choose_threads, split_pilot
 from bench.worker import machine
 
 
@@ -29,7 +30,7 @@ class StoredCase:
     @property
     def faults(self) -> list[str]:
         """Why processes failed. Times faster than the roofline are a fault, too."""
-        return [f"{status}: {' '.join(reason.split())}" for status, reason in self.row.faults]
+        return [f"{status}: {reason}" for status, reason in self.row.faults]
 
     @property
     def unavailable(self) -> bool:
@@ -62,13 +63,17 @@ def load_side(folder: Path) -> Side:
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder. Name the folder of a run")
     run, records, environments = read_run(folder), read_records(folder), read_environments(folder)
-    return make_side(str(folder), records, environments, run)
+    return make_side(clean_text(str(folder)), records, environments, run)
 
 
 def make_side(
-    name: str, records: Sequence[Record], environments: Mapping[str, Environment], run: Run
+    name: str, everything: Sequence[Record], environments: Mapping[str, Environment], run: Run
 ) -> Side:
-    """Group the records of a run by case; raise UserError if they are of several machines."""
+    """Group the records of a run by case, without its pilot's.
+
+    Raises UserError if they are of several machines.
+    """
+    records, _ = split_pilot(everything)
     trials = defaultdict(list)
     for record in records:
         if isinstance(record, TrialRecord) and record.status != "interrupted":
@@ -81,7 +86,7 @@ def make_side(
         machine.fingerprint(environment.data.get("sha256") or environment.data.get("name"))
         for environment in environments.values()
     }
-    rows = summary.summarize(records, environments, run)
+    rows = summary.summarize(records, environments, choose_threads(run, everything))
     return Side(
         name=name,
         machine=next(iter(machines), None),

@@ -140,7 +140,7 @@ def _build(folder: Path, spec: EnvironmentSpec, progress: Progress) -> None:
     pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--no-input"]
     pip += ["--disable-pip-version-check", "--progress-bar=off"]
     try:
-        _run([sys.executable, "-m", "virtualenv", str(folder)], folder, spec, progress)
+        _run([sys.executable, "-P", "-m", "virtualenv", str(folder)], folder, spec, progress)
         for name, lines in (
             ("requirement", spec.requirements),
             ("constraint", spec.constraints),

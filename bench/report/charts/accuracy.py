@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.analysis.startup import Curve
-from bench.report.charts.style import bound_interval, encode_style, finish_panels, make_log_axis
-from bench.report.sections.comparison import label_case
-
-SUBTITLE = (
-    "a point for each epoch; bars: 95 % interval of the time; grey: the others, for comparison"
+from bench.report.charts.style import (
+    BARS,
+    bound_interval,
+    encode_style,
+    finish_panels,
+    has_bars,
+    make_log_axis,
 )
+from bench.report.sections.comparison import add_threads, label_case
+
 _WIDTH, _HEIGHT = 150, 90
 _COLUMNS = 4
 _DATA = "stages"
@@ -24,11 +28,13 @@ def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
 
     points: list[dict[str, Any]] = [
         {
-            "name": label_case(curve.case),
+            "name": add_threads(label_case(curve.case), curve.case),
             "style": curve.case.style,
             "epoch": point.epoch,
             "seconds": point.seconds.mean,
             "accuracy": point.accuracy,
+            "least": point.least_accuracy,
+            "largest": point.largest_accuracy,
             **dict(zip(("low", "high"), bound_interval(point.seconds), strict=True)),
         }
         for curve in sorted(curves, key=lambda curve: curve.points[-1].seconds.mean)
@@ -57,6 +63,7 @@ def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
         grey.encode(x=x, y=y, detail="name:N"),
         base.mark_line(strokeWidth=2, interpolate="step-after").encode(color=colour),
         base.mark_rule(strokeWidth=1, aria=False).encode(x="low:Q", x2="high:Q", color=colour),
+        base.mark_rule(strokeWidth=1, aria=False).encode(y="least:Q", y2="largest:Q", color=colour),
         base.mark_point(size=30, filled=True, opacity=1).encode(
             color=colour,
             shape=shape,
@@ -65,6 +72,14 @@ def chart_accuracy(curves: Sequence[Curve], title: str) -> Any:
     ).properties(width=_WIDTH, height=_HEIGHT)
     facet = alt.Facet("name:N", sort=names, title=None)
     panels = layers.facet(facet=facet, columns=_COLUMNS, data=alt.NamedData(_DATA))
+    bars = has_bars(point.seconds for curve in curves for point in curve.points)
+    spread = any(point["least"] < point["largest"] for point in points)
+    legend = [
+        "a point for each epoch",
+        *[f"{BARS} of the time"] * bars,
+        *["upright: least and largest accuracy over seeds"] * spread,
+        "grey: the others",
+    ]
     return finish_panels(
-        panels.properties(datasets={_DATA: points}), title, SUBTITLE
+        panels.properties(datasets={_DATA: points}), title, "; ".join(legend)
     ).configure_axis(gridOpacity=0.5)

@@ -11,11 +11,10 @@ from bench.report.sections import Picture
 
 # All have the same widths, and almost every machine has one of them.
 FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
-# Control characters, line ends, and code points that are not characters.
-UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 # The page shows the title as text and chooses the colours.
 NOT_EMBEDDED = ("$schema", "title", "background")
 DIGITS = 4
+MAX_NAME = 100  # letters of a file's name
 # The empty paths by which Vega catches the pointer; a picture needs none.
 _EMPTY_PATH = re.compile(
     r'<path class="(?:fore|back)ground" aria-hidden="true" d="(?:M0,0h0v0h0Z)?"[^>]*/>'
@@ -79,28 +78,20 @@ def draw_chart(picture: Picture) -> Chart:
 
 def name_file(name: str) -> str:
     """Return the file of a chart; a record's text can neither leave the folder nor end a link."""
-    return f"{re.sub(r'[^A-Za-z0-9-]', '-', name)}.svg"
+    return f"{re.sub(r'[^A-Za-z0-9-]', '-', name)[:MAX_NAME]}.svg"
 
 
 def make_specification(draw: Callable[[], Any]) -> dict[str, Any]:
-    """Return a chart's Vega-Lite specification, with texts that every reader of it can show.
+    """Return a chart's Vega-Lite specification.
 
-    Names of records may hold control characters, which end the process that measures their width,
-    and U+2028, which Vega's expressions reject. Altair's validation takes longer than the drawing,
-    so it runs in the tests instead.
+    Its texts must be clean, as readers of records return them (``bench.errors.clean_text``):
+    control characters end the process that measures their width, and Vega's expressions reject
+    U+2028. Altair's validation takes longer than the drawing, so it runs in the tests instead.
     """
     from altair.utils.schemapi import debug_mode
 
     with debug_mode(False):
-        return dict(_make_readable(draw().to_dict(validate=False)))
-
-
-def _make_readable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _make_readable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_make_readable(item) for item in value]
-    return UNREADABLE.sub(" ", value) if isinstance(value, str) else value
+        return dict(draw().to_dict(validate=False))
 
 
 def render_svg(specification: Mapping[str, Any]) -> str:

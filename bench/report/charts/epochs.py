@@ -1,21 +1,27 @@
 """Charts of epoch time, on one machine or several, of a cold start, and of memory by phase."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.analysis.summary import MEMORY_PHASES, Memory, Row
 from bench.report.charts.style import (
+    BARS,
+    LIMIT,
     bound_interval,
     draw_dots,
-    draw_limits,
     encode_names,
     encode_style,
     finish_chart,
+    has_bars,
 )
 from bench.report.render.numbers import format_number
-from bench.report.sections.comparison import add_device, label_case
+from bench.report.sections.comparison import (
+    add_device,
+    add_threads,
+    label_case,
+    remark_processes,
+)
 
-EPOCH_TITLE = "epoch time, ms (log scale; bars: 95 % interval)"
 START_COLOURS = {
     "import": "#56B4E9",
     "set-up": "#009E73",
@@ -30,41 +36,64 @@ MEMORY_COLOURS = dict(zip(MEMORY_PHASES, _MEMORY_RANGE, strict=True))
 
 
 def chart_epochs(rows: Sequence[Row], title: str) -> Any:
-    """Draw each row's epoch time as a dot with its interval, on a logarithmic axis.
+    """Draw each row's processes and the typical one with its interval, on a logarithmic axis.
 
-    A dashed line shows the roofline of each problem of the rows: the least time of an epoch.
+    A tick shows the roofline of each row: the least time of an epoch.
     """
     import altair as alt
 
     points = [
         {
-            "name": label_case(row.case),
+            "name": add_threads(label_case(row.case), row.case),
             "style": row.case.style,
             "objective": row.case.objective,
+            "roofline": row.roofline_seconds and 1e3 * row.roofline_seconds,
             **_make_milliseconds(row),
         }
         for row in rows
     ]
     names = [point["name"] for point in points]
+    probed = any(point["roofline"] is not None for point in points)
     colour, shape = encode_style(row.case.style for row in rows)
     scale = alt.Scale(type="log", nice=False, padding=20)
     base = alt.Chart(alt.Data(values=points)).encode(y=encode_names(names))
     x = alt.X("mean:Q", scale=scale)
-    tooltip = ["name:N", "style:N", "objective:N", "mean:Q", "low:Q", "high:Q"]
+    tooltip = ["name:N", "style:N", "objective:N", "mean:Q", "low:Q", "high:Q", "roofline:Q"]
     dots = draw_dots(
         base,
         "mean",
         scale=scale,
-        x_title=EPOCH_TITLE,
+        x_title=_name_axis(rows, "; rings: processes" + "; ticks: roofline" * probed),
         colour=colour,
         size=70,
         shape=shape,
         tooltip=tooltip,
     )
-    times = sorted({row.roofline_seconds * 1e3 for row in rows if row.roofline_seconds is not None})
-    lines = draw_limits({time: f"roofline: {format_number(time)}" for time in times}, scale)
+    rings = _draw_processes(rows, encode_names(names), scale, colour)
+    # A layer without data would have no scale.
+    ticks = [
+        base.transform_filter("isValid(datum.roofline)")
+        .mark_tick(color=LIMIT, thickness=2)
+        .encode(x=alt.X("roofline:Q", scale=scale), tooltip=["name:N", "roofline:Q"])
+    ] * probed
     text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(x=x, text="text:N")
-    return finish_chart(alt.layer(*lines, *dots, text), title, len(rows))
+    # Layers of their own: so their data are written once, and not for each of them.
+    return finish_chart(alt.layer(rings, alt.layer(*ticks, *dots, text)), title, len(rows))
+
+
+def _draw_processes(rows: Sequence[Row], names: Any, scale: Any, colour: Any) -> Any:
+    """Return the layer of a ring for each process."""
+    import altair as alt
+
+    points = [
+        {"name": name, "style": row.case.style, "round": number, "ms": 1e3 * time}
+        for row in rows
+        for name in [add_threads(label_case(row.case), row.case)]
+        for number, time in row.epochs_by_round.items()
+    ]
+    rings = alt.Chart(alt.Data(values=points)).mark_point(size=30, strokeWidth=1, opacity=0.8)
+    x = alt.X("ms:Q", scale=scale)
+    return rings.encode(y=names, x=x, color=colour, tooltip=["name:N", "round:Q", "ms:Q"])
 
 
 def chart_machines(
@@ -96,7 +125,7 @@ def chart_machines(
         ),
         "mean",
         scale=alt.Scale(type="log", nice=False, padding=20),
-        x_title=EPOCH_TITLE,
+        x_title=_name_axis(row for by_machine in rows.values() for row in by_machine.values()),
         colour=alt.Color("machine:N", scale=colours, title=None, legend=legend),
         size=60,
         shape=alt.Shape("machine:N", scale=shapes, title=None, legend=legend),
@@ -105,19 +134,26 @@ def chart_machines(
     return finish_chart(alt.layer(*dots), title, len(names))
 
 
+def _name_axis(rows: Iterable[Row], marks: str = "") -> str:
+    bars = f"; {BARS}{marks}" if has_bars(row.epoch for row in rows) else ""
+    return f"epoch time, ms (log scale{bars})"
+
+
 def _make_milliseconds(row: Row) -> dict[str, Any]:
     """Return the epoch time of a ranked row in ms, the ends of its interval, and a label."""
     assert row.epoch is not None  # ranked rows have times
     low, high = bound_interval(row.epoch, 1e3)
     mean = row.epoch.mean * 1e3
-    return {"mean": mean, "low": low, "high": high, "text": format_number(mean)}
+    text = format_number(mean) + remark_processes(row)
+    return {"mean": mean, "low": low, "high": high, "text": text}
 
 
 def chart_cold_start(rows: Sequence[Row], title: str) -> Any:
     """Draw where the time of five epochs from a cold start goes: stacked bars, seconds."""
     points = [
-        {"name": label_case(row.case), "phase": phase, "number": number, "seconds": seconds}
+        {"name": name, "phase": phase, "number": number, "seconds": seconds}
         for row in rows
+        for name in [add_threads(label_case(row.case), row.case)]
         for number, (phase, seconds) in enumerate(_list_phases(row).items())
     ]
     x_title = "seconds from start to five epochs trained"
@@ -140,12 +176,13 @@ def chart_memory(memories: Sequence[Memory], title: str) -> Any:
     """Draw what each phase adds to the peak of the resident memory: stacked bars, MiB."""
     points: list[dict[str, Any]] = []
     for memory in memories:
-        before = 0.0
+        before, case = 0.0, memory.case
+        name = add_threads(add_device(case.implementation, case.device), case)
         for number, phase in enumerate(MEMORY_COLOURS):
             peak = memory.peaks.get(phase, before)
             points.append(
                 {
-                    "name": add_device(memory.case.implementation, memory.case.device),
+                    "name": name,
                     "phase": phase,
                     "number": number,
                     "added": (peak - before) / 2**20,

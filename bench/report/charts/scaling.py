@@ -7,15 +7,17 @@ from typing import Any, Literal, NamedTuple
 from bench.analysis.devices import Crossover
 from bench.analysis.intervals import Interval
 from bench.analysis.summary import Row
-from bench.analysis.sweep import Sweep
+from bench.analysis.sweep import Sweep, ThreadSpeedup
 from bench.records.schema import Case
 from bench.report.charts.style import (
+    BARS,
     COLOURS,
     LIMIT,
     bound_interval,
     draw_dots,
     encode_names,
     finish_panels,
+    has_bars,
     make_log_axis,
 )
 from bench.report.sections.comparison import add_device
@@ -32,9 +34,7 @@ _SIZES = (
     ("#CC79A7", "triangle-up"),
     ("#999999", "cross"),
 )
-THREADS_SUBTITLE = (
-    "grey: one thread; dashed: speedup equal to the number of threads; bars: 95 % intervals"
-)
+THREADS_SUBTITLE = "grey: one thread; dashed: speedup equal to the number of threads"
 Points = list[dict[str, Any]]
 
 
@@ -101,6 +101,7 @@ def _make_point(row: Row, axes: _Axes) -> dict[str, Any]:
     return {
         "name": row.case.implementation,
         "device": row.case.device,
+        "threads": row.case.threads,
         axes.varied: getattr(row.case, axes.varied),
         axes.field: axes.value(epoch.mean, samples),
         "low": min(bounds, default=None),
@@ -114,7 +115,7 @@ def _chart_panels(points: Points, axes: _Axes, title: str) -> Any:
 
     names = list(dict.fromkeys(str(point["name"]) for point in points))
     layers = alt.layer(*_draw_layers(points, axes)).properties(width=_SIDE, height=_SIDE)
-    legends = {"low": "bars: 95 % intervals", "roofline": "dotted: roofline"}
+    legends = {"low": BARS, "roofline": "dotted: roofline"}
     subtitle = "; ".join(text for field, text in legends.items() if _has_values(points, field))
     facet = alt.Facet("name:N", sort=names, title=None)
     panels = layers.facet(facet=facet, columns=_COLUMNS, data=alt.Data(values=points))
@@ -148,7 +149,8 @@ def _draw_layers(points: Points, axes: _Axes) -> list[Any]:
         for field in (axes.field, "low", "roofline")
     )
     roofline_colour = colour if len(devices) > 1 else alt.value(LIMIT)
-    tooltip = ["name:N", "device:N", f"{axes.varied}:Q", *(f"{field}:Q" for field in fields)]
+    names = ("threads", axes.varied, *fields)
+    tooltip = ["name:N", "device:N", *(f"{name}:Q" for name in names)]
     layers = []
     # A layer without data would have no scale, and Vega would warn in the console.
     if _has_values(points, "roofline"):
@@ -193,13 +195,11 @@ def _draw_crossover(scale: Any, sizes: Sequence[int]) -> list[Any]:
     return [base.mark_rule(strokeWidth=1.5), label.encode(y=alt.value(_SIDE - 8), text="text:N")]
 
 
-def chart_by_threads(sweep: Sweep, title: str) -> Any:
+def chart_by_threads(speedups: Sequence[ThreadSpeedup], title: str) -> Any:
     """Draw the speedup over one thread: a dot for each size, a panel for each number of threads."""
     import altair as alt
 
-    points = [
-        _make_speedup(pair.multiple.case, pair.speedup) for pair in sweep.by_threads if pair.speedup
-    ]
+    points = [_make_speedup(pair.multiple.case, pair.speedup) for pair in speedups]
     names = list(dict.fromkeys(str(point["name"]) for point in points))
     sizes = list(dict.fromkeys(str(point["size"]) for point in points))
     marks = [_SIZES[min(number, len(_SIZES) - 1)] for number in range(len(sizes))]
@@ -213,7 +213,8 @@ def chart_by_threads(sweep: Sweep, title: str) -> Any:
         y=encode_names(names),
         yOffset=alt.YOffset("size:N", sort=sizes),
     )
-    tooltip = ["name:N", "size:N", "threads:Q", "times:Q", "low:Q", "high:Q"]
+    bars = has_bars(pair.speedup for pair in speedups)
+    tooltip = ["name:N", "size:N", "threads:Q", "times:Q", *["low:Q", "high:Q"] * bars]
     dots = draw_dots(
         base,
         "times",
@@ -236,7 +237,8 @@ def chart_by_threads(sweep: Sweep, title: str) -> Any:
         column=alt.Column("panel:N", title=None), data=alt.Data(values=points)
     )
     faceted = faceted.resolve_scale(x="independent")
-    return finish_panels(faceted, title, THREADS_SUBTITLE).configure_view(stroke=None)
+    subtitle = f"{THREADS_SUBTITLE}; {BARS}" if bars else THREADS_SUBTITLE
+    return finish_panels(faceted, title, subtitle).configure_view(stroke=None)
 
 
 def _make_speedup(case: Case, speedup: Interval) -> dict[str, Any]:

@@ -12,6 +12,7 @@ SHAPES = {"idiomatic": "circle", "tuned": "diamond", "own": "square"}
 # Limits that a machine or a tolerance sets.
 LIMIT = "#CC79A7"
 WIDTH = 620
+BARS = "bars: 95 % intervals"
 
 
 def encode_style(styles: Iterable[str]) -> tuple[Any, Any]:
@@ -35,6 +36,11 @@ def encode_names(names: Sequence[object]) -> Any:
 
     axis = alt.Axis(labelLimit=260, labelFontSize=12, ticks=False, domain=False, grid=True)
     return alt.Y("name:N", sort=names, title=None, axis=axis)
+
+
+def has_bars(intervals: Iterable[Interval | None]) -> bool:
+    """Return whether a chart of these intervals has bars: one of them was measured repeatedly."""
+    return any(interval is not None and interval.low is not None for interval in intervals)
 
 
 def bound_interval(interval: Interval, scale: float = 1.0) -> tuple[float, float]:
@@ -62,15 +68,19 @@ def draw_dots(
 def draw_limits(limits: Mapping[float, str], scale: Any) -> list[Any]:
     """Return the layers of dashed vertical lines at these values, with their texts above the chart.
 
-    Beside a line, a text could lie over the value of the first row.
+    Beside a line, a text could lie over the value of the first row. The texts of neighbours are one
+    above the other.
     """
     import altair as alt
 
     if not limits:
         return []  # a layer without data would have no scale
-    points = [{"limit": limit, "text": text} for limit, text in limits.items()]
+    points = [
+        {"limit": limit, "text": text, "level": level}
+        for level, (limit, text) in enumerate(limits.items())
+    ]
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("limit:Q", scale=scale))
-    label = base.mark_text(dy=-7, fontSize=10, color=LIMIT)
+    label = base.mark_text(dy=alt.expr("-7 - 11 * datum.level"), fontSize=10, color=LIMIT)
     return [
         base.mark_rule(strokeDash=[4, 3], color=LIMIT).encode(tooltip=["text:N"]),
         label.encode(y=alt.value(0), text="text:N"),

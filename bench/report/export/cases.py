@@ -50,8 +50,8 @@ class ExportedCase:
 
 
 def list_faults(row: Row) -> list[str]:
-    """Return how trials of a row failed, each reason once and in one line."""
-    return sorted({" ".join(f"{status}: {reason}".split()) for status, reason in row.faults})
+    """Return how trials of a row failed, each reason once."""
+    return sorted({f"{status}: {reason}" for status, reason in row.faults})
 
 
 def select_cases(run: LoadedRun) -> list[ExportedCase]:
@@ -95,8 +95,10 @@ def list_remarks(run: LoadedRun) -> list[str]:
         elif row.faults:
             remarks.append(f"{name}: {len(row.faults)} of {row.rounds} trials failed: {reasons}")
     known = {row.case.slug for row in run.rows}
-    planned = dict.fromkeys(case.slug for case in (*run.run.cases, *run.run.sweep))
-    remarks += [f"left out: {name}: not measured" for name in planned if name not in known]
+    planned = {case.slug: case.stable_slug for case in (*run.run.cases, *run.run.sweep)}
+    remarks += [
+        f"left out: {name}: not measured" for slug, name in planned.items() if slug not in known
+    ]
     if any(one.suite.get("dirty") for one in run.environments.values()):
         remarks.append("measured with changes that are not in the commit")
     return remarks

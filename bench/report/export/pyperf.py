@@ -50,7 +50,7 @@ def _list_metadata(case: ExportedCase) -> dict[str, str | int | float]:
         "softmax_bench_parity_error": case.row.parity_error,
     }
     return {
-        name: value if isinstance(value, int | float) else " ".join(str(value).split())
+        name: value if isinstance(value, int | float) else str(value)
         for name, value in facts.items()
         if value not in (None, "")
     }

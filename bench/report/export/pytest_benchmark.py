@@ -22,7 +22,7 @@ VERSION = "5.3.1"
 def export_run(run: LoadedRun) -> dict[str, Any]:
     """Return what ``pytest-benchmark compare`` loads as JSON; raises UserError without times.
 
-    The mean is arithmetic, as the tool defines it; the report's geometric one is in ``extra_info``.
+    The mean is arithmetic, as the tool defines it; the interval of the median is in ``extra_info``.
     """
     cases = select_cases(run)
     machine, software = cases[0].environment.machine, cases[0].environment.software
@@ -76,7 +76,7 @@ def _export_case(exported: ExportedCase) -> dict[str, Any]:
         "param": case.implementation,
         "extra_info": {
             "version": exported.row.version,
-            "epoch_seconds": {"mean": epoch.mean, "low": epoch.low, "high": epoch.high},
+            "epoch_seconds": {"typical": epoch.mean, "low": epoch.low, "high": epoch.high},
             "epoch_seconds_by_process": [trial.epoch_seconds for trial in exported.trials],
             "first_epoch_seconds": [trial.first_epoch_seconds for trial in exported.trials],
             **exported.correctness,

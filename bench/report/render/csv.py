@@ -28,6 +28,7 @@ def render_csv(rows: Sequence[Row]) -> bytes:
                 "predict_seconds_low": row.predict and row.predict.low,
                 "predict_seconds_high": row.predict and row.predict.high,
                 "peak_device_bytes": row.peak_device_bytes,
+                "framework_peak_bytes": row.framework_peak_bytes,
                 "epoch_joules": row.epoch_joules,
             }
         lines.append(values)
@@ -35,11 +36,10 @@ def render_csv(rows: Sequence[Row]) -> bytes:
 
 
 def _escape(value: object) -> object:
-    """Return a text as one line, with an apostrophe before what looks like a formula."""
-    if not isinstance(value, str):
-        return value
-    line = " ".join(value.split())
-    return f"'{line}" if line.startswith(FORMULA) else line
+    """Return a text with an apostrophe before what looks like a formula, spaces or not."""
+    if isinstance(value, str) and value.lstrip().startswith(FORMULA):
+        return f"'{value}"
+    return value
 
 
 def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
@@ -60,12 +60,18 @@ def _list_values(rows: Sequence[Row], row: Row) -> dict[str, object]:
         "rounds": row.rounds,
         "rounds_ok": len(row.epochs_by_round),
         "ranked": row.ranked,
+        "seeds": len(row.accuracy_by_seed),
         "validation_accuracy": row.validation_accuracy,
+        "validation_accuracy_least": min(row.accuracy_by_seed, default=None),
+        "validation_accuracy_largest": max(row.accuracy_by_seed, default=None),
         "test_accuracy": row.test_accuracy,
         "epoch_seconds": row.epoch and row.epoch.mean,
         "epoch_seconds_low": row.epoch and row.epoch.low,
         "epoch_seconds_high": row.epoch and row.epoch.high,
+        "epoch_seconds_least": min(row.epochs_by_round.values(), default=None),
+        "epoch_seconds_largest": max(row.epochs_by_round.values(), default=None),
         "samples_per_second": row.samples_per_second,
+        "machine_speed": row.speed,
         "least_epoch_seconds": row.roofline_seconds,
         "share_of_roofline": row.roofline_share,
         "times_fastest": times and times.mean,

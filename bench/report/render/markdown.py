@@ -1,16 +1,21 @@
 """The report as Markdown."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from bench.report.charts.chart import Chart
 from bench.report.sections import Section, Table
 
+# GitHub makes links of bare addresses (GitHub Flavored Markdown Spec, 6.9).
+_BARE_LINK = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
+
 
 def escape(text: object) -> str:
-    """Return a text as one line of Markdown without markup or cell separators."""
+    """Return a text as one line of Markdown without markup, links or cell separators."""
     line = " ".join(str(text).split()).replace("&", "&amp;")
     for character in "\\`*_{}[]<>|#~":
         line = line.replace(character, "\\" + character)
+    line = _BARE_LINK.sub(r"\\\g<0>", line)
     return line.replace("\\<", "&lt;").replace("\\>", "&gt;")
 
 

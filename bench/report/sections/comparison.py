@@ -32,7 +32,7 @@ class Column:
     """A column of the comparison table.
 
     value: takes the rows of the same machine, and the row. priority: where there is little room,
-    columns with the highest numbers are left out first.
+    columns with the highest numbers are left out first. remark: added to the cell of a row.
     """
 
     heading: str
@@ -40,10 +40,11 @@ class Column:
     priority: int
     format: Callable[[Any], str] = str
     numeric: bool = True
+    remark: Callable[[Row], str] = lambda _: ""
 
     def cell(self, rows: Sequence[Row], row: Row) -> str:
         """Return the text of a cell."""
-        return self.format(self.value(rows, row))
+        return self.format(self.value(rows, row)) + self.remark(row)
 
     def key(self, rows: Sequence[Row], row: Row) -> float | str | None:
         """Return what rows are sorted by: the value, or the mean of an interval."""
@@ -55,15 +56,36 @@ def _text_column(heading: str, value: Callable[[Row], str], priority: int) -> Co
     return Column(heading, lambda _, row: value(row), priority, numeric=False)
 
 
+def remark_processes(row: Row) -> str:
+    """Return how many trials of a row succeeded, if not all, and whether they fall into groups."""
+    remarks = [f"{row.succeeded} of {row.rounds}"] * (row.succeeded < row.rounds)
+    remarks += ["two groups"] * row.in_two_groups
+    return "".join(f", {remark}" for remark in remarks)
+
+
+def remark_accuracy(row: Row) -> str:
+    """Return the least and the largest accuracy over the seeds, if there are several."""
+    if len(row.accuracy_by_seed) < 2:
+        return ""
+    least, largest = (numbers.format_share(bound(row.accuracy_by_seed)) for bound in (min, max))
+    return f" [{least}, {largest}]"
+
+
 COLUMNS = (
     _text_column("implementation", lambda row: row.case.implementation, 1),
     _text_column("framework", lambda row: row.version, 8),
     _text_column("objective", lambda row: row.case.objective, 3),
     _text_column("style", lambda row: row.case.style, 10),
     _text_column("data", lambda row: row.case.data_access, 15),
-    Column("validation accuracy", lambda _, row: row.validation_accuracy, 4, numbers.format_share),
+    Column(
+        "validation accuracy",
+        lambda _, row: row.validation_accuracy,
+        4,
+        numbers.format_share,
+        remark=remark_accuracy,
+    ),
     Column("test accuracy", lambda _, row: row.test_accuracy, 14, numbers.format_share),
-    Column("epoch", lambda _, row: row.epoch, 1, numbers.format_duration),
+    Column("epoch", lambda _, row: row.epoch, 1, numbers.format_duration, remark=remark_processes),
     Column("samples/s", lambda _, row: row.samples_per_second, 9, numbers.format_number),
     Column("× fastest", compare_to_fastest, 5, numbers.format_factor),
     Column("% of roofline", lambda _, row: row.roofline_share, 6, format_percent),
@@ -75,14 +97,26 @@ COLUMNS = (
 )
 MACHINE = _text_column("machine", lambda row: row.machine, 1)
 DEVICE = _text_column("device", lambda row: row.case.device, 1)
+# Where a pilot chose them, each row has its own.
+THREADS = _text_column("threads", lambda row: describe_threads(row.case), 1)
+
+# The machine's speed is shown where it varied between rows by more than this factor.
+SPEED_RANGE = 1.03
+SPEED = Column("machine's speed, × run's", lambda _, row: row.speed, 1, numbers.format_number)
 
 
 def select_columns(rows: Sequence[Row], max_priority: int = 99) -> list[Column]:
-    """Return the columns up to a priority; with machine and device where the rows need them."""
+    """Return the columns up to a priority; machine, device, threads and speed where rows need it.
+
+    The machine's speed, as a share of the run's, is shown where it was another for other rows.
+    """
     first, *rest = [column for column in COLUMNS if column.priority <= max_priority]
     machine = [MACHINE] * any(row.machine for row in rows)
     device = [DEVICE] * (len({row.case.device for row in rows}) > 1)
-    return [first, *machine, *device, *rest]
+    threads = [THREADS] * any(row.case.tried_threads for row in rows)
+    speeds = [row.speed for row in rows if row.speed]
+    speed = [SPEED] * (max(speeds, default=1) > SPEED_RANGE * min(speeds, default=1))
+    return [first, *machine, *device, *threads, *rest, *speed]
 
 
 def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:
@@ -123,14 +157,36 @@ def add_device(name: str, device: Device) -> str:
     return name if device == "cpu" else f"{name} ({device})"
 
 
+def add_threads(name: str, case: Case) -> str:
+    """Add the threads of a case to a name if a pilot chose them."""
+    return f"{name}, {describe_threads(case)}" if case.tried_threads else name
+
+
+def describe_threads(case: Case) -> str:
+    """Return the number of threads, and of how many if a pilot chose: 1 of 2 threads."""
+    if not case.tried_threads:
+        return numbers.format_threads(case.threads)
+    return f"{case.threads} of {numbers.format_threads(max(case.tried_threads))}"
+
+
 def describe_problem(result: HasCase) -> str:
-    """Name the device and the size of a case."""
+    """Name the device and the size of a case, as all comparable cases have them."""
     return f"{result.case.device}, {describe_size(result.case)}"
 
 
 def describe_size(case: Case) -> str:
-    """Name batch size, threads and samples of a case."""
-    threads = numbers.format_threads(case.threads)
+    """Name batch size, threads and samples of a case, as all comparable cases have them."""
+    return _format_size(case, name_offered_threads(case))
+
+
+def name_offered_threads(case: Case) -> str:
+    """Return the threads that all comparable cases share: a number, or what pilots chose from."""
+    if not case.tried_threads:
+        return numbers.format_threads(case.threads)
+    return f"the better of {' and '.join(map(str, case.tried_threads))} threads"
+
+
+def _format_size(case: Case, threads: str) -> str:
     return f"batch size {case.batch_size}, {threads}, {case.samples:,} samples"
 
 
@@ -157,7 +213,10 @@ def list_faults(rows: Sequence[Row]) -> list[list[str]]:
             groups[*names, slug, status, reason].append(row)
     lines = []
     for (workload, implementation, device, _, status, reason), group in groups.items():
-        problem = describe_problem(group[0]) if len(group) == 1 else f"{device}, {len(group)} sizes"
+        problem = f"{device}, {len(group)} sizes"
+        if len(group) == 1:
+            case = group[0].case
+            problem = f"{device}, {_format_size(case, describe_threads(case))}"
         count = sum(row.faults.count((status, reason)) for row in group)
         trials = f"{count} of {sum(row.rounds for row in group)}"
         lines.append([workload, implementation, problem, status, trials, reason])

@@ -7,12 +7,13 @@ from bench.analysis.devices import Crossover, DeviceComparison, compare_devices
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep
 from bench.contract import Device
+from bench.records.schema import Case
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Section, Table
 from bench.report.sections.comparison import (
-    describe_size,
     describe_status,
+    describe_threads,
     list_workloads,
     name_case,
 )
@@ -22,9 +23,10 @@ DEVICES: tuple[Device, ...] = ("cpu", "gpu")
 NOT_RANKED = "No row of a GPU is ranked: *Failed and unavailable* gives the reasons."
 NO_SWEEP = "To see from which batch size on the GPU is faster, add --sweep."
 COMPARED_NOTE = (
-    "Speedup: CPU time over GPU time, round by round; above 1, the GPU is faster. Predictions: of "
-    "all test images at once, from the host and back to it. *Failed and unavailable* gives the "
-    "reasons of missing rows."
+    "Speedup: CPU time over GPU time, round by round; above 1, the GPU is faster. Each device has "
+    "the number of threads with the shortest epoch of those measured. Predictions: of all test "
+    "images at once, from the host and back to it, so that a GPU's contain the copy of the images "
+    "over PCIe. *Failed and unavailable* gives the reasons of missing rows."
 )
 CROSSOVER_NOTE = (
     "GPU faster from: the batch size at which the speedup passes 1 for the last time, interpolated "
@@ -33,8 +35,10 @@ CROSSOVER_NOTE = (
 )
 USED_NOTE = (
     "% of roofline: the least time that an epoch could take on this GPU, over the time that it "
-    "took. Memory: reserved by the process on the GPU, including the CUDA context. Joules: from "
-    "the GPU's own counter, over the timed epochs and the time between them."
+    "took. Memory reserved: by the process on the GPU, including the CUDA context; how much more "
+    "than they need the frameworks reserve differs. Memory used: at most at one time, by the "
+    "framework's own count. Joules: from the GPU's own counter, over the timed epochs and the time "
+    "between them; absent below two seconds."
 )
 SPEEDUPS_NOTE = "CPU time over GPU time of an epoch: above 1, the GPU is faster."
 
@@ -69,13 +73,20 @@ def tabulate_devices(
             name_case(row.case),
             numbers.format_percent(row.roofline_share),
             numbers.format_mebibytes(row.peak_device_bytes),
+            numbers.format_mebibytes(row.framework_peak_bytes),
             numbers.format_number(row.epoch_joules),
         ]
         for _, row in on_gpu
     ]
-    title = f"Use of the GPU, {case.workload}: {describe_size(case)}"
+    title = f"Use of the GPU, {_describe_problem(case)}"
     headings: tuple[str, ...]
-    headings = ("implementation", "% of roofline", "device memory", "joules per epoch")
+    headings = (
+        "implementation",
+        "% of roofline",
+        "memory reserved",
+        "memory used",
+        "joules per epoch",
+    )
     tables.append(Table(title, headings, lines, 1, USED_NOTE))
     sizes = sorted({size for crossover in crossovers for size in crossover.speedups})
     if len(sizes) > 1:
@@ -105,6 +116,7 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
         [
             name_case(next(iter(pair.rows.values())).case),
             *format_both(pair, lambda row: numbers.format_number(row.samples_per_second)),
+            describe_threads(row.case) if (row := pair.ranked("cpu")) else numbers.ABSENT,
             numbers.format_factor(pair.training),
             *[describe_crossover(pair.crossover)] * crossed,
             *format_both(pair, lambda row: numbers.format_number(row.predictions_per_second)),
@@ -116,6 +128,7 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
         "implementation",
         "samples/s, CPU",
         "samples/s, GPU",
+        "CPU threads",
         "speedup",
         *["GPU faster from batch size"] * crossed,
         "predictions/s, CPU",
@@ -124,8 +137,13 @@ def _tabulate_pairs(pairs: Sequence[DeviceComparison]) -> Table:
     )
     note = f"{COMPARED_NOTE} {CROSSOVER_NOTE}" if crossed else COMPARED_NOTE
     case = next(iter(pairs[0].rows.values())).case
-    title = f"Training and predicting, {case.workload}: {describe_size(case)}"
+    title = f"Training and predicting, {_describe_problem(case)}"
     return Table(title, headings, lines, 1, note)
+
+
+def _describe_problem(case: Case) -> str:
+    """Name workload and size, without the threads, which differ between rows."""
+    return f"{case.workload}: batch size {case.batch_size}, {case.samples:,} samples"
 
 
 def describe_crossover(crossover: Crossover | None) -> str:

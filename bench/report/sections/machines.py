@@ -13,7 +13,13 @@ from bench.report.charts.epochs import chart_machines
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
 from bench.report.sections import Picture, Section, Table
-from bench.report.sections.comparison import describe_status, name_case
+from bench.report.sections.comparison import (
+    add_threads,
+    describe_status,
+    name_case,
+    name_offered_threads,
+    remark_processes,
+)
 from bench.report.sections.gpu import DEVICES
 from bench.worker.machine import fingerprint
 
@@ -45,19 +51,19 @@ JOULES_NOTE = "From the GPU's own counter, over the timed epochs and the time be
 class Hardware(NamedTuple):
     """One device of one machine in one run.
 
-    machine: its name in this report. id: the machine's. threads: of the CPU. model: of the GPU, if
-    known.
+    machine: its name in this report. id: the machine's. threads: of the CPU, in words. model: of
+    the GPU, if known.
     """
 
     machine: str
     id: str
     device: Device
-    threads: int
+    threads: str
     model: str
 
     def __str__(self) -> str:
         if self.device == "cpu":
-            return f"{self.machine}, {numbers.format_threads(self.threads)}"
+            return f"{self.machine}, {self.threads}"
         named = self.model in self.machine
         return f"{self.machine}, gpu" if named else f"{self.machine}, gpu {self.model}"
 
@@ -99,7 +105,7 @@ def list_hardware(run: LoadedRun) -> list[Hardware]:
         if rows := [row for row in run.rows if row.case.device == device]:
             gpus = run.machine.get("gpus") or ()
             model = str(next(iter(gpus), "")) if device == "gpu" else ""
-            threads = min(rows, key=lambda row: row.swept).case.threads
+            threads = name_offered_threads(min(rows, key=lambda row: row.swept).case)
             listed.append(Hardware(run.name, str(run.machine.get("id")), device, threads, model))
     return listed
 
@@ -160,7 +166,8 @@ def tabulate_problem(problem: ProblemRows) -> list[Table]:
     """
 
     def format_rate(row: Row, _: Row | None) -> str:
-        return numbers.format_interval(row.epoch and row.case.samples / row.epoch)
+        rate = numbers.format_interval(row.epoch and row.case.samples / row.epoch)
+        return add_threads(rate, row.case) + remark_processes(row)
 
     def format_speedup(row: Row, base: Row | None) -> str:
         return numbers.format_factor(compare_machines(row, base) if base else None)

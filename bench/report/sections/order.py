@@ -28,8 +28,11 @@ from bench.report.sections.startup import describe_curves, describe_starts
 INCLUDED = """\
 - **Epoch**: one call of `train_epoch`: the framework's own loop over 48,000 images by default, its
   gathering of the batches in the given order, and the copy of the weights to the host, which must
-  wait for the last step. The value is the geometric mean, over processes, of each process's median
-  epoch; in brackets, the 95 % t interval on the logarithms.
+  wait for the last step. Each process counts with its median epoch. The value is the typical
+  process, the median of them; in brackets, the interval that holds the typical process of this
+  program on this machine in this run with 95 % certainty.
+- **n of m**: so many of the row's processes succeeded; the others timed out, ran out of memory or
+  had no framework. With half of them or fewer a row is not ranked.
 - **First epoch**: the first call in a fresh process with empty compile caches, so it includes
   compilation. It is not part of *epoch*.
 - **Set-up**: moving the data to the device, building the model, and ahead-of-time compilation.
@@ -40,7 +43,8 @@ INCLUDED = """\
   framework's own loader, which is part of its epoch.
 - **Validation and test accuracy**: after the workload's last epoch, computed from the weights by
   the suite, not by the framework. The standard error of an accuracy on 10,000 images is 0.37
-  points, so accuracies are not ranked.
+  points, so accuracies are not ranked. In brackets: least and largest over the rounds' orders and
+  initial weights. All rows of a round share these, so it is no difference between rows.
 - **Parity error**: largest difference from the float64 oracle over the first five epochs, relative
   to how far training moved the weights. A row above 1e-5 fails and is not ranked.
 - **One-vs-rest** rows train ten logistic regressions, one update a sample. This is another problem

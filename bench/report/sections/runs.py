@@ -6,7 +6,9 @@ from datetime import datetime
 from os.path import relpath
 from pathlib import Path
 
+from bench.analysis.speed import Adjustment, adjust_epochs
 from bench.analysis.summary import Row
+from bench.errors import clean_text
 from bench.records import timestamps
 from bench.records.environments import list_versions
 from bench.records.schema import Environment, Run
@@ -16,9 +18,11 @@ from bench.report.sections import Section, Table
 from bench.report.sections.comparison import (
     FAULT_HEADINGS,
     TEXTBOOK_HEADINGS,
+    add_threads,
     describe_status,
     list_faults,
     list_textbook,
+    remark_processes,
     tabulate_noise,
 )
 from bench.report.sections.machines import MAX_COLUMNS, identify_data
@@ -61,7 +65,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
     lines = [
         [
             run.name,
-            run.folder.name,
+            run.folder_name,
             run.run.created,
             list_versions(run.environments.values()).get("suite", ""),
             numbers.format_count(run.missing),
@@ -73,16 +77,16 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
     tables = [Table("Where and when", headings, lines, len(headings))]
     rest = "roofline, start-up, sweep and memory are in"
     if len(runs) > MAX_COLUMNS:
-        remark = f"{rest} the report of each run: python -m bench report RUN"
+        remark = f"{rest} the report of each run: softmax-bench report RUN"
         return Section(RUNS, tables, remarks=[remark])
     remarks = []
     for run in runs:
-        report = f"python -m bench report {run.folder}"
+        report = f"softmax-bench report {clean_text(str(run.folder))}"
         if page := next((page for page in PAGES if (run.folder / page).is_file()), None):
             report = Path(relpath(run.folder.resolve(), output.resolve()), page).as_posix()
-        remarks.append(f"{run.folder.name}: {rest} its own report: {report}")
+        remarks.append(f"{run.folder_name}: {rest} its own report: {report}")
     remarks += [
-        f"{run.folder.name}: left out: {line}" for run in runs for line in list_left_out(run)
+        f"{run.folder_name}: left out: {line}" for run in runs for line in list_left_out(run)
     ]
     return Section(RUNS, tables, remarks=list(dict.fromkeys(remarks)))
 
@@ -116,7 +120,8 @@ def _read_created(run: LoadedRun) -> datetime:
 
 def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     """Return a line for each case and for each version that changed, and a column for each run."""
-    rows = [{row.case.slug: row for row in run.rows if not row.swept} for run in runs]
+    # Runs of which each chose the threads are compared, whatever they chose.
+    rows = [{row.case.stable_slug: row for row in run.rows if not row.swept} for run in runs]
     slugs = dict.fromkeys(
         slug for by_slug in reversed(rows) for slug, row in by_slug.items() if row.ranked
     )
@@ -124,7 +129,7 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
     def format_epoch(row: Row | None) -> str:
         if row is None or not row.ranked:
             return describe_status(row)
-        return numbers.format_duration(row.epoch)
+        return add_threads(numbers.format_duration(row.epoch), row.case) + remark_processes(row)
 
     lines = [[slug, *(format_epoch(by_slug.get(slug)) for by_slug in rows)] for slug in slugs]
     versions = [list_versions(run.environments.values()) for run in runs]
@@ -132,7 +137,7 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
         values = [by_name.get(name, numbers.ABSENT) for by_name in versions]
         if len(set(values)) > 1:
             lines.append([f"version of {name}", *values])
-    headings = [f"{run.folder.name}, {_read_created(run):%Y-%m-%d %H:%M}" for run in runs]
+    headings = [f"{run.folder_name}, {_read_created(run):%Y-%m-%d %H:%M}" for run in runs]
     return Table(title, ("case", *headings), lines, 1, OVER_TIME_NOTE)
 
 
@@ -167,6 +172,7 @@ def describe_noise(runs: Sequence[LoadedRun]) -> Section:
     if len(runs) == 1:
         causes = ", ".join(runs[0].noise.causes)
         text = f"Disturbed: {causes}." if causes else "No disturbance was recorded."
+        text += describe_adjustment(adjust_epochs(runs[0].records))
         return Section(NOISE, [tabulate_noise(runs[0].noise)], text=text)
     lines_of = {run.name: tabulate_noise(run.noise).lines for run in runs}
     measures = [measure for measure, _ in next(iter(lines_of.values()))]
@@ -178,12 +184,29 @@ def describe_noise(runs: Sequence[LoadedRun]) -> Section:
     return Section(NOISE, [Table("", tuple(table[0]), table[1:], 1)])
 
 
+def describe_adjustment(adjustment: Adjustment) -> str:
+    """Say what the reference kernel did to the spread; nothing if no spread is known."""
+    if adjustment.before is None or adjustment.after is None:
+        return ""
+    before, after = map(numbers.format_percent, (adjustment.before, adjustment.after))
+    if not adjustment.seconds:
+        return (
+            " The reference kernel explains none of the spread between the processes of a case "
+            f"({before}, and {after} with its help), so ratios are as measured."
+        )
+    return (
+        " With the machine's speed, which the reference kernel shows, taken out, the spread "
+        f"between the processes of a case falls from {before} to {after}: ratios between rows are "
+        "those at the run's mean speed, while times are as measured."
+    )
+
+
 def describe_environments(runs: Sequence[LoadedRun]) -> Section:
     """Return machine and software; runs with the same facts share a table."""
     if len(runs) == 1:
         (run,) = runs
         # Indented, not fenced: no text in the command can end the block.
-        text = f"    {_format_command(run.run)}"
+        text = f"    {run.run.command}"
         remarks = [_describe_run(run.run), *list_facts(run.environments)]
         return Section(MACHINE, remarks=remarks, text=text)
     groups: dict[tuple[str, ...], list[LoadedRun]] = defaultdict(list)
@@ -192,18 +215,11 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
     tables = []
     for facts, group in groups.items():
         more = f" and {len(group) - 1} more" * (len(group) > 1)
-        by_run = [
-            line for run in group for line in (_format_command(run.run), _describe_run(run.run))
-        ]
+        by_run = [line for run in group for line in (run.run.command, _describe_run(run.run))]
         lines = [[line] for line in dict.fromkeys((*by_run, *facts))]
         headings = ("command, machine and software",)
         tables.append(Table(group[0].name + more, headings, lines, 1))
     return Section(MACHINE, tables)
-
-
-def _format_command(run: Run) -> str:
-    """Return the command that started a run, in one line; plain text."""
-    return " ".join(run.command.split())
 
 
 def _describe_run(run: Run) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from bench.analysis import startup
+from bench.analysis.intervals import compute_sign_p
 from bench.analysis.startup import TARGET, BreakEven, Curve, Start, TimeToAccuracy
 from bench.records.schema import Case
 from bench.report.charts.accuracy import chart_accuracy
@@ -16,6 +17,7 @@ from bench.report.render.numbers import format_duration, format_share
 from bench.report.sections import Picture, Section, Table
 from bench.report.sections.comparison import (
     HasCase,
+    add_threads,
     describe_problem,
     list_workloads,
     select_ranked,
@@ -27,21 +29,31 @@ CURVES_TITLE = "Accuracy against time"
 STARTS_TITLE = "What it costs to start, and when it pays"
 CURVES_NOTE = (
     "Time from the start of a fresh process, including import and set-up, to the end of an epoch, "
-    "and the validation accuracy at that time: geometric and arithmetic means over processes."
+    "and the validation accuracy at that time: median and mean over processes."
 )
 NOTHING_WELL = "No trial succeeded."
 COSTS_NOTE = (
     "Cold start: import, set-up, reset and first epoch of a fresh process with empty compile "
-    "caches. All are geometric means over processes, so the parts need not add up."
+    "caches. All are medians over processes, so the parts need not add up."
 )
 TARGET_NOTE = (
     "Time: a cold start, whose first epoch counts as epoch 1, and the timed epochs after it, up to "
-    "the first with that accuracy."
+    "the first with that accuracy, of the typical process; one that does not reach it counts as "
+    "the slowest, and then there is no interval. Epochs: "
+)
+SEEDS_NOTE = (
+    "least and largest over {} seeds of orders and initial weights, between which the typical seed "
+    "lies with {} certainty. The interval of the time covers seeds and processes."
+)
+ONE_SEED_NOTE = (
+    "of one seed of orders and initial weights, because all rounds share it. Another seed may need "
+    "more or fewer, and the interval of the time does not cover that."
 )
 BREAK_EVEN_NOTE = (
     "The time of n epochs is a cold start and n - 1 steady-state epochs. At once: ahead after the "
     "first epoch. Not certain: the interval of the ratio of the two starts, or of the two epochs, "
-    "includes 1, and other processes may give another answer."
+    "includes 1, and other processes may give another answer. Each cell is judged on its own, at "
+    "95 %."
 )
 CASE_HEADINGS = ("implementation", "objective", "style")
 
@@ -122,16 +134,30 @@ def tabulate_times(times: Iterable[TimeToAccuracy]) -> list[Table]:
     for group in _group_by_device(times):
         lines = []
         for time in sorted(group, key=lambda time: time.seconds.mean if time.seconds else math.inf):
-            cells = [f"not within {time.timed_epochs}", numbers.ABSENT]
-            if time.epoch is not None:
-                cells = [numbers.format_count(time.epoch), format_duration(time.seconds)]
             error = numbers.format_error(time.parity_error)
-            lines.append([*_describe_case(time.case), *cells, error])
+            cells = [_describe_epochs(time), format_duration(time.seconds), error]
+            lines.append([*_describe_case(time.case), *cells])
         problem = f"{group[0].case.workload}: {describe_problem(group[0])}"
         title = f"Time to validation accuracy {TARGET:g}, {problem}"
         headings = (*CASE_HEADINGS, "epochs", "time", "parity error")
-        tables.append(Table(title, headings, lines, 3, TARGET_NOTE))
+        seeds = max(len(time.epochs) for time in group)
+        note = TARGET_NOTE + ONE_SEED_NOTE
+        if seeds > 1:
+            certainty = numbers.format_percent(1 - compute_sign_p(0, seeds))
+            note = TARGET_NOTE + SEEDS_NOTE.format(seeds, certainty)
+        tables.append(Table(title, headings, lines, 3, note))
     return tables
+
+
+def _describe_epochs(time: TimeToAccuracy) -> str:
+    """Return the least and the largest number of epochs, and how many seeds needed more."""
+    reached = sorted(epoch for epoch in time.epochs if epoch is not None)
+    never = f"not within {time.timed_epochs}"
+    if not reached:
+        return never
+    epochs = " to ".join(map(numbers.format_count, dict.fromkeys((reached[0], reached[-1]))))
+    count = len(time.epochs) - len(reached)
+    return f"{epochs}; {count} of {len(time.epochs)} {never}" if count else epochs
 
 
 def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
@@ -142,8 +168,8 @@ def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
         groups[f"{case.workload}, {case.objective}: {describe_problem(pair.tuned)}"].append(pair)
     tables = []
     for problem, group in groups.items():
-        tuned = {id(pair.tuned): pair.tuned.case.implementation for pair in group}
-        simpler = {id(pair.simpler): pair.simpler.case.implementation for pair in group}
+        tuned = {id(pair.tuned): _describe_case(pair.tuned.case)[0] for pair in group}
+        simpler = {id(pair.simpler): _describe_case(pair.simpler.case)[0] for pair in group}
         cells = {(id(pair.tuned), id(pair.simpler)): _describe_break_even(pair) for pair in group}
         lines = [
             [name, *(cells.get((row, column), numbers.ABSENT) for column in simpler)]
@@ -169,7 +195,7 @@ def _describe_break_even(break_even: BreakEven) -> str:
 
 
 def _describe_case(case: Case) -> list[str]:
-    return [case.implementation, case.objective, case.style]
+    return [add_threads(case.implementation, case), case.objective, case.style]
 
 
 def _group_by_device(results: Iterable[Result]) -> list[list[Result]]:

@@ -6,7 +6,7 @@ from functools import partial
 
 from bench.analysis.noise import Noise
 from bench.analysis.ranking import compare_epochs, find_leaders, find_ties, select_comparable
-from bench.analysis.summary import Row, sort_key
+from bench.analysis.summary import TWO_GROUPS, Row, sort_key
 from bench.records.schema import Environment
 from bench.report.charts.epochs import chart_cold_start, chart_epochs, sum_cold_start
 from bench.report.load import LoadedRun
@@ -24,6 +24,24 @@ from bench.worker.workloads import WORKLOADS
 
 NOTHING = "No result can be ranked."
 NOTHING_WELL = "No trial of this workload succeeded; see below."
+INTERVALS_NOTE = (
+    "Epoch: the typical process, which is the median. × fastest: the typical ratio within a round. "
+    "In brackets: the 95 % interval of each on its own; without one, a row was measured once and "
+    "its place is not certain."
+)
+NEIGHBOURS_NOTE = (
+    "Neighbours with intervals differ, with 95 % certainty for the whole table (Holm's procedure), "
+    "unless a sentence above names them."
+)
+ONE_SEED_NOTE = "Accuracy: all rounds share one seed, so it has no spread."
+SEEDS_NOTE = (
+    "Accuracy: mean and, in brackets, least and largest over {} seeds of orders and initial "
+    "weights. All rows of a round share a seed: differences between rows are smaller than that."
+)
+GROUPS_NOTE = (
+    f"Two groups: the slowest process takes more than {TWO_GROUPS:g} times as long as the typical "
+    "one; the chart shows all processes."
+)
 # A sentence names at most this many; the table has all of them.
 MAX_NAMES = 3
 
@@ -40,6 +58,7 @@ def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
         findings = [CROWDED]
     ranked = [row for _, rows in by_run for row in rows]
     table = tabulate_comparison([row for run in runs for row in run.rows], ranked)
+    table = replace(table, note=write_note(ranked))
     pictures = []
     if len(runs) == 1:
         by_start = sorted(ranked, key=sum_cold_start)
@@ -59,6 +78,16 @@ def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
     return Section(title, [table], pictures=pictures, text="\n\n".join(findings))
 
 
+def write_note(rows: Sequence[Row]) -> str:
+    """Say what the intervals of a table hold, and which differences its accuracies cover."""
+    seeds = max(len(row.accuracy_by_seed) for row in rows)
+    notes = [INTERVALS_NOTE]
+    notes += [NEIGHBOURS_NOTE] * any(row.epoch and row.epoch.low is not None for row in rows)
+    notes.append(SEEDS_NOTE.format(seeds) if seeds > 1 else ONE_SEED_NOTE)
+    notes += [GROUPS_NOTE] * any(row.in_two_groups for row in rows)
+    return " ".join(notes)
+
+
 def describe_findings(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     """Return Markdown paragraphs: the headline of a workload, and what the noise hides.
 
@@ -69,7 +98,7 @@ def describe_findings(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
     counts = sorted({len(row.epochs_by_round) for row in rows})
     rounds = f"{' or '.join(map(str, counts))} process{'es' if counts != [1] else ''} a row"
     headline = f"{write_headline(rows, machine)} ({problems}; {rounds}.)"
-    lines = [headline, *describe_noisy_pairs(rows, run.noise)]
+    lines = [headline, *describe_noisy_pairs(rows, run.noise), *describe_groups(rows)]
     if not rows[0].machine:
         return lines
     name = [] if run.name == machine else [f"{escape(run.name)}:"]
@@ -93,6 +122,18 @@ def describe_noisy_pairs(rows: Sequence[Row], noise: Noise) -> list[str]:
     else:
         problem = "There are too few processes"
     return [f"{problem} to rank these pairs: {names}."]
+
+
+def describe_groups(rows: Sequence[Row]) -> list[str]:
+    """Name the rows whose processes fall into two groups."""
+    names = [
+        escape(add_device(row.case.implementation, row.case.device))
+        for row in rows
+        if row.in_two_groups
+    ]
+    if not names:
+        return []
+    return [f"The processes of these rows fall into two groups: {', '.join(names)}."]
 
 
 def write_headline(rows: Sequence[Row], machine: str | None = None) -> str:

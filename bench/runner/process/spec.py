@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import msgspec
 from bench.contract import Device
 from bench.data.dataset import Dataset
 from bench.records.schema import Case, Slowdown
+from bench.runner.process import ptx_cache
 from bench.worker import gpu, machine
 
 # The only variables of the parent that a worker gets, so that a forgotten setting in somebody's
@@ -19,7 +20,12 @@ from bench.worker import gpu, machine
 PASSED_ON = (
     "PATH",  # torch.compile looks for a C++ compiler there
     "CXX",  # or takes this one
+    "CC",  # Triton, which compiles for GPUs, looks for a C compiler there, too
+    "CPATH",  # headers of Python outside of the compiler's own folders
+    "CUDA_HOME",
     "LD_LIBRARY_PATH",  # site installations of CUDA
+    "TRITON_PTXAS_PATH",
+    "TRITON_LIBCUDA_PATH",
     "LANG",
     "LC_ALL",
     "COVERAGE_PROCESS_CONFIG",  # only the test suite sets it, to measure the workers' lines
@@ -32,6 +38,7 @@ DEVICES: dict[Device, dict[str, str]] = {
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "TORCHINDUCTOR_COMPILE_THREADS": "1",  # compile in the process itself, not in others
+        "CUDA_CACHE_MAXSIZE": str(2**32),  # the most that the driver allows
     },
 }
 # The folders below the scratch folder that these variables name.
@@ -60,7 +67,7 @@ class ChildSpec:
     """Where and how a worker runs.
 
     threads: cores and threads that it gets; None for all usable ones. variables: its own ones.
-    timeout: seconds.
+    timeout: seconds. ptx_cache: the shared folder of the CUDA driver's compiler, or None.
     """
 
     installation: Installation = field(default_factory=Installation)
@@ -68,11 +75,13 @@ class ChildSpec:
     device: Device = "cpu"
     variables: Mapping[str, str] | None = None
     timeout: float = 600.0
+    ptx_cache: Path | None = field(default_factory=ptx_cache.find_shared)
 
 
 def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
     """Return the variables that the suite sets: threads, precision, device, empty caches."""
     threads = str(child.threads or len(machine.list_usable_cores()))
+    shared = child.ptx_cache if child.device == "gpu" else None
     return {
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
@@ -86,6 +95,7 @@ def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
         **DEVICES[child.device],
         gpu.VISIBLE: gpu.get_visible_gpu() if child.device == "gpu" else "",
         **{name: str(scratch / "cache" / folder) for name, folder in CACHES.items()},
+        **({"CUDA_CACHE_PATH": str(shared)} if shared else {}),
         "PYTHONPATH": str(scratch / "path"),
         "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder
         "PYTHONNOUSERSITE": "1",
@@ -96,6 +106,8 @@ def build_variables(child: ChildSpec, scratch: Path) -> dict[str, str]:
 def redact_variables(child: ChildSpec) -> dict[str, str]:
     """Return the worker's variables as a record keeps them, without paths of this machine."""
     passed_on = {name: "<passed on>" for name in PASSED_ON if name in os.environ}
+    if child.ptx_cache:
+        child = replace(child, ptx_cache=Path("<run>"))
     return {**passed_on, **build_variables(child, Path("<scratch>"))}
 
 

@@ -10,7 +10,6 @@ from scipy.stats import multivariate_normal, norm
 
 from bench.regression.stats.false_alarms import (
     MIN_PAIRS,
-    adjust_holm,
     compute_nominal_level,
     compute_overall_level,
     count_fewest_pairs,
@@ -143,22 +142,3 @@ def test_nominal_level_gives_the_overall_rate(looks, alpha):
     assert alpha / len(looks) * (1 - 1e-6) <= level <= alpha
     if len(looks) > 1:
         assert compute_overall_level(level, looks) == pytest.approx(alpha, rel=1e-5)
-
-
-# Holm's procedure: 0.005 * 4, 0.01 * 3, 0.03 * 2, and 0.04 * 1, which is raised to 0.06, because no
-# adjusted p is below the one before it.
-def test_holm_adjustment_by_hand():
-    difference = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 4)
-    assert difference == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
-
-
-def test_unknown_tests_count_in_the_family():
-    # 0.005 * 6, 0.01 * 5, 0.03 * 4, 0.04 * 3: the others have a p of 1 and come last.
-    difference = adjust_holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 6)
-    assert difference == pytest.approx({"a": 0.05, "b": 0.12, "c": 0.12, "d": 0.03})
-    assert adjust_holm({}, 3) == {}
-
-
-def test_adjusted_p_is_at_most_1():
-    assert adjust_holm({"a": 0.4, "b": 0.9}, 2) == {"a": 0.8, "b": 0.9}
-    assert adjust_holm({"a": 0.6}, 3) == {"a": 1.0}

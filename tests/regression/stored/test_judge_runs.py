@@ -192,7 +192,7 @@ def test_uncalibrated_and_failed_cases_are_outside_the_family():
 
 
 UNAVAILABLE = [{"status": "unavailable", "reason": "none"}]
-BROKEN = [{"reason": "took  10 s\n"}]
+BROKEN = [{"reason": "took 10 s"}]
 
 
 @pytest.mark.parametrize(
@@ -344,3 +344,18 @@ def test_blocks_that_share_an_hour_keep_the_false_alarm_rate(starts, drift):
     alarms, total = count_alarms(starts, drift)
     # 1 %, and what 50 calibrations add to it by chance.
     assert alarms <= 0.02 * total
+
+
+def test_cases_whose_pilots_chose_other_threads_are_compared_without_a_calibration():
+    sides = [
+        stored_side(
+            *stored_trials(case("a", threads=threads, tried_threads=(1, 2)), [seconds]),
+            *stored_trials(case("b", tried_threads=(1, 2)), [1.0]),
+        )
+        for threads, seconds in ((1, 1.0), (2, 2.0))
+    ]
+    known = {case("b").slug: STILL, case("a", threads=1).slug: STILL}
+    a, b = compare_runs(*sides, known.get, rule=RULE, between_runs=0.2).cases
+    assert (a.verdict, a.deviation, b.verdict) == ("slower", None, "no change")
+    assert any("threads: 1" in remark for remark in a.remarks)
+    assert b.deviation is not None

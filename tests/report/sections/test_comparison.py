@@ -1,12 +1,22 @@
 """The tables of faults, of the textbook's figures and of noise."""
 
-from support.records import bare, case, environment
+import re
+
+import pytest
+from support.records import bare, case, environment, ok
 
 from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise
+from bench.analysis.speed import Adjustment
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
-from bench.report.sections.comparison import list_faults, list_textbook, tabulate_noise
+from bench.report.sections.comparison import (
+    list_faults,
+    list_textbook,
+    tabulate_comparison,
+    tabulate_noise,
+)
+from bench.report.sections.runs import describe_adjustment
 
 
 def test_unavailable_at_several_sizes_is_one_line():
@@ -29,6 +39,36 @@ def test_unavailable_at_several_sizes_is_one_line():
     ]
 
 
+@pytest.mark.parametrize(
+    ("kernels", "cells"),
+    [((0.002, 0.003), ["1.25", "0.833"]), ((0.002, 0.00204), None), ((None, None), None)],
+    ids=["varied", "steady", "unknown"],
+)
+def test_speed_of_the_machine_is_shown_where_it_varied(kernels, cells):
+    records = [
+        ok(case(name), kernel_seconds=[kernel] if kernel else [])
+        for name, kernel in zip("ab", kernels, strict=True)
+    ]
+    rows = summarize(records, {"here": environment()})
+    table = tabulate_comparison(rows, rows, 1)
+    assert ("machine's speed, × run's" in table.headings) == (cells is not None)
+    if cells:
+        assert [line[-1] for line in table.lines] == cells
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "words"),
+    [
+        (Adjustment(), None),
+        (Adjustment({"a": {1: 0.5}}, 0.2, 0.04), r"from 20 % to 4(\.0)? %: ratios .* mean speed"),
+        (Adjustment({}, 0.02, 0.03), r"none of .*2(\.0)? %, and 3(\.0)? %.*as measured"),
+    ],
+)
+def test_adjustment_is_described_with_both_spreads(adjustment, words):
+    sentence = describe_adjustment(adjustment)
+    assert re.search(words, sentence) if words else sentence == ""
+
+
 def test_textbook_figures_are_beside_ours():
     row = TextbookRow("fig", "validation_accuracy", "keras 3", 0.8463, 0.01, 0.8495, 12.0, None)
     verdict = "differs by 0.0032: within 0.01"
@@ -44,3 +84,20 @@ def test_noise_has_every_measure():
     unknown = Noise(None, None, None, None, None, None, None)
     values = [value for _, value in tabulate_noise(unknown).lines]
     assert values == ["—", "—", "unknown", "—", "—", "—", "—"]
+
+
+def test_rows_name_the_threads_that_the_pilot_chose():
+    chosen = {"tried_threads": (1, 2)}
+    records = [
+        ok(case("a", threads=1, **chosen), epoch=0.1),
+        ok(case("b", threads=2, **chosen), epoch=0.2),
+        bare(case("c", threads=2, **chosen), reason="wrong"),
+    ]
+    rows = summarize(records, {"here": environment()})
+    table = tabulate_comparison(rows, rows[:2], 1)
+    threads = table.headings.index("threads")
+    assert [line[threads] for line in table.lines] == ["1 of 2 threads", "2 of 2 threads"]
+    (fault,) = list_faults(rows)
+    assert fault[2] == "cpu, batch size 32, 2 of 2 threads, 48,000 samples"
+    fixed = summarize([ok(case("a"))], {"here": environment()})
+    assert "threads" not in tabulate_comparison(fixed, fixed, 1).headings

@@ -26,27 +26,27 @@ def cells(table):
 
 def test_devices_are_compared_at_the_first_size():
     compared, used = tabulate(*on("cpu", predict=0.02), *on("gpu", times=0.5, predict=0.005))
-    assert compared.title == (
-        "Training and predicting, sgd: batch size 32, 2 threads, 48,000 samples"
-    )
+    assert compared.title == "Training and predicting, sgd: batch size 32, 48,000 samples"
     # 48,000 images in 64 ms and in 31.24 ms; 10,000 in 20 and in 5.
     assert cells(compared) == [
         {
             "implementation": "a",
             "samples/s, CPU": "750,000",
             "samples/s, GPU": "1,540,000",
+            "CPU threads": "2 threads",
             "speedup": "2.05 [2.05, 2.05]",
             "predictions/s, CPU": "500,000",
             "predictions/s, GPU": "2,000,000",
             "speedup of predicting": "4.00 [4.00, 4.00]",
         }
     ]
-    assert compared.numeric == set(range(1, 7))
+    assert compared.numeric == set(range(1, 8))
     assert cells(used) == [
         {
             "implementation": "a",
             "% of roofline": "—",
-            "device memory": "600 MiB",
+            "memory reserved": "600 MiB",
+            "memory used": "200 MiB",
             "joules per epoch": "10.0",
         }
     ]
@@ -95,12 +95,12 @@ def test_cell_without_a_number_gives_the_status():
         *on("cpu", "f"),
     ]
     compared, used = tabulate(*records)
-    assert {line[0]: line[1:4] for line in compared.lines} == {
-        "a": ["750,000", "768,000", "1.02 [1.02, 1.02]"],
-        "b": ["750,000", "unavailable", "—"],
-        "c": ["750,000", "failed", "—"],
-        "d": ["not measured", "768,000", "—"],
-        "e (one-vs-rest)": ["750,000", "unavailable", "—"],
-        "f": ["750,000", "not measured", "—"],
+    assert {line[0]: line[1:5] for line in compared.lines} == {
+        "a": ["750,000", "768,000", "2 threads", "1.02 [1.02, 1.02]"],
+        "b": ["750,000", "unavailable", "2 threads", "—"],
+        "c": ["750,000", "failed", "2 threads", "—"],
+        "d": ["not measured", "768,000", "—", "—"],
+        "e (one-vs-rest)": ["750,000", "unavailable", "2 threads", "—"],
+        "f": ["750,000", "not measured", "2 threads", "—"],
     }
     assert [line[0] for line in used.lines] == ["a", "d"]

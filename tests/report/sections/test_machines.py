@@ -78,10 +78,9 @@ def test_devices_are_compared_with_the_first(both):
     server = f"16-core Server, 64 GiB, {GPU}"
     expected = ("implementation", SMALL, f"{server}, 2 threads", f"{server}, gpu")
     assert times.headings == rates.headings[:-1] == expected
-    # A mean of 64 ms * (1 * 1.1 * 0.9) ** (1 / 3); logarithms 0, 0.09531, -0.10536, whose standard
-    # deviation is 0.10038, over the root of 3 times t of two degrees, 4.3027: 0.24936.
+    # A median of 64 ms, from ln 0.9 - 1.23607 * ln(1.1 / 0.9) = -0.3534 below to 0.3433 above it.
     assert times.lines == [
-        ["a", "1", "1.99 [1.55, 2.56]", "2.04 [1.59, 2.62]"],
+        ["a", "1", "2.00 [1.40, 2.82]", "2.05 [1.44, 2.89]"],
         ["b", "not measured", "—", "unavailable"],
     ]
 
@@ -109,6 +108,15 @@ def test_absent_rows_give_their_status(tmp_path):
         ["c", "unavailable", "failed"],
         ["d (one-vs-rest)", "not measured", "—"],
     ]
+
+
+def test_row_that_lost_trials_says_so_beside_its_time(tmp_path):
+    lost = [*trials(case("a"), 0.1, 0.1), bare(case("a"), 3, status="timeout")]
+    runs = load(tmp_path, box=(BOX, *lost), again=(BOX, *trials(case("a"), 0.2, 0.2)))
+    (rates,) = describe_machines(runs).tables[0].lines
+    assert rates[1:3] == ["480,000 [480,000, 480,000], 2 of 3", "240,000 [240,000, 240,000]"]
+    (times,) = describe_history(runs).tables[0].lines
+    assert times[1:] == ["100 ms [100, 100], 2 of 3", "200 ms [200, 200]"]
 
 
 def test_joules_and_roofline_are_shown_if_known(both):

@@ -61,18 +61,24 @@ def test_each_device_has_its_own_table():
 def test_shortest_time_to_accuracy_is_first_and_unreached_last():
     interval = Interval(2.0, 1.0, 4.0)
     known = {
-        "never": TimeToAccuracy(case("never"), None, None, 5, 2e-6),
-        "slow": TimeToAccuracy(case("slow"), 3, Interval(3.0, 3.0, 3.0), 5, 2e-6),
-        "fast": TimeToAccuracy(case("fast"), 4, interval, 5, 2e-6),
+        "never": TimeToAccuracy(case("never"), (None,) * 3, None, 5, 2e-6),
+        "most": TimeToAccuracy(case("most"), (4, None, 1200), Interval(4.0), 12, 2e-6),
+        "slow": TimeToAccuracy(case("slow"), (3, 3, 3), Interval(3.0, 3.0, 3.0), 5, 2e-6),
+        "fast": TimeToAccuracy(case("fast"), (5, 3, 4), interval, 5, 2e-6),
     }
     (table,) = tabulate_times(known.values())
     assert table.title.startswith("Time to validation accuracy 0.84, sgd: cpu")
     assert table.headings[3:] == ("epochs", "time", "parity error")
     assert [[line[0], *line[3:5]] for line in table.lines] == [
-        ["fast", "4", "2.00 s [1.00, 4.00]"],
+        ["fast", "3 to 5", "2.00 s [1.00, 4.00]"],
         ["slow", "3", "3.00 s [3.00, 3.00]"],
+        ["most", "4 to 1,200; 1 of 3 not within 12", "4.00 s"],
         ["never", "not within 5", "—"],
     ]
+    assert "over 3 seeds" in table.note
+    assert "75 %" in table.note  # all three on one side of the typical seed: 2 / 8
+    (table,) = tabulate_times([TimeToAccuracy(case("once"), (3,), interval, 5, 2e-6)])
+    assert "one seed" in table.note
 
 
 def test_break_evens_are_a_matrix():

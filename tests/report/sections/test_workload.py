@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.records import MACHINE, case, environment, run, trials, write
+from support.records import MACHINE, bare, case, environment, run, trials, write
 from support.sweeps import CONDITIONS, on
 
 from bench.analysis.intervals import Interval
@@ -13,13 +13,16 @@ from bench.analysis.summary import summarize
 from bench.records.schema import Parity
 from bench.report.load import load_run
 from bench.report.sections import Section
+from bench.report.sections.comparison import remark_accuracy
 from bench.report.sections.workload import (
+    GROUPS_NOTE,
     NOTHING,
     NOTHING_WELL,
     describe_noisy_pairs,
     describe_workload,
     find_machine,
     write_headline,
+    write_note,
 )
 
 HERE = {"here": environment()}
@@ -83,7 +86,7 @@ def test_ties_are_those_that_the_intervals_do_not_separate():
     text = headline(*a, *c, *trials(case("d"), 50.0, 50.0))
     assert text.startswith("a (500 ms [500, 500] an epoch) and c (566 ms [")
     assert " d " not in text
-    # Two rounds, twice and four times as long: exp(log 8 / 2 ± 12.706 * log 2 / 2) includes 1.
+    # Two rounds, twice and four times as long: a range stretched by 9 times itself includes 1.
     assert "slowest" not in headline(*a, *trials(case("slow"), 1.0, 2.0))
 
 
@@ -148,7 +151,7 @@ def test_machine_is_named_only_if_there_is_one():
 
 QUIET = Noise(0.5, 0.02, Interval(1.0, 0.99, 1.01), others=0.01, steal=0, clock=0.01, throttled=0)
 # b / a is not certain, c / a is; d takes ten times the others (tests/analysis/test_ranking.py).
-A, B, C, D = (1.0, 1.0, 1.0), (1.1, 1.2, 1.3), (1.2, 1.2, 1.3), (10.0, 10.0, 10.0)
+A, B, C, D = (1.0, 1.0, 1.0), (1.1, 1.2, 1.3), (1.25, 1.25, 1.3), (10.0, 10.0, 10.0)
 
 
 def rows_of(**epochs):
@@ -169,16 +172,41 @@ def test_uncertain_neighbours_are_named_with_the_disturbances():
 
 
 def test_throttled_gpu_is_no_cause_for_rows_of_a_cpu():
-    hot = CONDITIONS | {"throttle_after": 4.0}
+    hot = CONDITIONS | {"heat_seconds_before": 0.0, "heat_seconds_after": 99.0}
     on_cpu = [*on("cpu", "a", A), *on("cpu", "b", B)]
     on_gpu = [*on("gpu", "a", A, device_conditions=hot), *on("gpu", "b", B, device_conditions=hot)]
     records = [*on_cpu, *on_gpu]
     noise = replace(measure_noise(records, HERE), between=None, drift=None)
     (both,) = describe_noisy_pairs(summarize(records, HERE), noise)
-    assert "(the GPU was throttled by power cap in 6 of 6 trials)" in both
+    assert "(heat slowed the GPU in 6 of 6 trials" in both
     assert both.endswith(": a and b, a (gpu) and b (gpu).")
     (cpu,) = describe_noisy_pairs(summarize(on_cpu, HERE), noise)
-    assert "throttled" not in cpu
+    assert "heat" not in cpu
+
+
+def test_rows_in_two_groups_and_with_lost_trials_are_marked(tmp_path):
+    slow = trials(case("<slow>"), 1.0, 1.0, 1.5)
+    lost = [*trials(case("lost"), 0.5, 0.5), bare(case("lost"), 3, status="timeout")]
+    plan = run(case("<slow>"), case("lost"))
+    section = describe_workload([load_run(write(tmp_path / "run", plan, *slow, *lost))], "sgd")
+    (table,) = section.tables
+    epochs = {line[0]: line[table.headings.index("epoch")] for line in table.lines}
+    assert epochs["lost"] == "500 ms [500, 500], 2 of 3"
+    assert epochs["<slow>"].endswith("], two groups")
+    assert section.text.endswith("rows fall into two groups: &lt;slow&gt;.")
+    assert GROUPS_NOTE in table.note
+    points = json.dumps(section.pictures[0].draw().to_dict())
+    assert points.count('"ms": ') == 5  # a ring for each process
+    assert '"text": "1,000, two groups"' in points
+
+
+def test_accuracy_shows_its_spread_over_seeds_only_if_there_are_several():
+    (row,) = rows_of(a=A)
+    several = replace(row, accuracy_by_seed=(0.83, 0.85, 0.84), validation_accuracy=0.84)
+    cells = [remark_accuracy(one) for one in (row, several)]
+    assert cells == ["", " [0.8300, 0.8500]"]
+    assert "one seed" in write_note([row])
+    assert "over 3 seeds" in write_note([row, several])
 
 
 # ----- the section

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.runner.process import ptx_cache
 from bench.runner.process.spec import (
     CACHES,
     ChildSpec,
@@ -91,6 +92,21 @@ def test_gpu_worker_sees_the_first_visible_gpu(monkeypatch, parents, device, wor
     assert values["CUDA_VISIBLE_DEVICES"] == workers
 
 
+def test_gpu_workers_of_a_block_share_a_ptx_cache_and_nothing_else():
+    def build(scratch, device="gpu"):
+        return build_variables(ChildSpec(device=device), scratch)
+
+    alone, on_cpu = build(SCRATCH), build(SCRATCH, "cpu")
+    with ptx_cache.share(Path("/shared")):
+        shared = build(SCRATCH)
+        assert build(Path("/other"))["CUDA_CACHE_PATH"] == "/shared"
+        assert build(SCRATCH, "cpu") == on_cpu
+        recorded = redact_variables(ChildSpec(device="gpu"))
+    assert {**shared, "CUDA_CACHE_PATH": alone["CUDA_CACHE_PATH"]} == alone
+    assert recorded["CUDA_CACHE_PATH"] == "<run>"
+    assert build(SCRATCH) == alone
+
+
 def test_recorded_variables_have_no_path_of_this_machine(monkeypatch):
     monkeypatch.setenv("CXX", "/opt/private/g++")
     monkeypatch.delenv("LC_ALL", raising=False)
@@ -105,6 +121,7 @@ def test_recorded_variables_have_no_path_of_this_machine(monkeypatch):
 
 def test_only_listed_variables_are_passed_on(monkeypatch):
     needed = {"PATH", "CXX", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "COVERAGE_PROCESS_CONFIG"}
+    needed |= {"CC", "CPATH", "CUDA_HOME", "TRITON_PTXAS_PATH", "TRITON_LIBCUDA_PATH"}
     # Dask's nanny sets the last ones: one thread a worker, and another way to free memory.
     others = {"LD_PRELOAD", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "MALLOC_ARENA_MAX", "KMP_AFFINITY"}
     others |= {"GOMP_CPU_AFFINITY", "CUDA_LAUNCH_BLOCKING", "MALLOC_TRIM_THRESHOLD_", "DASK_PARENT"}

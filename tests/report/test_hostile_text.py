@@ -1,0 +1,80 @@
+"""No text of a stranger's run reaches a reader as a control character, a line or a link."""
+
+import re
+
+import msgspec
+import pytest
+from support import hostile_run
+
+from bench.errors import clean_text
+from bench.records import store
+
+CONTROLS = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def check(text):
+    """Check that a text quotes the run, in lines of ours."""
+    assert "owned" in text
+    assert CONTROLS.findall(text) == []
+    assert re.findall(r"^\W*error::owned", text, re.MULTILINE) == []
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Write two hostile runs of one machine."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    return [hostile_run.write(tmp_path / "runs" / name, name) for name in ("a", "b\x1b[2J\u202e")]
+
+
+def test_report_and_its_files_are_clean(folders, called):
+    status, out, err = called("report", folders[0])
+    assert (status, err) == (0, "")
+    check(out)
+    for name in ("report.md", "report.html", "summary.csv"):
+        text = (folders[0] / name).read_text(encoding="utf-8")
+        # The library that draws the charts has control characters in its own strings.
+        check(re.sub("<script>.*?</script>", "", text, flags=re.DOTALL))
+    text = (folders[0] / "report.md").read_text(encoding="utf-8")
+    assert "evil.example" in text
+    assert not re.search(
+        r"(?<!\\)://evil|www\.evil", re.sub("^    .*$", "", text, flags=re.MULTILINE)
+    )
+
+
+def test_report_of_several_runs_is_clean(folders, called):
+    called("report", folders[0].parent)
+    for name in ("report.md", "report.html", "summary.csv"):
+        text = (folders[0].parent / name).read_text(encoding="utf-8")
+        check(re.sub("<script>.*?</script>", "", text, flags=re.DOTALL))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compare", 0, 1),
+        ("compare", 0, 1, "--format=github"),
+        ("compare", 0, 1, "--format=json"),
+        ("export", 0, "--format=pyperf"),
+        ("export", 0, "--format=pytest-benchmark"),
+    ],
+    ids=str,
+)
+def test_printed_text_is_clean(folders, called, arguments):
+    words = [folders[word] if isinstance(word, int) else word for word in arguments]
+    _, out, err = called(*words)
+    check(out + err)
+
+
+def test_every_text_of_a_record_is_cleaned_when_it_is_read(folders):
+    run, contents = store.read_run(folders[0]), store.read_contents(folders[0])
+    assert contents.faults == []
+    assert len(contents.records) == 7
+    text = clean_text(hostile_run.HOSTILE)
+    assert {record.run for record in contents.records} == {run.run}
+    assert run.run.startswith(text)
+    for part in (run, contents.records, contents.environments):
+        json = msgspec.json.encode(part).decode()
+        check(json)
+        assert not re.search(r"\\[bfnrtu]", json)

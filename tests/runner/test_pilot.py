@@ -1,0 +1,121 @@
+"""The pilot chooses the threads of each case, from the plan and the records alone."""
+
+import pytest
+from support.records import bare, case, ok, run
+
+from bench.runner.pilot import (
+    choose_threads,
+    list_candidates,
+    offer_threads,
+    plan_pilot,
+    split_pilot,
+)
+
+OPEN = {"threads": 0, "tried_threads": (1, 2)}
+LATER = {1: 1.0, 2: 0.5}  # two threads are chosen
+
+
+def pilot(epochs, name="a", **changes):
+    """Return the records of a pilot; epochs: seconds by threads, None for a timeout."""
+    cases = {n: case(name, threads=n, tried_threads=(1, 2), **changes) for n in epochs}
+    return [
+        bare(cases[n], 0, status="timeout") if epoch is None else ok(cases[n], 0, epoch)
+        for n, epoch in epochs.items()
+    ]
+
+
+def chosen(records, *cases, **plan):
+    cases = cases or (case("a", **OPEN),)
+    return [one.threads for one in choose_threads(run(*cases, **plan), records).cases]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "threads"),
+    [
+        ({1: 1.0, 2: 0.5}, 2),
+        ({1: 1.0, 2: 2.0}, 1),
+        ({1: 1.0, 2: 0.98}, 1),  # 2 % are noise, 4 % are not
+        ({1: 1.0, 2: 0.96}, 2),
+        ({1: None, 2: 2.0}, 2),
+        ({1: 2.0, 2: None}, 1),
+        ({1: None, 2: None}, 2),
+        ({1: 1.0}, 0),
+        ({}, 0),
+    ],
+    ids=str,
+)
+def test_fewest_threads_that_are_as_fast_as_any_are_chosen(epochs, threads):
+    assert chosen(pilot(epochs)) == [threads]
+
+
+def test_median_epoch_decides():
+    # Means: 3.4 and 2.0.
+    records = [
+        ok(case("a", threads=n, tried_threads=(1, 2)), 0, epoch_seconds=seconds)
+        for n, seconds in {1: [1.0, 1.0, 8.2], 2: [2.0, 2.0, 2.0]}.items()
+    ]
+    assert chosen(records) == [1]
+
+
+def test_interrupted_trial_decides_nothing():
+    first, second = pilot(LATER)
+    interrupted = bare(second.case, 0, status="interrupted")
+    assert chosen([first, interrupted]) == [0]
+    assert chosen([first, interrupted, second]) == [2]
+
+
+def test_threads_stay_once_a_round_has_begun():
+    begun = ok(case("a", threads=1, tried_threads=(1, 2)), 1, 1.0)
+    assert chosen([*pilot(LATER), begun]) == chosen([begun]) == [1]
+
+
+def test_each_case_has_its_own_pilot_except_for_other_samples():
+    cases = [
+        case("a", **OPEN),
+        case("a", samples=96, **OPEN),
+        case("a", batch_size=8, **OPEN),
+        case("a", workload="textbook", **OPEN),
+        case("b", **OPEN),
+    ]
+    assert chosen(pilot(LATER), *cases) == [2, 2, 0, 0, 0]
+    trials = plan_pilot("seed", cases)
+    assert len(trials) == 8
+    assert {trial.case.samples for trial in trials} == {48000}
+    assert plan_pilot("seed", cases, earlier=cases) == []
+    assert choose_threads(run(sweep=tuple(cases[:1])), pilot(LATER)).sweep[0].threads == 2
+
+
+def test_given_threads_need_no_pilot():
+    fixed = case("a", threads=1)
+    assert plan_pilot("seed", [fixed]) == []
+    assert chosen(pilot(LATER), fixed) == [1]
+    assert list_candidates(fixed) == [fixed]
+    assert [one.threads for one in list_candidates(case("a", **OPEN))] == [1, 2]
+
+
+def test_gpu_gets_all_threads_without_a_pilot():
+    on_gpu, on_cpu, fixed = (
+        offer_threads(case(device=device, threads=threads), (1, 4))
+        for device, threads in (("gpu", 0), ("cpu", 0), ("cpu", 3))
+    )
+    assert (on_gpu.threads, on_gpu.tried_threads) == (4, ())
+    assert (on_cpu.threads, on_cpu.tried_threads) == (0, (1, 4))
+    assert (fixed.threads, fixed.tried_threads) == (3, ())
+
+
+def test_pilot_is_short_and_its_order_random():
+    cases = [case(f"number-{number}", **OPEN) for number in range(20)]
+    trials = plan_pilot("seed", cases)
+    assert trials == plan_pilot("seed", cases) != plan_pilot("other", cases)
+    assert {(trial.kind, trial.round, trial.case.epochs) for trial in trials} == {("trial", 0, 2)}
+    pairs = list(zip(trials[::2], trials[1::2], strict=True))
+    assert all(a.case.implementation == b.case.implementation for a, b in pairs)
+    assert {(a.case.threads, b.case.threads) for a, b in pairs} == {(1, 2), (2, 1)}
+    assert {a.case.implementation for a, _ in pairs} == {one.implementation for one in cases}
+    one = case("a", **OPEN, epochs=1)
+    assert {trial.case.epochs for trial in plan_pilot("seed", [one])} == {1}
+
+
+def test_records_of_the_pilot_are_no_rounds():
+    rounds = [ok(case("a"), 1), ok(case("a"), 2)]
+    assert split_pilot([*pilot(LATER), *rounds]) == (rounds, pilot(LATER))
