@@ -6,6 +6,7 @@ from typing import Any
 from bench.analysis.summary import MEMORY_PHASES, Memory, Row
 from bench.report.charts.style import (
     BARS,
+    LEVEL,
     bound_interval,
     draw_dots,
     draw_limits,
@@ -68,10 +69,12 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
         tooltip=tooltip,
     )
     rings = _draw_processes(rows, encode_names(names), scale, colour)
-    lines = draw_limits(_label_rooflines(rows), scale)
+    rooflines = _label_rooflines(rows)
+    lines = draw_limits(rooflines, scale)
     text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(x=x, text="text:N")
     # Layers of their own: so their data are written once, and not for each of them.
-    return finish_chart(alt.layer(*lines, rings, alt.layer(*dots, text)), title, len(rows))
+    chart = finish_chart(alt.layer(*lines, rings, alt.layer(*dots, text)), title, len(rows))
+    return chart.configure_legend(offset=18 + LEVEL * max(0, len(rooflines) - 1))
 
 
 def _draw_processes(rows: Sequence[Row], names: Any, scale: Any, colour: Any) -> Any:

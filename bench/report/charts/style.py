@@ -13,6 +13,7 @@ SHAPES = {"idiomatic": "circle", "tuned": "diamond", "own": "square"}
 LIMIT = "#CC79A7"
 WIDTH = 620
 BARS = "bars: 95 % intervals"
+LEVEL = 11  # pixels between texts one above the other
 
 
 def encode_style(styles: Iterable[str]) -> tuple[Any, Any]:
@@ -80,7 +81,7 @@ def draw_limits(limits: Mapping[float, str], scale: Any) -> list[Any]:
         for level, (limit, text) in enumerate(limits.items())
     ]
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("limit:Q", scale=scale))
-    label = base.mark_text(dy=alt.expr("-7 - 11 * datum.level"), fontSize=10, color=LIMIT)
+    label = base.mark_text(dy=alt.expr(f"-7 - {LEVEL} * datum.level"), fontSize=10, color=LIMIT)
     return [
         base.mark_rule(strokeDash=[4, 3], color=LIMIT).encode(tooltip=["text:N"]),
         label.encode(y=alt.value(0), text="text:N"),
