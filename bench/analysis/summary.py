@@ -9,11 +9,12 @@ intervals far too narrow.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.roofline import find_rooflines
+from bench.analysis.speed import adjust_epochs, measure_speeds
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
 from bench.runner.cases import list_distributions
 
@@ -33,6 +34,9 @@ class Row:
     rounds: number of trials, successful or not.
     epochs_by_round, predicts_by_round: seconds of the median epoch and of the median prediction of
         the test images, of each successful trial.
+    adjusted_by_round: the same epochs at the run's mean speed, where the reference kernel makes
+        processes agree (speed.py), and else as they were measured. Ratios use them.
+    speed: of the machine during the row, over the run's median; None in older runs.
     test_images: number of test images.
     epoch: seconds.
     roofline_seconds: the least time that an epoch could take on this machine.
@@ -53,6 +57,8 @@ class Row:
     version: str
     rounds: int
     epochs_by_round: Mapping[int, float]
+    adjusted_by_round: Mapping[int, float]
+    speed: float | None
     predicts_by_round: Mapping[int, float]
     test_images: int | None
     epoch: Interval | None
@@ -148,7 +154,8 @@ def summarize(
     first: dict[str, Case] = {}
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
         first.setdefault(case.workload, case)
-    rooflines = find_rooflines(records)
+    rooflines, speeds = find_rooflines(records), measure_speeds(records)
+    adjusted = adjust_epochs(records).seconds
     rows = []
     for trials in by_case.values():
         case, environment = trials[0].case, environments.get(trials[0].environment)
@@ -156,10 +163,12 @@ def summarize(
         data = environment.data if environment else {}
         features, classes = data.get("features"), data.get("classes")
         roofline = rooflines.get((case.device, case.threads))
-        roofline_seconds = None
+        roofline_seconds, speed = None, speeds.get(case.slug)
         if roofline and isinstance(features, int) and isinstance(classes, int):
-            roofline_seconds = roofline.epoch_seconds(case, features, classes)
-        rows.append(_summarize_case(trials, environment, roofline_seconds, swept=swept))
+            roofline_seconds = roofline.epoch_seconds(case, features, classes, speed)
+        row = _summarize_case(trials, environment, roofline_seconds, swept=swept)
+        at_mean_speed = {**row.epochs_by_round, **adjusted.get(case.slug, {})}
+        rows.append(replace(row, speed=speed, adjusted_by_round=at_mean_speed))
     return sorted(rows, key=sort_key)
 
 
@@ -217,6 +226,8 @@ def _summarize_case(
         version=describe_framework(case, environment),
         rounds=len(trials),
         epochs_by_round=medians,
+        adjusted_by_round=medians,
+        speed=None,
         predicts_by_round={
             trial.round: median(trial.predict_seconds) for trial in good if trial.predict_seconds
         },

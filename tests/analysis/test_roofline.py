@@ -69,6 +69,45 @@ def test_epoch_takes_the_longest_of_operations_bytes_steps(roofline, batch_size,
     assert roofline.epoch_seconds(case(batch_size=batch_size), 784, 10) == pytest.approx(seconds)
 
 
+def test_epoch_reads_the_bytes_that_the_implementation_keeps():
+    roofline = Roofline(1e15, "", {37_632_000: 1e10, 150_528_000: 1e10}, {})
+    of = case(pixel_bytes={"cpu": 1})
+    assert roofline.epoch_seconds(of, 784, 10) == pytest.approx(0.0037632)
+    on_gpu = case(pixel_bytes={"cpu": 1}, device="gpu")
+    assert roofline.epoch_seconds(on_gpu, 784, 10) == pytest.approx(0.0150528)
+
+
+def test_rates_of_a_cpu_are_scaled_to_the_speed_of_the_row():
+    # The machine was twice as fast in the probe as in the run's median row, and a quarter faster
+    # than that in row b.
+    a, b, c = (
+        ok(case(name), epoch=1.0, kernel_seconds=[kernel])
+        for name, kernel in (("a", 0.004), ("b", 0.0032), ("c", 0.005))
+    )
+    probes = [
+        probe(kernel_seconds=[0.003, 0.002], read_bytes=[150_528_000], read_seconds=[0.1]),
+        # As fast as the first, but at half its speed.
+        probe("jax", product_seconds=[0.04], kernel_seconds=[0.008]),
+    ]
+    (roofline,) = find_rooflines([a, b, c, *probes]).values()
+    assert (roofline.rate, roofline.rate_by) == (pytest.approx(1e11), "jax")
+    assert roofline.bandwidth[150_528_000] == pytest.approx(0.752640e9)
+    rows = summary.summarize([a, b, c, *probes], HERE)
+    least = {row.case.implementation: row.roofline_seconds for row in rows}
+    assert least == pytest.approx({"a": 0.2, "b": 0.16, "c": 0.25})
+
+
+def test_rates_are_not_scaled_on_a_gpu_or_without_a_kernel_on_both_sides():
+    slow = ok(case(device="gpu"), kernel_seconds=[0.004])
+    other = ok(case("b"), epoch=1.0, kernel_seconds=[0.001])
+    on_gpu = probe("jax", **FAST_GPU, kernel_seconds=[0.001])
+    rows = summary.summarize([slow, other, on_gpu, probe()], HERE)
+    least = {row.case.device: row.roofline_seconds for row in rows}
+    assert least["gpu"] == pytest.approx(0.0075)
+    rooflines = find_rooflines([slow, other, on_gpu, probe()])
+    assert (rooflines["gpu", 2].rate, rooflines["cpu", 2].rate) == pytest.approx((1e13, 1e11))
+
+
 def test_row_has_its_share_of_the_roofline():
     # 2e9 operations in 0.02 s are 1e11 a second, so the least epoch is 0.0150528 s.
     measured = row(probe(), *trials(case(), 0.150528))

@@ -305,6 +305,71 @@ def test_captured_training_has_parity(captures, monkeypatch, optimizer):
     assert replays == [4]
 
 
+def test_recording_finds_the_steps_compiled(captures, monkeypatch):
+    module = load("torch", "tuned.softmax_pytorch_compiled")
+    replays = captures(module)
+    compilations = []
+
+    def count(graph, _inputs):
+        compilations.append(graph)
+        return graph.forward
+
+    # The fixture has replaced torch.compile.
+    really = module.torch._dynamo.optimize(count, dynamic=False)
+    monkeypatch.setattr(module.torch, "compile", lambda function, **_: really(function))
+    module.torch.compiler.reset()
+    monkeypatch.setattr(module, "MAX_COMPILED", 2)
+    monkeypatch.setattr(module, "MAX_REPLAYED", 9)
+    problem = make_problem(48)
+    trainer = module.Trainer(problem, "cpu")
+    assert (len(compilations), replays) == (1, [0])
+    assert_trains_as_the_oracle(trainer, problem, epochs=1)
+    assert len(compilations) == 1
+
+
+def test_recording_that_would_compile_fails(monkeypatch):
+    module = load("torch", "tuned.softmax_pytorch_compiled")
+    torch = module.torch
+    monkeypatch.setattr(module, "capture", lambda run: run())
+    compiled = torch.compile(lambda order: order + 1, backend="eager", dynamic=False)
+    compiled(torch.arange(3))
+    module.make_replay(compiled, 3, torch.device("cpu"))
+    with pytest.raises(RuntimeError, match="Recompiling"):
+        module.make_replay(compiled, 4, torch.device("cpu"))
+    compiled(torch.arange(5))  # elsewhere it may
+
+
+@pytest.mark.parametrize(
+    ("device", "variables", "programs", "reason"),
+    [
+        ("cuda", {}, ["gcc"], None),
+        ("cuda", {}, ["clang"], None),
+        ("cuda", {}, ["g++"], "needs a compiler: no gcc or clang$"),
+        ("cuda", {"CC": "icx"}, ["gcc"], "no icx$"),
+        ("cuda", {"CPATH": "/nowhere"}, ["gcc"], "no Python.h$"),
+        ("cpu", {}, ["g++"], None),
+        ("cpu", {"CXX": "icpx"}, ["g++"], "no icpx$"),
+        ("mps", {}, [], None),
+    ],
+)
+def test_compiled_pytorch_needs_a_compiler_on_cpu_and_cuda(
+    monkeypatch, tmp_path, device, variables, programs, reason
+):
+    module = load("torch", "tuned.softmax_pytorch_compiled")
+    (tmp_path / "Python.h").touch()
+    for name in ("CC", "CXX"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"CPATH": str(tmp_path), **variables}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(module.sysconfig, "get_path", lambda _: "/nowhere")
+    monkeypatch.setattr(module.shutil, "which", lambda name: name if name in programs else None)
+    if reason is None:
+        module.require_compiler(module.torch.device(device))
+    else:
+        with pytest.raises(Unavailable, match=reason):
+            module.require_compiler(module.torch.device(device))
+
+
 @pytest.mark.parametrize("name", ["tuned.softmax_tensorflow_loop", "tuned.softmax_keras_fused"])
 def test_tuned_tensorflow_on_a_gpu(monkeypatch, name):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")

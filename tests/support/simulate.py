@@ -152,7 +152,9 @@ def count_errors(noise: Noise, tables: int, random: np.random.Generator) -> floa
     errors = 0
     for table in logs.transpose(1, 0, 2):
         epochs = sorted(np.exp(table + scale).tolist(), key=median)
-        rows: list[Any] = [SimpleNamespace(epochs_by_round=dict(enumerate(row))) for row in epochs]
+        rows: list[Any] = [
+            SimpleNamespace(adjusted_by_round=dict(enumerate(row))) for row in epochs
+        ]
         errors += not within.isdisjoint(find_slower(rows))
     return errors / tables
 

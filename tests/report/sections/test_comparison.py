@@ -1,9 +1,13 @@
 """The tables of faults, of the textbook's figures and of noise."""
 
+import re
+
+import pytest
 from support.records import bare, case, environment, ok
 
 from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise
+from bench.analysis.speed import Adjustment
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
 from bench.report.sections.comparison import (
@@ -12,6 +16,7 @@ from bench.report.sections.comparison import (
     tabulate_comparison,
     tabulate_noise,
 )
+from bench.report.sections.runs import describe_adjustment
 
 
 def test_unavailable_at_several_sizes_is_one_line():
@@ -32,6 +37,36 @@ def test_unavailable_at_several_sizes_is_one_line():
         ["b", f"cpu, batch size 32, {rest}", "failed", "1 of 1", "wrong"],
         ["b", f"cpu, batch size 8, {rest}", "failed", "1 of 1", "wrong"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("kernels", "cells"),
+    [((0.002, 0.003), ["1.25", "0.833"]), ((0.002, 0.00204), None), ((None, None), None)],
+    ids=["varied", "steady", "unknown"],
+)
+def test_speed_of_the_machine_is_shown_where_it_varied(kernels, cells):
+    records = [
+        ok(case(name), kernel_seconds=[kernel] if kernel else [])
+        for name, kernel in zip("ab", kernels, strict=True)
+    ]
+    rows = summarize(records, {"here": environment()})
+    table = tabulate_comparison(rows, rows, 1)
+    assert ("machine's speed, × run's" in table.headings) == (cells is not None)
+    if cells:
+        assert [line[-1] for line in table.lines] == cells
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "words"),
+    [
+        (Adjustment(), None),
+        (Adjustment({"a": {1: 0.5}}, 0.2, 0.04), r"from 20 % to 4(\.0)? %: ratios .* mean speed"),
+        (Adjustment({}, 0.02, 0.03), r"none of .*2(\.0)? %, and 3(\.0)? %.*as measured"),
+    ],
+)
+def test_adjustment_is_described_with_both_spreads(adjustment, words):
+    sentence = describe_adjustment(adjustment)
+    assert re.search(words, sentence) if words else sentence == ""
 
 
 def test_textbook_figures_are_beside_ours():
