@@ -90,7 +90,7 @@ def test_rates_of_a_cpu_are_scaled_to_the_speed_of_the_run():
     adjustment = Adjustment({"a": {1: 1.0}}, kernel=0.004, slope=0.5)
     probes = [
         probe(kernel_seconds=[0.003, 0.001], read_bytes=[150], read_seconds=[0.1]),
-        probe("jax", product_seconds=[0.04], kernel_seconds=[0.064]),
+        probe("jax", product_seconds=[0.04], kernel_seconds=[0.256, 0.064]),
         probe("torch", product_seconds=[0.05], read_bytes=[], read_seconds=[]),
         probe("jax", **FAST_GPU, kernel_seconds=[0.001]),
     ]

@@ -40,21 +40,22 @@ def test_unavailable_at_several_sizes_is_one_line():
 
 
 @pytest.mark.parametrize(
-    ("kernels", "known", "cells"),
+    ("kernels", "known", "follows", "cells"),
     [
-        ((0.002, 0.003), True, ["1.50", "1.00"]),
-        ((0.002, 0.00204), True, None),
-        ((0.002, 0.003), False, None),
+        ((0.002, 0.003), True, 1, ["1.50", "1.00"]),
+        ((0.002, 0.00204), True, 1, None),
+        ((0.002, 0.003), True, 0, None),
+        ((0.002, 0.003), False, 1, None),
     ],
-    ids=["varied", "steady", "unknown"],
+    ids=["varied", "steady", "unrelated", "unknown"],
 )
-def test_speed_of_the_machine_is_shown_where_it_varied(kernels, known, cells):
+def test_speed_of_the_machine_is_shown_where_it_varied(kernels, known, follows, cells):
     # Epochs follow the kernel; another process of each row is delayed.
     records = [
         ok(
             case(name),
             number,
-            epoch_seconds=[kernel * delay] * 5,
+            epoch_seconds=[kernel * delay**follows] * 5,
             kernel_seconds=[kernel * delay] * 6 * known,
         )
         for name, kernel, delayed in (("a", kernels[0], 1), ("b", kernels[1], 3))
