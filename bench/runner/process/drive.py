@@ -20,7 +20,7 @@ from bench.runner.process.launch import Reply, Worker
 from bench.worker import exchange
 from bench.worker.data import read_labels
 from bench.worker.exchange import ExchangeSize
-from bench.worker.gpu import GpuMonitor
+from bench.worker.gpu import GpuMonitor, subtract_joules
 from bench.worker.machine import list_usable_cores, read_peak_memory
 from bench.worker.measure import now, pause, read_cpu_seconds
 from bench.worker.workloads import WORKLOADS
@@ -240,8 +240,8 @@ class Drive:
         before = monitor.read_joules()
         yield
         after = monitor.read_joules()
-        if before is not None and after is not None:
-            measurement.energy_joules = after - before
+        seconds = sum(measurement.epoch_seconds)
+        measurement.energy_joules = subtract_joules(before, after, seconds)
         self._record_gpu(monitor, "after")
 
     def _record_gpu(self, monitor: GpuMonitor, when: str) -> None:

@@ -128,7 +128,7 @@ class Worker:
         self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd: int | None = None
-        self._ended = False
+        self._started = self._ended = False
 
     def __enter__(self) -> Self:
         # The installation was checked before the run began; other trials may go on without it.
@@ -166,6 +166,7 @@ class Worker:
         """Wait until the worker is ready. Raises WorkerStopped."""
         if self._process is None:
             raise WorkerStopped
+        self._started = True
         self._await_answer(exchange.PING)
 
     def call(
@@ -199,6 +200,8 @@ class Worker:
             reason = "its Python is not there any more; build it again"
             return Outcome("failed", reason, {}, "", 0.0)
         with suppress(WorkerStopped):
+            if not self._started:  # its partner in a pair failed first
+                self.await_start()
             if not self._ended:
                 self.call(exchange.END)
         answered = not self._ended
@@ -217,11 +220,10 @@ class Worker:
             oom_killed=count_oom_kills() > self._kills,
             answered=answered,
         )
-        reason: str | None
-        status, reason, document = interpret_exit(self._scratch, process_exit)
+        status, why, document = interpret_exit(self._scratch, process_exit)
         if (status, self._child.device) == ("unavailable", "gpu"):
-            reason = gpu.explain_unavailable(reason)
-        return Outcome(status, reason, document, process_exit.stderr_tail, wall_seconds)
+            why = gpu.explain_unavailable(why)
+        return Outcome(status, why, document, process_exit.stderr_tail, wall_seconds)
 
     def _read_delays(self) -> float:
         return read_delay() + read_delay(Path(f"/proc/{self.pid}/schedstat"))
