@@ -8,7 +8,7 @@ from support.records import case, environment, trials
 
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
-from bench.cli.console import format_run
+from bench.cli.console import format_run, stdout
 from bench.report.sections.comparison import COLUMNS
 
 HOST = {"here": environment()}
@@ -34,6 +34,14 @@ def test_narrow_terminal_drops_columns_by_priority():
         assert {"implementation", "epoch"} <= set(shown) <= set(previous)
         previous = shown
     assert previous == ["implementation", "epoch"]
+
+
+def test_row_is_one_whole_line_without_a_terminal():
+    records = trials(case("bad"), 0.5, status="failed", reason=f"{'word ' * 290}end")
+    (line,) = [
+        line for line in comparison(*records, width=stdout.width).splitlines() if "word" in line
+    ]
+    assert "end" in line
 
 
 def test_tables_of_workloads_figures_and_faults_have_no_markup():
