@@ -43,6 +43,8 @@ class Case(
     data_access: whether the data stay in the framework's memory or are streamed batch by batch.
     epochs: least number of timed epochs. interpreter: the Python given with ``--python``, or None
     for the suite's own. file, sha256: path and hash of a user's own implementation.
+    pixel_bytes: by device, the bytes that the implementation keeps and reads for a pixel; four,
+    a float32, where none is given.
     tried_threads: what a pilot chooses ``threads`` from, which are 0 until then; empty where the
     number was given.
     """
@@ -66,6 +68,12 @@ class Case(
     interpreter: str | None = None
     file: str | None = None
     sha256: str | None = None
+    pixel_bytes: dict[Device, Annotated[int, msgspec.Meta(ge=1, le=8)]] = {}
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Return the bytes that an epoch reads for each pixel of an image."""
+        return self.pixel_bytes.get(self.device, 4)
 
     @property
     def slug(self) -> str:
@@ -125,6 +133,8 @@ class BaseRecord(
 
     started: UTC, ISO 8601. wall_seconds: life of the worker, by the parent's clock.
     conditions: state of the machine before and after the trial.
+    kernel_seconds: of the reference kernel (bench/runner/kernel.py) on the worker's core: before
+    each timed epoch and after the last, and before and after a roofline probe. Empty in older runs.
     """
 
     format: Count
@@ -139,6 +149,7 @@ class BaseRecord(
     stderr_tail: str | None = None
     wall_seconds: Seconds | None = None
     conditions: dict[str, Value | None] = {}
+    kernel_seconds: list[Seconds] = []
 
     @property
     def kind(self) -> Kind:

@@ -34,7 +34,7 @@ def test_structs_are_immutable_and_strict(struct):
 def test_worker_reports_no_judgement_and_no_identity(kind):
     record = bare(case(), kind=kind)
     parents = {"format", "run", "trial", "round", "started", "status", "case", "environment"}
-    parents |= {"reason", "stderr_tail", "wall_seconds", "conditions"}
+    parents |= {"reason", "stderr_tail", "wall_seconds", "conditions", "kernel_seconds"}
     if kind == "trial":
         parents |= {"validation_accuracy", "validation_loss", "test_accuracy", "parity"}
         parents |= {"threads_in_force", "version", "slowdown"}

@@ -10,6 +10,7 @@ from support.hostile_run import HOSTILE, line
 from support.records import bare, case, environment, run, trials, write
 
 from bench.analysis.summary import summarize
+from bench.report.charts.chart import find_data_sets
 from bench.report.load import load_run
 from bench.report.render import page
 from bench.report.sections import Section, Table
@@ -158,8 +159,9 @@ def test_chart_has_text_picture_numbers_and_specification(small):
     assert small.texts("figcaption")[:2] == ["Epoch time, workload sgd", "Cold start, workload sgd"]
     assert "slowidiomaticsoftmax1,0001,0001,0001,000" in small.texts("details")[0]
     first, *_ = (json.loads(one["text"]) for one in small.all("script", type="application/json"))
-    names = [point["name"] for point in first["data"]["values"]]
-    assert names == ["fast", "ovr (one-vs-rest)", "slow"]
+    processes, rows = find_data_sets(first)
+    assert [point["name"] for point in rows] == ["fast", "ovr (one-vs-rest)", "slow"]
+    assert {point["name"] for point in processes} == {point["name"] for point in rows}
     assert "title" not in first
 
 

@@ -25,7 +25,8 @@ def mine(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(MINE)
     own = {"file": "mine.py", "module": "mine", "framework": "", "extra": "", "style": "own"}
-    return case("mine", data_access="own", sha256=hash_file(tmp_path / "mine.py"), **own)
+    own |= {"data_access": "own", "pixel_bytes": {"cpu": 1, "gpu": 1}}
+    return case("mine", sha256=hash_file(tmp_path / "mine.py"), **own)
 
 
 def test_plan_of_the_registry_resolves_to_itself():
@@ -53,9 +54,10 @@ def test_module_or_variables_unlike_the_registry_are_refused(changed, where):
 
 
 def test_other_fields_come_from_the_registry():
-    planned = run(case(framework="evil", extra="evil", devices=("gpu",), style="own", threads=7))
+    sizes = {"threads": 0, "tried_threads": (1, 7)}
+    planned = run(case(framework="evil", extra="evil", devices=("gpu",), style="own", **sizes))
     (resolved,) = resume.resolve_code(planned, (), {}).cases
-    assert resolved == case(threads=7)
+    assert resolved == case(**sizes)
 
 
 def test_own_file_runs_only_when_it_is_named_again_and_unchanged(mine, tmp_path):

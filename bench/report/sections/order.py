@@ -43,7 +43,8 @@ INCLUDED = """\
   framework's own loader, which is part of its epoch.
 - **Validation and test accuracy**: after the workload's last epoch, computed from the weights by
   the suite, not by the framework. The standard error of an accuracy on 10,000 images is 0.37
-  points, so accuracies are not ranked.
+  points, so accuracies are not ranked. In brackets: least and largest over the rounds' orders and
+  initial weights. All rows of a round share these, so it is no difference between rows.
 - **Parity error**: largest difference from the float64 oracle over the first five epochs, relative
   to how far training moved the weights. A row above 1e-5 fails and is not ranked.
 - **One-vs-rest** rows train ten logistic regressions, one update a sample. This is another problem

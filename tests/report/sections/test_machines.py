@@ -110,6 +110,15 @@ def test_absent_rows_give_their_status(tmp_path):
     ]
 
 
+def test_row_that_lost_trials_says_so_beside_its_time(tmp_path):
+    lost = [*trials(case("a"), 0.1, 0.1), bare(case("a"), 3, status="timeout")]
+    runs = load(tmp_path, box=(BOX, *lost), again=(BOX, *trials(case("a"), 0.2, 0.2)))
+    (rates,) = describe_machines(runs).tables[0].lines
+    assert rates[1:3] == ["480,000 [480,000, 480,000], 2 of 3", "240,000 [240,000, 240,000]"]
+    (times,) = describe_history(runs).tables[0].lines
+    assert times[1:] == ["100 ms [100, 100], 2 of 3", "200 ms [200, 200]"]
+
+
 def test_joules_and_roofline_are_shown_if_known(both):
     tables = tabulate(both)
     assert "% of each device's roofline" not in tables
