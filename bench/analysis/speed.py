@@ -8,7 +8,9 @@ kernel is subtracted. A row's slope comes from
 - how the processes of the *other* rows follow it, where that is not certain.
 
 Neither uses the differences between the row's own processes, from which its intervals are computed.
-A bad slope therefore makes an interval wide, but not wrong. Source of the method: S. Asmussen and
+A bad slope therefore makes an interval wide, but not wrong. Where the processes of a case do not
+agree better by it, all stays as measured: a scheduler that gives a core to many processes in turn
+delays kernels and epochs independently of each other. Source of the method: S. Asmussen and
 P. W. Glynn, "Stochastic Simulation" (2007), section V.2, Control Variates.
 """
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 # Standard deviation of the slopes of different rows, about: slopes of 0.7 to 1.1 were measured.
 SLOPE_SPREAD = 0.2
+# The spread must fall to this share of what was measured.
+HELPFUL = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +40,26 @@ class Adjustment:
     """The epochs of each process at the run's median speed, if that makes processes agree.
 
     seconds: the median epoch by case and round. Empty unless it helps.
+    kernel: seconds of the kernel at the run's mean speed. slope: the median of the cases, or 0.
     before, after: standard deviation between the processes of a case, without the drift, as
         measured and at the run's median speed; None if unknown.
     """
 
     seconds: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    kernel: float = 1.0
+    slope: float = 0.0
     before: float | None = None
     after: float | None = None
 
 
-def find_run_kernel(records: Iterable[Record]) -> float | None:
-    """Return the seconds of the kernel at the run's median speed; None in older runs."""
-    kernels = [kernel for own in _list_kernels(records).values() for kernel in own]
-    return median(kernels) if kernels else None
-
-
 def measure_speeds(records: Iterable[Record]) -> dict[str, float]:
-    """Return the machine's speed during each case over that of the run, by slug."""
-    by_case = _list_kernels(records)
-    kernels = [kernel for own in by_case.values() for kernel in own]
-    return {case: median(kernels) / median(own) for case, own in by_case.items()}
-
-
-def _list_kernels(records: Iterable[Record]) -> dict[str, list[float]]:
-    """Return the median kernels of the successful trials of each case, in seconds."""
+    """Return the machine's speed during each case over that of the run, by slug: of medians."""
     by_case: dict[str, list[float]] = defaultdict(list)
     for record in records:
         if isinstance(record, TrialRecord) and record.status == "ok" and record.kernel_seconds:
             by_case[record.case.slug].append(median(record.kernel_seconds))
-    return by_case
+    kernels = [kernel for own in by_case.values() for kernel in own]
+    return {case: median(kernels) / median(own) for case, own in by_case.items()}
 
 
 def adjust_epochs(records: Iterable[Record]) -> Adjustment:
@@ -76,7 +71,8 @@ def adjust_epochs(records: Iterable[Record]) -> Adjustment:
     epochs = tabulate_epochs(records)
     if epochs.empty:
         return Adjustment()
-    slopes = epochs["case"].map(estimate_slopes(epochs))
+    by_case = estimate_slopes(epochs)
+    slopes = epochs["case"].map(by_case)
     # A control variate is subtracted around its mean: there, a wrong slope does least harm.
     mean_kernel = epochs.groupby(["case", "round"])["kernel"].mean().mean()
     at_run_speed = epochs["log"] - slopes * (epochs["kernel"] - mean_kernel)
@@ -86,13 +82,14 @@ def adjust_epochs(records: Iterable[Record]) -> Adjustment:
         for logs in (epochs, epochs.assign(log=at_run_speed))
     )
     before, after = estimate_between(medians), estimate_between(adjusted)
-    if before is None or after is None or after >= before:
-        return Adjustment({}, before, after)
+    if before is None or after is None or after >= HELPFUL * before:
+        return Adjustment(before=before, after=after)
     seconds: dict[str, dict[int, float]] = defaultdict(dict)
     columns = (adjusted[name].tolist() for name in ("case", "round", "log"))
     for case, number, log in zip(*columns, strict=True):
         seconds[case][number] = math.exp(log)
-    return Adjustment(seconds, before, after)
+    slope = float(by_case.median())
+    return Adjustment(seconds, math.exp(mean_kernel), slope, before, after)
 
 
 def tabulate_epochs(records: Iterable[Record]) -> "pd.DataFrame":

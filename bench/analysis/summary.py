@@ -36,10 +36,10 @@ class Row:
         the test images, of each successful trial.
     adjusted_by_round: the same epochs at the run's mean speed, where the reference kernel makes
         processes agree (speed.py), and else as they were measured. Ratios use them.
-    speed: of the machine during the row, over the run's median; None in older runs.
+    speed: of the machine during the row, over the run's median; None where epochs do not follow it.
     test_images: number of test images.
     epoch: seconds.
-    roofline_seconds: the least time that an epoch could take on this machine.
+    roofline_seconds: the least time that an epoch could take on this machine while it was measured.
     first_epoch, imports, setup: seconds, medians over trials.
     validation_accuracy, test_accuracy: after the workload's own epochs, means over trials.
     accuracy_by_seed: validation accuracy with each seed of orders and initial weights.
@@ -154,21 +154,25 @@ def summarize(
     first: dict[str, Case] = {}
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
         first.setdefault(case.workload, case)
-    rooflines, speeds = find_rooflines(records), measure_speeds(records)
-    adjusted = adjust_epochs(records).seconds
+    adjustment = adjust_epochs(records)
+    rooflines, probed = find_rooflines(records, adjustment), find_rooflines(records)
+    speeds = measure_speeds(records) if adjustment.seconds else {}
     rows = []
     for trials in by_case.values():
         case, environment = trials[0].case, environments.get(trials[0].environment)
         swept = not _has_size(case, first[case.workload])
         data = environment.data if environment else {}
         features, classes = data.get("features"), data.get("classes")
-        roofline = rooflines.get((case.device, case.threads))
-        roofline_seconds, speed = None, speeds.get(case.slug)
-        if roofline and isinstance(features, int) and isinstance(classes, int):
-            roofline_seconds = roofline.epoch_seconds(case, features, classes, speed)
-        row = _summarize_case(trials, environment, roofline_seconds, swept=swept)
-        at_mean_speed = {**row.epochs_by_round, **adjusted.get(case.slug, {})}
-        rows.append(replace(row, speed=speed, adjusted_by_round=at_mean_speed))
+        resources = (case.device, case.threads)
+        least = None
+        if resources in rooflines and isinstance(features, int) and isinstance(classes, int):
+            at_mean_speed, at_probe_speed = (
+                of[resources].epoch_seconds(case, features, classes) for of in (rooflines, probed)
+            )
+            least = at_mean_speed, at_probe_speed
+        adjusted = adjustment.seconds.get(case.slug, {})
+        row = _summarize_case(trials, environment, adjusted, least, swept=swept)
+        rows.append(replace(row, speed=speeds.get(case.slug)))
     return sorted(rows, key=sort_key)
 
 
@@ -205,14 +209,27 @@ def sort_key(row: Row) -> tuple[object, ...]:
 def _summarize_case(
     trials: Sequence[TrialRecord],
     environment: Environment | None,
-    roofline_seconds: float | None,
+    adjusted: Mapping[int, float],
+    least: tuple[float, float] | None,
     *,
     swept: bool,
 ) -> Row:
+    """Return the row of some trials.
+
+    adjusted: median epochs by round at the run's mean speed. least: seconds of an epoch by the
+    roofline at the run's mean speed and at that of the probes.
+    """
     case = trials[0].case
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
     epoch = estimate_typical(list(medians.values())) if medians else None
+    at_mean_speed = {**medians, **adjusted}
+    roofline_seconds, floor = None, None
+    if least and epoch:
+        delay = epoch.mean / estimate_typical(list(at_mean_speed.values())).mean
+        roofline_seconds = least[0] * delay
+        # Both are estimates: a row is wrong if it is faster than both.
+        floor = min(roofline_seconds, least[1])
     metered = good if case.device == "gpu" else []
     # The counter covers all timed epochs of a trial.
     joules = _mean(
@@ -226,7 +243,7 @@ def _summarize_case(
         version=describe_framework(case, environment),
         rounds=len(trials),
         epochs_by_round=medians,
-        adjusted_by_round=medians,
+        adjusted_by_round=at_mean_speed,
         speed=None,
         predicts_by_round={
             trial.round: median(trial.predict_seconds) for trial in good if trial.predict_seconds
@@ -249,7 +266,7 @@ def _summarize_case(
         ),
         epoch_joules=joules,
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
-        faults=tuple(_list_faults(trials, epoch, roofline_seconds)),
+        faults=tuple(_list_faults(trials, epoch, floor)),
     )
 
 
@@ -265,7 +282,7 @@ def select_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 
 def _list_faults(
-    trials: Sequence[TrialRecord], epoch: Interval | None, roofline_seconds: float | None
+    trials: Sequence[TrialRecord], epoch: Interval | None, floor: float | None
 ) -> list[tuple[str, str]]:
     """Return status and reason of each trial that failed, or of all if their time is too short."""
     faults: list[tuple[str, str]] = [
@@ -273,8 +290,8 @@ def _list_faults(
         for trial in trials
         if trial.status != "ok"
     ]
-    if epoch and roofline_seconds is not None and epoch.mean < roofline_seconds:
-        share = math.floor(100 * epoch.mean / roofline_seconds)  # rounding could print 100%
+    if epoch and floor is not None and epoch.mean < floor:
+        share = math.floor(100 * epoch.mean / floor)  # rounding could print 100%
         reason = (
             f"an epoch took {share}% of the least time: "
             "the measurement or the roofline is wrong; measure again"

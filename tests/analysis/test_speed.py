@@ -12,7 +12,6 @@ from bench.analysis.intervals import estimate_typical
 from bench.analysis.speed import (
     adjust_epochs,
     estimate_slopes,
-    find_run_kernel,
     measure_speeds,
     tabulate_epochs,
 )
@@ -42,13 +41,11 @@ def test_speed_of_a_row_is_relative_to_the_run():
         probe(kernel_seconds=[9.0]),
         ok(case("old")),
     ]
-    assert find_run_kernel(records) == pytest.approx(0.003)
     assert measure_speeds(records) == pytest.approx({A.slug: 1.5, B.slug: 0.75})
 
 
 def test_older_records_have_no_speed():
     records = trials(A, 0.5, 0.6)
-    assert find_run_kernel(records) is None
     assert measure_speeds(records) == {}
     assert adjust_epochs(records).seconds == {}
 

@@ -20,6 +20,7 @@ from bench.regression.paired.judge_pairs import (
     RecordPair,
     collect_pairs,
     compute_log_ratio,
+    is_alternated,
     judge_cases,
 )
 from bench.regression.result import CaseComparison, CaseVerdict
@@ -54,6 +55,11 @@ class MeasuredBlock:
         """Logarithms of the candidate's epoch over the baseline's, by pair."""
         logs = (compute_log_ratio(EPOCH, *pair) for pair in self.pairs)
         return [log for log in logs if log is not None]
+
+    @property
+    def alternated(self) -> bool:
+        """Whether the epochs of the two processes of a pair alternated."""
+        return all(is_alternated(record) for pair in self.pairs for record in pair)
 
     @property
     def minima(self) -> list[float]:
@@ -147,8 +153,13 @@ class Calibrations:
         return self._blocks.get(case, [])
 
     def logs(self, case: str) -> list[float]:
-        """Return the log ratios of all pairs of equal versions, in the order measured."""
-        return [log for block in self.blocks(case) if not block.slowdown for log in block.logs]
+        """Return the log ratios of all pairs of equal versions, in the order measured.
+
+        Alternated pairs are much quieter: where there are any, the others do not count.
+        """
+        equal = [block for block in self.blocks(case) if not block.slowdown]
+        blocks = [block for block in equal if block.alternated] or equal
+        return [log for block in blocks for log in block.logs]
 
     @property
     def cases(self) -> list[str]:

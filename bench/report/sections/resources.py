@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
+from bench.analysis.speed import adjust_epochs
 from bench.analysis.summary import MEMORY_PHASES, Memory, Row, summarize_memory
 from bench.records.schema import Record, RooflineRecord
 from bench.report.charts.epochs import chart_memory
@@ -16,7 +17,7 @@ from bench.report.sections.comparison import add_threads, describe_problem, sele
 ROOFLINE_TITLE = "How far from what the machine can do?"
 NO_PROBE = "The machine was not probed: leave out `--no-roofline`."
 ROOFLINE_NOTE = (
-    "The best of all probes in their fastest repetitions, at the run's median speed. The bandwidth "
+    "The best of all probes in their fastest repetitions, at the run's mean speed. The bandwidth "
     "is for reading as many float32 images as an epoch of the tables has. The least time of an "
     "epoch is the longest of three: its operations at this rate, its images read once, and on a "
     "GPU its steps one after the other. It differs between rows: some keep a pixel in one byte, "
@@ -34,7 +35,8 @@ def describe_roofline(run: LoadedRun) -> Section:
     # Older environments do not give the number of features.
     recorded = (environment.data.get("features") for environment in run.environments.values())
     features = next((number for number in recorded if isinstance(number, int)), None)
-    tables = tabulate_roofline(find_rooflines(run.records), run.base_rows, features)
+    rooflines = find_rooflines(run.records, adjust_epochs(run.records))
+    tables = tabulate_roofline(rooflines, run.base_rows, features)
     empty = "No probe succeeded." if run.run.rooflines else NO_PROBE
     return Section(ROOFLINE_TITLE, tables, empty, remarks=list_failed_probes(run.records))
 

@@ -191,7 +191,7 @@ def describe_adjustment(adjustment: Adjustment) -> str:
     before, after = map(numbers.format_percent, (adjustment.before, adjustment.after))
     if not adjustment.seconds:
         return (
-            " The reference kernel explains none of the spread between the processes of a case "
+            " The reference kernel does not explain the spread between the processes of a case "
             f"({before}, and {after} with its help), so ratios are as measured."
         )
     return (

@@ -22,6 +22,7 @@ from support.records import MACHINE, case
 
 from bench.errors import UserError
 from bench.records.schema import Slowdown
+from bench.regression.calibration import spread
 from bench.regression.calibration.spread import (
     MIN_BETWEEN,
     MeasuredBlock,
@@ -76,25 +77,25 @@ def test_block_has_ratios_and_process_minima():
 # 0.01, 0.11, 0.01, 0.11, whose variance is 0.01 / 3. Two processes a block explain 0.0001 of it.
 # Epochs that are 0.02 apart have a variance of 0.0002.
 def test_variance_components_by_hand():
-    spread = estimate_spread(daily(*[(0.0, 0.02), (0.1, 0.12)] * 2, apart=0.02))
-    assert spread.processes == pytest.approx(math.sqrt(0.0002))
-    assert spread.blocks == pytest.approx(math.sqrt(0.01 / 3 - 0.0001))
-    assert spread.epochs == pytest.approx(math.sqrt(0.0002))
-    assert spread.hours == 4
+    result = estimate_spread(daily(*[(0.0, 0.02), (0.1, 0.12)] * 2, apart=0.02))
+    assert result.processes == pytest.approx(math.sqrt(0.0002))
+    assert result.blocks == pytest.approx(math.sqrt(0.01 / 3 - 0.0001))
+    assert result.epochs == pytest.approx(math.sqrt(0.0002))
+    assert result.hours == 4
 
 
 # With two blocks of four processes 0.1, 0.12, 0.1, 0.12: variances of 0.0002 and 0.0004 / 3, in the
 # mean 0.0005 / 3; the harmonic mean of two and four processes is 8 / 3.
 def test_short_block_has_less_weight():
-    spread = estimate_spread(daily(*[(0.0, 0.02), (0.1, 0.12, 0.1, 0.12)] * 2))
-    assert spread.processes == pytest.approx(math.sqrt(0.0005 / 3))
-    assert spread.blocks == pytest.approx(math.sqrt(0.01 / 3 - 0.0005 / 3 / (8 / 3)))
+    result = estimate_spread(daily(*[(0.0, 0.02), (0.1, 0.12, 0.1, 0.12)] * 2))
+    assert result.processes == pytest.approx(math.sqrt(0.0005 / 3))
+    assert result.blocks == pytest.approx(math.sqrt(0.01 / 3 - 0.0005 / 3 / (8 / 3)))
 
 
 def test_spread_between_blocks_of_days_is_at_least_0():
-    spread = estimate_spread(daily(*[(0.0, 0.2), (0.01, 0.21)] * 2))
-    assert spread.blocks == 0.0
-    assert spread.processes == pytest.approx(math.sqrt(0.02))
+    result = estimate_spread(daily(*[(0.0, 0.2), (0.01, 0.21)] * 2))
+    assert result.blocks == 0.0
+    assert result.processes == pytest.approx(math.sqrt(0.02))
 
 
 def test_blocks_of_one_hour_count_once():
@@ -104,17 +105,17 @@ def test_blocks_of_one_hour_count_once():
         for hour, level in enumerate((0.0, 0.2, 0.0, 0.2))
         for minute in range(0, 50, 10)
     ]
-    spread = estimate_spread(many)
-    assert spread.hours == 4
-    assert spread.blocks == pytest.approx(math.sqrt(0.04 / 3))
-    assert estimate_spread([*reversed(many)]) == spread
+    result = estimate_spread(many)
+    assert result.hours == 4
+    assert result.blocks == pytest.approx(math.sqrt(0.04 / 3))
+    assert estimate_spread([*reversed(many)]) == result
     assert estimate_spread(many[:15]) is None
 
 
 @pytest.mark.parametrize(("hours", "between"), [(23.9, MIN_BETWEEN), (24.0, 0.0)])
 def test_calibration_of_less_than_a_day_has_the_published_spread(hours, between):
-    spread = estimate_spread([block(0.0, 0.0, hour=hour) for hour in (0, 1, 2, hours)])
-    assert spread.blocks == between
+    result = estimate_spread([block(0.0, 0.0, hour=hour) for hour in (0, 1, 2, hours)])
+    assert result.blocks == between
 
 
 def test_published_spread_is_that_of_two_equal_runs():
@@ -131,10 +132,10 @@ def test_no_block_gives_no_spread():
 
 # 0.0036 * (1 / 4 + 1 / 9) + 2 * 0.0004 = 0.0013 + 0.0008.
 def test_ratio_deviation_by_hand():
-    spread = Spread(0.5, 0.06, 0.02, 10)
-    assert spread.ratio_deviation(4, 9) == pytest.approx(math.sqrt(0.0021))
-    assert spread.ratio_deviation(9, 4) == spread.ratio_deviation(4, 9)
-    assert spread.ratio_deviation(10**9, 10**9) == pytest.approx(0.02 * math.sqrt(2))
+    result = Spread(0.5, 0.06, 0.02, 10)
+    assert result.ratio_deviation(4, 9) == pytest.approx(math.sqrt(0.0021))
+    assert result.ratio_deviation(9, 4) == result.ratio_deviation(4, 9)
+    assert result.ratio_deviation(10**9, 10**9) == pytest.approx(0.02 * math.sqrt(2))
 
 
 def slowed(number, slowdown):
@@ -179,6 +180,12 @@ def test_pairs_of_a_decision_are_a_block(tmp_path):
     assert len(blocks[0].minima) == 2
     assert len(calibrations.decisions) == 3
     assert calibrations.spread("another") is None
+
+
+def test_pairs_whose_epochs_alternated_replace_the_others(tmp_path, monkeypatch):
+    decided(tmp_path, pairs([0.1, 0.2]), pairs([0.3], first=3))
+    monkeypatch.setattr(spread, "is_alternated", lambda record: record.round == 3)
+    assert load_calibrations(tmp_path).logs(SLUG) == pytest.approx([0.3])
 
 
 def test_calibration_of_another_machine_is_refused(tmp_path):

@@ -40,14 +40,27 @@ def test_unavailable_at_several_sizes_is_one_line():
 
 
 @pytest.mark.parametrize(
-    ("kernels", "cells"),
-    [((0.002, 0.003), ["1.25", "0.833"]), ((0.002, 0.00204), None), ((None, None), None)],
-    ids=["varied", "steady", "unknown"],
+    ("kernels", "known", "follows", "cells"),
+    [
+        ((0.002, 0.003), True, 1, ["1.50", "1.00"]),
+        ((0.002, 0.00204), True, 1, None),
+        ((0.002, 0.003), True, 0, None),
+        ((0.002, 0.003), False, 1, None),
+    ],
+    ids=["varied", "steady", "unrelated", "unknown"],
 )
-def test_speed_of_the_machine_is_shown_where_it_varied(kernels, cells):
+def test_speed_of_the_machine_is_shown_where_it_varied(kernels, known, follows, cells):
+    # Epochs follow the kernel; another process of each row is delayed.
     records = [
-        ok(case(name), kernel_seconds=[kernel] if kernel else [])
-        for name, kernel in zip("ab", kernels, strict=True)
+        ok(
+            case(name),
+            number,
+            epoch_seconds=[kernel * delay**follows] * 5,
+            kernel_seconds=[kernel * delay] * 6 * known,
+        )
+        for name, kernel, delayed in (("a", kernels[0], 1), ("b", kernels[1], 3))
+        for number in (1, 2, 3)
+        for delay in [1.5 if number == delayed else 1.0]
     ]
     rows = summarize(records, {"here": environment()})
     table = tabulate_comparison(rows, rows, 1)
@@ -60,8 +73,14 @@ def test_speed_of_the_machine_is_shown_where_it_varied(kernels, cells):
     ("adjustment", "words"),
     [
         (Adjustment(), None),
-        (Adjustment({"a": {1: 0.5}}, 0.2, 0.04), r"from 20 % to 4(\.0)? %: ratios .* mean speed"),
-        (Adjustment({}, 0.02, 0.03), r"none of .*2(\.0)? %, and 3(\.0)? %.*as measured"),
+        (
+            Adjustment({"a": {1: 0.5}}, before=0.2, after=0.04),
+            r"from 20 % to 4(\.0)? %: ratios .* mean speed",
+        ),
+        (
+            Adjustment(before=0.02, after=0.03),
+            r"not explain .*2(\.0)? %, and 3(\.0)? %.*as measured",
+        ),
     ],
 )
 def test_adjustment_is_described_with_both_spreads(adjustment, words):
