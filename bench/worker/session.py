@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bench.contract import Params, Problem, Textbook, Trainer
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
+from bench.worker.gpu import read_framework_peak
 from bench.worker.measure import time_call, time_epoch
 from bench.worker.slowdown import slow_down
 
@@ -40,6 +41,8 @@ class Session:
         self._lent: list[tuple[str, Sequence[Any], Sequence[Any]]] = []
         self._order: NDArray[np.int64] | None = None
         self._test_images: NDArray[np.float32] | None = None
+        self._selected: NDArray[np.float32]
+        self.results: Document = {}  # for the document
         self.module: ModuleType
         self.textbook: Textbook
         self._problem: Problem
@@ -52,8 +55,9 @@ class Session:
             exchange.RESET: self.reset,
             exchange.COLLECT: self.collect,
             exchange.TRAIN: self.train,
-            exchange.PREDICT_TEST: self.predict_test,
-            exchange.PREDICT_TRAINING: self.predict_training,
+            exchange.SELECT_TEST: self.select_test,
+            exchange.SELECT_TRAINING: self.select_training,
+            exchange.PREDICT: self.predict,
             exchange.END: self.end,
         }
 
@@ -122,20 +126,26 @@ class Session:
         self._lent[1:] = [*self._lent[1:][-1:], (what, params, self._copy_params())]
         return seconds
 
-    def predict_test(self) -> float:
-        """Label the test images whose indices are in the exchange."""
+    def select_test(self) -> float:
+        """Copy the test images whose indices are in the exchange, to label them."""
         assert self._test_images is not None
-        return self._predict(self._test_images)
+        self._selected = self._test_images[self._exchange.read_indices()]
+        return 0.0
 
-    def predict_training(self) -> float:
-        """Label the training images whose indices are in the exchange."""
-        return self._predict(self._problem.images)
+    def select_training(self) -> float:
+        """Copy the training images whose indices are in the exchange, to label them."""
+        self._selected = self._problem.images[self._exchange.read_indices()]
+        return 0.0
 
-    def _predict(self, images: NDArray[np.float32]) -> float:
-        selected = images[self._exchange.read_indices()]
-        labels, seconds = time_call(lambda: self._trainer.predict(selected))
-        guard.copy_labels(labels, self._exchange.labels[: len(selected)])
-        return seconds
+    def predict(self) -> float:
+        """Label the selected images; the clock stops when the parent has the labels."""
+        images = self._selected
+
+        def label() -> None:
+            labels = self._trainer.predict(images)
+            guard.copy_labels(labels, self._exchange.labels[: len(images)])
+
+        return time_call(label)[1]
 
     def end(self) -> float:
         """Check that the implementation left alone what is not its own."""
@@ -146,6 +156,8 @@ class Session:
             expected = data.read_samples(folder, samples)
             received = (self._problem.images, self._problem.labels)
             guard.require_unchanged("the training data that it received", expected, received)
+        if self._request.get("device") == "gpu":
+            self.results["framework_peak_bytes"] = read_framework_peak()
         return 0.0
 
     def _copy_params(self) -> Params:

@@ -101,7 +101,7 @@ def test_gpu_row_has_energy_of_an_epoch_and_memory():
     gpu = case(device="gpu")
 
     def used(count, **values):
-        conditions = {"framework_peak_bytes_before": 1.0, "framework_peak_bytes_after": count}
+        conditions = {"framework_peak_bytes": count}
         return {"device_conditions": conditions, **values}
 
     row = one(

@@ -1,16 +1,12 @@
 """``bench ab`` from its flags to its exit status, on small data."""
 
 import json
-import shutil
 import signal
-from pathlib import Path
 
 import pytest
 from support.pretended import Pretended
 from support.processes import WAITS, wait_until
-from support.versions import REGISTRY
 
-import bench
 from bench.records import store
 from bench.regression.paired import measure_pairs
 from bench.regression.paired.comparison_plan import ComparisonPlan
@@ -58,19 +54,6 @@ def pretended(monkeypatch):
     monkeypatch.setattr(measure_pairs, "Runner", runner.begin)
     monkeypatch.setattr(measure_pairs, "now", runner.now)
     return runner
-
-
-@pytest.fixture
-def checkout(repository):
-    """A repository in which the suite runs. ``main`` has all implementations in one folder."""
-    source = Path(bench.__path__[0])
-    (repository.folder / "bench").symlink_to(source)
-    (repository.folder / ".git" / "info" / "exclude").write_text("bench\n")
-    folder = repository.folder / "implementations"
-    shutil.copy(source.parent / "implementations" / "idiomatic" / "softmax_numpy.py", folder)
-    repository.commit(__init__=REGISTRY.replace("idiomatic.", ""), softmax_numpy=None)
-    (folder / "softmax_numpy.py").rename(folder / "idiomatic" / "softmax_numpy.py")
-    return repository
 
 
 def cells(page, name):

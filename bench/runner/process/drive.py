@@ -20,7 +20,7 @@ from bench.runner.process.launch import Reply, Worker
 from bench.worker import exchange
 from bench.worker.data import read_labels
 from bench.worker.exchange import ExchangeSize
-from bench.worker.gpu import GpuMonitor
+from bench.worker.gpu import GpuMonitor, subtract_joules
 from bench.worker.machine import list_usable_cores, read_peak_memory
 from bench.worker.measure import now, pause, read_cpu_seconds
 from bench.worker.workloads import WORKLOADS
@@ -42,9 +42,9 @@ STEP_SECONDS = 0.002
 WATCH_SECONDS = 1.0
 IDLE_SHARE = 0.05
 
-COMMANDS: dict[Part, bytes] = {
-    "test": exchange.PREDICT_TEST,
-    "training": exchange.PREDICT_TRAINING,
+SELECT_COMMANDS: dict[Part, bytes] = {
+    "test": exchange.SELECT_TEST,
+    "training": exchange.SELECT_TRAINING,
 }
 
 
@@ -193,7 +193,9 @@ class Drive:
 
     def predict(self, indices: NDArray[np.int64], part: Part = "test", when: str = "") -> float:
         """Let the worker label these images; return the seconds."""
-        reply = self.worker.call(COMMANDS[part], indices=indices)
+        # Apart from the prediction, whose time it would exceed.
+        self.worker.call(SELECT_COMMANDS[part], indices=indices)
+        reply = self.worker.call(exchange.PREDICT)
         labels = self.worker.exchange.labels[: len(indices)].copy()
         self.evidence.predictions.append(Prediction(when, self._current, part, indices, labels))
         return self._confirm(reply)[0]
@@ -255,8 +257,8 @@ class Drive:
         before = monitor.read_joules()
         yield
         after = monitor.read_joules()
-        if before is not None and after is not None:
-            measurement.energy_joules = after - before
+        seconds = sum(measurement.epoch_seconds)
+        measurement.energy_joules = subtract_joules(before, after, seconds)
         self._record_gpu(monitor, "after")
 
     def _record_gpu(self, monitor: GpuMonitor, when: str) -> None:

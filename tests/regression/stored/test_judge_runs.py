@@ -1,14 +1,16 @@
 """The comparison of stored runs, with constants worked out by hand."""
 
+import datetime as dt
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
-from support.comparisons import RULE, stored_side, stored_trials
+from support.comparisons import RULE, side, stored_side, stored_trials
 from support.records import case
 
 from bench.analysis.intervals import Interval
-from bench.regression.calibration.spread import Spread
+from bench.regression.calibration.spread import MeasuredBlock, Spread, estimate_spread
 from bench.regression.stats.decision import Rule
 from bench.regression.stored.judge_runs import (
     SINGLE_PROCESS,
@@ -21,9 +23,9 @@ from bench.regression.stored.sides import load_side
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 A = case("a")
 # Deviation of two runs of two processes each: sqrt(0.03² (1/2 + 1/2) + 2 · 0.04²) = 0.0640312.
-KNOWN = Spread(epochs=0.5, processes=0.03, blocks=0.04, count=3)
+KNOWN = Spread(epochs=0.5, processes=0.03, blocks=0.04, hours=3)
 # So small that 2 % are many deviations.
-STILL = Spread(epochs=0.5, processes=0.0005, blocks=0.0005, count=50)
+STILL = Spread(epochs=0.5, processes=0.0005, blocks=0.0005, hours=50)
 
 
 def runs(baseline, candidate, spread=None, **options):
@@ -94,18 +96,18 @@ def test_ratio_test_uses_the_processes_of_each_side():
     p = 0.5 - t / (2 * math.sqrt(2 + t * t))
     assert result.metrics[0].p_slower == pytest.approx(p, abs=1e-5)
     assert result.metrics[0].p_faster == pytest.approx(1 - p, abs=1e-5)
-    assert (result.deviation, result.blocks) == (pytest.approx(0.0657647, abs=1e-6), 3)
+    assert (result.deviation, result.hours) == (pytest.approx(0.0657647, abs=1e-6), 3)
 
 
 def test_very_wide_interval_has_no_bounds():
-    wide = Spread(epochs=0.1, processes=1.0, blocks=1.0, count=2)
+    wide = Spread(epochs=0.1, processes=1.0, blocks=1.0, hours=2)
     result = compare_ratio(1.5, wide, (5, 5), 0.001)
     assert result.ratio == Interval(1.5)
     assert 0.4 < result.p_slower < 0.5
 
 
 def test_zero_spread_is_not_tested():
-    result = one([1.0] * 2, [1.1] * 2, Spread(epochs=0.0, processes=0.0, blocks=0.0, count=5))
+    result = one([1.0] * 2, [1.1] * 2, Spread(epochs=0.0, processes=0.0, blocks=0.0, hours=5))
     assert (result.verdict, result.deviation) == ("undecided", None)
 
 
@@ -295,6 +297,53 @@ def test_detectable_slowdown_of_runs_by_hand():
     more = find_detectable_slowdown(Spread(0.01, 0.03, 0.05, 11), (5, 5), Rule(alpha=0.01))
     rule = Rule(alpha=0.01, family=4)
     assert least < min(more, find_detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), rule))
+
+
+def hourly_block(start, level, noise):
+    """Return a block of six processes. start: hours. level: logarithm of their epochs."""
+    logs = level + noise
+    records = [
+        side(version, 1, A, 1.0, epoch_seconds=[math.exp(log)])
+        for version, log in zip(("base", "candidate") * 3, logs, strict=True)
+    ]
+    time = dt.datetime(2025, 1, 2, tzinfo=dt.UTC) + dt.timedelta(hours=start)
+    return MeasuredBlock(
+        "s", time.isoformat(), tuple(zip(records[::2], records[1::2], strict=True))
+    )
+
+
+def count_alarms(starts, drift, calibrations=50, runs=40):
+    """Count the false alarms of pairs of runs in hours of their own, after such calibrations.
+
+    starts: of the blocks, in hours. drift: standard deviation of what the blocks of an hour share.
+    """
+    draw, alarms = np.random.default_rng(2), 0
+    for _ in range(calibrations):
+        hours = draw.normal(0, drift, math.ceil(max(starts)) + 1)
+        spread = estimate_spread(
+            hourly_block(start, hours[int(start)], draw.normal(0, 0.02, 6)) for start in starts
+        )
+        for log in draw.normal(0, math.sqrt(2 * (drift**2 + 0.02**2 / 5)), runs):
+            if spread is None:
+                alarms += math.exp(log) > 1.2
+            else:
+                alarms += compare_ratio(math.exp(log), spread, (5, 5), 0.01).p_slower <= 0.01
+    return alarms, calibrations * runs
+
+
+@pytest.mark.parametrize(
+    ("starts", "drift"),
+    [
+        # Blocks of three minutes: half an hour, five hours, a day.
+        ([number / 20 for number in range(10)], 0.04),
+        ([number / 4 for number in range(20)], 0.04),
+        ([number / 2 for number in range(60)], 0.06),
+    ],
+)
+def test_blocks_that_share_an_hour_keep_the_false_alarm_rate(starts, drift):
+    alarms, total = count_alarms(starts, drift)
+    # 1 %, and what 50 calibrations add to it by chance.
+    assert alarms <= 0.02 * total
 
 
 def test_cases_whose_pilots_chose_other_threads_are_compared_without_a_calibration():

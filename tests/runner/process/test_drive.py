@@ -55,7 +55,7 @@ class FakeWorker:
         elif command == exchange.TRAIN:
             memory.params[:] += 1
             self.orders.append(indices.copy())
-        elif command in {exchange.PREDICT_TEST, exchange.PREDICT_TRAINING}:
+        elif command in {exchange.SELECT_TEST, exchange.SELECT_TRAINING}:
             memory.labels[: len(indices)] = indices + 100
             self.images.append(indices.copy())
         values = self.times.get(command, [(0.25, 0.25, 0.0)])
@@ -116,7 +116,7 @@ def test_phases_are_driven_in_order(drives):
         *["i", "d", "s"],
         *["r", "t", "c", "r"],
         *["kernel", "t", "c", "kernel", "t", "c", "kernel"],
-        *["p"] * 6,
+        *["v", "p"] * 6,
     ]
     assert (measurement.import_seconds, measurement.setup_seconds) == (7, 5)
     assert (measurement.reset_seconds, measurement.first_epoch_seconds) == (0.5, 3)
@@ -294,7 +294,7 @@ def test_training_images_are_those_that_the_weights_get_wrong(drives, wrong, ask
     assert len(seen) == 1
     assert seen[0] is of.evidence.params[2]
     last = of.evidence.predictions[-1]
-    assert (last.part, of.worker.events[-1]) == (("training", "P") if asked else ("test", "p"))
+    assert (last.part, of.worker.events[-2]) == (("training", "V") if asked else ("test", "v"))
     assert not asked or last.indices.tolist() == asked
     assert of.measurement.predict_seconds == [0.25] * 5  # this one is not timed
 
