@@ -8,9 +8,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bench.contract import Params, Problem, Textbook, Trainer
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
@@ -20,6 +17,9 @@ from bench.worker.slowdown import slow_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 Document = dict[str, Any]
 
