@@ -78,18 +78,21 @@ class Case(
     @property
     def slug(self) -> str:
         """Return a name that is unique within a run and safe as a file name."""
-        return self._name(f"t{self.threads}")
+        return self._name(f"b{self.batch_size}-t{self.threads}-n{self.samples}")
 
     @property
     def stable_slug(self) -> str:
         """Return the slug, without the threads if a pilot chose them: the same in every run."""
-        return self._name("best" if self.tried_threads else f"t{self.threads}")
+        return self._name(self.stable_size)
 
-    def _name(self, threads: str) -> str:
-        return (
-            f"{self.workload}-{self.implementation}-{self.device}"
-            f"-b{self.batch_size}-{threads}-n{self.samples}"
-        ).replace("/", "-")
+    @property
+    def stable_size(self) -> str:
+        """Return the size as a name that is the same in every run."""
+        threads = "best" if self.tried_threads else f"t{self.threads}"
+        return f"b{self.batch_size}-{threads}-n{self.samples}"
+
+    def _name(self, size: str) -> str:
+        return f"{self.workload}-{self.implementation}-{self.device}-{size}".replace("/", "-")
 
 
 class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
