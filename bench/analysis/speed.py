@@ -37,12 +37,12 @@ HELPFUL = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """The epochs of each process at the run's median speed, if that makes processes agree.
+    """The epochs of each process at the run's mean speed, if that makes processes agree.
 
     seconds: the median epoch by case and round. Empty unless it helps.
     kernel: seconds of the kernel at the run's mean speed. slope: the median of the cases, or 0.
     before, after: standard deviation between the processes of a case, without the drift, as
-        measured and at the run's median speed; None if unknown.
+        measured and at the run's mean speed; None if unknown.
     """
 
     seconds: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
@@ -63,7 +63,7 @@ def measure_speeds(records: Iterable[Record]) -> dict[str, float]:
 
 
 def adjust_epochs(records: Iterable[Record]) -> Adjustment:
-    """Return the epochs of the processes on a CPU at the run's median speed.
+    """Return the epochs of the processes on a CPU at the run's mean speed.
 
     Without effect where the kernel is unknown, or does not make the processes of a case agree
     better: that is judged with slopes to which the case's own differences did not contribute.

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import signal
 
 import pytest
@@ -118,6 +119,16 @@ def test_busy_machine_is_reported_on_stderr(repository, called, stand, monkeypat
     monkeypatch.setattr(lock, "hold_host_lock", wait)
     code, _, err = called("calibrate", *NUMPY, "--for=1s", "--format=json")
     assert (code, err) == (0, f"{WAITING}\n")
+
+
+def test_without_a_checkout_the_command_says_that_both_sides_share_a_place(
+    repository, called, stand
+):
+    shutil.rmtree(repository.folder / ".git")
+    code, out, err = called("calibrate", *NUMPY, "--for=1s", "--format=markdown")
+    assert code == 0
+    assert "in one place" in err
+    assert "sides in one place" in out
 
 
 def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):

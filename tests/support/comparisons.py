@@ -9,11 +9,10 @@ import msgspec
 from support.records import MACHINE, bare, case, environment, ok, run
 
 from bench.analysis.intervals import Interval
-from bench.records import files, store
-from bench.records.decoding import encode
+from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN
 from bench.records.schema import FORMAT, Case, Record, Slowdown
-from bench.regression.calibration.session import DECISION, CalibrationPlan, Decision
+from bench.regression.calibration.session import CalibrationPlan, Decision
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan, Pairing
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.signed_rank import Difference
@@ -143,7 +142,7 @@ def decided(
         path = folder / run / f"{number:04}"
         store.create_run(path, plan or comparison(tolerance=0.0), COMPARISON_PLAN)
         _write_records(path, records, "a run", **changes)
-        files.write_file(path / DECISION, encode(design or make_design()))
+        store.save_decision(path, design or make_design())
     return folder
 
 

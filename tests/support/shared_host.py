@@ -1,11 +1,18 @@
-"""Simulate a run on a shared host, whose speed jumps; the true epochs of its cases are known."""
+"""Simulate runs on a shared host, whose speed jumps; the true epochs of their cases are known.
+
+Run as a program, it prints the table of docs/methodology.md.
+"""
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from support.records import case, ok
 
+from bench.analysis.intervals import estimate_typical
+from bench.analysis.speed import adjust_epochs, tabulate_epochs
 from bench.records.schema import TrialRecord
 
 STEP = 0.005  # seconds in which the speed is constant
@@ -28,6 +35,17 @@ class Host:
     process: float = 0.02
     epoch: float = 0.015
     follows: bool = True
+
+
+# The host and the number of rows in a run.
+HOSTS = {
+    "jumps every 3 s": (Host(), 8),
+    "jumps every 15 s": (Host(fast=20.0, slow=10.0), 8),
+    "jumps every 0.4 s": (Host(fast=0.5, slow=0.25), 8),
+    "jumps every 3 s, two rows": (Host(), 2),
+    "steady": (Host(factor=1.0), 8),
+    "kernel unrelated to epochs": (Host(follows=False), 8),
+}
 
 
 def simulate_run(
@@ -83,3 +101,56 @@ def _draw_states(host: Host, random: np.random.Generator, seconds: float) -> np.
         states[int(now / STEP) : int((now + length) / STEP)] = slow
         now, slow = now + length, not slow
     return states
+
+
+class Result(NamedTuple):
+    """Means over simulated runs.
+
+    before, after: spread between processes, as measured and at the mean speed. used: share of runs
+    in which ratios are adjusted. raw_coverage, coverage: share of intervals of ratios that hold the
+    truth at the mean speed, without and with the kernel. width: of these over those, the median.
+    """
+
+    before: float
+    after: float
+    used: float
+    raw_coverage: float
+    coverage: float
+    width: float
+
+
+def simulate(host: Host, cases: int, runs: int, seed: int = 42) -> Result:
+    """Count how often intervals of the ratios of all pairs of rows hold, five rounds a run."""
+    random, results, hits, widths = np.random.default_rng(seed), [], [], []
+    for _ in range(runs):
+        records, epochs, slopes = simulate_run(host, random, cases)
+        raw: dict[str, dict[int, float]] = {slug: {} for slug in epochs}
+        for record in records:
+            raw[record.case.slug][record.round] = float(np.median(record.epoch_seconds))
+        adjustment = adjust_epochs(records)
+        results.append((adjustment.before, adjustment.after, bool(adjustment.seconds)))
+        kernels = tabulate_epochs(records).groupby(["case", "round"])["kernel"].mean()
+        delay = kernels.mean() - math.log(KERNEL)
+        for a, b in combinations(epochs, 2):
+            truth = epochs[a] / epochs[b] * math.exp((slopes[a] - slopes[b]) * delay)
+            before, after = (
+                estimate_typical([of[a][number] / of[b][number] for number in of[a]])
+                for of in (raw, adjustment.seconds or raw)
+            )
+            hits.append([interval.low <= truth <= interval.high for interval in (before, after)])
+            widths.append(math.log(after.high / after.low) / math.log(before.high / before.low))
+    return Result(*np.mean(results, axis=0), *np.mean(hits, axis=0), float(np.median(widths)))
+
+
+def print_table(runs: int = 150) -> None:
+    """Print the table of the documentation."""
+    print("| host | spread | at mean speed | adjusted | held, raw | held | width |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for name, (host, cases) in HOSTS.items():
+        *shares, width = simulate(host, cases, runs)
+        cells = [*(f"{share:.1%}" for share in shares), f"{width:.2f}"]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    print_table()

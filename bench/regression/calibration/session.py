@@ -16,8 +16,7 @@ from pathlib import Path
 import msgspec
 
 from bench.errors import UserError
-from bench.records import files, store
-from bench.records.decoding import encode
+from bench.records import store
 from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import Case, Slowdown
 from bench.regression.paired import measure_pairs
@@ -27,7 +26,6 @@ from bench.runner import machine as machines
 from bench.worker import machine
 from bench.worker.measure import now
 
-DECISION = "decision.json"
 TREE = "."
 SAME_PLACE = "no git checkout: both sides run in one place, which hides what differs between places"
 # Appended to the candidate's file: an injected slowdown is a change of the source, as a real one.
@@ -124,8 +122,7 @@ def measure_session(folder: Path, plan: CalibrationPlan, options: CaseOptions) -
                 if isinstance(event, str):
                     yield f"decision {number}: {event}"
         conditions = machines.compare_readings(before, machines.read_conditions())
-        decision = Decision(slowdown, swapped, conditions)
-        files.write_file(path / DECISION, encode(decision))
+        store.save_decision(path, Decision(slowdown, swapped, conditions))
 
 
 @contextmanager

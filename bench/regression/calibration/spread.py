@@ -10,10 +10,10 @@ from statistics import fmean, variance
 
 from bench.errors import UserError
 from bench.records import timestamps
-from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN
+from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
 from bench.records.schema import Environment, Slowdown, TrialRecord
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
-from bench.regression.calibration.session import DECISION, CalibrationPlan, Decision
+from bench.regression.calibration.session import CalibrationPlan, Decision
 from bench.regression.paired.comparison_plan import ComparisonPlan
 from bench.regression.paired.judge_pairs import (
     EPOCH,
@@ -229,9 +229,14 @@ def _read_old_blocks(folder: Path, plan: CalibrationPlan) -> Iterator[tuple[str,
 
 def _read_decision(path: Path, environments: Mapping[str, Environment]) -> MeasuredDecision:
     folder = path.parent
+    plan = read_plan(folder / COMPARISON_PLAN, ComparisonPlan)
+    if len(plan.pairings) != 1:
+        raise UserError(
+            f"{folder / COMPARISON_PLAN}: not a comparison of one case; delete {folder}"
+        )
     machine = next((one.machine for one in environments.values()), {})
     return MeasuredDecision(
-        read_plan(folder / COMPARISON_PLAN, ComparisonPlan),
+        plan,
         read_plan(path, Decision),
         read_trials(folder),
         read_looks(folder),

@@ -11,6 +11,7 @@ import pytest
 from support.comparisons import pairs, session
 from support.records import NUMPY, case, environment
 
+import bench
 from bench.errors import UserError
 from bench.records import store
 from bench.records.layout import CALIBRATION_PLAN
@@ -127,7 +128,8 @@ def test_slowdown_is_put_into_the_candidate_only(measured, repository):
     assert slowed.judged.metrics[0].ratio.mean == pytest.approx(1.05)
 
 
-def test_own_file_is_copied_to_two_places(measured, tmp_path):
+def test_own_file_is_copied_to_two_places(measured, repository, tmp_path):
+    (repository.folder / "bench").symlink_to(bench.__path__[0])  # a worker imports the file
     own = tmp_path / "mine.py"
     own.write_text("OBJECTIVE = 'softmax'\nclass Trainer: ...\n")
     stand = Stand()

@@ -10,6 +10,7 @@ from support.comparisons import (
     RULE,
     bad,
     calibrated,
+    comparison,
     decided,
     make_design,
     pairs,
@@ -216,6 +217,20 @@ def test_damaged_calibration_names_its_file(tmp_path, file, content):
     with pytest.raises(UserError, match=file) as error:
         load_calibrations(tmp_path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("file", ["decision.json", "comparison.json"])
+def test_damaged_decision_names_its_file(tmp_path, file):
+    decided(tmp_path, pairs([0.1]))
+    (tmp_path / "a session" / "0001" / file).write_text("{")
+    with pytest.raises(UserError, match=rf"0001/{file}"):
+        load_calibrations(tmp_path)
+
+
+def test_decision_of_two_cases_is_damaged(tmp_path):
+    decided(tmp_path, pairs([0.1]), plan=comparison("numpy", "keras"))
+    with pytest.raises(UserError, match="one case"):
+        load_calibrations(tmp_path)
 
 
 def test_calibrations_need_a_home_folder(monkeypatch):

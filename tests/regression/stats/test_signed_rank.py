@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, wilcoxon
-from support import looks
+from support import false_alarms
 
 from bench.regression.stats import signed_rank
 from bench.regression.stats.false_alarms import (
@@ -157,21 +157,21 @@ def test_no_pairs_raise():
         compare_pairs([], (10,), 0.01)
 
 
-@pytest.mark.parametrize("noise", looks.NOISES)
+@pytest.mark.parametrize("noise", false_alarms.NOISES)
 @pytest.mark.parametrize("pairs", [10, 24, 71])
 def test_looks_keep_the_false_alarm_rate(noise, pairs):
-    draw, runs = np.random.default_rng(11), looks.COMPARISONS
+    draw, runs = np.random.default_rng(11), false_alarms.COMPARISONS
     logs, schedule = noise(draw, (runs, pairs)), schedule_looks(pairs)
-    alarms = looks.share_called(logs, schedule, compute_nominal_level(0.01, schedule))
+    alarms = false_alarms.share_called(logs, schedule, compute_nominal_level(0.01, schedule))
     # The range of a rate of 1 % in all but one of 10,000 simulations on either side, less what the
     # steps of an exact p leave unused.
     assert 0.6 * 0.01 <= alarms <= binom.ppf(1 - 1e-4, runs, 0.01) / runs
     # Without the correction for several looks the rate is too high.
-    uncorrected = looks.share_called(logs, schedule, 0.01)
+    uncorrected = false_alarms.share_called(logs, schedule, 0.01)
     assert (uncorrected > binom.ppf(1 - 1e-4, runs, 0.01) / runs) == (len(schedule) > 1)
 
 
 def test_simulated_p_values_are_those_of_the_test():
     logs = np.random.default_rng(3).standard_normal((20, 12))
-    for row, p in zip(logs, looks.compute_p_slower(logs, 10), strict=True):
+    for row, p in zip(logs, false_alarms.compute_p_slower(logs, 10), strict=True):
         assert p == pytest.approx(signed_rank.compute_p_values(row[:10].tolist())[0])

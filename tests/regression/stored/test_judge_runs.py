@@ -1,16 +1,15 @@
 """The comparison of stored runs, with constants worked out by hand."""
 
-import datetime as dt
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
-from support.comparisons import RULE, side, stored_side, stored_trials
+from support import false_alarms
+from support.comparisons import RULE, stored_side, stored_trials
 from support.records import case
 
 from bench.analysis.intervals import Interval
-from bench.regression.calibration.spread import MeasuredBlock, Spread, estimate_spread
+from bench.regression.calibration.spread import Spread
 from bench.regression.stats.decision import Rule
 from bench.regression.stored.judge_runs import (
     SINGLE_PROCESS,
@@ -299,49 +298,9 @@ def test_detectable_slowdown_of_runs_by_hand():
     assert least < min(more, find_detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), rule))
 
 
-def hourly_block(start, level, noise):
-    """Return a block of six processes. start: hours. level: logarithm of their epochs."""
-    logs = level + noise
-    records = [
-        side(version, 1, A, 1.0, epoch_seconds=[math.exp(log)])
-        for version, log in zip(("base", "candidate") * 3, logs, strict=True)
-    ]
-    time = dt.datetime(2025, 1, 2, tzinfo=dt.UTC) + dt.timedelta(hours=start)
-    return MeasuredBlock(
-        "s", time.isoformat(), tuple(zip(records[::2], records[1::2], strict=True))
-    )
-
-
-def count_alarms(starts, drift, calibrations=50, runs=40):
-    """Count the false alarms of pairs of runs in hours of their own, after such calibrations.
-
-    starts: of the blocks, in hours. drift: standard deviation of what the blocks of an hour share.
-    """
-    draw, alarms = np.random.default_rng(2), 0
-    for _ in range(calibrations):
-        hours = draw.normal(0, drift, math.ceil(max(starts)) + 1)
-        spread = estimate_spread(
-            hourly_block(start, hours[int(start)], draw.normal(0, 0.02, 6)) for start in starts
-        )
-        for log in draw.normal(0, math.sqrt(2 * (drift**2 + 0.02**2 / 5)), runs):
-            if spread is None:
-                alarms += math.exp(log) > 1.2
-            else:
-                alarms += compare_ratio(math.exp(log), spread, (5, 5), 0.01).p_slower <= 0.01
-    return alarms, calibrations * runs
-
-
-@pytest.mark.parametrize(
-    ("starts", "drift"),
-    [
-        # Blocks of three minutes: half an hour, five hours, a day.
-        ([number / 20 for number in range(10)], 0.04),
-        ([number / 4 for number in range(20)], 0.04),
-        ([number / 2 for number in range(60)], 0.06),
-    ],
-)
+@pytest.mark.parametrize(("starts", "drift"), false_alarms.BLOCKS)
 def test_blocks_that_share_an_hour_keep_the_false_alarm_rate(starts, drift):
-    alarms, total = count_alarms(starts, drift)
+    alarms, total = false_alarms.count_of_runs(starts, drift, calibrations=50)
     # 1 %, and what 50 calibrations add to it by chance.
     assert alarms <= 0.02 * total
 
