@@ -56,6 +56,7 @@ class Session:
             exchange.TRAIN: self.train,
             exchange.PREDICT_TEST: self.predict_test,
             exchange.PREDICT_TRAINING: self.predict_training,
+            exchange.VERIFY: self.verify,
             exchange.END: self.end,
         }
 
@@ -139,15 +140,18 @@ class Session:
         guard.copy_labels(labels, self._exchange.labels[: len(selected)])
         return seconds
 
+    def verify(self) -> float:
+        """Check that the implementation left the training data alone."""
+        folder, samples = Path(self._request["data"]), self._request["samples"]
+        expected = data.read_samples(folder, samples)
+        received = (self._problem.images, self._problem.labels)
+        guard.require_unchanged("the training data that it received", expected, received)
+        return 0.0
+
     def end(self) -> float:
         """Check that the implementation left alone what is not its own."""
         guard.require_collector(self._collector)
         self._require_unchanged()
-        if self._test_images is not None:
-            folder, samples = Path(self._request["data"]), self._request["samples"]
-            expected = data.read_samples(folder, samples)
-            received = (self._problem.images, self._problem.labels)
-            guard.require_unchanged("the training data that it received", expected, received)
         if self._request.get("device") == "gpu":
             self.results["framework_peak_bytes"] = read_framework_peak()
         return 0.0
