@@ -1,6 +1,5 @@
 """Fixtures of several test files: small data, requests, stand-ins and the command line."""
 
-import gc
 import os
 import shutil
 import signal
@@ -10,6 +9,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 from support.data import idx_files, write_idx
@@ -31,7 +31,11 @@ import bench as suite
 from bench.cli import app as command_line
 from bench.data import dataset
 from bench.runner import signals
+from bench.runner.parity.draws import Draws
 from bench.runner.process import launch
+from bench.runner.process.drive import Drive, measure_exchange
+from bench.runner.process.launch import Worker, WorkerStopped
+from bench.runner.process.spec import ChildSpec, request_training
 from bench.worker import machine
 
 # PyTorch with CUDA brings Triton, which must be loaded before TensorFlow: afterwards it crashes the
@@ -122,9 +126,7 @@ def make_request(digits):
             "device": "cpu",
             "batch_size": 32,
             "samples": 1440,
-            "epochs": 2,
-            "seed": 42,
-            "watch": False,
+            "slowdown": None,
             **changes,
         }
 
@@ -133,25 +135,43 @@ def make_request(digits):
 
 @pytest.fixture
 def launched(tmp_path, make_request):
-    """Launch a worker in the folder ``child``, on a user's own code where it is given."""
+    """Launch a worker in the folder ``child`` for a preflight, on own code where it is given."""
 
     def run(code=None, child=None, **changes):
         if code is not None:
             (tmp_path / "own_file.py").write_text(code)
             changes["file"] = str(tmp_path / "own_file.py")
-        child = child or launch.ChildSpec(timeout=240)
-        return launch.launch(make_request(**changes), child, tmp_path / "child")
+        child = child or ChildSpec(timeout=240)
+        request = make_request(**{"mode": "preflight", **changes})
+        return launch.launch(request, child, tmp_path / "child")
 
     return run
 
 
 @pytest.fixture
-def quick_collector():
-    """Hide the tests' own objects from the garbage collector, which runs before every epoch."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+def driven(tmp_path, digits, make_case):
+    """Drive a worker through a trial in the folder ``child``, on own code where it is given.
+
+    Returns the drive and the outcome.
+    """
+
+    def run(code=None, child=None, *, slowdown=None, brief=False, **changes):
+        if code is not None:
+            (tmp_path / "own_file.py").write_text(code)
+            changes["file"] = str(tmp_path / "own_file.py")
+        case = make_case(**changes)
+        child = child or ChildSpec(threads=1, device=case.device, timeout=240)
+        request, size = request_training(case, digits, slowdown), measure_exchange(case, digits)
+        with Worker(request, child, tmp_path / "child", size) as worker:
+            drive = Drive(worker, case, Draws.make(42, 1))
+            with suppress(WorkerStopped):
+                drive.set_up()
+                drive.train_first()
+                drive.train_all(brief=brief)
+                drive.predict_all(lambda _: np.arange(3))
+            return drive, worker.finish()
+
+    return run
 
 
 @pytest.fixture

@@ -262,7 +262,7 @@ def _summarize_case(
         peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
         framework_peak_bytes=_mean(
-            trial.device_conditions.get("framework_peak_bytes_after") for trial in good
+            trial.device_conditions.get("framework_peak_bytes") for trial in good
         ),
         epoch_joules=joules,
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
@@ -277,7 +277,7 @@ def select_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     """
     first: dict[str | None, TrialRecord] = {}
     for trial in trials:
-        first.setdefault(getattr(trial, "entropy", None), trial)
+        first.setdefault(trial.entropy, trial)
     return list(first.values())
 
 

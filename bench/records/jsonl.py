@@ -163,14 +163,15 @@ def _is_complete(record: Record) -> bool:
         case TextbookRecord():
             return True
         case TrialRecord(case=case):
+            scored = min(len(record.validation_accuracy), len(record.test_accuracy))
             return (
                 0 < case.batch_size <= case.samples
                 and case.threads > 0
                 and min(record.epoch_seconds, default=0) >= MIN_SECONDS
                 and min(record.kernel_seconds, default=1) >= MIN_SECONDS
-                and 0
-                < case.epochs
-                <= min(len(record.validation_accuracy), len(record.test_accuracy))
+                and case.epochs > 0
+                # A pair is compared by its times, and judged by parity alone.
+                and (record.alternated or case.epochs <= scored)
                 and (record.parity is None or record.parity.passed)
             )
         case RooflineRecord():

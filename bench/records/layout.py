@@ -1,7 +1,8 @@
 """The names of the files that a run consists of, and the runs in a folder.
 
 ``run.json`` is the plan, ``environments/<id>.json`` an environment, ``trials.jsonl`` has a record a
-line, ``params/<trial>.npy`` are the params of a trial.
+line, ``params/<trial>.npy`` are the params of a trial, ``entropy/<id>.txt`` is what the orders of a
+round were drawn from.
 """
 
 from pathlib import Path
@@ -17,6 +18,7 @@ TRIALS = "trials.jsonl"
 DAMAGED = "damaged.jsonl"
 ENVIRONMENTS = "environments"
 PARAMS = "params"
+ENTROPY = "entropy"
 LOCK = "run.lock"
 
 

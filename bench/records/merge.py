@@ -26,6 +26,7 @@ class MergedRun:
 
     runs: Sourced[Run] = field(default_factory=dict)
     environments: Sourced[Environment] = field(default_factory=dict)
+    entropy: Sourced[str] = field(default_factory=dict)
     records: Sourced[Record] = field(default_factory=dict)
     parts: int = 0
     repeated: int = 0
@@ -36,6 +37,8 @@ class MergedRun:
         _unite(self.runs, f"run {run.run}", run, folder)
         for environment in store.read_environments(folder).values():
             _unite(self.environments, f"environment {environment.id}", environment, folder)
+        for name, entropy in store.read_entropy(folder).items():
+            _unite(self.entropy, f"entropy {name}", entropy, folder)
         for record in store.read_records(folder):
             # A trial is finished once, but may be interrupted several times.
             interrupted = record.status == "interrupted"
@@ -50,6 +53,8 @@ class MergedRun:
             files.write_file(folder / layout.RUN_PLAN, encode(run))
         for environment, _ in self.environments.values():
             store.add_environment(folder, environment)
+        for name, (entropy, _) in self.entropy.items():
+            store.save_entropy(folder, name.removeprefix("entropy "), entropy)
         lines = [
             (timestamps.parse_time(record.started), record.trial, jsonl.encode(record))
             for record, _ in self.records.values()
@@ -58,7 +63,7 @@ class MergedRun:
         for record, source in self.records.values():
             params = source / layout.PARAMS / f"{record.trial}.npy"
             if record.status != "interrupted" and os.path.lexists(params):
-                store.save_params(folder, record.trial, params)
+                store.save_params(folder, record.trial, files.read_file(params, follow=False))
 
 
 def merge_runs(folders: Sequence[Path], output: Path) -> list[MergedRun]:

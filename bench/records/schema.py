@@ -1,8 +1,9 @@
 """The schema of what was measured: frozen structs of raw values.
 
-Format 6: one type of record for each kind of trial. Format 5: a line ends with its checksum
-(records/jsonl.py). Format 4: conditions of a GPU. Format 3: versions in pairs. Format 2: sweeps,
-roofline probes, peak memory by phase. All of them and format 1, the first, can be read.
+Format 7: the parent drives the worker (bench/runner/process/drive.py). Format 6: one type of record
+for each kind of trial. Format 5: a line ends with its checksum (records/jsonl.py). Format 4:
+conditions of a GPU. Format 3: versions in pairs. Format 2: sweeps, roofline probes, peak memory by
+phase. All of them and format 1, the first, can be read.
 """
 
 from typing import Annotated, Any, Literal, cast
@@ -11,7 +12,7 @@ import msgspec
 
 from bench.contract import Device, Objective
 
-FORMAT = 6
+FORMAT = 7
 # The size limit of a record, and of the document that a worker writes for it. A trial of 200 epochs
 # takes 20 kB.
 MAX_RECORD_BYTES = 2**20
@@ -164,11 +165,15 @@ class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
     """What the parent knows of a trial, and what it computed from the params.
 
     Accuracies have one value for each timed epoch. validation_loss: in records of older runs.
+    entropy: id of what the orders and initial weights were drawn from; None in older records, whose
+    run has a seed. judged_epochs: numbers of the timed epochs that were compared with the oracle.
     version, slowdown: see ``Trial``.
     """
 
     validation_accuracy: list[Share] = []
     validation_loss: list[Deviation] = []
+    entropy: str | None = None
+    judged_epochs: list[Count] = []
     test_accuracy: list[Share] = []
     parity: Parity | None = None
     threads_in_force: Amount | None = None
@@ -182,10 +187,11 @@ class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
 class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     """A case that was trained: seconds, bytes and joules in the order measured.
 
-    worker_seconds: life of the worker, by its own clock. warmup_seconds: untimed epochs of a GPU
-    between the first and the timed ones. peak_device_bytes, device_conditions: see
-    bench/worker/gpu.py. energy_joules: of a GPU, over all timed epochs; older records may have
-    that of a CPU, which no report shows, and energy_absent, the reason for none.
+    worker_seconds: in older records. warmup_seconds: untimed epochs of a GPU between the first and
+    the timed ones. handover_seconds: see bench/runner/process/drive.py. alternated:
+    its epochs were timed in turn with those of its partner in a pair. peak_device_bytes,
+    device_conditions: see bench/worker/gpu.py. energy_joules: of a GPU, over all timed epochs;
+    older records may have that of a CPU, which no report shows, and energy_absent, the reason.
     """
 
     worker_seconds: Seconds | None = None
@@ -196,6 +202,8 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     warmup_seconds: list[Seconds] = []
     epoch_seconds: list[Seconds] = []
     epoch_cpu_seconds: list[Seconds] = []
+    handover_seconds: list[Seconds] = []
+    alternated: bool = False
     first_predict_seconds: Seconds | None = None
     predict_seconds: list[Seconds] = []
     peak_rss_bytes: Count | None = None
@@ -288,7 +296,7 @@ class Run(
     run: str
     command: str
     created: str
-    seed: int
+    seed: int | None
     rounds: dict[str, Rounds]
     cases: tuple[Case, ...]
     textbook: tuple[Case, ...]
@@ -302,3 +310,4 @@ class Run(
     skipped: tuple[Skipped, ...] = ()
     rooflines: tuple[Case, ...] = ()
     machine: str | None = None
+    order: str = ""

@@ -17,9 +17,19 @@ from bench.errors import UserError, join_lines, suggest_remedy
 from bench.records import environments, files, jsonl
 from bench.records.decoding import DamagedError, decode, encode
 from bench.records.environments import is_file_name
-from bench.records.layout import DECISION, ENVIRONMENTS, LOCK, PARAMS, RUN_PLAN, TRIALS
+from bench.records.layout import (
+    DECISION,
+    ENTROPY,
+    ENVIRONMENTS,
+    LOCK,
+    PARAMS,
+    RUN_PLAN,
+    TRIALS,
+)
 from bench.records.paths import hide_paths
 from bench.records.schema import Environment, Record, Run, TrialRecord
+
+MAX_ENTROPY_BYTES = 64
 
 Plan = TypeVar("Plan", bound=msgspec.Struct)
 
@@ -101,15 +111,25 @@ def append_record(folder: Path, record: Record) -> None:
         files.append(path, line)
 
 
-def save_params(folder: Path, trial: str, source: Path) -> Path:
-    """Copy a trial's params into the run.
-
-    Raises OSError if they are missing, not a regular file or too large, and UserError if they
-    cannot be written.
-    """
-    data = files.read_file(source, follow=False)
+def save_params(folder: Path, trial: str, data: bytes) -> None:
+    """Write a trial's params, the content of a ``.npy`` file. Raises UserError."""
     with _report_write_errors(folder):
-        return files.write_file(folder / PARAMS / f"{_file_name('trial', trial)}.npy", data)
+        files.write_file(folder / PARAMS / f"{_file_name('trial', trial)}.npy", data)
+
+
+def save_entropy(folder: Path, name: str, entropy: str) -> None:
+    """Write the entropy of a round under its id, when the round is over. Raises UserError."""
+    with _report_write_errors(folder):
+        (folder / ENTROPY).mkdir(exist_ok=True)
+        files.write_file(folder / ENTROPY / f"{_file_name('entropy', name)}.txt", entropy.encode())
+
+
+def read_entropy(folder: Path) -> dict[str, str]:
+    """Return the entropy of the rounds that are over, by id."""
+    return {
+        path.stem: files.read_file(path, MAX_ENTROPY_BYTES, follow=False).decode("ascii", "replace")
+        for path in sorted((folder / ENTROPY).glob("*.txt"))
+    }
 
 
 def add_environment(folder: Path, environment: Environment) -> None:

@@ -52,12 +52,13 @@ class HostQuery:
 
 @dataclass(frozen=True, slots=True)
 class RoundResult:
-    """What a host measured. params: the content of ``.npy`` files by trial."""
+    """What a host measured. params: the content of ``.npy`` files by trial. entropy: by id."""
 
     hostname: str
     records: Sequence[Record]
     environments: Sequence[Environment]
     params: Mapping[str, bytes]
+    entropy: Mapping[str, str]
 
 
 @cache
@@ -113,11 +114,12 @@ def measure_round(query: HostQuery, run: Run, trials: Sequence[Trial]) -> RoundR
         store.create_run(folder, run)
         list(loop.import_frameworks(trials, _imported))
         list(loop.compile_kernels(run, data, trials))
-        runner = Runner(folder, run, data, peers=list_peers(run))
-        records = [runner.measure(trial) for trial in trials]
+        with Runner(folder, run, data, peers=list_peers(run)) as runner:
+            records = [runner.measure(trial) for trial in trials]
         environments = [*store.read_environments(folder).values()]
         params = {path.stem: path.read_bytes() for path in folder.glob("params/*")}
-        return RoundResult(platform.node(), records, environments, params)
+        entropy = store.read_entropy(folder)
+        return RoundResult(platform.node(), records, environments, params, entropy)
 
 
 # ----- where the run was started
@@ -228,11 +230,11 @@ class MachineRun:
         """Append the records of a round that has returned, with their environments and params."""
         for environment in result.environments:
             store.add_environment(self.folder, environment)
+        for name, entropy in result.entropy.items():
+            store.save_entropy(self.folder, name, entropy)
         for trial, record in zip(trials, result.records, strict=True):
             if trial.id in result.params:
-                with scratch.make_folder() as folder:
-                    (folder / "params.npy").write_bytes(result.params[trial.id])
-                    store.save_params(self.folder, trial.id, folder / "params.npy")
+                store.save_params(self.folder, trial.id, result.params[trial.id])
             store.append_record(self.folder, record)
             self.records.append(record)
             yield TrialEnded(record, self.total - len(self.missing), self.total)

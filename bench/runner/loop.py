@@ -1,6 +1,7 @@
 """Measure the missing trials of a run one after the other, and estimate how long they take."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -79,14 +80,15 @@ def measure_run(folder: Path, run: Run, data: Dataset) -> Iterator[Event]:
     The caller holds the host's lock. Raises UserError, also if another process has the run's
     folder.
     """
-    with store.lock_folder(folder):
+    with ExitStack() as stack:
+        stack.enter_context(store.lock_folder(folder))
         store.repair_run(folder)
         begin, records = now(), list(store.read_contents(folder).records)
         missing, total = find_missing_trials(run, records), len(plan_trials(run))
         yield from import_frameworks(missing, set())
         yield from compile_kernels(run, data, missing)
         # A roofline probe reads as many images as the cases do.
-        runner = Runner(folder, run, data, peers=list_peers(run))
+        runner = stack.enter_context(Runner(folder, run, data, peers=list_peers(run)))
         # The end of a pilot decides which trials follow.
         while remaining := find_missing_trials(run, records):
             trial = remaining[0]

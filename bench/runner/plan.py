@@ -59,7 +59,7 @@ class RunOptions:
     epochs: int | None = None
     rounds: int | None = None
     timeout: float = 600.0
-    seed: int = 42
+    seed: int | None = None
     quick: bool = False
     sweep: bool = False
     roofline: bool = True
@@ -123,6 +123,7 @@ def plan_run(
         skipped=list_skipped_sizes(options),
         rooflines=with_python(rooflines),
         machine=placement.machine,
+        order=secrets.token_hex(16),
     )
 
 
@@ -242,10 +243,10 @@ def _list_sizes(options: RunOptions, workload: str) -> list[Size]:
 def plan_trials(run: Run) -> list[Trial]:
     """Return all trials of a run in the order in which they are measured.
 
-    Randomised blocks: each round measures every case once, in an order that follows from the seed
-    and the round, so that drift of the machine affects all cases alike. Roofline probes come first,
-    then the pilot. After the last round come the textbook's programs, then the pilot and the blocks
-    of a sweep. Trials whose threads the pilot has not chosen have 0 threads.
+    Randomised blocks: each round measures every case once, in a random order of the run's own, so
+    that drift of the machine affects all cases alike. Roofline probes come first, then the pilot.
+    After the last round come the textbook's programs, then the pilot and the blocks of a sweep.
+    Trials whose threads the pilot has not chosen have 0 threads.
     """
     probes = [
         Trial(f"r1-{case.implementation}-{case.device}-t{case.threads}", "roofline", 1, case)
@@ -253,20 +254,20 @@ def plan_trials(run: Run) -> list[Trial]:
     ]
     return [
         *probes,
-        *plan_pilot(f"{run.seed}/pilot", run.cases),
-        *_plan_blocks(run.seed, [(case, run.rounds[case.workload]) for case in run.cases]),
+        *plan_pilot(f"{run.order or run.seed}/pilot", run.cases),
+        *_plan_blocks(run, [(case, run.rounds[case.workload]) for case in run.cases]),
         *(Trial(f"r1-{case.implementation}", "textbook", 1, case) for case in run.textbook),
-        *plan_pilot(f"{run.seed}/pilot", run.sweep, earlier=run.cases),
-        *_plan_blocks(run.seed, [(case, run.sweep_rounds) for case in run.sweep]),
+        *plan_pilot(f"{run.order or run.seed}/pilot", run.sweep, earlier=run.cases),
+        *_plan_blocks(run, [(case, run.sweep_rounds) for case in run.sweep]),
     ]
 
 
-def _plan_blocks(seed: int, rounds: Sequence[tuple[Case, int]]) -> list[Trial]:
+def _plan_blocks(run: Run, rounds: Sequence[tuple[Case, int]]) -> list[Trial]:
     """Return the trials of each case in as many rounds as given beside it."""
     trials = []
     for number in range(1, max((count for _, count in rounds), default=0) + 1):
         block = [case for case, count in rounds if number <= count]
-        random.Random(f"{seed}/{number}").shuffle(block)
+        random.Random(f"{run.order or run.seed}/{number}").shuffle(block)
         trials += [Trial(f"r{number}-{case.slug}", "trial", number, case) for case in block]
     return trials
 

@@ -1,11 +1,15 @@
 """Measure single trials on this host, each in a new process; judge and record them."""
 
-import os
-from collections.abc import Mapping, Sequence
+import io
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import msgspec
+import numpy as np
 
 from bench.data.dataset import Dataset
 from bench.records import environments, store, timestamps
@@ -15,15 +19,17 @@ from bench.records.paths import find_case_folders, hide_paths
 from bench.records.schema import FORMAT, REPORTED, Case, Environment, Record, Trial
 from bench.runner import machine
 from bench.runner.cases import compute_max_samples
-from bench.runner.parity.judge import (
-    Judge,
-    find_textbook_fault,
-    judge_threads,
-)
+from bench.runner.kernel import measure_kernel
+from bench.runner.parity.draws import Draws
+from bench.runner.parity.evidence import Evidence
+from bench.runner.parity.judge import Judge, Judgement, find_textbook_fault, judge_threads
 from bench.runner.process import interpreters, preflight, scratch, spec
-from bench.runner.process.launch import launch
+from bench.runner.process.drive import Drive, alternate, measure_exchange
+from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec, Installation, redact_variables
+from bench.worker import exchange, gpu
+from bench.worker.gpu import GpuMonitor
 from bench.worker.machine import list_software, list_usable_cores
 
 
@@ -35,8 +41,8 @@ class RunContext(Protocol):
         """The run's name."""
 
     @property
-    def seed(self) -> int:
-        """The seed of the sample orders and initial weights."""
+    def seed(self) -> int | None:
+        """The seed of the sample orders and initial weights, or None for secret ones."""
 
     @property
     def timeout(self) -> float:
@@ -46,6 +52,9 @@ class RunContext(Protocol):
 class Runner:
     """Measure trials of one run on this host, judge them, and append their records to its folder.
 
+    A context manager: at its end, and whenever another round begins, the params of the round that
+    is over are written, and what its orders were drawn from. While a round goes on, no worker can
+    read either.
     peers: cases of the run; a roofline probe reads as many images as they do. installations: of the
     versions of a comparison in pairs, whose trials are as short as possible; their params are not
     kept.
@@ -65,10 +74,19 @@ class Runner:
         self._data = data
         self._peers = peers
         self._installations = installations
-        self._judge = Judge(data.folder, data.classes, context.seed)
+        self._judge = Judge(data.folder, data.classes)
         self._machine = machine.describe()
         self._suite = machine.describe_suite()
         self._software: dict[str, dict[str, Any]] = {}
+        self._round: int | None = None
+        self._draws: Draws
+        self._params: dict[str, bytes] = {}  # by trial, of the round that goes on
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_round()
 
     def measure(self, trial: Trial) -> Record:
         """Run one trial to its end, however it ends, and append its record.
@@ -76,71 +94,203 @@ class Runner:
         A trial that a signal interrupts is recorded as interrupted, and is still missing. Raises
         UserError if the run's folder or the worker's cannot be written.
         """
+        (record,) = self._measure([trial], self._run)
+        return record
+
+    def measure_pair(self, trials: Sequence[Trial], *, brief: bool) -> tuple[Record, ...]:
+        """Run two trials at the same time, whose workers train in turn, and append their records.
+
+        brief: judge one epoch of one of the two instead of all (bench/runner/parity/judge.py).
+        """
+        return self._measure(trials, partial(self._run_pair, brief=brief))
+
+    def _measure(
+        self, trials: Sequence[Trial], run: Callable[..., Sequence[dict[str, Any]]]
+    ) -> tuple[Record, ...]:
         # First of all: another Python may need long to describe itself.
-        child = self._specify_child(trial)
-        environment = self._describe_environment(child)
+        children = [self._specify_child(trial) for trial in trials]
+        environments = [self._describe_environment(child) for child in children]
         started = timestamps.format_now()
         try:
-            values = self._run(trial, child)
+            values = run(trials, children)
         except KeyboardInterrupt:
-            self._append(trial, environment, {"started": started, "status": "interrupted"})
+            values = [{"status": "interrupted"}] * len(trials)
+            self._append_all(trials, environments, values, started)
             raise
-        return self._append(trial, environment, {"started": started, **values})
+        return self._append_all(trials, environments, values, started)
 
-    def _run(self, trial: Trial, child: ChildSpec) -> dict[str, Any]:
-        """Return the fields of a trial's record: what its process reported, judged."""
-        if reason := self._explain_unavailable(trial.case):
-            return {"status": "unavailable", "reason": reason}
-        if fault := find_file_fault(trial.case):
-            return {"status": "failed", "reason": fault}
+    def _append_all(
+        self,
+        trials: Sequence[Trial],
+        environments: Sequence[Environment],
+        values: Sequence[dict[str, Any]],
+        started: str,
+    ) -> tuple[Record, ...]:
+        rows = zip(trials, environments, values, strict=True)
+        return tuple(
+            self._append(trial, environment, {"started": started, **fields})
+            for trial, environment, fields in rows
+        )
+
+    def _run(self, trials: Sequence[Trial], children: Sequence[ChildSpec]) -> list[dict[str, Any]]:
+        """Return the fields of a trial's record: what was measured, judged."""
+        (trial,), (child,) = trials, children
+        if fault := self._find_obstacle(trial):
+            return [fault]
         with scratch.make_folder() as folder:
             before = machine.read_conditions()
-            outcome = launch(self._build_request(trial), child, folder)
-            conditions = machine.compare_readings(before, machine.read_conditions())
-            # A worker reports these fields and no others: the parent fills in the rest.
-            names = REPORTED[trial.kind] & outcome.document.keys()
-            values = {
-                **{name: outcome.document[name] for name in names},
-                "status": outcome.status,
-                "reason": outcome.reason,
-                "wall_seconds": outcome.wall_seconds,
-                "conditions": conditions,
-            }
-            if outcome.status == "ok":
-                values |= self._judge_outcome(trial, outcome, folder)
-        if outcome.status != "ok":
-            scratch.check_room()  # if the disk is full even without its files: UserError
+            if trial.kind == "trial":
+                values = self._drive(trial, child, folder)
+            else:
+                values = self._launch(trial, child, folder)
+            values["conditions"] = machine.compare_readings(before, machine.read_conditions())
         if values["status"] != "ok":
-            values["stderr_tail"] = outcome.stderr_tail or None
+            scratch.check_room()  # if the disk is full even without its files: UserError
+        return [values]
+
+    def _drive(self, trial: Trial, child: ChildSpec, folder: Path) -> dict[str, Any]:
+        """Drive a worker through a trial and judge it."""
+        draws, case = self._get_draws(trial), trial.case
+        monitor = GpuMonitor(gpu.get_visible_gpu()) if case.device == "gpu" else None
+        with self._start_worker(trial, child, folder) as worker:
+            drive = Drive(worker, case, draws, monitor)
+            with suppress(WorkerStopped):
+                drive.set_up()
+                drive.train_first()
+                drive.train_all(brief=self._installations is not None)
+                drive.predict_all(partial(self._judge.find_mistaken, case))
+            outcome = worker.finish()
+        if "framework_peak_bytes" in outcome.document:
+            peak = outcome.document["framework_peak_bytes"]
+            drive.measurement.device_conditions["framework_peak_bytes"] = peak
+        values = describe_outcome(outcome) | drive.describe()
+        if outcome.status == "ok":
+            judgement = self._judge.judge(case, draws, drive.evidence)
+            values |= self._judge_drive(trial, drive, judgement)
         return values
 
-    def _judge_outcome(self, trial: Trial, outcome: Outcome, folder: Path) -> dict[str, Any]:
-        """Return the fields that the parent adds to what a successful process reported."""
-        if trial.kind == "roofline":
-            return {}
-        if trial.kind == "textbook":
-            quantities = outcome.document.get("quantities", {})
-            fault = find_textbook_fault(trial.case.implementation, quantities)
-            return {"status": "failed" if fault else "ok", "reason": fault}
-        params = folder / "params.npy"
-        if not os.path.lexists(params):
-            return {"status": "failed", "reason": "the process returned no params"}
-        seconds = outcome.document.get("epoch_seconds")
-        judgement = self._judge.judge(trial.case, params, folder / "labels.npy", seconds)
-        if self._installations is None and judgement.parity is not None:  # they could be read
-            store.save_params(self._folder, trial.id, params)
-        threads, threads_fault = judge_threads(trial.case, outcome.document)
-        if threads is None:
-            return {"status": "failed", "reason": threads_fault}
-        fault = judgement.fault or threads_fault
+    def _run_pair(
+        self, trials: Sequence[Trial], children: Sequence[ChildSpec], *, brief: bool
+    ) -> list[dict[str, Any]]:
+        """Return the fields of the records of two trials whose workers train in turn."""
+        obstacles = [self._find_obstacle(trial) for trial in trials]
+        if any(obstacles):
+            other = {"status": "unavailable", "reason": "its partner was not measured"}
+            return [obstacle or other for obstacle in obstacles]
+        before = machine.read_conditions()
+        with ExitStack() as stack:
+            drives = []
+            for trial, child in zip(trials, children, strict=True):
+                folder = stack.enter_context(scratch.make_folder())
+                worker = stack.enter_context(self._start_worker(trial, child, folder))
+                # Orders of its own: neither worker learns anything from the other one's.
+                drives.append(Drive(worker, trial.case, Draws.make(None, trial.round)))
+            with suppress(WorkerStopped):
+                for drive in drives:
+                    drive.set_up()
+                    drive.train_first()
+                alternate(drives, trials[0].case.epochs)
+                for drive in drives:
+                    drive.end_epochs()
+                    if not brief:
+                        drive.predict_all(partial(self._judge.find_mistaken, drive.case))
+            outcomes = [drive.worker.finish() for drive in drives]
+        conditions = machine.compare_readings(before, machine.read_conditions())
+        rows = [
+            drive.describe() | describe_outcome(outcome)
+            for drive, outcome in zip(drives, outcomes, strict=True)
+        ]
+        for row in rows:
+            row |= {"alternated": True, "conditions": conditions}
+        if all(row["status"] == "ok" for row in rows):
+            return self._judge_pair(trials, drives, rows, brief=brief)
+        for row in rows:
+            if row["status"] == "ok":
+                row |= {"status": "interrupted", "reason": "its partner failed"}
+        return rows
+
+    def _judge_pair(
+        self,
+        trials: Sequence[Trial],
+        drives: Sequence[Drive],
+        rows: Sequence[dict[str, Any]],
+        *,
+        brief: bool,
+    ) -> list[dict[str, Any]]:
+        """Return the rows of a pair with what it is judged by: of a brief one, one epoch."""
+        judged = secrets.choice(drives)
+        complete = []
+        for trial, drive, row in zip(trials, drives, rows, strict=True):
+            judgement = Judgement()
+            if not brief:
+                judgement = self._judge.judge(trial.case, drive.draws, drive.evidence)
+            elif drive is judged:
+                judgement = self._judge.judge_epoch(trial.case, drive.draws, drive.evidence)
+            complete.append(row | self._judge_drive(trial, drive, judgement))
+        return complete
+
+    def _start_worker(self, trial: Trial, child: ChildSpec, folder: Path) -> Worker:
+        request = spec.request_training(trial.case, self._data, trial.slowdown)
+        return Worker(request, child, folder, measure_exchange(trial.case, self._data))
+
+    def _judge_drive(self, trial: Trial, drive: Drive, judgement: Judgement) -> dict[str, Any]:
+        """Return the fields that the parent adds to what was measured of a successful process."""
+        threads, threads_fault = judge_threads(trial.case.threads, drive.measurement)
+        if self._installations is None and judgement.parity is not None:
+            self._params[trial.id] = encode_params(drive.evidence)
+        fault = judgement.fault or drive.find_clock_fault() or threads_fault
         return {
             "status": "failed" if fault else "ok",
             "reason": fault,
+            "entropy": drive.draws.id,
+            "judged_epochs": [epoch for epoch in sorted(judgement.errors) if epoch > 0],
             "threads_in_force": threads,
             "parity": judgement.parity,
             "validation_accuracy": judgement.validation_accuracy,
             "test_accuracy": judgement.test_accuracy,
         }
+
+    def _launch(self, trial: Trial, child: ChildSpec, folder: Path) -> dict[str, Any]:
+        """Run a roofline probe or a program of the textbook."""
+        seconds: dict[str, Any] = {}
+        if trial.kind == "roofline":
+            seconds["kernel_seconds"] = [measure_kernel(list_usable_cores()[-1])]
+        with Worker(self._build_request(trial), child, folder) as worker:
+            with suppress(WorkerStopped):
+                worker.await_start()
+                seconds["import_seconds"] = worker.call(exchange.IMPORT).elapsed
+                if trial.kind == "textbook":
+                    worker.call(exchange.READ_DATA)
+                    seconds["program_seconds"] = worker.call(exchange.RUN).elapsed
+                else:
+                    worker.call(exchange.RUN)
+                    seconds["kernel_seconds"].append(measure_kernel(list_usable_cores()[-1]))
+            outcome = worker.finish()
+        # A worker reports these fields and no others: the parent fills in the rest.
+        reported = {
+            name: outcome.document[name] for name in REPORTED[trial.kind] & outcome.document.keys()
+        }
+        values = reported | seconds | describe_outcome(outcome)
+        if trial.kind == "textbook" and outcome.status == "ok":
+            quantities = outcome.document.get("quantities", {})
+            if fault := find_textbook_fault(trial.case.implementation, quantities):
+                values |= {"status": "failed", "reason": fault}
+        return values
+
+    def _get_draws(self, trial: Trial) -> Draws:
+        """Return the draws of a trial's round."""
+        if trial.round != self._round:
+            self._end_round()
+            self._round = trial.round
+            self._draws = Draws.make(self._context.seed, trial.round)
+        return self._draws
+
+    def _end_round(self) -> None:
+        if self._round is not None and self._params:
+            for trial, params in self._params.items():
+                store.save_params(self._folder, trial, params)
+            store.save_entropy(self._folder, self._draws.id, self._draws.entropy)
+        self._round, self._params = None, {}
 
     def _append(self, trial: Trial, environment: Environment, values: Mapping[str, Any]) -> Record:
         """Append a trial's record to the run, without paths of this host.
@@ -173,6 +323,14 @@ class Runner:
         store.append_record(self._folder, record)
         return record
 
+    def _find_obstacle(self, trial: Trial) -> dict[str, Any] | None:
+        """Return status and reason of a trial that cannot be measured, or None."""
+        if reason := self._explain_unavailable(trial.case):
+            return {"status": "unavailable", "reason": reason}
+        if fault := find_file_fault(trial.case):
+            return {"status": "failed", "reason": fault}
+        return None
+
     def _explain_unavailable(self, case: Case) -> str | None:
         """Return why a case cannot be measured on this host, or None."""
         if case.device not in case.devices:
@@ -185,11 +343,8 @@ class Runner:
 
     def _build_request(self, trial: Trial) -> dict[str, Any]:
         case = trial.case
-        if trial.kind != "roofline":
-            training = spec.request_training(trial.kind, case, self._data, self._context.seed)
-            if self._installations is not None:
-                training |= spec.pair_options(trial.slowdown)
-            return training
+        if trial.kind == "textbook":
+            return spec.request_textbook(case, self._data)
         most = compute_max_samples(self._data.features)  # trials with more are unavailable
         samples = (
             peer.samples
@@ -228,6 +383,26 @@ class Runner:
             "data": self._data.describe(),
         }
         return environments.make_environment(facts)
+
+
+def describe_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Return the fields of a record that say how a worker ended."""
+    return {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "wall_seconds": outcome.wall_seconds,
+        "stderr_tail": outcome.stderr_tail or None,
+    }
+
+
+def encode_params(evidence: Evidence) -> bytes:
+    """Return the content of a ``.npy`` file: params after the first and every timed epoch.
+
+    float32 (1 + epochs, features + 1, classes), the bias as the last row.
+    """
+    stream = io.BytesIO()
+    np.save(stream, np.stack([evidence.params[epoch] for epoch in sorted(evidence.params)]))
+    return stream.getvalue()
 
 
 def find_file_fault(case: Case) -> str | None:

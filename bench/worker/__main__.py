@@ -1,14 +1,12 @@
-"""The worker process: import one implementation, do what is requested, write one JSON document.
+"""The worker process: import one implementation, and do what the parent commands.
 
-Usage: ``python -m bench.worker FOLDER DESCRIPTOR``. FOLDER holds ``request.json``; the worker
-writes ``document.json`` there and, for a trial, ``params.npy`` and ``labels.npy``. It writes one
-byte to DESCRIPTOR when it begins and one when it ends, so that the parent's clock can check its
-own. Any interpreter that has NumPy and the framework can be a worker.
+Usage: ``python -m bench.worker FOLDER COMMANDS ANSWERS``. FOLDER holds ``request.json`` and the
+exchange; COMMANDS and ANSWERS are descriptors of two pipes (bench/worker/exchange.py). After the
+last command, and after one that fails, the worker writes ``document.json`` to the folder. Any
+interpreter that has NumPy and the framework can be a worker.
 """
 
 import ctypes
-import importlib
-import importlib.util
 import json
 import os
 import resource
@@ -18,22 +16,18 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bench.contract import Problem, Unavailable
+from bench.contract import Unavailable
 from bench.errors import join_lines
-from bench.worker import data, guard, machine
-from bench.worker.check import check_trainer
-from bench.worker.gpu import VISIBLE, GpuMonitor
-from bench.worker.guard import ContractError, SuiteSnapshot
-from bench.worker.measure import Measurement, Request, measure, now, time_call
+from bench.worker import exchange, machine
+from bench.worker.exchange import Exchange, ExchangeSize
+from bench.worker.guard import ContractError
+from bench.worker.measure import time_call
 from bench.worker.roofline import measure_roofline
-from bench.worker.slowdown import slow_down
-from bench.worker.workloads import CHECK_SEGMENTS, WORKLOADS, draw_initial_params, draw_start_params
+from bench.worker.session import Session
 
 Document = dict[str, Any]
 
@@ -41,18 +35,27 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def main() -> None:
-    """Answer the request in the folder that the command line names."""
-    folder, descriptor = Path(sys.argv[1]), int(sys.argv[2])
+    """Serve the parent's commands until the last one, or until one fails."""
+    folder, commands, answers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     end_with_parent()
-    started = now()
-    os.write(descriptor, b"\n")  # fails where the parent died before ``end_with_parent``
-    os.set_inheritable(descriptor, False)  # not for the processes that this one starts
+    for descriptor in (commands, answers):  # not for the processes that this one starts
+        os.set_inheritable(descriptor, False)
     disable_core_dumps()
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-    document = answer(MODES[request["mode"]], {**request, "folder": folder})
-    document["worker_seconds"] = now() - started
-    os.write(descriptor, b"\n")
-    write_document(folder / "document.json", document)
+    memory = Exchange(folder / "exchange", ExchangeSize(**request["exchange"]))
+    session = Session(request, memory)
+    methods = {**session.methods, exchange.RUN: lambda: run_mode(request, session)}
+    failure: Document | None = None
+    command = exchange.PING  # the first answer says that the worker is ready
+    while command and failure is None:
+        failure = execute(methods[command], request, memory)
+        if failure or command == exchange.END:
+            document = failure or {"status": "ok", **session.results}
+            write_document(folder / "document.json", document)
+        os.write(answers, exchange.FAILED if failure else command)
+        if failure or command == exchange.END:
+            return
+        command = os.read(commands, 1)
 
 
 def end_with_parent() -> None:
@@ -67,10 +70,10 @@ def disable_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard_limit))
 
 
-def answer(mode: Callable[[Document], Document], request: Document) -> Document:
-    """Run a mode; turn whatever it raises into a status and a reason of one line."""
+def execute(method: Callable[[], float], request: Document, memory: Exchange) -> Document | None:
+    """Execute a command; return None, or status and reason of one line for whatever it raises."""
     try:
-        return {"status": "ok", **mode(request)}
+        memory.seconds[0] = method()
     except (Unavailable, ContractError) as error:
         status = "unavailable" if isinstance(error, Unavailable) else "failed"
         return {"status": status, "reason": join_lines(str(error))}
@@ -90,166 +93,53 @@ def answer(mode: Callable[[Document], Document], request: Document) -> Document:
             error
         ).startswith(("RESOURCE_EXHAUSTED", "CUDA error: out of memory"))
         return {"status": "out-of-memory" if full else "failed", "reason": _describe(error)}
+    return None
 
 
-def run_trial(request: Document) -> Document:
-    """Measure one case; write its params and predicted labels beside the document."""
-    outside = Measurement()  # its ``between_seconds`` are those before and after ``measure``
-    monitor = outside.call_between(create_monitor, request)
-    snapshot = outside.call_between(SuiteSnapshot)
-    outside.record_memory("start")
-    module, import_seconds = time_call(load, request)
-    outside.record_memory("import")
-    outside.call_between(snapshot.check)
-    problem, trial = outside.call_between(prepare, request, snapshot, monitor)
-    outside.record_memory("data")
-    trainer = slow_down(module.Trainer, request.get("slowdown"))
-    measurement, params, labels = measure(trainer, problem, request["device"], trial)
-    outside.call_between(save_arrays, request, params, labels)
-    outside.call_between(require_untouched, snapshot, problem, request)
-    measurement.between_seconds += outside.between_seconds
-    measurement.phase_rss_bytes = outside.phase_rss_bytes | measurement.phase_rss_bytes
-    return {"import_seconds": import_seconds, **asdict(measurement)}
+def run_mode(request: Document, session: Session) -> float:
+    """Do what a request asks for beside training, and keep what it returns."""
+    values, seconds = time_call(MODES[request["mode"]], request, session)
+    session.results.update(values)
+    return seconds
 
 
-def run_check(request: Document) -> Document:
-    """Check an implementation as ``bench check`` asks; its times are not reported."""
-    snapshot = SuiteSnapshot()
-    module, import_seconds = time_call(load, request)
-    snapshot.check()
-    (measurement, params, labels), seconds = time_call(check_module, module, request, snapshot)
-    save_arrays(request, params, labels)
-    return {
-        "import_seconds": import_seconds,
-        "epoch_seconds": measurement.epoch_seconds,
-        "epoch_cpu_seconds": measurement.epoch_cpu_seconds,
-        "between_seconds": seconds - sum(measurement.epoch_seconds),
-    }
-
-
-def check_module(
-    module: ModuleType, request: Document, snapshot: SuiteSnapshot
-) -> tuple[Measurement, NDArray[np.float32], NDArray[np.int64]]:
-    """Check a module's Trainer; return the times of its epochs, its params and its labels."""
-    problem, trial = prepare(request, snapshot)
-    workload = WORKLOADS[request["workload"]]
-    sizes = (problem.features, problem.classes, request["seed"])
-    starts = {segment: draw_start_params(segment, workload, *sizes) for segment in CHECK_SEGMENTS}
-    device, watch = request["device"], request["watch"]
-    result = check_trainer(module.Trainer, problem, device, trial, starts, watch=watch)
-    require_untouched(snapshot, problem, request)
-    return result
-
-
-def run_roofline(request: Document) -> Document:
+def run_roofline(request: Document, session: Session) -> Document:
     """Measure a framework's peak rate and bandwidth on this machine."""
-    module, import_seconds = time_call(load, request)
-    sample = measure_roofline(
-        module.Probe, request["device"], request["features"], request["samples"]
-    )
-    return {"import_seconds": import_seconds, **asdict(sample)}
+    probe, device = session.module.Probe, request["device"]
+    return asdict(measure_roofline(probe, device, request["features"], request["samples"]))
 
 
-def run_textbook(request: Document) -> Document:
+def run_textbook(_: Document, session: Session) -> Document:
     """Run one of the textbook's programs and return its quantities by name."""
-    module, import_seconds = time_call(load, request)
-    textbook, between_seconds = time_call(data.read_textbook, Path(request["data"]))
-    values, seconds = time_call(module.run, textbook)
+    return {"quantities": session.module.run(session.textbook)}
+
+
+def run_preflight(_: Document, session: Session) -> Document:
+    """Say what an implementation is."""
     return {
-        "import_seconds": import_seconds,
-        "between_seconds": between_seconds,
-        "program_seconds": seconds,
-        "quantities": values,
+        "trainer": callable(getattr(session.module, "Trainer", None)),
+        "objective": getattr(session.module, "OBJECTIVE", "softmax"),
     }
 
 
-def run_preflight(request: Document) -> Document:
-    """Import an implementation, and say what it is."""
-    module = load(request)
-    return {
-        "trainer": callable(getattr(module, "Trainer", None)),
-        "objective": getattr(module, "OBJECTIVE", "softmax"),
-    }
-
-
-def run_device_check(request: Document) -> Document:
+def run_device_check(request: Document, session: Session) -> Document:
     """Create a framework's roofline probe, which raises Unavailable if it sees no such device."""
-    load(request).Probe(np.zeros((1, 1), np.float32), request["device"])
+    session.module.Probe(np.zeros((1, 1), np.float32), request["device"])
     return {}
 
 
-def run_software(_: Document) -> Document:
+def run_software(_: Document, __: Session) -> Document:
     """Return what is installed for this interpreter."""
     return {"software": machine.list_software()}
 
 
-MODES = {
-    "trial": run_trial,
-    "check": run_check,
+MODES: dict[str, Callable[[Document, Session], Document]] = {
     "roofline": run_roofline,
     "textbook": run_textbook,
     "preflight": run_preflight,
     "device": run_device_check,
     "software": run_software,
 }
-
-
-def create_monitor(request: Document) -> GpuMonitor | None:
-    """Return a monitor of the GPU that trains, created before a framework takes its memory."""
-    return GpuMonitor(os.environ.get(VISIBLE, "")) if request["device"] == "gpu" else None
-
-
-def load(request: Document) -> ModuleType:
-    """Import the implementation, by its module's name or its file's path, and its framework."""
-    if request.get("file") is None:
-        return importlib.import_module(f"implementations.{request['module']}")
-    path = Path(request["file"])
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path.name} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def prepare(
-    request: Document, snapshot: SuiteSnapshot, monitor: GpuMonitor | None = None
-) -> tuple[Problem, Request]:
-    """Read every page of the data, and draw the initial weights."""
-    folder, workload = Path(request["data"]), WORKLOADS[request["workload"]]
-    problem = data.read_problem(
-        folder,
-        workload.name,
-        classes=request["classes"],
-        batch_size=request["batch_size"],
-        samples=request["samples"],
-    )
-    test_images, _ = data.read(folder, "test")
-    trial = Request(
-        initial=draw_initial_params(workload, problem.features, problem.classes, request["seed"]),
-        seed=request["seed"],
-        epochs=request["epochs"],
-        test_images=test_images,
-        snapshot=snapshot,
-        brief=request.get("brief", False),
-        monitor=monitor,
-    )
-    return problem, trial
-
-
-def require_untouched(snapshot: SuiteSnapshot, problem: Problem, request: Document) -> None:
-    """Raise ContractError where the suite or the training data were changed."""
-    snapshot.check()
-    samples = data.read_samples(Path(request["data"]), request["samples"])
-    what = "the training data that it received"
-    guard.require_unchanged(what, samples, (problem.images, problem.labels))
-
-
-def save_arrays(request: Document, params: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
-    """Save what was trained and predicted, for the parent to judge."""
-    np.save(request["folder"] / "params.npy", params)
-    np.save(request["folder"] / "labels.npy", labels)
 
 
 def write_document(path: Path, document: Document) -> None:

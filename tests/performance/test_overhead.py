@@ -13,10 +13,14 @@ import pytest
 from bench.analysis.intervals import estimate_typical
 from bench.data import dataset
 from bench.runner.cases import Size, complete_case, find_implementation
-from bench.runner.process import launch, spec
+from bench.runner.parity.draws import Draws
+from bench.runner.process import spec
+from bench.runner.process.drive import Drive, measure_exchange
+from bench.runner.process.launch import Worker, write_folder
 from bench.runner.process.spec import ChildSpec, build_variables
 from bench.worker import data as prepared
 from bench.worker import machine
+from bench.worker.exchange import ExchangeSize
 from bench.worker.workloads import WORKLOADS
 
 BARE = Path(__file__).with_name("bare_loop.py")
@@ -25,15 +29,21 @@ THREADS = len(machine.list_usable_cores())
 
 def time_under_suite(case, data, scratch):
     child = ChildSpec(threads=THREADS, variables=case.variables)
-    outcome = launch.launch(spec.request_training("trial", case, data, 42), child, scratch)
-    assert outcome.status == "ok", outcome.reason
-    return median(outcome.document["epoch_seconds"][: case.epochs])
+    request, size = spec.request_training(case, data), measure_exchange(case, data)
+    with Worker(request, child, scratch, size) as worker:
+        drive = Drive(worker, case, Draws.make(42, 1))
+        drive.set_up()
+        drive.train_first()
+        drive.train_all(brief=True)
+        outcome = worker.finish()
+    assert (outcome.status, drive.find_clock_fault()) == ("ok", None)
+    return median(drive.measurement.epoch_seconds)
 
 
 def time_bare_loop(case, data, scratch):
     child = ChildSpec(threads=THREADS, variables=case.variables)
     # The same empty caches, and the same suite to import from.
-    launch.write_folder(scratch, {}, child)
+    write_folder(scratch, {}, child, ExchangeSize())
     ended = subprocess.run(
         [sys.executable, str(BARE), case.module, str(data.folder), str(case.epochs)],
         env={"PATH": os.environ["PATH"], **build_variables(child, scratch)},

@@ -37,7 +37,7 @@ def test_worker_reports_no_judgement_and_no_identity(kind):
     parents |= {"reason", "stderr_tail", "wall_seconds", "conditions", "kernel_seconds"}
     if kind == "trial":
         parents |= {"validation_accuracy", "validation_loss", "test_accuracy", "parity"}
-        parents |= {"threads_in_force", "version", "slowdown"}
+        parents |= {"threads_in_force", "version", "slowdown", "entropy", "judged_epochs"}
     assert record.kind == kind
     assert REPORTED[kind] == set(record.__struct_fields__) - parents
 

@@ -160,11 +160,10 @@ def test_full_disk_is_user_error_and_changes_nothing(folder, tmp_path, monkeypat
     with (folder / "trials.jsonl").open("ab") as stream:
         stream.write(b'{"format"')
     before = sorted(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-    (tmp_path / "params.npy").write_bytes(b"params")
     monkeypatch.setattr(os, "fsync", full)
     arguments = {
         "append_record": (bare(case()),),
-        "save_params": ("r1-x", tmp_path / "params.npy"),
+        "save_params": ("r1-x", b"params"),
         "add_environment": (environment(id="other"),),
         "repair_run": (),
     }
@@ -197,30 +196,21 @@ def test_unreadable_plan_is_user_error(folder, text):
         store.read_run(folder)
 
 
-def test_params_are_copied_or_missing(folder, tmp_path):
-    (tmp_path / "handed.npy").write_bytes(b"params")
-    kept = store.save_params(folder, "r1-a", tmp_path / "handed.npy")
-    assert kept.read_bytes() == b"params"
-    assert list((folder / "params").iterdir()) == [kept]
-    with pytest.raises(FileNotFoundError):
-        store.save_params(folder, "r1-x", folder / "nothing.npy")
-
-
-def test_params_that_are_a_link_are_refused(folder, tmp_path):
-    (tmp_path / "handed.npy").symlink_to(folder / "run.json")
-    with pytest.raises(OSError, match="symbolic"):
-        store.save_params(folder, "r1-x", tmp_path / "handed.npy")
-    assert list((folder / "params").iterdir()) == []
+def test_params_and_entropy_are_kept(folder):
+    store.save_params(folder, "r1-a", b"params")
+    assert (folder / "params" / "r1-a.npy").read_bytes() == b"params"
+    assert store.read_entropy(folder) == {}
+    store.save_entropy(folder, "abc", "0123")
+    assert store.read_entropy(folder) == {"abc": "0123"}
 
 
 def test_names_cannot_leave_the_folder(folder, tmp_path):
-    (tmp_path / "params.npy").write_bytes(b"params")
     before = sorted(tmp_path.rglob("*"))
     for name in ("../x", "a/b", "", ".x", "x" * 201, "a\0b"):
         with pytest.raises(UserError, match="cannot be a file name"):
             store.append_record(folder, bare(case(), trial=name))
         with pytest.raises(UserError, match="cannot be a file name"):
-            store.save_params(folder, name, tmp_path / "params.npy")
+            store.save_params(folder, name, b"params")
         with pytest.raises(UserError, match="cannot be a file name"):
             store.add_environment(folder, environment(id=name))
     assert sorted(tmp_path.rglob("*")) == before

@@ -84,7 +84,7 @@ def test_rounds_wait_for_the_pilot_and_probes_do_not(planned, tmp_path):
     assert ([one.kind for one in probes], [one.round for one in pilot]) == (["roofline"], [0, 0])
     assert submit() == []
     records = [ok(trial.case, 0, trial.case.threads) for trial in pilot]
-    list(caller.keep(pilot, RoundResult("a", records, [], {})))
+    list(caller.keep(pilot, RoundResult("a", records, [], {}, {})))
     assert submit() == [["r1-sgd-a-cpu-b32-t1-n48000"], ["r2-sgd-a-cpu-b32-t1-n48000"]]
     assert submit() == []
     assert len(caller.missing) == 3

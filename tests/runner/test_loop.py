@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from support.nvml import gpu
 from support.records import bare, case, environment, ok, run, write
+from support.workers import StoppedWorkers
 
 from bench.records import store
 from bench.records.schema import FORMAT, Run, Trial
 from bench.runner import loop, runner
 from bench.runner.cases import Size, complete_case, find_implementation, list_rooflines
-from bench.runner.process.outcome import Outcome
 
 
 @pytest.fixture
@@ -69,6 +69,12 @@ def fake_runner(monkeypatch):
     class FakeRunner:
         def __init__(self, folder, run, data, **options):
             self.folder, self.run = folder, run.run
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
 
         def measure(self, trial):
             store.add_environment(self.folder, environment())
@@ -150,7 +156,7 @@ def test_pilot_decides_what_the_rounds_measure(measured, fake_runner, make_case)
 
 
 def test_case_whose_pilot_fails_is_unavailable(measured, make_case, monkeypatch):
-    monkeypatch.setattr(runner, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(runner, "Worker", lambda *_: pytest.fail("a child was launched"))
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
     many = make_case(threads=0, tried_threads=(2**39, 2**40))
     records = records_of(measured(many))
@@ -161,29 +167,24 @@ def test_case_whose_pilot_fails_is_unavailable(measured, make_case, monkeypatch)
 def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
     measured, make_case, monkeypatch
 ):
-    requests = []
-
-    def launch(request, child, scratch):
-        requests.append(request)
-        return Outcome("failed", "not launched", {}, "", wall_seconds=1)
-
-    monkeypatch.setattr(runner, "launch", launch)
+    workers = StoppedWorkers()
+    monkeypatch.setattr(runner, "Worker", workers.start)
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
     monkeypatch.setattr(runner, "compute_max_samples", lambda features: 30 * features)
     monkeypatch.setattr(runner, "list_usable_cores", lambda: [0, 1])
     cases = [make_case(samples=960), make_case(samples=1920), make_case(samples=96, threads=2)]
     measured(*cases, rooflines=list_rooflines(cases), sweep=(make_case(samples=480),))
-    probes = [request for request in requests if "roofline_numpy" in request["module"]]
+    probes = [request for request, _ in workers if "roofline_numpy" in request["module"]]
     assert [request["samples"] for request in probes] == [[480, 960, 1920], [96]]
-    requests.clear()
+    workers.clear()
     waiting = make_case(samples=960, threads=0, tried_threads=(1, 2))
     measured(waiting, rooflines=list_rooflines([waiting]), folder="waiting")
-    probes = [request for request in requests if "roofline_numpy" in request["module"]]
+    probes = [request for request, _ in workers if "roofline_numpy" in request["module"]]
     assert [request["samples"] for request in probes] == [[960], [960]]
-    requests.clear()
+    workers.clear()
     large = make_case(samples=1952)
     measured(large, rooflines=list_rooflines([large]), folder="other")
-    assert {tuple(request["samples"]) for request in requests} == {()}
+    assert {tuple(request["samples"]) for request, _ in workers} == {()}
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_probes_read_the_sizes_of_their_cores_that_fit_into_memory(
 def test_case_that_cannot_run_here_is_unavailable_without_a_process(
     measured, make_case, monkeypatch, changes
 ):
-    monkeypatch.setattr(runner, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(runner, "Worker", lambda *_: pytest.fail("a child was launched"))
     monkeypatch.setattr(loop.preflight, "import_implementation", lambda case: None)
     (record,) = records_of(measured(make_case(**changes)))
     assert record.status == "unavailable"
@@ -202,7 +203,7 @@ def test_case_that_cannot_run_here_is_unavailable_without_a_process(
 def test_changed_own_file_is_neither_imported_nor_measured(
     measured, make_case, monkeypatch, tmp_path, change
 ):
-    monkeypatch.setattr(runner, "launch", lambda *_: pytest.fail("a child was launched"))
+    monkeypatch.setattr(runner, "Worker", lambda *_: pytest.fail("a child was launched"))
     monkeypatch.setattr(loop.preflight, "import_implementation", pytest.fail)
     path = tmp_path / "mine.py"
     path.write_text("class Trainer: ...\n")

@@ -1,25 +1,29 @@
 """One trial: what its process is asked, how it is judged, and what is recorded of it."""
 
-import msgspec
+import hashlib
+
+import numpy as np
 import pytest
 from support.pretended import comparison, pairing
-from support.records import case, ok
+from support.workers import StoppedWorkers
 
 from bench.records import store
 from bench.records.schema import Parity, Slowdown, Trial
 from bench.regression.paired.comparison_plan import plan_pair
 from bench.runner import machine, runner
+from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import Judge, Judgement
 from bench.runner.process import preflight
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
 from bench.worker.machine import list_software
+from bench.worker.workloads import WORKLOADS
 
 SLOWDOWN = Slowdown(0.5, 2)
 OURS = machine.machine.ROOT / "implementations"
 INSTALLATIONS = {"base": Installation(), "candidate": Installation()}
-ALONE = Trial("r1-mine", "trial", 1, pairing(batch_size=96).baseline)
+ALONE = Trial("r1-mine", "trial", 1, pairing(batch_size=96, threads=1).baseline)
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def make_runner(folder, digits):
     """A runner of a comparison, or of a run without versions."""
 
     def make(installations=None, **changes):
-        planned = comparison(pairing(batch_size=96), **changes)
+        planned = comparison(pairing(batch_size=96), **{"seed": None, **changes})
         store.create_run(folder, planned, "comparison.json" if installations else "run.json")
         return Runner(folder, planned, digits, installations=installations)
 
@@ -40,78 +44,89 @@ def make_runner(folder, digits):
 
 
 @pytest.fixture
-def launches(monkeypatch):
-    """Launch no process; the requests and children."""
-    calls = []
-
-    def launch(request, child, scratch):
-        calls.append((request, child))
-        return Outcome("unavailable", "not today", {}, "", 1.0)
-
-    monkeypatch.setattr(runner, "launch", launch)
-    return calls
-
-
-@pytest.fixture
-def report(monkeypatch):
-    """Let the process report a document instead of running."""
-
-    def install(document, status="unavailable"):
-        outcome = Outcome(status, "so", document, "last words", 1.0)
-        monkeypatch.setattr(runner, "launch", lambda *_: outcome)
-
-    return install
+def starts(monkeypatch):
+    """Start no process; the requests and children of the workers."""
+    workers = StoppedWorkers()
+    monkeypatch.setattr(runner, "Worker", workers.start)
+    return workers
 
 
 def sides(number=1, slowdown=None, **changes):
     """Return the two trials of a pair, by version."""
-    one = pairing(batch_size=96, **changes)
+    one = pairing(batch_size=96, **{"threads": 1, **changes})
     both = plan_pair(number, one, comparison(), slowdown)
     return {trial.version: trial for trial in both}
 
 
-def test_sides_of_a_pair_are_brief_and_judged_without_keeping_params(make_runner, folder):
-    made = make_runner(INSTALLATIONS)
-    for trial in sides(3, SLOWDOWN).values():
-        made.measure(trial)
-    base, candidate = sorted(store.read_records(folder), key=lambda record: record.version)
-    assert (base.version, candidate.version) == ("base", "candidate")
-    assert (base.slowdown, candidate.slowdown) == (None, SLOWDOWN)
-    for record in (base, candidate):
+def test_pair_trains_in_turn_and_one_epoch_of_one_side_is_judged(make_runner, folder):
+    records = make_runner(INSTALLATIONS).measure_pair([*sides(3).values()], brief=True)
+    assert store.read_records(folder) == list(records)
+    for record in records:
         assert (record.status, record.reason, record.round) == ("ok", None, 3)
-        assert record.parity.passed
-        assert len(record.validation_accuracy) == len(record.epoch_seconds) == 5
-        assert (record.predict_seconds, record.first_predict_seconds > 0) == ([], True)
+        assert len(record.epoch_seconds) == len(record.handover_seconds) == 5
+        assert (record.alternated, record.predict_seconds) == (True, [])
+    judged = [record for record in records if record.parity]
+    assert [len(record.judged_epochs) for record in judged] == [1]
+    assert len({record.entropy for record in records}) == 2
     assert list(folder.rglob("*.npy")) == []
 
 
-def test_trial_of_a_run_is_repeated_and_its_params_are_kept(make_runner, folder):
-    record = make_runner().measure(ALONE)
-    assert (record.status, record.version) == ("ok", "")
-    assert len(record.epoch_seconds) > 5
-    assert len(record.predict_seconds) >= 5
-    assert record.threads_in_force == pytest.approx(
-        sum(record.epoch_cpu_seconds) / sum(record.epoch_seconds)
+def test_first_pair_is_judged_whole_on_both_sides(make_runner):
+    records = make_runner(INSTALLATIONS).measure_pair([*sides(0).values()], brief=False)
+    for record in records:
+        assert (record.status, record.judged_epochs) == ("ok", [1, 2, 3, 4, 5])
+        assert record.first_predict_seconds > 0
+
+
+def test_injected_slowdown_is_in_the_candidates_epochs(make_runner):
+    trials = sides(1, Slowdown(9.0, 1))
+    records = make_runner(INSTALLATIONS).measure_pair([*trials.values()], brief=True)
+    least = {record.version: min(record.epoch_seconds) for record in records}
+    assert least["candidate"] > 3 * least["base"]
+
+
+def test_params_and_entropy_are_written_when_the_round_is_over(make_runner, folder):
+    with make_runner() as made:
+        record = made.measure(ALONE)
+        assert (record.status, record.version) == ("ok", "")
+        assert len(record.epoch_seconds) > 5
+        assert len(record.kernel_seconds) == len(record.epoch_seconds) + 1
+        assert len(record.predict_seconds) >= 5
+        assert record.judged_epochs[:5] == [1, 2, 3, 4, 5]
+        assert record.judged_epochs[5] > 5
+        assert list((folder / "params").iterdir()) == []
+        assert store.read_entropy(folder) == {}
+        other = made.measure(Trial("r2-mine", "trial", 2, ALONE.case))
+        assert [path.name for path in (folder / "params").iterdir()] == ["r1-mine.npy"]
+    assert other.entropy != record.entropy
+    entropy = store.read_entropy(folder)
+    assert entropy.keys() == {record.entropy, other.entropy}
+    assert all(
+        hashlib.sha256(text.encode()).hexdigest()[:12] == name for name, text in entropy.items()
     )
-    assert record.worker_seconds < record.wall_seconds <= record.conditions["seconds"]
-    assert [path.name for path in (folder / "params").iterdir()] == ["r1-mine.npy"]
+    params = np.load(folder / "params" / "r1-mine.npy")
+    assert len(params) == 1 + len(record.epoch_seconds)
 
 
-def test_only_a_comparison_asks_for_brief_and_slowed_trials(make_runner, launches, folder, digits):
-    made = make_runner(INSTALLATIONS)
-    for trial in sides(1, SLOWDOWN).values():
-        made.measure(trial)
-    slowdowns = [request["slowdown"] for request, _ in launches]
-    assert sorted(slowdowns, key=str) == [None, {"share": 0.5, "every": 2}]
-    assert {request["brief"] for request, _ in launches} == {True}
-    Runner(folder, comparison(), digits).measure(sides(2, SLOWDOWN)["candidate"])
-    request, child = launches[-1]
-    assert request.keys().isdisjoint({"brief", "slowdown"})
-    assert child.installation == Installation()
+def test_kept_params_follow_from_the_entropy(make_runner, folder, digits):
+    with make_runner() as made:
+        record = made.measure(ALONE)
+    draws = Draws(store.read_entropy(folder)[record.entropy])
+    start = draws.draw_initial_params(WORKLOADS["sgd"], digits.features, digits.classes)
+    path = Judge(digits.folder, digits.classes).get_path(ALONE.case, draws, start)
+    params = np.load(folder / "params" / "r1-mine.npy")
+    np.testing.assert_allclose(params[3][:-1], path.get_state(3).solution.weight, atol=1e-5)
+
+
+def test_seed_repeats_orders_and_weights(make_runner, digits, tmp_path):
+    first = make_runner(seed=7).measure(ALONE)
+    again = Runner(tmp_path / "out", comparison(seed=7), digits).measure(ALONE)
+    assert first.entropy == again.entropy
+    assert first.validation_accuracy[:5] == again.validation_accuracy[:5]
 
 
 def test_every_version_runs_and_describes_its_own_place(
-    make_runner, launches, folder, tmp_path, monkeypatch
+    make_runner, starts, folder, tmp_path, monkeypatch
 ):
     described = []
     monkeypatch.setattr(
@@ -123,12 +138,13 @@ def test_every_version_runs_and_describes_its_own_place(
     }
     made = make_runner(installations, timeout=7.0)
     for number in (1, 2):
-        for version, trial in sides(number, variables={"OWN": "yes"}, threads=1).items():
+        for version, trial in sides(number, SLOWDOWN, variables={"OWN": "yes"}).items():
             made.measure(trial)
-            _, child = launches[-1]
+            request, child = starts[-1]
             assert child.installation == installations[version]
             assert (child.timeout, child.threads, child.device) == (7.0, 1, "cpu")
             assert child.variables == {"OWN": "yes"}
+            assert (request["slowdown"] is None) == (version == "base")
     assert described == [installations["candidate"]]  # once
     environments = store.read_environments(folder)
     assert {
@@ -137,9 +153,9 @@ def test_every_version_runs_and_describes_its_own_place(
     } == {("base", list_software()["python"]), ("candidate", "3.99")}
 
 
-@pytest.mark.parametrize("point", [(runner, "launch"), (Judge, "judge")], ids=str)
-def test_side_that_is_interrupted_is_recorded_as_that_side(make_runner, folder, monkeypatch, point):
-    def interrupt(*_):
+@pytest.mark.parametrize("point", [(runner, "Worker"), (Judge, "judge")], ids=str)
+def test_trial_that_is_interrupted_is_recorded(make_runner, folder, monkeypatch, point):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(*point, interrupt)
@@ -150,45 +166,23 @@ def test_side_that_is_interrupted_is_recorded_as_that_side(make_runner, folder, 
     assert record.slowdown == SLOWDOWN
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"worker_seconds": "long"},
-        {"epoch_seconds": [1e308]},
-        {"peak_rss_bytes": -1},
-        {"phase_rss_bytes": {"x": -1}},
-    ],
-    ids=str,
-)
-def test_invalid_result_is_a_failed_record(make_runner, folder, report, document):
-    report(document)
-    record = make_runner(INSTALLATIONS).measure(sides(4, SLOWDOWN)["candidate"])
-    assert (record.status, record.version, record.slowdown) == ("failed", "candidate", SLOWDOWN)
-    assert (record.epoch_seconds, record.peak_rss_bytes) == ([], None)
-    assert store.read_records(folder) == [record]
+def test_worker_that_fails_is_recorded_with_its_last_words(make_runner, starts):
+    record = make_runner().measure(ALONE)
+    assert (record.status, record.reason) == ("unavailable", "not today")
+    assert (record.stderr_tail, record.epoch_seconds) == ("last words", [])
 
 
-def test_worker_cannot_report_fields_of_the_parent(make_runner, report):
-    report(
-        {
-            "version": "candidate",
-            "round": 9,
-            "parity": {"error": 0},
-            "validation_accuracy": [1.0],
-            "import_seconds": 1.0,
-        }
-    )
-    record = make_runner(INSTALLATIONS).measure(sides(4)["base"])
-    assert (record.version, record.round, record.status) == ("base", 4, "unavailable")
-    assert (record.parity, record.validation_accuracy, record.import_seconds) == (None, [], 1.0)
-    assert record.stderr_tail == "last words"
+def test_probe_reports_its_own_fields_only(make_runner, starts):
+    document = {"product_operations": 7, "parity": 1, "round": 9, "product_seconds": [0.5]}
+    starts.outcome = Outcome("ok", None, document, "", 1.0)
+    record = make_runner().measure(Trial("r1-probe", "roofline", 1, ALONE.case))
+    assert (record.product_operations, record.round) == (7, 1)
 
 
-@pytest.mark.parametrize("epochs", [{"epoch_seconds": [0.5, 0.0]}, {"epoch_seconds": []}])
-def test_ok_without_all_numbers_is_failed(make_runner, report, monkeypatch, epochs):
-    whole = msgspec.to_builtins(ok(case()))
-    report({**whole, **epochs}, "ok")
-    assert make_runner().measure(ALONE).status == "failed"
+def test_invalid_result_is_a_failed_record(make_runner, starts):
+    starts.outcome = Outcome("ok", None, {"product_operations": -1}, "", 1.0)
+    record = make_runner().measure(Trial("r1-probe", "roofline", 1, ALONE.case))
+    assert (record.status, record.product_operations) == ("failed", None)
 
 
 def test_parity_that_is_not_a_number_is_a_failed_record(make_runner, folder, monkeypatch):
@@ -207,7 +201,7 @@ def test_too_many_threads_fail_a_correct_trial(make_runner, monkeypatch):
 
 
 def test_another_python_is_described_before_the_trial_begins(
-    make_runner, launches, folder, monkeypatch
+    make_runner, starts, folder, monkeypatch
 ):
     def interrupt(place):
         raise KeyboardInterrupt
@@ -216,5 +210,5 @@ def test_another_python_is_described_before_the_trial_begins(
     made = make_runner(dict.fromkeys(INSTALLATIONS, Installation("/b/python", OURS)))
     with pytest.raises(KeyboardInterrupt):
         made.measure(sides()["base"])
-    assert launches == []
+    assert starts == []
     assert store.read_records(folder) == []

@@ -2,10 +2,10 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from support import comparisons
 from support.records import NUMPY, bare, case, environment, ok
@@ -57,6 +57,16 @@ class Pretended:
         self.folder, self.run = folder, planned.run
         store.add_environment(folder, environment())
         return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def measure_pair(self, trials: Sequence[Trial], *, brief: bool) -> tuple[Record, ...]:
+        """Store and return the records of two trials."""
+        return tuple(self.measure(trial) for trial in trials)
 
     def measure(self, trial: Trial) -> Record:
         """Store and return the record of a trial."""

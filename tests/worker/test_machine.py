@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,5 +73,7 @@ def test_peak_memory_follows_use():
     ],
 )
 def test_peak_memory_is_the_high_water_mark(monkeypatch, status, peak):
-    monkeypatch.setattr(machine.Path, "read_text", lambda _: status)
-    assert machine.read_peak_memory() == peak
+    asked, file = [], SimpleNamespace(read_text=lambda: status)
+    monkeypatch.setattr(machine, "Path", lambda path: asked.append(path) or file)
+    assert machine.read_peak_memory() == machine.read_peak_memory(7) == peak
+    assert asked == ["/proc/self/status", "/proc/7/status"]

@@ -1,22 +1,80 @@
-"""The worker's modes and its answers to whatever goes wrong."""
+"""The worker's loop and modes, and its answers to whatever goes wrong."""
 
 import json
+import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from bench.contract import Unavailable
 from bench.worker import __main__ as worker
-from bench.worker import data, machine, measure
+from bench.worker import exchange, machine
+from bench.worker.exchange import Exchange, ExchangeSize
 from bench.worker.guard import ContractError
-from bench.worker.measure import Measurement
-from bench.worker.workloads import WORKLOADS, draw_initial_params
+from bench.worker.roofline import RooflineSample
+
+EMPTY = ExchangeSize()
+PREFLIGHT = exchange.IMPORT + exchange.RUN + exchange.END
 
 
-def test_worker_needs_numpy_contract_and_errors_only(tmp_path):
+@pytest.fixture
+def prepare(tmp_path):
+    """Write a worker's folder and its commands; return the arguments and the end of its answers."""
+    descriptors = []
+
+    def write(request, commands, size=EMPTY):
+        text = json.dumps({**request, "exchange": asdict(size)})
+        (tmp_path / "request.json").write_text(text)
+        Exchange(tmp_path / "exchange", size, create=True)
+        (read, first), (last, write) = os.pipe(), os.pipe()
+        descriptors.extend([read, last, write])
+        os.write(first, commands)
+        os.close(first)
+        return [str(tmp_path), str(read), str(write)], last
+
+    yield write
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+@pytest.fixture
+def serve(prepare, monkeypatch, tmp_path):
+    """Serve commands in this process; return all answers, and the document or None."""
+    # This process shall not end with its own parent.
+    monkeypatch.setattr(worker, "end_with_parent", lambda: None)
+    monkeypatch.setattr(worker, "disable_core_dumps", lambda: None)
+
+    def run(request, commands, size=EMPTY):
+        arguments, answers = prepare(request, commands, size)
+        for number in arguments[1:]:
+            os.set_inheritable(int(number), True)  # as a worker gets them
+        monkeypatch.setattr(sys, "argv", ["worker", *arguments])
+        worker.main()
+        assert not any(os.get_inheritable(int(number)) for number in arguments[1:])
+        path = tmp_path / "document.json"
+        document = json.loads(path.read_text()) if path.exists() else None
+        return os.read(answers, 100), document
+
+    return run
+
+
+@pytest.fixture
+def own_file(tmp_path):
+    def write(code):
+        path = tmp_path / "own_softmax.py"
+        path.write_text(code)
+        return {"file": str(path)}
+
+    yield write
+    sys.modules.pop("own_softmax", None)
+
+
+def test_worker_needs_numpy_contract_and_errors_only(tmp_path, prepare):
     (tmp_path / "path" / "bench").mkdir(parents=True)
     for name in ("__init__.py", "contract.py", "errors.py", "worker"):
         (tmp_path / "path" / "bench" / name).symlink_to(machine.ROOT / "bench" / name)
@@ -24,14 +82,14 @@ def test_worker_needs_numpy_contract_and_errors_only(tmp_path):
         (tmp_path / "path" / folder.name).symlink_to(folder)
     (tmp_path / "own.py").write_text("import sys\nOBJECTIVE = sorted(sys.modules)")
     request = {"mode": "preflight", "file": str(tmp_path / "own.py")}
-    (tmp_path / "request.json").write_text(json.dumps(request))
+    arguments, _ = prepare(request, PREFLIGHT)
     # Without site (-S) there is nothing to import but the standard library and this path.
-    command = [sys.executable, "-S", "-m", "bench.worker", tmp_path, "2"]
-    subprocess.run(command, env={"PYTHONPATH": str(tmp_path / "path")}, check=True)
+    command = [sys.executable, "-S", "-m", "bench.worker", *arguments]
+    variables = {"PYTHONPATH": str(tmp_path / "path")}
+    subprocess.run(command, env=variables, check=True, pass_fds=map(int, arguments[1:]))
     document = json.loads((tmp_path / "document.json").read_text())
     packages = {name.partition(".")[0] for name in document["objective"]}
     assert packages - sys.stdlib_module_names <= {"__main__", "bench", "numpy", "own"}
-    assert document["worker_seconds"] > 0
 
 
 def test_crash_writes_no_core_file():
@@ -40,6 +98,31 @@ def test_crash_writes_no_core_file():
         "assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_each_command_is_answered_and_the_first_byte_says_ready(serve, make_request):
+    request = make_request(batch_size=288)
+    commands = (exchange.IMPORT, exchange.READ_DATA, exchange.SET_UP, exchange.RESET, exchange.END)
+    answers, document = serve(request, b"".join(commands), ExchangeSize(1440, 357, 64, 10))
+    assert answers == exchange.PING + b"".join(commands)
+    assert document == {"status": "ok"}
+
+
+def test_failing_command_is_the_last_one_and_leaves_a_document(serve, own_file, tmp_path):
+    code = f"import os; os.mkdir({str(tmp_path / 'imported')!r}); raise ValueError('no')"
+    answers, document = serve(own_file(code), exchange.PING + 2 * exchange.IMPORT + exchange.END)
+    assert answers == 2 * exchange.PING + exchange.FAILED
+    assert document == {"status": "failed", "reason": "ValueError: no"}
+
+
+def test_worker_whose_parent_has_gone_leaves_no_document(serve):
+    assert serve({}, exchange.PING) == (2 * exchange.PING, None)
+
+
+def test_seconds_of_a_command_are_in_the_exchange(own_file, tmp_path):
+    memory = Exchange(tmp_path / "exchange", ExchangeSize(), create=True)
+    assert worker.execute(lambda: 2.5, {}, memory) is None
+    assert memory.seconds[0] == 2.5
 
 
 def absent(name):
@@ -69,29 +152,18 @@ def device_error(name, text):
     ],
 )
 def test_error_has_a_status_and_a_reason(error, extra, status, reason):
-    def mode(_):
+    def method():
         raise error
 
-    document = worker.answer(mode, {"extra": extra})
+    document = worker.execute(method, {"extra": extra}, SimpleNamespace(seconds=[0]))
     assert document["status"] == status
     assert document["reason"].startswith(reason)
 
 
 def test_traceback_of_an_error_is_on_stderr(capsys):
-    worker.answer(lambda request: request["nothing"], {})
+    worker.execute(lambda: {}["nothing"], {}, SimpleNamespace(seconds=[0]))
     out, err = capsys.readouterr()
     assert (out, err.startswith("Traceback")) == ("", True)
-
-
-@pytest.fixture
-def own_file(tmp_path):
-    def write(code):
-        path = tmp_path / "own_softmax.py"
-        path.write_text(code)
-        return {"file": str(path)}
-
-    yield write
-    sys.modules.pop("own_softmax", None)
 
 
 @pytest.mark.parametrize(
@@ -103,23 +175,46 @@ def own_file(tmp_path):
         ("", False, "softmax"),
     ],
 )
-def test_preflight_describes_a_file(own_file, code, trainer, objective):
-    description = worker.run_preflight(own_file(code))
-    assert description == {"trainer": trainer, "objective": objective}
-    assert sys.modules["own_softmax"].__name__ == "own_softmax"  # so that its classes can be found
+def test_preflight_describes_a_file(serve, own_file, code, trainer, objective):
+    _, document = serve({"mode": "preflight", **own_file(code)}, PREFLIGHT)
+    assert document == {"status": "ok", "trainer": trainer, "objective": objective}
 
 
-def test_file_that_is_not_python_is_an_import_error(tmp_path):
-    (tmp_path / "own.txt").write_text("")
-    with pytest.raises(ImportError, match=r"own.txt is not a Python file"):
-        worker.load({"file": str(tmp_path / "own.txt")})
-
-
-def test_textbook_program_returns_its_quantities(own_file, digits):
+def test_textbook_program_returns_its_quantities(serve, own_file, digits):
     request = own_file("def run(textbook): return {'samples': float(len(textbook.images))}")
-    document = worker.run_textbook({**request, "data": str(digits.folder)})
-    assert document["quantities"] == {"samples": 1797}
-    assert document["program_seconds"] > 0
+    request |= {"mode": "textbook", "data": str(digits.folder)}
+    commands = exchange.IMPORT + exchange.READ_DATA + exchange.RUN + exchange.END
+    assert serve(request, commands)[1] == {"status": "ok", "quantities": {"samples": 1797}}
+
+
+def test_device_check_creates_a_probe_on_the_device(serve, own_file):
+    code = """
+from bench.contract import Unavailable
+class Probe:
+    def __init__(self, matrix, device):
+        if device == "gpu":
+            raise Unavailable(f"no {device} for {matrix.dtype}")
+"""
+    request = {"mode": "device", **own_file(code)}
+    assert serve({**request, "device": "cpu"}, PREFLIGHT)[1] == {"status": "ok"}
+    answers, document = serve({**request, "device": "gpu"}, PREFLIGHT)
+    assert answers[-1:] == exchange.FAILED
+    assert document == {"status": "unavailable", "reason": "no gpu for float32"}
+
+
+def test_roofline_is_measured_with_the_probe_of_the_module(serve, own_file, monkeypatch):
+    def measure(probe, device, features, samples):
+        return RooflineSample(read_seconds=[probe, features, *samples])
+
+    monkeypatch.setattr(worker, "measure_roofline", measure)
+    request = {"mode": "roofline", **own_file("Probe = 3"), "device": "cpu"}
+    _, document = serve({**request, "features": 4, "samples": [8, 16]}, PREFLIGHT)
+    assert (document["status"], document["read_seconds"]) == ("ok", [3, 4, 8, 16])
+
+
+def test_software_is_that_of_this_interpreter(serve):
+    _, document = serve({"mode": "software"}, exchange.RUN + exchange.END)
+    assert document == {"status": "ok", "software": machine.list_software()}
 
 
 def test_document_is_written_whole_or_not(tmp_path):
@@ -128,83 +223,3 @@ def test_document_is_written_whole_or_not(tmp_path):
     with pytest.raises(TypeError):
         worker.write_document(tmp_path / "document.json", {"status": object()})
     assert json.loads((tmp_path / "document.json").read_text()) == {"status": "ok"}
-
-
-def test_problem_and_trial_follow_the_request(make_request, digits, monkeypatch):
-    parts, real = [], data.read
-    monkeypatch.setattr(data, "read", lambda folder, part: parts.append(part) or real(folder, part))
-    request = make_request(workload="textbook", samples=320, batch_size=16, epochs=7, seed=43)
-    problem, trial = worker.prepare(request, None)
-    assert parts == ["train", "test"]
-    assert (problem.samples, problem.batch_size, problem.classes) == (320, 16, 10)
-    assert problem.optimizer == WORKLOADS["textbook"].optimizer
-    expected = draw_initial_params(WORKLOADS["textbook"], 64, 10, 43)
-    assert np.array_equal(trial.initial.weight, expected.weight)
-    assert (trial.seed, trial.epochs) == (43, 7)
-    assert np.array_equal(trial.test_images, real(digits.folder, "test")[0])
-
-
-def test_gpu_trial_monitors_the_visible_gpu(monkeypatch):
-    monkeypatch.setattr(worker, "GpuMonitor", lambda token: f"monitor of {token}")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    assert worker.create_monitor({"device": "gpu"}) == "monitor of 3"
-    assert worker.create_monitor({"device": "cpu"}) is None
-
-
-def test_time_beside_phases_is_between_seconds(make_request, monkeypatch, tmp_path):
-    for module in (worker, measure):
-        monkeypatch.setattr(module, "time_call", lambda call, *arguments: (call(*arguments), 1.0))
-    times = Measurement(between_seconds=10.0, epoch_seconds=[0.25, 0.5])
-    measured = (times, np.zeros(1, np.float32), np.zeros(1, np.int64))
-    monkeypatch.setattr(worker, "measure", lambda *_: measured)
-    monkeypatch.setattr(worker, "check_module", lambda *_: measured)
-    # The device, the suite before and after the import, the data, what is saved, the last look.
-    trial = worker.run_trial(make_request(folder=tmp_path))
-    assert (trial["import_seconds"], trial["between_seconds"]) == (1, 10 + 6)
-    check = worker.run_check(make_request(folder=tmp_path))
-    assert (check["import_seconds"], check["between_seconds"]) == (1, 1 - 0.75)
-
-
-WRONG = """
-from bench.worker import measure
-from implementations.idiomatic import softmax_numpy
-real = measure.WATCH_SECONDS
-{at_import}
-class Trainer(softmax_numpy.Trainer):
-    def __init__(self, problem, device):
-        measure.WATCH_SECONDS = real
-        super().__init__(problem, device)
-    def predict(self, images):
-        {in_predict}
-        return super().predict(images)
-"""
-REPLACED = r"it replaced bench\.worker\.measure\.WATCH_SECONDS"
-# A trial's predictions are of 357 images, the last one of a check of 7.
-REPLACE_LAST = "if len(images) == {}: measure.WATCH_SECONDS = 0.0"
-
-
-@pytest.mark.parametrize(
-    ("mode", "at_import", "in_predict", "fault"),
-    [
-        (worker.run_trial, "measure.WATCH_SECONDS = 0.0", "", REPLACED),
-        (worker.run_check, "measure.WATCH_SECONDS = 0.0", "", REPLACED),
-        (worker.run_trial, "", REPLACE_LAST.format(357), REPLACED),
-        (worker.run_check, "", REPLACE_LAST.format(7), REPLACED),
-        (worker.run_trial, "", "self.problem.images[-1] = 0", "changed the training data"),
-    ],
-)
-def test_change_at_import_or_in_the_last_call_is_a_fault(
-    own_file,
-    make_request,
-    monkeypatch,
-    quick_collector,
-    tmp_path,
-    mode,
-    at_import,
-    in_predict,
-    fault,
-):
-    monkeypatch.setattr(measure, "WATCH_SECONDS", measure.WATCH_SECONDS)  # undone after the test
-    own = own_file(WRONG.format(at_import=at_import, in_predict=in_predict))
-    with pytest.raises(ContractError, match=fault):
-        mode(make_request(folder=tmp_path, **own))

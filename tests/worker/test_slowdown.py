@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.contract import Params
-from bench.runner.process.spec import ChildSpec
+from bench.records.schema import Slowdown
 from bench.worker import slowdown
 from bench.worker.slowdown import SlowedTrainer, burn, slow_down
 
@@ -75,16 +75,11 @@ def test_burn_reads_the_clock_without_sleeping(monkeypatch):
     assert next(ticks) == 99.0
 
 
-def test_slowdown_doubles_every_second_epoch_in_a_worker(launched):
-    outcome = launched(
-        child=ChildSpec(timeout=240, threads=1),
-        brief=True,
-        epochs=20,
-        batch_size=2,
-        slowdown={"share": 1.0, "every": 2},
-    )
+def test_slowdown_doubles_every_second_epoch_in_a_worker(driven):
+    slowed = Slowdown(share=1.0, every=2)
+    drive, outcome = driven(slowdown=slowed, brief=True, epochs=20, batch_size=2)
     assert outcome.status == "ok", outcome.reason
-    seconds = outcome.document["epoch_seconds"]
+    seconds = drive.measurement.epoch_seconds
     assert len(seconds) == 20
     # Every second one burns as long as it trains. Minima do not depend on what else is running.
     assert min(seconds[1::2]) > 1.5 * min(seconds[::2])

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from bench.records.schema import Case
     from bench.runner.parity.conformance import Finding
 
-SEED = 42
-
 
 def check(
     names: Annotated[
@@ -51,7 +49,6 @@ def check(
     ]
     checker = conformance.Checker(
         [dataset.find(source) for source in dict.fromkeys(("digits", data))],
-        seed=SEED,
         threads=len(list_usable_cores()),
         timeout=timeout,
         device=device,

@@ -162,15 +162,16 @@ def run(
     ] = None,
     timeout: Timeout = 600,
     seed: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="N",
             min=0,
             max=MAX_INT,
-            help="Draw sample orders and initial weights from this seed.",
+            help="Draw sample orders and initial weights from this seed, so that a run can be "
+            "repeated. Default: new ones each round, which no implementation can know.",
             rich_help_panel=MEASURING,
         ),
-    ] = 42,
+    ] = None,
     python: Pythons = None,
     data: Data = None,
     output: Annotated[

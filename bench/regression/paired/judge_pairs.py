@@ -310,6 +310,11 @@ def _aggregate_sides(
 
 
 def _final_accuracy(record: TrialRecord) -> float | None:
-    """Return the validation accuracy after the workload's epochs; a case may have more."""
+    """Return the validation accuracy after the workload's epochs; a case may have more.
+
+    None where the two sides of a pair have orders of their own: parity alone compares them.
+    """
+    if record.alternated:
+        return None
     curve = record.validation_accuracy[: WORKLOADS[record.case.workload].epochs]
     return curve[-1] if curve else None

@@ -14,6 +14,7 @@ from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, pla
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CaseComparison
 from bench.regression.stats.false_alarms import MIN_PAIRS, LookSchedule, schedule_looks
+from bench.runner.cases import compute_max_samples
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
 from bench.worker.measure import now
@@ -34,20 +35,21 @@ def measure(
     lock.
     """
     end = now() + plan.budget
-    cases = _CaseLoop(folder, plan, Runner(folder, plan, data, installations=installations))
-    total = len(plan.pairings)
-    for number, pairing in enumerate(plan.pairings, 1):
-        yield f"{pairing.name} ({number} of {total}): a first pair"
-        yield from cases.measure(pairing, now() + (end - now()) / (total - number + 1))
+    with Runner(folder, plan, data, installations=installations) as runner:
+        cases, total = _CaseLoop(folder, plan, runner, data.features), len(plan.pairings)
+        for number, pairing in enumerate(plan.pairings, 1):
+            yield f"{pairing.name} ({number} of {total}): a first pair"
+            yield from cases.measure(pairing, now() + (end - now()) / (total - number + 1))
 
 
 class _CaseLoop:
     """Measures the cases of a comparison and stores the looks planned for each."""
 
-    def __init__(self, folder: Path, plan: ComparisonPlan, runner: Runner) -> None:
+    def __init__(self, folder: Path, plan: ComparisonPlan, runner: Runner, features: int) -> None:
         self._folder = folder
         self._plan = plan
         self._runner = runner
+        self._features = features
         self._looks: dict[str, LookSchedule] = {}
         self._records: list[TrialRecord] = []
 
@@ -78,7 +80,11 @@ class _CaseLoop:
 
     def _measure_pair(self, pairing: Pairing, number: int) -> tuple[TrialRecord, ...]:
         trials = plan_pair(number, pairing, self._plan)
-        records = tuple(cast("TrialRecord", self._runner.measure(trial)) for trial in trials)
+        if can_alternate(pairing, self._features):
+            measured = self._runner.measure_pair(trials, brief=number > 0)
+        else:
+            measured = tuple(self._runner.measure(trial) for trial in trials)
+        records = tuple(cast("TrialRecord", record) for record in measured)
         self._records += records
         return records
 
@@ -94,6 +100,12 @@ class _CaseLoop:
     def _judge(self, pairing: Pairing) -> CaseComparison:
         cases = judge_cases(self._plan, self._records, self._looks)
         return next(case for case in cases if case.name == pairing.name)
+
+
+def can_alternate(pairing: Pairing, features: int) -> bool:
+    """Return whether both versions fit on this machine at the same time: two never share a GPU."""
+    needed = 2 * pairing.baseline.samples
+    return pairing.baseline.device == "cpu" and needed <= compute_max_samples(features)
 
 
 def extend_epochs(

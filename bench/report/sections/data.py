@@ -15,10 +15,12 @@ from bench.report.load import LoadedRun
 from bench.report.sections import Picture, Section
 from bench.report.sections.comparison import select_ranked
 from bench.runner.parity import oracle
-from bench.runner.parity.judge import Judge, list_segments
+from bench.runner.parity.draws import Draws
+from bench.runner.parity.judge import Judge
 from bench.runner.parity.oracle import Solution
 from bench.worker import data as prepared
 from bench.worker.data import Part
+from bench.worker.workloads import WORKLOADS
 
 DATA_TITLE = "The data"
 LEARNED_TITLE = "What the classifiers learned"
@@ -61,7 +63,7 @@ def describe_data(run: LoadedRun) -> Iterator[Section]:
     if case is None:
         yield Section(LEARNED_TITLE, empty=NO_SOFTMAX)
     else:
-        yield _describe_weights(case, run.run.seed, data)
+        yield _describe_weights(case, run.run.seed or 0, data)
 
 
 def _find_data(run: LoadedRun) -> Dataset | str:
@@ -85,8 +87,10 @@ def _describe_weights(case: Case, seed: int, data: Dataset) -> Section:
     Every ranked implementation agrees with the oracle within the parity tolerance, so one set of
     weights shows what all of them learn. Training takes about two seconds at the default sizes.
     """
-    _, timed = list_segments(case)
-    solution = Judge(data.folder, data.classes, seed).train_oracle(case, timed)[-1]
+    draws = Draws.make(seed, 1)
+    start = draws.draw_initial_params(WORKLOADS[case.workload], data.features, data.classes)
+    path = Judge(data.folder, data.classes).get_path(case, draws, start)
+    solution = path.get_state(case.epochs).solution
     counts, names = count_confusion(solution, data), data.class_names
     pictures = []
     if find_side(data.features):
@@ -95,7 +99,7 @@ def _describe_weights(case: Case, seed: int, data: Dataset) -> Section:
         pictures.append(Picture("weights", title, draw))
     title = "Test images by class and prediction"
     pictures.append(Picture("confusion", title, partial(chart_confusion, counts, names, title)))
-    remark = LEARNED.format(len(timed.epochs), case.workload, case.batch_size)
+    remark = LEARNED.format(case.epochs, case.workload, case.batch_size)
     return Section(LEARNED_TITLE, pictures=pictures, remarks=[remark])
 
 

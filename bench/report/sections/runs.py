@@ -223,7 +223,10 @@ def describe_environments(runs: Sequence[LoadedRun]) -> Section:
 
 
 def _describe_run(run: Run) -> str:
-    return f"Run {run.run}, seed {run.seed}, at most {run.timeout:g} s a trial."
+    seed = "orders and initial weights drawn anew each round"
+    if run.seed is not None:
+        seed = f"seed {run.seed}: an implementation could know its orders and initial weights"
+    return f"Run {run.run}, {seed}, at most {run.timeout:g} s a trial."
 
 
 def list_facts(environments: Mapping[str, Environment]) -> list[str]:

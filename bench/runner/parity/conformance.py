@@ -1,35 +1,32 @@
 """Conformance of an implementation: the contract's rules, parity, and good behaviour.
 
-The worker trains and predicts as bench/worker/check.py says, in a fresh process for every batch
-size. The parent judges here what it returns.
+A worker is driven through an ordinary trial, in a fresh process for every batch size. It cannot
+tell that it is checked: more of what it returns is judged.
 """
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from bench.contract import Device, Params
+from bench.contract import Device
 from bench.data.dataset import Dataset
-from bench.records.files import read_npy
 from bench.records.schema import Case
 from bench.runner.cases import Size, complete_case
 from bench.runner.parity import mistakes
-from bench.runner.parity.judge import (
-    TOLERANCE,
-    Judge,
-    Judgement,
-    judge_threads,
-)
+from bench.runner.parity.draws import FIRST_EPOCH, Draws
+from bench.runner.parity.evidence import Evidence, split_params
+from bench.runner.parity.judge import TOLERANCE, Judge, Judgement, judge_threads
 from bench.runner.process import interpreters, scratch, spec
-from bench.runner.process.launch import launch
-from bench.runner.process.outcome import Outcome
+from bench.runner.process.drive import Drive, find_restlessness, measure_exchange
+from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.spec import ChildSpec
 from bench.worker.data import read_labels
-from bench.worker.workloads import CHECK_SEGMENTS, draw_order
 
 # The check with this batch size under sgd also watches the process after its last epoch.
 WATCHED_BATCH_SIZE = 32
@@ -48,11 +45,9 @@ BATCH_SIZES: dict[str, dict[str, tuple[int | None, ...]]] = {
 # With these variables, a process that asks for a GPU sees none.
 NO_GPU = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 
-EPOCH_NAMES = (
-    "in the first epoch",
-    *(f"in epoch {epoch} after a second reset" for epoch in CHECK_SEGMENTS[1].epochs),
-    "from other weights, over an order that was there before",
-)
+# The trial that is checked has at least this many timed epochs, each compared with the oracle.
+EPOCHS = 10
+FEW_IMAGES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +74,11 @@ class Checker:
     """
 
     def __init__(
-        self, data: Sequence[Dataset], *, seed: int, threads: int, timeout: float, device: Device
+        self, data: Sequence[Dataset], *, threads: int, timeout: float, device: Device
     ) -> None:
-        self._judges = [(part, Judge(part.folder, part.classes, seed)) for part in data]
-        self._seed = seed
+        self._judges = [(part, Judge(part.folder, part.classes)) for part in data]
+        # No implementation that is checked can know it, nor what an earlier one made of it.
+        self._draws = Draws.make(None, 0)
         self._threads = threads
         self._timeout = timeout
         self._device = device
@@ -111,23 +107,38 @@ class Checker:
         if batch_size is not None:  # for a user's own data, the next smaller divisor
             batch_size = next(n for n in range(batch_size, 0, -1) if available % n == 0)
         size = Size(batch_size or available, self._threads, available)
-        return complete_case(case, workload, self._device, size)
+        return complete_case(case, workload, self._device, size, EPOCHS)
 
     def _check_once(self, case: Case, data: Dataset, judge: Judge) -> Finding:
-        with scratch.make_folder() as folder:
-            outcome = self._launch(case, data, folder, {})
-            if outcome.status != "ok":
-                return _make_finding(case, data, outcome.status, outcome.reason)
-            judgement = judge.judge_check(case, folder / "params.npy", folder / "labels.npy")
-            reason = self._explain_fault(judgement, case, judge, folder)
-        if reason is None:  # without valid times nothing has passed
-            _, reason = judge_threads(case, outcome.document)
+        """Drive a trial as ``bench run`` does, go on with other weights, and judge all of it."""
+        watched = (case.workload, case.batch_size) == ("sgd", WATCHED_BATCH_SIZE)
+        other = Evidence(self._draws.draw_other_params(data.features, data.classes))
+        restless = None
+        with scratch.make_folder() as folder, self._start_worker(case, data, folder, {}) as worker:
+            drive = Drive(worker, case, self._draws)
+            evidence = drive.evidence
+            with suppress(WorkerStopped):
+                drive.set_up()
+                drive.train_first()
+                drive.train_all()
+                drive.predict_all(partial(judge.find_mistaken, case))
+                restless = find_restlessness(worker) if watched else None
+                continue_otherwise(drive, other)
+            outcome = worker.finish()
+        if outcome.status != "ok":
+            return _make_finding(case, data, outcome.status, outcome.reason)
+        judgement = judge.judge(case, self._draws, evidence, later=EPOCHS)
+        reason = self._explain_fault(judgement, case, judge, evidence)
         error = judgement.parity.error if judgement.parity else None
+        if reason is None and (fault := judge.judge(case, self._draws, other, later=0).fault):
+            reason = f"{fault}, from other weights over an order that was there before"
+        _, threads_fault = judge_threads(case.threads, drive.measurement)
+        reason = reason or restless or drive.find_clock_fault() or threads_fault
         return _make_finding(case, data, "failed" if reason else "ok", reason, error)
 
-    def _launch(
+    def _start_worker(
         self, case: Case, data: Dataset, folder: Path, variables: Mapping[str, str]
-    ) -> Outcome:
+    ) -> Worker:
         child = ChildSpec(
             installation=interpreters.find_installation(case),
             threads=case.threads,
@@ -135,29 +146,27 @@ class Checker:
             variables={**case.variables, **variables},
             timeout=self._timeout,
         )
-        request = spec.request_training("check", case, data, self._seed)
-        request["watch"] = (case.workload, case.batch_size) == ("sgd", WATCHED_BATCH_SIZE)
-        return launch(request, child, folder)
+        return Worker(
+            spec.request_training(case, data), child, folder, measure_exchange(case, data)
+        )
 
     def _explain_fault(
-        self, judgement: Judgement, case: Case, judge: Judge, folder: Path
+        self, judgement: Judgement, case: Case, judge: Judge, evidence: Evidence
     ) -> str | None:
         """Return the fault with the epoch in which it began and, if it is common, its name."""
-        wrong = [number for number, error in enumerate(judgement.errors) if not error <= TOLERANCE]
+        wrong = [epoch for epoch, error in judgement.errors.items() if not error <= TOLERANCE]
         if not wrong:
             return judgement.fault
-        fault = f"{judgement.fault}, {EPOCH_NAMES[wrong[0]]}"
-        if wrong[0] > 0:
-            return fault
-        first, *_ = read_npy(folder / "params.npy", np.float32, 3)
-        segment = CHECK_SEGMENTS[0]
+        if wrong[0] != FIRST_EPOCH:
+            return f"{judgement.fault}, in epoch {wrong[0]} after a second reset"
         mistake = mistakes.name_mistake(
-            Params(first[:-1], first[-1]),
+            split_params(evidence.params[FIRST_EPOCH]),
             judge.read_problem(case),
-            judge.draw_start(case, segment),
-            draw_order(self._seed, segment.epochs[0], case.samples),
+            evidence.initial,
+            self._draws.draw_order(FIRST_EPOCH, case.samples),
             case.objective,
         )
+        fault = f"{judgement.fault}, in the first epoch"
         return f"{fault}; it looks as if {mistake}" if mistake else fault
 
     def _check_without_gpu(self, case: Case) -> Finding:
@@ -165,13 +174,29 @@ class Checker:
         data, _ = self._judges[0]
         complete = self._complete_case(case, data, "sgd", WATCHED_BATCH_SIZE)
         complete = msgspec.structs.replace(complete, device="gpu")
-        with scratch.make_folder() as folder:
-            outcome = self._launch(complete, data, folder, NO_GPU)
+        with (
+            scratch.make_folder() as folder,
+            self._start_worker(complete, data, folder, NO_GPU) as worker,
+        ):
+            with suppress(WorkerStopped):
+                Drive(worker, complete, self._draws).set_up()
+            outcome = worker.finish()
         if outcome.status == "unavailable":
             return _make_finding(complete, data, "unavailable", outcome.reason)
         behaviour = outcome.reason or "it trained, so it claims a GPU that it does not use"
         reason = f"where no GPU can be seen it must raise Unavailable: {behaviour}"
         return _make_finding(complete, data, "failed", reason)
+
+
+def continue_otherwise(drive: Drive, other: Evidence) -> None:
+    """Go on from other weights over an order that was there before, to see what is remembered."""
+    drive.evidence = other
+    images = np.arange(len(drive.worker.exchange.labels))
+    drive.reset(other.initial)
+    drive.predict(images, when="after a reset to other weights")
+    drive.train(1)
+    drive.predict(images[::-1], when="after an epoch from other weights")
+    drive.predict(images[:FEW_IMAGES], when=f"of {FEW_IMAGES} images")
 
 
 def has_passed(findings: Sequence[Finding]) -> bool:

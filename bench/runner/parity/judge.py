@@ -1,33 +1,25 @@
-"""Judge a trial by the params that it returned.
+"""Judge a trial by what its worker returned.
 
-A worker never reports its own score: parity and accuracy are computed here, in the parent,
-against an oracle that is trained once for all trials of the same problem.
+A worker never reports its own score: parity and accuracy are computed here, in the parent, against
+an oracle. Any epoch that is ranked can be judged.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.contract import Params, Problem
-from bench.records.files import read_npy
+from bench.contract import Params, Problem, RMSprop
 from bench.records.schema import Case, Parity
 from bench.runner.parity import oracle
+from bench.runner.parity.draws import FIRST_EPOCH, Draws
+from bench.runner.parity.evidence import Evidence, split_params
 from bench.worker import data
-from bench.worker.check import list_predictions
-from bench.worker.measure import MAX_REPEATS
-from bench.worker.workloads import (
-    CHECK_SEGMENTS,
-    TRIAL_SEGMENTS,
-    WORKLOADS,
-    Segment,
-    draw_order,
-    draw_start_params,
-)
 from implementations import TEXTBOOK_PROGRAMS
 
 # Float32 with another order of summation stays below it. A weight decay of 1e-6, a learning rate
@@ -36,6 +28,12 @@ TOLERANCE = 1e-5
 # Two labels may differ where the two best logits are this close: rounding decides.
 LABEL_TIE = 1e-4
 
+# Rounding errors grow with the epochs, so the oracle's own path is compared up to the fifth. Later
+# epochs are compared one by one.
+FOLLOWED_EPOCHS = 5
+LATER_EPOCHS = 1
+SEARCHED_IMAGES = 4000
+
 # The largest number that a textbook program may return.
 MAX_QUANTITY = 1e18
 
@@ -43,29 +41,36 @@ MAX_QUANTITY = 1e18
 MIN_SECONDS = 0.1
 
 
+class EpochTimes(Protocol):
+    """The times of a trial's epochs."""
+
+    epoch_seconds: list[float]
+    handover_seconds: list[float]
+    epoch_cpu_seconds: list[float]
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """Parity and, for every timed epoch, the accuracies.
 
-    errors: the parity error after each compared epoch, in their order. fault: what is wrong,
+    errors: the parity error of each epoch that was compared, by its number. fault: what is wrong,
     or None.
     """
 
     parity: Parity | None = None
-    errors: tuple[float, ...] = ()
+    errors: Mapping[int, float] = field(default_factory=dict)
     validation_accuracy: tuple[float, ...] = ()
     test_accuracy: tuple[float, ...] = ()
     fault: str | None = None
 
 
 class Judge:
-    """Judge the trials of a run on one data set; oracles are trained once."""
+    """Judge trials on one data set; the oracle is trained once for all trials of a round."""
 
-    def __init__(self, folder: Path, classes: int, seed: int) -> None:
+    def __init__(self, folder: Path, classes: int) -> None:
         self._folder = folder
         self._classes = classes
-        self.seed = seed
-        self._oracles: dict[tuple[object, ...], list[oracle.Solution]] = {}
+        self._paths: dict[tuple[object, ...], oracle.Path] = {}
 
     @cached_property
     def _validation(self) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
@@ -77,92 +82,108 @@ class Judge:
         images, labels = data.read(self._folder, "test")
         return images.astype(np.float64), labels
 
-    def judge(self, case: Case, params: Path, predicted: Path, seconds: object) -> Judgement:
-        """Judge the files of params and predicted labels that a trial of this case returned.
+    def judge(
+        self, case: Case, draws: Draws, evidence: Evidence, *, later: int = LATER_EPOCHS
+    ) -> Judgement:
+        """Judge a trial: its first epoch, the timed epochs up to the fifth, and ``later`` others.
 
-        seconds: the ``epoch_seconds`` that the worker reported, not validated.
+        The others are drawn here, when the worker has ended. Each is compared with the epoch that
+        the oracle trains from the params that the worker had before it.
         """
-        count = len(seconds) if isinstance(seconds, list) else 0
-        returned = self._read(params, predicted, 1 + count)
-        if isinstance(returned, Judgement):
-            return returned
-        max_epochs = max(case.epochs, MAX_REPEATS)
-        if not case.epochs <= count <= max_epochs:
-            return Judgement(fault=f"it timed {count} epochs, not {case.epochs} to {max_epochs}")
-        epochs, labels = returned
-        judgement = self._add_scores(epochs[1:], self._compare(case, list_segments(case), epochs))
-        fault = find_label_fault(epochs[-1], self._test[0], labels) or judgement.fault
+        if fault := find_params_fault(evidence.params):
+            return Judgement(fault=fault)
+        count = max(evidence.params)
+        drawn = secrets.SystemRandom().sample(
+            range(FOLLOWED_EPOCHS + 1, count + 1), min(later, max(0, count - FOLLOWED_EPOCHS))
+        )
+        followed = range(1, min(count, FOLLOWED_EPOCHS) + 1)
+        errors = self._follow(case, draws, evidence, followed) | {
+            epoch: self._compare_alone(case, draws, evidence, epoch) for epoch in sorted(drawn)
+        }
+        judgement = self._score(evidence, make_judgement(errors))
+        fault = judgement.fault or self._find_prediction_fault(case, evidence)
         return replace(judgement, fault=fault)
 
-    def judge_check(self, case: Case, params: Path, predicted: Path) -> Judgement:
-        """Judge every epoch and every prediction that ``bench check`` asks for."""
-        count = sum(len(segment.epochs) for segment in CHECK_SEGMENTS)
-        returned = self._read(params, predicted, count)
-        if isinstance(returned, Judgement):
-            return returned
-        epochs, labels = returned
-        judgement = self._compare(case, CHECK_SEGMENTS, epochs)
-        if judgement.fault:
-            return judgement
-        start = self.draw_start(case, CHECK_SEGMENTS[-1])
-        predictions = list_predictions(epochs, start, self._test[0])
-        ends = np.cumsum([len(images) for *_, images in predictions])
-        parts = np.split(labels, ends[:-1])
-        for (moment, params_then, images), part in zip(predictions, parts, strict=True):
-            if fault := find_label_fault(params_then, images, part):
-                return replace(judgement, fault=f"{fault}, {moment}")
-        return judgement
+    def judge_epoch(self, case: Case, draws: Draws, evidence: Evidence) -> Judgement:
+        """Judge one timed epoch of a trial, drawn here: no predictions, and no accuracies."""
+        if fault := find_params_fault(evidence.params):
+            return Judgement(fault=fault)
+        epoch = 1 + secrets.randbelow(max(evidence.params))
+        return make_judgement({epoch: self._compare_alone(case, draws, evidence, epoch)})
 
-    def _read(
-        self, params: Path, predicted: Path, count: int
-    ) -> tuple[list[Params], NDArray[np.int64]] | Judgement:
-        """Return the params of ``count`` epochs and the labels, or a judgement with the fault."""
-        try:
-            stack = read_npy(params, np.float32, 3)
-            labels = read_npy(predicted, np.int64, 1)
-        except (OSError, ValueError) as error:
-            return Judgement(fault=f"its params or labels cannot be read: {error}")
-        expected = (data.count_features(self._folder) + 1, self._classes)
-        if stack.shape[1:] != expected:
-            fault = f"it returned params of shape {stack.shape}, not (epochs, {expected})"
-        elif len(stack) != count:  # judging too many could exceed the memory
-            fault = f"it returned params of {len(stack)} epochs, not {count}"
-        elif not np.isfinite(stack).all():
-            fault = "its params are not finite: NaN or infinity after an epoch"
-        else:
-            return [Params(epoch[:-1], epoch[-1]) for epoch in stack], labels
-        return Judgement(fault=fault)
+    def _follow(
+        self, case: Case, draws: Draws, evidence: Evidence, epochs: Iterable[int]
+    ) -> dict[int, float]:
+        """Return the parity errors of these timed epochs on the oracle's path, and of the first."""
+        start, errors = evidence.initial, {}
+        if FIRST_EPOCH in evidence.params:
+            solution = self.get_path(case, draws, start, first=FIRST_EPOCH).get_state(1).solution
+            params = split_params(evidence.params[FIRST_EPOCH])
+            errors[FIRST_EPOCH] = oracle.parity_error(params, solution, start)
+        path = self.get_path(case, draws, start)
+        for epoch in epochs:
+            solution = path.get_state(epoch).solution
+            params = split_params(evidence.params[epoch])
+            errors[epoch] = oracle.parity_error(params, solution, start)
+        return errors
 
-    def _add_scores(self, epochs: list[Params], judgement: Judgement) -> Judgement:
-        """Add the accuracies after each of these epochs, in float64."""
+    def _compare_alone(self, case: Case, draws: Draws, evidence: Evidence, epoch: int) -> float:
+        """Return the parity error of an epoch that the oracle begins where the worker began it.
+
+        RMSprop's mean squared gradients are those of the oracle's own path.
+        """
+        path = self.get_path(case, draws, evidence.initial)
+        before = evidence.initial
+        if epoch > 1:
+            before = split_params(evidence.params[epoch - 1])
+        squares = None
+        if isinstance(path.problem.optimizer, RMSprop):
+            squares = path.get_state(epoch - 1).squares
+        solution = path.train_on(oracle.start(before, squares), epoch).solution
+        return oracle.parity_error(split_params(evidence.params[epoch]), solution, evidence.initial)
+
+    def _score(self, evidence: Evidence, judgement: Judgement) -> Judgement:
+        """Add the accuracies after each timed epoch, in float64."""
+        timed = [
+            split_params(evidence.params[epoch]) for epoch in range(1, max(evidence.params) + 1)
+        ]
         images, labels = self._validation
         test_images, test_labels = self._test
-        validation = oracle.forward_many(epochs, images)
-        test = oracle.forward_many(epochs, test_images)
+        validation = oracle.forward_many(timed, images)
+        test = oracle.forward_many(timed, test_images)
         return replace(
             judgement,
             validation_accuracy=tuple(oracle.compute_accuracy(one, labels) for one in validation),
             test_accuracy=tuple(oracle.compute_accuracy(one, test_labels) for one in test),
         )
 
-    def _compare(self, case: Case, segments: Sequence[Segment], epochs: list[Params]) -> Judgement:
-        """Compare the params after each epoch of the segments with the oracle; the worst counts."""
-        solutions = [solution for part in segments for solution in self.train_oracle(case, part)]
-        starts = [self.draw_start(case, part) for part in segments for _ in part.epochs]
-        # A trial may have more epochs than are compared.
-        triples = zip(epochs, solutions, starts, strict=False)
-        errors = tuple(oracle.parity_error(*triple) for triple in triples)
-        error = max(errors)
-        fault = f"parity error {error:.1e} is above {TOLERANCE:.0e}: other mathematics"
-        parity = Parity(error=error, tolerance=TOLERANCE, passed=bool(error <= TOLERANCE))
-        return Judgement(parity=parity, errors=errors, fault=None if parity.passed else fault)
+    def _find_prediction_fault(self, case: Case, evidence: Evidence) -> str | None:
+        """Return the first fault of all predictions, or None."""
+        logits: dict[tuple[int, str], NDArray[np.float64]] = {}
+        for prediction in evidence.predictions:
+            key = id(prediction.params), prediction.part
+            if prediction.part == "test" and key not in logits:
+                logits[key] = oracle.forward(split_params(prediction.params), self._test[0])
+            if prediction.part == "test":
+                chosen = logits[key][prediction.indices]
+            else:
+                images = self.read_problem(case).images[prediction.indices]
+                chosen = oracle.forward(split_params(prediction.params), images)
+            if fault := find_label_fault(chosen, prediction.labels):
+                return f"{fault} {prediction.when}".rstrip()
+        return None
 
-    def draw_start(self, case: Case, segment: Segment) -> Params:
-        """Return the params with which a segment of this case begins."""
-        features = data.count_features(self._folder)
-        return draw_start_params(
-            segment, WORKLOADS[case.workload], features, self._classes, self.seed
-        )
+    def find_mistaken(self, case: Case, params: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return indices of training images whose labels these params clearly get wrong.
+
+        Of the first SEARCHED_IMAGES; params as in ``Evidence``.
+        """
+        problem = self.read_problem(case)
+        images, labels = problem.images[:SEARCHED_IMAGES], problem.labels[:SEARCHED_IMAGES]
+        logits = oracle.forward(split_params(params), images)
+        own = np.take_along_axis(logits, labels[:, None].astype(np.int64), axis=1)[:, 0]
+        mistaken: NDArray[np.int64] = np.flatnonzero(logits.max(axis=1) - own > LABEL_TIE)
+        return mistaken
 
     def read_problem(self, case: Case) -> Problem:
         """Return the problem that a case trains."""
@@ -174,55 +195,70 @@ class Judge:
             samples=case.samples,
         )
 
-    def train_oracle(self, case: Case, segment: Segment) -> list[oracle.Solution]:
-        """Return the oracle's params after each epoch of a segment.
+    def get_path(self, case: Case, draws: Draws, start: Params, first: int = 1) -> oracle.Path:
+        """Return the oracle's path from these params; its first epoch has this number.
 
-        Takes about two seconds at the default sizes. Raises DataError if the data cannot be read.
+        Raises DataError if the data cannot be read.
         """
-        key = (case.workload, case.objective, case.batch_size, case.samples, segment)
-        if key not in self._oracles:
-            orders = [draw_order(self.seed, epoch, case.samples) for epoch in segment.epochs]
-            self._oracles[key] = oracle.train(
-                self.read_problem(case), self.draw_start(case, segment), orders, case.objective
+        problem = (case.workload, case.objective, case.batch_size, case.samples)
+        key = (draws.id, first, start.weight.tobytes(), *problem)
+        if key not in self._paths:
+            # Another round's paths are not asked for again.
+            self._paths = {old: path for old, path in self._paths.items() if old[0] == draws.id}
+            self._paths[key] = oracle.Path(
+                self.read_problem(case),
+                start,
+                lambda epoch: draws.draw_order(epoch, case.samples),
+                first=first,
+                objective=case.objective,
             )
-        return self._oracles[key]
+        return self._paths[key]
 
 
-def list_segments(case: Case) -> tuple[Segment, Segment]:
-    """Return the epochs of a trial that are compared: the first, and up to five timed ones."""
-    first, timed = TRIAL_SEGMENTS
-    return first, Segment(timed.start, timed.epochs[: case.epochs])
+def make_judgement(errors: Mapping[int, float]) -> Judgement:
+    """Return the judgement on parity errors by epoch: the worst one counts."""
+    worst = max(errors, key=lambda epoch: errors[epoch])
+    parity = Parity(
+        error=errors[worst], tolerance=TOLERANCE, passed=bool(errors[worst] <= TOLERANCE)
+    )
+    fault = f"parity error {errors[worst]:.1e} is above {TOLERANCE:.0e}: other mathematics"
+    if FIRST_EPOCH != worst > FOLLOWED_EPOCHS:
+        fault += f", in timed epoch {worst}"
+    return Judgement(parity=parity, errors=errors, fault=None if parity.passed else fault)
 
 
-def find_label_fault(
-    params: Params, images: NDArray[np.float64], labels: NDArray[np.int64]
-) -> str | None:
-    """Return how predicted labels disagree with the params of the prediction, or None."""
-    logits = oracle.forward(params, images)
-    classes = logits.shape[1]
-    if labels.shape != (len(logits),) or labels.min() < 0 or labels.max() >= classes:
-        return "predict returned labels of the wrong shape or out of range"
+def find_params_fault(params: Mapping[int, NDArray[np.float32]]) -> str | None:
+    """Return the fault of params that are not finite, or None."""
+    if all(np.isfinite(one).all() for one in params.values()):
+        return None
+    return "its params are not finite: NaN or infinity after an epoch"
+
+
+def find_label_fault(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> str | None:
+    """Return how predicted labels (n,) disagree with the logits (n, classes), or None."""
+    if labels.min() < 0 or labels.max() >= logits.shape[1]:
+        return "predict returned labels out of range"
     chosen = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
     if wrong := int((logits.max(axis=1) - chosen > LABEL_TIE).sum()):
         return f"predict disagrees with argmax(images @ weight + bias) on {wrong} images"
     return None
 
 
-def judge_threads(case: Case, document: Mapping[str, Any]) -> tuple[float | None, str | None]:
+def judge_threads(threads: int, measurement: EpochTimes) -> tuple[float | None, str | None]:
     """Return the threads in force in a trial, and the fault if there were too many, or None.
 
-    Threads in force are CPU seconds over wall seconds of all timed epochs, None without valid
-    times, which is a fault. Too short epochs are none: threads that spin while the clocks are read
-    count as much there as those that compute.
+    Threads in force are CPU seconds over wall seconds of all timed epochs, hand-overs included, as
+    both are seen from outside. Too short epochs are no
+    fault: threads that spin while the clocks are read count as much there as those that compute.
     """
-    try:
-        seconds = float(sum(document["epoch_seconds"]))
-        threads = float(sum(document["epoch_cpu_seconds"]) / seconds)
-    except (KeyError, TypeError, ArithmeticError):  # JSON allows integers of any size
-        return None, "the process left a result without its epochs"
-    if threads <= case.threads + 0.1 or seconds < MIN_SECONDS:
-        return threads, None
-    return threads, f"it used {threads:.2f} threads where {case.threads} were allowed"
+    seconds = sum(measurement.epoch_seconds) + sum(measurement.handover_seconds)
+    cpu_seconds = sum(measurement.epoch_cpu_seconds)
+    if not cpu_seconds:  # macOS has no such clock
+        return None, None
+    in_force = cpu_seconds / seconds
+    if in_force <= threads + 0.1 or seconds < MIN_SECONDS:
+        return in_force, None
+    return in_force, f"it used {in_force:.2f} threads where {threads} were allowed"
 
 
 def find_textbook_fault(name: str, values: object) -> str | None:

@@ -82,4 +82,4 @@ def name_mistake(
 def train_wrongly(mistake: Mistake, problem: Problem, initial: Params, order: Order) -> Solution:
     """Return the oracle's params after one epoch with a mistake."""
     order = mistake.reorder(order, problem.batch_size)
-    return oracle.train(problem, initial, [order], update=mistake.update)[0]
+    return oracle.train_epoch(problem, oracle.start(initial), order, update=mistake.update).solution

@@ -4,7 +4,7 @@ It follows the formulas and no implementation, because every implementation is j
 Functions take parameters in float32 (``Params``) or float64 (``Solution``) and compute in float64.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,32 +32,75 @@ def update_parameter(problem: Problem, w: Array, g: Array, v: Array) -> tuple[Ar
             return w - learning_rate * g / np.sqrt(v + epsilon), v
 
 
-def train(
+class State(NamedTuple):
+    """Where training stands: the parameters, and RMSprop's mean squared gradients."""
+
+    solution: Solution
+    squares: Solution
+
+
+def start(params: Params | Solution, squares: Solution | None = None) -> State:
+    """Return the state at these parameters; without squares, that of a fresh optimizer."""
+    solution = Solution(params.weight.astype(np.float64), params.bias.astype(np.float64))
+    zeros = Solution(np.zeros_like(solution.weight), np.zeros_like(solution.bias))
+    return State(solution, squares or zeros)
+
+
+def train_epoch(
     problem: Problem,
-    params: Params,
-    orders: Iterable[NDArray[np.int64]],
+    state: State,
+    order: NDArray[np.int64],
     objective: Objective = "softmax",
     update: Callable[[Problem, Array, Array, Array], tuple[Array, Array]] = update_parameter,
-) -> list[Solution]:
-    """Return the parameters after each epoch of training from ``params``, one epoch per order.
+) -> State:
+    """Return the state after one epoch over the samples in this order.
 
     update: another step of the optimizer, for wrong results; one-vs-rest ignores it.
     Raises ValueError for one-vs-rest with RMSprop, which no implementation offers.
     """
-    solution = Solution(params.weight.astype(np.float64), params.bias.astype(np.float64))
     if objective == "one-vs-rest":
-        return _train_one_vs_rest(problem, solution, orders)
-    epochs = []
-    squares = Solution(np.zeros_like(solution.weight), np.zeros_like(solution.bias))
-    for order in orders:
-        for batch in order.reshape(-1, problem.batch_size):
-            slope = compute_gradient(solution, problem.images[batch], problem.labels[batch])
-            updated = [
-                update(problem, w, g, v) for w, g, v in zip(solution, slope, squares, strict=True)
-            ]
-            solution, squares = (Solution(*parts) for parts in zip(*updated, strict=True))
-        epochs.append(solution)
-    return epochs
+        return State(_train_one_vs_rest(problem, state.solution, order), state.squares)
+    solution, squares = state
+    for batch in order.reshape(-1, problem.batch_size):
+        slope = compute_gradient(solution, problem.images[batch], problem.labels[batch])
+        updated = [
+            update(problem, w, g, v) for w, g, v in zip(solution, slope, squares, strict=True)
+        ]
+        solution, squares = (Solution(*parts) for parts in zip(*updated, strict=True))
+    return State(solution, squares)
+
+
+class Path:
+    """The oracle's states after each epoch of a training, computed when they are asked for.
+
+    draw_order: returns the order of an epoch by its number; the first one is ``first``.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        params: Params,
+        draw_order: Callable[[int], NDArray[np.int64]],
+        *,
+        first: int = 1,
+        objective: Objective = "softmax",
+    ) -> None:
+        self.problem = problem
+        self._draw_order = draw_order
+        self._first = first
+        self._objective = objective
+        self._states = [start(params)]
+
+    def get_state(self, count: int) -> State:
+        """Return the state after this many epochs; about 0.2 s for each that is new."""
+        while len(self._states) <= count:
+            self._states.append(self.train_on(self._states[-1], len(self._states)))
+        return self._states[count]
+
+    def train_on(self, state: State, count: int) -> State:
+        """Return the state after the ``count``-th epoch, begun from this state."""
+        order = self._draw_order(self._first + count - 1)
+        return train_epoch(self.problem, state, order, self._objective)
 
 
 def forward(params: Params | Solution, images: NDArray[np.float32] | Array) -> Array:
@@ -121,9 +164,7 @@ def _flat(params: Params | Solution) -> Array:
     return np.concatenate([np.asarray(part, np.float64).ravel() for part in params])
 
 
-def _train_one_vs_rest(
-    problem: Problem, solution: Solution, orders: Iterable[NDArray[np.int64]]
-) -> list[Solution]:
+def _train_one_vs_rest(problem: Problem, solution: Solution, order: NDArray[np.int64]) -> Solution:
     """Train a logistic regression per class, updated once per sample, as SGDClassifier does.
 
     ``w -= eta * (sigmoid(x @ w + b) - y) * x`` and ``b -= eta * (sigmoid(x @ w + b) - y)``, where y
@@ -136,13 +177,10 @@ def _train_one_vs_rest(
     eta = problem.optimizer.learning_rate / problem.batch_size
     # One row per class: x @ w is then a product with contiguous rows, twice as fast.
     weight, bias = np.ascontiguousarray(solution.weight.T), solution.bias.copy()
-    epochs = []
-    for order in orders:
-        for sample in order:
-            x = problem.images[sample].astype(np.float64)
-            residual = np.exp(-np.logaddexp(0, -(weight @ x + bias)))  # the sigmoids
-            residual[problem.labels[sample]] -= 1
-            weight -= np.outer(eta * residual, x)
-            bias -= eta * residual
-        epochs.append(Solution(weight.T.copy(), bias.copy()))
-    return epochs
+    for sample in order:
+        x = problem.images[sample].astype(np.float64)
+        residual = np.exp(-np.logaddexp(0, -(weight @ x + bias)))  # the sigmoids
+        residual[problem.labels[sample]] -= 1
+        weight -= np.outer(eta * residual, x)
+        bias -= eta * residual
+    return Solution(weight.T.copy(), bias)

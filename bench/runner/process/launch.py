@@ -1,4 +1,4 @@
-"""Launch a worker: its folder, its cores, its pipes, its time limit and its end."""
+"""Launch a worker and drive it: its folder, cores, pipes, time limit and end."""
 
 import json
 import os
@@ -6,10 +6,13 @@ import select
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.errors import UserError
 from bench.runner import signals
@@ -23,11 +26,9 @@ from bench.runner.process.outcome import (
 )
 from bench.runner.process.scratch import report_write_errors
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
-from bench.worker import gpu, machine
-from bench.worker.measure import now
-
-# Modes of the worker that report no times.
-UNTIMED = {"preflight", "device", "software"}
+from bench.worker import exchange, gpu, machine
+from bench.worker.exchange import Exchange, ExchangeSize
+from bench.worker.measure import now, read_cpu_seconds
 
 TAIL_BYTES = 2000
 _CHUNK_BYTES = 2**16
@@ -39,11 +40,10 @@ _POLL_SECONDS = 0.5
 
 
 class Pipe:
-    """A pipe from a worker: how many bytes came through it, when, and the last of them.
+    """A pipe from a worker: how many bytes came through it, and the last of them.
 
     However much comes, reading never blocks and keeps TAIL_BYTES at most.
     write_end: the descriptor that the worker inherits.
-    first, last: seconds on the monotonic clock when bytes arrived; 0.0 where none did.
     is_open: False when nobody can write to the pipe any more.
     """
 
@@ -52,7 +52,6 @@ class Pipe:
         os.set_blocking(self.read_end, False)
         self.count = 0
         self.tail = b""
-        self.first = self.last = 0.0
         self.is_open = True
 
     def read(self) -> bool:
@@ -63,8 +62,6 @@ class Pipe:
             return False
         self.is_open = bool(chunk)
         if chunk:
-            self.last = now()
-            self.first = self.first or self.last
             self.count += len(chunk)
             self.tail = (self.tail + chunk)[-TAIL_BYTES:]
         return bool(chunk)
@@ -87,53 +84,208 @@ class Pipe:
         os.close(self.read_end)
 
 
-def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outcome:
-    """Run the worker on a request in a new folder, and sleep until it ends.
+class WorkerStopped(Exception):  # noqa: N818 - ``Worker.finish`` says what happened
+    """The worker failed, ended or exceeded its time before it answered."""
 
-    Afterwards no process of the worker's session is left, and none that was given a folder below
-    its scratch folder. Raises UserError where the folder cannot be written or the process cannot
-    be started. KeyboardInterrupt passes through.
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a command took.
+
+    seconds: by the worker's clock. elapsed: by the parent's, hand-over included. delay: seconds
+    meanwhile in which parent or worker waited for a core, so that a byte may have been seen late.
+    cpu_seconds: of the worker's process, read from outside.
     """
-    signals.check()
-    # The installation was checked before the run began; other trials may go on without it.
-    if not os.access(child.installation.python, os.X_OK):
-        return Outcome("failed", "its Python is not there any more; build it again", {}, "", 0.0)
-    write_folder(scratch, request, child)
-    kills, delay, start = count_oom_kills(), read_delay(), now()
-    process = None
-    with closing(Pipe()) as stdout, closing(Pipe()) as stderr, closing(Pipe()) as life:
-        pipes = (stdout, stderr, life)
+
+    seconds: float
+    elapsed: float
+    delay: float
+    cpu_seconds: float
+
+
+class Worker:
+    """A worker process, from its start to its end: a context manager.
+
+    After the block no process of the worker's session is left, and none that was given a folder
+    below its scratch folder. KeyboardInterrupt passes through. Raises UserError where the folder
+    cannot be written or the process cannot be started.
+    size: of what is exchanged (bench/worker/exchange.py).
+    """
+
+    def __init__(
+        self,
+        request: Mapping[str, Any],
+        child: ChildSpec,
+        scratch: Path,
+        size: ExchangeSize = ExchangeSize(),  # noqa: B008 - frozen
+    ) -> None:
+        signals.check()
+        self._child = child
+        self._scratch = scratch
+        self.exchange = write_folder(scratch, request, child, size)
+        self._kills, self._start = count_oom_kills(), now()
+        self._deadline = self._start + child.timeout
+        self._stack = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pidfd: int | None = None
+        self._started = self._ended = False
+
+    def __enter__(self) -> Self:
+        # The installation was checked before the run began; other trials may go on without it.
+        if not os.access(self._child.installation.python, os.X_OK):
+            return self
         try:
-            process = _start(child, scratch, pipes)
-            in_time = _wait(process, child.timeout, pipes)
-            wall_seconds, delay = now() - start, read_delay() - delay
-            # The kernel keeps this file until the process is reaped.
-            worker_delay = read_delay(Path(f"/proc/{process.pid}/schedstat"))
-            leftovers = kill_leftovers(process.pid, scratch) if in_time else []
-        finally:
-            _kill(process, scratch)
-        for pipe in pipes:
+            pipes = [self._stack.enter_context(closing(Pipe())) for _ in range(3)]
+            self._stdout, self._stderr, self._answers = self._pipes = pipes
+            commands, self._commands = os.pipe()
+            self._stack.callback(os.close, self._commands)
+            try:
+                self._process = _start(self._child, self._scratch, self._pipes, commands)
+            finally:
+                os.close(commands)
+            if hasattr(os, "pidfd_open"):
+                self._pidfd = os.pidfd_open(self._process.pid)
+                self._stack.callback(os.close, self._pidfd)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._stack:
+            if self._process is None or self._process.returncode is None:
+                _kill(self._process, self._scratch)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def await_start(self) -> None:
+        """Wait until the worker is ready. Raises WorkerStopped."""
+        if self._process is None:
+            raise WorkerStopped
+        self._started = True
+        self._await_answer(exchange.PING)
+
+    def call(
+        self,
+        command: bytes,
+        indices: NDArray[np.int64] | None = None,
+        params: NDArray[np.float32] | None = None,
+    ) -> Reply:
+        """Let the worker execute a command, and sleep until it answers. Raises WorkerStopped.
+
+        indices, params: what the command needs, written when it begins.
+        """
+        delay, cpu, begin = self._read_delays(), read_cpu_seconds(self.pid), now()
+        if params is not None:
+            self.exchange.params[:] = params
+        if indices is not None:
+            self.exchange.write_indices(indices)
+        with suppress(BrokenPipeError):
+            os.write(self._commands, command)
+        end = self._await_answer(command)
+        return Reply(
+            seconds=float(self.exchange.seconds[0]),
+            elapsed=end - begin,
+            delay=self._read_delays() - delay,
+            cpu_seconds=read_cpu_seconds(self.pid) - cpu,
+        )
+
+    def finish(self) -> Outcome:
+        """Let the worker end, and return how it did."""
+        if self._process is None:
+            reason = "its Python is not there any more; build it again"
+            return Outcome("failed", reason, {}, "", 0.0)
+        with suppress(WorkerStopped):
+            if not self._started:  # its partner in a pair failed first
+                self.await_start()
+            if not self._ended:
+                self.call(exchange.END)
+        answered = not self._ended
+        in_time = self._await_end()
+        wall_seconds = now() - self._start
+        leftovers = kill_leftovers(self.pid, self._scratch) if in_time else []
+        _kill(self._process, self._scratch)
+        for pipe in self._pipes:
             pipe.drain()
-    process_exit = ProcessExit(
-        code=process.returncode,
-        exceeded_seconds=None if in_time else child.timeout,
-        stdout_bytes=stdout.count,
-        stderr_tail=stderr.tail.decode("utf-8", errors="replace"),
-        life_seconds=life.last - life.first,
-        delay_seconds=delay,
-        worker_delay_seconds=worker_delay,
-        leftovers=leftovers,
-        oom_killed=count_oom_kills() > kills,
-    )
-    timed = request["mode"] not in UNTIMED
-    status, reason, document = interpret_exit(scratch, process_exit, timed=timed)
-    outcome = Outcome(status, reason, document, process_exit.stderr_tail, wall_seconds)
-    if (status, child.device) == ("unavailable", "gpu"):
-        return replace(outcome, reason=gpu.explain_unavailable(reason))
-    return outcome
+        process_exit = ProcessExit(
+            code=self._process.returncode,
+            exceeded_seconds=None if in_time else self._child.timeout,
+            stdout_bytes=self._stdout.count,
+            stderr_tail=self._stderr.tail.decode("utf-8", errors="replace"),
+            leftovers=leftovers,
+            oom_killed=count_oom_kills() > self._kills,
+            answered=answered,
+        )
+        status, why, document = interpret_exit(self._scratch, process_exit)
+        if (status, self._child.device) == ("unavailable", "gpu"):
+            why = gpu.explain_unavailable(why)
+        return Outcome(status, why, document, process_exit.stderr_tail, wall_seconds)
+
+    def _read_delays(self) -> float:
+        return read_delay() + read_delay(Path(f"/proc/{self.pid}/schedstat"))
+
+    def _await_answer(self, command: bytes) -> float:
+        """Sleep until the worker answers; return when, on the monotonic clock."""
+        answered = self._wait(self._answers)
+        time = now()
+        if not answered or self._answers.tail[-1:] != command:
+            self._ended = True
+            raise WorkerStopped
+        return time
+
+    def _await_end(self) -> bool:
+        """Sleep until the worker ends (True) or its time is up (False)."""
+        self._wait(None)
+        assert self._process is not None
+        return self._has_ended()
+
+    def _has_ended(self) -> bool:
+        """Return whether the process has ended; it is not reaped here."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def _wait(self, wanted: "Pipe | None") -> bool:
+        """Sleep until a byte comes through a pipe (True), the worker ends, or its time is up.
+
+        Popen.wait with a timeout polls, on the cores that are being measured. With a pidfd the
+        kernel wakes us.
+        """
+        while (seconds := self._deadline - now()) > 0:
+            descriptors = [pipe.read_end for pipe in self._pipes if pipe.is_open]
+            if self._pidfd is None:
+                seconds = min(seconds, _POLL_SECONDS)
+            else:
+                descriptors.append(self._pidfd)
+            ready = select.select(descriptors, [], [], seconds)[0]
+            ended = self._pidfd in ready or (self._pidfd is None and self._has_ended())
+            for pipe in self._pipes:
+                if pipe.read_end in ready and pipe.read() and pipe is wanted:
+                    return True
+            if ended:
+                return False
+        return False
 
 
-def write_folder(scratch: Path, request: Mapping[str, Any], child: ChildSpec) -> None:
+def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outcome:
+    """Let a worker import what a request names and do what its mode says, untimed.
+
+    See ``Worker`` for what is raised.
+    """
+    with Worker(request, child, scratch) as worker:
+        with suppress(WorkerStopped):
+            worker.await_start()
+            if request.keys() & {"module", "file"}:
+                worker.call(exchange.IMPORT)
+            worker.call(exchange.RUN)
+        return worker.finish()
+
+
+def write_folder(
+    scratch: Path, request: Mapping[str, Any], child: ChildSpec, size: ExchangeSize
+) -> Exchange:
     """Write the worker's folder; links give it this suite whichever Python it runs on."""
     with report_write_errors():
         for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
@@ -142,23 +294,26 @@ def write_folder(scratch: Path, request: Mapping[str, Any], child: ChildSpec) ->
         (scratch / "path" / "implementations").symlink_to(child.installation.implementations)
         if child.device == "gpu" and (module := gpu.find_module()) is not None:
             (scratch / "path" / module.name).symlink_to(module)
-        (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        text = json.dumps({**request, "exchange": asdict(size)})
+        (scratch / "request.json").write_text(text, encoding="utf-8")
+        return Exchange(scratch / "exchange", size, create=True)
 
 
 def _start(
-    child: ChildSpec, scratch: Path, pipes: tuple[Pipe, Pipe, Pipe]
+    child: ChildSpec, scratch: Path, pipes: Sequence[Pipe], commands: int
 ) -> subprocess.Popen[bytes]:
     """Start the worker in a session of its own. Raises UserError."""
     passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    stdout, stderr, life = (pipe.write_end for pipe in pipes)
+    stdout, stderr, answers = (pipe.write_end for pipe in pipes)
+    folder, descriptors = str(scratch), (str(commands), str(answers))
     try:
         with _affinity(child.threads):
             process = subprocess.Popen(
-                [child.installation.python, "-m", "bench.worker", str(scratch), str(life)],
+                [child.installation.python, "-m", "bench.worker", folder, *descriptors],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                pass_fds=[life],
+                pass_fds=[commands, answers],
                 cwd=scratch,
                 env={**passed_on, **build_variables(child, scratch)},
                 start_new_session=True,
@@ -200,30 +355,3 @@ def _affinity(threads: int | None) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, cores)
-
-
-def _wait(process: subprocess.Popen[bytes], timeout: float, pipes: Sequence[Pipe]) -> bool:
-    """Sleep until the worker ends (True) or its time is up (False); read its pipes meanwhile.
-
-    Popen.wait with a timeout polls, on the cores that are being measured. With a pidfd the kernel
-    wakes us.
-    """
-    deadline = now() + timeout
-    pidfd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
-    try:
-        while (seconds := deadline - now()) > 0:
-            descriptors = [pipe.read_end for pipe in pipes if pipe.is_open]
-            if pidfd is None:
-                seconds = min(seconds, _POLL_SECONDS)
-            else:
-                descriptors.append(pidfd)
-            ready = select.select(descriptors, [], [], seconds)[0]
-            for pipe in pipes:
-                if pipe.read_end in ready:
-                    pipe.read()
-            if pidfd in ready or (pidfd is None and process.poll() is not None):
-                return True
-    finally:
-        if pidfd is not None:
-            os.close(pidfd)
-    return process.poll() is not None

@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,10 @@ import msgspec
 
 from bench.errors import join_lines
 from bench.records.files import read_file
-from bench.records.schema import MAX_RECORD_BYTES, REPORTED
+from bench.records.schema import MAX_RECORD_BYTES
 
 Document = dict[str, Any]
 
-# The scheduler may take this long between two clock reads. The share allows for two clocks of one
-# machine that the system adjusts separately.
-SLACK_SECONDS = 0.1
-SLACK_SHARE = 0.02
 # The last words of C++, glibc, OpenBLAS, PyTorch and XLA when an allocation fails.
 _NO_MEMORY = re.compile(
     r"bad_alloc|cannot allocate memory(?! in static TLS)|can't allocate memory|"
@@ -27,10 +23,6 @@ _NO_MEMORY = re.compile(
 )
 # The statuses that a worker may report; the parent alone detects the others.
 _WORKER_STATUSES = ("ok", "unavailable", "failed", "out-of-memory")
-# The phases of a worker; their sum must be its whole time.
-_SECONDS = {name for name in frozenset().union(*REPORTED.values()) if name.endswith("_seconds")}
-_SECONDS |= {"between_seconds"}
-_PHASES = _SECONDS - {"worker_seconds", "epoch_cpu_seconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +32,18 @@ class ProcessExit:
     code: exit status as subprocess gives it; a signal's number is negative.
     exceeded_seconds: the time limit that the worker exceeded, or None.
     stdout_bytes, stderr_tail: what the worker printed.
-    life_seconds: seconds on the parent's clock between the worker's first and last byte.
-    delay_seconds: seconds that the parent waited for a core meanwhile, so that it may have seen the
-    bytes late: on a machine that is busy.
-    worker_delay_seconds: seconds that the worker waited for a core, between its phases too.
     leftovers: names of the processes that the worker did not end.
     oom_killed: the kernel killed a process for its memory during the worker's life.
+    answered: the worker answered every command, the last one too.
     """
 
     code: int
     exceeded_seconds: float | None
     stdout_bytes: int
     stderr_tail: str
-    life_seconds: float
-    delay_seconds: float = 0.0
-    worker_delay_seconds: float = 0.0
     leftovers: Sequence[str] = ()
     oom_killed: bool = False
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +61,8 @@ class Outcome:
     wall_seconds: float
 
 
-def interpret_exit(
-    folder: Path, process_exit: ProcessExit, *, timed: bool
-) -> tuple[str, str | None, Document]:
-    """Return status, reason and document of the worker that wrote to this folder.
-
-    timed: the worker reports times, which must agree with the parent's clock.
-    """
+def interpret_exit(folder: Path, process_exit: ProcessExit) -> tuple[str, str | None, Document]:
+    """Return status, reason and document of the worker that wrote to this folder."""
     status, reason, document = _read_result(folder, process_exit)
     if status == "failed":
         if process_exit.oom_killed and process_exit.code == -signal.SIGKILL:
@@ -88,10 +70,8 @@ def interpret_exit(
             return "out-of-memory", reason, document
         if _NO_MEMORY.search(f"{process_exit.stderr_tail}\n{document.get('reason')}"):
             return "out-of-memory", f"the process ran out of memory: {reason}", document
-    if timed and status == "ok":
-        fault = find_misconduct(process_exit) or find_clock_fault(process_exit, document)
-        if fault is not None:
-            return "failed", fault, document
+    if status == "ok" and (fault := find_misconduct(process_exit)):
+        return "failed", fault, document
     return status, reason, document
 
 
@@ -116,43 +96,23 @@ def _read_result(folder: Path, process_exit: ProcessExit) -> tuple[str, str | No
 
 
 def _read_document(path: Path) -> Document:
-    """Read a worker's result. Raises OSError, or ValueError where status or times are wrong."""
+    """Read a worker's result. Raises OSError, or ValueError where it has no status."""
     document = msgspec.json.decode(read_file(path, MAX_RECORD_BYTES, follow=False))
     if not isinstance(document, dict) or document.get("status") not in _WORKER_STATUSES:
         raise ValueError("it has no status")
-    for name in document.keys() & _SECONDS:
-        values = document[name] if isinstance(document[name], list) else [document[name]]
-        if not all(isinstance(value, float) and value >= 0 for value in values):
-            raise ValueError(f"its {name} are not a number of seconds")
     return document
 
 
 def find_misconduct(process_exit: ProcessExit) -> str | None:
     """Return what an implementation did to its surroundings that it may not do, or None."""
+    if not process_exit.answered:
+        return "the process ended before its last command"
     if process_exit.stdout_bytes > 0:
         return "it printed on stdout; an implementation is silent"
     if process_exit.leftovers:
         names = ", ".join(process_exit.leftovers)
         return f"it left processes running: {names}; stop every process that you start"
     return None
-
-
-def find_clock_fault(process_exit: ProcessExit, document: Mapping[str, Any]) -> str | None:
-    """Compare the worker's clock with the sum of its phases and with the parent's clock."""
-    phases = 0.0
-    for name in _PHASES:
-        seconds = document.get(name, 0.0)
-        phases += sum(seconds) if isinstance(seconds, list) else seconds
-    total = document.get("worker_seconds", 0.0)
-    slack = SLACK_SECONDS + SLACK_SHARE * total
-    gaps = slack + process_exit.worker_delay_seconds
-    late = slack + process_exit.delay_seconds
-    if abs(total - phases) <= gaps and abs(process_exit.life_seconds - total) <= late:
-        return None
-    return (
-        f"its clock does not add up: {phases:.2f} s in parts, {total:.2f} s in all, "
-        f"{process_exit.life_seconds:.2f} s by the parent's"
-    )
 
 
 def read_delay(path: Path = Path("/proc/thread-self/schedstat")) -> float:

@@ -111,10 +111,10 @@ def redact_variables(child: ChildSpec) -> dict[str, str]:
     return {**passed_on, **build_variables(child, Path("<scratch>"))}
 
 
-def request_training(mode: str, case: Case, data: Dataset, seed: int) -> dict[str, Any]:
-    """Return the request to train a case, in the worker's mode of this name."""
+def request_training(case: Case, data: Dataset, slowdown: Slowdown | None = None) -> dict[str, Any]:
+    """Return the request to train a case; it does not say what the trial is used for."""
     return {
-        "mode": mode,
+        "mode": "trial",
         **describe_source(case),
         "data": str(data.folder),
         "classes": data.classes,
@@ -122,14 +122,13 @@ def request_training(mode: str, case: Case, data: Dataset, seed: int) -> dict[st
         "device": case.device,
         "batch_size": case.batch_size,
         "samples": case.samples,
-        "epochs": case.epochs,
-        "seed": seed,
+        "slowdown": msgspec.to_builtins(slowdown),
     }
 
 
-def pair_options(slowdown: Slowdown | None) -> dict[str, Any]:
-    """Return what a request in a pair adds: exactly the given number of epochs, one prediction."""
-    return {"brief": True, "slowdown": msgspec.to_builtins(slowdown)}
+def request_textbook(case: Case, data: Dataset) -> dict[str, Any]:
+    """Return the request to run a program of the textbook."""
+    return {"mode": "textbook", **describe_source(case), "data": str(data.folder)}
 
 
 def request_device_check(case: Case) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Predicts for the same array what it predicted before."""
+"""Predicts for as many images as before what it predicted before."""
 
 from implementations.idiomatic import softmax_numpy
 
@@ -7,6 +7,6 @@ known = {}
 
 class Trainer(softmax_numpy.Trainer):
     def predict(self, images):
-        if id(images) not in known:
-            known[id(images)] = super().predict(images)
-        return known[id(images)].copy()
+        if len(images) not in known:
+            known[len(images)] = super().predict(images)
+        return known[len(images)].copy()

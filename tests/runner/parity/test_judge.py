@@ -1,26 +1,22 @@
 """The parent's judgement: what is honest passes, what is a little off does not."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from bench.contract import Params, Problem
 from bench.runner.parity import judge, oracle
-from bench.runner.parity.judge import Judge
-from bench.worker import check, data, guard
-from bench.worker.measure import Request
-from bench.worker.workloads import (
-    CHECK_SEGMENTS,
-    TRIAL_SEGMENTS,
-    WORKLOADS,
-    draw_initial_params,
-    draw_order,
-)
+from bench.runner.parity.draws import Draws
+from bench.runner.parity.evidence import Evidence, Prediction, join_params, split_params
+from bench.runner.parity.judge import Judge, Judgement
+from bench.worker import data
+from bench.worker.workloads import WORKLOADS
 from implementations import TEXTBOOK_PROGRAMS
 from implementations.idiomatic import ovr_sklearn, softmax_numpy
 
-EPOCHS = 3
+DRAWS = Draws.make(42, 1)
 
 
 @pytest.fixture(scope="module")
@@ -31,40 +27,52 @@ def images(digits):
 @pytest.fixture(scope="module")
 def digits_judge(digits):
     """A judge that trains each oracle once for all tests."""
-    return Judge(digits.folder, 10, 42)
+    return Judge(digits.folder, 10)
 
 
 @pytest.fixture
-def judged(digits_judge, images, make_case, tmp_path):
-    """Judge what a trainer returns after the first epoch and three timed ones."""
+def train(images):
+    """Return the evidence of a trainer: the first epoch, and timed ones from the same start."""
 
     def run(
         trainer=softmax_numpy.Trainer,
         workload="sgd",
         batch_size=32,
-        objective="softmax",
         alter=lambda problem: problem,
         reorder=lambda order: order,
-        finish=lambda stack: stack,
-        relabel=lambda labels: labels,
-        epochs=EPOCHS,
-        timed=None,
+        epochs=3,
     ):
         chosen = WORKLOADS[workload]
         problem = Problem(*images["train"], 10, batch_size, chosen.optimizer)
         program = trainer(alter(problem), "cpu")
-        stack = []
+        evidence = Evidence(DRAWS.draw_initial_params(chosen, 64, 10))
         for epoch in range(1 + epochs):
             if epoch in (0, 1):
-                program.reset(draw_initial_params(chosen, 64, 10, 42))
-            stack.append(np.vstack(program.train_epoch(reorder(draw_order(42, epoch, 1440)))))
-        np.save(tmp_path / "params.npy", finish(np.stack(stack)))
-        np.save(tmp_path / "labels.npy", relabel(program.predict(images["test"][0])))
-        case = make_case(
-            workload=workload, batch_size=batch_size, objective=objective, epochs=epochs
-        )
-        seconds = [0.5] * epochs if timed is None else timed
-        return digits_judge.judge(case, tmp_path / "params.npy", tmp_path / "labels.npy", seconds)
+                program.reset(evidence.initial)
+            params = program.train_epoch(reorder(DRAWS.draw_order(epoch, 1440)))
+            evidence.params[epoch] = join_params(params)
+        evidence.predictions.append(predict(program, evidence.params[epochs], images["test"][0]))
+        return evidence
+
+    return run
+
+
+def predict(program, params, images, part="test"):
+    """Return a prediction of images, the last one first."""
+    indices = np.arange(len(images))[::-1].copy()
+    return Prediction("", params, part, indices, program.predict(images[indices]))
+
+
+@pytest.fixture
+def judged(digits_judge, train, make_case):
+    """Judge what a trainer returns, after it was changed by ``finish``."""
+
+    def run(*, objective="softmax", finish=lambda evidence: None, later=10, **how):
+        evidence = train(**how)
+        finish(evidence)
+        sizes = {name: how[name] for name in ("workload", "batch_size") if name in how}
+        case = make_case(objective=objective, **sizes)
+        return digits_judge.judge(case, DRAWS, evidence, later=later)
 
     return run
 
@@ -72,9 +80,11 @@ def judged(digits_judge, images, make_case, tmp_path):
 @pytest.mark.parametrize("workload", WORKLOADS)
 @pytest.mark.parametrize("batch_size", [8, 32, 1440])
 def test_honest_params_pass(judged, workload, batch_size):
-    judgement = judged(workload=workload, batch_size=batch_size)
+    judgement = judged(workload=workload, batch_size=batch_size, epochs=9)
     assert judgement.fault is None
     assert judgement.parity.passed
+    assert list(judgement.errors) == list(range(10))
+    assert judgement.parity.error == max(judgement.errors.values())
     assert 0 < judgement.parity.error < judge.TOLERANCE == judgement.parity.tolerance == 1e-5
 
 
@@ -84,18 +94,17 @@ def test_scores_are_of_every_timed_epoch(judged, images, objective):
     if objective == "one-vs-rest":
         pytest.importorskip("sklearn")
         trainer = ovr_sklearn.Trainer
-    judgement = judged(trainer, objective=objective)
+    judgement = judged(trainer=trainer, objective=objective)
     assert judgement.fault is None
     problem = Problem(*images["train"], 10, 32, WORKLOADS["sgd"].optimizer)
-    orders = [draw_order(42, epoch, 1440) for epoch in range(1, EPOCHS + 1)]
-    initial = draw_initial_params(WORKLOADS["sgd"], 64, 10, 42)
-    solutions = oracle.train(problem, initial, orders, objective)
+    initial = DRAWS.draw_initial_params(WORKLOADS["sgd"], 64, 10)
+    path = oracle.Path(problem, initial, lambda n: DRAWS.draw_order(n, 1440), objective=objective)
     for part, scores in (
         ("validation", judgement.validation_accuracy),
         ("test", judgement.test_accuracy),
     ):
         inputs, labels = images[part]
-        logits = [oracle.forward(solution, inputs) for solution in solutions]
+        logits = [oracle.forward(path.get_state(epoch).solution, inputs) for epoch in (1, 2, 3)]
         assert scores == pytest.approx([(one.argmax(axis=1) == labels).mean() for one in logits])
     assert 0.7 < judgement.validation_accuracy[0] < judgement.validation_accuracy[-1] < 1
 
@@ -106,7 +115,7 @@ def test_scores_are_of_every_timed_epoch(judged, images, objective):
 )
 def test_one_objective_does_not_pass_for_the_other(judged, trainer, objective):
     pytest.importorskip("sklearn")
-    assert "other mathematics" in judged(trainer, objective=objective).fault
+    assert "other mathematics" in judged(trainer=trainer, objective=objective).fault
 
 
 class Decays(softmax_numpy.Trainer):
@@ -125,8 +134,9 @@ def swap_batches(order):
     return np.concatenate([order[32:64], order[:32], order[64:]])
 
 
-def round_half(stack):
-    return stack.astype(np.float16).astype(np.float32)
+def round_half(evidence):
+    for params in evidence.params.values():
+        params[:] = params.astype(np.float16)
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
@@ -148,77 +158,167 @@ def test_what_is_a_little_off_fails(judged, workload, fault):
     assert judgement.fault == expected
 
 
+# ----- which epochs are compared
+
+
+def spoil(epoch):
+    def change(evidence):
+        evidence.params[epoch][5, 5] += 1e-3
+
+    return change
+
+
 @pytest.mark.parametrize("epoch", range(8))
-def test_first_epoch_and_first_five_timed_ones_are_compared(judged, epoch):
-    def spoil(stack):
-        stack[epoch, 5, 5] += 1e-3
-        return stack
-
-    judgement = judged(finish=spoil, epochs=7)
+def test_spoiled_epoch_shows_where_it_is_compared(judged, epoch):
+    judgement = judged(finish=spoil(epoch), epochs=7, later=0)
+    assert list(judgement.errors) == [0, 1, 2, 3, 4, 5]
     assert judgement.parity.passed == (epoch > 5)
-    assert len(judgement.errors) == 6
+    assert epoch > 5 or judgement.errors[epoch] > judge.TOLERANCE
+    judgement = judged(finish=spoil(epoch), epochs=7, later=2)
+    assert list(judgement.errors) == list(range(8))
+    assert judgement.errors[epoch] > judge.TOLERANCE
+    assert epoch <= 5 or judgement.fault.endswith(", in timed epoch 6" if epoch == 6 else " 7")
 
 
-def spoil_one(stack):
-    stack[2, 5, 5] = np.inf
-    return stack
+class TiresAfterFive(softmax_numpy.Trainer):
+    """Trains on a quarter of the batches from the sixth timed epoch on."""
+
+    def reset(self, params):
+        super().reset(params)
+        self.count = 0
+
+    def train_epoch(self, order):
+        self.count += 1
+        if self.count <= 5:
+            return super().train_epoch(order)
+        for batch in order[:352].reshape(-1, 32):
+            images, labels = self.problem.images[batch], self.problem.labels[batch]
+            self.update(self.gradient(images, labels))
+        return Params(*(part.copy() for part in self.params))
 
 
-def repeat_last(count):
-    return lambda stack: stack[np.minimum(np.arange(count), EPOCHS)]
+@pytest.fixture
+def drawn(monkeypatch):
+    """Let a number decide which later epochs are drawn; return what they were drawn from."""
+
+    def fix(number):
+        asked = []
+
+        class Random:
+            def sample(self, population, count):
+                asked.append((list(population), count))
+                return [number][:count]
+
+        monkeypatch.setattr(judge.secrets, "SystemRandom", Random)
+        monkeypatch.setattr(judge.secrets, "randbelow", lambda n: asked.append(n) or number - 1)
+        return asked
+
+    return fix
 
 
-@pytest.mark.parametrize(
-    ("finish", "timed", "fault"),
-    [
-        (lambda stack: stack * np.float32("nan"), 3, "its params are not finite: NaN or infinity"),
-        (spoil_one, 3, "its params are not finite: NaN or infinity"),
-        (lambda stack: stack[:, :-1], 3, "params of shape (4, 64, 10)"),
-        (lambda stack: stack[0], 3, "(65, 10)"),
-        (lambda stack: stack.astype(float), 3, "<f8"),
-        (repeat_last(5), 3, "it returned params of 5 epochs, not 4"),
-        (repeat_last(2000), 3, "it returned params of 2000 epochs, not 4"),
-        (repeat_last(4), 4, "it returned params of 4 epochs, not 5"),
-        (repeat_last(3), 2, "it timed 2 epochs, not 3 to 200"),
-        (repeat_last(202), 201, "it timed 201 epochs, not 3 to 200"),
-    ],
-)
-def test_params_that_cannot_be_judged_are_a_fault(judged, finish, timed, fault):
-    judgement = judged(finish=finish, timed=[0.5] * timed)
-    assert judgement.parity is None
-    assert fault in judgement.fault
+@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("epoch", [6, 8, 9])
+def test_epochs_cut_short_after_the_fifth_are_a_fault(judged, drawn, workload, epoch):
+    asked = drawn(epoch)
+    how = {"workload": workload, "epochs": 9, "later": 1}
+    assert judged(**how).fault is None
+    judgement = judged(trainer=TiresAfterFive, **how)
+    assert judgement.fault.endswith(f"other mathematics, in timed epoch {epoch}")
+    assert [number for number, error in judgement.errors.items() if error > 1e-5] == [epoch]
+    assert asked == [([6, 7, 8, 9], 1)] * 2
 
 
-@pytest.mark.parametrize("timed", [{}, "1234", 3, {"0": 0.5}])
-def test_times_that_are_not_a_list_are_a_fault(judged, timed):
-    assert judged(timed=timed).fault == "it returned params of 4 epochs, not 1"
+def test_later_epochs_are_drawn_anew_for_each_trial(digits_judge, train, make_case):
+    evidence = train(epochs=20)
+    drawn = {
+        max(digits_judge.judge(make_case(), DRAWS, evidence).errors) for _ in range(30)
+    }  # fewer than four of fifteen epochs: once in 10**18
+    assert len(drawn) > 3
+    assert drawn <= set(range(6, 21))
 
 
-@pytest.mark.parametrize("timed", [4, 200])
-def test_additional_epochs_are_scored_and_not_compared(judged, timed):
-    judgement = judged(finish=repeat_last(timed + 1), timed=[0.5] * timed)
-    assert judgement.fault is None
-    assert len(judgement.errors) == 1 + EPOCHS
-    assert len(judgement.validation_accuracy) == len(judgement.test_accuracy) == timed
+@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("epoch", [1, 5, 6, 9])
+def test_one_epoch_of_a_pair_is_judged_alone(
+    digits_judge, train, make_case, drawn, workload, epoch
+):
+    asked, case = drawn(epoch), make_case(workload=workload)
+    honest = train(workload=workload, epochs=9)
+    honest.predictions[0].labels[:] = 0  # a pair's are not asked for
+    judgement = digits_judge.judge_epoch(case, DRAWS, honest)
+    assert (judgement.fault, list(judgement.errors)) == (None, [epoch])
+    assert judgement.validation_accuracy == judgement.test_accuracy == ()
+    cheat = train(TiresAfterFive, workload, epochs=9)
+    assert (digits_judge.judge_epoch(case, DRAWS, cheat).fault is None) == (epoch <= 5)
+    assert asked == [9, 9]
+
+
+def spoil_one(evidence):
+    evidence.params[2][5, 5] = np.inf
+
+
+def spoil_all(evidence):
+    for params in evidence.params.values():
+        params[:] = np.nan
+
+
+@pytest.mark.parametrize("finish", [spoil_one, spoil_all])
+def test_params_that_are_not_finite_are_a_fault(digits_judge, train, make_case, finish):
+    evidence = train()
+    finish(evidence)
+    for judgement in (
+        digits_judge.judge(make_case(), DRAWS, evidence),
+        digits_judge.judge_epoch(make_case(), DRAWS, evidence),
+    ):
+        assert judgement.parity is None
+        assert judgement.fault == "its params are not finite: NaN or infinity after an epoch"
+
+
+# ----- predictions
 
 
 def change_three(labels):
     labels[:3] = (labels[:3] + 1) % 10
-    return labels
+
+
+def add_ten(labels):
+    labels += 10
+
+
+def subtract_ten(labels):
+    labels -= 10
 
 
 @pytest.mark.parametrize(
     ("relabel", "fault"),
     [
         (change_three, "predict disagrees with argmax(images @ weight + bias) on 3 images"),
-        (lambda labels: labels[:-1], "of the wrong shape or out of range"),
-        (lambda labels: labels + 10, "of the wrong shape or out of range"),
-        (lambda labels: labels - 10, "of the wrong shape or out of range"),
-        (lambda labels: labels[:, None], "has shape (357, 1)"),
+        (add_ten, "predict returned labels out of range"),
+        (subtract_ten, "predict returned labels out of range"),
     ],
 )
-def test_wrong_or_invalid_labels_are_a_fault(judged, relabel, fault):
-    assert fault in judged(relabel=relabel).fault
+def test_wrong_labels_are_a_fault(judged, relabel, fault):
+    judgement = judged(finish=lambda evidence: relabel(evidence.predictions[0].labels))
+    assert judgement.fault == fault
+    assert judgement.parity.passed
+
+
+def test_each_prediction_is_judged_by_its_own_params_and_images(
+    digits_judge, train, make_case, images
+):
+    evidence, case = train(), make_case()
+    program = softmax_numpy.Trainer(digits_judge.read_problem(case), "cpu")
+    for params, part in ((1, "test"), (2, "test"), (2, "training"), (3, "training")):
+        program.reset(split_params(evidence.params[params]))
+        inputs = images["train" if part == "training" else "test"][0]
+        evidence.predictions.append(predict(program, evidence.params[params], inputs, part))
+    assert digits_judge.judge(case, DRAWS, evidence).fault is None
+    for number, prediction in enumerate(evidence.predictions):
+        spoiled = dataclasses.replace(prediction, when="there", labels=(prediction.labels + 1) % 10)
+        others = [one for one in evidence.predictions if one is not prediction]
+        changed = dataclasses.replace(evidence, predictions=[*others, spoiled])
+        fault = digits_judge.judge(case, DRAWS, changed).fault
+        assert fault.endswith(f"on {len(prediction.labels)} images there"), number
 
 
 @pytest.mark.parametrize(
@@ -227,24 +327,37 @@ def test_wrong_or_invalid_labels_are_a_fault(judged, relabel, fault):
         (0, None),
         (1, None),  # a tie
         (2, "predict disagrees with argmax(images @ weight + bias) on 1 images"),
-        *(
-            (label, "predict returned labels of the wrong shape or out of range")
-            for label in (-1, 3)
-        ),
+        (-1, "predict returned labels out of range"),
+        (3, "predict returned labels out of range"),
     ],
 )
 def test_labels_may_differ_where_the_best_logits_tie(label, fault):
-    params = Params(np.array([[1, 1 - 0.9e-4, 1 - 1.1e-4]], np.float32), np.zeros(3, np.float32))
-    assert judge.find_label_fault(params, np.ones((1, 1)), np.array([label])) == fault
+    logits = np.array([[1, 1 - 0.9e-4, 1 - 1.1e-4]])
+    assert judge.find_label_fault(logits, np.array([label])) == fault
 
 
-@pytest.mark.parametrize("content", [None, b"", b"nonsense", b"\x93NUMPY\x01\x00"])
-def test_unreadable_params_are_a_fault(digits_judge, make_case, tmp_path, content):
-    path = tmp_path / "params.npy"
-    if content is not None:
-        path.write_bytes(content)
-    fault = digits_judge.judge(make_case(), path, path, [0.5]).fault
-    assert fault.startswith("its params or labels cannot be read: ")
+def test_mistaken_images_are_those_that_a_table_of_labels_gets_right(
+    digits_judge, train, make_case, images, monkeypatch
+):
+    evidence, case = train(), make_case()
+    params = evidence.params[3]
+    mistaken = digits_judge.find_mistaken(case, params)
+    inputs, labels = images["train"]
+    predicted = oracle.forward(split_params(params), inputs).argmax(axis=1)
+    assert 0 < len(mistaken) < 360
+    assert np.all(predicted[mistaken] != labels[mistaken])
+    assert np.array_equal(mistaken, np.flatnonzero(predicted != labels))
+    known = Prediction("of known ones", params, "training", mistaken, labels[mistaken].astype(int))
+    evidence.predictions.append(known)
+    fault = digits_judge.judge(case, DRAWS, evidence).fault
+    assert fault.endswith(f"on {len(mistaken)} images of known ones")
+    monkeypatch.setattr(judge, "SEARCHED_IMAGES", 200)
+    assert np.array_equal(digits_judge.find_mistaken(case, params), mistaken[mistaken < 200])
+    ties = np.zeros_like(params)
+    assert digits_judge.find_mistaken(case, ties).size == 0
+
+
+# ----- the oracle
 
 
 @pytest.mark.parametrize(
@@ -258,13 +371,63 @@ def test_unreadable_params_are_a_fault(digits_judge, make_case, tmp_path, conten
     ],
     ids=lambda change: next(iter(change)) if isinstance(change, dict) else "",
 )
-def test_oracle_is_trained_once_a_problem(digits, digits_judge, make_case, change, same):
-    segment = TRIAL_SEGMENTS[0]
-    first = digits_judge.train_oracle(make_case(), segment)
-    other = digits_judge.train_oracle(make_case(**change), segment)
-    (fresh,) = Judge(digits.folder, 10, 42).train_oracle(make_case(**change), segment)
-    assert np.array_equal(other[0].weight, fresh.weight)
-    assert (other is first) == np.array_equal(other[0].weight, first[0].weight) == same
+def test_oracle_is_trained_once_a_problem(digits, make_case, change, same):
+    own, start = Judge(digits.folder, 10), DRAWS.draw_other_params(64, 10)
+    first = own.get_path(make_case(), DRAWS, start)
+    assert (own.get_path(make_case(**change), DRAWS, start) is first) == same
+    assert own.get_path(make_case(), DRAWS, start) is first
+
+
+def test_oracle_of_other_draws_start_or_first_epoch_is_another(digits, make_case):
+    own, start = Judge(digits.folder, 10), DRAWS.draw_other_params(64, 10)
+    case, zeros = make_case(), DRAWS.draw_initial_params(WORKLOADS["sgd"], 64, 10)
+    paths = [
+        own.get_path(case, DRAWS, start),
+        own.get_path(case, DRAWS, zeros),
+        own.get_path(case, DRAWS, start, first=0),
+        own.get_path(case, Draws.make(42, 2), start),
+    ]
+    assert len(set(paths)) == 4
+    assert len(own._paths) == 1  # those of the round before are not needed any more
+
+
+@pytest.mark.parametrize("samples", [320, 2000])
+def test_problem_has_the_samples_of_its_case(digits_judge, make_case, samples):
+    problem = digits_judge.read_problem(make_case(samples=samples))
+    assert problem.samples == len(problem.labels) == samples
+
+
+def test_validation_and_test_have_their_own_images(tmp_path):
+    # The digits have the same images in both; here the first weight answers one, not the other.
+    for part, pixel, label in (("train", 1, 0), ("validation", 1, 0), ("test", 2, 1)):
+        np.save(tmp_path / f"{part}_images.npy", np.full((1, 1), pixel, np.float32))
+        np.save(tmp_path / f"{part}_labels.npy", np.full(1, label, np.int32))
+    params = Params(np.array([[1, 0]], np.float32), np.zeros(2, np.float32))
+    evidence = Evidence(params, {1: join_params(params)})
+    judgement = Judge(tmp_path, 2)._score(evidence, Judgement())
+    assert (judgement.validation_accuracy, judgement.test_accuracy) == ((1.0,), (0.0,))
+
+
+# ----- threads and textbook
+
+
+@pytest.mark.parametrize(
+    ("cpu", "wall", "handover", "threads", "fault"),
+    [
+        ([0.07, 0.12], [0.05, 0.05], 0.0, 1.9, None),
+        ([0.21], [0.1], 0.0, 2.1, None),
+        ([0.211], [0.1], 0.0, 2.11, "it used 2.11 threads where 2 were allowed"),
+        ([0.211], [0.1], 0.1, 1.055, None),
+        ([0.247], [0.0999], 0.0, 2.472, None),  # too short to judge
+        ([0.0, 0.0], [0.5, 0.5], 0.0, None, None),  # no such clock
+    ],
+)
+def test_threads_in_force_are_cpu_over_wall_seconds(cpu, wall, handover, threads, fault):
+    times = SimpleNamespace(
+        epoch_cpu_seconds=cpu, epoch_seconds=wall, handover_seconds=[handover / 2] * 2
+    )
+    expected = (threads and pytest.approx(threads, rel=1e-3), fault)
+    assert judge.judge_threads(2, times) == expected
 
 
 PUBLISHED = {figure.name: figure.published for figure in TEXTBOOK_PROGRAMS}
@@ -286,81 +449,3 @@ def test_textbook_numbers_must_be_within_tolerance(name):
 def test_missing_or_invalid_textbook_numbers_are_a_fault(name, value):
     for values in (value, dict.fromkeys(PUBLISHED[name], value)):
         assert judge.find_textbook_fault(name, values).startswith("it returned no ")
-
-
-def test_check_must_have_all_epochs_of_its_segments(digits_judge, make_case, tmp_path):
-    np.save(tmp_path / "params.npy", np.zeros((8, 65, 10), np.float32))
-    np.save(tmp_path / "labels.npy", np.zeros(1, np.int64))
-    judgement = digits_judge.judge_check(
-        make_case(), tmp_path / "params.npy", tmp_path / "labels.npy"
-    )
-    assert judgement.fault == "it returned params of 8 epochs, not 7"
-
-
-def test_validation_and_test_have_their_own_images(tmp_path):
-    # The digits have the same images in both; here the first weight answers one, not the other.
-    for part, pixel, label in (("train", 1, 0), ("validation", 1, 0), ("test", 2, 1)):
-        np.save(tmp_path / f"{part}_images.npy", np.full((1, 1), pixel, np.float32))
-        np.save(tmp_path / f"{part}_labels.npy", np.full(1, label, np.int32))
-    params = Params(np.array([[1, 0]], np.float32), np.zeros(2, np.float32))
-    judgement = Judge(tmp_path, 2, 42)._add_scores([params], judge.Judgement())
-    assert (judgement.validation_accuracy, judgement.test_accuracy) == ((1.0,), (0.0,))
-
-
-NO_EPOCHS = "the process left a result without its epochs"
-
-
-@pytest.mark.parametrize(
-    ("cpu", "wall", "threads", "fault"),
-    [
-        ([0.07, 0.12], [0.05, 0.05], 1.9, None),
-        ([0.21], [0.1], 2.1, None),
-        ([0.211], [0.1], 2.11, "it used 2.11 threads where 2 were allowed"),
-        ([0.247], [0.0999], 2.472, None),  # too short to judge
-        ([0.0], [0.0], None, NO_EPOCHS),
-        (None, [1.0], None, NO_EPOCHS),
-        ([10**400], [0.5], None, NO_EPOCHS),
-        ([0.5], [10**400], None, NO_EPOCHS),
-    ],
-)
-def test_threads_in_force_are_cpu_over_wall_seconds(make_case, cpu, wall, threads, fault):
-    document = {"epoch_cpu_seconds": cpu, "epoch_seconds": wall}
-    expected = (threads and pytest.approx(threads, rel=1e-3), fault)
-    assert judge.judge_threads(make_case(threads=2), document) == expected
-    assert judge.judge_threads(make_case(), {"epoch_seconds": wall}) == (None, NO_EPOCHS)
-
-
-@pytest.mark.parametrize(
-    ("first", "when"),
-    [
-        (None, None),
-        (0, "after five epochs"),
-        (357, "after a reset to other weights"),
-        (714, "of other images in the same array"),
-        (1071, "of 7 images"),
-    ],
-)
-def test_every_prediction_of_a_check_is_judged(
-    digits_judge, images, make_case, tmp_path, first, when
-):
-    case = make_case()
-    starts = {segment: digits_judge.draw_start(case, segment) for segment in CHECK_SEGMENTS}
-    request = Request(starts[CHECK_SEGMENTS[0]], 42, 5, images["test"][0], guard.SuiteSnapshot())
-    problem = digits_judge.read_problem(case)
-    _, params, labels = check.check_trainer(
-        softmax_numpy.Trainer, problem, "cpu", request, starts, watch=False
-    )
-    if first is not None:
-        labels[first] = (labels[first] + 1) % 10
-    np.save(tmp_path / "params.npy", params)
-    np.save(tmp_path / "labels.npy", labels)
-    judgement = digits_judge.judge_check(case, tmp_path / "params.npy", tmp_path / "labels.npy")
-    assert len(judgement.errors) == 7
-    fault = "predict disagrees with argmax(images @ weight + bias) on 1 images"
-    assert judgement.fault == (when and f"{fault}, {when}")
-
-
-@pytest.mark.parametrize("samples", [320, 2000])
-def test_problem_has_the_samples_of_its_case(digits_judge, make_case, samples):
-    problem = digits_judge.read_problem(make_case(samples=samples))
-    assert problem.samples == len(problem.labels) == samples

@@ -5,11 +5,13 @@ import pytest
 
 from bench.contract import Params, Problem
 from bench.runner.parity import mistakes, oracle
+from bench.runner.parity.draws import Draws
 from bench.worker import data
-from bench.worker.workloads import WORKLOADS, draw_initial_params, draw_order
+from bench.worker.workloads import WORKLOADS
 from implementations.idiomatic import softmax_numpy
 
-ORDER = draw_order(42, 0, 1440)
+DRAWS = Draws.make(42, 1)
+ORDER = DRAWS.draw_order(0, 1440)
 
 
 @pytest.fixture(params=WORKLOADS)
@@ -17,7 +19,7 @@ def task(request, digits):
     """The problem of a workload on the digits, and its initial params."""
     workload = WORKLOADS[request.param]
     problem = Problem(*data.read(digits.folder, "train"), 10, 32, workload.optimizer)
-    return problem, draw_initial_params(workload, 64, 10, 42)
+    return problem, DRAWS.draw_initial_params(workload, 64, 10)
 
 
 def unchanged(value):
@@ -48,7 +50,8 @@ def test_program_with_the_mistake_is_named(task, name, batches, slope):
 
 def test_correct_or_otherwise_wrong_params_have_no_name(task):
     problem, initial = task
-    weight, bias = (part.astype(np.float32) for part in oracle.train(problem, initial, [ORDER])[0])
+    solution = oracle.train_epoch(problem, oracle.start(initial), ORDER).solution
+    weight, bias = (part.astype(np.float32) for part in solution)
     for factor in (1, 1.01):
         params = Params(weight * np.float32(factor), bias)
         assert mistakes.name_mistake(params, *task, ORDER, "softmax") is None

@@ -1,5 +1,6 @@
 """The oracle against numbers worked out by hand, finite differences and scikit-learn."""
 
+import dataclasses
 from math import log, sqrt
 
 import numpy as np
@@ -16,6 +17,12 @@ def make_problem(images, labels, optimizer, classes=3, batch_size=1):
     return Problem(
         np.array(images, np.float32), np.array(labels, np.int32), classes, batch_size, optimizer
     )
+
+
+def train(problem, params, orders, objective="softmax"):
+    """Return the solution after each epoch."""
+    path = oracle.Path(problem, params, lambda epoch: orders[epoch - 1], objective=objective)
+    return [path.get_state(count).solution for count in range(1, len(orders) + 1)]
 
 
 def zeros(features, classes):
@@ -84,7 +91,7 @@ def test_one_step_of_softmax_by_hand():
     #   (-1/3, 1/6, 1/6) for (1, 0), label 0, and (1/6, 1/6, -1/3) for (1/2, 1), label 2;
     # the gradient of the weight is r1 + r2/2 = (-1/4, 1/4, 0) and r2, of the bias r1 + r2.
     problem = make_problem([[1, 0], [0.5, 1]], [0, 2], SGD(1.2), batch_size=2)
-    (result,) = oracle.train(problem, zeros(2, 3), [np.array([0, 1])])
+    (result,) = train(problem, zeros(2, 3), [np.array([0, 1])])
     np.testing.assert_allclose(result.weight, [[0.3, -0.3, 0], [-0.2, -0.2, 0.4]], atol=ROUNDING)
     np.testing.assert_allclose(result.bias, [0.2, -0.4, 0.2], atol=ROUNDING)
 
@@ -94,7 +101,7 @@ def test_batches_follow_the_order():
     #   bias = ln2 * (-1/2, 1/2), probabilities (1/3, 2/3); then label 0, gradient (-2/3, 2/3):
     #   bias = ln2 * (-1/2 + 2/3, 1/2 - 2/3). In the other order the signs are exchanged.
     problem = make_problem([[0], [0]], [0, 1], SGD(log(2)), classes=2)
-    (result,) = oracle.train(problem, zeros(1, 2), [np.array([1, 0])])
+    (result,) = train(problem, zeros(1, 2), [np.array([1, 0])])
     np.testing.assert_allclose(result.bias, [log(2) / 6, -log(2) / 6], atol=ROUNDING)
     np.testing.assert_array_equal(result.weight, 0)
 
@@ -107,7 +114,7 @@ def test_two_steps_of_rmsprop_by_hand():
     # One step is an epoch here, so the mean square must live on from epoch to epoch.
     optimizer = RMSprop(learning_rate=log(2) / 3, rho=0.75, epsilon=7 / 144)
     problem = make_problem([[0]], [0], optimizer, classes=2)
-    first, second = oracle.train(problem, zeros(1, 2), [np.array([0])] * 2)
+    first, second = train(problem, zeros(1, 2), [np.array([0])] * 2)
     np.testing.assert_allclose(first.bias, [log(2) / 2, -log(2) / 2], atol=ROUNDING)
     expected = log(2) / 2 + 8 * log(2) / (3 * sqrt(71))
     np.testing.assert_allclose(second.bias, [expected, -expected], atol=ROUNDING)
@@ -120,7 +127,7 @@ def test_two_updates_of_one_vs_rest_by_hand():
     # Sample 2, label 1: logits ln2 * (1, -1, -1), sigmoids (2/3, 1/3, 1/3), residuals
     #   (2/3, -2/3, 1/3); weight = ln2 * (1/2 - 2/3, -1/2 + 2/3, -1/2 - 1/3).
     problem = make_problem([[1], [1]], [0, 1], SGD(2 * log(2)), batch_size=2)
-    (result,) = oracle.train(problem, zeros(1, 3), [np.array([0, 1])], "one-vs-rest")
+    (result,) = train(problem, zeros(1, 3), [np.array([0, 1])], "one-vs-rest")
     expected = log(2) * np.array([-1, 1, -5]) / 6
     np.testing.assert_allclose(result.weight, [expected], atol=ROUNDING)
     np.testing.assert_allclose(result.bias, expected, atol=ROUNDING)
@@ -129,27 +136,64 @@ def test_two_updates_of_one_vs_rest_by_hand():
 def test_one_vs_rest_does_not_overflow():
     problem = make_problem([[1]], [0], SGD(1), classes=2)
     start = Params(np.array([[-2000, 2000]], np.float32), np.zeros(2, np.float32))
-    (result,) = oracle.train(problem, start, [np.array([0])], "one-vs-rest")
+    (result,) = train(problem, start, [np.array([0])], "one-vs-rest")
     np.testing.assert_array_equal(result.weight, [[-1999, 1999]])
 
 
 def test_one_vs_rest_refuses_rmsprop():
     problem = make_problem([[0]], [0], RMSprop(0.001, 0.9, 1e-7))
     with pytest.raises(ValueError, match="SGD only"):
-        oracle.train(problem, zeros(1, 3), [np.array([0])], "one-vs-rest")
+        train(problem, zeros(1, 3), [np.array([0])], "one-vs-rest")
 
 
 @pytest.mark.parametrize("objective", ["softmax", "one-vs-rest"])
 def test_epochs_have_arrays_of_their_own(digits, objective):
     problem, start, orders = digits
     before = Params(start.weight.copy(), start.bias.copy())
-    first, second, _ = oracle.train(problem, start, iter(orders), objective)
-    (alone,) = oracle.train(problem, start, orders[:1], objective)
+    first, second, _ = train(problem, start, orders, objective)
+    (alone,) = train(problem, start, orders[:1], objective)
     np.testing.assert_array_equal(first.weight, alone.weight)
     np.testing.assert_array_equal(first.bias, alone.bias)
     assert not np.array_equal(first.weight, second.weight)
     np.testing.assert_array_equal(start.weight, before.weight)
     np.testing.assert_array_equal(start.bias, before.bias)
+
+
+def test_path_trains_each_epoch_once_and_when_it_is_asked_for(digits):
+    problem, start, orders = digits
+    drawn = []
+    path = oracle.Path(problem, start, lambda epoch: drawn.append(epoch) or orders[epoch - 1])
+    assert np.array_equal(path.get_state(0).solution.weight, start.weight)
+    assert drawn == []
+    third = path.get_state(3)
+    assert path.get_state(3) is third
+    path.get_state(1)
+    assert drawn == [1, 2, 3]
+    first = oracle.Path(problem, start, lambda epoch: orders[epoch], first=0).get_state(1)
+    assert np.array_equal(first.solution.weight, path.get_state(1).solution.weight)
+
+
+def test_epoch_that_begins_elsewhere_has_its_own_order_and_leaves_the_path(digits):
+    problem, start, orders = digits
+    path = oracle.Path(problem, start, lambda epoch: orders[epoch - 1])
+    second = path.get_state(2)
+    again = path.train_on(oracle.start(path.get_state(1).solution), 2)
+    assert np.array_equal(again.solution.weight, second.solution.weight)
+    other = path.train_on(oracle.start(start), 2)
+    assert np.array_equal(other.solution.weight, train(problem, start, [orders[1]])[0].weight)
+    assert path.get_state(2) is second
+
+
+def test_epoch_of_rmsprop_goes_on_from_the_squares_that_it_is_given(digits):
+    problem, start, orders = digits
+    problem = dataclasses.replace(problem, optimizer=RMSprop(0.001, 0.9, 1e-7))
+    path = oracle.Path(problem, start, lambda epoch: orders[epoch - 1])
+    (solution, squares), second = path.get_state(1), path.get_state(2).solution
+    carried = path.train_on(oracle.start(solution, squares), 2).solution
+    fresh = path.train_on(oracle.start(solution), 2).solution
+    assert np.array_equal(carried.weight, second.weight)
+    assert np.array_equal(carried.bias, second.bias)
+    assert not np.allclose(fresh.weight, second.weight, atol=1e-6)
 
 
 def test_softmax_agrees_with_a_perceptron_without_hidden_layer(digits):
@@ -168,7 +212,7 @@ def test_softmax_agrees_with_a_perceptron_without_hidden_layer(digits):
     network.partial_fit(images[:32], problem.labels[:32], classes=range(10))
     network.coefs_ = [start.weight.astype(np.float64)]
     network.intercepts_ = [start.bias.astype(np.float64)]
-    for order, result in zip(orders, oracle.train(problem, start, orders), strict=True):
+    for order, result in zip(orders, train(problem, start, orders), strict=True):
         network.partial_fit(images[order], problem.labels[order])
         np.testing.assert_allclose(result.weight, network.coefs_[0], atol=ROUNDING)
         np.testing.assert_allclose(result.bias, network.intercepts_[0], atol=ROUNDING)
@@ -183,7 +227,7 @@ def test_one_vs_rest_agrees_with_sgd_classifier(digits):
     classifier.partial_fit(images[:32], problem.labels[:32], classes=range(10))
     classifier.coef_ = start.weight.T.astype(np.float64, order="C")
     classifier.intercept_ = start.bias.astype(np.float64)
-    solutions = oracle.train(problem, start, orders, "one-vs-rest")
+    solutions = train(problem, start, orders, "one-vs-rest")
     for order, result in zip(orders, solutions, strict=True):
         classifier.partial_fit(images[order], problem.labels[order])
         np.testing.assert_allclose(result.weight.T, classifier.coef_, atol=ROUNDING)

@@ -12,6 +12,7 @@ import pytest
 
 from bench.errors import UserError
 from bench.runner.process import launch
+from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.spec import (
     CACHES,
     PASSED_ON,
@@ -19,7 +20,8 @@ from bench.runner.process.spec import (
     Installation,
     build_variables,
 )
-from bench.worker import machine
+from bench.worker import exchange, machine
+from bench.worker.exchange import ExchangeSize
 from bench.worker.measure import now
 
 WRITES_SEEN = """
@@ -34,24 +36,10 @@ def evaluated(launched, tmp_path):
     """The value of an expression in a worker."""
 
     def evaluate(expression, **child):
-        launched(WRITES_SEEN.format(expression), ChildSpec(timeout=240, **child), mode="preflight")
+        launched(WRITES_SEEN.format(expression), ChildSpec(timeout=240, **child))
         return json.loads((tmp_path / "child" / "seen").read_text())
 
     return evaluate
-
-
-def test_ok_trial_returns_times_params_and_labels(launched, tmp_path):
-    outcome = launched()
-    assert (outcome.status, outcome.reason) == ("ok", None)
-    assert outcome.stderr_tail == ""
-    document = outcome.document
-    assert 0 < document["worker_seconds"] < outcome.wall_seconds
-    phases = ("import", "setup", "reset", "first_epoch", "between", "first_predict")
-    assert all(document[f"{phase}_seconds"] > 0 for phase in phases)
-    epochs = len(document["epoch_seconds"])
-    assert epochs == len(document["epoch_cpu_seconds"]) >= 2
-    assert np.load(tmp_path / "child" / "params.npy").shape == (1 + epochs, 65, 10)
-    assert np.load(tmp_path / "child" / "labels.npy").shape == (357,)
 
 
 def test_worker_has_its_variables_cores_and_empty_caches(evaluated, monkeypatch, tmp_path):
@@ -87,10 +75,10 @@ def test_current_folder_is_not_imported(launched, tmp_path, monkeypatch):
     (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
     (tmp_path / "bench.py").write_text("raise RuntimeError('the wrong bench')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert launched(mode="preflight").status == "ok"
+    assert launched().status == "ok"
 
 
-def test_parent_wakes_only_when_the_worker_writes_or_ends(launched, monkeypatch):
+def test_parent_wakes_only_when_the_worker_answers_or_ends(launched, monkeypatch):
     wakes = []
     real = launch.select.select
 
@@ -99,17 +87,8 @@ def test_parent_wakes_only_when_the_worker_writes_or_ends(launched, monkeypatch)
         return real(*arguments)
 
     monkeypatch.setattr(launch.select, "select", select)
-    assert launched("import threading\nthreading.Event().wait(1)", mode="preflight").status == "ok"
-    assert len(wakes) <= 6  # two bytes, three pipes and the end
-
-
-@pytest.fixture
-def sabotaged(launched, saboteur):
-    def run(name, on="cpu", **changes):
-        child = ChildSpec(timeout=240, threads=1, device=on)
-        return launched(file=saboteur(name), child=child, device=on, **changes)
-
-    return run
+    assert launched("import threading\nthreading.Event().wait(1)").status == "ok"
+    assert len(wakes) <= 8  # four answers, three pipes and the end
 
 
 # Other faults: tests/runner/parity/test_conformance.py and tests/integration/test_faults.py.
@@ -118,24 +97,142 @@ def sabotaged(launched, saboteur):
     [
         ("changes_order", "changed the order that it received"),
         ("changes_params", "changed the initial params that it received"),
+        ("live_view", "a view of live weights"),
         ("wrong_labels", "int64 labels, not float64"),
-        ("mends_the_clock", "it replaced bench.worker.measure.perf_counter_ns"),
         ("no_trainer", "AttributeError"),
         ("does_not_import", "OSError: libabacus.so"),
     ],
 )
-def test_trial_of_a_saboteur_fails_with_a_reason(sabotaged, name, reason):
-    outcome = sabotaged(name, batch_size=8)
+def test_trial_of_a_saboteur_fails_with_a_reason(driven, saboteur, name, reason):
+    _, outcome = driven(file=saboteur(name), batch_size=8)
     assert outcome.status == "failed"
     assert reason in outcome.reason
     assert "\n" not in outcome.reason
 
 
-@pytest.mark.parametrize(("on", "explanation"), [("gpu", "; no driver"), ("cpu", "")])
-def test_missing_gpu_is_explained_after_the_reason(sabotaged, monkeypatch, on, explanation):
+@pytest.mark.parametrize(("device", "explanation"), [("gpu", "; no driver"), ("cpu", "")])
+def test_missing_gpu_is_explained_after_the_reason(
+    driven, saboteur, monkeypatch, device, explanation
+):
     monkeypatch.setattr(launch.gpu, "explain_absence", lambda: "no driver")
-    reason = sabotaged("says_unavailable", on=on).reason
-    assert reason == f"no abacus in this machine{explanation}"
+    _, outcome = driven(file=saboteur("says_unavailable"), device=device)
+    assert outcome.status == "unavailable"
+    assert outcome.reason == f"no abacus in this machine{explanation}"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "reason"),
+    [
+        ("os._exit(0)", "failed", "left no result"),
+        ("os._exit(3)", "failed", "exit status 3"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "failed", "Segmentation fault"),
+        ("print('.', end='')", "failed", "it printed on stdout"),
+        ("subprocess.Popen(['sleep', '600'])", "failed", "it left processes running: sleep"),
+        # It says that all is well before it has done anything.
+        (
+            "Path('document.json').write_text(json.dumps({'status': 'ok'})); os._exit(0)",
+            "failed",
+            "ended before its last command",
+        ),
+        ("", "ok", None),
+    ],
+)
+def test_end_of_a_worker_has_its_status_and_reason(launched, code, status, reason):
+    header = "import json, os, signal, subprocess\nfrom pathlib import Path\n"
+    outcome = launched(header + code)
+    assert outcome.status == status
+    assert outcome.reason == reason or reason in outcome.reason
+    assert outcome.wall_seconds > 0
+
+
+@pytest.fixture
+def worker(tmp_path, make_request):
+    """Make the worker of own code in the folder ``child``, with an exchange."""
+
+    def make(code, **child):
+        (tmp_path / "own_file.py").write_text(code)
+        request = make_request(file=str(tmp_path / "own_file.py"))
+        size = ExchangeSize(samples=4, images=4, features=2, classes=2)
+        child = ChildSpec(**{"timeout": 240, **child})
+        return Worker(request, child, tmp_path / "child", size)
+
+    return make
+
+
+def test_reply_has_both_clocks_and_the_cpu_seconds(worker):
+    code = """
+import os
+from bench.worker.measure import read_cpu_seconds
+end = read_cpu_seconds(os.getpid()) + 0.3
+while read_cpu_seconds(os.getpid()) < end:
+    pass
+"""
+    with worker(code) as begun:
+        begun.await_start()
+        begin = now()
+        reply = begun.call(exchange.IMPORT)
+        assert 0 < reply.seconds < reply.elapsed < now() - begin
+        assert reply.cpu_seconds > 0.3
+        assert reply.delay >= 0
+        idle = begun.call(exchange.PING)
+        assert idle.seconds == 0 < idle.elapsed
+        assert idle.cpu_seconds < 0.3
+        assert begun.finish().status == "ok"
+
+
+def test_delay_is_what_parent_and_worker_waited_for_a_core(worker, monkeypatch):
+    waited = iter([1.0, 10.0, 1.5, 30.0])
+    with worker("") as begun:
+        begun.await_start()
+        monkeypatch.setattr(launch, "read_delay", lambda *_: next(waited))
+        assert begun.call(exchange.PING).delay == 20.5
+
+
+def test_arguments_are_written_before_the_command(worker):
+    params, order = np.arange(6, dtype=np.float32).reshape(3, 2), np.array([2, 0, 1])
+    with worker("") as begun:
+        begun.await_start()
+        begun.call(exchange.PING, indices=order, params=params)
+        assert np.array_equal(begun.exchange.read_indices(), order)
+        assert np.array_equal(begun.exchange.params, params)
+        assert begun.finish().status == "ok"
+
+
+@pytest.mark.parametrize("answer", [exchange.FAILED, exchange.TRAIN, b""])
+def test_wrong_answer_or_none_stops_the_worker(worker, answer):
+    code = f"""
+import os, signal, sys
+os.write(int(sys.argv[3]), {answer!r})
+signal.pause() if {answer!r} else os._exit(0)
+"""
+    with worker(code) as begun:
+        begun.await_start()
+        with pytest.raises(WorkerStopped):
+            begun.call(exchange.IMPORT)
+        begun._deadline = now()
+        assert begun.finish().status != "ok"
+
+
+def test_worker_is_killed_at_the_end_of_its_block(worker):
+    with worker("") as begun:
+        begun.await_start()
+        assert Path(f"/proc/{begun.pid}").exists()
+    assert not is_running(begun.pid)
+
+
+def test_last_command_of_a_worker_can_fail(driven):
+    code = """
+import gc
+from implementations.idiomatic import softmax_numpy
+class Trainer(softmax_numpy.Trainer):
+    def predict(self, images):
+        gc.disable()
+        return super().predict(images)
+"""
+    drive, outcome = driven(code)
+    assert outcome.status == "failed"
+    assert outcome.reason.startswith("it changed the garbage collector")
+    assert len(drive.evidence.predictions) >= 7  # all that was asked for
 
 
 def test_missing_python_is_a_failure(launched, tmp_path):
@@ -195,11 +292,17 @@ signal.pause()
 def test_worker_dies_with_its_parent(tmp_path):
     # The parent of the worker is a process of ours that ends as soon as the worker has begun.
     code = f"""
-import signal, subprocess, sys
+import os, signal
 from pathlib import Path
-child = subprocess.Popen([sys.executable, "-m", "bench.worker", {str(tmp_path)!r}, "2"])
+from bench.runner.process.launch import Worker
+from bench.runner.process.spec import ChildSpec
+request = {{"mode": "preflight", "file": {str(tmp_path / "own.py")!r}}}
+worker = Worker(request, ChildSpec(), Path({str(tmp_path / "child")!r})).__enter__()
+worker.await_start()
+os.write(worker._commands, b"i")
 while not Path({str(tmp_path / "pid")!r}).exists():
     signal.sigtimedwait([], 0.05)
+os._exit(0)
 """
     own = tmp_path / "own.py"
     own.write_text(f"""
@@ -209,16 +312,14 @@ Path({str(tmp_path / "part")!r}).write_text(str(os.getpid()))
 Path({str(tmp_path / "part")!r}).rename({str(tmp_path / "pid")!r})
 signal.pause()
 """)
-    request = {"mode": "preflight", "file": str(own)}
-    (tmp_path / "request.json").write_text(json.dumps(request))
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=240)
+    subprocess.run([sys.executable, "-c", code], cwd=machine.ROOT, check=True)
     assert not is_running((tmp_path / "pid").read_text())
 
 
 def test_scratch_folder_must_be_new(launched):
-    launched(mode="preflight")
+    launched()
     with pytest.raises(UserError, match="File exists"):
-        launched(mode="preflight")
+        launched()
 
 
 @pytest.mark.parametrize(
@@ -227,7 +328,7 @@ def test_scratch_folder_must_be_new(launched):
 )
 def test_end_and_timeout_are_seen_without_pidfd(launched, monkeypatch, code, timeout, status):
     monkeypatch.delattr(os, "pidfd_open")
-    assert launched(code, ChildSpec(timeout=timeout), mode="preflight").status == status
+    assert launched(code, ChildSpec(timeout=timeout)).status == status
 
 
 def test_worker_has_an_empty_stdin(evaluated):
@@ -251,17 +352,10 @@ import atexit, sys
 from pathlib import Path
 atexit.register(Path("late").touch)
 sys.stderr.write("half a line")
-""",
-        mode="preflight",
+"""
     )
     assert (outcome.status, outcome.stderr_tail) == ("ok", "half a line")
     assert not (tmp_path / "child" / "late").exists()
-
-
-@pytest.mark.parametrize(("mode", "status"), [("trial", "failed"), ("preflight", "ok")])
-def test_trial_may_not_print_a_character_and_preflight_may(launched, mode, status):
-    code = "from implementations.idiomatic.softmax_numpy import Trainer\nprint('.', end='')"
-    assert launched(code, mode=mode).status == status
 
 
 def test_process_that_cannot_start_is_a_user_error(launched, monkeypatch):
@@ -273,6 +367,6 @@ def test_process_that_cannot_start_is_a_user_error(launched, monkeypatch):
 
     monkeypatch.setattr(subprocess, "Popen", refuses)
     with pytest.raises(UserError, match="cannot start a process: Resource temporarily unavailable"):
-        launched(mode="preflight", child=ChildSpec(threads=1))
+        launched(child=ChildSpec(threads=1))
     assert during == [machine.list_usable_cores()[-1:]]
     assert os.sched_getaffinity(0) == before

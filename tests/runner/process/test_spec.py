@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.records.schema import Slowdown
 from bench.runner.process import ptx_cache
 from bench.runner.process.spec import (
     CACHES,
@@ -43,7 +44,7 @@ def test_worker_imports_the_given_implementations(launched, tmp_path):
         "Path('seen').write_text(f'{__file__}\\n{bench.contract.__file__}')\n"
     )
     child = ChildSpec(installation=Installation(implementations=place), timeout=240)
-    assert launched(child=child, mode="preflight", module="softmax_old").status == "ok"
+    assert launched(child=child, module="softmax_old").status == "ok"
     implementation, contract = (tmp_path / "child" / "seen").read_text().splitlines()
     assert Path(implementation).resolve() == place / "softmax_old.py"
     # The suite is the running one, whatever the implementations are.
@@ -53,7 +54,7 @@ def test_worker_imports_the_given_implementations(launched, tmp_path):
 def test_worker_runs_the_given_python(launched, program, tmp_path):
     python = program("python", f'touch "$2.ran"\nexec {sys.executable} "$@"')
     child = ChildSpec(installation=Installation(str(python)), timeout=240)
-    assert launched(child=child, mode="preflight").status == "ok"
+    assert launched(child=child).status == "ok"
     assert (tmp_path / "child" / "bench.worker.ran").exists()
 
 
@@ -134,7 +135,8 @@ def test_only_listed_variables_are_passed_on(monkeypatch):
 
 
 def test_training_request_has_all_that_decides_training(make_case, digits, monkeypatch, tmp_path):
-    request = request_training("trial", make_case(batch_size=8, epochs=3), digits, 7)
+    request = request_training(make_case(batch_size=8, epochs=3), digits, Slowdown(0.5, 2))
+    # Neither how many epochs there will be, nor what their orders are drawn from.
     assert json.loads(json.dumps(request)) == {
         "mode": "trial",
         **SOURCE,
@@ -144,9 +146,9 @@ def test_training_request_has_all_that_decides_training(make_case, digits, monke
         "device": "cpu",
         "batch_size": 8,
         "samples": 1440,
-        "epochs": 3,
-        "seed": 7,
+        "slowdown": {"share": 0.5, "every": 2},
     }
+    assert request_training(make_case(), digits)["slowdown"] is None
     monkeypatch.chdir(tmp_path)
     assert describe_source(make_case(file="own.py"))["file"] == str(tmp_path / "own.py")
 

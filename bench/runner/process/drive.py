@@ -1,0 +1,285 @@
+"""Drive a worker through a trial: hand over each order when its epoch begins, take what returns."""
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contract import Device, Params
+from bench.data.dataset import Dataset
+from bench.records.schema import Case
+from bench.runner.kernel import measure_kernel
+from bench.runner.parity.draws import FIRST_EPOCH, WARM_UP, Draws
+from bench.runner.parity.evidence import Evidence, Part, Prediction, join_params
+from bench.runner.process.launch import Reply, Worker
+from bench.worker import exchange
+from bench.worker.data import read_labels
+from bench.worker.exchange import ExchangeSize
+from bench.worker.gpu import GpuMonitor, subtract_joules
+from bench.worker.machine import list_usable_cores, read_peak_memory
+from bench.worker.measure import now, pause, read_cpu_seconds
+from bench.worker.workloads import WORKLOADS
+
+# A trial times at least this many seconds of epochs: single short epochs are noisy.
+TIMED_SECONDS: dict[Device, float] = {"cpu": 0.5, "gpu": 2.0}
+# A GPU lowers its clocks when it is idle, so it trains this long untimed before that.
+WARM_SECONDS: dict[Device, float] = {"cpu": 0.0, "gpu": 1.0}
+PREDICT_SECONDS = 0.1
+PREDICTIONS = 5
+MAX_REPEATS = 200
+# A worker's time is believed if the parent's is longer by no more than this many hand-overs, this
+# many seconds, and the time for which the two waited for a core.
+HANDOVERS, ROOM_SECONDS = 3, 0.0005
+PINGS = 20
+# The threads of a BLAS spin for 0.1 to 0.2 s after their last product before they sleep.
+SETTLE_SECONDS = 0.5
+STEP_SECONDS = 0.002
+WATCH_SECONDS = 1.0
+IDLE_SHARE = 0.05
+
+COMMANDS: dict[Part, bytes] = {
+    "test": exchange.PREDICT_TEST,
+    "training": exchange.PREDICT_TRAINING,
+}
+
+
+@dataclass(slots=True)
+class Measurement:
+    """The raw values of one trial; their names give the unit.
+
+    Seconds are the worker's where the parent's clock confirms them, else the parent's.
+    handover_seconds: the parent's time of each timed epoch less the worker's. kernel_seconds: the
+    reference kernel before each timed epoch, and after the last (bench/runner/kernel.py).
+    epoch_cpu_seconds: of the worker's process, read from outside. phase_rss_bytes: the peak of the
+    resident memory at the end of each phase. device_conditions: what a GPU was like before and
+    after the timed epochs. energy_joules: of the GPU during them.
+    """
+
+    import_seconds: float = 0.0
+    setup_seconds: float = 0.0
+    reset_seconds: float = 0.0
+    first_epoch_seconds: float = 0.0
+    warmup_seconds: list[float] = field(default_factory=list)
+    epoch_seconds: list[float] = field(default_factory=list)
+    epoch_cpu_seconds: list[float] = field(default_factory=list)
+    handover_seconds: list[float] = field(default_factory=list)
+    kernel_seconds: list[float] = field(default_factory=list)
+    first_predict_seconds: float | None = None
+    predict_seconds: list[float] = field(default_factory=list)
+    peak_rss_bytes: int | None = None
+    phase_rss_bytes: dict[str, int | None] = field(default_factory=dict)
+    peak_device_bytes: int | None = None
+    device_conditions: dict[str, float | None] = field(default_factory=dict)
+    energy_joules: float | None = None
+
+
+class Drive:
+    """One trial, from the worker's start to its last prediction.
+
+    disputed: numbers of the timed epochs of which the parent's clock does not confirm the worker's
+    time.
+    """
+
+    def __init__(
+        self, worker: Worker, case: Case, draws: Draws, monitor: GpuMonitor | None = None
+    ) -> None:
+        self.worker = worker
+        self.case = case
+        self.measurement = Measurement()
+        self.disputed: list[int] = []
+        self.draws = draws
+        self._monitor = monitor
+        self._handover = 0.0
+        # A worker gets the last cores; the kernel runs on the last one.
+        self._core = list_usable_cores()[-1]
+        self._current: NDArray[np.float32] = worker.exchange.params.copy()
+        features, classes = len(self._current) - 1, self._current.shape[1]
+        workload = WORKLOADS[case.workload]
+        self.evidence = Evidence(draws.draw_initial_params(workload, features, classes))
+
+    def describe(self) -> dict[str, Any]:
+        """Return the measured fields of a record."""
+        return asdict(self.measurement)
+
+    def set_up(self) -> None:
+        """Import, read the data, and create the Trainer."""
+        call, measurement = self.worker.call, self.measurement
+        self.worker.await_start()
+        # Before the implementation's code is there.
+        order = np.arange(self.case.samples)
+        pings = [call(exchange.PING, indices=order).elapsed for _ in range(PINGS)]
+        self._handover = median(pings)
+        self.record_memory("start")
+        measurement.import_seconds = self._confirm(call(exchange.IMPORT))[0]
+        self.record_memory("import")
+        call(exchange.READ_DATA)
+        self.record_memory("data")
+        measurement.setup_seconds = self._confirm(call(exchange.SET_UP))[0]
+        self.record_memory("set-up")
+
+    def reset(self, params: Params) -> float:
+        """Let training start again from params; return the seconds."""
+        self._current = join_params(params)
+        return self._confirm(self.worker.call(exchange.RESET, params=self._current))[0]
+
+    def train(self, epoch: int, *, kernel: bool = False) -> tuple[Reply, float, bool]:
+        """Train an epoch; return the reply, the seconds, and whether the two clocks agree."""
+        order = self.draws.draw_order(epoch, self.case.samples)
+        if kernel:
+            self.settle()
+            self.measurement.kernel_seconds.append(measure_kernel(self._core))
+        reply = self.worker.call(exchange.TRAIN, indices=order)
+        self.evidence.params[epoch] = self._current = self.worker.exchange.params.copy()
+        self.worker.call(exchange.COLLECT)
+        return reply, *self._confirm(reply)
+
+    def train_timed(self, epoch: int, *, kernel: bool = False) -> None:
+        """Train an epoch that is timed."""
+        reply, seconds, confirmed = self.train(epoch, kernel=kernel)
+        self.measurement.epoch_seconds.append(seconds)
+        self.measurement.epoch_cpu_seconds.append(reply.cpu_seconds)
+        self.measurement.handover_seconds.append(max(0.0, reply.elapsed - seconds))
+        if not confirmed:
+            self.disputed.append(epoch)
+
+    def train_first(self) -> None:
+        """Train the first epoch; on a GPU more, until its clocks are up; then start again."""
+        measurement = self.measurement
+        measurement.reset_seconds = self.reset(self.evidence.initial)
+        measurement.first_epoch_seconds = self.train(FIRST_EPOCH)[1]
+        self.record_memory("first epoch")
+        while sum(measurement.warmup_seconds) < WARM_SECONDS[self.case.device]:
+            number = WARM_UP + len(measurement.warmup_seconds)
+            measurement.warmup_seconds.append(self.train(number)[1])
+            del self.evidence.params[number]
+        self.reset(self.evidence.initial)
+
+    def train_all(self, *, brief: bool = False) -> None:
+        """Time the epochs of the case and, unless ``brief``, more until they took long enough."""
+        enough = 0.0 if brief else TIMED_SECONDS[self.case.device]
+        with self.watch_gpu():
+            seconds = self.measurement.epoch_seconds
+            while len(seconds) < self.case.epochs or (
+                len(seconds) < MAX_REPEATS and sum(seconds) < enough
+            ):
+                self.train_timed(len(seconds) + 1, kernel=True)
+            self.measurement.kernel_seconds.append(measure_kernel(self._core))
+        self.end_epochs()
+
+    def end_epochs(self) -> None:
+        """Record the memory after the timed epochs."""
+        self.record_memory("epochs")
+        self.measurement.peak_rss_bytes = self.measurement.phase_rss_bytes["epochs"]
+
+    def predict(self, indices: NDArray[np.int64], part: Part = "test", when: str = "") -> float:
+        """Let the worker label these images; return the seconds."""
+        reply = self.worker.call(COMMANDS[part], indices=indices)
+        labels = self.worker.exchange.labels[: len(indices)].copy()
+        self.evidence.predictions.append(Prediction(when, self._current, part, indices, labels))
+        return self._confirm(reply)[0]
+
+    def predict_all(
+        self, choose_training: Callable[[NDArray[np.float32]], NDArray[np.int64]]
+    ) -> None:
+        """Time predictions of all test images; then ask for training images, untimed.
+
+        The images come in another order every time, so that no answer can be repeated.
+        choose_training: returns indices of training images whose labels these params get wrong: an
+        implementation that looks labels up would get them right.
+        """
+        measurement, count = self.measurement, len(self.worker.exchange.labels)
+        generator = np.random.default_rng()
+        measurement.first_predict_seconds = self.predict(generator.permutation(count))
+        seconds = measurement.predict_seconds
+        while len(seconds) < PREDICTIONS or (
+            len(seconds) < MAX_REPEATS and sum(seconds) < PREDICT_SECONDS
+        ):
+            seconds.append(self.predict(generator.permutation(count)))
+        self.record_memory("predictions")
+        wrong = choose_training(self._current)[:count]
+        if len(wrong):
+            self.predict(wrong, "training", "of training images")
+
+    def record_memory(self, phase: str) -> None:
+        """Record the peak of the worker's resident memory at the end of a phase."""
+        self.measurement.phase_rss_bytes[phase] = read_peak_memory(self.worker.pid)
+
+    def settle(self) -> None:
+        """Sleep until the worker's threads have stopped spinning."""
+        end, cpu = now() + SETTLE_SECONDS, read_cpu_seconds(self.worker.pid)
+        while now() < end:
+            pause(STEP_SECONDS)
+            before, cpu = cpu, read_cpu_seconds(self.worker.pid)
+            if cpu - before < IDLE_SHARE * STEP_SECONDS:
+                return
+
+    def find_clock_fault(self) -> str | None:
+        """Return the fault where the clocks disagree on more than half of the epochs, or None.
+
+        A machine that stops for a moment disturbs an epoch or two: those have the parent's time.
+        """
+        count = len(self.measurement.epoch_seconds)
+        if 2 * len(self.disputed) <= count:
+            return None
+        return f"its clock disagrees with the parent's in {len(self.disputed)} of {count} epochs"
+
+    @contextmanager
+    def watch_gpu(self) -> Iterator[None]:
+        """Record energy and state of the GPU over the timed epochs."""
+        monitor, measurement = self._monitor, self.measurement
+        if monitor is None:
+            yield
+            return
+        measurement.device_conditions["other_processes"] = monitor.other_processes
+        self._record_gpu(monitor, "before")
+        before = monitor.read_joules()
+        yield
+        after = monitor.read_joules()
+        seconds = sum(measurement.epoch_seconds)
+        measurement.energy_joules = subtract_joules(before, after, seconds)
+        self._record_gpu(monitor, "after")
+
+    def _record_gpu(self, monitor: GpuMonitor, when: str) -> None:
+        self.measurement.peak_device_bytes = monitor.read_peak_bytes()
+        for name, value in monitor.read_conditions().items():
+            self.measurement.device_conditions[f"{name}_{when}"] = value
+
+    def _confirm(self, reply: Reply) -> tuple[float, bool]:
+        """Return the seconds of a command, and whether the parent's clock confirms the worker's."""
+        room = ROOM_SECONDS + HANDOVERS * self._handover + reply.delay
+        confirmed = 0 <= reply.elapsed - reply.seconds <= room and reply.seconds >= 0
+        return (reply.seconds if confirmed else reply.elapsed), confirmed
+
+
+def measure_exchange(case: Case, data: Dataset) -> ExchangeSize:
+    """Return how much the parent and the worker of a case exchange."""
+    images = len(read_labels(data.folder, "test"))
+    return ExchangeSize(case.samples, images, data.features, data.classes)
+
+
+def alternate(sides: Sequence[Drive], epochs: int) -> None:
+    """Time epochs of workers that live at the same time, in turn; coins decide who is first."""
+    for epoch in range(1, epochs + 1):
+        for side in secrets.SystemRandom().sample(sides, len(sides)):
+            side.settle()
+            side.train_timed(epoch)
+            side.settle()
+
+
+def find_restlessness(worker: Worker) -> str | None:
+    """Return the fault of a worker that goes on computing after its last epoch, or None."""
+    pause(SETTLE_SECONDS)
+    before = read_cpu_seconds(worker.pid)
+    pause(WATCH_SECONDS)
+    share = (read_cpu_seconds(worker.pid) - before) / WATCH_SECONDS
+    if share <= IDLE_SHARE:
+        return None
+    return (
+        f"it keeps the CPU busy after an epoch has returned: {share:.0%} of a core "
+        f"between {SETTLE_SECONDS:g} and {SETTLE_SECONDS + WATCH_SECONDS:g} s later"
+    )

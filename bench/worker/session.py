@@ -1,0 +1,174 @@
+"""One implementation in its worker, from its import to its last prediction."""
+
+import gc
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.contract import Params, Problem, Textbook, Trainer
+from bench.worker import data, exchange, guard
+from bench.worker.exchange import Exchange
+from bench.worker.gpu import read_framework_peak
+from bench.worker.measure import time_call, time_epoch
+from bench.worker.slowdown import slow_down
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Document = dict[str, Any]
+
+YOUNG = 1  # generations 0 and 1 of the collector
+
+
+class Session:
+    """The commands of the parent, as methods.
+
+    Each returns the seconds that it took by the worker's clock; 0.0 where they do not matter.
+    request: what the parent wrote (bench/runner/process/spec.py).
+    """
+
+    def __init__(self, request: Document, memory: Exchange) -> None:
+        self._request = request
+        self._exchange = memory
+        self._collector = guard.read_collector()
+        # Arrays that the implementation has, each with a copy: they must stay equal.
+        self._lent: list[tuple[str, Sequence[Any], Sequence[Any]]] = []
+        self._order: NDArray[np.int64] | None = None
+        self._test_images: NDArray[np.float32] | None = None
+        self.results: Document = {}  # for the document
+        self.module: ModuleType
+        self.textbook: Textbook
+        self._problem: Problem
+        self._trainer: Trainer
+        self.methods: dict[bytes, Callable[[], float]] = {
+            exchange.PING: self.ping,
+            exchange.IMPORT: self.load,
+            exchange.READ_DATA: self.read_data,
+            exchange.SET_UP: self.set_up,
+            exchange.RESET: self.reset,
+            exchange.COLLECT: self.collect,
+            exchange.TRAIN: self.train,
+            exchange.PREDICT_TEST: self.predict_test,
+            exchange.PREDICT_TRAINING: self.predict_training,
+            exchange.END: self.end,
+        }
+
+    def ping(self) -> float:
+        """Take an order from the exchange and train nothing: the cost of a hand-over."""
+        self._exchange.read_indices()
+        return 0.0
+
+    def load(self) -> float:
+        """Import the implementation, and its framework with it."""
+        self.module, seconds = time_call(load_module, self._request)
+        return seconds
+
+    def read_data(self) -> float:
+        """Read every page of the data that are trained on and predicted."""
+        folder = Path(self._request["data"])
+        if self._request["mode"] == "textbook":
+            self.textbook = data.read_textbook(folder)
+            return 0.0
+        self._problem = data.read_problem(
+            folder,
+            self._request["workload"],
+            classes=self._request["classes"],
+            batch_size=self._request["batch_size"],
+            samples=self._request["samples"],
+        )
+        self._test_images, _ = data.read(folder, "test")
+        return 0.0
+
+    def set_up(self) -> float:
+        """Create the Trainer."""
+        implementation = slow_down(self.module.Trainer, self._request.get("slowdown"))
+        self._trainer, seconds = time_call(implementation, self._problem, self._request["device"])
+        return seconds
+
+    def reset(self) -> float:
+        """Start again from the params in the exchange."""
+        self._require_unchanged()
+        initial = self._copy_params()
+        self._lent = [("the initial params that it received", initial, self._copy_params())]
+        _, seconds = time_call(self._trainer.reset, initial)
+        return seconds
+
+    def collect(self) -> float:
+        """After an epoch: check what it must have left alone, and collect its garbage.
+
+        Young generations only: a full collection walks through all objects of a framework, and the
+        next epoch would start with cold caches.
+        """
+        self._require_unchanged()
+        if self._order is not None:
+            # The exchange still holds it.
+            expected = [self._exchange.read_indices()]
+            guard.require_unchanged("the order that it received", expected, [self._order])
+        self._order = None
+        gc.collect(YOUNG)
+        return 0.0
+
+    def train(self) -> float:
+        """Train one epoch over the order in the exchange."""
+        self._order = self._exchange.read_indices()
+        params, seconds = time_epoch(self._trainer, self._order, self._exchange)
+        guard.require_own_memory(params)
+        what = "params that it had returned (a view of live weights?)"
+        # The params before these are looked at once more: this epoch may have written to them.
+        self._lent[1:] = [*self._lent[1:][-1:], (what, params, self._copy_params())]
+        return seconds
+
+    def predict_test(self) -> float:
+        """Label the test images whose indices are in the exchange."""
+        assert self._test_images is not None
+        return self._predict(self._test_images)
+
+    def predict_training(self) -> float:
+        """Label the training images whose indices are in the exchange."""
+        return self._predict(self._problem.images)
+
+    def _predict(self, images: NDArray[np.float32]) -> float:
+        selected = images[self._exchange.read_indices()]
+        labels, seconds = time_call(lambda: self._trainer.predict(selected))
+        guard.copy_labels(labels, self._exchange.labels[: len(selected)])
+        return seconds
+
+    def end(self) -> float:
+        """Check that the implementation left alone what is not its own."""
+        guard.require_collector(self._collector)
+        self._require_unchanged()
+        if self._test_images is not None:
+            folder, samples = Path(self._request["data"]), self._request["samples"]
+            expected = data.read_samples(folder, samples)
+            received = (self._problem.images, self._problem.labels)
+            guard.require_unchanged("the training data that it received", expected, received)
+        if self._request.get("device") == "gpu":
+            self.results["framework_peak_bytes"] = read_framework_peak()
+        return 0.0
+
+    def _copy_params(self) -> Params:
+        return Params(self._exchange.params[:-1].copy(), self._exchange.params[-1].copy())
+
+    def _require_unchanged(self) -> None:
+        for what, params, copy in self._lent:
+            guard.require_unchanged(what, copy, params)
+
+
+def load_module(request: Document) -> ModuleType:
+    """Import the implementation, by its module's name or its file's path."""
+    if request.get("file") is None:
+        return importlib.import_module(f"implementations.{request['module']}")
+    path = Path(request["file"])
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module

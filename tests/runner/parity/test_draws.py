@@ -1,0 +1,104 @@
+"""What a round draws: orders and initial weights, from entropy that nobody knows beforehand."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.runner.parity.draws import FIRST_EPOCH, WARM_UP, Draws
+from bench.worker.workloads import WORKLOADS
+
+DRAWS = st.builds(Draws, st.binary(min_size=16, max_size=16).map(bytes.hex))
+TEXTBOOK = WORKLOADS["textbook"]
+
+
+def test_sgd_starts_from_zeros():
+    weight, bias = Draws.make(42, 1).draw_initial_params(WORKLOADS["sgd"], 784, 10)
+    assert (weight.shape, weight.dtype, weight.any()) == ((784, 10), np.float32, False)
+    assert (bias.shape, bias.dtype, bias.any()) == ((10,), np.float32, False)
+
+
+@given(draws=DRAWS)
+def test_textbook_and_other_params_start_from_glorot_uniform(draws):
+    limit = np.sqrt(6 / 794)  # 0.0869
+    for weight, bias in (
+        draws.draw_initial_params(TEXTBOOK, 784, 10),
+        draws.draw_other_params(784, 10),
+    ):
+        assert (weight.shape, weight.dtype) == ((784, 10), np.float32)
+        assert (bias.shape, bias.dtype, bias.any()) == ((10,), np.float32, False)
+        assert 0.99 * limit < np.abs(weight).max() <= np.float32(limit)
+        # Of 7,840 uniform values, the mean's standard error is limit / sqrt(3 * 7840); six of them
+        # leave one draw in a thousand million.
+        assert abs(weight.mean()) < 6 * limit / np.sqrt(3 * 7840)
+        assert weight.std() == pytest.approx(limit / np.sqrt(3), rel=0.05)
+
+
+@given(draws=DRAWS, other=DRAWS)
+def test_weights_depend_on_the_entropy_only(draws, other):
+    def draw(one):
+        initial = one.draw_initial_params(TEXTBOOK, 8, 3).weight.tobytes()
+        return initial, one.draw_other_params(8, 3).weight.tobytes()
+
+    assert draw(draws) == draw(Draws(draws.entropy))
+    assert len({*draw(draws), *draw(other)}) == (2 if draws == other else 4)
+
+
+@given(draws=DRAWS, epoch=st.integers(0, 2000), samples=st.integers(1, 300))
+def test_order_is_a_reproducible_permutation(draws, epoch, samples):
+    order = draws.draw_order(epoch, samples)
+    assert order.dtype == np.int64
+    assert np.array_equal(np.sort(order), np.arange(samples))
+    assert np.array_equal(order, Draws(draws.entropy).draw_order(epoch, samples))
+
+
+@given(draws=DRAWS, other=DRAWS)
+def test_orders_differ_between_epochs_and_rounds(draws, other):
+    # A first epoch, as many as are ever timed, and some that warm a GPU up.
+    epochs = [FIRST_EPOCH, *range(1, 201), *range(WARM_UP, WARM_UP + 50)]
+    orders = {
+        (one, epoch): one.draw_order(epoch, 64).tobytes()
+        for one in (draws, other)
+        for epoch in epochs
+    }
+    assert len(set(orders.values())) == len(orders)
+    assert len(orders) == len(epochs) * len({draws, other})
+
+
+def test_seed_repeats_the_draws_of_each_round():
+    draws = [Draws.make(seed, number) for seed in (42, 43, 421) for number in (1, 2, 11)]
+    again = [Draws.make(seed, number) for seed in (42, 43, 421) for number in (1, 2, 11)]
+    assert draws == again
+    assert len({one.entropy for one in draws}) == len(draws)
+    assert Draws.make(0, 1) != Draws.make(None, 1)
+
+
+def test_draws_without_a_seed_cannot_be_known():
+    entropies = set()
+    for _ in range(20):
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002 - what a worker might do
+        entropies.add(Draws.make(None, 1).entropy)
+    assert len(entropies) == 20
+    assert {len(bytes.fromhex(entropy)) for entropy in entropies} == {16}
+
+
+def test_published_name_of_the_entropy_is_no_part_of_it():
+    names = {}
+    for number in range(200):
+        draws = Draws.make(42, number)
+        names[draws.id] = draws
+        assert draws.id == Draws(draws.entropy).id
+        assert draws.id not in draws.entropy
+        # Nor are other draws those of the name.
+        assert int(draws.id, 16) != int(draws.entropy, 16) % 16 ** len(draws.id)
+    assert len(names) == 200
+    assert {len(name) for name in names} == {12}
+
+
+def test_orders_are_those_of_published_runs():
+    draws = Draws("00112233445566778899aabbccddeeff")
+    assert draws.draw_order(1, 8).tolist() == [3, 5, 4, 6, 1, 0, 2, 7]
+    assert draws.id == "5947d7c33d78"

@@ -1,0 +1,430 @@
+"""A trial as the parent drives it: with a stand-in for the worker, and once with a real one."""
+
+import itertools
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from support.records import NUMPY, case
+
+from bench.records.schema import TrialRecord
+from bench.runner.parity.draws import Draws
+from bench.runner.parity.evidence import join_params
+from bench.runner.parity.judge import Judge
+from bench.runner.process import drive
+from bench.runner.process.drive import Drive
+from bench.runner.process.launch import Reply
+from bench.worker import exchange
+from bench.worker.exchange import Exchange, ExchangeSize
+from bench.worker.workloads import WORKLOADS
+
+DRAWS = Draws.make(42, 1)
+SAMPLES, IMAGES, FEATURES, CLASSES = 12, 5, 3, 2
+SIZE = ExchangeSize(SAMPLES, IMAGES, FEATURES, CLASSES)
+NAN, INFINITY = float("nan"), float("inf")
+
+
+class FakeWorker:
+    """Executes each command at once: an epoch adds one to all params.
+
+    times: by command, (seconds, elapsed, delay) of each call; the last one stays. events: what was
+    called, and what else a test adds.
+    """
+
+    def __init__(self, folder, **times):
+        self.exchange = Exchange(folder / "exchange", SIZE, create=True)
+        self.pid = os.getpid()
+        self.times = {name.encode(): list(values) for name, values in times.items()}
+        self.events, self.orders, self.images, self.starts = [], [], [], []
+
+    def await_start(self):
+        self.events.append("start")
+
+    def call(self, command, indices=None, params=None):
+        self.events.append(command.decode())
+        memory = self.exchange
+        if command == exchange.RESET:
+            memory.params[:] = params
+            self.starts.append(params.copy())
+        elif command == exchange.TRAIN:
+            memory.params[:] += 1
+            self.orders.append(indices.copy())
+        elif command in {exchange.PREDICT_TEST, exchange.PREDICT_TRAINING}:
+            memory.labels[: len(indices)] = indices + 100
+            self.images.append(indices.copy())
+        values = self.times.get(command, [(0.25, 0.25, 0.0)])
+        seconds, elapsed, delay = values.pop(0) if len(values) > 1 else values[0]
+        return Reply(seconds, elapsed, delay, cpu_seconds=2 * seconds)
+
+
+def seconds(value):
+    """Return the time of a call on which both clocks agree."""
+    return (value, value, 0.0)
+
+
+@pytest.fixture
+def drives(tmp_path, monkeypatch):
+    """Make drives of a fake worker; the kernel and the pauses take no time."""
+    monkeypatch.setattr(drive, "pause", lambda _: None)
+
+    def make(epochs=2, device="cpu", workload="sgd", monitor=None, **times):
+        worker = FakeWorker(tmp_path, **times)
+        changes = {"samples": SAMPLES, "epochs": epochs, "device": device, "workload": workload}
+        of = case("numpy", **{**NUMPY, **changes})
+
+        def measure_kernel(core):
+            worker.events.append("kernel")
+            return len(worker.events)
+
+        monkeypatch.setattr(drive, "measure_kernel", measure_kernel)
+        return Drive(worker, of, DRAWS, monitor)
+
+    return make
+
+
+def run(of, **options):
+    of.set_up()
+    of.train_first()
+    of.train_all(**options)
+    of.predict_all(lambda _: np.array([], np.int64))
+    return of.measurement
+
+
+def test_phases_are_driven_in_order(drives):
+    times = {"i": [seconds(7.0)], "s": [seconds(5.0)], "r": [seconds(0.5), seconds(9.0)]}
+    of = drives(epochs=2, t=[seconds(3.0), seconds(1.0), seconds(2.0)], p=[seconds(0.125)], **times)
+    measurement = run(of)
+    assert of.worker.events == [
+        "start",
+        *["."] * 20,
+        *["i", "d", "s"],
+        *["r", "t", "c", "r"],
+        *["kernel", "t", "c", "kernel", "t", "c", "kernel"],
+        *["p"] * 6,
+    ]
+    assert (measurement.import_seconds, measurement.setup_seconds) == (7, 5)
+    assert (measurement.reset_seconds, measurement.first_epoch_seconds) == (0.5, 3)
+    assert measurement.epoch_seconds == [1, 2]
+    assert measurement.epoch_cpu_seconds == [2, 4]
+    assert (measurement.first_predict_seconds, measurement.predict_seconds) == (0.125, [0.125] * 5)
+    assert measurement.warmup_seconds == []
+    assert of.describe().keys() <= {*TrialRecord.__struct_fields__}
+
+
+def test_kernel_is_timed_before_each_epoch_and_after_the_last(drives):
+    of = drives(epochs=7, t=[seconds(1.0)])
+    measurement = run(of, brief=True)
+    assert len(measurement.epoch_seconds) == 7
+    assert len(measurement.kernel_seconds) == 8
+    assert measurement.kernel_seconds == sorted(measurement.kernel_seconds)
+
+
+def test_kernel_runs_on_the_workers_last_core(drives, monkeypatch):
+    monkeypatch.setattr(drive, "list_usable_cores", lambda: [2, 5, 7])
+    of, cores = drives(), []
+    monkeypatch.setattr(drive, "measure_kernel", lambda core: cores.append(core) or 1.0)
+    run(of)
+    assert cores == [7, 7, 7]
+
+
+def test_each_epoch_gets_the_order_of_its_number(drives):
+    of = drives(epochs=3, device="gpu", t=[seconds(0.5)], monitor=None)
+    run(of, brief=True)
+    numbers = [0, 1001, 1002, 1, 2, 3]
+    expected = [DRAWS.draw_order(number, SAMPLES) for number in numbers]
+    assert np.array_equal(of.worker.orders, expected)
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_training_starts_twice_from_the_weights_of_the_round(drives, workload):
+    of = drives(epochs=2, workload=workload)
+    run(of, brief=True)
+    initial = DRAWS.draw_initial_params(WORKLOADS[workload], FEATURES, CLASSES)
+    assert np.array_equal(of.worker.starts, [join_params(initial)] * 2)
+    assert np.array_equal(of.evidence.initial.weight, initial.weight)
+
+
+def test_evidence_is_a_copy_of_what_came_back(drives):
+    of = drives(epochs=3, device="gpu", t=[seconds(0.5)])
+    run(of, brief=True)
+    of.worker.exchange.params[:] = of.worker.exchange.labels[:] = -1
+    assert list(of.evidence.params) == [0, 1, 2, 3]  # none that warmed the GPU up
+    assert [params.max() for params in of.evidence.params.values()] == [1, 1, 2, 3]
+    last = of.evidence.params[3]
+    for prediction in of.evidence.predictions:
+        assert prediction.params is last
+        assert np.array_equal(prediction.labels, prediction.indices + 100)
+    assert len(of.evidence.predictions) == 6
+
+
+# ----- clocks
+
+
+HANDOVER = 0.001  # of each ping; three of them are allowed for, and half a millisecond
+
+
+@pytest.mark.parametrize(
+    ("reported", "elapsed", "delay", "believed"),
+    [
+        (1.0, 1.0, 0.0, True),
+        (1.0, 1.0034, 0.0, True),
+        (1.0, 1.0036, 0.0, False),
+        (1.0, 1.0536, 0.05, False),
+        (1.0, 1.0534, 0.05, True),
+        (0.1, 1.0, 0.0, False),
+        (0.0, 1.0, 0.0, False),
+        (-0.0001, 0.001, 0.0, False),
+        (1.0001, 1.0, 0.0, False),
+        (NAN, 1.0, 0.0, False),
+        (INFINITY, 1.0, 0.0, False),
+        (-INFINITY, 1.0, 0.0, False),
+    ],
+)
+def test_parents_clock_bounds_the_workers(drives, reported, elapsed, delay, believed):
+    pings = {".": [(0.0, HANDOVER, 0.0)]}
+    time = (reported, elapsed, delay)
+    of = drives(epochs=1, i=[time], s=[time], r=[time], t=[time], p=[time], **pings)
+    measurement = run(of, brief=True)
+    expected = reported if believed else elapsed
+    singles = ("import", "setup", "reset", "first_epoch", "first_predict")
+    assert {getattr(measurement, f"{name}_seconds") for name in singles} == {expected}
+    assert measurement.epoch_seconds == [expected]
+    assert set(measurement.predict_seconds) == {expected}
+    assert measurement.handover_seconds == [pytest.approx(elapsed - expected)]
+    assert of.disputed == ([] if believed else [1])
+    assert (of.find_clock_fault() is None) == believed
+
+
+def test_handover_is_the_median_of_the_pings(drives):
+    pings = [(0.0, 9.0, 0.0)] * 9 + [(0.0, HANDOVER, 0.0)] * 11
+    of = drives(epochs=2, t=[seconds(1.0), (1.0, 1.0036, 0.0), (1.0, 1.0034, 0.0)], **{".": pings})
+    run(of, brief=True)
+    assert of.disputed == [1]
+
+
+@pytest.mark.parametrize(("wrong", "fault"), [(0, None), (2, None), (3, "in 3 of 4 epochs")])
+def test_clocks_that_disagree_on_more_than_half_of_the_epochs_are_a_fault(drives, wrong, fault):
+    times = [seconds(1.0)] * (5 - wrong) + [(0.1, 1.0, 0.0)] * wrong
+    of = drives(epochs=4, t=times)
+    assert run(of, brief=True).epoch_seconds == [1.0] * 4
+    assert (of.find_clock_fault() or "").endswith(fault or "")
+    assert (of.find_clock_fault() is None) == (fault is None)
+
+
+# ----- how many
+
+
+@pytest.mark.parametrize(
+    ("device", "least", "epoch", "epochs"),
+    [
+        ("cpu", 1, 0.2, 3),  # 0.4 s are too few, 0.6 s enough
+        ("cpu", 1, 0.25, 2),  # exactly half a second
+        ("cpu", 5, 0.2, 5),
+        ("cpu", 1, 0.001, 200),
+        ("cpu", 201, 0.2, 201),
+        ("gpu", 1, 0.25, 8),
+    ],
+)
+def test_epochs_repeat_until_count_and_time_suffice(drives, device, least, epoch, epochs):
+    of = drives(epochs=least, device=device, t=[seconds(epoch)])
+    measurement = run(of)
+    assert len(measurement.epoch_seconds) == len(measurement.epoch_cpu_seconds) == epochs
+    assert len(measurement.handover_seconds) == epochs
+    assert list(of.evidence.params) == list(range(epochs + 1))
+    brief = drives(epochs=least, device=device, t=[seconds(epoch)])
+    assert len(run(brief, brief=True).epoch_seconds) == least
+
+
+@pytest.mark.parametrize(("epoch", "warm_ups"), [(0.3, 4), (1 / 512, 512)])
+def test_gpu_warms_up_a_second_before_timed_epochs(drives, epoch, warm_ups):
+    of = drives(epochs=7, device="gpu", t=[seconds(epoch)])
+    measurement = run(of, brief=True)
+    assert measurement.warmup_seconds == [epoch] * warm_ups
+    assert measurement.first_epoch_seconds == epoch
+    calls = "".join(event for event in of.worker.events if event in {"r", "t"})
+    assert calls == "r" + "t" * (1 + warm_ups) + "r" + "t" * 7
+
+
+@pytest.mark.parametrize(("each", "predictions"), [(0.05, 5), (1 / 64, 7), (1e-6, 200)])
+def test_predictions_repeat_until_count_and_time_suffice(drives, each, predictions):
+    of = drives(p=[seconds(each)])
+    assert len(run(of, brief=True).predict_seconds) == predictions
+
+
+# ----- predictions
+
+
+def test_every_prediction_is_of_all_test_images_in_another_order(drives):
+    of = drives(p=[seconds(1e-6)])
+    run(of, brief=True)
+    images = of.worker.images
+    assert len(images) == 201
+    assert all(sorted(order) == list(range(IMAGES)) for order in images)
+    assert len({order.tobytes() for order in images}) > 50  # of 120
+    other = drives(p=[seconds(1e-6)])
+    run(other, brief=True)
+    assert not np.array_equal(images, other.worker.images)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "asked"), [([7, 3], [7, 3]), (list(range(9)), list(range(IMAGES))), ([], None)]
+)
+def test_training_images_are_those_that_the_weights_get_wrong(drives, wrong, asked):
+    of, seen = drives(), []
+    of.set_up()
+    of.train_first()
+    of.train_all(brief=True)
+    of.predict_all(lambda params: seen.append(params) or np.array(wrong, np.int64))
+    assert len(seen) == 1
+    assert seen[0] is of.evidence.params[2]
+    last = of.evidence.predictions[-1]
+    assert (last.part, of.worker.events[-1]) == (("training", "P") if asked else ("test", "p"))
+    assert not asked or last.indices.tolist() == asked
+    assert of.measurement.predict_seconds == [0.25] * 5  # this one is not timed
+
+
+# ----- what is read from outside
+
+
+def test_memory_is_the_workers_at_the_end_of_each_phase(drives, monkeypatch):
+    of, count = drives(), itertools.count(1)
+    monkeypatch.setattr(drive, "read_peak_memory", lambda pid: (pid, next(count)))
+    measurement = run(of, brief=True)
+    phases = ["start", "import", "data", "set-up", "first epoch", "epochs", "predictions"]
+    assert list(measurement.phase_rss_bytes) == phases
+    assert list(measurement.phase_rss_bytes.values()) == [(os.getpid(), n) for n in range(1, 8)]
+    assert measurement.peak_rss_bytes == measurement.phase_rss_bytes["epochs"]
+
+
+class Monitor:
+    """A monitor that counts how often it was read, and what had been trained by then."""
+
+    other_processes = 1
+
+    def __init__(self):
+        self.readings = []
+
+    def read_conditions(self):
+        self.readings.append(len(self.worker.orders))
+        return {"celsius": 40.0 + len(self.readings), "throttle": None}
+
+    def read_peak_bytes(self):
+        return 1000 * len(self.worker.orders)
+
+    def read_joules(self):
+        return 7.0 + len(self.worker.orders)
+
+
+def test_gpu_is_read_around_the_timed_epochs(drives):
+    monitor = Monitor()
+    of = drives(epochs=3, device="gpu", t=[seconds(1.0)], monitor=monitor)
+    monitor.worker = of.worker
+    measurement = run(of, brief=True)
+    assert monitor.readings == [2, 5]  # the first epoch and one of warm-up, and three more
+    assert measurement.device_conditions == {
+        "celsius_before": 41,
+        "throttle_before": None,
+        "celsius_after": 42,
+        "throttle_after": None,
+        "other_processes": 1,
+    }
+    assert measurement.peak_device_bytes == 5000
+    assert measurement.energy_joules == 3
+
+
+@pytest.fixture
+def cpu(monkeypatch):
+    """A clock that only pauses move, and a worker that computes for these seconds in each."""
+
+    def fix(*used):
+        clock, remaining = SimpleNamespace(time=10.0, cpu=5.0, pauses=[]), iter(used)
+
+        def pause(seconds):
+            clock.pauses.append(seconds)
+            clock.time += seconds
+            clock.cpu += next(remaining, 0.0)
+
+        monkeypatch.setattr(drive, "now", lambda: clock.time)
+        monkeypatch.setattr(drive, "pause", pause)
+        monkeypatch.setattr(drive, "read_cpu_seconds", lambda _: clock.cpu)
+        return clock
+
+    return fix
+
+
+@pytest.mark.parametrize(
+    ("used", "pauses"), [([], 1), ([0.00009], 1), ([0.002] * 3, 4), ([0.002] * 1000, 250)]
+)
+def test_worker_settles_when_it_computes_no_more(drives, cpu, used, pauses):
+    of = drives()
+    clock = cpu(*used)
+    of.settle()
+    # It is waited for at most half a second.
+    assert len(clock.pauses) == pytest.approx(pauses, abs=1 if pauses == 250 else 0)
+
+
+@pytest.mark.parametrize(
+    ("settling", "watched", "fault"),
+    [
+        (0.5, 0.0, None),
+        (0.0, 0.05, None),
+        (0.5, 0.06, "returned: 6% of a core between 0.5 and 1.5"),
+    ],
+)
+def test_worker_that_computes_while_it_should_wait_is_restless(cpu, settling, watched, fault):
+    clock = cpu(settling, watched)
+    found = drive.find_restlessness(SimpleNamespace(pid=1))
+    assert clock.pauses == [0.5, 1.0]
+    assert (found is None) if fault is None else (fault in found)
+
+
+# ----- two workers
+
+
+class Side:
+    """A drive that records its turns in a list of both."""
+
+    def __init__(self, name, turns):
+        self.name, self.turns = name, turns
+
+    def settle(self):
+        self.turns.append((self.name, "settles"))
+
+    def train_timed(self, epoch):
+        self.turns.append((self.name, epoch))
+
+
+def test_epochs_alternate_in_a_random_order_and_both_have_as_many():
+    turns = []
+    drive.alternate([Side("a", turns), Side("b", turns)], 200)
+    trained = [turn for turn in turns if turn[1] != "settles"]
+    pairs = list(zip(trained[::2], trained[1::2], strict=True))
+    assert [{*pair} for pair in pairs] == [{("a", n), ("b", n)} for n in range(1, 201)]
+    firsts = [pair[0][0] for pair in pairs]
+    assert 50 < firsts.count("a") < 150  # outside once in 10**12
+    # A side is at rest before its epoch, and before the other side's.
+    for number, (name, what) in enumerate(turns):
+        if what != "settles":
+            assert turns[number - 1] == turns[number + 1] == (name, "settles")
+
+
+def test_exchange_has_room_for_the_data_of_a_case(digits, make_case):
+    size = drive.measure_exchange(make_case(samples=320), digits)
+    assert size == ExchangeSize(samples=320, images=357, features=64, classes=10)
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_real_trial_is_honest_and_its_clock_believed(driven, digits, workload):
+    of, outcome = driven(workload=workload, epochs=6, batch_size=8)
+    assert (outcome.status, outcome.reason, outcome.stderr_tail) == ("ok", None, "")
+    measurement = of.measurement
+    epochs = len(measurement.epoch_seconds)
+    assert epochs == len(measurement.kernel_seconds) - 1 >= 6
+    assert all(seconds > 0 for seconds in measurement.epoch_cpu_seconds)
+    assert of.find_clock_fault() is None
+    parts = [measurement.import_seconds, *measurement.epoch_seconds, *measurement.handover_seconds]
+    assert sum(parts) < outcome.wall_seconds
+    judgement = Judge(digits.folder, 10).judge(of.case, of.draws, of.evidence, later=3)
+    assert judgement.fault is None
+    assert len(judgement.errors) == min(epochs, 8) + 1

@@ -1,0 +1,45 @@
+"""Workers without a process."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.runner.process.launch import WorkerStopped
+from bench.runner.process.outcome import Outcome
+from bench.runner.process.spec import ChildSpec
+from bench.worker.exchange import Exchange, ExchangeSize
+
+
+class StoppedWorkers(list[tuple[Mapping[str, Any], ChildSpec]]):
+    """Workers that end at once: the requests and children that they were started with.
+
+    outcome: how each of them ends.
+    """
+
+    outcome = Outcome("unavailable", "not today", {}, "last words", 1.0)
+    pid = 0
+
+    @contextmanager
+    def start(
+        self,
+        request: Mapping[str, Any],
+        child: ChildSpec,
+        scratch: Path,
+        size: ExchangeSize | None = None,
+    ) -> Iterator["StoppedWorkers"]:
+        """Stand in for ``Worker``."""
+        self.append((request, child))
+        size = size or ExchangeSize(1, 1, 1, 1)
+        self.exchange = Exchange(scratch / "exchange", size, create=True)
+        yield self
+
+    def call(self, *_: object, **__: object) -> None:
+        """End."""
+        raise WorkerStopped
+
+    await_start = call
+
+    def finish(self) -> Outcome:
+        """Return how the worker ended."""
+        return self.outcome

@@ -1,0 +1,246 @@
+"""The commands of the parent, executed in this process on a trainer that records its calls."""
+
+import gc
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bench.contract import Params
+from bench.worker import data, exchange, session
+from bench.worker.exchange import Exchange, ExchangeSize
+from bench.worker.guard import ContractError
+from bench.worker.session import Session
+from bench.worker.workloads import WORKLOADS
+
+ORDER = np.arange(320)[::-1].copy()
+
+
+class Trainer:
+    """Adds one to its weights in each epoch, and calls a hook in each method."""
+
+    hook = staticmethod(lambda _: None)  # a test replaces it
+
+    def __init__(self, problem, device):
+        self.problem, self.device = problem, device
+        self.orders, self.images = [], []
+        self.hook("__init__")
+
+    def reset(self, params):
+        self.received = params
+        self.params = Params(*(part.copy() for part in params))
+        self.hook("reset")
+
+    def train_epoch(self, order):
+        self.orders.append(order)
+        self.params.weight[:] += 1
+        self.params.bias[:] += 1
+        self.returned = Params(*(part.copy() for part in self.params))
+        self.hook("train_epoch")
+        return self.returned
+
+    def predict(self, images):
+        self.images.append(images)
+        self.hook("predict")
+        return np.full(len(images), len(self.images))
+
+
+@pytest.fixture
+def memory(tmp_path):
+    return Exchange(tmp_path / "exchange", ExchangeSize(320, 357, 64, 10), create=True)
+
+
+@pytest.fixture
+def serve(make_request, memory, monkeypatch):
+    """Return a function that executes a command, after a Trainer was set up with a hook."""
+
+    def start(hook=lambda trainer, method: None, **changes):
+        monkeypatch.setattr(Trainer, "hook", hook)
+        request = make_request(samples=320, batch_size=16, **changes)
+        served = Session(request, memory)
+        served.module = SimpleNamespace(Trainer=Trainer)
+        served.read_data()
+        served.set_up()
+
+        def execute(command, indices=ORDER):
+            memory.write_indices(indices)
+            return served.methods[command]()
+
+        execute.trainer = served._trainer
+        return execute
+
+    return start
+
+
+def test_trainer_gets_the_problem_and_the_device(serve, digits):
+    trainer = serve(workload="textbook", device="gpu").trainer
+    problem = trainer.problem
+    assert (problem.samples, problem.batch_size, problem.classes) == (320, 16, 10)
+    assert problem.optimizer == WORKLOADS["textbook"].optimizer
+    assert np.array_equal(problem.images, data.read(digits.folder, "train")[0][:320])
+    assert trainer.device == "gpu"
+
+
+def test_epochs_go_on_from_the_params_of_the_last_reset(serve, memory):
+    execute, seen = serve(), []
+    for start in (5, 100):
+        memory.params[:] = start
+        execute(exchange.RESET)
+        for _ in range(2):
+            execute(exchange.TRAIN)
+            seen.append(memory.params.copy())
+            execute(exchange.COLLECT)
+    assert [params.min() for params in seen] == [6, 7, 101, 102]
+    assert [params.max() for params in seen] == [6, 7, 101, 102]
+    execute(exchange.END)
+
+
+def test_each_epoch_gets_its_own_order_without_a_link_to_the_exchange(serve, memory):
+    execute = serve()
+    memory.params[:] = 0
+    execute(exchange.RESET)
+    execute(exchange.TRAIN, ORDER)
+    execute(exchange.TRAIN, ORDER[::-1])
+    memory.indices[:] = -1
+    assert np.array_equal(execute.trainer.orders, [ORDER, ORDER[::-1]])
+
+
+def test_predictions_are_of_the_images_asked_for(serve, memory, digits):
+    execute, wanted = serve(), np.array([7, 3, 3])
+    execute(exchange.PREDICT_TEST, wanted)
+    assert memory.labels[:3].tolist() == [1, 1, 1]
+    execute(exchange.PREDICT_TRAINING, wanted)
+    assert memory.labels[:4].tolist() == [2, 2, 2, 0]
+    parts = [data.read(digits.folder, part)[0][wanted] for part in ("test", "train")]
+    assert np.array_equal(execute.trainer.images, parts)
+
+
+def test_ping_takes_an_order_and_trains_nothing(serve):
+    execute = serve()
+    assert execute(exchange.PING) == 0
+    assert execute.trainer.orders == []
+
+
+@pytest.mark.parametrize(
+    ("command", "method"),
+    [
+        (exchange.SET_UP, "__init__"),
+        (exchange.RESET, "reset"),
+        (exchange.TRAIN, "train_epoch"),
+        (exchange.PREDICT_TEST, "predict"),
+        (exchange.PREDICT_TRAINING, "predict"),
+    ],
+)
+def test_seconds_are_those_of_the_trainers_method(serve, monkeypatch, command, method):
+    clock = SimpleNamespace(nanoseconds=0)
+
+    def spend(_, name):
+        clock.nanoseconds += 2_000_000_000 if name == method else 10**15
+
+    execute = serve(spend)
+    execute(exchange.RESET)
+    monkeypatch.setattr("bench.worker.measure.perf_counter_ns", lambda: clock.nanoseconds)
+    assert execute(command) == 2
+
+
+def test_young_garbage_is_collected_after_an_epoch(serve, monkeypatch):
+    execute, collected = serve(), []
+    monkeypatch.setattr(gc, "collect", lambda *generation: collected.append(generation))
+    execute(exchange.RESET)
+    execute(exchange.TRAIN)
+    assert collected == []
+    execute(exchange.COLLECT)
+    assert collected == [(1,)]
+
+
+def spoil(array):
+    array[0] = 7
+
+
+def spoil_at(method, choose):
+    """Return a hook that writes to an array of the trainer in this method."""
+    return lambda trainer, name: spoil(choose(trainer)) if name == method else None
+
+
+INITIAL, RETURNED, RECEIVED = "the initial params", "params that it had returned", "the order"
+
+
+@pytest.mark.parametrize(
+    ("hook", "commands", "fault"),
+    [
+        (spoil_at("reset", lambda self: self.received.weight), "rtc", INITIAL),
+        (spoil_at("train_epoch", lambda self: self.received.bias), "rtc", INITIAL),
+        (spoil_at("train_epoch", lambda self: self.orders[-1]), "rtc", RECEIVED),
+        # Once an epoch has returned: in a thread, say, or in the next call.
+        (spoil_at("predict", lambda self: self.returned.weight), "rtcpq", RETURNED),
+        (spoil_at("predict", lambda self: self.returned.bias), "rtcpr", RETURNED),
+        (spoil_at("predict", lambda self: self.problem.images), "rtcpq", "the training data"),
+        (spoil_at("predict", lambda self: self.problem.labels), "rtcpq", "the training data"),
+        (lambda *_: gc.disable(), "rtcpq", "garbage collector"),
+    ],
+)
+def test_changed_array_or_collector_is_a_fault_of_the_next_look(
+    serve, memory, hook, commands, fault
+):
+    execute = serve(hook)
+    memory.params[:] = 0
+    try:
+        for command in commands[:-1]:
+            execute(command.encode())
+        with pytest.raises(ContractError, match=fault):
+            execute(commands[-1].encode())
+    finally:
+        gc.enable()
+
+
+def test_view_of_live_weights_is_a_fault_after_the_next_epoch(serve, memory):
+    def return_live_weights(trainer, method):
+        if method == "train_epoch":
+            trainer.returned = trainer.params
+
+    execute = serve(return_live_weights)
+    memory.params[:] = 0
+    for command in "rtct":
+        execute(command.encode())
+    with pytest.raises(ContractError, match="a view of live weights"):
+        execute(exchange.COLLECT)
+
+
+def test_params_in_a_frameworks_memory_are_a_fault(serve, monkeypatch):
+    execute = serve()
+    foreign = np.asarray(memoryview(np.zeros((64, 10), np.float32)))
+    params = Params(foreign, np.zeros(10, np.float32))
+    monkeypatch.setattr(execute.trainer, "train_epoch", lambda _: params)
+    with pytest.raises(ContractError, match="view of its framework's memory"):
+        execute(exchange.TRAIN)
+
+
+@pytest.fixture
+def own_file(tmp_path):
+    yield tmp_path / "own_softmax.py"
+    sys.modules.pop("own_softmax", None)
+
+
+def test_implementation_is_loaded_by_name_or_from_a_file(make_request, memory, own_file):
+    own_file.write_text("class Trainer: ...")
+    served = Session(make_request(file=str(own_file)), memory)
+    assert served.load() > 0
+    assert served.module.Trainer.__module__ == "own_softmax"
+    assert sys.modules["own_softmax"] is served.module  # so that its classes can be found
+    named = session.load_module(make_request())
+    assert named.__name__ == "implementations.idiomatic.softmax_numpy"
+
+
+def test_file_that_is_not_python_is_an_import_error(tmp_path):
+    (tmp_path / "own.txt").write_text("")
+    with pytest.raises(ImportError, match=r"own.txt is not a Python file"):
+        session.load_module({"file": str(tmp_path / "own.txt")})
+
+
+def test_slowdown_of_the_request_is_in_force(make_request, memory):
+    served = Session(make_request(slowdown={"share": 0.5, "every": 2}), memory)
+    served.module = SimpleNamespace(Trainer=Trainer)
+    served.read_data()
+    served.set_up()
+    assert served._trainer._share == 0.5
