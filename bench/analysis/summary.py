@@ -277,7 +277,7 @@ def select_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     """
     first: dict[str | None, TrialRecord] = {}
     for trial in trials:
-        first.setdefault(getattr(trial, "entropy", None), trial)
+        first.setdefault(trial.entropy, trial)
     return list(first.values())
 
 
