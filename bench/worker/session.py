@@ -58,6 +58,7 @@ class Session:
             exchange.SELECT_TEST: self.select_test,
             exchange.SELECT_TRAINING: self.select_training,
             exchange.PREDICT: self.predict,
+            exchange.VERIFY: self.verify,
             exchange.END: self.end,
         }
 
@@ -147,15 +148,18 @@ class Session:
 
         return time_call(label)[1]
 
+    def verify(self) -> float:
+        """Check that the implementation left the training data alone."""
+        folder, samples = Path(self._request["data"]), self._request["samples"]
+        expected = data.read_samples(folder, samples)
+        received = (self._problem.images, self._problem.labels)
+        guard.require_unchanged("the training data that it received", expected, received)
+        return 0.0
+
     def end(self) -> float:
         """Check that the implementation left alone what is not its own."""
         guard.require_collector(self._collector)
         self._require_unchanged()
-        if self._test_images is not None:
-            folder, samples = Path(self._request["data"]), self._request["samples"]
-            expected = data.read_samples(folder, samples)
-            received = (self._problem.images, self._problem.labels)
-            guard.require_unchanged("the training data that it received", expected, received)
         if self._request.get("device") == "gpu":
             self.results["framework_peak_bytes"] = read_framework_peak()
         return 0.0

@@ -203,7 +203,7 @@ class Drive:
     def predict_all(
         self, choose_training: Callable[[NDArray[np.float32]], NDArray[np.int64]]
     ) -> None:
-        """Time predictions of all test images; then ask for training images, untimed.
+        """Time predictions of all test images; then ask for training images, and verify them.
 
         The images come in another order every time, so that no answer can be repeated.
         choose_training: returns indices of training images whose labels these params get wrong: an
@@ -221,6 +221,7 @@ class Drive:
         wrong = choose_training(self._current)[:count]
         if len(wrong):
             self.predict(wrong, "training", "of training images")
+        self.worker.call(exchange.VERIFY)
 
     def record_memory(self, phase: str) -> None:
         """Record the peak of the worker's resident memory at the end of a phase."""
