@@ -121,7 +121,7 @@ def test_slowdown_is_put_into_the_candidate_only(measured, repository):
     assert (plain.design.slowdown, slowed.design.slowdown) == (None, FIVE)
     assert stand.sources[0] == {"base": "one = 1", "candidate": "one = 1"}
     assert stand.sources[1]["base"] == "one = 1"
-    assert 'slow_down(Trainer, {"share": 0.05, "every": 1})' in stand.sources[1]["candidate"]
+    assert "slow_down(Trainer, share=0.05, every=1)" in stand.sources[1]["candidate"]
     assert (repository.folder / "implementations/idiomatic/softmax_numpy.py").read_text() == (
         "one = 1"
     )
