@@ -57,7 +57,7 @@ class Stand:
         self.clock += self.seconds
         yield "a pair"
         store.add_environment(folder, environment())
-        share = re.search(r'"share": ([0-9.]+)', self.sources[-1]["candidate"])
+        share = re.search(r"share=([0-9.]+),", self.sources[-1]["candidate"])
         log = self.log + math.log1p(float(share[1]) if share else 0.0)
         for record in pairs([log] * 10, of.candidate, run=plan.run):
             if len(self.plans) == self.stop:
