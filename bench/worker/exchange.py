@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 # Commands. PING only takes an order: the parent times it to learn what a hand-over costs.
 PING, IMPORT, READ_DATA, SET_UP, RESET, COLLECT, TRAIN = b".", b"i", b"d", b"s", b"r", b"c", b"t"
-PREDICT_TEST, PREDICT_TRAINING, VERIFY, RUN, END = b"p", b"P", b"v", b"x", b"q"
+SELECT_TEST, SELECT_TRAINING, PREDICT, VERIFY = b"l", b"L", b"p", b"v"
+RUN, END = b"x", b"q"
 FAILED = b"!"
 
 

@@ -8,9 +8,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bench.contract import Params, Problem, Textbook, Trainer
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
@@ -19,6 +16,9 @@ from bench.worker.measure import time_call, time_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 Document = dict[str, Any]
 
@@ -40,6 +40,7 @@ class Session:
         self._lent: list[tuple[str, Sequence[Any], Sequence[Any]]] = []
         self._order: NDArray[np.int64] | None = None
         self._test_images: NDArray[np.float32] | None = None
+        self._selected: NDArray[np.float32]
         self.results: Document = {}  # for the document
         self.module: ModuleType
         self.textbook: Textbook
@@ -53,8 +54,9 @@ class Session:
             exchange.RESET: self.reset,
             exchange.COLLECT: self.collect,
             exchange.TRAIN: self.train,
-            exchange.PREDICT_TEST: self.predict_test,
-            exchange.PREDICT_TRAINING: self.predict_training,
+            exchange.SELECT_TEST: self.select_test,
+            exchange.SELECT_TRAINING: self.select_training,
+            exchange.PREDICT: self.predict,
             exchange.VERIFY: self.verify,
             exchange.END: self.end,
         }
@@ -124,20 +126,26 @@ class Session:
         self._lent[1:] = [*self._lent[1:][-1:], (what, params, self._copy_params())]
         return seconds
 
-    def predict_test(self) -> float:
-        """Label the test images whose indices are in the exchange."""
+    def select_test(self) -> float:
+        """Copy the test images whose indices are in the exchange, to label them."""
         assert self._test_images is not None
-        return self._predict(self._test_images)
+        self._selected = self._test_images[self._exchange.read_indices()]
+        return 0.0
 
-    def predict_training(self) -> float:
-        """Label the training images whose indices are in the exchange."""
-        return self._predict(self._problem.images)
+    def select_training(self) -> float:
+        """Copy the training images whose indices are in the exchange, to label them."""
+        self._selected = self._problem.images[self._exchange.read_indices()]
+        return 0.0
 
-    def _predict(self, images: NDArray[np.float32]) -> float:
-        selected = images[self._exchange.read_indices()]
-        labels, seconds = time_call(lambda: self._trainer.predict(selected))
-        guard.copy_labels(labels, self._exchange.labels[: len(selected)])
-        return seconds
+    def predict(self) -> float:
+        """Label the selected images; the clock stops when the parent has the labels."""
+        images = self._selected
+
+        def label() -> None:
+            labels = self._trainer.predict(images)
+            guard.copy_labels(labels, self._exchange.labels[: len(images)])
+
+        return time_call(label)[1]
 
     def verify(self) -> float:
         """Check that the implementation left the training data alone."""

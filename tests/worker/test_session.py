@@ -108,9 +108,11 @@ def test_each_epoch_gets_its_own_order_without_a_link_to_the_exchange(serve, mem
 
 def test_predictions_are_of_the_images_asked_for(serve, memory, digits):
     execute, wanted = serve(), np.array([7, 3, 3])
-    execute(exchange.PREDICT_TEST, wanted)
+    execute(exchange.SELECT_TEST, wanted)
+    execute(exchange.PREDICT)
     assert memory.labels[:3].tolist() == [1, 1, 1]
-    execute(exchange.PREDICT_TRAINING, wanted)
+    execute(exchange.SELECT_TRAINING, wanted)
+    execute(exchange.PREDICT)
     assert memory.labels[:4].tolist() == [2, 2, 2, 0]
     parts = [data.read(digits.folder, part)[0][wanted] for part in ("test", "train")]
     assert np.array_equal(execute.trainer.images, parts)
@@ -128,8 +130,7 @@ def test_ping_takes_an_order_and_trains_nothing(serve):
         (exchange.SET_UP, "__init__"),
         (exchange.RESET, "reset"),
         (exchange.TRAIN, "train_epoch"),
-        (exchange.PREDICT_TEST, "predict"),
-        (exchange.PREDICT_TRAINING, "predict"),
+        (exchange.PREDICT, "predict"),
     ],
 )
 def test_seconds_are_those_of_the_trainers_method(serve, monkeypatch, command, method):
@@ -140,6 +141,7 @@ def test_seconds_are_those_of_the_trainers_method(serve, monkeypatch, command, m
 
     execute = serve(spend)
     execute(exchange.RESET)
+    execute(exchange.SELECT_TEST, np.array([7, 3]))
     monkeypatch.setattr("bench.worker.measure.perf_counter_ns", lambda: clock.nanoseconds)
     assert execute(command) == 2
 
@@ -173,11 +175,11 @@ INITIAL, RETURNED, RECEIVED = "the initial params", "params that it had returned
         (spoil_at("train_epoch", lambda self: self.received.bias), "rtc", INITIAL),
         (spoil_at("train_epoch", lambda self: self.orders[-1]), "rtc", RECEIVED),
         # Once an epoch has returned: in a thread, say, or in the next call.
-        (spoil_at("predict", lambda self: self.returned.weight), "rtcpq", RETURNED),
-        (spoil_at("predict", lambda self: self.returned.bias), "rtcpr", RETURNED),
-        (spoil_at("predict", lambda self: self.problem.images), "rtcpv", "the training data"),
-        (spoil_at("predict", lambda self: self.problem.labels), "rtcpv", "the training data"),
-        (lambda *_: gc.disable(), "rtcpq", "garbage collector"),
+        (spoil_at("predict", lambda self: self.returned.weight), "rtclpq", RETURNED),
+        (spoil_at("predict", lambda self: self.returned.bias), "rtclpr", RETURNED),
+        (spoil_at("predict", lambda self: self.problem.images), "rtclpv", "the training data"),
+        (spoil_at("predict", lambda self: self.problem.labels), "rtclpv", "the training data"),
+        (lambda *_: gc.disable(), "rtclpq", "garbage collector"),
     ],
 )
 def test_changed_array_or_collector_is_a_fault_of_the_next_look(

@@ -36,13 +36,18 @@ class FakeWorker:
         self.exchange = Exchange(folder / "exchange", SIZE, create=True)
         self.pid = os.getpid()
         self.times = {name.encode(): list(values) for name, values in times.items()}
-        self.events, self.orders, self.images, self.starts = [], [], [], []
+        self.events, self.orders, self.images, self.starts, self.looks = [], [], [], [], []
 
     def await_start(self):
         self.events.append("start")
 
-    def call(self, command, indices=None, params=None):
+    def look(self):
+        self.looks.append(None)
+
+    def call(self, command, indices=None, params=None, look_after=None):
         self.events.append(command.decode())
+        if look_after is not None:
+            self.looks.append(look_after)
         memory = self.exchange
         if command == exchange.RESET:
             memory.params[:] = params
@@ -50,7 +55,7 @@ class FakeWorker:
         elif command == exchange.TRAIN:
             memory.params[:] += 1
             self.orders.append(indices.copy())
-        elif command in {exchange.PREDICT_TEST, exchange.PREDICT_TRAINING}:
+        elif command in {exchange.SELECT_TEST, exchange.SELECT_TRAINING}:
             memory.labels[: len(indices)] = indices + 100
             self.images.append(indices.copy())
         values = self.times.get(command, [(0.25, 0.25, 0.0)])
@@ -68,7 +73,7 @@ def drives(tmp_path, monkeypatch):
     """Make drives of a fake worker; the kernel and the pauses take no time."""
     monkeypatch.setattr(drive, "pause", lambda _: None)
 
-    def make(epochs=2, device="cpu", workload="sgd", monitor=None, **times):
+    def make(epochs=2, device="cpu", workload="sgd", monitor=None, *, thorough=False, **times):
         worker = FakeWorker(tmp_path, **times)
         changes = {"samples": SAMPLES, "epochs": epochs, "device": device, "workload": workload}
         of = case("numpy", **{**NUMPY, **changes})
@@ -78,7 +83,7 @@ def drives(tmp_path, monkeypatch):
             return len(worker.events)
 
         monkeypatch.setattr(drive, "measure_kernel", measure_kernel)
-        return Drive(worker, of, DRAWS, monitor)
+        return Drive(worker, of, DRAWS, monitor, thorough=thorough)
 
     return make
 
@@ -91,6 +96,16 @@ def run(of, **options):
     return of.measurement
 
 
+@pytest.mark.parametrize(("thorough", "looks"), [(False, 1), (True, 5)])
+def test_threads_are_looked_at_after_set_up_and_during_epochs(drives, thorough, looks):
+    of = drives(epochs=5, t=[seconds(2.0)], thorough=thorough)
+    run(of, brief=True)
+    after_set_up, *during = of.worker.looks
+    assert after_set_up is None
+    assert len(during) == looks
+    assert all(0 <= look < 2.0 for look in during)
+
+
 def test_phases_are_driven_in_order(drives):
     times = {"i": [seconds(7.0)], "s": [seconds(5.0)], "r": [seconds(0.5), seconds(9.0)]}
     of = drives(epochs=2, t=[seconds(3.0), seconds(1.0), seconds(2.0)], p=[seconds(0.125)], **times)
@@ -101,7 +116,8 @@ def test_phases_are_driven_in_order(drives):
         *["i", "d", "s"],
         *["r", "t", "c", "r"],
         *["kernel", "t", "c", "kernel", "t", "c", "kernel"],
-        *["p"] * 6,
+        *["l", "p"] * 6,
+        "v",
     ]
     assert (measurement.import_seconds, measurement.setup_seconds) == (7, 5)
     assert (measurement.reset_seconds, measurement.first_epoch_seconds) == (0.5, 3)
@@ -279,7 +295,8 @@ def test_training_images_are_those_that_the_weights_get_wrong(drives, wrong, ask
     assert len(seen) == 1
     assert seen[0] is of.evidence.params[2]
     last = of.evidence.predictions[-1]
-    assert (last.part, of.worker.events[-1]) == (("training", "P") if asked else ("test", "p"))
+    select = ("training", "L") if asked else ("test", "l")
+    assert (last.part, of.worker.events[-3:]) == (select[0], [select[1], "p", "v"])
     assert not asked or last.indices.tolist() == asked
     assert of.measurement.predict_seconds == [0.25] * 5  # this one is not timed
 
