@@ -126,7 +126,7 @@ SABOTEURS = {
     "raises": ("failed", "RuntimeError: the gradient is gone"),
     "momentum": ("failed", "other mathematics"),
     "predicts_wrongly": ("failed", "argmax"),
-    "disarms_the_guard": ("failed", "its clock does not add up"),
+    "slow_clock": ("failed", "clock"),
     "many_threads": ("failed", "cores"),
 }
 HANGS = {

@@ -115,7 +115,7 @@ class Checker:
         other = Evidence(self._draws.draw_other_params(data.features, data.classes))
         restless = None
         with scratch.make_folder() as folder, self._start_worker(case, data, folder, {}) as worker:
-            drive = Drive(worker, case, self._draws)
+            drive = Drive(worker, case, self._draws, thorough=True)
             evidence = drive.evidence
             with suppress(WorkerStopped):
                 drive.set_up()

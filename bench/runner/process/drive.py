@@ -81,12 +81,19 @@ class Measurement:
 class Drive:
     """One trial, from the worker's start to its last prediction.
 
+    thorough: look in every timed epoch how the worker's threads run, not in one that is drawn.
     disputed: numbers of the timed epochs of which the parent's clock does not confirm the worker's
     time.
     """
 
     def __init__(
-        self, worker: Worker, case: Case, draws: Draws, monitor: GpuMonitor | None = None
+        self,
+        worker: Worker,
+        case: Case,
+        draws: Draws,
+        monitor: GpuMonitor | None = None,
+        *,
+        thorough: bool = False,
     ) -> None:
         self.worker = worker
         self.case = case
@@ -95,6 +102,9 @@ class Drive:
         self.draws = draws
         self._monitor = monitor
         self._handover = 0.0
+        self._thorough = thorough
+        self._looked_at = 1 + secrets.randbelow(case.epochs)
+        self._last_elapsed = 0.0
         # A worker gets the last cores; the kernel runs on the last one.
         self._core = list_usable_cores()[-1]
         self._current: NDArray[np.float32] = worker.exchange.params.copy()
@@ -121,6 +131,7 @@ class Drive:
         self.record_memory("data")
         measurement.setup_seconds = self._confirm(call(exchange.SET_UP))[0]
         self.record_memory("set-up")
+        self.worker.look()
 
     def reset(self, params: Params) -> float:
         """Let training start again from params; return the seconds."""
@@ -133,7 +144,11 @@ class Drive:
         if kernel:
             self.settle()
             self.measurement.kernel_seconds.append(measure_kernel(self._core))
-        reply = self.worker.call(exchange.TRAIN, indices=order)
+        look_after = None
+        if epoch > FIRST_EPOCH and (self._thorough or epoch == self._looked_at):
+            look_after = secrets.SystemRandom().random() * self._last_elapsed
+        reply = self.worker.call(exchange.TRAIN, indices=order, look_after=look_after)
+        self._last_elapsed = reply.elapsed
         self.evidence.params[epoch] = self._current = self.worker.exchange.params.copy()
         self.worker.call(exchange.COLLECT)
         return reply, *self._confirm(reply)

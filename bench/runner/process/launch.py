@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bench.errors import UserError
 from bench.runner import signals
-from bench.runner.process.leftovers import kill_leftovers
+from bench.runner.process.leftovers import find_strays, kill_leftovers
 from bench.runner.process.outcome import (
     Outcome,
     ProcessExit,
@@ -24,6 +24,7 @@ from bench.runner.process.outcome import (
     interpret_exit,
     read_delay,
 )
+from bench.runner.process.placement import find_placement_fault
 from bench.runner.process.scratch import report_write_errors
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import exchange, gpu, machine
@@ -129,6 +130,9 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd: int | None = None
         self._ended = False
+        self._cores = machine.list_usable_cores()[-child.threads if child.threads else 0 :]
+        self._look_at: float | None = None
+        self._placement_fault: str | None = None
 
     def __enter__(self) -> Self:
         # The installation was checked before the run began; other trials may go on without it.
@@ -173,10 +177,12 @@ class Worker:
         command: bytes,
         indices: NDArray[np.int64] | None = None,
         params: NDArray[np.float32] | None = None,
+        look_after: float | None = None,
     ) -> Reply:
         """Let the worker execute a command, and sleep until it answers. Raises WorkerStopped.
 
-        indices, params: what the command needs, written when it begins.
+        indices, params: what the command needs, written when it begins. look_after: seconds after
+        which the parent looks how the worker's threads run, unless it has answered.
         """
         delay, cpu, begin = self._read_delays(), read_cpu_seconds(self.pid), now()
         if params is not None:
@@ -185,6 +191,7 @@ class Worker:
             self.exchange.write_indices(indices)
         with suppress(BrokenPipeError):
             os.write(self._commands, command)
+        self._look_at = None if look_after is None else begin + look_after
         end = self._await_answer(command)
         return Reply(
             seconds=float(self.exchange.seconds[0]),
@@ -196,8 +203,9 @@ class Worker:
     def finish(self) -> Outcome:
         """Let the worker end, and return how it did."""
         if self._process is None:
-            reason = "its Python is not there any more; build it again"
-            return Outcome("failed", reason, {}, "", 0.0)
+            gone = "its Python is not there any more; build it again"
+            return Outcome("failed", gone, {}, "", 0.0)
+        strays = [] if self._ended else find_strays(self.pid, self._scratch)
         with suppress(WorkerStopped):
             if not self._ended:
                 self.call(exchange.END)
@@ -213,15 +221,21 @@ class Worker:
             exceeded_seconds=None if in_time else self._child.timeout,
             stdout_bytes=self._stdout.count,
             stderr_tail=self._stderr.tail.decode("utf-8", errors="replace"),
-            leftovers=leftovers,
+            leftovers=sorted({*leftovers, *strays}),
             oom_killed=count_oom_kills() > self._kills,
             answered=answered,
+            placement_fault=self._placement_fault,
         )
         reason: str | None
         status, reason, document = interpret_exit(self._scratch, process_exit)
         if (status, self._child.device) == ("unavailable", "gpu"):
             reason = gpu.explain_unavailable(reason)
         return Outcome(status, reason, document, process_exit.stderr_tail, wall_seconds)
+
+    def look(self) -> None:
+        """Look how the worker's threads run; ``finish`` says what was wrong with them."""
+        fault = find_placement_fault(self.pid, self._cores)
+        self._placement_fault = self._placement_fault or fault
 
     def _read_delays(self) -> float:
         return read_delay() + read_delay(Path(f"/proc/{self.pid}/schedstat"))
@@ -257,7 +271,12 @@ class Worker:
                 seconds = min(seconds, _POLL_SECONDS)
             else:
                 descriptors.append(self._pidfd)
+            if self._look_at is not None:
+                seconds = max(0.0, min(seconds, self._look_at - now()))
             ready = select.select(descriptors, [], [], seconds)[0]
+            if self._look_at is not None and not ready:
+                self._look_at = None
+                self.look()
             ended = self._pidfd in ready or (self._pidfd is None and self._has_ended())
             for pipe in self._pipes:
                 if pipe.read_end in ready and pipe.read() and pipe is wanted:

@@ -39,6 +39,22 @@ def kill_leftovers(leader: int | None, scratch: Path, grace: float = GRACE_SECON
     return sorted(process.info["name"] for process in leftovers)
 
 
+def find_strays(leader: int, scratch: Path) -> list[str]:
+    """Return the names of the living processes that a worker started and that left its session."""
+    return sorted(
+        process.info["name"]
+        for process in _find_leftovers(leader, scratch)
+        if not _is_in_session(process.pid, leader)
+    )
+
+
+def _is_in_session(pid: int, leader: int | None) -> bool:
+    try:
+        return leader is not None and os.getsid(pid) == leader
+    except OSError:  # it has ended, or the system does not tell
+        return False
+
+
 def _find_leftovers(leader: int | None, scratch: Path) -> "Iterator[psutil.Process]":
     import psutil
 
@@ -48,9 +64,5 @@ def _find_leftovers(leader: int | None, scratch: Path) -> "Iterator[psutil.Proce
             continue
         variables = process.info["environ"] or {}  # None: another user's
         marked = any(variables.get(name, "").startswith(f"{scratch}/") for name in _MARKS)
-        try:
-            in_session = leader is not None and os.getsid(process.pid) == leader
-        except OSError:  # it has ended, or the system does not tell
-            in_session = False
-        if marked or in_session:
+        if marked or _is_in_session(process.pid, leader):
             yield process

@@ -35,6 +35,7 @@ class ProcessExit:
     leftovers: names of the processes that the worker did not end.
     oom_killed: the kernel killed a process for its memory during the worker's life.
     answered: the worker answered every command, the last one too.
+    placement_fault: how a thread of it ran as it was not allowed to, or None.
     """
 
     code: int
@@ -44,6 +45,7 @@ class ProcessExit:
     leftovers: Sequence[str] = ()
     oom_killed: bool = False
     answered: bool = True
+    placement_fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ def find_misconduct(process_exit: ProcessExit) -> str | None:
     """Return what an implementation did to its surroundings that it may not do, or None."""
     if not process_exit.answered:
         return "the process ended before its last command"
+    if process_exit.placement_fault is not None:
+        return process_exit.placement_fault
     if process_exit.stdout_bytes > 0:
         return "it printed on stdout; an implementation is silent"
     if process_exit.leftovers:

@@ -36,13 +36,18 @@ class FakeWorker:
         self.exchange = Exchange(folder / "exchange", SIZE, create=True)
         self.pid = os.getpid()
         self.times = {name.encode(): list(values) for name, values in times.items()}
-        self.events, self.orders, self.images, self.starts = [], [], [], []
+        self.events, self.orders, self.images, self.starts, self.looks = [], [], [], [], []
 
     def await_start(self):
         self.events.append("start")
 
-    def call(self, command, indices=None, params=None):
+    def look(self):
+        self.looks.append(None)
+
+    def call(self, command, indices=None, params=None, look_after=None):
         self.events.append(command.decode())
+        if look_after is not None:
+            self.looks.append(look_after)
         memory = self.exchange
         if command == exchange.RESET:
             memory.params[:] = params
@@ -68,7 +73,7 @@ def drives(tmp_path, monkeypatch):
     """Make drives of a fake worker; the kernel and the pauses take no time."""
     monkeypatch.setattr(drive, "pause", lambda _: None)
 
-    def make(epochs=2, device="cpu", workload="sgd", monitor=None, **times):
+    def make(epochs=2, device="cpu", workload="sgd", monitor=None, *, thorough=False, **times):
         worker = FakeWorker(tmp_path, **times)
         changes = {"samples": SAMPLES, "epochs": epochs, "device": device, "workload": workload}
         of = case("numpy", **{**NUMPY, **changes})
@@ -78,7 +83,7 @@ def drives(tmp_path, monkeypatch):
             return len(worker.events)
 
         monkeypatch.setattr(drive, "measure_kernel", measure_kernel)
-        return Drive(worker, of, DRAWS, monitor)
+        return Drive(worker, of, DRAWS, monitor, thorough=thorough)
 
     return make
 
@@ -89,6 +94,16 @@ def run(of, **options):
     of.train_all(**options)
     of.predict_all(lambda _: np.array([], np.int64))
     return of.measurement
+
+
+@pytest.mark.parametrize(("thorough", "looks"), [(False, 1), (True, 5)])
+def test_threads_are_looked_at_after_set_up_and_during_epochs(drives, thorough, looks):
+    of = drives(epochs=5, t=[seconds(2.0)], thorough=thorough)
+    run(of, brief=True)
+    after_set_up, *during = of.worker.looks
+    assert after_set_up is None
+    assert len(during) == looks
+    assert all(0 <= look < 2.0 for look in during)
 
 
 def test_phases_are_driven_in_order(drives):

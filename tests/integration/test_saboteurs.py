@@ -1,0 +1,46 @@
+"""Implementations that only a run can show to be wrong: none of them gets a rank by deceit."""
+
+import shutil
+
+import pytest
+
+from bench.records import store
+
+
+@pytest.fixture
+def measure(tmp_path, command, saboteur):
+    """Measure NumPy and a saboteur in a few rounds; return the saboteur's records."""
+
+    def run(name, *, rounds):
+        shutil.copy(saboteur(name), tmp_path)
+        ended = command(
+            tmp_path,
+            *("run", "--data=digits", "--workload=sgd", f"--rounds={rounds}", "--threads=1"),
+            *("--no-roofline", "--output=out", "--implementation=numpy"),
+            f"--implementation={name}.py",
+        )
+        assert ended.returncode in {0, 3}, ended.stderr
+        records = store.read_records(tmp_path / "out")
+        return [record for record in records if record.case.implementation == name]
+
+    return run
+
+
+def test_less_work_after_ten_epochs_fails_in_a_run(measure):
+    # Most of some 100 epochs are wrong: each trial misses them with a chance below 0.3.
+    statuses = {record.status for record in measure("tires_after_ten", rounds=5)}
+    assert "failed" in statuses
+
+
+def test_params_of_a_neighbour_in_the_same_round_cannot_be_copied(measure):
+    assert {record.status for record in measure("copies_a_neighbour", rounds=4)} == {"failed"}
+
+
+def test_results_of_an_earlier_round_are_worth_nothing(measure):
+    first, second = measure("remembers_on_disk", rounds=2)
+    assert (first.status, second.status) == ("ok", "failed")
+
+
+def test_work_in_an_attribute_is_timed(measure):
+    (record,) = measure("works_at_look_up", rounds=1)
+    assert min(record.epoch_seconds) >= 0.05
