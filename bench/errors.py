@@ -50,9 +50,9 @@ def join_lines(text: str) -> str:
     return f"{line[:_BEGINNING]} … {line[-_END:]}"
 
 
-def suggest_remedy(error: OSError) -> str:
-    """Return what the user can do about an error of the system."""
-    return _REMEDIES.get(error.errno or 0, "fix its permissions")
+def suggest_remedy(error: OSError, usual: str = "fix its permissions") -> str:
+    """Return what the user can do about an error of the system; ``usual`` fits most of them."""
+    return _REMEDIES.get(error.errno or 0, usual)
 
 
 class DataError(UserError):

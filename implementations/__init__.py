@@ -22,6 +22,8 @@ class Implementation:
     data: "resident" data are on the device; "streamed" data are fed batch by batch by the
         framework's own loader.
     variables: environment variables of the worker, besides those that the suite sets.
+    pixel_bytes: by device, the bytes that it keeps and reads for each pixel; by default four, a
+        float32. The roofline counts them.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Implementation:
     data: Literal["resident", "streamed"] = "resident"
     devices: tuple[Device, ...] = ("cpu", "gpu")
     variables: dict[str, str] = field(default_factory=dict)
+    pixel_bytes: dict[Device, int] = field(default_factory=dict)
 
     @property
     def style(self) -> Literal["idiomatic", "tuned"]:
@@ -52,7 +55,14 @@ class TextbookProgram(Implementation):
 
 IMPLEMENTATIONS = (
     Implementation("numpy", "idiomatic.softmax_numpy", "numpy", "", devices=("cpu",)),
-    Implementation("numba", "tuned.softmax_numba", "numba", "numba", devices=("cpu",)),
+    Implementation(
+        "numba",
+        "tuned.softmax_numba",
+        "numba",
+        "numba",
+        devices=("cpu",),
+        pixel_bytes={"cpu": 1},
+    ),
     Implementation("pytorch", "idiomatic.softmax_pytorch", "torch", "pytorch"),
     Implementation(
         "pytorch-dataloader",
@@ -72,9 +82,12 @@ IMPLEMENTATIONS = (
             "TORCHINDUCTOR_VEC_ISA_OK": "1",
             "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
         },
+        pixel_bytes={"cpu": 1},
     ),
     Implementation("jax", "idiomatic.softmax_jax", "jax", "jax"),
-    Implementation("jax-scan", "tuned.softmax_jax_scan", "jax", "jax"),
+    Implementation(
+        "jax-scan", "tuned.softmax_jax_scan", "jax", "jax", pixel_bytes={"cpu": 1, "gpu": 1}
+    ),
     Implementation(
         "keras-tensorflow",
         "idiomatic.softmax_keras",
@@ -105,12 +118,14 @@ IMPLEMENTATIONS = (
         "keras",
         "tensorflow",
         variables={"KERAS_BACKEND": "tensorflow"},
+        pixel_bytes={"cpu": 1, "gpu": 1},
     ),
     Implementation(
         "tensorflow-loop",
         "tuned.softmax_tensorflow_loop",
         "tensorflow",
         "tensorflow",
+        pixel_bytes={"cpu": 1, "gpu": 1},
     ),
     Implementation(
         "sklearn-softmax", "idiomatic.softmax_sklearn", "scikit-learn", "sklearn", devices=("cpu",)
@@ -122,6 +137,7 @@ IMPLEMENTATIONS = (
         "sklearn",
         objective="one-vs-rest",
         devices=("cpu",),
+        pixel_bytes={"cpu": 8},
     ),
 )
 

@@ -1,6 +1,7 @@
 """Fixtures of several test files: small data, requests, stand-ins and the command line."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from support.processes import (
 from support.records import NUMPY, case
 from support.versions import REGISTRY, Repository, wheel
 
+import bench as suite
 from bench.cli import app as command_line
 from bench.data import dataset
 from bench.runner import signals
@@ -213,6 +215,19 @@ def repository(tmp_path, monkeypatch):
     repository = Repository(tmp_path / "repository")
     repository.commit(__init__=REGISTRY, softmax_numpy="one = 1", softmax_old="one = 1")
     monkeypatch.setattr(machine, "ROOT", repository.folder)
+    return repository
+
+
+@pytest.fixture
+def checkout(repository):
+    """A repository in which the suite runs. ``main`` has all implementations in one folder."""
+    source = Path(suite.__path__[0])
+    (repository.folder / "bench").symlink_to(source)
+    (repository.folder / ".git" / "info" / "exclude").write_text("bench\n")
+    folder = repository.folder / "implementations"
+    shutil.copy(source.parent / "implementations" / "idiomatic" / "softmax_numpy.py", folder)
+    repository.commit(__init__=REGISTRY.replace("idiomatic.", ""), softmax_numpy=None)
+    (folder / "softmax_numpy.py").rename(folder / "idiomatic" / "softmax_numpy.py")
     return repository
 
 

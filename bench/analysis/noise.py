@@ -89,7 +89,7 @@ def measure_noise(records: Iterable[Record], environments: Mapping[str, Environm
     throttled = _list_readings(conditions, "throttled")
     return Noise(
         within=_estimate_within(trials),
-        between=_estimate_between(medians),
+        between=estimate_between(medians),
         drift=_estimate_drift(medians),
         others=_compute_share(trials, environments, "others_seconds"),
         steal=_compute_share(trials, environments, "steal_seconds"),
@@ -108,12 +108,12 @@ def _estimate_within(trials: Iterable[TrialRecord]) -> float | None:
     return math.sqrt(sum(((epochs - epochs.mean()) ** 2).sum() for epochs in logs) / freedom)
 
 
-def _estimate_between(medians: "pd.DataFrame") -> float | None:
+def estimate_between(medians: "pd.DataFrame") -> float | None:
     """Fit an effect of each case and of each round, and return the residuals' deviation.
 
-    Least squares, because trials may be missing. The factor with more levels is removed by
-    subtracting its means, so that the matrix has a column for each level of the other only. None
-    without degrees of freedom.
+    medians: of the processes' epochs; columns case, round and log. Least squares, because trials
+    may be missing. The factor with more levels is removed by subtracting its means, so that the
+    matrix has a column for each level of the other only. None without degrees of freedom.
     """
     import pandas as pd
 

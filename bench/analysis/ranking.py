@@ -28,9 +28,10 @@ def compare_rounds(slower: Mapping[int, float], faster: Mapping[int, float]) -> 
 def list_ratios(slower: Row, faster: Row) -> list[float]:
     """Return how many times longer an epoch of one row took than of another, in each common round.
 
-    Trials of one round ran one after the other, so their ratio is free of the machine's drift.
+    Trials of one round ran one after the other, so their ratio is free of the machine's drift. It
+    is also free of jumps of the machine's speed, where the reference kernel shows them.
     """
-    return _divide(slower.epochs_by_round, faster.epochs_by_round)
+    return _divide(slower.adjusted_by_round, faster.adjusted_by_round)
 
 
 def _divide(slower: Mapping[int, float], faster: Mapping[int, float]) -> list[float]:

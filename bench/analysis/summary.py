@@ -9,11 +9,12 @@ intervals far too narrow.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.roofline import find_rooflines
+from bench.analysis.speed import adjust_epochs, measure_speeds
 from bench.records.schema import Case, Environment, Record, Run, TrialRecord
 from bench.runner.cases import list_distributions
 
@@ -33,9 +34,12 @@ class Row:
     rounds: number of trials, successful or not.
     epochs_by_round, predicts_by_round: seconds of the median epoch and of the median prediction of
         the test images, of each successful trial.
+    adjusted_by_round: the same epochs at the run's mean speed, where the reference kernel makes
+        processes agree (speed.py), and else as they were measured. Ratios use them.
+    speed: of the machine during the row, over the run's median; None where epochs do not follow it.
     test_images: number of test images.
     epoch: seconds.
-    roofline_seconds: the least time that an epoch could take on this machine.
+    roofline_seconds: the least time that an epoch could take on this machine while it was measured.
     first_epoch, imports, setup: seconds, medians over trials.
     validation_accuracy, test_accuracy: after the workload's own epochs, means over trials.
     accuracy_by_seed: validation accuracy with each seed of orders and initial weights.
@@ -53,6 +57,8 @@ class Row:
     version: str
     rounds: int
     epochs_by_round: Mapping[int, float]
+    adjusted_by_round: Mapping[int, float]
+    speed: float | None
     predicts_by_round: Mapping[int, float]
     test_images: int | None
     epoch: Interval | None
@@ -148,18 +154,25 @@ def summarize(
     first: dict[str, Case] = {}
     for case in (*(run.cases if run else ()), *(trials[0].case for trials in by_case.values())):
         first.setdefault(case.workload, case)
-    rooflines = find_rooflines(records)
+    adjustment = adjust_epochs(records)
+    rooflines, probed = find_rooflines(records, adjustment), find_rooflines(records)
+    speeds = measure_speeds(records) if adjustment.seconds else {}
     rows = []
     for trials in by_case.values():
         case, environment = trials[0].case, environments.get(trials[0].environment)
         swept = not _has_size(case, first[case.workload])
         data = environment.data if environment else {}
         features, classes = data.get("features"), data.get("classes")
-        roofline = rooflines.get((case.device, case.threads))
-        roofline_seconds = None
-        if roofline and isinstance(features, int) and isinstance(classes, int):
-            roofline_seconds = roofline.epoch_seconds(case, features, classes)
-        rows.append(_summarize_case(trials, environment, roofline_seconds, swept=swept))
+        resources = (case.device, case.threads)
+        least = None
+        if resources in rooflines and isinstance(features, int) and isinstance(classes, int):
+            at_mean_speed, at_probe_speed = (
+                of[resources].epoch_seconds(case, features, classes) for of in (rooflines, probed)
+            )
+            least = at_mean_speed, at_probe_speed
+        adjusted = adjustment.seconds.get(case.slug, {})
+        row = _summarize_case(trials, environment, adjusted, least, swept=swept)
+        rows.append(replace(row, speed=speeds.get(case.slug)))
     return sorted(rows, key=sort_key)
 
 
@@ -196,14 +209,27 @@ def sort_key(row: Row) -> tuple[object, ...]:
 def _summarize_case(
     trials: Sequence[TrialRecord],
     environment: Environment | None,
-    roofline_seconds: float | None,
+    adjusted: Mapping[int, float],
+    least: tuple[float, float] | None,
     *,
     swept: bool,
 ) -> Row:
+    """Return the row of some trials.
+
+    adjusted: median epochs by round at the run's mean speed. least: seconds of an epoch by the
+    roofline at the run's mean speed and at that of the probes.
+    """
     case = trials[0].case
     good = sorted((trial for trial in trials if trial.status == "ok"), key=lambda t: t.round)
     medians = {trial.round: median(trial.epoch_seconds) for trial in good}
     epoch = estimate_typical(list(medians.values())) if medians else None
+    at_mean_speed = {**medians, **adjusted}
+    roofline_seconds, floor = None, None
+    if least and epoch:
+        delay = epoch.mean / estimate_typical(list(at_mean_speed.values())).mean
+        roofline_seconds = least[0] * delay
+        # Both are estimates: a row is wrong if it is faster than both.
+        floor = min(roofline_seconds, least[1])
     metered = good if case.device == "gpu" else []
     # The counter covers all timed epochs of a trial.
     joules = _mean(
@@ -217,6 +243,8 @@ def _summarize_case(
         version=describe_framework(case, environment),
         rounds=len(trials),
         epochs_by_round=medians,
+        adjusted_by_round=at_mean_speed,
+        speed=None,
         predicts_by_round={
             trial.round: median(trial.predict_seconds) for trial in good if trial.predict_seconds
         },
@@ -234,11 +262,11 @@ def _summarize_case(
         peak_rss_bytes=_mean(trial.peak_rss_bytes for trial in good),
         peak_device_bytes=_mean(trial.peak_device_bytes for trial in good),
         framework_peak_bytes=_mean(
-            trial.device_conditions.get("framework_peak_bytes_after") for trial in good
+            trial.device_conditions.get("framework_peak_bytes") for trial in good
         ),
         epoch_joules=joules,
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
-        faults=tuple(_list_faults(trials, epoch, roofline_seconds)),
+        faults=tuple(_list_faults(trials, epoch, floor)),
     )
 
 
@@ -249,12 +277,12 @@ def select_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     """
     first: dict[str | None, TrialRecord] = {}
     for trial in trials:
-        first.setdefault(getattr(trial, "entropy", None), trial)
+        first.setdefault(trial.entropy, trial)
     return list(first.values())
 
 
 def _list_faults(
-    trials: Sequence[TrialRecord], epoch: Interval | None, roofline_seconds: float | None
+    trials: Sequence[TrialRecord], epoch: Interval | None, floor: float | None
 ) -> list[tuple[str, str]]:
     """Return status and reason of each trial that failed, or of all if their time is too short."""
     faults: list[tuple[str, str]] = [
@@ -262,8 +290,8 @@ def _list_faults(
         for trial in trials
         if trial.status != "ok"
     ]
-    if epoch and roofline_seconds is not None and epoch.mean < roofline_seconds:
-        share = math.floor(100 * epoch.mean / roofline_seconds)  # rounding could print 100%
+    if epoch and floor is not None and epoch.mean < floor:
+        share = math.floor(100 * epoch.mean / floor)  # rounding could print 100%
         reason = (
             f"an epoch took {share}% of the least time: "
             "the measurement or the roofline is wrong; measure again"

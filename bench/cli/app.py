@@ -73,12 +73,15 @@ def main() -> NoReturn:
     except typer.TyperException as error:
         _fail(error.format_message().replace("Value error, ", ""))  # pydantic's prefix
     except OSError as error:
-        what = f"{error.filename or 'the system'}: {error.strerror}; {suggest_remedy(error)}"
-        _fail(f"{what}, or choose another file" if error.filename else what)
-    except MemoryError:
+        file = os.fsdecode(error.filename) if error.filename else "the system"
+        remedy = suggest_remedy(error, "choose another file or fix its permissions")
+        _fail(f"{file}: {error.strerror}; {remedy}")
+    except ModuleNotFoundError:
+        raise
+    except (MemoryError, ImportError) as error:  # a library may not fit, either
         _fail(
-            "the memory is used up; end other programs or raise the limit (ulimit -v), and add "
-            "--resume to go on with a run"
+            f"the memory is used up, or a library is damaged: {error or 'MemoryError'}; raise the "
+            "limit (ulimit -v) or install it anew, and add --resume to go on with a run"
         )
     except (KeyboardInterrupt, typer.Abort):
         status = 130

@@ -168,6 +168,7 @@ def _is_complete(record: Record) -> bool:
                 0 < case.batch_size <= case.samples
                 and case.threads > 0
                 and min(record.epoch_seconds, default=0) >= MIN_SECONDS
+                and min(record.kernel_seconds, default=1) >= MIN_SECONDS
                 and case.epochs > 0
                 # A pair is compared by its times, and judged by parity alone.
                 and (record.alternated or case.epochs <= scored)
@@ -175,7 +176,12 @@ def _is_complete(record: Record) -> bool:
             )
         case RooflineRecord():
             # Reads are empty if no number of samples fits into the memory, chains on a CPU.
-            times = (*record.product_seconds, *record.read_seconds, *record.chain_seconds)
+            times = (
+                *record.product_seconds,
+                *record.read_seconds,
+                *record.chain_seconds,
+                *record.kernel_seconds,
+            )
             amounts = (record.product_operations or 0, *record.read_bytes)
             return (
                 bool(record.product_seconds)

@@ -12,6 +12,7 @@ from bench.errors import UserError
 RUN_PLAN = "run.json"
 COMPARISON_PLAN = "comparison.json"
 CALIBRATION_PLAN = "calibration.json"
+DECISION = "decision.json"  # of a finished comparison of a calibration
 PLANS = (RUN_PLAN, COMPARISON_PLAN, CALIBRATION_PLAN)
 TRIALS = "trials.jsonl"
 DAMAGED = "damaged.jsonl"

@@ -44,6 +44,8 @@ class Case(
     data_access: whether the data stay in the framework's memory or are streamed batch by batch.
     epochs: least number of timed epochs. interpreter: the Python given with ``--python``, or None
     for the suite's own. file, sha256: path and hash of a user's own implementation.
+    pixel_bytes: by device, the bytes that the implementation keeps and reads for a pixel; four,
+    a float32, where none is given.
     tried_threads: what a pilot chooses ``threads`` from, which are 0 until then; empty where the
     number was given.
     """
@@ -67,22 +69,31 @@ class Case(
     interpreter: str | None = None
     file: str | None = None
     sha256: str | None = None
+    pixel_bytes: dict[Device, Annotated[int, msgspec.Meta(ge=1, le=8)]] = {}
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Return the bytes that an epoch reads for each pixel of an image."""
+        return self.pixel_bytes.get(self.device, 4)
 
     @property
     def slug(self) -> str:
         """Return a name that is unique within a run and safe as a file name."""
-        return self._name(f"t{self.threads}")
+        return self._name(f"b{self.batch_size}-t{self.threads}-n{self.samples}")
 
     @property
     def stable_slug(self) -> str:
         """Return the slug, without the threads if a pilot chose them: the same in every run."""
-        return self._name("best" if self.tried_threads else f"t{self.threads}")
+        return self._name(self.stable_size)
 
-    def _name(self, threads: str) -> str:
-        return (
-            f"{self.workload}-{self.implementation}-{self.device}"
-            f"-b{self.batch_size}-{threads}-n{self.samples}"
-        ).replace("/", "-")
+    @property
+    def stable_size(self) -> str:
+        """Return the size as a name that is the same in every run."""
+        threads = "best" if self.tried_threads else f"t{self.threads}"
+        return f"b{self.batch_size}-{threads}-n{self.samples}"
+
+    def _name(self, size: str) -> str:
+        return f"{self.workload}-{self.implementation}-{self.device}-{size}".replace("/", "-")
 
 
 class Slowdown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

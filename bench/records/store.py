@@ -17,7 +17,15 @@ from bench.errors import UserError, join_lines, suggest_remedy
 from bench.records import environments, files, jsonl
 from bench.records.decoding import DamagedError, decode, encode
 from bench.records.environments import is_file_name
-from bench.records.layout import ENTROPY, ENVIRONMENTS, LOCK, PARAMS, RUN_PLAN, TRIALS
+from bench.records.layout import (
+    DECISION,
+    ENTROPY,
+    ENVIRONMENTS,
+    LOCK,
+    PARAMS,
+    RUN_PLAN,
+    TRIALS,
+)
 from bench.records.paths import hide_paths
 from bench.records.schema import Environment, Record, Run, TrialRecord
 
@@ -136,6 +144,12 @@ def save_looks(folder: Path, looks: Mapping[str, Sequence[int]]) -> None:
     """Write the numbers of pairs after which each case of a comparison is tested."""
     with _report_write_errors(folder):
         files.write_file(folder / "looks.json", encode(looks))
+
+
+def save_decision(folder: Path, decision: msgspec.Struct) -> None:
+    """Write how a comparison of a calibration was designed, which marks it as finished."""
+    with _report_write_errors(folder):
+        files.write_file(folder / DECISION, encode(decision))
 
 
 def repair_run(folder: Path) -> None:

@@ -35,7 +35,8 @@ class MetricComparison:
 
     baseline, candidate: in ``unit``, "seconds" or "bytes". ratio: of candidate to baseline.
     p_slower, p_faster: None without a test. verdict: None for a metric that is not judged.
-    more_pairs: estimate for an undecided metric.
+    more_pairs: estimate for an undecided metric. statistic: of the judged epochs of a process,
+    "minimum" or "median".
     """
 
     name: str
@@ -47,6 +48,12 @@ class MetricComparison:
     p_faster: float | None = None
     verdict: Verdict | None = None
     more_pairs: int | None = None
+    statistic: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name, with the statistic of the epochs."""
+        return f"{self.statistic} {self.name}" if self.statistic else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,8 @@ class CaseComparison:
 
     Of live pairs: pairs. Of stored runs, on both sides: processes, those that succeeded; tried, all
     processes; epochs, how many of each process were compared; deviation, the standard deviation
-    of the logarithm of the ratio of two such runs; blocks, how many blocks of calibration it
-    is computed from.
+    of the logarithm of the ratio of two such runs; hours, from how many hours of calibration it
+    is computed.
     """
 
     name: str
@@ -77,7 +84,7 @@ class CaseComparison:
     tried: tuple[int, int] = (0, 0)
     epochs: int = 0
     deviation: float | None = None
-    blocks: int = 0
+    hours: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from bench.records import layout, timestamps
 from bench.records.files import write_file
 from bench.records.schema import Environment
 from bench.records.store import read_environments, read_looks, read_plan, read_trials
-from bench.regression.calibration import session
+from bench.regression.calibration import session, spread
 from bench.regression.paired import comparison_plan
-from bench.regression.paired.judge_pairs import collect_pairs, judge_cases
+from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CASE_VERDICTS
 from bench.report.load import load_by_machine
 from bench.report.render import html, numbers
@@ -149,15 +149,21 @@ def _read_comparison(folder: Path) -> Entry:
 
 def _read_calibration(folder: Path) -> Entry:
     plan = read_plan(folder / layout.CALIBRATION_PLAN, session.CalibrationPlan)
-    pairs = len(collect_pairs(read_trials(folder)))
+    calibrations = spread.Calibrations()
+    calibrations.add_session(folder)
+    pairs = sum(
+        len(block.pairs) for case in calibrations.cases for block in calibrations.blocks(case)
+    )
     names = _list_names(list(dict.fromkeys(case.implementation for case in plan.cases)))
     slowed = ", ".join(map(session.describe_slowdown, plan.slowdowns)) or "nothing"
+    decisions = numbers.format_count(len(calibrations.decisions))
     return Entry(
         "calibration",
-        f"{numbers.format_count(pairs)} pairs of {names} with themselves; injected: {slowed}.",
+        f"{decisions} decisions from {numbers.format_count(pairs)} pairs of {names} with "
+        f"themselves; injected: {slowed}.",
         "complete" if pairs else "no pair succeeded",
         _parse_time(plan.created),
-        _name_machines(read_environments(folder).values()),
+        _name_machines(calibrations.environments),
     )
 
 

@@ -31,7 +31,8 @@ def update_readme(readme: Path, folder: Path) -> None:
         text = f"{before}{START}\n{part}\n{END}{after}"
         write_file(readme.resolve(), text.encode())  # follows a link that the user names
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot update {readme}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"cannot update {readme}: {reason}") from error
 
 
 def render_readme_part(folder: Path, root: Path) -> str:

@@ -108,6 +108,7 @@ def make_case(entry: Implementation, **changes: Any) -> Case:
         "data_access": entry.data,
         "devices": entry.devices,
         "variables": dict(entry.variables),
+        "pixel_bytes": dict(entry.pixel_bytes),
         "workload": "",
         "device": "cpu",
         "batch_size": 0,
@@ -146,7 +147,15 @@ def find_implementation(name: str, read_objective: Callable[[Path], Objective]) 
     taken = {name for entry in IMPLEMENTATIONS for name in (entry.name, entry.framework)}
     if path.stem in taken | sys.stdlib_module_names or not path.stem.isidentifier():
         raise UserError(f"{path.name}: name the file like a Python module, and not like a built-in")
-    entry = Implementation(path.stem, path.stem, "", "", read_objective(path))
+    # How a user's file stores images is unknown. No program of ours reads less than a byte.
+    entry = Implementation(
+        path.stem,
+        path.stem,
+        "",
+        "",
+        read_objective(path),
+        pixel_bytes={"cpu": 1, "gpu": 1},
+    )
     return make_case(entry, style="own", data_access="own", file=str(path), sha256=hash_file(path))
 
 

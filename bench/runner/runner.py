@@ -160,6 +160,9 @@ class Runner:
                 drive.train_all(brief=self._installations is not None)
                 drive.predict_all(partial(self._judge.find_mistaken, case))
             outcome = worker.finish()
+        if "framework_peak_bytes" in outcome.document:
+            peak = outcome.document["framework_peak_bytes"]
+            drive.measurement.device_conditions["framework_peak_bytes"] = peak
         values = describe_outcome(outcome) | drive.describe()
         if outcome.status == "ok":
             judgement = self._judge.judge(case, draws, drive.evidence)

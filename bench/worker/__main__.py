@@ -43,14 +43,14 @@ def main() -> None:
     disable_core_dumps()
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     memory = Exchange(folder / "exchange", ExchangeSize(**request["exchange"]))
-    session, results = Session(request, memory), Document()
-    methods = {**session.methods, exchange.RUN: lambda: run_mode(request, session, results)}
+    session = Session(request, memory)
+    methods = {**session.methods, exchange.RUN: lambda: run_mode(request, session)}
     failure: Document | None = None
     command = exchange.PING  # the first answer says that the worker is ready
     while command and failure is None:
         failure = execute(methods[command], request, memory)
         if failure or command == exchange.END:
-            document = failure or {"status": "ok", **results}
+            document = failure or {"status": "ok", **session.results}
             write_document(folder / "document.json", document)
         os.write(answers, exchange.FAILED if failure else command)
         if failure or command == exchange.END:
@@ -96,10 +96,10 @@ def execute(method: Callable[[], float], request: Document, memory: Exchange) ->
     return None
 
 
-def run_mode(request: Document, session: Session, results: Document) -> float:
-    """Do what a request asks for beside training, and add what it returns to the results."""
+def run_mode(request: Document, session: Session) -> float:
+    """Do what a request asks for beside training, and keep what it returns."""
     values, seconds = time_call(MODES[request["mode"]], request, session)
-    results.update(values)
+    session.results.update(values)
     return seconds
 
 

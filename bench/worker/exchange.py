@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 # Commands. PING only takes an order: the parent times it to learn what a hand-over costs.
 PING, IMPORT, READ_DATA, SET_UP, RESET, COLLECT, TRAIN = b".", b"i", b"d", b"s", b"r", b"c", b"t"
-PREDICT_TEST, PREDICT_TRAINING, RUN, END = b"p", b"P", b"x", b"q"
+PREDICT_TEST, PREDICT_TRAINING, VERIFY, RUN, END = b"p", b"P", b"v", b"x", b"q"
 FAILED = b"!"
 
 

@@ -190,11 +190,11 @@ class GpuMonitor:
         return used - self._used_before
 
     def read_conditions(self) -> dict[str, float | None]:
-        """Return temperature (degrees Celsius), clocks (MHz), counters, and the framework's peak.
+        """Return temperature (degrees Celsius), clocks (MHz), and counters.
 
         power_seconds and so on: how long each of LIMITS has held the clocks down since the driver
-        was loaded; only differences mean something. framework_peak_bytes: see
-        ``read_framework_peak``. The clocks are those of a GPU that has just become idle.
+        was loaded; only differences mean something. The clocks are those of a GPU that has just
+        become idle.
         """
         limits = {
             f"{name}_seconds": None if status is None else status.violationTime / 1e9
@@ -206,7 +206,6 @@ class GpuMonitor:
             "sm_mhz": self._ask("nvmlDeviceGetClockInfo", "NVML_CLOCK_SM"),
             "memory_mhz": self._ask("nvmlDeviceGetClockInfo", "NVML_CLOCK_MEM"),
             **limits,
-            "framework_peak_bytes": read_framework_peak(),
         }
 
     def read_settings(self) -> GpuSettings:

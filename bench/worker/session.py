@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bench.contract import Params, Problem, Textbook, Trainer
 from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
+from bench.worker.gpu import read_framework_peak
 from bench.worker.measure import time_call, time_epoch
 from bench.worker.slowdown import slow_down
 
@@ -40,6 +41,7 @@ class Session:
         self._lent: list[tuple[str, Sequence[Any], Sequence[Any]]] = []
         self._order: NDArray[np.int64] | None = None
         self._test_images: NDArray[np.float32] | None = None
+        self.results: Document = {}  # for the document
         self.module: ModuleType
         self.textbook: Textbook
         self._problem: Problem
@@ -54,6 +56,7 @@ class Session:
             exchange.TRAIN: self.train,
             exchange.PREDICT_TEST: self.predict_test,
             exchange.PREDICT_TRAINING: self.predict_training,
+            exchange.VERIFY: self.verify,
             exchange.END: self.end,
         }
 
@@ -137,15 +140,20 @@ class Session:
         guard.copy_labels(labels, self._exchange.labels[: len(selected)])
         return seconds
 
+    def verify(self) -> float:
+        """Check that the implementation left the training data alone."""
+        folder, samples = Path(self._request["data"]), self._request["samples"]
+        expected = data.read_samples(folder, samples)
+        received = (self._problem.images, self._problem.labels)
+        guard.require_unchanged("the training data that it received", expected, received)
+        return 0.0
+
     def end(self) -> float:
         """Check that the implementation left alone what is not its own."""
         guard.require_collector(self._collector)
         self._require_unchanged()
-        if self._test_images is not None:
-            folder, samples = Path(self._request["data"]), self._request["samples"]
-            expected = data.read_samples(folder, samples)
-            received = (self._problem.images, self._problem.labels)
-            guard.require_unchanged("the training data that it received", expected, received)
+        if self._request.get("device") == "gpu":
+            self.results["framework_peak_bytes"] = read_framework_peak()
         return 0.0
 
     def _copy_params(self) -> Params:

@@ -1,7 +1,7 @@
 """Find Keras's devices, on the backend that KERAS_BACKEND names."""
 
-from importlib import import_module
 from textwrap import shorten
+from types import ModuleType
 
 import keras
 
@@ -21,8 +21,7 @@ def find_device(device: Device) -> str:
         message = shorten(str(error), 150, placeholder=" ...")
         raise Unavailable(f"Keras finds no {device.upper()} with {backend}: {message}") from error
     if (device, backend) == ("gpu", "tensorflow"):
-        from implementations._devices import tensorflow  # noqa: PLC0415 - only if it is the backend
-
+        tensorflow = import_look_up(backend)
         if "cpu" in place:  # TensorFlow falls back without an error
             raise tensorflow.explain_absence(device)
         tensorflow.use_float32()
@@ -36,12 +35,26 @@ def name_accelerator(backend: str) -> str:
         default = str(keras.ops.zeros(1).device.type)
         return "gpu" if default == "cpu" else default
     if backend == "jax":  # Keras compares the name with the platform, "gpu" today, maybe "cuda"
-        return str(import_module("implementations._devices.jax").find_device("gpu").platform)
+        return str(import_look_up(backend).find_device("gpu").platform)
     return "gpu"
+
+
+def import_look_up(backend: str) -> ModuleType:
+    """Return the device look-up of a backend; the others may not be installed."""
+    if backend == "jax":
+        from implementations._devices import jax  # noqa: PLC0415 - see above
+
+        return jax
+    if backend == "tensorflow":
+        from implementations._devices import tensorflow  # noqa: PLC0415
+
+        return tensorflow
+    from implementations._devices import torch  # noqa: PLC0415
+
+    return torch
 
 
 def read_peak_bytes() -> int | None:
     """Return the most bytes that the backend had in use on the GPU so far; None on the CPU."""
-    module = import_module(f"implementations._devices.{keras.backend.backend()}")
-    peak: int | None = module.read_peak_bytes()
+    peak: int | None = import_look_up(keras.backend.backend()).read_peak_bytes()
     return peak

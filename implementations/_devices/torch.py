@@ -42,8 +42,10 @@ def capture(run: Callable[[], None]) -> Callable[[], None]:
         for _ in range(3):
             run()
     torch.cuda.current_stream().wait_stream(stream)
+    # A compilation cannot be recorded: fail, and name the guard that asks for it.
+    no_compilation = torch._dynamo.config.patch(error_on_recompile=True)  # noqa: SLF001 - no public name
     # On the stream of the warm-up, because AMD's library creates a handle per stream.
-    with torch.cuda.graph(graph, stream=stream):
+    with no_compilation, torch.cuda.graph(graph, stream=stream):
         run()
     return graph.replay
 

@@ -52,6 +52,33 @@ def name_pairs(pairs):
 # ----- ratios
 
 
+def test_ratios_are_those_at_the_mean_speed_and_times_as_measured():
+    # A neighbour slows one process of each row, in different rounds, and the kernel shows it.
+    def slowed(of, epoch, *factors):
+        return [
+            ok(of, n, epoch_seconds=[epoch * f] * 5, kernel_seconds=[0.002 * f] * 6)
+            for n, f in enumerate(factors, 1)
+        ]
+
+    a, b = slowed(case("a"), 1.0, 1.6, 1.0, 1.0), slowed(case("b"), 2.0, 1.0, 1.0, 1.6)
+    rows = summarize([*a, *b], HERE)
+    ratio = compare_epochs(rows[1], rows[0])
+    assert (ratio.low, ratio.mean, ratio.high) == pytest.approx((2, 2, 2))
+    assert [row.epoch.mean for row in rows] == [1.0, 2.0]
+    assert list(rows[0].epochs_by_round.values()) == [1.6, 1.0, 1.0]
+
+
+def test_trials_without_a_kernel_count_as_measured():
+    kernels = {"kernel_seconds": [0.002] * 6}
+    records = [
+        ok(case(name), n, epoch_seconds=[epoch] * 5, **(kernels if n > 1 else {}))
+        for name, epoch in (("a", 1.0), ("b", 2.0))
+        for n in (1, 2, 3)
+    ]
+    for row in summarize(records, HERE):
+        assert row.adjusted_by_round == pytest.approx(row.epochs_by_round)
+
+
 def test_ratio_by_round_is_free_of_drift():
     # The machine gets ten times slower, and each trial takes twice its neighbour's time.
     fast, slow = one(*trials(case("a"), 0.1, 0.3, 1.0)), one(*trials(case("b"), 0.2, 0.6, 2.0))

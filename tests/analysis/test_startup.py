@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.records import bare, case, environment, ok, trials
 
-from bench.analysis import startup
 from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
     find_break_evens,
@@ -38,6 +37,14 @@ def curves(*records):
 
 def times(*records):
     return find_times_to_accuracy(summarize(records, HERE), records)
+
+
+def with_seeds(records):
+    """Return the records with a seed of its own for each."""
+    return [
+        msgspec.structs.replace(record, entropy=f"{number}")
+        for number, record in enumerate(records)
+    ]
 
 
 def names(results):
@@ -120,7 +127,7 @@ def test_curve_has_the_epochs_of_all_trials_up_to_the_workloads():
     assert lengths == [3, 4, 2]
 
 
-def test_curve_has_typical_time_and_accuracies_of_all_seeds(monkeypatch):
+def test_curve_has_typical_time_and_accuracies_of_all_seeds():
     records = [
         ok(case(), number, **phases(seconds, 0.0, 0.0, 0.0), validation_accuracy=[accuracy] * 5)
         for number, seconds, accuracy in ((1, 1.0, 0.5), (2, 4.0, 0.75), (3, 2.0, 0.55))
@@ -130,8 +137,7 @@ def test_curve_has_typical_time_and_accuracies_of_all_seeds(monkeypatch):
     assert point.seconds.high == pytest.approx(4 * 4**1.23607, rel=1e-4)
     assert point.accuracy == pytest.approx(0.6)
     assert (point.least_accuracy, point.largest_accuracy) == (0.5, 0.5)  # one seed
-    monkeypatch.setattr(startup, "select_seeds", list)
-    point = curves(*records)[0].points[0]
+    point = curves(*with_seeds(records))[0].points[0]
     assert (point.least_accuracy, point.largest_accuracy) == (0.5, 0.75)
 
 
@@ -160,7 +166,7 @@ def test_time_to_accuracy_ends_with_the_first_epoch_that_has_it(accuracies, epoc
     assert (time.seconds and time.seconds.mean) == (seconds and pytest.approx(seconds))
 
 
-def test_time_to_accuracy_takes_the_epoch_of_each_trial(monkeypatch):
+def test_time_to_accuracy_takes_the_epoch_of_each_trial():
     # 4 + 1 and 4 + 1 + 6 seconds.
     same = {"epoch_seconds": [1.0, 1.0, 6.0, 1.0, 1.0], **phases(1.0, 1.0, 1.0, 1.0)}
     early = ok(case(), 1, validation_accuracy=[0.1, 0.84, 0.85, 0.85, 0.85], **same)
@@ -168,7 +174,7 @@ def test_time_to_accuracy_takes_the_epoch_of_each_trial(monkeypatch):
     never = ok(case(), 3, validation_accuracy=[0.1] * 5, **same)
     (time,) = times(early, later)
     assert time.epochs == (2,)  # one seed
-    monkeypatch.setattr(startup, "select_seeds", list)
+    early, later, never = with_seeds([early, later, never])
     (time,) = times(early, later)
     assert (time.epochs, time.seconds.mean) == ((2, 3), pytest.approx(math.sqrt(55)))
     assert time.seconds.high is not None

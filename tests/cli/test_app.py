@@ -1,5 +1,6 @@
 """The application: help, version, one line for each error, and a closed stdout."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from importlib.metadata import version
 
 import pytest
 
+from bench.cli import app
 from bench.records import store
 
 RUN = (
@@ -119,6 +121,25 @@ def test_closed_stdout_ends_with_141_and_loses_nothing(tmp_path, surroundings, a
     assert (ended.returncode, ended.stderr) == (141, b"")
     if arguments[0] == "run":
         assert len(store.read_records(tmp_path / "out")) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (OSError(errno.EMFILE, "Too many open files", b"/proc"), "ulimit -n"),
+        (OSError(errno.ENOSPC, "No space left on device"), "free some space"),
+        (PermissionError(errno.EACCES, "Permission denied", "a"), "choose another file"),
+        (MemoryError(), "ulimit -v"),
+        (ImportError("failed to map segment from shared object"), "ulimit -v"),
+    ],
+    ids=repr,
+)
+def test_system_without_room_is_one_line_with_a_remedy(refused, monkeypatch, error, remedy):
+    def fail(**_):
+        raise error
+
+    monkeypatch.setattr(app, "app", fail)
+    assert remedy in refused("report")
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,21 @@
 
 import contextlib
 import json
-import math
+import shutil
 import signal
-from functools import partial
-from statistics import median
 
 import pytest
-from support.pretended import Pretended
+from support.comparisons import comparison, decided, pairs, spread_evenly
+from support.pretended import Pretended, pairing
 from support.processes import WAITS, wait_until
+from support.records import environment
 
 from bench.cli.console import WAITING
 from bench.records import store
 from bench.records.schema import Slowdown
-from bench.regression.calibration import detectable, session
+from bench.regression.calibration import session
 from bench.regression.calibration.session import CalibrationPlan
+from bench.regression.calibration.spread import load_calibrations
 from bench.regression.paired import measure_pairs
 from bench.runner import lock, machine
 
@@ -24,43 +25,51 @@ NUMPY = ("--implementation=numpy", "--data=digits")
 
 
 def sessions(folder):
-    """Return the plan of each session and its records."""
-    return [
-        (store.read_plan(path, CalibrationPlan), store.read_records(path.parent))
-        for path in sorted(folder.glob("*/calibration.json"))
-    ]
+    """Return the plan of each session."""
+    paths = sorted(folder.glob("*/calibration.json"))
+    return [store.read_plan(path, CalibrationPlan) for path in paths]
 
 
 @pytest.fixture
-def pretended(monkeypatch):
-    """Run no process: pairs of two seconds that differ by up to 2 %; draw few decisions."""
-    assess = partial(detectable.assess_detectability, draws=50)
-    monkeypatch.setattr(detectable, "assess_detectability", assess)
-    runner = Pretended(ratio=lambda number: 1 + 0.02 * math.sin(7 * number))
-    for module in (session, measure_pairs):
-        monkeypatch.setattr(module, "Runner", runner.begin)
-        monkeypatch.setattr(module, "now", runner.now)
-    return runner
+def stand(monkeypatch):
+    """Stand in for the measurement of ``bench ab``: ten pairs of one ratio, in ten seconds."""
+    clock = [1000.0]
+
+    def measure(folder, plan, data, installations):
+        clock[0] += 10
+        store.add_environment(folder, environment())
+        for record in pairs([0.1] * 10, plan.pairings[0].candidate, run=plan.run):
+            store.append_record(folder, record)
+        yield "a pair"
+
+    monkeypatch.setattr(measure_pairs, "measure", measure)
+    monkeypatch.setattr(session, "now", lambda: clock[0])
 
 
-def test_calibration_keeps_its_records_and_shows_them_again(bench, called, tmp_path):
-    arguments = ("--format=json", "--calibrations=known")
-    result = bench("calibrate", *NUMPY, "--budget=5s", "--inject=50%", *arguments)
-    assert (result.returncode, result.stderr) == (0, "")
-    cases = json.loads(result.stdout)["cases"]
-    assert {case["case"] for case in cases} == {CASE}
-    assert cases[0]["injected"] == "nothing"
-    ((plan, records),) = sessions(tmp_path / "known")
-    assert plan.slowdowns == (Slowdown(0.5),)
-    assert (plan.budget, plan.seed, plan.data_source) == (5.0, 42, "digits")
+def test_real_session_finds_a_slowdown_that_only_the_candidate_has(
+    checkout, called, tmp_path, monkeypatch
+):
+    slowed = Slowdown(3.0)  # an epoch takes four times as long, so that no load hides it
+    designs = lambda plan: iter([(plan.cases[0], slowed, True)])  # noqa: E731 - one design
+    monkeypatch.setattr(session, "generate_designs", designs)
+    status, out, err = called(
+        "calibrate", *NUMPY, "--budget=1s", "--for=1s", "--calibrations=known", "--format=json"
+    )
+    assert (status, err) == (0, "")
+    (plan,) = sessions(tmp_path / "known")
+    assert (plan.budget, plan.decision_budget, plan.data_source) == (1.0, 1.0, "digits")
     assert plan.command.startswith("python -m bench calibrate --implementation=numpy")
-    assert [case.slug for case in plan.cases] == [CASE]
-    assert {(record.status, record.case.slug) for record in records} == {("ok", CASE)}
-    environments = store.read_environments(tmp_path / "known" / plan.run)
-    assert {record.environment for record in records} == environments.keys()
-    assert sum(case["pairs"] for case in cases) == len(records) // 2
+    (decision,) = load_calibrations(tmp_path / "known").decisions
+    assert {record.status for record in decision.records} == {"ok"}
+    assert (decision.plan.baseline.name, decision.plan.candidate.name) == (".", "HEAD")
+    epochs = {record.version: min(record.epoch_seconds) for record in decision.records[:2]}
+    assert epochs["candidate"] > 2 * epochs["base"]
+    assert decision.design.conditions["seconds"] > 0
+    (count,) = json.loads(out)["decisions"]
+    assert (count["case"], count["two_places"], count["decisions"]) == (CASE, True, 1)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert called("calibrate", "--show", *arguments) == (0, result.stdout, "")
+    shown = called("calibrate", "--show", "--calibrations=known", "--format=json")
+    assert shown == (0, out, "")
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
@@ -73,92 +82,81 @@ def test_machine_without_calibrations_shows_none(called, refused, tmp_path):
         assert name in refused("calibrate", "--show", f"--calibrations={name}")
 
 
-def test_interrupted_calibration_keeps_its_records(started, tmp_path):
-    (tmp_path / "waits.py").write_text(WAITS)
+def test_interrupted_calibration_is_no_decision(started, tmp_path):
+    # The file is copied to two places.
+    waits = WAITS.replace("Path(__file__).parent", f"Path({str(tmp_path)!r})")
+    (tmp_path / "waits.py").write_text(waits)
     file = ("--implementation=./waits.py", "--data=digits", "--inject=none")
     process = started("calibrate", *file, "--calibrations=known", "--format=json")
     known = tmp_path / "known"
 
     def lines():
-        return sum(path.read_bytes().count(b"\n") for path in known.glob("*/trials.jsonl"))
+        return sum(path.read_bytes().count(b"\n") for path in known.glob("*/*/trials.jsonl"))
 
-    wait_until(lambda: process.poll() is not None or lines() >= 4)
+    wait_until(lambda: process.poll() is not None or lines() >= 2)
     (tmp_path / "hang").touch()
     wait_until(lambda: process.poll() is not None or (tmp_path / "hangs").exists())
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (130, "")
-    ((_, records),) = sessions(known)
-    assert [record.status for record in records[-2:]] == ["interrupted", "interrupted"]
-    (case,) = json.loads(out)["cases"]
-    assert case["pairs"] == sum(record.status == "ok" for record in records) // 2
+    assert json.loads(out) == {"decisions": [], "noise": []}
 
 
-def test_calibration_shows_all_tables(called, pretended, tmp_path):
-    code, out, err = called(
-        "calibrate",
-        *NUMPY,
-        "--budget=1m",
-        "--inject=50%",
-        "--calibrations=known",
-        "--format=markdown",
-    )
+def test_calibration_shows_all_tables(repository, called, stand, tmp_path):
+    arguments = ("--for=40s", "--budget=10s", "--inject=50%", "--calibrations=known")
+    code, out, err = called("calibrate", *NUMPY, *arguments, "--format=markdown")
     assert (code, err) == (0, "")
-    assert out.count("## ") == 4
-    lines = [line for line in out.splitlines() if line.startswith("| ")]
-    (injected,) = [line for line in lines if line.startswith(f"| {CASE} | 50 % |")]
-    # 30 pairs of 2 s: a block of 12, a block of 12 with the slowdown, and a block of 6.
-    middle = 100 * (1.5 * median(map(pretended.ratio, range(13, 25))) - 1)
-    measured, pairs = [cell.strip() for cell in injected.split("|")][3:5]
-    assert float(measured.removesuffix(" %")) == pytest.approx(middle, abs=0.1)
-    assert pairs == "12"
-    assert "50 of 50" in injected
-    ((plan, records),) = sessions(tmp_path / "known")
-    assert len(records) == 60
-    assert plan.run in pretended.folder.parts
+    assert out.count("## ") == 3
+    rows = [line.split(" | ") for line in out.splitlines() if line.startswith(f"| {CASE} |")]
+    assert (rows[0][3], rows[1][2], rows[1][4]) == ("2", "10 s", "2")
 
 
-def test_busy_machine_is_reported_on_stderr(called, pretended, monkeypatch):
+def test_busy_machine_is_reported_on_stderr(repository, called, stand, monkeypatch):
     def wait(announce_wait):
         announce_wait()
         return contextlib.nullcontext()
 
     monkeypatch.setattr(lock, "hold_host_lock", wait)
-    code, out, err = called("calibrate", *NUMPY, "--budget=4s", "--inject=none", "--format=json")
+    code, _, err = called("calibrate", *NUMPY, "--for=1s", "--format=json")
     assert (code, err) == (0, f"{WAITING}\n")
-    assert json.loads(out)["cases"][0]["pairs"] == 2
 
 
-def test_ab_shows_what_this_machine_detects(called, pretended, tmp_path):
-    called("calibrate", *NUMPY, "--budget=1m", "--inject=none")
+def test_without_a_checkout_the_command_says_that_both_sides_share_a_place(
+    repository, called, stand
+):
+    shutil.rmtree(repository.folder / ".git")
+    code, out, err = called("calibrate", *NUMPY, "--for=1s", "--format=markdown")
+    assert code == 0
+    assert "in one place" in err
+    assert "sides in one place" in out
+
+
+def test_ab_shows_what_this_machine_detects(called, monkeypatch, tmp_path):
+    plan = comparison(pairings=(pairing(),))
     folder = tmp_path / "data" / "softmax-bench" / "calibrations" / machine.describe()["id"]
-    assert len(sessions(folder)) == 1
-    pretended.ratio = lambda _: 1.5
+    decided(folder, pairs(spread_evenly(30, 0.02), pairing().baseline), plan=plan)
+    runner = Pretended(ratio=lambda _: 1.5)
+    monkeypatch.setattr(measure_pairs, "Runner", runner.begin)
+    monkeypatch.setattr(measure_pairs, "now", runner.now)
     code, out, _ = called("ab", "--base=.", *NUMPY, "--format=markdown")
     assert code == 1
     (remark,) = [line for line in out.splitlines() if "on this machine" in line]
-    assert remark.startswith("- numpy: on this machine, 15 pairs detect ")
+    assert remark.startswith("- numpy: on this machine, 10 pairs detect ")
     code, out, _ = called("ab", "--base=.", *NUMPY, "--batch-size=16", "--format=markdown")
     assert code == 1
     assert "on this machine" not in out
 
 
-def test_every_implementation_is_calibrated_by_default(called, pretended, tmp_path):
-    called(
-        "calibrate",
-        "--data=digits",
-        "--budget=1s",
-        "--calibrations=known",
-        "--device=gpu",
-        "--workload=textbook",
-        "--batch-size=8",
-    )
-    ((plan, _),) = sessions(tmp_path / "known")
+def test_every_implementation_is_calibrated_by_default(called, stand, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "generate_designs", lambda _: iter(()))
+    flags = ("--data=digits", "--device=gpu", "--workload=textbook", "--batch-size=8")
+    called("calibrate", *flags, "--calibrations=known")
+    (plan,) = sessions(tmp_path / "known")
     assert len(plan.cases) > 10
     assert {(case.device, case.workload, case.batch_size) for case in plan.cases} == {
         ("gpu", "textbook", 8)
     }
-    assert plan.slowdowns == (*map(Slowdown, (0.02, 0.03, 0.05)), Slowdown(0.2, 5))
+    assert plan.slowdowns == (Slowdown(0.02), Slowdown(0.05))
 
 
 @pytest.mark.parametrize(
@@ -169,6 +167,7 @@ def test_every_implementation_is_calibrated_by_default(called, pretended, tmp_pa
         (("--workload=sdg",), "--workload"),
         (("--batch-size=8,32",), "--batch-size"),
         (("--budget=3x",), "--budget"),
+        (("--for=3x",), "--for"),
         (("--inject=5",), "--inject"),
         (("--threads=4096",), "--threads 4096"),
         (("--calibrations=file",), "file"),

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from support.comparisons import calibrated, pairs, session
+from support.comparisons import comparison, decided, pairs
 from support.records import MACHINE, bare, case, run, trials, write
 
 from bench.regression.calibration.spread import locate_calibrations
+from bench.regression.paired.comparison_plan import Pairing
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 A, B = case("pytorch"), case("numpy", module="idiomatic.softmax_numpy", framework="numpy", extra="")
@@ -48,10 +49,14 @@ def compared(called):
 
 
 def calibrate(machine=MACHINE["id"]):
-    """Write a calibration of case A: ten blocks of two pairs that hardly differ."""
-    logs = [number % 3 / 1000 for number in range(20)]
+    """Write a calibration of case A: ten days with two pairs each that hardly differ."""
     folder = locate_calibrations(MACHINE["id"])
-    calibrated(folder, session(A, pairs=2), pairs(logs, A), machine={**MACHINE, "id": machine})
+    days = (
+        pairs([day % 3 / 1000] * 2, A, started=f"2025-01-{day:02}T03:04:05+00:00")
+        for day in range(1, 11)
+    )
+    plan = comparison(pairings=(Pairing(A, A),))
+    decided(folder, *days, plan=plan, machine={**MACHINE, "id": machine})
 
 
 def test_machine_id_of_a_record_leads_to_no_other_folder(saved, compared, tmp_path, monkeypatch):
@@ -112,6 +117,7 @@ def test_calibrated_machine_judges_small_differences(saved, compared):
     status, out = compared(one, saved("three", 1.0, 1.0))
     assert status == 0
     assert "1 undecided, 1 no change" in out
+    assert "no change of the minimum epoch" in out
     assert compared(one, two, "--tolerance=10%")[0] == 0
 
 
@@ -121,7 +127,9 @@ def test_github_output_is_annotations_and_page(saved, compared, tmp_path):
     status, out = compared(*runs, "--format=github")
     assert status == 1
     first, second, third, *page = out.splitlines()
-    assert first.startswith(f"::error title=bench compare%3A {A.slug}%3A slower::epoch +30.0 %25; ")
+    assert first.startswith(
+        f"::error title=bench compare%3A {A.slug}%3A slower::minimum epoch +30.0 %25; "
+    )
     assert second.startswith(f"::warning title=bench compare%3A {B.slug}%3A undecided::")
     assert third == "## two compared with one"
     assert not [line for line in page if line.startswith("::")]

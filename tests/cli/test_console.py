@@ -3,12 +3,13 @@
 import io
 import re
 
+import pytest
 from rich.console import Console
 from support.records import case, environment, trials
 
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
-from bench.cli.console import format_run
+from bench.cli.console import format_run, stdout
 from bench.report.sections.comparison import COLUMNS
 
 HOST = {"here": environment()}
@@ -34,6 +35,14 @@ def test_narrow_terminal_drops_columns_by_priority():
         assert {"implementation", "epoch"} <= set(shown) <= set(previous)
         previous = shown
     assert previous == ["implementation", "epoch"]
+
+
+@pytest.mark.parametrize(("words", "whole"), [(290, True), (600, False)])
+def test_row_is_one_line_without_a_terminal(words, whole):
+    records = trials(case("bad"), 0.5, status="failed", reason=f"{'word ' * words}end")
+    text = comparison(*records, width=stdout.width)
+    (line,) = [line for line in text.splitlines() if "word" in line]
+    assert ("end" in line) == whole
 
 
 def test_tables_of_workloads_figures_and_faults_have_no_markup():

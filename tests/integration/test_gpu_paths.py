@@ -3,7 +3,7 @@
 import importlib
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -303,6 +303,75 @@ def test_captured_training_has_parity(captures, monkeypatch, optimizer):
     assert replays == [0]
     assert_trains_as_the_oracle(trainer, problem, epochs=2)
     assert replays == [4]
+
+
+def test_recording_finds_the_steps_compiled(captures, monkeypatch):
+    module = load("torch", "tuned.softmax_pytorch_compiled")
+    replays = captures(module)
+    compilations = []
+
+    def count(graph, _inputs):
+        compilations.append(graph)
+        return graph.forward
+
+    # The fixture has replaced torch.compile.
+    really = module.torch._dynamo.optimize(count, dynamic=False)
+    monkeypatch.setattr(module.torch, "compile", lambda function, **_: really(function))
+    module.torch.compiler.reset()
+    monkeypatch.setattr(module, "MAX_COMPILED", 2)
+    monkeypatch.setattr(module, "MAX_REPLAYED", 9)
+    problem = make_problem(48)
+    trainer = module.Trainer(problem, "cpu")
+    assert (len(compilations), replays) == (1, [0])
+    assert_trains_as_the_oracle(trainer, problem, epochs=1)
+    assert len(compilations) == 1
+
+
+@pytest.mark.parametrize(("last", "fails"), [(4, False), (5, True)])
+def test_compiling_in_a_recording_fails_and_in_its_warm_up_does_not(monkeypatch, last, fails):
+    module = load("torch", "_devices.torch")
+    torch = module.torch
+    stream = SimpleNamespace(wait_stream=lambda _: None)
+    for name in ("Stream", "current_stream", "CUDAGraph"):
+        monkeypatch.setattr(torch.cuda, name, lambda: stream)
+    monkeypatch.setattr(torch.cuda, "stream", nullcontext)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph, stream: nullcontext())
+    monkeypatch.setattr(stream, "replay", None, raising=False)
+    compiled = torch.compile(lambda order: order + 1, backend="eager", dynamic=False)
+    sizes = iter([3, 4, 4, last])  # three calls to warm up, and the one that is recorded
+    with pytest.raises(RuntimeError, match="Recompiling") if fails else nullcontext():
+        module.capture(lambda: compiled(torch.arange(next(sizes))))
+
+
+@pytest.mark.parametrize(
+    ("device", "variables", "programs", "reason"),
+    [
+        ("cuda", {}, ["gcc"], None),
+        ("cuda", {}, ["clang"], None),
+        ("cuda", {}, ["g++"], "needs a compiler: no gcc or clang$"),
+        ("cuda", {"CC": "icx"}, ["gcc"], "no icx$"),
+        ("cuda", {"CPATH": "/nowhere"}, ["gcc"], "no Python.h$"),
+        ("cpu", {}, ["g++"], None),
+        ("cpu", {"CXX": "icpx"}, ["g++"], "no icpx$"),
+        ("mps", {}, [], None),
+    ],
+)
+def test_compiled_pytorch_needs_a_compiler_on_cpu_and_cuda(
+    monkeypatch, tmp_path, device, variables, programs, reason
+):
+    module = load("torch", "tuned.softmax_pytorch_compiled")
+    (tmp_path / "Python.h").touch()
+    for name in ("CC", "CXX"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"CPATH": str(tmp_path), **variables}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(module.sysconfig, "get_path", lambda *_: "/nowhere")
+    monkeypatch.setattr(module.shutil, "which", lambda name: name if name in programs else None)
+    if reason is None:
+        module.require_compiler(module.torch.device(device))
+    else:
+        with pytest.raises(Unavailable, match=reason):
+            module.require_compiler(module.torch.device(device))
 
 
 @pytest.mark.parametrize("name", ["tuned.softmax_tensorflow_loop", "tuned.softmax_keras_fused"])

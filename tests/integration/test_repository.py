@@ -181,6 +181,13 @@ def test_registry_and_files_agree():
     assert registered == files
 
 
+def test_registry_says_which_programs_keep_pixels_in_bytes():
+    for entry in REGISTRY:
+        (path,) = [path for path in PROGRAMS if path.stem == entry.module.rpartition(".")[2]]
+        keeps_bytes = "uint8" in path.read_text(encoding="utf-8")
+        assert keeps_bytes == (1 in entry.pixel_bytes.values()), entry.name
+
+
 def test_extras_install_the_framework_and_backend_of_every_entry():
     offenders = []
     for entry in REGISTRY:

@@ -111,6 +111,7 @@ def test_value_out_of_range_is_damage(change):
     [
         {"epoch_seconds": []},
         {"epoch_seconds": [0.5, 5e-324]},
+        {"kernel_seconds": [0.002, 0.0]},
         {"validation_accuracy": [0.8] * 4},
         {"case": case(batch_size=64, samples=32)},
         {"parity": Parity(1e-4, 1e-5, passed=False)},
@@ -141,6 +142,7 @@ PROBED = {
         ({"chain_seconds": [0.1], "chain_steps": 10}, True),
         ({"product_operations": None}, False),
         ({"product_seconds": [0.1, 0.0]}, False),
+        ({"kernel_seconds": [0.0]}, False),
         ({"read_seconds": [0.1, 0.1]}, False),
         ({"read_bytes": [0]}, False),
         ({"chain_seconds": [0.1]}, False),

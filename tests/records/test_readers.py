@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.records import case, environment, ok, probe, run, trials, write
 
-from bench.errors import UserError
-from bench.records import files, merge, store
+from bench.errors import UserError, clean_text
+from bench.records import decoding, files, merge, store
 from bench.records.environments import is_file_name
 from bench.regression.stored.sides import load_side
 from bench.report import index, load
@@ -196,3 +196,14 @@ def test_damaged_part_is_merged_whole_or_refused(file, data):
         path.write_bytes(data.draw(damaged(path.read_bytes())))
 
     assert read(change, merged) in {None, True}
+
+
+def test_every_text_that_a_terminal_would_obey_is_cleaned():
+    characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    unclean = [one for one in characters if clean_text(one) != one]
+    assert len(unclean) > 70
+    for one in unclean:
+        for plain in (True, False):
+            data = json.dumps({one: one}, ensure_ascii=plain).encode()
+            clean = clean_text(one)
+            assert decoding.decode(data, dict[str, str], "here") == {clean: clean}

@@ -115,14 +115,14 @@ def test_epochs_are_in_milliseconds_with_intervals():
     assert (slow["low"], slow["high"]) == pytest.approx((interval.low * 1e3, interval.high * 1e3))
 
 
-def test_roofline_is_a_line_for_each_problem():
+def test_each_row_has_a_tick_at_its_roofline():
     rows = summarize([*trials(case("a"), 0.5), *trials(case("b"), 1.0)], HERE)
-    same = [replace(row, roofline_seconds=0.0150528) for row in rows]
-    other = [same[0], replace(rows[1], roofline_seconds=0.004)]
-    assert draw_svg(chart_epochs(same, "t")).count(">roofline: 15.1<") == 1
-    points = read_points(chart_epochs(other, "t"))
-    texts = {point["text"] for point in points if "text" in point}
-    assert texts == {"roofline: 4.00", "roofline: 15.1", "500", "1,000"}
+    probed = [replace(rows[0], roofline_seconds=0.015), replace(rows[1], roofline_seconds=0.004)]
+    points = [point for point in read_points(chart_epochs(probed, "t")) if "mean" in point]
+    assert [point["roofline"] for point in points] == [pytest.approx(15), pytest.approx(4)]
+    counts = [chart_epochs(of, "t").to_json().count('"tick"') for of in (probed, rows)]
+    assert counts == [1, 0]
+    assert draw_svg(chart_epochs([probed[0], rows[1]], "t"))
 
 
 def test_machines_have_a_dot_for_each_ranked_row():

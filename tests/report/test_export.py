@@ -132,6 +132,20 @@ def test_every_case_with_times_is_exported_with_its_correctness(mixed):
     }
 
 
+def test_names_are_the_same_whatever_threads_a_pilot_chose(tmp_path):
+    names = []
+    for threads in (1, 2):
+        of = case("a", threads=threads, tried_threads=(1, 2))
+        loaded = load_run(write(tmp_path / f"{threads}", run(of), ok(of), ok(case("b"))))
+        benchmarks = pytest_benchmark.export_run(loaded)["benchmarks"]
+        names.append([(one["name"], one["group"]) for one in benchmarks])
+    assert names[0] == names[1]
+    assert names[0] == [
+        ("sgd-a-cpu-b32-best-n48000", "sgd-cpu-b32-best-n48000"),
+        (case("b").slug, "sgd-cpu-b32-t2-n48000"),
+    ]
+
+
 def test_remarks_name_what_is_left_out(mixed):
     assert set(list_remarks(mixed)) == {
         f"{PART.slug}: 1 of 3 trials failed: timeout: 600 s are over",

@@ -8,6 +8,7 @@ from support import hostile_run
 
 from bench.errors import clean_text
 from bench.records import store
+from bench.report import index
 
 CONTROLS = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
@@ -43,8 +44,10 @@ def test_report_and_its_files_are_clean(folders, called):
     )
 
 
-def test_report_of_several_runs_is_clean(folders, called):
+def test_pages_of_several_runs_are_clean(folders, called):
     called("report", folders[0].parent)
+    text = index.write_index(folders[0].parent).read_text(encoding="utf-8")
+    check(re.sub("<script>.*?</script>", "", text, flags=re.DOTALL))
     for name in ("report.md", "report.html", "summary.csv"):
         text = (folders[0].parent / name).read_text(encoding="utf-8")
         check(re.sub("<script>.*?</script>", "", text, flags=re.DOTALL))

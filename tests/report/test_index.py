@@ -4,7 +4,7 @@ import datetime as dt
 import re
 
 import pytest
-from support.comparisons import bad, calibrated, comparison, pairs, session, two
+from support.comparisons import bad, calibrated, comparison, decided, pairs, session, two
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
 from bench.errors import UserError
@@ -170,9 +170,16 @@ def test_calibration_counts_its_pairs(results, rounds, state):
     entry = read_one(results)
     assert (entry.kind, entry.state) == ("calibration", state)
     assert entry.finding == (
-        f"{len(rounds)} pairs of **numpy**, **jax** with themselves; injected: 2 %, 20 % in one "
-        "epoch of 5."
+        f"0 decisions from {len(rounds)} pairs of **numpy**, **jax** with themselves; injected: "
+        "2 %, 20 % in one epoch of 5."
     )
+
+
+def test_calibration_counts_its_decisions(results):
+    decided(results / "machine", pairs([0.1] * 3), pairs([0.1] * 4))
+    entry = read_one(results)
+    assert entry.finding.startswith("2 decisions from 7 pairs of **numpy** with themselves")
+    assert entry.machines == (MACHINE["name"],)
 
 
 def test_missing_folder_is_a_user_error(tmp_path):

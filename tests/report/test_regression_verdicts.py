@@ -6,7 +6,15 @@ import math
 
 import pytest
 from rich.console import Console
-from support.comparisons import RULE, bad, comparison, pairs, stored_side, stored_trials
+from support.comparisons import (
+    RULE,
+    bad,
+    comparison,
+    pairs,
+    side,
+    stored_side,
+    stored_trials,
+)
 from support.records import case
 
 from bench.analysis.intervals import Interval
@@ -108,7 +116,7 @@ def stored():
             "new": good,
             "absent": absent,
         },
-        {slug("known"): Spread(epochs=0.5, processes=0.03, blocks=0.04, count=3)},
+        {slug("known"): Spread(epochs=0.5, processes=0.03, blocks=0.04, hours=3)},
         [{"software": {"distributions": packages}} for packages in SOFTWARE],
     )
 
@@ -143,7 +151,7 @@ def test_line_of_a_stored_case_has_processes_and_spread(stored):
         "candidate": "1.10 s",
         "difference": "+10.0 % [-29.6, +71.8]",
         "measured": "2 / 2 processes",
-        "spread between runs": "6.4 % (3 blocks)",
+        "spread between runs": "6.4 % (3 hours)",
         "accuracy": "0.8396",
     }
     assert table[slug("slow")]["spread between runs"] == "no calibration"
@@ -164,6 +172,23 @@ def test_other_metrics_have_their_own_units_and_verdicts(live):
     metrics = {tuple(line[:2]): line[2:] for line in build_output(live).tables[1].lines}
     assert metrics["same", "memory"] == ["512 MiB", "512 MiB", "+0.0 % [+0.0, +0.0]", "no change"]
     assert metrics["same", "first-epoch"][-1] == "not judged"
+
+
+def test_no_change_says_of_which_epoch(live):
+    assert lines(live)["same"]["verdict"] == "no change of the minimum epoch"
+
+
+def test_open_median_is_remarked():
+    # The third epoch decides the median: of the candidate it jumps by 5 %, on either side.
+    records = [
+        side(version, number, case("numpy"), 1.0, epoch_seconds=[0.5, 0.5, middle, 1.5, 1.5])
+        for number in range(1, 21)
+        for version, middle in (("base", 1.0), ("candidate", 1.05 if number % 2 else 0.95))
+    ]
+    output = build_output(live_result(records))
+    assert output.tables[0].lines[0][1].startswith("undecided (about ")
+    (remark,) = [line for line in output.remarks if "median" in line]
+    assert "may have changed by more than the tolerance: " in remark
 
 
 def undecided(more=(), pairs=20):
@@ -244,7 +269,7 @@ def test_annotations_are_of_every_case_but_the_unchanged(live):
     }
     messages = {note.title: note.message for note in output.annotations}
     assert messages["bench ab: slower: slower"] == (
-        "epoch +10.5 % [+10.5, +10.5]; memory +0.0 % [+0.0, +0.0]; 20 pairs"
+        "minimum epoch +10.5 % [+10.5, +10.5]; memory +0.0 % [+0.0, +0.0]; 20 pairs"
     )
     assert messages["bench ab: failed: failed"] == "baseline: failed: it stumbled"
 
@@ -282,7 +307,7 @@ def test_names_from_records_are_text_and_no_markup():
 
 def test_document_has_all_numbers_as_they_are(live):
     document = json.loads(format_output(build_output(live), "json"))
-    assert (document["format"], document["command"], document["status"]) == (3, "bench ab", 1)
+    assert (document["format"], document["command"], document["status"]) == (4, "bench ab", 1)
     assert (document["baseline"]["name"], document["candidate"]["name"]) == ("main", ".")
     assert (document["tolerance"], document["alpha"], document["family"]) == (0.02, 0.01, 16)
     changed = {"torch": ["2.9", "2.10"], "keras": ["3", None], "numba": [None, "0.6"]}
@@ -301,6 +326,7 @@ def test_document_has_all_numbers_as_they_are(live):
         "p_slower": 2**-20,
         "p_faster": 1.0,
         "more_pairs": None,
+        "statistic": "minimum",
     }
 
 
@@ -310,5 +336,5 @@ def test_documents_of_both_commands_have_the_same_keys(live, stored):
     cases = [case for document in documents for case in document["cases"]]
     assert len({tuple(case) for case in cases}) == 1
     known = next(case for case in documents[1]["cases"] if case["name"] == slug("known"))
-    assert (known["deviation"], known["blocks"]) == (pytest.approx(0.0640312), 3)
+    assert (known["deviation"], known["hours"]) == (pytest.approx(0.0640312), 3)
     assert (known["processes"], known["tried"], known["epochs"]) == ((2, 2), (2, 2), 5)

@@ -25,7 +25,8 @@ def mine(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(MINE)
     own = {"file": "mine.py", "module": "mine", "framework": "", "extra": "", "style": "own"}
-    return case("mine", data_access="own", sha256=hash_file(tmp_path / "mine.py"), **own)
+    own |= {"data_access": "own", "pixel_bytes": {"cpu": 1, "gpu": 1}}
+    return case("mine", sha256=hash_file(tmp_path / "mine.py"), **own)
 
 
 def test_plan_of_the_registry_resolves_to_itself():

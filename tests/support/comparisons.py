@@ -10,9 +10,9 @@ from support.records import MACHINE, bare, case, environment, ok, run
 
 from bench.analysis.intervals import Interval
 from bench.records import store
-from bench.records.layout import CALIBRATION_PLAN
-from bench.records.schema import FORMAT, Case, Record
-from bench.regression.calibration.session import CalibrationPlan
+from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN
+from bench.records.schema import FORMAT, Case, Record, Slowdown
+from bench.regression.calibration.session import CalibrationPlan, Decision
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, ComparisonPlan, Pairing
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.signed_rank import Difference
@@ -95,7 +95,10 @@ def spread_evenly(count: int, half: float, centre: float = 0.0) -> Sequence[floa
 
 
 def session(*cases: Case, **changes: Any) -> CalibrationPlan:
-    """Return the plan of a calibration session of these cases, NumPy by default."""
+    """Return the plan of a calibration session of these cases, NumPy by default.
+
+    Without a ``decision_budget`` it is one of an older suite.
+    """
     values: dict[str, Any] = {
         "format": FORMAT,
         "run": "a session",
@@ -113,12 +116,46 @@ def session(*cases: Case, **changes: Any) -> CalibrationPlan:
 def calibrated(
     folder: Path, plan: CalibrationPlan, records: Iterable[Record], **changes: Any
 ) -> Path:
-    """Write a session below a folder of calibrations; changes: to its environment."""
+    """Write a session of an older suite into a folder of calibrations.
+
+    changes: to its environment.
+    """
     store.create_run(folder / plan.run, plan, CALIBRATION_PLAN)
-    store.add_environment(folder / plan.run, environment(**changes))
-    for record in records:
-        store.append_record(folder / plan.run, msgspec.structs.replace(record, run=plan.run))
+    _write_records(folder / plan.run, records, plan.run, **changes)
     return folder
+
+
+def decided(
+    folder: Path,
+    *decisions: Iterable[Record],
+    design: Decision | None = None,
+    plan: ComparisonPlan | None = None,
+    run: str = "a session",
+    **changes: Any,
+) -> Path:
+    """Write a session of whole comparisons into a folder of calibrations.
+
+    decisions: the records of each. changes: to their environment.
+    """
+    store.create_run(folder / run, session(run=run, decision_budget=180.0), CALIBRATION_PLAN)
+    for number, records in enumerate(decisions, 1):
+        path = folder / run / f"{number:04}"
+        store.create_run(path, plan or comparison(tolerance=0.0), COMPARISON_PLAN)
+        _write_records(path, records, "a run", **changes)
+        store.save_decision(path, design or make_design())
+    return folder
+
+
+def make_design(slowdown: Slowdown | None = None, **changes: Any) -> Decision:
+    """Return how a comparison on a quiet machine was designed."""
+    conditions = {"seconds": 100.0, "others_seconds": 1.0, "steal_seconds": 0.0}
+    return Decision(slowdown, False, {**conditions, **changes})
+
+
+def _write_records(folder: Path, records: Iterable[Record], run: str, **changes: Any) -> None:
+    store.add_environment(folder, environment(**changes))
+    for record in records:
+        store.append_record(folder, msgspec.structs.replace(record, run=run))
 
 
 RULE = Rule(tolerance=0.02, alpha=0.01)

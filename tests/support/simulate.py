@@ -20,6 +20,7 @@ from bench.records import store
 from bench.records.schema import TrialRecord
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+CALIBRATION = REFERENCE / "intel-xeon-2-cores-calibration"
 COUNTS = (3, 5, 6, 10)
 REPEATS = 10_000
 # Tables of this many pairs of equal rows; the pairs are far apart.
@@ -92,8 +93,8 @@ def add_slow_processes(population: Logs, one_in: int) -> Noise:
 
 def list_noises() -> dict[str, Noise]:
     """Return each noise by its name."""
-    plans = sorted(REFERENCE.glob("*/*/calibration.json"))
-    quiet, *_, busy = sorted((read_session(plan.parent) for plan in plans), key=np.std)
+    plans = CALIBRATION.glob("*/calibration.json")
+    quiet, busy = sorted((read_session(plan.parent) for plan in plans), key=np.std)
     runs = sorted(REFERENCE.glob("*/run.json"))
     residuals = np.array([value for plan in runs for value in read_residuals(plan.parent)])
     normal = np.random.default_rng(0).normal(0, SPREAD, 10_000)
@@ -152,7 +153,9 @@ def count_errors(noise: Noise, tables: int, random: np.random.Generator) -> floa
     errors = 0
     for table in logs.transpose(1, 0, 2):
         epochs = sorted(np.exp(table + scale).tolist(), key=median)
-        rows: list[Any] = [SimpleNamespace(epochs_by_round=dict(enumerate(row))) for row in epochs]
+        rows: list[Any] = [
+            SimpleNamespace(adjusted_by_round=dict(enumerate(row))) for row in epochs
+        ]
         errors += not within.isdisjoint(find_slower(rows))
     return errors / tables
 

@@ -122,7 +122,6 @@ def test_conditions_are_those_of_the_visible_gpu(nvml):
         "heat_seconds": 0.25,
         "board_seconds": 0,
         "reliability_seconds": 0,
-        "framework_peak_bytes": None,
     }
     assert monitor.other_processes == 2
 

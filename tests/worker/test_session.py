@@ -175,8 +175,8 @@ INITIAL, RETURNED, RECEIVED = "the initial params", "params that it had returned
         # Once an epoch has returned: in a thread, say, or in the next call.
         (spoil_at("predict", lambda self: self.returned.weight), "rtcpq", RETURNED),
         (spoil_at("predict", lambda self: self.returned.bias), "rtcpr", RETURNED),
-        (spoil_at("predict", lambda self: self.problem.images), "rtcpq", "the training data"),
-        (spoil_at("predict", lambda self: self.problem.labels), "rtcpq", "the training data"),
+        (spoil_at("predict", lambda self: self.problem.images), "rtcpv", "the training data"),
+        (spoil_at("predict", lambda self: self.problem.labels), "rtcpv", "the training data"),
         (lambda *_: gc.disable(), "rtcpq", "garbage collector"),
     ],
 )

@@ -103,7 +103,7 @@ def ab(
     """Compare two versions in pairs of fresh processes; exit with 1 if the candidate is slower."""
     from bench.records import store
     from bench.records.layout import COMPARISON_PLAN
-    from bench.regression.calibration.spread import Calibrations, locate_calibrations
+    from bench.regression.calibration.spread import load_calibrations, locate_calibrations
     from bench.regression.paired import measure_pairs
     from bench.regression.paired.judge_pairs import load_result
     from bench.regression.paired.prepare import CaseOptions, prepare_comparison
@@ -136,7 +136,7 @@ def ab(
                 for event in events
             )
             stopped = signals.run_until_signal(print_measurement, stderr, lines)
-    calibrations = Calibrations(locate_calibrations(describe()["id"]))
+    calibrations = load_calibrations(locate_calibrations(describe()["id"]))
     result = load_result(
         folder,
         plan,

@@ -1,4 +1,4 @@
-"""``bench calibrate``: measure the noise and the false alarms of this machine."""
+"""``bench calibrate``: count the false alarms of ``bench ab`` on this machine."""
 
 from pathlib import Path
 from typing import Annotated
@@ -44,17 +44,28 @@ def calibrate(
             help="Slow the candidate down by these shares. 20%/5 slows down every fifth epoch.",
             rich_help_panel=CASES,
         ),
-    ] = "2%,3%,5%,20%/5",  # type: ignore[assignment]  # Typer parses it
+    ] = "2%,5%",  # type: ignore[assignment]  # Typer parses it
     budget: Annotated[
         float,
         typer.Option(
             metavar="TIME",
             parser=parse_duration,
-            help="Measure for this time, such as 30m or 2h. Default: 10m.",
+            help="Measure each comparison for at most this time, as in bench ab. Default: 3m.",
             show_default=False,
             rich_help_panel=MEASURING,
         ),
-    ] = 600,
+    ] = 180,
+    duration: Annotated[
+        float,
+        typer.Option(
+            "--for",
+            metavar="TIME",
+            parser=parse_duration,
+            help="Make comparisons for this time, such as 2h. Default: 30m.",
+            show_default=False,
+            rich_help_panel=MEASURING,
+        ),
+    ] = 1800,
     show: Annotated[
         bool,
         typer.Option(
@@ -74,14 +85,12 @@ def calibrate(
         ),
     ] = None,
 ) -> None:
-    """Measure false alarms on this machine, and which slowdowns bench ab would see."""
-    from bench.data import dataset
+    """Count how often bench ab is wrong on this machine, and which slowdowns it finds."""
     from bench.records import store
     from bench.records.layout import CALIBRATION_PLAN
     from bench.records.schema import FORMAT
-    from bench.regression.calibration.detectable import assess_detectability
-    from bench.regression.calibration.session import CalibrationPlan, measure_session
-    from bench.regression.calibration.spread import Calibrations, locate_calibrations
+    from bench.regression.calibration import session
+    from bench.regression.calibration.spread import load_calibrations, locate_calibrations
     from bench.regression.paired.comparison_plan import SEED, TIMEOUT
     from bench.regression.paired.prepare import CaseOptions, select_cases
     from bench.report.regression.calibration import build_calibration_output
@@ -95,23 +104,26 @@ def calibrate(
     stopped = 0
     if not show:
         run, created = make_run_name()
-        cases = CaseOptions(
+        options = CaseOptions(
             tuple(implementation or ()), workload, device, batch_size, threads, data
         )
-        plan = CalibrationPlan(
+        plan = session.CalibrationPlan(
             format=FORMAT,
             run=run,
             command=quote_command(),
             created=created,
             seed=SEED,
-            cases=select_cases(cases),
+            cases=select_cases(options),
             slowdowns=inject,
-            budget=budget,
+            budget=duration,
             timeout=TIMEOUT,
             data_source=data,
+            decision_budget=budget,
         )
+        if session.find_places() == (session.TREE, session.TREE):
+            stderr.print(session.SAME_PLACE)
         store.create_run(folder / run, plan, CALIBRATION_PLAN)
-        lines = map(Transient, measure_session(folder / run, plan, dataset.find(data)))
+        lines = map(Transient, session.measure_session(folder / run, plan, options))
         stopped = signals.run_until_signal(print_measurement, stderr, lines)
-    print_comparison(build_calibration_output(assess_detectability(Calibrations(folder))), style)
+    print_comparison(build_calibration_output(load_calibrations(folder)), style)
     raise typer.Exit(stopped)

@@ -34,10 +34,10 @@ def compare(
 ) -> None:
     """Compare two stored runs; use bench ab to find slowdowns smaller than 20 %."""
     from bench.records.environments import is_file_name
-    from bench.regression.calibration.spread import locate_calibrations
+    from bench.regression.calibration.spread import load_calibrations, locate_calibrations
     from bench.regression.stats.decision import Rule
     from bench.regression.stored.judge_runs import compare_runs
-    from bench.regression.stored.sides import load_calibrations, load_side
+    from bench.regression.stored.sides import load_side
     from bench.report.regression.verdicts import build_output
 
     sides = load_side(baseline), load_side(candidate)

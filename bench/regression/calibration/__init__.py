@@ -1,1 +1,1 @@
-"""Measure a version against itself: the noise of a machine and what it hides."""
+"""Compare versions with themselves: count wrong decisions, and estimate the spread of a machine."""

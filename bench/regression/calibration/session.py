@@ -1,26 +1,38 @@
-"""Measure a version against itself, with and without an injected slowdown."""
+"""Compare versions with themselves, with and without an injected slowdown, as ``bench ab`` does.
+
+A session is a loop of whole comparisons, each with its own folder of plan, looks and records. So
+its decisions share no pair, and those that were finished before a session was killed are kept.
+"""
 
 import random
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import msgspec
 
-from bench.data.dataset import Dataset
+from bench.errors import UserError
+from bench.records import store
+from bench.records.layout import COMPARISON_PLAN
 from bench.records.schema import Case, Slowdown
-from bench.regression.paired.comparison_plan import (
-    BASELINE,
-    CANDIDATE,
-    Pairing,
-    plan_pair,
-)
-from bench.runner.process.spec import Installation
-from bench.runner.runner import Runner
+from bench.regression.paired import measure_pairs
+from bench.regression.paired.comparison_plan import CANDIDATE
+from bench.regression.paired.prepare import CaseOptions, PreparedComparison, prepare_comparison
+from bench.runner import machine as machines
+from bench.worker import machine
 from bench.worker.measure import now
 
-# Of a block: enough for the first look of a short comparison, and over in less than a minute.
-PAIRS = 12
+TREE = "."
+SAME_PLACE = "no git checkout: both sides run in one place, which hides what differs between places"
+# Appended to the candidate's file: an injected slowdown is a change of the source, as a real one.
+SLOWED = """
+from bench.worker.slowdown import slow_down
+Trainer = slow_down(Trainer, {{"share": {share!r}, "every": {every!r}}})
+"""
 
 
 class CalibrationPlan(
@@ -32,8 +44,8 @@ class CalibrationPlan(
 ):
     """The plan of one session of ``bench calibrate``, as it is stored.
 
-    pairs: of a block. Blocks with and without a slowdown in the candidate alternate. budget:
-    seconds of measuring. timeout: seconds of a process.
+    budget: seconds of the session. decision_budget: seconds of each comparison; None in sessions
+    of older suites, which measured blocks of ``pairs`` pairs. timeout: seconds of a process.
     """
 
     format: int
@@ -45,8 +57,21 @@ class CalibrationPlan(
     slowdowns: tuple[Slowdown, ...]
     budget: float
     timeout: float
-    pairs: int = PAIRS
+    pairs: int = 12
     data_source: str | None = None
+    decision_budget: float | None = None
+
+
+class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a comparison was designed, written when it is over.
+
+    slowdown: injected into the candidate. swapped: the labels of the two places. conditions: of
+    the machine during the comparison, see ``bench.runner.machine.compare_readings``.
+    """
+
+    slowdown: Slowdown | None
+    swapped: bool
+    conditions: dict[str, float | None]
 
 
 def describe_slowdown(slowdown: Slowdown | None) -> str:
@@ -57,34 +82,119 @@ def describe_slowdown(slowdown: Slowdown | None) -> str:
     return share if slowdown.every == 1 else f"{share} in one epoch of {slowdown.every}"
 
 
-def generate_blocks(plan: CalibrationPlan) -> Iterator[tuple[Case, Slowdown | None]]:
-    """Yield blocks without end: rounds of all cases in random order.
+def generate_designs(plan: CalibrationPlan) -> Iterator[tuple[Case, Slowdown | None, bool]]:
+    """Yield the case, the slowdown and whether labels are swapped, of comparisons without end.
 
-    Every second round injects a slowdown, if there are any; those take turns.
+    Rounds of all cases in random order. Every second round injects a slowdown, if there are any;
+    those take turns. A coin swaps the labels of each comparison.
     """
     for turn in count():
         slowdown = None
         if plan.slowdowns and turn % 2:
             slowdown = plan.slowdowns[turn // 2 % len(plan.slowdowns)]
-        order = list(plan.cases)
-        random.Random(f"{plan.seed}/{turn}").shuffle(order)
-        for case in order:
-            yield case, slowdown
+        coins = random.Random(f"{plan.run}/{plan.seed}/{turn}")
+        for case in coins.sample(plan.cases, len(plan.cases)):
+            yield case, slowdown, coins.random() < 0.5
 
 
-def measure_session(folder: Path, plan: CalibrationPlan, data: Dataset) -> Iterator[str]:
-    """Measure blocks until the budget is spent, which may cut the last one short.
+def measure_session(folder: Path, plan: CalibrationPlan, options: CaseOptions) -> Iterator[str]:
+    """Make comparisons while a whole one fits into the budget, and at least one.
 
-    Yields a line before each block. The caller has the host's lock.
+    Time alone ends a session, so no result decides whether it counts. options: their names are
+    replaced by those of the plan's cases. Yields a line for each step. The caller has the host's
+    lock. Raises UserError if a case differs between the two places.
     """
     end = now() + plan.budget
-    installations = {BASELINE: Installation(), CANDIDATE: Installation()}
-    runner = Runner(folder, plan, data, installations=installations)
-    for number, (case, slowdown) in enumerate(generate_blocks(plan)):
-        injected = f"{case.implementation}, {describe_slowdown(slowdown)} injected"
-        yield f"block {number + 1}: {injected}; {end - now():.0f} s left"
-        pairing = Pairing(case, case)
-        for pair in range(number * plan.pairs + 1, (number + 1) * plan.pairs + 1):
-            runner.measure_pair(plan_pair(pair, pairing, plan, slowdown), brief=True)
-            if now() >= end:
-                return
+    for number, (case, slowdown, swapped) in enumerate(generate_designs(plan), 1):
+        if number > 1 and end - now() < (plan.decision_budget or 0.0):
+            return
+        before = machines.read_conditions()
+        heading = (
+            f"decision {number}: {case.implementation}, {describe_slowdown(slowdown)} injected"
+        )
+        yield f"{heading}; {max(0.0, end - now()):.0f} s left"
+        with _prepare(case, slowdown, plan, options, swapped=swapped) as comparison:
+            path = folder / f"{number:04}"
+            store.create_run(path, comparison.plan, COMPARISON_PLAN)
+            for event in measure_pairs.measure(
+                path, comparison.plan, comparison.data, comparison.installations
+            ):
+                if isinstance(event, str):
+                    yield f"decision {number}: {event}"
+        conditions = machines.compare_readings(before, machines.read_conditions())
+        store.save_decision(path, Decision(slowdown, swapped, conditions))
+
+
+@contextmanager
+def _prepare(
+    case: Case,
+    slowdown: Slowdown | None,
+    plan: CalibrationPlan,
+    options: CaseOptions,
+    *,
+    swapped: bool,
+) -> Iterator[PreparedComparison]:
+    """Yield a comparison of a case with itself in two places, built as ``bench ab`` builds them.
+
+    A user's own file is copied to two folders. An implementation of the suite is that of the
+    commit HEAD, unpacked anew, and that of the working tree; outside of a git checkout both are
+    the installed one.
+    """
+    with tempfile.TemporaryDirectory(prefix="softmax-bench-") as name:
+        scratch, names, places = Path(name), [case.implementation], find_places()
+        if case.file is not None:
+            names = []  # two files say what is measured
+            places = _copy_file(case, scratch / "a"), _copy_file(case, scratch / "another/place")
+        baseline, candidate = places[::-1] if swapped else places
+        if slowdown and case.file is not None:
+            _append_slowdown(Path(candidate), slowdown)
+        with prepare_comparison(
+            baseline,
+            candidate,
+            cases=replace(options, implementations=tuple(names)),
+            command=plan.command,
+            progress=lambda _: None,
+            tolerance=0.0,  # a tolerance would hide false alarms
+            budget=plan.decision_budget or 0.0,
+        ) as comparison:
+            if case.implementation in comparison.changed or not comparison.plan.pairings:
+                raise UserError(
+                    f"{case.implementation} differs between HEAD and the working tree, so this is "
+                    "no comparison with itself. Commit or stash the change"
+                )
+            if slowdown and case.file is None:
+                yield _slow_down_candidate(comparison, slowdown, scratch)
+            else:
+                yield comparison
+
+
+def find_places() -> tuple[str, str]:
+    """Return the versions that stand for one implementation of the suite in two places."""
+    return ("HEAD", TREE) if (machine.ROOT / ".git").exists() else (TREE, TREE)
+
+
+def _copy_file(case: Case, folder: Path) -> str:
+    folder.mkdir(parents=True)
+    return str(shutil.copy(str(case.file), folder))
+
+
+def _slow_down_candidate(
+    comparison: PreparedComparison, slowdown: Slowdown, scratch: Path
+) -> PreparedComparison:
+    """Return the comparison with a copy of the candidate's implementations that is slower."""
+    installation = comparison.installations[CANDIDATE]
+    folder = scratch / "slowed" / "implementations"
+    shutil.copytree(
+        installation.implementations, folder, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    module = comparison.plan.pairings[0].candidate.module
+    _append_slowdown(folder.joinpath(*module.split(".")).with_suffix(".py"), slowdown)
+    slowed = replace(installation, implementations=folder)
+    installations = {**comparison.installations, CANDIDATE: slowed}
+    return replace(comparison, installations=installations)
+
+
+def _append_slowdown(path: Path, slowdown: Slowdown) -> None:
+    source = path.read_text(encoding="utf-8")
+    slowed = SLOWED.format(share=slowdown.share, every=slowdown.every)
+    path.write_text(source + slowed, encoding="utf-8")

@@ -1,60 +1,135 @@
-"""Read the calibrations of a machine, and estimate the spread of each case."""
+"""Read the calibrations of a machine: the blocks of pairs that were measured, and their spread."""
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean, variance
 
 from bench.errors import UserError
-from bench.records.layout import CALIBRATION_PLAN
-from bench.records.schema import Slowdown, TrialRecord
-from bench.records.store import read_plan, read_trials
-from bench.regression.calibration.session import CalibrationPlan
-from bench.regression.paired.judge_pairs import EPOCH, RecordPair, collect_pairs, compute_log_ratio
+from bench.records import timestamps
+from bench.records.layout import CALIBRATION_PLAN, COMPARISON_PLAN, DECISION
+from bench.records.schema import Environment, Slowdown, TrialRecord
+from bench.records.store import read_environments, read_looks, read_plan, read_trials
+from bench.regression.calibration.session import CalibrationPlan, Decision
+from bench.regression.paired.comparison_plan import ComparisonPlan
+from bench.regression.paired.judge_pairs import (
+    EPOCH,
+    RecordPair,
+    collect_pairs,
+    compute_log_ratio,
+    is_alternated,
+    judge_cases,
+)
+from bench.regression.result import CaseComparison, CaseVerdict
 from bench.regression.stats import power
 from bench.regression.stats.decision import Rule
 from bench.regression.stats.false_alarms import MIN_PAIRS
 
+HOUR, DAY = 3600.0, 86_400.0
+# Blocks of one hour share its state of the machine. With fewer hours, a quantile of Student's t is
+# so large that the ratio without a calibration (20 %) decides earlier.
+MIN_HOURS = 4
+# Two runs of 13 cases hours apart on one machine, with nothing changed, differ by 4.5 % (root mean
+# square; results/reference/amd-epyc-2-cores-first and -second): 3.2 % a run. Calibrations of less
+# than a day cannot know of a smaller spread.
+MIN_BETWEEN = 0.032
+
 
 @dataclass(frozen=True, slots=True)
 class MeasuredBlock:
-    """Successful pairs of one case, measured in a row. started: UTC, ISO 8601."""
+    """Successful pairs of one case, measured in a row. started: UTC, ISO 8601.
+
+    slowdown: injected into the candidates.
+    """
 
     session: str
     started: str
     pairs: tuple[RecordPair, ...]
+    slowdown: Slowdown | None = None
 
     @property
     def logs(self) -> list[float]:
-        """Logarithms of the candidate's minimum epoch over the baseline's, by pair."""
+        """Logarithms of the candidate's epoch over the baseline's, by pair."""
         logs = (compute_log_ratio(EPOCH, *pair) for pair in self.pairs)
         return [log for log in logs if log is not None]
 
     @property
+    def alternated(self) -> bool:
+        """Whether the epochs of the two processes of a pair alternated."""
+        return all(is_alternated(record) for pair in self.pairs for record in pair)
+
+    @property
     def minima(self) -> list[float]:
         """Logarithms of the minimum epoch of each process without an injected slowdown."""
-        return [
-            math.log(min(record.epoch_seconds))
-            for pair in self.pairs
-            for record in pair
-            if record.slowdown is None
-        ]
+        records = (record for pair in self.pairs for record in pair[: 1 if self.slowdown else 2])
+        return [math.log(min(record.epoch_seconds)) for record in records]
+
+
+@dataclass(frozen=True)
+class MeasuredDecision:
+    """A finished comparison of a case with itself: its plan, its records and how it was designed.
+
+    looks: see ``judge_cases``. processors: of the machine.
+    """
+
+    plan: ComparisonPlan
+    design: Decision
+    records: Sequence[TrialRecord]
+    looks: Mapping[str, tuple[int, ...]]
+    processors: float
+
+    @cached_property
+    def judged(self) -> CaseComparison | None:
+        """The case as ``bench ab`` judges it; None if the session ended before its first pair."""
+        return next(iter(judge_cases(self.plan, self.records, self.looks)), None)
+
+    @property
+    def case(self) -> str:
+        """The slug of the case."""
+        return self.plan.pairings[0].baseline.slug
+
+    @property
+    def verdict(self) -> CaseVerdict | None:
+        """The decision."""
+        return self.judged.verdict if self.judged else None
+
+    @property
+    def pairs(self) -> int:
+        """The number of pairs that it took."""
+        return self.judged.pairs if self.judged else 0
+
+    @property
+    def started(self) -> str:
+        """When its first process started: UTC, ISO 8601."""
+        return self.records[0].started
+
+    @property
+    def apart(self) -> bool:
+        """Whether the two sides ran in two places."""
+        return not self.plan.baseline.kind == self.plan.candidate.kind == "tree"
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the start of its first process to the end of its last one."""
+        first, last = (parse_seconds(self.records[at].started) for at in (0, -1))
+        return last - first + (self.records[-1].wall_seconds or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Standard deviations of logarithms, from ``count`` blocks.
+    """Standard deviations of logarithms, from blocks of ``hours`` different hours.
 
-    epochs: within a process. processes: of their minima, within a block. blocks: between blocks,
-    beyond what the processes explain.
+    epochs: within a process. processes: of their minima, within a block. blocks: between blocks of
+    different hours, beyond what the processes explain.
     """
 
     epochs: float
     processes: float
     blocks: float
-    count: int
+    hours: int
 
     def ratio_deviation(self, baseline: int, candidate: int) -> float:
         """Return the deviation of the log ratio of two runs with these numbers of processes."""
@@ -62,72 +137,153 @@ class Spread:
         return math.sqrt(within + 2 * self.blocks**2)
 
 
+@dataclass
 class Calibrations:
-    """All calibration blocks in a folder, by the slug of their case and by injected slowdown."""
+    """All calibrations in a folder: the blocks of pairs by the slug of their case, and decisions.
 
-    def __init__(self, folder: Path) -> None:
-        self._blocks: dict[tuple[str, Slowdown | None], list[MeasuredBlock]] = defaultdict(list)
-        for path in sorted(folder.glob(f"*/{CALIBRATION_PLAN}")):
-            plan = read_plan(path, CalibrationPlan)
-            blocks: dict[tuple[str, int], list[TrialRecord]] = defaultdict(list)
-            for record in read_trials(path.parent):
-                blocks[record.case.slug, (record.round - 1) // plan.pairs].append(record)
-            for (case, _), records in blocks.items():
-                slowdown = next((record.slowdown for record in records if record.slowdown), None)
-                if pairs := collect_pairs(records):
-                    block = MeasuredBlock(plan.run, records[0].started, tuple(pairs))
-                    self._blocks[case, slowdown].append(block)
+    Blocks are the pairs of a decision or, of older sessions, of twelve pairs in a row.
+    """
+
+    decisions: list[MeasuredDecision] = field(default_factory=list)
+    environments: list[Environment] = field(default_factory=list)
+    _blocks: dict[str, list[MeasuredBlock]] = field(default_factory=lambda: defaultdict(list))
+
+    def blocks(self, case: str) -> Sequence[MeasuredBlock]:
+        """Return the blocks of a case, in the order measured."""
+        return self._blocks.get(case, [])
+
+    def logs(self, case: str) -> list[float]:
+        """Return the log ratios of all pairs of equal versions, in the order measured.
+
+        Alternated pairs are much quieter: where there are any, the others do not count.
+        """
+        equal = [block for block in self.blocks(case) if not block.slowdown]
+        blocks = [block for block in equal if block.alternated] or equal
+        return [log for block in blocks for log in block.logs]
 
     @property
     def cases(self) -> list[str]:
         """The slugs of the calibrated cases."""
-        return sorted({case for case, _ in self._blocks})
-
-    def slowdowns(self, case: str) -> list[Slowdown]:
-        """Return the slowdowns that were injected into a case."""
-        injected = {
-            slowdown for name, slowdown in self._blocks if name == case and slowdown is not None
-        }
-        return sorted(injected, key=lambda slowdown: (slowdown.every, slowdown.share))
-
-    def blocks(self, case: str, slowdown: Slowdown | None = None) -> Sequence[MeasuredBlock]:
-        """Return the blocks of a case, in the order measured."""
-        return self._blocks.get((case, slowdown), [])
-
-    def logs(self, case: str, slowdown: Slowdown | None = None) -> list[float]:
-        """Return the log ratios of all pairs of a case, in the order measured."""
-        return [log for block in self.blocks(case, slowdown) for log in block.logs]
+        return sorted(self._blocks)
 
     def spread(self, case: str) -> Spread | None:
-        """Return the spread of a case; None if fewer than two blocks show it."""
+        """Return the spread of a case; None if blocks of too few hours show it."""
         return estimate_spread(self.blocks(case))
 
     def detectable_slowdown(self, case: str, pairs: int, rule: Rule) -> float | None:
         """Return the slowdown, as a share, that this many pairs detect with probability 95 %.
 
-        None with fewer than two blocks of the case, or with too few pairs for any decision.
+        None with fewer measured pairs than that, or with too few for any decision.
         """
-        if len(self.blocks(case)) < 2 or pairs < MIN_PAIRS:
+        logs = self.logs(case)
+        if pairs < MIN_PAIRS or len(logs) < pairs:
             return None
-        return power.find_smallest_slowdown(self.logs(case), pairs, rule, draws=200)
+        return power.find_smallest_slowdown(logs, pairs, rule)
+
+    def add_session(self, folder: Path) -> None:
+        """Add what one session has measured. Raises UserError if a file is damaged."""
+        plan = read_plan(folder / CALIBRATION_PLAN, CalibrationPlan)
+        if plan.decision_budget is None:
+            self.environments += read_environments(folder).values()
+            for case, block in _read_old_blocks(folder, plan):
+                self._blocks[case].append(block)
+        for path in sorted(folder.glob(f"*/{DECISION}")):
+            environments = read_environments(path.parent)
+            self.environments += environments.values()
+            decision = _read_decision(path, environments)
+            self.decisions.append(decision)
+            if pairs := collect_pairs(decision.records):
+                slowdown = decision.design.slowdown
+                block = MeasuredBlock(plan.run, decision.started, tuple(pairs), slowdown)
+                self._blocks[decision.case].append(block)
 
 
-def estimate_spread(blocks: Sequence[MeasuredBlock]) -> Spread | None:
-    """Split the variance of the minimum epochs of blocks without an injected slowdown."""
-    groups = [block.minima for block in blocks if len(block.minima) > 1]
-    if len(groups) < 2:
+def load_calibrations(folder: Path, machine: str | None = None) -> Calibrations:
+    """Read all sessions in a folder; a missing folder holds none.
+
+    machine: the id of the machine that must have measured them. Raises UserError for a calibration
+    of another machine, or a damaged one.
+    """
+    calibrations = Calibrations()
+    for path in sorted(folder.glob(f"*/{CALIBRATION_PLAN}")):
+        calibrations.add_session(path.parent)
+        measured = {str(one.machine.get("id")) for one in calibrations.environments}
+        if machine is not None and measured - {machine}:
+            raise UserError(
+                f"{path.parent} was calibrated on another machine than the runs were measured on. "
+                "Remove that calibration"
+            )
+    return calibrations
+
+
+def _read_old_blocks(folder: Path, plan: CalibrationPlan) -> Iterator[tuple[str, MeasuredBlock]]:
+    """Yield the blocks of an older session, with the slugs of their cases."""
+    blocks: dict[tuple[str, int], list[TrialRecord]] = defaultdict(list)
+    for record in read_trials(folder):
+        blocks[record.case.slug, (record.round - 1) // plan.pairs].append(record)
+    for (case, _), records in blocks.items():
+        slowdown = next((record.slowdown for record in records if record.slowdown), None)
+        if pairs := collect_pairs(records):
+            yield case, MeasuredBlock(plan.run, records[0].started, tuple(pairs), slowdown)
+
+
+def _read_decision(path: Path, environments: Mapping[str, Environment]) -> MeasuredDecision:
+    folder = path.parent
+    plan = read_plan(folder / COMPARISON_PLAN, ComparisonPlan)
+    if len(plan.pairings) != 1:
+        raise UserError(
+            f"{folder / COMPARISON_PLAN}: not a comparison of one case; delete {folder}"
+        )
+    machine = next((one.machine for one in environments.values()), {})
+    return MeasuredDecision(
+        plan,
+        read_plan(path, Decision),
+        read_trials(folder),
+        read_looks(folder),
+        processors=float(machine.get("processors") or machine.get("cores") or 1),
+    )
+
+
+def estimate_spread(blocks: Iterable[MeasuredBlock]) -> Spread | None:
+    """Split the variance of the minimum epochs of processes without an injected slowdown.
+
+    The variance between blocks is that of one block an hour: neighbours share the hour's state.
+    Below a day, it is at least that of published runs. None if there are too few hours.
+    """
+    usable = [block for block in blocks if len(block.minima) > 1]
+    hourly = _choose_hourly(usable)
+    if len(hourly) < MIN_HOURS:
         return None
-    within = fmean(variance(group) for group in groups)
-    # The harmonic mean of the sizes: blocks that were cut short know their own mean less well.
-    size = len(groups) / sum(1 / len(group) for group in groups)
-    between = variance(fmean(group) for group in groups) - within / size
-    epochs = fmean(
+    within = fmean(variance(block.minima) for block in usable)
+    # The harmonic mean of the sizes: short blocks know their own mean less well.
+    size = len(hourly) / sum(1 / len(block.minima) for block in hourly)
+    between = variance(fmean(block.minima) for block in hourly) - within / size
+    if parse_seconds(hourly[-1].started) - parse_seconds(hourly[0].started) < DAY:
+        between = max(between, MIN_BETWEEN**2)
+    epochs = [
         variance(map(math.log, record.epoch_seconds))
-        for block in blocks
+        for block in usable
         for pair in block.pairs
         for record in pair
-    )
-    return Spread(math.sqrt(epochs), math.sqrt(within), math.sqrt(max(0.0, between)), len(groups))
+        if len(record.epoch_seconds) > 1
+    ]
+    within_process = math.sqrt(fmean(epochs or [0.0]))
+    return Spread(within_process, math.sqrt(within), math.sqrt(max(0.0, between)), len(hourly))
+
+
+def _choose_hourly(blocks: Iterable[MeasuredBlock]) -> list[MeasuredBlock]:
+    """Return the blocks that began at least an hour after the one chosen before."""
+    chosen: list[MeasuredBlock] = []
+    for block in sorted(blocks, key=lambda block: parse_seconds(block.started)):
+        after = parse_seconds(block.started) - parse_seconds(chosen[-1].started) if chosen else HOUR
+        if after >= HOUR:
+            chosen.append(block)
+    return chosen
+
+
+def parse_seconds(time: str) -> float:
+    """Return the seconds since the epoch of an ISO 8601 time."""
+    return timestamps.parse_time(time).timestamp()
 
 
 def locate_calibrations(machine: str) -> Path:

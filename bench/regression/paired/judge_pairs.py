@@ -28,7 +28,13 @@ from bench.regression.result import (
     Sides,
     describe_accuracy_loss,
 )
-from bench.regression.stats.decision import Rule, Verdict, decide_all, estimate_more_pairs
+from bench.regression.stats.decision import (
+    Rule,
+    Verdict,
+    decide_all,
+    estimate_more_pairs,
+    is_within_tolerance,
+)
 from bench.regression.stats.false_alarms import LookSchedule
 from bench.regression.stats.signed_rank import Difference, compare_pairs
 from bench.worker.workloads import WORKLOADS
@@ -36,13 +42,22 @@ from bench.worker.workloads import WORKLOADS
 RecordPair = tuple[TrialRecord, TrialRecord]  # of the baseline and of the candidate
 
 
-# Positive numbers of a process, None if the record lacks it; less is better. Of five epochs the
-# minimum shows the smallest slowdown (docs/calibration.md). A slowdown of only some epochs is
-# visible in the median and in the 90th percentile, which are never judged.
-EPOCH, MEMORY = "epoch", "memory"
+EPOCH, MEDIAN_EPOCH, MEMORY = "epoch", "median epoch", "memory"
+
+
+def is_alternated(record: TrialRecord) -> bool:
+    """Return whether the epochs alternated with those of the other version's process."""
+    return bool(getattr(record, "alternated", False))
+
+
+# Positive numbers of a process, None if the record lacks it; less is better. The judged epoch of
+# alternated processes is the median: what hits one epoch hits its neighbour of the other version.
+# Of processes that ran one after the other it is the minimum, and no change is claimed unless the
+# median agrees. A slowdown of only some epochs is visible in the 90th percentile.
 METRICS: Mapping[str, Callable[[TrialRecord], float | None]] = {
-    EPOCH: lambda record: min(record.epoch_seconds),
-    "median epoch": lambda record: median(record.epoch_seconds),
+    EPOCH: lambda record: (median if is_alternated(record) else min)(record.epoch_seconds),
+    MEDIAN_EPOCH: lambda record: None if is_alternated(record) else median(record.epoch_seconds),
+    "minimum epoch": lambda record: min(record.epoch_seconds) if is_alternated(record) else None,
     "90 % epoch": lambda record: float(np.percentile(record.epoch_seconds, 90)),
     "first-epoch": lambda record: record.first_epoch_seconds,
     "set-up": lambda record: record.setup_seconds,
@@ -120,15 +135,33 @@ def judge_cases(
     for pairing in plan.pairings:
         if pairing.name not in by_case:
             continue
-        metrics = []
-        for metric in METRICS:
-            key = pairing.name, metric
-            if key in differences:
-                verdict = verdicts.get(key)
-                metrics.append(_make_metric(metric, values[key], differences[key], verdict, rule))
+        metrics = [
+            _make_metric(metric, values[key], differences[key], verdicts.get(key), rule)
+            for metric in METRICS
+            if (key := (pairing.name, metric)) in differences
+        ]
+        if metrics and metrics[0].name == EPOCH:
+            median_epoch = differences.get((pairing.name, MEDIAN_EPOCH))
+            metrics[0] = _complete_epoch(metrics[0], median_epoch, rule)
         count = len(values.get((pairing.name, EPOCH), []))
         cases.append(_judge_case(pairing, by_case[pairing.name], metrics, gated, count))
     return cases
+
+
+def _complete_epoch(
+    epoch: MetricComparison, median_epoch: Difference | None, rule: Rule
+) -> MetricComparison:
+    """Add the statistic of the judged epoch, and leave "no change" open if the median leaves it.
+
+    median_epoch: None if the judged epoch is the median itself.
+    """
+    if median_epoch is None:
+        return replace(epoch, statistic="median")
+    epoch = replace(epoch, statistic="minimum")
+    if epoch.verdict != "no change" or is_within_tolerance(median_epoch.ratio, rule):
+        return epoch
+    more = estimate_more_pairs(median_epoch, rule)
+    return replace(epoch, verdict="undecided", more_pairs=more)
 
 
 def _make_metric(

@@ -1,7 +1,7 @@
 """Prepare what ``bench ab`` and ``bench calibrate`` measure: cases, versions and their sites."""
 
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -61,11 +61,15 @@ class CaseOptions:
 
 @dataclass(frozen=True, slots=True)
 class PreparedComparison:
-    """A comparison that is ready to be measured, with the installation of each version."""
+    """A comparison that is ready to be measured, with the installation of each version.
+
+    changed: the implementations that differ between the versions; empty for two files.
+    """
 
     plan: ComparisonPlan
     installations: Mapping[str, Installation]
     data: Dataset
+    changed: Sequence[str] = ()
 
 
 @contextmanager
@@ -85,10 +89,10 @@ def prepare_comparison(
     tolerance: share. budget: seconds of measuring. gates: names of further metrics to judge.
     command: as recorded. progress: gets a line for each slow step.
     """
-    sides = parse_version(baseline), parse_version(candidate)
-    if reason := find_incompatibility(*sides):
+    versions = parse_version(baseline), parse_version(candidate)
+    if reason := find_incompatibility(*versions):
         raise UserError(reason)
-    before, after = _pin_packages(*sides), _pin_packages(*sides[::-1])
+    before, after = _pin_packages(*versions), _pin_packages(*versions[::-1])
     fill, data = prepare_size(cases), dataset.find(cases.data)
     chosen = _choose_implementations(before, after, cases)
     with (
@@ -96,7 +100,9 @@ def prepare_comparison(
         prepare_site(after, chosen, progress) as candidate_site,
     ):
         names = cases.implementations or tuple(entry.name for entry in chosen)
-        pairings, absent = _pair_cases((before, baseline_site), (after, candidate_site), names)
+        changed = [] if before.kind == "file" else find_changes(baseline_site, candidate_site)
+        sides = (before, baseline_site), (after, candidate_site)
+        pairings, absent = _pair_cases(*sides, names or tuple(changed))
         run, created = make_run_name("ab-")
         yield PreparedComparison(
             ComparisonPlan(
@@ -120,6 +126,7 @@ def prepare_comparison(
             ),
             {BASELINE: baseline_site.installation, CANDIDATE: candidate_site.installation},
             data,
+            changed,
         )
 
 
@@ -201,10 +208,7 @@ def _choose_implementations(
 def _pair_cases(
     baseline: tuple[Version, Site], candidate: tuple[Version, Site], names: tuple[str, ...]
 ) -> tuple[list[Pairing], list[Absent]]:
-    """Return the implementations that both versions have, and those that one of them lacks.
-
-    names: empty for those that differ between the versions.
-    """
+    """Return the implementations that both versions have, and those that one of them lacks."""
     if baseline[0].kind == "file":
         files = (
             find_implementation(str(version.path), preflight.read_objective)
@@ -214,8 +218,6 @@ def _pair_cases(
     before, after = (
         {entry.name: entry for entry in site.registry} for _, site in (baseline, candidate)
     )
-    if not names:
-        names = tuple(find_changes(baseline[1], candidate[1]))
     pairings, absent = [], []
     for name in dict.fromkeys(names):
         if name in before and name in after:

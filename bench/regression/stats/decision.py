@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.analysis.intervals import Key, adjust_holm
-from bench.regression.stats.false_alarms import ALPHA, LOOK_SHARES, MIN_PAIRS
+from bench.analysis.intervals import Interval, Key, adjust_holm
+from bench.regression.stats.false_alarms import ALPHA, count_fewest_pairs
 from bench.regression.stats.signed_rank import Difference
 
 TOLERANCE = 0.02  # smaller differences do not matter, however significant
@@ -43,9 +43,15 @@ def decide(difference: Difference, rule: Rule, p_slower: float, p_faster: float)
         return "slower"
     if p_faster <= rule.alpha and ratio.mean < 1 / margin:
         return "faster"
+    return "no change" if is_within_tolerance(ratio, rule) else "undecided"
+
+
+def is_within_tolerance(ratio: Interval, rule: Rule) -> bool:
+    """Return whether the whole interval of a ratio lies within the tolerance."""
+    margin = 1 + rule.tolerance
     if ratio.low is None or ratio.high is None:
-        return "undecided"
-    return "no change" if 1 / margin < ratio.low and ratio.high < margin else "undecided"
+        return False
+    return 1 / margin < ratio.low and ratio.high < margin
 
 
 def decide_all(differences: Mapping[Key, Difference], rule: Rule) -> dict[Key, Verdict]:
@@ -67,8 +73,7 @@ def estimate_more_pairs(difference: Difference, rule: Rule) -> int | None:
     """
     ratio = difference.ratio
     if ratio.high is None:
-        least = math.ceil(math.log2(len(LOOK_SHARES) / rule.alpha_per_test))
-        return max(1, max(MIN_PAIRS, least) - difference.pairs)
+        return max(1, count_fewest_pairs(rule.alpha_per_test) - difference.pairs)
     centre, margin = abs(math.log(ratio.mean)), math.log1p(rule.tolerance)
     distance = centre if centre > margin else margin - centre
     half = math.log(ratio.high / ratio.mean)

@@ -15,23 +15,38 @@ import math
 from functools import cache
 from itertools import pairwise
 
-# The probability that a whole comparison calls any case slower or faster if nothing differs.
+# The probability that a whole comparison calls any case slower if nothing differs; of faster the
+# same.
 ALPHA = 0.01
-# Shares of all pairs at each look: with a budget of three minutes, after 30 s, 60 s and 180 s.
-LOOK_SHARES = (1 / 6, 1 / 3, 1.0)
-# The fewest pairs that can reject one hypothesis at 1 % in three looks: the smallest p of a sign
-# test is 2 ** -10.
-MIN_PAIRS = 10
+# The fewest pairs that can reject one hypothesis at 1 % in one look: the smallest p of a sign test
+# is 2 ** -7.
+MIN_PAIRS = 7
 # Nodes of the quadrature, and its lower end below 0 in standard deviations.
 NODES, LOWER_END = 80, 8.0
 
 LookSchedule = tuple[int, ...]  # numbers of pairs, ascending
 
 
-def schedule_looks(pairs: int) -> LookSchedule:
-    """Return after which pairs to look if this many pairs are planned; the last look is at all."""
-    early = (max(MIN_PAIRS, math.ceil(share * pairs)) for share in LOOK_SHARES)
-    return tuple(sorted({min(pairs, count) for count in early}))
+def count_fewest_pairs(alpha: float) -> int:
+    """Return how many unanimous pairs reject a hypothesis at this level in one look."""
+    return math.ceil(-math.log2(alpha))
+
+
+def schedule_looks(pairs: int, alpha: float = ALPHA) -> LookSchedule:
+    """Return after which pairs to look if this many are planned; the last look is at all of them.
+
+    The first look is at the fewest pairs that reject although one small difference among them has
+    the other sign: 10 at 1 %. With one pair fewer, a single burst of noise would hide a slowdown of
+    5 %. The second look is at a third of all pairs. A look at hardly more pairs than the one before
+    costs more than it finds.
+    """
+    # Two or three looks have nominal levels of about 0.37 alpha, and three of the 2 ** n sign
+    # patterns have a rank sum of at most 2.
+    first = math.ceil(math.log2(8 / alpha))
+    if pairs < 2 * first:
+        return (pairs,)
+    third = math.ceil(pairs / 3)
+    return (first, pairs) if third < 2 * first else (first, third, pairs)
 
 
 @cache

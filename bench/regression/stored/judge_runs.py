@@ -1,7 +1,7 @@
 """Compare two stored runs, with the spread between runs that calibrating measured.
 
 The processes of one run share its minutes, so their spread says nothing about the spread between
-runs. A difference between runs is therefore tested against the spread between blocks of a
+runs. A difference between runs is therefore tested against the spread between hours of a
 calibration. Without a calibration only a large ratio is called a difference.
 """
 
@@ -182,6 +182,7 @@ def _compare_times(
         baseline=math.exp(before),
         candidate=math.exp(after),
         ratio=Interval(math.exp(after - before)),
+        statistic="minimum",
     )
     remarks = case.remarks
     if epochs < max(lengths):
@@ -234,7 +235,7 @@ def _add_test(
         verdict=verdict,
         metrics=(epoch,),
         deviation=spread.ratio_deviation(*case.processes),
-        blocks=spread.count,
+        hours=spread.hours,
         detectable=find_detectable_slowdown(spread, case.processes, rule),
     )
 
@@ -259,13 +260,13 @@ def compare_ratio(
 ) -> Difference:
     """Test a ratio of two runs against the spread between runs: Student's t on the logarithm.
 
-    It has one degree of freedom less than the spread has blocks. processes: of each run. alpha:
+    It has one degree of freedom less than the spread has hours. processes: of each run. alpha:
     false-alarm rate of each side of the interval.
     """
     from scipy.stats import t
 
     log, deviation = math.log(ratio), spread.ratio_deviation(*processes)
-    freedom = spread.count - 1
+    freedom = spread.hours - 1
     half = float(t.isf(alpha, freedom)) * deviation
     bounds = (math.exp(log - half), math.exp(log + half)) if half < MAX_HALF_WIDTH else (None, None)
     return Difference(
@@ -285,5 +286,5 @@ def find_detectable_slowdown(
     """
     from scipy.stats import norm, t
 
-    level = float(t.isf(rule.alpha_per_test, spread.count - 1)) + float(norm.isf(1 - power))
+    level = float(t.isf(rule.alpha_per_test, spread.hours - 1)) + float(norm.isf(1 - power))
     return math.expm1(level * spread.ratio_deviation(*processes))

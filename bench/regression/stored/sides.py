@@ -9,10 +9,8 @@ from bench.analysis import summary
 from bench.analysis.summary import Row
 from bench.errors import UserError, clean_text
 from bench.records.environments import list_versions
-from bench.records.layout import CALIBRATION_PLAN
 from bench.records.schema import Environment, Record, Run, TrialRecord
 from bench.records.store import read_environments, read_records, read_run
-from bench.regression.calibration.spread import Calibrations
 from bench.runner.pilot import choose_threads, split_pilot
 from bench.worker import machine
 
@@ -58,20 +56,6 @@ class Side:
     cases: Mapping[str, StoredCase]
     software: Mapping[str, str] = field(default_factory=dict)
     data: str | None = None
-
-
-def load_calibrations(folder: Path, machine: str | None) -> Calibrations:
-    """Read the calibrations of a machine; a missing folder holds none.
-
-    Raises UserError for a calibration of another machine.
-    """
-    for path in sorted(folder.glob(f"*/{CALIBRATION_PLAN}")):
-        if _list_machines(read_environments(path.parent).values()) - {machine}:
-            raise UserError(
-                f"{path.parent} was calibrated on another machine than the runs were measured on. "
-                "Remove that calibration"
-            )
-    return Calibrations(folder)
 
 
 def load_side(folder: Path) -> Side:

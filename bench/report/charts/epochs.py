@@ -6,15 +6,15 @@ from typing import Any
 from bench.analysis.summary import MEMORY_PHASES, Memory, Row
 from bench.report.charts.style import (
     BARS,
+    LIMIT,
     bound_interval,
     draw_dots,
-    draw_limits,
     encode_names,
     encode_style,
     finish_chart,
     has_bars,
 )
-from bench.report.render.numbers import format_number, format_threads
+from bench.report.render.numbers import format_number
 from bench.report.sections.comparison import (
     add_device,
     add_threads,
@@ -38,7 +38,7 @@ MEMORY_COLOURS = dict(zip(MEMORY_PHASES, _MEMORY_RANGE, strict=True))
 def chart_epochs(rows: Sequence[Row], title: str) -> Any:
     """Draw each row's processes and the typical one with its interval, on a logarithmic axis.
 
-    A dashed line shows the roofline of each problem of the rows: the least time of an epoch.
+    A tick shows the roofline of each row: the least time of an epoch.
     """
     import altair as alt
 
@@ -47,31 +47,38 @@ def chart_epochs(rows: Sequence[Row], title: str) -> Any:
             "name": add_threads(label_case(row.case), row.case),
             "style": row.case.style,
             "objective": row.case.objective,
+            "roofline": row.roofline_seconds and 1e3 * row.roofline_seconds,
             **_make_milliseconds(row),
         }
         for row in rows
     ]
     names = [point["name"] for point in points]
+    probed = any(point["roofline"] is not None for point in points)
     colour, shape = encode_style(row.case.style for row in rows)
     scale = alt.Scale(type="log", nice=False, padding=20)
     base = alt.Chart(alt.Data(values=points)).encode(y=encode_names(names))
     x = alt.X("mean:Q", scale=scale)
-    tooltip = ["name:N", "style:N", "objective:N", "mean:Q", "low:Q", "high:Q"]
+    tooltip = ["name:N", "style:N", "objective:N", "mean:Q", "low:Q", "high:Q", "roofline:Q"]
     dots = draw_dots(
         base,
         "mean",
         scale=scale,
-        x_title=_name_axis(rows, "; rings: processes"),
+        x_title=_name_axis(rows, "; rings: processes" + "; ticks: roofline" * probed),
         colour=colour,
         size=70,
         shape=shape,
         tooltip=tooltip,
     )
     rings = _draw_processes(rows, encode_names(names), scale, colour)
-    lines = draw_limits(_label_rooflines(rows), scale)
+    # A layer without data would have no scale.
+    ticks = [
+        base.transform_filter("isValid(datum.roofline)")
+        .mark_tick(color=LIMIT, thickness=2)
+        .encode(x=alt.X("roofline:Q", scale=scale), tooltip=["name:N", "roofline:Q"])
+    ] * probed
     text = base.mark_text(align="left", dx=9, dy=-7, fontSize=10).encode(x=x, text="text:N")
     # Layers of their own: so their data are written once, and not for each of them.
-    return finish_chart(alt.layer(*lines, rings, alt.layer(*dots, text)), title, len(rows))
+    return finish_chart(alt.layer(rings, alt.layer(*ticks, *dots, text)), title, len(rows))
 
 
 def _draw_processes(rows: Sequence[Row], names: Any, scale: Any, colour: Any) -> Any:
@@ -87,18 +94,6 @@ def _draw_processes(rows: Sequence[Row], names: Any, scale: Any, colour: Any) ->
     rings = alt.Chart(alt.Data(values=points)).mark_point(size=30, strokeWidth=1, opacity=0.8)
     x = alt.X("ms:Q", scale=scale)
     return rings.encode(y=names, x=x, color=colour, tooltip=["name:N", "round:Q", "ms:Q"])
-
-
-def _label_rooflines(rows: Sequence[Row]) -> dict[float, str]:
-    """Return the text of each roofline by its ms, with its threads if a pilot chose the rows'."""
-    names = {
-        row.roofline_seconds * 1e3: f"roofline, {format_threads(row.case.threads)}"
-        if row.case.tried_threads
-        else "roofline"
-        for row in rows
-        if row.roofline_seconds is not None
-    }
-    return {time: f"{name}: {format_number(time)}" for time, name in sorted(names.items())}
 
 
 def chart_machines(

@@ -68,19 +68,15 @@ def draw_dots(
 def draw_limits(limits: Mapping[float, str], scale: Any) -> list[Any]:
     """Return the layers of dashed vertical lines at these values, with their texts above the chart.
 
-    Beside a line, a text could lie over the value of the first row. The texts of neighbours are one
-    above the other.
+    Beside a line, a text could lie over the value of the first row.
     """
     import altair as alt
 
     if not limits:
         return []  # a layer without data would have no scale
-    points = [
-        {"limit": limit, "text": text, "level": level}
-        for level, (limit, text) in enumerate(limits.items())
-    ]
+    points = [{"limit": limit, "text": text} for limit, text in limits.items()]
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("limit:Q", scale=scale))
-    label = base.mark_text(dy=alt.expr("-7 - 11 * datum.level"), fontSize=10, color=LIMIT)
+    label = base.mark_text(dy=-7, fontSize=10, color=LIMIT)
     return [
         base.mark_rule(strokeDash=[4, 3], color=LIMIT).encode(tooltip=["text:N"]),
         label.encode(y=alt.value(0), text="text:N"),

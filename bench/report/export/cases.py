@@ -24,7 +24,7 @@ class ExportedCase:
     @property
     def name(self) -> str:
         """A name that is the same in every run, and safe in a path or a URL."""
-        return self.row.case.slug
+        return self.row.case.stable_slug
 
     @property
     def medians(self) -> list[float]:

@@ -60,9 +60,8 @@ def export_run(run: LoadedRun) -> dict[str, Any]:
 
 def _export_case(exported: ExportedCase) -> dict[str, Any]:
     case, epoch = exported.row.case, exported.epoch
-    size = f"b{case.batch_size}-t{case.threads}-n{case.samples}"
     return {
-        "group": f"{case.workload}-{case.device}-{size}",
+        "group": f"{case.workload}-{case.device}-{case.stable_size}",
         "name": exported.name,
         "fullname": exported.name,
         "params": {

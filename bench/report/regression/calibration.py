@@ -2,161 +2,156 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from math import isfinite, isinf
+from statistics import stdev
+from typing import Any
 
-from bench.regression.calibration.detectable import (
-    BUDGETS,
-    BudgetDetectability,
-    Detectability,
-)
+from bench.analysis.noise import MAX_OTHERS, MAX_STEAL
+from bench.regression.calibration.counts import DecisionCount, Design, count_decisions
 from bench.regression.calibration.session import describe_slowdown
-from bench.regression.stats.power import DecisionCount
+from bench.regression.calibration.spread import MIN_HOURS, Calibrations
 from bench.report.regression.output import ComparisonOutput
 from bench.report.render import numbers
 from bench.report.sections import Table
 
 EMPTY = "nothing is calibrated yet. Leave out --show to measure, or name a folder: --calibrations"
-BUDGET_HEADINGS = [f"in {seconds:g} s" if seconds else "at the least" for seconds in BUDGETS]
+HEADINGS = (
+    "case",
+    "injected",
+    "budget",
+    "machine",
+    "decisions",
+    "days",
+    "slower",
+    "faster",
+    "undecided",
+    "share slower",
+    "pairs",
+    "time",
+)
+NOTE = (
+    "Each decision is a whole comparison without a tolerance, and shares no pair with another. "
+    "Share slower: 95 % Wilson interval in percent. Pairs, time: medians of a decision. Busy: "
+    f"other processes took more than {100 * MAX_OTHERS:g} % of all processors' time, or the "
+    f"hypervisor more than {100 * MAX_STEAL:g} %."
+)
 
 
-def build_calibration_output(cases: Sequence[Detectability]) -> ComparisonOutput:
+def build_calibration_output(calibrations: Calibrations) -> ComparisonOutput:
     """Return what the calibrations of a machine show, in all formats.
 
-    The JSON document has standard deviations of logarithms, and ratios as they are.
+    The JSON document has standard deviations of logarithms, and seconds.
     """
-    documents = [
-        {
-            "case": case.case,
-            "injected": describe_slowdown(case.slowdown),
-            "blocks": case.blocks,
-            "pairs": case.pairs,
-            "seconds_a_pair": case.seconds,
-            "ratio": case.ratio,
-            "spread": case.spread and asdict(case.spread),
-            "budgets": [
-                {
-                    **asdict(budget),
-                    "smallest": budget.smallest if isfinite(budget.smallest or 0.0) else None,
-                }
-                for budget in case.budgets
-            ],
-        }
-        for case in cases
+    counts = count_decisions(calibrations.decisions)
+    document = {
+        "decisions": [_document_count(count) for count in counts],
+        "noise": [
+            {
+                "case": case,
+                "pairs": len(calibrations.logs(case)),
+                "pair_deviation": _estimate_pair_deviation(calibrations.logs(case)),
+                "spread": (spread := calibrations.spread(case)) and asdict(spread),
+            }
+            for case in calibrations.cases
+        ],
+    }
+    same = [count for count in counts if count.design.slowdown is None]
+    injected = [count for count in counts if count.design.slowdown is not None]
+    tables = [
+        _tabulate_counts("False alarms: a version compared with itself", same, injected=False),
+        _tabulate_counts("Injected slowdowns", injected, injected=True),
+        _tabulate_noise(calibrations),
     ]
-    remarks = [] if cases else [EMPTY]
-    return ComparisonOutput(tabulate(cases), remarks, (), {"cases": documents})
+    remarks = [] if calibrations.cases or counts else [EMPTY]
+    if failed := sum(count.failed for count in counts):
+        remarks.append(f"{failed} comparisons failed and are not counted")
+    return ComparisonOutput([table for table in tables if table.lines], remarks, (), document)
 
 
-def tabulate(cases: Sequence[Detectability]) -> list[Table]:
-    """Return the tables that have a line: noise, detectable slowdowns, false alarms, injections."""
-    same = [case for case in cases if case.slowdown is None]
-    injected = [case for case in cases if case.slowdown is not None]
-    tables = (
-        _tabulate_noise(same),
-        _tabulate_smallest(same),
-        _tabulate_false_alarms(same),
-        _tabulate_injected(injected),
-    )
-    return [table for table in tables if table.lines]
+def _document_count(count: DecisionCount) -> dict[str, Any]:
+    design = count.design
+    low, high = count.slower_interval if count.total else (None, None)
+    return {
+        "case": design.case,
+        "injected": describe_slowdown(design.slowdown),
+        "budget": design.budget,
+        "busy": design.busy,
+        "two_places": design.apart,
+        "decisions": count.total,
+        "days": count.days,
+        "verdicts": dict(count.verdicts),
+        "slower_low": low,
+        "slower_high": high,
+        "pairs": count.pairs,
+        "seconds": count.seconds,
+        "failed": count.failed,
+    }
 
 
-def _tabulate_noise(cases: Sequence[Detectability]) -> Table:
+def _tabulate_counts(title: str, counts: Sequence[DecisionCount], *, injected: bool) -> Table:
+    """Return a line for each design that has a decision."""
     lines = []
-    for case in cases:
-        deviations = [numbers.ABSENT] * 3
-        if case.spread is not None:
-            spread = case.spread
-            deviations = [
-                numbers.format_percent(part)
-                for part in (spread.epochs, spread.processes, spread.blocks)
+    for count in counts:
+        if not count.total:
+            continue
+        design, verdicts = count.design, count.verdicts
+        low, high = count.slower_interval
+        line = [
+            design.case,
+            describe_slowdown(design.slowdown),
+            numbers.format_wall_time(design.budget),
+            _describe_machine(design),
+            str(count.total),
+            str(count.days),
+            *(str(verdicts.get(verdict, 0)) for verdict in ("slower", "faster", "undecided")),
+            f"{100 * low:.1f} to {100 * high:.1f}",
+            f"{count.pairs:g}",
+            numbers.format_wall_time(count.seconds),
+        ]
+        lines.append(line if injected else [line[0], *line[2:]])
+    headings = HEADINGS if injected else (HEADINGS[0], *HEADINGS[2:])
+    return Table(title, headings, lines, words=4 if injected else 3, note=NOTE)
+
+
+def _describe_machine(design: Design) -> str:
+    state = {None: "not known", True: "busy", False: "quiet"}[design.busy]
+    return state if design.apart else f"{state}, sides in one place"
+
+
+def _tabulate_noise(calibrations: Calibrations) -> Table:
+    lines = []
+    for case in calibrations.cases:
+        logs, spread = calibrations.logs(case), calibrations.spread(case)
+        parts = (spread.epochs, spread.processes, spread.blocks) if spread else (None,) * 3
+        lines.append(
+            [
+                case,
+                f"{len(logs):,}",
+                _format_deviation(_estimate_pair_deviation(logs)),
+                *map(_format_deviation, parts),
+                str(spread.hours) if spread else numbers.ABSENT,
             ]
-        seconds = numbers.format_number(case.seconds)
-        lines.append([case.case, f"{case.pairs:,}", str(case.blocks), seconds, *deviations])
+        )
     return Table(
         "How noisy this machine is",
         (
             "case",
             "pairs",
-            "blocks",
-            "seconds a pair",
+            "ratio of a pair",
             "epochs of a process",
             "processes",
-            "between blocks",
+            "between hours",
+            "hours",
         ),
         lines,
         words=1,
-        note="Standard deviations in percent: of the epochs of a process, of the minimum epochs of "
-        "the processes of a block, and of blocks beyond what these explain.",
+        note="Standard deviations in percent, of pairs and processes without an injected slowdown. "
+        f"The spread between hours needs {MIN_HOURS} hours; bench compare judges by it.",
     )
 
 
-def _tabulate_smallest(cases: Sequence[Detectability]) -> Table:
-    return Table(
-        "The smallest slowdown that is detected with probability 95 %",
-        ("case", *BUDGET_HEADINGS),
-        [
-            [case.case, *(_format_smallest(case, budget) for budget in case.budgets)]
-            for case in cases
-        ],
-        words=1,
-        note="Without a tolerance, at 1 %; drawn from pairs of equal versions. In brackets: the "
-        "pairs that fit into the time.",
-    )
+def _estimate_pair_deviation(logs: Sequence[float]) -> float | None:
+    return stdev(logs) if len(logs) > 1 else None
 
 
-def _format_smallest(case: Detectability, budget: BudgetDetectability) -> str:
-    """Show the smallest slowdown, or how long the fewest pairs take if that is too long."""
-    if budget.seconds and budget.pairs * case.seconds > budget.seconds:
-        return f"{budget.pairs} pairs take {numbers.format_wall_time(budget.pairs * case.seconds)}"
-    if budget.smallest is None or isinf(budget.smallest):
-        return numbers.ABSENT
-    return f"{100 * budget.smallest:.1f} % ({budget.pairs})"
-
-
-def _tabulate_false_alarms(cases: Sequence[Detectability]) -> Table:
-    return Table(
-        "False alarms: a version called slower than itself",
-        ("case", "time", "pairs", "called slower"),
-        [
-            [
-                case.case,
-                f"{budget.seconds:g} s" if budget.seconds else "the least",
-                str(budget.pairs),
-                format_count(budget.disjoint),
-            ]
-            for case in cases
-            for budget in case.budgets
-            if budget.disjoint
-        ],
-        words=2,
-        note="Without a tolerance; the design allows 1 %. No two decisions share a pair. In "
-        "brackets: the 95 % Wilson interval.",
-    )
-
-
-def _tabulate_injected(cases: Sequence[Detectability]) -> Table:
-    return Table(
-        "Injected slowdowns, and how often they are detected",
-        ("case", "injected", "measured", "pairs", *BUDGET_HEADINGS),
-        [
-            [
-                case.case,
-                describe_slowdown(case.slowdown),
-                f"{100 * (case.ratio - 1):+.1f} %",
-                f"{case.pairs:,}",
-                *(format_count(budget.drawn) for budget in case.budgets),
-            ]
-            for case in cases
-        ],
-        words=2,
-        note="Without a tolerance; decisions are drawn from overlapping windows of the measured "
-        "pairs. A slowdown of one epoch in five does not show in the minimum.",
-    )
-
-
-def format_count(count: DecisionCount | None) -> str:
-    """Show a count with the interval of its share in percent."""
-    if count is None:
-        return numbers.ABSENT
-    low, high = count.interval
-    return f"{count.count} of {count.total} [{100 * low:.1f}, {100 * high:.1f}]"
+def _format_deviation(deviation: float | None) -> str:
+    return numbers.ABSENT if deviation is None else numbers.format_percent(deviation)

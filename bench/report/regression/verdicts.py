@@ -13,11 +13,12 @@ from bench.regression.result import (
     CaseComparison,
     ComparisonResult,
 )
+from bench.regression.stats.decision import Rule, is_within_tolerance
 from bench.report.regression.output import Annotation, ComparisonOutput, Level
 from bench.report.render import numbers
 from bench.report.sections import Table
 
-FORMAT = 3  # of the JSON document; format 3 is the first that both commands share
+FORMAT = 4  # of the JSON document; in format 4 a metric names its statistic
 MAX_NAMED = 5  # packages that only one side has
 HEADINGS = (
     "case",
@@ -80,7 +81,7 @@ def describe_case(case: CaseComparison) -> str:
 def describe_basis(case: CaseComparison) -> str:
     """Return what the verdict on a case rests on: differences, measurements and remarks."""
     judged = [
-        f"{metric.name} {format_change(metric.ratio)}"
+        f"{metric.label} {format_change(metric.ratio)}"
         for metric in case.metrics
         if metric.verdict is not None
     ]
@@ -128,9 +129,12 @@ def _describe_rule(result: ComparisonResult) -> str:
     )
     plural = "s" if len(result.cases) != 1 else ""
     rule = result.rule
+    statistics = {metric.statistic for case in result.cases for metric in case.metrics[:1]}
+    which = " or ".join(sorted(filter(None, statistics)))
     text = (
-        f"{len(result.cases)} case{plural}: {verdicts}. Judged: {' and '.join(result.gated)}; of "
-        f"epochs, the minimum of each process. Slower: no slowdown is rejected at "
+        f"{len(result.cases)} case{plural}: {verdicts}. Judged: {' and '.join(result.gated)}"
+        f"{f'; of epochs, the {which} of each process' if which else ''}. "
+        f"Slower: no slowdown is rejected at "
         f"{100 * rule.alpha:g} % for {rule.family} judged together, and the estimate is above "
         f"{100 * rule.tolerance:g} %"
     )
@@ -165,7 +169,9 @@ def _tabulate_metrics(result: ComparisonResult) -> Table:
 
 
 def _describe_verdict(case: CaseComparison) -> str:
-    """Return the verdict; for an undecided one, how many more pairs may decide it."""
+    """Return the verdict; for "no change", of what; for an undecided one, how many more pairs."""
+    if case.verdict == "no change" and case.metrics:
+        return f"no change of the {case.metrics[0].label}"
     if case.verdict != "undecided":
         return case.verdict
     more = [metric.more_pairs for metric in case.metrics if metric.more_pairs is not None]
@@ -193,7 +199,7 @@ def _describe_spread(case: CaseComparison) -> str:
         return ""
     if case.deviation is None:
         return "no calibration"
-    return f"{numbers.format_percent(case.deviation)} ({case.blocks} blocks)"
+    return f"{numbers.format_percent(case.deviation)} ({case.hours} hours)"
 
 
 def _list_remarks(result: ComparisonResult) -> list[str]:
@@ -203,6 +209,8 @@ def _list_remarks(result: ComparisonResult) -> list[str]:
         lines.append(f"Differs: {', '.join(changes)}.")
     for case in result.ordered_cases:
         lines += [f"{case.name}: {remark}" for remark in case.remarks]
+        if open_median := _describe_open_median(case, result.rule):
+            lines.append(f"{case.name}: {open_median}")
         if case.detectable is not None:
             runs = f"{case.pairs} pairs"
             if any(case.processes):
@@ -221,6 +229,20 @@ def _list_remarks(result: ComparisonResult) -> list[str]:
     if stored and any(case.verdict == "undecided" for case in result.cases):
         lines.append("undecided: measure in pairs with `bench ab`")
     return lines
+
+
+def _describe_open_median(case: CaseComparison, rule: Rule) -> str:
+    """Say so if only the interval of the median epoch leaves "no change" open."""
+    by_name = {metric.name: metric.ratio for metric in case.metrics}
+    ratio = by_name.get("median epoch")
+    if case.verdict != "undecided" or ratio is None or is_within_tolerance(ratio, rule):
+        return ""
+    if not is_within_tolerance(by_name["epoch"], rule):
+        return ""
+    return (
+        "no change of the minimum epoch, but the median epoch may have changed by more than the "
+        f"tolerance: {format_change(ratio)}"
+    )
 
 
 def describe_software_changes(

@@ -100,14 +100,23 @@ DEVICE = _text_column("device", lambda row: row.case.device, 1)
 # Where a pilot chose them, each row has its own.
 THREADS = _text_column("threads", lambda row: describe_threads(row.case), 1)
 
+# The machine's speed is shown where it varied between rows by more than this factor.
+SPEED_RANGE = 1.03
+SPEED = Column("machine's speed, × run's", lambda _, row: row.speed, 1, numbers.format_number)
+
 
 def select_columns(rows: Sequence[Row], max_priority: int = 99) -> list[Column]:
-    """Return the columns up to a priority; machine, device and threads where rows need them."""
+    """Return the columns up to a priority; machine, device, threads and speed where rows need it.
+
+    The machine's speed, as a share of the run's, is shown where it was another for other rows.
+    """
     first, *rest = [column for column in COLUMNS if column.priority <= max_priority]
     machine = [MACHINE] * any(row.machine for row in rows)
     device = [DEVICE] * (len({row.case.device for row in rows}) > 1)
     threads = [THREADS] * any(row.case.tried_threads for row in rows)
-    return [first, *machine, *device, *threads, *rest]
+    speeds = [row.speed for row in rows if row.speed]
+    speed = [SPEED] * (max(speeds, default=1) > SPEED_RANGE * min(speeds, default=1))
+    return [first, *machine, *device, *threads, *rest, *speed]
 
 
 def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:

@@ -1,9 +1,11 @@
 """What the machine can do at best, and the memory that each implementation takes."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import partial
 
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
+from bench.analysis.speed import adjust_epochs
 from bench.analysis.summary import MEMORY_PHASES, Memory, Row, summarize_memory
 from bench.records.schema import Record, RooflineRecord
 from bench.report.charts.epochs import chart_memory
@@ -15,10 +17,12 @@ from bench.report.sections.comparison import add_threads, describe_problem, sele
 ROOFLINE_TITLE = "How far from what the machine can do?"
 NO_PROBE = "The machine was not probed: leave out `--no-roofline`."
 ROOFLINE_NOTE = (
-    "The best of all probes in their fastest repetitions. The bandwidth is for reading as many "
-    "images as an epoch of the tables has. The least time of an epoch is the longest of three: "
-    "its operations at this rate, its images read once at this bandwidth, and on a GPU its steps "
-    "one after the other. *% of roofline* in the tables is that time over the epoch's."
+    "The best of all probes in their fastest repetitions, at the run's mean speed. The bandwidth "
+    "is for reading as many float32 images as an epoch of the tables has. The least time of an "
+    "epoch is the longest of three: its operations at this rate, its images read once, and on a "
+    "GPU its steps one after the other. It differs between rows: some keep a pixel in one byte, "
+    "and the reference kernel may have shown another speed of the CPU while a row was measured. "
+    "*% of roofline* in the tables is that time over the epoch's."
 )
 MEMORY_NOTE = (
     "Peak of the resident memory up to the end of each phase. The data are mapped into memory and "
@@ -31,7 +35,8 @@ def describe_roofline(run: LoadedRun) -> Section:
     # Older environments do not give the number of features.
     recorded = (environment.data.get("features") for environment in run.environments.values())
     features = next((number for number in recorded if isinstance(number, int)), None)
-    tables = tabulate_roofline(find_rooflines(run.records), run.base_rows, features)
+    rooflines = find_rooflines(run.records, adjust_epochs(run.records))
+    tables = tabulate_roofline(rooflines, run.base_rows, features)
     empty = "No probe succeeded." if run.run.rooflines else NO_PROBE
     return Section(ROOFLINE_TITLE, tables, empty, remarks=list_failed_probes(run.records))
 
@@ -41,15 +46,17 @@ def tabulate_roofline(
 ) -> list[Table]:
     """Return what the machine can do, a line for each device and number of threads.
 
-    rows: the bandwidth and the least time are for their epochs. features: pixels of an image.
+    rows: the bandwidth and the least times are for their epochs. features: pixels of an image.
     """
-    firsts: dict[Resources, Row] = {}
+    by_resources: dict[Resources, list[Row]] = defaultdict(list)
     for row in rows:
-        firsts.setdefault((row.case.device, row.case.threads), row)
+        by_resources[row.case.device, row.case.threads].append(row)
     lines = []
     for resources, roofline in sorted(rooflines.items()):
-        first = firsts.get(resources)
-        size = 4 * first.case.samples * features if first and features else 0
+        group = by_resources[resources]
+        size = 4 * group[0].case.samples * features if group and features else 0
+        least = [row.roofline_seconds for row in group if row.roofline_seconds is not None]
+        range_of_least = (numbers.format_duration(end(least, default=None)) for end in (min, max))
         bandwidth = [numbers.ABSENT, numbers.ABSENT]
         if size in roofline.bandwidth:
             rate = f"{numbers.format_number(roofline.bandwidth[size] / 1e9)} GB/s"
@@ -61,7 +68,7 @@ def tabulate_roofline(
                 roofline.rate_by,
                 *bandwidth,
                 numbers.format_duration(roofline.step),
-                numbers.format_duration(first.roofline_seconds if first else None),
+                " to ".join(dict.fromkeys(range_of_least)),
             ]
         )
     headings = (

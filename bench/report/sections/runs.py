@@ -6,6 +6,7 @@ from datetime import datetime
 from os.path import relpath
 from pathlib import Path
 
+from bench.analysis.speed import Adjustment, adjust_epochs
 from bench.analysis.summary import Row
 from bench.errors import clean_text
 from bench.records import timestamps
@@ -171,6 +172,7 @@ def describe_noise(runs: Sequence[LoadedRun]) -> Section:
     if len(runs) == 1:
         causes = ", ".join(runs[0].noise.causes)
         text = f"Disturbed: {causes}." if causes else "No disturbance was recorded."
+        text += describe_adjustment(adjust_epochs(runs[0].records))
         return Section(NOISE, [tabulate_noise(runs[0].noise)], text=text)
     lines_of = {run.name: tabulate_noise(run.noise).lines for run in runs}
     measures = [measure for measure, _ in next(iter(lines_of.values()))]
@@ -180,6 +182,23 @@ def describe_noise(runs: Sequence[LoadedRun]) -> Section:
         table = [list(column) for column in zip(*table, strict=True)]
         table[0][0] = "measure"
     return Section(NOISE, [Table("", tuple(table[0]), table[1:], 1)])
+
+
+def describe_adjustment(adjustment: Adjustment) -> str:
+    """Say what the reference kernel did to the spread; nothing if no spread is known."""
+    if adjustment.before is None or adjustment.after is None:
+        return ""
+    before, after = map(numbers.format_percent, (adjustment.before, adjustment.after))
+    if not adjustment.seconds:
+        return (
+            " The reference kernel does not explain the spread between the processes of a case "
+            f"({before}, and {after} with its help), so ratios are as measured."
+        )
+    return (
+        " With the machine's speed, which the reference kernel shows, taken out, the spread "
+        f"between the processes of a case falls from {before} to {after}: ratios between rows are "
+        "those at the run's mean speed, while times are as measured."
+    )
 
 
 def describe_environments(runs: Sequence[LoadedRun]) -> Section:

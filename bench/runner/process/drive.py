@@ -20,7 +20,7 @@ from bench.runner.process.launch import Reply, Worker
 from bench.worker import exchange
 from bench.worker.data import read_labels
 from bench.worker.exchange import ExchangeSize
-from bench.worker.gpu import GpuMonitor
+from bench.worker.gpu import GpuMonitor, subtract_joules
 from bench.worker.machine import list_usable_cores, read_peak_memory
 from bench.worker.measure import now, pause, read_cpu_seconds
 from bench.worker.workloads import WORKLOADS
@@ -201,7 +201,7 @@ class Drive:
     def predict_all(
         self, choose_training: Callable[[NDArray[np.float32]], NDArray[np.int64]]
     ) -> None:
-        """Time predictions of all test images; then ask for training images, untimed.
+        """Time predictions of all test images; then ask for training images, and verify them.
 
         The images come in another order every time, so that no answer can be repeated.
         choose_training: returns indices of training images whose labels these params get wrong: an
@@ -219,6 +219,7 @@ class Drive:
         wrong = choose_training(self._current)[:count]
         if len(wrong):
             self.predict(wrong, "training", "of training images")
+        self.worker.call(exchange.VERIFY)
 
     def record_memory(self, phase: str) -> None:
         """Record the peak of the worker's resident memory at the end of a phase."""
@@ -255,8 +256,8 @@ class Drive:
         before = monitor.read_joules()
         yield
         after = monitor.read_joules()
-        if before is not None and after is not None:
-            measurement.energy_joules = after - before
+        seconds = sum(measurement.epoch_seconds)
+        measurement.energy_joules = subtract_joules(before, after, seconds)
         self._record_gpu(monitor, "after")
 
     def _record_gpu(self, monitor: GpuMonitor, when: str) -> None:

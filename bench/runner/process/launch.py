@@ -129,7 +129,7 @@ class Worker:
         self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd: int | None = None
-        self._ended = False
+        self._started = self._ended = False
         self._cores = machine.list_usable_cores()[-child.threads if child.threads else 0 :]
         self._look_at: float | None = None
         self._placement_fault: str | None = None
@@ -170,6 +170,7 @@ class Worker:
         """Wait until the worker is ready. Raises WorkerStopped."""
         if self._process is None:
             raise WorkerStopped
+        self._started = True
         self._await_answer(exchange.PING)
 
     def call(
@@ -207,6 +208,8 @@ class Worker:
             return Outcome("failed", gone, {}, "", 0.0)
         strays = [] if self._ended else find_strays(self.pid, self._scratch)
         with suppress(WorkerStopped):
+            if not self._started:  # its partner in a pair failed first
+                self.await_start()
             if not self._ended:
                 self.call(exchange.END)
         answered = not self._ended
@@ -226,11 +229,10 @@ class Worker:
             answered=answered,
             placement_fault=self._placement_fault,
         )
-        reason: str | None
-        status, reason, document = interpret_exit(self._scratch, process_exit)
+        status, why, document = interpret_exit(self._scratch, process_exit)
         if (status, self._child.device) == ("unavailable", "gpu"):
-            reason = gpu.explain_unavailable(reason)
-        return Outcome(status, reason, document, process_exit.stderr_tail, wall_seconds)
+            why = gpu.explain_unavailable(why)
+        return Outcome(status, why, document, process_exit.stderr_tail, wall_seconds)
 
     def look(self) -> None:
         """Look how the worker's threads run; ``finish`` says what was wrong with them."""

@@ -1,85 +1,142 @@
 """Calibrations of a machine: blocks of all sessions, and spreads worked out by hand."""
 
+import datetime as dt
 import math
+from pathlib import Path
+from statistics import fmean
 
 import pytest
-from support.comparisons import bad, calibrated, pairs, session, side, spread_evenly, two
-from support.records import case
+from support.comparisons import (
+    RULE,
+    bad,
+    calibrated,
+    comparison,
+    decided,
+    make_design,
+    pairs,
+    session,
+    side,
+    spread_evenly,
+    two,
+)
+from support.records import MACHINE, case
 
 from bench.errors import UserError
 from bench.records.schema import Slowdown
+from bench.regression.calibration import spread
 from bench.regression.calibration.spread import (
-    Calibrations,
+    MIN_BETWEEN,
     MeasuredBlock,
     Spread,
     estimate_spread,
+    load_calibrations,
     locate_calibrations,
 )
 from bench.regression.stats import power
-from bench.regression.stats.decision import Rule
+from bench.regression.stats.false_alarms import MIN_PAIRS
+from bench.regression.stored.judge_runs import compare_runs
+from bench.regression.stored.sides import load_side
 
 NUMPY, KERAS = case("numpy"), case("keras")
 SLUG = NUMPY.slug
-FIVE, FIFTH = Slowdown(0.05), Slowdown(0.2, 5)
+FIVE = Slowdown(0.05)
 
 
-def block(*logs, apart=1.0):
+REFERENCE = Path(__file__).parents[3] / "results" / "reference"
+
+
+def block(*logs, apart=1.0, hour=0.0):
     """Return a block of pairs. logs: of the minimum epoch of each process.
 
-    apart: difference of the logarithms of the two epochs of a process.
+    apart: difference of the logarithms of the two epochs of a process. hour: when it began.
     """
     records = [
         side(version, 1, NUMPY, 1.0, epoch_seconds=[math.exp(log), math.exp(log + apart)])
         for version, log in zip(("base", "candidate") * len(logs), logs, strict=False)
     ]
-    return MeasuredBlock("a session", "now", tuple(zip(records[::2], records[1::2], strict=True)))
+    started = dt.datetime(2025, 1, 2, tzinfo=dt.UTC) + dt.timedelta(hours=hour)
+    measured = tuple(zip(records[::2], records[1::2], strict=True))
+    return MeasuredBlock("a session", started.isoformat(), measured)
+
+
+def daily(*blocks_logs, **changes):
+    """Return blocks of different days."""
+    return [block(*logs, hour=24 * day, **changes) for day, logs in enumerate(blocks_logs)]
 
 
 def test_block_has_ratios_and_process_minima():
     plain = block(0.1, 0.15, 0.3, 0.2)
     assert plain.logs == pytest.approx([0.05, -0.1])
     assert plain.minima == pytest.approx([0.1, 0.15, 0.3, 0.2])
-    pair = side("base", 1, NUMPY, 1.0), side("candidate", 1, NUMPY, 1.1, slowdown=FIVE)
-    slowed = MeasuredBlock("a session", "now", (pair,))
+    pair = side("base", 1, NUMPY, 1.0), side("candidate", 1, NUMPY, 1.1)
+    slowed = MeasuredBlock("a session", "now", (pair,), FIVE)
     assert slowed.logs == pytest.approx([math.log(1.1)])
     assert slowed.minima == [0.0]
 
 
-# Within each block 0 and 0.02 differ by 0.02: a variance of 0.0002. Their means are 0.01 and 0.11,
-# whose variance is 0.005. Two processes a block explain 0.0001 of it; 0.0049 is 0.07 squared.
-# Epochs that are 0.02 and 0.06 apart have variances of 0.0002 and 0.0018.
+# Within each block two processes differ by 0.02: a variance of 0.0002. The means of four days are
+# 0.01, 0.11, 0.01, 0.11, whose variance is 0.01 / 3. Two processes a block explain 0.0001 of it.
+# Epochs that are 0.02 apart have a variance of 0.0002.
 def test_variance_components_by_hand():
-    spread = estimate_spread([block(0.0, 0.02, apart=0.02), block(0.1, 0.12, apart=0.06)])
-    assert spread.processes == pytest.approx(math.sqrt(0.0002))
-    assert spread.blocks == pytest.approx(0.07)
-    assert spread.epochs == pytest.approx(math.sqrt(0.001))
-    assert spread.count == 2
+    result = estimate_spread(daily(*[(0.0, 0.02), (0.1, 0.12)] * 2, apart=0.02))
+    assert result.processes == pytest.approx(math.sqrt(0.0002))
+    assert result.blocks == pytest.approx(math.sqrt(0.01 / 3 - 0.0001))
+    assert result.epochs == pytest.approx(math.sqrt(0.0002))
+    assert result.hours == 4
 
 
-# With 0, 0.02 | 0.1, 0.12, 0.1, 0.12: variances of 0.0002 and 0.0004 / 3, in the mean 0.0005 / 3;
-# the harmonic mean of two and four processes is 8 / 3: 0.005 - 0.0005 / 3 / (8 / 3) = 0.0049375.
+# With two blocks of four processes 0.1, 0.12, 0.1, 0.12: variances of 0.0002 and 0.0004 / 3, in the
+# mean 0.0005 / 3; the harmonic mean of two and four processes is 8 / 3.
 def test_short_block_has_less_weight():
-    spread = estimate_spread([block(0.0, 0.02), block(0.1, 0.12, 0.1, 0.12)])
-    assert spread.processes == pytest.approx(math.sqrt(0.0005 / 3))
-    assert spread.blocks == pytest.approx(math.sqrt(0.0049375))
+    result = estimate_spread(daily(*[(0.0, 0.02), (0.1, 0.12, 0.1, 0.12)] * 2))
+    assert result.processes == pytest.approx(math.sqrt(0.0005 / 3))
+    assert result.blocks == pytest.approx(math.sqrt(0.01 / 3 - 0.0005 / 3 / (8 / 3)))
 
 
-def test_spread_between_blocks_is_at_least_0():
-    spread = estimate_spread([block(0.0, 0.2), block(0.01, 0.21)])
-    assert spread.blocks == 0.0
-    assert spread.processes == pytest.approx(math.sqrt(0.02))
+def test_spread_between_blocks_of_days_is_at_least_0():
+    result = estimate_spread(daily(*[(0.0, 0.2), (0.01, 0.21)] * 2))
+    assert result.blocks == 0.0
+    assert result.processes == pytest.approx(math.sqrt(0.02))
 
 
-def test_one_block_gives_no_spread():
-    assert estimate_spread([block(0.0, 0.02)]) is estimate_spread([]) is None
+def test_blocks_of_one_hour_count_once():
+    # Five blocks in a row, of which the first alone counts, in each of four hours.
+    many = [
+        block(level, level, hour=hour + minute / 60)
+        for hour, level in enumerate((0.0, 0.2, 0.0, 0.2))
+        for minute in range(0, 50, 10)
+    ]
+    result = estimate_spread(many)
+    assert result.hours == 4
+    assert result.blocks == pytest.approx(math.sqrt(0.04 / 3))
+    assert estimate_spread([*reversed(many)]) == result
+    assert estimate_spread(many[:15]) is None
+
+
+@pytest.mark.parametrize(("hours", "between"), [(23.9, MIN_BETWEEN), (24.0, 0.0)])
+def test_calibration_of_less_than_a_day_has_the_published_spread(hours, between):
+    result = estimate_spread([block(0.0, 0.0, hour=hour) for hour in (0, 1, 2, hours)])
+    assert result.blocks == between
+
+
+def test_published_spread_is_that_of_two_equal_runs():
+    sides = [load_side(REFERENCE / f"amd-epyc-2-cores-{name}") for name in ("first", "second")]
+    cases = compare_runs(*sides, None, rule=RULE, between_runs=0.2).cases
+    logs = [math.log(one.metrics[0].ratio.mean) for one in cases if min(one.processes) >= 5]
+    assert len(logs) == 13
+    assert math.sqrt(fmean(log**2 for log in logs) / 2) == pytest.approx(MIN_BETWEEN, abs=5e-4)
+
+
+def test_no_block_gives_no_spread():
+    assert estimate_spread([]) is None
 
 
 # 0.0036 * (1 / 4 + 1 / 9) + 2 * 0.0004 = 0.0013 + 0.0008.
 def test_ratio_deviation_by_hand():
-    spread = Spread(0.5, 0.06, 0.02, 10)
-    assert spread.ratio_deviation(4, 9) == pytest.approx(math.sqrt(0.0021))
-    assert spread.ratio_deviation(9, 4) == spread.ratio_deviation(4, 9)
-    assert spread.ratio_deviation(10**9, 10**9) == pytest.approx(0.02 * math.sqrt(2))
+    result = Spread(0.5, 0.06, 0.02, 10)
+    assert result.ratio_deviation(4, 9) == pytest.approx(math.sqrt(0.0021))
+    assert result.ratio_deviation(9, 4) == result.ratio_deviation(4, 9)
+    assert result.ratio_deviation(10**9, 10**9) == pytest.approx(0.02 * math.sqrt(2))
 
 
 def slowed(number, slowdown):
@@ -89,7 +146,7 @@ def slowed(number, slowdown):
     ]
 
 
-def test_pairs_are_grouped_by_block_case_and_slowdown(tmp_path):
+def test_pairs_of_older_sessions_are_grouped_by_block_and_case(tmp_path):
     # Blocks of three pairs, of which some were cut short.
     records = [
         *pairs([0.01, 0.02, 0.03]),
@@ -97,42 +154,58 @@ def test_pairs_are_grouped_by_block_case_and_slowdown(tmp_path):
         *slowed(5, FIVE),
         *two(7, 0.5, 0.5),
         *pairs([0.02], KERAS, first=10),
-        *slowed(13, FIFTH),
-        *slowed(16, Slowdown(0.02)),
         # Failed pairs are in no block.
         *two(19, 0.5, 0.5)[:1],
         bad("candidate", 19),
         bad("base", 22),
     ]
-    calibrations = Calibrations(calibrated(tmp_path, session(NUMPY, KERAS, pairs=3), records))
+    folder = calibrated(tmp_path, session(NUMPY, KERAS, pairs=3), records)
+    calibrations = load_calibrations(folder)
+    assert calibrations.decisions == []
     assert calibrations.cases == sorted([NUMPY.slug, KERAS.slug])
-    assert calibrations.slowdowns(SLUG) == [Slowdown(0.02), FIVE, FIFTH]
-    assert calibrations.slowdowns(KERAS.slug) == []
-    assert [len(one.pairs) for one in calibrations.blocks(SLUG)] == [3, 1]
+    blocks = calibrations.blocks(SLUG)
+    assert [(len(one.pairs), one.slowdown) for one in blocks] == [(3, None), (2, FIVE), (1, None)]
     assert calibrations.logs(SLUG) == pytest.approx([0.01, 0.02, 0.03, 0.0])
-    assert calibrations.logs(SLUG, FIVE) == pytest.approx([math.log(1.2)] * 2)
     assert calibrations.logs(KERAS.slug) == pytest.approx([0.02])
-    assert calibrations.logs(KERAS.slug, FIVE) == calibrations.blocks("another") == []
+    assert calibrations.blocks("another") == []
 
 
-def test_sessions_add_up(tmp_path):
-    for run, log in (("20250102-b", 0.02), ("20250101-a", 0.01)):
-        calibrated(tmp_path, session(run=run), pairs([log] * 2))
-    calibrations = Calibrations(tmp_path)
-    assert calibrations.logs(SLUG) == pytest.approx([0.01, 0.01, 0.02, 0.02])
-    assert [one.session for one in calibrations.blocks(SLUG)] == ["20250101-a", "20250102-b"]
-    assert calibrations.spread(SLUG) == estimate_spread(calibrations.blocks(SLUG))
+def test_pairs_of_a_decision_are_a_block(tmp_path):
+    decided(tmp_path, pairs([0.1, 0.2]), pairs([0.3]), run="b")
+    decided(tmp_path, pairs([0.4, 0.5]), design=make_design(FIVE), run="a")
+    calibrations = load_calibrations(tmp_path)
+    blocks = calibrations.blocks(SLUG)
+    assert [(one.session, len(one.pairs)) for one in blocks] == [("a", 2), ("b", 2), ("b", 1)]
+    assert calibrations.logs(SLUG) == pytest.approx([0.1, 0.2, 0.3])
+    # The candidates of slowed pairs say nothing of the machine.
+    assert len(blocks[0].minima) == 2
+    assert len(calibrations.decisions) == 3
     assert calibrations.spread("another") is None
 
 
-def test_detectable_slowdown_uses_all_blocks(tmp_path):
-    folder = calibrated(tmp_path, session(), pairs(spread_evenly(48, 0.05)))
-    calibrations = Calibrations(folder)
-    assert calibrations.detectable_slowdown(SLUG, 20, Rule()) == pytest.approx(
-        power.find_smallest_slowdown(calibrations.logs(SLUG), 20, Rule(), draws=200)
+def test_pairs_whose_epochs_alternated_replace_the_others(tmp_path, monkeypatch):
+    decided(tmp_path, pairs([0.1, 0.2]), pairs([0.3], first=3))
+    monkeypatch.setattr(spread, "is_alternated", lambda record: record.round == 3)
+    assert load_calibrations(tmp_path).logs(SLUG) == pytest.approx([0.3])
+
+
+def test_calibration_of_another_machine_is_refused(tmp_path):
+    decided(tmp_path, pairs([0.1]))
+    assert load_calibrations(tmp_path, MACHINE["id"]).cases == [SLUG]
+    with pytest.raises(UserError, match="another machine"):
+        load_calibrations(tmp_path, "another")
+
+
+def test_detectable_slowdown_uses_all_pairs_of_equal_versions(tmp_path):
+    decided(tmp_path, pairs(spread_evenly(48, 0.05)))
+    decided(tmp_path, pairs([0.5] * 20), design=make_design(FIVE), run="slowed")
+    calibrations = load_calibrations(tmp_path)
+    assert calibrations.detectable_slowdown(SLUG, 20, RULE) == pytest.approx(
+        power.find_smallest_slowdown(calibrations.logs(SLUG), 20, RULE)
     )
-    assert calibrations.detectable_slowdown(SLUG, 9, Rule()) is None
-    assert calibrations.detectable_slowdown(SLUG, 10, Rule()) is not None
+    assert calibrations.detectable_slowdown(SLUG, MIN_PAIRS - 1, RULE) is None
+    assert calibrations.detectable_slowdown(SLUG, MIN_PAIRS, RULE) is not None
+    assert calibrations.detectable_slowdown(SLUG, 49, RULE) is None
 
 
 @pytest.mark.parametrize("file", ["calibration.json", "trials.jsonl"])
@@ -142,8 +215,22 @@ def test_damaged_calibration_names_its_file(tmp_path, file, content):
     with (tmp_path / "a session" / file).open("w" if file.endswith("json") else "a") as stream:
         stream.write(f"{content}\n")
     with pytest.raises(UserError, match=file) as error:
-        Calibrations(tmp_path)
+        load_calibrations(tmp_path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("file", ["decision.json", "comparison.json"])
+def test_damaged_decision_names_its_file(tmp_path, file):
+    decided(tmp_path, pairs([0.1]))
+    (tmp_path / "a session" / "0001" / file).write_text("{")
+    with pytest.raises(UserError, match=rf"0001/{file}"):
+        load_calibrations(tmp_path)
+
+
+def test_decision_of_two_cases_is_damaged(tmp_path):
+    decided(tmp_path, pairs([0.1]), plan=comparison("numpy", "keras"))
+    with pytest.raises(UserError, match="one case"):
+        load_calibrations(tmp_path)
 
 
 def test_calibrations_need_a_home_folder(monkeypatch):

@@ -3,13 +3,16 @@
 import math
 from dataclasses import replace
 
+import msgspec
 import pytest
 from support.comparisons import bad, comparison, pairs, side, two
 from support.records import case, environment, ok
 
+from bench.analysis.intervals import Interval
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Parity
+from bench.regression.paired import judge_pairs
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent, Pairing
 from bench.regression.paired.judge_pairs import (
     METRICS,
@@ -216,10 +219,58 @@ def test_record_of_an_unknown_case_is_refused(tmp_path):
         load(tmp_path / "one", comparison())
 
 
+def jumping(half, shift=1.0):
+    """Return pairs with equal minima. half: how far the ratio of their medians is off the shift."""
+    return [
+        side(version, number, case("numpy"), 1.0, epoch_seconds=[0.5, 0.5, middle, 1.5, 1.5])
+        for number in range(1, 21)
+        for version, middle in (
+            ("base", 1.0),
+            ("candidate", shift * (1 + half * math.sin(number))),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("half", "shift", "verdict"),
+    [(0.01, 1.0, "no change"), (0.1, 1.0, "undecided"), (0.001, 1.03, "undecided")],
+)
+def test_no_change_needs_the_median_within_the_tolerance(half, shift, verdict):
+    judged = one(jumping(half, shift))
+    epoch, median_epoch = judged.metrics[:2]
+    assert epoch.ratio == Interval(1.0, 1.0, 1.0)
+    assert (judged.verdict, epoch.verdict, epoch.statistic) == (verdict, verdict, "minimum")
+    assert median_epoch.verdict is None
+    assert (epoch.more_pairs is not None) == (verdict == "undecided")
+
+
+def test_slowdown_of_the_minimum_needs_no_median():
+    judged = one([replace_epochs(record, 0.1) for record in pairs(SLOWER)])
+    assert judged.verdict == "slower"
+
+
+def replace_epochs(record, noise):
+    least = min(record.epoch_seconds)
+    wide = 5 * least * (1 + noise * math.sin(record.round + len(record.version)))
+    return msgspec.structs.replace(record, epoch_seconds=[least, wide, wide])
+
+
+def test_alternated_processes_are_judged_by_the_median(monkeypatch):
+    monkeypatch.setattr(judge_pairs, "is_alternated", lambda _: True)
+    judged = one(jumping(0.1))
+    epoch = judged.metrics[0]
+    assert (epoch.label, epoch.verdict) == ("median epoch", "undecided")
+    assert epoch.ratio.low < 0.99
+    assert "median epoch" not in metrics(judged)
+    assert metrics(judged)["minimum epoch"].ratio.mean == 1.0
+
+
 def test_metrics_are_read_from_a_record():
     # The 90th percentile of five values lies after 0.9 * 4 = 3.6 gaps: 0.6 + 0.6 * (0.8 - 0.6).
     record = ok(case(), epoch_seconds=[0.4, 0.2, 0.3, 0.8, 0.6])
-    assert {name: read(record) for name, read in METRICS.items()} == pytest.approx(
+    assert {
+        name: value for name, read in METRICS.items() if (value := read(record))
+    } == pytest.approx(
         {
             "epoch": 0.2,
             "median epoch": 0.4,

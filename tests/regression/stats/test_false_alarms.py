@@ -12,8 +12,10 @@ from bench.regression.stats.false_alarms import (
     MIN_PAIRS,
     compute_nominal_level,
     compute_overall_level,
+    count_fewest_pairs,
     schedule_looks,
 )
+from bench.regression.stats.signed_rank import compare_pairs
 
 UNEQUAL = [(30, 60, 180), (10, 11, 33), (10, 12), (30, 60, 61), (5, 300)]
 DESIGNS = st.lists(st.integers(1, 400), min_size=1, max_size=5, unique=True).map(
@@ -22,28 +24,39 @@ DESIGNS = st.lists(st.integers(1, 400), min_size=1, max_size=5, unique=True).map
 
 
 @pytest.mark.parametrize(
-    ("pairs", "looks"),
+    ("pairs", "alpha", "looks"),
     [
-        (180, (30, 60, 180)),
-        (181, (31, 61, 181)),
-        (60, (10, 20, 60)),
-        (61, (11, 21, 61)),
-        (33, (10, 11, 33)),
-        (30, (10, 30)),
-        (12, (10, 12)),
-        (11, (10, 11)),
-        (10, (10,)),
-        (3, (3,)),
-        (1, (1,)),
+        (180, 0.01, (10, 60, 180)),
+        (58, 0.01, (10, 20, 58)),
+        (57, 0.01, (10, 57)),
+        (20, 0.01, (10, 20)),
+        (19, 0.01, (19,)),
+        (1, 0.01, (1,)),
+        # Of four cases: log2(8 / 0.0025) = 11.6.
+        (180, 0.0025, (12, 60, 180)),
+        (23, 0.0025, (23,)),
     ],
 )
-def test_looks_at_a_sixth_a_third_and_all_pairs(pairs, looks):
-    assert schedule_looks(pairs) == looks
+def test_looks_at_few_a_third_and_all_pairs(pairs, alpha, looks):
+    assert schedule_looks(pairs, alpha) == looks
 
 
-def test_look_shares_are_exact_for_multiples_of_6():
-    for pairs in range(6 * MIN_PAIRS, 6000, 6):
-        assert schedule_looks(pairs) == (pairs // 6, pairs // 3, pairs)
+@pytest.mark.parametrize("alpha", [0.01, 0.005, 0.01 / 12, 0.01 / 100])
+@pytest.mark.parametrize("pairs", [40, 90, 300])
+def test_first_look_forgives_one_contrary_pair(alpha, pairs):
+    # The smaller two of the differences have ranks 1 and 2.
+    looks = schedule_looks(pairs, alpha)
+    sizes = [0.03 + number / 1000 for number in range(looks[0])]
+    for contrary in (0, 1):
+        logs = [-size if number == contrary else size for number, size in enumerate(sizes)]
+        assert compare_pairs(logs, looks, alpha).p_slower <= alpha
+        assert compare_pairs(logs[:-1], (looks[0] - 1, *looks[1:]), alpha).p_slower > alpha / 2
+
+
+def test_fewest_pairs_reject_when_they_agree():
+    assert count_fewest_pairs(0.01) == MIN_PAIRS
+    assert compare_pairs([0.1] * MIN_PAIRS, (MIN_PAIRS,), 0.01).p_slower <= 0.01
+    assert compare_pairs([0.1] * (MIN_PAIRS - 1), (MIN_PAIRS - 1,), 0.01).p_slower > 0.01
 
 
 # P. Armitage et al. and S. J. Pocock: critical values of the normal deviate for equally spaced

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+from support import false_alarms
 from support.comparisons import RULE, stored_side, stored_trials
 from support.records import case
 
@@ -21,9 +22,9 @@ from bench.regression.stored.sides import load_side
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 A = case("a")
 # Deviation of two runs of two processes each: sqrt(0.03² (1/2 + 1/2) + 2 · 0.04²) = 0.0640312.
-KNOWN = Spread(epochs=0.5, processes=0.03, blocks=0.04, count=3)
+KNOWN = Spread(epochs=0.5, processes=0.03, blocks=0.04, hours=3)
 # So small that 2 % are many deviations.
-STILL = Spread(epochs=0.5, processes=0.0005, blocks=0.0005, count=50)
+STILL = Spread(epochs=0.5, processes=0.0005, blocks=0.0005, hours=50)
 
 
 def runs(baseline, candidate, spread=None, **options):
@@ -94,18 +95,18 @@ def test_ratio_test_uses_the_processes_of_each_side():
     p = 0.5 - t / (2 * math.sqrt(2 + t * t))
     assert result.metrics[0].p_slower == pytest.approx(p, abs=1e-5)
     assert result.metrics[0].p_faster == pytest.approx(1 - p, abs=1e-5)
-    assert (result.deviation, result.blocks) == (pytest.approx(0.0657647, abs=1e-6), 3)
+    assert (result.deviation, result.hours) == (pytest.approx(0.0657647, abs=1e-6), 3)
 
 
 def test_very_wide_interval_has_no_bounds():
-    wide = Spread(epochs=0.1, processes=1.0, blocks=1.0, count=2)
+    wide = Spread(epochs=0.1, processes=1.0, blocks=1.0, hours=2)
     result = compare_ratio(1.5, wide, (5, 5), 0.001)
     assert result.ratio == Interval(1.5)
     assert 0.4 < result.p_slower < 0.5
 
 
 def test_zero_spread_is_not_tested():
-    result = one([1.0] * 2, [1.1] * 2, Spread(epochs=0.0, processes=0.0, blocks=0.0, count=5))
+    result = one([1.0] * 2, [1.1] * 2, Spread(epochs=0.0, processes=0.0, blocks=0.0, hours=5))
     assert (result.verdict, result.deviation) == ("undecided", None)
 
 
@@ -295,6 +296,13 @@ def test_detectable_slowdown_of_runs_by_hand():
     more = find_detectable_slowdown(Spread(0.01, 0.03, 0.05, 11), (5, 5), Rule(alpha=0.01))
     rule = Rule(alpha=0.01, family=4)
     assert least < min(more, find_detectable_slowdown(Spread(0.01, 0.0, 0.05, 11), (5, 5), rule))
+
+
+@pytest.mark.parametrize(("starts", "drift"), false_alarms.BLOCKS)
+def test_blocks_that_share_an_hour_keep_the_false_alarm_rate(starts, drift):
+    alarms, total = false_alarms.count_of_runs(starts, drift, calibrations=50)
+    # 1 %, and what 50 calibrations add to it by chance.
+    assert alarms <= 0.02 * total
 
 
 def test_cases_whose_pilots_chose_other_threads_are_compared_without_a_calibration():

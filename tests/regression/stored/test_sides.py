@@ -1,12 +1,11 @@
 """Runs and calibrations as ``bench compare`` reads them."""
 
 import pytest
-from support.comparisons import calibrated, pairs, session
 from support.records import MACHINE, bare, case, environment, ok, run, trials, write
 
 from bench.errors import UserError
 from bench.records import store
-from bench.regression.stored.sides import load_calibrations, load_side
+from bench.regression.stored.sides import load_side
 
 PYTORCH = case("pytorch")
 
@@ -68,13 +67,3 @@ def test_empty_run_has_no_case_and_no_machine(tmp_path):
     store.create_run(tmp_path / "run", run(PYTORCH))
     side = load_side(tmp_path / "run")
     assert (side.cases, side.machine, side.data) == ({}, None, None)
-
-
-def test_calibrations_of_the_machine_give_a_spread(tmp_path):
-    for name in ("monday", "tuesday"):
-        plan = session(PYTORCH, run=name, pairs=2)
-        calibrated(tmp_path, plan, pairs([0.01, 0.02, 0.03, 0.05], PYTORCH))
-    calibrations = load_calibrations(tmp_path, MACHINE["id"])
-    assert calibrations.spread(PYTORCH.slug).count == 4
-    with pytest.raises(UserError, match="another machine"):
-        load_calibrations(tmp_path, "another")

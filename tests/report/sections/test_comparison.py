@@ -1,9 +1,13 @@
 """The tables of faults, of the textbook's figures and of noise."""
 
+import re
+
+import pytest
 from support.records import bare, case, environment, ok
 
 from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise
+from bench.analysis.speed import Adjustment
 from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
 from bench.report.sections.comparison import (
@@ -12,6 +16,7 @@ from bench.report.sections.comparison import (
     tabulate_comparison,
     tabulate_noise,
 )
+from bench.report.sections.runs import describe_adjustment
 
 
 def test_unavailable_at_several_sizes_is_one_line():
@@ -32,6 +37,55 @@ def test_unavailable_at_several_sizes_is_one_line():
         ["b", f"cpu, batch size 32, {rest}", "failed", "1 of 1", "wrong"],
         ["b", f"cpu, batch size 8, {rest}", "failed", "1 of 1", "wrong"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("kernels", "known", "follows", "cells"),
+    [
+        ((0.002, 0.003), True, 1, ["1.50", "1.00"]),
+        ((0.002, 0.00204), True, 1, None),
+        ((0.002, 0.003), True, 0, None),
+        ((0.002, 0.003), False, 1, None),
+    ],
+    ids=["varied", "steady", "unrelated", "unknown"],
+)
+def test_speed_of_the_machine_is_shown_where_it_varied(kernels, known, follows, cells):
+    # Epochs follow the kernel; another process of each row is delayed.
+    records = [
+        ok(
+            case(name),
+            number,
+            epoch_seconds=[kernel * delay**follows] * 5,
+            kernel_seconds=[kernel * delay] * 6 * known,
+        )
+        for name, kernel, delayed in (("a", kernels[0], 1), ("b", kernels[1], 3))
+        for number in (1, 2, 3)
+        for delay in [1.5 if number == delayed else 1.0]
+    ]
+    rows = summarize(records, {"here": environment()})
+    table = tabulate_comparison(rows, rows, 1)
+    assert ("machine's speed, × run's" in table.headings) == (cells is not None)
+    if cells:
+        assert [line[-1] for line in table.lines] == cells
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "words"),
+    [
+        (Adjustment(), None),
+        (
+            Adjustment({"a": {1: 0.5}}, before=0.2, after=0.04),
+            r"from 20 % to 4(\.0)? %: ratios .* mean speed",
+        ),
+        (
+            Adjustment(before=0.02, after=0.03),
+            r"not explain .*2(\.0)? %, and 3(\.0)? %.*as measured",
+        ),
+    ],
+)
+def test_adjustment_is_described_with_both_spreads(adjustment, words):
+    sentence = describe_adjustment(adjustment)
+    assert re.search(words, sentence) if words else sentence == ""
 
 
 def test_textbook_figures_are_beside_ours():

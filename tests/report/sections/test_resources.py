@@ -43,6 +43,15 @@ def test_bandwidth_is_that_of_the_tables_size():
     assert table.lines[0][4:6] == ["90.0 GB/s", "numpy"]
 
 
+def test_least_epochs_of_rows_are_a_range():
+    roofline = Roofline(1e11, "jax", {}, {})
+    rows = [row(), row(0.0075264, implementation="byte-row"), row(None, implementation="other")]
+    (table,) = resources.tabulate_roofline({("cpu", 2): roofline}, rows, 784)
+    assert cells(table)[0]["least epoch"] == "7.53 ms to 15.1 ms"
+    (table,) = resources.tabulate_roofline({("cpu", 2): roofline}, [row(None)], 784)
+    assert cells(table)[0]["least epoch"] == "—"
+
+
 def test_probes_of_a_gpu_fill_its_line():
     of = case("roofline-jax", workload="roofline", framework="jax", device="gpu")
     probe = bare(

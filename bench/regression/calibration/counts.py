@@ -1,0 +1,111 @@
+"""Count the decisions of calibrations, which are independent: no two of them share a pair."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from bench.analysis.noise import MAX_OTHERS, MAX_STEAL
+from bench.records.schema import Slowdown
+from bench.regression.calibration.spread import MeasuredDecision
+from bench.regression.result import TIMED, CaseVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What the decisions of a count have in common.
+
+    slowdown: injected into the candidate. budget: seconds of a comparison. busy: see ``is_busy``;
+    None if the machine does not say. apart: whether the sides ran in two places.
+    """
+
+    case: str
+    slowdown: Slowdown | None
+    budget: float
+    busy: bool | None
+    apart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionCount:
+    """How independent decisions of one design ended.
+
+    verdicts: numbers of decisions, without failed ones. failed: comparisons without a decision.
+    days: dates on which they were made. pairs, seconds: medians of a decision.
+    """
+
+    design: Design
+    verdicts: Mapping[CaseVerdict, int]
+    failed: int
+    days: int
+    pairs: float
+    seconds: float
+
+    @property
+    def total(self) -> int:
+        """The number of decisions."""
+        return sum(self.verdicts.values())
+
+    @property
+    def slower_interval(self) -> tuple[float, float]:
+        """The 95 % Wilson interval of the share of decisions that say "slower"."""
+        return compute_wilson_interval(self.verdicts.get("slower", 0), self.total)
+
+
+def count_decisions(decisions: Iterable[MeasuredDecision]) -> list[DecisionCount]:
+    """Count decisions by design: without a slowdown first, then by budget and machine."""
+    groups: dict[Design, list[MeasuredDecision]] = defaultdict(list)
+    for decision in decisions:
+        groups[_find_design(decision)].append(decision)
+    counts = [_count(design, group) for design, group in groups.items()]
+    return sorted(counts, key=_sort_key)
+
+
+def compute_wilson_interval(count: int, total: int) -> tuple[float, float]:
+    """Return the 95 % Wilson interval of a share of independent decisions."""
+    from scipy.stats import binomtest
+
+    bounds = binomtest(count, total).proportion_ci(0.95, method="wilson")
+    return float(bounds.low), float(bounds.high)
+
+
+def is_busy(conditions: Mapping[str, float | None], processors: float) -> bool | None:
+    """Return whether a comparison was disturbed; None if the machine does not say.
+
+    It was if other processes took more than 5 % of all processors' time, or the hypervisor more
+    than 1 %: the limits of a disturbed run.
+    """
+    seconds = (conditions.get("seconds") or 0.0) * processors
+    others, steal = conditions.get("others_seconds"), conditions.get("steal_seconds")
+    if not seconds or others is None:
+        return None
+    return others > MAX_OTHERS * seconds or (steal or 0.0) > MAX_STEAL * seconds
+
+
+def _find_design(decision: MeasuredDecision) -> Design:
+    return Design(
+        decision.case,
+        decision.design.slowdown,
+        decision.plan.budget,
+        is_busy(decision.design.conditions, decision.processors),
+        decision.apart,
+    )
+
+
+def _count(design: Design, decisions: list[MeasuredDecision]) -> DecisionCount:
+    judged = [decision for decision in decisions if decision.verdict in TIMED]
+    return DecisionCount(
+        design,
+        verdicts=Counter(decision.verdict for decision in judged if decision.verdict),
+        failed=len(decisions) - len(judged),
+        days=len({decision.started[:10] for decision in judged}),
+        pairs=median(decision.pairs for decision in judged) if judged else 0.0,
+        seconds=median(decision.seconds for decision in judged) if judged else 0.0,
+    )
+
+
+def _sort_key(count: DecisionCount) -> tuple[object, ...]:
+    design = count.design
+    slowdown = design.slowdown
+    injected = (slowdown.every, slowdown.share) if slowdown else (0, 0.0)
+    return design.case, injected, design.budget, str(design.busy), design.apart

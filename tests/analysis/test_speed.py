@@ -1,0 +1,149 @@
+"""Speeds, slopes and adjusted epochs: worked out by hand, and simulated on a shared host."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from support.records import bare, case, ok, probe, trials
+from support.shared_host import HOSTS, simulate
+
+from bench.analysis.speed import (
+    adjust_epochs,
+    estimate_slopes,
+    measure_speeds,
+    tabulate_epochs,
+)
+
+A, B = case("a"), case("b")
+
+
+# Widths of the intervals of ratios over those without the kernel, at most.
+WIDTHS = {
+    "jumps every 3 s": 0.3,
+    "jumps every 15 s": 0.5,
+    "jumps every 0.4 s": 0.5,
+    "jumps every 3 s, two rows": 0.6,
+    "steady": 1.01,
+    "kernel unrelated to epochs": 1.01,
+}
+
+
+def process(of, number, epochs, kernels, **changes):
+    """Return a trial whose kernel was the same before and after each epoch."""
+    return ok(of, number, epoch_seconds=epochs, kernel_seconds=[*kernels, kernels[-1]], **changes)
+
+
+def follow(of, number, slope, *kernels, epoch=1.0):
+    """Return a trial whose epochs follow the kernel with this slope, from 1 s on."""
+    seconds = [math.exp(kernel) for kernel in kernels]
+    around = [(one + other) / 2 for one, other in pairwise((*kernels, kernels[-1]))]
+    return process(of, number, [epoch * math.exp(slope * x) for x in around], seconds)
+
+
+def test_speed_of_a_row_is_relative_to_the_run():
+    records = [
+        ok(A, 1, kernel_seconds=[0.002, 0.004, 0.002]),
+        ok(A, 2, kernel_seconds=[0.002]),
+        ok(B, 1, kernel_seconds=[0.004]),
+        ok(B, 2, kernel_seconds=[0.004]),
+        bare(B, 3, kernel_seconds=[9.0]),
+        probe(kernel_seconds=[9.0]),
+        ok(case("old")),
+    ]
+    assert measure_speeds(records) == pytest.approx({A.slug: 1.5, B.slug: 0.75})
+
+
+def test_older_records_have_no_speed():
+    records = trials(A, 0.5, 0.6)
+    assert measure_speeds(records) == {}
+    assert adjust_epochs(records).seconds == {}
+
+
+def test_epoch_has_the_mean_of_the_kernels_around_it():
+    table = tabulate_epochs([ok(A, 1, epoch_seconds=[1.0, 2.0], kernel_seconds=[1.0, 4.0, 16.0])])
+    assert np.exp(table["kernel"]).tolist() == pytest.approx([2, 8])
+    assert table["log"].tolist() == pytest.approx([0, math.log(2)])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        process(case("g", device="gpu"), 1, [1.0, 2.0], [1.0, 2.0]),
+        process(A, 1, [1.0, 2.0], [1.0]),
+        process(A, 1, [1.0, 2.0], [1.0, 2.0], status="timeout"),
+    ],
+    ids=["a GPU's", "too few kernels", "failed"],
+)
+def test_epochs_without_a_kernel_of_their_own_are_left_out(record):
+    assert tabulate_epochs([record]).empty
+
+
+def test_slope_is_that_within_the_processes_of_a_row():
+    records = [
+        follow(of, number, slope, 0.0, 0.4, 0.1 * number, 0.2)
+        for of, slope in ((A, 0.7), (B, 1.0))
+        for number in (1, 2)
+    ]
+    slopes = estimate_slopes(tabulate_epochs(records))
+    assert slopes.to_dict() == pytest.approx({A.slug: 0.7, B.slug: 1.0})
+
+
+def test_slope_of_steady_processes_is_that_between_those_of_other_rows():
+    steady = [follow(A, number, 0.3, *[0.1 * number] * 4) for number in (1, 2, 3)]
+    others = [follow(B, number, 0.9, *[0.1 * number] * 4) for number in (1, 2, 3)]
+    slopes = estimate_slopes(tabulate_epochs([*steady, *others]))
+    assert slopes.to_dict() == pytest.approx({A.slug: 0.9, B.slug: 0.3})
+
+
+def test_differences_between_the_processes_of_a_row_do_not_change_its_slope():
+    def fit(factor):
+        random = np.random.default_rng(1)
+        records = [
+            follow(of, number, 0.8, *random.normal(0, 0.1, 6), epoch=random.uniform(0.9, 1.1))
+            for of in (A, B)
+            for number in (1, 2, 3)
+        ]
+        records[0] = process(
+            A,
+            1,
+            [factor * seconds for seconds in records[0].epoch_seconds],
+            records[0].kernel_seconds[:-1],
+        )
+        return estimate_slopes(tabulate_epochs(records))
+
+    assert fit(1.0)[A.slug] == pytest.approx(fit(3.0)[A.slug], rel=1e-12)
+
+
+def test_epochs_at_the_mean_speed_agree():
+    records = [
+        follow(of, number, slope, *np.add(shift, [0.0, 0.3, 0.1, 0.2]), epoch=epoch)
+        for of, slope, epoch in ((A, 0.7, 1.0), (B, 1.0, 2.0))
+        for number, shift in enumerate((0.0, 0.4, -0.4) if of is A else (0.4, -0.4, 0.0), 1)
+    ]
+    adjustment = adjust_epochs(records)
+    mean = tabulate_epochs(records)["kernel"].mean()
+    for of, slope, epoch in ((A, 0.7, 1.0), (B, 1.0, 2.0)):
+        expected = epoch * math.exp(slope * mean)
+        assert adjustment.seconds[of.slug] == pytest.approx(dict.fromkeys((1, 2, 3), expected))
+    assert adjustment.before > 0.3
+    assert adjustment.after == pytest.approx(0, abs=1e-9)
+
+
+def test_epochs_stay_as_measured_where_the_kernel_does_not_help():
+    shifts = (-0.4, 0.0, 0.4)
+    unmoved = [follow(A, number, 0.0, *[shift] * 4) for number, shift in enumerate(shifts, 1)]
+    moved = [follow(B, number, 1.0, *[shift / 9] * 4) for number, shift in enumerate(shifts, 1)]
+    adjustment = adjust_epochs([*unmoved, *moved])
+    assert adjustment.before < adjustment.after
+    assert adjustment.seconds == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "runs", "width"),
+    [(name, 40 if "two" in name else 8, WIDTHS[name]) for name in HOSTS],
+)
+def test_adjusted_ratios_hold_the_truth_and_are_narrower_where_the_speed_jumps(name, runs, width):
+    result = simulate(*HOSTS[name], runs)
+    assert result.coverage > (0.9 if "two" in name else 0.92)
+    assert result.width < width

@@ -1,0 +1,132 @@
+"""Simulate comparisons: how often looks at pairs, or stored runs, call a slowdown.
+
+``PYTHONPATH=tests python -m support.false_alarms`` prints the figures of docs/calibration.md.
+"""
+
+import datetime as dt
+import math
+
+import numpy as np
+from support.comparisons import side
+from support.records import case
+
+from bench.regression.calibration import spread
+from bench.regression.calibration.spread import MeasuredBlock, estimate_spread
+from bench.regression.stats import signed_rank
+from bench.regression.stats.false_alarms import ALPHA, compute_nominal_level, schedule_looks
+from bench.regression.stored.judge_runs import compare_ratio
+
+COMPARISONS = 20_000
+A = case("a")
+# When blocks of three minutes began, in hours: half an hour, five hours, a day. And the standard
+# deviation of what those of an hour share.
+BLOCKS = (
+    ([number / 20 for number in range(10)], 0.04),
+    ([number / 4 for number in range(20)], 0.04),
+    ([number / 2 for number in range(60)], 0.06),
+)
+
+
+def normal(draw, shape):
+    return draw.standard_normal(shape)
+
+
+def cauchy(draw, shape):
+    return draw.standard_cauchy(shape)
+
+
+def bursty(draw, shape):
+    """One pair in thirty is ten times as far off."""
+    return draw.standard_normal(shape) * np.where(draw.random(shape) < 1 / 30, 10, 1)
+
+
+def drifting(draw, shape):
+    """The cost of being measured first wanders from pair to pair, and the noise grows."""
+    first = 1 + draw.standard_normal(shape).cumsum(axis=1) / 3
+    noise = draw.standard_normal(shape) * np.linspace(0.2, 3, shape[1])
+    return draw.choice((-1, 1), shape) * first + noise
+
+
+NOISES = (normal, cauchy, bursty, drifting)
+
+
+def compute_p_slower(logs, pairs):
+    """Return the one-sided p of the first pairs of each comparison, a row of ``logs``.
+
+    Without ties and zeros.
+    """
+    first = logs[:, :pairs]
+    ranks = np.abs(first).argsort(axis=1).argsort(axis=1) + 1
+    return signed_rank._upper_tail(pairs)[(ranks * (first > 0)).sum(axis=1)]
+
+
+def share_called(logs, looks, level):
+    """Return the share of comparisons that a look calls slower at this nominal level."""
+    called = np.zeros(len(logs), bool)
+    for pairs in looks:
+        called |= compute_p_slower(logs, pairs) <= level
+    return called.mean()
+
+
+def hourly_block(start, level, noise):
+    """Return a block of six processes. start: hours. level: logarithm of their epochs."""
+    logs = level + noise
+    records = [
+        side(version, 1, A, 1.0, epoch_seconds=[math.exp(log)])
+        for version, log in zip(("base", "candidate") * 3, logs, strict=True)
+    ]
+    time = dt.datetime(2025, 1, 2, tzinfo=dt.UTC) + dt.timedelta(hours=start)
+    return MeasuredBlock(
+        "s", time.isoformat(), tuple(zip(records[::2], records[1::2], strict=True))
+    )
+
+
+def count_of_runs(starts, drift, calibrations=200, runs=40):
+    """Count the false alarms of pairs of runs in hours of their own, after such calibrations.
+
+    starts: of the blocks, in hours. drift: standard deviation of what the blocks of an hour share.
+    """
+    draw, alarms = np.random.default_rng(2), 0
+    for _ in range(calibrations):
+        hours = draw.normal(0, drift, math.ceil(max(starts)) + 1)
+        measured = estimate_spread(
+            hourly_block(start, hours[int(start)], draw.normal(0, 0.02, 6)) for start in starts
+        )
+        for log in draw.normal(0, math.sqrt(2 * (drift**2 + 0.02**2 / 5)), runs):
+            if measured is None:
+                alarms += math.exp(log) > 1.2
+            else:
+                alarms += compare_ratio(math.exp(log), measured, (5, 5), 0.01).p_slower <= 0.01
+    return alarms, calibrations * runs
+
+
+def main():
+    draw = np.random.default_rng(5)
+    print("slowdown, pairs, looks, found at 1.2 % and 2 % of noise")
+    for slowdown, pairs in ((0.05, 7), (0.05, 8), (0.05, 10), (0.02, 24), (0.01, 71)):
+        looks = schedule_looks(pairs)
+        level = compute_nominal_level(ALPHA, looks)
+        shares = [
+            share_called(
+                draw.standard_t(3, (COMPARISONS, pairs)) * deviation / math.sqrt(3)
+                + math.log1p(slowdown),
+                looks,
+                level,
+            )
+            for deviation in (0.012, 0.02)
+        ]
+        print(f"{slowdown:.0%}", pairs, looks, *(f"{share:.1%}" for share in shares))
+    print("false alarms of", *(noise.__name__ for noise in NOISES))
+    for pairs in (7, 8, 10, 15, 24, 40, 71, 180):
+        looks = schedule_looks(pairs)
+        level = compute_nominal_level(ALPHA, looks)
+        shares = [share_called(noise(draw, (COMPARISONS, pairs)), looks, level) for noise in NOISES]
+        print(pairs, looks, *(f"{share:.2%}" for share in shares), flush=True)
+    print("false alarms of stored runs, with and without the rules of hours")
+    print(*(count_of_runs(*blocks) for blocks in BLOCKS))
+    spread.HOUR = spread.MIN_BETWEEN = 0.0
+    print(*(count_of_runs(*blocks) for blocks in BLOCKS))
+
+
+if __name__ == "__main__":
+    main()
