@@ -371,7 +371,8 @@ def cpu(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("used", "pauses"), [([], 1), ([0.00009], 1), ([0.002] * 3, 4), ([0.002] * 1000, 250)]
+    ("used", "pauses"),
+    [([], 1), ([0.00009], 1), ([0.00011], 2), ([0.002] * 3, 4), ([0.002] * 1000, 250)],
 )
 def test_worker_settles_when_it_computes_no_more(drives, cpu, used, pauses):
     of = drives()
