@@ -271,8 +271,8 @@ class Drive:
     def _confirm(self, reply: Reply) -> tuple[float, bool]:
         """Return the seconds of a command, and whether the parent's clocks confirm the worker's.
 
-        Waiting for a core makes the parent's time longer, but not the worker's CPU time: its threads
-        cannot have used more than they were allowed.
+        Waiting for a core makes the parent's time longer, but not the worker's CPU time, which is
+        at most what the allowed threads can use.
         """
         room = ROOM_SECONDS + HANDOVERS * self._handover
         handover = reply.elapsed - reply.seconds
