@@ -155,13 +155,13 @@ def driven(tmp_path, digits, make_case):
     Returns the drive and the outcome.
     """
 
-    def run(code=None, child=None, *, slowdown=None, brief=False, **changes):
+    def run(code=None, child=None, *, brief=False, **changes):
         if code is not None:
             (tmp_path / "own_file.py").write_text(code)
             changes["file"] = str(tmp_path / "own_file.py")
         case = make_case(**changes)
         child = child or ChildSpec(threads=1, device=case.device, timeout=240)
-        request, size = request_training(case, digits, slowdown), measure_exchange(case, digits)
+        request, size = request_training(case, digits), measure_exchange(case, digits)
         with Worker(request, child, tmp_path / "child", size) as worker:
             drive = Drive(worker, case, Draws.make(42, 1))
             with suppress(WorkerStopped):

@@ -114,7 +114,6 @@ class Trial(msgspec.Struct, frozen=True):
     round: int
     case: Case
     version: str = ""
-    slowdown: Slowdown | None = None
 
 
 class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -167,7 +166,7 @@ class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
     Accuracies have one value for each timed epoch. validation_loss: in records of older runs.
     entropy: id of what the orders and initial weights were drawn from; None in older records, whose
     run has a seed. judged_epochs: numbers of the timed epochs that were compared with the oracle.
-    version, slowdown: see ``Trial``.
+    version: see ``Trial``. slowdown: injected into this side, in older records.
     """
 
     validation_accuracy: list[Share] = []

@@ -230,7 +230,7 @@ class Runner:
         return complete
 
     def _start_worker(self, trial: Trial, child: ChildSpec, folder: Path) -> Worker:
-        request = spec.request_training(trial.case, self._data, trial.slowdown)
+        request = spec.request_training(trial.case, self._data)
         return Worker(request, child, folder, measure_exchange(trial.case, self._data))
 
     def _judge_drive(self, trial: Trial, drive: Drive, judgement: Judgement) -> dict[str, Any]:
@@ -238,7 +238,7 @@ class Runner:
         threads, threads_fault = judge_threads(trial.case.threads, drive.measurement)
         if self._installations is None and judgement.parity is not None:
             self._params[trial.id] = encode_params(drive.evidence)
-        fault = judgement.fault or drive.find_clock_fault() or threads_fault
+        fault = judgement.fault or threads_fault or drive.find_clock_fault()
         return {
             "status": "failed" if fault else "ok",
             "reason": fault,
@@ -308,7 +308,7 @@ class Runner:
             "started": values["started"],
         }
         if trial.kind == "trial":
-            identity |= {"version": trial.version, "slowdown": trial.slowdown}
+            identity["version"] = trial.version
         folders = find_case_folders(trial.case)
         try:
             record: Record = hide_paths(msgspec.convert({**identity, **values}, Record), folders)
@@ -346,11 +346,15 @@ class Runner:
         if trial.kind == "textbook":
             return spec.request_textbook(case, self._data)
         most = compute_max_samples(self._data.features)  # trials with more are unavailable
-        samples = (
-            peer.samples
+        peers = [
+            peer
             for peer in self._peers
             if peer.samples <= most and (peer.device, peer.threads) == (case.device, case.threads)
-        )
+        ]
+        # A probe reads floats: as many bytes as its peers read.
+        samples = [peer.samples for peer in peers]
+        samples += [peer.samples * peer.bytes_per_pixel // 4 for peer in peers]
+        samples = [count for count in samples if count <= most]
         return spec.request_roofline(case, self._data.features, samples)
 
     def _specify_child(self, trial: Trial) -> ChildSpec:

@@ -13,7 +13,6 @@ from bench.worker import data, exchange, guard
 from bench.worker.exchange import Exchange
 from bench.worker.gpu import read_framework_peak
 from bench.worker.measure import time_call, time_epoch
-from bench.worker.slowdown import slow_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,8 +89,8 @@ class Session:
 
     def set_up(self) -> float:
         """Create the Trainer."""
-        implementation = slow_down(self.module.Trainer, self._request.get("slowdown"))
-        self._trainer, seconds = time_call(implementation, self._problem, self._request["device"])
+        arguments = self._problem, self._request["device"]
+        self._trainer, seconds = time_call(self.module.Trainer, *arguments)
         return seconds
 
     def reset(self) -> float:

@@ -8,7 +8,7 @@ from support.pretended import comparison, pairing
 from support.workers import StoppedWorkers
 
 from bench.records import store
-from bench.records.schema import Parity, Slowdown, Trial
+from bench.records.schema import Parity, Trial
 from bench.regression.paired.comparison_plan import plan_pair
 from bench.runner import machine, runner
 from bench.runner.parity.draws import Draws
@@ -20,7 +20,6 @@ from bench.runner.runner import Runner
 from bench.worker.machine import list_software
 from bench.worker.workloads import WORKLOADS
 
-SLOWDOWN = Slowdown(0.5, 2)
 OURS = machine.machine.ROOT / "implementations"
 INSTALLATIONS = {"base": Installation(), "candidate": Installation()}
 ALONE = Trial("r1-mine", "trial", 1, pairing(batch_size=96, threads=1).baseline)
@@ -51,10 +50,10 @@ def starts(monkeypatch):
     return workers
 
 
-def sides(number=1, slowdown=None, **changes):
+def sides(number=1, **changes):
     """Return the two trials of a pair, by version."""
     one = pairing(batch_size=96, **{"threads": 1, **changes})
-    both = plan_pair(number, one, comparison(), slowdown)
+    both = plan_pair(number, one, comparison())
     return {trial.version: trial for trial in both}
 
 
@@ -76,13 +75,6 @@ def test_first_pair_is_judged_whole_on_both_sides(make_runner):
     for record in records:
         assert (record.status, record.judged_epochs) == ("ok", [1, 2, 3, 4, 5])
         assert record.first_predict_seconds > 0
-
-
-def test_injected_slowdown_is_in_the_candidates_epochs(make_runner):
-    trials = sides(1, Slowdown(9.0, 1))
-    records = make_runner(INSTALLATIONS).measure_pair([*trials.values()], brief=True)
-    least = {record.version: min(record.epoch_seconds) for record in records}
-    assert least["candidate"] > 3 * least["base"]
 
 
 def test_params_and_entropy_are_written_when_the_round_is_over(make_runner, folder):
@@ -138,13 +130,12 @@ def test_every_version_runs_and_describes_its_own_place(
     }
     made = make_runner(installations, timeout=7.0)
     for number in (1, 2):
-        for version, trial in sides(number, SLOWDOWN, variables={"OWN": "yes"}).items():
+        for version, trial in sides(number, variables={"OWN": "yes"}).items():
             made.measure(trial)
-            request, child = starts[-1]
+            _, child = starts[-1]
             assert child.installation == installations[version]
             assert (child.timeout, child.threads, child.device) == (7.0, 1, "cpu")
             assert child.variables == {"OWN": "yes"}
-            assert (request["slowdown"] is None) == (version == "base")
     assert described == [installations["candidate"]]  # once
     environments = store.read_environments(folder)
     assert {
@@ -160,10 +151,9 @@ def test_trial_that_is_interrupted_is_recorded(make_runner, folder, monkeypatch,
 
     monkeypatch.setattr(*point, interrupt)
     with pytest.raises(KeyboardInterrupt):
-        make_runner(INSTALLATIONS).measure(sides(4, SLOWDOWN)["candidate"])
+        make_runner(INSTALLATIONS).measure(sides(4)["candidate"])
     (record,) = store.read_records(folder)
     assert (record.status, record.version, record.round) == ("interrupted", "candidate", 4)
-    assert record.slowdown == SLOWDOWN
 
 
 def test_worker_that_fails_is_recorded_with_its_last_words(make_runner, starts):

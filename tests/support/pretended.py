@@ -34,7 +34,7 @@ class Pretended:
 
     ratio: of the candidate's epoch to the base's, by the number of the pair. accuracy: by epochs.
     becomes: fields of the records of failed trials, by (version, pair). stop: the trial that is
-    interrupted. A slowdown of every epoch is added to the candidate's.
+    interrupted.
     """
 
     folder: Path | None = None
@@ -75,14 +75,11 @@ class Pretended:
         if self.stop == (trial.version, trial.round):
             raise KeyboardInterrupt
         epoch = self.epoch * (self.ratio(trial.round) if trial.version == "candidate" else 1.0)
-        if trial.slowdown is not None and trial.slowdown.every == 1:
-            epoch *= 1 + trial.slowdown.share
         started = dt.datetime.fromtimestamp(self.clock, dt.UTC).isoformat(timespec="milliseconds")
         of = {
             "run": self.run,
             "trial": trial.id,
             "version": trial.version,
-            "slowdown": trial.slowdown,
             "started": started,
         }
         wrong = self.becomes.get((trial.version, trial.round))

@@ -238,11 +238,3 @@ def test_file_that_is_not_python_is_an_import_error(tmp_path):
     (tmp_path / "own.txt").write_text("")
     with pytest.raises(ImportError, match=r"own.txt is not a Python file"):
         session.load_module({"file": str(tmp_path / "own.txt")})
-
-
-def test_slowdown_of_the_request_is_in_force(make_request, memory):
-    served = Session(make_request(slowdown={"share": 0.5, "every": 2}), memory)
-    served.module = SimpleNamespace(Trainer=Trainer)
-    served.read_data()
-    served.set_up()
-    assert served._trainer._share == 0.5

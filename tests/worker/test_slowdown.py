@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from bench.contract import Params
-from bench.records.schema import Slowdown
 from bench.worker import slowdown
 from bench.worker.slowdown import SlowedTrainer, burn, slow_down
 
@@ -56,16 +55,13 @@ def test_every_nth_epoch_since_the_reset_burns_a_share_of_its_time(
 
 def test_slowed_trainer_passes_arguments_and_results():
     recorder, arguments = Recorder(), []
-    slowed = slow_down(
-        lambda *given: arguments.append(given) or recorder, {"share": 0.0, "every": 1}
-    )
+    slowed = slow_down(lambda *given: arguments.append(given) or recorder, share=0.0, every=1)
     trainer = slowed("problem", "gpu")
     assert arguments == [("problem", "gpu")]
     assert trainer.train_epoch(ORDER).weight.shape == (2, 2)
     assert trainer.predict(ORDER) == [7]
     trainer.reset("params")
     assert recorder.calls == [("train_epoch", ORDER), ("predict", ORDER), ("reset", "params")]
-    assert slow_down(Recorder, None) is Recorder
 
 
 def test_burn_reads_the_clock_without_sleeping(monkeypatch):
@@ -76,8 +72,12 @@ def test_burn_reads_the_clock_without_sleeping(monkeypatch):
 
 
 def test_slowdown_doubles_every_second_epoch_in_a_worker(driven):
-    slowed = Slowdown(share=1.0, every=2)
-    drive, outcome = driven(slowdown=slowed, brief=True, epochs=20, batch_size=2)
+    code = """
+from bench.worker.slowdown import slow_down
+from implementations.idiomatic import softmax_numpy
+Trainer = slow_down(softmax_numpy.Trainer, share=1.0, every=2)
+"""
+    drive, outcome = driven(code, brief=True, epochs=20, batch_size=2)
     assert outcome.status == "ok", outcome.reason
     seconds = drive.measurement.epoch_seconds
     assert len(seconds) == 20

@@ -31,7 +31,7 @@ SAME_PLACE = "no git checkout: both sides run in one place, which hides what dif
 # Appended to the candidate's file: an injected slowdown is a change of the source, as a real one.
 SLOWED = """
 from bench.worker.slowdown import slow_down
-Trainer = slow_down(Trainer, {{"share": {share!r}, "every": {every!r}}})
+Trainer = slow_down(Trainer, share={share!r}, every={every!r})
 """
 
 

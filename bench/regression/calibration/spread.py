@@ -20,7 +20,6 @@ from bench.regression.paired.judge_pairs import (
     RecordPair,
     collect_pairs,
     compute_log_ratio,
-    is_alternated,
     judge_cases,
 )
 from bench.regression.result import CaseComparison, CaseVerdict
@@ -59,7 +58,7 @@ class MeasuredBlock:
     @property
     def alternated(self) -> bool:
         """Whether the epochs of the two processes of a pair alternated."""
-        return all(is_alternated(record) for pair in self.pairs for record in pair)
+        return all(record.alternated for pair in self.pairs for record in pair)
 
     @property
     def minima(self) -> list[float]:

@@ -4,7 +4,7 @@ import random
 
 import msgspec
 
-from bench.records.schema import Case, Slowdown, Trial
+from bench.records.schema import Case, Trial
 from bench.regression.stats.decision import Rule
 from bench.regression.versions.names import Version
 from bench.runner.runner import RunContext
@@ -74,14 +74,12 @@ class ComparisonPlan(
         return Rule(self.tolerance, self.alpha, family=max(1, family))
 
 
-def plan_pair(
-    number: int, pairing: Pairing, planned: RunContext, slowdown: Slowdown | None = None
-) -> list[Trial]:
+def plan_pair(number: int, pairing: Pairing, planned: RunContext) -> list[Trial]:
     """Return the two trials of a pair in the order in which they are measured.
 
     A coin decides the order, and each run tosses its own coins. Otherwise the cost of being first
     would look like a difference.
-    number: of the pair within its case, from 1. slowdown: injected into the candidate.
+    number: of the pair within its case, from 1.
     """
     baseline, candidate = pairing.baseline, pairing.candidate
     trials = [
@@ -92,7 +90,6 @@ def plan_pair(
             number,
             candidate,
             CANDIDATE,
-            slowdown,
         ),
     ]
     coin = random.Random(f"{planned.run}/{planned.seed}/{baseline.slug}/{number}")

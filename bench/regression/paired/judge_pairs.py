@@ -45,19 +45,14 @@ RecordPair = tuple[TrialRecord, TrialRecord]  # of the baseline and of the candi
 EPOCH, MEDIAN_EPOCH, MEMORY = "epoch", "median epoch", "memory"
 
 
-def is_alternated(record: TrialRecord) -> bool:
-    """Return whether the epochs alternated with those of the other version's process."""
-    return bool(getattr(record, "alternated", False))
-
-
 # Positive numbers of a process, None if the record lacks it; less is better. The judged epoch of
 # alternated processes is the median: what hits one epoch hits its neighbour of the other version.
 # Of processes that ran one after the other it is the minimum, and no change is claimed unless the
 # median agrees. A slowdown of only some epochs is visible in the 90th percentile.
 METRICS: Mapping[str, Callable[[TrialRecord], float | None]] = {
-    EPOCH: lambda record: (median if is_alternated(record) else min)(record.epoch_seconds),
-    MEDIAN_EPOCH: lambda record: None if is_alternated(record) else median(record.epoch_seconds),
-    "minimum epoch": lambda record: min(record.epoch_seconds) if is_alternated(record) else None,
+    EPOCH: lambda record: (median if record.alternated else min)(record.epoch_seconds),
+    MEDIAN_EPOCH: lambda record: None if record.alternated else median(record.epoch_seconds),
+    "minimum epoch": lambda record: min(record.epoch_seconds) if record.alternated else None,
     "90 % epoch": lambda record: float(np.percentile(record.epoch_seconds, 90)),
     "first-epoch": lambda record: record.first_epoch_seconds,
     "set-up": lambda record: record.setup_seconds,

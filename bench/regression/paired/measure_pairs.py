@@ -13,7 +13,7 @@ from bench.records.schema import TrialRecord
 from bench.regression.paired.comparison_plan import ComparisonPlan, Pairing, plan_pair
 from bench.regression.paired.judge_pairs import judge_cases
 from bench.regression.result import CaseComparison
-from bench.regression.stats.false_alarms import MIN_PAIRS, LookSchedule, schedule_looks
+from bench.regression.stats.false_alarms import LookSchedule, count_fewest_pairs, schedule_looks
 from bench.runner.cases import compute_max_samples
 from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
@@ -92,7 +92,9 @@ class _CaseLoop:
         self, pairing: Pairing, measured: int, seconds: float, end: float
     ) -> LookSchedule:
         """Plan and store the looks after this many pairs, given the seconds of one pair."""
-        looks = schedule_looks(max(MIN_PAIRS, measured + int((end - now()) / seconds)))
+        alpha = self._plan.rule.alpha_per_test
+        pairs = max(count_fewest_pairs(alpha), measured + int((end - now()) / seconds))
+        looks = schedule_looks(pairs, alpha)
         self._looks[pairing.name] = looks
         store.save_looks(self._folder, self._looks)
         return looks

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from bench.contract import Device
 from bench.data.dataset import Dataset
-from bench.records.schema import Case, Slowdown
+from bench.records.schema import Case
 from bench.runner.process import ptx_cache
 from bench.worker import gpu, machine
 
@@ -111,7 +109,7 @@ def redact_variables(child: ChildSpec) -> dict[str, str]:
     return {**passed_on, **build_variables(child, Path("<scratch>"))}
 
 
-def request_training(case: Case, data: Dataset, slowdown: Slowdown | None = None) -> dict[str, Any]:
+def request_training(case: Case, data: Dataset) -> dict[str, Any]:
     """Return the request to train a case; it does not say what the trial is used for."""
     return {
         "mode": "trial",
@@ -122,7 +120,6 @@ def request_training(case: Case, data: Dataset, slowdown: Slowdown | None = None
         "device": case.device,
         "batch_size": case.batch_size,
         "samples": case.samples,
-        "slowdown": msgspec.to_builtins(slowdown),
     }
 
 

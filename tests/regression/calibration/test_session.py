@@ -57,7 +57,7 @@ class Stand:
         self.clock += self.seconds
         yield "a pair"
         store.add_environment(folder, environment())
-        share = re.search(r'"share": ([0-9.]+)', self.sources[-1]["candidate"])
+        share = re.search(r"share=([0-9.]+),", self.sources[-1]["candidate"])
         log = self.log + math.log1p(float(share[1]) if share else 0.0)
         for record in pairs([log] * 10, of.candidate, run=plan.run):
             if len(self.plans) == self.stop:
@@ -121,7 +121,7 @@ def test_slowdown_is_put_into_the_candidate_only(measured, repository):
     assert (plain.design.slowdown, slowed.design.slowdown) == (None, FIVE)
     assert stand.sources[0] == {"base": "one = 1", "candidate": "one = 1"}
     assert stand.sources[1]["base"] == "one = 1"
-    assert 'slow_down(Trainer, {"share": 0.05, "every": 1})' in stand.sources[1]["candidate"]
+    assert "slow_down(Trainer, share=0.05, every=1)" in stand.sources[1]["candidate"]
     assert (repository.folder / "implementations/idiomatic/softmax_numpy.py").read_text() == (
         "one = 1"
     )

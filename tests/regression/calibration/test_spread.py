@@ -23,7 +23,6 @@ from support.records import MACHINE, case
 
 from bench.errors import UserError
 from bench.records.schema import Slowdown
-from bench.regression.calibration import spread
 from bench.regression.calibration.spread import (
     MIN_BETWEEN,
     MeasuredBlock,
@@ -183,9 +182,8 @@ def test_pairs_of_a_decision_are_a_block(tmp_path):
     assert calibrations.spread("another") is None
 
 
-def test_pairs_whose_epochs_alternated_replace_the_others(tmp_path, monkeypatch):
-    decided(tmp_path, pairs([0.1, 0.2]), pairs([0.3], first=3))
-    monkeypatch.setattr(spread, "is_alternated", lambda record: record.round == 3)
+def test_pairs_whose_epochs_alternated_replace_the_others(tmp_path):
+    decided(tmp_path, pairs([0.1, 0.2]), pairs([0.3], first=3, alternated=True))
     assert load_calibrations(tmp_path).logs(SLUG) == pytest.approx([0.3])
 
 

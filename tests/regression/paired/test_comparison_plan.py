@@ -6,7 +6,6 @@ import pytest
 from support.comparisons import comparison
 from support.records import case
 
-from bench.records.schema import Slowdown
 from bench.regression.paired.comparison_plan import Pairing, plan_pair
 from bench.regression.stats.decision import Rule
 
@@ -29,11 +28,10 @@ def test_pairing_is_named_by_its_implementation_or_both():
 
 
 def test_pair_has_one_trial_of_each_version():
-    slowdown = Slowdown(0.05, 5)
-    pair = plan_pair(7, PAIRING, comparison(), slowdown)
-    assert {trial.version: (trial.id, trial.case, trial.slowdown) for trial in pair} == {
-        "base": ("p7-base-sgd-old-cpu-b32-t2-n48000", PAIRING.baseline, None),
-        "candidate": ("p7-candidate-sgd-new-cpu-b32-t2-n48000", PAIRING.candidate, slowdown),
+    pair = plan_pair(7, PAIRING, comparison())
+    assert {trial.version: (trial.id, trial.case) for trial in pair} == {
+        "base": ("p7-base-sgd-old-cpu-b32-t2-n48000", PAIRING.baseline),
+        "candidate": ("p7-candidate-sgd-new-cpu-b32-t2-n48000", PAIRING.candidate),
     }
     assert [(trial.kind, trial.round) for trial in pair] == [("trial", 7)] * 2
 

@@ -12,7 +12,6 @@ from bench.analysis.intervals import Interval
 from bench.errors import UserError
 from bench.records import store
 from bench.records.schema import Parity
-from bench.regression.paired import judge_pairs
 from bench.regression.paired.comparison_plan import BASELINE, CANDIDATE, Absent, Pairing
 from bench.regression.paired.judge_pairs import (
     METRICS,
@@ -255,9 +254,8 @@ def replace_epochs(record, noise):
     return msgspec.structs.replace(record, epoch_seconds=[least, wide, wide])
 
 
-def test_alternated_processes_are_judged_by_the_median(monkeypatch):
-    monkeypatch.setattr(judge_pairs, "is_alternated", lambda _: True)
-    judged = one(jumping(0.1))
+def test_alternated_processes_are_judged_by_the_median():
+    judged = one([msgspec.structs.replace(record, alternated=True) for record in jumping(0.1)])
     epoch = judged.metrics[0]
     assert (epoch.label, epoch.verdict) == ("median epoch", "undecided")
     assert epoch.ratio.low < 0.99

@@ -109,12 +109,12 @@ def test_cases_share_the_remaining_time(measured, folder):
 
     pretended.ratio = ratio
     judged = measured(pretended, comparison(*cases, budget=300.0))
-    # a: 100 s, 98 / 2 = 49 pairs, decided at 10 after 22 s. b: half of 278 s, 137 / 2 = 68 pairs,
-    # 138 s. c: the remaining 140 s, 69 pairs.
-    assert store.read_looks(folder) == {"a": (10, 49), "b": (10, 23, 68), "c": (10, 23, 69)}
+    # Three cases share 1 %: a first look is at 12 pairs. a: 100 s, 98 / 2 = 49 pairs, decided at 12
+    # after 26 s. b: half of 274 s, 135 / 2 = 67 pairs, 136 s. c: the remaining 138 s, 68 pairs.
+    assert store.read_looks(folder) == {"a": (12, 49), "b": (12, 67), "c": (12, 68)}
     looks = [(case.name, case.pairs) for case in judged]
-    assert looks == [("a", 10), ("b", 10), ("b", 23), ("b", 68), ("c", 10), ("c", 23), ("c", 69)]
-    assert pretended.clock - 1000 == 22 + 138 + 140
+    assert looks == [("a", 12), ("b", 12), ("b", 67), ("c", 12), ("c", 68)]
+    assert pretended.clock - 1000 == 26 + 136 + 138
 
 
 @pytest.mark.parametrize("version", ["base", "candidate"])

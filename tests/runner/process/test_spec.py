@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.records.schema import Slowdown
 from bench.runner.process import ptx_cache
 from bench.runner.process.spec import (
     CACHES,
@@ -135,7 +134,7 @@ def test_only_listed_variables_are_passed_on(monkeypatch):
 
 
 def test_training_request_has_all_that_decides_training(make_case, digits, monkeypatch, tmp_path):
-    request = request_training(make_case(batch_size=8, epochs=3), digits, Slowdown(0.5, 2))
+    request = request_training(make_case(batch_size=8, epochs=3), digits)
     # Neither how many epochs there will be, nor what their orders are drawn from.
     assert json.loads(json.dumps(request)) == {
         "mode": "trial",
@@ -146,9 +145,7 @@ def test_training_request_has_all_that_decides_training(make_case, digits, monke
         "device": "cpu",
         "batch_size": 8,
         "samples": 1440,
-        "slowdown": {"share": 0.5, "every": 2},
     }
-    assert request_training(make_case(), digits)["slowdown"] is None
     monkeypatch.chdir(tmp_path)
     assert describe_source(make_case(file="own.py"))["file"] == str(tmp_path / "own.py")
 
