@@ -238,7 +238,7 @@ class Runner:
         threads, threads_fault = judge_threads(trial.case.threads, drive.measurement)
         if self._installations is None and judgement.parity is not None:
             self._params[trial.id] = encode_params(drive.evidence)
-        fault = judgement.fault or drive.find_clock_fault() or threads_fault
+        fault = judgement.fault or threads_fault or drive.find_clock_fault()
         return {
             "status": "failed" if fault else "ok",
             "reason": fault,

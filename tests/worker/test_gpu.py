@@ -163,7 +163,7 @@ def test_frameworks_own_peak_is_what_its_device_look_up_says(monkeypatch, nvml, 
         module = SimpleNamespace(read_peak_bytes=read)
         monkeypatch.setitem(sys.modules, f"implementations._devices.{name}", module)
     nvml([])  # also where NVML knows no GPU
-    assert GpuMonitor("0").read_conditions()["framework_peak_bytes"] == peak
+    assert gpu.read_framework_peak() == peak
 
 
 def test_settings_are_those_of_the_visible_gpu(nvml):
@@ -182,7 +182,6 @@ def list_absent(monitor):
     """Return the names of NVML's readings that are None."""
     values = {"peak": monitor.read_peak_bytes(), "others": monitor.other_processes}
     values |= {"joules": monitor.read_joules(), **monitor.read_conditions()}
-    del values["framework_peak_bytes"]
     return {name for name, value in values.items() if value is None}
 
 

@@ -133,7 +133,7 @@ class Checker:
         if reason is None and (fault := judge.judge(case, self._draws, other, later=0).fault):
             reason = f"{fault}, from other weights over an order that was there before"
         _, threads_fault = judge_threads(case.threads, drive.measurement)
-        reason = reason or restless or drive.find_clock_fault() or threads_fault
+        reason = reason or restless or threads_fault or drive.find_clock_fault()
         return _make_finding(case, data, "failed" if reason else "ok", reason, error)
 
     def _start_worker(

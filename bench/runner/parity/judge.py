@@ -39,6 +39,8 @@ MAX_QUANTITY = 1e18
 
 # Epochs shorter than this, all together, do not tell how many cores they used.
 MIN_SECONDS = 0.1
+# Threads in force may be more than allowed by this: two clocks are not read at one moment.
+MORE_THREADS = 0.1
 
 
 class EpochTimes(Protocol):
@@ -256,7 +258,7 @@ def judge_threads(threads: int, measurement: EpochTimes) -> tuple[float | None, 
     if not cpu_seconds:  # macOS has no such clock
         return None, None
     in_force = cpu_seconds / seconds
-    if in_force <= threads + 0.1 or seconds < MIN_SECONDS:
+    if in_force <= threads + MORE_THREADS or seconds < MIN_SECONDS:
         return in_force, None
     return in_force, f"it used {in_force:.2f} threads where {threads} were allowed"
 

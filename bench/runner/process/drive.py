@@ -16,6 +16,7 @@ from bench.records.schema import Case
 from bench.runner.kernel import measure_kernel
 from bench.runner.parity.draws import FIRST_EPOCH, WARM_UP, Draws
 from bench.runner.parity.evidence import Evidence, Part, Prediction, join_params
+from bench.runner.parity.judge import MORE_THREADS
 from bench.runner.process.launch import Reply, Worker
 from bench.worker import exchange
 from bench.worker.data import read_labels
@@ -268,9 +269,19 @@ class Drive:
             self.measurement.device_conditions[f"{name}_{when}"] = value
 
     def _confirm(self, reply: Reply) -> tuple[float, bool]:
-        """Return the seconds of a command, and whether the parent's clock confirms the worker's."""
-        room = ROOM_SECONDS + HANDOVERS * self._handover + reply.delay
-        confirmed = 0 <= reply.elapsed - reply.seconds <= room and reply.seconds >= 0
+        """Return the seconds of a command, and whether the parent's clocks confirm the worker's.
+
+        Waiting for a core makes the parent's time longer, but not the worker's CPU time, which is
+        at most what the allowed threads can use.
+        """
+        room = ROOM_SECONDS + HANDOVERS * self._handover
+        handover = reply.elapsed - reply.seconds
+        threads = self.case.threads + MORE_THREADS
+        confirmed = (
+            reply.seconds >= 0
+            and 0 <= handover <= room + reply.delay
+            and reply.cpu_seconds <= threads * (reply.seconds + room)
+        )
         return (reply.seconds if confirmed else reply.elapsed), confirmed
 
 

@@ -35,6 +35,7 @@ class FakeWorker:
     def __init__(self, folder, **times):
         self.exchange = Exchange(folder / "exchange", SIZE, create=True)
         self.pid = os.getpid()
+        self.busy = 1.0  # threads in force, by the CPU clock
         self.times = {name.encode(): list(values) for name, values in times.items()}
         self.events, self.orders, self.images, self.starts, self.looks = [], [], [], [], []
 
@@ -60,7 +61,7 @@ class FakeWorker:
             self.images.append(indices.copy())
         values = self.times.get(command, [(0.25, 0.25, 0.0)])
         seconds, elapsed, delay = values.pop(0) if len(values) > 1 else values[0]
-        return Reply(seconds, elapsed, delay, cpu_seconds=2 * seconds)
+        return Reply(seconds, elapsed, delay, cpu_seconds=self.busy * seconds)
 
 
 def seconds(value):
@@ -122,7 +123,7 @@ def test_phases_are_driven_in_order(drives):
     assert (measurement.import_seconds, measurement.setup_seconds) == (7, 5)
     assert (measurement.reset_seconds, measurement.first_epoch_seconds) == (0.5, 3)
     assert measurement.epoch_seconds == [1, 2]
-    assert measurement.epoch_cpu_seconds == [2, 4]
+    assert measurement.epoch_cpu_seconds == [1, 2]
     assert (measurement.first_predict_seconds, measurement.predict_seconds) == (0.125, [0.125] * 5)
     assert measurement.warmup_seconds == []
     assert of.describe().keys() <= {*TrialRecord.__struct_fields__}
@@ -210,6 +211,18 @@ def test_parents_clock_bounds_the_workers(drives, reported, elapsed, delay, beli
     assert measurement.handover_seconds == [pytest.approx(elapsed - expected)]
     assert of.disputed == ([] if believed else [1])
     assert (of.find_clock_fault() is None) == believed
+
+
+def test_time_that_is_shorter_than_the_cpu_time_is_not_believed(drives):
+    # The delay of a busy machine would excuse it.
+    time = (0.1, 1.0, 0.9)
+    of = drives(epochs=2, t=[time])
+    of.worker.busy = 1.05
+    assert run(of, brief=True).epoch_seconds == [0.1, 0.1]
+    of = drives(epochs=2, t=[time])
+    of.worker.busy = 10
+    assert run(of, brief=True).epoch_seconds == [1.0, 1.0]
+    assert of.disputed == [1, 2]
 
 
 def test_handover_is_the_median_of_the_pings(drives):
@@ -371,7 +384,8 @@ def cpu(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("used", "pauses"), [([], 1), ([0.00009], 1), ([0.002] * 3, 4), ([0.002] * 1000, 250)]
+    ("used", "pauses"),
+    [([], 1), ([0.00009], 1), ([0.00011], 2), ([0.002] * 3, 4), ([0.002] * 1000, 250)],
 )
 def test_worker_settles_when_it_computes_no_more(drives, cpu, used, pauses):
     of = drives()

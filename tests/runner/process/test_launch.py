@@ -261,7 +261,8 @@ from pathlib import Path
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = os.fork()
 if child:
-    Path("pids").write_text(f"{os.getpid()} {child}")
+    Path("part").write_text(f"{os.getpid()} {child}")
+    Path("part").rename("pids")
     os.write(2, b"ready")  # wakes the parent
 while True:
     signal.pause()
