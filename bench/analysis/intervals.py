@@ -5,7 +5,7 @@ machine in these minutes, take longer. A mean would belong to no process, and a 
 it: among the processes of one program a few take twice as long as the others.
 
 ``tests/support/simulate.py`` counts how often these intervals hold, on noise from published runs;
-docs/methodology.md has its table.
+docs/statistics.md has its table.
 """
 
 import math

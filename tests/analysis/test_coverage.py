@@ -1,4 +1,4 @@
-"""The intervals hold as often as docs/methodology.md says, on noise of published runs."""
+"""The intervals hold as often as docs/statistics.md says, on noise of published runs."""
 
 import math
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from support import simulate
 
 REPEATS, TABLES = 1000, 100
-DOCS = Path(__file__).parents[2] / "docs" / "methodology.md"
+DOCS = Path(__file__).parents[2] / "docs" / "statistics.md"
 
 
 @pytest.fixture(scope="module")

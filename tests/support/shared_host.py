@@ -1,6 +1,6 @@
 """Simulate runs on a shared host, whose speed jumps; the true epochs of their cases are known.
 
-Run as a program, it prints the table of docs/methodology.md.
+Run as a program, it prints the table of docs/statistics.md.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Count how often the intervals of a report hold the truth: python tests/support/simulate.py.
 
-Prints the table of docs/methodology.md. Noise is normal, or drawn from the processes of published
+Prints the table of docs/statistics.md. Noise is normal, or drawn from the processes of published
 runs, whose true median is then known. The intervals are those of bench/analysis.
 """
 

@@ -1,4 +1,4 @@
-"""``bench check``: prove that implementations do the same mathematics and keep the contract."""
+"""``bench check``: check that implementations do the same mathematics and keep the contract."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +33,7 @@ def check(
     python: Pythons = None,
     data: Data = None,
 ) -> None:
-    """Prove that implementations compute the same as the oracle and keep the contract."""
+    """Check that implementations compute the same as the oracle and keep the contract."""
     from bench.data import dataset
     from bench.runner.cases import find_implementation
     from bench.runner.parity import conformance

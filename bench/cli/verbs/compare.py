@@ -8,8 +8,8 @@ import typer
 from bench.cli.console import print_comparison
 from bench.cli.options import VERDICT, FailOn, OutputFormat, Tolerance
 
-# Two runs of one machine hours apart, with nothing changed, differed by up to 10 % in means of
-# five processes (docs/methodology.md). Single processes differ by more.
+# Two runs of one machine hours apart, with nothing changed, differed by up to 16 % in medians of
+# five processes (docs/statistics.md). Single processes differ by more.
 BETWEEN_RUNS = 0.2
 
 

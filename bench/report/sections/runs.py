@@ -38,7 +38,8 @@ PAGES = ("report.html", "report.md")
 NOT_OVER_TIME = "No machine has two of these runs with the same data."
 OVER_TIME_NOTE = (
     "Epoch times with 95 % intervals over the processes of one run, and the software whose "
-    "version changed. Runs of different hours differ by more than these intervals: use "
+    "version changed. The intervals hold the typical process of one run, "
+    "not what differs between hours: use "
     "`python -m bench ab` to find out whether something became slower."
 )
 # Those whose versions a report names.
