@@ -42,7 +42,7 @@ def require_framework(entry):
 def test_framework_has_parity_on_digits(digits, monkeypatch, entry):
     require_framework(entry)
     monkeypatch.setattr(conformance, "BATCH_SIZES", {"digits": {"sgd": (96,)}})
-    checker = conformance.Checker([digits], seed=42, threads=1, timeout=240, device="cpu")
+    checker = conformance.Checker([digits], threads=1, timeout=240, device="cpu")
     case = msgspec.structs.replace(find_implementation(entry.name, None), devices=("cpu",))
     (finding,) = checker.check(case)
     assert (finding.status, finding.reason) == ("ok", None)
@@ -79,13 +79,12 @@ def test_textbook_programs_reproduce_the_published_accuracy(figure, tmp_path):
         assert values["cross_validation_accuracy"] == pytest.approx(0.8196, abs=0.003)
 
 
-def test_example_of_the_documentation_has_parity(digits, launched, make_case, tmp_path):
+def test_example_of_the_documentation_has_parity(digits, driven):
     page = (ROOT / "docs" / "adding-an-implementation.md").read_text(encoding="utf-8")
-    outcome = launched(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1])
+    drive, outcome = driven(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], brief=True)
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
-    paths = (tmp_path / "child" / name for name in ("params.npy", "labels.npy"))
-    judge = Judge(digits.folder, digits.classes, 42)
-    judgement = judge.judge(make_case(), *paths, outcome.document["epoch_seconds"])
+    judge = Judge(digits.folder, digits.classes)
+    judgement = judge.judge(drive.case, drive.draws, drive.evidence)
     assert judgement.fault is None
     assert judgement.parity.passed
 

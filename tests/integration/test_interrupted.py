@@ -88,7 +88,7 @@ def signalled(*args, **options):
 """
 # The trial counts if the signal comes after its record was written.
 POINTS = (
-    ("runner", "launch", False, 0),
+    ("runner", "describe_outcome", True, 0),
     ("store", "append_record", True, 0),
     ("store", "append_record", False, 1),
 )

@@ -59,25 +59,20 @@ def observe():
     written = (parent / "io").read_text().split()[3]
     status = dict(line.split(":", 1) for line in (parent / "status").read_text().splitlines())
     sleeps = status["voluntary_ctxt_switches"].strip()
-    return [written, status["State"].split()[0], sleeps], sorted(os.listdir())
+    return [status["State"].split()[0], written, sleeps, sorted(os.listdir())]
 
 
 class Trainer(softmax_numpy.Trainer):
-    def __init__(self, *args):
-        super().__init__(*args)
-        # On a busy machine the parent may still wait for a core, on its way to sleep.
-        before = observe()[0]
-        for _ in range(300):
-            time.sleep(0.2)
-            now = observe()[0]
-            if now == before and now[1] == "S":
-                break
-            before = now
-
     def train_epoch(self, order):
-        observations.append(observe())
+        before = observe()
+        for _ in range(6000):  # on a busy machine the parent may wait for a core before it sleeps
+            if before[0] == "S":
+                break
+            time.sleep(0.01)
+            before = observe()
+        time.sleep(0.6)
         params = super().train_epoch(order)
-        observations.append(observe())
+        observations.append([before, observe()])
         return params
 
     def predict(self, images):
@@ -88,16 +83,15 @@ class Trainer(softmax_numpy.Trainer):
 
 def test_parent_sleeps_and_writes_nothing_while_epochs_are_timed(measure_code, tmp_path):
     watched = tmp_path / "watched"
-    record = measure_code(WATCHES, variables={"WATCHED": str(watched)}, epochs=20)
+    record = measure_code(WATCHES, variables={"WATCHED": str(watched)}, epochs=3)
     assert (record.status, record.reason) == ("ok", None)
     observations = json.loads(watched.read_text())
-    assert len(observations) >= 2 * 21
-    # Params, records and the screen are written before the first epoch or after the last, and a
-    # parent that polls would have slept more often at the end than at the beginning.
-    assert {tuple(parent) for parent, _ in observations} == {tuple(observations[0][0])}
-    assert observations[0][0][1] == "S"
-    assert len({tuple(files) for _, files in observations}) == 1
-    assert not {"params.npy", "labels.npy", "document.json"} & set(observations[-1][1])
+    assert len(observations) == 1 + len(record.epoch_seconds)
+    # Once, in an epoch that it draws, the parent looks how the worker's threads run.
+    awake = [pair for pair in observations if pair[0] != pair[1]]
+    assert len(awake) <= 1
+    assert all((before[0], before[1]) == ("S", after[1]) for before, after in observations)
+    assert len({tuple(files) for pair in observations for *_, files in pair}) == 1
 
 
 @pytest.mark.parametrize(("value", "status"), [(0.8196, "ok"), (0.8, "failed")])
