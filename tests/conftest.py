@@ -167,7 +167,7 @@ def driven(tmp_path, digits, make_case):
             with suppress(WorkerStopped):
                 drive.set_up()
                 drive.train_first()
-                drive.train_all(brief=brief)
+                drive.train_all(0.0 if brief else None)
                 drive.predict_all(lambda _: np.arange(3))
             return drive, worker.finish()
 

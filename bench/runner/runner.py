@@ -157,7 +157,7 @@ class Runner:
             with suppress(WorkerStopped):
                 drive.set_up()
                 drive.train_first()
-                drive.train_all(brief=self._installations is not None)
+                drive.train_all(None if self._installations is None else 0.0)
                 drive.predict_all(partial(self._judge.find_mistaken, case))
             outcome = worker.finish()
         if "framework_peak_bytes" in outcome.document:
@@ -282,7 +282,8 @@ class Runner:
         if trial.round != self._round:
             self._end_round()
             self._round = trial.round
-            self._draws = Draws.make(self._context.seed, trial.round)
+            paired = self._installations is not None
+            self._draws = Draws.make(None if paired else self._context.seed, trial.round)
         return self._draws
 
     def _end_round(self) -> None:

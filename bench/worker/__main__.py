@@ -1,9 +1,9 @@
 """The worker process: import one implementation, and do what the parent commands.
 
-Usage: ``python -m bench.worker FOLDER COMMANDS ANSWERS``. FOLDER holds ``request.json`` and the
-exchange; COMMANDS and ANSWERS are descriptors of two pipes (bench/worker/exchange.py). After the
-last command, and after one that fails, the worker writes ``document.json`` to the folder. Any
-interpreter that has NumPy and the framework can be a worker.
+Usage: ``python -m bench.worker FOLDER COMMANDS ANSWERS MEMORY``. FOLDER holds ``request.json``; the
+others are descriptors of two pipes and of the file of the exchange (bench/worker/exchange.py).
+After the last command, and after one that fails, the worker writes ``document.json`` to the folder.
+Any interpreter that has NumPy and the framework can be a worker.
 """
 
 import ctypes
@@ -36,13 +36,17 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 def main() -> None:
     """Serve the parent's commands until the last one, or until one fails."""
-    folder, commands, answers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    folder, (commands, answers, memory_file) = Path(sys.argv[1]), map(int, sys.argv[2:])
     end_with_parent()
-    for descriptor in (commands, answers):  # not for the processes that this one starts
+    for descriptor in (
+        commands,
+        answers,
+        memory_file,
+    ):  # not for the processes that this one starts
         os.set_inheritable(descriptor, False)
     disable_core_dumps()
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-    memory = Exchange(folder / "exchange", ExchangeSize(**request["exchange"]))
+    memory = Exchange(memory_file, ExchangeSize(**request["exchange"]))
     session = Session(request, memory)
     methods = {**session.methods, exchange.RUN: lambda: run_mode(request, session)}
     failure: Document | None = None

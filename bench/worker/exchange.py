@@ -1,11 +1,14 @@
-"""What the parent and its worker share: a file that both map, and one byte each way on two pipes.
+"""What the parent and its worker share: memory that both map, and one byte each way on two pipes.
 
-The parent writes the arguments of a command to the file and sends the command's byte. The worker
-executes it, writes its results to the file, and answers with the same byte, or with FAILED. So a
+The parent writes the arguments of a command to the memory and sends the command's byte. The worker
+executes it, writes its results to the memory, and answers with the same byte, or with FAILED. So a
 worker knows an order when its epoch begins, and no sooner; and the parent reads its own clock
 before and after each command.
 """
 
+import math
+import mmap
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +35,43 @@ class ExchangeSize:
     features: int = 0
     classes: int = 0
 
+    @property
+    def shapes(self) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+        """The type and the shape of each array, by name."""
+        return {
+            "seconds": (np.dtype(np.float64), (1,)),
+            "count": (np.dtype(np.int64), (1,)),
+            "indices": (np.dtype(np.int64), (max(self.samples, self.images),)),
+            "labels": (np.dtype(np.int64), (self.images,)),
+            "params": (np.dtype(np.float32), (self.features + 1, self.classes)),
+        }
+
+    @property
+    def bytes(self) -> int:
+        """The size of the file."""
+        return sum(dtype.itemsize * math.prod(shape) for dtype, shape in self.shapes.values())
+
+
+def create_file(folder: Path, size: ExchangeSize) -> int:
+    """Create the file of an exchange and return its descriptor, which the worker inherits.
+
+    On Linux it has no name and cannot shrink: a process that maps a file dies by a signal when
+    another one has cut it short (memfd_create(2)). Elsewhere it lies in the folder.
+    """
+    if not hasattr(os, "memfd_create"):
+        descriptor = os.open(folder / "exchange", os.O_RDWR | os.O_CREAT, 0o600)
+        os.ftruncate(descriptor, size.bytes)
+        return descriptor
+    import fcntl
+
+    descriptor = os.memfd_create("exchange", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
+    os.ftruncate(descriptor, size.bytes)
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
+    return descriptor
+
 
 class Exchange:
-    """The mapped file, as arrays.
+    """The mapped memory, as arrays. descriptor: of a file of this size (``create_file``).
 
     seconds: float64 (1,), what the command took by the worker's clock. count: int64 (1,), how many
     of the indices are meant. indices: int64, the order of an epoch (samples,), or which images to
@@ -42,23 +79,14 @@ class Exchange:
     the worker, of TRAIN on the way back. labels: int64 (images,), predicted.
     """
 
-    def __init__(self, path: Path, size: ExchangeSize, *, create: bool = False) -> None:
-        shapes: dict[str, tuple[type, tuple[int, ...]]] = {
-            "seconds": (np.float64, (1,)),
-            "count": (np.int64, (1,)),
-            "indices": (np.int64, (max(size.samples, size.images),)),
-            "labels": (np.int64, (size.images,)),
-            "params": (np.float32, (size.features + 1, size.classes)),
-        }
-        sizes = [np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, shape in shapes.values()]
-        mode = "w+" if create else "r+"
-        memory: NDArray[np.uint8] = np.asarray(
-            np.memmap(path, np.uint8, mode, shape=(sum(sizes),))  # type: ignore[call-overload]
-        )
+    def __init__(self, descriptor: int, size: ExchangeSize) -> None:
+        memory: NDArray[np.uint8] = np.frombuffer(mmap.mmap(descriptor, size.bytes), np.uint8)
         arrays: dict[str, Any] = {}
-        for (name, (dtype, shape)), end in zip(shapes.items(), np.cumsum(sizes), strict=True):
-            start = int(end) - np.dtype(dtype).itemsize * int(np.prod(shape))
-            arrays[name] = memory[start : int(end)].view(dtype).reshape(shape)
+        start = 0
+        for name, (dtype, shape) in size.shapes.items():
+            end = start + dtype.itemsize * math.prod(shape)
+            arrays[name] = memory[start:end].view(dtype).reshape(shape)
+            start = end
         self.seconds: NDArray[np.float64] = arrays["seconds"]
         self.count: NDArray[np.int64] = arrays["count"]
         self.indices: NDArray[np.int64] = arrays["indices"]

@@ -8,7 +8,7 @@ from typing import Any
 from bench.runner.process.launch import WorkerStopped
 from bench.runner.process.outcome import Outcome
 from bench.runner.process.spec import ChildSpec
-from bench.worker.exchange import Exchange, ExchangeSize
+from bench.worker.exchange import Exchange, ExchangeSize, create_file
 
 
 class StoppedWorkers(list[tuple[Mapping[str, Any], ChildSpec]]):
@@ -31,7 +31,7 @@ class StoppedWorkers(list[tuple[Mapping[str, Any], ChildSpec]]):
         """Stand in for ``Worker``."""
         self.append((request, child))
         size = size or ExchangeSize(1, 1, 1, 1)
-        self.exchange = Exchange(scratch / "exchange", size, create=True)
+        self.exchange = Exchange(create_file(scratch, size), size)
         yield self
 
     def call(self, *_: object, **__: object) -> None:

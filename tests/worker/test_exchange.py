@@ -1,9 +1,11 @@
 """The file that parent and worker both map."""
 
+import os
+
 import numpy as np
 import pytest
 
-from bench.worker.exchange import Exchange, ExchangeSize
+from bench.worker.exchange import Exchange, ExchangeSize, create_file
 
 NAMES = ("seconds", "count", "indices", "labels", "params")
 
@@ -13,8 +15,8 @@ def mapped(tmp_path):
     """Map a new exchange of this size twice, as the parent and as the worker."""
 
     def make(size):
-        parent = Exchange(tmp_path / "exchange", size, create=True)
-        return parent, Exchange(tmp_path / "exchange", size)
+        descriptor = create_file(tmp_path, size)
+        return Exchange(descriptor, size), Exchange(descriptor, size)
 
     return make
 
@@ -47,3 +49,11 @@ def test_exchange_without_data_has_a_clock_only(mapped):
     parent.seconds[0] = 1.5
     assert worker.seconds[0] == 1.5
     assert worker.read_indices().size == worker.params.size == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="only Linux has sealed files")
+def test_shared_memory_cannot_be_cut_short(tmp_path):
+    descriptor = create_file(tmp_path, ExchangeSize(4, 4, 3, 2))
+    with pytest.raises(PermissionError):
+        os.ftruncate(descriptor, 0)
+    os.close(descriptor)

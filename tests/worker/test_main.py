@@ -14,7 +14,7 @@ import pytest
 from bench.contract import Unavailable
 from bench.worker import __main__ as worker
 from bench.worker import exchange, machine
-from bench.worker.exchange import Exchange, ExchangeSize
+from bench.worker.exchange import Exchange, ExchangeSize, create_file
 from bench.worker.guard import ContractError
 from bench.worker.roofline import RooflineSample
 
@@ -30,12 +30,12 @@ def prepare(tmp_path):
     def write(request, commands, size=EMPTY):
         text = json.dumps({**request, "exchange": asdict(size)})
         (tmp_path / "request.json").write_text(text)
-        Exchange(tmp_path / "exchange", size, create=True)
+        memory = create_file(tmp_path, size)
         (read, first), (last, write) = os.pipe(), os.pipe()
-        descriptors.extend([read, last, write])
+        descriptors.extend([read, last, write, memory])
         os.write(first, commands)
         os.close(first)
-        return [str(tmp_path), str(read), str(write)], last
+        return [str(tmp_path), str(read), str(write), str(memory)], last
 
     yield write
     for descriptor in descriptors:
@@ -120,7 +120,7 @@ def test_worker_whose_parent_has_gone_leaves_no_document(serve):
 
 
 def test_seconds_of_a_command_are_in_the_exchange(own_file, tmp_path):
-    memory = Exchange(tmp_path / "exchange", ExchangeSize(), create=True)
+    memory = Exchange(create_file(tmp_path, EMPTY), EMPTY)
     assert worker.execute(lambda: 2.5, {}, memory) is None
     assert memory.seconds[0] == 2.5
 

@@ -14,7 +14,7 @@ from support.processes import wait_until
 
 from bench.contract import Params
 from bench.worker import measure
-from bench.worker.exchange import Exchange, ExchangeSize
+from bench.worker.exchange import Exchange, ExchangeSize, create_file
 from bench.worker.guard import ContractError
 
 
@@ -33,7 +33,8 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def exchange(tmp_path):
-    return Exchange(tmp_path / "exchange", ExchangeSize(4, 4, 3, 2), create=True)
+    size = ExchangeSize(4, 4, 3, 2)
+    return Exchange(create_file(tmp_path, size), size)
 
 
 def test_time_call_reads_the_clock_around_one_call(clock):

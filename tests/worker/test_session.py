@@ -9,7 +9,7 @@ import pytest
 
 from bench.contract import Params
 from bench.worker import data, exchange, session
-from bench.worker.exchange import Exchange, ExchangeSize
+from bench.worker.exchange import Exchange, ExchangeSize, create_file
 from bench.worker.guard import ContractError
 from bench.worker.session import Session
 from bench.worker.workloads import WORKLOADS
@@ -48,7 +48,8 @@ class Trainer:
 
 @pytest.fixture
 def memory(tmp_path):
-    return Exchange(tmp_path / "exchange", ExchangeSize(320, 357, 64, 10), create=True)
+    size = ExchangeSize(320, 357, 64, 10)
+    return Exchange(create_file(tmp_path, size), size)
 
 
 @pytest.fixture

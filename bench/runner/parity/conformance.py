@@ -47,6 +47,8 @@ NO_GPU = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "JAX_PLATFORMS"
 
 # The trial that is checked has at least this many timed epochs, each compared with the oracle.
 EPOCHS = 10
+# Long enough to see how many cores they use.
+TIMED_SECONDS = 0.15
 FEW_IMAGES = 7
 
 
@@ -120,7 +122,7 @@ class Checker:
             with suppress(WorkerStopped):
                 drive.set_up()
                 drive.train_first()
-                drive.train_all()
+                drive.train_all(TIMED_SECONDS, kernel=False)
                 drive.predict_all(partial(judge.find_mistaken, case))
                 restless = find_restlessness(worker) if watched else None
                 continue_otherwise(drive, other)

@@ -175,16 +175,20 @@ class Drive:
             del self.evidence.params[number]
         self.reset(self.evidence.initial)
 
-    def train_all(self, *, brief: bool = False) -> None:
-        """Time the epochs of the case and, unless ``brief``, more until they took long enough."""
-        enough = 0.0 if brief else TIMED_SECONDS[self.case.device]
+    def train_all(self, enough: float | None = None, *, kernel: bool = True) -> None:
+        """Time the epochs of the case, and more until they took ``enough`` seconds.
+
+        enough: None for TIMED_SECONDS.
+        """
+        enough = TIMED_SECONDS[self.case.device] if enough is None else enough
         with self.watch_gpu():
             seconds = self.measurement.epoch_seconds
             while len(seconds) < self.case.epochs or (
                 len(seconds) < MAX_REPEATS and sum(seconds) < enough
             ):
-                self.train_timed(len(seconds) + 1, kernel=True)
-            self.measurement.kernel_seconds.append(measure_kernel(self._core))
+                self.train_timed(len(seconds) + 1, kernel=kernel)
+            if kernel:
+                self.measurement.kernel_seconds.append(measure_kernel(self._core))
         self.end_epochs()
 
     def end_epochs(self) -> None:

@@ -28,7 +28,7 @@ from bench.runner.process.placement import find_placement_fault
 from bench.runner.process.scratch import report_write_errors
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import exchange, gpu, machine
-from bench.worker.exchange import Exchange, ExchangeSize
+from bench.worker.exchange import Exchange, ExchangeSize, create_file
 from bench.worker.measure import now, read_cpu_seconds
 
 TAIL_BYTES = 2000
@@ -123,7 +123,10 @@ class Worker:
         signals.check()
         self._child = child
         self._scratch = scratch
-        self.exchange = write_folder(scratch, request, child, size)
+        write_folder(scratch, request, child, size)
+        with report_write_errors():
+            self._memory = create_file(scratch, size)
+        self.exchange = Exchange(self._memory, size)
         self._kills, self._start = count_oom_kills(), now()
         self._deadline = self._start + child.timeout
         self._stack = ExitStack()
@@ -144,9 +147,11 @@ class Worker:
             commands, self._commands = os.pipe()
             self._stack.callback(os.close, self._commands)
             try:
-                self._process = _start(self._child, self._scratch, self._pipes, commands)
+                inherited = (commands, self._answers.write_end, self._memory)
+                self._process = _start(self._child, self._scratch, self._pipes, inherited)
             finally:
                 os.close(commands)
+                os.close(self._memory)
             if hasattr(os, "pidfd_open"):
                 self._pidfd = os.pidfd_open(self._process.pid)
                 self._stack.callback(os.close, self._pidfd)
@@ -304,7 +309,7 @@ def launch(request: Mapping[str, Any], child: ChildSpec, scratch: Path) -> Outco
 
 def write_folder(
     scratch: Path, request: Mapping[str, Any], child: ChildSpec, size: ExchangeSize
-) -> Exchange:
+) -> None:
     """Write the worker's folder; links give it this suite whichever Python it runs on."""
     with report_write_errors():
         for folder in ("path", *(f"cache/{name}" for name in CACHES.values())):
@@ -315,24 +320,23 @@ def write_folder(
             (scratch / "path" / module.name).symlink_to(module)
         text = json.dumps({**request, "exchange": asdict(size)})
         (scratch / "request.json").write_text(text, encoding="utf-8")
-        return Exchange(scratch / "exchange", size, create=True)
 
 
 def _start(
-    child: ChildSpec, scratch: Path, pipes: Sequence[Pipe], commands: int
+    child: ChildSpec, scratch: Path, pipes: Sequence[Pipe], inherited: Sequence[int]
 ) -> subprocess.Popen[bytes]:
     """Start the worker in a session of its own. Raises UserError."""
     passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    stdout, stderr, answers = (pipe.write_end for pipe in pipes)
-    folder, descriptors = str(scratch), (str(commands), str(answers))
+    stdout, stderr, _ = (pipe.write_end for pipe in pipes)
+    arguments = [str(scratch), *map(str, inherited)]
     try:
         with _affinity(child.threads):
             process = subprocess.Popen(
-                [child.installation.python, "-m", "bench.worker", folder, *descriptors],
+                [child.installation.python, "-m", "bench.worker", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                pass_fds=[commands, answers],
+                pass_fds=inherited,
                 cwd=scratch,
                 env={**passed_on, **build_variables(child, scratch)},
                 start_new_session=True,

@@ -16,7 +16,7 @@ from bench.runner.process import drive
 from bench.runner.process.drive import Drive
 from bench.runner.process.launch import Reply
 from bench.worker import exchange
-from bench.worker.exchange import Exchange, ExchangeSize
+from bench.worker.exchange import Exchange, ExchangeSize, create_file
 from bench.worker.workloads import WORKLOADS
 
 DRAWS = Draws.make(42, 1)
@@ -33,7 +33,7 @@ class FakeWorker:
     """
 
     def __init__(self, folder, **times):
-        self.exchange = Exchange(folder / "exchange", SIZE, create=True)
+        self.exchange = Exchange(create_file(folder, SIZE), SIZE)
         self.pid = os.getpid()
         self.busy = 1.0  # threads in force, by the CPU clock
         self.times = {name.encode(): list(values) for name, values in times.items()}
@@ -100,7 +100,7 @@ def run(of, **options):
 @pytest.mark.parametrize(("thorough", "looks"), [(False, 1), (True, 5)])
 def test_threads_are_looked_at_after_set_up_and_during_epochs(drives, thorough, looks):
     of = drives(epochs=5, t=[seconds(2.0)], thorough=thorough)
-    run(of, brief=True)
+    run(of, enough=0.0)
     after_set_up, *during = of.worker.looks
     assert after_set_up is None
     assert len(during) == looks
@@ -131,7 +131,7 @@ def test_phases_are_driven_in_order(drives):
 
 def test_kernel_is_timed_before_each_epoch_and_after_the_last(drives):
     of = drives(epochs=7, t=[seconds(1.0)])
-    measurement = run(of, brief=True)
+    measurement = run(of, enough=0.0)
     assert len(measurement.epoch_seconds) == 7
     assert len(measurement.kernel_seconds) == 8
     assert measurement.kernel_seconds == sorted(measurement.kernel_seconds)
@@ -147,7 +147,7 @@ def test_kernel_runs_on_the_workers_last_core(drives, monkeypatch):
 
 def test_each_epoch_gets_the_order_of_its_number(drives):
     of = drives(epochs=3, device="gpu", t=[seconds(0.5)], monitor=None)
-    run(of, brief=True)
+    run(of, enough=0.0)
     numbers = [0, 1001, 1002, 1, 2, 3]
     expected = [DRAWS.draw_order(number, SAMPLES) for number in numbers]
     assert np.array_equal(of.worker.orders, expected)
@@ -156,7 +156,7 @@ def test_each_epoch_gets_the_order_of_its_number(drives):
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_training_starts_twice_from_the_weights_of_the_round(drives, workload):
     of = drives(epochs=2, workload=workload)
-    run(of, brief=True)
+    run(of, enough=0.0)
     initial = DRAWS.draw_initial_params(WORKLOADS[workload], FEATURES, CLASSES)
     assert np.array_equal(of.worker.starts, [join_params(initial)] * 2)
     assert np.array_equal(of.evidence.initial.weight, initial.weight)
@@ -164,7 +164,7 @@ def test_training_starts_twice_from_the_weights_of_the_round(drives, workload):
 
 def test_evidence_is_a_copy_of_what_came_back(drives):
     of = drives(epochs=3, device="gpu", t=[seconds(0.5)])
-    run(of, brief=True)
+    run(of, enough=0.0)
     of.worker.exchange.params[:] = of.worker.exchange.labels[:] = -1
     assert list(of.evidence.params) == [0, 1, 2, 3]  # none that warmed the GPU up
     assert [params.max() for params in of.evidence.params.values()] == [1, 1, 2, 3]
@@ -202,7 +202,7 @@ def test_parents_clock_bounds_the_workers(drives, reported, elapsed, delay, beli
     pings = {".": [(0.0, HANDOVER, 0.0)]}
     time = (reported, elapsed, delay)
     of = drives(epochs=1, i=[time], s=[time], r=[time], t=[time], p=[time], **pings)
-    measurement = run(of, brief=True)
+    measurement = run(of, enough=0.0)
     expected = reported if believed else elapsed
     singles = ("import", "setup", "reset", "first_epoch", "first_predict")
     assert {getattr(measurement, f"{name}_seconds") for name in singles} == {expected}
@@ -218,17 +218,17 @@ def test_time_that_is_shorter_than_the_cpu_time_is_not_believed(drives):
     time = (0.1, 1.0, 0.9)
     of = drives(epochs=2, t=[time])
     of.worker.busy = 1.05
-    assert run(of, brief=True).epoch_seconds == [0.1, 0.1]
+    assert run(of, enough=0.0).epoch_seconds == [0.1, 0.1]
     of = drives(epochs=2, t=[time])
     of.worker.busy = 10
-    assert run(of, brief=True).epoch_seconds == [1.0, 1.0]
+    assert run(of, enough=0.0).epoch_seconds == [1.0, 1.0]
     assert of.disputed == [1, 2]
 
 
 def test_handover_is_the_median_of_the_pings(drives):
     pings = [(0.0, 9.0, 0.0)] * 9 + [(0.0, HANDOVER, 0.0)] * 11
     of = drives(epochs=2, t=[seconds(1.0), (1.0, 1.0036, 0.0), (1.0, 1.0034, 0.0)], **{".": pings})
-    run(of, brief=True)
+    run(of, enough=0.0)
     assert of.disputed == [1]
 
 
@@ -236,7 +236,7 @@ def test_handover_is_the_median_of_the_pings(drives):
 def test_clocks_that_disagree_on_more_than_half_of_the_epochs_are_a_fault(drives, wrong, fault):
     times = [seconds(1.0)] * (5 - wrong) + [(0.1, 1.0, 0.0)] * wrong
     of = drives(epochs=4, t=times)
-    assert run(of, brief=True).epoch_seconds == [1.0] * 4
+    assert run(of, enough=0.0).epoch_seconds == [1.0] * 4
     assert (of.find_clock_fault() or "").endswith(fault or "")
     assert (of.find_clock_fault() is None) == (fault is None)
 
@@ -262,13 +262,13 @@ def test_epochs_repeat_until_count_and_time_suffice(drives, device, least, epoch
     assert len(measurement.handover_seconds) == epochs
     assert list(of.evidence.params) == list(range(epochs + 1))
     brief = drives(epochs=least, device=device, t=[seconds(epoch)])
-    assert len(run(brief, brief=True).epoch_seconds) == least
+    assert len(run(brief, enough=0.0).epoch_seconds) == least
 
 
 @pytest.mark.parametrize(("epoch", "warm_ups"), [(0.3, 4), (1 / 512, 512)])
 def test_gpu_warms_up_a_second_before_timed_epochs(drives, epoch, warm_ups):
     of = drives(epochs=7, device="gpu", t=[seconds(epoch)])
-    measurement = run(of, brief=True)
+    measurement = run(of, enough=0.0)
     assert measurement.warmup_seconds == [epoch] * warm_ups
     assert measurement.first_epoch_seconds == epoch
     calls = "".join(event for event in of.worker.events if event in {"r", "t"})
@@ -278,7 +278,7 @@ def test_gpu_warms_up_a_second_before_timed_epochs(drives, epoch, warm_ups):
 @pytest.mark.parametrize(("each", "predictions"), [(0.05, 5), (1 / 64, 7), (1e-6, 200)])
 def test_predictions_repeat_until_count_and_time_suffice(drives, each, predictions):
     of = drives(p=[seconds(each)])
-    assert len(run(of, brief=True).predict_seconds) == predictions
+    assert len(run(of, enough=0.0).predict_seconds) == predictions
 
 
 # ----- predictions
@@ -286,13 +286,13 @@ def test_predictions_repeat_until_count_and_time_suffice(drives, each, predictio
 
 def test_every_prediction_is_of_all_test_images_in_another_order(drives):
     of = drives(p=[seconds(1e-6)])
-    run(of, brief=True)
+    run(of, enough=0.0)
     images = of.worker.images
     assert len(images) == 201
     assert all(sorted(order) == list(range(IMAGES)) for order in images)
     assert len({order.tobytes() for order in images}) > 50  # of 120
     other = drives(p=[seconds(1e-6)])
-    run(other, brief=True)
+    run(other, enough=0.0)
     assert not np.array_equal(images, other.worker.images)
 
 
@@ -303,7 +303,7 @@ def test_training_images_are_those_that_the_weights_get_wrong(drives, wrong, ask
     of, seen = drives(), []
     of.set_up()
     of.train_first()
-    of.train_all(brief=True)
+    of.train_all(0.0)
     of.predict_all(lambda params: seen.append(params) or np.array(wrong, np.int64))
     assert len(seen) == 1
     assert seen[0] is of.evidence.params[2]
@@ -320,7 +320,7 @@ def test_training_images_are_those_that_the_weights_get_wrong(drives, wrong, ask
 def test_memory_is_the_workers_at_the_end_of_each_phase(drives, monkeypatch):
     of, count = drives(), itertools.count(1)
     monkeypatch.setattr(drive, "read_peak_memory", lambda pid: (pid, next(count)))
-    measurement = run(of, brief=True)
+    measurement = run(of, enough=0.0)
     phases = ["start", "import", "data", "set-up", "first epoch", "epochs", "predictions"]
     assert list(measurement.phase_rss_bytes) == phases
     assert list(measurement.phase_rss_bytes.values()) == [(os.getpid(), n) for n in range(1, 8)]
@@ -350,7 +350,7 @@ def test_gpu_is_read_around_the_timed_epochs(drives):
     monitor = Monitor()
     of = drives(epochs=3, device="gpu", t=[seconds(1.0)], monitor=monitor)
     monitor.worker = of.worker
-    measurement = run(of, brief=True)
+    measurement = run(of, enough=0.0)
     assert monitor.readings == [2, 5]  # the first epoch and one of warm-up, and three more
     assert measurement.device_conditions == {
         "celsius_before": 41,
