@@ -6,6 +6,9 @@ worker knows an order when its epoch begins, and no sooner; and the parent reads
 before and after each command.
 """
 
+import fcntl
+import os
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,10 +54,9 @@ class Exchange:
             "params": (np.float32, (size.features + 1, size.classes)),
         }
         sizes = [np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, shape in shapes.values()]
-        mode = "w+" if create else "r+"
-        memory: NDArray[np.uint8] = np.asarray(
-            np.memmap(path, np.uint8, mode, shape=(sum(sizes),))  # type: ignore[call-overload]
-        )
+        if create:
+            self._create(path, sum(sizes))
+        memory: NDArray[np.uint8] = np.asarray(np.memmap(path, np.uint8, "r+", shape=(sum(sizes),)))
         arrays: dict[str, Any] = {}
         for (name, (dtype, shape)), end in zip(shapes.items(), np.cumsum(sizes), strict=True):
             start = int(end) - np.dtype(dtype).itemsize * int(np.prod(shape))
@@ -64,6 +66,22 @@ class Exchange:
         self.indices: NDArray[np.int64] = arrays["indices"]
         self.labels: NDArray[np.int64] = arrays["labels"]
         self.params: NDArray[np.float32] = arrays["params"]
+
+    def _create(self, path: Path, size: int) -> None:
+        """Create the file. Raises OSError.
+
+        On Linux it lies in memory, and its size is sealed: who reads a mapped page of a file that a
+        worker has cut, or for which the disk has no room, is killed. Source: memfd_create(2).
+        """
+        if not hasattr(os, "memfd_create"):
+            path.write_bytes(bytes(size))
+            return
+        descriptor = os.memfd_create(path.name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        weakref.finalize(self, os.close, descriptor)
+        os.ftruncate(descriptor, size)
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        path.symlink_to(f"/proc/{os.getpid()}/fd/{descriptor}")
 
     def write_indices(self, indices: NDArray[np.int64]) -> None:
         """Write an order, or which images to label."""

@@ -1,5 +1,8 @@
 """The file that parent and worker both map."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -47,3 +50,14 @@ def test_exchange_without_data_has_a_clock_only(mapped):
     parent.seconds[0] = 1.5
     assert worker.seconds[0] == 1.5
     assert worker.read_indices().size == worker.params.size == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="sealing is Linux's")
+def test_worker_cannot_cut_what_the_parent_reads(mapped, tmp_path):
+    parent, _ = mapped(ExchangeSize(samples=6))
+    with pytest.raises(PermissionError):
+        os.truncate(tmp_path / "exchange", 0)
+    assert parent.indices.tolist() == [0] * 6
+    before = list(Path("/proc/self/fd").iterdir())
+    del parent
+    assert len(list(Path("/proc/self/fd").iterdir())) < len(before)
