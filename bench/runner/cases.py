@@ -20,7 +20,7 @@ from implementations import IMPLEMENTATIONS, PROBES, TEXTBOOK_PROGRAMS, Implemen
 
 # A sweep varies one thing at a time, starting from the workload's own size: batches from 8 images
 # to a fifth of the data. One batch of all images is left to --batch-size: from zero weights, the
-# rounding of some libraries then exceeds the tolerance (docs/methodology.md).
+# rounding of some libraries then exceeds the tolerance (docs/parity.md).
 SWEEP_BATCH_SIZES = (8, 128, 384, 1920, 9600)
 # The samples vary at a batch size at which half a million of them take seconds, not minutes.
 SWEEP_SAMPLES = (9600, 19200, 96000, 480000)

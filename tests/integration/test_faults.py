@@ -17,20 +17,7 @@ import json, os, resource, shutil, signal, sys
 from pathlib import Path
 import numpy as np
 from bench.contract import Params
-from bench.worker.measure import now
 from implementations.idiomatic import softmax_numpy
-def end_well():
-    # End as the worker does after a good trial: its times add up.
-    frame = sys._getframe()
-    while frame.f_code.co_name != "main":
-        frame = frame.f_back
-    os.write(frame.f_locals["descriptor"], b"n")
-    seconds = now() - frame.f_locals["started"]
-    Path("document.json").write_text(json.dumps({
-        "status": "ok", "worker_seconds": seconds, "epoch_seconds": [seconds / 4, seconds / 4],
-        "epoch_cpu_seconds": [0.01, 0.01], "between_seconds": seconds / 2,
-    }))
-    os._exit(0)
 class Trainer(softmax_numpy.Trainer):
     def train_epoch(self, order):
 """
@@ -51,7 +38,11 @@ FAULTS = {
         "failed",
         "RuntimeError: and now this",
     ),
-    "forges_a_result": ("end_well()", "failed", "no params"),
+    "forges_a_result": (
+        """Path('document.json').write_text('{"status": "ok"}'); os._exit(0)""",
+        "failed",
+        "before its last command",
+    ),
     "takes_gigabytes": (
         (
             "resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))\n"
@@ -76,11 +67,6 @@ FAULTS = {
         "failed",
         "exit status 1",
     ),
-    "links_its_params_to_a_device": (
-        "Path('params.npy').symlink_to('/dev/zero')\nend_well()",
-        "failed",
-        "cannot be read",
-    ),
     "leaves_a_pipe_as_its_result": (
         "os.mkfifo('document.json')\nos._exit(0)",
         "failed",
@@ -90,20 +76,6 @@ FAULTS = {
         "os.truncate(os.open('document.json', os.O_CREAT | os.O_RDWR), 2**34)\nos._exit(0)",
         "failed",
         "it is larger than",
-    ),
-    "promises_a_terabyte": (
-        (
-            "header = {'descr': '<f4', 'fortran_order': False, 'shape': (2**36, 65, 10)}\n"
-            "np.lib.format.write_array_header_1_0(Path('params.npy').open('wb'), header)\n"
-            "end_well()"
-        ),
-        "failed",
-        "cannot be read",
-    ),
-    "pickles_its_params": (
-        "np.save('params.npy', np.array([Params], dtype=object))\nend_well()",
-        "failed",
-        "cannot be read",
     ),
     "raises_half_a_character": ("raise RuntimeError('\\udcff')", "failed", "RuntimeError: ?"),
     "closes_all_descriptors": (f"os.closerange(3, 4096)\n{TRAIN}", "failed", "exit status 1"),

@@ -157,7 +157,7 @@ def test_chart_has_text_picture_numbers_and_specification(small):
     assert titles == [one["alt"] for one in small.all("img")]
     assert titles[0] == "Epoch time of each implementation, workload sgd"
     assert small.texts("figcaption")[:2] == ["Epoch time, workload sgd", "Cold start, workload sgd"]
-    assert "slowidiomaticsoftmax1,0001,0001,0001,000" in small.texts("details")[0]
+    assert "slowidiomaticsoftmax—1,0001,0001,0001,000" in small.texts("details")[0]
     first, *_ = (json.loads(one["text"]) for one in small.all("script", type="application/json"))
     processes, rows = find_data_sets(first)
     assert [point["name"] for point in rows] == ["fast", "ovr (one-vs-rest)", "slow"]

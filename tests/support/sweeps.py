@@ -20,7 +20,7 @@ CONDITIONS = {
     "memory_mhz_after": 2619.0,
     "power_seconds_before": 7.0,
     "power_seconds_after": 7.0,
-    "framework_peak_bytes_after": 200.0 * 2**20,
+    "framework_peak_bytes": 200.0 * 2**20,
     "other_processes": 0.0,
 }
 ON_GPU = {

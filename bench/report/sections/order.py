@@ -31,7 +31,7 @@ INCLUDED = """\
   wait for the last step. Each process counts with its median epoch. The value is the typical
   process, the median of them; in brackets, the interval that holds the typical process of this
   program on this machine in this run with 95 % certainty.
-- **n of m**: so many of the row's processes succeeded; the others timed out, ran out of memory or
+- **n of m**: n of the row's m processes succeeded; the others timed out, ran out of memory or
   had no framework. With half of them or fewer a row is not ranked.
 - **First epoch**: the first call in a fresh process with empty compile caches, so it includes
   compilation. It is not part of *epoch*.

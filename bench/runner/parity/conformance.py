@@ -34,7 +34,7 @@ WATCHED_BATCH_SIZE = 32
 # many updates), large ones show assumptions about a batch's size. From zero weights, one batch of
 # all 48,000 images is too many: the classes are balanced, so the bias's first gradient is a sum
 # that almost cancels, and libraries that add it up row by row in float32 exceed the tolerance
-# though their mathematics are the same (docs/methodology.md).
+# though their mathematics are the same (docs/parity.md).
 BATCH_SIZES: dict[str, dict[str, tuple[int | None, ...]]] = {
     "digits": {"sgd": (8, WATCHED_BATCH_SIZE, None), "textbook": (WATCHED_BATCH_SIZE, None)},
     "fashion-mnist": {

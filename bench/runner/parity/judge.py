@@ -180,6 +180,8 @@ class Judge:
 
         Of the first SEARCHED_IMAGES; params as in ``Evidence``.
         """
+        if not np.isfinite(params).all():  # it fails for that
+            return np.array([], np.int64)
         problem = self.read_problem(case)
         images, labels = problem.images[:SEARCHED_IMAGES], problem.labels[:SEARCHED_IMAGES]
         logits = oracle.forward(split_params(params), images)
