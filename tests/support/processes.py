@@ -117,7 +117,7 @@ def assert_readable(folder):
 
 
 def assert_whole(folder, before=()):
-    """Check that every planned trial has one record; those after the lines of before have params."""
+    """Check that every planned trial has one record, and each after ``before`` its params."""
     assert read_lines(folder)[: len(before)] == list(before)
     records = assert_readable(folder)
     planned = [trial.id for trial in plan.plan_trials(store.read_run(folder))]
