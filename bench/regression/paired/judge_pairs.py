@@ -218,8 +218,8 @@ def _read_pair(
     """Return both sides' values of a metric; None if one is missing or 0.
 
     Where epochs alternated, the baseline's is its median epoch and the candidate's is that times
-    the Hodges-Lehmann ratio of neighbouring epochs: a change of the machine's speed in the middle of
-    a pair moves the medians of five epochs apart, and only one ratio.
+    the Hodges-Lehmann ratio of neighbouring epochs. A change of the machine's speed in the middle
+    of a pair moves the medians of five epochs apart, but only one ratio.
     """
     values = METRICS[metric](baseline) or 0.0, METRICS[metric](candidate) or 0.0
     if not all(values):
