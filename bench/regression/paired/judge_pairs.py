@@ -36,7 +36,7 @@ from bench.regression.stats.decision import (
     is_within_tolerance,
 )
 from bench.regression.stats.false_alarms import LookSchedule
-from bench.regression.stats.signed_rank import Difference, compare_pairs
+from bench.regression.stats.signed_rank import Difference, compare_pairs, estimate_ratio
 from bench.worker.workloads import WORKLOADS
 
 RecordPair = tuple[TrialRecord, TrialRecord]  # of the baseline and of the candidate
@@ -46,7 +46,7 @@ EPOCH, MEDIAN_EPOCH, MEMORY = "epoch", "median epoch", "memory"
 
 
 # Positive numbers of a process, None if the record lacks it; less is better. The judged epoch of
-# alternated processes is the median: what hits one epoch hits its neighbour of the other version.
+# alternated processes is the median; their ratio comes from neighbouring epochs (``_read_pair``).
 # Of processes that ran one after the other it is the minimum, and no change is claimed unless the
 # median agrees. A slowdown of only some epochs is visible in the 90th percentile.
 METRICS: Mapping[str, Callable[[TrialRecord], float | None]] = {
@@ -215,8 +215,20 @@ def compute_log_ratio(metric: str, baseline: TrialRecord, candidate: TrialRecord
 def _read_pair(
     metric: str, baseline: TrialRecord, candidate: TrialRecord
 ) -> tuple[float, float] | None:
+    """Return both sides' values of a metric; None if one is missing or 0.
+
+    Where epochs alternated, the baseline's is its median epoch and the candidate's is that times
+    the Hodges-Lehmann ratio of neighbouring epochs. A change of the machine's speed in the middle
+    of a pair moves the medians of five epochs apart, but only one ratio.
+    """
     values = METRICS[metric](baseline) or 0.0, METRICS[metric](candidate) or 0.0
-    return values if all(values) else None
+    if not all(values):
+        return None
+    if metric == EPOCH and baseline.alternated and candidate.alternated:
+        neighbours = zip(baseline.epoch_seconds, candidate.epoch_seconds, strict=False)
+        logs = [math.log(after / before) for before, after in neighbours]
+        return values[0], values[0] * estimate_ratio(logs, 0.0).mean
+    return values
 
 
 def close_schedule(looks: LookSchedule, pairs: int) -> LookSchedule:
