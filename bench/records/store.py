@@ -158,11 +158,11 @@ def repair_run(folder: Path) -> None:
     Temporary files and a torn last line are deleted. Damaged records and environments are set
     aside.
     """
-    for part in (PARAMS, ENVIRONMENTS):
+    for part in (PARAMS, ENTROPY, ENVIRONMENTS):
         if (folder / part).is_symlink():
             raise UserError(f"{folder / part} is a link, which may lead elsewhere; copy the folder")
     with _report_write_errors(folder):
-        for part in (".", PARAMS, ENVIRONMENTS):
+        for part in (".", PARAMS, ENTROPY, ENVIRONMENTS):
             files.remove_unfinished(folder / part)
         # Repair records first, because those of a damaged environment count as damaged.
         jsonl.repair_lines(folder, environments.read_undamaged(folder)[0].keys())

@@ -261,3 +261,14 @@ def test_append_stops_at_the_size_limit(folder, monkeypatch):
     with pytest.raises(UserError, match="would be larger than"):
         store.append_record(folder, bare(case(), 2))
     assert (folder / "trials.jsonl").stat().st_size == size
+
+
+def test_repair_cleans_the_entropy_of_rounds_too(folder):
+    store.save_entropy(folder, "abc", "0123")
+    (folder / "entropy" / "def.txt.7.part").write_text("4")
+    store.repair_run(folder)
+    assert [path.name for path in (folder / "entropy").iterdir()] == ["abc.txt"]
+    (folder / "entropy").rename(folder / "elsewhere")
+    (folder / "entropy").symlink_to(folder / "elsewhere")
+    with pytest.raises(UserError, match="entropy is a link"):
+        store.repair_run(folder)
