@@ -180,9 +180,6 @@ class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
     slowdown: Slowdown | None = None
 
 
-# The fields that a kind of record adds to its base class are those that its worker reports.
-
-
 class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
     """A case that was trained: seconds, bytes and joules in the order measured.
 
@@ -241,18 +238,6 @@ class RooflineRecord(BaseRecord, frozen=True, kw_only=True, tag="roofline"):
 
 
 Record = TrialRecord | TextbookRecord | RooflineRecord
-
-
-def _added_fields(record: type[BaseRecord], base: type[BaseRecord]) -> frozenset[str]:
-    return frozenset(record.__struct_fields__) - frozenset(base.__struct_fields__)
-
-
-# The fields that a worker may report of each kind. The parent adds all others.
-REPORTED: dict[Kind, frozenset[str]] = {
-    "trial": _added_fields(TrialRecord, JudgedRecord),
-    "textbook": _added_fields(TextbookRecord, BaseRecord),
-    "roofline": _added_fields(RooflineRecord, BaseRecord),
-}
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """Measure single trials on this host, each in a new process; judge and record them."""
 
+import dataclasses
 import io
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from bench.records import environments, store, timestamps
 from bench.records.files import hash_file
 from bench.records.jsonl import explain_rejection
 from bench.records.paths import find_case_folders, hide_paths
-from bench.records.schema import FORMAT, REPORTED, Case, Environment, Record, Trial
+from bench.records.schema import FORMAT, Case, Environment, Record, Trial
 from bench.runner import machine
 from bench.runner.cases import compute_max_samples
 from bench.runner.kernel import measure_kernel
@@ -31,6 +32,13 @@ from bench.runner.process.spec import ChildSpec, Installation, redact_variables
 from bench.worker import exchange, gpu
 from bench.worker.gpu import GpuMonitor
 from bench.worker.machine import list_software, list_usable_cores
+from bench.worker.roofline import RooflineSample
+
+# The fields of a record that a worker reports itself. Those of a trial are all the parent's.
+REPORTED = {
+    "textbook": {"quantities"},
+    "roofline": {field.name for field in dataclasses.fields(RooflineSample)} - {"between_seconds"},
+}
 
 
 class RunContext(Protocol):

@@ -5,7 +5,7 @@ import pytest
 from support.comparisons import comparison, session
 from support.records import bare, case, environment, run
 
-from bench.records.schema import REPORTED, Parity, Trial
+from bench.records.schema import Parity, Trial
 
 
 @pytest.mark.parametrize(
@@ -28,18 +28,6 @@ def test_structs_are_immutable_and_strict(struct):
     if type(struct) is not Trial:  # it is never written to a file
         with pytest.raises(msgspec.ValidationError, match="unknown field `speed`"):
             msgspec.convert({**msgspec.to_builtins(struct), "speed": 1}, type(struct))
-
-
-@pytest.mark.parametrize("kind", ["trial", "textbook", "roofline"])
-def test_worker_reports_no_judgement_and_no_identity(kind):
-    record = bare(case(), kind=kind)
-    parents = {"format", "run", "trial", "round", "started", "status", "case", "environment"}
-    parents |= {"reason", "stderr_tail", "wall_seconds", "conditions", "kernel_seconds"}
-    if kind == "trial":
-        parents |= {"validation_accuracy", "validation_loss", "test_accuracy", "parity"}
-        parents |= {"threads_in_force", "version", "slowdown", "entropy", "judged_epochs"}
-    assert record.kind == kind
-    assert REPORTED[kind] == set(record.__struct_fields__) - parents
 
 
 def test_renamed_fields_keep_their_names_on_disk():
