@@ -34,9 +34,10 @@ PREDICT_SECONDS = 0.1
 PREDICTIONS = 5
 MAX_REPEATS = 200
 # A worker's time is believed if the parent's is longer by no more than this many hand-overs, this
-# many seconds, and the time for which the two waited for a core.
-HANDOVERS, ROOM_SECONDS = 3, 0.0005
-PINGS = 20
+# many seconds, this share of it, and the time for which the two waited for a core. A hand-over is
+# timed on a core that has slept; after an epoch its caches are cold, too.
+HANDOVERS, ROOM_SECONDS, ROOM_SHARE = 1.5, 0.0003, 0.02
+PINGS = 10
 # The threads of a BLAS spin for 0.1 to 0.2 s after their last product before they sleep.
 SETTLE_SECONDS = 0.5
 STEP_SECONDS = 0.002
@@ -123,7 +124,10 @@ class Drive:
         self.worker.await_start()
         # Before the implementation's code is there.
         order = np.arange(self.case.samples)
-        pings = [call(exchange.PING, indices=order).elapsed for _ in range(PINGS)]
+        pings = []
+        for _ in range(PINGS):
+            self.settle()
+            pings.append(call(exchange.PING, indices=order).elapsed)
         self._handover = median(pings)
         self.record_memory("start")
         measurement.import_seconds = self._confirm(call(exchange.IMPORT))[0]
@@ -278,7 +282,7 @@ class Drive:
         Waiting for a core makes the parent's time longer, but not the worker's CPU time, which is
         at most what the allowed threads can use.
         """
-        room = ROOM_SECONDS + HANDOVERS * self._handover
+        room = ROOM_SECONDS + HANDOVERS * self._handover + ROOM_SHARE * reply.elapsed
         handover = reply.elapsed - reply.seconds
         threads = self.case.threads + MORE_THREADS
         confirmed = (
