@@ -6,6 +6,7 @@ tests/runner/parity/test_conformance.py checks every implementation on Fashion-M
 import importlib
 import importlib.util
 import re
+from contextlib import suppress
 
 import msgspec
 import numpy as np
@@ -18,8 +19,9 @@ from bench.records import store
 from bench.runner.cases import find_implementation
 from bench.runner.parity import conformance
 from bench.runner.parity.judge import TOLERANCE, Judge
-from bench.runner.process.launch import launch
+from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.spec import ChildSpec
+from bench.worker import exchange
 from bench.worker.machine import ROOT, list_usable_cores
 from implementations import IMPLEMENTATIONS, TEXTBOOK_PROGRAMS
 
@@ -70,7 +72,12 @@ def test_textbook_programs_reproduce_the_published_accuracy(figure, tmp_path):
     request = {"mode": "textbook", "module": figure.module, "file": None, "extra": figure.extra}
     request["data"] = str(data.folder)
     child = ChildSpec(threads=len(list_usable_cores()), variables=figure.variables, timeout=280)
-    outcome = launch(request, child, tmp_path / "child")
+    with Worker(request, child, tmp_path / "child") as worker:
+        worker.await_start()
+        with suppress(WorkerStopped):
+            for command in (exchange.IMPORT, exchange.READ_DATA, exchange.RUN):
+                worker.call(command)
+        outcome = worker.finish()
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
     values = outcome.document["quantities"]
     if figure.name == "textbook-keras":
