@@ -97,7 +97,7 @@ def stretch(count: int) -> float:
 
 @cache
 def compute_sign_p(fewer: int, count: int) -> float:
-    """Return the two-sided p of the sign test: so many, or fewer, of the values on one side."""
+    """Return the two-sided p of the sign test: at most ``fewer`` of ``count`` on one side."""
     return min(1.0, 2 * sum(math.comb(count, number) for number in range(fewer + 1)) / (1 << count))
 
 

@@ -46,10 +46,10 @@ def import_look_up(backend: str) -> ModuleType:
 
         return jax
     if backend == "tensorflow":
-        from implementations._devices import tensorflow  # noqa: PLC0415
+        from implementations._devices import tensorflow  # noqa: PLC0415 - see above
 
         return tensorflow
-    from implementations._devices import torch  # noqa: PLC0415
+    from implementations._devices import torch  # noqa: PLC0415 - see above
 
     return torch
 

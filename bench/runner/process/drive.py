@@ -301,11 +301,12 @@ def measure_exchange(case: Case, data: Dataset) -> ExchangeSize:
 
 def alternate(sides: Sequence[Drive], epochs: int) -> None:
     """Time epochs of workers that live at the same time, in turn; coins decide who is first."""
+    for side in sides:
+        side.settle()
     for epoch in range(1, epochs + 1):
         for side in secrets.SystemRandom().sample(sides, len(sides)):
-            side.settle()
             side.train_timed(epoch)
-            side.settle()
+            side.settle()  # else its spinning threads would disturb the other one's epoch
 
 
 def find_restlessness(worker: Worker) -> str | None:

@@ -27,7 +27,7 @@ def find_executable(text: str) -> str | None:
     """
     if "/" in text:
         # Path.resolve() follows links, and PATH would be searched for a bare name.
-        return shutil.which(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
+        return shutil.which(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - see above
     path = shutil.which(text) if text.startswith(("python", "pypy")) else None
     return None if path is None else os.path.abspath(path)  # noqa: PTH100 - see above
 

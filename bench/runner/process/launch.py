@@ -263,7 +263,10 @@ class Worker:
         return self._has_ended()
 
     def _has_ended(self) -> bool:
-        """Return whether the process has ended; it is not reaped here."""
+        """Return whether the process has ended; it is not reaped here where that can be helped."""
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            assert self._process is not None
+            return self._process.poll() is not None
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def _wait(self, wanted: "Pipe | None") -> bool:

@@ -329,6 +329,7 @@ def test_scratch_folder_must_be_new(launched):
 )
 def test_end_and_timeout_are_seen_without_pidfd(launched, monkeypatch, code, timeout, status):
     monkeypatch.delattr(os, "pidfd_open")
+    monkeypatch.delattr(os, "waitid")  # as on macOS
     assert launched(code, ChildSpec(timeout=timeout)).status == status
 
 
