@@ -98,6 +98,19 @@ def test_links_of_the_contents_lead_to_headings(small):
     assert len(set(links)) == len(links)
 
 
+def test_finding_is_the_heading_and_groups_are_the_contents():
+    sections = [
+        Section("a", finding="one <b>", group="first"),
+        Section("b", group="first"),
+        Section("c"),
+    ]
+    view = render(sections=sections)
+    assert view.texts("h2") == [page.COMPARED, "one <b>", "b", "c"]
+    assert view.texts("p", class_="subtitle") == ["a"]
+    links = [(one["text"], one["href"]) for one in view.all("a")]
+    assert links[1:] == [("first", "#a"), ("c", "#c")]
+
+
 def test_comparison_has_sort_keys_and_filters():
     cases = [case("b"), case("a", device="gpu", style="tuned"), case("c", objective="one-vs-rest")]
     records = [*trials(cases[0], 0.0012, 0.0012), *trials(cases[1], 1.2, 1.2)]

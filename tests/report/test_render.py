@@ -132,6 +132,8 @@ o *x*
 """
     )
     assert markdown.render_section(Section("e", empty="nothing"), {}) == ["## e\n", "nothing\n"]
+    claim = Section("t_1", finding="one <b>", empty="nothing")
+    assert markdown.render_section(claim, {})[:2] == ["## one &lt;b&gt;\n", "*t\\_1*\n"]
 
 
 @given(st.text())

@@ -37,8 +37,10 @@ def render_report(
 
 
 def render_section(section: Section, charts: Mapping[str, Chart]) -> list[str]:
-    """Return the parts of a section: text, tables with notes, charts, remarks."""
-    parts = [f"## {escape(section.title)}\n"]
+    """Return the parts of a section: subtitle, text, tables with notes, charts, remarks."""
+    parts = [f"## {escape(section.heading)}\n"]
+    if section.finding:
+        parts.append(f"*{escape(section.title)}*\n")
     if section.text:
         parts.append(f"{section.text.rstrip()}\n")
     for table in section.tables:

@@ -53,8 +53,20 @@ def render_report(
         comparison=build_comparison(rows),
         comparison_title=COMPARED,
         sections=[*rest, *sections],
+        contents=list_contents([*rest, *sections]),
         charts=charts,
     )
+
+
+def list_contents(sections: Sequence[Section]) -> list[tuple[str, str]]:
+    """Return the text and the anchor of each link: one a group, and one a section without a group.
+
+    A group's link leads to its first section.
+    """
+    links: dict[str, str] = {}
+    for section in sections:
+        links.setdefault(section.group or section.title, html.make_anchor(section.title))
+    return list(links.items())
 
 
 def build_comparison(rows: Sequence[Row]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class Picture:
 class Section:
     """A heading and its contents. title: plain text, like every title of its parts.
 
+    finding: the section's claim, plain text; it becomes the heading, and the title its subtitle.
+    group: the part of the page to which the section belongs: one link in the list of contents.
     empty: Markdown to show when there is neither text nor a table; it says how to get some.
     remarks: a list of plain text. text: Markdown before the tables, in which text of records is
     escaped.
@@ -49,3 +51,10 @@ class Section:
     pictures: Sequence[Picture] = ()
     remarks: Sequence[str] = ()
     text: str = ""
+    finding: str = ""
+    group: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The finding, or the title of a section without one."""
+        return self.finding or self.title
