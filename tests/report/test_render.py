@@ -78,6 +78,20 @@ def test_duration_has_the_unit_of_its_mean(seconds, text):
 
 
 @pytest.mark.parametrize(
+    ("times", "unit"),
+    [
+        ([0.024, Interval(0.085, 0.08, 0.09), 1.95, None], (1e3, "ms")),
+        ([0.3, 1.2, 14.0], (1.0, "s")),
+        ([3e-5, 9.999e-4], (1e6, "µs")),
+        ([0.9996], (1.0, "s")),
+        ([None], (1.0, "s")),
+    ],
+)
+def test_column_has_the_unit_of_its_median_time(times, unit):
+    assert numbers.choose_unit(times) == unit
+
+
+@pytest.mark.parametrize(
     ("ratio", "text"),
     [
         (Interval(1.0, 1.0, 1.0), "1"),

@@ -1,6 +1,8 @@
 """Format numbers for readers: three significant digits and a fitting unit."""
 
+from collections.abc import Iterable
 from math import floor, isfinite, log10
+from statistics import median
 
 from bench.analysis.intervals import Interval
 
@@ -20,17 +22,30 @@ def format_number(value: float | None, digits: int = 3) -> str:
     return f"{rounded:,.{max(0, places)}f}"
 
 
+def choose_unit(times: Iterable[Interval | float | None]) -> tuple[float, str]:
+    """Return the scale and the unit in which a whole column of times, in seconds, is written.
+
+    The unit of a column stands in its heading, so that its numbers can be compared at a glance:
+    every table of the report and of the terminal uses this. It fits the median time; scale is the
+    factor for ``format_interval`` and ``format_number``. Without any time it is s.
+
+    >>> choose_unit([0.024, 0.085, 1.95])
+    (1000.0, 'ms')
+    """
+    known = [time.mean if isinstance(time, Interval) else time for time in times if time]
+    # The unit fits the rounded time: 999.6 µs is 1.00 ms, not 1,000 µs.
+    middle = float(f"{median(known):.3g}") if known else 1.0
+    if middle >= 1:
+        return 1.0, "s"
+    return (1e3, "ms") if middle >= 1e-3 else (1e6, "µs")
+
+
 def format_duration(value: Interval | float | None) -> str:
     """Return a time in s, ms or µs, and its interval, if there is one, in the same unit."""
     if value is None:
         return ABSENT
     interval = value if isinstance(value, Interval) else Interval(value)
-    # The unit fits the rounded time: 999.6 µs is 1.00 ms, not 1,000 µs.
-    rounded = float(f"{interval.mean:.3g}")
-    if rounded >= 1:
-        return format_interval(interval, unit="s")
-    scale, unit = (1e3, "ms") if rounded >= 1e-3 else (1e6, "µs")
-    return format_interval(interval, scale, unit)
+    return format_interval(interval, *choose_unit([interval]))
 
 
 def format_interval(interval: Interval | None, scale: float = 1.0, unit: str = "") -> str:
