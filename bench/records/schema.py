@@ -163,7 +163,11 @@ class BaseRecord(
 class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
     """What the parent knows of a trial, and what it computed from the params.
 
-    Accuracies have one value for each timed epoch. validation_loss: in records of older runs.
+    Validation and test accuracies have one value for each timed epoch. training_loss,
+    training_accuracy: of the timed epochs up to the fifth, as Keras's History has them: see
+    ``State`` in bench/runner/parity/oracle.py. They are the oracle's, for the orders and initial
+    weights of this trial, whose params agree with the oracle's within the parity tolerance. Empty
+    for one-vs-rest, where parity failed, and in older records. validation_loss: in older records.
     entropy: id of what the orders and initial weights were drawn from; None in older records, whose
     run has a seed. judged_epochs: numbers of the timed epochs that were compared with the oracle.
     version: see ``Trial``. slowdown: injected into this side, in older records.
@@ -174,6 +178,8 @@ class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
     entropy: str | None = None
     judged_epochs: list[Count] = []
     test_accuracy: list[Share] = []
+    training_loss: list[Deviation] = []
+    training_accuracy: list[Share] = []
     parity: Parity | None = None
     threads_in_force: Amount | None = None
     version: str = ""

@@ -256,6 +256,8 @@ class Runner:
             "parity": judgement.parity,
             "validation_accuracy": judgement.validation_accuracy,
             "test_accuracy": judgement.test_accuracy,
+            "training_loss": judgement.training_loss,
+            "training_accuracy": judgement.training_accuracy,
         }
 
     def _launch(self, trial: Trial, child: ChildSpec, folder: Path) -> dict[str, Any]:

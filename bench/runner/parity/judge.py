@@ -55,14 +55,16 @@ class EpochTimes(Protocol):
 class Judgement:
     """Parity and, for every timed epoch, the accuracies.
 
-    errors: the parity error of each epoch that was compared, by its number. fault: what is wrong,
-    or None.
+    errors: the parity error of each epoch that was compared, by its number. training_loss,
+    training_accuracy: see ``JudgedRecord``. fault: what is wrong, or None.
     """
 
     parity: Parity | None = None
     errors: Mapping[int, float] = field(default_factory=dict)
     validation_accuracy: tuple[float, ...] = ()
     test_accuracy: tuple[float, ...] = ()
+    training_loss: tuple[float, ...] = ()
+    training_accuracy: tuple[float, ...] = ()
     fault: str | None = None
 
 
@@ -103,8 +105,16 @@ class Judge:
             epoch: self._compare_alone(case, draws, evidence, epoch) for epoch in sorted(drawn)
         }
         judgement = self._score(evidence, make_judgement(errors))
-        fault = judgement.fault or self._find_prediction_fault(case, evidence)
-        return replace(judgement, fault=fault)
+        if judgement.fault:
+            return judgement
+        path = self.get_path(case, draws, evidence.initial)
+        states = [path.get_state(epoch) for epoch in followed]
+        return replace(
+            judgement,
+            training_loss=tuple(one.loss for one in states if one.loss is not None),
+            training_accuracy=tuple(one.accuracy for one in states if one.accuracy is not None),
+            fault=self._find_prediction_fault(case, evidence),
+        )
 
     def judge_epoch(self, case: Case, draws: Draws, evidence: Evidence) -> Judgement:
         """Judge one timed epoch of a trial, drawn here: no predictions, and no accuracies."""

@@ -33,10 +33,18 @@ def update_parameter(problem: Problem, w: Array, g: Array, v: Array) -> tuple[Ar
 
 
 class State(NamedTuple):
-    """Where training stands: the parameters, and RMSprop's mean squared gradients."""
+    """Where training stands: the parameters, and RMSprop's mean squared gradients.
+
+    loss, accuracy: of the training samples in the epoch that ended here, as Keras's History has
+    them: each sample counts once, with the parameters from before the update of its batch. The loss
+    is the mean cross-entropy in nats. None at the start, and for one-vs-rest, which has another
+    loss.
+    """
 
     solution: Solution
     squares: Solution
+    loss: float | None = None
+    accuracy: float | None = None
 
 
 def start(params: Params | Solution, squares: Solution | None = None) -> State:
@@ -60,14 +68,22 @@ def train_epoch(
     """
     if objective == "one-vs-rest":
         return State(_train_one_vs_rest(problem, state.solution, order), state.squares)
-    solution, squares = state
+    if not len(order):  # a mistake that takes no sample; it has no mean loss
+        return state
+    solution, squares = state.solution, state.squares
+    loss, correct = 0.0, 0
     for batch in order.reshape(-1, problem.batch_size):
-        slope = compute_gradient(solution, problem.images[batch], problem.labels[batch])
+        images = np.asarray(problem.images[batch], np.float64)
+        labels = problem.labels[batch]
+        log_probabilities = log_softmax(forward(solution, images))
+        loss -= float(log_probabilities[np.arange(len(labels)), labels].sum())
+        correct += int((log_probabilities.argmax(axis=1) == labels).sum())
+        slope = compute_gradient(images, log_probabilities, labels)
         updated = [
             update(problem, w, g, v) for w, g, v in zip(solution, slope, squares, strict=True)
         ]
         solution, squares = (Solution(*parts) for parts in zip(*updated, strict=True))
-    return State(solution, squares)
+    return State(solution, squares, loss / len(order), correct / len(order))
 
 
 class Path:
@@ -135,15 +151,15 @@ def compute_accuracy(logits: Array, labels: NDArray[np.int32]) -> float:
 
 
 def compute_gradient(
-    solution: Solution, images: NDArray[np.float32] | Array, labels: NDArray[np.int32]
+    images: Array, log_probabilities: Array, labels: NDArray[np.int32]
 ) -> Solution:
     """Return the gradient of the mean cross-entropy of one batch, in the parameters' shape.
 
+    images: (n, features). log_probabilities: (n, classes), ``log_softmax`` of their logits.
     With p the softmax of the logits and y the one-hot label, a sample's gradient by its logits is
     p - y: https://scikit-learn.org/stable/modules/linear_model.html#multinomial-case
     """
-    images = np.asarray(images, np.float64)
-    residual = np.exp(log_softmax(forward(solution, images)))
+    residual = np.exp(log_probabilities)
     residual[np.arange(len(labels)), labels] -= 1
     residual /= len(labels)
     return Solution(images.T @ residual, residual.sum(axis=0))

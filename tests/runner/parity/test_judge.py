@@ -107,6 +107,17 @@ def test_scores_are_of_every_timed_epoch(judged, images, objective):
         logits = [oracle.forward(path.get_state(epoch).solution, inputs) for epoch in (1, 2, 3)]
         assert scores == pytest.approx([(one.argmax(axis=1) == labels).mean() for one in logits])
     assert 0.7 < judgement.validation_accuracy[0] < judgement.validation_accuracy[-1] < 1
+    history = [path.get_state(epoch) for epoch in (1, 2, 3)] if objective == "softmax" else []
+    assert judgement.training_loss == tuple(state.loss for state in history)
+    assert judgement.training_accuracy == tuple(state.accuracy for state in history)
+
+
+def test_training_scores_are_of_the_followed_epochs(judged):
+    judgement = judged(epochs=9)
+    assert len(judgement.training_loss) == len(judgement.training_accuracy) == 5
+    assert 3 > judgement.training_loss[0] > judgement.training_loss[-1] > 0
+    wrong = judged(epochs=9, reorder=lambda order: order[::-1])
+    assert wrong.training_loss == wrong.training_accuracy == ()
 
 
 @pytest.mark.parametrize(

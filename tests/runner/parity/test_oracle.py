@@ -82,7 +82,8 @@ def test_gradient_agrees_with_finite_differences():
 
     step = 1e-5  # the error is about step squared, plus 1e-16 / step
     slopes = [(loss(point + d) - loss(point - d)) / (2 * step) for d in step * np.eye(len(point))]
-    result = oracle.compute_gradient(solution(point), images, labels)
+    log_probabilities = oracle.log_softmax(oracle.forward(solution(point), images))
+    result = oracle.compute_gradient(np.float64(images), log_probabilities, labels)
     np.testing.assert_allclose(np.append(*result), slopes, atol=1e-9)
 
 
@@ -104,6 +105,29 @@ def test_batches_follow_the_order():
     (result,) = train(problem, zeros(1, 2), [np.array([1, 0])])
     np.testing.assert_allclose(result.bias, [log(2) / 6, -log(2) / 6], atol=ROUNDING)
     np.testing.assert_array_equal(result.weight, 0)
+
+
+def test_loss_and_accuracy_of_an_epoch_are_those_before_each_update():
+    # As in the test before: the first sample has label 1 and probabilities 1/2, where argmax takes
+    # class 0; the second one has label 0 and the probability 1/3 for it. Both are wrong.
+    problem = make_problem([[0], [0]], [0, 1], SGD(log(2)), classes=2)
+    path = oracle.Path(problem, zeros(1, 2), lambda epoch: np.array([[1, 0], [1, 1]][epoch - 1]))
+    state = path.get_state(1)
+    assert state.loss == pytest.approx((log(2) + log(3)) / 2, rel=ROUNDING)
+    assert state.accuracy == 0
+    # The bias is now ln2 * (1/6, -1/6), so class 0 is chosen; the gradient for label 1 is (p, -p)
+    # with p = 1 / (1 + exp(-ln2 / 3)); then the bias is ln2 * (1/6 - p, p - 1/6), and p > 1/6.
+    p = 1 / (1 + 2 ** (-1 / 3))
+    state = path.get_state(2)
+    losses = -log(1 - p), log(1 + 2 ** (1 / 3 - 2 * p))
+    assert state.loss == pytest.approx(sum(losses) / 2, rel=ROUNDING)
+    assert state.accuracy == 0.5
+
+
+def test_one_vs_rest_has_no_training_loss(digits):
+    problem, start, (order, *_) = digits
+    state = oracle.train_epoch(problem, oracle.start(start), order, "one-vs-rest")
+    assert (state.loss, state.accuracy) == (None, None)
 
 
 def test_two_steps_of_rmsprop_by_hand():
@@ -188,9 +212,9 @@ def test_epoch_of_rmsprop_goes_on_from_the_squares_that_it_is_given(digits):
     problem, start, orders = digits
     problem = dataclasses.replace(problem, optimizer=RMSprop(0.001, 0.9, 1e-7))
     path = oracle.Path(problem, start, lambda epoch: orders[epoch - 1])
-    (solution, squares), second = path.get_state(1), path.get_state(2).solution
-    carried = path.train_on(oracle.start(solution, squares), 2).solution
-    fresh = path.train_on(oracle.start(solution), 2).solution
+    first, second = path.get_state(1), path.get_state(2).solution
+    carried = path.train_on(oracle.start(first.solution, first.squares), 2).solution
+    fresh = path.train_on(oracle.start(first.solution), 2).solution
     assert np.array_equal(carried.weight, second.weight)
     assert np.array_equal(carried.bias, second.bias)
     assert not np.allclose(fresh.weight, second.weight, atol=1e-6)
