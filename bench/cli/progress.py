@@ -6,6 +6,7 @@ from statistics import median
 
 from rich.table import Table
 
+from bench.analysis.textbook import compare_textbook
 from bench.cli.console import Transient, print_line, stdout
 from bench.records.schema import Case, Record, RooflineRecord, Run, TextbookRecord, Trial
 from bench.report.render import numbers
@@ -98,8 +99,8 @@ def _result(record: Record) -> str:
         return f"{numbers.format_number(rate)} GFLOP/s  {took}"
     if isinstance(record, TextbookRecord):
         values = [
-            f"{name.replace('_', ' ')} {numbers.format_share(value)}"
-            for name, value in record.quantities.items()
+            f"{row.quantity.replace('_', ' ')} {numbers.format_share(row.measured)}"
+            for row in compare_textbook([record], {})
         ]
         return f"{', '.join(values)}  {took}"
     pilot = "pilot, " if record.round == PILOT_ROUND else ""

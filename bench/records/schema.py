@@ -217,7 +217,7 @@ class TrialRecord(JudgedRecord, frozen=True, kw_only=True, tag="trial"):
 
 
 class TextbookRecord(BaseRecord, frozen=True, kw_only=True, tag="textbook"):
-    """A program of the textbook: its time, and the quantities that it prints, by name."""
+    """A program of the textbook: its time, and the quantities that it returned, by name."""
 
     worker_seconds: Seconds | None = None
     import_seconds: Seconds | None = None

@@ -99,7 +99,7 @@ def test_ended_probe_and_textbook_program_have_their_own_numbers():
         kind="textbook",
         status="ok",
         wall_seconds=70.4,
-        quantities={"validation_accuracy": 0.8495, "validation_loss": None},
+        quantities={"validation_accuracy": 0.8495, "validation_loss": None, "training_loss_1": 0.6},
     )
     assert format_end(program, 7, 7).endswith(
         "validation accuracy 0.8495, validation loss —  took 1 min 10 s"
