@@ -186,6 +186,18 @@ BatchSize = Annotated[
         rich_help_panel=CASES,
     ),
 ]
+SampleCount = Annotated[
+    int | None,
+    typer.Option(
+        "--samples",
+        metavar="N",
+        min=1,
+        max=MAX_INT,
+        help="Train on this number of images per epoch. Shorter epochs find smaller changes. "
+        "Default: all training images.",
+        rich_help_panel=CASES,
+    ),
+]
 ThreadCount = Annotated[
     int,
     typer.Option(

@@ -85,7 +85,7 @@ def test_defaults_of_the_command_line_are_those_of_the_options():
         assert flags[name].default == getattr(RunOptions(), name), name
     for verb in (ab.ab, calibrate.calibrate):
         flags = inspect.signature(verb).parameters
-        for name in ("workload", "device", "batch_size", "threads", "data"):
+        for name in ("workload", "device", "batch_size", "threads", "samples", "data"):
             assert flags[name].default == getattr(CaseOptions(), name), name
 
 

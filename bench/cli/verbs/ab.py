@@ -25,6 +25,7 @@ from bench.cli.options import (
     Names,
     OneWorkload,
     OutputFormat,
+    SampleCount,
     ThreadCount,
     Tolerance,
     complete_implementation,
@@ -68,6 +69,7 @@ def ab(
     device: Device = "cpu",
     batch_size: BatchSize = None,
     threads: ThreadCount = 1,
+    samples: SampleCount = None,
     budget: Annotated[
         float,
         typer.Option(
@@ -117,7 +119,9 @@ def ab(
     with prepare_comparison(
         baseline,
         candidate,
-        cases=CaseOptions(tuple(implementation or ()), workload, device, batch_size, threads, data),
+        cases=CaseOptions(
+            tuple(implementation or ()), workload, device, batch_size, threads, data, samples
+        ),
         command=quote_command(),
         # A program may read stdout: the result alone goes there.
         progress=lambda line: print(line, file=sys.stderr),

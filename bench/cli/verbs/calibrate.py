@@ -22,6 +22,7 @@ from bench.cli.options import (
     Implementations,
     OneWorkload,
     OutputFormat,
+    SampleCount,
     Slowdowns,
     ThreadCount,
     parse_duration,
@@ -36,6 +37,7 @@ def calibrate(
     device: Device = "cpu",
     batch_size: BatchSize = None,
     threads: ThreadCount = 1,
+    samples: SampleCount = None,
     inject: Annotated[
         Slowdowns,
         typer.Option(
@@ -105,7 +107,7 @@ def calibrate(
     if not show:
         run, created = make_run_name()
         options = CaseOptions(
-            tuple(implementation or ()), workload, device, batch_size, threads, data
+            tuple(implementation or ()), workload, device, batch_size, threads, data, samples
         )
         plan = session.CalibrationPlan(
             format=FORMAT,

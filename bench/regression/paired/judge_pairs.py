@@ -319,9 +319,10 @@ def _aggregate_sides(
 def _final_accuracy(record: TrialRecord) -> float | None:
     """Return the validation accuracy after the workload's epochs; a case may have more.
 
-    None where the two sides of a pair have orders of their own: parity alone compares them.
+    None where it has fewer, or where the two sides of a pair have orders of their own: parity alone
+    compares them.
     """
-    if record.alternated:
+    epochs, curve = WORKLOADS[record.case.workload].epochs, record.validation_accuracy
+    if record.alternated or len(curve) < epochs:
         return None
-    curve = record.validation_accuracy[: WORKLOADS[record.case.workload].epochs]
-    return curve[-1] if curve else None
+    return curve[epochs - 1]

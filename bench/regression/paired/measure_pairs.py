@@ -19,8 +19,12 @@ from bench.runner.process.spec import Installation
 from bench.runner.runner import Runner
 from bench.worker.measure import now
 
-# Short epochs are repeated: the minimum of more epochs shows a smaller slowdown at little cost.
-EPOCH_SECONDS, MAX_EPOCHS = 0.4, 40
+# The first pair shows that both versions work, and how long an epoch takes.
+FIRST_EPOCHS = 2
+# A pair has as many epochs as leave time for this many pairs more than a decision needs. With more
+# than a second of epochs, the start of two processes is a small part of a pair.
+SPARE_PAIRS, EPOCH_SECONDS = 1, 1.0
+MIN_EPOCHS, MAX_EPOCHS = 3, 40
 # The looks are planned again after each of the first pairs, because the very first reads cold
 # files. No look happens before, so no result influences the number of looks.
 PLANNING_PAIRS = 3
@@ -56,11 +60,12 @@ class _CaseLoop:
     def measure(self, pairing: Pairing, end: float) -> Iterator[str | CaseComparison]:
         """Measure pairs of a case until it is decided, a trial failed, or time is up."""
         start = now()
-        warmup = self._measure_pair(pairing, 0)
+        warmup = self._measure_pair(set_epochs(pairing, FIRST_EPOCHS), 0)
         if not _succeeded(warmup):
             yield self._judge(pairing)
             return
-        pairing, seconds = extend_epochs(pairing, warmup, now() - start)
+        fewest = count_fewest_pairs(self._plan.rule.alpha_per_test) + SPARE_PAIRS
+        pairing, seconds = choose_epochs(pairing, warmup, now() - start, (end - now()) / fewest)
         looks, start, number = self._plan_looks(pairing, 0, seconds, end), now(), 0
         while number < looks[-1] and now() + seconds <= end:
             number += 1
@@ -110,21 +115,27 @@ def can_alternate(pairing: Pairing, features: int) -> bool:
     return pairing.baseline.device == "cpu" and needed <= compute_max_samples(features)
 
 
-def extend_epochs(
-    pairing: Pairing, warmup: tuple[TrialRecord, ...], seconds: float
+def choose_epochs(
+    pairing: Pairing, warmup: tuple[TrialRecord, ...], seconds: float, allowed: float
 ) -> tuple[Pairing, float]:
-    """Return a pairing with more epochs if they are short, and the seconds of such a pair.
+    """Return a pairing with as many epochs as a pair has time for, and the seconds of such a pair.
 
-    seconds: of the warm-up pair, with the present number of epochs.
+    seconds: of the first pair, which is judged in full, so that the others are shorter.
+    allowed: seconds for each of the others.
     """
     epoch = max(min(record.epoch_seconds) for record in warmup)
-    present = pairing.baseline.epochs
-    epochs = max(present, min(MAX_EPOCHS, math.ceil(EPOCH_SECONDS / epoch)))
-    longer = Pairing(
+    rest = seconds - sum(sum(record.epoch_seconds) for record in warmup)
+    time = min(EPOCH_SECONDS, (allowed - rest) / 2)
+    epochs = min(MAX_EPOCHS, max(MIN_EPOCHS, math.ceil(time / epoch)))
+    return set_epochs(pairing, epochs), rest + 2 * epochs * epoch
+
+
+def set_epochs(pairing: Pairing, epochs: int) -> Pairing:
+    """Return a pairing whose trials have this many timed epochs."""
+    return Pairing(
         msgspec.structs.replace(pairing.baseline, epochs=epochs),
         msgspec.structs.replace(pairing.candidate, epochs=epochs),
     )
-    return longer, seconds + 2 * (epochs - present) * epoch
 
 
 def _succeeded(records: tuple[TrialRecord, ...]) -> bool:

@@ -48,7 +48,7 @@ class CaseOptions:
 
     implementations: names; empty for the default of the command. batch_size: None for that of the
     workload. threads: 0 for every core; one by default, because one core has the least noise.
-    data: name or folder of a data set.
+    data: name or folder of a data set. samples: None for all of its training images.
     """
 
     implementations: tuple[str, ...] = ()
@@ -57,6 +57,7 @@ class CaseOptions:
     batch_size: int | None = None
     threads: int = 1
     data: str | None = None
+    samples: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def prepare_size(options: CaseOptions) -> Callable[[Case], Case]:
     size = Size(
         options.batch_size or WORKLOADS[options.workload].batch_size,
         resolve_threads(options.threads, len(list_usable_cores())),
-        len(labels),
+        options.samples or len(labels),
     )
     if size.fault:
         raise UserError(size.fault)

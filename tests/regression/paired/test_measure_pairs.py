@@ -10,27 +10,28 @@ from bench.records import store
 from bench.regression.paired import measure_pairs
 from bench.regression.paired.comparison_plan import plan_pair
 from bench.regression.paired.judge_pairs import judge_cases
-from bench.regression.paired.measure_pairs import extend_epochs
+from bench.regression.paired.measure_pairs import choose_epochs
 from bench.regression.result import CaseComparison
 
 
 @pytest.mark.parametrize(
-    ("baseline", "candidate", "present", "epochs", "longer"),
+    ("baseline", "candidate", "allowed", "epochs"),
     [
-        ([9.0, 0.08, 9.0], [0.08], 5, 5, 0.0),  # 0.4 / 0.08 = 5
-        ([9.0, 0.07, 9.0], [0.07], 5, 6, 2 * 0.07),  # 5.71, one epoch more on both sides
-        ([0.001], [0.001], 5, 40, 70 * 0.001),  # not 400
-        ([0.04, 1.0], [1.0, 0.05], 5, 8, 6 * 0.05),  # the slower side decides
-        ([0.001], [0.001], 60, 60, 0.0),
+        ([0.09, 0.08], [0.08, 0.08], 60.0, 13),  # 1 / 0.08 = 12.5
+        ([0.25, 0.2], [0.1, 0.1], 2.0, 3),  # the slower side decides: 0.5 / 0.2 = 2.5
+        ([0.1, 0.1], [0.1, 0.1], 2.0, 5),
+        ([0.1, 0.1], [0.1, 0.1], 0.1, 3),  # no time is left, but a pair needs some
+        ([0.001, 0.001], [0.001, 0.001], 60.0, 40),  # not 1,000
     ],
 )
-def test_short_epochs_are_repeated(baseline, candidate, present, epochs, longer):
-    of = pairing(epochs=present)
-    warmup = tuple(ok(of.baseline, 0, epoch_seconds=times) for times in (baseline, candidate))
-    longest, seconds = extend_epochs(of, warmup, 1.5)
-    assert {longest.baseline.epochs, longest.candidate.epochs} == {epochs}
-    assert seconds == pytest.approx(1.5 + longer)
-    assert longest.baseline.slug == of.baseline.slug
+def test_pair_has_as_many_epochs_as_there_is_time_for(baseline, candidate, allowed, epochs):
+    times = (baseline, candidate)
+    warmup = tuple(ok(pairing().baseline, 0, epoch_seconds=one) for one in times)
+    first = 1.0 + sum(baseline) + sum(candidate)  # seconds: one for all but the epochs
+    chosen, seconds = choose_epochs(pairing(), warmup, first, allowed)
+    assert {chosen.baseline.epochs, chosen.candidate.epochs} == {epochs}
+    assert seconds == pytest.approx(1.0 + 2 * epochs * max(min(baseline), min(candidate)))
+    assert chosen.baseline.slug == pairing().baseline.slug
 
 
 @pytest.fixture
@@ -63,8 +64,7 @@ def test_slowdown_stops_at_the_first_look(measured):
     (case,) = measured(pretended)
     assert pretended.pairs == [0, *range(1, 11)]
     assert (case.verdict, case.pairs) == ("slower", 10)
-    # After the warm-up 0.4 s / 0.024 s are 17 epochs.
-    assert [trial.case.epochs for trial in pretended.trials] == [5, 5, *[17] * 20]
+    assert [trial.case.epochs for trial in pretended.trials] == [2, 2, *[40] * 20]
 
 
 def test_looks_are_planned_for_the_budget_and_stored(measured, folder):
@@ -132,8 +132,8 @@ def test_failed_pair_ends_its_case(measured, version, number):
 
 @pytest.mark.parametrize("first", ["base", "candidate"])
 def test_interrupted_comparison_keeps_complete_pairs(measured, folder, first):
-    # The warm-up has 5 epochs and a lower accuracy than the others, of 40 epochs. One side may have
-    # a process more than the other, which is no loss of accuracy.
+    # The first pair has 2 epochs and a lower accuracy than the others, of 40 epochs. One side may
+    # have a process more than the other, which is no loss of accuracy.
     pretended = Pretended(epoch=0.001, accuracy=lambda epochs: 0.5 + epochs / 100)
     starts = {
         number: plan_pair(number, pairing(), comparison())[0].version for number in range(3, 30)

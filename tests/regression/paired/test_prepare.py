@@ -229,6 +229,13 @@ def test_impossible_comparison_is_refused_before_any_build(
     assert built == []
 
 
+def test_fewer_images_make_a_case_of_its_own(files):
+    with comparison(*files, samples=480) as result:
+        (pairing,) = result.plan.pairings
+        assert (pairing.baseline.samples, pairing.candidate.samples) == (480, 480)
+        assert pairing.baseline.slug.endswith("-n480")
+
+
 def test_data_larger_than_memory_are_refused(files, monkeypatch):
     monkeypatch.setattr(prepare, "compute_max_samples", lambda features: 1439)
     with pytest.raises(UserError, match="memory"), comparison(*files):
