@@ -109,11 +109,14 @@ OTHERS = {
 }
 
 
-# Where a fault shows that the first check, of the digits under sgd at batch size 8, cannot show.
+# Where a fault shows that the first check, of the digits under sgd at batch size 8, cannot show, or
+# not in every draw: there, TF32 and float16 have parity errors from 0.9e-5 to 1.5e-5.
 PLACES = {
     "epsilon_outside": ("digits", "textbook", 32),
+    "float16": ("digits", "textbook", 32),
     "keeps_its_optimizer": ("digits", "textbook", 32),
     "keeps_busy": ("digits", "sgd", 32),
+    "tf32": ("digits", "textbook", 32),
     # Only a real epoch of textbook shows it.
     "keras_jax_probabilities": ("fashion-mnist", "textbook", 32),
 }
@@ -272,7 +275,7 @@ def test_requests_cover_all_sizes_and_do_not_say_check(digits, stopped):
         ("digits", "sgd", "cpu", 32),
         ("digits", "sgd", "cpu", 1440),
         ("digits", "textbook", "cpu", 32),
-        ("digits", "textbook", "cpu", 1440),
+        ("digits", "textbook", "cpu", 288),
         ("digits", "sgd", "gpu", 32),
         # A user's own data have the sizes of Fashion-MNIST, or smaller divisors.
         ("own", "sgd", "cpu", 480),
