@@ -17,29 +17,22 @@ from bench.analysis.summary import Row, identify_size, sort_key
 
 def compare_epochs(slower: Row, faster: Row) -> Interval | None:
     """Return how many times longer an epoch of one row typically takes than of another."""
-    return _estimate(list_ratios(slower, faster))
+    return compare_rounds(slower.adjusted_by_round, faster.adjusted_by_round)
 
 
 def compare_rounds(slower: Mapping[int, float], faster: Mapping[int, float]) -> Interval | None:
     """Return the typical ratio of two cases' times, paired by round; None if no round has both."""
-    return _estimate(_divide(slower, faster))
-
-
-def list_ratios(slower: Row, faster: Row) -> list[float]:
-    """Return how many times longer an epoch of one row took than of another, in each common round.
-
-    Trials of one round ran one after the other, so their ratio is free of the machine's drift. It
-    is also free of jumps of the machine's speed, where the reference kernel shows them.
-    """
-    return _divide(slower.adjusted_by_round, faster.adjusted_by_round)
-
-
-def _divide(slower: Mapping[int, float], faster: Mapping[int, float]) -> list[float]:
-    return [slower[n] / faster[n] for n in sorted(slower.keys() & faster.keys())]
-
-
-def _estimate(ratios: Sequence[float]) -> Interval | None:
+    ratios = list_ratios(slower, faster)
     return estimate_typical(ratios) if ratios else None
+
+
+def list_ratios(slower: Mapping[int, float], faster: Mapping[int, float]) -> list[float]:
+    """Return how many times longer one case took than another, in each common round.
+
+    Trials of one round ran one after the other, so their ratio is free of the machine's drift.
+    That of adjusted epochs is also free of jumps of the machine's speed.
+    """
+    return [slower[n] / faster[n] for n in sorted(slower.keys() & faster.keys())]
 
 
 def compare_machines(row: Row, base: Row) -> Interval | None:
@@ -81,8 +74,16 @@ def _identify_problem(row: Row) -> tuple[object, ...]:
 def find_leaders(rows: Sequence[Row]) -> list[Row]:
     """Return the fastest of comparable rows, and every row that is not certainly slower."""
     ranked = sorted((row for row in rows if row.ranked), key=sort_key)
-    slower = find_slower(ranked)
-    return [row for number, row in enumerate(ranked) if (number, 0) not in slower]
+    return [ranked[place] for place in find_leading([row.adjusted_by_round for row in ranked])]
+
+
+def find_leading(times: Sequence[Mapping[int, float]]) -> list[int]:
+    """Return the places of the fastest case and of every one that is not certainly slower.
+
+    times: of comparable cases by round, the fastest first.
+    """
+    slower = _find_slower(times)
+    return [place for place in range(len(times)) if (place, 0) not in slower]
 
 
 def find_ties(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
@@ -107,9 +108,14 @@ def find_slower(rows: Sequence[Row]) -> set[tuple[int, int]]:
     The interval of their ratio must lie above 1, also after Holm's adjustment for all these pairs:
     with probability 95 %, no two equal rows of the table are called different.
     """
-    places = range(1, len(rows))
+    return _find_slower([row.adjusted_by_round for row in rows])
+
+
+def _find_slower(times: Sequence[Mapping[int, float]]) -> set[tuple[int, int]]:
+    """Return the pairs of places of ``find_slower``; times: by round, the fastest first."""
+    places = range(1, len(times))
     pairs = {(place, other) for place in places for other in (place - 1, 0)}
-    ratios = {pair: list_ratios(rows[pair[0]], rows[pair[1]]) for pair in sorted(pairs)}
+    ratios = {pair: list_ratios(times[pair[0]], times[pair[1]]) for pair in sorted(pairs)}
     measured = {pair: values for pair, values in ratios.items() if values}
     adjusted = adjust_holm(
         {pair: compute_p(values) for pair, values in measured.items()}, len(pairs)

@@ -6,14 +6,20 @@ Python, reading the data, and what the suite does between phases.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from statistics import fmean, median
 
 from bench.analysis.intervals import Interval, estimate_typical
-from bench.analysis.ranking import compare_epochs, compare_rounds, select_comparable
-from bench.analysis.summary import Row, select_seeds
+from bench.analysis.ranking import (
+    compare_epochs,
+    compare_rounds,
+    find_leading,
+    find_ties,
+    select_comparable,
+)
+from bench.analysis.summary import Row, list_start, select_seeds
 from bench.records.schema import Case, Record, TrialRecord
 
 # Two standard errors (0.33 points on 12,000 images) below the textbook's 0.8463: every program that
@@ -26,12 +32,10 @@ TARGET = 0.84
 class Start:
     """The cost of a case's first epoch in a fresh process, in seconds.
 
-    total_by_round: import + set-up + reset + first epoch of each trial. total and the parts are
-    medians over trials, so the parts need not add up to the total.
+    total and the parts are medians over trials, so the parts need not add up to the total.
     """
 
     case: Case
-    total_by_round: Mapping[int, float]
     total: Interval
     imports: float
     setup: float
@@ -98,20 +102,32 @@ class TimeToAccuracy:
     parity_error: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The numbers of epochs, start included, after which a row is done before all others.
+
+    first: the smallest number of epochs. certain: whether the row that was ahead before has
+    certainly a shorter start and longer epochs. The first stretch, from 1 epoch on, is certain if
+    no other row may have the shortest start.
+    """
+
+    row: Row
+    first: int
+    certain: bool
+
+
 def find_starts(rows: Iterable[Row], records: Iterable[Record]) -> list[Start]:
     """Return the start of each ranked row of which any trial recorded all phases."""
     starts = []
     for row, trials in _pair_with_trials(rows, records):
-        phases = {trial.round: parts for trial in trials if (parts := _start_phases(trial))}
+        phases = [parts for trial in trials if (parts := list_start(trial))]
         if not phases:
             continue
-        total_by_round = {number: sum(parts) for number, parts in phases.items()}
-        imports, setup, reset, first_epoch = map(median, zip(*phases.values(), strict=True))
+        imports, setup, reset, first_epoch = map(median, zip(*phases, strict=True))
         starts.append(
             Start(
                 case=row.case,
-                total_by_round=total_by_round,
-                total=estimate_typical(list(total_by_round.values())),
+                total=estimate_typical(list(row.start_by_round.values())),
                 imports=imports,
                 setup=setup,
                 reset=reset,
@@ -122,33 +138,75 @@ def find_starts(rows: Iterable[Row], records: Iterable[Record]) -> list[Start]:
     return starts
 
 
-def find_break_evens(rows: Sequence[Row], starts: Iterable[Start]) -> list[BreakEven]:
+def find_break_evens(rows: Sequence[Row]) -> list[BreakEven]:
     """Compare every tuned row with every idiomatic one of the same problem, in table order.
 
     Skips users' own files, and pairs of which a start is missing.
     """
-    start_of = {start.case.slug: start for start in starts}
     break_evens = []
     for tuned in rows:
-        tuned_start = start_of.get(tuned.case.slug)
-        if not tuned.epoch or not tuned.ranked or tuned.case.style != "tuned" or not tuned_start:
+        if not tuned.epoch or not tuned.ranked or tuned.case.style != "tuned":
             continue
         for simpler in select_comparable(rows, tuned):
-            simpler_start = start_of.get(simpler.case.slug)
-            if not simpler.epoch or simpler.case.style != "idiomatic" or not simpler_start:
+            if simpler.case.style != "idiomatic" or not tuned.start_by_round:
                 continue
-            # Exact fractions: rounding must not decide whether a lead begins after epoch 4 or 5.
+            if not simpler.start_by_round:
+                continue
             ahead_from, ahead_until = find_lead(
-                Fraction(tuned_start.total.mean) - Fraction(simpler_start.total.mean),
-                Fraction(simpler.epoch.mean) - Fraction(tuned.epoch.mean),
+                _typical_start(tuned) - _typical_start(simpler),
+                _typical_epoch(simpler) - _typical_epoch(tuned),
             )
-            ratios = (
-                compare_rounds(tuned_start.total_by_round, simpler_start.total_by_round),
-                compare_epochs(simpler, tuned),
-            )
-            certain = all(ratio is not None and ratio.excludes(1) for ratio in ratios)
+            certain = _differ(tuned, simpler)
             break_evens.append(BreakEven(tuned, simpler, ahead_from, ahead_until, certain))
     return break_evens
+
+
+def _differ(one: Row, other: Row) -> bool:
+    """Return whether the intervals of both ratios, of the starts and of the epochs, exclude 1."""
+    ratios = (
+        compare_rounds(one.start_by_round, other.start_by_round),
+        compare_epochs(other, one),
+    )
+    return all(ratio is not None and ratio.excludes(1) for ratio in ratios)
+
+
+# Exact fractions: rounding must not decide whether a lead begins after epoch 4 or 5.
+def _typical_start(row: Row) -> Fraction:
+    return Fraction(estimate_typical(list(row.start_by_round.values())).mean)
+
+
+def _typical_epoch(row: Row) -> Fraction:
+    return Fraction(estimate_typical(list(row.epochs_by_round.values())).mean)
+
+
+def find_frontier(rows: Sequence[Row]) -> list[Stretch]:
+    """Return which of comparable rows is done first, from each number of epochs on.
+
+    As in ``find_break_evens``, n epochs take the typical start and n - 1 typical epochs.
+    """
+    started = sorted(
+        (row for row in rows if row.ranked and row.start_by_round),
+        key=lambda row: (_typical_start(row), _typical_epoch(row)),
+    )
+    if not started:
+        return []
+    alone = find_leading([row.start_by_round for row in started]) == [0]
+    stretches = [Stretch(started[0], 1, alone)]
+    ties = [{id(faster), id(slower)} for faster, slower in find_ties(rows)]
+    while True:
+        before = stretches[-1].row
+        leads = []
+        for row in started:
+            gain = _typical_epoch(before) - _typical_epoch(row)
+            number, _ = find_lead(_typical_start(row) - _typical_start(before), gain)
+            if gain > 0 and number is not None:
+                seconds = _typical_start(row) + (number - 1) * _typical_epoch(row)
+                leads.append((number, seconds, row))
+        if not leads:
+            return stretches
+        number, _, row = min(leads, key=lambda lead: lead[:2])
+        certain = _differ(row, before) and {id(before), id(row)} not in ties
+        stretches.append(Stretch(row, number, certain))
 
 
 def find_lead(start_loss: Fraction, epoch_gain: Fraction) -> tuple[int | None, int | None]:
@@ -176,7 +234,7 @@ def find_curves(rows: Iterable[Row], records: Iterable[Record]) -> list[Curve]:
     """
     curves = []
     for row, trials in _pair_with_trials(rows, records):
-        starts = [(trial, sum(phases)) for trial in trials if (phases := _start_phases(trial))]
+        starts = [(trial, sum(phases)) for trial in trials if (phases := list_start(trial))]
         lengths = (
             min(row.case.epochs, len(trial.epoch_seconds), len(trial.validation_accuracy))
             for trial, _ in starts
@@ -202,7 +260,7 @@ def find_times_to_accuracy(rows: Iterable[Row], records: Iterable[Record]) -> li
     """
     times = []
     for row, trials in _pair_with_trials(rows, records):
-        starts = [(trial, sum(phases)) for trial in trials if (phases := _start_phases(trial))]
+        starts = [(trial, sum(phases)) for trial in trials if (phases := list_start(trial))]
         if not starts:
             continue
         reached = [
@@ -245,15 +303,3 @@ def _pair_with_trials(
         if isinstance(record, TrialRecord) and record.status == "ok":
             trials[record.case.slug].append(record)
     return ((row, trials[row.case.slug]) for row in rows if row.ranked)
-
-
-def _start_phases(trial: TrialRecord) -> list[float] | None:
-    """Return the seconds of import, set-up, reset and first epoch; None if any is missing."""
-    phases = (
-        trial.import_seconds,
-        trial.setup_seconds,
-        trial.reset_seconds,
-        trial.first_epoch_seconds,
-    )
-    recorded = [seconds for seconds in phases if seconds is not None]
-    return recorded if len(recorded) == len(phases) and sum(recorded) > 0 else None

@@ -36,6 +36,8 @@ class Row:
         the test images, of each successful trial.
     adjusted_by_round: the same epochs at the run's mean speed, where the reference kernel makes
         processes agree (speed.py), and else as they were measured. Ratios use them.
+    start_by_round: seconds of import, set-up, reset and first epoch of each successful trial that
+        recorded all of them.
     speed: of the machine during the row, over the run's median; None where epochs do not follow it.
     test_images: number of test images.
     epoch: seconds.
@@ -58,6 +60,7 @@ class Row:
     rounds: int
     epochs_by_round: Mapping[int, float]
     adjusted_by_round: Mapping[int, float]
+    start_by_round: Mapping[int, float]
     speed: float | None
     predicts_by_round: Mapping[int, float]
     test_images: int | None
@@ -99,6 +102,16 @@ class Row:
         if self.epoch is None:
             return False
         return max(self.epochs_by_round.values()) > TWO_GROUPS * self.epoch.mean
+
+    def sum_epochs(self, epochs: int) -> dict[int, float]:
+        """Return the seconds from a cold start until this many epochs are trained, by round.
+
+        The first epoch of a process counts as it was, and each of the others as its median epoch.
+        """
+        return {
+            number: start + (epochs - 1) * self.epochs_by_round[number]
+            for number, start in self.start_by_round.items()
+        }
 
     @property
     def predict(self) -> Interval | None:
@@ -244,6 +257,7 @@ def _summarize_case(
         rounds=len(trials),
         epochs_by_round=medians,
         adjusted_by_round=at_mean_speed,
+        start_by_round={trial.round: sum(parts) for trial in good if (parts := list_start(trial))},
         speed=None,
         predicts_by_round={
             trial.round: median(trial.predict_seconds) for trial in good if trial.predict_seconds
@@ -268,6 +282,18 @@ def _summarize_case(
         parity_error=max((trial.parity.error for trial in trials if trial.parity), default=None),
         faults=tuple(_list_faults(trials, epoch, floor)),
     )
+
+
+def list_start(trial: TrialRecord) -> list[float] | None:
+    """Return the seconds of import, set-up, reset and first epoch; None if any is missing."""
+    phases = (
+        trial.import_seconds,
+        trial.setup_seconds,
+        trial.reset_seconds,
+        trial.first_epoch_seconds,
+    )
+    recorded = [seconds for seconds in phases if seconds is not None]
+    return recorded if len(recorded) == len(phases) and sum(recorded) > 0 else None
 
 
 def select_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:

@@ -22,7 +22,7 @@ from bench.report.render import html, numbers
 from bench.report.render.markdown import escape
 from bench.report.sections.comparison import select_ranked
 from bench.report.sections.runs import PAGES
-from bench.report.sections.workload import write_headline
+from bench.report.sections.verdict import write_headline
 from bench.report.write import can_draw
 
 TITLE = "Softmax classifier: all results"
@@ -119,7 +119,7 @@ def _read_run(folder: Path) -> Entry:
     }
     return Entry(
         "run",
-        write_headline(select_ranked(run.rows, run.workload)),
+        escape(write_headline(select_ranked(run.rows, run.workload))),
         ", ".join(text for text, count in state.items() if count) or "complete",
         _parse_time(run.run.created),
         _name_machines(one for part in parts for one in part.environments.values()),

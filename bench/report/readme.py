@@ -13,7 +13,8 @@ from bench.report.sections.comparison import (
     select_ranked,
     tabulate_comparison,
 )
-from bench.report.sections.workload import find_machine, write_headline
+from bench.report.sections.verdict import write_cold_start, write_headline
+from bench.report.sections.workload import find_machine
 
 START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
 MAX_PRIORITY = 9
@@ -36,7 +37,7 @@ def update_readme(readme: Path, folder: Path) -> None:
 
 
 def render_readme_part(folder: Path, root: Path) -> str:
-    """Return the headline, the table and the chart of a run's first workload.
+    """Return the finding, the table and the chart of a run's first workload.
 
     Raises UserError if no row is ranked, or if the run is not below the README's folder.
     """
@@ -47,11 +48,13 @@ def render_readme_part(folder: Path, root: Path) -> str:
     if not rows:
         raise UserError(f"{folder} has no ranked row to show")
     path = folder.resolve().relative_to(root.resolve()).as_posix()
-    headline = write_headline(rows, find_machine(run.environments))
+    machine = find_machine(run.environments) or "several machines"
+    finding = escape(" ".join(filter(None, (write_cold_start(rows), write_headline(rows)))))
     picture = name_file(f"epoch-{rows[0].case.workload}")
     table = render_table(tabulate_comparison(run.rows, rows, MAX_PRIORITY))
     return (
-        f"{headline} ({escape(describe_problem(rows[0]))}.)\n\n{table}\n"
+        f"{finding} Measured on {escape(machine)}: {escape(describe_problem(rows[0]))}.\n\n"
+        f"{table}\n"
         f"![Epoch time of every implementation]({path}/{picture})\n\n"
         f"The [whole report]({path}/report.md) has the other workload, the textbook's figures and "
         "how everything was measured."

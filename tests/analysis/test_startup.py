@@ -13,6 +13,7 @@ from bench.analysis.intervals import Interval
 from bench.analysis.startup import (
     find_break_evens,
     find_curves,
+    find_frontier,
     find_lead,
     find_starts,
     find_times_to_accuracy,
@@ -57,7 +58,6 @@ def names(results):
 def test_start_is_the_sum_of_its_four_phases():
     # Four powers of two: every sum of some of them is another number.
     (start,) = starts(ok(case(), 3, **phases(1.0, 2.0, 4.0, 8.0)))
-    assert start.total_by_round == {3: 15.0}
     assert start.total == Interval(pytest.approx(15.0))
     parts = (start.imports, start.setup, start.reset, start.first_epoch)
     assert parts == pytest.approx((1.0, 2.0, 4.0, 8.0))
@@ -85,8 +85,10 @@ def test_incomplete_starts_and_other_trials_are_ignored():
     figure = ok(case(), 4, kind="textbook")
     for other in (*incomplete, untimed, late, figure):
         # Rows of which half of the trials timed out are not ranked.
-        (start,) = starts(whole, msgspec.structs.replace(whole, round=9), other)
-        assert start.total_by_round == {1: 4.0, 9: 4.0}
+        records = [whole, msgspec.structs.replace(whole, round=9), other]
+        (start,), (row, *_) = starts(*records), summarize(records, HERE)
+        assert start.total.mean == 4.0
+        assert row.start_by_round == {1: 4.0, 9: 4.0}
         assert starts(other) == curves(other) == []
 
 
@@ -223,7 +225,7 @@ def timed(implementation, start, epoch, *, factors=(1.0,), **changes):
 
 
 def break_evens(*records):
-    return find_break_evens(summarize(records, HERE), starts(*records))
+    return find_break_evens(summarize(records, HERE))
 
 
 @pytest.mark.parametrize(
@@ -280,3 +282,36 @@ def test_break_even_without_common_round_is_uncertain():
     tuned = timed("tuned", 9, 1, style="tuned", factors=DRIFT)[:2]
     (pair,) = break_evens(*tuned, timed("plain", 4, 2, factors=DRIFT)[2])
     assert pair.certain is False
+
+
+# ----- which row is done first
+
+
+def frontier(*records):
+    stretches = find_frontier(summarize(records, HERE))
+    return [(*names([one.row]), one.first, one.certain) for one in stretches]
+
+
+def test_epochs_from_a_cold_start_are_summed_in_each_round():
+    (row,) = summarize(timed("a", 10, 2, factors=(1.0, 3.0)), HERE)
+    # A start with its first epoch, and four epochs of 2 s; all three times as long in round 2.
+    assert row.sum_epochs(5) == {1: 18.0, 2: 54.0}
+    assert row.sum_epochs(1) == row.start_by_round == {1: 10.0, 2: 30.0}
+
+
+def test_frontier_names_who_is_done_first_from_which_epoch_on():
+    records = [
+        *timed("soon", 1, 4, factors=DRIFT),
+        *timed("mid", 10, 2, factors=DRIFT),  # 10 + 2 m < 1 + 4 m from m = 5 on, which is n = 6
+        *timed("late", 40, 1, factors=DRIFT),  # 40 + m < 10 + 2 m from m = 31 on
+        *timed("never", 11, 3, factors=DRIFT),  # ahead of soon when mid is already
+    ]
+    assert frontier(*records) == [("soon", 1, True), ("mid", 6, True), ("late", 32, True)]
+    assert frontier() == frontier(ok(case(), import_seconds=None)) == []
+
+
+def test_crossing_is_uncertain_if_the_rows_cannot_be_told_apart():
+    mixed = timed("mixed", 10, 3, factors=DRIFT)
+    mixed[2] = msgspec.structs.replace(mixed[2], epoch_seconds=[13.0] * 5)
+    assert frontier(*timed("soon", 1, 4, factors=DRIFT), *mixed)[1][2] is False
+    assert frontier(*timed("a", 1, 4), *timed("b", 10, 2)) == [("a", 1, False), ("b", 6, False)]

@@ -79,13 +79,11 @@ def small(tmp_path_factory):
 def test_page_has_the_findings_before_the_sections(small):
     assert small.texts("h1") == ["Softmax classifier: the frameworks compared"]
     headings = small.texts("h2")
-    assert headings[:2] == ["The frameworks compared", "Workload sgd: SGD(learning_rate=0.05)"]
+    assert headings[0] == "The frameworks compared"
+    assert headings[1].startswith("Once running, fast (tuned) has the shortest epoch: 90.0 ms")
     assert headings[-1] == "Machine and software"
     assert len(headings) == 16
-    finding = small.texts("p", class_="finding")
-    assert finding[0].startswith(
-        "Workload sgd: On this 2-core Test CPU, 8 GiB, fast trains fastest: 90.0 ms"
-    )
+    assert any(text.startswith(headings[1][:-1]) for text in small.texts("p"))
     assert any(text.startswith("5 planned trials are missing") for text in small.texts("p"))
     assert "No trial of this workload succeeded; see below." in small.texts("p")
 
@@ -94,7 +92,7 @@ def test_links_of_the_contents_lead_to_headings(small):
     (contents,) = small.all("nav")
     links = [one["href"] for one in small.all("a")]
     assert links == [f"#{one['id']}" for one in small.all("section")]
-    assert line(contents["text"]) == " ".join(small.texts("h2"))
+    assert line(contents["text"]).endswith("Failed and unavailable Noise Machine and software")
     assert len(set(links)) == len(links)
 
 

@@ -35,21 +35,16 @@ def render_report(
 ) -> str:
     """Return the whole page. opening: Markdown paragraphs. charts: by the picture's name.
 
-    The findings of the workloads come first. Their rows are in one table, which can be sorted.
+    The rows of the workloads come first, in one table, which can be sorted.
     """
-    rest = [
-        replace(section, text="", tables=())
-        for section in workloads
-        if section.pictures or section.empty
-    ]
+    # Their rows are in the table that can be sorted.
+    rest = [replace(section, tables=()) for section in workloads]
     return html.render_page(
         "report.html.j2",
         # The table's script comes first: it need not wait for Vega to start.
         scripts=[html.read_part("table.js"), vega.load_library(), html.read_part("charts.js")],
         title=title,
         opening=opening,
-        alone=not any(row.machine for row in rows),
-        workloads=workloads,
         comparison=build_comparison(rows),
         comparison_title=COMPARED,
         sections=[*rest, *sections],

@@ -140,6 +140,12 @@ def tabulate_comparison(
     return Table("", tuple(column.heading for column in columns), lines, words)
 
 
+def list_names(names: Sequence[str], limit: int) -> str:
+    """Return names as words: a, b and c; beyond the limit, how many more there are."""
+    shown = [*names[:limit], *[f"{len(names) - limit} more"] * (len(names) > limit)]
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
 def name_case(case: Case) -> str:
     """Name an implementation, and its objective if that is not softmax."""
     if case.objective == "softmax":

@@ -24,6 +24,7 @@ from bench.report.sections.runs import (
 )
 from bench.report.sections.scaling import describe_sweep
 from bench.report.sections.startup import describe_curves, describe_starts
+from bench.report.sections.verdict import write_verdict
 
 INCLUDED = """\
 - **Epoch**: one call of `train_epoch`: the framework's own loop over 48,000 images by default, its
@@ -57,7 +58,7 @@ INCLUDED = """\
 
 
 def describe_opening(runs: Sequence[LoadedRun]) -> list[str]:
-    """Return Markdown paragraphs: where and when a run was measured, and what is missing.
+    """Return Markdown paragraphs: where and when a run was measured, what is missing, the verdict.
 
     For several runs: how to read the report.
     """
@@ -75,7 +76,8 @@ def describe_opening(runs: Sequence[LoadedRun]) -> list[str]:
     lines = [f"Measured on {where}, started {escape(run.run.created)}."]
     if run.missing:
         lines.append(f"**{run.missing} planned trials are missing**: measure them with `--resume`.")
-    return lines + [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
+    lines += [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
+    return lines + [escape(sentence) for sentence in write_verdict(run)]
 
 
 def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:

@@ -101,7 +101,7 @@ def describe_starts(run: LoadedRun) -> Section:
     tables = [
         *tabulate_costs(starts),
         *tabulate_times(startup.find_times_to_accuracy(rows, run.records)),
-        *tabulate_break_evens(startup.find_break_evens(rows, starts)),
+        *tabulate_break_evens(startup.find_break_evens(rows)),
     ]
     return Section(STARTS_TITLE, tables, NOTHING_WELL)
 

@@ -5,12 +5,11 @@ from dataclasses import replace
 from functools import partial
 
 from bench.analysis.noise import Noise
-from bench.analysis.ranking import compare_epochs, find_leaders, find_ties, select_comparable
-from bench.analysis.summary import TWO_GROUPS, Row, sort_key
+from bench.analysis.ranking import find_ties
+from bench.analysis.summary import TWO_GROUPS, Row
 from bench.records.schema import Environment
 from bench.report.charts.epochs import chart_cold_start, chart_epochs, sum_cold_start
 from bench.report.load import LoadedRun
-from bench.report.render import numbers
 from bench.report.render.markdown import escape
 from bench.report.sections import Picture, Section
 from bench.report.sections.comparison import (
@@ -20,9 +19,9 @@ from bench.report.sections.comparison import (
     tabulate_comparison,
 )
 from bench.report.sections.machines import CROWDED, MAX_COLUMNS
+from bench.report.sections.verdict import write_headline
 from bench.worker.workloads import WORKLOADS
 
-NOTHING = "No result can be ranked."
 NOTHING_WELL = "No trial of this workload succeeded; see below."
 INTERVALS_NOTE = (
     "Epoch: the typical process, which is the median. × fastest: the typical ratio within a round. "
@@ -42,40 +41,40 @@ GROUPS_NOTE = (
     f"Two groups: the slowest process takes more than {TWO_GROUPS:g} times as long as the typical "
     "one; the chart shows all processes."
 )
-# A sentence names at most this many; the table has all of them.
-MAX_NAMES = 3
 
 
 def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
     """Return the comparison of a workload at its first size; with charts if there is one run."""
-    known = WORKLOADS.get(workload)
-    title = f"Workload {workload}: {known.optimizer}" if known else f"Workload {workload}"
+    title = f"Epoch time, workload {workload}"
     by_run = [(run, rows) for run in runs if (rows := select_ranked(run.rows, workload))]
     if not by_run:
         return Section(title, empty=NOTHING_WELL)
-    findings = [line for run, rows in by_run for line in describe_findings(run, rows)]
+    known = WORKLOADS.get(workload)
+    lines = [f"The optimizer is {escape(str(known.optimizer))}."] if known else []
     if len(runs) > MAX_COLUMNS:
-        findings = [CROWDED]
+        lines.append(CROWDED)
+    else:
+        lines += [line for run, rows in by_run for line in describe_run(run, rows)]
     ranked = [row for _, rows in by_run for row in rows]
     table = tabulate_comparison([row for run in runs for row in run.rows], ranked)
     table = replace(table, note=write_note(ranked))
-    pictures = []
-    if len(runs) == 1:
-        by_start = sorted(ranked, key=sum_cold_start)
-        pictures = [
-            Picture(
-                f"epoch-{workload}",
-                f"Epoch time of each implementation, workload {workload}",
-                partial(chart_epochs, ranked, f"Epoch time, workload {workload}"),
-            ),
-            Picture(
-                f"cold-start-{workload}",
-                f"Time from a cold start to five epochs of each implementation, workload "
-                f"{workload}",
-                partial(chart_cold_start, by_start, f"Cold start, workload {workload}"),
-            ),
-        ]
-    return Section(title, [table], pictures=pictures, text="\n\n".join(findings))
+    if len(runs) > 1:
+        return Section(title, [table], text="\n\n".join(lines))
+    by_start = sorted(ranked, key=sum_cold_start)
+    pictures = [
+        Picture(
+            f"epoch-{workload}",
+            f"Epoch time of each implementation, workload {workload}",
+            partial(chart_epochs, ranked, f"Epoch time, workload {workload}"),
+        ),
+        Picture(
+            f"cold-start-{workload}",
+            f"Time from a cold start to five epochs of each implementation, workload {workload}",
+            partial(chart_cold_start, by_start, f"Cold start, workload {workload}"),
+        ),
+    ]
+    text, finding = "\n\n".join(lines), write_headline(ranked, brief=True)
+    return Section(title, [table], pictures=pictures, text=text, finding=finding)
 
 
 def write_note(rows: Sequence[Row]) -> str:
@@ -88,21 +87,22 @@ def write_note(rows: Sequence[Row]) -> str:
     return " ".join(notes)
 
 
-def describe_findings(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
-    """Return Markdown paragraphs: the headline of a workload, and what the noise hides.
+def describe_run(run: LoadedRun, rows: Sequence[Row]) -> list[str]:
+    """Return Markdown paragraphs: what was measured how often, and what the noise hides.
 
-    A report of several runs has one paragraph for each run, with its name.
+    A report of several runs has one paragraph for each run, with its name and its finding.
     """
     problems = "; ".join(dict.fromkeys(escape(describe_problem(row)) for row in rows))
-    machine = find_machine(run.environments)
     counts = sorted({len(row.epochs_by_round) for row in rows})
-    rounds = f"{' or '.join(map(str, counts))} process{'es' if counts != [1] else ''} a row"
-    headline = f"{write_headline(rows, machine)} ({problems}; {rounds}.)"
-    lines = [headline, *describe_noisy_pairs(rows, run.noise), *describe_groups(rows)]
+    processes = f"{' or '.join(map(str, counts))} process{'es' if counts != [1] else ''}"
+    lines = [
+        f"Measured: {problems}; {processes} of each program.",
+        *describe_noisy_pairs(rows, run.noise),
+        *describe_groups(rows),
+    ]
     if not rows[0].machine:
         return lines
-    name = [] if run.name == machine else [f"{escape(run.name)}:"]
-    return [" ".join([*name, *lines])]
+    return [" ".join([f"**{escape(run.name)}**: {escape(write_headline(rows))}", *lines])]
 
 
 def describe_noisy_pairs(rows: Sequence[Row], noise: Noise) -> list[str]:
@@ -121,7 +121,7 @@ def describe_noisy_pairs(rows: Sequence[Row], noise: Noise) -> list[str]:
         problem = f"**The machine was too noisy** ({', '.join(causes)})"
     else:
         problem = "There are too few processes"
-    return [f"{problem} to rank these pairs: {names}."]
+    return [f"{problem} to tell these neighbours apart: {names}."]
 
 
 def describe_groups(rows: Sequence[Row]) -> list[str]:
@@ -136,114 +136,8 @@ def describe_groups(rows: Sequence[Row]) -> list[str]:
     return [f"The processes of these rows fall into two groups: {', '.join(names)}."]
 
 
-def write_headline(rows: Sequence[Row], machine: str | None = None) -> str:
-    """Name the fastest implementation on each device, its lead, and its parity with the oracle.
-
-    With two devices, also say which of them is faster. Return Markdown.
-
-    rows: of one workload at one size, the fastest first. machine: its name, if it is known.
-    """
-    fastest: dict[str, Row] = {}
-    for row in rows:
-        if row.ranked and row.case.objective == "softmax":
-            fastest.setdefault(row.case.device, row)
-    if not fastest:
-        return NOTHING
-    sentences: list[str] = []
-    for device, row in fastest.items():
-        places = [f"the {device.upper()}"] if len(fastest) > 1 else []
-        if machine and not sentences:
-            places.append(f"this {escape(machine)}")
-        opening = f"On {' of '.join(places)}, " if places else ""
-        sentences.append(opening + _describe_fastest(select_comparable(rows, row)))
-    return " ".join([*sentences, *_compare_devices(fastest)])
-
-
 def find_machine(environments: Mapping[str, Environment]) -> str | None:
     """Return the machine's name, or None if there are several machines or no name."""
     machines = {(one.machine.get("id"), one.machine.get("name")) for one in environments.values()}
     name = next(iter(machines))[1] if len(machines) == 1 else None
     return str(name) if name else None
-
-
-def _compare_devices(fastest: Mapping[str, Row]) -> list[str]:
-    """Compare the fastest of both devices; say nothing if they were measured once."""
-    if not {"cpu", "gpu"} <= fastest.keys():
-        return []
-    speedup = compare_epochs(fastest["cpu"], fastest["gpu"])
-    if speedup is None or speedup.low is None or speedup.high is None:
-        return []
-    if speedup.low <= 1 <= speedup.high:
-        return ["The data do not show which device is faster."]
-    slower, faster = ("cpu", "gpu") if speedup.low > 1 else ("gpu", "cpu")
-    ratio = _format_ratio(fastest[slower], fastest[faster])
-    slower, faster = (f"fastest on the {device.upper()}" for device in (slower, faster))
-    return [f"The {faster} is {ratio} times as fast as the {slower}."]
-
-
-def _describe_fastest(rows: Sequence[Row]) -> str:
-    """Describe the fastest of the rows, which must be comparable and not empty."""
-    best = find_leaders(rows)
-    first = best[0]
-    name, time = _emphasize(first), numbers.format_duration(first.epoch)
-    if len(rows) == 1:
-        text = f"{name} is the only result that can be ranked: {time} an epoch"
-    elif first.epoch is not None and first.epoch.low is None:
-        best = [first]
-        text = (
-            f"{name} had the shortest epoch, {time}. It was measured once: the order is not certain"
-        )
-    elif len(best) == 1:
-        # Keras's fit on its best and its worst backend; without Keras, the slowest row.
-        rest = sorted((row for row in rows if row is not first), key=sort_key)
-        keras = [row for row in rest if _is_keras_fit(row)]
-        opponents = [keras[0], keras[-1]] if len(keras) > 1 else keras or rest[-1:]
-        best = [first, *opponents]
-        text = f"{name} trains fastest: {time} an epoch, {_describe_lead(first, opponents)}"
-    else:
-        *names, last = [
-            f"{_emphasize(row)} ({numbers.format_duration(row.epoch)} an epoch)"
-            for row in best[:MAX_NAMES]
-        ]
-        if len(best) > MAX_NAMES:
-            names, last = [*names, last], f"{len(best) - MAX_NAMES} more"
-        text = (
-            f"{', '.join(names)} and {last} are fastest; "
-            "the data do not show a difference between them"
-        )
-    return text + _describe_parity(best)
-
-
-def _is_keras_fit(row: Row) -> bool:
-    return row.case.framework == "keras" and row.case.style == "idiomatic"
-
-
-def _describe_lead(best: Row, opponents: Sequence[Row]) -> str:
-    """Say how many times as fast as the opponents the fastest is."""
-    first, last = opponents[0], opponents[-1]
-    ratio, name = _format_ratio(first, best), _emphasize(first)
-    if not _is_keras_fit(first):
-        return f"{ratio} times as fast as the slowest, {name}"
-    if len(opponents) == 1:
-        return f"{ratio} times as fast as Keras's fit ({name})"
-    return (
-        f"{ratio} ({name}) to {_format_ratio(last, best)} ({_emphasize(last)}) "
-        "times as fast as Keras's fit"
-    )
-
-
-def _describe_parity(rows: Sequence[Row]) -> str:
-    """End the sentence; give the largest parity error if every row has one."""
-    errors = [row.parity_error for row in rows if row.parity_error is not None]
-    if len(errors) < len(rows):
-        return "."
-    weights = "Its weights agree" if len(rows) == 1 else "Their weights agree"
-    return f". {weights} with the float64 oracle's to {numbers.format_error(max(errors))}."
-
-
-def _format_ratio(slower: Row, faster: Row) -> str:
-    return numbers.format_factor(compare_epochs(slower, faster))
-
-
-def _emphasize(row: Row) -> str:
-    return f"**{escape(row.case.implementation)}**"

@@ -16,7 +16,7 @@ from bench.report.sections.startup import (
 def start(of, total):
     interval = Interval(total, total / 2, total * 2)
     values = {"imports": 2.0, "setup": 0.00025, "reset": 0.0, "first_epoch": 0.5}
-    return Start(of, {1: total}, interval, **values, parity_error=2e-6)
+    return Start(of, interval, **values, parity_error=2e-6)
 
 
 def row(of):

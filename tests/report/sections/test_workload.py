@@ -3,140 +3,25 @@
 import json
 from dataclasses import replace
 
-import pytest
 from support.records import MACHINE, bare, case, environment, run, trials, write
 from support.sweeps import CONDITIONS, on
 
 from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise, measure_noise
 from bench.analysis.summary import summarize
-from bench.records.schema import Parity
 from bench.report.load import load_run
 from bench.report.sections import Section
 from bench.report.sections.comparison import remark_accuracy
 from bench.report.sections.workload import (
     GROUPS_NOTE,
-    NOTHING,
     NOTHING_WELL,
     describe_noisy_pairs,
     describe_workload,
     find_machine,
-    write_headline,
     write_note,
 )
 
 HERE = {"here": environment()}
-ITS = " Its weights agree with the float64 oracle's to 1.5e-06."
-THEIR = " Their weights agree with the float64 oracle's to 1.5e-06."
-
-
-def headline(*records, machine=None):
-    return write_headline(summarize(records, HERE), machine).replace("**", "")
-
-
-def keras(name, *epochs, **changes):
-    return trials(case(name, framework="keras"), *epochs, **changes)
-
-
-HALF = "500 ms [500, 500] an epoch"
-LEADS = f"trains fastest: {HALF}, "
-KERAS = "times as fast as Keras's fit"
-SLOWEST = "times as fast as the slowest, slow."
-TIE = "are fastest; the data do not show a difference between them."
-
-
-@pytest.mark.parametrize(
-    ("epochs", "text"),
-    [
-        ({"fast": 0.5, "mid": 0.75, "slow": 1}, f"fast {LEADS}2.00 [2.00, 2.00] {SLOWEST}"),
-        ({"keras-a": 0.5, "slow": 1}, f"keras-a {LEADS}2.00 [2.00, 2.00] {SLOWEST}"),
-        (
-            {"fast": 0.5, "keras-a": 5, "slow": 9},
-            f"fast {LEADS}10.0 [10.0, 10.0] {KERAS} (keras-a).",
-        ),
-        (
-            {"fast": 0.5, "keras-c": 10, "keras-a": 2, "keras-b": 5, "keras-tuned": 20},
-            f"fast {LEADS}4.00 [4.00, 4.00] (keras-a) to 20.0 [20.0, 20.0] (keras-c) {KERAS}.",
-        ),
-        (dict.fromkeys("abc", 0.5), f"a ({HALF}), b ({HALF}) and c ({HALF}) {TIE}"),
-        (dict.fromkeys("abcd", 0.5), f"a ({HALF}), b ({HALF}), c ({HALF}) and 1 more {TIE}"),
-        (dict.fromkeys("abcdef", 0.5), f"a ({HALF}), b ({HALF}), c ({HALF}) and 3 more {TIE}"),
-    ],
-)
-def test_leaders_of_two_rounds_are_compared(epochs, text):
-    records = []
-    for name, seconds in epochs.items():
-        framework = "keras" if name.startswith("keras") else "torch"
-        style = "tuned" if name.endswith("tuned") else "idiomatic"
-        records += trials(case(name, framework=framework, style=style), seconds, seconds)
-    assert headline(*records) == text + THEIR
-
-
-def test_parity_error_is_the_worst_of_those_named():
-    fast = trials(case("fast"), 0.5, 0.5)
-    fit = keras("keras", 5.0, 5.0, parity=Parity(4e-6, 1e-5, passed=True))
-    other = trials(case("other"), 3.0, 3.0, parity=Parity(9e-6, 1e-5, passed=True))
-    assert headline(*fast, *fit, *other).endswith(" to 4.0e-06.")
-    unknown = keras("keras", 5.0, 5.0, parity=None)
-    assert headline(*fast, *unknown).endswith(" times as fast as Keras's fit (keras).")
-
-
-def test_ties_are_those_that_the_intervals_do_not_separate():
-    a, c = trials(case("a"), 0.5, 0.5), trials(case("c"), 0.4, 0.8)
-    text = headline(*a, *c, *trials(case("d"), 50.0, 50.0))
-    assert text.startswith("a (500 ms [500, 500] an epoch) and c (566 ms [")
-    assert " d " not in text
-    # Two rounds, twice and four times as long: a range stretched by 9 times itself includes 1.
-    assert "slowest" not in headline(*a, *trials(case("slow"), 1.0, 2.0))
-
-
-def test_one_round_or_one_row_ranks_nothing():
-    fast = trials(case("fast"), 0.5)
-    assert headline(*fast, *trials(case("slow"), 50.0)) == (
-        "fast had the shortest epoch, 500 ms. It was measured once: the order is not certain." + ITS
-    )
-    others = [
-        *trials(case("other", objective="one-vs-rest"), 0.1),
-        *trials(case("wrong"), 0.1, status="failed"),
-    ]
-    text = "fast is the only result that can be ranked: 500 ms an epoch."
-    assert headline(*fast, *others) == text + ITS
-    assert headline() == headline(*others, machine="a machine") == NOTHING
-
-
-def test_machine_comes_first_and_devices_if_there_are_two():
-    cpu, gpu = case("one"), case("two", device="gpu")
-    text = headline(*trials(cpu, 0.5), machine="2-core CPU")
-    assert text.startswith("On this 2-core CPU, one is")
-    both = (*trials(gpu, 0.25), *trials(cpu, 0.5))
-    only = " is the only result that can be ranked: "
-    expected = f"one{only}500 ms an epoch.{ITS} On the GPU, two{only}250 ms an epoch.{ITS}"
-    assert headline(*both, machine="2-core CPU") == f"On the CPU of this 2-core CPU, {expected}"
-    assert headline(*both) == f"On the CPU, {expected}"
-
-
-@pytest.mark.parametrize(
-    ("gpu", "end"),
-    [
-        ((0.25, 0.25), "on the GPU is 2.00 [2.00, 2.00] times as fast as the fastest on the CPU."),
-        ((2.0, 2.0), "on the CPU is 4.00 [4.00, 4.00] times as fast as the fastest on the GPU."),
-        ((0.4, 0.6), "do not show which device is faster."),
-        ((0.25,), ITS),
-    ],
-)
-def test_fastest_of_both_devices_are_compared(gpu, end):
-    records = (*trials(case("slow"), 5.0, 5.0), *trials(case("fast"), 0.5, 0.5))
-    assert headline(*records, *trials(case("on", device="gpu"), *gpu)).endswith(end)
-
-
-@pytest.mark.parametrize("changes", [{"framework": "keras"}, {"style": "tuned"}])
-@pytest.mark.parametrize("epochs", [(0.5, 0.5), (9.0, 9.0), (0.5,)])
-def test_text_of_records_is_escaped(epochs, changes):
-    first = trials(case("<a>"), *[0.5 for _ in epochs])
-    second = trials(case("<b>", **changes), *epochs)
-    text = write_headline(summarize([*first, *second], HERE), "<m> [x](y)")
-    assert text.startswith("On this &lt;m&gt; \\[x\\](y), **&lt;")
-    assert "<" not in text
 
 
 def test_machine_is_named_only_if_there_is_one():
@@ -163,11 +48,13 @@ def test_uncertain_neighbours_are_named_with_the_disturbances():
     disturbed = replace(QUIET, others=0.25)
     (line,) = describe_noisy_pairs(rows_of(a=A, b=B, c=C, d=D), disturbed)
     assert line == (
-        "**The machine was too noisy** (other processes took 25.0% of the cores) to rank these "
-        "pairs: a and b, b and c."
+        "**The machine was too noisy** (other processes took 25.0% of the cores) to tell these "
+        "neighbours apart: a and b, b and c."
     )
     (line,) = describe_noisy_pairs(rows_of(**{"<a>": A, "b|c": B}), QUIET)
-    assert line == "There are too few processes to rank these pairs: &lt;a&gt; and b\\|c."
+    assert (
+        line == "There are too few processes to tell these neighbours apart: &lt;a&gt; and b\\|c."
+    )
     assert describe_noisy_pairs(rows_of(a=A, c=C), disturbed) == []
 
 
@@ -222,9 +109,10 @@ def test_workload_has_table_and_charts_of_its_ranked_rows(tmp_path):
     ]
     loaded = load_run(write(tmp_path / "run", run(case("fast"), *cases), *records))
     section = describe_workload([loaded], "sgd")
-    assert section.title == "Workload sgd: SGD(learning_rate=0.05)"
+    assert section.title == "Epoch time, workload sgd"
+    assert section.finding.startswith("Once running, fast (idiomatic) has the shortest epoch")
     assert section.text.endswith(
-        "(cpu, batch size 32, 2 threads, 48,000 samples; 1 or 2 processes a row.)"
+        "Measured: cpu, batch size 32, 2 threads, 48,000 samples; 1 or 2 processes of each program."
     )
     (table,) = section.tables
     ovr, fast, slow = (dict(zip(table.headings, line, strict=True)) for line in table.lines)
@@ -254,4 +142,6 @@ def test_workload_has_table_and_charts_of_its_ranked_rows(tmp_path):
             *[True] * 3,
             False,
         ]
-    assert describe_workload([loaded], "own") == Section("Workload own", empty=NOTHING_WELL)
+    assert describe_workload([loaded], "own") == Section(
+        "Epoch time, workload own", empty=NOTHING_WELL
+    )

@@ -1,0 +1,177 @@
+"""The finding of a run in plain sentences, no stronger than its intervals allow."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.analysis.intervals import Interval, estimate_typical
+from bench.analysis.ranking import compare_rounds, find_leading
+from bench.analysis.summary import Row
+from bench.records.schema import TrialRecord
+from bench.report.load import LoadedRun
+from bench.report.render import numbers
+from bench.report.sections.comparison import add_device, list_names, select_ranked
+
+NOTHING = "No program can be ranked."
+# As many as the textbook trains.
+EPOCHS, EPOCHS_IN_WORDS = 5, "five"
+# A sentence names at most this many programs; the table has all of them.
+MAX_NAMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What a ranked row took. seconds: of the typical process. by_round: ratios are taken of it."""
+
+    row: Row
+    seconds: Interval
+    by_round: dict[int, float]
+
+    @property
+    def name(self) -> str:
+        """The implementation, and the GPU if it ran on one."""
+        return add_device(self.row.case.implementation, self.row.case.device)
+
+
+# In which a leader may differ from the next program to name.
+KINDS: tuple[tuple[Callable[[Timing], str], str], ...] = (
+    (lambda timing: timing.row.case.style, "the {} programs"),
+    (lambda timing: timing.row.case.device.upper(), "the programs on the {}"),
+)
+
+
+def write_verdict(run: LoadedRun) -> list[str]:
+    """Return whether the programs agree, which is done first, and which has the shortest epoch.
+
+    Of the first workload at its first size. Sentences of plain text.
+    """
+    rows = select_ranked(run.rows, run.workload)
+    sentences = (describe_agreement(run), write_cold_start(rows), write_headline(rows))
+    return [sentence for sentence in sentences if sentence]
+
+
+def describe_agreement(run: LoadedRun, workload: str | None = None) -> str:
+    """Say how many softmax programs end with the oracle's weights; empty if none was judged.
+
+    Of every device and size of a workload, or of all.
+    """
+    passed: dict[str, bool] = {}
+    errors = []
+    tolerances = set()
+    for record in run.records:
+        case = record.case
+        if (
+            isinstance(record, TrialRecord)
+            and record.parity
+            and case.objective == "softmax"
+            and workload in {None, case.workload}
+        ):
+            name = add_device(case.implementation, case.device)
+            passed[name] = passed.get(name, True) and record.parity.passed
+            tolerances.add(record.parity.tolerance)
+            errors.append(record.parity.error)
+    if not passed:
+        return ""
+    good, total = sum(passed.values()), len(passed)
+    if good < total:
+        wrong = [name for name, fine in passed.items() if not fine]
+        verb = "ends" if len(wrong) == 1 else "end"
+        return (
+            f"{numbers.format_count(len(wrong))} of {total} softmax programs {verb} with other "
+            f"weights than the float64 oracle: {list_names(wrong, MAX_NAMES)}."
+        )
+    who = f"All {total} softmax programs end" if total > 1 else "The one softmax program ends"
+    allowed = " or ".join(map(numbers.format_error, sorted(tolerances)))
+    return (
+        f"{who} with the float64 oracle's weights, to {numbers.format_error(max(errors))} of how "
+        f"far training moved them ({allowed} is allowed)."
+    )
+
+
+def write_cold_start(rows: Sequence[Row]) -> str:
+    """Say which program is done first with five epochs, cold start included; empty if unknown."""
+    timings = [
+        Timing(row, estimate_typical(list(by_round.values())), by_round)
+        for row in _select_softmax(rows)
+        if (by_round := row.sum_epochs(EPOCHS))
+    ]
+    if not timings:
+        return ""
+    done = f"done first with {EPOCHS_IN_WORDS} epochs"
+    return "From a cold start, " + _describe_first(
+        timings, f"is {done}", f"are {done}", f"was {done}"
+    )
+
+
+def write_headline(rows: Sequence[Row], *, brief: bool = False) -> str:
+    """Say which program has the shortest steady-state epoch.
+
+    rows: of one workload at one size on one machine. brief: without the fastest of other styles.
+    """
+    timings = [
+        Timing(row, row.epoch, dict(row.adjusted_by_round))
+        for row in _select_softmax(rows)
+        if row.epoch
+    ]
+    if not timings:
+        return NOTHING
+    words = ("has the shortest epoch", "have the shortest epochs", "had the shortest epoch")
+    return "Once running, " + _describe_first(timings, *words, brief=brief)
+
+
+def _select_softmax(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.ranked and row.case.objective == "softmax"]
+
+
+def _describe_first(
+    timings: Sequence[Timing], one: str, several: str, once: str, *, brief: bool = False
+) -> str:
+    """Name the leaders, and the fastest program of each style and on each device beside them.
+
+    one, several, once: what one leader does, what several do, and what one did that was measured
+    once. brief: name the leaders only.
+    """
+    timings = sorted(timings, key=lambda timing: timing.seconds.mean)
+    first, *others = timings
+    leaders = [timings[place] for place in find_leading([one.by_round for one in timings])]
+    styled = f"{first.name} ({first.row.case.style})"
+    if not others:
+        return (
+            f"{styled} takes {numbers.format_duration(first.seconds)}; no other program can be "
+            "ranked."
+        )
+    if first.seconds.low is None:
+        leaders = [first]
+        text = (
+            f"{styled} {once}: {numbers.format_duration(first.seconds)}, measured once, so the "
+            "order is not certain"
+        )
+    elif len(leaders) == 1:
+        text = f"{styled} {one}: {numbers.format_duration(first.seconds)}"
+    else:
+        names = [
+            f"{timing.name} ({timing.row.case.style}, {numbers.format_duration(timing.seconds)})"
+            for timing in leaders
+        ]
+        text = (
+            f"{list_names(names, MAX_NAMES)} {several}; the data do not show a difference between "
+            "them"
+        )
+    for find_kind, words in () if brief else KINDS:
+        known = {find_kind(timing) for timing in leaders}
+        for kind in dict.fromkeys(find_kind(timing) for timing in timings):
+            if kind in known:
+                continue
+            same = [timing for timing in timings if find_kind(timing) == kind]
+            ratio = compare_rounds(same[0].by_round, first.by_round)
+            if ratio is None:
+                continue
+            certain = len(find_leading([one.by_round for one in same])) == 1
+            verb = "is not certainly slower"
+            if certain or first.seconds.low is None:
+                verb = "was fastest" if first.seconds.low is None else "is fastest"
+            text += (
+                f"; of {words.format(kind)}, {same[0].name} {verb}: "
+                f"{numbers.format_duration(same[0].seconds)}, {numbers.format_factor(ratio)} "
+                f"times as long as {first.name}"
+            )
+    return f"{text}."
