@@ -92,6 +92,20 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def perf(session: nox.Session) -> None:
+    """Time an epoch of each implementation with pytest-benchmark: nox -s perf -- -k numpy."""
+    install(session, "-e", ".[all]", groups=("tests",))
+    # The tests' conftest.py has a lock of its own. That saved times are of another machine is no
+    # error: the plugin warns of it.
+    options = [
+        "--confcutdir=tests/performance",
+        "-Wdefault::pytest_benchmark.logger.PytestBenchmarkWarning",
+        "--benchmark-columns=min,median,rounds",
+    ]
+    session.run("pytest", "tests/performance/benchmarks.py", *options, *session.posargs)
+
+
+@nox.session(default=False)
 def tests_browser(session: nox.Session) -> None:
     """Look at the report's page in Chromium, without a network; axe-core comes from npm."""
     install(session, "-e", ".[report]", groups=("tests", "browser"))

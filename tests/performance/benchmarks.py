@@ -1,0 +1,142 @@
+"""Benchmarks of pytest-benchmark: an epoch of each implementation, and the suite's own parts.
+
+``nox -s perf`` runs them; pytest collects this file only where it is named.
+"""
+
+from contextlib import suppress
+from functools import partial
+from itertools import count
+
+import numpy as np
+import pytest
+
+from bench.data import dataset
+from bench.report.load import load_runs
+from bench.report.write import write_report
+from bench.runner.cases import Size, complete_case, find_implementation
+from bench.runner.lock import hold_host_lock
+from bench.runner.parity.draws import Draws
+from bench.runner.parity.evidence import Evidence, join_params
+from bench.runner.parity.judge import Judge
+from bench.runner.process import preflight, spec
+from bench.runner.process.drive import Drive, measure_exchange
+from bench.runner.process.launch import Worker, WorkerStopped
+from bench.worker import exchange, machine
+from bench.worker.data import read_labels
+from bench.worker.workloads import WORKLOADS
+from implementations.idiomatic.softmax_numpy import Trainer
+
+# Five timed epochs are compared with the oracle's path, and one of the others.
+EPOCHS = 10
+PUBLISHED_RUN = machine.ROOT / "results" / "reference" / "amd-epyc-2-cores"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def host_lock():
+    """Wait until nothing else of the suite measures on this host."""
+    with hold_host_lock():
+        yield
+
+
+@pytest.fixture(scope="session")
+def data(request):
+    return dataset.find(request.config.getoption("--data"))
+
+
+@pytest.fixture(scope="session")
+def judge(data):
+    return Judge(data.folder, data.classes)
+
+
+@pytest.fixture(scope="session")
+def draws():
+    """Draws that all implementations share, so that the oracle trains one path."""
+    return Draws.make(None, 1)
+
+
+def make_case(name, data):
+    """Return the case of an implementation or of an own file, on all cores."""
+    workload, samples = WORKLOADS["sgd"], len(read_labels(data.folder, "train"))
+    size = Size(workload.batch_size, len(machine.list_usable_cores()), samples)
+    incomplete = find_implementation(name, preflight.read_objective)
+    return complete_case(incomplete, workload.name, "cpu", size, EPOCHS)
+
+
+def start_worker(case, data, folder):
+    child = spec.ChildSpec(threads=case.threads, variables=case.variables)
+    request = spec.request_training(case, data)
+    return Worker(request, child, folder / "worker", measure_exchange(case, data))
+
+
+@pytest.mark.benchmark(group="epoch")
+def test_epoch(benchmark, tmp_path, data, judge, draws, implementation):
+    """An epoch, from the command to train it until the parent has the params."""
+    case = make_case(implementation, data)
+    numbers = count(1)
+
+    def draw_order():
+        order = draws.draw_order(next(numbers), case.samples)
+        drive.settle()
+        return (exchange.TRAIN,), {"indices": order}
+
+    def keep_params(*_, **__):
+        drive.evidence.params[len(drive.evidence.params)] = worker.exchange.params.copy()
+        worker.call(exchange.COLLECT)
+
+    with start_worker(case, data, tmp_path) as worker:
+        drive = Drive(worker, case, draws)
+        with suppress(WorkerStopped):
+            drive.set_up()
+            drive.train_first()
+            benchmark.pedantic(worker.call, setup=draw_order, teardown=keep_params, rounds=EPOCHS)
+        outcome = worker.finish()
+    if outcome.status == "unavailable":
+        pytest.skip(outcome.reason)
+    if outcome.status != "ok":
+        pytest.fail(outcome.reason, pytrace=False)
+    judgement = judge.judge(case, draws, drive.evidence)
+    benchmark.extra_info["threads"] = case.threads
+    if judgement.parity is not None:
+        benchmark.extra_info["parity_error"] = judgement.parity.error
+        benchmark.extra_info["validation_accuracy"] = judgement.validation_accuracy[-1]
+    if judgement.fault is not None:
+        benchmark.stats.group = "epoch of other mathematics"  # not beside those that are right
+        pytest.fail(judgement.fault, pytrace=False)
+
+
+@pytest.mark.benchmark(group="suite")
+def test_load_data(benchmark, data, judge):
+    """Every page of the training images, from the page cache."""
+    benchmark.pedantic(judge.read_problem, args=(make_case("numpy", data),), rounds=EPOCHS)
+
+
+@pytest.mark.benchmark(group="suite")
+def test_hand_over(benchmark, tmp_path, data):
+    """An order of the samples, to a worker that trains nothing and answers."""
+    case = make_case("numpy", data)
+    with start_worker(case, data, tmp_path) as worker:
+        worker.await_start()
+        hand_over = partial(worker.call, exchange.PING, indices=np.arange(case.samples))
+        benchmark.pedantic(hand_over, rounds=100, warmup_rounds=1)
+        assert worker.finish().status == "ok"
+
+
+@pytest.mark.benchmark(group="suite")
+def test_judge_epoch(benchmark, data, judge, draws):
+    """An epoch of the oracle, and the comparison of its params with NumPy's."""
+    case = make_case("numpy", data)
+    problem = judge.read_problem(case)
+    initial = draws.draw_initial_params(WORKLOADS["sgd"], problem.features, problem.classes)
+    trainer = Trainer(problem, "cpu")
+    trainer.reset(initial)
+    params = join_params(trainer.train_epoch(draws.draw_order(1, case.samples)))
+    evidence = Evidence(initial, {1: params})
+    judgement = benchmark.pedantic(judge.judge_epoch, args=(case, draws, evidence), rounds=3)
+    assert judgement.fault is None
+
+
+@pytest.mark.benchmark(group="suite")
+def test_render_report(benchmark, tmp_path):
+    """The report of a published run, with its page and charts."""
+    runs = load_runs([PUBLISHED_RUN])
+    benchmark.pedantic(write_report, args=(runs, tmp_path / "report"), rounds=3)

@@ -1,0 +1,40 @@
+"""The benchmarks of pytest-benchmark run, and say what is wrong with a row."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.runner.parity.judge import TOLERANCE
+from bench.worker import machine
+
+BENCHMARKS = Path(__file__).with_name("benchmarks.py")
+RENDERING = "test_render_report"  # of a whole published run takes too long here
+
+
+def test_benchmarks_show_parity_error_and_skip_unavailable(tmp_path, surroundings, saboteur):
+    names = ["numpy", saboteur("learns_too_fast"), saboteur("says_unavailable")]
+    # As a user runs them: pytest-benchmark measures nothing in a worker of pytest-xdist.
+    variables = {name: value for name, value in surroundings.items() if "XDIST" not in name}
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", BENCHMARKS, f"--confcutdir={BENCHMARKS.parent}"]
+        + ["-k", f"not {RENDERING}", "--data=digits"]
+        + [f"--implementation={name}" for name in names]
+        + ["-p", "no:cacheprovider", f"--benchmark-json={tmp_path / 'benchmarks.json'}"],
+        cwd=machine.ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "1 failed, 4 passed, 1 skipped" in ended.stdout
+    assert "other mathematics" in ended.stdout
+    benchmarks = json.loads((tmp_path / "benchmarks.json").read_text())["benchmarks"]
+    groups = {benchmark["name"]: benchmark["group"] for benchmark in benchmarks}
+    extra = {benchmark["name"]: benchmark["extra_info"] for benchmark in benchmarks}
+    right, wrong = extra["test_epoch[numpy]"], extra["test_epoch[learns_too_fast]"]
+    assert right["parity_error"] <= TOLERANCE < wrong["parity_error"]
+    assert right["validation_accuracy"] > 0.8
+    assert groups["test_epoch[numpy]"] != groups["test_epoch[learns_too_fast]"]
+    assert groups["test_hand_over"] == groups["test_load_data"] == groups["test_judge_epoch"]
