@@ -25,6 +25,8 @@ FIRST_EPOCHS = 2
 # than a second of epochs, the start of two processes is a small part of a pair.
 SPARE_PAIRS, EPOCH_SECONDS = 1, 1.0
 MIN_EPOCHS, MAX_EPOCHS = 3, 40
+# What the start and end of two processes and the judging of an epoch take.
+PROCESS_SECONDS = 0.5
 # The looks are planned again after each of the first pairs, because the very first reads cold
 # files. No look happens before, so no result influences the number of looks.
 PLANNING_PAIRS = 3
@@ -59,13 +61,12 @@ class _CaseLoop:
 
     def measure(self, pairing: Pairing, end: float) -> Iterator[str | CaseComparison]:
         """Measure pairs of a case until it is decided, a trial failed, or time is up."""
-        start = now()
         warmup = self._measure_pair(set_epochs(pairing, FIRST_EPOCHS), 0)
         if not _succeeded(warmup):
             yield self._judge(pairing)
             return
         fewest = count_fewest_pairs(self._plan.rule.alpha_per_test) + SPARE_PAIRS
-        pairing, seconds = choose_epochs(pairing, warmup, now() - start, (end - now()) / fewest)
+        pairing, seconds = choose_epochs(pairing, warmup, (end - now()) / fewest)
         looks, start, number = self._plan_looks(pairing, 0, seconds, end), now(), 0
         while number < looks[-1] and now() + seconds <= end:
             number += 1
@@ -116,15 +117,20 @@ def can_alternate(pairing: Pairing, features: int) -> bool:
 
 
 def choose_epochs(
-    pairing: Pairing, warmup: tuple[TrialRecord, ...], seconds: float, allowed: float
+    pairing: Pairing, warmup: tuple[TrialRecord, ...], allowed: float
 ) -> tuple[Pairing, float]:
     """Return a pairing with as many epochs as a pair has time for, and the seconds of such a pair.
 
-    seconds: of the first pair, which is judged in full, so that the others are shorter.
-    allowed: seconds for each of the others.
+    allowed: seconds for each pair. The first one is no measure of the others, which are judged by
+    one epoch and predict nothing.
     """
     epoch = max(min(record.epoch_seconds) for record in warmup)
-    rest = seconds - sum(sum(record.epoch_seconds) for record in warmup)
+    rest = PROCESS_SECONDS + sum(
+        (record.import_seconds or 0.0)
+        + (record.setup_seconds or 0.0)
+        + (record.first_epoch_seconds or 0.0)
+        for record in warmup
+    )
     time = min(EPOCH_SECONDS, (allowed - rest) / 2)
     epochs = min(MAX_EPOCHS, max(MIN_EPOCHS, math.ceil(time / epoch)))
     return set_epochs(pairing, epochs), rest + 2 * epochs * epoch

@@ -26,9 +26,9 @@ from bench.regression.result import CaseComparison
 )
 def test_pair_has_as_many_epochs_as_there_is_time_for(baseline, candidate, allowed, epochs):
     times = (baseline, candidate)
-    warmup = tuple(ok(pairing().baseline, 0, epoch_seconds=one) for one in times)
-    first = 1.0 + sum(baseline) + sum(candidate)  # seconds: one for all but the epochs
-    chosen, seconds = choose_epochs(pairing(), warmup, first, allowed)
+    starts = {"import_seconds": 0.1, "setup_seconds": 0.05, "first_epoch_seconds": 0.1}
+    warmup = tuple(ok(pairing().baseline, 0, epoch_seconds=one, **starts) for one in times)
+    chosen, seconds = choose_epochs(pairing(), warmup, allowed)
     assert {chosen.baseline.epochs, chosen.candidate.epochs} == {epochs}
     assert seconds == pytest.approx(1.0 + 2 * epochs * max(min(baseline), min(candidate)))
     assert chosen.baseline.slug == pairing().baseline.slug
