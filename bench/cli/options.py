@@ -11,6 +11,7 @@ from bench.runner.bounds import MAX_INT, MAX_SECONDS
 if TYPE_CHECKING:
     from bench.records.schema import Slowdown
 
+# Panels of the help. A flag has the metavar "", or Typer would write <bool> beside it.
 CASES = "What to measure"
 MEASURING = "How to measure"
 VERDICT = "What counts as slower"

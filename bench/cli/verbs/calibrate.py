@@ -72,6 +72,7 @@ def calibrate(
         bool,
         typer.Option(
             "--show",
+            metavar="",
             help="Measure nothing: print what earlier calibrations found.",
             rich_help_panel=MEASURING,
         ),

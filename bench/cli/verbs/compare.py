@@ -25,6 +25,7 @@ def compare(
         bool,
         typer.Option(
             "--across-machines",
+            metavar="",
             help="Compare runs of different machines too.",
             rich_help_panel=VERDICT,
         ),

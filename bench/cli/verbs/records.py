@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 import typer
 
 from bench.cli.console import print_line
+from bench.cli.options import FILES
 
 
 def export(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
     style: Annotated[
         Literal["pytest-benchmark", "pyperf"],
-        typer.Option("--format", help="The tool whose format to write."),
+        typer.Option("--format", help="Write the format of this tool.", rich_help_panel=FILES),
     ],
 ) -> None:
     """Print a run in another tool's format; stderr lists what the export lacks."""
@@ -34,7 +35,12 @@ def merge(
         list[Path], typer.Argument(metavar="RUN", help="Folders of runs, or of several runs.")
     ],
     output: Annotated[
-        Path, typer.Option(metavar="DIR", help="Write to this folder, which is new or empty.")
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="Write to this folder, which is new or empty.",
+            rich_help_panel=FILES,
+        ),
     ],
 ) -> None:
     """Merge the parts of a run; several runs get a folder each.

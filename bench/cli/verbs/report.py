@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import print_line, print_report
+from bench.cli.options import FILES
 from bench.errors import UserError
 
 
@@ -24,6 +25,7 @@ def report(
             metavar="DIR",
             help="Write the report of several runs to this folder. Its speedups are relative to "
             "the machine of the first run.",
+            rich_help_panel=FILES,
         ),
     ] = None,
 ) -> None:

@@ -108,6 +108,7 @@ def run(
         bool,
         typer.Option(
             "--quick",
+            metavar="",
             help="Measure one round of the sgd workload only, without a pilot of the threads and "
             "without the textbook's programs.",
             rich_help_panel=CASES,
@@ -117,6 +118,7 @@ def run(
         bool,
         typer.Option(
             "--sweep",
+            metavar="",
             help="Measure other batch sizes and other numbers of samples too.",
             rich_help_panel=CASES,
         ),
@@ -125,6 +127,7 @@ def run(
         bool,
         typer.Option(
             "--no-roofline",
+            metavar="",
             help="Do not measure the machine's arithmetic and memory rates, which bound an "
             "epoch's time.",
             rich_help_panel=CASES,
@@ -186,6 +189,7 @@ def run(
         bool,
         typer.Option(
             "--resume",
+            metavar="",
             help="Go on with the run in --output, or with the newest one in results/.",
             rich_help_panel=FILES,
         ),
@@ -194,6 +198,7 @@ def run(
         bool,
         typer.Option(
             "--dry-run",
+            metavar="",
             help="Measure nothing: print the cases and how long they would take.",
             rich_help_panel=FILES,
         ),
@@ -210,6 +215,7 @@ def run(
         bool,
         typer.Option(
             "--each-host",
+            metavar="",
             help="Measure everything on every kind of machine in the cluster, not on one kind.",
             rich_help_panel=CLUSTER,
         ),
