@@ -23,7 +23,7 @@ from bench.worker.measure import now
 FIRST_EPOCHS = 2
 # A pair has as many epochs as leave time for this many pairs more than a decision needs. With more
 # than a second of epochs, the start of two processes is a small part of a pair.
-SPARE_PAIRS, EPOCH_SECONDS = 1, 1.0
+SPARE_PAIRS, EPOCH_SECONDS = 3, 1.0
 MIN_EPOCHS, MAX_EPOCHS = 3, 40
 # What the start and end of two processes and the judging of an epoch take.
 PROCESS_SECONDS = 0.5
@@ -124,7 +124,7 @@ def choose_epochs(
     allowed: seconds for each pair. The first one is no measure of the others, which are judged by
     one epoch and predict nothing.
     """
-    epoch = max(min(record.epoch_seconds) for record in warmup)
+    epoch = max(max(record.epoch_seconds) for record in warmup)
     rest = PROCESS_SECONDS + sum(
         (record.import_seconds or 0.0)
         + (record.setup_seconds or 0.0)
