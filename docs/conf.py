@@ -25,13 +25,24 @@ REPORTS = "\n".join(
     for path in sorted(Path(__file__).parents[1].glob("results/reference/*/report.md"))
 )
 
+# Each reader has a page to start with (docs/README.md); the others are reference.
+START = """docs/README
+docs/framework
+docs/cluster
+docs/ci"""
+PAGES = sorted(f"docs/{path.stem}" for path in Path(__file__).parent.glob("*.md"))
+REFERENCE = "\n".join(page for page in PAGES if page not in START.split())
+
 # The sidebar. It is not in README.md because GitHub would show it as a block of code.
 SIDEBAR = f"""
 ```{{toctree}}
 :hidden:
-:glob:
-docs/methodology
-docs/*
+{START}
+```
+```{{toctree}}
+:hidden:
+:caption: Reference
+{REFERENCE}
 ```
 ```{{toctree}}
 :hidden:
