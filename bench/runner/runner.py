@@ -246,7 +246,8 @@ class Runner:
         threads, threads_fault = judge_threads(trial.case.threads, drive.measurement)
         if self._installations is None and judgement.parity is not None:
             self._params[trial.id] = encode_params(drive.evidence)
-        fault = judgement.fault or threads_fault or drive.find_clock_fault()
+        clock_fault, restless_fault = drive.find_clock_fault(), drive.find_restless_fault()
+        fault = judgement.fault or threads_fault or clock_fault or restless_fault
         return {
             "status": "failed" if fault else "ok",
             "reason": fault,

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import msgspec
 import numpy as np
 import pytest
 from support.pretended import comparison, pairing
@@ -11,6 +12,7 @@ from bench.records import store
 from bench.records.schema import Parity, Trial
 from bench.regression.paired.comparison_plan import plan_pair
 from bench.runner import machine, runner
+from bench.runner.cases import find_implementation
 from bench.runner.parity.draws import Draws
 from bench.runner.parity.judge import Judge, Judgement
 from bench.runner.process import preflight
@@ -68,6 +70,18 @@ def test_pair_trains_in_turn_and_one_epoch_of_one_side_is_judged(make_runner, fo
     assert [len(record.judged_epochs) for record in judged] == [1]
     assert len({record.entropy for record in records}) == 2
     assert list(folder.rglob("*.npy")) == []
+
+
+def test_side_that_computes_while_the_other_trains_fails(make_runner, saboteur):
+    own = find_implementation(str(saboteur("keeps_a_helper_busy")), lambda _: "softmax")
+    base, candidate = sides(2).values()
+    changes = {name: getattr(own, name) for name in ("implementation", "file", "sha256")}
+    busy = msgspec.structs.replace(candidate.case, **changes)
+    candidate = msgspec.structs.replace(candidate, case=busy)
+    honest, failed = make_runner(INSTALLATIONS).measure_pair([base, candidate], brief=True)
+    assert (honest.status, honest.reason) == ("ok", None)
+    assert failed.status == "failed"
+    assert "keeps the CPU busy while the other side trains, in 5 of 5" in failed.reason
 
 
 def test_first_pair_is_judged_whole_on_both_sides(make_runner):

@@ -18,12 +18,13 @@ from bench.runner.parity.draws import FIRST_EPOCH, WARM_UP, Draws
 from bench.runner.parity.evidence import Evidence, Part, Prediction, join_params
 from bench.runner.parity.judge import MORE_THREADS
 from bench.runner.process.launch import Reply, Worker
+from bench.runner.process.placement import read_session_cpu_seconds
 from bench.worker import exchange
 from bench.worker.data import read_labels
 from bench.worker.exchange import ExchangeSize
 from bench.worker.gpu import GpuMonitor, subtract_joules
 from bench.worker.machine import list_usable_cores, read_peak_memory
-from bench.worker.measure import now, pause, read_cpu_seconds
+from bench.worker.measure import now, pause
 from bench.worker.workloads import WORKLOADS
 
 # A trial times at least this many seconds of epochs: single short epochs are noisy.
@@ -57,7 +58,7 @@ class Measurement:
     Seconds are the worker's where the parent's clock confirms them, else the parent's.
     handover_seconds: the parent's time of each timed epoch less the worker's. kernel_seconds: the
     reference kernel before each timed epoch, and after the last (bench/runner/kernel.py).
-    epoch_cpu_seconds: of the worker's process, read from outside. phase_rss_bytes: the peak of the
+    epoch_cpu_seconds: of the worker's session, read from outside. phase_rss_bytes: the peak of the
     resident memory at the end of each phase. device_conditions: what a GPU was like before and
     after the timed epochs. energy_joules: of the GPU during them.
     """
@@ -85,7 +86,7 @@ class Drive:
 
     thorough: look in every timed epoch how the worker's threads run, not in one that is drawn.
     disputed: numbers of the timed epochs of which the parent's clock does not confirm the worker's
-    time.
+    time. restless: how many epochs of another worker it disturbed by computing meanwhile.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Drive:
         self.case = case
         self.measurement = Measurement()
         self.disputed: list[int] = []
+        self.restless = 0
         self.draws = draws
         self._monitor = monitor
         self._handover = 0.0
@@ -238,12 +240,26 @@ class Drive:
 
     def settle(self) -> None:
         """Sleep until the worker's threads have stopped spinning."""
-        end, cpu = now() + SETTLE_SECONDS, read_cpu_seconds(self.worker.pid)
+        end, cpu = now() + SETTLE_SECONDS, self.read_cpu_seconds()
         while now() < end:
             pause(STEP_SECONDS)
-            before, cpu = cpu, read_cpu_seconds(self.worker.pid)
+            before, cpu = cpu, self.read_cpu_seconds()
             if cpu - before < IDLE_SHARE * STEP_SECONDS:
                 return
+
+    def read_cpu_seconds(self) -> float:
+        """Return the CPU seconds of the worker's session until now."""
+        return read_session_cpu_seconds(self.worker.pid)
+
+    def find_restless_fault(self) -> str | None:
+        """Return the fault if the worker disturbed more than half of another's epochs, or None."""
+        count = len(self.measurement.epoch_seconds)
+        if 2 * self.restless <= count:
+            return None
+        return (
+            f"it keeps the CPU busy while the other side trains, in {self.restless} of {count} "
+            "epochs; let threads and processes stop before train_epoch returns"
+        )
 
     def find_clock_fault(self) -> str | None:
         """Return the fault where the clocks disagree on more than half of the epochs, or None.
@@ -300,21 +316,25 @@ def measure_exchange(case: Case, data: Dataset) -> ExchangeSize:
 
 
 def alternate(sides: Sequence[Drive], epochs: int) -> None:
-    """Time epochs of workers that live at the same time, in turn; coins decide who is first."""
+    """Time epochs of two workers that live at the same time, in turn; coins decide who is first."""
     for side in sides:
         side.settle()
     for epoch in range(1, epochs + 1):
-        for side in secrets.SystemRandom().sample(sides, len(sides)):
+        first, second = secrets.SystemRandom().sample(sides, 2)
+        for side, waiting in ((first, second), (second, first)):
+            cpu, begin = waiting.read_cpu_seconds(), now()
             side.train_timed(epoch)
+            if waiting.read_cpu_seconds() - cpu > IDLE_SHARE * (now() - begin):
+                waiting.restless += 1
             side.settle()  # else its spinning threads would disturb the other one's epoch
 
 
 def find_restlessness(worker: Worker) -> str | None:
     """Return the fault of a worker that goes on computing after its last epoch, or None."""
     pause(SETTLE_SECONDS)
-    before = read_cpu_seconds(worker.pid)
+    before = read_session_cpu_seconds(worker.pid)
     pause(WATCH_SECONDS)
-    share = (read_cpu_seconds(worker.pid) - before) / WATCH_SECONDS
+    share = (read_session_cpu_seconds(worker.pid) - before) / WATCH_SECONDS
     if share <= IDLE_SHARE:
         return None
     return (

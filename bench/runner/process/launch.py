@@ -24,7 +24,7 @@ from bench.runner.process.outcome import (
     interpret_exit,
     read_delay,
 )
-from bench.runner.process.placement import find_placement_fault
+from bench.runner.process.placement import find_placement_fault, read_helpers_cpu_seconds
 from bench.runner.process.scratch import report_write_errors
 from bench.runner.process.spec import CACHES, PASSED_ON, ChildSpec, build_variables
 from bench.worker import exchange, gpu, machine
@@ -95,7 +95,7 @@ class Reply:
 
     seconds: by the worker's clock. elapsed: by the parent's, hand-over included. delay: seconds
     meanwhile in which parent or worker waited for a core, so that a byte may have been seen late.
-    cpu_seconds: of the worker's process, read from outside.
+    cpu_seconds: of the worker's session, read from outside.
     """
 
     seconds: float
@@ -190,7 +190,8 @@ class Worker:
         indices, params: what the command needs, written when it begins. look_after: seconds after
         which the parent looks how the worker's threads run, unless it has answered.
         """
-        delay, cpu, begin = self._read_delays(), read_cpu_seconds(self.pid), now()
+        delay, helpers = self._read_delays(), read_helpers_cpu_seconds(self.pid)
+        cpu, begin = read_cpu_seconds(self.pid), now()
         if params is not None:
             self.exchange.params[:] = params
         if indices is not None:
@@ -199,11 +200,13 @@ class Worker:
             os.write(self._commands, command)
         self._look_at = None if look_after is None else begin + look_after
         end = self._await_answer(command)
+        # At once: threads may go on spinning.
+        cpu = read_cpu_seconds(self.pid) - cpu
         return Reply(
             seconds=float(self.exchange.seconds[0]),
             elapsed=end - begin,
             delay=self._read_delays() - delay,
-            cpu_seconds=read_cpu_seconds(self.pid) - cpu,
+            cpu_seconds=max(0.0, cpu + read_helpers_cpu_seconds(self.pid) - helpers),
         )
 
     def finish(self) -> Outcome:

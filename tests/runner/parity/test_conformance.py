@@ -55,6 +55,7 @@ REASONS = {
     "predicts_with_old_weights": "predict disagrees with argmax(images @ weight + bias) on",
     "claims_a_gpu": "where no GPU can be seen it must raise Unavailable: it trained",
     "keeps_busy": "keeps the CPU busy after an epoch has returned",
+    "keeps_a_helper_busy": "keeps the CPU busy after an epoch has returned",
     "many_threads": "cores",
     "leaves_a_child": "it left processes running: sleep",
     "leaves_a_daemon": "it left processes running: sleep",
@@ -92,6 +93,7 @@ REASONS |= {
     "trains_in_a_daemon": "left processes running",
     "trains_in_a_helper": "cores",
     "trains_in_reset": PARITY,
+    "waits_for_its_core": CLOCK,
     "works_in_the_collector": PARITY,
     "works_while_orders_are_drawn": PARITY,
 }
@@ -117,6 +119,7 @@ PLACES = {
     "keeps_its_optimizer": ("digits", "textbook", 32),
     "keeps_busy": ("digits", "sgd", 32),
     "tf32": ("digits", "textbook", 32),
+    "keeps_a_helper_busy": ("digits", "sgd", 32),
     # Only a real epoch of textbook shows it.
     "keras_jax_probabilities": ("fashion-mnist", "textbook", 32),
 }

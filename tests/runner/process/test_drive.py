@@ -71,8 +71,9 @@ def seconds(value):
 
 @pytest.fixture
 def drives(tmp_path, monkeypatch):
-    """Make drives of a fake worker; the kernel and the pauses take no time."""
+    """Make drives of a fake worker that is idle; the kernel and the pauses take no time."""
     monkeypatch.setattr(drive, "pause", lambda _: None)
+    monkeypatch.setattr(drive, "read_session_cpu_seconds", lambda _: 0.0)
 
     def make(epochs=2, device="cpu", workload="sgd", monitor=None, *, thorough=False, **times):
         worker = FakeWorker(tmp_path, **times)
@@ -377,7 +378,7 @@ def cpu(monkeypatch):
 
         monkeypatch.setattr(drive, "now", lambda: clock.time)
         monkeypatch.setattr(drive, "pause", pause)
-        monkeypatch.setattr(drive, "read_cpu_seconds", lambda _: clock.cpu)
+        monkeypatch.setattr(drive, "read_session_cpu_seconds", lambda _: clock.cpu)
         return clock
 
     return fix
@@ -414,10 +415,18 @@ def test_worker_that_computes_while_it_should_wait_is_restless(cpu, settling, wa
 
 
 class Side:
-    """A drive that records its turns in a list of both."""
+    """A drive that records its turns in a list of both.
 
-    def __init__(self, name, turns):
+    busy: CPU seconds of each reading since the one before.
+    """
+
+    def __init__(self, name, turns, busy=()):
         self.name, self.turns = name, turns
+        self.restless, self.cpu, self.busy = 0, 1.0, iter(busy)
+
+    def read_cpu_seconds(self):
+        self.cpu += next(self.busy, 0.0)
+        return self.cpu
 
     def settle(self):
         self.turns.append((self.name, "settles"))
@@ -439,6 +448,25 @@ def test_epochs_alternate_in_a_random_order_and_both_have_as_many():
     for number, (name, what) in enumerate(turns):
         if what != "settles":
             assert turns[number + 1] == (name, "settles")
+
+
+@pytest.mark.parametrize(("busy", "count"), [(0.04, 0), (0.06, 4)])
+def test_waiting_side_is_restless_in_epochs_in_which_it_computes(monkeypatch, busy, count):
+    # Nobody computes between the epochs; one takes a second.
+    clock = itertools.count()
+    monkeypatch.setattr(drive, "now", lambda: next(clock))
+    side, other = Side("a", []), Side("b", [], busy=[0.0, busy] * 4)
+    drive.alternate([side, other], 4)
+    assert (side.restless, other.restless) == (0, count)
+
+
+@pytest.mark.parametrize(("restless", "fault"), [(0, None), (2, None), (3, "in 3 of 4 epochs")])
+def test_computing_in_more_than_half_of_anothers_epochs_is_a_fault(drives, restless, fault):
+    of = drives(epochs=4)
+    run(of, enough=0.0)
+    of.restless = restless
+    assert (of.find_restless_fault() is None) == (fault is None)
+    assert (fault or "") in (of.find_restless_fault() or "")
 
 
 def test_exchange_has_room_for_the_data_of_a_case(digits, make_case):
