@@ -31,6 +31,7 @@ REGISTRY = [*IMPLEMENTATIONS, *TEXTBOOK_PROGRAMS, *PROBES]
 # The packages of bench/ from top to bottom: each may import itself and those after it.
 LAYERS = [
     "__main__",
+    "__init__",  # what a user imports
     "cli",
     "report",
     "regression",
@@ -41,7 +42,6 @@ LAYERS = [
     "worker",
     "contract",
     "errors",
-    "__init__",
 ]
 FRAMEWORKS = {"tensorflow", "torch", "jax", "keras", "sklearn", "numba"}
 # Importing one of these takes longer than all of `bench list`.

@@ -1,0 +1,91 @@
+"""The trials of a run as a table for pandas: a row for each trial, raw values in the columns."""
+
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from bench.analysis.summary import describe_framework
+from bench.errors import UserError
+from bench.records.layout import TRIALS
+from bench.records.schema import Environment, TrialRecord
+from bench.records.store import read_contents
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CASE_COLUMNS = (
+    "implementation",
+    "framework",
+    "style",
+    "objective",
+    "data_access",
+    "workload",
+    "device",
+    "batch_size",
+    "threads",
+    "samples",
+)
+RECORD_COLUMNS = (
+    "run",
+    "trial",
+    "round",
+    "version",
+    "started",
+    "status",
+    "reason",
+    "entropy",
+    "wall_seconds",
+    "import_seconds",
+    "setup_seconds",
+    "reset_seconds",
+    "first_epoch_seconds",
+    "epoch_seconds",
+    "epoch_cpu_seconds",
+    "handover_seconds",
+    "kernel_seconds",
+    "first_predict_seconds",
+    "predict_seconds",
+    "validation_accuracy",
+    "test_accuracy",
+    "training_loss",
+    "training_accuracy",
+    "threads_in_force",
+    "peak_rss_bytes",
+    "peak_device_bytes",
+    "energy_joules",
+)
+
+
+def load_frame(folder: Path) -> "pd.DataFrame":
+    """Return the trials of a run in the order measured; docs/records.md describes the columns.
+
+    Raises UserError, one line, if the folder holds no run or if any of it is damaged.
+    """
+    import pandas as pd
+
+    if not (folder / TRIALS).is_file():
+        raise UserError(f"{folder} holds no run: there is no {TRIALS}. Name the folder of a run")
+    contents = read_contents(folder)
+    if contents.faults:
+        raise UserError(f"{folder}/{contents.faults[0]}; measure it again with run --resume")
+    rows = [
+        _make_row(record, contents.environments[record.environment])
+        for record in contents.records
+        if isinstance(record, TrialRecord)
+    ]
+    derived = ("framework_version", "machine", "median_epoch_seconds", "parity_error")
+    frame = pd.DataFrame(rows, columns=[*CASE_COLUMNS, *RECORD_COLUMNS, *derived])
+    frame["started"] = pd.to_datetime(frame["started"], format="ISO8601", utc=True)
+    return frame
+
+
+def _make_row(record: TrialRecord, environment: Environment) -> dict[str, Any]:
+    case = record.case
+    return {
+        **{name: getattr(case, name) for name in CASE_COLUMNS},
+        **{name: getattr(record, name) for name in RECORD_COLUMNS},
+        "framework_version": describe_framework(case, environment),
+        "machine": environment.machine.get("name"),
+        "median_epoch_seconds": median(record.epoch_seconds) if record.epoch_seconds else None,
+        "parity_error": record.parity.error if record.parity else None,
+    }

@@ -1,0 +1,91 @@
+"""``bench.load`` returns a row for each trial, with the columns that the page describes."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.records import bare, case, environment, ok, probe, run, write
+
+import bench
+from bench.errors import UserError
+from bench.records import store
+
+ROOT = Path(bench.__file__).parents[1]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = write(tmp_path / "run", run(case()))
+    records = [
+        ok(case(), 1, epoch_seconds=[3.0, 1.0, 2.0], training_loss=[0.6, 0.5, 0.4]),
+        probe("numpy", 1, trial="r1-probe"),
+        bare(case("jax"), 2, reason="it does not import"),
+    ]
+    for record in records:
+        store.append_record(folder, record)
+    return folder
+
+
+def test_trials_are_rows_with_raw_values(folder):
+    frame = bench.load(str(folder))
+    assert list(frame["implementation"]) == ["pytorch", "jax"]
+    first, second = frame.to_dict("records")
+    assert (first["status"], second["status"]) == ("ok", "failed")
+    assert second["reason"] == "it does not import"
+    assert (first["epoch_seconds"], first["median_epoch_seconds"]) == ([3.0, 1.0, 2.0], 2.0)
+    assert first["training_loss"] == [0.6, 0.5, 0.4]
+    assert first["parity_error"] == 1.5e-6
+    assert first["machine"] == environment().machine["name"]
+    assert first["started"].isoformat() == "2025-01-02T03:04:05.678000+00:00"
+    assert frame["parity_error"].isna().tolist() == [False, True]
+
+
+def test_epochs_explode_to_a_row_each(folder):
+    frame = bench.load(folder)
+    epochs = frame[frame["status"] == "ok"].explode("epoch_seconds")
+    assert epochs["epoch_seconds"].tolist() == [3.0, 1.0, 2.0]
+
+
+def test_run_without_trials_has_all_columns(tmp_path):
+    folder = write(tmp_path / "run", run(case()))
+    store.repair_run(folder)
+    frame = bench.load(folder)
+    assert len(frame) == 0
+    assert "epoch_seconds" in frame.columns
+
+
+def test_page_describes_every_column(folder):
+    page = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
+    described = [
+        name
+        for row in re.findall(r"^\| (`\w+`.*?) \|", page, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", row)
+    ]
+    assert sorted(described) == sorted(bench.load(folder).columns)
+
+
+def test_folder_without_a_run_is_an_error_in_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"holds no run.*Name the folder of a run$"):
+        bench.load(tmp_path)
+
+
+def test_damaged_record_is_an_error_in_one_line(folder):
+    with (folder / "trials.jsonl").open("a", encoding="utf-8") as file:
+        file.write("{}\n")
+    with pytest.raises(UserError, match=r"trials\.jsonl:4.*--resume$"):
+        bench.load(folder)
+
+
+def test_pandas_is_imported_only_by_the_call():
+    code = "import bench, sys; bench.load; assert 'pandas' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "results" / "reference").glob("*/run.json")))
+def test_published_runs_load(path):
+    frame = bench.load(path.parent)
+    good = frame[frame["status"] == "ok"]
+    assert len(good) > 0
+    assert (good["median_epoch_seconds"] > 0).all()

@@ -1,0 +1,69 @@
+"""docs/record.schema.json describes the lines that this version writes."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from support.records import bare, case, ok, probe
+
+import bench
+from bench.records import jsonl, store
+from bench.records.schema import FORMAT
+
+ROOT = Path(bench.__file__).parents[1]
+PAGE = ROOT / "docs" / "record.schema.json"
+
+
+@pytest.fixture(scope="module")
+def validator():
+    schema = json.loads(PAGE.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_published_schema_is_current():
+    # CONTRIBUTING.md has the command that renews it.
+    assert json.loads(PAGE.read_text(encoding="utf-8")) == json.loads(
+        json.dumps(jsonl.describe_line())
+    )
+
+
+@pytest.mark.parametrize("record", [ok(case()), bare(case(), kind="textbook"), probe()])
+def test_written_line_is_valid(validator, record):
+    validator.validate(json.loads(jsonl.encode(record)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "figure"},
+        {"check": "xyz"},
+        {"speed": 1},
+        {"epoch_seconds": [-1.0]},
+        {"parity": {"error": 0.0}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_other_line_is_invalid(validator, change):
+    line = json.loads(jsonl.encode(ok(case()))) | change
+    assert not validator.is_valid(line)
+    line = json.loads(jsonl.encode(ok(case())))
+    del line["check"]
+    assert not validator.is_valid(line)
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "results" / "reference").glob("*/trials.jsonl")),
+    ids=lambda p: p.parent.name,
+)
+def test_published_records_are_valid(validator, path):
+    for line, record in zip(
+        path.read_bytes().splitlines(), store.read_records(path.parent), strict=True
+    ):
+        # Older formats lack the checksum and have other names: as this version would write them.
+        written = json.loads(line)
+        if written["format"] != FORMAT:
+            written = json.loads(jsonl.encode(record))
+        validator.validate(written)
