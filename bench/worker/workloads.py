@@ -17,6 +17,12 @@ class Workload:
     epochs: int = 5
 
 
+# Times are compared up to this validation accuracy. It is two standard errors (0.33 points on
+# 12,000 images) below the textbook's 0.8463: every program that trains like the textbook's reaches
+# it within five epochs, and none within the first, so that both the start and the steady epochs
+# count.
+TARGET_ACCURACY = 0.84
+
 WORKLOADS = {
     workload.name: workload
     for workload in (

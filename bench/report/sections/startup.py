@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from bench.analysis import startup
 from bench.analysis.intervals import compute_sign_p
-from bench.analysis.startup import TARGET, BreakEven, Curve, Start, TimeToAccuracy
+from bench.analysis.startup import BreakEven, Curve, Start, TimeToAccuracy
 from bench.records.schema import Case
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.load import LoadedRun
@@ -22,6 +22,7 @@ from bench.report.sections.comparison import (
     list_workloads,
     select_ranked,
 )
+from bench.worker.workloads import TARGET_ACCURACY
 
 Result = TypeVar("Result", bound=HasCase)
 
@@ -138,7 +139,7 @@ def tabulate_times(times: Iterable[TimeToAccuracy]) -> list[Table]:
             cells = [_describe_epochs(time), format_duration(time.seconds), error]
             lines.append([*_describe_case(time.case), *cells])
         problem = f"{group[0].case.workload}: {describe_problem(group[0])}"
-        title = f"Time to validation accuracy {TARGET:g}, {problem}"
+        title = f"Time to validation accuracy {TARGET_ACCURACY:g}, {problem}"
         headings = (*CASE_HEADINGS, "epochs", "time", "parity error")
         seeds = max(len(time.epochs) for time in group)
         note = TARGET_NOTE + ONE_SEED_NOTE

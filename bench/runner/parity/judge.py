@@ -20,6 +20,7 @@ from bench.runner.parity import oracle
 from bench.runner.parity.draws import FIRST_EPOCH, Draws
 from bench.runner.parity.evidence import Evidence, split_params
 from bench.worker import data
+from bench.worker.workloads import TARGET_ACCURACY
 from implementations import TEXTBOOK_PROGRAMS
 
 # Float32 with another order of summation stays below it. A weight decay of 1e-6, a learning rate
@@ -53,7 +54,7 @@ class EpochTimes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Parity and, for every timed epoch, the accuracies.
+    """Parity, and the accuracies after the timed epochs that tables show.
 
     errors: the parity error of each epoch that was compared, by its number. training_loss,
     training_accuracy: see ``JudgedRecord``. fault: what is wrong, or None.
@@ -104,7 +105,7 @@ class Judge:
         errors = self._follow(case, draws, evidence, followed) | {
             epoch: self._compare_alone(case, draws, evidence, epoch) for epoch in sorted(drawn)
         }
-        judgement = self._score(evidence, make_judgement(errors))
+        judgement = self._score(case, evidence, make_judgement(errors))
         if judgement.fault:
             return judgement
         path = self.get_path(case, draws, evidence.initial)
@@ -154,34 +155,35 @@ class Judge:
         solution = path.train_on(oracle.start(before, squares), epoch).solution
         return oracle.parity_error(split_params(evidence.params[epoch]), solution, evidence.initial)
 
-    def _score(self, evidence: Evidence, judgement: Judgement) -> Judgement:
-        """Add the accuracies after each timed epoch, in float64."""
+    def _score(self, case: Case, evidence: Evidence, judgement: Judgement) -> Judgement:
+        """Add the accuracies after each epoch of the case, in float64.
+
+        If they do not reach TARGET_ACCURACY on validation images, later epochs are scored on these
+        until one does. Nothing shows more.
+        """
         timed = [
             split_params(evidence.params[epoch]) for epoch in range(1, max(evidence.params) + 1)
         ]
-        images, labels = self._validation
-        test_images, test_labels = self._test
-        validation = oracle.forward_many(timed, images)
-        test = oracle.forward_many(timed, test_images)
-        return replace(
-            judgement,
-            validation_accuracy=tuple(oracle.compute_accuracy(one, labels) for one in validation),
-            test_accuracy=tuple(oracle.compute_accuracy(one, test_labels) for one in test),
-        )
+        validation: list[float] = []
+        while len(validation) < len(timed) and max(validation, default=0) < TARGET_ACCURACY:
+            following = timed[len(validation) : len(validation) + case.epochs]
+            validation += oracle.compute_accuracies(following, *self._validation)
+        test = oracle.compute_accuracies(timed[: case.epochs], *self._test)
+        return replace(judgement, validation_accuracy=tuple(validation), test_accuracy=tuple(test))
 
     def _find_prediction_fault(self, case: Case, evidence: Evidence) -> str | None:
         """Return the first fault of all predictions, or None."""
-        logits: dict[tuple[int, str], NDArray[np.float64]] = {}
+        permitted: dict[int, NDArray[np.bool_]] = {}  # of all test images, by params
         for prediction in evidence.predictions:
-            key = id(prediction.params), prediction.part
-            if prediction.part == "test" and key not in logits:
-                logits[key] = oracle.forward(split_params(prediction.params), self._test[0])
-            if prediction.part == "test":
-                chosen = logits[key][prediction.indices]
-            else:
+            key, params = id(prediction.params), split_params(prediction.params)
+            if prediction.part == "training":
                 images = self.read_problem(case).images[prediction.indices]
-                chosen = oracle.forward(split_params(prediction.params), images)
-            if fault := find_label_fault(chosen, prediction.labels):
+                labels = find_permitted_labels(oracle.forward(params, images))
+            else:
+                if key not in permitted:
+                    permitted[key] = find_permitted_labels(oracle.forward(params, self._test[0]))
+                labels = permitted[key][prediction.indices]
+            if fault := find_label_fault(labels, prediction.labels):
                 return f"{fault} {prediction.when}".rstrip()
         return None
 
@@ -248,12 +250,18 @@ def find_params_fault(params: Mapping[int, NDArray[np.float32]]) -> str | None:
     return "its params are not finite: NaN or infinity after an epoch"
 
 
-def find_label_fault(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> str | None:
-    """Return how predicted labels (n,) disagree with the logits (n, classes), or None."""
-    if labels.min() < 0 or labels.max() >= logits.shape[1]:
+def find_permitted_labels(logits: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return, as (n, classes), which labels have the largest logit, or one that ties with it."""
+    best = logits.max(axis=1, keepdims=True)
+    permitted: NDArray[np.bool_] = best - logits <= LABEL_TIE
+    return permitted
+
+
+def find_label_fault(permitted: NDArray[np.bool_], labels: NDArray[np.int64]) -> str | None:
+    """Return how predicted labels (n,) disagree with the permitted ones (n, classes), or None."""
+    if labels.min() < 0 or labels.max() >= permitted.shape[1]:
         return "predict returned labels out of range"
-    chosen = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
-    if wrong := int((logits.max(axis=1) - chosen > LABEL_TIE).sum()):
+    if wrong := int((~permitted[np.arange(len(labels)), labels]).sum()):
         return f"predict disagrees with argmax(images @ weight + bias) on {wrong} images"
     return None
 

@@ -14,6 +14,9 @@ from bench.contract import SGD, Objective, Params, Problem, RMSprop
 
 Array = NDArray[np.float64]
 
+# One-vs-rest converts this many images at once to float64: few enough for a core's cache.
+CAST_IMAGES = 64
+
 
 class Solution(NamedTuple):
     """The oracle's parameters: weight (features, classes), bias (classes,), float64."""
@@ -126,13 +129,6 @@ def forward(params: Params | Solution, images: NDArray[np.float32] | Array) -> A
     return logits
 
 
-def forward_many(epochs: Sequence[Params], images: Array) -> list[Array]:
-    """Return logits of several params on the same images, in one matrix product."""
-    weights = np.hstack([params.weight for params in epochs], dtype=np.float64)
-    products = np.hsplit(images @ weights, len(epochs))
-    return [logits + params.bias for logits, params in zip(products, epochs, strict=True)]
-
-
 def log_softmax(logits: Array) -> Array:
     """Return the logarithm of the softmax of each row; it never overflows."""
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -145,9 +141,18 @@ def cross_entropy(logits: Array, labels: NDArray[np.int32]) -> float:
     return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
 
 
-def compute_accuracy(logits: Array, labels: NDArray[np.int32]) -> float:
-    """Return the share of the samples whose largest logit is their label's."""
-    return float((logits.argmax(axis=1) == labels).mean())
+def compute_accuracies(
+    epochs: Sequence[Params], images: Array, labels: NDArray[np.int32]
+) -> list[float]:
+    """Return, for the params after each epoch, the share of the images with the right label.
+
+    The label is that of the largest logit. Images (n, features); one matrix product for all epochs.
+    """
+    weights = np.hstack([params.weight for params in epochs], dtype=np.float64)
+    products = (images @ weights).reshape(len(images), len(epochs), -1)
+    logits = products + np.stack([params.bias for params in epochs])
+    shares: list[float] = (logits.argmax(axis=2) == labels[:, None]).mean(axis=0).tolist()
+    return shares
 
 
 def compute_gradient(
@@ -184,19 +189,23 @@ def _train_one_vs_rest(problem: Problem, solution: Solution, order: NDArray[np.i
     """Train a logistic regression per class, updated once per sample, as SGDClassifier does.
 
     ``w -= eta * (sigmoid(x @ w + b) - y) * x`` and ``b -= eta * (sigmoid(x @ w + b) - y)``, where y
-    is 1 for the sample's own class and 0 for the others, and eta = learning_rate / batch_size.
+    is 1 for the sample's own class and 0 for the others, and eta = learning_rate / batch_size. The
+    bias is trained as the weight of one more pixel, which is 1 in every image.
     SGDClassifier also clips the derivative of its loss to ±1e12, which |sigmoid - y| <= 1 never
     reaches. Source: https://scikit-learn.org/stable/modules/sgd.html#mathematical-formulation
     """
     if not isinstance(problem.optimizer, SGD):
         raise ValueError("one-vs-rest is defined for SGD only")  # noqa: TRY004 - a choice, no type
+    from scipy.linalg.blas import dger  # a + alpha * np.outer(x, y), without a temporary array
+    from scipy.special import expit  # the sigmoid; it never overflows
+
     eta = problem.optimizer.learning_rate / problem.batch_size
-    # One row per class: x @ w is then a product with contiguous rows, twice as fast.
-    weight, bias = np.ascontiguousarray(solution.weight.T), solution.bias.copy()
-    for sample in order:
-        x = problem.images[sample].astype(np.float64)
-        residual = np.exp(-np.logaddexp(0, -(weight @ x + bias)))  # the sigmoids
-        residual[problem.labels[sample]] -= 1
-        weight -= np.outer(eta * residual, x)
-        bias -= eta * residual
-    return Solution(weight.T.copy(), bias)
+    params = np.asfortranarray(np.vstack(solution))  # columns are contiguous, as BLAS needs them
+    for samples in np.split(order, range(CAST_IMAGES, len(order), CAST_IMAGES)):
+        images = np.ones((len(samples), len(params)))
+        images[:, :-1] = problem.images[samples]
+        for x, label in zip(images, problem.labels[samples], strict=True):
+            residual = expit(x @ params)
+            residual[label] -= 1
+            params = dger(-eta, x, residual, a=params, overwrite_a=True)
+    return Solution(params[:-1].copy(), params[-1].copy())

@@ -71,7 +71,7 @@ def judged(digits_judge, train, make_case):
         evidence = train(**how)
         finish(evidence)
         sizes = {name: how[name] for name in ("workload", "batch_size") if name in how}
-        case = make_case(objective=objective, **sizes)
+        case = make_case(objective=objective, epochs=how.get("epochs", 3), **sizes)
         return digits_judge.judge(case, DRAWS, evidence, later=later)
 
     return run
@@ -89,7 +89,7 @@ def test_honest_params_pass(judged, workload, batch_size):
 
 
 @pytest.mark.parametrize("objective", ["softmax", "one-vs-rest"])
-def test_scores_are_of_every_timed_epoch(judged, images, objective):
+def test_scores_are_those_of_the_oracle(judged, images, objective):
     trainer = softmax_numpy.Trainer
     if objective == "one-vs-rest":
         pytest.importorskip("sklearn")
@@ -110,6 +110,23 @@ def test_scores_are_of_every_timed_epoch(judged, images, objective):
     history = [path.get_state(epoch) for epoch in (1, 2, 3)] if objective == "softmax" else []
     assert judgement.training_loss == tuple(state.loss for state in history)
     assert judgement.training_accuracy == tuple(state.accuracy for state in history)
+
+
+@pytest.mark.parametrize(("place", "scored"), [(0, 5), (5, 10), (None, 12)])
+def test_validation_scores_go_on_until_the_target(
+    digits_judge, train, make_case, monkeypatch, place, scored
+):
+    evidence, case = train(epochs=12), make_case(epochs=5)
+    monkeypatch.setattr(judge, "TARGET_ACCURACY", 1.1)  # it is never reached
+    complete = digits_judge.judge(case, DRAWS, evidence)
+    curve = complete.validation_accuracy
+    assert (len(complete.test_accuracy), len(curve)) == (5, 12)
+    if place is not None:
+        assert curve[place] > max(curve[:place], default=0)
+        monkeypatch.setattr(judge, "TARGET_ACCURACY", curve[place])
+    judgement = digits_judge.judge(case, DRAWS, evidence)
+    assert judgement.validation_accuracy == curve[:scored]
+    assert judgement.test_accuracy == complete.test_accuracy
 
 
 def test_training_scores_are_of_the_followed_epochs(judged):
@@ -343,8 +360,8 @@ def test_each_prediction_is_judged_by_its_own_params_and_images(
     ],
 )
 def test_labels_may_differ_where_the_best_logits_tie(label, fault):
-    logits = np.array([[1, 1 - 0.9e-4, 1 - 1.1e-4]])
-    assert judge.find_label_fault(logits, np.array([label])) == fault
+    permitted = judge.find_permitted_labels(np.array([[1, 1 - 0.9e-4, 1 - 1.1e-4]]))
+    assert judge.find_label_fault(permitted, np.array([label])) == fault
 
 
 def test_mistaken_images_are_those_that_a_table_of_labels_gets_right(
@@ -408,14 +425,14 @@ def test_problem_has_the_samples_of_its_case(digits_judge, make_case, samples):
     assert problem.samples == len(problem.labels) == samples
 
 
-def test_validation_and_test_have_their_own_images(tmp_path):
+def test_validation_and_test_have_their_own_images(tmp_path, make_case):
     # The digits have the same images in both; here the first weight answers one, not the other.
     for part, pixel, label in (("train", 1, 0), ("validation", 1, 0), ("test", 2, 1)):
         np.save(tmp_path / f"{part}_images.npy", np.full((1, 1), pixel, np.float32))
         np.save(tmp_path / f"{part}_labels.npy", np.full(1, label, np.int32))
     params = Params(np.array([[1, 0]], np.float32), np.zeros(2, np.float32))
     evidence = Evidence(params, {1: join_params(params)})
-    judgement = Judge(tmp_path, 2)._score(evidence, Judgement())
+    judgement = Judge(tmp_path, 2)._score(make_case(), evidence, Judgement())
     assert (judgement.validation_accuracy, judgement.test_accuracy) == ((1.0,), (0.0,))
 
 

@@ -63,9 +63,15 @@ def test_cross_entropy_does_not_overflow():
     assert oracle.cross_entropy(logits, np.array([1, 1], np.int32)) == 500
 
 
-def test_accuracy_by_hand():
-    logits = np.array([[1.0, 2.0], [2.0, 1.0], [0.0, 3.0], [5.0, 4.0]])
-    assert oracle.compute_accuracy(logits, np.array([1, 0, 0, 0], np.int32)) == 0.75
+def test_accuracies_by_hand():
+    images = np.array([[1.0, 2.0], [2.0, 1.0], [0.0, 3.0], [5.0, 4.0]])
+    labels = np.array([1, 0, 0, 0], np.int32)
+    # The first params copy the pixels, and label 1, 0, 1, 0. The second add 2 to the first pixel,
+    # and label 0, 0, 1, 0. The third exchange the pixels, and label 0, 1, 0, 1.
+    copy, bias = np.eye(2, dtype=np.float32), np.zeros(2, np.float32)
+    epochs = [Params(copy, bias), Params(copy, bias + np.float32([2, 0])), Params(copy[::-1], bias)]
+    assert oracle.compute_accuracies(epochs, images, labels) == [0.75, 0.5, 0.25]
+    assert oracle.compute_accuracies(epochs[1:2], images, labels) == [0.5]
 
 
 def test_gradient_agrees_with_finite_differences():
@@ -278,13 +284,3 @@ def test_parity_error_by_hand(weight, bias, expected):
 def test_parity_error_of_non_finite_params_fails_any_tolerance(value):
     assert parity(value, 9) == float("inf")
     assert parity(3, value) == float("inf")
-
-
-def test_logits_of_many_params_equal_single_ones():
-    draw = np.random.default_rng(3)
-    images = draw.random((7, 5))
-    epochs = [Params(draw.random((5, 3), np.float32), draw.random(3, np.float32)) for _ in range(4)]
-    result = oracle.forward_many(epochs, images)
-    assert len(result) == 4
-    for logits, params in zip(result, epochs, strict=True):
-        assert np.allclose(logits, oracle.forward(params, images), rtol=1e-14, atol=0)
