@@ -163,13 +163,17 @@ class BaseRecord(
 class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
     """What the parent knows of a trial, and what it computed from the params.
 
-    Validation and test accuracies have one value for each timed epoch. training_loss,
-    training_accuracy: of the timed epochs up to the fifth, as Keras's History has them: see
-    ``State`` in bench/runner/parity/oracle.py. They are the oracle's, for the orders and initial
-    weights of this trial, whose params agree with the oracle's within the parity tolerance. Empty
-    for one-vs-rest, where parity failed, and in older records. validation_loss: in older records.
+    Validation and test accuracies have a value for each epoch of the case. Those on validation
+    images go on until one reaches the report's target. Older records have one for each timed epoch.
+    training_loss, training_accuracy: of the timed epochs up to the fifth, as Keras's History has
+    them: see ``State`` in bench/runner/parity/oracle.py. They are the oracle's, for the orders and
+    initial weights of this trial, whose params agree with the oracle's within the parity tolerance.
+    Empty for one-vs-rest, where parity failed, and in older records. validation_loss: in older
+    records.
     entropy: id of what the orders and initial weights were drawn from; None in older records, whose
     run has a seed. judged_epochs: numbers of the timed epochs that were compared with the oracle.
+    judging_seconds: that the parent spent on judging, wherever it did; None in older records and
+    where nothing was judged. Of a pair, each record has half.
     version: see ``Trial``. slowdown: injected into this side, in older records.
     """
 
@@ -177,6 +181,7 @@ class JudgedRecord(BaseRecord, frozen=True, kw_only=True):
     validation_loss: list[Deviation] = []
     entropy: str | None = None
     judged_epochs: list[Count] = []
+    judging_seconds: Seconds | None = None
     test_accuracy: list[Share] = []
     training_loss: list[Deviation] = []
     training_accuracy: list[Share] = []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import msgspec
 import numpy as np
@@ -32,7 +32,10 @@ from bench.runner.process.spec import ChildSpec, Installation, redact_variables
 from bench.worker import exchange, gpu
 from bench.worker.gpu import GpuMonitor
 from bench.worker.machine import list_software, list_usable_cores
+from bench.worker.measure import now
 from bench.worker.roofline import RooflineSample
+
+Result = TypeVar("Result")
 
 # The fields of a record that a worker reports itself. Those of a trial are all the parent's.
 REPORTED = {
@@ -86,6 +89,7 @@ class Runner:
         self._machine = machine.describe()
         self._suite = machine.describe_suite()
         self._software: dict[str, dict[str, Any]] = {}
+        self._judging_seconds = 0.0  # of the trials that are measured now
         self._round: int | None = None
         self._draws: Draws
         self._params: dict[str, bytes] = {}  # by trial, of the round that goes on
@@ -118,9 +122,12 @@ class Runner:
         # First of all: another Python may need long to describe itself.
         children = [self._specify_child(trial) for trial in trials]
         environments = [self._describe_environment(child) for child in children]
-        started = timestamps.format_now()
+        self._judging_seconds, started = 0.0, timestamps.format_now()
         try:
             values = run(trials, children)
+            if self._judging_seconds:
+                share = {"judging_seconds": self._judging_seconds / len(trials)}
+                values = [fields | share for fields in values]
         except KeyboardInterrupt:
             values = [{"status": "interrupted"}] * len(trials)
             self._append_all(trials, environments, values, started)
@@ -166,14 +173,14 @@ class Runner:
                 drive.set_up()
                 drive.train_first()
                 drive.train_all(None if self._installations is None else 0.0)
-                drive.predict_all(partial(self._judge.find_mistaken, case))
+                drive.predict_all(partial(self._time, self._judge.find_mistaken, case))
             outcome = worker.finish()
         if "framework_peak_bytes" in outcome.document:
             peak = outcome.document["framework_peak_bytes"]
             drive.measurement.device_conditions["framework_peak_bytes"] = peak
         values = describe_outcome(outcome) | drive.describe()
         if outcome.status == "ok":
-            judgement = self._judge.judge(case, draws, drive.evidence)
+            judgement = self._time(self._judge.judge, case, draws, drive.evidence)
             values |= self._judge_drive(trial, drive, judgement)
         return values
 
@@ -201,7 +208,8 @@ class Runner:
                 for drive in drives:
                     drive.end_epochs()
                     if not brief:
-                        drive.predict_all(partial(self._judge.find_mistaken, drive.case))
+                        find_mistaken = self._judge.find_mistaken
+                        drive.predict_all(partial(self._time, find_mistaken, drive.case))
             outcomes = [drive.worker.finish() for drive in drives]
         conditions = machine.compare_readings(before, machine.read_conditions())
         rows = [
@@ -231,11 +239,20 @@ class Runner:
         for trial, drive, row in zip(trials, drives, rows, strict=True):
             judgement = Judgement()
             if not brief:
-                judgement = self._judge.judge(trial.case, drive.draws, drive.evidence)
+                judgement = self._time(self._judge.judge, trial.case, drive.draws, drive.evidence)
             elif drive is judged:
-                judgement = self._judge.judge_epoch(trial.case, drive.draws, drive.evidence)
+                judge_epoch = self._judge.judge_epoch
+                judgement = self._time(judge_epoch, trial.case, drive.draws, drive.evidence)
             complete.append(row | self._judge_drive(trial, drive, judgement))
         return complete
+
+    def _time(self, judge: Callable[..., Result], *args: object) -> Result:
+        """Return what a function of the judge returns, and note how long it took."""
+        begin = now()
+        try:
+            return judge(*args)
+        finally:
+            self._judging_seconds += now() - begin
 
     def _start_worker(self, trial: Trial, child: ChildSpec, folder: Path) -> Worker:
         request = spec.request_training(trial.case, self._data)

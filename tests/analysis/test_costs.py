@@ -5,13 +5,19 @@ from support import costs
 from support.records import case, ok
 
 
-def test_time_without_worker_is_that_between_end_and_next_start():
+def test_shares_are_of_the_whole_run_with_the_judging_of_its_last_trial():
     records = [
-        ok(case(), started=f"2026-01-01T00:00:{second:02}.000+00:00", wall_seconds=wall)
-        for second, wall in ((0, 6.0), (8, 9.0), (20, 10.0))
+        ok(
+            case(),
+            started=f"2026-01-01T00:00:{second:02}.000+00:00",
+            wall_seconds=wall,
+            judging_seconds=judging,
+        )
+        for second, wall, judging in ((0, 6.0, 1.5), (8, 9.0, None), (20, 10.0, 2.0))
     ]
-    # 2 s and 3 s of 30 s.
-    assert costs.compute_idle_share(records) == pytest.approx(5 / 30)
+    # Between workers 2 s and 3 s, then 2 s of judging: 7 s of 32 s.
+    assert costs.compute_idle_share(records) == pytest.approx(7 / 32)
+    assert costs.compute_judging_share(records) == pytest.approx(3.5 / 32)
 
 
 def test_handovers_are_those_of_all_trials():

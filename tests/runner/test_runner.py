@@ -1,6 +1,7 @@
 """One trial: what its process is asked, how it is judged, and what is recorded of it."""
 
 import hashlib
+import itertools
 
 import msgspec
 import numpy as np
@@ -89,6 +90,25 @@ def test_first_pair_is_judged_whole_on_both_sides(make_runner):
     for record in records:
         assert (record.status, record.judged_epochs) == ("ok", [1, 2, 3, 4, 5])
         assert record.first_predict_seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("brief", "seconds"),
+    [
+        (None, [2.0]),  # the choice of training images, and the judgement
+        (False, [2.0, 2.0]),
+        (True, [0.5, 0.5]),  # one epoch of one side
+    ],
+)
+def test_judging_is_timed_wherever_it_happens(make_runner, monkeypatch, brief, seconds):
+    # Every reading of the clock is a second after the one before.
+    monkeypatch.setattr(runner, "now", itertools.count().__next__)
+    if brief is None:
+        records = [make_runner().measure(ALONE)]
+    else:
+        made = make_runner(INSTALLATIONS)
+        records = made.measure_pair([*sides(3).values()], brief=brief)
+    assert [record.judging_seconds for record in records] == seconds
 
 
 def test_params_and_entropy_are_written_when_the_round_is_over(make_runner, folder):

@@ -1,12 +1,11 @@
-"""Print what the suite adds to a stored run: hand-overs, and the time without a worker.
+"""Print what the suite adds to a stored run: hand-overs, judging, and time without a worker.
 
-``python tests/support/costs.py RUN`` prints the figures of docs/methodology.md. The time without a
-worker is that between the end of one and the start of the next: judging is most of it.
+``python tests/support/costs.py RUN`` prints the figures of docs/methodology.md. The run was not
+interrupted, on one host. It lasts from the start of its first trial until the last one is judged.
 """
 
 import sys
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +21,25 @@ def list_handovers(records: Sequence[Record]) -> list[float]:
     return [seconds for trial in trials for seconds in trial.handover_seconds]
 
 
+def measure_run(records: Sequence[Record]) -> float:
+    """Return the seconds that a run took."""
+    first, last = (parse_time(records[place].started).timestamp() for place in (0, -1))
+    return last - first + (records[-1].wall_seconds or 0.0) + get_judging(records[-1])
+
+
+def compute_judging_share(records: Sequence[Record]) -> float:
+    """Return the share of a run that went into judging."""
+    return sum(map(get_judging, records)) / measure_run(records)
+
+
 def compute_idle_share(records: Sequence[Record]) -> float:
-    """Return the share of a run in which no worker lived. The run was not interrupted."""
-    starts = [parse_time(record.started).timestamp() for record in records]
-    ends = [
-        start + (record.wall_seconds or 0.0) for start, record in zip(starts, records, strict=True)
-    ]
-    idle = [start - end for (_, end), (start, _) in pairwise(zip(starts, ends, strict=True))]
-    return sum(idle) / (ends[-1] - starts[0])
+    """Return the share of a run in which no worker lived."""
+    return 1 - sum(record.wall_seconds or 0.0 for record in records) / measure_run(records)
+
+
+def get_judging(record: Record) -> float:
+    """Return the seconds that the judging of a trial took."""
+    return (record.judging_seconds or 0.0) if isinstance(record, TrialRecord) else 0.0
 
 
 if __name__ == "__main__":
@@ -37,4 +47,5 @@ if __name__ == "__main__":
     if handovers := list_handovers(run):
         median, most = 1e6 * np.percentile(handovers, [50, 95])
         print(f"{len(handovers)} hand-overs: median {median:.0f} µs, 95 % below {most:.0f} µs")
-    print(f"without a worker: {compute_idle_share(run):.1%} of the run")
+    print(f"judging: {compute_judging_share(run):.1%} of {measure_run(run):.0f} s")
+    print(f"without a worker: {compute_idle_share(run):.1%}")
