@@ -36,7 +36,7 @@ from bench.regression.stats.decision import (
     is_within_tolerance,
 )
 from bench.regression.stats.false_alarms import LookSchedule
-from bench.regression.stats.signed_rank import Difference, compare_pairs, estimate_ratio
+from bench.regression.stats.signed_rank import Difference, compare_pairs
 from bench.worker.workloads import WORKLOADS
 
 RecordPair = tuple[TrialRecord, TrialRecord]  # of the baseline and of the candidate
@@ -218,8 +218,8 @@ def _read_pair(
     """Return both sides' values of a metric; None if one is missing or 0.
 
     Where epochs alternated, the baseline's is its median epoch and the candidate's is that times
-    the Hodges-Lehmann ratio of neighbouring epochs. A change of the machine's speed in the middle
-    of a pair moves the medians of five epochs apart, but only one ratio.
+    the median ratio of neighbouring epochs. A change of the machine's speed in the middle of a pair
+    moves the medians of five epochs apart, but only one ratio.
     """
     values = METRICS[metric](baseline) or 0.0, METRICS[metric](candidate) or 0.0
     if not all(values):
@@ -227,7 +227,7 @@ def _read_pair(
     if metric == EPOCH and baseline.alternated and candidate.alternated:
         neighbours = zip(baseline.epoch_seconds, candidate.epoch_seconds, strict=False)
         logs = [math.log(after / before) for before, after in neighbours]
-        return values[0], values[0] * estimate_ratio(logs, 0.0).mean
+        return values[0], values[0] * math.exp(median(logs))
     return values
 
 

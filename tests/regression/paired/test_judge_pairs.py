@@ -255,8 +255,9 @@ def replace_epochs(record, noise):
 
 
 def test_alternated_processes_are_judged_by_neighbouring_epochs():
-    # The machine becomes slower in the middle of each pair: the medians differ by 76 %.
-    epochs = {"base": [1.0, 1.0, 1.0, 1.6, 1.6], "candidate": [1.1, 1.1, 1.76, 1.76, 1.76]}
+    # The machine becomes slower in the middle of each pair, and stops during two epochs: the
+    # medians differ by 76 %.
+    epochs = {"base": [1.0, 1.0, 1.0, 1.6, 1.6], "candidate": [1.1, 1.1, 2.5, 1.76, 3.2]}
     judged = one(
         [
             msgspec.structs.replace(record, alternated=True, epoch_seconds=epochs[record.version])
