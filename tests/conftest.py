@@ -18,6 +18,8 @@ from support.processes import (
     ASSETS,
     NO_CHARTS,
     RUN,
+    SHORT_REPEATS,
+    SHORT_TRIALS,
     WAITS,
     find_processes,
     read_lines,
@@ -32,7 +34,7 @@ from bench.cli import app as command_line
 from bench.data import dataset
 from bench.runner import signals
 from bench.runner.parity.draws import Draws
-from bench.runner.process import launch
+from bench.runner.process import drive, launch
 from bench.runner.process.drive import Drive, measure_exchange
 from bench.runner.process.launch import Worker, WorkerStopped
 from bench.runner.process.spec import ChildSpec, request_training
@@ -75,6 +77,12 @@ def no_fsync():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
         yield
+
+
+@pytest.fixture
+def short_trials(monkeypatch):
+    """Time few short epochs in this process, as ``SHORT_TRIALS`` does in other ones."""
+    monkeypatch.setattr(drive, "MAX_REPEATS", SHORT_REPEATS)
 
 
 @pytest.fixture(scope="session")
@@ -149,13 +157,13 @@ def launched(tmp_path, make_request):
 
 
 @pytest.fixture
-def driven(tmp_path, digits, make_case):
+def driven(tmp_path, digits, make_case, short_trials):
     """Drive a worker through a trial in the folder ``child``, on own code where it is given.
 
     Returns the drive and the outcome.
     """
 
-    def run(code=None, child=None, *, brief=False, **changes):
+    def run(code=None, child=None, **changes):
         if code is not None:
             (tmp_path / "own_file.py").write_text(code)
             changes["file"] = str(tmp_path / "own_file.py")
@@ -163,13 +171,13 @@ def driven(tmp_path, digits, make_case):
         child = child or ChildSpec(threads=1, device=case.device, timeout=240)
         request, size = request_training(case, digits), measure_exchange(case, digits)
         with Worker(request, child, tmp_path / "child", size) as worker:
-            drive = Drive(worker, case, Draws.make(42, 1))
+            trial = Drive(worker, case, Draws.make(42, 1))
             with suppress(WorkerStopped):
-                drive.set_up()
-                drive.train_first()
-                drive.train_all(0.0 if brief else None)
-                drive.predict_all(lambda _: np.arange(3))
-            return drive, worker.finish()
+                trial.set_up()
+                trial.train_first()
+                trial.train_all()
+                trial.predict_all(lambda _: np.arange(3))
+            return trial, worker.finish()
 
     return run
 
@@ -261,13 +269,14 @@ def command(surroundings, tmp_path_factory):
 
     charts: whether its reports have charts, which take longer than a small run.
     """
-    no_charts = run_first(tmp_path_factory.mktemp("first"), NO_CHARTS)
+    with_charts = run_first(tmp_path_factory.mktemp("first"), SHORT_TRIALS)
+    without = run_first(tmp_path_factory.mktemp("first"), NO_CHARTS)
 
     def run(folder, *arguments, charts=False):
         return subprocess.run(
             [sys.executable, "-m", "bench", *map(str, arguments)],
             cwd=folder,
-            env=surroundings if charts else {**surroundings, **no_charts},
+            env={**surroundings, **(with_charts if charts else without)},
             capture_output=True,
             text=True,
             check=False,

@@ -91,7 +91,7 @@ def test_textbook_programs_reproduce_the_published_accuracy(figure, tmp_path):
 
 def test_example_of_the_documentation_has_parity(digits, driven):
     page = (ROOT / "docs" / "adding-an-implementation.md").read_text(encoding="utf-8")
-    drive, outcome = driven(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], brief=True)
+    drive, outcome = driven(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1])
     assert (outcome.status, outcome.reason) == ("ok", None), outcome.stderr_tail
     judge = Judge(digits.folder, digits.classes)
     judgement = judge.judge(drive.case, drive.draws, drive.evidence)

@@ -12,7 +12,7 @@ from bench.runner import loop
 
 
 @pytest.fixture
-def measure_code(make_case, tmp_path, digits):
+def measure_code(make_case, tmp_path, digits, short_trials):
     """Measure code as a user's own implementation; its record."""
 
     def measure(code, *, replace=None, **changes):

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from support.processes import wait_until
+from support.processes import SHORT_TRIALS, wait_until
 
 # Runs in a worker before it begins: its machine id, its name and its lock are its own.
 HOST = """
@@ -55,7 +55,7 @@ class Cluster:
         temporary = self.folder / f"host-{name}"
         temporary.mkdir(exist_ok=True)
         hook = temporary / f"host_{name}.py"
-        hook.write_text(HOST + code)
+        hook.write_text(SHORT_TRIALS + HOST + code)
         self.workers[name] = self._dask(
             "worker",
             self.address,
