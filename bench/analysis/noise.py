@@ -64,11 +64,11 @@ class Noise:
             (self.steal, MAX_STEAL, "the hypervisor took {:.1%} of the time"),
             (self.clock, MAX_CLOCK, "the clock varied by {:.0%}"),
             (self.throttled, 0, "cores were throttled {:g} times"),
-            (self.between, MAX_BETWEEN, "processes of one case differ by {:.0%}"),
+            (self.between, MAX_BETWEEN, "processes of one program differ by {:.0%}"),
             (drift, MAX_DRIFT, "times drifted by {:.0%} over the rounds"),
         )
         causes = [text.format(value) for value, limit, text in thresholds if (value or 0) > limit]
-        return [*causes, *self.gpu_causes]
+        return [cause.replace("%", " %") for cause in (*causes, *self.gpu_causes)]
 
 
 def measure_noise(records: Iterable[Record], environments: Mapping[str, Environment]) -> Noise:

@@ -22,6 +22,13 @@ class TextbookRow:
     reason: str | None
 
     @property
+    def within(self) -> bool | None:
+        """Return whether ours is within the tolerance; None if it is not judged."""
+        if self.measured is None or self.tolerance is None:
+            return None
+        return abs(self.measured - self.published) <= self.tolerance
+
+    @property
     def verdict(self) -> str:
         """Say whether ours is within the tolerance, and how the program failed if it did."""
         if self.measured is None:
@@ -30,7 +37,7 @@ class TextbookRow:
         if self.tolerance is None:
             verdict = f"differs by {difference:.4f}; depends on the seed, not judged"
         else:
-            where = "within" if difference <= self.tolerance else "OUTSIDE"
+            where = "within" if self.within else "OUTSIDE"
             verdict = f"differs by {difference:.4f}: {where} {self.tolerance:g}"
         return "; ".join(filter(None, (verdict, self.reason)))
 

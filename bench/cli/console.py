@@ -126,9 +126,8 @@ def format_run(
         if ranked := comparison.select_ranked(rows, workload):
             yield _format_comparison(rows, ranked, width)
     if figures:
-        headings = comparison.TEXTBOOK_HEADINGS[:5]
-        lines = [cells[:5] for cells in comparison.list_textbook(figures)]
-        yield format_table(Table("the textbook's figures", headings, lines, words=5))
+        content = comparison.tabulate_textbook(figures)
+        yield format_table(replace(content, title="the textbook's figures"))
     if faults := comparison.list_faults(rows):
         words = len(comparison.FAULT_HEADINGS)
         yield format_table(
@@ -138,11 +137,11 @@ def format_run(
 
 def _format_comparison(rows: "Sequence[Row]", ranked: "Sequence[Row]", width: int) -> RichTable:
     """Return the table of a workload with as many columns as fit."""
-    from bench.report.sections.comparison import COLUMNS, tabulate_comparison
+    from bench.report.sections.comparison import MEASURES, tabulate_comparison
 
     # A table that is measured within the console's own width is already squeezed into it.
     unlimited = stdout.options.update_width(10_000)
-    for count in range(len(COLUMNS), 0, -1):
+    for count in range(len(MEASURES), 0, -1):
         content = tabulate_comparison(rows, ranked, count)
         content = replace(content, title=f"workload {ranked[0].case.workload}")
         table = format_table(content, no_wrap=True)

@@ -1,23 +1,29 @@
 """The results in the README: a sentence, a table and a chart of one run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from bench.analysis.summary import Row
 from bench.errors import UserError
 from bench.records.files import write_file
 from bench.report.charts.chart import name_file
 from bench.report.load import load_run
 from bench.report.render.markdown import escape, render_table
+from bench.report.sections import Table, tables
 from bench.report.sections.comparison import (
+    EPOCHS,
+    EPOCHS_IN_WORDS,
     describe_problem,
     list_workloads,
+    name_case,
     select_ranked,
-    tabulate_comparison,
+    time_from_cold,
 )
+from bench.report.sections.programs import STYLES
 from bench.report.sections.verdict import write_cold_start, write_headline
 from bench.report.sections.workload import find_machine
 
 START, END = "<!-- results: made by `python -m bench report` -->", "<!-- end of results -->"
-MAX_PRIORITY = 9
 
 
 def update_readme(readme: Path, folder: Path) -> None:
@@ -51,11 +57,27 @@ def render_readme_part(folder: Path, root: Path) -> str:
     machine = find_machine(run.environments) or "several machines"
     finding = escape(" ".join(filter(None, (write_cold_start(rows), write_headline(rows)))))
     picture = name_file(f"epoch-{rows[0].case.workload}")
-    table = render_table(tabulate_comparison(run.rows, rows, MAX_PRIORITY))
     return (
-        f"{finding} Measured on {escape(machine)}: {escape(describe_problem(rows[0]))}.\n\n"
-        f"{table}\n"
-        f"![Epoch time of every implementation]({path}/{picture})\n\n"
-        f"The [whole report]({path}/report.md) has the other workload, the textbook's figures and "
-        "how everything was measured."
+        f"{finding}\n\n"
+        f"![Epoch time of every program]({path}/{picture})\n\n"
+        f"{render_table(tabulate_programs(rows))}\n"
+        f"On {escape(machine)}: {escape(describe_problem(rows[0]))}. In brackets: 95 % intervals. "
+        f"{STYLES} Parity error: how far the weights are from a float64 oracle's, relative to how "
+        f"far training moved them; the [whole report]({path}/report.md) says how it is judged, and "
+        "has the other workload and the textbook's figures."
     )
+
+
+def tabulate_programs(rows: Sequence[Row]) -> Table:
+    """Return what most readers ask of each program, in five columns."""
+    columns = (
+        tables.list_words("program", [name_case(row.case) for row in rows]),
+        tables.list_words("style", [row.case.style for row in rows]),
+        tables.list_times("epoch", [row.epoch for row in rows]),
+        tables.list_times(
+            f"{EPOCHS_IN_WORDS} epochs from a cold start",
+            [time_from_cold(row, EPOCHS) for row in rows],
+        ),
+        tables.list_errors("parity error", [row.parity_error for row in rows]),
+    )
+    return tables.build_table("", columns, leading=2)

@@ -10,9 +10,7 @@ from bench.records.layout import PLANS
 from bench.report.charts.chart import draw_chart
 from bench.report.load import LoadedRun
 from bench.report.render import csv, markdown, page
-from bench.report.sections.comparison import list_workloads
 from bench.report.sections.order import describe_opening, list_sections
-from bench.report.sections.workload import describe_workload
 
 TITLE = "Softmax classifier: the frameworks compared"
 # Packages of the extra `report`.
@@ -33,24 +31,20 @@ def write_report(
     if output is not None and any((output / plan).exists() for plan in PLANS):
         raise UserError(f"{output} holds measurements; choose another --output")
     rows = [row for run in runs for row in run.rows]
-    workloads = [describe_workload(runs, name) for name in list_workloads(rows)]
     sections = list_sections(runs, folder)
     opening = describe_opening(runs)
-    everything = [*workloads, *sections]
     charts = {}
     if can_draw():
-        pictures = [picture for section in everything for picture in section.pictures]
+        pictures = [picture for section in sections for picture in section.pictures]
         charts = {picture.name: draw_chart(picture) for picture in pictures}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for chart in charts.values():
             write_file(folder / chart.file, f"{chart.svg}\n".encode())
-        text = markdown.render_report(TITLE, opening, everything, charts)
+        text = markdown.render_report(TITLE, opening, sections, charts)
         write_file(folder / "report.md", text.encode())
         if can_draw():
-            text = page.render_report(
-                TITLE, opening, rows, workloads=workloads, sections=sections, charts=charts
-            )
+            text = page.render_report(TITLE, opening, rows, sections=sections, charts=charts)
             write_file(folder / "report.html", text.encode())
         else:
             # An older page would show other numbers.

@@ -179,11 +179,11 @@ def test_throttling_is_counted_over_all_trials():
 @pytest.mark.parametrize(
     ("name", "limit", "over", "cause"),
     [
-        ("others", 0.05, 0.0625, "other processes took 6.2% of the cores"),
-        ("steal", 0.01, 0.0125, "the hypervisor took 1.2% of the time"),
-        ("clock", 0.05, 0.0625, "the clock varied by 6%"),
+        ("others", 0.05, 0.0625, "other processes took 6.2 % of the cores"),
+        ("steal", 0.01, 0.0125, "the hypervisor took 1.2 % of the time"),
+        ("clock", 0.05, 0.0625, "the clock varied by 6 %"),
         ("throttled", 0, 1.0, "cores were throttled 1 times"),
-        ("between", 0.10, 0.125, "processes of one case differ by 12%"),
+        ("between", 0.10, 0.125, "processes of one program differ by 12 %"),
     ],
 )
 def test_cause_is_named_above_its_threshold(name, limit, over, cause):
@@ -194,7 +194,7 @@ def test_cause_is_named_above_its_threshold(name, limit, over, cause):
 @pytest.mark.parametrize(
     ("drift", "causes"),
     [
-        (Interval(0.90, 0.85, 0.98), ["times drifted by 10% over the rounds"]),
+        (Interval(0.90, 0.85, 0.98), ["times drifted by 10 % over the rounds"]),
         (Interval(1.0499, 1.04, 1.06), []),
         (Interval(1.10, 0.80, 1.50), []),
         (Interval(1.10), []),
@@ -216,13 +216,13 @@ def limited(seconds, by="power"):
         # 0.5 and 0.1 s of 5 s; a GPU at its cap for 50 ms is not disturbed.
         (
             [limited(0.5), limited(0.1), limited(0.05), {}],
-            ["its power cap slowed the GPU in 2 of 3 trials, up to 10% of the time"],
+            ["its power cap slowed the GPU in 2 of 3 trials, up to 10 % of the time"],
         ),
         (
             [limited(5.0, "heat") | limited(0.5, "board")],
             [
-                "heat slowed the GPU in 1 of 1 trials, up to 100% of the time",
-                "a limit of its board slowed the GPU in 1 of 1 trials, up to 10% of the time",
+                "heat slowed the GPU in 1 of 1 trials, up to 100 % of the time",
+                "a limit of its board slowed the GPU in 1 of 1 trials, up to 10 % of the time",
             ],
         ),
         (

@@ -75,7 +75,7 @@ def test_ended_trial_has_median_epoch_or_reason():
     good = ok(case("jax"), epoch_seconds=[0.4, 0.6, 0.2, 0.9])
     assert format_end(good, 3, 70) == (
         " 3/70  sgd       jax                     b32 t2 n48000     "
-        "epoch   500 ms  parity error 1.5e-06  took 12 s"
+        "epoch   500 ms  parity error 1.5 × 10⁻⁶  took 12 s"
     )
     wrong = bare(case("jax"), reason="one\nline")
     assert format_end(wrong, 3, 7).endswith("b32 t2 n48000     failed: one line")

@@ -20,7 +20,7 @@ PAGE = """\
 
 | a\\|b | time |
 | --- | ---: |
-| x\\|y | 1 s |
+| x\\|y | 1\N{NO-BREAK SPACE}s |
 | \\_z\\_ | 2 s |
 
 Of &lt;b&gt;epochs&lt;/b&gt;.

@@ -137,7 +137,7 @@ def test_line_of_a_live_case_has_its_verdict_and_basis(live):
         "difference": "+10.5 % [+10.5, +10.5]",
         "measured": "20 pairs",
         "accuracy": "0.8396",
-        "parity error": "1.5e-06",
+        "parity error": "1.5 × 10⁻⁶",
     }
 
 

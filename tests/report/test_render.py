@@ -4,6 +4,7 @@ import base64
 import csv
 import hashlib
 import io
+import math
 import re
 from dataclasses import replace
 from html import unescape
@@ -20,7 +21,7 @@ from bench.report.charts.chart import Chart
 from bench.report.render import html, markdown, numbers, vega
 from bench.report.render.csv import render_csv
 from bench.report.render.markdown import escape
-from bench.report.sections import Picture, Section, Table
+from bench.report.sections import Fold, Picture, Section, Table
 
 HERE = {"here": environment()}
 # What is left in a text of a record if an escape was forgotten.
@@ -104,6 +105,30 @@ def test_only_the_fastest_is_exactly_1(ratio, text):
     assert numbers.format_factor(ratio) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("24.2 ms [23.1, 25.2], two groups", ["24.2_ms_[23.1,_25.2],", "two", "groups"]),
+        (r"1.48 \[1.27, 2.33\]", [r"1.48_\[1.27,_2.33\]"]),
+        ("64 [&lt; 8, &gt; 1,920]", ["64_[&lt;", "8,_&gt;", "1,920]"]),
+        ("20 % of 3 MiB", ["20_%", "of", "3_MiB"]),
+        ("32, 2 threads of 1.8 × 10⁻⁶", ["32,", "2", "threads", "of", "1.8_×", "10⁻⁶"]),
+    ],
+)
+def test_number_unit_and_interval_stay_together(text, parts):
+    kept = numbers.keep_together(text)
+    assert kept.replace("\N{NO-BREAK SPACE}", "_").split(" ") == parts
+    assert " ".join(kept.split()) == text
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(1.84e-6, "1.8 × 10⁻⁶"), (9.99e-6, "1.0 × 10⁻⁵"), (0.0, "0"), (math.nan, "nan"), (None, "—")],
+)
+def test_error_is_a_power_of_ten(error, text):
+    assert numbers.format_error(error) == text
+
+
 # ----- Markdown
 
 
@@ -117,6 +142,7 @@ def test_every_part_of_a_section_is_there_and_escaped():
         pictures=[picture, replace(picture, name="absent")],
         remarks=[f"r {RAW}", "r2"],
         empty="nothing",
+        folds=[Fold(f"f {RAW}", "long", "../f.py"), Fold("left out", "long")],
     )
     charts = {"p": Chart("p.svg", picture.title, "", {})}
     text = escape(RAW)
@@ -143,10 +169,12 @@ o *x*
 
 - r {text}
 - r2
+
+- [f {text}](<../f.py>)
 """
     )
-    assert markdown.render_section(Section("e", empty="nothing"), {}) == ["## e\n", "nothing\n"]
-    claim = Section("t_1", finding="one <b>", empty="nothing")
+    assert markdown.render_section(Section("e_", empty="nothing"), {}) == ["**e\\_** nothing\n"]
+    claim = Section("t_1", finding="one <b>", text="*x*")
     assert markdown.render_section(claim, {})[:2] == ["## one &lt;b&gt;\n", "*t\\_1*\n"]
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bench.report.charts.chart import Chart
+from bench.report.render.numbers import keep_together
 from bench.report.sections import Section, Table
 
 # GitHub makes links of bare addresses (GitHub Flavored Markdown Spec, 6.9).
@@ -22,7 +23,9 @@ def escape(text: object) -> str:
 def render_table(table: Table) -> str:
     """Return the headings and cells of a table; its numeric columns are aligned right."""
     ruler = ["---:" if index in table.numeric else "---" for index in range(len(table.headings))]
-    head, *lines = [[escape(cell) for cell in line] for line in (table.headings, *table.lines)]
+    head, *lines = [
+        [keep_together(escape(cell)) for cell in line] for line in (table.headings, *table.lines)
+    ]
     return "".join(f"| {' | '.join(line)} |\n" for line in (head, ruler, *lines))
 
 
@@ -37,7 +40,12 @@ def render_report(
 
 
 def render_section(section: Section, charts: Mapping[str, Chart]) -> list[str]:
-    """Return the parts of a section: subtitle, text, tables with notes, charts, remarks."""
+    """Return the parts of a section: subtitle, text, tables with notes, charts, remarks, links.
+
+    A section without contents is one line.
+    """
+    if not (section.text or section.tables or section.pictures or section.remarks):
+        return [f"**{escape(section.title)}** {section.empty}\n"]
     parts = [f"## {escape(section.heading)}\n"]
     if section.finding:
         parts.append(f"*{escape(section.title)}*\n")
@@ -53,6 +61,9 @@ def render_section(section: Section, charts: Mapping[str, Chart]) -> list[str]:
     parts += [f"![{escape(chart.title)}]({chart.file})\n" for chart in drawn]
     if section.remarks:
         parts.append("".join(f"- {escape(remark)}\n" for remark in section.remarks))
+    links = [f"- [{escape(fold.title)}](<{fold.link}>)\n" for fold in section.folds if fold.link]
+    if links:
+        parts.append("".join(links))
     if section.empty and not (section.tables or section.text):
         parts.append(f"{section.empty}\n")
     return parts

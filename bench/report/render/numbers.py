@@ -1,5 +1,6 @@
 """Format numbers for readers: three significant digits and a fitting unit."""
 
+import re
 from collections.abc import Iterable
 from math import floor, isfinite, log10
 from statistics import median
@@ -7,6 +8,13 @@ from statistics import median
 from bench.analysis.intervals import Interval
 
 ABSENT = "—"
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+# Spaces before a unit or an interval, and within an interval.
+_INSIDE_NUMBER = re.compile(
+    r"(?<=\d) (?=(?:[mµ]?s|[KMG]iB|%|[GT]B/s|GFLOP/s|× 10)(?:\W|$))"
+    r"|(?<=[\ds%B]) (?=\\?\[)"
+    r"|(?<=\d,) (?=(?:[<>]|&[lg]t;)? ?[\d.,]+\\?\])"
+)
 
 
 def format_number(value: float | None, digits: int = 3) -> str:
@@ -79,6 +87,13 @@ def format_mebibytes(value: float | None) -> str:
     return ABSENT if value is None else f"{format_number(value / 2**20)} MiB"
 
 
+def format_bytes(value: float) -> str:
+    """Return bytes in MiB, or in GiB from there on, with two digits: 41 MiB or 0.88 GiB."""
+    if value < 2**29:
+        return f"{format_number(value / 2**20, 2)} MiB"
+    return f"{format_number(value / 2**30, 2)} GiB"
+
+
 def format_share(value: float | None) -> str:
     """Return an accuracy with four decimals: one image in 10,000."""
     return ABSENT if value is None else f"{value:.4f}"
@@ -90,8 +105,20 @@ def format_percent(value: float | None) -> str:
 
 
 def format_error(value: float | None) -> str:
-    """Return a small relative error."""
-    return ABSENT if value is None else f"{value:.1e}"
+    """Return a small relative error: 1.8 × 10⁻⁶."""
+    if value is None or not value or not isfinite(value):
+        return ABSENT if value is None else f"{value:g}"
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
+def keep_together(text: str) -> str:
+    r"""Return a text, escaped or not, with NO-BREAK SPACE between number, unit and interval.
+
+    >>> keep_together("24.2 ms [23.1, 25.2], two groups").split(" ")
+    ['24.2\xa0ms\xa0[23.1,\xa025.2],', 'two', 'groups']
+    """
+    return _INSIDE_NUMBER.sub("\N{NO-BREAK SPACE}", text)
 
 
 def format_wall_time(seconds: float) -> str:

@@ -5,23 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.analysis.ranking import group_by_machine
 from bench.analysis.summary import Row
 from bench.report.charts.chart import Chart
 from bench.report.render import html, vega
 from bench.report.sections import Section
 from bench.report.sections.comparison import (
-    DEVICE,
-    Column,
     list_workloads,
-    select_columns,
     select_ranked,
+    tabulate_comparison,
 )
 
 COMPARED = "The frameworks compared"
-# Fields of a case by which the reader can filter the table.
-FILTERS = ("objective", "style", "device", "workload")
-WORKLOAD = Column("workload", lambda _, row: row.case.workload, 1, numeric=False)
 
 
 def render_report(
@@ -29,7 +23,6 @@ def render_report(
     opening: Sequence[str],
     rows: Sequence[Row],
     *,
-    workloads: Sequence[Section],
     sections: Sequence[Section],
     charts: Mapping[str, Chart],
 ) -> str:
@@ -37,8 +30,11 @@ def render_report(
 
     The rows of the workloads come first, in one table, which can be sorted.
     """
-    # Their rows are in the table that can be sorted.
-    rest = [replace(section, tables=()) for section in workloads]
+    # Tables with filters are those of the workloads: their rows are in one that can be sorted.
+    sections = [
+        replace(section, tables=[table for table in section.tables if not table.filters])
+        for section in sections
+    ]
     return html.render_page(
         "report.html.j2",
         # The table's script comes first: it need not wait for Vega to start.
@@ -47,8 +43,8 @@ def render_report(
         opening=opening,
         comparison=build_comparison(rows),
         comparison_title=COMPARED,
-        sections=[*rest, *sections],
-        contents=list_contents([*rest, *sections]),
+        sections=sections,
+        contents=list_contents(sections),
         charts=charts,
     )
 
@@ -65,23 +61,26 @@ def list_contents(sections: Sequence[Section]) -> list[tuple[str, str]]:
 
 
 def build_comparison(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the ranked rows of all workloads in one table, with their sort keys and filters.
-
-    The most important columns come first; the reader scrolls to the others.
-    """
-    first, *rest = sorted(select_columns(rows), key=lambda column: column.priority)
-    device = [] if DEVICE in rest else [DEVICE]
-    columns = [first, WORKLOAD, *rest, *device]
-    by_machine = group_by_machine(rows)
-    lines = []
+    """Return the ranked rows of all workloads in one table, with their sort keys and filters."""
+    ranked = [row for name in list_workloads(rows) for row in select_ranked(rows, name)]
+    table = tabulate_comparison(rows, ranked)
     choices: dict[str, set[str]] = defaultdict(set)
-    for row in [row for name in list_workloads(rows) for row in select_ranked(rows, name)]:
-        values = {"machine": row.machine} if row.machine else {}
-        values |= {name: str(getattr(row.case, name)) for name in FILTERS}
-        for name, value in values.items():
-            choices[name].add(value)
-        same = by_machine[row.machine]
-        cells = [(column.cell(same, row), column.key(same, row)) for column in columns]
-        lines.append({"filters": values, "cells": cells})
-    filters = {name: sorted(values) for name, values in choices.items()}
-    return {"columns": columns, "filters": filters, "lines": lines}
+    filters = [
+        {**chosen, "workload": row.case.workload}
+        for chosen, row in zip(table.filters, ranked, strict=True)
+    ]
+    for name, value in (pair for chosen in filters for pair in chosen.items()):
+        choices[name].add(value)
+    lines = [
+        {"filters": chosen, "cells": list(zip(cells, keys, strict=True))}
+        for chosen, cells, keys in zip(filters, table.lines, table.keys, strict=True)
+    ]
+    columns = [
+        {"heading": heading, "numeric": number in table.numeric}
+        for number, heading in enumerate(table.headings)
+    ]
+    return {
+        "columns": columns,
+        "filters": {name: sorted(values) for name, values in choices.items()},
+        "lines": lines,
+    }

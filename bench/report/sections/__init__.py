@@ -1,16 +1,21 @@
 """The sections of a report, and what they consist of: tables, charts and sentences."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+Key = float | str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table of plain text; the renderer escapes titles, headings and cells.
 
-    words: number of leading columns of text; the columns after them are numbers.
+    words, last_words: number of columns of text at the beginning and at the end; those between
+        them are numbers.
     note: Markdown below the table.
+    keys: what a reader can sort the lines by, a key a cell. filters: by what a reader can choose
+        lines, name and value for each line. Both may be empty.
     """
 
     title: str
@@ -18,11 +23,14 @@ class Table:
     lines: list[list[str]]
     words: int
     note: str = ""
+    last_words: int = 0
+    keys: Sequence[Sequence[Key]] = ()
+    filters: Sequence[Mapping[str, str]] = ()
 
     @property
     def numeric(self) -> set[int]:
         """Indices of the columns that are aligned right."""
-        return set(range(self.words, len(self.headings)))
+        return set(range(self.words, len(self.headings) - self.last_words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,18 @@ class Picture:
     name: str
     title: str
     draw: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A long plain text that a page folds, below its title, and for which report.md has a link.
+
+    link: from the folder of the report to the file; empty if report.md leaves the text out.
+    """
+
+    title: str
+    text: str
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +71,7 @@ class Section:
     pictures: Sequence[Picture] = ()
     remarks: Sequence[str] = ()
     text: str = ""
+    folds: Sequence[Fold] = ()
     finding: str = ""
     group: str = ""
 

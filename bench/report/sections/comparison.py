@@ -1,11 +1,11 @@
 """The comparison table as text cells, and the words for a case, its size and its status."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bench.analysis.intervals import Interval
+from bench.analysis.intervals import Interval, estimate_typical
 from bench.analysis.noise import Noise
 from bench.analysis.ranking import compare_to_fastest, group_by_machine
 from bench.analysis.summary import Row
@@ -14,9 +14,8 @@ from bench.contract import Device
 from bench.records.schema import Case
 from bench.report.render import numbers
 from bench.report.render.numbers import format_percent
-from bench.report.sections import Table
-
-Value = Interval | float | str | None
+from bench.report.sections import Table, tables
+from bench.report.sections.tables import Column
 
 
 class HasCase(Protocol):
@@ -28,95 +27,89 @@ class HasCase(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the comparison table.
+class Measure:
+    """What a column of the comparison table shows.
 
     value: takes the rows of the same machine, and the row. priority: where there is little room,
-    columns with the highest numbers are left out first. remark: added to the cell of a row.
+    columns with the highest numbers are left out first. make: of the heading and the values.
     """
 
     heading: str
-    value: Callable[[Sequence[Row], Row], Value]
+    value: Callable[[Sequence[Row], Row], Any]
     priority: int
-    format: Callable[[Any], str] = str
-    numeric: bool = True
-    remark: Callable[[Row], str] = lambda _: ""
-
-    def cell(self, rows: Sequence[Row], row: Row) -> str:
-        """Return the text of a cell."""
-        return self.format(self.value(rows, row)) + self.remark(row)
-
-    def key(self, rows: Sequence[Row], row: Row) -> float | str | None:
-        """Return what rows are sorted by: the value, or the mean of an interval."""
-        value = self.value(rows, row)
-        return value.mean if isinstance(value, Interval) else value
-
-
-def _text_column(heading: str, value: Callable[[Row], str], priority: int) -> Column:
-    return Column(heading, lambda _, row: value(row), priority, numeric=False)
+    make: Callable[[str, Iterable[Any]], Column]
 
 
 def remark_processes(row: Row) -> str:
     """Return how many trials of a row succeeded, if not all, and whether they fall into groups."""
+    return "".join(f", {remark}" for remark in list_remarks(row))
+
+
+def list_remarks(row: Row) -> list[str]:
+    """Return what a reader must know of the processes of a row, in a few words each."""
     remarks = [f"{row.succeeded} of {row.rounds}"] * (row.succeeded < row.rounds)
-    remarks += ["two groups"] * row.in_two_groups
-    return "".join(f", {remark}" for remark in remarks)
+    return remarks + ["two groups"] * row.in_two_groups
 
 
-def remark_accuracy(row: Row) -> str:
-    """Return the least and the largest accuracy over the seeds, if there are several."""
-    if len(row.accuracy_by_seed) < 2:
-        return ""
-    least, largest = (numbers.format_share(bound(row.accuracy_by_seed)) for bound in (min, max))
-    return f" [{least}, {largest}]"
+def find_accuracy(row: Row) -> Interval | float | None:
+    """Return the validation accuracy, with the least and the largest if there are several seeds."""
+    if len(row.accuracy_by_seed) < 2 or row.validation_accuracy is None:
+        return row.validation_accuracy
+    return Interval(row.validation_accuracy, min(row.accuracy_by_seed), max(row.accuracy_by_seed))
 
 
-COLUMNS = (
-    _text_column("implementation", lambda row: row.case.implementation, 1),
-    _text_column("framework", lambda row: row.version, 8),
-    _text_column("objective", lambda row: row.case.objective, 3),
-    _text_column("style", lambda row: row.case.style, 10),
-    _text_column("data", lambda row: row.case.data_access, 15),
-    Column(
-        "validation accuracy",
-        lambda _, row: row.validation_accuracy,
+def time_from_cold(row: Row, epochs: int) -> Interval | None:
+    """Return the seconds from a cold start until this many epochs are trained."""
+    seconds = row.sum_epochs(epochs)
+    return estimate_typical(list(seconds.values())) if seconds else None
+
+
+# As many as the textbook trains.
+EPOCHS, EPOCHS_IN_WORDS = 5, "five"
+PROGRAM = Measure("program", lambda _, row: name_case(row.case), 1, tables.list_words)
+MEASURES = (
+    Measure("epoch", lambda _, row: row.epoch, 1, tables.list_times),
+    Measure("× fastest", compare_to_fastest, 5, tables.list_factors),
+    Measure(
+        f"{EPOCHS_IN_WORDS} epochs from a cold start",
+        lambda _, row: time_from_cold(row, EPOCHS),
         4,
-        numbers.format_share,
-        remark=remark_accuracy,
+        tables.list_times,
     ),
-    Column("test accuracy", lambda _, row: row.test_accuracy, 14, numbers.format_share),
-    Column("epoch", lambda _, row: row.epoch, 1, numbers.format_duration, remark=remark_processes),
-    Column("samples/s", lambda _, row: row.samples_per_second, 9, numbers.format_number),
-    Column("× fastest", compare_to_fastest, 5, numbers.format_factor),
-    Column("% of roofline", lambda _, row: row.roofline_share, 6, format_percent),
-    Column("first epoch", lambda _, row: row.first_epoch, 7, numbers.format_duration),
-    Column("set-up", lambda _, row: row.setup, 11, numbers.format_duration),
-    Column("import", lambda _, row: row.imports, 12, numbers.format_duration),
-    Column("peak memory", lambda _, row: row.peak_rss_bytes, 13, numbers.format_mebibytes),
-    Column("parity error", lambda _, row: row.parity_error, 2, numbers.format_error),
+    Measure("% of roofline", lambda _, row: row.roofline_share, 7, tables.list_percents),
+    Measure("peak memory", lambda _, row: row.peak_rss_bytes, 8, tables.list_memory),
+    Measure("validation accuracy", lambda _, row: find_accuracy(row), 6, tables.list_accuracies),
+    Measure("parity error", lambda _, row: row.parity_error, 3, tables.list_errors),
+    Measure("style", lambda _, row: row.case.style, 2, tables.list_words),
+    Measure("processes", lambda _, row: "; ".join(list_remarks(row)), 1, tables.list_words),
 )
-MACHINE = _text_column("machine", lambda row: row.machine, 1)
-DEVICE = _text_column("device", lambda row: row.case.device, 1)
+MACHINE = Measure("machine", lambda _, row: row.machine, 1, tables.list_words)
+DEVICE = Measure("device", lambda _, row: row.case.device, 1, tables.list_words)
 # Where a pilot chose them, each row has its own.
-THREADS = _text_column("threads", lambda row: describe_threads(row.case), 1)
+THREADS = Measure("threads", lambda _, row: describe_threads(row.case), 1, tables.list_words)
 
 # The machine's speed is shown where it varied between rows by more than this factor.
 SPEED_RANGE = 1.03
-SPEED = Column("machine's speed, × run's", lambda _, row: row.speed, 1, numbers.format_number)
+SPEED = Measure("machine's speed, × run's", lambda _, row: row.speed, 1, tables.list_numbers)
+# Fields of a case by which a reader can choose rows.
+FILTERS = ("objective", "style", "device")
 
 
-def select_columns(rows: Sequence[Row], max_priority: int = 99) -> list[Column]:
-    """Return the columns up to a priority; machine, device, threads and speed where rows need it.
+def select_measures(rows: Sequence[Row], max_priority: int = 99) -> list[Measure]:
+    """Return the measures up to a priority; machine, device, threads and speed if rows need them.
 
     The machine's speed, as a share of the run's, is shown where it was another for other rows.
     """
-    first, *rest = [column for column in COLUMNS if column.priority <= max_priority]
-    machine = [MACHINE] * any(row.machine for row in rows)
-    device = [DEVICE] * (len({row.case.device for row in rows}) > 1)
-    threads = [THREADS] * any(row.case.tried_threads for row in rows)
     speeds = [row.speed for row in rows if row.speed]
-    speed = [SPEED] * (max(speeds, default=1) > SPEED_RANGE * min(speeds, default=1))
-    return [first, *machine, *device, *threads, *rest, *speed]
+    varied = max(speeds, default=1) > SPEED_RANGE * min(speeds, default=1)
+    return [
+        PROGRAM,
+        *[MACHINE] * any(row.machine for row in rows),
+        *[DEVICE] * (len({row.case.device for row in rows}) > 1),
+        *[THREADS] * any(row.case.tried_threads for row in rows),
+        *[measure for measure in MEASURES if measure.priority <= max_priority],
+        *[SPEED] * varied,
+    ]
 
 
 def select_ranked(rows: Sequence[Row], workload: str) -> list[Row]:
@@ -132,12 +125,19 @@ def list_workloads(rows: Sequence[Row]) -> list[str]:
 def tabulate_comparison(
     all_rows: Sequence[Row], rows: Sequence[Row], max_priority: int = 99
 ) -> Table:
-    """Return the comparison table of some of all rows; see select_columns."""
-    columns = select_columns(rows, max_priority)
+    """Return the comparison table of some of all rows; see select_measures."""
     by_machine = group_by_machine(all_rows)
-    lines = [[column.cell(by_machine[row.machine], row) for column in columns] for row in rows]
-    words = sum(not column.numeric for column in columns)
-    return Table("", tuple(column.heading for column in columns), lines, words)
+    columns = [
+        measure.make(measure.heading, [measure.value(by_machine[row.machine], row) for row in rows])
+        for measure in select_measures(rows, max_priority)
+    ]
+    filters = [
+        {name: str(getattr(row.case, name)) for name in FILTERS}
+        | ({"machine": row.machine} if row.machine else {})
+        for row in rows
+    ]
+    leading = 2 if any(row.machine for row in rows) else 1
+    return tables.build_table("", columns, filters=filters, leading=leading)
 
 
 def list_names(names: Sequence[str], limit: int) -> str:
@@ -203,7 +203,7 @@ def describe_status(row: Row | None) -> str:
     return next((status for status, _ in row.faults if status == "failed"), row.faults[0][0])
 
 
-FAULT_HEADINGS = ("workload", "implementation", "problem", "status", "trials", "reason")
+FAULT_HEADINGS = ("workload", "program", "problem", "status", "trials", "reason")
 
 
 def list_faults(rows: Sequence[Row]) -> list[list[str]]:
@@ -229,30 +229,30 @@ def list_faults(rows: Sequence[Row]) -> list[list[str]]:
     return lines
 
 
-TEXTBOOK_HEADINGS = ("program", "quantity", "textbook", "ours", "verdict", "took", "framework")
+def tabulate_textbook(rows: Sequence[TextbookRow], machines: Sequence[str] = ()) -> Table:
+    """Return a line for each quantity of the textbook, with ours beside it.
 
-
-def list_textbook(rows: Sequence[TextbookRow]) -> list[list[str]]:
-    """Return a line for each quantity of the textbook, with ours beside it."""
-    return [
-        [
-            row.name,
-            row.quantity.replace("_", " "),
-            numbers.format_share(row.published),
-            numbers.format_share(row.measured),
-            row.verdict,
-            numbers.format_duration(row.seconds),
-            row.version,
-        ]
-        for row in rows
+    machines: of each row, if there are several runs.
+    """
+    columns = [
+        tables.list_words("machine", machines),
+        tables.list_words("program", [row.name for row in rows]),
+        tables.list_words("quantity", [row.quantity.replace("_", " ") for row in rows]),
+        tables.list_accuracies("textbook", [row.published for row in rows]),
+        tables.list_accuracies("here", [row.measured for row in rows]),
+        tables.list_times("run time", [row.seconds for row in rows]),
+        tables.list_words("verdict", [row.verdict for row in rows]),
+        tables.list_words("framework", [row.version for row in rows]),
     ]
+    columns = columns if machines else columns[1:]
+    return tables.build_table("", columns, leading=3 if machines else 2)
 
 
 def tabulate_noise(noise: Noise) -> Table:
-    """Return how noisy a run was, a line for each measure."""
+    """Return how noisy a run was, a line for each measure that its records show."""
     measures = {
         "spread within a process (standard deviation of epochs)": format_percent(noise.within),
-        "spread between processes of a case, without drift": format_percent(noise.between),
+        "spread between processes of a program, without drift": format_percent(noise.between),
         "drift from the first round to the last, as a factor": (
             "unknown" if noise.drift is None else numbers.format_factor(noise.drift)
         ),
@@ -261,4 +261,5 @@ def tabulate_noise(noise: Noise) -> Table:
         "variation of the clock": format_percent(noise.clock),
         "times a core was throttled": numbers.format_number(noise.throttled),
     }
-    return Table("", ("measure", "value"), [[name, value] for name, value in measures.items()], 1)
+    lines = [[name, value] for name, value in measures.items()]
+    return Table("", ("measure", "value"), lines, 1)

@@ -1,6 +1,6 @@
 """The data, and what a classifier learns from them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -23,15 +23,17 @@ from bench.worker.data import Part
 from bench.worker.workloads import WORKLOADS
 
 DATA_TITLE = "The data"
-LEARNED_TITLE = "What the classifiers learned"
+LEARNED_TITLE = "What it learned"
 NOT_PREPARED = (
     "The data are not prepared here: run `python -m bench data{}`, then write the report again."
 )
 NOT_SQUARE = "The images are not square and cannot be drawn."
 NO_SOFTMAX = "No softmax implementation is ranked."
 LEARNED = (
-    "The weights are the oracle's, in float64, after {} epochs of workload {} at batch size {}. "
-    "Every ranked softmax row of this workload has the same weights to within the parity tolerance."
+    "The weights are those of the float64 oracle after {} epochs of workload {} at batch size {}, "
+    "in orders drawn for this picture. Every ranked softmax program ends with the oracle's weights "
+    "where it is given the same orders; one-vs-rest solves another problem, and its weights are "
+    "only similar."
 )
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FIRST_IMAGES = 10
@@ -41,29 +43,29 @@ def describe_data(run: LoadedRun) -> Iterator[Section]:
     """Yield the sections about the data, if they are prepared on this machine."""
     data = _find_data(run)
     if isinstance(data, str):
-        yield Section(DATA_TITLE, empty=data)
         yield Section(LEARNED_TITLE, empty=data)
+        yield Section(DATA_TITLE, empty=data)
         return
     train, validation, test = (len(prepared.read_labels(data.folder, part)) for part in PARTS)
     remark = (
         f"{train:,} training, {validation:,} validation and {test:,} test images of "
         f"{data.classes} classes."
     )
-    if find_side(data.features):
-        textbook = prepared.read_textbook(data.folder)
-        images, labels = textbook.images[:FIRST_IMAGES], textbook.labels[:FIRST_IMAGES]
-        title = f"The first {len(images)} images"
-        names = [data.class_names[label] for label in labels]
-        picture = Picture("data", title, partial(chart_images, images, names, title))
-        yield Section(DATA_TITLE, pictures=[picture], remarks=[remark])
-    else:
-        yield Section(DATA_TITLE, remarks=[remark, NOT_SQUARE])
     ranked = [row.case for row in select_ranked(run.rows, run.workload)]
     case = next((case for case in ranked if case.objective == "softmax"), None)
     if case is None:
         yield Section(LEARNED_TITLE, empty=NO_SOFTMAX)
     else:
         yield _describe_weights(case, run.run.seed or 0, data)
+    if find_side(data.features):
+        textbook = prepared.read_textbook(data.folder)
+        images, labels = textbook.images[:FIRST_IMAGES], textbook.labels[:FIRST_IMAGES]
+        title = f"The first {len(images)} images"
+        names = [data.class_names[label] for label in labels]
+        picture = Picture("data", title, partial(chart_images, images, names, title))
+        yield Section(DATA_TITLE, pictures=[picture], finding=remark)
+    else:
+        yield Section(DATA_TITLE, remarks=[NOT_SQUARE], finding=remark)
 
 
 def _find_data(run: LoadedRun) -> Dataset | str:
@@ -100,7 +102,24 @@ def _describe_weights(case: Case, seed: int, data: Dataset) -> Section:
     title = "Test images by class and prediction"
     pictures.append(Picture("confusion", title, partial(chart_confusion, counts, names, title)))
     remark = LEARNED.format(case.epochs, case.workload, case.batch_size)
-    return Section(LEARNED_TITLE, pictures=pictures, remarks=[remark])
+    finding = describe_confusion(counts, names)
+    return Section(LEARNED_TITLE, pictures=pictures, remarks=[remark], finding=finding)
+
+
+def describe_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> str:
+    """Say how many test images are labelled correctly, and which class is mistaken most often.
+
+    counts: by true class (rows) and predicted class (columns).
+    """
+    wrong = counts - np.diag(np.diag(counts))
+    true, predicted = divmod(int(wrong.argmax()), len(names))
+    text = f"The oracle labels {np.trace(counts):,} of {counts.sum():,} test images correctly"
+    if not wrong.any():
+        return f"{text}."
+    return (
+        f"{text}; the most frequent mistake is {names[predicted]} instead of {names[true]}, "
+        f"{wrong.max():,} times."
+    )
 
 
 def count_confusion(solution: Solution, data: Dataset) -> NDArray[np.int64]:

@@ -21,6 +21,10 @@ from bench.report.sections.comparison import (
 TITLE = "CPU against GPU"
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")
 NOT_RANKED = "No row of a GPU is ranked: *Failed and unavailable* gives the reasons."
+NO_GPU = (
+    "No GPU in this run. `bench run --sweep --device cpu,gpu` shows from which batch size on one "
+    "pays."
+)
 NO_SWEEP = "To see from which batch size on the GPU is faster, add --sweep."
 COMPARED_NOTE = (
     "Speedup: CPU time over GPU time, round by round; above 1, the GPU is faster. Each device has "
@@ -31,7 +35,7 @@ COMPARED_NOTE = (
 CROSSOVER_NOTE = (
     "GPU faster from: the batch size at which the speedup passes 1 for the last time, interpolated "
     "between the sizes of the sweep on logarithmic scales; in brackets, where the ends of the "
-    "speedups' intervals pass 1. Not certain: each size was measured once."
+    "speedups' intervals pass 1. Uncertain: each size was measured once."
 )
 USED_NOTE = (
     "% of roofline: the least time that an epoch could take on this GPU, over the time that it "
@@ -44,17 +48,34 @@ SPEEDUPS_NOTE = "CPU time over GPU time of an epoch: above 1, the GPU is faster.
 
 
 def describe_gpu(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Crossover]) -> Section:
-    """Return the section of a run with trials on a GPU.
+    """Return the comparison of the devices, or how to get one.
 
     sweep, crossovers: of the first workload, which the sweep belongs to.
     """
+    if not run.on_gpu:
+        return Section(TITLE, empty=NO_GPU)
     tables = []
     for workload in list_workloads(run.rows):
         crossed = crossovers if workload == run.workload else ()
         pairs = compare_devices(run.rows, workload, crossed)
         tables += tabulate_devices(pairs, crossed)
     remarks = [NO_SWEEP] if tables and not sweep else []
-    return Section(TITLE, tables, NOT_RANKED, remarks=remarks)
+    rows = compare_devices(run.rows, run.workload, crossovers)
+    return Section(TITLE, tables, NOT_RANKED, remarks=remarks, finding=describe_speedups(rows))
+
+
+def describe_speedups(pairs: Sequence[DeviceComparison]) -> str:
+    """Say how many programs the GPU trains certainly faster, and how many slower; else nothing."""
+    speedups = [pair.training for pair in pairs if pair.training]
+    if not speedups or any(speedup.low is None for speedup in speedups):
+        return ""
+    faster = sum(speedup.excludes(1) and speedup.mean > 1 for speedup in speedups)
+    slower = sum(speedup.excludes(1) and speedup.mean < 1 for speedup in speedups)
+    batch_size = next(iter(pairs[0].rows.values())).case.batch_size
+    return (
+        f"At batch size {batch_size:,} the GPU trains {faster} of {len(speedups)} programs "
+        f"certainly faster than the CPU, and {slower} certainly slower."
+    )
 
 
 def tabulate_devices(
@@ -154,7 +175,7 @@ def describe_crossover(crossover: Crossover | None) -> str:
     words = {0.0: "every size measured", math.inf: "never within the sweep"}
     text = words.get(size.mean) or _format_size(size.mean, sizes)
     if size.low is None or size.high is None:
-        return f"{text}, not certain"
+        return f"{text}, uncertain"
     if size.low == size.mean == size.high:
         return text
     return f"{text} [{_format_size(size.low, sizes)}, {_format_size(size.high, sizes)}]"

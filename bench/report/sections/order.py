@@ -1,6 +1,7 @@
-"""The opening of a report, and its sections in their order."""
+"""The opening of a report, and its sections in their order: the one place that decides it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.analysis.devices import find_crossovers
@@ -8,11 +9,14 @@ from bench.analysis.sweep import find_sweep
 from bench.report.load import LoadedRun
 from bench.report.render.markdown import escape
 from bench.report.sections import Section
+from bench.report.sections.comparison import list_workloads
 from bench.report.sections.data import describe_data
 from bench.report.sections.gpu import describe_gpu
 from bench.report.sections.machines import COMPARED, describe_machines
 from bench.report.sections.parity import describe_parity
-from bench.report.sections.resources import describe_memory, describe_roofline
+from bench.report.sections.prediction import describe_predictions
+from bench.report.sections.programs import describe_programs
+from bench.report.sections.resources import describe_memory, describe_roofline, describe_steps
 from bench.report.sections.runs import (
     describe_environments,
     describe_faults,
@@ -20,11 +24,26 @@ from bench.report.sections.runs import (
     describe_noise,
     describe_runs,
     describe_textbook,
+    format_time,
     list_left_out,
 )
-from bench.report.sections.scaling import describe_sweep
-from bench.report.sections.startup import describe_curves, describe_starts
+from bench.report.sections.scaling import describe_batch_sizes, describe_samples, describe_threads
+from bench.report.sections.startup import describe_curves, describe_first, describe_starts
 from bench.report.sections.verdict import write_verdict
+from bench.report.sections.workload import describe_workload
+
+HOW_MEASURED = "What is included in the measurements"
+# The parts of a report, in the order in which a reader asks.
+SAME = "Do they compute the same?"
+WHICH = "Which one should I use?"
+STEP = "What does a step cost?"
+START = "Start-up and memory"
+GROWTH = "Growth"
+GPU = "CPU against GPU"
+PREDICTION = "Predicting"
+LEARNED = "What it learned, and the data"
+METHOD = "Method, noise, machine"
+MACHINES = "The machines"
 
 INCLUDED = """\
 - **Epoch**: one call of `train_epoch`: the framework's own loop over 48,000 images by default, its
@@ -34,6 +53,8 @@ INCLUDED = """\
   program on this machine in this run with 95 % certainty.
 - **n of m**: n of the row's m processes succeeded; the others timed out, ran out of memory or
   had no framework. With half of them or fewer a row is not ranked.
+- **Five epochs from a cold start**: import, set-up, reset and first epoch of a fresh process, and
+  its median epoch for each further one.
 - **First epoch**: the first call in a fresh process with empty compile caches, so it includes
   compilation. It is not part of *epoch*.
 - **Set-up**: moving the data to the device, building the model, and ahead-of-time compilation.
@@ -73,7 +94,7 @@ def describe_opening(runs: Sequence[LoadedRun]) -> list[str]:
     (run,) = runs
     machines = {escape(one.machine.get("name", "unknown")) for one in run.environments.values()}
     where = " and ".join(sorted(machines)) or "no machine yet"
-    lines = [f"Measured on {where}, started {escape(run.run.created)}."]
+    lines = [f"Measured on {where}, started {escape(format_time(run.run.created))}."]
     if run.missing:
         lines.append(f"**{run.missing} planned trials are missing**: measure them with `--resume`.")
     lines += [f"**Left out**: {escape(line)}." for line in list_left_out(run)]
@@ -81,37 +102,55 @@ def describe_opening(runs: Sequence[LoadedRun]) -> list[str]:
 
 
 def list_sections(runs: Sequence[LoadedRun], output: Path) -> list[Section]:
-    """Return the sections after the workloads, including empty ones, which say how to fill them.
+    """Return the sections of a report in their order, each with its group.
 
-    A report of several runs leaves most of them to the reports of its runs. output: the folder of
-    the report.
+    A section without data says in one line how to get them. A report of several runs leaves most
+    sections to the reports of its runs. output: the folder of the report.
     """
+    names = list_workloads([row for run in runs for row in run.rows])
+    workloads = [describe_workload(runs, name) for name in names]
+    method = [
+        Section(HOW_MEASURED, text=INCLUDED),
+        describe_faults(runs),
+        describe_noise(runs),
+        describe_environments(runs),
+    ]
     if len(runs) > 1:
-        sections = [
-            describe_machines(runs),
-            describe_runs(runs, output),
-            describe_history(runs),
-            describe_textbook(runs),
-        ]
+        groups = {
+            WHICH: workloads,
+            MACHINES: [
+                describe_machines(runs),
+                describe_runs(runs, output),
+                describe_history(runs),
+            ],
+            SAME: [describe_textbook(runs)],
+            METHOD: method,
+        }
     else:
         (run,) = runs
         sweep = find_sweep(run.rows, run.workload)
         crossovers = find_crossovers(run.rows, run.workload)
-        sections = [
-            describe_textbook(runs),
-            *([describe_gpu(run, sweep, crossovers)] if run.on_gpu else []),
-            describe_curves(run),
-            describe_starts(run),
-            describe_roofline(run),
-            describe_sweep(run, sweep, crossovers),
-            describe_parity(run),
-            describe_memory(run),
-            *describe_data(run),
-        ]
+        groups = {
+            SAME: [describe_parity(run), describe_textbook(runs)],
+            WHICH: [
+                *workloads,
+                describe_first(run),
+                describe_curves(run),
+                describe_programs(run, output),
+            ],
+            STEP: [describe_steps(run)],
+            START: [describe_starts(run), describe_memory(run)],
+            GROWTH: [
+                describe_batch_sizes(run, sweep, crossovers),
+                describe_threads(run),
+                describe_samples(sweep),
+                describe_roofline(run),
+            ],
+            GPU: [describe_gpu(run, sweep, crossovers)],
+            PREDICTION: [describe_predictions(run)],
+            LEARNED: list(describe_data(run)),
+            METHOD: method,
+        }
     return [
-        *sections,
-        Section("What is included in the measurements?", text=INCLUDED),
-        describe_faults(runs),
-        describe_noise(runs),
-        describe_environments(runs),
+        replace(section, group=group) for group, sections in groups.items() for section in sections
     ]

@@ -1,6 +1,6 @@
 """How close every row came to the oracle, and the margin to the tolerance."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from bench.analysis.summary import Row
@@ -8,13 +8,15 @@ from bench.records.schema import TrialRecord
 from bench.report.charts.parity import can_draw_error, chart_parity
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections import Picture, Section, Table
-from bench.report.sections.comparison import list_workloads, name_case
+from bench.report.sections import Picture, Section, Table, tables
+from bench.report.sections.comparison import label_case, list_workloads
+from bench.report.sections.verdict import describe_agreement, select_softmax
 
+TITLE = "Do they compute the same?"
 NOTE = (
-    "Largest difference from the float64 oracle over the first epochs and all processes of a row, "
-    "relative to how far training moved the weights. Margin: the tolerance over the largest error "
-    "of any size."
+    "Parity error: the largest difference from the float64 oracle over the judged epochs and all "
+    "processes of a program, relative to how far training moved the weights. Margin: how many "
+    "times larger the largest error could be."
 )
 
 
@@ -23,40 +25,62 @@ def describe_parity(run: LoadedRun) -> Section:
     # One tolerance, or one for each version of the suite that measured the run.
     trials = [record for record in run.records if isinstance(record, TrialRecord)]
     tolerances = sorted({trial.parity.tolerance for trial in trials if trial.parity})
-    tables, pictures = [], []
+    shown, pictures, remarks = [], [], []
     for workload in list_workloads(run.rows) if tolerances else ():
         rows = [
             row
             for row in run.rows
             if row.case.workload == workload and row.parity_error is not None
         ]
-        tables += tabulate_parity(rows, workload, tolerances[0])
+        shown += tabulate_parity(rows, workload, tolerances[0])
+        remarks += describe_accuracy(select_softmax(rows), workload)
         title = f"Parity errors, workload {workload}"
         if any(map(can_draw_error, rows)):
             draw = partial(chart_parity, rows, tolerances, title)
             pictures.append(Picture(f"parity-{workload}", title, draw))
-    return Section("Do they compute the same?", tables, "No trial was judged.", pictures)
+    finding = describe_agreement(run)
+    return Section(TITLE, shown, "No trial was judged.", pictures, remarks, finding=finding)
 
 
-def tabulate_parity(rows: Iterable[Row], workload: str, tolerance: float) -> list[Table]:
+def describe_accuracy(rows: Sequence[Row], workload: str) -> list[str]:
+    """Say whether ranked rows have one test accuracy at the first size; nothing of a single row."""
+    first = [row for row in rows if not row.swept and row.test_accuracy is not None]
+    shares = sorted({numbers.format_share(row.test_accuracy) for row in first})
+    if len(first) < 2:
+        return []
+    epochs = " or ".join(map(str, sorted({row.case.epochs for row in first})))
+    subject = f"Workload {workload}: after {epochs} epochs all {len(first)} softmax programs have"
+    if len(shares) == 1:
+        return [f"{subject} the same test accuracy, {shares[0]}."]
+    return [f"{subject} test accuracies between {shares[0]} and {shares[-1]}."]
+
+
+def tabulate_parity(rows: Sequence[Row], workload: str, tolerance: float) -> list[Table]:
     """Return a line for each implementation and device, the smallest error first."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault((name_case(row.case), row.case.device), []).append(row)
-    lines = []
-    for (name, device), group in sorted(groups.items(), key=lambda item: _find_worst(item[1])):
-        first = [row for row in group if not row.swept]
-        worst = _find_worst(group)
-        if worst == 0:
-            margin = "all"
-        elif worst <= tolerance:
-            margin = f"{numbers.format_number(tolerance / worst, 2)} times"
-        else:
-            margin = "none: it fails"
-        errors = (_find_worst(first) if first else None, worst)
-        lines.append([name, device, *map(numbers.format_error, errors), str(len(group)), margin])
-    headings = ("implementation", "device", "at the first size", "at any size", "sizes", "margin")
-    return [Table(f"Parity errors, {workload}", headings, lines, 2, NOTE)] if lines else []
+        groups.setdefault(label_case(row.case), []).append(row)
+    ordered = sorted(groups.items(), key=lambda item: _find_worst(item[1]))
+    at_first = [[row for row in group if not row.swept] for _, group in ordered]
+    worst = [_find_worst(group) for _, group in ordered]
+    columns = [
+        tables.list_words("program", [name for name, _ in ordered]),
+        tables.list_errors("error", [_find_worst(group) if group else None for group in at_first]),
+        tables.list_errors("at any size", worst),
+        tables.list_counts("sizes", [len(group) for _, group in ordered]),
+        tables.Column("margin, ×", [_describe_margin(one, tolerance) for one in worst], worst),
+    ]
+    if all(len(group) == 1 for group in at_first) and len(ordered) == len(rows):
+        columns = [columns[0], columns[1], columns[4]]
+    title = f"Parity errors, workload {workload}"
+    note = f"{NOTE} Allowed are {numbers.format_number(1e6 * tolerance, 2)} × 10⁻⁶."
+    return [tables.build_table(title, columns, note)] if ordered else []
+
+
+def _describe_margin(error: float, tolerance: float) -> str:
+    if error == 0:
+        return "no error"
+    return numbers.format_number(tolerance / error, 2) if error <= tolerance else "fails"
 
 
 def _find_worst(rows: Sequence[Row]) -> float:

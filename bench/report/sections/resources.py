@@ -1,9 +1,11 @@
-"""What the machine can do at best, and the memory that each implementation takes."""
+"""What a step costs, what the machine can do at best, and the memory that each program takes."""
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
+from bench.analysis.intervals import Interval
 from bench.analysis.roofline import Resources, Roofline, find_rooflines
 from bench.analysis.speed import adjust_epochs
 from bench.analysis.summary import MEMORY_PHASES, Memory, Row, summarize_memory
@@ -11,8 +13,14 @@ from bench.records.schema import Record, RooflineRecord
 from bench.report.charts.epochs import chart_memory
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections import Picture, Section, Table
-from bench.report.sections.comparison import add_threads, describe_problem, select_ranked
+from bench.report.sections import Picture, Section, Table, tables
+from bench.report.sections.comparison import (
+    add_threads,
+    describe_problem,
+    name_case,
+    select_ranked,
+)
+from bench.report.sections.verdict import select_softmax
 
 ROOFLINE_TITLE = "How far from what the machine can do?"
 NO_PROBE = "The machine was not probed: leave out `--no-roofline`."
@@ -24,10 +32,84 @@ ROOFLINE_NOTE = (
     "and the reference kernel may have shown another speed of the CPU while a row was measured. "
     "*% of roofline* in the tables is that time over the epoch's."
 )
+STEPS_TITLE = "What does a step cost?"
+NOTHING = "No program can be ranked."
+STEPS_NOTE = (
+    "A step is one update of the weights: the epoch over the number of its batches, so it contains "
+    "a share of what an epoch costs as a whole. At least: the roofline of an epoch over as many "
+    "steps, which no program can be faster than."
+)
+MEMORY_TITLE = "Peak memory"
 MEMORY_NOTE = (
     "Peak of the resident memory up to the end of each phase. The data are mapped into memory and "
     "count from the phase *data* on."
 )
+
+
+def describe_steps(run: LoadedRun) -> Section:
+    """Return the time of a step of each ranked program of the first workload at its first size."""
+    rows = [row for row in select_ranked(run.rows, run.workload) if row.epoch]
+    if not rows:
+        return Section(STEPS_TITLE, empty=NOTHING)
+    shown = []
+    for device in dict.fromkeys(row.case.device for row in rows):
+        group = [row for row in rows if row.case.device == device]
+        shown.append(tabulate_steps(group))
+    return Section(STEPS_TITLE, shown, finding=describe_step(rows))
+
+
+def describe_step(rows: Sequence[Row]) -> str:
+    """Name the shortest and the longest step, and the least; empty for a single softmax program."""
+    softmax = [row for row in select_softmax(rows) if row.epoch]
+    if len(softmax) < 2:
+        return ""
+    softmax.sort(key=_seconds)
+    first, last = softmax[0], softmax[-1]
+    text = (
+        f"A step of {first.case.batch_size:,} images takes from "
+        f"{numbers.format_duration(_seconds(first) / _count_steps(first))} "
+        f"({name_case(first.case)}) to "
+        f"{numbers.format_duration(_seconds(last) / _count_steps(last))} ({name_case(last.case)})"
+    )
+    if first.roofline_seconds:
+        least = numbers.format_duration(first.roofline_seconds / _count_steps(first))
+        text += f"; the machine cannot do it in less than {least}"
+    return f"{text}."
+
+
+def tabulate_steps(rows: Sequence[Row]) -> Table:
+    """Return the time of a step, and the least time of one, a line for each row."""
+    columns = (
+        tables.list_words("program", [add_threads(name_case(row.case), row.case) for row in rows]),
+        tables.list_times(
+            "a step", [row.epoch and _scale(row.epoch, 1 / _count_steps(row)) for row in rows]
+        ),
+        tables.list_times(
+            "at least",
+            [row.roofline_seconds and row.roofline_seconds / _count_steps(row) for row in rows],
+        ),
+        tables.list_percents("% of roofline", [row.roofline_share for row in rows]),
+        tables.list_words("style", [row.case.style for row in rows]),
+    )
+    title = f"Time of a step, workload {rows[0].case.workload}: {describe_problem(rows[0])}"
+    return tables.build_table(title, columns, STEPS_NOTE)
+
+
+def _seconds(row: Row) -> float:
+    return row.epoch.mean if row.epoch else math.inf
+
+
+def _count_steps(row: Row) -> int:
+    return row.case.samples // row.case.batch_size
+
+
+def _scale(interval: Interval, factor: float) -> Interval:
+    low, high = interval.low, interval.high
+    return Interval(
+        interval.mean * factor,
+        None if low is None else low * factor,
+        None if high is None else high * factor,
+    )
 
 
 def describe_roofline(run: LoadedRun) -> Section:
@@ -36,13 +118,26 @@ def describe_roofline(run: LoadedRun) -> Section:
     recorded = (environment.data.get("features") for environment in run.environments.values())
     features = next((number for number in recorded if isinstance(number, int)), None)
     rooflines = find_rooflines(run.records, adjust_epochs(run.records))
-    tables = tabulate_roofline(rooflines, run.base_rows, features)
+    shown = tabulate_roofline(rooflines, run.base_rows, features)
     empty = "No probe succeeded." if run.run.rooflines else NO_PROBE
-    return Section(ROOFLINE_TITLE, tables, empty, remarks=list_failed_probes(run.records))
+    shares = {
+        name_case(row.case): row.roofline_share
+        for row in select_softmax(select_ranked(run.rows, run.workload))
+        if row.roofline_share is not None
+    }
+    finding = ""
+    if len(shares) > 1:
+        best, worst = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
+        finding = (
+            f"The programs reach from {numbers.format_percent(shares[worst])} ({worst}) to "
+            f"{numbers.format_percent(shares[best])} ({best}) of what the machine can do."
+        )
+    remarks = list_failed_probes(run.records)
+    return Section(ROOFLINE_TITLE, shown, empty, remarks=remarks, finding=finding)
 
 
 def tabulate_roofline(
-    rooflines: Mapping[Resources, Roofline], rows: Iterable[Row], features: int | None
+    rooflines: Mapping[Resources, Roofline], rows: Sequence[Row], features: int | None
 ) -> list[Table]:
     """Return what the machine can do, a line for each device and number of threads.
 
@@ -51,37 +146,33 @@ def tabulate_roofline(
     by_resources: dict[Resources, list[Row]] = defaultdict(list)
     for row in rows:
         by_resources[row.case.device, row.case.threads].append(row)
-    lines = []
-    for resources, roofline in sorted(rooflines.items()):
+    ordered = sorted(rooflines.items())
+    devices, threads = (
+        zip(*(resources for resources, _ in ordered), strict=True) if ordered else ((), ())
+    )
+    bandwidths: list[float | None] = []
+    by: list[str] = []
+    least: list[str] = []
+    scale, unit = numbers.choose_unit(row.roofline_seconds for row in rows)
+    for resources, roofline in ordered:
         group = by_resources[resources]
         size = 4 * group[0].case.samples * features if group and features else 0
-        least = [row.roofline_seconds for row in group if row.roofline_seconds is not None]
-        range_of_least = (numbers.format_duration(end(least, default=None)) for end in (min, max))
-        bandwidth = [numbers.ABSENT, numbers.ABSENT]
-        if size in roofline.bandwidth:
-            rate = f"{numbers.format_number(roofline.bandwidth[size] / 1e9)} GB/s"
-            bandwidth = [rate, roofline.bandwidth_by[size]]
-        lines.append(
-            [
-                *map(str, resources),
-                f"{numbers.format_number(roofline.rate / 1e9)} GFLOP/s",
-                roofline.rate_by,
-                *bandwidth,
-                numbers.format_duration(roofline.step),
-                " to ".join(dict.fromkeys(range_of_least)),
-            ]
-        )
-    headings = (
-        "device",
-        "threads",
-        "matrix product",
-        "by",
-        "bandwidth",
-        "by",
-        "a step",
-        "least epoch",
+        bandwidths.append(roofline.bandwidth[size] / 1e9 if size in roofline.bandwidth else None)
+        by.append(roofline.bandwidth_by.get(size, numbers.ABSENT))
+        seconds = [row.roofline_seconds for row in group if row.roofline_seconds is not None]
+        ends = (numbers.format_number(scale * end(seconds)) for end in (min, max) if seconds)
+        least.append(" to ".join(dict.fromkeys(ends)) or numbers.ABSENT)
+    columns = (
+        tables.list_words("device", devices),
+        tables.list_counts("threads", threads),
+        tables.list_numbers("matrix product, GFLOP/s", [one.rate / 1e9 for _, one in ordered]),
+        tables.list_numbers("bandwidth, GB/s", bandwidths),
+        tables.list_times("a step", [roofline.step for _, roofline in ordered]),
+        tables.Column(f"an epoch takes at least, {unit}", least, least),
+        tables.list_words("best product by", [roofline.rate_by for _, roofline in ordered]),
+        tables.list_words("best bandwidth by", by),
     )
-    return [Table("The roofline", headings, lines, 1, ROOFLINE_NOTE)] if lines else []
+    return [tables.build_table("The roofline", columns, ROOFLINE_NOTE)] if ordered else []
 
 
 def list_failed_probes(records: Iterable[Record]) -> list[str]:
@@ -98,14 +189,31 @@ def list_failed_probes(records: Iterable[Record]) -> list[str]:
 
 def describe_memory(run: LoadedRun) -> Section:
     """Return the peak memory of the ranked rows of the first workload at its first size."""
-    title = "Peak memory by phase"
     ranked = {row.case.slug for row in select_ranked(run.rows, run.workload)}
     memories = sorted(
         summarize_memory(record for record in run.records if record.case.slug in ranked),
         key=lambda memory: max(memory.peaks.values(), default=0.0),
     )
+    title = "Peak memory by phase"
     pictures = [Picture("memory", title, partial(chart_memory, memories, title))] * bool(memories)
-    return Section("Memory", tabulate_memory(memories), "No record has it.", pictures)
+    shown, finding = tabulate_memory(memories), describe_imports(memories)
+    return Section(MEMORY_TITLE, shown, "No record has it.", pictures, finding=finding)
+
+
+def describe_imports(memories: Iterable[Memory]) -> str:
+    """Say how much memory frameworks take before any image is read; empty for a single program."""
+    imported = {
+        name_case(memory.case): memory.peaks["import"]
+        for memory in memories
+        if memory.case.device == "cpu" and "import" in memory.peaks
+    }
+    if len(imported) < 2:
+        return ""
+    most, least = max(imported, key=imported.__getitem__), min(imported, key=imported.__getitem__)
+    return (
+        f"Before the first image is read, {most} takes {numbers.format_bytes(imported[most])} of "
+        f"memory, and {least} {numbers.format_bytes(imported[least])}."
+    )
 
 
 def tabulate_memory(memories: Iterable[Memory]) -> list[Table]:
@@ -113,18 +221,14 @@ def tabulate_memory(memories: Iterable[Memory]) -> list[Table]:
     by_device: dict[str, list[Memory]] = {"cpu": [], "gpu": []}
     for memory in memories:
         by_device[memory.case.device].append(memory)
-    tables = []
+    shown = []
     for group in filter(None, by_device.values()):
-        phases = [
-            phase for phase in MEMORY_PHASES if any(phase in memory.peaks for memory in group)
-        ]
-        lines = [
-            [
-                add_threads(memory.case.implementation, memory.case),
-                *(numbers.format_mebibytes(memory.peaks.get(phase)) for phase in phases),
-            ]
-            for memory in group
+        names = [add_threads(name_case(memory.case), memory.case) for memory in group]
+        columns = [tables.list_words("program", names)]
+        columns += [
+            tables.list_memory(phase, [memory.peaks.get(phase) for memory in group])
+            for phase in MEMORY_PHASES
         ]
         title = f"Peak memory by phase: {describe_problem(group[0])}"
-        tables.append(Table(title, ("implementation", *phases), lines, 1, MEMORY_NOTE))
-    return tables
+        shown.append(tables.build_table(title, columns, MEMORY_NOTE))
+    return shown

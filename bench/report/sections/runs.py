@@ -1,14 +1,16 @@
 """The runs of a report: where and when, over time, textbook, faults, noise, machines."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from os.path import relpath
 from pathlib import Path
+from typing import Any
 
 from bench.analysis.speed import Adjustment, adjust_epochs
 from bench.analysis.summary import Row
-from bench.errors import clean_text
+from bench.analysis.textbook import TextbookRow
+from bench.errors import UserError, clean_text
 from bench.records import timestamps
 from bench.records.environments import list_versions
 from bench.records.schema import Environment, Run
@@ -17,19 +19,18 @@ from bench.report.render import numbers
 from bench.report.sections import Section, Table
 from bench.report.sections.comparison import (
     FAULT_HEADINGS,
-    TEXTBOOK_HEADINGS,
     add_threads,
     describe_status,
     list_faults,
-    list_textbook,
     remark_processes,
     tabulate_noise,
+    tabulate_textbook,
 )
 from bench.report.sections.machines import MAX_COLUMNS, identify_data
 
 RUNS = "The runs"
 OVER_TIME = "Over time"
-TEXTBOOK = "The textbook's figures and ours"
+TEXTBOOK = "The textbook's figures and those measured here"
 FAULTS = "Failed and unavailable"
 NOISE = "Noise"
 MACHINE = "Machine and software"
@@ -53,9 +54,15 @@ DISTRIBUTIONS = (
     "tensorflow",
     "keras",
 )
-NO_TEXTBOOK = "Not part of this run; `python -m bench run` without a selection measures them."
+NO_TEXTBOOK = "Not part of this run; `bench run` without a selection measures them."
 NO_FAULTS = "None: every trial succeeded."
 MAX_FAULTS = 5
+# Facts of a machine that are true or false, or have a unit.
+IN_WORDS = {
+    "virtual": "a virtual machine",
+    "affinity": "processes pinned to their cores",
+    "memory_gib": "",
+}
 
 
 def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
@@ -67,7 +74,7 @@ def describe_runs(runs: Sequence[LoadedRun], output: Path) -> Section:
         [
             run.name,
             run.folder_name,
-            run.run.created,
+            format_time(run.run.created),
             list_versions(run.environments.values()).get("suite", ""),
             numbers.format_count(run.missing),
             "; ".join(run.noise.causes) or "none recorded",
@@ -115,6 +122,15 @@ def describe_history(runs: Sequence[LoadedRun]) -> Section:
     return Section(OVER_TIME, tables, NOT_OVER_TIME)
 
 
+def format_time(created: str) -> str:
+    """Return a recorded time as 25 Nov 2026, 10:31 UTC; what is not a time stays as it is."""
+    try:
+        time = timestamps.parse_time(created)
+    except UserError:
+        return created
+    return f"{time:%d %b %Y, %H:%M} UTC".lstrip("0")
+
+
 def _read_created(run: LoadedRun) -> datetime:
     return timestamps.parse_time(run.run.created)
 
@@ -144,14 +160,46 @@ def _tabulate_history(title: str, runs: Sequence[LoadedRun]) -> Table:
 
 def describe_textbook(runs: Sequence[LoadedRun]) -> Section:
     """Return the textbook's figures beside ours, with the machine if there are several runs."""
-    tables = _tabulate_by_run(runs, TEXTBOOK_HEADINGS, lambda run: list_textbook(run.textbook))
-    return Section(TEXTBOOK, tables, NO_TEXTBOOK)
+    rows = [(run.name, row) for run in runs for row in run.textbook]
+    if not rows:
+        return Section(TEXTBOOK, empty=NO_TEXTBOOK)
+    machines = [name for name, _ in rows] if len(runs) > 1 else []
+    figures = [row for _, row in rows]
+    return Section(
+        TEXTBOOK, [tabulate_textbook(figures, machines)], finding=describe_figures(figures)
+    )
+
+
+def describe_figures(rows: Sequence[TextbookRow]) -> str:
+    """Say how many of the judged figures come out; empty if none was measured."""
+    judged = [row for row in rows if row.tolerance is not None and row.measured is not None]
+    if not judged:
+        return ""
+    good = [row for row in judged if row.within]
+    if len(good) < len(judged):
+        return (
+            f"{len(judged) - len(good)} of the textbook's {len(judged)} judged figures do not come "
+            "out: they differ by more than their tolerance."
+        )
+    figures = "; ".join(
+        f"{numbers.format_share(row.published)} in print, {numbers.format_share(row.measured)} here"
+        for row in judged
+    )
+    return f"The textbook's judged figures come out: {figures}."
 
 
 def describe_faults(runs: Sequence[LoadedRun]) -> Section:
     """Return what failed or was not measured, with the machine if there are several runs."""
-    tables = _tabulate_by_run(runs, FAULT_HEADINGS, lambda run: list_faults(run.rows))
-    return Section(FAULTS, tables, NO_FAULTS)
+    shown = _tabulate_by_run(runs, FAULT_HEADINGS, lambda run: list_faults(run.rows))
+    counts = Counter(
+        status
+        for run in runs
+        for row in run.rows
+        for status in dict.fromkeys(status for status, _ in row.faults)
+    )
+    words = [f"{count} {status}" for status, count in sorted(counts.items())]
+    finding = f"Of {sum(len(run.rows) for run in runs):,} cases: {', '.join(words)}."
+    return Section(FAULTS, shown, NO_FAULTS, finding=finding if words else "")
 
 
 def _tabulate_by_run(
@@ -172,9 +220,9 @@ def describe_noise(runs: Sequence[LoadedRun]) -> Section:
     """Return how noisy each run was, a column for each run; a line for each if they are many."""
     if len(runs) == 1:
         causes = ", ".join(runs[0].noise.causes)
-        text = f"Disturbed: {causes}." if causes else "No disturbance was recorded."
-        text += describe_adjustment(adjust_epochs(runs[0].records))
-        return Section(NOISE, [tabulate_noise(runs[0].noise)], text=text)
+        finding = f"Noisy: {causes}." if causes else "No disturbance was recorded."
+        text = describe_adjustment(adjust_epochs(runs[0].records)).strip()
+        return Section(NOISE, [tabulate_noise(runs[0].noise)], text=text, finding=finding)
     lines_of = {run.name: tabulate_noise(run.noise).lines for run in runs}
     measures = [measure for measure, _ in next(iter(lines_of.values()))]
     rows = [[name, *(value for _, value in lines)] for name, lines in lines_of.items()]
@@ -230,12 +278,23 @@ def _describe_run(run: Run) -> str:
     return f"Run {run.run}, {seed}, at most {run.timeout:g} s a trial."
 
 
+def describe_machine(machine: Mapping[str, Any]) -> str:
+    """Return what is known of a machine as one line of plain text."""
+    facts = [
+        f"{key.replace('_', ' ')}: {value}"
+        for key, value in machine.items()
+        if value and value is not True and key not in IN_WORDS
+    ]
+    facts += [words for key, words in IN_WORDS.items() if machine.get(key) is True]
+    if memory := machine.get("memory_gib"):
+        facts.append(f"{memory} GiB")
+    return ", ".join(facts)
+
+
 def list_facts(environments: Mapping[str, Environment]) -> list[str]:
     """Return lines about machines and software; plain text."""
     machines = {str(one.machine): one.machine for one in environments.values()}
-    lines = [
-        f"{key}: {fact}" for machine in machines.values() for key, fact in machine.items() if fact
-    ]
+    lines = [describe_machine(machine) for machine in machines.values() if machine]
     settings = [(one.software, one.suite, one.data) for one in environments.values()]
     for software, suite, data in {str(setting): setting for setting in settings}.values():
         installed = software.get("distributions", {})

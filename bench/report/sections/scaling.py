@@ -4,22 +4,22 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from bench.analysis.devices import Crossover
+from bench.analysis.ranking import compare_epochs
 from bench.analysis.summary import Row
 from bench.analysis.sweep import Sweep, ThreadSpeedup, find_thread_speedups
 from bench.records.schema import Case
 from bench.report.charts.scaling import chart_by_batch_size, chart_by_samples, chart_by_threads
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections import Picture, Section, Table
+from bench.report.sections import Picture, Section, Table, tables
 from bench.report.sections.comparison import add_threads, describe_status
 from bench.runner.pilot import MIN_GAIN
 
-TITLE = "Batch size, samples and threads"
-NO_SWEEP = (
-    "Not part of this run: `python -m bench run --sweep` varies batch size and samples, and "
-    "`--threads 1,all` the threads."
-)
-NO_GPU = "No GPU was measured; a sweep with --device cpu,gpu shows from which size on it pays."
+BATCH_SIZE_TITLE = "Growth with the batch size"
+SAMPLES_TITLE = "Growth with the number of samples"
+THREADS_TITLE = "Growth with the number of threads"
+NO_SWEEP = "Not part of this run: `bench run --sweep` varies the batch size and the samples."
+NO_THREADS = "Not part of this run: `bench run --threads 1,all` varies the threads."
 NOTE = "In brackets: the 95 % interval. A time without an interval was measured once."
 CHOSEN_NOTE = "In round brackets: the threads that the pilot chose."
 THREADS_NOTE = (
@@ -31,100 +31,175 @@ PILOT_NOTE = (
     "processes, one for each. They only choose the threads of the rows: no other table has them. "
     f"More threads are chosen where they save more than {MIN_GAIN:.0%} of the time."
 ).replace("%", " %")
+# A speedup that the finding counts.
+WORTHWHILE = 1.2
 
 
-def describe_sweep(run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Crossover]) -> Section:
-    """Return a table and a chart for each axis that was varied."""
+def describe_batch_sizes(
+    run: LoadedRun, sweep: Sweep | None, crossovers: Sequence[Crossover]
+) -> Section:
+    """Return a table and a chart of the epoch time over the batch size."""
     remarks = [f"not measured: {size.reason}" for size in run.run.skipped]
-    remarks += [
+    if not sweep or not sweep.by_batch_size:
+        return Section(BATCH_SIZE_TITLE, empty=NO_SWEEP, remarks=remarks)
+    title = f"Throughput over the batch size, {sweep.samples:,} samples"
+    draw = partial(chart_by_batch_size, sweep, crossovers, title)
+    table = tabulate_sizes(
+        sweep.by_batch_size,
+        f"Epoch time by batch size: {sweep.samples:,} samples",
+        lambda case: case.batch_size,
+    )
+    rows = sweep.by_batch_size
+    finding = describe_growth(rows, lambda case: case.batch_size, "at batch size {:,}", min, max)
+    pictures = [Picture("growth-batch-size", title, draw)]
+    return Section(BATCH_SIZE_TITLE, [table], "", pictures, remarks, finding=finding)
+
+
+def describe_samples(sweep: Sweep | None) -> Section:
+    """Return a table and a chart of the epoch time over the number of samples."""
+    if not sweep or not sweep.by_samples:
+        return Section(SAMPLES_TITLE, empty=NO_SWEEP)
+    title = f"Epoch time over the samples, batch size {sweep.batch_size:,}"
+    table = tabulate_sizes(
+        sweep.by_samples,
+        f"Epoch time by samples: batch size {sweep.batch_size:,}",
+        lambda case: case.samples,
+    )
+    rows = sweep.by_samples
+    finding = describe_growth(rows, lambda case: case.samples, "of {:,} samples", max, min)
+    pictures = [Picture("growth-samples", title, partial(chart_by_samples, sweep, title))]
+    return Section(SAMPLES_TITLE, [table], "", pictures, finding=finding)
+
+
+def describe_threads(run: LoadedRun) -> Section:
+    """Return a table and a chart of the speedups over one thread."""
+    remarks = [
         f"pilot: {add_threads(row.case.implementation, row.case)}, batch size "
         f"{row.case.batch_size:,}: {describe_status(row)}"
         for row in run.pilot
         if not row.ranked
     ]
-    pictures = draw_sizes(sweep, crossovers) if sweep else []
-    tables = tabulate_sweep(sweep) if sweep else []
     pilot = find_thread_speedups(run.pilot, run.workload)
     speedups = pilot or find_thread_speedups(run.rows, run.workload)
-    if speedups:
-        tables.append(tabulate_threads(speedups, PILOT_NOTE if pilot else THREADS_NOTE))
-        title = "Speedup over one thread"
-        pictures.append(
-            Picture("growth-threads", title, partial(chart_by_threads, speedups, title))
-        )
-    if sweep and not run.on_gpu:
-        remarks.append(NO_GPU)
-    return Section(TITLE, tables, NO_SWEEP, pictures, remarks)
+    if not speedups:
+        return Section(THREADS_TITLE, empty=NO_THREADS, remarks=remarks)
+    table = tabulate_threads(speedups, PILOT_NOTE if pilot else THREADS_NOTE)
+    title = "Speedup over one thread"
+    pictures = [Picture("growth-threads", title, partial(chart_by_threads, speedups, title))]
+    remarks += list_impossible(speedups)
+    finding = describe_speedups(speedups)
+    return Section(THREADS_TITLE, [table], "", pictures, remarks, finding=finding)
 
 
-def draw_sizes(sweep: Sweep, crossovers: Sequence[Crossover]) -> list[Picture]:
-    """Return a chart for each size that was varied."""
-    pictures = []
-    if sweep.by_batch_size:
-        title = f"Throughput over the batch size, {sweep.samples:,} samples"
-        draw = partial(chart_by_batch_size, sweep, crossovers, title)
-        pictures.append(Picture("growth-batch-size", title, draw))
-    if sweep.by_samples:
-        title = f"Epoch time over the samples, batch size {sweep.batch_size:,}"
-        pictures.append(Picture("growth-samples", title, partial(chart_by_samples, sweep, title)))
-    return pictures
+def describe_growth(
+    rows: Sequence[Row],
+    size_of: Callable[[Case], int],
+    words: str,
+    longer: Callable[[Iterable[int]], int],
+    shorter: Callable[[Iterable[int]], int],
+) -> str:
+    """Say how many times as long epochs take at one end of the sizes as at the other.
+
+    Of the programs that were measured at both, the least and the largest ratio; empty if there is
+    one program only. words: a size in words. longer, shorter: which ends take longer and shorter.
+    """
+    sizes = {size_of(row.case) for row in rows}
+    ends = longer(sizes), shorter(sizes)
+    by_end = [{_name(row, rows): row for row in rows if size_of(row.case) == end} for end in ends]
+    ratios = {
+        name: ratio
+        for name, row in by_end[0].items()
+        if name in by_end[1] and (ratio := compare_epochs(row, by_end[1][name]))
+    }
+    if len(ratios) < 2:
+        return ""
+    ordered = sorted(ratios, key=lambda name: ratios[name].mean)
+    least, largest = ordered[0], ordered[-1]
+    at_longer, at_shorter = (words.format(end) for end in ends)
+    once = ", each measured once" * any(ratio.low is None for ratio in ratios.values())
+    return (
+        f"An epoch {at_longer} takes from {numbers.format_factor(ratios[least])} ({least}) to "
+        f"{numbers.format_factor(ratios[largest])} ({largest}) times as long as one "
+        f"{at_shorter}{once}."
+    )
 
 
-def tabulate_sweep(sweep: Sweep) -> list[Table]:
-    """Return a table for each size that was varied."""
-    by_batch_size = f"Epoch time by batch size: {sweep.samples:,} samples"
-    by_samples = f"Epoch time by samples: batch size {sweep.batch_size:,}"
-    tables = [
-        _tabulate_sizes(sweep.by_batch_size, by_batch_size, lambda case: case.batch_size),
-        _tabulate_sizes(sweep.by_samples, by_samples, lambda case: case.samples),
+def describe_speedups(speedups: Sequence[ThreadSpeedup]) -> str:
+    """Say how many programs more threads speed up by more than a fifth, at each batch size.
+
+    With intervals, only those count whose interval lies above it.
+    """
+    once = {pair.speedup.low is None for pair in speedups}
+    counts: dict[tuple[int, int], list[bool]] = {}
+    for pair in speedups:
+        case = pair.multiple.case
+        bound = pair.speedup.mean if pair.speedup.low is None else pair.speedup.low
+        counts.setdefault((case.batch_size, case.threads), []).append(bound > WORTHWHILE)
+    parts = [
+        f"at batch size {batch_size:,} {numbers.format_threads(threads)} speed up "
+        f"{sum(worthwhile)} of {len(worthwhile)} programs"
+        for (batch_size, threads), worthwhile in sorted(counts.items())
     ]
-    return [table for table in tables if table.lines]
+    end = "some measured once" if len(once) > 1 else "certainly"
+    if once == {True}:
+        end = "each measured once"
+    return f"By more than a fifth over one thread: {'; '.join(parts)}; {end}."
 
 
-def _tabulate_sizes(rows: Sequence[Row], title: str, size_of: Callable[[Case], int]) -> Table:
-    """Return a line for each implementation and a column for each size."""
+def list_impossible(speedups: Sequence[ThreadSpeedup]) -> list[str]:
+    """Name the speedups that are larger than the number of threads."""
+    return [
+        f"{pair.multiple.case.implementation}, batch size {pair.multiple.case.batch_size:,}: "
+        f"{numbers.format_factor(pair.speedup)} is more than "
+        f"{numbers.format_threads(pair.multiple.case.threads)} can bring; one of the two times was "
+        "disturbed, or the program is another one with more threads."
+        for pair in speedups
+        if (pair.speedup.low or pair.speedup.mean) > pair.multiple.case.threads
+    ]
+
+
+def tabulate_sizes(rows: Sequence[Row], title: str, size_of: Callable[[Case], int]) -> Table:
+    """Return a line for each program and a column for each size, in one unit."""
     chosen = any(row.case.tried_threads for row in rows)
-    if rows and not chosen:
+    if not chosen:
         title = f"{title}, {numbers.format_threads(rows[0].case.threads)}"
+    scale, unit = numbers.choose_unit(row.epoch for row in rows)
     sizes = sorted({size_of(row.case) for row in rows})
     cells: dict[str, dict[int, str]] = {}
     for row in rows:
         times = cells.setdefault(_name(row, rows), {})
         threads = f" ({row.case.threads})" * chosen
-        times[size_of(row.case)] = numbers.format_duration(row.epoch) + threads
+        times[size_of(row.case)] = numbers.format_interval(row.epoch, scale) + threads
     lines = [
         [name, *(times.get(size, numbers.ABSENT) for size in sizes)]
         for name, times in cells.items()
     ]
-    headings = ("implementation", *(f"{size:,}" for size in sizes))
-    return Table(title, headings, lines, 1, f"{NOTE} {CHOSEN_NOTE}" if chosen else NOTE)
+    headings = ("program", *(f"{size:,}" for size in sizes))
+    note = f"{NOTE} {CHOSEN_NOTE}" if chosen else NOTE
+    return Table(f"{title}, in {unit}", headings, lines, 1, note)
 
 
 def tabulate_threads(speedups: Sequence[ThreadSpeedup], note: str) -> Table:
     """Return a line for each problem and number of threads."""
-    rows = [pair.single for pair in speedups]
-    lines = [
-        [
-            _name(pair.single, rows),
-            f"{pair.single.case.batch_size:,}",
-            f"{pair.single.case.samples:,}",
-            f"{pair.multiple.case.threads}",
-            numbers.format_duration(pair.single.epoch),
-            numbers.format_duration(pair.multiple.epoch),
-            numbers.format_factor(pair.speedup),
-        ]
-        for pair in speedups
+    single, multiple = ([pair.single for pair in speedups], [pair.multiple for pair in speedups])
+    scale, unit = numbers.choose_unit(row.epoch for row in (*single, *multiple))
+    sizes = [
+        tables.list_words("program", [_name(row, single) for row in single]),
+        tables.list_counts("batch size", [row.case.batch_size for row in single]),
+        tables.list_counts("samples", [row.case.samples for row in single]),
+        tables.list_counts("threads", [row.case.threads for row in multiple]),
     ]
-    headings = (
-        "implementation",
-        "batch size",
-        "samples",
-        "threads",
-        "one thread",
-        "these threads",
-        "speedup",
-    )
-    return Table("Epoch time by threads", headings, lines, 1, f"{NOTE} {note}")
+    times = [
+        tables.Column(
+            f"{heading}, {unit}",
+            [numbers.format_interval(row.epoch, scale) for row in rows],
+            [row.epoch.mean if row.epoch else None for row in rows],
+        )
+        for heading, rows in (("one thread", single), ("these threads", multiple))
+    ]
+    sizes, title = tables.drop_constants(sizes, "Epoch time by threads")
+    columns = [*sizes, *times, tables.list_factors("speedup", [pair.speedup for pair in speedups])]
+    return tables.build_table(title, columns, f"{NOTE} {note}")
 
 
 def _name(row: Row, rows: Iterable[Row]) -> str:

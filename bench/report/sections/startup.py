@@ -1,38 +1,48 @@
-"""Start-up: accuracy over the time from a cold start, start-up costs, and break-evens."""
+"""Start-up: what a start costs, who is done first after how many epochs, and accuracy over time."""
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
 from bench.analysis import startup
-from bench.analysis.intervals import compute_sign_p
+from bench.analysis.intervals import Interval, compute_sign_p
 from bench.analysis.startup import BreakEven, Curve, Start, TimeToAccuracy
+from bench.analysis.summary import Row
 from bench.records.schema import Case
 from bench.report.charts.accuracy import chart_accuracy
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.render.numbers import format_duration, format_share
-from bench.report.sections import Picture, Section, Table
+from bench.report.sections import Picture, Section, Table, tables
 from bench.report.sections.comparison import (
+    EPOCHS,
     HasCase,
     add_threads,
     describe_problem,
+    list_names,
     list_workloads,
+    name_case,
     select_ranked,
+    time_from_cold,
 )
+from bench.report.sections.verdict import MAX_NAMES, select_softmax
 from bench.worker.workloads import TARGET_ACCURACY
 
 Result = TypeVar("Result", bound=HasCase)
 
-CURVES_TITLE = "Accuracy against time"
-STARTS_TITLE = "What it costs to start, and when it pays"
-CURVES_NOTE = (
-    "Time from the start of a fresh process, including import and set-up, to the end of an epoch, "
-    "and the validation accuracy at that time: median and mean over processes."
-)
+CURVES_TITLE = "Accuracy over the epochs, and the time to it"
+STARTS_TITLE = "What a start costs"
+FIRST_TITLE = "Which program is done first, start included?"
 NOTHING_WELL = "No trial succeeded."
+# Numbers of epochs of the table: of the textbook and around it, and of long training.
+MANY_EPOCHS = (1, EPOCHS, 20, 100, 1000)
+TOTALS_NOTE = (
+    "Seconds in a fresh process with empty compile caches: import, set-up, reset and first epoch "
+    "as they were, each further epoch as the median epoch of its process. In brackets: the 95 % "
+    "interval of the typical process."
+)
+CURVES_NOTE = "Validation accuracy: mean over the processes."
 COSTS_NOTE = (
     "Cold start: import, set-up, reset and first epoch of a fresh process with empty compile "
     "caches. All are medians over processes, so the parts need not add up."
@@ -51,103 +61,181 @@ ONE_SEED_NOTE = (
     "more or fewer, and the interval of the time does not cover that."
 )
 BREAK_EVEN_NOTE = (
-    "The time of n epochs is a cold start and n - 1 steady-state epochs. At once: ahead after the "
-    "first epoch. Not certain: the interval of the ratio of the two starts, or of the two epochs, "
-    "includes 1, and other processes may give another answer. Each cell is judged on its own, at "
-    "95 %."
+    "The number of epochs from which on the tuned program is done before the other, start "
+    "included. 1: from the first epoch. Uncertain: the interval of the ratio of the two starts, or "
+    "of the two epochs, includes 1, and other processes may give another answer. Each cell is "
+    "judged on its own, at 95 %."
 )
-CASE_HEADINGS = ("implementation", "objective", "style")
 
 
 def describe_curves(run: LoadedRun) -> Section:
-    """Return validation accuracy over the time since a cold start, for every workload."""
-    tables, pictures = [], []
+    """Return the validation accuracy after each epoch, and the times to a fixed accuracy."""
+    shown, pictures, finding = [], [], ""
     for workload in list_workloads(run.rows):
-        curves = startup.find_curves(select_ranked(run.rows, workload), run.records)
-        tables += tabulate_curves(curves)
+        rows = select_ranked(run.rows, workload)
+        curves = startup.find_curves(rows, run.records)
+        times = startup.find_times_to_accuracy(rows, run.records)
+        shown += [*tabulate_curves(curves), *tabulate_times(times)]
+        if workload == run.workload:
+            finding = describe_epochs(times)
         if curves:
             title = f"Accuracy against time from a cold start, workload {workload}"
             draw = partial(chart_accuracy, curves, title)
             pictures.append(Picture(f"accuracy-{workload}", title, draw))
-    return Section(CURVES_TITLE, tables, NOTHING_WELL, pictures)
+    return Section(CURVES_TITLE, shown, NOTHING_WELL, pictures, finding=finding)
+
+
+def describe_epochs(times: Iterable[TimeToAccuracy]) -> str:
+    """Say after how many epochs the softmax programs reach the accuracy; empty unless all do."""
+    softmax = [time for time in times if time.case.objective == "softmax"]
+    reached = sorted({epoch for time in softmax for epoch in time.epochs if epoch is not None})
+    if len(softmax) < 2 or any(None in time.epochs for time in softmax):
+        return ""
+    epochs = " to ".join(map(str, dict.fromkeys((reached[0], reached[-1]))))
+    return (
+        f"All {len(softmax)} softmax programs reach a validation accuracy of "
+        f"{TARGET_ACCURACY:g} after {epochs} epochs."
+    )
 
 
 def tabulate_curves(curves: Iterable[Curve]) -> list[Table]:
-    """Return a table for each device, the first to finish its last epoch on top."""
-    tables = []
-    for group in _group_by_device(curves):
-        epochs = max(len(curve.points) for curve in group)
-        lines = []
-        for curve in sorted(group, key=lambda curve: curve.points[-1].seconds.mean):
-            cells = [
-                f"{format_duration(point.seconds.mean)}: {format_share(point.accuracy)}"
-                for point in curve.points
-            ]
-            absent = [numbers.ABSENT] * (epochs - len(cells))
-            lines.append([*_describe_case(curve.case), *cells, *absent])
-        headings = (*CASE_HEADINGS, *(f"epoch {number}" for number in range(1, epochs + 1)))
-        problem = f"{group[0].case.workload}: {describe_problem(group[0])}"
-        title = f"Time and accuracy after each epoch, {problem}"
-        tables.append(Table(title, headings, lines, 3, CURVES_NOTE))
-    return tables
+    """Return a line for each group of programs that have the same accuracies; none without any."""
+    groups: dict[tuple[str, ...], list[Curve]] = defaultdict(list)
+    for curve in curves:
+        accuracies = tuple(numbers.format_share(point.accuracy) for point in curve.points)
+        groups[accuracies].append(curve)
+    if not groups:
+        return []
+    epochs = max(map(len, groups))
+    first = next(iter(groups.values()))[0]
+    names = [
+        list_names([_name(curve.case) for curve in group], MAX_NAMES) for group in groups.values()
+    ]
+    columns = [tables.list_words("program", names)]
+    columns += [
+        tables.list_accuracies(
+            f"epoch {number}",
+            [
+                group[0].points[number - 1].accuracy if number <= len(group[0].points) else None
+                for group in groups.values()
+            ],
+        )
+        for number in range(1, epochs + 1)
+    ]
+    title = f"Validation accuracy after each epoch, workload {first.case.workload}"
+    return [tables.build_table(title, columns, CURVES_NOTE)]
 
 
 def describe_starts(run: LoadedRun) -> Section:
-    """Return start-up costs, times to an accuracy, and break-evens.
+    """Return what a start costs, of the ranked rows of the first workload at its first size."""
+    starts = startup.find_starts(select_ranked(run.rows, run.workload), run.records)
+    finding = ""
+    if len(starts) > 1:
+        shortest, longest = (
+            pick(starts, key=lambda start: start.total.mean) for pick in (min, max)
+        )
+        finding = (
+            f"A cold start takes from {numbers.format_duration(shortest.total)} "
+            f"({name_case(shortest.case)}) to {numbers.format_duration(longest.total)} "
+            f"({name_case(longest.case)})."
+        )
+    return Section(STARTS_TITLE, tabulate_costs(starts), NOTHING_WELL, finding=finding)
+
+
+def describe_first(run: LoadedRun) -> Section:
+    """Return the time of many epochs from a cold start, and from when on tuned programs are ahead.
 
     Of the ranked rows of the first workload at its first size: it has most rounds.
     """
     rows = select_ranked(run.rows, run.workload)
-    starts = startup.find_starts(rows, run.records)
-    tables = [
-        *tabulate_costs(starts),
-        *tabulate_times(startup.find_times_to_accuracy(rows, run.records)),
-        *tabulate_break_evens(startup.find_break_evens(rows)),
-    ]
-    return Section(STARTS_TITLE, tables, NOTHING_WELL)
+    shown = [*tabulate_totals(rows), *tabulate_break_evens(startup.find_break_evens(rows))]
+    return Section(FIRST_TITLE, shown, NOTHING_WELL, finding=describe_frontier(rows))
+
+
+def describe_frontier(rows: Sequence[Row]) -> str:
+    """Say which softmax program is done first up to how many epochs; empty if there is one only."""
+    softmax = select_softmax(rows)
+    stretches = startup.find_frontier(softmax)
+    if not stretches or len(softmax) < 2:
+        return ""
+    names = [add_uncertainty(name_case(one.row.case), certain=one.certain) for one in stretches]
+    text = f"From a cold start {names[0]} is done first"
+    for name, stretch in zip(names[1:], stretches[1:], strict=True):
+        text += f", from {stretch.first:,} epochs on {name}"
+    return f"{text}."
+
+
+def add_uncertainty(text: str, *, certain: bool) -> str:
+    """Return a text, marked if other processes may give another answer."""
+    return text if certain else f"{text} (uncertain)"
+
+
+def tabulate_totals(rows: Sequence[Row]) -> list[Table]:
+    """Return the seconds until many epochs are trained, the first after five on top."""
+    shown = []
+    for device in dict.fromkeys(row.case.device for row in rows):
+        group = [row for row in rows if row.case.device == device and row.start_by_round]
+        group.sort(key=lambda row: _order_by(time_from_cold(row, EPOCHS)))
+        if not group:
+            continue
+        columns = [_list_programs(group)]
+        columns += [
+            tables.list_numbers(
+                f"{count:,} epoch{'s' * (count > 1)}, s",
+                [time_from_cold(row, count) for row in group],
+            )
+            for count in MANY_EPOCHS
+        ]
+        columns.append(tables.list_words("style", [row.case.style for row in group]))
+        title = f"Time from a cold start, workload {group[0].case.workload}: "
+        title += describe_problem(group[0])
+        shown.append(tables.build_table(title, columns, TOTALS_NOTE))
+    return shown
+
+
+def _order_by(seconds: Interval | None) -> float:
+    return seconds.mean if seconds else math.inf
 
 
 def tabulate_costs(starts: Iterable[Start]) -> list[Table]:
     """Return what a start costs, a table for each device, the shortest start first."""
-    headings = ("import", "set-up", "reset", "first epoch", "cold start", "parity error")
-    tables = []
+    shown = []
     for group in _group_by_device(starts):
-        lines = [
-            [
-                *_describe_case(start.case),
-                format_duration(start.imports),
-                format_duration(start.setup),
-                format_duration(start.reset),
-                format_duration(start.first_epoch),
-                format_duration(start.total),
-                numbers.format_error(start.parity_error),
-            ]
-            for start in sorted(group, key=lambda start: start.total.mean)
-        ]
-        title = f"What a start costs, {group[0].case.workload}: {describe_problem(group[0])}"
-        tables.append(Table(title, (*CASE_HEADINGS, *headings), lines, 3, COSTS_NOTE))
-    return tables
+        group.sort(key=lambda start: start.total.mean)
+        columns = (
+            _list_programs(group),
+            tables.list_times("import", [start.imports for start in group]),
+            tables.list_times("set-up", [start.setup for start in group]),
+            tables.list_times("reset", [start.reset for start in group]),
+            tables.list_times("first epoch", [start.first_epoch for start in group]),
+            tables.list_times("cold start", [start.total for start in group]),
+            tables.list_words("style", [start.case.style for start in group]),
+        )
+        title = f"Parts of a start, workload {group[0].case.workload}: {describe_problem(group[0])}"
+        shown.append(tables.build_table(title, columns, COSTS_NOTE))
+    return shown
 
 
 def tabulate_times(times: Iterable[TimeToAccuracy]) -> list[Table]:
     """Return the time to an accuracy, a table for each device, the shortest first."""
-    tables = []
+    shown = []
     for group in _group_by_device(times):
-        lines = []
-        for time in sorted(group, key=lambda time: time.seconds.mean if time.seconds else math.inf):
-            error = numbers.format_error(time.parity_error)
-            cells = [_describe_epochs(time), format_duration(time.seconds), error]
-            lines.append([*_describe_case(time.case), *cells])
-        problem = f"{group[0].case.workload}: {describe_problem(group[0])}"
+        group.sort(key=lambda time: _order_by(time.seconds))
+        columns = (
+            _list_programs(group),
+            tables.list_times("time", [time.seconds for time in group]),
+            tables.list_words("epochs", map(_describe_epochs, group)),
+            tables.list_words("style", [time.case.style for time in group]),
+        )
+        problem = f"workload {group[0].case.workload}: {describe_problem(group[0])}"
         title = f"Time to validation accuracy {TARGET_ACCURACY:g}, {problem}"
-        headings = (*CASE_HEADINGS, "epochs", "time", "parity error")
         seeds = max(len(time.epochs) for time in group)
         note = TARGET_NOTE + ONE_SEED_NOTE
         if seeds > 1:
             certainty = numbers.format_percent(1 - compute_sign_p(0, seeds))
             note = TARGET_NOTE + SEEDS_NOTE.format(seeds, certainty)
-        tables.append(Table(title, headings, lines, 3, note))
-    return tables
+        shown.append(tables.build_table(title, columns, note))
+    return shown
 
 
 def _describe_epochs(time: TimeToAccuracy) -> str:
@@ -166,37 +254,37 @@ def tabulate_break_evens(break_evens: Iterable[BreakEven]) -> list[Table]:
     groups: dict[str, list[BreakEven]] = defaultdict(list)
     for pair in break_evens:
         case = pair.tuned.case
-        groups[f"{case.workload}, {case.objective}: {describe_problem(pair.tuned)}"].append(pair)
-    tables = []
+        groups[f"workload {case.workload}: {describe_problem(pair.tuned)}"].append(pair)
+    shown = []
     for problem, group in groups.items():
-        tuned = {id(pair.tuned): _describe_case(pair.tuned.case)[0] for pair in group}
-        simpler = {id(pair.simpler): _describe_case(pair.simpler.case)[0] for pair in group}
+        tuned = {id(pair.tuned): _name(pair.tuned.case) for pair in group}
+        simpler = {id(pair.simpler): _name(pair.simpler.case) for pair in group}
         cells = {(id(pair.tuned), id(pair.simpler)): _describe_break_even(pair) for pair in group}
         lines = [
             [name, *(cells.get((row, column), numbers.ABSENT) for column in simpler)]
             for row, name in tuned.items()
         ]
-        title = f"Epochs until a tuned program is ahead, start-up included, {problem}"
+        title = f"From which epoch on a tuned program is ahead, {problem}"
         headings = ("tuned, ahead of", *simpler.values())
-        tables.append(Table(title, headings, lines, 1, BREAK_EVEN_NOTE))
-    return tables
+        shown.append(Table(title, headings, lines, 1, BREAK_EVEN_NOTE))
+    return shown
 
 
 def _describe_break_even(break_even: BreakEven) -> str:
     """Return from which epoch on the tuned program is ahead, until when, and if it is certain."""
     epochs, until = break_even.ahead_from, break_even.ahead_until
-    words = [
-        "never" if epochs is None else "at once" if epochs == 1 else numbers.format_count(epochs)
-    ]
+    text = "never" if epochs is None else f"{epochs:,}"
     if until is not None:
-        words.append(f"until {numbers.format_count(until)}")
-    if not break_even.certain:
-        words.append("not certain")
-    return ", ".join(words)
+        text += f" to {until:,}"
+    return add_uncertainty(text, certain=break_even.certain)
 
 
-def _describe_case(case: Case) -> list[str]:
-    return [add_threads(case.implementation, case), case.objective, case.style]
+def _name(case: Case) -> str:
+    return add_threads(name_case(case), case)
+
+
+def _list_programs(results: Sequence[HasCase]) -> tables.Column:
+    return tables.list_words("program", [_name(result.case) for result in results])
 
 
 def _group_by_device(results: Iterable[Result]) -> list[list[Result]]:

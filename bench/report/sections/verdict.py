@@ -9,11 +9,15 @@ from bench.analysis.summary import Row
 from bench.records.schema import TrialRecord
 from bench.report.load import LoadedRun
 from bench.report.render import numbers
-from bench.report.sections.comparison import add_device, list_names, select_ranked
+from bench.report.sections.comparison import (
+    EPOCHS,
+    EPOCHS_IN_WORDS,
+    add_device,
+    list_names,
+    select_ranked,
+)
 
 NOTHING = "No program can be ranked."
-# As many as the textbook trains.
-EPOCHS, EPOCHS_IN_WORDS = 5, "five"
 # A sentence names at most this many programs; the table has all of them.
 MAX_NAMES = 3
 
@@ -91,13 +95,13 @@ def write_cold_start(rows: Sequence[Row]) -> str:
     """Say which program is done first with five epochs, cold start included; empty if unknown."""
     timings = [
         Timing(row, estimate_typical(list(by_round.values())), by_round)
-        for row in _select_softmax(rows)
+        for row in select_softmax(rows)
         if (by_round := row.sum_epochs(EPOCHS))
     ]
     if not timings:
         return ""
     done = f"done first with {EPOCHS_IN_WORDS} epochs"
-    return "From a cold start, " + _describe_first(
+    return "From a cold start, " + describe_first(
         timings, f"is {done}", f"are {done}", f"was {done}"
     )
 
@@ -109,20 +113,21 @@ def write_headline(rows: Sequence[Row], *, brief: bool = False) -> str:
     """
     timings = [
         Timing(row, row.epoch, dict(row.adjusted_by_round))
-        for row in _select_softmax(rows)
+        for row in select_softmax(rows)
         if row.epoch
     ]
     if not timings:
         return NOTHING
     words = ("has the shortest epoch", "have the shortest epochs", "had the shortest epoch")
-    return "Once running, " + _describe_first(timings, *words, brief=brief)
+    return "Once running, " + describe_first(timings, *words, brief=brief)
 
 
-def _select_softmax(rows: Sequence[Row]) -> list[Row]:
+def select_softmax(rows: Sequence[Row]) -> list[Row]:
+    """Return the ranked rows of the softmax objective."""
     return [row for row in rows if row.ranked and row.case.objective == "softmax"]
 
 
-def _describe_first(
+def describe_first(
     timings: Sequence[Timing], one: str, several: str, once: str, *, brief: bool = False
 ) -> str:
     """Name the leaders, and the fastest program of each style and on each device beside them.

@@ -1,5 +1,6 @@
 """One workload: its finding, no stronger than the intervals allow, its table and its charts."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -7,6 +8,7 @@ from functools import partial
 from bench.analysis.noise import Noise
 from bench.analysis.ranking import find_ties
 from bench.analysis.summary import TWO_GROUPS, Row
+from bench.contract import Optimizer
 from bench.records.schema import Environment
 from bench.report.charts.epochs import chart_cold_start, chart_epochs, sum_cold_start
 from bench.report.load import LoadedRun
@@ -50,7 +52,7 @@ def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
     if not by_run:
         return Section(title, empty=NOTHING_WELL)
     known = WORKLOADS.get(workload)
-    lines = [f"The optimizer is {escape(str(known.optimizer))}."] if known else []
+    lines = [f"The optimizer is {describe_optimizer(known.optimizer)}."] if known else []
     if len(runs) > MAX_COLUMNS:
         lines.append(CROWDED)
     else:
@@ -75,6 +77,15 @@ def describe_workload(runs: Sequence[LoadedRun], workload: str) -> Section:
     ]
     text, finding = "\n\n".join(lines), write_headline(ranked, brief=True)
     return Section(title, [table], pictures=pictures, text=text, finding=finding)
+
+
+def describe_optimizer(optimizer: Optimizer) -> str:
+    """Return the name of an optimizer with its settings in words."""
+    settings = (
+        f"{name.replace('_', ' ')} {value:g}"
+        for name, value in dataclasses.asdict(optimizer).items()
+    )
+    return f"{type(optimizer).__name__} with {', '.join(settings)}"
 
 
 def write_note(rows: Sequence[Row]) -> str:

@@ -12,9 +12,9 @@ from bench.analysis.summary import summarize
 from bench.analysis.textbook import TextbookRow
 from bench.report.sections.comparison import (
     list_faults,
-    list_textbook,
     tabulate_comparison,
     tabulate_noise,
+    tabulate_textbook,
 )
 from bench.report.sections.runs import describe_adjustment
 
@@ -66,7 +66,8 @@ def test_speed_of_the_machine_is_shown_where_it_varied(kernels, known, follows, 
     table = tabulate_comparison(rows, rows, 1)
     assert ("machine's speed, × run's" in table.headings) == (cells is not None)
     if cells:
-        assert [line[-1] for line in table.lines] == cells
+        speed = table.headings.index("machine's speed, × run's")
+        assert [line[speed] for line in table.lines] == cells
 
 
 @pytest.mark.parametrize(
@@ -91,9 +92,20 @@ def test_adjustment_is_described_with_both_spreads(adjustment, words):
 def test_textbook_figures_are_beside_ours():
     row = TextbookRow("fig", "validation_accuracy", "keras 3", 0.8463, 0.01, 0.8495, 12.0, None)
     verdict = "differs by 0.0032: within 0.01"
-    assert list_textbook([row]) == [
-        ["fig", "validation accuracy", "0.8463", "0.8495", verdict, "12.0 s", "keras 3"]
-    ]
+    table = tabulate_textbook([row])
+    assert table.headings == (
+        "program",
+        "quantity",
+        "textbook",
+        "here",
+        "run time, s",
+        "verdict",
+        "framework",
+    )
+    line = ["fig", "validation accuracy", "0.8463", "0.8495", "12.0", verdict, "keras 3"]
+    assert table.lines == [line]
+    assert table.numeric == {2, 3, 4}
+    assert tabulate_textbook([row], ["here"]).lines == [["here", *line]]
 
 
 def test_noise_has_every_measure():

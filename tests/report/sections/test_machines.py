@@ -97,10 +97,10 @@ def test_absent_rows_give_their_status(tmp_path):
     server = [*trials(case("a"), 0.2), bare(case("c")), *other]
     tables = tabulate(load(tmp_path, box=(BOX, *box), server=(SERVER, *server)))
     assert tables["Samples per second"].lines == [
-        ["a", "480,000", "240,000", "1.5e-06"],
-        ["b", "480,000", "not measured", "1.5e-06"],
+        ["a", "480,000", "240,000", "1.5 × 10⁻⁶"],
+        ["b", "480,000", "not measured", "1.5 × 10⁻⁶"],
         ["c", "unavailable", "failed", "—"],
-        ["d (one-vs-rest)", "not measured", "48,000", "1.5e-06"],
+        ["d (one-vs-rest)", "not measured", "48,000", "1.5 × 10⁻⁶"],
     ]
     assert tables[f"Speedup over {SMALL}"].lines == [
         ["a", "1", "0.500"],

@@ -20,22 +20,39 @@ from bench.report.write import write_report
 HOSTILE = "a | b\n## c `d` <script>x</script> [e](f) *g* ![j](k)"
 DATA = {"features": 784, "classes": 10}
 PEAKS = {"start": 2**20, "epochs": 2**30}
-TITLES = [
-    "The textbook's figures and ours",
-    "Accuracy against time",
-    "What it costs to start, and when it pays",
-    "How far from what the machine can do?",
-    "Batch size, samples and threads",
-    "Do they compute the same?",
-    "Memory",
-    "The data",
-    "What the classifiers learned",
-    "What is included in the measurements?",
-    "Failed and unavailable",
-    "Noise",
-    "Machine and software",
-]
-TEXTBOOK, CURVES, STARTS, ROOFLINE, SWEEP, PARITY, MEMORY, IMAGES, LEARNED = TITLES[:9]
+GROUPS = {
+    "Do they compute the same?": [
+        "Do they compute the same?",
+        "The textbook's figures and those measured here",
+    ],
+    "Which one should I use?": [
+        "Which program is done first, start included?",
+        "Accuracy over the epochs, and the time to it",
+        "What each row is",
+    ],
+    "What does a step cost?": ["What does a step cost?"],
+    "Start-up and memory": ["What a start costs", "Peak memory"],
+    "Growth": [
+        "Growth with the batch size",
+        "Growth with the number of threads",
+        "Growth with the number of samples",
+        "How far from what the machine can do?",
+    ],
+    "CPU against GPU": ["CPU against GPU"],
+    "Predicting": ["Predicting"],
+    "What it learned, and the data": ["What it learned", "The data"],
+    "Method, noise, machine": [
+        "What is included in the measurements",
+        "Failed and unavailable",
+        "Noise",
+        "Machine and software",
+    ],
+}
+TITLES = [title for titles in GROUPS.values() for title in titles]
+METHOD = GROUPS["Method, noise, machine"]
+PARITY, TEXTBOOK, FIRST, CURVES, PROGRAMS, STEPS, STARTS, MEMORY = TITLES[:8]
+BATCHES, THREADS, SAMPLES, ROOFLINE = TITLES[8:12]
+LEARNED, IMAGES = GROUPS["What it learned, and the data"]
 
 
 def sections_of(folder):
@@ -48,43 +65,58 @@ def write_and_list(tmp_path, plan, *records, **changes):
 
 
 @pytest.mark.parametrize("plan", [run(), run(case())])
-def test_empty_run_has_every_section_which_says_how_to_fill_it(tmp_path, plan):
+def test_empty_run_has_every_section_in_its_group_and_says_how_to_fill_it(tmp_path, plan):
     found = write_and_list(tmp_path, plan)
-    assert list(found) == TITLES
-    for title in TITLES[:9]:
+    groups = {}
+    for section in found.values():
+        groups.setdefault(section.group, []).append(section.title)
+    assert list(groups.items()) == list(GROUPS.items())
+    for title in TITLES[: -len(METHOD)]:
         assert not found[title].tables
         assert not found[title].pictures
+        assert not found[title].finding
         assert found[title].empty.endswith(".")
     assert "--no-roofline" in found[ROOFLINE].empty
-    assert "--sweep" in found[SWEEP].empty
+    assert "--sweep" in found[BATCHES].empty
+    assert "--device cpu,gpu" in found[gpu.TITLE].empty
 
 
 def test_sweep_fills_every_section(tmp_path):
-    records = [*swept(phase_rss_bytes=PEAKS), probe(), probe(number=2, of={"threads": 1})]
+    values = {"phase_rss_bytes": {**PEAKS, "import": 2**21}, "predict_seconds": [0.02]}
+    records = [*swept(**values), probe(), probe(number=2, of={"threads": 1})]
     found = write_and_list(tmp_path, run(*(case(name) for name in "ab")), *records)
     assert [line[:2] for line in found[ROOFLINE].tables[0].lines] == [["cpu", "1"], ["cpu", "2"]]
     pictures = {title: [one.name for one in section.pictures] for title, section in found.items()}
-    assert pictures[SWEEP] == ["growth-batch-size", "growth-samples", "growth-threads"]
+    assert pictures[BATCHES] == ["growth-batch-size"]
+    assert pictures[SAMPLES] == ["growth-samples"]
+    assert pictures[THREADS] == ["growth-threads"]
     assert pictures[PARITY] == ["parity-sgd"]
     assert pictures[CURVES] == ["accuracy-sgd"]
     assert pictures[MEMORY] == ["memory"]
-    assert len(found[SWEEP].tables) == 3
-    assert len(found[SWEEP].remarks) == 1  # no GPU was measured
-    assert [len(table.lines) for table in found[CURVES].tables] == [2]
     assert [line[0] for line in found[MEMORY].tables[0].lines] == ["a", "b"]
+    absent = {TEXTBOOK, gpu.TITLE, LEARNED, IMAGES}
+    assert {title for title, section in found.items() if section.empty and not section.tables} == (
+        absent | {"Failed and unavailable"}
+    )
+    without = {*absent, *METHOD, PROGRAMS, CURVES, "Epoch time, workload sgd"}
+    for title in found.keys() - without:
+        assert found[title].finding.endswith("."), title
 
 
-def test_gpu_has_its_section_before_all_others(tmp_path):
+def test_gpu_has_its_tables_and_its_finding(tmp_path):
     records = [*swept_on("cpu"), *swept_on("gpu"), *on("gpu", "b", workload="textbook")]
     found = write_and_list(tmp_path, run(case("a")), *records)
-    assert list(found)[:2] == [TEXTBOOK, gpu.TITLE]
-    assert [table.title.partition(",")[0] for table in found[gpu.TITLE].tables] == [
+    section = found[gpu.TITLE]
+    assert [table.title.partition(",")[0] for table in section.tables] == [
         "Training and predicting",
         "Use of the GPU",
         "GPU speedup by batch size",
         "Use of the GPU",
     ]
-    assert (found[gpu.TITLE].remarks, found[SWEEP].remarks) == ([], [])
+    assert section.finding == (
+        "At batch size 32 the GPU trains 1 of 1 programs certainly faster than the CPU, and 0 "
+        "certainly slower."
+    )
 
 
 def test_failed_gpu_trials_leave_a_section_with_the_reason(tmp_path):
@@ -100,7 +132,7 @@ def test_failed_probes_and_skipped_sizes_are_remarks(tmp_path):
     found = write_and_list(tmp_path, plan, ok(case()), failed)
     assert found[ROOFLINE].empty == "No probe succeeded."
     assert found[ROOFLINE].remarks == ["roofline-jax, cpu, 2 threads: failed, it returned 7"]
-    assert found[SWEEP].remarks == ["not measured: 7 does not divide 48000"]
+    assert found[BATCHES].remarks == ["not measured: 7 does not divide 48000"]
 
 
 def test_row_faster_than_the_roofline_is_in_no_section(tmp_path):
@@ -115,7 +147,7 @@ def test_row_faster_than_the_roofline_is_in_no_section(tmp_path):
 def test_older_environment_without_the_shape_does_not_hide_it(tmp_path):
     folder = write(tmp_path / "run", run(case()), ok(case()), probe(), data=DATA)
     store.add_environment(folder, environment(id="before"))
-    assert sections_of(folder)[ROOFLINE].tables[0].lines[0][-1] == "15.1 ms"
+    assert sections_of(folder)[ROOFLINE].tables[0].lines[0][3] == "15.1"
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -136,7 +168,9 @@ def test_names_of_records_never_become_markup(tmp_path, count):
     assert "<script" not in text
     assert not re.search(r"(?<!\\)\[e\]|(?<!\\)`d|(?<!\\)\*g|^# c", text, re.MULTILINE)
     if count == 1:
-        assert re.findall(r"^## (.*)$", text, re.MULTILINE)[1:] == TITLES
+        empty = {TEXTBOOK, gpu.TITLE, "Predicting", LEARNED, IMAGES, "Failed and unavailable"}
+        assert {*re.findall(r"^\*\*(?!The machine)(.*?)\*\* ", text, re.MULTILINE)} == empty
+        assert len(re.findall(r"^## ", text, re.MULTILINE)) == 1 + len(TITLES) - len(empty)
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         assert len({len(re.split(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
 
@@ -165,8 +199,7 @@ def folder(tmp_path, prepared):
 def test_prepared_data_are_shown_and_counted(folder):
     section = sections_of(folder)[IMAGES]
     assert [picture.title for picture in section.pictures] == ["The first 10 images"]
-    (remark,) = section.remarks
-    assert remark.startswith("40 training, 10 validation and 20 test images of 10 classes")
+    assert section.finding == "40 training, 10 validation and 20 test images of 10 classes."
 
 
 def test_weights_and_confusion_are_the_oracles(folder):
@@ -174,6 +207,7 @@ def test_weights_and_confusion_are_the_oracles(folder):
     assert [picture.name for picture in section.pictures] == ["weights", "confusion"]
     (remark,) = section.remarks
     assert "after 5 epochs of workload sgd at batch size 5" in remark
+    assert re.match(r"The oracle labels \d+ of 20 test images correctly; ", section.finding)
 
 
 @pytest.mark.parametrize(

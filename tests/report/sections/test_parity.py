@@ -26,15 +26,15 @@ def test_line_has_errors_at_first_and_any_size_with_margin():
     b = with_error(1e-6, case("b", objective="one-vs-rest", device="gpu"))
     elsewhere = with_error(6e-6, case("c", batch_size=8))
     assert tabulate(*a, *b, *elsewhere) == [
-        ["b (one-vs-rest)", "gpu", "1.0e-06", "1.0e-06", "1", "10 times"],
-        ["a", "cpu", "2.0e-06", "4.0e-06", "2", "2.5 times"],
-        ["c", "cpu", "—", "6.0e-06", "1", "1.7 times"],
+        ["b (one-vs-rest) (gpu)", "1.0", "1.0", "1", "10"],
+        ["a", "2.0", "4.0", "2", "2.5"],
+        ["c", "—", "6.0", "1", "1.7"],
     ]
 
 
 @pytest.mark.parametrize(
     ("error", "margin"),
-    [(0.0, "all"), (1e-5, "1.0 times"), (2e-4, "none: it fails"), (float("nan"), "none: it fails")],
+    [(0.0, "no error"), (1e-5, "1.0"), (2e-4, "fails"), (float("nan"), "fails")],
 )
 def test_margin_at_the_limits(error, margin):
     ((*_, cell),) = tabulate(*with_error(error, case("a")))
@@ -51,3 +51,22 @@ def test_section_has_a_table_and_chart_for_each_workload(tmp_path):
     section = describe_parity(load_run(write(tmp_path / "run", run(*cases), *records)))
     assert [len(table.lines) for table in section.tables] == [1, 1]
     assert [picture.name for picture in section.pictures] == ["parity-sgd"]  # 0 cannot be drawn
+    assert section.finding.startswith(
+        "All 2 softmax programs end with the float64 oracle's weights"
+    )
+
+
+def test_test_accuracies_are_the_same_or_have_a_range(tmp_path):
+    other = [0.1, 0.2, 0.3, 0.4, 0.83]
+    cases = [case("a"), case("b"), case("c", workload="textbook"), case("d", workload="textbook")]
+    records = [
+        *with_error(1e-6, cases[0]),
+        *with_error(1e-6, cases[1]),
+        *with_error(1e-6, cases[2]),
+        *with_error(1e-6, cases[3], test_accuracy=other),
+    ]
+    section = describe_parity(load_run(write(tmp_path / "run", run(*cases), *records)))
+    same, different = section.remarks
+    assert same.startswith("Workload sgd: ")
+    assert same.endswith("all 2 softmax programs have the same test accuracy, 0.8321.")
+    assert different.endswith("softmax programs have test accuracies between 0.8300 and 0.8321.")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from support.records import bare, case, environment, ok, trials
 
+from bench.analysis.intervals import Interval
 from bench.analysis.roofline import Roofline, find_rooflines
 from bench.analysis.summary import summarize, summarize_memory
 from bench.report.sections import resources
@@ -26,30 +27,29 @@ def test_bandwidth_is_that_of_the_tables_size():
         1.2345e11, "jax", {LARGE: 2e10, SMALL: 9e10}, {LARGE: "torch", SMALL: "numpy"}
     )
     (table,) = resources.tabulate_roofline({("cpu", 2): roofline}, [row(), row(samples=9600)], 784)
-    assert table.headings == (
-        "device",
-        "threads",
-        "matrix product",
-        "by",
-        "bandwidth",
-        "by",
-        "a step",
-        "least epoch",
-    )
-    assert table.lines == [
-        ["cpu", "2", "123 GFLOP/s", "jax", "20.0 GB/s", "torch", "—", "15.1 ms"],
+    assert cells(table) == [
+        {
+            "device": "cpu",
+            "threads": "2",
+            "matrix product, GFLOP/s": "123",
+            "bandwidth, GB/s": "20.0",
+            "an epoch takes at least, ms": "15.1",
+            "best product by": "jax",
+            "best bandwidth by": "torch",
+        }
     ]
     (table,) = resources.tabulate_roofline({("cpu", 2): roofline}, [row(samples=9600)], 784)
-    assert table.lines[0][4:6] == ["90.0 GB/s", "numpy"]
+    assert cells(table)[0]["bandwidth, GB/s"] == "90.0"
+    assert cells(table)[0]["best bandwidth by"] == "numpy"
 
 
 def test_least_epochs_of_rows_are_a_range():
     roofline = Roofline(1e11, "jax", {}, {})
     rows = [row(), row(0.0075264, implementation="byte-row"), row(None, implementation="other")]
     (table,) = resources.tabulate_roofline({("cpu", 2): roofline}, rows, 784)
-    assert cells(table)[0]["least epoch"] == "7.53 ms to 15.1 ms"
+    assert cells(table)[0]["an epoch takes at least, ms"] == "7.53 to 15.1"
     (table,) = resources.tabulate_roofline({("cpu", 2): roofline}, [row(None)], 784)
-    assert cells(table)[0]["least epoch"] == "—"
+    assert not any("at least" in heading for heading in table.headings)
 
 
 def test_probes_of_a_gpu_fill_its_line():
@@ -70,7 +70,7 @@ def test_probes_of_a_gpu_fill_its_line():
     (table,) = resources.tabulate_roofline(find_rooflines(records), summarize(records, here), 784)
     # Of 1,500 steps of 5 µs each.
     assert table.lines == [
-        ["gpu", "2", "10,000 GFLOP/s", "jax", "2,000 GB/s", "jax", "5.00 µs", "7.50 ms"],
+        ["gpu", "2", "10,000", "2,000", "5.00", "7.50", "jax", "jax"],
     ]
 
 
@@ -108,8 +108,39 @@ def test_memory_has_the_recorded_phases_of_each_device():
     cpu, gpu = resources.tabulate_memory(summarize_memory(records))
     assert cpu.title == "Peak memory by phase: cpu, batch size 32, 2 threads, 48,000 samples"
     assert cells(cpu) == [
-        {"implementation": "small", "start": "20.0 MiB", "data": "100 MiB", "epochs": "400 MiB"},
-        {"implementation": "large", "start": "20.0 MiB", "data": "—", "epochs": "900 MiB"},
+        {"program": "small", "start, MiB": "20.0", "data, MiB": "100", "epochs, MiB": "400"},
+        {"program": "large", "start, MiB": "20.0", "data, MiB": "—", "epochs, MiB": "900"},
     ]
     assert cpu.numeric == {1, 2, 3}
-    assert cells(gpu) == [{"implementation": "other", "start": "1.00 MiB"}]
+    assert cells(gpu) == [{"program": "other", "start, MiB": "1.00"}]
+
+
+def test_finding_of_memory_compares_what_imports_take():
+    records = [
+        ok(case(name), phase_rss_bytes={"import": megabytes * 2**20})
+        for name, megabytes in (("small", 40.6), ("large", 921.6), ("mid", 100))
+    ]
+    assert resources.describe_imports(summarize_memory(records)) == (
+        "Before the first image is read, large takes 0.90 GiB of memory, and small 41 MiB."
+    )
+    assert resources.describe_imports(summarize_memory(records[:1])) == ""
+
+
+def test_step_is_the_epoch_over_the_number_of_its_batches():
+    # 48,000 images in batches of 32 are 1,500 steps: 300 µs and 3 ms, of 10.0352 µs at least.
+    rows = [row(implementation="a"), row(implementation="b")]
+    slow = replace(rows[1], epoch=Interval(4.5, 3.0, 6.0))
+    table = resources.tabulate_steps([rows[0], slow])
+    assert cells(table)[0] == {
+        "program": "a",
+        "a step, ms": "0.333",
+        "at least, µs": "10.0",
+        "% of roofline": "3.0",
+        "style": "idiomatic",
+    }
+    assert table.lines[1][1] == "3.00 [2.00, 4.00]"
+    assert resources.describe_step([rows[0], slow]) == (
+        "A step of 32 images takes from 333 µs (a) to 3.00 ms (b); the machine cannot do it in "
+        "less than 10.0 µs."
+    )
+    assert resources.describe_step(rows[:1]) == ""

@@ -1,51 +1,99 @@
 """Tables of a sweep show the measured times: every cell here is worked out by hand."""
 
+from dataclasses import replace
+
+import pytest
 from support.records import bare, case, environment, ok, run, trials, write
 from support.sweeps import SWEEP, swept
 
+from bench.analysis.intervals import Interval
 from bench.analysis.summary import summarize
 from bench.analysis.sweep import find_sweep, find_thread_speedups
 from bench.report.load import load_run
-from bench.report.sections.scaling import describe_sweep, tabulate_sweep, tabulate_threads
+from bench.report.sections.scaling import (
+    describe_batch_sizes,
+    describe_samples,
+    describe_speedups,
+    describe_threads,
+    list_impossible,
+    tabulate_threads,
+)
 
 HERE = {"here": environment()}
 
 
-def tabulate(records):
-    return tabulate_sweep(find_sweep(summarize(records, HERE, run(case())), "sgd"))
+@pytest.fixture
+def load(tmp_path):
+    def load_records(*records, planned=None):
+        return load_run(write(tmp_path / "run", planned or run(case("a"), case("b")), *records))
+
+    return load_records
 
 
-def test_each_axis_has_its_table():
-    by_batch_size, by_samples = tabulate(swept())
-    assert by_batch_size.title == "Epoch time by batch size: 48,000 samples, 2 threads"
-    assert by_batch_size.headings == ("implementation", "8", "32", "128", "384", "1,920", "9,600")
+def describe(loaded):
+    sweep = find_sweep(loaded.rows, "sgd")
+    return describe_batch_sizes(loaded, sweep, []), describe_samples(sweep)
+
+
+def test_each_axis_has_its_table_in_one_unit_and_its_finding(load):
+    sections = describe(load(*swept()))
+    (by_batch_size,), (by_samples,) = (section.tables for section in sections)
+    assert by_batch_size.title == "Epoch time by batch size: 48,000 samples, 2 threads, in ms"
+    assert by_batch_size.headings == ("program", "8", "32", "128", "384", "1,920", "9,600")
     # 10 ms, 6,000 to 5 steps of 20 µs, 48,000 samples of 0.5 µs; b twice that.
     assert by_batch_size.lines == [
-        ["a", "154 ms", "64.0 ms [64.0, 64.0]", "41.5 ms", "36.5 ms", "34.5 ms", "34.1 ms"],
-        ["b", "308 ms", "128 ms [128, 128]", "83.0 ms", "73.0 ms", "69.0 ms", "68.2 ms"],
+        ["a", "154", "64.0 [64.0, 64.0]", "41.5", "36.5", "34.5", "34.1"],
+        ["b", "308", "128 [128, 128]", "83.0", "73.0", "69.0", "68.2"],
     ]
     assert by_batch_size.numeric == set(range(1, 7))
-    assert by_samples.title == "Epoch time by samples: batch size 384, 2 threads"
+    assert by_samples.title == "Epoch time by samples: batch size 384, 2 threads, in ms"
     assert by_samples.headings[1:] == ("9,600", "19,200", "48,000", "96,000", "480,000")
     # 384 go 25 times into 9,600 and 1,250 times into 480,000.
     assert by_samples.lines == [
-        ["a", "15.3 ms", "20.6 ms", "36.5 ms", "63.0 ms", "275 ms"],
-        ["b", "30.6 ms", "41.2 ms", "73.0 ms", "126 ms", "550 ms"],
+        ["a", "15.3", "20.6", "36.5", "63.0", "275"],
+        ["b", "30.6", "41.2", "73.0", "126", "550"],
     ]
+    # 154 / 34.1 ms, and 275 / 15.3 ms.
+    findings = [section.finding for section in sections]
+    assert findings[0] == (
+        "An epoch at batch size 8 takes from 4.52 (a) to 4.52 (b) times as long as one at batch "
+        "size 9,600, each measured once."
+    )
+    assert findings[1] == (
+        "An epoch of 480,000 samples takes from 18.0 (a) to 18.0 (b) times as long as one of 9,600 "
+        "samples, each measured once."
+    )
 
 
 def test_speedup_is_the_ratio_of_the_times_beside_it():
     # One thread takes one and a half times as long as two. At batch size 32 the numbers of rounds
     # differ.
-    rows = summarize(swept(), HERE, run(case()))
-    table = tabulate_threads(find_thread_speedups(rows, "sgd"), "a note")
-    assert table.lines == [
-        ["a", "1,920", "48,000", "2", "51.8 ms", "34.5 ms", "1.50"],
-        ["b", "1,920", "48,000", "2", "104 ms", "69.0 ms", "1.50"],
-    ]
+    speedups = find_thread_speedups(summarize(swept(), HERE, run(case())), "sgd")
+    table = tabulate_threads(speedups, "a note")
+    assert table.title == "Epoch time by threads, batch size 1,920, samples 48,000, threads 2"
+    assert table.headings == ("program", "one thread, ms", "these threads, ms", "speedup")
+    assert table.lines == [["a", "51.8", "34.5", "1.50"], ["b", "104", "69.0", "1.50"]]
+    assert describe_speedups(speedups) == (
+        "By more than a fifth over one thread: at batch size 1,920 2 threads speed up 2 of 2 "
+        "programs; each measured once."
+    )
+    assert list_impossible(speedups) == []
 
 
-def test_pilot_is_a_table_of_its_own(tmp_path):
+def test_only_speedups_whose_interval_is_above_a_fifth_count():
+    speedups = find_thread_speedups(summarize(swept(), HERE, run(case())), "sgd")
+    intervals = (Interval(1.5, 1.3, 1.7), Interval(1.5, 1.1, 2.0))
+    pairs = [replace(pair, speedup=one) for pair, one in zip(speedups, intervals, strict=True)]
+    assert describe_speedups(pairs).endswith("speed up 1 of 2 programs; certainly.")
+    pairs[1] = replace(pairs[1], speedup=Interval(2.4))
+    assert describe_speedups(pairs).endswith("speed up 2 of 2 programs; some measured once.")
+    (line,) = list_impossible(pairs)
+    assert line.startswith("b, batch size 1,920: 2.40 is more than 2 threads can bring")
+    pairs[1] = replace(pairs[1], speedup=Interval(2.4, 1.9, 2.9))
+    assert list_impossible(pairs) == []
+
+
+def test_pilot_is_a_table_of_its_own(load):
     """Each size names its threads, and the pilot's times are beside each other."""
     open_case = {"threads": 0, "tried_threads": (1, 2)}
     planned = run(case("a", **open_case), sweep=(case("a", batch_size=8, **open_case),))
@@ -55,23 +103,24 @@ def test_pilot_is_a_table_of_its_own(tmp_path):
         records += [ok(case("a", threads=n, **of), 0, time) for n, time in enumerate(times, 1)]
         records += trials(case("a", threads=threads, **of), min(times) * 1.1)
     records += [bare(case("b", threads=1, tried_threads=(1, 2)), 0, status="timeout")]
-    loaded = load_run(write(tmp_path / "run", planned, *records))
-    section = describe_sweep(loaded, find_sweep(loaded.rows, "sgd"), [])
-    by_batch_size, by_threads = section.tables
-    assert by_batch_size.title == "Epoch time by batch size: 48,000 samples"
-    assert by_batch_size.lines == [["a", "44.0 ms (2)", "22.0 ms (1)"]]
+    loaded = load(*records, planned=planned)
+    (by_batch_size,), threads = describe(loaded)[0].tables, describe_threads(loaded)
+    assert by_batch_size.title == "Epoch time by batch size: 48,000 samples, in ms"
+    assert by_batch_size.lines == [["a", "44.0 (2)", "22.0 (1)"]]
+    (by_threads,) = threads.tables
+    assert by_threads.headings[1] == "batch size"
     assert sorted(by_threads.lines) == [
-        ["a", "32", "48,000", "2", "20.0 ms", "30.0 ms", "0.667"],
-        ["a", "8", "48,000", "2", "80.0 ms", "40.0 ms", "2.00"],
+        ["a", "32", "20.0", "30.0", "0.667"],
+        ["a", "8", "80.0", "40.0", "2.00"],
     ]
-    assert any("b, 1 of 2 threads" in line and "timeout" in line for line in section.remarks)
+    assert any("b, 1 of 2 threads" in line and "timeout" in line for line in threads.remarks)
 
 
-def test_unmeasured_size_is_a_dash():
+def test_unmeasured_size_is_a_dash(load):
     elsewhere = [(64, 9600, 2), (32, 4800, 2)]  # vary with another axis
     records = swept("a", sizes=[*SWEEP, *elsewhere]) + swept("b", sizes=SWEEP[:3])
-    by_batch_size, by_samples = tabulate(records)
+    (by_batch_size,), (by_samples,) = (section.tables for section in describe(load(*records)))
     assert by_batch_size.headings[1:] == ("8", "32", "128", "384", "1,920", "9,600")
-    assert by_batch_size.lines[1][3:] == ["83.0 ms", "—", "—", "—"]
+    assert by_batch_size.lines[1][3:] == ["83.0", "—", "—", "—"]
     assert by_samples.headings[1:] == ("9,600", "19,200", "48,000", "96,000", "480,000")
     assert [line[0] for line in by_samples.lines] == ["a"]

@@ -6,10 +6,13 @@ from bench.analysis.intervals import Interval
 from bench.analysis.startup import BreakEven, Start, TimeToAccuracy, find_curves
 from bench.analysis.summary import summarize
 from bench.report.sections.startup import (
+    describe_epochs,
+    describe_frontier,
     tabulate_break_evens,
     tabulate_costs,
     tabulate_curves,
     tabulate_times,
+    tabulate_totals,
 )
 
 
@@ -29,27 +32,20 @@ def find_curves_of(records):
 
 
 def test_start_is_shown_by_its_parts():
-    (table,) = tabulate_costs([start(case("jax"), 4.0)])
-    assert dict(zip(table.headings, *table.lines, strict=True)) == {
-        "implementation": "jax",
-        "objective": "softmax",
+    (table,) = tabulate_costs([start(case("jax"), 4.0), start(case("slow"), 8.0)])
+    assert dict(zip(table.headings, table.lines[0], strict=True)) == {
+        "program": "jax",
+        "import, s": "2.00",
+        "set-up, µs": "250",
+        "reset, s": "0",
+        "first epoch, ms": "500",
+        "cold start, s": "4.00 [2.00, 8.00]",
         "style": "idiomatic",
-        "import": "2.00 s",
-        "set-up": "250 µs",
-        "reset": "0 µs",
-        "first epoch": "500 ms",
-        "cold start": "4.00 s [2.00, 8.00]",
-        "parity error": "2.0e-06",
     }
-    assert {table.headings[column] for column in table.numeric} == {
-        "import",
-        "set-up",
-        "reset",
-        "first epoch",
-        "cold start",
-        "parity error",
-    }
-    assert table.title == "What a start costs, sgd: cpu, batch size 32, 2 threads, 48,000 samples"
+    assert table.numeric == set(range(1, 6))
+    assert table.title == (
+        "Parts of a start, workload sgd: cpu, batch size 32, 2 threads, 48,000 samples"
+    )
 
 
 def test_each_device_has_its_own_table():
@@ -67,14 +63,18 @@ def test_shortest_time_to_accuracy_is_first_and_unreached_last():
         "fast": TimeToAccuracy(case("fast"), (5, 3, 4), interval, 5, 2e-6),
     }
     (table,) = tabulate_times(known.values())
-    assert table.title.startswith("Time to validation accuracy 0.84, sgd: cpu")
-    assert table.headings[3:] == ("epochs", "time", "parity error")
-    assert [[line[0], *line[3:5]] for line in table.lines] == [
-        ["fast", "3 to 5", "2.00 s [1.00, 4.00]"],
-        ["slow", "3", "3.00 s [3.00, 3.00]"],
-        ["most", "4 to 1,200; 1 of 3 not within 12", "4.00 s"],
-        ["never", "not within 5", "—"],
+    assert table.title.startswith("Time to validation accuracy 0.84, workload sgd: cpu")
+    assert table.headings == ("program", "time, s", "epochs", "style")
+    assert [line[:3] for line in table.lines] == [
+        ["fast", "2.00 [1.00, 4.00]", "3 to 5"],
+        ["slow", "3.00 [3.00, 3.00]", "3"],
+        ["most", "4.00", "4 to 1,200; 1 of 3 not within 12"],
+        ["never", "—", "not within 5"],
     ]
+    assert describe_epochs(known.values()) == ""
+    assert describe_epochs([known["slow"], known["fast"]]) == (
+        "All 2 softmax programs reach a validation accuracy of 0.84 after 3 to 5 epochs."
+    )
     assert "over 3 seeds" in table.note
     assert "75 %" in table.note  # all three on one side of the typical seed: 2 / 8
     (table,) = tabulate_times([TimeToAccuracy(case("once"), (3,), interval, 5, 2e-6)])
@@ -94,25 +94,57 @@ def test_break_evens_are_a_matrix():
     )
     assert table.headings == ("tuned, ahead of", "plain", "other")
     assert table.lines == [
-        ["scan", "at once", "12"],
-        ["fused", "never, not certain", "at once, until 7, not certain"],
+        ["scan", "1", "12"],
+        ["fused", "never (uncertain)", "1 to 7 (uncertain)"],
     ]
     assert table.numeric == {1, 2}
-    assert table.title.endswith(", sgd, softmax: cpu, batch size 32, 2 threads, 48,000 samples")
+    assert table.title.endswith(", workload sgd: cpu, batch size 32, 2 threads, 48,000 samples")
 
 
-def test_curve_has_time_and_accuracy_after_each_epoch():
-    (table,) = tabulate_curves(find_curves_of(trials(case("a"), 0.5)))
-    assert table.title.endswith(" sgd: cpu, batch size 32, 2 threads, 48,000 samples")
-    assert table.headings[3:] == ("epoch 1", "epoch 2", "epoch 3", "epoch 4", "epoch 5")
-    cells = ["5.26 s: 0.1000", "5.51 s: 0.2000", "6.01 s: 0.3000", "6.51 s: 0.4000"]
-    assert table.lines == [["a", "softmax", "idiomatic", *cells, "7.01 s: 0.8396"]]
+def test_programs_with_the_same_accuracies_are_one_line():
+    short = [ok(case("short"), epoch_seconds=[0.1])]
+    records = [*trials(case("a"), 0.5), *trials(case("b"), 0.1), *short]
+    (table,) = tabulate_curves(find_curves_of(records))
+    assert table.title == "Validation accuracy after each epoch, workload sgd"
+    assert table.headings[1:] == ("epoch 1", "epoch 2", "epoch 3", "epoch 4", "epoch 5")
+    lines = {line[0]: line[1:] for line in table.lines}
+    assert lines == {
+        "b and a": ["0.1000", "0.2000", "0.3000", "0.4000", "0.8396"],
+        "short": ["0.1000", "—", "—", "—", "—"],
+    }
+    assert tabulate_curves([]) == []
 
 
-def test_curves_are_sorted_by_their_end_in_a_table_for_each_device():
-    late, short = ok(case("late"), import_seconds=60.0), ok(case("short"), epoch_seconds=[0.1])
-    records = [late, short, *trials(case("a"), 0.1), *trials(case("a", device="gpu"), 0.1)]
-    cpu, gpu = tabulate_curves(find_curves_of(records))
-    assert [line[0] for line in cpu.lines] == ["short", "a", "late"]
-    assert cpu.lines[0][3:] == ["5.26 s: 0.1000", "—", "—", "—", "—"]
-    assert [line[0] for line in gpu.lines] == ["a"]
+def test_totals_are_sorted_by_five_epochs_in_a_table_for_each_device():
+    # A start of 5.26 s, whose import takes 2.
+    late = ok(case("late"), epoch=0.1, import_seconds=60.0)
+    records = [late, *trials(case("a"), 1.0), *trials(case("a", device="gpu"), 0.1)]
+    cpu, gpu = tabulate_totals(summarize(records, {}))
+    assert [line[0] for line in cpu.lines] == ["a", "late"]
+    assert cpu.headings[1:-1] == (
+        "1 epoch, s",
+        "5 epochs, s",
+        "20 epochs, s",
+        "100 epochs, s",
+        "1,000 epochs, s",
+    )
+    assert cpu.lines[0][1:-1] == ["5.26", "9.26", "24.3", "104", "1,000"]
+    assert cpu.lines[1][1:-1] == ["63.3", "63.7", "65.2", "73.2", "163"]
+    assert len(gpu.lines) == 1
+
+
+def test_finding_names_who_is_done_first_and_from_when_on():
+    def twice(name, start, epoch):
+        values = {"import_seconds": start, "setup_seconds": 0.0, "reset_seconds": 0.0}
+        return trials(case(name), *[epoch] * 2, first_epoch_seconds=0.0, **values)
+
+    rows = summarize([*twice("soon", 1.0, 4.0), *twice("late", 10.0, 2.0)], {})
+    # 10 + 2 m < 1 + 4 m from m = 5 further epochs on.
+    assert describe_frontier(rows) == (
+        "From a cold start soon is done first, from 6 epochs on late."
+    )
+    once = summarize([*twice("soon", 1.0, 4.0)[:1], *twice("late", 10.0, 2.0)[:1]], {})
+    assert describe_frontier(once) == (
+        "From a cold start soon (uncertain) is done first, from 6 epochs on late (uncertain)."
+    )
+    assert describe_frontier(rows[:1]) == ""

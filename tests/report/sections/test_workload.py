@@ -10,8 +10,8 @@ from bench.analysis.intervals import Interval
 from bench.analysis.noise import Noise, measure_noise
 from bench.analysis.summary import summarize
 from bench.report.load import load_run
-from bench.report.sections import Section
-from bench.report.sections.comparison import remark_accuracy
+from bench.report.sections import Section, tables
+from bench.report.sections.comparison import find_accuracy
 from bench.report.sections.workload import (
     GROUPS_NOTE,
     NOTHING_WELL,
@@ -48,7 +48,7 @@ def test_uncertain_neighbours_are_named_with_the_disturbances():
     disturbed = replace(QUIET, others=0.25)
     (line,) = describe_noisy_pairs(rows_of(a=A, b=B, c=C, d=D), disturbed)
     assert line == (
-        "**The machine was too noisy** (other processes took 25.0% of the cores) to tell these "
+        "**The machine was too noisy** (other processes took 25.0 % of the cores) to tell these "
         "neighbours apart: a and b, b and c."
     )
     (line,) = describe_noisy_pairs(rows_of(**{"<a>": A, "b|c": B}), QUIET)
@@ -77,9 +77,8 @@ def test_rows_in_two_groups_and_with_lost_trials_are_marked(tmp_path):
     plan = run(case("<slow>"), case("lost"))
     section = describe_workload([load_run(write(tmp_path / "run", plan, *slow, *lost))], "sgd")
     (table,) = section.tables
-    epochs = {line[0]: line[table.headings.index("epoch")] for line in table.lines}
-    assert epochs["lost"] == "500 ms [500, 500], 2 of 3"
-    assert epochs["<slow>"].endswith("], two groups")
+    processes = {line[0]: line[table.headings.index("processes")] for line in table.lines}
+    assert processes == {"lost": "2 of 3", "<slow>": "two groups"}
     assert section.text.endswith("rows fall into two groups: &lt;slow&gt;.")
     assert GROUPS_NOTE in table.note
     points = json.dumps(section.pictures[0].draw().to_dict())
@@ -90,8 +89,8 @@ def test_rows_in_two_groups_and_with_lost_trials_are_marked(tmp_path):
 def test_accuracy_shows_its_spread_over_seeds_only_if_there_are_several():
     (row,) = rows_of(a=A)
     several = replace(row, accuracy_by_seed=(0.83, 0.85, 0.84), validation_accuracy=0.84)
-    cells = [remark_accuracy(one) for one in (row, several)]
-    assert cells == ["", " [0.8300, 0.8500]"]
+    cells = tables.list_accuracies("a", [find_accuracy(one) for one in (row, several)]).cells
+    assert cells == ["0.8396", "0.8400 [0.8300, 0.8500]"]
     assert "one seed" in write_note([row])
     assert "over 3 seeds" in write_note([row, several])
 
@@ -111,30 +110,27 @@ def test_workload_has_table_and_charts_of_its_ranked_rows(tmp_path):
     section = describe_workload([loaded], "sgd")
     assert section.title == "Epoch time, workload sgd"
     assert section.finding.startswith("Once running, fast (idiomatic) has the shortest epoch")
+    assert section.text.startswith("The optimizer is SGD with learning rate 0.05.")
     assert section.text.endswith(
         "Measured: cpu, batch size 32, 2 threads, 48,000 samples; 1 or 2 processes of each program."
     )
     (table,) = section.tables
     ovr, fast, slow = (dict(zip(table.headings, line, strict=True)) for line in table.lines)
     assert slow == {
-        "implementation": "slow",
-        "framework": "torch 2.9.1",
-        "objective": "softmax",
-        "style": "tuned",
-        "data": "resident",
-        "validation accuracy": "0.8396",
-        "test accuracy": "0.8321",
-        "epoch": "1.00 s [1.00, 1.00]",
-        "samples/s": "48,000",
+        "program": "slow",
+        "epoch, ms": "1,000 [1,000, 1,000]",
         "× fastest": "2.00 [2.00, 2.00]",
-        "first epoch": "3.00 s",
-        "set-up": "250 ms",
-        "import": "2.00 s",
-        "% of roofline": "—",
-        "peak memory": "512 MiB",
-        "parity error": "1.5e-06",
+        "five epochs from a cold start, s": "9.26 [9.26, 9.26]",
+        "peak memory, MiB": "512",
+        "validation accuracy": "0.8396",
+        "parity error, × 10⁻⁶": "1.5",
+        "style": "tuned",
     }
-    assert (fast["× fastest"], ovr["× fastest"], ovr["objective"]) == ("1", "0.500", "one-vs-rest")
+    assert (fast["× fastest"], ovr["× fastest"]) == ("1", "0.500")
+    assert ovr["program"] == "ovr (one-vs-rest)"
+    assert table.filters[0] == {"objective": "one-vs-rest", "style": "idiomatic", "device": "cpu"}
+    assert table.keys[2][:2] == ["slow", 1.0]
+    assert table.numeric == set(range(1, 7))
     assert [picture.name for picture in section.pictures] == ["epoch-sgd", "cold-start-sgd"]
     for picture in section.pictures:
         points = json.dumps(picture.draw().to_dict())

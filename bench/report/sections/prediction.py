@@ -1,0 +1,62 @@
+"""How long each program takes to label the test images."""
+
+from bench.analysis.ranking import compare_rounds
+from bench.analysis.summary import Row
+from bench.report.load import LoadedRun
+from bench.report.sections import Section, Table, tables
+from bench.report.sections.comparison import (
+    add_threads,
+    describe_problem,
+    name_case,
+    select_ranked,
+)
+from bench.report.sections.verdict import Timing, describe_first, select_softmax
+
+TITLE = "Predicting"
+NO_PREDICTIONS = "No record has the time of a prediction."
+NOTE = (
+    "The labels of all test images in one call, from the host's memory and back to it, after "
+    "training. The value is the typical process; in brackets, its 95 % interval. × fastest: the "
+    "typical ratio within a round."
+)
+
+
+def describe_predictions(run: LoadedRun) -> Section:
+    """Return the predictions of the ranked rows of the first workload at its first size."""
+    rows = [row for row in select_ranked(run.rows, run.workload) if row.predicts_by_round]
+    if not rows:
+        return Section(TITLE, empty=NO_PREDICTIONS)
+    timings = [
+        Timing(row, row.predict, dict(row.predicts_by_round))
+        for row in select_softmax(rows)
+        if row.predict
+    ]
+    finding = ""
+    if len(timings) > 1:
+        words = ("labels the test images fastest", "label the test images fastest")
+        once = "labelled the test images fastest"
+        finding = "Once trained, " + describe_first(timings, *words, once, brief=True)
+    return Section(TITLE, [tabulate_predictions(rows)], finding=finding)
+
+
+def tabulate_predictions(rows: list[Row]) -> Table:
+    """Return a line for each row, the fastest first."""
+    rows = sorted(rows, key=lambda row: row.predict.mean if row.predict else 0.0)
+    images = max(row.test_images or 0 for row in rows)
+    columns = [
+        tables.list_words("program", [add_threads(name_case(row.case), row.case) for row in rows]),
+        tables.list_words("device", [row.case.device for row in rows]),
+        tables.list_times(
+            f"{images:,} images" if images else "all test images", [row.predict for row in rows]
+        ),
+        tables.list_factors(
+            "× fastest",
+            [compare_rounds(row.predicts_by_round, rows[0].predicts_by_round) for row in rows],
+        ),
+        tables.list_numbers("images/s", [row.predictions_per_second for row in rows]),
+        tables.list_words("style", [row.case.style for row in rows]),
+    ]
+    if len({row.case.device for row in rows}) == 1:
+        del columns[1]
+    title = f"Labelling the test images, {describe_problem(rows[0])}"
+    return tables.build_table(title, columns, NOTE)

@@ -1,0 +1,69 @@
+"""Each program is described by its own source."""
+
+import pytest
+from support.records import case, run, trials, write
+
+from bench.report.load import load_run
+from bench.report.sections import programs
+from implementations import IMPLEMENTATIONS
+
+SOURCE = '''"""Softmax in one line.
+
+More of it.
+"""
+
+import numpy as np  # counts
+
+
+class Trainer:
+    """Not counted."""
+
+    # Nor is this.
+    text = """counts
+    twice"""
+'''
+TWINS = {
+    "jax-scan": "jax",
+    "pytorch-dataloader": "pytorch",
+    "pytorch-compiled": "pytorch",
+    "keras-tensorflow-fused": "keras-tensorflow",
+}
+
+
+def test_source_is_summarized_and_its_code_counted():
+    assert programs.summarize_source(SOURCE) == "Softmax in one line"
+    assert programs.count_lines(SOURCE) == 4
+
+
+def test_twins_are_of_one_framework_and_differ():
+    found = {entry.name: programs.find_twin(entry) for entry in IMPLEMENTATIONS}
+    twins = {name: twin.name for name, twin in found.items() if twin}
+    assert {name: twins.get(name) for name in TWINS} == TWINS
+    assert twins.keys() - TWINS.keys() <= {"sklearn-sgd"}
+
+
+def test_difference_from_the_twin_has_no_common_line():
+    entries = {entry.name: entry for entry in IMPLEMENTATIONS}
+    lines = programs.compare_sources(entries["jax-scan"], entries["jax"]).splitlines()
+    assert lines[0] == "--- implementations/idiomatic/softmax_jax.py"
+    assert {line[0] for line in lines} == {"-", "+", "@"}
+    assert any("jax.lax.scan" in line for line in lines if line[0] == "+")
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_each_program_has_its_line_and_its_source(tmp_path, inside):
+    numpy = case("numpy", framework="numpy", module="softmax_numpy")
+    own = case("mine", file="mine.py", style="own")
+    records = [*trials(numpy, 0.5), *trials(own, 1.0)]
+    loaded = load_run(write(tmp_path / "run", run(numpy, own), *records))
+    output = programs.ROOT / "results" / "x" if inside else tmp_path
+    section = programs.describe_programs(loaded, output)
+    (table,) = section.tables
+    lines = {line[0]: dict(zip(table.headings, line, strict=True)) for line in table.lines}
+    assert lines["numpy"]["what it is"].startswith("Softmax regression in NumPy")
+    assert int(lines["numpy"]["lines"]) > 20
+    assert lines["mine"]["what it is"] == programs.UNKNOWN
+    (fold,) = section.folds
+    assert "class Trainer" in fold.text
+    path = "../../implementations/idiomatic/softmax_numpy.py"
+    assert fold.link == (path if inside else "")
