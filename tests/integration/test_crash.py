@@ -195,7 +195,7 @@ def test_stops_at_random_moments_lose_and_double_nothing(started, alone, tmp_pat
     begin = now()
     assert started(*command, "--output=calm", **alone).wait() == 0
     random, seconds, stops, runs, lines, plan = Random(seed), now() - begin, 0, 0, [], b""
-    while stops < count or lines:
+    while stops < count or lines or not runs:
         folder = tmp_path / f"run-{runs}"
         exists = (folder / "run.json").exists()
         arguments = resume_command(folder) if exists else (*command, f"--output={folder.name}")
