@@ -21,7 +21,7 @@ PAGE = """\
 | a\\|b | time |
 | --- | ---: |
 | x\\|y | 1\N{NO-BREAK SPACE}s |
-| \\_z\\_ | 2 s |
+| \\_z\\_ | 2\N{NO-BREAK SPACE}s |
 
 Of &lt;b&gt;epochs&lt;/b&gt;.
 
